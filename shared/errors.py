@@ -1,0 +1,78 @@
+"""Errors named by what went wrong; one middleware turns them into problem+json (RFC 9457).
+
+    Problem
+    ├── InvalidInput          422  the request is understood and wrong; names the field
+    ├── Malformed             400  the body is not JSON, a header is missing or unreadable
+    ├── Unauthorized          401  no credential, or one that is unknown or expired
+    ├── Forbidden             403  a credential whose role may not do this
+    ├── NotFound              404  not there, or not yours: the two look the same from outside
+    ├── Conflict              409  an idempotency key used again with another body
+    ├── PreconditionFailed    412  a stale `If-Match`
+    ├── TooLarge              413  the body is over the route's limit
+    └── Unavailable           503  MongoDB, Kafka or another service is away; trying again may help
+
+    Rejected                       an event that no retry will make good: to the dead-letter topic
+"""
+
+from typing import ClassVar
+
+
+class Problem(Exception):
+    """An answer other than success. `field` names the part of the request that is to blame."""
+
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Internal error"
+
+    def __init__(self, detail: str, field: str | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.field = field
+
+
+class InvalidInput(Problem):
+    status = 422
+    title = "Invalid input"
+
+
+class Malformed(Problem):
+    status = 400
+    title = "Malformed request"
+
+
+class Unauthorized(Problem):
+    status = 401
+    title = "Not signed in"
+
+
+class Forbidden(Problem):
+    status = 403
+    title = "Not allowed"
+
+
+class NotFound(Problem):
+    status = 404
+    title = "Not found"
+
+
+class Conflict(Problem):
+    status = 409
+    title = "Conflict"
+
+
+class PreconditionFailed(Problem):
+    status = 412
+    title = "Stale revision"
+
+
+class TooLarge(Problem):
+    status = 413
+    title = "Body too large"
+
+
+class Unavailable(Problem):
+    status = 503
+    title = "Temporarily unavailable"
+
+
+class Rejected(Exception):
+    """An event that no retry will make good. The consumer sends it to the dead-letter topic with this reason."""

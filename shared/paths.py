@@ -1,0 +1,121 @@
+"""A learning path as it is answered, stored and pushed: ordered steps, each with its reasons; what stays open and why.
+
+Coverage speaks of the requirement: the share of the weighted required levels that the officer is expected to hold.
+Worth is counted in integer micro-levels (a millionth of weight x level), so that contributions add up exactly.
+"""
+
+from datetime import date
+from typing import Literal
+
+from msgspec import Struct, field
+
+from shared.skills import Prerequisite, Text
+
+
+class Closes(Struct, frozen=True):
+    """One gap that a step narrows: the level before and after it, what is required, and its share of the path's worth.
+
+    `contribution` is in micro-levels; over all steps they add up to `coverage.gained`.
+    """
+
+    skill: str
+    title: Text
+    from_level: float = field(name="from")
+    to_level: float = field(name="to")
+    required: float
+    weight: float
+    contribution: int
+
+
+class CourseCard(Struct, frozen=True, omit_defaults=True):
+    """What a reader sees of a course in a path."""
+
+    id: str
+    title: Text
+    provider: Text
+    hours: float
+    languages: list[str]
+    url: str | None = None
+
+
+class Alternative(Struct, frozen=True):
+    """A runner-up at a step, with what it is worth: micro-levels per hour, its prerequisites' hours included."""
+
+    course: CourseCard
+    score: float
+
+
+class Step(Struct, frozen=True, omit_defaults=True):
+    """One course of the path. `score`: micro-levels per hour of the bundle that brought it in; `similarity`: cosine."""
+
+    position: int
+    course: CourseCard
+    closes: list[Closes]
+    requires: list[Prerequisite]
+    reason: Text
+    similarity: float
+    score: float
+    cumulative_hours: float
+    alternatives: list[Alternative] = []
+    unlocks: list[str] = []
+
+
+class Gap(Struct, frozen=True):
+    """One requirement beside the officer: level and sd now, the level that the path reaches."""
+
+    skill: str
+    title: Text
+    area: str
+    level: float
+    sd: float
+    assessed: bool
+    required: float
+    reached: float
+    weight: float
+
+
+class OpenGap(Struct, frozen=True):
+    """A requirement that the path does not reach, and why not."""
+
+    skill: str
+    title: Text
+    required: float
+    reached: float
+    cause: Literal["no_course", "budget", "prerequisite", "excluded"]
+    reason: Text
+
+
+class Coverage(Struct, frozen=True):
+    """`before` and `after`: share of the requirement held, 0 to 1. `gap` and `gained`: micro-levels; gained/gap = closed."""
+
+    before: float
+    after: float
+    gap: int
+    gained: int
+
+
+class Versions(Struct, frozen=True):
+    """What a path was computed from. `framework` is `id@version`."""
+
+    profile: int
+    framework: str
+    catalogue: int
+    algorithm: str
+
+
+class LearningPath(Struct, frozen=True, omit_defaults=True):
+    """The answer to a recommendation, whoever asked. `reason` speaks where there are no steps, or about the whole."""
+
+    status: Literal["ready", "provisional", "waiting_for_framework", "refused"]
+    job_group: str
+    framework: str
+    steps: list[Step]
+    gaps: list[Gap]
+    open: list[OpenGap]
+    coverage: Coverage
+    hours: float
+    versions: Versions
+    as_of: date
+    reason: Text
+    stage: str | None = None
+    budget_hours: float | None = None

@@ -1,0 +1,251 @@
+"""The words of the domain: frameworks, courses and skill profiles, as they travel between the services.
+
+Every shape refuses bad values when it is built or decoded (`msgspec.ValidationError` or `InvalidInput`, both naming
+the field). Text stands in Thai and English side by side. Nothing here fixes a number of areas, job groups or levels.
+"""
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType, field
+
+from shared.errors import InvalidInput
+
+SHARED_TENANT = "shared"
+"""The tenant whose frameworks and courses every tenant sees; a tenant's own entry of the same id stands before it."""
+
+Identifier = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="ASCII, up to 64 characters")]
+ShortText = Annotated[str, Meta(min_length=1, max_length=300)]
+LongText = Annotated[str, Meta(max_length=5000)]
+Level = Annotated[float, Meta(ge=0, le=100, description="on the framework's own scale; 0 = none")]
+Hours = Annotated[float, Meta(gt=0, le=10_000)]
+Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}$", description="ISO 639 code")]
+
+
+def key_of(tenant: str, identifier: str) -> str:
+    """Return the key under which a document is stored and its events are ordered: `tenant/id`."""
+    return f"{tenant}/{identifier}"
+
+
+class Text(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The same words in Thai and in English; one of the two may be missing, not both."""
+
+    th: ShortText | None = None
+    en: ShortText | None = None
+
+    def __post_init__(self) -> None:
+        if not (self.th and self.th.strip()) and not (self.en and self.en.strip()):
+            raise ValueError("needs a Thai (`th`) or an English (`en`) text")
+
+
+# --- frameworks ------------------------------------------------------------------------------------------------------
+
+
+class Provenance(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Where one fact comes from: `sourced` (with its page) or `illustrative` (ours, to be replaced by the agency's)."""
+
+    status: Literal["sourced", "illustrative"]
+    url: str | None = None
+    note: str | None = None
+
+
+class ScaleLevel(Struct, frozen=True, forbid_unknown_fields=True):
+    level: Level
+    title: Text
+
+
+class Area(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    id: Identifier
+    title: Text
+    provenance: dict[str, Provenance] = {}
+
+
+class Skill(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One thing an officer can be assessed on. `code` is the publisher's own (TPQI, OCSC)."""
+
+    id: Identifier
+    area: Identifier
+    title: Text
+    code: str | None = None
+    synonyms: list[Text] = []
+    provenance: dict[str, Provenance] = {}
+
+
+class JobGroup(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    id: Identifier
+    title: Text
+    provenance: dict[str, Provenance] = {}
+
+
+class Stage(Struct, frozen=True, forbid_unknown_fields=True):
+    id: Identifier
+    title: Text
+
+
+class Requirement(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The level that a job group needs. `stage` null holds for every stage that has no row of its own."""
+
+    job_group: Identifier
+    skill: Identifier
+    level: Level
+    stage: Identifier | None = None
+    weight: Annotated[float, Meta(gt=0, le=100)] = 1.0
+    provenance: dict[str, Provenance] = {}
+
+
+class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A versioned yardstick: areas, skills, a level scale, job groups and the levels that they require.
+
+    `version` counts up by one with every change; the catalogue sets it, so a body need not carry it.
+    """
+
+    id: Identifier
+    title: Text
+    scale: Annotated[list[ScaleLevel], Meta(min_length=2)]
+    areas: Annotated[list[Area], Meta(min_length=1)]
+    skills: Annotated[list[Skill], Meta(min_length=1)]
+    job_groups: Annotated[list[JobGroup], Meta(min_length=1)]
+    requirements: list[Requirement] = []
+    stages: list[Stage] = []
+    description: Text | None = None
+    version: int = 0
+    provenance: dict[str, Provenance] = {}
+
+    @property
+    def max_level(self) -> float:
+        """The top of the scale."""
+        return max(step.level for step in self.scale)
+
+    def required(self, job_group: str, stage: str | None) -> dict[str, Requirement]:
+        """Return skill id -> requirement of a job group; a row of the stage stands before the row of every stage."""
+        rows = [row for row in self.requirements if row.job_group == job_group and row.stage in (None, stage)]
+        return {row.skill: row for row in sorted(rows, key=lambda row: row.stage is not None)}
+
+    def check(self) -> None:
+        """Refuse what points nowhere or stands twice. Raises InvalidInput naming the field."""
+        known = {
+            "areas": _distinct("areas", [area.id for area in self.areas]),
+            "skills": _distinct("skills", [skill.id for skill in self.skills]),
+            "job_groups": _distinct("job_groups", [group.id for group in self.job_groups]),
+            "stages": _distinct("stages", [stage.id for stage in self.stages]) | {None},
+        }
+        for i, skill in enumerate(self.skills):
+            if skill.area not in known["areas"]:
+                raise InvalidInput(f"unknown area {skill.area!r}", f"skills[{i}].area")
+        seen: set[tuple[str, str, str | None]] = set()
+        for i, row in enumerate(self.requirements):
+            for name, kind in (("job_group", "job_groups"), ("skill", "skills"), ("stage", "stages")):
+                if getattr(row, name) not in known[kind]:
+                    raise InvalidInput(f"unknown {name} {getattr(row, name)!r}", f"requirements[{i}].{name}")
+            if row.level > self.max_level:
+                raise InvalidInput(f"above the scale's top, {self.max_level:g}", f"requirements[{i}].level")
+            if (place := (row.job_group, row.skill, row.stage)) in seen:
+                raise InvalidInput("the same job group, skill and stage stand twice", f"requirements[{i}]")
+            seen.add(place)
+
+
+def _distinct(name: str, ids: list[str]) -> set[str | None]:
+    seen: set[str | None] = set()
+    for i, identifier in enumerate(ids):
+        if identifier in seen:
+            raise InvalidInput(f"{identifier!r} stands twice", f"{name}[{i}].id")
+        seen.add(identifier)
+    return seen
+
+
+# --- courses ---------------------------------------------------------------------------------------------------------
+
+
+class Teaches(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a course teaches, from a level to a level. Whoever is below `from` cannot enter."""
+
+    framework: Identifier
+    skill: Identifier
+    from_level: Level = field(name="from")
+    to_level: Level = field(name="to")
+
+    def __post_init__(self) -> None:
+        if self.to_level <= self.from_level:
+            raise ValueError("`to` must be above `from`")
+
+
+class Prerequisite(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One condition of entry: a course done, a level reached, any of several, or all of several.
+
+    Exactly one of these forms: {course}, {framework, skill, level}, {any: [...]}, {all: [...]}.
+    """
+
+    course: Identifier | UnsetType = UNSET
+    framework: Identifier | UnsetType = UNSET
+    skill: Identifier | UnsetType = UNSET
+    level: Level | UnsetType = UNSET
+    any: Annotated[list["Prerequisite"], Meta(min_length=1)] | UnsetType = UNSET
+    all: Annotated[list["Prerequisite"], Meta(min_length=1)] | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        given = {name for name in self.__struct_fields__ if getattr(self, name) is not UNSET}
+        if given not in ({"course"}, {"framework", "skill", "level"}, {"any"}, {"all"}):
+            raise ValueError("needs exactly one of `course`, `framework` + `skill` + `level`, `any`, `all`")
+
+
+class Course(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A course of the catalogue. All of `requires` must hold before it begins."""
+
+    id: Identifier
+    title: Text
+    provider: Text
+    hours: Hours
+    languages: Annotated[list[Language], Meta(min_length=1)]
+    teaches: Annotated[list[Teaches], Meta(min_length=1)]
+    requires: list[Prerequisite] = []
+    description: Text | None = None
+    url: Annotated[str, Meta(pattern=r"^https?://", max_length=2000)] | None = None
+    modality: Literal["online", "classroom", "blended"] = "online"
+    accredited_against: list[str] = []
+    example: bool = False
+
+
+def courses_named(conditions: list[Prerequisite]) -> Iterator[str]:
+    """Yield the id of every course that a list of prerequisites names, at any depth."""
+    for condition in conditions:
+        if condition.course is not UNSET:
+            yield condition.course
+        for branch in (condition.any, condition.all):
+            if branch is not UNSET:
+                yield from courses_named(branch)
+
+
+# --- officers --------------------------------------------------------------------------------------------------------
+
+
+class SkillLevel(Struct, frozen=True, omit_defaults=True):
+    """The present estimate of one level: mean, standard deviation (levels), and when it was measured."""
+
+    framework: Identifier
+    skill: Identifier
+    level: Level
+    sd: Annotated[float, Meta(ge=0, le=100)]
+    measured_at: datetime
+
+
+class Profile(Struct, frozen=True, omit_defaults=True):
+    """All that the recommender needs of an officer. `sequence` is one more with every accepted change."""
+
+    tenant: Identifier
+    officer: Identifier
+    sequence: int
+    framework: Identifier
+    framework_version: int
+    job_group: Identifier
+    agency: Identifier
+    stage: Identifier | None = None
+    languages: list[Language] = []
+    weekly_hours: Hours | None = None
+    deadline: date | None = None
+    levels: list[SkillLevel] = []
+
+    @property
+    def key(self) -> str:
+        """`tenant/officer`: the officer's document key and Kafka key."""
+        return key_of(self.tenant, self.officer)
