@@ -1,17 +1,17 @@
 """Errors named by what went wrong; one middleware turns them into problem+json (RFC 9457).
 
-    Problem
-    ├── InvalidInput          422  the request is understood and wrong; names the field
-    ├── Malformed             400  the body is not JSON, a header is missing or unreadable
-    ├── Unauthorized          401  no credential, or one that is unknown or expired
-    ├── Forbidden             403  a credential whose role may not do this
-    ├── NotFound              404  not there, or not yours: the two look the same from outside
-    ├── Conflict              409  an idempotency key used again with another body
-    ├── PreconditionFailed    412  a stale `If-Match`
-    ├── TooLarge              413  the body is over the route's limit
-    └── Unavailable           503  MongoDB, Kafka or another service is away; trying again may help
+Problem
+├── InvalidInput          422  the request is understood and wrong; names the field
+├── Malformed             400  the body is not JSON, a header is missing or unreadable
+├── Unauthorized          401  no credential, or one that is unknown or expired
+├── Forbidden             403  a credential whose role may not do this
+├── NotFound              404  not there, or not yours: the two look the same from outside
+├── Conflict              409  an idempotency key used again with another body
+├── PreconditionFailed    412  a stale `If-Match`
+├── TooLarge              413  the body is over the route's limit
+└── Unavailable           503  MongoDB, Kafka or another service is away; trying again may help
 
-    Rejected                       an event that no retry will make good: to the dead-letter topic
+Rejected                       an event that no retry will make good: to the dead-letter topic
 """
 
 from typing import ClassVar

@@ -197,7 +197,9 @@ def _from_structured(value: bytes) -> Event:
 
 
 def _event(attributes: Mapping[str, str], value: bytes | None) -> Event:
-    missing = [name for name in ("specversion", "id", "type", "source", "subject", "sequence") if name not in attributes]
+    missing = [
+        name for name in ("specversion", "id", "type", "source", "subject", "sequence") if name not in attributes
+    ]
     if missing:
         raise Rejected(f"not a CloudEvent: no attribute {', '.join(missing)}")
     if attributes["specversion"] != "1.0":

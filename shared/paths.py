@@ -86,7 +86,7 @@ class OpenGap(Struct, frozen=True):
 
 
 class Coverage(Struct, frozen=True):
-    """`before` and `after`: share of the requirement held, 0 to 1. `gap` and `gained`: micro-levels; gained/gap = closed."""
+    """Shares of the requirement held (0 to 1) before and after; `gap` and what of it is `gained`, in micro-levels."""
 
     before: float
     after: float

@@ -15,7 +15,9 @@ from shared.errors import InvalidInput
 SHARED_TENANT = "shared"
 """The tenant whose frameworks and courses every tenant sees; a tenant's own entry of the same id stands before it."""
 
-Identifier = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="ASCII, up to 64 characters")]
+Identifier = Annotated[
+    str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="ASCII, up to 64 characters")
+]
 ShortText = Annotated[str, Meta(min_length=1, max_length=300)]
 LongText = Annotated[str, Meta(max_length=5000)]
 Level = Annotated[float, Meta(ge=0, le=100, description="on the framework's own scale; 0 = none")]

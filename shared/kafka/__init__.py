@@ -1,0 +1,32 @@
+"""Kafka: publish, consume as a group, follow a whole topic. The only package that imports aiokafka.
+
+`Publisher`      sends events and returns, per event, where it landed or what went wrong. A time-out means "unknown":
+                 the record may still land, so send again and let readers drop the duplicate.
+`GroupConsumer`  at least once. The uncommitted offset is the retry marker: a batch is handed over until it is taken,
+                 then committed. `Unavailable` is retried in place; `Rejected`, and whatever fails three times, goes to
+                 the dead-letter topic with its reason and original headers, and the flow goes on.
+`Follower`       every replica sees every record; nothing is committed. Records that cannot be read are skipped,
+                 counted and logged.
+
+Both readers end by raising when Kafka answers with an error that no retry will mend; the process then ends too.
+"""
+
+from shared.kafka.consumer import GroupConsumer
+from shared.kafka.follower import Follower
+from shared.kafka.operations import create_topics, reachable, replay
+from shared.kafka.publisher import Publisher
+from shared.kafka.records import Landed, OnEvents, Received, Record, TopicSpec
+
+__all__ = [
+    "Follower",
+    "GroupConsumer",
+    "Landed",
+    "OnEvents",
+    "Publisher",
+    "Received",
+    "Record",
+    "TopicSpec",
+    "create_topics",
+    "reachable",
+    "replay",
+]

@@ -1,0 +1,80 @@
+"""What both readers do with an aiokafka client: start it, poll it, measure how far it is behind, stop it."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+
+from shared.errors import Unavailable
+from shared.kafka.records import Record
+
+log = logging.getLogger(__name__)
+
+BATCH = 500
+FETCH_WAIT_MS = 100
+"""How long an idle fetch waits; the embedded broker looks again only after half of this."""
+
+_POLL_MS = 500
+_STOP_SECONDS = 5.0
+
+
+async def start(consumer: AIOKafkaConsumer) -> None:
+    """Connect. Raises Unavailable where no broker answers."""
+    try:
+        await consumer.start()
+    except KafkaError as error:
+        raise Unavailable(f"Kafka: {error}") from error
+
+
+async def poll(consumer: AIOKafkaConsumer, limit: int, wait_ms: int = _POLL_MS) -> list[Record]:
+    """Return the next records, at most `limit`; empty after `wait_ms`. Raises KafkaError where no retry would help."""
+    try:
+        polled = await consumer.getmany(timeout_ms=wait_ms, max_records=limit)
+    except KafkaError as error:
+        if not error.retriable:
+            raise
+        log.warning("Kafka: %r", error)
+        await asyncio.sleep(1)
+        return []
+    return [
+        Record(place.topic, place.partition, record.offset, record.key, record.value, list(record.headers))
+        for place, records in polled.items()
+        for record in records
+    ]
+
+
+class Lag:
+    """How far a reader is behind, measured at most once a second from what the client knows; no I/O."""
+
+    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+        self.records = 0
+        self._consumer = consumer
+        self._next = 0.0
+
+    async def measure(self) -> None:
+        """Set `records`, once a second at most."""
+        if (now := asyncio.get_running_loop().time()) < self._next:
+            return
+        self._next = now + 1.0
+        behind = 0
+        for place in self._consumer.assignment():
+            behind += max(0, (self._consumer.highwater(place) or 0) - await self._consumer.position(place))
+        self.records = behind
+
+
+def backoff(attempt: int) -> float:
+    """Return how long to wait before another try, in seconds: doubling from 0.1 to 5, with jitter."""
+    return min(5.0, 0.1 * 2.0 ** min(attempt, 10)) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, no secret
+
+
+async def within(stopping: Awaitable[None]) -> None:
+    """Wait a few seconds for a client to stop: with the brokers away it may never return, or cancel itself."""
+    task = asyncio.ensure_future(stopping)
+    await asyncio.wait({task}, timeout=_STOP_SECONDS)
+    if task.done() and not task.cancelled() and (error := task.exception()):
+        log.warning("while stopping: %r", error)
+    elif not task.done():
+        task.cancel()

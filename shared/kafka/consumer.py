@@ -1,0 +1,152 @@
+"""Reading a topic as one of a group, at least once."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError
+
+from shared.errors import Rejected, Unavailable
+from shared.events import from_kafka
+from shared.kafka.client import BATCH, FETCH_WAIT_MS, Lag, backoff, poll, start, within
+from shared.kafka.publisher import Publisher
+from shared.kafka.records import OnEvents, Received, Record, dead_letter
+
+log = logging.getLogger(__name__)
+
+_NEVER_MS = 24 * 3600 * 1000  # a batch that waits for MongoDB keeps its partitions: heartbeats go on meanwhile
+_ATTEMPTS = 3
+
+
+class GroupConsumer:
+    """Reads a topic as one of a group; see the module's first lines for what it promises.
+
+    `on_assigned` is told the partitions after every change of the group. `stop` finishes the batch in hand.
+    """
+
+    def __init__(  # noqa: PLR0913 - a consumer is made once, by name, in a __main__
+        self,
+        bootstrap_servers: str,
+        topic: str,
+        group: str,
+        on_events: OnEvents,
+        *,
+        publisher: Publisher,
+        on_assigned: Callable[[frozenset[int]], None] = lambda _: None,
+        batch: int = BATCH,
+    ) -> None:
+        self.topic = topic
+        self.dead_lettered = 0
+        self.partitions: frozenset[int] = frozenset()
+        self._group = group
+        self._on_events = on_events
+        self._on_assigned = on_assigned
+        self._publisher = publisher
+        self._batch = batch
+        self._stopping = asyncio.Event()
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=bootstrap_servers,
+            group_id=group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=FETCH_WAIT_MS,
+            max_poll_interval_ms=_NEVER_MS,
+            rebalance_timeout_ms=60_000,
+        )
+        self._lag = Lag(self._consumer)
+
+    async def run(self) -> None:
+        """Consume until `stop` is called. Raises KafkaError where no retry would help."""
+        self._consumer.subscribe([self.topic], listener=_Assignment(self._assigned))
+        try:
+            await start(self._consumer)
+            while not self._stopping.is_set():
+                polled = await poll(self._consumer, self._batch)
+                if polled:
+                    await self._deliver(await self._readable(polled))
+                    await self._commit(polled)
+                await self._lag.measure()
+        finally:
+            await within(self._consumer.stop())
+
+    def stop(self) -> None:
+        """Let `run` return once the batch in hand is taken and committed."""
+        self._stopping.set()
+
+    @property
+    def lag(self) -> int:
+        """How many records of the owned partitions are not read yet."""
+        return self._lag.records
+
+    def _assigned(self, partitions: frozenset[int]) -> None:
+        self.partitions = partitions
+        self._on_assigned(partitions)
+
+    async def _readable(self, records: list[Record]) -> list[Received]:
+        received = []
+        for record in records:
+            try:
+                received.append(Received(record, from_kafka(record.key, record.value, record.headers)))
+            except Rejected as error:
+                await self._bury(record, str(error))
+        return received
+
+    async def _deliver(self, batch: list[Received]) -> None:
+        """Hand the batch over until it is taken; halve it to find the event that is to blame."""
+        attempt = 0
+        while batch and (error := await self._attempt(batch)):
+            attempt += 1
+            if isinstance(error, Unavailable):
+                log.warning("%s waits: %s", self._group, error.detail)
+            elif len(batch) > 1:
+                middle = len(batch) // 2
+                await self._deliver(batch[:middle])
+                return await self._deliver(batch[middle:])
+            elif isinstance(error, Rejected):
+                return await self._bury(batch[0].record, str(error))
+            elif attempt >= _ATTEMPTS:
+                log.error("%s cannot take %s", self._group, batch[0].event.id, exc_info=error)
+                return await self._bury(batch[0].record, f"handler failed: {type(error).__name__}")
+            await asyncio.sleep(backoff(attempt))
+        return None
+
+    async def _attempt(self, batch: list[Received]) -> Exception | None:
+        try:
+            await self._on_events(batch)
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises must not stop the partition
+            return error
+        return None
+
+    async def _bury(self, record: Record, reason: str) -> None:
+        """Send the record to the dead-letter topic, however long that takes: only then may it be committed."""
+        for attempt in range(1, 1_000_000):
+            try:
+                await self._publisher.resend(f"{self.topic}.dead", *dead_letter(record, self._group, reason))
+                break
+            except Unavailable as error:
+                log.warning("%s cannot reach the dead-letter topic: %s", self._group, error.detail)
+                await asyncio.sleep(backoff(attempt))
+        self.dead_lettered += 1
+        log.error("%s dead-lettered %s/%d/%d: %s", self._group, record.topic, record.partition, record.offset, reason)
+
+    async def _commit(self, records: list[Record]) -> None:
+        offsets: dict[TopicPartition, int] = {}
+        for record in records:
+            place = TopicPartition(record.topic, record.partition)
+            offsets[place] = max(offsets.get(place, 0), record.offset + 1)
+        try:
+            await asyncio.wait_for(self._consumer.commit(offsets), 30)
+        except (CommitFailedError, IllegalStateError, TimeoutError) as error:
+            log.warning("%s: not committed, will be redelivered: %r", self._group, error)
+
+
+class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka carries no types
+    def __init__(self, tell: Callable[[frozenset[int]], None]) -> None:
+        self._tell = tell
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Nothing to do: a batch in hand may be taken twice, and the second time changes nothing."""
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        self._tell(frozenset(place.partition for place in assigned))

@@ -1,0 +1,73 @@
+"""What an operator does with Kafka: create the topics, ask whether it is there, replay dead letters."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError
+
+from shared.errors import Unavailable
+from shared.kafka.client import BATCH, poll, start, within
+from shared.kafka.publisher import Publisher
+from shared.kafka.records import TopicSpec, revived
+
+
+async def create_topics(bootstrap_servers: str, topics: Sequence[TopicSpec]) -> list[str]:
+    """Create the topics that are not there yet; return their names. Existing topics are left as they are."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    try:
+        await admin.start()
+        present = set(await admin.list_topics())
+        wanted = [
+            NewTopic(topic.name, topic.partitions, topic.replication_factor, topic_configs=dict(topic.config))
+            for topic in topics
+            if topic.name not in present
+        ]
+        if not wanted:
+            return []
+        answer = await admin.create_topics(wanted, timeout_ms=30_000)
+        for name, code, *reason in answer.topic_errors:
+            if code not in (0, TopicAlreadyExistsError.errno):
+                raise Unavailable(f"topic {name} was not created: Kafka error {code} {' '.join(map(str, reason))}")
+        return [topic.name for topic in wanted]
+    except KafkaError as error:
+        raise Unavailable(f"Kafka at {bootstrap_servers}: {error}") from error
+    finally:
+        await admin.close()
+
+
+async def reachable(bootstrap_servers: str) -> bool:
+    """Return whether one of the brokers accepts a connection now."""
+    for address in bootstrap_servers.split(","):
+        host, _, port = address.strip().rpartition(":")
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(1):
+                _, writer = await asyncio.open_connection(host, int(port))
+                writer.close()
+                return True
+    return False
+
+
+async def replay(bootstrap_servers: str, topic: str, group: str) -> int:
+    """Send every dead letter of a topic that was not replayed before to the topic again; return how many."""
+    consumer = AIOKafkaConsumer(
+        f"{topic}.dead",
+        bootstrap_servers=bootstrap_servers,
+        group_id=f"{group}.replay",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+    )
+    count = 0
+    async with Publisher(bootstrap_servers) as publisher:
+        try:
+            await start(consumer)
+            while letters := await poll(consumer, BATCH, wait_ms=5_000):
+                for letter in letters:
+                    await publisher.resend(topic, *revived(letter))
+                    count += 1
+                await consumer.commit()
+        finally:
+            await within(consumer.stop())
+    return count

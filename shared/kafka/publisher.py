@@ -1,0 +1,79 @@
+"""Sending events."""
+
+import asyncio
+from collections.abc import Awaitable, Iterable
+from typing import Any, Self
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from shared.errors import Unavailable
+from shared.events import Envelope, to_kafka
+from shared.kafka.client import within
+from shared.kafka.records import Headers, Landed
+
+
+class Publisher:
+    """Sends events. `async with Publisher(...)`, or `start` and `stop`."""
+
+    def __init__(self, bootstrap_servers: str) -> None:
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=bootstrap_servers,
+            acks="all",
+            compression_type="zstd",
+            max_batch_size=256 * 1024,
+            request_timeout_ms=10_000,
+        )
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Connect. Raises Unavailable where no broker answers."""
+        try:
+            await self._producer.start()
+        except KafkaError as error:
+            await self.stop()
+            raise Unavailable(f"Kafka: {error}") from error
+
+    async def stop(self) -> None:
+        """Send what is queued and disconnect, within a few seconds."""
+        await within(self._producer.stop())
+
+    async def send(self, topic: str, envelopes: Iterable[Envelope]) -> list[Landed | Exception]:
+        """Send events in order and wait for all; return per event where it landed or the error (outcome unknown)."""
+        return await self._send_records(topic, [to_kafka(envelope) for envelope in envelopes])
+
+    async def resend(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> None:
+        """Send one record as it is. Raises Unavailable where it may not have landed."""
+        [result] = await self._send_records(topic, [(key, value, headers)])
+        if isinstance(result, Exception):
+            raise Unavailable(f"Kafka did not take the record: {result!r}") from result
+
+    async def _send_records(
+        self, topic: str, records: Iterable[tuple[bytes | None, bytes | None, Headers]]
+    ) -> list[Landed | Exception]:
+        waiting: list[Awaitable[Any]] = []
+        for key, value, headers in records:
+            try:
+                waiting.append(await self._producer.send(topic, value, key=key, headers=headers))
+            except KafkaError as error:
+                waiting.append(_failed(error))
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+        return [_landed(result) for result in results]
+
+
+async def _failed(error: Exception) -> None:
+    raise error
+
+
+def _landed(result: Any) -> Landed | Exception:
+    if isinstance(result, Exception):
+        return result
+    if isinstance(result, BaseException):
+        raise result
+    return Landed(result.partition, result.offset)
