@@ -1,0 +1,280 @@
+"""The outbox: an event is staged inside the document that it announces, in the same write, and sent by a relay.
+
+One relay per service is active at a time: it holds a lease document (server time, majority), and checks a local
+monotonic deadline right before each send. A change stream wakes it; a timer is the safety net. It sends the events of
+one document in sequence order, waits for the acknowledgements and pulls what was acknowledged. A send without an
+answer has an unknown outcome and is sent again. A state topic's reader drops duplicates by `sequence`.
+
+The lease holder also reads its own topic back, from an offset kept in the lease document. A record that landed behind
+a newer one of the same document (a paused relay that woke, a send that arrived late) makes it stage the present state
+again, so that no old record stays last in the compacted topic.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+from motor.motor_asyncio import AsyncIOMotorDatabase
+from pymongo import IndexModel, ReturnDocument, UpdateOne
+from pymongo.errors import PyMongoError
+
+from shared.errors import Unavailable
+from shared.events import Envelope
+from shared.kafka import Follower, Landed, Publisher, Received
+
+log = logging.getLogger(__name__)
+
+Document = dict[str, Any]
+Database = AsyncIOMotorDatabase[Document]
+
+KEPT = 20
+"""How many events wait in one document at most: each carries the whole state, so a newer one stands for the older."""
+
+OUTBOX_INDEXES = [
+    IndexModel(
+        [("staged_at", 1)], name="outbox_pending", partialFilterExpression={"outbox.sequence": {"$exists": True}}
+    )
+]
+
+_PENDING = {"outbox.sequence": {"$exists": True}}
+_BATCH = 500
+_LEASE_SECONDS = 5.0
+_RENEW_SECONDS = 1.5
+_MARGIN_SECONDS = 1.0
+_SWEEP_SECONDS = 2.0
+
+
+def stage(*envelopes: Envelope) -> Document:
+    """Return the operators that stage events in an update: `$push` on `outbox` and `$set` of `staged_at`."""
+    entries = [_entry(envelope) for envelope in envelopes]
+    return {"$push": {"outbox": {"$each": entries, "$slice": -KEPT}}, "$set": {"staged_at": datetime.now(UTC)}}
+
+
+def staged(*envelopes: Envelope) -> Document:
+    """Return the fields that stage events in a document that is inserted."""
+    return {"outbox": [_entry(envelope) for envelope in envelopes], "staged_at": datetime.now(UTC)}
+
+
+def _entry(envelope: Envelope) -> Document:
+    return msgspec.structs.asdict(envelope)
+
+
+class Relay:
+    """Sends the staged events of one collection to one topic; see the module's first lines.
+
+    `restage` is asked, by document id, to stage the present state once more. `landed` is given the records of the
+    topic as they are read back. With `stamp`, records carry a `catalogue_revision` that counts up for ever: it is
+    reserved in the lease document before the send, and used for one attempt only.
+    """
+
+    def __init__(  # noqa: PLR0913 - a relay is made once, by name, in a __main__
+        self,
+        database: Database,
+        collection: str,
+        topic: str,
+        publisher: Publisher,
+        *,
+        bootstrap_servers: str,
+        restage: Callable[[Sequence[str]], Awaitable[None]],
+        landed: Callable[[Sequence[Received]], Awaitable[None]] | None = None,
+        stamp: bool = False,
+    ) -> None:
+        self.sent = 0
+        self._documents = database[collection]
+        self._leases = database["leases"]
+        self._lease = f"relay:{collection}"
+        self._topic = topic
+        self._publisher = publisher
+        self._bootstrap_servers = bootstrap_servers
+        self._restage = restage
+        self._landed = landed
+        self._stamp = stamp
+        self._holder = f"{socket.gethostname()}/{os.getpid()}/{uuid4().hex[:8]}"
+        self._deadline = 0.0
+        self._wake = asyncio.Event()
+
+    @property
+    def holds_lease(self) -> bool:
+        """Whether this relay may send now, by its own clock."""
+        return asyncio.get_running_loop().time() < self._deadline
+
+    async def pending(self) -> int:
+        """Return how many documents hold events that were not acknowledged."""
+        return int(await self._documents.count_documents(_PENDING))
+
+    async def run(self) -> None:
+        """Relay until cancelled. MongoDB or Kafka being away is waited out; a KafkaError past mending is raised."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._patiently(self._keep_lease))
+                tasks.create_task(self._patiently(self._watch))
+                tasks.create_task(self._patiently(self._send_pending))
+                tasks.create_task(self._patiently(self._read_back))
+        finally:
+            with suppress(PyMongoError, asyncio.CancelledError):
+                await asyncio.wait_for(self._release(), 2)
+
+    async def _patiently(self, step: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await step()
+            except (PyMongoError, Unavailable) as error:
+                log.warning("relay of %s waits: %s", self._topic, error)
+                await asyncio.sleep(0.5)
+
+    # --- the lease ---------------------------------------------------------------------------------------------------
+
+    async def _keep_lease(self) -> None:
+        await self._leases.update_one({"_id": self._lease}, {"$setOnInsert": {"holder": None}}, upsert=True)
+        while True:
+            asked_at = asyncio.get_running_loop().time()
+            free = {"$lt": [{"$ifNull": ["$until", datetime.fromtimestamp(0, UTC)]}, "$$NOW"]}
+            lease = await self._leases.find_one_and_update(
+                {"_id": self._lease, "$expr": {"$or": [{"$eq": ["$holder", self._holder]}, free]}},
+                [{"$set": {"holder": self._holder, "until": {"$add": ["$$NOW", int(_LEASE_SECONDS * 1000)]}}}],
+            )
+            if lease is not None:
+                gained = not self.holds_lease
+                self._deadline = asked_at + _LEASE_SECONDS - _MARGIN_SECONDS
+                if gained:
+                    self._wake.set()
+            await asyncio.sleep(_RENEW_SECONDS)
+
+    async def _release(self) -> None:
+        self._deadline = 0.0
+        await self._leases.update_one({"_id": self._lease, "holder": self._holder}, {"$unset": {"until": ""}})
+
+    # --- sending -----------------------------------------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        """Wake the sender when something is staged; `$pull` of what was sent does not touch `staged_at`."""
+        noticed = {
+            "$or": [
+                {"operationType": {"$in": ["insert", "replace"]}},
+                {"updateDescription.updatedFields.staged_at": {"$exists": True}},
+            ]
+        }
+        pipeline: list[Mapping[str, Any]] = [{"$match": noticed}, {"$project": {"_id": 1}}]
+        async with self._documents.watch(pipeline, max_await_time_ms=1000) as stream:
+            self._wake.set()
+            async for _ in stream:
+                self._wake.set()
+
+    async def _send_pending(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), _SWEEP_SECONDS)
+            self._wake.clear()
+            while self.holds_lease and await self._send_batch() == _BATCH:
+                pass
+
+    async def _send_batch(self) -> int:
+        found = await self._documents.find(_PENDING, {"outbox": 1}).sort("staged_at", 1).limit(_BATCH).to_list(_BATCH)
+        if not found:
+            return 0
+        entries = [
+            (document["_id"], entry)
+            for document in found
+            for entry in sorted(document["outbox"], key=lambda entry: entry["sequence"])
+        ]
+        first = await self._reserve(len(entries)) if self._stamp else 0
+        envelopes = [
+            Envelope(**{**entry, "catalogue_revision": first + i if self._stamp else 0})
+            for i, (_, entry) in enumerate(entries)
+        ]
+        if not self.holds_lease:  # reading took too long: another relay may have begun
+            return 0
+        results = await self._publisher.send(self._topic, envelopes)
+        await self._acknowledge(zip(entries, results, strict=True))
+        if failed := [result for result in results if isinstance(result, Exception)]:
+            raise Unavailable(f"{len(failed)} of {len(results)} events without an answer: {failed[0]!r}")
+        return len(found)
+
+    async def _reserve(self, count: int) -> int:
+        lease = await self._leases.find_one_and_update(
+            {"_id": self._lease}, {"$inc": {"catalogue_revision": count}}, return_document=ReturnDocument.AFTER
+        )
+        return int(lease["catalogue_revision"]) - count + 1
+
+    async def _acknowledge(self, sent: Any) -> None:
+        taken: dict[str, tuple[list[str], Document]] = {}
+        blocked = set()
+        for (key, entry), result in sent:
+            if not isinstance(result, Landed):
+                blocked.add(key)
+            if key not in blocked:
+                ids, _ = taken.setdefault(key, ([], {}))
+                ids.append(entry["id"])
+                taken[key] = (
+                    ids,
+                    {
+                        "sequence": entry["sequence"],
+                        "partition": result.partition,
+                        "offset": result.offset,
+                    },
+                )
+        if taken:
+            await self._documents.bulk_write(
+                [
+                    UpdateOne({"_id": key}, {"$pull": {"outbox": {"id": {"$in": ids}}}, "$set": {"acknowledged": mark}})
+                    for key, (ids, mark) in taken.items()
+                ],
+                ordered=False,
+            )
+            self.sent += sum(len(ids) for ids, _ in taken.values())
+
+    # --- reading back ------------------------------------------------------------------------------------------------
+
+    async def _read_back(self) -> None:
+        """While the lease is held, follow the topic from where the last holder got to."""
+        if not self.holds_lease:
+            await asyncio.sleep(_RENEW_SECONDS / 3)
+            return
+        lease = await self._leases.find_one({"_id": self._lease}) or {}
+        offsets = {int(partition): offset for partition, offset in lease.get("read_back", {}).items()}
+        follower = Follower(self._bootstrap_servers, self._topic, self._on_landed, start=offsets)
+        reading = asyncio.create_task(follower.run())
+        try:
+            while self.holds_lease and not reading.done():
+                await asyncio.wait({reading}, timeout=_RENEW_SECONDS / 3)
+        finally:
+            reading.cancel()
+            with suppress(asyncio.CancelledError):
+                await reading
+
+    async def _on_landed(self, batch: Sequence[Received]) -> None:
+        if self._landed:
+            await self._landed(batch)
+        try:
+            if outdated := await self._outdated(batch):
+                log.warning("%d old records landed late on %s: staged again", len(outdated), self._topic)
+                await self._restage(outdated)
+            offsets = {f"read_back.{item.record.partition}": item.record.offset + 1 for item in batch}
+            await self._leases.update_one({"_id": self._lease, "holder": self._holder}, {"$set": offsets})
+        except PyMongoError as error:
+            raise Unavailable(str(error)) from error
+
+    async def _outdated(self, batch: Sequence[Received]) -> list[str]:
+        """Return the ids of documents of which an older event landed behind the newest acknowledged one."""
+        keys = list({item.event.subject for item in batch})
+        marks: dict[str, Mapping[str, int]] = {
+            document["_id"]: document["acknowledged"]
+            async for document in self._documents.find(
+                {"_id": {"$in": keys}, "acknowledged": {"$exists": True}}, {"acknowledged": 1}
+            )
+        }
+        behind = {
+            item.event.subject
+            for item in batch
+            if (mark := marks.get(item.event.subject))
+            and item.event.sequence < mark["sequence"]
+            and item.record.offset > mark["offset"]
+        }
+        return sorted(behind)
