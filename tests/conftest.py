@@ -1,0 +1,95 @@
+"""Real servers for the tests that ask for one: started once a session, on free ports, under `.local/run/`.
+
+A server that cannot be had skips its tests with the reason; with CI=true it fails them.
+"""
+
+import os
+import shutil
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local.broker import find_broker
+from deploy.local.processes import LOCAL, CannotStart
+from deploy.local.servers import Server, find_mongodb
+
+
+def pytest_report_header() -> str:
+    return "servers: started only by the tests that need them; BROKER=apache|embedded chooses the broker"
+
+
+def missing(reason: str) -> None:
+    """Skip the test that needs what is missing; fail it in CI, where everything must be there."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def server_directory() -> Iterator[Path]:
+    """Return where this session's servers keep their data and logs; it is gone after the session."""
+    directory = LOCAL / "run" / f"tests-{os.getpid()}"
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+async def mongodb_server(server_directory: Path) -> AsyncIterator[Server]:
+    """Return a running MongoDB."""
+    async for server in _running(lambda: find_mongodb(server_directory / "mongodb")):
+        yield server
+
+
+@pytest.fixture(scope="session")
+async def kafka_server(server_directory: Path) -> AsyncIterator[Server]:
+    """Return a running broker: Apache Kafka where it can be had (in CI it must), else the embedded one."""
+    forced = "apache" if os.environ.get("CI") == "true" and not os.environ.get("BROKER") else None
+    async for server in _running(lambda: find_broker(server_directory / "kafka", forced=forced)):
+        yield server
+
+
+@pytest.fixture(scope="session")
+async def embedded_server(server_directory: Path) -> AsyncIterator[Server]:
+    """Return a running embedded broker, whatever the other one is."""
+    async for server in _running(lambda: find_broker(server_directory / "embedded", forced="embedded")):
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mongodb_uri(mongodb_server: Server) -> str:
+    """Return the URI of the session's MongoDB."""
+    return mongodb_server.address
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(kafka_server: Server) -> str:
+    """Return the bootstrap servers of the session's broker."""
+    return kafka_server.address
+
+
+@pytest.fixture(scope="session")
+def embedded_bootstrap(embedded_server: Server) -> str:
+    """Return the bootstrap servers of the session's embedded broker."""
+    return embedded_server.address
+
+
+@pytest.fixture
+def namespace() -> str:
+    """Return a prefix of its own for this test's databases, topics and consumer groups."""
+    return f"t{uuid.uuid4().hex[:10]}-"
+
+
+async def _running(find: Callable[[], Server]) -> AsyncIterator[Server]:
+    server: Server | None = None
+    try:
+        server = find()
+        await server.start()
+    except CannotStart as error:
+        if server is not None:
+            await server.stop()
+        missing(str(error))
+    else:
+        yield server
+        await server.stop()
