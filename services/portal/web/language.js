@@ -1,0 +1,76 @@
+/** The page's language (Thai first), its words, and how it writes numbers, hours, levels and dates. */
+
+import { el } from './dom.js';
+import { WORDS } from './words.js';
+
+const REMEMBERED = 'language';
+const LOCALES = { th: 'th-TH-u-ca-buddhist-nu-latn', en: 'en-GB' };
+
+let language = remembered();
+
+function remembered() {
+  try {
+    return localStorage.getItem(REMEMBERED) === 'en' ? 'en' : 'th';
+  } catch {
+    return 'th'; // storage may be forbidden; the page works without it
+  }
+}
+
+/** Return `th` or `en`. */
+export const current = () => language;
+/** Return the other language. */
+export const other = () => (language === 'th' ? 'en' : 'th');
+
+/** Write the page in `next` from now on, and remember it on this device. */
+export function use(next) {
+  language = next;
+  try {
+    localStorage.setItem(REMEMBERED, next);
+  } catch {
+    // as above
+  }
+}
+
+/** Return the words of `key` in the present language. */
+export function say(key, ...values) {
+  const words = WORDS[language][key];
+  return typeof words === 'function' ? words(...values) : words;
+}
+
+/** Return an element with a text of a service (`{th, en}`), marked with its language where it is not the page's. */
+export function told(tag, text, attributes = {}) {
+  const spoken = text?.[language] ? language : other();
+  return el(tag, { ...attributes, lang: spoken === language ? undefined : spoken }, text?.[spoken] ?? '');
+}
+
+const number = (value, digits) =>
+  new Intl.NumberFormat(LOCALES[language], { maximumFractionDigits: digits }).format(value);
+
+/** Return a number of hours with one decimal at most, without the unit. */
+export const hours = (value) => number(value, 1);
+/** Return a level with one decimal at most. */
+export const level = (value) => number(value, 1);
+/** Return a share of 0 to 1 as whole percent. */
+export const percent = (share) => `${number(Math.round(share * 100), 0)}%`;
+/** Return a difference of whole percent points with its sign; `0` where there is none. */
+export const points = (from, to) => signed(Math.round(to * 100) - Math.round(from * 100));
+/** Return a number with its sign, one decimal at most. */
+export const signed = (value) =>
+  new Intl.NumberFormat(LOCALES[language], { maximumFractionDigits: 1, signDisplay: 'exceptZero' }).format(value);
+
+/** Return a day in words; in Thai of the Buddhist era. */
+export function day(iso) {
+  const date = new Date(iso.length === 10 ? `${iso}T12:00:00` : iso);
+  return new Intl.DateTimeFormat(LOCALES[language], { day: 'numeric', month: 'long', year: 'numeric' }).format(date);
+}
+
+/** Return the time of day. */
+export const clock = (date) => new Intl.DateTimeFormat(LOCALES[language], { hour: '2-digit', minute: '2-digit' }).format(date);
+
+/** Return the name of a language by its ISO code. */
+export const languageName = (code) => new Intl.DisplayNames([LOCALES[language]], { type: 'language' }).of(code) ?? code;
+
+/** Return words joined by commas and "and" as the language does it, as a list of texts and elements. */
+export function joined(nodes) {
+  return nodes.flatMap((node, i) => (i === 0 ? [node] : [', ', node]));
+}
