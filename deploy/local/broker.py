@@ -49,10 +49,10 @@ class ApacheKafka:
         self.reason = reason
         self._directory = directory
         self._port = kept_port(directory)
-        self._java = [java, "-cp", f"{jars}/*"]
+        self._java: list[str | Path] = [java, "-cp", f"{jars}/*"]
         self._properties = directory / "server.properties"
         options = ["-Xms128m", "-Xmx384m", "-Djava.awt.headless=true", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
-        argv = [java, *options, "-cp", f"{jars}/*", "kafka.Kafka", self._properties]
+        argv: list[str | Path] = [java, *options, "-cp", f"{jars}/*", "kafka.Kafka", self._properties]
         self.child = Child(self.name, argv, directory / "kafka.log")
 
     @property
@@ -87,7 +87,8 @@ class ApacheKafka:
         self._properties.write_text("".join(f"{name}={value}\n" for name, value in (_SETTINGS | own).items()))
 
     def _format(self) -> None:
-        argv = [*self._java, "kafka.tools.StorageTool", "format", "-t", _CLUSTER, "-c", self._properties]
+        argv: list[str | Path] = [*self._java, "kafka.tools.StorageTool", "format", "-t", _CLUSTER]
+        argv += ["-c", self._properties]
         done = subprocess.run(argv, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
         if done.returncode:
             said = "\n".join((done.stdout + done.stderr).splitlines()[-8:])
@@ -102,7 +103,7 @@ class EmbeddedBroker:
         self.reason = reason
         self.address = f"127.0.0.1:{kept_port(directory)}"
         url = f"tcp://{self.address}"
-        argv = [binary, "broker", "--listener-url", url, "--advertised-listener-url", url]
+        argv: list[str | Path] = [binary, "broker", "--listener-url", url, "--advertised-listener-url", url]
         self.child = Child(self.name, argv, directory / "broker.log")
 
     async def start(self) -> None:

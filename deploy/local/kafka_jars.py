@@ -1,4 +1,4 @@
-"""Apache Kafka's jars: those of KAFKA_HOME, or fetched once through Maven into `.local/kafka/` and checked at each use."""
+"""Apache Kafka's jars: KAFKA_HOME's, else fetched once through Maven into `.local/kafka/`, checked at each use."""
 
 import contextlib
 import hashlib

@@ -1,0 +1,60 @@
+# `make` shows what there is. Variables: PYTHON, BROKER=apache|embedded, and for `make run` PORT, RECOMMENDER=2, PORTAL=2...
+PYTHON ?= python3
+VENV := .venv/bin
+export BROKER ASSESSMENT CATALOG RECOMMENDER PORTAL PORT
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-local demo run key test check lint types deployables fmt bench clean lock
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## make .venv with everything that development needs
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON): install Python 3.11-3.13, or name it: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) deploy/local/environment.py dev
+
+setup-local:
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON): install Python 3.11-3.13, or name it: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) deploy/local/environment.py local
+
+demo: setup-local ## start everything, assess a sample officer, show the learning path that arrives, stop
+	@$(VENV)/python -m deploy.local demo
+
+run: setup-local ## start everything and stay; RECOMMENDER=2 PORTAL=2 runs replicas, PORT=9100 moves the ports
+	@$(VENV)/python -m deploy.local run
+
+key: setup-local ## make one more key for `make run`: make key ROLE=platform TENANT=example (or ROLE=officer OFFICER=id)
+	@$(VENV)/python -m deploy.local key --role "$(or $(ROLE),officer)" --tenant "$(or $(TENANT),example)" --officer "$(OFFICER)"
+
+test: setup ## unit, service, contract and end-to-end tests, on real servers
+	@$(VENV)/pytest tests/unit tests/service tests/contract tests/e2e $(TESTS)
+
+check: lint types deployables ## all that CI checks besides the tests
+
+lint: setup ## ruff and the import rules
+	@$(VENV)/ruff check .
+	@$(VENV)/ruff format --check .
+	@$(VENV)/lint-imports
+
+types: setup ## mypy, strict
+	@$(VENV)/mypy
+
+deployables: setup ## the validators of what is in deploy/
+	@$(VENV)/yamllint --strict -d "{extends: default, rules: {line-length: {max: 120}, document-start: disable, comments: {min-spaces-from-content: 1}}}" deploy
+	@if [ -f deploy/compose.yaml ]; then $(VENV)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml; fi
+	@if [ -f deploy/Dockerfile ] && [ -x $(VENV)/hadolint ]; then $(VENV)/hadolint deploy/Dockerfile; fi
+
+fmt: setup ## format, and mend what ruff can mend
+	@$(VENV)/ruff check --fix-only --quiet . && $(VENV)/ruff format .
+
+bench: setup ## the performance table, each figure beside its floor
+	@$(VENV)/python -m tests.bench
+
+clean: ## remove the virtual environment, downloads, data, logs and caches
+	rm -rf .venv .local .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+lock: setup ## lock the requirements again, with hashes and without addresses
+	@$(VENV)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o deploy/requirements/production.txt
+	@$(VENV)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra local -c deploy/requirements/production.txt pyproject.toml -o deploy/requirements/local.txt
+	@$(VENV)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra local --extra dev -c deploy/requirements/production.txt pyproject.toml -o deploy/requirements/dev.txt

@@ -1,0 +1,49 @@
+"""What the local stack tells its user: steps, progress, and nothing at all in tests."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+
+class Display(Protocol):
+    """Where steps and progress are told."""
+
+    def say(self, text: str) -> None:
+        """Tell one step."""
+
+    def progress(self, what: str, total: int) -> AbstractContextManager[Callable[[], None]]:
+        """Show how far something is; the callable that it yields counts one more."""
+
+
+class Quiet:
+    """Tells nothing."""
+
+    def say(self, text: str) -> None:
+        """Tell nothing."""
+
+    @contextmanager
+    def progress(self, what: str, total: int) -> Iterator[Callable[[], None]]:  # noqa: ARG002
+        """Show nothing."""
+        yield lambda: None
+
+
+class Terminal:
+    """Tells people, in lines and progress bars."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(highlight=False, soft_wrap=True)
+
+    def say(self, text: str) -> None:
+        """Print one line."""
+        self.console.print(text, markup=False)
+
+    @contextmanager
+    def progress(self, what: str, total: int) -> Iterator[Callable[[], None]]:
+        """Show a bar that stays, filled, when everything is done."""
+        columns = (TextColumn("{task.description}"), BarColumn(30), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=self.console) as bar:
+            task = bar.add_task(what, total=total)
+            yield lambda: bar.advance(task)

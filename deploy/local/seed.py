@@ -1,0 +1,122 @@
+"""Loads the starter data of deploy/seed/ over HTTP; loading it again changes nothing."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+
+from deploy.local.display import Display
+from deploy.local.processes import ROOT, CannotStart
+
+SEED = ROOT / "deploy" / "seed"
+_SHOWN = 5
+_TOO_BUSY = {429, 503}
+
+
+async def load_catalogue(session: aiohttp.ClientSession, catalog_url: str, key: str, display: Display) -> None:
+    """Load every framework, then every course, with an admin key of the tenant `shared`. Raises CannotStart."""
+    files = sorted((SEED / "frameworks").glob("*.json"))
+    courses = SEED / "courses.ndjson"
+    if not files or not courses.exists():
+        raise CannotStart("the starter data is missing: deploy/seed/ should hold frameworks/*.json and courses.ndjson")
+    with display.progress("frameworks", len(files)) as loaded:
+        for file in files:
+            await put(session, f"{catalog_url}/v1/frameworks/{file.stem}", key, json.loads(file.read_bytes()))
+            loaded()
+    await import_courses(session, catalog_url, key, courses.read_bytes(), display)
+
+
+async def import_courses(
+    session: aiohttp.ClientSession, catalog_url: str, key: str, courses: bytes, display: Display
+) -> int:
+    """Import courses, one a line (NDJSON), and return how many are new or changed.
+
+    Raises CannotStart naming the first lines that are refused.
+    """
+    headers = {**bearer(key), "Content-Type": "application/x-ndjson"}
+    refused, changed = [], 0
+    with display.progress("courses", sum(1 for line in courses.splitlines() if line.strip())) as loaded:
+        async with session.post(f"{catalog_url}/v1/courses:import", data=courses, headers=headers) as answer:
+            await _accepted(answer)
+            async for line in answer.content:
+                if not line.strip():
+                    continue
+                result = json.loads(line)
+                changed += result["status"] in ("created", "changed")
+                if result["status"] == "refused":
+                    refused.append(f"line {result['line']} ({result.get('id')}): {result.get('problem')}")
+                loaded()
+    if refused:
+        raise CannotStart("\n".join([f"{len(refused)} courses are refused:", *refused[:_SHOWN]]))
+    return changed
+
+
+async def load_officers(session: aiohttp.ClientSession, assessment_url: str, key: str, display: Display) -> list[str]:
+    """Register and assess the sample officers that are not there yet; return the ids of all of them."""
+    officers = sample_officers()
+    with display.progress("officers", len(officers)) as loaded:
+        for officer in officers:
+            if not await _known(session, f"{assessment_url}/v1/officers/{officer['officer']}", key):
+                await register(session, assessment_url, key, officer)
+                await submit(session, assessment_url, key, officer)
+            loaded()
+    return [officer["officer"] for officer in officers]
+
+
+def sample_officers() -> list[dict[str, Any]]:
+    """Return the sample officers, each with `officer` (its id), `profile` and `assessment` (the two bodies)."""
+    try:
+        officers: list[dict[str, Any]] = json.loads((SEED / "officers.json").read_bytes())
+    except OSError as error:
+        raise CannotStart("the starter data is missing: deploy/seed/officers.json") from error
+    return officers
+
+
+async def register(
+    session: aiohttp.ClientSession, assessment_url: str, key: str, officer: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Register a sample officer and return the answer."""
+    return await put(session, f"{assessment_url}/v1/officers/{officer['officer']}", key, officer["profile"])
+
+
+async def submit(
+    session: aiohttp.ClientSession, assessment_url: str, key: str, officer: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Submit a sample officer's assessment and return the answer; submitting it again changes nothing."""
+    url = f"{assessment_url}/v1/officers/{officer['officer']}/assessments"
+    headers = {**bearer(key), "Idempotency-Key": f"seed-{officer['officer']}"}
+    async with session.post(url, json=officer["assessment"], headers=headers) as answer:
+        return await _accepted(answer)
+
+
+async def put(session: aiohttp.ClientSession, url: str, key: str, body: Any) -> dict[str, Any]:
+    """PUT a body and return the answer; a service that is busy is asked again, 20 s at most."""
+    for attempt in range(20):
+        async with session.put(url, json=body, headers=bearer(key)) as answer:
+            if answer.status not in _TOO_BUSY or attempt == 19:  # noqa: PLR2004 - the last of twenty
+                return await _accepted(answer)
+        await asyncio.sleep(1)
+    raise AssertionError
+
+
+def bearer(key: str) -> dict[str, str]:
+    """Return the header that carries an API key."""
+    return {"Authorization": f"Bearer {key}"}
+
+
+async def _known(session: aiohttp.ClientSession, url: str, key: str) -> bool:
+    async with session.get(url, headers=bearer(key)) as answer:
+        return answer.status == 200  # noqa: PLR2004
+
+
+async def _accepted(answer: aiohttp.ClientResponse) -> dict[str, Any]:
+    """Return the body of a success (empty while it streams). Raises CannotStart with the problem otherwise."""
+    if answer.status >= 400:  # noqa: PLR2004
+        text = await answer.text()
+        raise CannotStart(f"{answer.method} {answer.url.path} was answered {answer.status}: {text[:500]}")
+    if answer.content_type == "application/json":
+        body: dict[str, Any] = await answer.json()
+        return body
+    return {}

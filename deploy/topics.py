@@ -1,0 +1,67 @@
+"""Creates the topics of deploy/topics.yaml that are not there yet: `python -m deploy.topics`.
+
+Environment: KAFKA_BOOTSTRAP_SERVERS (required), NAMESPACE (a prefix of every name), TOPIC_REPLICATION (default 1).
+"""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import yaml
+
+from shared.errors import Unavailable
+from shared.kafka import TopicSpec, create_topics
+
+_LIST = Path(__file__).with_name("topics.yaml")
+_SAFE_REPLICATION = 3
+_TRIES = 30
+
+
+def read_topics(namespace: str = "", replication: int = 1) -> list[TopicSpec]:
+    """Return every topic of the list, each name with the prefix; three or more replicas need two in sync to write."""
+    safe = {"min.insync.replicas": "2"} if replication >= _SAFE_REPLICATION else {}
+    return [
+        TopicSpec(
+            name=namespace + topic["name"],
+            partitions=topic["partitions"],
+            replication_factor=replication,
+            config={name: str(value) for name, value in topic["config"].items()} | safe,
+        )
+        for topic in yaml.safe_load(_LIST.read_text(encoding="utf-8"))["topics"]
+    ]
+
+
+async def ensure_topics(bootstrap_servers: str, namespace: str = "", replication: int = 1) -> list[str]:
+    """Create what is missing and return its names; a broker that is still starting is waited for, 30 s at most.
+
+    Raises Unavailable.
+    """
+    for attempt in range(_TRIES):
+        try:
+            return await create_topics(bootstrap_servers, read_topics(namespace, replication))
+        except Unavailable:
+            if attempt == _TRIES - 1:
+                raise
+            await asyncio.sleep(1)
+    return []
+
+
+def main() -> int:
+    """Run the command; the status is 0 when every topic is there."""
+    servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
+    replication = os.environ.get("TOPIC_REPLICATION", "1")
+    if not servers or not replication.isdecimal() or int(replication) < 1:
+        print("Set KAFKA_BOOTSTRAP_SERVERS=HOST:PORT, and TOPIC_REPLICATION to 1 or more", file=sys.stderr)  # noqa: T201
+        return 2
+    try:
+        created = asyncio.run(ensure_topics(servers, os.environ.get("NAMESPACE", ""), int(replication)))
+    except Unavailable as error:
+        print(f"The topics were not created: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    print(f"topics created: {', '.join(created)}" if created else "every topic is there")  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
