@@ -1,0 +1,257 @@
+"""Who asks, and what they may do. API keys `id.secret`; every route declares a policy; what is not allowed is denied.
+
+    authenticator = Authenticator(KeyStore(client, settings), settings.api_key_pepper)
+    principal = await authenticator.authenticate("id.secret")   # raises Unauthorized, Unavailable
+    authorize(principal, PLATFORMS, officer=None)                # raises Forbidden, NotFound
+
+    PUBLIC     anybody, without a key
+    ADMINS     role admin
+    PLATFORMS  roles admin and platform
+    EVERYONE   roles admin, platform and officer; an officer's key opens only paths of its own officer
+
+    python -m shared.auth create --tenant TENANT --role ROLE [--officer ID] [--days N]    prints the key, once
+    python -m shared.auth revoke KEY_ID | list [--tenant TENANT]
+
+A key's secret is 32 random bytes, kept only as HMAC-SHA256 under the pepper and compared in constant time. Known keys
+are remembered for 30 s, unknown ones for 5 s, so a revoked key works for half a minute more.
+"""
+
+import argparse
+import asyncio
+import hashlib
+import hmac
+import ipaddress
+import secrets
+import sys
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal, Protocol, get_args
+from urllib.parse import urlsplit
+
+import msgspec
+
+from shared.errors import Forbidden, NotFound, Problem, Unauthorized
+from shared.settings import StoreSettings, load
+from shared.skills import Identifier
+
+Role = Literal["admin", "platform", "officer"]
+
+_CACHED_SECONDS = 30.0
+_REFUSED_SECONDS = 5.0
+_CACHED_KEYS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Whoever asks: a key of a tenant in a role; `officer` is set in the role `officer` only."""
+
+    key_id: str
+    tenant: str
+    role: Role
+    officer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Who may use a route. No roles at all means that anybody may, without a key."""
+
+    roles: frozenset[Role]
+
+    @property
+    def public(self) -> bool:
+        """Whether the route is open to anybody."""
+        return not self.roles
+
+
+PUBLIC = Policy(frozenset())
+ADMINS = Policy(frozenset({"admin"}))
+PLATFORMS = Policy(frozenset({"admin", "platform"}))
+EVERYONE = Policy(frozenset({"admin", "platform", "officer"}))
+
+
+def authorize(principal: Principal, policy: Policy, officer: str | None = None) -> None:
+    """Return where the principal may act by this policy on this officer (None: the route is about none).
+
+    Raises Forbidden for a wrong role, NotFound for somebody else's officer: another's looks the same as none.
+    """
+    if principal.role not in policy.roles:
+        raise Forbidden(f"a key of role {principal.role} may not do this")
+    if principal.role == "officer" and officer is not None and officer != principal.officer:
+        raise NotFound("no such officer")
+
+
+# --- keys ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StoredKey:
+    """An API key as it is stored: the secret only as its digest."""
+
+    key_id: str
+    digest: str
+    tenant: str
+    role: Role
+    officer: str | None = None
+    expires_at: datetime | None = None
+
+
+class Keys(Protocol):
+    """Where keys are stored: shared.mongo.KeyStore, or a dictionary in a unit test."""
+
+    async def find(self, key_id: str) -> StoredKey | None:
+        """Return a key that was not revoked. Raises Unavailable."""
+
+    async def create(self, key: StoredKey) -> None:
+        """Store a new key. Raises Unavailable."""
+
+
+def digest_of(secret: str, pepper: bytes) -> str:
+    """Return the HMAC-SHA256 of a secret under the pepper, in hexadecimal."""
+    return hmac.new(pepper, secret.encode(), hashlib.sha256).hexdigest()
+
+
+def issue(
+    pepper: bytes, tenant: str, role: Role, officer: str | None = None, expires_at: datetime | None = None
+) -> tuple[str, StoredKey]:
+    """Return a new credential `id.secret`, to be shown once, and what to store of it. Raises ValueError."""
+    if role not in get_args(Role):
+        raise ValueError(f"role {role!r} is none of {', '.join(get_args(Role))}")
+    if (role == "officer") != (officer is not None):
+        raise ValueError("a key of role officer names its officer, and no other key does")
+    for what in filter(None, (tenant, officer)):
+        msgspec.convert(what, Identifier)
+    key_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
+    stored = StoredKey(key_id, digest_of(secret, pepper), tenant, role, officer, expires_at)
+    return f"{key_id}.{secret}", stored
+
+
+class Authenticator:
+    """Tells principals by their credentials; remembers the answers for a while."""
+
+    def __init__(
+        self, keys: Keys, pepper: bytes, *, clock: Callable[[], float] = time.monotonic, capacity: int = _CACHED_KEYS
+    ) -> None:
+        self._keys = keys
+        self._pepper = pepper
+        self._clock = clock
+        self._capacity = capacity
+        self._known: OrderedDict[bytes, tuple[float, Principal | None]] = OrderedDict()
+
+    async def authenticate(self, credential: str | None) -> Principal:
+        """Return whose credential it is. Raises Unauthorized, and Unavailable where the keys cannot be read."""
+        if not credential:
+            raise Unauthorized("this needs an API key: Authorization: Bearer <key>")
+        mark = hashlib.sha256(credential.encode("utf-8", "surrogateescape")).digest()
+        until, principal = self._known.get(mark, (0.0, None))
+        if until <= self._clock():
+            until, principal = await self._look_up(credential)
+            self._remember(mark, until, principal)
+        if principal is None:
+            raise Unauthorized("the API key is unknown, expired or revoked")
+        return principal
+
+    async def _look_up(self, credential: str) -> tuple[float, Principal | None]:
+        key_id, _, secret = credential.partition(".")
+        refused = self._clock() + _REFUSED_SECONDS, None
+        if not secret or not key_id.isalnum() or not credential.isascii():
+            return refused
+        key = await self._keys.find(key_id)
+        digest = digest_of(secret, self._pepper)
+        if not hmac.compare_digest(digest, key.digest if key else "0" * len(digest)) or key is None:
+            return refused
+        left = (key.expires_at - datetime.now(UTC)).total_seconds() if key.expires_at else _CACHED_SECONDS
+        if left <= 0:
+            return refused
+        return self._clock() + min(left, _CACHED_SECONDS), Principal(key.key_id, key.tenant, key.role, key.officer)
+
+    def _remember(self, mark: bytes, until: float, principal: Principal | None) -> None:
+        self._known[mark] = until, principal
+        self._known.move_to_end(mark)
+        while len(self._known) > self._capacity:
+            self._known.popitem(last=False)
+
+
+# --- keys for one machine --------------------------------------------------------------------------------------------
+
+
+class NotLoopback(Exception):
+    """A development key was asked for where others could reach it."""
+
+
+async def development_key(  # noqa: PLR0913 - called once, by name
+    keys: Keys, pepper: bytes, *, addresses: Iterable[str], tenant: str, role: Role, officer: str | None = None
+) -> str:
+    """Return a new key that works for a day. `addresses`: every host, host:port or URI that the system uses.
+
+    Raises NotLoopback where one of them is not on this machine.
+    """
+    for address in addresses:
+        for host in _hosts(address):
+            if not _is_loopback(host):
+                raise NotLoopback(f"{host} is not this machine: make a key with python -m shared.auth create")
+    credential, stored = issue(pepper, tenant, role, officer, datetime.now(UTC) + timedelta(days=1))
+    await keys.create(stored)
+    return credential
+
+
+def _hosts(address: str) -> list[str]:
+    if "://" in address:
+        address = address.split("://", 1)[1].split("/", 1)[0].rsplit("@", 1)[-1]
+    return [urlsplit(f"//{part.strip()}").hostname or "" for part in address.split(",")]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+# --- the command -----------------------------------------------------------------------------------------------------
+
+
+async def _command(wanted: argparse.Namespace, settings: StoreSettings) -> str:
+    from shared.mongo import KeyStore, connect  # noqa: PLC0415 - only this command opens the database here
+
+    client = connect(settings, "keys")
+    try:
+        store = KeyStore(client, settings)
+        if wanted.command == "create":
+            expires_at = datetime.now(UTC) + timedelta(days=wanted.days) if wanted.days else None
+            credential, stored = issue(settings.api_key_pepper, wanted.tenant, wanted.role, wanted.officer, expires_at)
+            await store.create(stored)
+            return credential
+        if wanted.command == "revoke":
+            if not await store.revoke(wanted.key_id):
+                raise NotFound(f"no working key {wanted.key_id}")
+            return f"revoked {wanted.key_id}"
+        rows = [f"{k.key_id} {k.tenant} {k.role} {k.officer or '-'}" async for k in store.list(wanted.tenant)]
+        return "\n".join(rows)
+    finally:
+        client.close()
+
+
+def main() -> None:
+    """Create, revoke or list API keys, as the arguments say."""
+    parser = argparse.ArgumentParser(prog="python -m shared.auth", description="API keys")
+    commands = parser.add_subparsers(dest="command", required=True)
+    create = commands.add_parser("create", help="print a new key, once")
+    create.add_argument("--tenant", required=True)
+    create.add_argument("--role", required=True, choices=get_args(Role))
+    create.add_argument("--officer", help="the only officer that a key of role officer is for")
+    create.add_argument("--days", type=int, help="how long it works; without: until it is revoked")
+    commands.add_parser("revoke", help="make a key stop working").add_argument("key_id")
+    commands.add_parser("list", help="list the keys that work").add_argument("--tenant")
+    wanted = parser.parse_args()
+    try:
+        print(asyncio.run(_command(wanted, load(StoreSettings))))  # noqa: T201 - what the command is for
+    except (Problem, ValueError) as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""MongoDB: the client, indexes, the translation of its errors, and the store of API keys.
+
+client = connect(settings)                      # await nothing; it connects with its first use
+database = client[settings.database("catalog")]
+await ensure_indexes(database, {"courses": [IndexModel(...), *OUTBOX_INDEXES]})
+with unavailable(): await database["courses"].find_one(...)     # raises errors.Unavailable where MongoDB is away
+await reachable(client)                         # a readiness check: None, or what is wrong
+KeyStore(client, settings)                      # what shared.auth.Authenticator reads keys from
+"""
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
+from pymongo import IndexModel
+from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
+
+from shared.auth import StoredKey
+from shared.errors import Unavailable
+from shared.settings import StoreSettings
+
+Document = dict[str, Any]
+Client = AsyncIOMotorClient[Document]
+Database = AsyncIOMotorDatabase[Document]
+
+# A server that is stopping, starting, electing or overloaded answers with one of these.
+_PASSING_CODES = {6, 7, 50, 64, 89, 91, 112, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436}
+_PASSING_LABELS = ("RetryableWriteError", "TransientTransactionError", "RetryableError", "SystemOverloadedError")
+
+
+def connect(settings: StoreSettings, name: str = "learning-path") -> Client:
+    """Return a client that writes to a majority with the journal, reads what a majority holds, and gives up in 5 s."""
+    return AsyncIOMotorClient(
+        settings.mongodb_uri,
+        appName=name,
+        w="majority",
+        journal=True,
+        readConcernLevel="majority",
+        retryWrites=True,
+        timeoutMS=5000,
+        serverSelectionTimeoutMS=5000,
+        maxPoolSize=50,
+        tz_aware=True,
+    )
+
+
+@contextmanager
+def unavailable() -> Iterator[None]:
+    """Turn errors that pass by themselves (no server, no primary, a time-out) into Unavailable; let others through."""
+    try:
+        yield
+    except PyMongoError as error:
+        if passing(error):
+            raise Unavailable("the database is away; try again soon") from error
+        raise
+
+
+def passing(error: PyMongoError) -> bool:
+    """Return whether trying again may help."""
+    if isinstance(error, ConnectionFailure) or error.timeout:
+        return True
+    if any(error.has_error_label(label) for label in _PASSING_LABELS):
+        return True
+    return isinstance(error, OperationFailure) and error.code in _PASSING_CODES
+
+
+async def ensure_indexes(database: Database, indexes: Mapping[str, Sequence[IndexModel]]) -> None:
+    """Create the indexes of each collection that are not there yet. Raises Unavailable."""
+    with unavailable():
+        for collection, models in indexes.items():
+            await database[collection].create_indexes(list(models))
+
+
+async def reachable(client: Client) -> str | None:
+    """Return None where MongoDB has a primary that answers, else what is wrong."""
+    try:
+        await client.admin.command("ping")
+    except PyMongoError as error:
+        return type(error).__name__
+    return None
+
+
+class KeyStore:
+    """The API keys, in the one database that all services share: `access`."""
+
+    def __init__(self, client: Client, settings: StoreSettings) -> None:
+        self._keys = client[settings.database("access")]["keys"]
+
+    async def find(self, key_id: str) -> StoredKey | None:
+        """Return a key that was not revoked. Raises Unavailable."""
+        with unavailable():
+            document = await self._keys.find_one({"_id": str(key_id), "revoked_at": None})
+        return _key(document) if document else None
+
+    async def create(self, key: StoredKey) -> None:
+        """Store a new key. Raises Unavailable."""
+        with unavailable():
+            await self._keys.insert_one(
+                {
+                    "_id": key.key_id,
+                    "digest": key.digest,
+                    "tenant": key.tenant,
+                    "role": key.role,
+                    "officer": key.officer,
+                    "expires_at": key.expires_at,
+                    "created_at": datetime.now(UTC),
+                    "revoked_at": None,
+                }
+            )
+
+    async def revoke(self, key_id: str) -> bool:
+        """Revoke a key; return whether there was one that worked. Replicas notice within 30 s. Raises Unavailable."""
+        with unavailable():
+            result = await self._keys.update_one(
+                {"_id": str(key_id), "revoked_at": None}, {"$set": {"revoked_at": datetime.now(UTC)}}
+            )
+        return bool(result.modified_count)
+
+    async def list(self, tenant: str | None = None) -> AsyncIterator[StoredKey]:
+        """Yield the keys that were not revoked, oldest first. Raises Unavailable."""
+        wanted: Document = {"revoked_at": None} | ({"tenant": str(tenant)} if tenant else {})
+        with unavailable():
+            async for document in self._keys.find(wanted).sort("created_at", 1):
+                yield _key(document)
+
+
+def _key(document: Document) -> StoredKey:
+    return StoredKey(
+        key_id=document["_id"],
+        digest=document["digest"],
+        tenant=document["tenant"],
+        role=document["role"],
+        officer=document["officer"],
+        expires_at=document["expires_at"],
+    )
