@@ -68,7 +68,7 @@ async def load_officers(session: aiohttp.ClientSession, assessment_url: str, key
 def sample_officers() -> list[dict[str, Any]]:
     """Return the sample officers, each with `officer` (its id), `profile` and `assessment` (the two bodies)."""
     try:
-        officers: list[dict[str, Any]] = json.loads((SEED / "officers.json").read_bytes())
+        officers: list[dict[str, Any]] = json.loads((SEED / "officers.json").read_bytes())["officers"]
     except OSError as error:
         raise CannotStart("the starter data is missing: deploy/seed/officers.json") from error
     return officers

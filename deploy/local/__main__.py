@@ -1,0 +1,86 @@
+"""The local stack's commands: `python -m deploy.local demo | run | key`."""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Coroutine
+
+import aiohttp
+from rich.console import Console
+
+from deploy.local.demo import demo
+from deploy.local.processes import LOCAL, CannotStart, kill_all, shown
+from deploy.local.run import make_key, run
+
+_CRASH = LOCAL / "crash.log"
+
+
+def main() -> int:
+    """Run a command; return the exit status: 0 done, 1 something is missing or failed, 130 interrupted."""
+    parser = argparse.ArgumentParser(prog="python -m deploy.local", description="The whole system on this machine")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("demo", help="an assessment becomes a learning path, once")
+    commands.add_parser("run", help="start everything and stay")
+    key = commands.add_parser("key", help="print one more key for what `run` runs")
+    key.add_argument("--tenant", required=True)
+    key.add_argument("--role", required=True, choices=("admin", "platform", "officer"))
+    key.add_argument("--officer", default="")
+    wanted = parser.parse_args()
+    console = Console(highlight=False, soft_wrap=True)
+    if wanted.command == "demo":
+        return _finish(demo(console))
+    if wanted.command == "run":
+        status = _finish(run(console))
+        return 0 if status == _INTERRUPTED else status  # Ctrl-C is how `run` ends
+    return _finish(make_key(console, wanted.tenant, wanted.role, wanted.officer or None))
+
+
+_INTERRUPTED = 130
+
+
+def _finish(work: Coroutine[None, None, None]) -> int:
+    """Do the work to its end; tell people in plain words why it failed, never with a traceback."""
+    try:
+        asyncio.run(_interruptible(work))
+    except CannotStart as error:
+        print(f"\n{error}", file=sys.stderr)
+    except asyncio.CancelledError:
+        return _INTERRUPTED
+    except (aiohttp.ClientError, TimeoutError) as error:
+        print(f"\nA service did not answer: {error or 'time-out'}. The logs are in .local/", file=sys.stderr)
+    except Exception as error:  # noqa: BLE001 - the last place where it can be told kindly
+        LOCAL.mkdir(exist_ok=True)
+        _CRASH.write_text(traceback.format_exc())
+        print(f"\nThis should not happen: {error}. What happened exactly: {shown(_CRASH)}", file=sys.stderr)
+    else:
+        return 0
+    return 1
+
+
+async def _interruptible(work: Coroutine[None, None, None]) -> None:
+    """Let the first Ctrl-C (or SIGTERM, or a closed terminal) end the work in good order, the second one at once."""
+    task = asyncio.ensure_future(work)
+    interrupts = 0
+
+    def interrupt() -> None:
+        nonlocal interrupts
+        interrupts += 1
+        if interrupts == 1:
+            task.cancel()
+        else:
+            kill_all()
+            os._exit(_INTERRUPTED)
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, interrupt)
+    await task
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""Development keys: the local stack issues them to itself, for a day, and only where everything is on this machine."""
+
+import os
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deploy.local.processes import CannotStart
+from deploy.local.seed import sample_officers
+from shared.auth import NotLoopback, Role, development_key
+from shared.errors import Unavailable
+from shared.mongo import KeyStore, connect
+from shared.settings import StoreSettings, read
+from shared.skills import SHARED_TENANT
+
+TENANT = "example"
+"""The tenant of the sample officers."""
+
+
+@dataclass(frozen=True)
+class Keys:
+    """API keys of one stack: an admin of the tenant `shared`, and of the tenant `example` a platform and officers."""
+
+    admin: str
+    platform: str
+    officers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Issuer:
+    """Issues development keys for the stack with these settings."""
+
+    def __init__(self, environment: Mapping[str, str], addresses: Iterable[str]) -> None:
+        self._settings = read(StoreSettings, environment)
+        self._addresses = list(addresses)
+
+    async def issue(self, tenant: str, role: Role, officer: str | None = None) -> str:
+        """Return a new key that works for a day. Raises CannotStart."""
+        return (await self._issue([(tenant, role, officer)]))[0]
+
+    async def sample_keys(self) -> Keys:
+        """Return keys for the starter data's loader, a platform and each sample officer. Raises CannotStart."""
+        officers = [officer["officer"] for officer in sample_officers()]
+        wanted: list[tuple[str, Role, str | None]] = [(SHARED_TENANT, "admin", None), (TENANT, "platform", None)]
+        wanted += [(TENANT, "officer", officer) for officer in officers]
+        admin, platform, *rest = await self._issue(wanted)
+        return Keys(admin, platform, dict(zip(officers, rest, strict=True)))
+
+    async def _issue(self, wanted: Iterable[tuple[str, Role, str | None]]) -> list[str]:
+        client = connect(self._settings, "keys")
+        store, pepper = KeyStore(client, self._settings), self._settings.api_key_pepper
+        try:
+            return [
+                await development_key(
+                    store, pepper, addresses=self._addresses, tenant=tenant, role=role, officer=officer
+                )
+                for tenant, role, officer in wanted
+            ]
+        except NotLoopback as error:
+            raise CannotStart(
+                f"The local stack makes keys for itself only where all is on this machine: {error}"
+            ) from (error)
+        except Unavailable as error:
+            raise CannotStart(f"no keys could be made: {error}") from error
+        except ValueError as error:
+            raise CannotStart(f"no such key can be made: {error}") from error
+        finally:
+            client.close()
+
+
+def pepper_file(directory: Path) -> Path:
+    """Return the file of this stack's pepper, made the first time."""
+    path = directory / "pepper"
+    if not path.exists():
+        directory.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(32) + "\n")
+    return path

@@ -1,0 +1,41 @@
+"""Reads a live stream (server-sent events), as an officer's page or a platform does."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from deploy.local.seed import bearer
+
+
+@dataclass(frozen=True)
+class Message:
+    """One event of a stream: its name, its id (empty where it has none) and its data."""
+
+    event: str
+    id: str
+    data: Any
+
+
+async def messages(
+    session: aiohttp.ClientSession, portal_url: str, officer: str, key: str, last_event_id: str = ""
+) -> AsyncGenerator[Message, None]:
+    """Yield what the portal pushes to an officer, until the stream ends. Raises aiohttp.ClientError."""
+    headers = {**bearer(key), "Accept": "text/event-stream"}
+    if last_event_id:
+        headers["Last-Event-ID"] = last_event_id
+    timeout = aiohttp.ClientTimeout(total=None, sock_read=60)
+    url = f"{portal_url}/v1/officers/{officer}/live"
+    async with session.get(url, headers=headers, timeout=timeout) as answer:
+        answer.raise_for_status()
+        fields: dict[str, str] = {}
+        async for raw in answer.content:
+            line = raw.decode().rstrip("\r\n")
+            name, _, value = line.partition(":")
+            if line and name:
+                fields[name] = fields[name] + "\n" + value[1:] if name == "data" and name in fields else value.strip()
+            elif not line and "data" in fields:
+                yield Message(fields.get("event", "message"), fields.get("id", ""), msgspec.json.decode(fields["data"]))
+                fields = {}

@@ -1,0 +1,83 @@
+"""One running copy of a service: its port, its process, and whether it is alive and ready."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, get_args
+
+import aiohttp
+
+from deploy.local.processes import CannotStart, Child, free_port, port_is_free, until
+
+Service = Literal["assessment", "catalog", "recommender", "portal"]
+SERVICES: tuple[Service, ...] = get_args(Service)
+PORTS: dict[Service, int] = {"portal": 8100, "assessment": 8101, "catalog": 8102, "recommender": 8103}
+"""Where `make run` listens unless told otherwise."""
+
+_START_SECONDS = 90
+
+
+class Replica:
+    """One copy of a service, on a port of its own that it keeps when it is started again."""
+
+    def __init__(self, service: Service, number: int, directory: Path, port: int | None = None) -> None:
+        self.service = service
+        self.name = service if number == 0 else f"{service}-{number + 1}"
+        self.port = port or free_port()
+        self._log = directory / f"{self.name}.log"
+        self._log.unlink(missing_ok=True)
+        self.child = self._child({})
+
+    @property
+    def url(self) -> str:
+        """The address, without a slash at the end."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, environment: Mapping[str, str]) -> None:
+        """Start the process with these settings."""
+        self.child = self._child({**environment, "HTTP_HOST": "127.0.0.1", "HTTP_PORT": str(self.port)})
+        self.child.start()
+
+    async def until(self, session: aiohttp.ClientSession, probe: Literal["livez", "readyz"]) -> None:
+        """Wait until a probe answers 200. Raises CannotStart with the tail of the log."""
+        timeout = aiohttp.ClientTimeout(total=5)
+
+        async def ready() -> bool:
+            try:
+                async with session.get(f"{self.url}/{probe}", timeout=timeout) as answer:
+                    return answer.status == 200  # noqa: PLR2004
+            except (aiohttp.ClientError, TimeoutError):
+                return False
+
+        await until(ready, self.child, _START_SECONDS, self.name)
+
+    def _child(self, environment: Mapping[str, str]) -> Child:
+        argv = [sys.executable, "-m", f"services.{self.service}"]
+        return Child(self.name, argv, self._log, {"PYTHONUNBUFFERED": "1", **environment})
+
+
+def fixed_ports() -> dict[Service, int]:
+    """Return the ports of `make run`: 8100-8103, or four from PORT on. Raises CannotStart where one is taken."""
+    first = os.environ.get("PORT") or str(PORTS["portal"])
+    if not first.isdecimal() or not 0 < int(first) < 2**16 - len(PORTS):
+        raise CannotStart(f"PORT={first} is no port: make run PORT=9100")
+    ports: dict[Service, int] = {name: port - PORTS["portal"] + int(first) for name, port in PORTS.items()}
+    taken = [f"{port} ({name})" for name, port in ports.items() if not port_is_free(port)]
+    if taken:
+        raise CannotStart(
+            f"Port {', '.join(taken)} is taken. Stop what listens there (another `make run`?),\n"
+            "or move all four: make run PORT=9100"
+        )
+    return ports
+
+
+def wanted_replicas() -> dict[Service, int]:
+    """Return how many copies of each service the environment asks for (RECOMMENDER=2), 1 by default."""
+    wanted: dict[Service, int] = {}
+    for name in SERVICES:
+        text = os.environ.get(name.upper()) or "1"
+        if not text.isdecimal() or not 1 <= int(text) <= 24:  # noqa: PLR2004 - as many as there are partitions
+            raise CannotStart(f"{name.upper()}={text}: say how many copies to run, 1 to 24")
+        wanted[name] = int(text)
+    return wanted

@@ -1,0 +1,80 @@
+"""`make run`: everything on fixed ports, with its data kept in `.local/state`, until Ctrl-C."""
+
+import asyncio
+import json
+
+import aiohttp
+from rich.console import Console
+
+from deploy.local.display import Terminal
+from deploy.local.keys import TENANT, Issuer
+from deploy.local.processes import LOCAL, CannotStart
+from deploy.local.replicas import SERVICES, Replica, Service, fixed_ports, wanted_replicas
+from deploy.local.seed import load_officers
+from deploy.local.stack import Stack
+from shared.auth import Role
+
+STATE = LOCAL / "state"
+_NOTE = STATE / "running.json"
+_WATCH_SECONDS = 1.0
+
+
+async def run(console: Console) -> None:
+    """Start everything, load the starter data, print the addresses, and stay until cancelled. Raises CannotStart."""
+    display = Terminal(console)
+    ports, replicas = fixed_ports(), wanted_replicas()
+    async with Stack("run", directory=STATE, ports=ports, replicas=replicas, display=display) as stack:
+        async with aiohttp.ClientSession() as session:
+            officers = await load_officers(session, stack.urls["assessment"][0], stack.keys.platform, display)
+        _NOTE.write_text(json.dumps(stack.servers))
+        try:
+            _print_addresses(console, stack, officers[0])
+            await _watch(stack)
+        finally:
+            _NOTE.unlink(missing_ok=True)
+            display.say("stopping")
+
+
+async def make_key(console: Console, tenant: str, role: Role, officer: str | None) -> None:
+    """Print one more key for the system that `make run` runs. Raises CannotStart."""
+    try:
+        servers = json.loads(_NOTE.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CannotStart("nothing runs: start it with `make run` and make the key in another terminal") from error
+    issuer = Issuer(servers, [servers["MONGODB_URI"], servers["KAFKA_BOOTSTRAP_SERVERS"]])
+    console.print(await issuer.issue(tenant, role, officer), markup=False)
+
+
+async def _watch(stack: Stack) -> None:
+    """Stay; tell when a service ends by itself, with its log, and start it again, as an orchestrator would."""
+    failures: dict[str, int] = {}
+    while True:
+        await asyncio.sleep(_WATCH_SECONDS)
+        for service in SERVICES:
+            for number, replica in enumerate(stack.running[service]):
+                if not replica.child.running:
+                    failures[replica.name] = failures.get(replica.name, 0) + 1
+                    await _restart(stack, service, number, replica, failures[replica.name])
+
+
+async def _restart(stack: Stack, service: Service, number: int, replica: Replica, failures: int) -> None:
+    if failures > 3:  # noqa: PLR2004 - then it will not get better by itself
+        raise replica.child.failure("ended again and again")
+    stack.display.say(f"{replica.child.failure('ended')}\nstarting it again")
+    await stack.start(service, number)
+
+
+def _print_addresses(console: Console, stack: Stack, officer: str) -> None:
+    urls = stack.urls
+    lines = ["", "The officers' page"]
+    lines += [f"  {url}/" for url in urls["portal"]]
+    lines += [f"  sign in with the key of officer {officer}:", f"  {stack.keys.officers[officer]}", ""]
+    lines += ["The API and its documentation"]
+    for service in SERVICES:
+        lines += [f"  {service:<12} {url}  ·  {url}/docs" for url in urls[service]]
+    lines += ["", f"Keys that work for a day (tenant `{TENANT}`; the admin's is `shared`)"]
+    lines += [f"  platform     {stack.keys.platform}", f"  admin        {stack.keys.admin}"]
+    lines += ["  more keys: make key ROLE=officer OFFICER=ID (ROLE=platform TENANT=...)", ""]
+    lines += [f"Servers: {stack.mongodb.name} {stack.mongodb.address} · {stack.broker_name} {stack.broker.address}"]
+    lines += [f"Logs and data: {STATE.relative_to(LOCAL.parent)}/. Ctrl-C stops everything.", ""]
+    console.print("\n".join(lines), markup=False)

@@ -1,0 +1,223 @@
+"""The whole system on free ports: servers, topics, keys, four services, starter data. For demo, run, tests and bench.
+
+async with Stack("demo") as stack:
+    stack.urls["catalog"][0], stack.keys.platform, stack.broker.name
+    stack.kill("recommender"); await stack.start("recommender")
+"""
+
+import asyncio
+import contextlib
+import itertools
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+import aiohttp
+
+from deploy.local.broker import EmbeddedBroker, find_broker
+from deploy.local.display import Display, Quiet
+from deploy.local.keys import Issuer, Keys, pepper_file
+from deploy.local.processes import LOCAL, CannotStart, Child
+from deploy.local.replicas import SERVICES, Replica, Service
+from deploy.local.seed import load_catalogue
+from deploy.local.servers import Server, find_mongodb
+from deploy.topics import ensure_topics
+from shared.errors import Unavailable
+
+_numbers = itertools.count(1)
+_STATEFUL: tuple[Service, ...] = ("catalog", "assessment", "recommender")
+
+
+class Stack:
+    """MongoDB, a broker and the services as separate processes, from entering to leaving.
+
+    Servers that are handed over are used and not stopped; give a `namespace` then. With `directory` the data stay
+    there and are found again; without it they lie under `.local/run/` and are gone after a clean end.
+    """
+
+    mongodb: Server
+    broker: Server
+    keys: Keys
+    issuer: Issuer
+
+    def __init__(  # noqa: PLR0913 - made by name, once in each program
+        self,
+        name: str,
+        *,
+        mongodb: Server | None = None,
+        broker: Server | None = None,
+        force_broker: str | None = None,
+        replicas: Mapping[Service, int] | None = None,
+        ports: Mapping[Service, int] | None = None,
+        namespace: str = "",
+        environment: Mapping[str, str] | None = None,
+        directory: Path | None = None,
+        display: Display | None = None,
+        seed: bool = True,
+    ) -> None:
+        self.display = display or Quiet()
+        self.namespace = namespace
+        self._lasting = directory is not None
+        self.directory = directory or _fresh_directory(name)
+        self._given_mongodb, self._given_broker, self._force_broker = mongodb, broker, force_broker
+        self._replicas = {service: (replicas or {}).get(service, 1) for service in SERVICES}
+        self._ports = dict(ports or {})
+        self._environment = dict(environment or {})
+        self._seed = seed
+        self._owned: list[Server] = []
+        self.running: dict[Service, list[Replica]] = {service: [] for service in SERVICES}
+
+    async def __aenter__(self) -> Self:
+        """Start everything. Raises CannotStart, with nothing left running."""
+        try:
+            await self._start_servers()
+            await self._start_services()
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        await self.close()
+        if kind is None and not self._lasting:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    @property
+    def urls(self) -> dict[Service, list[str]]:
+        """The address of every copy of every service."""
+        return {service: [replica.url for replica in copies] for service, copies in self.running.items()}
+
+    @property
+    def broker_name(self) -> str:
+        """What the broker is called."""
+        return self.broker.name
+
+    @property
+    def servers(self) -> dict[str, str]:
+        """The settings that name the servers, as any process of this stack needs them."""
+        return {
+            "MONGODB_URI": self.mongodb.address,
+            "KAFKA_BOOTSTRAP_SERVERS": self.broker.address,
+            "NAMESPACE": self.namespace,
+            "API_KEY_PEPPER": "",
+            "API_KEY_PEPPER_FILE": str(pepper_file(self.directory)),
+            "COOKIE_SECURE": "false",  # pages of this machine come over plain HTTP
+            "DRAIN_SECONDS": "0",  # no balancer has to notice
+            **self._environment,
+        }
+
+    def environment(self) -> dict[str, str]:
+        """Return every setting that the services are started with."""
+        urls = {f"{service.upper()}_URL": self.urls[service][0] for service in _STATEFUL if self.running[service]}
+        return {**self.servers, **urls}
+
+    # --- one copy of a service ---------------------------------------------------------------------------------------
+
+    async def start(self, service: Service, number: int = 0, environment: Mapping[str, str] | None = None) -> None:
+        """Start a copy again, on its own port, with settings of its own on top; return when it is ready."""
+        replica = self.running[service][number]
+        replica.start({**self.environment(), **(environment or {})})
+        async with aiohttp.ClientSession() as session:
+            await replica.until(session, "readyz")
+
+    async def stop(self, service: Service, number: int = 0) -> None:
+        """Stop a copy in good order."""
+        await self.running[service][number].child.stop()
+
+    def kill(self, service: Service, number: int = 0) -> None:
+        """Kill a copy at once (SIGKILL)."""
+        self.running[service][number].child.kill()
+
+    async def join(self, service: Service) -> int:
+        """Start one more copy on a free port; return its number when it is ready."""
+        self.running[service].append(Replica(service, len(self.running[service]), self.directory))
+        number = len(self.running[service]) - 1
+        await self.start(service, number)
+        return number
+
+    # --- all of it ---------------------------------------------------------------------------------------------------
+
+    async def create_topics(self) -> None:
+        """Create the topics that are not there. Raises CannotStart."""
+        try:
+            await ensure_topics(self.broker.address, self.namespace)
+        except Unavailable as error:
+            raise CannotStart(f"the topics were not created on {self.broker.name}: {error}") from error
+
+    async def republish(self) -> None:
+        """Have each owner announce its present state again, for a broker that forgot. Raises CannotStart."""
+        await asyncio.gather(*(self._republish(service) for service in _STATEFUL))
+
+    async def close(self) -> None:
+        """Stop the services, then the servers that are ours."""
+        copies = [replica.child.stop() for replicas in self.running.values() for replica in replicas]
+        await asyncio.gather(*copies)
+        await asyncio.gather(*(server.stop() for server in self._owned))
+
+    async def _start_servers(self) -> None:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        if self._given_mongodb is None:
+            self._owned.append(find_mongodb(self.directory / "mongodb"))
+        if self._given_broker is None:
+            place = self.directory / "kafka"
+            self._owned.append(await asyncio.to_thread(find_broker, place, self.display.say, self._force_broker))
+        self.mongodb, self.broker = self._given_mongodb or self._owned[0], self._given_broker or self._owned[-1]
+        for server in (self.mongodb, self.broker):
+            self.display.say(f"{server.name} ({server.reason})")
+        await asyncio.gather(*(server.start() for server in self._owned))
+        await self.create_topics()
+        self.issuer = Issuer(self.servers, [self.mongodb.address, self.broker.address])
+        self.keys = await self.issuer.sample_keys()
+
+    async def _start_services(self) -> None:
+        known = self._lasting and (self.directory / "seeded").exists()
+        for service in SERVICES:
+            for number in range(self._replicas[service]):
+                port = self._ports.get(service) if number == 0 else None
+                self.running[service].append(Replica(service, number, self.directory, port))
+        if known and isinstance(self.broker, EmbeddedBroker):
+            self.display.say("the embedded broker forgets when it stops: announcing the stored state again")
+            await self.republish()
+        replicas = [replica for copies in self.running.values() for replica in copies]
+        for replica in replicas:
+            replica.start(self.environment())
+        async with aiohttp.ClientSession() as session:
+            # A recommender is ready only when it holds a framework, and an empty catalogue has none yet.
+            first = [replica.until(session, "livez" if self._seed else "readyz") for replica in replicas]
+            await asyncio.gather(*first)
+            if self._seed:
+                await self.running["catalog"][0].until(session, "readyz")
+                await load_catalogue(session, self.urls["catalog"][0], self.keys.admin, self.display)
+                (self.directory / "seeded").touch()
+            await asyncio.gather(*(replica.until(session, "readyz") for replica in replicas))
+
+    async def _republish(self, service: Service) -> None:
+        log = self.directory / f"{service}-republish.log"
+        argv = [sys.executable, "-m", f"services.{service}", "republish"]
+        command = Child(f"{service} republish", argv, log, self.environment())
+        command.start()
+        if not await command.ended(120) or command.returncode:
+            raise command.failure("did not announce its state")
+
+
+def _fresh_directory(name: str) -> Path:
+    """Return a directory for this run, after removing those of runs that are over."""
+    runs = LOCAL / "run"
+    for old in runs.glob("*-*"):
+        pid = old.name.rpartition("-")[2]
+        if pid.isdecimal() and not _exists(int(pid)):
+            shutil.rmtree(old, ignore_errors=True)
+    return runs / f"{name}-{next(_numbers)}-{os.getpid()}"
+
+
+def _exists(pid: int) -> bool:
+    with contextlib.suppress(ProcessLookupError, OverflowError):
+        try:
+            os.kill(pid, 0)
+        except PermissionError:
+            return True
+        return True
+    return False
