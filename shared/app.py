@@ -1,0 +1,242 @@
+"""The HTTP shell of every service: one middleware, probes, metrics, and a process that stops in good order.
+
+    async def build(settings: CatalogSettings) -> web.Application:      # in a service's __main__
+        client = connect(settings, "catalog")
+        app = build_app("Catalogue", ROUTES, Authenticator(KeyStore(client, settings), settings.api_key_pepper),
+                        checks={"mongodb": partial(reachable, client)},       # None, or what is wrong
+                        contexts=[background("relay", relay.run),
+                                  background("consumer", consumer.run, stop=consumer.stop)])
+        app[STORE] = store                                  # typed web.AppKeys; Gauge(..., registry=app[REGISTRY])
+        return app
+
+    run(build, load(CatalogSettings))                       # serves until SIGTERM; exit 1 where a background task died
+
+`build_app` refuses a route without a policy. A test serves the same app: `TestServer(await build(settings))`.
+`contexts` end in reverse order: give a client before the tasks that use it. A background task that ends by itself ends
+the process with its reason, so that the orchestrator starts a new one.
+
+What a handler may count on: `shared.routes`. Every failure is problem+json; unknown errors say nothing about
+themselves to the client. A client that goes away cancels reading routes; changing routes are shielded and finish.
+"""
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, NoReturn, TypeVar
+
+import msgspec
+from aiohttp import web
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.aiohttp import make_aiohttp_handler
+
+from shared import logs, openapi
+from shared.auth import PUBLIC, Authenticator
+from shared.errors import Problem, Unavailable
+from shared.routes import BODY_LIMIT, Handler, Route
+from shared.settings import Settings
+from shared.shell import Credential, Life, Shell, bearer
+
+log = logging.getLogger(__name__)
+
+Context = Callable[[web.Application], AsyncIterator[None]]
+Check = Callable[[], Awaitable[str | None]]
+S = TypeVar("S", bound=Settings)
+
+LIFE: web.AppKey[Life] = web.AppKey("life", Life)
+REGISTRY: web.AppKey[CollectorRegistry] = web.AppKey("registry", CollectorRegistry)
+
+_CHECK_SECONDS = 2.0
+_PATIENCE_SECONDS = 10.0
+_KEEPALIVE_SECONDS = 75.0
+_IDENTIFIER = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+
+
+class Readiness(msgspec.Struct, frozen=True):
+    """Whether the service may be sent work; `checks` says by name what it needs: `ok`, or what is wrong."""
+
+    status: str
+    checks: dict[str, str]
+
+
+def build_app(  # noqa: PLR0913 - an app is built once, by name, in a __main__
+    title: str,
+    routes: Sequence[Route],
+    authenticator: Authenticator,
+    *,
+    description: str = "",
+    checks: Mapping[str, Check] | None = None,
+    contexts: Iterable[Context] = (),
+    credential: Credential = bearer,
+) -> web.Application:
+    """Return the application of a service. Raises ValueError where a route declares no policy."""
+    open_to_all = [f"{route.method} {route.path}" for route in routes if route.policy is None]
+    if open_to_all:
+        raise ValueError(f"routes without a policy: {', '.join(open_to_all)}")
+    registry = _registry()
+    life = Life()
+    shell = Shell(authenticator, credential, registry)
+    app = web.Application(client_max_size=BODY_LIMIT, middlewares=[shell.middleware])
+    app[LIFE] = life
+    app[REGISTRY] = registry
+    every = [*routes, *_probes(life, checks or {}, registry)]
+    described = openapi.document(title, description or title, every)
+    for route in [*every, *openapi.pages(title, described)]:
+        shell.add(app.router.add_route(route.method, _pattern(route.path), route.handler), route)
+    app.cleanup_ctx.extend(contexts)
+    app.on_shutdown.append(shell.finish)
+    return app
+
+
+def _pattern(path: str) -> str:
+    """Return the router's pattern: identifiers only; anything else is not found before a handler sees it."""
+    parts = [
+        part if ":" in part or not part.startswith("{") else f"{part[:-1]}:{_IDENTIFIER}}}" for part in path.split("/")
+    ]
+    return "/".join(parts)
+
+
+def _registry() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    for collector in (ProcessCollector, PlatformCollector, GCCollector):
+        collector(registry=registry)
+    return registry
+
+
+def _probes(life: Life, checks: Mapping[str, Check], registry: CollectorRegistry) -> list[Route]:
+    async def livez(_: web.Request) -> web.StreamResponse:
+        """Say that the process lives; asks neither MongoDB nor Kafka."""
+        return web.Response(text="ok\n")
+
+    async def readyz(_: web.Request) -> web.StreamResponse:
+        """Say whether the service may be sent work, and what is wrong if not."""
+        names = list(checks)
+        said = await asyncio.gather(*(_checked(checks[name]) for name in names))
+        results = dict(zip(names, said, strict=True))
+        if life.failure:
+            results["background"] = life.failure
+        ready = not life.draining and all(result == "ok" for result in results.values())
+        status = "ready" if ready else "draining" if life.draining else "not ready"
+        body = msgspec.json.encode(Readiness(status, results))
+        return web.Response(body=body, status=200 if ready else 503, content_type="application/json")
+
+    async def metrics(request: web.Request) -> web.StreamResponse:
+        """Return measurements for Prometheus."""
+        return await exposed(request)
+
+    exposed: Handler = make_aiohttp_handler(registry)
+    return [
+        Route("GET", "/livez", livez, PUBLIC, answers={200: str}, produces="text/plain"),
+        Route("GET", "/readyz", readyz, PUBLIC, answers={200: Readiness, 503: Readiness}),
+        Route("GET", "/metrics", metrics, PUBLIC, answers={200: str}, produces="text/plain"),
+    ]
+
+
+async def _checked(check: Check) -> str:
+    try:
+        async with asyncio.timeout(_CHECK_SECONDS):
+            return await check() or "ok"
+    except TimeoutError:
+        return f"no answer within {_CHECK_SECONDS:g} s"
+    except Exception as error:
+        log.exception("a readiness check failed")
+        return type(error).__name__
+
+
+# --- background tasks ------------------------------------------------------------------------------------------------
+
+
+def background(name: str, work: Callable[[], Awaitable[None]], *, stop: Callable[[], None] | None = None) -> Context:
+    """Return the context of a task that runs as long as the service; `stop` asks it to finish what it has in hand.
+
+    If it ends before the service does, whatever the reason, the process ends too.
+    """
+
+    async def running(app: web.Application) -> AsyncIterator[None]:
+        task = asyncio.ensure_future(work())
+        ended = partial(_ended, app[LIFE], name)
+        task.add_done_callback(ended)
+        yield
+        task.remove_done_callback(ended)
+        if stop:
+            stop()
+            await asyncio.wait({task}, timeout=_PATIENCE_SECONDS)
+        task.cancel()
+        await asyncio.wait({task}, timeout=_PATIENCE_SECONDS)
+        if task.done() and not task.cancelled() and (error := task.exception()):
+            log.warning("%s, while stopping: %r", name, error)
+
+    return running
+
+
+def _ended(life: Life, name: str, task: "asyncio.Future[None]") -> None:
+    error = None if task.cancelled() else task.exception()
+    life.fail(f"{name} ended: {error!r}" if error else f"{name} ended")
+    log.error("%s ended by itself", name, exc_info=error)
+
+
+# --- the process -----------------------------------------------------------------------------------------------------
+
+
+def run(build: Callable[[S], Awaitable[web.Application]], settings: S) -> NoReturn:
+    """Serve until SIGTERM or SIGINT, then exit with 0; with 1 where it could not start or a background task died."""
+    logs.configure(settings.log_level)
+    raise SystemExit(asyncio.run(_serve(build, settings)))
+
+
+async def _serve(build: Callable[[S], Awaitable[web.Application]], settings: S) -> int:
+    runner: web.AppRunner | None = None
+    try:
+        app = await build(settings)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            handler_cancellation=True,
+            keepalive_timeout=_KEEPALIVE_SECONDS,
+            shutdown_timeout=_PATIENCE_SECONDS,
+        )
+        await runner.setup()
+        await _listen(runner, settings)
+        await _until_told(app[LIFE], settings.drain_seconds)
+    except Problem as error:
+        log.error("cannot start: %s", error.detail)  # noqa: TRY400 - the reason is the whole story
+        return 1
+    finally:
+        if runner is not None:
+            await runner.cleanup()
+    log.info("stopped")
+    return 1 if app[LIFE].failure else 0
+
+
+async def _listen(runner: web.AppRunner, settings: Settings) -> None:
+    host, port = settings.http_host, settings.http_port
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        raise Unavailable(f"nothing can listen on {host}:{port}: {error.strerror or error}") from error
+    log.info("listening", extra={"fields": {"addresses": [_url(address) for address in runner.addresses]}})
+
+
+async def _until_told(life: Life, drain_seconds: float) -> None:
+    """Return when the process is to stop: after a signal not before balancers had time to turn away."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, life.stop)
+    await life.stopping.wait()
+    if life.failure is None:
+        life.draining = True
+        log.info("draining", extra={"fields": {"seconds": drain_seconds}})
+        life.stopping.clear()  # a second signal, or a task that dies, ends the wait
+        await _at_most(life.stopping.wait(), drain_seconds)
+
+
+async def _at_most(waiting: Awaitable[Any], seconds: float) -> None:
+    task = asyncio.ensure_future(waiting)
+    await asyncio.wait({task}, timeout=seconds)
+    task.cancel()
+
+
+def _url(address: Any) -> str:
+    host, port, *_ = address
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

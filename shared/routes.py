@@ -1,0 +1,215 @@
+"""Routes and what a handler reads of a request. One table of `Route`s is both the service and its OpenAPI document.
+
+    ROUTES = [
+        Route("PUT", "/v1/things/{thing_id}", put_thing, PLATFORMS, body=Thing, answers={200: Put, 201: Put},
+              headers=[IF_MATCH], problems=[412]),
+        Route("GET", "/v1/things", list_things, EVERYONE, query=ListThings, answers={200: Things}),
+        Route("POST", "/v1/things:import", import_things, ADMINS, streams=True, accepts="application/x-ndjson", ...),
+    ]
+
+    async def put_thing(request: web.Request) -> web.StreamResponse:
+        '''First line: the summary. The rest: the description.'''
+        thing = await read_body(request, Thing)          # 400, 413, 422 naming the field
+        query = read_query(request, ListThings)          # 422 naming the field
+        principal(request).tenant                        # who asks
+        if_match(request)                                # the number in `If-Match: "7"`, or None
+        trace_of(request), request[REQUEST_ID]           # for events and answers
+        return answer(Put(...), 201, revision=7)         # JSON with ETag "7"
+        return await open_stream(request, "application/x-ndjson")   # streaming routes only
+
+Raise shared.errors for everything else; shared.app turns them into problem+json. A path's `{officer_id}` is compared
+with the officer of an officer's key before the handler runs. Work of a route that changes something and does not
+stream is finished even where the client goes away.
+"""
+
+import re
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from shared.auth import Policy, Principal
+from shared.errors import InvalidInput, Malformed, PreconditionFailed, TooLarge
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+T = TypeVar("T")
+
+BODY_LIMIT = 256 * 1024
+REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
+PRINCIPAL: web.RequestKey[Principal] = web.RequestKey("principal", Principal)
+STREAM: web.RequestKey[web.StreamResponse] = web.RequestKey("stream", web.StreamResponse)
+
+
+@dataclass(frozen=True)
+class Header:
+    """A request header that a route reads, beside the credential and the request id."""
+
+    name: str
+    description: str
+    required: bool = False
+
+
+IF_MATCH = Header("If-Match", "Change only this revision, as its ETag says; another answers 412.")
+IF_NONE_MATCH = Header("If-None-Match", "The ETag that is held already; 304 where it is still the same.")
+
+
+@dataclass(frozen=True, eq=False)
+class Route:
+    """One route of a service.
+
+    `answers` says by status what a success holds (None: no body; a struct; a list or union of structs). `problems`
+    adds statuses to those that follow from the rest. `accepts` and `produces` name media types other than JSON.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    policy: Policy | None = None
+    body: Any = None
+    query: type[msgspec.Struct] | None = None
+    headers: Sequence[Header] = ()
+    answers: Mapping[int, Any] = field(default_factory=lambda: {200: None})
+    problems: Sequence[int] = ()
+    limit: int = BODY_LIMIT
+    streams: bool = False
+    accepts: str = "application/json"
+    produces: str = "application/json"
+    hidden: bool = False
+
+    @property
+    def quiet(self) -> bool:
+        """Whether requests stay out of the access log: probes."""
+        return self.path in ("/livez", "/readyz", "/metrics")
+
+
+ROUTE: web.RequestKey[Route] = web.RequestKey("route", Route)
+
+
+# --- what a handler reads --------------------------------------------------------------------------------------------
+
+
+def principal(request: web.Request) -> Principal:
+    """Return who asks; there is one on every route that is not public."""
+    return request[PRINCIPAL]
+
+
+async def read_raw(request: web.Request, limit: int | None = None) -> bytes:
+    """Return the body. Raises TooLarge over the route's limit (or the one given), in bytes."""
+    most = limit or request[ROUTE].limit
+    if (request.content_length or 0) > most:
+        raise TooLarge(f"the body may hold {most} bytes")
+    parts: list[bytes] = []
+    length = 0
+    async for part in request.content.iter_any():
+        length += len(part)
+        if length > most:
+            raise TooLarge(f"the body may hold {most} bytes")
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def read_body(request: web.Request, shape: type[T]) -> T:
+    """Return the JSON body in the route's shape. Raises Malformed, TooLarge, InvalidInput naming the field."""
+    if request[ROUTE].body is not shape:
+        raise TypeError(f"{request[ROUTE].path} declares another body than its handler reads")
+    return decode(await read_raw(request), shape)
+
+
+def decode(raw: bytes, shape: type[T]) -> T:
+    """Return JSON in a shape. Raises Malformed where it is no JSON, InvalidInput naming the field that does not fit."""
+    try:
+        return msgspec.json.decode(raw, type=shape)
+    except msgspec.ValidationError as error:
+        raise _invalid(error) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Malformed(f"the body is not JSON: {error}") from error
+
+
+def read_query(request: web.Request, shape: type[T]) -> T:
+    """Return the query in a shape. Raises InvalidInput naming the parameter."""
+    given: dict[str, str] = {}
+    for name, value in request.query.items():
+        if name in given:
+            raise InvalidInput("stands twice", name)
+        given[name] = value
+    try:
+        return msgspec.convert(given, shape, strict=False)
+    except msgspec.ValidationError as error:
+        raise _invalid(error) from error
+
+
+_PLACE = re.compile(r"^(?P<text>.*?)(?: - at `(?:key in )?\$(?P<place>[^`]*)`)?$", re.DOTALL)
+_FIELD = re.compile(r"(?:unknown|required) field `([^`]+)`")
+
+
+def _invalid(error: msgspec.ValidationError) -> InvalidInput:
+    match = _PLACE.match(str(error))
+    text, place = (match["text"], match["place"] or "") if match else (str(error), "")
+    if named := _FIELD.search(text):
+        place = f"{place}.{named[1]}"
+    return InvalidInput(text, place.lstrip(".").replace("[...]", "[]") or None)
+
+
+_TAG = re.compile(r'^(?:W/)?"?(\d{1,18})"?$')
+
+
+def if_match(request: web.Request) -> int | None:
+    """Return the revision of `If-Match`, None without it or with `*`. Raises PreconditionFailed where it is none."""
+    text = request.headers.get("If-Match", "*").strip()
+    if text == "*":
+        return None
+    if match := _TAG.match(text):
+        return int(match[1])
+    raise PreconditionFailed(f"{text[:80]} is no revision of this", "If-Match")
+
+
+def held_already(request: web.Request, revision: int) -> bool:
+    """Return whether `If-None-Match` names this revision: then answer `not_modified(revision)`."""
+    text = request.headers.get("If-None-Match")
+    return text is not None and any(part.strip().removeprefix("W/") == f'"{revision}"' for part in text.split(","))
+
+
+_TRACEPARENT = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$")
+
+
+def trace_of(request: web.Request) -> str:
+    """Return the W3C traceparent to pass on: the client's trace continued, or a new one."""
+    match = _TRACEPARENT.match(request.headers.get("traceparent", ""))
+    if match and match[1].strip("0") and match[2].strip("0"):
+        return f"00-{match[1]}-{secrets.token_hex(8)}-{match[3]}"
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+
+
+# --- what a handler answers ------------------------------------------------------------------------------------------
+
+
+def answer(content: Any, status: int = 200, *, revision: int | None = None) -> web.Response:
+    """Return a JSON answer, with the revision as its ETag."""
+    headers = None if revision is None else {"ETag": f'"{revision}"'}
+    return web.Response(
+        body=msgspec.json.encode(content), status=status, headers=headers, content_type="application/json"
+    )
+
+
+def nothing() -> web.Response:
+    """Return an answer without a body: 204."""
+    return web.Response(status=204)
+
+
+def not_modified(revision: int) -> web.Response:
+    """Return 304 with the ETag of the revision that is held already."""
+    return web.Response(status=304, headers={"ETag": f'"{revision}"'})
+
+
+async def open_stream(
+    request: web.Request, content_type: str, headers: Mapping[str, str] | None = None
+) -> web.StreamResponse:
+    """Return a prepared streaming answer. What goes wrong from here on can only end the connection."""
+    stream = web.StreamResponse(headers={"Content-Type": content_type, "Cache-Control": "no-store", **(headers or {})})
+    stream.headers["X-Request-Id"] = request[REQUEST_ID]
+    request[STREAM] = stream
+    await stream.prepare(request)
+    return stream
