@@ -8,6 +8,7 @@ import shutil
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -20,7 +21,7 @@ def pytest_report_header() -> str:
     return "servers: started only by the tests that need them; BROKER=apache|embedded chooses the broker"
 
 
-def missing(reason: str) -> None:
+def missing(reason: str) -> NoReturn:
     """Skip the test that needs what is missing; fail it in CI, where everything must be there."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason, pytrace=False)

@@ -36,13 +36,13 @@ def find_java() -> Path:
     return Path(java)
 
 
-def find_jars(report: Callable[[str], None]) -> Path:
+def find_jars(report: Callable[[str], None], cache: Path = LOCAL / "kafka") -> Path:
     """Return the directory of Apache Kafka's jars, fetching them the first time. Raises CannotStart."""
     if home := os.environ.get("KAFKA_HOME"):
         if not any((Path(home) / "libs").glob("kafka_2.*.jar")):
             raise CannotStart(f"KAFKA_HOME={home} holds no libs/kafka_2.*.jar: set it to an unpacked Apache Kafka")
         return Path(home) / "libs"
-    place = LOCAL / "kafka" / hashlib.sha256(POM.read_bytes()).hexdigest()[:12]
+    place = cache / hashlib.sha256(POM.read_bytes()).hexdigest()[:12]
     place.mkdir(parents=True, exist_ok=True)
     with _alone(place / "lock"):
         if not _whole(place):

@@ -1,0 +1,88 @@
+"""The servers of the local stack come back in place: same port, same data (the embedded broker: same port, no data)."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from pymongo import MongoClient
+
+from deploy.local.broker import answers, find_broker
+from deploy.local.processes import CannotStart
+from deploy.local.servers import External, Server, find_mongodb
+from deploy.topics import ensure_topics, read_topics
+from shared.events import PROFILES_TOPIC, announce
+from shared.kafka import Landed, Publisher
+from tests.conftest import missing
+
+
+@pytest.fixture(params=["apache", "embedded"])
+async def broker(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Server]:
+    try:
+        server = find_broker(tmp_path, forced=request.param)
+    except CannotStart as error:
+        missing(str(error))
+    await server.start()
+    yield server
+    await server.stop()
+
+
+async def test_a_killed_mongodb_comes_back_with_its_data(tmp_path: Path) -> None:
+    try:
+        server = find_mongodb(tmp_path)
+    except CannotStart as error:
+        missing(str(error))
+    await server.start()
+    try:
+        _insert(server.address)
+        server.kill()
+        await server.start()
+        assert _insert(server.address) == 2
+        await server.stop()
+        await server.start()
+        assert _insert(server.address) == 3
+    finally:
+        await server.stop()
+
+
+def _insert(uri: str) -> int:
+    client: MongoClient[dict[str, int]]
+    with MongoClient(uri, w="majority", journal=True) as client:
+        client["x"]["y"].insert_one({"z": 1})
+        return client["x"]["y"].count_documents({})
+
+
+async def test_a_killed_broker_comes_back_on_its_port(broker: Server) -> None:
+    assert {topic.name for topic in read_topics()} == set(await ensure_topics(broker.address))
+    assert await ensure_topics(broker.address) == []
+    first = await _send(broker.address)
+    broker.kill()
+    assert not await answers(broker.address)
+    await broker.start()
+    kept = broker.name != "embedded broker"
+    assert bool(await ensure_topics(broker.address)) is not kept
+    assert await _send(broker.address) == (first + 1 if kept else 0)
+
+
+async def _send(address: str) -> int:
+    """Send one event and return its offset."""
+    async with Publisher(address) as publisher:
+        (landed,) = await publisher.send(PROFILES_TOPIC, [announce("test", "example/officer", 1, None)])
+    assert isinstance(landed, Landed), landed
+    return landed.offset
+
+
+async def test_servers_named_by_the_environment_are_used_and_never_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MONGODB_URI", "mongodb://127.0.0.1:1/?replicaSet=rs0")
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:2")
+    mongodb, kafka = find_mongodb(tmp_path), find_broker(tmp_path)
+    assert isinstance(mongodb, External)
+    assert (mongodb.address, kafka.address) == ("mongodb://127.0.0.1:1/?replicaSet=rs0", "127.0.0.1:2")
+    with pytest.raises(CannotStart, match="not ours to kill"):
+        kafka.kill()
+
+
+def test_an_unknown_broker_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CannotStart, match="BROKER=other"):
+        find_broker(tmp_path, forced="other")

@@ -1,0 +1,109 @@
+"""Apache Kafka's jars: fetched once, checked each time, fetched again when damaged; a stand-in plays Maven."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from deploy.local.kafka_jars import find_jars, find_java, version_of
+from deploy.local.processes import CannotStart
+
+MAVEN = """#!{python}
+import pathlib, sys, zipfile
+here = pathlib.Path(__file__).parent
+calls = here / "calls"
+with calls.open("a") as file:
+    print(*sys.argv[1:], file=file)
+if (here / "refuses").exists():
+    print((here / "refuses").read_text())
+    sys.exit(1)
+libs = pathlib.Path(next(arg for arg in sys.argv if arg.startswith("-DoutputDirectory=")).partition("=")[2])
+libs.mkdir(parents=True)
+with zipfile.ZipFile(libs / "kafka_2.13-9.9.9.jar", "w") as jar:
+    jar.writestr("kafka/Kafka.class", "x" * 1000)
+if (here / "damages").exists() and "-Dmaven.repo.local" not in sys.argv[-1]:
+    (libs / "kafka_2.13-9.9.9.jar").write_bytes(b"half a fi")
+"""
+
+
+@pytest.fixture
+def maven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the directory of a stand-in for Maven that is the only one on PATH."""
+    place = tmp_path / "bin"
+    place.mkdir()
+    (place / "mvn").write_text(MAVEN.format(python=sys.executable))
+    (place / "mvn").chmod(0o755)
+    monkeypatch.setenv("PATH", str(place))
+    monkeypatch.delenv("KAFKA_HOME", raising=False)
+    return place
+
+
+def _calls(maven: Path) -> int:
+    return len((maven / "calls").read_text().splitlines())
+
+
+def test_the_jars_are_fetched_once(maven: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    libs = find_jars(said.append, tmp_path / "cache")
+    assert version_of(libs) == "9.9.9"
+    assert find_jars(said.append, tmp_path / "cache") == libs
+    assert _calls(maven) == 1
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize("harm", ["truncated", "flipped", "lost", "no sums"])
+def test_a_damaged_jar_is_noticed_and_fetched_again(maven: Path, tmp_path: Path, harm: str) -> None:
+    libs = find_jars(print, tmp_path / "cache")
+    jar, whole = libs / "kafka_2.13-9.9.9.jar", (libs / "kafka_2.13-9.9.9.jar").read_bytes()
+    if harm == "truncated":
+        jar.write_bytes(whole[:-20])
+    elif harm == "flipped":
+        jar.write_bytes(whole[:50] + b"?" + whole[51:])
+    elif harm == "lost":
+        jar.unlink()
+    else:
+        (libs.parent / "sums.json").write_text(json.dumps({})[:1])
+    find_jars(print, tmp_path / "cache")
+    assert jar.read_bytes() == whole
+    assert _calls(maven) == 2
+
+
+def test_a_damaged_maven_repository_is_gone_around(maven: Path, tmp_path: Path) -> None:
+    (maven / "damages").touch()
+    libs = find_jars(print, tmp_path / "cache")
+    assert version_of(libs) == "9.9.9"
+    assert "-Dmaven.repo.local" in (maven / "calls").read_text().splitlines()[1]
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [("Could not transfer artifact", "registry within reach"), ("No space left on device", "disk is full")],
+)
+def test_a_failed_fetch_says_what_to_do(maven: Path, tmp_path: Path, said: str, expected: str) -> None:
+    (maven / "refuses").write_text(said)
+    with pytest.raises(CannotStart, match=expected):
+        find_jars(print, tmp_path / "cache")
+
+
+def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.delenv("KAFKA_HOME", raising=False)
+    with pytest.raises(CannotStart, match=r"no `java`.*apt install"):
+        find_java()
+    with pytest.raises(CannotStart, match=r"no `mvn`.*apt install maven"):
+        find_jars(print, tmp_path / "cache")
+    monkeypatch.setenv("KAFKA_HOME", str(tmp_path))
+    with pytest.raises(CannotStart, match="KAFKA_HOME="):
+        find_jars(print, tmp_path / "cache")
+
+
+def test_an_old_java_is_named_with_its_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    java = tmp_path / "bin" / "java"
+    java.parent.mkdir()
+    java.write_text("#!/bin/sh\necho 'openjdk version \"1.8.0_392\"' >&2\n")
+    java.chmod(0o755)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with pytest.raises(CannotStart, match="is Java 8: install Java 17"):
+        find_java()

@@ -1,0 +1,96 @@
+"""Child processes of the local stack: they say why they failed, and never outlive their parent."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from deploy.local.processes import ROOT, CannotStart, Child, free_port, kept_port, port_is_free, until
+
+SLEEP = [sys.executable, "-c", "import time; print('here', flush=True); time.sleep(60)"]
+PARENT = """
+import sys, time
+from pathlib import Path
+from deploy.local.processes import Child
+child = Child("sleeper", [sys.executable, "-c", "import time; time.sleep(60)"], Path(sys.argv[1]))
+child.start()
+print(child.pid, flush=True)
+time.sleep(60)
+"""
+
+
+async def test_a_child_that_is_killed_can_be_started_again(tmp_path: Path) -> None:
+    child = Child("sleeper", SLEEP, tmp_path / "log")
+    child.start()
+    first = child.pid
+    child.kill()
+    assert (child.running, child.returncode) == (False, -signal.SIGKILL)
+    child.start()
+    assert child.running
+    assert child.pid != first
+    await child.stop()
+    assert child.returncode == -signal.SIGTERM
+
+
+async def test_a_child_that_ignores_being_asked_is_killed(tmp_path: Path) -> None:
+    deaf = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+    )
+    child = Child("deaf", [sys.executable, "-c", deaf], tmp_path / "log")
+    child.start()
+
+    async def listening() -> bool:
+        return "deaf" in child.tail()
+
+    await until(listening, child, 10, "deaf")
+    await child.stop(grace=0.1)
+    assert child.returncode == -signal.SIGKILL
+
+
+async def test_a_child_that_ends_early_is_named_with_the_end_of_its_log(tmp_path: Path) -> None:
+    child = Child("catalog", [sys.executable, "-c", "print('no such setting'); raise SystemExit(2)"], tmp_path / "log")
+    child.start()
+
+    async def never() -> bool:
+        return False
+
+    with pytest.raises(CannotStart, match=r"(?s)catalog ended before it was ready.*status 2.*no such setting"):
+        await until(never, child, 10, "catalog")
+
+
+def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CannotStart, match="cannot run /no/such/program"):
+        Child("x", ["/no/such/program"], tmp_path / "log").start()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux kills the children of a killed process")
+def test_the_children_of_a_killed_parent_are_gone(tmp_path: Path) -> None:
+    argv = [sys.executable, "-c", PARENT, str(tmp_path / "log")]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, cwd=ROOT) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        parent.kill()
+    deadline = time.monotonic() + 5
+    while _alive(child) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not _alive(child)
+
+
+def test_a_data_directory_keeps_its_port(tmp_path: Path) -> None:
+    port = kept_port(tmp_path)
+    assert kept_port(tmp_path) == port
+    assert port_is_free(port)
+    assert 20_000 <= free_port() < 32_000
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
