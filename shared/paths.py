@@ -12,6 +12,13 @@ from msgspec import Struct, field
 from shared.skills import Prerequisite, Text
 
 
+class Reason(Struct, frozen=True):
+    """A sentence or two from a template, always in both languages."""
+
+    th: str
+    en: str
+
+
 class Closes(Struct, frozen=True):
     """One gap that a step narrows: the level before and after it, what is required, and its share of the path's worth.
 
@@ -46,13 +53,17 @@ class Alternative(Struct, frozen=True):
 
 
 class Step(Struct, frozen=True, omit_defaults=True):
-    """One course of the path. `score`: micro-levels per hour of the bundle that brought it in; `similarity`: cosine."""
+    """One course of the path. `score`: micro-levels per hour of the bundle that brought it in; `similarity`: cosine.
+
+    `unlocks` names later courses of the path that could not be entered without this one. `alternatives` stands at the
+    course that was picked, not at the prerequisites that were picked with it.
+    """
 
     position: int
     course: CourseCard
     closes: list[Closes]
     requires: list[Prerequisite]
-    reason: Text
+    reason: Reason
     similarity: float
     score: float
     cumulative_hours: float
@@ -82,7 +93,7 @@ class OpenGap(Struct, frozen=True):
     required: float
     reached: float
     cause: Literal["no_course", "budget", "prerequisite", "excluded"]
-    reason: Text
+    reason: Reason
 
 
 class Coverage(Struct, frozen=True):
@@ -116,6 +127,6 @@ class LearningPath(Struct, frozen=True, omit_defaults=True):
     hours: float
     versions: Versions
     as_of: date
-    reason: Text
+    reason: Reason
     stage: str | None = None
     budget_hours: float | None = None

@@ -1,0 +1,187 @@
+"""An independent judge of finished paths: it simulates every step by itself and shares no rule with the planner.
+
+Its own reading of the law: who is below `from` cannot enter, everything required must hold before, nothing twice,
+nothing unknown, nothing over the budget, and no number that does not follow from the inputs.
+"""
+
+from collections.abc import Callable, Iterator
+from statistics import NormalDist
+
+from msgspec import UNSET
+
+from services.recommender.model import MICRO, Inputs, Want
+from shared.paths import Closes, LearningPath, Step
+from shared.skills import Course, Prerequisite
+
+HOURS_SLACK = 1e-5
+"""Hours; sums of hours are kept in millionths."""
+
+WORTH_SLACK = 2
+"""Micro-levels; two roundings per contribution."""
+
+Find = Callable[[str], Course | None]
+
+
+def violations(path: LearningPath, inputs: Inputs, find: Find) -> list[str]:
+    """Return what is wrong with a path, one sentence each; nothing where it is sound.
+
+    `find` returns a course that the officer's tenant sees at this moment, or None.
+    """
+    if path.status in ("waiting_for_framework", "refused"):
+        return [f"{path.status}, yet it has steps"] if path.steps else []
+    return [*_head(path, inputs), *_Walk(inputs, find).steps(path), *_coverage(path, inputs)]
+
+
+def _head(path: LearningPath, inputs: Inputs) -> Iterator[str]:
+    if path.framework != inputs.framework.id or path.job_group != inputs.job_group or path.stage != inputs.stage:
+        yield "made for another framework, job group or stage"
+    if path.versions.framework != f"{inputs.framework.id}@{inputs.framework.version}":
+        yield f"made from framework {path.versions.framework}"
+    if path.versions.profile != inputs.profile_sequence or path.as_of != inputs.as_of:
+        yield "made from another profile or date"
+    if path.budget_hours != inputs.budget_hours:
+        yield "made for another budget"
+    if inputs.budget_hours is not None and path.hours > inputs.budget_hours + HOURS_SLACK:
+        yield f"{path.hours:g} hours are over the budget of {inputs.budget_hours:g}"
+    if inputs.max_steps is not None and len(path.steps) > inputs.max_steps:
+        yield f"{len(path.steps)} steps are over the limit of {inputs.max_steps}"
+    assessed = any(want.assessed for want in inputs.wants().values()) or not inputs.wants()
+    if path.status != ("ready" if assessed else "provisional"):
+        yield f"status {path.status} does not tell whether anything was assessed"
+    if not path.reason.th.strip() or not path.reason.en.strip():
+        yield "the path has no reason"
+
+
+class _Walk:
+    """Takes the steps one after the other, as the officer would."""
+
+    def __init__(self, inputs: Inputs, find: Find) -> None:
+        self._inputs = inputs
+        self._find = find
+        self._wants = inputs.wants()
+        self._levels = inputs.standing()
+        self._done = set(inputs.completed)
+        self._hours = 0.0
+
+    def steps(self, path: LearningPath) -> Iterator[str]:
+        for position, step in enumerate(path.steps, 1):
+            for fault in self._step(position, step):
+                yield f"step {position} ({step.course.id}): {fault}"
+        if abs(path.hours - self._hours) > HOURS_SLACK:
+            yield f"{path.hours:g} hours in all, the courses take {self._hours:g}"
+        rows = {gap.skill: gap for gap in path.gaps}
+        if set(rows) != set(self._wants) or len(path.gaps) != len(rows):
+            yield "the gaps are not the required skills"
+        for skill, want in self._wants.items():
+            reached = self._level(skill)
+            if (row := rows.get(skill)) and (row.level, row.reached, row.required) != (
+                want.level,
+                reached,
+                want.required,
+            ):
+                yield f"the gap of {skill} is not as simulated"
+        below = [skill for skill, want in self._wants.items() if self._level(skill) < want.required]
+        if [row.skill for row in path.open] != below:
+            yield "the open skills are not those that stay below the requirement"
+        if any(not row.reason.th.strip() or not row.reason.en.strip() for row in path.open):
+            yield "an open skill has no reason"
+
+    def _level(self, skill: str) -> float:
+        return self._levels.get((self._inputs.framework.id, skill), 0.0)
+
+    def _step(self, position: int, step: Step) -> Iterator[str]:
+        if step.position != position:
+            yield f"stands at position {step.position}"
+        if not step.reason.th.strip() or not step.reason.en.strip():
+            yield "has no reason"
+        if step.course.id in self._done:
+            yield "is done already or stands twice"
+        course = self._find(step.course.id)
+        if course is None:
+            yield "is unknown, withdrawn or of another tenant"
+            return
+        if step.course.hours != course.hours or step.course.title != course.title or step.requires != course.requires:
+            yield "is not as the catalogue has it"
+        if self._inputs.languages and not set(self._inputs.languages) & set(course.languages):
+            yield "is not offered in a language of the officer"
+        yield from self._entry(course)
+        yield from self._closes(course, step.closes)
+        self._hours += course.hours
+        if abs(step.cumulative_hours - self._hours) > HOURS_SLACK:
+            yield f"cumulative hours {step.cumulative_hours:g}, not {self._hours:g}"
+        self._done.add(course.id)
+        for skill, reached in self._taught(course).items():
+            self._levels[skill] = max(self._levels.get(skill, 0.0), reached)
+
+    def _taught(self, course: Course) -> dict[tuple[str, str], float]:
+        rows = sorted(course.teaches, key=lambda row: row.to_level)
+        return {(row.framework, row.skill): row.to_level for row in rows}
+
+    def _entry(self, course: Course) -> Iterator[str]:
+        lowest: dict[str, float] = {}
+        for row in course.teaches:
+            if row.framework == self._inputs.framework.id:
+                lowest[row.skill] = min(row.from_level, lowest.get(row.skill, row.from_level))
+        for skill, level in lowest.items():
+            if self._level(skill) < level:
+                yield f"begins at level {level:g} of {skill}, the officer is at {self._level(skill):g}"
+        for condition in course.requires:
+            if not self._holds(condition):
+                yield "a prerequisite does not hold"
+
+    def _holds(self, condition: Prerequisite) -> bool:
+        if condition.course is not UNSET:
+            return condition.course in self._done
+        if condition.any is not UNSET:
+            return any(self._holds(branch) for branch in condition.any)
+        if condition.all is not UNSET:
+            return all(self._holds(branch) for branch in condition.all)
+        if condition.framework is UNSET or condition.skill is UNSET or condition.level is UNSET:
+            return False
+        return self._levels.get((condition.framework, condition.skill), 0.0) >= condition.level
+
+    def _closes(self, course: Course, rows: list[Closes]) -> Iterator[str]:
+        taught = {skill: to for (name, skill), to in self._taught(course).items() if name == self._inputs.framework.id}
+        closed = {
+            skill: (self._level(skill), to)
+            for skill, to in taught.items()
+            if skill in self._wants and to > self._level(skill) < self._wants[skill].required
+        }
+        if {row.skill: (row.from_level, row.to_level) for row in rows} != closed or len(rows) != len(closed):
+            yield "what it closes is not what it teaches"
+            return
+        for row in rows:
+            want = self._wants[row.skill]
+            worth = _worth(want, row.to_level) - _worth(want, row.from_level)
+            if abs(row.contribution - worth) > WORTH_SLACK or (row.required, row.weight) != (
+                want.required,
+                want.weight,
+            ):
+                yield f"{row.skill} is worth {worth:.0f}, not {row.contribution}"
+
+
+def _coverage(path: LearningPath, inputs: Inputs) -> Iterator[str]:
+    wants = inputs.wants().values()
+    slack = WORTH_SLACK * (len(wants) + 1)
+    gap = sum(_worth(want, want.required) for want in wants)
+    required = sum(MICRO * want.weight * want.required for want in wants)
+    gained = sum(row.contribution for step in path.steps for row in step.closes)
+    if path.coverage.gained != gained:
+        yield f"gained {path.coverage.gained}, the steps add up to {gained}"
+    if abs(path.coverage.gap - gap) > slack or gained > path.coverage.gap:
+        yield f"the gap is {gap:.0f}, not {path.coverage.gap}, or more is gained than that"
+    for name, told, left in (("before", path.coverage.before, gap), ("after", path.coverage.after, gap - gained)):
+        share = max(1 - left / required, 0.0) if required else 1.0
+        if abs(told - share) > (slack / required if required else 0) + 1e-6:
+            yield f"coverage {name} is {share:.6f}, not {told:.6f}"
+
+
+def _worth(want: Want, level: float) -> float:
+    """Return the micro-levels that `level` is expected to add: the mean of the normal's part below it."""
+    if level <= want.level or want.level >= want.required:
+        return 0.0
+    top = min(level, want.required)
+    if want.sd == 0:
+        return MICRO * want.weight * (top - want.level)
+    belief = NormalDist(want.level, want.sd)
+    return MICRO * want.weight * ((top - want.level) * belief.cdf(top) + want.sd**2 * belief.pdf(top))

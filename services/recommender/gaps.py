@@ -1,0 +1,51 @@
+"""How far an officer is expected to be from each requirement, and what reaching a level is worth.
+
+A level is believed to be normal, N(mu, sd^2). The part of it that lies below L is expected to be
+
+    psi(L) = E[(L - theta)+] = sd * phi(z) + (L - mu) * Phi(z),   z = (L - mu) / sd
+
+and reaching L is worth `weight * psi(min(L, required))`, rounded to whole micro-levels, so that what the steps of a
+path contribute adds up to what the path gains without a remainder. A skill is a gap only where mu is below what is
+required, and a level no higher than mu is worth nothing: doubt sizes a gap, it does not make one.
+"""
+
+from math import erf, exp, pi, sqrt
+
+from services.recommender.model import MICRO, Inputs, Want
+
+
+def shortfall(level: float, mean: float, sd: float) -> float:
+    """Return psi: the expected amount, in levels, by which N(mean, sd^2) lies below `level`."""
+    if sd <= 0:
+        return max(level - mean, 0.0)
+    z = (level - mean) / sd
+    density = exp(-z * z / 2) / sqrt(2 * pi)
+    return sd * density + (level - mean) * (1 + erf(z / sqrt(2))) / 2
+
+
+class Worth:
+    """What levels are worth to one officer, in micro-levels. `wants`: every required skill, gap or not."""
+
+    def __init__(self, wants: dict[str, Want]) -> None:
+        self.wants = wants
+        self.required = sum(round(MICRO * want.weight * want.required) for want in wants.values())
+        self.gaps = {skill: self.of(skill, want.required) for skill, want in wants.items() if want.is_gap}
+        self.gap = sum(self.gaps.values())
+
+    def of(self, skill: str, level: float) -> int:
+        """Return what holding `level` is worth beyond holding the present one: 0 where nothing is gained."""
+        want = self.wants.get(skill)
+        if want is None or not want.is_gap or level <= want.level:
+            return 0
+        return round(MICRO * want.weight * shortfall(min(level, want.required), want.level, want.sd))
+
+    def covered(self, gained: int) -> float:
+        """Return the share of the requirement held after `gained` micro-levels: 0 to 1, to six places."""
+        if self.required == 0:
+            return 1.0
+        return round(max(1 - (self.gap - gained) / self.required, 0.0), 6)
+
+
+def weighted_gaps(inputs: Inputs) -> Worth:
+    """Return the officer's gaps, weighted by what the job group or the target holds important."""
+    return Worth(inputs.wants())

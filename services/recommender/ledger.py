@@ -1,0 +1,216 @@
+"""The account of a path: what each pick closes and unlocks, what stays open and why, what it all comes to."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date
+from typing import Any
+
+from msgspec import UNSET, Struct
+
+from services.recommender.gaps import Worth
+from services.recommender.index import View
+from services.recommender.model import ALGORITHM, MICRO, Inputs
+from services.recommender.offers import Offer, Standing, level_condition
+from services.recommender.reasons import (
+    Obstacle,
+    Unlock,
+    open_reason,
+    path_reason,
+    refused_reason,
+    step_reason,
+    waiting_reason,
+)
+from shared.paths import (
+    Alternative,
+    Closes,
+    CourseCard,
+    Coverage,
+    Gap,
+    LearningPath,
+    OpenGap,
+    Step,
+    Versions,
+)
+from shared.skills import Course, Prerequisite, Profile
+
+_NOTHING: dict[str, Any] = {"steps": [], "gaps": [], "open": [], "coverage": Coverage(0.0, 0.0, 0, 0), "hours": 0.0}
+
+
+class RunnerUp(Struct, frozen=True):
+    """A candidate that lost a pick. `score`: micro-levels per hour of its bundle."""
+
+    offer: Offer
+    score: int
+
+
+class Pick(Struct, frozen=True):
+    """A course taken into the path, with the score of the bundle that brought it in."""
+
+    offer: Offer
+    score: int
+    similarity: float
+    runners_up: list[RunnerUp]
+
+
+def path_of(
+    inputs: Inputs, worth: Worth, picks: Sequence[Pick], obstacle: Callable[[str], Obstacle], catalogue_revision: int
+) -> LearningPath:
+    """Return the finished path of these picks. `obstacle` says what keeps a skill below what is required."""
+    steps, reached = _steps(inputs, worth, picks)
+    gaps = [
+        Gap(
+            skill=want.skill.id,
+            title=want.skill.title,
+            area=want.skill.area,
+            level=want.level,
+            sd=want.sd,
+            assessed=want.assessed,
+            required=want.required,
+            reached=reached.levels[inputs.framework.id, want.skill.id],
+            weight=want.weight,
+        )
+        for want in worth.wants.values()
+    ]
+    left = [_open(worth, gap, obstacle(gap.skill)) for gap in gaps if gap.reached < gap.required]
+    gained = sum(row.contribution for step in steps for row in step.closes)
+    hours = steps[-1].cumulative_hours if steps else 0.0
+    assessed = any(gap.assessed for gap in gaps) or not gaps
+    closed = 100 * gained // worth.gap if worth.gap else 100
+    return LearningPath(
+        status="ready" if assessed else "provisional",
+        job_group=inputs.job_group,
+        framework=inputs.framework.id,
+        steps=steps,
+        gaps=gaps,
+        open=left,
+        coverage=Coverage(worth.covered(0), worth.covered(gained), worth.gap, gained),
+        hours=hours,
+        versions=Versions(inputs.profile_sequence, inputs.framework_version, catalogue_revision, ALGORITHM),
+        as_of=inputs.as_of,
+        reason=path_reason(worth.wants, len(steps), hours, closed, len(left)),
+        stage=inputs.stage,
+        budget_hours=inputs.budget_hours,
+    )
+
+
+def _steps(inputs: Inputs, worth: Worth, picks: Sequence[Pick]) -> tuple[list[Step], Standing]:
+    standing = Standing(inputs.standing(), set(inputs.completed))
+    unlocks = _unlocks(inputs, standing.copy(), [pick.offer for pick in picks])
+    steps: list[Step] = []
+    spent = 0
+    for position, pick in enumerate(picks, 1):
+        closes = list(_closes(inputs, worth, standing, pick.offer))
+        standing.take(pick.offer)
+        spent += pick.offer.hours
+        course = pick.offer.course
+        opens = unlocks.get(course.id, [])
+        steps.append(
+            Step(
+                position=position,
+                course=card_of(course),
+                closes=closes,
+                requires=course.requires,
+                reason=step_reason(closes, opens, course.hours, worth.wants),
+                similarity=pick.similarity,
+                score=float(pick.score),
+                cumulative_hours=spent / MICRO,
+                alternatives=[Alternative(card_of(it.offer.course), float(it.score)) for it in pick.runners_up],
+                unlocks=list(dict.fromkeys(unlock.course for unlock in opens)),
+            )
+        )
+    return steps, standing
+
+
+def _closes(inputs: Inputs, worth: Worth, standing: Standing, offer: Offer) -> Iterator[Closes]:
+    for want in worth.wants.values():
+        key = (inputs.framework.id, want.skill.id)
+        if key not in offer.teaches or not want.is_gap:
+            continue
+        before, after = standing.levels[key], offer.teaches[key][1]
+        if before < want.required and before < after:
+            yield Closes(
+                skill=want.skill.id,
+                title=want.skill.title,
+                from_level=before,
+                to_level=after,
+                required=want.required,
+                weight=want.weight,
+                contribution=worth.of(want.skill.id, after) - worth.of(want.skill.id, before),
+            )
+
+
+def _unlocks(inputs: Inputs, standing: Standing, offers: Sequence[Offer]) -> dict[str, list[Unlock]]:
+    """Return course id -> later courses of the path, each with the condition that only this course made true."""
+    titles = {(inputs.framework.id, skill.id): skill.title for skill in inputs.framework.skills}
+    before = standing.copy()
+    found: dict[str, list[Unlock]] = {}
+    for place, offer in enumerate(offers):
+        for condition in _leaves(offer.entry(inputs.framework.id), standing):
+            if before.meets(condition):
+                continue
+            opener = _opener(condition, offers[:place])
+            skill = None if condition.course is not UNSET else titles.get(level_condition(condition)[0])
+            rows = found.setdefault(opener.id, [])
+            if offer.id not in {row.course for row in rows}:
+                rows.append(Unlock(offer.id, offer.course.title, condition, skill))
+        standing.take(offer)
+    return found
+
+
+def _leaves(conditions: Sequence[Prerequisite], standing: Standing) -> Iterator[Prerequisite]:
+    """Yield the single conditions that hold, at any depth; of `any` only the branches that hold."""
+    for condition in conditions:
+        if not standing.meets(condition):
+            continue
+        branches = condition.all if condition.all is not UNSET else condition.any
+        if branches is UNSET:
+            yield condition
+        else:
+            yield from _leaves(branches, standing)
+
+
+def _opener(condition: Prerequisite, earlier: Sequence[Offer]) -> Offer:
+    if condition.course is not UNSET:
+        return next(offer for offer in earlier if offer.id == condition.course)
+    key, level = level_condition(condition)
+    return next(offer for offer in earlier if key in offer.teaches and offer.teaches[key][1] >= level)
+
+
+def _open(worth: Worth, gap: Gap, obstacle: Obstacle) -> OpenGap:
+    reason = open_reason(worth.wants[gap.skill], gap.reached, obstacle)
+    return OpenGap(gap.skill, gap.title, gap.required, gap.reached, obstacle.cause, reason)
+
+
+def card_of(course: Course) -> CourseCard:
+    """Return what a reader sees of a course."""
+    return CourseCard(course.id, course.title, course.provider, course.hours, course.languages, course.url)
+
+
+def waiting_for_framework(profile: Profile, view: View, as_of: date) -> LearningPath:
+    """Return the path of an officer whose framework version has not arrived: no steps, and the reason."""
+    return LearningPath(
+        status="waiting_for_framework",
+        job_group=profile.job_group,
+        framework=profile.framework,
+        versions=Versions(
+            profile.sequence, f"{profile.framework}@{profile.framework_version}", view.catalogue_revision, ALGORITHM
+        ),
+        as_of=as_of,
+        reason=waiting_reason(profile.framework, profile.framework_version),
+        stage=profile.stage,
+        **_NOTHING,
+    )
+
+
+def refused(inputs: Inputs, view: View, why: str) -> LearningPath:
+    """Return the path of an officer for whom none may be given, and the cause: no steps."""
+    return LearningPath(
+        status="refused",
+        job_group=inputs.job_group,
+        framework=inputs.framework.id,
+        versions=Versions(inputs.profile_sequence, inputs.framework_version, view.catalogue_revision, ALGORITHM),
+        as_of=inputs.as_of,
+        reason=refused_reason(why),
+        stage=inputs.stage,
+        budget_hours=inputs.budget_hours,
+        **_NOTHING,
+    )

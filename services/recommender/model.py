@@ -1,0 +1,147 @@
+"""What a plan is computed from, and what those inputs mean before any rule looks at them."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from msgspec import Struct
+
+from shared.errors import InvalidInput
+from shared.skills import Framework, Profile, Skill
+
+ALGORITHM = "t0.1"
+"""Changes whenever the same inputs may give another path."""
+
+MICRO = 1_000_000
+"""Integer units in one weight x level, and in one hour."""
+
+PRIOR_SHARE = 0.5
+PRIOR_SD = 1.0
+"""A required skill that was never assessed: half of the required level, give or take one level. A provisional
+assumption about the typical officer of a job group, until measured levels can take its place."""
+
+
+class Estimate(Struct, frozen=True):
+    """What is believed of one level: mean and standard deviation, in levels of the framework's scale."""
+
+    level: float
+    sd: float
+
+
+class Want(Struct, frozen=True):
+    """One required skill beside what is believed of the officer. Levels are kept to 0.01, `sd` to 0.001."""
+
+    skill: Skill
+    required: float
+    weight: float
+    level: float
+    sd: float
+    assessed: bool
+
+    @property
+    def is_gap(self) -> bool:
+        """Whether the officer is believed to be below the requirement."""
+        return self.level < self.required
+
+
+class Inputs(Struct, frozen=True, kw_only=True):
+    """Everything a plan depends on but the catalogue, so the same inputs and the same view give the same path.
+
+    `target` {skill: level} stands in place of the job group's requirements, every weight 1. `levels` holds what was
+    assessed in `framework`; `elsewhere` {framework: {skill: level}} what is known on other yardsticks. A course in
+    `completed` is never suggested and satisfies whoever requires it. `budget_hours` and `max_steps` None: no limit.
+    `languages` empty: any language will do.
+    """
+
+    tenant: str
+    framework: Framework
+    as_of: date
+    job_group: str = ""
+    stage: str | None = None
+    target: dict[str, float] | None = None
+    levels: dict[str, Estimate] = {}
+    elsewhere: dict[str, dict[str, float]] = {}
+    completed: list[str] = []
+    budget_hours: float | None = None
+    languages: list[str] = []
+    max_steps: int | None = None
+    profile_sequence: int = 0
+
+    @property
+    def framework_version(self) -> str:
+        """`id@version`."""
+        return f"{self.framework.id}@{self.framework.version}"
+
+    def check(self) -> None:
+        """Refuse what the framework does not know. Raises InvalidInput naming the field."""
+        skills = {skill.id for skill in self.framework.skills}
+        if self.target is None and self.job_group not in {group.id for group in self.framework.job_groups}:
+            raise InvalidInput(f"unknown job group {self.job_group!r} in {self.framework.id}", "job_group")
+        if self.stage is not None and self.stage not in {stage.id for stage in self.framework.stages}:
+            raise InvalidInput(f"unknown stage {self.stage!r} in {self.framework.id}", "stage")
+        named = {"target": dict(self.target or {}), "levels": {name: held.level for name, held in self.levels.items()}}
+        for field, levels in named.items():
+            for skill, level in levels.items():
+                if skill not in skills:
+                    raise InvalidInput(f"unknown skill {skill!r} in {self.framework.id}", f"{field}.{skill}")
+                if not 0 <= level <= self.framework.max_level:
+                    top = f"{self.framework.max_level:g}"
+                    raise InvalidInput(f"outside the scale, 0 to {top}", f"{field}.{skill}")
+
+    def wants(self) -> dict[str, Want]:
+        """Return skill -> requirement and belief, in the framework's own order of skills."""
+        if self.target is None:
+            rows = self.framework.required(self.job_group, self.stage)
+            required = {skill: (row.level, row.weight) for skill, row in rows.items()}
+        else:
+            required = {skill: (level, 1.0) for skill, level in self.target.items()}
+        skills = [skill for skill in self.framework.skills if skill.id in required]
+        return {skill.id: self._want(skill, *required[skill.id]) for skill in skills}
+
+    def _want(self, skill: Skill, required: float, weight: float) -> Want:
+        believed = self.levels.get(skill.id) or Estimate(PRIOR_SHARE * required, PRIOR_SD)
+        level, sd = round(believed.level, 2), round(believed.sd, 3)
+        return Want(skill, required, weight, level, sd, assessed=skill.id in self.levels)
+
+    def standing(self) -> dict[tuple[str, str], float]:
+        """Return (framework, skill) -> level before the path. What is neither known nor required counts as 0."""
+        levels = {(self.framework.id, skill): round(held.level, 2) for skill, held in self.levels.items()}
+        levels |= {(self.framework.id, skill): want.level for skill, want in self.wants().items()}
+        for framework, known in self.elsewhere.items():
+            if framework != self.framework.id:
+                levels |= {(framework, skill): round(level, 2) for skill, level in known.items()}
+        return levels
+
+
+def inputs_of(
+    profile: Profile, framework: Framework, as_of: date, *, completed: Sequence[str] = (), max_steps: int | None = None
+) -> Inputs:
+    """Return the inputs of an officer's plan. Skills that this version of the framework no longer has are left out."""
+    known = {skill.id for skill in framework.skills}
+    levels: dict[str, Estimate] = {}
+    elsewhere: dict[str, dict[str, float]] = {}
+    for held in profile.levels:
+        if held.framework != framework.id:
+            elsewhere.setdefault(held.framework, {})[held.skill] = held.level
+        elif held.skill in known:
+            levels[held.skill] = Estimate(held.level, held.sd)
+    return Inputs(
+        tenant=profile.tenant,
+        framework=framework,
+        as_of=as_of,
+        job_group=profile.job_group,
+        stage=profile.stage,
+        levels=levels,
+        elsewhere=elsewhere,
+        completed=list(completed),
+        budget_hours=hours_until(profile.deadline, profile.weekly_hours, as_of),
+        languages=list(profile.languages),
+        max_steps=max_steps,
+        profile_sequence=profile.sequence,
+    )
+
+
+def hours_until(deadline: date | None, weekly_hours: float | None, as_of: date) -> float | None:
+    """Return the hours of study from `as_of` to a deadline; None (no limit) unless pace and deadline are set."""
+    if deadline is None or weekly_hours is None:
+        return None
+    return round(max((deadline - as_of).days, 0) / 7 * weekly_hours, 2)

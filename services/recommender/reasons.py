@@ -1,0 +1,194 @@
+"""The words of a path: templates in Thai and English, filled with the very numbers that stand in its fields."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from msgspec import UNSET, Struct
+
+from services.recommender.model import Want
+from shared.paths import Closes, Reason
+from shared.skills import Prerequisite, Text
+
+LONGEST_CAUSE = 300
+NAMED_UNLOCKS = 2
+NOTABLY = 1.25
+"""A weight this many times the mean of the requirements counts as high; its inverse as low."""
+
+_IMPORTANCE = {
+    "high": ("ความสำคัญสูง", "high importance"),
+    "usual": ("ความสำคัญปกติ", "usual importance"),
+    "low": ("ความสำคัญรอง", "lower importance"),
+}
+
+
+class Unlock(Struct, frozen=True):
+    """A later course that could not be entered without this step, and the condition that this step makes true."""
+
+    course: str
+    title: Text
+    condition: Prerequisite
+    skill: Text | None
+
+
+class Obstacle(Struct, frozen=True):
+    """Why a skill stays below what is required. `nearest`: the title of the course that would come next.
+
+    `short` (hours needed, hours left) is set where the hours are what is missing; `steps` where the number of steps is.
+    """
+
+    cause: Literal["no_course", "budget", "prerequisite", "excluded"]
+    nearest: Text | None = None
+    short: tuple[float, float] | None = None
+    steps: bool = False
+
+
+def number(value: float) -> str:
+    """Return a number as people write it: at most two decimals, none that say nothing."""
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def in_thai(text: Text) -> str:
+    """Return the Thai words, or the English where there are none."""
+    return f"«{text.th or text.en}»"
+
+
+def in_english(text: Text) -> str:
+    """Return the English words, or the Thai where there are none."""
+    return f"“{text.en or text.th}”"
+
+
+def hours_in_english(hours: float) -> str:
+    """Return `1 hour`, `2.5 hours`."""
+    return f"{number(hours)} hour{'' if number(hours) == '1' else 's'}"
+
+
+def importance(want: Want, wants: Mapping[str, Want]) -> tuple[str, str]:
+    """Return a weight in words, Thai and English, beside the other requirements of the same officer."""
+    mean = sum(other.weight for other in wants.values()) / len(wants)
+    grade = "high" if want.weight >= NOTABLY * mean else "low" if want.weight * NOTABLY <= mean else "usual"
+    return _IMPORTANCE[grade]
+
+
+def step_reason(closes: Sequence[Closes], unlocks: Sequence[Unlock], hours: float, wants: Mapping[str, Want]) -> Reason:
+    """Return why a course stands in the path: what it closes, what it unlocks, what it takes."""
+    thai = " และ".join(_closes_in_thai(row, wants) for row in closes)
+    english = " and ".join(_closes_in_english(row, wants) for row in closes)
+    if unlocks:
+        named = unlocks[:NAMED_UNLOCKS]
+        more = len(unlocks) - len(named)
+        doors = " และ".join(f"{in_thai(it.title)} ({_needs_in_thai(it)})" for it in named)
+        doors += f" และอีก {more} หลักสูตร" if more else ""
+        thai += f" และเป็นพื้นฐานของ {doors}" if closes else f"อยู่ในเส้นทางเพราะเป็นพื้นฐานของ {doors}"
+        doors = " and ".join(f"{in_english(it.title)} ({_needs_in_english(it)})" for it in named)
+        doors += f" and {more} more" if more else ""
+        english += f"; also unlocks {doors}" if closes else f"included because it unlocks {doors}"
+    english = english[:1].upper() + english[1:]
+    return Reason(f"{thai} ใช้เวลา {number(hours)} ชั่วโมง", f"{english}. Takes {hours_in_english(hours)}.")
+
+
+def _closes_in_thai(row: Closes, wants: Mapping[str, Want]) -> str:
+    verb = "ปิดช่องว่าง" if row.to_level >= row.required else "ลดช่องว่าง"
+    doubt = "" if wants[row.skill].assessed else " ยังไม่ได้ประเมิน"
+    return (
+        f"{verb} {in_thai(row.title)} จากระดับ {number(row.from_level)} เป็น {number(row.to_level)} "
+        f"(ต้องการ {number(row.required)} {importance(wants[row.skill], wants)[0]}{doubt})"
+    )
+
+
+def _closes_in_english(row: Closes, wants: Mapping[str, Want]) -> str:
+    verb = "closes" if row.to_level >= row.required else "narrows"
+    doubt = "" if wants[row.skill].assessed else ", not assessed yet"
+    return (
+        f"{verb} the gap in {in_english(row.title)} from level {number(row.from_level)} to {number(row.to_level)} "
+        f"({number(row.required)} required, {importance(wants[row.skill], wants)[1]}{doubt})"
+    )
+
+
+def _needs_in_thai(unlock: Unlock) -> str:
+    if unlock.condition.level is UNSET:
+        return "ต้องเรียนหลักสูตรนี้ก่อน"
+    skill = in_thai(unlock.skill) if unlock.skill else f"«{unlock.condition.skill}»"
+    return f"ต้องมี {skill} ระดับ {number(unlock.condition.level)} ขึ้นไป"
+
+
+def _needs_in_english(unlock: Unlock) -> str:
+    if unlock.condition.level is UNSET:
+        return "this course must come first"
+    skill = in_english(unlock.skill) if unlock.skill else f"“{unlock.condition.skill}”"
+    return f"needs {skill} at level {number(unlock.condition.level)} or above"
+
+
+def open_reason(want: Want, reached: float, obstacle: Obstacle) -> Reason:
+    """Return why a requirement stays open, with the numbers that say how far."""
+    th, en = in_thai(want.skill.title), in_english(want.skill.title)
+    above_th = f"{th} สูงกว่าระดับ {number(reached)} (ต้องการ {number(want.required)})"
+    above_en = f"{en} above level {number(reached)} ({number(want.required)} required)"
+    if obstacle.nearest is None:
+        return Reason(f"ยังไม่มีหลักสูตรอื่นที่สอน {above_th}", f"No further course teaches {above_en}.")
+    next_th, next_en = in_thai(obstacle.nearest), in_english(obstacle.nearest)
+    thai, english = f"มีหลักสูตร {next_th} ที่สอน {above_th}", f"{next_en} teaches {above_en}"
+    if obstacle.cause == "excluded":
+        return Reason(f"{thai} แต่ไม่มีในภาษาที่เลือกไว้", f"{english}, but not in a language that was chosen.")
+    if obstacle.cause == "prerequisite":
+        return Reason(
+            f"{thai} แต่ต้องมีพื้นฐานก่อน ซึ่งยังไม่มีหลักสูตรใดพาไปถึงได้",
+            f"{english}, but it has prerequisites that no available course leads to.",
+        )
+    if obstacle.short is not None:
+        needed, left = obstacle.short
+        return Reason(
+            f"{thai} แต่ต้องใช้อีก {number(needed)} ชั่วโมงรวมหลักสูตรพื้นฐาน เวลาเหลือ {number(left)} ชั่วโมง "
+            f"ขาดอีก {number(needed - left)} ชั่วโมง",
+            f"{english}, but takes {hours_in_english(needed)} with its prerequisites; {number(left)} left, "
+            f"{number(needed - left)} too few.",
+        )
+    if obstacle.steps:
+        return Reason(
+            f"{thai} แต่จำนวนหลักสูตรในเส้นทางครบตามที่กำหนดไว้แล้ว", f"{english}, but the path may hold no more courses."
+        )
+    return Reason(f"{thai} แต่ช่วยได้น้อยมากเมื่อเทียบกับเวลาเรียน", f"{english}, but adds next to nothing for its hours.")
+
+
+def path_reason(wants: Mapping[str, Want], courses: int, hours: float, closed: int, left: int) -> Reason:
+    """Return what the whole path comes to. `closed`: whole per cent of the gap; `left`: skills still below."""
+    if not wants:
+        return Reason("กรอบทักษะยังไม่ได้กำหนดระดับที่ต้องการไว้", "The framework requires no level here yet.")
+    gaps = sum(want.is_gap for want in wants.values())
+    if not gaps:
+        return Reason("ไม่มีช่องว่าง ทักษะถึงระดับที่ต้องการครบทุกข้อแล้ว", "No gap: every required level is met.")
+    thai, english = "", ""
+    if not any(want.assessed for want in wants.values()):
+        thai = "เส้นทางชั่วคราว: ยังไม่มีผลประเมิน จึงสมมติว่าทุกทักษะอยู่ที่ครึ่งหนึ่งของระดับที่ต้องการ "
+        english = "Provisional: nothing is assessed yet, so every level is assumed to be half of what is required. "
+    if not courses:
+        thai += f"ยังไม่มีหลักสูตรที่แนะนำได้สำหรับช่องว่าง {gaps} ทักษะ ดูเหตุผลของแต่ละทักษะด้านล่าง"
+        english += f"No course can be recommended yet for {_skills(gaps)} below the requirement; each has its reason."
+        return Reason(thai, english)
+    thai += f"เรียน {courses} หลักสูตร รวม {number(hours)} ชั่วโมง ปิดช่องว่างได้ {closed}%"
+    english += f"{courses} course{'' if courses == 1 else 's'} in {hours_in_english(hours)} close {closed}% of the gap"
+    if left:
+        return Reason(
+            f"{thai} ยังเหลือ {left} ทักษะที่ไม่ถึงระดับที่ต้องการ", f"{english}; {_skills(left)} stay below the requirement."
+        )
+    return Reason(f"{thai} ครบทุกทักษะที่ต้องการ", f"{english}; every required level is reached.")
+
+
+def _skills(count: int) -> str:
+    return f"{count} skill{'' if count == 1 else 's'}"
+
+
+def waiting_reason(framework: str, version: int) -> Reason:
+    """Return the word to an officer whose framework has not arrived yet."""
+    return Reason(
+        f"ยังจัดเส้นทางการเรียนรู้ไม่ได้ เพราะกำลังรอกรอบทักษะ {framework} รุ่น {version} เมื่อได้รับแล้วระบบจะจัดให้ทันที",
+        f"Waiting for framework {framework}, version {version}; the path is planned as soon as it arrives.",
+    )
+
+
+def refused_reason(why: str) -> Reason:
+    """Return the word to an officer for whom no path may be given; `why` is for whoever looks after the system."""
+    cause = why if len(why) <= LONGEST_CAUSE else f"{why[:LONGEST_CAUSE]}..."
+    return Reason(
+        f"ยังจัดเส้นทางการเรียนรู้ให้ไม่ได้ ข้อมูลของคุณยังอยู่ครบถ้วน (สาเหตุ: {cause})",
+        f"No path can be given for now; nothing that was entered is lost. Cause: {cause}",
+    )
