@@ -7,7 +7,7 @@ export BROKER ASSESSMENT CATALOG RECOMMENDER PORTAL PORT
 .PHONY: help setup setup-local demo run key test check lint types deployables fmt bench clean lock
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## make .venv with everything that development needs
 	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON): install Python 3.11-3.13, or name it: make PYTHON=/path/to/python3"; exit 1; }

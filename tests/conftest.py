@@ -15,6 +15,7 @@ import pytest
 from deploy.local.broker import find_broker
 from deploy.local.processes import LOCAL, CannotStart
 from deploy.local.servers import Server, find_mongodb
+from deploy.local.stack import Stack
 
 
 def pytest_report_header() -> str:
@@ -74,6 +75,16 @@ def kafka_bootstrap(kafka_server: Server) -> str:
 def embedded_bootstrap(embedded_server: Server) -> str:
     """Return the bootstrap servers of the session's embedded broker."""
     return embedded_server.address
+
+
+@pytest.fixture(scope="session")
+async def stack(mongodb_server: Server, kafka_server: Server) -> AsyncIterator[Stack]:
+    """Return the whole system, one copy of each service, with the starter catalogue, shared by the session's tests."""
+    try:
+        async with Stack("e2e", mongodb=mongodb_server, broker=kafka_server, namespace="e2e-") as whole:
+            yield whole
+    except CannotStart as error:  # the servers are there: this is a fault of ours
+        pytest.fail(str(error), pytrace=False)
 
 
 @pytest.fixture
