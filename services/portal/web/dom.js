@@ -23,22 +23,20 @@ export function svg(tag, attributes = {}, ...children) {
 }
 
 /**
- * Replace what `host` holds, and keep what the reader was doing: opened details stay open and the focus stays on the
- * element that carries the same `data-keep`.
+ * Replace what `host` holds, and keep what the reader was doing: by their `data-keep`, opened details stay open, fields
+ * keep what was typed, and the focus stays where it was.
  */
 export function replace(host, ...children) {
-  const opened = [...host.querySelectorAll('details[open][data-keep]')].map((node) => node.dataset.keep);
-  const active = document.activeElement;
-  const focused = host.contains(active) ? active.closest('[data-keep]') : null;
-  const inside = focused === active ? '' : active?.localName;
-  const typed = active?.localName === 'input' && focused ? active.value : undefined;
+  const opened = new Set([...host.querySelectorAll('details[open][data-keep]')].map((node) => node.dataset.keep));
+  const typed = new Map([...host.querySelectorAll('input[data-keep]')].map((node) => [node.dataset.keep, node.value]));
+  const active = host.contains(document.activeElement) ? document.activeElement : undefined;
+  const place = active?.closest('[data-keep]');
+  const inner = place === active ? undefined : active?.localName;
   host.replaceChildren(...children.flat(2).filter(Boolean));
   for (const node of host.querySelectorAll('[data-keep]')) {
-    if (node.localName === 'details' && opened.includes(node.dataset.keep)) node.open = true;
-    if (focused && node.dataset.keep === focused.dataset.keep) {
-      const target = inside ? node.querySelector(inside) : node;
-      if (typed !== undefined) target.value = typed;
-      target?.focus({ preventScroll: true });
-    }
+    const { keep } = node.dataset;
+    if (opened.has(keep)) node.open = true;
+    if (typed.has(keep)) node.value = typed.get(keep);
+    if (keep === place?.dataset.keep) (inner ? node.querySelector(inner) : node)?.focus({ preventScroll: true });
   }
 }

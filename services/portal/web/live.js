@@ -4,7 +4,8 @@ const LOST_AFTER = 1500; // ms: a stream that moves to another server is back be
 const LONGEST_WAIT = 30000; // ms
 
 /**
- * Follow an officer's paths. `on.path(recommended)`, `on.waiting()`, `on.erased()`; `on.connection('open' | 'lost')`;
+ * Follow an officer's paths. `on.path(recommended)`, `on.status('waiting' | 'unavailable')`, `on.erased()`,
+ * `on.connection('open' | 'lost')`;
  * `on.refused()` is awaited before each new attempt after an answer other than 200, and stops the attempts by `false`.
  * Returns a function that ends it.
  */
@@ -37,7 +38,7 @@ export function follow(officer, on) {
     source = new EventSource(`/v1/officers/${encodeURIComponent(officer)}/live`);
     source.addEventListener('open', found);
     source.addEventListener('path', (event) => on.path(JSON.parse(event.data)));
-    source.addEventListener('status', () => on.waiting());
+    source.addEventListener('status', (event) => on.status(JSON.parse(event.data).status));
     source.addEventListener('erased', () => on.erased());
     source.addEventListener('error', () => {
       if (ended) return;

@@ -151,7 +151,7 @@ function enter() {
   show('loading', { officer, connection: 'opening' });
   state.stop = follow(officer, {
     path: (recommended) => accept(officer, recommended),
-    waiting: () => wait(officer),
+    status: (status) => wait(officer, status),
     erased: () => show('erased', { recommended: undefined, change: undefined }),
     refused: () => check(officer),
     connection: (connection) => {
@@ -195,9 +195,13 @@ async function measure(officer, recommended) {
   }
 }
 
-/** There is no path yet; say so, or that nobody knows this officer. */
-async function wait(officer) {
+/** There is no path yet; say so, or that nobody knows this officer, or that it cannot be had just now. */
+async function wait(officer, status) {
   if (state.view === 'path') return;
+  if (status === 'unavailable') {
+    show('failed');
+    return;
+  }
   if (state.view !== 'unknown') show('waiting');
   if (state.session.role === 'officer') return;
   try {

@@ -44,14 +44,14 @@ function notice(path) {
 /** Return the head of the page over a path. */
 export function summarySection(recommended, framework, whose) {
   const { path } = recommended;
-  const told_ = notice(path);
+  const warning = notice(path);
   const sentence = path.steps.length > 0 && el('p', { class: 'sentence' }, ...say('summary',
     el('strong', {}, say('courses', path.steps.length)), el('strong', {}, say('hours', hours(path.hours))),
     el('strong', {}, percent(path.coverage.after))));
   return el('section', { class: 'summary', 'aria-labelledby': 'page-title' },
     whose && el('p', { class: 'whose' }, whose),
     el('h1', { id: 'page-title' }, say('title')),
-    told_ && el('div', { class: `notice ${path.status}` }, el('h2', {}, told_[0]), told_[1]),
+    warning && el('div', { class: `notice ${path.status}` }, el('h2', {}, warning[0]), warning[1]),
     sentence,
     path.gaps.length > 0 && coverageBar(path.coverage),
     facts(recommended, framework));
@@ -75,7 +75,7 @@ export function news({ at, cause, difference, path }) {
     el('p', { class: 'news-title' }, say('changed', clock(at)), ' ', say('because')[cause] ?? ''),
     el('ul', {},
       lists.map(([name, courses]) => el('li', {}, el('strong', {}, say(name, courses.length)), ': ', titles(courses))),
-      lists.length === 0 && el('li', {}, say('sameCourses')),
+      lists.length === 0 && path.steps.length > 0 && el('li', {}, say('sameCourses')),
       figures.map(([name, [from, to], by]) => el('li', {}, say(name, from, to, by)))),
   ];
 }

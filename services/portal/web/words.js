@@ -118,7 +118,7 @@ export const WORDS = {
 
     arrived: (courses, hours) => `เส้นทางของท่านมาถึงแล้ว: ${courses} รวม ${hours}`,
     arrivedEmpty: 'มีคำตอบสำหรับท่านแล้ว',
-    changed: (time) => `เส้นทางของท่านเปลี่ยนเมื่อ ${time} น.`,
+    changed: (time) => `เส้นทางของท่านเปลี่ยนเมื่อ ${time}\u00a0น.`,
     because: {
       assessment: 'เพราะมีผลประเมินใหม่',
       officer: 'เพราะข้อมูลงานของท่านเปลี่ยน',

@@ -1,0 +1,78 @@
+"""Starts the portal: `python -m services.portal`."""
+
+from collections.abc import AsyncIterator
+from functools import partial
+
+from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, web
+
+from services.portal import __doc__ as card
+from services.portal.api import routes
+from services.portal.api.forwarding import Forwarder
+from services.portal.api.live import LIFETIME_SECONDS, Live
+from services.portal.api.page import Page, read_assets
+from services.portal.api.session import Sessions, credential_of
+from services.portal.connections import Connections
+from services.portal.consumer import PathConsumer
+from shared.app import REGISTRY, background, build_app, run
+from shared.auth import Authenticator
+from shared.events import PATHS_TOPIC
+from shared.kafka import Follower
+from shared.mongo import KeyStore, connect, reachable
+from shared.settings import PortalSettings, load
+
+_UPSTREAM = ClientTimeout(total=None, sock_connect=5, sock_read=120)
+
+
+async def build(settings: PortalSettings, lifetime: float = LIFETIME_SECONDS) -> web.Application:
+    """Return the portal, wired."""
+    mongodb = connect(settings, "portal")
+    client = ClientSession(
+        connector=TCPConnector(limit=0),
+        timeout=_UPSTREAM,
+        cookie_jar=DummyCookieJar(),
+        auto_decompress=False,
+        skip_auto_headers=("Accept-Encoding", "User-Agent"),
+    )
+    authenticator = Authenticator(KeyStore(mongodb, settings), settings.api_key_pepper)
+    connections = Connections()
+    consumer = PathConsumer(connections)
+    follower = Follower(settings.kafka_bootstrap_servers, settings.topic(PATHS_TOPIC), consumer.on_paths, start="end")
+
+    async def clients(_: web.Application) -> AsyncIterator[None]:
+        yield
+        await client.close()
+        mongodb.close()
+
+    async def follows() -> str | None:
+        return None if follower.caught_up.is_set() else "the ends of the paths' topic are not known yet"
+
+    async def end_streams(_: web.Application) -> None:
+        connections.drop_all("shutdown")
+
+    owners = {
+        "assessment": settings.assessment_url,
+        "catalog": settings.catalog_url,
+        "recommender": settings.recommender_url,
+    }
+    table = routes(
+        Page(read_assets()),
+        Sessions(authenticator, secure=settings.cookie_secure),
+        Live(connections, client, settings.recommender_url, follower.caught_up.is_set, lifetime),
+        Forwarder(client, owners),
+    )
+    app = build_app(
+        "Portal",
+        table,
+        authenticator,
+        description=card or "",
+        checks={"mongodb": partial(reachable, mongodb), "kafka": follows},
+        contexts=[clients, background("follower", partial(consumer.follow, follower))],
+        credential=credential_of,
+    )
+    app[REGISTRY].register(connections)
+    app.on_shutdown.insert(0, end_streams)
+    return app
+
+
+if __name__ == "__main__":
+    run(build, load(PortalSettings))

@@ -1,0 +1,35 @@
+"""The portal's routes."""
+
+from services.portal.api.forwarding import Forwarder
+from services.portal.api.live import Live
+from services.portal.api.page import Page
+from services.portal.api.session import Session, Sessions, SignIn
+from shared.auth import EVERYONE, PUBLIC
+from shared.routes import Header, Route
+
+_LAST_EVENT_ID = Header("Last-Event-ID", "The revision that is held already; only newer paths are sent then.")
+
+
+def routes(page: Page, sessions: Sessions, live: Live, forwarder: Forwarder) -> list[Route]:
+    """Return the table of all routes."""
+    return [
+        Route("GET", "/", page.get_page, PUBLIC, answers={200: str}, produces="text/html", hidden=True),
+        Route("GET", "/static/{name}", page.get_asset, PUBLIC, answers={200: str}, produces="*/*", hidden=True),
+        Route(
+            "POST", "/session", sessions.sign_in, PUBLIC, body=SignIn, answers={200: Session}, problems=[401, 403, 503]
+        ),
+        Route("GET", "/session", sessions.get_session, EVERYONE, answers={200: Session}),
+        Route("DELETE", "/session", sessions.sign_out, PUBLIC, answers={204: None}, problems=[403]),
+        Route(
+            "GET",
+            "/v1/officers/{officer_id}/live",
+            live.watch_path,
+            EVERYONE,
+            headers=[_LAST_EVENT_ID],
+            answers={200: str},
+            problems=[503],
+            streams=True,
+            produces="text/event-stream",
+        ),
+        Route("*", "/api/{path:.*}", forwarder.forward, EVERYONE, streams=True, hidden=True),
+    ]

@@ -1,0 +1,130 @@
+"""The live stream of one officer's path: register first, then fetch what is stored, then whatever comes."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from itertools import count
+
+import msgspec
+from aiohttp import ClientError, ClientSession, ClientTimeout, web
+from aiohttp_sse import EventSourceResponse
+
+from services.portal.api.session import credential_of
+from services.portal.connections import Connection, Connections, Push
+from shared.errors import Unauthorized, Unavailable
+from shared.events import PathRecommended
+from shared.routes import REQUEST_ID, STREAM, principal
+from shared.skills import key_of
+
+PING_SECONDS = 15.0
+SLOW_SECONDS = 30.0
+LIFETIME_SECONDS = 900.0
+"""A stream ends after this and is opened anew by its reader, so that a revoked key does not watch for ever."""
+
+_RETRY_MS = (500, 3000)
+_FETCH = ClientTimeout(total=5)
+_LONGEST_WAIT_SECONDS = 30.0
+
+
+class Live:
+    """Serves the streams of this replica. `following` tells whether new paths are being read at all."""
+
+    def __init__(
+        self,
+        connections: Connections,
+        client: ClientSession,
+        recommender_url: str,
+        following: Callable[[], bool],
+        lifetime: float = LIFETIME_SECONDS,
+    ) -> None:
+        self._connections = connections
+        self._client = client
+        self._recommender_url = recommender_url
+        self._following = following
+        self._lifetime = lifetime
+
+    async def watch_path(self, request: web.Request) -> web.StreamResponse:
+        """Stream an officer's path: the stored one, then each new one as it comes (server-sent events).
+
+        `event: path`, `id: <revision>`: a PathRecommended. `event: status`: {"status": "waiting"} while there is no
+        path yet, {"status": "unavailable"} while it cannot be read. `event: erased`: the officer is forgotten. With a
+        `Last-Event-ID` equal to the stored revision only newer paths are sent.
+        """
+        officer = request.match_info["officer_id"]
+        if not self._following():
+            raise Unavailable("the portal does not read new paths yet; try again soon")
+        key = key_of(principal(request).tenant, officer)
+        with self._connections.open(key, request.headers.get("Last-Event-ID")) as connection:
+            stream = EventSourceResponse(sep="\n", ping_interval=PING_SECONDS, send_timeout=SLOW_SECONDS)
+            stream.headers["X-Request-Id"] = request[REQUEST_ID]
+            request[STREAM] = stream
+            await stream.prepare(request)
+            async with stream:
+                fetching = asyncio.create_task(self._introduce(connection, officer, request))
+                expiry = asyncio.get_running_loop().call_later(
+                    self._lifetime * random.uniform(0.8, 1.0),  # noqa: S311 - jitter, no secret
+                    self._expire,
+                    connection,
+                )
+                try:
+                    await self._tell(connection, stream)
+                finally:
+                    expiry.cancel()
+                    fetching.cancel()
+        return stream
+
+    async def _tell(self, connection: Connection, stream: EventSourceResponse) -> None:
+        retry = random.randint(*_RETRY_MS)  # noqa: S311 - jitter, no secret: readers must not come back all at once
+        try:
+            await stream.write(f"retry: {retry}\n\n".encode())
+            while (push := await connection.next()) is not None:
+                event_id = str(push.revision) if push.revision else None
+                await stream.send(push.data, event=push.event, id=event_id)
+                self._connections.pushes += 1
+        except TimeoutError:
+            self._connections.dropped["slow"] += 1
+        except ConnectionResetError:
+            pass  # the reader has gone
+
+    def _expire(self, connection: Connection) -> None:
+        self._connections.dropped["expired"] += 1
+        connection.close()
+
+    async def _introduce(self, connection: Connection, officer: str, request: web.Request) -> None:
+        """Offer the stored path; until there is one, say so, and look again at growing intervals."""
+        said = ""
+        for attempt in count():
+            try:
+                stored = await self._stored(officer, credential_of(request), request[REQUEST_ID])
+                status = "waiting"
+            except Unavailable:
+                stored, status = None, "unavailable"
+            except Unauthorized:
+                return connection.close()
+            if stored is not None:
+                data = msgspec.json.encode(stored).decode()
+                connection.offer(Push("path", data, stored.revision))
+            if connection.told:
+                return None
+            if status != said:
+                connection.offer(Push("status", f'{{"status":"{status}"}}'))
+                said = status
+            longest = min(_LONGEST_WAIT_SECONDS, 0.5 * 2.0 ** min(attempt, 10))
+            await asyncio.sleep(longest * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
+        return None
+
+    async def _stored(self, officer: str, credential: str | None, request_id: str) -> PathRecommended | None:
+        """Return the stored path, None where there is none. Raises Unavailable, Unauthorized."""
+        headers = {"Authorization": f"Bearer {credential}", "X-Request-Id": request_id}
+        url = f"{self._recommender_url}/v1/officers/{officer}/path"
+        try:
+            async with self._client.get(url, headers=headers, timeout=_FETCH) as answer:
+                if answer.status in (401, 403):
+                    raise Unauthorized("the key is no longer good")
+                if answer.status == 404:  # noqa: PLR2004
+                    return None
+                if answer.status != 200:  # noqa: PLR2004
+                    raise Unavailable(f"the recommender answers {answer.status}")
+                return msgspec.json.decode(await answer.read(), type=PathRecommended)
+        except (ClientError, TimeoutError, msgspec.DecodeError) as error:
+            raise Unavailable("the recommender is away") from error

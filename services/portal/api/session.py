@@ -1,0 +1,105 @@
+"""Signing in: the API key goes into a cookie that no script can read, because EventSource sends no headers.
+
+A cookie travels by itself, so a request that changes something on its strength must come from this very origin:
+SameSite=Strict in the browser, and here once more by `Sec-Fetch-Site` or `Origin`.
+"""
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from aiohttp import hdrs, web
+from msgspec import Meta, Struct
+
+from shared.auth import Authenticator, Principal, Role
+from shared.errors import Forbidden
+from shared.routes import answer, nothing, principal, read_body
+from shared.shell import bearer
+
+LASTS_SECONDS = 12 * 3600
+COOKIE = "learning-path"
+SECURE_COOKIE = f"__Host-{COOKIE}"
+
+_SAFE = {"GET", "HEAD", "OPTIONS"}
+
+
+class SignIn(Struct, frozen=True, forbid_unknown_fields=True):
+    """The API key, as it was given out: `id.secret`."""
+
+    key: Annotated[str, Meta(min_length=1, max_length=300)]
+
+
+class Session(Struct, frozen=True):
+    """Who is signed in; `officer` in the role `officer` only."""
+
+    tenant: str
+    role: Role
+    officer: str | None
+
+
+def check_origin(request: web.Request) -> None:
+    """Return where the request comes from this origin, or from no browser. Raises Forbidden."""
+    site = request.headers.get("Sec-Fetch-Site")
+    origin = request.headers.get(hdrs.ORIGIN)
+    if site is None and origin is not None:  # browsers leave Sec-Fetch-Site out where there is no HTTPS
+        site = "same-origin" if urlsplit(origin).netloc == request.host else "cross-site"
+    if site not in (None, "same-origin"):
+        raise Forbidden("this may only be asked from the officers' page itself")
+
+
+def credential_of(request: web.Request) -> str | None:
+    """Return the key of a request, of its header or else of its cookie; None without one.
+
+    Raises Forbidden where a cookie comes with a change that another origin asks for.
+    """
+    if hdrs.AUTHORIZATION in request.headers:
+        return bearer(request)
+    key = request.cookies.get(SECURE_COOKIE) or request.cookies.get(COOKIE)
+    if key and request.method not in _SAFE:
+        check_origin(request)
+    return key or None
+
+
+class Sessions:
+    """Signs in and out. `secure`: the cookie travels over HTTPS only."""
+
+    def __init__(self, authenticator: Authenticator, *, secure: bool) -> None:
+        self._authenticator = authenticator
+        self._secure = secure
+
+    async def sign_in(self, request: web.Request) -> web.Response:
+        """Sign in with an API key.
+
+        The key is set as a cookie (HttpOnly, SameSite=Strict) and never told again. 401 for a key that does not work.
+        """
+        check_origin(request)
+        key = (await read_body(request, SignIn)).key.strip()
+        response = answer(_session(await self._authenticator.authenticate(key)))
+        response.set_cookie(
+            self._name,
+            key,
+            max_age=LASTS_SECONDS,
+            path="/",
+            secure=self._secure,
+            httponly=True,
+            samesite="Strict",
+        )
+        return response
+
+    async def get_session(self, request: web.Request) -> web.Response:
+        """Return who is signed in."""
+        return answer(_session(principal(request)))
+
+    async def sign_out(self, request: web.Request) -> web.Response:
+        """Sign out: the cookie is forgotten."""
+        check_origin(request)
+        response = nothing()
+        response.del_cookie(self._name, path="/", secure=self._secure, httponly=True, samesite="Strict")
+        return response
+
+    @property
+    def _name(self) -> str:
+        return SECURE_COOKIE if self._secure else COOKIE
+
+
+def _session(who: Principal) -> Session:
+    return Session(who.tenant, who.role, who.officer)

@@ -1,0 +1,122 @@
+"""Open streams and what each has still to be told: one slot per connection, the latest path wins. No HTTP, no Kafka."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from msgspec import Struct
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+Drop = Literal["shutdown", "follower", "slow", "expired"]
+
+
+class Push(Struct, frozen=True):
+    """Something to tell a stream. `revision` orders paths and erasures of one officer; 0 says that it has none."""
+
+    event: Literal["path", "status", "erased"]
+    data: str
+    revision: int = 0
+
+
+class Connection:
+    """One open stream: the newest push that it has not been told yet."""
+
+    def __init__(self, last_event_id: str | None = None) -> None:
+        self.newest = 0
+        self._known = last_event_id
+        self._slot: Push | None = None
+        self._closed = False
+        self._wake = asyncio.Event()
+
+    @property
+    def told(self) -> bool:
+        """Whether a path or an erasure, not only a status, has been offered or was known to the reader."""
+        return self.newest > 0
+
+    def offer(self, push: Push) -> bool:
+        """Take a push unless something newer was here; return whether it replaced one that nobody had read."""
+        if push.event == "status":
+            if self.told:
+                return False
+        elif 0 < push.revision <= self.newest:
+            return False
+        else:
+            self.newest = max(self.newest, push.revision, 1)
+            if str(push.revision) == self._known:
+                self._slot = None
+                return False
+        replaced = self._slot is not None
+        self._slot = push
+        self._wake.set()
+        return replaced
+
+    async def next(self) -> Push | None:
+        """Return what is to be told next, once there is something; None when the stream is to end."""
+        await self._wake.wait()
+        if self._closed:
+            return None
+        self._wake.clear()
+        push, self._slot = self._slot, None
+        return push if push is not None else await self.next()
+
+    def close(self) -> None:
+        """End the stream; what was not told will be fetched when it reconnects."""
+        self._closed = True
+        self._wake.set()
+
+
+class Connections(Collector):
+    """Every open stream of this replica, by officer key (`tenant/officer`), and the metrics of them."""
+
+    def __init__(self) -> None:
+        self._shut = False
+        self.pushes = 0
+        self.superseded = 0
+        self.dropped: dict[Drop, int] = {"shutdown": 0, "follower": 0, "slow": 0, "expired": 0}
+        self._by_key: dict[str, set[Connection]] = {}
+
+    @property
+    def streams(self) -> int:
+        """How many streams are open."""
+        return sum(map(len, self._by_key.values()))
+
+    @contextmanager
+    def open(self, key: str, last_event_id: str | None = None) -> Iterator[Connection]:
+        """Register a stream for as long as the block runs."""
+        connection = Connection(last_event_id)
+        if self._shut:
+            connection.close()
+        self._by_key.setdefault(key, set()).add(connection)
+        try:
+            yield connection
+        finally:
+            self._by_key[key].discard(connection)
+            if not self._by_key[key]:
+                del self._by_key[key]
+
+    def push(self, key: str, push: Push) -> None:
+        """Offer a push to every stream of an officer."""
+        for connection in self._by_key.get(key, ()):
+            self.superseded += connection.offer(push)
+
+    def drop_all(self, why: Drop) -> None:
+        """End every stream, so that their readers reconnect, here or at another replica; after a shutdown not here."""
+        self._shut = self._shut or why == "shutdown"
+        for connections in self._by_key.values():
+            for connection in connections:
+                connection.close()
+                self.dropped[why] += 1
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics."""
+        yield GaugeMetricFamily("portal_streams", "Live streams that are open.", self.streams)
+        yield CounterMetricFamily("portal_pushes", "Events sent on live streams.", self.pushes)
+        yield CounterMetricFamily(
+            "portal_superseded", "Paths that a newer one replaced before a stream could be told.", self.superseded
+        )
+        dropped = CounterMetricFamily("portal_dropped", "Streams ended by the portal, by reason.", labels=["reason"])
+        for reason, number in self.dropped.items():
+            dropped.add_metric([reason], number)
+        yield dropped

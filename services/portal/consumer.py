@@ -1,0 +1,45 @@
+"""What the portal does when an officer has a new path: tell the streams that are open."""
+
+from collections.abc import Callable, Sequence
+
+from services.portal.connections import Connections, Push
+from shared.events import TOMBSTONE, PathRecommended
+from shared.kafka import Follower, Received
+
+ERASED = "{}"
+
+
+class PathConsumer:
+    """Follows `recommender.paths` from its end; without it no stream may stay open, for it would miss what comes."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    async def follow(self, follower: Follower) -> None:
+        """Read until cancelled. When reading ends, for whatever reason, every stream is dropped and will reconnect."""
+        try:
+            await follower.run()
+        finally:
+            self._connections.drop_all("follower")
+
+    async def on_paths(self, batch: Sequence[Received]) -> None:
+        """Push what came, in order."""
+        for item in batch:
+            if handle := HANDLERS.get(item.event.type):
+                handle(self, item)
+
+    def on_path_recommended(self, item: Received) -> None:
+        """An officer's path is new: the event goes to the page byte for byte."""
+        if isinstance(item.event.data, PathRecommended) and item.record.value is not None:
+            revision = item.event.data.revision
+            self._connections.push(item.event.subject, Push("path", item.record.value.decode(), revision))
+
+    def on_erased(self, item: Received) -> None:
+        """An officer is forgotten."""
+        self._connections.push(item.event.subject, Push("erased", ERASED, item.event.sequence))
+
+
+HANDLERS: dict[str, Callable[[PathConsumer, Received], None]] = {
+    "path.recommended.v1": PathConsumer.on_path_recommended,
+    TOMBSTONE: PathConsumer.on_erased,
+}
