@@ -22,6 +22,7 @@ themselves to the client. A client that goes away cancels reading routes; changi
 import asyncio
 import logging
 import signal
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NoReturn, TypeVar
@@ -240,3 +241,26 @@ async def _at_most(waiting: Awaitable[Any], seconds: float) -> None:
 def _url(address: Any) -> str:
     host, port, *_ = address
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+Command = Callable[[S], Awaitable[int]]
+
+
+def main(build: Callable[[S], Awaitable[web.Application]], settings: S, commands: Mapping[str, Command[S]]) -> NoReturn:
+    """Serve; or, named on the command line, carry out one operator's command and print how many records it sent."""
+    named = sys.argv[1:]
+    if not named:
+        run(build, settings)
+    if len(named) != 1 or named[0] not in commands:
+        raise SystemExit(f"usage: python -m services.NAME [{' | '.join(commands)}]")
+    logs.configure(settings.log_level)
+    try:
+        count = asyncio.run(_awaited(commands[named[0]](settings)))
+    except Problem as error:
+        raise SystemExit(f"{named[0]}: {error.detail}") from error
+    print(f"{named[0]}: {count} records")  # noqa: T201 - the answer of a command
+    raise SystemExit(0)
+
+
+async def _awaited(work: Awaitable[int]) -> int:
+    return await work

@@ -82,11 +82,12 @@ class Relay:
         publisher: Publisher,
         *,
         bootstrap_servers: str,
-        restage: Callable[[Sequence[str]], Awaitable[None]],
+        restage: Callable[[Sequence[str]], Awaitable[object]],
         landed: Callable[[Sequence[Received]], Awaitable[None]] | None = None,
         stamp: bool = False,
     ) -> None:
         self.sent = 0
+        self.pending = 0
         self._documents = database[collection]
         self._leases = database["leases"]
         self._lease = f"relay:{collection}"
@@ -104,10 +105,6 @@ class Relay:
     def holds_lease(self) -> bool:
         """Whether this relay may send now, by its own clock."""
         return asyncio.get_running_loop().time() < self._deadline
-
-    async def pending(self) -> int:
-        """Return how many documents hold events that were not acknowledged."""
-        return int(await self._documents.count_documents(_PENDING))
 
     async def run(self) -> None:
         """Relay until cancelled. MongoDB or Kafka being away is waited out; a KafkaError past mending is raised."""
@@ -172,8 +169,9 @@ class Relay:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), _SWEEP_SECONDS)
             self._wake.clear()
+            self.pending = await self._documents.count_documents(_PENDING)
             while self.holds_lease and await self._send_batch() == _BATCH:
-                pass
+                self.pending = max(0, self.pending - _BATCH)
 
     async def _send_batch(self) -> int:
         found = await self._documents.find(_PENDING, {"outbox": 1}).sort("staged_at", 1).limit(_BATCH).to_list(_BATCH)

@@ -16,6 +16,7 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 SERVICES = ("assessment", "catalog", "recommender", "portal")
 
@@ -99,6 +100,12 @@ def _identifier(text: str) -> str:
     return text
 
 
+def _zone(text: str) -> str:
+    if text not in available_timezones():
+        raise ValueError("must be a time zone such as Asia/Bangkok")
+    return text
+
+
 def _pepper(text: str) -> bytes:
     if len(text.strip()) < 16:  # noqa: PLR2004 - fewer could be guessed
         raise ValueError("must hold at least 16 characters")
@@ -176,6 +183,9 @@ class CatalogSettings(Settings):
 @dataclass(frozen=True, kw_only=True)
 class RecommenderSettings(Settings):
     http_port: int = _setting(_PORT_SENTENCE, _port, "8103")
+    time_zone: str = _setting(
+        "Where the officers are: the zone in which the date that a path counts from is read.", _zone, "Asia/Bangkok"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -82,6 +82,8 @@ class Follower:
         return ends
 
     async def _look_up(self) -> set[int]:
+        """Ask for the topic by name, for one that has just been created may have no leader yet."""
+        self._consumer.assign([TopicPartition(self.topic, 0)])
         for attempt in range(1, 8):
             if numbers := self._consumer.partitions_for_topic(self.topic):
                 return set(numbers)

@@ -38,16 +38,16 @@ async def create_topics(bootstrap_servers: str, topics: Sequence[TopicSpec]) -> 
         await admin.close()
 
 
-async def reachable(bootstrap_servers: str) -> bool:
-    """Return whether one of the brokers accepts a connection now."""
+async def reachable(bootstrap_servers: str) -> str | None:
+    """Return None where one of the brokers accepts a connection now, else what is wrong."""
     for address in bootstrap_servers.split(","):
         host, _, port = address.strip().rpartition(":")
         with suppress(OSError, TimeoutError):
             async with asyncio.timeout(1):
                 _, writer = await asyncio.open_connection(host, int(port))
                 writer.close()
-                return True
-    return False
+                return None
+    return f"no broker answers at {bootstrap_servers}"
 
 
 async def replay(bootstrap_servers: str, topic: str, group: str) -> int:
@@ -63,8 +63,11 @@ async def replay(bootstrap_servers: str, topic: str, group: str) -> int:
     async with Publisher(bootstrap_servers) as publisher:
         try:
             await start(consumer)
-            while letters := await poll(consumer, BATCH, wait_ms=5_000):
-                for letter in letters:
+            while not consumer.assignment():
+                await asyncio.sleep(0.1)
+            ends = await consumer.end_offsets(consumer.assignment())
+            while any([await consumer.position(place) < end for place, end in ends.items()]):
+                for letter in await poll(consumer, BATCH):
                     await publisher.resend(topic, *revived(letter))
                     count += 1
                 await consumer.commit()

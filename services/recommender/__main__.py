@@ -1,0 +1,129 @@
+"""Starts the recommender: `python -m services.recommender`.
+
+republish   stage every officer's present path once more; a running service sends them
+replay      send the dead letters of `assessment.profiles` to the topic again
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from functools import partial
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+
+from services.recommender import __doc__ as card
+from services.recommender.api import CATALOGUE, ROUTES, STORE, TODAY, today_in
+from services.recommender.catalogue import Catalogue
+from services.recommender.consumer import CatalogueConsumer, ProfileConsumer
+from services.recommender.planning import Planner
+from services.recommender.store import COLLECTION, INDEXES, PlanStore
+from shared import metrics
+from shared.app import REGISTRY, background, build_app, main
+from shared.auth import Authenticator
+from shared.events import CATALOG_TOPIC, PATHS_TOPIC, PROFILES_TOPIC
+from shared.kafka import Follower, GroupConsumer, Publisher, replay
+from shared.kafka import reachable as kafka_reachable
+from shared.mongo import KeyStore, connect, ensure_indexes
+from shared.mongo import reachable as mongo_reachable
+from shared.outbox import Relay
+from shared.settings import RecommenderSettings, load
+
+GROUP = "recommender"
+
+
+async def build(settings: RecommenderSettings) -> web.Application:
+    """Return the service: its routes, and the tasks that run beside them."""
+    brokers = settings.kafka_bootstrap_servers
+    client = connect(settings, "recommender")
+    database = client[settings.database("recommender")]
+    await ensure_indexes(database, {COLLECTION: INDEXES})
+    store = PlanStore(database)
+    catalogue = Catalogue()
+    zone = ZoneInfo(settings.time_zone)
+    planner = Planner(store, catalogue, zone)
+    publisher = Publisher(brokers)
+    await publisher.start()
+
+    consumer: GroupConsumer
+    changes = CatalogueConsumer(catalogue, planner, lambda: consumer.partitions)
+    consumer = GroupConsumer(
+        brokers,
+        settings.topic(PROFILES_TOPIC),
+        settings.group(GROUP),
+        ProfileConsumer(planner).on_profiles,
+        publisher=publisher,
+        on_assigned=changes.on_assigned,
+    )
+    follower = Follower(brokers, settings.topic(CATALOG_TOPIC), changes.on_catalogue)
+    relay = Relay(
+        database,
+        COLLECTION,
+        settings.topic(PATHS_TOPIC),
+        publisher,
+        bootstrap_servers=brokers,
+        restage=store.restage,
+    )
+
+    async def consume() -> None:
+        """Join the group only once there is something to plan with."""
+        await follower.caught_up.wait()
+        while not catalogue.has_framework:
+            await asyncio.sleep(0.2)
+        await consumer.run()
+
+    async def has_catalogue() -> str | None:
+        if not follower.caught_up.is_set():
+            return "the catalogue has not been read to its end"
+        return None if catalogue.has_framework else "there is no framework yet"
+
+    async def clients(_: web.Application) -> AsyncIterator[None]:
+        yield
+        await publisher.stop()
+        client.close()
+
+    app = build_app(
+        "Recommender",
+        ROUTES,
+        Authenticator(KeyStore(client, settings), settings.api_key_pepper),
+        description=card or "",
+        checks={
+            "mongodb": partial(mongo_reachable, client),
+            "kafka": partial(kafka_reachable, brokers),
+            "catalogue": has_catalogue,
+        },
+        contexts=[
+            clients,
+            background("relay", relay.run),
+            background("catalogue", follower.run),
+            background("profiles", consume, stop=consumer.stop),
+            background("sweep", changes.sweep_for_ever),
+        ],
+    )
+    app[STORE], app[CATALOGUE], app[TODAY] = store, catalogue, today_in(zone)
+    registry = app[REGISTRY]
+    metrics.watch_relay(registry, relay)
+    metrics.watch_consumer(registry, consumer)
+    metrics.watch_follower(registry, follower)
+    metrics.count(registry, "plans_saved", "Paths that were saved and announced.", lambda: planner.planned)
+    metrics.count(registry, "plans_refused", "Paths that the checker refused.", lambda: planner.refused)
+    metrics.gauge(registry, "catalogue_revision", "The catalogue that is planned with.", lambda: catalogue.revision)
+    return app
+
+
+async def republish(settings: RecommenderSettings) -> int:
+    """Stage the present path of every officer once more; the service's relay sends them."""
+    client = connect(settings, "recommender")
+    try:
+        return await PlanStore(client[settings.database("recommender")]).restage()
+    finally:
+        client.close()
+
+
+async def replay_dead_letters(settings: RecommenderSettings) -> int:
+    """Send every dead letter that was not replayed before to its topic again."""
+    topic, group = settings.topic(PROFILES_TOPIC), settings.group(GROUP)
+    return await replay(settings.kafka_bootstrap_servers, topic, group)
+
+
+if __name__ == "__main__":
+    main(build, load(RecommenderSettings), {"republish": republish, "replay": replay_dead_letters})

@@ -1,0 +1,123 @@
+"""The catalogue as this replica has followed it: the present snapshot, and when what was changed. No I/O.
+
+A stamp that is not above the largest one taken is an old record or a second delivery, and changes nothing.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from services.recommender.index import Snapshot
+from shared.events import CoursePublished, CourseWithdrawn, Event, FrameworkPublished
+from shared.skills import SHARED_TENANT, Course
+
+_MANY = 2000
+
+
+class PlanSummary(msgspec.Struct, frozen=True):
+    """What decides whether a plan is newer than news, and whether the catalogue has moved on under it.
+
+    `considered` is the catalogue revision up to which the plan is known to be good; `framework` is `id@version`;
+    `open_skills` are `framework/skill`.
+    """
+
+    profile_sequence: int
+    revision: int
+    tenant: str
+    considered: int = 0
+    erased: bool = False
+    framework: str = ""
+    courses: list[str] = []
+    open_skills: list[str] = []
+
+
+class Catalogue:
+    """Folds the events of `catalog.state` into snapshots, and knows which plans a change concerns."""
+
+    def __init__(self) -> None:
+        self.snapshot = Snapshot()
+        self._courses: dict[tuple[str, str], int] = {}
+        self._skills: dict[tuple[str, str], int] = {}
+        self._frameworks: dict[tuple[str, str], int] = {}
+
+    @property
+    def revision(self) -> int:
+        """The largest stamp taken."""
+        return self.snapshot.catalogue_revision
+
+    @property
+    def has_framework(self) -> bool:
+        """Whether there is anything to plan for."""
+        return bool(self._frameworks)
+
+    def fold(self, events: Iterable[Event]) -> None:
+        """Take events in the order of the log. Courses of one tenant that follow each other are taken together."""
+        waiting: list[Course] = []
+        tenant, stamp = "", self.revision
+        for event in events:
+            if event.catalogue_revision <= stamp:
+                continue
+            stamp = event.catalogue_revision
+            published = event.data if isinstance(event.data, CoursePublished) else None
+            if waiting and (published is None or published.tenant != tenant):
+                self.snapshot = self.snapshot.put_courses(tenant, waiting, stamp - 1)
+                waiting = []
+            if published:
+                tenant = published.tenant
+                waiting.append(published.course)
+                self._note_course(tenant, published.course, stamp)
+            else:
+                self._take(event, stamp)
+        if waiting:
+            self.snapshot = self.snapshot.put_courses(tenant, waiting, stamp)
+
+    def _take(self, event: Event, stamp: int) -> None:
+        if isinstance(event.data, CourseWithdrawn):
+            self._courses[event.data.tenant, event.data.course] = stamp
+            self.snapshot = self.snapshot.withdraw_course(event.data.tenant, event.data.course, stamp)
+        elif isinstance(event.data, FrameworkPublished):
+            self._frameworks[event.data.tenant, event.data.framework.id] = stamp
+            self.snapshot = self.snapshot.put_framework(event.data.tenant, event.data.framework, stamp)
+
+    def _note_course(self, tenant: str, course: Course, stamp: int) -> None:
+        self._courses[tenant, course.id] = stamp
+        for row in course.teaches:
+            self._skills[tenant, f"{row.framework}/{row.skill}"] = stamp
+
+    def is_due(self, plan: PlanSummary) -> bool:
+        """Return whether a plan holds a changed course, leaves open what a changed course teaches, or is out of date.
+
+        Out of date: under an older version of its framework. Costs one comparison where nothing has changed.
+        """
+        if plan.considered >= self.revision or plan.erased:
+            return False
+        seen = (SHARED_TENANT, plan.tenant)
+        framework = plan.framework.partition("@")[0]
+        stamps: Iterator[int] = (
+            changed.get((tenant, name), 0)
+            for changed, names in (
+                (self._courses, plan.courses),
+                (self._skills, plan.open_skills),
+                (self._frameworks, [framework]),
+            )
+            for name in names
+            for tenant in seen
+        )
+        return any(stamp > plan.considered for stamp in stamps)
+
+    def changed_since(self, revision: int) -> list[dict[str, Any]]:
+        """Return, as MongoDB conditions, which plans the changes after a revision may concern; `[{}]`: any plan."""
+        fields = {"courses": self._courses, "open_skills": self._skills, "framework_id": self._frameworks}
+        names: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for field, changed in fields.items():
+            for (tenant, name), stamp in changed.items():
+                if stamp > revision:
+                    names[tenant, field].append(name)
+        if sum(map(len, names.values())) > _MANY:
+            return [{}]
+        return [
+            {field: {"$in": found}} | ({} if tenant == SHARED_TENANT else {"tenant": tenant})
+            for (tenant, field), found in names.items()
+        ]

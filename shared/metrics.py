@@ -1,0 +1,55 @@
+"""The measurements that every service exposes of its relay and its readers, under one name each.
+
+`docs/operating.md` says what each means and what to do about it; a test keeps the two equal.
+"""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
+
+from shared.kafka import Follower, GroupConsumer
+from shared.outbox import Relay
+
+
+class _Count(Collector):
+    """A counter that asks for its value when it is scraped."""
+
+    def __init__(self, name: str, sentence: str, value: Callable[[], float], labels: dict[str, str]) -> None:
+        self._name, self._sentence, self._value, self._labels = name, sentence, value, labels
+
+    def collect(self) -> list[CounterMetricFamily]:
+        family = CounterMetricFamily(self._name, self._sentence, labels=list(self._labels))
+        family.add_metric(list(self._labels.values()), self._value())
+        return [family]
+
+
+def count(registry: CollectorRegistry, name: str, sentence: str, value: Callable[[], float], **labels: str) -> None:
+    """Expose a number that only grows, as `name_total`."""
+    registry.register(_Count(name, sentence, value, labels))
+
+
+def gauge(registry: CollectorRegistry, name: str, sentence: str, value: Callable[[], float]) -> None:
+    """Expose a number that goes up and down."""
+    Gauge(name, sentence, registry=registry).set_function(value)
+
+
+def watch_relay(registry: CollectorRegistry, relay: Relay) -> None:
+    """Expose how many documents wait to be announced, whether this replica sends, and how many events it sent."""
+    gauge(registry, "outbox_pending", "Documents with events that no broker acknowledged.", lambda: relay.pending)
+    gauge(registry, "relay_holds_lease", "1 where this replica is the one that sends.", lambda: relay.holds_lease)
+    count(registry, "relay_sent", "Events that this replica's relay sent.", lambda: relay.sent)
+
+
+def watch_consumer(registry: CollectorRegistry, consumer: GroupConsumer) -> None:
+    """Expose how far a group's reader is behind, how many partitions it owns, and how many events it gave up."""
+    gauge(registry, "consumer_lag", "Records of the owned partitions not read yet.", lambda: consumer.lag)
+    gauge(registry, "consumer_partitions", "Partitions that this replica owns.", lambda: len(consumer.partitions))
+    count(registry, "consumer_dead_lettered", "Events sent to the dead-letter topic.", lambda: consumer.dead_lettered)
+
+
+def watch_follower(registry: CollectorRegistry, follower: Follower) -> None:
+    """Expose how far a follower is behind, and how many records it could not read."""
+    gauge(registry, "follower_lag", "Records of the followed topic not read yet.", lambda: follower.lag)
+    count(registry, "follower_skipped", "Records that could not be read.", lambda: follower.skipped)
