@@ -46,8 +46,8 @@ async def test_a_killed_mongodb_comes_back_with_its_data(tmp_path: Path) -> None
 
 
 def _insert(uri: str) -> int:
-    client: MongoClient[Any]
-    with MongoClient(uri, w="majority", journal=True) as client:
+    client: MongoClient[dict[str, Any]] = MongoClient(uri, w="majority", journal=True)
+    with client:
         client["x"]["y"].insert_one({"z": 1})
         return client["x"]["y"].count_documents({})
 
