@@ -1,0 +1,85 @@
+"""Starts the assessment service: `python -m services.assessment`.
+
+republish   stage every officer's present state once more; a running service sends it
+"""
+
+from collections.abc import AsyncIterator
+from functools import partial
+
+from aiohttp import web
+
+from services.assessment import __doc__ as card
+from services.assessment.api import CAUGHT_UP, DEFAULT_FRAMEWORK, INDEX, ROUTES, STORE
+from services.assessment.consumer import CatalogueConsumer
+from services.assessment.index import FrameworkIndex
+from services.assessment.store import COLLECTION, OfficerStore
+from shared import metrics
+from shared.app import REGISTRY, background, build_app, main
+from shared.auth import Authenticator
+from shared.events import CATALOG_TOPIC, PROFILES_TOPIC
+from shared.kafka import Follower, Publisher
+from shared.kafka import reachable as kafka_reachable
+from shared.mongo import KeyStore, connect
+from shared.mongo import reachable as mongo_reachable
+from shared.outbox import Relay
+from shared.settings import AssessmentSettings, load
+
+
+async def build(settings: AssessmentSettings) -> web.Application:
+    """Return the service: its routes, and the tasks that run beside them."""
+    brokers = settings.kafka_bootstrap_servers
+    client = connect(settings, "assessment")
+    database = client[settings.database("assessment")]
+    store = OfficerStore(database)
+    await store.prepare()
+    publisher = Publisher(brokers)
+    await publisher.start()
+    index = FrameworkIndex()
+    follower = Follower(brokers, settings.topic(CATALOG_TOPIC), CatalogueConsumer(index).on_catalogue)
+    relay = Relay(
+        database,
+        COLLECTION,
+        settings.topic(PROFILES_TOPIC),
+        publisher,
+        bootstrap_servers=brokers,
+        restage=store.restage,
+    )
+
+    async def has_frameworks() -> str | None:
+        return None if follower.caught_up.is_set() else "the catalogue has not been read to its end"
+
+    async def clients(_: web.Application) -> AsyncIterator[None]:
+        yield
+        await publisher.stop()
+        client.close()
+
+    app = build_app(
+        "Assessment",
+        ROUTES,
+        Authenticator(KeyStore(client, settings), settings.api_key_pepper),
+        description=card or "",
+        checks={
+            "mongodb": partial(mongo_reachable, client),
+            "kafka": partial(kafka_reachable, brokers),
+            "frameworks": has_frameworks,
+        },
+        contexts=[clients, background("relay", relay.run), background("catalogue", follower.run)],
+    )
+    app[STORE], app[INDEX], app[CAUGHT_UP] = store, index, follower.caught_up
+    app[DEFAULT_FRAMEWORK] = settings.default_framework
+    metrics.watch_relay(app[REGISTRY], relay)
+    metrics.watch_follower(app[REGISTRY], follower)
+    return app
+
+
+async def republish(settings: AssessmentSettings) -> int:
+    """Stage the present state of every officer once more; the service's relay sends it."""
+    client = connect(settings, "assessment")
+    try:
+        return await OfficerStore(client[settings.database("assessment")]).restage()
+    finally:
+        client.close()
+
+
+if __name__ == "__main__":
+    main(build, load(AssessmentSettings), {"republish": republish})

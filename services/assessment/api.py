@@ -1,0 +1,234 @@
+"""The routes of the assessment service."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from aiohttp import web
+
+from services.assessment import profile as profiles
+from services.assessment import scoring
+from services.assessment.index import FrameworkIndex
+from services.assessment.model import (
+    AssessmentAccepted,
+    Evidence,
+    EvidenceList,
+    ListEvidence,
+    OfficerPut,
+    PutOfficer,
+    SubmitAssessment,
+    assessment_id_of,
+    digest_of,
+)
+from services.assessment.store import SOURCE, Officer, OfficerStore
+from shared.auth import EVERYONE, PLATFORMS
+from shared.errors import Conflict, Forbidden, InvalidInput, Malformed, NotFound, PreconditionFailed, Unavailable
+from shared.events import AssessmentCompleted, OfficerChanged, OfficerErased, announce
+from shared.routes import (
+    IF_MATCH,
+    IF_NONE_MATCH,
+    Header,
+    Route,
+    answer,
+    held_already,
+    if_match,
+    not_modified,
+    nothing,
+    principal,
+    read_body,
+    read_query,
+    trace_of,
+)
+from shared.skills import Framework, Profile
+
+STORE: web.AppKey[OfficerStore] = web.AppKey("store", OfficerStore)
+INDEX: web.AppKey[FrameworkIndex] = web.AppKey("index", FrameworkIndex)
+CAUGHT_UP: web.AppKey[asyncio.Event] = web.AppKey("caught_up", asyncio.Event)
+DEFAULT_FRAMEWORK: web.AppKey[str] = web.AppKey("default_framework", str)
+
+T = TypeVar("T")
+
+_ATTEMPTS = 20
+_ARRIVAL_SECONDS = 1.0
+_IDEMPOTENCY_KEY = Header(
+    "Idempotency-Key",
+    "Your own name of this submission: sent again with the same body, it changes nothing.",
+    required=True,
+)
+
+
+async def put_officer(request: web.Request) -> web.StreamResponse:
+    """Register an officer, or say what has changed.
+
+    Levels are kept. Where nothing changed there is no new sequence and no event.
+    """
+    body = await read_body(request, PutOfficer)
+    tenant, officer_id = _asked(request)
+    framework = await _framework(request, body.framework or request.app[DEFAULT_FRAMEWORK])
+    profiles.check(body, framework)
+    expected = if_match(request)
+    store, trace = request.app[STORE], trace_of(request)
+
+    async def decide() -> tuple[bool, int, bool] | None:
+        before = await store.find(tenant, officer_id)
+        known = before.profile if before else None
+        if expected is not None and (known is None or known.sequence != expected):
+            raise PreconditionFailed(_stale(known), "If-Match")
+        sequence = before.sequence if before else 0
+        after = profiles.registered(body, framework, before=known, tenant=tenant, officer=officer_id, sequence=sequence)
+        if after is None:
+            return False, sequence, False
+        envelope = announce(SOURCE, after.key, after.sequence, OfficerChanged(after), trace)
+        return (known is None, after.sequence, True) if await store.save(before, after, envelope) else None
+
+    new, sequence, changed = await _settled(decide)
+    return answer(OfficerPut(officer_id, sequence, changed), 201 if new else 200, revision=sequence)
+
+
+async def get_officer(request: web.Request) -> web.StreamResponse:
+    """Return an officer's skill profile."""
+    _, known = await _known(request)
+    if held_already(request, known.sequence):
+        return not_modified(known.sequence)
+    return answer(known, revision=known.sequence)
+
+
+async def erase_officer(request: web.Request) -> web.StreamResponse:
+    """Forget an officer.
+
+    Profile and evidence are removed, and every service is told to forget. The number of the last change stays, so
+    that an officer who is registered again goes on from it.
+    """
+    tenant, officer_id = _asked(request)
+    store, trace = request.app[STORE], trace_of(request)
+
+    async def decide() -> bool | None:
+        before = await store.find(tenant, officer_id)
+        if before is None:
+            raise NotFound("no such officer")
+        if before.profile is None:
+            await store.clear_archive(before.key)
+            return True
+        data = OfficerErased(tenant, officer_id)
+        return await store.erase(before, announce(SOURCE, before.key, before.sequence + 1, data, trace)) or None
+
+    await _settled(decide)
+    return nothing()
+
+
+async def submit_assessment(request: web.Request) -> web.StreamResponse:
+    """Submit evidence about an officer's levels.
+
+    Of two measurements of a skill the one taken later counts. The path that follows is pushed to the officer's page
+    and can be had from the recommender. An officer's own key may submit self-assessments only.
+    """
+    body = await read_body(request, SubmitAssessment)
+    tenant, officer_id = _asked(request)
+    if principal(request).role == "officer" and body.kind != "self":
+        raise Forbidden("an officer's key may submit self-assessments only", "kind")
+    assessment_id = assessment_id_of(tenant, officer_id, _idempotency_key(request))
+    store, digest, trace = request.app[STORE], digest_of(body), trace_of(request)
+
+    async def decide() -> int | None:
+        before, known = await _known(request)
+        if accepted := await store.accepted(before, assessment_id):
+            if accepted[0] != digest:
+                raise Conflict("this key was used for another assessment", "Idempotency-Key")
+            return accepted[1]
+        now = datetime.now(UTC)
+        framework = await _framework(request, body.framework)
+        scoring.check(body, framework, now)
+        version = framework.version if framework.id == known.framework else None
+        after = profiles.assessed(known, scoring.measured(body), version)
+        evidence = Evidence(assessment_id, body.framework, body.kind, body.results, body.taken_at, now, after.sequence)
+        data = AssessmentCompleted(after, assessment_id, body.kind, body.taken_at)
+        envelope = announce(SOURCE, after.key, after.sequence, data, trace)
+        return after.sequence if await store.save(before, after, envelope, (evidence, digest)) else None
+
+    return answer(AssessmentAccepted(assessment_id, officer_id, await _settled(decide)), 202)
+
+
+async def list_assessments(request: web.Request) -> web.StreamResponse:
+    """Return an officer's assessments, those taken last first."""
+    wanted = read_query(request, ListEvidence)
+    officer, _ = await _known(request)
+    return answer(EvidenceList(await request.app[STORE].evidence(officer, wanted.limit)))
+
+
+# --- what the handlers share -----------------------------------------------------------------------------------------
+
+
+def _asked(request: web.Request) -> tuple[str, str]:
+    return principal(request).tenant, request.match_info["officer_id"]
+
+
+async def _known(request: web.Request) -> tuple[Officer, Profile]:
+    officer = await request.app[STORE].find(*_asked(request))
+    if officer is None or officer.profile is None:
+        raise NotFound("no such officer")
+    return officer, officer.profile
+
+
+async def _framework(request: web.Request, framework: str) -> Framework:
+    """Return a framework; wait a moment for one that the catalogue may just have announced."""
+    index, caught_up = request.app[INDEX], request.app[CAUGHT_UP]
+    deadline = asyncio.get_running_loop().time() + _ARRIVAL_SECONDS
+    while (found := index.find(principal(request).tenant, framework)) is None:
+        if asyncio.get_running_loop().time() > deadline:
+            if not caught_up.is_set():
+                raise Unavailable("the frameworks are still being read; try again soon")
+            raise InvalidInput(f"unknown framework {framework!r}", "framework")
+        await asyncio.sleep(0.05)
+    return found
+
+
+async def _settled(decide: Callable[[], Awaitable[T | None]]) -> T:
+    """Return what `decide` saved; None from it means a lost race, so it reads and decides again."""
+    for attempt in range(_ATTEMPTS):
+        if (result := await decide()) is not None:
+            return result
+        await asyncio.sleep(0.005 * attempt)
+    raise Unavailable("this officer changes too fast; try again soon")
+
+
+def _stale(known: Profile | None) -> str:
+    return "there is no such officer" if known is None else f"the officer is at {known.sequence}"
+
+
+def _idempotency_key(request: web.Request) -> str:
+    key = request.headers.get("Idempotency-Key", "").strip()
+    if not re.fullmatch(r"[!-~]{1,200}", key):
+        raise Malformed("needs 1 to 200 printable ASCII characters without spaces", "Idempotency-Key")
+    return key
+
+
+_OFFICER = "/v1/officers/{officer_id}"
+ROUTES = [
+    Route(
+        "PUT",
+        _OFFICER,
+        put_officer,
+        PLATFORMS,
+        body=PutOfficer,
+        headers=[IF_MATCH],
+        answers={200: OfficerPut, 201: OfficerPut},
+        problems=[412],
+    ),
+    Route("GET", _OFFICER, get_officer, EVERYONE, headers=[IF_NONE_MATCH], answers={200: Profile, 304: None}),
+    Route("DELETE", _OFFICER, erase_officer, PLATFORMS, answers={204: None}),
+    Route(
+        "POST",
+        f"{_OFFICER}/assessments",
+        submit_assessment,
+        EVERYONE,
+        body=SubmitAssessment,
+        headers=[_IDEMPOTENCY_KEY],
+        answers={202: AssessmentAccepted},
+        problems=[409],
+    ),
+    Route(
+        "GET", f"{_OFFICER}/assessments", list_assessments, EVERYONE, query=ListEvidence, answers={200: EvidenceList}
+    ),
+]

@@ -1,0 +1,30 @@
+"""The frameworks that the catalogue announced, by tenant."""
+
+from collections.abc import Iterable
+
+from shared.events import Event, FrameworkPublished
+from shared.skills import SHARED_TENANT, Framework, key_of
+
+
+class FrameworkIndex:
+    """The newest version of every framework; `position` is the catalogue revision that was read last."""
+
+    def __init__(self) -> None:
+        self.position = 0
+        self._held: dict[str, Framework] = {}
+
+    def put(self, events: Iterable[Event]) -> None:
+        """Take catalogue events in the order of the topic; those below the position were seen or superseded."""
+        for event in events:
+            if event.catalogue_revision <= self.position:
+                continue
+            self.position = event.catalogue_revision
+            if isinstance(event.data, FrameworkPublished):
+                framework = event.data.framework
+                key = key_of(event.data.tenant, framework.id)
+                if key not in self._held or self._held[key].version < framework.version:
+                    self._held[key] = framework
+
+    def find(self, tenant: str, framework: str) -> Framework | None:
+        """Return the tenant's own framework of this id, else the shared one."""
+        return self._held.get(key_of(tenant, framework)) or self._held.get(key_of(SHARED_TENANT, framework))

@@ -1,0 +1,62 @@
+"""The skill profile: evidence in, the present estimate of every level out. Pure."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from services.assessment.model import PutOfficer
+from shared.errors import InvalidInput
+from shared.skills import Framework, Profile, SkillLevel
+
+
+def check(body: PutOfficer, framework: Framework) -> None:
+    """Refuse a job group or a stage that the framework lacks. Raises InvalidInput naming the field."""
+    if body.job_group not in {group.id for group in framework.job_groups}:
+        raise InvalidInput(f"framework {framework.id} has no job group {body.job_group!r}", "job_group")
+    if body.stage is not None and body.stage not in {stage.id for stage in framework.stages}:
+        raise InvalidInput(f"framework {framework.id} has no stage {body.stage!r}", "stage")
+
+
+def registered(  # noqa: PLR0913 - by name, from one place
+    body: PutOfficer, framework: Framework, *, before: Profile | None, tenant: str, officer: str, sequence: int
+) -> Profile | None:
+    """Return the officer's next profile, `sequence` + 1; None where the body changes nothing. Levels are kept."""
+    after = Profile(
+        tenant=tenant,
+        officer=officer,
+        sequence=sequence + 1,
+        framework=framework.id,
+        framework_version=framework.version,
+        job_group=body.job_group,
+        agency=body.agency,
+        stage=body.stage,
+        languages=body.languages,
+        weekly_hours=body.weekly_hours,
+        deadline=body.deadline,
+        levels=before.levels if before else [],
+    )
+    if before is not None:
+        same = msgspec.structs.replace(after, sequence=before.sequence, framework_version=before.framework_version)
+        if same == before:
+            return None
+    return after
+
+
+def assessed(before: Profile, measured: Iterable[SkillLevel], framework_version: int | None = None) -> Profile:
+    """Return the profile with new measurements, one sequence on."""
+    return msgspec.structs.replace(
+        before,
+        sequence=before.sequence + 1,
+        framework_version=before.framework_version if framework_version is None else framework_version,
+        levels=merged(before.levels, measured),
+    )
+
+
+def merged(levels: Iterable[SkillLevel], measured: Iterable[SkillLevel]) -> list[SkillLevel]:
+    """Return one level per framework and skill: the one measured last; of two at the same time, the new one."""
+    latest = {(level.framework, level.skill): level for level in levels}
+    for level in measured:
+        place = (level.framework, level.skill)
+        if place not in latest or level.measured_at >= latest[place].measured_at:
+            latest[place] = level
+    return [latest[place] for place in sorted(latest)]

@@ -1,0 +1,194 @@
+"""Officers in MongoDB: one document each, holding profile, newest evidence and outbox; older evidence in an archive.
+
+Every change is one compare-and-set on `sequence`; False means that another change came first: read again, decide again.
+An erased officer leaves a document with the sequence only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import msgspec
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne
+from pymongo.errors import DuplicateKeyError
+
+from services.assessment.model import Evidence
+from shared.events import Data, Envelope, OfficerChanged, OfficerErased, announce
+from shared.mongo import Database, Document, ensure_indexes, unavailable
+from shared.outbox import OUTBOX_INDEXES, stage, staged
+from shared.skills import Profile, key_of
+
+SOURCE = "/assessment"
+COLLECTION = "officers"
+KEPT_EVIDENCE = 200
+"""How many assessments stay in the officer's document; older ones move to the archive."""
+
+_WITHOUT_BULK = {"outbox": 0, "evidence.evidence.results": 0}
+
+
+@dataclass(frozen=True)
+class Officer:
+    """An officer as stored; `profile` is None after an erasure. `accepted`: assessment id -> (digest, sequence)."""
+
+    tenant: str
+    officer: str
+    sequence: int
+    profile: Profile | None
+    accepted: dict[str, tuple[str, int]] = field(default_factory=dict)
+    archived: bool = False
+
+    @property
+    def key(self) -> str:
+        """`tenant/officer`."""
+        return key_of(self.tenant, self.officer)
+
+
+class OfficerStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._officers = database[COLLECTION]
+        self._archive = database["archive"]
+
+    async def prepare(self) -> None:
+        """Create the indexes. Raises Unavailable."""
+        archive = [IndexModel([("officer_key", ASCENDING), ("taken_at", DESCENDING)], name="by_officer")]
+        await ensure_indexes(self._database, {COLLECTION: OUTBOX_INDEXES, "archive": archive})
+
+    async def find(self, tenant: str, officer: str) -> Officer | None:
+        """Return an officer, erased ones too. Raises Unavailable."""
+        with unavailable():
+            document = await self._officers.find_one({"_id": key_of(tenant, officer)}, _WITHOUT_BULK)
+        return _officer(document) if document else None
+
+    async def accepted(self, officer: Officer, assessment_id: str) -> tuple[str, int] | None:
+        """Return digest and sequence of an assessment accepted before, be it archived. Raises Unavailable."""
+        if assessment_id in officer.accepted or not officer.archived:
+            return officer.accepted.get(assessment_id)
+        with unavailable():
+            document = await self._archive.find_one({"_id": assessment_id}, {"evidence.results": 0})
+        return (document["digest"], document["evidence"]["profile_sequence"]) if document else None
+
+    async def evidence(self, officer: Officer, limit: int) -> list[Evidence]:
+        """Return the assessments measured last, newest first. Raises Unavailable."""
+        with unavailable():
+            document = await self._officers.find_one({"_id": officer.key}, {"evidence": 1}) or {}
+            archived = self._archive.find({"officer_key": officer.key}).sort("taken_at", DESCENDING).limit(limit)
+            kept = [entry["evidence"] for entry in document.get("evidence", [])]
+            kept += [entry["evidence"] async for entry in archived]
+        found = {entry["assessment_id"]: msgspec.convert(entry, Evidence) for entry in kept}
+        return sorted(found.values(), key=lambda one: (one.taken_at, one.received_at), reverse=True)[:limit]
+
+    # --- changes -----------------------------------------------------------------------------------------------------
+
+    async def save(
+        self,
+        before: Officer | None,
+        profile: Profile,
+        envelope: Envelope,
+        evidence: tuple[Evidence, str] | None = None,
+    ) -> bool:
+        """Write the next profile, the evidence for it with its digest, and its event.
+
+        False where another change came first. Raises Unavailable.
+        """
+        fields = {"sequence": profile.sequence, "erased": False, "profile": msgspec.to_builtins(profile)}
+        if before is None:
+            owner = {"_id": profile.key, "tenant": profile.tenant, "officer": profile.officer}
+            try:
+                with unavailable():
+                    await self._officers.insert_one({**owner, **fields, "evidence": [], **staged(envelope)})
+            except DuplicateKeyError:
+                return False
+            return True
+        change = stage(envelope)
+        change["$set"] |= fields
+        if evidence:
+            one, digest = evidence
+            entry = {"id": one.assessment_id, "digest": digest, "evidence": msgspec.to_builtins(one)}
+            change["$push"]["evidence"] = entry
+        saved = await self._compare_and_set(before, change)
+        if saved and evidence and len(before.accepted) >= KEPT_EVIDENCE:
+            await self._move_to_archive(before.key)
+        return saved
+
+    async def erase(self, before: Officer, envelope: Envelope) -> bool:
+        """Forget everything about an officer but the sequence; False where another change came first.
+
+        Announcements that wait are dropped with it: they carry the profile. Raises Unavailable.
+        """
+        change = stage(envelope)
+        change["$push"]["outbox"]["$slice"] = -1
+        change["$set"] |= {"sequence": envelope.sequence, "erased": True}
+        change["$unset"] = {"profile": "", "evidence": "", "archived": ""}
+        if not await self._compare_and_set(before, change):
+            return False
+        await self.clear_archive(before.key)
+        return True
+
+    async def clear_archive(self, key: str) -> None:
+        """Remove an erased officer's archived evidence. Raises Unavailable."""
+        with unavailable():
+            await self._archive.delete_many({"officer_key": key})
+
+    async def _compare_and_set(self, before: Officer, change: Document) -> bool:
+        with unavailable():
+            result = await self._officers.update_one({"_id": before.key, "sequence": before.sequence}, change)
+        return bool(result.matched_count)
+
+    async def _move_to_archive(self, key: str) -> None:
+        """Copy the oldest evidence to the archive, then take it out of the document; either step may be repeated."""
+        with unavailable():
+            document = await self._officers.find_one({"_id": key}, {"evidence": 1}) or {}
+            oldest = document.get("evidence", [])[:-KEPT_EVIDENCE]
+            if not oldest:
+                return
+            await self._archive.bulk_write(
+                [ReplaceOne({"_id": e["id"]}, _archived(key, e), upsert=True) for e in oldest]
+            )
+            ids = [entry["id"] for entry in oldest]
+            moved = await self._officers.update_one(
+                {"_id": key, "erased": False}, {"$pull": {"evidence": {"id": {"$in": ids}}}, "$set": {"archived": True}}
+            )
+        if not moved.matched_count:  # erased meanwhile, maybe before the copy was made
+            await self.clear_archive(key)
+
+    # --- announcing again --------------------------------------------------------------------------------------------
+
+    async def restage(self, keys: Sequence[str] | None = None) -> int:
+        """Stage the present state of officers (all, without keys) once more under the same sequence; return how many.
+
+        What an erased officer may have left in the archive goes with it. Raises Unavailable.
+        """
+        count = 0
+        wanted: Document = {} if keys is None else {"_id": {"$in": list(keys)}}
+        with unavailable():
+            async for document in self._officers.find(wanted, {"outbox": 0, "evidence": 0}):
+                officer = _officer(document)
+                if officer.profile is None:
+                    await self.clear_archive(officer.key)
+                    data: Data = OfficerErased(officer.tenant, officer.officer)
+                else:
+                    data = OfficerChanged(officer.profile)
+                envelope = announce(SOURCE, officer.key, officer.sequence, data)
+                count += await self._compare_and_set(officer, stage(envelope))
+        return count
+
+
+def _officer(document: Document) -> Officer:
+    stored = document.get("profile")
+    return Officer(
+        tenant=document["tenant"],
+        officer=document["officer"],
+        sequence=document["sequence"],
+        profile=msgspec.convert(stored, Profile) if stored else None,
+        accepted={
+            entry["id"]: (entry["digest"], entry["evidence"]["profile_sequence"])
+            for entry in document.get("evidence", [])
+        },
+        archived=document.get("archived", False),
+    )
+
+
+def _archived(key: str, entry: Document) -> Document:
+    taken_at = msgspec.convert(entry["evidence"]["taken_at"], datetime)
+    return {"officer_key": key, "digest": entry["digest"], "taken_at": taken_at, "evidence": entry["evidence"]}
