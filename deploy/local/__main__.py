@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -30,6 +31,7 @@ def main() -> int:
     key.add_argument("--role", required=True, choices=("admin", "platform", "officer"))
     key.add_argument("--officer", default="")
     wanted = parser.parse_args()
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it tells its retries; we tell the outcome
     console = Console(highlight=False, soft_wrap=True)
     if wanted.command == "demo":
         return _finish(demo(console))

@@ -49,7 +49,7 @@ class ApacheKafka:
         self.reason = reason
         self._directory = directory
         self._port = kept_port(directory)
-        self._java: list[str | Path] = [java, "-cp", f"{jars}/*"]
+        self._java: list[str | Path] = [java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{jars}/*"]
         self._properties = directory / "server.properties"
         options = ["-Xms128m", "-Xmx384m", "-Djava.awt.headless=true", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
         argv: list[str | Path] = [java, *options, "-cp", f"{jars}/*", "kafka.Kafka", self._properties]
@@ -128,14 +128,14 @@ def find_broker(directory: Path, report: Callable[[str], None] = print, forced: 
     wanted = forced or os.environ.get("BROKER", "")
     if wanted not in ("", "apache", "embedded"):
         raise CannotStart(f"BROKER={wanted} is not known: set BROKER=apache or BROKER=embedded, or leave it out")
-    if not forced and (servers := os.environ.get("KAFKA_BOOTSTRAP_SERVERS")):
-        return External("Kafka", servers, "KAFKA_BOOTSTRAP_SERVERS names it")
+    if not forced and os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
+        return External("Kafka", "KAFKA_BOOTSTRAP_SERVERS", _any_answers)
     if wanted == "embedded":
         return _embedded(directory, "BROKER=embedded asks for it")
     try:
         java, jars = find_java(), find_jars(report)
     except CannotStart as error:
-        if wanted == "apache":
+        if wanted == "apache" or os.environ.get("KAFKA_HOME"):
             raise CannotStart(f"No Apache Kafka: {error}") from error
         return _embedded(directory, f"no Apache Kafka, for {error}")
     reason = "KAFKA_HOME names it" if os.environ.get("KAFKA_HOME") else "Java and its jars are there"
@@ -151,11 +151,16 @@ def _embedded(directory: Path, reason: str) -> EmbeddedBroker:
     return EmbeddedBroker(binary, directory, reason)
 
 
+async def _any_answers(addresses: str) -> bool:
+    """Return whether one of `host:port,host:port...` answers."""
+    return any(await asyncio.gather(*(answers(address.strip()) for address in addresses.split(","))))
+
+
 async def answers(address: str) -> bool:
     """Return whether a broker at `host:port` answers a Kafka metadata request and knows a live broker."""
     host, _, port = address.rpartition(":")
     body = struct.pack(">hhih5si", 3, 1, 1, 5, b"start", 0)  # Metadata v1, client "start", no topics
-    with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
+    with contextlib.suppress(OSError, TimeoutError, ValueError, asyncio.IncompleteReadError):
         async with asyncio.timeout(2):
             reader, writer = await asyncio.open_connection(host, int(port))
             try:

@@ -1,6 +1,7 @@
 """`make demo`: an officer's assessment becomes a learning path on the live stream, with the time that it took."""
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -21,7 +22,8 @@ _PUSH_SECONDS = 60
 async def demo(console: Console) -> None:
     """Start everything, assess the first sample officer, print the path that is pushed, stop. Raises CannotStart."""
     display = Terminal(console)
-    async with Stack("demo", display=display) as stack, aiohttp.ClientSession() as session:
+    apart = f"demo-{os.getpid()}-"  # on servers that others use too, every demo is a new one
+    async with Stack("demo", namespace=apart, display=display) as stack, aiohttp.ClientSession() as session:
         officer = sample_officers()[0]
         path, milliseconds = await _assessed(stack, session, officer, display)
         _print_path(console, path)

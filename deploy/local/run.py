@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 
 import aiohttp
 from rich.console import Console
@@ -23,7 +24,10 @@ async def run(console: Console) -> None:
     """Start everything, load the starter data, print the addresses, and stay until cancelled. Raises CannotStart."""
     display = Terminal(console)
     ports, replicas = fixed_ports(), wanted_replicas()
-    async with Stack("run", directory=STATE, ports=ports, replicas=replicas, display=display) as stack:
+    namespace = os.environ.get("NAMESPACE", "")
+    async with Stack(
+        "run", namespace=namespace, directory=STATE, ports=ports, replicas=replicas, display=display
+    ) as stack:
         async with aiohttp.ClientSession() as session:
             officers = await load_officers(session, stack.urls["assessment"][0], stack.keys.platform, display)
         _NOTE.write_text(json.dumps(stack.servers))

