@@ -76,10 +76,10 @@ def step_reason(closes: Sequence[Closes], unlocks: Sequence[Unlock], hours: floa
     if unlocks:
         named = unlocks[:NAMED_UNLOCKS]
         more = len(unlocks) - len(named)
-        doors = " และ".join(f"{in_thai(it.title)} ({_needs_in_thai(it)})" for it in named)
+        doors = " และ ".join(f"{in_thai(it.title)} ({_needs_in_thai(it, closes)})" for it in named)
         doors += f" และอีก {more} หลักสูตร" if more else ""
         thai += f" และเป็นพื้นฐานของ {doors}" if closes else f"อยู่ในเส้นทางเพราะเป็นพื้นฐานของ {doors}"
-        doors = " and ".join(f"{in_english(it.title)} ({_needs_in_english(it)})" for it in named)
+        doors = " and ".join(f"{in_english(it.title)} ({_needs_in_english(it, closes)})" for it in named)
         doors += f" and {more} more" if more else ""
         english += f"; also unlocks {doors}" if closes else f"included because it unlocks {doors}"
     english = english[:1].upper() + english[1:]
@@ -104,18 +104,20 @@ def _closes_in_english(row: Closes, wants: Mapping[str, Want]) -> str:
     )
 
 
-def _needs_in_thai(unlock: Unlock) -> str:
+def _needs_in_thai(unlock: Unlock, closes: Sequence[Closes]) -> str:
     if unlock.condition.level is UNSET:
         return "ต้องเรียนหลักสูตรนี้ก่อน"
     skill = in_thai(unlock.skill) if unlock.skill else f"«{unlock.condition.skill}»"
-    return f"ต้องมี {skill} ระดับ {number(unlock.condition.level)} ขึ้นไป"
+    name = "" if [row.skill for row in closes] == [unlock.condition.skill] else f" {skill} "
+    return f"ต้องมี{name}ระดับ {number(unlock.condition.level)} ขึ้นไป"
 
 
-def _needs_in_english(unlock: Unlock) -> str:
+def _needs_in_english(unlock: Unlock, closes: Sequence[Closes]) -> str:
     if unlock.condition.level is UNSET:
         return "this course must come first"
     skill = in_english(unlock.skill) if unlock.skill else f"“{unlock.condition.skill}”"
-    return f"needs {skill} at level {number(unlock.condition.level)} or above"
+    name = "" if [row.skill for row in closes] == [unlock.condition.skill] else f"{skill} at "
+    return f"needs {name}level {number(unlock.condition.level)} or above"
 
 
 def open_reason(want: Want, reached: float, obstacle: Obstacle) -> Reason:
@@ -168,7 +170,8 @@ def path_reason(wants: Mapping[str, Want], courses: int, hours: float, closed: i
     english += f"{courses} course{'' if courses == 1 else 's'} in {hours_in_english(hours)} close {closed}% of the gap"
     if left:
         return Reason(
-            f"{thai} ยังเหลือ {left} ทักษะที่ไม่ถึงระดับที่ต้องการ", f"{english}; {_skills(left)} stay below the requirement."
+            f"{thai} ยังเหลือ {left} ทักษะที่ไม่ถึงระดับที่ต้องการ",
+            f"{english}; {_skills(left)} {'stays' if left == 1 else 'stay'} below the requirement.",
         )
     return Reason(f"{thai} ครบทุกทักษะที่ต้องการ", f"{english}; every required level is reached.")
 

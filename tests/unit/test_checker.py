@@ -1,0 +1,115 @@
+from datetime import date
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from services.recommender.checker import violations
+from services.recommender.ranking import recommend, waiting_for_framework
+from shared.paths import LearningPath, Reason
+from tests.builders import DAY, after, at, course, framework, inputs, profile, text, view_of
+
+COURSES = [
+    course("basic", ("x", 0, 1), hours=1),
+    course("goal", ("a", 0, 3), hours=2, requires=[at("x", 1)]),
+    course("low", ("b", 0, 1), hours=1.5),
+    course("high", ("b", 1, 2), hours=2, requires=[after("low")]),
+    course("foreign", ("b", 0, 2), hours=9, languages=["en"]),
+]
+VIEW = view_of(COURSES)
+PLAN = inputs(framework({"a": 3, "b": 3}, others=["x"]), {"a": 0, "b": 0}, sd=0.4, budget_hours=8, languages=["th"])
+PATH = recommend(PLAN, VIEW)
+BLANK = Reason("", " ")
+
+
+def with_step(number: int, **changes: Any) -> LearningPath:
+    steps = list(PATH.steps)
+    steps[number] = replace(steps[number], **changes)
+    return replace(PATH, steps=steps)
+
+
+def with_row(number: int, **changes: Any) -> LearningPath:
+    return with_step(number, closes=[replace(PATH.steps[number].closes[0], **changes)])
+
+
+def reordered(*order: int) -> LearningPath:
+    hours, steps = 0.0, []
+    for position, number in enumerate(order, 1):
+        hours += PATH.steps[number].course.hours
+        steps.append(replace(PATH.steps[number], position=position, cumulative_hours=hours))
+    return replace(PATH, steps=steps, hours=hours)
+
+
+def test_the_path_that_is_corrupted_below_is_sound() -> None:
+    assert [step.course.id for step in PATH.steps] == ["basic", "goal", "low", "high"]
+    assert violations(PATH, PLAN, VIEW.course) == []
+
+
+CORRUPTIONS = {
+    "order": reordered(1, 0, 2, 3),
+    "course before its own prerequisite": reordered(0, 1, 3, 2),
+    "a missing prerequisite": reordered(1, 2, 3),
+    "a course twice": reordered(0, 0, 1, 2, 3),
+    "a position": with_step(1, position=5),
+    "an unknown course": with_step(0, course=replace(PATH.steps[0].course, id="nowhere")),
+    "the hours of a course": with_step(0, course=replace(PATH.steps[0].course, hours=0.5)),
+    "the title of a course": with_step(0, course=replace(PATH.steps[0].course, title=text("another"))),
+    "what a course requires": with_step(1, requires=[]),
+    "cumulative hours": with_step(2, cumulative_hours=99),
+    "hours in all": replace(PATH, hours=1.0),
+    "a level before": with_row(1, from_level=1.0),
+    "a level after": with_row(1, to_level=2.0),
+    "a requirement": with_row(1, required=2.0),
+    "a weight": with_row(1, weight=9.0),
+    "a contribution": with_row(1, contribution=PATH.steps[1].closes[0].contribution + 5),
+    "a gap closed twice": with_step(1, closes=PATH.steps[1].closes * 2),
+    "nothing closed": with_step(1, closes=[]),
+    "a step without a reason": with_step(0, reason=BLANK),
+    "a path without a reason": replace(PATH, reason=BLANK),
+    "an open gap without a reason": replace(PATH, open=[replace(PATH.open[0], reason=BLANK)]),
+    "an open gap concealed": replace(PATH, open=[]),
+    "a level reached": replace(PATH, gaps=[replace(PATH.gaps[0], reached=2.0), *PATH.gaps[1:]]),
+    "a gap concealed": replace(PATH, gaps=PATH.gaps[1:]),
+    "what is gained": replace(PATH, coverage=replace(PATH.coverage, gained=1)),
+    "the whole gap": replace(PATH, coverage=replace(PATH.coverage, gap=PATH.coverage.gap + 100)),
+    "coverage before": replace(PATH, coverage=replace(PATH.coverage, before=0.5)),
+    "coverage after": replace(PATH, coverage=replace(PATH.coverage, after=1.0)),
+    "the status": replace(PATH, status="provisional"),
+    "the job group": replace(PATH, job_group="other"),
+    "the framework's version": replace(PATH, versions=replace(PATH.versions, framework="fw@2")),
+    "the profile": replace(PATH, versions=replace(PATH.versions, profile=2)),
+    "the date": replace(PATH, as_of=date(2020, 1, 1)),
+    "the budget": replace(PATH, budget_hours=100),
+    "steps where none may be": replace(PATH, status="refused"),
+}
+
+
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_every_kind_of_corruption_is_refused(name: str) -> None:
+    assert violations(CORRUPTIONS[name], PLAN, VIEW.course)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"budget_hours": 3.0},
+        {"max_steps": 2},
+        {"languages": ["en"]},
+        {"completed": ["goal"]},
+        {"levels": {}},
+        {"job_group": "nobody"},
+    ],
+)
+def test_a_path_is_refused_under_other_inputs(change: dict[str, Any]) -> None:
+    assert violations(PATH, replace(PLAN, **change), VIEW.course)
+
+
+def test_a_course_withdrawn_or_changed_since_is_refused() -> None:
+    left = view_of([one for one in COURSES if one.id != "low"])
+    assert any("withdrawn" in fault for fault in violations(PATH, PLAN, left.course))
+    stricter = view_of([*COURSES[:2], course("low", ("b", 0.5, 1), hours=1.5), *COURSES[3:]])
+    assert any("begins at level 0.5" in fault for fault in violations(PATH, PLAN, stricter.course))
+
+
+def test_a_path_without_steps_is_sound_where_it_says_why() -> None:
+    assert violations(waiting_for_framework(profile(), VIEW, DAY), PLAN, VIEW.course) == []

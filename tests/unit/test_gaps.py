@@ -1,0 +1,86 @@
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.recommender.gaps import shortfall, weighted_gaps
+from services.recommender.model import Estimate, hours_until, inputs_of
+from shared.errors import InvalidInput
+from shared.skills import SkillLevel
+from tests.builders import DAY, MOMENT, framework, inputs, profile
+
+
+def test_a_known_level_falls_short_by_the_plain_difference() -> None:
+    assert shortfall(3, 1.5, 0) == 1.5
+    assert shortfall(1, 1.5, 0) == 0
+
+
+def test_a_doubtful_level_at_the_requirement_is_expected_to_fall_short_by_its_density() -> None:
+    assert shortfall(2, 2, 1) == pytest.approx(0.3989422804)
+
+
+@given(st.floats(0, 5), st.floats(0, 5), st.floats(0, 2), st.floats(0, 2))
+def test_shortfall_grows_with_the_level_and_never_faster_than_it(
+    level: float, mean: float, sd: float, more: float
+) -> None:
+    low, high = shortfall(level, mean, sd), shortfall(level + more, mean, sd)
+    assert low - 1e-9 <= high <= low + more + 1e-9
+
+
+def test_worth_is_weighted_and_stops_at_what_is_required() -> None:
+    worth = weighted_gaps(inputs(framework({"a": 3, "b": 2}, weights={"a": 2}), {"a": 1, "b": 2}))
+    assert worth.gaps == {"a": 4_000_000}
+    assert [worth.of("a", level) for level in (0.5, 1, 2, 3, 5)] == [0, 0, 2_000_000, 4_000_000, 4_000_000]
+    assert worth.of("b", 5) == worth.of("elsewhere", 5) == 0
+    assert (worth.required, worth.gap) == (8_000_000, 4_000_000)
+    assert (worth.covered(0), worth.covered(4_000_000)) == (0.5, 1.0)
+
+
+def test_a_skill_that_was_never_assessed_is_believed_to_be_half_way() -> None:
+    (want,) = inputs(framework({"a": 3})).wants().values()
+    assert (want.level, want.sd, want.assessed) == (1.5, 1.0, False)
+
+
+def test_doubt_alone_makes_no_gap() -> None:
+    assert weighted_gaps(inputs(framework({"a": 3}), {"a": 3}, sd=1)).gap == 0
+
+
+def test_doubt_never_makes_coverage_negative() -> None:
+    worth = weighted_gaps(inputs(framework({"a": 1}), {"a": 0}, sd=3))
+    assert worth.gap > worth.required
+    assert worth.covered(0) == 0.0
+
+
+def test_hours_until_a_deadline_are_the_weeks_times_the_pace() -> None:
+    assert hours_until(DAY + timedelta(weeks=4), 3.5, DAY) == 14
+    assert hours_until(DAY - timedelta(days=1), 3.5, DAY) == 0
+    assert hours_until(None, 3.5, DAY) is hours_until(DAY, None, DAY) is None
+
+
+def test_inputs_of_a_profile_leave_out_skills_that_the_framework_dropped_and_keep_other_yardsticks_apart() -> None:
+    held = profile(levels={"a": 1, "gone": 2})
+    held.levels.append(SkillLevel("other", "x", 3, 0.3, MOMENT))
+    plan = inputs_of(held, framework({"a": 3}), date(2026, 1, 1))
+    assert plan.levels == {"a": Estimate(1, 0.3)}
+    assert plan.standing() == {("fw", "a"): 1, ("other", "x"): 3}
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"job_group": "pirates"}, "job_group"),
+        ({"stage": "late"}, "stage"),
+        ({"target": {"z": 1}}, "target.z"),
+        ({"target": {"a": 6}}, "target.a"),
+        ({"levels": {"z": Estimate(1, 1)}}, "levels.z"),
+        ({"levels": {"a": Estimate(-1, 1)}}, "levels.a"),
+    ],
+)
+def test_inputs_that_the_framework_does_not_know_are_refused_by_name(change: dict[str, Any], field: str) -> None:
+    plan = inputs(framework({"a": 3}))
+    wrong = type(plan)(**{name: getattr(plan, name) for name in plan.__struct_fields__} | change)
+    with pytest.raises(InvalidInput) as refusal:
+        wrong.check()
+    assert refusal.value.field == field
