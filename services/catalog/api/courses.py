@@ -1,0 +1,103 @@
+"""Courses: one at a time, and lists of them."""
+
+from aiohttp import web
+
+from services.catalog.api.entries import HISTORY, STORE, not_stale, same_id, settled, shown
+from services.catalog.model import CoursePage, CoursePut, ListCourses, check_course, frameworks_named
+from services.catalog.store import Entry
+from shared.errors import InvalidInput, NotFound
+from shared.routes import answer, if_match, nothing, principal, read_body, read_query, trace_of
+from shared.skills import SHARED_TENANT, Course, courses_named, key_of
+
+
+async def put_course(request: web.Request) -> web.StreamResponse:
+    """Add a course, or change it.
+
+    References to frameworks, skills and courses that are not there yet are answered as warnings.
+    """
+    course = await read_body(request, Course)
+    same_id(course.id, request.match_info["course_id"])
+    put, new = await store_course(request, course, if_match(request))
+    return answer(put, 201 if new else 200, revision=put.revision)
+
+
+async def get_course(request: web.Request) -> web.StreamResponse:
+    """Return a course: the tenant's own, else the shared one."""
+    entry = await request.app[STORE].visible(principal(request).tenant, request.match_info["course_id"])
+    return shown(request, entry, "course")
+
+
+async def withdraw_course(request: web.Request) -> web.StreamResponse:
+    """Withdraw a course.
+
+    It leaves every list and every path. Putting it again offers it again.
+    """
+    store, expected, trace = request.app[STORE], if_match(request), trace_of(request)
+    key = key_of(principal(request).tenant, request.match_info["course_id"])
+
+    async def decide() -> Entry | None:
+        before = await store.find(key)
+        if before is None or before.content is None:
+            raise NotFound("no such course")
+        not_stale(before, expected)
+        return await store.withdraw_course(before, trace)
+
+    await settled(decide)
+    return nothing()
+
+
+async def list_courses(request: web.Request) -> web.StreamResponse:
+    """Return a page of the courses that the caller sees, by id.
+
+    A tenant's own course stands before a shared one of the same id. With `catalogue_revision` the catalogue is shown as
+    it was at that revision.
+    """
+    wanted = read_query(request, ListCourses)
+    tenant, store, history = principal(request).tenant, request.app[STORE], request.app[HISTORY]
+    revision = wanted.catalogue_revision
+    if revision is not None and revision > (position := await history.position()):
+        raise InvalidInput(f"the catalogue is at {position}", "catalogue_revision")
+
+    async def page_of(owner: str) -> list[tuple[str, Course]]:
+        return await (store.page(owner, wanted) if revision is None else history.page(owner, wanted, revision))
+
+    shared, own = await page_of(SHARED_TENANT), []
+    hidden: set[str] = set()
+    if tenant != SHARED_TENANT:
+        own = await page_of(tenant)
+        ids = [identifier for identifier, _ in shared]
+        hidden = await (store.offered(tenant, ids) if revision is None else history.offered(tenant, ids, revision))
+    return answer(_merged(shared, own, hidden, wanted.limit))
+
+
+def _merged(
+    shared: list[tuple[str, Course]], own: list[tuple[str, Course]], hidden: set[str], limit: int
+) -> CoursePage:
+    """Merge two pages by id. A hidden row counts as looked at, so a page may be short and still have a next one."""
+    places = sorted({identifier for identifier, _ in shared} | {identifier for identifier, _ in own})
+    visible = {identifier: course for identifier, course in shared if identifier not in hidden} | dict(own)
+    looked_at = places[:limit]
+    courses = [visible[identifier] for identifier in looked_at if identifier in visible]
+    return CoursePage(courses, looked_at[-1] if len(places) > limit else None)
+
+
+async def store_course(request: web.Request, course: Course, expected: int | None) -> tuple[CoursePut, bool]:
+    """Return what became of a course, and whether it is new (or offered again)."""
+    store, tenant, trace = request.app[STORE], principal(request).tenant, trace_of(request)
+    yardsticks = await store.yardsticks(tenant, frameworks_named(course))
+    named = set(courses_named(course.requires))
+    known = await store.offered(SHARED_TENANT, named) | await store.offered(tenant, named) if named else set()
+    warnings = check_course(course, yardsticks, known)
+
+    async def decide() -> tuple[CoursePut, bool] | None:
+        before = await store.find(key_of(tenant, course.id))
+        not_stale(before, expected)
+        if before and before.content == course:
+            return CoursePut(course.id, before.sequence, changed=False, warnings=warnings), False
+        after = await store.put_course(before, tenant, course, trace)
+        if after is None:
+            return None
+        new = before is None or before.content is None
+        return CoursePut(course.id, after.sequence, changed=True, warnings=warnings), new
+
+    return await settled(decide)

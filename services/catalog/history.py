@@ -1,0 +1,109 @@
+"""The courses as they were at every revision of the catalogue, written from what was read back from the topic.
+
+A revision is the stamp of a record. As every reader does, only a stamp above the largest accepted one counts, so that
+"catalogue N" means one thing for ever, and a sequence seen before changes nothing.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne
+
+from services.catalog.model import ListCourses
+from services.catalog.store import matching
+from shared.events import CoursePublished, CourseWithdrawn
+from shared.kafka import Received
+from shared.mongo import Database, Document, ensure_indexes, unavailable
+from shared.skills import Course
+
+_ACCEPTED = "catalog.state"
+
+
+class HistoryStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._history = database["history"]
+        self._positions = database["positions"]
+
+    async def prepare(self) -> None:
+        """Create the indexes. Raises Unavailable."""
+        as_of = IndexModel([("tenant", ASCENDING), ("id", ASCENDING), ("_id", DESCENDING)], name="as_of")
+        by_key = IndexModel([("key", ASCENDING), ("sequence", DESCENDING)], name="by_key")
+        await ensure_indexes(self._database, {"history": [as_of, by_key]})
+
+    async def position(self) -> int:
+        """Return the revision up to which the history is written, 0 before the first. Raises Unavailable."""
+        with unavailable():
+            document = await self._positions.find_one({"_id": _ACCEPTED}) or {}
+        return int(document.get("accepted", 0))
+
+    async def on_landed(self, batch: Sequence[Received]) -> None:
+        """Take records of the topic, in its order; one that was taken before changes nothing. Raises Unavailable."""
+        accepted = await self.position()
+        changes: list[ReplaceOne[Document]] = []
+        sequences = await self._sequences([item.event.subject for item in batch], accepted)
+        for item in batch:
+            event = item.event
+            if event.catalogue_revision <= accepted:
+                continue
+            accepted = event.catalogue_revision
+            if event.sequence > sequences.get(event.subject, 0) and (row := _row(item)):
+                sequences[event.subject] = event.sequence
+                changes.append(ReplaceOne({"_id": accepted}, row, upsert=True))
+        with unavailable():
+            if changes:
+                await self._history.bulk_write(changes)
+            await self._positions.update_one({"_id": _ACCEPTED}, {"$max": {"accepted": accepted}}, upsert=True)
+
+    async def _sequences(self, keys: list[str], accepted: int) -> dict[str, int]:
+        """Return the newest sequence of each key in the history; what an unfinished batch wrote is not counted."""
+        pipeline: list[Document] = [
+            {"$match": {"key": {"$in": keys}, "_id": {"$lte": accepted}}},
+            {"$group": {"_id": "$key", "sequence": {"$max": "$sequence"}}},
+        ]
+        with unavailable():
+            return {row["_id"]: row["sequence"] async for row in self._history.aggregate(pipeline)}
+
+    # --- as it was ---------------------------------------------------------------------------------------------------
+
+    async def page(self, tenant: str, wanted: ListCourses, revision: int) -> list[tuple[str, Course]]:
+        """Return the first courses of one tenant, by id, as they were at a revision. Raises Unavailable."""
+        pipeline = [
+            *_as_of({"tenant": tenant, "id": {"$gt": wanted.after}}, revision),
+            {"$match": {"withdrawn": False, **matching(wanted)}},
+            {"$sort": {"id": 1}},
+            {"$limit": wanted.limit + 1},
+        ]
+        with unavailable():
+            found = self._history.aggregate(pipeline)
+            return [(row["id"], msgspec.convert(row["content"], Course)) async for row in found]
+
+    async def offered(self, tenant: str, courses: Sequence[str], revision: int) -> set[str]:
+        """Return which of these courses this very tenant offered at a revision. Raises Unavailable."""
+        pipeline = [
+            *_as_of({"tenant": tenant, "id": {"$in": list(courses)}}, revision),
+            {"$match": {"withdrawn": False}},
+            {"$project": {"id": 1}},
+        ]
+        with unavailable():
+            return {row["id"] async for row in self._history.aggregate(pipeline)}
+
+
+def _as_of(wanted: Document, revision: int) -> list[Document]:
+    return [
+        {"$match": {**wanted, "_id": {"$lte": revision}}},
+        {"$sort": {"tenant": 1, "id": 1, "_id": -1}},
+        {"$group": {"_id": "$id", "newest": {"$first": "$$ROOT"}}},
+        {"$replaceRoot": {"newRoot": "$newest"}},
+    ]
+
+
+def _row(item: Received) -> Document | None:
+    event = item.event
+    row: Document = {"_id": event.catalogue_revision, "key": event.subject, "sequence": event.sequence}
+    if isinstance(event.data, CoursePublished):
+        content = msgspec.to_builtins(event.data.course)
+        return row | {"tenant": event.data.tenant, "id": event.data.course.id, "withdrawn": False, "content": content}
+    if isinstance(event.data, CourseWithdrawn):
+        return row | {"tenant": event.data.tenant, "id": event.data.course, "withdrawn": True}
+    return None

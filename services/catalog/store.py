@@ -1,0 +1,234 @@
+"""Courses and frameworks in MongoDB: one document each in one collection, so that one relay gives them one order.
+
+A course's key is `tenant/id`, a framework's `tenant/framework:id`: no identifier holds a colon, so a course and a
+framework of the same id stay apart, here and in the compacted topic. `sequence` is a course's revision and a
+framework's version. Every change is one compare-and-set on it; None means that another change came first.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from pymongo import ASCENDING, IndexModel
+from pymongo.errors import DuplicateKeyError
+
+from services.catalog.model import FrameworkSummary, ListCourses, Yardstick
+from shared.errors import TooLarge
+from shared.events import CoursePublished, CourseWithdrawn, Data, Envelope, FrameworkPublished, announce
+from shared.mongo import Database, Document, ensure_indexes, unavailable
+from shared.outbox import OUTBOX_INDEXES, stage, staged
+from shared.skills import SHARED_TENANT, Course, Framework, key_of
+
+SOURCE = "/catalog"
+COLLECTION = "entries"
+EVENT_LIMIT = 900_000
+"""How large an event may be, in bytes: brokers take a record of a megabyte."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A course or a framework as stored; `content` is None for a withdrawn course."""
+
+    key: str
+    tenant: str
+    id: str
+    sequence: int
+    content: Course | Framework | None
+
+
+def framework_key(tenant: str, framework: str) -> str:
+    """Return the key of a framework: `tenant/framework:id`."""
+    return key_of(tenant, f"framework:{framework}")
+
+
+class CatalogStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._entries = database[COLLECTION]
+        self._yardsticks: dict[str, tuple[int, Yardstick]] = {}
+
+    async def prepare(self) -> None:
+        """Create the indexes. Raises Unavailable."""
+        by_id = IndexModel([("kind", ASCENDING), ("tenant", ASCENDING), ("id", ASCENDING)], name="by_id")
+        by_skill = IndexModel(
+            [("kind", ASCENDING), ("tenant", ASCENDING), ("content.teaches.skill", ASCENDING), ("id", ASCENDING)],
+            name="by_skill",
+        )
+        await ensure_indexes(self._database, {COLLECTION: [by_id, by_skill, *OUTBOX_INDEXES]})
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    async def find(self, key: str) -> Entry | None:
+        """Return an entry, withdrawn ones too. Raises Unavailable."""
+        with unavailable():
+            document = await self._entries.find_one({"_id": key}, {"outbox": 0})
+        return _entry(document) if document else None
+
+    async def visible(self, tenant: str, course: str) -> Entry | None:
+        """Return the tenant's own course of this id, else the shared one. Raises Unavailable."""
+        return await self._first(key_of(tenant, course), key_of(SHARED_TENANT, course))
+
+    async def visible_framework(self, tenant: str, framework: str) -> Entry | None:
+        """Return the tenant's own framework of this id, else the shared one. Raises Unavailable."""
+        return await self._first(framework_key(tenant, framework), framework_key(SHARED_TENANT, framework))
+
+    async def _first(self, *keys: str) -> Entry | None:
+        for key in dict.fromkeys(keys):
+            if (entry := await self.find(key)) and entry.content is not None:
+                return entry
+        return None
+
+    async def page(self, tenant: str, wanted: ListCourses) -> list[tuple[str, Course]]:
+        """Return the first courses of one tenant, by id, that are after `after` and match. Raises Unavailable."""
+        query = {
+            "kind": "course",
+            "tenant": tenant,
+            "withdrawn": False,
+            "id": {"$gt": wanted.after},
+            **matching(wanted),
+        }
+        with unavailable():
+            found = self._entries.find(query, {"content": 1, "id": 1}).sort("id", ASCENDING).limit(wanted.limit + 1)
+            return [(document["id"], msgspec.convert(document["content"], Course)) async for document in found]
+
+    async def offered(self, tenant: str, courses: Iterable[str]) -> set[str]:
+        """Return which of these courses this very tenant offers. Raises Unavailable."""
+        keys = [key_of(tenant, course) for course in courses]
+        with unavailable():
+            found = self._entries.find({"_id": {"$in": keys}, "withdrawn": False}, {"id": 1})
+            return {document["id"] async for document in found}
+
+    async def yardsticks(self, tenant: str, frameworks: Iterable[str]) -> dict[str, Yardstick]:
+        """Return what courses are checked against, by framework id. Raises Unavailable."""
+        found: dict[str, Yardstick] = {}
+        for framework in frameworks:
+            for owner in dict.fromkeys((SHARED_TENANT, tenant)):
+                if yardstick := await self._yardstick(framework_key(owner, framework)):
+                    found[framework] = yardstick
+        return found
+
+    async def _yardstick(self, key: str) -> Yardstick | None:
+        """Ask for the version only: an import checks thousands of courses against the same large framework."""
+        with unavailable():
+            document = await self._entries.find_one({"_id": key}, {"sequence": 1})
+            if document is None:
+                return None
+            version, yardstick = self._yardsticks.get(key, (0, None))
+            if yardstick is None or version != document["sequence"]:
+                wanted = {"sequence": 1, "content.scale.level": 1, "content.skills.id": 1}
+                document = await self._entries.find_one({"_id": key}, wanted) or document
+                content = document["content"]
+                top = max(step["level"] for step in content["scale"])
+                yardstick = Yardstick(top, frozenset(skill["id"] for skill in content["skills"]))
+                self._yardsticks[key] = document["sequence"], yardstick
+        return yardstick
+
+    async def frameworks(self, tenant: str) -> list[FrameworkSummary]:
+        """Return the frameworks that a tenant sees, by id; its own stand before shared ones. Raises Unavailable."""
+        found: dict[str, FrameworkSummary] = {}
+        with unavailable():
+            for owner in dict.fromkeys((SHARED_TENANT, tenant)):
+                async for document in self._entries.find({"kind": "framework", "tenant": owner}, {"outbox": 0}):
+                    framework = msgspec.convert(document["content"], Framework)
+                    found[framework.id] = _summary(framework, shared=owner == SHARED_TENANT)
+        return [found[identifier] for identifier in sorted(found)]
+
+    # --- changing ----------------------------------------------------------------------------------------------------
+
+    async def put_course(self, before: Entry | None, tenant: str, course: Course, trace: str) -> Entry | None:
+        """Write a course's next revision and its event. Raises Unavailable."""
+        revision = before.sequence + 1 if before else 1
+        after = Entry(key_of(tenant, course.id), tenant, course.id, revision, course)
+        return await self._put(before, after, CoursePublished(tenant, course), trace)
+
+    async def withdraw_course(self, before: Entry, trace: str) -> Entry | None:
+        """Write that a course is no longer offered, and its event. Raises Unavailable."""
+        after = Entry(before.key, before.tenant, before.id, before.sequence + 1, None)
+        return await self._put(before, after, CourseWithdrawn(before.tenant, before.id), trace)
+
+    async def put_framework(self, before: Entry | None, tenant: str, framework: Framework, trace: str) -> Entry | None:
+        """Write a framework's next version and its event. Raises Unavailable, TooLarge."""
+        version = before.sequence + 1 if before else 1
+        numbered = msgspec.structs.replace(framework, version=version)
+        after = Entry(framework_key(tenant, framework.id), tenant, framework.id, version, numbered)
+        return await self._put(before, after, FrameworkPublished(tenant, numbered), trace)
+
+    async def _put(self, before: Entry | None, after: Entry, data: Data, trace: str) -> Entry | None:
+        envelope = announce(SOURCE, after.key, after.sequence, data, trace)
+        if envelope.data and len(envelope.data) > EVENT_LIMIT:
+            raise TooLarge(
+                f"its event would hold {len(envelope.data)} bytes, over the {EVENT_LIMIT} that fit a record; "
+                "publishing in parts is planned"
+            )
+        fields = {"sequence": after.sequence, "withdrawn": after.content is None}
+        if after.content is not None:
+            fields["content"] = msgspec.to_builtins(after.content)
+        if before is None:
+            return after if await self._insert(after, fields, envelope) else None
+        change = stage(envelope)
+        change["$set"] |= fields
+        if after.content is None:
+            change["$unset"] = {"content": ""}
+        return after if await self._compare_and_set(before, change) else None
+
+    async def _insert(self, after: Entry, fields: Document, envelope: Envelope) -> bool:
+        kind = "framework" if isinstance(after.content, Framework) else "course"
+        owner = {"_id": after.key, "kind": kind, "tenant": after.tenant, "id": after.id}
+        try:
+            with unavailable():
+                await self._entries.insert_one({**owner, **fields, **staged(envelope)})
+        except DuplicateKeyError:
+            return False
+        return True
+
+    async def _compare_and_set(self, before: Entry, change: Document) -> bool:
+        with unavailable():
+            result = await self._entries.update_one({"_id": before.key, "sequence": before.sequence}, change)
+        return bool(result.matched_count)
+
+    async def restage(self, keys: Sequence[str] | None = None) -> int:
+        """Stage the present state of entries (all, without keys) once more; return how many. Raises Unavailable."""
+        count = 0
+        wanted: Document = {} if keys is None else {"_id": {"$in": list(keys)}}
+        with unavailable():
+            async for document in self._entries.find(wanted, {"outbox": 0}):
+                entry = _entry(document)
+                data: Data = CourseWithdrawn(entry.tenant, entry.id)
+                if isinstance(entry.content, Framework):
+                    data = FrameworkPublished(entry.tenant, entry.content)
+                elif entry.content is not None:
+                    data = CoursePublished(entry.tenant, entry.content)
+                envelope = announce(SOURCE, entry.key, entry.sequence, data)
+                count += await self._compare_and_set(entry, stage(envelope))
+        return count
+
+
+def matching(wanted: ListCourses) -> Document:
+    """Return the filter on a stored course of a list's parameters; all of them are texts by their type."""
+    query: Document = {}
+    taught = {name: value for name in ("framework", "skill") if (value := getattr(wanted, name)) is not None}
+    if taught:
+        query["content.teaches"] = {"$elemMatch": taught}
+    if wanted.language is not None:
+        query["content.languages"] = wanted.language
+    return query
+
+
+def _entry(document: Mapping[str, Any]) -> Entry:
+    content: Course | Framework | None = None
+    if stored := document.get("content"):
+        content = msgspec.convert(stored, Framework if document["kind"] == "framework" else Course)  # type: ignore[assignment]
+    return Entry(document["_id"], document["tenant"], document["id"], document["sequence"], content)
+
+
+def _summary(framework: Framework, *, shared: bool) -> FrameworkSummary:
+    return FrameworkSummary(
+        id=framework.id,
+        version=framework.version,
+        title=framework.title,
+        shared=shared,
+        areas=len(framework.areas),
+        skills=len(framework.skills),
+        job_groups=len(framework.job_groups),
+    )
