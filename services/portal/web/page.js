@@ -173,7 +173,7 @@ function leave() {
 async function accept(officer, recommended) {
   const before = state.recommended;
   if (before && recommended.revision <= before.revision) return;
-  const waited = state.view === 'waiting' || state.view === 'unknown';
+  const waited = ['waiting', 'unknown', 'erased'].includes(state.view);
   const difference = before && compare(before.path, recommended.path);
   const change = difference || waited ? { at: new Date(), cause: recommended.cause, difference, path: recommended.path }
     : undefined;

@@ -77,7 +77,8 @@ function card(step, share, path, names, mark) {
 
 /** Return what a course or a skill is called here: titles of the path, the gaps and the framework, else the id. */
 function naming(path, framework) {
-  const courses = new Map(path.steps.map((step) => [step.course.id, step.course.title]));
+  const seen = [...path.steps.flatMap((step) => step.alternatives ?? []), ...path.steps];
+  const courses = new Map(seen.map(({ course }) => [course.id, course.title]));
   const skills = new Map([...(framework?.skills ?? []), ...path.gaps.map((gap) => ({ id: gap.skill, title: gap.title }))]
     .map((skill) => [skill.id, skill.title]));
   const name = (known, id) => (known.has(id) ? told('span', known.get(id)) : el('span', { lang: 'en' }, id));

@@ -232,7 +232,7 @@ export const WORDS = {
     legendRequired: 'Level your work needs',
     held: 'Requirement met',
     willHold: 'Met after the courses',
-    short: (by) => `Still ${by} levels short after the courses`,
+    short: (by) => `Still ${by} short after the courses`,
     untested: 'Not assessed yet: an assumption',
     levels: (now, reached, required) => `today ${now} · after all courses ${reached} · needed ${required}`,
     asTable: 'Show as a table',

@@ -1,0 +1,110 @@
+"""A real Chromium for the tests of the page: the one on PATH, cut off from everything but this machine."""
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, async_playwright
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
+NO_CHROMIUM = "the page's test needs Chromium and a Thai font: apt install chromium fonts-noto-core"
+
+
+def chromium() -> str | None:
+    """Return where Chromium is, or None."""
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@asynccontextmanager
+async def launched(executable: str) -> AsyncIterator[Browser]:
+    """Start Chromium for as long as the block runs."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+class Reader:
+    """Somebody at the page: what they see, and what their browser asked for or complained of."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self.url = url
+        self.asked: list[str] = []
+        self.errors: list[str] = []
+        page.on("request", lambda request: self.asked.append(request.url))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda line: self.errors.append(line.text) if "Policy" in line.text else None)
+
+    async def sign_in(self, key: str, at: str = "") -> None:
+        await self.page.goto(self.url + at)
+        await self.page.fill("#key", key)
+        await self.page.press("#key", "Enter")
+
+    async def shows(self, view: str) -> None:
+        """Wait until the page is in this state."""
+        await self.page.wait_for_selector(f'main[data-view="{view}"][aria-busy="false"]')
+
+    async def news(self, words: str) -> str:
+        """Wait until the live region says something with these words; return all of it."""
+        await self.page.wait_for_function(
+            "words => document.getElementById('news').innerText.includes(words)", arg=words
+        )
+        return await self.page.inner_text("#news")
+
+    async def violations(self) -> list[str]:
+        """Return what axe finds wrong now."""
+        found = await Axe().run(self.page)
+        return [
+            f"{rule['id']}: {node['html'][:200]}" for rule in found.response["violations"] for node in rule["nodes"]
+        ]
+
+    async def fonts(self, selector: str) -> set[str]:
+        """Return the names of the fonts that an element is really drawn with."""
+        session = await self.page.context.new_cdp_session(self.page)
+        await session.send("DOM.enable")
+        await session.send("CSS.enable")
+        root: dict[str, Any] = await session.send("DOM.getDocument")
+        node = await session.send("DOM.querySelector", {"nodeId": root["root"]["nodeId"], "selector": selector})
+        drawn = await session.send("CSS.getPlatformFontsForNode", {"nodeId": node["nodeId"]})
+        await session.detach()
+        return {font["familyName"] for font in drawn["fonts"]}
+
+    async def overflow(self) -> int:
+        """Return by how many pixels the page is wider than the window."""
+        wider: int = await self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        return wider
+
+    def left_the_machine(self) -> list[str]:
+        """Return the addresses asked for that are not the portal's."""
+        return [url for url in self.asked if not url.startswith(self.url + "/")]
+
+
+@asynccontextmanager
+async def reading(
+    browser: Browser, url: str, *, width: int = 1280, height: int = 900, scheme: Literal["light", "dark"] = "light"
+) -> AsyncIterator[Reader]:
+    """Open a fresh page, signed in as nobody; at the end nothing may have gone wrong in it or left the machine."""
+    context = await browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
+    )
+    reader = Reader(await context.new_page(), url)
+    try:
+        yield reader
+        assert reader.errors == []
+        assert reader.left_the_machine() == []
+    finally:
+        await context.close()

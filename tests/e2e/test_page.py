@@ -1,0 +1,301 @@
+"""The officers' page in a real Chromium, over the whole system: what an officer sees, and what they can do."""
+
+import json
+import os
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+import aiohttp
+import pytest
+from playwright.async_api import Browser
+
+from deploy.local.keys import TENANT
+from deploy.local.seed import SEED, bearer, put
+from deploy.local.stack import Stack
+from tests.e2e.browser import NO_CHROMIUM, chromium, launched, reading
+
+pytestmark = pytest.mark.timeout(180)
+NUMBERS = count(1)
+THAI_FONTS = ("Thai", "Sarabun", "Thonburi", "Leelawadee", "Garuda", "Loma", "Waree")
+PROFILE = {
+    "job_group": "service",
+    "agency": "agency-a",
+    "framework": "th-digital-2018",
+    "languages": ["th", "en"],
+    "weekly_hours": 4,
+}
+
+
+@pytest.fixture(scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    executable = chromium()
+    if executable is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(NO_CHROMIUM, pytrace=False)
+        pytest.skip(NO_CHROMIUM)
+    async with launched(executable) as browser:
+        yield browser
+
+
+class Officer:
+    """An officer of this test: registered, assessed and erased over HTTP, as a platform does it."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.name = f"page-{next(NUMBERS)}"
+        self.stack = stack
+
+    @property
+    def url(self) -> str:
+        return f"{self.stack.urls['assessment'][0]}/v1/officers/{self.name}"
+
+    async def key(self) -> str:
+        return await self.stack.issuer.issue(TENANT, "officer", self.name)
+
+    async def registers(self) -> None:
+        async with aiohttp.ClientSession() as session:
+            await put(session, self.url, self.stack.keys.platform, PROFILE)
+
+    async def is_assessed(self, levels: dict[str, float]) -> None:
+        body = {
+            "framework": "th-digital-2018",
+            "kind": "test",
+            "results": [{"skill": skill, "level": level} for skill, level in levels.items()],
+            "taken_at": datetime.now(UTC).isoformat(),
+        }
+        headers = {**bearer(self.stack.keys.platform), "Idempotency-Key": f"{self.name}-{next(NUMBERS)}"}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(f"{self.url}/assessments", json=body, headers=headers) as answer,
+        ):
+            assert answer.status == 202, await answer.text()
+
+    async def is_erased(self) -> None:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.delete(self.url, headers=bearer(self.stack.keys.platform)) as answer,
+        ):
+            assert answer.status == 204
+
+
+def required(share: float) -> dict[str, float]:
+    """Return levels at this share of what the job group requires."""
+    framework: dict[str, Any] = json.loads((SEED / "frameworks" / "th-digital-2018.json").read_bytes())
+    rows = [row for row in framework["requirements"] if row["job_group"] == PROFILE["job_group"]]
+    top = framework["scale"][-1]["level"]
+    return {row["skill"]: min(top, row["level"] * share) for row in rows}
+
+
+async def test_a_path_arrives_on_the_open_page_and_each_change_is_told(stack: Stack, browser: Browser) -> None:
+    officer = Officer(stack)
+    async with reading(browser, stack.urls["portal"][0]) as reader:
+        page = reader.page
+        await page.goto(reader.url)
+        await reader.shows("signIn")
+        assert await page.get_attribute("html", "lang") == "th"
+        assert await reader.violations() == []
+
+        await reader.sign_in(await officer.key())
+        await reader.shows("waiting")
+        assert await page.inner_text("h1") == "กำลังรอเส้นทางของท่าน"
+        assert await reader.violations() == []
+
+        await officer.registers()
+        assert "เส้นทางของท่านมาถึงแล้ว" in await reader.news("มาถึงแล้ว")
+        await reader.shows("path")
+        assert await page.inner_text(".notice h2") == "เส้นทางชั่วคราว"
+        assert await reader.violations() == []
+
+        await officer.is_assessed(required(0.5))
+        told = await reader.news("เพราะมีผลประเมินใหม่")
+        assert "%" in told
+        assert await page.locator(".step").count() > 0
+        assert await page.locator(".notice.provisional").count() == 0
+        assert await page.get_attribute("#news", "role") == "status"
+        hours = [
+            float(text) for text in await page.locator(".so-far progress").evaluate_all("all => all.map(p => p.value)")
+        ]
+        assert hours == sorted(hours)
+        assert hours[-1] == 1
+        assert await reader.violations() == []
+        for selector in ("h1", ".step h3", ".reason", ".gap-title strong"):
+            fonts = await reader.fonts(selector)
+            assert any(name in font for font in fonts for name in THAI_FONTS), fonts
+
+        levels = required(0.5)
+        await officer.is_assessed(levels | dict.fromkeys(list(levels)[: len(levels) // 2], 4))
+        told = await reader.news("นำออก")
+        assert "เวลาเรียน" in told
+        marked = await page.locator(".step.new, .step.moved").count()
+        assert marked == 0 or await page.locator(".mark").count() == marked
+        await page.click("text=ดูเป็นตาราง")
+        await page.click("text=ตัวเลขเหล่านี้หมายความว่าอะไร")
+        assert await page.locator("table tbody tr").count() == len(levels)
+        assert await reader.violations() == []
+        await page.click("#dismiss")
+        assert await page.inner_text("#news") == ""
+
+        await officer.is_assessed(required(2))
+        await reader.news("นำออก")
+        assert await page.inner_text(".notice h2") == "ท่านมีทักษะครบตามที่งานต้องใช้แล้ว"
+        assert await reader.violations() == []
+
+        await officer.is_erased()
+        await reader.shows("erased")
+        assert await reader.violations() == []
+
+
+async def test_thai_and_english_change_at_one_touch_and_the_choice_stays(stack: Stack, browser: Browser) -> None:
+    officer = Officer(stack)
+    await officer.registers()
+    await officer.is_assessed(required(0.5))
+    async with reading(browser, stack.urls["portal"][0]) as reader:
+        page = reader.page
+        await reader.sign_in(await officer.key())
+        await reader.shows("path")
+        await page.wait_for_selector(".facts dd:not([lang])")
+        assert await page.inner_text("#language") == "English"
+        assert "25" in await page.inner_text(".facts time")  # the Buddhist era: 25xx
+        await page.click("#language")
+        assert await page.inner_text("h1") == "Your learning path"
+        assert await page.get_attribute("html", "lang") == "en"
+        assert await page.get_attribute("#language", "lang") == "th"
+        assert str(datetime.now(UTC).year) in await page.inner_text(".facts time")
+        assert await reader.violations() == []
+        await page.reload()
+        await reader.shows("path")
+        assert await page.inner_text("h1") == "Your learning path"
+        kept = await page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])")
+        assert json.loads(kept) == [{"language": "en"}, {}, ""]
+        keys = await page.evaluate(
+            "import('/static/words.js').then(m => ['th', 'en'].map(l => JSON.stringify(Object.keys(m.WORDS[l]))))"
+        )
+        assert keys[0] == keys[1]
+
+
+async def test_the_page_is_used_with_the_keyboard_alone(stack: Stack, browser: Browser) -> None:
+    officer = Officer(stack)
+    await officer.registers()
+    await officer.is_assessed(required(0.5))
+    key = await officer.key()
+    async with reading(browser, stack.urls["portal"][0]) as reader:
+        page, focused = reader.page, "document.activeElement.id || document.activeElement.localName"
+        await page.goto(reader.url)
+        await reader.shows("signIn")
+        order = []
+        for _ in range(4):
+            await page.keyboard.press("Tab")
+            order.append(await page.evaluate(focused))
+        assert order == ["skip", "language", "key", "button"]
+        await page.keyboard.press("Shift+Tab")
+        await page.keyboard.type(key)
+        await page.keyboard.press("Enter")
+        await reader.shows("path")
+        assert await page.evaluate(focused) == "main"
+        while await page.evaluate("document.activeElement.localName") != "summary":
+            await page.keyboard.press("Tab")
+        outline = "getComputedStyle(document.activeElement).outlineStyle"
+        assert await page.evaluate(outline) == "solid"
+        await page.keyboard.press("Enter")
+        assert await page.locator(".step details[open] .closes").count() == 1
+        await officer.is_assessed(required(0.6))
+        await reader.news("%")
+        assert await page.evaluate("document.activeElement.localName") in ("summary", "body")
+        await page.focus("#language")
+        await page.keyboard.press("Enter")
+        assert await page.evaluate(focused) == "language"
+        assert await page.inner_text("h1") == "Your learning path"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_on_a_phone_nothing_is_wider_than_the_screen(stack: Stack, browser: Browser, scheme: Any) -> None:
+    officer = Officer(stack)
+    await officer.registers()
+    await officer.is_assessed(required(0.4))
+    async with reading(browser, stack.urls["portal"][0], width=360, height=740, scheme=scheme) as reader:
+        await reader.page.goto(reader.url)
+        await reader.shows("signIn")
+        assert await reader.overflow() == 0
+        await reader.sign_in(await officer.key())
+        await reader.shows("path")
+        for _ in ("th", "en"):
+            for closed in await reader.page.locator("details:not([open]) > summary").all():
+                await closed.click()
+            assert await reader.overflow() == 0
+            assert await reader.violations() == []
+            await reader.page.click("#language")
+
+
+async def test_a_wrong_key_and_a_lost_connection_are_told_in_plain_words(stack: Stack, browser: Browser) -> None:
+    officer = Officer(stack)
+    await officer.registers()
+    async with reading(browser, stack.urls["portal"][0]) as reader:
+        page = reader.page
+        await reader.sign_in("no.key")
+        await page.wait_for_selector("#key[aria-invalid]")
+        assert "รหัสนี้ใช้ไม่ได้" in await page.inner_text("#key-wrong")
+        assert await page.evaluate("document.activeElement.id") == "key"
+        assert await reader.violations() == []
+        await reader.sign_in(await officer.key())
+        await reader.shows("path")
+        await page.wait_for_selector("#connection.open")
+        await stack.stop("portal")
+        await page.wait_for_selector("#connection.lost")
+        assert "ขาดการเชื่อมต่อ" in await page.inner_text("#connection")
+        assert await reader.violations() == []
+        await officer.is_assessed(required(0.5))
+        await stack.start("portal")
+        await page.wait_for_selector("#connection.open", timeout=45_000)
+        await reader.news("เพราะมีผลประเมินใหม่")
+        await page.click("#sign-out")
+        await reader.shows("signIn")
+        assert await page.context.cookies() == []
+
+
+async def test_a_platform_says_whose_path_it_wants(stack: Stack, browser: Browser) -> None:
+    officer = Officer(stack)
+    async with reading(browser, stack.urls["portal"][0]) as reader:
+        page = reader.page
+        await reader.sign_in(stack.keys.platform)
+        await reader.shows("choose")
+        assert await reader.violations() == []
+        await page.fill("#officer", "not an id")
+        await page.press("#officer", "Enter")
+        await page.wait_for_selector("#officer[aria-invalid]")
+        await page.fill("#officer", officer.name)
+        await page.press("#officer", "Enter")
+        await reader.shows("unknown")
+        assert await reader.violations() == []
+        await officer.registers()
+        await reader.shows("path")
+        assert officer.name in await page.inner_text(".whose")
+        await page.click(".whose a")
+        await reader.shows("choose")
+
+
+async def test_what_changed_is_found_out_exactly(stack: Stack, browser: Browser) -> None:
+    def path(*courses: str) -> dict[str, Any]:
+        return {
+            "steps": [{"course": {"id": course}} for course in courses],
+            "hours": len(courses),
+            "coverage": {"before": 0.1, "after": 0.2},
+        }
+
+    async with reading(browser, stack.urls["portal"][0]) as reader:
+        await reader.page.goto(reader.url)
+        for before, after, added, removed, moved in [
+            ("abcd", "abcd", "", "", ""),
+            ("abcd", "bcda", "", "", "a"),
+            ("abcd", "xabcd", "x", "", ""),
+            ("abcd", "acd", "", "b", ""),
+            ("abcd", "dxba", "x", "c", "ba"),
+            ("", "ab", "ab", "", ""),
+            ("ab", "", "", "ab", ""),
+        ]:
+            found = await reader.page.evaluate(
+                "async ([a, b]) => (await import('/static/changes.js')).compare(a, b)", [path(*before), path(*after)]
+            )
+            got = ["".join(course["id"] for course in found[kind]) for kind in ("added", "removed", "moved")]
+            assert got == [added, removed, moved], (before, after)
+            assert found["hours"] == [len(before), len(after)]

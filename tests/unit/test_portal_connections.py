@@ -1,0 +1,33 @@
+"""One slot per connection: what is told, what is passed over, and when it ends."""
+
+from services.portal.connections import Connection, Connections, Push
+
+
+async def test_of_several_unread_paths_only_the_latest_is_told() -> None:
+    connections = Connections()
+    with connections.open("t/o") as connection:
+        for revision in (1, 3, 2):
+            connections.push("t/o", Push("path", f"path {revision}", revision))
+        assert await connection.next() == Push("path", "path 3", 3)
+        connection.close()
+        assert await connection.next() is None
+    assert (connections.superseded, connections.streams) == (1, 0)
+
+
+async def test_a_status_never_stands_in_the_way_of_a_path() -> None:
+    connection = Connection()
+    connection.offer(Push("path", "one", 1))
+    connection.offer(Push("status", "waiting"))
+    assert await connection.next() == Push("path", "one", 1)
+
+
+async def test_a_replica_that_stops_opens_no_stream_any_more() -> None:
+    connections = Connections()
+    connections.drop_all("follower")
+    with connections.open("t/o") as still_open:
+        still_open.offer(Push("path", "one", 1))
+        assert await still_open.next() is not None
+        connections.drop_all("shutdown")
+    with connections.open("t/o") as connection:
+        assert await connection.next() is None
+    assert connections.dropped == {"shutdown": 1, "follower": 0, "slow": 0, "expired": 0}
