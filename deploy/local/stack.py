@@ -181,6 +181,7 @@ class Stack:
         if known and isinstance(self.broker, EmbeddedBroker):
             self.display.say("the embedded broker forgets when it stops: announcing the stored state again")
             await self.republish()
+        self.display.say("starting the services")
         replicas = [replica for copies in self.running.values() for replica in copies]
         for replica in replicas:
             replica.start(self.environment())
