@@ -221,7 +221,9 @@ class Relay:
         if taken:
             await self._documents.bulk_write(
                 [
-                    UpdateOne({"_id": key}, {"$pull": {"outbox": {"id": {"$in": ids}}}, "$set": {"acknowledged": mark}})
+                    # `$max` compares member by member, the sequence first: a relay that was paused in its send and
+                    # acknowledges late must not lower the mark by which its old records are found out.
+                    UpdateOne({"_id": key}, {"$pull": {"outbox": {"id": {"$in": ids}}}, "$max": {"acknowledged": mark}})
                     for key, (ids, mark) in taken.items()
                 ],
                 ordered=False,

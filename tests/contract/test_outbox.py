@@ -1,0 +1,322 @@
+"""The outbox on a real MongoDB and a real broker: what is staged is sent, in order, by one relay at a time."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.local.servers import External, find_mongodb
+from shared.events import CourseWithdrawn, Envelope, announce
+from shared.kafka import Follower, Landed, Publisher, Received, TopicSpec, create_topics
+from shared.mongo import Database, connect, ensure_indexes
+from shared.outbox import KEPT, OUTBOX_INDEXES, Relay, stage, staged
+from shared.settings import StoreSettings, read
+from tests.conftest import missing
+
+COLLECTION = "things"
+LEASE = f"relay:{COLLECTION}"
+
+
+def thing(key: str, sequence: int) -> Envelope:
+    return announce("here", key, sequence, CourseWithdrawn("t", f"{key}-{sequence}"))
+
+
+class Owner:
+    """A service in small: a collection whose documents announce their changes, and the topic they go to."""
+
+    def __init__(self, database: Database, bootstrap: str, topic: str, publisher: Publisher) -> None:
+        self.database, self.bootstrap, self.topic, self.publisher = database, bootstrap, topic, publisher
+        self.read: list[Received] = []
+
+    async def change(self, key: str, sequence: int) -> None:
+        envelope = thing(key, sequence)
+        if sequence == 1:
+            await self.database[COLLECTION].insert_one({"_id": key, "sequence": 1, **staged(envelope)})
+        else:
+            update = stage(envelope)
+            update["$set"]["sequence"] = sequence
+            await self.database[COLLECTION].update_one({"_id": key}, update)
+
+    async def restage(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            sequence = (await self.document(key))["sequence"]
+            await self.database[COLLECTION].update_one({"_id": key}, stage(thing(key, sequence)))
+
+    async def document(self, key: str) -> dict[str, Any]:
+        found = await self.database[COLLECTION].find_one({"_id": key})
+        assert found is not None
+        return found
+
+    async def waiting(self) -> int:
+        """Return how many events are staged and not sent."""
+        entries = [len(document["outbox"]) async for document in self.database[COLLECTION].find({})]
+        return sum(entries)
+
+    def relay(self, *, publisher: Publisher | None = None, topic: str | None = None, stamp: bool = False) -> Relay:
+        return Relay(
+            self.database,
+            COLLECTION,
+            topic or self.topic,
+            publisher or self.publisher,
+            bootstrap_servers=self.bootstrap,
+            restage=self.restage,
+            stamp=stamp,
+        )
+
+    async def on_things(self, batch: Sequence[Received]) -> None:
+        self.read.extend(batch)
+
+    def sequences(self, key: str) -> list[int]:
+        return [item.event.sequence for item in self.read if item.event.subject == key]
+
+
+@asynccontextmanager
+async def running(*tasks: Relay | Follower) -> AsyncIterator[None]:
+    started = [asyncio.create_task(one.run()) for one in tasks]
+    try:
+        yield
+    finally:
+        for task in started:
+            if task.done():
+                task.result()
+            task.cancel()
+        await asyncio.gather(*started, return_exceptions=True)
+
+
+async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def until_sent(owner: Owner) -> None:
+    async with asyncio.timeout(20):
+        while await owner.waiting():
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def owning(uri: str, bootstrap: str, namespace: str) -> AsyncIterator[Owner]:
+    """Yield an owner whose topic is followed from its beginning."""
+    settings = read(StoreSettings, {"MONGODB_URI": uri, "NAMESPACE": namespace, "API_KEY_PEPPER": "p" * 16})
+    client = connect(settings)
+    database = client[settings.database("owner")]
+    await ensure_indexes(database, {COLLECTION: OUTBOX_INDEXES})
+    topic = settings.topic("things")
+    await create_topics(bootstrap, [TopicSpec(topic, 2, 1, {})])
+    async with Publisher(bootstrap) as publisher:
+        owner = Owner(database, bootstrap, topic, publisher)
+        async with running(Follower(bootstrap, topic, owner.on_things)):
+            yield owner
+    with suppress(Exception):  # a test may have left its MongoDB dead
+        await client.drop_database(database.name)
+    client.close()
+
+
+@pytest.fixture
+async def owner(mongodb_uri: str, kafka_bootstrap: str, namespace: str) -> AsyncIterator[Owner]:
+    async with owning(mongodb_uri, kafka_bootstrap, namespace) as owner:
+        yield owner
+
+
+async def test_what_is_staged_is_sent_once_and_taken_out(owner: Owner) -> None:
+    relay = owner.relay()
+    await owner.change("t/a", 1)
+    await owner.change("t/a", 2)
+    await owner.change("t/b", 1)
+    async with running(relay):
+        await until(lambda: len(owner.read) == 3)
+        await until_sent(owner)
+        await asyncio.sleep(0.3)
+    assert owner.sequences("t/a") == [1, 2]
+    assert owner.sequences("t/b") == [1]
+    assert relay.sent == 3
+    assert owner.read[0].event.data == CourseWithdrawn("t", f"{owner.read[0].event.subject}-1")
+
+
+async def test_the_events_of_one_document_keep_their_order(owner: Owner) -> None:
+    async with running(owner.relay()):
+        for sequence in range(1, 11):
+            for key in ("t/a", "t/b", "t/c"):
+                await owner.change(key, sequence)
+        await until(lambda: len(owner.read) >= 30)
+    for key in ("t/a", "t/b", "t/c"):
+        assert owner.sequences(key) == list(range(1, 11))
+
+
+async def test_a_relay_sends_nothing_while_another_holds_the_lease_and_takes_over_when_that_one_is_gone(
+    owner: Owner,
+) -> None:
+    until_then = datetime.now(UTC) + timedelta(seconds=1.5)
+    await owner.database["leases"].insert_one({"_id": LEASE, "holder": "somebody/1/else", "until": until_then})
+    await owner.change("t/a", 1)
+    relay = owner.relay()
+    async with running(relay):
+        await asyncio.sleep(1)
+        assert not relay.holds_lease
+        assert owner.read == []
+        assert await owner.waiting() == 1
+        await until(lambda: owner.sequences("t/a") == [1])
+        assert relay.holds_lease
+
+
+async def test_of_two_relays_one_sends_and_when_it_stops_the_other_goes_on(owner: Owner) -> None:
+    first, second = owner.relay(), owner.relay()
+    async with running(second):
+        await until(lambda: second.holds_lease)
+        async with running(first):
+            await owner.change("t/a", 1)
+            await until(lambda: owner.sequences("t/a") == [1])
+            assert not first.holds_lease
+    await owner.change("t/a", 2)
+    async with running(first):
+        await until(lambda: owner.sequences("t/a") == [1, 2], 5)
+    assert (first.sent, second.sent) == (1, 1)
+
+
+class LosesAnswers(Publisher):
+    """Sends, and says of the first so many batches that there was no answer."""
+
+    lost = 1
+
+    async def send(self, topic: str, envelopes: Iterable[Envelope]) -> list[Landed | Exception]:
+        results = await super().send(topic, envelopes)
+        if self.lost:
+            self.lost -= 1
+            return [TimeoutError("no answer")] * len(results)
+        return results
+
+
+async def test_a_send_without_an_answer_is_sent_again_as_the_same_event(owner: Owner) -> None:
+    await owner.change("t/a", 1)
+    await owner.change("t/a", 2)
+    async with LosesAnswers(owner.bootstrap) as publisher, running(owner.relay(publisher=publisher)):
+        await until(lambda: len(owner.read) == 4)
+        await until_sent(owner)
+    assert owner.sequences("t/a") == [1, 2, 1, 2]
+    assert len({item.event.id for item in owner.read}) == 2
+    newest: dict[str, Received] = {}
+    for item in owner.read:  # what every reader does: only what is newer is taken
+        if item.event.subject not in newest or item.event.sequence > newest[item.event.subject].event.sequence:
+            newest[item.event.subject] = item
+    assert newest["t/a"].record.offset == 1
+
+
+async def test_stamps_count_up_for_ever_even_where_the_broker_forgot(owner: Owner) -> None:
+    for sequence in (1, 2, 3):
+        await owner.change("t/a", sequence)
+    async with running(owner.relay(stamp=True)):
+        await until(lambda: len(owner.read) == 3)
+        await until_sent(owner)
+    before = [item.event.catalogue_revision for item in owner.read]
+    assert before == sorted(set(before))
+    assert before[0] >= 1
+    emptied = f"{owner.topic}-anew"
+    await create_topics(owner.bootstrap, [TopicSpec(emptied, 2, 1, {})])
+    await owner.restage(["t/a"])
+    owner.read.clear()
+    follower = Follower(owner.bootstrap, emptied, owner.on_things)
+    async with running(follower, owner.relay(stamp=True, topic=emptied)):
+        await until(lambda: owner.sequences("t/a") == [3])
+    assert owner.read[0].event.catalogue_revision > before[-1]
+
+
+async def test_an_attempt_that_had_no_answer_takes_fresh_stamps(owner: Owner) -> None:
+    await owner.change("t/a", 1)
+    async with LosesAnswers(owner.bootstrap) as publisher, running(owner.relay(publisher=publisher, stamp=True)):
+        await until(lambda: len(owner.read) == 2)
+    first, again = (item.event.catalogue_revision for item in owner.read)
+    assert first < again
+
+
+async def test_an_old_record_that_lands_late_does_not_stay_last(owner: Owner) -> None:
+    async with running(owner.relay()):
+        for sequence in (1, 2, 3):
+            await owner.change("t/a", sequence)
+        await until(lambda: owner.sequences("t/a") == [1, 2, 3])
+        await until_sent(owner)
+        await owner.publisher.send(owner.topic, [thing("t/a", 1)])
+        await until(lambda: owner.sequences("t/a") == [1, 2, 3, 1, 3])
+        await asyncio.sleep(0.5)
+    assert owner.sequences("t/a")[-1] == 3
+    assert len(owner.read) == 5
+
+
+class Paused(Publisher):
+    """Holds its sends back until it is told to go on."""
+
+    def __init__(self, bootstrap: str) -> None:
+        super().__init__(bootstrap)
+        self.reached, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def send(self, topic: str, envelopes: Iterable[Envelope]) -> list[Landed | Exception]:
+        self.reached.set()
+        await self.go_on.wait()
+        return await super().send(topic, envelopes)
+
+
+async def test_a_relay_that_was_paused_in_its_send_hides_nothing_newer(owner: Owner) -> None:
+    await owner.change("t/a", 1)
+    async with Paused(owner.bootstrap) as publisher, running(owner.relay(publisher=publisher)):
+        await asyncio.wait_for(publisher.reached.wait(), 10)
+        second = owner.relay()
+        until_then = datetime.now(UTC) + timedelta(seconds=30)
+        lease = {"holder": second._holder, "until": until_then}
+        await owner.database["leases"].update_one({"_id": LEASE}, {"$set": lease})
+        async with running(second):
+            await until(lambda: owner.sequences("t/a") == [1])
+            await owner.change("t/a", 2)
+            await until(lambda: owner.sequences("t/a") == [1, 2])
+            await until_sent(owner)
+            publisher.go_on.set()
+            await until(lambda: owner.sequences("t/a")[:4] == [1, 2, 1, 2])
+            await until_sent(owner)
+            assert (await owner.document("t/a"))["acknowledged"]["sequence"] == 2
+
+
+async def test_a_change_wakes_the_relay(owner: Owner) -> None:
+    relay = owner.relay()
+    async with running(relay):
+        await owner.change("t/a", 1)
+        await until(lambda: len(owner.read) == 1)
+        # Without a wake each of these would wait for the next sweep, two seconds after the one before.
+        for sequence in (2, 3, 4):
+            begun = time.monotonic()
+            await owner.change("t/a", sequence)
+            await until(lambda: len(owner.read) == sequence)  # noqa: B023 - awaited in this very turn
+            assert time.monotonic() - begun < 1
+
+
+async def test_the_newest_events_stay_where_too_many_wait(owner: Owner) -> None:
+    for sequence in range(1, 26):
+        await owner.change("t/a", sequence)
+    outbox = (await owner.document("t/a"))["outbox"]
+    assert [entry["sequence"] for entry in outbox] == list(range(26 - KEPT, 26))
+    async with running(owner.relay()):
+        await until(lambda: owner.sequences("t/a") == list(range(6, 26)))
+
+
+async def test_a_mongodb_that_is_away_is_waited_for(
+    server_directory: Path, kafka_bootstrap: str, namespace: str
+) -> None:
+    server = find_mongodb(server_directory / "mongodb-of-the-outbox")
+    if isinstance(server, External):
+        missing("a MongoDB that is not ours cannot be taken away")
+    await server.start()
+    try:
+        async with owning(server.address, kafka_bootstrap, namespace) as owner, running(owner.relay()):
+            await owner.change("t/a", 1)
+            await until(lambda: owner.sequences("t/a") == [1])
+            server.kill()
+            await asyncio.sleep(1)
+            await server.start()
+            await owner.change("t/a", 2)
+            await until(lambda: 2 in owner.sequences("t/a"))
+            await until_sent(owner)
+    finally:
+        await server.stop()
