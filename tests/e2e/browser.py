@@ -65,6 +65,11 @@ class Reader:
         )
         return await self.page.inner_text("#news")
 
+    async def dismisses(self) -> None:
+        """Take note of the news, so that what is told next is new."""
+        await self.page.click("#dismiss")
+        assert await self.page.inner_text("#news") == ""
+
     async def violations(self) -> list[str]:
         """Return what axe finds wrong now."""
         found = await Axe().run(self.page)
