@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from services.recommender.doors import Doors
+from services.recommender.doors import Doors, Rows
 from services.recommender.offers import Offer, Standing
 
 
@@ -82,38 +82,32 @@ class Closures:
 
     def _price(self) -> None:
         """Repeat prices until none falls. A standing only grows, so the last ones are a good place to begin."""
-        ways = self._doors.ways
-        reach = np.full(len(self._met), np.inf)
+        doors, unmet = self._doors, ~self._met
+        ways = doors.ways.keep(np.isfinite(self._base)[doors.ways.flat] & unmet[doors.ways.row_of])
+        needs = doors.needs.keep(unmet[doors.needs.flat])
+        reach = np.full(len(unmet), np.inf)
         while True:
-            if ways.filled.size:
-                reach[ways.filled] = np.minimum.reduceat(self.prices[ways.flat], ways.filled_starts)
-            reach[self._met] = 0.0
-            prices = self._along(np.add, reach) + self._base
+            reach[ways.filled] = ways.reduce(np.minimum, self.prices)
+            prices = self._base.copy()
+            prices[needs.filled] += needs.reduce(np.add, reach)
             if np.array_equal(prices, self.prices):
                 break
             self.prices = prices
         cheapest = np.flatnonzero(prices[ways.flat] == reach[ways.row_of])[::-1]
         self._choice[ways.row_of[cheapest]] = ways.flat[cheapest]  # backwards: of equals the lowest number stays
+        chain = needs.keep(np.isfinite(prices[needs.row_of]))
+        self._chain = Rows(self._choice[chain.flat], chain.row_of)
         self.floors = self._through(np.maximum, self._base)
-
-    def _along(self, ufunc: np.ufunc, per_need: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return way -> what its needs come to."""
-        needs = self._doors.needs
-        result = np.zeros(len(self._base))
-        if needs.filled.size:
-            result[needs.filled] = ufunc.reduceat(per_need[needs.flat], needs.filled_starts)
-        return result
 
     def _through(self, ufunc: np.ufunc, own: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return way -> its own amount and, through the chosen ways of its needs, what lies before it."""
         whole = np.where(np.isinf(self.prices), 0.0, own)
-        own = whole
+        alone = whole[self._chain.filled]
         while True:
-            longer = own + self._along(ufunc, np.where(self._met, 0.0, whole[self._choice]))
-            longer[np.isinf(self.prices)] = 0.0
-            if np.array_equal(longer, whole):
+            longer = alone + self._chain.reduce(ufunc, whole)
+            if np.array_equal(longer, whole[self._chain.filled]):
                 return whole
-            whole = longer
+            whole[self._chain.filled] = longer
 
     def ceilings(self, gains: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return course -> a sum of gains that its bundle cannot exceed."""
@@ -128,7 +122,7 @@ class Closures:
             return None
         taken, waiting = {goal}, [goal]
         while waiting:
-            for need in self._doors.needs.lists[waiting.pop()]:
+            for need in self._doors.needs_of[waiting.pop()]:
                 if not self._met[need] and (way := int(self._choice[need])) not in taken:
                     taken.add(way)
                     waiting.append(way)
