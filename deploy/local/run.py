@@ -11,7 +11,7 @@ from deploy.local.display import Terminal
 from deploy.local.keys import TENANT, Issuer
 from deploy.local.processes import LOCAL, CannotStart
 from deploy.local.replicas import SERVICES, Replica, Service, fixed_ports, wanted_replicas
-from deploy.local.seed import load_officers
+from deploy.local.seed import await_paths, load_officers
 from deploy.local.stack import Stack
 from shared.auth import Role
 
@@ -30,6 +30,7 @@ async def run(console: Console) -> None:
     ) as stack:
         async with aiohttp.ClientSession() as session:
             officers = await load_officers(session, stack.urls["assessment"][0], stack.keys.platform, display)
+            await await_paths(session, stack.urls["recommender"][0], stack.keys.platform, officers, display)
         _NOTE.write_text(json.dumps(stack.servers))
         try:
             _print_addresses(console, stack, officers[0])

@@ -65,6 +65,21 @@ async def load_officers(session: aiohttp.ClientSession, assessment_url: str, key
     return [officer["officer"] for officer in officers]
 
 
+async def await_paths(
+    session: aiohttp.ClientSession, recommender_url: str, key: str, officers: list[str], display: Display
+) -> None:
+    """Wait until every officer has a path. Raises CannotStart after a minute."""
+    with display.progress("paths", len(officers)) as loaded:
+        try:
+            async with asyncio.timeout(60):
+                for officer in officers:
+                    while not await _known(session, f"{recommender_url}/v1/officers/{officer}/path", key):
+                        await asyncio.sleep(0.1)
+                    loaded()
+        except TimeoutError as error:
+            raise CannotStart(f"officer {officer} has no path yet after a minute: see the recommender's log") from error
+
+
 def sample_officers() -> list[dict[str, Any]]:
     """Return the sample officers, each with `officer` (its id), `profile` and `assessment` (the two bodies)."""
     try:
