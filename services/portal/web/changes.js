@@ -20,7 +20,10 @@ function kept(before, after) {
   return run;
 }
 
-/** Return the courses added, removed and moved, and hours and coverage before and after, from one path to the next. */
+/**
+ * Return the courses added, removed and moved, and hours and coverage before and after, from one path to the next;
+ * `measured` is false where one of the two has no requirement to measure coverage by.
+ */
 export function compare(before, after) {
   const old = before.steps.map((step) => step.course.id);
   const now = after.steps.map((step) => step.course.id);
@@ -32,5 +35,6 @@ export function compare(before, after) {
     hours: [before.hours, after.hours],
     now: [before.coverage.before, after.coverage.before],
     reached: [before.coverage.after, after.coverage.after],
+    measured: [before, after].every((path) => path.gaps?.length > 0),
   };
 }

@@ -67,8 +67,10 @@ export function news({ at, cause, difference, path }) {
   const { added, removed, moved } = difference;
   const lists = [['added', added], ['removed', removed], ['moved', moved]].filter(([, courses]) => courses.length > 0);
   const figures = [
-    ['nowChange', difference.now.map(percent), points(...difference.now)],
-    ['coverageChange', difference.reached.map(percent), points(...difference.reached)],
+    ...(difference.measured ? [
+      ['nowChange', difference.now.map(percent), points(...difference.now)],
+      ['coverageChange', difference.reached.map(percent), points(...difference.reached)],
+    ] : []),
     ['hoursChange', difference.hours.map(hours), signed(difference.hours[1] - difference.hours[0])],
   ].filter(([, [from, to]]) => from !== to);
   return [
