@@ -123,7 +123,8 @@ class Planner:
     async def sweep(self, partitions: Collection[int], since: int) -> int:
         """Plan again what the catalogue changes after a revision concern, and return how many paths are new.
 
-        A path that comes out the same stays as it is and is remembered as considered.
+        A path that comes out the same stays as it is and is remembered as considered. Where the checker refuses the
+        new one, the one before stays and is due again with the next sweep.
         """
         revision = self._catalogue.revision
         conditions = self._catalogue.changed_since(since)
@@ -152,11 +153,13 @@ class Planner:
             for plan, result in zip(due, results, strict=True)
             if not result.violations and not _says_the_same(plan.path, result.path)
         ]
-        changed = {plan.profile.key for plan in plans}
+        refused = {plan.profile.key for plan, result in zip(due, results, strict=True) if result.violations}
+        if refused:
+            self.refused += len(refused)
+            log.error("the checker refuses %d paths at catalogue %d; the ones before stay, stale", len(refused), revision)
+        left = refused | {plan.profile.key for plan in plans}
         lost = await self._store.save(plans)
-        await self._store.mark_considered(
-            [plan.profile.key for plan in stored if plan.profile.key not in changed], revision
-        )
+        await self._store.mark_considered([plan.profile.key for plan in stored if plan.profile.key not in left], revision)
         self.planned += len(plans) - len(lost)
         return len(plans) - len(lost)
 

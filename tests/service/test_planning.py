@@ -1,0 +1,229 @@
+"""Reading, planning and saving on a real MongoDB: batches, lost races, and paths that the checker refuses."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from datetime import UTC
+from typing import Any
+
+import msgspec
+import pytest
+
+from services.recommender.catalogue import Catalogue
+from services.recommender.consumer import ProfileConsumer
+from services.recommender.index import Snapshot, View
+from services.recommender.planning import Order, Planner
+from services.recommender.store import COLLECTION, INDEXES, PlanStore
+from shared.errors import Rejected
+from shared.events import (
+    AssessmentCompleted,
+    CoursePublished,
+    CourseWithdrawn,
+    Data,
+    FrameworkPublished,
+    PathRecommended,
+    announce,
+    from_kafka,
+    to_kafka,
+)
+from shared.kafka import Received, Record
+from shared.mongo import Database, connect, ensure_indexes
+from shared.settings import StoreSettings, read
+from shared.skills import SHARED_TENANT, Profile, key_of
+from tests.builders import DAY, FRAMEWORK, MOMENT, TENANT, course, framework, profile
+
+READ = course("read", ("reading", 0, 3), hours=4)
+
+
+def heard(catalogue: Catalogue, *news: tuple[str, Data]) -> None:
+    """Let the catalogue hear of changes, each with the next stamp."""
+    first = catalogue.revision + 1
+    records = [
+        to_kafka(
+            msgspec.structs.replace(
+                announce("/test", key_of(SHARED_TENANT, name), stamp, data), catalogue_revision=stamp
+            )
+        )
+        for stamp, (name, data) in enumerate(news, first)
+    ]
+    catalogue.fold([from_kafka(*record) for record in records])
+
+
+def received(offset: int, one: Profile) -> Received:
+    data = AssessmentCompleted(one, f"assessment-{one.sequence}", "test", MOMENT)
+    key, value, headers = to_kafka(announce("/test", one.key, one.sequence, data))
+    return Received(Record("profiles", 0, offset, key, value, headers), from_kafka(key, value, headers))
+
+
+def order(officer: str, sequence: int = 1, **levels: float) -> Order:
+    return Order(0, profile(officer, levels, sequence=sequence), "assessment", DAY)
+
+
+class Office:
+    """A catalogue and the plans of one recommender, with as many planners as a test needs."""
+
+    def __init__(self, database: Database) -> None:
+        self.plans = database[COLLECTION]
+        self.store = PlanStore(database)
+        self.catalogue = Catalogue()
+        heard(
+            self.catalogue,
+            (FRAMEWORK, FrameworkPublished(SHARED_TENANT, framework({"reading": 3}))),
+            ("read", CoursePublished(SHARED_TENANT, READ)),
+        )
+
+    def planner(self) -> Planner:
+        return Planner(self.store, self.catalogue, UTC)
+
+    async def plan_of(self, officer: str) -> dict[str, Any]:
+        found = await self.plans.find_one({"_id": key_of(TENANT, officer)})
+        assert found is not None
+        return found
+
+    async def path_of(self, officer: str) -> PathRecommended:
+        return msgspec.json.decode((await self.plan_of(officer))["path"], type=PathRecommended)
+
+    async def announced(self, officer: str) -> list[tuple[int, int]]:
+        """Return (revision, profile sequence) of every path that waits to be sent, in the order of staging."""
+        entries = (await self.plan_of(officer))["outbox"]
+        paths = [msgspec.json.decode(entry["data"], type=PathRecommended) for entry in entries]
+        assert [path.revision for path in paths] == [entry["sequence"] for entry in entries]
+        return [(path.revision, path.path.versions.profile) for path in paths]
+
+
+@pytest.fixture
+async def office(mongodb_uri: str, namespace: str) -> AsyncIterator[Office]:
+    settings = read(StoreSettings, {"MONGODB_URI": mongodb_uri, "NAMESPACE": namespace, "API_KEY_PEPPER": "p" * 16})
+    client = connect(settings)
+    database = client[settings.database("recommender")]
+    await ensure_indexes(database, {COLLECTION: INDEXES})
+    yield Office(database)
+    await client.drop_database(database.name)
+    client.close()
+
+
+async def test_of_several_events_of_one_officer_in_a_batch_only_the_newest_is_planned(office: Office) -> None:
+    consumer = ProfileConsumer(planner := office.planner())
+    profiles = [order("a", 1).profile, order("b", 7).profile, order("a", 3, reading=2).profile, order("a", 2).profile]
+    await consumer.on_profiles([received(offset, one) for offset, one in enumerate(profiles)])
+    assert await office.announced("a") == [(1, 3)]
+    assert await office.announced("b") == [(1, 7)]
+    assert planner.planned == 2
+    assert (await office.path_of("a")).path.gaps[0].level == 2
+
+
+async def test_a_batch_that_comes_again_changes_nothing(office: Office) -> None:
+    consumer = ProfileConsumer(planner := office.planner())
+    batch = [received(offset, order(f"o{offset}", 2).profile) for offset in range(20)]
+    await consumer.on_profiles(batch)
+    before = [document async for document in office.plans.find().sort("_id", 1)]
+    await consumer.on_profiles(batch)
+    assert [document async for document in office.plans.find().sort("_id", 1)] == before
+    assert planner.planned == 20
+
+
+async def test_who_loses_a_race_decides_again_and_nothing_is_lost(office: Office) -> None:
+    officers = [f"o{number}" for number in range(10)]
+
+    async def work(sequences: Iterable[int]) -> None:
+        planner = office.planner()
+        for sequence in sequences:
+            await planner.plan([order(officer, sequence) for officer in officers])
+
+    # Two replicas that both believe to own the partition, with the same news and with news of their own.
+    await asyncio.gather(work([1, 2, 3, 4, 5, 6]), work([2, 4, 6, 7]), work([1, 3, 5, 7]))
+    for officer in officers:
+        announced = await office.announced(officer)
+        assert [revision for revision, _ in announced] == list(range(1, len(announced) + 1))
+        sequences = [sequence for _, sequence in announced]
+        assert sequences == sorted(set(sequences))
+        assert sequences[-1] == 7
+
+
+async def test_an_assessment_that_meets_a_sweep_is_not_lost_and_neither_is_the_change(office: Office) -> None:
+    officers = [f"o{number}" for number in range(10)]
+    await office.planner().plan([order(officer) for officer in officers])
+    heard(office.catalogue, ("read", CoursePublished(SHARED_TENANT, course("read", ("reading", 0, 3), hours=3))))
+    await asyncio.gather(
+        office.planner().sweep([0], 2), office.planner().plan([order(officer, 2, reading=1) for officer in officers])
+    )
+    await office.planner().sweep([0], 2)
+    for officer in officers:
+        path = (await office.path_of(officer)).path
+        assert (path.versions.profile, path.versions.catalogue) == (2, 3)
+        assert [step.course.hours for step in path.steps] == [3]
+        announced = await office.announced(officer)
+        assert [revision for revision, _ in announced] == list(range(1, len(announced) + 1))
+
+
+async def test_a_sweep_looks_only_at_the_partitions_it_is_given(office: Office) -> None:
+    await office.planner().plan([order("mine"), Order(1, order("theirs").profile, "assessment", DAY)])
+    heard(office.catalogue, ("read", CourseWithdrawn(SHARED_TENANT, "read")))
+    assert await office.planner().sweep([0], 2) == 1
+    assert (await office.plan_of("mine"))["revision"] == 2
+    assert (await office.plan_of("theirs"))["revision"] == 1
+    assert await office.planner().sweep([0], 2) == 0
+
+
+async def test_a_change_that_alters_nothing_makes_no_new_path(office: Office) -> None:
+    await office.planner().plan([order("a")])
+    before = await office.path_of("a")
+    heard(office.catalogue, ("read", CoursePublished(SHARED_TENANT, READ)))
+    assert await office.planner().sweep([0], 2) == 0
+    assert await office.path_of("a") == before
+    assert (await office.plan_of("a"))["considered"] == 3
+
+
+# --- what the checker refuses ----------------------------------------------------------------------------------------
+
+
+class Forgetful(View):
+    """A view that plans with courses and, asked about one of them, does not know it: no path on it can be sound."""
+
+    def course(self, course_id: str) -> None:  # noqa: ARG002 - as a View is asked
+        return None
+
+
+class Unsound(Snapshot):
+    def view(self, tenant: str) -> View:
+        seen = super().view(tenant)
+        return Forgetful(seen.tenant, seen.catalogue_revision, seen.shelf, seen.frameworks)
+
+
+def make_unsound(office: Office) -> None:
+    sound = office.catalogue.snapshot
+    office.catalogue.snapshot = Unsound(sound.catalogue_revision, sound.courses, sound.frameworks)
+
+
+async def test_an_officer_whose_first_path_is_refused_is_left_with_a_word(office: Office) -> None:
+    make_unsound(office)
+    planner = office.planner()
+    with pytest.raises(Rejected, match="the checker refuses the path: agency/a: "):
+        await planner.plan([order("a")])
+    path = (await office.path_of("a")).path
+    assert (path.status, path.steps) == ("refused", [])
+    assert path.reason.th
+    assert await office.announced("a") == [(1, 1)]
+    assert planner.refused == 1
+
+
+async def test_a_refused_path_leaves_the_one_before_and_does_not_stop_the_others(office: Office) -> None:
+    await office.planner().plan([order("a")])
+    before = await office.plan_of("a")
+    make_unsound(office)
+    done = order("done", reading=3)  # no gap, so no course to be refused for
+    with pytest.raises(Rejected, match="agency/a"):
+        await office.planner().plan([order("a", 2), done])
+    assert await office.plan_of("a") == before
+    assert (await office.path_of("done")).path.status == "ready"
+
+
+async def test_a_sweep_never_saves_a_refused_path(office: Office) -> None:
+    await office.planner().plan([order("a")])
+    before = await office.path_of("a")
+    heard(office.catalogue, ("read", CoursePublished(SHARED_TENANT, course("read", ("reading", 0, 3), hours=3))))
+    make_unsound(office)
+    planner = office.planner()
+    assert await planner.sweep([0], 2) == 0
+    assert await office.path_of("a") == before
+    assert planner.refused == 1
+    assert (await office.plan_of("a"))["considered"] == 2  # still stale, and looked at again
