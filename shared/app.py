@@ -47,6 +47,7 @@ S = TypeVar("S", bound=Settings)
 
 LIFE: web.AppKey[Life] = web.AppKey("life", Life)
 REGISTRY: web.AppKey[CollectorRegistry] = web.AppKey("registry", CollectorRegistry)
+TABLE: web.AppKey[Sequence[Route]] = web.AppKey("table", Sequence)  # every route, for the tests that walk them all
 
 _CHECK_SECONDS = 2.0
 _PATIENCE_SECONDS = 10.0
@@ -83,7 +84,8 @@ def build_app(  # noqa: PLR0913 - an app is built once, by name, in a __main__
     app[REGISTRY] = registry
     every = [*routes, *_probes(life, checks or {}, registry)]
     described = openapi.document(title, description or title, every)
-    for route in [*every, *openapi.pages(title, described)]:
+    app[TABLE] = [*every, *openapi.pages(title, described)]
+    for route in app[TABLE]:
         shell.add(app.router.add_route(route.method, _pattern(route.path), route.handler), route)
     app.cleanup_ctx.extend(contexts)
     app.on_shutdown.append(shell.finish)

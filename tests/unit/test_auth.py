@@ -1,0 +1,172 @@
+"""API keys: shown once, stored as a digest, remembered for a while; policies deny what they do not allow."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from shared.auth import (
+    ADMINS,
+    EVERYONE,
+    PLATFORMS,
+    PUBLIC,
+    Authenticator,
+    NotLoopback,
+    Principal,
+    Role,
+    StoredKey,
+    authorize,
+    development_key,
+    issue,
+)
+from shared.errors import Forbidden, NotFound, Unauthorized, Unavailable
+
+PEPPER = b"pepper of the unit tests"
+
+
+class Keys:
+    def __init__(self) -> None:
+        self.held: dict[str, StoredKey] = {}
+        self.asked = 0
+        self.away = False
+
+    async def find(self, key_id: str) -> StoredKey | None:
+        self.asked += 1
+        if self.away:
+            raise Unavailable("away")
+        return self.held.get(key_id)
+
+    async def create(self, key: StoredKey) -> None:
+        self.held[key.key_id] = key
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def keys() -> Keys:
+    return Keys()
+
+
+async def held(keys: Keys, role: Role = "platform", officer: str | None = None, seconds: float | None = None) -> str:
+    expires_at = None if seconds is None else datetime.now(UTC) + timedelta(seconds=seconds)
+    credential, stored = issue(PEPPER, "agency", role, officer, expires_at)
+    await keys.create(stored)
+    return credential
+
+
+async def test_a_key_tells_who_it_is(keys: Keys) -> None:
+    credential = await held(keys, "officer", "me")
+    found = await Authenticator(keys, PEPPER).authenticate(credential)
+    assert (found.tenant, found.role, found.officer) == ("agency", "officer", "me")
+
+
+async def test_the_secret_is_not_stored(keys: Keys) -> None:
+    credential = await held(keys)
+    [stored] = keys.held.values()
+    assert credential.partition(".")[2] not in repr(stored)
+
+
+@pytest.mark.parametrize("pepper", [PEPPER, b"another pepper here"])
+async def test_what_is_no_key_is_refused(keys: Keys, pepper: bytes) -> None:
+    credential = await held(keys)
+    authenticator = Authenticator(keys, pepper)
+    key_id, _, secret = credential.partition(".")
+    wrong = [None, "", ".", key_id, f"{key_id}.", f".{secret}", f"{key_id}.{secret}x", f"other.{secret}", "ก.ข"]
+    if pepper != PEPPER:
+        wrong.append(credential)
+    for one in wrong:
+        with pytest.raises(Unauthorized):
+            await authenticator.authenticate(one)
+
+
+async def test_answers_are_remembered_for_a_while(keys: Keys) -> None:
+    clock = Clock()
+    authenticator = Authenticator(keys, PEPPER, clock=clock)
+    credential = await held(keys)
+    for _ in range(3):
+        await authenticator.authenticate(credential)
+    assert keys.asked == 1
+    keys.held.clear()
+    clock.now += 29
+    await authenticator.authenticate(credential)
+    clock.now += 2
+    for _ in range(3):
+        with pytest.raises(Unauthorized):
+            await authenticator.authenticate(credential)
+    assert keys.asked == 2
+    clock.now += 6
+    with pytest.raises(Unauthorized):
+        await authenticator.authenticate(credential)
+    assert keys.asked == 3
+
+
+async def test_what_is_remembered_is_bounded_and_failures_are_not(keys: Keys) -> None:
+    authenticator = Authenticator(keys, PEPPER, capacity=10)
+    credential = await held(keys)
+    keys.away = True
+    with pytest.raises(Unavailable):
+        await authenticator.authenticate(credential)
+    keys.away = False
+    await authenticator.authenticate(credential)
+    for n in range(50):
+        with pytest.raises(Unauthorized):
+            await authenticator.authenticate(f"{n:016x}.secret")
+    assert len(authenticator._known) == 10
+
+
+async def test_an_expired_key_is_refused_even_where_it_was_remembered(keys: Keys) -> None:
+    with pytest.raises(Unauthorized):
+        await Authenticator(keys, PEPPER).authenticate(await held(keys, seconds=-1))
+    clock = Clock()
+    authenticator = Authenticator(keys, PEPPER, clock=clock)
+    credential = await held(keys, seconds=10)
+    await authenticator.authenticate(credential)
+    clock.now += 11
+    keys.held.clear()
+    with pytest.raises(Unauthorized):
+        await authenticator.authenticate(credential)
+
+
+def test_keys_of_wrong_shapes_are_not_issued() -> None:
+    for tenant, role, officer in (
+        ("a", "officer", None),
+        ("a", "admin", "x"),
+        ("a b", "admin", None),
+        ("a", "king", None),
+    ):
+        with pytest.raises(ValueError):  # noqa: PT011 - each says something else
+            issue(PEPPER, tenant, role, officer)  # type: ignore[arg-type]
+
+
+def test_policies_deny_what_they_do_not_allow() -> None:
+    admin, platform = Principal("k", "agency", "admin"), Principal("k", "agency", "platform")
+    officer = Principal("k", "agency", "officer", "me")
+    authorize(admin, ADMINS)
+    authorize(platform, PLATFORMS, "anybody")
+    authorize(officer, EVERYONE, "me")
+    authorize(officer, EVERYONE)
+    for who, policy in ((platform, ADMINS), (officer, PLATFORMS), (admin, PUBLIC)):
+        with pytest.raises(Forbidden):
+            authorize(who, policy)
+    with pytest.raises(NotFound):
+        authorize(officer, EVERYONE, "you")
+
+
+async def test_development_keys_are_for_this_machine_only(keys: Keys) -> None:
+    here = ["127.0.0.1", "mongodb://u:p@127.0.0.1:27017/?replicaSet=rs0", "localhost:9092,[::1]:9093"]
+    credential = await development_key(keys, PEPPER, addresses=here, tenant="demo", role="admin")
+    assert (await Authenticator(keys, PEPPER).authenticate(credential)).tenant == "demo"
+    for elsewhere in (
+        "0.0.0.0",  # noqa: S104 - it is refused
+        "mongodb://127.0.0.1,db.example:27017/x",
+        "127.0.0.1:9092,10.0.0.1:9092",
+        "",
+        "mongodb+srv://x.y",
+    ):
+        with pytest.raises(NotLoopback):
+            await development_key(keys, PEPPER, addresses=[*here, elsewhere], tenant="demo", role="admin")
+    assert len(keys.held) == 1
