@@ -156,10 +156,14 @@ class Planner:
         refused = {plan.profile.key for plan, result in zip(due, results, strict=True) if result.violations}
         if refused:
             self.refused += len(refused)
-            log.error("the checker refuses %d paths at catalogue %d; the ones before stay, stale", len(refused), revision)
+            log.error(
+                "the checker refuses %d paths at catalogue %d; the ones before stay, stale", len(refused), revision
+            )
         left = refused | {plan.profile.key for plan in plans}
         lost = await self._store.save(plans)
-        await self._store.mark_considered([plan.profile.key for plan in stored if plan.profile.key not in left], revision)
+        await self._store.mark_considered(
+            [plan.profile.key for plan in stored if plan.profile.key not in left], revision
+        )
         self.planned += len(plans) - len(lost)
         return len(plans) - len(lost)
 
