@@ -131,7 +131,11 @@ class Shell:
         task = asyncio.ensure_future(handler(request))
         self._unfinished.add(task)
         task.add_done_callback(self._unfinished.discard)
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(_left_alone)
+            raise
 
     def _failed(
         self, request: web.Request, status: int, title: str, detail: str, field: str | None = None
@@ -170,6 +174,11 @@ class Shell:
                 }
             },
         )
+
+
+def _left_alone(task: "asyncio.Task[web.StreamResponse]") -> None:
+    if not task.cancelled() and (error := task.exception()) and not isinstance(error, Problem):
+        log.error("a change failed after its client had gone", exc_info=error)
 
 
 _OWN_WORDS = {404: "there is no such path", 405: "this path has no such method", 413: "the body is over the limit"}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from services.assessment.model import PutOfficer
 from services.assessment.profile import assessed, check, merged, registered
 from shared.errors import InvalidInput
-from shared.skills import Profile, SkillLevel, Stage
+from shared.skills import Identifier, Profile, SkillLevel, Stage
 from tests.builders import FRAMEWORK, JOB_GROUP, MOMENT, framework, text
 
 YARDSTICK = msgspec.structs.replace(framework({"reading": 3}), stages=[Stage("early", text("early"))])
@@ -74,3 +74,9 @@ def test_the_order_of_arrival_does_not_matter(measurements: list[tuple[str, int]
             held = merged(held, [one])
         results.add(msgspec.json.encode(held))
     assert len(results) == 1
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a/b", "-a", "a\n", "ก", "a" * 65, "a\x00"])
+def test_identifiers_are_plain(name: str) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(name, Identifier)

@@ -1,0 +1,131 @@
+"""A service as a process: it says where it listens, drains when told to stop, and ends when a background task dies."""
+
+import asyncio
+import json
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+
+from deploy.local.processes import ROOT
+
+PROGRAM = """
+import asyncio, sys
+from aiohttp import web
+from shared.app import background, build_app, run
+from shared.auth import PUBLIC, Authenticator
+from shared.errors import Unavailable
+from shared.routes import Route, nothing
+from shared.settings import Settings, read
+
+async def slow(request):
+    '''Change something slowly.'''
+    await asyncio.sleep(1)
+    print("changed", flush=True)
+    return nothing()
+
+async def fine():
+    await asyncio.Event().wait()
+
+async def dies():
+    await asyncio.sleep(0.2)
+    raise RuntimeError("the broker is gone")
+
+async def build(settings):
+    if "away" in sys.argv:
+        raise Unavailable("MongoDB is away")
+    work = background("relay", dies if "dies" in sys.argv else fine)
+    return build_app("X", [Route("POST", "/v1/slow", slow, PUBLIC, answers={204: None})],
+                     Authenticator(None, b""), contexts=[work])
+
+run(build, read(Settings, {"API_KEY_PEPPER": "x" * 16, "HTTP_PORT": sys.argv[1], "DRAIN_SECONDS": "1"}))
+"""
+
+
+class Process:
+    """A running program, where it listens, and what it logs."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.lines: list[dict[str, Any]] = []
+        self.url = ""
+
+    async def until(self, message: str) -> dict[str, Any]:
+        assert self.process.stderr is not None
+        async with asyncio.timeout(20):
+            async for raw in self.process.stderr:
+                self.lines.append(json.loads(raw))
+                if message in self.lines[-1]["message"]:
+                    return self.lines[-1]
+        raise AssertionError(f"it never said {message!r}: {self.lines}")
+
+    async def ends(self) -> int:
+        async with asyncio.timeout(20):
+            return await self.process.wait()
+
+
+@asynccontextmanager
+async def program(*arguments: str) -> AsyncIterator[Process]:
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", PROGRAM, *arguments, cwd=ROOT, stdout=pipe, stderr=pipe
+    )
+    try:
+        yield Process(process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def test_a_stopping_service_says_so_first_and_finishes_what_it_has_in_hand() -> None:
+    async with program("0") as running, aiohttp.ClientSession() as session:
+        url = (await running.until("listening"))["addresses"][0]
+        async with session.get(f"{url}/readyz") as answer:
+            assert answer.status == 200
+        running.process.send_signal(signal.SIGTERM)
+        await running.until("draining")
+        async with session.get(f"{url}/readyz") as answer:
+            assert (answer.status, (await answer.json())["status"]) == (503, "draining")
+        await asyncio.sleep(0.4)  # near the end of the second that it drains for
+        async with session.post(f"{url}/v1/slow") as answer:
+            assert answer.status == 204
+        assert await running.ends() == 0
+        assert running.process.stdout is not None
+        assert await running.process.stdout.read() == b"changed\n"
+
+
+async def test_a_second_signal_ends_the_draining() -> None:
+    async with program("0") as running:
+        await running.until("listening")
+        running.process.send_signal(signal.SIGINT)
+        await running.until("draining")
+        running.process.send_signal(signal.SIGINT)
+        assert await running.ends() == 0
+
+
+async def test_a_background_task_that_dies_ends_the_process_with_its_reason() -> None:
+    async with program("0", "dies") as running:
+        said = await running.until("ended by itself")
+        assert said["message"] == "relay ended by itself"
+        assert "the broker is gone" in said["error"]
+        assert await running.ends() == 1
+
+
+async def test_what_is_missing_at_the_start_is_said_in_a_line() -> None:
+    async with program("0", "away") as running:
+        assert (await running.until("cannot start"))["message"] == "cannot start: MongoDB is away"
+        assert await running.ends() == 1
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        async with program(port) as running:
+            said = await running.until("cannot start")
+            assert f"nothing can listen on 127.0.0.1:{port}" in said["message"]
+            assert "error" not in said
+            assert await running.ends() == 1
