@@ -56,7 +56,8 @@ class Step(Struct, frozen=True, omit_defaults=True):
     """One course of the path. `score`: micro-levels per hour of the bundle that brought it in; `similarity`: cosine.
 
     `unlocks` names later courses of the path that could not be entered without this one. `alternatives` stands at the
-    course that was picked, not at the prerequisites that were picked with it.
+    course that was picked, not at the prerequisites that were picked with it. `seed`: what brought it in where that was
+    not its worth; a prerequisite has the seed of what it was taken for.
     """
 
     position: int
@@ -69,6 +70,7 @@ class Step(Struct, frozen=True, omit_defaults=True):
     cumulative_hours: float
     alternatives: list[Alternative] = []
     unlocks: list[str] = []
+    seed: Literal["started", "mandatory", "pinned"] | None = None
 
 
 class Gap(Struct, frozen=True):
@@ -105,17 +107,41 @@ class Coverage(Struct, frozen=True):
     gained: int
 
 
-class Versions(Struct, frozen=True):
-    """What a path was computed from. `framework` is `id@version`."""
+class Versions(Struct, frozen=True, omit_defaults=True):
+    """What a path was computed from. `framework` is `id@version`; `feedback` and `rules` count from 1, 0: none."""
 
     profile: int
     framework: str
     catalogue: int
     algorithm: str
+    feedback: int = 0
+    rules: int = 0
+
+
+class AssessFirst(Struct, frozen=True):
+    """A required skill whose gap is mostly doubt: an assessment may do as much as a course."""
+
+    skill: str
+    title: Text
+    reason: Reason
+
+
+class Note(Struct, frozen=True, omit_defaults=True):
+    """A course that was wanted (mandatory, pinned, started) or stood in the path before, and is not in this one."""
+
+    course: str
+    kind: Literal["withdrawn", "excluded", "unreachable", "does_not_fit"]
+    reason: Reason
+    title: Text | None = None
 
 
 class LearningPath(Struct, frozen=True, omit_defaults=True):
-    """The answer to a recommendation, whoever asked. `reason` speaks where there are no steps, or about the whole."""
+    """The answer to a recommendation, whoever asked. `reason` speaks where there are no steps, or about the whole.
+
+    `over_budget_hours`: by how much what is started or mandatory exceeds the budget. `short_hours`: how many hours more
+    it would take to close all that courses can close. `kept`: the path before stayed, as nothing new was worth notably
+    more.
+    """
 
     status: Literal["ready", "provisional", "waiting_for_framework", "refused"]
     job_group: str
@@ -130,3 +156,8 @@ class LearningPath(Struct, frozen=True, omit_defaults=True):
     reason: Reason
     stage: str | None = None
     budget_hours: float | None = None
+    over_budget_hours: float | None = None
+    short_hours: float | None = None
+    assess_first: list[AssessFirst] = []
+    notes: list[Note] = []
+    kept: bool = False

@@ -1,9 +1,10 @@
 """What a plan is computed from, and what those inputs mean before any rule looks at them."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
+from typing import Annotated, Literal, get_args
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from shared.errors import InvalidInput
 from shared.skills import Framework, Profile, Skill
@@ -20,11 +21,34 @@ PRIOR_SD = 1.0
 assumption about the typical officer of a job group, until measured levels can take its place."""
 
 
+RuleField = Literal["course", "provider", "language", "modality", "skill"]
+
+INCLUDE_ONLY = -1.0
+EXCLUDE = 0.0
+STRONGEST_BOOST = 1000.0
+
+
+class Rule(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a tenant or a request wants of the courses whose `field` holds any of `values`.
+
+    `bias` -1: only these, 0: none of these, above 1: their cost is divided by it. A provider is named by its Thai or
+    its English title. Mandatory and started courses stand above rules.
+    """
+
+    field: RuleField
+    values: Annotated[list[str], Meta(min_length=1, max_length=2000)]
+    bias: float
+
+
 class Estimate(Struct, frozen=True):
-    """What is believed of one level: mean and standard deviation, in levels of the framework's scale."""
+    """What is believed of one level: mean and standard deviation, in levels of the framework's scale.
+
+    `measured_at` None: it is not known when.
+    """
 
     level: float
     sd: float
+    measured_at: datetime | None = None
 
 
 class Want(Struct, frozen=True):
@@ -50,6 +74,12 @@ class Inputs(Struct, frozen=True, kw_only=True):
     assessed in `framework`; `elsewhere` {framework: {skill: level}} what is known on other yardsticks. A course in
     `completed` is never suggested and satisfies whoever requires it. `budget_hours` and `max_steps` None: no limit.
     `languages` empty: any language will do.
+
+    `mandatory` courses are planned with what opens their doors, past the budget if need be; `pinned` ones where they
+    fit. `excluded` courses never appear; `slowed` {course: factor} multiplies a cost. `started` courses stay in front,
+    in this order, unless they were withdrawn. `completed_at` {course: when}: a completion is a noisy measurement of
+    what the course teaches, where it is later than the skill's own. `previous`: the courses of the path before, which
+    stays unless a new one is worth notably more.
     """
 
     tenant: str
@@ -65,6 +95,14 @@ class Inputs(Struct, frozen=True, kw_only=True):
     languages: list[str] = []
     max_steps: int | None = None
     profile_sequence: int = 0
+    rules: list[Rule] = []
+    mandatory: list[str] = []
+    excluded: list[str] = []
+    slowed: dict[str, float] = {}
+    pinned: list[str] = []
+    started: list[str] = []
+    completed_at: dict[str, datetime] = {}
+    previous: list[str] = []
 
     @property
     def framework_version(self) -> str:
@@ -86,6 +124,41 @@ class Inputs(Struct, frozen=True, kw_only=True):
                 if not 0 <= level <= self.framework.max_level:
                     top = f"{self.framework.max_level:g}"
                     raise InvalidInput(f"outside the scale, 0 to {top}", f"{field}.{skill}")
+        self._check_rules(skills)
+        self._check_wishes()
+
+    def _check_rules(self, skills: set[str]) -> None:
+        seen: dict[tuple[str, str], float] = {}
+        for i, rule in enumerate(self.rules):
+            if rule.field not in get_args(RuleField):
+                raise InvalidInput(f"unknown field {rule.field!r}", f"rules[{i}].field")
+            if rule.bias not in (INCLUDE_ONLY, EXCLUDE) and not 1 < rule.bias <= STRONGEST_BOOST:
+                text = f"-1 (only these), 0 (none of these), or above 1 up to {STRONGEST_BOOST:g} (prefer these)"
+                raise InvalidInput(text, f"rules[{i}].bias")
+            if not rule.values:
+                raise InvalidInput("names nothing", f"rules[{i}].values")
+            for j, value in enumerate(rule.values):
+                place = f"rules[{i}].values[{j}]"
+                if rule.field == "skill" and value not in skills:
+                    raise InvalidInput(f"unknown skill {value!r} in {self.framework.id}", place)
+                if rule.field == "course" and rule.bias == EXCLUDE and value in self.mandatory:
+                    raise InvalidInput(f"{value!r} is mandatory and excluded", place)
+                if (rule.bias == EXCLUDE) != (seen.setdefault((rule.field, value), rule.bias) == EXCLUDE):
+                    raise InvalidInput(f"{value!r} is excluded by one rule and wanted by another", place)
+
+    def _check_wishes(self) -> None:
+        for name in ("mandatory", "pinned"):
+            for i, course in enumerate(getattr(self, name)):
+                if course in self.excluded:
+                    raise InvalidInput(f"{course!r} is {name} and excluded", f"{name}[{i}]")
+        for course, factor in self.slowed.items():
+            if not 1 <= factor <= STRONGEST_BOOST:
+                raise InvalidInput(f"a factor from 1 to {STRONGEST_BOOST:g}", f"slowed.{course}")
+
+    @property
+    def done(self) -> set[str]:
+        """The courses that were completed, whether or not it is known when."""
+        return {*self.completed, *self.completed_at}
 
     def wants(self) -> dict[str, Want]:
         """Return skill -> requirement and belief, in the framework's own order of skills."""
@@ -123,7 +196,7 @@ def inputs_of(
         if held.framework != framework.id:
             elsewhere.setdefault(held.framework, {})[held.skill] = held.level
         elif held.skill in known:
-            levels[held.skill] = Estimate(held.level, held.sd)
+            levels[held.skill] = Estimate(held.level, held.sd, held.measured_at)
     return Inputs(
         tenant=profile.tenant,
         framework=framework,

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.recommender.gaps import shortfall, weighted_gaps
-from services.recommender.model import Estimate, hours_until, inputs_of
+from services.recommender.model import Estimate, Rule, hours_until, inputs_of
 from shared.errors import InvalidInput
 from shared.skills import SkillLevel
 from tests.builders import DAY, MOMENT, framework, inputs, profile
@@ -63,7 +63,7 @@ def test_inputs_of_a_profile_leave_out_skills_that_the_framework_dropped_and_kee
     held = profile(levels={"a": 1, "gone": 2})
     held.levels.append(SkillLevel("other", "x", 3, 0.3, MOMENT))
     plan = inputs_of(held, framework({"a": 3}), date(2026, 1, 1))
-    assert plan.levels == {"a": Estimate(1, 0.3)}
+    assert plan.levels == {"a": Estimate(1, 0.3, MOMENT)}
     assert plan.standing() == {("fw", "a"): 1, ("other", "x"): 3}
 
 
@@ -76,6 +76,15 @@ def test_inputs_of_a_profile_leave_out_skills_that_the_framework_dropped_and_kee
         ({"target": {"a": 6}}, "target.a"),
         ({"levels": {"z": Estimate(1, 1)}}, "levels.z"),
         ({"levels": {"a": Estimate(-1, 1)}}, "levels.a"),
+        ({"rules": [Rule("color", ["x"], 0)]}, "rules[0].field"),  # type: ignore[arg-type]
+        ({"rules": [Rule("course", ["x"], 0.5)]}, "rules[0].bias"),
+        ({"rules": [Rule("course", [], 0)]}, "rules[0].values"),
+        ({"rules": [Rule("skill", ["a", "z"], 2)]}, "rules[0].values[1]"),
+        ({"rules": [Rule("course", ["x"], -1), Rule("course", ["y", "x"], 0)]}, "rules[1].values[1]"),
+        ({"rules": [Rule("course", ["x"], 0)], "mandatory": ["x"]}, "rules[0].values[0]"),
+        ({"mandatory": ["y", "x"], "excluded": ["x"]}, "mandatory[1]"),
+        ({"pinned": ["x"], "excluded": ["x"]}, "pinned[0]"),
+        ({"slowed": {"x": 0.5}}, "slowed.x"),
     ],
 )
 def test_inputs_that_the_framework_does_not_know_are_refused_by_name(change: dict[str, Any], field: str) -> None:
