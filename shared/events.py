@@ -22,7 +22,7 @@ CATALOG_TOPIC = "catalog.state"
 PATHS_TOPIC = "recommender.paths"
 
 AssessmentKind = Literal["test", "self", "supervisor", "external"]
-Cause = Literal["assessment", "officer", "catalogue", "framework", "request"]
+Cause = Literal["assessment", "officer", "catalogue", "framework", "request", "feedback", "rules", "deadline"]
 
 
 class AssessmentCompleted(Struct, frozen=True):

@@ -82,6 +82,15 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _number(least: int, most: int) -> _Parse:
+    def parse(text: str) -> int:
+        if not text.isdigit() or not least <= int(text) <= most:
+            raise ValueError(f"must be a whole number between {least} and {most}")
+        return int(text)
+
+    return parse
+
+
 def _flag(text: str) -> bool:
     if text.lower() not in ("true", "false", "1", "0", "yes", "no"):
         raise ValueError("must be true or false")
@@ -185,6 +194,15 @@ class RecommenderSettings(Settings):
     http_port: int = _setting(_PORT_SENTENCE, _port, "8103")
     time_zone: str = _setting(
         "Where the officers are: the zone in which the date that a path counts from is read.", _zone, "Asia/Bangkok"
+    )
+    planning_threads: int = _setting(
+        "How many officers are planned side by side; 0: as many as there are processors.", _number(0, 256), "0"
+    )
+    min_group_size: int = _setting(
+        "Figures of an agency about fewer officers than this are withheld.", _number(1, 1000), "5"
+    )
+    catalog_url: str = _setting(
+        "Where the catalogue answers; only the command `recompute` asks it.", _url, "http://127.0.0.1:8102"
     )
 
 

@@ -1,4 +1,4 @@
-"""The courses as they were at every revision of the catalogue, written from what was read back from the topic.
+"""Courses and frameworks as they were at every revision of the catalogue, from what was read back from the topic.
 
 A revision is the stamp of a record. As every reader does, only a stamp above the largest accepted one counts, so that
 "catalogue N" means one thing for ever, and a sequence seen before changes nothing.
@@ -11,10 +11,10 @@ from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne
 
 from services.catalog.model import ListCourses
 from services.catalog.store import matching
-from shared.events import CoursePublished, CourseWithdrawn
+from shared.events import CoursePublished, CourseWithdrawn, FrameworkPublished
 from shared.kafka import Received
 from shared.mongo import Database, Document, ensure_indexes, unavailable
-from shared.skills import Course
+from shared.skills import Course, Framework
 
 _ACCEPTED = "catalog.state"
 
@@ -23,13 +23,14 @@ class HistoryStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._history = database["history"]
+        self._frameworks = database["framework_history"]
         self._positions = database["positions"]
 
     async def prepare(self) -> None:
         """Create the indexes. Raises Unavailable."""
         as_of = IndexModel([("tenant", ASCENDING), ("id", ASCENDING), ("_id", DESCENDING)], name="as_of")
         by_key = IndexModel([("key", ASCENDING), ("sequence", DESCENDING)], name="by_key")
-        await ensure_indexes(self._database, {"history": [as_of, by_key]})
+        await ensure_indexes(self._database, {"history": [as_of, by_key], "framework_history": [as_of, by_key]})
 
     async def position(self) -> int:
         """Return the revision up to which the history is written, 0 before the first. Raises Unavailable."""
@@ -41,6 +42,7 @@ class HistoryStore:
         """Take records of the topic, in its order; one that was taken before changes nothing. Raises Unavailable."""
         accepted = await self.position()
         changes: list[ReplaceOne[Document]] = []
+        frameworks: list[ReplaceOne[Document]] = []
         sequences = await self._sequences([item.event.subject for item in batch], accepted)
         for item in batch:
             event = item.event
@@ -49,10 +51,13 @@ class HistoryStore:
             accepted = event.catalogue_revision
             if event.sequence > sequences.get(event.subject, 0) and (row := _row(item)):
                 sequences[event.subject] = event.sequence
-                changes.append(ReplaceOne({"_id": accepted}, row, upsert=True))
+                rows = frameworks if isinstance(event.data, FrameworkPublished) else changes
+                rows.append(ReplaceOne({"_id": accepted}, row, upsert=True))
         with unavailable():
             if changes:
                 await self._history.bulk_write(changes)
+            if frameworks:
+                await self._frameworks.bulk_write(frameworks)
             await self._positions.update_one({"_id": _ACCEPTED}, {"$max": {"accepted": accepted}}, upsert=True)
 
     async def _sequences(self, keys: list[str], accepted: int) -> dict[str, int]:
@@ -62,7 +67,11 @@ class HistoryStore:
             {"$group": {"_id": "$key", "sequence": {"$max": "$sequence"}}},
         ]
         with unavailable():
-            return {row["_id"]: row["sequence"] async for row in self._history.aggregate(pipeline)}
+            return {
+                row["_id"]: row["sequence"]
+                for rows in (self._history, self._frameworks)
+                async for row in rows.aggregate(pipeline)
+            }
 
     # --- as it was ---------------------------------------------------------------------------------------------------
 
@@ -88,6 +97,13 @@ class HistoryStore:
         with unavailable():
             return {row["id"] async for row in self._history.aggregate(pipeline)}
 
+    async def framework(self, tenant: str, framework: str, revision: int) -> Framework | None:
+        """Return a framework of this very tenant as it was at a revision. Raises Unavailable."""
+        query = {"tenant": tenant, "id": framework, "_id": {"$lte": revision}}
+        with unavailable():
+            found = await self._frameworks.find_one(query, sort=[("_id", DESCENDING)])
+        return msgspec.convert(found["content"], Framework) if found else None
+
 
 def _as_of(wanted: Document, revision: int) -> list[Document]:
     return [
@@ -104,6 +120,9 @@ def _row(item: Received) -> Document | None:
     if isinstance(event.data, CoursePublished):
         content = msgspec.to_builtins(event.data.course)
         return row | {"tenant": event.data.tenant, "id": event.data.course.id, "withdrawn": False, "content": content}
+    if isinstance(event.data, FrameworkPublished):
+        framework = event.data.framework
+        return row | {"tenant": event.data.tenant, "id": framework.id, "content": msgspec.to_builtins(framework)}
     if isinstance(event.data, CourseWithdrawn):
         return row | {"tenant": event.data.tenant, "id": event.data.course, "withdrawn": True}
     return None

@@ -52,6 +52,12 @@ class ListCourses(Struct, frozen=True, forbid_unknown_fields=True):
     catalogue_revision: Annotated[int, Meta(ge=1)] | None = None
 
 
+class ShowFramework(Struct, frozen=True, forbid_unknown_fields=True):
+    """As it is, or as it was at a revision of the catalogue."""
+
+    catalogue_revision: Annotated[int, Meta(ge=1)] | None = None
+
+
 class FrameworkSummary(Struct, frozen=True):
     """A framework without its rows. `shared` frameworks are everybody's."""
 

@@ -2,21 +2,36 @@
 
 republish   stage every officer's present path once more; a running service sends them
 replay      send the dead letters of `assessment.profiles` to the topic again
+recompute   compute a stored path again from what was stored, and say whether it is the same: see `recompute`
 """
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from functools import partial
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 
 from services.recommender import __doc__ as card
-from services.recommender.api import CATALOGUE, ROUTES, STORE, TODAY, today_in
+from services.recommender import recompute
+from services.recommender.api import (
+    CATALOGUE,
+    HEEDER,
+    MIN_GROUP,
+    ROUTES,
+    RULES_CHANGED,
+    SOLVER,
+    STORE,
+    TODAY,
+    today_in,
+)
 from services.recommender.catalogue import Catalogue
 from services.recommender.consumer import CatalogueConsumer, ProfileConsumer
+from services.recommender.heeding import Heeder
 from services.recommender.planning import Planner
-from services.recommender.store import COLLECTION, INDEXES, PlanStore
+from services.recommender.store import ALL_INDEXES, COLLECTION, PlanStore
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
 from shared.auth import Authenticator
@@ -36,11 +51,12 @@ async def build(settings: RecommenderSettings) -> web.Application:
     brokers = settings.kafka_bootstrap_servers
     client = connect(settings, "recommender")
     database = client[settings.database("recommender")]
-    await ensure_indexes(database, {COLLECTION: INDEXES})
+    await ensure_indexes(database, ALL_INDEXES)
     store = PlanStore(database)
     catalogue = Catalogue()
     zone = ZoneInfo(settings.time_zone)
-    planner = Planner(store, catalogue, zone)
+    planner = Planner(store, catalogue, zone, settings.planning_threads)
+    heeder = Heeder(planner)
     publisher = Publisher(brokers)
     await publisher.start()
 
@@ -79,6 +95,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
     async def clients(_: web.Application) -> AsyncIterator[None]:
         yield
         await publisher.stop()
+        planner.solver.close()
         client.close()
 
     app = build_app(
@@ -100,14 +117,27 @@ async def build(settings: RecommenderSettings) -> web.Application:
         ],
     )
     app[STORE], app[CATALOGUE], app[TODAY] = store, catalogue, today_in(zone)
+    app[HEEDER], app[SOLVER], app[MIN_GROUP] = heeder, planner.solver, settings.min_group_size
+    app[RULES_CHANGED] = changes.look_again
+    _measure(app[REGISTRY], planner, heeder, catalogue)
     registry = app[REGISTRY]
     metrics.watch_relay(registry, relay)
     metrics.watch_consumer(registry, consumer)
     metrics.watch_follower(registry, follower)
+    return app
+
+
+def _measure(registry: CollectorRegistry, planner: Planner, heeder: Heeder, catalogue: Catalogue) -> None:
     metrics.count(registry, "plans_saved", "Paths that were saved and announced.", lambda: planner.planned)
     metrics.count(registry, "plans_refused", "Paths that the checker refused.", lambda: planner.refused)
     metrics.gauge(registry, "catalogue_revision", "The catalogue that is planned with.", lambda: catalogue.revision)
-    return app
+    metrics.count(registry, "feedback_taken", "Feedback that was stored.", lambda: heeder.taken)
+    metrics.count(
+        registry,
+        "feedback_kept_stale",
+        "Feedback that was stored while the checker refused the path that follows from it.",
+        lambda: heeder.kept_stale,
+    )
 
 
 async def republish(settings: RecommenderSettings) -> int:
@@ -126,4 +156,6 @@ async def replay_dead_letters(settings: RecommenderSettings) -> int:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["recompute"]:
+        raise SystemExit(asyncio.run(recompute.command(load(RecommenderSettings), sys.argv[2:])))
     main(build, load(RecommenderSettings), {"republish": republish, "replay": replay_dead_letters})

@@ -20,7 +20,8 @@ class PlanSummary(msgspec.Struct, frozen=True):
     """What decides whether a plan is newer than news, and whether the catalogue has moved on under it.
 
     `considered` is the catalogue revision up to which the plan is known to be good; `framework` is `id@version`;
-    `open_skills` are `framework/skill`.
+    `courses` are the path's, in its order; `open_skills` are `framework/skill`; `rules` is the version of the tenant's
+    rules; `stale`: feedback was kept that the path does not obey yet.
     """
 
     profile_sequence: int
@@ -31,6 +32,9 @@ class PlanSummary(msgspec.Struct, frozen=True):
     framework: str = ""
     courses: list[str] = []
     open_skills: list[str] = []
+    feedback_sequence: int = 0
+    rules: int = 0
+    stale: bool = False
 
 
 class Catalogue:
@@ -89,8 +93,11 @@ class Catalogue:
     def is_due(self, plan: PlanSummary) -> bool:
         """Return whether a plan holds a changed course, leaves open what a changed course teaches, or is out of date.
 
-        Out of date: under an older version of its framework. Costs one comparison where nothing has changed.
+        Out of date: under an older version of its framework, or of what the officer has said. Costs one comparison
+        where nothing has changed.
         """
+        if plan.stale:
+            return True
         if plan.considered >= self.revision or plan.erased:
             return False
         seen = (SHARED_TENANT, plan.tenant)

@@ -68,6 +68,7 @@ class CatalogueConsumer:
 
     The sweep waits until the follower has been idle for a moment, then looks at the partitions this replica owns;
     and looks again every half minute at the last hour's changes, for a lagging replica may have planned in between.
+    Every time it also looks for newer rules of tenants, and for paths whose deadline has come a week nearer.
     """
 
     def __init__(self, catalogue: Catalogue, planner: Planner, owned: Callable[[], Collection[int]]) -> None:
@@ -90,6 +91,10 @@ class CatalogueConsumer:
         self._swept = 0
         self._changed.set()
 
+    def look_again(self) -> None:
+        """Look now at what may be due, and not only with the next half minute."""
+        self._changed.set()
+
     async def sweep_for_ever(self) -> None:
         """Sweep after every change, and every half minute what changed within the hour."""
         while True:
@@ -98,6 +103,8 @@ class CatalogueConsumer:
             since = self._swept if changed else self._hour_ago()
             try:
                 count = await self._planner.sweep(self._owned(), since)
+                others = await self._planner.sweep_rules(self._owned())
+                others += await self._planner.sweep_deadlines(self._owned())
             except Unavailable as error:
                 log.warning("sweep waits: %s", error.detail)
                 self._changed.set()
@@ -107,6 +114,8 @@ class CatalogueConsumer:
             self._marks.append((asyncio.get_running_loop().time(), revision))
             if count:
                 log.info("catalogue %d: %d paths are new", revision, count)
+            if others:
+                log.info("rules and deadlines: %d paths are new", others)
 
     async def _wait(self) -> bool:
         loop = asyncio.get_running_loop()

@@ -1,27 +1,28 @@
-"""Reading, planning and saving: the one loop that both events and the sweep after a catalogue change go through.
+"""Reading, planning and saving: the one loop that events and the sweeps after a change go through.
 
-A plan is a deterministic function of profile, catalogue, framework and date. It is simulated by the checker before it
-is saved, and saved by compare-and-set: who lost a race reads again and decides again.
+A plan is a deterministic function of profile, feedback, rules, catalogue, framework, date and the path before. The
+checker simulates it before it is saved by compare-and-set: who lost a race reads again and decides again.
 """
 
 import asyncio
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
+from typing import Any
 
 import msgspec
 
-from services.recommender import ranking
+from services.recommender.audit import TenantRules
 from services.recommender.catalogue import Catalogue, PlanSummary
-from services.recommender.checker import violations
-from services.recommender.index import Snapshot, View
-from services.recommender.model import Inputs, inputs_of
-from services.recommender.store import NewPlan, PlanStore, StoredPlan
-from shared.errors import InvalidInput, Rejected, Unavailable
+from services.recommender.solving import Case, Planned, Solver, plan_for, plan_stateless
+from services.recommender.store import Base, NewPlan, PlanStore, StoredPlan
+from shared.errors import Rejected, Unavailable
 from shared.events import Cause, PathRecommended
 from shared.paths import LearningPath
 from shared.skills import Profile
+
+__all__ = ["Order", "Planned", "Planner", "new_plan", "plan_for", "plan_stateless"]
 
 log = logging.getLogger(__name__)
 
@@ -41,51 +42,26 @@ class Order:
     traceparent: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """A path and what the checker says against it: nothing, or it is not to be published."""
-
-    path: LearningPath
-    violations: list[str]
-
-
-def plan_stateless(inputs: Inputs, view: View) -> LearningPath:
-    """Return the checked path for a request. Raises InvalidInput, or AssertionError where the checker refuses it."""
-    inputs.check()
-    path = ranking.recommend(inputs, view)
-    if found := violations(path, inputs, view.course):
-        raise AssertionError(f"the checker refuses a path: {found}")
-    return path
-
-
-def plan_for(profile: Profile, view: View, as_of: date) -> Planned:
-    """Return an officer's path: with steps, without (and why), or waiting for a framework that is not here yet."""
-    framework = view.framework(profile.framework)
-    if framework is None or framework.version < profile.framework_version:
-        return Planned(ranking.waiting_for_framework(profile, view, as_of), [])
-    inputs = inputs_of(profile, framework, as_of)
-    try:
-        inputs.check()
-    except InvalidInput as problem:  # the framework has moved on and no longer knows the officer's job group or stage
-        return Planned(ranking.refused(inputs, view, problem.detail), [])
-    path = ranking.recommend(inputs, view)
-    found = violations(path, inputs, view.course)
-    return Planned(ranking.refused(inputs, view, "; ".join(found)), found) if found else Planned(path, [])
-
-
 class Planner:
-    """Plans officers from events and after catalogue changes. `zone` is where the date of an event is read."""
+    """Plans officers from events and after changes. `zone` is where the date of an event is read."""
 
-    def __init__(self, store: PlanStore, catalogue: Catalogue, zone: tzinfo) -> None:
+    def __init__(self, store: PlanStore, catalogue: Catalogue, zone: tzinfo, threads: int = 0) -> None:
         self.planned = 0
         self.refused = 0
-        self._store = store
-        self._catalogue = catalogue
+        self.store = store
+        self.catalogue = catalogue
+        self.solver = Solver(threads)
         self._zone = zone
 
     def date_of(self, moment: datetime) -> date:
         """Return the calendar date of a moment where the officers are."""
         return moment.astimezone(self._zone).date()
+
+    def today(self) -> date:
+        """Return the date where the officers are."""
+        return self.date_of(datetime.now(UTC))
+
+    # --- events ------------------------------------------------------------------------------------------------------
 
     async def plan(self, orders: Sequence[Order]) -> None:
         """Plan for the newest profile of every officer and save; older and repeated profiles change nothing.
@@ -96,20 +72,21 @@ class Planner:
         newest = {order.profile.key: order for order in sorted(orders, key=lambda order: order.profile.sequence)}
         refused: list[str] = []
         while newest:
-            before = await self._store.summaries(newest)
+            before = await self.store.bases(newest)
             news = [order for key, order in newest.items() if _is_news(order, before.get(key))]
-            await self._catch_up([before[key] for key in newest if key in before], news)
-            view_of = self._catalogue.snapshot
-            results = await asyncio.to_thread(_plan_all, news, view_of)
+            await self.catch_up([before[key].summary for key in newest if key in before], news)
+            rules = await self._rules_of(news)
+            cases = [_case(order, before.get(order.profile.key), rules[order.profile.tenant]) for order in news]
+            results = await self.solver.solve(cases, self.catalogue.snapshot)
             plans = []
             for order, result in zip(news, results, strict=True):
-                based_on = before.get(order.profile.key)
+                base = before.get(order.profile.key)
                 if result.violations:
                     refused.append(f"{order.profile.key}: {'; '.join(result.violations)}")
-                    if based_on is not None or len(orders) > 1:
+                    if base is not None or len(orders) > 1:
                         continue
-                plans.append(_new_plan(order, result.path, based_on))
-            lost = await self._store.save(plans)
+                plans.append(new_plan(order, result, base.summary if base else None))
+            lost = await self.store.save(plans)
             self.planned += len(plans) - len(lost)
             newest = {plan.profile.key: newest[plan.profile.key] for plan in lost}
         if refused:
@@ -118,7 +95,31 @@ class Planner:
 
     async def erase(self, tenant: str, officer: str, sequence: int, partition: int) -> None:
         """Forget an officer; see PlanStore.erase."""
-        await self._store.erase(tenant, officer, sequence, partition)
+        await self.store.erase(tenant, officer, sequence, partition)
+
+    async def _rules_of(self, orders: Sequence[Order]) -> dict[str, TenantRules]:
+        return {tenant: await self.store.rules.of(tenant) for tenant in {order.profile.tenant for order in orders}}
+
+    async def catch_up(self, before: Collection[PlanSummary], news: Sequence[Order]) -> None:
+        """Wait for a catalogue at least as new as the stored plans', and a moment for a framework on its way.
+
+        Raises Unavailable where this replica stays behind.
+        """
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        newest = max((plan.considered for plan in before), default=0)
+        while self.catalogue.revision < newest:
+            if loop.time() - begun > _CATCH_UP_SECONDS:
+                raise Unavailable(f"catalogue {newest} was planned with, this replica is at {self.catalogue.revision}")
+            await asyncio.sleep(0.05)
+        while loop.time() - begun < _FRAMEWORK_SECONDS and not all(map(self._knows_framework, news)):
+            await asyncio.sleep(0.05)
+
+    def _knows_framework(self, order: Order) -> bool:
+        framework = self.catalogue.snapshot.view(order.profile.tenant).framework(order.profile.framework)
+        return framework is not None and framework.version >= order.profile.framework_version
+
+    # --- sweeps ------------------------------------------------------------------------------------------------------
 
     async def sweep(self, partitions: Collection[int], since: int) -> int:
         """Plan again what the catalogue changes after a revision concern, and return how many paths are new.
@@ -126,84 +127,110 @@ class Planner:
         A path that comes out the same stays as it is and is remembered as considered. Where the checker refuses the
         new one, the one before stays and is due again with the next sweep.
         """
-        revision = self._catalogue.revision
-        conditions = self._catalogue.changed_since(since)
-        if not conditions or not partitions:
-            return 0
-        batch: list[StoredPlan] = []
+        revision = self.catalogue.revision
+        conditions = [{**one, "considered": {"$lt": revision}} for one in self.catalogue.changed_since(since)]
         count = 0
-        async for plan in self._store.affected(partitions, conditions, revision):
+        async for stored in self._batches(partitions, conditions):
+            due = [plan for plan in stored if self.catalogue.is_due(plan.summary)]
+            saved, same, refused = await self._again(due, "catalogue")
+            left = {plan.profile.key for plan in [*refused, *due]} - {plan.profile.key for plan in same}
+            good = [plan.profile.key for plan in stored if plan.profile.key not in left]
+            await self.store.mark_considered(good, revision)
+            count += saved
+        return count
+
+    async def sweep_rules(self, partitions: Collection[int]) -> int:
+        """Plan again those whose tenant has newer rules, and return how many paths are new. Raises Unavailable."""
+        versions = await self.store.rules.refresh()
+        # `$not` finds plans from before there were rules, too.
+        conditions = [
+            {"tenant": tenant, "erased": False, "rules": {"$not": {"$gte": version}}}
+            for tenant, version in versions.items()
+        ]
+        count = 0
+        async for stored in self._batches(partitions, conditions):
+            saved, same, _ = await self._again(stored, "rules")
+            for tenant in {plan.profile.tenant for plan in same}:
+                mine = [plan for plan in same if plan.profile.tenant == tenant]
+                await self.store.mark_ruled(mine, versions[tenant])
+            count += saved
+        return count
+
+    async def sweep_deadlines(self, partitions: Collection[int], now: datetime | None = None) -> int:
+        """Plan again the paths with a deadline that are a week old, and return how many are new. Raises Unavailable."""
+        count = 0
+        due = {"replan_at": {"$type": "date", "$lte": now or datetime.now(UTC)}}
+        async for stored in self._batches(partitions, [due]):
+            saved, same, refused = await self._again(stored, "deadline")
+            await self.store.put_off([plan.profile.key for plan in [*same, *refused]])
+            count += saved
+        return count
+
+    async def _batches(
+        self, partitions: Collection[int], conditions: Sequence[Mapping[str, Any]]
+    ) -> AsyncIterator[list[StoredPlan]]:
+        if not conditions or not partitions:
+            return
+        batch: list[StoredPlan] = []
+        async for plan in self.store.matching(partitions, conditions):
             batch.append(plan)
             if len(batch) == _SWEEP_BATCH:
-                count += await self._sweep_batch(batch, revision)
+                yield batch
                 batch = []
-        return count + await self._sweep_batch(batch, revision)
+        if batch:
+            yield batch
 
-    async def _sweep_batch(self, stored: Sequence[StoredPlan], revision: int) -> int:
-        today = self.date_of(datetime.now(UTC))
-        orders = {
-            plan.profile.key: Order(plan.partition, plan.profile, "catalogue", today)
-            for plan in stored
-            if self._catalogue.is_due(plan.summary)
-        }
-        due = [plan for plan in stored if plan.profile.key in orders]
-        results = await asyncio.to_thread(_plan_all, list(orders.values()), self._catalogue.snapshot)
-        plans = [
-            _new_plan(orders[plan.profile.key], result.path, plan.summary)
-            for plan, result in zip(due, results, strict=True)
-            if not result.violations and not _says_the_same(plan.path, result.path)
+    async def _again(
+        self, stored: Sequence[StoredPlan], cause: Cause
+    ) -> tuple[int, list[StoredPlan], list[StoredPlan]]:
+        """Return how many paths are new, the plans whose path came out the same, and those whose new one is refused."""
+        today = self.today()
+        orders = [Order(plan.partition, plan.profile, cause, today) for plan in stored]
+        rules = await self._rules_of(orders)
+        cases = [
+            _case(order, Base(plan.summary, plan.feedback), rules[order.profile.tenant])
+            for order, plan in zip(orders, stored, strict=True)
         ]
-        refused = {plan.profile.key for plan, result in zip(due, results, strict=True) if result.violations}
+        results = await self.solver.solve(cases, self.catalogue.snapshot)
+        plans, same, refused = [], [], []
+        for plan, order, result in zip(stored, orders, results, strict=True):
+            if result.violations:
+                refused.append(plan)
+            elif says_the_same(plan.path, result.path) and not plan.summary.stale:
+                same.append(plan)
+            else:
+                plans.append(new_plan(order, result, plan.summary))
         if refused:
             self.refused += len(refused)
-            log.error(
-                "the checker refuses %d paths at catalogue %d; the ones before stay, stale", len(refused), revision
-            )
-        left = refused | {plan.profile.key for plan in plans}
-        lost = await self._store.save(plans)
-        await self._store.mark_considered(
-            [plan.profile.key for plan in stored if plan.profile.key not in left], revision
-        )
+            log.error("the checker refuses %d paths after a change; the ones before stay, stale", len(refused))
+        lost = await self.store.save(plans)
         self.planned += len(plans) - len(lost)
-        return len(plans) - len(lost)
-
-    async def _catch_up(self, before: Collection[PlanSummary], news: Sequence[Order]) -> None:
-        """Wait for a catalogue at least as new as the stored plans', and a moment for a framework on its way."""
-        loop = asyncio.get_running_loop()
-        begun = loop.time()
-        newest = max((plan.considered for plan in before), default=0)
-        while self._catalogue.revision < newest:
-            if loop.time() - begun > _CATCH_UP_SECONDS:
-                raise Unavailable(f"catalogue {newest} was planned with, this replica is at {self._catalogue.revision}")
-            await asyncio.sleep(0.05)
-        while loop.time() - begun < _FRAMEWORK_SECONDS and not all(map(self._knows_framework, news)):
-            await asyncio.sleep(0.05)
-
-    def _knows_framework(self, order: Order) -> bool:
-        framework = self._catalogue.snapshot.view(order.profile.tenant).framework(order.profile.framework)
-        return framework is not None and framework.version >= order.profile.framework_version
+        return len(plans) - len(lost), same, refused
 
 
-def _plan_all(orders: Sequence[Order], snapshot: Snapshot) -> list[Planned]:
-    return [plan_for(order.profile, snapshot.view(order.profile.tenant), order.as_of) for order in orders]
+def _case(order: Order, base: Base | None, rules: TenantRules) -> Case:
+    if base is None:
+        return Case(order.profile, order.as_of, rules=rules)
+    return Case(order.profile, order.as_of, base.feedback, rules, base.summary.courses)
 
 
-def _is_news(order: Order, before: PlanSummary | None) -> bool:
-    return before is None or order.profile.sequence > before.profile_sequence
+def _is_news(order: Order, before: Base | None) -> bool:
+    return before is None or order.profile.sequence > before.summary.profile_sequence
 
 
-def _new_plan(order: Order, path: LearningPath, based_on: PlanSummary | None) -> NewPlan:
+def new_plan(order: Order, planned: Planned, based_on: PlanSummary | None) -> NewPlan:
+    """Return the plan to save: the next revision, announced with its cause."""
     event = PathRecommended(
         tenant=order.profile.tenant,
         officer=order.profile.officer,
         revision=based_on.revision + 1 if based_on else 1,
         cause=order.cause,
         planned_at=datetime.now(UTC),
-        path=path,
+        path=planned.path,
     )
-    return NewPlan(order.partition, order.profile, event, based_on, order.traceparent)
+    return NewPlan(order.partition, order.profile, event, based_on, order.traceparent, planned.record)
 
 
-def _says_the_same(one: LearningPath, other: LearningPath) -> bool:
-    """Whether two paths differ in nothing but the versions and the date they were made from."""
+def says_the_same(one: LearningPath, other: LearningPath) -> bool:
+    """Return whether two paths differ in nothing but the versions and the date they were made from."""
     return msgspec.structs.replace(one, versions=other.versions, as_of=other.as_of) == other

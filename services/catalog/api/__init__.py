@@ -4,7 +4,15 @@ from services.catalog.api.courses import get_course, list_courses, put_course, w
 from services.catalog.api.entries import HISTORY, STORE
 from services.catalog.api.frameworks import get_framework, list_frameworks, put_framework
 from services.catalog.api.importing import import_courses
-from services.catalog.model import CoursePage, CoursePut, FrameworkList, FrameworkPut, ListCourses, RowResult
+from services.catalog.model import (
+    CoursePage,
+    CoursePut,
+    FrameworkList,
+    FrameworkPut,
+    ListCourses,
+    RowResult,
+    ShowFramework,
+)
 from shared.auth import ADMINS, EVERYONE
 from shared.routes import IF_MATCH, IF_NONE_MATCH, Route
 from shared.skills import Course, Framework
@@ -44,6 +52,14 @@ ROUTES = [
         problems=[412],
         limit=_FRAMEWORK_LIMIT,
     ),
-    Route("GET", _FRAMEWORK, get_framework, EVERYONE, headers=[IF_NONE_MATCH], answers={200: Framework, 304: None}),
+    Route(
+        "GET",
+        _FRAMEWORK,
+        get_framework,
+        EVERYONE,
+        query=ShowFramework,
+        headers=[IF_NONE_MATCH],
+        answers={200: Framework, 304: None},
+    ),
     Route("GET", "/v1/frameworks", list_frameworks, EVERYONE, answers={200: FrameworkList}),
 ]

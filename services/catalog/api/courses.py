@@ -2,10 +2,10 @@
 
 from aiohttp import web
 
-from services.catalog.api.entries import HISTORY, STORE, not_stale, same_id, settled, shown
+from services.catalog.api.entries import HISTORY, STORE, not_stale, reached, same_id, settled, shown
 from services.catalog.model import CoursePage, CoursePut, ListCourses, check_course, frameworks_named
 from services.catalog.store import Entry
-from shared.errors import InvalidInput, NotFound
+from shared.errors import NotFound
 from shared.routes import answer, if_match, nothing, principal, read_body, read_query, trace_of
 from shared.skills import SHARED_TENANT, Course, courses_named, key_of
 
@@ -55,8 +55,8 @@ async def list_courses(request: web.Request) -> web.StreamResponse:
     wanted = read_query(request, ListCourses)
     tenant, store, history = principal(request).tenant, request.app[STORE], request.app[HISTORY]
     revision = wanted.catalogue_revision
-    if revision is not None and revision > (position := await history.position()):
-        raise InvalidInput(f"the catalogue is at {position}", "catalogue_revision")
+    if revision is not None:
+        await reached(history, revision)
 
     async def page_of(owner: str) -> list[tuple[str, Course]]:
         return await (store.page(owner, wanted) if revision is None else history.page(owner, wanted, revision))

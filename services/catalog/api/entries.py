@@ -44,6 +44,12 @@ def not_stale(before: Entry | None, expected: int | None) -> None:
         raise PreconditionFailed(f"it is at {before.sequence}", "If-Match")
 
 
+async def reached(history: HistoryStore, revision: int) -> None:
+    """Refuse a revision that the history has not got to yet. Raises InvalidInput, Unavailable."""
+    if revision > (position := await history.position()):
+        raise InvalidInput(f"the catalogue is at {position}", "catalogue_revision")
+
+
 async def settled(decide: Callable[[], Awaitable[T | None]]) -> T:
     """Return what `decide` wrote; None from it means a lost race, so it reads and decides again."""
     for attempt in range(_ATTEMPTS):

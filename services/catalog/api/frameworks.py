@@ -3,11 +3,12 @@
 import msgspec
 from aiohttp import web
 
-from services.catalog.api.entries import STORE, not_stale, same_id, settled, shown
-from services.catalog.model import FrameworkList, FrameworkPut
+from services.catalog.api.entries import HISTORY, STORE, not_stale, reached, same_id, settled, shown
+from services.catalog.model import FrameworkList, FrameworkPut, ShowFramework
 from services.catalog.store import framework_key
-from shared.routes import answer, if_match, principal, read_body, trace_of
-from shared.skills import Framework
+from shared.errors import NotFound
+from shared.routes import answer, if_match, principal, read_body, read_query, trace_of
+from shared.skills import SHARED_TENANT, Framework
 
 
 async def put_framework(request: web.Request) -> web.StreamResponse:
@@ -34,9 +35,20 @@ async def put_framework(request: web.Request) -> web.StreamResponse:
 
 
 async def get_framework(request: web.Request) -> web.StreamResponse:
-    """Return a framework: the tenant's own, else the shared one."""
-    store, tenant = request.app[STORE], principal(request).tenant
-    return shown(request, await store.visible_framework(tenant, request.match_info["framework_id"]), "framework")
+    """Return a framework: the tenant's own, else the shared one.
+
+    With `catalogue_revision` as it was at that revision.
+    """
+    store, tenant, name = request.app[STORE], principal(request).tenant, request.match_info["framework_id"]
+    revision = read_query(request, ShowFramework).catalogue_revision
+    if revision is None:
+        return shown(request, await store.visible_framework(tenant, name), "framework")
+    history = request.app[HISTORY]
+    await reached(history, revision)
+    found = await history.framework(tenant, name, revision) or await history.framework(SHARED_TENANT, name, revision)
+    if found is None:
+        raise NotFound("no such framework at that revision")
+    return answer(found, revision=found.version)
 
 
 async def list_frameworks(request: web.Request) -> web.StreamResponse:

@@ -1,0 +1,71 @@
+"""The routes of the recommender."""
+
+from services.recommender.api.agencies import AgencyView, AskGaps, get_gaps
+from services.recommender.api.feedback import FeedbackHeld, FeedbackTaken, GiveFeedback, get_feedback, give_feedback
+from services.recommender.api.paths import StoredPath, get_path
+from services.recommender.api.recommendations import Recommendation, RecommendationRequest, recommend
+from services.recommender.api.rules import PutRules, Rules, RulesPut, get_rules, put_rules
+from services.recommender.api.state import (
+    CATALOGUE,
+    HEEDER,
+    IDEMPOTENCY_KEY,
+    MIN_GROUP,
+    RULES_CHANGED,
+    SOLVER,
+    STORE,
+    TODAY,
+    today_in,
+)
+from shared.auth import ADMINS, EVERYONE, PLATFORMS
+from shared.routes import IF_MATCH, IF_NONE_MATCH, Route
+
+__all__ = [
+    "CATALOGUE",
+    "HEEDER",
+    "MIN_GROUP",
+    "ROUTES",
+    "RULES_CHANGED",
+    "SOLVER",
+    "STORE",
+    "TODAY",
+    "today_in",
+]
+
+_PATH = "/v1/officers/{officer_id}/path"
+_FEEDBACK = "/v1/officers/{officer_id}/feedback"
+_HELD = [IF_NONE_MATCH]
+ROUTES = [
+    Route("GET", _PATH, get_path, EVERYONE, headers=_HELD, answers={200: StoredPath, 304: None}, problems=[503]),
+    Route(
+        "POST",
+        _FEEDBACK,
+        give_feedback,
+        EVERYONE,
+        body=GiveFeedback,
+        headers=[IDEMPOTENCY_KEY],
+        answers={200: FeedbackTaken},
+        problems=[409, 503],
+    ),
+    Route("GET", _FEEDBACK, get_feedback, EVERYONE, answers={200: FeedbackHeld}),
+    Route(
+        "POST",
+        "/v1/recommendations",
+        recommend,
+        EVERYONE,
+        body=RecommendationRequest,
+        answers={200: Recommendation},
+        problems=[404, 503],
+    ),
+    Route(
+        "PUT",
+        "/v1/rules",
+        put_rules,
+        ADMINS,
+        body=PutRules,
+        headers=[IF_MATCH],
+        answers={200: RulesPut},
+        problems=[412],
+    ),
+    Route("GET", "/v1/rules", get_rules, PLATFORMS, headers=_HELD, answers={200: Rules, 304: None}),
+    Route("GET", "/v1/agencies/{agency_id}/gaps", get_gaps, PLATFORMS, query=AskGaps, answers={200: AgencyView}),
+]

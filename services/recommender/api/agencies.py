@@ -1,0 +1,115 @@
+"""What an agency sees of its officers' gaps."""
+
+from datetime import date
+from typing import Annotated
+
+from aiohttp import web
+from msgspec import Meta, Struct
+from msgspec.structs import replace
+
+from services.recommender.agency import AgencyGaps, agency_gaps, first_groups
+from services.recommender.api.state import CATALOGUE, MIN_GROUP, SOLVER, STORE, TODAY, framework_of, view_of
+from services.recommender.ledger import card_of
+from services.recommender.measures import measures_of
+from services.recommender.model import hours_until
+from services.recommender.shortfall import InTime, shortfalls
+from services.recommender.solving import Case
+from services.recommender.tally import Tally
+from shared.errors import InvalidInput, NotFound
+from shared.routes import REQUEST_ID, answer, principal, read_query
+from shared.skills import Framework, Hours, Identifier
+
+SAMPLE = 64
+"""How many officers are planned for one question about a deadline, at most."""
+
+
+class AskGaps(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which officers, and what is wanted of them.
+
+    `framework`: the officers under it; without, the one that most are under. `first`: job groups to put in front,
+    separated by commas, `name*` for all that begin so. `deadline` and `weekly_hours`: what training cannot close.
+    """
+
+    framework: Identifier | None = None
+    first: Annotated[str, Meta(max_length=2000)] = ""
+    deadline: date | None = None
+    weekly_hours: Hours | None = None
+
+
+class AgencyView(AgencyGaps, frozen=True):
+    """An agency's gaps; `in_time` where a deadline was asked about."""
+
+    in_time: InTime | None
+    request_id: str
+
+
+async def get_gaps(request: web.Request) -> web.StreamResponse:
+    """The gaps of an agency's officers, added up from their stored paths.
+
+    Figures of fewer officers than the smallest group are withheld (null), and so is what would tell them by
+    subtraction. With `deadline` and `weekly_hours` a sample of at most 64 officers, always the same, is planned for
+    that question: which gaps stay open then, and whether for want of courses or of hours. Nothing is stored.
+    """
+    asked = read_query(request, AskGaps)
+    if (asked.deadline is None) != (asked.weekly_hours is None):
+        raise InvalidInput("needs `deadline` and `weekly_hours`", "weekly_hours" if asked.deadline else "deadline")
+    tenant, agency = principal(request).tenant, request.match_info["agency_id"]
+    view, store = view_of(request), request.app[STORE]
+    frameworks = await store.frameworks_of(tenant, agency)
+    if not frameworks:
+        raise NotFound("no officers of such an agency")
+    chosen = asked.framework or max(sorted(frameworks), key=lambda name: frameworks[name])
+    framework = framework_of(view, chosen)
+    tally = Tally()
+    async for one in store.measures(tenant, agency, framework.id):
+        tally.take(one)
+    report = agency_gaps(
+        tally,
+        agency=agency,
+        framework=framework,
+        frameworks=frameworks,
+        min_group=request.app[MIN_GROUP],
+        cards={name: card_of(course) for name in tally.closes if (course := view.course(name))},
+        first=first_groups(framework, [name.strip() for name in asked.first.split(",") if name.strip()]),
+    )
+    in_time = None
+    if asked.deadline and asked.weekly_hours and report.officers is not None:
+        in_time = await _in_time(request, agency, framework, asked.deadline, asked.weekly_hours)
+    fields = {name: getattr(report, name) for name in report.__struct_fields__}
+    return answer(AgencyView(**fields, in_time=in_time, request_id=request[REQUEST_ID]))
+
+
+async def _in_time(
+    request: web.Request, agency: str, framework: Framework, deadline: date, weekly_hours: float
+) -> InTime | None:
+    store, today, tenant = request.app[STORE], request.app[TODAY](), principal(request).tenant
+    if deadline < today:
+        raise InvalidInput("lies in the past", "deadline")
+    plans = await store.sample(tenant, agency, framework.id, SAMPLE)
+    rules = await store.rules.recent(tenant)
+    cases = [
+        Case(
+            replace(plan.profile, deadline=deadline, weekly_hours=weekly_hours),
+            today,
+            plan.feedback,
+            rules,
+            plan.summary.courses,
+        )
+        for plan in plans
+    ]
+    planned = await request.app[SOLVER].solve(cases, request.app[CATALOGUE].snapshot)
+    figures = [measures_of(one.path) for one in planned if not one.violations and one.path.status in _PLANNED]
+    if len(figures) < request.app[MIN_GROUP]:
+        return None
+    short = [one.short_hours for one in figures if one.short_hours is not None]
+    return InTime(
+        deadline=deadline,
+        weekly_hours=weekly_hours,
+        budget_hours=hours_until(deadline, weekly_hours, today) or 0.0,
+        sampled=len(figures),
+        short_hours=round(sum(short) / len(figures), 1),
+        skills=shortfalls(figures, framework, request.app[MIN_GROUP]),
+    )
+
+
+_PLANNED = ("ready", "provisional")

@@ -1,0 +1,66 @@
+"""What officers say about courses."""
+
+from datetime import datetime
+from typing import Annotated
+
+from aiohttp import web
+from msgspec import Meta, Struct
+
+from services.recommender.api.state import HEEDER, held_of, idempotency_key
+from services.recommender.audit import hash_of
+from services.recommender.feedback import Action, Said
+from services.recommender.heeding import Word
+from shared.routes import answer, principal, read_body, trace_of
+from shared.skills import Identifier
+
+Moment = Annotated[datetime, Meta(tz=True)]
+
+
+class GiveFeedback(Struct, frozen=True, forbid_unknown_fields=True):
+    """One statement about a course. `at` is when it came true; now, without it.
+
+    `undo` takes back the newest statement about the course that still stands.
+    """
+
+    course: Identifier
+    action: Action
+    at: Moment | None = None
+
+
+class FeedbackTaken(Struct, frozen=True):
+    """What became of it: the path of this `revision` obeys it, unless `stale`: then the old path stays for now."""
+
+    officer: str
+    feedback_sequence: int
+    revision: int
+    stale: bool
+
+
+class FeedbackHeld(Struct, frozen=True):
+    """All that stands, in the order in which it was said; per course the newest holds, and a completion always."""
+
+    officer: str
+    feedback_sequence: int
+    said: list[Said]
+
+
+async def give_feedback(request: web.Request) -> web.StreamResponse:
+    """Say something about a course; the path is planned again at once.
+
+    Stored together with the new path, or answered as an error: nothing is dropped in silence. A mandatory course
+    cannot be dismissed (409). Of all that was said about a course the newest holds; a completion holds until it is
+    taken back.
+    """
+    body = await read_body(request, GiveFeedback)
+    tenant, officer = principal(request).tenant, request.match_info["officer_id"]
+    key, digest = idempotency_key(request), hash_of(body)
+    word = Word(tenant, officer, body.course, body.action, body.at, key, digest, trace_of(request))
+    taken = await request.app[HEEDER].take(word)
+    return answer(FeedbackTaken(officer, taken.feedback_sequence, taken.revision, taken.stale))
+
+
+async def get_feedback(request: web.Request) -> web.StreamResponse:
+    """Return all that stands of what an officer has said about courses."""
+    officer = request.match_info["officer_id"]
+    feedback = (await held_of(request, officer)).plan.feedback
+    return answer(FeedbackHeld(officer, feedback.sequence, feedback.said))

@@ -1,0 +1,35 @@
+"""The stored path of an officer."""
+
+from aiohttp import web
+
+from services.recommender.api.state import CATALOGUE, STORE
+from shared.errors import NotFound
+from shared.events import PathRecommended
+from shared.routes import REQUEST_ID, held_already, not_modified, principal
+
+
+class StoredPath(PathRecommended, frozen=True):
+    """An officer's stored path. `stale`: catalogue, rules or feedback have moved on, and a new one is on its way."""
+
+    stale: bool
+    request_id: str
+
+
+async def get_path(request: web.Request) -> web.StreamResponse:
+    """The learning path of an officer, as it is stored and was last pushed.
+
+    Never plans. 404 while there is none yet: follow the portal's live stream to be told.
+    """
+    store = request.app[STORE]
+    found = await store.find_path(principal(request).tenant, request.match_info["officer_id"])
+    if found is None:
+        raise NotFound("there is no path for this officer yet")
+    path, plan = found
+    stale = request.app[CATALOGUE].is_due(plan) or plan.rules < store.rules.versions.get(plan.tenant, 0)
+    if not stale and held_already(request, plan.revision):
+        return not_modified(plan.revision)
+    # The stored bytes are the answer but for its last two fields: nothing is decoded on this route.
+    last = f',"stale":{"true" if stale else "false"},"request_id":"{request[REQUEST_ID]}"}}'
+    return web.Response(
+        body=path[:-1] + last.encode(), headers={"ETag": f'"{plan.revision}"'}, content_type="application/json"
+    )

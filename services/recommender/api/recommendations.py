@@ -1,0 +1,174 @@
+"""Stateless recommendations: for platforms, and what-if beside an officer's present path."""
+
+from datetime import UTC, date, datetime, time
+from typing import Annotated
+
+from aiohttp import web
+from msgspec import Meta, Struct
+from msgspec.structs import replace
+
+from services.recommender.api.state import SOLVER, STORE, TODAY, framework_of, held_of, view_of
+from services.recommender.audit import TenantRules, inputs_for, rules_within
+from services.recommender.model import Estimate, Inputs, Rule, hours_until
+from services.recommender.solving import plan_stateless
+from services.recommender.store import StoredPlan
+from shared.errors import InvalidInput
+from shared.paths import LearningPath
+from shared.routes import REQUEST_ID, answer, principal, read_body
+from shared.skills import Framework, Hours, Identifier, Language, Level
+
+_GIVEN_SD = 0.3
+"""Levels. What a level given without an `sd` is taken for: as sure as a test."""
+
+
+class GivenLevel(Struct, frozen=True, forbid_unknown_fields=True):
+    """A level with its standard deviation, both on the framework's scale."""
+
+    level: Level
+    sd: Annotated[float, Meta(ge=0, le=100)] = _GIVEN_SD
+
+
+class RecommendationRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """What to recommend for. `framework` with `job_group`, or with an explicit `target` {skill: level}.
+
+    A skill that `levels` leaves out has the job group's prior. The budget is `budget_hours`, or `weekly_hours` until
+    `deadline`, counted from `as_of` (today where the officers are). `completed` courses are not suggested again.
+    `rules` and `mandatory` courses come to those of the tenant.
+
+    With `compare_with`, an officer of the tenant, whatever is left out is as it is stored of this officer: levels,
+    feedback, job group, stage, languages, pace and deadline; and the answer says what changes against the officer's
+    present path.
+    """
+
+    framework: Identifier | None = None
+    job_group: Identifier | None = None
+    target: dict[Identifier, Level] | None = None
+    stage: Identifier | None = None
+    levels: dict[Identifier, Level | GivenLevel] = {}
+    completed: Annotated[list[Identifier], Meta(max_length=2000)] = []
+    budget_hours: Annotated[float, Meta(ge=0, le=100_000)] | None = None
+    weekly_hours: Hours | None = None
+    deadline: date | None = None
+    as_of: date | None = None
+    languages: Annotated[list[Language], Meta(max_length=50)] = []
+    max_steps: Annotated[int, Meta(ge=0, le=1000)] | None = None
+    rules: Annotated[list[Rule], Meta(max_length=100)] = []
+    mandatory: Annotated[list[Identifier], Meta(max_length=50)] = []
+    compare_with: Identifier | None = None
+
+
+class Recommendation(Struct, frozen=True, omit_defaults=True):
+    """A path that was not stored; with `compare_with` also what changes against the present path, of `revision`."""
+
+    path: LearningPath
+    stale: bool
+    request_id: str
+    revision: int | None = None
+
+
+async def recommend(request: web.Request) -> web.StreamResponse:
+    """A learning path for what the request says, and with `compare_with` for an officer if it were so.
+
+    Stores nothing.
+    """
+    asked = await read_body(request, RecommendationRequest)
+    present = (await held_of(request, asked.compare_with)).plan if asked.compare_with else None
+    view = view_of(request)
+    name = asked.framework or (present.profile.framework if present else None)
+    if name is None:
+        raise InvalidInput("needs a framework, or an officer to compare with", "framework")
+    framework = framework_of(view, name)
+    rules = await request.app[STORE].rules.recent(principal(request).tenant)
+    as_of = asked.as_of or request.app[TODAY]()
+    if present is None:
+        inputs = _inputs(asked, framework, rules, as_of, principal(request).tenant)
+        path = await request.app[SOLVER].run(plan_stateless, inputs, view)
+        return answer(Recommendation(path, stale=False, request_id=request[REQUEST_ID]))
+    inputs = _if(asked, present, framework, rules, as_of)
+    path = await request.app[SOLVER].run(plan_stateless, inputs, view)
+    revision = present.summary.revision
+    return answer(Recommendation(path, stale=False, request_id=request[REQUEST_ID], revision=revision))
+
+
+def _inputs(asked: RecommendationRequest, framework: Framework, rules: TenantRules, as_of: date, tenant: str) -> Inputs:
+    if (asked.job_group is None) == (asked.target is None):
+        raise InvalidInput("needs either `job_group` or `target`", "job_group")
+    return Inputs(
+        tenant=tenant,
+        framework=framework,
+        as_of=as_of,
+        job_group=asked.job_group or "",
+        stage=asked.stage,
+        target=asked.target,
+        levels=_levels(asked),
+        completed=asked.completed,
+        completed_at=_completed_at(asked, as_of),
+        budget_hours=_budget(asked, as_of),
+        languages=asked.languages,
+        max_steps=asked.max_steps,
+        rules=[*asked.rules, *rules_within(rules.rules, framework)],
+        mandatory=_both(asked.mandatory, rules.mandatory),
+    )
+
+
+def _if(
+    asked: RecommendationRequest, present: StoredPlan, framework: Framework, rules: TenantRules, as_of: date
+) -> Inputs:
+    """Return the officer's inputs as they would be if what the request says were so."""
+    if asked.job_group is not None and asked.target is not None:
+        raise InvalidInput("needs either `job_group` or `target`", "job_group")
+    profile = present.profile
+    stage = asked.stage or (profile.stage if profile.stage in {one.id for one in framework.stages} else None)
+    inputs = inputs_for(
+        replace(profile, job_group=asked.job_group or profile.job_group, stage=stage),
+        present.feedback,
+        rules,
+        present.summary.courses,
+        framework=framework,
+        as_of=as_of,
+    )
+    return replace(
+        inputs,
+        job_group="" if asked.target is not None else inputs.job_group,
+        target=asked.target,
+        levels={**inputs.levels, **_levels(asked)},
+        completed=asked.completed,
+        completed_at={**_completed_at(asked, as_of), **inputs.completed_at},
+        budget_hours=_budget(asked, as_of, present),
+        languages=asked.languages or inputs.languages,
+        max_steps=asked.max_steps,
+        rules=[*asked.rules, *inputs.rules],
+        mandatory=_both(asked.mandatory, inputs.mandatory),
+        excluded=[course for course in inputs.excluded if course not in asked.mandatory],
+    )
+
+
+def _levels(asked: RecommendationRequest) -> dict[str, Estimate]:
+    return {
+        skill: Estimate(level.level, level.sd) if isinstance(level, GivenLevel) else Estimate(level, _GIVEN_SD)
+        for skill, level in asked.levels.items()
+    }
+
+
+def _completed_at(asked: RecommendationRequest, as_of: date) -> dict[str, datetime]:
+    """Return the completed courses as done by the end of the day that is counted from."""
+    return dict.fromkeys(sorted(asked.completed), datetime.combine(as_of, time.max, UTC))
+
+
+def _both(asked: list[str], tenants: list[str]) -> list[str]:
+    return [*asked, *(course for course in tenants if course not in asked)]
+
+
+def _budget(asked: RecommendationRequest, as_of: date, present: StoredPlan | None = None) -> float | None:
+    if asked.budget_hours is not None and asked.deadline is not None:
+        raise InvalidInput("give `budget_hours`, or `weekly_hours` and `deadline`", "budget_hours")
+    if asked.budget_hours is not None:
+        return asked.budget_hours
+    weekly_hours, deadline = asked.weekly_hours, asked.deadline
+    if present is not None:
+        weekly_hours, deadline = weekly_hours or present.profile.weekly_hours, deadline or present.profile.deadline
+    if asked.deadline is not None and weekly_hours is None:
+        raise InvalidInput("a deadline needs `weekly_hours`", "weekly_hours")
+    if asked.weekly_hours is not None and deadline is None:
+        raise InvalidInput("weekly hours need a `deadline`", "deadline")
+    return hours_until(deadline, weekly_hours, as_of)

@@ -1,0 +1,72 @@
+"""A tenant's own rules for the paths of all its officers."""
+
+from typing import Annotated
+
+from aiohttp import web
+from msgspec import Meta, Struct
+from msgspec.structs import replace
+
+from services.recommender.api.state import RULES_CHANGED, STORE
+from services.recommender.audit import TenantRules, check_rules
+from services.recommender.model import Rule
+from shared.errors import PreconditionFailed, Unavailable
+from shared.routes import answer, held_already, if_match, not_modified, principal, read_body
+from shared.skills import Identifier
+
+_ATTEMPTS = 5
+
+
+class PutRules(Struct, frozen=True, forbid_unknown_fields=True):
+    """All the rules of a tenant, in place of those before.
+
+    A rule's `bias`: -1 only these, 0 none of these, above 1 preferred (their cost is divided by it). `mandatory`
+    courses stand in every path, past the budget if need be.
+    """
+
+    rules: Annotated[list[Rule], Meta(max_length=100)] = []
+    mandatory: Annotated[list[Identifier], Meta(max_length=50)] = []
+
+
+class RulesPut(Struct, frozen=True):
+    """The version that stands now; paths follow within a minute."""
+
+    version: int
+    changed: bool
+
+
+class Rules(Struct, frozen=True):
+    """The rules of a tenant; version 0 where there were never any."""
+
+    version: int
+    rules: list[Rule]
+    mandatory: list[str]
+
+
+async def put_rules(request: web.Request) -> web.StreamResponse:
+    """Set the rules of the caller's tenant; every path of its officers is planned again with them.
+
+    Every version is kept, so a path of any version can be recomputed.
+    """
+    body = await read_body(request, PutRules)
+    expected, asker, store = if_match(request), principal(request), request.app[STORE].rules
+    wanted = TenantRules(0, body.rules, body.mandatory)
+    check_rules(wanted)
+    for _ in range(_ATTEMPTS):
+        present = await store.of(asker.tenant)
+        if expected is not None and expected != present.version:
+            raise PreconditionFailed(f"it is at {present.version}", "If-Match")
+        if replace(present, version=0) == wanted:
+            return answer(RulesPut(present.version, changed=False), revision=present.version)
+        after = replace(wanted, version=present.version + 1)
+        if await store.put(asker.tenant, after, asker.key_id):
+            request.app[RULES_CHANGED]()
+            return answer(RulesPut(after.version, changed=True), revision=after.version)
+    raise Unavailable("the rules change too fast; try again soon")
+
+
+async def get_rules(request: web.Request) -> web.StreamResponse:
+    """Return the rules of the caller's tenant."""
+    found = await request.app[STORE].rules.of(principal(request).tenant)
+    if held_already(request, found.version):
+        return not_modified(found.version)
+    return answer(Rules(found.version, found.rules, found.mandatory), revision=found.version)

@@ -1,0 +1,103 @@
+"""What an officer has said about courses, and what it means for the next path. No I/O.
+
+Of all that was said about a course the newest statement that was not taken back holds; `undo` takes back the newest.
+A completion is a fact: it holds, whatever is said after it, until it is taken back itself.
+
+    completed      done at a time: noisy evidence of the level that the course teaches; never suggested again
+    started        stays at the head of the path, in the path's order, unless the course is withdrawn
+    not_relevant   never suggested to this officer; a mandatory course cannot be dismissed so
+    not_now        costs half as much again
+    pin            kept in the path, with what opens its door, where it fits
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+
+from msgspec import Struct
+
+from shared.errors import Conflict, InvalidInput
+
+Saying = Literal["completed", "started", "not_relevant", "not_now", "pin"]
+Action = Literal["completed", "started", "not_relevant", "not_now", "pin", "undo"]
+
+SLOWED = 1.5
+"""The cost factor of a course that is not wanted now."""
+
+KEPT_PER_COURSE = 5
+"""Statements about one course that can still be taken back, the newest."""
+
+MOST_COURSES = 2000
+_CLOCK_SKEW = timedelta(minutes=5)
+
+
+class Said(Struct, frozen=True):
+    """One statement. `sequence` counts an officer's statements; `at` is when it came true."""
+
+    sequence: int
+    course: str
+    action: Saying
+    at: datetime
+
+
+class Feedback(Struct, frozen=True):
+    """All that stands of what an officer has said, in order. `sequence` is one more with every accepted change."""
+
+    sequence: int = 0
+    said: list[Said] = []
+
+    def about(self, course: str) -> list[Said]:
+        """Return what stands about a course, oldest first."""
+        return [said for said in self.said if said.course == course]
+
+    def holding(self) -> dict[str, Said]:
+        """Return course -> the newest statement about it, in the order in which they were said."""
+        newest = {said.course: said for said in self.said}
+        return dict(sorted(newest.items(), key=lambda item: item[1].sequence))
+
+    def completed_at(self) -> dict[str, datetime]:
+        """Return course -> when it was completed, in the order of their ids."""
+        found = {said.course: said.at for said in self.said if said.action == "completed"}
+        return dict(sorted(found.items()))
+
+    def those(self, action: Saying) -> list[str]:
+        """Return the courses about which this holds, in the order in which it was said; never a completed one."""
+        done = self.completed_at()
+        return [name for name, said in self.holding().items() if said.action == action and name not in done]
+
+    def started(self, path: Sequence[str]) -> list[str]:
+        """Return the started courses: those of the path before in its order, then the others as they were said."""
+        held = self.those("started")
+        return [course for course in path if course in held] + [course for course in held if course not in path]
+
+    def slowed(self) -> dict[str, float]:
+        """Return course -> cost factor."""
+        return dict.fromkeys(sorted(self.those("not_now")), SLOWED)
+
+
+def heard(  # noqa: PLR0913 - one statement, given by name
+    feedback: Feedback, course: str, action: Action, *, at: datetime, now: datetime, mandatory: Collection[str] = ()
+) -> Feedback:
+    """Return the feedback with one more statement, or without the one that is taken back.
+
+    Raises InvalidInput for what lies ahead of the clock, Conflict for what cannot be said: dismissing a mandatory
+    course, taking back nothing, starting what is completed.
+    """
+    sequence = feedback.sequence + 1
+    about = feedback.about(course)
+    if action == "undo":
+        if not about:
+            raise Conflict("nothing stands about this course that could be taken back", "course")
+        return Feedback(sequence, [said for said in feedback.said if said != about[-1]])
+    if at > now + _CLOCK_SKEW:
+        raise InvalidInput("lies in the future", "at")
+    if action == "not_relevant" and course in mandatory:
+        raise Conflict("a mandatory course cannot be dismissed", "action")
+    if action == "started" and course in feedback.completed_at():
+        raise Conflict("is completed already; take that back first", "action")
+    if not about and len(feedback.holding()) >= MOST_COURSES:
+        raise Conflict(f"feedback about {MOST_COURSES} courses is kept; take some back first", "course")
+    spare = [said for said in about if said.action != "completed"]
+    dropped = spare[: max(0, len(about) - KEPT_PER_COURSE + 1)]
+    said = [one for one in feedback.said if one not in dropped]
+    return Feedback(sequence, [*said, Said(sequence, course, action, at)])

@@ -1,0 +1,61 @@
+"""A path in the few figures that an agency's view adds up, kept beside it so that the view need not read paths. No I/O.
+
+Worth is in micro-levels, as in the path.
+"""
+
+from msgspec import Struct
+
+from shared.paths import LearningPath
+
+
+class Measure(Struct, frozen=True, array_like=True):
+    """One required skill of one officer; `cause` is why the path leaves it open, "" where it does not."""
+
+    skill: str
+    level: float
+    required: float
+    reached: float
+    weight: float
+    assessed: bool
+    cause: str
+
+
+class Measures(Struct, frozen=True, omit_defaults=True):
+    """One officer's path in figures.
+
+    `closes`: course -> worth of what it closes, micro-levels; `hours`: of the path; `short_hours`: what it
+    would take beyond the budget to close all that courses can close.
+    """
+
+    status: str
+    job_group: str
+    hours: float
+    gap: int
+    gained: int
+    before: float
+    after: float
+    skills: list[Measure] = []
+    closes: dict[str, int] = {}
+    short_hours: float | None = None
+
+
+def measures_of(path: LearningPath) -> Measures:
+    """Return the figures of a path."""
+    causes = {row.skill: row.cause for row in path.open}
+    return Measures(
+        status=path.status,
+        job_group=path.job_group,
+        hours=path.hours,
+        gap=path.coverage.gap,
+        gained=path.coverage.gained,
+        before=round(path.coverage.before, 6),
+        after=round(path.coverage.after, 6),
+        skills=[
+            Measure(
+                row.skill, row.level, row.required, row.reached, row.weight, row.assessed, causes.get(row.skill, "")
+            )
+            for row in path.gaps
+        ],
+        closes={step.course.id: sum(row.contribution for row in step.closes) for step in path.steps},
+        short_hours=path.short_hours,
+    )

@@ -1,0 +1,179 @@
+"""Computing a stored path once more from what was stored, also after the catalogue has moved on.
+
+    python -m services.recommender recompute OFFICER --tenant TENANT [--revision N]
+
+An operator's command: it reads the plan from the recommender's database, and courses and framework from the catalogue
+as they were at that path's `catalogue_revision`, over HTTP with a key of its own that lasts some minutes.
+"""
+
+import argparse
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from aiohttp import ClientError, ClientSession, ClientTimeout
+
+from services.recommender.audit import TenantRules, hash_of
+from services.recommender.index import Snapshot, View
+from services.recommender.model import ALGORITHM
+from services.recommender.solving import Case, solve
+from services.recommender.store import Past, PlanStore
+from shared.auth import issue
+from shared.errors import NotFound, Problem, Unavailable
+from shared.mongo import KeyStore, connect
+from shared.settings import RecommenderSettings
+from shared.skills import SHARED_TENANT, Course, Framework, key_of
+
+_KEY_MINUTES = 10
+_PAGE = 500
+
+
+class _Page(msgspec.Struct):
+    courses: list[Course]
+    next: str | None = None
+
+
+class Catalog:
+    """The catalogue service as it was at a revision, read with a key of one tenant."""
+
+    def __init__(self, client: ClientSession, address: str, key: str) -> None:
+        self._client = client
+        self._address = address
+        self._headers = {"Authorization": f"Bearer {key}"}
+
+    async def view(self, tenant: str, framework: str, revision: int) -> tuple[View, Framework]:
+        """Return what a tenant saw at a revision, and a framework. Raises NotFound, Unavailable."""
+        as_was = {"catalogue_revision": str(revision)}
+        held = msgspec.json.decode(await self._get(f"/v1/frameworks/{framework}", as_was), type=Framework)
+        courses: list[Course] = []
+        after: str | None = ""
+        while after is not None:
+            page = await self._get("/v1/courses", {**as_was, "limit": str(_PAGE), "after": after})
+            found = msgspec.json.decode(page, type=_Page)
+            courses += found.courses
+            after = found.next
+        snapshot = Snapshot().put_framework(SHARED_TENANT, held, revision).put_courses(SHARED_TENANT, courses, revision)
+        return snapshot.view(tenant), held
+
+    async def _get(self, path: str, query: Mapping[str, str]) -> bytes:
+        try:
+            async with self._client.get(self._address + path, params=query, headers=self._headers) as got:
+                body = await got.read()
+        except (ClientError, TimeoutError) as error:
+            raise Unavailable(f"the catalogue at {self._address} is away: {error}") from error
+        if got.status != 200:  # noqa: PLR2004 - anything else is a refusal
+            raise NotFound(f"the catalogue answers {got.status} to {path}: {body[:300].decode(errors='replace')}")
+        return body
+
+
+def compared(past: Past, view: View, framework: Framework, rules: TenantRules) -> list[str]:
+    """Return how the path computed again differs from the stored bytes; nothing where every byte is the same."""
+    record = past.record
+    if record is None:
+        return ["nothing is stored that this path could be computed from"]
+    differences = [
+        f"{name}: the hash was {was}, it is {now}"
+        for name, was, now in (
+            ("profile", record.hashes.profile, hash_of(record.profile)),
+            ("feedback", record.hashes.feedback, hash_of(record.feedback)),
+            ("rules", record.hashes.rules, hash_of(rules)),
+            ("framework", record.hashes.framework, hash_of(framework)),
+        )
+        if was != now
+    ]
+    if record.algorithm != ALGORITHM:
+        differences.append(f"algorithm: it was {record.algorithm}, this program is {ALGORITHM}")
+    case = Case(record.profile, record.as_of, record.feedback, rules, record.previous)
+    again = msgspec.structs.replace(past.event, path=solve(case, view).path)
+    if msgspec.json.encode(again) != past.path:
+        stored, found = msgspec.json.decode(past.path), msgspec.to_builtins(again, str_keys=True)
+        differences.append(first_difference(stored, msgspec.json.decode(msgspec.json.encode(found))) or "the bytes")
+    return differences
+
+
+def first_difference(stored: Any, found: Any, place: str = "") -> str | None:
+    """Return where two JSON documents first differ, and how; None where they do not."""
+    if isinstance(stored, dict) and isinstance(found, dict):
+        for name in [*stored, *(name for name in found if name not in stored)]:
+            absent = object()
+            one, other = stored.get(name, absent), found.get(name, absent)
+            here = f"{place}.{name}".lstrip(".")
+            if one is absent or other is absent:
+                return f"{here}: only in the {'path computed again' if one is absent else 'stored path'}"
+            if said := first_difference(one, other, here):
+                return said
+        return None
+    if isinstance(stored, list) and isinstance(found, list):
+        for i, (one, other) in enumerate(zip(stored, found, strict=False)):
+            if said := first_difference(one, other, f"{place}[{i}]"):
+                return said
+        return None if len(stored) == len(found) else f"{place}: {len(stored)} entries were stored, {len(found)} found"
+    same = stored == found and type(stored) is type(found)
+    return None if same else f"{place}: stored {stored!r}, computed again {found!r}"
+
+
+async def recompute(settings: RecommenderSettings, tenant: str, officer: str, revision: int | None) -> tuple[str, bool]:
+    """Return what came of computing a stored path again, in a sentence, and whether every byte is the same.
+
+    Raises NotFound where that path, its rules or its catalogue are not kept, Unavailable.
+    """
+    mongodb = connect(settings, "recompute")
+    try:
+        store = PlanStore(mongodb[settings.database("recommender")])
+        past = await store.history.find(key_of(tenant, officer), revision)
+        if past is None:
+            raise NotFound(f"no path of {officer} {'' if revision is None else f'of revision {revision} '}is kept")
+        event, record = past.event, past.record
+        name = f"{officer}, revision {event.revision}"
+        if record is None:
+            return f"{name}: waits for its framework; there is nothing to compute", True
+        rules = await store.rules.find(tenant, record.rules_version)
+        if rules is None:
+            raise NotFound(f"version {record.rules_version} of the rules of {tenant} is not kept")
+        async with _key(settings, KeyStore(mongodb, settings), tenant) as key:
+            timeout = ClientTimeout(total=120)
+            async with ClientSession(timeout=timeout) as client:
+                catalog = Catalog(client, settings.catalog_url, key)
+                view, framework = await catalog.view(tenant, record.profile.framework, record.catalogue_revision)
+        differences = compared(past, view, framework, rules)
+    finally:
+        mongodb.close()
+    made_from = f"catalogue {record.catalogue_revision}, framework {record.framework}, algorithm {record.algorithm}"
+    if differences:
+        return f"{name} ({made_from}): different\n  " + "\n  ".join(differences), False
+    return f"{name} ({made_from}): same, {len(past.path)} bytes", True
+
+
+@asynccontextmanager
+async def _key(settings: RecommenderSettings, keys: KeyStore, tenant: str) -> AsyncIterator[str]:
+    """Yield a key that reads the catalogue as the tenant sees it, and works only for as long as it is needed."""
+    ends = datetime.now(UTC) + timedelta(minutes=_KEY_MINUTES)
+    credential, stored = issue(settings.api_key_pepper, tenant, "platform", expires_at=ends)
+    await keys.create(stored)
+    try:
+        yield credential
+    finally:
+        await keys.revoke(stored.key_id)
+
+
+def parsed(arguments: list[str]) -> argparse.Namespace:
+    """Return what the command line asks for: officer, tenant, revision."""
+    parser = argparse.ArgumentParser(prog="python -m services.recommender recompute", description=recompute.__doc__)
+    parser.add_argument("officer")
+    parser.add_argument("--tenant", required=True)
+    parser.add_argument("--revision", type=int, help="a past one; without: the present path")
+    return parser.parse_args(arguments)
+
+
+async def command(settings: RecommenderSettings, arguments: list[str]) -> int:
+    """Print what came of it, and return the exit code: 0 the same, 1 different, 2 it could not be computed."""
+    asked = parsed(arguments)
+    try:
+        sentence, same = await recompute(settings, asked.tenant, asked.officer, asked.revision)
+    except Problem as problem:
+        print(f"recompute: {problem.detail}")  # noqa: T201 - the answer of a command
+        return 2
+    print(sentence)  # noqa: T201
+    return 0 if same else 1

@@ -1,0 +1,27 @@
+"""The recommender's database: plans with feedback and events, past revisions, and tenants' rules."""
+
+from services.recommender.store import history, plans, rules
+from services.recommender.store.documents import Base, Held, Key, NewPlan, StoredPlan, write_of
+from services.recommender.store.history import Past
+from services.recommender.store.plans import COLLECTION, INDEXES, PlanStore
+
+ALL_INDEXES = {
+    plans.COLLECTION: plans.INDEXES,
+    rules.COLLECTION: rules.INDEXES,
+    history.COLLECTION: history.INDEXES,
+}
+"""Every collection's indexes."""
+
+__all__ = [
+    "ALL_INDEXES",
+    "COLLECTION",
+    "INDEXES",
+    "Base",
+    "Held",
+    "Key",
+    "NewPlan",
+    "Past",
+    "PlanStore",
+    "StoredPlan",
+    "write_of",
+]

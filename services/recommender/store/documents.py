@@ -1,0 +1,192 @@
+"""The shapes of what is stored about an officer's plan, and the document that they make."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import msgspec
+from pymongo import InsertOne, UpdateOne
+
+from services.recommender.audit import Record
+from services.recommender.catalogue import PlanSummary
+from services.recommender.feedback import Feedback
+from services.recommender.measures import measures_of
+from shared.events import PathRecommended, announce
+from shared.outbox import stage, staged
+from shared.paths import LearningPath
+from shared.skills import Profile
+
+Document = dict[str, Any]
+
+SOURCE = "recommender"
+KEPT_KEYS = 200
+"""How many Idempotency-Keys of an officer's feedback are remembered, the newest."""
+
+AGAIN = timedelta(days=7)
+"""How long a path with a deadline stands before it is planned again."""
+
+SUMMARY: Document = dict.fromkeys(PlanSummary.__struct_fields__, 1)
+_PLAN: Document = {**SUMMARY, "partition": 1, "profile": 1, "path": 1, "feedback": 1, "replan_at": 1}
+HELD: Document = {**_PLAN, "feedback_keys": 1}
+PLAN = _PLAN
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What a new plan is based on: the plan before it, and what the officer has said."""
+
+    summary: PlanSummary
+    feedback: Feedback
+
+
+@dataclass(frozen=True, slots=True)
+class NewPlan:
+    """A plan to save over `based_on` (None: the officer has no plan yet). `event` is the path as it is announced.
+
+    `record` holds what the path was computed from; without one the path cannot be recomputed, and has no steps.
+    """
+
+    partition: int
+    profile: Profile
+    event: PathRecommended
+    based_on: PlanSummary | None
+    traceparent: str | None = None
+    record: Record | None = None
+    feedback: Feedback | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPlan:
+    """A plan as it stands: what it was made from and the path."""
+
+    partition: int
+    profile: Profile
+    path: LearningPath
+    summary: PlanSummary
+    feedback: Feedback
+    replan_at: datetime | None = None
+
+
+class Key(msgspec.Struct, frozen=True):
+    """An Idempotency-Key of a feedback: the digest of its body, and what was answered."""
+
+    id: str
+    digest: str
+    feedback_sequence: int
+    revision: int
+    stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A plan as it stands, with the keys of the feedback that was taken."""
+
+    plan: StoredPlan
+    keys: list[Key]
+
+
+def write_of(plan: NewPlan, key: Key | None = None) -> InsertOne[Document] | UpdateOne:
+    """Return the one write that saves a plan with its event; with `key` also the feedback that it follows from."""
+    envelope = announce(SOURCE, plan.profile.key, plan.event.revision, plan.event, plan.traceparent)
+    fields = _fields(plan, envelope.data or b"")
+    if plan.based_on is None:
+        return InsertOne({"_id": plan.profile.key, **fields, **staged(envelope)})
+    update = stage(envelope)
+    update["$set"] |= fields
+    if key is not None:
+        update["$push"] |= pushed(key)
+    if plan.record is None:
+        update["$unset"] = {"inputs": ""}
+    return UpdateOne(unchanged(plan.profile.key, plan.based_on), update)
+
+
+def _fields(plan: NewPlan, path_bytes: bytes) -> Document:
+    path, record = plan.event.path, plan.record
+    fields: Document = {
+        "tenant": plan.profile.tenant,
+        "officer": plan.profile.officer,
+        "agency": plan.profile.agency,
+        "partition": plan.partition,
+        "profile": msgspec.json.encode(plan.profile),
+        "profile_sequence": plan.profile.sequence,
+        "revision": plan.event.revision,
+        "considered": path.versions.catalogue,
+        "erased": False,
+        "stale": False,
+        "path": path_bytes,
+        "framework": path.versions.framework,
+        "framework_id": path.framework,
+        "status": path.status,
+        "courses": [step.course.id for step in path.steps],
+        "open_skills": [f"{path.framework}/{gap.skill}" for gap in path.open],
+        "rules": record.rules_version if record else 0,
+        "measures": msgspec.json.encode(measures_of(path)),
+        "replan_at": replan_at(plan.profile, path.as_of),
+        "planned_at": datetime.now(UTC),
+    }
+    if record is not None:
+        fields["inputs"] = msgspec.json.encode(record)
+    if plan.feedback is not None:
+        fields |= {"feedback": msgspec.json.encode(plan.feedback), "feedback_sequence": plan.feedback.sequence}
+    return fields
+
+
+def pushed(key: Key) -> Document:
+    """Return the `$push` that remembers a key."""
+    return {"feedback_keys": {"$each": [msgspec.to_builtins(key)], "$slice": -KEPT_KEYS}}
+
+
+def replan_at(profile: Profile, as_of: date) -> datetime | None:
+    """Return when a path is to be planned again for its deadline's sake; None without one, or once it has passed."""
+    if profile.deadline is None or profile.weekly_hours is None or profile.deadline <= as_of:
+        return None
+    return datetime.now(UTC) + AGAIN
+
+
+def unchanged(key: str, summary: PlanSummary) -> Document:
+    """Return the condition that a plan is still the one that was read."""
+    said = summary.feedback_sequence
+    return {
+        "_id": key,
+        "profile_sequence": summary.profile_sequence,
+        "revision": summary.revision,
+        "feedback_sequence": said or {"$in": [0, None]},
+    }
+
+
+def summary_of(document: Document) -> PlanSummary:
+    """Return the summary in a document that was read with SUMMARY."""
+    return msgspec.convert({"considered": 0, **document}, PlanSummary)
+
+
+def feedback_of(document: Document) -> Feedback:
+    """Return the feedback in a document; of an erased officer nothing but its count."""
+    stored = document.get("feedback")
+    if stored is None:
+        return Feedback(document.get("feedback_sequence") or 0)
+    return msgspec.json.decode(stored, type=Feedback)
+
+
+def plan_of(document: Document) -> StoredPlan:
+    """Return the plan in a document that was read with PLAN."""
+    return StoredPlan(
+        document["partition"],
+        msgspec.json.decode(document["profile"], type=Profile),
+        msgspec.json.decode(document["path"], type=PathRecommended).path,
+        summary_of(document),
+        feedback_of(document),
+        document.get("replan_at"),
+    )
+
+
+def is_stored(plan: NewPlan, summary: PlanSummary | None) -> bool:
+    """Return whether what is stored now is this plan."""
+    if summary is None:
+        return False
+    before = plan.based_on.feedback_sequence if plan.based_on else 0
+    said = plan.feedback.sequence if plan.feedback else before
+    return (summary.profile_sequence, summary.revision, summary.feedback_sequence) == (
+        plan.profile.sequence,
+        plan.event.revision,
+        said,
+    )

@@ -1,0 +1,76 @@
+"""Past revisions of paths and what they were computed from: the last 50 of every officer.
+
+A plan is copied here right before a newer one takes its place, by the server itself. The copy of a revision is always
+the same, so copying twice changes nothing, and a lost race leaves nothing wrong behind.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from pymongo import IndexModel
+
+from services.recommender.audit import Record
+from services.recommender.catalogue import PlanSummary
+from shared.events import PathRecommended
+from shared.mongo import Database, unavailable
+
+COLLECTION = "history"
+INDEXES = [IndexModel([("key", 1), ("revision", -1)], name="officer")]
+KEPT = 50
+"""How many past revisions of an officer are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A path as it was announced, in its bytes, and what it was computed from (None: a path without steps)."""
+
+    path: bytes
+    record: Record | None
+
+    @property
+    def event(self) -> PathRecommended:
+        """The path, decoded."""
+        return msgspec.json.decode(self.path, type=PathRecommended)
+
+
+class History:
+    def __init__(self, database: Database, plans: str) -> None:
+        self._plans = database[plans]
+        self._history = database[COLLECTION]
+
+    async def keep(self, plans: Sequence[tuple[str, PlanSummary]]) -> None:
+        """Copy these plans, by key, as they stand, before newer ones take their place. Raises Unavailable."""
+        keys = [key for key, summary in plans if not summary.erased]
+        if not keys:
+            return
+        copied = {"key": "$_id", "tenant": 1, "officer": 1, "revision": 1, "path": 1, "inputs": 1}
+        name = {"$concat": ["$_id", "@", {"$toString": "$revision"}]}
+        pipeline: list[dict[str, Any]] = [
+            {"$match": {"_id": {"$in": keys}, "path": {"$exists": True}}},
+            {"$project": {**copied, "_id": name}},
+            {"$merge": {"into": COLLECTION, "on": "_id", "whenMatched": "keepExisting", "whenNotMatched": "insert"}},
+        ]
+        outlived = [f"{key}@{summary.revision - KEPT}" for key, summary in plans if summary.revision > KEPT]
+        with unavailable():
+            async for _ in self._plans.aggregate(pipeline):
+                pass
+            if outlived:
+                await self._history.delete_many({"_id": {"$in": outlived}})
+
+    async def find(self, key: str, revision: int | None) -> Past | None:
+        """Return a revision of an officer's path, the present one without a revision; None where it is not kept."""
+        with unavailable():
+            found = await self._plans.find_one({"_id": key}, {"revision": 1, "path": 1, "inputs": 1})
+            if revision is not None and (found is None or found["revision"] != revision):
+                found = await self._history.find_one({"_id": f"{key}@{revision}"})
+        if found is None or "path" not in found:
+            return None
+        inputs = found.get("inputs")
+        return Past(found["path"], msgspec.json.decode(inputs, type=Record) if inputs else None)
+
+    async def erase(self, key: str) -> None:
+        """Forget all of an officer's revisions. Raises Unavailable."""
+        with unavailable():
+            await self._history.delete_many({"key": key})

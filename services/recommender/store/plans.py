@@ -1,0 +1,238 @@
+"""Where plans are kept: one document per officer with its profile, feedback, path and the events about to be sent.
+
+Every write is a compare-and-set on what the writer has read (profile, feedback and path are counted); who lost the race
+reads again and decides again. The path is stored as the JSON bytes that are pushed and answered, so a reader decodes
+nothing; beside it stand what it was computed from and its figures.
+"""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from pymongo import IndexModel, UpdateOne
+from pymongo.errors import BulkWriteError
+
+from services.recommender.catalogue import PlanSummary
+from services.recommender.feedback import Feedback
+from services.recommender.measures import Measures, measures_of
+from services.recommender.store.documents import (
+    AGAIN,
+    HELD,
+    PLAN,
+    SOURCE,
+    SUMMARY,
+    Base,
+    Held,
+    Key,
+    NewPlan,
+    StoredPlan,
+    feedback_of,
+    is_stored,
+    plan_of,
+    pushed,
+    summary_of,
+    unchanged,
+    write_of,
+)
+from services.recommender.store.history import History
+from services.recommender.store.rules import RuleStore
+from shared.events import PathRecommended, announce
+from shared.mongo import Database, unavailable
+from shared.outbox import OUTBOX_INDEXES, stage, staged
+from shared.skills import key_of
+
+COLLECTION = "plans"
+
+INDEXES = [
+    *OUTBOX_INDEXES,
+    IndexModel([("courses", 1)], name="courses"),
+    IndexModel([("open_skills", 1)], name="open_skills"),
+    IndexModel([("framework_id", 1)], name="framework_id"),
+    IndexModel([("tenant", 1), ("agency", 1), ("framework_id", 1)], name="agency_framework"),
+    IndexModel([("tenant", 1), ("rules", 1)], name="rules"),
+    IndexModel([("replan_at", 1)], name="replan_at", partialFilterExpression={"replan_at": {"$type": "date"}}),
+]
+
+_DUPLICATE_KEY = 11000
+_FORGOTTEN = dict.fromkeys(
+    ["profile", "path", "agency", "feedback", "feedback_keys", "inputs", "measures", "replan_at", "stale"], ""
+)
+
+
+class PlanStore:
+    """The plans of all tenants; every question names the tenant. `rules` and `history` lie beside them."""
+
+    def __init__(self, database: Database) -> None:
+        self._plans = database[COLLECTION]
+        self.rules = RuleStore(database)
+        self.history = History(database, COLLECTION)
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    async def find_path(self, tenant: str, officer: str) -> tuple[bytes, PlanSummary] | None:
+        """Return an officer's path as JSON bytes (a PathRecommended) and the summary of its plan, or None."""
+        with unavailable():
+            found = await self._plans.find_one({"_id": key_of(tenant, officer)}, {**SUMMARY, "path": 1})
+        if found is None or found.get("erased"):
+            return None
+        return found["path"], summary_of(found)
+
+    async def held(self, tenant: str, officer: str) -> Held | None:
+        """Return an officer's plan with the keys of the feedback that was taken, or None. Raises Unavailable."""
+        with unavailable():
+            found = await self._plans.find_one({"_id": key_of(tenant, officer)}, HELD)
+        if found is None or found.get("erased"):
+            return None
+        return Held(plan_of(found), msgspec.convert(found.get("feedback_keys") or [], list[Key]))
+
+    async def summaries(self, keys: Collection[str]) -> dict[str, PlanSummary]:
+        """Return the summaries of the plans that exist, by key."""
+        with unavailable():
+            found = await self._plans.find({"_id": {"$in": list(keys)}}, SUMMARY).to_list(None)
+        return {document["_id"]: summary_of(document) for document in found}
+
+    async def bases(self, keys: Collection[str]) -> dict[str, Base]:
+        """Return what new plans are based on, by key, of the officers who have a plan."""
+        with unavailable():
+            found = await self._plans.find({"_id": {"$in": list(keys)}}, {**SUMMARY, "feedback": 1}).to_list(None)
+        return {document["_id"]: Base(summary_of(document), feedback_of(document)) for document in found}
+
+    async def matching(
+        self, partitions: Collection[int], conditions: Sequence[Mapping[str, Any]]
+    ) -> AsyncIterator[StoredPlan]:
+        """Yield the plans of these Kafka partitions that meet any of the conditions."""
+        query = {"partition": {"$in": list(partitions)}, "$or": list(conditions)}
+        with unavailable():
+            async for document in self._plans.find(query, PLAN):
+                if not document.get("erased"):
+                    yield plan_of(document)
+
+    async def frameworks_of(self, tenant: str, agency: str) -> dict[str, int]:
+        """Return framework -> how many of an agency's officers are planned with it. Raises Unavailable."""
+        pipeline: list[dict[str, Any]] = [
+            {"$match": {"tenant": tenant, "agency": agency}},
+            {"$group": {"_id": "$framework_id", "officers": {"$sum": 1}}},
+        ]
+        with unavailable():
+            return {row["_id"]: row["officers"] async for row in self._plans.aggregate(pipeline)}
+
+    async def measures(self, tenant: str, agency: str, framework: str) -> AsyncIterator[Measures]:
+        """Yield the figures of an agency's officers under a framework. Raises Unavailable."""
+        query = {"tenant": tenant, "agency": agency, "framework_id": framework}
+        with unavailable():
+            async for document in self._plans.find(query, {"measures": 1}):
+                if stored := document.get("measures"):
+                    yield msgspec.json.decode(stored, type=Measures)
+                elif (whole := await self._plans.find_one({"_id": document["_id"]}, {"path": 1})) and "path" in whole:
+                    # Saved before figures were kept beside the path.
+                    yield measures_of(msgspec.json.decode(whole["path"], type=PathRecommended).path)
+
+    async def sample(self, tenant: str, agency: str, framework: str, most: int) -> list[StoredPlan]:
+        """Return at most so many of an agency's plans, always the same ones. Raises Unavailable."""
+        query = {"tenant": tenant, "agency": agency, "framework_id": framework}
+        with unavailable():
+            found = await self._plans.find(query, {"_id": 1}).sort("_id", 1).to_list(None)
+            step = max(1, -(-len(found) // most))
+            ids = [document["_id"] for document in found[::step]]
+            documents = await self._plans.find({"_id": {"$in": ids}}, PLAN).sort("_id", 1).to_list(None)
+        return [plan_of(document) for document in documents if "path" in document]
+
+    # --- writing -----------------------------------------------------------------------------------------------------
+
+    async def save(self, plans: Sequence[NewPlan]) -> list[NewPlan]:
+        """Save plans with their events, each in one write; return those that lost a race."""
+        if not plans:
+            return []
+        lost = 0
+        await self.history.keep([(plan.profile.key, plan.based_on) for plan in plans if plan.based_on])
+        with unavailable():
+            try:
+                result = await self._plans.bulk_write([write_of(plan) for plan in plans], ordered=False)
+                lost = len(plans) - result.matched_count - result.inserted_count
+            except BulkWriteError as error:
+                if any(entry["code"] != _DUPLICATE_KEY for entry in error.details["writeErrors"]):
+                    raise
+                lost = len(error.details["writeErrors"])
+        if not lost:
+            return []
+        now = await self.summaries([plan.profile.key for plan in plans])
+        return [plan for plan in plans if not is_stored(plan, now.get(plan.profile.key))]
+
+    async def save_feedback(self, plan: NewPlan, key: Key) -> bool:
+        """Save feedback, its key and the path that follows from it in one write; False where a race was lost."""
+        if plan.based_on is None:
+            raise ValueError("feedback is kept beside a plan")
+        await self.history.keep([(plan.profile.key, plan.based_on)])
+        with unavailable():
+            return bool((await self._plans.bulk_write([write_of(plan, key)])).matched_count)
+
+    async def keep_feedback(self, summary: PlanSummary, officer: str, feedback: Feedback, key: Key) -> bool:
+        """Save feedback while the path stays, stale; False where a race was lost. Raises Unavailable."""
+        fields = {"feedback": msgspec.json.encode(feedback), "feedback_sequence": feedback.sequence, "stale": True}
+        with unavailable():
+            result = await self._plans.update_one(
+                unchanged(key_of(summary.tenant, officer), summary), {"$set": fields, "$push": pushed(key)}
+            )
+        return bool(result.matched_count)
+
+    async def erase(self, tenant: str, officer: str, sequence: int, partition: int) -> None:
+        """Forget an officer but for the counters, and announce a tombstone. Older or repeated news changes nothing."""
+        key = key_of(tenant, officer)
+        kept = {"tenant": tenant, "officer": officer, "partition": partition, "erased": True}
+        while True:
+            before = (await self.summaries([key])).get(key)
+            if before and before.profile_sequence >= sequence:
+                if before.erased:
+                    await self.history.erase(key)  # what a process that ended in between has left
+                return
+            revision = before.revision + 1 if before else 1
+            counters = {"profile_sequence": sequence, "revision": revision}
+            tombstone = announce(SOURCE, key, revision, None)
+            with unavailable():
+                if before is None:
+                    insert = {"_id": key, **kept, **counters, **staged(tombstone)}
+                    await self._plans.update_one({"_id": key}, {"$setOnInsert": insert}, upsert=True)
+                    continue
+                update = stage(tombstone)
+                update["$set"] |= {**kept, **counters, "courses": [], "open_skills": [], "framework": ""}
+                update["$unset"] = {**_FORGOTTEN, "framework_id": "", "status": ""}
+                if (await self._plans.update_one(unchanged(key, before), update)).matched_count:
+                    await self.history.erase(key)
+                    return
+
+    async def mark_considered(self, keys: Collection[str], revision: int) -> None:
+        """Remember that these plans are still good at a catalogue revision."""
+        with unavailable():
+            await self._plans.update_many(
+                {"_id": {"$in": list(keys)}, "considered": {"$lt": revision}}, {"$set": {"considered": revision}}
+            )
+
+    async def put_off(self, keys: Collection[str]) -> None:
+        """Plan these officers for their deadline's sake a week later. Raises Unavailable."""
+        with unavailable():
+            await self._plans.update_many(
+                {"_id": {"$in": list(keys)}, "replan_at": {"$type": "date"}},
+                {"$set": {"replan_at": datetime.now(UTC) + AGAIN}},
+            )
+
+    async def mark_ruled(self, plans: Sequence[StoredPlan], version: int) -> None:
+        """Remember that these plans are still good under a version of their tenant's rules. Raises Unavailable."""
+        changes = [UpdateOne(unchanged(plan.profile.key, plan.summary), {"$set": {"rules": version}}) for plan in plans]
+        if changes:
+            with unavailable():
+                await self._plans.bulk_write(changes, ordered=False)
+
+    async def restage(self, keys: Collection[str] | None = None) -> int:
+        """Stage the present state of these officers, or of all, once more; return how many."""
+        query = {} if keys is None else {"_id": {"$in": list(keys)}}
+        count = 0
+        with unavailable():
+            async for document in self._plans.find(query, {"revision": 1, "path": 1}):
+                key, revision = document["_id"], document["revision"]
+                path = document.get("path")
+                event = None if path is None else msgspec.json.decode(path, type=PathRecommended)
+                update = stage(announce(SOURCE, key, revision, event))
+                await self._plans.update_one({"_id": key, "revision": revision}, update)
+                count += 1
+        return count

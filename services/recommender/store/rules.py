@@ -1,0 +1,87 @@
+"""A tenant's rules: every version is a document of its own, never changed, so that any path can be recomputed."""
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from pymongo import DESCENDING, IndexModel
+from pymongo.errors import DuplicateKeyError
+
+from services.recommender.audit import TenantRules
+from shared.mongo import Database, unavailable
+
+COLLECTION = "rules"
+INDEXES = [IndexModel([("tenant", 1), ("version", DESCENDING)], name="newest")]
+_RECENT_SECONDS = 10.0
+
+
+class RuleStore:
+    """The rules of all tenants; `versions` is what this process has last seen of each, for reading without I/O."""
+
+    def __init__(self, database: Database) -> None:
+        self.versions: dict[str, int] = {}
+        self._recent: dict[str, tuple[float, TenantRules]] = {}
+        self._rules = database[COLLECTION]
+
+    async def of(self, tenant: str) -> TenantRules:
+        """Return a tenant's present rules; version 0 where there are none. Raises Unavailable."""
+        with unavailable():
+            found = await self._rules.find_one({"tenant": tenant}, sort=[("version", DESCENDING)])
+        rules = _rules(found)
+        self._note(tenant, rules.version)
+        self._recent[tenant] = time.monotonic() + _RECENT_SECONDS, rules
+        return rules
+
+    async def recent(self, tenant: str) -> TenantRules:
+        """Return rules that are at most ten seconds old: for answers that are not stored. Raises Unavailable."""
+        until, rules = self._recent.get(tenant, (0.0, None))
+        if rules is None or until <= time.monotonic() or rules.version < self.versions.get(tenant, 0):
+            return await self.of(tenant)
+        return rules
+
+    async def find(self, tenant: str, version: int) -> TenantRules | None:
+        """Return a version of a tenant's rules, or None. Raises Unavailable."""
+        if version == 0:
+            return TenantRules()
+        with unavailable():
+            found = await self._rules.find_one({"_id": _key(tenant, version)})
+        return _rules(found) if found else None
+
+    async def put(self, tenant: str, rules: TenantRules, by: str) -> bool:
+        """Store the next version; False where somebody else was first. Raises Unavailable."""
+        document = {
+            "_id": _key(tenant, rules.version),
+            "tenant": tenant,
+            "version": rules.version,
+            "content": msgspec.json.encode(rules),
+            "put_at": datetime.now(UTC),
+            "put_by": by,
+        }
+        try:
+            with unavailable():
+                await self._rules.insert_one(document)
+        except DuplicateKeyError:
+            return False
+        self._note(tenant, rules.version)
+        return True
+
+    async def refresh(self) -> dict[str, int]:
+        """Read again which version every tenant is at, and return it. Raises Unavailable."""
+        pipeline = [{"$group": {"_id": "$tenant", "version": {"$max": "$version"}}}]
+        with unavailable():
+            async for row in self._rules.aggregate(pipeline):
+                self._note(row["_id"], row["version"])
+        return self.versions
+
+    def _note(self, tenant: str, version: int) -> None:
+        if version > self.versions.get(tenant, 0):
+            self.versions[tenant] = version
+
+
+def _key(tenant: str, version: int) -> str:
+    return f"{tenant}@{version}"
+
+
+def _rules(document: dict[str, Any] | None) -> TenantRules:
+    return msgspec.json.decode(document["content"], type=TenantRules) if document else TenantRules()

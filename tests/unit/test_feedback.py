@@ -1,0 +1,109 @@
+"""What stands of what an officer has said, and what it means for the next path."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.recommender.audit import TenantRules, hash_of, inputs_for, rules_within
+from services.recommender.feedback import KEPT_PER_COURSE, SLOWED, Action, Feedback, heard
+from services.recommender.model import Rule
+from shared.errors import Conflict, InvalidInput
+from tests.builders import DAY, framework, profile
+
+NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
+YARDSTICK = framework({"reading": 3})
+
+
+def after(*said: tuple[str, Action], feedback: Feedback | None = None) -> Feedback:
+    feedback = feedback or Feedback()
+    for course, action in said:
+        feedback = heard(feedback, course, action, at=NOW, now=NOW)
+    return feedback
+
+
+def test_of_all_that_was_said_about_a_course_the_newest_holds() -> None:
+    said = after(("a", "not_relevant"), ("a", "pin"), ("b", "not_now"))
+    assert (said.those("not_relevant"), said.those("pin"), said.those("not_now")) == ([], ["a"], ["b"])
+    assert said.slowed() == {"b": SLOWED}
+    assert said.sequence == 3
+
+
+def test_a_completion_holds_whatever_is_said_after_it_until_it_is_taken_back() -> None:
+    said = after(("a", "started"), ("a", "completed"), ("a", "not_relevant"))
+    assert said.completed_at() == {"a": NOW}
+    assert said.those("not_relevant") == said.those("started") == []
+    with pytest.raises(Conflict):
+        heard(said, "a", "started", at=NOW, now=NOW)
+    back = after(("a", "undo"), ("a", "undo"), feedback=said)
+    assert (back.completed_at(), back.those("started")) == ({}, ["a"])
+
+
+def test_undo_takes_back_the_newest_and_what_stood_before_holds_again() -> None:
+    said = after(("a", "not_relevant"), ("a", "pin"), ("a", "undo"))
+    assert said.those("not_relevant") == ["a"]
+    assert said.sequence == 3
+    assert after(("a", "undo"), feedback=said).said == []
+    with pytest.raises(Conflict) as caught:
+        after(("a", "undo"), ("a", "undo"), feedback=said)
+    assert caught.value.field == "course"
+
+
+def test_a_mandatory_course_cannot_be_dismissed_and_stands_above_an_older_dismissal() -> None:
+    with pytest.raises(Conflict) as caught:
+        heard(Feedback(), "a", "not_relevant", at=NOW, now=NOW, mandatory=["a"])
+    assert caught.value.field == "action"
+    dismissed = after(("a", "not_relevant"), ("b", "not_relevant"))
+    inputs = inputs_for(profile(), dismissed, TenantRules(1, mandatory=["a"]), [], framework=YARDSTICK, as_of=DAY)
+    assert (inputs.mandatory, inputs.excluded) == (["a"], ["b"])
+    inputs.check()
+
+
+def test_what_lies_ahead_of_the_clock_is_refused() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        heard(Feedback(), "a", "completed", at=NOW + timedelta(hours=1), now=NOW)
+    assert caught.value.field == "at"
+
+
+def test_started_courses_stay_in_the_order_of_the_path_before() -> None:
+    said = after(("c", "started"), ("x", "started"), ("a", "started"))
+    assert said.started(["a", "b", "c"]) == ["a", "c", "x"]
+    inputs = inputs_for(profile(), said, TenantRules(), ["a", "b", "c"], framework=YARDSTICK, as_of=DAY)
+    assert (inputs.started, inputs.previous) == (["a", "c", "x"], ["a", "b", "c"])
+
+
+def test_only_so_many_statements_about_a_course_are_kept_and_a_completion_is_never_pushed_out() -> None:
+    said = after(("a", "completed"), *[("a", action) for _ in range(9) for action in ("pin", "not_now")])
+    assert len(said.about("a")) == KEPT_PER_COURSE
+    assert "a" in said.completed_at()
+
+
+ACTIONS: list[Action] = ["completed", "started", "not_relevant", "not_now", "pin", "undo"]
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(ACTIONS)), max_size=40))
+def test_whatever_is_said_a_course_is_at_most_one_thing_and_the_inputs_are_sound(
+    said: list[tuple[str, Action]],
+) -> None:
+    feedback = Feedback()
+    for course, action in said:
+        try:
+            feedback = heard(feedback, course, action, at=NOW, now=NOW)
+        except Conflict:
+            continue
+    sorts = [set(feedback.those(action)) for action in ("started", "not_relevant", "not_now", "pin")]
+    sorts.append(set(feedback.completed_at()))
+    assert sum(map(len, sorts)) == len(set.union(*sorts))
+    assert [one.sequence for one in feedback.said] == sorted({one.sequence for one in feedback.said})
+    inputs_for(profile(), feedback, TenantRules(), [], framework=YARDSTICK, as_of=DAY).check()
+
+
+def test_rules_about_skills_of_another_framework_say_nothing_here() -> None:
+    rules = [Rule("skill", ["reading", "elsewhere"], 2), Rule("skill", ["elsewhere"], -1), Rule("course", ["c"], 0)]
+    assert rules_within(rules, YARDSTICK) == [Rule("skill", ["reading"], 2), Rule("course", ["c"], 0)]
+
+
+def test_a_hash_tells_contents_apart() -> None:
+    assert hash_of(after(("a", "pin"))) == hash_of(after(("a", "pin")))
+    assert hash_of(after(("a", "pin"))) != hash_of(after(("a", "not_now")))
