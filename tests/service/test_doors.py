@@ -99,6 +99,8 @@ def request_of(route: Route) -> dict[str, Any]:
     """Return a request that would be served, were it not for the door."""
     if route.path.endswith("/assessments") and route.method == "POST":
         return {"json": ASSESSMENT, "headers": {"Idempotency-Key": "door"}}
+    if route.path.endswith("/feedback") and route.method == "POST":
+        return {"json": {"course": HERE, "action": "not_now"}, "headers": {"Idempotency-Key": "door"}}
     return {"json": {}} if route.method in ("POST", "PUT") else {}
 
 

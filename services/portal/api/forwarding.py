@@ -17,8 +17,8 @@ _OFFICER = r"/v1/officers/[^/]+"
 _OWNERS: list[tuple[re.Pattern[str], str]] = [
     (re.compile(pattern), owner)
     for pattern, owner in [
-        (rf"{_OFFICER}/path", "recommender"),
-        (r"/v1/recommendations", "recommender"),
+        (rf"{_OFFICER}/(path(/why-not/[^/]+)?|feedback)", "recommender"),
+        (r"/v1/(recommendations|rules|courses/[^/]+/similar|agencies/[^/]+/gaps)", "recommender"),
         (rf"{_OFFICER}(/assessments)?", "assessment"),
         (r"/v1/(courses|frameworks)(/[^/]+)?", "catalog"),
         (r"/v1/courses:import", "catalog"),

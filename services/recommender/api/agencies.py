@@ -1,5 +1,6 @@
 """What an agency sees of its officers' gaps."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from msgspec.structs import replace
 
 from services.recommender.agency import AgencyGaps, agency_gaps, first_groups
 from services.recommender.api.state import CATALOGUE, MIN_GROUP, SOLVER, STORE, TODAY, framework_of, view_of
+from services.recommender.index import View
 from services.recommender.ledger import card_of
 from services.recommender.measures import measures_of
 from services.recommender.model import hours_until
@@ -58,8 +60,7 @@ async def get_gaps(request: web.Request) -> web.StreamResponse:
     frameworks = await store.frameworks_of(tenant, agency)
     if not frameworks:
         raise NotFound("no officers of such an agency")
-    chosen = asked.framework or max(sorted(frameworks), key=lambda name: frameworks[name])
-    framework = framework_of(view, chosen)
+    framework = framework_of(view, asked.framework or _most(view, frameworks))
     tally = Tally()
     async for one in store.measures(tenant, agency, framework.id):
         tally.take(one)
@@ -77,6 +78,14 @@ async def get_gaps(request: web.Request) -> web.StreamResponse:
         in_time = await _in_time(request, agency, framework, asked.deadline, asked.weekly_hours)
     fields = {name: getattr(report, name) for name in report.__struct_fields__}
     return answer(AgencyView(**fields, in_time=in_time, request_id=request[REQUEST_ID]))
+
+
+def _most(view: View, frameworks: Mapping[str, int]) -> str:
+    """Return the framework that most of the officers are under, of those that are here."""
+    here = sorted(name for name in frameworks if view.framework(name))
+    if not here:
+        raise NotFound("the frameworks of this agency's officers are not here yet")
+    return max(here, key=lambda name: frameworks[name])
 
 
 async def _in_time(

@@ -18,7 +18,7 @@ from shared.skills import Profile
 
 Document = dict[str, Any]
 
-SOURCE = "recommender"
+SOURCE = "/recommender"
 KEPT_KEYS = 200
 """How many Idempotency-Keys of an officer's feedback are remembered, the newest."""
 

@@ -1,0 +1,121 @@
+"""An agency's view on real servers: added up from stored paths, apart by tenant, planning nothing but its sample."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+from openapi_spec_validator import validate
+
+from services.recommender.api import HEEDER
+from shared.events import PROFILES_TOPIC
+from shared.skills import JobGroup, Requirement
+from tests.builders import course, framework, text
+from tests.service.recommending import assessed, path_of, planned, recommender, somebody
+from tests.service.started import Started
+
+pytestmark = pytest.mark.timeout(90)
+
+SHOWN = framework({"reading": 3, "dancing": 2})
+TWO_GROUPS = msgspec.structs.replace(
+    SHOWN,
+    job_groups=[*SHOWN.job_groups, JobGroup("it-ops", text("it-ops"))],
+    requirements=[*SHOWN.requirements, Requirement("it-ops", "reading", 2)],
+)
+
+
+@pytest.fixture(scope="module")
+async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
+    entries = [TWO_GROUPS, course("read", ("reading", 0, 3), hours=40)]
+    async with recommender(mongodb_uri, kafka_bootstrap, entries) as service:
+        officers = [somebody(agency="north", levels={"reading": 1, "dancing": 0}) for _ in range(7)]
+        officers += [somebody(agency="north", job_group="it-ops", levels={"reading": 2}) for _ in range(6)]
+        officers += [somebody(agency="small", levels={"reading": 1}) for _ in range(4)]
+        officers += [somebody("other", agency="north", levels={"reading": 0}) for _ in range(9)]
+        await service.publish(PROFILES_TOPIC, *map(assessed, officers))
+        for one in officers:
+            await path_of(service, one)
+        yield service
+
+
+async def gaps(service: Started, agency: str = "north", **options: Any) -> tuple[int, dict[str, Any]]:
+    query = {name: options.pop(name) for name in ("first", "deadline", "weekly_hours", "framework") if name in options}
+    got = await service.ask("GET", f"/v1/agencies/{agency}/gaps", params=query, **options)
+    return got.status, await got.json()
+
+
+async def test_the_gaps_of_an_agency(service: Started) -> None:
+    status, found = await gaps(service)
+    assert (status, found["officers"], found["frameworks"]) == (200, 13, {"fw": 13})
+    dancing, reading = found["skills"]
+    assert (dancing["skill"], dancing["officers"], dancing["gap"], dancing["open"]) == (
+        "dancing",
+        7,
+        2,
+        {"no_course": 7},
+    )
+    assert (reading["skill"], reading["officers"], reading["after"], reading["open"]) == ("reading", 13, 0, {})
+    assert [size["officers"] for size in reading["sizes"]] == [6, 0, 0, 7, 0]
+    [read] = found["courses"]
+    assert (read["course"]["id"], read["officers"]) == ("read", 7)
+    assert read["closes"] > 10
+    assert [(row["job_group"], row["officers"]) for row in found["groups"]] == [("service", 7), ("it-ops", 6)]
+    assert found["without_path"] == {"none_needed": 6}
+    assert found["in_time"] is None
+
+
+async def test_it_officers_stand_first_where_that_is_asked_for(service: Started) -> None:
+    _, found = await gaps(service, first="it-*")
+    assert [row["job_group"] for row in found["groups"]] == ["it-ops", "service"]
+
+
+async def test_an_agency_of_few_is_told_nothing_about(service: Started) -> None:
+    _, found = await gaps(service, "small")
+    assert (found["officers"], found["skills"], found["courses"], found["groups"]) == (None, [], [], [])
+
+
+async def test_a_deadline_tells_what_training_cannot_close_and_stores_nothing(service: Started) -> None:
+    planner = service.client.app[HEEDER]._planner
+    before = planner.planned
+    _, found = await gaps(service, deadline="2027-11-20", weekly_hours="0.1")
+    assert found["in_time"]["sampled"] == 13
+    assert found["in_time"]["budget_hours"] < 10
+    rows = {
+        row["skill"]: (row["short"], row["no_way"], row["no_time"], row["call"]) for row in found["in_time"]["skills"]
+    }
+    assert rows == {"dancing": (7, 7, 0, "hire"), "reading": (7, 0, 7, "more_time")}
+    _, found = await gaps(service, deadline="2999-01-01", weekly_hours="5")
+    assert [row["skill"] for row in found["in_time"]["skills"]] == ["dancing"]
+    assert planner.planned == before
+
+
+async def test_what_is_wrong_with_a_question_is_named(service: Started) -> None:
+    for query, field in (
+        ({"deadline": "2027-01-01"}, "weekly_hours"),
+        ({"weekly_hours": "3"}, "deadline"),
+        ({"deadline": "2001-01-01", "weekly_hours": "3"}, "deadline"),
+        ({"framework": "unheard-of"}, "framework"),
+    ):
+        status, problem = await gaps(service, **query)
+        assert (status, problem["field"]) == (422, field)
+
+
+async def test_another_tenants_agency_of_the_same_name_is_another(service: Started) -> None:
+    _, found = await gaps(service, tenant="other")
+    assert found["officers"] == 9
+    assert (await gaps(service, tenant="stranger"))[0] == 404
+    assert (await gaps(service, role="officer", officer="somebody"))[0] == 403
+
+
+async def test_a_plan_from_before_figures_were_kept_is_counted_too(service: Started) -> None:
+    officers = [somebody(agency="old", levels={"reading": 1}) for _ in range(5)]
+    await planned(service, *officers)
+    await service.database("recommender")["plans"].update_many({"agency": "old"}, {"$unset": {"measures": ""}})
+    _, found = await gaps(service, "old")
+    assert found["officers"] == 5
+
+
+async def test_the_document_of_the_routes_is_valid(service: Started) -> None:
+    document = await (await service.client.get("/openapi.json")).json()
+    validate(document)
+    assert document["paths"]["/v1/agencies/{agency_id}/gaps"]["get"]["x-roles"] == ["admin", "platform"]
