@@ -1,90 +1,18 @@
 """The officers' page in a real Chromium, over the whole system: what an officer sees, and what they can do."""
 
 import json
-import os
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from itertools import count
 from typing import Any
 
-import aiohttp
 import pytest
 from playwright.async_api import Browser
 
-from deploy.local.keys import TENANT
-from deploy.local.seed import SEED, bearer, put
 from deploy.local.stack import Stack
-from tests.e2e.browser import NO_CHROMIUM, chromium, launched, reading
+from tests.e2e.browser import reading
+from tests.e2e.officers import Officer, required
 
 pytestmark = pytest.mark.timeout(180)
-NUMBERS = count(1)
 THAI_FONTS = ("Thai", "Sarabun", "Thonburi", "Leelawadee", "Garuda", "Loma", "Waree")
-PROFILE = {
-    "job_group": "service",
-    "agency": "agency-a",
-    "framework": "th-digital-2018",
-    "languages": ["th", "en"],
-    "weekly_hours": 4,
-}
-
-
-@pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    executable = chromium()
-    if executable is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail(NO_CHROMIUM, pytrace=False)
-        pytest.skip(NO_CHROMIUM)
-    async with launched(executable) as browser:
-        yield browser
-
-
-class Officer:
-    """An officer of this test: registered, assessed and erased over HTTP, as a platform does it."""
-
-    def __init__(self, stack: Stack) -> None:
-        self.name = f"page-{next(NUMBERS)}"
-        self.stack = stack
-
-    @property
-    def url(self) -> str:
-        return f"{self.stack.urls['assessment'][0]}/v1/officers/{self.name}"
-
-    async def key(self) -> str:
-        return await self.stack.issuer.issue(TENANT, "officer", self.name)
-
-    async def registers(self) -> None:
-        async with aiohttp.ClientSession() as session:
-            await put(session, self.url, self.stack.keys.platform, PROFILE)
-
-    async def is_assessed(self, levels: dict[str, float]) -> None:
-        body = {
-            "framework": "th-digital-2018",
-            "kind": "test",
-            "results": [{"skill": skill, "level": level} for skill, level in levels.items()],
-            "taken_at": datetime.now(UTC).isoformat(),
-        }
-        headers = {**bearer(self.stack.keys.platform), "Idempotency-Key": f"{self.name}-{next(NUMBERS)}"}
-        async with (
-            aiohttp.ClientSession() as session,
-            session.post(f"{self.url}/assessments", json=body, headers=headers) as answer,
-        ):
-            assert answer.status == 202, await answer.text()
-
-    async def is_erased(self) -> None:
-        async with (
-            aiohttp.ClientSession() as session,
-            session.delete(self.url, headers=bearer(self.stack.keys.platform)) as answer,
-        ):
-            assert answer.status == 204
-
-
-def required(share: float) -> dict[str, float]:
-    """Return levels at this share of what the job group requires."""
-    framework: dict[str, Any] = json.loads((SEED / "frameworks" / "th-digital-2018.json").read_bytes())
-    rows = [row for row in framework["requirements"] if row["job_group"] == PROFILE["job_group"]]
-    top = framework["scale"][-1]["level"]
-    return {row["skill"]: min(top, row["level"] * share) for row in rows}
 
 
 async def test_a_path_arrives_on_the_open_page_and_each_change_is_told(stack: Stack, browser: Browser) -> None:

@@ -22,13 +22,25 @@ export function svg(tag, attributes = {}, ...children) {
   return fill(document.createElementNS(SVG, tag), attributes, children);
 }
 
+/** Return a button; while `busy` it keeps the focus but does nothing, so that nothing is sent twice. */
+export function press(words, { busy = false, onclick, ...attributes } = {}, ...more) {
+  return el('button', { type: 'button', ...attributes, 'aria-disabled': busy ? 'true' : undefined,
+    onclick: busy ? undefined : onclick }, words, ...more);
+}
+
+const HELD = 'input[data-keep], select[data-keep]';
+
+function holds(node, value) {
+  return node.localName !== 'select' || [...node.options].some((option) => option.value === value);
+}
+
 /**
  * Replace what `host` holds, and keep what the reader was doing: by their `data-keep`, opened details stay open, fields
- * keep what was typed, and the focus stays where it was.
+ * keep what was typed or chosen, and the focus stays where it was. Returns whether the focus was lost all the same.
  */
 export function replace(host, ...children) {
   const opened = new Set([...host.querySelectorAll('details[open][data-keep]')].map((node) => node.dataset.keep));
-  const typed = new Map([...host.querySelectorAll('input[data-keep]')].map((node) => [node.dataset.keep, node.value]));
+  const typed = new Map([...host.querySelectorAll(HELD)].map((node) => [node.dataset.keep, node.value]));
   const active = host.contains(document.activeElement) ? document.activeElement : undefined;
   const place = active?.closest('[data-keep]');
   const inner = place === active ? undefined : active?.localName;
@@ -36,7 +48,8 @@ export function replace(host, ...children) {
   for (const node of host.querySelectorAll('[data-keep]')) {
     const { keep } = node.dataset;
     if (opened.has(keep)) node.open = true;
-    if (typed.has(keep)) node.value = typed.get(keep);
+    if (typed.has(keep) && holds(node, typed.get(keep))) node.value = typed.get(keep);
     if (keep === place?.dataset.keep) (inner ? node.querySelector(inner) : node)?.focus({ preventScroll: true });
   }
+  return Boolean(active) && !host.contains(document.activeElement);
 }

@@ -1,13 +1,21 @@
 /** The officers' page: what is known (`state`), how it is drawn (`render`), and what changes it. */
 
+import { assessSection, notesSection } from './advice.js';
 import { compare } from './changes.js';
+import { createDesk } from './desk.js';
 import { el, replace } from './dom.js';
+import { toldSection } from './feedback.js';
 import { gapsSection } from './gaps_picture.js';
+import { goTo, jumps } from './jumps.js';
 import { current, other, say, use } from './language.js';
 import { follow } from './live.js';
 import * as server from './server.js';
 import { openSection, stepsSection } from './steps.js';
 import { news, summarySection } from './summary.js';
+import { timeSection } from './time.js';
+import { whatIfSection } from './what_if.js';
+import { whyNotSection } from './why_not.js';
+import { createWord } from './word.js';
 
 const OFFICER = '[A-Za-z0-9][A-Za-z0-9._\\-]{0,63}';
 
@@ -16,6 +24,8 @@ const state = { view: 'loading', session: undefined, officer: undefined, complai
   recommended: undefined, framework: undefined, change: undefined, connection: undefined, stop: undefined };
 
 const at = (id) => document.getElementById(id);
+const desk = createDesk({ changed: () => render(), signedOut: (error) => refused(error) });
+const word = createWord(desk);
 
 // --- how it is drawn
 
@@ -50,13 +60,29 @@ const views = {
   failed: () => message('failed', state.complaint ?? 'failedWhy', retry(),
     state.requestId && el('p', { class: 'quiet' }, say('reference', state.requestId))),
   path: () => {
-    const { path } = state.recommended;
-    return [summarySection(state.recommended, state.framework, whose()),
+    const { recommended: { path }, framework } = state;
+    return [summarySection(state.recommended, framework, whose(), jumps(Boolean(framework))),
       el('div', { class: 'columns' },
-        path.steps.length > 0 && stepsSection(path, state.framework, state.change?.difference),
-        el('div', { class: 'beside' }, gapsSection(path, state.framework), openSection(path)))];
+        path.steps.length > 0 && stepsSection(path, framework, state.change?.difference, desk, askWhyNot),
+        el('div', { class: 'beside' }, timeSection(desk, path, tryTime), assessSection(path), gapsSection(path, framework),
+          openSection(path), notesSection(path))),
+      el('div', { class: 'desk' }, framework && [whatIfSection(desk, path, framework), whyNotSection(desk, path, framework)],
+        toldSection(desk))];
   },
 };
+
+function askWhyNot(course) {
+  desk.askWhyNot(course);
+  goTo('why-not-title');
+}
+
+function tryTime() {
+  desk.wish({ time: 'weekly' });
+  const field = at('what-if-myTime');
+  if (!field) return;
+  field.value = 'weekly';
+  goTo('what-if-weekly');
+}
 
 /** Return whose page this is, for a reader who is not the officer. */
 function whose() {
@@ -90,9 +116,11 @@ function render() {
   at('sign-out').hidden = !state.session;
   at('main').setAttribute('aria-busy', String(state.view === 'loading'));
   at('main').dataset.view = state.view;
-  replace(at('view'), ...[views[state.view]()].flat());
+  const lost = replace(at('view'), ...[views[state.view]()].flat());
   renderConnection();
   renderNews();
+  word.draw(state.view === 'path', Boolean(state.change));
+  if (lost && word.shown()) at('word-close').focus({ preventScroll: true });
 }
 
 function show(view, changes = {}) {
@@ -148,6 +176,7 @@ function enter() {
   const officer = state.session.role === 'officer' ? state.session.officer : named;
   leave();
   if (!officer) return show('choose');
+  desk.open(officer, state.session.role);
   show('loading', { officer, connection: 'opening' });
   state.stop = follow(officer, {
     path: (recommended) => accept(officer, recommended),
@@ -165,6 +194,7 @@ function enter() {
 /** Stop following; forget what was shown. */
 function leave() {
   state.stop?.();
+  desk.open();
   Object.assign(state, { stop: undefined, recommended: undefined, framework: undefined, change: undefined,
     connection: undefined, officer: undefined });
 }
@@ -177,6 +207,7 @@ async function accept(officer, recommended) {
   const difference = before && compare(before.path, recommended.path);
   const change = difference || waited ? { at: new Date(), cause: recommended.cause, difference, path: recommended.path }
     : undefined;
+  desk.arrived(recommended);
   show('path', { recommended, change });
   await measure(officer, recommended);
 }
@@ -252,6 +283,10 @@ at('sign-out').addEventListener('click', async () => {
 at('dismiss').addEventListener('click', () => {
   state.change = undefined;
   render();
+  at('main').focus();
+});
+at('skip').addEventListener('click', (event) => {
+  event.preventDefault(); // the address may name the officer
   at('main').focus();
 });
 window.addEventListener('hashchange', () => {

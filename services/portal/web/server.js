@@ -1,5 +1,7 @@
 /** Requests to the portal, the only server this page speaks to. The key itself is never kept here, only in the cookie. */
 
+const LONGEST = 30000; // ms: nobody waits longer than this for an answer
+
 /** An answer other than success; `status` 0 means that there was no answer. */
 export class Refusal extends Error {
   constructor(status, requestId) {
@@ -12,7 +14,8 @@ export class Refusal extends Error {
 async function ask(path, options = {}) {
   let answer;
   try {
-    answer = await fetch(path, { credentials: 'same-origin', cache: 'no-store', ...options });
+    answer = await fetch(path,
+      { credentials: 'same-origin', cache: 'no-store', signal: AbortSignal.timeout(LONGEST), ...options });
   } catch {
     throw new Refusal(0);
   }
@@ -20,12 +23,15 @@ async function ask(path, options = {}) {
   return answer.status === 204 ? undefined : answer.json();
 }
 
+const sent = (method, body, headers = {}) =>
+  ({ method, headers: { 'Content-Type': 'application/json', ...headers }, body: JSON.stringify(body) });
+const of = (id) => `/api/v1/officers/${encodeURIComponent(id)}`;
+
 /** Return {tenant, role, officer} of who is signed in. Throws Refusal 401 where nobody is. */
 export const session = () => ask('/session');
 
 /** Sign in with an API key; returns the session. */
-export const signIn = (key) =>
-  ask('/session', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ key }) });
+export const signIn = (key) => ask('/session', sent('POST', { key }));
 
 /** Forget the key. */
 export const signOut = () => ask('/session', { method: 'DELETE' });
@@ -34,4 +40,35 @@ export const signOut = () => ask('/session', { method: 'DELETE' });
 export const framework = (id) => ask(`/api/v1/frameworks/${encodeURIComponent(id)}`);
 
 /** Return an officer's profile. */
-export const officer = (id) => ask(`/api/v1/officers/${encodeURIComponent(id)}`);
+export const officer = (id) => ask(of(id));
+
+/** Change an officer's profile, if it still is at `sequence`; Refusal 412 where it is not. */
+export const putOfficer = (id, profile, sequence) => ask(of(id), sent('PUT', profile, { 'If-Match': `"${sequence}"` }));
+
+/** Return all that stands of what an officer has said about courses. */
+export const feedback = (id) => ask(`${of(id)}/feedback`);
+
+/** Say something about a course; said again under the same `key`, it counts once. */
+export const tell = (id, statement, key) => ask(`${of(id)}/feedback`, sent('POST', statement, { 'Idempotency-Key': key }));
+
+/** Return why a course is not in an officer's path. */
+export const whyNot = (id, course) => ask(`${of(id)}/path/why-not/${encodeURIComponent(course)}`);
+
+/** Return a path for what is asked; nothing is stored. */
+export const recommend = (wish) => ask('/api/v1/recommendations', sent('POST', wish));
+
+/** Return a course. */
+export const course = (id) => ask(`/api/v1/courses/${encodeURIComponent(id)}`);
+
+/** Return the courses that teach a skill, at most `most`. */
+export async function coursesTeaching(frameworkId, skill, most = 2000) {
+  const found = [];
+  let after = '';
+  while (after !== null && found.length < most) {
+    const query = new URLSearchParams({ framework: frameworkId, skill, limit: '500', after });
+    const page = await ask(`/api/v1/courses?${query}`);
+    found.push(...page.courses);
+    after = page.next;
+  }
+  return found;
+}

@@ -1,6 +1,7 @@
 /** The path as an ordered list: where one stands today, each course with its reasons, and where it leads. */
 
-import { el } from './dom.js';
+import { el, press } from './dom.js';
+import { stepControls } from './feedback.js';
 import { hours, joined, languageName, level, percent, say, told } from './language.js';
 
 /** Return the share of the requirement held after each step, 0 to 1; the contributions add up to the whole. */
@@ -32,7 +33,13 @@ function part(title, content) {
   return content && [el('h4', {}, title), content];
 }
 
-function details(step, names) {
+function alternative(course, step, desk, ask) {
+  return el('li', {}, told('span', course.title), ' ', el('span', { class: 'quiet' }, `(${say('hours', hours(course.hours))})`), ' ',
+    press(say('whyNotThis'), { class: 'small', busy: desk.state.busy.has('why-not'), 'data-keep': `why-${step.course.id}-${course.id}`,
+      onclick: () => ask(course) }, el('span', { class: 'unseen' }, ': ', told('span', course.title))));
+}
+
+function details(step, names, desk, ask) {
   const { requires = [], unlocks = [], alternatives = [] } = step;
   return el('details', { 'data-keep': `more-${step.course.id}` },
     el('summary', {}, say('more'), el('span', { class: 'unseen' }, ': ', told('span', step.course.title))),
@@ -40,8 +47,8 @@ function details(step, names) {
     part(say('requires'), requires.length > 0 &&
       el('ul', {}, requires.map((rule) => el('li', {}, condition(rule, names))))),
     part(say('unlocks'), unlocks.length > 0 && el('ul', {}, unlocks.map((id) => el('li', {}, names.course(id))))),
-    part(say('alternatives'), alternatives.length > 0 && el('ul', {}, alternatives.map(({ course }) => el('li', {},
-      told('span', course.title), ' ', el('span', { class: 'quiet' }, `(${say('hours', hours(course.hours))})`))))),
+    part(say('alternatives'), alternatives.length > 0 &&
+      el('ul', {}, alternatives.map(({ course }) => alternative(course, step, desk, ask)))),
     step.closes.length > 0 &&
       el('p', { class: 'quiet' }, `${say('match')} ${percent(Math.min(1, Math.max(0, step.similarity)))}`));
 }
@@ -58,7 +65,7 @@ function link(course) {
     say('openCourse'), el('span', { class: 'unseen' }, ': ', told('span', course.title))));
 }
 
-function card(step, share, path, names, mark) {
+function card(step, share, path, names, mark, desk, ask) {
   const part = path.hours > 0 ? step.cumulative_hours / path.hours : 0;
   return el('li', { class: mark ? `step ${mark}` : 'step', 'data-course': step.course.id },
     el('span', { class: 'number', 'aria-hidden': 'true' }, String(step.position)),
@@ -68,7 +75,8 @@ function card(step, share, path, names, mark) {
       about(step.course),
       told('p', step.reason, { class: 'reason' }),
       link(step.course),
-      details(step, names),
+      details(step, names, desk, ask),
+      stepControls(step, desk),
       el('p', { class: 'so-far' },
         el('progress', { max: '1', value: part.toFixed(3), 'aria-hidden': 'true' }),
         el('span', {}, say('soFar', hours(step.cumulative_hours), hours(path.hours))),
@@ -85,8 +93,11 @@ function naming(path, framework) {
   return { course: (id) => name(courses, id), skill: (id) => name(skills, id) };
 }
 
-/** Return the section of the path; `change` (from changes.js, or nothing) marks what is new or moved. */
-export function stepsSection(path, framework, change) {
+/**
+ * Return the section of the path; `change` (from changes.js, or nothing) marks what is new or moved. `ask(course)` asks
+ * why a runner-up is not in it.
+ */
+export function stepsSection(path, framework, change, desk, ask) {
   const names = naming(path, framework);
   const shares = sharesAfter(path);
   const ids = (courses) => new Set((courses ?? []).map((course) => course.id));
@@ -98,7 +109,7 @@ export function stepsSection(path, framework, change) {
     el('p', { class: 'quiet' }, say('pathWhy')),
     el('p', { class: 'station start' }, ...say('start', el('strong', {}, percent(path.coverage.before)))),
     el('ol', { class: 'steps' },
-      path.steps.map((step, i) => card(step, shares[i], path, names, markOf(step.course.id)))),
+      path.steps.map((step, i) => card(step, shares[i], path, names, markOf(step.course.id), desk, ask))),
     el('p', { class: 'station finish' }, ...say('finish', el('strong', {}, percent(path.coverage.after)))));
 }
 

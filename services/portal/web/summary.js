@@ -4,7 +4,8 @@ import { el, svg } from './dom.js';
 import { clock, day, hours, percent, points, say, signed, told } from './language.js';
 import { titles } from './steps.js';
 
-function coverageBar({ before, after }) {
+/** Return a bar of the coverage before and after, with its words. */
+export function coverageBar({ before, after }) {
   const wide = (share) => `${(100 * share).toFixed(1)}%`;
   return el('figure', { class: 'coverage' },
     el('figcaption', {}, say('coverage')),
@@ -41,8 +42,8 @@ function notice(path) {
   return met ? [say('complete'), el('p', {}, say('completeWhy'))] : [say('nothing'), el('p', {}, say('nothingWhy'))];
 }
 
-/** Return the head of the page over a path. */
-export function summarySection(recommended, framework, whose) {
+/** Return the head of the page over a path; `more` stands at its end. */
+export function summarySection(recommended, framework, whose, ...more) {
   const { path } = recommended;
   const warning = notice(path);
   const sentence = path.steps.length > 0 && el('p', { class: 'sentence' }, ...say('summary',
@@ -54,7 +55,7 @@ export function summarySection(recommended, framework, whose) {
     warning && el('div', { class: `notice ${path.status}` }, el('h2', {}, warning[0]), warning[1]),
     sentence,
     path.gaps.length > 0 && coverageBar(path.coverage),
-    facts(recommended, framework));
+    facts(recommended, framework), more);
 }
 
 /** Return what changed, as the reader is told it: `change` is {at, cause, difference?, path}. */

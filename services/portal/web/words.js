@@ -1,9 +1,12 @@
 /** Every word that the page itself says, in Thai and in English: the two have the same keys. */
 
+import { CONTROL_WORDS } from './control_words.js';
+
 const en = (count, one, many) => `${count} ${Number(count) === 1 ? one : many}`;
 
 export const WORDS = {
   th: {
+    ...CONTROL_WORDS.th,
     title: 'เส้นทางการเรียนรู้ของท่าน',
     brand: 'เส้นทางการเรียนรู้',
     brandFor: 'ทักษะดิจิทัลของบุคลากรภาครัฐ',
@@ -125,6 +128,9 @@ export const WORDS = {
       catalogue: 'เพราะรายการหลักสูตรเปลี่ยน',
       framework: 'เพราะเกณฑ์ทักษะเปลี่ยน',
       request: 'ตามคำขอของท่าน',
+      feedback: 'ตามที่ท่านบอก',
+      rules: 'เพราะหน่วยงานเปลี่ยนข้อกำหนด',
+      deadline: 'เพราะใกล้วันสิ้นสุดเข้ามา',
     },
     added: (n) => `เพิ่ม ${n} หลักสูตร`,
     removed: (n) => `นำออก ${n} หลักสูตร`,
@@ -137,6 +143,7 @@ export const WORDS = {
   },
 
   en: {
+    ...CONTROL_WORDS.en,
     title: 'Your learning path',
     brand: 'Learning path',
     brandFor: 'Digital skills for public officers',
@@ -258,6 +265,9 @@ export const WORDS = {
       catalogue: 'because the courses on offer changed',
       framework: 'because the skill framework changed',
       request: 'as you asked',
+      feedback: 'as you told us',
+      rules: 'because your agency changed its rules',
+      deadline: 'because the deadline has come nearer',
     },
     added: (n) => `${en(n, 'course', 'courses')} added`,
     removed: (n) => `${en(n, 'course', 'courses')} removed`,

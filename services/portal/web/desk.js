@@ -1,0 +1,195 @@
+/** What the reader has said, asked and tried: the state behind the controls, and the requests that change it. */
+
+import * as server from './server.js';
+
+/** A name of one submission: sent again under it, it counts once. (`randomUUID` needs HTTPS, this does not.) */
+const newKey = () => `page-${[...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`;
+
+const TITLES_ASKED = 60; // courses whose title is asked for one by one; the others show their id
+
+const blank = (officer, role) => ({ officer, role, busy: new Set(), keys: new Map(), titles: new Map(), pickers: {},
+  feedback: undefined, feedbackFailed: undefined, profile: undefined, profileFailed: undefined, told: undefined,
+  whyNot: {}, whatIf: { time: 'same', took: [] }, time: {} });
+
+/**
+ * Return the controls of one page. `changed()` draws them; `signedOut(error)` is told that the session is over.
+ * `state` is replaced when another officer's page opens, so an answer that comes late lands in what nobody sees.
+ */
+export function createDesk({ changed, signedOut }) {
+  const desk = { state: blank() };
+
+  /** Do one thing at a time by this name; `failed(error)` where a request was refused. */
+  async function once(name, work, failed) {
+    const mine = desk.state;
+    if (mine.busy.has(name)) return;
+    mine.busy.add(name);
+    changed();
+    try {
+      await work(mine);
+    } catch (error) {
+      if (!(error instanceof server.Refusal)) throw error;
+      if (error.status === 401 && mine === desk.state) signedOut(error);
+      else await failed(error, mine);
+    } finally {
+      mine.busy.delete(name);
+      if (mine === desk.state) changed();
+    }
+  }
+
+  async function readFeedback(mine) {
+    try {
+      mine.feedback = await server.feedback(mine.officer);
+      mine.feedbackFailed = undefined;
+    } catch (error) {
+      if (!(error instanceof server.Refusal)) throw error;
+      if (error.status !== 404) mine.feedbackFailed = error;
+      return;
+    }
+    settle(mine);
+    const unknown = [...new Set(mine.feedback.said.map((one) => one.course))].filter((id) => !mine.titles.has(id));
+    for (const id of unknown.slice(0, TITLES_ASKED)) await readTitle(mine, id);
+  }
+
+  /** An answer may be lost on the way: what stands now tells whether the last word was taken all the same. */
+  function settle(mine) {
+    const { error, course, action, before } = mine.told ?? {};
+    if (!error || mine.feedback.feedback_sequence === before) return;
+    const last = mine.feedback.said.filter((one) => one.course === course.id).at(-1);
+    if (last?.action === action && last.sequence > before) mine.told = { course, action, arrived: true };
+  }
+
+  /** Learn a course's title; one that is gone keeps its id for a name. */
+  async function readTitle(mine, id) {
+    try {
+      const found = await server.course(id);
+      mine.titles.set(id, (found.course ?? found).title);
+    } catch (error) {
+      if (!(error instanceof server.Refusal)) throw error;
+      if (error.status === 404) mine.titles.set(id, { en: id });
+    }
+  }
+
+  async function readProfile(mine) {
+    mine.profile = await server.officer(mine.officer);
+    mine.profileFailed = undefined;
+  }
+
+  const look = () => Promise.all([
+    once('look-feedback', readFeedback, () => {}),
+    once('look-profile', readProfile, (error, mine) => {
+      if (!mine.profile) mine.profileFailed = error;
+    }),
+  ]);
+
+  return Object.assign(desk, {
+    look,
+
+    /** Begin anew, for this officer or for nobody. */
+    open(officer, role) {
+      desk.state = blank(officer, role);
+    },
+
+    /** A path came in: remember its titles, and read again what it was made from where that has moved on. */
+    arrived(recommended) {
+      const mine = desk.state;
+      const { steps, versions, notes = [] } = recommended.path;
+      for (const step of steps) {
+        for (const { course } of [step, ...(step.alternatives ?? [])]) mine.titles.set(course.id, course.title);
+      }
+      for (const note of notes) if (note.title) mine.titles.set(note.course, note.title);
+      if (mine.told?.revision && recommended.revision >= mine.told.revision) mine.told.arrived = true;
+      const heard = (versions.feedback ?? 0) === mine.feedback?.feedback_sequence;
+      if (!heard || versions.profile !== mine.profile?.sequence) look();
+    },
+
+    /** Say something about a course ({id, title}), or take it back with `undo`. Sent again after a failure, it counts once. */
+    say(course, action) {
+      return once('say', async (mine) => {
+        const before = mine.feedback?.feedback_sequence ?? 0;
+        const intent = `${course.id} ${action} ${before}`;
+        mine.told = { course, action, saving: true };
+        changed();
+        if (!mine.keys.has(intent)) mine.keys.set(intent, newKey());
+        mine.titles.set(course.id, course.title);
+        const taken = await server.tell(mine.officer, { course: course.id, action }, mine.keys.get(intent));
+        mine.keys.delete(intent);
+        mine.told = { course, action, stale: taken.stale, revision: taken.revision };
+        await readFeedback(mine);
+      }, async (error, mine) => {
+        mine.told = { course, action, error, before: mine.feedback?.feedback_sequence ?? 0 };
+        await readFeedback(mine);
+      });
+    },
+
+    forget() {
+      desk.state.told = undefined;
+      changed();
+    },
+
+    /** Choose a skill in a picker and learn which courses teach it. */
+    choose(name, framework, skill) {
+      const mine = desk.state;
+      const chosen = { skill, courses: undefined, error: undefined };
+      mine.pickers[name] = chosen;
+      if (!skill || skill === 'path') {
+        changed();
+        return undefined;
+      }
+      return once(`courses-${name}-${skill}`, async () => {
+        const found = await server.coursesTeaching(framework, skill);
+        chosen.courses = found.map(({ id, title, hours }) => ({ id, title, hours }));
+      }, (error) => {
+        chosen.error = error;
+      });
+    },
+
+    /** Ask why a course is not in the path. */
+    askWhyNot(course) {
+      return once('why-not', async (mine) => {
+        mine.whyNot = { course };
+        mine.whyNot = { course, answer: await server.whyNot(mine.officer, course.id) };
+      }, (error, mine) => {
+        mine.whyNot = { course, error };
+      });
+    },
+
+    /** Try a wish (the body of a recommendation) out; nothing is stored. */
+    tryOut(wish) {
+      return once('what-if', async (mine) => {
+        mine.whatIf.error = undefined;
+        const { path } = await server.recommend(wish);
+        mine.whatIf.path = path;
+      }, (error, mine) => {
+        mine.whatIf.error = error;
+        mine.whatIf.path = undefined;
+      });
+    },
+
+    /** Change fields of what is being tried, and draw them. */
+    wish(fields) {
+      Object.assign(desk.state.whatIf, fields);
+      changed();
+    },
+
+    /** Store weekly hours and deadline (either may be null) with the rest of the profile as it is. */
+    saveTime(weekly, deadline) {
+      return once('time', async (mine) => {
+        const { job_group, agency, framework, stage, languages, sequence } = mine.profile;
+        const profile = { job_group, agency, framework, stage: stage ?? null, languages: languages ?? [],
+          weekly_hours: weekly, deadline };
+        const { changed: different } = await server.putOfficer(mine.officer, profile, sequence);
+        mine.time = { saved: different ? 'timeSaved' : 'timeSame' };
+        await readProfile(mine);
+      }, async (error, mine) => {
+        mine.time = { error };
+        if (error.status === 412) await readProfile(mine).catch(() => {});
+      });
+    },
+
+    /** Say in words that what was typed will not do. */
+    complain(place, complaint) {
+      desk.state[place] = { ...desk.state[place], complaint, error: undefined, saved: undefined };
+      changed();
+    },
+  });
+}
