@@ -201,6 +201,11 @@ class RecommenderSettings(Settings):
     min_group_size: int = _setting(
         "Figures of an agency about fewer officers than this are withheld.", _number(1, 1000), "5"
     )
+    first_job_groups: str = _setting(
+        "The job groups that an agency sees first, separated by commas; `name*`: all that begin so.",
+        _text,
+        "technology,it-*",
+    )
     catalog_url: str = _setting(
         "Where the catalogue answers; only the command `recompute` asks it.", _url, "http://127.0.0.1:8102"
     )

@@ -18,6 +18,7 @@ from services.recommender import __doc__ as card
 from services.recommender import recompute
 from services.recommender.api import (
     CATALOGUE,
+    FIRST_GROUPS,
     HEEDER,
     MIN_GROUP,
     ROUTES,
@@ -32,6 +33,7 @@ from services.recommender.consumer import CatalogueConsumer, ProfileConsumer
 from services.recommender.heeding import Heeder
 from services.recommender.planning import Planner
 from services.recommender.store import ALL_INDEXES, COLLECTION, PlanStore
+from services.recommender.warming import warm_up
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
 from shared.auth import Authenticator
@@ -80,8 +82,12 @@ async def build(settings: RecommenderSettings) -> web.Application:
         restage=store.restage,
     )
 
+    warm = asyncio.Event()
+
     async def consume() -> None:
-        """Join the group only once there is something to plan with."""
+        """Join the group only once there is something to plan with, and what is compiled is there."""
+        await planner.solver.run(warm_up)
+        warm.set()
         await follower.caught_up.wait()
         while not catalogue.has_framework:
             await asyncio.sleep(0.2)
@@ -91,6 +97,9 @@ async def build(settings: RecommenderSettings) -> web.Application:
         if not follower.caught_up.is_set():
             return "the catalogue has not been read to its end"
         return None if catalogue.has_framework else "there is no framework yet"
+
+    async def is_warm() -> str | None:
+        return None if warm.is_set() else "the planner is being compiled, once"
 
     async def clients(_: web.Application) -> AsyncIterator[None]:
         yield
@@ -107,6 +116,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
             "mongodb": partial(mongo_reachable, client),
             "kafka": partial(kafka_reachable, brokers),
             "catalogue": has_catalogue,
+            "planner": is_warm,
         },
         contexts=[
             clients,
@@ -118,7 +128,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
     )
     app[STORE], app[CATALOGUE], app[TODAY] = store, catalogue, today_in(zone)
     app[HEEDER], app[SOLVER], app[MIN_GROUP] = heeder, planner.solver, settings.min_group_size
-    app[RULES_CHANGED] = changes.look_again
+    app[RULES_CHANGED], app[FIRST_GROUPS] = changes.look_again, settings.first_job_groups
     _measure(app[REGISTRY], planner, heeder, catalogue)
     registry = app[REGISTRY]
     metrics.watch_relay(registry, relay)

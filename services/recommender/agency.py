@@ -181,7 +181,7 @@ def first_groups(framework: Framework, wanted: Sequence[str]) -> list[str]:
     """Return the job groups that are to stand in front: by id, or all that begin as `name*` says."""
     ids = [group.id for group in framework.job_groups]
     found: list[str] = []
-    for name in wanted:
+    for name in map(str.strip, wanted):
         matching = [one for one in ids if one == name or (name.endswith("*") and one.startswith(name[:-1]))]
         found += [one for one in matching if one not in found]
     return found

@@ -36,7 +36,10 @@ class Hashes(Struct, frozen=True):
 
 
 class Record(Struct, frozen=True, omit_defaults=True):
-    """Everything a path was computed from. Courses, framework and rules are kept elsewhere and named by version."""
+    """Everything a path was computed from. Courses, framework and rules are kept elsewhere and named by version.
+
+    `previous`: the courses of the path before; with `stable` that path stayed unless another was worth notably more.
+    """
 
     profile: Profile
     feedback: Feedback
@@ -47,6 +50,7 @@ class Record(Struct, frozen=True, omit_defaults=True):
     hashes: Hashes
     rules_version: int = 0
     previous: list[str] = []
+    stable: bool = True
 
 
 def hash_of(content: object) -> str:
@@ -84,6 +88,7 @@ def record_of(  # noqa: PLR0913 - each is a part of the record, given by name
     framework: Framework,
     as_of: date,
     catalogue_revision: int,
+    stable: bool = True,
 ) -> Record:
     """Return the record of a path that is about to be computed."""
     return Record(
@@ -96,6 +101,7 @@ def record_of(  # noqa: PLR0913 - each is a part of the record, given by name
         hashes=Hashes(hash_of(profile), hash_of(feedback), hash_of(rules), _FRAMEWORKS.of(framework)),
         rules_version=rules.version,
         previous=list(previous),
+        stable=stable,
     )
 
 
@@ -107,6 +113,7 @@ def inputs_for(  # noqa: PLR0913 - each is a part of the record, given by name
     *,
     framework: Framework,
     as_of: date,
+    stable: bool = True,
 ) -> Inputs:
     """Return the inputs of an officer's plan. A mandatory course stands above a dismissal from before it was so."""
     banned = [course for course in feedback.those("not_relevant") if course not in rules.mandatory]
@@ -119,7 +126,7 @@ def inputs_for(  # noqa: PLR0913 - each is a part of the record, given by name
         pinned=feedback.those("pin"),
         started=feedback.started(previous),
         completed_at=feedback.completed_at(),
-        previous=list(previous),
+        previous=list(previous) if stable else [],
     )
 
 
@@ -154,4 +161,12 @@ def check_rules(rules: TenantRules) -> None:
 
 def inputs_of_record(record: Record, rules: TenantRules, framework: Framework) -> Inputs:
     """Return the inputs that a stored path was computed from."""
-    return inputs_for(record.profile, record.feedback, rules, record.previous, framework=framework, as_of=record.as_of)
+    return inputs_for(
+        record.profile,
+        record.feedback,
+        rules,
+        record.previous,
+        framework=framework,
+        as_of=record.as_of,
+        stable=record.stable,
+    )

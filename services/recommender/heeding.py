@@ -41,7 +41,7 @@ class Heeder:
     def __init__(self, planner: Planner) -> None:
         self.taken = 0
         self.kept_stale = 0
-        self._planner = planner
+        self.planner = planner
         self._store = planner.store
 
     async def take(self, word: Word) -> Key:
@@ -65,21 +65,23 @@ class Heeder:
 
     async def _decide(self, word: Word, held: Held) -> Key | None:
         plan, now = held.plan, datetime.now(UTC)
-        await self._planner.catch_up([plan.summary], [])
-        snapshot = self._planner.catalogue.snapshot
+        await self.planner.catch_up([plan.summary], [])
+        snapshot = self.planner.catalogue.snapshot
         if word.action != "undo":
             stood = {*plan.summary.courses, *(said.course for said in plan.feedback.said)}
             if word.course not in stood and snapshot.view(word.tenant).course(word.course) is None:
                 raise InvalidInput(f"unknown course {word.course!r}", "course")
         rules = await self._store.rules.of(word.tenant)
         feedback = heard(plan.feedback, word.course, word.action, at=word.at or now, now=now, mandatory=rules.mandatory)
-        order = Order(plan.partition, plan.profile, "feedback", self._planner.date_of(now), word.traceparent)
+        order = Order(plan.partition, plan.profile, "feedback", self.planner.date_of(now), word.traceparent)
         return await self._save(word, held, order, feedback, rules)
 
     async def _save(self, word: Word, held: Held, order: Order, feedback: Feedback, rules: TenantRules) -> Key | None:
         summary = held.plan.summary
-        case = Case(order.profile, order.as_of, feedback, rules, summary.courses)
-        [planned] = await self._planner.solver.solve([case], self._planner.catalogue.snapshot)
+        # Who puts a course off, or takes a word back, asks for another path: one that is only as good is welcome.
+        stable = word.action not in ("not_now", "undo")
+        case = Case(order.profile, order.as_of, feedback, rules, summary.courses, stable)
+        [planned] = await self.planner.solver.solve([case], self.planner.catalogue.snapshot)
         refused = bool(planned.violations) or planned.path.status == "refused"
         revision = summary.revision if refused else summary.revision + 1
         key = Key(word.key, word.digest, feedback.sequence, revision, refused)
@@ -92,6 +94,6 @@ class Heeder:
             plan = replace(new_plan(order, planned, summary), feedback=feedback)
             if not await self._store.save_feedback(plan, key):
                 return None
-            self._planner.planned += 1
+            self.planner.planned += 1
         self.taken += 1
         return key

@@ -85,7 +85,7 @@ def compared(past: Past, view: View, framework: Framework, rules: TenantRules) -
     ]
     if record.algorithm != ALGORITHM:
         differences.append(f"algorithm: it was {record.algorithm}, this program is {ALGORITHM}")
-    case = Case(record.profile, record.as_of, record.feedback, rules, record.previous)
+    case = Case(record.profile, record.as_of, record.feedback, rules, record.previous, record.stable)
     again = msgspec.structs.replace(past.event, path=solve(case, view).path)
     if msgspec.json.encode(again) != past.path:
         stored, found = msgspec.json.decode(past.path), msgspec.to_builtins(again, str_keys=True)
@@ -128,7 +128,8 @@ async def recompute(settings: RecommenderSettings, tenant: str, officer: str, re
         event, record = past.event, past.record
         name = f"{officer}, revision {event.revision}"
         if record is None:
-            return f"{name}: waits for its framework; there is nothing to compute", True
+            waits = event.path.status == "waiting_for_framework"
+            return f"{name}: {'waits for its framework' if waits else 'was saved before inputs were kept'}", waits
         rules = await store.rules.find(tenant, record.rules_version)
         if rules is None:
             raise NotFound(f"version {record.rules_version} of the rules of {tenant} is not kept")

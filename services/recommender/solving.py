@@ -15,7 +15,7 @@ from typing import ParamSpec, TypeVar
 import msgspec
 
 from services.recommender import ranking
-from services.recommender.audit import Record, TenantRules, inputs_for, record_of
+from services.recommender.audit import Record, TenantRules, inputs_of_record, record_of
 from services.recommender.checker import violations
 from services.recommender.feedback import Feedback
 from services.recommender.index import Snapshot, View
@@ -37,7 +37,8 @@ T = TypeVar("T")
 class Case:
     """An officer to plan for: the profile, what was said, the tenant's rules, the path before, the date to count from.
 
-    `previous` names the courses of the path before, in its order.
+    `previous` names the courses of the path before, in its order; with `stable` it stays unless another is worth
+    notably more.
     """
 
     profile: Profile
@@ -45,6 +46,7 @@ class Case:
     feedback: Feedback = NOTHING_SAID
     rules: TenantRules = NO_RULES
     previous: Sequence[str] = ()
+    stable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,6 @@ def solve(case: Case, view: View) -> Planned:
     if framework is None or framework.version < profile.framework_version:
         waiting = ranking.waiting_for_framework(profile, view, case.as_of)
         return Planned(_stamped(waiting, case), [])
-    inputs = inputs_for(profile, case.feedback, case.rules, case.previous, framework=framework, as_of=case.as_of)
     record = record_of(
         profile,
         case.feedback,
@@ -86,7 +87,9 @@ def solve(case: Case, view: View) -> Planned:
         framework=framework,
         as_of=case.as_of,
         catalogue_revision=view.catalogue_revision,
+        stable=case.stable,
     )
+    inputs = inputs_of_record(record, case.rules, framework)
     try:
         inputs.check()
     except InvalidInput as problem:  # the framework has moved on and no longer knows the officer's job group or stage

@@ -7,6 +7,7 @@ from services.recommender.api.recommendations import Recommendation, Recommendat
 from services.recommender.api.rules import PutRules, Rules, RulesPut, get_rules, put_rules
 from services.recommender.api.state import (
     CATALOGUE,
+    FIRST_GROUPS,
     HEEDER,
     IDEMPOTENCY_KEY,
     MIN_GROUP,
@@ -21,6 +22,7 @@ from shared.routes import IF_MATCH, IF_NONE_MATCH, Route
 
 __all__ = [
     "CATALOGUE",
+    "FIRST_GROUPS",
     "HEEDER",
     "MIN_GROUP",
     "ROUTES",

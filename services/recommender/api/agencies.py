@@ -9,7 +9,16 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from services.recommender.agency import AgencyGaps, agency_gaps, first_groups
-from services.recommender.api.state import CATALOGUE, MIN_GROUP, SOLVER, STORE, TODAY, framework_of, view_of
+from services.recommender.api.state import (
+    CATALOGUE,
+    FIRST_GROUPS,
+    MIN_GROUP,
+    SOLVER,
+    STORE,
+    TODAY,
+    framework_of,
+    view_of,
+)
 from services.recommender.index import View
 from services.recommender.ledger import card_of
 from services.recommender.measures import measures_of
@@ -29,7 +38,8 @@ class AskGaps(Struct, frozen=True, forbid_unknown_fields=True):
     """Which officers, and what is wanted of them.
 
     `framework`: the officers under it; without, the one that most are under. `first`: job groups to put in front,
-    separated by commas, `name*` for all that begin so. `deadline` and `weekly_hours`: what training cannot close.
+    separated by commas, `name*` for all that begin so; without, those of the setting `FIRST_JOB_GROUPS`. `deadline`
+    and `weekly_hours`: what training cannot close.
     """
 
     framework: Identifier | None = None
@@ -71,7 +81,7 @@ async def get_gaps(request: web.Request) -> web.StreamResponse:
         frameworks=frameworks,
         min_group=request.app[MIN_GROUP],
         cards={name: card_of(course) for name in tally.closes if (course := view.course(name))},
-        first=first_groups(framework, [name.strip() for name in asked.first.split(",") if name.strip()]),
+        first=first_groups(framework, (asked.first or request.app[FIRST_GROUPS]).split(",")),
     )
     in_time = None
     if asked.deadline and asked.weekly_hours and report.officers is not None:

@@ -1,0 +1,200 @@
+"""Feedback on real servers: stored with the path that follows from it or not at all, and never lost in a race."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+
+from services.recommender.api import HEEDER
+from services.recommender.index import Snapshot
+from services.recommender.solving import Case, Planned, Solver
+from shared.events import PATHS_TOPIC, PROFILES_TOPIC, OfficerErased, PathRecommended
+from shared.skills import Profile
+from tests.builders import profile
+from tests.service.recommending import assessed, courses_of, path_of, planned, recommender, registered, somebody, tell
+from tests.service.started import Started, Topic, followed
+
+pytestmark = pytest.mark.timeout(90)
+
+
+@pytest.fixture(scope="module")
+async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
+    async with recommender(mongodb_uri, kafka_bootstrap) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+async def announced(service: Started) -> AsyncIterator[Topic]:
+    async with followed(service.settings, PATHS_TOPIC) as topic:
+        yield topic
+
+
+async def feedback_of(service: Started, one: Profile, **options: Any) -> dict[str, Any]:
+    got = await service.ask("GET", f"/v1/officers/{one.officer}/feedback", tenant=one.tenant, **options)
+    assert got.status == 200
+    found: dict[str, Any] = await got.json()
+    return found
+
+
+async def document_of(service: Started, one: Profile) -> dict[str, Any]:
+    found = await service.database("recommender")["plans"].find_one({"_id": one.key})
+    assert found is not None
+    return found
+
+
+async def test_a_course_that_is_not_relevant_leaves_the_path_at_once_and_undo_brings_it_back(
+    service: Started, announced: Topic
+) -> None:
+    officer = somebody()
+    await planned(service, officer)
+    assert set(courses_of(await path_of(service, officer))) == {"read", "write"}
+    status, taken = await tell(service, officer, "read", "not_relevant")
+    assert (status, taken) == (
+        200,
+        {"officer": officer.officer, "feedback_sequence": 1, "revision": 2, "stale": False},
+    )
+    now = await path_of(service, officer)
+    assert (now["cause"], now["revision"], now["path"]["versions"]["feedback"]) == ("feedback", 2, 1)
+    assert set(courses_of(now)) == {"read-long", "write"}
+    event = (await announced.of(officer.key, 2))[1]
+    assert isinstance(event.data, PathRecommended)
+    assert event.data.cause == "feedback"
+    assert (await tell(service, officer, "read", "undo"))[0] == 200
+    assert set(courses_of(await path_of(service, officer, revision=3))) == {"read", "write"}
+    assert await feedback_of(service, officer) == {"officer": officer.officer, "feedback_sequence": 2, "said": []}
+
+
+async def test_what_was_completed_is_not_suggested_again_and_what_is_pinned_stays(service: Started) -> None:
+    officer = somebody()
+    await planned(service, officer)
+    await tell(service, officer, "write-long", "pin")
+    assert "write-long" in courses_of(await path_of(service, officer, revision=2))
+    body = {"at": "2026-11-23T08:00:00+07:00"}
+    assert (await tell(service, officer, "read", "completed", body=body))[0] == 200
+    assert "read" not in courses_of(await path_of(service, officer, revision=3))
+    said = (await feedback_of(service, officer))["said"]
+    assert [(one["course"], one["action"]) for one in said] == [("write-long", "pin"), ("read", "completed")]
+
+
+async def test_the_same_key_counts_once_and_with_another_body_it_is_a_conflict(service: Started) -> None:
+    officer = somebody()
+    await planned(service, officer)
+    first = await tell(service, officer, "read", "not_now", "once")
+    assert await tell(service, officer, "read", "not_now", "once") == first
+    assert (await feedback_of(service, officer))["feedback_sequence"] == 1
+    status, problem = await tell(service, officer, "write", "not_now", "once")
+    assert (status, problem["field"]) == (409, "Idempotency-Key")
+
+
+async def test_what_cannot_be_taken_is_refused_by_name_and_changes_nothing(service: Started) -> None:
+    officer = somebody()
+    await planned(service, officer)
+    before = await document_of(service, officer)
+    refused = [
+        ("unheard-of", "pin", {}, 422, "course"),
+        ("read", "undo", {}, 409, "course"),
+        ("read", "completed", {"at": "2999-01-01T00:00:00Z"}, 422, "at"),
+        ("read", "hate", {}, 422, "action"),
+        ("read", "pin", {"more": 1}, 422, "more"),
+    ]
+    for course_id, action, body, status, field in refused:
+        found = await tell(service, officer, course_id, action, body=body)
+        assert (found[0], found[1]["field"]) == (status, field), (course_id, action)
+    got = await service.ask(
+        "POST", f"/v1/officers/{officer.officer}/feedback", json={"course": "read", "action": "pin"}
+    )
+    assert got.status == 400
+    assert (await tell(service, somebody(), "read", "pin"))[0] == 404
+    assert await document_of(service, officer) == before
+
+
+async def test_another_officer_and_another_tenant_see_and_change_nothing(service: Started) -> None:
+    officer = somebody()
+    await planned(service, officer)
+    path = f"/v1/officers/{officer.officer}/feedback"
+    others: list[dict[str, Any]] = [{"tenant": "stranger"}, {"role": "officer", "officer": "else"}]
+    for options in others:
+        assert (await service.ask("GET", path, **options)).status == 404
+        headers, body = {"Idempotency-Key": "x"}, {"course": "read", "action": "pin"}
+        assert (await service.ask("POST", path, headers=headers, json=body, **options)).status == 404
+    mine = {"role": "officer", "officer": officer.officer}
+    assert (await tell(service, officer, "read", "pin", **mine))[0] == 200
+    assert len((await feedback_of(service, officer, **mine))["said"]) == 1
+
+
+async def test_feedback_and_assessments_at_the_same_time_are_both_kept(service: Started, announced: Topic) -> None:
+    officer = somebody()
+    await planned(service, officer)
+    news = [
+        msgspec.structs.replace(profile(officer.officer, {"reading": 0, "writing": 1}, sequence=sequence))
+        for sequence in range(2, 8)
+    ]
+    said = [tell(service, officer, course_id, "not_now") for course_id in ("read", "write", "read-long", "write-long")]
+    results, *_ = await asyncio.gather(
+        asyncio.gather(*said), *(service.publish(PROFILES_TOPIC, assessed(one)) for one in news)
+    )
+    assert [status for status, _ in results] == [200] * 4
+    now = await path_of(service, officer, 7)
+    assert now["path"]["versions"]["feedback"] == 4
+    assert len((await feedback_of(service, officer))["said"]) == 4
+    events = await announced.of(officer.key, now["revision"])
+    assert [event.sequence for event in events] == list(range(1, now["revision"] + 1))
+    last = events[-1].data
+    assert isinstance(last, PathRecommended)
+    assert (last.path.versions.profile, last.path.versions.feedback) == (7, 4)
+
+
+class Doubting(Solver):
+    """Plans as ever, and has the checker against every path."""
+
+    async def solve(self, cases: Sequence[Case], snapshot: Snapshot) -> list[Planned]:
+        return [replace(one, violations=["unsound"]) for one in await super().solve(cases, snapshot)]
+
+
+async def test_where_the_checker_refuses_the_feedback_is_kept_and_the_old_path_stays_stale(service: Started) -> None:
+    officer = somebody()
+    await planned(service, officer)
+    heeder = service.client.app[HEEDER]
+    planner = heeder.planner
+    sound, kept = planner.solver, heeder.kept_stale
+    planner.solver = Doubting(1)
+    try:
+        status, taken = await tell(service, officer, "write", "not_now")
+    finally:
+        planner.solver.close()
+        planner.solver = sound
+    assert (status, taken["stale"], taken["revision"]) == (200, True, 1)
+    assert heeder.kept_stale == kept + 1
+    metrics = await (await service.client.get("/metrics")).text()
+    assert f"feedback_kept_stale_total {kept + 1:.1f}" in metrics
+    assert (await path_of(service, officer, revision=1))["stale"] is True
+    assert len((await feedback_of(service, officer))["said"]) == 1
+    assert (await tell(service, officer, "read", "pin"))[0] == 200
+    now = await path_of(service, officer, revision=2)
+    assert (now["stale"], now["path"]["versions"]["feedback"]) == (False, 2)
+
+
+async def test_an_erased_officers_feedback_and_past_paths_are_gone(service: Started) -> None:
+    officer = somebody()
+    await planned(service, officer)
+    await tell(service, officer, "read", "not_relevant")
+    history = service.database("recommender")["history"]
+    assert await history.count_documents({"key": officer.key}) == 1
+    await service.publish(PROFILES_TOPIC, (officer.key, 2, OfficerErased(officer.tenant, officer.officer)))
+
+    async def gone() -> bool:
+        return bool((await document_of(service, officer)).get("erased"))
+
+    await service.until(gone)
+    await service.until(lambda: _none(history, officer))
+    left = await document_of(service, officer)
+    assert not {"feedback", "feedback_keys", "inputs", "measures"} & set(left)
+    await service.publish(PROFILES_TOPIC, registered(msgspec.structs.replace(officer, sequence=3, levels=[])))
+    assert "read" in courses_of(await path_of(service, officer, 3))
+
+
+async def _none(history: Any, one: Profile) -> bool:
+    return not await history.count_documents({"key": one.key})

@@ -1,0 +1,244 @@
+"""Plans on a real MongoDB: past revisions, weekly planning, batches over threads, and a database that goes away."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from deploy.local.processes import CannotStart
+from deploy.local.servers import Mongod, find_mongodb
+from services.recommender.audit import Record, TenantRules
+from services.recommender.catalogue import Catalogue
+from services.recommender.feedback import Action
+from services.recommender.heeding import Heeder, Word
+from services.recommender.model import Rule
+from services.recommender.planning import Order, Planner
+from services.recommender.solving import Case, Solver, solve
+from services.recommender.store import ALL_INDEXES, COLLECTION, PlanStore
+from services.recommender.store.history import KEPT
+from shared.errors import Unavailable
+from shared.events import CoursePublished, Data, FrameworkPublished, PathRecommended, announce, from_kafka, to_kafka
+from shared.mongo import Database, connect, ensure_indexes
+from shared.settings import StoreSettings, read
+from shared.skills import SHARED_TENANT, Profile, key_of
+from tests.builders import DAY, FRAMEWORK, TENANT, catalogue, course, framework, profile
+from tests.conftest import missing
+
+pytestmark = pytest.mark.timeout(90)
+
+READ = course("read", ("reading", 0, 3), hours=4)
+LONG = course("long", ("reading", 0, 3), hours=6)
+
+
+def heard(known: Catalogue, *news: tuple[str, Data]) -> None:
+    first = known.revision + 1
+    records = [
+        to_kafka(
+            msgspec.structs.replace(
+                announce("/test", key_of(SHARED_TENANT, name), stamp, news_of), catalogue_revision=stamp
+            )
+        )
+        for stamp, (name, news_of) in enumerate(news, first)
+    ]
+    known.fold([from_kafka(*record) for record in records])
+
+
+class Office:
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.plans = database[COLLECTION]
+        self.store = PlanStore(database)
+        self.catalogue = Catalogue()
+        heard(
+            self.catalogue,
+            (FRAMEWORK, FrameworkPublished(SHARED_TENANT, framework({"reading": 3}))),
+            ("read", CoursePublished(SHARED_TENANT, READ)),
+            ("long", CoursePublished(SHARED_TENANT, LONG)),
+        )
+        self.planner = Planner(self.store, self.catalogue, UTC)
+        self.heeder = Heeder(self.planner)
+
+    async def plan(self, one: Profile) -> None:
+        await self.planner.plan([Order(0, one, "assessment", DAY)])
+
+    async def plan_of(self, officer: str) -> dict[str, Any]:
+        found = await self.plans.find_one({"_id": key_of(TENANT, officer)})
+        assert found is not None
+        return found
+
+    async def path_of(self, officer: str) -> PathRecommended:
+        return msgspec.json.decode((await self.plan_of(officer))["path"], type=PathRecommended)
+
+    async def tell(self, officer: str, course_id: str, action: Action, key: str) -> None:
+        await self.heeder.take(Word(TENANT, officer, course_id, action, None, key, f"digest of {key}"))
+
+
+def office_at(uri: str, namespace: str) -> tuple[Any, Office]:
+    settings = read(StoreSettings, {"MONGODB_URI": uri, "NAMESPACE": namespace, "API_KEY_PEPPER": "p" * 16})
+    client = connect(settings)
+    return client, Office(client[settings.database("recommender")])
+
+
+@pytest.fixture
+async def office(mongodb_uri: str, namespace: str) -> AsyncIterator[Office]:
+    client, office = office_at(mongodb_uri, namespace)
+    await ensure_indexes(office.database, ALL_INDEXES)
+    yield office
+    await client.drop_database(office.database.name)
+    client.close()
+
+
+# --- past revisions --------------------------------------------------------------------------------------------------
+
+
+async def test_every_past_revision_is_kept_with_its_inputs_and_only_so_many(office: Office) -> None:
+    for sequence in range(1, KEPT + 4):
+        await office.plan(profile("a", {"reading": sequence % 3}, sequence=sequence))
+    rows = [row async for row in office.database["history"].find().sort("revision", 1)]
+    assert [row["revision"] for row in rows] == list(range(3, KEPT + 3))
+    for row in rows:
+        assert row["_id"] == f"{TENANT}/a@{row['revision']}"
+        past = await office.store.history.find(f"{TENANT}/a", row["revision"])
+        assert past is not None
+        assert past.record is not None
+        assert past.event.revision == row["revision"]
+        assert past.record.profile.sequence == past.event.path.versions.profile == row["revision"]
+        assert past.record.catalogue_revision == past.event.path.versions.catalogue
+    present = await office.store.history.find(f"{TENANT}/a", None)
+    assert present is not None
+    assert present.event.revision == KEPT + 3
+    assert await office.store.history.find(f"{TENANT}/a", 1) is None
+
+
+async def test_keeping_a_revision_twice_changes_nothing(office: Office) -> None:
+    await office.plan(profile("a", {"reading": 0}))
+    summaries = await office.store.summaries([f"{TENANT}/a"])
+    await office.store.history.keep(list(summaries.items()))
+    before = [row async for row in office.database["history"].find()]
+    await office.store.history.keep(list(summaries.items()))
+    assert [row async for row in office.database["history"].find()] == before
+    assert len(before) == 1
+
+
+async def test_a_path_names_everything_that_it_was_computed_from(office: Office) -> None:
+    await office.plan(profile("a", {"reading": 0}))
+    await office.tell("a", "read", "not_relevant", "k")
+    document = await office.plan_of("a")
+    record = msgspec.json.decode(document["inputs"], type=Record)
+    assert record.profile == profile("a", {"reading": 0})
+    assert [(said.course, said.action) for said in record.feedback.said] == [("read", "not_relevant")]
+    assert (record.framework, record.catalogue_revision, record.previous) == (f"{FRAMEWORK}@1", 3, ["read"])
+    assert len({record.hashes.profile, record.hashes.feedback, record.hashes.rules, record.hashes.framework}) == 4
+    assert all(len(found) == 64 for found in msgspec.structs.astuple(record.hashes))
+
+
+# --- rules and deadlines ---------------------------------------------------------------------------------------------
+
+
+async def test_the_paths_of_a_tenant_with_newer_rules_are_planned_again_by_their_owner(office: Office) -> None:
+    for officer in ("a", "b"):
+        await office.plan(profile(officer, {"reading": 0 if officer == "a" else 3}))
+    await office.store.rules.put(TENANT, TenantRules(1, [Rule("course", ["read"], 0)]), "key")
+    assert await office.planner.sweep_rules([1]) == 0
+    assert await office.planner.sweep_rules([0]) == 1
+    path = await office.path_of("a")
+    assert ([step.course.id for step in path.path.steps], path.cause) == (["long"], "rules")
+    untouched = await office.plan_of("b")  # its path came out the same
+    assert (untouched["revision"], untouched["rules"]) == (1, 1)
+    assert await office.planner.sweep_rules([0]) == 0
+
+
+async def test_a_path_with_a_deadline_is_planned_again_after_a_week(office: Office) -> None:
+    due = profile("due", {"reading": 0})
+    due = msgspec.structs.replace(due, weekly_hours=5, deadline=date(2999, 1, 1))
+    await office.planner.plan([Order(0, due, "assessment", date(2026, 11, 1))])
+    await office.plan(profile("free", {"reading": 0}))
+    assert await office.planner.sweep_deadlines([0]) == 0
+    later = datetime.now(UTC) + timedelta(days=8)
+    assert await office.planner.sweep_deadlines([1], later) == 0
+    assert await office.planner.sweep_deadlines([0], later) == 1
+    path = await office.path_of("due")
+    assert (path.revision, path.cause, path.path.as_of) == (2, "deadline", office.planner.today())
+    assert (await office.path_of("free")).revision == 1
+    again = (await office.plan_of("due"))["replan_at"]
+    assert timedelta(days=6) < again - datetime.now(UTC) < timedelta(days=8)
+
+
+async def test_a_deadline_that_has_passed_is_left_alone(office: Office) -> None:
+    past = msgspec.structs.replace(profile("past", {"reading": 0}), weekly_hours=5, deadline=date(2020, 1, 1))
+    await office.plan(past)
+    assert (await office.plan_of("past"))["replan_at"] is None
+
+
+# --- batches ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_batch_over_threads_is_the_same_as_one_by_one() -> None:
+    known = Catalogue()
+    levels = {f"s{number:02}": 4.0 for number in range(8)}
+    entries = catalogue(300, 8, seed=7)
+    heard(
+        known,
+        (FRAMEWORK, FrameworkPublished(SHARED_TENANT, framework(levels))),
+        *((entry.id, CoursePublished(SHARED_TENANT, entry)) for entry in entries),
+    )
+    officers = [profile(f"o{i}", {skill: (i + j) % 4 for j, skill in enumerate(levels)}) for i in range(40)]
+    cases = [Case(one, DAY) for one in officers]
+    solver = Solver(4)
+    try:
+        together = await solver.solve(cases, known.snapshot)
+    finally:
+        solver.close()
+    alone = [solve(case, known.snapshot.view(TENANT)) for case in cases]
+    assert [msgspec.json.encode(one.path) for one in together] == [msgspec.json.encode(one.path) for one in alone]
+    assert {one.path.versions.profile for one in together} == {1}
+    assert all(not one.violations and one.path.steps for one in together)
+    assert len({msgspec.json.encode(one.path.steps) for one in together}) > 1
+
+
+async def test_the_event_loop_turns_while_a_batch_is_planned(office: Office) -> None:
+    turns = 0
+
+    async def turning() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(turning())
+    await office.planner.plan([Order(0, profile(f"o{i}", {"reading": 0}), "assessment", DAY) for i in range(50)])
+    task.cancel()
+    assert turns > 10
+    assert await office.plans.count_documents({}) == 50
+
+
+# --- a database that goes away ---------------------------------------------------------------------------------------
+
+
+async def test_feedback_that_cannot_be_stored_is_an_error_and_once_stored_a_ban_holds(tmp_path: Path) -> None:
+    try:
+        server = find_mongodb(tmp_path / "mongodb")
+        await server.start()
+    except CannotStart as error:
+        missing(str(error))
+    if not isinstance(server, Mongod):
+        missing("MONGODB_URI names a server that is not ours to stop")
+    client, office = office_at(server.address, "")
+    try:
+        await office.plan(profile("a", {"reading": 0}))
+        await server.stop()
+        with pytest.raises(Unavailable):
+            await office.tell("a", "read", "not_relevant", "ban")
+        await server.start()
+        assert "feedback" not in await office.plan_of("a")
+        await office.tell("a", "read", "not_relevant", "ban")  # sent again under the same key
+        await office.plan(profile("a", {"reading": 0}, sequence=2))
+        path = await office.path_of("a")
+        assert ([step.course.id for step in path.path.steps], path.revision) == (["long"], 3)
+    finally:
+        client.close()
+        await server.stop()

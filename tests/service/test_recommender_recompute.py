@@ -1,0 +1,170 @@
+"""Any stored path can be computed again byte for byte, also after catalogue, framework and rules have moved on."""
+
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+import pytest
+
+from services.catalog.__main__ import build as build_catalog
+from services.recommender.__main__ import build as build_recommender
+from services.recommender.recompute import command, first_difference, recompute
+from shared.errors import NotFound, Unavailable
+from shared.events import CATALOG_TOPIC, PROFILES_TOPIC
+from shared.kafka import TopicSpec, create_topics
+from shared.settings import CatalogSettings, RecommenderSettings
+from tests.builders import FRAMEWORK, course, framework
+from tests.service.recommending import assessed, courses_of, path_of, somebody, tell
+from tests.service.started import Started, settings_of, started
+
+pytestmark = pytest.mark.timeout(90)
+
+YARDSTICK = framework({"reading": 3, "writing": 2})
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Two:
+    catalog: Started
+    recommender: Started
+    settings: RecommenderSettings
+
+    async def put(self, kind: str, entry: Any, tenant: str = "shared") -> None:
+        path = f"/v1/{kind}/{entry.id}"
+        got = await self.catalog.ask("PUT", path, "admin", tenant=tenant, json=msgspec.to_builtins(entry))
+        assert got.status in (200, 201), await got.text()
+
+    async def again(self, officer: str, revision: int | None = None, tenant: str = "agency") -> tuple[str, bool]:
+        return await recompute(self.settings, tenant, officer, revision)
+
+
+@pytest.fixture(scope="module")
+async def two(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Two]:
+    async with AsyncExitStack() as stack:
+        settings = settings_of(CatalogSettings, mongodb_uri, kafka_bootstrap)
+        catalog = await stack.enter_async_context(started(build_catalog, settings))
+        address = str(catalog.client.make_url("")).rstrip("/")
+        more = {"NAMESPACE": settings.namespace, "CATALOG_URL": address}
+        here = settings_of(RecommenderSettings, mongodb_uri, kafka_bootstrap, **more)
+        both = Two(catalog, catalog, here)
+        await both.put("frameworks", YARDSTICK)
+        for entry in (course("read", ("reading", 0, 3), hours=4), course("write", ("writing", 0, 2), hours=4)):
+            await both.put("courses", entry)
+        await create_topics(kafka_bootstrap, [TopicSpec(here.topic(f"{PROFILES_TOPIC}.dead"), 1, 1, {})])
+        both.recommender = await stack.enter_async_context(started(build_recommender, here))
+        yield both
+
+
+async def settled(two: Two) -> None:
+    """Return once everything that was put is announced, in the history, and planned with."""
+
+    async def same() -> bool:
+        if await two.catalog.database("catalog")["entries"].count_documents({"outbox.sequence": {"$exists": True}}):
+            return False
+        position = await two.catalog.database("catalog")["positions"].find_one({"_id": CATALOG_TOPIC})
+        metrics = await (await two.recommender.client.get("/metrics")).text()
+        return position is not None and f"\ncatalogue_revision {position['accepted']:.1f}" in metrics
+
+    await two.catalog.until(same)
+
+
+async def test_a_path_is_the_same_byte_for_byte_and_stays_so_when_everything_moves_on(
+    two: Two, capsys: pytest.CaptureFixture[str]
+) -> None:
+    officer = somebody(levels={"reading": 0, "writing": 1})
+    service = two.recommender
+    await service.publish(PROFILES_TOPIC, assessed(officer))
+    await path_of(service, officer)
+    assert (await tell(service, officer, "write", "not_now"))[0] == 200
+    got = await service.ask(
+        "PUT", "/v1/rules", "admin", json={"rules": [{"field": "course", "values": ["write"], "bias": 2}]}
+    )
+    assert got.status == 200
+    ruled = await path_of(service, officer, cause="rules")
+    revisions = range(1, ruled["revision"] + 1)
+    for revision in revisions:
+        sentence, same = await two.again(officer.officer, revision)
+        assert same, sentence
+    await two.put("courses", course("short", ("reading", 0, 3), hours=1))
+    await two.put("frameworks", framework({"reading": 2, "writing": 2}))
+    got = await two.catalog.ask("DELETE", "/v1/courses/write", "admin", tenant="shared")
+    assert got.status == 204
+    moved = await path_of(service, officer, revision=ruled["revision"] + 1)
+    for revision in (*revisions, moved["revision"], None):
+        sentence, same = await two.again(officer.officer, revision)
+        assert same, sentence
+    assert "catalogue" in sentence
+    now = await path_of(service, officer)
+    assert "short" in courses_of(now)
+    assert await command(two.settings, [officer.officer, "--tenant", "agency", "--revision", "1"]) == 0
+    assert "same" in capsys.readouterr().out
+
+
+async def test_a_tenants_own_courses_are_read_as_the_tenant_saw_them(two: Two) -> None:
+    await two.put("courses", course("read", ("reading", 0, 3), hours=0.5), tenant="own")
+    await settled(two)
+    officer = somebody("own", levels={"reading": 0, "writing": 2})
+    await two.recommender.publish(PROFILES_TOPIC, assessed(officer))
+    stored = await path_of(two.recommender, officer)
+    assert stored["path"]["hours"] == 0.5
+    assert (await two.again(officer.officer, tenant="own"))[1]
+    with pytest.raises(NotFound):
+        await two.again(officer.officer)
+
+
+async def test_a_path_that_was_tampered_with_is_told_apart(two: Two, capsys: pytest.CaptureFixture[str]) -> None:
+    officer = somebody(levels={"reading": 0, "writing": 2})
+    await two.recommender.publish(PROFILES_TOPIC, assessed(officer))
+    await path_of(two.recommender, officer)
+    plans = two.recommender.database("recommender")["plans"]
+    document = await plans.find_one({"_id": officer.key})
+    assert document is not None
+    changed = msgspec.json.decode(document["path"])
+    changed["path"]["hours"] += 1
+    await plans.update_one({"_id": officer.key}, {"$set": {"path": msgspec.json.encode(changed)}})
+    assert await command(two.settings, [officer.officer, "--tenant", "agency"]) == 1
+    assert "path.hours: stored" in capsys.readouterr().out
+
+
+async def test_what_cannot_be_computed_is_said(two: Two, capsys: pytest.CaptureFixture[str]) -> None:
+    assert await command(two.settings, ["nobody", "--tenant", "agency"]) == 2
+    assert "no path of nobody is kept" in capsys.readouterr().out
+    officer = somebody(levels={"reading": 0})
+    await two.recommender.publish(PROFILES_TOPIC, assessed(officer))
+    await path_of(two.recommender, officer)
+    gone = replace(two.settings, catalog_url="http://127.0.0.1:9")
+    with pytest.raises(Unavailable):
+        await recompute(gone, "agency", officer.officer, None)
+
+
+async def test_the_catalogue_serves_a_framework_as_it_was(two: Two) -> None:
+    await two.put("frameworks", msgspec.structs.replace(framework({"singing": 1}), id="moving"))
+    await two.put("frameworks", msgspec.structs.replace(framework({"singing": 2}), id="moving"))
+    history = two.catalog.database("catalog")["framework_history"]
+
+    async def both() -> list[dict[str, Any]]:
+        rows = await history.find({"id": "moving"}).sort("_id", 1).to_list(None)
+        return rows if len(rows) == 2 else []
+
+    first, second = [row["_id"] for row in await two.catalog.until(both)]
+    await settled(two)
+    for revision, version in ((first, 1), (second, 2)):
+        got = await two.catalog.ask("GET", f"/v1/frameworks/moving?catalogue_revision={revision}")
+        found = await got.json()
+        assert (got.status, found["version"], found["requirements"][0]["level"]) == (200, version, version)
+    assert (await two.catalog.ask("GET", f"/v1/frameworks/moving?catalogue_revision={first - 1}")).status == 404
+    late = await two.catalog.ask("GET", "/v1/frameworks/moving?catalogue_revision=99999999")
+    assert (late.status, (await late.json())["field"]) == (422, "catalogue_revision")
+    assert (await two.catalog.ask("GET", f"/v1/frameworks/{FRAMEWORK}?catalogue_revision=0")).status == 422
+
+
+def test_the_first_difference_is_named() -> None:
+    assert first_difference({"a": [1, {"b": 2}]}, {"a": [1, {"b": 2}]}) is None
+    assert first_difference({"a": [1, {"b": 2}]}, {"a": [1, {"b": 3}]}) == "a[1].b: stored 2, computed again 3"
+    assert first_difference({"a": 1}, {}) == "a: only in the stored path"
+    assert first_difference({}, {"a": 1}) == "a: only in the path computed again"
+    assert first_difference([1], [1, 2]) == ": 1 entries were stored, 2 found"
+    assert first_difference({"a": 1}, {"a": 1.0}) == "a: stored 1, computed again 1.0"
