@@ -4,7 +4,7 @@ import msgspec
 from aiohttp import web
 
 from services.catalog.api.entries import STORE, not_stale, same_id, settled, shown
-from services.catalog.model import FrameworkList, FrameworkPut
+from services.catalog.model import FrameworkList, FrameworkPut, check_framework
 from services.catalog.store import framework_key
 from shared.routes import answer, if_match, principal, read_body, trace_of
 from shared.skills import Framework
@@ -17,7 +17,7 @@ async def put_framework(request: web.Request) -> web.StreamResponse:
     """
     framework = await read_body(request, Framework)
     same_id(framework.id, request.match_info["framework_id"])
-    framework.check()
+    check_framework(framework)
     store, tenant, trace = request.app[STORE], principal(request).tenant, trace_of(request)
     expected = if_match(request)
 
