@@ -135,6 +135,13 @@ async def test_of_changes_at_once_with_one_revision_one_wins(service: Started) -
     assert sorted(answer["revision"] for _, answer in free) == [3, 4, 5, 6, 7, 8]
 
 
+async def test_of_first_changes_at_once_one_adds_and_none_is_lost(service: Started) -> None:
+    identifier = named()
+    answers = await asyncio.gather(*(put(service, course(identifier, hours=30.0 + n)) for n in range(6)))
+    assert sorted(status for status, _ in answers) == [200] * 5 + [201]
+    assert sorted(answer["revision"] for _, answer in answers) == [1, 2, 3, 4, 5, 6]
+
+
 @pytest.mark.parametrize(
     ("changed", "status", "field"),
     [
