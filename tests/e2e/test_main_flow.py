@@ -94,6 +94,55 @@ def _is_sound(path: dict[str, Any]) -> None:
     assert gained == path["coverage"]["gained"]
 
 
+async def test_an_agencys_own_course_comes_into_a_path_and_when_it_is_withdrawn_the_officer_is_told(
+    stack: Stack, platform: Platform
+) -> None:
+    tenant, officer = "withdrawers", f"main-{next(_numbers)}"
+    admin = await stack.issuer.issue(tenant, "admin")
+    teaches = [{"framework": PROFILE["framework"], "skill": SKILLS[0], "from": 0, "to": 4}]
+    title = {"th": "หลักสูตรของหน่วยงานเอง", "en": "The agency's own course"}
+    course = {"title": title, "provider": title, "hours": 0.5, "languages": ["th"], "teaches": teaches}
+    status, answer = await platform.ask(
+        "catalog", "PUT", "/v1/courses/our-own", key=admin, json={"id": "our-own", **course}
+    )
+    assert status == 201, answer
+    await platform.ask("assessment", "PUT", f"/v1/officers/{officer}", key=admin, json=PROFILE)
+    stream = messages(platform.session, stack.urls["portal"][0], officer, admin)
+    try:
+        while "our-own" not in _courses(before := await next_path(stream)):
+            pass  # the course may come a moment later than the officer
+        status, _ = await platform.ask("catalog", "DELETE", "/v1/courses/our-own", key=admin)
+        assert status == 204
+        after = await next_path(stream)
+    finally:
+        await stream.aclose()
+    assert "our-own" not in _courses(after)
+    assert after.data["cause"] == "catalogue"
+    assert after.data["revision"] == before.data["revision"] + 1
+    assert after.data["path"]["versions"]["profile"] == 1
+
+
+def _courses(message: Message) -> list[str]:
+    return [step["course"]["id"] for step in message.data["path"]["steps"]]
+
+
+async def test_an_erased_officer_is_forgotten_by_all_and_the_counters_go_on(stack: Stack, platform: Platform) -> None:
+    account = await platform.register()
+    address = f"/v1/officers/{account.officer}"
+    stream = messages(platform.session, stack.urls["portal"][0], account.officer, stack.keys.platform)
+    try:
+        assert (await next_path(stream)).data["revision"] == 1
+        assert (await platform.ask("assessment", "DELETE", address))[0] == 204
+        assert (await asyncio.wait_for(anext(stream), 30)).event == "erased"
+        assert (await platform.ask("assessment", "GET", address))[0] == 404
+        assert (await platform.ask("recommender", "GET", f"{address}/path"))[0] == 404
+        status, answer = await platform.ask("assessment", "PUT", address, json=PROFILE)
+        assert (status, answer["profile_sequence"]) == (201, 3)
+        assert (await next_path(stream)).data["revision"] == 3
+    finally:
+        await stream.aclose()
+
+
 async def test_a_stream_that_opens_later_begins_with_the_stored_path_unless_it_is_held(
     stack: Stack, platform: Platform
 ) -> None:

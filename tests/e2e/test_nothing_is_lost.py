@@ -12,7 +12,10 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from pymongo import MongoClient
 
+from deploy.local.broker import EmbeddedBroker
+from deploy.local.display import Quiet
 from deploy.local.replicas import SERVICES
+from deploy.local.seed import SEED, import_courses
 from deploy.local.servers import External, Server
 from deploy.local.stack import Stack
 from shared.events import PROFILES_TOPIC
@@ -114,10 +117,10 @@ async def test_the_portal_is_killed_while_it_streams(stack: Stack, platform: Pla
         await platform.audit(accounts, watchers)
 
 
-async def restarted(server: Server) -> None:
+async def restarted(server: Server, seconds_away: float) -> None:
     await asyncio.sleep(0.5)
     server.kill()
-    await asyncio.sleep(1)
+    await asyncio.sleep(seconds_away)
     await server.start()
 
 
@@ -126,8 +129,8 @@ async def test_mongodb_is_killed_and_started_again(stack: Stack, platform: Platf
         missing("a MongoDB that is not ours cannot be killed")
     accounts = await officers(platform, 10)
     async with platform.watching(accounts) as watchers:
-        await meanwhile(platform, accounts, restarted(stack.mongodb))
-        assert platform.longest_wait > 0.5  # some submissions met the outage, were retried inside, and went through
+        await meanwhile(platform, accounts, restarted(stack.mongodb, 6))
+        assert platform.longest_wait > 5  # the services gave up on it, said 503, and were asked again
         await platform.audit(accounts, watchers)
     all_run(stack)
 
@@ -137,9 +140,26 @@ async def test_the_broker_is_killed_and_started_again(stack: Stack, platform: Pl
         missing(f"{stack.broker_name}: only an Apache Kafka of our own keeps what it has when it is killed")
     accounts = await officers(platform, 10)
     async with platform.watching(accounts) as watchers:
-        await meanwhile(platform, accounts, restarted(stack.broker))
+        await meanwhile(platform, accounts, restarted(stack.broker, 1))
         await platform.audit(accounts, watchers)
     all_run(stack)
+
+
+async def test_everything_is_stopped_and_started_again(stack: Stack, platform: Platform) -> None:
+    accounts = await officers(platform, 3)
+    servers = [server for server in (stack.broker, stack.mongodb) if not isinstance(server, External | EmbeddedBroker)]
+    async with platform.watching(accounts) as watchers:
+        await asyncio.gather(*(platform.assess(account, 2) for account in accounts))
+        await asyncio.gather(*(stack.stop(service) for service in SERVICES))
+        await asyncio.gather(*(server.stop() for server in servers))
+        await asyncio.gather(*(server.start() for server in servers))
+        await asyncio.gather(*(stack.start(service) for service in SERVICES))
+        await platform.audit(accounts, watchers)
+        courses = (SEED / "courses.ndjson").read_bytes()
+        url, key = stack.urls["catalog"][0], stack.keys.admin
+        assert await import_courses(platform.session, url, key, courses, Quiet()) == 0
+        await asyncio.gather(*(platform.assess(account) for account in accounts))
+        await platform.audit(accounts, watchers)
 
 
 async def uncommitted(stack: Stack, partitions: Iterable[int]) -> list[int]:

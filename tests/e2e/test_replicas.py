@@ -15,9 +15,9 @@ pytestmark = pytest.mark.timeout(180)
 PARTITIONS = 24
 
 
-@pytest.fixture
+@pytest.fixture(scope="module", autouse=True)
 async def second(stack: Stack) -> AsyncIterator[None]:
-    """Have a second recommender and a second portal while the test runs."""
+    """Have a second recommender and a second portal while these tests run."""
     joined: tuple[Service, ...] = ("recommender", "portal")
     await asyncio.gather(*(stack.join(service) for service in joined))
     yield
@@ -52,7 +52,6 @@ async def assess_for(platform: Platform, accounts: list[Account], trouble: "asyn
     await asyncio.gather(trouble, *(one(account) for account in accounts))
 
 
-@pytest.mark.usefixtures("second")
 async def test_replicas_share_the_partitions_and_who_leaves_or_comes_loses_nothing(
     stack: Stack, platform: Platform
 ) -> None:
@@ -73,7 +72,6 @@ async def test_replicas_share_the_partitions_and_who_leaves_or_comes_loses_nothi
         await platform.audit(accounts, watchers)
 
 
-@pytest.mark.usefixtures("second")
 async def test_every_portal_serves_every_stream(stack: Stack, platform: Platform) -> None:
     accounts = list(await asyncio.gather(*(platform.register() for _ in range(4))))
     async with platform.watching(accounts) as by_the_first:
