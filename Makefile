@@ -4,7 +4,7 @@ VENV := .venv/bin
 export BROKER ASSESSMENT CATALOG RECOMMENDER PORTAL PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-local demo run key test check lint types deployables fmt bench clean lock
+.PHONY: help setup setup-local demo run key test check lint types deployables fmt bench evaluate clean lock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ fmt: setup ## format, and mend what ruff can mend
 
 bench: setup ## the performance table, each figure beside its floor
 	@$(VENV)/python -m tests.bench
+
+evaluate: setup ## every gate of the ranking, in up to 45 minutes; DATASETS_DIR=folder adds the real sets, QUICK=1 takes two
+	@$(VENV)/python -m tests.evaluation $(if $(QUICK),--quick)
 
 clean: ## remove the virtual environment, downloads, data, logs and caches
 	rm -rf .venv .local .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
