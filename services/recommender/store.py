@@ -20,7 +20,7 @@ from shared.outbox import OUTBOX_INDEXES, stage, staged
 from shared.paths import LearningPath
 from shared.skills import Profile, key_of
 
-SOURCE = "recommender"
+SOURCE = "/recommender"
 COLLECTION = "plans"
 
 INDEXES = [
