@@ -110,7 +110,7 @@ def main() -> None:
     written = report.write_json(rows, "evaluation-quick.json" if quick else "evaluation.json")
     console.print(f"Written to {written.relative_to(report.ROOT)}")
     if not quick:
-        report.write_docs(results, rows, f"{datetime.now(UTC):%d %B %Y}", minutes)
+        report.write_docs(report.PAGE, results, rows, f"{datetime.now(UTC):%d %B %Y}", minutes)
         console.print("Figures and pictures are in docs/evaluation.md and docs/img/")
 
 

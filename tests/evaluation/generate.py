@@ -74,8 +74,10 @@ class Drawn:
         """The ids of the skills."""
         return [f"s{number:03}" for number in range(self.skills)]
 
-    def course(self, number: int) -> Course:
-        """Return one course."""
+    def __getitem__(self, number: int) -> Course:
+        """Return one course, made anew."""
+        if not 0 <= number < len(self):
+            raise IndexError(number)
         rows = range(int(self.starts[number]), int(self.starts[number + 1]))
         return Course(
             id=course_id(number),
@@ -90,9 +92,9 @@ class Drawn:
             requires=list(self._requires(number)),
         )
 
-    def courses(self) -> Iterator[Course]:
+    def __iter__(self) -> Iterator[Course]:
         """Yield every course in the order of ids."""
-        return map(self.course, range(len(self)))
+        return map(self.__getitem__, range(len(self)))
 
     def ratings(self) -> dict[str, float]:
         """Return course id -> rating."""

@@ -7,7 +7,7 @@ bytes. `objects`: everything else that Python holds for the catalogue.
 import asyncio
 import gc
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -19,7 +19,7 @@ from services.recommender import ranking
 from services.recommender.index import Snapshot, View
 from services.recommender.model import Inputs
 from shared.skills import SHARED_TENANT, Course
-from tests.evaluation.worlds import TENANT
+from tests.evaluation.worlds import TENANT, Courses
 
 _FOREIGN = (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType)
 _FEW = 1000
@@ -35,7 +35,7 @@ class Held:
     courses: int
 
 
-def built(courses: Sequence[Course], officer: Inputs) -> tuple[Snapshot, float]:
+def built(courses: Courses, officer: Inputs) -> tuple[Snapshot, float]:
     """Return a snapshot that is ready to plan on, and the seconds it took: a first plan beyond what a second takes."""
     begun = time.perf_counter()
     snapshot = Snapshot().put_courses(SHARED_TENANT, courses, 1)
@@ -45,7 +45,7 @@ def built(courses: Sequence[Course], officer: Inputs) -> tuple[Snapshot, float]:
     return snapshot, 2 * first - begun - time.perf_counter()
 
 
-def ready(courses: Sequence[Course], officer: Inputs) -> float:
+def ready(courses: Courses, officer: Inputs) -> float:
     """Return the seconds from encoded courses, as they arrive, to the first plan."""
     lines = [msgspec.json.encode(course) for course in courses]
     decoder = msgspec.json.Decoder(Course)
@@ -55,7 +55,7 @@ def ready(courses: Sequence[Course], officer: Inputs) -> float:
     return time.perf_counter() - begun
 
 
-def change(snapshot: Snapshot, courses: Sequence[Course], officer: Inputs, times: int, seconds: float) -> float:
+def change(snapshot: Snapshot, courses: Courses, officer: Inputs, times: int, seconds: float) -> float:
     """Return the milliseconds by which a changed course delays the next plan, the median of several changes.
 
     Building put off until that plan counts as well: a plan on the new view less a plan on the old one.
@@ -78,7 +78,7 @@ def change(snapshot: Snapshot, courses: Sequence[Course], officer: Inputs, times
     return float(np.median(delays))
 
 
-def loop_pause(courses: Sequence[Course], officer: Inputs) -> float:
+def loop_pause(courses: Courses, officer: Inputs) -> float:
     """Return the longest time in ms for which an event loop stood still while the index was built in a thread."""
 
     async def watch() -> float:

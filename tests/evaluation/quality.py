@@ -47,7 +47,7 @@ class Case:
     @property
     def short(self) -> float:
         """The share of the bound that the path misses."""
-        return 1 - self.gained / self.bound if self.bound else 0.0
+        return max(round(1 - self.gained / self.bound, 9), 0.0) if self.bound else 0.0
 
 
 @lru_cache(maxsize=4)

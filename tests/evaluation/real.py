@@ -214,7 +214,7 @@ def roles() -> World:
         groups[role][skill] = (_GRADES[row["Skill Level"]], 1.0)
     drawn = draw(1000, len(skills), 205, "roles", top=4)
     framework = framework_of("roles", list(skills.values()), 4, groups)
-    return World(list(drawn.courses()), drawn.ratings(), officers_of(framework, len(drawn)))
+    return World(list(drawn), drawn.ratings(), officers_of(framework, len(drawn)))
 
 
 COURSES, UNIVERSITY, ROLES = "Coursera and edX", "university graphs", "UK roles"

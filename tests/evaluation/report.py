@@ -20,7 +20,7 @@ from tests.evaluation.quality import BUDGETS, OPTIMUM, PLANNER, SYNTHETIC, Case
 from tests.evaluation.worlds import HOURS
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE, IMAGES = ROOT / "docs" / "evaluation.md", ROOT / "docs" / "img"
+PAGE = ROOT / "docs" / "evaluation.md"
 BEGIN, END = "<!-- figures -->", "<!-- /figures -->"
 METHODS = (
     baselines.RANDOM,
@@ -32,6 +32,11 @@ METHODS = (
     PLANNER,
     OPTIMUM,
 )
+_CAPTIONS = {
+    "optimum": "Gap to the exact optimum",
+    "closed": "Gap closed against hours, generated world",
+    "time": "Time of a plan against the size of the catalogue",
+}
 _PASSED = {True: "[green]", False: "[red]", None: ""}
 
 
@@ -58,8 +63,8 @@ def write_json(rows: Sequence[Gate], name: str) -> Path:
     return target
 
 
-def write_docs(results: Results, rows: Sequence[Gate], day: str, minutes: float) -> None:
-    """Put the figures between the marks of `docs/evaluation.md`, and draw the pictures beside it."""
+def write_docs(page: Path, results: Results, rows: Sequence[Gate], day: str, minutes: float) -> None:
+    """Put the figures between the marks of a page, and the pictures into `img/` beside it."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     about = (
         f"Measured on {day} by `make evaluate`, {minutes:.0f} minutes on {cores} cores; Python "
@@ -70,20 +75,29 @@ def write_docs(results: Results, rows: Sequence[Gate], day: str, minutes: float)
         [(row.name, _figure(row), row.target, row.verdict, row.note) for row in rows],
     )
     parts = [about, "### Gates", gates, *results.skipped]
-    parts += ["### Beside the exact optimum", _optimum_table(results.cases)]
-    parts += ["### Closed within 40 hours", _methods_table(results.cases)]
-    text = PAGE.read_text(encoding="utf-8")
+    parts += ["### Beside the exact optimum", _optimum_table(results.cases), _image("optimum")]
+    parts += ["### Closed within 40 hours", _methods_table(results.cases), _image("closed")]
+    parts += ["### Time", _image("time")]
+    text = page.read_text(encoding="utf-8")
     figures = f"{BEGIN}\n" + "\n\n".join(parts) + f"\n{END}"
-    PAGE.write_text(re.sub(f"{BEGIN}.*{END}", lambda _: figures, text, flags=re.DOTALL), encoding="utf-8")
-    IMAGES.mkdir(parents=True, exist_ok=True)
+    page.write_text(re.sub(f"{BEGIN}.*{END}", lambda _: figures, text, flags=re.DOTALL), encoding="utf-8")
+    images = page.parent / "img"
+    images.mkdir(exist_ok=True)
     for name, picture in pictures(results).items():
-        (IMAGES / f"evaluation-{name}.svg").write_text(picture, encoding="utf-8")
+        (images / f"evaluation-{name}.svg").write_text(picture, encoding="utf-8")
+
+
+def _image(name: str) -> str:
+    return f"![{_CAPTIONS[name]}](img/evaluation-{name}.svg)"
 
 
 def _figure(row: Gate) -> str:
     if row.value is None:
         return "-"
-    value = f"{row.value:,.0f}" if abs(row.value) >= 1000 or row.unit == "" else f"{row.value:.3g}"
+    if abs(row.value) >= 100 or row.unit in ("", "B"):
+        value = f"{row.value:,.0f}"
+    else:
+        value = f"{row.value:.3f}" if row.unit == "×" else f"{row.value:.3g}"
     return f"{value} {row.unit}".strip()
 
 
@@ -139,7 +153,7 @@ def pictures(results: Results) -> dict[str, str]:
         for method in METHODS
     }
     return {
-        "closed": chart("Gap closed against hours (generated)", hours, share, grow),
+        "closed": chart(_CAPTIONS["closed"], hours, share, grow),
         "optimum": _optimum_picture(results.cases),
         "time": _time_picture(results),
     }
@@ -154,7 +168,7 @@ def _optimum_picture(cases: dict[str, list[Case]]) -> str:
         ]
         for name, found in cases.items()
     }
-    return chart("Gap to the exact optimum", across, up, series)
+    return chart(_CAPTIONS["optimum"], across, up, series)
 
 
 def _time_picture(results: Results) -> str:
@@ -166,4 +180,4 @@ def _time_picture(results: Results) -> str:
         "p50": [(scale.courses, scale.pace.p50) for scale in sizes],
         "the kernel": [(scale.courses, scale.pace.kernel) for scale in sizes],
     }
-    return chart("Time of a plan against the size of the catalogue", across, up, series)
+    return chart(_CAPTIONS["time"], across, up, series)

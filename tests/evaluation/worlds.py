@@ -6,9 +6,10 @@ of the other skills 15 % are known, from 0 to 3. Each estimate has the sd of a t
 the officer (0.3, 0.5, 0.4, 0.8). 30 % study in Thai only; up to two courses are completed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Protocol
 
 import numpy as np
 
@@ -26,6 +27,17 @@ SDS = (0.3, 0.5, 0.4, 0.8)
 _GROUPS = 20
 _REQUIRED = 12
 
+_IN_MEMORY = 100_000
+
+
+class Courses(Protocol):
+    """Courses in order: a list, or a drawn catalogue that makes each when it is asked for."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Course]: ...
+    def __getitem__(self, number: int, /) -> Course: ...
+
+
 DrawOfficer = Callable[[np.random.Generator, float], Inputs]
 
 
@@ -33,7 +45,7 @@ DrawOfficer = Callable[[np.random.Generator, float], Inputs]
 class World:
     """`officer(chance, hours)` draws one officer with a budget of hours."""
 
-    courses: Sequence[Course]
+    courses: Courses
     ratings: Mapping[str, float]
     officer: DrawOfficer
 
@@ -42,7 +54,7 @@ class World:
         return view_of(self.courses)
 
 
-def view_of(courses: Sequence[Course]) -> View:
+def view_of(courses: Iterable[Course]) -> View:
     """Return courses as the planner reads them, for a tenant without courses of its own."""
     return Snapshot().put_courses(SHARED_TENANT, courses, 1).view(TENANT)
 
@@ -117,7 +129,9 @@ def officers_of(framework: Framework, courses: int) -> DrawOfficer:
 
 
 def generated(courses: int, skills: int, seed: int) -> World:
-    """Return a generated world. At a million courses its list takes about a gigabyte."""
+    """Return a generated world. Past 100,000 courses they are not kept as a list, which would be 1.5 kB a course."""
     drawn = draw(courses, skills, seed)
     framework = generated_framework(drawn.names, seed)
-    return World(list(drawn.courses()), drawn.ratings(), officers_of(framework, courses))
+    kept: Courses = list(drawn) if courses <= _IN_MEMORY else drawn
+    ratings = drawn.ratings() if courses <= _IN_MEMORY else {}
+    return World(kept, ratings, officers_of(framework, courses))

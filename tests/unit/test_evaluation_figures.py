@@ -1,6 +1,8 @@
 """The baselines, the draws of true levels, and what figures come to: rows with verdicts, and pictures."""
 
+import re
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from tests.evaluation.index import array_bytes, held
 from tests.evaluation.pictures import Axis, chart
 from tests.evaluation.problem import Problem
 from tests.evaluation.quality import OPTIMUM, PLANNER, SYNTHETIC, case
-from tests.evaluation.report import pictures
+from tests.evaluation.report import BEGIN, END, pictures, write_docs
 from tests.evaluation.same import digest
 from tests.evaluation.truth import NORMAL, WHOLE, ratio, told
 from tests.evaluation.worlds import generated, view_of
@@ -106,6 +108,19 @@ def test_rows_and_pictures_come_from_whatever_was_measured() -> None:
     assert "a full plan at 1,000,000 courses, p50 over the kernel" in names
     for picture in pictures(results).values():
         assert ET.fromstring(picture).tag.endswith("svg")  # noqa: S314 - our own text
+
+
+def test_the_page_keeps_its_words_and_changes_its_figures(tmp_path: Path) -> None:
+    page = tmp_path / "evaluation.md"
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
+    results = Results(cases={SYNTHETIC: [case(SYNTHETIC, 1)]}, truths=[told(0, 5)], digests={"one"}, same_officers=1)
+    write_docs(page, results, gates(results), "1 January 2026", 2.0)
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+    assert "old" not in text
+    assert "| violations that the independent checker finds | 0 | ≤ 0 | pass |" in text
+    assert {path.name for path in (tmp_path / "img").iterdir()} == set(re.findall(r"img/([\w.-]+)", text))
 
 
 def test_a_chart_keeps_its_lines_inside_and_its_names_apart() -> None:

@@ -11,14 +11,14 @@ from tests.evaluation.worlds import generated
 
 
 def test_the_same_seed_draws_the_same_catalogue_and_another_seed_another() -> None:
-    one, same, other = (list(draw(200, 30, seed).courses()) for seed in (1, 1, 2))
+    one, same, other = (list(draw(200, 30, seed)) for seed in (1, 1, 2))
     assert one == same
     assert one != other
 
 
 def test_a_generated_catalogue_is_what_its_description_says() -> None:
     drawn = draw(20_000, 200, 1)
-    courses = list(drawn.courses())
+    courses = list(drawn)
     assert [course.id for course in courses] == sorted({course.id for course in courses})
     assert {course.hours * 2 % 1 for course in courses} == {0}
     assert 0.5 <= min(course.hours for course in courses) <= max(course.hours for course in courses) <= 120
