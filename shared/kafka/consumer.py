@@ -57,6 +57,8 @@ class GroupConsumer:
             auto_offset_reset="earliest",
             fetch_max_wait_ms=FETCH_WAIT_MS,
             max_poll_interval_ms=_NEVER_MS,
+            session_timeout_ms=6_000,  # how long the partitions of a killed replica stand still; brokers allow no less
+            heartbeat_interval_ms=2_000,
             rebalance_timeout_ms=60_000,
         )
         consumer.subscribe([self.topic], listener=_Assignment(self._assigned))

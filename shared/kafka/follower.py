@@ -28,7 +28,8 @@ log = logging.getLogger(__name__)
 class Follower:
     """Reads every record of a topic, from the beginning, from the end, or from given offsets {partition: offset}.
 
-    `patient` lets records gather at the broker for half a second, for a reader that nobody waits for.
+    `patient` is for a reader that nobody waits for: records gather at the broker for half a second, and of their events
+    only the attributes are read, `data` stays None.
 
     `caught_up` is set once everything that was there at the start has been handed over. Batches come in offset order
     per partition; `on_events` is retried in place while it raises Unavailable. `lag`: records not read yet.
@@ -49,8 +50,8 @@ class Follower:
         self.lag = 0
         self._on_events = on_events
         self._from = start
-        self._bootstrap_servers = bootstrap_servers
         self._patient = patient
+        self._bootstrap_servers = bootstrap_servers
 
     async def run(self) -> None:
         """Follow until cancelled. Raises KafkaError where no retry would help, Unavailable where no broker answers."""
@@ -98,7 +99,7 @@ class Follower:
     async def _look_up(self, consumer: AIOKafkaConsumer) -> set[int]:
         """Ask for the topic by name, for one that has just been created may have no leader yet."""
         consumer.assign([TopicPartition(self.topic, 0)])
-        for attempt in range(1, 8):
+        for attempt in range(1, 7):
             if numbers := consumer.partitions_for_topic(self.topic):
                 return set(numbers)
             await asyncio.sleep(backoff(attempt))
@@ -106,7 +107,8 @@ class Follower:
 
     def _decode(self, record: Record) -> Received | None:
         try:
-            return Received(record, from_kafka(record.key, record.value, record.headers))
+            value = None if self._patient else record.value
+            return Received(record, from_kafka(record.key, value, record.headers))
         except Rejected as error:
             self.skipped += 1
             log.error("skipped %s/%d/%d: %s", record.topic, record.partition, record.offset, error)  # noqa: TRY400
