@@ -1,9 +1,10 @@
 """How fast a recommender works off a backlog, beside the same reads, plans and writes done bare, one after another.
 
 The recommender is a process of its own; the records are on the topic before it starts. It is timed by the number of
-plans in MongoDB, looked at every 20 ms: from the first look that finds any to the look that finds all. Announcing goes
-on meanwhile, and is timed to the last event that its relay sent. One half of the floor's plans and writes is done
-before the recommender runs and the other half after it, so that a machine that changes its pace changes it for both.
+plans in MongoDB, looked at every 20 ms: from where its first batch is wholly written to where all are, and only what
+comes between is counted. Announcing goes on meanwhile, and is timed to the last event that its relay sent. One half
+of the floor's plans and writes is done before the recommender runs and the other half after it, so that a machine that
+changes its pace changes it for both.
 """
 
 import asyncio
@@ -35,6 +36,9 @@ Plans = AsyncIOMotorCollection[dict[str, Any]]
 Tick = Callable[[int], None]
 
 _LOOK_SECONDS = 0.02
+_STILL = 4
+"""Looks that find as many plans as the one before: the first batch is wholly written, the next is being planned."""
+
 _PATIENCE_SECONDS = 420
 _BULK = 500
 _TARGET = 0.5
@@ -99,11 +103,14 @@ async def _publish(settings: RecommenderSettings, topic: str, envelopes: list[En
 
 
 async def _worked_off(replica: Replica, plans: Plans, events: int, tick: Tick) -> tuple[float, float]:
-    """Return how many events/s were saved, and how many were announced as well, both from the first plan on."""
+    """Return how many events/s were saved, and how many were announced as well, both after the first batch."""
     deadline = time.perf_counter() + _PATIENCE_SECONDS
-    while not (seen := await plans.estimated_document_count()):
+    looks = [(time.perf_counter(), 0)] * _STILL
+    while not looks[0][1] or looks[0][1] != looks[-1][1]:  # the first batch is being planned, or being written
         await _look_again(replica, deadline)
-    already, begun = seen, time.perf_counter()
+        looks = [*looks[1:], (time.perf_counter(), await plans.estimated_document_count())]
+    begun, already = looks[0]
+    seen = already
     tick(seen)
     while seen < events:
         await _look_again(replica, deadline)
