@@ -18,7 +18,8 @@ def build(settings: RecommenderSettings) -> web.Application:
     plans = client[settings.database("recommender")][COLLECTION]
 
     async def path(request: web.Request) -> web.Response:
-        found = await plans.find_one({"_id": f"{request.match_info['tenant']}/{request.match_info['officer']}"})
+        key = f"{request.match_info['tenant']}/{request.match_info['officer']}"
+        found = await plans.find_one({"_id": key}, {"path": 1})
         if found is None:
             raise web.HTTPNotFound
         return web.Response(body=found["path"], content_type="application/json")

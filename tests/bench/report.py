@@ -143,8 +143,9 @@ Measured on {date} in {seconds} s on {machine}.
   journal), two change-stream wakes and two Kafka round trips, one after another, with contents of the same size.
   (`tests/bench/pushes.py`, `chain.py`)
 - **Stored paths.** One recommender process answers `GET /v1/officers/{{id}}/path` on 16 kept connections. *Floor:* one
-  process with a bare aiohttp handler that does one motor `find_one` of the same document. The load generator is the
-  same small process for both; five blocks of each take turns. (`reads.py`, `bare_handler.py`, `load.py`)
+  process with a bare aiohttp handler that does one motor `find_one` of the same document, taking only the path of it.
+  The load generator is the same small process for both; five blocks of each take turns. (`reads.py`,
+  `bare_handler.py`, `load.py`)
 - **Backlog.** 10,000 profiles of distinct officers wait on the topic before a recommender starts; it is timed from the
   end of its first batch to its last saved plan. Its relay announces meanwhile; the second row counts until the last
   event was acknowledged. *Floor:* in one process, one after another, bare aiokafka reads of the same records, the
