@@ -168,8 +168,9 @@ class Relay:
 
     async def _send_pending(self) -> None:
         while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), _SWEEP_SECONDS)
+            with suppress(TimeoutError):  # `wait_for` of Python 3.11 loses a cancellation that comes with a wake
+                async with asyncio.timeout(_SWEEP_SECONDS):
+                    await self._wake.wait()
             self._wake.clear()
             try:
                 while self.holds_lease and await self._send_batch() == _BATCH:
@@ -233,8 +234,7 @@ class Relay:
         if taken:
             await self._documents.bulk_write(
                 [
-                    # `$max` compares member by member, the sequence first: a relay that was paused in its send and
-                    # acknowledges late must not lower the mark by which its old records are found out.
+                    # `$max` (by sequence first): a paused relay that acknowledges late must not lower the mark.
                     UpdateOne({"_id": key}, {"$pull": {"outbox": {"id": {"$in": ids}}}, "$max": {"acknowledged": mark}})
                     for key, (ids, mark) in taken.items()
                 ],

@@ -135,7 +135,8 @@ class GroupConsumer:
             place = TopicPartition(record.topic, record.partition)
             offsets[place] = max(offsets.get(place, 0), record.offset + 1)
         try:
-            await asyncio.wait_for(consumer.commit(offsets), 30)
+            async with asyncio.timeout(30):
+                await consumer.commit(offsets)
         except (CommitFailedError, IllegalStateError, TimeoutError) as error:
             log.warning("%s: not committed, will be redelivered: %r", self._group, error)
 

@@ -292,6 +292,17 @@ async def test_a_change_wakes_the_relay(owner: Owner) -> None:
             assert time.monotonic() - begun < 1
 
 
+async def test_a_relay_that_is_woken_just_as_it_is_told_to_stop_stops(owner: Owner) -> None:
+    relay = owner.relay()
+    task = asyncio.create_task(relay.run())
+    await until(lambda: relay.holds_lease)
+    await asyncio.sleep(0.2)
+    relay._wake.set()
+    task.cancel()
+    done, _ = await asyncio.wait({task}, timeout=5)
+    assert done
+
+
 async def test_the_newest_events_stay_where_too_many_wait(owner: Owner) -> None:
     for sequence in range(1, 26):
         await owner.change("t/a", sequence)
