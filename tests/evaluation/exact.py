@@ -14,6 +14,7 @@ Without the cuts the program is a relaxation, so its dual bound is an upper boun
 nothing needs to be cut the solution is a path and the optimum.
 """
 
+import os
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -62,6 +63,11 @@ def optimum(problem: Problem, seconds: float = SECONDS) -> Optimum:
             break
     gained = problem.gained(best)
     return Optimum(max(bound, gained), gained, best, gained >= bound - MICRO * _SLACK, time.perf_counter() - begun)
+
+
+def quiet() -> None:
+    """Throw away what this process prints: HiGHS says a line of its own now and then, into the progress bar."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def relevant(problem: Problem) -> list[Candidate]:
