@@ -106,11 +106,12 @@ async def test_an_agencys_own_course_comes_into_a_path_and_when_it_is_withdrawn_
         "catalog", "PUT", "/v1/courses/our-own", key=admin, json={"id": "our-own", **course}
     )
     assert status == 201, answer
+    await _is_recommended(platform, admin, "our-own")
     await platform.ask("assessment", "PUT", f"/v1/officers/{officer}", key=admin, json=PROFILE)
     stream = messages(platform.session, stack.urls["portal"][0], officer, admin)
     try:
-        while "our-own" not in _courses(before := await next_path(stream)):
-            pass  # the course may come a moment later than the officer
+        before = await next_path(stream)
+        assert "our-own" in _courses(before)
         status, _ = await platform.ask("catalog", "DELETE", "/v1/courses/our-own", key=admin)
         assert status == 204
         after = await next_path(stream)
@@ -120,6 +121,17 @@ async def test_an_agencys_own_course_comes_into_a_path_and_when_it_is_withdrawn_
     assert after.data["cause"] == "catalogue"
     assert after.data["revision"] == before.data["revision"] + 1
     assert after.data["path"]["versions"]["profile"] == 1
+
+
+async def _is_recommended(platform: Platform, key: str, course: str) -> None:
+    """Return once the recommender has heard of the course."""
+    wanted = {"framework": PROFILE["framework"], "target": {SKILLS[0]: 4}, "levels": {SKILLS[0]: 0}}
+    async with asyncio.timeout(30):
+        while True:
+            _, answer = await platform.ask("recommender", "POST", "/v1/recommendations", key=key, json=wanted)
+            if course in [step["course"]["id"] for step in answer["path"]["steps"]]:
+                return
+            await asyncio.sleep(0.05)
 
 
 def _courses(message: Message) -> list[str]:
