@@ -4,7 +4,7 @@ VENV := .venv/bin
 export BROKER ASSESSMENT CATALOG RECOMMENDER PORTAL PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-local demo run key test check lint types deployables fmt bench clean lock
+.PHONY: help setup setup-local demo run key test coverage check lint types deployables fmt bench evaluate clean lock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,7 +27,10 @@ key: setup-local ## make one more key for `make run`: make key ROLE=platform TEN
 	@$(VENV)/python -m deploy.local key --role "$(or $(ROLE),officer)" --tenant "$(or $(TENANT),example)" --officer "$(OFFICER)"
 
 test: setup ## unit, service, contract and end-to-end tests, on real servers
-	@$(VENV)/pytest tests/unit tests/service tests/contract tests/e2e $(TESTS)
+	@$(VENV)/pytest tests/unit tests/test_docs.py tests/service tests/contract tests/e2e $(TESTS)
+
+coverage: setup ## how much of services/ and shared/ the tests run, process tests left out; below 90 % fails
+	@$(VENV)/pytest -q tests/unit tests/service tests/contract --cov --cov-report=term --cov-fail-under=90
 
 check: lint types deployables ## all that CI checks besides the tests
 
@@ -49,6 +52,9 @@ fmt: setup ## format, and mend what ruff can mend
 
 bench: setup ## the performance table, each figure beside its floor
 	@$(VENV)/python -m tests.bench
+
+evaluate: setup ## every gate of the ranking, in up to 45 minutes; DATASETS_DIR=folder adds the real sets, QUICK=1 takes two
+	@$(VENV)/python -m tests.evaluation $(if $(QUICK),--quick)
 
 clean: ## remove the virtual environment, downloads, data, logs and caches
 	rm -rf .venv .local .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage

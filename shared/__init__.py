@@ -1,7 +1,7 @@
 """What the services have in common: words, events and errors (pure), and the shells around HTTP, MongoDB and Kafka.
 
 pure    skills · paths · events · errors
-shells  settings · app (HTTP) · openapi · auth · mongo · outbox (the relay) · kafka
+shells  settings · logs · app, shell, routes, openapi (HTTP) · auth, keys · mongo, outbox (the relay) · kafka · metrics
 
 `shared` never imports a service.
 """

@@ -185,13 +185,18 @@ def _ended(life: Life, name: str, task: "asyncio.Future[None]") -> None:
 def run(build: Callable[[S], Awaitable[web.Application]], settings: S) -> NoReturn:
     """Serve until SIGTERM or SIGINT, then exit with 0; with 1 where it could not start or a background task died."""
     logs.configure(settings.log_level)
-    raise SystemExit(asyncio.run(_serve(build, settings)))
+    try:
+        status = asyncio.run(_serve(build, settings))
+    except KeyboardInterrupt:  # while it was still starting
+        status = 130
+    raise SystemExit(status)
 
 
 async def _serve(build: Callable[[S], Awaitable[web.Application]], settings: S) -> int:
     runner: web.AppRunner | None = None
     try:
         app = await build(settings)
+        _obey_signals(app[LIFE])
         runner = web.AppRunner(
             app,
             access_log=None,
@@ -221,11 +226,13 @@ async def _listen(runner: web.AppRunner, settings: Settings) -> None:
     log.info("listening", extra={"fields": {"addresses": [_url(address) for address in runner.addresses]}})
 
 
+def _obey_signals(life: Life) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, life.stop)
+
+
 async def _until_told(life: Life, drain_seconds: float) -> None:
     """Return when the process is to stop: after a signal not before balancers had time to turn away."""
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, life.stop)
     await life.stopping.wait()
     if life.failure is None:
         life.draining = True

@@ -9,20 +9,16 @@
     PLATFORMS  roles admin and platform
     EVERYONE   roles admin, platform and officer; an officer's key opens only paths of its own officer
 
-    python -m shared.auth create --tenant TENANT --role ROLE [--officer ID] [--days N]    prints the key, once
-    python -m shared.auth revoke KEY_ID | list [--tenant TENANT]
+    python -m shared.keys create | revoke | list                 the operator's command
 
 A key's secret is 32 random bytes, kept only as HMAC-SHA256 under the pepper and compared in constant time. Known keys
 are remembered for 30 s, unknown ones for 5 s, so a revoked key works for half a minute more.
 """
 
-import argparse
-import asyncio
 import hashlib
 import hmac
 import ipaddress
 import secrets
-import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -33,8 +29,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from shared.errors import Forbidden, NotFound, Problem, Unauthorized
-from shared.settings import StoreSettings, load
+from shared.errors import Forbidden, NotFound, Unauthorized
 from shared.skills import Identifier
 
 Role = Literal["admin", "platform", "officer"]
@@ -191,7 +186,7 @@ async def development_key(  # noqa: PLR0913 - called once, by name
     for address in addresses:
         for host in _hosts(address):
             if not _is_loopback(host):
-                raise NotLoopback(f"{host} is not this machine: make a key with python -m shared.auth create")
+                raise NotLoopback(f"{host} is not this machine: make a key with python -m shared.keys create")
     credential, stored = issue(pepper, tenant, role, officer, datetime.now(UTC) + timedelta(days=1))
     await keys.create(stored)
     return credential
@@ -208,50 +203,3 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-# --- the command -----------------------------------------------------------------------------------------------------
-
-
-async def _command(wanted: argparse.Namespace, settings: StoreSettings) -> str:
-    from shared.mongo import KeyStore, connect  # noqa: PLC0415 - only this command opens the database here
-
-    client = connect(settings, "keys")
-    try:
-        store = KeyStore(client, settings)
-        if wanted.command == "create":
-            expires_at = datetime.now(UTC) + timedelta(days=wanted.days) if wanted.days else None
-            credential, stored = issue(settings.api_key_pepper, wanted.tenant, wanted.role, wanted.officer, expires_at)
-            await store.create(stored)
-            return credential
-        if wanted.command == "revoke":
-            if not await store.revoke(wanted.key_id):
-                raise NotFound(f"no working key {wanted.key_id}")
-            return f"revoked {wanted.key_id}"
-        rows = [f"{k.key_id} {k.tenant} {k.role} {k.officer or '-'}" async for k in store.list(wanted.tenant)]
-        return "\n".join(rows)
-    finally:
-        client.close()
-
-
-def main() -> None:
-    """Create, revoke or list API keys, as the arguments say."""
-    parser = argparse.ArgumentParser(prog="python -m shared.auth", description="API keys")
-    commands = parser.add_subparsers(dest="command", required=True)
-    create = commands.add_parser("create", help="print a new key, once")
-    create.add_argument("--tenant", required=True)
-    create.add_argument("--role", required=True, choices=get_args(Role))
-    create.add_argument("--officer", help="the only officer that a key of role officer is for")
-    create.add_argument("--days", type=int, help="how long it works; without: until it is revoked")
-    commands.add_parser("revoke", help="make a key stop working").add_argument("key_id")
-    commands.add_parser("list", help="list the keys that work").add_argument("--tenant")
-    wanted = parser.parse_args()
-    try:
-        print(asyncio.run(_command(wanted, load(StoreSettings))))  # noqa: T201 - what the command is for
-    except (Problem, ValueError) as error:
-        print(error, file=sys.stderr)  # noqa: T201
-        raise SystemExit(1) from None
-
-
-if __name__ == "__main__":
-    main()

@@ -100,6 +100,8 @@ class Relay:
         self._holder = f"{socket.gethostname()}/{os.getpid()}/{uuid4().hex[:8]}"
         self._deadline = 0.0
         self._wake = asyncio.Event()
+        self._next_count = 0.0
+        self._position: Document = {}
 
     @property
     def holds_lease(self) -> bool:
@@ -166,12 +168,23 @@ class Relay:
 
     async def _send_pending(self) -> None:
         while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), _SWEEP_SECONDS)
+            with suppress(TimeoutError):  # `wait_for` of Python 3.11 loses a cancellation that comes with a wake
+                async with asyncio.timeout(_SWEEP_SECONDS):
+                    await self._wake.wait()
             self._wake.clear()
+            try:
+                while self.holds_lease and await self._send_batch() == _BATCH:
+                    self.pending = max(0, self.pending - _BATCH)
+            except Unavailable:
+                await self._count()
+                raise
+            await self._count()
+
+    async def _count(self) -> None:
+        """Count what waits, once a second at most, and after sending: an event must not wait for a number."""
+        if (now := asyncio.get_running_loop().time()) >= self._next_count:
+            self._next_count = now + _SWEEP_SECONDS / 2
             self.pending = await self._documents.count_documents(_PENDING)
-            while self.holds_lease and await self._send_batch() == _BATCH:
-                self.pending = max(0, self.pending - _BATCH)
 
     async def _send_batch(self) -> int:
         found = await self._documents.find(_PENDING, {"outbox": 1}).sort("staged_at", 1).limit(_BATCH).to_list(_BATCH)
@@ -221,8 +234,7 @@ class Relay:
         if taken:
             await self._documents.bulk_write(
                 [
-                    # `$max` compares member by member, the sequence first: a relay that was paused in its send and
-                    # acknowledges late must not lower the mark by which its old records are found out.
+                    # `$max` (by sequence first): a paused relay that acknowledges late must not lower the mark.
                     UpdateOne({"_id": key}, {"$pull": {"outbox": {"id": {"$in": ids}}}, "$max": {"acknowledged": mark}})
                     for key, (ids, mark) in taken.items()
                 ],
@@ -239,15 +251,24 @@ class Relay:
             return
         lease = await self._leases.find_one({"_id": self._lease}) or {}
         offsets = {int(partition): offset for partition, offset in lease.get("read_back", {}).items()}
-        follower = Follower(self._bootstrap_servers, self._topic, self._on_landed, start=offsets)
+        patient = self._landed is None  # what is read back is looked at here only: it may come late and together
+        follower = Follower(self._bootstrap_servers, self._topic, self._on_landed, start=offsets, patient=patient)
         reading = asyncio.create_task(follower.run())
         try:
             while self.holds_lease and not reading.done():
                 await asyncio.wait({reading}, timeout=_RENEW_SECONDS / 3)
+                await self._note_position()
         finally:
             reading.cancel()
             with suppress(asyncio.CancelledError):
                 await reading
+            self._position.clear()
+
+    async def _note_position(self) -> None:
+        """Store how far reading back has got. Whoever begins a little earlier than need be reads some records twice."""
+        if self._position:
+            position, self._position = self._position, {}
+            await self._leases.update_one({"_id": self._lease, "holder": self._holder}, {"$set": position})
 
     async def _on_landed(self, batch: Sequence[Received]) -> None:
         if self._landed:
@@ -256,10 +277,9 @@ class Relay:
             if outdated := await self._outdated(batch):
                 log.warning("%d old records landed late on %s: staged again", len(outdated), self._topic)
                 await self._restage(outdated)
-            offsets = {f"read_back.{item.record.partition}": item.record.offset + 1 for item in batch}
-            await self._leases.update_one({"_id": self._lease, "holder": self._holder}, {"$set": offsets})
         except PyMongoError as error:
             raise Unavailable(str(error)) from error
+        self._position |= {f"read_back.{item.record.partition}": item.record.offset + 1 for item in batch}
 
     async def _outdated(self, batch: Sequence[Received]) -> list[str]:
         """Return the ids of documents of which an older event landed behind the newest acknowledged one."""

@@ -131,7 +131,7 @@ def _setting(sentence: str, parse: _Parse, default: str | None = None, *, secret
 
 @dataclass(frozen=True, kw_only=True)
 class StoreSettings:
-    """What is needed to reach MongoDB and to check keys: also what `python -m shared.auth` reads."""
+    """What is needed to reach MongoDB and to check keys: also what `python -m shared.keys` reads."""
 
     mongodb_uri: str = _setting(
         "MongoDB's connection string; it must be a replica set.",

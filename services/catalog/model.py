@@ -7,7 +7,10 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct
 
 from shared.errors import InvalidInput
-from shared.skills import Course, Identifier, Language, Prerequisite, Text, courses_named
+from shared.skills import Course, Framework, Identifier, Language, Prerequisite, Text, courses_named
+
+DEPTH_LIMIT = 10
+"""How deep prerequisites may stand inside each other."""
 
 
 class Warned(Struct, frozen=True):
@@ -105,8 +108,12 @@ def check_course(course: Course, frameworks: Mapping[str, Yardstick], courses: I
     """Return warnings about references to frameworks, skills and courses that are not there.
 
     A catalogue may be loaded before its framework, and a course before its prerequisite. Raises InvalidInput, naming
-    the field, for a level above its framework's scale and for a course that requires itself.
+    the field, for a level above its framework's scale, a course that requires itself, and conditions inside conditions
+    without end.
     """
+    for i, condition in enumerate(course.requires):
+        if _depth(condition) > DEPTH_LIMIT:
+            raise InvalidInput(f"conditions may stand inside each other {DEPTH_LIMIT} deep", f"requires[{i}]")
     warnings: list[Warned] = []
     known = set(courses)
     for field, framework, skill, level in _levels(course):
@@ -125,6 +132,16 @@ def check_course(course: Course, frameworks: Mapping[str, Yardstick], courses: I
     return warnings
 
 
+def check_framework(framework: Framework) -> None:
+    """Refuse what points nowhere, stands twice or cannot be stored. Raises InvalidInput naming the field."""
+    framework.check()
+    lists = {name: getattr(framework, name) for name in ("areas", "skills", "job_groups", "requirements")}
+    noted = [("", framework), *((f"{name}[{i}].", row) for name, rows in lists.items() for i, row in enumerate(rows))]
+    for place, row in noted:
+        if any("\0" in name for name in row.provenance):
+            raise InvalidInput("the name of a field holds no NUL", f"{place}provenance")
+
+
 def frameworks_named(course: Course) -> set[str]:
     """Return the frameworks that a course speaks of."""
     return {framework for _, framework, _, _ in _levels(course)}
@@ -135,6 +152,16 @@ def _levels(course: Course) -> Iterator[tuple[str, str, str, float]]:
     for i, taught in enumerate(course.teaches):
         yield f"teaches[{i}].to", taught.framework, taught.skill, taught.to_level
     yield from _required_levels("requires", course.requires)
+
+
+def _depth(condition: Prerequisite) -> int:
+    """Return how deep conditions stand inside each other, without going deep itself."""
+    depth, row = 0, [condition]
+    while row:
+        depth += 1
+        branches = [branch for one in row for branch in (one.any, one.all) if branch is not UNSET]
+        row = [one for branch in branches for one in branch]
+    return depth
 
 
 def _required_levels(field: str, conditions: list[Prerequisite]) -> Iterator[tuple[str, str, str, float]]:

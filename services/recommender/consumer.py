@@ -120,7 +120,8 @@ class CatalogueConsumer:
     async def _wait(self) -> bool:
         loop = asyncio.get_running_loop()
         try:
-            await asyncio.wait_for(self._changed.wait(), _AGAIN_SECONDS)
+            async with asyncio.timeout(_AGAIN_SECONDS):
+                await self._changed.wait()
         except TimeoutError:
             return False
         begun = loop.time()

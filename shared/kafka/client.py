@@ -17,6 +17,10 @@ BATCH = 500
 FETCH_WAIT_MS = 100
 """How long an idle fetch waits; the embedded broker looks again only after half of this."""
 
+PATIENT_WAIT_MS = 500
+PATIENT_BYTES = 256 * 1024
+"""How long a fetch that nobody waits for lets records gather, and how many end the wait."""
+
 _POLL_MS = 500
 _STOP_SECONDS = 5.0
 
@@ -47,22 +51,22 @@ async def poll(consumer: AIOKafkaConsumer, limit: int, wait_ms: int = _POLL_MS) 
 
 
 class Lag:
-    """How far a reader is behind, measured at most once a second from what the client knows; no I/O."""
+    """How far a reader is behind, from what the client knows; no I/O."""
 
     def __init__(self, consumer: AIOKafkaConsumer) -> None:
-        self.records = 0
+        self._records = 0
         self._consumer = consumer
         self._next = 0.0
 
-    async def measure(self) -> None:
-        """Set `records`, once a second at most."""
-        if (now := asyncio.get_running_loop().time()) < self._next:
-            return
-        self._next = now + 1.0
-        behind = 0
-        for place in self._consumer.assignment():
-            behind += max(0, (self._consumer.highwater(place) or 0) - await self._consumer.position(place))
-        self.records = behind
+    async def measured(self) -> int:
+        """Return the records of the assigned partitions not read yet; looked at once a second at most."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._next:
+            self._next = now + 1.0
+            places = self._consumer.assignment()
+            gaps = [(self._consumer.highwater(place) or 0) - await self._consumer.position(place) for place in places]
+            self._records = sum(max(0, gap) for gap in gaps)
+        return self._records
 
 
 def backoff(attempt: int) -> float:

@@ -22,7 +22,7 @@ _ATTEMPTS = 3
 class GroupConsumer:
     """Reads a topic as one of a group; see the module's first lines for what it promises.
 
-    `on_assigned` is told the partitions after every change of the group. `stop` finishes the batch in hand.
+    `on_assigned` is told the partitions after every change of the group. `lag`: records of them not read yet.
     """
 
     def __init__(  # noqa: PLR0913 - a consumer is made once, by name, in a __main__
@@ -38,46 +38,45 @@ class GroupConsumer:
     ) -> None:
         self.topic = topic
         self.dead_lettered = 0
+        self.lag = 0
         self.partitions: frozenset[int] = frozenset()
         self._group = group
         self._on_events = on_events
         self._on_assigned = on_assigned
         self._publisher = publisher
         self._batch = batch
+        self._bootstrap_servers = bootstrap_servers
         self._stopping = asyncio.Event()
-        self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap_servers,
-            group_id=group,
+
+    async def run(self) -> None:
+        """Consume until `stop` is called. Raises KafkaError where no retry would help."""
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap_servers,
+            group_id=self._group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=FETCH_WAIT_MS,
             max_poll_interval_ms=_NEVER_MS,
+            session_timeout_ms=6_000,  # how long the partitions of a killed replica stand still; brokers allow no less
+            heartbeat_interval_ms=2_000,
             rebalance_timeout_ms=60_000,
         )
-        self._lag = Lag(self._consumer)
-
-    async def run(self) -> None:
-        """Consume until `stop` is called. Raises KafkaError where no retry would help."""
-        self._consumer.subscribe([self.topic], listener=_Assignment(self._assigned))
+        consumer.subscribe([self.topic], listener=_Assignment(self._assigned))
+        lag = Lag(consumer)
         try:
-            await start(self._consumer)
+            await start(consumer)
             while not self._stopping.is_set():
-                polled = await poll(self._consumer, self._batch)
+                polled = await poll(consumer, self._batch)
                 if polled:
                     await self._deliver(await self._readable(polled))
-                    await self._commit(polled)
-                await self._lag.measure()
+                    await self._commit(consumer, polled)
+                self.lag = await lag.measured()
         finally:
-            await within(self._consumer.stop())
+            await within(consumer.stop())
 
     def stop(self) -> None:
         """Let `run` return once the batch in hand is taken and committed."""
         self._stopping.set()
-
-    @property
-    def lag(self) -> int:
-        """How many records of the owned partitions are not read yet."""
-        return self._lag.records
 
     def _assigned(self, partitions: frozenset[int]) -> None:
         self.partitions = partitions
@@ -130,13 +129,14 @@ class GroupConsumer:
         self.dead_lettered += 1
         log.error("%s dead-lettered %s/%d/%d: %s", self._group, record.topic, record.partition, record.offset, reason)
 
-    async def _commit(self, records: list[Record]) -> None:
+    async def _commit(self, consumer: AIOKafkaConsumer, records: list[Record]) -> None:
         offsets: dict[TopicPartition, int] = {}
         for record in records:
             place = TopicPartition(record.topic, record.partition)
             offsets[place] = max(offsets.get(place, 0), record.offset + 1)
         try:
-            await asyncio.wait_for(self._consumer.commit(offsets), 30)
+            async with asyncio.timeout(30):
+                await consumer.commit(offsets)
         except (CommitFailedError, IllegalStateError, TimeoutError) as error:
             log.warning("%s: not committed, will be redelivered: %r", self._group, error)
 

@@ -131,11 +131,11 @@ async def test_what_is_staged_is_sent_once_and_taken_out(owner: Owner) -> None:
     await owner.change("t/b", 1)
     async with running(relay):
         await until(lambda: len(owner.read) == 3)
+        await until(lambda: relay.sent == 3)
         await until_sent(owner)
         await asyncio.sleep(0.3)
     assert owner.sequences("t/a") == [1, 2]
     assert owner.sequences("t/b") == [1]
-    assert relay.sent == 3
     assert owner.read[0].event.data == CourseWithdrawn("t", f"{owner.read[0].event.subject}-1")
 
 
@@ -176,7 +176,7 @@ async def test_of_two_relays_one_sends_and_when_it_stops_the_other_goes_on(owner
     await owner.change("t/a", 2)
     async with running(first):
         await until(lambda: owner.sequences("t/a") == [1, 2], 5)
-    assert (first.sent, second.sent) == (1, 1)
+        await until(lambda: (first.sent, second.sent) == (1, 1), 5)
 
 
 class LosesAnswers(Publisher):
@@ -290,6 +290,17 @@ async def test_a_change_wakes_the_relay(owner: Owner) -> None:
             await owner.change("t/a", sequence)
             await until(lambda: len(owner.read) == sequence)  # noqa: B023 - awaited in this very turn
             assert time.monotonic() - begun < 1
+
+
+async def test_a_relay_that_is_woken_just_as_it_is_told_to_stop_stops(owner: Owner) -> None:
+    relay = owner.relay()
+    task = asyncio.create_task(relay.run())
+    await until(lambda: relay.holds_lease)
+    await asyncio.sleep(0.2)
+    relay._wake.set()
+    task.cancel()
+    done, _ = await asyncio.wait({task}, timeout=5)
+    assert done
 
 
 async def test_the_newest_events_stay_where_too_many_wait(owner: Owner) -> None:

@@ -1,12 +1,15 @@
-"""What the tests in a browser share."""
+"""What the end-to-end tests share: a browser, and a platform on the session's stack."""
 
 import os
 from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
 from playwright.async_api import Browser
 
+from deploy.local.stack import Stack
 from tests.e2e.browser import NO_CHROMIUM, chromium, launched
+from tests.e2e.platform import Platform
 
 
 @pytest.fixture(scope="module")
@@ -18,3 +21,10 @@ async def browser() -> AsyncIterator[Browser]:
         pytest.skip(NO_CHROMIUM)
     async with launched(executable) as browser:
         yield browser
+
+
+@pytest.fixture
+async def platform(stack: Stack) -> AsyncIterator[Platform]:
+    """Return a platform of the sample tenant."""
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+        yield Platform(stack, session)

@@ -8,10 +8,15 @@ from typing import Any
 
 import msgspec
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 from openapi_spec_validator import validate
 
 from services.assessment.__main__ import build, republish
+from services.assessment.api import CAUGHT_UP, DEFAULT_FRAMEWORK, INDEX, ROUTES, STORE
+from services.assessment.index import FrameworkIndex
 from services.assessment.store import KEPT_EVIDENCE, OfficerStore
+from shared.app import build_app
+from shared.auth import Authenticator
 from shared.events import (
     CATALOG_TOPIC,
     PROFILES_TOPIC,
@@ -20,6 +25,7 @@ from shared.events import (
     OfficerChanged,
     OfficerErased,
 )
+from shared.mongo import KeyStore
 from shared.settings import AssessmentSettings
 from shared.skills import SHARED_TENANT, JobGroup, Stage
 from tests.builders import FRAMEWORK, framework, text
@@ -296,6 +302,35 @@ async def test_republishing_announces_the_same_sequence_again(service: Started, 
     events = await announced.of(f"agency/{officer}", 2)
     assert [event.sequence for event in events] == [1, 1]
     assert isinstance((await announced.of(f"agency/{erased}", 2))[-1].data, OfficerErased)
+
+
+async def test_of_registrations_at_once_one_is_the_first_and_none_is_lost(service: Started) -> None:
+    officer = f"officer-{next(_numbers)}"
+    bodies = [PUT | {"agency": f"agency-{n}"} for n in range(6)]
+    answers = await asyncio.gather(*(service.ask("PUT", f"/v1/officers/{officer}", json=body) for body in bodies))
+    assert sorted(answer.status for answer in answers) == [200] * 5 + [201]
+    assert sorted([(await answer.json())["profile_sequence"] for answer in answers]) == [1, 2, 3, 4, 5, 6]
+
+
+async def test_an_erasure_in_the_middle_of_archiving_leaves_nothing(service: Started) -> None:
+    officer = await registered(service)
+    key, database = f"agency/{officer}", service.database("assessment")
+    entries = [{"id": f"{key}-{n}", "digest": "", "evidence": {"taken_at": TAKEN_AT}} for n in range(KEPT_EVIDENCE + 1)]
+    await database["officers"].update_one({"_id": key}, {"$set": {"evidence": entries, "erased": True}})
+    await OfficerStore(database)._move_to_archive(key)
+    assert await database["archive"].count_documents({"officer_key": key}) == 0
+
+
+async def test_until_the_catalogue_is_read_an_unknown_framework_is_503(service: Started) -> None:
+    keys = KeyStore(service.mongodb, service.settings)
+    app = build_app("Starting", ROUTES, Authenticator(keys, service.settings.api_key_pepper))
+    app[STORE], app[INDEX] = OfficerStore(service.database("assessment")), FrameworkIndex()
+    app[CAUGHT_UP], app[DEFAULT_FRAMEWORK] = asyncio.Event(), FRAMEWORK
+    headers = {"Authorization": f"Bearer {await service.key('platform')}"}
+    async with TestClient(TestServer(app)) as client:
+        assert (await client.put("/v1/officers/early", json=PUT, headers=headers)).status == 503
+        app[CAUGHT_UP].set()
+        assert (await client.put("/v1/officers/early", json=PUT, headers=headers)).status == 422
 
 
 async def test_a_copy_left_in_the_archive_by_an_erasure_is_cleared(service: Started) -> None:

@@ -54,7 +54,7 @@ async def _command(settings: CatalogSettings, *arguments: str) -> tuple[int, str
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "shared.auth",
+        "shared.keys",
         *arguments,
         cwd=ROOT,
         env={

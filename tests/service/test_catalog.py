@@ -59,6 +59,14 @@ def course(identifier: str, skill: str = "reading", *, to: float = 2, **changed:
     return body | changed
 
 
+def nested(depth: int) -> dict[str, Any]:
+    """Return a prerequisite inside so many others."""
+    condition: dict[str, Any] = {"course": "x"}
+    for _ in range(depth):
+        condition = {"any": [condition]}
+    return condition
+
+
 async def put(service: Started, body: dict[str, Any], **options: Any) -> tuple[int, dict[str, Any]]:
     got = await service.ask("PUT", f"/v1/courses/{body['id']}", "admin", json=body, **options)
     return got.status, await got.json()
@@ -127,6 +135,13 @@ async def test_of_changes_at_once_with_one_revision_one_wins(service: Started) -
     assert sorted(answer["revision"] for _, answer in free) == [3, 4, 5, 6, 7, 8]
 
 
+async def test_of_first_changes_at_once_one_adds_and_none_is_lost(service: Started) -> None:
+    identifier = named()
+    answers = await asyncio.gather(*(put(service, course(identifier, hours=30.0 + n)) for n in range(6)))
+    assert sorted(status for status, _ in answers) == [200] * 5 + [201]
+    assert sorted(answer["revision"] for _, answer in answers) == [1, 2, 3, 4, 5, 6]
+
+
 @pytest.mark.parametrize(
     ("changed", "status", "field"),
     [
@@ -141,6 +156,8 @@ async def test_of_changes_at_once_with_one_revision_one_wins(service: Started) -
             "requires[0].any[0].level",
         ),
         ({"requires": [{"course": "self"}]}, 422, "requires"),
+        ({"requires": [{"course": "x"}, nested(20)]}, 422, "requires[1]"),
+        ({"requires": [{"course": "x"}, nested(300)]}, 422, "requires[1]"),
         ({"url": "javascript:alert(1)"}, 422, "url"),
         ({"title": {"$gt": ""}}, 422, "title.$gt"),
         ({"tenant": "shared"}, 422, "tenant"),
@@ -323,6 +340,10 @@ async def test_wrong_frameworks_are_refused(service: Started) -> None:
     body["requirements"][0]["skill"] = "ghost"
     got = await service.ask("PUT", path, "admin", json=body)
     assert (got.status, (await got.json())["field"]) == (422, "requirements[0].skill")
+    odd = msgspec.to_builtins(msgspec.structs.replace(framework({"cooking": 2}), id="wrong"))
+    odd["skills"][0]["provenance"] = {"le\0vel": {"status": "sourced"}}
+    got = await service.ask("PUT", path, "admin", json=odd)
+    assert (got.status, (await got.json())["field"]) == (422, "skills[0].provenance")
     large = msgspec.to_builtins(
         msgspec.structs.replace(framework({f"skill-{n:06d}": 1 for n in range(9000)}), id="wrong")
     )

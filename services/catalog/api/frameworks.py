@@ -4,7 +4,7 @@ import msgspec
 from aiohttp import web
 
 from services.catalog.api.entries import HISTORY, STORE, not_stale, reached, same_id, settled, shown
-from services.catalog.model import FrameworkList, FrameworkPut, ShowFramework
+from services.catalog.model import FrameworkList, FrameworkPut, ShowFramework, check_framework
 from services.catalog.store import framework_key
 from shared.errors import NotFound
 from shared.routes import answer, if_match, principal, read_body, read_query, trace_of
@@ -18,7 +18,7 @@ async def put_framework(request: web.Request) -> web.StreamResponse:
     """
     framework = await read_body(request, Framework)
     same_id(framework.id, request.match_info["framework_id"])
-    framework.check()
+    check_framework(framework)
     store, tenant, trace = request.app[STORE], principal(request).tenant, trace_of(request)
     expected = if_match(request)
 

@@ -1,0 +1,41 @@
+"""The floor of a read: `python -m tests.bench.bare_handler`, an aiohttp handler that does one motor `find_one`.
+
+Settings as for a recommender. Answers the path of the plan `tenant/officer` at `/TENANT/OFFICER`, and nothing else.
+"""
+
+import asyncio
+
+from aiohttp import web
+
+from services.recommender.store import COLLECTION
+from shared.mongo import connect
+from shared.settings import RecommenderSettings, load
+
+
+def build(settings: RecommenderSettings) -> web.Application:
+    """Return the application."""
+    client = connect(settings, "bare")
+    plans = client[settings.database("recommender")][COLLECTION]
+
+    async def path(request: web.Request) -> web.Response:
+        key = f"{request.match_info['tenant']}/{request.match_info['officer']}"
+        found = await plans.find_one({"_id": key}, {"path": 1})
+        if found is None:
+            raise web.HTTPNotFound
+        return web.Response(body=found["path"], content_type="application/json")
+
+    app = web.Application()
+    app.router.add_get("/{tenant}/{officer}", path)
+    return app
+
+
+async def serve(settings: RecommenderSettings) -> None:
+    """Serve until killed."""
+    runner = web.AppRunner(build(settings), access_log=None, keepalive_timeout=75.0)
+    await runner.setup()
+    await web.TCPSite(runner, settings.http_host, settings.http_port).start()
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(load(RecommenderSettings)))

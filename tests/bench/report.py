@@ -1,0 +1,163 @@
+"""What the bench leaves behind: a table for people, `.local/bench.json`, `docs/performance.md` and its picture."""
+
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+import psutil
+from motor.motor_asyncio import AsyncIOMotorClient
+from rich.table import Table
+
+from deploy.local.processes import LOCAL, ROOT
+from tests.bench.backlog import Parts
+from tests.bench.figures import Figure, Stage
+from tests.bench.picture import picture
+
+JSON = LOCAL / "bench.json"
+PAGE = ROOT / "docs" / "performance.md"
+PICTURE = ROOT / "docs" / "img" / "performance.svg"
+_LIBRARIES = ("aiohttp", "aiokafka", "motor", "msgspec", "numpy", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything that one run has found out."""
+
+    figures: Sequence[Figure]
+    stages: Sequence[Stage]
+    parts: Parts
+    servers: Sequence[str]
+    seconds: float
+
+
+def table(figures: Sequence[Figure]) -> Table:
+    """Return the figures as a table for a terminal."""
+    shown = Table(title="make bench")
+    shown.add_column("figure")
+    for name in ("value", "floor", "ratio", "target", ""):
+        shown.add_column(name, justify="right")
+    for row in map(_cells, figures):
+        shown.add_row(*row)
+    return shown
+
+
+def _cells(figure: Figure) -> tuple[str, ...]:
+    outcome = {True: "met", False: "missed", None: ""}[figure.passed]
+    return (
+        figure.name,
+        f"{_number(figure.value)} {figure.unit}",
+        _number(figure.floor),
+        "" if figure.ratio is None else f"{figure.ratio:.2f}",
+        figure.bound,
+        outcome,
+    )
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+
+
+def write_json(figures: Sequence[Figure], path: Path = JSON) -> None:
+    """Write the figures for programs."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(msgspec.json.format(msgspec.json.encode([figure.as_json() for figure in figures]), indent=2))
+
+
+def write_page(results: Results) -> None:
+    """Write the page and its picture."""
+    PICTURE.parent.mkdir(parents=True, exist_ok=True)
+    PICTURE.write_text(picture(results.figures), encoding="utf-8")
+    PAGE.write_text(_page(results), encoding="utf-8")
+
+
+def _page(results: Results) -> str:
+    parts = results.parts
+    shares = ", ".join(
+        f"{name} {seconds:.1f} s"
+        for name, seconds in (("reading", parts.reading), ("planning", parts.planning), ("writing", parts.writing))
+    )
+    return _TEMPLATE.format(
+        date=datetime.now(UTC).date().isoformat(),
+        machine=_machine(),
+        software=", ".join([f"Python {platform.python_version()}", *results.servers]),
+        libraries=", ".join(f"{name} {version(name)}" for name in _LIBRARIES),
+        seconds=f"{results.seconds:.0f}",
+        figures=_markdown(("Figure", "Value", "Floor", "Ratio", "Target", ""), map(_cells, results.figures)),
+        stages=_markdown(
+            ("Stretch", "p50, ms", "p99, ms"),
+            [(row.name, f"{row.p50:.1f}", f"{row.p99:.1f}") for row in results.stages],
+        ),
+        parts=shares,
+    )
+
+
+async def mongodb_version(address: str) -> str:
+    """Return what this MongoDB calls itself."""
+    client: AsyncIOMotorClient[dict[str, object]] = AsyncIOMotorClient(address)
+    try:
+        return f"MongoDB {(await client.server_info())['version']}"
+    finally:
+        client.close()
+
+
+def _machine() -> str:
+    memory = psutil.virtual_memory().total / 2**30
+    return f"{os.cpu_count()} cores ({platform.machine()}), {memory:.0f} GiB of memory, {platform.system()}"
+
+
+def _markdown(head: Sequence[str], rows: "Sequence[Sequence[str]] | map[tuple[str, ...]]") -> str:
+    rule = ["---", *["---:"] * (len(head) - 1)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [head, rule, *rows])
+
+
+_TEMPLATE = """# Performance
+
+This page, its picture and `.local/bench.json` are written by one command, which takes some minutes:
+
+    make bench
+
+Every speed stands beside its **floor**: the same servers, in the same run, used by bare clients that do nothing else.
+The two take turns, so a slow or busy machine slows both, and the ratio says what our own code costs. The absolute
+figures are those of one machine with everything on it: MongoDB, Apache Kafka, all services and the load.
+
+![Each figure as a multiple of its floor](img/performance.svg)
+
+{figures}
+
+Measured on {date} in {seconds} s on {machine}.
+{software}.
+{libraries}.
+
+## What is measured
+
+- **Assessment to path.** One assessment at a time is submitted over HTTP; its path is awaited on the officer's open
+  live stream. Twenty officers with open streams take turns; the time starts before the request is sent. Five blocks;
+  the value is the median of the blocks' medians, p99 is over all rounds. *Floor:* two MongoDB writes (majority,
+  journal), two change-stream wakes and two Kafka round trips, one after another, with contents of the same size.
+  (`tests/bench/pushes.py`, `chain.py`)
+- **Stored paths.** One recommender process answers `GET /v1/officers/{{id}}/path` on 16 kept connections. *Floor:* one
+  process with a bare aiohttp handler that does one motor `find_one` of the same document, taking only the path of it.
+  The load generator is the same small process for both; five blocks of each take turns. (`reads.py`,
+  `bare_handler.py`, `load.py`)
+- **Backlog.** 10,000 profiles of distinct officers wait on the topic before a recommender starts; it is timed from the
+  end of its first batch to its last saved plan. Its relay announces meanwhile; the second row counts until the last
+  event was acknowledged. *Floor:* in one process, one after another, bare aiokafka reads of the same records, the
+  same `plan_for` calls, and bare bulk writes of the same documents to a collection without indexes. It took:
+  {parts}. Both sides must come to the same plans. (`backlog.py`)
+- **Memory.** Resident memory of each service process after the demo's work: starter catalogue loaded, one officer
+  registered, assessed and pushed. (`memory.py`)
+
+## Where the time of a push goes
+
+Between the marks that every event leaves: when it was staged, when its record was sent, when its path was planned.
+Records carry whole milliseconds, so each stretch is good to 1 ms.
+
+{stages}
+"""

@@ -1,0 +1,176 @@
+"""What was accepted is never lost: kill any service at any moment, restart either server, and audit.
+
+Run alone with `pytest tests/e2e/test_nothing_is_lost.py`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from pymongo import MongoClient
+
+from deploy.local.broker import EmbeddedBroker
+from deploy.local.display import Quiet
+from deploy.local.replicas import SERVICES
+from deploy.local.seed import SEED, import_courses
+from deploy.local.servers import External, Server
+from deploy.local.stack import Stack
+from shared.events import PROFILES_TOPIC
+from tests.conftest import missing
+from tests.e2e.platform import Account, Platform, until
+
+pytestmark = pytest.mark.timeout(180)
+
+Documents = MongoClient[dict[str, Any]]
+
+
+@pytest.fixture
+def documents(stack: Stack) -> Iterator[Documents]:
+    client: Documents
+    with MongoClient(stack.mongodb.address) as client:
+        yield client
+
+
+async def officers(platform: Platform, count: int) -> list[Account]:
+    return list(await asyncio.gather(*(platform.register() for _ in range(count))))
+
+
+async def meanwhile(platform: Platform, accounts: list[Account], trouble: Awaitable[None]) -> None:
+    """Assess everybody again and again while there is trouble, and once more afterwards."""
+    troubled = asyncio.ensure_future(trouble)
+
+    async def again_and_again(account: Account) -> None:
+        while not troubled.done():
+            await platform.assess(account)
+            await asyncio.sleep(0.25)
+        await platform.assess(account)
+
+    await asyncio.gather(troubled, *(again_and_again(account) for account in accounts))
+
+
+def all_run(stack: Stack) -> None:
+    """The trouble was waited out: no process had to be started again."""
+    for service in SERVICES:
+        for replica in stack.running[service]:
+            assert replica.child.running, f"{replica.name} ended:\n{replica.child.tail()}"
+
+
+async def test_assessment_is_killed_after_its_write_and_before_its_relay(
+    stack: Stack, platform: Platform, documents: Documents
+) -> None:
+    accounts = await officers(platform, 3)
+    database = documents[f"{stack.namespace}assessment"]
+    async with platform.watching(accounts) as watchers:
+        # Somebody else holds the lease, so that what is written now waits to be announced.
+        taken = {"holder": "a test", "until": datetime.now(UTC) + timedelta(seconds=60)}
+        database["leases"].update_one({"_id": "relay:officers"}, {"$set": taken})
+        await asyncio.sleep(4.5)  # a holder trusts its lease for four seconds
+        await asyncio.gather(*(platform.assess(account, 2) for account in accounts))
+        stack.kill("assessment")
+        waiting = database["officers"].find({"_id": {"$in": [account.key for account in accounts]}})
+        assert [len(document["outbox"]) for document in waiting] == [2, 2, 2]
+        assert [watcher.sequence for watcher in watchers.values()] == [1, 1, 1]
+        database["leases"].update_one({"_id": "relay:officers"}, {"$unset": {"until": ""}})
+        await stack.start("assessment")
+        await platform.audit(accounts, watchers)
+
+
+async def test_the_recommender_is_killed_after_saving_and_before_committing(
+    stack: Stack, platform: Platform, documents: Documents
+) -> None:
+    accounts = await officers(platform, 40)
+    plans = documents[f"{stack.namespace}recommender"]["plans"]
+    ours = {"_id": {"$in": [account.key for account in accounts]}}
+    async with platform.watching(accounts[:3]) as watchers:
+        await until(lambda: plans.count_documents(ours) == len(accounts), "a plan of each")
+        stack.kill("recommender")
+        await asyncio.gather(*(platform.assess(account, 2) for account in accounts))
+        starting = asyncio.create_task(stack.start("recommender"))
+        await until(lambda: plans.find_one(ours | {"profile_sequence": {"$gt": 1}}) is not None, "a plan is saved")
+        stack.kill("recommender")
+        starting.cancel()
+        await asyncio.wait({starting})
+        saved = {plan["partition"] for plan in plans.find(ours | {"profile_sequence": {"$gt": 1}})}
+        assert await uncommitted(stack, saved)
+        await stack.start("recommender")
+        await platform.audit(accounts, watchers)
+
+
+async def test_the_portal_is_killed_while_it_streams(stack: Stack, platform: Platform) -> None:
+    accounts = await officers(platform, 3)
+    async with platform.watching(accounts) as watchers:
+        await asyncio.gather(*(platform.assess(account) for account in accounts))
+        stack.kill("portal")
+        await asyncio.gather(*(platform.assess(account, 2) for account in accounts))
+        await stack.start("portal")
+        await platform.audit(accounts, watchers)
+        assert all(watcher.connections > 1 for watcher in watchers.values())
+        before = [len(watcher.paths) for watcher in watchers.values()]
+        stack.kill("portal")  # now nothing is new: who comes back with the last id is told nothing twice
+        await stack.start("portal")
+        await asyncio.sleep(1)
+        assert [len(watcher.paths) for watcher in watchers.values()] == before
+        await asyncio.gather(*(platform.assess(account) for account in accounts))
+        await platform.audit(accounts, watchers)
+
+
+async def restarted(server: Server, seconds_away: float) -> None:
+    await asyncio.sleep(0.5)
+    server.kill()
+    await asyncio.sleep(seconds_away)
+    await server.start()
+
+
+async def test_mongodb_is_killed_and_started_again(stack: Stack, platform: Platform) -> None:
+    if isinstance(stack.mongodb, External):
+        missing("a MongoDB that is not ours cannot be killed")
+    accounts = await officers(platform, 10)
+    async with platform.watching(accounts) as watchers:
+        await meanwhile(platform, accounts, restarted(stack.mongodb, 6))
+        assert platform.longest_wait > 5  # the services gave up on it, said 503, and were asked again
+        await platform.audit(accounts, watchers)
+    all_run(stack)
+
+
+async def test_the_broker_is_killed_and_started_again(stack: Stack, platform: Platform) -> None:
+    if not stack.broker_name.startswith("Apache Kafka"):
+        missing(f"{stack.broker_name}: only an Apache Kafka of our own keeps what it has when it is killed")
+    accounts = await officers(platform, 10)
+    async with platform.watching(accounts) as watchers:
+        await meanwhile(platform, accounts, restarted(stack.broker, 1))
+        await platform.audit(accounts, watchers)
+    all_run(stack)
+
+
+async def test_everything_is_stopped_and_started_again(stack: Stack, platform: Platform) -> None:
+    accounts = await officers(platform, 3)
+    servers = [server for server in (stack.broker, stack.mongodb) if not isinstance(server, External | EmbeddedBroker)]
+    async with platform.watching(accounts) as watchers:
+        await asyncio.gather(*(platform.assess(account, 2) for account in accounts))
+        await asyncio.gather(*(stack.stop(service) for service in SERVICES))
+        await asyncio.gather(*(server.stop() for server in servers))
+        await asyncio.gather(*(server.start() for server in servers))
+        await asyncio.gather(*(stack.start(service) for service in SERVICES))
+        await platform.audit(accounts, watchers)
+        courses = (SEED / "courses.ndjson").read_bytes()
+        url, key = stack.urls["catalog"][0], stack.keys.admin
+        assert await import_courses(platform.session, url, key, courses, Quiet()) == 0
+        await asyncio.gather(*(platform.assess(account) for account in accounts))
+        await platform.audit(accounts, watchers)
+
+
+async def uncommitted(stack: Stack, partitions: Iterable[int]) -> list[int]:
+    """Return in which of these partitions of the profiles' topic the recommenders have not committed everything."""
+    group, topic = f"{stack.namespace}recommender", stack.namespace + PROFILES_TOPIC
+    places = [TopicPartition(topic, number) for number in partitions]
+    reader = AIOKafkaConsumer(bootstrap_servers=stack.broker.address, group_id=group, enable_auto_commit=False)
+    await reader.start()
+    try:
+        reader.assign(places)
+        ends = await reader.end_offsets(places)
+        return [place.partition for place in places if (await reader.committed(place) or 0) < ends[place]]
+    finally:
+        await reader.stop()

@@ -1,0 +1,71 @@
+"""What README.md shows with curl is what a reader gets."""
+
+import asyncio
+import json
+import os
+import re
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from deploy.local.live import Message, messages
+from deploy.local.stack import Stack
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+TOUR = README.split("## One officer, with curl")[1].split("\n## ")[0]
+
+
+async def shell(script: str, environment: dict[str, str]) -> str:
+    """Return what a block of the tour prints; it has to end well."""
+    process = await asyncio.create_subprocess_exec(
+        "bash", "-euc", script, env={**os.environ, **environment}, stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 0, script
+    return out.decode()
+
+
+async def next_path(stream: AsyncGenerator[Message, None]) -> dict[str, Any]:
+    async for message in stream:
+        if message.event == "path":
+            path: dict[str, Any] = message.data["path"]
+            return path
+    raise AssertionError("the stream ended")
+
+
+async def test_the_tour_of_one_officer_does_what_it_says(stack: Stack) -> None:
+    variables, register, live, submit, read, stateless, mistake, forget = re.findall(
+        r"```sh\n(.*?)```", TOUR, re.DOTALL
+    )
+    assert "8101" in variables
+    assert "make -s key ROLE=platform" in variables
+    assert "/live" in live
+    env = {
+        "A": stack.urls["assessment"][0],
+        "R": stack.urls["recommender"][0],
+        "P": stack.urls["portal"][0],
+        "AUTH": f"Authorization: Bearer {stack.keys.platform}",
+        "JSON": "Content-Type: application/json",
+    }
+    assert json.loads(await shell(register, env))["changed"] is True
+    async with aiohttp.ClientSession() as session, asyncio.timeout(30):
+        stream = messages(session, env["P"], "tour-001", stack.keys.platform)
+        assert (await next_path(stream))["status"] == "provisional"
+        accepted = json.loads(await shell(submit, env))
+        assert json.loads(await shell(submit, env)) == accepted
+        path = await next_path(stream)
+        assert path["versions"]["profile"] == accepted["profile_sequence"]
+        await stream.aclose()
+    told = await shell(read, env)
+    assert told.startswith(f"1 {path['steps'][0]['course']['title']['en']}")
+    assert json.loads(await shell(stateless, env))["path"]["steps"]
+    problem = json.loads(await shell(mistake, env))
+    printed = json.loads(re.findall(r"```json\n(.*?)```", TOUR, re.DOTALL)[0])
+    assert {**problem, "request_id": ""} == {**printed, "request_id": ""}
+    await shell(forget, env)
+    with_status = read.split("|")[0] + "-o /dev/null -w '%{http_code}'"
+    async with asyncio.timeout(10):
+        while await shell(with_status, env) != "404":
+            await asyncio.sleep(0.1)

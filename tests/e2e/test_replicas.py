@@ -1,0 +1,85 @@
+"""Replicas share the partitions, any portal serves any stream, and who comes or goes loses nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from deploy.local.replicas import Service
+from deploy.local.stack import Stack
+from tests.e2e.platform import Account, Platform
+
+pytestmark = pytest.mark.timeout(180)
+
+PARTITIONS = 24
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def second(stack: Stack) -> AsyncIterator[None]:
+    """Have a second recommender and a second portal while these tests run."""
+    joined: tuple[Service, ...] = ("recommender", "portal")
+    await asyncio.gather(*(stack.join(service) for service in joined))
+    yield
+    for service in joined:
+        await stack.stop(service, 1)
+        stack.running[service].pop()
+
+
+async def owned(platform: Platform) -> list[int]:
+    """Return how many partitions each recommender owns."""
+    found = []
+    for url in platform.stack.urls["recommender"]:
+        async with platform.session.get(f"{url}/metrics") as answer:
+            families = text_string_to_metric_families(await answer.text())
+            found += [int(f.samples[0].value) for f in families if f.name == "consumer_partitions"]
+    return found
+
+
+async def shared_out(platform: Platform) -> None:
+    async with asyncio.timeout(40):
+        while sum(counts := await owned(platform)) != PARTITIONS or min(counts) == 0:
+            await asyncio.sleep(0.1)
+
+
+async def assess_for(platform: Platform, accounts: list[Account], trouble: "asyncio.Future[None]") -> None:
+    async def one(account: Account) -> None:
+        while not trouble.done():
+            await platform.assess(account)
+            await asyncio.sleep(0.2)
+        await platform.assess(account)
+
+    await asyncio.gather(trouble, *(one(account) for account in accounts))
+
+
+async def test_replicas_share_the_partitions_and_who_leaves_or_comes_loses_nothing(
+    stack: Stack, platform: Platform
+) -> None:
+    accounts = list(await asyncio.gather(*(platform.register() for _ in range(12))))
+    async with platform.watching(accounts) as watchers:
+        await shared_out(platform)
+
+        async def leave_and_come() -> None:
+            await asyncio.sleep(0.5)
+            await stack.stop("recommender", 0)
+            await stack.stop("portal", 1)
+            await asyncio.sleep(0.5)
+            await asyncio.gather(stack.start("recommender", 0), stack.start("portal", 1))
+
+        await assess_for(platform, accounts, asyncio.ensure_future(leave_and_come()))
+        await shared_out(platform)
+        await asyncio.gather(*(platform.assess(account) for account in accounts))
+        await platform.audit(accounts, watchers)
+
+
+async def test_every_portal_serves_every_stream(stack: Stack, platform: Platform) -> None:
+    accounts = list(await asyncio.gather(*(platform.register() for _ in range(4))))
+    async with platform.watching(accounts) as by_the_first:
+        stack.running["portal"].reverse()
+        async with platform.watching(accounts) as by_the_second:
+            stack.running["portal"].reverse()
+            await asyncio.gather(*(platform.assess(account, 3) for account in accounts))
+            await platform.audit(accounts, by_the_first)
+            await platform.audit(accounts, by_the_second)
+    connections = [w.connections for w in (*by_the_first.values(), *by_the_second.values())]
+    assert connections == [1] * len(connections)

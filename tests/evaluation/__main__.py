@@ -1,0 +1,119 @@
+"""`python -m tests.evaluation [--quick]`: measures every gate of the ranking, prints and writes what they come to."""
+
+import argparse
+import multiprocessing
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from tests.evaluation import exact, quality, real, report, same, scale, truth
+from tests.evaluation.gates import MILLION, TEN_THOUSAND, Gate, Results, gates
+
+CORES = 2
+_MINUTES = 45
+_PAPER = 170
+Call = tuple[Callable[..., Any], tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured. `truths`: catalogues and officers of each; `scales`: courses, officers a block, seconds."""
+
+    generated: int
+    real: dict[str, int]
+    truths: tuple[int, int]
+    scales: Sequence[tuple[int, int, float]]
+    rebuild: tuple[int, int]
+    shares: int
+    together: int
+    same: int
+
+
+FULL = Plan(
+    generated=240,
+    real={real.COURSES: 210, real.UNIVERSITY: 60, real.ROLES: 60},
+    truths=(26, 200),
+    scales=((1000, 40, 60), (TEN_THOUSAND, 40, 90), (100_000, 20, 120), (MILLION, 20, 180)),
+    rebuild=(100_000, 3),
+    shares=20_000,
+    together=TEN_THOUSAND,
+    same=100,
+)
+QUICK = Plan(
+    generated=12,
+    real={real.COURSES: 9, real.UNIVERSITY: 6, real.ROLES: 6},
+    truths=(4, 40),
+    scales=((1000, 8, 5), (TEN_THOUSAND, 5, 10)),
+    rebuild=(TEN_THOUSAND, 1),
+    shares=2000,
+    together=1000,
+    same=10,
+)
+
+
+def measure(plan: Plan, progress: Progress) -> Results:
+    """Return all figures. Timings run alone, one process after the other; the rest on two cores."""
+    results = Results(same_officers=plan.same)
+    sizes: list[Call] = [(scale.scale, size) for size in plan.scales]
+    results.scales = _run(progress, "time and index by size", sizes, 1)
+    (results.rebuild,) = _run(progress, "full rebuild", [(scale.rebuild, plan.rebuild)], 1)
+    (results.together,) = _run(progress, "64 officers on 2 cores", [(scale.together, (plan.together,))], 1)
+    (results.shares,) = _run(progress, "what the index holds", [(scale.shares, (plan.shares,))], 1)
+    (results.digests,) = _run(progress, "same input, same bytes", [(same.digests, (plan.same,))], 1)
+    names = [(quality.SYNTHETIC, plan.generated)]
+    if real.folder() is None:
+        results.skipped = f"skipped: {real.SETTING} is not set"
+    else:
+        names += plan.real.items()
+    for name, count in names:
+        calls: list[Call] = [(quality.case, (name, number)) for number in range(count)]
+        results.cases[name] = _run(progress, f"exact optimum, {name}", calls, CORES)
+    catalogues, officers = plan.truths
+    draws: list[Call] = [(truth.told, (number, officers)) for number in range(catalogues)]
+    results.truths = _run(progress, "predicted and realised", draws, CORES)
+    return results
+
+
+def _run(progress: Progress, name: str, calls: Sequence[Call], workers: int) -> list[Any]:
+    """Return the answers in the order of the calls, each made in a fresh or shared process of a pool."""
+    task = progress.add_task(name, total=len(calls))
+    context = multiprocessing.get_context("spawn")
+    alone = 1 if workers == 1 else None  # a timing must not inherit another's memory
+    with ProcessPoolExecutor(workers, context, exact.quiet, max_tasks_per_child=alone) as pool:
+        waiting: list[Future[Any]] = [pool.submit(function, *arguments) for function, arguments in calls]
+        for _ in as_completed(waiting):
+            progress.advance(task)
+        return [future.result() for future in waiting]
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(prog="python -m tests.evaluation", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small samples, about two minutes; docs/ stays as it is")
+    quick = parser.parse_args().quick
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=_PAPER)
+    begun = time.perf_counter()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        results = measure(QUICK if quick else FULL, progress)
+    minutes = (time.perf_counter() - begun) / 60
+    rows = [*gates(results), Gate("the whole evaluation", minutes, "min", high=_MINUTES)]
+    title = "The ranking's gates" + (", quick: samples are too small to judge by" if quick else "")
+    report.show(console, rows, f"{title} ({minutes:.1f} minutes)")
+    written = report.write_json(rows, "evaluation-quick.json" if quick else "evaluation.json")
+    console.print(f"Written to {written.relative_to(report.ROOT)}")
+    if not quick:
+        report.write_docs(report.PAGE, results, rows, f"{datetime.now(UTC):%d %B %Y}", minutes)
+        console.print("Figures and pictures are in docs/evaluation.md and docs/img/")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""How good paths are: the planner beside the exact optimum, and beside the baselines at 40 hours. One case a time.
+
+A case is a pure function of its name and number, so cases can run in any process and in any order.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from services.recommender import ranking
+from services.recommender.checker import violations
+from services.recommender.index import View
+from shared.paths import LearningPath
+from tests.evaluation import real
+from tests.evaluation.baselines import Outcome, Point, baselines
+from tests.evaluation.exact import optimum
+from tests.evaluation.problem import Candidate, Problem
+from tests.evaluation.told import told
+from tests.evaluation.worlds import HOURS, World, generated
+
+BUDGETS = (20.0, 40.0, 80.0)
+"""Hours; the budgets of the cases that are solved exactly, in turn."""
+
+SYNTHETIC = "generated"
+PLANNER, OPTIMUM = "planner", "exact optimum"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One officer. Worths in micro-levels; `bound`: no path gains more; `faults`: what the checker says."""
+
+    world: str
+    hours: float
+    gap: int
+    gained: int
+    bound: float
+    proved: bool
+    exact_seconds: float
+    plan_ms: float
+    faults: list[str]
+    auditor_faults: list[str]
+    methods: dict[str, Outcome]
+
+    @property
+    def short(self) -> float:
+        """The share of the bound that the path misses."""
+        return max(round(1 - self.gained / self.bound, 9), 0.0) if self.bound else 0.0
+
+
+@lru_cache(maxsize=4)
+def _world(name: str, number: int) -> tuple[World, View]:
+    world = generated(1000, 200, number) if name == SYNTHETIC else real.WORLDS[name]()
+    return world, world.view()
+
+
+def case(name: str, number: int) -> Case:
+    """Return one case: the generated world has its own catalogue for every number, a real set one for all."""
+    world, view = _world(name, number if name == SYNTHETIC else 0)
+    budget = BUDGETS[number % len(BUDGETS)]
+    inputs = world.officer(np.random.default_rng([number, 40]), budget)
+    begun = time.perf_counter()
+    path = ranking.recommend(inputs, view)
+    plan_ms = 1000 * (time.perf_counter() - begun)
+    problem = Problem(inputs, world.courses)
+    best = optimum(problem)
+    if path.coverage.gained > best.bound + len(path.steps) + 1:
+        raise AssertionError(f"{name} {number}: the path gains {path.coverage.gained}, the bound is {best.bound:.0f}")
+    faults = violations(path, inputs, view.course)
+    auditor = violations(told(problem, best.chosen), inputs, view.course)
+    methods, more = _methods(world, view, number, best.chosen if budget == HOURS else None)
+    return Case(
+        world=name,
+        hours=budget,
+        gap=path.coverage.gap,
+        gained=path.coverage.gained,
+        bound=best.bound,
+        proved=best.proved,
+        exact_seconds=best.seconds,
+        plan_ms=plan_ms,
+        faults=faults + more,
+        auditor_faults=auditor,
+        methods=methods,
+    )
+
+
+def _methods(
+    world: World, view: View, number: int, chosen: list[Candidate] | None
+) -> tuple[dict[str, Outcome], list[str]]:
+    """Return what each method closes within 40 hours, and what the checker says against the planner's path.
+
+    `chosen`: the optimum at 40 hours, where it is known already.
+    """
+    officer = world.officer(np.random.default_rng([number, 40]), HOURS)
+    path = ranking.recommend(officer, view)
+    problem = Problem(officer, world.courses)
+    outcomes = baselines(problem, world.ratings, number)
+    outcomes[PLANNER] = _outcome(path)
+    outcomes[OPTIMUM] = _outcome(told(problem, chosen or optimum(problem).chosen))
+    return outcomes, violations(path, officer, view.course)
+
+
+def _outcome(path: LearningPath) -> Outcome:
+    points, gained = list[Point](), 0
+    for step in path.steps:
+        gained += sum(row.contribution for row in step.closes)
+        points.append(Point(step.cumulative_hours, gained))
+    return Outcome(points, len(points))
+
+
+def cases(name: str, count: int) -> list[tuple[Callable[[str, int], Case], str, int]]:
+    """Return the calls that make these cases."""
+    return [(case, name, number) for number in range(count)]

@@ -1,0 +1,137 @@
+"""A world: a framework, a catalogue that teaches it, ratings, and officers drawn for it. And the generated one.
+
+Officers of the generated world: one of 20 job groups, each of which requires 12 skills at level 2, 3 or 4 (40, 40,
+20 %) with weight 0.5, 1 or 2 (25, 50, 25 %). 85 % of those are assessed, from 0 to half a level above what is required;
+of the other skills 15 % are known, from 0 to 3. Each estimate has the sd of a test, a supervisor, an external source or
+the officer (0.3, 0.5, 0.4, 0.8). 30 % study in Thai only; up to two courses are completed.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol
+
+import numpy as np
+
+from services.recommender.index import Snapshot, View
+from services.recommender.model import Estimate, Inputs
+from shared.skills import SHARED_TENANT, Area, Course, Framework, JobGroup, Requirement, ScaleLevel, Skill, Text
+from tests.evaluation.generate import FRAMEWORK, TOP, course_id, draw
+
+TENANT = "agency"
+DAY = date(2026, 11, 23)
+HOURS = 40.0
+"""The budget at which methods are compared."""
+
+SDS = (0.3, 0.5, 0.4, 0.8)
+_GROUPS = 20
+_REQUIRED = 12
+
+_IN_MEMORY = 100_000
+
+
+class Courses(Protocol):
+    """Courses in order: a list, or a drawn catalogue that makes each when it is asked for."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Course]: ...
+    def __getitem__(self, number: int, /) -> Course: ...
+
+
+DrawOfficer = Callable[[np.random.Generator, float], Inputs]
+
+
+@dataclass(frozen=True)
+class World:
+    """`officer(chance, hours)` draws one officer with a budget of hours."""
+
+    courses: Courses
+    ratings: Mapping[str, float]
+    officer: DrawOfficer
+
+    def view(self) -> View:
+        """Return the catalogue as the planner reads it."""
+        return view_of(self.courses)
+
+
+def view_of(courses: Iterable[Course]) -> View:
+    """Return courses as the planner reads them, for a tenant without courses of its own."""
+    return Snapshot().put_courses(SHARED_TENANT, courses, 1).view(TENANT)
+
+
+def words(name: str) -> Text:
+    """Return a name as a title; what it is called does not matter here."""
+    return Text(th=name, en=name)
+
+
+def framework_of(
+    identifier: str, skills: Sequence[str], top: int, groups: Mapping[str, Mapping[str, tuple[float, float]]]
+) -> Framework:
+    """Return a framework with these skills, levels 0 to `top`, and groups {name: {skill: (level, weight)}}."""
+    return Framework(
+        id=identifier,
+        title=words(identifier),
+        scale=[ScaleLevel(level, words(f"level {level}")) for level in range(top + 1)],
+        areas=[Area("area", words("area"))],
+        skills=[Skill(skill, "area", words(skill)) for skill in skills],
+        job_groups=[JobGroup(group, words(group)) for group in groups],
+        requirements=[
+            Requirement(group, skill, level, weight=weight)
+            for group, rows in groups.items()
+            for skill, (level, weight) in rows.items()
+        ],
+        version=1,
+    )
+
+
+def generated_framework(skills: Sequence[str], seed: int) -> Framework:
+    """Return the generated world's framework: its job groups require popular skills more often."""
+    chance = np.random.default_rng([len(skills), seed, 1])
+    popularity = (np.arange(len(skills)) + 1.0) ** -0.7
+    groups = {}
+    for number in range(_GROUPS):
+        size = min(_REQUIRED, len(skills))
+        chosen = chance.choice(len(skills), size, replace=False, p=popularity / popularity.sum())
+        groups[f"g{number:02}"] = {
+            skills[skill]: (float(chance.choice([2, 3, 4], p=[0.4, 0.4, 0.2])), float(chance.choice([0.5, 1, 1, 2])))
+            for skill in chosen
+        }
+    return framework_of(FRAMEWORK, skills, TOP, groups)
+
+
+def officers_of(framework: Framework, courses: int) -> DrawOfficer:
+    """Return what draws officers of the generated world."""
+
+    def officer(chance: np.random.Generator, hours: float) -> Inputs:
+        group = framework.job_groups[chance.integers(len(framework.job_groups))].id
+        required = framework.required(group, None)
+        levels = {
+            skill: Estimate(round(float(chance.uniform(0, row.level + 0.5)), 2), float(chance.choice(SDS)))
+            for skill, row in required.items()
+            if chance.random() < 0.85
+        }
+        for skill in framework.skills:
+            if skill.id not in required and chance.random() < 0.15:
+                levels[skill.id] = Estimate(round(float(chance.uniform(0, 3)), 2), float(chance.choice(SDS)))
+        return Inputs(
+            tenant=TENANT,
+            framework=framework,
+            as_of=DAY,
+            job_group=group,
+            levels=levels,
+            completed=[course_id(int(number)) for number in chance.integers(0, courses, chance.integers(3))],
+            budget_hours=hours,
+            languages=["th"] if chance.random() < 0.3 else [],
+            profile_sequence=1,
+        )
+
+    return officer
+
+
+def generated(courses: int, skills: int, seed: int) -> World:
+    """Return a generated world. Past 100,000 courses they are not kept as a list, which would be 1.5 kB a course."""
+    drawn = draw(courses, skills, seed)
+    framework = generated_framework(drawn.names, seed)
+    kept: Courses = list(drawn) if courses <= _IN_MEMORY else drawn
+    ratings = drawn.ratings() if courses <= _IN_MEMORY else {}
+    return World(kept, ratings, officers_of(framework, courses))

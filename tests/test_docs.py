@@ -1,0 +1,250 @@
+"""The documents say what the code says: no setting, event, metric, route or command without a word, no dead link."""
+
+import ast
+import json
+import re
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from types import UnionType
+from typing import Any
+from unittest.mock import Mock
+
+import msgspec
+import pytest
+
+from services.assessment.api import ROUTES as ASSESSMENT
+from services.catalog.api import ROUTES as CATALOG
+from services.portal.api import routes as portal_routes
+from services.recommender.api import ROUTES as RECOMMENDER
+from shared.app import build_app
+from shared.auth import Authenticator
+from shared.events import TYPES
+from shared.routes import Route
+from shared.settings import BY_SERVICE, described
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted([ROOT / "README.md", ROOT / "deploy" / "seed" / "README.md", *DOCS.rglob("*.md")])
+FIRST_PARTS = ("shared", "services", "deploy", "docs", "tests", ".ci")
+
+
+def text_of(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def sections(text: str) -> dict[str, str]:
+    """Return heading -> what stands under it, for headings of the third order, without their backquotes."""
+    parts = re.split(r"^### (.+)$", text, flags=re.MULTILINE)
+    return {title.strip("` "): body for title, body in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def first_column(table: str) -> list[str]:
+    return re.findall(r"^\| `([^`]+)`", table, re.MULTILINE)
+
+
+# --- settings, commands ----------------------------------------------------------------------------------------------
+
+
+def test_every_setting_stands_in_the_example() -> None:
+    names = {one.name for shape in BY_SERVICE.values() for one in described(shape)}
+    told = set(re.findall(r"^#?([A-Z_]+?)(?:_FILE)?=", text_of("deploy/env.example"), re.MULTILINE))
+    assert names <= told
+
+
+def test_every_setting_that_a_document_names_exists() -> None:
+    known = set(re.findall(r"^#?([A-Z_]+)=", text_of("deploy/env.example"), re.MULTILINE))
+    known |= {one.name for shape in BY_SERVICE.values() for one in described(shape)}
+    named = {name for page in PAGES for name in re.findall(r"`([A-Z]+_[A-Z_]+)`", page.read_text(encoding="utf-8"))}
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "deploy").rglob("*.py"))
+    assert not {name for name in named - known if f'"{name}"' not in code and name != "ROUTES"}
+
+
+def make_targets() -> set[str]:
+    return set(re.findall(r"^([a-z-]+):.*## ", text_of("Makefile"), re.MULTILINE))
+
+
+def test_every_make_target_stands_in_the_readme() -> None:
+    told = set(re.findall(r"\bmake ([a-z-]+)", text_of("README.md")))
+    assert make_targets() <= told
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_make_target_that_a_document_names_exists(page: Path) -> None:
+    named = set(
+        re.findall(r"[`(]make (?:-s )?([a-z-]+)|^make ([a-z-]+)", page.read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    assert {one or other for one, other in named} <= make_targets()
+
+
+def test_every_command_that_a_document_names_exists() -> None:
+    for page in PAGES:
+        for module, command in re.findall(
+            r"python -m ((?:services|shared|deploy)\.[\w.]+)(?: (?!NAME)([a-z]+))?", page.read_text(encoding="utf-8")
+        ):
+            place = ROOT / module.replace(".", "/")
+            main = place / "__main__.py" if place.is_dir() else place.with_suffix(".py")
+            if module.endswith((".NAME", ".")):
+                continue
+            assert main.exists(), f"{page.name}: python -m {module}"
+            if command in ("create", "revoke", "list", "republish", "replay"):
+                assert f'"{command}"' in main.read_text(encoding="utf-8"), f"{page.name}: {module} {command}"
+
+
+# --- events ----------------------------------------------------------------------------------------------------------
+
+
+def shapes_in(type_: Any) -> Iterator[type[msgspec.Struct]]:
+    """Yield every struct that a type holds, at any depth, itself too."""
+    seen: set[Any] = set()
+    waiting = [type_]
+    while waiting:
+        one = waiting.pop()
+        if one in seen:
+            continue
+        seen.add(one)
+        if isinstance(one, type) and issubclass(one, msgspec.Struct):
+            yield one
+            waiting += typing.get_type_hints(one).values()
+        elif isinstance(one, UnionType) or typing.get_origin(one) is not None:
+            waiting += [part for part in typing.get_args(one) if not isinstance(part, str)]
+
+
+EVENT_SECTIONS = sections(text_of("docs/events.md"))
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_every_event_is_described_with_its_fields_and_its_golden_example(name: str) -> None:
+    body = EVENT_SECTIONS[name]
+    assert first_column(body) == [field.encode_name for field in msgspec.structs.fields(TYPES[name])]
+    example = re.search(r"```json\n(.*?)```", body, re.DOTALL)
+    assert example
+    golden = json.loads(text_of(f"tests/contract/golden/{name}.json"))
+    assert json.loads(example[1]) == golden["value"]
+
+
+def test_every_shape_inside_the_events_is_described_and_no_other() -> None:
+    shapes = {shape.__name__: shape for one in TYPES.values() for shape in shapes_in(one)}
+    inner = {name: shape for name, shape in shapes.items() if shape not in TYPES.values()}
+    assert set(EVENT_SECTIONS) == set(inner) | set(TYPES)
+    for name, shape in inner.items():
+        fields = msgspec.structs.fields(shape)
+        assert first_column(EVENT_SECTIONS[name]) == [field.encode_name for field in fields], name
+        told = re.findall(r"^\| `([^`]+)` \(optional\)", EVENT_SECTIONS[name], re.MULTILINE)
+        assert told == [field.encode_name for field in fields if not field.required], name
+
+
+def test_the_topics_are_those_of_the_list() -> None:
+    listed = dict(re.findall(r"- name: (\S+).*\n\s+partitions: (\d+)", text_of("deploy/topics.yaml")))
+    told = dict(re.findall(r"^\| `(\S+)` \| (\d+) \|", text_of("docs/events.md"), re.MULTILINE))
+    assert told == listed
+
+
+# --- metrics ---------------------------------------------------------------------------------------------------------
+
+
+def metrics_in_code() -> Iterator[str]:
+    """Yield the exposed name of every metric that services or shared make."""
+    for path in [*(ROOT / "services").rglob("*.py"), *(ROOT / "shared").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+                texts = [arg.value for arg in node.args[:2] if isinstance(arg, ast.Constant)]
+                names = [text for text in texts if isinstance(text, str) and re.fullmatch(r"[a-z]+(_[a-z]+)+", text)]
+                if called in ("count", "Counter", "CounterMetricFamily") and names:
+                    yield f"{names[0].removesuffix('_total')}_total"
+                elif called in ("gauge", "Gauge", "GaugeMetricFamily", "Histogram", "Summary") and names:
+                    yield names[0]
+
+
+def test_every_metric_is_described_and_every_described_metric_exists() -> None:
+    part = text_of("docs/operating.md").split("## What to watch")[1].split("\n## ")[0]
+    assert sorted(first_column(part)) == sorted(set(metrics_in_code()))
+
+
+# --- routes ----------------------------------------------------------------------------------------------------------
+
+TABLES = {
+    "assessment": ASSESSMENT,
+    "catalog": CATALOG,
+    "recommender": RECOMMENDER,
+    "portal": portal_routes(Mock(), Mock(), Mock(), Mock()),
+}
+
+
+def probes() -> set[tuple[str, str]]:
+    app = build_app("none", [], Mock(Authenticator))
+    found = {(route.method, route.resource.canonical) for route in app.router.routes() if route.resource}
+    return {(method, path) for method, path in found if method != "HEAD" and not path.startswith(("/docs", "/openapi"))}
+
+
+def shown(routes: list[Route]) -> set[tuple[str, str]]:
+    return {(route.method, route.path) for route in routes if not route.hidden}
+
+
+@pytest.mark.parametrize("service", TABLES)
+def test_every_route_stands_in_the_overview_with_its_roles_and_no_other_does(service: str) -> None:
+    rows = re.findall(rf"^\| {service} \| `(\w+) ([^`]+)` \| ([^|]+) \|", text_of("docs/api.md"), re.MULTILINE)
+    assert {(method, path) for method, path, _ in rows} == shown(TABLES[service])
+    words = {"all": {"admin", "platform", "officer"}, "anybody": set()}
+    told = {(method, path): words.get(who) if who in words else set(who.split(", ")) for method, path, who in rows}
+    for route in TABLES[service]:
+        if not route.hidden and route.policy:
+            assert told[route.method, route.path] == set(route.policy.roles), route.path
+
+
+def test_the_routes_of_every_service_stand_in_the_overview() -> None:
+    rows = set(re.findall(r"^\| every service \| `(\w+) ([^`]+)`", text_of("docs/api.md"), re.MULTILINE))
+    assert rows == probes()
+
+
+@pytest.mark.parametrize("service", ["assessment", "catalog", "recommender"])
+def test_every_route_says_in_the_openapi_document_what_it_does(service: str) -> None:
+    for route in TABLES[service]:
+        assert (route.handler.__doc__ or "").split("\n")[0].endswith("."), f"{route.method} {route.path}"
+
+
+# --- links and files -------------------------------------------------------------------------------------------------
+
+
+def prose(page: Path) -> str:
+    """Return a page without its fenced examples."""
+    return re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors that GitHub gives the headings of a page."""
+    titles = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        found = (page.parent / path).resolve() if path else page
+        assert found.exists(), target
+        assert not anchor or anchor in anchors(found), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_that_a_document_names_exists_and_holds_what_is_named_in_it(page: Path) -> None:
+    """`path/file.py` is a file, `path/file.py:name` a function or class in it, at any depth."""
+    for path, name in re.findall(rf"`((?:{'|'.join(map(re.escape, FIRST_PARTS))})/[\w./-]+)(?::(\w+))?`", prose(page)):
+        assert (ROOT / path).exists(), path
+        if name:
+            tree = ast.parse(text_of(path))
+            kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+            assert name in {node.name for node in ast.walk(tree) if isinstance(node, kinds)}, f"{path}:{name}"
+
+
+def test_every_decision_has_its_five_parts() -> None:
+    for number, page in enumerate(sorted((DOCS / "decisions").glob("*.md")), 1):
+        text = page.read_text(encoding="utf-8")
+        assert page.name.startswith(f"{number:04d}-"), "decisions are numbered without a gap"
+        assert text.startswith(f"# {number:04d}. ")
+        assert "**Status:**" in text
+        for part in ("Context", "Decision", "Consequences", "Rejected alternatives"):
+            assert f"\n## {part}\n" in text, f"{page.name}: {part}"

@@ -1,0 +1,132 @@
+"""The baselines, the draws of true levels, and what figures come to: rows with verdicts, and pictures."""
+
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.builders import after, course, framework, inputs
+from tests.evaluation import baselines
+from tests.evaluation.baselines import Outcome, Point
+from tests.evaluation.gates import Gate, Results, gates
+from tests.evaluation.index import array_bytes, held
+from tests.evaluation.pictures import Axis, chart
+from tests.evaluation.problem import Problem
+from tests.evaluation.quality import OPTIMUM, PLANNER, SYNTHETIC, case
+from tests.evaluation.report import BEGIN, END, pictures, write_docs
+from tests.evaluation.same import digest
+from tests.evaluation.truth import NORMAL, WHOLE, ratio, told
+from tests.evaluation.worlds import generated, view_of
+
+
+def locked_door() -> Problem:
+    """Return an officer before a course that closes much but needs another, and one that closes little at once."""
+    courses = [
+        course("big", ("s", 0, 3), ("t", 0, 3), hours=4, requires=[after("key")]),
+        course("key", ("u", 0, 1), hours=1),
+        course("small", ("s", 0, 1), hours=2),
+    ]
+    yardstick = framework({"s": 3, "t": 3}, others=["u"])
+    return Problem(inputs(yardstick, {"s": 0, "t": 0}, budget_hours=6), courses)
+
+
+def test_only_what_can_be_entered_is_taken_by_the_filtered_baselines() -> None:
+    outcomes = baselines.baselines(locked_door(), {"big": 5.0, "small": 1.0}, 1)
+    for name in (baselines.RANDOM, baselines.RATING, baselines.COSINE, baselines.AGAIN, baselines.DENSITY):
+        assert outcomes[name].points == [Point(2.0, 1_000_000)]
+
+
+def test_the_plain_list_loses_the_hours_of_what_cannot_be_entered() -> None:
+    ranked = baselines.baselines(locked_door(), {}, 1)[baselines.RANKED]
+    assert ranked == Outcome([Point(4.0, 0), Point(6.0, 1_000_000)], 2, 1)
+
+
+def test_an_outcome_counts_what_is_finished_by_the_hour() -> None:
+    outcome = Outcome([Point(2.0, 5), Point(4.0, 9)], 2)
+    assert [outcome.at(hour) for hour in (0, 2, 3.9, 4, 40)] == [0, 5, 5, 9, 9]
+
+
+def test_a_case_holds_every_method_below_the_optimum() -> None:
+    found = case(SYNTHETIC, 1)
+    assert found.faults == found.auditor_faults == []
+    assert 0 <= found.short < 0.5
+    best = found.methods[OPTIMUM].at(40)
+    assert all(outcome.at(40) <= best + 10 for outcome in found.methods.values())
+    assert found.methods[PLANNER].at(40) >= found.methods[baselines.RANDOM].at(40)
+
+
+def test_the_interval_of_a_ratio_holds_the_true_one() -> None:
+    chance = np.random.default_rng(1)
+    true = chance.uniform(1, 3, 4000)
+    value, low, high = ratio(list(true * 1.1 + chance.normal(0, 0.5, 4000)), list(true))
+    assert low < 1.1 < high
+    assert high - low < 0.03
+    assert low < value < high
+
+
+def test_fewer_completed_courses_realise_less() -> None:
+    found = told(0, 15)
+    assert found.faults == 0
+    assert sum(found.realised[WHOLE]) < sum(found.realised[NORMAL])
+
+
+def test_the_order_of_the_catalogue_changes_no_byte() -> None:
+    assert digest(3, 1) == digest(3, 2)
+
+
+def test_an_index_is_weighed_by_kind() -> None:
+    view = view_of(generated(300, 20, 1).courses)
+    view.shelf.teaching("generated")
+    everything = held(view)
+    assert everything.arrays >= array_bytes(view) > 0
+    assert everything.objects > 0
+
+
+@pytest.mark.parametrize(
+    ("gate", "passed", "verdict"),
+    [
+        (Gate("a", 0.5, "%", high=1), True, "pass"),
+        (Gate("a", 1.5, "%", high=1), False, "missed by 0.5"),
+        (Gate("a", 1.2, "x", low=1.6), False, "missed by 0.4"),
+        (Gate("a", 1.0, "x", low=0.95, high=1.05), True, "pass"),
+        (Gate("a", None, "x", low=1, note="not there"), False, "missed: not there"),
+        (Gate("a", 2.0, "x", low=1, short="not yet whole"), False, "missed: not yet whole"),
+        (Gate("a", 2.0, "ms"), None, ""),
+    ],
+)
+def test_a_gate_says_by_how_much_it_misses(gate: Gate, passed: bool | None, verdict: str) -> None:
+    assert (gate.passed, gate.verdict) == (passed, verdict)
+    assert gate.as_json()["pass"] is passed
+
+
+def test_rows_and_pictures_come_from_whatever_was_measured() -> None:
+    results = Results(cases={SYNTHETIC: [case(SYNTHETIC, 1)]}, truths=[told(0, 5)], digests={"one"}, same_officers=1)
+    names = [gate.name for gate in gates(results)]
+    assert len(names) == len(set(names))
+    assert "a full plan at 1,000,000 courses, p50 over the kernel" in names
+    for picture in pictures(results).values():
+        assert ET.fromstring(picture).tag.endswith("svg")  # noqa: S314 - our own text
+
+
+def test_the_page_keeps_its_words_and_changes_its_figures(tmp_path: Path) -> None:
+    page = tmp_path / "evaluation.md"
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
+    results = Results(cases={SYNTHETIC: [case(SYNTHETIC, 1)]}, truths=[told(0, 5)], digests={"one"}, same_officers=1)
+    write_docs(page, results, gates(results), "1 January 2026", 2.0)
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+    assert "old" not in text
+    assert "| violations that the independent checker finds | 0 | ≤ 0 | pass |" in text
+    assert {path.name for path in (tmp_path / "img").iterdir()} == set(re.findall(r"img/([\w.-]+)", text))
+
+
+def test_a_chart_keeps_its_lines_inside_and_its_names_apart() -> None:
+    axis = Axis("x", [(0, "0"), (10, "10")])
+    picture = chart("a < b", axis, axis, {"one": [(0, 0), (20, 5)], "two": [(0, 1), (10, 5)], "none": []})
+    root = ET.fromstring(picture)  # noqa: S314 - our own text
+    names = {e.text: float(e.get("y", "")) for e in root.iter() if e.tag.endswith("text") and e.text in ("one", "two")}
+    assert abs(names["one"] - names["two"]) >= 16
+    assert picture.count("<polyline") == 2
