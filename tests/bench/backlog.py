@@ -21,8 +21,8 @@ from pymongo import InsertOne
 
 from deploy.local.replicas import Replica
 from deploy.topics import ensure_topics
-from services.recommender.planning import Order, Planned, _new_plan, plan_for
-from services.recommender.store import COLLECTION, _write
+from services.recommender.planning import Order, Planned, new_plan, plan_for
+from services.recommender.store import COLLECTION, write_of
 from shared.events import CATALOG_TOPIC, PROFILES_TOPIC, AssessmentCompleted, Envelope, from_kafka
 from shared.kafka import Publisher
 from shared.mongo import connect
@@ -183,7 +183,7 @@ def _inserts(
 ) -> Iterator[InsertOne[dict[str, Any]]]:
     """Yield the inserts that the recommender makes of the same plans."""
     for (profile, partition, moment), one in zip(known, planned, strict=True):
-        insert = _write(_new_plan(Order(partition, profile, "assessment", moment.date()), one.path, None))
+        insert = write_of(new_plan(Order(partition, profile, "assessment", moment.date()), one, None))
         assert isinstance(insert, InsertOne)
         yield insert
 

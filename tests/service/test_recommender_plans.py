@@ -14,11 +14,12 @@ from deploy.local.servers import Mongod, find_mongodb
 from services.recommender.audit import Record, TenantRules
 from services.recommender.catalogue import Catalogue
 from services.recommender.feedback import Action
+from services.recommender.feedback import heard as said
 from services.recommender.heeding import Heeder, Word
 from services.recommender.model import Rule
 from services.recommender.planning import Order, Planner
 from services.recommender.solving import Case, Solver, solve
-from services.recommender.store import ALL_INDEXES, COLLECTION, PlanStore
+from services.recommender.store import ALL_INDEXES, COLLECTION, Key, PlanStore
 from services.recommender.store.history import KEPT
 from shared.errors import Unavailable
 from shared.events import CoursePublished, Data, FrameworkPublished, PathRecommended, announce, from_kafka, to_kafka
@@ -242,3 +243,24 @@ async def test_feedback_that_cannot_be_stored_is_an_error_and_once_stored_a_ban_
     finally:
         client.close()
         await server.stop()
+
+
+# --- a path that does not obey yet -----------------------------------------------------------------------------------
+
+
+async def test_a_stale_path_is_due_and_obeys_with_the_next_change_of_the_catalogue(office: Office) -> None:
+    await office.plan(profile("a", {"reading": 0}))
+    held = await office.store.held(TENANT, "a")
+    assert held is not None
+    dismissed = said(held.plan.feedback, "read", "not_relevant", at=datetime.now(UTC), now=datetime.now(UTC))
+    key = Key("k", "digest", 1, 1, stale=True)
+    assert await office.store.keep_feedback(held.plan.summary, "a", dismissed, key)
+    assert not await office.store.keep_feedback(held.plan.summary, "a", dismissed, key)  # a lost race changes nothing
+    found = await office.store.find_path(TENANT, "a")
+    assert found is not None
+    assert office.catalogue.is_due(found[1])
+    heard(office.catalogue, ("long", CoursePublished(SHARED_TENANT, course("long", ("reading", 0, 3), hours=5))))
+    assert await office.planner.sweep([0], 0) == 1
+    path = await office.path_of("a")
+    assert ([step.course.id for step in path.path.steps], path.path.versions.feedback) == (["long"], 1)
+    assert (await office.plan_of("a"))["stale"] is False
