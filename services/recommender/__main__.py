@@ -3,6 +3,7 @@
 republish   stage every officer's present path once more; a running service sends them
 replay      send the dead letters of `assessment.profiles` to the topic again
 recompute   compute a stored path again from what was stored, and say whether it is the same: see `recompute`
+warm        compile what is hot, so that the first start finds it done; needs no settings
 """
 
 import asyncio
@@ -166,6 +167,9 @@ async def replay_dead_letters(settings: RecommenderSettings) -> int:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] == ["warm"]:
+        warm_up()
+        raise SystemExit(0)
     if sys.argv[1:2] == ["recompute"]:
         raise SystemExit(asyncio.run(recompute.command(load(RecommenderSettings), sys.argv[2:])))
     main(build, load(RecommenderSettings), {"republish": republish, "replay": replay_dead_letters})

@@ -232,5 +232,8 @@ def new_plan(order: Order, planned: Planned, based_on: PlanSummary | None) -> Ne
 
 
 def says_the_same(one: LearningPath, other: LearningPath) -> bool:
-    """Return whether two paths differ in nothing but the versions and the date they were made from."""
-    return msgspec.structs.replace(one, versions=other.versions, as_of=other.as_of) == other
+    """Return whether two paths differ in nothing but the versions and the date they were made from.
+
+    Nor does it count that the second one stayed for being as good as the first.
+    """
+    return msgspec.structs.replace(one, versions=other.versions, as_of=other.as_of, kept=other.kept) == other
