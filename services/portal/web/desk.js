@@ -8,7 +8,7 @@ const newKey = () => `page-${[...crypto.getRandomValues(new Uint8Array(16))].map
 const TITLES_ASKED = 60; // courses whose title is asked for one by one; the others show their id
 
 const blank = (officer, role) => ({ officer, role, busy: new Set(), keys: new Map(), titles: new Map(), pickers: {},
-  feedback: undefined, feedbackFailed: undefined, profile: undefined, profileFailed: undefined, told: undefined,
+  revision: 0, feedback: undefined, feedbackFailed: undefined, profile: undefined, profileFailed: undefined, told: undefined,
   whyNot: {}, whatIf: { time: 'same', took: [] }, time: {} });
 
 /**
@@ -38,8 +38,10 @@ export function createDesk({ changed, signedOut }) {
 
   async function readFeedback(mine) {
     try {
-      mine.feedback = await server.feedback(mine.officer);
+      const found = await server.feedback(mine.officer);
       mine.feedbackFailed = undefined;
+      if (found.feedback_sequence < (mine.feedback?.feedback_sequence ?? 0)) return; // overtaken by a newer answer
+      mine.feedback = found;
     } catch (error) {
       if (!(error instanceof server.Refusal)) throw error;
       if (error.status !== 404) mine.feedbackFailed = error;
@@ -50,12 +52,15 @@ export function createDesk({ changed, signedOut }) {
     for (const id of unknown.slice(0, TITLES_ASKED)) await readTitle(mine, id);
   }
 
+  const newest = (mine, id) => (mine.feedback?.said ?? []).filter((one) => one.course === id).at(-1);
+
   /** An answer may be lost on the way: what stands now tells whether the last word was taken all the same. */
   function settle(mine) {
     const { error, course, action, before } = mine.told ?? {};
-    if (!error || mine.feedback.feedback_sequence === before) return;
-    const last = mine.feedback.said.filter((one) => one.course === course.id).at(-1);
-    if (last?.action === action && last.sequence > before) mine.told = { course, action, arrived: true };
+    if (!error || mine.feedback.feedback_sequence <= before.sequence) return;
+    const last = newest(mine, course.id);
+    const taken = action === 'undo' ? last?.sequence !== before.last : last?.action === action && last.sequence > before.sequence;
+    if (taken) mine.told = { course, action, revision: 0 };
   }
 
   /** Learn a course's title; one that is gone keeps its id for a name. */
@@ -74,12 +79,18 @@ export function createDesk({ changed, signedOut }) {
     mine.profileFailed = undefined;
   }
 
-  const look = () => Promise.all([
-    once('look-feedback', readFeedback, () => {}),
-    once('look-profile', readProfile, (error, mine) => {
+  /** Read what was said and the profile; asked while it is being read, it is read once more. */
+  function look() {
+    desk.state.again = true;
+    return once('look', async (mine) => {
+      while (mine.again) {
+        mine.again = false;
+        await Promise.all([readFeedback(mine), readProfile(mine)]);
+      }
+    }, (error, mine) => {
       if (!mine.profile) mine.profileFailed = error;
-    }),
-  ]);
+    });
+  }
 
   return Object.assign(desk, {
     look,
@@ -97,16 +108,16 @@ export function createDesk({ changed, signedOut }) {
         for (const { course } of [step, ...(step.alternatives ?? [])]) mine.titles.set(course.id, course.title);
       }
       for (const note of notes) if (note.title) mine.titles.set(note.course, note.title);
-      if (mine.told?.revision && recommended.revision >= mine.told.revision) mine.told.arrived = true;
+      mine.revision = recommended.revision;
       const heard = (versions.feedback ?? 0) === mine.feedback?.feedback_sequence;
       if (!heard || versions.profile !== mine.profile?.sequence) look();
     },
 
     /** Say something about a course ({id, title}), or take it back with `undo`. Sent again after a failure, it counts once. */
     say(course, action) {
+      const before = { sequence: desk.state.feedback?.feedback_sequence ?? 0, last: newest(desk.state, course.id)?.sequence };
       return once('say', async (mine) => {
-        const before = mine.feedback?.feedback_sequence ?? 0;
-        const intent = `${course.id} ${action} ${before}`;
+        const intent = `${course.id} ${action} ${before.sequence}`;
         mine.told = { course, action, saving: true };
         changed();
         if (!mine.keys.has(intent)) mine.keys.set(intent, newKey());
@@ -116,7 +127,7 @@ export function createDesk({ changed, signedOut }) {
         mine.told = { course, action, stale: taken.stale, revision: taken.revision };
         await readFeedback(mine);
       }, async (error, mine) => {
-        mine.told = { course, action, error, before: mine.feedback?.feedback_sequence ?? 0 };
+        mine.told = { course, action, error, before };
         await readFeedback(mine);
       });
     },

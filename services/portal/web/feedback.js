@@ -68,8 +68,12 @@ export function problem(error, special = {}) {
   return say('problems')[status] ?? (status >= 500 ? say('busy') : say('problems').other);
 }
 
-/** Return the word about what was said last: [text, whether it can be undone, whether a new path is there to look at]. */
-export function lastSaid({ course, action, saving, error, stale, arrived }) {
+/**
+ * Return the word about what was said last: [text, whether it can be undone, whether a new path is there to look at].
+ * `shown` is the revision of the path on the page: it may come before the answer that announces it.
+ */
+export function lastSaid({ course, action, saving, error, stale, revision }, shown) {
+  const arrived = !stale && shown >= revision;
   const title = () => told('span', course.title);
   if (saving) return [[say('saving'), ' ', title()], false, false];
   if (error) {
@@ -77,5 +81,5 @@ export function lastSaid({ course, action, saving, error, stale, arrived }) {
     return [[el('strong', {}, say('notSaved')), ' ', title(), ' · ', problem(error, special)], false, false];
   }
   const then = stale ? 'replanLater' : arrived ? 'replanned' : 'replanning';
-  return [[el('strong', {}, say('noted')[action]), ' ', title(), ' · ', say(then)], action !== 'undo', Boolean(arrived)];
+  return [[el('strong', {}, say('noted')[action]), ' ', title(), ' · ', say(then)], action !== 'undo', arrived];
 }

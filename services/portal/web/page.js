@@ -12,7 +12,7 @@ import { follow } from './live.js';
 import * as server from './server.js';
 import { openSection, stepsSection } from './steps.js';
 import { news, summarySection } from './summary.js';
-import { timeSection } from './time.js';
+import { short, timeSection } from './time.js';
 import { whatIfSection } from './what_if.js';
 import { whyNotSection } from './why_not.js';
 import { createWord } from './word.js';
@@ -61,7 +61,7 @@ const views = {
     state.requestId && el('p', { class: 'quiet' }, say('reference', state.requestId))),
   path: () => {
     const { recommended: { path }, framework } = state;
-    return [summarySection(state.recommended, framework, whose(), jumps(Boolean(framework))),
+    return [summarySection(state.recommended, framework, whose(), ...short(path), jumps(Boolean(framework))),
       el('div', { class: 'columns' },
         path.steps.length > 0 && stepsSection(path, framework, state.change?.difference, desk, askWhyNot),
         el('div', { class: 'beside' }, timeSection(desk, path, tryTime), assessSection(path), gapsSection(path, framework),

@@ -34,14 +34,17 @@ export function timeFields(name, { weekly, deadline, wrong }) {
     field('deadline', { type: 'date', min: today(), value: deadline ?? '' }));
 }
 
+/** Return what does not fit into the time there is, as a list of sentences. */
+export function short({ over_budget_hours: over, short_hours: missing }) {
+  return [over > 0 && el('p', { class: 'short' }, say('overBy', hours(over))),
+    missing > 0 && el('p', { class: 'short' }, say('shortBy', hours(missing)))].filter(Boolean);
+}
+
 /** Return what is honestly to be said of a path and the time there is for it, as a list of sentences. */
 export function fit(path) {
-  const { over_budget_hours: over, short_hours: short, budget_hours: budget } = path;
-  return [
-    over > 0 && el('p', { class: 'short' }, say('overBy', hours(over))),
-    short > 0 && el('p', { class: 'short' }, say('shortBy', hours(short))),
-    budget >= path.hours && budget < ENDLESS && !(short > 0) && el('p', {}, say('fits', hours(budget))),
-  ].filter(Boolean);
+  const missing = short(path);
+  if (missing.length > 0 || !(path.budget_hours >= path.hours && path.budget_hours < ENDLESS)) return missing;
+  return [el('p', {}, say('fits', hours(path.budget_hours)))];
 }
 
 function form(desk, profile) {

@@ -25,7 +25,7 @@ export function createWord(desk) {
   function draw(shown, news) {
     const last = shown ? desk.state.told : undefined;
     const held = document.activeElement;
-    const [words, undoable, changed] = last ? lastSaid(last) : [[], false, false];
+    const [words, undoable, changed] = last ? lastSaid(last, desk.state.revision) : [[], false, false];
     const text = at('word-said');
     const fresh = el('p', {}, ...words);
     if (text.textContent !== fresh.textContent) text.replaceChildren(...fresh.childNodes);

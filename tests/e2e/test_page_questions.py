@@ -1,0 +1,189 @@
+"""What an officer asks and tries on the page: why not, what if, how much time; in Chromium over the whole system."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.async_api import Browser, Route
+
+from deploy.local.stack import Stack
+from tests.e2e.browser import reading
+from tests.e2e.officers import Officer, required
+from tests.e2e.steps import at_the_path, courses
+
+pytestmark = pytest.mark.timeout(180)
+
+
+def in_two_weeks() -> str:
+    """Return a day as the date fields take it."""
+    return (datetime.now(UTC) + timedelta(days=15)).date().isoformat()
+
+
+async def test_why_not_a_course_is_answered_with_its_reason_in_both_languages(stack: Stack, browser: Browser) -> None:
+    async with at_the_path(stack, browser) as (_, reader):
+        page = reader.page
+        shown = set(await courses(reader))
+        await page.click("text=ทำไมไม่มีหลักสูตรนี้ >> nth=0")
+        assert await page.evaluate("document.activeElement.id") == "why-not-title"
+        await page.select_option("#why-not-skill", index=1)
+        await page.wait_for_function("() => document.getElementById('why-not-course').options.length > 1")
+        offered: list[str] = await page.locator("#why-not-course option").evaluate_all(
+            "all => all.map(one => one.value)"
+        )
+        absent = next(course for course in offered if course and course not in shown)
+        await page.select_option("#why-not-course", absent)
+        await page.click(".why-not button.main")
+        await page.wait_for_selector("#why-not-answer h3")
+        thai = await page.inner_text("#why-not-answer p >> nth=0")
+        assert any("\u0e00" <= letter <= "\u0e7f" for letter in thai)
+        assert await reader.violations() == []
+        await page.click("#language")
+        english = await page.inner_text("#why-not-answer p >> nth=0")
+        assert english != thai
+        assert await page.input_value("#why-not-course") == absent
+        assert await reader.violations() == []
+
+        runner_up = page.locator(".step [data-keep^='why-']").first
+        await page.evaluate("document.querySelectorAll('.step details').forEach(one => { one.open = true; })")
+        title = await runner_up.locator(".unseen span").inner_text()
+        await runner_up.click()
+        await page.wait_for_function(
+            "title => document.querySelector('#why-not-answer h3')?.textContent === title", arg=title
+        )
+
+        async def gone(route: Route) -> None:
+            await route.fulfill(status=404, json={"status": 404})
+
+        await page.route("**/why-not/*", gone)
+        await page.click(".why-not button.main")
+        await page.wait_for_selector("#why-not-answer .wrong")
+        assert "no longer there" in await page.inner_text("#why-not-answer")
+
+
+async def test_what_if_stands_beside_the_present_path_and_stores_nothing(stack: Stack, browser: Browser) -> None:
+    async with at_the_path(stack, browser) as (officer, reader):
+        page = reader.page
+        before = await officer.path()
+        present = await courses(reader)
+        await page.select_option("#what-if-jobGroup", "technology")
+        await page.select_option("#what-if-stage", "mature")
+        await page.select_option("#what-if-myTime", "total")
+        await page.click(".what-if button[type=submit]")
+        await page.wait_for_selector("#what-if-wrong:not(:empty)")
+        assert await page.evaluate("document.activeElement.id") == "what-if-total"
+        assert await reader.violations() == []
+        await page.fill("#what-if-total", "20")
+        await page.click(".what-if details summary")
+        await page.select_option("#took-skill", "path")
+        await page.select_option("#took-course", present[0])
+        await page.click(".what-if .picker button")
+        assert await page.locator(".took li").count() == 1
+        await page.click(".what-if button[type=submit]")
+        await page.wait_for_selector(".tried")
+        assert await page.evaluate("document.activeElement.id") == "what-if-result"
+        assert "ไม่มีการบันทึก" in await page.inner_text(".not-stored")
+        assert await courses(reader, ".route:first-child ol li") == present
+        imagined = await courses(reader, ".route:last-child ol li")
+        assert imagined != present
+        assert present[0] not in imagined
+        assert "เวลาไม่พอ" in await page.inner_text(".route:last-child .short")
+        left, right = [await page.locator(".route").nth(i).bounding_box() for i in (0, 1)]
+        assert left
+        assert right
+        assert (left["y"], left["x"] < right["x"]) == (right["y"], True)
+        assert await reader.violations() == []
+        assert (await officer.path())["revision"] == before["revision"]
+        assert await officer.feedback() == []
+
+
+async def test_a_trial_stays_while_the_real_path_changes_beneath_it(stack: Stack, browser: Browser) -> None:
+    async with at_the_path(stack, browser) as (officer, reader):
+        page = reader.page
+        await page.select_option("#what-if-jobGroup", "technology")
+        await page.select_option("#what-if-myTime", "total")
+        await page.fill("#what-if-total", "20")
+        await page.click(".what-if button[type=submit]")
+        await page.wait_for_selector(".tried")
+        imagined = await courses(reader, ".route:last-child ol li")
+        await officer.is_assessed(required(0.7))
+        await reader.news("เพราะมีผลประเมินใหม่")
+        assert await courses(reader, ".route:first-child ol li") == await courses(reader)
+        assert await courses(reader, ".route:last-child ol li") == imagined
+        assert await page.input_value("#what-if-jobGroup") == "technology"
+        assert await page.input_value("#what-if-total") == "20"
+        await page.click("#language")
+        assert "Nothing was saved" in await page.inner_text(".not-stored")
+        assert await reader.violations() == []
+        await page.click("[data-keep=what-if-close]")
+        assert await page.locator(".tried").count() == 0
+        assert await page.evaluate("document.activeElement.id") == "what-if-title"
+
+
+async def test_an_officer_tries_other_hours_and_a_deadline(stack: Stack, browser: Browser) -> None:
+    async with at_the_path(stack, browser) as (officer, reader):
+        page = reader.page
+        assert await page.locator(".time form").count() == 0
+        await page.click("[data-keep=time-try]")
+        assert await page.evaluate("document.activeElement.id") == "what-if-weekly"
+        await page.fill("#what-if-deadline", in_two_weeks())
+        await page.fill("#what-if-weekly", "")
+        await page.click(".what-if button[type=submit]")
+        await page.wait_for_selector("#what-if-wrong:not(:empty)")
+        await page.fill("#what-if-weekly", "1")
+        await page.click(".what-if button[type=submit]")
+        await page.wait_for_selector(".tried .short")
+        assert "เวลาไม่พอ" in await page.inner_text(".route:last-child .short")
+        assert (await officer.path())["path"].get("budget_hours") is None
+
+
+async def test_a_platform_sets_hours_and_deadline_and_is_told_what_does_not_fit(stack: Stack, browser: Browser) -> None:
+    officer = Officer(stack)
+    await officer.registers()
+    await officer.is_assessed(required(0.5))
+    async with reading(browser, stack.urls["portal"][0]) as reader:
+        page = reader.page
+        await reader.sign_in(stack.keys.platform, f"/#officer={officer.name}")
+        await reader.shows("path")
+        await page.wait_for_selector("#time-weekly")
+        await page.fill("#time-deadline", "2020-01-01")
+        await page.click("[data-keep=time-send]")
+        await page.wait_for_selector("#time-wrong:not(:empty)")
+        assert await page.evaluate("document.activeElement.id") == "time-deadline"
+        assert await reader.violations() == []
+        await page.fill("#time-weekly", "1.5")
+        await page.fill("#time-deadline", in_two_weeks())
+        await page.click("[data-keep=time-send]")
+        await reader.news("เพราะข้อมูลงานของท่านเปลี่ยน")
+        assert "เวลาไม่พอ" in await page.inner_text(".time .short")
+        assert (await officer.path())["path"]["budget_hours"] <= 5
+        assert await reader.violations() == []
+        await officer.registers(weekly_hours=3)
+        await reader.news("3")
+        assert await page.input_value("#time-weekly") == "1.5"  # what was typed is not taken away
+        await page.focus("#skip")
+        await page.keyboard.press("Enter")
+        assert officer.name in await page.inner_text(".whose")
+
+        async def stale(route: Route) -> None:
+            if route.request.method == "PUT":
+                return await route.fulfill(status=412, json={"status": 412})
+            return await route.continue_()
+
+        await page.route(f"**/officers/{officer.name}", stale)
+        await page.click("[data-keep=time-send]")
+        await page.wait_for_selector("#time-wrong:not(:empty)")
+        assert "เพิ่งถูกแก้จากที่อื่น" in await page.inner_text("#time-wrong")
+
+
+async def test_what_to_assess_first_is_said_with_its_reason(stack: Stack, browser: Browser) -> None:
+    officer = Officer(stack)
+    await officer.registers()
+    async with reading(browser, stack.urls["portal"][0]) as reader:
+        await reader.sign_in(await officer.key())
+        await reader.shows("path")
+        first = (await officer.path())["path"]["assess_first"]
+        assert first
+        assert await reader.page.locator(".assess li").count() == len(first)
+        assert first[0]["reason"]["th"] in await reader.page.inner_text(".assess")
+        await reader.page.click("#language")
+        assert first[0]["reason"]["en"] in await reader.page.inner_text(".assess")
+        assert await reader.violations() == []
