@@ -234,6 +234,8 @@ def new_plan(order: Order, planned: Planned, based_on: PlanSummary | None) -> Ne
 def says_the_same(one: LearningPath, other: LearningPath) -> bool:
     """Return whether two paths differ in nothing but the versions and the date they were made from.
 
-    Nor does it count that the second one stayed for being as good as the first.
+    Nor does it count that the second one stayed for being as good as the first; its `reason` says so, and nothing else
+    that its other parts do not.
     """
-    return msgspec.structs.replace(one, versions=other.versions, as_of=other.as_of, kept=other.kept) == other
+    apart = {name: getattr(other, name) for name in ("versions", "as_of", "kept", "reason")}
+    return msgspec.structs.replace(one, **apart) == other

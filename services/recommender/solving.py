@@ -16,7 +16,7 @@ import msgspec
 
 from services.recommender import ranking
 from services.recommender.audit import Record, TenantRules, inputs_of_record, record_of
-from services.recommender.checker import violations
+from services.recommender.checker import Find, violations
 from services.recommender.feedback import Feedback
 from services.recommender.index import Snapshot, View
 from services.recommender.model import Inputs
@@ -29,6 +29,7 @@ _PIECES_PER_THREAD = 4
 NOTHING_SAID = Feedback()
 NO_RULES = TenantRules()
 
+Check = Callable[[LearningPath, Inputs, Find], list[str]]
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -72,7 +73,7 @@ def plan_for(profile: Profile, view: View, as_of: date) -> Planned:
     return solve(Case(profile, as_of), view)
 
 
-def solve(case: Case, view: View) -> Planned:
+def solve(case: Case, view: View, check: Check = violations) -> Planned:
     """Return an officer's path: with steps, without (and why), or waiting for a framework that is not here yet."""
     profile = case.profile
     framework = view.framework(profile.framework)
@@ -96,7 +97,7 @@ def solve(case: Case, view: View) -> Planned:
         refused = ranking.refused(inputs, view, problem.detail)
         return Planned(_stamped(refused, case), [], record)
     path = ranking.recommend(inputs, view)
-    found = violations(path, inputs, view.course)
+    found = check(path, inputs, view.course)
     if found:
         path = ranking.refused(inputs, view, "; ".join(found))
     return Planned(_stamped(path, case), found, record)
@@ -109,9 +110,10 @@ def _stamped(path: LearningPath, case: Case) -> LearningPath:
 
 
 class Solver:
-    """Plans off the event loop. `threads` 0: as many as there are processors."""
+    """Plans off the event loop. `threads` 0: as many as there are processors. `check` judges every path."""
 
-    def __init__(self, threads: int = 0) -> None:
+    def __init__(self, threads: int = 0, check: Check = violations) -> None:
+        self._check = check
         self.threads = threads or os.cpu_count() or 1
         self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="planning")
 
@@ -125,7 +127,7 @@ class Solver:
         loop = asyncio.get_running_loop()
 
         def solved(piece: Sequence[Case]) -> list[Planned]:
-            return [solve(case, views[case.profile.tenant]) for case in piece]
+            return [solve(case, views[case.profile.tenant], self._check) for case in piece]
 
         found = await asyncio.gather(*(loop.run_in_executor(self._pool, solved, piece) for piece in pieces))
         return [planned for piece in found for planned in piece]

@@ -10,8 +10,8 @@ import pytest
 
 from services.recommender.catalogue import Catalogue
 from services.recommender.consumer import ProfileConsumer
-from services.recommender.index import Snapshot, View
 from services.recommender.planning import Order, Planner
+from services.recommender.solving import Solver
 from services.recommender.store import COLLECTION, INDEXES, PlanStore
 from shared.errors import Rejected
 from shared.events import (
@@ -176,27 +176,15 @@ async def test_a_change_that_alters_nothing_makes_no_new_path(office: Office) ->
 # --- what the checker refuses ----------------------------------------------------------------------------------------
 
 
-class Forgetful(View):
-    """A view that plans with courses and, asked about one of them, does not know it: no path on it can be sound."""
-
-    def course(self, course_id: str) -> None:  # noqa: ARG002 - as a View is asked
-        return None
-
-
-class Unsound(Snapshot):
-    def view(self, tenant: str) -> View:
-        seen = super().view(tenant)
-        return Forgetful(seen.tenant, seen.catalogue_revision, seen.shelf, seen.frameworks)
-
-
-def make_unsound(office: Office) -> None:
-    sound = office.catalogue.snapshot
-    office.catalogue.snapshot = Unsound(sound.catalogue_revision, sound.courses, sound.frameworks)
+def doubting(office: Office) -> Planner:
+    """Return a planner whose checker is against every path that has steps."""
+    planner = office.planner()
+    planner.solver = Solver(1, check=lambda path, *_: ["unsound"] if path.steps else [])
+    return planner
 
 
 async def test_an_officer_whose_first_path_is_refused_is_left_with_a_word(office: Office) -> None:
-    make_unsound(office)
-    planner = office.planner()
+    planner = doubting(office)
     with pytest.raises(Rejected, match="the checker refuses the path: agency/a: "):
         await planner.plan([order("a")])
     path = (await office.path_of("a")).path
@@ -209,10 +197,10 @@ async def test_an_officer_whose_first_path_is_refused_is_left_with_a_word(office
 async def test_a_refused_path_leaves_the_one_before_and_does_not_stop_the_others(office: Office) -> None:
     await office.planner().plan([order("a")])
     before = await office.plan_of("a")
-    make_unsound(office)
+    planner = doubting(office)
     done = order("done", reading=3)  # no gap, so no course to be refused for
     with pytest.raises(Rejected, match="agency/a"):
-        await office.planner().plan([order("a", 2), done])
+        await planner.plan([order("a", 2), done])
     assert await office.plan_of("a") == before
     assert (await office.path_of("done")).path.status == "ready"
 
@@ -221,8 +209,7 @@ async def test_a_sweep_never_saves_a_refused_path(office: Office) -> None:
     await office.planner().plan([order("a")])
     before = await office.path_of("a")
     heard(office.catalogue, ("read", CoursePublished(SHARED_TENANT, course("read", ("reading", 0, 3), hours=3))))
-    make_unsound(office)
-    planner = office.planner()
+    planner = doubting(office)
     assert await planner.sweep([0], 2) == 0
     assert await office.path_of("a") == before
     assert planner.refused == 1

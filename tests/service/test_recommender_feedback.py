@@ -1,16 +1,14 @@
 """Feedback on real servers: stored with the path that follows from it or not at all, and never lost in a race."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
 import pytest
 
 from services.recommender.api import HEEDER
-from services.recommender.index import Snapshot
-from services.recommender.solving import Case, Planned, Solver
+from services.recommender.solving import Solver
 from shared.events import PATHS_TOPIC, PROFILES_TOPIC, OfficerErased, PathRecommended
 from shared.skills import Profile
 from tests.builders import profile
@@ -147,20 +145,13 @@ async def test_feedback_and_assessments_at_the_same_time_are_both_kept(service: 
     assert (last.path.versions.profile, last.path.versions.feedback) == (7, 4)
 
 
-class Doubting(Solver):
-    """Plans as ever, and has the checker against every path."""
-
-    async def solve(self, cases: Sequence[Case], snapshot: Snapshot) -> list[Planned]:
-        return [replace(one, violations=["unsound"]) for one in await super().solve(cases, snapshot)]
-
-
 async def test_where_the_checker_refuses_the_feedback_is_kept_and_the_old_path_stays_stale(service: Started) -> None:
     officer = somebody()
     await planned(service, officer)
     heeder = service.client.app[HEEDER]
     planner = heeder.planner
     sound, kept = planner.solver, heeder.kept_stale
-    planner.solver = Doubting(1)
+    planner.solver = Solver(1, check=lambda *_: ["unsound"])
     try:
         status, taken = await tell(service, officer, "write", "not_now")
     finally:
