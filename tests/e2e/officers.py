@@ -59,11 +59,11 @@ class Officer:
             found: dict[str, Any] = await answer.json()
             return found
 
-    async def is_assessed(self, levels: dict[str, float]) -> None:
+    async def is_assessed(self, levels: dict[str, float], sd: float = 0.3) -> None:
         body = {
             "framework": "th-digital-2018",
             "kind": "test",
-            "results": [{"skill": skill, "level": level} for skill, level in levels.items()],
+            "results": [{"skill": skill, "level": level, "sd": sd} for skill, level in levels.items()],
             "taken_at": datetime.now(UTC).isoformat(),
         }
         headers = {**bearer(self.stack.keys.platform), "Idempotency-Key": f"{self.name}-{next(NUMBERS)}"}

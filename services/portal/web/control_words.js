@@ -106,7 +106,7 @@ export const CONTROL_WORDS = {
     pickOne: 'กรุณาเลือก',
     pickInPath: 'หลักสูตรในเส้นทางนี้',
     pickLoading: 'กำลังค้นหาหลักสูตร…',
-    pickNone: 'ยังไม่มีหลักสูตรที่สอนทักษะนี้',
+    pickNone: 'ไม่มีหลักสูตรอื่นที่สอนทักษะนี้',
     skillsShort: 'ทักษะที่ท่านยังไม่ถึงเกณฑ์',
     skillsOther: 'ทักษะอื่น',
 
@@ -249,7 +249,7 @@ export const CONTROL_WORDS = {
     pickOne: 'Please choose',
     pickInPath: 'Courses in this path',
     pickLoading: 'Looking for courses…',
-    pickNone: 'No course teaches this skill yet.',
+    pickNone: 'No other course teaches this skill.',
     skillsShort: 'Skills below your requirement',
     skillsOther: 'Other skills',
 

@@ -12,15 +12,19 @@ function skills(framework, path) {
     group('skillsOther', framework.skills.filter((skill) => !short.has(skill.id)))];
 }
 
-function courses(chosen, path) {
-  if (chosen?.skill !== 'path') return chosen?.courses;
-  return path.steps.map((step) => step.course);
+function courses(chosen, path, inPath) {
+  const taken = path.steps.map((step) => step.course);
+  if (chosen?.skill === 'path') return taken;
+  return inPath ? chosen?.courses : chosen?.courses?.filter(({ id }) => !taken.some((course) => course.id === id));
 }
 
-/** Return fields and a button named `label`; `onpick(course)` gets {id, title, hours}. `inPath` offers the path's own too. */
+/**
+ * Return fields and a button named `label`; `onpick(course)` gets {id, title, hours}. `inPath` offers the
+ * path's own too, else only others. `main`: the button is the section's main one.
+ */
 export function picker(name, { desk, framework, path, label, busy, onpick, inPath = false, main = false }) {
   const chosen = desk.state.pickers[name];
-  const offered = courses(chosen, path);
+  const offered = courses(chosen, path, inPath);
   const field = (kind) => `${name}-${kind}`;
   const pick = () => {
     const found = offered?.find((course) => course.id === document.getElementById(field('course')).value);

@@ -33,9 +33,9 @@ function part(title, content) {
   return content && [el('h4', {}, title), content];
 }
 
-function alternative(course, step, desk, ask) {
+function alternative(course, step, names, desk, ask) {
   return el('li', {}, told('span', course.title), ' ', el('span', { class: 'quiet' }, `(${say('hours', hours(course.hours))})`), ' ',
-    press(say('whyNotThis'), { class: 'small', busy: desk.state.busy.has('why-not'), 'data-keep': `why-${step.course.id}-${course.id}`,
+    !names.inPath(course.id) && press(say('whyNotThis'), { class: 'small', busy: desk.state.busy.has('why-not'), 'data-keep': `why-${step.course.id}-${course.id}`,
       onclick: () => ask(course) }, el('span', { class: 'unseen' }, ': ', told('span', course.title))));
 }
 
@@ -48,7 +48,7 @@ function details(step, names, desk, ask) {
       el('ul', {}, requires.map((rule) => el('li', {}, condition(rule, names))))),
     part(say('unlocks'), unlocks.length > 0 && el('ul', {}, unlocks.map((id) => el('li', {}, names.course(id))))),
     part(say('alternatives'), alternatives.length > 0 &&
-      el('ul', {}, alternatives.map(({ course }) => alternative(course, step, desk, ask)))),
+      el('ul', {}, alternatives.map(({ course }) => alternative(course, step, names, desk, ask)))),
     step.closes.length > 0 &&
       el('p', { class: 'quiet' }, `${say('match')} ${percent(Math.min(1, Math.max(0, step.similarity)))}`));
 }
@@ -83,14 +83,15 @@ function card(step, share, path, names, mark, desk, ask) {
         el('span', {}, say('soFarShare', percent(share))))));
 }
 
-/** Return what a course or a skill is called here: titles of the path, the gaps and the framework, else the id. */
+/** Return what courses and skills are called here, by titles where they are known, and whether a course is in the path. */
 function naming(path, framework) {
   const seen = [...path.steps.flatMap((step) => step.alternatives ?? []), ...path.steps];
   const courses = new Map(seen.map(({ course }) => [course.id, course.title]));
   const skills = new Map([...(framework?.skills ?? []), ...path.gaps.map((gap) => ({ id: gap.skill, title: gap.title }))]
     .map((skill) => [skill.id, skill.title]));
   const name = (known, id) => (known.has(id) ? told('span', known.get(id)) : el('span', { lang: 'en' }, id));
-  return { course: (id) => name(courses, id), skill: (id) => name(skills, id) };
+  const taken = new Set(path.steps.map(({ course }) => course.id));
+  return { course: (id) => name(courses, id), skill: (id) => name(skills, id), inPath: (id) => taken.has(id) };
 }
 
 /**
