@@ -40,6 +40,14 @@ class Officer:
         async with aiohttp.ClientSession() as session:
             await put(session, self.url, self.stack.keys.platform, PROFILE | changes)
 
+    async def says(self, course: str, action: str) -> None:
+        """Say something about a course."""
+        url = f"{self.stack.urls['recommender'][0]}/v1/officers/{self.name}/feedback"
+        headers = {**bearer(self.stack.keys.platform), "Idempotency-Key": f"{self.name}-{next(NUMBERS)}"}
+        body = {"course": course, "action": action}
+        async with aiohttp.ClientSession() as session, session.post(url, json=body, headers=headers) as answer:
+            assert answer.status == 200, await answer.text()
+
     async def feedback(self) -> list[dict[str, Any]]:
         """Return what stands of what was said, oldest first."""
         found: list[dict[str, Any]] = (await self._recommended("feedback"))["said"]

@@ -189,3 +189,19 @@ async def test_what_to_assess_first_is_said_with_its_reason(stack: Stack, browse
         await reader.page.click("#language")
         assert first[0]["reason"]["en"] in await reader.page.inner_text(".assess")
         assert await reader.violations() == []
+
+
+async def test_a_kept_course_that_does_not_fit_is_said_with_its_reason(stack: Stack, browser: Browser) -> None:
+    async with at_the_path(stack, browser) as (officer, reader):
+        page = reader.page
+        longest = max((await officer.path())["path"]["steps"], key=lambda step: step["course"]["hours"])["course"]
+        await officer.registers(weekly_hours=1, deadline=in_two_weeks())
+        await reader.news("เพราะข้อมูลงานของท่านเปลี่ยน")
+        await officer.says(longest["id"], "pin")  # said elsewhere: the open page follows
+        await page.wait_for_selector(f'.told-list [data-said="{longest["id"]}"]')
+        await page.wait_for_selector(f'.notes [data-course="{longest["id"]}"]')
+        [note] = (await officer.path())["path"]["notes"]
+        assert note["reason"]["th"] in await page.inner_text(".notes")
+        await page.click("#language")
+        assert note["reason"]["en"] in await page.inner_text(".notes")
+        assert await reader.violations() == []

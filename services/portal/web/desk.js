@@ -3,7 +3,8 @@
 import * as server from './server.js';
 
 /** A name of one submission: sent again under it, it counts once. (`randomUUID` needs HTTPS, this does not.) */
-const newKey = () => `page-${[...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`;
+const newKey = () =>
+  `page-${[...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`;
 
 const TITLES_ASKED = 60; // courses whose title is asked for one by one; the others show their id
 
