@@ -1,0 +1,145 @@
+"""A tenant's rules, and what-if: on real servers."""
+
+from collections.abc import AsyncIterator
+from datetime import date
+from typing import Any
+
+import pytest
+
+from shared.events import CATALOG_TOPIC
+from tests.builders import FRAMEWORK, JOB_GROUP, course
+from tests.service.recommending import courses_of, path_of, planned, published, recommender, somebody, tell
+from tests.service.started import Started
+
+pytestmark = pytest.mark.timeout(90)
+
+ASKED = {"framework": FRAMEWORK, "job_group": JOB_GROUP}
+NOT_READ = {"rules": [{"field": "course", "values": ["read"], "bias": 0}]}
+
+
+@pytest.fixture(scope="module")
+async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
+    async with recommender(mongodb_uri, kafka_bootstrap) as service:
+        yield service
+
+
+async def put(service: Started, tenant: str, body: dict[str, Any], **options: Any) -> tuple[int, dict[str, Any]]:
+    got = await service.ask("PUT", "/v1/rules", "admin", tenant=tenant, json=body, **options)
+    return got.status, await got.json()
+
+
+async def recommended(service: Started, **body: Any) -> tuple[int, dict[str, Any]]:
+    options = {name: body.pop(name) for name in ("tenant", "role", "officer") if name in body}
+    got = await service.ask("POST", "/v1/recommendations", json=body, **options)
+    return got.status, await got.json()
+
+
+# --- rules of a tenant -----------------------------------------------------------------------------------------------
+
+
+async def test_new_rules_plan_every_path_of_the_tenant_again_and_no_other_tenants(service: Started) -> None:
+    mine, theirs = somebody("ruled"), somebody("free")
+    await planned(service, mine, theirs)
+    assert await put(service, "ruled", NOT_READ) == (200, {"version": 1, "changed": True})
+    now = await path_of(service, mine, cause="rules")
+    assert (set(courses_of(now)), now["revision"], now["path"]["versions"]["rules"]) == ({"read-long", "write"}, 2, 1)
+    assert now["stale"] is False
+    assert (await path_of(service, theirs))["revision"] == 1
+    later = somebody("ruled")
+    await planned(service, later)
+    assert set(courses_of(await path_of(service, later))) == {"read-long", "write"}
+    status, answered = await recommended(service, **ASKED, tenant="ruled")
+    assert (status, set(courses_of(answered))) == (200, {"read-long", "write"})
+
+
+async def test_rules_are_counted_and_a_change_may_name_the_version_it_changes(service: Started) -> None:
+    empty = await service.ask("GET", "/v1/rules", tenant="counted")
+    assert await empty.json() == {"version": 0, "rules": [], "mandatory": []}
+    assert await put(service, "counted", NOT_READ) == (200, {"version": 1, "changed": True})
+    assert await put(service, "counted", NOT_READ) == (200, {"version": 1, "changed": False})
+    status, problem = await put(service, "counted", {}, headers={"If-Match": '"7"'})
+    assert (status, problem["field"]) == (412, "If-Match")
+    assert await put(service, "counted", {"mandatory": ["read"]}, headers={"If-Match": '"1"'}) == (
+        200,
+        {"version": 2, "changed": True},
+    )
+    held = await service.ask("GET", "/v1/rules", tenant="counted", headers={"If-None-Match": '"2"'})
+    assert held.status == 304
+    assert (await service.ask("PUT", "/v1/rules", "platform", json={})).status == 403
+
+
+async def test_rules_that_cannot_be_are_refused_by_name(service: Started) -> None:
+    contradiction = NOT_READ | {"mandatory": ["read"]}
+    for body, field in (
+        (contradiction, "rules[0].values[0]"),
+        ({"rules": [{"field": "course", "values": ["read"], "bias": 0.5}]}, "rules[0].bias"),
+        ({"rules": [{"field": "colour", "values": ["red"], "bias": 0}]}, "rules[0].field"),
+        ({"mandatory": ["read", "read"]}, "mandatory[1]"),
+    ):
+        status, problem = await put(service, "refused", body)
+        assert (status, problem["field"]) == (422, field)
+    status, problem = await recommended(service, **ASKED, **contradiction)
+    assert (status, problem["field"]) == (422, "rules[0].values[0]")
+
+
+async def test_a_mandatory_course_stands_in_every_path_and_cannot_be_dismissed(service: Started) -> None:
+    officer = somebody("strict")
+    await service.publish(CATALOG_TOPIC, published("strict", course("duty", ("reading", 0, 1), hours=3)))
+    await put(service, "strict", {"mandatory": ["duty"]})
+    await planned(service, officer)
+    assert "duty" in courses_of(await path_of(service, officer))
+    status, problem = await tell(service, officer, "duty", "not_relevant")
+    assert (status, problem["field"]) == (409, "action")
+
+
+async def test_rules_and_mandatory_courses_of_a_request(service: Started) -> None:
+    _, plain = await recommended(service, **ASKED)
+    assert set(courses_of(plain)) == {"read", "write"}
+    _, ruled = await recommended(service, **ASKED, **NOT_READ, mandatory=["write-long"], budget_hours=1)
+    assert "write-long" in courses_of(ruled)
+    assert "read" not in courses_of(ruled)
+    assert ruled["path"]["over_budget_hours"] == 8
+
+
+# --- what if ---------------------------------------------------------------------------------------------------------
+
+
+async def test_what_if_takes_what_is_left_out_from_the_officer_and_tells_what_changes(service: Started) -> None:
+    officer = somebody(levels={"reading": 3, "writing": 0})
+    await planned(service, officer)
+    status, same = await recommended(service, compare_with=officer.officer)
+    assert (status, courses_of(same), same["revision"]) == (200, ["write"], 1)
+    await tell(service, officer, "write", "not_relevant")
+    status, answered = await recommended(service, compare_with=officer.officer, budget_hours=1)
+    assert (status, courses_of(answered)) == (200, [])
+    assert (await path_of(service, officer))["revision"] == 2  # nothing was stored
+
+
+async def test_what_if_i_already_took_it(service: Started) -> None:
+    officer = somebody()
+    await planned(service, officer)
+    _, answered = await recommended(service, compare_with=officer.officer, completed=["read"])
+    assert "read" not in courses_of(answered)
+    present = await path_of(service, officer)
+    assert answered["path"]["coverage"]["before"] > present["path"]["coverage"]["before"]  # it counts as evidence
+
+
+async def test_an_officers_key_compares_with_itself_only(service: Started) -> None:
+    officer = somebody()
+    await planned(service, officer)
+    mine = {"role": "officer", "officer": officer.officer, "compare_with": officer.officer}
+    assert (await recommended(service, **mine))[0] == 200
+    got = await service.ask(
+        "POST", "/v1/recommendations", "officer", officer="else", json={"compare_with": officer.officer}
+    )
+    assert got.status == 404
+    assert (await recommended(service, compare_with=officer.officer, tenant="stranger"))[0] == 404
+    status, problem = await recommended(service, job_group=JOB_GROUP)
+    assert (status, problem["field"]) == (422, "framework")
+
+
+async def test_fewer_hours_need_only_what_changes(service: Started) -> None:
+    officer = somebody(weekly_hours=10, deadline=date(2999, 1, 1))
+    await planned(service, officer)
+    _, answered = await recommended(service, compare_with=officer.officer, deadline="2000-01-01")
+    assert courses_of(answered) == []
