@@ -135,6 +135,54 @@ class Note(Struct, frozen=True, omit_defaults=True):
     title: Text | None = None
 
 
+WhyNotCause = Literal[
+    "in_path",
+    "completed",
+    "feedback",
+    "language",
+    "rule",
+    "unreachable",
+    "nothing_left",
+    "does_not_fit",
+    "worth_less",
+    "as_a_whole",
+]
+
+
+class WhyNot(Struct, frozen=True, omit_defaults=True):
+    """Why a course is not in a path. At its best `step` its bundle would have gained so many micro-levels in `hours`.
+
+    `score` and `taken_score`: micro-levels per hour of its bundle, and of what was taken there. With `does_not_fit`,
+    `hours` are those that are missing.
+    """
+
+    course: str
+    cause: WhyNotCause
+    reason: Reason
+    step: int | None = None
+    gain: int | None = None
+    hours: float | None = None
+    score: float | None = None
+    taken_score: float | None = None
+
+
+class Similar(Struct, frozen=True):
+    """A course that teaches alike; `similarity`: cosine, 0 to 1."""
+
+    course: CourseCard
+    similarity: float
+
+
+class Changes(Struct, frozen=True):
+    """What a second path changes against a first. `hours` and `coverage`: by how much more, or less."""
+
+    added: list[CourseCard]
+    removed: list[CourseCard]
+    moved: list[str]
+    hours: float
+    coverage: float
+
+
 class LearningPath(Struct, frozen=True, omit_defaults=True):
     """The answer to a recommendation, whoever asked. `reason` speaks where there are no steps, or about the whole.
 

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
+from typing import Any
 
 from services.recommender.index import Snapshot, View
 from services.recommender.model import Estimate, Inputs
@@ -102,6 +103,7 @@ def inputs(
     languages: Iterable[str] = (),
     completed: Iterable[str] = (),
     max_steps: int | None = None,
+    **wishes: Any,
 ) -> Inputs:
     """Return the inputs of an officer of the job group, with these levels assessed."""
     return Inputs(
@@ -115,6 +117,7 @@ def inputs(
         completed=list(completed),
         max_steps=max_steps,
         profile_sequence=1,
+        **wishes,
     )
 
 

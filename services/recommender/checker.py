@@ -1,15 +1,17 @@
 """An independent judge of finished paths: it simulates every step by itself and shares no rule with the planner.
 
-Its own reading of the law: who is below `from` cannot enter, everything required must hold before, nothing twice,
-nothing unknown, nothing over the budget, and no number that does not follow from the inputs.
+Its own reading of the law: who is below `from` cannot enter unless the course was started already, everything required
+must hold before, nothing twice, nothing unknown, excluded or kept out by a rule, nothing over the budget but what is
+started or mandatory, started courses first and in their order, and no number that does not follow from the inputs.
 """
 
 from collections.abc import Callable, Iterator
 from statistics import NormalDist
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
-from services.recommender.model import MICRO, Inputs, Want
+from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, Rule, Want
 from shared.paths import Closes, LearningPath, Step
 from shared.skills import Course, Prerequisite
 
@@ -29,27 +31,67 @@ def violations(path: LearningPath, inputs: Inputs, find: Find) -> list[str]:
     """
     if path.status in ("waiting_for_framework", "refused"):
         return [f"{path.status}, yet it has steps"] if path.steps else []
-    return [*_head(path, inputs), *_Walk(inputs, find).steps(path), *_coverage(path, inputs)]
+    walk = _Walk(inputs, find)
+    wants = dict(walk.wants)
+    return [*_head(path, inputs), *_wishes(path, inputs, find), *walk.steps(path), *_coverage(path, wants)]
 
 
 def _head(path: LearningPath, inputs: Inputs) -> Iterator[str]:
+    yield from _budget(path, inputs)
     if path.framework != inputs.framework.id or path.job_group != inputs.job_group or path.stage != inputs.stage:
         yield "made for another framework, job group or stage"
     if path.versions.framework != f"{inputs.framework.id}@{inputs.framework.version}":
         yield f"made from framework {path.versions.framework}"
     if path.versions.profile != inputs.profile_sequence or path.as_of != inputs.as_of:
         yield "made from another profile or date"
-    if path.budget_hours != inputs.budget_hours:
-        yield "made for another budget"
-    if inputs.budget_hours is not None and path.hours > inputs.budget_hours + HOURS_SLACK:
-        yield f"{path.hours:g} hours are over the budget of {inputs.budget_hours:g}"
-    if inputs.max_steps is not None and len(path.steps) > inputs.max_steps:
-        yield f"{len(path.steps)} steps are over the limit of {inputs.max_steps}"
     assessed = any(want.assessed for want in inputs.wants().values()) or not inputs.wants()
     if path.status != ("ready" if assessed else "provisional"):
         yield f"status {path.status} does not tell whether anything was assessed"
     if not path.reason.th.strip() or not path.reason.en.strip():
         yield "the path has no reason"
+
+
+def _budget(path: LearningPath, inputs: Inputs) -> Iterator[str]:
+    if path.budget_hours != inputs.budget_hours:
+        yield "made for another budget"
+    over = 0.0 if inputs.budget_hours is None else path.hours - inputs.budget_hours
+    firm = {"started", "mandatory"}
+    if over > HOURS_SLACK and any(step.seed not in firm for step in path.steps):
+        yield f"{path.hours:g} hours are over the budget of {inputs.budget_hours:g}"
+    if abs((path.over_budget_hours or 0.0) - max(over, 0.0)) > HOURS_SLACK:
+        yield f"over the budget by {over:g} hours, not {path.over_budget_hours or 0:g}"
+    many = inputs.max_steps is not None and len(path.steps) > inputs.max_steps
+    if many and any(step.seed not in firm for step in path.steps):
+        yield f"{len(path.steps)} steps are over the limit of {inputs.max_steps}"
+
+
+def _wishes(path: LearningPath, inputs: Inputs, find: Find) -> Iterator[str]:
+    taken = [step.course.id for step in path.steps]
+    noted = {note.course for note in path.notes}
+    done = {*inputs.completed, *inputs.completed_at}
+    started = [name for name in dict.fromkeys(inputs.started) if name not in done]
+    kept = [name for name in started if name not in inputs.excluded and find(name) is not None]
+    if taken[: len(kept)] != kept:
+        yield "what was started does not come first, in its order"
+    for name in [*started, *inputs.mandatory, *inputs.pinned]:
+        if name not in done and name not in taken and name not in noted:
+            yield f"{name} was wanted, is not there, and nothing is said of it"
+    for step in path.steps:
+        if step.seed == "started" and step.course.id not in inputs.started:
+            yield f"{step.course.id} was not started"
+    if any(step.seed == "mandatory" for step in path.steps) and not set(inputs.mandatory) & set(taken):
+        yield "something is called mandatory, and nothing is"
+
+
+def _holds_value(rule: Rule, course: Course, framework: str) -> bool:
+    held: dict[str, set[str | None]] = {
+        "course": {course.id},
+        "provider": {course.provider.th, course.provider.en},
+        "language": {*course.languages},
+        "modality": {course.modality},
+        "skill": {row.skill for row in course.teaches if row.framework == framework},
+    }
+    return not held[rule.field].isdisjoint(rule.values)
 
 
 class _Walk:
@@ -58,10 +100,39 @@ class _Walk:
     def __init__(self, inputs: Inputs, find: Find) -> None:
         self._inputs = inputs
         self._find = find
-        self._wants = inputs.wants()
         self._levels = inputs.standing()
-        self._done = set(inputs.completed)
+        self._done = {*inputs.completed, *inputs.completed_at}
         self._hours = 0.0
+        self.wants = self._after_completions()
+        self._held = {skill: want.level for skill, want in self.wants.items()}
+
+    def _after_completions(self) -> dict[str, Want]:
+        """Weigh completions, oldest first, with the levels: two normals, the mean by precision."""
+        wants = self._inputs.wants()
+        dated = sorted((when, name) for name, when in self._inputs.completed_at.items())
+        undated = sorted({*self._inputs.completed} - {*self._inputs.completed_at})
+        for when, name in [*((None, name) for name in undated), *dated]:
+            course = self._find(name)
+            for row in course.teaches if course else ():
+                if row.framework == self._inputs.framework.id:
+                    held = self._inputs.levels.get(row.skill)
+                    measured = held.measured_at if held else None
+                    news = held is None or (when is not None and measured is not None and when > measured)
+                else:
+                    news = row.skill not in self._inputs.elsewhere.get(row.framework, {})
+                if not news:
+                    continue
+                want = wants.get(row.skill) if row.framework == self._inputs.framework.id else None
+                if want and row.to_level > want.level and want.sd > 0:
+                    share = want.sd**2 / (want.sd**2 + 0.25)
+                    level = want.level + share * (row.to_level - want.level)
+                    wants[row.skill] = replace(want, level=round(level, 2), sd=round((share * 0.25) ** 0.5, 3))
+                key = (row.framework, row.skill)
+                self._levels[key] = max(self._levels.get(key, 0.0), row.to_level)
+        for skill, want in wants.items():
+            key = (self._inputs.framework.id, skill)
+            self._levels[key] = max(self._levels.get(key, 0.0), want.level)
+        return wants
 
     def steps(self, path: LearningPath) -> Iterator[str]:
         for position, step in enumerate(path.steps, 1):
@@ -70,17 +141,17 @@ class _Walk:
         if abs(path.hours - self._hours) > HOURS_SLACK:
             yield f"{path.hours:g} hours in all, the courses take {self._hours:g}"
         rows = {gap.skill: gap for gap in path.gaps}
-        if set(rows) != set(self._wants) or len(path.gaps) != len(rows):
+        if set(rows) != set(self.wants) or len(path.gaps) != len(rows):
             yield "the gaps are not the required skills"
-        for skill, want in self._wants.items():
-            reached = self._level(skill)
+        for skill, want in self.wants.items():
+            reached = self._held[skill]
             if (row := rows.get(skill)) and (row.level, row.reached, row.required) != (
                 want.level,
                 reached,
                 want.required,
             ):
                 yield f"the gap of {skill} is not as simulated"
-        below = [skill for skill, want in self._wants.items() if self._level(skill) < want.required]
+        below = [skill for skill, want in self.wants.items() if self._held[skill] < want.required]
         if [row.skill for row in path.open] != below:
             yield "the open skills are not those that stay below the requirement"
         if any(not row.reason.th.strip() or not row.reason.en.strip() for row in path.open):
@@ -102,9 +173,9 @@ class _Walk:
             return
         if step.course.hours != course.hours or step.course.title != course.title or step.requires != course.requires:
             yield "is not as the catalogue has it"
-        if self._inputs.languages and not set(self._inputs.languages) & set(course.languages):
-            yield "is not offered in a language of the officer"
-        yield from self._entry(course)
+        yield from self._allowed(course, step)
+        if step.seed != "started":
+            yield from self._entry(course)
         yield from self._closes(course, step.closes)
         self._hours += course.hours
         if abs(step.cumulative_hours - self._hours) > HOURS_SLACK:
@@ -112,6 +183,20 @@ class _Walk:
         self._done.add(course.id)
         for skill, reached in self._taught(course).items():
             self._levels[skill] = max(self._levels.get(skill, 0.0), reached)
+            if skill[0] == self._inputs.framework.id and skill[1] in self._held:
+                self._held[skill[1]] = max(self._held[skill[1]], reached)
+
+    def _allowed(self, course: Course, step: Step) -> Iterator[str]:
+        if course.id in self._inputs.excluded:
+            yield "was marked as not relevant"
+        if course.id in self._inputs.mandatory or step.seed == "started":
+            return
+        if self._inputs.languages and not set(self._inputs.languages) & set(course.languages):
+            yield "is not offered in a language of the officer"
+        for rule in self._inputs.rules:
+            holding = _holds_value(rule, course, self._inputs.framework.id)
+            if (rule.bias == EXCLUDE and holding) or (rule.bias == INCLUDE_ONLY and not holding):
+                yield f"is kept out by a rule on its {rule.field}"
 
     def _taught(self, course: Course) -> dict[tuple[str, str], float]:
         rows = sorted(course.teaches, key=lambda row: row.to_level)
@@ -143,15 +228,15 @@ class _Walk:
     def _closes(self, course: Course, rows: list[Closes]) -> Iterator[str]:
         taught = {skill: to for (name, skill), to in self._taught(course).items() if name == self._inputs.framework.id}
         closed = {
-            skill: (self._level(skill), to)
+            skill: (self._held[skill], to)
             for skill, to in taught.items()
-            if skill in self._wants and to > self._level(skill) < self._wants[skill].required
+            if skill in self.wants and to > self._held[skill] < self.wants[skill].required
         }
         if {row.skill: (row.from_level, row.to_level) for row in rows} != closed or len(rows) != len(closed):
             yield "what it closes is not what it teaches"
             return
         for row in rows:
-            want = self._wants[row.skill]
+            want = self.wants[row.skill]
             worth = _worth(want, row.to_level) - _worth(want, row.from_level)
             if abs(row.contribution - worth) > WORTH_SLACK or (row.required, row.weight) != (
                 want.required,
@@ -160,8 +245,8 @@ class _Walk:
                 yield f"{row.skill} is worth {worth:.0f}, not {row.contribution}"
 
 
-def _coverage(path: LearningPath, inputs: Inputs) -> Iterator[str]:
-    wants = inputs.wants().values()
+def _coverage(path: LearningPath, held: dict[str, Want]) -> Iterator[str]:
+    wants = held.values()
     slack = WORTH_SLACK * (len(wants) + 1)
     gap = sum(_worth(want, want.required) for want in wants)
     required = sum(MICRO * want.weight * want.required for want in wants)

@@ -47,5 +47,5 @@ class Worth:
 
 
 def weighted_gaps(inputs: Inputs) -> Worth:
-    """Return the officer's gaps, weighted by what the job group or the target holds important."""
+    """Return the officer's gaps as assessed, weighted by what the job group or the target holds important."""
     return Worth(inputs.wants())

@@ -1,86 +1,138 @@
 """The catalogue in memory: immutable snapshots of all tenants, and what each tenant sees of one, ready for ranking.
 
-A change makes a new snapshot that shares everything it did not touch. What is costly (order, suppliers, matrices) is
-built when a view is first asked for it and carried over for as long as the courses below it stay the same.
+A change makes a new snapshot that shares everything it did not touch: a large base, and beside it the few courses that
+changed since. What is costly is built when a view is first asked for it, by whoever plans, never by whoever changes.
 """
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
+from threading import Lock
+from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
-from sklearn.metrics.pairwise import cosine_similarity
 
-from services.recommender.doors import Doors
-from services.recommender.offers import Offer, SkillKey, offer_of
+from services.recommender.extract import Sources, sources_of
+from services.recommender.names import NAMES, Entry
+from services.recommender.segments import (
+    CHAMPIONS_FROM,
+    Columns,
+    Segment,
+    champions_of,
+    columns_of,
+    part_of,
+    ranks_beside,
+    segment_of,
+)
 from shared.skills import SHARED_TENANT, Course, Framework
 
+MERGE_AT = 512
+"""Changed courses beside a base; with one more they become part of a new base."""
 
-class TeachingIndex:
-    """What each course of a shelf teaches of one framework; rows are courses in the order of their ids.
+_decoder = msgspec.msgpack.Decoder(Course)
 
-    `matrix`: CSR, courses x skills, levels gained (`to` - `from`); `columns`: skill -> column. Its entries, in the same
-    order, have the level reached in `levels[level_of]`; `column_of` their columns; `filled` the rows that have any.
-    """
 
-    def __init__(self, framework: str, offers: Iterable[Offer]) -> None:
-        self.offers = tuple(sorted(offers, key=lambda offer: offer.id))
-        self.number_of = {offer.id: number for number, offer in enumerate(self.offers)}
-        taught = [
-            sorted((skill, ends) for (name, skill), ends in offer.teaches.items() if name == framework)
-            for offer in self.offers
-        ]
-        entries = [entry for row in taught for entry in row]
-        self.columns = {skill: column for column, skill in enumerate(sorted({skill for skill, _ in entries}))}
-        self.column_of = np.array([self.columns[skill] for skill, _ in entries], np.int64)
-        self.levels, self.level_of = np.unique([ends[1] for _, ends in entries], return_inverse=True)
-        self.filled = np.flatnonzero([len(row) for row in taught])
-        starts = np.cumsum([0, *(len(row) for row in taught)])
-        self.filled_starts = starts[self.filled]
-        gains = np.array([ends[1] - ends[0] for _, ends in entries], float)
-        self.matrix = csr_array((gains, self.column_of, starts), shape=(len(taught), len(self.columns)))
+@lru_cache(maxsize=4096)
+def decoded(encoded: bytes) -> Course:
+    """Return the course of an entry."""
+    return _decoder.decode(encoded)
 
-    def similarities(self, gaps: Mapping[str, float]) -> NDArray[np.float64]:
-        """Return the cosine of a gap vector with what each course teaches, one per offer, 0 to 1, to six places."""
-        wanted = sorted((self.columns[skill], size) for skill, size in gaps.items() if skill in self.columns)
-        if not wanted or not self.offers:
-            return np.zeros(len(self.offers))
-        columns, sizes = zip(*wanted, strict=True)
-        vector = csr_array((np.array(sizes, float), columns, [0, len(columns)]), shape=(1, len(self.columns)))
-        # To six places, so that the order of additions on another machine cannot decide a tie.
-        return np.asarray(cosine_similarity(self.matrix, vector).ravel().round(6), dtype=np.float64)
+
+class Given(NamedTuple):
+    """Courses as columns, in the order of their ids, and what shows one of them."""
+
+    ids: list[str]
+    columns: Columns
+    show: Callable[[str], Course]
+
+
+class Base:
+    """Many courses, sorted by id, with their columns made on first use."""
+
+    def __init__(self, entries: Mapping[str, Entry], given: Given | None = None) -> None:
+        self.entries = entries
+        self._given = given
+        self._lock = Lock()
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """The ids of the courses, by number."""
+        return self._given.ids if self._given else sorted(self.entries)
+
+    @cached_property
+    def segment(self) -> Segment:
+        """All courses."""
+        columns = self._given.columns if self._given else columns_of([self.entries[name] for name in self.ids])
+        return segment_of(columns, len(NAMES.skills))
+
+    @cached_property
+    def champions(self) -> tuple[Segment, NDArray[np.int32]] | None:
+        """The champions and their numbers among all courses; None where the catalogue is small."""
+        if self.segment.size <= CHAMPIONS_FROM:
+            return None
+        needs = NAMES.needs
+        numbers = champions_of(self.segment, needs.inner.read(), needs.opens.read(), needs.table.read())
+        return part_of(self.segment, numbers), numbers
+
+    def course(self, course_id: str) -> Course | None:
+        """Return a course."""
+        if entry := self.entries.get(course_id):
+            return decoded(entry.encoded)
+        return self._given.show(course_id) if self._given else None
+
+    def build(self) -> None:
+        """Make what is made on first use, once, whoever comes first."""
+        with self._lock:
+            _ = self.champions
 
 
 class Shelf:
-    """The courses that a tenant sees, by id, with what is derived from them on first use."""
+    """The courses that a tenant sees: a base, and beside it `beside` {id: entry, None where it is not to be seen}."""
 
-    def __init__(self, offers: Mapping[str, Offer]) -> None:
-        self.offers = offers
-        self._teaching: dict[str, TeachingIndex] = {}
-        self._doors: dict[str, Doors] = {}
+    def __init__(self, base: Base, beside: Mapping[str, Entry | None]) -> None:
+        self.base = base
+        self.beside = beside
+        self._sources: dict[bool, Sources] = {}
 
-    def teaching(self, framework: str) -> TeachingIndex:
-        """Return the courses that teach a framework."""
-        if (index := self._teaching.get(framework)) is None:
-            index = self._teaching[framework] = TeachingIndex(framework, self.offers.values())
-        return index
-
-    def doors(self, framework: str) -> Doors:
-        """Return the prerequisites of all courses, for officers measured on a framework."""
-        if (doors := self._doors.get(framework)) is None:
-            doors = self._doors[framework] = Doors(framework, self.offers.values())
-        return doors
+    def course(self, course_id: str) -> Course | None:
+        """Return a visible course."""
+        if course_id not in self.beside:
+            return self.base.course(course_id)
+        entry = self.beside[course_id]
+        return decoded(entry.encoded) if entry else None
 
     @cached_property
-    def suppliers(self) -> dict[SkillKey, list[Offer]]:
-        """(framework, skill) -> the courses that teach it, shortest first, equals by id."""
-        found: dict[SkillKey, list[Offer]] = {}
-        for offer in sorted(self.offers.values(), key=lambda offer: (offer.hours, offer.id)):
-            for key in offer.teaches:
-                found.setdefault(key, []).append(offer)
+    def near(self) -> tuple[Segment, list[str]]:
+        """The courses beside the base, and their ids."""
+        entries = sorted((entry for entry in self.beside.values() if entry), key=lambda entry: entry.id)
+        ranks = ranks_beside([bisect_left(self.base.ids, entry.id) for entry in entries])
+        return segment_of(columns_of(entries), len(NAMES.skills), ranks), [entry.id for entry in entries]
+
+    @cached_property
+    def beside_names(self) -> list[int]:
+        """The numbers of the names beside the base."""
+        return [NAMES.courses[course_id] for course_id in self.beside if course_id in NAMES.courses]
+
+    def sources(self, champions: bool) -> Sources:
+        """Return where ranking looks: the whole base or its champions, and what lies beside."""
+        if (found := self._sources.get(champions)) is None:
+            base = self.base.champions[0] if champions and self.base.champions else self.base.segment
+            table, opens, inner = NAMES.needs.table.read(), NAMES.needs.opens.read(), NAMES.needs.inner.read()
+            found = self._sources[champions] = sources_of(base, self.near[0], table, opens, inner)
         return found
+
+    @staticmethod
+    def numbers(segment: Segment, names: Iterable[int]) -> NDArray[np.int32]:
+        """Return the numbers that those of these names have which are in a segment."""
+        wanted = np.array([name for name in names if name >= 0], np.int64)
+        if segment.sparse.size:
+            places = np.minimum(np.searchsorted(segment.sparse, wanted), segment.sparse.size - 1)
+            return np.asarray(segment.places[places[segment.sparse[places] == wanted]], np.int32)
+        found = segment.places[wanted[wanted < len(segment.places)]]
+        return np.asarray(found[found >= 0], np.int32)
 
 
 @dataclass(frozen=True)
@@ -94,23 +146,43 @@ class View:
 
     def course(self, course_id: str) -> Course | None:
         """Return a visible course."""
-        offer = self.shelf.offers.get(course_id)
-        return offer.course if offer else None
+        return self.shelf.course(course_id)
 
     def framework(self, framework_id: str) -> Framework | None:
         """Return a visible framework."""
         return self.frameworks.get(framework_id)
 
 
-Entries = Mapping[str, Mapping[str, Offer]]
+@dataclass(frozen=True)
+class Courses:
+    """The courses of one tenant: a base, and what changed since, None where withdrawn."""
+
+    base: Base
+    changed: Mapping[str, Entry | None]
+
+    def put(self, changes: Mapping[str, Entry | None]) -> "Courses":
+        """Return the courses with changes; with many, on a new base."""
+        changed = {**self.changed, **changes}
+        if len(changed) <= MERGE_AT:
+            return Courses(self.base, changed)
+        merged = {name: entry for name, entry in {**self.base.entries, **changed}.items() if entry}
+        return Courses(Base(merged), {})
+
+    @property
+    def entries(self) -> dict[str, Entry | None]:
+        """All of them, and which are withdrawn of the base."""
+        return {**self.base.entries, **self.changed}
+
+
+_NO_COURSES = Courses(Base({}), {})
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The whole catalogue at one `catalogue_revision`: tenant -> id -> entry. Never changed, only succeeded."""
+    """The whole catalogue at one `catalogue_revision`. Never changed, only succeeded."""
 
     catalogue_revision: int = 0
-    courses: Entries = field(default_factory=dict)
+    courses: Mapping[str, Courses] = field(default_factory=dict)
     frameworks: Mapping[str, Mapping[str, Framework]] = field(default_factory=dict)
     _shelves: dict[str, Shelf] = field(default_factory=dict, repr=False, compare=False)
 
@@ -120,13 +192,16 @@ class Snapshot:
 
     def put_courses(self, tenant: str, courses: Iterable[Course], catalogue_revision: int) -> "Snapshot":
         """Return the snapshot with many courses of one tenant new or changed: one copy for all of them."""
-        offers = {course.id: offer_of(course) for course in courses}
-        return self._with_courses(tenant, {**self.courses.get(tenant, {}), **offers}, catalogue_revision)
+        return self._with_courses(tenant, {course.id: NAMES.entry(course) for course in courses}, catalogue_revision)
+
+    def put_columns(self, tenant: str, given: Given, catalogue_revision: int) -> "Snapshot":
+        """Return the snapshot with courses of columns alone in place of all of a tenant's: for measurements."""
+        held = {**self.courses, tenant: Courses(Base({}, given), {})}
+        return Snapshot(max(self.catalogue_revision, catalogue_revision), held, self.frameworks)
 
     def withdraw_course(self, tenant: str, course_id: str, catalogue_revision: int) -> "Snapshot":
         """Return the snapshot without a course; a shared one of the same id comes into sight again."""
-        left = {name: offer for name, offer in self.courses.get(tenant, {}).items() if name != course_id}
-        return self._with_courses(tenant, left, catalogue_revision)
+        return self._with_courses(tenant, {course_id: None}, catalogue_revision)
 
     def put_framework(self, tenant: str, framework: Framework, catalogue_revision: int) -> "Snapshot":
         """Return the snapshot with a framework new or changed. Courses, and what is built on them, stay."""
@@ -134,12 +209,13 @@ class Snapshot:
         revision = max(self.catalogue_revision, catalogue_revision)
         return replace(self, catalogue_revision=revision, frameworks={**self.frameworks, tenant: mine})
 
-    def _with_courses(self, tenant: str, offers: Mapping[str, Offer], catalogue_revision: int) -> "Snapshot":
+    def _with_courses(self, tenant: str, changes: Mapping[str, Entry | None], catalogue_revision: int) -> "Snapshot":
         # A copy first: a plan in another thread may be building a shelf right now.
         kept = {} if tenant == SHARED_TENANT else dict(self._shelves)
         kept.pop(tenant, None)
         revision = max(self.catalogue_revision, catalogue_revision)
-        return Snapshot(revision, {**self.courses, tenant: offers}, self.frameworks, kept)
+        held = {**self.courses, tenant: self.courses.get(tenant, _NO_COURSES).put(changes)}
+        return Snapshot(revision, held, self.frameworks, kept)
 
     def view(self, tenant: str) -> View:
         """Return what a tenant sees."""
@@ -147,8 +223,17 @@ class Snapshot:
         return View(tenant, self.catalogue_revision, self._shelf(tenant), frameworks)
 
     def _shelf(self, tenant: str) -> Shelf:
-        own = self.courses.get(tenant, {})
-        name = tenant if own else SHARED_TENANT  # all tenants without courses of their own share one shelf
+        name = tenant if tenant in self.courses else SHARED_TENANT  # tenants without courses of their own share one
         if (shelf := self._shelves.get(name)) is None:
-            shelf = self._shelves[name] = Shelf({**self.courses.get(SHARED_TENANT, {}), **own})
+            shelf = self._shelves[name] = self._new_shelf(name)
         return shelf
+
+    def _new_shelf(self, tenant: str) -> Shelf:
+        shared = self.courses.get(SHARED_TENANT, _NO_COURSES)
+        if tenant == SHARED_TENANT:
+            return Shelf(shared.base, shared.changed)
+        own = {name: entry for name, entry in self.courses[tenant].entries.items() if entry}
+        if len(own) + len(shared.changed) <= MERGE_AT:
+            return Shelf(shared.base, {**shared.changed, **own})
+        merged = {name: entry for name, entry in {**shared.entries, **own}.items() if entry}
+        return Shelf(Base(merged), {})

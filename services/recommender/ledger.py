@@ -1,18 +1,20 @@
 """The account of a path: what each pick closes and unlocks, what stays open and why, what it all comes to."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import UNSET, Struct
 
-from services.recommender.gaps import Worth
+from services.recommender.gaps import Worth, shortfall
 from services.recommender.index import View
-from services.recommender.model import ALGORITHM, MICRO, Inputs
-from services.recommender.offers import Offer, Standing, level_condition
+from services.recommender.model import ALGORITHM, MICRO, Inputs, Want
+from services.recommender.offers import Offer, SkillKey, Standing, level_condition
 from services.recommender.reasons import (
     Obstacle,
     Unlock,
+    Whole,
+    assess_reason,
     open_reason,
     path_reason,
     refused_reason,
@@ -21,24 +23,32 @@ from services.recommender.reasons import (
 )
 from shared.paths import (
     Alternative,
+    AssessFirst,
     Closes,
     CourseCard,
     Coverage,
     Gap,
     LearningPath,
+    Note,
     OpenGap,
     Step,
     Versions,
 )
 from shared.skills import Course, Prerequisite, Profile
 
+DOUBT = 0.5
+"""The share of a skill's expected gap that, when it is only doubt, asks for an assessment."""
+
 _NOTHING: dict[str, Any] = {"steps": [], "gaps": [], "open": [], "coverage": Coverage(0.0, 0.0, 0, 0), "hours": 0.0}
+
+
+Seed = Literal["started", "mandatory", "pinned"]
 
 
 class RunnerUp(Struct, frozen=True):
     """A candidate that lost a pick. `score`: micro-levels per hour of its bundle."""
 
-    offer: Offer
+    course: Course
     score: int
 
 
@@ -49,13 +59,29 @@ class Pick(Struct, frozen=True):
     score: int
     similarity: float
     runners_up: list[RunnerUp]
+    seed: Seed | None = None
+
+
+class Told(Struct, frozen=True):
+    """What a plan has to tell. `obstacle` (skill, level reached) says what keeps a skill below what is required.
+
+    `short`: hours that are missing; `limited`: the search ended at its limit with the best found so far.
+    """
+
+    picks: list[Pick]
+    obstacle: Callable[[str, float], Obstacle]
+    notes: list[Note]
+    short: float | None = None
+    kept: bool = False
+    limited: bool = False
 
 
 def path_of(
-    inputs: Inputs, worth: Worth, picks: Sequence[Pick], obstacle: Callable[[str], Obstacle], catalogue_revision: int
+    inputs: Inputs, worth: Worth, standing: Mapping[SkillKey, float], told: Told, catalogue_revision: int
 ) -> LearningPath:
-    """Return the finished path of these picks. `obstacle` says what keeps a skill below what is required."""
-    steps, reached = _steps(inputs, worth, picks)
+    """Return the finished path. `standing`: the levels that entries are tested against, before the path."""
+    held = {skill: want.level for skill, want in worth.wants.items()}
+    steps = _steps(inputs, worth, Standing(dict(standing), inputs.done), held, told.picks)
     gaps = [
         Gap(
             skill=want.skill.id,
@@ -65,14 +91,17 @@ def path_of(
             sd=want.sd,
             assessed=want.assessed,
             required=want.required,
-            reached=reached.levels[inputs.framework.id, want.skill.id],
+            reached=held[want.skill.id],
             weight=want.weight,
         )
         for want in worth.wants.values()
     ]
-    left = [_open(worth, gap, obstacle(gap.skill)) for gap in gaps if gap.reached < gap.required]
+    left = [_open(worth, gap, told.obstacle(gap.skill, gap.reached)) for gap in gaps if gap.reached < gap.required]
     gained = sum(row.contribution for step in steps for row in step.closes)
     hours = steps[-1].cumulative_hours if steps else 0.0
+    over = None
+    if inputs.budget_hours is not None and hours > inputs.budget_hours:
+        over = round(hours - inputs.budget_hours, 6) or None
     assessed = any(gap.assessed for gap in gaps) or not gaps
     closed = 100 * gained // worth.gap if worth.gap else 100
     return LearningPath(
@@ -86,19 +115,41 @@ def path_of(
         hours=hours,
         versions=Versions(inputs.profile_sequence, inputs.framework_version, catalogue_revision, ALGORITHM),
         as_of=inputs.as_of,
-        reason=path_reason(worth.wants, len(steps), hours, closed, len(left)),
+        reason=path_reason(
+            worth.wants, Whole(len(steps), hours, closed, len(left), over, told.short, told.kept, told.limited)
+        ),
         stage=inputs.stage,
         budget_hours=inputs.budget_hours,
+        over_budget_hours=over,
+        short_hours=told.short,
+        assess_first=assess_first(worth.wants),
+        notes=told.notes,
+        kept=told.kept,
     )
 
 
-def _steps(inputs: Inputs, worth: Worth, picks: Sequence[Pick]) -> tuple[list[Step], Standing]:
-    standing = Standing(inputs.standing(), set(inputs.completed))
+def assess_first(wants: Mapping[str, Want]) -> list[AssessFirst]:
+    """Return the gaps that are mostly doubt: without it less than half of them would be expected."""
+    doubtful = []
+    for want in wants.values():
+        whole = shortfall(want.required, want.level, want.sd)
+        if want.is_gap and whole - (want.required - want.level) > whole * DOUBT:
+            doubtful.append(AssessFirst(want.skill.id, want.skill.title, assess_reason(want)))
+    return doubtful
+
+
+def _steps(
+    inputs: Inputs, worth: Worth, standing: Standing, held: dict[str, float], picks: Sequence[Pick]
+) -> list[Step]:
+    """Return the steps; `standing` and `held` (believed levels of what is required) move on to the end."""
     unlocks = _unlocks(inputs, standing.copy(), [pick.offer for pick in picks])
     steps: list[Step] = []
     spent = 0
     for position, pick in enumerate(picks, 1):
-        closes = list(_closes(inputs, worth, standing, pick.offer))
+        closes = list(_closes(inputs, worth, held, pick.offer))
+        for (framework, skill), (_, reached) in pick.offer.teaches.items():
+            if framework == inputs.framework.id and skill in held:
+                held[skill] = max(held[skill], reached)
         standing.take(pick.offer)
         spent += pick.offer.hours
         course = pick.offer.course
@@ -109,23 +160,24 @@ def _steps(inputs: Inputs, worth: Worth, picks: Sequence[Pick]) -> tuple[list[St
                 course=card_of(course),
                 closes=closes,
                 requires=course.requires,
-                reason=step_reason(closes, opens, course.hours, worth.wants),
+                reason=step_reason(closes, opens, course.hours, worth.wants, pick.seed),
                 similarity=pick.similarity,
                 score=float(pick.score),
                 cumulative_hours=spent / MICRO,
-                alternatives=[Alternative(card_of(it.offer.course), float(it.score)) for it in pick.runners_up],
+                alternatives=[Alternative(card_of(it.course), float(it.score)) for it in pick.runners_up],
                 unlocks=list(dict.fromkeys(unlock.course for unlock in opens)),
+                seed=pick.seed,
             )
         )
-    return steps, standing
+    return steps
 
 
-def _closes(inputs: Inputs, worth: Worth, standing: Standing, offer: Offer) -> Iterator[Closes]:
+def _closes(inputs: Inputs, worth: Worth, held: Mapping[str, float], offer: Offer) -> Iterator[Closes]:
     for want in worth.wants.values():
         key = (inputs.framework.id, want.skill.id)
         if key not in offer.teaches or not want.is_gap:
             continue
-        before, after = standing.levels[key], offer.teaches[key][1]
+        before, after = held[want.skill.id], offer.teaches[key][1]
         if before < want.required and before < after:
             yield Closes(
                 skill=want.skill.id,

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from shared.errors import InvalidInput
 from shared.skills import Framework, Profile, Skill
 
-ALGORITHM = "t0.1"
+ALGORITHM = "t1.1"
 """Changes whenever the same inputs may give another path."""
 
 MICRO = 1_000_000

@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import UNSET, Struct
 
-from services.recommender.model import Want
+from services.recommender.model import MICRO, Want
 from shared.paths import Closes, Reason
 from shared.skills import Prerequisite, Text
 
@@ -30,16 +30,34 @@ class Unlock(Struct, frozen=True):
     skill: Text | None
 
 
+Barred = Literal["language", "rule", "feedback"]
+
+
 class Obstacle(Struct, frozen=True):
     """Why a skill stays below what is required. `nearest`: the title of the course that would come next.
 
-    `short` (hours needed, hours left) is set where the hours are what is missing; `steps` where the number of steps is.
+    `short` (hours needed, hours left) is set where the hours are what is missing; `steps` where the number of steps is;
+    `barred` where it is not to be used.
     """
 
     cause: Literal["no_course", "budget", "prerequisite", "excluded"]
     nearest: Text | None = None
     short: tuple[float, float] | None = None
     steps: bool = False
+    barred: Barred = "language"
+
+
+class Whole(Struct, frozen=True):
+    """What a path comes to: courses, hours, whole per cent of the gap closed, skills left below; see LearningPath."""
+
+    courses: int
+    hours: float
+    closed: int
+    left: int
+    over: float | None = None
+    short: float | None = None
+    kept: bool = False
+    limited: bool = False
 
 
 def number(value: float) -> str:
@@ -69,8 +87,21 @@ def importance(want: Want, wants: Mapping[str, Want]) -> tuple[str, str]:
     return _IMPORTANCE[grade]
 
 
-def step_reason(closes: Sequence[Closes], unlocks: Sequence[Unlock], hours: float, wants: Mapping[str, Want]) -> Reason:
-    """Return why a course stands in the path: what it closes, what it unlocks, what it takes."""
+_SEEDS = {
+    "started": ("หลักสูตรที่เริ่มเรียนแล้ว ", "Already started. "),
+    "mandatory": ("หลักสูตรบังคับหรือพื้นฐานของหลักสูตรบังคับ ", "Mandatory, or what a mandatory course needs. "),
+    "pinned": ("หลักสูตรที่เลือกเก็บไว้หรือพื้นฐานของหลักสูตรนั้น ", "Pinned, or what a pinned course needs. "),
+}
+
+
+def step_reason(
+    closes: Sequence[Closes],
+    unlocks: Sequence[Unlock],
+    hours: float,
+    wants: Mapping[str, Want],
+    seed: str | None = None,
+) -> Reason:
+    """Return why a course stands in the path: what brought it in, what it closes, what it unlocks, what it takes."""
     thai = " และ".join(_closes_in_thai(row, wants) for row in closes)
     english = " and ".join(_closes_in_english(row, wants) for row in closes)
     if unlocks:
@@ -82,8 +113,12 @@ def step_reason(closes: Sequence[Closes], unlocks: Sequence[Unlock], hours: floa
         doors = " and ".join(f"{in_english(it.title)} ({_needs_in_english(it, closes)})" for it in named)
         doors += f" and {more} more" if more else ""
         english += f"; also unlocks {doors}" if closes else f"included because it unlocks {doors}"
-    english = english[:1].upper() + english[1:]
-    return Reason(f"{thai} ใช้เวลา {number(hours)} ชั่วโมง", f"{english}. Takes {hours_in_english(hours)}.")
+    english = f"{english[:1].upper()}{english[1:]}. " if english else ""
+    brought = _SEEDS[seed] if seed else ("", "")
+    thai = f"{thai} " if thai else ""
+    return Reason(
+        f"{brought[0]}{thai}ใช้เวลา {number(hours)} ชั่วโมง", f"{brought[1]}{english}Takes {hours_in_english(hours)}."
+    )
 
 
 def _closes_in_thai(row: Closes, wants: Mapping[str, Want]) -> str:
@@ -120,6 +155,13 @@ def _needs_in_english(unlock: Unlock, closes: Sequence[Closes]) -> str:
     return f"needs {name}level {number(unlock.condition.level)} or above"
 
 
+_BARRED = {
+    "language": ("ไม่มีในภาษาที่เลือกไว้", "not in a language that was chosen"),
+    "rule": ("ถูกกันไว้ตามเงื่อนไขที่ตั้งไว้", "a rule keeps it out"),
+    "feedback": ("แจ้งไว้ว่าไม่เกี่ยวข้อง", "it was marked as not relevant"),
+}
+
+
 def open_reason(want: Want, reached: float, obstacle: Obstacle) -> Reason:
     """Return why a requirement stays open, with the numbers that say how far."""
     th, en = in_thai(want.skill.title), in_english(want.skill.title)
@@ -130,7 +172,8 @@ def open_reason(want: Want, reached: float, obstacle: Obstacle) -> Reason:
     next_th, next_en = in_thai(obstacle.nearest), in_english(obstacle.nearest)
     thai, english = f"มีหลักสูตร {next_th} ที่สอน {above_th}", f"{next_en} teaches {above_en}"
     if obstacle.cause == "excluded":
-        return Reason(f"{thai} แต่ไม่มีในภาษาที่เลือกไว้", f"{english}, but not in a language that was chosen.")
+        why_th, why_en = _BARRED[obstacle.barred]
+        return Reason(f"{thai} แต่{why_th}", f"{english}, but {why_en}.")
     if obstacle.cause == "prerequisite":
         return Reason(
             f"{thai} แต่ต้องมีพื้นฐานก่อน ซึ่งยังไม่มีหลักสูตรใดพาไปถึงได้",
@@ -151,29 +194,84 @@ def open_reason(want: Want, reached: float, obstacle: Obstacle) -> Reason:
     return Reason(f"{thai} แต่ช่วยได้น้อยมากเมื่อเทียบกับเวลาเรียน", f"{english}, but adds next to nothing for its hours.")
 
 
-def path_reason(wants: Mapping[str, Want], courses: int, hours: float, closed: int, left: int) -> Reason:
-    """Return what the whole path comes to. `closed`: whole per cent of the gap; `left`: skills still below."""
+def path_reason(wants: Mapping[str, Want], whole: Whole) -> Reason:
+    """Return what the whole path comes to."""
     if not wants:
         return Reason("กรอบทักษะยังไม่ได้กำหนดระดับที่ต้องการไว้", "The framework requires no level here yet.")
     gaps = sum(want.is_gap for want in wants.values())
-    if not gaps:
+    if not gaps and not whole.courses:
         return Reason("ไม่มีช่องว่าง ทักษะถึงระดับที่ต้องการครบทุกข้อแล้ว", "No gap: every required level is met.")
     thai, english = "", ""
     if not any(want.assessed for want in wants.values()):
         thai = "เส้นทางชั่วคราว: ยังไม่มีผลประเมิน จึงสมมติว่าทุกทักษะอยู่ที่ครึ่งหนึ่งของระดับที่ต้องการ "
         english = "Provisional: nothing is assessed yet, so every level is assumed to be half of what is required. "
+    more = _also(whole)
+    courses, hours = whole.courses, whole.hours
     if not courses:
         thai += f"ยังไม่มีหลักสูตรที่แนะนำได้สำหรับช่องว่าง {gaps} ทักษะ ดูเหตุผลของแต่ละทักษะด้านล่าง"
         english += f"No course can be recommended yet for {_skills(gaps)} below the requirement; each has its reason."
-        return Reason(thai, english)
-    thai += f"เรียน {courses} หลักสูตร รวม {number(hours)} ชั่วโมง ปิดช่องว่างได้ {closed}%"
-    english += f"{courses} course{'' if courses == 1 else 's'} in {hours_in_english(hours)} close {closed}% of the gap"
-    if left:
+        return Reason(thai + more.th, english + more.en)
+    thai += f"เรียน {courses} หลักสูตร รวม {number(hours)} ชั่วโมง ปิดช่องว่างได้ {whole.closed}%"
+    english += (
+        f"{courses} course{'' if courses == 1 else 's'} in {hours_in_english(hours)} close {whole.closed}% of the gap"
+    )
+    if left := whole.left:
         return Reason(
-            f"{thai} ยังเหลือ {left} ทักษะที่ไม่ถึงระดับที่ต้องการ",
-            f"{english}; {_skills(left)} {'stays' if left == 1 else 'stay'} below the requirement.",
+            f"{thai} ยังเหลือ {left} ทักษะที่ไม่ถึงระดับที่ต้องการ{more.th}",
+            f"{english}; {_skills(left)} {'stays' if left == 1 else 'stay'} below the requirement.{more.en}",
         )
-    return Reason(f"{thai} ครบทุกทักษะที่ต้องการ", f"{english}; every required level is reached.")
+    return Reason(f"{thai} ครบทุกทักษะที่ต้องการ{more.th}", f"{english}; every required level is reached.{more.en}")
+
+
+def _also(whole: Whole) -> Reason:
+    """Return what else is to be known of the whole path; nothing as a rule."""
+    thai, english = "", ""
+    if whole.over is not None:
+        thai += f" เกินเวลาที่มี {number(whole.over)} ชั่วโมง เพราะมีหลักสูตรบังคับหรือที่เริ่มเรียนแล้ว"
+        english += f" {hours_in_english(whole.over)} over the budget, because of what is mandatory or started."
+    if whole.short is not None:
+        thai += f" เวลาไม่พอ ขาดอีก {number(whole.short)} ชั่วโมงจึงจะเรียนได้ทั้งหมดที่มีสอน"
+        english += f" It does not all fit: short by {hours_in_english(whole.short)}."
+    if whole.kept:
+        thai += " คงเส้นทางเดิมไว้ เพราะเส้นทางใหม่ไม่ดีกว่าอย่างเห็นได้ชัด"
+        english += " The path before is kept: no new one closes notably more."
+    if whole.limited:
+        thai += " การค้นหาถึงขีดจำกัดแล้ว นี่คือเส้นทางที่ดีที่สุดที่พบ"
+        english += " The search reached its limit; this is the best path found."
+    return Reason(thai, english)
+
+
+def assess_reason(want: Want) -> Reason:
+    """Return why a skill is to be assessed before it is studied."""
+    th, en = in_thai(want.skill.title), in_english(want.skill.title)
+    level, sd, required = number(want.level), number(want.sd), number(want.required)
+    return Reason(
+        f"ควรประเมิน {th} ก่อน ระดับที่เชื่อคือ {level} ± {sd} ต้องการ {required} ช่องว่างส่วนใหญ่เป็นเพียงความไม่แน่นอน",
+        f"Assess {en} first: believed to be at {level} ± {sd}, {required} required; most of this gap is only doubt.",
+    )
+
+
+def left_out_reason(kind: str, short: float = 0.0) -> Reason:
+    """Return why a course that was wanted is not in the path. `short`: hours."""
+    if kind == "does_not_fit":
+        return Reason(
+            f"เวลาไม่พอสำหรับหลักสูตรนี้ ขาดอีก {number(short)} ชั่วโมง", f"Does not fit by {hours_in_english(short)}."
+        )
+    return Reason(*_LEFT_OUT[kind])
+
+
+_LEFT_OUT = {
+    "withdrawn": ("หลักสูตรนี้ถูกถอนออกจากรายการแล้ว", "This course has been withdrawn."),
+    "excluded": (
+        "หลักสูตรนี้ถูกกันไว้ตามเงื่อนไขหรือความเห็นที่แจ้งไว้",
+        "This course is kept out by a rule, a language or feedback.",
+    ),
+    "unreachable": (
+        "ต้องมีพื้นฐานก่อน ซึ่งยังไม่มีหลักสูตรใดพาไปถึงได้",
+        "It has prerequisites that no available course leads to.",
+    ),
+    "no_steps": ("จำนวนหลักสูตรในเส้นทางครบตามที่กำหนดไว้แล้ว", "The path may hold no more courses."),
+}
 
 
 def _skills(count: int) -> str:
@@ -195,3 +293,39 @@ def refused_reason(why: str) -> Reason:
         f"ยังจัดเส้นทางการเรียนรู้ให้ไม่ได้ ข้อมูลของคุณยังอยู่ครบถ้วน (สาเหตุ: {cause})",
         f"No path can be given for now; nothing that was entered is lost. Cause: {cause}",
     )
+
+
+_WHY_NOT = {
+    "in_path": ("หลักสูตรนี้อยู่ในเส้นทางแล้ว", "This course is in the path."),
+    "completed": ("เรียนหลักสูตรนี้จบแล้ว", "This course was completed."),
+    "feedback": ("แจ้งไว้ว่าหลักสูตรนี้ไม่เกี่ยวข้อง", "It was marked as not relevant."),
+    "language": ("หลักสูตรนี้ไม่มีในภาษาที่เลือกไว้", "It is not offered in a language that was chosen."),
+    "rule": ("หลักสูตรนี้ถูกกันไว้ตามเงื่อนไขที่ตั้งไว้", "A rule keeps it out."),
+    "unreachable": (
+        "ต้องมีพื้นฐานก่อน ซึ่งยังไม่มีหลักสูตรใดพาไปถึงได้",
+        "It has prerequisites that no available course leads to.",
+    ),
+    "nothing_left": (
+        "หลักสูตรนี้ไม่ช่วยปิดช่องว่างใดเพิ่มจากเส้นทางที่มีอยู่",
+        "It closes no gap beyond what the path closes.",
+    ),
+}
+
+
+def why_not_reason(cause: str, *, step: int = 0, score: float = 0, taken: float = 0, hours: float = 0) -> Reason:
+    """Return why a course is not in a path. `score`, `taken`: micro-levels per hour; `hours`: taken, or missing."""
+    if cause in _WHY_NOT:
+        return Reason(*_WHY_NOT[cause])
+    if cause == "does_not_fit":
+        if not hours:
+            return Reason("จำนวนหลักสูตรในเส้นทางครบตามที่กำหนดไว้แล้ว", "The path may hold no more courses.")
+        return Reason(f"เวลาไม่พอ ขาดอีก {number(hours)} ชั่วโมง", f"It does not fit: short by {hours_in_english(hours)}.")
+    own, other = number(score / MICRO), number(taken / MICRO)
+    thai = f"ดีที่สุดในลำดับที่ {step}: ปิดช่องว่างได้ {own} ระดับต่อชั่วโมง ใช้เวลา {number(hours)} ชั่วโมงรวมพื้นฐาน "
+    english = f"At best as step {step}: {own} levels per hour, {hours_in_english(hours)} with its prerequisites; "
+    if cause == "as_a_whole":
+        return Reason(
+            f"{thai}มากกว่าหลักสูตรที่เลือก ({other}) แต่เส้นทางโดยรวมปิดช่องว่างได้มากกว่าเมื่อไม่มีหลักสูตรนี้",
+            f"{english}more than what was taken there ({other}), but the path as a whole closes more without it.",
+        )
+    return Reason(f"{thai}หลักสูตรที่เลือกได้ {other}", f"{english}what was taken there has {other}.")

@@ -1,38 +1,6 @@
-import math
-
-import numpy as np
-import pytest
-
 from services.recommender.index import Snapshot
 from services.recommender.offers import offer_of
-from tests.builders import catalogue, course, framework, view_of
-
-
-def test_cosine_equals_the_one_worked_out_by_hand() -> None:
-    index = view_of(
-        [course("one", ("a", 0, 2), ("b", 0, 1)), course("two", ("c", 0, 1)), course("x", ("q", 0, 1), of="o")]
-    )
-    found = index.shelf.teaching("fw").similarities({"a": 3.0, "c": 4.0, "unknown": 9.0})
-    by_hand = [3 * 2 / (math.sqrt(5) * 5), 4 / 5, 0.0]
-    assert found == pytest.approx(by_hand, abs=1e-6)
-
-
-def test_cosine_of_nothing_is_zero() -> None:
-    index = view_of([course("one", ("a", 0, 2))]).shelf.teaching("fw")
-    assert not index.similarities({}).any()
-    assert not index.similarities({"z": 1.0}).any()
-    assert view_of([]).shelf.teaching("fw").similarities({"a": 1.0}).size == 0
-
-
-def test_many_gap_vectors_at_once_give_the_cosines_of_each() -> None:
-    index = view_of(catalogue(60, 6, seed=5)).shelf.teaching("fw")
-    gaps = [{"s00": 1.0, "s03": 2.0}, {"s01": 0.5}, {"s02": 1.0, "s04": 0.1, "s05": 3.0}]
-    dense = index.matrix.toarray()
-    for gap in gaps:
-        vector = np.array([gap.get(skill, 0.0) for skill in index.columns])
-        lengths = np.linalg.norm(dense, axis=1) * np.linalg.norm(vector)
-        expected = np.divide(dense @ vector, lengths, out=np.zeros(len(dense)), where=lengths > 0)
-        assert index.similarities(gap) == pytest.approx(expected, abs=1e-6)
+from tests.builders import catalogue, course, framework
 
 
 def test_a_tenant_sees_shared_courses_and_its_own_and_never_those_of_another() -> None:

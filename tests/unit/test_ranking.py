@@ -10,7 +10,7 @@ from services.recommender.checker import violations
 from services.recommender.gaps import weighted_gaps
 from services.recommender.index import Snapshot
 from services.recommender.model import Estimate, Inputs
-from services.recommender.ranking import Search, recommend, refused, waiting_for_framework
+from services.recommender.ranking import recommend, refused, waiting_for_framework
 from shared.paths import LearningPath
 from shared.skills import Course, Prerequisite
 from tests.builders import DAY, TENANT, after, at, catalogue, course, framework, inputs, profile, view_of
@@ -194,23 +194,6 @@ def test_the_order_of_the_catalogue_changes_no_byte(plan: Inputs, courses: list[
     for one in courses:
         snapshot = snapshot.put_course("shared", one, 1)
     assert msgspec.json.encode(recommend(plan, snapshot.view(TENANT))) == first
-
-
-@thorough
-@given(PLANS, CATALOGUES)
-def test_every_pick_is_the_best_of_all_bundles(plan: Inputs, courses: list[Course]) -> None:
-    """Replays a plan, pricing every candidate at every pick; the search looks only at those that can win."""
-    view = view_of(courses)
-    search = Search(plan, view, weighted_gaps(plan))
-    while True:
-        gains = search._own_gains()
-        everything = [search._bid(number) for number in range(len(gains)) if gains[number] > 0]
-        expected = sorted((bid for bid in everything if bid), key=lambda bid: bid.rank)
-        found = search._bids(4)
-        assert [bid.rank for bid in found] == [bid.rank for bid in expected[:4]]
-        if not found:
-            break
-        search._take(search._lean(found[0].bundle))
 
 
 @thorough

@@ -1,0 +1,164 @@
+"""The order of a path and what is told of each pick: its worth per hour, and the three that lost to it.
+
+Within the courses that were chosen, again and again the bundle worth most per hour comes next. Beside it stand the best
+bundles of the whole catalogue at that point which still fit. A path found as a whole may leave out the best of them.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from services.recommender.compiled import kernel
+from services.recommender.pricing import (
+    ALL_COST,
+    FREE,
+    NO_LIMIT,
+    SHUT,
+    Bench,
+    assemble,
+    in_order,
+    precedes,
+    price_anew,
+    price_on,
+    study,
+)
+from services.recommender.problem import BRANCH, COST, HOURS_LEFT, STATUS, STEPS_LEFT, Problem
+from services.recommender.search import (
+    CEILING,
+    SIZE,
+    WAY,
+    Route,
+    adds,
+    best_goal,
+    bid,
+    gain_without,
+    lean,
+    lift_ceilings,
+    score_of,
+    set_ceilings,
+)
+from services.recommender.segments import Longs
+
+RUNNERS_UP = 3
+
+
+class Account(NamedTuple):
+    """Per step: its way, the score of its bundle, the place of the bundle's last; runners-up (-1: none) and scores."""
+
+    ways: Longs
+    score: Longs
+    last: Longs
+    runners: Longs
+    runner_score: Longs
+    size: Longs
+
+
+def account_of(steps: int) -> Account:
+    """Return an empty account."""
+    ways, score, last = np.zeros((3, steps), np.int64)
+    runners = np.full((steps, RUNNERS_UP), -1, np.int64)
+    return Account(ways, score, last, runners, np.zeros_like(runners), np.zeros(1, np.int64))
+
+
+@kernel
+def tell(
+    problem: Problem, full: Longs, inner: Longs, bench: Bench, goals: Longs, mine: Longs, route: Route, fixed: bool,
+    account: Account,
+) -> None:  # fmt: skip
+    """Fill the account of a route; `full` goes on from the seeds to the end. `fixed`: in the order of the route."""
+    inner[:] = full
+    status = problem.at[STATUS]
+    for way in range(len(problem.ways)):
+        if inner[status + way] == FREE and not problem.ways[way, BRANCH]:
+            inner[status + way] = SHUT
+    for place in range(route.figures[SIZE]):
+        inner[status + route.ways[place]] = FREE
+    inner[HOURS_LEFT] = inner[STEPS_LEFT] = NO_LIMIT
+    price_anew(problem, inner)
+    set_ceilings(problem, inner, mine, 1.0, -1)
+    set_ceilings(problem, full, goals, 1.0, -1)
+    looked = 0
+    while True:
+        if fixed:
+            count = next_of(problem, inner, bench, route, looked)
+        else:
+            goal = best_goal(problem, inner, bench, mine, 1.0)
+            if goal < 0:
+                break
+            assemble(problem, inner, bench, goal)
+            count = lean(problem, inner, bench, in_order(problem, inner, bench))
+        if count == 0:
+            break
+        looked += count
+        note(problem, full, inner, bench, goals, account, count)
+        lift_ceilings(problem, inner, mine, -1)
+        lift_ceilings(problem, full, goals, -1)
+
+
+@kernel
+def next_of(problem: Problem, now: Longs, bench: Bench, route: Route, looked: int) -> int:
+    """Put the next courses of a route on the bench, up to one that closes something; return how many."""
+    count = 0
+    while looked + count < route.figures[SIZE]:
+        way = route.ways[looked + count]
+        bench.members[count] = way
+        count += 1
+        if adds(problem, now, way):
+            break
+    return count
+
+
+@kernel
+def note(
+    problem: Problem, full: Longs, inner: Longs, bench: Bench, goals: Longs, account: Account, count: int
+) -> None:  # fmt: skip
+    """Note the bundle on the bench and its runners-up, and study it."""
+    members = bench.members[:count].copy()
+    cost = 0
+    for way in members:
+        cost += problem.ways[way, COST]
+    gain = gain_without(problem, inner, bench, count, -1)
+    score = score_of(gain, cost, 1.0) if cost > 0 else 0
+    first = account.size[0]
+    last = first + count - 1
+    losers(problem, full, bench, goals, members, account.runners[last], account.runner_score[last])
+    for place in range(count):
+        account.ways[first + place] = members[place]
+        account.score[first + place] = score
+        account.last[first + place] = last
+        study(problem, full, members[place])
+        study(problem, inner, members[place])
+    account.size[0] = last + 1
+    price_on(problem, full)
+    price_on(problem, inner)
+
+
+@kernel
+def losers(
+    problem: Problem, now: Longs, bench: Bench, goals: Longs, members: Longs, ways: Longs, scores: Longs
+) -> None:  # fmt: skip
+    """Fill in the best bids of others than these members, best first."""
+    costs = np.zeros(len(ways), np.int64)
+    for place in range(len(goals)):
+        worst = len(ways) - 1
+        if goals[place, CEILING] < max(scores[worst], 1):
+            continue
+        way = goals[place, WAY]
+        if (members == way).any():
+            continue
+        score = bid(problem, now, bench, way, 1.0)
+        goals[place, CEILING] = score
+        cost, at = bench.figures[ALL_COST], worst + 1
+        while (
+            at > 0
+            and score > 0
+            and (
+                score > scores[at - 1]
+                or (score == scores[at - 1] and precedes(problem, way, cost, ways[at - 1], costs[at - 1]))
+            )
+        ):
+            at -= 1
+            if at < worst:
+                ways[at + 1], scores[at + 1], costs[at + 1] = ways[at], scores[at], costs[at]
+        if at <= worst:
+            ways[at], scores[at], costs[at] = way, score, cost

@@ -1,0 +1,161 @@
+"""Questions about a plan: why a course is not in it, which courses are alike, what changed between two paths."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from services.recommender.extract import FAR
+from services.recommender.index import View
+from services.recommender.ledger import card_of
+from services.recommender.model import MICRO, Inputs
+from services.recommender.names import NAMES
+from services.recommender.obstacles import why_barred
+from services.recommender.offers import offer_of
+from services.recommender.outcome import Planned, way_of
+from services.recommender.pricing import (
+    ALL_COST,
+    ALL_HOURS,
+    COUNT,
+    GAIN,
+    assemble,
+    price_on,
+    study,
+)
+from services.recommender.problem import HOURS_LEFT, PRICES, STEPS_LEFT
+from services.recommender.reasons import why_not_reason
+from services.recommender.search import score_of
+from services.recommender.segments import HIGH, LOW, ROW, Longs
+from services.recommender.solution import planned
+from shared.errors import NotFound
+from shared.paths import Changes, LearningPath, Similar, WhyNot
+from shared.paths import WhyNotCause as Cause
+from shared.skills import Course
+
+
+def why_not(inputs: Inputs, view: View, path: LearningPath, course_id: str) -> WhyNot:
+    """Return why a course is not in a path: its bundle, replayed at the step where it is worth most.
+
+    `inputs` and `view` are those of the path. Raises NotFound where there is no such course.
+    """
+    course = view.course(course_id)
+    if course is None:
+        raise NotFound("no such course")
+    if course_id in {step.course.id for step in path.steps}:
+        return _answer(course, "in_path")
+    if course_id in inputs.done:
+        return _answer(course, "completed")
+    if barred := why_barred(inputs, course):
+        return _answer(course, barred)
+    found = planned(inputs, view, also=(course_id,))
+    return _replayed(found, path, course)
+
+
+def _replayed(found: Planned, path: LearningPath, course: Course) -> WhyNot:
+    """Return the answer of the best of all places where the bundle could have stood."""
+    goal = way_of(found.field, found.problem, course.id)
+    bids = [_bid(found, now, goal) for now in _standings(found, path)] if goal >= 0 else []
+    fitting = [(bid, place) for place, bid in enumerate(bids) if bid and bid.gain > 0 and not bid.missing]
+    if fitting:
+        bid, place = max(fitting, key=lambda item: (item[0].score, -item[1]))
+        taken = path.steps[place].score if place < len(path.steps) else 0.0
+        cause: Cause = "as_a_whole" if bid.score > taken > 0 else "worth_less"
+        hours = bid.hours / MICRO
+        reason = why_not_reason(cause, step=place + 1, score=bid.score, taken=taken, hours=hours)
+        return WhyNot(course.id, cause, reason, place + 1, bid.gain, hours, float(bid.score), taken)
+    if missing := [bid.missing for bid in bids if bid and bid.gain > 0]:
+        return _answer(course, "does_not_fit", min(missing) / MICRO)
+    return _answer(course, "nothing_left" if any(bids) else "unreachable")
+
+
+class _Bid(NamedTuple):
+    """A bundle at one place: what it gains, takes and scores, and by how many micro-hours it does not fit."""
+
+    gain: int
+    hours: int
+    score: int
+    missing: int
+
+
+def _bid(found: Planned, now: Longs, goal: int) -> _Bid | None:
+    """Return the bid of a course; None where it is out of reach or taken."""
+    if now[found.problem.at[PRICES] + goal] >= FAR:
+        return None
+    assemble(found.problem, now, found.bench, goal)
+    figures = found.bench.figures
+    hours, gain = int(figures[ALL_HOURS]), int(figures[GAIN])
+    crowded = int(figures[COUNT] > now[STEPS_LEFT])
+    missing = max(hours - int(now[HOURS_LEFT]), 0) or crowded
+    return _Bid(gain, hours, int(score_of(gain, int(figures[ALL_COST]), 1.0)), missing)
+
+
+def _standings(found: Planned, path: LearningPath) -> Iterator[Longs]:
+    """Yield the standing before every step of a path, and after the last."""
+    now = found.before.copy()
+    yield now
+    for step in path.steps:
+        way = way_of(found.field, found.problem, step.course.id)
+        if way < 0:
+            return
+        study(found.problem, now, way)
+        price_on(found.problem, now)
+        yield now
+
+
+def _answer(course: Course, cause: Cause, hours: float = 0.0) -> WhyNot:
+    return WhyNot(course.id, cause, why_not_reason(cause, hours=round(hours, 2)), hours=hours or None)
+
+
+def similar(course_id: str, view: View, limit: int = 10) -> list[Similar]:
+    """Return the courses that teach most alike, by the cosine of what they teach; equals by id.
+
+    Raises NotFound where there is no such course.
+    """
+    if (course := view.course(course_id)) is None:
+        raise NotFound("no such course")
+    wanted = {
+        NAMES.skills[key]: high - low for key, (low, high) in offer_of(course).teaches.items() if key in NAMES.skills
+    }
+    scores: list[tuple[float, str]] = []
+    base, near = view.shelf.base, view.shelf.near
+    for number, score in _alike(view, wanted):
+        name = base.ids[number] if number < base.segment.size else near[1][number - base.segment.size]
+        hidden = number < base.segment.size and name in view.shelf.beside
+        if name != course_id and not hidden:
+            scores.append((-score, name))
+    found = []
+    for score, name in sorted(scores)[:limit]:
+        if other := view.course(name):
+            found.append(Similar(card_of(other), -score))
+    return found
+
+
+def _alike(view: View, wanted: dict[int, float]) -> list[tuple[int, float]]:
+    """Return (number, cosine) of every course that teaches any of the wanted skills, cosines to six places."""
+    found: list[tuple[int, float]] = []
+    before = 0
+    length = sum(size * size for size in wanted.values()) ** 0.5
+    for segment in (view.shelf.base.segment, view.shelf.near[0]):
+        lists = [segment.taught(skill)[:, 0] for skill in wanted]
+        numbers = np.unique(np.concatenate(lists)) if lists else np.zeros(0, np.int32)
+        for number in numbers.tolist():
+            rows = segment.rows[segment.info[number, ROW] : segment.info[number + 1, ROW]]
+            gains = (rows[:, HIGH] - rows[:, LOW]) / MICRO
+            dot = sum(wanted.get(int(skill), 0.0) * gain for skill, gain in zip(rows[:, 0], gains, strict=True))
+            found.append((before + number, round(float(dot / (length * np.sqrt((gains * gains).sum()))), 6)))
+        before += segment.size
+    return found
+
+
+def changes(before: LearningPath, after: LearningPath) -> Changes:
+    """Return what differs between two paths. `moved`: courses of both that stand in another order."""
+    old = [step.course.id for step in before.steps]
+    new = [step.course.id for step in after.steps]
+    both_old, both_new = [name for name in old if name in new], [name for name in new if name in old]
+    return Changes(
+        added=[step.course for step in after.steps if step.course.id not in old],
+        removed=[step.course for step in before.steps if step.course.id not in new],
+        moved=[name for one, name in zip(both_old, both_new, strict=True) if one != name],
+        hours=round(after.hours - before.hours, 6),
+        coverage=round(after.coverage.after - before.coverage.after, 6),
+    )

@@ -1,0 +1,64 @@
+"""A plan in numbers, from which the path and every question about it are answered."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from services.recommender.account import Account
+from services.recommender.gaps import Worth
+from services.recommender.index import View
+from services.recommender.ledger import Pick
+from services.recommender.model import Inputs
+from services.recommender.offers import SkillKey
+from services.recommender.pricing import Bench
+from services.recommender.problem import NUMBER, Problem
+from services.recommender.seeker import Field, names_of
+from services.recommender.segments import Longs
+from shared.paths import Note
+from shared.skills import Course
+
+
+class Seeds(NamedTuple):
+    """What comes first whatever it closes, and what was wanted and cannot."""
+
+    picks: list[Pick]
+    notes: list[Note]
+
+
+class Planned(NamedTuple):
+    """A plan in numbers. `before`, `seeded`, `final`: the standing at the start, after the seeds, at the end."""
+
+    inputs: Inputs
+    worth: Worth
+    standing: dict[SkillKey, float]
+    field: Field
+    problem: Problem
+    seeds: Seeds
+    before: Longs
+    seeded: Longs
+    final: Longs
+    goals: Longs
+    bench: Bench
+    account: Account
+    kept: bool
+
+
+def course_at(found: Planned, view: View, way: int) -> Course:
+    """Return the course of a way."""
+    return course_of(found.field, found.problem, view, way)
+
+
+def course_of(field: Field, problem: Problem, view: View, way: int) -> Course:
+    """Return the course of a way."""
+    course = view.course(field.course_id(int(problem.ways[way, NUMBER])))
+    if course is None:
+        raise LookupError(f"way {way} is no course of this view")
+    return course
+
+
+def way_of(field: Field, problem: Problem, course_id: str) -> int:
+    """Return the way of a course; -1 where the problem has none."""
+    for number in field.numbers(names_of([course_id])).tolist():
+        for way in np.flatnonzero(problem.ways[:, NUMBER] == number).tolist():
+            return int(way)
+    return -1

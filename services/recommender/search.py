@@ -1,0 +1,329 @@
+"""T0 and T1 over one officer's problem: greedy by gain per cost, then the best of several exponents, then swaps.
+
+T0 takes again and again the bundle worth most per cost that still fits. T1 does so for several exponents of the cost,
+drops what loses nothing, and then tries without each course in turn whether the hours it frees are worth more. A path
+is better when it closes more, and of equals when it costs less.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.recommender.compiled import kernel
+from services.recommender.extract import FAR
+from services.recommender.model import MICRO
+from services.recommender.pricing import (
+    ALL_COST,
+    ALL_HOURS,
+    COUNT,
+    FUEL,
+    GAIN,
+    Bench,
+    admits,
+    assemble,
+    held_in,
+    in_order,
+    precedes,
+    price_anew,
+    price_on,
+    study,
+)
+from services.recommender.problem import (
+    COST,
+    GAINS,
+    GAINS_END,
+    HELD,
+    HOURS_LEFT,
+    PRICES,
+    STATUS,
+    STEPS_LEFT,
+    Problem,
+)
+from services.recommender.segments import Longs
+
+EXPONENTS = np.array([1.0, 0.7, 0.4, 1.3])
+ROUNDS = 2
+"""So many times the swaps begin anew after one that was worth it."""
+
+_ANY = 1 << 62
+
+
+WAY, CEILING, AT_PRICE, FIRST_GAIN, FIRST_COST, FIRST_PRICE = range(6)
+
+
+class Route(NamedTuple):
+    """Ways in order of study; `figures`: how many, what is held at their end, and what they cost."""
+
+    ways: Longs
+    figures: Longs
+
+
+SIZE, WORTH, PAID = range(3)
+
+
+def route_of(problem: Problem) -> Route:
+    """Return an empty route."""
+    return Route(np.zeros(len(problem.ways) + 1, np.int64), np.zeros(3, np.int64))
+
+
+@kernel
+def score_of(gain: int, cost: int, exponent: float) -> int:
+    """Return micro-levels per hour, the hours to the power of an exponent."""
+    if exponent == 1.0:
+        return gain * MICRO // cost
+    return gain * MICRO // max(int(MICRO * (cost / MICRO) ** exponent + 0.5), 1)
+
+
+@kernel
+def adds(problem: Problem, now: Longs, way: int) -> bool:
+    """Return whether a course by itself closes anything."""
+    links, held = problem.links, problem.at[HELD]
+    for place in range(problem.ways[way, GAINS], problem.ways[way, GAINS_END], 2):
+        if links[place + 1] > now[held + links[place]]:
+            return True
+    return False
+
+
+@kernel
+def bid(problem: Problem, now: Longs, bench: Bench, way: int, exponent: float) -> int:
+    """Return the score of a course's bundle, which is then on the bench; 0 where it closes nothing or does not fit."""
+    if now[problem.at[PRICES] + way] >= FAR or not adds(problem, now, way):
+        return 0
+    assemble(problem, now, bench, way)
+    figures = bench.figures
+    if figures[ALL_HOURS] > now[HOURS_LEFT] or figures[COUNT] > now[STEPS_LEFT]:
+        return 0
+    return score_of(figures[GAIN], figures[ALL_COST], exponent)
+
+
+@kernel
+def goals_of(problem: Problem, now: Longs, bench: Bench) -> Longs:
+    """Return the candidates in reach, by score at the start.
+
+    Columns: WAY; no bundle of it scores more than its CEILING, found AT_PRICE; gain, cost and price at the start.
+    """
+    ways = np.flatnonzero(problem.ways[:, GAINS_END] > problem.ways[:, GAINS])
+    goals = np.zeros((len(ways), 6), np.int64)
+    count = 0
+    for place in range(len(ways)):
+        way = int(ways[place])
+        price = now[problem.at[PRICES] + way]
+        if price < FAR and adds(problem, now, way):
+            assemble(problem, now, bench, way)
+            goals[count, WAY], goals[count, FIRST_PRICE] = way, price
+            goals[count, FIRST_GAIN], goals[count, FIRST_COST] = bench.figures[GAIN], bench.figures[ALL_COST]
+            goals[count, CEILING] = score_of(bench.figures[GAIN], bench.figures[ALL_COST], 1.0)
+            count += 1
+    return goals[:count][np.argsort(-goals[:count, CEILING], kind="mergesort")]
+
+
+@kernel
+def set_ceilings(problem: Problem, now: Longs, goals: Longs, exponent: float, banned: int) -> None:
+    """Set the ceilings anew: what was worth so much at the start, and has the price of then, is not worth more now."""
+    for place in range(len(goals)):
+        price = now[problem.at[PRICES] + goals[place, WAY]]
+        goals[place, AT_PRICE] = price
+        if price >= FAR or goals[place, WAY] == banned:
+            goals[place, CEILING] = 0
+        elif price == goals[place, FIRST_PRICE]:
+            goals[place, CEILING] = score_of(goals[place, FIRST_GAIN], goals[place, FIRST_COST], exponent)
+        else:
+            goals[place, CEILING] = _ANY
+
+
+@kernel
+def lift_ceilings(problem: Problem, now: Longs, goals: Longs, banned: int) -> None:
+    """Forget the ceiling of every bundle whose price has changed: an unchanged price is an unchanged bundle."""
+    for place in range(len(goals)):
+        price = now[problem.at[PRICES] + goals[place, WAY]]
+        if price != goals[place, AT_PRICE]:
+            goals[place, AT_PRICE] = price
+            goals[place, CEILING] = 0 if price >= FAR or goals[place, WAY] == banned else _ANY
+
+
+@kernel
+def best_goal(problem: Problem, now: Longs, bench: Bench, goals: Longs, exponent: float) -> int:
+    """Return the course whose bundle scores most; then the higher cosine, the lower cost, the lower id; or -1."""
+    best, top, top_cost = -1, 1, 0
+    for place in range(len(goals)):
+        if goals[place, CEILING] < top:
+            continue
+        way = goals[place, WAY]
+        score = bid(problem, now, bench, way, exponent)
+        goals[place, CEILING] = score
+        cost = bench.figures[ALL_COST]
+        if score > top or (score == top and (best < 0 or precedes(problem, way, cost, best, top_cost))):
+            best, top, top_cost = way, score, cost
+    return best
+
+
+@kernel
+def lean(problem: Problem, now: Longs, bench: Bench, count: int) -> int:
+    """Drop courses of the bundle on the bench that, once its parts are joined, close nothing and open no door."""
+    gain = gain_without(problem, now, bench, count, -1)
+    spare = count - 2
+    while spare >= 0:
+        if gain_without(problem, now, bench, count, spare) == gain:
+            bench.members[spare : count - 1] = bench.members[spare + 1 : count].copy()
+            count -= 1
+        spare -= 1
+    return count
+
+
+@kernel
+def gain_without(problem: Problem, now: Longs, bench: Bench, count: int, spare: int) -> int:
+    """Return what the bundle gains without one of it; -1 where it then cannot be studied."""
+    then = now.copy()
+    for place in range(count):
+        if place == spare:
+            continue
+        if spare >= 0 and not admits(problem, then, bench.members[place]):
+            return -1
+        study(problem, then, bench.members[place])
+    return held_in(problem, then) - held_in(problem, now)
+
+
+@kernel
+def greedy(
+    problem: Problem, now: Longs, bench: Bench, goals: Longs, exponent: float, banned: int, route: Route
+) -> None:
+    """Take bundles until none fits or closes anything, or the fuel is spent. `banned` is the goal of none of them."""
+    set_ceilings(problem, now, goals, exponent, banned)
+    while bench.figures[FUEL] > 0:
+        goal = best_goal(problem, now, bench, goals, exponent)
+        if goal < 0:
+            break
+        take(problem, now, bench, goal, route)
+        lift_ceilings(problem, now, goals, banned)
+
+
+@kernel
+def take(problem: Problem, now: Longs, bench: Bench, goal: int, route: Route) -> None:
+    """Take the bundle of a goal that is in reach."""
+    assemble(problem, now, bench, goal)
+    count = in_order(problem, now, bench)
+    if count > 1:
+        count = lean(problem, now, bench, count)
+    for place in range(count):
+        way = bench.members[place]
+        route.ways[route.figures[SIZE]] = way
+        route.figures[SIZE] += 1
+        study(problem, now, way)
+    price_on(problem, now)
+
+
+@kernel
+def replay(problem: Problem, seeded: Longs, now: Longs, route: Route, skip: int, left: Route) -> None:
+    """Walk a route from the seeded standing, without one place of it and what can then not be entered.
+
+    Prices are not told anew.
+    """
+    until = problem.at[PRICES]
+    now[:until] = seeded[:until]
+    now[problem.at[STATUS] : problem.at[STATUS] + len(problem.ways)] = seeded[
+        problem.at[STATUS] : problem.at[STATUS] + len(problem.ways)
+    ]
+    size = paid = 0
+    for place in range(route.figures[SIZE]):
+        way = route.ways[place]
+        if place != skip and admits(problem, now, way):
+            study(problem, now, way)
+            left.ways[size] = way
+            size += 1
+            paid += problem.ways[way, COST]
+    left.figures[SIZE], left.figures[WORTH], left.figures[PAID] = size, held_in(problem, now), paid
+
+
+@kernel
+def copy_route(source: Route, target: Route) -> None:
+    """Make one route what another is."""
+    target.ways[: source.figures[SIZE]] = source.ways[: source.figures[SIZE]]
+    target.figures[:] = source.figures
+
+
+@kernel
+def alone(problem: Problem, seeded: Longs, route: Route, place: int) -> bool:
+    """Return whether a course of a route closes what no other of it does."""
+    ways, links, held = problem.ways, problem.links, problem.at[HELD]
+    way = route.ways[place]
+    for gain in range(ways[way, GAINS], ways[way, GAINS_END], 2):
+        gap, worth = links[gain], links[gain + 1]
+        best = seeded[held + gap]
+        for other in range(route.figures[SIZE]):
+            if other == place:
+                continue
+            also = route.ways[other]
+            for entry in range(ways[also, GAINS], ways[also, GAINS_END], 2):
+                if links[entry] == gap:
+                    best = max(best, links[entry + 1])
+        if worth > best:
+            return True
+    return False
+
+
+@kernel
+def prune(problem: Problem, seeded: Longs, now: Longs, route: Route, spare: Route) -> None:
+    """Drop, from the end, every course whose loss loses nothing and shuts no door; leave the now at the end."""
+    replay(problem, seeded, now, route, -1, spare)
+    copy_route(spare, route)
+    place = route.figures[SIZE] - 1
+    while place >= 0:
+        if alone(problem, seeded, route, place):
+            place -= 1
+            continue
+        replay(problem, seeded, now, route, place, spare)
+        if spare.figures[WORTH] == route.figures[WORTH] and spare.figures[SIZE] == route.figures[SIZE] - 1:
+            copy_route(spare, route)
+        place -= 1
+    replay(problem, seeded, now, route, -1, spare)
+
+
+@kernel
+def better(one: Route, other: Route) -> bool:
+    """Return whether a route closes more than another, or as much at less cost."""
+    if one.figures[WORTH] != other.figures[WORTH]:
+        return bool(one.figures[WORTH] > other.figures[WORTH])
+    return bool(one.figures[PAID] < other.figures[PAID])
+
+
+@kernel
+def plan(
+    problem: Problem, seeded: Longs, bench: Bench, goals: Longs, exponents: NDArray[np.float64], best: Route,
+    now: Longs, trial: Route, spare: Route,
+) -> None:  # fmt: skip
+    """Fill `best` with the path after the seeds: T0 per exponent, then swaps while they are worth it."""
+    best.figures[WORTH] = -1
+    for exponent in exponents:
+        now[:] = seeded
+        trial.figures[SIZE] = 0
+        greedy(problem, now, bench, goals, exponent, -1, trial)
+        prune(problem, seeded, now, trial, spare)
+        if better(trial, best):
+            copy_route(trial, best)
+    for _ in range(ROUNDS):
+        if not swap(problem, seeded, bench, goals, best, now, trial, spare):
+            break
+
+
+@kernel
+def swap(
+    problem: Problem, seeded: Longs, bench: Bench, goals: Longs, best: Route, now: Longs, trial: Route, spare: Route
+) -> bool:
+    """Try without each course of the path in turn, as a goal of its own; return whether that made it better."""
+    improved, place = False, best.figures[SIZE] - 1
+    while place >= 0 and bench.figures[FUEL] > 0:
+        for exponent in (1.0,):
+            if place >= best.figures[SIZE]:
+                break
+            out = best.ways[place]
+            replay(problem, seeded, now, best, place, trial)
+            prune(problem, seeded, now, trial, spare)
+            price_anew(problem, now)
+            greedy(problem, now, bench, goals, exponent, out, trial)
+            prune(problem, seeded, now, trial, spare)
+            if better(trial, best):
+                copy_route(trial, best)
+                improved = True
+        place -= 1
+    return improved

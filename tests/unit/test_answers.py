@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+from sklearn.metrics.pairwise import cosine_similarity
+
+from services.recommender.model import Rule
+from services.recommender.ranking import changes, recommend, similar, why_not
+from shared.errors import NotFound
+from tests.builders import after, catalogue, course, framework, inputs, view_of
+
+COURSES = [
+    course("a-long", ("a", 0, 2), hours=8),
+    course("a-short", ("a", 0, 2), hours=4),
+    course("b", ("b", 0, 2), hours=6),
+    course("c", ("c", 0, 2), hours=6),
+    course("english", ("a", 0, 2), hours=1, languages=["en"]),
+    course("closed", ("b", 0, 3), hours=1, requires=[after("nowhere")]),
+    course("big", ("b", 0, 3), hours=30),
+]
+PLAN = inputs(
+    framework({"a": 2, "b": 3}, others=["c"]),
+    {"a": 0, "b": 0},
+    languages=["th"],
+    budget_hours=12,
+    completed=["c"],
+    rules=[Rule("course", ["a-ruled"], 0)],
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "cause"),
+    [
+        ("a-short", "in_path"),
+        ("c", "completed"),
+        ("english", "language"),
+        ("closed", "unreachable"),
+        ("big", "does_not_fit"),
+        ("a-long", "worth_less"),
+    ],
+)
+def test_every_course_that_is_not_there_has_its_reason(name: str, cause: str) -> None:
+    view = view_of(COURSES)
+    path = recommend(PLAN, view)
+    found = why_not(PLAN, view, path, name)
+    assert found.cause == cause
+    assert found.reason.th
+    if cause == "worth_less":
+        assert (found.step, found.gain, found.hours, found.score) == (1, 2_000_000, 8, 250_000)
+        assert found.taken_score == path.steps[0].score
+        assert "0.25 levels per hour" in found.reason.en
+    if cause == "does_not_fit":
+        assert found.hours == 18
+
+
+def test_a_course_that_is_not_there_is_not_found() -> None:
+    view = view_of(COURSES)
+    path = recommend(PLAN, view)
+    with pytest.raises(NotFound):
+        why_not(PLAN, view, path, "nowhere")
+    with pytest.raises(NotFound):
+        similar("nowhere", view)
+
+
+def test_similar_courses_are_those_of_an_outside_cosine() -> None:
+    courses = catalogue(80, 6, seed=5)
+    skills = [f"s{n:02}" for n in range(6)]
+    vectors = np.zeros((len(courses), 6))
+    for number, one in enumerate(courses):
+        low: dict[str, float] = {}
+        high: dict[str, float] = {}
+        for row in one.teaches:
+            low[row.skill] = min(row.from_level, low.get(row.skill, 9))
+            high[row.skill] = max(row.to_level, high.get(row.skill, 0))
+        for skill, top in high.items():
+            vectors[number, skills.index(skill)] = top - low[skill]
+    for wanted in (0, 7, 41):
+        found = similar(courses[wanted].id, view_of(courses), 10)
+        outside = np.delete(cosine_similarity(vectors[[wanted]], vectors)[0], wanted)
+        assert [one.similarity for one in found] == pytest.approx(sorted(outside, reverse=True)[:10], abs=1e-6)
+
+
+def test_changes_tell_what_came_went_and_moved() -> None:
+    view = view_of(COURSES)
+    one = recommend(PLAN, view)
+    two = recommend(inputs(framework({"a": 2}, others=["b", "c"]), {"a": 0}, languages=["en"]), view)
+    found = changes(one, two)
+    assert [card.id for card in found.added] == ["english"]
+    assert {card.id for card in found.removed} == {"a-short", "b"}
+    assert (found.moved, found.hours) == ([], -9)

@@ -1,0 +1,159 @@
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.recommender.checker import violations
+from services.recommender.model import Estimate, Inputs, Rule
+from services.recommender.ranking import recommend
+from shared.paths import LearningPath
+from shared.skills import Course
+from tests.builders import MOMENT, after, catalogue, course, framework, inputs, view_of
+
+TWO = framework({"a": 2, "b": 2}, others=["x"])
+NOTHING = {"a": 0, "b": 0}
+COURSES = [
+    course("a-long", ("a", 0, 2), hours=8),
+    course("a-short", ("a", 0, 2), hours=4),
+    course("b-first", ("b", 0, 1), hours=2),
+    course("b-second", ("b", 1, 2), hours=2, requires=[after("b-first")]),
+    course("extra", ("x", 0, 1), hours=3, requires=[after("x-basic")]),
+    course("x-basic", ("x", 0, 1), hours=1),
+]
+
+
+def planned(courses: list[Course] | None = None, **wishes: Any) -> LearningPath:
+    view = view_of(COURSES if courses is None else courses)
+    plan = inputs(TWO, wishes.pop("levels", NOTHING), **wishes)
+    path = recommend(plan, view)
+    assert violations(path, plan, view.course) == []
+    return path
+
+
+def ids(path: LearningPath) -> list[str]:
+    return [step.course.id for step in path.steps]
+
+
+def test_nothing_wished_takes_what_closes_most_per_hour() -> None:
+    assert set(ids(planned())) == {"a-short", "b-first", "b-second"}
+
+
+@pytest.mark.parametrize(
+    ("wishes", "there", "gone"),
+    [
+        ({"rules": [Rule("course", ["a-short"], 0)]}, {"a-long"}, {"a-short"}),
+        ({"rules": [Rule("course", ["a-long", "b-first"], -1)]}, {"a-long", "b-first"}, {"a-short", "b-second"}),
+        ({"rules": [Rule("course", ["a-long"], 3)]}, {"a-long"}, {"a-short"}),
+        ({"rules": [Rule("skill", ["b"], 0)]}, {"a-short"}, {"b-first", "b-second"}),
+        ({"rules": [Rule("modality", ["classroom"], -1)]}, set(), {"a-short"}),
+        ({"rules": [Rule("language", ["th"], 0)]}, set(), {"a-short"}),
+        ({"rules": [Rule("provider", ["About provider"], 0)]}, set(), {"a-short"}),
+        ({"excluded": ["a-short"]}, {"a-long"}, {"a-short"}),
+        ({"slowed": {"a-short": 3}}, {"a-long"}, {"a-short"}),
+        ({"slowed": {"a-short": 1.5}}, {"a-short"}, {"a-long"}),
+    ],
+)
+def test_wishes_choose(wishes: dict[str, Any], there: set[str], gone: set[str]) -> None:
+    found = set(ids(planned(**wishes)))
+    assert there <= found
+    assert not gone & found
+
+
+def test_mandatory_courses_come_with_what_opens_them_past_the_budget() -> None:
+    path = planned(mandatory=["extra"], budget_hours=3)
+    assert ids(path) == ["x-basic", "extra"]
+    assert [step.seed for step in path.steps] == ["mandatory", "mandatory"]
+    assert path.over_budget_hours == 1
+    assert "1 hour over the budget" in path.reason.en
+
+
+def test_a_pinned_course_comes_where_it_fits_and_is_told_where_not() -> None:
+    assert ids(planned(pinned=["extra"], budget_hours=8))[:2] == ["x-basic", "extra"]
+    path = planned(pinned=["extra"], budget_hours=3)
+    assert "extra" not in ids(path)
+    assert [(note.course, note.kind) for note in path.notes] == [("extra", "does_not_fit")]
+    assert "1 hour" in path.notes[0].reason.en
+
+
+def test_what_was_started_stays_in_front_unless_it_was_withdrawn() -> None:
+    path = planned(started=["b-second", "gone", "a-long"])
+    assert ids(path)[:2] == ["b-second", "a-long"]
+    assert [(note.course, note.kind) for note in path.notes] == [("gone", "withdrawn")]
+
+
+def test_a_completion_is_a_noisy_measurement_where_it_is_later() -> None:
+    late = MOMENT + timedelta(days=1)
+    levels = {"a": Estimate(0, 0.5, MOMENT), "b": Estimate(2, 0.1, MOMENT)}
+    view = view_of(COURSES)
+    plan = msgspec.structs.replace(inputs(TWO), levels=levels, completed_at={"a-short": late})
+    path = recommend(plan, view)
+    assert violations(path, plan, view.course) == []
+    assert (path.gaps[0].level, path.gaps[0].sd) == (1.0, 0.354)
+    early = msgspec.structs.replace(plan, completed_at={"a-short": MOMENT - timedelta(days=1)})
+    assert recommend(early, view).gaps[0].level == 0
+
+
+def test_the_path_before_stays_unless_a_new_one_is_worth_notably_more() -> None:
+    before = ["a-long", "b-first", "b-second"]
+    path = planned(previous=before)
+    assert (set(ids(path)), path.kept) == (set(before), True)
+    path = planned(previous=["a-long"])
+    assert (set(ids(path)), path.kept) == ({"a-short", "b-first", "b-second"}, False)
+    path = planned(previous=[*before, "gone"])
+    assert path.kept is False
+    assert [note.kind for note in path.notes] == ["withdrawn"]
+
+
+def test_what_does_not_fit_says_how_many_hours_are_missing() -> None:
+    path = planned(budget_hours=4)
+    assert path.short_hours == 4
+    assert "short by 4 hours" in path.reason.en
+    assert {row.cause for row in path.open} == {"budget"}
+
+
+def test_a_gap_that_is_mostly_doubt_is_to_be_assessed_first() -> None:
+    plan = inputs(TWO, {"a": 1.9, "b": 0}, sd=0.8)
+    path = recommend(plan, view_of(COURSES))
+    assert [row.skill for row in path.assess_first] == ["a"]
+    assert "1.9" in path.assess_first[0].reason.th
+
+
+def test_preferences_never_cost_more_than_a_tenth_of_what_could_be_closed() -> None:
+    courses = [course("wide", ("a", 0, 2), hours=4), course("little", ("b", 0, 0.5), hours=4)]
+    path = planned(courses, rules=[Rule("course", ["little"], 1000)], budget_hours=4)
+    assert ids(path) == ["wide"]
+
+
+RULES = [Rule("language", ["th"], -1), Rule("skill", ["s01"], 0), Rule("skill", ["s02"], 2)]
+WISHES = st.fixed_dictionaries({
+    "mandatory": st.lists(st.integers(0, 29), max_size=2),
+    "pinned": st.lists(st.integers(0, 29), max_size=2),
+    "started": st.lists(st.integers(0, 35), max_size=2),
+    "previous": st.lists(st.integers(0, 31), max_size=5),
+    "budget_hours": st.sampled_from([None, 0, 10, 30]),
+    "max_steps": st.sampled_from([None, 4]),
+    "rules": st.lists(st.sampled_from(RULES), max_size=2),
+    "slowed": st.dictionaries(st.sampled_from(["c00001", "c00002"]), st.just(1.5)),
+})  # fmt: skip
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@given(WISHES, st.integers(0, 10_000), st.sampled_from([0, 0.5]))
+def test_whatever_is_wished_the_path_is_sound(wishes: dict[str, Any], seed: int, sd: float) -> None:
+    courses = catalogue(30, 6, seed)
+    named = {
+        field: [f"c{number:05}" for number in values]
+        if field in ("mandatory", "pinned", "started", "previous")
+        else values
+        for field, values in wishes.items()
+    }
+    wanted = framework({f"s{n:02}": 3 for n in range(5)}, others=["s05"])
+    plan: Inputs = msgspec.structs.replace(inputs(wanted, {"s00": 1}, sd=sd), **named)
+    view = view_of(courses)
+    path = recommend(plan, view)
+    assert violations(path, plan, view.course) == []
+    assert sum(row.contribution for step in path.steps for row in step.closes) == path.coverage.gained
+    assert msgspec.json.encode(recommend(plan, view_of(courses[::-1]))) == msgspec.json.encode(path)
