@@ -1,6 +1,7 @@
 """The routes of the recommender."""
 
 from services.recommender.api.agencies import AgencyView, AskGaps, get_gaps
+from services.recommender.api.courses import AskSimilar, SimilarCourses, WhyNotAnswer, similar_courses, why_not
 from services.recommender.api.feedback import FeedbackHeld, FeedbackTaken, GiveFeedback, get_feedback, give_feedback
 from services.recommender.api.paths import StoredPath, get_path
 from services.recommender.api.recommendations import Recommendation, RecommendationRequest, recommend
@@ -38,6 +39,7 @@ _FEEDBACK = "/v1/officers/{officer_id}/feedback"
 _HELD = [IF_NONE_MATCH]
 ROUTES = [
     Route("GET", _PATH, get_path, EVERYONE, headers=_HELD, answers={200: StoredPath, 304: None}, problems=[503]),
+    Route("GET", _PATH + "/why-not/{course_id}", why_not, EVERYONE, answers={200: WhyNotAnswer}),
     Route(
         "POST",
         _FEEDBACK,
@@ -57,6 +59,14 @@ ROUTES = [
         body=RecommendationRequest,
         answers={200: Recommendation},
         problems=[404, 503],
+    ),
+    Route(
+        "GET",
+        "/v1/courses/{course_id}/similar",
+        similar_courses,
+        EVERYONE,
+        query=AskSimilar,
+        answers={200: SimilarCourses},
     ),
     Route(
         "PUT",

@@ -7,13 +7,14 @@ from aiohttp import web
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
+from services.recommender import ranking
 from services.recommender.api.state import SOLVER, STORE, TODAY, framework_of, held_of, view_of
 from services.recommender.audit import TenantRules, inputs_for, rules_within
 from services.recommender.model import Estimate, Inputs, Rule, hours_until
 from services.recommender.solving import plan_stateless
 from services.recommender.store import StoredPlan
 from shared.errors import InvalidInput
-from shared.paths import LearningPath
+from shared.paths import Changes, LearningPath
 from shared.routes import REQUEST_ID, answer, principal, read_body
 from shared.skills import Framework, Hours, Identifier, Language, Level
 
@@ -63,6 +64,7 @@ class Recommendation(Struct, frozen=True, omit_defaults=True):
     path: LearningPath
     stale: bool
     request_id: str
+    changes: Changes | None = None
     revision: int | None = None
 
 
@@ -86,8 +88,9 @@ async def recommend(request: web.Request) -> web.StreamResponse:
         return answer(Recommendation(path, stale=False, request_id=request[REQUEST_ID]))
     inputs = _if(asked, present, framework, rules, as_of)
     path = await request.app[SOLVER].run(plan_stateless, inputs, view)
+    changes = ranking.changes(present.path, path)
     revision = present.summary.revision
-    return answer(Recommendation(path, stale=False, request_id=request[REQUEST_ID], revision=revision))
+    return answer(Recommendation(path, stale=False, request_id=request[REQUEST_ID], changes=changes, revision=revision))
 
 
 def _inputs(asked: RecommendationRequest, framework: Framework, rules: TenantRules, as_of: date, tenant: str) -> Inputs:

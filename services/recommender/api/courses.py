@@ -1,0 +1,64 @@
+"""Questions about one course: why it is not in a path, and which are like it."""
+
+from typing import Annotated
+
+from aiohttp import web
+from msgspec import Meta, Struct
+
+from services.recommender import ranking
+from services.recommender.api.state import SOLVER, STORE, held_of, view_of
+from services.recommender.audit import inputs_of_record
+from shared.errors import NotFound, Unavailable
+from shared.paths import Similar, WhyNot
+from shared.routes import REQUEST_ID, answer, read_query
+
+
+class WhyNotAnswer(WhyNot, frozen=True, kw_only=True):
+    """Why a course is not in the path of this `revision`."""
+
+    revision: int
+    request_id: str
+
+
+class AskSimilar(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many courses, at most."""
+
+    limit: Annotated[int, Meta(ge=1, le=50)] = 10
+
+
+class SimilarCourses(Struct, frozen=True):
+    """The courses that teach most alike, by the cosine of what they teach."""
+
+    course: str
+    similar: list[Similar]
+    request_id: str
+
+
+async def why_not(request: web.Request) -> web.StreamResponse:
+    """Why a course is not in an officer's path: its bundle, played at the step where it is worth most."""
+    held = await held_of(request, request.match_info["officer_id"])
+    plan, course = held.plan, request.match_info["course_id"]
+    store, view = request.app[STORE], view_of(request)
+    if view.course(course) is None:
+        raise NotFound("no such course")
+    past = await store.history.find(plan.profile.key, plan.summary.revision)
+    framework = view.framework(plan.profile.framework)
+    if past is None or past.record is None or framework is None:
+        raise NotFound("what this path was computed from is not here")
+    rules = await store.rules.find(plan.profile.tenant, past.record.rules_version)
+    if rules is None:
+        raise Unavailable("the rules of this path are not here; try again soon")
+    inputs = inputs_of_record(past.record, rules, framework)
+    found = await request.app[SOLVER].run(ranking.why_not, inputs, view, past.event.path, course)
+    fields = {name: getattr(found, name) for name in found.__struct_fields__}
+    return answer(WhyNotAnswer(**fields, revision=plan.summary.revision, request_id=request[REQUEST_ID]))
+
+
+async def similar_courses(request: web.Request) -> web.StreamResponse:
+    """The courses that teach most like this one, of those that the caller sees."""
+    asked, view = read_query(request, AskSimilar), view_of(request)
+    course = request.match_info["course_id"]
+    if view.course(course) is None:
+        raise NotFound("no such course")
+    found = await request.app[SOLVER].run(ranking.similar, course, view, asked.limit)
+    return answer(SimilarCourses(course, found, request[REQUEST_ID]))
