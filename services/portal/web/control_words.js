@@ -115,6 +115,10 @@ export const CONTROL_WORDS = {
     whyNotAsk: 'ขอเหตุผล',
     whyNotThis: 'ทำไมไม่ใช่หลักสูตรนี้',
     asking: 'กำลังหาเหตุผล…',
+    whyStep: 'ถ้าจะใส่ คุ้มที่สุดที่',
+    whyHours: 'ใช้เวลารวมหลักสูตรที่ต้องเรียนก่อน',
+    whyMissing: 'เวลายังขาด',
+    whyWorth: 'ความคุ้มต่อชั่วโมง เทียบกับที่เลือกไว้ตรงนั้น',
     courseGone: 'ไม่พบหลักสูตรนี้แล้ว อาจถูกนำออกจากรายการ',
 
     whatIf: 'ลองดูว่าถ้า… จะเป็นอย่างไร',
@@ -258,6 +262,10 @@ export const CONTROL_WORDS = {
     whyNotAsk: 'Tell me why',
     whyNotThis: 'Why not this one?',
     asking: 'Looking for the reason…',
+    whyStep: 'Best place for it',
+    whyHours: 'Takes, with what it needs first',
+    whyMissing: 'Time that is missing',
+    whyWorth: 'Worth per hour, beside what was chosen there',
     courseGone: 'This course is no longer there; it may have been withdrawn.',
 
     whatIf: 'What if…?',
