@@ -4,7 +4,7 @@ VENV := .venv/bin
 export BROKER ASSESSMENT CATALOG RECOMMENDER PORTAL PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-local demo run key test coverage check lint types deployables fmt bench evaluate clean lock
+.PHONY: help setup setup-local demo run key test compiled coverage check lint types deployables fmt bench evaluate clean lock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,10 +26,13 @@ run: setup-local ## start everything and stay; RECOMMENDER=2 PORTAL=2 runs repli
 key: setup-local ## make one more key for `make run`: make key ROLE=platform TENANT=example (or ROLE=officer OFFICER=id)
 	@$(VENV)/python -m deploy.local key --role "$(or $(ROLE),officer)" --tenant "$(or $(TENANT),example)" --officer "$(OFFICER)"
 
-test: setup ## unit, service, contract and end-to-end tests, on real servers
+test: setup compiled ## unit, service, contract and end-to-end tests, on real servers
 	@$(VENV)/pytest tests/unit tests/test_docs.py tests/service tests/contract tests/e2e $(TESTS)
 
-coverage: setup ## how much of services/ and shared/ the tests run, process tests left out; below 90 % fails
+compiled:
+	@$(VENV)/python -m services.recommender warm
+
+coverage: setup compiled ## how much of services/ and shared/ the tests run, process tests left out; below 90 % fails
 	@$(VENV)/pytest -q tests/unit tests/service tests/contract --cov --cov-report=term --cov-fail-under=90
 
 check: lint types deployables ## all that CI checks besides the tests

@@ -28,6 +28,7 @@ from deploy.topics import ensure_topics
 from shared.errors import Unavailable
 
 _numbers = itertools.count(1)
+_COMPILE_SECONDS = 600
 _STATEFUL: tuple[Service, ...] = ("catalog", "assessment", "recommender")
 
 
@@ -73,7 +74,7 @@ class Stack:
     async def __aenter__(self) -> Self:
         """Start everything. Raises CannotStart, with nothing left running."""
         try:
-            await self._start_servers()
+            await asyncio.gather(self._start_servers(), self._compile_planner())
             await self._start_services()
         except BaseException:
             await self.close()
@@ -171,6 +172,17 @@ class Stack:
         self.issuer = Issuer(self.servers, [self.mongodb.address, self.broker.address])
         self.keys = await self.issuer.sample_keys()  # refuses servers of other machines, before anything is made there
         await self.create_topics()
+
+    async def _compile_planner(self) -> None:
+        """Compile what the recommender runs hot, once per version of it, so that no copy has to when it starts."""
+        argv = [sys.executable, "-m", "services.recommender", "warm"]
+        command = Child("compiling the planner", argv, self.directory / "warm.log")
+        command.start()
+        if not await command.ended(5):
+            self.display.say("compiling the planner: once, for about half a minute")
+            await command.ended(_COMPILE_SECONDS)
+        if command.returncode != 0:
+            raise command.failure("did not end well")
 
     async def _start_services(self) -> None:
         known = self._lasting and (self.directory / "seeded").exists()

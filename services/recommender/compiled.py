@@ -1,45 +1,53 @@
-"""How the hot loops are compiled: without the interpreter's lock, and kept on disk where there is a place for it."""
+"""How the hot loops are compiled: without the interpreter's lock, and kept on disk under the hash of their sources.
 
+Compiled code knows only its own file's age, not that of what it calls; so all of it lies in a folder named after every
+source with a kernel in it, and whatever changes begins a folder of its own.
+"""
+
+import hashlib
+import tempfile
 from collections.abc import Callable
-from hashlib import sha256
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any, ParamSpec, TypeVar, cast
 
-from numba import config, njit
+import numba
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def _place() -> str:
-    """Return a directory that can be written and belongs to these very sources; empty where there is none.
-
-    A kernel is compiled together with those it calls in other modules, so what is kept holds for all of them at once.
-    """
+def _cache_directory() -> str:
+    """Return the folder for these sources: under NUMBA_CACHE_DIR, else beside the sources, else among temporary files."""
     here = Path(__file__).parent
-    digest = sha256(b"".join(source.read_bytes() for source in sorted(here.glob("*.py")))).hexdigest()[:16]
-    for parent in (getattr(config, "CACHE_DIR", ""), here / "__pycache__", "~/.cache/learning-path-recommender"):
-        if not parent:
-            continue
-        try:
-            place = Path(parent).expanduser() / f"kernels-{digest}"
-            place.mkdir(parents=True, exist_ok=True)
-            with TemporaryFile(dir=place):
-                return str(place)
-        except (OSError, RuntimeError):  # read-only; nobody's home
-            continue
-    return ""
+    sources = [source.read_bytes() for source in sorted(here.glob("*.py"))]
+    code = hashlib.sha256(b"".join(source for source in sources if b"@kernel" in source)).hexdigest()[:16]
+    places = [numba.config.CACHE_DIR] if numba.config.CACHE_DIR else [here / "__pycache__", tempfile.gettempdir()]
+    folders = [Path(place) / f"recommender-{code}" for place in places]
+    return str(next(filter(_is_writable, folders), folders[-1]))
 
 
-_PLACE = _place()
-setattr(config, "CACHE_DIR", _PLACE)  # noqa: B010 - the settings of the compiler carry no types
+def _is_writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / "probe"
+        probe.touch()
+        probe.unlink(missing_ok=True)
+    except OSError:
+        return False
+    return True
+
+
+numba.config.CACHE_DIR = _cache_directory()  # type: ignore[attr-defined]
 
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
     """Return the function compiled at its first call. `py_func` of it is the function as it was written.
 
-    Where nothing can be kept on disk (a read-only image, no home), every process compiles for itself.
+    Where no folder can be written at all, every process compiles for itself.
     """
-    compile_with: Any = njit(nogil=True, cache=bool(_PLACE), error_model="numpy")
-    return cast("Callable[P, R]", compile_with(function))
+    try:
+        compile_with: Any = numba.njit(nogil=True, cache=True, error_model="numpy")
+        return cast("Callable[P, R]", compile_with(function))
+    except RuntimeError:
+        without: Any = numba.njit(nogil=True, error_model="numpy")
+        return cast("Callable[P, R]", without(function))

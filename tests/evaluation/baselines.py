@@ -84,10 +84,7 @@ def baselines(problem: Problem, ratings: Mapping[str, float], seed: int) -> dict
 
 def cosine(problem: Problem, state: State, candidate: Candidate) -> float:
     """Return the cosine of what is still missing (weight x expected gap) with the levels that a course teaches."""
-    gaps = {
-        skill: whole - problem.worth.of(skill, state.levels.get(skill, 0.0))
-        for skill, whole in problem.worth.gaps.items()
-    }
+    gaps = {skill: whole - problem.worth.of(skill, state.held[skill]) for skill, whole in problem.worth.gaps.items()}
     length = sqrt(sum(gap * gap for gap in gaps.values()))
     taught = {skill: high - candidate.low[skill] for skill, high in candidate.high.items()}
     norm = sqrt(sum(levels * levels for levels in taught.values()))

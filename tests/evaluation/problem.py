@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from msgspec import UNSET
 
-from services.recommender.gaps import Worth, weighted_gaps
+from services.recommender.evidence import believed
+from services.recommender.gaps import Worth
 from services.recommender.model import MICRO, Inputs
 from shared.skills import Course, Prerequisite
 
@@ -33,13 +34,17 @@ class Candidate:
 
 @dataclass(slots=True)
 class State:
-    """Where the officer stands at one point."""
+    """Where the officer stands at one point. `levels` open doors; `held` is what is believed of the required skills.
+
+    The two differ where a course was done: it opens doors in full, and is believed by half.
+    """
 
     levels: dict[str, float]
+    held: dict[str, float]
     done: set[str]
 
     def copy(self) -> "State":
-        return State(dict(self.levels), set(self.done))
+        return State(dict(self.levels), dict(self.held), set(self.done))
 
 
 class Problem:
@@ -48,7 +53,9 @@ class Problem:
     def __init__(self, inputs: Inputs, courses: Iterable[Course]) -> None:
         self.inputs = inputs
         self.framework = inputs.framework.id
-        self.worth: Worth = weighted_gaps(inputs)
+        courses = list(courses)
+        self._wants, self._doors = believed(inputs, {course.id: course for course in courses}.get)
+        self.worth = Worth(self._wants)
         self.budget = round((inputs.budget_hours or 0) * MICRO)
         languages = set(inputs.languages)
         self.candidates = [
@@ -56,7 +63,7 @@ class Problem:
             for course in courses
             if course.id not in inputs.completed and (not languages or languages & set(course.languages))
         ]
-        self._elsewhere = {key: level for key, level in inputs.standing().items() if key[0] != self.framework}
+        self._elsewhere = {key: level for key, level in self._doors.items() if key[0] != self.framework}
 
     def _candidate(self, course: Course) -> Candidate:
         low: dict[str, float] = {}
@@ -69,8 +76,8 @@ class Problem:
 
     def start(self) -> State:
         """Return where the officer stands before any course."""
-        levels = {skill: level for (name, skill), level in self.inputs.standing().items() if name == self.framework}
-        return State(levels, set(self.inputs.completed))
+        levels = {skill: level for (name, skill), level in self._doors.items() if name == self.framework}
+        return State(levels, {skill: want.level for skill, want in self._wants.items()}, set(self.inputs.completed))
 
     def holds(self, state: State, condition: Prerequisite) -> bool:
         """Return whether a condition of entry holds."""
@@ -97,13 +104,14 @@ class Problem:
         """Do a course."""
         state.done.add(candidate.id)
         for skill, level in candidate.high.items():
-            if level > state.levels.get(skill, 0.0):
-                state.levels[skill] = level
+            state.levels[skill] = max(level, state.levels.get(skill, 0.0))
+            if skill in state.held:
+                state.held[skill] = max(level, state.held[skill])
 
     def gain(self, state: State, candidate: Candidate) -> int:
         """Return what a course adds to what is held, in micro-levels."""
         return sum(
-            max(self.worth.of(skill, level) - self.worth.of(skill, state.levels.get(skill, 0.0)), 0)
+            max(self.worth.of(skill, level) - self.worth.of(skill, state.held[skill]), 0)
             for skill, level in candidate.high.items()
             if skill in self.worth.gaps
         )

@@ -12,7 +12,7 @@ _SAID = Reason(th="ผู้ตรวจสอบเลือก", en="chosen by
 def told(problem: Problem, chosen: Sequence[Candidate]) -> LearningPath:
     """Return the path that studies these courses in this order."""
     inputs, state = problem.inputs, problem.start()
-    before = dict(state.levels)
+    before = dict(state.held)
     steps: list[Step] = []
     hours = 0.0
     for position, candidate in enumerate(chosen, 1):
@@ -48,14 +48,14 @@ def _step(problem: Problem, state: State, candidate: Candidate, position: int, h
         Closes(
             skill=skill,
             title=want.skill.title,
-            from_level=state.levels[skill],
+            from_level=state.held[skill],
             to_level=candidate.high[skill],
             required=want.required,
             weight=want.weight,
-            contribution=worth.of(skill, candidate.high[skill]) - worth.of(skill, state.levels[skill]),
+            contribution=worth.of(skill, candidate.high[skill]) - worth.of(skill, state.held[skill]),
         )
         for skill, want in worth.wants.items()
-        if want.is_gap and candidate.high.get(skill, 0.0) > state.levels[skill] < want.required
+        if want.is_gap and candidate.high.get(skill, 0.0) > state.held[skill] < want.required
     ]
     card = CourseCard(course.id, course.title, course.provider, course.hours, course.languages, course.url)
     return Step(position, card, closes, course.requires, _SAID, 0.0, 0.0, hours)
@@ -71,7 +71,7 @@ def _gaps(problem: Problem, before: dict[str, float], state: State) -> list[Gap]
             sd=want.sd,
             assessed=want.assessed,
             required=want.required,
-            reached=state.levels[skill],
+            reached=state.held[skill],
             weight=want.weight,
         )
         for skill, want in problem.worth.wants.items()
