@@ -17,11 +17,12 @@ R = TypeVar("R")
 
 
 def _cache_directory() -> str:
-    """Return the folder for these sources: under NUMBA_CACHE_DIR, else beside the sources, else among temporary files."""
+    """Return the folder of these sources: in NUMBA_CACHE_DIR, else beside the sources, else among temporary files."""
     here = Path(__file__).parent
     sources = [source.read_bytes() for source in sorted(here.glob("*.py"))]
     code = hashlib.sha256(b"".join(source for source in sources if b"@kernel" in source)).hexdigest()[:16]
-    places = [numba.config.CACHE_DIR] if numba.config.CACHE_DIR else [here / "__pycache__", tempfile.gettempdir()]
+    named: str = numba.config.CACHE_DIR  # type: ignore[attr-defined]
+    places = [named] if named else [here / "__pycache__", tempfile.gettempdir()]
     folders = [Path(place) / f"recommender-{code}" for place in places]
     return str(next(filter(_is_writable, folders), folders[-1]))
 
@@ -37,7 +38,7 @@ def _is_writable(folder: Path) -> bool:
     return True
 
 
-numba.config.CACHE_DIR = _cache_directory()  # type: ignore[attr-defined]
+numba.config.CACHE_DIR = _cache_directory()  # type: ignore[attr-defined]  # type: ignore[attr-defined]
 
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
