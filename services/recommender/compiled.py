@@ -5,7 +5,6 @@ source with a kernel in it, and whatever changes begins a folder of its own.
 """
 
 import hashlib
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
@@ -15,40 +14,34 @@ import numba
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_SETTINGS: Any = numba.config
 
-def _cache_directory() -> str:
-    """Return the folder of these sources: in NUMBA_CACHE_DIR, else beside the sources, else among temporary files."""
+
+def _folder() -> Path | None:
+    """Return the folder of these sources, in NUMBA_CACHE_DIR or beside them; None where it cannot be written."""
     here = Path(__file__).parent
     sources = [source.read_bytes() for source in sorted(here.glob("*.py"))]
     code = hashlib.sha256(b"".join(source for source in sources if b"@kernel" in source)).hexdigest()[:16]
-    named: str = numba.config.CACHE_DIR  # type: ignore[attr-defined]
-    places = [named] if named else [here / "__pycache__", tempfile.gettempdir()]
-    folders = [Path(place) / f"recommender-{code}" for place in places]
-    return str(next(filter(_is_writable, folders), folders[-1]))
-
-
-def _is_writable(folder: Path) -> bool:
+    folder = Path(_SETTINGS.CACHE_DIR or here / "__pycache__") / f"recommender-{code}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / "probe"
         probe.touch()
         probe.unlink(missing_ok=True)
     except OSError:
-        return False
-    return True
+        return None
+    return folder
 
 
-numba.config.CACHE_DIR = _cache_directory()  # type: ignore[attr-defined]  # type: ignore[attr-defined]
+_FOLDER = _folder()
+if _FOLDER:
+    _SETTINGS.CACHE_DIR = str(_FOLDER)
 
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
     """Return the function compiled at its first call. `py_func` of it is the function as it was written.
 
-    Where no folder can be written at all, every process compiles for itself.
+    Where no folder can be written, every process compiles for itself.
     """
-    try:
-        compile_with: Any = numba.njit(nogil=True, cache=True, error_model="numpy")
-        return cast("Callable[P, R]", compile_with(function))
-    except RuntimeError:
-        without: Any = numba.njit(nogil=True, error_model="numpy")
-        return cast("Callable[P, R]", without(function))
+    compiled: Any = numba.njit(nogil=True, cache=_FOLDER is not None, error_model="numpy")
+    return cast("Callable[P, R]", compiled(function))

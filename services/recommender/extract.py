@@ -18,9 +18,12 @@ from services.recommender.segments import ENTRY, REQUIRED, ROW, Ints, Longs, Seg
 FAR = 1 << 60
 """Micro-hours that no path has: out of reach."""
 
+NOT_BOUNDED = FAR - 1
+"""The price of a candidate that only an officer who holds something may reach."""
+
 DOOR, GAP, OURS = range(3)
 NUMBER, COST, PRICE, EDGE, EDGES = range(5)
-NEED, REACH, WAYS, BASE_NEXT, NEAR_NEXT, ONLY = range(6)
+NEED, REACH, WAYS, BASE_NEXT, NEAR_NEXT, ONLY, MOST = range(7)
 WAY_COUNT, NEED_COUNT, EDGE_COUNT, CHAIN_COUNT, FULL = range(5)
 
 
@@ -74,7 +77,7 @@ class Seeker(NamedTuple):
 
     Per gap: `cut`, the level held, and `size`; `tops[begins[g]:begins[g + 1]]`: (level, its worth). `factor`: per
     course what multiplies its hours, 0 where it is not to be used; none is below `least`. `done`: the names of courses,
-    sorted. `roots`: courses wanted whatever they close.
+    sorted. `roots`: courses wanted whatever they close. `bounds`: what a need costs at most (`bounds`).
     """
 
     skills: Longs
@@ -86,6 +89,7 @@ class Seeker(NamedTuple):
     least: float
     done: Ints
     roots: Ints
+    bounds: Longs
 
 
 class Draft(NamedTuple):
@@ -107,7 +111,7 @@ class Draft(NamedTuple):
 def draft_for(sources: Sources, room: int) -> Draft:
     """Return an empty draft with room for so many ways."""
     return Draft(
-        np.empty((room, 5), np.int64), np.empty((room, 6), np.int64), np.empty(room * 8, np.int64),
+        np.empty((room, 5), np.int64), np.empty((room, 7), np.int64), np.empty(room * 8, np.int64),
         np.empty((room * 8, 2), np.int64), np.zeros(5, np.int64),
         np.zeros(sources.size + len(sources.opens) + 1, np.int32), np.zeros(len(sources.asked) + 1, np.int32),
     )  # fmt: skip
@@ -188,7 +192,7 @@ def find_needs(sources: Sources, seeker: Seeker, draft: Draft, looked: int) -> i
     info, rows, requires, asked, opens, inner = (
         sources.info, sources.rows, sources.requires, sources.asked, sources.opens, sources.inner,
     )  # fmt: skip
-    skills, done, size = seeker.skills, seeker.done, len(sources.hours)
+    skills, done, bounds, size = seeker.skills, seeker.done, seeker.bounds, len(sources.hours)
     while looked < counts[WAY_COUNT]:
         number = ways[looked, NUMBER]
         ways[looked, EDGE] = ways[looked, EDGES] = counts[EDGE_COUNT]
@@ -207,7 +211,7 @@ def find_needs(sources: Sources, seeker: Seeker, draft: Draft, looked: int) -> i
                 counts[FULL] = 1
                 return looked
             if at[need] == 0:
-                open_need(needs, counts, at, need)
+                open_need(needs, counts, at, need, bounds[need] if need < len(bounds) else FAR)
             add_edge(ways, edges, counts, looked, at[need] - 1)
         looked += 1
     return looked
@@ -222,11 +226,12 @@ def is_met(asked: Table, skills: Longs, done: Ints, need: int) -> bool:
 
 
 @kernel
-def open_need(needs: Longs, counts: Longs, at: Ints, need: int) -> None:
+def open_need(needs: Longs, counts: Longs, at: Ints, need: int, most: int) -> None:
     """Add a need."""
     place = counts[NEED_COUNT]
     needs[place, NEED], needs[place, REACH], needs[place, WAYS], needs[place, ONLY] = need, FAR, -1, -1
     needs[place, BASE_NEXT] = needs[place, NEAR_NEXT] = 0
+    needs[place, MOST] = most
     counts[NEED_COUNT] = place + 1
     at[need] = place + 1
 
@@ -264,10 +269,15 @@ def find_ways(sources: Sources, seeker: Seeker, draft: Draft, first: int, most: 
             end = lists[skill + 1] if skill + 1 < len(lists) else 0
             place = lists[skill] + needs[need, BASE_NEXT + second] if end else 0
             added = 0
-            while place < end and added < most and hours[teaching[place, 0]] * least <= needs[need, REACH]:
+            limit = min(needs[need, REACH], needs[need, MOST])
+            while place < end and added < most and hours[teaching[place, 0]] * least <= limit:
                 course = teaching[place, 0]
                 cost = cost_of(hours[course], factor[course])
-                if teaching[place, 1] >= level and 0 < cost <= needs[need, REACH]:
+                if (
+                    teaching[place, 1] >= level
+                    and 0 < cost <= limit
+                    and may_serve(sources, seeker, course, cost, needs[need, MOST])
+                ):
                     add_chain(needs, chain, counts, need, add_way(ways, counts, at, course, cost))
                     added += 1
                 place += 1
@@ -277,20 +287,43 @@ def find_ways(sources: Sources, seeker: Seeker, draft: Draft, first: int, most: 
 
 
 @kernel
+def may_serve(sources: Sources, seeker: Seeker, course: int, cost: int, most: int) -> bool:
+    """Return whether a course, with what its unmet needs cost at most, comes near the most that a need costs."""
+    if most >= FAR:
+        return True
+    info, rows, requires, bounds = sources.info, sources.rows, sources.requires, seeker.bounds
+    asked, skills, done, total = sources.asked, seeker.skills, seeker.done, cost
+    for row in range(info[course, ROW], info[course + 1, ROW]):
+        need = rows[row, ENTRY]
+        if need >= 0 and skills[rows[row, 0], OURS] and not is_met(asked, skills, done, need):
+            total = min(total + (bounds[need] if need < len(bounds) else FAR), FAR)
+    for place in range(info[course, REQUIRED], info[course + 1, REQUIRED]):
+        need = requires[place]
+        if not is_met(asked, skills, done, need):
+            total = min(total + (bounds[need] if need < len(bounds) else FAR), FAR)
+    return bool(total <= most + most // 4)
+
+
+@kernel
+def named(sources: Sources, name: int) -> int:
+    """Return the number of a named course; -1 where there is none."""
+    place = place_in(sources.names, name)
+    if place >= 0:
+        return int(sources.numbers[place])
+    if len(sources.sparse):
+        place = place_in(sources.sparse, name)
+        return int(sources.places[place]) if place >= 0 else -1
+    return int(sources.places[name]) if name < len(sources.places) else -1
+
+
+@kernel
 def find_named(sources: Sources, seeker: Seeker, draft: Draft, need: int) -> None:
     """Add the course that a need asks for, or its branches."""
     needs, chain, ways, counts, at = draft.needs, draft.chain, draft.ways, draft.counts, draft.at_way
     row = sources.asked[needs[need, NEED]]
     name = row[COURSE_ASKED]
     if name >= 0:
-        number, place = -1, place_in(sources.names, name)
-        if place >= 0:
-            number = sources.numbers[place]
-        elif len(sources.sparse):
-            place = place_in(sources.sparse, name)
-            number = sources.places[place] if place >= 0 else -1
-        elif name < len(sources.places):
-            number = sources.places[name]
+        number = named(sources, name)
         if number >= 0 and seeker.factor[number] > 0:
             cost = cost_of(sources.hours[number], seeker.factor[number])
             needs[need, ONLY] = add_way(ways, counts, at, number, cost)
@@ -322,10 +355,30 @@ def relax(draft: Draft) -> None:
 
 
 @kernel
-def discover(sources: Sources, seeker: Seeker, draft: Draft) -> None:
-    """Fill a draft with the candidates, the roots, and what leads to them."""
-    counts = draft.counts
+def survey(sources: Sources, seeker: Seeker, draft: Draft) -> None:
+    """Fill a draft with the candidates and the most that they can cost."""
+    ways, needs, edges = draft.ways, draft.needs, draft.edges
     find_candidates(sources, seeker, draft)
+    find_needs(sources, seeker, draft, 0)
+    if draft.counts[FULL] == 0:
+        for way in range(draft.counts[WAY_COUNT]):
+            total = ways[way, COST]
+            for edge in range(ways[way, EDGE], ways[way, EDGES]):
+                total = min(total + needs[edges[edge], MOST], FAR)
+            ways[way, PRICE] = min(total, NOT_BOUNDED)
+
+
+@kernel
+def discover(sources: Sources, seeker: Seeker, draft: Draft, candidates: bool) -> None:
+    """Fill a draft with the candidates, unless they are among the roots, the roots, and what leads to them."""
+    counts = draft.counts
+    if candidates:
+        find_candidates(sources, seeker, draft)
+    else:
+        for course in seeker.roots:
+            if seeker.factor[course] > 0:
+                cost = cost_of(sources.hours[course], seeker.factor[course])
+                add_way(draft.ways, counts, draft.at_way, course, cost)
     looked, opened, most, growing = 0, 0, 2, True
     while growing and counts[FULL] == 0:
         looked = find_needs(sources, seeker, draft, looked)

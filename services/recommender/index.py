@@ -5,7 +5,7 @@ changed since. What is costly is built when a view is first asked for it, by who
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from threading import Lock
@@ -20,6 +20,7 @@ from services.recommender.names import NAMES, Entry
 from services.recommender.segments import (
     CHAMPIONS_FROM,
     Columns,
+    Longs,
     Segment,
     champions_of,
     columns_of,
@@ -96,6 +97,7 @@ class Shelf:
         self.base = base
         self.beside = beside
         self._sources: dict[bool, Sources] = {}
+        self.bounds: dict[Hashable, Longs] = {}
 
     def course(self, course_id: str) -> Course | None:
         """Return a visible course."""

@@ -4,6 +4,7 @@ Two kinds of nodes take turns. A *way* needs all of its needs: every course is o
 at no cost. A *need* is met by any one of its ways, or by the officer's own standing.
 """
 
+from collections.abc import Callable
 from math import sqrt
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ from services.recommender.extract import (
     Sources,
     discover,
     draft_for,
+    survey,
 )
 from services.recommender.model import MICRO
 from services.recommender.names import FIRST, LAST, LEVEL_ASKED, SKILL_ASKED
@@ -63,16 +65,18 @@ BY_WORTH = 48
 
 def problem_of(sources: Sources, seeker: Seeker) -> Problem:
     """Return the problem of one officer."""
-    room = 8192
-    while True:
-        draft = draft_for(sources, room)
-        discover(sources, seeker, draft)
-        if draft.counts[FULL] == 0:
-            break
-        room *= 4
+    bounded = len(seeker.bounds) > 0
+    if bounded:
+        draft = _drafted(sources, seeker, survey)
+        numbers = draft.ways[_shortlist(sources, seeker, draft), extract.NUMBER].astype(np.int32)
+        seeker = seeker._replace(roots=np.unique(np.concatenate([seeker.roots, numbers])))
+        draft = _drafted(sources, seeker, _from_roots)
+    else:
+        draft = _drafted(sources, seeker, _from_all)
     chosen = np.zeros(int(draft.counts[WAY_COUNT]), np.int64)
     chosen[draft.at_way[seeker.roots[seeker.factor[seeker.roots] > 0]] - 1] = 1
-    chosen[_shortlist(sources, seeker, draft)] = 1
+    if not bounded:
+        chosen[_shortlist(sources, seeker, draft)] = 1
     needed = np.zeros(int(draft.counts[NEED_COUNT]), np.int64)
     spread(draft, chosen, needed)
     ways, needs = np.flatnonzero(chosen), np.flatnonzero(needed)
@@ -92,6 +96,25 @@ def problem_of(sources: Sources, seeker: Seeker) -> Problem:
     return Problem(way_table, need_table, links, anys, np.cumsum(sizes), seeker.skills[skills, DOOR])
 
 
+def _from_roots(sources: Sources, seeker: Seeker, draft: Draft) -> None:
+    discover(sources, seeker, draft, False)  # noqa: FBT003 - compiled code takes no names
+
+
+def _from_all(sources: Sources, seeker: Seeker, draft: Draft) -> None:
+    discover(sources, seeker, draft, True)  # noqa: FBT003 - compiled code takes no names
+
+
+def _drafted(sources: Sources, seeker: Seeker, find: Callable[[Sources, Seeker, Draft], None]) -> Draft:
+    """Return a draft that had room enough."""
+    room = 8192
+    while True:
+        draft = draft_for(sources, room)
+        find(sources, seeker, draft)
+        if draft.counts[FULL] == 0:
+            return draft
+        room *= 4
+
+
 def _shortlist(sources: Sources, seeker: Seeker, draft: Draft) -> Longs:
     """Return the candidates to weigh: the cheapest per gap and level, and those worth most for their price."""
     table = np.zeros((int(draft.counts[WAY_COUNT]) * 4 + 1000, 4), np.int64)
@@ -103,7 +126,7 @@ def _shortlist(sources: Sources, seeker: Seeker, draft: Draft) -> Longs:
     keys = rows[order, 1]
     begins = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
     places = np.arange(count) - np.repeat(begins, np.diff(np.append(begins, count)))
-    chosen = [rows[order[places < PER_LEVEL], 0]]
+    chosen = [rows[order[places < PER_LEVEL], 0], rows[rows[:, 2] == extract.NOT_BOUNDED, 0]]
     ways, first = np.unique(rows[:, 0], return_index=True)
     for exponent in (1.0, 0.4):
         score = rows[first, 3] / (rows[first, 2] / MICRO) ** exponent

@@ -4,16 +4,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from services.recommender.bounds import bounds_of
 from services.recommender.extract import DOOR, GAP, OURS, Seeker, Sources
 from services.recommender.gaps import Worth
 from services.recommender.index import Shelf
 from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, Rule
 from services.recommender.names import MODALITIES, NAMES, micro
 from services.recommender.offers import SkillKey
-from services.recommender.segments import MODALITY, PROVIDER, TONGUE, Ints, Segment
+from services.recommender.segments import MODALITY, PROVIDER, TONGUE, Ints, Longs, Segment
 
 Factors = NDArray[np.float64]
 
@@ -81,8 +83,7 @@ def seeker_of(
             levels = _levels(field.base, skill) | _levels(field.shelf.near[0], skill)
             tops += [(level, worth.of(name, level / MICRO)) for level in sorted(levels)]
         begins.append(len(tops))
-    factor = np.concatenate([_factors(inputs, part, plain) for part in (field.base, field.shelf.near[0])])
-    factor[Shelf.numbers(field.base, field.shelf.beside_names)] = 0
+    factor = _usable(inputs, field, plain)
     lowest = float(factor[factor > 0].min(initial=1.0))
     return Seeker(
         skills=skills,
@@ -94,7 +95,27 @@ def seeker_of(
         least=lowest,
         done=np.array(sorted(names_of(inputs.done)), np.int32),
         roots=field.numbers(wanted_by(inputs, also)),
+        bounds=_bounds(inputs, field, plain),
     )
+
+
+def _usable(inputs: Inputs, field: Field, plain: bool) -> Factors:
+    factor = np.concatenate([_factors(inputs, part, plain) for part in (field.base, field.shelf.near[0])])
+    factor[Shelf.numbers(field.base, field.shelf.beside_names)] = 0
+    return factor
+
+
+def _bounds(inputs: Inputs, field: Field, plain: bool) -> Longs:
+    """Return what needs cost at most; it stands for all officers of the same framework, languages and rules."""
+    if inputs.excluded or inputs.slowed or inputs.done or inputs.mandatory or inputs.started:
+        return np.zeros(0, np.int64)
+    kind = (inputs.framework.id, tuple(sorted(inputs.languages)), msgspec.json.encode(inputs.rules), plain)
+    known = field.shelf.bounds
+    if (found := known.get(kind)) is None:
+        known[kind] = found = bounds_of(
+            field.sources, _usable(inputs, field, plain), _skills_of(inputs.framework.id, len(NAMES.skills))
+        )
+    return found
 
 
 @lru_cache(maxsize=64)
