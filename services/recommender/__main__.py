@@ -7,6 +7,7 @@ warm        compile what is hot, so that the first start finds it done; needs no
 """
 
 import asyncio
+import gc
 import sys
 from collections.abc import AsyncIterator
 from functools import partial
@@ -88,6 +89,8 @@ async def build(settings: RecommenderSettings) -> web.Application:
     async def consume() -> None:
         """Join the group only once there is something to plan with, and what is compiled is there."""
         await planner.solver.run(warm_up)
+        gc.collect()
+        gc.freeze()  # what the compiler has left is there for good: no need to walk over it again and again
         warm.set()
         await follower.caught_up.wait()
         while not catalogue.has_framework:

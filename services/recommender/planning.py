@@ -77,7 +77,10 @@ class Planner:
             await self.catch_up([before[key].summary for key in newest if key in before], news)
             rules = await self._rules_of(news)
             cases = [_case(order, before.get(order.profile.key), rules[order.profile.tenant]) for order in news]
-            results = await self.solver.solve(cases, self.catalogue.snapshot)
+            replaced = [(key, before[key].summary) for order in news if (key := order.profile.key) in before]
+            results, _ = await asyncio.gather(
+                self.solver.solve(cases, self.catalogue.snapshot), self.store.history.keep(replaced)
+            )
             plans = []
             for order, result in zip(news, results, strict=True):
                 base = before.get(order.profile.key)
@@ -203,6 +206,7 @@ class Planner:
         if refused:
             self.refused += len(refused)
             log.error("the checker refuses %d paths after a change; the ones before stay, stale", len(refused))
+        await self.store.history.keep([(plan.profile.key, plan.based_on) for plan in plans if plan.based_on])
         lost = await self.store.save(plans)
         self.planned += len(plans) - len(lost)
         return len(plans) - len(lost), same, refused

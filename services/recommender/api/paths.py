@@ -6,6 +6,7 @@ from services.recommender.api.state import CATALOGUE, STORE
 from shared.errors import NotFound
 from shared.events import PathRecommended
 from shared.routes import REQUEST_ID, held_already, not_modified, principal
+from shared.skills import key_of
 
 
 class StoredPath(PathRecommended, frozen=True):
@@ -20,12 +21,16 @@ async def get_path(request: web.Request) -> web.StreamResponse:
 
     Never plans. 404 while there is none yet: follow the portal's live stream to be told.
     """
-    store = request.app[STORE]
-    found = await store.find_path(principal(request).tenant, request.match_info["officer_id"])
+    store, catalogue = request.app[STORE], request.app[CATALOGUE]
+    tenant, officer = principal(request).tenant, request.match_info["officer_id"]
+    found = await store.find_path(tenant, officer)
     if found is None:
         raise NotFound("there is no path for this officer yet")
     path, plan = found
-    stale = request.app[CATALOGUE].is_due(plan) or plan.rules < store.rules.versions.get(plan.tenant, 0)
+    if plan.considered < catalogue.revision:  # only then does it matter which courses are in it
+        key = key_of(tenant, officer)
+        plan = (await store.summaries([key])).get(key, plan)
+    stale = catalogue.is_due(plan) or plan.rules < store.rules.versions.get(plan.tenant, 0)
     if not stale and held_already(request, plan.revision):
         return not_modified(plan.revision)
     # The stored bytes are the answer but for its last two fields: nothing is decoded on this route.

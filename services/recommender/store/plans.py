@@ -60,6 +60,9 @@ _FORGOTTEN = dict.fromkeys(
 )
 
 
+_GLANCE = {name: 1 for name in [*SUMMARY, "path"] if name not in ("courses", "open_skills", "profile_sequence")}
+
+
 class PlanStore:
     """The plans of all tenants; every question names the tenant. `rules` and `history` lie beside them."""
 
@@ -71,12 +74,15 @@ class PlanStore:
     # --- reading -----------------------------------------------------------------------------------------------------
 
     async def find_path(self, tenant: str, officer: str) -> tuple[bytes, PlanSummary] | None:
-        """Return an officer's path as JSON bytes (a PathRecommended) and the summary of its plan, or None."""
+        """Return an officer's path as JSON bytes (a PathRecommended) and the summary of its plan, or None.
+
+        The summary is without courses and open skills: this is read most of all, and they are seldom asked for.
+        """
         with unavailable():
-            found = await self._plans.find_one({"_id": key_of(tenant, officer)}, {**SUMMARY, "path": 1})
+            found = await self._plans.find_one({"_id": key_of(tenant, officer)}, _GLANCE)
         if found is None or found.get("erased"):
             return None
-        return found["path"], summary_of(found)
+        return found["path"], summary_of({"profile_sequence": 0, **found})
 
     async def held(self, tenant: str, officer: str) -> Held | None:
         """Return an officer's plan with the keys of the feedback that was taken, or None. Raises Unavailable."""
@@ -141,11 +147,13 @@ class PlanStore:
     # --- writing -----------------------------------------------------------------------------------------------------
 
     async def save(self, plans: Sequence[NewPlan]) -> list[NewPlan]:
-        """Save plans with their events, each in one write; return those that lost a race."""
+        """Save plans with their events, each in one write; return those that lost a race.
+
+        What they replace is to be in the history by then (`History.keep`).
+        """
         if not plans:
             return []
         lost = 0
-        await self.history.keep([(plan.profile.key, plan.based_on) for plan in plans if plan.based_on])
         with unavailable():
             try:
                 result = await self._plans.bulk_write([write_of(plan) for plan in plans], ordered=False)
