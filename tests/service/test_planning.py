@@ -12,7 +12,7 @@ from services.recommender.catalogue import Catalogue
 from services.recommender.consumer import ProfileConsumer
 from services.recommender.planning import Order, Planner
 from services.recommender.solving import Solver
-from services.recommender.store import COLLECTION, INDEXES, PlanStore
+from services.recommender.store import ALL_INDEXES, COLLECTION, PlanStore
 from shared.errors import Rejected
 from shared.events import (
     AssessmentCompleted,
@@ -95,7 +95,7 @@ async def office(mongodb_uri: str, namespace: str) -> AsyncIterator[Office]:
     settings = read(StoreSettings, {"MONGODB_URI": mongodb_uri, "NAMESPACE": namespace, "API_KEY_PEPPER": "p" * 16})
     client = connect(settings)
     database = client[settings.database("recommender")]
-    await ensure_indexes(database, {COLLECTION: INDEXES})
+    await ensure_indexes(database, ALL_INDEXES)
     yield Office(database)
     await client.drop_database(database.name)
     client.close()
