@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
-from services.recommender.index import Snapshot, View
 from services.recommender.model import Estimate, Inputs
+from services.recommender.ranking.index import Snapshot, View
 from shared.skills import (
     SHARED_TENANT,
     Area,

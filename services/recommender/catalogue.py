@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from services.recommender.index import Snapshot
+from services.recommender.ranking.index import Snapshot
 from shared.events import CoursePublished, CourseWithdrawn, Event, FrameworkPublished
 from shared.skills import SHARED_TENANT, Course
 

@@ -16,8 +16,8 @@ import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from services.recommender.audit import TenantRules, hash_of
-from services.recommender.index import Snapshot, View
 from services.recommender.model import ALGORITHM
+from services.recommender.ranking.index import Snapshot, View
 from services.recommender.solving import Case, solve
 from services.recommender.store import Past, PlanStore
 from shared.auth import issue

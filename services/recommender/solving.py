@@ -18,8 +18,8 @@ from services.recommender import ranking
 from services.recommender.audit import Record, TenantRules, inputs_of_record, record_of
 from services.recommender.checker import Find, violations
 from services.recommender.feedback import Feedback
-from services.recommender.index import Snapshot, View
 from services.recommender.model import Inputs
+from services.recommender.ranking.index import Snapshot, View
 from shared.errors import InvalidInput
 from shared.paths import LearningPath
 from shared.skills import Profile

@@ -2,8 +2,8 @@
 
 from datetime import UTC, date, datetime
 
-from services.recommender.index import Snapshot
 from services.recommender.model import Estimate, Inputs
+from services.recommender.ranking.index import Snapshot
 from services.recommender.solving import plan_stateless
 from shared.skills import (
     SHARED_TENANT,

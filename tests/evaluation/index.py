@@ -16,8 +16,8 @@ import msgspec
 import numpy as np
 
 from services.recommender import ranking
-from services.recommender.index import Snapshot, View
 from services.recommender.model import Inputs
+from services.recommender.ranking.index import Snapshot, View
 from shared.skills import SHARED_TENANT, Course
 from tests.evaluation.worlds import TENANT, Courses
 

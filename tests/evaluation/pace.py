@@ -14,8 +14,8 @@ import numpy as np
 
 from services.recommender import ranking
 from services.recommender.checker import violations
-from services.recommender.index import View
 from services.recommender.model import Inputs
+from services.recommender.ranking.index import View
 from shared.paths import LearningPath
 from tests.evaluation.worlds import HOURS, World
 

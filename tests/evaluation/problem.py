@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from msgspec import UNSET
 
-from services.recommender.evidence import believed
-from services.recommender.gaps import Worth
 from services.recommender.model import MICRO, Inputs
+from services.recommender.ranking.evidence import believed
+from services.recommender.ranking.gaps import Worth
 from shared.skills import Course, Prerequisite
 
 Leaf = tuple[str, float]

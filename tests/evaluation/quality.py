@@ -12,7 +12,7 @@ import numpy as np
 
 from services.recommender import ranking
 from services.recommender.checker import violations
-from services.recommender.index import View
+from services.recommender.ranking.index import View
 from shared.paths import LearningPath
 from tests.evaluation import real
 from tests.evaluation.baselines import Outcome, Point, baselines

@@ -13,8 +13,8 @@ from typing import Protocol
 
 import numpy as np
 
-from services.recommender.index import Snapshot, View
 from services.recommender.model import Estimate, Inputs
+from services.recommender.ranking.index import Snapshot, View
 from shared.skills import SHARED_TENANT, Area, Course, Framework, JobGroup, Requirement, ScaleLevel, Skill, Text
 from tests.evaluation.generate import FRAMEWORK, TOP, course_id, draw
 

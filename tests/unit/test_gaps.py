@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.recommender.gaps import shortfall, weighted_gaps
 from services.recommender.model import Estimate, Rule, hours_until, inputs_of
+from services.recommender.ranking.gaps import shortfall, weighted_gaps
 from shared.errors import InvalidInput
 from shared.skills import SkillLevel
 from tests.builders import DAY, MOMENT, framework, inputs, profile

@@ -1,5 +1,5 @@
-from services.recommender.index import Snapshot
-from services.recommender.offers import offer_of
+from services.recommender.ranking.index import Snapshot
+from services.recommender.ranking.offers import offer_of
 from tests.builders import catalogue, course, framework
 
 

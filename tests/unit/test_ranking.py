@@ -7,10 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.recommender.checker import violations
-from services.recommender.gaps import weighted_gaps
-from services.recommender.index import Snapshot
 from services.recommender.model import Estimate, Inputs
 from services.recommender.ranking import recommend, refused, waiting_for_framework
+from services.recommender.ranking.gaps import weighted_gaps
+from services.recommender.ranking.index import Snapshot
 from shared.paths import LearningPath
 from shared.skills import Course, Prerequisite
 from tests.builders import DAY, TENANT, after, at, catalogue, course, framework, inputs, profile, view_of

@@ -2,7 +2,7 @@ import msgspec
 import pytest
 
 from services.recommender.ranking import recommend
-from services.recommender.reasons import number
+from services.recommender.ranking.reasons import number
 from shared.skills import Prerequisite, Text
 from tests.builders import after, at, course, framework, inputs, view_of
 

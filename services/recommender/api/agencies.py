@@ -19,10 +19,10 @@ from services.recommender.api.state import (
     framework_of,
     view_of,
 )
-from services.recommender.index import View
-from services.recommender.ledger import card_of
 from services.recommender.measures import measures_of
 from services.recommender.model import hours_until
+from services.recommender.ranking.index import View
+from services.recommender.ranking.ledger import card_of
 from services.recommender.shortfall import InTime, shortfalls
 from services.recommender.solving import Case
 from services.recommender.tally import Tally

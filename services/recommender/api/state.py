@@ -8,7 +8,7 @@ from aiohttp import web
 
 from services.recommender.catalogue import Catalogue
 from services.recommender.heeding import Heeder
-from services.recommender.index import View
+from services.recommender.ranking.index import View
 from services.recommender.solving import Solver
 from services.recommender.store import Held, PlanStore
 from shared.auth import authorize

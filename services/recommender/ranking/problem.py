@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from services.recommender import extract
-from services.recommender.compiled import kernel
-from services.recommender.extract import (
+from services.recommender.model import MICRO
+from services.recommender.ranking import extract
+from services.recommender.ranking.compiled import kernel
+from services.recommender.ranking.extract import (
     DOOR,
     FULL,
     GAP,
@@ -26,9 +27,8 @@ from services.recommender.extract import (
     draft_for,
     survey,
 )
-from services.recommender.model import MICRO
-from services.recommender.names import FIRST, LAST, LEVEL_ASKED, SKILL_ASKED
-from services.recommender.segments import HIGH, LOW, ROW, SKILL, Longs
+from services.recommender.ranking.names import FIRST, LAST, LEVEL_ASKED, SKILL_ASKED
+from services.recommender.ranking.segments import HIGH, LOW, ROW, SKILL, Longs
 
 BRANCH, NUMBER, COST, HOURS, RANK, COSINE, NEEDS, NEEDS_END, LIFTS, LIFTS_END, GAINS, GAINS_END = range(12)
 ASKED, LEVEL, COURSE, WAYS, WAYS_END, ANY = range(6)

@@ -7,10 +7,10 @@ catalogue and kind of officer, it keeps the search of each officer small.
 import numpy as np
 from numpy.typing import NDArray
 
-from services.recommender.compiled import kernel
-from services.recommender.extract import FAR, Sources, cost_of, named
-from services.recommender.names import COURSE_ASKED, FIRST, LAST, LEVEL_ASKED, SKILL_ASKED
-from services.recommender.segments import ENTRY, REQUIRED, ROW, SKILL, Longs
+from services.recommender.ranking.compiled import kernel
+from services.recommender.ranking.extract import FAR, Sources, cost_of, named
+from services.recommender.ranking.names import COURSE_ASKED, FIRST, LAST, LEVEL_ASKED, SKILL_ASKED
+from services.recommender.ranking.segments import ENTRY, REQUIRED, ROW, SKILL, Longs
 
 
 @kernel

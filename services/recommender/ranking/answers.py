@@ -5,15 +5,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from services.recommender.extract import FAR
-from services.recommender.index import View
-from services.recommender.ledger import card_of
 from services.recommender.model import MICRO, Inputs
-from services.recommender.names import NAMES
-from services.recommender.obstacles import why_barred
-from services.recommender.offers import offer_of
-from services.recommender.outcome import Planned, way_of
-from services.recommender.pricing import (
+from services.recommender.ranking.extract import FAR
+from services.recommender.ranking.index import View
+from services.recommender.ranking.ledger import card_of
+from services.recommender.ranking.names import NAMES
+from services.recommender.ranking.obstacles import why_barred
+from services.recommender.ranking.offers import offer_of
+from services.recommender.ranking.outcome import Planned, way_of
+from services.recommender.ranking.pricing import (
     ALL_COST,
     ALL_HOURS,
     COUNT,
@@ -22,11 +22,11 @@ from services.recommender.pricing import (
     price_on,
     study,
 )
-from services.recommender.problem import HOURS_LEFT, PRICES, STEPS_LEFT
-from services.recommender.reasons import why_not_reason
-from services.recommender.search import score_of
-from services.recommender.segments import HIGH, LOW, ROW, Longs
-from services.recommender.solution import planned
+from services.recommender.ranking.problem import HOURS_LEFT, PRICES, STEPS_LEFT
+from services.recommender.ranking.reasons import why_not_reason
+from services.recommender.ranking.search import score_of
+from services.recommender.ranking.segments import HIGH, LOW, ROW, Longs
+from services.recommender.ranking.solution import planned
 from shared.errors import NotFound
 from shared.paths import Changes, LearningPath, Similar, WhyNot
 from shared.paths import WhyNotCause as Cause

@@ -14,7 +14,7 @@ from math import sqrt
 from msgspec.structs import replace
 
 from services.recommender.model import Inputs, Want
-from services.recommender.offers import SkillKey
+from services.recommender.ranking.offers import SkillKey
 from shared.skills import Course
 
 COMPLETION_SD = 0.5

@@ -8,14 +8,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from services.recommender.bounds import bounds_of
-from services.recommender.extract import DOOR, GAP, OURS, Seeker, Sources
-from services.recommender.gaps import Worth
-from services.recommender.index import Shelf
 from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, Rule
-from services.recommender.names import MODALITIES, NAMES, micro
-from services.recommender.offers import SkillKey
-from services.recommender.segments import MODALITY, PROVIDER, TONGUE, Ints, Longs, Segment
+from services.recommender.ranking.bounds import bounds_of
+from services.recommender.ranking.extract import DOOR, GAP, OURS, Seeker, Sources
+from services.recommender.ranking.gaps import Worth
+from services.recommender.ranking.index import Shelf
+from services.recommender.ranking.names import MODALITIES, NAMES, micro
+from services.recommender.ranking.offers import SkillKey
+from services.recommender.ranking.segments import MODALITY, PROVIDER, TONGUE, Ints, Longs, Segment
 
 Factors = NDArray[np.float64]
 

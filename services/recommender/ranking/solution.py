@@ -11,16 +11,16 @@ Integers all the way (micro-levels, micro-hours), no clock, no randomness: the s
 
 import numpy as np
 
-from services.recommender.account import account_of, tell
-from services.recommender.evidence import believed
-from services.recommender.gaps import Worth
-from services.recommender.index import View
 from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs
-from services.recommender.offers import SkillKey
-from services.recommender.outcome import Planned, way_of
-from services.recommender.pricing import DONE, NO_LIMIT, bench_of, held_in, standing_of
-from services.recommender.problem import HOURS_LEFT, STATUS, STEPS_LEFT, Problem, problem_of
-from services.recommender.search import (
+from services.recommender.ranking.account import account_of, tell
+from services.recommender.ranking.evidence import believed
+from services.recommender.ranking.gaps import Worth
+from services.recommender.ranking.index import View
+from services.recommender.ranking.offers import SkillKey
+from services.recommender.ranking.outcome import Planned, way_of
+from services.recommender.ranking.pricing import DONE, NO_LIMIT, bench_of, held_in, standing_of
+from services.recommender.ranking.problem import HOURS_LEFT, STATUS, STEPS_LEFT, Problem, problem_of
+from services.recommender.ranking.search import (
     EXPONENTS,
     FIRST_PRICE,
     SIZE,
@@ -33,9 +33,9 @@ from services.recommender.search import (
     replay,
     route_of,
 )
-from services.recommender.seeds import plant
-from services.recommender.seeker import Field, field_of, seeker_of
-from services.recommender.segments import Longs
+from services.recommender.ranking.seeds import plant
+from services.recommender.ranking.seeker import Field, field_of, seeker_of
+from services.recommender.ranking.segments import Longs
 
 MOST_BUNDLES = 400_000
 """Bundles priced in one plan. A plan that needs more ends with the best found so far, and says so."""

@@ -4,16 +4,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from services.recommender.account import Account
-from services.recommender.gaps import Worth
-from services.recommender.index import View
-from services.recommender.ledger import Pick
 from services.recommender.model import Inputs
-from services.recommender.offers import SkillKey
-from services.recommender.pricing import Bench
-from services.recommender.problem import NUMBER, Problem
-from services.recommender.seeker import Field, names_of
-from services.recommender.segments import Longs
+from services.recommender.ranking.account import Account
+from services.recommender.ranking.gaps import Worth
+from services.recommender.ranking.index import View
+from services.recommender.ranking.ledger import Pick
+from services.recommender.ranking.offers import SkillKey
+from services.recommender.ranking.pricing import Bench
+from services.recommender.ranking.problem import NUMBER, Problem
+from services.recommender.ranking.seeker import Field, names_of
+from services.recommender.ranking.segments import Longs
 from shared.paths import Note
 from shared.skills import Course
 

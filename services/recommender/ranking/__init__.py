@@ -1,15 +1,15 @@
 """Inputs and a view in, a learning path out; and the answers to questions about it. All that others use of ranking."""
 
-from services.recommender.answers import changes, similar, why_not
-from services.recommender.index import View
-from services.recommender.ledger import Pick, RunnerUp, Told, path_of, refused, waiting_for_framework
 from services.recommender.model import MICRO, Inputs
-from services.recommender.obstacles import obstacle_of, short_of
-from services.recommender.offers import offer_of
-from services.recommender.outcome import Planned, course_at
-from services.recommender.pricing import FUEL
-from services.recommender.problem import COSINE
-from services.recommender.solution import planned
+from services.recommender.ranking.answers import changes, similar, why_not
+from services.recommender.ranking.index import View
+from services.recommender.ranking.ledger import Pick, RunnerUp, Told, path_of, refused, waiting_for_framework
+from services.recommender.ranking.obstacles import obstacle_of, short_of
+from services.recommender.ranking.offers import offer_of
+from services.recommender.ranking.outcome import Planned, course_at
+from services.recommender.ranking.pricing import FUEL
+from services.recommender.ranking.problem import COSINE
+from services.recommender.ranking.solution import planned
 from shared.paths import LearningPath
 
 __all__ = ["changes", "recommend", "refused", "similar", "waiting_for_framework", "why_not"]

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from services.recommender.compiled import kernel
-from services.recommender.extract import FAR
-from services.recommender.problem import (
+from services.recommender.ranking.compiled import kernel
+from services.recommender.ranking.extract import FAR
+from services.recommender.ranking.problem import (
     ANY,
     ASKED,
     BRANCH,
@@ -44,7 +44,7 @@ from services.recommender.problem import (
     WAYS_END,
     Problem,
 )
-from services.recommender.segments import Longs
+from services.recommender.ranking.segments import Longs
 
 FREE, DONE, SHUT = 0, 1, 2
 ALL_HOURS, ALL_COST, COUNT, GAIN, MEMBERS, FUEL, STAMP = range(7)

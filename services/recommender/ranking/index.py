@@ -15,9 +15,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from services.recommender.extract import Sources, sources_of
-from services.recommender.names import NAMES, Entry
-from services.recommender.segments import (
+from services.recommender.ranking.extract import Sources, sources_of
+from services.recommender.ranking.names import NAMES, Entry
+from services.recommender.ranking.segments import (
     CHAMPIONS_FROM,
     Columns,
     Longs,

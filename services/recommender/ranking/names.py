@@ -13,7 +13,7 @@ from msgspec import UNSET
 from numpy.typing import NDArray
 
 from services.recommender.model import MICRO
-from services.recommender.offers import SkillKey, level_condition
+from services.recommender.ranking.offers import SkillKey, level_condition
 from shared.skills import Course, Prerequisite
 
 SKILL_ASKED, LEVEL_ASKED, COURSE_ASKED, FIRST, LAST = range(5)

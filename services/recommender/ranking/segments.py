@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from services.recommender.names import COURSE_ASKED, FIRST, LAST, Entry
+from services.recommender.ranking.names import COURSE_ASKED, FIRST, LAST, Entry
 
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]

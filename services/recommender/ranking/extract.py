@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from services.recommender.compiled import kernel
-from services.recommender.names import COURSE_ASKED, FIRST, LAST, LEVEL_ASKED, SKILL_ASKED
-from services.recommender.segments import ENTRY, REQUIRED, ROW, Ints, Longs, Segment, Table
+from services.recommender.ranking.compiled import kernel
+from services.recommender.ranking.names import COURSE_ASKED, FIRST, LAST, LEVEL_ASKED, SKILL_ASKED
+from services.recommender.ranking.segments import ENTRY, REQUIRED, ROW, Ints, Longs, Segment, Table
 
 FAR = 1 << 60
 """Micro-hours that no path has: out of reach."""

@@ -6,11 +6,11 @@ from typing import Any, Literal
 
 from msgspec import UNSET, Struct
 
-from services.recommender.gaps import Worth, shortfall
-from services.recommender.index import View
 from services.recommender.model import ALGORITHM, MICRO, Inputs, Want
-from services.recommender.offers import Offer, SkillKey, Standing, level_condition
-from services.recommender.reasons import (
+from services.recommender.ranking.gaps import Worth, shortfall
+from services.recommender.ranking.index import View
+from services.recommender.ranking.offers import Offer, SkillKey, Standing, level_condition
+from services.recommender.ranking.reasons import (
     Obstacle,
     Unlock,
     Whole,

@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from services.recommender.compiled import kernel
-from services.recommender.extract import FAR
 from services.recommender.model import MICRO
-from services.recommender.pricing import (
+from services.recommender.ranking.compiled import kernel
+from services.recommender.ranking.extract import FAR
+from services.recommender.ranking.pricing import (
     ALL_COST,
     ALL_HOURS,
     COUNT,
@@ -29,7 +29,7 @@ from services.recommender.pricing import (
     price_on,
     study,
 )
-from services.recommender.problem import (
+from services.recommender.ranking.problem import (
     COST,
     GAINS,
     GAINS_END,
@@ -40,7 +40,7 @@ from services.recommender.problem import (
     STEPS_LEFT,
     Problem,
 )
-from services.recommender.segments import Longs
+from services.recommender.ranking.segments import Longs
 
 EXPONENTS = np.array([1.0, 0.7, 0.4, 1.3])
 ROUNDS = 2

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from services.recommender.compiled import kernel
-from services.recommender.pricing import (
+from services.recommender.ranking.compiled import kernel
+from services.recommender.ranking.pricing import (
     ALL_COST,
     FREE,
     NO_LIMIT,
@@ -22,8 +22,8 @@ from services.recommender.pricing import (
     price_on,
     study,
 )
-from services.recommender.problem import BRANCH, COST, HOURS_LEFT, STATUS, STEPS_LEFT, Problem
-from services.recommender.search import (
+from services.recommender.ranking.problem import BRANCH, COST, HOURS_LEFT, STATUS, STEPS_LEFT, Problem
+from services.recommender.ranking.search import (
     CEILING,
     SIZE,
     WAY,
@@ -37,7 +37,7 @@ from services.recommender.search import (
     score_of,
     set_ceilings,
 )
-from services.recommender.segments import Longs
+from services.recommender.ranking.segments import Longs
 
 RUNNERS_UP = 3
 
