@@ -151,7 +151,7 @@ def best_route(problem: Problem, seeded: Standing, goals: Collection[Way]) -> Ro
 
 
 class Plan:
-    """One officer's plan: `picks`, `notes`, whether the path before was `kept`, and the standing at the `end`."""
+    """One officer's plan: `picks`, `notes`, whether the path before was `kept`, standings `seeded` and at the `end`."""
 
     def __init__(
         self,
@@ -174,8 +174,8 @@ class Plan:
         )
         self.problem = problem_of(inputs, courses.values(), worth, self.end, plain=plain)
         self._seed()
-        self.goals = goals_of(self.problem, self.end)
-        route, before = best_route(self.problem, self.end, self.goals), self._before()
+        self.seeded, self.goals = self.end, goals_of(self.problem, self.end)
+        route, before = best_route(self.problem, self.seeded, self.goals), self._before()
         self.kept = before is not None and route.worth * 100 < before.worth * WORTH_A_CHANGE
         if before is not None and self.kept:
             route = before
@@ -227,12 +227,12 @@ class Plan:
 
     def _before(self) -> Route | None:
         """Return the route of the path before; None where it can no longer be studied."""
-        names = [name for name in self.inputs.previous if name not in self.end.done]
+        names = [name for name in self.inputs.previous if name not in self.seeded.done]
         ways = [self.problem.courses[name] for name in names if name in self.problem.courses]
-        entered, then = walked(self.problem, self.end, ways)
+        entered, then = walked(self.problem, self.seeded, ways)
         if not names or len(entered) < len(names) or min(then.hours, then.steps) < 0:
             return None
-        return route_of(self.problem, self.end, ways)
+        return route_of(self.problem, self.seeded, ways)
 
     def _told(self, route: Route, *, in_order: bool) -> tuple[list[Pick], Standing]:
         """Return the picks of a route after the seeds, and the standing at their end.
@@ -241,7 +241,7 @@ class Plan:
         Beside each stand the best other bundles of all courses that still fit.
         """
         picks: list[Pick] = []
-        now, inside, left = self.end.copy(), self.end.copy(), route.courses
+        now, inside, left = self.seeded.copy(), self.seeded.copy(), route.courses
         inside.hours = inside.steps = NO_LIMIT
         while left:
             if in_order:
