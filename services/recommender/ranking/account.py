@@ -23,6 +23,7 @@ from services.recommender.ranking.pricing import (
     study,
 )
 from services.recommender.ranking.problem import BRANCH, COST, HOURS_LEFT, STATUS, STEPS_LEFT, Problem
+from services.recommender.ranking.reach import score_of
 from services.recommender.ranking.search import (
     CEILING,
     SIZE,
@@ -34,7 +35,6 @@ from services.recommender.ranking.search import (
     gain_without,
     lean,
     lift_ceilings,
-    score_of,
     set_ceilings,
 )
 from services.recommender.ranking.segments import Longs

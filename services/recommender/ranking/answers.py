@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 
 from services.recommender.model import MICRO, Inputs
-from services.recommender.ranking.extract import FAR
 from services.recommender.ranking.index import View
 from services.recommender.ranking.ledger import card_of
 from services.recommender.ranking.names import NAMES
@@ -23,8 +22,8 @@ from services.recommender.ranking.pricing import (
     study,
 )
 from services.recommender.ranking.problem import HOURS_LEFT, PRICES, STEPS_LEFT
+from services.recommender.ranking.reach import FAR, score_of
 from services.recommender.ranking.reasons import why_not_reason
-from services.recommender.ranking.search import score_of
 from services.recommender.ranking.segments import HIGH, LOW, ROW, Longs
 from services.recommender.ranking.solution import planned
 from shared.errors import NotFound

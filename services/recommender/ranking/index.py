@@ -15,12 +15,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from services.recommender.ranking.extract import Sources, sources_of
 from services.recommender.ranking.names import NAMES, Entry
+from services.recommender.ranking.net import Mesh, mesh_beside, mesh_of
+from services.recommender.ranking.reach import Prices
 from services.recommender.ranking.segments import (
     CHAMPIONS_FROM,
-    Columns,
-    Longs,
+    Ints,
     Segment,
     champions_of,
     columns_of,
@@ -33,6 +33,9 @@ from shared.skills import SHARED_TENANT, Course, Framework
 MERGE_AT = 512
 """Changed courses beside a base; with one more they become part of a new base."""
 
+KINDS = 32
+"""Kinds of officers (framework, languages, rules) whose prices are kept per base."""
+
 _decoder = msgspec.msgpack.Decoder(Course)
 
 
@@ -42,47 +45,64 @@ def decoded(encoded: bytes) -> Course:
     return _decoder.decode(encoded)
 
 
-class Given(NamedTuple):
-    """Courses as columns, in the order of their ids, and what shows one of them."""
+class Kind(NamedTuple):
+    """What a catalogue costs officers of one kind who hold nothing. `factor`: what multiplies hours, 0 not to be used.
 
-    ids: list[str]
-    columns: Columns
-    show: Callable[[str], Course]
+    No usable course has a factor below `least`.
+    """
+
+    factor: NDArray[np.float64]
+    least: float
+    prices: Prices
 
 
 class Base:
     """Many courses, sorted by id, with their columns made on first use."""
 
-    def __init__(self, entries: Mapping[str, Entry], given: Given | None = None) -> None:
+    def __init__(self, entries: Mapping[str, Entry]) -> None:
         self.entries = entries
-        self._given = given
         self._lock = Lock()
+        self._meshes: dict[bool, Mesh] = {}
+        self._kinds: dict[Hashable, Kind] = {}
 
     @cached_property
     def ids(self) -> list[str]:
         """The ids of the courses, by number."""
-        return self._given.ids if self._given else sorted(self.entries)
+        return sorted(self.entries)
 
     @cached_property
     def segment(self) -> Segment:
         """All courses."""
-        columns = self._given.columns if self._given else columns_of([self.entries[name] for name in self.ids])
-        return segment_of(columns, len(NAMES.skills))
+        return segment_of(columns_of([self.entries[name] for name in self.ids]), len(NAMES.skills))
 
     @cached_property
     def champions(self) -> tuple[Segment, NDArray[np.int32]] | None:
         """The champions and their numbers among all courses; None where the catalogue is small."""
         if self.segment.size <= CHAMPIONS_FROM:
             return None
-        needs = NAMES.needs
-        numbers = champions_of(self.segment, needs.inner.read(), needs.opens.read(), needs.table.read())
+        numbers = champions_of(self.segment, *NAMES.needs.read())
         return part_of(self.segment, numbers), numbers
 
     def course(self, course_id: str) -> Course | None:
         """Return a course."""
-        if entry := self.entries.get(course_id):
-            return decoded(entry.encoded)
-        return self._given.show(course_id) if self._given else None
+        entry = self.entries.get(course_id)
+        return decoded(entry.encoded) if entry else None
+
+    def mesh(self, *, champions: bool) -> Mesh:
+        """Return the net of all courses, or of the champions."""
+        with self._lock:
+            if (found := self._meshes.get(champions)) is None:
+                segment = self.champions[0] if champions and self.champions else self.segment
+                found = self._meshes[champions] = mesh_of(segment, NAMES.needs, len(NAMES.skills))
+            return found
+
+    def kind(self, key: Hashable, make: Callable[[], Kind]) -> Kind:
+        """Return the prices for a kind of officer; those asked for last are kept."""
+        found = self._kinds.pop(key, None) or make()
+        self._kinds[key] = found
+        if len(self._kinds) > KINDS:
+            self._kinds.pop(next(iter(self._kinds)), None)
+        return found
 
     def build(self) -> None:
         """Make what is made on first use, once, whoever comes first."""
@@ -96,8 +116,8 @@ class Shelf:
     def __init__(self, base: Base, beside: Mapping[str, Entry | None]) -> None:
         self.base = base
         self.beside = beside
-        self._sources: dict[bool, Sources] = {}
-        self.bounds: dict[Hashable, Longs] = {}
+        self._meshes: dict[bool, Mesh] = {}
+        self._hidden: dict[int, Ints] = {}
 
     def course(self, course_id: str) -> Course | None:
         """Return a visible course."""
@@ -114,27 +134,26 @@ class Shelf:
         return segment_of(columns_of(entries), len(NAMES.skills), ranks), [entry.id for entry in entries]
 
     @cached_property
-    def beside_names(self) -> list[int]:
+    def beside_names(self) -> frozenset[int]:
         """The numbers of the names beside the base."""
-        return [NAMES.courses[course_id] for course_id in self.beside if course_id in NAMES.courses]
+        return frozenset(NAMES.courses[course_id] for course_id in self.beside if course_id in NAMES.courses)
 
-    def sources(self, champions: bool) -> Sources:
-        """Return where ranking looks: the whole base or its champions, and what lies beside."""
-        if (found := self._sources.get(champions)) is None:
-            base = self.base.champions[0] if champions and self.base.champions else self.base.segment
-            table, opens, inner = NAMES.needs.table.read(), NAMES.needs.opens.read(), NAMES.needs.inner.read()
-            found = self._sources[champions] = sources_of(base, self.near[0], table, opens, inner)
+    def hidden(self, segment: Segment) -> Ints:
+        """Return the courses of a segment of the base that have been replaced or withdrawn."""
+        if (found := self._hidden.get(segment.size)) is None:
+            numbers = segment.find(sorted(self.beside_names))
+            found = self._hidden[segment.size] = numbers[numbers >= 0]
         return found
 
-    @staticmethod
-    def numbers(segment: Segment, names: Iterable[int]) -> NDArray[np.int32]:
-        """Return the numbers that those of these names have which are in a segment."""
-        wanted = np.array([name for name in names if name >= 0], np.int64)
-        if segment.sparse.size:
-            places = np.minimum(np.searchsorted(segment.sparse, wanted), segment.sparse.size - 1)
-            return np.asarray(segment.places[places[segment.sparse[places] == wanted]], np.int32)
-        found = segment.places[wanted[wanted < len(segment.places)]]
-        return np.asarray(found[found >= 0], np.int32)
+    def mesh(self, *, champions: bool) -> Mesh:
+        """Return where ranking looks: the whole base or its champions, and what lies beside."""
+        if (found := self._meshes.get(champions)) is None:
+            base = self.base.champions[0] if champions and self.base.champions else self.base.segment
+            found = self.base.mesh(champions=champions)
+            if self.near[0].size:
+                found = mesh_beside(found, base, self.near, NAMES.needs, len(NAMES.skills))
+            self._meshes[champions] = found
+        return found
 
 
 @dataclass(frozen=True)
@@ -195,11 +214,6 @@ class Snapshot:
     def put_courses(self, tenant: str, courses: Iterable[Course], catalogue_revision: int) -> "Snapshot":
         """Return the snapshot with many courses of one tenant new or changed: one copy for all of them."""
         return self._with_courses(tenant, {course.id: NAMES.entry(course) for course in courses}, catalogue_revision)
-
-    def put_columns(self, tenant: str, given: Given, catalogue_revision: int) -> "Snapshot":
-        """Return the snapshot with courses of columns alone in place of all of a tenant's: for measurements."""
-        held = {**self.courses, tenant: Courses(Base({}, given), {})}
-        return Snapshot(max(self.catalogue_revision, catalogue_revision), held, self.frameworks)
 
     def withdraw_course(self, tenant: str, course_id: str, catalogue_revision: int) -> "Snapshot":
         """Return the snapshot without a course; a shared one of the same id comes into sight again."""

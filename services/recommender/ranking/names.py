@@ -71,6 +71,11 @@ class Needs:
         """Return the number of a condition that was met before."""
         return self._numbers.get(key)
 
+    def read(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+        """Return `inner`, `opens` and `table` as they are now."""
+        table, opens = self.table.read(), self.opens.read()  # first what points at the others: they may grow meanwhile
+        return self.inner.read(), opens, table
+
     def branch(self, needs: Sequence[int]) -> None:
         """Add a branch for the `any` that is numbered next."""
         for need in needs:

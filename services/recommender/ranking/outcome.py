@@ -12,7 +12,7 @@ from services.recommender.ranking.ledger import Pick
 from services.recommender.ranking.offers import SkillKey
 from services.recommender.ranking.pricing import Bench
 from services.recommender.ranking.problem import NUMBER, Problem
-from services.recommender.ranking.seeker import Field, names_of
+from services.recommender.ranking.seeker import Field
 from services.recommender.ranking.segments import Longs
 from shared.paths import Note
 from shared.skills import Course
@@ -58,7 +58,7 @@ def course_of(field: Field, problem: Problem, view: View, way: int) -> Course:
 
 def way_of(field: Field, problem: Problem, course_id: str) -> int:
     """Return the way of a course; -1 where the problem has none."""
-    for number in field.numbers(names_of([course_id])).tolist():
+    for number in field.numbers([course_id]):
         for way in np.flatnonzero(problem.ways[:, NUMBER] == number).tolist():
             return int(way)
     return -1

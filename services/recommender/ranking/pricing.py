@@ -14,7 +14,6 @@ from typing import NamedTuple
 import numpy as np
 
 from services.recommender.ranking.compiled import kernel
-from services.recommender.ranking.extract import FAR
 from services.recommender.ranking.problem import (
     ANY,
     ASKED,
@@ -44,6 +43,7 @@ from services.recommender.ranking.problem import (
     WAYS_END,
     Problem,
 )
+from services.recommender.ranking.reach import FAR
 from services.recommender.ranking.segments import Longs
 
 FREE, DONE, SHUT = 0, 1, 2

@@ -10,9 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from services.recommender.model import MICRO
 from services.recommender.ranking.compiled import kernel
-from services.recommender.ranking.extract import FAR
 from services.recommender.ranking.pricing import (
     ALL_COST,
     ALL_HOURS,
@@ -40,6 +38,7 @@ from services.recommender.ranking.problem import (
     STEPS_LEFT,
     Problem,
 )
+from services.recommender.ranking.reach import FAR, score_of
 from services.recommender.ranking.segments import Longs
 
 EXPONENTS = np.array([1.0, 0.7, 0.4, 1.3])
@@ -65,14 +64,6 @@ SIZE, WORTH, PAID = range(3)
 def route_of(problem: Problem) -> Route:
     """Return an empty route."""
     return Route(np.zeros(len(problem.ways) + 1, np.int64), np.zeros(3, np.int64))
-
-
-@kernel
-def score_of(gain: int, cost: int, exponent: float) -> int:
-    """Return micro-levels per hour, the hours to the power of an exponent."""
-    if exponent == 1.0:
-        return gain * MICRO // cost
-    return gain * MICRO // max(int(MICRO * (cost / MICRO) ** exponent + 0.5), 1)
 
 
 @kernel

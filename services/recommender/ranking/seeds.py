@@ -3,13 +3,13 @@
 from typing import Literal
 
 from services.recommender.model import MICRO, Inputs
-from services.recommender.ranking.extract import FAR
 from services.recommender.ranking.index import View
 from services.recommender.ranking.ledger import Pick, Seed
 from services.recommender.ranking.offers import offer_of
 from services.recommender.ranking.outcome import Seeds, course_of, way_of
 from services.recommender.ranking.pricing import ALL_HOURS, COUNT, DONE, Bench, assemble, price_on, study
 from services.recommender.ranking.problem import COSINE, HOURS_LEFT, PRICES, STATUS, STEPS_LEFT, Problem
+from services.recommender.ranking.reach import FAR
 from services.recommender.ranking.reasons import left_out_reason
 from services.recommender.ranking.search import SIZE, route_of, take
 from services.recommender.ranking.seeker import Field

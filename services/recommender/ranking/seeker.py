@@ -1,4 +1,4 @@
-"""What one officer looks for, as the arrays that the compiled search reads: levels, gaps, and what may be used."""
+"""What one officer looks for, as the arrays that the compiled search reads: levels, gaps, and what everything costs."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -9,21 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, Rule
-from services.recommender.ranking.bounds import bounds_of
-from services.recommender.ranking.extract import DOOR, GAP, OURS, Seeker, Sources
+from services.recommender.ranking.extract import DOOR, GAP, OURS, Seeker
 from services.recommender.ranking.gaps import Worth
-from services.recommender.ranking.index import Shelf
+from services.recommender.ranking.index import Kind, Shelf
 from services.recommender.ranking.names import MODALITIES, NAMES, micro
+from services.recommender.ranking.net import FIRST_ROW, Mesh
 from services.recommender.ranking.offers import SkillKey
-from services.recommender.ranking.segments import MODALITY, PROVIDER, TONGUE, Ints, Longs, Segment
+from services.recommender.ranking.reach import FAR, Prices, prices_of, settle
+from services.recommender.ranking.segments import HIGH, MODALITY, PROVIDER, SKILL, TONGUE, Ints, Longs, Segment
 
 Factors = NDArray[np.float64]
 
 
 class Field(NamedTuple):
-    """Where a plan looks: the arrays, the ids of the courses in them, and which of them were replaced since."""
+    """Where a plan looks: the whole base or its champions, by number, and what lies beside."""
 
-    sources: Sources
+    mesh: Mesh
     base: Segment
     base_numbers: Ints | None
     shelf: Shelf
@@ -34,12 +35,19 @@ class Field(NamedTuple):
             return self.shelf.near[1][number - self.base.size]
         return self.shelf.base.ids[number if self.base_numbers is None else int(self.base_numbers[number])]
 
-    def numbers(self, names: Sequence[int]) -> Ints:
-        """Return the numbers of those of these courses that are to be seen."""
-        near = Shelf.numbers(self.shelf.near[0], names)
-        held = set(self.shelf.beside_names)
-        base = Shelf.numbers(self.base, [name for name in names if name not in held])
-        return np.concatenate([base, near + np.int32(self.base.size)]).astype(np.int32)
+    def numbers(self, course_ids: Iterable[str]) -> list[int]:
+        """Return the numbers of those of these courses that are to be seen, in order, each once."""
+        names = [NAMES.courses.get(course_id, -1) for course_id in dict.fromkeys(course_ids)]
+        if not names:
+            return []
+        beside = self.shelf.near[0].find(names)
+        found = np.where(beside >= 0, beside + self.base.size, self.base.find(names))
+        hidden = self.shelf.beside_names
+        return [
+            n
+            for n, name in zip(found.tolist(), names, strict=True)
+            if n >= self.base.size or (name not in hidden and n >= 0)
+        ]
 
 
 def field_of(shelf: Shelf, inputs: Inputs, also: Sequence[str] = ()) -> Field:
@@ -47,30 +55,32 @@ def field_of(shelf: Shelf, inputs: Inputs, also: Sequence[str] = ()) -> Field:
     shelf.base.build()
     base, numbers = shelf.base.segment, None
     if (champions := shelf.base.champions) and not any(rule.bias == INCLUDE_ONLY for rule in inputs.rules):
-        wanted = wanted_by(inputs, also)
-        if len(Shelf.numbers(champions[0], wanted)) == len(Shelf.numbers(base, wanted)):
+        names = [NAMES.courses.get(course_id, -1) for course_id in wanted_by(inputs, also)]
+        if ((champions[0].find(names) >= 0) == (base.find(names) >= 0)).all():
             base, numbers = champions
-    return Field(shelf.sources(numbers is not None), base, numbers, shelf)
+    return Field(shelf.mesh(champions=numbers is not None), base, numbers, shelf)
 
 
-def wanted_by(inputs: Inputs, also: Sequence[str]) -> list[int]:
-    """Return the names of the courses that a plan looks at whatever they close."""
-    return names_of([*inputs.started, *inputs.mandatory, *inputs.pinned, *inputs.previous, *also])
+def wanted_by(inputs: Inputs, also: Sequence[str]) -> list[str]:
+    """Return the courses that a plan looks at whatever they close."""
+    return [*inputs.started, *inputs.mandatory, *inputs.pinned, *inputs.previous, *also]
 
 
-def names_of(course_ids: Iterable[str]) -> list[int]:
-    """Return the numbers of courses that were ever seen, in order, each once."""
-    return list(dict.fromkeys(NAMES.courses[name] for name in course_ids if name in NAMES.courses))
+class Outlook(NamedTuple):
+    """What an officer looks for, and what everything costs this officer."""
+
+    seeker: Seeker
+    prices: Prices
 
 
-def seeker_of(
+def outlook_of(
     inputs: Inputs, worth: Worth, standing: Mapping[SkillKey, float], field: Field, also: Sequence[str], plain: bool
-) -> Seeker:
+) -> Outlook:
     """Return the officer. `plain`: without what is preferred or put off, which only changes costs."""
     count = len(NAMES.skills)
     skills = np.zeros((count, 3), np.int64)
     skills[:, GAP] = -1
-    skills[:, OURS] = _skills_of(inputs.framework.id, count)
+    skills[:, OURS] = ours = _skills_of(inputs.framework.id, count)
     for key, level in standing.items():
         if (skill := NAMES.skills.get(key, count)) < count:
             skills[skill, DOOR] = micro(level)
@@ -80,42 +90,105 @@ def seeker_of(
     for gap, name in enumerate(gaps):
         if (skill := NAMES.skills.get((inputs.framework.id, name), count)) < count:
             skills[skill, GAP] = gap
-            levels = _levels(field.base, skill) | _levels(field.shelf.near[0], skill)
+            levels = {*field.base.levels(skill), *field.shelf.near[0].levels(skill)}
             tops += [(level, worth.of(name, level / MICRO)) for level in sorted(levels)]
         begins.append(len(tops))
-    factor = _usable(inputs, field, plain)
-    lowest = float(factor[factor > 0].min(initial=1.0))
-    return Seeker(
+    prices, changed, least = _costs(inputs, field, ours, plain)
+    met = _needs(field, inputs.done)
+    started = field.numbers(inputs.started)
+    held = np.array([*met, *_needs(field, inputs.started)], np.int32)
+    doors, known = _lifted(field, skills[:, DOOR], started), len(field.mesh.names)
+    settle(field.mesh.net, ours, doors, held, changed, known, prices)
+    seeker = Seeker(
         skills=skills,
         cut=np.array([micro(worth.wants[name].level) for name in gaps], np.int64),
         size=np.array([worth.gaps[name] / MICRO for name in gaps], np.float64),
         begins=np.array(begins, np.int64),
         tops=np.array(tops, np.int64).reshape(-1, 2),
-        factor=factor,
-        least=lowest,
-        done=np.array(sorted(names_of(inputs.done)), np.int32),
-        roots=field.numbers(wanted_by(inputs, also)),
-        bounds=_bounds(inputs, field, plain),
+        met=np.array(met, np.int32),
+        roots=np.array(field.numbers(wanted_by(inputs, also)), np.int32),
+        least=least,
+    )
+    return Outlook(seeker, prices)
+
+
+def _needs(field: Field, course_ids: Iterable[str]) -> list[int]:
+    """Return the needs that these courses meet by having been done."""
+    needs = [field.mesh.need(NAMES.needs.known(course_id)) for course_id in sorted(course_ids)]
+    return [need for need in needs if need >= 0]
+
+
+def _lifted(field: Field, doors: Longs, started: Sequence[int]) -> Longs:
+    """Return the levels that entries are tested against once what was started is done: it comes first in any case."""
+    lifted, net = doors.copy(), field.mesh.net
+    for course in started:
+        for row in net.rows[net.begins[course, FIRST_ROW] : net.begins[course + 1, FIRST_ROW]]:
+            lifted[row[SKILL]] = max(lifted[row[SKILL]], row[HIGH])
+    return lifted
+
+
+def _costs(inputs: Inputs, field: Field, ours: NDArray[np.bool_], plain: bool) -> tuple[Prices, Ints, float]:
+    """Return prices to be settled, the courses of the base whose cost is not that of their kind, and the least factor."""
+    kind, size, net = _kind(inputs, field, ours, plain), field.base.size, field.mesh.net
+    factors, near = dict[int, float](), _factors(inputs, field.shelf.near[0], plain)
+
+    def factor_of(course: int) -> float:
+        usual = kind.factor[course] if course < size else near[course - size]
+        return factors.get(course, float(usual))
+
+    if not plain:
+        for course_id, slow in inputs.slowed.items():
+            factors.update({course: factor_of(course) * slow for course in field.numbers([course_id])})
+    for course in field.numbers([*inputs.mandatory, *inputs.started]):
+        factors[course] = factor_of(course) or 1.0
+    factors.update(dict.fromkeys(field.numbers([*inputs.done, *inputs.excluded]), 0.0))
+    for course in [course for course in factors if course >= size]:
+        near[course - size] = factors.pop(course)
+    hidden = field.shelf.hidden(field.base)
+    cost = np.concatenate([kind.prices.cost, _cost(net.hours[size:], near)])
+    cost[hidden] = 0
+    for course, factor in factors.items():
+        cost[course] = _cost(net.hours[course : course + 1], np.array([factor]))[0]
+    least = min([kind.least, *(factor for factor in [*factors.values(), *near.tolist()] if factor > 0)])
+    changed = np.array([*hidden.tolist(), *factors, *range(size, size + len(near))], np.int32)
+    return Prices(cost, *_longer(kind.prices, len(near), len(net.asked))), changed, least
+
+
+def _longer(prices: Prices, courses: int, needs: int) -> tuple[Longs, Longs, Longs, Longs]:
+    """Return price, reach, sums and missing, copied, with room for so many more courses and so many needs in all."""
+    far, none = np.full(courses, FAR, np.int64), np.zeros(courses, np.int64)
+    beyond = np.full(needs - len(prices.reach), FAR, np.int64)
+    return (
+        np.concatenate([prices.price, far]),
+        np.concatenate([prices.reach, beyond]),
+        np.concatenate([prices.sums, none]),
+        np.concatenate([prices.missing, none]),
     )
 
 
-def _usable(inputs: Inputs, field: Field, plain: bool) -> Factors:
-    factor = np.concatenate([_factors(inputs, part, plain) for part in (field.base, field.shelf.near[0])])
-    factor[Shelf.numbers(field.base, field.shelf.beside_names)] = 0
-    return factor
+def _cost(hours: Longs, factor: Factors) -> Longs:
+    """Return what courses cost, micro-hours; 0 where they are not to be used."""
+    cost = np.where(factor == 1.0, hours, np.maximum((hours * factor + 0.5).astype(np.int64), 1))
+    return np.where(factor > 0, cost, 0)
 
 
-def _bounds(inputs: Inputs, field: Field, plain: bool) -> Longs:
-    """Return what needs cost at most; it stands for all officers of the same framework, languages and rules."""
-    if inputs.excluded or inputs.slowed or inputs.done or inputs.mandatory or inputs.started:
-        return np.zeros(0, np.int64)
-    kind = (inputs.framework.id, tuple(sorted(inputs.languages)), msgspec.json.encode(inputs.rules), plain)
-    known = field.shelf.bounds
-    if (found := known.get(kind)) is None:
-        known[kind] = found = bounds_of(
-            field.sources, _usable(inputs, field, plain), _skills_of(inputs.framework.id, len(NAMES.skills))
-        )
-    return found
+def _kind(inputs: Inputs, field: Field, ours: NDArray[np.bool_], plain: bool) -> Kind:
+    """Return the prices of the base for officers of the same framework, languages and rules who hold nothing."""
+    key = (
+        inputs.framework.id,
+        tuple(sorted(inputs.languages)),
+        msgspec.json.encode(inputs.rules),
+        plain,
+        field.base_numbers is None,
+    )
+
+    def made() -> Kind:
+        factor = _factors(inputs, field.base, plain)
+        net = field.shelf.base.mesh(champions=field.base_numbers is not None).net
+        least = float(factor[factor > 0].min(initial=1.0))
+        return Kind(factor, least, prices_of(net, ours, _cost(net.hours, factor)))
+
+    return field.shelf.base.kind(key, made)
 
 
 @lru_cache(maxsize=64)
@@ -123,14 +196,10 @@ def _skills_of(framework: str, count: int) -> NDArray[np.bool_]:
     return np.array([name == framework for name, _ in list(NAMES.skills)[:count]], np.bool_)
 
 
-def _levels(segment: Segment, skill: int) -> set[int]:
-    return set(segment.taught(skill)[:, 1].tolist())
-
-
 def _factors(inputs: Inputs, segment: Segment, plain: bool) -> Factors:
-    """Return per course what multiplies its hours; 0: not to be used."""
+    """Return per course by what languages and rules multiply its hours; 0: not to be used."""
     factors = np.ones(segment.size)
-    if inputs.languages:
+    if inputs.languages and segment.size:
         spoken = set(inputs.languages)
         factors *= np.array([not spoken.isdisjoint(tongue) for tongue in list(NAMES.tongues)], bool)[
             segment.info[:-1, TONGUE]
@@ -143,12 +212,6 @@ def _factors(inputs: Inputs, segment: Segment, plain: bool) -> Factors:
             factors[holding] = 0
         elif not plain:
             factors[holding] /= rule.bias
-    if not plain:
-        for course_id, factor in inputs.slowed.items():
-            factors[Shelf.numbers(segment, names_of([course_id]))] *= factor
-    above = Shelf.numbers(segment, names_of([*inputs.mandatory, *inputs.started]))
-    factors[above[factors[above] == 0]] = 1
-    factors[Shelf.numbers(segment, names_of([*inputs.done, *inputs.excluded]))] = 0
     return factors
 
 
@@ -167,7 +230,8 @@ def _holding(rule: Rule, framework: str, segment: Segment) -> NDArray[np.bool_]:
         return np.array([modality in values for modality in MODALITIES], bool)[segment.info[:-1, MODALITY]]
     holding = np.zeros(segment.size, bool)
     if rule.field == "course":
-        holding[Shelf.numbers(segment, names_of(rule.values))] = True
+        found = segment.find([NAMES.courses.get(value, -1) for value in rule.values])
+        holding[found[found >= 0]] = True
         return holding
     for value in values:
         skill = NAMES.skills.get((framework, value), len(segment.lists))

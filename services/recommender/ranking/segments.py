@@ -34,8 +34,9 @@ class Segment(NamedTuple):
 
     `info`: NAME, PROVIDER, TONGUE, MODALITY, and where ROW and REQUIRED begin, with one more row at the end. `rows`: of
     each skill taught SKILL, LOW and HIGH (micro-levels) and ENTRY, the need of its LOW (-1: none). `requires`: needs.
-    Skill s is taught by `teaching[lists[s]:lists[s + 1]]` (course, level reached), shortest first. `places`: course
-    name -> number, where `sparse` is empty; else the numbers of the names in `sparse`, which is sorted.
+    Skill s is taught by `teaching[lists[s]:lists[s + 1]]` (course, level reached), shortest first, to the levels
+    `tops[steps[s]:steps[s + 1]]`. `places`: course name -> number, where `sparse` is empty; else the numbers of the
+    names in `sparse`, which is sorted.
     """
 
     info: Table
@@ -45,6 +46,8 @@ class Segment(NamedTuple):
     requires: Ints
     lists: Ints
     teaching: Table
+    steps: Ints
+    tops: Ints
     places: Ints
     sparse: Ints
 
@@ -53,10 +56,22 @@ class Segment(NamedTuple):
         """The number of courses."""
         return len(self.hours)
 
-    @property
-    def bytes_per_course(self) -> float:
-        """What the arrays take, per course."""
-        return sum(column.nbytes for column in self) / max(self.size, 1)
+    def find(self, names: Any) -> Ints:
+        """Return the numbers of the courses of these names, -1 where there is none; a name below 0 is nobody's."""
+        names = np.asarray(names, np.int64)
+        if self.sparse.size:
+            places = np.minimum(np.searchsorted(self.sparse, names), self.sparse.size - 1)
+            return np.where(self.sparse[places] == names, self.places[places], np.int32(-1))
+        found = np.full(len(names), -1, np.int32)
+        known = (names >= 0) & (names < len(self.places))
+        found[known] = self.places[names[known]] if self.size else -1
+        return found
+
+    def levels(self, skill: int) -> list[int]:
+        """Return the levels that a skill is taught to, ascending."""
+        if skill + 1 >= len(self.lists):
+            return []
+        return [int(top) for top in self.tops[self.steps[skill] : self.steps[skill + 1]]]
 
     def taught(self, skill: int) -> Table:
         """Return (course, level reached) of those that teach a skill."""
@@ -95,17 +110,18 @@ def columns_of(entries: Sequence[Entry]) -> Columns:
         tongue,
         modality,
         (head[:, 6].astype(np.int64) << 31) | head[:, 7],
-        _starts(head[:, 4]),
+        starts_of(head[:, 4]),
         skill,
         low,
         high,
         entry,
-        _starts(head[:, 5]),
+        starts_of(head[:, 5]),
         requires,
     )
 
 
-def _starts(counts: Any) -> Ints:
+def starts_of(counts: Any) -> Ints:
+    """Return where lists of these lengths begin, end to end, and where the last one ends."""
     starts = np.zeros(len(counts) + 1, np.int32)
     np.cumsum(counts, out=starts[1:])
     return starts
@@ -119,7 +135,7 @@ def segment_of(columns: Columns, skills: int, rank: Longs | None = None) -> Segm
     count = len(columns.name)
     owner = np.repeat(np.arange(count, dtype=np.int32), np.diff(columns.starts))
     order = np.lexsort((owner, columns.hours[owner], columns.skill))
-    known = columns.skill[columns.skill < skills]
+    taught = np.unique(columns.skill.astype(np.int64) << 32 | columns.high)
     if rank is None:
         places = np.full(int(columns.name.max(initial=-1)) + 1, -1, np.int32)
         places[columns.name] = np.arange(count, dtype=np.int32)
@@ -137,8 +153,10 @@ def segment_of(columns: Columns, skills: int, rank: Longs | None = None) -> Segm
         rank=np.arange(count, dtype=np.int64) << 20 if rank is None else rank,
         rows=np.stack([columns.skill, columns.low, columns.high, columns.entry], axis=1),
         requires=columns.requires,
-        lists=_starts(np.bincount(known, minlength=skills)),
+        lists=starts_of(np.bincount(columns.skill, minlength=skills)),
         teaching=np.stack([owner[order], columns.high[order]], axis=1),
+        steps=starts_of(np.bincount(taught >> 32, minlength=skills)),
+        tops=(taught & 0xFFFFFFFF).astype(np.int32),
         places=places,
         sparse=sparse,
     )
@@ -154,7 +172,7 @@ def ranks_beside(numbers: Sequence[int]) -> Longs:
 def part_of(segment: Segment, numbers: Ints) -> Segment:
     """Return the segment of some courses of another, in its order and with its ranks."""
     lengths, needs = (np.diff(segment.info[:, column])[numbers] for column in (ROW, REQUIRED))
-    rows = segment.rows[_within(segment.info[numbers, ROW], lengths)]
+    rows = segment.rows[within(segment.info[numbers, ROW], lengths)]
     info = segment.info[numbers]
     columns = Columns(
         info[:, NAME],
@@ -162,18 +180,19 @@ def part_of(segment: Segment, numbers: Ints) -> Segment:
         info[:, TONGUE],
         info[:, MODALITY],
         segment.hours[numbers],
-        _starts(lengths),
+        starts_of(lengths),
         rows[:, SKILL],
         rows[:, LOW],
         rows[:, HIGH],
         rows[:, ENTRY],
-        _starts(needs),
-        segment.requires[_within(info[:, REQUIRED], needs)],
+        starts_of(needs),
+        segment.requires[within(info[:, REQUIRED], needs)],
     )
     return segment_of(columns, len(segment.lists) - 1, segment.rank[numbers])
 
 
-def _within(starts: Any, lengths: Any) -> Longs:
+def within(starts: Any, lengths: Any) -> Longs:
+    """Return the places of slices, end to end."""
     ends = np.cumsum(lengths)
     return np.asarray(np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths))
 
@@ -197,20 +216,18 @@ def champions_of(segment: Segment, inner: Ints, opens: Ints, table: Table) -> In
     waiting = np.flatnonzero(chosen).astype(np.int32)
     while waiting.size:
         counts = np.diff(segment.info[:, REQUIRED])[waiting]
-        required = segment.requires[_within(segment.info[waiting, REQUIRED], counts)]
-        names = table[_all_needs(required, inner, opens, table), COURSE_ASKED]
-        names = names[(names >= 0) & (names < len(segment.places))]
-        numbers = np.unique(segment.places[names])
+        required = segment.requires[within(segment.info[waiting, REQUIRED], counts)]
+        numbers = np.unique(segment.find(table[all_needs(required, inner, opens, table), COURSE_ASKED]))
         waiting = numbers[(numbers >= 0) & ~chosen[numbers]]
         chosen[waiting] = True
     return np.flatnonzero(chosen).astype(np.int32)
 
 
-def _all_needs(needs: Ints, inner: Ints, opens: Ints, table: Table) -> Ints:
-    """Return these needs and those of their branches, at any depth."""
+def all_needs(needs: Ints, inner: Ints, opens: Ints, table: Table) -> Ints:
+    """Return these needs and those of their branches, at any depth, sorted, each once."""
     found = [np.unique(needs)]
     while found[-1].size:
         first, last = table[found[-1], FIRST], table[found[-1], LAST]
-        paths = _within(first, last - first)
-        found.append(np.unique(inner[_within(opens[paths], np.diff(opens)[paths])]))
-    return np.concatenate(found)
+        paths = within(first, last - first)
+        found.append(np.unique(inner[within(opens[paths], np.diff(opens)[paths])]))
+    return np.unique(np.concatenate(found))

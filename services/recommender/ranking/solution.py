@@ -34,7 +34,7 @@ from services.recommender.ranking.search import (
     route_of,
 )
 from services.recommender.ranking.seeds import plant
-from services.recommender.ranking.seeker import Field, field_of, seeker_of
+from services.recommender.ranking.seeker import Field, field_of, outlook_of
 from services.recommender.ranking.segments import Longs
 
 MOST_BUNDLES = 400_000
@@ -73,7 +73,8 @@ def _searched(
     *,
     plain: bool,
 ) -> Planned:
-    problem = problem_of(field.sources, seeker_of(inputs, worth, standing, field, also, plain))
+    seeker, prices = outlook_of(inputs, worth, standing, field, also, plain)
+    problem = problem_of(field.mesh.net, seeker, prices)
     hours = NO_LIMIT if inputs.budget_hours is None else round(inputs.budget_hours * MICRO)
     seeded = standing_of(problem, hours, NO_LIMIT if inputs.max_steps is None else inputs.max_steps)
     bench, before = bench_of(problem, MOST_BUNDLES), seeded.copy()

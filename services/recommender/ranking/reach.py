@@ -1,0 +1,315 @@
+"""Reach: what every course of a catalogue costs one officer, together with the cheapest courses that open its door.
+
+    price(course) = its cost + the reach of each of its needs
+    reach(need)   = 0 where it is met, else the least price among what meets it; a branch costs the sum of its needs
+
+The prices are the least fixed point of these two lines, so circles and what points nowhere stay out of reach. They are
+found once per catalogue and kind of officer, for one who holds nothing. Each officer's own follow from those: what may
+not be used rises with all that leaned on it, what is held falls, and only what changes is looked at.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.recommender.model import MICRO
+from services.recommender.ranking.compiled import inlined, kernel
+from services.recommender.ranking.net import (
+    ANY_FIRST,
+    ANY_LAST,
+    ASKED_LEVEL,
+    ASKED_SKILL,
+    FIRST_NEED,
+    FIRST_ROW,
+    ONLY,
+    Net,
+)
+from services.recommender.ranking.segments import ENTRY, HIGH, SKILL, Ints, Longs
+
+FAR = 1 << 60
+"""Micro-hours that no path has: out of reach."""
+
+Flags = NDArray[np.bool_]
+
+
+class Prices(NamedTuple):
+    """Micro-hours: `cost` per course, 0 where it is not to be used; `price` per course; `reach` per need.
+
+    `sums`: per course its cost and the needs within reach; `missing`: how many of its needs are not.
+    """
+
+    cost: Longs
+    price: Longs
+    reach: Longs
+    sums: Longs
+    missing: Longs
+
+
+class _Heap(NamedTuple):
+    """Needs whose reach fell, the least first. `place` of each in `needs`, -1 where it is not there.
+
+    `before`: what its users were priced with; `size`: how many there are.
+    """
+
+    needs: Longs
+    place: Longs
+    before: Longs
+    size: Longs
+
+
+@kernel
+def score_of(gain: int, cost: int, exponent: float) -> int:
+    """Return micro-levels per hour, the hours to the power of an exponent."""
+    if exponent == 1.0:
+        return gain * MICRO // cost
+    return gain * MICRO // max(int(MICRO * (cost / MICRO) ** exponent + 0.5), 1)
+
+
+@inlined
+def branch_cost(net: Net, reach: Longs, branch: int) -> int:
+    """Return what the needs of a branch cost."""
+    total = 0
+    for place in range(net.opens[branch], net.opens[branch + 1]):
+        total = min(total + reach[net.inner[place]], FAR)
+    return total
+
+
+@kernel
+def fall(reach: Longs, heap: _Heap, need: int, total: int) -> None:
+    """Note that a need can be met for so much."""
+    if total >= reach[need]:
+        return
+    reach[need] = total
+    at = heap.place[need]
+    if at < 0:
+        at = heap.size[0]
+        heap.size[0] += 1
+    while at > 0 and reach[heap.needs[(at - 1) >> 1]] > total:
+        heap.needs[at] = heap.needs[(at - 1) >> 1]
+        heap.place[heap.needs[at]] = at
+        at = (at - 1) >> 1
+    heap.needs[at], heap.place[need] = need, at
+
+
+@kernel
+def least_of(reach: Longs, heap: _Heap) -> int:
+    """Take the need of least reach from the heap."""
+    needs, place = heap.needs, heap.place
+    least = needs[0]
+    place[least] = -1
+    heap.size[0] -= 1
+    size = heap.size[0]
+    if size:
+        last, at = needs[size], 0
+        while 2 * at + 1 < size:
+            child = 2 * at + 1
+            if child + 1 < size and reach[needs[child + 1]] < reach[needs[child]]:
+                child += 1
+            if reach[needs[child]] >= reach[last]:
+                break
+            needs[at] = needs[child]
+            place[needs[at]] = at
+            at = child
+        needs[at], place[last] = last, at
+    return int(least)
+
+
+@kernel
+def drain(net: Net, ours: Flags, prices: Prices, heap: _Heap) -> None:
+    """Price on, from the least, until nothing falls any more."""
+    reach, size, before = prices.reach, heap.size, heap.before
+    uses, users, asked, branch_need = net.uses, net.users, net.asked, net.branch_need
+    holds, holders = net.holds, net.holders
+    told = np.empty(len(prices.price), np.int32)
+    while size[0]:
+        need, count = least_of(reach, heap), 0
+        change = reach[need] - before[need] if before[need] < FAR else reach[need]
+        fewer = before[need] >= FAR
+        before[need] = reach[need]
+        mine = asked[need, ASKED_SKILL] >= 0 and ours[asked[need, ASKED_SKILL]]
+        for place in range(uses[need], uses[need + 1]):
+            if users[place] >= 0 or mine:
+                told[count] = users[place] if users[place] >= 0 else ~users[place]
+                count += 1
+        offer(net, prices, heap, told[:count], change, fewer)
+        for place in range(holds[need], holds[need + 1]):
+            branch = branch_need[holders[place]]
+            fall(reach, heap, branch, branch_cost(net, reach, holders[place]))
+
+
+@kernel
+def offer(net: Net, prices: Prices, heap: _Heap, courses: Ints, change: int, fewer: bool) -> None:
+    """Change the sums of courses; where that makes one cheaper, price it and what it meets.
+
+    `fewer`: one need less is missing.
+    """
+    cost, price, reach, sums, missing = prices
+    begins, rows, asks, asking, asked, course_need = (
+        net.begins, net.rows, net.asks, net.asking, net.asked, net.course_need,
+    )  # fmt: skip
+    for course in courses:
+        sums[course] += change
+        missing[course] -= fewer
+        total = sums[course]
+        if missing[course] or total >= price[course] or cost[course] == 0:
+            continue
+        price[course] = total
+        for row in range(begins[course, FIRST_ROW], begins[course + 1, FIRST_ROW]):
+            first, place = asks[rows[row, SKILL]], asks[rows[row, SKILL] + 1] - 1
+            while place >= first and asked[asking[place], ASKED_LEVEL] > rows[row, HIGH]:
+                place -= 1
+            while place >= first and total < reach[asking[place]]:  # a lower level never costs more
+                fall(reach, heap, asking[place], total)
+                place -= 1
+        if course_need[course] >= 0 and total < reach[course_need[course]]:
+            fall(reach, heap, course_need[course], total)
+
+
+@kernel
+def sum_up(net: Net, ours: Flags, prices: Prices, courses: Ints) -> None:
+    """Add up the cost of courses and their needs, each once; a `from` counts on the officer's own framework only."""
+    begins, rows, requires, reach = net.begins, net.rows, net.requires, prices.reach
+    cost, sums, missing = prices.cost, prices.sums, prices.missing
+    for course in courses:
+        first, last = begins[course, FIRST_ROW], begins[course + 1, FIRST_ROW]
+        sums[course], missing[course] = cost[course], 0
+        for item in range(first, last + begins[course + 1, FIRST_NEED] - begins[course, FIRST_NEED]):
+            counts = True
+            if item < last:
+                need = rows[item, ENTRY]
+                counts = need >= 0 and ours[rows[item, SKILL]]
+            else:
+                need = requires[begins[course, FIRST_NEED] + item - last]
+                for row in range(first, last):
+                    counts = counts and not (rows[row, ENTRY] == need and ours[rows[row, SKILL]])
+            if counts and reach[need] < FAR:
+                sums[course] += reach[need]
+            elif counts:
+                missing[course] += 1
+
+
+@kernel
+def heap_for(reach: Longs) -> _Heap:
+    """Return an empty heap."""
+    size = len(reach)
+    return _Heap(np.empty(size, np.int64), np.full(size, -1, np.int64), reach.copy(), np.zeros(1, np.int64))
+
+
+@kernel
+def prices_of(net: Net, ours: Flags, cost: Longs) -> Prices:
+    """Return the prices for an officer who holds nothing."""
+    courses, needs = len(cost), len(net.asked)
+    prices = Prices(
+        cost, np.full(courses, FAR, np.int64), np.full(needs, FAR, np.int64), np.zeros(courses, np.int64),
+        np.zeros(courses, np.int64),
+    )  # fmt: skip
+    heap = heap_for(prices.reach)
+    everything = np.arange(courses, dtype=np.int32)
+    sum_up(net, ours, prices, everything)
+    offer(net, prices, heap, everything, 0, False)  # noqa: FBT003 - compiled code takes no names
+    drain(net, ours, prices, heap)
+    return prices
+
+
+@kernel
+def settle(net: Net, ours: Flags, doors: Longs, held: Ints, changed: Ints, known: int, prices: Prices) -> None:
+    """Make prices for an officer who holds nothing those of an officer.
+
+    `doors`: level per skill; `held`: needs that are met; `changed`: courses whose cost is another now, or that are new;
+    so many needs were `known` before.
+    """
+    heap = heap_for(prices.reach)
+    if len(changed):
+        rise(net, ours, changed, prices, heap)
+    for need in range(known, len(net.asked)):
+        fall(prices.reach, heap, need, cheapest(net, prices, need))
+    for need in held:
+        fall(prices.reach, heap, need, 0)
+    for skill in range(min(len(doors), len(net.asks) - 1)):
+        if doors[skill] > 0:
+            for place in range(net.asks[skill], net.asks[skill + 1]):
+                if net.asked[net.asking[place], ASKED_LEVEL] > doors[skill]:
+                    break
+                fall(prices.reach, heap, net.asking[place], 0)
+    drain(net, ours, prices, heap)
+
+
+@kernel
+def cheapest(net: Net, prices: Prices, need: int) -> int:
+    """Return the least that meets a need, as everything is priced now."""
+    best, skill = FAR, net.asked[need, ASKED_SKILL]
+    if skill >= 0 and skill + 1 < len(net.lists):
+        for place in range(net.lists[skill], net.lists[skill + 1]):
+            if net.teaching[place, 1] >= net.asked[need, ASKED_LEVEL]:
+                best = min(best, prices.price[net.teaching[place, 0]])
+    if net.asked[need, ONLY] >= 0:
+        best = min(best, prices.price[net.asked[need, ONLY]])
+    for branch in range(net.asked[need, ANY_FIRST], net.asked[need, ANY_LAST]):
+        best = min(best, branch_cost(net, prices.reach, branch))
+    return int(best)
+
+
+@kernel
+def rise(net: Net, ours: Flags, changed: Ints, prices: Prices, heap: _Heap) -> None:
+    """Put out of reach all that may lean on the changed courses, then price it from what is left."""
+    price, reach = prices.price, prices.reach
+    dear, unmet = np.zeros(len(price), np.bool_), np.zeros(len(reach), np.bool_)
+    courses, needs = np.empty(len(price), np.int32), np.empty(len(reach), np.int64)
+    looked = found = seen = opened = 0
+    for course in changed:
+        if not dear[course]:
+            dear[course] = True
+            courses[found] = course
+            found += 1
+    while looked < found or seen < opened:
+        if looked < found:
+            opened = doubt(net, prices, courses[looked], unmet, needs, opened)
+            looked += 1
+            continue
+        need = needs[seen]
+        seen += 1
+        for place in range(net.uses[need], net.uses[need + 1]):
+            course = net.users[place] if net.users[place] >= 0 else ~net.users[place]
+            if not dear[course]:
+                dear[course] = True
+                courses[found] = course
+                found += 1
+        for place in range(net.holds[need], net.holds[need + 1]):
+            other = net.branch_need[net.holders[place]]
+            if not unmet[other] and reach[other] < FAR and branch_cost(net, reach, net.holders[place]) == reach[other]:
+                unmet[other] = True
+                needs[opened] = other
+                opened += 1
+    for place in range(found):
+        price[courses[place]] = FAR
+    for place in range(opened):
+        reach[needs[place]] = heap.before[needs[place]] = FAR
+    sum_up(net, ours, prices, courses[:found])
+    for place in range(opened):
+        fall(reach, heap, needs[place], cheapest(net, prices, needs[place]))
+    offer(net, prices, heap, courses[:found], 0, False)  # noqa: FBT003
+
+
+@kernel
+def doubt(net: Net, prices: Prices, course: int, unmet: Flags, needs: Longs, opened: int) -> int:
+    """Note the needs whose reach is the price of a course; return how many were noted so far."""
+    total = prices.price[course]
+    if total >= FAR:
+        return opened
+    for row in range(net.begins[course, FIRST_ROW], net.begins[course + 1, FIRST_ROW]):
+        skill = net.rows[row, SKILL]
+        for place in range(net.asks[skill], net.asks[skill + 1]):
+            need = net.asking[place]
+            if net.asked[need, ASKED_LEVEL] > net.rows[row, HIGH]:
+                break
+            if not unmet[need] and prices.reach[need] == total:
+                unmet[need] = True
+                needs[opened] = need
+                opened += 1
+    need = net.course_need[course]
+    if need >= 0 and not unmet[need] and prices.reach[need] == total:
+        unmet[need] = True
+        needs[opened] = need
+        opened += 1
+    return opened
