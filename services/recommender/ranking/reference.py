@@ -11,13 +11,13 @@ from typing import NamedTuple
 from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs
 from services.recommender.ranking.account import RUNNERS_UP
 from services.recommender.ranking.evidence import believed
-from services.recommender.ranking.extract import FAR
 from services.recommender.ranking.gaps import Worth
 from services.recommender.ranking.ledger import Pick, RunnerUp, Seed, Told, path_of
 from services.recommender.ranking.names import micro
 from services.recommender.ranking.obstacles import why_barred
 from services.recommender.ranking.offers import SkillKey, offer_of
 from services.recommender.ranking.pricing import NO_LIMIT
+from services.recommender.ranking.reach import FAR
 from services.recommender.ranking.reasons import Obstacle, left_out_reason
 from services.recommender.ranking.reference_prices import Prices, Problem, Standing, Way, problem_of, score_of
 from services.recommender.ranking.search import EXPONENTS, ROUNDS

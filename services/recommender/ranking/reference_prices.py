@@ -13,11 +13,11 @@ from typing import NamedTuple
 from msgspec import UNSET
 
 from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, Rule
-from services.recommender.ranking.extract import FAR
+from services.recommender.ranking.extract import BY_WORTH, PER_LEVEL, SLACK
 from services.recommender.ranking.gaps import Worth
 from services.recommender.ranking.names import micro
 from services.recommender.ranking.offers import Offer, SkillKey, level_condition, offer_of
-from services.recommender.ranking.problem import BY_WORTH, PER_LEVEL, SLACK
+from services.recommender.ranking.reach import FAR
 from shared.skills import Course, Prerequisite
 
 
@@ -134,10 +134,10 @@ class Problem:
         return all(self.meets(now, need) for need in opener.needs)
 
     def prices(self, now: Standing, only: Collection[Way] | None = None) -> Prices:
-        """Return the prices, of all courses or of some: out of reach at first, then lower until none falls."""
-        courses = self.courses.values() if only is None else only
+        """Return the prices, of all courses not done or of some: out of reach at first, then lower until none falls."""
+        courses = [way for way in self.courses.values() if way.id not in now.done] if only is None else only
         branches = [one for openers in self.openers.values() for one in openers if isinstance(one, Branch)]
-        priced: list[Opener] = [*branches, *(way for way in courses if way.id not in now.done)]
+        priced: list[Opener] = [*branches, *courses]
         met = {need for need in self.openers if self.meets(now, need)}
         prices = Prices(dict.fromkeys(priced, FAR), {})
         while True:
@@ -172,7 +172,10 @@ def problem_of(inputs: Inputs, courses: Iterable[Course], worth: Worth, start: S
     factors = [(course, factor_of(inputs, course, plain=plain)) for course in courses]
     usable = {course.id: way_of(inputs, worth, offer_of(course), factor) for course, factor in factors if factor > 0}
     whole = Problem(usable, openers_of(usable))
-    prices = whole.prices(start)
+    begun = start.copy()
+    for way in (usable[name] for name in inputs.started if name in usable):
+        begun.study(way)  # what is started comes first in any case
+    prices = whole.prices(begun, usable.values())
     wanted = {*inputs.started, *inputs.mandatory, *inputs.pinned, *inputs.previous}
     chosen: set[Opener] = {usable[name] for name in wanted if name in usable}
     chosen.update(shortlist(inputs.framework.id, usable.values(), prices))
