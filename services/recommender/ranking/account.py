@@ -19,10 +19,9 @@ from services.recommender.ranking.pricing import (
     in_order,
     precedes,
     price_anew,
-    price_on,
-    study,
+    study_on,
 )
-from services.recommender.ranking.problem import BRANCH, COST, HOURS_LEFT, STATUS, STEPS_LEFT, Problem
+from services.recommender.ranking.problem import BRANCH, COST, HELD, HOURS_LEFT, STATUS, STEPS_LEFT, Problem
 from services.recommender.ranking.reach import score_of
 from services.recommender.ranking.search import (
     CEILING,
@@ -74,7 +73,7 @@ def tell(
     for place in range(route.figures[SIZE]):
         inner[status + route.ways[place]] = FREE
     inner[HOURS_LEFT] = inner[STEPS_LEFT] = NO_LIMIT
-    price_anew(problem, inner)
+    price_anew(problem, inner, bench)
     set_ceilings(problem, inner, mine, 1.0, -1)
     set_ceilings(problem, full, goals, 1.0, -1)
     looked = 0
@@ -103,7 +102,7 @@ def next_of(problem: Problem, now: Longs, bench: Bench, route: Route, looked: in
         way = route.ways[looked + count]
         bench.members[count] = way
         count += 1
-        if adds(problem, now, way):
+        if adds(problem.ways, problem.links, problem.at[HELD], now, way):
             break
     return count
 
@@ -126,11 +125,9 @@ def note(
         account.ways[first + place] = members[place]
         account.score[first + place] = score
         account.last[first + place] = last
-        study(problem, full, members[place])
-        study(problem, inner, members[place])
     account.size[0] = last + 1
-    price_on(problem, full)
-    price_on(problem, inner)
+    study_on(problem, full, bench, members)
+    study_on(problem, inner, bench, members)
 
 
 @kernel
@@ -144,7 +141,7 @@ def losers(
         if goals[place, CEILING] < max(scores[worst], 1):
             continue
         way = goals[place, WAY]
-        if (members == way).any():
+        if (members == way).any() or not adds(problem.ways, problem.links, problem.at[HELD], now, way):
             continue
         score = bid(problem, now, bench, way, 1.0)
         goals[place, CEILING] = score

@@ -18,8 +18,7 @@ from services.recommender.ranking.pricing import (
     COUNT,
     GAIN,
     assemble,
-    price_on,
-    study,
+    study_on,
 )
 from services.recommender.ranking.problem import HOURS_LEFT, PRICES, STEPS_LEFT
 from services.recommender.ranking.reach import FAR, score_of
@@ -96,8 +95,7 @@ def _standings(found: Planned, path: LearningPath) -> Iterator[Longs]:
         way = way_of(found.field, found.problem, step.course.id)
         if way < 0:
             return
-        study(found.problem, now, way)
-        price_on(found.problem, now)
+        study_on(found.problem, now, found.bench, np.array([way]))
         yield now
 
 

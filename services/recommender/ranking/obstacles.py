@@ -6,7 +6,7 @@ from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, Rul
 from services.recommender.ranking.index import View
 from services.recommender.ranking.names import NAMES, micro
 from services.recommender.ranking.outcome import Planned, course_at
-from services.recommender.ranking.pricing import ALL_HOURS, COUNT, NO_LIMIT, assemble, standing_of
+from services.recommender.ranking.pricing import ALL_HOURS, COUNT, NO_LIMIT, assemble
 from services.recommender.ranking.problem import GAINS, GAINS_END, HELD, HOURS_LEFT, PRICES, RANK, STEPS_LEFT
 from services.recommender.ranking.reach import FAR
 from services.recommender.ranking.reasons import Barred, Obstacle
@@ -101,8 +101,7 @@ def short_of(found: Planned) -> float | None:
     if found.inputs.budget_hours is None:
         return None
     problem = found.problem
-    state = standing_of(problem, 0, 0)
-    state[:] = found.final
+    state = found.final.copy()
     state[HOURS_LEFT] = state[STEPS_LEFT] = NO_LIMIT
     goals, route = goals_of(problem, state, found.bench), route_of(problem)
     greedy(problem, state, found.bench, goals, 1.0, -1, route)

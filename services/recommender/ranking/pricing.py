@@ -6,7 +6,7 @@ point nowhere stay out of reach. What opens a door is cheaper than what lies beh
 bundle can be studied. Finding the least set of prerequisites exactly is hard; here each need is priced on its own, and
 a course that serves two of them is counted twice in the price that chooses, once in the bundle.
 
-A standing is one row of integers: hours and steps left, then what `Problem.at` says.
+A standing is one row of integers: hours and steps left, then what `Problem.at` says. A need is met where its reach is 0.
 """
 
 from typing import NamedTuple
@@ -31,19 +31,26 @@ from services.recommender.ranking.problem import (
     LEVEL,
     LIFTS,
     LIFTS_END,
-    MET,
+    MEETS,
+    MEETS_END,
+    MISSING,
     NEEDS,
     NEEDS_END,
+    NEXT,
+    OWN_NEED,
     PRICES,
     RANK,
     REACH,
     STATUS,
     STEPS_LEFT,
+    SUMS,
+    USERS,
+    USERS_END,
     WAYS,
     WAYS_END,
     Problem,
 )
-from services.recommender.ranking.reach import FAR
+from services.recommender.ranking.reach import FAR, Flags, Heap, fall, heap_for, least_of
 from services.recommender.ranking.segments import Longs
 
 FREE, DONE, SHUT = 0, 1, 2
@@ -55,29 +62,35 @@ class Bench(NamedTuple):
     """Where bundles are put together: the `members` of one, `marks` (stamps) per way, and `best` worth per gap.
 
     `figures`: ALL_HOURS, ALL_COST, COUNT of courses, GAIN, MEMBERS, FUEL (bundles that may still be priced), STAMP.
+    `heap`: needs whose users are to be priced anew.
     """
 
     members: Longs
     marks: Longs
     best: Longs
     figures: Longs
+    heap: Heap
 
 
+@kernel
 def bench_of(problem: Problem, fuel: int) -> Bench:
     """Return an empty bench."""
-    ways = len(problem.ways)
+    ways, gaps = len(problem.ways), problem.at[DOORS] - problem.at[HELD]
     figures = np.zeros(7, np.int64)
     figures[FUEL] = fuel
-    gaps = int(problem.at[DOORS] - problem.at[HELD])
-    return Bench(np.zeros(ways + 1, np.int64), np.zeros(ways + 1, np.int64), np.zeros(gaps, np.int64), figures)
+    return Bench(
+        np.zeros(ways + 1, np.int64), np.zeros(ways + 1, np.int64), np.zeros(gaps, np.int64), figures,
+        heap_for(len(problem.needs)),
+    )  # fmt: skip
 
 
-def standing_of(problem: Problem, hours: int, steps: int) -> Longs:
+@kernel
+def standing_of(problem: Problem, bench: Bench, hours: int, steps: int) -> Longs:
     """Return the standing before the path, priced."""
-    now = np.zeros(int(problem.at[END]), np.int64)
+    now = np.zeros(problem.at[END], np.int64)
     now[HOURS_LEFT], now[STEPS_LEFT] = hours, steps
-    now[problem.at[DOORS] : problem.at[PRICES]] = problem.doors
-    price_anew(problem, now)
+    now[problem.at[DOORS] : problem.at[STATUS]] = problem.doors
+    price_anew(problem, now, bench)
     return now
 
 
@@ -88,110 +101,138 @@ def held_in(problem: Problem, now: Longs) -> int:
 
 
 @kernel
-def find_met(problem: Problem, now: Longs) -> int:
-    """Fill in which conditions hold; return how many."""
-    needs, ways, links = problem.needs, problem.ways, problem.links
-    doors, status, met = problem.at[DOORS], problem.at[STATUS], problem.at[MET]
-    count = 0
+def met_directly(problem: Problem, now: Longs) -> Flags:
+    """Return which needs are met by a level or a course; branches are not looked at."""
+    needs, doors, status = problem.needs, problem.at[DOORS], problem.at[STATUS]
+    met = np.zeros(len(needs), np.bool_)
     for need in range(len(needs)):
         if needs[need, ASKED] >= 0:
-            holds = now[doors + needs[need, ASKED]] >= needs[need, LEVEL]
-        else:
-            holds = needs[need, COURSE] >= 0 and now[status + needs[need, COURSE]] == DONE
-        now[met + need] = holds
-        count += holds
-    for need in problem.anys:
-        for place in range(needs[need, WAYS], needs[need, WAYS_END]):
-            way, every = links[place], True
-            for edge in range(ways[way, NEEDS], ways[way, NEEDS_END]):
-                every = every and now[met + links[edge]] != 0
-            if every:
-                now[met + need] = 1
-        count += now[met + need]
-    return count
+            met[need] = now[doors + needs[need, ASKED]] >= needs[need, LEVEL]
+        elif needs[need, COURSE] >= 0:
+            met[need] = now[status + needs[need, COURSE]] == DONE
+    return met
 
 
 @kernel
-def admits(problem: Problem, now: Longs, way: int) -> bool:
-    """Return whether a course can be entered."""
-    needs, links = problem.needs, problem.links
-    doors, status = problem.at[DOORS], problem.at[STATUS]
-    any_of = False
-    for edge in range(problem.ways[way, NEEDS], problem.ways[way, NEEDS_END]):
-        need = links[edge]
-        if needs[need, ASKED] >= 0:
-            if now[doors + needs[need, ASKED]] < needs[need, LEVEL]:
-                return False
-        elif needs[need, ANY]:
-            any_of = True
-        elif needs[need, COURSE] < 0 or now[status + needs[need, COURSE]] != DONE:
+def admits(ways: Longs, needs: Longs, links: Longs, at: Longs, now: Longs, way: int) -> bool:
+    """Return whether a course can be entered. Prices need not be told."""
+    for edge in range(ways[way, NEEDS], ways[way, NEEDS_END]):
+        if not meets(ways, needs, links, at, now, links[edge]):
             return False
-    if any_of:
-        find_met(problem, now)
-        for edge in range(problem.ways[way, NEEDS], problem.ways[way, NEEDS_END]):
-            if now[problem.at[MET] + links[edge]] == 0:
-                return False
     return True
 
 
 @kernel
-def study(problem: Problem, now: Longs, way: int) -> None:
+def meets(ways: Longs, needs: Longs, links: Longs, at: Longs, now: Longs, need: int) -> bool:
+    """Return whether a need is met."""
+    if needs[need, ASKED] >= 0:
+        return bool(now[at[DOORS] + needs[need, ASKED]] >= needs[need, LEVEL])
+    if not needs[need, ANY]:
+        return bool(needs[need, COURSE] >= 0 and now[at[STATUS] + needs[need, COURSE]] == DONE)
+    for place in range(needs[need, WAYS], needs[need, WAYS_END]):
+        way, every = links[place], True
+        for edge in range(ways[way, NEEDS], ways[way, NEEDS_END]):
+            every = every and meets(ways, needs, links, at, now, links[edge])
+        if every:
+            return True
+    return False
+
+
+@kernel
+def study(ways: Longs, links: Longs, at: Longs, now: Longs, way: int) -> None:
     """Do a course: every level that it teaches rises, none falls. Prices stay as they were."""
-    ways, links, at = problem.ways, problem.links, problem.at
+    doors, held = at[DOORS], at[HELD]
     now[at[STATUS] + way] = DONE
     now[HOURS_LEFT] -= ways[way, HOURS]
     now[STEPS_LEFT] -= 1
     for place in range(ways[way, LIFTS], ways[way, LIFTS_END], 2):
-        skill = at[DOORS] + links[place]
-        now[skill] = max(now[skill], links[place + 1])
+        now[doors + links[place]] = max(now[doors + links[place]], links[place + 1])
     for place in range(ways[way, GAINS], ways[way, GAINS_END], 2):
-        gap = at[HELD] + links[place]
-        now[gap] = max(now[gap], links[place + 1])
+        now[held + links[place]] = max(now[held + links[place]], links[place + 1])
 
 
 @kernel
-def price_anew(problem: Problem, now: Longs) -> None:
-    """Price everything at a standing that was not reached from the one priced last."""
-    find_met(problem, now)
-    now[problem.at[PRICES] : problem.at[STATUS]] = FAR
-    price(problem, now)
+def price_anew(problem: Problem, now: Longs, bench: Bench) -> None:
+    """Price everything at a standing of which nothing is priced."""
+    ways, at = problem.ways, problem.at
+    now[at[PRICES] : at[SUMS]] = now[at[REACH] : at[END]] = FAR
+    for way in range(len(ways)):
+        now[at[SUMS] + way] = ways[way, COST]
+        now[at[MISSING] + way] = ways[way, NEEDS_END] - ways[way, NEEDS]
+    reach, prices = now[at[REACH] : at[END]], now[at[PRICES] : at[SUMS]]
+    for need in np.flatnonzero(met_directly(problem, now)):
+        fall(reach, bench.heap, int(need), 0)
+    for way in range(len(ways)):
+        if now[at[MISSING] + way] == 0 and now[at[STATUS] + way] == FREE:
+            cheapen(ways, problem.links, prices, reach, bench.heap, way, ways[way, COST])
+    flow(problem, now, bench.heap)
 
 
 @kernel
-def price_on(problem: Problem, now: Longs) -> None:
-    """Price on after courses were done."""
+def price_from(problem: Problem, seeded: Longs, now: Longs, bench: Bench) -> None:
+    """Price a standing that was reached from the seeded one."""
     at = problem.at
-    before = now[at[MET] : at[REACH]].sum()
-    for way in range(len(problem.ways)):
-        if now[at[STATUS] + way] == DONE:
-            now[at[PRICES] + way] = FAR
-    if find_met(problem, now) > before:
-        price(problem, now)
+    now[at[PRICES] : at[END]] = seeded[at[PRICES] : at[END]]
+    reach = now[at[REACH] : at[END]]
+    for need in np.flatnonzero(met_directly(problem, now)):
+        fall(reach, bench.heap, int(need), 0)
+    flow(problem, now, bench.heap)
+    put_away(problem, now)
 
 
 @kernel
-def price(problem: Problem, now: Longs) -> None:
-    """Repeat prices until none falls."""
+def study_on(problem: Problem, now: Longs, bench: Bench, courses: Longs) -> None:
+    """Do courses, one after the other, and price on."""
     ways, needs, links, at = problem.ways, problem.needs, problem.links, problem.at
-    prices, status, met, reach = at[PRICES], at[STATUS], at[MET], at[REACH]
-    falling = True
-    while falling:
-        falling = False
-        for need in range(len(needs)):
-            best = 0 if now[met + need] else FAR
-            if best:
-                for place in range(needs[need, WAYS], needs[need, WAYS_END]):
-                    best = min(best, now[prices + links[place]])
-            now[reach + need] = best
-        for way in range(len(ways)):
-            if now[status + way] != FREE:
-                continue
-            total = ways[way, COST]
-            for edge in range(ways[way, NEEDS], ways[way, NEEDS_END]):
-                total = min(total + now[reach + links[edge]], FAR)
-            if total < now[prices + way]:
-                now[prices + way] = total
-                falling = True
+    reach = now[at[REACH] : at[END]]
+    for way in courses:
+        study(ways, links, at, now, way)
+        if ways[way, OWN_NEED] >= 0:
+            fall(reach, bench.heap, ways[way, OWN_NEED], 0)
+        for place in range(ways[way, LIFTS], ways[way, LIFTS_END], 2):
+            need = problem.first_need[links[place]]
+            while need >= 0:
+                if needs[need, LEVEL] <= links[place + 1]:
+                    fall(reach, bench.heap, need, 0)
+                need = needs[need, NEXT]
+    flow(problem, now, bench.heap)
+    put_away(problem, now)
+
+
+@kernel
+def put_away(problem: Problem, now: Longs) -> None:
+    """Put out of reach what is done."""
+    status, prices = problem.at[STATUS], problem.at[PRICES]
+    for way in range(len(problem.ways)):
+        if now[status + way] == DONE:
+            now[prices + way] = FAR
+
+
+@kernel
+def flow(problem: Problem, now: Longs, heap: Heap) -> None:
+    """Price on, from the least, until nothing falls any more."""
+    ways, needs, links, at, size = problem.ways, problem.needs, problem.links, problem.at, heap.size
+    reach, sums, missing = now[at[REACH] : at[END]], now[at[SUMS] : at[MISSING]], now[at[MISSING] : at[REACH]]
+    status, prices = now[at[STATUS] : at[PRICES]], now[at[PRICES] : at[SUMS]]
+    while size[0]:
+        need = least_of(reach, heap)
+        fewer = heap.before[need] >= FAR
+        change = reach[need] - (0 if fewer else heap.before[need])
+        for place in range(needs[need, USERS], needs[need, USERS_END]):
+            way = links[place]
+            missing[way] -= fewer
+            sums[way] += change
+            if missing[way] == 0 and sums[way] < prices[way] and status[way] == FREE:
+                cheapen(ways, links, prices, reach, heap, way, sums[way])
+
+
+@kernel
+def cheapen(ways: Longs, links: Longs, prices: Longs, reach: Longs, heap: Heap, way: int, total: int) -> None:
+    """Set the price of a way, and what it meets."""
+    prices[way] = total
+    for place in range(ways[way, MEETS], ways[way, MEETS_END]):
+        if total < reach[links[place]]:
+            fall(reach, heap, links[place], total)
 
 
 @kernel
@@ -199,7 +240,7 @@ def assemble(problem: Problem, now: Longs, bench: Bench, goal: int) -> None:
     """Put the bundle of a goal that is in reach on the bench; its members are not in order yet."""
     ways, needs, links, at = problem.ways, problem.needs, problem.links, problem.at
     members, marks, best, figures = bench.members, bench.marks, bench.best, bench.figures
-    prices, met, reach = at[PRICES], at[MET], at[REACH]
+    prices, reach = at[PRICES], at[REACH]
     figures[FUEL] -= 1
     figures[STAMP] += 1
     figures[ALL_HOURS] = figures[ALL_COST] = figures[COUNT] = figures[GAIN] = 0
@@ -220,7 +261,7 @@ def assemble(problem: Problem, now: Longs, bench: Bench, goal: int) -> None:
                 best[links[place]] = links[place + 1]
         for edge in range(ways[way, NEEDS], ways[way, NEEDS_END]):
             need = links[edge]
-            if now[met + need]:
+            if now[reach + need] == 0:
                 continue
             opener = -1
             for place in range(needs[need, WAYS], needs[need, WAYS_END]):

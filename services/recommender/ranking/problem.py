@@ -24,18 +24,21 @@ from services.recommender.ranking.reach import FAR, Prices
 from services.recommender.ranking.segments import HIGH, LOW, SKILL, Longs
 
 BRANCH, NUMBER, COST, HOURS, RANK, COSINE, NEEDS, NEEDS_END, LIFTS, LIFTS_END, GAINS, GAINS_END = range(12)
-ASKED, LEVEL, COURSE, WAYS, WAYS_END, ANY = range(6)
+MEETS, MEETS_END, OWN_NEED, WAY_COLUMNS = range(12, 16)
+ASKED, LEVEL, COURSE, WAYS, WAYS_END, ANY, USERS, USERS_END, NEXT, NEED_COLUMNS = range(10)
 HOURS_LEFT, STEPS_LEFT = 0, 1
-HELD, DOORS, PRICES, STATUS, MET, REACH, END = range(7)
+HELD, DOORS, STATUS, PRICES, SUMS, MISSING, REACH, END = range(8)
 
 
 class Problem(NamedTuple):
     """Costs and hours in micro-hours, levels in micro-levels, ids as ranks; `links` holds all lists end to end.
 
-    A row of `ways`: whether a BRANCH, NUMBER, COST, HOURS, RANK, COSINE (millionths), and where its links begin and
-    end: NEEDS, LIFTS (skill, level) and GAINS (gap, worth). A row of `needs`: ASKED skill and LEVEL, or COURSE (way),
-    and WAYS that meet it; ANY where those are branches. `anys`: these, inner ones first. `at`: where in a standing
-    HELD worth, DOORS, PRICES and STATUS of ways, MET and REACH of needs begin.
+    A row of `ways`: whether a BRANCH, NUMBER, COST, HOURS, RANK, COSINE (millionths), where its links begin and end -
+    NEEDS, LIFTS (skill, level), GAINS (gap, worth), and the needs that it MEETS - and the one that asks for this course
+    (OWN_NEED, or -1). A row of `needs`: ASKED skill and LEVEL, or COURSE (way); WAYS that meet it; ANY where those are
+    branches; USERS; the NEXT need on the same skill. `first_need`: where that begins per skill. `anys`: needs of
+    branches, inner ones first. `at`: where in a standing HELD worth, DOORS, the STATUS, PRICES, SUMS and MISSING needs
+    of ways, and the REACH of needs begin (see `reach`).
     """
 
     ways: Longs
@@ -44,6 +47,7 @@ class Problem(NamedTuple):
     anys: Longs
     at: Longs
     doors: Longs
+    first_need: Longs
 
 
 class _Draft(NamedTuple):
@@ -65,7 +69,7 @@ def problem_of(net: Net, seeker: Seeker, prices: Prices) -> Problem:
     """Return the problem of one officer: what is weighed, the roots, and what leads to them."""
     courses, numbers = len(net.hours), len(net.hours) + len(net.branch_need)
     draft = _Draft(
-        np.zeros((256, 12), np.int64), np.zeros((128, 6), np.int64), np.empty(8192, np.int64),
+        np.zeros((256, WAY_COLUMNS), np.int64), np.zeros((128, NEED_COLUMNS), np.int64), np.empty(8192, np.int64),
         np.full(numbers, -1, np.int64), np.full(len(net.asked), -1, np.int64), np.zeros(3, np.int64),
     )  # fmt: skip
     for course in shortlist(net, seeker, prices):
@@ -89,8 +93,56 @@ def problem_of(net: Net, seeker: Seeker, prices: Prices) -> Problem:
             ways[way, BRANCH], ways[way, RANK] = 1, FAR + ways[way, NUMBER]
         else:
             draft = link_course(net, seeker, prices, draft, skill_at, way)
-    sizes = np.array([2, len(seeker.cut), len(doors), looked, looked, opened, opened])
-    return Problem(ways, needs, draft.links[: draft.sizes[LINK_COUNT]], anys, np.cumsum(sizes), doors)
+    links = turn(ways, needs, draft.links[: draft.sizes[LINK_COUNT]])
+    sizes = np.array([2, len(seeker.cut), len(doors), looked, looked, looked, looked, opened])
+    return Problem(ways, needs, links, anys, np.cumsum(sizes), doors, chain(needs, len(doors)))
+
+
+@kernel
+def turn(ways: Longs, needs: Longs, links: Longs) -> Longs:
+    """Return the links with those in the other direction behind them: users of needs, and what ways meet."""
+    end = len(links)
+    total = (ways[:, NEEDS_END] - ways[:, NEEDS]).sum() + (needs[:, WAYS_END] - needs[:, WAYS]).sum()
+    longer = np.empty(end + total, np.int64)
+    longer[:end] = links
+    for way in range(len(ways)):
+        for place in range(ways[way, NEEDS], ways[way, NEEDS_END]):
+            needs[links[place], USERS_END] += 1
+    for need in range(len(needs)):
+        for place in range(needs[need, WAYS], needs[need, WAYS_END]):
+            ways[links[place], MEETS_END] += 1
+    for need in range(len(needs)):
+        needs[need, USERS], end = end, end + needs[need, USERS_END]
+        needs[need, USERS_END] = needs[need, USERS]
+    for way in range(len(ways)):
+        ways[way, MEETS], end = end, end + ways[way, MEETS_END]
+        ways[way, MEETS_END] = ways[way, MEETS]
+    for way in range(len(ways)):
+        for place in range(ways[way, NEEDS], ways[way, NEEDS_END]):
+            need = links[place]
+            longer[needs[need, USERS_END]] = way
+            needs[need, USERS_END] += 1
+    for need in range(len(needs)):
+        for place in range(needs[need, WAYS], needs[need, WAYS_END]):
+            way = links[place]
+            longer[ways[way, MEETS_END]] = need
+            ways[way, MEETS_END] += 1
+    ways[:, OWN_NEED] = -1
+    for need in range(len(needs)):
+        if needs[need, COURSE] >= 0:
+            ways[needs[need, COURSE], OWN_NEED] = need
+    return longer
+
+
+@kernel
+def chain(needs: Longs, skills: int) -> Longs:
+    """Link the needs of each skill; return where each chain begins, -1 where there is none."""
+    first = np.full(skills, -1, np.int64)
+    for need in range(len(needs)):
+        if needs[need, ASKED] >= 0:
+            needs[need, NEXT] = first[needs[need, ASKED]]
+            first[needs[need, ASKED]] = need
+    return first
 
 
 @kernel

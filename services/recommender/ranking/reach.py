@@ -46,10 +46,10 @@ class Prices(NamedTuple):
     missing: Longs
 
 
-class _Heap(NamedTuple):
+class Heap(NamedTuple):
     """Needs whose reach fell, the least first. `place` of each in `needs`, -1 where it is not there.
 
-    `before`: what its users were priced with; `size`: how many there are.
+    `before`: what the users of one in it were priced with; `size`: how many there are.
     """
 
     needs: Longs
@@ -76,15 +76,16 @@ def branch_cost(net: Net, reach: Longs, branch: int) -> int:
 
 
 @kernel
-def fall(reach: Longs, heap: _Heap, need: int, total: int) -> None:
+def fall(reach: Longs, heap: Heap, need: int, total: int) -> None:
     """Note that a need can be met for so much."""
     if total >= reach[need]:
         return
-    reach[need] = total
     at = heap.place[need]
     if at < 0:
         at = heap.size[0]
         heap.size[0] += 1
+        heap.before[need] = reach[need]
+    reach[need] = total
     while at > 0 and reach[heap.needs[(at - 1) >> 1]] > total:
         heap.needs[at] = heap.needs[(at - 1) >> 1]
         heap.place[heap.needs[at]] = at
@@ -93,7 +94,7 @@ def fall(reach: Longs, heap: _Heap, need: int, total: int) -> None:
 
 
 @kernel
-def least_of(reach: Longs, heap: _Heap) -> int:
+def least_of(reach: Longs, heap: Heap) -> int:
     """Take the need of least reach from the heap."""
     needs, place = heap.needs, heap.place
     least = needs[0]
@@ -116,7 +117,7 @@ def least_of(reach: Longs, heap: _Heap) -> int:
 
 
 @kernel
-def drain(net: Net, ours: Flags, prices: Prices, heap: _Heap) -> None:
+def drain(net: Net, ours: Flags, prices: Prices, heap: Heap) -> None:
     """Price on, from the least, until nothing falls any more."""
     reach, size, before = prices.reach, heap.size, heap.before
     uses, users, asked, branch_need = net.uses, net.users, net.asked, net.branch_need
@@ -126,7 +127,6 @@ def drain(net: Net, ours: Flags, prices: Prices, heap: _Heap) -> None:
         need, count = least_of(reach, heap), 0
         change = reach[need] - before[need] if before[need] < FAR else reach[need]
         fewer = before[need] >= FAR
-        before[need] = reach[need]
         mine = asked[need, ASKED_SKILL] >= 0 and ours[asked[need, ASKED_SKILL]]
         for place in range(uses[need], uses[need + 1]):
             if users[place] >= 0 or mine:
@@ -139,7 +139,7 @@ def drain(net: Net, ours: Flags, prices: Prices, heap: _Heap) -> None:
 
 
 @kernel
-def offer(net: Net, prices: Prices, heap: _Heap, courses: Ints, change: int, fewer: bool) -> None:
+def offer(net: Net, prices: Prices, heap: Heap, courses: Ints, change: int, fewer: bool) -> None:
     """Change the sums of courses; where that makes one cheaper, price it and what it meets.
 
     `fewer`: one need less is missing.
@@ -190,10 +190,11 @@ def sum_up(net: Net, ours: Flags, prices: Prices, courses: Ints) -> None:
 
 
 @kernel
-def heap_for(reach: Longs) -> _Heap:
-    """Return an empty heap."""
-    size = len(reach)
-    return _Heap(np.empty(size, np.int64), np.full(size, -1, np.int64), reach.copy(), np.zeros(1, np.int64))
+def heap_for(needs: int) -> Heap:
+    """Return an empty heap for so many needs."""
+    return Heap(
+        np.empty(needs, np.int64), np.full(needs, -1, np.int64), np.empty(needs, np.int64), np.zeros(1, np.int64)
+    )
 
 
 @kernel
@@ -204,7 +205,7 @@ def prices_of(net: Net, ours: Flags, cost: Longs) -> Prices:
         cost, np.full(courses, FAR, np.int64), np.full(needs, FAR, np.int64), np.zeros(courses, np.int64),
         np.zeros(courses, np.int64),
     )  # fmt: skip
-    heap = heap_for(prices.reach)
+    heap = heap_for(len(net.asked))
     everything = np.arange(courses, dtype=np.int32)
     sum_up(net, ours, prices, everything)
     offer(net, prices, heap, everything, 0, False)  # noqa: FBT003 - compiled code takes no names
@@ -219,7 +220,7 @@ def settle(net: Net, ours: Flags, doors: Longs, held: Ints, changed: Ints, known
     `doors`: level per skill; `held`: needs that are met; `changed`: courses whose cost is another now, or that are new;
     so many needs were `known` before.
     """
-    heap = heap_for(prices.reach)
+    heap = heap_for(len(net.asked))
     if len(changed):
         rise(net, ours, changed, prices, heap)
     for need in range(known, len(net.asked)):
@@ -251,7 +252,7 @@ def cheapest(net: Net, prices: Prices, need: int) -> int:
 
 
 @kernel
-def rise(net: Net, ours: Flags, changed: Ints, prices: Prices, heap: _Heap) -> None:
+def rise(net: Net, ours: Flags, changed: Ints, prices: Prices, heap: Heap) -> None:
     """Put out of reach all that may lean on the changed courses, then price it from what is left."""
     price, reach = prices.price, prices.reach
     dear, unmet = np.zeros(len(price), np.bool_), np.zeros(len(reach), np.bool_)
@@ -284,7 +285,7 @@ def rise(net: Net, ours: Flags, changed: Ints, prices: Prices, heap: _Heap) -> N
     for place in range(found):
         price[courses[place]] = FAR
     for place in range(opened):
-        reach[needs[place]] = heap.before[needs[place]] = FAR
+        reach[needs[place]] = FAR
     sum_up(net, ours, prices, courses[:found])
     for place in range(opened):
         fall(reach, heap, needs[place], cheapest(net, prices, needs[place]))

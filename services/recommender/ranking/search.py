@@ -23,9 +23,9 @@ from services.recommender.ranking.pricing import (
     held_in,
     in_order,
     precedes,
-    price_anew,
-    price_on,
+    price_from,
     study,
+    study_on,
 )
 from services.recommender.ranking.problem import (
     COST,
@@ -34,7 +34,6 @@ from services.recommender.ranking.problem import (
     HELD,
     HOURS_LEFT,
     PRICES,
-    STATUS,
     STEPS_LEFT,
     Problem,
 )
@@ -67,10 +66,9 @@ def route_of(problem: Problem) -> Route:
 
 
 @kernel
-def adds(problem: Problem, now: Longs, way: int) -> bool:
+def adds(ways: Longs, links: Longs, held: int, now: Longs, way: int) -> bool:
     """Return whether a course by itself closes anything."""
-    links, held = problem.links, problem.at[HELD]
-    for place in range(problem.ways[way, GAINS], problem.ways[way, GAINS_END], 2):
+    for place in range(ways[way, GAINS], ways[way, GAINS_END], 2):
         if links[place + 1] > now[held + links[place]]:
             return True
     return False
@@ -78,8 +76,8 @@ def adds(problem: Problem, now: Longs, way: int) -> bool:
 
 @kernel
 def bid(problem: Problem, now: Longs, bench: Bench, way: int, exponent: float) -> int:
-    """Return the score of a course's bundle, which is then on the bench; 0 where it closes nothing or does not fit."""
-    if now[problem.at[PRICES] + way] >= FAR or not adds(problem, now, way):
+    """Return the score of a course's bundle, which is then on the bench; 0 where it is out of reach or does not fit."""
+    if now[problem.at[PRICES] + way] >= FAR:
         return 0
     assemble(problem, now, bench, way)
     figures = bench.figures
@@ -100,7 +98,7 @@ def goals_of(problem: Problem, now: Longs, bench: Bench) -> Longs:
     for place in range(len(ways)):
         way = int(ways[place])
         price = now[problem.at[PRICES] + way]
-        if price < FAR and adds(problem, now, way):
+        if price < FAR and adds(problem.ways, problem.links, problem.at[HELD], now, way):
             assemble(problem, now, bench, way)
             goals[count, WAY], goals[count, FIRST_PRICE] = way, price
             goals[count, FIRST_GAIN], goals[count, FIRST_COST] = bench.figures[GAIN], bench.figures[ALL_COST]
@@ -136,12 +134,13 @@ def lift_ceilings(problem: Problem, now: Longs, goals: Longs, banned: int) -> No
 @kernel
 def best_goal(problem: Problem, now: Longs, bench: Bench, goals: Longs, exponent: float) -> int:
     """Return the course whose bundle scores most; then the higher cosine, the lower cost, the lower id; or -1."""
+    ways, links, held = problem.ways, problem.links, problem.at[HELD]
     best, top, top_cost = -1, 1, 0
     for place in range(len(goals)):
         if goals[place, CEILING] < top:
             continue
         way = goals[place, WAY]
-        score = bid(problem, now, bench, way, exponent)
+        score = bid(problem, now, bench, way, exponent) if adds(ways, links, held, now, way) else 0
         goals[place, CEILING] = score
         cost = bench.figures[ALL_COST]
         if score > top or (score == top and (best < 0 or precedes(problem, way, cost, best, top_cost))):
@@ -165,13 +164,14 @@ def lean(problem: Problem, now: Longs, bench: Bench, count: int) -> int:
 @kernel
 def gain_without(problem: Problem, now: Longs, bench: Bench, count: int, spare: int) -> int:
     """Return what the bundle gains without one of it; -1 where it then cannot be studied."""
-    then = now.copy()
+    ways, needs, links, at = problem.ways, problem.needs, problem.links, problem.at
+    then = now[: at[PRICES]].copy()
     for place in range(count):
         if place == spare:
             continue
-        if spare >= 0 and not admits(problem, then, bench.members[place]):
+        if spare >= 0 and not admits(ways, needs, links, at, then, bench.members[place]):
             return -1
-        study(problem, then, bench.members[place])
+        study(ways, links, at, then, bench.members[place])
     return held_in(problem, then) - held_in(problem, now)
 
 
@@ -196,12 +196,10 @@ def take(problem: Problem, now: Longs, bench: Bench, goal: int, route: Route) ->
     count = in_order(problem, now, bench)
     if count > 1:
         count = lean(problem, now, bench, count)
-    for place in range(count):
-        way = bench.members[place]
-        route.ways[route.figures[SIZE]] = way
-        route.figures[SIZE] += 1
-        study(problem, now, way)
-    price_on(problem, now)
+    size = route.figures[SIZE]
+    route.ways[size : size + count] = bench.members[:count]
+    route.figures[SIZE] += count
+    study_on(problem, now, bench, bench.members[:count])
 
 
 @kernel
@@ -210,19 +208,16 @@ def replay(problem: Problem, seeded: Longs, now: Longs, route: Route, skip: int,
 
     Prices are not told anew.
     """
-    until = problem.at[PRICES]
-    now[:until] = seeded[:until]
-    now[problem.at[STATUS] : problem.at[STATUS] + len(problem.ways)] = seeded[
-        problem.at[STATUS] : problem.at[STATUS] + len(problem.ways)
-    ]
+    now[: problem.at[PRICES]] = seeded[: problem.at[PRICES]]
+    ways, needs, links, at, steps, kept = problem.ways, problem.needs, problem.links, problem.at, route.ways, left.ways
     size = paid = 0
     for place in range(route.figures[SIZE]):
-        way = route.ways[place]
-        if place != skip and admits(problem, now, way):
-            study(problem, now, way)
-            left.ways[size] = way
+        way = steps[place]
+        if place != skip and admits(ways, needs, links, at, now, way):
+            study(ways, links, at, now, way)
+            kept[size] = way
             size += 1
-            paid += problem.ways[way, COST]
+            paid += ways[way, COST]
     left.figures[SIZE], left.figures[WORTH], left.figures[PAID] = size, held_in(problem, now), paid
 
 
@@ -310,7 +305,7 @@ def swap(
             out = best.ways[place]
             replay(problem, seeded, now, best, place, trial)
             prune(problem, seeded, now, trial, spare)
-            price_anew(problem, now)
+            price_from(problem, seeded, now, bench)
             greedy(problem, now, bench, goals, exponent, out, trial)
             prune(problem, seeded, now, trial, spare)
             if better(trial, best):

@@ -2,12 +2,14 @@
 
 from typing import Literal
 
+import numpy as np
+
 from services.recommender.model import MICRO, Inputs
 from services.recommender.ranking.index import View
 from services.recommender.ranking.ledger import Pick, Seed
 from services.recommender.ranking.offers import offer_of
 from services.recommender.ranking.outcome import Seeds, course_of, way_of
-from services.recommender.ranking.pricing import ALL_HOURS, COUNT, DONE, Bench, assemble, price_on, study
+from services.recommender.ranking.pricing import ALL_HOURS, COUNT, DONE, Bench, assemble, study_on
 from services.recommender.ranking.problem import COSINE, HOURS_LEFT, PRICES, STATUS, STEPS_LEFT, Problem
 from services.recommender.ranking.reach import FAR
 from services.recommender.ranking.reasons import left_out_reason
@@ -41,8 +43,7 @@ class _Bed:
         elif self._state[self._problem.at[STATUS] + way] == DONE:
             return
         elif seed == "started":
-            study(self._problem, self._state, way)
-            price_on(self._problem, self._state)
+            study_on(self._problem, self._state, self._bench, np.array([way]))
             self._pick(way, seed)
         elif self._state[self._problem.at[PRICES] + way] >= FAR:
             self._note(course_id, "unreachable")
