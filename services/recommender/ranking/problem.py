@@ -179,14 +179,15 @@ def link_needs(draft: _Draft, way: int, found: Longs) -> _Draft:
 @kernel
 def link_ways(draft: _Draft, need: int, found: Longs) -> _Draft:
     """Return the draft with the ways that meet a need."""
-    links, needs, sizes = room_for(draft, len(found)), draft.needs, draft.sizes
-    needs[need, WAYS] = sizes[LINK_COUNT]
+    links, needs, sizes, way_at = room_for(draft, len(found)), draft.needs, draft.sizes, draft.way_at
+    needs[need, WAYS], end = sizes[LINK_COUNT], sizes[LINK_COUNT]
     for way in found:
-        draft = place_way(draft, way)
-        links[sizes[LINK_COUNT]] = draft.way_at[way]
-        sizes[LINK_COUNT] += 1
-    needs[need, WAYS_END] = sizes[LINK_COUNT]
-    return _Draft(draft.ways, needs, links, draft.way_at, draft.need_at, sizes)
+        if way_at[way] < 0:
+            draft = place_way(draft, way)
+        links[end] = way_at[way]
+        end += 1
+    needs[need, WAYS_END] = sizes[LINK_COUNT] = end
+    return _Draft(draft.ways, needs, links, way_at, draft.need_at, sizes)
 
 
 @kernel

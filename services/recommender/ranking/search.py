@@ -29,6 +29,7 @@ from services.recommender.ranking.pricing import (
 )
 from services.recommender.ranking.problem import (
     COST,
+    DOORS,
     GAINS,
     GAINS_END,
     HELD,
@@ -37,7 +38,7 @@ from services.recommender.ranking.problem import (
     STEPS_LEFT,
     Problem,
 )
-from services.recommender.ranking.reach import FAR, score_of
+from services.recommender.ranking.reach import FAR, Flags, score_of
 from services.recommender.ranking.segments import Longs
 
 EXPONENTS = np.array([1.0, 0.7, 0.4, 1.3])
@@ -229,23 +230,24 @@ def copy_route(source: Route, target: Route) -> None:
 
 
 @kernel
-def alone(problem: Problem, seeded: Longs, route: Route, place: int) -> bool:
-    """Return whether a course of a route closes what no other of it does."""
+def needed(problem: Problem, seeded: Longs, route: Route) -> Flags:
+    """Return which courses of a route close what no other of it does."""
     ways, links, held = problem.ways, problem.links, problem.at[HELD]
-    way = route.ways[place]
-    for gain in range(ways[way, GAINS], ways[way, GAINS_END], 2):
-        gap, worth = links[gain], links[gain + 1]
-        best = seeded[held + gap]
-        for other in range(route.figures[SIZE]):
-            if other == place:
-                continue
-            also = route.ways[other]
-            for entry in range(ways[also, GAINS], ways[also, GAINS_END], 2):
-                if links[entry] == gap:
-                    best = max(best, links[entry + 1])
-        if worth > best:
-            return True
-    return False
+    first = seeded[held : problem.at[DOORS]].copy()
+    second, holder = first.copy(), np.full(len(first), -1, np.int64)
+    for place in range(route.figures[SIZE]):
+        way = route.ways[place]
+        for gain in range(ways[way, GAINS], ways[way, GAINS_END], 2):
+            gap, worth = links[gain], links[gain + 1]
+            if worth > first[gap]:
+                first[gap], second[gap], holder[gap] = worth, first[gap], place
+            elif worth > second[gap]:
+                second[gap] = worth
+    alone = np.zeros(route.figures[SIZE], np.bool_)
+    for gap in range(len(first)):
+        if holder[gap] >= 0 and first[gap] > second[gap]:
+            alone[holder[gap]] = True
+    return alone
 
 
 @kernel
@@ -253,16 +255,19 @@ def prune(problem: Problem, seeded: Longs, now: Longs, route: Route, spare: Rout
     """Drop, from the end, every course whose loss loses nothing and shuts no door; leave the now at the end."""
     replay(problem, seeded, now, route, -1, spare)
     copy_route(spare, route)
+    alone = needed(problem, seeded, route)
     place = route.figures[SIZE] - 1
+    moved = False
     while place >= 0:
-        if alone(problem, seeded, route, place):
-            place -= 1
-            continue
-        replay(problem, seeded, now, route, place, spare)
-        if spare.figures[WORTH] == route.figures[WORTH] and spare.figures[SIZE] == route.figures[SIZE] - 1:
-            copy_route(spare, route)
+        if not alone[place]:
+            replay(problem, seeded, now, route, place, spare)
+            moved = True
+            if spare.figures[WORTH] == route.figures[WORTH] and spare.figures[SIZE] == route.figures[SIZE] - 1:
+                copy_route(spare, route)
+                alone = needed(problem, seeded, route)
         place -= 1
-    replay(problem, seeded, now, route, -1, spare)
+    if moved:
+        replay(problem, seeded, now, route, -1, spare)
 
 
 @kernel
