@@ -120,7 +120,7 @@ def differences(plan: Inputs, view: View, courses: Iterable[Course]) -> str | No
     return first_difference(msgspec.json.decode(one), msgspec.json.decode(other)) or "the bytes"
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     officers(),
     st.builds(entangled, st.sampled_from([0, 4, 15, 25, 25]), st.sampled_from([3, 8]), st.integers(0, 10_000)),
