@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from openapi_spec_validator import validate
 
-from shared.events import PROFILES_TOPIC, AssessmentCompleted, OfficerChanged
+from shared.events import AssessmentCompleted, OfficerChanged
 from tests.service.assessing import assessment, assessment_service, profile_of, registered, submit
-from tests.service.started import Started, Topic, followed
+from tests.service.started import Started, Topic
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -20,12 +20,6 @@ pytestmark = pytest.mark.timeout(90)
 async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
     async with assessment_service(mongodb_uri, kafka_bootstrap) as service:
         yield service
-
-
-@pytest.fixture(scope="module")
-async def announced(service: Started) -> AsyncIterator[Topic]:
-    async with followed(service.settings, PROFILES_TOPIC) as topic:
-        yield topic
 
 
 async def test_an_assessment_changes_the_profile_and_is_announced_with_it(service: Started, announced: Topic) -> None:

@@ -8,10 +8,10 @@ import pytest
 
 from services.assessment.__main__ import republish
 from services.assessment.store import KEPT_EVIDENCE, OfficerStore
-from shared.events import PROFILES_TOPIC, OfficerErased
+from shared.events import OfficerErased
 from shared.settings import AssessmentSettings
 from tests.service.assessing import PUT, TAKEN_AT, assessment, assessment_service, profile_of, registered, submit
-from tests.service.started import Started, Topic, followed
+from tests.service.started import Started, Topic
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -20,12 +20,6 @@ pytestmark = pytest.mark.timeout(90)
 async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
     async with assessment_service(mongodb_uri, kafka_bootstrap) as service:
         yield service
-
-
-@pytest.fixture(scope="module")
-async def announced(service: Started) -> AsyncIterator[Topic]:
-    async with followed(service.settings, PROFILES_TOPIC) as topic:
-        yield topic
 
 
 async def test_an_erased_officer_is_forgotten_and_goes_on_from_the_sequence(service: Started, announced: Topic) -> None:

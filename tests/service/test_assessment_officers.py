@@ -12,11 +12,11 @@ from services.assessment.index import FrameworkIndex
 from services.assessment.store import OfficerStore
 from shared.app import build_app
 from shared.auth import Authenticator
-from shared.events import CATALOG_TOPIC, PROFILES_TOPIC, FrameworkPublished
+from shared.events import CATALOG_TOPIC, FrameworkPublished
 from shared.mongo import KeyStore
 from tests.builders import FRAMEWORK, framework
 from tests.service.assessing import NUMBERS, PUT, assessment, assessment_service, registered, submit
-from tests.service.started import Started, Topic, followed
+from tests.service.started import Started, Topic
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -25,12 +25,6 @@ pytestmark = pytest.mark.timeout(90)
 async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
     async with assessment_service(mongodb_uri, kafka_bootstrap) as service:
         yield service
-
-
-@pytest.fixture(scope="module")
-async def announced(service: Started) -> AsyncIterator[Topic]:
-    async with followed(service.settings, PROFILES_TOPIC) as topic:
-        yield topic
 
 
 async def test_a_put_that_changes_nothing_makes_no_sequence_and_no_event(service: Started, announced: Topic) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from openapi_spec_validator import validate
 
-from shared.events import CATALOG_TOPIC, CoursePublished, CourseWithdrawn
+from shared.events import CoursePublished, CourseWithdrawn
 from tests.builders import FRAMEWORK
 from tests.service.cataloguing import catalog, course, ids, named, put
-from tests.service.started import Started, Topic, followed
+from tests.service.started import Started, Topic
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -19,12 +19,6 @@ pytestmark = pytest.mark.timeout(90)
 async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
     async with catalog(mongodb_uri, kafka_bootstrap) as service:
         yield service
-
-
-@pytest.fixture(scope="module")
-async def announced(service: Started) -> AsyncIterator[Topic]:
-    async with followed(service.settings, CATALOG_TOPIC) as topic:
-        yield topic
 
 
 def nested(depth: int) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
-from shared.events import CATALOG_TOPIC, FrameworkPublished
+from shared.events import FrameworkPublished
 from tests.builders import FRAMEWORK, framework
 from tests.service.cataloguing import catalog, course, put
-from tests.service.started import Started, Topic, followed
+from tests.service.started import Started, Topic
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -18,12 +18,6 @@ pytestmark = pytest.mark.timeout(90)
 async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
     async with catalog(mongodb_uri, kafka_bootstrap) as service:
         yield service
-
-
-@pytest.fixture(scope="module")
-async def announced(service: Started) -> AsyncIterator[Topic]:
-    async with followed(service.settings, CATALOG_TOPIC) as topic:
-        yield topic
 
 
 async def test_a_framework_counts_its_own_versions(service: Started, announced: Topic) -> None:

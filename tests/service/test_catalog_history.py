@@ -5,10 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services.catalog.__main__ import republish
-from shared.events import CATALOG_TOPIC
 from shared.settings import CatalogSettings
 from tests.service.cataloguing import catalog, course, ids, named, put
-from tests.service.started import Started, Topic, followed
+from tests.service.started import Started, Topic
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -17,12 +16,6 @@ pytestmark = pytest.mark.timeout(90)
 async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
     async with catalog(mongodb_uri, kafka_bootstrap) as service:
         yield service
-
-
-@pytest.fixture(scope="module")
-async def announced(service: Started) -> AsyncIterator[Topic]:
-    async with followed(service.settings, CATALOG_TOPIC) as topic:
-        yield topic
 
 
 async def test_the_catalogue_is_shown_as_it_was(service: Started, announced: Topic) -> None:

@@ -8,7 +8,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from openapi_spec_validator import validate
 
-from shared.events import PATHS_TOPIC, PROFILES_TOPIC, TOMBSTONE, OfficerErased, PathRecommended, announce, to_kafka
+from shared.events import PROFILES_TOPIC, TOMBSTONE, OfficerErased, PathRecommended, announce, to_kafka
 from shared.kafka import Publisher
 from shared.skills import Profile
 from tests.builders import profile
@@ -23,7 +23,7 @@ from tests.service.recommending import (
     registered,
     somebody,
 )
-from tests.service.started import Started, Topic, followed
+from tests.service.started import Started, Topic
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -32,12 +32,6 @@ pytestmark = pytest.mark.timeout(90)
 async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
     async with recommender(mongodb_uri, kafka_bootstrap, (SHOWN, READ, WRITE)) as service:
         yield service
-
-
-@pytest.fixture(scope="module")
-async def announced(service: Started) -> AsyncIterator[Topic]:
-    async with followed(service.settings, PATHS_TOPIC) as topic:
-        yield topic
 
 
 def later(one: Profile, sequence: int, **levels: float) -> Profile:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
-from shared.events import CATALOG_TOPIC, PATHS_TOPIC, PROFILES_TOPIC, CourseWithdrawn, PathRecommended
+from shared.events import CATALOG_TOPIC, PROFILES_TOPIC, CourseWithdrawn, PathRecommended
 from shared.skills import key_of
 from tests.builders import FRAMEWORK, JOB_GROUP, course, framework
 from tests.service.recommending import (
@@ -20,7 +20,7 @@ from tests.service.recommending import (
     registered,
     somebody,
 )
-from tests.service.started import Started, Topic, followed
+from tests.service.started import Started, Topic
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -29,12 +29,6 @@ pytestmark = pytest.mark.timeout(90)
 async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
     async with recommender(mongodb_uri, kafka_bootstrap, (SHOWN, READ, WRITE)) as service:
         yield service
-
-
-@pytest.fixture(scope="module")
-async def announced(service: Started) -> AsyncIterator[Topic]:
-    async with followed(service.settings, PATHS_TOPIC) as topic:
-        yield topic
 
 
 async def test_a_withdrawn_course_leaves_the_paths_that_held_it_and_their_officers_are_told(

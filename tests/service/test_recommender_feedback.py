@@ -9,11 +9,11 @@ import pytest
 
 from services.recommender.api import HEEDER
 from services.recommender.solving import Solver
-from shared.events import PATHS_TOPIC, PROFILES_TOPIC, OfficerErased, PathRecommended
+from shared.events import PROFILES_TOPIC, OfficerErased, PathRecommended
 from shared.skills import Profile
 from tests.builders import profile, text
 from tests.service.recommending import assessed, courses_of, path_of, planned, recommender, registered, somebody, tell
-from tests.service.started import Started, Topic, followed
+from tests.service.started import Started, Topic
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -22,12 +22,6 @@ pytestmark = pytest.mark.timeout(90)
 async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
     async with recommender(mongodb_uri, kafka_bootstrap) as service:
         yield service
-
-
-@pytest.fixture(scope="module")
-async def announced(service: Started) -> AsyncIterator[Topic]:
-    async with followed(service.settings, PATHS_TOPIC) as topic:
-        yield topic
 
 
 async def feedback_of(service: Started, one: Profile, **options: Any) -> dict[str, Any]:
