@@ -109,7 +109,7 @@ async def test_what_the_agency_requires_is_marked_and_cannot_be_dismissed(stack:
         first = [course for course, seed in seeds.items() if seed == "mandatory"]
         assert first[-1] == "zero-trust"
         assert len(first) > 1
-        either = {"th": "หรือเป็นพื้นฐานของหลักสูตรที่กำหนด", "en": ", or needed for what it requires"}
+        either = {"th": "หรือต้องเรียนก่อนหลักสูตรที่กำหนด", "en": ", or needed for what it requires"}
         for language, words in (("th", "หน่วยงานกำหนดให้เรียน"), ("en", "Required by your agency")):
             assert await page.inner_text('.step[data-course="zero-trust"] .seed') == words
             for course in first[:-1]:
