@@ -1,9 +1,10 @@
 """Computing a stored path once more from what was stored, also after the catalogue has moved on.
 
-    python -m services.recommender recompute OFFICER --tenant TENANT [--revision N]
+    python -m services.recommender recompute OFFICER --tenant TENANT [--revision N] [--reference]
 
 An operator's command: it reads the plan from the recommender's database, and courses and framework from the catalogue
-as they were at that path's `catalogue_revision`, over HTTP with a key of its own that lasts some minutes.
+as they were at that path's `catalogue_revision`, over HTTP with a key of its own that lasts some minutes. With
+`--reference` the rule that is there to be read (`ranking/reference.py`) computes the path too.
 """
 
 import argparse
@@ -15,14 +16,16 @@ from typing import Any
 import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from services.recommender.audit import TenantRules, hash_of
+from services.recommender.audit import Record, TenantRules, hash_of, inputs_of_record
 from services.recommender.model import ALGORITHM
-from services.recommender.ranking.index import Snapshot, View
+from services.recommender.ranking import reference
+from services.recommender.ranking.index import Snapshot
 from services.recommender.solving import Case, solve
 from services.recommender.store import Past, PlanStore
 from shared.auth import issue
 from shared.errors import NotFound, Problem, Unavailable
 from shared.mongo import KeyStore, connect
+from shared.paths import LearningPath
 from shared.settings import RecommenderSettings
 from shared.skills import SHARED_TENANT, Course, Framework, key_of
 
@@ -43,8 +46,8 @@ class Catalog:
         self._address = address
         self._headers = {"Authorization": f"Bearer {key}"}
 
-    async def view(self, tenant: str, framework: str, revision: int) -> tuple[View, Framework]:
-        """Return what a tenant saw at a revision, and a framework. Raises NotFound, Unavailable."""
+    async def read(self, framework: str, revision: int) -> tuple[list[Course], Framework]:
+        """Return the courses that the key's tenant saw at a revision, and a framework. Raises NotFound, Unavailable."""
         as_was = {"catalogue_revision": str(revision)}
         held = msgspec.json.decode(await self._get(f"/v1/frameworks/{framework}", as_was), type=Framework)
         courses: list[Course] = []
@@ -54,8 +57,7 @@ class Catalog:
             found = msgspec.json.decode(page, type=_Page)
             courses += found.courses
             after = found.next
-        snapshot = Snapshot().put_framework(SHARED_TENANT, held, revision).put_courses(SHARED_TENANT, courses, revision)
-        return snapshot.view(tenant), held
+        return courses, held
 
     async def _get(self, path: str, query: Mapping[str, str]) -> bytes:
         try:
@@ -68,11 +70,8 @@ class Catalog:
         return body
 
 
-def compared(past: Past, view: View, framework: Framework, rules: TenantRules) -> list[str]:
+def compared(past: Past, record: Record, courses: list[Course], framework: Framework, rules: TenantRules) -> list[str]:
     """Return how the path computed again differs from the stored bytes; nothing where every byte is the same."""
-    record = past.record
-    if record is None:
-        return ["nothing is stored that this path could be computed from"]
     differences = [
         f"{name}: the hash was {was}, it is {now}"
         for name, was, now in (
@@ -85,12 +84,29 @@ def compared(past: Past, view: View, framework: Framework, rules: TenantRules) -
     ]
     if record.algorithm != ALGORITHM:
         differences.append(f"algorithm: it was {record.algorithm}, this program is {ALGORITHM}")
+    revision = record.catalogue_revision
+    snapshot = Snapshot().put_framework(SHARED_TENANT, framework, revision)
+    view = snapshot.put_courses(SHARED_TENANT, courses, revision).view(record.profile.tenant)
     case = Case(record.profile, record.as_of, record.feedback, rules, record.previous, record.stable)
-    again = msgspec.structs.replace(past.event, path=solve(case, view).path)
-    if msgspec.json.encode(again) != past.path:
-        stored, found = msgspec.json.decode(past.path), msgspec.to_builtins(again, str_keys=True)
-        differences.append(first_difference(stored, msgspec.json.decode(msgspec.json.encode(found))) or "the bytes")
+    if said := _difference(past, solve(case, view).path):
+        differences.append(said)
     return differences
+
+
+def by_reference(
+    past: Past, record: Record, courses: list[Course], framework: Framework, rules: TenantRules
+) -> list[str]:
+    """Return how the path of the rule in plain Python differs from the stored bytes; nothing where it does not."""
+    path = reference.recommend(inputs_of_record(record, rules, framework), courses, record.catalogue_revision)
+    said = _difference(past, msgspec.structs.replace(path, versions=past.event.path.versions))
+    return [f"by the reference, {said}"] if said else []
+
+
+def _difference(past: Past, path: LearningPath) -> str | None:
+    again = msgspec.json.encode(msgspec.structs.replace(past.event, path=path))
+    if again == past.path:
+        return None
+    return first_difference(msgspec.json.decode(past.path), msgspec.json.decode(again)) or "the bytes"
 
 
 def first_difference(stored: Any, found: Any, place: str = "") -> str | None:
@@ -114,10 +130,13 @@ def first_difference(stored: Any, found: Any, place: str = "") -> str | None:
     return None if same else f"{place}: stored {stored!r}, computed again {found!r}"
 
 
-async def recompute(settings: RecommenderSettings, tenant: str, officer: str, revision: int | None) -> tuple[str, bool]:
+async def recompute(
+    settings: RecommenderSettings, tenant: str, officer: str, revision: int | None, *, readable: bool = False
+) -> tuple[str, bool]:
     """Return what came of computing a stored path again, in a sentence, and whether every byte is the same.
 
-    Raises NotFound where that path, its rules or its catalogue are not kept, Unavailable.
+    `readable`: also by the reference. Raises NotFound where that path, its rules or its catalogue are not kept,
+    Unavailable.
     """
     mongodb = connect(settings, "recompute")
     try:
@@ -133,18 +152,22 @@ async def recompute(settings: RecommenderSettings, tenant: str, officer: str, re
         rules = await store.rules.find(tenant, record.rules_version)
         if rules is None:
             raise NotFound(f"version {record.rules_version} of the rules of {tenant} is not kept")
-        async with _key(settings, KeyStore(mongodb, settings), tenant) as key:
-            timeout = ClientTimeout(total=120)
-            async with ClientSession(timeout=timeout) as client:
-                catalog = Catalog(client, settings.catalog_url, key)
-                view, framework = await catalog.view(tenant, record.profile.framework, record.catalogue_revision)
-        differences = compared(past, view, framework, rules)
+        async with (
+            _key(settings, KeyStore(mongodb, settings), tenant) as key,
+            ClientSession(timeout=ClientTimeout(total=120)) as client,
+        ):
+            catalog = Catalog(client, settings.catalog_url, key)
+            courses, framework = await catalog.read(record.profile.framework, record.catalogue_revision)
     finally:
         mongodb.close()
+    differences = compared(past, record, courses, framework, rules)
+    if readable := readable and event.path.status != "refused":  # what was refused was not ranked
+        differences += by_reference(past, record, courses, framework, rules)
     made_from = f"catalogue {record.catalogue_revision}, framework {record.framework}, algorithm {record.algorithm}"
     if differences:
         return f"{name} ({made_from}): different\n  " + "\n  ".join(differences), False
-    return f"{name} ({made_from}): same, {len(past.path)} bytes", True
+    also = ", by the reference too" if readable else ""
+    return f"{name} ({made_from}): same{also}, {len(past.path)} bytes", True
 
 
 @asynccontextmanager
@@ -160,11 +183,12 @@ async def _key(settings: RecommenderSettings, keys: KeyStore, tenant: str) -> As
 
 
 def parsed(arguments: list[str]) -> argparse.Namespace:
-    """Return what the command line asks for: officer, tenant, revision."""
+    """Return what the command line asks for: officer, tenant, revision, whether by the reference too."""
     parser = argparse.ArgumentParser(prog="python -m services.recommender recompute", description=recompute.__doc__)
     parser.add_argument("officer")
     parser.add_argument("--tenant", required=True)
     parser.add_argument("--revision", type=int, help="a past one; without: the present path")
+    parser.add_argument("--reference", action="store_true", help="also by the rule in plain Python")
     return parser.parse_args(arguments)
 
 
@@ -172,7 +196,9 @@ async def command(settings: RecommenderSettings, arguments: list[str]) -> int:
     """Print what came of it, and return the exit code: 0 the same, 1 different, 2 it could not be computed."""
     asked = parsed(arguments)
     try:
-        sentence, same = await recompute(settings, asked.tenant, asked.officer, asked.revision)
+        sentence, same = await recompute(
+            settings, asked.tenant, asked.officer, asked.revision, readable=asked.reference
+        )
     except Problem as problem:
         print(f"recompute: {problem.detail}")  # noqa: T201 - the answer of a command
         return 2

@@ -38,7 +38,7 @@ class Two:
         assert got.status in (200, 201), await got.text()
 
     async def again(self, officer: str, revision: int | None = None, tenant: str = "agency") -> tuple[str, bool]:
-        return await recompute(self.settings, tenant, officer, revision)
+        return await recompute(self.settings, tenant, officer, revision, readable=True)
 
 
 @pytest.fixture(scope="module")
@@ -99,8 +99,11 @@ async def test_a_path_is_the_same_byte_for_byte_and_stays_so_when_everything_mov
     assert "catalogue" in sentence
     now = await path_of(service, officer)
     assert "short" in courses_of(now)
-    assert await command(two.settings, [officer.officer, "--tenant", "agency", "--revision", "1"]) == 0
-    assert "same" in capsys.readouterr().out
+    asked = [officer.officer, "--tenant", "agency", "--revision", "1"]
+    assert await command(two.settings, asked) == 0
+    assert ": same, " in (alone := capsys.readouterr().out)
+    assert await command(two.settings, [*asked, "--reference"]) == 0
+    assert capsys.readouterr().out == alone.replace("same", "same, by the reference too")
 
 
 async def test_a_tenants_own_courses_are_read_as_the_tenant_saw_them(two: Two) -> None:
@@ -125,8 +128,10 @@ async def test_a_path_that_was_tampered_with_is_told_apart(two: Two, capsys: pyt
     changed = msgspec.json.decode(document["path"])
     changed["path"]["hours"] += 1
     await plans.update_one({"_id": officer.key}, {"$set": {"path": msgspec.json.encode(changed)}})
-    assert await command(two.settings, [officer.officer, "--tenant", "agency"]) == 1
-    assert "path.hours: stored" in capsys.readouterr().out
+    assert await command(two.settings, [officer.officer, "--tenant", "agency", "--reference"]) == 1
+    said = capsys.readouterr().out
+    assert "\n  path.hours: stored" in said
+    assert "\n  by the reference, path.hours: stored" in said
 
 
 async def test_what_cannot_be_computed_is_said(two: Two, capsys: pytest.CaptureFixture[str]) -> None:

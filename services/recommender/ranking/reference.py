@@ -1,0 +1,300 @@
+"""The rule of docs/ranking.md to be read: the same learning path as the compiled planner, byte for byte.
+
+Plain Python over courses as they are published: no index, no arrays, nothing remembered, nothing skipped. What a course
+closes, costs and needs stands in `reference_prices`; here stands what is done with it. It has neither the planner's
+limit on bundles nor its champion lists: it looks at all there is.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs
+from services.recommender.ranking.account import RUNNERS_UP
+from services.recommender.ranking.evidence import believed
+from services.recommender.ranking.gaps import Worth
+from services.recommender.ranking.ledger import Pick, RunnerUp, Seed, Told, path_of
+from services.recommender.ranking.names import micro
+from services.recommender.ranking.obstacles import why_barred
+from services.recommender.ranking.offers import SkillKey, offer_of
+from services.recommender.ranking.pricing import NO_LIMIT
+from services.recommender.ranking.reach import FAR
+from services.recommender.ranking.reasons import Obstacle, left_out_reason
+from services.recommender.ranking.reference_prices import Prices, Problem, Standing, Way, problem_of, score_of
+from services.recommender.ranking.search import EXPONENTS, ROUNDS
+from services.recommender.ranking.seeds import Left
+from services.recommender.ranking.solution import OPINION, WORTH_A_CHANGE
+from shared.paths import LearningPath, Note
+from shared.skills import Course
+
+
+def recommend(inputs: Inputs, courses: Iterable[Course], catalogue_revision: int) -> LearningPath:
+    """Return the officer's learning path over these courses. Raises InvalidInput as the planner does."""
+    inputs.check()
+    by_id = {course.id: course for course in courses}
+    wants, doors = believed(inputs, by_id.get)
+    worth = Worth(wants)
+    plan = Plan(inputs, by_id, worth, doors, plain=False)
+    if inputs.slowed or any(rule.bias not in (INCLUDE_ONLY, EXCLUDE) for rule in inputs.rules):
+        other = Plan(inputs, by_id, worth, doors, plain=True)
+        if plan.end.worth * 100 < other.end.worth * OPINION:
+            plan = other
+    told = Told(plan.picks, plan.obstacle, plan.notes, plan.short(), plan.kept)
+    return path_of(inputs, worth, doors, told, catalogue_revision)
+
+
+class Bid(NamedTuple):
+    """The bundle of a goal that fits, in order of study, and its score."""
+
+    goal: Way
+    bundle: list[Way]
+    score: int
+
+
+def bids(problem: Problem, now: Standing, prices: Prices, goals: Iterable[Way], exponent: float = 1.0) -> list[Bid]:
+    """Return what these courses bid, best first; of equals the higher cosine, the lower cost, the lower id."""
+    found = []
+    for goal in goals:
+        if prices.of(goal) == FAR or not now.gains(goal):
+            continue
+        bundle = problem.bundle(goal, prices)
+        if sum(way.hours for way in bundle) > now.hours or len(bundle) > now.steps:
+            continue
+        cost = sum(way.cost for way in bundle)
+        if score := score_of(gain_of(now, bundle), cost, exponent):
+            found.append(((-score, -goal.cosine, cost, goal.id), Bid(goal, bundle, score)))
+    return [bid for _, bid in sorted(found, key=lambda item: item[0])]
+
+
+def gain_of(now: Standing, courses: Iterable[Way]) -> int:
+    """Return what these courses close together."""
+    then = now.copy()
+    for way in courses:
+        then.study(way)
+    return then.worth - now.worth
+
+
+def walked(problem: Problem, now: Standing, courses: Iterable[Way]) -> tuple[list[Way], Standing]:
+    """Return those of these courses that can be entered one after the other, and the standing at the end."""
+    entered, then = [], now.copy()
+    for way in courses:
+        if problem.admits(then, way):
+            then.study(way)
+            entered.append(way)
+    return entered, then
+
+
+def lean(problem: Problem, now: Standing, courses: Sequence[Way], tried: Sequence[Way]) -> tuple[list[Way], Standing]:
+    """Walk courses without, from the end, each of those tried whose loss loses nothing and shuts no door."""
+    kept, end = walked(problem, now, courses)
+    for way in reversed(tried):
+        rest = [other for other in kept if other is not way]
+        entered, then = walked(problem, now, rest)
+        if entered == rest and then.worth == end.worth:
+            kept, end = rest, then
+    return kept, end
+
+
+def goals_of(problem: Problem, now: Standing) -> list[Way]:
+    """Return the courses that are in reach and close something. What only later comes into reach is no goal."""
+    prices = problem.prices(now)
+    return [way for way in problem.courses.values() if prices.of(way) < FAR and now.gains(way)]
+
+
+def greedy(problem: Problem, now: Standing, goals: Collection[Way], exponent: float = 1.0) -> list[Way]:
+    """Return T0: again and again the bundle that bids most, until none fits or closes anything. Moves `now` on."""
+    route: list[Way] = []
+    while found := bids(problem, now, problem.prices(now), goals, exponent):
+        bundle = found[0].bundle
+        bundle, _ = lean(problem, now, bundle, bundle[:-1])
+        for way in bundle:
+            now.study(way)
+        route += bundle
+    return route
+
+
+class Route(NamedTuple):
+    """A way through after the seeds: what is held at its end, less what it costs, its courses."""
+
+    worth: int
+    saved: int
+    courses: list[Way]
+
+    def better(self, other: "Route") -> "Route":
+        """Return the other where it closes more, or as much at less cost."""
+        return other if (other.worth, other.saved) > (self.worth, self.saved) else self
+
+
+def route_of(problem: Problem, seeded: Standing, courses: Sequence[Way]) -> Route:
+    """Return the route of these courses, without what loses nothing."""
+    kept, end = lean(problem, seeded, courses, courses)
+    return Route(end.worth, -sum(way.cost for way in kept), kept)
+
+
+def best_route(problem: Problem, seeded: Standing, goals: Collection[Way]) -> Route:
+    """Return T1: the best T0 of several exponents, then tried without each of its courses in turn."""
+    best = Route(-1, 0, [])
+    for exponent in EXPONENTS.tolist():
+        best = best.better(route_of(problem, seeded, greedy(problem, seeded.copy(), goals, exponent)))
+    for _ in range(ROUNDS):
+        before = best
+        for place in reversed(range(len(before.courses))):
+            if place >= len(best.courses):
+                continue
+            out = best.courses[place]
+            rest = [way for way in best.courses if way is not out]
+            start, now = lean(problem, seeded, rest, rest)
+            more = greedy(problem, now, [goal for goal in goals if goal is not out])
+            best = best.better(route_of(problem, seeded, start + more))
+        if best is before:
+            break
+    return best
+
+
+class Plan:
+    """One officer's plan: `picks`, `notes`, whether the path before was `kept`, standings `seeded` and at the `end`."""
+
+    def __init__(
+        self,
+        inputs: Inputs,
+        courses: Mapping[str, Course],
+        worth: Worth,
+        doors: Mapping[SkillKey, float],
+        *,
+        plain: bool,
+    ) -> None:
+        self.inputs, self.courses = inputs, courses
+        self.picks: list[Pick] = []
+        self.notes: list[Note] = []
+        self.end = Standing(
+            hours=NO_LIMIT if inputs.budget_hours is None else round(inputs.budget_hours * MICRO),
+            steps=NO_LIMIT if inputs.max_steps is None else inputs.max_steps,
+            levels={skill: micro(level) for skill, level in doors.items()},
+            done=set(inputs.done),
+            held=dict.fromkeys(worth.gaps, 0),
+        )
+        self.problem = problem_of(inputs, courses.values(), worth, self.end, plain=plain)
+        self._seed()
+        self.seeded, self.goals = self.end, goals_of(self.problem, self.end)
+        route, before = best_route(self.problem, self.seeded, self.goals), self._before()
+        self.kept = before is not None and route.worth * 100 < before.worth * WORTH_A_CHANGE
+        if before is not None and self.kept:
+            route = before
+        picks, end = self._told(route, in_order=self.kept)
+        if end.worth != route.worth:  # where the cheapest opener was left out as spare, the route's own order is left
+            picks, end = self._told(route, in_order=True)
+        self.picks += picks
+        self.end = end
+
+    def _seed(self) -> None:
+        """Take what comes first whatever it closes: what is started, mandatory, pinned."""
+        inputs = self.inputs
+        wanted: dict[Seed, list[str]]
+        wanted = {"started": inputs.started, "mandatory": inputs.mandatory, "pinned": inputs.pinned}
+        for seed, names in wanted.items():
+            for name in dict.fromkeys(names):
+                if name not in self.end.done:
+                    self._plant(name, seed)
+        told = {note.course for note in self.notes}
+        for name in inputs.previous:
+            if name not in self.courses and name not in told and name not in inputs.done:
+                self._note(name, "withdrawn")
+
+    def _plant(self, name: str, seed: Seed) -> None:
+        """Take a course, with what opens its door unless it was started; or note why not."""
+        if name not in self.courses:
+            return self._note(name, "withdrawn")
+        if name not in self.problem.courses:
+            return self._note(name, "excluded")
+        way, prices = self.problem.courses[name], self.problem.prices(self.end)
+        bundle = [way]
+        if seed != "started":
+            if prices.of(way) == FAR:
+                return self._note(name, "unreachable")
+            bundle = self.problem.bundle(way, prices)
+            missing = max(sum(one.hours for one in bundle) - self.end.hours, 0)
+            if seed == "pinned" and (missing or len(bundle) > self.end.steps):
+                return self._note(name, "does_not_fit", missing / MICRO)
+            bundle, _ = lean(self.problem, self.end, bundle, bundle[:-1])
+        for one in bundle:
+            self.end.study(one)
+            self.picks.append(Pick(one.offer, 0, one.cosine / MICRO, [], seed))
+        return None
+
+    def _note(self, name: str, kind: Left, short: float = 0.0) -> None:
+        words = "no_steps" if kind == "does_not_fit" and not short else kind
+        title = self.courses[name].title if name in self.courses else None
+        self.notes.append(Note(name, kind, left_out_reason(words, short), title=title))
+
+    def _before(self) -> Route | None:
+        """Return the route of the path before; None where it can no longer be studied."""
+        names = [name for name in self.inputs.previous if name not in self.seeded.done]
+        ways = [self.problem.courses[name] for name in names if name in self.problem.courses]
+        entered, then = walked(self.problem, self.seeded, ways)
+        if not names or len(entered) < len(names) or min(then.hours, then.steps) < 0:
+            return None
+        return route_of(self.problem, self.seeded, ways)
+
+    def _told(self, route: Route, *, in_order: bool) -> tuple[list[Pick], Standing]:
+        """Return the picks of a route after the seeds, and the standing at their end.
+
+        As if the route were all there is, the bundle worth most per hour comes next; with `in_order` as they stand.
+        Beside each stand the best other bundles of all courses that still fit.
+        """
+        picks: list[Pick] = []
+        now, inside, left = self.seeded.copy(), self.seeded.copy(), route.courses
+        inside.hours = inside.steps = NO_LIMIT
+        while left:
+            if in_order:
+                last = next((place for place, way in enumerate(left, 1) if inside.gains(way)), len(left))
+                bundle = left[:last]
+            else:
+                goals = [goal for goal in self.goals if goal in left]
+                found = bids(self.problem, inside, self.problem.prices(inside, only=left), goals)
+                if not found:
+                    break
+                bundle, _ = lean(self.problem, inside, found[0].bundle, found[0].bundle[:-1])
+            score = score_of(gain_of(inside, bundle), sum(way.cost for way in bundle))
+            rivals = bids(self.problem, now, self.problem.prices(now), self.goals)
+            others = [RunnerUp(bid.goal.offer.course, bid.score) for bid in rivals if bid.goal not in bundle]
+            for way in bundle:
+                runners_up = others[:RUNNERS_UP] if way is bundle[-1] else []
+                picks.append(Pick(way.offer, score, way.cosine / MICRO, runners_up))
+                now.study(way)
+                inside.study(way)
+            left = [way for way in left if way not in bundle]
+        return picks, now
+
+    def obstacle(self, skill: str, reached: float) -> Obstacle:
+        """Return what keeps a skill at the level that a path reaches: hours, a closed door, a bar, no course."""
+        prices, ways, held = self.problem.prices(self.end), self.problem.courses.values(), self.end.held.get(skill, 0)
+        if near := [way for way in ways if way.closes.get(skill, 0) > held and prices.of(way) < FAR]:
+            nearest = min(near, key=lambda way: (prices.of(way), way.id))
+            bundle, left = self.problem.bundle(nearest, prices), max(self.end.hours, 0)
+            hours = sum(way.hours for way in bundle)
+            short = (hours / MICRO, left / MICRO) if hours > left else None
+            return Obstacle("budget", nearest.offer.course.title, short, len(bundle) > self.end.steps)
+        above = [
+            course
+            for course in sorted(self.courses.values(), key=lambda course: (course.hours, course.id))
+            if course.id not in self.inputs.done and self._reached_by(course, skill) > micro(reached)
+        ]
+        for course in above:
+            if why_barred(self.inputs, course) is None:
+                return Obstacle("prerequisite", course.title)
+        if above:
+            return Obstacle("excluded", above[0].title, barred=why_barred(self.inputs, above[0]) or "rule")
+        return Obstacle("no_course")
+
+    def _reached_by(self, course: Course, skill: str) -> int:
+        _, high = offer_of(course).teaches.get((self.inputs.framework.id, skill), (0.0, 0.0))
+        return micro(high)
+
+    def short(self) -> float | None:
+        """Return how many hours more would close all that courses can close; None where hours are not missing."""
+        if self.inputs.budget_hours is None:
+            return None
+        then = self.end.copy()
+        then.hours = then.steps = NO_LIMIT
+        rest = greedy(self.problem, then, goals_of(self.problem, then))
+        more = sum(way.hours for way in rest) - max(self.end.hours, 0)
+        return more / MICRO if more > 0 else None

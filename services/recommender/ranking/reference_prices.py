@@ -1,0 +1,300 @@
+"""The rule of docs/ranking.md to be read, first half: what a course closes, costs and needs, and which can matter.
+
+A *need* is a condition of entry. It is met by what the officer holds, or by any one of its *openers*: a course that
+leads there, or a branch of an `any`. Levels are in micro-levels, hours and costs in micro-hours: integers.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from typing import NamedTuple
+
+from msgspec import UNSET
+
+from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, Rule
+from services.recommender.ranking.extract import BY_WORTH, PER_LEVEL, SLACK
+from services.recommender.ranking.gaps import Worth
+from services.recommender.ranking.names import micro
+from services.recommender.ranking.offers import Offer, SkillKey, level_condition, offer_of
+from services.recommender.ranking.reach import FAR
+from shared.skills import Course, Prerequisite
+
+
+class Level(NamedTuple):
+    """The need that a level of a skill is held."""
+
+    skill: SkillKey
+    level: int
+
+
+class Done(NamedTuple):
+    """The need that a course is done."""
+
+    course: str
+
+
+class AnyOf(NamedTuple):
+    """The need that every need of any one branch is met."""
+
+    branches: tuple[tuple["Need", ...], ...]
+
+
+Need = Level | Done | AnyOf
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Branch:
+    """A branch of an `any`. It costs what its needs cost; of equals the first stands first."""
+
+    needs: tuple[Need, ...]
+    id: str = ""
+    cost: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Way:
+    """A course as one officer may use it. `lifts`: skill -> level; `closes`: gap -> worth; `cosine` in millionths."""
+
+    needs: tuple[Need, ...]
+    id: str
+    cost: int
+    hours: int
+    offer: Offer
+    lifts: Mapping[SkillKey, int]
+    closes: Mapping[str, int]
+    cosine: int
+
+
+Opener = Way | Branch
+
+
+@dataclass(slots=True)
+class Standing:
+    """Where the officer stands: hours and courses left, levels at the next door, courses done, worth held per gap."""
+
+    hours: int
+    steps: int
+    levels: dict[SkillKey, int]
+    done: set[str]
+    held: dict[str, int]
+
+    @property
+    def worth(self) -> int:
+        """All that is held."""
+        return sum(self.held.values())
+
+    def copy(self) -> "Standing":
+        """Return one that can go its own way."""
+        return Standing(self.hours, self.steps, dict(self.levels), set(self.done), dict(self.held))
+
+    def study(self, way: Way) -> None:
+        """Do a course: what it teaches rises, nothing falls."""
+        self.hours -= way.hours
+        self.steps -= 1
+        self.done.add(way.id)
+        for skill, level in way.lifts.items():
+            self.levels[skill] = max(self.levels.get(skill, 0), level)
+        for gap, worth in way.closes.items():
+            self.held[gap] = max(self.held[gap], worth)
+
+    def gains(self, way: Way) -> bool:
+        """Return whether a course by itself closes anything."""
+        return any(worth > self.held[gap] for gap, worth in way.closes.items())
+
+
+class Prices(NamedTuple):
+    """What each course or branch costs with all that opens its door, and each need by its cheapest opener."""
+
+    openers: Mapping[Opener, int]
+    needs: Mapping[Need, int]
+
+    def of(self, opener: Opener) -> int:
+        """Return a price; FAR where it is out of reach or done."""
+        return self.openers.get(opener, FAR)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """The courses that can matter to an officer, and the openers of every need of theirs."""
+
+    courses: Mapping[str, Way]
+    openers: Mapping[Need, Sequence[Opener]]
+
+    def meets(self, now: Standing, need: Need) -> bool:
+        """Return whether a need is met."""
+        if isinstance(need, Level):
+            return now.levels.get(need.skill, 0) >= need.level
+        if isinstance(need, Done):
+            return need.course in now.done
+        return any(self.admits(now, branch) for branch in self.openers[need])
+
+    def admits(self, now: Standing, opener: Opener) -> bool:
+        """Return whether a course can be entered, or every need of a branch is met."""
+        return all(self.meets(now, need) for need in opener.needs)
+
+    def prices(self, now: Standing, only: Collection[Way] | None = None) -> Prices:
+        """Return the prices, of all courses not done or of some: out of reach at first, then lower until none falls."""
+        courses = [way for way in self.courses.values() if way.id not in now.done] if only is None else only
+        branches = [one for openers in self.openers.values() for one in openers if isinstance(one, Branch)]
+        priced: list[Opener] = [*branches, *courses]
+        met = {need for need in self.openers if self.meets(now, need)}
+        prices = Prices(dict.fromkeys(priced, FAR), {})
+        while True:
+            needs = {
+                need: 0 if need in met else min((prices.of(one) for one in openers), default=FAR)
+                for need, openers in self.openers.items()
+            }
+            lower = {one: min(one.cost + sum(needs[need] for need in one.needs), FAR) for one in priced}
+            if lower == prices.openers:
+                return Prices(lower, needs)
+            prices = Prices(lower, needs)
+
+    def bundle(self, goal: Way, prices: Prices) -> list[Way]:
+        """Return a course in reach with the cheapest openers of all its needs, in the order of price, then id."""
+        found, looked = list[Opener]([goal]), 0
+        while looked < len(found):
+            unmet = [need for need in found[looked].needs if prices.needs[need] > 0]
+            cheapest = [min(self.openers[need], key=lambda one: (prices.of(one), one.id)) for need in unmet]
+            found += [one for one in dict.fromkeys(cheapest) if one not in found]
+            looked += 1
+        return sorted((one for one in found if isinstance(one, Way)), key=lambda way: (prices.of(way), way.id))
+
+
+def score_of(gain: int, cost: int, exponent: float = 1.0) -> int:
+    """Return micro-levels per hour, the hours to the power of an exponent."""
+    divisor = cost if exponent == 1 else int(MICRO * (cost / MICRO) ** exponent + 0.5)
+    return gain * MICRO // max(divisor, 1)
+
+
+def problem_of(inputs: Inputs, courses: Iterable[Course], worth: Worth, start: Standing, *, plain: bool) -> Problem:
+    """Return what can matter to an officer at the start. `plain`: what is preferred or put off changes no cost."""
+    factors = [(course, factor_of(inputs, course, plain=plain)) for course in courses]
+    usable = {course.id: way_of(inputs, worth, offer_of(course), factor) for course, factor in factors if factor > 0}
+    whole = Problem(usable, openers_of(usable))
+    begun = start.copy()
+    for way in (usable[name] for name in inputs.started if name in usable):
+        begun.study(way)  # what is started comes first in any case
+    prices = whole.prices(begun, usable.values())
+    wanted = {*inputs.started, *inputs.mandatory, *inputs.pinned, *inputs.previous}
+    chosen: set[Opener] = {usable[name] for name in wanted if name in usable}
+    chosen.update(shortlist(inputs.framework.id, usable.values(), prices))
+    near: dict[Need, Sequence[Opener]] = {}
+    waiting = list(chosen)
+    while waiting:
+        for need in waiting.pop().needs:
+            if need not in near:
+                reach = prices.needs[need]
+                most = reach + reach // SLACK if reach < FAR else -1
+                near[need] = [one for one in whole.openers[need] if prices.of(one) <= most]
+                waiting += [one for one in near[need] if one not in chosen]
+                chosen.update(near[need])
+    return Problem({one.id: one for one in chosen if isinstance(one, Way)}, near)
+
+
+def shortlist(ours: str, usable: Iterable[Way], prices: Prices) -> list[Way]:
+    """Return the candidates to weigh: the cheapest per gap and level, and those worth most for their price."""
+    candidates = [way for way in usable if any(way.closes.values()) and prices.of(way) < FAR]
+    found: list[Way] = []
+    for gap, level in {(gap, way.lifts[ours, gap]) for way in candidates for gap in way.closes if way.closes[gap]}:
+        alike = [way for way in candidates if way.closes.get(gap) and way.lifts[ours, gap] == level]
+        found += sorted(alike, key=lambda way: (prices.of(way), way.id))[:PER_LEVEL]
+    for exponent in (1.0, 0.4):
+        scores = {way: score_of(sum(way.closes.values()), prices.of(way), exponent) for way in candidates}
+        found += sorted(candidates, key=lambda way: (-scores[way], way.id))[:BY_WORTH]
+    return found
+
+
+def factor_of(inputs: Inputs, course: Course, *, plain: bool) -> float:
+    """Return what multiplies the hours of a course; 0 where it is not to be used."""
+    if course.id in inputs.done or course.id in inputs.excluded:
+        return 0
+    factor = 0.0 if inputs.languages and set(inputs.languages).isdisjoint(course.languages) else 1.0
+    for rule in inputs.rules:
+        holds = _holds(rule, inputs, course)
+        if rule.bias in (INCLUDE_ONLY, EXCLUDE):
+            factor = factor if holds == (rule.bias == INCLUDE_ONLY) else 0
+        elif holds and not plain:
+            factor /= rule.bias
+    if not plain:
+        factor *= inputs.slowed.get(course.id, 1.0)
+    above_rules = course.id in inputs.mandatory or course.id in inputs.started
+    return 1.0 if above_rules and factor == 0 else factor
+
+
+def _holds(rule: Rule, inputs: Inputs, course: Course) -> bool:
+    held: dict[str, list[str | None]] = {
+        "course": [course.id],
+        "provider": [course.provider.th, course.provider.en],
+        "language": [*course.languages],
+        "modality": [course.modality],
+        "skill": [row.skill for row in course.teaches if row.framework == inputs.framework.id],
+    }
+    return not set(rule.values).isdisjoint(held[rule.field])
+
+
+def way_of(inputs: Inputs, worth: Worth, offer: Offer, factor: float) -> Way:
+    """Return a course as one officer may use it."""
+    ours = inputs.framework.id
+    return Way(
+        needs=tuple(dict.fromkeys(needs_of(offer.entry(ours)))),
+        id=offer.id,
+        cost=offer.hours if factor == 1 else max(int(offer.hours * factor + 0.5), 1),
+        hours=offer.hours,
+        offer=offer,
+        lifts={skill: micro(high) for skill, (_, high) in offer.teaches.items()},
+        closes={
+            skill: worth.of(skill, micro(high) / MICRO)
+            for (framework, skill), (_, high) in offer.teaches.items()
+            if framework == ours and skill in worth.gaps
+        },
+        cosine=cosine_of(ours, worth, offer),
+    )
+
+
+def cosine_of(ours: str, worth: Worth, offer: Offer) -> int:
+    """Return the cosine of the gap vector (worth) and the teaching vector (levels gained), in millionths."""
+    gaps = {skill: size / MICRO for skill, size in worth.gaps.items()}
+    teaches = [(key[1], high, low) for key, (low, high) in offer.teaches.items() if key[0] == ours]
+    taught = {skill: (micro(high) - micro(low)) / MICRO for skill, high, low in teaches}
+    dot = sum(gained * gaps[skill] for skill, gained in taught.items() if skill in gaps)
+    one, other = (sqrt(sum(size * size for size in vector.values())) for vector in (taught, gaps))
+    return int(dot / (one * other) * MICRO + 0.5) if dot > 0 else 0
+
+
+def needs_of(conditions: Iterable[Prerequisite]) -> list[Need]:
+    """Return conditions of entry as needs; those of an `all` stand for themselves."""
+    needs: list[Need] = []
+    for condition in conditions:
+        if condition.all is not UNSET:
+            needs += needs_of(condition.all)
+        elif condition.any is not UNSET:
+            needs.append(AnyOf(tuple(tuple(dict.fromkeys(needs_of([branch]))) for branch in condition.any)))
+        elif condition.course is not UNSET:
+            needs.append(Done(condition.course))
+        else:
+            skill, level = level_condition(condition)
+            needs.append(Level(skill, micro(level)))
+    return needs
+
+
+def openers_of(courses: Mapping[str, Way]) -> dict[Need, Sequence[Opener]]:
+    """Return the openers of each need of these courses, and of each need inside those."""
+    teachers = defaultdict[SkillKey, list[Way]](list)
+    for way in courses.values():
+        for skill in way.lifts:
+            teachers[skill].append(way)
+    openers: dict[Need, Sequence[Opener]] = {}
+    waiting = [need for way in courses.values() for need in way.needs]
+    while waiting:
+        need = waiting.pop()
+        if need in openers:
+            continue
+        if isinstance(need, Level):
+            openers[need] = [way for way in teachers[need.skill] if way.lifts[need.skill] >= need.level]
+        elif isinstance(need, Done):
+            openers[need] = [courses[need.course]] if need.course in courses else []
+        else:
+            openers[need] = [Branch(needs) for needs in need.branches]
+            waiting += [inner for branch in need.branches for inner in branch]
+    return openers

@@ -1,0 +1,191 @@
+"""`python -m tests.by_hand`: the path that docs/ranking.md works out by hand, its tables written into that page anew.
+
+What can be had from a table of the normal distribution and a pocket calculator is worked out here from the words of
+the page; what a plan finds is told by the planner. tests/test_by_hand.py compares the two, and both with the page.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from statistics import NormalDist
+
+import msgspec
+
+from services.recommender.model import MICRO, Estimate, Inputs
+from services.recommender.ranking import recommend, reference
+from services.recommender.ranking.evidence import believed
+from services.recommender.ranking.gaps import Worth
+from services.recommender.ranking.search import EXPONENTS
+from shared.paths import LearningPath
+from shared.skills import Course
+from tests.builders import MOMENT, at, course, framework, inputs, view_of
+
+PAGE = Path(__file__).parents[1] / "docs" / "ranking.md"
+_NORMAL = NormalDist()
+
+REQUIRED = {"data": 3, "security": 2, "writing": 1}
+WEIGHTS = {"data": 2.0, "security": 1.0, "writing": 0.5}
+MEASURED = {"data": 1.0, "security": 1.0, "writing": 0.0}
+SD = 0.5
+
+COURSES = [
+    course("habits", ("security", 0, 2), hours=3),
+    course("logic", ("logic", 0, 1), hours=2),
+    course("analysis", ("data", 1, 3), hours=8, requires=[at("logic", 1)]),
+    course("sheets", ("data", 0, 2), hours=4),
+    course("safety", ("security", 1, 2), hours=3),
+    course("guard", ("security", 0, 2), hours=5),
+    course("letters", ("writing", 0, 1), hours=6),
+]
+DONE = "habits"
+BUDGET = 16.0
+
+
+def officer() -> Inputs:
+    """Return the officer of the page."""
+    plan = inputs(
+        framework(REQUIRED, weights=WEIGHTS, others=["logic"]), budget_hours=BUDGET, completed_at={DONE: MOMENT}
+    )
+    before = MOMENT - timedelta(days=30)
+    return msgspec.structs.replace(
+        plan, levels={skill: Estimate(level, SD, before) for skill, level in MEASURED.items()}
+    )
+
+
+def path() -> LearningPath:
+    """Return what the planner finds."""
+    return recommend(officer(), view_of(COURSES))
+
+
+def belief(skill: str) -> tuple[float, float]:
+    """Return mean and sd: the measurement, and the completed course as a second one of sd 0.5, by precision."""
+    levels = [MEASURED[skill], *(row.to_level for row in _named(DONE).teaches if row.skill == skill)]
+    precisions = [1 / SD**2, 1 / 0.5**2][: len(levels)]
+    mean = sum(level * weight for level, weight in zip(levels, precisions, strict=True)) / sum(precisions)
+    return round(mean, 2), round(sum(precisions) ** -0.5, 3)
+
+
+def worth(skill: str, level: float) -> int:
+    """Return what reaching a level is worth, in micro-levels: weight x psi, by the normal distribution's own table."""
+    mean, sd = belief(skill)
+    z = (level - mean) / sd
+    return round(MICRO * WEIGHTS[skill] * (sd * _NORMAL.pdf(z) + (level - mean) * _NORMAL.cdf(z)))
+
+
+def _named(name: str) -> Course:
+    return next(one for one in COURSES if one.id == name)
+
+
+def _beliefs() -> Iterable[Sequence[str]]:
+    yield "skill", "required", "weight", "measured", "believed μ", "σ"
+    for skill, required in REQUIRED.items():
+        mean, sd = belief(skill)
+        yield skill, f"{required}", f"{WEIGHTS[skill]:g}", f"{MEASURED[skill]:g} ± {SD}", f"{mean:g}", f"{sd:g}"
+
+
+def _worths() -> Iterable[Sequence[str]]:
+    yield "reaching", "z", "φ(z)", "Φ(z)", "ψ", "w·ψ, micro-levels"
+    for skill, level in (("data", 2), ("data", 3), ("security", 2), ("writing", 1)):
+        mean, sd = belief(skill)
+        z = (level - mean) / sd
+        density, below = _NORMAL.pdf(z), _NORMAL.cdf(z)
+        expected = sd * density + (level - mean) * below
+        row = (f"{z:.6f}", f"{density:.8f}", f"{below:.8f}", f"{expected:.8f}", f"{worth(skill, level):,}")
+        yield f"{skill} {level}", *row
+
+
+BUNDLES = {
+    "sheets": ["sheets"],
+    "analysis": ["logic", "analysis"],
+    "safety": ["safety"],
+    "guard": ["guard"],
+    "letters": ["letters"],
+}
+"""Course -> its bundle at the start; only the door of `analysis` is shut."""
+
+
+def gain(name: str) -> int:
+    """Return what a course closes at the start."""
+    return sum(worth(row.skill, row.to_level) for row in _named(name).teaches)
+
+
+def price(name: str) -> float:
+    """Return the hours of a course with all that opens its door."""
+    return sum(_named(member).hours for member in BUNDLES[name])
+
+
+def _bids() -> Iterable[Sequence[str]]:
+    yield "bundle", "price, h", "gain", *(f"per h^{power:g}" for power in EXPONENTS)
+    for name, members in BUNDLES.items():
+        scores = [f"{int(gain(name) / price(name) ** power):,}" for power in EXPONENTS]
+        yield " + ".join(members), f"{price(name):g}", f"{gain(name):,}", *scores
+
+
+def plan() -> reference.Plan:
+    """Return the plan of the readable rule."""
+    courses = {one.id: one for one in COURSES}
+    wants, doors = believed(officer(), courses.get)
+    return reference.Plan(officer(), courses, Worth(wants), doors, plain=False)
+
+
+def _routes() -> Iterable[Sequence[str]]:
+    yield "exponent", "taken in turn", "without what loses nothing", "hours", "closes"
+    found = plan()
+    for power in EXPONENTS.tolist():
+        taken = reference.greedy(found.problem, found.seeded.copy(), found.goals, power)
+        route = reference.route_of(found.problem, found.seeded, taken)
+        hours = sum(way.hours for way in route.courses) / MICRO
+        names = [", ".join(way.id for way in ways) for ways in (taken, route.courses)]
+        yield f"{power:g}", *names, f"{hours:g}", f"{route.worth:,}"
+
+
+def _steps() -> Iterable[Sequence[str]]:
+    yield "step", "score", "runners-up", "similarity", "closes", "contribution", "hours so far"
+    found = path()
+    for step in found.steps:
+        others = ", ".join(f"{other.course.id} {other.score:,.0f}" for other in step.alternatives)
+        closes = ", ".join(f"{row.skill} {row.from_level:g} → {row.to_level:g}" for row in step.closes)
+        gained = sum(row.contribution for row in step.closes)
+        name, similarity = f"{step.position}. {step.course.id}", f"{step.similarity:.6f}"
+        yield name, f"{step.score:,.0f}", others, similarity, closes, f"{gained:,}", f"{step.cumulative_hours:g}"
+    yield "all", "", "", "", "", f"{found.coverage.gained:,}", f"{found.hours:g}"
+
+
+def _coverage() -> Iterable[Sequence[str]]:
+    yield "gap G", "gained", "requirement R", "before: 1 − G / R", "after: 1 − (G − gained) / R", "short by"
+    held = path().coverage
+    required = sum(round(MICRO * WEIGHTS[skill] * level) for skill, level in REQUIRED.items())
+    numbers = (f"{held.gap:,}", f"{held.gained:,}", f"{required:,}")
+    yield *numbers, f"{held.before:.6f}", f"{held.after:.6f}", f"{path().short_hours or 0:g} h"
+
+
+TABLES = {
+    "beliefs": _beliefs,
+    "worth": _worths,
+    "bids": _bids,
+    "routes": _routes,
+    "steps": _steps,
+    "coverage": _coverage,
+}
+
+
+def tables() -> dict[str, str]:
+    """Return the tables of the page by name, as Markdown."""
+    found = {}
+    for name, make in TABLES.items():
+        head, *rows = (f"| {' | '.join(row)} |" for row in make())
+        found[name] = "\n".join([head, "|" + " --- |" * (head.count(" | ") + 1), *rows])
+    return found
+
+
+def written(page: str) -> str:
+    """Return the page with its tables made anew."""
+    for name, table in tables().items():
+        begin, end = f"<!-- by hand: {name} -->", "<!-- /by hand -->"
+        page = re.sub(f"{begin}.*?{end}", f"{begin}\n{table}\n{end}", page, count=1, flags=re.DOTALL)
+    return page
+
+
+if __name__ == "__main__":
+    PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
