@@ -70,6 +70,23 @@ class Reader:
         await self.page.click("#dismiss")
         assert await self.page.inner_text("#news") == ""
 
+    async def text(self, selector: str) -> str:
+        """Return what an element says; a space that holds a number to its word counts as any other."""
+        return (await self.page.inner_text(selector)).replace("\u00a0", " ")
+
+    async def tab_to(self, name: str) -> None:
+        """Press Tab until the element of this `data-keep` or id has the focus."""
+        for _ in range(400):
+            await self.page.keyboard.press("Tab")
+            if await self.focused() == name:
+                return
+        raise AssertionError(name)
+
+    async def focused(self) -> str:
+        """Return the `data-keep` or the id of what has the focus."""
+        found: str = await self.page.evaluate("document.activeElement.dataset.keep ?? document.activeElement.id")
+        return found
+
     async def violations(self) -> list[str]:
         """Return what axe finds wrong now."""
         found = await Axe().run(self.page)

@@ -24,26 +24,33 @@ PROFILE = {
 class Officer:
     """An officer of this test: registered, assessed and erased over HTTP, as a platform does it."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, tenant: str = TENANT) -> None:
         self.name = f"page-{next(NUMBERS)}"
         self.stack = stack
+        self.tenant = tenant
 
     @property
     def url(self) -> str:
         return f"{self.stack.urls['assessment'][0]}/v1/officers/{self.name}"
 
     async def key(self) -> str:
-        return await self.stack.issuer.issue(TENANT, "officer", self.name)
+        return await self.stack.issuer.issue(self.tenant, "officer", self.name)
+
+    async def platform(self) -> str:
+        """Return the key of the officer's platform."""
+        if self.tenant == TENANT:
+            return self.stack.keys.platform
+        return await self.stack.issuer.issue(self.tenant, "platform")
 
     async def registers(self, **changes: Any) -> None:
         """Register, or change what is registered."""
         async with aiohttp.ClientSession() as session:
-            await put(session, self.url, self.stack.keys.platform, PROFILE | changes)
+            await put(session, self.url, await self.platform(), PROFILE | changes)
 
     async def says(self, course: str, action: str) -> None:
         """Say something about a course."""
         url = f"{self.stack.urls['recommender'][0]}/v1/officers/{self.name}/feedback"
-        headers = {**bearer(self.stack.keys.platform), "Idempotency-Key": f"{self.name}-{next(NUMBERS)}"}
+        headers = {**bearer(await self.platform()), "Idempotency-Key": f"{self.name}-{next(NUMBERS)}"}
         body = {"course": course, "action": action}
         async with aiohttp.ClientSession() as session, session.post(url, json=body, headers=headers) as answer:
             assert answer.status == 200, await answer.text()
@@ -53,6 +60,15 @@ class Officer:
         found: list[dict[str, Any]] = (await self._recommended("feedback"))["said"]
         return found
 
+    async def would_have(self, **wish: Any) -> dict[str, Any]:
+        """Return what is recommended to this officer if it were so, with the changes."""
+        url = f"{self.stack.urls['recommender'][0]}/v1/recommendations"
+        body, headers = {"compare_with": self.name, **wish}, bearer(await self.platform())
+        async with aiohttp.ClientSession() as session, session.post(url, json=body, headers=headers) as answer:
+            assert answer.status == 200, await answer.text()
+            found: dict[str, Any] = await answer.json()
+            return found
+
     async def path(self) -> dict[str, Any]:
         """Return the stored path with its revision."""
         return await self._recommended("path")
@@ -61,7 +77,7 @@ class Officer:
         url = f"{self.stack.urls['recommender'][0]}/v1/officers/{self.name}/{what}"
         async with (
             aiohttp.ClientSession() as session,
-            session.get(url, headers=bearer(self.stack.keys.platform)) as answer,
+            session.get(url, headers=bearer(await self.platform())) as answer,
         ):
             assert answer.status == 200, await answer.text()
             found: dict[str, Any] = await answer.json()
@@ -74,7 +90,7 @@ class Officer:
             "results": [{"skill": skill, "level": level, "sd": sd} for skill, level in levels.items()],
             "taken_at": datetime.now(UTC).isoformat(),
         }
-        headers = {**bearer(self.stack.keys.platform), "Idempotency-Key": f"{self.name}-{next(NUMBERS)}"}
+        headers = {**bearer(await self.platform()), "Idempotency-Key": f"{self.name}-{next(NUMBERS)}"}
         async with (
             aiohttp.ClientSession() as session,
             session.post(f"{self.url}/assessments", json=body, headers=headers) as answer,
@@ -84,7 +100,7 @@ class Officer:
     async def is_erased(self) -> None:
         async with (
             aiohttp.ClientSession() as session,
-            session.delete(self.url, headers=bearer(self.stack.keys.platform)) as answer,
+            session.delete(self.url, headers=bearer(await self.platform())) as answer,
         ):
             assert answer.status == 204
 

@@ -5,11 +5,14 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import aiohttp
 import pytest
 from playwright.async_api import Browser, Route
 
+from deploy.local.seed import put
 from deploy.local.stack import Stack
 from tests.e2e.browser import reading
+from tests.e2e.officers import Officer, required
 from tests.e2e.steps import at_the_path, courses, say, says
 
 pytestmark = pytest.mark.timeout(180)
@@ -30,7 +33,7 @@ async def test_each_thing_said_about_a_step_stands_in_the_list_and_can_be_undone
         assert "ยังไม่มี" in await page.inner_text(".told-list")
         for action, words in ACTIONS.items():
             course = (await courses(reader))[1]
-            button = page.locator(f'[data-keep="{action}-{course}"]')
+            button = page.locator(f'[data-keep="{"finish" if action == "completed" else action}-{course}"]')
             assert (await button.text_content() or "").startswith(words)
             await say(reader, course, action)
             await says(reader, "จัดเส้นทางใหม่ให้แล้ว")
@@ -49,6 +52,77 @@ async def test_each_thing_said_about_a_step_stands_in_the_list_and_can_be_undone
             await says(reader, "จัดเส้นทางใหม่ให้แล้ว")
             await page.click("#word-close")
             assert not await page.is_visible("#word")
+
+
+async def test_a_course_is_finished_today_or_on_a_day_before_and_never_in_the_future(
+    stack: Stack, browser: Browser
+) -> None:
+    async with at_the_path(stack, browser) as (officer, reader):
+        page, course = reader.page, (await courses(reader))[0]
+        field, save = f"#finished-{course}", f'[data-keep="completed-{course}"]'
+        today = datetime.now(UTC).astimezone().date()
+        await page.click(f'[data-keep="finish-{course}"]')
+        assert await reader.focused() == f"finished-{course}"
+        assert await page.input_value(field) == today.isoformat()
+        for wrong in ((today + timedelta(days=1)).isoformat(), ""):
+            await page.fill(field, wrong)
+            await page.click(save)
+            await page.wait_for_selector(f"{field}[aria-invalid]")
+            assert await page.inner_text(f"{field}-wrong") == "กรุณาเลือกวันนี้หรือวันก่อนหน้า"
+            assert await reader.focused() == f"finished-{course}"
+            assert await reader.violations() == []
+        assert await officer.feedback() == []
+        before = today - timedelta(days=40)
+        await page.fill(field, before.isoformat())
+        assert str(before.year + 543) in await page.inner_text(f"{field}-words")
+        await page.click(save)
+        await says(reader, "บันทึกแล้วว่าเรียนจบ")
+        [said] = await officer.feedback()
+        assert (said["action"], datetime.fromisoformat(said["at"]).astimezone().date()) == ("completed", before)
+        entry = f'.told-list [data-said="{course}"]'
+        assert f"{before.day} " in await reader.text(f"{entry} time")
+        assert said["title"]["th"] in await page.inner_text(entry)
+        await page.click("#language")
+        assert f"on {before.day} {before:%B} {before.year}" == await reader.text(f"{entry} time")
+        await page.click(f"{entry} button")
+        await says(reader, "Undone")
+        await page.wait_for_selector(f'.step[data-course="{course}"]')
+        await say(reader, course, "completed")
+        await says(reader, "Noted as finished")
+        [said] = await officer.feedback()
+        assert abs(datetime.fromisoformat(said["at"]) - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+async def test_what_the_agency_requires_is_marked_and_cannot_be_dismissed(stack: Stack, browser: Browser) -> None:
+    officer = Officer(stack, "requiring")
+    async with aiohttp.ClientSession() as session:
+        rules = f"{stack.urls['recommender'][0]}/v1/rules"
+        await put(session, rules, await stack.issuer.issue("requiring", "admin"), {"mandatory": ["zero-trust"]})
+    await officer.registers()
+    await officer.is_assessed(required(0.5))
+    async with reading(browser, stack.urls["portal"][0]) as reader:
+        page = reader.page
+        await reader.sign_in(await officer.key())
+        await reader.shows("path")
+        await page.wait_for_selector(".told-list >> text=ยังไม่มี")
+        seeds = {step["course"]["id"]: step.get("seed") for step in (await officer.path())["path"]["steps"]}
+        first = [course for course, seed in seeds.items() if seed == "mandatory"]
+        assert first[-1] == "zero-trust"
+        assert len(first) > 1
+        either = {"th": "หรือต้องเรียนก่อนหลักสูตรที่กำหนด", "en": ", or needed for what it requires"}
+        for language, words in (("th", "หน่วยงานกำหนดให้เรียน"), ("en", "Required by your agency")):
+            assert await page.inner_text('.step[data-course="zero-trust"] .seed') == words
+            for course in first[:-1]:
+                marked = await page.inner_text(f'.step[data-course="{course}"] .seed')
+                assert marked.startswith(words)
+                assert marked.endswith(either[language])
+            assert await page.locator(".seed").count() == len(first)
+            assert await reader.violations() == []
+            await page.click("#language")
+        assert await page.locator('[data-keep="not_relevant-zero-trust"]').count() == 0
+        await say(reader, "zero-trust", "pin")
+        await says(reader, "จัดเส้นทางใหม่ให้แล้ว")
+        assert await page.inner_text('.step[data-course="zero-trust"] .seed') == "หน่วยงานกำหนดให้เรียน"
 
 
 async def test_what_was_just_said_is_undone_from_the_step_and_from_the_word_and_outlives_a_reload(
@@ -160,6 +234,7 @@ async def test_on_a_phone_every_control_fits_and_the_two_paths_are_stacked(
         page = reader.page
         await say(reader, (await courses(reader))[0], "pin")
         await says(reader, "จัดเส้นทางใหม่ให้แล้ว")
+        await page.locator("[data-keep^=finish-]").first.click()
         await page.select_option("#what-if-jobGroup", "technology")
         await page.select_option("#what-if-myTime", "weekly")
         await page.fill("#what-if-deadline", (datetime.now(UTC) + timedelta(days=60)).date().isoformat())
@@ -183,34 +258,27 @@ async def test_on_a_phone_every_control_fits_and_the_two_paths_are_stacked(
 
 async def test_the_controls_are_used_with_the_keyboard_alone(stack: Stack, browser: Browser) -> None:
     async with at_the_path(stack, browser) as (officer, reader):
-        page, keep = reader.page, "document.activeElement.dataset.keep ?? document.activeElement.id"
-
-        async def tab_to(name: str) -> None:
-            for _ in range(400):
-                await page.keyboard.press("Tab")
-                if await page.evaluate(keep) == name:
-                    return
-            raise AssertionError(name)
-
-        course = (await courses(reader))[0]
-        await tab_to(f"completed-{course}")
+        page, course = reader.page, (await courses(reader))[0]
+        await reader.tab_to(f"finish-{course}")
+        await page.keyboard.press("Enter")
+        assert await reader.focused() == f"finished-{course}"
         await page.keyboard.press("Enter")
         await says(reader, "จัดเส้นทางใหม่ให้แล้ว")
-        assert await page.evaluate(keep) == "word-close"  # the button is gone with its step: the focus is not lost
+        assert await reader.focused() == "word-close"  # the button is gone with its step: the focus is not lost
         await page.keyboard.press("Shift+Tab")
         await page.keyboard.press("Shift+Tab")
-        assert await page.evaluate(keep) == "word-undo"
+        assert await reader.focused() == "word-undo"
         await page.keyboard.press("Enter")
         await says(reader, "เลิกทำแล้ว")
         assert await officer.feedback() == []
         await page.focus("#main")
-        await tab_to("jump-what-if-title")
+        await reader.tab_to("jump-what-if-title")
         await page.keyboard.press("Enter")
-        assert await page.evaluate(keep) == "what-if-title"
-        await tab_to("what-if-send")
+        assert await reader.focused() == "what-if-title"
+        await reader.tab_to("what-if-send")
         await page.keyboard.press("Enter")
         await page.wait_for_selector(".tried")
-        assert await page.evaluate(keep) == "what-if-result"
+        assert await reader.focused() == "what-if-result"
 
 
 async def test_every_word_of_the_controls_is_there_in_both_languages(stack: Stack, browser: Browser) -> None:

@@ -1,6 +1,6 @@
 """What an officer asks and tries on the page: why not, what if, how much time; in Chromium over the whole system."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from playwright.async_api import Browser, Route
@@ -85,7 +85,7 @@ async def test_what_if_stands_beside_the_present_path_and_stores_nothing(stack: 
         imagined = await courses(reader, ".route:last-child ol li")
         assert imagined != present
         assert present[0] not in imagined
-        assert "เวลาไม่พอ" in await page.inner_text(".route:last-child .short")
+        assert "เวลาไม่พอ" in await page.inner_text(".tried > .short")
         left, right = [await page.locator(".route").nth(i).bounding_box() for i in (0, 1)]
         assert left
         assert right
@@ -130,9 +130,50 @@ async def test_an_officer_tries_other_hours_and_a_deadline(stack: Stack, browser
         await page.wait_for_selector("#what-if-wrong:not(:empty)")
         await page.fill("#what-if-weekly", "1")
         await page.click(".what-if button[type=submit]")
-        await page.wait_for_selector(".tried .short")
-        assert "เวลาไม่พอ" in await page.inner_text(".route:last-child .short")
+        await page.wait_for_selector(".tried > .short")
+        assert "เวลาไม่พอ" in await page.inner_text(".tried > .short")
         assert (await officer.path())["path"].get("budget_hours") is None
+
+
+async def test_other_hours_are_tried_on_a_phone_with_the_keyboard_and_the_answer_is_honest(
+    stack: Stack, browser: Browser
+) -> None:
+    async with at_the_path(stack, browser, width=360, height=740) as (officer, reader):
+        page, deadline = reader.page, date.fromisoformat(in_two_weeks())
+        await reader.tab_to("time-try")
+        await page.keyboard.press("Enter")
+        assert await reader.focused() == "what-if-weekly"
+        await page.keyboard.press("Control+A")
+        await page.keyboard.type("1.5")
+        await page.keyboard.press("Tab")
+        assert await reader.focused() == "what-if-deadline"
+        await page.keyboard.type(f"{deadline:%m%d%Y}")
+        assert await page.input_value("#what-if-deadline") == deadline.isoformat()
+        await reader.tab_to("what-if-send")
+        await page.keyboard.press("Enter")
+        await page.wait_for_selector(".tried")
+        assert await reader.focused() == "what-if-result"
+        told = await officer.would_have(weekly_hours=1.5, deadline=deadline.isoformat())
+        changes, path = told["changes"], told["path"]
+        assert path["short_hours"] > 0
+        thai = {"added": "เพิ่ม {} หลักสูตร", "removed": "นำออก {} หลักสูตร", "moved": "ย้ายลำดับ {} หลักสูตร"}
+        english = {"added": "{} courses added", "removed": "{} courses removed", "moved": "{} courses moved"}
+        for sentences, short in (
+            (thai, f"เวลาไม่พอ: ต้องมีเพิ่มอีก {path['short_hours']:.1f} ชั่วโมง"),
+            (english, f"Not enough time: it takes {path['short_hours']:.1f} more hours"),
+        ):
+            said = (await reader.text(".tried-words")).split("\n")
+            expected = [sentences[name].format(len(changes[name])) for name in sentences if changes[name]]
+            assert [line.replace("course ", "courses ") for line in said[:-2]] == expected
+            assert f"({changes['hours']:+g})" in said[-2]
+            assert short in await reader.text(".tried > .short")
+            assert await reader.overflow() == 0
+            assert await reader.violations() == []
+            head, foot = [await page.locator(one).bounding_box() for one in ("#what-if-result", ".tried > .short")]
+            assert head
+            assert foot
+            assert foot["y"] + foot["height"] - head["y"] < 740  # said on the first screen of the answer
+            await page.click("#language")
 
 
 async def test_a_platform_sets_hours_and_deadline_and_is_told_what_does_not_fit(stack: Stack, browser: Browser) -> None:
@@ -185,9 +226,9 @@ async def test_what_to_assess_first_is_said_with_its_reason(stack: Stack, browse
         first = (await officer.path())["path"]["assess_first"]
         assert first
         assert await reader.page.locator(".assess li").count() == len(first)
-        assert first[0]["reason"]["th"] in await reader.page.inner_text(".assess")
+        assert first[0]["reason"]["th"] in await reader.text(".assess")
         await reader.page.click("#language")
-        assert first[0]["reason"]["en"] in await reader.page.inner_text(".assess")
+        assert first[0]["reason"]["en"] in await reader.text(".assess")
         assert await reader.violations() == []
 
 
@@ -201,7 +242,7 @@ async def test_a_kept_course_that_does_not_fit_is_said_with_its_reason(stack: St
         await page.wait_for_selector(f'.told-list [data-said="{longest["id"]}"]')
         await page.wait_for_selector(f'.notes [data-course="{longest["id"]}"]')
         [note] = (await officer.path())["path"]["notes"]
-        assert note["reason"]["th"] in await page.inner_text(".notes")
+        assert note["reason"]["th"] in await reader.text(".notes")
         await page.click("#language")
-        assert note["reason"]["en"] in await page.inner_text(".notes")
+        assert note["reason"]["en"] in await reader.text(".notes")
         assert await reader.violations() == []

@@ -1,11 +1,42 @@
-"""What is compiled is compiled before the first test, so that no test waits for it."""
+"""What is compiled is compiled before the first test, so that no test waits for it; what several files of tests use."""
+
+from collections.abc import AsyncIterator
 
 import pytest
 
 from services.recommender.warming import warm_up
+from shared.events import CATALOG_TOPIC, PATHS_TOPIC, PROFILES_TOPIC
+from shared.settings import AssessmentSettings, CatalogSettings, PortalSettings, RecommenderSettings, Settings
+from tests.service.portals import Owner, Portal, running, staged
+from tests.service.started import Started, Topic, followed
+
+ANNOUNCES: dict[type[Settings], str] = {
+    AssessmentSettings: PROFILES_TOPIC,
+    CatalogSettings: CATALOG_TOPIC,
+    RecommenderSettings: PATHS_TOPIC,
+}
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Compile where tests are to be run; it takes long only once."""
     if session.items and not session.config.option.collectonly:
         warm_up()
+
+
+@pytest.fixture(scope="module")
+async def announced(service: Started) -> AsyncIterator[Topic]:
+    """Return all that the module's own `service` announces."""
+    async with followed(service.settings, ANNOUNCES[type(service.settings)]) as topic:
+        yield topic
+
+
+@pytest.fixture(scope="module")
+async def stage(kafka_bootstrap: str, mongodb_uri: str) -> AsyncIterator[tuple[PortalSettings, Owner]]:
+    async with staged(kafka_bootstrap, mongodb_uri) as stage:
+        yield stage
+
+
+@pytest.fixture(scope="module")
+async def portal(stage: tuple[PortalSettings, Owner]) -> AsyncIterator[Portal]:
+    async with running(*stage) as portal:
+        yield portal

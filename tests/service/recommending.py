@@ -21,16 +21,19 @@ from shared.events import (
 from shared.kafka import Publisher, TopicSpec, create_topics
 from shared.settings import RecommenderSettings
 from shared.skills import SHARED_TENANT, Course, Framework, Profile, key_of
-from tests.builders import MOMENT, course, framework, profile
+from tests.builders import FRAMEWORK, JOB_GROUP, MOMENT, course, framework, profile
 from tests.service.started import Started, settings_of, started
 
 SHOWN = framework({"reading": 3, "writing": 4})
+READ = course("read", ("reading", 0, 3), hours=4)
+WRITE = course("write", ("writing", 0, 4), hours=4)
 COURSES = [
-    course("read", ("reading", 0, 3), hours=4),
+    READ,
     course("read-long", ("reading", 0, 3), hours=6),
-    course("write", ("writing", 0, 4), hours=4),
+    WRITE,
     course("write-long", ("writing", 0, 4), hours=9),
 ]
+ASKED: dict[str, Any] = {"framework": FRAMEWORK, "job_group": JOB_GROUP}
 _numbers = itertools.count(1)
 
 

@@ -13,8 +13,8 @@ from deploy.local.servers import External, Server, find_mongodb
 from services.catalog.__main__ import build
 from shared.events import CATALOG_TOPIC
 from shared.settings import CatalogSettings
+from tests.service.cataloguing import course, put
 from tests.service.started import Started, followed, settings_of, started
-from tests.service.test_catalog import course, put
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -2,50 +2,24 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from datetime import UTC
-from typing import Any
 
-import msgspec
 import pytest
 
-from services.recommender.catalogue import Catalogue
 from services.recommender.consumer import ProfileConsumer
 from services.recommender.planning import Order, Planner
 from services.recommender.solving import Solver
-from services.recommender.store import ALL_INDEXES, COLLECTION, PlanStore
 from shared.errors import Rejected
-from shared.events import (
-    AssessmentCompleted,
-    CoursePublished,
-    CourseWithdrawn,
-    Data,
-    FrameworkPublished,
-    PathRecommended,
-    announce,
-    from_kafka,
-    to_kafka,
-)
+from shared.events import AssessmentCompleted, CoursePublished, CourseWithdrawn, announce, from_kafka, to_kafka
 from shared.kafka import Received, Record
-from shared.mongo import Database, connect, ensure_indexes
-from shared.settings import StoreSettings, read
-from shared.skills import SHARED_TENANT, Profile, key_of
-from tests.builders import DAY, FRAMEWORK, MOMENT, TENANT, course, framework, profile
-
-READ = course("read", ("reading", 0, 3), hours=4)
+from shared.skills import SHARED_TENANT, Profile
+from tests.builders import DAY, MOMENT, course, profile
+from tests.service.office import READ, Office, heard, office_at
 
 
-def heard(catalogue: Catalogue, *news: tuple[str, Data]) -> None:
-    """Let the catalogue hear of changes, each with the next stamp."""
-    first = catalogue.revision + 1
-    records = [
-        to_kafka(
-            msgspec.structs.replace(
-                announce("/test", key_of(SHARED_TENANT, name), stamp, data), catalogue_revision=stamp
-            )
-        )
-        for stamp, (name, data) in enumerate(news, first)
-    ]
-    catalogue.fold([from_kafka(*record) for record in records])
+@pytest.fixture
+async def office(mongodb_uri: str, namespace: str) -> AsyncIterator[Office]:
+    async with office_at(mongodb_uri, namespace, READ) as office:
+        yield office
 
 
 def received(offset: int, one: Profile) -> Received:
@@ -56,49 +30,6 @@ def received(offset: int, one: Profile) -> Received:
 
 def order(officer: str, sequence: int = 1, **levels: float) -> Order:
     return Order(0, profile(officer, levels, sequence=sequence), "assessment", DAY)
-
-
-class Office:
-    """A catalogue and the plans of one recommender, with as many planners as a test needs."""
-
-    def __init__(self, database: Database) -> None:
-        self.plans = database[COLLECTION]
-        self.store = PlanStore(database)
-        self.catalogue = Catalogue()
-        heard(
-            self.catalogue,
-            (FRAMEWORK, FrameworkPublished(SHARED_TENANT, framework({"reading": 3}))),
-            ("read", CoursePublished(SHARED_TENANT, READ)),
-        )
-
-    def planner(self) -> Planner:
-        return Planner(self.store, self.catalogue, UTC)
-
-    async def plan_of(self, officer: str) -> dict[str, Any]:
-        found = await self.plans.find_one({"_id": key_of(TENANT, officer)})
-        assert found is not None
-        return found
-
-    async def path_of(self, officer: str) -> PathRecommended:
-        return msgspec.json.decode((await self.plan_of(officer))["path"], type=PathRecommended)
-
-    async def announced(self, officer: str) -> list[tuple[int, int]]:
-        """Return (revision, profile sequence) of every path that waits to be sent, in the order of staging."""
-        entries = (await self.plan_of(officer))["outbox"]
-        paths = [msgspec.json.decode(entry["data"], type=PathRecommended) for entry in entries]
-        assert [path.revision for path in paths] == [entry["sequence"] for entry in entries]
-        return [(path.revision, path.path.versions.profile) for path in paths]
-
-
-@pytest.fixture
-async def office(mongodb_uri: str, namespace: str) -> AsyncIterator[Office]:
-    settings = read(StoreSettings, {"MONGODB_URI": mongodb_uri, "NAMESPACE": namespace, "API_KEY_PEPPER": "p" * 16})
-    client = connect(settings)
-    database = client[settings.database("recommender")]
-    await ensure_indexes(database, ALL_INDEXES)
-    yield Office(database)
-    await client.drop_database(database.name)
-    client.close()
 
 
 async def test_of_several_events_of_one_officer_in_a_batch_only_the_newest_is_planned(office: Office) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 
 import aiohttp
 import msgspec
@@ -14,21 +13,9 @@ from services.portal.consumer import PathConsumer
 from shared.errors import Unavailable
 from shared.kafka import Follower
 from shared.settings import PortalSettings
-from tests.service.portals import Owner, Portal, path, running, staged
+from tests.service.portals import Owner, Portal, path, running
 
 pytestmark = pytest.mark.timeout(60)
-
-
-@pytest.fixture(scope="module")
-async def stage(kafka_bootstrap: str, mongodb_uri: str) -> AsyncIterator[tuple[PortalSettings, Owner]]:
-    async with staged(kafka_bootstrap, mongodb_uri) as stage:
-        yield stage
-
-
-@pytest.fixture(scope="module")
-async def portal(stage: tuple[PortalSettings, Owner]) -> AsyncIterator[Portal]:
-    async with running(*stage) as portal:
-        yield portal
 
 
 async def test_a_stream_gets_the_stored_path_and_then_each_new_one_byte_for_byte(portal: Portal) -> None:

@@ -9,21 +9,9 @@ import pytest
 
 from shared.auth import Role
 from shared.settings import PortalSettings
-from tests.service.portals import Owner, Portal, path, running, staged
+from tests.service.portals import Owner, Portal, path, running
 
 pytestmark = pytest.mark.timeout(60)
-
-
-@pytest.fixture(scope="module")
-async def stage(kafka_bootstrap: str, mongodb_uri: str) -> AsyncIterator[tuple[PortalSettings, Owner]]:
-    async with staged(kafka_bootstrap, mongodb_uri) as stage:
-        yield stage
-
-
-@pytest.fixture(scope="module")
-async def portal(stage: tuple[PortalSettings, Owner]) -> AsyncIterator[Portal]:
-    async with running(*stage) as portal:
-        yield portal
 
 
 @asynccontextmanager

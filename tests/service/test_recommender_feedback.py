@@ -9,11 +9,11 @@ import pytest
 
 from services.recommender.api import HEEDER
 from services.recommender.solving import Solver
-from shared.events import PATHS_TOPIC, PROFILES_TOPIC, OfficerErased, PathRecommended
+from shared.events import PROFILES_TOPIC, OfficerErased, PathRecommended
 from shared.skills import Profile
-from tests.builders import profile
+from tests.builders import profile, text
 from tests.service.recommending import assessed, courses_of, path_of, planned, recommender, registered, somebody, tell
-from tests.service.started import Started, Topic, followed
+from tests.service.started import Started, Topic
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -22,12 +22,6 @@ pytestmark = pytest.mark.timeout(90)
 async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
     async with recommender(mongodb_uri, kafka_bootstrap) as service:
         yield service
-
-
-@pytest.fixture(scope="module")
-async def announced(service: Started) -> AsyncIterator[Topic]:
-    async with followed(service.settings, PATHS_TOPIC) as topic:
-        yield topic
 
 
 async def feedback_of(service: Started, one: Profile, **options: Any) -> dict[str, Any]:
@@ -75,6 +69,8 @@ async def test_what_was_completed_is_not_suggested_again_and_what_is_pinned_stay
     assert "read" not in courses_of(await path_of(service, officer, revision=3))
     said = (await feedback_of(service, officer))["said"]
     assert [(one["course"], one["action"]) for one in said] == [("write-long", "pin"), ("read", "completed")]
+    assert said[1]["at"] == body["at"]
+    assert [one["title"] for one in said] == [msgspec.to_builtins(text(name)) for name in ("write-long", "read")]
 
 
 async def test_the_same_key_counts_once_and_with_another_body_it_is_a_conflict(service: Started) -> None:
@@ -95,12 +91,15 @@ async def test_what_cannot_be_taken_is_refused_by_name_and_changes_nothing(servi
         ("unheard-of", "pin", {}, 422, "course"),
         ("read", "undo", {}, 409, "course"),
         ("read", "completed", {"at": "2999-01-01T00:00:00Z"}, 422, "at"),
+        ("read", "completed", {"at": "2026-02-30T00:00:00Z"}, 422, "at"),
+        ("read", "completed", {"at": "2026-11-20"}, 422, "at"),
+        ("read", "completed", {"at": "2026-11-20T08:00:00"}, 422, "at"),
         ("read", "hate", {}, 422, "action"),
         ("read", "pin", {"more": 1}, 422, "more"),
     ]
     for course_id, action, body, status, field in refused:
         found = await tell(service, officer, course_id, action, body=body)
-        assert (found[0], found[1]["field"]) == (status, field), (course_id, action)
+        assert (found[0], found[1].get("field")) == (status, field), (course_id, action, body, found)
     got = await service.ask(
         "POST", f"/v1/officers/{officer.officer}/feedback", json={"course": "read", "action": "pin"}
     )

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -13,84 +12,26 @@ from deploy.local.processes import CannotStart
 from deploy.local.servers import Mongod, find_mongodb
 from services.recommender.audit import Record, TenantRules
 from services.recommender.catalogue import Catalogue
-from services.recommender.feedback import Action
 from services.recommender.feedback import heard as said
-from services.recommender.heeding import Heeder, Word
 from services.recommender.model import Rule
-from services.recommender.planning import Order, Planner
+from services.recommender.planning import Order
 from services.recommender.solving import Case, Solver, solve
-from services.recommender.store import ALL_INDEXES, COLLECTION, Key, PlanStore
+from services.recommender.store import Key
 from services.recommender.store.history import KEPT
 from shared.errors import Unavailable
-from shared.events import CoursePublished, Data, FrameworkPublished, PathRecommended, announce, from_kafka, to_kafka
-from shared.mongo import Database, connect, ensure_indexes
-from shared.settings import StoreSettings, read
-from shared.skills import SHARED_TENANT, Profile, key_of
+from shared.events import CoursePublished, FrameworkPublished
+from shared.skills import SHARED_TENANT
 from tests.builders import DAY, FRAMEWORK, TENANT, catalogue, course, framework, profile
 from tests.conftest import missing
+from tests.service.office import LONG, READ, Office, heard, office_at
 
 pytestmark = pytest.mark.timeout(90)
-
-READ = course("read", ("reading", 0, 3), hours=4)
-LONG = course("long", ("reading", 0, 3), hours=6)
-
-
-def heard(known: Catalogue, *news: tuple[str, Data]) -> None:
-    first = known.revision + 1
-    records = [
-        to_kafka(
-            msgspec.structs.replace(
-                announce("/test", key_of(SHARED_TENANT, name), stamp, news_of), catalogue_revision=stamp
-            )
-        )
-        for stamp, (name, news_of) in enumerate(news, first)
-    ]
-    known.fold([from_kafka(*record) for record in records])
-
-
-class Office:
-    def __init__(self, database: Database) -> None:
-        self.database = database
-        self.plans = database[COLLECTION]
-        self.store = PlanStore(database)
-        self.catalogue = Catalogue()
-        heard(
-            self.catalogue,
-            (FRAMEWORK, FrameworkPublished(SHARED_TENANT, framework({"reading": 3}))),
-            ("read", CoursePublished(SHARED_TENANT, READ)),
-            ("long", CoursePublished(SHARED_TENANT, LONG)),
-        )
-        self.planner = Planner(self.store, self.catalogue, UTC)
-        self.heeder = Heeder(self.planner)
-
-    async def plan(self, one: Profile) -> None:
-        await self.planner.plan([Order(0, one, "assessment", DAY)])
-
-    async def plan_of(self, officer: str) -> dict[str, Any]:
-        found = await self.plans.find_one({"_id": key_of(TENANT, officer)})
-        assert found is not None
-        return found
-
-    async def path_of(self, officer: str) -> PathRecommended:
-        return msgspec.json.decode((await self.plan_of(officer))["path"], type=PathRecommended)
-
-    async def tell(self, officer: str, course_id: str, action: Action, key: str) -> None:
-        await self.heeder.take(Word(TENANT, officer, course_id, action, None, key, f"digest of {key}"))
-
-
-def office_at(uri: str, namespace: str) -> tuple[Any, Office]:
-    settings = read(StoreSettings, {"MONGODB_URI": uri, "NAMESPACE": namespace, "API_KEY_PEPPER": "p" * 16})
-    client = connect(settings)
-    return client, Office(client[settings.database("recommender")])
 
 
 @pytest.fixture
 async def office(mongodb_uri: str, namespace: str) -> AsyncIterator[Office]:
-    client, office = office_at(mongodb_uri, namespace)
-    await ensure_indexes(office.database, ALL_INDEXES)
-    yield office
-    await client.drop_database(office.database.name)
-    client.close()
+    async with office_at(mongodb_uri, namespace, READ, LONG) as office:
+        yield office
 
 
 # --- past revisions --------------------------------------------------------------------------------------------------
@@ -144,26 +85,26 @@ async def test_the_paths_of_a_tenant_with_newer_rules_are_planned_again_by_their
     for officer in ("a", "b"):
         await office.plan(profile(officer, {"reading": 0 if officer == "a" else 3}))
     await office.store.rules.put(TENANT, TenantRules(1, [Rule("course", ["read"], 0)]), "key")
-    assert await office.planner.sweep_rules([1]) == 0
-    assert await office.planner.sweep_rules([0]) == 1
+    assert await office.planner().sweep_rules([1]) == 0
+    assert await office.planner().sweep_rules([0]) == 1
     path = await office.path_of("a")
     assert ([step.course.id for step in path.path.steps], path.cause) == (["long"], "rules")
     untouched = await office.plan_of("b")  # its path came out the same
     assert (untouched["revision"], untouched["rules"]) == (1, 1)
-    assert await office.planner.sweep_rules([0]) == 0
+    assert await office.planner().sweep_rules([0]) == 0
 
 
 async def test_a_path_with_a_deadline_is_planned_again_after_a_week(office: Office) -> None:
     due = profile("due", {"reading": 0})
     due = msgspec.structs.replace(due, weekly_hours=5, deadline=date(2999, 1, 1))
-    await office.planner.plan([Order(0, due, "assessment", date(2026, 11, 1))])
+    await office.planner().plan([Order(0, due, "assessment", date(2026, 11, 1))])
     await office.plan(profile("free", {"reading": 0}))
-    assert await office.planner.sweep_deadlines([0]) == 0
+    assert await office.planner().sweep_deadlines([0]) == 0
     later = datetime.now(UTC) + timedelta(days=8)
-    assert await office.planner.sweep_deadlines([1], later) == 0
-    assert await office.planner.sweep_deadlines([0], later) == 1
+    assert await office.planner().sweep_deadlines([1], later) == 0
+    assert await office.planner().sweep_deadlines([0], later) == 1
     path = await office.path_of("due")
-    assert (path.revision, path.cause, path.path.as_of) == (2, "deadline", office.planner.today())
+    assert (path.revision, path.cause, path.path.as_of) == (2, "deadline", office.planner().today())
     assert (await office.path_of("free")).revision == 1
     again = (await office.plan_of("due"))["replan_at"]
     assert timedelta(days=6) < again - datetime.now(UTC) < timedelta(days=8)
@@ -211,7 +152,7 @@ async def test_the_event_loop_turns_while_a_batch_is_planned(office: Office) -> 
             await asyncio.sleep(0)
 
     task = asyncio.create_task(turning())
-    await office.planner.plan([Order(0, profile(f"o{i}", {"reading": 0}), "assessment", DAY) for i in range(50)])
+    await office.planner().plan([Order(0, profile(f"o{i}", {"reading": 0}), "assessment", DAY) for i in range(50)])
     task.cancel()
     assert turns > 10
     assert await office.plans.count_documents({}) == 50
@@ -228,20 +169,19 @@ async def test_feedback_that_cannot_be_stored_is_an_error_and_once_stored_a_ban_
         missing(str(error))
     if not isinstance(server, Mongod):
         missing("MONGODB_URI names a server that is not ours to stop")
-    client, office = office_at(server.address, "")
     try:
-        await office.plan(profile("a", {"reading": 0}))
-        await server.stop()
-        with pytest.raises(Unavailable):
-            await office.tell("a", "read", "not_relevant", "ban")
-        await server.start()
-        assert "feedback" not in await office.plan_of("a")
-        await office.tell("a", "read", "not_relevant", "ban")  # sent again under the same key
-        await office.plan(profile("a", {"reading": 0}, sequence=2))
-        path = await office.path_of("a")
-        assert ([step.course.id for step in path.path.steps], path.revision) == (["long"], 3)
+        async with office_at(server.address, "", READ, LONG) as office:
+            await office.plan(profile("a", {"reading": 0}))
+            await server.stop()
+            with pytest.raises(Unavailable):
+                await office.tell("a", "read", "not_relevant", "ban")
+            await server.start()
+            assert "feedback" not in await office.plan_of("a")
+            await office.tell("a", "read", "not_relevant", "ban")  # sent again under the same key
+            await office.plan(profile("a", {"reading": 0}, sequence=2))
+            path = await office.path_of("a")
+            assert ([step.course.id for step in path.path.steps], path.revision) == (["long"], 3)
     finally:
-        client.close()
         await server.stop()
 
 
@@ -260,7 +200,7 @@ async def test_a_stale_path_is_due_and_obeys_with_the_next_change_of_the_catalog
     assert found is not None
     assert office.catalogue.is_due(found[1])
     heard(office.catalogue, ("long", CoursePublished(SHARED_TENANT, course("long", ("reading", 0, 3), hours=5))))
-    assert await office.planner.sweep([0], 0) == 1
+    assert await office.planner().sweep([0], 0) == 1
     path = await office.path_of("a")
     assert ([step.course.id for step in path.path.steps], path.path.versions.feedback) == (["long"], 1)
     assert (await office.plan_of("a"))["stale"] is False

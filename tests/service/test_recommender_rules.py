@@ -7,13 +7,12 @@ from typing import Any
 import pytest
 
 from shared.events import CATALOG_TOPIC
-from tests.builders import FRAMEWORK, JOB_GROUP, course
-from tests.service.recommending import courses_of, path_of, planned, published, recommender, somebody, tell
+from tests.builders import JOB_GROUP, course
+from tests.service.recommending import ASKED, courses_of, path_of, planned, published, recommender, somebody, tell
 from tests.service.started import Started
 
 pytestmark = pytest.mark.timeout(90)
 
-ASKED = {"framework": FRAMEWORK, "job_group": JOB_GROUP}
 NOT_READ = {"rules": [{"field": "course", "values": ["read"], "bias": 0}]}
 
 

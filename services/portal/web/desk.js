@@ -6,11 +6,9 @@ import * as server from './server.js';
 const newKey = () =>
   `page-${[...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`;
 
-const TITLES_ASKED = 60; // courses whose title is asked for one by one; the others show their id
-
-const blank = (officer, role) => ({ officer, role, busy: new Set(), keys: new Map(), titles: new Map(), pickers: {},
-  revision: 0, feedback: undefined, feedbackFailed: undefined, profile: undefined, profileFailed: undefined, told: undefined,
-  whyNot: {}, whatIf: { time: 'same', took: [] }, time: {} });
+const blank = (officer, role) => ({ officer, role, busy: new Set(), keys: new Map(), pickers: {}, revision: 0,
+  feedback: undefined, feedbackFailed: undefined, profile: undefined, profileFailed: undefined, told: undefined,
+  finishing: undefined, whyNot: {}, whatIf: { time: 'same', took: [] }, time: {} });
 
 /**
  * Return the controls of one page. `changed()` draws them; `signedOut(error)` is told that the session is over.
@@ -49,11 +47,15 @@ export function createDesk({ changed, signedOut }) {
       return;
     }
     settle(mine);
-    const unknown = [...new Set(mine.feedback.said.map((one) => one.course))].filter((id) => !mine.titles.has(id));
-    for (const id of unknown.slice(0, TITLES_ASKED)) await readTitle(mine, id);
   }
 
   const newest = (mine, id) => (mine.feedback?.said ?? []).filter((one) => one.course === id).at(-1);
+
+  /** What was said was taken: there is no more to ask about this course. */
+  function noted(mine, told) {
+    mine.told = told;
+    if (mine.finishing?.course === told.course.id) mine.finishing = undefined;
+  }
 
   /** An answer may be lost on the way: what stands now tells whether the last word was taken all the same. */
   function settle(mine) {
@@ -61,18 +63,7 @@ export function createDesk({ changed, signedOut }) {
     if (!error || mine.feedback.feedback_sequence <= before.sequence) return;
     const last = newest(mine, course.id);
     const taken = action === 'undo' ? last?.sequence !== before.last : last?.action === action && last.sequence > before.sequence;
-    if (taken) mine.told = { course, action, revision: 0 };
-  }
-
-  /** Learn a course's title; one that is gone keeps its id for a name. */
-  async function readTitle(mine, id) {
-    try {
-      const found = await server.course(id);
-      mine.titles.set(id, (found.course ?? found).title);
-    } catch (error) {
-      if (!(error instanceof server.Refusal)) throw error;
-      if (error.status === 404) mine.titles.set(id, { en: id });
-    }
+    if (taken) noted(mine, { course, action, revision: 0 });
   }
 
   async function readProfile(mine) {
@@ -101,31 +92,35 @@ export function createDesk({ changed, signedOut }) {
       desk.state = blank(officer, role);
     },
 
-    /** A path came in: remember its titles, and read again what it was made from where that has moved on. */
+    /** A path came in: read again what it was made from where that has moved on. */
     arrived(recommended) {
       const mine = desk.state;
-      const { steps, versions, notes = [] } = recommended.path;
-      for (const step of steps) {
-        for (const { course } of [step, ...(step.alternatives ?? [])]) mine.titles.set(course.id, course.title);
-      }
-      for (const note of notes) if (note.title) mine.titles.set(note.course, note.title);
+      const { versions } = recommended.path;
       mine.revision = recommended.revision;
       const heard = (versions.feedback ?? 0) === mine.feedback?.feedback_sequence;
       if (!heard || versions.profile !== mine.profile?.sequence) look();
     },
 
-    /** Say something about a course ({id, title}), or take it back with `undo`. Sent again after a failure, it counts once. */
-    say(course, action) {
+    /** Ask when this course was finished, or of none; `complaint` is the key of what is wrong with the day. */
+    finish(course, complaint) {
+      desk.state.finishing = course && { course: course.id, complaint };
+      changed();
+    },
+
+    /**
+     * Say something about a course ({id, title}), or take it back with `undo`. `at` is the moment when it came true, if
+     * that is not now. Sent again after a failure, it counts once.
+     */
+    say(course, action, at) {
       const before = { sequence: desk.state.feedback?.feedback_sequence ?? 0, last: newest(desk.state, course.id)?.sequence };
       return once('say', async (mine) => {
-        const intent = `${course.id} ${action} ${before.sequence}`;
+        const intent = `${course.id} ${action} ${at ?? ''} ${before.sequence}`;
         mine.told = { course, action, saving: true };
         changed();
         if (!mine.keys.has(intent)) mine.keys.set(intent, newKey());
-        mine.titles.set(course.id, course.title);
-        const taken = await server.tell(mine.officer, { course: course.id, action }, mine.keys.get(intent));
+        const taken = await server.tell(mine.officer, { course: course.id, action, at }, mine.keys.get(intent));
         mine.keys.delete(intent);
-        mine.told = { course, action, stale: taken.stale, revision: taken.revision };
+        noted(mine, { course, action, stale: taken.stale, revision: taken.revision });
         await readFeedback(mine);
       }, async (error, mine) => {
         mine.told = { course, action, error, before };

@@ -48,7 +48,10 @@ export function replace(host, ...children) {
   for (const node of host.querySelectorAll('[data-keep]')) {
     const { keep } = node.dataset;
     if (opened.has(keep)) node.open = true;
-    if (typed.has(keep) && holds(node, typed.get(keep))) node.value = typed.get(keep);
+    if (typed.has(keep) && holds(node, typed.get(keep))) {
+      node.value = typed.get(keep);
+      node.dispatchEvent(new Event('input')); // what stands beside the field follows it
+    }
     if (keep === place?.dataset.keep) (inner ? node.querySelector(inner) : node)?.focus({ preventScroll: true });
   }
   return Boolean(active) && !host.contains(document.activeElement);

@@ -1,5 +1,6 @@
 /** What an officer says about courses: the buttons on each step, the list of what was said, and the word about the last. */
 
+import { dateField, noonOf, today } from './dates.js';
 import { el, press } from './dom.js';
 import { day, say, told } from './language.js';
 
@@ -23,21 +24,61 @@ function undo(desk, course, place) {
     onclick: () => desk.say(course, 'undo') }, unseen(course));
 }
 
+/** Return the form that asks when a course was finished: today, or a day before. */
+function finishedForm(desk, course) {
+  const id = `finished-${course.id}`;
+  const { complaint } = desk.state.finishing;
+  const send = (event) => {
+    event.preventDefault();
+    const field = document.getElementById(id);
+    if (field.validity.valid && field.value) {
+      return desk.say(course, 'completed', field.value === today() ? undefined : noonOf(field.value));
+    }
+    desk.finish(course, 'finishedWrong');
+    return document.getElementById(id).focus();
+  };
+  return el('form', { class: 'finished', novalidate: true, onsubmit: send },
+    dateField(id, say('finishedOn'), { value: today(), max: today(), required: true, wrong: complaint && `${id}-wrong` }),
+    el('p', { class: 'wrong', id: `${id}-wrong`, role: 'alert' }, complaint ? say(complaint) : ''),
+    press(say('finishedSave'), { type: 'submit', class: 'main', busy: desk.state.busy.has('say'),
+      'data-keep': `completed-${course.id}` }, unseen(course)));
+}
+
+function finish(desk, course, asked) {
+  return press(say('actions').completed, { 'aria-expanded': String(asked), 'data-keep': `finish-${course.id}`,
+    onclick: () => {
+      desk.finish(asked ? undefined : course);
+      document.getElementById(`finished-${course.id}`)?.focus();
+    } }, unseen(course));
+}
+
+/**
+ * Return the mark of what brought a step into its path where that was not its worth, or nothing. What a required course
+ * needs first comes with it; a step that opens such another may be either.
+ */
+export function seedMark({ course, seed, unlocks = [] }, path, { state }) {
+  const said = !state.feedback || holding(state.feedback).has(course.id);
+  if (!seed || (said && seed !== 'mandatory')) return undefined;
+  const opens = seed === 'mandatory' && path.steps.some((step) => step.seed === seed && unlocks.includes(step.course.id));
+  return el('p', { class: 'seed' }, el('span', { class: 'mark' }, say('seeds')[opens ? 'opens' : seed]));
+}
+
 /** Return what one can say about a step; `seed` is what brought it into the path, where that was not its worth. */
 export function stepControls({ course, seed }, desk) {
   const held = holding(desk.state.feedback).get(course.id)?.action;
+  const asked = desk.state.finishing?.course === course.id;
   const choices = CHOICES.filter((action) => action !== held && !(seed === 'mandatory' && action === 'not_relevant'));
   return el('div', { class: 'say', role: 'group', 'aria-label': say('tellUs') },
     held && el('p', { class: 'said' }, el('span', { class: 'mark' }, say('heldMarks')[held]), ' ', undo(desk, course, 'step')),
-    !held && seed && el('p', { class: 'said' }, el('span', { class: 'mark' }, say('seeds')[seed])),
-    el('p', { class: 'actions' }, held !== 'started' && choose(desk, course, 'started'), choose(desk, course, 'completed')),
+    el('p', { class: 'actions' }, held !== 'started' && choose(desk, course, 'started'), finish(desk, course, asked)),
+    asked && finishedForm(desk, course),
     el('details', { 'data-keep': `choices-${course.id}` }, el('summary', {}, say('moreChoices'), unseen(course)),
       el('ul', { class: 'choices' }, choices.map((action) => el('li', {}, choose(desk, course, action),
         el('span', { class: 'quiet' }, say('actionWhy')[action]))))));
 }
 
 function entry(one, desk) {
-  const course = { id: one.course, title: desk.state.titles.get(one.course) ?? { en: one.course } };
+  const course = { id: one.course, title: one.title ?? { en: one.course } };
   return el('li', { 'data-said': course.id },
     el('p', {}, told('strong', course.title), ' ',
       el('time', { class: 'quiet', datetime: one.at }, say('saidOn', day(one.at)))),

@@ -110,7 +110,7 @@ export function gapsSection(path, framework) {
   if (path.gaps.length === 0) return undefined;
   const scale = scaleOf(path, framework);
   return el('section', { class: 'gaps', 'aria-labelledby': 'gaps-title' },
-    el('h2', { id: 'gaps-title' }, say('gaps')),
+    el('h2', { id: 'gaps-title', tabindex: '-1' }, say('gaps')),
     el('p', { class: 'quiet' }, say('gapsWhy')),
     el('ul', { class: 'legend' }, swatch('now', say('legendNow')), swatch('reached', say('legendReached')),
       swatch('required', say('legendRequired')), swatch('range', say('legendRange'))),

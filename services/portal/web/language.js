@@ -31,16 +31,20 @@ export function use(next) {
   }
 }
 
+/** Return a text in which no line ends between a number and the word it belongs to. */
+const bound = (text) => text.replace(/ (?=\d)|(?<=\d) (?=ชั่วโมง|หลักสูตร|ทักษะ|ระดับ|hour|course|skill)/g, '\u00a0');
+
 /** Return the words of `key` in the present language. */
 export function say(key, ...values) {
   const words = WORDS[language][key];
-  return typeof words === 'function' ? words(...values) : words;
+  const said = typeof words === 'function' ? words(...values) : words;
+  return typeof said === 'string' ? bound(said) : said;
 }
 
 /** Return an element with a text of a service (`{th, en}`), marked with its language where it is not the page's. */
 export function told(tag, text, attributes = {}) {
   const spoken = text?.[language] ? language : other();
-  return el(tag, { ...attributes, lang: spoken === language ? undefined : spoken }, text?.[spoken] ?? '');
+  return el(tag, { ...attributes, lang: spoken === language ? undefined : spoken }, bound(text?.[spoken] ?? ''));
 }
 
 const number = (value, digits) =>

@@ -61,7 +61,7 @@ const views = {
     state.requestId && el('p', { class: 'quiet' }, say('reference', state.requestId))),
   path: () => {
     const { recommended: { path }, framework } = state;
-    return [summarySection(state.recommended, framework, whose(), ...short(path), jumps(Boolean(framework))),
+    return [summarySection(state.recommended, framework, whose(), ...short(path), jumps(Boolean(framework), path.gaps.length > 0)),
       el('div', { class: 'columns' },
         path.steps.length > 0 && stepsSection(path, framework, state.change?.difference, desk, askWhyNot),
         el('div', { class: 'beside' }, timeSection(desk, path, tryTime), assessSection(path), gapsSection(path, framework),

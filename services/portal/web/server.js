@@ -57,9 +57,6 @@ export const whyNot = (id, course) => ask(`${of(id)}/path/why-not/${encodeURICom
 /** Return a path for what is asked; nothing is stored. */
 export const recommend = (wish) => ask('/api/v1/recommendations', sent('POST', wish));
 
-/** Return a course. */
-export const course = (id) => ask(`/api/v1/courses/${encodeURIComponent(id)}`);
-
 /** Return the courses that teach a skill, at most `most`. */
 export async function coursesTeaching(frameworkId, skill, most = 2000) {
   const found = [];

@@ -1,7 +1,7 @@
 /** The path as an ordered list: where one stands today, each course with its reasons, and where it leads. */
 
 import { el, press } from './dom.js';
-import { stepControls } from './feedback.js';
+import { seedMark, stepControls } from './feedback.js';
 import { hours, joined, languageName, level, percent, say, told } from './language.js';
 
 /** Return the share of the requirement held after each step, 0 to 1; the contributions add up to the whole. */
@@ -73,6 +73,7 @@ function card(step, share, path, names, mark, desk, ask) {
       el('h3', {}, el('span', { class: 'unseen' }, `${say('step', step.position)}: `), told('span', step.course.title),
         mark && [' ', el('span', { class: 'mark' }, say(mark === 'new' ? 'stepNew' : 'stepMoved'))]),
       about(step.course),
+      seedMark(step, path, desk),
       told('p', step.reason, { class: 'reason' }),
       link(step.course),
       details(step, names, desk, ask),

@@ -1,5 +1,6 @@
 /** How much time there is to learn: hours a week, a deadline, and honestly whether the path fits into it. */
 
+import { dateField, today } from './dates.js';
 import { el, press } from './dom.js';
 import { problem } from './feedback.js';
 import { day, hours, say } from './language.js';
@@ -7,12 +8,6 @@ import { day, hours, say } from './language.js';
 const MOST = 168; // hours in a week
 /** Hours: what is tried out as having no limit. */
 export const ENDLESS = 100000;
-
-/** Return today as the date fields write it. */
-export function today() {
-  const now = new Date();
-  return new Date(now.getTime() - now.getTimezoneOffset() * 60000).toISOString().slice(0, 10);
-}
 
 /** Return [hours a week or null, deadline or null, key of what is wrong or nothing]. */
 export function readTime(weeklyField, deadlineField) {
@@ -27,11 +22,12 @@ export function readTime(weeklyField, deadlineField) {
 /** Return the two fields; `weekly` and `deadline` are what they begin with, `wrong` is the id of what is said of them. */
 export function timeFields(name, { weekly, deadline, wrong }) {
   const described = wrong ? { 'aria-describedby': wrong, 'aria-invalid': 'true' } : {};
-  const field = (kind, attributes) => el('div', {}, el('label', { for: `${name}-${kind}` }, say(kind)),
-    el('input', { id: `${name}-${kind}`, 'data-keep': `${name}-${kind}`, autocomplete: 'off', ...described, ...attributes }));
+  const id = `${name}-weekly`;
   return el('div', { class: 'fields' },
-    field('weekly', { type: 'number', inputmode: 'decimal', min: '0.5', max: MOST, step: 'any', value: weekly ?? '' }),
-    field('deadline', { type: 'date', min: today(), value: deadline ?? '' }));
+    el('div', {}, el('label', { for: id }, say('weekly')),
+      el('input', { id, type: 'number', inputmode: 'decimal', min: '0.5', max: MOST, step: 'any', value: weekly ?? '',
+        'data-keep': id, autocomplete: 'off', ...described })),
+    dateField(`${name}-deadline`, say('deadline'), { min: today(), value: deadline, wrong }));
 }
 
 /** Return what does not fit into the time there is, as a list of sentences. */

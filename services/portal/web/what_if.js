@@ -98,7 +98,6 @@ function route(heading, path, framework, marks) {
       path.stage && [' · ', told('span', titleOf(framework.stages, path.stage))]),
     el('p', {}, el('strong', {}, say('courses', path.steps.length)), ' · ', el('strong', {}, say('hours', hours(path.hours)))),
     path.gaps.length > 0 && coverageBar(path.coverage),
-    fit(path),
     path.steps.length === 0 && told('p', path.reason),
     el('ol', {}, path.steps.map(({ course }) => el('li', { class: marks.get(course.id), 'data-course': course.id },
       told('span', course.title), ' ', el('span', { class: 'quiet' }, `(${say('hours', hours(course.hours))})`),
@@ -121,6 +120,7 @@ function result(desk, path, framework) {
       (sentences.length > 0 ? sentences : [say('sameCourses')]).map((words) => el('li', {}, words)),
       by !== 0 && el('li', {}, say('hoursChange', hours(path.hours), hours(tried.hours), signed(by))),
       el('li', {}, say('reachedChange', percent(path.coverage.after), percent(tried.coverage.after)))),
+    fit(tried),
     el('div', { class: 'routes' }, route('present', path, framework, marks(['removed', removed])),
       route('imagined', tried, framework, marks(['new', added], ['moved', moved]))),
     press(say('triedClose'), { 'data-keep': 'what-if-close', onclick: () => {

@@ -1,12 +1,14 @@
 /** Every word that the page itself says, in Thai and in English: the two have the same keys. */
 
 import { CONTROL_WORDS } from './control_words.js';
+import { FEEDBACK_WORDS } from './feedback_words.js';
 
 const en = (count, one, many) => `${count} ${Number(count) === 1 ? one : many}`;
 
 export const WORDS = {
   th: {
     ...CONTROL_WORDS.th,
+    ...FEEDBACK_WORDS.th,
     title: 'เส้นทางการเรียนรู้ของท่าน',
     brand: 'เส้นทางการเรียนรู้',
     brandFor: 'ทักษะดิจิทัลของบุคลากรภาครัฐ',
@@ -144,6 +146,7 @@ export const WORDS = {
 
   en: {
     ...CONTROL_WORDS.en,
+    ...FEEDBACK_WORDS.en,
     title: 'Your learning path',
     brand: 'Learning path',
     brandFor: 'Digital skills for public officers',

@@ -5,13 +5,14 @@ from typing import Annotated
 
 from aiohttp import web
 from msgspec import Meta, Struct
+from msgspec.structs import asdict
 
-from services.recommender.api.state import HEEDER, held_of, idempotency_key
+from services.recommender.api.state import CATALOGUE, HEEDER, held_of, idempotency_key
 from services.recommender.audit import hash_of
 from services.recommender.feedback import Action, Said
 from services.recommender.heeding import Word
 from shared.routes import answer, principal, read_body, trace_of
-from shared.skills import Identifier
+from shared.skills import Identifier, Text
 
 Moment = Annotated[datetime, Meta(tz=True)]
 
@@ -36,12 +37,18 @@ class FeedbackTaken(Struct, frozen=True):
     stale: bool
 
 
+class Standing(Said, frozen=True, kw_only=True):
+    """A statement that stands, and what its course is called; no title where the course is no longer offered."""
+
+    title: Text | None
+
+
 class FeedbackHeld(Struct, frozen=True):
     """All that stands, in the order in which it was said; per course the newest holds, and a completion always."""
 
     officer: str
     feedback_sequence: int
-    said: list[Said]
+    said: list[Standing]
 
 
 async def give_feedback(request: web.Request) -> web.StreamResponse:
@@ -63,4 +70,8 @@ async def get_feedback(request: web.Request) -> web.StreamResponse:
     """Return all that stands of what an officer has said about courses."""
     officer = request.match_info["officer_id"]
     feedback = (await held_of(request, officer)).plan.feedback
-    return answer(FeedbackHeld(officer, feedback.sequence, feedback.said))
+    view = request.app[CATALOGUE].snapshot.view(principal(request).tenant)
+    courses = {said.course: view.course(said.course) for said in feedback.said}
+    titles = {name: course.title if course else None for name, course in courses.items()}
+    said = [Standing(**asdict(one), title=titles[one.course]) for one in feedback.said]
+    return answer(FeedbackHeld(officer, feedback.sequence, said))

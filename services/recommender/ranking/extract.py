@@ -26,10 +26,10 @@ from services.recommender.ranking.segments import ENTRY, HIGH, SKILL, Ints, Long
 
 DOOR, GAP, OURS = range(3)
 
-PER_LEVEL = 4
+PER_LEVEL = 2
 """Per gap and level reached, so many of the cheapest candidates are weighed."""
 
-BY_WORTH = 48
+BY_WORTH = 24
 """And so many more of those worth most by themselves for their price, to the powers of 1 and 0.4."""
 
 SLACK = 4

@@ -29,6 +29,7 @@ class Worth:
     def __init__(self, wants: dict[str, Want]) -> None:
         self.wants = wants
         self.required = sum(round(MICRO * want.weight * want.required) for want in wants.values())
+        self._known: dict[tuple[str, float], int] = {}
         self.gaps = {skill: self.of(skill, want.required) for skill, want in wants.items() if want.is_gap}
         self.gap = sum(self.gaps.values())
 
@@ -37,7 +38,10 @@ class Worth:
         want = self.wants.get(skill)
         if want is None or not want.is_gap or level <= want.level:
             return 0
-        return round(MICRO * want.weight * shortfall(min(level, want.required), want.level, want.sd))
+        key = (skill, min(level, want.required))
+        if (known := self._known.get(key)) is None:
+            known = self._known[key] = round(MICRO * want.weight * shortfall(key[1], want.level, want.sd))
+        return known
 
     def covered(self, gained: int) -> float:
         """Return the share of the requirement held after `gained` micro-levels: 0 to 1, to six places."""

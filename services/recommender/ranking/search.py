@@ -41,7 +41,7 @@ from services.recommender.ranking.problem import (
 from services.recommender.ranking.reach import FAR, Flags, score_of
 from services.recommender.ranking.segments import Longs
 
-EXPONENTS = np.array([1.0, 0.7, 0.4, 1.3])
+EXPONENTS = np.array([1.0, 0.7, 0.4])
 ROUNDS = 2
 """So many times the swaps begin anew after one that was worth it."""
 
@@ -304,17 +304,17 @@ def swap(
     """Try without each course of the path in turn, as a goal of its own; return whether that made it better."""
     improved, place = False, best.figures[SIZE] - 1
     while place >= 0 and bench.figures[FUEL] > 0:
-        for exponent in (1.0,):
-            if place >= best.figures[SIZE]:
-                break
+        if place < best.figures[SIZE]:
             out = best.ways[place]
             replay(problem, seeded, now, best, place, trial)
             prune(problem, seeded, now, trial, spare)
+            left = trial.figures[SIZE]
             price_from(problem, seeded, now, bench)
-            greedy(problem, now, bench, goals, exponent, out, trial)
-            prune(problem, seeded, now, trial, spare)
-            if better(trial, best):
-                copy_route(trial, best)
-                improved = True
+            greedy(problem, now, bench, goals, 1.0, out, trial)
+            if trial.figures[SIZE] > left:
+                prune(problem, seeded, now, trial, spare)
+                if better(trial, best):
+                    copy_route(trial, best)
+                    improved = True
         place -= 1
     return improved

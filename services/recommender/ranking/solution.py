@@ -98,7 +98,9 @@ def _searched(
 
 
 def _goals_among(goals: Longs, route: Route) -> Longs:
-    mine = goals[np.isin(goals[:, WAY], route.ways[: int(route.figures[SIZE])])]
+    chosen = np.zeros(int(goals[:, WAY].max(initial=0)) + len(route.ways), np.bool_)
+    chosen[route.ways[: int(route.figures[SIZE])]] = True
+    mine = goals[chosen[goals[:, WAY]]]
     mine[:, FIRST_PRICE] = -1  # priced among the chosen alone, nothing is what it was at the start
     return mine
 

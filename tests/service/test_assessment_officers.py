@@ -1,0 +1,109 @@
+"""Officers through the front door of assessment: who is registered, with what, and who may see and change it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+from services.assessment.api import CAUGHT_UP, DEFAULT_FRAMEWORK, INDEX, ROUTES, STORE
+from services.assessment.index import FrameworkIndex
+from services.assessment.store import OfficerStore
+from shared.app import build_app
+from shared.auth import Authenticator
+from shared.events import CATALOG_TOPIC, FrameworkPublished
+from shared.mongo import KeyStore
+from tests.builders import FRAMEWORK, framework
+from tests.service.assessing import NUMBERS, PUT, assessment, assessment_service, registered, submit
+from tests.service.started import Started, Topic
+
+pytestmark = pytest.mark.timeout(90)
+
+
+@pytest.fixture(scope="module")
+async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
+    async with assessment_service(mongodb_uri, kafka_bootstrap) as service:
+        yield service
+
+
+async def test_a_put_that_changes_nothing_makes_no_sequence_and_no_event(service: Started, announced: Topic) -> None:
+    officer = await registered(service)
+    again = await service.ask("PUT", f"/v1/officers/{officer}", json=PUT)
+    assert (again.status, await again.json()) == (200, {"officer": officer, "profile_sequence": 1, "changed": False})
+    moved = await service.ask("PUT", f"/v1/officers/{officer}", json=PUT | {"job_group": "executive", "stage": "early"})
+    assert (moved.status, (await moved.json())["profile_sequence"], moved.headers["ETag"]) == (200, 2, '"2"')
+    events = await announced.of(f"agency/{officer}", 2)
+    assert [event.sequence for event in events] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"job_group": "pilots"}, "job_group"),
+        ({"stage": "late"}, "stage"),
+        ({"framework": "nowhere"}, "framework"),
+        ({"weekly_hours": 0}, "weekly_hours"),
+        ({"languages": ["Thai"]}, "languages[0]"),
+        ({"agency": {"$ne": ""}}, "agency"),
+        ({"colour": 1}, "colour"),
+    ],
+)
+async def test_a_wrong_registration_is_refused_by_field(service: Started, changed: dict[str, Any], field: str) -> None:
+    got = await service.ask("PUT", "/v1/officers/nobody", json=PUT | changed)
+    assert (got.status, (await got.json())["field"]) == (422, field)
+    assert (await service.ask("GET", "/v1/officers/nobody")).status == 404
+
+
+async def test_a_stale_revision_is_refused(service: Started) -> None:
+    officer = await registered(service)
+    path = f"/v1/officers/{officer}"
+    stale = await service.ask("PUT", path, json=PUT | {"agency": "south"}, headers={"If-Match": '"7"'})
+    assert (stale.status, (await stale.json())["field"]) == (412, "If-Match")
+    right = await service.ask("PUT", path, json=PUT | {"agency": "south"}, headers={"If-Match": '"1"'})
+    assert right.status == 200
+    assert (await service.ask("GET", path, headers={"If-None-Match": '"2"'})).status == 304
+
+
+async def test_an_officers_key_reads_itself_and_submits_only_self_assessments(service: Started) -> None:
+    officer, other = await registered(service), await registered(service)
+    assert (await submit(service, officer, assessment(kind="self"), role="officer", officer=officer))[0] == 202
+    assert (await submit(service, officer, assessment(), role="officer", officer=officer))[0] == 403
+    assert (await submit(service, other, assessment(kind="self"), role="officer", officer=officer))[0] == 404
+    assert (await service.ask("GET", f"/v1/officers/{officer}", "officer", officer=officer)).status == 200
+    got = await service.ask("PUT", f"/v1/officers/{officer}", "officer", officer=officer, json=PUT)
+    assert got.status == 403
+
+
+async def test_of_registrations_at_once_one_is_the_first_and_none_is_lost(service: Started) -> None:
+    officer = f"officer-{next(NUMBERS)}"
+    bodies = [PUT | {"agency": f"agency-{n}"} for n in range(6)]
+    answers = await asyncio.gather(*(service.ask("PUT", f"/v1/officers/{officer}", json=body) for body in bodies))
+    assert sorted(answer.status for answer in answers) == [200] * 5 + [201]
+    assert sorted([(await answer.json())["profile_sequence"] for answer in answers]) == [1, 2, 3, 4, 5, 6]
+
+
+async def test_until_the_catalogue_is_read_an_unknown_framework_is_503(service: Started) -> None:
+    keys = KeyStore(service.mongodb, service.settings)
+    app = build_app("Starting", ROUTES, Authenticator(keys, service.settings.api_key_pepper))
+    app[STORE], app[INDEX] = OfficerStore(service.database("assessment")), FrameworkIndex()
+    app[CAUGHT_UP], app[DEFAULT_FRAMEWORK] = asyncio.Event(), FRAMEWORK
+    headers = {"Authorization": f"Bearer {await service.key('platform')}"}
+    async with TestClient(TestServer(app)) as client:
+        assert (await client.put("/v1/officers/early", json=PUT, headers=headers)).status == 503
+        app[CAUGHT_UP].set()
+        assert (await client.put("/v1/officers/early", json=PUT, headers=headers)).status == 422
+
+
+async def test_a_tenants_own_framework_stands_before_the_shared_one(service: Started) -> None:
+    own = framework({"swimming": 2})
+    await service.publish(CATALOG_TOPIC, (f"pool/framework:{FRAMEWORK}", 1, FrameworkPublished("pool", own)))
+    body = assessment(results=[{"skill": "swimming", "level": 1}])
+
+    async def accepted() -> bool:
+        await service.ask("PUT", "/v1/officers/swimmer", json=PUT, tenant="pool")
+        return (await submit(service, "swimmer", body, tenant="pool"))[0] == 202
+
+    await service.until(accepted)
+    officer = await registered(service)
+    assert (await submit(service, officer, body))[0] == 422

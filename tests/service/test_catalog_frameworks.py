@@ -1,0 +1,68 @@
+"""Frameworks through the front door of the catalogue: versions, refusals, ids beside those of courses."""
+
+import io
+from collections.abc import AsyncIterator
+
+import msgspec
+import pytest
+
+from shared.events import FrameworkPublished
+from tests.builders import FRAMEWORK, framework
+from tests.service.cataloguing import catalog, course, put
+from tests.service.started import Started, Topic
+
+pytestmark = pytest.mark.timeout(90)
+
+
+@pytest.fixture(scope="module")
+async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
+    async with catalog(mongodb_uri, kafka_bootstrap) as service:
+        yield service
+
+
+async def test_a_framework_counts_its_own_versions(service: Started, announced: Topic) -> None:
+    path = "/v1/frameworks/own"
+    body = msgspec.to_builtins(msgspec.structs.replace(framework({"cooking": 2}), id="own", version=77))
+    first = await service.ask("PUT", path, "admin", json=body)
+    assert (first.status, await first.json()) == (201, {"id": "own", "version": 1, "changed": True})
+    again = await service.ask("PUT", path, "admin", json=body)
+    assert (again.status, (await again.json())["changed"]) == (200, False)
+    stale = await service.ask("PUT", path, "admin", json=body, headers={"If-Match": '"9"'})
+    assert stale.status == 412
+    body["requirements"][0]["level"] = 3
+    changed = await service.ask("PUT", path, "admin", json=body, headers={"If-Match": '"1"'})
+    assert (await changed.json())["version"] == 2
+    got = await service.ask("GET", path)
+    assert ((await got.json())["version"], got.headers["ETag"]) == (2, '"2"')
+    assert (await service.ask("GET", path, tenant="other")).status == 404
+    listed = (await (await service.ask("GET", "/v1/frameworks")).json())["frameworks"]
+    assert [(one["id"], one["shared"], one["version"]) for one in listed] == [(FRAMEWORK, True, 1), ("own", False, 2)]
+    events = await announced.of("agency/framework:own", 2)
+    assert [event.data.framework.version for event in events if isinstance(event.data, FrameworkPublished)] == [1, 2]
+
+
+async def test_wrong_frameworks_are_refused(service: Started) -> None:
+    path = "/v1/frameworks/wrong"
+    body = msgspec.to_builtins(msgspec.structs.replace(framework({"cooking": 2}), id="wrong"))
+    body["requirements"][0]["skill"] = "ghost"
+    got = await service.ask("PUT", path, "admin", json=body)
+    assert (got.status, (await got.json())["field"]) == (422, "requirements[0].skill")
+    odd = msgspec.to_builtins(msgspec.structs.replace(framework({"cooking": 2}), id="wrong"))
+    odd["skills"][0]["provenance"] = {"le\0vel": {"status": "sourced"}}
+    got = await service.ask("PUT", path, "admin", json=odd)
+    assert (got.status, (await got.json())["field"]) == (422, "skills[0].provenance")
+    large = msgspec.to_builtins(
+        msgspec.structs.replace(framework({f"skill-{n:06d}": 1 for n in range(9000)}), id="wrong")
+    )
+    got = await service.ask("PUT", path, "admin", data=io.BytesIO(msgspec.json.encode(large)))
+    assert got.status == 413
+    assert "publishing in parts is planned" in (await got.json())["detail"]
+    assert (await service.ask("GET", path)).status == 404
+
+
+async def test_a_course_and_a_framework_of_one_id_stay_apart(service: Started, announced: Topic) -> None:
+    body = msgspec.to_builtins(msgspec.structs.replace(framework({"cooking": 2}), id="same"))
+    assert (await service.ask("PUT", "/v1/frameworks/same", "admin", tenant="twin", json=body)).status == 201
+    assert (await put(service, course("same"), tenant="twin"))[0] == 201
+    assert await announced.of("twin/same", 1)
+    assert await announced.of("twin/framework:same", 1)

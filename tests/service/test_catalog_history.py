@@ -1,0 +1,64 @@
+"""The catalogue as it was, and announced once more: one history, written from what readers saw."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from services.catalog.__main__ import republish
+from shared.settings import CatalogSettings
+from tests.service.cataloguing import catalog, course, ids, named, put
+from tests.service.started import Started, Topic
+
+pytestmark = pytest.mark.timeout(90)
+
+
+@pytest.fixture(scope="module")
+async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
+    async with catalog(mongodb_uri, kafka_bootstrap) as service:
+        yield service
+
+
+async def test_the_catalogue_is_shown_as_it_was(service: Started, announced: Topic) -> None:
+    tenant, identifier = "museum", named()
+    await put(service, course(identifier), tenant=tenant)
+    await put(service, course(identifier, hours=5.0), tenant=tenant)
+    await service.ask("DELETE", f"/v1/courses/{identifier}", "admin", tenant=tenant)
+    await put(service, course(identifier, hours=6.0), tenant=tenant)
+    events = await announced.of(f"{tenant}/{identifier}", 4)
+
+    async def written() -> bool:
+        query = f"/v1/courses?catalogue_revision={events[-1].catalogue_revision}"
+        return (await service.ask("GET", query, tenant=tenant)).status == 200
+
+    await service.until(written)
+
+    async def hours_at(revision: int) -> list[float]:
+        got = await service.ask("GET", f"/v1/courses?catalogue_revision={revision}", tenant=tenant)
+        return [one["hours"] for one in (await got.json())["courses"] if one["id"] == identifier]
+
+    assert [await hours_at(event.catalogue_revision) for event in events] == [[3.0], [5.0], [], [6.0]]
+    assert await hours_at(events[0].catalogue_revision - 1) == []
+    revision = f"catalogue_revision={events[1].catalogue_revision}"
+    assert await ids(service, f"{revision}&limit=1&skill=reading", tenant)
+    assert await ids(service, f"{revision}&skill=writing", tenant) == []
+    got = await service.ask("GET", "/v1/courses?catalogue_revision=999999999")
+    assert (got.status, (await got.json())["field"]) == (422, "catalogue_revision")
+
+
+async def test_republishing_makes_new_stamps_and_no_new_history(service: Started, announced: Topic) -> None:
+    body = course(named())
+    await put(service, body, tenant="again")
+    [first] = await announced.of(f"again/{body['id']}", 1)
+    assert isinstance(service.settings, CatalogSettings)
+    await republish(service.settings)
+    second = (await announced.of(f"again/{body['id']}", 2))[1]
+    assert (second.sequence, second.data) == (first.sequence, first.data)
+    assert second.catalogue_revision > first.catalogue_revision
+    database = service.database("catalog")
+
+    async def read_back() -> bool:
+        position = await database["positions"].find_one({"_id": "catalog.state"})
+        return position is not None and position["accepted"] >= second.catalogue_revision
+
+    await service.until(read_back)
+    assert await database["history"].count_documents({"key": f"again/{body['id']}"}) == 1

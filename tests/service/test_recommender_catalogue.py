@@ -1,0 +1,115 @@
+"""What happens to paths when the catalogue changes, and what each tenant sees of it."""
+
+from collections.abc import AsyncIterator
+
+import msgspec
+import pytest
+
+from shared.events import CATALOG_TOPIC, PROFILES_TOPIC, CourseWithdrawn, PathRecommended
+from shared.skills import key_of
+from tests.builders import FRAMEWORK, JOB_GROUP, course, framework
+from tests.service.recommending import (
+    READ,
+    SHOWN,
+    WRITE,
+    assessed,
+    courses_of,
+    path_of,
+    published,
+    recommender,
+    registered,
+    somebody,
+)
+from tests.service.started import Started, Topic
+
+pytestmark = pytest.mark.timeout(90)
+
+
+@pytest.fixture(scope="module")
+async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
+    async with recommender(mongodb_uri, kafka_bootstrap, (SHOWN, READ, WRITE)) as service:
+        yield service
+
+
+async def test_a_withdrawn_course_leaves_the_paths_that_held_it_and_their_officers_are_told(
+    service: Started, announced: Topic
+) -> None:
+    tenant = "withdrawing"
+    officer, other = (
+        somebody(tenant, levels={"reading": 3, "writing": 1}),
+        somebody(levels={"reading": 3, "writing": 1}),
+    )
+    await service.publish(CATALOG_TOPIC, published(tenant, course("short", ("writing", 0, 4), hours=1)))
+    await service.publish(PROFILES_TOPIC, assessed(officer), assessed(other))
+    assert courses_of(await path_of(service, officer)) == ["short"]
+    await path_of(service, other)
+    await service.publish(CATALOG_TOPIC, (key_of(tenant, "short"), 2, CourseWithdrawn(tenant, "short")))
+    stale = await path_of(service, officer, stale=True)
+    assert courses_of(stale) == ["short"]  # a reading request never plans
+    address = f"/v1/officers/{officer.officer}/path"
+    held = await service.ask("GET", address, tenant=tenant, headers={"If-None-Match": f'"{stale["revision"]}"'})
+    assert held.status == 200  # the reader is to learn that it is stale
+    event = (await announced.of(officer.key, 2))[1]
+    assert isinstance(event.data, PathRecommended)
+    assert (event.data.cause, event.data.revision) == ("catalogue", 2)
+    assert [step.course.id for step in event.data.path.steps] == ["write"]
+    assert courses_of(await path_of(service, officer, revision=2, stale=False)) == ["write"]
+    assert len(await announced.of(other.key, 1)) == 1
+
+
+async def test_a_new_course_reaches_those_who_have_the_gap_it_closes(service: Started, announced: Topic) -> None:
+    tenant = "growing"
+    mine = msgspec.structs.replace(framework({"reading": 3, "dancing": 2}), id="growing")
+    officer = somebody(tenant, levels={}, framework="growing")
+    await service.publish(CATALOG_TOPIC, published(tenant, mine))
+    await service.publish(PROFILES_TOPIC, registered(officer))
+    before = await path_of(service, officer)
+    assert {gap["skill"]: gap["cause"] for gap in before["path"]["open"]} == {
+        "reading": "no_course",
+        "dancing": "no_course",
+    }
+    await service.publish(CATALOG_TOPIC, published(tenant, course("dance", ("dancing", 0, 2), of="growing")))
+    event = (await announced.of(officer.key, 2))[1]
+    assert isinstance(event.data, PathRecommended)
+    assert [step.course.id for step in event.data.path.steps] == ["dance"]
+
+
+async def test_a_framework_that_is_not_here_is_waited_for_and_its_arrival_plans(service: Started) -> None:
+    officer = somebody("waiting", levels={}, framework="later")
+    await service.publish(PROFILES_TOPIC, registered(officer))
+    waiting = await path_of(service, officer)
+    assert waiting["path"]["status"] == "waiting_for_framework"
+    assert waiting["path"]["steps"] == []
+    assert "later" in waiting["path"]["reason"]["th"]
+    await service.publish(
+        CATALOG_TOPIC,
+        published("waiting", msgspec.structs.replace(SHOWN, id="later")),
+        published("waiting", course("late", ("reading", 0, 3), of="later")),
+    )
+    stored = await path_of(service, officer, revision=2)
+    assert stored["path"]["status"] == "provisional"
+    assert courses_of(stored) == ["late"]
+
+
+async def test_a_perfect_course_of_another_tenant_is_never_met(service: Started) -> None:
+    perfect = course("perfect", ("reading", 0, 3), ("writing", 0, 4), hours=0.1)
+    await service.publish(CATALOG_TOPIC, published("owner", perfect))
+    theirs, ours = somebody("owner", levels={}), somebody("neighbour", levels={})
+    await service.publish(PROFILES_TOPIC, registered(theirs), registered(ours))
+    assert courses_of(await path_of(service, theirs)) == ["perfect"]
+    assert "perfect" not in str(await path_of(service, ours))
+    asked = {"framework": FRAMEWORK, "job_group": JOB_GROUP}
+    for tenant, sees in (("owner", True), ("neighbour", False)):
+        answer = await service.ask("POST", "/v1/recommendations", tenant=tenant, json=asked)
+        assert ("perfect" in await answer.text()) is sees
+    assert (await service.ask("GET", f"/v1/officers/{theirs.officer}/path", tenant="neighbour")).status == 404
+
+
+async def test_an_agencys_own_framework_stands_before_the_shared_one_of_the_same_id(service: Started) -> None:
+    own = framework({"reading": 2}, others=["writing"])
+    await service.publish(CATALOG_TOPIC, published("sovereign", own))
+    officer, other = somebody("sovereign", levels={}), somebody(levels={})
+    await service.publish(PROFILES_TOPIC, registered(officer), registered(other))
+    gaps = {one.officer: (await path_of(service, one))["path"]["gaps"] for one in (officer, other)}
+    assert [(gap["skill"], gap["required"]) for gap in gaps[officer.officer]] == [("reading", 2)]
+    assert [gap["skill"] for gap in gaps[other.officer]] == ["reading", "writing"]

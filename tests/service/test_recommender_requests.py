@@ -1,0 +1,89 @@
+"""Recommendations for whoever asks, without storing, and what is refused by the name of its field."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tests.builders import FRAMEWORK
+from tests.service.recommending import ASKED, READ, SHOWN, WRITE, courses_of, recommender
+from tests.service.started import Started
+
+pytestmark = pytest.mark.timeout(90)
+
+
+@pytest.fixture(scope="module")
+async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
+    async with recommender(mongodb_uri, kafka_bootstrap, (SHOWN, READ, WRITE)) as service:
+        yield service
+
+
+async def test_a_recommendation_is_answered_and_not_stored(service: Started) -> None:
+    levels = {"reading": 1, "writing": {"level": 2, "sd": 0.8}}
+    plans = service.database("recommender")["plans"]
+    before = await plans.count_documents({})
+    answer = await service.ask("POST", "/v1/recommendations", json={**ASKED, "levels": levels})
+    body = await answer.json()
+    assert answer.status == 200
+    assert sorted(courses_of(body)) == ["read", "write"]
+    assert body["stale"] is False
+    assert body["request_id"] == answer.headers["X-Request-Id"]
+    assert [gap["level"] for gap in body["path"]["gaps"]] == [1, 2]
+    assert await plans.count_documents({}) == before
+
+
+async def test_a_recommendation_can_be_for_a_target_instead_of_a_job_group(service: Started) -> None:
+    asked = {"framework": FRAMEWORK, "target": {"writing": 2}, "levels": {"writing": 1}}
+    body = await (await service.ask("POST", "/v1/recommendations", json=asked)).json()
+    assert courses_of(body) == ["write"]
+    assert [gap["skill"] for gap in body["path"]["gaps"]] == ["writing"]
+
+
+@pytest.mark.parametrize(
+    "budget",
+    [{"budget_hours": 4}, {"weekly_hours": 2, "deadline": "2026-12-07", "as_of": "2026-11-23"}],
+    ids=["hours", "pace and deadline"],
+)
+async def test_both_forms_of_a_budget_limit_the_path(service: Started, budget: dict[str, Any]) -> None:
+    body = await (await service.ask("POST", "/v1/recommendations", json={**ASKED, **budget})).json()
+    assert body["path"]["budget_hours"] == 4
+    assert body["path"]["hours"] == 4
+    assert len(body["path"]["steps"]) == 1
+    assert [gap["cause"] for gap in body["path"]["open"]] == ["budget"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "status", "field"),
+    [
+        ({"framework": "nowhere"}, 422, "framework"),
+        ({"job_group": "astronauts"}, 422, "job_group"),
+        ({"job_group": None}, 422, "job_group"),
+        ({"target": {"reading": 1}}, 422, "job_group"),
+        ({"job_group": None, "target": {"flying": 1}}, 422, "target.flying"),
+        ({"stage": "first"}, 422, "stage"),
+        ({"levels": {"flying": 1}}, 422, "levels.flying"),
+        ({"levels": {"reading": 5.5}}, 422, "levels.reading"),
+        ({"levels": {"reading": {"level": 5.5}}}, 422, "levels.reading"),
+        ({"levels": {"reading": -1}}, 422, "levels[]"),
+        ({"levels": {"reading": "much"}}, 422, "levels[]"),
+        ({"deadline": "2027-01-01"}, 422, "weekly_hours"),
+        ({"weekly_hours": 2}, 422, "deadline"),
+        ({"budget_hours": 4, "weekly_hours": 2, "deadline": "2027-01-01"}, 422, "budget_hours"),
+        ({"budget_hours": -1}, 422, "budget_hours"),
+        ({"as_of": "tomorrow"}, 422, "as_of"),
+        ({"wishes": []}, 422, "wishes"),
+    ],
+    ids=str,
+)
+async def test_a_bad_request_is_refused_by_the_name_of_its_field(
+    service: Started, changed: dict[str, Any], status: int, field: str
+) -> None:
+    asked = {name: value for name, value in {**ASKED, **changed}.items() if value is not None}
+    answer = await service.ask("POST", "/v1/recommendations", json=asked)
+    problem = await answer.json(content_type="application/problem+json")
+    assert (answer.status, problem.get("field")) == (status, field), problem
+
+
+async def test_what_is_no_json_or_too_large_is_refused(service: Started) -> None:
+    assert (await service.ask("POST", "/v1/recommendations", data=b'{"framework"')).status == 400
+    assert (await service.ask("POST", "/v1/recommendations", data=b" " * 300_000)).status == 413

@@ -1,0 +1,109 @@
+"""The HTTP shell as it runs: readiness, background tasks, changes that go on, streams, the log, the figures."""
+
+import asyncio
+import logging
+
+import pytest
+from aiohttp.test_utils import TestServer
+
+from shared.app import LIFE, background, build_app
+from shared.auth import Authenticator
+from tests.unit.shelf import PEPPER, KeysInMemory, Shelf, serving
+
+
+@pytest.fixture
+async def shelf() -> Shelf:
+    return Shelf()
+
+
+async def test_a_change_goes_on_when_its_client_goes_away(shelf: Shelf) -> None:
+    app = build_app("Shelf", shelf.routes(), Authenticator(KeysInMemory(), PEPPER))
+    server = TestServer(app)
+    await server.start_server()
+    _, writer = await asyncio.open_connection(server.host, server.port)
+    writer.write(b"POST /v1/slow HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+    await asyncio.wait_for(shelf.entered.wait(), 5)
+    writer.transport.abort()
+    await asyncio.sleep(0.2)
+    assert not shelf.stored
+    asyncio.get_running_loop().call_later(0.2, shelf.go_on.set)
+    await server.close()
+    assert shelf.stored
+
+
+async def test_a_broken_stream_ends_the_connection(shelf: Shelf) -> None:
+    async with serving(shelf) as (client, _):
+        got = await client.get("/v1/stream")
+        assert got.status == 200
+        with pytest.raises(Exception, match=r"payload|disconnected|reset|closed"):
+            await got.read()
+
+
+async def test_readiness_names_what_is_wrong(shelf: Shelf) -> None:
+    async def fine() -> None:
+        return None
+
+    async def wrong() -> str:
+        return "no primary"
+
+    async with serving(shelf, checks={"a": fine, "b": wrong}) as (client, _):
+        got = await client.get("/readyz")
+        assert (got.status, await got.json()) == (
+            503,
+            {"status": "not ready", "checks": {"a": "ok", "b": "no primary"}},
+        )
+        assert (await client.get("/livez")).status == 200
+    async with serving(shelf, checks={"a": fine}) as (client, _):
+        assert (await client.get("/readyz")).status == 200
+        assert client.app is not None
+        client.app[LIFE].draining = True
+        got = await client.get("/readyz")
+        assert (got.status, (await got.json())["status"]) == (503, "draining")
+
+
+async def test_a_background_task_that_dies_ends_the_process(shelf: Shelf, caplog: pytest.LogCaptureFixture) -> None:
+    async def dies() -> None:
+        raise RuntimeError("the broker is gone")
+
+    async with serving(shelf, contexts=[background("relay", dies)]) as (client, _):
+        assert client.app is not None
+        await asyncio.wait_for(client.app[LIFE].stopping.wait(), 5)
+        assert client.app[LIFE].failure == "relay ended: RuntimeError('the broker is gone')"
+        got = await client.get("/readyz")
+        assert got.status == 503
+    assert "relay ended by itself" in caplog.text
+
+
+async def test_a_background_task_may_finish_what_it_has_in_hand(shelf: Shelf) -> None:
+    told = asyncio.Event()
+    finished = []
+
+    async def works() -> None:
+        await told.wait()
+        await asyncio.sleep(0.05)
+        finished.append(True)
+
+    async with serving(shelf, contexts=[background("consumer", works, stop=told.set)]) as (client, _):
+        assert client.app is not None
+        assert client.app[LIFE].failure is None
+    assert finished == [True]
+
+
+async def test_the_access_log_holds_templates_and_no_queries(shelf: Shelf, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "access")
+    async with serving(shelf) as (client, _):
+        await client.get("/v1/things/private?limit=secret")
+        await client.get("/livez")
+    lines = [vars(record)["fields"] for record in caplog.records if record.name == "access"]
+    assert [(line["route"], line["status"]) for line in lines] == [("/v1/things/{thing_id}", 401)]
+    assert "secret" not in str(lines)
+    assert "private" not in str(lines)
+
+
+async def test_requests_are_measured_by_template(shelf: Shelf) -> None:
+    async with serving(shelf) as (client, _):
+        await client.get("/v1/trace")
+        await client.get("/any/thing")
+        text = await (await client.get("/metrics")).text()
+    assert 'http_request_seconds_count{method="GET",route="/v1/trace",status="200"} 1.0' in text
+    assert 'http_request_seconds_count{method="-",route="unmatched",status="404"} 1.0' in text
