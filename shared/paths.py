@@ -159,8 +159,8 @@ WhyNotCause = Literal[
 class WhyNot(Struct, frozen=True, omit_defaults=True):
     """Why a course is not in a path. At its best `step` its bundle would have gained so many micro-levels in `hours`.
 
-    `score` and `taken_score`: micro-levels per hour of its bundle, and of what was taken there. With `does_not_fit`,
-    `hours` are those that are missing.
+    `score` and `taken_score`: micro-levels per weighted hour of its bundle, and of what was taken there. With
+    `does_not_fit`, `hours` are those that are missing.
     """
 
     course: str
