@@ -45,9 +45,3 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
     """
     compiled: Any = numba.njit(nogil=True, cache=_FOLDER is not None, error_model="numpy")
     return cast("Callable[P, R]", compiled(function))
-
-
-def inlined(function: Callable[P, R]) -> Callable[P, R]:
-    """Return a part of kernels, compiled into each that calls it: a net has too many arrays to be handed on often."""
-    compiled: Any = numba.njit(nogil=True, error_model="numpy", inline="always")
-    return cast("Callable[P, R]", compiled(function))

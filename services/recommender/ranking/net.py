@@ -34,8 +34,8 @@ class Net(NamedTuple):
     ASKED_SKILL and ASKED_LEVEL, or branches ANY_FIRST to ANY_LAST, or the course that ONLY meets it; else -1. Branch b
     needs `inner[opens[b]:opens[b + 1]]`, and `branch_need[b]` is met by it. `course_need`: the need that a course meets
     by itself, or -1. Skill s is taught by `teaching[lists[s]:lists[s + 1]]` (course, level), shortest first, and asked
-    for by the needs `asking[asks[s]:asks[s + 1]]`, lowest level first. `users[uses[n]:uses[n + 1]]`: who has the need n,
-    as ~course where it is a `from`; `holders[holds[n]:holds[n + 1]]`: the branches.
+    for by the needs `asking[asks[s]:asks[s + 1]]`, lowest level first. `users[uses[n]:uses[n + 1]]`: who has need n, as
+    ~course where it is a `from`; `holders[holds[n]:holds[n + 1]]`: the branches.
     """
 
     begins: Table
@@ -123,26 +123,14 @@ def mesh_beside(mesh: Mesh, base: Segment, beside: tuple[Segment, Sequence[str]]
     lists, teaching = _taught(net, near, hours, skills)
     asks, asking = _asking(asked, skills) if len(fresh) or skills >= len(net.asks) else (net.asks, net.asking)
     users, holders = _users(near, rows, requires, base.size), _holders(found, len(net.branch_need))
-    return known._replace(
-        net=Net(
-            np.concatenate([net.begins[:-1], begins]),
-            hours,
-            np.concatenate([net.rank, near.rank]),
-            np.concatenate([net.rows, rows]),
-            np.concatenate([net.requires, requires]),
-            asked,
-            np.concatenate([net.opens[:-1], found.opens]),
-            np.concatenate([net.inner, found.inner]),
-            np.concatenate([net.branch_need, found.branch_need]),
-            course_need,
-            lists,
-            teaching,
-            asks,
-            asking,
-            *_longer(net.uses, net.users, *users, len(asked)),
-            *_longer(net.holds, net.holders, *holders, len(asked)),
-        )  # fmt: skip
-    )
+    longer = Net(
+        np.concatenate([net.begins[:-1], begins]), hours, np.concatenate([net.rank, near.rank]),
+        np.concatenate([net.rows, rows]), np.concatenate([net.requires, requires]), asked,
+        np.concatenate([net.opens[:-1], found.opens]), np.concatenate([net.inner, found.inner]),
+        np.concatenate([net.branch_need, found.branch_need]), course_need, lists, teaching, asks, asking,
+        *_longer(net.uses, net.users, *users, len(asked)), *_longer(net.holds, net.holders, *holders, len(asked)),
+    )  # fmt: skip
+    return known._replace(net=longer)
 
 
 def _taught(net: Net, near: Segment, hours: Longs, skills: int) -> tuple[Ints, Table]:

@@ -6,7 +6,8 @@ point nowhere stay out of reach. What opens a door is cheaper than what lies beh
 bundle can be studied. Finding the least set of prerequisites exactly is hard; here each need is priced on its own, and
 a course that serves two of them is counted twice in the price that chooses, once in the bundle.
 
-A standing is one row of integers: hours and steps left, then what `Problem.at` says. A need is met where its reach is 0.
+A standing is one row of integers: hours and steps left, then what `Problem.at` says. Where the reach of a need is 0, it
+is met.
 """
 
 from typing import NamedTuple

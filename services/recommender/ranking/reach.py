@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.recommender.model import MICRO
-from services.recommender.ranking.compiled import inlined, kernel
+from services.recommender.ranking.compiled import kernel
 from services.recommender.ranking.net import (
     ANY_FIRST,
     ANY_LAST,
@@ -66,7 +66,7 @@ def score_of(gain: int, cost: int, exponent: float) -> int:
     return gain * MICRO // max(int(MICRO * (cost / MICRO) ** exponent + 0.5), 1)
 
 
-@inlined
+@kernel
 def branch_cost(net: Net, reach: Longs, branch: int) -> int:
     """Return what the needs of a branch cost."""
     total = 0

@@ -95,10 +95,12 @@ def outlook_of(
         begins.append(len(tops))
     prices, changed, least = _costs(inputs, field, ours, plain)
     met = _needs(field, inputs.done)
-    started = field.numbers(inputs.started)
-    held = np.array([*met, *_needs(field, inputs.started)], np.int32)
+    net = field.mesh.net
+    started = [course for course in field.numbers(inputs.started) if prices.cost[course] > 0]
+    opened = [int(net.course_need[course]) for course in started if net.course_need[course] >= 0]
+    held = np.array([*met, *opened], np.int32)
     doors, known = _lifted(field, skills[:, DOOR], started), len(field.mesh.names)
-    settle(field.mesh.net, ours, doors, held, changed, known, prices)
+    settle(net, ours, doors, held, changed, known, prices)
     seeker = Seeker(
         skills=skills,
         cut=np.array([micro(worth.wants[name].level) for name in gaps], np.int64),
@@ -128,7 +130,7 @@ def _lifted(field: Field, doors: Longs, started: Sequence[int]) -> Longs:
 
 
 def _costs(inputs: Inputs, field: Field, ours: NDArray[np.bool_], plain: bool) -> tuple[Prices, Ints, float]:
-    """Return prices to be settled, the courses of the base whose cost is not that of their kind, and the least factor."""
+    """Return prices to be settled, the courses whose cost is not that of their kind, and the least factor."""
     kind, size, net = _kind(inputs, field, ours, plain), field.base.size, field.mesh.net
     factors, near = dict[int, float](), _factors(inputs, field.shelf.near[0], plain)
 
