@@ -16,7 +16,7 @@ from services.recommender.ranking.names import MODALITIES, NAMES, micro
 from services.recommender.ranking.net import FIRST_ROW, Mesh
 from services.recommender.ranking.offers import SkillKey
 from services.recommender.ranking.reach import FAR, NEVER, Prices, prices_of, settle
-from services.recommender.ranking.segments import HIGH, MODALITY, PROVIDER, SKILL, TONGUE, Ints, Longs, Segment
+from services.recommender.ranking.segments import EFFORT, HIGH, MODALITY, PROVIDER, SKILL, TONGUE, Ints, Longs, Segment
 
 Factors = NDArray[np.float64]
 
@@ -193,8 +193,8 @@ def _skills_of(framework: str, count: int) -> NDArray[np.bool_]:
 
 
 def _factors(inputs: Inputs, segment: Segment, plain: bool) -> Factors:
-    """Return per course by what languages and rules multiply its hours; 0: not to be used."""
-    factors = np.ones(segment.size)
+    """Return per course by what its effort, languages and rules multiply its hours; 0: not to be used."""
+    factors = segment.info[:-1, EFFORT] / MICRO
     if inputs.languages and segment.size:
         spoken = set(inputs.languages)
         factors *= np.array([not spoken.isdisjoint(tongue) for tongue in list(NAMES.tongues)], bool)[
