@@ -16,12 +16,13 @@ from services.recommender.model import MICRO, Estimate, Inputs
 from services.recommender.ranking import recommend, reference
 from services.recommender.ranking.evidence import believed
 from services.recommender.ranking.gaps import Worth
-from services.recommender.ranking.search import EXPONENTS
+from services.recommender.ranking.search import EXPONENTS as _EXPONENTS
 from shared.paths import LearningPath
 from shared.skills import Course
 from tests.builders import MOMENT, at, course, framework, inputs, view_of
 
 PAGE = Path(__file__).parents[1] / "docs" / "ranking.md"
+EXPONENTS: list[float] = _EXPONENTS.tolist()
 _NORMAL = NormalDist()
 
 REQUIRED = {"data": 3, "security": 2, "writing": 1}
@@ -30,13 +31,13 @@ MEASURED = {"data": 1.0, "security": 1.0, "writing": 0.0}
 SD = 0.5
 
 COURSES = [
-    course("habits", ("security", 0, 2), hours=3),
-    course("logic", ("logic", 0, 1), hours=2),
-    course("analysis", ("data", 1, 3), hours=8, requires=[at("logic", 1)]),
-    course("sheets", ("data", 0, 2), hours=4),
-    course("safety", ("security", 1, 2), hours=3),
-    course("guard", ("security", 0, 2), hours=5),
-    course("letters", ("writing", 0, 1), hours=6),
+    course("habits", ("security", 0.0, 2.0), hours=3.0),
+    course("logic", ("logic", 0.0, 1.0), hours=2.0),
+    course("analysis", ("data", 1.0, 3.0), hours=8.0, requires=[at("logic", 1.0)]),
+    course("sheets", ("data", 0.0, 2.0), hours=4.0),
+    course("safety", ("security", 1.0, 2.0), hours=3.0),
+    course("guard", ("security", 0.0, 2.0), hours=5.0),
+    course("letters", ("writing", 0.0, 1.0), hours=6.0),
 ]
 DONE = "habits"
 BUDGET = 16.0
@@ -95,6 +96,15 @@ def _worths() -> Iterable[Sequence[str]]:
         yield f"{skill} {level}", *row
 
 
+def _courses() -> Iterable[Sequence[str]]:
+    yield "course", "teaches", "hours", "also requires", "price"
+    for one in COURSES:
+        teaches = ", ".join(f"{row.skill} {row.from_level:g} → {row.to_level:g}" for row in one.teaches)
+        requires = ", ".join(f"{need.skill} {need.level:g}" for need in one.requires)
+        hours = " + ".join(f"{_named(member).hours:g}" for member in BUNDLES.get(one.id, [one.id]))
+        yield one.id, teaches, f"{one.hours:g}", requires, "done" if one.id == DONE else hours
+
+
 BUNDLES = {
     "sheets": ["sheets"],
     "analysis": ["logic", "analysis"],
@@ -115,10 +125,15 @@ def price(name: str) -> float:
     return sum(_named(member).hours for member in BUNDLES[name])
 
 
+def bid(name: str, power: float) -> int:
+    """Return what the bundle of a course closes per hour, the hours to a power, which is kept to six places."""
+    return int(gain(name) / round(price(name) ** power, 6))
+
+
 def _bids() -> Iterable[Sequence[str]]:
-    yield "bundle", "price, h", "gain", *(f"per h^{power:g}" for power in EXPONENTS)
+    yield "bundle", "price h", "gain", *("gain / h" if power == 1 else f"gain / h^{power:g}" for power in EXPONENTS)
     for name, members in BUNDLES.items():
-        scores = [f"{int(gain(name) / price(name) ** power):,}" for power in EXPONENTS]
+        scores = (f"{bid(name, power):,}" for power in EXPONENTS)
         yield " + ".join(members), f"{price(name):g}", f"{gain(name):,}", *scores
 
 
@@ -132,7 +147,7 @@ def plan() -> reference.Plan:
 def _routes() -> Iterable[Sequence[str]]:
     yield "exponent", "taken in turn", "without what loses nothing", "hours", "closes"
     found = plan()
-    for power in EXPONENTS.tolist():
+    for power in EXPONENTS:
         taken = reference.greedy(found.problem, found.seeded.copy(), found.goals, power)
         route = reference.route_of(found.problem, found.seeded, taken)
         hours = sum(way.hours for way in route.courses) / MICRO
@@ -163,6 +178,7 @@ def _coverage() -> Iterable[Sequence[str]]:
 TABLES = {
     "beliefs": _beliefs,
     "worth": _worths,
+    "courses": _courses,
     "bids": _bids,
     "routes": _routes,
     "steps": _steps,

@@ -29,8 +29,9 @@ IDS = [f"c{n:05}" for n in range(25)]
 
 
 def entangled(count: int, skills: int, seed: int) -> list[Course]:
-    """Return generated courses with conditions in each other, another framework, more modalities and close hours."""
+    """Return generated courses with conditions in each other, another framework and more modalities."""
     draw = random.Random(seed)  # noqa: S311 - test data
+    hours = draw.choice([None, [1, 2, 4], [3, 3.6, 3.75, 3.9, 4]])  # any; many ties; many ways at about the same price
 
     def condition(depth: int) -> Prerequisite:
         kind = draw.randrange(4 if depth else 2)
@@ -49,8 +50,8 @@ def entangled(count: int, skills: int, seed: int) -> list[Course]:
             change["requires"] = [*one.requires, condition(2)]
         if draw.random() < 0.1:
             change["teaches"] = [*one.teaches, *course("x", ("s00", 0, draw.choice([1, 4])), of="other").teaches]
-        if draw.random() < 0.3:
-            change["hours"] = draw.choice([2, 2.2, 2.4, 0.1, 100])
+        if hours:
+            change["hours"] = draw.choice(hours)
         courses.append(msgspec.structs.replace(one, **change))
     return published(courses)
 
@@ -80,16 +81,18 @@ RULES = st.lists(
     | rules("provider", st.just(["About provider"]), 7.0),
     max_size=2,
 )
-LEVELS = st.dictionaries(st.sampled_from([f"s{n:02}" for n in range(8)]), st.sampled_from([0, 0.5, 1, 1.33, 2, 3]))
+NOTHING_YET: dict[str, float] = {f"s{n:02}": 0.0 for n in range(8)}
+LEVELS = st.just(NOTHING_YET) | st.dictionaries(
+    st.sampled_from([*NOTHING_YET]), st.sampled_from([0, 0.5, 1, 1.33, 2, 3])
+)
 
 
 @st.composite
 def officers(draw: st.DrawFn) -> Inputs:
     """Something of everything that a plan depends on."""
-    sd, when = draw(st.sampled_from([0, 0.4, 1])), draw(st.sampled_from([None, MOMENT]))
+    sd, when = draw(st.sampled_from([0, 0, 0.4, 1])), draw(st.sampled_from([None, MOMENT]))
     mandatory, completed, excluded = (draw(often_none(some(most), [])) for most in (2, 3, 4))
     dated = {name: MOMENT + timedelta(place - 1) for place, name in enumerate(draw(often_none(some(2), [])))}
-    known = {"gone", *completed, *dated, *excluded}
     return msgspec.structs.replace(
         inputs(
             YARDSTICK,
@@ -103,7 +106,7 @@ def officers(draw: st.DrawFn) -> Inputs:
             excluded=[name for name in excluded if name not in mandatory],
             slowed=dict.fromkeys(draw(often_none(some(4), [])), draw(st.sampled_from([1.5, 300.0]))),
             pinned=[name for name in draw(often_none(some(2), [])) if name not in excluded],
-            started=[name for name in draw(often_none(some(2), [])) if name not in known],
+            started=draw(often_none(some(2), [])),
             previous=draw(often_none(some(6), [])),
             elsewhere=draw(often_none(st.just({"other": {"s00": 1.5}}), {})),
         ),
@@ -120,7 +123,7 @@ def differences(plan: Inputs, view: View, courses: Iterable[Course]) -> str | No
     return first_difference(msgspec.json.decode(one), msgspec.json.decode(other)) or "the bytes"
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     officers(),
     st.builds(entangled, st.sampled_from([0, 4, 15, 25, 25]), st.sampled_from([3, 8]), st.integers(0, 10_000)),
