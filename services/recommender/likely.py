@@ -36,9 +36,10 @@ def likely_gain(
     leans = _leans(officer, courses, begun)
     rates = [_rate(course) for course in courses]
     chances = [rates[place] * prod(rates[other] for other in leans[place]) for place in range(len(courses))]
+    taught = [_taught(course, framework) for course in courses]
     gain = 0.0
     for skill, worth in worths.items():
-        reached = [_to(course, framework, skill) for course in courses]
+        reached = [levels.get(skill, 0.0) for levels in taught]
         higher = 0.0
         for level in sorted({*reached} - {0.0}, reverse=True):
             chosen = {place for place, to in enumerate(reached) if to >= level}
@@ -71,6 +72,6 @@ def _rate(course: Course) -> float:
     return (counted.completed + LEARNERS_COMPLETING) / (counted.started + LEARNERS_ASSUMED)
 
 
-def _to(course: Course, framework: str, skill: str) -> float:
-    rows = [row.to_level for row in course.teaches if (row.framework, row.skill) == (framework, skill)]
-    return max(rows, default=0.0)
+def _taught(course: Course, framework: str) -> dict[str, float]:
+    rows = sorted((row.to_level, row.skill) for row in course.teaches if row.framework == framework)
+    return {skill: level for level, skill in rows}

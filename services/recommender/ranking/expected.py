@@ -60,30 +60,26 @@ def expected_gain(
     needs = needed(framework, offers, standing, begun)
     rates = [completion_rate(offer.course) for offer in offers]
     chances = [rate * prod(rates[place] for place in sorted(need)) for rate, need in zip(rates, needs, strict=True)]
-    gained = 0.0
-    for skill in worth.gaps:
-        teaching = {place: to for place, offer in enumerate(offers) if (to := _reached(offer, framework, skill))}
-        gained += _expected(worth, skill, teaching, needs, chances)
-    return int(gained + 0.5)
-
-
-def _reached(offer: Offer, framework: str, skill: str) -> float:
-    return offer.teaches.get((framework, skill), (0.0, 0.0))[1]
+    teaching: dict[str, dict[int, float]] = {skill: {} for skill in worth.gaps}
+    for place, offer in enumerate(offers):
+        for (name, skill), (_, to) in offer.teaches.items():
+            if name == framework and skill in teaching:
+                teaching[skill][place] = to
+    return int(sum(_expected(worth, skill, rows, needs, chances) for skill, rows in teaching.items()) + 0.5)
 
 
 def _expected(
-    worth: Worth,
-    skill: str,
-    teaching: Mapping[int, float],
-    needs: Sequence[frozenset[int]],
-    chances: Sequence[float],
+    worth: Worth, skill: str, rows: Mapping[int, float], needs: Sequence[frozenset[int]], chances: Sequence[float]
 ) -> float:
-    """Return what one skill is expected to gain. `teaching`: place in the path -> level."""
+    """Return what one skill is expected to gain. `rows`: place in the path -> level."""
     gained, below = 0.0, 0
-    for level in sorted(set(teaching.values())):
-        able = {place for place, to in teaching.items() if to >= level}
-        alone = [place for place in able if not needs[place] & able]  # whoever completes another has completed these
-        missed = prod(1 - chances[place] for place in sorted(alone))
-        gained += (worth.of(skill, level) - below) * (1 - missed)
-        below = worth.of(skill, level)
+    for level in sorted(set(rows.values())):
+        if (held := worth.of(skill, level)) > below:
+            able = {place: chances[place] for place, to in rows.items() if to >= level}
+            missed = 1.0
+            for place, chance in able.items():
+                if needs[place].isdisjoint(able):  # who completes another of these has completed what it needs
+                    missed *= 1 - chance
+            gained += (held - below) * (1 - missed)
+            below = held
     return gained
