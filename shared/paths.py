@@ -46,14 +46,16 @@ class CourseCard(Struct, frozen=True, omit_defaults=True):
 
 
 class Alternative(Struct, frozen=True):
-    """A runner-up at a step, with what it is worth: micro-levels per hour, its prerequisites' hours included."""
+    """A runner-up at a step, with what it is worth: micro-levels per weighted hour, its prerequisites' included."""
 
     course: CourseCard
     score: float
 
 
 class Step(Struct, frozen=True, omit_defaults=True):
-    """One course of the path. `score`: micro-levels per hour of the bundle that brought it in; `similarity`: cosine.
+    """One course of the path. `score`: micro-levels per weighted hour of the bundle that brought it in.
+
+    `similarity`: cosine.
 
     `unlocks` names later courses of the path that could not be entered without this one. `alternatives` stands at the
     course that was picked, not at the prerequisites that were picked with it. `seed`: what brought it in where that was
@@ -98,13 +100,18 @@ class OpenGap(Struct, frozen=True):
     reason: Reason
 
 
-class Coverage(Struct, frozen=True):
-    """Shares of the requirement held (0 to 1) before and after; `gap` and what of it is `gained`, in micro-levels."""
+class Coverage(Struct, frozen=True, omit_defaults=True):
+    """Shares of the requirement held (0 to 1) before and after; `gap` and what of it is `gained`, in micro-levels.
+
+    `after` and `gained` are those of every course completed; `expected` is what is gained as courses are usually
+    completed, never more. Paths made before it was reckoned have none.
+    """
 
     before: float
     after: float
     gap: int
     gained: int
+    expected: int | None = None
 
 
 class Versions(Struct, frozen=True, omit_defaults=True):
@@ -152,8 +159,8 @@ WhyNotCause = Literal[
 class WhyNot(Struct, frozen=True, omit_defaults=True):
     """Why a course is not in a path. At its best `step` its bundle would have gained so many micro-levels in `hours`.
 
-    `score` and `taken_score`: micro-levels per hour of its bundle, and of what was taken there. With `does_not_fit`,
-    `hours` are those that are missing.
+    `score` and `taken_score`: micro-levels per weighted hour of its bundle, and of what was taken there. With
+    `does_not_fit`, `hours` are those that are missing.
     """
 
     course: str

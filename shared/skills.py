@@ -193,8 +193,29 @@ class Prerequisite(Struct, frozen=True, omit_defaults=True, forbid_unknown_field
             raise ValueError("needs exactly one of `course`, `framework` + `skill` + `level`, `any`, `all`")
 
 
+class Completions(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many learners have started a course on its platform, and how many of them have completed it."""
+
+    started: Annotated[int, Meta(ge=0, le=1_000_000_000)]
+    completed: Annotated[int, Meta(ge=0)]
+
+    def __post_init__(self) -> None:
+        if self.completed > self.started:
+            raise ValueError("`completed` must not be above `started`")
+
+
+class Rating(Struct, frozen=True, forbid_unknown_fields=True):
+    """What learners think of a course: the mean of so many ratings from 1 to 5."""
+
+    mean: Annotated[float, Meta(ge=1, le=5)]
+    count: Annotated[int, Meta(ge=0, le=1_000_000_000)]
+
+
 class Course(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A course of the catalogue. All of `requires` must hold before it begins."""
+    """A course of the catalogue. All of `requires` must hold before it begins.
+
+    `completions` and `rating` are the platform's own facts, where it has them.
+    """
 
     id: Identifier
     title: Text
@@ -208,6 +229,8 @@ class Course(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     modality: Literal["online", "classroom", "blended"] = "online"
     accredited_against: list[str] = []
     example: bool = False
+    completions: Completions | None = None
+    rating: Rating | None = None
 
 
 def courses_named(conditions: list[Prerequisite]) -> Iterator[str]:

@@ -5,16 +5,20 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
+import msgspec
+
 from services.recommender.model import Estimate, Inputs
 from services.recommender.ranking.index import Snapshot, View
 from shared.skills import (
     SHARED_TENANT,
     Area,
+    Completions,
     Course,
     Framework,
     JobGroup,
     Prerequisite,
     Profile,
+    Rating,
     Requirement,
     ScaleLevel,
     Skill,
@@ -135,9 +139,23 @@ def profile(officer: str = "o1", levels: Mapping[str, float] | None = None, *, s
     )
 
 
+def _known(draw: random.Random) -> dict[str, Completions | Rating]:
+    found: dict[str, Completions | Rating] = {}
+    if draw.random() < 0.5:
+        started = draw.choice([0, 1, 30, 5000])
+        found["completions"] = Completions(started, int(started * draw.random()))
+    if draw.random() < 0.5:
+        found["rating"] = Rating(draw.choice([1, 2.7, 3, 4.6, 5]), draw.choice([0, 1, 400]))
+    return found
+
+
 def catalogue(count: int, skills: int, seed: int) -> list[Course]:
-    """Return generated courses over skills s00, s01...: levels, hours, prerequisites and some circles among them."""
+    """Return generated courses over skills s00, s01...: levels, hours, prerequisites and some circles among them.
+
+    Half of them have completions, half ratings.
+    """
     draw = random.Random(seed)  # noqa: S311 - test data
+    learners = random.Random(seed + 1)  # noqa: S311 - test data
     courses = []
     for number in range(count):
         rows = []
@@ -154,5 +172,6 @@ def catalogue(count: int, skills: int, seed: int) -> list[Course]:
             requires.append(Prerequisite(any=branches))
         languages = draw.choice([["th"], ["en"], ["th", "en"]])
         hours = draw.choice([1, 2, 3, 4.5, 6, 12, 1.3])
-        courses.append(course(f"c{number:05}", *rows, hours=hours, requires=requires, languages=languages))
+        one = course(f"c{number:05}", *rows, hours=hours, requires=requires, languages=languages)
+        courses.append(msgspec.structs.replace(one, **_known(learners)))
     return courses

@@ -6,11 +6,14 @@ started or mandatory, started courses first and in their order, and no number th
 """
 
 from collections.abc import Callable, Iterator
+from copy import copy
+from functools import partial
 from statistics import NormalDist
 
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from services.recommender.likely import likely_gain
 from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, Rule, Want
 from shared.paths import Closes, LearningPath, Step
 from shared.skills import Course, Prerequisite
@@ -32,8 +35,9 @@ def violations(path: LearningPath, inputs: Inputs, find: Find) -> list[str]:
     if path.status in ("waiting_for_framework", "refused"):
         return [f"{path.status}, yet it has steps"] if path.steps else []
     walk = _Walk(inputs, find)
-    wants = dict(walk.wants)
-    return [*_head(path, inputs), *_wishes(path, inputs, find), *walk.steps(path), *_coverage(path, wants)]
+    start, wants = walk.copy(), dict(walk.wants)
+    found = [*_head(path, inputs), *_wishes(path, inputs, find), *walk.steps(path), *_coverage(path, wants)]
+    return [*found, *_expected(path, start, find)]
 
 
 def _head(path: LearningPath, inputs: Inputs) -> Iterator[str]:
@@ -100,11 +104,11 @@ class _Walk:
     def __init__(self, inputs: Inputs, find: Find) -> None:
         self._inputs = inputs
         self._find = find
-        self._levels = inputs.standing()
-        self._done = {*inputs.completed, *inputs.completed_at}
+        self.levels = inputs.standing()
+        self.done = {*inputs.completed, *inputs.completed_at}
         self._hours = 0.0
         self.wants = self._after_completions()
-        self._held = {skill: want.level for skill, want in self.wants.items()}
+        self.held = {skill: want.level for skill, want in self.wants.items()}
 
     def _after_completions(self) -> dict[str, Want]:
         """Weigh completions, oldest first, with the levels: two normals, the mean by precision."""
@@ -128,10 +132,10 @@ class _Walk:
                     level = want.level + share * (row.to_level - want.level)
                     wants[row.skill] = replace(want, level=round(level, 2), sd=round((share * 0.25) ** 0.5, 3))
                 key = (row.framework, row.skill)
-                self._levels[key] = max(self._levels.get(key, 0.0), row.to_level)
+                self.levels[key] = max(self.levels.get(key, 0.0), row.to_level)
         for skill, want in wants.items():
             key = (self._inputs.framework.id, skill)
-            self._levels[key] = max(self._levels.get(key, 0.0), want.level)
+            self.levels[key] = max(self.levels.get(key, 0.0), want.level)
         return wants
 
     def steps(self, path: LearningPath) -> Iterator[str]:
@@ -144,28 +148,28 @@ class _Walk:
         if set(rows) != set(self.wants) or len(path.gaps) != len(rows):
             yield "the gaps are not the required skills"
         for skill, want in self.wants.items():
-            reached = self._held[skill]
+            reached = self.held[skill]
             if (row := rows.get(skill)) and (row.level, row.reached, row.required) != (
                 want.level,
                 reached,
                 want.required,
             ):
                 yield f"the gap of {skill} is not as simulated"
-        below = [skill for skill, want in self.wants.items() if self._held[skill] < want.required]
+        below = [skill for skill, want in self.wants.items() if self.held[skill] < want.required]
         if [row.skill for row in path.open] != below:
             yield "the open skills are not those that stay below the requirement"
         if any(not row.reason.th.strip() or not row.reason.en.strip() for row in path.open):
             yield "an open skill has no reason"
 
     def _level(self, skill: str) -> float:
-        return self._levels.get((self._inputs.framework.id, skill), 0.0)
+        return self.levels.get((self._inputs.framework.id, skill), 0.0)
 
     def _step(self, position: int, step: Step) -> Iterator[str]:
         if step.position != position:
             yield f"stands at position {step.position}"
         if not step.reason.th.strip() or not step.reason.en.strip():
             yield "has no reason"
-        if step.course.id in self._done:
+        if step.course.id in self.done:
             yield "is done already or stands twice"
         course = self._find(step.course.id)
         if course is None:
@@ -180,11 +184,25 @@ class _Walk:
         self._hours += course.hours
         if abs(step.cumulative_hours - self._hours) > HOURS_SLACK:
             yield f"cumulative hours {step.cumulative_hours:g}, not {self._hours:g}"
-        self._done.add(course.id)
+        self.take(course)
+
+    def copy(self) -> "_Walk":
+        """Return one that can go another way."""
+        other = copy(self)
+        other.levels, other.done, other.held = dict(self.levels), set(self.done), dict(self.held)
+        return other
+
+    def enters(self, course: Course) -> bool:
+        """Return whether a course can be entered."""
+        return not any(self._entry(course))
+
+    def take(self, course: Course) -> None:
+        """Do a course: what it teaches rises, nothing falls."""
+        self.done.add(course.id)
         for skill, reached in self._taught(course).items():
-            self._levels[skill] = max(self._levels.get(skill, 0.0), reached)
-            if skill[0] == self._inputs.framework.id and skill[1] in self._held:
-                self._held[skill[1]] = max(self._held[skill[1]], reached)
+            self.levels[skill] = max(self.levels.get(skill, 0.0), reached)
+            if skill[0] == self._inputs.framework.id and skill[1] in self.held:
+                self.held[skill[1]] = max(self.held[skill[1]], reached)
 
     def _allowed(self, course: Course, step: Step) -> Iterator[str]:
         if course.id in self._inputs.excluded:
@@ -216,21 +234,21 @@ class _Walk:
 
     def _holds(self, condition: Prerequisite) -> bool:
         if condition.course is not UNSET:
-            return condition.course in self._done
+            return condition.course in self.done
         if condition.any is not UNSET:
             return any(self._holds(branch) for branch in condition.any)
         if condition.all is not UNSET:
             return all(self._holds(branch) for branch in condition.all)
         if condition.framework is UNSET or condition.skill is UNSET or condition.level is UNSET:
             return False
-        return self._levels.get((condition.framework, condition.skill), 0.0) >= condition.level
+        return self.levels.get((condition.framework, condition.skill), 0.0) >= condition.level
 
     def _closes(self, course: Course, rows: list[Closes]) -> Iterator[str]:
         taught = {skill: to for (name, skill), to in self._taught(course).items() if name == self._inputs.framework.id}
         closed = {
-            skill: (self._held[skill], to)
+            skill: (self.held[skill], to)
             for skill, to in taught.items()
-            if skill in self.wants and to > self._held[skill] < self.wants[skill].required
+            if skill in self.wants and to > self.held[skill] < self.wants[skill].required
         }
         if {row.skill: (row.from_level, row.to_level) for row in rows} != closed or len(rows) != len(closed):
             yield "what it closes is not what it teaches"
@@ -259,6 +277,16 @@ def _coverage(path: LearningPath, held: dict[str, Want]) -> Iterator[str]:
         share = max(1 - left / required, 0.0) if required else 1.0
         if abs(told - share) > (slack / required if required else 0) + 1e-6:
             yield f"coverage {name} is {share:.6f}, not {told:.6f}"
+
+
+def _expected(path: LearningPath, start: _Walk, find: Find) -> Iterator[str]:
+    courses = [course for step in path.steps if (course := find(step.course.id))]
+    begun = {step.course.id for step in path.steps if step.seed == "started"}
+    worths = {skill: partial(_worth, want) for skill, want in start.wants.items()}
+    gain = likely_gain(start, courses, begun, path.framework, worths)
+    told, slack = path.coverage.expected, WORTH_SLACK * (len(worths) + 1)
+    if told is None or told > path.coverage.gained or abs(told - gain) > slack:
+        yield f"expected to gain {gain:.0f}, not {told}"
 
 
 def _worth(want: Want, level: float) -> float:

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from shared.errors import InvalidInput
 from shared.skills import Framework, Profile, Skill
 
-ALGORITHM = "t1.1"
+ALGORITHM = "t1.2"
 """Changes whenever the same inputs may give another path."""
 
 MICRO = 1_000_000
@@ -19,6 +19,10 @@ PRIOR_SHARE = 0.5
 PRIOR_SD = 1.0
 """A required skill that was never assessed: half of the required level, give or take one level. A provisional
 assumption about the typical officer of a job group, until measured levels can take its place."""
+
+LEARNERS_ASSUMED, LEARNERS_COMPLETING = 20, 18
+"""Of every course, before anything is counted: as if 18 of 20 had completed it, a Beta(18, 2) of mean 0.9. An
+assumption about courses that an agency proposes, until its own completions are known."""
 
 
 RuleField = Literal["course", "provider", "language", "modality", "skill"]

@@ -84,9 +84,11 @@ async def test_thai_and_english_change_at_one_touch_and_the_choice_stays(stack: 
         await page.wait_for_selector(".facts dd:not([lang])")
         assert await page.inner_text("#language") == "English"
         assert "25" in await page.inner_text(".facts time")  # the Buddhist era: 25xx
+        assert "ตามที่ผู้เรียนมักเรียนจบ" in await page.inner_text(".coverage-words .likely")
         await page.click("#language")
         assert await page.inner_text("h1") == "Your learning path"
         assert await page.get_attribute("html", "lang") == "en"
+        assert "As courses are usually completed" in await page.inner_text(".coverage-words .likely")
         assert await page.get_attribute("#language", "lang") == "th"
         assert str(datetime.now(UTC).year) in await page.inner_text(".facts time")
         assert await reader.violations() == []

@@ -110,7 +110,7 @@ def gates(results: Results) -> list[Gate]:
 def _faults(results: Results) -> Iterator[Gate]:
     cases = [case for found in results.cases.values() for case in found]
     paths = 2 * len(cases) + sum(scale.pace.plans for scale in results.scales)
-    paths += sum(len(told.predicted) for told in results.truths)
+    paths += sum(len(told.predicted[NORMAL]) for told in results.truths)
     faulty = sum(len(case.faults) for case in cases) + sum(scale.pace.faults for scale in results.scales)
     faulty += sum(told.faults for told in results.truths)
     yield Gate("violations that the independent checker finds", faulty, "", high=0, note=f"{paths:,} paths")
@@ -216,9 +216,9 @@ def _same(results: Results) -> Iterator[Gate]:
 
 
 def _truth(results: Results) -> Iterator[Gate]:
-    predicted = [gain for told in results.truths for gain in told.predicted]
     bands = {NORMAL: (0.95, 1.05), ROUNDED: (None, None), WHOLE: (0.9, 1.1)}
     for kind, (low, high) in bands.items():
+        predicted = [gain for told in results.truths for gain in told.predicted[kind]]
         realised = [gain for told in results.truths for gain in told.realised[kind]]
         value, least, most = ratio(predicted, realised)
         note = f"95 % interval {least:.3f} - {most:.3f}, {len(predicted):,} officers"

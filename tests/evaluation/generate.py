@@ -12,7 +12,10 @@ What is drawn, so that figures mean something (every share is of the courses):
       level     15 %: level 1 or 2 of any skill
       any       8 %: a course or a level; 2 %: (a course and a level) or a higher level
     language    Thai 50 %, English 30 %, both 20 %
-    rating      4.4 +- 0.3, drawn apart from everything else: a rating says nothing here about what a course closes
+    rating      4.4 +- 0.3, of 0 to 200 learners, drawn apart from everything else: it says nothing here about what a
+                course closes
+    completion  each course has its own true probability, Beta(18, 2); what it publishes is drawn from that: 1 to 300
+                learners and how many of them completed it, and of 40 % nothing at all
 """
 
 from collections.abc import Iterator
@@ -22,7 +25,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.skills import Course, Prerequisite, Teaches, Text
+from shared.skills import Completions, Course, Prerequisite, Rating, Teaches, Text
 
 FRAMEWORK = "generated"
 TOP = 5
@@ -45,6 +48,16 @@ class AnyOf:
     other_level: Ints
 
 
+@dataclass(frozen=True, slots=True)
+class Learners:
+    """Of some courses: the true probability to complete them, counts that follow from it, and how many rated them."""
+
+    truth: NDArray[np.float64]
+    started: Ints
+    completed: Ints
+    rated: Ints
+
+
 @dataclass(frozen=True)
 class Drawn:
     """A catalogue as arrays. Rows of course i are `starts[i]:starts[i + 1]` of `skill_of`, `low`, `high`.
@@ -64,6 +77,7 @@ class Drawn:
     at_skill: Ints
     at_level: Ints
     any_of: AnyOf
+    learners: Learners
     framework: str = FRAMEWORK
 
     def __len__(self) -> int:
@@ -79,6 +93,8 @@ class Drawn:
         if not 0 <= number < len(self):
             raise IndexError(number)
         rows = range(int(self.starts[number]), int(self.starts[number + 1]))
+        learners, rated = self.learners, int(self.learners.rated[number])
+        counts = int(learners.started[number]), int(learners.completed[number])
         return Course(
             id=course_id(number),
             title=Text(th=f"หลักสูตรที่ {number}", en=f"Course {number}"),
@@ -90,6 +106,8 @@ class Drawn:
                 for row in rows
             ],
             requires=list(self._requires(number)),
+            completions=Completions(*counts) if counts[0] else None,
+            rating=Rating(float(self.rating[number]), rated) if rated else None,
         )
 
     def __iter__(self) -> Iterator[Course]:
@@ -99,6 +117,10 @@ class Drawn:
     def ratings(self) -> dict[str, float]:
         """Return course id -> rating."""
         return {course_id(number): float(rating) for number, rating in enumerate(self.rating)}
+
+    def completing(self) -> dict[str, float]:
+        """Return course id -> the true probability that a learner completes it."""
+        return {course_id(number): float(truth) for number, truth in enumerate(self.learners.truth)}
 
     def _at(self, skill: int, level: int) -> Prerequisite:
         return Prerequisite(framework=self.framework, skill=self.names[skill], level=float(level))
@@ -155,12 +177,19 @@ def draw(courses: int, skills: int, seed: int, framework: str = FRAMEWORK, top: 
         at_skill=np.where(has_level, _skills(chance, popularity, courses), _NONE),
         at_level=chance.integers(1, 3, courses),
         any_of=_any_of(chance, popularity, lead, difficulty),
+        learners=_learners(np.random.default_rng([courses, skills, seed, 2]), courses),
         framework=framework,
     )
 
 
 def _skills(chance: np.random.Generator, popularity: NDArray[np.float64], size: int) -> Ints:
     return np.searchsorted(np.cumsum(popularity)[:-1], chance.random(size))
+
+
+def _learners(chance: np.random.Generator, count: int) -> Learners:
+    truth = chance.beta(18, 2, count)
+    started = np.where(chance.random(count) < 0.4, 0, chance.integers(1, 301, count))
+    return Learners(truth, started, chance.binomial(started, truth), chance.integers(0, 201, count))
 
 
 def _easier(chance: np.random.Generator, lead: Ints, difficulty: Ints) -> Ints:

@@ -54,7 +54,7 @@ class Problem:
         self.inputs = inputs
         self.framework = inputs.framework.id
         courses = list(courses)
-        self._wants, self._doors = believed(inputs, {course.id: course for course in courses}.get)
+        self._wants, self.doors = believed(inputs, {course.id: course for course in courses}.get)
         self.worth = Worth(self._wants)
         self.budget = round((inputs.budget_hours or 0) * MICRO)
         languages = set(inputs.languages)
@@ -63,7 +63,7 @@ class Problem:
             for course in courses
             if course.id not in inputs.completed and (not languages or languages & set(course.languages))
         ]
-        self._elsewhere = {key: level for key, level in self._doors.items() if key[0] != self.framework}
+        self._elsewhere = {key: level for key, level in self.doors.items() if key[0] != self.framework}
 
     def _candidate(self, course: Course) -> Candidate:
         low: dict[str, float] = {}
@@ -76,7 +76,7 @@ class Problem:
 
     def start(self) -> State:
         """Return where the officer stands before any course."""
-        levels = {skill: level for (name, skill), level in self._doors.items() if name == self.framework}
+        levels = {skill: level for (name, skill), level in self.doors.items() if name == self.framework}
         return State(levels, {skill: want.level for skill, want in self._wants.items()}, set(self.inputs.completed))
 
     def holds(self, state: State, condition: Prerequisite) -> bool:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 from services.recommender.model import ALGORITHM
+from services.recommender.ranking.expected import expected_gain
+from services.recommender.ranking.offers import Standing, offer_of
 from shared.paths import Closes, CourseCard, Coverage, Gap, LearningPath, OpenGap, Reason, Step, Versions
 from tests.evaluation.problem import Candidate, Problem, State
 
@@ -20,6 +22,9 @@ def told(problem: Problem, chosen: Sequence[Candidate]) -> LearningPath:
         steps.append(_step(problem, state, candidate, position, hours))
         problem.take(state, candidate)
     gained = sum(row.contribution for step in steps for row in step.closes)
+    offers = [offer_of(candidate.course) for candidate in chosen]
+    start = Standing(dict(problem.doors), inputs.done)
+    expected = expected_gain(problem.worth, inputs.framework.id, offers, start)
     gaps = _gaps(problem, before, state)
     return LearningPath(
         status="ready" if any(gap.assessed for gap in gaps) or not gaps else "provisional",
@@ -32,7 +37,7 @@ def told(problem: Problem, chosen: Sequence[Candidate]) -> LearningPath:
             for gap in gaps
             if gap.reached < gap.required
         ],
-        coverage=Coverage(problem.worth.covered(0), problem.worth.covered(gained), problem.worth.gap, gained),
+        coverage=Coverage(problem.worth.covered(0), problem.worth.covered(gained), problem.worth.gap, gained, expected),
         hours=hours,
         versions=Versions(inputs.profile_sequence, inputs.framework_version, 1, ALGORITHM),
         as_of=inputs.as_of,

@@ -2,13 +2,14 @@
 
     normal   the true level of each skill is drawn from the belief, N(level, sd); every course of the path is completed
     rounded  the same draw rounded to a whole number on the scale; every course is completed
-    whole    rounded, and each course is completed with probability 0.9: one that is not teaches nothing, and what
-             needed it is not entered
+    whole    rounded, and each course is completed with its own true probability, of which the planner knows what the
+             platform counted: one that is not completed teaches nothing, and what needed it is not entered
 
 A completed course lifts the true level to its `to`, as the catalogue claims; entry is by the assessed level, as on the
 platforms. Gain: weight x the part of the gap between true and required level that is removed.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import sqrt
 
@@ -21,15 +22,21 @@ from shared.paths import LearningPath
 from tests.evaluation.problem import Candidate, Problem
 from tests.evaluation.worlds import HOURS, generated
 
-COMPLETION = 0.9
-NORMAL, ROUNDED, WHOLE = "levels from the normal", "whole levels", "whole levels, completion 0.9"
+NORMAL, ROUNDED, WHOLE = (
+    "levels from the normal",
+    "whole levels",
+    "whole levels, expected at each course's own completion",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Predicted and realised gains, in weight x level, one per officer; `faults`: paths that the checker refuses."""
+    """Predicted and realised gains, in weight x level, one per officer; `faults`: paths that the checker refuses.
 
-    predicted: list[float]
+    Predicted is what all courses gain; for `whole` what is expected as courses are usually completed.
+    """
+
+    predicted: dict[str, list[float]]
     realised: dict[str, list[float]]
     faults: int
 
@@ -39,18 +46,21 @@ def told(number: int, count: int) -> Told:
     world = generated(1000, 200, 50_000 + number)
     view = world.view()
     chance = np.random.default_rng([number, 5])
-    predicted, faults = list[float](), 0
+    predicted: dict[str, list[float]] = {NORMAL: [], ROUNDED: [], WHOLE: []}
     realised: dict[str, list[float]] = {NORMAL: [], ROUNDED: [], WHOLE: []}
+    faults = 0
     for _ in range(count):
         inputs = world.officer(chance, HOURS)
         path = ranking.recommend(inputs, view)
         faults += bool(violations(path, inputs, view.course))
-        predicted.append(path.coverage.gained / MICRO)
+        for kind in (NORMAL, ROUNDED):
+            predicted[kind].append(path.coverage.gained / MICRO)
+        predicted[WHOLE].append((path.coverage.expected or 0) / MICRO)
         problem = Problem(inputs, [course for step in path.steps if (course := view.course(step.course.id))])
         true = {skill: float(chance.normal(want.level, want.sd)) for skill, want in problem.worth.wants.items()}
         top = inputs.framework.max_level
         whole = {skill: min(max(float(round(level)), 0.0), top) for skill, level in true.items()}
-        everything, done = _completed(problem, path, chance)
+        everything, done = _completed(problem, path, world.completing, chance)
         realised[NORMAL].append(_removed(problem, true, everything))
         realised[ROUNDED].append(_removed(problem, whole, everything))
         realised[WHOLE].append(_removed(problem, whole, done))
@@ -58,14 +68,14 @@ def told(number: int, count: int) -> Told:
 
 
 def _completed(
-    problem: Problem, path: LearningPath, chance: np.random.Generator
+    problem: Problem, path: LearningPath, completing: Mapping[str, float], chance: np.random.Generator
 ) -> tuple[list[Candidate], list[Candidate]]:
     """Return all courses of the path, and those that are entered and completed when some are not."""
     by_id = {candidate.id: candidate for candidate in problem.candidates}
     everything = [by_id[step.course.id] for step in path.steps]
     state, done = problem.start(), list[Candidate]()
     for candidate in everything:
-        if chance.random() < COMPLETION and problem.admits(state, candidate):
+        if chance.random() < completing[candidate.id] and problem.admits(state, candidate):
             problem.take(state, candidate)
             done.append(candidate)
     return everything, done

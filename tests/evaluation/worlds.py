@@ -7,7 +7,7 @@ the officer (0.3, 0.5, 0.4, 0.8). 30 % study in Thai only; up to two courses are
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
 
@@ -43,11 +43,12 @@ DrawOfficer = Callable[[np.random.Generator, float], Inputs]
 
 @dataclass(frozen=True)
 class World:
-    """`officer(chance, hours)` draws one officer with a budget of hours."""
+    """`officer(chance, hours)` draws one officer with a budget of hours. `completing`: who truly completes a course."""
 
     courses: Courses
     ratings: Mapping[str, float]
     officer: DrawOfficer
+    completing: Mapping[str, float] = field(default_factory=dict)
 
     def view(self) -> View:
         """Return the catalogue as the planner reads it."""
@@ -133,5 +134,7 @@ def generated(courses: int, skills: int, seed: int) -> World:
     drawn = draw(courses, skills, seed)
     framework = generated_framework(drawn.names, seed)
     kept: Courses = list(drawn) if courses <= _IN_MEMORY else drawn
-    ratings = drawn.ratings() if courses <= _IN_MEMORY else {}
-    return World(kept, ratings, officers_of(framework, courses))
+    officer = officers_of(framework, courses)
+    if courses > _IN_MEMORY:
+        return World(kept, {}, officer)
+    return World(kept, drawn.ratings(), officer, drawn.completing())

@@ -98,6 +98,9 @@ async def test_of_first_changes_at_once_one_adds_and_none_is_lost(service: Start
         ({"url": "javascript:alert(1)"}, 422, "url"),
         ({"title": {"$gt": ""}}, 422, "title.$gt"),
         ({"tenant": "shared"}, 422, "tenant"),
+        ({"completions": {"started": 1, "completed": 2}}, 422, "completions"),
+        ({"completions": {"started": 1}}, 422, "completions.completed"),
+        ({"rating": {"mean": 5.5, "count": 2}}, 422, "rating.mean"),
     ],
 )
 async def test_a_wrong_course_is_refused_by_field(

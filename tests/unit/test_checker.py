@@ -71,6 +71,8 @@ CORRUPTIONS = {
     "a level reached": replace(PATH, gaps=[replace(PATH.gaps[0], reached=2.0), *PATH.gaps[1:]]),
     "a gap concealed": replace(PATH, gaps=PATH.gaps[1:]),
     "what is gained": replace(PATH, coverage=replace(PATH.coverage, gained=1)),
+    "what is expected": replace(PATH, coverage=replace(PATH.coverage, expected=PATH.coverage.gained)),
+    "nothing said of what is expected": replace(PATH, coverage=replace(PATH.coverage, expected=None)),
     "the whole gap": replace(PATH, coverage=replace(PATH.coverage, gap=PATH.coverage.gap + 100)),
     "coverage before": replace(PATH, coverage=replace(PATH.coverage, before=0.5)),
     "coverage after": replace(PATH, coverage=replace(PATH.coverage, after=1.0)),

@@ -4,8 +4,15 @@ import { el, svg } from './dom.js';
 import { clock, day, hours, percent, points, say, signed, told } from './language.js';
 import { titles } from './steps.js';
 
+/** Return the share held as courses are usually completed; `after` where a path does not say. */
+function usually({ before, after, gained, expected = gained }) {
+  return gained > 0 ? before + ((after - before) * expected) / gained : after;
+}
+
 /** Return a bar of the coverage before and after, with its words. */
-export function coverageBar({ before, after }) {
+export function coverageBar(coverage) {
+  const { before, after } = coverage;
+  const likely = percent(usually(coverage));
   const wide = (share) => `${(100 * share).toFixed(1)}%`;
   return el('figure', { class: 'coverage' },
     el('figcaption', {}, say('coverage')),
@@ -16,6 +23,7 @@ export function coverageBar({ before, after }) {
     el('ul', { class: 'coverage-words' },
       el('li', { class: 'now' }, say('today'), ' ', el('strong', {}, percent(before))),
       el('li', { class: 'reached' }, say('afterAll'), ' ', el('strong', {}, percent(after))),
+      likely !== percent(after) && el('li', { class: 'likely' }, say('afterUsual'), ' ', el('strong', {}, likely)),
       el('li', {}, say('target'))));
 }
 

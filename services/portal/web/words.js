@@ -72,6 +72,7 @@ export const WORDS = {
     coverage: 'ทักษะที่มี เทียบกับที่งานต้องใช้',
     today: 'วันนี้',
     afterAll: 'เมื่อเรียนครบ',
+    afterUsual: 'ตามที่ผู้เรียนมักเรียนจบ',
     target: 'งานต้องใช้ 100%',
 
     path: 'ลำดับหลักสูตร',
@@ -210,6 +211,7 @@ export const WORDS = {
     coverage: 'The skills you have, of those your work needs',
     today: 'Today',
     afterAll: 'After all courses',
+    afterUsual: 'As courses are usually completed',
     target: 'Your work needs 100%',
 
     path: 'Your courses in order',

@@ -5,8 +5,7 @@ from services.recommender.ranking.answers import changes, similar, why_not
 from services.recommender.ranking.index import View
 from services.recommender.ranking.ledger import Pick, RunnerUp, Told, path_of, refused, waiting_for_framework
 from services.recommender.ranking.obstacles import obstacle_of, short_of
-from services.recommender.ranking.offers import offer_of
-from services.recommender.ranking.outcome import Planned, course_at
+from services.recommender.ranking.outcome import Planned, course_at, offer_at
 from services.recommender.ranking.pricing import FUEL
 from services.recommender.ranking.problem import COSINE
 from services.recommender.ranking.solution import planned
@@ -38,7 +37,7 @@ def _picks(found: Planned, view: View) -> list[Pick]:
         way = int(account.ways[place])
         picks.append(
             Pick(
-                offer_of(course_at(found, view, way)),
+                offer_at(found, view, way),
                 int(account.score[place]),
                 int(problem.ways[way, COSINE]) / MICRO,
                 [RunnerUp(course_at(found, view, rival), score) for rival, score in rivals if rival >= 0],

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from services.recommender.ranking.names import NAMES, Entry
 from services.recommender.ranking.net import Mesh, mesh_beside, mesh_of
+from services.recommender.ranking.offers import Offer, offer_of
 from services.recommender.ranking.reach import Prices
 from services.recommender.ranking.segments import (
     CHAMPIONS_FROM,
@@ -43,6 +44,12 @@ _decoder = msgspec.msgpack.Decoder(Course)
 def decoded(encoded: bytes) -> Course:
     """Return the course of an entry."""
     return _decoder.decode(encoded)
+
+
+@lru_cache(maxsize=4096)
+def offered(encoded: bytes) -> Offer:
+    """Return the course of an entry as ranking reads it."""
+    return offer_of(decoded(encoded))
 
 
 class Kind(NamedTuple):
@@ -83,11 +90,6 @@ class Base:
         numbers = champions_of(self.segment, *NAMES.needs.read())
         return part_of(self.segment, numbers), numbers
 
-    def course(self, course_id: str) -> Course | None:
-        """Return a course."""
-        entry = self.entries.get(course_id)
-        return decoded(entry.encoded) if entry else None
-
     def mesh(self, *, champions: bool) -> Mesh:
         """Return the net of all courses, or of the champions."""
         with self._lock:
@@ -119,12 +121,9 @@ class Shelf:
         self._meshes: dict[bool, Mesh] = {}
         self._hidden: dict[int, Ints] = {}
 
-    def course(self, course_id: str) -> Course | None:
-        """Return a visible course."""
-        if course_id not in self.beside:
-            return self.base.course(course_id)
-        entry = self.beside[course_id]
-        return decoded(entry.encoded) if entry else None
+    def entry(self, course_id: str) -> Entry | None:
+        """Return a visible course as it is kept."""
+        return self.beside[course_id] if course_id in self.beside else self.base.entries.get(course_id)
 
     @cached_property
     def near(self) -> tuple[Segment, list[str]]:
@@ -167,7 +166,13 @@ class View:
 
     def course(self, course_id: str) -> Course | None:
         """Return a visible course."""
-        return self.shelf.course(course_id)
+        entry = self.shelf.entry(course_id)
+        return decoded(entry.encoded) if entry else None
+
+    def offer(self, course_id: str) -> Offer | None:
+        """Return a visible course as ranking reads it."""
+        entry = self.shelf.entry(course_id)
+        return offered(entry.encoded) if entry else None
 
     def framework(self, framework_id: str) -> Framework | None:
         """Return a visible framework."""

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from msgspec import UNSET, Struct
 
 from services.recommender.model import ALGORITHM, MICRO, Inputs, Want
+from services.recommender.ranking.expected import expected_gain
 from services.recommender.ranking.gaps import Worth, shortfall
 from services.recommender.ranking.index import View
 from services.recommender.ranking.offers import Offer, SkillKey, Standing, level_condition
@@ -39,7 +40,7 @@ from shared.skills import Course, Prerequisite, Profile
 DOUBT = 0.5
 """The share of a skill's expected gap that, when it is only doubt, asks for an assessment."""
 
-_NOTHING: dict[str, Any] = {"steps": [], "gaps": [], "open": [], "coverage": Coverage(0.0, 0.0, 0, 0), "hours": 0.0}
+_NOTHING: dict[str, Any] = {"steps": [], "gaps": [], "open": [], "coverage": Coverage(0.0, 0.0, 0, 0, 0), "hours": 0.0}
 
 
 Seed = Literal["started", "mandatory", "pinned"]
@@ -98,12 +99,15 @@ def path_of(
     ]
     left = [_open(worth, gap, told.obstacle(gap.skill, gap.reached)) for gap in gaps if gap.reached < gap.required]
     gained = sum(row.contribution for step in steps for row in step.closes)
+    begun = {pick.offer.id for pick in told.picks if pick.seed == "started"}
+    offers, start = [pick.offer for pick in told.picks], Standing(dict(standing), inputs.done)
+    expected = expected_gain(worth, inputs.framework.id, offers, start, begun)
     hours = steps[-1].cumulative_hours if steps else 0.0
     over = None
     if inputs.budget_hours is not None and hours > inputs.budget_hours:
         over = round(hours - inputs.budget_hours, 6) or None
     assessed = any(gap.assessed for gap in gaps) or not gaps
-    closed = 100 * gained // worth.gap if worth.gap else 100
+    closed, usually = (100 * part // worth.gap if worth.gap else 100 for part in (gained, expected))
     return LearningPath(
         status="ready" if assessed else "provisional",
         job_group=inputs.job_group,
@@ -111,12 +115,12 @@ def path_of(
         steps=steps,
         gaps=gaps,
         open=left,
-        coverage=Coverage(worth.covered(0), worth.covered(gained), worth.gap, gained),
+        coverage=Coverage(worth.covered(0), worth.covered(gained), worth.gap, gained, expected),
         hours=hours,
         versions=Versions(inputs.profile_sequence, inputs.framework_version, catalogue_revision, ALGORITHM),
         as_of=inputs.as_of,
         reason=path_reason(
-            worth.wants, Whole(len(steps), hours, closed, len(left), over, told.short, told.kept, told.limited)
+            worth.wants, Whole(len(steps), hours, closed, usually, len(left), over, told.short, told.kept, told.limited)
         ),
         stage=inputs.stage,
         budget_hours=inputs.budget_hours,

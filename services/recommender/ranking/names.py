@@ -13,6 +13,7 @@ from msgspec import UNSET
 from numpy.typing import NDArray
 
 from services.recommender.model import MICRO
+from services.recommender.ranking.effort import effort_of
 from services.recommender.ranking.offers import SkillKey, level_condition
 from shared.skills import Course, Prerequisite
 
@@ -86,8 +87,8 @@ class Needs:
 class Entry(msgspec.Struct, frozen=True, gc=False):
     """A course as the index keeps it: encoded for readers, and as the integers that ranking works on.
 
-    `head`: name, provider, languages, modality, rows, needs, hours (two words). `rows`: skill, from, to (micro-levels)
-    and the need of its `from` (-1: none) of each skill taught. `requires`: needs.
+    `head`: name, provider, languages, modality, rows, needs, hours (two words), effort (millionths). `rows`: skill,
+    from, to (micro-levels) and the need of its `from` (-1: none) of each skill taught. `requires`: needs.
     """
 
     id: str
@@ -124,7 +125,7 @@ class Names:
         hours = max(round(course.hours * MICRO), 1)
         head = np.array([
             self._number(self.courses, course.id), provider, tongue, MODALITIES.index(course.modality),
-            len(taught), len(requires), hours >> 31, hours & 0x7FFFFFFF,
+            len(taught), len(requires), hours >> 31, hours & 0x7FFFFFFF, effort_of(course),
         ], np.int32)  # fmt: skip
         return Entry(
             course.id,

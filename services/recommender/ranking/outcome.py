@@ -9,7 +9,7 @@ from services.recommender.ranking.account import Account
 from services.recommender.ranking.gaps import Worth
 from services.recommender.ranking.index import View
 from services.recommender.ranking.ledger import Pick
-from services.recommender.ranking.offers import SkillKey
+from services.recommender.ranking.offers import Offer, SkillKey
 from services.recommender.ranking.pricing import Bench
 from services.recommender.ranking.problem import NUMBER, Problem
 from services.recommender.ranking.seeker import Field
@@ -46,6 +46,13 @@ class Planned(NamedTuple):
 def course_at(found: Planned, view: View, way: int) -> Course:
     """Return the course of a way."""
     return course_of(found.field, found.problem, view, way)
+
+
+def offer_at(found: Planned, view: View, way: int) -> Offer:
+    """Return the course of a way as ranking reads it."""
+    if (offer := view.offer(found.field.course_id(int(found.problem.ways[way, NUMBER])))) is None:
+        raise LookupError(f"way {way} is no course of this view")
+    return offer
 
 
 def course_of(field: Field, problem: Problem, view: View, way: int) -> Course:

@@ -34,7 +34,6 @@ from services.recommender.ranking.problem import (
     LIFTS_END,
     MEETS,
     MEETS_END,
-    MISSING,
     NEEDS,
     NEEDS_END,
     NEXT,
@@ -44,14 +43,13 @@ from services.recommender.ranking.problem import (
     REACH,
     STATUS,
     STEPS_LEFT,
-    SUMS,
     USERS,
     USERS_END,
     WAYS,
     WAYS_END,
     Problem,
 )
-from services.recommender.ranking.reach import FAR, Flags, Heap, fall, heap_for, least_of
+from services.recommender.ranking.reach import FAR, NEVER, Flags, Heap, fall, heap_for, least_of
 from services.recommender.ranking.segments import Longs
 
 FREE, DONE, SHUT = 0, 1, 2
@@ -156,16 +154,16 @@ def study(ways: Longs, links: Longs, at: Longs, now: Longs, way: int) -> None:
 def price_anew(problem: Problem, now: Longs, bench: Bench) -> None:
     """Price everything at a standing of which nothing is priced."""
     ways, at = problem.ways, problem.at
-    now[at[PRICES] : at[SUMS]] = now[at[REACH] : at[END]] = FAR
+    reach, prices = now[at[REACH] : at[END]], now[at[PRICES] : at[REACH]]
+    reach[:] = FAR
     for way in range(len(ways)):
-        now[at[SUMS] + way] = ways[way, COST]
-        now[at[MISSING] + way] = ways[way, NEEDS_END] - ways[way, NEEDS]
-    reach, prices = now[at[REACH] : at[END]], now[at[PRICES] : at[SUMS]]
+        usable = now[at[STATUS] + way] == FREE
+        prices[way] = FAR * (ways[way, NEEDS_END] - ways[way, NEEDS]) + (ways[way, COST] if usable else NEVER)
     for need in np.flatnonzero(met_directly(problem, now)):
         fall(reach, bench.heap, int(need), 0)
     for way in range(len(ways)):
-        if now[at[MISSING] + way] == 0 and now[at[STATUS] + way] == FREE:
-            cheapen(ways, problem.links, prices, reach, bench.heap, way, ways[way, COST])
+        if prices[way] < FAR:
+            give(ways, problem.links, reach, bench.heap, way, prices[way])
     flow(problem, now, bench.heap)
 
 
@@ -206,31 +204,27 @@ def put_away(problem: Problem, now: Longs) -> None:
     status, prices = problem.at[STATUS], problem.at[PRICES]
     for way in range(len(problem.ways)):
         if now[status + way] == DONE:
-            now[prices + way] = FAR
+            now[prices + way] = NEVER
 
 
 @kernel
 def flow(problem: Problem, now: Longs, heap: Heap) -> None:
     """Price on, from the least, until nothing falls any more."""
     ways, needs, links, at, size = problem.ways, problem.needs, problem.links, problem.at, heap.size
-    reach, sums, missing = now[at[REACH] : at[END]], now[at[SUMS] : at[MISSING]], now[at[MISSING] : at[REACH]]
-    status, prices = now[at[STATUS] : at[PRICES]], now[at[PRICES] : at[SUMS]]
+    reach, prices = now[at[REACH] : at[END]], now[at[PRICES] : at[REACH]]
     while size[0]:
         need = least_of(reach, heap)
-        fewer = heap.before[need] >= FAR
-        change = reach[need] - (0 if fewer else heap.before[need])
+        change = reach[need] - heap.before[need]
         for place in range(needs[need, USERS], needs[need, USERS_END]):
             way = links[place]
-            missing[way] -= fewer
-            sums[way] += change
-            if missing[way] == 0 and sums[way] < prices[way] and status[way] == FREE:
-                cheapen(ways, links, prices, reach, heap, way, sums[way])
+            prices[way] += change
+            if prices[way] < FAR:
+                give(ways, links, reach, heap, way, prices[way])
 
 
 @kernel
-def cheapen(ways: Longs, links: Longs, prices: Longs, reach: Longs, heap: Heap, way: int, total: int) -> None:
-    """Set the price of a way, and what it meets."""
-    prices[way] = total
+def give(ways: Longs, links: Longs, reach: Longs, heap: Heap, way: int, total: int) -> None:
+    """Tell what a way meets that it costs so much."""
     for place in range(ways[way, MEETS], ways[way, MEETS_END]):
         if total < reach[links[place]]:
             fall(reach, heap, links[place], total)

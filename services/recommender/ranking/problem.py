@@ -27,7 +27,7 @@ BRANCH, NUMBER, COST, HOURS, RANK, COSINE, NEEDS, NEEDS_END, LIFTS, LIFTS_END, G
 MEETS, MEETS_END, OWN_NEED, WAY_COLUMNS = range(12, 16)
 ASKED, LEVEL, COURSE, WAYS, WAYS_END, ANY, USERS, USERS_END, NEXT, NEED_COLUMNS = range(10)
 HOURS_LEFT, STEPS_LEFT = 0, 1
-HELD, DOORS, STATUS, PRICES, SUMS, MISSING, REACH, END = range(8)
+HELD, DOORS, STATUS, PRICES, REACH, END = range(6)
 
 
 class Problem(NamedTuple):
@@ -36,15 +36,13 @@ class Problem(NamedTuple):
     A row of `ways`: whether a BRANCH, NUMBER, COST, HOURS, RANK, COSINE (millionths), where its links begin and end -
     NEEDS, LIFTS (skill, level), GAINS (gap, worth), and the needs that it MEETS - and the one that asks for this course
     (OWN_NEED, or -1). A row of `needs`: ASKED skill and LEVEL, or COURSE (way); WAYS that meet it; ANY where those are
-    branches; USERS; the NEXT need on the same skill. `first_need`: where that begins per skill. `anys`: needs of
-    branches, inner ones first. `at`: where in a standing HELD worth, DOORS, the STATUS, PRICES, SUMS and MISSING needs
-    of ways, and the REACH of needs begin (see `reach`).
+    branches; USERS; the NEXT need on the same skill. `first_need`: where that begins per skill. `at`: where in a
+    standing HELD worth, DOORS, STATUS and PRICES of ways, and the REACH of needs begin.
     """
 
     ways: Longs
     needs: Longs
     links: Longs
-    anys: Longs
     at: Longs
     doors: Longs
     first_need: Longs
@@ -87,15 +85,15 @@ def problem_of(net: Net, seeker: Seeker, prices: Prices) -> Problem:
             draft = link_ways(draft, opened, found[: ways_of(net, seeker.least, prices, need, found)])
             opened += 1
     ways, needs = draft.ways[:looked], draft.needs[:opened]
-    anys, skill_at, doors = settle_needs(net, seeker, draft, needs)
+    skill_at, doors = settle_needs(net, seeker, draft, needs)
     for way in range(looked):
         if ways[way, NUMBER] >= courses:
             ways[way, BRANCH], ways[way, RANK] = 1, FAR + ways[way, NUMBER]
         else:
             draft = link_course(net, seeker, prices, draft, skill_at, way)
     links = turn(ways, needs, draft.links[: draft.sizes[LINK_COUNT]])
-    sizes = np.array([2, len(seeker.cut), len(doors), looked, looked, looked, looked, opened])
-    return Problem(ways, needs, links, anys, np.cumsum(sizes), doors, chain(needs, len(doors)))
+    sizes = np.array([2, len(seeker.cut), len(doors), looked, looked, opened])
+    return Problem(ways, needs, links, np.cumsum(sizes), doors, chain(needs, len(doors)))
 
 
 @kernel
@@ -200,11 +198,10 @@ def room_for(draft: _Draft, more: int) -> Longs:
 
 
 @kernel
-def settle_needs(net: Net, seeker: Seeker, draft: _Draft, needs: Longs) -> tuple[Longs, Longs, Longs]:
+def settle_needs(net: Net, seeker: Seeker, draft: _Draft, needs: Longs) -> tuple[Longs, Longs]:
     """Say in every need what it asks for; until here ASKED holds its number in the net.
 
-    Returns the needs with branches, inner ones first; where each skill stands among those that are asked for (-1:
-    nowhere); the levels held of these.
+    Returns where each skill stands among those that are asked for (-1: nowhere), and the levels held of these.
     """
     asked, skills, way_at = net.asked, seeker.skills, draft.way_at
     skill_at, doors, numbers, count = (
@@ -223,8 +220,7 @@ def settle_needs(net: Net, seeker: Seeker, draft: _Draft, needs: Longs) -> tuple
         needs[place, ASKED] = skill_at[skill] if skill >= 0 else -1
         needs[place, LEVEL], needs[place, COURSE] = asked[number, ASKED_LEVEL], way_at[only] if only >= 0 else -1
         needs[place, ANY] = asked[number, ANY_LAST] > asked[number, ANY_FIRST]
-    anys = np.flatnonzero(needs[:, ANY])
-    return anys[np.argsort(numbers[anys])], skill_at, doors[:count]  # what lies inside another was numbered first
+    return skill_at, doors[:count]
 
 
 @kernel

@@ -27,23 +27,21 @@ from services.recommender.ranking.net import (
 )
 from services.recommender.ranking.segments import ENTRY, HIGH, SKILL, Ints, Longs
 
-FAR = 1 << 60
-"""Micro-hours that no path has: out of reach."""
+FAR = 1 << 50
+"""Micro-hours that no path has: out of reach. A price holds one FAR for each of its needs that is."""
+
+NEVER = 1 << 62
+"""The price of what is not to be used."""
 
 Flags = NDArray[np.bool_]
 
 
 class Prices(NamedTuple):
-    """Micro-hours: `cost` per course, 0 where it is not to be used; `price` per course; `reach` per need.
-
-    `sums`: per course its cost and the needs within reach; `missing`: how many of its needs are not.
-    """
+    """Micro-hours: `cost` per course, 0 where it is not to be used; `price` per course; `reach` per need."""
 
     cost: Longs
     price: Longs
     reach: Longs
-    sums: Longs
-    missing: Longs
 
 
 class Heap(NamedTuple):
@@ -117,76 +115,60 @@ def least_of(reach: Longs, heap: Heap) -> int:
 
 
 @kernel
-def drain(net: Net, ours: Flags, prices: Prices, heap: Heap) -> None:
-    """Price on, from the least, until nothing falls any more."""
-    reach, size, before = prices.reach, heap.size, heap.before
-    uses, users, asked, branch_need = net.uses, net.users, net.asked, net.branch_need
-    holds, holders = net.holds, net.holders
-    told = np.empty(len(prices.price), np.int32)
-    while size[0]:
+def drain(net: Net, ours: Flags, prices: Prices, heap: Heap, fresh: Ints) -> None:
+    """Tell what `fresh` courses cost, and price on, from the least, until nothing falls any more."""
+    price, reach, size, before = prices.price, prices.reach, heap.size, heap.before
+    begins, rows, asks, asking, asked, course_need = (
+        net.begins, net.rows, net.asks, net.asking, net.asked, net.course_need,
+    )  # fmt: skip
+    uses, users, holds, holders, branch_need = net.uses, net.users, net.holds, net.holders, net.branch_need
+    told = np.empty(max(len(price), len(fresh)), np.int32)
+    told[: len(fresh)] = fresh
+    count, change = len(fresh), 0
+    while True:
+        for course in told[:count]:
+            price[course] += change
+            total = price[course]
+            if total >= FAR:
+                continue
+            for row in range(begins[course, FIRST_ROW], begins[course + 1, FIRST_ROW]):
+                first, place = asks[rows[row, SKILL]], asks[rows[row, SKILL] + 1] - 1
+                while place >= first and asked[asking[place], ASKED_LEVEL] > rows[row, HIGH]:
+                    place -= 1
+                while place >= first and total < reach[asking[place]]:  # a lower level never costs more
+                    fall(reach, heap, asking[place], total)
+                    place -= 1
+            if course_need[course] >= 0 and total < reach[course_need[course]]:
+                fall(reach, heap, course_need[course], total)
+        if size[0] == 0:
+            break
         need, count = least_of(reach, heap), 0
-        change = reach[need] - before[need] if before[need] < FAR else reach[need]
-        fewer = before[need] >= FAR
+        change = reach[need] - before[need]
         mine = asked[need, ASKED_SKILL] >= 0 and ours[asked[need, ASKED_SKILL]]
         for place in range(uses[need], uses[need + 1]):
             if users[place] >= 0 or mine:
                 told[count] = users[place] if users[place] >= 0 else ~users[place]
                 count += 1
-        offer(net, prices, heap, told[:count], change, fewer)
         for place in range(holds[need], holds[need + 1]):
-            branch = branch_need[holders[place]]
-            fall(reach, heap, branch, branch_cost(net, reach, holders[place]))
-
-
-@kernel
-def offer(net: Net, prices: Prices, heap: Heap, courses: Ints, change: int, fewer: bool) -> None:
-    """Change the sums of courses; where that makes one cheaper, price it and what it meets.
-
-    `fewer`: one need less is missing.
-    """
-    cost, price, reach, sums, missing = prices
-    begins, rows, asks, asking, asked, course_need = (
-        net.begins, net.rows, net.asks, net.asking, net.asked, net.course_need,
-    )  # fmt: skip
-    for course in courses:
-        sums[course] += change
-        missing[course] -= fewer
-        total = sums[course]
-        if missing[course] or total >= price[course] or cost[course] == 0:
-            continue
-        price[course] = total
-        for row in range(begins[course, FIRST_ROW], begins[course + 1, FIRST_ROW]):
-            first, place = asks[rows[row, SKILL]], asks[rows[row, SKILL] + 1] - 1
-            while place >= first and asked[asking[place], ASKED_LEVEL] > rows[row, HIGH]:
-                place -= 1
-            while place >= first and total < reach[asking[place]]:  # a lower level never costs more
-                fall(reach, heap, asking[place], total)
-                place -= 1
-        if course_need[course] >= 0 and total < reach[course_need[course]]:
-            fall(reach, heap, course_need[course], total)
+            fall(reach, heap, branch_need[holders[place]], branch_cost(net, reach, holders[place]))
 
 
 @kernel
 def sum_up(net: Net, ours: Flags, prices: Prices, courses: Ints) -> None:
-    """Add up the cost of courses and their needs, each once; a `from` counts on the officer's own framework only."""
-    begins, rows, requires, reach = net.begins, net.rows, net.requires, prices.reach
-    cost, sums, missing = prices.cost, prices.sums, prices.missing
+    """Price courses by the sum of their needs, each once; a `from` counts on the officer's own framework only."""
+    begins, rows, requires = net.begins, net.rows, net.requires
+    cost, price, reach = prices.cost, prices.price, prices.reach
     for course in courses:
         first, last = begins[course, FIRST_ROW], begins[course + 1, FIRST_ROW]
-        sums[course], missing[course] = cost[course], 0
-        for item in range(first, last + begins[course + 1, FIRST_NEED] - begins[course, FIRST_NEED]):
-            counts = True
-            if item < last:
-                need = rows[item, ENTRY]
-                counts = need >= 0 and ours[rows[item, SKILL]]
-            else:
-                need = requires[begins[course, FIRST_NEED] + item - last]
-                for row in range(first, last):
-                    counts = counts and not (rows[row, ENTRY] == need and ours[rows[row, SKILL]])
-            if counts and reach[need] < FAR:
-                sums[course] += reach[need]
-            elif counts:
-                missing[course] += 1
+        price[course] = cost[course] or NEVER
+        for row in range(first, last):
+            if rows[row, ENTRY] >= 0 and ours[rows[row, SKILL]]:
+                price[course] += reach[rows[row, ENTRY]]
+        for place in range(begins[course, FIRST_NEED], begins[course + 1, FIRST_NEED]):
+            need, twice = requires[place], False
+            for row in range(first, last):
+                twice = twice or (rows[row, ENTRY] == need and ours[rows[row, SKILL]])
+            price[course] += 0 if twice else reach[need]
 
 
 @kernel
@@ -201,15 +183,11 @@ def heap_for(needs: int) -> Heap:
 def prices_of(net: Net, ours: Flags, cost: Longs) -> Prices:
     """Return the prices for an officer who holds nothing."""
     courses, needs = len(cost), len(net.asked)
-    prices = Prices(
-        cost, np.full(courses, FAR, np.int64), np.full(needs, FAR, np.int64), np.zeros(courses, np.int64),
-        np.zeros(courses, np.int64),
-    )  # fmt: skip
+    prices = Prices(cost, np.empty(courses, np.int64), np.full(needs, FAR, np.int64))
     heap = heap_for(len(net.asked))
     everything = np.arange(courses, dtype=np.int32)
     sum_up(net, ours, prices, everything)
-    offer(net, prices, heap, everything, 0, False)  # noqa: FBT003 - compiled code takes no names
-    drain(net, ours, prices, heap)
+    drain(net, ours, prices, heap, everything)
     return prices
 
 
@@ -221,8 +199,7 @@ def settle(net: Net, ours: Flags, doors: Longs, held: Ints, changed: Ints, known
     so many needs were `known` before.
     """
     heap = heap_for(len(net.asked))
-    if len(changed):
-        rise(net, ours, changed, prices, heap)
+    fresh = rise(net, ours, changed, prices, heap) if len(changed) else changed
     for need in range(known, len(net.asked)):
         fall(prices.reach, heap, need, cheapest(net, prices, need))
     for need in held:
@@ -233,7 +210,7 @@ def settle(net: Net, ours: Flags, doors: Longs, held: Ints, changed: Ints, known
                 if net.asked[net.asking[place], ASKED_LEVEL] > doors[skill]:
                     break
                 fall(prices.reach, heap, net.asking[place], 0)
-    drain(net, ours, prices, heap)
+    drain(net, ours, prices, heap, fresh)
 
 
 @kernel
@@ -252,11 +229,11 @@ def cheapest(net: Net, prices: Prices, need: int) -> int:
 
 
 @kernel
-def rise(net: Net, ours: Flags, changed: Ints, prices: Prices, heap: Heap) -> None:
-    """Put out of reach all that may lean on the changed courses, then price it from what is left."""
-    price, reach = prices.price, prices.reach
-    dear, unmet = np.zeros(len(price), np.bool_), np.zeros(len(reach), np.bool_)
-    courses, needs = np.empty(len(price), np.int32), np.empty(len(reach), np.int64)
+def rise(net: Net, ours: Flags, changed: Ints, prices: Prices, heap: Heap) -> Ints:
+    """Put out of reach all that may lean on the changed courses; price it from what is left, and return it."""
+    count, reach = len(prices.price), prices.reach
+    dear, unmet = np.zeros(count, np.bool_), np.zeros(len(reach), np.bool_)
+    courses, needs = np.empty(count, np.int32), np.empty(len(reach), np.int64)
     looked = found = seen = opened = 0
     for course in changed:
         if not dear[course]:
@@ -282,14 +259,12 @@ def rise(net: Net, ours: Flags, changed: Ints, prices: Prices, heap: Heap) -> No
                 unmet[other] = True
                 needs[opened] = other
                 opened += 1
-    for place in range(found):
-        price[courses[place]] = FAR
     for place in range(opened):
         reach[needs[place]] = FAR
     sum_up(net, ours, prices, courses[:found])
     for place in range(opened):
         fall(reach, heap, needs[place], cheapest(net, prices, needs[place]))
-    offer(net, prices, heap, courses[:found], 0, False)  # noqa: FBT003
+    return courses[:found]
 
 
 @kernel

@@ -11,6 +11,9 @@ from shared.skills import Prerequisite, Text
 
 LONGEST_CAUSE = 300
 NAMED_UNLOCKS = 2
+OFTEN_LEFT = 10
+"""Points by which what is usually closed falls short of the whole, from which on both are said."""
+
 NOTABLY = 1.25
 """A weight this many times the mean of the requirements counts as high; its inverse as low."""
 
@@ -48,11 +51,15 @@ class Obstacle(Struct, frozen=True):
 
 
 class Whole(Struct, frozen=True):
-    """What a path comes to: courses, hours, whole per cent of the gap closed, skills left below; see LearningPath."""
+    """What a path comes to: courses, hours, whole per cent of the gap closed, skills left below; see LearningPath.
+
+    `usually`: per cent closed as courses are usually completed.
+    """
 
     courses: int
     hours: float
     closed: int
+    usually: int
     left: int
     over: float | None = None
     short: float | None = None
@@ -215,6 +222,9 @@ def path_reason(wants: Mapping[str, Want], whole: Whole) -> Reason:
     english += (
         f"{courses} course{'' if courses == 1 else 's'} in {hours_in_english(hours)} close {whole.closed}% of the gap"
     )
+    if whole.closed - whole.usually > OFTEN_LEFT:
+        thai += f" หากเรียนจบทุกหลักสูตร หรือ {whole.usually}% ตามที่ผู้เรียนมักเรียนจบ"
+        english += f" if every course is completed, {whole.usually}% as courses are usually completed"
     if left := whole.left:
         return Reason(
             f"{thai} ยังเหลือ {left} ทักษะที่ไม่ถึงระดับที่ต้องการ{more.th}",

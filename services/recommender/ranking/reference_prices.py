@@ -13,6 +13,7 @@ from typing import NamedTuple
 from msgspec import UNSET
 
 from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, Rule
+from services.recommender.ranking.effort import effort_of
 from services.recommender.ranking.extract import BY_WORTH, PER_LEVEL, SLACK
 from services.recommender.ranking.gaps import Worth
 from services.recommender.ranking.names import micro
@@ -209,17 +210,16 @@ def factor_of(inputs: Inputs, course: Course, *, plain: bool) -> float:
     """Return what multiplies the hours of a course; 0 where it is not to be used."""
     if course.id in inputs.done or course.id in inputs.excluded:
         return 0
-    factor = 0.0 if inputs.languages and set(inputs.languages).isdisjoint(course.languages) else 1.0
+    spoken = set(inputs.languages or course.languages)
+    factor = 0.0 if spoken.isdisjoint(course.languages) else effort_of(course) / MICRO
     for rule in inputs.rules:
         holds = _holds(rule, inputs, course)
         if rule.bias in (INCLUDE_ONLY, EXCLUDE):
             factor = factor if holds == (rule.bias == INCLUDE_ONLY) else 0
         elif holds and not plain:
             factor /= rule.bias
-    if not plain:
-        factor *= inputs.slowed.get(course.id, 1.0)
-    above_rules = course.id in inputs.mandatory or course.id in inputs.started
-    return 1.0 if above_rules and factor == 0 else factor
+    factor *= 1.0 if plain else inputs.slowed.get(course.id, 1.0)
+    return 1.0 if factor == 0 and course.id in {*inputs.mandatory, *inputs.started} else factor
 
 
 def _holds(rule: Rule, inputs: Inputs, course: Course) -> bool:

@@ -15,8 +15,8 @@ from services.recommender.ranking.index import Kind, Shelf
 from services.recommender.ranking.names import MODALITIES, NAMES, micro
 from services.recommender.ranking.net import FIRST_ROW, Mesh
 from services.recommender.ranking.offers import SkillKey
-from services.recommender.ranking.reach import FAR, Prices, prices_of, settle
-from services.recommender.ranking.segments import HIGH, MODALITY, PROVIDER, SKILL, TONGUE, Ints, Longs, Segment
+from services.recommender.ranking.reach import FAR, NEVER, Prices, prices_of, settle
+from services.recommender.ranking.segments import EFFORT, HIGH, MODALITY, PROVIDER, SKILL, TONGUE, Ints, Longs, Segment
 
 Factors = NDArray[np.float64]
 
@@ -156,16 +156,10 @@ def _costs(inputs: Inputs, field: Field, ours: NDArray[np.bool_], plain: bool) -
     return Prices(cost, *_longer(kind.prices, len(near), len(net.asked))), changed, least
 
 
-def _longer(prices: Prices, courses: int, needs: int) -> tuple[Longs, Longs, Longs, Longs]:
-    """Return price, reach, sums and missing, copied, with room for so many more courses and so many needs in all."""
-    far, none = np.full(courses, FAR, np.int64), np.zeros(courses, np.int64)
-    beyond = np.full(needs - len(prices.reach), FAR, np.int64)
-    return (
-        np.concatenate([prices.price, far]),
-        np.concatenate([prices.reach, beyond]),
-        np.concatenate([prices.sums, none]),
-        np.concatenate([prices.missing, none]),
-    )
+def _longer(prices: Prices, courses: int, needs: int) -> tuple[Longs, Longs]:
+    """Return price and reach, copied, with room for so many more courses and so many needs in all."""
+    price = np.concatenate([prices.price, np.full(courses, NEVER, np.int64)])
+    return price, np.concatenate([prices.reach, np.full(needs - len(prices.reach), FAR, np.int64)])
 
 
 def _cost(hours: Longs, factor: Factors) -> Longs:
@@ -199,8 +193,8 @@ def _skills_of(framework: str, count: int) -> NDArray[np.bool_]:
 
 
 def _factors(inputs: Inputs, segment: Segment, plain: bool) -> Factors:
-    """Return per course by what languages and rules multiply its hours; 0: not to be used."""
-    factors = np.ones(segment.size)
+    """Return per course by what its effort, languages and rules multiply its hours; 0: not to be used."""
+    factors = segment.info[:-1, EFFORT] / MICRO
     if inputs.languages and segment.size:
         spoken = set(inputs.languages)
         factors *= np.array([not spoken.isdisjoint(tongue) for tongue in list(NAMES.tongues)], bool)[

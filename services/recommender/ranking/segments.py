@@ -9,34 +9,35 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from services.recommender.model import MICRO
 from services.recommender.ranking.names import COURSE_ASKED, FIRST, LAST, Entry
 
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
 Table = NDArray[np.int32]
 
-CHAMPIONS = 16
-"""Per skill, level reached and set of languages: so many of the shortest, and so many of the broadest per hour."""
+CHAMPIONS = 8
+"""Per skill, level reached and set of languages: so many of the cheapest, and so many of the broadest per cost."""
 
 CHAMPIONS_FROM = 20_000
 """Courses. A smaller catalogue is searched whole."""
 
-_HEAD = 8
+_HEAD = 9
 _ROW = 4
 
 
-NAME, PROVIDER, TONGUE, MODALITY, ROW, REQUIRED = range(6)
+NAME, PROVIDER, TONGUE, MODALITY, EFFORT, ROW, REQUIRED = range(7)
 SKILL, LOW, HIGH, ENTRY = range(4)
 
 
 class Segment(NamedTuple):
     """N courses; `rank` orders them, across segments, as their ids do. Few arrays, so that compiled calls stay cheap.
 
-    `info`: NAME, PROVIDER, TONGUE, MODALITY, and where ROW and REQUIRED begin, with one more row at the end. `rows`: of
-    each skill taught SKILL, LOW and HIGH (micro-levels) and ENTRY, the need of its LOW (-1: none). `requires`: needs.
-    Skill s is taught by `teaching[lists[s]:lists[s + 1]]` (course, level reached), shortest first, to the levels
-    `tops[steps[s]:steps[s + 1]]`. `places`: course name -> number, where `sparse` is empty; else the numbers of the
-    names in `sparse`, which is sorted.
+    `info`: NAME, PROVIDER, TONGUE, MODALITY, EFFORT (millionths), and where ROW and REQUIRED begin, with one more row
+    at the end. `rows`: of each skill taught SKILL, LOW and HIGH (micro-levels) and ENTRY, the need of its LOW (-1:
+    none). `requires`: needs. Skill s is taught by `teaching[lists[s]:lists[s + 1]]` (course, level reached), shortest
+    first, to the levels `tops[steps[s]:steps[s + 1]]`. `places`: course name -> number, where `sparse` is empty; else
+    the numbers of the names in `sparse`, which is sorted.
     """
 
     info: Table
@@ -87,6 +88,7 @@ class Columns(NamedTuple):
     provider: Ints
     tongue: Ints
     modality: Ints
+    effort: Ints
     hours: Longs
     starts: Ints
     skill: Ints
@@ -101,7 +103,7 @@ def columns_of(entries: Sequence[Entry]) -> Columns:
     """Return the columns of these entries."""
     head = np.frombuffer(b"".join([entry.head for entry in entries]), np.int32).copy().reshape(-1, _HEAD)
     rows = np.frombuffer(b"".join([entry.rows for entry in entries]), np.int32).copy().reshape(-1, _ROW)
-    name, provider, tongue, modality = (head[:, column].copy() for column in range(4))
+    name, provider, tongue, modality, effort = (head[:, column].copy() for column in (0, 1, 2, 3, 8))
     skill, low, high, entry = (rows[:, column].copy() for column in range(4))
     requires = np.frombuffer(b"".join([entry.requires for entry in entries]), np.int32).copy()
     return Columns(
@@ -109,6 +111,7 @@ def columns_of(entries: Sequence[Entry]) -> Columns:
         provider,
         tongue,
         modality,
+        effort,
         (head[:, 6].astype(np.int64) << 31) | head[:, 7],
         starts_of(head[:, 4]),
         skill,
@@ -143,8 +146,8 @@ def segment_of(columns: Columns, skills: int, rank: Longs | None = None) -> Segm
     else:
         places = np.argsort(columns.name).astype(np.int32)
         sparse = columns.name[places]
-    info = np.zeros((count + 1, 6), np.int32)
-    for column, values in enumerate(columns[:4]):
+    info = np.zeros((count + 1, 7), np.int32)
+    for column, values in enumerate(columns[:5]):
         info[:count, column] = values
     info[:, ROW], info[:, REQUIRED] = columns.starts, columns.opens
     return Segment(
@@ -179,6 +182,7 @@ def part_of(segment: Segment, numbers: Ints) -> Segment:
         info[:, PROVIDER],
         info[:, TONGUE],
         info[:, MODALITY],
+        info[:, EFFORT],
         segment.hours[numbers],
         starts_of(lengths),
         rows[:, SKILL],
@@ -205,9 +209,10 @@ def champions_of(segment: Segment, inner: Ints, opens: Ints, table: Table) -> In
     owner = np.repeat(np.arange(segment.size, dtype=np.int32), np.diff(segment.info[:, ROW]))
     skill, high, tongue = segment.rows[:, SKILL], segment.rows[:, HIGH], segment.info[owner, TONGUE]
     gains = np.bincount(owner, high - segment.rows[:, LOW], segment.size)
-    narrow = segment.hours / np.maximum(gains, 1)
+    cost = segment.hours * (segment.info[:-1, EFFORT] / MICRO)
+    narrow = cost / np.maximum(gains, 1)
     chosen = np.zeros(segment.size, bool)
-    for measure in (segment.hours, narrow):
+    for measure in (cost, narrow):
         order = np.lexsort((owner, measure[owner], tongue, high, skill))
         keys = np.stack([skill[order], high[order], tongue[order]])
         begins = np.flatnonzero(np.concatenate([[True], (keys[:, 1:] != keys[:, :-1]).any(axis=0)]))
