@@ -168,11 +168,12 @@ def _steps() -> Iterable[Sequence[str]]:
 
 
 def _coverage() -> Iterable[Sequence[str]]:
-    yield "gap G", "gained", "requirement R", "before: 1 − G / R", "after: 1 − (G − gained) / R", "short by"
+    yield "gap G", "gained", "requirement R", "before: 1 − G / R", "after: 1 − (G − gained) / R", "expected", "short by"
     held = path().coverage
     required = sum(round(MICRO * WEIGHTS[skill] * level) for skill, level in REQUIRED.items())
     numbers = (f"{held.gap:,}", f"{held.gained:,}", f"{required:,}")
-    yield *numbers, f"{held.before:.6f}", f"{held.after:.6f}", f"{path().short_hours or 0:g} h"
+    after = f"{held.after:.6f}", f"{held.expected:,}", f"{path().short_hours or 0:g} h"
+    yield *numbers, f"{held.before:.6f}", *after
 
 
 TABLES = {

@@ -50,6 +50,8 @@ def test_the_path_is_the_same_by_the_planner_and_by_the_readable_rule() -> None:
     same = reference.recommend(by_hand.officer(), by_hand.COURSES, path.versions.catalogue)
     assert msgspec.json.encode(same) == msgspec.json.encode(path)
     assert sum(row.contribution for step in path.steps for row in step.closes) == path.coverage.gained
+    usual = by_hand.gain("analysis") * 0.9 * 0.9 + by_hand.gain("safety") * 0.9
+    assert path.coverage.expected == round(usual)
     assert [step.score for step in path.steps] == [
         by_hand.bid(name, 1)
         for name, members in by_hand.BUNDLES.items()

@@ -20,7 +20,7 @@ from services.recommender.ranking.problem import BRANCH, NUMBER
 from services.recommender.ranking.solution import planned
 from services.recommender.recompute import first_difference
 from shared.errors import InvalidInput
-from shared.skills import Course, Prerequisite
+from shared.skills import Completions, Course, Prerequisite, Rating
 from tests.builders import MOMENT, after, at, catalogue, course, framework, inputs, view_of
 from tests.evaluation import real
 from tests.evaluation.generate import course_id
@@ -33,7 +33,7 @@ IDS = [f"c{n:05}" for n in range(25)]
 
 
 def entangled(count: int, skills: int, seed: int) -> list[Course]:
-    """Return generated courses with conditions in each other, another framework and more modalities."""
+    """Return generated courses with conditions in each other, another framework, and what is counted of them."""
     draw = random.Random(seed)  # noqa: S311 - test data
     hours = draw.choice([None, [1, 2, 4], [3, 3.6, 3.75, 3.9, 4]])  # any; many ties; many ways at about the same price
 
@@ -56,6 +56,9 @@ def entangled(count: int, skills: int, seed: int) -> list[Course]:
             change["teaches"] = [*one.teaches, *course("x", ("s00", 0, draw.choice([1, 4])), of="other").teaches]
         if hours:
             change["hours"] = draw.choice(hours)
+        if draw.random() < 0.3:
+            change["completions"] = Completions(100, draw.choice([0, 30, 100]))
+            change["rating"] = Rating(draw.choice([1.0, 4.6]), draw.choice([1, 50]))
         courses.append(msgspec.structs.replace(one, **change))
     return published(courses)
 
