@@ -13,7 +13,11 @@ from hypothesis import strategies as st
 
 from services.recommender.model import Estimate, Inputs, Rule
 from services.recommender.ranking import recommend, reference, reference_prices
+from services.recommender.ranking.evidence import believed
+from services.recommender.ranking.gaps import Worth
 from services.recommender.ranking.index import View
+from services.recommender.ranking.problem import BRANCH, NUMBER
+from services.recommender.ranking.solution import planned
 from services.recommender.recompute import first_difference
 from shared.errors import InvalidInput
 from shared.skills import Course, Prerequisite
@@ -162,12 +166,15 @@ PARTS = [
     ("wishes", "courses", "found"),
     [
         ({}, SPARE, ["xy", "goal"]),
+        ({}, [course("twin2", ("a", 0, 3)), course("twin1", ("a", 0, 3))], ["twin1"]),
         ({"slowed": {"whole": 2.0}, "budget_hours": 8}, PARTS, ["whole"]),
         ({"slowed": {"whole": 1000.0}, "budget_hours": 8}, PARTS, ["whole"]),  # the preference would leave too little
         ({"rules": [Rule("course", ["one", "other"], 1000.0)], "budget_hours": 8}, PARTS, ["whole"]),
         ({"pinned": ["long"], "budget_hours": 6}, DEAR, ["short"]),
         ({"pinned": ["long"], "max_steps": 0}, DEAR, []),
         ({"previous": ["long"]}, DEAR, ["short"]),
+        ({"previous": ["before"]}, [course("before", ("a", 0, 2.96)), course("now", ("a", 0, 3))], ["now"]),
+        ({"previous": ["before"]}, [course("before", ("a", 0, 2.98)), course("now", ("a", 0, 3))], ["before"]),
         ({"previous": ["short"]}, [*DEAR, course("new", ("a", 0, 3), ("b", 0, 1), hours=4)], ["short"]),
     ],
 )
@@ -196,6 +203,18 @@ def test_a_generated_world_gives_the_same_bytes_whatever_was_done_and_said() -> 
         said |= {"slowed": dict.fromkeys(before[3:5], 1.5), "excluded": before[:1]} if number % 2 else {}
         for one in (plan, msgspec.structs.replace(plan, **said)):
             assert differences(one, view, world.courses) is None
+
+
+def test_a_generated_world_is_narrowed_to_the_same_courses() -> None:
+    world = generated(1000, 200, 3)
+    view = world.view()
+    for plan in drawn(world, 4):
+        found = planned(plan, view)
+        numbers = found.problem.ways[found.problem.ways[:, BRANCH] == 0, NUMBER].tolist()
+        wants, doors = believed(plan, view.course)
+        courses = {one.id: one for one in world.courses}
+        readable = reference.Plan(plan, courses, Worth(wants), doors, plain=False)
+        assert {found.field.course_id(number) for number in numbers} == set(readable.problem.courses)
 
 
 def test_a_started_course_that_was_withdrawn_opens_no_door() -> None:
