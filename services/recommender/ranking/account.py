@@ -16,6 +16,7 @@ from services.recommender.ranking.pricing import (
     SHUT,
     Bench,
     assemble,
+    held_in,
     in_order,
     precedes,
     price_anew,
@@ -25,8 +26,10 @@ from services.recommender.ranking.problem import BRANCH, COST, HELD, HOURS_LEFT,
 from services.recommender.ranking.reach import score_of
 from services.recommender.ranking.search import (
     CEILING,
+    FIRST_PRICE,
     SIZE,
     WAY,
+    WORTH,
     Route,
     adds,
     best_goal,
@@ -52,11 +55,31 @@ class Account(NamedTuple):
     size: Longs
 
 
+@kernel
 def account_of(steps: int) -> Account:
     """Return an empty account."""
-    ways, score, last = np.zeros((3, steps), np.int64)
-    runners = np.full((steps, RUNNERS_UP), -1, np.int64)
-    return Account(ways, score, last, runners, np.zeros_like(runners), np.zeros(1, np.int64))
+    rows, runners = np.zeros((3, steps), np.int64), np.full((steps, RUNNERS_UP), -1, np.int64)
+    return Account(rows[0], rows[1], rows[2], runners, np.zeros_like(runners), np.zeros(1, np.int64))
+
+
+@kernel
+def account(
+    problem: Problem, seeded: Longs, bench: Bench, goals: Longs, route: Route, kept: bool
+) -> tuple[Account, Longs]:
+    """Return the account of a route and the standing at its end. `kept`: told in the route's own order."""
+    chosen = np.zeros(len(problem.ways), np.bool_)
+    chosen[route.ways[: route.figures[SIZE]]] = True
+    mine = goals[chosen[goals[:, WAY]]]
+    mine[:, FIRST_PRICE] = -1  # priced among the chosen alone, nothing is what it was at the start
+    full, inner = seeded.copy(), np.empty_like(seeded)
+    told = account_of(route.figures[SIZE])
+    tell(problem, full, inner, bench, goals, mine, route, kept, told)
+    if not kept and held_in(problem, full) != route.figures[WORTH]:
+        # Where the cheapest opener was left out as spare, only the order of the search is left.
+        full[:] = seeded
+        told = account_of(route.figures[SIZE])
+        tell(problem, full, inner, bench, goals, mine, route, True, told)  # noqa: FBT003 - compiled code takes no names
+    return told, full
 
 
 @kernel

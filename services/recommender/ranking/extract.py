@@ -21,7 +21,7 @@ from services.recommender.ranking.net import (
     ONLY,
     Net,
 )
-from services.recommender.ranking.reach import FAR, Prices, branch_cost, score_of
+from services.recommender.ranking.reach import FAR, Flags, Prices, branch_cost, score_of
 from services.recommender.ranking.segments import ENTRY, HIGH, SKILL, Ints, Longs, Table
 
 DOOR, GAP, OURS = range(3)
@@ -41,7 +41,8 @@ class Seeker(NamedTuple):
 
     Per gap: `cut`, the level held, and `size`; `tops[begins[g]:begins[g + 1]]`: (level, its worth). `met`: needs of the
     net that courses done before meet. `roots`: courses wanted whatever they close. `least`: no course costs less than
-    its hours times this.
+    its hours times this. For `reach.settle`, with what was started as done: `ours`, `lifted` doors per skill, `held`
+    needs, `changed` courses, and how many needs were `known` before.
     """
 
     skills: Longs
@@ -52,6 +53,11 @@ class Seeker(NamedTuple):
     met: Ints
     roots: Ints
     least: float
+    ours: Flags
+    lifted: Longs
+    held: Ints
+    changed: Ints
+    known: int
 
 
 @kernel

@@ -15,6 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from services.recommender.ranking.compiled import kernel
+from services.recommender.ranking.extract import Seeker
+from services.recommender.ranking.net import Net
 from services.recommender.ranking.problem import (
     ANY,
     ASKED,
@@ -48,8 +50,9 @@ from services.recommender.ranking.problem import (
     WAYS,
     WAYS_END,
     Problem,
+    problem_of,
 )
-from services.recommender.ranking.reach import FAR, NEVER, Flags, Heap, fall, heap_for, least_of
+from services.recommender.ranking.reach import FAR, NEVER, Flags, Heap, Prices, fall, heap_for, least_of, settle
 from services.recommender.ranking.segments import Longs
 
 FREE, DONE, SHUT = 0, 1, 2
@@ -69,6 +72,17 @@ class Bench(NamedTuple):
     best: Longs
     figures: Longs
     heap: Heap
+
+
+@kernel
+def open_plan(
+    net: Net, seeker: Seeker, prices: Prices, fuel: int, hours: int, steps: int
+) -> tuple[Problem, Bench, Longs]:  # fmt: skip
+    """Return the problem of one officer, an empty bench, and the standing before the path. Settles the prices."""
+    settle(net, seeker.ours, seeker.lifted, seeker.held, seeker.changed, seeker.known, prices)
+    problem = problem_of(net, seeker, prices)
+    bench = bench_of(problem, fuel)
+    return problem, bench, standing_of(problem, bench, hours, steps)
 
 
 @kernel

@@ -61,6 +61,7 @@ class Route(NamedTuple):
 SIZE, WORTH, PAID = range(3)
 
 
+@kernel
 def route_of(problem: Problem) -> Route:
     """Return an empty route."""
     return Route(np.zeros(len(problem.ways) + 1, np.int64), np.zeros(3, np.int64))
@@ -276,6 +277,26 @@ def better(one: Route, other: Route) -> bool:
     if one.figures[WORTH] != other.figures[WORTH]:
         return bool(one.figures[WORTH] > other.figures[WORTH])
     return bool(one.figures[PAID] < other.figures[PAID])
+
+
+class Found(NamedTuple):
+    """The `goals` of a search, the `best` route found, and two routes and a standing to go on working with."""
+
+    goals: Longs
+    best: Route
+    trial: Route
+    spare: Route
+    state: Longs
+
+
+@kernel
+def search(problem: Problem, seeded: Longs, bench: Bench, exponents: NDArray[np.float64]) -> Found:
+    """Return what T0 and T1 find after the seeds."""
+    found = Found(
+        goals_of(problem, seeded, bench), route_of(problem), route_of(problem), route_of(problem), np.empty_like(seeded)
+    )
+    plan(problem, seeded, bench, found.goals, exponents, found.best, found.state, found.trial, found.spare)
+    return found
 
 
 @kernel

@@ -15,7 +15,7 @@ from services.recommender.ranking.index import Kind, Shelf
 from services.recommender.ranking.names import MODALITIES, NAMES, micro
 from services.recommender.ranking.net import FIRST_ROW, Mesh
 from services.recommender.ranking.offers import SkillKey
-from services.recommender.ranking.reach import FAR, NEVER, Prices, prices_of, settle
+from services.recommender.ranking.reach import FAR, NEVER, Prices, prices_of
 from services.recommender.ranking.segments import EFFORT, HIGH, MODALITY, PROVIDER, SKILL, TONGUE, Ints, Longs, Segment
 
 Factors = NDArray[np.float64]
@@ -67,7 +67,7 @@ def wanted_by(inputs: Inputs, also: Sequence[str]) -> list[str]:
 
 
 class Outlook(NamedTuple):
-    """What an officer looks for, and what everything costs this officer."""
+    """What an officer looks for, and prices that are still to be settled for this officer."""
 
     seeker: Seeker
     prices: Prices
@@ -99,8 +99,6 @@ def outlook_of(
     started = [course for course in field.numbers(inputs.started) if prices.cost[course] > 0]
     opened = [int(net.course_need[course]) for course in started if net.course_need[course] >= 0]
     held = np.array([*met, *opened], np.int32)
-    doors, known = _lifted(field, skills[:, DOOR], started), len(field.mesh.names)
-    settle(net, ours, doors, held, changed, known, prices)
     seeker = Seeker(
         skills=skills,
         cut=np.array([micro(worth.wants[name].level) for name in gaps], np.int64),
@@ -110,6 +108,11 @@ def outlook_of(
         met=np.array(met, np.int32),
         roots=np.array(field.numbers(wanted_by(inputs, also)), np.int32),
         least=least,
+        ours=ours,
+        lifted=_lifted(field, skills[:, DOOR], started),
+        held=held,
+        changed=changed,
+        known=len(field.mesh.names),
     )
     return Outlook(seeker, prices)
 
