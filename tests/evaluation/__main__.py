@@ -58,14 +58,8 @@ QUICK = Plan(
 
 
 def measure(plan: Plan, progress: Progress) -> Results:
-    """Return all figures. Timings run alone, one process after the other; the rest on two cores."""
+    """Return all figures. Timings run alone, last, one process after the other; the rest on two cores."""
     results = Results(same_officers=plan.same)
-    sizes: list[Call] = [(scale.scale, size) for size in plan.scales]
-    results.scales = _run(progress, "time and index by size", sizes, 1)
-    (results.rebuild,) = _run(progress, "full rebuild", [(scale.rebuild, plan.rebuild)], 1)
-    (results.together,) = _run(progress, "64 officers on 2 cores", [(scale.together, (plan.together,))], 1)
-    (results.shares,) = _run(progress, "what the index holds", [(scale.shares, (plan.shares,))], 1)
-    (results.digests,) = _run(progress, "same input, same bytes", [(same.digests, (plan.same,))], 1)
     names = [(quality.SYNTHETIC, plan.generated)]
     if real.folder() is None:
         results.skipped = f"skipped: {real.SETTING} is not set"
@@ -77,6 +71,12 @@ def measure(plan: Plan, progress: Progress) -> Results:
     catalogues, officers = plan.truths
     draws: list[Call] = [(truth.told, (number, officers)) for number in range(catalogues)]
     results.truths = _run(progress, "predicted and realised", draws, CORES)
+    sizes: list[Call] = [(scale.scale, size) for size in plan.scales]
+    results.scales = _run(progress, "time and index by size", sizes, 1)
+    (results.rebuild,) = _run(progress, "full rebuild", [(scale.rebuild, plan.rebuild)], 1)
+    (results.together,) = _run(progress, "64 officers on 2 cores", [(scale.together, (plan.together,))], 1)
+    (results.shares,) = _run(progress, "what the index holds", [(scale.shares, (plan.shares,))], 1)
+    (results.digests,) = _run(progress, "same input, same bytes", [(same.digests, (plan.same,))], 1)
     return results
 
 
