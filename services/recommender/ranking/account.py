@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from services.recommender.ranking.bundles import adds, assemble, bid, gain_without, in_order, lean, precedes
 from services.recommender.ranking.compiled import kernel
 from services.recommender.ranking.pricing import (
     ALL_COST,
@@ -15,10 +16,7 @@ from services.recommender.ranking.pricing import (
     NO_LIMIT,
     SHUT,
     Bench,
-    assemble,
     held_in,
-    in_order,
-    precedes,
     price_anew,
     study_on,
 )
@@ -31,11 +29,7 @@ from services.recommender.ranking.search import (
     WAY,
     WORTH,
     Route,
-    adds,
     best_goal,
-    bid,
-    gain_without,
-    lean,
     lift_ceilings,
     set_ceilings,
 )

@@ -6,9 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from services.recommender.model import MICRO, Inputs
+from services.recommender.ranking.bundles import assemble
 from services.recommender.ranking.index import View
 from services.recommender.ranking.ledger import card_of
 from services.recommender.ranking.names import NAMES
+from services.recommender.ranking.notices import why_not_reason
 from services.recommender.ranking.obstacles import why_barred
 from services.recommender.ranking.offers import offer_of
 from services.recommender.ranking.outcome import Planned, way_of
@@ -17,12 +19,10 @@ from services.recommender.ranking.pricing import (
     ALL_HOURS,
     COUNT,
     GAIN,
-    assemble,
     study_on,
 )
 from services.recommender.ranking.problem import HOURS_LEFT, PRICES, STEPS_LEFT
 from services.recommender.ranking.reach import FAR, score_of
-from services.recommender.ranking.reasons import why_not_reason
 from services.recommender.ranking.segments import HIGH, LOW, ROW, Longs
 from services.recommender.ranking.solution import planned
 from shared.errors import NotFound

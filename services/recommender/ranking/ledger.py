@@ -10,6 +10,7 @@ from services.recommender.model import ALGORITHM, MICRO, Inputs, Want
 from services.recommender.ranking.expected import expected_gain
 from services.recommender.ranking.gaps import Worth, shortfall
 from services.recommender.ranking.index import View
+from services.recommender.ranking.notices import refused_reason, waiting_reason
 from services.recommender.ranking.offers import Offer, SkillKey, Standing, level_condition
 from services.recommender.ranking.reasons import (
     Obstacle,
@@ -18,9 +19,7 @@ from services.recommender.ranking.reasons import (
     assess_reason,
     open_reason,
     path_reason,
-    refused_reason,
     step_reason,
-    waiting_reason,
 )
 from shared.paths import (
     Alternative,

@@ -3,14 +3,24 @@
 from collections.abc import Collection, Iterator, Mapping
 
 from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, Rule
+from services.recommender.ranking.bundles import assemble
 from services.recommender.ranking.index import View
 from services.recommender.ranking.names import NAMES, micro
 from services.recommender.ranking.outcome import Planned, course_at
-from services.recommender.ranking.pricing import ALL_HOURS, COUNT, NO_LIMIT, assemble
+from services.recommender.ranking.pricing import (
+    ALL_HOURS,
+    COUNT,
+    NO_LIMIT,
+)
 from services.recommender.ranking.problem import GAINS, GAINS_END, HELD, HOURS_LEFT, PRICES, RANK, STEPS_LEFT
 from services.recommender.ranking.reach import FAR
 from services.recommender.ranking.reasons import Barred, Obstacle
-from services.recommender.ranking.search import SIZE, goals_of, greedy, route_of
+from services.recommender.ranking.search import (
+    SIZE,
+    goals_of,
+    greedy,
+    route_of,
+)
 from services.recommender.ranking.segments import Segment
 from shared.skills import Course
 

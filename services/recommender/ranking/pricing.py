@@ -20,8 +20,6 @@ from services.recommender.ranking.net import Net
 from services.recommender.ranking.problem import (
     ANY,
     ASKED,
-    BRANCH,
-    COSINE,
     COST,
     COURSE,
     DOORS,
@@ -41,7 +39,6 @@ from services.recommender.ranking.problem import (
     NEXT,
     OWN_NEED,
     PRICES,
-    RANK,
     REACH,
     STATUS,
     STEPS_LEFT,
@@ -242,75 +239,3 @@ def give(ways: Longs, links: Longs, reach: Longs, heap: Heap, way: int, total: i
     for place in range(ways[way, MEETS], ways[way, MEETS_END]):
         if total < reach[links[place]]:
             fall(reach, heap, links[place], total)
-
-
-@kernel
-def assemble(problem: Problem, now: Longs, bench: Bench, goal: int) -> None:
-    """Put the bundle of a goal that is in reach on the bench; its members are not in order yet."""
-    ways, needs, links, at = problem.ways, problem.needs, problem.links, problem.at
-    members, marks, best, figures = bench.members, bench.marks, bench.best, bench.figures
-    prices, reach = at[PRICES], at[REACH]
-    figures[FUEL] -= 1
-    figures[STAMP] += 1
-    figures[ALL_HOURS] = figures[ALL_COST] = figures[COUNT] = figures[GAIN] = 0
-    best[:] = now[at[HELD] : at[DOORS]]
-    members[0] = goal
-    marks[goal] = figures[STAMP]
-    found, looked = 1, 0
-    while looked < found:
-        way = members[looked]
-        looked += 1
-        if not ways[way, BRANCH]:
-            figures[ALL_HOURS] += ways[way, HOURS]
-            figures[ALL_COST] += ways[way, COST]
-            figures[COUNT] += 1
-        for place in range(ways[way, GAINS], ways[way, GAINS_END], 2):
-            if links[place + 1] > best[links[place]]:
-                figures[GAIN] += links[place + 1] - best[links[place]]
-                best[links[place]] = links[place + 1]
-        for edge in range(ways[way, NEEDS], ways[way, NEEDS_END]):
-            need = links[edge]
-            if now[reach + need] == 0:
-                continue
-            opener = -1
-            for place in range(needs[need, WAYS], needs[need, WAYS_END]):
-                other = links[place]
-                if now[prices + other] == now[reach + need] and (opener < 0 or ways[other, RANK] < ways[opener, RANK]):
-                    opener = other
-            if marks[opener] != figures[STAMP]:
-                marks[opener] = figures[STAMP]
-                members[found] = opener
-                found += 1
-    figures[MEMBERS] = found
-
-
-@kernel
-def in_order(problem: Problem, now: Longs, bench: Bench) -> int:
-    """Put the courses of the bundle on the bench into an order of study; return how many."""
-    ways, members, prices = problem.ways, bench.members, problem.at[PRICES]
-    kept = 0
-    for place in range(bench.figures[MEMBERS]):
-        way = members[place]
-        if ways[way, BRANCH]:
-            continue
-        cost, at = now[prices + way], kept
-        while at > 0 and (
-            now[prices + members[at - 1]] > cost
-            or (now[prices + members[at - 1]] == cost and ways[members[at - 1], RANK] > ways[way, RANK])
-        ):
-            members[at] = members[at - 1]
-            at -= 1
-        members[at] = way
-        kept += 1
-    return kept
-
-
-@kernel
-def precedes(problem: Problem, way: int, cost: int, other: int, other_cost: int) -> bool:
-    """Return whether of two courses of equal score the first stands before the second."""
-    ways = problem.ways
-    if ways[way, COSINE] != ways[other, COSINE]:
-        return bool(ways[way, COSINE] > ways[other, COSINE])
-    if cost != other_cost:
-        return cost < other_cost
-    return bool(ways[way, RANK] < ways[other, RANK])

@@ -5,11 +5,10 @@ from typing import Literal
 
 from msgspec import UNSET, Struct
 
-from services.recommender.model import MICRO, Want
+from services.recommender.model import Want
 from shared.paths import Closes, Reason
 from shared.skills import Prerequisite, Text
 
-LONGEST_CAUSE = 300
 NAMED_UNLOCKS = 2
 OFTEN_LEFT = 10
 """Points by which what is usually closed falls short of the whole, from which on both are said."""
@@ -261,81 +260,5 @@ def assess_reason(want: Want) -> Reason:
     )
 
 
-def left_out_reason(kind: str, short: float = 0.0) -> Reason:
-    """Return why a course that was wanted is not in the path. `short`: hours."""
-    if kind == "does_not_fit":
-        return Reason(
-            f"เวลาไม่พอสำหรับหลักสูตรนี้ ขาดอีก {number(short)} ชั่วโมง", f"Does not fit by {hours_in_english(short)}."
-        )
-    return Reason(*_LEFT_OUT[kind])
-
-
-_LEFT_OUT = {
-    "withdrawn": ("หลักสูตรนี้ถูกถอนออกจากรายการแล้ว", "This course has been withdrawn."),
-    "excluded": (
-        "หลักสูตรนี้ถูกกันไว้ตามเงื่อนไขหรือความเห็นที่แจ้งไว้",
-        "This course is kept out by a rule, a language or feedback.",
-    ),
-    "unreachable": (
-        "ต้องมีพื้นฐานก่อน ซึ่งยังไม่มีหลักสูตรใดพาไปถึงได้",
-        "It has prerequisites that no available course leads to.",
-    ),
-    "no_steps": ("จำนวนหลักสูตรในเส้นทางครบตามที่กำหนดไว้แล้ว", "The path may hold no more courses."),
-}
-
-
 def _skills(count: int) -> str:
     return f"{count} skill{'' if count == 1 else 's'}"
-
-
-def waiting_reason(framework: str, version: int) -> Reason:
-    """Return the word to an officer whose framework has not arrived yet."""
-    return Reason(
-        f"ยังจัดเส้นทางการเรียนรู้ไม่ได้ เพราะกำลังรอกรอบทักษะ {framework} รุ่น {version} เมื่อได้รับแล้วระบบจะจัดให้ทันที",
-        f"Waiting for framework {framework}, version {version}; the path is planned as soon as it arrives.",
-    )
-
-
-def refused_reason(why: str) -> Reason:
-    """Return the word to an officer for whom no path may be given; `why` is for whoever looks after the system."""
-    cause = why if len(why) <= LONGEST_CAUSE else f"{why[:LONGEST_CAUSE]}..."
-    return Reason(
-        f"ยังจัดเส้นทางการเรียนรู้ให้ไม่ได้ ข้อมูลของคุณยังอยู่ครบถ้วน (สาเหตุ: {cause})",
-        f"No path can be given for now; nothing that was entered is lost. Cause: {cause}",
-    )
-
-
-_WHY_NOT = {
-    "in_path": ("หลักสูตรนี้อยู่ในเส้นทางแล้ว", "This course is in the path."),
-    "completed": ("เรียนหลักสูตรนี้จบแล้ว", "This course was completed."),
-    "feedback": ("แจ้งไว้ว่าหลักสูตรนี้ไม่เกี่ยวข้อง", "It was marked as not relevant."),
-    "language": ("หลักสูตรนี้ไม่มีในภาษาที่เลือกไว้", "It is not offered in a language that was chosen."),
-    "rule": ("หลักสูตรนี้ถูกกันไว้ตามเงื่อนไขที่ตั้งไว้", "A rule keeps it out."),
-    "unreachable": (
-        "ต้องมีพื้นฐานก่อน ซึ่งยังไม่มีหลักสูตรใดพาไปถึงได้",
-        "It has prerequisites that no available course leads to.",
-    ),
-    "nothing_left": (
-        "หลักสูตรนี้ไม่ช่วยปิดช่องว่างใดเพิ่มจากเส้นทางที่มีอยู่",
-        "It closes no gap beyond what the path closes.",
-    ),
-}
-
-
-def why_not_reason(cause: str, *, step: int = 0, score: float = 0, taken: float = 0, hours: float = 0) -> Reason:
-    """Return why a course is not in a path. `score`, `taken`: micro-levels per hour; `hours`: taken, or missing."""
-    if cause in _WHY_NOT:
-        return Reason(*_WHY_NOT[cause])
-    if cause == "does_not_fit":
-        if not hours:
-            return Reason("จำนวนหลักสูตรในเส้นทางครบตามที่กำหนดไว้แล้ว", "The path may hold no more courses.")
-        return Reason(f"เวลาไม่พอ ขาดอีก {number(hours)} ชั่วโมง", f"It does not fit: short by {hours_in_english(hours)}.")
-    own, other = number(score / MICRO), number(taken / MICRO)
-    thai = f"ดีที่สุดในลำดับที่ {step}: ปิดช่องว่างได้ {own} ระดับต่อชั่วโมง ใช้เวลา {number(hours)} ชั่วโมงรวมพื้นฐาน "
-    english = f"At best as step {step}: {own} levels per hour, {hours_in_english(hours)} with its prerequisites; "
-    if cause == "as_a_whole":
-        return Reason(
-            f"{thai}มากกว่าหลักสูตรที่เลือก ({other}) แต่เส้นทางโดยรวมปิดช่องว่างได้มากกว่าเมื่อไม่มีหลักสูตรนี้",
-            f"{english}more than what was taken there ({other}), but the path as a whole closes more without it.",
-        )
-    return Reason(f"{thai}หลักสูตรที่เลือกได้ {other}", f"{english}what was taken there has {other}.")

@@ -14,11 +14,14 @@ from services.recommender.ranking.evidence import believed
 from services.recommender.ranking.gaps import Worth
 from services.recommender.ranking.ledger import Pick, RunnerUp, Seed, Told, path_of
 from services.recommender.ranking.names import micro
+from services.recommender.ranking.notices import left_out_reason
 from services.recommender.ranking.obstacles import why_barred
 from services.recommender.ranking.offers import SkillKey, offer_of
 from services.recommender.ranking.pricing import NO_LIMIT
 from services.recommender.ranking.reach import FAR
-from services.recommender.ranking.reasons import Obstacle, left_out_reason
+from services.recommender.ranking.reasons import (
+    Obstacle,
+)
 from services.recommender.ranking.reference_prices import Prices, Problem, Standing, Way, problem_of, score_of
 from services.recommender.ranking.search import EXPONENTS, ROUNDS
 from services.recommender.ranking.seeds import Left

@@ -10,19 +10,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from services.recommender.ranking.bundles import adds, assemble, bid, in_order, lean, precedes
 from services.recommender.ranking.compiled import kernel
 from services.recommender.ranking.pricing import (
     ALL_COST,
-    ALL_HOURS,
-    COUNT,
     FUEL,
     GAIN,
     Bench,
     admits,
-    assemble,
     held_in,
-    in_order,
-    precedes,
     price_from,
     study,
     study_on,
@@ -33,9 +29,7 @@ from services.recommender.ranking.problem import (
     GAINS,
     GAINS_END,
     HELD,
-    HOURS_LEFT,
     PRICES,
-    STEPS_LEFT,
     Problem,
 )
 from services.recommender.ranking.reach import FAR, Flags, score_of
@@ -65,27 +59,6 @@ SIZE, WORTH, PAID = range(3)
 def route_of(problem: Problem) -> Route:
     """Return an empty route."""
     return Route(np.zeros(len(problem.ways) + 1, np.int64), np.zeros(3, np.int64))
-
-
-@kernel
-def adds(ways: Longs, links: Longs, held: int, now: Longs, way: int) -> bool:
-    """Return whether a course by itself closes anything."""
-    for place in range(ways[way, GAINS], ways[way, GAINS_END], 2):
-        if links[place + 1] > now[held + links[place]]:
-            return True
-    return False
-
-
-@kernel
-def bid(problem: Problem, now: Longs, bench: Bench, way: int, exponent: float) -> int:
-    """Return the score of a course's bundle, which is then on the bench; 0 where it is out of reach or does not fit."""
-    if now[problem.at[PRICES] + way] >= FAR:
-        return 0
-    assemble(problem, now, bench, way)
-    figures = bench.figures
-    if figures[ALL_HOURS] > now[HOURS_LEFT] or figures[COUNT] > now[STEPS_LEFT]:
-        return 0
-    return score_of(figures[GAIN], figures[ALL_COST], exponent)
 
 
 @kernel
@@ -148,33 +121,6 @@ def best_goal(problem: Problem, now: Longs, bench: Bench, goals: Longs, exponent
         if score > top or (score == top and (best < 0 or precedes(problem, way, cost, best, top_cost))):
             best, top, top_cost = way, score, cost
     return best
-
-
-@kernel
-def lean(problem: Problem, now: Longs, bench: Bench, count: int) -> int:
-    """Drop courses of the bundle on the bench that, once its parts are joined, close nothing and open no door."""
-    gain = gain_without(problem, now, bench, count, -1)
-    spare = count - 2
-    while spare >= 0:
-        if gain_without(problem, now, bench, count, spare) == gain:
-            bench.members[spare : count - 1] = bench.members[spare + 1 : count].copy()
-            count -= 1
-        spare -= 1
-    return count
-
-
-@kernel
-def gain_without(problem: Problem, now: Longs, bench: Bench, count: int, spare: int) -> int:
-    """Return what the bundle gains without one of it; -1 where it then cannot be studied."""
-    ways, needs, links, at = problem.ways, problem.needs, problem.links, problem.at
-    then = now[: at[PRICES]].copy()
-    for place in range(count):
-        if place == spare:
-            continue
-        if spare >= 0 and not admits(ways, needs, links, at, then, bench.members[place]):
-            return -1
-        study(ways, links, at, then, bench.members[place])
-    return held_in(problem, then) - held_in(problem, now)
 
 
 @kernel

@@ -5,15 +5,26 @@ from typing import Literal
 import numpy as np
 
 from services.recommender.model import MICRO, Inputs
+from services.recommender.ranking.bundles import assemble
 from services.recommender.ranking.index import View
 from services.recommender.ranking.ledger import Pick, Seed
+from services.recommender.ranking.notices import left_out_reason
 from services.recommender.ranking.offers import offer_of
 from services.recommender.ranking.outcome import Seeds, course_of, way_of
-from services.recommender.ranking.pricing import ALL_HOURS, COUNT, DONE, Bench, assemble, study_on
+from services.recommender.ranking.pricing import (
+    ALL_HOURS,
+    COUNT,
+    DONE,
+    Bench,
+    study_on,
+)
 from services.recommender.ranking.problem import COSINE, HOURS_LEFT, PRICES, STATUS, STEPS_LEFT, Problem
 from services.recommender.ranking.reach import FAR
-from services.recommender.ranking.reasons import left_out_reason
-from services.recommender.ranking.search import SIZE, route_of, take
+from services.recommender.ranking.search import (
+    SIZE,
+    route_of,
+    take,
+)
 from services.recommender.ranking.seeker import Field
 from services.recommender.ranking.segments import Longs
 from shared.paths import Note
