@@ -36,8 +36,8 @@ class Plan:
 
 
 FULL = Plan(
-    generated=220,
-    real={real.COURSES: 210, real.UNIVERSITY: 30, real.ROLES: 30},
+    generated=240,
+    real={real.COURSES: 210, real.UNIVERSITY: 60, real.ROLES: 60},
     truths=(26, 200),
     scales=((1000, 40, 60), (TEN_THOUSAND, 40, 90), (100_000, 20, 120), (MILLION, 20, 180)),
     rebuild=(100_000, 3),

@@ -1,7 +1,7 @@
 """A world: a framework, a catalogue that teaches it, ratings, and officers drawn for it. And the generated one.
 
 Officers of the generated world: one of 20 job groups, each of which requires 12 skills at level 2, 3 or 4 (40, 40,
-20 %) with weight 0.5, 1 or 2 (25, 50, 25 %). 85 % of those are assessed, from 0 to half a level above what is required;
+20 %) with weight 0.5, 1 or 2 (25, 50, 25 %). 85 % of those are assessed, from 0 to half a level above what is required (the scale's top at most);
 of the other skills 15 % are known, from 0 to 3. Each estimate has the sd of a test, a supervisor, an external source or
 the officer (0.3, 0.5, 0.4, 0.8). 30 % study in Thai only; up to two courses are completed.
 """
@@ -107,7 +107,9 @@ def officers_of(framework: Framework, courses: int) -> DrawOfficer:
         group = framework.job_groups[chance.integers(len(framework.job_groups))].id
         required = framework.required(group, None)
         levels = {
-            skill: Estimate(round(float(chance.uniform(0, row.level + 0.5)), 2), float(chance.choice(SDS)))
+            skill: Estimate(
+                min(round(float(chance.uniform(0, row.level + 0.5)), 2), framework.max_level), float(chance.choice(SDS))
+            )
             for skill, row in required.items()
             if chance.random() < 0.85
         }
