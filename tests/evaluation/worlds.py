@@ -1,9 +1,10 @@
 """A world: a framework, a catalogue that teaches it, ratings, and officers drawn for it. And the generated one.
 
 Officers of the generated world: one of 20 job groups, each of which requires 12 skills at level 2, 3 or 4 (40, 40,
-20 %) with weight 0.5, 1 or 2 (25, 50, 25 %). 85 % of those are assessed, from 0 to half a level above what is required (the scale's top at most);
-of the other skills 15 % are known, from 0 to 3. Each estimate has the sd of a test, a supervisor, an external source or
-the officer (0.3, 0.5, 0.4, 0.8). 30 % study in Thai only; up to two courses are completed.
+20 %) with weight 0.5, 1 or 2 (25, 50, 25 %). 85 % of those are assessed, from 0 to half a level above what is required,
+but never above the scale; of the other skills 15 % are known, from 0 to 3. Each estimate has the sd of a test, a
+supervisor, an external source or the officer (0.3, 0.5, 0.4, 0.8). 30 % study in Thai only; up to two courses are
+completed.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
