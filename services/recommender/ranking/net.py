@@ -102,7 +102,7 @@ def mesh_beside(mesh: Mesh, base: Segment, beside: tuple[Segment, Sequence[str]]
     """Return the net of a base with the courses beside it, and their ids; they stand in place of those of the base."""
     net, (near, ids) = mesh.net, beside
     wanted = all_needs(_needs_in(near), *needs.read())
-    fresh = wanted[~np.isin(wanted, mesh.names)]
+    fresh = np.array([name for name in wanted.tolist() if mesh.need(name) < 0], np.int32)
     known = Mesh(net, mesh.names, {int(name): len(mesh.names) + place for place, name in enumerate(fresh)})
 
     def local(asked: Ints) -> Ints:
@@ -142,7 +142,7 @@ def _taught(net: Net, near: Segment, hours: Longs, skills: int) -> tuple[Ints, T
         lists[skill] + np.searchsorted(hours[net.teaching[lists[skill] : lists[skill + 1], 0]], hours[course], "right")
         for skill, course in zip(skill_of.tolist(), taught[:, 0].tolist(), strict=True)
     ]
-    return lists + near.lists, np.insert(net.teaching, np.array(places, np.int64), taught, axis=0)
+    return lists + near.lists, _inserted(net.teaching, np.array(places, np.int64), taught)
 
 
 def _users(segment: Segment, rows: Table, requires: Ints, before: int) -> tuple[Ints, Ints]:
@@ -214,5 +214,14 @@ def _longer(starts: Ints, values: Ints, keys: Ints, more: Ints, count: int) -> t
     """Return lists of `_lists` for so many keys with more values, each at the end of its key's."""
     starts = np.concatenate([starts, np.full(count + 1 - len(starts), starts[-1], np.int32)])
     order = np.argsort(keys, kind="stable")
-    values = np.insert(values, starts[keys[order] + 1], more[order])
+    values = _inserted(values, starts[keys[order] + 1], more[order])
     return starts + starts_of(np.bincount(keys, minlength=count)), values
+
+
+def _inserted(values: Ints, places: Any, more: Ints) -> Ints:
+    """Return values with more of them, each before its place; those of one place in their order."""
+    pieces, before = [], 0
+    for number in np.argsort(places, kind="stable").tolist():
+        pieces += [values[before : places[number]], more[number : number + 1]]
+        before = int(places[number])
+    return np.concatenate([*pieces, values[before:]])

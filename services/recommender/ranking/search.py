@@ -35,7 +35,7 @@ from services.recommender.ranking.problem import (
 from services.recommender.ranking.reach import FAR, Flags, score_of
 from services.recommender.ranking.segments import Longs
 
-EXPONENTS = np.array([1.0, 0.7, 0.4])
+EXPONENTS = np.array([1.0, 0.8, 0.6, 0.4, 0.1])
 ROUNDS = 2
 """So many times the swaps begin anew after one that was worth it."""
 

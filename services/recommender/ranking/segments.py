@@ -16,7 +16,7 @@ Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
 Table = NDArray[np.int32]
 
-CHAMPIONS = 8
+CHAMPIONS = 4
 """Per skill, level reached and set of languages: so many of the cheapest, and so many of the broadest per cost."""
 
 CHAMPIONS_FROM = 20_000
