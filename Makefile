@@ -56,7 +56,7 @@ fmt: setup ## format, and mend what ruff can mend
 bench: setup ## the performance table, each figure beside its floor
 	@$(VENV)/python -m tests.bench
 
-evaluate: setup ## every gate of the ranking, in up to 45 minutes; DATASETS_DIR=folder adds the real sets, QUICK=1 takes two
+evaluate: setup ## every gate of the ranking, in about five minutes; DATASETS_DIR=folder adds the real sets, QUICK=1 takes two
 	@$(VENV)/python -m tests.evaluation $(if $(QUICK),--quick)
 
 clean: ## remove the virtual environment, downloads, data, logs and caches
