@@ -8,6 +8,7 @@ import asyncio
 import os
 import sys
 import time
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -16,10 +17,16 @@ from deploy.local.display import Terminal
 from deploy.local.processes import ROOT, CannotStart, kill_all
 from deploy.local.replicas import SERVICES
 from deploy.local.stack import Stack
-from tests.bench import backlog, memory, pushes, reads, report
+from tests.bench import backlog, memory, plans, pushes, reads, report, turns
 from tests.bench.figures import Figure
 
 _ROUNDS, _SECONDS, _EVENTS = 100, 5.0, 10_000
+
+
+class Tick(Protocol):
+    """Told of what is done, so that the bar moves."""
+
+    def __call__(self, done: int = 1, /) -> None: ...
 
 
 async def bench(console: Console, share: float) -> report.Results:
@@ -32,28 +39,26 @@ async def bench(console: Console, share: float) -> report.Results:
         figures: list[Figure] = []
         remembered = await memory.measure(stack)
         with Progress(*columns, console=console) as bar:
-            tasks = {
-                name: bar.add_task(name, total=total, start=False)
-                for name, total in (
-                    ("pushes", pushes.BLOCKS * rounds),
-                    ("reads", reads.BLOCKS),
-                    ("backlog", 2 * events),
-                )
+            totals = {
+                "pushes": pushes.BLOCKS * rounds,
+                "reads": turns.BLOCKS,
+                "recommendations": turns.BLOCKS,
+                "backlog": 2 * events,
             }
-            bar.start_task(tasks["pushes"])
-            site = _site(stack)
-            found, stages = await pushes.measure(site, rounds, lambda: bar.advance(tasks["pushes"]))
+            tasks = {name: bar.add_task(name, total=total, start=False) for name, total in totals.items()}
+
+            def begin(name: str) -> Tick:
+                bar.start_task(tasks[name])
+                return lambda done=1: bar.advance(tasks[name], done)
+
+            site, place = _site(stack), stack.directory
+            found, stages = await pushes.measure(site, rounds, begin("pushes"))
             figures += found
-            bar.start_task(tasks["reads"])
-            figures += await reads.measure(
-                site, pushes.OFFICERS[0], stack.directory, _SECONDS * share, lambda: bar.advance(tasks["reads"])
-            )
+            figures += await reads.measure(site, pushes.OFFICERS[0], place, _SECONDS * share, begin("reads"))
             for service in SERVICES:
                 await stack.stop(service)
-            bar.start_task(tasks["backlog"])
-            found, parts = await backlog.measure(
-                stack.servers, stack.directory / "backlog", events, lambda n: bar.advance(tasks["backlog"], n)
-            )
+            figures += await plans.measure(stack.servers, place / "plans", _SECONDS * share, begin("recommendations"))
+            found, parts = await backlog.measure(stack.servers, place / "backlog", events, begin("backlog"))
             figures += found
         names = [await report.mongodb_version(stack.mongodb.address), stack.broker_name]
         console.print("stopping")

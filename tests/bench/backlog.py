@@ -9,7 +9,7 @@ changes its pace changes it for both.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,9 +66,9 @@ async def measure(servers: Mapping[str, str], directory: Path, events: int, tick
     """
     settings = read(RecommenderSettings, {**servers, "NAMESPACE": "backlog-"})
     await ensure_topics(settings.kafka_bootstrap_servers, settings.namespace)
-    await _publish(settings, settings.topic(CATALOG_TOPIC), made_up.catalogue())
+    await publish(settings, CATALOG_TOPIC, made_up.catalogue())
     profiles = [made_up.completed(profile) for profile in made_up.profiles(events)]
-    await _publish(settings, settings.topic(PROFILES_TOPIC), profiles)
+    await publish(settings, PROFILES_TOPIC, profiles)
     client = connect(settings, "bench")
     try:
         bare = client[settings.database("bench")]["plans"]
@@ -95,9 +95,10 @@ async def measure(servers: Mapping[str, str], directory: Path, events: int, tick
     ], floor.parts
 
 
-async def _publish(settings: RecommenderSettings, topic: str, envelopes: list[Envelope]) -> None:
+async def publish(settings: RecommenderSettings, topic: str, envelopes: Iterable[Envelope]) -> None:
+    """Send events to a topic of a namespace. Raises what the broker says."""
     async with Publisher(settings.kafka_bootstrap_servers) as publisher:
-        for result in await publisher.send(topic, envelopes):
+        for result in await publisher.send(settings.topic(topic), envelopes):
             if isinstance(result, Exception):
                 raise result
 

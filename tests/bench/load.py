@@ -1,7 +1,8 @@
 """A small load generator, a process of its own: `python -m tests.bench.load`, told what to ask as JSON on stdin.
 
-Keeps so many connections open and on each sends the next GET when the answer to the last has been read to its end.
-Prints JSON: the requests answered 200 within the time measured, the seconds, and how many were answered otherwise.
+Keeps so many connections open and on each sends the next request when the answer to the last has been read to its end:
+a GET without bodies, with bodies a POST of each in turn. Prints JSON: the requests answered 200 within the time
+measured, the seconds, and how many were answered otherwise.
 """
 
 import asyncio
@@ -9,7 +10,9 @@ import json
 import re
 import sys
 import time
+from collections.abc import Iterator
 from functools import partial
+from itertools import cycle
 from typing import Any
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
@@ -19,18 +22,18 @@ _OK = b"HTTP/1.1 200"
 class Asker(asyncio.Protocol):
     """One connection: asks, reads the whole answer, asks again."""
 
-    def __init__(self, request: bytes) -> None:
+    def __init__(self, requests: Iterator[bytes]) -> None:
         self.answered = 0
         self.refused = 0
         self.lost = False
-        self._request = request
+        self._requests = requests
         self._head = b""
         self._left = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        transport.write(self._request)
+        transport.write(next(self._requests))
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol names it
         self.lost = True
@@ -50,16 +53,14 @@ class Asker(asyncio.Protocol):
         self._left -= len(data)
         if not self._left:
             self.answered += 1
-            self._transport.write(self._request)
+            self._transport.write(next(self._requests))
 
 
 async def load(asked: dict[str, Any]) -> dict[str, float]:
     """Return what came of the load. Raises RuntimeError where a connection was lost."""
-    lines = [f"GET {asked['path']} HTTP/1.1", f"Host: 127.0.0.1:{asked['port']}"]
-    lines += [f"{name}: {value}" for name, value in asked["headers"].items()]
-    request = "\r\n".join([*lines, "", ""]).encode()
+    requests = cycle(_requests(asked))
     loop = asyncio.get_running_loop()
-    askers = [Asker(request) for _ in range(asked["connections"])]
+    askers = [Asker(requests) for _ in range(asked["connections"])]
     opened = [await loop.create_connection(partial(_given, one), "127.0.0.1", asked["port"]) for one in askers]
     await asyncio.sleep(asked["seconds"] / 5)  # the connections have settled
     before, begun = sum(asker.answered for asker in askers), time.perf_counter()
@@ -70,6 +71,17 @@ async def load(asked: dict[str, Any]) -> dict[str, float]:
     for transport, _ in opened:
         transport.abort()
     return {"answered": answered, "seconds": seconds, "refused": sum(asker.refused for asker in askers)}
+
+
+def _requests(asked: dict[str, Any]) -> list[bytes]:
+    lines = [f"{asked['path']} HTTP/1.1", f"Host: 127.0.0.1:{asked['port']}"]
+    lines += [f"{name}: {value}" for name, value in asked["headers"].items()]
+    if not asked["bodies"]:
+        return ["\r\n".join([f"GET {lines[0]}", *lines[1:], "", ""]).encode()]
+    lines.append("Content-Type: application/json")
+    bodies = [body.encode() for body in asked["bodies"]]
+    heads = [[f"POST {lines[0]}", *lines[1:], f"Content-Length: {len(body)}", "", ""] for body in bodies]
+    return ["\r\n".join(head).encode() + body for head, body in zip(heads, bodies, strict=True)]
 
 
 def _given(asker: Asker) -> Asker:

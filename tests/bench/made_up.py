@@ -5,7 +5,7 @@ Everything comes from a seeded generator, so two runs are given the same.
 
 import json
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -39,10 +39,15 @@ def courses() -> list[Course]:
 
 def catalogue() -> list[Envelope]:
     """Return the starter catalogue as events with their stamps."""
+    return announced(frameworks(), courses())
+
+
+def announced(frameworks: Iterable[Framework], courses: Iterable[Course]) -> list[Envelope]:
+    """Return a catalogue as events with their stamps: the frameworks, then the courses."""
     data: list[tuple[str, FrameworkPublished | CoursePublished]] = [
-        (framework.id, FrameworkPublished(SHARED_TENANT, framework)) for framework in frameworks()
+        (framework.id, FrameworkPublished(SHARED_TENANT, framework)) for framework in frameworks
     ]
-    data += [(course.id, CoursePublished(SHARED_TENANT, course)) for course in courses()]
+    data += [(course.id, CoursePublished(SHARED_TENANT, course)) for course in courses]
     return [
         msgspec.structs.replace(announce("catalog", key_of(SHARED_TENANT, name), 1, fact), catalogue_revision=stamp)
         for stamp, (name, fact) in enumerate(data, 1)

@@ -145,7 +145,12 @@ Measured on {date} in {seconds} s on {machine}.
 - **Stored paths.** One recommender process answers `GET /v1/officers/{{id}}/path` on 16 kept connections. *Floor:* one
   process with a bare aiohttp handler that does one motor `find_one` of the same document, taking only the path of it.
   The load generator is the same small process for both; five blocks of each take turns. (`reads.py`,
-  `bare_handler.py`, `load.py`)
+  `bare_handler.py`, `turns.py`, `load.py`)
+- **Recommendations.** One recommender process answers `POST /v1/recommendations` over a generated catalogue of 2,400
+  courses, on 16 kept connections; 200 officers, drawn as `make evaluate` draws them, are asked for in turn. *Floor:*
+  one process with a bare aiohttp handler that decodes the same bodies, calls the same planning function (the checker
+  is part of it) on as many threads, and encodes the path: no keys, rules, log or measurements. Both must answer every
+  officer with the same path. Load and turns as above. (`plans.py`, `bare_planner.py`)
 - **Backlog.** 10,000 profiles of distinct officers wait on the topic before a recommender starts; it is timed from the
   end of its first batch to its last saved plan. Its relay announces meanwhile; the second row counts until the last
   event was acknowledged. *Floor:* in one process, one after another, bare aiokafka reads of the same records, the

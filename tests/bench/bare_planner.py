@@ -1,0 +1,77 @@
+"""The floor of a recommendation: `python -m tests.bench.bare_planner`, an aiohttp handler that only plans.
+
+It holds the catalogue of `plans` and plans as the service does, off its loop on as many threads; there are no keys, no
+rules, no log and no measurements. HTTP_PORT says where it listens.
+"""
+
+import asyncio
+import gc
+import os
+from datetime import UTC, date, datetime, time
+
+import msgspec
+from aiohttp import web
+
+from services.recommender.model import Estimate, Inputs
+from services.recommender.ranking.index import Snapshot
+from services.recommender.solving import Solver, plan_stateless
+from services.recommender.warming import warm_up
+from shared.skills import SHARED_TENANT
+from tests.bench.made_up import TENANT
+from tests.bench.plans import world
+
+
+class Asked(msgspec.Struct):
+    """What the bench asks for: a part of what the service takes."""
+
+    framework: str
+    job_group: str
+    as_of: date
+    budget_hours: float
+    levels: dict[str, Estimate]
+    completed: list[str]
+    languages: list[str]
+
+
+def build() -> web.Application:
+    """Return the application."""
+    courses, framework = world()
+    snapshot = Snapshot().put_framework(SHARED_TENANT, framework, 1)
+    view = snapshot.put_courses(SHARED_TENANT, courses, 1 + len(courses)).view(TENANT)
+    solver = Solver()
+    warm_up()
+    gc.collect()
+    gc.freeze()  # as the service does
+
+    async def plan(request: web.Request) -> web.Response:
+        asked = msgspec.json.decode(await request.read(), type=Asked)
+        evening = datetime.combine(asked.as_of, time.max, UTC)
+        inputs = Inputs(
+            tenant=TENANT,
+            framework=framework,
+            as_of=asked.as_of,
+            job_group=asked.job_group,
+            levels=asked.levels,
+            completed=asked.completed,
+            completed_at=dict.fromkeys(sorted(asked.completed), evening),
+            budget_hours=asked.budget_hours,
+            languages=asked.languages,
+        )
+        path = await solver.run(plan_stateless, inputs, view)
+        return web.Response(body=msgspec.json.encode({"path": path}), content_type="application/json")
+
+    app = web.Application()
+    app.router.add_post("/", plan)
+    return app
+
+
+async def serve(port: int) -> None:
+    """Serve until killed."""
+    runner = web.AppRunner(build(), access_log=None, keepalive_timeout=75.0)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(int(os.environ["HTTP_PORT"])))

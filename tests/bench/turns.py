@@ -1,0 +1,62 @@
+"""Asks two HTTP servers in turns: ours and the floor, each a process of its own, by the same load generator."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import aiohttp
+
+from deploy.local.processes import ROOT
+from tests.bench.figures import median
+
+BLOCKS = 5
+_CONNECTIONS = 16
+_WARM_UP_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of a server: a GET without `bodies`, else a POST of each in turn."""
+
+    port: int | None
+    path: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    bodies: Sequence[str] = ()
+
+    async def path_for(self, session: aiohttp.ClientSession, body: str | None = None) -> Any:
+        """Return the `path` in the answer to one request. Raises aiohttp.ClientError."""
+        url = f"http://127.0.0.1:{self.port}{self.path}"
+        headers = {**self.headers, "Content-Type": "application/json"}
+        async with session.request("GET" if body is None else "POST", url, data=body, headers=headers) as answer:
+            answer.raise_for_status()
+            return (await answer.json())["path"]
+
+
+async def in_turns(ours: Question, floor: Question, seconds: float, tick: Callable[[], None]) -> tuple[float, float]:
+    """Return the answers a second of both: medians of `BLOCKS` blocks of so many seconds each, which take turns."""
+    for question in (ours, floor):
+        await _asked(question, _WARM_UP_SECONDS)
+    rates, floors = [], []
+    for _ in range(BLOCKS):
+        rates.append(await _asked(ours, seconds))
+        floors.append(await _asked(floor, seconds))
+        tick()
+    return median(rates), median(floors)
+
+
+async def _asked(question: Question, seconds: float) -> float:
+    """Return the answers a second. Raises RuntimeError where any was not a 200."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.bench.load", stdin=-1, stdout=-1, stderr=-1, cwd=ROOT
+    )
+    asked = {**asdict(question), "connections": _CONNECTIONS, "seconds": seconds}
+    said, errors = await process.communicate(json.dumps(asked).encode())
+    if process.returncode:
+        raise RuntimeError(f"the load generator failed:\n{errors.decode()}")
+    result = json.loads(said)
+    if result["refused"]:
+        raise RuntimeError(f"{result['refused']} requests were refused")
+    return float(result["answered"] / result["seconds"])
