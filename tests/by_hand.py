@@ -1,7 +1,7 @@
 """`python -m tests.by_hand`: the path that docs/ranking.md works out by hand, its tables written into that page anew.
 
 What can be had from a table of the normal distribution and a pocket calculator is worked out here from the words of
-the page; what a plan finds is told by the planner. tests/test_by_hand.py compares the two, and both with the page.
+the page; what a plan finds is told by the planner. tests/unit/test_by_hand.py compares the two, and both with the page.
 """
 
 import re
