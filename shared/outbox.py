@@ -17,6 +17,7 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 from uuid import uuid4
 
@@ -45,6 +46,7 @@ OUTBOX_INDEXES = [
 
 _PENDING = {"outbox.sequence": {"$exists": True}}
 _BATCH = 500
+_SEQUENCE = itemgetter("sequence")
 _LEASE_SECONDS = 5.0
 _RENEW_SECONDS = 1.5
 _MARGIN_SECONDS = 1.0
@@ -188,13 +190,10 @@ class Relay:
 
     async def _send_batch(self) -> int:
         found = await self._documents.find(_PENDING, {"outbox": 1}).sort("staged_at", 1).limit(_BATCH).to_list(_BATCH)
-        if not found:
+        outboxes = {document["_id"]: document["outbox"] for document in found}  # one that changes is found twice
+        entries = [(key, entry) for key, box in outboxes.items() for entry in sorted(box, key=_SEQUENCE)]
+        if not entries:
             return 0
-        entries = [
-            (document["_id"], entry)
-            for document in found
-            for entry in sorted(document["outbox"], key=lambda entry: entry["sequence"])
-        ]
         first = await self._reserve(len(entries)) if self._stamp else 0
         envelopes = [
             Envelope(**{**entry, "catalogue_revision": first + i if self._stamp else 0})
