@@ -159,8 +159,8 @@ async def test_other_hours_are_tried_on_a_phone_with_the_keyboard_and_the_answer
         thai = {"added": "เพิ่ม {} หลักสูตร", "removed": "นำออก {} หลักสูตร", "moved": "ย้ายลำดับ {} หลักสูตร"}
         english = {"added": "{} courses added", "removed": "{} courses removed", "moved": "{} courses moved"}
         for sentences, short in (
-            (thai, f"เวลาไม่พอ: ต้องมีเพิ่มอีก {path['short_hours']:.1f} ชั่วโมง"),
-            (english, f"Not enough time: it takes {path['short_hours']:.1f} more hours"),
+            (thai, f"เวลาไม่พอ: ต้องมีเพิ่มอีก {round(path['short_hours'], 1):g} ชั่วโมง"),
+            (english, f"Not enough time: it takes {round(path['short_hours'], 1):g} more hours"),
         ):
             said = (await reader.text(".tried-words")).split("\n")
             expected = [sentences[name].format(len(changes[name])) for name in sentences if changes[name]]
