@@ -1,6 +1,8 @@
+from services.recommender.ranking import recommend
 from services.recommender.ranking.index import Snapshot
 from services.recommender.ranking.offers import offer_of
-from tests.builders import catalogue, course, framework
+from shared.skills import SHARED_TENANT
+from tests.builders import catalogue, course, framework, inputs, view_of
 
 
 def test_a_tenant_sees_shared_courses_and_its_own_and_never_those_of_another() -> None:
@@ -48,3 +50,13 @@ def test_rows_of_one_skill_are_read_as_one() -> None:
     assert offer.teaches == {("fw", "a"): (1, 3), ("fw", "b"): (0, 1)}
     assert [(it.skill, it.level) for it in offer.entry("fw")] == [("a", 1)]
     assert offer.entry("other") == []
+
+
+def test_a_shelf_made_before_a_skill_had_a_number_is_planned_on_afterwards() -> None:
+    snapshot = Snapshot().put_courses(SHARED_TENANT, [course("old", ("a", 0, 1))], 1)
+    changed = snapshot.put_course("one", course("new", ("a", 1, 2)), 2)
+    view = changed.view("one")
+    assert view.shelf.near[0].size
+    changed.put_course("other", course("elsewhere", ("never-seen-before", 0, 1)), 3)
+    path = recommend(inputs(framework({"a": 2}), {"a": 0}), view)
+    assert [step.course.id for step in path.steps] == ["old", "new"]

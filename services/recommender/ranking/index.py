@@ -100,10 +100,15 @@ class Base:
 
     def kind(self, key: Hashable, make: Callable[[], Kind]) -> Kind:
         """Return the prices for a kind of officer; those asked for last are kept."""
-        found = self._kinds.pop(key, None) or make()
-        self._kinds[key] = found
-        if len(self._kinds) > KINDS:
-            self._kinds.pop(next(iter(self._kinds)), None)
+        with self._lock:
+            if found := self._kinds.pop(key, None):
+                self._kinds[key] = found
+                return found
+        found = make()
+        with self._lock:
+            self._kinds[key] = found
+            if len(self._kinds) > KINDS:
+                del self._kinds[next(iter(self._kinds))]
         return found
 
     def build(self) -> None:
@@ -150,7 +155,7 @@ class Shelf:
             base = self.base.champions[0] if champions and self.base.champions else self.base.segment
             found = self.base.mesh(champions=champions)
             if self.near[0].size:
-                found = mesh_beside(found, base, self.near, NAMES.needs, len(NAMES.skills))
+                found = mesh_beside(found, base, self.near, NAMES.needs)
             self._meshes[champions] = found
         return found
 

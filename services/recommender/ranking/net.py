@@ -98,7 +98,7 @@ def mesh_of(segment: Segment, needs: Needs, skills: int) -> Mesh:
     return Mesh(net, names, {})
 
 
-def mesh_beside(mesh: Mesh, base: Segment, beside: tuple[Segment, Sequence[str]], needs: Needs, skills: int) -> Mesh:
+def mesh_beside(mesh: Mesh, base: Segment, beside: tuple[Segment, Sequence[str]], needs: Needs) -> Mesh:
     """Return the net of a base with the courses beside it, and their ids; they stand in place of those of the base."""
     net, (near, ids) = mesh.net, beside
     wanted = all_needs(_needs_in(near), *needs.read())
@@ -120,6 +120,8 @@ def mesh_beside(mesh: Mesh, base: Segment, beside: tuple[Segment, Sequence[str]]
             asked[need, ONLY], course_need[number] = number, need
     begins = near.info[:, [ROW, REQUIRED]] + np.array([len(net.rows), len(net.requires)], np.int32)
     hours = np.concatenate([net.hours, near.hours])
+    # Either may have been made when fewer skills had a number.
+    skills = max(len(net.lists), len(net.asks), len(near.lists)) - 1
     lists, teaching = _taught(net, near, hours, skills)
     asks, asking = _asking(asked, skills) if len(fresh) or skills >= len(net.asks) else (net.asks, net.asking)
     users, holders = _users(near, rows, requires, base.size), _holders(found, len(net.branch_need))
@@ -135,14 +137,16 @@ def mesh_beside(mesh: Mesh, base: Segment, beside: tuple[Segment, Sequence[str]]
 
 def _taught(net: Net, near: Segment, hours: Longs, skills: int) -> tuple[Ints, Table]:
     """Return who teaches each skill, with the courses beside the base where they belong by their hours."""
-    lists = np.concatenate([net.lists, np.full(skills + 1 - len(net.lists), net.lists[-1], np.int32)])
+    lists, more = (
+        np.concatenate([part, np.full(skills + 1 - len(part), part[-1], np.int32)]) for part in (net.lists, near.lists)
+    )
     taught = near.teaching + np.array([len(net.hours), 0], np.int32)
-    skill_of = np.repeat(np.arange(skills), np.diff(near.lists))
+    skill_of = np.repeat(np.arange(skills), np.diff(more))
     places = [
         lists[skill] + np.searchsorted(hours[net.teaching[lists[skill] : lists[skill + 1], 0]], hours[course], "right")
         for skill, course in zip(skill_of.tolist(), taught[:, 0].tolist(), strict=True)
     ]
-    return lists + near.lists, _inserted(net.teaching, np.array(places, np.int64), taught)
+    return lists + more, _inserted(net.teaching, np.array(places, np.int64), taught)
 
 
 def _users(segment: Segment, rows: Table, requires: Ints, before: int) -> tuple[Ints, Ints]:

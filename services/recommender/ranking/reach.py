@@ -27,8 +27,8 @@ from services.recommender.ranking.net import (
 )
 from services.recommender.ranking.segments import ENTRY, HIGH, SKILL, Ints, Longs
 
-FAR = 1 << 50
-"""Micro-hours that no path has: out of reach. A price holds one FAR for each of its needs that is."""
+FAR = 1 << 44
+"""Micro-hours that no path has: out of reach. A price holds one FAR for each of its needs that is: some 200,000 fit."""
 
 NEVER = 1 << 62
 """The price of what is not to be used."""
