@@ -95,8 +95,14 @@ async def test_bodies_are_refused_by_name(shelf: Shelf) -> None:
         assert (await client.put("/v1/things/a", data=chunked(), headers=headers)).status == 413
         good = await client.put("/v1/things/a", json={"name": "a"}, headers=headers | {"If-Match": '"4"'})
         assert (good.status, good.headers["ETag"]) == (201, '"5"')
-        stale = await client.put("/v1/things/a", json={"name": "a"}, headers=headers | {"If-Match": "x"})
-        assert (stale.status, (await stale.json())["field"]) == (412, "If-Match")
+        for name, value, status in (
+            ("If-Match", '"3"', 412),
+            ("If-Match", "4", 400),
+            ("If-Match", "\u00ff", 400),
+            ("If-None-Match", "*", 412),
+        ):
+            got = await client.put("/v1/things/a", json={"name": "a"}, headers=headers | {name: value})
+            assert (got.status, (await got.json())["field"]) == (status, name), value
 
 
 async def test_queries_are_refused_by_name(shelf: Shelf) -> None:
