@@ -33,7 +33,8 @@ import msgspec
 from aiohttp import web
 
 from shared.auth import Policy, Principal
-from shared.errors import InvalidInput, Malformed, TooLarge
+from shared.decoding import convert, decode
+from shared.errors import InvalidInput, TooLarge
 from shared.preconditions import Preconditions, Tag
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -121,16 +122,6 @@ async def read_body(request: web.Request, shape: type[T]) -> T:
     return decode(await read_raw(request), shape)
 
 
-def decode(raw: bytes, shape: type[T]) -> T:
-    """Return JSON in a shape. Raises Malformed where it is no JSON, InvalidInput naming the field that does not fit."""
-    try:
-        return msgspec.json.decode(raw, type=shape)
-    except msgspec.ValidationError as error:
-        raise _invalid(error) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Malformed(f"the body is not JSON: {error}") from error
-
-
 def read_query(request: web.Request, shape: type[T]) -> T:
     """Return the query in a shape. Raises InvalidInput naming the parameter."""
     given: dict[str, str] = {}
@@ -138,22 +129,7 @@ def read_query(request: web.Request, shape: type[T]) -> T:
         if name in given:
             raise InvalidInput("stands twice", name)
         given[name] = value
-    try:
-        return msgspec.convert(given, shape, strict=False)
-    except msgspec.ValidationError as error:
-        raise _invalid(error) from error
-
-
-_PLACE = re.compile(r"^(?P<text>.*?)(?: - at `(?:key in )?\$(?P<place>[^`]*)`)?$", re.DOTALL)
-_FIELD = re.compile(r"(?:unknown|required) field `([^`]+)`")
-
-
-def _invalid(error: msgspec.ValidationError) -> InvalidInput:
-    match = _PLACE.match(str(error))
-    text, place = (match["text"], match["place"] or "") if match else (str(error), "")
-    if named := _FIELD.search(text):
-        place = f"{place}.{named[1]}"
-    return InvalidInput(text, place.lstrip(".").replace("[...]", "[]") or None)
+    return convert(given, shape, strict=False)
 
 
 def preconditions(request: web.Request) -> Preconditions:

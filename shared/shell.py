@@ -118,8 +118,10 @@ class Shell:
             if error.status < 400:  # noqa: PLR2004 - a redirection is an answer
                 raise
             response = self._failed(request, error.status, error.reason, _OWN_WORDS.get(error.status, error.reason))
-            if "Allow" in error.headers:
-                response.headers["Allow"] = error.headers["Allow"]
+            if isinstance(error, web.HTTPMethodNotAllowed):
+                if request.method == "OPTIONS":
+                    response = web.Response(status=204)
+                response.headers["Allow"] = ", ".join(sorted({*error.allowed_methods, "OPTIONS"}))
             return response
         except ConnectionError:  # the client went away in the middle of its body or of our stream
             raise

@@ -82,6 +82,7 @@ async def test_a_shared_course_and_an_own_one_of_its_id_and_revision_have_two_ta
     assert (await service.ask("DELETE", path, "admin", headers={"If-None-Match": "*"})).status == 412
     assert (await service.ask("DELETE", path, "admin", headers={"If-Match": "*"})).status == 204
     assert (await service.ask("GET", path)).headers["ETag"] == shared
+    assert (await service.ask("DELETE", path, "admin", tenant="shared")).status == 204
 
 
 async def test_of_changes_at_once_with_one_revision_one_wins(service: Started) -> None:
