@@ -58,9 +58,9 @@ class Step(Struct, frozen=True, omit_defaults=True):
     `similarity`: cosine.
 
     `unlocks` names later courses of the path that cannot be entered if this one, and what then cannot be entered
-    either, is left out. `alternatives`, none of them in the path, stand
-    at the course that was picked, not at the prerequisites that were picked with it. `seed`: what brought it in where that was
-    not its worth; a prerequisite has the seed of what it was taken for.
+    either, is left out. `alternatives`, none of them in the path, stand at the course that was picked, not at the
+    prerequisites that were picked with it. `seed`: what brought it in where that was not its worth; a prerequisite has
+    the seed of what it was taken for.
     """
 
     position: int
@@ -165,7 +165,7 @@ class WhyNot(Struct, frozen=True, omit_defaults=True):
     """Why a course is not in a path. At its best `step` its bundle would have gained so many micro-levels in `hours`.
 
     `score` and `taken_score`: micro-levels per weighted hour of its bundle, and of what was taken there. With
-    `does_not_fit`, `hours` are those that are missing. `no_path`: there is no path from which a course could be missing.
+    `does_not_fit`, `hours` are those that are missing. `no_path`: there is no path that a course could be missing from.
     """
 
     course: str
