@@ -113,7 +113,7 @@ class Shell:
                 return await handler(request)
             return await self._to_the_end(request, handler)
         except Problem as error:
-            return self._failed(request, error.status, error.title, error.detail, error.field)
+            return self._refused(request, error)
         except web.HTTPException as error:
             if error.status < 400:  # noqa: PLR2004 - a redirection is an answer
                 raise
@@ -138,6 +138,12 @@ class Shell:
         except asyncio.CancelledError:
             task.add_done_callback(_left_alone)
             raise
+
+    def _refused(self, request: web.Request, error: Problem) -> web.StreamResponse:
+        response = self._failed(request, error.status, error.title, error.detail, error.field)
+        if error.retry_after is not None and not response.prepared:
+            response.headers["Retry-After"] = str(error.retry_after)
+        return response
 
     def _failed(
         self, request: web.Request, status: int, title: str, detail: str, field: str | None = None
@@ -189,4 +195,4 @@ def _left_alone(task: "asyncio.Task[web.StreamResponse]") -> None:
 
 
 _OWN_WORDS = {404: "there is no such path", 405: "this path has no such method", 413: "the body is over the limit"}
-_EXTRA_HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "2"}}
+_EXTRA_HEADERS = {401: {"WWW-Authenticate": "Bearer"}}
