@@ -58,9 +58,9 @@ class Step(Struct, frozen=True, omit_defaults=True):
     `similarity`: cosine.
 
     `unlocks` names later courses of the path that cannot be entered if this one, and what then cannot be entered
-    either, is left out. `alternatives`, none of them in the path, stand at the course that was picked, not at the
-    prerequisites that were picked with it. `seed`: what brought it in where that was not its worth; a prerequisite has
-    the seed of what it was taken for.
+    either, is left out. `alternatives` stand at the course that was picked, not at the prerequisites that were picked
+    with it; some may come later in the path. `seed`: what brought it in where that was not its worth; a prerequisite
+    has the seed of what it was taken for.
     """
 
     position: int
@@ -90,15 +90,24 @@ class Gap(Struct, frozen=True):
     weight: float
 
 
-class OpenGap(Struct, frozen=True):
-    """A requirement that the path does not reach, and why not."""
+class OpenGap(Struct, frozen=True, omit_defaults=True):
+    """A requirement that the path does not reach, and why not.
+
+    `courses`: the shortest way found, from the end of the path, to a course that raises the skill. Where the hours do
+    not suffice for it, `hours` are those it takes, `missing_hours` those that are missing; with `at_most` a shorter way
+    was not ruled out. `little`: there is room for it, and it adds next to nothing.
+    """
 
     skill: str
     title: Text
     required: float
     reached: float
-    cause: Literal["no_course", "budget", "prerequisite", "excluded"]
+    cause: Literal["no_course", "budget", "little", "prerequisite", "excluded"]
     reason: Reason
+    courses: list[str] = []
+    hours: float | None = None
+    missing_hours: float | None = None
+    at_most: bool = False
 
 
 class Coverage(Struct, frozen=True, omit_defaults=True):
@@ -199,8 +208,8 @@ class LearningPath(Struct, frozen=True, omit_defaults=True):
     """The answer to a recommendation, whoever asked. `reason` speaks where there are no steps, or about the whole.
 
     `over_budget_hours`: by how much what is started or mandatory exceeds the budget. `short_hours`: how many hours more
-    it would take to close all that courses can close. `kept`: the path before stayed, as nothing new was worth notably
-    more.
+    it would take to close all that courses can close; with `short_at_most` fewer were not ruled out. `kept`: the path
+    before stayed, as nothing new was worth notably more.
     """
 
     status: Literal["ready", "provisional", "waiting_for_framework", "refused"]
@@ -218,6 +227,7 @@ class LearningPath(Struct, frozen=True, omit_defaults=True):
     budget_hours: float | None = None
     over_budget_hours: float | None = None
     short_hours: float | None = None
+    short_at_most: bool = False
     assess_first: list[AssessFirst] = []
     notes: list[Note] = []
     kept: bool = False

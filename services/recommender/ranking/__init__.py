@@ -4,11 +4,12 @@ from services.recommender.model import MICRO, Inputs
 from services.recommender.ranking.answers import changes, no_path, similar, why_not
 from services.recommender.ranking.index import View
 from services.recommender.ranking.ledger import Pick, RunnerUp, Told, path_of, refused, serving, waiting_for_framework
-from services.recommender.ranking.obstacles import obstacle_of, short_of
+from services.recommender.ranking.obstacles import Beyond, end_of, reached_by
 from services.recommender.ranking.outcome import Planned, course_at, offer_at
 from services.recommender.ranking.pricing import FUEL
 from services.recommender.ranking.problem import COSINE
 from services.recommender.ranking.solution import planned
+from services.recommender.ranking.stock import courses_above
 from shared.paths import LearningPath
 
 __all__ = ["changes", "no_path", "recommend", "refused", "similar", "waiting_for_framework", "why_not"]
@@ -18,15 +19,24 @@ def recommend(inputs: Inputs, view: View) -> LearningPath:
     """Return the officer's learning path. Raises InvalidInput where the framework does not know what is asked for."""
     inputs.check()
     found = planned(inputs, view)
+    worth, picks = found.worth, [*found.seeds.picks, *_picks(found, view)]
+    picks = serving(inputs, worth, found.standing, picks)
+    beyond = Beyond(
+        inputs,
+        end_of(inputs, worth, found.standing, picks),
+        found.stock,
+        lambda skill, above: courses_above(inputs, view, skill, above),
+        found.kept,
+    )
     told = Told(
-        picks=serving(inputs, found.worth, found.standing, [*found.seeds.picks, *_picks(found, view)]),
-        obstacle=lambda skill, reached: obstacle_of(found, view, skill, reached),
+        picks=picks,
+        obstacle=beyond.obstacle,
         notes=found.seeds.notes,
-        short=short_of(found),
+        short=beyond.short(worth, reached_by(inputs, worth, picks)),
         kept=found.kept,
         limited=bool(found.bench.figures[FUEL] <= 0),
     )
-    return path_of(inputs, found.worth, found.standing, told, view.catalogue_revision)
+    return path_of(inputs, worth, found.standing, told, view.catalogue_revision)
 
 
 def _picks(found: Planned, view: View) -> list[Pick]:

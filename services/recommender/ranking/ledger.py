@@ -15,6 +15,7 @@ from services.recommender.ranking.notices import refused_reason, waiting_reason
 from services.recommender.ranking.offers import Offer, SkillKey, Standing, level_condition
 from services.recommender.ranking.reasons import (
     Obstacle,
+    Short,
     Unlock,
     Whole,
     assess_reason,
@@ -66,13 +67,13 @@ class Pick(Struct, frozen=True):
 class Told(Struct, frozen=True):
     """What a plan has to tell. `obstacle` (skill, level reached) says what keeps a skill below what is required.
 
-    `short`: hours that are missing; `limited`: the search ended at its limit with the best found so far.
+    `short`: the hours that are missing; `limited`: the search ended at its limit with the best found so far.
     """
 
     picks: list[Pick]
     obstacle: Callable[[str, float], Obstacle]
     notes: list[Note]
-    short: float | None = None
+    short: Short | None = None
     kept: bool = False
     limited: bool = False
 
@@ -125,7 +126,8 @@ def path_of(
         stage=inputs.stage,
         budget_hours=inputs.budget_hours,
         over_budget_hours=over,
-        short_hours=told.short,
+        short_hours=told.short.missing if told.short else None,
+        short_at_most=bool(told.short and not told.short.proved),
         assess_first=assess_first(worth.wants),
         notes=told.notes,
         kept=told.kept,
@@ -146,7 +148,7 @@ def _steps(
     inputs: Inputs, worth: Worth, standing: Standing, held: dict[str, float], picks: Sequence[Pick]
 ) -> list[Step]:
     """Return the steps; `held` (believed levels of what is required) moves on to the end."""
-    unlocks, taken = _unlocks(inputs, standing, picks), {pick.offer.id for pick in picks}
+    unlocks = _unlocks(inputs, standing, picks)
     steps: list[Step] = []
     spent = 0
     for position, pick in enumerate(picks, 1):
@@ -165,11 +167,7 @@ def _steps(
                 similarity=pick.similarity,
                 score=float(pick.score),
                 cumulative_hours=spent / MICRO,
-                alternatives=[
-                    Alternative(card_of(it.course), float(it.score))
-                    for it in pick.runners_up
-                    if it.course.id not in taken
-                ],
+                alternatives=[Alternative(card_of(it.course), float(it.score)) for it in pick.runners_up],
                 unlocks=[unlock.course for unlock in opens],
                 seed=pick.seed,
             )
@@ -236,8 +234,19 @@ def _lift(inputs: Inputs, held: dict[str, float], offer: Offer) -> None:
 
 
 def _open(worth: Worth, gap: Gap, obstacle: Obstacle) -> OpenGap:
-    reason = open_reason(worth.wants[gap.skill], gap.reached, obstacle)
-    return OpenGap(gap.skill, gap.title, gap.required, gap.reached, obstacle.cause, reason)
+    reason, short = open_reason(worth.wants[gap.skill], gap.reached, obstacle), obstacle.short
+    return OpenGap(
+        skill=gap.skill,
+        title=gap.title,
+        required=gap.required,
+        reached=gap.reached,
+        cause=obstacle.cause,
+        reason=reason,
+        courses=obstacle.courses,
+        hours=short.needed if short else None,
+        missing_hours=short.missing if short else None,
+        at_most=bool(short and not short.proved),
+    )
 
 
 def card_of(course: Course) -> CourseCard:

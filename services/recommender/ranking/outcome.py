@@ -8,6 +8,7 @@ from services.recommender.model import Inputs
 from services.recommender.ranking.account import Account
 from services.recommender.ranking.gaps import Worth
 from services.recommender.ranking.index import View
+from services.recommender.ranking.least import Stock
 from services.recommender.ranking.ledger import Pick
 from services.recommender.ranking.offers import Offer, SkillKey
 from services.recommender.ranking.pricing import Bench
@@ -26,7 +27,10 @@ class Seeds(NamedTuple):
 
 
 class Planned(NamedTuple):
-    """A plan in numbers. `before`, `seeded`, `final`: the standing at the start, after the seeds, at the end."""
+    """A plan in numbers. `before`, `seeded`, `final`: the standing at the start, after the seeds, at the end.
+
+    `stock`: what the officer may use and can reach.
+    """
 
     inputs: Inputs
     worth: Worth
@@ -41,6 +45,7 @@ class Planned(NamedTuple):
     bench: Bench
     account: Account
     kept: bool
+    stock: Stock
 
 
 def course_at(found: Planned, view: View, way: int) -> Course:

@@ -19,9 +19,10 @@ from services.recommender.ranking.outcome import Planned, way_of
 from services.recommender.ranking.pricing import DONE, NO_LIMIT, held_in, open_plan
 from services.recommender.ranking.problem import HOURS_LEFT, STATUS, STEPS_LEFT, Problem
 from services.recommender.ranking.search import EXPONENTS, SIZE, WORTH, Found, prune, replay, search
-from services.recommender.ranking.seeds import plant
+from services.recommender.ranking.seeds import Ground, plant
 from services.recommender.ranking.seeker import Field, field_of, outlook_of
 from services.recommender.ranking.segments import Longs
+from services.recommender.ranking.stock import stock_of
 
 MOST_BUNDLES = 400_000
 """Bundles priced in one plan. A plan that needs more ends with the best found so far, and says so."""
@@ -63,13 +64,16 @@ def _searched(
     hours = NO_LIMIT if inputs.budget_hours is None else round(inputs.budget_hours * MICRO)
     steps = NO_LIMIT if inputs.max_steps is None else inputs.max_steps
     problem, bench, seeded = open_plan(field.mesh.net, seeker, prices, MOST_BUNDLES, hours, steps)
-    before = seeded.copy()
-    seeds = plant(inputs, view, field, problem, seeded, bench)
+    before, stock = seeded.copy(), stock_of(inputs, view, worth, standing, field, prices, plain)
+    seeds, missing = plant(Ground(inputs, view, worth, standing, field, stock), problem, seeded, bench)
+    if more := [name for name in missing if name not in also]:
+        # what is pinned fits by way of courses that were not looked at
+        return _searched(inputs, view, worth, standing, field, (*also, *more), plain=plain)
     found = search(problem, seeded, bench, EXPONENTS)
     kept = _keeps(inputs, field, problem, seeded, found)
     told, final = account(problem, seeded, bench, found.goals, found.trial if kept else found.best, kept)
     return Planned(
-        inputs, worth, standing, field, problem, seeds, before, seeded, final, found.goals, bench, told, kept
+        inputs, worth, standing, field, problem, seeds, before, seeded, final, found.goals, bench, told, kept, stock
     )
 
 
