@@ -3,7 +3,8 @@
 A course that opens two doors counts once, so prices that add up (`pricing`) can be too high; what is told of hours is
 found here. Best first: of the sets begun, the one that may become the shortest is extended by a course that meets what
 it still lacks. No set is shorter than its own hours and, for each need that it lacks, the least share of the hours of a
-course that meets it, shared among the needs that this course meets. The first set that can be studied is the shortest.
+course that meets it, shared among the needs that this course meets; nor than a course with the dearest of its needs,
+and all that waits for it. The first set that can be studied is the shortest.
 
 The search visits a limited number of sets. Past it the shortest found is an upper bound, and the best of the sets begun
 a lower one.
@@ -15,16 +16,19 @@ from itertools import islice
 from typing import NamedTuple
 
 from services.recommender.ranking.offers import SkillKey
-from services.recommender.ranking.reference_prices import Done, Level, Need, Standing, Way
+from services.recommender.ranking.reference_prices import AnyOf, Done, Level, Need, Standing, Way
 
-MOST_SETS = 200
+MOST_SETS = 60
 """Sets visited in one search."""
 
-LOOKED_AT = 24
+LOOKED_AT = 8
 """Courses compared for the least share of one need; later ones are longer, so their hours bound what they may share."""
 
-PROMISING = 6
+PROMISING = 3
 """Courses of which the most promising is taken where a search is cut short."""
+
+DEPTH = 3
+"""Doors behind doors that are looked at to tell what a course takes at least."""
 
 NOT_AT_ALL = 1 << 60
 
@@ -93,21 +97,17 @@ class Stock:
             if way := self.way(need.course):
                 yield way
         else:
-            parts = (self.meeting(one) for branch in need.branches for one in branch)
-            last = ""
-            for way in merge(*parts, key=lambda one: (one.hours, one.id)):
-                if way.id != last:  # one that meets several parts comes several times in a row
-                    yield way
-                last = way.id
+            yield from shortest_first(self.meeting(one) for branch in need.branches for one in branch)
 
 
 class _Set:
     """A set of courses begun: `order` can be studied, `stuck` cannot yet; the last of `stuck` came last.
 
-    `met`: whether what is wanted is met by those that can be studied.
+    `met`: whether what is wanted is met by those that can be studied; `after`: course -> hours of it and of what it was
+    taken for, and so on.
     """
 
-    __slots__ = ("done", "hours", "ids", "levels", "met", "order", "start", "stuck")
+    __slots__ = ("after", "done", "hours", "ids", "levels", "met", "order", "start", "stuck")
 
     def __init__(self, start: Standing) -> None:
         self.start = start
@@ -118,16 +118,19 @@ class _Set:
         self.stuck: list[tuple[Way | None, Sequence[Wanted]]] = []
         self.hours = 0
         self.met = False
+        self.after: dict[str, int] = {}
 
     def copy(self) -> "_Set":
         other = _Set(self.start)
         other.levels, other.ids, other.done = dict(self.levels), self.ids, set(self.done)
         other.order, other.stuck, other.hours = list(self.order), list(self.stuck), self.hours
+        other.after = dict(self.after)
         return other
 
-    def add(self, way: Way) -> None:
-        """Add a course, and study what can now be entered."""
+    def add(self, way: Way, after: int = 0) -> None:
+        """Add a course for one that takes so long with what waits for it; study what can now be entered."""
         self.ids |= {way.id}
+        self.after[way.id] = way.hours + after
         self.hours += way.hours
         self.stuck.append((way, way.needs))
         if not all(map(self.meets, way.needs)):
@@ -167,6 +170,13 @@ class _Set:
         outside = list(dict.fromkeys(need for one, need in unmet if not self._could(need, one)))
         return [(need, True) for need in outside] or [(need, False) for need in dict.fromkeys(n for _, n in unmet)]
 
+    def waits(self, need: Wanted) -> int:
+        """Return the least that waits for a need: the hours of a course that has it, and of what that was taken for."""
+        asking = [
+            self.after[one.id] if one else 0 for one, needs in self.stuck if need in needs and not self.meets(need)
+        ]
+        return min(asking, default=0)
+
     def _could(self, need: Wanted, asking: Way | None) -> bool:
         """Return whether a need would be met if all that is stuck, but who asks, were studied."""
         if self.meets(need):
@@ -184,24 +194,24 @@ def least(start: Standing, targets: Sequence[Wanted], stock: Stock, steps: int =
 
     What the limit on the search leaves open shows in `floor`.
     """
-    begun = _Set(start)
-    begun.stuck.append((None, targets))
-    if all(map(begun.meets, targets)):
+    if all(map(_Set(start).meets, targets)):
         return Least(0, 0, [])
-    return _Search(stock, steps, targets).run(begun)
+    return _Search(start, stock, steps, targets).run()
 
 
 class _Search:
     """The sets begun, by the least that they can become."""
 
-    def __init__(self, stock: Stock, steps: int, targets: Sequence[Wanted]) -> None:
-        self._stock, self._steps, self._targets = stock, steps, targets
+    def __init__(self, start: Standing, stock: Stock, steps: int, targets: Sequence[Wanted]) -> None:
+        self._begun, self._stock, self._steps, self._targets = _Set(start), stock, steps, targets
+        self._begun.stuck.append((None, targets))
         self._heap: list[tuple[int, int, _Set, Iterator[tuple[_Set, int]] | None]] = []
-        self._seen: set[frozenset[str]] = set()
+        self._seen: dict[frozenset[str], int] = {}
+        self._behind: dict[tuple[Wanted, int], int] = {}
         self._visited = 0
 
-    def run(self, begun: _Set) -> Least | None:
-        self._push(begun, 0)
+    def run(self) -> Least | None:
+        self._push(self._begun, 0)
         while self._heap:
             floor, _, one, rest = heappop(self._heap)
             if one.met:
@@ -215,39 +225,62 @@ class _Search:
         heappush(self._heap, (floor, -2 * self._visited + (rest is not None), one, rest))  # of equals the newest
 
     def _next(self, one: _Set, floor: int, rest: Iterator[tuple[_Set, int]]) -> None:
-        """Take the next longer set on, and what comes after it where it may be."""
-        for longer, hours in rest:
+        """Take on the next of the sets that one more course makes, and what comes after it where it may be."""
+        for longer, with_all in rest:
             self._visited += 1
-            self._push(one, max(floor, hours), rest)
-            if longer.ids not in self._seen and len(longer.ids) <= self._steps:
-                self._seen.add(longer.ids)
-                if longer.met and longer.stuck:
-                    continue  # the same without what is stuck is shorter
-                if (more := self._missing(longer)) < NOT_AT_ALL:
-                    self._push(longer, max(floor, longer.hours + more))
+            self._push(one, max(floor, longer.hours), rest)
+            if len(longer.ids) > self._steps or (longer.met and longer.stuck):
+                return  # the same without what is stuck is shorter
+            able = max(floor, longer.hours + self._missing(longer), with_all)
+            if able < self._seen.get(longer.ids, NOT_AT_ALL):
+                self._seen[longer.ids] = able
+                self._push(longer, able)
             return
 
     def _longer(self, one: _Set) -> Iterator[tuple[_Set, int]]:
-        """Yield the sets that one more course makes of it, shortest first; every set that contains it contains one."""
-        for way in self._outside(one):
-            longer = one.copy()
-            longer.add(way)
-            yield longer, longer.hours
+        """Yield the sets that one more course makes of it, shortest first, each with what it takes at least.
 
-    def _outside(self, one: _Set) -> Iterator[Way]:
-        """Yield the courses of which any larger set that can be studied has one."""
+        Every larger set that can be studied has one of these courses, which stands before what waits for it.
+        """
+        after, found = self._outside(one)
+        for way in found:
+            longer = one.copy()
+            longer.add(way, after)
+            deep = max((self._least_behind(need, DEPTH) for need in way.needs), default=0)
+            yield longer, way.hours + deep + after
+
+    def _least_behind(self, need: Wanted, depth: int) -> int:
+        """Return the hours that meeting a need takes from the start, at least."""
+        if self._begun.meets(need):
+            return 0
+        if isinstance(need, AnyOf):
+            parts = ([self._least_behind(one, depth) for one in branch] for branch in need.branches)
+            return min(max(part, default=0) for part in parts)
+        if (known := self._behind.get((need, depth))) is not None:
+            return known
+        best = NOT_AT_ALL
+        for looked, way in enumerate(self._stock.meeting(need)):
+            if way.hours >= best:
+                break
+            if looked >= LOOKED_AT:
+                best = way.hours
+                break
+            behind = max((self._least_behind(one, depth - 1) for one in way.needs), default=0) if depth else 0
+            best = min(best, way.hours + behind)
+        self._behind[need, depth] = best
+        return best
+
+    def _outside(self, one: _Set) -> tuple[int, Iterator[Way]]:
+        """Return the courses of which any larger set that can be studied has one, shortest first.
+
+        Before them the hours of what waits for the one that is taken, at least.
+        """
         lacked = one.lacks()
         if lacked and lacked[0][1]:
             firsts = [(next(self._meeting(need, one), None), place) for place, (need, _) in enumerate(lacked)]
             dearest = max(firsts, key=lambda item: (item[0].hours if item[0] else NOT_AT_ALL, -item[1]))[1]
-            yield from self._meeting(lacked[dearest][0], one)
-            return
-        parts = [self._meeting(need, one) for need, _ in lacked]
-        last = ""
-        for way in merge(*parts, key=lambda found: (found.hours, found.id)):
-            if way.id != last:
-                yield way
-            last = way.id
+            return one.waits(lacked[dearest][0]), self._meeting(lacked[dearest][0], one)
+        return 0, shortest_first(self._meeting(need, one) for need, _ in lacked)
 
     def _meeting(self, need: Wanted, one: _Set) -> Iterator[Way]:
         return (way for way in self._stock.meeting(need) if way.id not in one.ids)
@@ -275,19 +308,25 @@ class _Search:
         """Return what comes of the best set begun where the next course is each time the one that promises most."""
         while not one.met:
             made: list[tuple[int, int, _Set]] = []
-            for way in islice(self._outside(one), PROMISING):
+            for way in islice(self._outside(one)[1], PROMISING):
                 longer = one.copy()
                 longer.add(way)
                 made.append((longer.hours + self._missing(longer), len(made), longer))
             if not made or len(one.ids) >= self._steps:
                 return None
             one = min(made)[2]
-        found = one.order
-        for way in reversed(one.order):
-            rest = [other for other in found if other is not way]
-            if _meets_all(one.start, rest, self._targets):
-                found = rest
+        found = without_spare(one.start, one.order, self._targets)
         return Least(sum(way.hours for way in found), floor, found)
+
+
+def without_spare(start: Standing, courses: Sequence[Way], targets: Sequence[Wanted]) -> list[Way]:
+    """Return courses that meet all targets without, from the end, those that are not needed for it."""
+    found = list(courses)
+    for way in reversed(courses):
+        rest = [other for other in found if other is not way]
+        if _meets_all(start, rest, targets):
+            found = rest
+    return found
 
 
 def _meets_all(start: Standing, courses: Sequence[Way], targets: Sequence[Wanted]) -> bool:
@@ -298,6 +337,15 @@ def _meets_all(start: Standing, courses: Sequence[Way], targets: Sequence[Wanted
         if now.stuck:
             return False
     return all(map(now.meets, targets))
+
+
+def shortest_first(parts: Iterable[Iterator[Way]]) -> Iterator[Way]:
+    """Yield the courses of several lists, each once."""
+    last = ""
+    for way in merge(*parts, key=lambda one: (one.hours, one.id)):
+        if way.id != last:  # one of several lists comes several times in a row
+            yield way
+        last = way.id
 
 
 def helps(way: Way, need: Wanted) -> bool:

@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, Rule
 from services.recommender.ranking.gaps import Worth
-from services.recommender.ranking.least import Least, Rise, Stock, helps, least
+from services.recommender.ranking.least import Least, Rise, Stock, helps, least, without_spare
 from services.recommender.ranking.ledger import Pick
 from services.recommender.ranking.names import micro
 from services.recommender.ranking.offers import SkillKey
 from services.recommender.ranking.pricing import NO_LIMIT
 from services.recommender.ranking.reasons import Barred, Obstacle, Short
-from services.recommender.ranking.reference_prices import Standing, way_of
+from services.recommender.ranking.reference_prices import Standing, Way, way_of
 from shared.skills import Course
 
 
@@ -69,11 +69,28 @@ class Beyond(NamedTuple):
             wanted = micro(worth.wants[skill].required)
             if held < wanted and (level := self.stock.highest(key, held, wanted)) is not None:
                 targets.append(Rise(key, level))
-        left = max(self.end.hours, 0)
-        found = least(self.end, targets, self.stock) if targets else None
-        if found is None or found.hours <= left:
+        if not targets:
             return None
-        return Short(found.hours / MICRO, left / MICRO, self._proved(found))
+        hours, proved, left = *self._together(targets), max(self.end.hours, 0)
+        return Short(hours / MICRO, left / MICRO, proved) if hours > left else None
+
+    def _together(self, targets: list[Rise]) -> tuple[int, bool]:
+        """Return the hours of a way to all targets, and whether none is shorter.
+
+        The way to one begins where those to the others end, from the longest alone; what is then spare is left out. It
+        is proved where no course could serve two of them.
+        """
+        alone = [(found, target) for target in targets if (found := least(self.end, [target], self.stock))]
+        now, taken = self.end.copy(), list[Way]()
+        for _, target in sorted(alone, key=lambda item: (-item[0].hours, item[1])):
+            if any(helps(way, target) for way in taken) or (more := least(now, [target], self.stock)) is None:
+                continue
+            for way in more.courses:
+                now.study(way)
+            taken += more.courses
+        hours = sum(way.hours for way in without_spare(self.end, taken, targets))
+        floor = max((found.floor for found, _ in alone), default=0)
+        return hours, hours <= floor and not self.stock.unsure
 
 
 def end_of(inputs: Inputs, worth: Worth, doors: Mapping[SkillKey, float], picks: Sequence[Pick]) -> Standing:
