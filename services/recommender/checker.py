@@ -38,7 +38,7 @@ def violations(path: LearningPath, inputs: Inputs, find: Find) -> list[str]:
     walk = _Walk(inputs, find)
     start, wants = walk.copy(), dict(walk.wants)
     found = [*_head(path, inputs), *_wishes(path, inputs, find), *walk.steps(path), *_coverage(path, wants)]
-    return [*found, *_leaning(path, start, find), *falsehoods(path, inputs.framework, walk, find)]
+    return [*found, *_leaning(path, start, find), *falsehoods(path, inputs.framework.id, walk, find)]
 
 
 def _head(path: LearningPath, inputs: Inputs) -> Iterator[str]:

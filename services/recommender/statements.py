@@ -11,7 +11,7 @@ from typing import Protocol, Self
 from msgspec import UNSET
 
 from shared.paths import LearningPath, OpenGap, Reason, Step
-from shared.skills import Course, Framework, Prerequisite, Text
+from shared.skills import Course, Prerequisite, Text
 
 SLACK = 1e-5
 """Hours."""
@@ -40,16 +40,15 @@ class Officer(Protocol):
         """Return whether a course is not to be used."""
 
 
-def falsehoods(path: LearningPath, framework: Framework, end: Officer, find: Find) -> Iterator[str]:
+def falsehoods(path: LearningPath, framework: str, end: Officer, find: Find) -> Iterator[str]:
     """Yield what is said and does not follow, one sentence each."""
-    titles = [skill.title for skill in framework.skills]
+    titles = [gap.title for gap in path.gaps]
+    named = [*titles, *(step.course.title for step in path.steps)]
     for row in path.open:
-        for fault in [*_way_on(path, framework.id, row, end, find), *_words_of_open(row, titles, find)]:
+        for fault in [*_way_on(path, framework, row, end, find), *_words_of_open(row, find)]:
             yield f"the open skill {row.skill}: {fault}"
     for step in path.steps:
-        if wrong := _words(
-            step.reason, _facts_of_step(step, find), [*titles, *(one.course.title for one in path.steps)]
-        ):
+        if wrong := _words(step.reason, _facts_of_step(step, find), named):
             yield f"step {step.position} ({step.course.id}): {wrong}"
     if wrong := _words(path.reason, _facts_of_path(path), titles):
         yield f"the reason of the path: {wrong}"
@@ -99,14 +98,14 @@ def _short(path: LearningPath) -> Iterator[str]:
         yield "at most so many hours are missing, but not how many"
 
 
-def _words_of_open(row: OpenGap, titles: list[Text], find: Find) -> Iterator[str]:
+def _words_of_open(row: OpenGap, find: Find) -> Iterator[str]:
     facts = [row.reached, row.required]
     if row.hours is not None and row.missing_hours is not None:
         facts += [row.hours, row.hours - row.missing_hours, row.missing_hours]
         if ("at most" in row.reason.en, "ไม่เกิน" in row.reason.th) != (row.at_most, row.at_most):
             yield "what is proved is not what is said to be"
     named = [course.title for name in row.courses if (course := find(name))]
-    if fault := _words(row.reason, facts, [*titles, *named]):
+    if fault := _words(row.reason, facts, [row.title, *named]):
         yield fault
 
 

@@ -2,9 +2,9 @@
 
 A course that opens two doors counts once, so prices that add up (`pricing`) can be too high; what is told of hours is
 found here. Best first: of the sets begun, the one that may become the shortest is extended by a course that meets what
-it still lacks. No set is shorter than its own hours and, for each need that it lacks, the least share of the hours of a
-course that meets it, shared among the needs that this course meets; nor than a course with the dearest of its needs,
-and all that waits for it. The first set that can be studied is the shortest.
+it still lacks. No set is shorter than its own hours and those of the dearest need that it lacks; nor than its own and,
+for each need that it lacks, the least share of a course that meets it, shared among the needs that it meets; nor than a
+course with the dearest of its needs, and all that waits for it. The first set that can be studied is the shortest.
 
 The search visits a limited number of sets. Past it the shortest found is an upper bound, and the best of the sets begun
 a lower one.
@@ -18,16 +18,19 @@ from typing import NamedTuple
 from services.recommender.ranking.offers import SkillKey
 from services.recommender.ranking.reference_prices import AnyOf, Done, Level, Need, Standing, Way
 
-MOST_SETS = 60
+MOST_SETS = 40
 """Sets visited in one search."""
 
 LOOKED_AT = 8
 """Courses compared for the least share of one need; later ones are longer, so their hours bound what they may share."""
 
-PROMISING = 3
+PROMISING = 2
 """Courses of which the most promising is taken where a search is cut short."""
 
-DEPTH = 3
+FEW = 4
+"""Needs up to which shares are counted; of more only the dearest."""
+
+DEPTH = 2
 """Doors behind doors that are looked at to tell what a course takes at least."""
 
 NOT_AT_ALL = 1 << 60
@@ -189,21 +192,24 @@ class _Set:
         return any(all(self._could(one, asking) for one in branch) for branch in need.branches)
 
 
-def least(start: Standing, targets: Sequence[Wanted], stock: Stock, steps: int = NOT_AT_ALL) -> Least | None:
+def least(
+    start: Standing, targets: Sequence[Wanted], stock: Stock, steps: int = NOT_AT_ALL, most_sets: int = MOST_SETS
+) -> Least | None:
     """Return the shortest set of at most `steps` courses that meets all targets from here; None where there is none.
 
-    What the limit on the search leaves open shows in `floor`.
+    What the limit on the search (`most_sets` visited) leaves open shows in `floor`.
     """
     if all(map(_Set(start).meets, targets)):
         return Least(0, 0, [])
-    return _Search(start, stock, steps, targets).run()
+    return _Search(start, stock, steps, targets, most_sets).run()
 
 
 class _Search:
     """The sets begun, by the least that they can become."""
 
-    def __init__(self, start: Standing, stock: Stock, steps: int, targets: Sequence[Wanted]) -> None:
+    def __init__(self, start: Standing, stock: Stock, steps: int, targets: Sequence[Wanted], most_sets: int) -> None:
         self._begun, self._stock, self._steps, self._targets = _Set(start), stock, steps, targets
+        self._most_sets = most_sets
         self._begun.stuck.append((None, targets))
         self._heap: list[tuple[int, int, _Set, Iterator[tuple[_Set, int]] | None]] = []
         self._seen: dict[frozenset[str], int] = {}
@@ -216,7 +222,7 @@ class _Search:
             floor, _, one, rest = heappop(self._heap)
             if one.met:
                 return Least(one.hours, floor, one.order)
-            if self._visited >= MOST_SETS:
+            if self._visited >= self._most_sets:
                 return self._cut_short(one, floor)
             self._next(one, floor, rest if rest is not None else self._longer(one))
         return None
@@ -291,7 +297,11 @@ class _Search:
         if not lacked or not lacked[0][1]:
             return 0
         needs = [need for need, _ in lacked]
-        return sum(self._share(need, needs, one) for need in needs)
+        firsts = [next(self._meeting(need, one), None) for need in needs]
+        longest = max(way.hours if way else NOT_AT_ALL for way in firsts)
+        if longest == NOT_AT_ALL or not 1 < len(needs) <= FEW:
+            return longest
+        return max(longest, sum(self._share(need, needs, one) for need in needs))
 
     def _share(self, need: Wanted, needs: Sequence[Wanted], one: _Set) -> int:
         best = NOT_AT_ALL

@@ -14,6 +14,9 @@ from services.recommender.ranking.reasons import Barred, Obstacle, Short
 from services.recommender.ranking.reference_prices import Standing, Way, way_of
 from shared.skills import Course
 
+FEW_SETS = 8
+"""Sets visited for each of several skills that are to be reached together."""
+
 
 class Beyond(NamedTuple):
     """What lies beyond the end of a path: where the officer then stands, and the courses that may still be taken.
@@ -77,19 +80,22 @@ class Beyond(NamedTuple):
     def _together(self, targets: list[Rise]) -> tuple[int, bool]:
         """Return the hours of a way to all targets, and whether none is shorter.
 
-        The way to one begins where those to the others end, from the longest alone; what is then spare is left out. It
-        is proved where no course could serve two of them.
+        The way to one begins where those to the others end, the one that takes longest first; what is then spare is
+        left out. It is proved where the first way serves all.
         """
-        alone = [(found, target) for target in targets if (found := least(self.end, [target], self.stock))]
-        now, taken = self.end.copy(), list[Way]()
-        for _, target in sorted(alone, key=lambda item: (-item[0].hours, item[1])):
-            if any(helps(way, target) for way in taken) or (more := least(now, [target], self.stock)) is None:
+        first = {target: next(self.stock.meeting(target)).hours for target in targets}
+        now, taken, floor = self.end.copy(), list[Way](), 0
+        for target in sorted(targets, key=lambda one: (-first[one], one)):
+            if (
+                any(helps(way, target) for way in taken)
+                or (more := least(now, [target], self.stock, most_sets=FEW_SETS)) is None
+            ):
                 continue
+            floor = floor or more.floor
             for way in more.courses:
                 now.study(way)
             taken += more.courses
         hours = sum(way.hours for way in without_spare(self.end, taken, targets))
-        floor = max((found.floor for found, _ in alone), default=0)
         return hours, hours <= floor and not self.stock.unsure
 
 
