@@ -171,6 +171,11 @@ class Settings(StoreSettings):
     drain_seconds: float = _setting(
         "How long a stopping service stays up, saying not ready, so that balancers turn away from it.", _seconds, "5"
     )
+    held_seconds: float = _setting(
+        "How long a reader of Kafka may have the same records in hand before its service says that it is not ready.",
+        _seconds,
+        "60",
+    )
 
 
 _PORT_SENTENCE = "The port the service listens on; 0 takes a free one."

@@ -11,7 +11,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne
 
 from services.catalog.model import ListCourses
 from services.catalog.store import matching
-from shared.events import CoursePublished, CourseWithdrawn, FrameworkPublished
+from shared.events import CoursePublished, CourseWithdrawn, FrameworkPublished, check_jump, check_stamps
 from shared.kafka import Received
 from shared.mongo import Database, Document, ensure_indexes, unavailable
 from shared.skills import Course, Framework
@@ -39,13 +39,18 @@ class HistoryStore:
         return int(document.get("accepted", 0))
 
     async def on_landed(self, batch: Sequence[Received]) -> None:
-        """Take records of the topic, in its order; one that was taken before changes nothing. Raises Unavailable."""
+        """Take records of the topic, in its order; one that was taken before changes nothing. Raises Unavailable.
+
+        Raises Rejected, with nothing taken, where a stamp or a sequence is beyond what could have happened.
+        """
         accepted = await self.position()
+        check_stamps([item.event for item in batch], accepted)
         changes: list[ReplaceOne[Document]] = []
         frameworks: list[ReplaceOne[Document]] = []
         sequences = await self._sequences([item.event.subject for item in batch], accepted)
         for item in batch:
             event = item.event
+            check_jump(event.subject, event.sequence, sequences.get(event.subject, 0))
             if event.catalogue_revision <= accepted:
                 continue
             accepted = event.catalogue_revision

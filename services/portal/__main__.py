@@ -13,10 +13,11 @@ from services.portal.api.page import Page, read_assets
 from services.portal.api.session import Sessions, credential_of
 from services.portal.connections import Connections
 from services.portal.consumer import PathConsumer
+from shared import metrics
 from shared.app import REGISTRY, background, build_app, run
 from shared.auth import Authenticator
-from shared.events import PATHS_TOPIC
-from shared.kafka import Follower
+from shared.events import PATH_HEADS, PATHS_TOPIC
+from shared.kafka import Follower, overdue
 from shared.mongo import KeyStore, connect, reachable
 from shared.settings import PortalSettings, load
 
@@ -36,7 +37,13 @@ async def build(settings: PortalSettings, lifetime: float = LIFETIME_SECONDS) ->
     authenticator = Authenticator(KeyStore(mongodb, settings), settings.api_key_pepper)
     connections = Connections()
     consumer = PathConsumer(connections)
-    follower = Follower(settings.kafka_bootstrap_servers, settings.topic(PATHS_TOPIC), consumer.on_paths, start="end")
+    follower = Follower(
+        settings.kafka_bootstrap_servers,
+        settings.topic(PATHS_TOPIC),
+        consumer.on_paths,
+        start="end",
+        shapes=PATH_HEADS,
+    )
 
     async def clients(_: web.Application) -> AsyncIterator[None]:
         yield
@@ -44,7 +51,9 @@ async def build(settings: PortalSettings, lifetime: float = LIFETIME_SECONDS) ->
         mongodb.close()
 
     async def follows() -> str | None:
-        return None if follower.caught_up.is_set() else "the ends of the paths' topic are not known yet"
+        if not follower.caught_up.is_set():
+            return "the ends of the paths' topic are not known yet"
+        return overdue(follower, settings.held_seconds)
 
     async def end_streams(_: web.Application) -> None:
         connections.drop_all("shutdown")
@@ -70,6 +79,7 @@ async def build(settings: PortalSettings, lifetime: float = LIFETIME_SECONDS) ->
         credential=credential_of,
     )
     app[REGISTRY].register(connections)
+    metrics.watch_follower(app[REGISTRY], follower)
     app.on_shutdown.insert(0, end_streams)
     return app
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from services.portal.connections import Connections, Push
-from shared.events import TOMBSTONE, PathRecommended
+from shared.events import TOMBSTONE, PathHead, data_of
 from shared.kafka import Follower, Received
 
 ERASED = "{}"
@@ -29,10 +29,11 @@ class PathConsumer:
                 handle(self, item)
 
     def on_path_recommended(self, item: Received) -> None:
-        """An officer's path is new: the event goes to the page byte for byte."""
-        if isinstance(item.event.data, PathRecommended) and item.record.value is not None:
-            revision = item.event.data.revision
-            self._connections.push(item.event.subject, Push("path", item.record.value.decode(), revision))
+        """An officer's path is new: the event's data go to the page as they came, but for what is not UTF-8."""
+        data = data_of(item.record.value, item.record.headers)
+        if isinstance(item.event.data, PathHead) and data is not None:
+            push = Push("path", data.decode("utf-8", "replace"), item.event.data.revision)
+            self._connections.push(item.event.subject, push)
 
     def on_erased(self, item: Received) -> None:
         """An officer is forgotten."""

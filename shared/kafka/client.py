@@ -9,9 +9,12 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from shared.errors import Unavailable
+from shared.kafka import names
 from shared.kafka.records import Record
 
 log = logging.getLogger(__name__)
+
+names.install()
 
 BATCH = 500
 FETCH_WAIT_MS = 100

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Literal
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from msgspec import Struct
 
-from shared.errors import Rejected, Unavailable
-from shared.events import from_kafka
+from shared.errors import Unavailable
+from shared.events import TYPES, Event, from_kafka
 from shared.kafka.client import (
     BATCH,
     FETCH_WAIT_MS,
@@ -20,7 +21,8 @@ from shared.kafka.client import (
     start,
     within,
 )
-from shared.kafka.records import OnEvents, Received, Record
+from shared.kafka.delivery import Delivery
+from shared.kafka.records import OnEvents, Record
 
 log = logging.getLogger(__name__)
 
@@ -29,13 +31,14 @@ class Follower:
     """Reads every record of a topic, from the beginning, from the end, or from given offsets {partition: offset}.
 
     `patient` is for a reader that nobody waits for: records gather at the broker for half a second, and of their events
-    only the attributes are read, `data` stays None.
+    only the attributes are read, `data` stays None. `shapes`: what data are decoded to, by type.
 
     `caught_up` is set once everything that was there at the start has been handed over. Batches come in offset order
-    per partition; `on_events` is retried in place while it raises Unavailable. `lag`: records not read yet.
+    per partition; `on_events` is retried in place while it raises Unavailable. A record that cannot be read, or that
+    `on_events` cannot take, is skipped: `skipped` counts them. `lag`: records not read yet.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a follower is made once, by name, in a __main__
         self,
         bootstrap_servers: str,
         topic: str,
@@ -43,15 +46,22 @@ class Follower:
         *,
         start: Literal["beginning", "end"] | Mapping[int, int] = "beginning",
         patient: bool = False,
+        shapes: Mapping[str, type[Struct]] = TYPES,
     ) -> None:
         self.topic = topic
         self.skipped = 0
         self.caught_up = asyncio.Event()
         self.lag = 0
-        self._on_events = on_events
+        self._delivery = Delivery(f"follower of {topic}", self._decode, on_events, self._skip)
+        self._shapes = shapes
         self._from = start
         self._patient = patient
         self._bootstrap_servers = bootstrap_servers
+
+    @property
+    def held_seconds(self) -> float:
+        """How long the records in hand have waited since the last one was taken or skipped."""
+        return self._delivery.held_seconds
 
     async def run(self) -> None:
         """Follow until cancelled. Raises KafkaError where no retry would help, Unavailable where no broker answers."""
@@ -76,9 +86,8 @@ class Follower:
             if not self.caught_up.is_set() and await _has_reached(consumer, ends):
                 self.caught_up.set()
             records = await poll(consumer, BATCH)
-            received = [item for item in map(self._decode, records) if item]
-            if received:
-                await self._deliver(received)
+            if records:
+                await self._delivery.deliver(records)
             self.lag = await lag.measured()
 
     async def _assign(self, consumer: AIOKafkaConsumer) -> dict[TopicPartition, int]:
@@ -105,23 +114,13 @@ class Follower:
             await asyncio.sleep(backoff(attempt))
         raise Unavailable(f"there is no topic {self.topic}")
 
-    def _decode(self, record: Record) -> Received | None:
-        try:
-            value = None if self._patient else record.value
-            return Received(record, from_kafka(record.key, value, record.headers))
-        except Rejected as error:
-            self.skipped += 1
-            log.error("skipped %s/%d/%d: %s", record.topic, record.partition, record.offset, error)  # noqa: TRY400
-            return None
+    def _decode(self, record: Record) -> Event:
+        with_data = not self._patient
+        return from_kafka(record.key, record.value, record.headers, shapes=self._shapes, with_data=with_data)
 
-    async def _deliver(self, batch: list[Received]) -> None:
-        for attempt in range(1, 1_000_000):
-            try:
-                return await self._on_events(batch)
-            except Unavailable as error:
-                log.warning("follower of %s waits: %s", self.topic, error.detail)
-                await asyncio.sleep(backoff(attempt))
-        return None
+    async def _skip(self, record: Record, reason: str) -> None:
+        self.skipped += 1
+        log.error("skipped %s/%d/%d: %s", record.topic, record.partition, record.offset, reason)
 
 
 async def _has_reached(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:
