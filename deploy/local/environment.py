@@ -141,7 +141,11 @@ def differing(kind: str) -> "list[str]":
     said = subprocess.check_output([str(venv_python()), "-I", "-c", INSTALLED]).decode()
     held = {plain(name): version for name, _, version in (pin.partition("==") for pin in said.split())}
     pins = re.findall(r"^([\w.-]+)==([^\s;]+)( ;)?", read(requirements(kind)), re.MULTILINE)
-    return [name for name, version, marker in pins if held.get(plain(name), version if marker else "") != version]
+    right = {(plain(name), version) for name, version, _ in pins}  # a package may have one version for each Python
+    absent = [name for name, _, marker in pins if not marker and plain(name) not in held]
+    return absent + [
+        name for name, _, _ in pins if plain(name) in held and (plain(name), held[plain(name)]) not in right
+    ]
 
 
 def plain(name: str) -> str:

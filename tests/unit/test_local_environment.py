@@ -25,7 +25,7 @@ version = "1"
 requires-python = ">=3.11"
 dependencies = ["plain"]
 [project.optional-dependencies]
-local = ["tool"]
+local = ["tool", "twice<1.5; python_version < '3.13'", "twice>=1.5; python_version >= '3.13'"]
 dev = ["cov", "elsewhere; sys_platform == 'win32'"]
 """
 
@@ -90,6 +90,8 @@ def _publish(place: Path, version: str) -> None:
     _wheel(place, "measured", version)
     _wheel(place, "cov", version, "measure[toml]>=0.1", "tool")
     _wheel(place, "elsewhere", version)
+    _wheel(place, "twice", version)
+    _wheel(place, "twice", version.replace(".0", ".5"))
 
 
 def _wheel(place: Path, name: str, version: str, *needs: str) -> None:
@@ -131,10 +133,14 @@ def _held(tree: Path) -> set[str]:
     return {pin for pin in said.split() if pin.partition("==")[0] not in ("pip", "setuptools")}
 
 
+def _twice() -> str:
+    return "twice==1.0" if sys.version_info < (3, 13) else "twice==1.5"
+
+
 def _pythons() -> list[str]:
     """Return each Python of this machine that serves; with each comes another pip."""
     beside = [str(path) for path in Path(sys.base_prefix).parent.glob("3.1[123]*/bin/python")]
-    found = {}
+    found: dict[str, str] = {}
     for name in [sys.executable, "python3.11", "python3.12", "python3.13", *beside]:
         code = "import sys, venv, ensurepip; print(*sys.version_info[:2], ensurepip.version())"
         if shutil.which(name):
@@ -152,19 +158,20 @@ def test_an_install_takes_exactly_the_lock_whatever_was_published_later(tree: Pa
     _publish(index, "2.0")
     status, said = _run(tree, "dev", python)
     assert (status, said.splitlines()[-1]) == (0, ".venv is ready"), said
-    assert _held(tree) == LOCKED
+    assert _held(tree) - {"twice==1.0", "twice==1.5"} == LOCKED
+    assert len(_held(tree)) == len(LOCKED) + 1
     assert _run(tree, "dev", python) == (0, "")
 
 
 def test_more_is_added_to_an_environment_and_what_left_the_lock_leaves_it(tree: Path, index: Path, ready: Path) -> None:
     assert _run(tree, "local")[0] == 0
-    assert _held(tree) == {"plain==1.0", "tool==1.0"}
+    assert _held(tree) == {"plain==1.0", "tool==1.0", _twice()}
     assert "making the virtual environment" not in _run(tree, "dev")[1]
-    assert _held(tree) == LOCKED
+    assert _held(tree) == {*LOCKED, _twice()}
     _lock(tree, "dev").write_text(_lock(tree, "local").read_text() + "# fewer\n")
     status, said = _run(tree, "dev")
     assert (status, "making the virtual environment" in said) == (0, True)
-    assert _held(tree) == {"plain==1.0", "tool==1.0"}
+    assert _held(tree) == {"plain==1.0", "tool==1.0", _twice()}
 
 
 def test_a_lock_that_leaves_out_what_it_needs_is_refused(tree: Path, index: Path, ready: Path) -> None:
@@ -191,7 +198,7 @@ def test_settings_of_the_user_change_nothing_about_what_is_installed(
     (tree / "constraint.txt").write_text("plain<1\n")
     values = {"PIP_CONSTRAINT": str(tree / "constraint.txt"), "PIP_PRE": "1", "PIP_USER": "1"}
     assert _run(tree, "local", **{setting: values.get(setting, str(beside))})[0] == 0
-    assert _held(tree) == {"plain==1.0", "tool==1.0"}
+    assert _held(tree) == {"plain==1.0", "tool==1.0", _twice()}
 
 
 def test_a_setting_that_leads_the_install_elsewhere_is_named(tree: Path, index: Path, ready: Path) -> None:
