@@ -117,15 +117,21 @@ class Shell:
         except web.HTTPException as error:
             if error.status < 400:  # noqa: PLR2004 - a redirection is an answer
                 raise
-            response = self._failed(request, error.status, error.reason, _OWN_WORDS.get(error.status, error.reason))
-            if "Allow" in error.headers:
-                response.headers["Allow"] = error.headers["Allow"]
-            return response
+            return self._answered_otherwise(request, error)
         except ConnectionError:  # the client went away in the middle of its body or of our stream
             raise
         except Exception:
             log.exception("request failed", extra={"fields": {"request_id": request[REQUEST_ID]}})
             return self._failed(request, _SERVER_ERROR, "Internal error", "something went wrong here; it is logged")
+
+    def _answered_otherwise(self, request: web.Request, error: web.HTTPException) -> web.StreamResponse:
+        """Return the problem of aiohttp's own refusals; an OPTIONS is answered with what it asks for."""
+        response = self._failed(request, error.status, error.reason, _OWN_WORDS.get(error.status, error.reason))
+        if isinstance(error, web.HTTPMethodNotAllowed):
+            if request.method == "OPTIONS":
+                response = web.Response(status=204)
+            response.headers["Allow"] = ", ".join(sorted({*error.allowed_methods, "OPTIONS"}))
+        return response
 
     async def _to_the_end(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         task = asyncio.ensure_future(handler(request))

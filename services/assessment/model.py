@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from shared.events import AssessmentKind
-from shared.skills import Hours, Identifier, Language, Level
+from shared.skills import LEAST, Hours, Identifier, Language, Level, keep_millionths
 
 
 class PutOfficer(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -37,6 +37,10 @@ class Result(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     skill: Identifier
     level: Level
     sd: Annotated[float, Meta(gt=0, le=100)] | None = None
+
+    def __post_init__(self) -> None:
+        keep_millionths(self, "level")
+        keep_millionths(self, "sd", least=LEAST)
 
 
 class SubmitAssessment(Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,12 +73,16 @@ class Evidence(Struct, frozen=True):
 
 
 class EvidenceList(Struct, frozen=True):
-    """Assessments, those measured last first."""
+    """Assessments, those measured last first. `next` is the `after` of the following page, null on the last one."""
 
     assessments: list[Evidence]
+    next: str | None
 
 
 class ListEvidence(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many at most, and after which `assessment_id`."""
+
+    after: Annotated[str, Meta(max_length=64)] = ""
     limit: Annotated[int, Meta(ge=1, le=500)] = 100
 
 

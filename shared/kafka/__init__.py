@@ -15,6 +15,7 @@ Each reader tells in `held_seconds` how long it has had the same records in hand
 Both readers end by raising when Kafka answers with an error that no retry will mend; the process then ends too.
 """
 
+from shared.kafka.client import Brokers
 from shared.kafka.consumer import GroupConsumer
 from shared.kafka.delivery import overdue
 from shared.kafka.follower import Follower
@@ -23,6 +24,7 @@ from shared.kafka.publisher import Publisher, is_permanent
 from shared.kafka.records import Landed, OnEvents, Received, Record, TopicSpec
 
 __all__ = [
+    "Brokers",
     "Follower",
     "GroupConsumer",
     "Landed",

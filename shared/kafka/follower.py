@@ -15,8 +15,10 @@ from shared.kafka.client import (
     FETCH_WAIT_MS,
     PATIENT_BYTES,
     PATIENT_WAIT_MS,
+    Brokers,
     Lag,
     backoff,
+    connection,
     poll,
     start,
     within,
@@ -40,7 +42,7 @@ class Follower:
 
     def __init__(  # noqa: PLR0913 - a follower is made once, by name, in a __main__
         self,
-        bootstrap_servers: str,
+        brokers: Brokers,
         topic: str,
         on_events: OnEvents,
         *,
@@ -56,7 +58,7 @@ class Follower:
         self._shapes = shapes
         self._from = start
         self._patient = patient
-        self._bootstrap_servers = bootstrap_servers
+        self._brokers = brokers
 
     @property
     def held_seconds(self) -> float:
@@ -66,7 +68,7 @@ class Follower:
     async def run(self) -> None:
         """Follow until cancelled. Raises KafkaError where no retry would help, Unavailable where no broker answers."""
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap_servers,
+            **connection(self._brokers),
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",

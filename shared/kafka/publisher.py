@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooL
 
 from shared.errors import Rejected, Unavailable
 from shared.events import MAX_VALUE_BYTES, Envelope, to_kafka
-from shared.kafka.client import within
+from shared.kafka.client import Brokers, connection, within
 from shared.kafka.records import Headers, Landed
 
 _MAX_REQUEST_BYTES = MAX_VALUE_BYTES + 1024 * 1024
@@ -29,9 +29,9 @@ def is_permanent(error: Exception) -> bool:
 class Publisher:
     """Sends events. `async with Publisher(...)`, or `start` and `stop`."""
 
-    def __init__(self, bootstrap_servers: str) -> None:
+    def __init__(self, brokers: Brokers) -> None:
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=bootstrap_servers,
+            **connection(brokers),
             acks="all",
             compression_type="zstd",
             max_batch_size=256 * 1024,
