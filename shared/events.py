@@ -36,12 +36,12 @@ MAX_SEQUENCE = 1_000_000_000
 MAX_JUMP = 100_000
 """How far a sequence may be above the last one known of its subject: an officer changed every hour for eleven years."""
 
-MAX_STAMP = 1_000_000_000_000
+MAX_STAMP = 100_000_000_000_000
 """The largest stamp of `catalog.state`."""
 
-MAX_STAMP_JUMP = 100_000_000
-"""How far a stamp may be above the last one taken. Each try to send uses up to 500 changed entries' stamps, so a broker
-that is away for three weeks uses this many."""
+MAX_STAMP_JUMP = 10_000_000_000
+"""How far a stamp may be above the last one taken. A try to send uses a stamp for each event that waits; with 500 of
+them, two tries a second use this many in 115 days without a broker."""
 
 AssessmentKind = Literal["test", "self", "supervisor", "external"]
 Cause = Literal["assessment", "officer", "catalogue", "framework", "request", "feedback", "rules", "deadline"]

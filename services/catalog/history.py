@@ -10,13 +10,14 @@ import msgspec
 from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne
 
 from services.catalog.model import ListCourses
-from services.catalog.store import matching
+from services.catalog.store import COLLECTION, matching
 from shared.events import CoursePublished, CourseWithdrawn, FrameworkPublished, check_jump, check_stamps
 from shared.kafka import Received
 from shared.mongo import Database, Document, ensure_indexes, unavailable
 from shared.skills import Course, Framework
 
 _ACCEPTED = "catalog.state"
+_LEASE = f"relay:{COLLECTION}"
 
 
 class HistoryStore:
@@ -25,6 +26,7 @@ class HistoryStore:
         self._history = database["history"]
         self._frameworks = database["framework_history"]
         self._positions = database["positions"]
+        self._leases = database["leases"]
 
     async def prepare(self) -> None:
         """Create the indexes. Raises Unavailable."""
@@ -63,6 +65,8 @@ class HistoryStore:
                 await self._history.bulk_write(changes)
             if frameworks:
                 await self._frameworks.bulk_write(frameworks)
+            # A stamp that was never reserved, from whoever wrote it, must not make every later one look old.
+            await self._leases.update_one({"_id": _LEASE}, {"$max": {"catalogue_revision": accepted}})
             await self._positions.update_one({"_id": _ACCEPTED}, {"$max": {"accepted": accepted}}, upsert=True)
 
     async def _sequences(self, keys: list[str], accepted: int) -> dict[str, int]:
