@@ -289,14 +289,13 @@ def _parts(value: bytes | None, headers: Headers) -> tuple[dict[str, str], bytes
                 raise ValueError(f"attribute {name} holds {len(raw)} bytes, over {_LONGEST}")
             if attributes.setdefault(name, text := _utf8(name, raw)) != text:
                 raise ValueError(f"attribute {name} is given twice with different values")
-    if value is not None:
-        _bound(value)
-        if media.startswith(_STRUCTURED):
-            return _structured(value)
+    if value is not None and media.startswith(_STRUCTURED):
+        return _structured(value)
     return attributes, value
 
 
 def _structured(value: bytes) -> tuple[dict[str, str], bytes | None]:
+    _bound(value)
     try:
         whole = msgspec.json.decode(value, type=_Structured)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -312,9 +311,7 @@ def _structured(value: bytes) -> tuple[dict[str, str], bytes | None]:
         return attributes, None if data == b"null" else data
     if data != b"null":
         raise ValueError("a structured CloudEvent with both data and data_base64")
-    data = base64.b64decode(whole.data_base64, validate=True)
-    _bound(data)
-    return attributes, data
+    return attributes, base64.b64decode(whole.data_base64, validate=True)
 
 
 def _bound(value: bytes) -> None:
@@ -388,6 +385,7 @@ def _data(name: str, value: bytes | None, shapes: Mapping[str, type[Struct]] | N
         return None
     if value is None:
         raise ValueError(f"{name} has no data")
+    _bound(value)
     try:
         return msgspec.json.decode(value, type=shapes[name])
     except (ValueError, RecursionError) as error:
