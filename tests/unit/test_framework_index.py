@@ -22,7 +22,7 @@ def version_of(index: FrameworkIndex) -> int:
 
 
 @pytest.mark.parametrize(
-    ("version", "stamp"), [(3, 11 + MAX_STAMP_JUMP), (3 + MAX_JUMP, 11), (2 + MAX_JUMP + 1, 11 + MAX_STAMP_JUMP)]
+    ("version", "stamp"), [(3, 12 + MAX_STAMP_JUMP), (3 + MAX_JUMP, 12), (3 + MAX_JUMP, 12 + MAX_STAMP_JUMP)]
 )
 def test_what_could_not_have_happened_is_refused_and_later_changes_are_taken(version: int, stamp: int) -> None:
     index = FrameworkIndex()
