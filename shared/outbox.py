@@ -29,6 +29,7 @@ from pymongo.errors import PyMongoError
 from shared.errors import Unavailable
 from shared.events import Envelope
 from shared.kafka import Follower, Landed, Publisher, Received
+from shared.mongo import bulk_write
 
 log = logging.getLogger(__name__)
 
@@ -231,13 +232,13 @@ class Relay:
                     },
                 )
         if taken:
-            await self._documents.bulk_write(
+            await bulk_write(
+                self._documents,
                 [
                     # `$max` (by sequence first): a paused relay that acknowledges late must not lower the mark.
                     UpdateOne({"_id": key}, {"$pull": {"outbox": {"id": {"$in": ids}}}, "$max": {"acknowledged": mark}})
                     for key, (ids, mark) in taken.items()
                 ],
-                ordered=False,
             )
             self.sent += sum(len(ids) for ids, _ in taken.values())
 

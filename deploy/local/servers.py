@@ -82,6 +82,7 @@ class Mongod:
     def __init__(self, binary: Path, directory: Path, reason: str, port: int | None = None) -> None:
         self.name = "MongoDB"
         self.reason = reason
+        self.binary = binary
         self._directory = directory
         self._port = port or kept_port(directory)
         argv: list[str | Path] = [binary, "--replSet", "rs0", "--bind_ip", "127.0.0.1", "--port", str(self._port)]
