@@ -8,8 +8,12 @@ Problem
 ├── NotFound              404  not there, or not yours: the two look the same from outside
 ├── Conflict              409  an idempotency key used again with another body
 ├── PreconditionFailed    412  a stale `If-Match`
+├── TooSlow               408  the body did not come within its time
 ├── TooLarge              413  the body is over the route's limit
-└── Unavailable           503  MongoDB, Kafka or another service is away; trying again may help
+├── Unsupported           415  a content coding or media type that the route does not read
+├── TooManyRequests       429  one caller asks more than its share; Retry-After says when to come back
+├── Unavailable           503  MongoDB, Kafka or another service is away; trying again may help
+└── Overloaded            503  the service has as much in hand as it can bear; Retry-After says when to come back
 
 Rejected                       an event that no retry will make good: to the dead-letter topic
 """
@@ -18,15 +22,19 @@ from typing import ClassVar
 
 
 class Problem(Exception):
-    """An answer other than success. `field` names the part of the request that is to blame."""
+    """An answer other than success. `field` names the part of the request that is to blame.
+
+    `retry_after`: whole seconds after which the same request may succeed, sent as `Retry-After`; None: not said.
+    """
 
     status: ClassVar[int] = 500
     title: ClassVar[str] = "Internal error"
 
-    def __init__(self, detail: str, field: str | None = None) -> None:
+    def __init__(self, detail: str, field: str | None = None, *, retry_after: int | None = None) -> None:
         super().__init__(detail)
         self.detail = detail
         self.field = field
+        self.retry_after = retry_after
 
 
 class InvalidInput(Problem):
@@ -64,14 +72,40 @@ class PreconditionFailed(Problem):
     title = "Stale revision"
 
 
+class TooSlow(Problem):
+    status = 408
+    title = "Body too slow"
+
+
 class TooLarge(Problem):
     status = 413
     title = "Body too large"
 
 
-class Unavailable(Problem):
+class Unsupported(Problem):
+    status = 415
+    title = "Unsupported body"
+
+
+class _Later(Problem):
+    """Refused now, not for ever: the answer always says when to come back."""
+
+    def __init__(self, detail: str, field: str | None = None, *, retry_after: int = 2) -> None:
+        super().__init__(detail, field, retry_after=retry_after)
+
+
+class TooManyRequests(_Later):
+    status = 429
+    title = "Too many requests"
+
+
+class Unavailable(_Later):
     status = 503
     title = "Temporarily unavailable"
+
+
+class Overloaded(Unavailable):
+    """The service has as much in hand as it can bear."""
 
 
 class Rejected(Exception):

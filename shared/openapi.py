@@ -35,10 +35,13 @@ _TITLES = {
     401: "Not signed in",
     403: "Not allowed",
     404: "Not found",
+    408: "Body too slow",
     409: "Conflict",
     412: "Stale revision",
     413: "Body too large",
+    415: "Unsupported body",
     422: "Invalid input",
+    429: "Too many requests",
     503: "Temporarily unavailable",
 }
 

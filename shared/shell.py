@@ -113,19 +113,25 @@ class Shell:
                 return await handler(request)
             return await self._to_the_end(request, handler)
         except Problem as error:
-            return self._failed(request, error.status, error.title, error.detail, error.field)
+            return self._refused(request, error)
         except web.HTTPException as error:
             if error.status < 400:  # noqa: PLR2004 - a redirection is an answer
                 raise
-            response = self._failed(request, error.status, error.reason, _OWN_WORDS.get(error.status, error.reason))
-            if "Allow" in error.headers:
-                response.headers["Allow"] = error.headers["Allow"]
-            return response
+            return self._answered_otherwise(request, error)
         except ConnectionError:  # the client went away in the middle of its body or of our stream
             raise
         except Exception:
             log.exception("request failed", extra={"fields": {"request_id": request[REQUEST_ID]}})
             return self._failed(request, _SERVER_ERROR, "Internal error", "something went wrong here; it is logged")
+
+    def _answered_otherwise(self, request: web.Request, error: web.HTTPException) -> web.StreamResponse:
+        """Return the problem of aiohttp's own refusals; an OPTIONS is answered with what it asks for."""
+        response = self._failed(request, error.status, error.reason, _OWN_WORDS.get(error.status, error.reason))
+        if isinstance(error, web.HTTPMethodNotAllowed):
+            if request.method == "OPTIONS":
+                response = web.Response(status=204)
+            response.headers["Allow"] = ", ".join(sorted({*error.allowed_methods, "OPTIONS"}))
+        return response
 
     async def _to_the_end(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         task = asyncio.ensure_future(handler(request))
@@ -136,6 +142,12 @@ class Shell:
         except asyncio.CancelledError:
             task.add_done_callback(_left_alone)
             raise
+
+    def _refused(self, request: web.Request, error: Problem) -> web.StreamResponse:
+        response = self._failed(request, error.status, error.title, error.detail, error.field)
+        if error.retry_after is not None and not response.prepared:
+            response.headers["Retry-After"] = str(error.retry_after)
+        return response
 
     def _failed(
         self, request: web.Request, status: int, title: str, detail: str, field: str | None = None
@@ -187,4 +199,4 @@ def _left_alone(task: "asyncio.Task[web.StreamResponse]") -> None:
 
 
 _OWN_WORDS = {404: "there is no such path", 405: "this path has no such method", 413: "the body is over the limit"}
-_EXTRA_HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "2"}}
+_EXTRA_HEADERS = {401: {"WWW-Authenticate": "Bearer"}}

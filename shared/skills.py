@@ -9,8 +9,10 @@ from datetime import date, datetime
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
+from msgspec.structs import force_setattr
 
 from shared.errors import InvalidInput
+from shared.texts import shows_something
 
 SHARED_TENANT = "shared"
 """The tenant whose frameworks and courses every tenant sees; a tenant's own entry of the same id stands before it."""
@@ -27,13 +29,21 @@ Hours = Annotated[float, Meta(gt=0, le=10_000)]
 Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}$(?!\n)", description="ISO 639 code")]
 
 
+NO_TEXT = ("(ไม่มีข้อความ)", "(no text)")
+"""What stands in place of a Thai and an English text of which neither shows anything."""
+
+
 def key_of(tenant: str, identifier: str) -> str:
     """Return the key under which a document is stored and its events are ordered: `tenant/id`."""
     return f"{tenant}/{identifier}"
 
 
 class Text(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """The same words in Thai and in English; one of the two may be missing, not both."""
+    """The same words in Thai and in English; one of the two may be missing, not both.
+
+    A text without a visible character counts as missing. Where both are so, as they could once be stored, words to
+    that effect stand in their place, so that no page shows an empty one; a request with such a text is refused.
+    """
 
     th: ShortText | None = None
     en: ShortText | None = None
@@ -41,6 +51,16 @@ class Text(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if not (self.th and self.th.strip()) and not (self.en and self.en.strip()):
             raise ValueError("needs a Thai (`th`) or an English (`en`) text")
+        shown = [text if text and shows_something(text) else None for text in (self.th, self.en)]
+        th, en = shown if any(shown) else NO_TEXT
+        if (th, en) != (self.th, self.en):
+            force_setattr(self, "th", th)
+            force_setattr(self, "en", en)
+
+    @property
+    def shows_nothing(self) -> bool:
+        """Whether this is what stands in place of a text without a visible character."""
+        return (self.th, self.en) == NO_TEXT
 
 
 # --- frameworks ------------------------------------------------------------------------------------------------------

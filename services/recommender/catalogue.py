@@ -1,11 +1,13 @@
 """The catalogue as this replica has followed it: the present snapshot, and when what was changed. No I/O.
 
-A stamp that is not above the largest one taken is an old record or a second delivery, and changes nothing.
+A stamp that is not above the largest one taken is an old record or a second delivery, and changes nothing. Folding runs
+in a thread and changes nothing that others read; the event loop takes its result in one step (see "Threads" in
+docs/architecture.md).
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -37,14 +39,60 @@ class PlanSummary(msgspec.Struct, frozen=True):
     stale: bool = False
 
 
+Stamps = dict[tuple[str, str], int]
+"""(tenant, name) -> the catalogue revision of the last change."""
+
+
+class Folded(NamedTuple):
+    """The next snapshot, and the stamps of what the folded events changed."""
+
+    snapshot: Snapshot
+    courses: Stamps
+    skills: Stamps
+    frameworks: Stamps
+
+
+def folded(snapshot: Snapshot, events: Iterable[Event]) -> Folded:
+    """Return what events, in the order of the log, make of a snapshot.
+
+    Courses of one tenant that follow each other are taken together.
+    """
+    found = Folded(snapshot, {}, {}, {})
+    waiting: list[Course] = []
+    tenant, stamp = "", snapshot.catalogue_revision
+    for event in events:
+        if event.catalogue_revision <= stamp:
+            continue
+        stamp = event.catalogue_revision
+        published = event.data if isinstance(event.data, CoursePublished) else None
+        if waiting and (published is None or published.tenant != tenant):
+            snapshot = snapshot.put_courses(tenant, waiting, stamp - 1)
+            waiting = []
+        if published:
+            tenant = published.tenant
+            waiting.append(published.course)
+            found.courses[tenant, published.course.id] = stamp
+            for row in published.course.teaches:
+                found.skills[tenant, f"{row.framework}/{row.skill}"] = stamp
+        elif isinstance(event.data, CourseWithdrawn):
+            found.courses[event.data.tenant, event.data.course] = stamp
+            snapshot = snapshot.withdraw_course(event.data.tenant, event.data.course, stamp)
+        elif isinstance(event.data, FrameworkPublished):
+            found.frameworks[event.data.tenant, event.data.framework.id] = stamp
+            snapshot = snapshot.put_framework(event.data.tenant, event.data.framework, stamp)
+    if waiting:
+        snapshot = snapshot.put_courses(tenant, waiting, stamp)
+    return found._replace(snapshot=snapshot)
+
+
 class Catalogue:
-    """Folds the events of `catalog.state` into snapshots, and knows which plans a change concerns."""
+    """The present snapshot, and which plans a change concerns. Only the event loop reads and writes it."""
 
     def __init__(self) -> None:
         self.snapshot = Snapshot()
-        self._courses: dict[tuple[str, str], int] = {}
-        self._skills: dict[tuple[str, str], int] = {}
-        self._frameworks: dict[tuple[str, str], int] = {}
+        self._courses: Stamps = {}
+        self._skills: Stamps = {}
+        self._frameworks: Stamps = {}
 
     @property
     def revision(self) -> int:
@@ -56,39 +104,12 @@ class Catalogue:
         """Whether there is anything to plan for."""
         return bool(self._frameworks)
 
-    def fold(self, events: Iterable[Event]) -> None:
-        """Take events in the order of the log. Courses of one tenant that follow each other are taken together."""
-        waiting: list[Course] = []
-        tenant, stamp = "", self.revision
-        for event in events:
-            if event.catalogue_revision <= stamp:
-                continue
-            stamp = event.catalogue_revision
-            published = event.data if isinstance(event.data, CoursePublished) else None
-            if waiting and (published is None or published.tenant != tenant):
-                self.snapshot = self.snapshot.put_courses(tenant, waiting, stamp - 1)
-                waiting = []
-            if published:
-                tenant = published.tenant
-                waiting.append(published.course)
-                self._note_course(tenant, published.course, stamp)
-            else:
-                self._take(event, stamp)
-        if waiting:
-            self.snapshot = self.snapshot.put_courses(tenant, waiting, stamp)
-
-    def _take(self, event: Event, stamp: int) -> None:
-        if isinstance(event.data, CourseWithdrawn):
-            self._courses[event.data.tenant, event.data.course] = stamp
-            self.snapshot = self.snapshot.withdraw_course(event.data.tenant, event.data.course, stamp)
-        elif isinstance(event.data, FrameworkPublished):
-            self._frameworks[event.data.tenant, event.data.framework.id] = stamp
-            self.snapshot = self.snapshot.put_framework(event.data.tenant, event.data.framework, stamp)
-
-    def _note_course(self, tenant: str, course: Course, stamp: int) -> None:
-        self._courses[tenant, course.id] = stamp
-        for row in course.teaches:
-            self._skills[tenant, f"{row.framework}/{row.skill}"] = stamp
+    def take(self, news: Folded) -> None:
+        """Move on to what was folded from the present snapshot."""
+        self.snapshot = news.snapshot
+        self._courses.update(news.courses)
+        self._skills.update(news.skills)
+        self._frameworks.update(news.frameworks)
 
     def is_due(self, plan: PlanSummary) -> bool:
         """Return whether a plan holds a changed course, leaves open what a changed course teaches, or is out of date.

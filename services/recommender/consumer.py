@@ -5,7 +5,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 
-from services.recommender.catalogue import Catalogue
+from services.recommender.catalogue import Catalogue, folded
 from services.recommender.planning import Order, Planner
 from shared.errors import Unavailable
 from shared.events import TOMBSTONE, AssessmentCompleted, Cause, Event, OfficerChanged, OfficerErased
@@ -81,8 +81,9 @@ class CatalogueConsumer:
         self._swept = 0
 
     async def on_catalogue(self, batch: Sequence[Received]) -> None:
-        """Build the next snapshot aside and swap it in."""
-        await asyncio.to_thread(self._catalogue.fold, [item.event for item in batch])
+        """Build the next snapshot aside, in a thread, and swap it in on the loop."""
+        events = [item.event for item in batch]
+        self._catalogue.take(await asyncio.to_thread(folded, self._catalogue.snapshot, events))
         self._last_news = asyncio.get_running_loop().time()
         self._changed.set()
 

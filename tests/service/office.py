@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from services.recommender.catalogue import Catalogue
+from services.recommender.catalogue import Catalogue, folded
 from services.recommender.feedback import Action
 from services.recommender.heeding import Heeder, Word
 from services.recommender.planning import Order, Planner
@@ -28,7 +28,7 @@ def heard(catalogue: Catalogue, *news: tuple[str, Data]) -> None:
     for stamp, (name, data) in enumerate(news, catalogue.revision + 1):
         event = announce("/test", key_of(SHARED_TENANT, name), stamp, data)
         records.append(to_kafka(msgspec.structs.replace(event, catalogue_revision=stamp)))
-    catalogue.fold([from_kafka(*record) for record in records])
+    catalogue.take(folded(catalogue.snapshot, [from_kafka(*record) for record in records]))
 
 
 class Office:

@@ -49,11 +49,14 @@ async def test_a_withdrawn_course_leaves_the_paths_that_held_it_and_their_office
     address = f"/v1/officers/{officer.officer}/path"
     held = await service.ask("GET", address, tenant=tenant, headers={"If-None-Match": f'"{stale["revision"]}"'})
     assert held.status == 200  # the reader is to learn that it is stale
+    tag = held.headers["ETag"]
+    assert (await service.ask("GET", address, tenant=tenant, headers={"If-None-Match": tag})).status == 304
     event = (await announced.of(officer.key, 2))[1]
     assert isinstance(event.data, PathRecommended)
     assert (event.data.cause, event.data.revision) == ("catalogue", 2)
     assert [step.course.id for step in event.data.path.steps] == ["write"]
     assert courses_of(await path_of(service, officer, revision=2, stale=False)) == ["write"]
+    assert (await service.ask("GET", address, tenant=tenant, headers={"If-None-Match": tag})).status == 200
     assert len(await announced.of(other.key, 1)) == 1
 
 

@@ -2,9 +2,13 @@
 
 Numbers are given once and never taken back, so arrays made at different times fit each other. A level is counted in
 micro-levels, integers; what differs by less is the same.
+
+The names are shared by all threads (see "Threads" in docs/architecture.md): one at a time adds to them, and what others
+read meanwhile is all there was when they began, or more.
 """
 
 from collections.abc import Hashable, Sequence
+from threading import Lock
 from typing import Any
 
 import msgspec
@@ -63,9 +67,10 @@ class Needs:
     def number(self, key: Hashable, skill: int = -1, level: int = 0, course: int = -1, first: int = 0) -> int:
         """Return the number of a condition, which is new if its key is."""
         if (known := self._numbers.get(key)) is None:
-            known = self._numbers[key] = len(self.table)
+            known = len(self.table)
             last = len(self.opens) - 1 if skill < 0 and course < 0 else first
             self.table.add((skill, level, course, first, last))
+            self._numbers[key] = known  # last: who finds the number finds the condition
         return known
 
     def known(self, key: Hashable) -> int | None:
@@ -99,9 +104,10 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
 
 class Names:
-    """The numbers of everything that has a name."""
+    """The numbers of everything that has a name. Only `entry` adds to them, one thread at a time."""
 
     def __init__(self) -> None:
+        self._adding = Lock()
         self.skills: dict[SkillKey, int] = {}
         self.courses: dict[str, int] = {}
         self.providers: dict[tuple[str | None, str | None], int] = {}
@@ -110,6 +116,10 @@ class Names:
 
     def entry(self, course: Course) -> Entry:
         """Return a course as the index keeps it."""
+        with self._adding:
+            return self._entry(course)
+
+    def _entry(self, course: Course) -> Entry:
         taught: dict[SkillKey, tuple[float, float]] = {}
         for row in course.teaches:
             low, high = taught.get(key := (row.framework, row.skill), (row.from_level, row.to_level))
@@ -147,15 +157,14 @@ class Names:
             elif condition.any is not UNSET:
                 found.append(self._any(condition.any))
             elif condition.course is not UNSET:
-                found.append(self.course_need(condition.course))
+                found.append(self._course_need(condition.course))
             else:
                 key, level = level_condition(condition)
                 skill = self._number(self.skills, key)
                 found.append(self.needs.number((skill, micro(level)), skill, micro(level)))
         return found
 
-    def course_need(self, course_id: str) -> int:
-        """Return the condition that a course is done."""
+    def _course_need(self, course_id: str) -> int:
         course = self._number(self.courses, course_id)
         return self.needs.number(course_id, course=course)
 

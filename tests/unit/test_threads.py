@@ -1,0 +1,127 @@
+"""What the recommender's threads share: each test holds one thread at the point where another used to break it."""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import UTC
+from threading import Event as Flag
+from threading import Thread
+
+import msgspec
+import pytest
+
+from services.recommender.catalogue import Catalogue, PlanSummary, folded
+from services.recommender.consumer import CatalogueConsumer
+from services.recommender.planning import Planner
+from services.recommender.ranking.index import Snapshot
+from services.recommender.ranking.names import Names
+from services.recommender.store import PlanStore
+from shared.events import CoursePublished, Data, Event, FrameworkPublished, announce, from_kafka, to_kafka
+from shared.kafka import Received, Record
+from shared.skills import SHARED_TENANT, Course, Text, key_of
+from tests.builders import course, framework
+
+LONG = 10.0
+
+
+class Gate:
+    """Holds whoever comes to `wait` until it is opened; `reached` says that somebody has come."""
+
+    def __init__(self) -> None:
+        self.reached, self._open = Flag(), Flag()
+
+    def wait(self) -> None:
+        self.reached.set()
+        assert self._open.wait(LONG)
+
+    def open(self) -> None:
+        self._open.set()
+
+
+def news(tenant: str, name: str, data: Data, stamp: int) -> Event:
+    event = announce("/test", key_of(tenant, name), 1, data)
+    return from_kafka(*to_kafka(msgspec.structs.replace(event, catalogue_revision=stamp)))
+
+
+def put(tenant: str, entry: Course, stamp: int) -> Event:
+    return news(tenant, entry.id, CoursePublished(tenant, entry), stamp)
+
+
+async def test_the_catalogue_can_be_asked_what_changed_while_a_thread_folds_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    catalogue = Catalogue()
+    known = news(SHARED_TENANT, "fw", FrameworkPublished(SHARED_TENANT, framework({"a": 1})), 1)
+    catalogue.take(folded(catalogue.snapshot, [known, put("one", course("old", ("a", 0, 1)), 2)]))
+    gate, through = Gate(), Flag()
+    put_courses = Snapshot.put_courses
+
+    def held(snapshot: Snapshot, tenant: str, courses: Iterable[Course], revision: int) -> Snapshot:
+        if tenant == "one":
+            gate.wait()
+        else:
+            through.set()
+        return put_courses(snapshot, tenant, courses, revision)
+
+    class Asked(int):
+        """A revision that, once it is compared, lets the thread fold on and waits until it has."""
+
+        def __lt__(self, other: int) -> bool:
+            gate.open()
+            assert through.wait(LONG)
+            return int(self) < other
+
+    monkeypatch.setattr(Snapshot, "put_courses", held)
+    consumer = CatalogueConsumer(catalogue, Planner(PlanStore.__new__(PlanStore), catalogue, UTC), list)
+    record = Record("catalog.state", 0, 0, b"", b"", [])
+    batch = [put("one", course("new", ("b", 0, 1)), 3), put("two", course("newer", ("c", 0, 1)), 4)]
+    folding = asyncio.create_task(consumer.on_catalogue([Received(record, event) for event in batch]))
+    await asyncio.to_thread(gate.reached.wait, LONG)
+    conditions = catalogue.changed_since(Asked(1))
+    assert through.is_set()  # the thread folded on while the question was answered
+    assert conditions == [
+        {"courses": {"$in": ["old"]}, "tenant": "one"},
+        {"open_skills": {"$in": ["fw/a"]}, "tenant": "one"},
+    ]
+    await folding
+    assert catalogue.revision == 4
+    plan = PlanSummary(1, 1, "two", considered=2, open_skills=["fw/c"])
+    assert catalogue.is_due(plan)
+
+
+def test_nothing_of_a_fold_is_seen_before_it_is_taken() -> None:
+    catalogue = Catalogue()
+    found = folded(catalogue.snapshot, [put("one", course("new", ("b", 0, 1)), 3)])
+    assert (catalogue.revision, catalogue.changed_since(0)) == (0, [])
+    catalogue.take(found)
+    assert catalogue.revision == 3
+    assert catalogue.changed_since(0)
+
+
+def test_two_threads_that_name_what_is_new_never_give_one_number_twice() -> None:
+    names, gate, other_done = Names(), Gate(), Flag()
+
+    class Slow(dict[tuple[str | None, str | None], int]):
+        """Numbers that, while one is being given, let another thread name things first."""
+
+        def setdefault(self, key: tuple[str | None, str | None], number: int) -> int:
+            gate.reached.set()
+            other_done.wait(0.2)  # where one at a time may add, the other waits for this one, in vain
+            return super().setdefault(key, number)
+
+    names.providers = Slow()
+
+    def add(one: Course) -> None:
+        names.entry(one)
+
+    def add_other() -> None:
+        add(msgspec.structs.replace(course("second", ("b", 0, 1)), provider=Text(th="ข", en="B")))
+        other_done.set()
+
+    threads = [Thread(target=add, args=[course("first", ("a", 0, 1))]), Thread(target=add_other)]
+    threads[0].start()
+    assert gate.reached.wait(LONG)
+    threads[1].start()
+    for thread in threads:
+        thread.join(LONG)
+    for numbers in (names.skills, names.courses, names.providers, names.tongues):
+        assert sorted(numbers.values()) == list(range(len(numbers)))
