@@ -6,12 +6,14 @@ Environment: KAFKA_BOOTSTRAP_SERVERS (required), NAMESPACE (a prefix of every na
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
 
 from shared.errors import Unavailable
-from shared.kafka import TopicSpec, create_topics
+from shared.events import TopicPlan
+from shared.kafka import TopicSpec, create_topics, describe_topics, deviations
 
 _LIST = Path(__file__).with_name("topics.yaml")
 _SAFE_REPLICATION = 3
@@ -47,20 +49,30 @@ async def ensure_topics(bootstrap_servers: str, namespace: str = "", replication
     return []
 
 
+async def check_topics(bootstrap_servers: str, topics: Sequence[TopicSpec]) -> list[str]:
+    """Return in words in what the topics on the broker are not as planned. Raises Unavailable."""
+    planned = {topic.name: TopicPlan(topic.partitions, topic.config["cleanup.policy"]) for topic in topics}
+    return deviations(planned, await describe_topics(bootstrap_servers, planned, configs=True))
+
+
 def main() -> int:
-    """Run the command; the status is 0 when every topic is there."""
+    """Run the command; the status is 0 when every topic is there and as planned."""
     servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
     replication = os.environ.get("TOPIC_REPLICATION", "1")
     if not servers or not replication.isdecimal() or int(replication) < 1:
         print("Set KAFKA_BOOTSTRAP_SERVERS=HOST:PORT, and TOPIC_REPLICATION to 1 or more", file=sys.stderr)  # noqa: T201
         return 2
+    namespace = os.environ.get("NAMESPACE", "")
     try:
-        created = asyncio.run(ensure_topics(servers, os.environ.get("NAMESPACE", ""), int(replication)))
+        created = asyncio.run(ensure_topics(servers, namespace, int(replication)))
+        wrong = asyncio.run(check_topics(servers, read_topics(namespace)))
     except Unavailable as error:
         print(f"The topics were not created: {error}", file=sys.stderr)  # noqa: T201
         return 1
     print(f"topics created: {', '.join(created)}" if created else "every topic is there")  # noqa: T201
-    return 0
+    for text in wrong:
+        print(f"not as planned: {text}", file=sys.stderr)  # noqa: T201
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

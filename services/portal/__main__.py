@@ -15,8 +15,8 @@ from services.portal.connections import Connections
 from services.portal.consumer import PathConsumer
 from shared.app import REGISTRY, background, build_app, run
 from shared.auth import Authenticator
-from shared.events import PATHS_TOPIC
-from shared.kafka import Follower
+from shared.events import PATHS_TOPIC, planned_topics
+from shared.kafka import Follower, TopicWarning
 from shared.mongo import KeyStore, connect, reachable
 from shared.settings import PortalSettings, load
 
@@ -36,6 +36,7 @@ async def build(settings: PortalSettings, lifetime: float = LIFETIME_SECONDS) ->
     authenticator = Authenticator(KeyStore(mongodb, settings), settings.api_key_pepper)
     connections = Connections()
     consumer = PathConsumer(connections)
+    topics = planned_topics(settings.topic, PATHS_TOPIC)
     follower = Follower(settings.kafka_bootstrap_servers, settings.topic(PATHS_TOPIC), consumer.on_paths, start="end")
 
     async def clients(_: web.Application) -> AsyncIterator[None]:
@@ -66,6 +67,7 @@ async def build(settings: PortalSettings, lifetime: float = LIFETIME_SECONDS) ->
         authenticator,
         description=card or "",
         checks={"mongodb": partial(reachable, mongodb), "kafka": follows},
+        warnings={"topics": TopicWarning(settings.kafka_bootstrap_servers, topics)},
         contexts=[clients, background("follower", partial(consumer.follow, follower))],
         credential=credential_of,
     )

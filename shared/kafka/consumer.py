@@ -12,6 +12,7 @@ from shared.events import from_kafka
 from shared.kafka.client import BATCH, FETCH_WAIT_MS, Lag, backoff, poll, start, within
 from shared.kafka.publisher import Publisher
 from shared.kafka.records import OnEvents, Received, Record, dead_letter
+from shared.kafka.topics import TopicIdentity
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +24,8 @@ class GroupConsumer:
     """Reads a topic as one of a group; see the module's first lines for what it promises.
 
     `on_assigned` is told the partitions after every change of the group. `lag`: records of them not read yet.
+    A topic that was deleted and created again, or that ends before the position, is read from its beginning; `replaced`
+    counts it.
     """
 
     def __init__(  # noqa: PLR0913 - a consumer is made once, by name, in a __main__
@@ -39,6 +42,7 @@ class GroupConsumer:
         self.topic = topic
         self.dead_lettered = 0
         self.lag = 0
+        self.replaced = 0
         self.partitions: frozenset[int] = frozenset()
         self._group = group
         self._on_events = on_events
@@ -47,6 +51,8 @@ class GroupConsumer:
         self._batch = batch
         self._bootstrap_servers = bootstrap_servers
         self._stopping = asyncio.Event()
+        self._identity = TopicIdentity(bootstrap_servers, topic)
+        self._read: dict[TopicPartition, int] = {}
 
     async def run(self) -> None:
         """Consume until `stop` is called. Raises KafkaError where no retry would help."""
@@ -66,7 +72,10 @@ class GroupConsumer:
         try:
             await start(consumer)
             while not self._stopping.is_set():
+                if await self._identity.changed():
+                    await self._begin_again(consumer)
                 polled = await poll(consumer, self._batch)
+                self._notice_reset(polled)
                 if polled:
                     await self._deliver(await self._readable(polled))
                     await self._commit(consumer, polled)
@@ -78,8 +87,27 @@ class GroupConsumer:
         """Let `run` return once the batch in hand is taken and committed."""
         self._stopping.set()
 
+    async def _begin_again(self, consumer: AIOKafkaConsumer) -> None:
+        """Read the owned partitions from their beginning: the topic was deleted and created again."""
+        log.warning("%s is another topic than before; %s reads it from its beginning", self.topic, self._group)
+        self.replaced += 1
+        self._read.clear()
+        if places := consumer.assignment():
+            await consumer.seek_to_beginning(*places)
+            await self._commit_offsets(consumer, dict.fromkeys(places, 0))
+
+    def _notice_reset(self, polled: list[Record]) -> None:
+        """Count a position that went back by itself: the log ended before it, and the client began again."""
+        for record in polled:
+            place = TopicPartition(record.topic, record.partition)
+            if record.offset < self._read.get(place, 0):
+                log.warning("%s/%d is shorter than it was; it is read again", record.topic, record.partition)
+                self.replaced += 1
+            self._read[place] = record.offset + 1
+
     def _assigned(self, partitions: frozenset[int]) -> None:
         self.partitions = partitions
+        self._read.clear()  # what was read and not committed comes again
         self._on_assigned(partitions)
 
     async def _readable(self, records: list[Record]) -> list[Received]:
@@ -134,6 +162,9 @@ class GroupConsumer:
         for record in records:
             place = TopicPartition(record.topic, record.partition)
             offsets[place] = max(offsets.get(place, 0), record.offset + 1)
+        await self._commit_offsets(consumer, offsets)
+
+    async def _commit_offsets(self, consumer: AIOKafkaConsumer, offsets: dict[TopicPartition, int]) -> None:
         try:
             async with asyncio.timeout(30):
                 await consumer.commit(offsets)

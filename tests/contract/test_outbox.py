@@ -42,8 +42,9 @@ class Owner:
             update["$set"]["sequence"] = sequence
             await self.database[COLLECTION].update_one({"_id": key}, update)
 
-    async def restage(self, keys: Sequence[str]) -> None:
-        for key in keys:
+    async def restage(self, keys: Sequence[str] | None = None) -> None:
+        every = [document["_id"] async for document in self.database[COLLECTION].find({}, {"_id": 1})]
+        for key in every if keys is None else keys:
             sequence = (await self.document(key))["sequence"]
             await self.database[COLLECTION].update_one({"_id": key}, stage(thing(key, sequence)))
 

@@ -12,7 +12,7 @@ from services.assessment.store import OfficerStore
 from services.catalog.store import CatalogStore
 from shared.errors import Unavailable
 from shared.events import OfficerChanged, announce
-from shared.mongo import Client, Database, bulk_write, connect
+from shared.mongo import Client, Database, Write, bulk_write, connect
 from shared.settings import StoreSettings, read
 from tests.builders import TENANT, profile
 from tests.contract.replica_set import ReplicaSet, replica_set
@@ -41,7 +41,11 @@ def database(client: Client, namespace: str) -> Database:
 
 async def test_a_duplicate_and_a_write_that_found_nothing_are_not_counted(database: Database) -> None:
     await database["things"].insert_one({"_id": "there"})
-    writes = [InsertOne({"_id": "there"}), InsertOne({"_id": "new"}), UpdateOne({"_id": "gone"}, {"$set": {"n": 1}})]
+    writes: list[Write] = [
+        InsertOne({"_id": "there"}),
+        InsertOne({"_id": "new"}),
+        UpdateOne({"_id": "gone"}, {"$set": {"n": 1}}),
+    ]
     assert await bulk_write(database["things"], [*writes, UpdateOne({"_id": "there"}, {"$set": {"n": 1}})]) == 2
 
 
