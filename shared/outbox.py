@@ -30,7 +30,7 @@ from pymongo.errors import PyMongoError
 
 from shared.errors import Unavailable
 from shared.events import Envelope
-from shared.kafka import Follower, Landed, Publisher, Received, describe_topics
+from shared.kafka import Brokers, Follower, Landed, Publisher, Received, describe_topics
 from shared.mongo import bulk_write
 
 log = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ class Relay:
         topic: str,
         publisher: Publisher,
         *,
-        bootstrap_servers: str,
+        brokers: Brokers,
         restage: Callable[[Sequence[str] | None], Awaitable[object]],
         landed: Callable[[Sequence[Received]], Awaitable[None]] | None = None,
         stamp: bool = False,
@@ -103,7 +103,7 @@ class Relay:
         self._lease = f"relay:{collection}"
         self._topic = topic
         self._publisher = publisher
-        self._bootstrap_servers = bootstrap_servers
+        self._brokers = brokers
         self._restage = restage
         self._landed = landed
         self._stamp = stamp
@@ -269,7 +269,7 @@ class Relay:
             await self._on_replaced()
             offsets = {}
         follower = Follower(
-            self._bootstrap_servers,
+            self._brokers,
             self._topic,
             self._on_landed,
             start=offsets,
@@ -289,7 +289,7 @@ class Relay:
 
     async def _is_replaced(self, known: str | None) -> bool:
         """Return whether the topic has another id than the one that the lease document holds; note a first one."""
-        found = (await describe_topics(self._bootstrap_servers, [self._topic])).get(self._topic)
+        found = (await describe_topics(self._brokers, [self._topic])).get(self._topic)
         if found is None or known == str(found.id):
             return False
         if known is None:
@@ -302,7 +302,7 @@ class Relay:
         self._position.clear()
         self._highest_stamp = 0
         self._generation += 1
-        found = (await describe_topics(self._bootstrap_servers, [self._topic])).get(self._topic)
+        found = (await describe_topics(self._brokers, [self._topic])).get(self._topic)
         try:
             # The generation first: what is sent from now on lands in the new topic.
             await self._leases.update_one({"_id": self._lease}, {"$set": {"generation": self._generation}})

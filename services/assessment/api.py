@@ -69,6 +69,7 @@ async def put_officer(request: web.Request) -> web.StreamResponse:
     body = await read_body(request, PutOfficer)
     tenant, officer_id = _asked(request)
     framework = await _framework(request, body.framework or request.app[DEFAULT_FRAMEWORK])
+    owner = request.app[INDEX].owner(tenant, framework.id)
     profiles.check(body, framework)
     store, trace = request.app[STORE], trace_of(request)
 
@@ -77,7 +78,9 @@ async def put_officer(request: web.Request) -> web.StreamResponse:
         known = before.profile if before else None
         asked.check(_tag(known) if known else None)
         sequence = before.sequence if before else 0
-        after = profiles.registered(body, framework, before=known, tenant=tenant, officer=officer_id, sequence=sequence)
+        after = profiles.registered(
+            body, framework, before=known, tenant=tenant, officer=officer_id, sequence=sequence, owner=owner
+        )
         if after is None:
             return False, sequence, False
         envelope = announce(SOURCE, after.key, after.sequence, OfficerChanged(after), trace)
@@ -139,9 +142,10 @@ async def submit_assessment(request: web.Request) -> web.StreamResponse:
             return accepted[1]
         now = datetime.now(UTC)
         framework = await _framework(request, body.framework)
+        owner = request.app[INDEX].owner(tenant, framework.id)
         scoring.check(body, framework, now)
-        version = framework.version if framework.id == known.framework else None
-        after = profiles.assessed(known, scoring.measured(body), version)
+        own = framework if framework.id == known.framework else None
+        after = profiles.assessed(known, scoring.measured(body), own, owner)
         evidence = Evidence(assessment_id, body.framework, body.kind, body.results, body.taken_at, now, after.sequence)
         data = AssessmentCompleted(after, assessment_id, body.kind, body.taken_at)
         envelope = announce(SOURCE, after.key, after.sequence, data, trace)

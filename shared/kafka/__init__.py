@@ -12,6 +12,7 @@ Both readers begin again when their topic was deleted and created again, or is s
 They end by raising when Kafka answers with an error that no retry will mend; the process then ends too.
 """
 
+from shared.kafka.client import Brokers
 from shared.kafka.consumer import GroupConsumer
 from shared.kafka.follower import Follower
 from shared.kafka.operations import create_topics, reachable, replay
@@ -20,6 +21,7 @@ from shared.kafka.records import Landed, OnEvents, Received, Record, TopicSpec
 from shared.kafka.topics import TopicState, TopicWarning, describe_topics, deviations
 
 __all__ = [
+    "Brokers",
     "Follower",
     "GroupConsumer",
     "Landed",

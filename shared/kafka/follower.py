@@ -15,8 +15,10 @@ from shared.kafka.client import (
     FETCH_WAIT_MS,
     PATIENT_BYTES,
     PATIENT_WAIT_MS,
+    Brokers,
     Lag,
     backoff,
+    connection,
     poll,
     start,
     within,
@@ -47,7 +49,7 @@ class Follower:
 
     def __init__(  # noqa: PLR0913 - a follower is made once, by name
         self,
-        bootstrap_servers: str,
+        brokers: Brokers,
         topic: str,
         on_events: OnEvents,
         *,
@@ -64,8 +66,8 @@ class Follower:
         self._from = start
         self._patient = patient
         self._on_replaced = on_replaced
-        self._identity = TopicIdentity(bootstrap_servers, topic)
-        self._bootstrap_servers = bootstrap_servers
+        self._identity = TopicIdentity(brokers, topic)
+        self._brokers = brokers
 
     async def run(self) -> None:
         """Follow until cancelled. Raises KafkaError where no retry would help, Unavailable where no broker answers."""
@@ -91,7 +93,7 @@ class Follower:
 
     async def _read(self) -> None:
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap_servers,
+            **connection(self._brokers),
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="none",

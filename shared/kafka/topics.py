@@ -28,6 +28,7 @@ from aiokafka.protocol.types import (
 
 from shared.errors import Unavailable
 from shared.events import TopicPlan
+from shared.kafka.client import Brokers, addresses, connection
 
 _TOPIC_RESOURCE = 2
 _CLEANUP_POLICY = "cleanup.policy"
@@ -126,20 +127,18 @@ class TopicState:
     cleanup_policy: str | None = None
 
 
-async def describe_topics(
-    bootstrap_servers: str, names: Collection[str], *, configs: bool = False
-) -> dict[str, TopicState]:
+async def describe_topics(brokers: Brokers, names: Collection[str], *, configs: bool = False) -> dict[str, TopicState]:
     """Return those of the topics that exist; with `configs` also their cleanup policy.
 
     Raises Unavailable where no broker answers.
     """
-    client = AIOKafkaClient(bootstrap_servers=bootstrap_servers)
+    client = AIOKafkaClient(**connection(brokers))
     try:
         async with asyncio.timeout(_ANSWER_SECONDS):
             await client.bootstrap()
             node = client.get_random_node()
             if node is None or not await client.ready(node):
-                raise Unavailable(f"no broker answers at {bootstrap_servers}")
+                raise Unavailable(f"no broker answers at {addresses(brokers)}")
             metadata = await client.send(node, _MetadataRequest(names))
             found = {
                 topic[1]: TopicState(topic[2], len(topic[4]))
@@ -183,8 +182,8 @@ def deviations(planned: Mapping[str, TopicPlan], found: Mapping[str, TopicState]
 class TopicWarning:
     """What readiness tells of topics: None where all are as planned. The broker is asked every five seconds at most."""
 
-    def __init__(self, bootstrap_servers: str, planned: Mapping[str, TopicPlan]) -> None:
-        self._bootstrap_servers = bootstrap_servers
+    def __init__(self, brokers: Brokers, planned: Mapping[str, TopicPlan]) -> None:
+        self._brokers = brokers
         self._planned = planned
         self._next = 0.0
         self._warning: str | None = None
@@ -195,7 +194,7 @@ class TopicWarning:
         if now >= self._next:
             self._next = now + _ASK_SECONDS
             try:
-                found = await describe_topics(self._bootstrap_servers, self._planned, configs=True)
+                found = await describe_topics(self._brokers, self._planned, configs=True)
             except Unavailable as error:
                 return error.detail
             self._warning = "; ".join(deviations(self._planned, found)) or None
@@ -205,9 +204,9 @@ class TopicWarning:
 class TopicIdentity:
     """Notices that a topic was deleted and created again: then every offset of it means another record."""
 
-    def __init__(self, bootstrap_servers: str, topic: str) -> None:
+    def __init__(self, brokers: Brokers, topic: str) -> None:
         self.id: UUID | None = None
-        self._bootstrap_servers = bootstrap_servers
+        self._brokers = brokers
         self._topic = topic
         self._next = 0.0
 
@@ -221,7 +220,7 @@ class TopicIdentity:
             return False
         self._next = now + _ASK_SECONDS
         try:
-            found = await describe_topics(self._bootstrap_servers, [self._topic])
+            found = await describe_topics(self._brokers, [self._topic])
         except Unavailable:
             return False
         if (state := found.get(self._topic)) is None:

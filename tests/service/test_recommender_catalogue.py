@@ -116,3 +116,22 @@ async def test_an_agencys_own_framework_stands_before_the_shared_one_of_the_same
     gaps = {one.officer: (await path_of(service, one))["path"]["gaps"] for one in (officer, other)}
     assert [(gap["skill"], gap["required"]) for gap in gaps[officer.officer]] == [("reading", 2)]
     assert [gap["skill"] for gap in gaps[other.officer]] == ["reading", "writing"]
+
+
+async def test_an_agency_that_puts_its_own_copy_of_a_framework_keeps_its_officers(service: Started) -> None:
+    shared = msgspec.structs.replace(framework({"reading": 3}, version=2), id="copied")
+    read = course("copied-read", ("reading", 0, 4), of="copied")
+    await service.publish(CATALOG_TOPIC, published("shared", shared, 2), published("shared", read))
+    officers = [
+        somebody("copying", levels={}, framework="copied", framework_version=2, framework_owner=owner)
+        for owner in ("shared", None)
+    ]
+    await service.publish(PROFILES_TOPIC, *(registered(one) for one in officers))
+    for one in officers:
+        await path_of(service, one)
+    own = msgspec.structs.replace(framework({"reading": 4}, version=1), id="copied")
+    await service.publish(CATALOG_TOPIC, published("copying", own))
+    for one in officers:
+        stored = await path_of(service, one, revision=2)
+        assert (stored["path"]["status"], courses_of(stored)) == ("provisional", ["copied-read"])
+        assert [gap["required"] for gap in stored["path"]["gaps"]] == [4]
