@@ -21,7 +21,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 from motor.motor_asyncio import AsyncIOMotorDatabase
@@ -265,15 +265,13 @@ class Relay:
         offsets = {int(partition): offset for partition, offset in lease.get("read_back", {}).items()}
         self._highest_stamp = int(lease.get("read_back_stamp", 0)) if offsets else 0
         self._generation = int(lease.get("generation", 0))
-        if await self._is_replaced(lease.get("topic_id")):
-            await self._on_replaced()
-            offsets = {}
         follower = Follower(
             self._brokers,
             self._topic,
             self._on_landed,
             start=offsets,
             patient=self._landed is None,  # what is read back is looked at here only: it may come late and together
+            topic_id=await self._known_topic(lease.get("topic_id")),
             on_replaced=self._on_replaced,
         )
         reading = asyncio.create_task(follower.run())
@@ -287,14 +285,14 @@ class Relay:
                 await reading
             self._position.clear()
 
-    async def _is_replaced(self, known: str | None) -> bool:
-        """Return whether the topic has another id than the one that the lease document holds; note a first one."""
-        found = (await describe_topics(self._brokers, [self._topic])).get(self._topic)
-        if found is None or known == str(found.id):
-            return False
-        if known is None:
-            await self._leases.update_one({"_id": self._lease}, {"$set": {"topic_id": str(found.id)}})
-        return known is not None
+    async def _known_topic(self, noted: str | None) -> UUID | None:
+        """Return the id of the topic that the offsets of the lease document are of; note it at the very first start."""
+        if noted is None:
+            found = (await describe_topics(self._brokers, [self._topic])).get(self._topic)
+            if found is not None:
+                noted = str(found.id)
+                await self._leases.update_one({"_id": self._lease}, {"$set": {"topic_id": noted}})
+        return UUID(noted) if noted else None
 
     async def _on_replaced(self) -> None:
         """Announce everything again, then go on with the new topic; whoever is stopped in between begins again."""

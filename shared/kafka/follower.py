@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Literal
+from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
@@ -44,7 +45,7 @@ class Follower:
 
     A topic that was deleted and created again, or that ends before the position (a broker restored from an older copy),
     is read again from its beginning, or from its end where that was the start. `on_replaced` is awaited before that;
-    `replaced` counts it.
+    `replaced` counts it. `topic_id`: the topic that given offsets are of.
     """
 
     def __init__(  # noqa: PLR0913 - a follower is made once, by name
@@ -55,6 +56,7 @@ class Follower:
         *,
         start: Literal["beginning", "end"] | Mapping[int, int] = "beginning",
         patient: bool = False,
+        topic_id: UUID | None = None,
         on_replaced: Callable[[], Awaitable[None]] = _nothing,
     ) -> None:
         self.topic = topic
@@ -66,7 +68,7 @@ class Follower:
         self._from = start
         self._patient = patient
         self._on_replaced = on_replaced
-        self._identity = TopicIdentity(brokers, topic)
+        self._identity = TopicIdentity(brokers, topic, topic_id)
         self._brokers = brokers
 
     async def run(self) -> None:

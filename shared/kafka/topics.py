@@ -204,14 +204,14 @@ class TopicWarning:
 class TopicIdentity:
     """Notices that a topic was deleted and created again: then every offset of it means another record."""
 
-    def __init__(self, brokers: Brokers, topic: str) -> None:
-        self.id: UUID | None = None
+    def __init__(self, brokers: Brokers, topic: str, known: UUID | None = None) -> None:
+        self.id = known
         self._brokers = brokers
         self._topic = topic
         self._next = 0.0
 
     async def changed(self) -> bool:
-        """Return whether the topic has another id than when this was asked first.
+        """Return whether the topic has another id than the known one, or than when this was asked before.
 
         The broker is asked every five seconds at most. False while no broker answers or the topic is not there.
         """
