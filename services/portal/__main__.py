@@ -14,7 +14,7 @@ from services.portal.api.session import Sessions, credential_of
 from services.portal.connections import Connections
 from services.portal.consumer import PathConsumer
 from shared.app import REGISTRY, background, build_app, run
-from shared.auth import Authenticator
+from shared.auth import Authenticator, Guesses
 from shared.events import PATHS_TOPIC
 from shared.kafka import Follower
 from shared.mongo import KeyStore, connect, reachable
@@ -33,7 +33,8 @@ async def build(settings: PortalSettings, lifetime: float = LIFETIME_SECONDS) ->
         auto_decompress=False,
         skip_auto_headers=("Accept-Encoding", "User-Agent"),
     )
-    authenticator = Authenticator(KeyStore(mongodb, settings), settings.api_key_pepper)
+    guesses = Guesses(settings.wrong_keys_per_minute)
+    authenticator = Authenticator(KeyStore(mongodb, settings), settings.api_key_pepper, guesses=guesses)
     connections = Connections()
     consumer = PathConsumer(connections)
     follower = Follower(settings.kafka_bootstrap_servers, settings.topic(PATHS_TOPIC), consumer.on_paths, start="end")
@@ -64,6 +65,7 @@ async def build(settings: PortalSettings, lifetime: float = LIFETIME_SECONDS) ->
         "Portal",
         table,
         authenticator,
+        limits=settings.limits,
         description=card or "",
         checks={"mongodb": partial(reachable, mongodb), "kafka": follows},
         contexts=[clients, background("follower", partial(consumer.follow, follower))],

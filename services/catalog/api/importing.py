@@ -10,6 +10,7 @@ from aiohttp import web
 from services.catalog.api.courses import store_course
 from services.catalog.importers import ndjson
 from services.catalog.model import RowProblem, RowResult
+from shared.bodies import pieces
 from shared.errors import Problem
 from shared.routes import open_stream
 from shared.skills import Course
@@ -24,7 +25,7 @@ async def import_courses(request: web.Request) -> web.StreamResponse:
     Read the answer while sending: a client that does not will be waited for.
     """
     stream = await open_stream(request, "application/x-ndjson")
-    async for batch in _batches(ndjson.rows(request.content.iter_any())):
+    async for batch in _batches(ndjson.rows(pieces(request))):
         results = await asyncio.gather(*(_import_row(request, row) for row in batch))
         await stream.write(b"".join(msgspec.json.encode(result) + b"\n" for result in results))
     await stream.write_eof()
