@@ -96,8 +96,9 @@ def build_app(  # noqa: PLR0913 - an app is built once, by name, in a __main__
     described = openapi.document(title, description or title, every)
     app[TABLE] = [*every, *openapi.pages(title, described)]
     for route in app[TABLE]:
-        resolved = app.router.add_route(route.method, _pattern(route.path), route.handler, expect_handler=_expected)
-        shell.add(resolved, route)
+        for method in [route.method, "HEAD"] if route.method == "GET" else [route.method]:
+            resolved = app.router.add_route(method, _pattern(route.path), route.handler, expect_handler=_expected)
+            shell.add(resolved, route)
     app.on_response_prepare.append(shell.dress)
     app.cleanup_ctx.extend(contexts)
     app.on_shutdown.append(shell.finish)

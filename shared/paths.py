@@ -57,9 +57,10 @@ class Step(Struct, frozen=True, omit_defaults=True):
 
     `similarity`: cosine.
 
-    `unlocks` names later courses of the path that could not be entered without this one. `alternatives` stands at the
-    course that was picked, not at the prerequisites that were picked with it. `seed`: what brought it in where that was
-    not its worth; a prerequisite has the seed of what it was taken for.
+    `unlocks` names later courses of the path that cannot be entered if this one, and what then cannot be entered
+    either, is left out. `alternatives`, none of them in the path, stand at the course that was picked, not at the
+    prerequisites that were picked with it. `seed`: what brought it in where that was not its worth; a prerequisite has
+    the seed of what it was taken for.
     """
 
     position: int
@@ -134,15 +135,19 @@ class AssessFirst(Struct, frozen=True):
 
 
 class Note(Struct, frozen=True, omit_defaults=True):
-    """A course that was wanted (mandatory, pinned, started) or stood in the path before, and is not in this one."""
+    """A course that was wanted (mandatory, pinned, started) or stood in the path before, and is not in this one.
+
+    `unknown`: no course of this id is in the catalogue; that is also said of a completed one.
+    """
 
     course: str
-    kind: Literal["withdrawn", "excluded", "unreachable", "does_not_fit"]
+    kind: Literal["withdrawn", "unknown", "excluded", "unreachable", "does_not_fit"]
     reason: Reason
     title: Text | None = None
 
 
 WhyNotCause = Literal[
+    "no_path",
     "in_path",
     "completed",
     "feedback",
@@ -160,7 +165,7 @@ class WhyNot(Struct, frozen=True, omit_defaults=True):
     """Why a course is not in a path. At its best `step` its bundle would have gained so many micro-levels in `hours`.
 
     `score` and `taken_score`: micro-levels per weighted hour of its bundle, and of what was taken there. With
-    `does_not_fit`, `hours` are those that are missing.
+    `does_not_fit`, `hours` are those that are missing. `no_path`: there is no path that a course could be missing from.
     """
 
     course: str

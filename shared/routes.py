@@ -12,10 +12,11 @@
         thing = await read_body(request, Thing)          # 400, 413, 422 naming the field
         query = read_query(request, ListThings)          # 422 naming the field
         principal(request).tenant                        # who asks
-        if_match(request)                                # the number in `If-Match: "7"`, or None
+        preconditions(request).check(Tag("7"))           # 412 where If-Match or If-None-Match say so; 400
         trace_of(request), request[REQUEST_ID]           # for events and answers
         async for piece in pieces(request): ...          # a streaming route's body (shared.bodies), unpacked
-        return answer(Put(...), 201, revision=7)         # JSON with ETag "7"
+        not_modified(request, Tag("7"))                  # 304 where the reader holds it, else None
+        return answer(Put(...), 201, tag=Tag("7"))       # JSON with ETag "7"
         return await open_stream(request, "application/x-ndjson")   # streaming routes only
 
 Raise shared.errors for everything else; shared.app turns them into problem+json. A path's `{officer_id}` is compared
@@ -34,7 +35,9 @@ from aiohttp import web
 
 from shared.auth import Policy, Principal
 from shared.bodies import READING, pieces
-from shared.errors import InvalidInput, Malformed, PreconditionFailed, TooLarge
+from shared.decoding import convert, decode
+from shared.errors import InvalidInput, TooLarge
+from shared.preconditions import Preconditions, Tag
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 T = TypeVar("T")
@@ -54,8 +57,9 @@ class Header:
     required: bool = False
 
 
-IF_MATCH = Header("If-Match", "Change only this revision, as its ETag says; another answers 412.")
-IF_NONE_MATCH = Header("If-None-Match", "The ETag that is held already; 304 where it is still the same.")
+IF_MATCH = Header("If-Match", "Change only what has one of these ETags, or with `*` only what is there; 412 otherwise.")
+IF_NONE_MATCH = Header("If-None-Match", "The ETags that are held already; 304 where one of them is the present one.")
+IF_ABSENT = Header("If-None-Match", "With `*`: add only what is not there yet; 412 otherwise.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,16 +135,6 @@ async def read_body(request: web.Request, shape: type[T]) -> T:
     return decode(await read_raw(request), shape)
 
 
-def decode(raw: bytes, shape: type[T]) -> T:
-    """Return JSON in a shape. Raises Malformed where it is no JSON, InvalidInput naming the field that does not fit."""
-    try:
-        return msgspec.json.decode(raw, type=shape)
-    except msgspec.ValidationError as error:
-        raise _invalid(error) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Malformed(f"the body is not JSON: {error}") from error
-
-
 def read_query(request: web.Request, shape: type[T]) -> T:
     """Return the query in a shape. Raises InvalidInput naming the parameter."""
     given: dict[str, str] = {}
@@ -148,41 +142,12 @@ def read_query(request: web.Request, shape: type[T]) -> T:
         if name in given:
             raise InvalidInput("stands twice", name)
         given[name] = value
-    try:
-        return msgspec.convert(given, shape, strict=False)
-    except msgspec.ValidationError as error:
-        raise _invalid(error) from error
+    return convert(given, shape, strict=False)
 
 
-_PLACE = re.compile(r"^(?P<text>.*?)(?: - at `(?:key in )?\$(?P<place>[^`]*)`)?$", re.DOTALL)
-_FIELD = re.compile(r"(?:unknown|required) field `([^`]+)`")
-
-
-def _invalid(error: msgspec.ValidationError) -> InvalidInput:
-    match = _PLACE.match(str(error))
-    text, place = (match["text"], match["place"] or "") if match else (str(error), "")
-    if named := _FIELD.search(text):
-        place = f"{place}.{named[1]}"
-    return InvalidInput(text, place.lstrip(".").replace("[...]", "[]") or None)
-
-
-_TAG = re.compile(r'^(?:W/)?"?(\d{1,18})"?$')
-
-
-def if_match(request: web.Request) -> int | None:
-    """Return the revision of `If-Match`, None without it or with `*`. Raises PreconditionFailed where it is none."""
-    text = request.headers.get("If-Match", "*").strip()
-    if text == "*":
-        return None
-    if match := _TAG.match(text):
-        return int(match[1])
-    raise PreconditionFailed(f"{text[:80]} is no revision of this", "If-Match")
-
-
-def held_already(request: web.Request, revision: int) -> bool:
-    """Return whether `If-None-Match` names this revision: then answer `not_modified(revision)`."""
-    text = request.headers.get("If-None-Match")
-    return text is not None and any(part.strip().removeprefix("W/") == f'"{revision}"' for part in text.split(","))
+def preconditions(request: web.Request) -> Preconditions:
+    """Return `If-Match` and `If-None-Match`. Raises Malformed naming the header."""
+    return Preconditions.of(request.headers.getall("If-Match", []), request.headers.getall("If-None-Match", []))
 
 
 _TRACEPARENT = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$")
@@ -199,9 +164,9 @@ def trace_of(request: web.Request) -> str:
 # --- what a handler answers ------------------------------------------------------------------------------------------
 
 
-def answer(content: Any, status: int = 200, *, revision: int | None = None) -> web.Response:
-    """Return a JSON answer, with the revision as its ETag."""
-    headers = None if revision is None else {"ETag": f'"{revision}"'}
+def answer(content: Any, status: int = 200, *, tag: Tag | None = None) -> web.Response:
+    """Return a JSON answer, with its ETag."""
+    headers = None if tag is None else {"ETag": str(tag)}
     return web.Response(
         body=msgspec.json.encode(content), status=status, headers=headers, content_type="application/json"
     )
@@ -212,9 +177,11 @@ def nothing() -> web.Response:
     return web.Response(status=204)
 
 
-def not_modified(revision: int) -> web.Response:
-    """Return 304 with the ETag of the revision that is held already."""
-    return web.Response(status=304, headers={"ETag": f'"{revision}"'})
+def not_modified(request: web.Request, tag: Tag) -> web.Response | None:
+    """Return 304 where the reader holds this tag, else None. Raises Malformed, PreconditionFailed."""
+    if preconditions(request).unchanged(tag):
+        return web.Response(status=304, headers={"ETag": str(tag)})
+    return None
 
 
 async def open_stream(

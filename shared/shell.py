@@ -157,10 +157,7 @@ class Shell:
         except web.HTTPException as error:
             if error.status < 400:  # noqa: PLR2004 - a redirection is an answer
                 raise
-            response = self._failed(request, error.status, error.reason, _OWN_WORDS.get(error.status, error.reason))
-            if "Allow" in error.headers:
-                response.headers["Allow"] = error.headers["Allow"]
-            return response
+            return self._answered_otherwise(request, error)
         except ConnectionError:  # the client went away in the middle of its body or of our stream
             raise
         except Exception as error:  # noqa: BLE001 - logged without its words: they may hold what the client sent
@@ -214,6 +211,15 @@ class Shell:
         spend(rates, asking.key_id, monotonic(), "requests of this key")
         slot.claim(asking.key_id, self._limits.share_of(asking.role), stream=request[ROUTE].streams)
         authorize(asking, policy, request.match_info.get("officer_id"))
+
+    def _answered_otherwise(self, request: web.Request, error: web.HTTPException) -> web.StreamResponse:
+        """Return the problem of aiohttp's own refusals; an OPTIONS is answered with what it asks for."""
+        response = self._failed(request, error.status, error.reason, _OWN_WORDS.get(error.status, error.reason))
+        if isinstance(error, web.HTTPMethodNotAllowed):
+            if request.method == "OPTIONS":
+                response = web.Response(status=204)
+            response.headers["Allow"] = ", ".join(sorted({*error.allowed_methods, "OPTIONS"}))
+        return response
 
     async def _to_the_end(self, request: web.Request, handler: Handler, slot: Slot) -> web.StreamResponse:
         task = asyncio.ensure_future(handler(request))

@@ -2,6 +2,9 @@
 
 Every shape refuses bad values when it is built or decoded (`msgspec.ValidationError` or `InvalidInput`, both naming
 the field). Text stands in Thai and English side by side. Nothing here fixes a number of areas, job groups or levels.
+
+Levels, weights and hours are kept to the millionth from here on (`keep_millionths`), so 0.7 * 3 is 2.1 for every
+reader, stored or sent, and two of them are compared as they are.
 """
 
 from collections.abc import Iterator
@@ -9,8 +12,10 @@ from datetime import date, datetime
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
+from msgspec.structs import force_setattr
 
 from shared.errors import InvalidInput
+from shared.texts import shows_something
 
 SHARED_TENANT = "shared"
 """The tenant whose frameworks and courses every tenant sees; a tenant's own entry of the same id stands before it."""
@@ -27,13 +32,38 @@ Hours = Annotated[float, Meta(gt=0, le=10_000)]
 Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}$(?!\n)", description="ISO 639 code")]
 
 
+NO_TEXT = ("(ไม่มีข้อความ)", "(no text)")
+"""What stands in place of a Thai and an English text of which neither shows anything."""
+
+
 def key_of(tenant: str, identifier: str) -> str:
     """Return the key under which a document is stored and its events are ordered: `tenant/id`."""
     return f"{tenant}/{identifier}"
 
 
+def millionths(value: float, least: float = 0.0) -> float:
+    """Return a number to the nearest millionth, of two equally near the even one; never below `least`."""
+    return max(round(value, 6), least)
+
+
+def keep_millionths(record: Struct, *fields: str, least: float = 0.0) -> None:
+    """Keep these numbers of a record that is being built to the millionth. For `__post_init__`."""
+    for name in fields:
+        value = getattr(record, name)
+        if isinstance(value, float) and (kept := millionths(value, least)) != value:
+            force_setattr(record, name, kept)
+
+
+LEAST = 0.000_001
+"""What is smaller but not zero counts as this: an hour or a weight is never nothing."""
+
+
 class Text(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """The same words in Thai and in English; one of the two may be missing, not both."""
+    """The same words in Thai and in English; one of the two may be missing, not both.
+
+    A text without a visible character counts as missing. Where both are so, as they could once be stored, words to
+    that effect stand in their place, so that no page shows an empty one; a request with such a text is refused.
+    """
 
     th: ShortText | None = None
     en: ShortText | None = None
@@ -41,6 +71,16 @@ class Text(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if not (self.th and self.th.strip()) and not (self.en and self.en.strip()):
             raise ValueError("needs a Thai (`th`) or an English (`en`) text")
+        shown = [text if text and shows_something(text) else None for text in (self.th, self.en)]
+        th, en = shown if any(shown) else NO_TEXT
+        if (th, en) != (self.th, self.en):
+            force_setattr(self, "th", th)
+            force_setattr(self, "en", en)
+
+    @property
+    def shows_nothing(self) -> bool:
+        """Whether this is what stands in place of a text without a visible character."""
+        return (self.th, self.en) == NO_TEXT
 
 
 # --- frameworks ------------------------------------------------------------------------------------------------------
@@ -57,6 +97,9 @@ class Provenance(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=
 class ScaleLevel(Struct, frozen=True, forbid_unknown_fields=True):
     level: Level
     title: Text
+
+    def __post_init__(self) -> None:
+        keep_millionths(self, "level")
 
 
 class Area(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -96,6 +139,10 @@ class Requirement(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields
     stage: Identifier | None = None
     weight: Annotated[float, Meta(gt=0, le=100)] = 1.0
     provenance: dict[str, Provenance] = {}
+
+    def __post_init__(self) -> None:
+        keep_millionths(self, "level")
+        keep_millionths(self, "weight", least=LEAST)
 
 
 class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -170,6 +217,7 @@ class Teaches(Struct, frozen=True, forbid_unknown_fields=True):
     to_level: Level = field(name="to")
 
     def __post_init__(self) -> None:
+        keep_millionths(self, "from_level", "to_level")
         if self.to_level <= self.from_level:
             raise ValueError("`to` must be above `from`")
 
@@ -191,6 +239,7 @@ class Prerequisite(Struct, frozen=True, omit_defaults=True, forbid_unknown_field
         given = {name for name in self.__struct_fields__ if getattr(self, name) is not UNSET}
         if given not in ({"course"}, {"framework", "skill", "level"}, {"any"}, {"all"}):
             raise ValueError("needs exactly one of `course`, `framework` + `skill` + `level`, `any`, `all`")
+        keep_millionths(self, "level")
 
 
 class Completions(Struct, frozen=True, forbid_unknown_fields=True):
@@ -232,6 +281,9 @@ class Course(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     completions: Completions | None = None
     rating: Rating | None = None
 
+    def __post_init__(self) -> None:
+        keep_millionths(self, "hours", least=LEAST)
+
 
 def courses_named(conditions: list[Prerequisite]) -> Iterator[str]:
     """Yield the id of every course that a list of prerequisites names, at any depth."""
@@ -255,9 +307,16 @@ class SkillLevel(Struct, frozen=True, omit_defaults=True):
     sd: Annotated[float, Meta(ge=0, le=100)]
     measured_at: datetime
 
+    def __post_init__(self) -> None:
+        keep_millionths(self, "level", "sd")
+
 
 class Profile(Struct, frozen=True, omit_defaults=True):
-    """All that the recommender needs of an officer. `sequence` is one more with every accepted change."""
+    """All that the recommender needs of an officer. `sequence` is one more with every accepted change.
+
+    `framework_version` counts the changes of the framework as `framework_owner` publishes it: the tenant, or `shared`.
+    Two owners count apart. None: written before owners were noted.
+    """
 
     tenant: Identifier
     officer: Identifier
@@ -271,6 +330,10 @@ class Profile(Struct, frozen=True, omit_defaults=True):
     weekly_hours: Hours | None = None
     deadline: date | None = None
     levels: list[SkillLevel] = []
+    framework_owner: Identifier | None = None
+
+    def __post_init__(self) -> None:
+        keep_millionths(self, "weekly_hours", least=LEAST)
 
     @property
     def key(self) -> str:

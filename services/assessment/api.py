@@ -24,18 +24,19 @@ from services.assessment.model import (
 )
 from services.assessment.store import SOURCE, Officer, OfficerStore
 from shared.auth import EVERYONE, PLATFORMS
-from shared.errors import Conflict, Forbidden, InvalidInput, Malformed, NotFound, PreconditionFailed, Unavailable
+from shared.errors import Conflict, Forbidden, InvalidInput, Malformed, NotFound, Unavailable
 from shared.events import AssessmentCompleted, OfficerChanged, OfficerErased, announce
+from shared.preconditions import Tag
 from shared.routes import (
+    IF_ABSENT,
     IF_MATCH,
     IF_NONE_MATCH,
     Header,
     Route,
     answer,
-    held_already,
-    if_match,
     not_modified,
     nothing,
+    preconditions,
     principal,
     read_body,
     read_query,
@@ -64,35 +65,35 @@ async def put_officer(request: web.Request) -> web.StreamResponse:
 
     Levels are kept. Where nothing changed there is no new sequence and no event.
     """
+    asked = preconditions(request)
     body = await read_body(request, PutOfficer)
     tenant, officer_id = _asked(request)
     framework = await _framework(request, body.framework or request.app[DEFAULT_FRAMEWORK])
+    owner = request.app[INDEX].owner(tenant, framework.id)
     profiles.check(body, framework)
-    expected = if_match(request)
     store, trace = request.app[STORE], trace_of(request)
 
     async def decide() -> tuple[bool, int, bool] | None:
         before = await store.find(tenant, officer_id)
         known = before.profile if before else None
-        if expected is not None and (known is None or known.sequence != expected):
-            raise PreconditionFailed(_stale(known), "If-Match")
+        asked.check(_tag(known) if known else None)
         sequence = before.sequence if before else 0
-        after = profiles.registered(body, framework, before=known, tenant=tenant, officer=officer_id, sequence=sequence)
+        after = profiles.registered(
+            body, framework, before=known, tenant=tenant, officer=officer_id, sequence=sequence, owner=owner
+        )
         if after is None:
             return False, sequence, False
         envelope = announce(SOURCE, after.key, after.sequence, OfficerChanged(after), trace)
         return (known is None, after.sequence, True) if await store.save(before, after, envelope) else None
 
     new, sequence, changed = await _settled(decide)
-    return answer(OfficerPut(officer_id, sequence, changed), 201 if new else 200, revision=sequence)
+    return answer(OfficerPut(officer_id, sequence, changed), 201 if new else 200, tag=Tag(str(sequence)))
 
 
 async def get_officer(request: web.Request) -> web.StreamResponse:
     """Return an officer's skill profile."""
     _, known = await _known(request)
-    if held_already(request, known.sequence):
-        return not_modified(known.sequence)
-    return answer(known, revision=known.sequence)
+    return not_modified(request, _tag(known)) or answer(known, tag=_tag(known))
 
 
 async def erase_officer(request: web.Request) -> web.StreamResponse:
@@ -101,6 +102,7 @@ async def erase_officer(request: web.Request) -> web.StreamResponse:
     Profile and evidence are removed, and every service is told to forget. The number of the last change stays, so
     that an officer who is registered again goes on from it.
     """
+    asked = preconditions(request)
     tenant, officer_id = _asked(request)
     store, trace = request.app[STORE], trace_of(request)
 
@@ -108,6 +110,7 @@ async def erase_officer(request: web.Request) -> web.StreamResponse:
         before = await store.find(tenant, officer_id)
         if before is None:
             raise NotFound("no such officer")
+        asked.check(_tag(before.profile) if before.profile else None)
         if before.profile is None:
             await store.clear_archive(before.key)
             return True
@@ -139,9 +142,10 @@ async def submit_assessment(request: web.Request) -> web.StreamResponse:
             return accepted[1]
         now = datetime.now(UTC)
         framework = await _framework(request, body.framework)
+        owner = request.app[INDEX].owner(tenant, framework.id)
         scoring.check(body, framework, now)
-        version = framework.version if framework.id == known.framework else None
-        after = profiles.assessed(known, scoring.measured(body), version)
+        own = framework if framework.id == known.framework else None
+        after = profiles.assessed(known, scoring.measured(body), own, owner)
         evidence = Evidence(assessment_id, body.framework, body.kind, body.results, body.taken_at, now, after.sequence)
         data = AssessmentCompleted(after, assessment_id, body.kind, body.taken_at)
         envelope = announce(SOURCE, after.key, after.sequence, data, trace)
@@ -193,8 +197,8 @@ async def _settled(decide: Callable[[], Awaitable[T | None]]) -> T:
     raise Unavailable("this officer changes too fast; try again soon")
 
 
-def _stale(known: Profile | None) -> str:
-    return "there is no such officer" if known is None else f"the officer is at {known.sequence}"
+def _tag(profile: Profile) -> Tag:
+    return Tag(str(profile.sequence))
 
 
 def _idempotency_key(request: web.Request) -> str:
@@ -212,12 +216,20 @@ ROUTES = [
         put_officer,
         PLATFORMS,
         body=PutOfficer,
-        headers=[IF_MATCH],
+        headers=[IF_MATCH, IF_ABSENT],
         answers={200: OfficerPut, 201: OfficerPut},
         problems=[412],
     ),
     Route("GET", _OFFICER, get_officer, EVERYONE, headers=[IF_NONE_MATCH], answers={200: Profile, 304: None}),
-    Route("DELETE", _OFFICER, erase_officer, PLATFORMS, answers={204: None}),
+    Route(
+        "DELETE",
+        _OFFICER,
+        erase_officer,
+        PLATFORMS,
+        headers=[IF_MATCH],
+        answers={204: None},
+        problems=[412],
+    ),
     Route(
         "POST",
         f"{_OFFICER}/assessments",

@@ -27,4 +27,8 @@ class FrameworkIndex:
 
     def find(self, tenant: str, framework: str) -> Framework | None:
         """Return the tenant's own framework of this id, else the shared one."""
-        return self._held.get(key_of(tenant, framework)) or self._held.get(key_of(SHARED_TENANT, framework))
+        return self._held.get(key_of(self.owner(tenant, framework), framework))
+
+    def owner(self, tenant: str, framework: str) -> str:
+        """Return whose framework of this id a tenant sees: its own where it has one, else the shared one."""
+        return tenant if key_of(tenant, framework) in self._held else SHARED_TENANT

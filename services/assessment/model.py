@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from shared.events import AssessmentKind
-from shared.skills import Hours, Identifier, Language, Level
+from shared.skills import LEAST, Hours, Identifier, Language, Level, keep_millionths
 
 
 class PutOfficer(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -37,6 +37,10 @@ class Result(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     skill: Identifier
     level: Level
     sd: Annotated[float, Meta(gt=0, le=100)] | None = None
+
+    def __post_init__(self) -> None:
+        keep_millionths(self, "level")
+        keep_millionths(self, "sd", least=LEAST)
 
 
 class SubmitAssessment(Struct, frozen=True, forbid_unknown_fields=True):

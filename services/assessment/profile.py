@@ -18,9 +18,19 @@ def check(body: PutOfficer, framework: Framework) -> None:
 
 
 def registered(  # noqa: PLR0913 - by name, from one place
-    body: PutOfficer, framework: Framework, *, before: Profile | None, tenant: str, officer: str, sequence: int
+    body: PutOfficer,
+    framework: Framework,
+    *,
+    before: Profile | None,
+    tenant: str,
+    officer: str,
+    sequence: int,
+    owner: str | None = None,
 ) -> Profile | None:
-    """Return the officer's next profile, `sequence` + 1; None where the body changes nothing. Levels are kept."""
+    """Return the officer's next profile, `sequence` + 1; None where the body changes nothing. Levels are kept.
+
+    `owner`: whose framework it is; see Profile.
+    """
     after = Profile(
         tenant=tenant,
         officer=officer,
@@ -34,22 +44,26 @@ def registered(  # noqa: PLR0913 - by name, from one place
         weekly_hours=body.weekly_hours,
         deadline=body.deadline,
         levels=before.levels if before else [],
+        framework_owner=owner,
     )
     if before is not None:
-        same = msgspec.structs.replace(after, sequence=before.sequence, framework_version=before.framework_version)
-        if same == before:
+        counted = {name: getattr(before, name) for name in ("sequence", "framework_version", "framework_owner")}
+        if msgspec.structs.replace(after, **counted) == before:
             return None
     return after
 
 
-def assessed(before: Profile, measured: Iterable[SkillLevel], framework_version: int | None = None) -> Profile:
-    """Return the profile with new measurements, one sequence on."""
-    return msgspec.structs.replace(
-        before,
-        sequence=before.sequence + 1,
-        framework_version=before.framework_version if framework_version is None else framework_version,
-        levels=merged(before.levels, measured),
-    )
+def assessed(
+    before: Profile, measured: Iterable[SkillLevel], framework: Framework | None = None, owner: str | None = None
+) -> Profile:
+    """Return the profile with new measurements, one sequence on.
+
+    `framework`, of this `owner`: the officer's own, where that is what was measured.
+    """
+    after = msgspec.structs.replace(before, sequence=before.sequence + 1, levels=merged(before.levels, measured))
+    if framework is None:
+        return after
+    return msgspec.structs.replace(after, framework_version=framework.version, framework_owner=owner)
 
 
 def merged(levels: Iterable[SkillLevel], measured: Iterable[SkillLevel]) -> list[SkillLevel]:

@@ -13,7 +13,7 @@ from statistics import NormalDist
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from services.recommender.likely import likely_gain
+from services.recommender.likely import leaning, likely_gain
 from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, Rule, Want
 from shared.paths import Closes, LearningPath, Step
 from shared.skills import Course, Prerequisite
@@ -37,7 +37,7 @@ def violations(path: LearningPath, inputs: Inputs, find: Find) -> list[str]:
     walk = _Walk(inputs, find)
     start, wants = walk.copy(), dict(walk.wants)
     found = [*_head(path, inputs), *_wishes(path, inputs, find), *walk.steps(path), *_coverage(path, wants)]
-    return [*found, *_expected(path, start, find)]
+    return [*found, *_leaning(path, start, find)]
 
 
 def _head(path: LearningPath, inputs: Inputs) -> Iterator[str]:
@@ -279,11 +279,24 @@ def _coverage(path: LearningPath, held: dict[str, Want]) -> Iterator[str]:
             yield f"coverage {name} is {share:.6f}, not {told:.6f}"
 
 
-def _expected(path: LearningPath, start: _Walk, find: Find) -> Iterator[str]:
+def _leaning(path: LearningPath, start: _Walk, find: Find) -> Iterator[str]:
+    """Check everything that rests on which steps a step cannot be entered without."""
     courses = [course for step in path.steps if (course := find(step.course.id))]
-    begun = {step.course.id for step in path.steps if step.seed == "started"}
+    if len(courses) < len(path.steps):
+        return
+    leans = leaning(start, courses, {step.course.id for step in path.steps if step.seed == "started"})
+    for place, step in enumerate(path.steps):
+        unlocked = [courses[later].id for later in range(len(courses)) if place in leans[later]]
+        if step.unlocks != unlocked:
+            yield f"step {place + 1} ({step.course.id}): unlocks {unlocked}, not {step.unlocks}"
+        if not step.closes and not unlocked and step.seed is None:
+            yield f"step {place + 1} ({step.course.id}): closes nothing and unlocks nothing"
+    taken = {step.course.id for step in path.steps}
+    for step in path.steps:
+        if not taken.isdisjoint(other.course.id for other in step.alternatives):
+            yield f"step {step.position} ({step.course.id}): an alternative stands in the path"
     worths = {skill: partial(_worth, want) for skill, want in start.wants.items()}
-    gain = likely_gain(start, courses, begun, path.framework, worths)
+    gain = likely_gain(courses, leans, path.framework, worths)
     told, slack = path.coverage.expected, WORTH_SLACK * (len(worths) + 1)
     if told is None or told > path.coverage.gained or abs(told - gain) > slack:
         yield f"expected to gain {gain:.0f}, not {told}"

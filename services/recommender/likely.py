@@ -1,7 +1,7 @@
-"""The checker's own reckoning of what a path gains as courses are usually completed: it studies it without each course.
+"""The checker's own reckoning of what leans on what, and of what a path gains as courses are usually completed.
 
-A course leans on an earlier one if, once that is left out, it cannot be entered. It is completed with its own rate
-times those of all it leans on.
+It studies the path without each course: a later one leans on it if it then cannot be entered. A course is completed
+with its own rate times those of all it leans on.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,14 +26,12 @@ class Officer(Protocol):
 
 
 def likely_gain(
-    officer: Officer,
     courses: Sequence[Course],
-    begun: set[str],
+    leans: Sequence[set[int]],
     framework: str,
     worths: Mapping[str, Callable[[float], float]],
 ) -> float:
     """Return the micro-levels that a path is expected to gain. `worths`: required skill -> level -> micro-levels."""
-    leans = _leans(officer, courses, begun)
     rates = [_rate(course) for course in courses]
     chances = [rates[place] * prod(rates[other] for other in leans[place]) for place in range(len(courses))]
     taught = [_taught(course, framework) for course in courses]
@@ -49,7 +47,7 @@ def likely_gain(
     return gain
 
 
-def _leans(officer: Officer, courses: Sequence[Course], begun: set[str]) -> list[set[int]]:
+def leaning(officer: Officer, courses: Sequence[Course], begun: set[str]) -> list[set[int]]:
     """Return for each course the places of those that it leans on."""
     leans: list[set[int]] = [set() for _ in courses]
     gated = {n for n, course in enumerate(courses) if course.id not in begun and not officer.enters(course)}

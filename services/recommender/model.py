@@ -5,9 +5,10 @@ from datetime import date, datetime
 from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, Struct
+from msgspec.structs import force_setattr
 
 from shared.errors import InvalidInput
-from shared.skills import Framework, Profile, Skill
+from shared.skills import Framework, Profile, Skill, keep_millionths, millionths
 
 ALGORITHM = "t1.2"
 """Changes whenever the same inputs may give another path."""
@@ -54,9 +55,12 @@ class Estimate(Struct, frozen=True):
     sd: float
     measured_at: datetime | None = None
 
+    def __post_init__(self) -> None:
+        keep_millionths(self, "level", "sd")
+
 
 class Want(Struct, frozen=True):
-    """One required skill beside what is believed of the officer. Levels are kept to 0.01, `sd` to 0.001."""
+    """One required skill beside what is believed of the officer. Levels are on the framework's scale."""
 
     skill: Skill
     required: float
@@ -75,7 +79,8 @@ class Inputs(Struct, frozen=True, kw_only=True):
     """Everything a plan depends on but the catalogue, so the same inputs and the same view give the same path.
 
     `target` {skill: level} stands in place of the job group's requirements, every weight 1. `levels` holds what was
-    assessed in `framework`; `elsewhere` {framework: {skill: level}} what is known on other yardsticks. A course in
+    assessed in `framework`, where a level above the scale counts as its top; `elsewhere` {framework: {skill: level}}
+    what is known on other yardsticks. A course in
     `completed` is never suggested and satisfies whoever requires it. `budget_hours` and `max_steps` None: no limit.
     `languages` empty: any language will do.
 
@@ -93,7 +98,7 @@ class Inputs(Struct, frozen=True, kw_only=True):
     stage: str | None = None
     target: dict[str, float] | None = None
     levels: dict[str, Estimate] = {}
-    elsewhere: dict[str, dict[str, float]] = {}
+    elsewhere: dict[str, dict[str, Estimate]] = {}
     completed: list[str] = []
     budget_hours: float | None = None
     languages: list[str] = []
@@ -107,6 +112,11 @@ class Inputs(Struct, frozen=True, kw_only=True):
     started: list[str] = []
     completed_at: dict[str, datetime] = {}
     previous: list[str] = []
+
+    def __post_init__(self) -> None:
+        keep_millionths(self, "budget_hours")
+        if self.target:
+            force_setattr(self, "target", {skill: millionths(level) for skill, level in self.target.items()})
 
     @property
     def framework_version(self) -> str:
@@ -125,7 +135,7 @@ class Inputs(Struct, frozen=True, kw_only=True):
             for skill, level in levels.items():
                 if skill not in skills:
                     raise InvalidInput(f"unknown skill {skill!r} in {self.framework.id}", f"{field}.{skill}")
-                if not 0 <= level <= self.framework.max_level:
+                if level < 0 or (field == "target" and level > self.framework.max_level):
                     top = f"{self.framework.max_level:g}"
                     raise InvalidInput(f"outside the scale, 0 to {top}", f"{field}.{skill}")
         self._check_rules(skills)
@@ -176,16 +186,18 @@ class Inputs(Struct, frozen=True, kw_only=True):
 
     def _want(self, skill: Skill, required: float, weight: float) -> Want:
         believed = self.levels.get(skill.id) or Estimate(PRIOR_SHARE * required, PRIOR_SD)
-        level, sd = round(believed.level, 2), round(believed.sd, 3)
-        return Want(skill, required, weight, level, sd, assessed=skill.id in self.levels)
+        top = self.framework.max_level
+        level, required = min(believed.level, top), min(required, top)
+        return Want(skill, required, weight, level, believed.sd, assessed=skill.id in self.levels)
 
     def standing(self) -> dict[tuple[str, str], float]:
         """Return (framework, skill) -> level before the path. What is neither known nor required counts as 0."""
-        levels = {(self.framework.id, skill): round(held.level, 2) for skill, held in self.levels.items()}
-        levels |= {(self.framework.id, skill): want.level for skill, want in self.wants().items()}
+        ours, top = self.framework.id, self.framework.max_level
+        levels = {(ours, skill): min(held.level, top) for skill, held in self.levels.items()}
+        levels |= {(ours, skill): want.level for skill, want in self.wants().items()}
         for framework, known in self.elsewhere.items():
-            if framework != self.framework.id:
-                levels |= {(framework, skill): round(level, 2) for skill, level in known.items()}
+            if framework != ours:
+                levels |= {(framework, skill): held.level for skill, held in known.items()}
         return levels
 
 
@@ -195,12 +207,13 @@ def inputs_of(
     """Return the inputs of an officer's plan. Skills that this version of the framework no longer has are left out."""
     known = {skill.id for skill in framework.skills}
     levels: dict[str, Estimate] = {}
-    elsewhere: dict[str, dict[str, float]] = {}
+    elsewhere: dict[str, dict[str, Estimate]] = {}
     for held in profile.levels:
+        measured = Estimate(held.level, held.sd, held.measured_at)
         if held.framework != framework.id:
-            elsewhere.setdefault(held.framework, {})[held.skill] = held.level
+            elsewhere.setdefault(held.framework, {})[held.skill] = measured
         elif held.skill in known:
-            levels[held.skill] = Estimate(held.level, held.sd, held.measured_at)
+            levels[held.skill] = measured
     return Inputs(
         tenant=profile.tenant,
         framework=framework,

@@ -119,8 +119,7 @@ class Planner:
             await asyncio.sleep(0.05)
 
     def _knows_framework(self, order: Order) -> bool:
-        framework = self.catalogue.snapshot.view(order.profile.tenant).framework(order.profile.framework)
-        return framework is not None and framework.version >= order.profile.framework_version
+        return self.catalogue.snapshot.view(order.profile.tenant).arrived(order.profile) is not None
 
     # --- sweeps ------------------------------------------------------------------------------------------------------
 

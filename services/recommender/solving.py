@@ -76,8 +76,8 @@ def plan_for(profile: Profile, view: View, as_of: date) -> Planned:
 def solve(case: Case, view: View, check: Check = violations) -> Planned:
     """Return an officer's path: with steps, without (and why), or waiting for a framework that is not here yet."""
     profile = case.profile
-    framework = view.framework(profile.framework)
-    if framework is None or framework.version < profile.framework_version:
+    framework = view.arrived(profile)
+    if framework is None:
         waiting = ranking.waiting_for_framework(profile, view, case.as_of)
         return Planned(_stamped(waiting, case), [])
     record = record_of(

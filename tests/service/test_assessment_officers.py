@@ -65,6 +65,29 @@ async def test_a_stale_revision_is_refused(service: Started) -> None:
     assert (await service.ask("GET", path, headers={"If-None-Match": '"2"'})).status == 304
 
 
+@pytest.mark.parametrize("erased", [False, True])
+async def test_if_match_never_registers_anybody(service: Started, erased: bool) -> None:
+    path = "/v1/officers/if-match-of-nobody"
+    if erased:
+        path = f"/v1/officers/{await registered(service)}"
+        wrong = await service.ask("DELETE", path, headers={"If-Match": '"7"'})
+        assert (wrong.status, (await wrong.json())["field"]) == (412, "If-Match")
+        assert (await service.ask("DELETE", path, headers={"If-Match": '"1"'})).status == 204
+    for value in ("*", '"1"', '"2"', 'W/"1", "2"'):
+        got = await service.ask("PUT", path, json=PUT, headers={"If-Match": value})
+        assert (got.status, (await got.json())["field"]) == (412, "If-Match"), value
+    assert (await service.ask("GET", path)).status == 404
+
+
+async def test_if_none_match_registers_but_never_changes(service: Started) -> None:
+    path = "/v1/officers/if-none-match"
+    first = await service.ask("PUT", path, json=PUT, headers={"If-None-Match": "*"})
+    assert first.status == 201
+    again = await service.ask("PUT", path, json=PUT | {"agency": "south"}, headers={"If-None-Match": "*"})
+    assert (again.status, (await again.json())["field"]) == (412, "If-None-Match")
+    assert (await service.ask("GET", path, headers={"If-None-Match": "1"})).status == 400
+
+
 async def test_an_officers_key_reads_itself_and_submits_only_self_assessments(service: Started) -> None:
     officer, other = await registered(service), await registered(service)
     assert (await submit(service, officer, assessment(kind="self"), role="officer", officer=officer))[0] == 202

@@ -61,6 +61,30 @@ async def test_a_stale_revision_is_refused(service: Started) -> None:
     assert (await put(service, body | {"hours": 9.0}, headers={"If-Match": '"1"'}))[1]["revision"] == 2
 
 
+async def test_a_shared_course_and_an_own_one_of_its_id_and_revision_have_two_tags(service: Started) -> None:
+    body = course(named())
+    path = f"/v1/courses/{body['id']}"
+    assert (await put(service, body, tenant="shared", headers={"If-Match": "*"}))[0] == 412
+    assert (await put(service, body, tenant="shared", headers={"If-None-Match": "*"}))[0] == 201
+    shared = (await service.ask("GET", path)).headers["ETag"]
+    assert (await service.ask("GET", path, headers={"If-None-Match": f'"9", W/{shared}'})).status == 304
+    assert (await put(service, body, headers={"If-None-Match": "*"}))[0] == 412  # one is shown already
+    status, own = await put(service, body | {"hours": 8.0}, headers={"If-Match": shared})
+    assert (status, own["revision"]) == (201, 1)
+    for old in (shared, '"shared-1"'):
+        assert (await service.ask("GET", path, headers={"If-None-Match": old})).status == 200
+    got = await service.ask("GET", path)
+    assert ((await got.json())["hours"], got.headers["ETag"]) == (8.0, '"1"')
+    assert (await put(service, body, headers={"If-Match": shared}))[0] == 412  # a colleague has made an own one
+    assert (await put(service, body, headers={"If-Match": 'W/"1"'}))[0] == 412
+    assert (await put(service, body, headers={"If-Match": '"7", "1"'}))[0] == 200
+    assert (await service.ask("GET", path, headers={"If-Match": '"1"'})).status == 412
+    assert (await service.ask("DELETE", path, "admin", headers={"If-None-Match": "*"})).status == 412
+    assert (await service.ask("DELETE", path, "admin", headers={"If-Match": "*"})).status == 204
+    assert (await service.ask("GET", path)).headers["ETag"] == shared
+    assert (await service.ask("DELETE", path, "admin", tenant="shared")).status == 204
+
+
 async def test_of_changes_at_once_with_one_revision_one_wins(service: Started) -> None:
     body = course(named())
     await put(service, body)

@@ -103,6 +103,19 @@ async def test_requests_are_forwarded_with_the_readers_own_credential(portal: Po
     assert not [name for name in ("Cookie", "X-Private", "Origin") if name in got]
 
 
+async def test_head_asks_the_owner_and_opens_no_stream(portal: Portal) -> None:
+    headers = {"Authorization": f"Bearer {await portal.key('platform')}"}
+    async with portal.session.head(f"{portal.url}/api/v1/courses", headers=headers) as answer:
+        assert (answer.status, answer.headers["ETag"], await answer.read()) == (207, '"7"', b"")
+    assert portal.owner.asked[-1][0] == "HEAD"
+    async with portal.session.head(f"{portal.url}/v1/officers/head/live", headers=headers) as answer:
+        assert (answer.status, answer.content_type, await answer.read()) == (200, "text/event-stream", b"")
+    async with portal.session.head(f"{portal.url}/v1/officers/head/live") as answer:
+        assert answer.status == 401
+    async with portal.session.head(f"{portal.url}/static/page.js") as answer:
+        assert (answer.status, await answer.read()) == (200, b"")
+
+
 async def test_only_paths_that_a_service_owns_are_forwarded_and_only_for_who_is_signed_in(portal: Portal) -> None:
     asked = len(portal.owner.asked)
     key = {"Authorization": f"Bearer {await portal.key('platform')}"}

@@ -49,11 +49,14 @@ async def test_a_withdrawn_course_leaves_the_paths_that_held_it_and_their_office
     address = f"/v1/officers/{officer.officer}/path"
     held = await service.ask("GET", address, tenant=tenant, headers={"If-None-Match": f'"{stale["revision"]}"'})
     assert held.status == 200  # the reader is to learn that it is stale
+    tag = held.headers["ETag"]
+    assert (await service.ask("GET", address, tenant=tenant, headers={"If-None-Match": tag})).status == 304
     event = (await announced.of(officer.key, 2))[1]
     assert isinstance(event.data, PathRecommended)
     assert (event.data.cause, event.data.revision) == ("catalogue", 2)
     assert [step.course.id for step in event.data.path.steps] == ["write"]
     assert courses_of(await path_of(service, officer, revision=2, stale=False)) == ["write"]
+    assert (await service.ask("GET", address, tenant=tenant, headers={"If-None-Match": tag})).status == 200
     assert len(await announced.of(other.key, 1)) == 1
 
 
@@ -113,3 +116,22 @@ async def test_an_agencys_own_framework_stands_before_the_shared_one_of_the_same
     gaps = {one.officer: (await path_of(service, one))["path"]["gaps"] for one in (officer, other)}
     assert [(gap["skill"], gap["required"]) for gap in gaps[officer.officer]] == [("reading", 2)]
     assert [gap["skill"] for gap in gaps[other.officer]] == ["reading", "writing"]
+
+
+async def test_an_agency_that_puts_its_own_copy_of_a_framework_keeps_its_officers(service: Started) -> None:
+    shared = msgspec.structs.replace(framework({"reading": 3}, version=2), id="copied")
+    read = course("copied-read", ("reading", 0, 4), of="copied")
+    await service.publish(CATALOG_TOPIC, published("shared", shared, 2), published("shared", read))
+    officers = [
+        somebody("copying", levels={}, framework="copied", framework_version=2, framework_owner=owner)
+        for owner in ("shared", None)
+    ]
+    await service.publish(PROFILES_TOPIC, *(registered(one) for one in officers))
+    for one in officers:
+        await path_of(service, one)
+    own = msgspec.structs.replace(framework({"reading": 4}, version=1), id="copied")
+    await service.publish(CATALOG_TOPIC, published("copying", own))
+    for one in officers:
+        stored = await path_of(service, one, revision=2)
+        assert (stored["path"]["status"], courses_of(stored)) == ("provisional", ["copied-read"])
+        assert [gap["required"] for gap in stored["path"]["gaps"]] == [4]

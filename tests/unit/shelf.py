@@ -12,15 +12,15 @@ from aiohttp.test_utils import TestClient, TestServer
 from shared.app import build_app
 from shared.auth import ADMINS, EVERYONE, PUBLIC, Authenticator, StoredKey, issue
 from shared.errors import Conflict, Unavailable
+from shared.preconditions import Tag
 from shared.routes import (
     IF_MATCH,
     Route,
     answer,
-    held_already,
-    if_match,
     not_modified,
     nothing,
     open_stream,
+    preconditions,
     principal,
     read_body,
     read_query,
@@ -63,14 +63,14 @@ class Shelf:
 
         And answer it.
         """
-        return answer(await read_body(request, Thing), 201, revision=(if_match(request) or 0) + 1)
+        preconditions(request).check(Tag("4"))
+        return answer(await read_body(request, Thing), 201, tag=Tag("5"))
 
     async def get_thing(self, request: web.Request) -> web.StreamResponse:
         """Return a thing."""
-        if held_already(request, 7):
-            return not_modified(7)
         asking = principal(request)
-        return answer({"who": asking.tenant, "limit": read_query(request, Paging).limit}, revision=7)
+        whole = {"who": asking.tenant, "limit": read_query(request, Paging).limit}
+        return not_modified(request, Tag("7")) or answer(whole, tag=Tag("7"))
 
     async def slow_change(self, _: web.Request) -> web.StreamResponse:
         """Change something slowly."""

@@ -1,10 +1,16 @@
+from itertools import combinations
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
 from sklearn.metrics.pairwise import cosine_similarity
 
 from services.recommender.model import Rule
-from services.recommender.ranking import changes, recommend, similar, why_not
+from services.recommender.ranking import changes, recommend, refused, similar, why_not
 from shared.errors import NotFound
+from shared.paths import LearningPath
 from tests.builders import after, catalogue, course, framework, inputs, view_of
 
 COURSES = [
@@ -86,3 +92,54 @@ def test_changes_tell_what_came_went_and_moved() -> None:
     assert [card.id for card in found.added] == ["english"]
     assert {card.id for card in found.removed} == {"a-short", "b"}
     assert (found.moved, found.hours) == ([], -9)
+
+
+def test_a_course_of_the_same_path_is_not_among_those_alike() -> None:
+    courses = [
+        course("one", ("a", 0, 2)),
+        course("two", ("a", 0, 2)),
+        course("three", ("a", 1, 2)),
+        course("b", ("b", 0, 2)),
+    ]
+    assert [other.course.id for other in similar("one", view_of(courses))] == ["three", "two"]
+    assert [other.course.id for other in similar("one", view_of(courses), without={"two"})] == ["three"]
+
+
+def ordered(*names: str) -> LearningPath:
+    path = recommend(PLAN, view_of(COURSES))
+    cards = [replace(path.steps[0].course, id=name) for name in names]
+    return replace(path, steps=[replace(path.steps[0], course=card) for card in cards])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "moved"),
+    [
+        ("abcd", "bcda", "a"),
+        ("abcd", "dabc", "d"),
+        ("abcd", "abcd", ""),
+        ("abcd", "xabcd", ""),
+        ("abcd", "acbd", "b"),
+        ("abcd", "dcba", "cba"),
+        ("ab", "cd", ""),
+        ("abxcd", "bcad", "a"),
+    ],
+)
+def test_moved_is_what_moved(before: str, after: str, moved: str) -> None:
+    assert "".join(changes(ordered(*before), ordered(*after)).moved) == moved
+
+
+@given(st.permutations("abcdefg"), st.permutations("abcdefgh"))
+def test_no_fewer_courses_could_have_moved(before: list[str], after: list[str]) -> None:
+    moved = changes(ordered(*before), ordered(*after)).moved
+    both = [name for name in after if name in before]
+    for stays in combinations(both, len(both) - len(moved) + 1):
+        assert [name for name in before if name in stays] != list(stays)
+    left = [name for name in both if name not in moved]
+    assert [name for name in before if name in left] == left
+
+
+def test_a_path_that_was_refused_left_no_course_out() -> None:
+    view = view_of(COURSES)
+    path = refused(PLAN, view, "the cause")
+    causes = {name: why_not(PLAN, view, path, name).cause for name in ("a-short", "big", "c", "english")}
+    assert causes == {"a-short": "no_path", "big": "no_path", "c": "completed", "english": "language"}

@@ -62,7 +62,28 @@ async def test_extra_headers_tell_how_to_go_on(shelf: Shelf) -> None:
     async with serving(shelf) as (client, _):
         assert (await client.get("/v1/things/a")).headers["WWW-Authenticate"] == "Bearer"
         assert (await client.get("/v1/away")).headers["Retry-After"] == "2"
-        assert (await client.delete("/v1/away")).headers["Allow"] == "GET"
+        refused = await client.delete("/v1/away")
+        assert (refused.status, refused.headers["Allow"]) == (405, "GET, HEAD, OPTIONS")
+
+
+async def test_head_answers_like_get_without_a_body(shelf: Shelf) -> None:
+    async with serving(shelf) as (client, keys):
+        headers = await bearer(keys, "a", "platform") | {"X-Request-Id": "mine"}
+        for path in ("/v1/things/a", "/v1/things/a?limit=x", "/v1/nowhere", "/v1/wrong", "/livez", "/openapi.json"):
+            whole, head = await client.get(path, headers=headers), await client.head(path, headers=headers)
+            assert (head.status, await head.read()) == (whole.status, b""), path
+            unlike = {name for name in whole.headers if head.headers.get(name) != whole.headers[name]} - {"Date"}
+            assert not unlike, path
+        assert (await client.head("/v1/things/a")).status == 401
+        assert (await client.head("/v1/things/a", headers=headers | {"If-None-Match": '"7"'})).status == 304
+
+
+async def test_options_tells_the_methods(shelf: Shelf) -> None:
+    async with serving(shelf) as (client, _):
+        got = await client.options("/v1/things/a")
+        assert (got.status, got.headers["Allow"]) == (204, "GET, HEAD, OPTIONS, PUT")
+        assert (await client.options("/v1/nowhere")).status == 404
+        assert (await client.options("/v1/slow")).headers["Allow"] == "OPTIONS, POST"
 
 
 async def test_a_strange_request_id_is_replaced(shelf: Shelf) -> None:
@@ -95,8 +116,14 @@ async def test_bodies_are_refused_by_name(shelf: Shelf) -> None:
         assert (await client.put("/v1/things/a", data=chunked(), headers=headers)).status == 413
         good = await client.put("/v1/things/a", json={"name": "a"}, headers=headers | {"If-Match": '"4"'})
         assert (good.status, good.headers["ETag"]) == (201, '"5"')
-        stale = await client.put("/v1/things/a", json={"name": "a"}, headers=headers | {"If-Match": "x"})
-        assert (stale.status, (await stale.json())["field"]) == (412, "If-Match")
+        for name, value, status in (
+            ("If-Match", '"3"', 412),
+            ("If-Match", "4", 400),
+            ("If-Match", "\u00ff", 400),
+            ("If-None-Match", "*", 412),
+        ):
+            got = await client.put("/v1/things/a", json={"name": "a"}, headers=headers | {name: value})
+            assert (got.status, (await got.json())["field"]) == (status, name), value
 
 
 async def test_queries_are_refused_by_name(shelf: Shelf) -> None:

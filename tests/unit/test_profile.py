@@ -80,3 +80,17 @@ def test_the_order_of_arrival_does_not_matter(measurements: list[tuple[str, int]
 def test_identifiers_are_plain(name: str) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert(name, Identifier)
+
+
+def test_a_profile_says_whose_version_it_was_written_under() -> None:
+    named = {"before": None, "tenant": "agency", "officer": "me", "sequence": 0}
+    first = registered(BODY, YARDSTICK, owner="shared", **named)  # type: ignore[arg-type]
+    assert first is not None
+    assert first.framework_owner == "shared"
+    again = registered(BODY, YARDSTICK, owner="agency", **named | {"before": first})  # type: ignore[arg-type]
+    assert again is None
+    mine = msgspec.structs.replace(YARDSTICK, version=7)
+    measured = assessed(first, [level("reading", 2)], mine, "agency")
+    assert (measured.framework_version, measured.framework_owner) == (7, "agency")
+    other = assessed(measured, [level("reading", 2, framework="other")])
+    assert (other.framework_version, other.framework_owner) == (7, "agency")

@@ -68,7 +68,7 @@ def test_the_path_says_what_it_comes_to() -> None:
     path = recommend(
         inputs(framework({"a": 4, "b": 1}), {"a": 0, "b": 0}), view_of([course("c", ("a", 0, 3), hours=2.5)])
     )
-    assert path.reason.en == "1 course in 2.5 hours close 60% of the gap; 2 skills stay below the requirement."
+    assert path.reason.en == "1 course in 2.5 hours closes 60% of the gap; 2 skills stay below the requirement."
     assert path.reason.th == "เรียน 1 หลักสูตร รวม 2.5 ชั่วโมง ปิดช่องว่างได้ 60% ยังเหลือ 2 ทักษะที่ไม่ถึงระดับที่ต้องการ"
 
 

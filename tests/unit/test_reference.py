@@ -115,7 +115,7 @@ def officers(draw: st.DrawFn) -> Inputs:
             pinned=[name for name in draw(often_none(some(2), [])) if name not in excluded],
             started=draw(often_none(some(2), [])),
             previous=draw(often_none(some(6), [])),
-            elsewhere=draw(often_none(st.just({"other": {"s00": 1.5}}), {})),
+            elsewhere=draw(often_none(st.just({"other": {"s00": Estimate(1.5, 0.3)}}), {})),
         ),
         levels={skill: Estimate(level, sd, when) for skill, level in draw(LEVELS).items()},
     )

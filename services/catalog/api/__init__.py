@@ -14,7 +14,7 @@ from services.catalog.model import (
     ShowFramework,
 )
 from shared.auth import ADMINS, EVERYONE
-from shared.routes import IF_MATCH, IF_NONE_MATCH, Route
+from shared.routes import IF_ABSENT, IF_MATCH, IF_NONE_MATCH, Route
 from shared.skills import Course, Framework
 
 __all__ = ["HISTORY", "ROUTES", "STORE"]
@@ -25,8 +25,9 @@ _FRAMEWORK = "/v1/frameworks/{framework_id}"
 _PUT_COURSE = {200: CoursePut, 201: CoursePut}
 _PUT_FRAMEWORK = {200: FrameworkPut, 201: FrameworkPut}
 _NDJSON = "application/x-ndjson"
+_GUARDS = [IF_MATCH, IF_ABSENT]
 ROUTES = [
-    Route("PUT", _COURSE, put_course, ADMINS, body=Course, headers=[IF_MATCH], answers=_PUT_COURSE, problems=[412]),
+    Route("PUT", _COURSE, put_course, ADMINS, body=Course, headers=_GUARDS, answers=_PUT_COURSE, problems=[412]),
     Route("GET", _COURSE, get_course, EVERYONE, headers=[IF_NONE_MATCH], answers={200: Course, 304: None}),
     Route("DELETE", _COURSE, withdraw_course, ADMINS, headers=[IF_MATCH], answers={204: None}, problems=[412]),
     Route("GET", "/v1/courses", list_courses, EVERYONE, query=ListCourses, answers={200: CoursePage}),
@@ -47,7 +48,7 @@ ROUTES = [
         put_framework,
         ADMINS,
         body=Framework,
-        headers=[IF_MATCH],
+        headers=_GUARDS,
         answers=_PUT_FRAMEWORK,
         problems=[412],
         limit=_FRAMEWORK_LIMIT,

@@ -2,11 +2,12 @@
 
 from aiohttp import web
 
-from services.catalog.api.entries import HISTORY, STORE, not_stale, reached, same_id, settled, shown
+from services.catalog.api.entries import HISTORY, STORE, present_tag, reached, same_id, settled, shown
 from services.catalog.model import CoursePage, CoursePut, ListCourses, check_course, frameworks_named
 from services.catalog.store import Entry
 from shared.errors import NotFound
-from shared.routes import answer, if_match, nothing, principal, read_body, read_query, trace_of
+from shared.preconditions import Preconditions, Tag
+from shared.routes import answer, nothing, preconditions, principal, read_body, read_query, trace_of
 from shared.skills import SHARED_TENANT, Course, courses_named, key_of
 
 
@@ -15,10 +16,11 @@ async def put_course(request: web.Request) -> web.StreamResponse:
 
     References to frameworks, skills and courses that are not there yet are answered as warnings.
     """
+    asked = preconditions(request)
     course = await read_body(request, Course)
     same_id(course.id, request.match_info["course_id"])
-    put, new = await store_course(request, course, if_match(request))
-    return answer(put, 201 if new else 200, revision=put.revision)
+    put, new = await store_course(request, course, asked)
+    return answer(put, 201 if new else 200, tag=Tag(str(put.revision)))
 
 
 async def get_course(request: web.Request) -> web.StreamResponse:
@@ -32,14 +34,15 @@ async def withdraw_course(request: web.Request) -> web.StreamResponse:
 
     It leaves every list and every path. Putting it again offers it again.
     """
-    store, expected, trace = request.app[STORE], if_match(request), trace_of(request)
-    key = key_of(principal(request).tenant, request.match_info["course_id"])
+    store, asked, trace = request.app[STORE], preconditions(request), trace_of(request)
+    tenant = principal(request).tenant
+    key = key_of(tenant, request.match_info["course_id"])
 
     async def decide() -> Entry | None:
         before = await store.find(key)
         if before is None or before.content is None:
             raise NotFound("no such course")
-        not_stale(before, expected)
+        asked.check(present_tag(before, tenant))
         return await store.withdraw_course(before, trace)
 
     await settled(decide)
@@ -81,7 +84,7 @@ def _merged(
     return CoursePage(courses, looked_at[-1] if len(places) > limit else None)
 
 
-async def store_course(request: web.Request, course: Course, expected: int | None) -> tuple[CoursePut, bool]:
+async def store_course(request: web.Request, course: Course, asked: Preconditions) -> tuple[CoursePut, bool]:
     """Return what became of a course, and whether it is new (or offered again)."""
     store, tenant, trace = request.app[STORE], principal(request).tenant, trace_of(request)
     yardsticks = await store.yardsticks(tenant, frameworks_named(course))
@@ -91,7 +94,8 @@ async def store_course(request: web.Request, course: Course, expected: int | Non
 
     async def decide() -> tuple[CoursePut, bool] | None:
         before = await store.find(key_of(tenant, course.id))
-        not_stale(before, expected)
+        if asked.given:
+            asked.check(present_tag(before, tenant) or present_tag(await store.visible(tenant, course.id), tenant))
         if before and before.content == course:
             return CoursePut(course.id, before.sequence, changed=False, warnings=warnings), False
         after = await store.put_course(before, tenant, course, trace)

@@ -8,8 +8,9 @@ from aiohttp import web
 
 from services.catalog.history import HistoryStore
 from services.catalog.store import CatalogStore, Entry
-from shared.errors import InvalidInput, NotFound, PreconditionFailed, Unavailable
-from shared.routes import answer, held_already, not_modified
+from shared.errors import InvalidInput, NotFound, Unavailable
+from shared.preconditions import Tag
+from shared.routes import answer, not_modified, principal
 
 STORE: web.AppKey[CatalogStore] = web.AppKey("store", CatalogStore)
 HISTORY: web.AppKey[HistoryStore] = web.AppKey("history", HistoryStore)
@@ -23,25 +24,26 @@ def shown(request: web.Request, entry: Entry | None, what: str) -> web.StreamRes
     """Return an entry with its ETag, or 304 where the client holds it. Raises NotFound."""
     if entry is None:
         raise NotFound(f"no such {what}")
-    if held_already(request, entry.sequence):
-        return not_modified(entry.sequence)
-    return answer(entry.content, revision=entry.sequence)
+    tag = tag_of(entry.sequence, entry.tenant, principal(request).tenant)
+    return not_modified(request, tag) or answer(entry.content, tag=tag)
+
+
+def tag_of(sequence: int, owner: str, reader: str) -> Tag:
+    """Return the tag of a revision. A shared entry and a tenant's own one of the same id count for themselves."""
+    return Tag(str(sequence) if owner == reader else f"{owner}-{sequence}")
+
+
+def present_tag(entry: Entry | None, reader: str) -> Tag | None:
+    """Return the tag of what a reader is shown, None where that is nothing."""
+    if entry is None or entry.content is None:
+        return None
+    return tag_of(entry.sequence, entry.tenant, reader)
 
 
 def same_id(given: str, asked: str) -> None:
     """Refuse a body of another id than its path's. Raises InvalidInput."""
     if given != asked:
         raise InvalidInput(f"is not {asked!r}, as the path says", "id")
-
-
-def not_stale(before: Entry | None, expected: int | None) -> None:
-    """Refuse a change of another revision than the one that is expected, if any is. Raises PreconditionFailed."""
-    if expected is None:
-        return
-    if before is None or before.content is None:
-        raise PreconditionFailed("it is not there", "If-Match")
-    if before.sequence != expected:
-        raise PreconditionFailed(f"it is at {before.sequence}", "If-Match")
 
 
 async def reached(history: HistoryStore, revision: int) -> None:

@@ -3,11 +3,12 @@
 import msgspec
 from aiohttp import web
 
-from services.catalog.api.entries import HISTORY, STORE, not_stale, reached, same_id, settled, shown
+from services.catalog.api.entries import HISTORY, STORE, present_tag, reached, same_id, settled, shown, tag_of
 from services.catalog.model import FrameworkList, FrameworkPut, ShowFramework, check_framework
 from services.catalog.store import framework_key
 from shared.errors import NotFound
-from shared.routes import answer, if_match, principal, read_body, read_query, trace_of
+from shared.preconditions import Tag
+from shared.routes import answer, not_modified, preconditions, principal, read_body, read_query, trace_of
 from shared.skills import SHARED_TENANT, Framework
 
 
@@ -16,22 +17,24 @@ async def put_framework(request: web.Request) -> web.StreamResponse:
 
     The catalogue counts its versions; a version in the body is ignored.
     """
+    asked = preconditions(request)
     framework = await read_body(request, Framework)
     same_id(framework.id, request.match_info["framework_id"])
     check_framework(framework)
     store, tenant, trace = request.app[STORE], principal(request).tenant, trace_of(request)
-    expected = if_match(request)
 
     async def decide() -> tuple[FrameworkPut, bool] | None:
         before = await store.find(framework_key(tenant, framework.id))
-        not_stale(before, expected)
+        if asked.given:
+            visible = await store.visible_framework(tenant, framework.id)
+            asked.check(present_tag(before, tenant) or present_tag(visible, tenant))
         if before and msgspec.structs.replace(framework, version=before.sequence) == before.content:
             return FrameworkPut(framework.id, before.sequence, changed=False), False
         after = await store.put_framework(before, tenant, framework, trace)
         return (FrameworkPut(framework.id, after.sequence, changed=True), before is None) if after else None
 
     put, new = await settled(decide)
-    return answer(put, 201 if new else 200, revision=put.version)
+    return answer(put, 201 if new else 200, tag=Tag(str(put.version)))
 
 
 async def get_framework(request: web.Request) -> web.StreamResponse:
@@ -45,10 +48,11 @@ async def get_framework(request: web.Request) -> web.StreamResponse:
         return shown(request, await store.visible_framework(tenant, name), "framework")
     history = request.app[HISTORY]
     await reached(history, revision)
-    found = await history.framework(tenant, name, revision) or await history.framework(SHARED_TENANT, name, revision)
-    if found is None:
-        raise NotFound("no such framework at that revision")
-    return answer(found, revision=found.version)
+    for owner in dict.fromkeys((tenant, SHARED_TENANT)):
+        if found := await history.framework(owner, name, revision):
+            tag = tag_of(found.version, owner, tenant)
+            return not_modified(request, tag) or answer(found, tag=tag)
+    raise NotFound("no such framework at that revision")
 
 
 async def list_frameworks(request: web.Request) -> web.StreamResponse:

@@ -12,10 +12,12 @@ from services.catalog.importers import ndjson
 from services.catalog.model import RowProblem, RowResult
 from shared.bodies import pieces
 from shared.errors import Problem
+from shared.preconditions import Preconditions
 from shared.routes import open_stream
 from shared.skills import Course
 
 _ROWS_AT_ONCE = 32
+_UNCONDITIONAL = Preconditions(None, None)
 
 
 async def import_courses(request: web.Request) -> web.StreamResponse:
@@ -38,7 +40,7 @@ async def _import_row(request: web.Request, row: ndjson.Row) -> RowResult:
         if isinstance(row.course, Problem):
             raise row.course
         identifier = row.course.id
-        put, new = await store_course(request, row.course, None)
+        put, new = await store_course(request, row.course, _UNCONDITIONAL)
     except Problem as problem:
         refused = RowProblem(problem.status, problem.detail, problem.field)
         return RowResult(row.line, "refused", identifier, problem=refused)

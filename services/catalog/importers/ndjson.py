@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass
 
+from shared.decoding import decode
 from shared.errors import Problem, TooLarge
-from shared.routes import BODY_LIMIT, decode
+from shared.routes import BODY_LIMIT
 from shared.skills import Course
 
 LINE_LIMIT = BODY_LIMIT

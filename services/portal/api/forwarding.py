@@ -1,15 +1,17 @@
 """`/api/*`: the page's requests go to the service that owns the path, with the reader's own credential."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 
 from aiohttp import ClientError, ClientResponse, ClientSession, hdrs, web
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from services.portal.api.session import credential_of
-from shared.errors import NotFound, Unavailable
+from shared.bodies import received
+from shared.errors import NotFound, Problem, Unavailable
 from shared.routes import REQUEST_ID, STREAM
+from shared.shell import ADDRESS
 
 PREFIX = "/api"
 
@@ -37,7 +39,7 @@ _HOP_BY_HOP = {
     "transfer-encoding",
     "upgrade",
 }
-_NOT_SENT = _HOP_BY_HOP | {"host", "cookie", "authorization", "expect", "origin", "x-request-id"}
+_NOT_SENT = _HOP_BY_HOP | {"host", "cookie", "authorization", "expect", "origin", "x-request-id", "x-forwarded-for"}
 _NOT_ANSWERED = _HOP_BY_HOP | {"set-cookie", "date", "server", "x-request-id"}
 
 
@@ -68,23 +70,42 @@ class Forwarder:
             raise NotFound("there is no such path")
         query = f"?{request.rel_url.raw_query_string}" if request.rel_url.raw_query_string else ""
         url = URL(self._addresses[owner] + path + query, encoded=True)
-        body = request.content if request.body_exists else None
+        body = _Body(request)
+        data = body.pieces() if request.body_exists else None
         try:
             async with self._client.request(
-                request.method, url, headers=_asked(request), data=body, allow_redirects=False
+                request.method, url, headers=_asked(request), data=data, allow_redirects=False
             ) as found:
                 return await _passed_on(request, found)
         except (ClientError, TimeoutError) as error:
+            if body.failure is not None:  # it was not the owner that failed
+                raise body.failure from None
             raise Unavailable(f"the {owner} service is away; try again soon") from error
 
 
+class _Body:
+    """The body that is passed on as it comes, packed or not, and why it could not be read to its end."""
+
+    def __init__(self, request: web.Request) -> None:
+        self._request = request
+        self.failure: Problem | ConnectionError | None = None
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Yield the body."""
+        try:
+            async for piece in received(self._request):
+                yield piece
+        except (Problem, ConnectionError) as error:
+            self.failure = error
+            raise
+
+
 def _asked(request: web.Request) -> CIMultiDict[str]:
-    """Return the headers that the owner is sent: with the credential of header or cookie, and the request id."""
+    """Return the headers that the owner is sent: with the credential of header or cookie, the request id, who asks."""
     headers = end_to_end(request.headers, _NOT_SENT)
-    if headers.popall(hdrs.CONTENT_ENCODING, None):  # the server has unpacked the body already
-        headers.popall(hdrs.CONTENT_LENGTH, None)
     headers[hdrs.AUTHORIZATION] = f"Bearer {credential_of(request)}"
     headers["X-Request-Id"] = request[REQUEST_ID]
+    headers[hdrs.X_FORWARDED_FOR] = request[ADDRESS]
     return headers
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import count
 
 import msgspec
-from aiohttp import ClientError, ClientSession, ClientTimeout, web
+from aiohttp import ClientError, ClientSession, ClientTimeout, hdrs, web
 from aiohttp_sse import EventSourceResponse
 
 from services.portal.api.session import credential_of
@@ -54,6 +54,8 @@ class Live:
         if not self._following():
             raise Unavailable("the portal does not read new paths yet; try again soon")
         key = key_of(principal(request).tenant, officer)
+        if request.method == hdrs.METH_HEAD:
+            return web.StreamResponse(headers=EventSourceResponse().headers)
         with self._connections.open(key, request.headers.get("Last-Event-ID")) as connection:
             stream = EventSourceResponse(sep="\n", ping_interval=PING_SECONDS, send_timeout=SLOW_SECONDS)
             stream.headers["X-Request-Id"] = request[REQUEST_ID]

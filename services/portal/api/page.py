@@ -7,6 +7,8 @@ from aiohttp import web
 from msgspec import Struct
 
 from shared.errors import NotFound
+from shared.preconditions import Tag
+from shared.routes import not_modified
 
 FOLDER = Path(__file__).parents[1] / "web"
 INDEX = "index.html"
@@ -73,7 +75,9 @@ class Page:
         asset = self._assets.get(name)
         if asset is None:
             raise NotFound("no such file")
-        headers = {**_GUARDS, "ETag": f'"{asset.etag}"'}
-        if any(tag.value in (asset.etag, "*") for tag in request.if_none_match or ()):
-            return web.Response(status=304, headers=headers)
-        return web.Response(body=asset.body, headers={**headers, "Content-Type": asset.content_type})
+        found = not_modified(request, Tag(asset.etag))
+        if found is None:
+            headers = {"Content-Type": asset.content_type, "ETag": f'"{asset.etag}"'}
+            found = web.Response(body=asset.body, headers=headers)
+        found.headers.update(_GUARDS)
+        return found

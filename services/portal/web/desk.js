@@ -97,6 +97,7 @@ export function createDesk({ changed, signedOut }) {
       const mine = desk.state;
       const { versions } = recommended.path;
       mine.revision = recommended.revision;
+      mine.similar = undefined; // a course of the new path may be among them
       const heard = (versions.feedback ?? 0) === mine.feedback?.feedback_sequence;
       if (!heard || versions.profile !== mine.profile?.sequence) look();
     },
@@ -157,6 +158,16 @@ export function createDesk({ changed, signedOut }) {
         mine.whyNot = { course, answer: await server.whyNot(mine.officer, course.id) };
       }, (error, mine) => {
         mine.whyNot = { course, error };
+      });
+    },
+
+    /** Ask for courses that teach like one of the path. */
+    askSimilar(course) {
+      return once('similar', async (mine) => {
+        mine.similar = { course: course.id };
+        mine.similar = { course: course.id, found: (await server.similar(mine.officer, course.id)).similar };
+      }, (error, mine) => {
+        mine.similar = { course: course.id, error };
       });
     },
 

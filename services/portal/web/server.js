@@ -54,6 +54,10 @@ export const tell = (id, statement, key) => ask(`${of(id)}/feedback`, sent('POST
 /** Return why a course is not in an officer's path. */
 export const whyNot = (id, course) => ask(`${of(id)}/path/why-not/${encodeURIComponent(course)}`);
 
+/** Return the courses that teach most like this one, none of them in the officer's path. */
+export const similar = (id, course) =>
+  ask(`/api/v1/courses/${encodeURIComponent(course)}/similar?${new URLSearchParams({ officer: id, limit: '3' })}`);
+
 /** Return a path for what is asked; nothing is stored. */
 export const recommend = (wish) => ask('/api/v1/recommendations', sent('POST', wish));
 

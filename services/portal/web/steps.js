@@ -1,7 +1,7 @@
 /** The path as an ordered list: where one stands today, each course with its reasons, and where it leads. */
 
 import { el, press } from './dom.js';
-import { seedMark, stepControls } from './feedback.js';
+import { problem, seedMark, stepControls } from './feedback.js';
 import { hours, joined, languageName, level, percent, say, told } from './language.js';
 
 /** Return the share of the requirement held after each step, 0 to 1; the contributions add up to the whole. */
@@ -39,6 +39,18 @@ function alternative(course, step, names, desk, ask) {
       onclick: () => ask(course) }, el('span', { class: 'unseen' }, ': ', told('span', course.title))));
 }
 
+function similar(step, names, desk, ask) {
+  const { course, found, error } = desk.state.similar ?? {};
+  if (course !== step.course.id) {
+    return press(say('askSimilar'), { class: 'small', busy: desk.state.busy.has('similar'), 'data-keep': `similar-${step.course.id}`,
+      onclick: () => desk.askSimilar(step.course) }, el('span', { class: 'unseen' }, ': ', told('span', step.course.title)));
+  }
+  if (error) return el('p', { class: 'wrong' }, problem(error, { 404: 'courseGone' }));
+  if (!found) return el('p', { class: 'quiet' }, say('findingSimilar'));
+  return part(say('similar'), found.length === 0 ? el('p', { class: 'quiet' }, say('noneSimilar'))
+    : el('ul', {}, found.map((other) => alternative(other.course, step, names, desk, ask))));
+}
+
 function details(step, names, desk, ask) {
   const { requires = [], unlocks = [], alternatives = [] } = step;
   return el('details', { 'data-keep': `more-${step.course.id}` },
@@ -49,6 +61,7 @@ function details(step, names, desk, ask) {
     part(say('unlocks'), unlocks.length > 0 && el('ul', {}, unlocks.map((id) => el('li', {}, names.course(id))))),
     part(say('alternatives'), alternatives.length > 0 &&
       el('ul', {}, alternatives.map(({ course }) => alternative(course, step, names, desk, ask)))),
+    similar(step, names, desk, ask),
     step.closes.length > 0 &&
       el('p', { class: 'quiet' }, `${say('match')} ${percent(Math.min(1, Math.max(0, step.similarity)))}`));
 }

@@ -11,6 +11,7 @@ from services.recommender.audit import inputs_of_record
 from shared.errors import NotFound, Unavailable
 from shared.paths import Similar, WhyNot
 from shared.routes import REQUEST_ID, answer, read_query
+from shared.skills import Identifier
 
 
 class WhyNotAnswer(WhyNot, frozen=True, kw_only=True):
@@ -21,9 +22,10 @@ class WhyNotAnswer(WhyNot, frozen=True, kw_only=True):
 
 
 class AskSimilar(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many courses, at most."""
+    """How many courses, at most; with `officer`, none that stands in the path of this officer."""
 
     limit: Annotated[int, Meta(ge=1, le=50)] = 10
+    officer: Identifier | None = None
 
 
 class SimilarCourses(Struct, frozen=True):
@@ -43,6 +45,9 @@ async def why_not(request: web.Request) -> web.StreamResponse:
         raise NotFound("no such course")
     past = await store.history.find(plan.profile.key, plan.summary.revision)
     framework = view.framework(plan.profile.framework)
+    if past is not None and past.event.path.status == "waiting_for_framework":
+        found = ranking.no_path(course)
+        return answer(_answered(found, plan.summary.revision, request[REQUEST_ID]))
     if past is None or past.record is None or framework is None:
         raise NotFound("what this path was computed from is not here")
     rules = await store.rules.find(plan.profile.tenant, past.record.rules_version)
@@ -50,8 +55,12 @@ async def why_not(request: web.Request) -> web.StreamResponse:
         raise Unavailable("the rules of this path are not here; try again soon")
     inputs = inputs_of_record(past.record, rules, framework)
     found = await request.app[SOLVER].run(ranking.why_not, inputs, view, past.event.path, course)
+    return answer(_answered(found, plan.summary.revision, request[REQUEST_ID]))
+
+
+def _answered(found: WhyNot, revision: int, request_id: str) -> WhyNotAnswer:
     fields = {name: getattr(found, name) for name in found.__struct_fields__}
-    return answer(WhyNotAnswer(**fields, revision=plan.summary.revision, request_id=request[REQUEST_ID]))
+    return WhyNotAnswer(**fields, revision=revision, request_id=request_id)
 
 
 async def similar_courses(request: web.Request) -> web.StreamResponse:
@@ -60,5 +69,7 @@ async def similar_courses(request: web.Request) -> web.StreamResponse:
     course = request.match_info["course_id"]
     if view.course(course) is None:
         raise NotFound("no such course")
-    found = await request.app[SOLVER].run(ranking.similar, course, view, asked.limit)
+    path = (await held_of(request, asked.officer)).plan.path if asked.officer else None
+    taken = {step.course.id for step in path.steps} if path else set[str]()
+    found = await request.app[SOLVER].run(ranking.similar, course, view, asked.limit, taken)
     return answer(SimilarCourses(course, found, request[REQUEST_ID]))

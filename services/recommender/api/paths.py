@@ -5,7 +5,8 @@ from aiohttp import web
 from services.recommender.api.state import CATALOGUE, STORE
 from shared.errors import NotFound
 from shared.events import PathRecommended
-from shared.routes import REQUEST_ID, held_already, not_modified, principal
+from shared.preconditions import Tag
+from shared.routes import REQUEST_ID, not_modified, principal
 from shared.skills import key_of
 
 
@@ -31,10 +32,10 @@ async def get_path(request: web.Request) -> web.StreamResponse:
         key = key_of(tenant, officer)
         plan = (await store.summaries([key])).get(key, plan)
     stale = catalogue.is_due(plan) or plan.rules < store.rules.versions.get(plan.tenant, 0)
-    if not stale and held_already(request, plan.revision):
-        return not_modified(plan.revision)
+    # Weak, because every answer carries the id of its request.
+    tag = Tag(f"{plan.revision}-stale" if stale else str(plan.revision), weak=True)
+    if held := not_modified(request, tag):
+        return held
     # The stored bytes are the answer but for its last two fields: nothing is decoded on this route.
     last = f',"stale":{"true" if stale else "false"},"request_id":"{request[REQUEST_ID]}"}}'
-    return web.Response(
-        body=path[:-1] + last.encode(), headers={"ETag": f'"{plan.revision}"'}, content_type="application/json"
-    )
+    return web.Response(body=path[:-1] + last.encode(), headers={"ETag": str(tag)}, content_type="application/json")

@@ -9,8 +9,9 @@ from msgspec.structs import replace
 from services.recommender.api.state import RULES_CHANGED, STORE
 from services.recommender.audit import TenantRules, check_rules
 from services.recommender.model import Rule
-from shared.errors import PreconditionFailed, Unavailable
-from shared.routes import answer, held_already, if_match, not_modified, principal, read_body
+from shared.errors import Unavailable
+from shared.preconditions import Tag
+from shared.routes import answer, not_modified, preconditions, principal, read_body
 from shared.skills import Identifier
 
 _ATTEMPTS = 5
@@ -47,26 +48,25 @@ async def put_rules(request: web.Request) -> web.StreamResponse:
 
     Every version is kept, so a path of any version can be recomputed.
     """
+    asked = preconditions(request)
     body = await read_body(request, PutRules)
-    expected, asker, store = if_match(request), principal(request), request.app[STORE].rules
+    asker, store = principal(request), request.app[STORE].rules
     wanted = TenantRules(0, body.rules, body.mandatory)
     check_rules(wanted)
     for _ in range(_ATTEMPTS):
         present = await store.of(asker.tenant)
-        if expected is not None and expected != present.version:
-            raise PreconditionFailed(f"it is at {present.version}", "If-Match")
+        asked.check(Tag(str(present.version)))
         if replace(present, version=0) == wanted:
-            return answer(RulesPut(present.version, changed=False), revision=present.version)
+            return answer(RulesPut(present.version, changed=False), tag=Tag(str(present.version)))
         after = replace(wanted, version=present.version + 1)
         if await store.put(asker.tenant, after, asker.key_id):
             request.app[RULES_CHANGED]()
-            return answer(RulesPut(after.version, changed=True), revision=after.version)
+            return answer(RulesPut(after.version, changed=True), tag=Tag(str(after.version)))
     raise Unavailable("the rules change too fast; try again soon")
 
 
 async def get_rules(request: web.Request) -> web.StreamResponse:
     """Return the rules of the caller's tenant."""
     found = await request.app[STORE].rules.of(principal(request).tenant)
-    if held_already(request, found.version):
-        return not_modified(found.version)
-    return answer(Rules(found.version, found.rules, found.mandatory), revision=found.version)
+    tag = Tag(str(found.version))
+    return not_modified(request, tag) or answer(Rules(found.version, found.rules, found.mandatory), tag=tag)

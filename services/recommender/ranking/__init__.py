@@ -1,9 +1,9 @@
 """Inputs and a view in, a learning path out; and the answers to questions about it. All that others use of ranking."""
 
 from services.recommender.model import MICRO, Inputs
-from services.recommender.ranking.answers import changes, similar, why_not
+from services.recommender.ranking.answers import changes, no_path, similar, why_not
 from services.recommender.ranking.index import View
-from services.recommender.ranking.ledger import Pick, RunnerUp, Told, path_of, refused, waiting_for_framework
+from services.recommender.ranking.ledger import Pick, RunnerUp, Told, path_of, refused, serving, waiting_for_framework
 from services.recommender.ranking.obstacles import obstacle_of, short_of
 from services.recommender.ranking.outcome import Planned, course_at, offer_at
 from services.recommender.ranking.pricing import FUEL
@@ -11,7 +11,7 @@ from services.recommender.ranking.problem import COSINE
 from services.recommender.ranking.solution import planned
 from shared.paths import LearningPath
 
-__all__ = ["changes", "recommend", "refused", "similar", "waiting_for_framework", "why_not"]
+__all__ = ["changes", "no_path", "recommend", "refused", "similar", "waiting_for_framework", "why_not"]
 
 
 def recommend(inputs: Inputs, view: View) -> LearningPath:
@@ -19,7 +19,7 @@ def recommend(inputs: Inputs, view: View) -> LearningPath:
     inputs.check()
     found = planned(inputs, view)
     told = Told(
-        picks=[*found.seeds.picks, *_picks(found, view)],
+        picks=serving(inputs, found.worth, found.standing, [*found.seeds.picks, *_picks(found, view)]),
         obstacle=lambda skill, reached: obstacle_of(found, view, skill, reached),
         notes=found.seeds.notes,
         short=short_of(found),

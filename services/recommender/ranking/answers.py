@@ -1,6 +1,6 @@
 """Questions about a plan: why a course is not in it, which courses are alike, what changed between two paths."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -45,6 +45,8 @@ def why_not(inputs: Inputs, view: View, path: LearningPath, course_id: str) -> W
         return _answer(course, "completed")
     if barred := why_barred(inputs, course):
         return _answer(course, barred)
+    if path.status in ("refused", "waiting_for_framework"):
+        return _answer(course, "no_path")
     found = planned(inputs, view, also=(course_id,))
     return _replayed(found, path, course)
 
@@ -99,14 +101,19 @@ def _standings(found: Planned, path: LearningPath) -> Iterator[Longs]:
         yield now
 
 
+def no_path(course_id: str) -> WhyNot:
+    """Return why a course is not in a path where none could be given."""
+    return WhyNot(course_id, "no_path", why_not_reason("no_path"))
+
+
 def _answer(course: Course, cause: Cause, hours: float = 0.0) -> WhyNot:
     return WhyNot(course.id, cause, why_not_reason(cause, hours=round(hours, 2)), hours=hours or None)
 
 
-def similar(course_id: str, view: View, limit: int = 10) -> list[Similar]:
-    """Return the courses that teach most alike, by the cosine of what they teach; equals by id.
+def similar(course_id: str, view: View, limit: int = 10, without: Collection[str] = ()) -> list[Similar]:
+    """Return the courses that teach most alike, by the cosine of the levels that they gain; equals by id.
 
-    Raises NotFound where there is no such course.
+    None of those `without`, and none that has no skill in common. Raises NotFound where there is no such course.
     """
     if (course := view.course(course_id)) is None:
         raise NotFound("no such course")
@@ -118,7 +125,7 @@ def similar(course_id: str, view: View, limit: int = 10) -> list[Similar]:
     for number, score in _alike(view, wanted):
         name = base.ids[number] if number < base.segment.size else near[1][number - base.segment.size]
         hidden = number < base.segment.size and name in view.shelf.beside
-        if name != course_id and not hidden:
+        if score > 0 and name != course_id and name not in without and not hidden:
             scores.append((-score, name))
     found = []
     for score, name in sorted(scores)[:limit]:
@@ -139,20 +146,40 @@ def _alike(view: View, wanted: dict[int, float]) -> list[tuple[int, float]]:
             rows = segment.rows[segment.info[number, ROW] : segment.info[number + 1, ROW]]
             gains = (rows[:, HIGH] - rows[:, LOW]) / MICRO
             dot = sum(wanted.get(int(skill), 0.0) * gain for skill, gain in zip(rows[:, 0], gains, strict=True))
-            found.append((before + number, round(float(dot / (length * np.sqrt((gains * gains).sum()))), 6)))
+            both = length * float(np.sqrt((gains * gains).sum()))
+            found.append((before + number, round(float(dot) / both, 6) if both else 0.0))
         before += segment.size
     return found
 
 
 def changes(before: LearningPath, after: LearningPath) -> Changes:
-    """Return what differs between two paths. `moved`: courses of both that stand in another order."""
+    """Return what differs between two paths. `moved`: courses of both outside a longest run that both orders share."""
     old = [step.course.id for step in before.steps]
     new = [step.course.id for step in after.steps]
-    both_old, both_new = [name for name in old if name in new], [name for name in new if name in old]
+    stayed = _shared_run(old, new)
     return Changes(
         added=[step.course for step in after.steps if step.course.id not in old],
         removed=[step.course for step in before.steps if step.course.id not in new],
-        moved=[name for one, name in zip(both_old, both_new, strict=True) if one != name],
+        moved=[name for name in new if name in old and name not in stayed],
         hours=round(after.hours - before.hours, 6),
         coverage=round(after.coverage.after - before.coverage.after, 6),
     )
+
+
+def _shared_run(old: Sequence[str], new: Sequence[str]) -> set[str]:
+    """Return a longest sequence of courses that stand in this order in both; the page's `changes.js` finds the same."""
+    lengths = [[0] * (len(new) + 1) for _ in range(len(old) + 1)]
+    for i in reversed(range(len(old))):
+        for j in reversed(range(len(new))):
+            same = old[i] == new[j]
+            lengths[i][j] = lengths[i + 1][j + 1] + 1 if same else max(lengths[i + 1][j], lengths[i][j + 1])
+    run, i, j = set[str](), 0, 0
+    while i < len(old) and j < len(new):
+        if old[i] == new[j]:
+            run.add(old[i])
+            i, j = i + 1, j + 1
+        elif lengths[i + 1][j] >= lengths[i][j + 1]:
+            i += 1
+        else:
+            j += 1
+    return run

@@ -29,7 +29,7 @@ from services.recommender.ranking.segments import (
     ranks_beside,
     segment_of,
 )
-from shared.skills import SHARED_TENANT, Course, Framework
+from shared.skills import SHARED_TENANT, Course, Framework, Profile
 
 MERGE_AT = 512
 """Changed courses beside a base; with one more they become part of a new base."""
@@ -168,6 +168,7 @@ class View:
     catalogue_revision: int
     shelf: Shelf
     frameworks: Mapping[str, Framework]
+    shared_frameworks: Mapping[str, Framework] = field(default_factory=dict)
 
     def course(self, course_id: str) -> Course | None:
         """Return a visible course."""
@@ -182,6 +183,24 @@ class View:
     def framework(self, framework_id: str) -> Framework | None:
         """Return a visible framework."""
         return self.frameworks.get(framework_id)
+
+    def arrived(self, profile: Profile) -> Framework | None:
+        """Return the framework to plan an officer by; None while the one that the profile was written under is late.
+
+        Versions of one owner are compared and no others: the tenant's own framework takes the place of the shared one
+        whatever its number. A profile that names no owner was written under one of the two.
+        """
+        found, shared = self.frameworks.get(profile.framework), self.shared_frameworks.get(profile.framework)
+        if found is None:
+            return None
+        owner = SHARED_TENANT if found is shared else self.tenant
+        if profile.framework_owner is None:
+            late = max(one.version for one in (found, shared) if one) < profile.framework_version
+        elif profile.framework_owner == owner:
+            late = found.version < profile.framework_version
+        else:
+            late = owner == SHARED_TENANT
+        return None if late else found
 
 
 @dataclass(frozen=True)
@@ -245,8 +264,9 @@ class Snapshot:
 
     def view(self, tenant: str) -> View:
         """Return what a tenant sees."""
-        frameworks = {**self.frameworks.get(SHARED_TENANT, {}), **self.frameworks.get(tenant, {})}
-        return View(tenant, self.catalogue_revision, self._shelf(tenant), frameworks)
+        shared = self.frameworks.get(SHARED_TENANT, {})
+        frameworks = {**shared, **self.frameworks.get(tenant, {})}
+        return View(tenant, self.catalogue_revision, self._shelf(tenant), frameworks, shared)
 
     def _shelf(self, tenant: str) -> Shelf:
         name = tenant if tenant in self.courses else SHARED_TENANT  # tenants without courses of their own share one

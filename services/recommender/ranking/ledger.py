@@ -7,6 +7,7 @@ from typing import Any, Literal
 from msgspec import UNSET, Struct
 
 from services.recommender.model import ALGORITHM, MICRO, Inputs, Want
+from services.recommender.ranking.dependence import Needed, needed
 from services.recommender.ranking.expected import expected_gain
 from services.recommender.ranking.gaps import Worth, shortfall
 from services.recommender.ranking.index import View
@@ -34,7 +35,7 @@ from shared.paths import (
     Step,
     Versions,
 )
-from shared.skills import Course, Prerequisite, Profile
+from shared.skills import Course, Profile
 
 DOUBT = 0.5
 """The share of a skill's expected gap that, when it is only doubt, asks for an assessment."""
@@ -144,19 +145,16 @@ def assess_first(wants: Mapping[str, Want]) -> list[AssessFirst]:
 def _steps(
     inputs: Inputs, worth: Worth, standing: Standing, held: dict[str, float], picks: Sequence[Pick]
 ) -> list[Step]:
-    """Return the steps; `standing` and `held` (believed levels of what is required) move on to the end."""
-    unlocks = _unlocks(inputs, standing.copy(), [pick.offer for pick in picks])
+    """Return the steps; `held` (believed levels of what is required) moves on to the end."""
+    unlocks, taken = _unlocks(inputs, standing, picks), {pick.offer.id for pick in picks}
     steps: list[Step] = []
     spent = 0
     for position, pick in enumerate(picks, 1):
         closes = list(_closes(inputs, worth, held, pick.offer))
-        for (framework, skill), (_, reached) in pick.offer.teaches.items():
-            if framework == inputs.framework.id and skill in held:
-                held[skill] = max(held[skill], reached)
-        standing.take(pick.offer)
+        _lift(inputs, held, pick.offer)
         spent += pick.offer.hours
         course = pick.offer.course
-        opens = unlocks.get(course.id, [])
+        opens = unlocks[position - 1]
         steps.append(
             Step(
                 position=position,
@@ -167,8 +165,12 @@ def _steps(
                 similarity=pick.similarity,
                 score=float(pick.score),
                 cumulative_hours=spent / MICRO,
-                alternatives=[Alternative(card_of(it.course), float(it.score)) for it in pick.runners_up],
-                unlocks=list(dict.fromkeys(unlock.course for unlock in opens)),
+                alternatives=[
+                    Alternative(card_of(it.course), float(it.score))
+                    for it in pick.runners_up
+                    if it.course.id not in taken
+                ],
+                unlocks=[unlock.course for unlock in opens],
                 seed=pick.seed,
             )
         )
@@ -193,41 +195,44 @@ def _closes(inputs: Inputs, worth: Worth, held: Mapping[str, float], offer: Offe
             )
 
 
-def _unlocks(inputs: Inputs, standing: Standing, offers: Sequence[Offer]) -> dict[str, list[Unlock]]:
-    """Return course id -> later courses of the path, each with the condition that only this course made true."""
+def _unlocks(inputs: Inputs, standing: Standing, picks: Sequence[Pick]) -> list[list[Unlock]]:
+    """Return for each pick the later courses that cannot be entered without it, in their order."""
     titles = {(inputs.framework.id, skill.id): skill.title for skill in inputs.framework.skills}
-    before = standing.copy()
-    found: dict[str, list[Unlock]] = {}
-    for place, offer in enumerate(offers):
-        for condition in _leaves(offer.entry(inputs.framework.id), standing):
-            if before.meets(condition):
-                continue
-            opener = _opener(condition, offers[:place])
-            skill = None if condition.course is not UNSET else titles.get(level_condition(condition)[0])
-            rows = found.setdefault(opener.id, [])
-            if offer.id not in {row.course for row in rows}:
-                rows.append(Unlock(offer.id, offer.course.title, condition, skill))
-        standing.take(offer)
+    found: list[list[Unlock]] = [[] for _ in picks]
+    for pick, needs in zip(picks, needed_by(inputs, standing, picks), strict=True):
+        for place, condition in needs.items():
+            skill = titles.get(level_condition(condition)[0]) if condition and condition.course is UNSET else None
+            found[place].append(Unlock(pick.offer.id, pick.offer.course.title, condition, skill))
     return found
 
 
-def _leaves(conditions: Sequence[Prerequisite], standing: Standing) -> Iterator[Prerequisite]:
-    """Yield the single conditions that hold, at any depth; of `any` only the branches that hold."""
-    for condition in conditions:
-        if not standing.meets(condition):
-            continue
-        branches = condition.all if condition.all is not UNSET else condition.any
-        if branches is UNSET:
-            yield condition
-        else:
-            yield from _leaves(branches, standing)
+def needed_by(inputs: Inputs, standing: Standing, picks: Sequence[Pick]) -> list[Needed]:
+    """Return for each pick the places of the earlier ones that it cannot be entered without."""
+    begun = {pick.offer.id for pick in picks if pick.seed == "started"}
+    return needed(inputs.framework.id, [pick.offer for pick in picks], standing, begun)
 
 
-def _opener(condition: Prerequisite, earlier: Sequence[Offer]) -> Offer:
-    if condition.course is not UNSET:
-        return next(offer for offer in earlier if offer.id == condition.course)
-    key, level = level_condition(condition)
-    return next(offer for offer in earlier if key in offer.teaches and offer.teaches[key][1] >= level)
+def serving(inputs: Inputs, worth: Worth, standing: Mapping[SkillKey, float], picks: Sequence[Pick]) -> list[Pick]:
+    """Return the picks without those that close nothing and that no later one needs; what was wanted stays."""
+    kept = list(picks)
+    while True:
+        needs = needed_by(inputs, Standing(dict(standing), inputs.done), kept)
+        needing = {place for places in needs for place in places}
+        held = {skill: want.level for skill, want in worth.wants.items()}
+        idle = -1
+        for place, pick in enumerate(kept):
+            if not pick.seed and place not in needing and not any(_closes(inputs, worth, held, pick.offer)):
+                idle = place
+            _lift(inputs, held, pick.offer)
+        if idle < 0:
+            return kept
+        del kept[idle]
+
+
+def _lift(inputs: Inputs, held: dict[str, float], offer: Offer) -> None:
+    for (framework, skill), (_, reached) in offer.teaches.items():
+        if framework == inputs.framework.id and skill in held:
+            held[skill] = max(held[skill], reached)
 
 
 def _open(worth: Worth, gap: Gap, obstacle: Obstacle) -> OpenGap:

@@ -1,10 +1,27 @@
 """The words for what is not in a path: a course that was wanted or asked for, a path that cannot be given yet."""
 
-from services.recommender.model import MICRO
+from collections.abc import Callable
+from typing import Literal
+
+from services.recommender.model import MICRO, Inputs
 from services.recommender.ranking.reasons import hours_in_english, number
-from shared.paths import Reason
+from shared.paths import Note, Reason
+from shared.skills import Course
 
 LONGEST_CAUSE = 300
+
+Gone = Literal["withdrawn", "unknown"]
+
+
+def gone(inputs: Inputs, course_id: str) -> Gone:
+    """Return what is known of a course that is not to be seen: it was offered once, or only its name was ever given."""
+    return "withdrawn" if course_id in inputs.previous or course_id in inputs.started else "unknown"
+
+
+def unknown_completed(inputs: Inputs, find: Callable[[str], Course | None]) -> list[Note]:
+    """Return a note on every completed course that is not to be seen, by id."""
+    reason = Reason(*_LEFT_OUT["completed_unknown"])
+    return [Note(name, "unknown", reason) for name in sorted(inputs.done) if find(name) is None]
 
 
 def left_out_reason(kind: str, short: float = 0.0) -> Reason:
@@ -18,6 +35,14 @@ def left_out_reason(kind: str, short: float = 0.0) -> Reason:
 
 _LEFT_OUT = {
     "withdrawn": ("หลักสูตรนี้ถูกถอนออกจากรายการแล้ว", "This course has been withdrawn."),
+    "unknown": (
+        "ไม่พบหลักสูตรนี้ในรายการหลักสูตร โปรดตรวจสอบรหัสหลักสูตร",
+        "No course of this id is in the catalogue; please check the id.",
+    ),
+    "completed_unknown": (
+        "แจ้งว่าเรียนจบแล้ว แต่ไม่พบหลักสูตรนี้ในรายการหลักสูตร จึงไม่ทราบว่าสอนทักษะใด",
+        "Completed, but no course of this id is in the catalogue, so what it teaches is not known.",
+    ),
     "excluded": (
         "หลักสูตรนี้ถูกกันไว้ตามเงื่อนไขหรือความเห็นที่แจ้งไว้",
         "This course is kept out by a rule, a language or feedback.",
@@ -48,6 +73,10 @@ def refused_reason(why: str) -> Reason:
 
 
 _WHY_NOT = {
+    "no_path": (
+        "ยังจัดเส้นทางการเรียนรู้ให้ไม่ได้ จึงยังไม่มีการเลือกหลักสูตรใด",
+        "No path could be given yet, so no course was chosen or left out.",
+    ),
     "in_path": ("หลักสูตรนี้อยู่ในเส้นทางแล้ว", "This course is in the path."),
     "completed": ("เรียนหลักสูตรนี้จบแล้ว", "This course was completed."),
     "feedback": ("แจ้งไว้ว่าหลักสูตรนี้ไม่เกี่ยวข้อง", "It was marked as not relevant."),

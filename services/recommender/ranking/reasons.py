@@ -24,11 +24,14 @@ _IMPORTANCE = {
 
 
 class Unlock(Struct, frozen=True):
-    """A later course that could not be entered without this step, and the condition that this step makes true."""
+    """A later course that cannot be entered without this step, and the condition that this step makes true.
+
+    `condition` None: it is needed by way of other steps or of several branches.
+    """
 
     course: str
     title: Text
-    condition: Prerequisite
+    condition: Prerequisite | None
     skill: Text | None
 
 
@@ -111,7 +114,7 @@ def step_reason(
     thai = " และ".join(_closes_in_thai(row, wants) for row in closes)
     english = " and ".join(_closes_in_english(row, wants) for row in closes)
     if unlocks:
-        named = unlocks[:NAMED_UNLOCKS]
+        named = sorted(unlocks, key=lambda it: it.condition is None)[:NAMED_UNLOCKS]
         more = len(unlocks) - len(named)
         doors = " และ ".join(f"{in_thai(it.title)} ({_needs_in_thai(it, closes)})" for it in named)
         doors += f" และอีก {more} หลักสูตร" if more else ""
@@ -146,6 +149,8 @@ def _closes_in_english(row: Closes, wants: Mapping[str, Want]) -> str:
 
 
 def _needs_in_thai(unlock: Unlock, closes: Sequence[Closes]) -> str:
+    if unlock.condition is None:
+        return "ในเส้นทางนี้ หากไม่เรียนหลักสูตรนี้จะเข้าเรียนไม่ได้"
     if unlock.condition.level is UNSET:
         return "ต้องเรียนหลักสูตรนี้ก่อน"
     skill = in_thai(unlock.skill) if unlock.skill else f"«{unlock.condition.skill}»"
@@ -154,6 +159,8 @@ def _needs_in_thai(unlock: Unlock, closes: Sequence[Closes]) -> str:
 
 
 def _needs_in_english(unlock: Unlock, closes: Sequence[Closes]) -> str:
+    if unlock.condition is None:
+        return "in this path it cannot be entered otherwise"
     if unlock.condition.level is UNSET:
         return "this course must come first"
     skill = in_english(unlock.skill) if unlock.skill else f"“{unlock.condition.skill}”"
@@ -219,7 +226,8 @@ def path_reason(wants: Mapping[str, Want], whole: Whole) -> Reason:
         return Reason(thai + more.th, english + more.en)
     thai += f"เรียน {courses} หลักสูตร รวม {number(hours)} ชั่วโมง ปิดช่องว่างได้ {whole.closed}%"
     english += (
-        f"{courses} course{'' if courses == 1 else 's'} in {hours_in_english(hours)} close {whole.closed}% of the gap"
+        f"{courses} course{'' if courses == 1 else 's'} in {hours_in_english(hours)} "
+        f"{'closes' if courses == 1 else 'close'} {whole.closed}% of the gap"
     )
     if whole.closed - whole.usually > OFTEN_LEFT:
         thai += f" หากเรียนจบทุกหลักสูตร หรือ {whole.usually}% ตามที่ผู้เรียนมักเรียนจบ"

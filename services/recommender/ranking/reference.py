@@ -12,9 +12,9 @@ from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs
 from services.recommender.ranking.account import RUNNERS_UP
 from services.recommender.ranking.evidence import believed
 from services.recommender.ranking.gaps import Worth
-from services.recommender.ranking.ledger import Pick, RunnerUp, Seed, Told, path_of
+from services.recommender.ranking.ledger import Pick, RunnerUp, Seed, Told, path_of, serving
 from services.recommender.ranking.names import micro
-from services.recommender.ranking.notices import left_out_reason
+from services.recommender.ranking.notices import gone, left_out_reason, unknown_completed
 from services.recommender.ranking.obstacles import why_barred
 from services.recommender.ranking.offers import SkillKey, offer_of
 from services.recommender.ranking.pricing import NO_LIMIT
@@ -41,7 +41,7 @@ def recommend(inputs: Inputs, courses: Iterable[Course], catalogue_revision: int
         other = Plan(inputs, by_id, worth, doors, plain=True)
         if plan.end.worth * 100 < other.end.worth * OPINION:
             plan = other
-    told = Told(plan.picks, plan.obstacle, plan.notes, plan.short(), plan.kept)
+    told = Told(serving(inputs, worth, doors, plan.picks), plan.obstacle, plan.notes, plan.short(), plan.kept)
     return path_of(inputs, worth, doors, told, catalogue_revision)
 
 
@@ -201,11 +201,12 @@ class Plan:
         for name in inputs.previous:
             if name not in self.courses and name not in told and name not in inputs.done:
                 self._note(name, "withdrawn")
+        self.notes += unknown_completed(inputs, self.courses.get)
 
     def _plant(self, name: str, seed: Seed) -> None:
         """Take a course, with what opens its door unless it was started; or note why not."""
         if name not in self.courses:
-            return self._note(name, "withdrawn")
+            return self._note(name, gone(self.inputs, name))
         if name not in self.problem.courses:
             return self._note(name, "excluded")
         way, prices = self.problem.courses[name], self.problem.prices(self.end)

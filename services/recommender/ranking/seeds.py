@@ -8,7 +8,7 @@ from services.recommender.model import MICRO, Inputs
 from services.recommender.ranking.bundles import assemble
 from services.recommender.ranking.index import View
 from services.recommender.ranking.ledger import Pick, Seed
-from services.recommender.ranking.notices import left_out_reason
+from services.recommender.ranking.notices import gone, left_out_reason, unknown_completed
 from services.recommender.ranking.offers import offer_of
 from services.recommender.ranking.outcome import Seeds, course_of, way_of
 from services.recommender.ranking.pricing import (
@@ -29,7 +29,7 @@ from services.recommender.ranking.seeker import Field
 from services.recommender.ranking.segments import Longs
 from shared.paths import Note
 
-Left = Literal["withdrawn", "excluded", "unreachable", "does_not_fit"]
+Left = Literal["withdrawn", "unknown", "excluded", "unreachable", "does_not_fit"]
 
 
 class _Bed:
@@ -46,7 +46,7 @@ class _Bed:
         if course_id in self._inputs.done:
             return
         if course is None:
-            self._note(course_id, "withdrawn")
+            self._note(course_id, gone(self._inputs, course_id))
             return
         way = way_of(self._field, self._problem, course_id)
         if way < 0:
@@ -85,11 +85,12 @@ class _Bed:
         )
 
     def withdrawn(self) -> None:
-        """Note the courses of the path before that are no longer offered."""
+        """Note the courses of the path before that are no longer offered, and completed ones that nobody knows."""
         told = {note.course for note in self.seeds.notes} | self._inputs.done
         for course_id in self._inputs.previous:
             if course_id not in told and self._view.course(course_id) is None:
                 self._note(course_id, "withdrawn")
+        self.seeds.notes.extend(unknown_completed(self._inputs, self._view.course))
 
 
 def plant(inputs: Inputs, view: View, field: Field, problem: Problem, state: Longs, bench: Bench) -> Seeds:

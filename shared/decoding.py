@@ -1,0 +1,188 @@
+"""What a client sends, decoded into a shape: every refusal names the field, and no date or text is beyond use.
+
+decode(raw, Course)              JSON; Malformed where it is none, InvalidInput naming the field
+convert(given, ListCourses)      what was decoded already, as the texts of a query are
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import date
+from functools import lru_cache
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import inspect
+
+from shared.errors import InvalidInput, Malformed
+from shared.skills import Text
+
+T = TypeVar("T")
+
+FIRST_YEAR, LAST_YEAR = 1900, 2199
+"""The years that a date in a request may lie in."""
+
+_BUDDHIST = 543
+_LONGEST = 300
+_PLACE = re.compile(r"^(?P<text>.*?)(?: - at (?P<key>`key` in )?`\$(?P<place>[^`]*)`)?$", re.DOTALL)
+_FIELD = re.compile(r"(unknown|required) field `([^`]+)`")
+_TOKEN = re.compile(r"\.([^.\[\]]+)|\[([^\]]+)\]")
+
+
+def decode(raw: bytes, shape: type[T]) -> T:
+    """Return JSON in a shape. Raises Malformed where it is no JSON, InvalidInput naming the field that does not fit."""
+    try:
+        found = msgspec.json.decode(raw, type=shape)
+    except msgspec.ValidationError as error:
+        raise _invalid(error, shape, _loosely(raw)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Malformed(f"the body is not JSON: {error}") from error
+    check(found, shape)
+    return found
+
+
+def convert(given: object, shape: type[T], *, strict: bool = True) -> T:
+    """Return builtins in a shape; not `strict` reads numbers and dates from texts. Raises InvalidInput."""
+    try:
+        found = msgspec.convert(given, shape, strict=strict)
+    except msgspec.ValidationError as error:
+        raise _invalid(error, shape, given) from error
+    check(found, shape)
+    return found
+
+
+def check(found: object, shape: Any) -> None:
+    """Refuse a date of a year beyond use and a text that shows nothing. Raises InvalidInput naming the field."""
+    if _is_looked_at(shape):
+        _look(found, "")
+
+
+# --- dates and texts -------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=512)
+def _is_looked_at(shape: Any) -> bool:
+    """Return whether anything in a shape is a date or a text in two languages."""
+    seen: set[int] = set()
+    left: list[Any] = [inspect.type_info(shape)]
+    while left:
+        one = left.pop()
+        if isinstance(one, inspect.DateType | inspect.DateTimeType):
+            return True
+        if isinstance(one, inspect.StructType) and one.cls is Text:
+            return True
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        left += [
+            inner for name in ("item_type", "key_type", "value_type", "type") if (inner := getattr(one, name, None))
+        ]
+        left += getattr(one, "types", ())
+        left += [each.type for each in getattr(one, "fields", ())]
+    return False
+
+
+def _look(value: object, place: str) -> None:
+    if isinstance(value, Text):
+        if value.shows_nothing:
+            raise InvalidInput(
+                "shows nothing: neither its Thai nor its English text has a visible character", _at(place)
+            )
+    elif isinstance(value, msgspec.Struct):
+        for name, encoded in zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True):
+            _look(getattr(value, name), f"{place}.{encoded}")
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            _look(item, f"{place}[{i}]")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _look(item, f"{place}.{key}")
+    elif isinstance(value, date):
+        _look_at_year(value.year, place)
+
+
+def _look_at_year(year: int, place: str) -> None:
+    if FIRST_YEAR <= year <= LAST_YEAR:
+        return
+    meant = year - _BUDDHIST
+    if FIRST_YEAR <= meant <= LAST_YEAR:
+        raise InvalidInput(f"{year} looks like a Buddhist year; {meant} is meant?", _at(place))
+    raise InvalidInput(f"the year is to lie between {FIRST_YEAR} and {LAST_YEAR}", _at(place))
+
+
+def _at(place: str) -> str | None:
+    return place.lstrip(".") or None
+
+
+# --- naming the field ------------------------------------------------------------------------------------------------
+
+
+def _invalid(error: msgspec.ValidationError, shape: Any, given: object) -> InvalidInput:
+    match = _PLACE.match(str(error))
+    if match is None:
+        return InvalidInput(str(error)[:_LONGEST])
+    text, place, found = match["text"][:_LONGEST], "", shape
+    for name, index in _TOKEN.findall(match["place"] or ""):
+        step = name or index
+        if index == "...":
+            step = _wrong_key(found, given)
+        place += f"[{index}]" if index.isdigit() else f".{step}"
+        found, given = _inside(found, given, step)
+    if match["key"]:
+        place = f"{place}.{_wrong_key(found, given)}"
+    if named := _FIELD.search(text):
+        place = f"{place}.{named[2]}"
+        fields = [name for one in _members(found) for name in getattr(one, "__struct_encode_fields__", ())]
+        if named[1] == "unknown" and fields:
+            text = f"{text}; there are: {', '.join(fields)}"
+    elif allowed := [str(value) for one in _members(found) if get_origin(one) is Literal for value in get_args(one)]:
+        text = f"{text}; allowed: {', '.join(allowed)}"
+    return InvalidInput(text, _at(place))
+
+
+def _loosely(raw: bytes) -> object:
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # wrong further on, too
+        return None
+
+
+def _members(shape: Any) -> Iterator[Any]:
+    """Yield the types that a shape may be, without their annotations."""
+    if get_origin(shape) is Annotated:
+        yield from _members(get_args(shape)[0])
+    elif get_origin(shape) in (Union, UnionType):
+        for one in get_args(shape):
+            yield from _members(one)
+    else:
+        yield shape
+
+
+def _inside(shape: Any, given: Any, step: str) -> tuple[Any, Any]:
+    """Return the shape and the value one step further in: a field, a key or a place in a list."""
+    if isinstance(given, list):
+        given = given[int(step)] if step.isdigit() and int(step) < len(given) else None
+    else:
+        given = given.get(step) if isinstance(given, Mapping) else None
+    for one in _members(shape):
+        if isinstance(one, type) and issubclass(one, msgspec.Struct):
+            names = dict(zip(one.__struct_encode_fields__, one.__struct_fields__, strict=True))
+            if step in names:
+                return get_type_hints(one, include_extras=True)[names[step]], given
+        elif get_origin(one) is list:
+            return get_args(one)[0], given
+        elif get_origin(one) is dict:
+            return get_args(one)[1], given
+    return Any, given
+
+
+def _wrong_key(shape: Any, given: Any) -> str:
+    """Return the first key of a mapping that does not fit, itself or with its value."""
+    for one in _members(shape):
+        if get_origin(one) is dict and isinstance(given, Mapping):
+            for key, value in given.items():
+                try:
+                    msgspec.convert({key: value}, one)
+                except msgspec.ValidationError:
+                    return str(key)[:_LONGEST]
+    return "..."

@@ -1,0 +1,38 @@
+"""Two questions about a text: does it show anything, and is it the same name as another one. Pure."""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+# Letters and symbols by their category, blank by their shape: Hangul fillers, the empty Braille pattern, the musical
+# null note head and the object replacement character.
+_BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800\U0001d159\ufffc")
+_SHOWN = frozenset("LNPS")
+_NIKHAHIT_AND_AA = re.compile("\u0e4d([\u0e48-\u0e4b]*)\u0e32")
+_SPACES = re.compile(r"\s+")
+
+
+def shows_something(text: str) -> bool:
+    """Return whether a reader sees anything of a text.
+
+    Spaces, controls, zero-width and bidirectional marks, fillers and combining marks without a letter show nothing.
+    """
+    return any(unicodedata.category(char)[0] in _SHOWN and char not in _BLANK for char in text)
+
+
+@lru_cache(maxsize=65_536)
+def folded(text: str) -> str:
+    """Return what two spellings of one name have in common, to compare them by.
+
+    NFC; Thai sara am written as nikhahit and sara aa, before or after the tone mark, and sara ae written as two sara e;
+    without characters of no width; spaces at the ends and runs of spaces; upper and lower case.
+    """
+    text = "".join(char for char in unicodedata.normalize("NFC", text) if not _has_no_width(char))
+    text = _NIKHAHIT_AND_AA.sub("\\1\u0e33", text).replace("\u0e40\u0e40", "\u0e41")
+    return unicodedata.normalize("NFC", _SPACES.sub(" ", text).strip().casefold())
+
+
+def _has_no_width(char: str) -> bool:
+    if unicodedata.category(char) == "Cf" or char in _BLANK or char == "\u034f":
+        return True
+    return "\ufe00" <= char <= "\ufe0f" or (unicodedata.category(char) == "Cc" and not char.isspace())

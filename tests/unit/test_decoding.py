@@ -1,0 +1,116 @@
+"""What clients send: each refusal names its field, and no date and no text is beyond use."""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+import pytest
+from msgspec import Meta, Struct
+
+from shared.decoding import convert, decode
+from shared.errors import InvalidInput, Malformed
+from shared.skills import NO_TEXT, Identifier, Level, Text
+
+
+class Inner(Struct, forbid_unknown_fields=True):
+    level: Level
+    kind: Literal["test", "self"] = "test"
+
+
+class Whole(Struct, forbid_unknown_fields=True):
+    target: dict[Identifier, Level | Inner] | None = None
+    rows: list[Inner] = []
+    tables: list[dict[str, Inner]] = []
+    on: date | None = None
+    at: Annotated[datetime, Meta(tz=True)] | None = None
+    days: dict[str, date] = {}
+    title: Text | None = None
+    titles: list[Text] = []
+    start: Level | None = msgspec.field(name="from", default=None)
+
+
+def refused(body: Any) -> InvalidInput:
+    with pytest.raises(InvalidInput) as caught:
+        decode(msgspec.json.encode(body), Whole)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ([], None),
+        ({"target": {"good": 1, "not good": 1}}, "target.not good"),
+        ({"target": {"good": 1, "bad": "x"}}, "target.bad"),
+        ({"target": {"good": 1, "bad": 101}}, "target.bad"),
+        ({"target": {"good": {"level": 1}, "bad": {"level": -1}}}, "target.bad.level"),
+        ({"target": {"good": {"level": 1}, "bad": {}}}, "target.bad.level"),
+        ({"rows": [{"level": 1}, {"level": 1, "kind": "tset"}]}, "rows[1].kind"),
+        ({"tables": [{}, {"a": {"level": 1}, "b": {"level": 1, "kind": "tset"}}]}, "tables[1].b.kind"),
+        ({"from": "x"}, "from"),
+        ({"form": 1}, "form"),
+        ({"days": {"first": "2026-01-01", "second": "2569-01-01"}}, "days.second"),
+        ({"titles": [{"en": "x"}, {"en": "\u200b"}]}, "titles[1]"),
+    ],
+)
+def test_the_field_is_named(body: Any, field: str | None) -> None:
+    assert refused(body).field == field
+
+
+def test_what_would_do_is_said() -> None:
+    assert refused({"rows": [{"level": 1, "kind": "tset"}]}).detail.endswith("allowed: test, self")
+    assert refused({"target": {"a": {"level": 1, "kind": "tset"}}}).detail.endswith("allowed: test, self")
+    assert refused({"rows": [{"level": 1, "knd": "test"}]}).detail.endswith("there are: level, kind")
+    assert len(refused({"rows": [{"level": 1, "kind": "x" * 100_000}]}).detail) < 400
+
+
+def test_what_is_wrong_twice_is_refused_all_the_same() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        decode(b'{"target": {"a b": 1}, ', Whole)
+    assert caught.value.field == "target...."  # which key it was cannot be told of half a body
+    for raw in (b"", b"{", b"\xff", b"[" * 100_000):
+        with pytest.raises((Malformed, InvalidInput)):
+            decode(raw, Whole)
+
+
+@pytest.mark.parametrize("year", [1900, 2026, 2199])
+def test_dates_of_use_are_taken(year: int) -> None:
+    body = {"on": f"{year}-12-31", "at": f"{year}-12-31T23:59:59+07:00"}
+    assert decode(msgspec.json.encode(body), Whole).on == date(year, 12, 31)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("2570-01-31", "2027 is meant"),
+        ("2443-01-01", "1900 is meant"),
+        ("2742-01-01", "2199 is meant"),
+        ("0001-01-01", "between 1900 and 2199"),
+        ("1899-12-31", "between 1900 and 2199"),
+        ("2200-01-01", "between 1900 and 2199"),
+        ("9999-12-31", "between 1900 and 2199"),
+    ],
+)
+def test_dates_beyond_use_are_refused(text: str, said: str) -> None:
+    zones = ("Z", "+07:00", "-07:00", "+23:59", "-23:59")
+    for field, value in [("on", text), *(("at", f"{text}T00:00:00{zone}") for zone in zones)]:
+        problem = refused({field: value})
+        assert (problem.field, said in problem.detail) == (field, True), value
+        with pytest.raises(InvalidInput) as caught:
+            convert({field: value}, Whole, strict=False)
+        assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    "blank", [" ", "\t", "\u00a0", "\u200b", "\u3164", "\u2800", "\u0e34", "\u202e\u2066", "\ue000"]
+)
+def test_a_text_that_shows_nothing_counts_as_missing(blank: str) -> None:
+    for here, there in (("th", "en"), ("en", "th")):
+        found = decode(msgspec.json.encode({"title": {here: blank, there: "Real"}}), Whole).title
+        assert found == Text(**{there: "Real"})
+        assert refused({"title": {here: blank}}).field == "title"
+        assert refused({"title": {here: blank, there: blank}}).field == "title"
+
+
+def test_a_stored_text_that_shows_nothing_is_read_and_shown_as_such() -> None:
+    assert msgspec.json.decode('{"th": "\u200b"}'.encode(), type=Text) == Text(*NO_TEXT)
+    assert decode(b'{"title": {"en": "-"}}', Whole).title == Text(en="-")

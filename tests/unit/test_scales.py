@@ -1,0 +1,177 @@
+"""Levels, weights and hours as they come in: kept to the millionth, capped at the scale, compared within one owner."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.assessment.model import Result, SubmitAssessment
+from services.assessment.scoring import check as check_assessment
+from services.catalog.model import Yardstick, check_course
+from services.recommender.audit import TenantRules, inputs_for
+from services.recommender.checker import violations
+from services.recommender.feedback import Feedback
+from services.recommender.model import Estimate
+from services.recommender.ranking import recommend, reference
+from services.recommender.ranking.index import Snapshot, View
+from services.recommender.solving import plan_for, plan_stateless
+from shared.paths import LearningPath
+from shared.skills import SHARED_TENANT, Course, Framework, Prerequisite, Requirement, ScaleLevel, SkillLevel, Teaches
+from tests.builders import DAY, FRAMEWORK, MOMENT, TENANT, at, course, framework, inputs, profile, text, view_of
+
+NOISY = 0.7 * 3
+"""2.0999999999999996."""
+
+
+def names(path: LearningPath) -> list[str]:
+    return [step.course.id for step in path.steps]
+
+
+def scaled(*levels: float, required: float) -> Framework:
+    """Return a framework of one skill with this scale."""
+    scale = [ScaleLevel(level, text(f"{level}")) for level in levels]
+    return msgspec.structs.replace(framework({"a": required}), scale=scale)
+
+
+@pytest.mark.parametrize(
+    ("build", "kept"),
+    [
+        (lambda: Teaches(FRAMEWORK, "a", 0, NOISY).to_level, 2.1),
+        (lambda: msgspec.convert({"framework": "f", "skill": "a", "from": NOISY, "to": 3}, Teaches).from_level, 2.1),
+        (lambda: Prerequisite(framework=FRAMEWORK, skill="a", level=NOISY).level, 2.1),
+        (lambda: Requirement("g", "a", NOISY).level, 2.1),
+        (lambda: Requirement("g", "a", 2, weight=1e-9).weight, 1e-6),
+        (lambda: ScaleLevel(NOISY, text("x")).level, 2.1),
+        (lambda: SkillLevel(FRAMEWORK, "a", NOISY, 0.1 * 3, MOMENT).sd, 0.3),
+        (lambda: course("c", ("a", 0, 1), hours=1e-9).hours, 1e-6),
+        (lambda: course("c", ("a", 0, 1), hours=0.1 + 0.2).hours, 0.3),
+        (lambda: msgspec.structs.replace(profile(), weekly_hours=0.1 + 0.2).weekly_hours, 0.3),
+        (lambda: Result("a", NOISY).level, 2.1),
+        (lambda: Estimate(NOISY, 0.1 * 3).level, 2.1),
+        (lambda: inputs(framework({"a": 3}), target={"a": NOISY}).target, {"a": 2.1}),
+        (lambda: inputs(framework({"a": 3}), budget_hours=0.1 + 0.2).budget_hours, 0.3),
+    ],
+)
+def test_a_number_is_kept_to_the_millionth_wherever_it_comes_in(build: Callable[[], Any], kept: object) -> None:
+    assert build() == kept
+
+
+def test_of_two_equally_near_millionths_the_even_one_is_kept() -> None:
+    assert [ScaleLevel(level, text("x")).level for level in (0.0000005, 0.0000015)] == [0, 0.000002]
+
+
+def test_what_was_computed_opens_what_was_written() -> None:
+    courses = [course("one", ("a", 0, NOISY)), course("two", ("a", 2.1, 3))]
+    plan = inputs(framework({"a": 3}), {"a": 0})
+    assert names(plan_stateless(plan, view_of(courses))) == ["one", "two"]
+    assert names(reference.recommend(plan, courses, 1)) == ["one", "two"]
+
+
+def noisy(level: float) -> st.SearchStrategy[float]:
+    return st.floats(-2e-7, 2e-7).map(lambda noise: max(level + noise, 0.0))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_noise_below_half_a_millionth_changes_nothing(data: st.DataObject) -> None:
+    def built(draw: Callable[[float], float]) -> tuple[Any, list[Course]]:
+        rows = [(0.0, 1.1), (1.1, 2.3), (2.3, 3.0)]
+        chain = [course(f"c{n}", ("a", draw(low), draw(high)), hours=draw(2.5)) for n, (low, high) in enumerate(rows)]
+        goal = course("goal", ("b", 0, draw(1.7)), requires=[at("a", draw(2.3))], hours=draw(1.25))
+        yardstick = framework({"a": draw(3.0), "b": draw(1.7)}, weights={"a": draw(1.3)})
+        return inputs(yardstick, {"a": draw(0.3), "b": 0}, budget_hours=draw(8.75)), [*chain, goal]
+
+    plan, courses = built(lambda level: data.draw(noisy(level)))
+    exact = recommend(*_asked(*built(lambda level: level)))
+    found = recommend(*_asked(plan, courses))
+    assert violations(found, plan, view_of(courses).course) == []
+    assert msgspec.json.encode(found) == msgspec.json.encode(exact)
+
+
+def _asked(plan: Any, courses: list[Course]) -> tuple[Any, View]:
+    return plan, view_of(courses)
+
+
+def test_a_level_that_equals_the_top_but_for_noise_is_on_the_scale() -> None:
+    top = scaled(0, 1, 2.1, required=2)
+    body = SubmitAssessment(FRAMEWORK, "test", [Result("a", 2.1000000000000005)], MOMENT)
+    check_assessment(body, top, MOMENT)
+    check_course(course("c", ("a", 0, 2.1000000000000005)), {FRAMEWORK: Yardstick(top.max_level, frozenset("a"))}, [])
+
+
+# --- a scale that is shorter now --------------------------------------------------------------------------------------
+
+
+def test_an_officer_measured_above_the_scale_is_at_its_top() -> None:
+    shorter = scaled(0, 1, 2, 3, required=3)
+    view = Snapshot().put_framework(SHARED_TENANT, shorter, 1).view(TENANT)
+    found = plan_for(profile(levels={"a": 4}), view, DAY)
+    assert (found.path.status, found.violations) == ("ready", [])
+    assert [(gap.level, gap.reached) for gap in found.path.gaps] == [(3, 3)]
+    assert found.path.coverage.before == 1
+
+
+def test_a_request_for_one_measured_above_the_scale_is_answered() -> None:
+    courses = [course("next", ("b", 0, 2), requires=[at("a", 3)])]
+    yardstick = msgspec.structs.replace(framework({"a": 3, "b": 2}), scale=scaled(0, 1, 2, 3, required=1).scale)
+    path = plan_stateless(inputs(yardstick, {"a": 4, "b": 0}), view_of(courses))
+    assert ([gap.level for gap in path.gaps], names(path)) == ([3, 0], ["next"])
+
+
+def test_a_requirement_above_the_scale_is_its_top() -> None:
+    plan = inputs(scaled(0, 1, 2, 3, required=4), {"a": 0})
+    path = plan_stateless(plan, view_of([course("top", ("a", 0, 3))]))
+    assert ([gap.required for gap in path.gaps], path.open) == ([3], [])
+
+
+def test_a_scale_that_begins_above_zero_knows_officers_below_it() -> None:
+    courses = [course("first", ("a", 0, 1)), course("next", ("a", 1, 4))]
+    plan = inputs(scaled(1, 2, 3, 4, 5, required=4), {"a": 0})
+    assert names(plan_stateless(plan, view_of(courses))) == ["first", "next"]
+    high = inputs(scaled(1, 2, 3, 4, 5, required=4), {"a": 9})
+    assert [gap.level for gap in plan_stateless(high, view_of(courses)).gaps] == [5]
+
+
+# --- whose version it is ----------------------------------------------------------------------------------------------
+
+
+def versions(shared: int, own: int) -> View:
+    """Return a view with the shared framework and the tenant's own in these versions, 0: not there."""
+    snapshot = Snapshot()
+    for owner, version in ((SHARED_TENANT, shared), (TENANT, own)):
+        if version:
+            snapshot = snapshot.put_framework(owner, framework({"a": 3}, version=version), 1)
+    return snapshot.view(TENANT)
+
+
+@pytest.mark.parametrize(
+    ("owner", "version", "shared", "own", "found"),
+    [
+        (SHARED_TENANT, 2, 2, 0, 2),
+        (SHARED_TENANT, 2, 1, 0, None),
+        (SHARED_TENANT, 2, 2, 1, 1),  # the agency has put its own in the meantime
+        (SHARED_TENANT, 2, 1, 1, 1),  # the shared one is late, and no longer the one to plan by
+        (TENANT, 1, 5, 0, None),  # the agency's own is on its way
+        (TENANT, 2, 5, 1, None),
+        (TENANT, 2, 0, 2, 2),
+        (None, 2, 2, 1, 1),
+        (None, 2, 1, 1, None),
+        (None, 1, 0, 0, None),
+    ],
+)
+def test_versions_of_a_framework_are_compared_within_one_owner(
+    owner: str | None, version: int, shared: int, own: int, found: int | None
+) -> None:
+    one = msgspec.structs.replace(profile(), framework_owner=owner, framework_version=version)
+    arrived = versions(shared, own).arrived(one)
+    assert (arrived.version if arrived else None) == found
+
+
+def test_an_older_profile_event_reads_as_it_did() -> None:
+    written = msgspec.json.encode(profile())
+    assert b"framework_owner" not in written
+    assert msgspec.json.decode(written, type=type(profile())).framework_owner is None
+    inputs_for(profile(), Feedback(), TenantRules(), [], framework=framework({"a": 3}), as_of=DAY).check()

@@ -1,0 +1,106 @@
+"""Whatever a path says is true: known answers for what is easily said wrongly, and every sentence of many worlds."""
+
+import random
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.recommender.checker import violations
+from services.recommender.model import Inputs
+from services.recommender.ranking import recommend
+from shared.errors import InvalidInput
+from shared.paths import LearningPath
+from shared.skills import Course, Prerequisite
+from tests.builders import after, at, course, framework, inputs, view_of
+from tests.unit.test_reference import entangled, officers
+
+SKILLS = framework({"a": 2, "b": 1}, others=["x", "y"])
+
+
+def planned(courses: list[Course], **wishes: Any) -> LearningPath:
+    plan, view = inputs(SKILLS, {"a": 0, "b": 0}, **wishes), view_of(courses)
+    path = recommend(plan, view)
+    assert violations(path, plan, view.course) == []
+    return path
+
+
+def told(path: LearningPath, course_id: str) -> tuple[list[str], str]:
+    step = next(step for step in path.steps if step.course.id == course_id)
+    return step.unlocks, step.reason.en
+
+
+X, Y = course("x", ("x", 0, 1), ("b", 0, 0.5), hours=1), course("y", ("y", 0, 1), ("b", 0, 1), hours=1)
+
+
+def test_a_course_that_another_step_opens_as_well_is_not_unlocked() -> None:
+    either = Prerequisite(any=[after("x"), after("y")])
+    path = planned([X, Y, course("goal", ("a", 0, 2), requires=[either])], previous=["x", "y", "goal"])
+    assert [step.course.id for step in path.steps] == ["y", "goal"]
+    path = planned([X, Y, course("goal", ("a", 0, 2), requires=[either])], mandatory=["x", "y"])
+    assert [told(path, name)[0] for name in ("x", "y")] == [[], []]
+
+
+def test_what_lies_behind_another_door_is_unlocked_too() -> None:
+    courses = [
+        X,
+        course("middle", ("y", 0, 1), requires=[after("x")]),
+        course("goal", ("a", 0, 2), requires=[at("y", 1)]),
+    ]
+    path = planned(courses)
+    unlocks, reason = told(path, "x")
+    assert unlocks == ["middle", "goal"]
+    assert "(this course must come first)" in reason
+    assert "“About goal” (in this path it cannot be entered otherwise)" in reason
+    assert "(needs “About y” at level 1 or above)" in told(path, "middle")[1]
+
+
+def test_one_branch_of_a_choice_is_not_said_to_be_a_must() -> None:
+    either = Prerequisite(any=[after("x"), after("nowhere")])
+    path = planned([X, course("goal", ("a", 0, 2), requires=[either])])
+    unlocks, reason = told(path, "x")
+    assert unlocks == ["goal"]
+    assert "must come first" not in reason
+    assert "in this path it cannot be entered otherwise" in reason
+
+
+def test_a_step_that_serves_nothing_is_refused() -> None:
+    courses = [course("idle", ("x", 0, 1)), course("goal", ("a", 0, 2))]
+    path = planned(courses, mandatory=["idle"])
+    view = view_of(courses)
+    bare = msgspec.structs.replace(path, steps=[msgspec.structs.replace(step, seed=None) for step in path.steps])
+    assert any(
+        "closes nothing and unlocks nothing" in fault
+        for fault in violations(bare, inputs(SKILLS, {"a": 0, "b": 0}), view.course)
+    )
+
+
+@pytest.mark.parametrize(
+    ("wishes", "kinds"),
+    [
+        ({"mandatory": ["gone"]}, {"gone": "unknown"}),
+        ({"pinned": ["gone"]}, {"gone": "unknown"}),
+        ({"completed": ["gone", "x"]}, {"gone": "unknown"}),
+        ({"previous": ["gone"]}, {"gone": "withdrawn"}),
+        ({"mandatory": ["gone"], "previous": ["gone"]}, {"gone": "withdrawn"}),
+    ],
+)
+def test_a_course_that_nobody_knows_is_named(wishes: dict[str, list[str]], kinds: dict[str, str]) -> None:
+    assert {note.course: note.kind for note in planned([X, Y], **wishes).notes} == kinds
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(officers(), st.builds(entangled, st.sampled_from([4, 15, 25]), st.sampled_from([3, 8]), st.integers(0, 10_000)))
+def test_every_statement_of_a_small_world_is_true(plan: Inputs, courses: list[Course]) -> None:
+    view = view_of(courses)
+    try:
+        path = recommend(plan, view)
+    except InvalidInput:
+        return
+    assert violations(path, plan, view.course) == []
+    names = [step.course.id for step in path.steps]
+    random.Random(len(courses)).shuffle(names)  # noqa: S311 - test data
+    again = msgspec.structs.replace(plan, previous=names)
+    assert violations(recommend(again, view), again, view.course) == []

@@ -1,0 +1,60 @@
+"""Which texts show something, and which spellings are one name."""
+
+import unicodedata
+
+import pytest
+
+from shared.texts import folded, shows_something
+
+AGENCY = "สำนักงานพัฒนาน้ำ"
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        AGENCY.replace("\u0e33", "\u0e4d\u0e32"),
+        AGENCY.replace("\u0e49\u0e33", "\u0e4d\u0e49\u0e32"),  # the tone mark between
+        AGENCY.replace("\u0e49\u0e33", "\u0e49\u0e4d\u0e32"),  # the tone mark before
+        unicodedata.normalize("NFKD", AGENCY),
+        f"  {AGENCY}\n",
+        f"\ufeff{AGENCY}\u200b",
+        "\u200b".join(AGENCY),
+    ],
+)
+def test_spellings_of_one_thai_name(spelling: str) -> None:
+    assert spelling != AGENCY
+    assert folded(spelling) == folded(AGENCY)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("OCSC Academy", "ocsc  academy"),
+        ("OCSC\u00a0Academy", "OCSC Academy"),
+        ("Café", "Cafe\u0301"),
+        ("STRASSE", "straße"),
+        ("co\u00adop", "coop"),
+        ("แผน", "เเผน"),
+        ("a\u202eb", "ab"),
+    ],
+)
+def test_spellings_of_one_name(one: str, other: str) -> None:
+    assert folded(one) == folded(other)
+
+
+@pytest.mark.parametrize(("one", "other"), [("น้ำ", "นำ"), ("กา", "กำ"), ("ab", "a b"), ("Café", "Cafe"), ("", "a")])
+def test_two_names_stay_two(one: str, other: str) -> None:
+    assert folded(one) != folded(other)
+
+
+@pytest.mark.parametrize("text", ["a", "ก", "\u200bก", "-", "1", "ำ", "😀", "。"])
+def test_what_shows(text: str) -> None:
+    assert shows_something(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "\u3000", "\u200b\u200d", "\ufeff", "\u00ad", "\u0e34\u0e49", "\u0301", "\u115f\uffa0", "\x00\x1f"],
+)
+def test_what_shows_nothing(text: str) -> None:
+    assert not shows_something(text)
