@@ -120,7 +120,7 @@ class Connection(web.RequestHandler):
         """Keep the connection for an answer where a head or a body ended too early; else let it be closed."""
         if self._head_deadline is not None:
             return self._head_ended(HTTPStatus.BAD_REQUEST) or None
-        return self._break_off() or None
+        return self.broken or self._break_off() or None
 
     def _break_off(self) -> bool:
         """Tell the reader of a body that is not complete; return whether there was one."""
@@ -165,7 +165,12 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002 - it may hold what the client sent
     ) -> web.StreamResponse:
-        """Answer what no middleware has caught. Nothing of the request is told or logged."""
+        """Answer what no middleware has caught. Nothing of the request is told or logged.
+
+        Raises ConnectionError where the client has gone.
+        """
+        if isinstance(exc, ConnectionError):
+            raise exc
         self.log_exception("a request failed outside of the application", exc_info=exc)
         if request.writer.output_size > 0:
             raise ConnectionError("a part of the answer has been sent already")

@@ -170,6 +170,7 @@ class Shell:
         if status := request.get(UNREADABLE):
             raise _UNREADABLE.get(status, Malformed("the request line or a header cannot be read"))
         if not (1, 0) <= request.version <= (1, 1):
+            request[UNREADABLE] = 400
             raise Malformed("the request is not HTTP/1.1")
         for name, value in request.headers.items():
             if not value.isascii() and (name.lower() in _ASCII_HEADERS or not _is_text(value)):
