@@ -47,10 +47,14 @@ def coding_of(request: web.Request) -> str | None:
     return codings[0]
 
 
-async def received(request: web.Request) -> AsyncIterator[bytes]:
-    """Yield the body as it comes on the wire. Raises TooSlow; Malformed where it breaks off or is wrongly framed."""
+async def received(request: web.Request, *, whole: bool = False) -> AsyncIterator[bytes]:
+    """Yield the body as it comes on the wire; `whole`: within the time as a whole, on a streaming route too.
+
+    Raises TooSlow; Malformed where it breaks off or is wrongly framed.
+    """
     loop = asyncio.get_running_loop()
     reading = request[READING]
+    by_pieces = reading.stream and not whole
     await _go_on(request)
     deadline = loop.time() + reading.seconds
     while True:
@@ -58,14 +62,14 @@ async def received(request: web.Request) -> AsyncIterator[bytes]:
             async with asyncio.timeout_at(deadline):
                 piece = await request.content.readany()
         except TimeoutError:
-            what = "more of the body" if reading.stream else "the body"
+            what = "more of the body" if by_pieces else "the body"
             raise TooSlow(f"{what} did not come within {reading.seconds:g} s") from None
         except (web.RequestPayloadError, http_exceptions.HttpProcessingError):
             raise Malformed("the body breaks off or is wrongly framed") from None
         if not piece:
             return
         yield piece
-        if reading.stream:
+        if by_pieces:
             deadline = loop.time() + reading.seconds
 
 

@@ -73,8 +73,18 @@ class FrameworkSummary(Struct, frozen=True):
     job_groups: int
 
 
+class ListFrameworks(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many at most, and after which id."""
+
+    after: Annotated[str, Meta(max_length=64)] = ""
+    limit: Annotated[int, Meta(ge=1, le=500)] = 100
+
+
 class FrameworkList(Struct, frozen=True):
+    """Frameworks by id. `next` is the `after` of the following page, null on the last one."""
+
     frameworks: list[FrameworkSummary]
+    next: str | None
 
 
 class RowProblem(Struct, frozen=True, omit_defaults=True):
