@@ -10,10 +10,10 @@ numbers, dates), and its key, subject and data name the same thing.
 
 import base64
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import accumulate
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 from uuid import uuid4
 
 import msgspec
@@ -42,6 +42,28 @@ MAX_STAMP = 100_000_000_000_000
 MAX_STAMP_JUMP = 10_000_000_000
 """How far a stamp may be above the last one taken. A try to send uses a stamp for each event that waits; with 500 of
 them, two tries a second use this many in 115 days without a broker."""
+
+
+class TopicPlan(NamedTuple):
+    """What a topic has to be; `deploy/topics.yaml`, from which topics are created, says the same."""
+
+    partitions: int
+    cleanup_policy: str
+
+
+TOPICS = {
+    PROFILES_TOPIC: TopicPlan(24, "compact"),
+    f"{PROFILES_TOPIC}.dead": TopicPlan(1, "delete"),
+    CATALOG_TOPIC: TopicPlan(1, "compact"),
+    PATHS_TOPIC: TopicPlan(24, "compact"),
+}
+
+
+def planned_topics(name_on_broker: Callable[[str], str], *topics: str) -> dict[str, TopicPlan]:
+    """Return what these topics, and their dead-letter topics, have to be, by their names on the broker."""
+    wanted = [name for topic in topics for name in (topic, f"{topic}.dead") if name in TOPICS]
+    return {name_on_broker(name): TOPICS[name] for name in wanted}
+
 
 AssessmentKind = Literal["test", "self", "supervisor", "external"]
 Cause = Literal["assessment", "officer", "catalogue", "framework", "request", "feedback", "rules", "deadline"]

@@ -13,7 +13,7 @@ from services.catalog.model import ListCourses
 from services.catalog.store import COLLECTION, matching
 from shared.events import CoursePublished, CourseWithdrawn, FrameworkPublished, check_jump, check_stamps
 from shared.kafka import Received
-from shared.mongo import Database, Document, ensure_indexes, unavailable
+from shared.mongo import Database, Document, Write, bulk_write, ensure_indexes, unavailable
 from shared.skills import Course, Framework
 
 _ACCEPTED = "catalog.state"
@@ -47,8 +47,8 @@ class HistoryStore:
         """
         accepted = await self.position()
         check_stamps([item.event for item in batch], accepted)
-        changes: list[ReplaceOne[Document]] = []
-        frameworks: list[ReplaceOne[Document]] = []
+        changes: list[Write] = []
+        frameworks: list[Write] = []
         sequences = await self._sequences([item.event.subject for item in batch], accepted)
         for item in batch:
             event = item.event
@@ -60,11 +60,11 @@ class HistoryStore:
                 sequences[event.subject] = event.sequence
                 rows = frameworks if isinstance(event.data, FrameworkPublished) else changes
                 rows.append(ReplaceOne({"_id": accepted}, row, upsert=True))
+        if changes:
+            await bulk_write(self._history, changes, ordered=True)
+        if frameworks:
+            await bulk_write(self._frameworks, frameworks, ordered=True)
         with unavailable():
-            if changes:
-                await self._history.bulk_write(changes)
-            if frameworks:
-                await self._frameworks.bulk_write(frameworks)
             # A stamp that was never reserved, from whoever wrote it, must not make every later one look old.
             await self._leases.update_one({"_id": _LEASE}, {"$max": {"catalogue_revision": accepted}})
             await self._positions.update_one({"_id": _ACCEPTED}, {"$max": {"accepted": accepted}}, upsert=True)

@@ -12,7 +12,8 @@
 
 Each reader tells in `held_seconds` how long it has had the same records in hand; `overdue` says so for readiness.
 
-Both readers end by raising when Kafka answers with an error that no retry will mend; the process then ends too.
+Both readers begin again when their topic was deleted and created again, or is shorter than what they have read.
+They end by raising when Kafka answers with an error that no retry will mend; the process then ends too.
 """
 
 from shared.kafka.client import Brokers
@@ -22,6 +23,7 @@ from shared.kafka.follower import Follower
 from shared.kafka.operations import create_topics, reachable, replay
 from shared.kafka.publisher import Publisher, is_permanent
 from shared.kafka.records import Landed, OnEvents, Received, Record, TopicSpec
+from shared.kafka.topics import TopicState, TopicWarning, describe_topics, deviations
 
 __all__ = [
     "Brokers",
@@ -33,7 +35,11 @@ __all__ = [
     "Received",
     "Record",
     "TopicSpec",
+    "TopicState",
+    "TopicWarning",
     "create_topics",
+    "describe_topics",
+    "deviations",
     "is_permanent",
     "overdue",
     "reachable",

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.record.util import calc_crc32c
 
 from shared.errors import Rejected, Unavailable
-from shared.events import CourseWithdrawn, Envelope, announce, to_kafka
+from shared.events import CourseWithdrawn, Envelope, TopicPlan, announce, to_kafka
 from shared.kafka import (
     Follower,
     GroupConsumer,
@@ -21,13 +21,17 @@ from shared.kafka import (
     Received,
     Record,
     TopicSpec,
+    TopicWarning,
     create_topics,
+    describe_topics,
+    deviations,
     is_permanent,
     overdue,
     reachable,
     replay,
 )
 from shared.kafka.client import poll, start
+from tests.contract.topics import created_again
 
 
 @pytest.fixture(params=["kafka_bootstrap", "embedded_bootstrap"], ids=["broker", "embedded"])
@@ -430,3 +434,71 @@ async def test_a_cut_dead_letter_is_not_replayed_and_the_whole_ones_are(
     [sent] = await records_of(bootstrap, topic, 1)
     assert (sent.key, sent.value) == (key, value)
     assert [tuple(one) for one in sent.headers] == headers
+
+
+async def test_a_follower_reads_a_topic_that_was_deleted_and_created_from_its_beginning(
+    bootstrap: str, topic: str, publisher: Publisher
+) -> None:
+    await publisher.send(topic, things(3))
+    reader = Reader()
+    follower = Follower(bootstrap, topic, reader)
+    async with running(follower):
+        await until(lambda: reader.sequences == {1, 2, 3})
+        reader.taken.clear()
+        await created_again(bootstrap, topic, 4)
+        async with Publisher(bootstrap) as fresh:
+            await fresh.send(topic, things(50, first=11))  # more than were read of the old one, on every partition
+        await until(lambda: reader.sequences == set(range(11, 61)), 60)
+        assert follower.replaced >= 1
+        await until(follower.caught_up.is_set)
+
+
+async def test_a_group_reads_a_topic_that_was_deleted_and_created_from_its_beginning(
+    bootstrap: str, topic: str, publisher: Publisher
+) -> None:
+    await publisher.send(topic, things(3))
+    reader = Reader()
+    async with running(GroupConsumer(bootstrap, topic, f"{topic}.g", reader, publisher=publisher)):
+        await until(lambda: reader.sequences == {1, 2, 3})
+        reader.taken.clear()
+        await created_again(bootstrap, topic, 4)
+        async with Publisher(bootstrap) as fresh:
+            await fresh.send(topic, things(50, first=11))
+        await until(lambda: reader.sequences == set(range(11, 61)), 60)
+
+
+async def test_a_follower_whose_topic_ends_before_its_offset_begins_again(
+    bootstrap: str, topic: str, publisher: Publisher
+) -> None:
+    await publisher.send(topic, things(3))
+    reader, told = Reader(), asyncio.Event()
+
+    async def on_replaced() -> None:
+        told.set()
+
+    follower = Follower(bootstrap, topic, reader, start=dict.fromkeys(range(4), 1000), on_replaced=on_replaced)
+    async with running(follower):
+        await until(lambda: reader.sequences == {1, 2, 3})
+    assert told.is_set()
+    assert follower.replaced == 1
+
+
+async def test_what_is_not_as_planned_is_told_in_words(bootstrap: str, topic: str) -> None:
+    planned = {
+        topic: TopicPlan(4, "delete"),
+        f"{topic}.none": TopicPlan(1, "compact"),
+        f"{topic}.dead": TopicPlan(2, "delete"),
+    }
+    found = await describe_topics(bootstrap, planned, configs=True)
+    assert deviations(planned, found) == [
+        f"there is no topic {topic}.none",
+        f"{topic}.dead has 1 partitions, 2 are planned",
+    ]
+    assert await TopicWarning(bootstrap, {topic: TopicPlan(4, "delete")})() is None
+
+
+async def test_another_cleanup_policy_is_told(kafka_bootstrap: str, namespace: str) -> None:
+    name = f"{namespace}kept"
+    await create_topics(kafka_bootstrap, [TopicSpec(name, 1, 1, {"cleanup.policy": "delete"})])
+    warning = await TopicWarning(kafka_bootstrap, {name: TopicPlan(1, "compact")})()
+    assert warning == f"{name} has the cleanup policy 'delete', 'compact' is planned"
