@@ -28,7 +28,7 @@ from pymongo.errors import PyMongoError
 
 from shared.errors import Unavailable
 from shared.events import Envelope
-from shared.kafka import Follower, Landed, Publisher, Received
+from shared.kafka import Brokers, Follower, Landed, Publisher, Received
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class Relay:
         topic: str,
         publisher: Publisher,
         *,
-        bootstrap_servers: str,
+        brokers: Brokers,
         restage: Callable[[Sequence[str]], Awaitable[object]],
         landed: Callable[[Sequence[Received]], Awaitable[None]] | None = None,
         stamp: bool = False,
@@ -95,7 +95,7 @@ class Relay:
         self._lease = f"relay:{collection}"
         self._topic = topic
         self._publisher = publisher
-        self._bootstrap_servers = bootstrap_servers
+        self._brokers = brokers
         self._restage = restage
         self._landed = landed
         self._stamp = stamp
@@ -251,7 +251,7 @@ class Relay:
         lease = await self._leases.find_one({"_id": self._lease}) or {}
         offsets = {int(partition): offset for partition, offset in lease.get("read_back", {}).items()}
         patient = self._landed is None  # what is read back is looked at here only: it may come late and together
-        follower = Follower(self._bootstrap_servers, self._topic, self._on_landed, start=offsets, patient=patient)
+        follower = Follower(self._brokers, self._topic, self._on_landed, start=offsets, patient=patient)
         reading = asyncio.create_task(follower.run())
         try:
             while self.holds_lease and not reading.done():

@@ -112,7 +112,9 @@ class Stack:
 
     def environment(self) -> dict[str, str]:
         """Return every setting that the services are started with."""
-        urls = {f"{service.upper()}_URL": self.urls[service][0] for service in _STATEFUL if self.running[service]}
+        urls = {
+            f"{service.upper()}_URL": ",".join(self.urls[service]) for service in _STATEFUL if self.running[service]
+        }
         return {**self.servers, **urls}
 
     # --- one copy of a service ---------------------------------------------------------------------------------------

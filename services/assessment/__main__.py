@@ -27,21 +27,20 @@ from shared.settings import AssessmentSettings, load
 
 async def build(settings: AssessmentSettings) -> web.Application:
     """Return the service: its routes, and the tasks that run beside them."""
-    brokers = settings.kafka_bootstrap_servers
     client = connect(settings, "assessment")
     database = client[settings.database("assessment")]
     store = OfficerStore(database)
     await store.prepare()
-    publisher = Publisher(brokers)
+    publisher = Publisher(settings)
     await publisher.start()
     index = FrameworkIndex()
-    follower = Follower(brokers, settings.topic(CATALOG_TOPIC), CatalogueConsumer(index).on_catalogue)
+    follower = Follower(settings, settings.topic(CATALOG_TOPIC), CatalogueConsumer(index).on_catalogue)
     relay = Relay(
         database,
         COLLECTION,
         settings.topic(PROFILES_TOPIC),
         publisher,
-        bootstrap_servers=brokers,
+        brokers=settings,
         restage=store.restage,
     )
 
@@ -60,7 +59,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
         description=card or "",
         checks={
             "mongodb": partial(mongo_reachable, client),
-            "kafka": partial(kafka_reachable, brokers),
+            "kafka": partial(kafka_reachable, settings),
             "frameworks": has_frameworks,
         },
         contexts=[clients, background("relay", relay.run), background("catalogue", follower.run)],

@@ -26,20 +26,19 @@ from shared.settings import CatalogSettings, load
 
 async def build(settings: CatalogSettings) -> web.Application:
     """Return the service: its routes, and the relay that runs beside them."""
-    brokers = settings.kafka_bootstrap_servers
     client = connect(settings, "catalog")
     database = client[settings.database("catalog")]
     store, history = CatalogStore(database), HistoryStore(database)
     await store.prepare()
     await history.prepare()
-    publisher = Publisher(brokers)
+    publisher = Publisher(settings)
     await publisher.start()
     relay = Relay(
         database,
         COLLECTION,
         settings.topic(CATALOG_TOPIC),
         publisher,
-        bootstrap_servers=brokers,
+        brokers=settings,
         restage=store.restage,
         landed=history.on_landed,
         stamp=True,
@@ -55,7 +54,7 @@ async def build(settings: CatalogSettings) -> web.Application:
         ROUTES,
         Authenticator(KeyStore(client, settings), settings.api_key_pepper),
         description=card or "",
-        checks={"mongodb": partial(mongo_reachable, client), "kafka": partial(kafka_reachable, brokers)},
+        checks={"mongodb": partial(mongo_reachable, client), "kafka": partial(kafka_reachable, settings)},
         contexts=[clients, background("relay", relay.run)],
     )
     app[STORE], app[HISTORY] = store, history

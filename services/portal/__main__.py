@@ -13,10 +13,12 @@ from services.portal.api.page import Page, read_assets
 from services.portal.api.session import Sessions, credential_of
 from services.portal.connections import Connections
 from services.portal.consumer import PathConsumer
+from services.portal.replicas import Replicas
 from shared.app import REGISTRY, background, build_app, run
 from shared.auth import Authenticator
 from shared.events import PATHS_TOPIC
 from shared.kafka import Follower
+from shared.kafka import reachable as kafka_reachable
 from shared.mongo import KeyStore, connect, reachable
 from shared.settings import PortalSettings, load
 
@@ -33,10 +35,11 @@ async def build(settings: PortalSettings, lifetime: float = LIFETIME_SECONDS) ->
         auto_decompress=False,
         skip_auto_headers=("Accept-Encoding", "User-Agent"),
     )
+    client._retry_connection = False  # noqa: SLF001 - whether to repeat is for the forwarder to say
     authenticator = Authenticator(KeyStore(mongodb, settings), settings.api_key_pepper)
     connections = Connections()
     consumer = PathConsumer(connections)
-    follower = Follower(settings.kafka_bootstrap_servers, settings.topic(PATHS_TOPIC), consumer.on_paths, start="end")
+    follower = Follower(settings, settings.topic(PATHS_TOPIC), consumer.on_paths, start="end")
 
     async def clients(_: web.Application) -> AsyncIterator[None]:
         yield
@@ -50,14 +53,14 @@ async def build(settings: PortalSettings, lifetime: float = LIFETIME_SECONDS) ->
         connections.drop_all("shutdown")
 
     owners = {
-        "assessment": settings.assessment_url,
-        "catalog": settings.catalog_url,
-        "recommender": settings.recommender_url,
+        "assessment": Replicas(settings.assessment_url),
+        "catalog": Replicas(settings.catalog_url),
+        "recommender": Replicas(settings.recommender_url),
     }
     table = routes(
         Page(read_assets()),
         Sessions(authenticator, secure=settings.cookie_secure),
-        Live(connections, client, settings.recommender_url, follower.caught_up.is_set, lifetime),
+        Live(connections, client, owners["recommender"], follower.caught_up.is_set, lifetime),
         Forwarder(client, owners),
     )
     app = build_app(
@@ -65,7 +68,11 @@ async def build(settings: PortalSettings, lifetime: float = LIFETIME_SECONDS) ->
         table,
         authenticator,
         description=card or "",
-        checks={"mongodb": partial(reachable, mongodb), "kafka": follows},
+        checks={
+            "mongodb": partial(reachable, mongodb),
+            "kafka": partial(kafka_reachable, settings),
+            "paths": follows,
+        },
         contexts=[clients, background("follower", partial(consumer.follow, follower))],
         credential=credential_of,
     )

@@ -52,7 +52,6 @@ GROUP = "recommender"
 
 async def build(settings: RecommenderSettings) -> web.Application:
     """Return the service: its routes, and the tasks that run beside them."""
-    brokers = settings.kafka_bootstrap_servers
     client = connect(settings, "recommender")
     database = client[settings.database("recommender")]
     await ensure_indexes(database, ALL_INDEXES)
@@ -61,26 +60,26 @@ async def build(settings: RecommenderSettings) -> web.Application:
     zone = ZoneInfo(settings.time_zone)
     planner = Planner(store, catalogue, zone, settings.planning_threads)
     heeder = Heeder(planner)
-    publisher = Publisher(brokers)
+    publisher = Publisher(settings)
     await publisher.start()
 
     consumer: GroupConsumer
     changes = CatalogueConsumer(catalogue, planner, lambda: consumer.partitions)
     consumer = GroupConsumer(
-        brokers,
+        settings,
         settings.topic(PROFILES_TOPIC),
         settings.group(GROUP),
         ProfileConsumer(planner).on_profiles,
         publisher=publisher,
         on_assigned=changes.on_assigned,
     )
-    follower = Follower(brokers, settings.topic(CATALOG_TOPIC), changes.on_catalogue)
+    follower = Follower(settings, settings.topic(CATALOG_TOPIC), changes.on_catalogue)
     relay = Relay(
         database,
         COLLECTION,
         settings.topic(PATHS_TOPIC),
         publisher,
-        bootstrap_servers=brokers,
+        brokers=settings,
         restage=store.restage,
     )
 
@@ -118,7 +117,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
         description=card or "",
         checks={
             "mongodb": partial(mongo_reachable, client),
-            "kafka": partial(kafka_reachable, brokers),
+            "kafka": partial(kafka_reachable, settings),
             "catalogue": has_catalogue,
             "planner": is_warm,
         },
@@ -166,7 +165,7 @@ async def republish(settings: RecommenderSettings) -> int:
 async def replay_dead_letters(settings: RecommenderSettings) -> int:
     """Send every dead letter that was not replayed before to its topic again."""
     topic, group = settings.topic(PROFILES_TOPIC), settings.group(GROUP)
-    return await replay(settings.kafka_bootstrap_servers, topic, group)
+    return await replay(settings, topic, group)
 
 
 if __name__ == "__main__":

@@ -156,7 +156,7 @@ async def recompute(
             _key(settings, KeyStore(mongodb, settings), tenant) as key,
             ClientSession(timeout=ClientTimeout(total=120)) as client,
         ):
-            catalog = Catalog(client, settings.catalog_url, key)
+            catalog = Catalog(client, settings.catalog_url[0], key)
             courses, framework = await catalog.read(record.profile.framework, record.catalogue_revision)
     finally:
         mongodb.close()

@@ -11,6 +11,7 @@
 Both readers end by raising when Kafka answers with an error that no retry will mend; the process then ends too.
 """
 
+from shared.kafka.client import Brokers
 from shared.kafka.consumer import GroupConsumer
 from shared.kafka.follower import Follower
 from shared.kafka.operations import create_topics, reachable, replay
@@ -18,6 +19,7 @@ from shared.kafka.publisher import Publisher
 from shared.kafka.records import Landed, OnEvents, Received, Record, TopicSpec
 
 __all__ = [
+    "Brokers",
     "Follower",
     "GroupConsumer",
     "Landed",

@@ -9,7 +9,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError
 
 from shared.errors import Rejected, Unavailable
 from shared.events import from_kafka
-from shared.kafka.client import BATCH, FETCH_WAIT_MS, Lag, backoff, poll, start, within
+from shared.kafka.client import BATCH, FETCH_WAIT_MS, Brokers, Lag, backoff, connection, poll, start, within
 from shared.kafka.publisher import Publisher
 from shared.kafka.records import OnEvents, Received, Record, dead_letter
 
@@ -27,7 +27,7 @@ class GroupConsumer:
 
     def __init__(  # noqa: PLR0913 - a consumer is made once, by name, in a __main__
         self,
-        bootstrap_servers: str,
+        brokers: Brokers,
         topic: str,
         group: str,
         on_events: OnEvents,
@@ -45,13 +45,13 @@ class GroupConsumer:
         self._on_assigned = on_assigned
         self._publisher = publisher
         self._batch = batch
-        self._bootstrap_servers = bootstrap_servers
+        self._brokers = brokers
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
         """Consume until `stop` is called. Raises KafkaError where no retry would help."""
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap_servers,
+            **connection(self._brokers),
             group_id=self._group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",

@@ -14,8 +14,10 @@ from shared.kafka.client import (
     FETCH_WAIT_MS,
     PATIENT_BYTES,
     PATIENT_WAIT_MS,
+    Brokers,
     Lag,
     backoff,
+    connection,
     poll,
     start,
     within,
@@ -37,7 +39,7 @@ class Follower:
 
     def __init__(
         self,
-        bootstrap_servers: str,
+        brokers: Brokers,
         topic: str,
         on_events: OnEvents,
         *,
@@ -51,12 +53,12 @@ class Follower:
         self._on_events = on_events
         self._from = start
         self._patient = patient
-        self._bootstrap_servers = bootstrap_servers
+        self._brokers = brokers
 
     async def run(self) -> None:
         """Follow until cancelled. Raises KafkaError where no retry would help, Unavailable where no broker answers."""
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap_servers,
+            **connection(self._brokers),
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",

@@ -9,16 +9,16 @@ from aiokafka.errors import KafkaError
 
 from shared.errors import Unavailable
 from shared.events import Envelope, to_kafka
-from shared.kafka.client import within
+from shared.kafka.client import Brokers, connection, within
 from shared.kafka.records import Headers, Landed
 
 
 class Publisher:
     """Sends events. `async with Publisher(...)`, or `start` and `stop`."""
 
-    def __init__(self, bootstrap_servers: str) -> None:
+    def __init__(self, brokers: Brokers) -> None:
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=bootstrap_servers,
+            **connection(brokers),
             acks="all",
             compression_type="zstd",
             max_batch_size=256 * 1024,

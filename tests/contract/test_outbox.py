@@ -63,7 +63,7 @@ class Owner:
             COLLECTION,
             topic or self.topic,
             publisher or self.publisher,
-            bootstrap_servers=self.bootstrap,
+            brokers=self.bootstrap,
             restage=self.restage,
             stamp=stamp,
         )
@@ -103,7 +103,9 @@ async def until_sent(owner: Owner) -> None:
 @asynccontextmanager
 async def owning(uri: str, bootstrap: str, namespace: str) -> AsyncIterator[Owner]:
     """Yield an owner whose topic is followed from its beginning."""
-    settings = read(StoreSettings, {"MONGODB_URI": uri, "NAMESPACE": namespace, "API_KEY_PEPPER": "p" * 16})
+    settings = read(
+        StoreSettings, {"MONGODB_URI": uri, "NAMESPACE": namespace, "API_KEY_PEPPER": "pepper of these tests"}
+    )
     client = connect(settings)
     database = client[settings.database("owner")]
     await ensure_indexes(database, {COLLECTION: OUTBOX_INDEXES})

@@ -75,7 +75,9 @@ class Office:
 @asynccontextmanager
 async def office_at(uri: str, namespace: str, *courses: Course) -> AsyncIterator[Office]:
     """Open an office in a database of its own, which is gone after a clean end."""
-    settings = read(StoreSettings, {"MONGODB_URI": uri, "NAMESPACE": namespace, "API_KEY_PEPPER": "p" * 16})
+    settings = read(
+        StoreSettings, {"MONGODB_URI": uri, "NAMESPACE": namespace, "API_KEY_PEPPER": "pepper of these tests"}
+    )
     client = connect(settings)
     try:
         office = Office(client[settings.database("recommender")], *courses)

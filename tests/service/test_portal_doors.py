@@ -129,7 +129,7 @@ async def test_only_paths_that_a_service_owns_are_forwarded_and_only_for_who_is_
 
 async def test_a_service_that_is_away_is_said_so(stage: tuple[PortalSettings, Owner]) -> None:
     settings, owner = stage
-    nowhere = "http://127.0.0.1:9"
+    nowhere = ("http://127.0.0.1:9",)
     async with running(replace(settings, catalog_url=nowhere, recommender_url=nowhere), owner) as portal:
         key = await portal.key("platform")
         headers = {"Authorization": f"Bearer {key}"}

@@ -1,15 +1,26 @@
 """`/api/*`: the page's requests go to the service that owns the path, with the reader's own credential."""
 
+import asyncio
 import re
 from collections.abc import Iterable, Mapping
 
-from aiohttp import ClientError, ClientResponse, ClientSession, hdrs, web
+from aiohttp import (
+    ClientConnectorError,
+    ClientError,
+    ClientResponse,
+    ClientSession,
+    ConnectionTimeoutError,
+    StreamReader,
+    hdrs,
+    web,
+)
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from services.portal.api.session import credential_of
+from services.portal.replicas import Replicas
 from shared.errors import NotFound, Unavailable
-from shared.routes import REQUEST_ID, STREAM
+from shared.routes import BODY_LIMIT, REQUEST_ID, STREAM, read_raw
 
 PREFIX = "/api"
 
@@ -41,6 +52,12 @@ _NOT_SENT = _HOP_BY_HOP | {"host", "cookie", "authorization", "expect", "origin"
 _NOT_ANSWERED = _HOP_BY_HOP | {"set-cookie", "date", "server", "x-request-id"}
 
 
+_PATIENCE_SECONDS = 10.0
+"""How long an answer is waited for while there is another replica to ask."""
+
+_AWAY = 503
+
+
 def owner_of(path: str) -> str | None:
     """Return the service that owns a raw path (without the prefix), or None: nothing else is forwarded."""
     return next((owner for pattern, owner in _OWNERS if pattern.fullmatch(path)), None)
@@ -53,12 +70,25 @@ def end_to_end(headers: CIMultiDictProxy[str], dropped: Iterable[str]) -> CIMult
     return CIMultiDict(kept)
 
 
-class Forwarder:
-    """Passes requests on, streaming both ways; the limits and refusals of the owning service stand."""
+def is_repeatable(method: str, path: str, headers: Mapping[str, str]) -> bool:
+    """Return whether a request may be sent a second time although the first may have been carried out."""
+    if method in ("GET", "HEAD", "OPTIONS"):
+        return True
+    if method == "POST":  # a recommendation is computed and not stored; of a named submission one counts
+        return path == "/v1/recommendations" or "Idempotency-Key" in headers
+    return method in ("PUT", "DELETE") and not {"If-Match", "If-None-Match"} & set(headers)
 
-    def __init__(self, client: ClientSession, addresses: Mapping[str, str]) -> None:
+
+class Forwarder:
+    """Passes requests on, streaming both ways; the limits and refusals of the owning service stand.
+
+    A replica that cannot be reached is passed over. What is safe to repeat is also sent to the next one where a
+    replica breaks off, says 503 or takes too long, before anything was answered.
+    """
+
+    def __init__(self, client: ClientSession, owners: Mapping[str, Replicas]) -> None:
         self._client = client
-        self._addresses = addresses
+        self._owners = owners
 
     async def forward(self, request: web.Request) -> web.StreamResponse:
         """Return the owner's answer. Raises NotFound for a path nobody owns, Unavailable where the owner is away."""
@@ -67,15 +97,56 @@ class Forwarder:
         if owner is None:
             raise NotFound("there is no such path")
         query = f"?{request.rel_url.raw_query_string}" if request.rel_url.raw_query_string else ""
-        url = URL(self._addresses[owner] + path + query, encoded=True)
-        body = request.content if request.body_exists else None
-        try:
-            async with self._client.request(
-                request.method, url, headers=_asked(request), data=body, allow_redirects=False
-            ) as found:
-                return await _passed_on(request, found)
-        except (ClientError, TimeoutError) as error:
-            raise Unavailable(f"the {owner} service is away; try again soon") from error
+        repeatable = is_repeatable(request.method, path, request.headers)
+        body = await _body(request, hold=repeatable)
+        repeatable = repeatable and not isinstance(body, StreamReader)
+        replicas = self._owners[owner]
+        left = replicas.in_order()
+        while left:
+            address = left.pop(0)
+            patience = _PATIENCE_SECONDS if left and repeatable else None
+            try:
+                async with asyncio.timeout(patience):
+                    found = await self._client.request(
+                        request.method,
+                        URL(address + path + query, encoded=True),
+                        headers=_asked(request),
+                        data=body,
+                        allow_redirects=False,
+                    )
+            except (ClientConnectorError, ConnectionTimeoutError):  # nothing was sent
+                replicas.failed(address)
+                continue
+            except (ClientError, TimeoutError) as error:
+                replicas.failed(address)
+                if repeatable:
+                    continue
+                raise _away(owner) from error
+            async with found:
+                if found.status == _AWAY:
+                    replicas.failed(address)
+                    if left and repeatable:
+                        continue
+                else:
+                    replicas.answered(address)
+                try:
+                    return await _passed_on(request, found)
+                except (ClientError, TimeoutError) as error:
+                    raise _away(owner) from error
+        raise _away(owner)
+
+
+def _away(owner: str) -> Unavailable:
+    return Unavailable(f"the {owner} service is away; try again soon")
+
+
+async def _body(request: web.Request, *, hold: bool) -> bytes | StreamReader | None:
+    """Return the body: in one piece where it is to be held and is small, else the stream; None without one."""
+    if not request.body_exists:
+        return None
+    if hold and request.content_length is not None and request.content_length <= BODY_LIMIT:
+        return await read_raw(request, BODY_LIMIT)
+    return request.content
 
 
 def _asked(request: web.Request) -> CIMultiDict[str]:

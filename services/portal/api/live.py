@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import count
 
 import msgspec
@@ -11,6 +11,7 @@ from aiohttp_sse import EventSourceResponse
 
 from services.portal.api.session import credential_of
 from services.portal.connections import Connection, Connections, Push
+from services.portal.replicas import Replicas
 from shared.errors import Unauthorized, Unavailable
 from shared.events import PathRecommended
 from shared.routes import REQUEST_ID, STREAM, principal
@@ -33,13 +34,13 @@ class Live:
         self,
         connections: Connections,
         client: ClientSession,
-        recommender_url: str,
+        recommenders: Replicas,
         following: Callable[[], bool],
         lifetime: float = LIFETIME_SECONDS,
     ) -> None:
         self._connections = connections
         self._client = client
-        self._recommender_url = recommender_url
+        self._recommenders = recommenders
         self._following = following
         self._lifetime = lifetime
 
@@ -118,7 +119,20 @@ class Live:
     async def _stored(self, officer: str, credential: str | None, request_id: str) -> PathRecommended | None:
         """Return the stored path, None where there is none. Raises Unavailable, Unauthorized."""
         headers = {"Authorization": f"Bearer {credential}", "X-Request-Id": request_id}
-        url = f"{self._recommender_url}/v1/officers/{officer}/path"
+        left = self._recommenders.in_order()
+        while True:
+            address = left.pop(0)
+            try:
+                found = await self._stored_at(f"{address}/v1/officers/{officer}/path", headers)
+            except Unavailable:
+                self._recommenders.failed(address)
+                if not left:
+                    raise
+            else:
+                self._recommenders.answered(address)
+                return found
+
+    async def _stored_at(self, url: str, headers: Mapping[str, str]) -> PathRecommended | None:
         try:
             async with self._client.get(url, headers=headers, timeout=_FETCH) as answer:
                 if answer.status in (401, 403):
