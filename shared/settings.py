@@ -113,6 +113,19 @@ def _number(least: int, most: int) -> _Parse:
     return parse
 
 
+def _share(least: float, most: float) -> _Parse:
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = most + 1
+        if not least <= value <= most:
+            raise ValueError(f"must be a number between {least:g} and {most:g}")
+        return value
+
+    return parse
+
+
 def _flag(text: str) -> bool:
     if text.lower() not in ("true", "false", "1", "0", "yes", "no"):
         raise ValueError("must be true or false")
@@ -280,6 +293,12 @@ class RecommenderSettings(Settings):
     )
     min_group_size: int = _setting(
         "Figures of an agency about fewer officers than this are withheld.", _number(1, 1000), "5"
+    )
+    smallest_gap: float = _setting(
+        "Levels, of a scale from 0 to 4: what an officer is short by less than this, an assessment could not tell; no "
+        "course is recommended for it.",
+        _share(0, 1),
+        "0.25",
     )
     first_job_groups: str = _setting(
         "The job groups that an agency sees first, separated by commas; `name*`: all that begin so.",

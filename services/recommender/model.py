@@ -10,7 +10,7 @@ from msgspec.structs import force_setattr
 from shared.errors import InvalidInput
 from shared.skills import Framework, Profile, Skill, Teaches, keep_millionths, millionths
 
-ALGORITHM = "t1.2"
+ALGORITHM = "t1.3"
 """Changes whenever the same inputs may give another path."""
 
 MICRO = 1_000_000
