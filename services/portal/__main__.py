@@ -15,9 +15,9 @@ from services.portal.connections import Connections
 from services.portal.consumer import PathConsumer
 from services.portal.replicas import Replicas
 from shared.app import REGISTRY, background, build_app, run
-from shared.auth import Authenticator
-from shared.events import PATHS_TOPIC
-from shared.kafka import Follower
+from shared.auth import Authenticator, Guesses
+from shared.events import PATHS_TOPIC, planned_topics
+from shared.kafka import Follower, TopicWarning
 from shared.kafka import reachable as kafka_reachable
 from shared.mongo import KeyStore, connect, reachable
 from shared.settings import PortalSettings, load
@@ -39,9 +39,11 @@ async def build(
     )
     client._retry_connection = False  # noqa: SLF001 - whether to repeat is for the forwarder to say
     keys = KeyStore(mongodb, settings)
-    authenticator = Authenticator(keys, settings.api_key_pepper)
+    guesses = Guesses(settings.wrong_keys_per_minute)
+    authenticator = Authenticator(keys, settings.api_key_pepper, guesses=guesses)
     connections = Connections()
     consumer = PathConsumer(connections)
+    topics = planned_topics(settings.topic, PATHS_TOPIC)
     follower = Follower(settings, settings.topic(PATHS_TOPIC), consumer.on_paths, start="end")
 
     async def clients(_: web.Application) -> AsyncIterator[None]:
@@ -71,12 +73,14 @@ async def build(
         "Portal",
         table,
         authenticator,
+        limits=settings.limits,
         description=card or "",
         checks={
             "mongodb": partial(reachable, mongodb),
             "kafka": partial(kafka_reachable, settings),
             "paths": follows,
         },
+        warnings={"topics": TopicWarning(settings, topics)},
         contexts=[
             clients,
             background("follower", partial(consumer.follow, follower)),
