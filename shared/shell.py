@@ -24,7 +24,7 @@ from shared.errors import Malformed, Problem, TooManyRequests, TooSlow, Unauthor
 from shared.limits import Admission, Buckets, Limits, Slot, client_address, spend
 from shared.logs import frames_of
 from shared.openapi import ProblemDetails
-from shared.routes import PRINCIPAL, REQUEST_ID, ROUTE, STREAM, Handler, Route, still_there
+from shared.routes import MERGE_PATCH, PRINCIPAL, REQUEST_ID, ROUTE, STREAM, Handler, Route, still_there
 
 log = logging.getLogger(__name__)
 access = logging.getLogger("access")
@@ -220,6 +220,8 @@ class Shell:
             if request.method == "OPTIONS":
                 response = web.Response(status=204)
             response.headers["Allow"] = ", ".join(sorted({*error.allowed_methods, "OPTIONS"}))
+            if "PATCH" in error.allowed_methods:
+                response.headers["Accept-Patch"] = MERGE_PATCH
         return response
 
     async def _to_the_end(self, request: web.Request, handler: Handler, slot: Slot) -> web.StreamResponse:
