@@ -246,6 +246,21 @@ def _idempotency_key(request: web.Request) -> str:
 
 
 _OFFICER = "/v1/officers/{officer_id}"
+_REGISTRATION = {
+    "job_group": "service",
+    "agency": "dept-a",
+    "framework": "th-digital-2018",
+    "stage": "early",
+    "languages": ["th", "en"],
+    "weekly_hours": 2,
+    "deadline": "2027-09-30",
+}
+_ASSESSMENT = {
+    "framework": "th-digital-2018",
+    "kind": "test",
+    "results": [{"skill": "dlit-safety", "level": 1}, {"skill": "ds-service-design", "level": 1.5, "sd": 0.4}],
+    "taken_at": "2026-11-02T09:00:00+07:00",
+}
 ROUTES = [
     Route(
         "PUT",
@@ -253,6 +268,7 @@ ROUTES = [
         put_officer,
         PLATFORMS,
         body=PutOfficer,
+        example=_REGISTRATION,
         headers=[IF_MATCH, IF_ABSENT],
         answers={200: OfficerPut, 201: OfficerPut},
         problems=[412],
@@ -263,6 +279,7 @@ ROUTES = [
         patch_officer,
         PLATFORMS,
         body=MergePatch,
+        example={"weekly_hours": 4, "deadline": None},
         accepts=MERGE_PATCH,
         headers=[IF_MATCH],
         answers={200: OfficerPut},
@@ -284,6 +301,7 @@ ROUTES = [
         submit_assessment,
         EVERYONE,
         body=SubmitAssessment,
+        example=_ASSESSMENT,
         headers=[_IDEMPOTENCY_KEY],
         answers={202: AssessmentAccepted},
         problems=[409],
