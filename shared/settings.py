@@ -265,7 +265,7 @@ class Settings(StoreSettings, KafkaSettings):
         "How many requests are worked on at the same time; one more is answered 503 at once. What is in hand divided "
         "by what is done in a second is the longest wait.",
         _number(1, 100_000),
-        "128",
+        "64",
     )
     body_seconds: float = _setting(
         "How long the body of a request may take to come; where rows are streamed, each piece of it.", _seconds, "20"

@@ -188,7 +188,8 @@ class Shell:
             spend(self._addresses, request[ADDRESS], monotonic(), "requests of this address")
 
     async def _admitted(self, request: web.Request, handler: Handler, route: Route) -> web.StreamResponse:
-        slot = self._admission.enter()
+        connection = request.protocol
+        slot = self._admission.enter(connection.waited if isinstance(connection, Connection) else 0.0)
         try:
             request[READING] = Reading(slot, self._limits.body_seconds, route.streams)
             if route.policy is not None and route.policy.roles:

@@ -12,7 +12,7 @@ import random
 import re
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,6 +24,7 @@ _CLOSES = re.compile(rb"\r\nconnection: *close", re.IGNORECASE)
 _FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 _ACCEPTED = 202
 _TURN_SECONDS = 0.01
+_BODIES = 1000
 
 
 class Asker(asyncio.Protocol):
@@ -88,6 +89,10 @@ class Flood:
         self._number = 0
         self._free: list[Asker] = []
         self._all: set[Asker] = set()
+        self._sent: deque[tuple[float, Asker]] = deque()
+        self._bodies = [
+            made_up.assessment(self._chance, _FIRST_DAY + timedelta(minutes=number)) for number in range(_BODIES)
+        ]
         self.statuses: Counter[int] = Counter()
         self.accepted: list[float] = []
 
@@ -95,8 +100,7 @@ class Flood:
         """Return the next request."""
         self._number += 1
         officer = self._asked["officers"][self._number % len(self._asked["officers"])]
-        body = made_up.assessment(self._chance, _FIRST_DAY + timedelta(minutes=self._number))
-        raw = body if isinstance(body, bytes) else str(body).encode()
+        raw = self._bodies[self._number % _BODIES]
         head = [
             f"POST /v1/officers/{officer}/assessments HTTP/1.1",
             f"Host: 127.0.0.1:{self._asked['port']}",
@@ -146,13 +150,13 @@ class Flood:
     async def _at_a_rate(self, begun: float) -> None:
         opening: set[asyncio.Task[None]] = set()
         while (now := time.perf_counter()) < begun + self._asked["seconds"]:
-            for asker in list(self._all):
-                asker.give_up(now - self._asked["patience"])
+            while self._sent and self._sent[0][0] < now - self._asked["patience"]:
+                self._sent.popleft()[1].give_up(now - self._asked["patience"])
             while self._number + len(opening) < (now - begun) * self._asked["rate"]:
                 while self._free and (self._free[-1].transport is None or self._free[-1].transport.is_closing()):
                     self._free.pop()
                 if self._free:
-                    self._free.pop().send(self.request())
+                    self._send(self._free.pop())
                 elif len(self._all) + len(opening) < self._asked["connections"]:
                     task = asyncio.create_task(self._open_and_send())
                     opening.add(task)
@@ -163,6 +167,10 @@ class Flood:
             await asyncio.sleep(_TURN_SECONDS)
         await asyncio.gather(*opening, return_exceptions=True)
 
+    def _send(self, asker: Asker) -> None:
+        asker.send(self.request())
+        self._sent.append((time.perf_counter(), asker))
+
     async def _open(self) -> Asker:
         loop = asyncio.get_running_loop()
         _, asker = await loop.create_connection(lambda: Asker(self), "127.0.0.1", self._asked["port"])
@@ -171,7 +179,7 @@ class Flood:
 
     async def _open_and_send(self) -> None:
         try:
-            (await self._open()).send(self.request())
+            self._send(await self._open())
         except OSError:
             self._number += 1
             self.statuses[0] += 1
