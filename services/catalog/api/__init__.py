@@ -1,8 +1,8 @@
 """The routes of the catalogue."""
 
-from services.catalog.api.courses import get_course, list_courses, put_course, withdraw_course
+from services.catalog.api.courses import get_course, list_courses, patch_course, put_course, withdraw_course
 from services.catalog.api.entries import HISTORY, STORE
-from services.catalog.api.frameworks import get_framework, list_frameworks, put_framework
+from services.catalog.api.frameworks import get_framework, list_frameworks, patch_framework, put_framework
 from services.catalog.api.importing import import_courses
 from services.catalog.model import (
     CoursePage,
@@ -15,7 +15,7 @@ from services.catalog.model import (
     ShowFramework,
 )
 from shared.auth import ADMINS, EVERYONE
-from shared.routes import IF_ABSENT, IF_MATCH, IF_NONE_MATCH, Route
+from shared.routes import IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, MergePatch, Route
 from shared.skills import Course, Framework
 
 __all__ = ["HISTORY", "ROUTES", "STORE"]
@@ -29,6 +29,17 @@ _NDJSON = "application/x-ndjson"
 _GUARDS = [IF_MATCH, IF_ABSENT]
 ROUTES = [
     Route("PUT", _COURSE, put_course, ADMINS, body=Course, headers=_GUARDS, answers=_PUT_COURSE, problems=[412]),
+    Route(
+        "PATCH",
+        _COURSE,
+        patch_course,
+        ADMINS,
+        body=MergePatch,
+        accepts=MERGE_PATCH,
+        headers=[IF_MATCH],
+        answers={200: CoursePut},
+        problems=[412, 415],
+    ),
     Route("GET", _COURSE, get_course, EVERYONE, headers=[IF_NONE_MATCH], answers={200: Course, 304: None}),
     Route("DELETE", _COURSE, withdraw_course, ADMINS, headers=[IF_MATCH], answers={204: None}, problems=[412]),
     Route("GET", "/v1/courses", list_courses, EVERYONE, query=ListCourses, answers={200: CoursePage}),
@@ -52,6 +63,18 @@ ROUTES = [
         headers=_GUARDS,
         answers=_PUT_FRAMEWORK,
         problems=[412],
+        limit=_FRAMEWORK_LIMIT,
+    ),
+    Route(
+        "PATCH",
+        _FRAMEWORK,
+        patch_framework,
+        ADMINS,
+        body=MergePatch,
+        accepts=MERGE_PATCH,
+        headers=[IF_MATCH],
+        answers={200: FrameworkPut},
+        problems=[412, 415],
         limit=_FRAMEWORK_LIMIT,
     ),
     Route(

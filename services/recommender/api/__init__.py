@@ -12,7 +12,7 @@ from services.recommender.api.feedback import (
 )
 from services.recommender.api.paths import StoredPath, get_path
 from services.recommender.api.recommendations import Recommendation, RecommendationRequest, recommend
-from services.recommender.api.rules import PutRules, Rules, RulesPut, get_rules, put_rules
+from services.recommender.api.rules import PutRules, Rules, RulesPut, get_rules, patch_rules, put_rules
 from services.recommender.api.state import (
     CATALOGUE,
     FIRST_GROUPS,
@@ -26,7 +26,7 @@ from services.recommender.api.state import (
     today_in,
 )
 from shared.auth import ADMINS, EVERYONE, PLATFORMS
-from shared.routes import IF_MATCH, IF_NONE_MATCH, Route
+from shared.routes import IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, MergePatch, Route
 
 __all__ = [
     "CATALOGUE",
@@ -84,6 +84,17 @@ ROUTES = [
         headers=[IF_MATCH],
         answers={200: RulesPut},
         problems=[412],
+    ),
+    Route(
+        "PATCH",
+        "/v1/rules",
+        patch_rules,
+        ADMINS,
+        body=MergePatch,
+        accepts=MERGE_PATCH,
+        headers=[IF_MATCH],
+        answers={200: RulesPut},
+        problems=[412, 415],
     ),
     Route("GET", "/v1/rules", get_rules, PLATFORMS, headers=_HELD, answers={200: Rules, 304: None}),
     Route("GET", "/v1/agencies/{agency_id}/gaps", get_gaps, PLATFORMS, query=AskGaps, answers={200: AgencyView}),
