@@ -236,11 +236,11 @@ def problems_of(route: Route) -> set[int]:
     """Return the statuses of failure that a client of this route may meet."""
     found = set(route.problems)
     if route.policy and not route.policy.public:
-        found |= {401, 403, 503}
+        found |= {401, 403, 429, 503}
     if "{" in route.path:
         found.add(404)
-    if route.body is not None and not route.streams:
-        found |= {400, 413, 422}
+    if route.body is not None:
+        found |= {400, 408, 415} if route.streams else {400, 408, 413, 415, 422}
     if route.query:
         found.add(422)
     if route.headers:

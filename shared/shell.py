@@ -89,12 +89,12 @@ class Shell:
             buckets=_BUCKETS,
             registry=registry,
         )
-        for name, what, read in (
-            ("http_in_hand", "Requests that are worked on.", lambda: self._admission.in_hand),
-            ("http_streams", "Streaming requests that are open.", lambda: self._admission.streams),
-            ("http_bytes_in_hand", "Bytes of bodies that are kept in memory.", lambda: self._admission.bytes),
-        ):
-            Gauge(name, what, registry=registry).set_function(read)
+        in_hand = Gauge("http_in_hand", "Requests that are worked on.", registry=registry)
+        in_hand.set_function(lambda: self._admission.in_hand)
+        streams = Gauge("http_streams", "Streaming requests that are open.", registry=registry)
+        streams.set_function(lambda: self._admission.streams)
+        held = Gauge("http_bytes_in_hand", "Bytes of bodies that are kept in memory.", registry=registry)
+        held.set_function(lambda: self._admission.bytes)
         self._measured: dict[tuple[Route | None, int], Any] = {}
 
     def add(self, resolved: web.AbstractRoute, route: Route) -> None:
@@ -188,7 +188,8 @@ class Shell:
             spend(self._addresses, request[ADDRESS], monotonic(), "requests of this address")
 
     async def _admitted(self, request: web.Request, handler: Handler, route: Route) -> web.StreamResponse:
-        slot = self._admission.enter()
+        connection = request.protocol
+        slot = self._admission.enter(connection.waited if isinstance(connection, Connection) else 0.0)
         try:
             request[READING] = Reading(slot, self._limits.body_seconds, route.streams)
             if route.policy is not None and route.policy.roles:
