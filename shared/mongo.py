@@ -10,7 +10,7 @@ KeyStore(client, settings)                      # what shared.auth.Authenticator
 """
 
 import warnings
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -148,10 +148,36 @@ class KeyStore:
                     "role": key.role,
                     "officer": key.officer,
                     "expires_at": key.expires_at,
+                    "label": key.label,
                     "created_at": datetime.now(UTC),
+                    "used_at": None,
                     "revoked_at": None,
                 }
             )
+
+    async def note_use(self, key_id: str) -> None:
+        """Note that a key is used now. Raises Unavailable."""
+        with unavailable():
+            await self._keys.update_one({"_id": str(key_id)}, {"$set": {"used_at": datetime.now(UTC)}})
+
+    async def working(self, key_ids: Iterable[str]) -> set[str]:
+        """Return those of these keys that are neither revoked nor expired. Raises Unavailable."""
+        wanted = {"_id": {"$in": list(key_ids)}, "revoked_at": None}
+        alive = {"$or": [{"expires_at": None}, {"expires_at": {"$gt": datetime.now(UTC)}}]}
+        with unavailable():
+            return {document["_id"] async for document in self._keys.find({**wanted, **alive}, {"_id": 1})}
+
+    async def revoke_of(self, tenant: str, officer: str, until: datetime) -> int:
+        """Revoke the keys of an officer that were made by then, with their labels; return how many. Raises Unavailable.
+
+        Doing it again changes nothing.
+        """
+        theirs = {"tenant": str(tenant), "officer": str(officer), "created_at": {"$lte": until}, "revoked_at": None}
+        with unavailable():
+            result = await self._keys.update_many(
+                theirs, {"$set": {"revoked_at": datetime.now(UTC)}, "$unset": {"label": "", "used_at": ""}}
+            )
+        return int(result.modified_count)
 
     async def revoke(self, key_id: str) -> bool:
         """Revoke a key; return whether there was one that worked. Replicas notice within 30 s. Raises Unavailable."""
@@ -177,4 +203,7 @@ def _key(document: Document) -> StoredKey:
         role=document["role"],
         officer=document["officer"],
         expires_at=document["expires_at"],
+        label=document.get("label", ""),
+        created_at=document.get("created_at"),
+        used_at=document.get("used_at"),
     )

@@ -97,6 +97,8 @@ class Provenance(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=
 
 
 class ScaleLevel(Struct, frozen=True, forbid_unknown_fields=True):
+    """One step of a framework's scale, and what it is called."""
+
     level: Level
     title: Text
 
@@ -105,6 +107,8 @@ class ScaleLevel(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Area(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A group of skills."""
+
     id: Identifier
     title: Text
     provenance: dict[FactName, Provenance] = {}
@@ -122,12 +126,16 @@ class Skill(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True)
 
 
 class JobGroup(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Officers of the same kind of work, of whom the same levels are required."""
+
     id: Identifier
     title: Text
     provenance: dict[FactName, Provenance] = {}
 
 
 class Stage(Struct, frozen=True, forbid_unknown_fields=True):
+    """A stage of a career, within every job group."""
+
     id: Identifier
     title: Text
 

@@ -58,7 +58,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
     store = PlanStore(database)
     catalogue = Catalogue()
     zone = ZoneInfo(settings.time_zone)
-    planner = Planner(store, catalogue, zone, settings.planning_threads)
+    planner = Planner(store, catalogue, zone, settings.planning_threads, smallest_gap=settings.smallest_gap)
     heeder = Heeder(planner)
     publisher = Publisher(settings)
     await publisher.start()
