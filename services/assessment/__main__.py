@@ -17,7 +17,7 @@ from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
 from shared.auth import Authenticator, Guesses
 from shared.events import CATALOG_TOPIC, PROFILES_TOPIC, planned_topics
-from shared.kafka import Follower, Publisher, TopicWarning
+from shared.kafka import Follower, Publisher, TopicWarning, overdue
 from shared.kafka import reachable as kafka_reachable
 from shared.mongo import KeyStore, connect
 from shared.mongo import reachable as mongo_reachable
@@ -46,7 +46,9 @@ async def build(settings: AssessmentSettings) -> web.Application:
     )
 
     async def has_frameworks() -> str | None:
-        return None if follower.caught_up.is_set() else "the catalogue has not been read to its end"
+        if not follower.caught_up.is_set():
+            return "the catalogue has not been read to its end"
+        return overdue(follower, settings.held_seconds)
 
     async def clients(_: web.Application) -> AsyncIterator[None]:
         yield

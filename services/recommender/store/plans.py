@@ -100,6 +100,12 @@ class PlanStore:
             found = await self._plans.find({"_id": {"$in": list(keys)}}, SUMMARY).to_list(None)
         return {document["_id"]: summary_of(document) for document in found}
 
+    async def sequences(self, keys: Collection[str]) -> dict[str, int]:
+        """Return the sequence of the profile behind each plan, by key, of erased ones too. Raises Unavailable."""
+        with unavailable():
+            found = await self._plans.find({"_id": {"$in": list(keys)}}, {"profile_sequence": 1}).to_list(None)
+        return {document["_id"]: document["profile_sequence"] for document in found}
+
     async def bases(self, keys: Collection[str]) -> dict[str, Base]:
         """Return what new plans are based on, by key, of the officers who have a plan."""
         with unavailable():
@@ -193,13 +199,16 @@ class PlanStore:
     async def erase(self, tenant: str, officer: str, sequence: int, partition: int) -> None:
         """Forget an officer but for the counters, and announce a tombstone. Older or repeated news changes nothing.
 
+        News of the plan's own sequence is newer than the plan: the officer is gone with that change.
         Paths that wait to be announced are dropped. Raises Unavailable.
         """
         key = key_of(tenant, officer)
         kept = {"tenant": tenant, "officer": officer, "partition": partition, "erased": True}
         while True:
             before = (await self.summaries([key])).get(key)
-            if before and before.profile_sequence >= sequence:
+            if before and (
+                before.profile_sequence > sequence or (before.erased and before.profile_sequence == sequence)
+            ):
                 if before.erased:
                     await self.history.erase(key)  # what a process that ended in between has left
                 return
