@@ -77,6 +77,7 @@ class Route:
 
     `answers` says by status what a success holds (None: no body; a struct; a list or union of structs). `problems`
     adds statuses to those that follow from the rest. `accepts` and `produces` name media types other than JSON.
+    `example` is a body as a client may send it, for the OpenAPI document.
     """
 
     method: str
@@ -84,6 +85,7 @@ class Route:
     handler: Handler
     policy: Policy | None = None
     body: Any = None
+    example: Any = None
     query: type[msgspec.Struct] | None = None
     headers: Sequence[Header] = ()
     answers: Mapping[int, Any] = field(default_factory=lambda: {200: None})

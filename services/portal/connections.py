@@ -97,6 +97,10 @@ class Connections(Collector):
             if not self._by_key[key]:
                 del self._by_key[key]
 
+    def newest(self, key: str) -> int:
+        """Return the largest revision that a stream of an officer knows of; 0 without one."""
+        return max((connection.newest for connection in self._by_key.get(key, ())), default=0)
+
     def push(self, key: str, push: Push) -> None:
         """Offer a push to every stream of an officer."""
         for connection in self._by_key.get(key, ()):

@@ -25,7 +25,7 @@ LEASE = f"relay:{COLLECTION}"
 
 
 def thing(key: str, sequence: int) -> Envelope:
-    return announce("here", key, sequence, CourseWithdrawn("t", f"{key}-{sequence}"))
+    return announce("here", key, sequence, CourseWithdrawn(*key.split("/", 1)))
 
 
 class Owner:
@@ -141,7 +141,7 @@ async def test_what_is_staged_is_sent_once_and_taken_out(owner: Owner) -> None:
         await asyncio.sleep(0.3)
     assert owner.sequences("t/a") == [1, 2]
     assert owner.sequences("t/b") == [1]
-    assert owner.read[0].event.data == CourseWithdrawn("t", f"{owner.read[0].event.subject}-1")
+    assert owner.read[0].event.data == CourseWithdrawn(*owner.read[0].event.subject.split("/", 1))
 
 
 async def test_the_events_of_one_document_keep_their_order(owner: Owner) -> None:

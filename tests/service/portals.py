@@ -120,14 +120,14 @@ class Portal:
         finally:
             await source.aclose()
 
-    async def metrics(self) -> dict[str, float]:
+    async def metrics(self, prefix: str = "portal_") -> dict[str, float]:
         async with self.session.get(f"{self.url}/metrics") as answer:
             families = text_string_to_metric_families(await answer.text())
             return {
                 " ".join([sample.name, *sample.labels.values()]): sample.value
                 for family in families
                 for sample in family.samples
-                if sample.name.startswith("portal_")
+                if sample.name.startswith(prefix)
             }
 
     async def until_streams(self, number: int) -> None:
