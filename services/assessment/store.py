@@ -1,7 +1,7 @@
 """Officers in MongoDB: one document each, holding profile, newest evidence and outbox; older evidence in an archive.
 
 Every change is one compare-and-set on `sequence`; False means that another change came first: read again, decide again.
-An erased officer leaves a document with the sequence only.
+An erased officer leaves a document with the sequence and the time of the erasure only.
 """
 
 from collections.abc import Sequence
@@ -42,6 +42,7 @@ class Officer:
     profile: Profile | None
     accepted: dict[str, tuple[str, int]] = field(default_factory=dict)
     archived: bool = False
+    erased_at: datetime | None = None
 
     @property
     def key(self) -> str:
@@ -138,7 +139,7 @@ class OfficerStore:
         """
         change = stage(envelope)
         change["$push"]["outbox"]["$slice"] = -1
-        change["$set"] |= {"sequence": envelope.sequence, "erased": True}
+        change["$set"] |= {"sequence": envelope.sequence, "erased": True, "erased_at": datetime.now(UTC)}
         change["$unset"] = {"profile": "", "evidence": "", "archived": ""}
         if not await self._compare_and_set(before, change):
             return False
@@ -189,8 +190,10 @@ class OfficerStore:
                     data: Data = OfficerErased(officer.tenant, officer.officer)
                 else:
                     data = OfficerChanged(officer.profile)
-                envelope = announce(SOURCE, officer.key, officer.sequence, data)
-                count += await self._compare_and_set(officer, stage(envelope))
+                change = stage(announce(SOURCE, officer.key, officer.sequence, data))
+                if officer.profile is None:
+                    change["$push"]["outbox"]["$slice"] = -1
+                count += await self._compare_and_set(officer, change)
         return count
 
 
@@ -206,6 +209,7 @@ def _officer(document: Document) -> Officer:
             for entry in document.get("evidence", [])
         },
         archived=document.get("archived", False),
+        erased_at=document.get("erased_at"),
     )
 
 
