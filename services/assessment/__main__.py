@@ -9,7 +9,7 @@ from functools import partial
 from aiohttp import web
 
 from services.assessment import __doc__ as card
-from services.assessment.api import CAUGHT_UP, DEFAULT_FRAMEWORK, INDEX, ROUTES, STORE
+from services.assessment.api import CAUGHT_UP, DEFAULT_FRAMEWORK, INDEX, KEYS, ROUTES, STORE
 from services.assessment.consumer import CatalogueConsumer
 from services.assessment.index import FrameworkIndex
 from services.assessment.store import COLLECTION, OfficerStore
@@ -31,6 +31,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
     database = client[settings.database("assessment")]
     store = OfficerStore(database)
     await store.prepare()
+    keys = KeyStore(client, settings)
     publisher = Publisher(settings)
     await publisher.start()
     index = FrameworkIndex()
@@ -71,6 +72,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
         contexts=[clients, background("relay", relay.run), background("catalogue", follower.run)],
     )
     app[STORE], app[INDEX], app[CAUGHT_UP] = store, index, follower.caught_up
+    app[KEYS] = keys
     app[DEFAULT_FRAMEWORK] = settings.default_framework
     metrics.watch_relay(app[REGISTRY], relay)
     metrics.watch_follower(app[REGISTRY], follower)

@@ -13,7 +13,7 @@ from services.portal.connections import Connections
 from services.portal.consumer import PathConsumer
 from shared.auth import issue
 from shared.errors import Unavailable
-from shared.events import PATHS_TOPIC, announce, to_kafka
+from shared.events import PATHS_TOPIC, PathStored, announce, to_kafka
 from shared.kafka import Follower
 from shared.mongo import KeyStore, connect
 from shared.settings import PortalSettings
@@ -86,6 +86,19 @@ async def test_a_path_that_comes_during_the_fetch_is_sent_once_and_an_older_stor
         portal.owner.held = None
         await portal.announce(officer, 3, path(officer, 3))
         assert (await stream.next()).id == "3"
+
+
+async def test_a_path_too_large_for_an_event_ends_the_stream_so_that_the_stored_one_is_read(portal: Portal) -> None:
+    officer, key = await portal.officer()
+    portal.owner.stored[officer] = path(officer, 1)
+    async with portal.stream(officer, key) as stream:
+        await stream.next()
+        portal.owner.stored[officer] = path(officer, 2)
+        head = PathStored("agency", officer, 2, "assessment", datetime.now(UTC))
+        await portal.announce(officer, 2, head)
+        assert await stream.ends()
+    async with portal.stream(officer, key, last_event_id="1") as stream:
+        assert (await stream.next()).id == "2"
 
 
 async def test_a_tombstone_is_told_as_erased(portal: Portal) -> None:

@@ -24,7 +24,7 @@ SLOW_SECONDS = 30.0
 LIFETIME_SECONDS = 900.0
 """A stream ends after this and is opened anew by its reader, perhaps at another replica."""
 
-KEYS_SECONDS = 10.0
+KEYS_SECONDS = 7.0
 """How often it is asked whether the keys still work that streams were opened with."""
 
 _RETRY_MS = (500, 3000)
@@ -65,16 +65,21 @@ class Live:
         self._lifetime = lifetime
 
     async def end_revoked(self, keys: WorkingKeys, authenticator: Authenticator, every: float = KEYS_SECONDS) -> None:
-        """End for ever the streams whose keys were revoked or have expired, and let none of these in again."""
+        """End for ever the streams whose keys were revoked or have expired, and let none of these in again.
+
+        A stream ends with the second look that finds no key, so that an officer who was erased is told so first.
+        """
+        before: set[str] = set()
         while True:
             await asyncio.sleep(every)
-            if held := self._connections.key_ids:
-                try:
-                    gone = held - await keys.working(held)
-                except Unavailable:
-                    continue
-                authenticator.forget(gone)
-                self._connections.drop_keys(gone)
+            held = self._connections.key_ids
+            try:
+                gone = held - await keys.working(held) if held else set()
+            except Unavailable:
+                continue
+            authenticator.forget(gone)
+            self._connections.drop_keys(gone & before)
+            before = gone
 
     async def watch_path(self, request: web.Request) -> web.StreamResponse:
         """Stream an officer's path: the stored one, then each new one as it comes (server-sent events).
