@@ -4,7 +4,7 @@ VENV := .venv/bin
 export BROKER ASSESSMENT CATALOG RECOMMENDER PORTAL PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-local demo run key test compiled coverage check lint types deployables fmt bench evaluate clean lock
+.PHONY: help setup setup-local demo run key test compiled coverage check lint types deployables fmt bench evaluate clean lock lock-jars
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ clean: ## remove the virtual environment, downloads, data, logs and caches
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 lock: setup ## lock the requirements again, with hashes and without addresses
-	@$(VENV)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o deploy/requirements/production.txt
-	@$(VENV)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra local -c deploy/requirements/production.txt pyproject.toml -o deploy/requirements/local.txt
-	@$(VENV)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra local --extra dev -c deploy/requirements/production.txt pyproject.toml -o deploy/requirements/dev.txt
+	@$(VENV)/uv pip compile --quiet --no-build --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o deploy/requirements/production.txt
+	@$(VENV)/uv pip compile --quiet --no-build --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra local -c deploy/requirements/production.txt pyproject.toml -o deploy/requirements/local.txt
+	@$(VENV)/uv pip compile --quiet --no-build --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra local --extra dev -c deploy/requirements/production.txt pyproject.toml -o deploy/requirements/dev.txt
+
+lock-jars: setup-local ## lock Apache Kafka's jars again, after a change of deploy/local/kafka/pom.xml
+	@$(VENV)/python -m deploy.local lock

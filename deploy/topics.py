@@ -1,17 +1,19 @@
 """Creates the topics of deploy/topics.yaml that are not there yet: `python -m deploy.topics`.
 
-Environment: KAFKA_BOOTSTRAP_SERVERS (required), NAMESPACE (a prefix of every name), TOPIC_REPLICATION (default 1).
+The environment holds TopicsSettings: where Kafka is and how it is spoken to, NAMESPACE and TOPIC_REPLICATION.
 """
 
 import asyncio
-import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
 
 from shared.errors import Unavailable
-from shared.kafka import TopicSpec, create_topics
+from shared.events import TopicPlan
+from shared.kafka import Brokers, TopicSpec, create_topics, describe_topics, deviations
+from shared.settings import TopicsSettings, load
 
 _LIST = Path(__file__).with_name("topics.yaml")
 _SAFE_REPLICATION = 3
@@ -32,14 +34,14 @@ def read_topics(namespace: str = "", replication: int = 1) -> list[TopicSpec]:
     ]
 
 
-async def ensure_topics(bootstrap_servers: str, namespace: str = "", replication: int = 1) -> list[str]:
+async def ensure_topics(brokers: Brokers, namespace: str = "", replication: int = 1) -> list[str]:
     """Create what is missing and return its names; a broker that is still starting is waited for, 30 s at most.
 
     Raises Unavailable.
     """
     for attempt in range(_TRIES):
         try:
-            return await create_topics(bootstrap_servers, read_topics(namespace, replication))
+            return await create_topics(brokers, read_topics(namespace, replication))
         except Unavailable:
             if attempt == _TRIES - 1:
                 raise
@@ -47,20 +49,25 @@ async def ensure_topics(bootstrap_servers: str, namespace: str = "", replication
     return []
 
 
+async def check_topics(brokers: Brokers, topics: Sequence[TopicSpec]) -> list[str]:
+    """Return in words in what the topics on the broker are not as planned. Raises Unavailable."""
+    planned = {topic.name: TopicPlan(topic.partitions, topic.config["cleanup.policy"]) for topic in topics}
+    return deviations(planned, await describe_topics(brokers, planned, configs=True))
+
+
 def main() -> int:
-    """Run the command; the status is 0 when every topic is there."""
-    servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
-    replication = os.environ.get("TOPIC_REPLICATION", "1")
-    if not servers or not replication.isdecimal() or int(replication) < 1:
-        print("Set KAFKA_BOOTSTRAP_SERVERS=HOST:PORT, and TOPIC_REPLICATION to 1 or more", file=sys.stderr)  # noqa: T201
-        return 2
+    """Run the command; the status is 0 when every topic is as planned, 2 where the settings cannot be used."""
+    settings = load(TopicsSettings)
     try:
-        created = asyncio.run(ensure_topics(servers, os.environ.get("NAMESPACE", ""), int(replication)))
+        created = asyncio.run(ensure_topics(settings, settings.namespace, settings.topic_replication))
+        wrong = asyncio.run(check_topics(settings, read_topics(settings.namespace)))
     except Unavailable as error:
         print(f"The topics were not created: {error}", file=sys.stderr)  # noqa: T201
         return 1
     print(f"topics created: {', '.join(created)}" if created else "every topic is there")  # noqa: T201
-    return 0
+    for text in wrong:
+        print(f"not as planned: {text}", file=sys.stderr)  # noqa: T201
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

@@ -6,8 +6,10 @@ one document in sequence order, waits for the acknowledgements and pulls what wa
 answer has an unknown outcome and is sent again. A state topic's reader drops duplicates by `sequence`.
 
 The lease holder also reads its own topic back, from an offset kept in the lease document. A record that landed behind
-a newer one of the same document (a paused relay that woke, a send that arrived late) makes it stage the present state
-again, so that no old record stays last in the compacted topic.
+a newer one of the same document (a paused relay that woke, a send that arrived late), or with a stamp below one that
+landed before it, makes it stage the present state again: every reader drops such a record, and in the compacted topic
+it would stay the last one of its key. If the topic was deleted and created again, or is shorter than what was read
+back (a broker restored from an older copy), everything is staged again.
 """
 
 import asyncio
@@ -19,7 +21,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 from motor.motor_asyncio import AsyncIOMotorDatabase
@@ -27,8 +29,9 @@ from pymongo import IndexModel, ReturnDocument, UpdateOne
 from pymongo.errors import PyMongoError
 
 from shared.errors import Unavailable
-from shared.events import Envelope
-from shared.kafka import Follower, Landed, Publisher, Received
+from shared.events import MAX_VALUE_BYTES, Envelope
+from shared.kafka import Brokers, Follower, Landed, Publisher, Received, describe_topics, is_permanent
+from shared.mongo import bulk_write
 
 log = logging.getLogger(__name__)
 
@@ -38,10 +41,12 @@ Database = AsyncIOMotorDatabase[Document]
 KEPT = 20
 """How many events wait in one document at most: each carries the whole state, so a newer one stands for the older."""
 
+KEPT_BYTES = 2_000_000
+"""With large events fewer wait: as many as fit, the newest always. MongoDB takes documents of up to 16 MB."""
+
+_PENDING_INDEX = "outbox_pending"
 OUTBOX_INDEXES = [
-    IndexModel(
-        [("staged_at", 1)], name="outbox_pending", partialFilterExpression={"outbox.sequence": {"$exists": True}}
-    )
+    IndexModel([("staged_at", 1)], name=_PENDING_INDEX, partialFilterExpression={"outbox.sequence": {"$exists": True}})
 ]
 
 _PENDING = {"outbox.sequence": {"$exists": True}}
@@ -56,7 +61,9 @@ _SWEEP_SECONDS = 2.0
 def stage(*envelopes: Envelope) -> Document:
     """Return the operators that stage events in an update: `$push` on `outbox` and `$set` of `staged_at`."""
     entries = [_entry(envelope) for envelope in envelopes]
-    return {"$push": {"outbox": {"$each": entries, "$slice": -KEPT}}, "$set": {"staged_at": datetime.now(UTC)}}
+    largest = max(len(envelope.data or b"") for envelope in envelopes)
+    kept = max(len(entries), min(KEPT, KEPT_BYTES // max(1, largest)))
+    return {"$push": {"outbox": {"$each": entries, "$slice": -kept}}, "$set": {"staged_at": datetime.now(UTC)}}
 
 
 def staged(*envelopes: Envelope) -> Document:
@@ -71,9 +78,11 @@ def _entry(envelope: Envelope) -> Document:
 class Relay:
     """Sends the staged events of one collection to one topic; see the module's first lines.
 
-    `restage` is asked, by document id, to stage the present state once more. `landed` is given the records of the
-    topic as they are read back. With `stamp`, records carry a `catalogue_revision` that counts up for ever: it is
-    reserved in the lease document before the send, and used for one attempt only.
+    `restage` is asked, by document id or for all (None), to stage the present state once more. `landed` is given the
+    records of the topic as they are read back. With `stamp`, records carry a `catalogue_revision` that counts up for
+    ever: it is reserved in the lease document before the send, and used for one attempt only. `reduced` returns a
+    smaller event to send in place of one that is too large, or None; what cannot be sent at all is left where it is,
+    counted in `unsendable`, and holds up the later events of its document only.
     """
 
     def __init__(  # noqa: PLR0913 - a relay is made once, by name, in a __main__
@@ -83,10 +92,11 @@ class Relay:
         topic: str,
         publisher: Publisher,
         *,
-        bootstrap_servers: str,
-        restage: Callable[[Sequence[str]], Awaitable[object]],
+        brokers: Brokers,
+        restage: Callable[[Sequence[str] | None], Awaitable[object]],
         landed: Callable[[Sequence[Received]], Awaitable[None]] | None = None,
         stamp: bool = False,
+        reduced: Callable[[Envelope], Envelope | None] = lambda _: None,
     ) -> None:
         self.sent = 0
         self.pending = 0
@@ -95,15 +105,25 @@ class Relay:
         self._lease = f"relay:{collection}"
         self._topic = topic
         self._publisher = publisher
-        self._bootstrap_servers = bootstrap_servers
+        self._brokers = brokers
         self._restage = restage
         self._landed = landed
         self._stamp = stamp
+        self._reduced = reduced
+        self._too_large: set[str] = set()
+        self._unsendable: set[str] = set()
         self._holder = f"{socket.gethostname()}/{os.getpid()}/{uuid4().hex[:8]}"
         self._deadline = 0.0
         self._wake = asyncio.Event()
         self._next_count = 0.0
         self._position: Document = {}
+        self._highest_stamp = 0
+        self._generation = 0
+
+    @property
+    def unsendable(self) -> int:
+        """How many documents hold an event that no broker takes."""
+        return len(self._unsendable)
 
     @property
     def holds_lease(self) -> bool:
@@ -186,26 +206,44 @@ class Relay:
         """Count what waits, once a second at most, and after sending: an event must not wait for a number."""
         if (now := asyncio.get_running_loop().time()) >= self._next_count:
             self._next_count = now + _SWEEP_SECONDS / 2
-            self.pending = await self._documents.count_documents(_PENDING)
+            self.pending = await self._documents.count_documents(_PENDING, hint=_PENDING_INDEX)
 
     async def _send_batch(self) -> int:
-        found = await self._documents.find(_PENDING, {"outbox": 1}).sort("staged_at", 1).limit(_BATCH).to_list(_BATCH)
+        wanted = _PENDING | ({"_id": {"$nin": list(self._unsendable)}} if self._unsendable else {})
+        found = await self._documents.find(wanted, {"outbox": 1}).sort("staged_at", 1).limit(_BATCH).to_list(_BATCH)
         outboxes = {document["_id"]: document["outbox"] for document in found}  # one that changes is found twice
         entries = [(key, entry) for key, box in outboxes.items() for entry in sorted(box, key=_SEQUENCE)]
         if not entries:
             return 0
         first = await self._reserve(len(entries)) if self._stamp else 0
         envelopes = [
-            Envelope(**{**entry, "catalogue_revision": first + i if self._stamp else 0})
+            self._fitting(Envelope(**{**entry, "catalogue_revision": first + i if self._stamp else 0}))
             for i, (_, entry) in enumerate(entries)
         ]
         if not self.holds_lease:  # reading took too long: another relay may have begun
             return 0
         results = await self._publisher.send(self._topic, envelopes)
-        await self._acknowledge(zip(entries, results, strict=True))
+        stamps = [envelope.catalogue_revision for envelope in envelopes]
+        await self._acknowledge(zip(entries, stamps, results, strict=True))
+        for (key, entry), result in zip(entries, results, strict=True):
+            if isinstance(result, Exception) and is_permanent(result):
+                self._note_refused(key, entry["id"], result)
         if failed := [result for result in results if isinstance(result, Exception)]:
             raise Unavailable(f"{len(failed)} of {len(results)} events without an answer: {failed[0]!r}")
         return len(found)
+
+    def _fitting(self, envelope: Envelope) -> Envelope:
+        """Return what to send of an event: the smaller one that stands for it where it is too large."""
+        if len(envelope.data or b"") > MAX_VALUE_BYTES or envelope.id in self._too_large:
+            return self._reduced(envelope) or envelope
+        return envelope
+
+    def _note_refused(self, key: str, event_id: str, error: Exception) -> None:
+        """Remember an event that is too large; leave its document alone where its smaller form is too large as well."""
+        if event_id in self._too_large:
+            log.error("event %s of %s cannot be sent to %s: %r", event_id, key, self._topic, error)
+            self._unsendable.add(key)
+        self._too_large.add(event_id)
 
     async def _reserve(self, count: int) -> int:
         lease = await self._leases.find_one_and_update(
@@ -216,7 +254,7 @@ class Relay:
     async def _acknowledge(self, sent: Any) -> None:
         taken: dict[str, tuple[list[str], Document]] = {}
         blocked = set()
-        for (key, entry), result in sent:
+        for (key, entry), stamp, result in sent:
             if not isinstance(result, Landed):
                 blocked.add(key)
             if key not in blocked:
@@ -226,18 +264,20 @@ class Relay:
                     ids,
                     {
                         "sequence": entry["sequence"],
+                        "topic_generation": self._generation,
+                        "stamp": stamp,
                         "partition": result.partition,
                         "offset": result.offset,
                     },
                 )
         if taken:
-            await self._documents.bulk_write(
+            await bulk_write(
+                self._documents,
                 [
-                    # `$max` (by sequence first): a paused relay that acknowledges late must not lower the mark.
+                    # `$max` (by sequence, topic, stamp): a paused relay that acknowledges late must not lower the mark.
                     UpdateOne({"_id": key}, {"$pull": {"outbox": {"id": {"$in": ids}}}, "$max": {"acknowledged": mark}})
                     for key, (ids, mark) in taken.items()
                 ],
-                ordered=False,
             )
             self.sent += sum(len(ids) for ids, _ in taken.values())
 
@@ -250,8 +290,17 @@ class Relay:
             return
         lease = await self._leases.find_one({"_id": self._lease}) or {}
         offsets = {int(partition): offset for partition, offset in lease.get("read_back", {}).items()}
-        patient = self._landed is None  # what is read back is looked at here only: it may come late and together
-        follower = Follower(self._bootstrap_servers, self._topic, self._on_landed, start=offsets, patient=patient)
+        self._highest_stamp = int(lease.get("read_back_stamp", 0)) if offsets else 0
+        self._generation = int(lease.get("generation", 0))
+        follower = Follower(
+            self._brokers,
+            self._topic,
+            self._on_landed,
+            start=offsets,
+            patient=self._landed is None,  # what is read back is looked at here only: it may come late and together
+            topic_id=await self._known_topic(lease.get("topic_id")),
+            on_replaced=self._on_replaced,
+        )
         reading = asyncio.create_task(follower.run())
         try:
             while self.holds_lease and not reading.done():
@@ -262,6 +311,33 @@ class Relay:
             with suppress(asyncio.CancelledError):
                 await reading
             self._position.clear()
+
+    async def _known_topic(self, noted: str | None) -> UUID | None:
+        """Return the id of the topic that the offsets of the lease document are of; note it at the very first start."""
+        if noted is None:
+            found = (await describe_topics(self._brokers, [self._topic])).get(self._topic)
+            if found is not None:
+                noted = str(found.id)
+                await self._leases.update_one({"_id": self._lease}, {"$set": {"topic_id": noted}})
+        return UUID(noted) if noted else None
+
+    async def _on_replaced(self) -> None:
+        """Announce everything again, then go on with the new topic; whoever is stopped in between begins again."""
+        log.warning("%s is another topic, or shorter than it was: everything is staged again", self._topic)
+        self._position.clear()
+        self._highest_stamp = 0
+        self._generation += 1
+        found = (await describe_topics(self._brokers, [self._topic])).get(self._topic)
+        try:
+            # The generation first: what is sent from now on lands in the new topic.
+            await self._leases.update_one({"_id": self._lease}, {"$set": {"generation": self._generation}})
+            await self._restage(None)
+            done: Document = {"$unset": {"read_back": "", "read_back_stamp": ""}}
+            if found is not None:
+                done["$set"] = {"topic_id": str(found.id)}
+            await self._leases.update_one({"_id": self._lease, "holder": self._holder}, done)
+        except PyMongoError as error:
+            raise Unavailable(str(error)) from error
 
     async def _note_position(self) -> None:
         """Store how far reading back has got. Whoever begins a little earlier than need be reads some records twice."""
@@ -278,10 +354,13 @@ class Relay:
                 await self._restage(outdated)
         except PyMongoError as error:
             raise Unavailable(str(error)) from error
+        if self._stamp:
+            self._highest_stamp = max([self._highest_stamp, *(item.event.catalogue_revision for item in batch)])
+            self._position["read_back_stamp"] = self._highest_stamp
         self._position |= {f"read_back.{item.record.partition}": item.record.offset + 1 for item in batch}
 
     async def _outdated(self, batch: Sequence[Received]) -> list[str]:
-        """Return the ids of documents of which an older event landed behind the newest acknowledged one."""
+        """Return the ids of documents of which a record landed that readers drop, with no newer record behind it."""
         keys = list({item.event.subject for item in batch})
         marks: dict[str, Mapping[str, int]] = {
             document["_id"]: document["acknowledged"]
@@ -289,11 +368,15 @@ class Relay:
                 {"_id": {"$in": keys}, "acknowledged": {"$exists": True}}, {"acknowledged": 1}
             )
         }
-        behind = {
-            item.event.subject
-            for item in batch
-            if (mark := marks.get(item.event.subject))
-            and item.event.sequence < mark["sequence"]
-            and item.record.offset > mark["offset"]
-        }
-        return sorted(behind)
+        outdated: set[str] = set()
+        highest = self._highest_stamp
+        for item in batch:
+            stamp = item.event.catalogue_revision if self._stamp else 0
+            if mark := marks.get(item.event.subject):
+                # An acknowledgement of an older topic says nothing of this one's offsets.
+                acknowledged = mark["offset"] if mark.get("topic_generation", 0) == self._generation else -1
+                older = item.event.sequence < mark["sequence"] and item.record.offset > acknowledged
+                if older or (stamp < highest and item.record.offset >= acknowledged):
+                    outdated.add(item.event.subject)
+            highest = max(highest, stamp)
+        return sorted(outdated)

@@ -95,14 +95,16 @@ class OpenGap(Struct, frozen=True, omit_defaults=True):
 
     `courses`: the shortest way found, from the end of the path, to a course that raises the skill. Where the hours do
     not suffice for it, `hours` are those it takes, `missing_hours` those that are missing; with `at_most` a shorter way
-    was not ruled out. `little`: there is room for it, and it adds next to nothing.
+    was not ruled out. `little`: there is room for it, and it adds next to nothing. `too_small`: what is missing is
+    less than an assessment could tell. `kept`: a course would close it, and the path that is being studied stays as it
+    was promised.
     """
 
     skill: str
     title: Text
     required: float
     reached: float
-    cause: Literal["no_course", "budget", "little", "prerequisite", "excluded"]
+    cause: Literal["no_course", "budget", "little", "prerequisite", "excluded", "too_small", "kept"]
     reason: Reason
     courses: list[str] = []
     hours: float | None = None
@@ -135,12 +137,16 @@ class Versions(Struct, frozen=True, omit_defaults=True):
     rules: int = 0
 
 
-class AssessFirst(Struct, frozen=True):
-    """A required skill whose gap is mostly doubt: an assessment may do as much as a course."""
+class AssessFirst(Struct, frozen=True, omit_defaults=True):
+    """A required skill to be assessed. `first`: its gap is mostly doubt, and an assessment may do as much as a course.
+
+    `confirm`: its level is that of completed courses, and was not assessed since.
+    """
 
     skill: str
     title: Text
     reason: Reason
+    kind: Literal["first", "confirm"] = "first"
 
 
 class Note(Struct, frozen=True, omit_defaults=True):

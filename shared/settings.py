@@ -5,18 +5,23 @@
     settings.database("assessment"), settings.topic(events.PROFILES_TOPIC), settings.group("recommender")
 
 `described()` lists each setting with its sentence and default; `deploy/env.example` holds the same, tied by a test.
-A secret NAME may stand in a file instead: NAME_FILE holds the file's path.
+A secret NAME may stand in a file instead: NAME_FILE holds the file's path. A variable that looks like a setting and is
+none is a problem too: one that begins as only ours do (KAFKA_, MONGODB_, API_KEY_, HTTP_), or is nearly spelt like one.
 """
 
+import difflib
 import os
 import re
+import ssl
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
-from urllib.parse import urlsplit
 from zoneinfo import available_timezones
+
+from shared.limits import Limits, networks
 
 SERVICES = ("assessment", "catalog", "recommender", "portal")
 
@@ -62,9 +67,9 @@ def _seconds(text: str) -> float:
 
 
 def _mongodb(text: str) -> str:
-    if not text.startswith(("mongodb://", "mongodb+srv://")):
+    if not text.strip().startswith(("mongodb://", "mongodb+srv://")):
         raise ValueError("must begin with mongodb:// or mongodb+srv://")
-    return text
+    return text.strip()
 
 
 def _servers(text: str) -> str:
@@ -75,11 +80,30 @@ def _servers(text: str) -> str:
     return text
 
 
-def _url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise ValueError("must be an http:// or https:// address")
-    return text.rstrip("/")
+def _one_of(*allowed: str) -> _Parse:
+    def parse(text: str) -> str:
+        if text.upper() not in allowed:
+            raise ValueError(f"must be one of {', '.join(allowed)}")
+        return text.upper()
+
+    return parse
+
+
+def _ca_file(path: str) -> str:
+    if path:
+        try:
+            ssl.create_default_context(cafile=path)
+        except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+            raise ValueError(f"must be a readable file of PEM certificates: {error}") from error
+    return path
+
+
+def _urls(text: str) -> tuple[str, ...]:
+    urls = [part.strip() for part in text.split(",")]
+    for url in urls:
+        if not re.fullmatch(r"https?://(\[[0-9A-Fa-f:.]+\]|[^\s/?#@:;\[\]]+)(:\d{1,5})?(/[^\s?#]*)?", url):
+            raise ValueError("must be an http:// or https:// address, several separated by commas")
+    return tuple(dict.fromkeys(url.rstrip("/") for url in urls))
 
 
 def _number(least: int, most: int) -> _Parse:
@@ -91,16 +115,31 @@ def _number(least: int, most: int) -> _Parse:
     return parse
 
 
+def _share(least: float, most: float) -> _Parse:
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = most + 1
+        if not least <= value <= most:
+            raise ValueError(f"must be a number between {least:g} and {most:g}")
+        return value
+
+    return parse
+
+
+def _networks(text: str) -> str:
+    try:
+        networks(text)
+    except ValueError as error:
+        raise ValueError("must be addresses or networks, 10.0.0.0/8, several separated by commas") from error
+    return text
+
+
 def _flag(text: str) -> bool:
     if text.lower() not in ("true", "false", "1", "0", "yes", "no"):
         raise ValueError("must be true or false")
     return text.lower() in ("true", "1", "yes")
-
-
-def _log_level(text: str) -> str:
-    if text.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
-        raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
-    return text.upper()
 
 
 def _identifier(text: str) -> str:
@@ -116,9 +155,13 @@ def _zone(text: str) -> str:
 
 
 def _pepper(text: str) -> bytes:
-    if len(text.strip()) < 16:  # noqa: PLR2004 - fewer could be guessed
+    text = text.strip()
+    if len(text) < 16:  # noqa: PLR2004 - fewer could be guessed
         raise ValueError("must hold at least 16 characters")
-    return text.strip().encode()
+    steps = {ord(second) - ord(first) for first, second in pairwise(text)}
+    if len(set(text)) < 8 or len(steps) < 6 or text in (text + text)[1:-1]:  # noqa: PLR2004 - nor by a pattern
+        raise ValueError("must be random: it repeats itself, or holds too few different characters")
+    return text.encode()
 
 
 def _setting(sentence: str, parse: _Parse, default: str | None = None, *, secret: bool = False) -> Any:
@@ -130,20 +173,10 @@ def _setting(sentence: str, parse: _Parse, default: str | None = None, *, secret
 
 
 @dataclass(frozen=True, kw_only=True)
-class StoreSettings:
-    """What is needed to reach MongoDB and to check keys: also what `python -m shared.keys` reads."""
+class NamedSettings:
+    """Which installation this is, of several that share servers."""
 
-    mongodb_uri: str = _setting(
-        "MongoDB's connection string; it must be a replica set.",
-        _mongodb,
-        "mongodb://127.0.0.1:27017/?replicaSet=rs0",
-    )
     namespace: str = _setting("A prefix of every database, topic and consumer group.", _namespace, "")
-    api_key_pepper: bytes = _setting(
-        "The secret that API keys are hashed with; the same in every service, at least 16 characters.",
-        _pepper,
-        secret=True,
-    )
 
     def topic(self, name: str) -> str:
         """Return the topic's name on the broker."""
@@ -157,20 +190,145 @@ class StoreSettings:
         """Return the database's name; MongoDB allows no dots there."""
         return (self.namespace + name).replace(".", "_")
 
+    @classmethod
+    def disagreements(cls, values: Mapping[str, Any]) -> Iterator[str]:  # noqa: ARG003 - for those that have some
+        """Yield what is wrong between settings that are each right; `values` by field, without those that are wrong."""
+        yield from ()
+
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(StoreSettings):
+class StoreSettings(NamedSettings):
+    """What is needed to reach MongoDB and to check keys: also what `python -m shared.keys` reads."""
+
+    mongodb_uri: str = _setting(
+        "MongoDB's connection string; it must be a replica set. User, password and TLS stand in it.",
+        _mongodb,
+        "mongodb://127.0.0.1:27017/?replicaSet=rs0",
+        secret=True,
+    )
+    api_key_pepper: bytes = _setting(
+        "The secret that API keys are hashed with; the same in every service, at least 16 random characters.",
+        _pepper,
+        secret=True,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class KafkaSettings(NamedSettings):
+    """What is needed to reach Kafka: also what `python -m deploy.topics` reads."""
+
+    kafka_bootstrap_servers: str = _setting(
+        "The Kafka brokers, host:port, several separated by commas.", _servers, "127.0.0.1:9092"
+    )
+    kafka_security_protocol: str = _setting(
+        "How Kafka is spoken to: PLAINTEXT, SSL (TLS), SASL_PLAINTEXT (a user, no TLS) or SASL_SSL (a user, TLS).",
+        _one_of("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
+        "PLAINTEXT",
+    )
+    kafka_tls_ca_file: str = _setting(
+        "The PEM file of the authorities that sign the brokers' certificates; empty: the system's.", _ca_file, ""
+    )
+    kafka_sasl_mechanism: str = _setting(
+        "How the user is proved with SASL: SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN.",
+        _one_of("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"),
+        "SCRAM-SHA-512",
+    )
+    kafka_sasl_username: str = _setting("The user of Kafka, with SASL.", str, "")
+    kafka_sasl_password: str = _setting("The password of the user of Kafka.", str, "", secret=True)
+
+    @classmethod
+    def disagreements(cls, values: Mapping[str, Any]) -> Iterator[str]:
+        """Yield what is wrong between the protocol, the user and the authorities."""
+        protocol = values.get("kafka_security_protocol", "PLAINTEXT")
+        for name in ("kafka_sasl_username", "kafka_sasl_password"):
+            if protocol.startswith("SASL_") and not values.get(name):
+                yield f"{name.upper()} is not set, and KAFKA_SECURITY_PROTOCOL={protocol} needs it"
+            elif not protocol.startswith("SASL_") and values.get(name):
+                yield f"{name.upper()} is set, and KAFKA_SECURITY_PROTOCOL={protocol} does not use it"
+        if values.get("kafka_tls_ca_file") and not protocol.endswith("SSL"):
+            yield f"KAFKA_TLS_CA_FILE is set, and KAFKA_SECURITY_PROTOCOL={protocol} does not use it"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TopicsSettings(KafkaSettings):
+    """What `python -m deploy.topics` is told."""
+
+    topic_replication: int = _setting(
+        "How many brokers keep each topic; with 3 or more, two of them must have a record before it is acknowledged.",
+        _number(1, 100),
+        "1",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(StoreSettings, KafkaSettings):
     """What every service is told."""
 
     http_host: str = _setting("The address the service listens on.", _text, "127.0.0.1")
     http_port: int = _setting("The port the service listens on; 0 takes a free one.", _port, "8100")
-    kafka_bootstrap_servers: str = _setting(
-        "The Kafka brokers, host:port, several separated by commas.", _servers, "127.0.0.1:9092"
+    log_level: str = _setting(
+        "The least level that is logged: DEBUG, INFO, WARNING or ERROR.",
+        _one_of("DEBUG", "INFO", "WARNING", "ERROR"),
+        "INFO",
     )
-    log_level: str = _setting("The least level that is logged: DEBUG, INFO, WARNING or ERROR.", _log_level, "INFO")
     drain_seconds: float = _setting(
         "How long a stopping service stays up, saying not ready, so that balancers turn away from it.", _seconds, "5"
     )
+    held_seconds: float = _setting(
+        "How long a reader of Kafka may have the same records in hand before its service says that it is not ready.",
+        _seconds,
+        "60",
+    )
+    requests_in_hand: int = _setting(
+        "How many requests are worked on at the same time; one more is answered 503 at once.",
+        _number(1, 100_000),
+        "64",
+    )
+    body_seconds: float = _setting(
+        "How long the body of a request may take to come; where rows are streamed, each piece of it.", _seconds, "20"
+    )
+    connections_per_address: int = _setting(
+        "How many connections one address may have; many officers may stand behind one.", _number(1, 1_000_000), "2000"
+    )
+    rate_per_key: int = _setting(
+        "How many requests a second the key of an admin or a platform may make, five times as many at once.",
+        _number(1, 1_000_000),
+        "1000",
+    )
+    rate_per_officer: int = _setting(
+        "How many requests a second an officer's key may make, five times as many at once.",
+        _number(1, 1_000_000),
+        "20",
+    )
+    rate_per_address: int = _setting(
+        "How many requests a second one address may make without a key that works, five times as many at once.",
+        _number(1, 1_000_000),
+        "100",
+    )
+    wrong_keys_per_minute: int = _setting(
+        "How many wrong keys one address may try in a minute, and at once; for one key id a sixth of that.",
+        _number(1, 1_000_000),
+        "60",
+    )
+    trusted_proxies: str = _setting(
+        "The addresses or networks, separated by commas, whose X-Forwarded-For tells who asks: balancers, the portal.",
+        _networks,
+        "",
+    )
+
+    @property
+    def limits(self) -> Limits:
+        """What the service takes on."""
+        return Limits(
+            requests_in_hand=self.requests_in_hand,
+            body_seconds=self.body_seconds,
+            connections_per_address=self.connections_per_address,
+            rate_per_key=self.rate_per_key,
+            rate_per_officer=self.rate_per_officer,
+            rate_per_address=self.rate_per_address,
+            wrong_keys_per_minute=self.wrong_keys_per_minute,
+            trusted_proxies=networks(self.trusted_proxies),
+        )
 
 
 _PORT_SENTENCE = "The port the service listens on; 0 takes a free one."
@@ -201,22 +359,36 @@ class RecommenderSettings(Settings):
     min_group_size: int = _setting(
         "Figures of an agency about fewer officers than this are withheld.", _number(1, 1000), "5"
     )
+    smallest_gap: float = _setting(
+        "Levels, of a scale from 0 to 4: what an officer is short by less than this, an assessment could not tell; no "
+        "course is recommended for it.",
+        _share(0, 1),
+        "0.25",
+    )
     first_job_groups: str = _setting(
         "The job groups that an agency sees first, separated by commas; `name*`: all that begin so.",
         _text,
         "technology,it-*",
     )
-    catalog_url: str = _setting(
-        "Where the catalogue answers; only the command `recompute` asks it.", _url, "http://127.0.0.1:8102"
+    catalog_url: tuple[str, ...] = _setting(
+        "Where the catalogue answers; only the command `recompute` asks it, at the first of several addresses.",
+        _urls,
+        "http://127.0.0.1:8102",
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class PortalSettings(Settings):
     http_port: int = _setting(_PORT_SENTENCE, _port, "8100")
-    assessment_url: str = _setting("Where the assessment service answers.", _url, "http://127.0.0.1:8101")
-    catalog_url: str = _setting("Where the catalogue answers.", _url, "http://127.0.0.1:8102")
-    recommender_url: str = _setting("Where the recommender answers.", _url, "http://127.0.0.1:8103")
+    assessment_url: tuple[str, ...] = _setting(
+        "Where the assessment service answers; several replicas separated by commas.", _urls, "http://127.0.0.1:8101"
+    )
+    catalog_url: tuple[str, ...] = _setting(
+        "Where the catalogue answers; several replicas separated by commas.", _urls, "http://127.0.0.1:8102"
+    )
+    recommender_url: tuple[str, ...] = _setting(
+        "Where the recommender answers; several replicas separated by commas.", _urls, "http://127.0.0.1:8103"
+    )
     cookie_secure: bool = _setting(
         "Whether the sign-in cookie travels over HTTPS only; false is for one machine.", _flag, "true"
     )
@@ -225,6 +397,16 @@ class PortalSettings(Settings):
 BY_SERVICE: dict[str, type[Settings]] = dict(
     zip(SERVICES, (AssessmentSettings, CatalogSettings, RecommenderSettings, PortalSettings), strict=True)
 )
+
+# All services are often given one environment, so what another of them reads is no mistake.
+_EVERY: tuple[type[NamedSettings], ...] = (*BY_SERVICE.values(), TopicsSettings)
+_OURS = ("KAFKA_", "MONGODB_", "API_KEY_", "HTTP_")
+# Of Kafka's own programs, of proxies, and of Kubernetes, which names every service of its namespace to every process.
+_FOREIGN = re.compile(
+    r"KAFKA_(HOME|\w*OPTS|VERSION)|MONGODB_VERSION|HTTP_PROXY|\w+_SERVICE_(HOST|PORT)\w*|\w+_PORT_\d+_\w+|"
+    r"\w+_PATH"  # of deploy/compose.yaml: files on the host
+)
+_NEAR = 0.87  # HTTP_PROT is near HTTP_PORT, POD_NAMESPACE is not near NAMESPACE
 
 
 @dataclass(frozen=True)
@@ -237,7 +419,7 @@ class Described:
     secret: bool
 
 
-def described(shape: type[StoreSettings]) -> list[Described]:
+def described(shape: type[NamedSettings]) -> list[Described]:
     """Return the settings of a service, in order."""
     return [
         Described(name, one.metadata["sentence"], one.metadata["default"], one.metadata["secret"])
@@ -245,12 +427,12 @@ def described(shape: type[StoreSettings]) -> list[Described]:
     ]
 
 
-def _named(shape: type[StoreSettings]) -> Iterator[tuple[str, Field[Any]]]:
+def _named(shape: type[NamedSettings]) -> Iterator[tuple[str, Field[Any]]]:
     for one in fields(shape):
         yield one.name.upper(), one
 
 
-S = TypeVar("S", bound=StoreSettings)
+S = TypeVar("S", bound=NamedSettings)
 
 
 def read(shape: type[S], environment: Mapping[str, str]) -> S:
@@ -267,9 +449,27 @@ def read(shape: type[S], environment: Mapping[str, str]) -> S:
                 problems.append(f"{name}{secret} is not set. {one.metadata['sentence']}")
         except ValueError as error:
             problems.append(f"{name} {error}")
+    problems += shape.disagreements(values)
+    problems += _unknown(name for name, text in environment.items() if text and not text.startswith("tcp://"))
     if problems:
         raise BadSettings(problems)
     return shape(**values)
+
+
+def _unknown(names: Iterable[str]) -> Iterator[str]:
+    """Yield a problem for each variable that looks like a setting of ours and is none."""
+    known = dict.fromkeys(
+        name
+        for shape in _EVERY
+        for one in described(shape)
+        for name in ([one.name, f"{one.name}_FILE"] if one.secret else [one.name])
+    )
+    for name in names:
+        near = difflib.get_close_matches(name, known, 1, _NEAR)
+        if name in known or not (near or name.startswith(_OURS)) or _FOREIGN.fullmatch(name):
+            continue
+        nearest = near or difflib.get_close_matches(name, known, 1, 0)
+        yield f"{name} is no setting; the nearest is {nearest[0]}"
 
 
 def _look_up(name: str, environment: Mapping[str, str], *, secret: bool) -> str | None:
@@ -280,9 +480,14 @@ def _look_up(name: str, environment: Mapping[str, str], *, secret: bool) -> str 
     if text:
         raise ValueError(f"and {name}_FILE are both set; set one")
     try:
-        return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = Path(path).read_text(encoding="utf-8-sig").rstrip("\r\n")
+    except OSError as error:
         raise ValueError(f"cannot be read from the file of {name}_FILE: {error}") from error
+    except UnicodeDecodeError as error:  # its own words would show bytes of the secret
+        raise ValueError(f"cannot be read from the file of {name}_FILE: it is not UTF-8") from error
+    if not text.strip():
+        raise ValueError(f"cannot be read from the file of {name}_FILE: it is empty")
+    return text
 
 
 def load(shape: type[S]) -> S:

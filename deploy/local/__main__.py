@@ -1,4 +1,4 @@
-"""The local stack's commands: `python -m deploy.local demo | run | key`."""
+"""The local stack's commands: `python -m deploy.local demo | run | key | lock`."""
 
 import argparse
 import asyncio
@@ -14,6 +14,8 @@ import aiohttp
 from rich.console import Console
 
 from deploy.local.demo import demo
+from deploy.local.environment import sentence_of
+from deploy.local.kafka_jars import lock_jars
 from deploy.local.processes import LOCAL, CannotStart, kill_all, shown
 from deploy.local.run import make_key, run
 
@@ -26,6 +28,7 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("demo", help="an assessment becomes a learning path, once")
     commands.add_parser("run", help="start everything and stay")
+    commands.add_parser("lock", help="lock the jars that deploy/local/kafka/pom.xml names")
     key = commands.add_parser("key", help="print one more key for what `run` runs")
     key.add_argument("--tenant", required=True)
     key.add_argument("--role", required=True, choices=("admin", "platform", "officer"))
@@ -38,6 +41,8 @@ def main() -> int:
     if wanted.command == "run":
         status = _finish(run(console))
         return 0 if status == _INTERRUPTED else status  # Ctrl-C is how `run` ends
+    if wanted.command == "lock":
+        return _finish(asyncio.to_thread(lock_jars, print))
     return _finish(make_key(console, wanted.tenant, wanted.role, wanted.officer or None))
 
 
@@ -54,13 +59,23 @@ def _finish(work: Coroutine[None, None, None]) -> int:
         return _INTERRUPTED
     except (aiohttp.ClientError, TimeoutError) as error:
         print(f"\nA service did not answer: {error or 'time-out'}. The logs are in .local/", file=sys.stderr)
+    except OSError as error:
+        print(f"\n{sentence_of(error)}", file=sys.stderr)
     except Exception as error:  # noqa: BLE001 - the last place where it can be told kindly
-        LOCAL.mkdir(exist_ok=True)
-        _CRASH.write_text(traceback.format_exc())
-        print(f"\nThis should not happen: {error}. What happened exactly: {shown(_CRASH)}", file=sys.stderr)
+        print(f"\nThis should not happen: {error}. What happened exactly: {_crash()}", file=sys.stderr)
     else:
         return 0
     return 1
+
+
+def _crash() -> str:
+    """Return where the traceback is; the traceback itself where it cannot be written."""
+    try:
+        LOCAL.mkdir(exist_ok=True)
+        _CRASH.write_text(traceback.format_exc())
+    except OSError:
+        return "\n" + traceback.format_exc()
+    return shown(_CRASH)
 
 
 async def _interruptible(work: Coroutine[None, None, None]) -> None:

@@ -1,10 +1,12 @@
-"""Makes `.venv` and installs the locked requirements into it: `python3 deploy/local/environment.py local|dev`.
+"""Makes `.venv` and installs exactly the locked requirements: `python3 deploy/local/environment.py local|dev`.
 
 Standard library only, and plain enough for an old Python to run: it has to say what is wrong with it. The second time
-is instant, until the requirements change.
+is instant, until the requirements change. The log is written where it can be; nothing depends on it.
 """
 
+import errno
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -25,23 +27,39 @@ NO_VENV = """`{python}` cannot make a virtual environment: its `venv` or `ensure
 Install it (`apt install python3-venv`, or `python{version}-venv`; `apk add python3 py3-pip`; Fedora and macOS have it),
 or name another Python: make PYTHON=/path/to/python3.13 ..."""
 DISK_FULL = "The disk is full: free some 2 GB (also where temporary files go), then try again."
+NO_TEMPORARY = "No directory for temporary files can be written: check TMPDIR and /tmp, then try again."
+IN_THE_WAY = "A file stands where a directory is needed: `{path}`. Move it away, then try again."
 CHANGED = """A download is not the file that was locked: try again. If it stays so, the package registry serves
 another file than the one in deploy/requirements/: do not go on, and tell the maintainers."""
 OUT_OF_REACH = "The package registry is out of reach: check the network and the proxy (HTTPS_PROXY), then try again."
 NOT_TO_BE_HAD = "A locked package is not to be had for this kind of machine, or from this package registry."
-NOT_OURS = "The files of .venv may not be written: check who owns them, or remove .venv."
+NOT_OURS = "`{path}` may not be written: check who owns it and whether its disk is read-only."
+NOT_AS_LOCKED = "Not installed as locked"
+SETTINGS = """pip did not install what it was told to. A setting of yours stands in its way: see `pip config list`
+(`target`, `prefix` and `root` are such settings), remove it, then try again."""
 NO_NETWORK = (
     "NewConnectionError|ConnectTimeout|name resolution|Name or service not known|nodename nor servname|Read timed out|"
     "Network is unreachable|Connection refused|ConnectionError|ProxyError|SSLError|ReadTimeoutError|Max retries|"
     "from versions: none"
 )
 CAUSES = {
-    "No space left on device|Errno 28": DISK_FULL,
+    "No space left on device|Errno 28|Disk quota exceeded": DISK_FULL,
+    "No usable temporary directory": NO_TEMPORARY,
     "DO NOT MATCH THE HASHES": CHANGED,
+    NOT_AS_LOCKED: SETTINGS,
     NO_NETWORK: OUT_OF_REACH,
     "No matching distribution found|Could not find a version": NOT_TO_BE_HAD,
-    "Permission denied|Errno 13": NOT_OURS,
+    "Permission denied|Errno 13|Read-only file system": NOT_OURS.format(path=".venv"),
 }
+# Which package is installed, and where, is the lock's word; where packages come from is the user's.
+SOURCES = re.compile(
+    "PIP_(INDEX_URL|EXTRA_INDEX_URL|FIND_LINKS|NO_INDEX|CERT|CLIENT_CERT|PROXY|TRUSTED_HOST|TIMEOUT|DEFAULT_TIMEOUT|"
+    "RETRIES|CACHE_DIR|NO_CACHE_DIR|CONFIG_FILE|KEYRING_PROVIDER)"
+)
+INSTALLED = "import importlib.metadata as m; print(*(d.metadata['Name'] + '==' + d.version for d in m.distributions()))"
+HARDLY_ANY = 32 * 2**20  # bytes
+output: "list[str]" = []
+"""What the commands said."""
 
 
 def main(kind: str) -> int:
@@ -54,17 +72,24 @@ def main(kind: str) -> int:
     python = find_python()
     if python is None:
         return say(NO_PYTHON.format(found=sys.executable, version=sys.version.split()[0]), 1)
-    LOG.parent.mkdir(parents=True, exist_ok=True)
-    LOG.write_text("")
-    if not runs(venv_python()):
+    note("", "w")
+    held = set(read(STAMP).split())
+    if not held or not held <= set(today()) or not runs(venv_python()):
         say("making the virtual environment .venv with " + python)
-        shutil.rmtree(VENV, ignore_errors=True)
-        if not logged([python, "-m", "venv", str(VENV)]):
+        shutil.rmtree(str(VENV), ignore_errors=True)
+        if VENV.is_file():
+            raise FileExistsError(errno.EEXIST, "", str(VENV))
+        if command([python, "-I", "-m", "venv", str(VENV)]):
             return no_venv(python)
     if not install(kind):
         return failed()
     STAMP.write_text("\n".join(wanted) + "\n")
     return say(".venv is ready")
+
+
+def today() -> "list[str]":
+    """Return the hash of each file of requirements; an environment made from any other is made anew."""
+    return [hashlib.sha256(read(requirements(kind)).encode()).hexdigest() for kind in KINDS]
 
 
 def stamps(kind: str) -> "list[str]":
@@ -96,61 +121,120 @@ def serves(path: "str | Path") -> bool:
 
 
 def install(kind: str) -> bool:
-    """Install the locked requirements, telling how far it is; return whether it went well."""
+    """Install the locked requirements and nothing else, and look whether they are there; return whether they are."""
+    pip = [str(venv_python()), "-I", "-m", "pip", "--disable-pip-version-check"]
+    options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-input", "--no-warn-script-location"]
     total = len(re.findall(r"^[\w.-]+==", read(requirements(kind)), re.MULTILINE))
-    argv = [str(venv_python()), "-m", "pip", "install", "--require-hashes", "--no-input", "--disable-pip-version-check"]
-    argv += ["--only-binary", ":all:", "--no-warn-script-location", "-r", str(requirements(kind))]
-    seen = 0
-    with LOG.open("ab") as log:
-        pip = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=str(ROOT))
-        for line in pip.stdout or []:
-            log.write(line)
-            words = line.decode("utf-8", "replace").split()
-            if words[:1] == ["Collecting"]:
-                seen += 1
-                progress(f"fetching {seen} of {total}: {words[1].split('==')[0]}", seen)
-            elif words[:1] == ["Installing"]:
-                progress(f"installing {seen} packages", 0)
-        status = pip.wait()
+    status = command([*pip, "install", *options, "-r", str(requirements(kind))], total)
     if sys.stderr.isatty():
         sys.stderr.write("\r\033[K")
-    return status == 0
+    if status or command([*pip, "check"]):
+        return False
+    wrong = differing(kind)
+    if wrong:
+        note(NOT_AS_LOCKED + ": " + ", ".join(wrong) + "\n")
+    return not wrong
 
 
-def progress(text: str, count: int) -> None:
-    """Tell how far it is: in place on a terminal, every tenth line elsewhere."""
+def differing(kind: str) -> "list[str]":
+    """Return which locked packages the environment does not hold in the locked version."""
+    said = subprocess.check_output([str(venv_python()), "-I", "-c", INSTALLED]).decode()
+    held = {plain(name): version for name, _, version in (pin.partition("==") for pin in said.split())}
+    pins = re.findall(r"^([\w.-]+)==([^\s;]+)( ;)?", read(requirements(kind)), re.MULTILINE)
+    right = {(plain(name), version) for name, version, _ in pins}  # a package may have one version for each Python
+    absent = [name for name, _, marker in pins if not marker and plain(name) not in held]
+    return absent + [
+        name for name, _, _ in pins if plain(name) in held and (plain(name), held[plain(name)]) not in right
+    ]
+
+
+def plain(name: str) -> str:
+    """Return a package's name as registries compare it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def progress(line: str, total: int) -> None:
+    """Tell how far pip is: in place on a terminal, every tenth package elsewhere."""
+    count = sum(text.startswith(("Collecting ", "Processing ")) for text in output)
+    words = line.split()
+    if words[:1] in (["Collecting"], ["Processing"]):
+        text = f"fetching {count} of {total}: {words[1].split('==')[0]}"
+    elif words[:1] == ["Installing"]:
+        text = f"installing {count} packages"
+    else:
+        return
     if sys.stderr.isatty():
         sys.stderr.write("\r\033[K" + text)
         sys.stderr.flush()
-    elif count % 10 == 0:
+    elif count % 10 == 0 or words[0] == "Installing":
         say(text)
 
 
-def logged(argv: "list[str]") -> bool:
-    """Run a command, its words into the log; return whether it went well."""
-    with LOG.open("ab") as log:
-        try:
-            return subprocess.call(argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=str(ROOT)) == 0
-        except OSError:
-            return False
+def command(argv: "list[str]", total: int = 0) -> int:
+    """Run a command, log what it says and tell how far it is of `total`; return its status, 127 if it cannot run."""
+    kept = {name: text for name, text in os.environ.items() if name[:4] != "PIP_" or SOURCES.match(name)}
+    none, pipe, same = subprocess.DEVNULL, subprocess.PIPE, subprocess.STDOUT
+    try:
+        running = subprocess.Popen(argv, stdin=none, stdout=pipe, stderr=same, cwd=str(ROOT), env=kept)
+    except OSError as error:
+        note(str(error) + "\n")
+        return 127
+    for line in running.stdout or []:
+        text = line.decode("utf-8", "replace")
+        note(text)
+        if total:
+            progress(text, total)
+    return running.wait()
+
+
+def note(text: str, mode: str = "a") -> None:
+    """Keep what was said, and log it where the log can be written."""
+    output.append(text)
+    try:
+        LOG.parent.mkdir(parents=True, exist_ok=True)
+        with LOG.open(mode) as log:
+            log.write(text)
+    except (OSError, UnicodeError):
+        return
 
 
 def no_venv(python: str) -> int:
     """Say why there is no virtual environment."""
-    shutil.rmtree(VENV, ignore_errors=True)
-    if "No space left" in read(LOG):
-        return say(DISK_FULL, 1)
+    known = known_cause()
+    shutil.rmtree(str(VENV), ignore_errors=True)
+    if known:
+        return failed(known)
     version = subprocess.check_output([python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"])
     return say(NO_VENV.format(python=python, version=version.decode().strip()), 1)
 
 
-def failed() -> int:
+def known_cause() -> "str | None":
+    """Return the sentence that says why the last command failed, None where nothing known was said."""
+    text = "".join(output)
+    found = [sentence for pattern, sentence in CAUSES.items() if re.search(pattern, text)]
+    if not found and shutil.disk_usage(str(ROOT)).free < HARDLY_ANY:  # `venv` swallows what its pip said
+        found = [DISK_FULL]
+    return found[0] if found else None
+
+
+def failed(known: "str | None" = None) -> int:
     """Say why the requirements were not installed."""
-    text = read(LOG)
-    for pattern, sentence in CAUSES.items():
-        if re.search(pattern, text):
-            return say(sentence + "\nThe whole story: .local/setup.log", 1)
-    return say("pip failed:\n" + "\n".join(text.splitlines()[-12:]) + "\nThe whole story: .local/setup.log", 1)
+    sentence = known or known_cause() or "pip failed:\n" + "\n".join("".join(output).splitlines()[-12:])
+    logged = output[-1:] and read(LOG).endswith(output[-1])
+    return say(sentence + ("\nThe whole story: .local/setup.log" if logged else ""), 1)
+
+
+def sentence_of(error: OSError) -> str:
+    """Return what to tell people of an error of the file system."""
+    path = str(error.filename or "")
+    path = os.path.relpath(path, str(ROOT)) if path.startswith(str(ROOT) + os.sep) else path
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DISK_FULL
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return NOT_OURS.format(path=path)
+    if error.errno in (errno.EEXIST, errno.ENOTDIR):
+        return IN_THE_WAY.format(path=path)
+    return str(error)
 
 
 def runs(python: Path) -> bool:
@@ -190,4 +274,4 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         sys.exit(say("\nstopped", 130))
     except OSError as error:
-        sys.exit(say(f"cannot set up: {error}", 1))
+        sys.exit(say(sentence_of(error), 1))

@@ -1,19 +1,21 @@
-"""Apache Kafka's jars: KAFKA_HOME's, else fetched once through Maven into `.local/kafka/`, checked at each use."""
+"""Apache Kafka's jars: KAFKA_HOME's, else fetched once through Maven into `.local/kafka/`.
+
+Each jar is held against its locked sum (`kafka/jars.sha256`, as `sha256sum` writes it) at each use.
+"""
 
 import contextlib
 import hashlib
-import json
 import os
 import re
 import shutil
 import subprocess
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from deploy.local.processes import LOCAL, CannotStart, shown
 
 POM = Path(__file__).parent / "kafka" / "pom.xml"
+LOCK = Path(__file__).parent / "kafka" / "jars.sha256"
 _JAVA_NEEDED = 17
 _FETCH_SECONDS = 600
 _GET_JAVA = "install Java 17 or newer (`apt install openjdk-17-jre-headless`, `brew install openjdk`)"
@@ -36,18 +38,25 @@ def find_java() -> Path:
     return Path(java)
 
 
-def find_jars(report: Callable[[str], None], cache: Path = LOCAL / "kafka") -> Path:
+def find_jars(report: Callable[[str], None], cache: Path = LOCAL / "kafka", lock: Path = LOCK) -> Path:
     """Return the directory of Apache Kafka's jars, fetching them the first time. Raises CannotStart."""
     if home := os.environ.get("KAFKA_HOME"):
         if not any((Path(home) / "libs").glob("kafka_2.*.jar")):
             raise CannotStart(f"KAFKA_HOME={home} holds no libs/kafka_2.*.jar: set it to an unpacked Apache Kafka")
         return Path(home) / "libs"
-    place = cache / hashlib.sha256(POM.read_bytes()).hexdigest()[:12]
-    place.mkdir(parents=True, exist_ok=True)
+    place = _place(cache)
     with _alone(place / "lock"):
-        if not _whole(place):
-            _fetch(place, report)
+        if _sums(place / "libs") != lock.read_text():
+            _fetch(place, lock.read_text(), report)
     return place / "libs"
+
+
+def lock_jars(report: Callable[[str], None], cache: Path = LOCAL / "kafka", lock: Path = LOCK) -> None:
+    """Lock the jars that Maven brings for the POM of now. Raises CannotStart."""
+    place = _place(cache)
+    with _alone(place / "lock"):
+        _copy(place, [], report)
+        lock.write_text(_sums(place / "libs"))
 
 
 def version_of(jars: Path) -> str:
@@ -55,26 +64,33 @@ def version_of(jars: Path) -> str:
     return next((jar.stem.partition("-")[2] for jar in jars.glob("kafka_2.*.jar")), "")
 
 
-def _fetch(place: Path, report: Callable[[str], None]) -> None:
+def _place(cache: Path) -> Path:
+    place = cache / hashlib.sha256(POM.read_bytes()).hexdigest()[:12]
+    place.mkdir(parents=True, exist_ok=True)
+    return place
+
+
+def _fetch(place: Path, locked: str, report: Callable[[str], None]) -> None:
+    # A damaged jar in the user's own Maven repository would be copied again for ever: the second try has its own.
+    for options in ([], [f"-Dmaven.repo.local={place / 'repository'}"]):
+        _copy(place, options, report)
+        differing = set(_sums(place / "libs").splitlines()) ^ set(locked.splitlines())
+        if not differing:
+            return
+        names = ", ".join(sorted({line.split()[1] for line in differing}))
+        report(f"not as locked: {names}; fetching everything anew")
+    raise CannotStart(
+        f"Maven brought other files than the locked ones twice ({names}): try again, or set KAFKA_HOME. If it stays\n"
+        f"so, its registry serves another file than {shown(LOCK)} names: tell the maintainers"
+    )
+
+
+def _copy(place: Path, options: list[str], report: Callable[[str], None]) -> None:
     maven = shutil.which("mvn")
     if maven is None:
         raise CannotStart(f"there is no `mvn` to fetch Apache Kafka: {_GET_MAVEN}")
     report("fetching Apache Kafka through Maven (43 MB, once)")
-    # A damaged jar in the user's own Maven repository would be copied again for ever: the second try has its own.
-    for options in ([], [f"-Dmaven.repo.local={place / 'repository'}"]):
-        _copy(maven, place, options)
-        damaged = [jar.name for jar in (place / "libs").glob("*.jar") if not _sound(jar)]
-        if not damaged:
-            sums = {jar.name: _digest(jar) for jar in sorted((place / "libs").glob("*.jar"))}
-            (place / "sums.json").write_text(json.dumps(sums, indent=1) + "\n")
-            return
-        report(f"damaged: {', '.join(damaged)}; fetching everything anew")
-    raise CannotStart(f"Maven brought damaged files twice ({', '.join(damaged)}): try again, or set KAFKA_HOME")
-
-
-def _copy(maven: str, place: Path, options: list[str]) -> None:
     shutil.rmtree(place / "libs", ignore_errors=True)
-    (place / "sums.json").unlink(missing_ok=True)
     argv = [maven, "-B", "-C", "-f", str(POM), "dependency:copy-dependencies", "-DincludeScope=runtime"]
     argv += [f"-DoutputDirectory={place / 'libs'}", *options]
     log = place / "maven.log"
@@ -94,21 +110,11 @@ def _copy(maven: str, place: Path, options: list[str]) -> None:
         )
 
 
-def _whole(place: Path) -> bool:
-    """Return whether the jars are the ones that were fetched, every byte of them."""
-    try:
-        sums = json.loads((place / "sums.json").read_text())
-        return bool(sums) and all(_digest(place / "libs" / name) == digest for name, digest in sums.items())
-    except (OSError, ValueError):
-        return False
-
-
-def _sound(jar: Path) -> bool:
-    try:
-        with zipfile.ZipFile(jar) as archive:
-            return archive.testzip() is None
-    except (OSError, zipfile.BadZipFile):
-        return False
+def _sums(libs: Path) -> str:
+    """Return name and SHA-256 of every jar, as `sha256sum *.jar` prints them; empty where there is none."""
+    with contextlib.suppress(OSError):
+        return "".join(f"{_digest(jar)}  {jar.name}\n" for jar in sorted(libs.glob("*.jar")))
+    return ""
 
 
 def _digest(path: Path) -> str:

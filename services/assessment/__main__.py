@@ -9,15 +9,15 @@ from functools import partial
 from aiohttp import web
 
 from services.assessment import __doc__ as card
-from services.assessment.api import CAUGHT_UP, DEFAULT_FRAMEWORK, INDEX, ROUTES, STORE
+from services.assessment.api import CAUGHT_UP, DEFAULT_FRAMEWORK, INDEX, KEYS, ROUTES, STORE
 from services.assessment.consumer import CatalogueConsumer
 from services.assessment.index import FrameworkIndex
 from services.assessment.store import COLLECTION, OfficerStore
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
-from shared.auth import Authenticator
-from shared.events import CATALOG_TOPIC, PROFILES_TOPIC
-from shared.kafka import Follower, Publisher
+from shared.auth import Authenticator, Guesses
+from shared.events import CATALOG_TOPIC, PROFILES_TOPIC, planned_topics
+from shared.kafka import Follower, Publisher, TopicWarning, overdue
 from shared.kafka import reachable as kafka_reachable
 from shared.mongo import KeyStore, connect
 from shared.mongo import reachable as mongo_reachable
@@ -27,26 +27,28 @@ from shared.settings import AssessmentSettings, load
 
 async def build(settings: AssessmentSettings) -> web.Application:
     """Return the service: its routes, and the tasks that run beside them."""
-    brokers = settings.kafka_bootstrap_servers
     client = connect(settings, "assessment")
     database = client[settings.database("assessment")]
     store = OfficerStore(database)
     await store.prepare()
-    publisher = Publisher(brokers)
+    keys = KeyStore(client, settings)
+    publisher = Publisher(settings)
     await publisher.start()
     index = FrameworkIndex()
-    follower = Follower(brokers, settings.topic(CATALOG_TOPIC), CatalogueConsumer(index).on_catalogue)
+    follower = Follower(settings, settings.topic(CATALOG_TOPIC), CatalogueConsumer(index).on_catalogue)
     relay = Relay(
         database,
         COLLECTION,
         settings.topic(PROFILES_TOPIC),
         publisher,
-        bootstrap_servers=brokers,
+        brokers=settings,
         restage=store.restage,
     )
 
     async def has_frameworks() -> str | None:
-        return None if follower.caught_up.is_set() else "the catalogue has not been read to its end"
+        if not follower.caught_up.is_set():
+            return "the catalogue has not been read to its end"
+        return overdue(follower, settings.held_seconds)
 
     async def clients(_: web.Application) -> AsyncIterator[None]:
         yield
@@ -56,16 +58,21 @@ async def build(settings: AssessmentSettings) -> web.Application:
     app = build_app(
         "Assessment",
         ROUTES,
-        Authenticator(KeyStore(client, settings), settings.api_key_pepper),
+        Authenticator(
+            KeyStore(client, settings), settings.api_key_pepper, guesses=Guesses(settings.wrong_keys_per_minute)
+        ),
+        limits=settings.limits,
         description=card or "",
         checks={
             "mongodb": partial(mongo_reachable, client),
-            "kafka": partial(kafka_reachable, brokers),
+            "kafka": partial(kafka_reachable, settings),
             "frameworks": has_frameworks,
         },
+        warnings={"topics": TopicWarning(settings, planned_topics(settings.topic, CATALOG_TOPIC, PROFILES_TOPIC))},
         contexts=[clients, background("relay", relay.run), background("catalogue", follower.run)],
     )
     app[STORE], app[INDEX], app[CAUGHT_UP] = store, index, follower.caught_up
+    app[KEYS] = keys
     app[DEFAULT_FRAMEWORK] = settings.default_framework
     metrics.watch_relay(app[REGISTRY], relay)
     metrics.watch_follower(app[REGISTRY], follower)

@@ -1,20 +1,23 @@
 """Officers in MongoDB: one document each, holding profile, newest evidence and outbox; older evidence in an archive.
 
 Every change is one compare-and-set on `sequence`; False means that another change came first: read again, decide again.
-An erased officer leaves a document with the sequence only.
+An erased officer leaves a document with the sequence and the time of the erasure only.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from operator import itemgetter
+from typing import Any
 
 import msgspec
 from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne
 from pymongo.errors import DuplicateKeyError
 
-from services.assessment.model import Evidence
+from services.assessment.model import Evidence, ListEvidence
+from shared.errors import TooLarge
 from shared.events import Data, Envelope, OfficerChanged, OfficerErased, announce
-from shared.mongo import Database, Document, ensure_indexes, unavailable
+from shared.mongo import Database, Document, bulk_write, ensure_indexes, unavailable
 from shared.outbox import OUTBOX_INDEXES, stage, staged
 from shared.skills import Profile, key_of
 
@@ -22,6 +25,9 @@ SOURCE = "/assessment"
 COLLECTION = "officers"
 KEPT_EVIDENCE = 200
 """How many assessments stay in the officer's document; older ones move to the archive."""
+
+PROFILE_BYTES = 2_000_000
+"""How large a profile may be as JSON: it is announced whole, and kept beside evidence and events in one document."""
 
 _WITHOUT_BULK = {"outbox": 0, "evidence.evidence.results": 0}
 
@@ -36,6 +42,7 @@ class Officer:
     profile: Profile | None
     accepted: dict[str, tuple[str, int]] = field(default_factory=dict)
     archived: bool = False
+    erased_at: datetime | None = None
 
     @property
     def key(self) -> str:
@@ -68,15 +75,27 @@ class OfficerStore:
             document = await self._archive.find_one({"_id": assessment_id}, {"evidence.results": 0})
         return (document["digest"], document["evidence"]["profile_sequence"]) if document else None
 
-    async def evidence(self, officer: Officer, limit: int) -> list[Evidence]:
-        """Return the assessments measured last, newest first. Raises Unavailable."""
+    async def evidence(self, officer: Officer, wanted: ListEvidence) -> list[Evidence] | None:
+        """Return the assessments measured last, newest first: one more than `limit`, where there are more.
+
+        None where `after` is no assessment of this officer. Raises Unavailable.
+        """
         with unavailable():
             document = await self._officers.find_one({"_id": officer.key}, {"evidence": 1}) or {}
-            archived = self._archive.find({"officer_key": officer.key}).sort("taken_at", DESCENDING).limit(limit)
-            kept = [entry["evidence"] for entry in document.get("evidence", [])]
-            kept += [entry["evidence"] async for entry in archived]
-        found = {entry["assessment_id"]: msgspec.convert(entry, Evidence) for entry in kept}
-        return sorted(found.values(), key=lambda one: (one.taken_at, one.received_at), reverse=True)[:limit]
+            kept = {entry["id"]: _archived(officer.key, entry) for entry in document.get("evidence", [])}
+            query: Document = {"officer_key": officer.key}
+            after: tuple[Any, ...] | None = None
+            if wanted.after:
+                last = kept.get(wanted.after) or await self._archive.find_one({"_id": wanted.after, **query})
+                if last is None:
+                    return None
+                after = _rank(wanted.after, last)
+                query["$or"] = _below(after)
+            archived = self._archive.find(query).sort(_NEWEST_FIRST).limit(wanted.limit + 1)
+            found = kept | {entry["_id"]: entry async for entry in archived}
+        ranked = sorted(((_rank(name, entry), entry) for name, entry in found.items()), key=itemgetter(0), reverse=True)
+        rest = [entry for rank, entry in ranked if after is None or rank < after]
+        return [msgspec.convert(entry["evidence"], Evidence) for entry in rest[: wanted.limit + 1]]
 
     # --- changes -----------------------------------------------------------------------------------------------------
 
@@ -89,8 +108,10 @@ class OfficerStore:
     ) -> bool:
         """Write the next profile, the evidence for it with its digest, and its event.
 
-        False where another change came first. Raises Unavailable.
+        False where another change came first. Raises Unavailable, TooLarge.
         """
+        if (size := len(envelope.data or b"")) > PROFILE_BYTES:
+            raise TooLarge(f"the officer's profile would hold {size} bytes; {PROFILE_BYTES} can be announced")
         fields = {"sequence": profile.sequence, "erased": False, "profile": msgspec.to_builtins(profile)}
         if before is None:
             owner = {"_id": profile.key, "tenant": profile.tenant, "officer": profile.officer}
@@ -118,7 +139,7 @@ class OfficerStore:
         """
         change = stage(envelope)
         change["$push"]["outbox"]["$slice"] = -1
-        change["$set"] |= {"sequence": envelope.sequence, "erased": True}
+        change["$set"] |= {"sequence": envelope.sequence, "erased": True, "erased_at": datetime.now(UTC)}
         change["$unset"] = {"profile": "", "evidence": "", "archived": ""}
         if not await self._compare_and_set(before, change):
             return False
@@ -142,8 +163,8 @@ class OfficerStore:
             oldest = document.get("evidence", [])[:-KEPT_EVIDENCE]
             if not oldest:
                 return
-            await self._archive.bulk_write(
-                [ReplaceOne({"_id": e["id"]}, _archived(key, e), upsert=True) for e in oldest]
+            await bulk_write(
+                self._archive, [ReplaceOne({"_id": e["id"]}, _archived(key, e), upsert=True) for e in oldest]
             )
             ids = [entry["id"] for entry in oldest]
             moved = await self._officers.update_one(
@@ -169,8 +190,10 @@ class OfficerStore:
                     data: Data = OfficerErased(officer.tenant, officer.officer)
                 else:
                     data = OfficerChanged(officer.profile)
-                envelope = announce(SOURCE, officer.key, officer.sequence, data)
-                count += await self._compare_and_set(officer, stage(envelope))
+                change = stage(announce(SOURCE, officer.key, officer.sequence, data))
+                if officer.profile is None:
+                    change["$push"]["outbox"]["$slice"] = -1
+                count += await self._compare_and_set(officer, change)
         return count
 
 
@@ -186,9 +209,33 @@ def _officer(document: Document) -> Officer:
             for entry in document.get("evidence", [])
         },
         archived=document.get("archived", False),
+        erased_at=document.get("erased_at"),
     )
 
 
 def _archived(key: str, entry: Document) -> Document:
-    taken_at = msgspec.convert(entry["evidence"]["taken_at"], datetime)
+    taken_at = _to_the_millisecond(msgspec.convert(entry["evidence"]["taken_at"], datetime))
     return {"officer_key": key, "digest": entry["digest"], "taken_at": taken_at, "evidence": entry["evidence"]}
+
+
+def _to_the_millisecond(moment: datetime) -> datetime:
+    """Return a time as MongoDB keeps it. A time beyond the calendar, as could once be stored, becomes its first day."""
+    try:
+        moment = moment.astimezone(UTC)
+    except OverflowError:
+        moment = datetime.min.replace(tzinfo=UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+_NEWEST_FIRST = [("taken_at", DESCENDING), ("evidence.received_at", DESCENDING), ("_id", DESCENDING)]
+
+
+def _rank(assessment_id: str, entry: Document) -> tuple[datetime, str, str]:
+    """Return what assessments are ordered by: as `_NEWEST_FIRST` does."""
+    return entry["taken_at"], entry["evidence"]["received_at"], assessment_id
+
+
+def _below(rank: tuple[Any, ...]) -> list[Document]:
+    """Return the conditions, any of which holds for what comes after a rank, newest first."""
+    names = [name for name, _ in _NEWEST_FIRST]
+    return [{**dict(zip(names[:i], rank, strict=False)), names[i]: {"$lt": rank[i]}} for i in range(len(names))]

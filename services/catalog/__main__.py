@@ -14,9 +14,9 @@ from services.catalog.history import HistoryStore
 from services.catalog.store import COLLECTION, CatalogStore
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
-from shared.auth import Authenticator
-from shared.events import CATALOG_TOPIC
-from shared.kafka import Publisher
+from shared.auth import Authenticator, Guesses
+from shared.events import CATALOG_TOPIC, planned_topics
+from shared.kafka import Publisher, TopicWarning
 from shared.kafka import reachable as kafka_reachable
 from shared.mongo import KeyStore, connect
 from shared.mongo import reachable as mongo_reachable
@@ -26,20 +26,19 @@ from shared.settings import CatalogSettings, load
 
 async def build(settings: CatalogSettings) -> web.Application:
     """Return the service: its routes, and the relay that runs beside them."""
-    brokers = settings.kafka_bootstrap_servers
     client = connect(settings, "catalog")
     database = client[settings.database("catalog")]
     store, history = CatalogStore(database), HistoryStore(database)
     await store.prepare()
     await history.prepare()
-    publisher = Publisher(brokers)
+    publisher = Publisher(settings)
     await publisher.start()
     relay = Relay(
         database,
         COLLECTION,
         settings.topic(CATALOG_TOPIC),
         publisher,
-        bootstrap_servers=brokers,
+        brokers=settings,
         restage=store.restage,
         landed=history.on_landed,
         stamp=True,
@@ -53,9 +52,13 @@ async def build(settings: CatalogSettings) -> web.Application:
     app = build_app(
         "Catalogue",
         ROUTES,
-        Authenticator(KeyStore(client, settings), settings.api_key_pepper),
+        Authenticator(
+            KeyStore(client, settings), settings.api_key_pepper, guesses=Guesses(settings.wrong_keys_per_minute)
+        ),
+        limits=settings.limits,
         description=card or "",
-        checks={"mongodb": partial(mongo_reachable, client), "kafka": partial(kafka_reachable, brokers)},
+        checks={"mongodb": partial(mongo_reachable, client), "kafka": partial(kafka_reachable, settings)},
+        warnings={"topics": TopicWarning(settings, planned_topics(settings.topic, CATALOG_TOPIC))},
         contexts=[clients, background("relay", relay.run)],
     )
     app[STORE], app[HISTORY] = store, history

@@ -8,23 +8,28 @@ from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, 
 from services.portal import __doc__ as card
 from services.portal.api import routes
 from services.portal.api.forwarding import Forwarder
-from services.portal.api.live import LIFETIME_SECONDS, Live
+from services.portal.api.live import KEYS_SECONDS, LIFETIME_SECONDS, Live
 from services.portal.api.page import Page, read_assets
-from services.portal.api.session import Sessions, credential_of
+from services.portal.api.session import COOKIE, PLAIN_COOKIE, SECURE_COOKIE, Sessions, credential_of
 from services.portal.connections import Connections
 from services.portal.consumer import PathConsumer
+from services.portal.replicas import Replicas
+from shared import metrics
 from shared.app import REGISTRY, background, build_app, run
-from shared.auth import Authenticator
-from shared.events import PATHS_TOPIC
-from shared.kafka import Follower
+from shared.auth import Authenticator, Guesses
+from shared.events import PATH_HEADS, PATHS_TOPIC, planned_topics
+from shared.kafka import Follower, TopicWarning, overdue
+from shared.kafka import reachable as kafka_reachable
 from shared.mongo import KeyStore, connect, reachable
 from shared.settings import PortalSettings, load
 
 _UPSTREAM = ClientTimeout(total=None, sock_connect=5, sock_read=120)
 
 
-async def build(settings: PortalSettings, lifetime: float = LIFETIME_SECONDS) -> web.Application:
-    """Return the portal, wired."""
+async def build(
+    settings: PortalSettings, lifetime: float = LIFETIME_SECONDS, keys_every: float = KEYS_SECONDS
+) -> web.Application:
+    """Return the portal, wired; a stream lasts for `lifetime` seconds, its key is looked at every `keys_every`."""
     mongodb = connect(settings, "portal")
     client = ClientSession(
         connector=TCPConnector(limit=0),
@@ -33,10 +38,14 @@ async def build(settings: PortalSettings, lifetime: float = LIFETIME_SECONDS) ->
         auto_decompress=False,
         skip_auto_headers=("Accept-Encoding", "User-Agent"),
     )
-    authenticator = Authenticator(KeyStore(mongodb, settings), settings.api_key_pepper)
+    client._retry_connection = False  # noqa: SLF001 - whether to repeat is for the forwarder to say
+    keys = KeyStore(mongodb, settings)
+    guesses = Guesses(settings.wrong_keys_per_minute)
+    authenticator = Authenticator(keys, settings.api_key_pepper, guesses=guesses)
     connections = Connections()
     consumer = PathConsumer(connections)
-    follower = Follower(settings.kafka_bootstrap_servers, settings.topic(PATHS_TOPIC), consumer.on_paths, start="end")
+    topics = planned_topics(settings.topic, PATHS_TOPIC)
+    follower = Follower(settings, settings.topic(PATHS_TOPIC), consumer.on_paths, start="end", shapes=PATH_HEADS)
 
     async def clients(_: web.Application) -> AsyncIterator[None]:
         yield
@@ -44,32 +53,47 @@ async def build(settings: PortalSettings, lifetime: float = LIFETIME_SECONDS) ->
         mongodb.close()
 
     async def follows() -> str | None:
-        return None if follower.caught_up.is_set() else "the ends of the paths' topic are not known yet"
+        if not follower.caught_up.is_set():
+            return "the ends of the paths' topic are not known yet"
+        return overdue(follower, settings.held_seconds)
 
     async def end_streams(_: web.Application) -> None:
         connections.drop_all("shutdown")
 
     owners = {
-        "assessment": settings.assessment_url,
-        "catalog": settings.catalog_url,
-        "recommender": settings.recommender_url,
+        "assessment": Replicas(settings.assessment_url),
+        "catalog": Replicas(settings.catalog_url),
+        "recommender": Replicas(settings.recommender_url),
     }
+    live = Live(connections, client, owners["recommender"], follower.caught_up.is_set, lifetime)
     table = routes(
         Page(read_assets()),
         Sessions(authenticator, secure=settings.cookie_secure),
-        Live(connections, client, settings.recommender_url, follower.caught_up.is_set, lifetime),
+        live,
         Forwarder(client, owners),
     )
     app = build_app(
         "Portal",
         table,
         authenticator,
+        limits=settings.limits,
         description=card or "",
-        checks={"mongodb": partial(reachable, mongodb), "kafka": follows},
-        contexts=[clients, background("follower", partial(consumer.follow, follower))],
+        checks={
+            "mongodb": partial(reachable, mongodb),
+            "kafka": partial(kafka_reachable, settings),
+            "paths": follows,
+        },
+        warnings={"topics": TopicWarning(settings, topics)},
+        contexts=[
+            clients,
+            background("follower", partial(consumer.follow, follower)),
+            background("keys", partial(live.end_revoked, keys, authenticator, keys_every)),
+        ],
         credential=credential_of,
     )
+    app[COOKIE] = SECURE_COOKIE if settings.cookie_secure else PLAIN_COOKIE
     app[REGISTRY].register(connections)
+    metrics.watch_follower(app[REGISTRY], follower)
     app.on_shutdown.insert(0, end_streams)
     return app
 

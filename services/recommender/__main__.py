@@ -34,13 +34,13 @@ from services.recommender.catalogue import Catalogue
 from services.recommender.consumer import CatalogueConsumer, ProfileConsumer
 from services.recommender.heeding import Heeder
 from services.recommender.planning import Planner
-from services.recommender.store import ALL_INDEXES, COLLECTION, PlanStore
+from services.recommender.store import ALL_INDEXES, COLLECTION, PlanStore, reduced
 from services.recommender.warming import warm_up
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
-from shared.auth import Authenticator
-from shared.events import CATALOG_TOPIC, PATHS_TOPIC, PROFILES_TOPIC
-from shared.kafka import Follower, GroupConsumer, Publisher, replay
+from shared.auth import Authenticator, Guesses
+from shared.events import CATALOG_TOPIC, PATHS_TOPIC, PROFILES_TOPIC, planned_topics
+from shared.kafka import Follower, GroupConsumer, Publisher, TopicWarning, overdue, replay
 from shared.kafka import reachable as kafka_reachable
 from shared.mongo import KeyStore, connect, ensure_indexes
 from shared.mongo import reachable as mongo_reachable
@@ -52,36 +52,37 @@ GROUP = "recommender"
 
 async def build(settings: RecommenderSettings) -> web.Application:
     """Return the service: its routes, and the tasks that run beside them."""
-    brokers = settings.kafka_bootstrap_servers
     client = connect(settings, "recommender")
     database = client[settings.database("recommender")]
     await ensure_indexes(database, ALL_INDEXES)
     store = PlanStore(database)
     catalogue = Catalogue()
     zone = ZoneInfo(settings.time_zone)
-    planner = Planner(store, catalogue, zone, settings.planning_threads)
+    planner = Planner(store, catalogue, zone, settings.planning_threads, smallest_gap=settings.smallest_gap)
     heeder = Heeder(planner)
-    publisher = Publisher(brokers)
+    publisher = Publisher(settings)
     await publisher.start()
 
     consumer: GroupConsumer
     changes = CatalogueConsumer(catalogue, planner, lambda: consumer.partitions)
     consumer = GroupConsumer(
-        brokers,
+        settings,
         settings.topic(PROFILES_TOPIC),
         settings.group(GROUP),
         ProfileConsumer(planner).on_profiles,
         publisher=publisher,
         on_assigned=changes.on_assigned,
     )
-    follower = Follower(brokers, settings.topic(CATALOG_TOPIC), changes.on_catalogue)
+    topics = planned_topics(settings.topic, CATALOG_TOPIC, PROFILES_TOPIC, PATHS_TOPIC)
+    follower = Follower(settings, settings.topic(CATALOG_TOPIC), changes.on_catalogue)
     relay = Relay(
         database,
         COLLECTION,
         settings.topic(PATHS_TOPIC),
         publisher,
-        bootstrap_servers=brokers,
+        brokers=settings,
         restage=store.restage,
+        reduced=reduced,
     )
 
     warm = asyncio.Event()
@@ -100,7 +101,12 @@ async def build(settings: RecommenderSettings) -> web.Application:
     async def has_catalogue() -> str | None:
         if not follower.caught_up.is_set():
             return "the catalogue has not been read to its end"
-        return None if catalogue.has_framework else "there is no framework yet"
+        if not catalogue.has_framework:
+            return "there is no framework yet"
+        return overdue(follower, settings.held_seconds)
+
+    async def takes_profiles() -> str | None:
+        return overdue(consumer, settings.held_seconds)
 
     async def is_warm() -> str | None:
         return None if warm.is_set() else "the planner is being compiled, once"
@@ -114,14 +120,19 @@ async def build(settings: RecommenderSettings) -> web.Application:
     app = build_app(
         "Recommender",
         ROUTES,
-        Authenticator(KeyStore(client, settings), settings.api_key_pepper),
+        Authenticator(
+            KeyStore(client, settings), settings.api_key_pepper, guesses=Guesses(settings.wrong_keys_per_minute)
+        ),
+        limits=settings.limits,
         description=card or "",
         checks={
             "mongodb": partial(mongo_reachable, client),
-            "kafka": partial(kafka_reachable, brokers),
+            "kafka": partial(kafka_reachable, settings),
             "catalogue": has_catalogue,
+            "profiles": takes_profiles,
             "planner": is_warm,
         },
+        warnings={"topics": TopicWarning(settings, topics)},
         contexts=[
             clients,
             background("relay", relay.run),
@@ -166,7 +177,7 @@ async def republish(settings: RecommenderSettings) -> int:
 async def replay_dead_letters(settings: RecommenderSettings) -> int:
     """Send every dead letter that was not replayed before to its topic again."""
     topic, group = settings.topic(PROFILES_TOPIC), settings.group(GROUP)
-    return await replay(settings.kafka_bootstrap_servers, topic, group)
+    return await replay(settings, topic, group)
 
 
 if __name__ == "__main__":

@@ -87,8 +87,8 @@ def compared(past: Past, record: Record, courses: list[Course], framework: Frame
     revision = record.catalogue_revision
     snapshot = Snapshot().put_framework(SHARED_TENANT, framework, revision)
     view = snapshot.put_courses(SHARED_TENANT, courses, revision).view(record.profile.tenant)
-    case = Case(record.profile, record.as_of, record.feedback, rules, record.previous, record.stable)
-    if said := _difference(past, solve(case, view).path):
+    case = Case(record.profile, record.as_of, record.feedback, rules, record.previous, record.stable, record.finishing)
+    if said := _difference(past, solve(case, view, smallest_gap=record.smallest_gap).path):
         differences.append(said)
     return differences
 
@@ -156,7 +156,7 @@ async def recompute(
             _key(settings, KeyStore(mongodb, settings), tenant) as key,
             ClientSession(timeout=ClientTimeout(total=120)) as client,
         ):
-            catalog = Catalog(client, settings.catalog_url, key)
+            catalog = Catalog(client, settings.catalog_url[0], key)
             courses, framework = await catalog.read(record.profile.framework, record.catalogue_revision)
     finally:
         mongodb.close()

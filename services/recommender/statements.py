@@ -61,7 +61,7 @@ def _left(path: LearningPath) -> float | None:
 
 def _way_on(path: LearningPath, framework: str, row: OpenGap, end: Officer, find: Find) -> Iterator[str]:
     """Walk the way that is said to lead on."""
-    if row.cause not in ("budget", "little"):
+    if row.cause not in ("budget", "little", "kept"):
         if row.courses or row.hours is not None:
             yield f"{row.cause}, yet there is a way on"
         return
@@ -99,7 +99,7 @@ def _short(path: LearningPath) -> Iterator[str]:
 
 
 def _words_of_open(row: OpenGap, find: Find) -> Iterator[str]:
-    facts = [row.reached, row.required]
+    facts = [row.reached, row.required, row.required - row.reached]
     if row.hours is not None and row.missing_hours is not None:
         facts += [row.hours, row.hours - row.missing_hours, row.missing_hours]
         if ("at most" in row.reason.en, "ไม่เกิน" in row.reason.th) != (row.at_most, row.at_most):

@@ -3,15 +3,21 @@
 import asyncio
 import logging
 import random
+import ssl
 from collections.abc import Awaitable
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from shared.errors import Unavailable
+from shared.kafka import names
 from shared.kafka.records import Record
+from shared.settings import KafkaSettings
 
 log = logging.getLogger(__name__)
+
+names.install()
 
 BATCH = 500
 FETCH_WAIT_MS = 100
@@ -23,6 +29,34 @@ PATIENT_BYTES = 256 * 1024
 
 _POLL_MS = 500
 _STOP_SECONDS = 5.0
+
+
+Brokers = KafkaSettings | str
+"""Where Kafka is and how it is spoken to: the settings, or `host:port,...` of brokers without TLS and users."""
+
+
+def connection(brokers: Brokers) -> dict[str, Any]:
+    """Return the arguments with which every client of Kafka connects."""
+    if isinstance(brokers, str):
+        return {"bootstrap_servers": brokers}
+    arguments: dict[str, Any] = {
+        "bootstrap_servers": brokers.kafka_bootstrap_servers,
+        "security_protocol": brokers.kafka_security_protocol,
+    }
+    if brokers.kafka_security_protocol.endswith("SSL"):
+        arguments["ssl_context"] = ssl.create_default_context(cafile=brokers.kafka_tls_ca_file or None)
+    if brokers.kafka_security_protocol.startswith("SASL_"):
+        arguments |= {
+            "sasl_mechanism": brokers.kafka_sasl_mechanism,
+            "sasl_plain_username": brokers.kafka_sasl_username,
+            "sasl_plain_password": brokers.kafka_sasl_password,
+        }
+    return arguments
+
+
+def addresses(brokers: Brokers) -> str:
+    """Return the brokers as `host:port,...`."""
+    return brokers if isinstance(brokers, str) else brokers.kafka_bootstrap_servers
 
 
 async def start(consumer: AIOKafkaConsumer) -> None:

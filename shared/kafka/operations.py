@@ -1,22 +1,28 @@
 """What an operator does with Kafka: create the topics, ask whether it is there, replay dead letters."""
 
 import asyncio
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.conn import create_conn
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError
+from aiokafka.protocol.metadata import MetadataRequest
 
-from shared.errors import Unavailable
-from shared.kafka.client import BATCH, poll, start, within
+from shared.errors import Rejected, Unavailable
+from shared.kafka.client import BATCH, Brokers, addresses, connection, poll, start, within
 from shared.kafka.publisher import Publisher
-from shared.kafka.records import TopicSpec, revived
+from shared.kafka.records import Record, TopicSpec, is_cut, revived
+
+log = logging.getLogger(__name__)
 
 
-async def create_topics(bootstrap_servers: str, topics: Sequence[TopicSpec]) -> list[str]:
+async def create_topics(brokers: Brokers, topics: Sequence[TopicSpec]) -> list[str]:
     """Create the topics that are not there yet; return their names. Existing topics are left as they are."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    admin = AIOKafkaAdminClient(**connection(brokers))
     try:
         await admin.start()
         present = set(await admin.list_topics())
@@ -33,34 +39,53 @@ async def create_topics(bootstrap_servers: str, topics: Sequence[TopicSpec]) -> 
                 raise Unavailable(f"topic {name} was not created: Kafka error {code} {' '.join(map(str, reason))}")
         return [topic.name for topic in wanted]
     except KafkaError as error:
-        raise Unavailable(f"Kafka at {bootstrap_servers}: {error}") from error
+        raise Unavailable(f"Kafka at {addresses(brokers)}: {error}") from error
     finally:
         await admin.close()
 
 
-async def reachable(bootstrap_servers: str) -> str | None:
-    """Return None where one of the brokers accepts a connection now, else what is wrong."""
-    for address in bootstrap_servers.split(","):
-        host, _, port = address.strip().rpartition(":")
-        with suppress(OSError, TimeoutError):
-            async with asyncio.timeout(1):
-                _, writer = await asyncio.open_connection(host, int(port))
-                writer.close()
+async def reachable(brokers: Brokers) -> str | None:
+    """Return None where one of the brokers takes a connection now and answers on it, else what is wrong."""
+    arguments = connection(brokers)
+    del arguments["bootstrap_servers"]
+    asked = [asyncio.create_task(_answers(address, arguments)) for address in addresses(brokers).split(",")]
+    try:
+        for answered in asyncio.as_completed(asked):
+            if await answered:
                 return None
-    return f"no broker answers at {bootstrap_servers}"
+    finally:
+        for task in asked:
+            task.cancel()
+    return f"no broker answers at {addresses(brokers)}"
 
 
-async def replay(bootstrap_servers: str, topic: str, group: str) -> int:
-    """Send every dead letter of a topic that was not replayed before to the topic again; return how many."""
+async def _answers(address: str, arguments: Mapping[str, Any]) -> bool:
+    """Return whether a broker says within a second which brokers there are, to this user where there is one."""
+    host, _, port = address.strip().rpartition(":")
+    with suppress(OSError, TimeoutError, KafkaError):
+        async with asyncio.timeout(1):
+            connected = await create_conn(host, int(port), **arguments)
+            try:
+                return bool((await connected.send(MetadataRequest([]))).brokers)
+            finally:
+                connected.close()
+    return False
+
+
+async def replay(brokers: Brokers, topic: str, group: str) -> int:
+    """Send every dead letter of a topic that was not replayed before to the topic again; return how many.
+
+    One that was cut, or that the topic does not take, is logged and stays in the dead-letter topic.
+    """
     consumer = AIOKafkaConsumer(
         f"{topic}.dead",
-        bootstrap_servers=bootstrap_servers,
+        **connection(brokers),
         group_id=f"{group}.replay",
         enable_auto_commit=False,
         auto_offset_reset="earliest",
     )
     count = 0
-    async with Publisher(bootstrap_servers) as publisher:
+    async with Publisher(brokers) as publisher:
         try:
             await start(consumer)
             while not consumer.assignment():
@@ -68,9 +93,21 @@ async def replay(bootstrap_servers: str, topic: str, group: str) -> int:
             ends = await consumer.end_offsets(consumer.assignment())
             while any([await consumer.position(place) < end for place, end in ends.items()]):
                 for letter in await poll(consumer, BATCH):
-                    await publisher.resend(topic, *revived(letter))
-                    count += 1
+                    count += await _replayed(publisher, topic, letter)
                 await consumer.commit()
         finally:
             await within(consumer.stop())
     return count
+
+
+async def _replayed(publisher: Publisher, topic: str, letter: Record) -> bool:
+    place = (letter.key or b"").decode("utf-8", "replace")
+    if is_cut(letter):
+        log.warning("not replayed: %s was cut when it was dead-lettered, and is not whole", place)
+        return False
+    try:
+        await publisher.resend(topic, *revived(letter))
+    except Rejected as error:
+        log.warning("not replayed: %s: %s", place, error)
+        return False
+    return True

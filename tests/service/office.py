@@ -26,7 +26,8 @@ def heard(catalogue: Catalogue, *news: tuple[str, Data]) -> None:
     """Let the catalogue hear of changes, each with the next stamp."""
     records = []
     for stamp, (name, data) in enumerate(news, catalogue.revision + 1):
-        event = announce("/test", key_of(SHARED_TENANT, name), stamp, data)
+        prefix = "framework:" if isinstance(data, FrameworkPublished) else ""
+        event = announce("/test", key_of(SHARED_TENANT, prefix + name), stamp, data)
         records.append(to_kafka(msgspec.structs.replace(event, catalogue_revision=stamp)))
     catalogue.take(folded(catalogue.snapshot, [from_kafka(*record) for record in records]))
 
@@ -75,7 +76,9 @@ class Office:
 @asynccontextmanager
 async def office_at(uri: str, namespace: str, *courses: Course) -> AsyncIterator[Office]:
     """Open an office in a database of its own, which is gone after a clean end."""
-    settings = read(StoreSettings, {"MONGODB_URI": uri, "NAMESPACE": namespace, "API_KEY_PEPPER": "p" * 16})
+    settings = read(
+        StoreSettings, {"MONGODB_URI": uri, "NAMESPACE": namespace, "API_KEY_PEPPER": "pepper of these tests"}
+    )
     client = connect(settings)
     try:
         office = Office(client[settings.database("recommender")], *courses)

@@ -2,12 +2,17 @@
 
 import asyncio
 import json
+import re
+import socket
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
+from aiohttp import web
 
+from services.catalog.api.importing import Answers
 from services.catalog.importers.ndjson import LINE_LIMIT
+from shared.errors import TooSlow
 from tests.service.cataloguing import catalog, course, ids, named, put
 from tests.service.started import Started
 
@@ -73,3 +78,79 @@ async def test_an_import_is_answered_while_it_is_sent(service: Started) -> None:
     assert len(seen) == total + 1
     assert {one["status"] for one in seen} == {"created"}
     assert len(await ids(service, "limit=100", "many")) == total + 1
+
+
+async def test_each_row_is_stored_and_answered_while_the_next_one_is_not_there_yet(service: Started) -> None:
+    answered = asyncio.Queue[dict[str, Any]]()
+    names = [named() for _ in range(3)]
+
+    async def lines() -> AsyncIterator[bytes]:
+        for number, name in enumerate(names, 1):
+            yield json.dumps(course(name)).encode() + b"\n"
+            async with asyncio.timeout(20):
+                answer = await answered.get()
+            assert (answer["line"], answer["status"]) == (number, "created")
+            assert (await service.ask("GET", f"/v1/courses/{name}")).status == 200
+
+    got = await service.ask("POST", "/v1/courses:import", "admin", data=lines())
+    for _ in names:
+        await answered.put(json.loads(await got.content.readline()))
+    assert await got.content.read() == b""
+
+
+async def test_a_client_that_sends_all_before_it_reads_gets_every_answer(service: Started) -> None:
+    rows, filler = 50_000, b'{"x":"' + b"x" * 1000 + b'"}\n'
+    body = b"".join(filler if n % 1000 else json.dumps(course(f"blind-{n}")).encode() + b"\n" for n in range(rows))
+    url = service.client.make_url("/v1/courses:import")
+    # 50 MB out, 12 MB back: more than the buffers of both sockets hold, so a server that waits for its reader stops.
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)
+    connection.settimeout(0)
+    await asyncio.get_running_loop().sock_connect(connection, (url.host, url.port))
+    reader, writer = await asyncio.open_connection(sock=connection, limit=2**16)
+    head = (
+        f"POST {url.path} HTTP/1.0\r\nHost: {url.host}\r\nAuthorization: Bearer {await service.key('admin')}\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"  # HTTP/1.0: an answer without chunks
+    )
+    try:
+        async with asyncio.timeout(80):
+            writer.transport.set_write_buffer_limits(0)
+            writer.write(head.encode() + body)
+            await writer.drain()
+            whole = await reader.read()
+    finally:
+        writer.close()
+    assert whole.startswith(b"HTTP/1.0 200 ")
+    numbers = [int(number) for number in re.findall(rb'{"line":(\d+),', whole)]
+    assert numbers == list(range(1, rows + 1))
+
+
+class Blocked(web.StreamResponse):
+    """An answer that nobody reads: it takes one part and waits with the next."""
+
+    taken = 0
+
+    async def write(self, data: bytes | bytearray | memoryview) -> None:
+        if self.taken:
+            await asyncio.Event().wait()
+        self.taken += len(data)
+
+
+async def test_a_client_that_never_reads_is_given_up() -> None:
+    async with Answers(Blocked(), limit=100, patience=0.05) as answers:
+        await answers.put(b"first")
+        await asyncio.sleep(0)
+        await answers.put(b"x" * 101)  # is still taken
+        with pytest.raises(TooSlow):
+            await answers.put(b"more")
+        answers._waiting.clear()
+
+
+async def test_a_client_that_never_reads_the_end_is_given_up() -> None:
+    ended = Answers(Blocked(), limit=100, patience=0.05)
+    await ended.__aenter__()
+    await ended.put(b"first")
+    await asyncio.sleep(0)
+    await ended.put(b"last")
+    with pytest.raises(TooSlow):
+        await ended.__aexit__(None)

@@ -42,7 +42,7 @@ async def build(settings):
     return build_app("X", [Route("POST", "/v1/slow", slow, PUBLIC, answers={204: None})],
                      Authenticator(None, b""), contexts=[work])
 
-run(build, read(Settings, {"API_KEY_PEPPER": "x" * 16, "HTTP_PORT": sys.argv[1], "DRAIN_SECONDS": "1"}))
+run(build, read(Settings, {"API_KEY_PEPPER": "pepper of these tests", "HTTP_PORT": sys.argv[1], "DRAIN_SECONDS": "1"}))
 """
 
 

@@ -140,7 +140,7 @@ async def test_what_cannot_be_computed_is_said(two: Two, capsys: pytest.CaptureF
     officer = somebody(levels={"reading": 0})
     await two.recommender.publish(PROFILES_TOPIC, assessed(officer))
     await path_of(two.recommender, officer)
-    gone = replace(two.settings, catalog_url="http://127.0.0.1:9")
+    gone = replace(two.settings, catalog_url=("http://127.0.0.1:9",))
     with pytest.raises(Unavailable):
         await recompute(gone, "agency", officer.officer, None)
 

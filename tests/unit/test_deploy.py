@@ -9,7 +9,7 @@ import yaml
 
 from deploy.topics import read_topics
 from shared import events
-from shared.settings import BY_SERVICE, BadSettings, Described, Settings, described, read
+from shared.settings import BY_SERVICE, BadSettings, Described, KafkaSettings, Settings, TopicsSettings, described, read
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -28,12 +28,16 @@ def sections_of_the_example() -> dict[str, set[tuple[str, str | None, str]]]:
 
 
 def as_documented(setting: Described) -> tuple[str, str | None, str]:
-    name = f"{setting.name}_FILE" if setting.secret else setting.name
+    name = f"{setting.name}_FILE" if setting.secret and not setting.default else setting.name
     return name, setting.default, setting.sentence
 
 
 def test_the_example_holds_every_setting_with_its_sentence_and_default_and_no_other() -> None:
     sections = sections_of_the_example()
+    topics = next(rows for title, rows in sections.items() if title.startswith("python -m deploy.topics"))
+    assert topics == {as_documented(one) for one in described(TopicsSettings)} - {
+        as_documented(one) for one in described(KafkaSettings)
+    }
     every = {as_documented(one) for one in described(Settings) if one.name != "HTTP_PORT"}
     assert sections["every service"] == every
     for service, shape in BY_SERVICE.items():
@@ -42,7 +46,7 @@ def test_the_example_holds_every_setting_with_its_sentence_and_default_and_no_ot
 
 def test_no_secret_has_a_value_in_the_example() -> None:
     text = (DEPLOY / "env.example").read_text(encoding="utf-8")
-    secrets = {one.name for shape in BY_SERVICE.values() for one in described(shape) if one.secret}
+    secrets = {one.name for shape in BY_SERVICE.values() for one in described(shape) if one.secret and not one.default}
     assert secrets
     assert not [name for name in secrets if re.search(rf"^#?{name}=", text, re.MULTILINE)]
 
@@ -109,3 +113,10 @@ def test_every_topic_that_the_code_names_is_in_the_list_and_dead_letters_of_what
         events.CATALOG_TOPIC,
         events.PATHS_TOPIC,
     }
+
+
+def test_services_expect_the_topics_that_deploy_creates() -> None:
+    planned = {
+        topic.name: events.TopicPlan(topic.partitions, topic.config["cleanup.policy"]) for topic in read_topics()
+    }
+    assert planned == events.TOPICS

@@ -14,8 +14,8 @@ from services.recommender.ranking.gaps import Worth
 from services.recommender.ranking.least import Rise, Stock, Wanted, least
 from services.recommender.ranking.names import micro
 from services.recommender.ranking.obstacles import why_barred
+from services.recommender.ranking.offers import Offer, offer_of
 from services.recommender.ranking.offers import Standing as Officer
-from services.recommender.ranking.offers import offer_of
 from services.recommender.ranking.reference_prices import Done, Level, Standing, Way, way_of
 from shared.errors import InvalidInput
 from shared.paths import LearningPath
@@ -62,35 +62,39 @@ def exhaustive(courses: Sequence[Course], officer: Officer, wanted: Wanted) -> i
 
     Raises OverflowError where too many sets would have to be looked at.
     """
-    useful, heap, seen = reachable(courses, officer), [(0, ())], set[tuple[int, ...]]()
-    offers = [offer_of(one) for one in useful]
-
-    def has(chosen: tuple[int, ...]) -> bool:
-        for number in chosen:
-            if isinstance(wanted, Done) and offers[number].id == wanted.course:
-                return True
-            if isinstance(wanted, Rise) and micro(offers[number].teaches.get(wanted.skill, (0, 0))[1]) >= wanted.level:
-                return True
-        return False
-
+    offers = [offer_of(one) for one in reachable(courses, officer)]
+    heap, seen = [(0, ())], set[tuple[int, ...]]()
     while heap:
         hours, chosen = heappop(heap)
         if chosen in seen:
             continue
-        if has(chosen):
+        if any(has(offers[number], wanted) for number in chosen):
             return hours
         seen.add(chosen)
         if len(seen) > MOST:
             raise OverflowError
-        now, left = officer.copy(), set(chosen)
-        while opened := [number for number in left if now.admits(offers[number], FRAMEWORK)]:
-            for number in opened:
-                now.take(offers[number])
-            left -= set(opened)
+        now = studied([offers[number] for number in chosen], officer)
         for number, offer in enumerate(offers):
             if number not in chosen and now.admits(offer, FRAMEWORK):
                 heappush(heap, (hours + offer.hours, tuple(sorted((*chosen, number)))))
     return None
+
+
+def has(offer: Offer, wanted: Wanted) -> bool:
+    if isinstance(wanted, Done):
+        return offer.id == wanted.course
+    assert isinstance(wanted, Rise)
+    return micro(offer.teaches.get(wanted.skill, (0.0, 0.0))[1]) >= wanted.level
+
+
+def studied(offers: list[Offer], officer: Officer) -> Officer:
+    """Return the officer after these, in any order in which they can be studied."""
+    now, left = officer.copy(), offers
+    while opened := [offer for offer in left if now.admits(offer, FRAMEWORK)]:
+        for offer in opened:
+            now.take(offer)
+        left = [offer for offer in left if offer not in opened]
+    return now
 
 
 @pytest.mark.parametrize(

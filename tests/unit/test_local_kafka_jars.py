@@ -1,12 +1,15 @@
-"""Apache Kafka's jars: fetched once, checked each time, fetched again when damaged; a stand-in plays Maven."""
+"""Apache Kafka's jars: fetched once, held against the lock each time, fetched again; a stand-in plays Maven."""
 
-import json
+import hashlib
+import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from deploy.local.kafka_jars import find_jars, find_java, version_of
+from deploy.local import kafka_jars
+from deploy.local.kafka_jars import LOCK, POM, find_java, lock_jars, version_of
 from deploy.local.processes import CannotStart
 
 MAVEN = """#!{python}
@@ -22,6 +25,8 @@ libs = pathlib.Path(next(arg for arg in sys.argv if arg.startswith("-DoutputDire
 libs.mkdir(parents=True)
 with zipfile.ZipFile(libs / "kafka_2.13-9.9.9.jar", "w") as jar:
     jar.writestr(zipfile.ZipInfo("kafka/Kafka.class"), "x" * 1000)  # no clock in it: every fetch brings the same bytes
+if (here / "adds").exists():
+    (libs / "more-1.0.jar").write_bytes(b"new")
 if (here / "damages").exists() and "-Dmaven.repo.local" not in sys.argv[-1]:
     (libs / "kafka_2.13-9.9.9.jar").write_bytes(b"half a fi")
 """
@@ -36,7 +41,13 @@ def maven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (place / "mvn").chmod(0o755)
     monkeypatch.setenv("PATH", str(place))
     monkeypatch.delenv("KAFKA_HOME", raising=False)
+    lock_jars(print, tmp_path / "locking", tmp_path / "lock")
+    (place / "calls").unlink()
     return place
+
+
+def find_jars(report: Callable[[str], None], cache: Path) -> Path:
+    return kafka_jars.find_jars(report, cache, cache.parent / "lock")
 
 
 def _calls(maven: Path) -> int:
@@ -52,7 +63,7 @@ def test_the_jars_are_fetched_once(maven: Path, tmp_path: Path) -> None:
     assert len(said) == 1
 
 
-@pytest.mark.parametrize("harm", ["truncated", "flipped", "lost", "no sums"])
+@pytest.mark.parametrize("harm", ["truncated", "flipped", "lost", "more"])
 def test_a_damaged_jar_is_noticed_and_fetched_again(maven: Path, tmp_path: Path, harm: str) -> None:
     libs = find_jars(print, tmp_path / "cache")
     jar, whole = libs / "kafka_2.13-9.9.9.jar", (libs / "kafka_2.13-9.9.9.jar").read_bytes()
@@ -63,9 +74,9 @@ def test_a_damaged_jar_is_noticed_and_fetched_again(maven: Path, tmp_path: Path,
     elif harm == "lost":
         jar.unlink()
     else:
-        (libs.parent / "sums.json").write_text(json.dumps({})[:1])
+        (libs / "other-1.0.jar").write_bytes(whole)
     find_jars(print, tmp_path / "cache")
-    assert jar.read_bytes() == whole
+    assert [file.read_bytes() for file in libs.iterdir()] == [whole]
     assert _calls(maven) == 2
 
 
@@ -74,6 +85,23 @@ def test_a_damaged_maven_repository_is_gone_around(maven: Path, tmp_path: Path) 
     libs = find_jars(print, tmp_path / "cache")
     assert version_of(libs) == "9.9.9"
     assert "-Dmaven.repo.local" in (maven / "calls").read_text().splitlines()[1]
+
+
+def test_other_jars_than_the_locked_ones_are_refused_and_named(maven: Path, tmp_path: Path) -> None:
+    (maven / "adds").touch()  # as when a registry resolves one more, or another version
+    for _ in range(2):
+        with pytest.raises(CannotStart, match=r"other files than the locked ones twice \(more-1.0.jar\)"):
+            find_jars(print, tmp_path / "cache")
+    assert _calls(maven) == 4
+
+
+def test_the_lock_is_of_the_version_that_the_pom_names() -> None:
+    locked = {jar: digest for digest, jar in (line.split() for line in LOCK.read_text().splitlines())}
+    named = re.findall(r"<artifactId>([\w.-]+)</artifactId>\s*<version>([\w.-]+)</version>", POM.read_text())
+    jars = {f"{name}-{version}.jar" for name, version in named if name not in ("kafka", "maven-dependency-plugin")}
+    assert len(jars) == 2
+    assert jars <= set(locked)
+    assert {len(digest) for digest in locked.values()} == {len(hashlib.sha256().hexdigest())}
 
 
 @pytest.mark.parametrize(
@@ -87,6 +115,7 @@ def test_a_failed_fetch_says_what_to_do(maven: Path, tmp_path: Path, said: str, 
 
 
 def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "lock").write_text("0  kafka_2.13-9.9.9.jar\n")
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.delenv("KAFKA_HOME", raising=False)

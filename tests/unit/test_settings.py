@@ -1,6 +1,7 @@
 """Settings: read once, all problems at once, secrets from files, one namespace before every name."""
 
 import os
+import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ from shared.settings import (
     BY_SERVICE,
     AssessmentSettings,
     BadSettings,
+    KafkaSettings,
+    NamedSettings,
     PortalSettings,
     RecommenderSettings,
     StoreSettings,
@@ -68,6 +71,131 @@ def test_a_short_pepper_is_refused_and_never_shown() -> None:
     assert PEPPER not in repr(read(StoreSettings, {"API_KEY_PEPPER": PEPPER}))
 
 
+SECURED = {
+    "API_KEY_PEPPER": PEPPER,
+    "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+    "KAFKA_SASL_USERNAME": "learning",
+    "KAFKA_SASL_PASSWORD": "secret-of-kafka",
+}
+
+
+@pytest.mark.parametrize(
+    "pepper",
+    [
+        "a" * 40,
+        "ab" * 20,
+        "abcdefgh" * 4,
+        "password" * 2,
+        "a" * 39 + "b",
+        "0123456789abcdef",
+        "abcdefghijklmnop",
+        "กกกกกกกกกกกกกกกกกก",
+    ],
+)
+def test_a_pepper_that_can_be_guessed_is_refused(pepper: str) -> None:
+    with pytest.raises(BadSettings, match="API_KEY_PEPPER must be random") as caught:
+        read(StoreSettings, {"API_KEY_PEPPER": pepper})
+    assert pepper not in str(caught.value)
+
+
+@pytest.mark.parametrize("pepper", [secrets.token_hex(16), secrets.token_urlsafe(32), "correct horse battery staple"])
+def test_a_random_pepper_is_taken(pepper: str) -> None:
+    assert read(StoreSettings, {"API_KEY_PEPPER": pepper}).api_key_pepper == pepper.encode()
+
+
+@pytest.mark.parametrize("shape", [StoreSettings, KafkaSettings, *BY_SERVICE.values()])
+def test_every_secret_may_stand_in_a_file_and_none_is_shown(shape: type[NamedSettings], tmp_path: Path) -> None:
+    values = SECURED | {"MONGODB_URI": "mongodb://user:secret-of-mongodb@db.example/?replicaSet=rs0"}
+    names = [one.name for one in described(shape) if one.secret]
+    assert names
+    given = dict(values)
+    for name in names:
+        (tmp_path / name).write_text(f"{given.pop(name)}\r\n")
+        given[f"{name}_FILE"] = str(tmp_path / name)
+    settings = read(shape, given)
+    assert settings == read(shape, values)
+    assert not [
+        value for value in ("secret-of-kafka", "secret-of-mongodb", PEPPER) if value in f"{settings} {settings!r}"
+    ]
+
+
+def test_a_secret_file_that_is_empty_or_not_utf8_is_refused_without_its_bytes(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    for content in (b"", b"\n", b"geheim\xff"):
+        file.write_bytes(content)
+        given = SECURED | {"KAFKA_SASL_PASSWORD": "", "KAFKA_SASL_PASSWORD_FILE": str(file)}
+        with pytest.raises(BadSettings, match="KAFKA_SASL_PASSWORD cannot be read") as caught:
+            read(KafkaSettings, given)
+        assert "geheim" not in str(caught.value)
+        assert "xff" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changed", "blamed"),
+    [
+        ({"KAFKA_SASL_PASSWORD": ""}, "KAFKA_SASL_PASSWORD is not set"),
+        ({"KAFKA_SASL_USERNAME": ""}, "KAFKA_SASL_USERNAME is not set"),
+        ({"KAFKA_SECURITY_PROTOCOL": "SSL"}, "KAFKA_SASL_USERNAME is set"),
+        ({"KAFKA_SECURITY_PROTOCOL": "TLS"}, "KAFKA_SECURITY_PROTOCOL must be one of"),
+        ({"KAFKA_SASL_MECHANISM": "GSSAPI"}, "KAFKA_SASL_MECHANISM must be one of"),
+        ({"KAFKA_TLS_CA_FILE": "/nowhere/ca.pem"}, "KAFKA_TLS_CA_FILE must be a readable file"),
+        ({"KAFKA_TLS_CA_FILE": __file__}, "KAFKA_TLS_CA_FILE must be a readable file"),
+    ],
+)
+def test_settings_of_kafka_that_do_not_fit_together_are_refused(changed: dict[str, str], blamed: str) -> None:
+    with pytest.raises(BadSettings, match=blamed) as caught:
+        read(PortalSettings, SECURED | changed)
+    assert "secret-of-kafka" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("KAFKA_SASL_MECHANIZM", "KAFKA_SASL_MECHANISM"),
+        ("KAFKA_SASL_USER", "KAFKA_SASL_USERNAME"),
+        ("KAFKA_BOOTSTRAP_SERVER", "KAFKA_BOOTSTRAP_SERVERS"),
+        ("MONGODB_URL", "MONGODB_URI"),
+        ("MONGODB_URI_FIL", "MONGODB_URI_FILE"),
+        ("HTTP_PROT", "HTTP_PORT"),
+        ("HTTP_PORT_FILE", "HTTP_PORT"),
+        ("API_KEY_PEPER", "API_KEY_PEPPER"),
+        ("DRAIN_SECOND", "DRAIN_SECONDS"),
+        ("CATALOGUE_URL", "CATALOG_URL"),
+        ("LOGLEVEL", "LOG_LEVEL"),
+    ],
+)
+def test_an_unknown_setting_is_refused_and_the_nearest_is_named(name: str, nearest: str) -> None:
+    with pytest.raises(BadSettings, match=f"{name} is no setting; the nearest is {nearest}$") as caught:
+        read(PortalSettings, {"API_KEY_PEPPER": PEPPER, name: "a-secret-perhaps"})
+    assert "a-secret-perhaps" not in str(caught.value)
+
+
+def test_settings_of_other_services_and_variables_of_others_are_no_mistake() -> None:
+    others = {one.name: "" if one.secret else one.default or "" for s in BY_SERVICE.values() for one in described(s)}
+    foreign = {
+        "PATH": "/bin",
+        "HTTP_PROXY": "http://proxy.example:3128",
+        "KAFKA_HOME": "/opt/kafka",
+        "KAFKA_HEAP_OPTS": "-Xmx1g",
+        "KAFKA_PORT": "tcp://10.0.0.7:9092",
+        "KAFKA_PORT_9092_TCP_ADDR": "10.0.0.7",
+        "MONGODB_SERVICE_HOST": "10.0.0.8",
+        "POD_NAMESPACE": "learning",
+        "API_KEY_PEPPER_PATH": "/secrets/pepper",
+        "TOPIC_REPLICATION": "3",
+        "TZ": "Asia/Bangkok",
+    }
+    read(AssessmentSettings, others | foreign | {"API_KEY_PEPPER": PEPPER, "HTTP_PORT": "8101"})
+
+
+def test_several_addresses_of_a_service_are_taken_once_each() -> None:
+    given = {"API_KEY_PEPPER": PEPPER, "RECOMMENDER_URL": "http://one:8103/, https://two, http://one:8103"}
+    assert read(PortalSettings, given).recommender_url == ("http://one:8103", "https://two")
+    for wrong in ("http://one,", "http://one;http://two", "ftp://x", "http://", "http://u:p@one", "http://one:port"):
+        with pytest.raises(BadSettings, match="RECOMMENDER_URL"):
+            read(PortalSettings, given | {"RECOMMENDER_URL": wrong})
+
+
 def test_the_namespace_stands_before_every_name() -> None:
     settings = read(StoreSettings, {"API_KEY_PEPPER": PEPPER, "NAMESPACE": "t1."})
     assert settings.topic("catalog.state") == "t1.catalog.state"
@@ -79,7 +207,7 @@ def test_the_namespace_stands_before_every_name() -> None:
 def test_every_setting_has_a_sentence(shape: type[StoreSettings]) -> None:
     for setting in described(shape):
         assert setting.sentence.endswith("."), setting.name
-        assert setting.secret == (setting.default is None)
+        assert setting.secret or setting.default is not None
 
 
 def test_a_service_with_wrong_settings_says_so_and_exits_with_2() -> None:

@@ -1,6 +1,6 @@
-"""Courses as NDJSON: one JSON object a line, any number of lines, each read as it arrives."""
+"""Courses as NDJSON: one JSON object a line, each read as soon as its line has ended."""
 
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from shared.decoding import decode
@@ -11,6 +11,9 @@ from shared.skills import Course
 LINE_LIMIT = BODY_LIMIT
 """How long a line may be, in bytes: as long as the body of a single PUT."""
 
+WITHOUT_COURSE_LIMIT = 100_000
+"""How many lines of an import may be empty or refused, before the rest is left unread."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -20,15 +23,58 @@ class Row:
     course: Course | Problem
 
 
-async def rows(chunks: AsyncIterable[bytes]) -> AsyncIterator[Row]:
-    """Yield the rows of a body that comes in chunks. Empty lines are counted and left out."""
-    line = 0
-    async for raw in _lines(chunks):
-        line += 1
-        if raw is None:
-            yield Row(line, TooLarge(f"a line may hold {LINE_LIMIT} bytes"))
-        elif text := raw.strip():
-            yield Row(line, _course(text))
+class Reader:
+    """Reads rows out of a body that comes in chunks. `over`: too many lines held no course, and no more is read."""
+
+    def __init__(self) -> None:
+        self.over = False
+        self._line = 0
+        self._without_course = 0
+        self._held = bytearray()
+        self._skipping = False
+
+    def feed(self, chunk: bytes) -> Iterator[Row]:
+        """Yield the rows that a chunk completes. A line that is too long is refused at once and skipped to its end."""
+        *ended, rest = chunk.split(b"\n")
+        for part in ended:
+            yield from self._take(part)
+            yield from self._end_line()
+            if self.over:
+                return
+        yield from self._take(rest)
+
+    def end(self) -> Iterator[Row]:
+        """Yield the row of a last line without an end."""
+        if self._held and not self.over:
+            yield from self._end_line()
+
+    def _take(self, part: bytes) -> Iterator[Row]:
+        if self._skipping:
+            return
+        self._held += part
+        if len(self._held) > LINE_LIMIT:
+            self._skipping = True
+            self._held.clear()
+            yield from self._counted(Row(self._line + 1, TooLarge(f"a line may hold {LINE_LIMIT} bytes")))
+
+    def _end_line(self) -> Iterator[Row]:
+        self._line += 1
+        if self._skipping:
+            self._skipping = False
+            return
+        text = bytes(self._held).strip()
+        self._held.clear()
+        yield from self._counted(Row(self._line, _course(text)) if text else None)
+
+    def _counted(self, row: Row | None) -> Iterator[Row]:
+        if row is not None:
+            yield row
+        if row is None or isinstance(row.course, Problem):
+            self._without_course += 1
+        if self._without_course > WITHOUT_COURSE_LIMIT and not self.over:
+            self.over = True
+            text = f"over {WITHOUT_COURSE_LIMIT} lines are empty or refused; the rest is not read"
+            yield Row(self._line + 1, TooLarge(text))
 
 
 def _course(raw: bytes) -> Course | Problem:
@@ -36,22 +82,3 @@ def _course(raw: bytes) -> Course | Problem:
         return decode(raw, Course)
     except Problem as problem:
         return problem
-
-
-async def _lines(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes | None]:
-    """Yield lines without their ends; None for one that is too long, which is skipped to its end."""
-    held = bytearray()
-    skipping = False
-    async for chunk in chunks:
-        *ended, rest = chunk.split(b"\n")
-        for part in ended:
-            held += part
-            yield None if skipping or len(held) > LINE_LIMIT else bytes(held)
-            held.clear()
-            skipping = False
-        held += rest
-        if len(held) > LINE_LIMIT:
-            skipping = True
-            held.clear()
-    if held or skipping:
-        yield None if skipping else bytes(held)

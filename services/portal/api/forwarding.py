@@ -1,15 +1,27 @@
 """`/api/*`: the page's requests go to the service that owns the path, with the reader's own credential."""
 
+import asyncio
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 
-from aiohttp import ClientError, ClientResponse, ClientSession, hdrs, web
+from aiohttp import (
+    ClientConnectorError,
+    ClientError,
+    ClientResponse,
+    ClientSession,
+    ConnectionTimeoutError,
+    hdrs,
+    web,
+)
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from services.portal.api.session import credential_of
-from shared.errors import NotFound, Unavailable
-from shared.routes import REQUEST_ID, STREAM
+from services.portal.replicas import Replicas
+from shared.bodies import READING, received
+from shared.errors import NotFound, Problem, Unavailable
+from shared.routes import BODY_LIMIT, REQUEST_ID, STREAM
+from shared.shell import ADDRESS
 
 PREFIX = "/api"
 
@@ -37,8 +49,14 @@ _HOP_BY_HOP = {
     "transfer-encoding",
     "upgrade",
 }
-_NOT_SENT = _HOP_BY_HOP | {"host", "cookie", "authorization", "expect", "origin", "x-request-id"}
+_NOT_SENT = _HOP_BY_HOP | {"host", "cookie", "authorization", "expect", "origin", "x-request-id", "x-forwarded-for"}
 _NOT_ANSWERED = _HOP_BY_HOP | {"set-cookie", "date", "server", "x-request-id"}
+
+
+_PATIENCE_SECONDS = 10.0
+"""How long an answer is waited for while there is another replica to ask."""
+
+_AWAY = 503
 
 
 def owner_of(path: str) -> str | None:
@@ -53,12 +71,25 @@ def end_to_end(headers: CIMultiDictProxy[str], dropped: Iterable[str]) -> CIMult
     return CIMultiDict(kept)
 
 
-class Forwarder:
-    """Passes requests on, streaming both ways; the limits and refusals of the owning service stand."""
+def is_repeatable(method: str, path: str, headers: Mapping[str, str]) -> bool:
+    """Return whether a request may be sent a second time although the first may have been carried out."""
+    if method in ("GET", "HEAD", "OPTIONS"):
+        return True
+    if method == "POST":  # a recommendation is computed and not stored; of a named submission one counts
+        return path == "/v1/recommendations" or "Idempotency-Key" in headers
+    return method in ("PUT", "DELETE") and not {"If-Match", "If-None-Match"} & set(headers)
 
-    def __init__(self, client: ClientSession, addresses: Mapping[str, str]) -> None:
+
+class Forwarder:
+    """Passes requests on, streaming both ways; the limits and refusals of the owning service stand.
+
+    A replica that cannot be reached is passed over. What is safe to repeat is also sent to the next one where a
+    replica breaks off, says 503 or takes too long, before anything was answered.
+    """
+
+    def __init__(self, client: ClientSession, owners: Mapping[str, Replicas]) -> None:
         self._client = client
-        self._addresses = addresses
+        self._owners = owners
 
     async def forward(self, request: web.Request) -> web.StreamResponse:
         """Return the owner's answer. Raises NotFound for a path nobody owns, Unavailable where the owner is away."""
@@ -67,24 +98,90 @@ class Forwarder:
         if owner is None:
             raise NotFound("there is no such path")
         query = f"?{request.rel_url.raw_query_string}" if request.rel_url.raw_query_string else ""
-        url = URL(self._addresses[owner] + path + query, encoded=True)
-        body = request.content if request.body_exists else None
+        repeatable = is_repeatable(request.method, path, request.headers)
+        body = _Body(request)
+        repeatable = repeatable and await body.hold()
+        replicas = self._owners[owner]
+        left = replicas.in_order()
+        while left:
+            address = left.pop(0)
+            patience = _PATIENCE_SECONDS if left and repeatable else None
+            try:
+                async with asyncio.timeout(patience):
+                    found = await self._client.request(
+                        request.method,
+                        URL(address + path + query, encoded=True),
+                        headers=_asked(request),
+                        data=body.data,
+                        allow_redirects=False,
+                    )
+            except (ClientConnectorError, ConnectionTimeoutError):  # nothing was sent
+                replicas.failed(address)
+                continue
+            except (ClientError, TimeoutError) as error:
+                if body.failure is not None:  # it was not the owner that failed
+                    raise body.failure from None
+                replicas.failed(address)
+                if repeatable:
+                    continue
+                raise _away(owner) from error
+            async with found:
+                if found.status == _AWAY:
+                    replicas.failed(address)
+                    if left and repeatable:
+                        continue
+                else:
+                    replicas.answered(address)
+                try:
+                    return await _passed_on(request, found)
+                except (ClientError, TimeoutError) as error:
+                    raise body.failure or _away(owner) from error
+        raise _away(owner)
+
+
+def _away(owner: str) -> Unavailable:
+    return Unavailable(f"the {owner} service is away; try again soon")
+
+
+class _Body:
+    """The body as it is passed on, packed or not; `failure`: why it could not be read to its end."""
+
+    def __init__(self, request: web.Request) -> None:
+        self._request = request
+        self._held: bytes | None = None
+        self.failure: Problem | ConnectionError | None = None
+
+    async def hold(self) -> bool:
+        """Keep the whole body, so that it can be sent again, where it is small; return whether it is kept."""
+        if self._request.body_exists:
+            if self._request.content_length is None or self._request.content_length > BODY_LIMIT:
+                return False
+            self._request[READING].slot.hold(self._request.content_length)
+            self._held = b"".join([piece async for piece in received(self._request, whole=True)])
+        return True
+
+    @property
+    def data(self) -> bytes | AsyncIterator[bytes] | None:
+        """What to send: all of it, or what is still to come; None without a body."""
+        if self._held is not None or not self._request.body_exists:
+            return self._held
+        return self._pieces()
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
         try:
-            async with self._client.request(
-                request.method, url, headers=_asked(request), data=body, allow_redirects=False
-            ) as found:
-                return await _passed_on(request, found)
-        except (ClientError, TimeoutError) as error:
-            raise Unavailable(f"the {owner} service is away; try again soon") from error
+            async for piece in received(self._request):
+                yield piece
+        except (Problem, ConnectionError) as error:
+            self.failure = error
+            raise
 
 
 def _asked(request: web.Request) -> CIMultiDict[str]:
-    """Return the headers that the owner is sent: with the credential of header or cookie, and the request id."""
+    """Return the headers that the owner is sent: with the credential of header or cookie, the request id, who asks."""
     headers = end_to_end(request.headers, _NOT_SENT)
-    if headers.popall(hdrs.CONTENT_ENCODING, None):  # the server has unpacked the body already
-        headers.popall(hdrs.CONTENT_LENGTH, None)
     headers[hdrs.AUTHORIZATION] = f"Bearer {credential_of(request)}"
     headers["X-Request-Id"] = request[REQUEST_ID]
+    headers[hdrs.X_FORWARDED_FOR] = request[ADDRESS]
     return headers
 
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from itertools import count
+from typing import Protocol
 
 import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout, hdrs, web
@@ -11,19 +12,39 @@ from aiohttp_sse import EventSourceResponse
 
 from services.portal.api.session import credential_of
 from services.portal.connections import Connection, Connections, Push
+from services.portal.replicas import Replicas
+from shared.auth import Authenticator
 from shared.errors import Unauthorized, Unavailable
-from shared.events import PathRecommended
+from shared.events import PathHead
 from shared.routes import REQUEST_ID, STREAM, principal
 from shared.skills import key_of
 
 PING_SECONDS = 15.0
 SLOW_SECONDS = 30.0
 LIFETIME_SECONDS = 900.0
-"""A stream ends after this and is opened anew by its reader, so that a revoked key does not watch for ever."""
+"""A stream ends after this and is opened anew by its reader, perhaps at another replica."""
+
+KEYS_SECONDS = 7.0
+"""How often it is asked whether the keys still work that streams were opened with."""
 
 _RETRY_MS = (500, 3000)
 _FETCH = ClientTimeout(total=5)
 _LONGEST_WAIT_SECONDS = 30.0
+
+
+class WorkingKeys(Protocol):
+    """Who knows which API keys work: shared.mongo.KeyStore."""
+
+    async def working(self, key_ids: Collection[str]) -> set[str]:
+        """Return those of these keys that are neither revoked nor expired. Raises Unavailable."""
+
+
+class StoredPath(PathHead, frozen=True):
+    """The recommender's answer, of which only the head is read; the rest goes on as it came."""
+
+    cause: msgspec.Raw
+    planned_at: msgspec.Raw
+    path: msgspec.Raw
 
 
 class Live:
@@ -33,22 +54,39 @@ class Live:
         self,
         connections: Connections,
         client: ClientSession,
-        recommender_url: str,
+        recommenders: Replicas,
         following: Callable[[], bool],
         lifetime: float = LIFETIME_SECONDS,
     ) -> None:
         self._connections = connections
         self._client = client
-        self._recommender_url = recommender_url
+        self._recommenders = recommenders
         self._following = following
         self._lifetime = lifetime
+
+    async def end_revoked(self, keys: WorkingKeys, authenticator: Authenticator, every: float = KEYS_SECONDS) -> None:
+        """End for ever the streams whose keys were revoked or have expired, and let none of these in again.
+
+        A stream ends with the second look that finds no key, so that an officer who was erased is told so first.
+        """
+        before: set[str] = set()
+        while True:
+            await asyncio.sleep(every)
+            held = self._connections.key_ids
+            try:
+                gone = held - await keys.working(held) if held else set()
+            except Unavailable:
+                continue
+            authenticator.forget(gone)
+            self._connections.drop_keys(gone & before)
+            before = gone
 
     async def watch_path(self, request: web.Request) -> web.StreamResponse:
         """Stream an officer's path: the stored one, then each new one as it comes (server-sent events).
 
         `event: path`, `id: <revision>`: a PathRecommended. `event: status`: {"status": "waiting"} while there is no
-        path yet, {"status": "unavailable"} while it cannot be read. `event: erased`: the officer is forgotten. With a
-        `Last-Event-ID` equal to the stored revision only newer paths are sent.
+        path yet, {"status": "unavailable"} while it cannot be read. `event: erased`: the officer is forgotten; that
+        ends the stream. With a `Last-Event-ID` equal to the stored revision only newer paths are sent.
         """
         officer = request.match_info["officer_id"]
         if not self._following():
@@ -56,7 +94,8 @@ class Live:
         key = key_of(principal(request).tenant, officer)
         if request.method == hdrs.METH_HEAD:
             return web.StreamResponse(headers=EventSourceResponse().headers)
-        with self._connections.open(key, request.headers.get("Last-Event-ID")) as connection:
+        key_id = principal(request).key_id
+        with self._connections.open(key, key_id, request.headers.get("Last-Event-ID")) as connection:
             stream = EventSourceResponse(sep="\n", ping_interval=PING_SECONDS, send_timeout=SLOW_SECONDS)
             stream.headers["X-Request-Id"] = request[REQUEST_ID]
             request[STREAM] = stream
@@ -83,6 +122,9 @@ class Live:
                 event_id = str(push.revision) if push.revision else None
                 await stream.send(push.data, event=push.event, id=event_id)
                 self._connections.pushes += 1
+                if push.event == "erased":
+                    self._connections.dropped["erased"] += 1
+                    return
         except TimeoutError:
             self._connections.dropped["slow"] += 1
         except ConnectionResetError:
@@ -104,7 +146,7 @@ class Live:
             except Unauthorized:
                 return connection.close()
             if stored is not None:
-                data = msgspec.json.encode(stored).decode()
+                data = msgspec.json.encode(stored).decode("utf-8", "replace")
                 connection.offer(Push("path", data, stored.revision))
             if connection.told:
                 return None
@@ -115,10 +157,23 @@ class Live:
             await asyncio.sleep(longest * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
         return None
 
-    async def _stored(self, officer: str, credential: str | None, request_id: str) -> PathRecommended | None:
+    async def _stored(self, officer: str, credential: str | None, request_id: str) -> StoredPath | None:
         """Return the stored path, None where there is none. Raises Unavailable, Unauthorized."""
         headers = {"Authorization": f"Bearer {credential}", "X-Request-Id": request_id}
-        url = f"{self._recommender_url}/v1/officers/{officer}/path"
+        left = self._recommenders.in_order()
+        while True:
+            address = left.pop(0)
+            try:
+                found = await self._stored_at(f"{address}/v1/officers/{officer}/path", headers)
+            except Unavailable:
+                self._recommenders.failed(address)
+                if not left:
+                    raise
+            else:
+                self._recommenders.answered(address)
+                return found
+
+    async def _stored_at(self, url: str, headers: Mapping[str, str]) -> StoredPath | None:
         try:
             async with self._client.get(url, headers=headers, timeout=_FETCH) as answer:
                 if answer.status in (401, 403):
@@ -127,6 +182,8 @@ class Live:
                     return None
                 if answer.status != 200:  # noqa: PLR2004
                     raise Unavailable(f"the recommender answers {answer.status}")
-                return msgspec.json.decode(await answer.read(), type=PathRecommended)
-        except (ClientError, TimeoutError, msgspec.DecodeError) as error:
+                return msgspec.json.decode(await answer.read(), type=StoredPath)
+        except (ClientError, TimeoutError) as error:
             raise Unavailable("the recommender is away") from error
+        except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
+            raise Unavailable("the recommender's answer cannot be read") from None

@@ -8,7 +8,7 @@ from services.recommender.ranking.obstacles import Beyond, end_of, reached_by
 from services.recommender.ranking.outcome import Planned, course_at, offer_at
 from services.recommender.ranking.pricing import FUEL
 from services.recommender.ranking.problem import COSINE
-from services.recommender.ranking.solution import planned
+from services.recommender.ranking.solution import planned, retold
 from services.recommender.ranking.stock import courses_above
 from shared.paths import LearningPath
 
@@ -19,14 +19,21 @@ def recommend(inputs: Inputs, view: View) -> LearningPath:
     """Return the officer's learning path. Raises InvalidInput where the framework does not know what is asked for."""
     inputs.check()
     found = planned(inputs, view)
-    worth, picks = found.worth, [*found.seeds.picks, *_picks(found, view)]
-    picks = serving(inputs, worth, found.standing, picks)
+    limited = bool(found.bench.figures[FUEL] <= 0)
+    whole = [*found.seeds.picks, *_picks(found, view)]
+    picks = serving(inputs, found.worth, found.standing, whole)
+    names = [pick.offer.id for pick in picks]
+    if len(picks) < len(whole) or not inputs.done.union(names).issuperset(inputs.previous):
+        found = retold(found, view, names)
+        picks = serving(inputs, found.worth, found.standing, [*found.seeds.picks, *_picks(found, view)])
+    worth = found.worth
     beyond = Beyond(
         inputs,
         end_of(inputs, worth, found.standing, picks),
         found.stock,
         lambda skill, above: courses_above(inputs, view, skill, above),
         found.kept,
+        found.finishing,
     )
     told = Told(
         picks=picks,
@@ -34,7 +41,8 @@ def recommend(inputs: Inputs, view: View) -> LearningPath:
         notes=found.seeds.notes,
         short=beyond.short(worth, reached_by(inputs, worth, picks)),
         kept=found.kept,
-        limited=bool(found.bench.figures[FUEL] <= 0),
+        limited=limited,
+        finishing=found.finishing,
     )
     return path_of(inputs, worth, found.standing, told, view.catalogue_revision)
 

@@ -1,9 +1,9 @@
 """What keeps a skill from rising above the level that a finished path reaches, and how many hours more would do."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, Rule
+from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, names_of
 from services.recommender.ranking.gaps import Worth
 from services.recommender.ranking.least import Least, Rise, Stock, helps, least, without_spare
 from services.recommender.ranking.ledger import Pick
@@ -29,6 +29,7 @@ class Beyond(NamedTuple):
     stock: Stock
     above: Callable[[str, int], Iterable[Course]]
     kept: bool = False
+    finishing: bool = False
 
     def obstacle(self, skill: str, reached: float) -> Obstacle:
         """Return what keeps a skill at the level that the path reaches: hours, a closed door, a bar, no course."""
@@ -44,6 +45,8 @@ class Beyond(NamedTuple):
         within = least(self.end, [need], self.stock, max(self.end.steps, 0))
         if within is None or within.hours > left:
             return Obstacle("budget", title, steps=True, courses=courses)
+        if self.finishing:
+            return Obstacle("kept", title, courses=courses)
         return Obstacle("little", title, kept=self.kept, courses=courses)
 
     def _proved(self, found: Least) -> bool:
@@ -70,7 +73,10 @@ class Beyond(NamedTuple):
         for skill in worth.gaps:
             key, held = (self.inputs.framework.id, skill), micro(reached[skill])
             wanted = micro(worth.wants[skill].required)
-            if held < wanted and (level := self.stock.highest(key, held, wanted)) is not None:
+            if (
+                worth.wants[skill].lacks(reached[skill])
+                and (level := self.stock.highest(key, held, wanted)) is not None
+            ):
                 targets.append(Rise(key, level))
         if not targets:
             return None
@@ -132,17 +138,8 @@ def why_barred(inputs: Inputs, course: Course) -> Barred | None:
     if inputs.languages and set(inputs.languages).isdisjoint(course.languages):
         return "language"
     for rule in inputs.rules:
-        if rule.bias in (INCLUDE_ONLY, EXCLUDE) and (rule.bias == EXCLUDE) == _holds(rule, inputs, course):
+        if rule.bias in (INCLUDE_ONLY, EXCLUDE) and (rule.bias == EXCLUDE) != rule.names.isdisjoint(
+            names_of(rule, course, inputs.framework.id)
+        ):
             return "rule"
     return None
-
-
-def _holds(rule: Rule, inputs: Inputs, course: Course) -> bool:
-    held: Mapping[str, Collection[str | None]] = {
-        "course": [course.id],
-        "provider": [course.provider.th, course.provider.en],
-        "language": course.languages,
-        "modality": [course.modality],
-        "skill": [row.skill for row in course.teaches if row.framework == inputs.framework.id],
-    }
-    return not set(rule.values).isdisjoint(held[rule.field])

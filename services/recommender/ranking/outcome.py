@@ -29,7 +29,8 @@ class Seeds(NamedTuple):
 class Planned(NamedTuple):
     """A plan in numbers. `before`, `seeded`, `final`: the standing at the start, after the seeds, at the end.
 
-    `stock`: what the officer may use and can reach.
+    `stock`: what the officer may use and can reach. `kept`: the path before stayed for being as good; `finishing`:
+    because it is being studied. `plain`: without what is preferred or put off.
     """
 
     inputs: Inputs
@@ -46,6 +47,8 @@ class Planned(NamedTuple):
     account: Account
     kept: bool
     stock: Stock
+    finishing: bool = False
+    plain: bool = False
 
 
 def course_at(found: Planned, view: View, way: int) -> Course:

@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 from pymongo import IndexModel, UpdateOne
-from pymongo.errors import BulkWriteError
 
 from services.recommender.catalogue import PlanSummary
 from services.recommender.feedback import Feedback
@@ -38,7 +37,7 @@ from services.recommender.store.documents import (
 from services.recommender.store.history import History
 from services.recommender.store.rules import RuleStore
 from shared.events import PathRecommended, announce
-from shared.mongo import Database, unavailable
+from shared.mongo import Database, bulk_write, unavailable
 from shared.outbox import OUTBOX_INDEXES, stage, staged
 from shared.skills import key_of
 
@@ -54,9 +53,12 @@ INDEXES = [
     IndexModel([("replan_at", 1)], name="replan_at", partialFilterExpression={"replan_at": {"$type": "date"}}),
 ]
 
-_DUPLICATE_KEY = 11000
 _FORGOTTEN = dict.fromkeys(
-    ["profile", "path", "agency", "feedback", "feedback_keys", "inputs", "measures", "replan_at", "stale"], ""
+    [
+        *("profile", "path", "agency", "feedback", "feedback_keys", "inputs", "measures", "replan_at", "stale"),
+        *("planned_at", "framework_id", "status"),
+    ],
+    "",
 )
 
 
@@ -97,6 +99,12 @@ class PlanStore:
         with unavailable():
             found = await self._plans.find({"_id": {"$in": list(keys)}}, SUMMARY).to_list(None)
         return {document["_id"]: summary_of(document) for document in found}
+
+    async def sequences(self, keys: Collection[str]) -> dict[str, int]:
+        """Return the sequence of the profile behind each plan, by key, of erased ones too. Raises Unavailable."""
+        with unavailable():
+            found = await self._plans.find({"_id": {"$in": list(keys)}}, {"profile_sequence": 1}).to_list(None)
+        return {document["_id"]: document["profile_sequence"] for document in found}
 
     async def bases(self, keys: Collection[str]) -> dict[str, Base]:
         """Return what new plans are based on, by key, of the officers who have a plan."""
@@ -147,50 +155,60 @@ class PlanStore:
     # --- writing -----------------------------------------------------------------------------------------------------
 
     async def save(self, plans: Sequence[NewPlan]) -> list[NewPlan]:
-        """Save plans with their events, each in one write; return those that lost a race.
+        """Save plans with their events, each in one write; return those that lost a race. Raises Unavailable.
 
         What they replace is to be in the history by then (`History.keep`).
         """
         if not plans:
             return []
-        lost = 0
-        with unavailable():
-            try:
-                result = await self._plans.bulk_write([write_of(plan) for plan in plans], ordered=False)
-                lost = len(plans) - result.matched_count - result.inserted_count
-            except BulkWriteError as error:
-                if any(entry["code"] != _DUPLICATE_KEY for entry in error.details["writeErrors"]):
-                    raise
-                lost = len(error.details["writeErrors"])
-        if not lost:
+        if await bulk_write(self._plans, [write_of(plan) for plan in plans]) == len(plans):
             return []
         now = await self.summaries([plan.profile.key for plan in plans])
+        await self._drop_copies(now)
         return [plan for plan in plans if not is_stored(plan, now.get(plan.profile.key))]
 
-    async def save_feedback(self, plan: NewPlan, key: Key) -> bool:
-        """Save feedback, its key and the path that follows from it in one write; False where a race was lost."""
+    async def _drop_copies(self, plans: Mapping[str, PlanSummary]) -> None:
+        """Erase the history of who was erased meanwhile: whoever lost that race may have copied a path after it."""
+        for key in [key for key, summary in plans.items() if summary.erased]:
+            await self.history.erase(key)
+
+    async def save_feedback(self, plan: NewPlan, key: Key, beside: int) -> bool:
+        """Save feedback, its key and the path that follows from it in one write; False where a race was lost.
+
+        `beside`: how many of the keys before it stay.
+        """
         if plan.based_on is None:
             raise ValueError("feedback is kept beside a plan")
         await self.history.keep([(plan.profile.key, plan.based_on)])
-        with unavailable():
-            return bool((await self._plans.bulk_write([write_of(plan, key)])).matched_count)
+        saved = bool(await bulk_write(self._plans, [write_of(plan, pushed(key, beside))]))
+        if not saved:
+            await self._drop_copies(await self.summaries([plan.profile.key]))
+        return saved
 
-    async def keep_feedback(self, summary: PlanSummary, officer: str, feedback: Feedback, key: Key) -> bool:
+    async def keep_feedback(
+        self, summary: PlanSummary, officer: str, feedback: Feedback, key: Key, beside: int
+    ) -> bool:
         """Save feedback while the path stays, stale; False where a race was lost. Raises Unavailable."""
         fields = {"feedback": msgspec.json.encode(feedback), "feedback_sequence": feedback.sequence, "stale": True}
         with unavailable():
             result = await self._plans.update_one(
-                unchanged(key_of(summary.tenant, officer), summary), {"$set": fields, "$push": pushed(key)}
+                unchanged(key_of(summary.tenant, officer), summary), {"$set": fields, "$push": pushed(key, beside)}
             )
         return bool(result.matched_count)
 
     async def erase(self, tenant: str, officer: str, sequence: int, partition: int) -> None:
-        """Forget an officer but for the counters, and announce a tombstone. Older or repeated news changes nothing."""
+        """Forget an officer but for the counters, and announce a tombstone. Older or repeated news changes nothing.
+
+        News of the plan's own sequence is newer than the plan: the officer is gone with that change.
+        Paths that wait to be announced are dropped. Raises Unavailable.
+        """
         key = key_of(tenant, officer)
         kept = {"tenant": tenant, "officer": officer, "partition": partition, "erased": True}
         while True:
             before = (await self.summaries([key])).get(key)
-            if before and before.profile_sequence >= sequence:
+            if before and (
+                before.profile_sequence > sequence or (before.erased and before.profile_sequence == sequence)
+            ):
                 if before.erased:
                     await self.history.erase(key)  # what a process that ended in between has left
                 return
@@ -203,8 +221,9 @@ class PlanStore:
                     await self._plans.update_one({"_id": key}, {"$setOnInsert": insert}, upsert=True)
                     continue
                 update = stage(tombstone)
+                update["$push"]["outbox"]["$slice"] = -1
                 update["$set"] |= {**kept, **counters, "courses": [], "open_skills": [], "framework": ""}
-                update["$unset"] = {**_FORGOTTEN, "framework_id": "", "status": ""}
+                update["$unset"] = _FORGOTTEN
                 if (await self._plans.update_one(unchanged(key, before), update)).matched_count:
                     await self.history.erase(key)
                     return
@@ -228,8 +247,7 @@ class PlanStore:
         """Remember that these plans are still good under a version of their tenant's rules. Raises Unavailable."""
         changes = [UpdateOne(unchanged(plan.profile.key, plan.summary), {"$set": {"rules": version}}) for plan in plans]
         if changes:
-            with unavailable():
-                await self._plans.bulk_write(changes, ordered=False)
+            await bulk_write(self._plans, changes)
 
     async def restage(self, keys: Collection[str] | None = None) -> int:
         """Stage the present state of these officers, or of all, once more; return how many."""
@@ -241,6 +259,8 @@ class PlanStore:
                 path = document.get("path")
                 event = None if path is None else msgspec.json.decode(path, type=PathRecommended)
                 update = stage(announce(SOURCE, key, revision, event))
+                if event is None:
+                    update["$push"]["outbox"]["$slice"] = -1
                 await self._plans.update_one({"_id": key, "revision": revision}, update)
                 count += 1
         return count

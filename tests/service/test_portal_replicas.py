@@ -1,0 +1,161 @@
+"""A service behind the portal has several replicas: one that is gone is passed over, and nothing is done twice."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+
+import pytest
+from aiohttp import web
+
+from services.portal.api import forwarding
+from services.portal.replicas import AVOIDED_SECONDS, Replicas
+from shared.settings import PortalSettings
+from tests.service.portals import Owner, Portal, path, running, serving
+
+pytestmark = pytest.mark.timeout(90)
+
+NAMED = {"Idempotency-Key": "k"}
+SAFE = [
+    ("GET", "/v1/courses", {}),
+    ("GET", "/v1/officers/o/path", {}),
+    ("POST", "/v1/recommendations", {}),
+    ("POST", "/v1/officers/o/assessments", NAMED),
+    ("POST", "/v1/officers/o/feedback", NAMED),
+    ("PUT", "/v1/officers/o", {}),
+    ("DELETE", "/v1/officers/o", {}),
+]
+UNSAFE = [
+    ("POST", "/v1/courses:import", {}),
+    ("POST", "/v1/officers/o/assessments", {}),
+    ("PUT", "/v1/officers/o", {"If-Match": '"7"'}),
+    ("PUT", "/v1/courses/c", {"If-Match": '"7"'}),
+    ("DELETE", "/v1/courses/c", {"If-Match": '"7"'}),
+]
+
+
+class Replica:
+    """Stands for one replica of every service: it counts what reaches it, and answers, breaks off or says 503."""
+
+    def __init__(self, behaviour: str) -> None:
+        self.behaviour = behaviour
+        self.bodies: list[bytes] = []
+        self.release = asyncio.Event()
+
+    async def anything(self, request: web.Request) -> web.StreamResponse:
+        self.bodies.append(await request.read())
+        if self.behaviour == "breaks off":
+            assert request.transport
+            request.transport.abort()
+        if self.behaviour == "says nothing":
+            await self.release.wait()
+        return web.Response(status=503 if self.behaviour == "is draining" else 200, text=self.behaviour)
+
+
+@asynccontextmanager
+async def replicas(*behaviours: str) -> AsyncIterator[tuple[list[Replica], list[str]]]:
+    first, second = (Replica(behaviour) for behaviour in behaviours)
+    apps = [web.Application() for _ in behaviours]
+    for app, replica in zip(apps, (first, second), strict=True):
+        app.router.add_route("*", "/{path:.*}", replica.anything)
+    async with serving(apps[0]) as one, serving(apps[1]) as two:
+        try:
+            yield [first, second], [one, two]
+        finally:
+            for replica in (first, second):
+                replica.release.set()
+
+
+@contextmanager
+def gone() -> Iterator[str]:
+    """Yield the address of a port that is taken and on which nobody listens."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{held.getsockname()[1]}"
+
+
+@asynccontextmanager
+async def portal_over(stage: tuple[PortalSettings, Owner], *urls: str) -> AsyncIterator[Portal]:
+    settings, owner = stage
+    async with running(replace(settings, assessment_url=urls, catalog_url=urls, recommender_url=urls), owner) as portal:
+        yield portal
+
+
+async def asked(portal: Portal, method: str, target: str, headers: dict[str, str]) -> tuple[int, str, str]:
+    signed = headers | {"Authorization": f"Bearer {await portal.key('admin')}"}
+    body = None if method in ("GET", "DELETE") else b'{"a": 1}'
+    async with portal.session.request(method, f"{portal.url}/api{target}", headers=signed, data=body) as answer:
+        return answer.status, answer.content_type, await answer.text()
+
+
+async def test_a_replica_that_is_gone_is_passed_over_whatever_is_asked(
+    stage: tuple[PortalSettings, Owner],
+) -> None:
+    async with replicas("answers", "answers") as ([live, _], [address, _]):
+        with gone() as nobody:
+            async with portal_over(stage, nobody, address) as portal:
+                for method, target, headers in [*SAFE, *UNSAFE]:
+                    for _ in range(3):
+                        assert (await asked(portal, method, target, headers))[0] == 200, (method, target)
+        assert len(live.bodies) == 3 * len([*SAFE, *UNSAFE])
+        assert set(live.bodies) == {b"", b'{"a": 1}'}
+
+
+@pytest.mark.parametrize("behaviour", ["breaks off", "is draining", "says nothing"])
+async def test_what_is_safe_to_repeat_is_sent_to_the_next_replica(
+    stage: tuple[PortalSettings, Owner], behaviour: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forwarding, "_PATIENCE_SECONDS", 0.2)
+    for method, target, headers in SAFE:
+        async with replicas(behaviour, "answers") as ([bad, good], addresses):
+            async with portal_over(stage, *addresses) as portal:
+                got = [await asked(portal, method, target, headers) for _ in range(3)]
+            assert [(status, text) for status, _, text in got] == [(200, "answers")] * 3, (method, target)
+            assert len(good.bodies) == 3
+            assert len(bad.bodies) >= 1
+            assert len({*bad.bodies, *good.bodies}) == 1
+
+
+async def test_what_is_not_safe_to_repeat_is_never_carried_out_twice(stage: tuple[PortalSettings, Owner]) -> None:
+    for method, target, headers in UNSAFE:
+        async with replicas("breaks off", "breaks off") as (both, addresses):
+            async with portal_over(stage, *addresses) as portal:
+                status, kind, _ = await asked(portal, method, target, headers)
+            assert (status, kind) == (503, "application/problem+json"), (method, target)
+            assert sum(len(replica.bodies) for replica in both) == 1, (method, target)
+
+
+async def test_where_every_replica_is_away_the_last_answer_is_passed_on(stage: tuple[PortalSettings, Owner]) -> None:
+    async with replicas("is draining", "is draining") as (both, addresses), portal_over(stage, *addresses) as portal:
+        assert (await asked(portal, "GET", "/v1/courses", {}))[0] == 503
+        assert [len(replica.bodies) for replica in both] == [1, 1]
+
+
+async def test_a_stream_finds_the_stored_path_at_the_replica_that_is_left(
+    stage: tuple[PortalSettings, Owner],
+) -> None:
+    settings, owner = stage
+    with gone() as nobody:
+        async with portal_over(stage, nobody, *settings.recommender_url) as portal:
+            for _ in range(4):
+                officer, key = await portal.officer()
+                owner.stored[officer] = path(officer, 3)
+                async with portal.stream(officer, key) as stream:
+                    assert (await stream.next()).id == "3"
+
+
+def test_replicas_take_turns_and_one_that_failed_comes_last_for_a_while() -> None:
+    now = 100.0
+    found = Replicas(["a", "b", "c"], lambda: now)
+    assert {found.in_order()[0] for _ in range(3)} == {"a", "b", "c"}
+    found.failed("b")
+    assert [found.in_order()[-1] for _ in range(3)] == ["b"] * 3
+    found.answered("b")
+    assert {found.in_order()[0] for _ in range(3)} == {"a", "b", "c"}
+    found.failed("a")
+    now += AVOIDED_SECONDS
+    assert {found.in_order()[0] for _ in range(3)} == {"a", "b", "c"}
+    for url in "abc":
+        found.failed(url)
+    assert sorted(found.in_order()) == ["a", "b", "c"]
