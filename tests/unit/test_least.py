@@ -63,7 +63,8 @@ def exhaustive(courses: Sequence[Course], officer: Officer, wanted: Wanted) -> i
     Raises OverflowError where too many sets would have to be looked at.
     """
     offers = [offer_of(one) for one in reachable(courses, officer)]
-    heap, seen = [(0, ())], set[tuple[int, ...]]()
+    heap: list[tuple[int, tuple[int, ...]]] = [(0, ())]
+    seen: set[tuple[int, ...]] = set()
     while heap:
         hours, chosen = heappop(heap)
         if chosen in seen:
@@ -142,7 +143,7 @@ def test_a_limit_on_the_search_is_told() -> None:
             assert brief.floor <= whole.hours <= brief.hours
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 1_000_000))
 def test_no_way_is_shorter_than_one_that_is_proved(seed: int) -> None:
     draw = random.Random(seed)  # noqa: S311 - test data
@@ -156,9 +157,8 @@ def test_no_way_is_shorter_than_one_that_is_proved(seed: int) -> None:
     courses = reachable(courses, officer)
     if not courses:
         return
-    wanted: Wanted = draw.choice(
-        [Done(draw.choice(courses).id), Rise((FRAMEWORK, "s00"), draw.choice([1, 2, 3]) * MICRO)]
-    )
+    some: list[Wanted] = [Done(draw.choice(courses).id), Rise((FRAMEWORK, "s00"), draw.choice([1, 2, 3]) * MICRO)]
+    wanted = draw.choice(some)
     found = least(start_at(levels), [wanted], stock_of(ways_of(courses, plan)))
     try:
         shortest = exhaustive(courses, officer, wanted)
@@ -179,7 +179,7 @@ def end_of(path: LearningPath, plan: Inputs, courses: Mapping[str, Course]) -> O
     return now
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     officers(),
     st.builds(entangled, st.sampled_from([4, 10, 15]), st.sampled_from([3, 8]), st.integers(0, 10_000)),
@@ -203,7 +203,9 @@ def test_what_is_said_of_hours_is_true(plan: Inputs, courses: list[Course], aske
             shortest = exhaustive(left, now, Rise((FRAMEWORK, row.skill), micro(row.reached) + 1))
         except OverflowError:
             continue
-        if row.cause in ("budget", "little"):
+        if row.cause == "too_small":
+            continue
+        if row.cause in ("budget", "little", "kept"):
             assert shortest is not None
         else:
             assert shortest is None
@@ -212,7 +214,7 @@ def test_what_is_said_of_hours_is_true(plan: Inputs, courses: list[Course], aske
             assert hours_left is not None
             assert shortest <= micro(row.hours)
             assert row.at_most or (shortest == micro(row.hours) and shortest > hours_left)
-        elif hours_left is not None and row.cause == "little":
+        elif hours_left is not None and row.cause != "budget":
             assert shortest <= hours_left
     answer = why_not(plan, view, path, courses[asked % len(courses)].id) if courses else None
     if answer and answer.cause == "does_not_fit" and answer.hours and not any(step.seed for step in path.steps):
