@@ -183,3 +183,23 @@ async def uncommitted(stack: Stack, partitions: Iterable[int]) -> list[int]:
         return [place.partition for place in places if (await reader.committed(place) or 0) < ends[place]]
     finally:
         await reader.stop()
+
+
+async def test_what_a_failing_test_has_killed_or_frozen_runs_again_afterwards(stack: Stack, platform: Platform) -> None:
+    async def fails() -> None:
+        async with stack.restored():
+            for service in ("portal", "recommender"):
+                stack.kill(service)
+            stack.running["assessment"][0].child.freeze()
+            for server in (stack.mongodb, stack.broker):
+                if server.child is not None:
+                    server.child.freeze()
+            raise AssertionError
+
+    with pytest.raises(AssertionError):
+        await fails()
+    all_run(stack)
+    account = await platform.register()
+    async with platform.watching([account]) as watchers:
+        await platform.assess(account)
+        await platform.audit([account], watchers)
