@@ -34,7 +34,9 @@ from prometheus_client.aiohttp import make_aiohttp_handler
 
 from shared import logs, openapi
 from shared.auth import PUBLIC, Authenticator
+from shared.connections import Application
 from shared.errors import Problem, Unavailable
+from shared.limits import Limits
 from shared.routes import BODY_LIMIT, Handler, Route
 from shared.settings import Settings
 from shared.shell import Credential, Life, Shell, bearer
@@ -52,14 +54,19 @@ TABLE: web.AppKey[Sequence[Route]] = web.AppKey("table", Sequence)  # every rout
 _CHECK_SECONDS = 2.0
 _PATIENCE_SECONDS = 10.0
 _KEEPALIVE_SECONDS = 75.0
+_LINGERING_SECONDS = 3.0  # how long what is left of a refused body is read and dropped, so that its answer is seen
 _IDENTIFIER = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 
 
-class Readiness(msgspec.Struct, frozen=True):
-    """Whether the service may be sent work; `checks` says by name what it needs: `ok`, or what is wrong."""
+class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whether the service may be sent work; `checks` says by name what it needs: `ok`, or what is wrong.
+
+    `warnings` says by name what an operator should mend, while the service still works.
+    """
 
     status: str
     checks: dict[str, str]
+    warnings: dict[str, str] = {}
 
 
 def build_app(  # noqa: PLR0913 - an app is built once, by name, in a __main__
@@ -69,8 +76,10 @@ def build_app(  # noqa: PLR0913 - an app is built once, by name, in a __main__
     *,
     description: str = "",
     checks: Mapping[str, Check] | None = None,
+    warnings: Mapping[str, Check] | None = None,
     contexts: Iterable[Context] = (),
     credential: Credential = bearer,
+    limits: Limits | None = None,
 ) -> web.Application:
     """Return the application of a service. Raises ValueError where a route declares no policy."""
     open_to_all = [f"{route.method} {route.path}" for route in routes if route.policy is None]
@@ -78,19 +87,33 @@ def build_app(  # noqa: PLR0913 - an app is built once, by name, in a __main__
         raise ValueError(f"routes without a policy: {', '.join(open_to_all)}")
     registry = _registry()
     life = Life()
-    shell = Shell(authenticator, credential, registry)
-    app = web.Application(client_max_size=BODY_LIMIT, middlewares=[shell.middleware])
+    limits = limits or Limits()
+    shell = Shell(authenticator, credential, registry, limits)
+    app = Application(
+        limits,
+        shell.middleware,
+        client_max_size=BODY_LIMIT,
+        handler_args={"auto_decompress": False, "lingering_time": _LINGERING_SECONDS, "access_log": None},
+    )
     app[LIFE] = life
     app[REGISTRY] = registry
-    every = [*routes, *_probes(life, checks or {}, registry)]
+    every = [*routes, *_probes(life, checks or {}, warnings or {}, registry)]
     described = openapi.document(title, description or title, every)
     app[TABLE] = [*every, *openapi.pages(title, described)]
     for route in app[TABLE]:
         for method in [route.method, "HEAD"] if route.method == "GET" else [route.method]:
-            shell.add(app.router.add_route(method, _pattern(route.path), route.handler), route)
+            resolved = app.router.add_route(method, _pattern(route.path), route.handler, expect_handler=_expected)
+            shell.add(resolved, route)
+    app.on_response_prepare.append(shell.dress)
     app.cleanup_ctx.extend(contexts)
     app.on_shutdown.append(shell.finish)
     return app
+
+
+async def _expected(request: web.Request) -> None:
+    """Leave `100 Continue` to who reads the body: a request that is refused by its headers need not send it."""
+    if request.headers.get("Expect", "").lower() != "100-continue":
+        raise web.HTTPExpectationFailed
 
 
 def _pattern(path: str) -> str:
@@ -108,21 +131,22 @@ def _registry() -> CollectorRegistry:
     return registry
 
 
-def _probes(life: Life, checks: Mapping[str, Check], registry: CollectorRegistry) -> list[Route]:
+def _probes(
+    life: Life, checks: Mapping[str, Check], warnings: Mapping[str, Check], registry: CollectorRegistry
+) -> list[Route]:
     async def livez(_: web.Request) -> web.StreamResponse:
         """Say that the process lives; asks neither MongoDB nor Kafka."""
         return web.Response(text="ok\n")
 
     async def readyz(_: web.Request) -> web.StreamResponse:
         """Say whether the service may be sent work, and what is wrong if not."""
-        names = list(checks)
-        said = await asyncio.gather(*(_checked(checks[name]) for name in names))
-        results = dict(zip(names, said, strict=True))
+        results, told = await asyncio.gather(_all_checked(checks), _all_checked(warnings))
         if life.failure:
             results["background"] = life.failure
         ready = not life.draining and all(result == "ok" for result in results.values())
         status = "ready" if ready else "draining" if life.draining else "not ready"
-        body = msgspec.json.encode(Readiness(status, results))
+        told = {name: result for name, result in told.items() if result != "ok"}
+        body = msgspec.json.encode(Readiness(status, results, told))
         return web.Response(body=body, status=200 if ready else 503, content_type="application/json")
 
     async def metrics(request: web.Request) -> web.StreamResponse:
@@ -135,6 +159,11 @@ def _probes(life: Life, checks: Mapping[str, Check], registry: CollectorRegistry
         Route("GET", "/readyz", readyz, PUBLIC, answers={200: Readiness, 503: Readiness}),
         Route("GET", "/metrics", metrics, PUBLIC, answers={200: str}, produces="text/plain"),
     ]
+
+
+async def _all_checked(checks: Mapping[str, Check]) -> dict[str, str]:
+    results = await asyncio.gather(*map(_checked, checks.values()))
+    return dict(zip(checks, results, strict=True))
 
 
 async def _checked(check: Check) -> str:
@@ -200,7 +229,6 @@ async def _serve(build: Callable[[S], Awaitable[web.Application]], settings: S) 
         _obey_signals(app[LIFE])
         runner = web.AppRunner(
             app,
-            access_log=None,
             handler_cancellation=True,
             keepalive_timeout=_KEEPALIVE_SECONDS,
             shutdown_timeout=_PATIENCE_SECONDS,

@@ -15,9 +15,9 @@ from services.assessment.index import FrameworkIndex
 from services.assessment.store import COLLECTION, OfficerStore
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
-from shared.auth import Authenticator
-from shared.events import CATALOG_TOPIC, PROFILES_TOPIC
-from shared.kafka import Follower, Publisher
+from shared.auth import Authenticator, Guesses
+from shared.events import CATALOG_TOPIC, PROFILES_TOPIC, planned_topics
+from shared.kafka import Follower, Publisher, TopicWarning
 from shared.kafka import reachable as kafka_reachable
 from shared.mongo import KeyStore, connect
 from shared.mongo import reachable as mongo_reachable
@@ -55,13 +55,17 @@ async def build(settings: AssessmentSettings) -> web.Application:
     app = build_app(
         "Assessment",
         ROUTES,
-        Authenticator(KeyStore(client, settings), settings.api_key_pepper),
+        Authenticator(
+            KeyStore(client, settings), settings.api_key_pepper, guesses=Guesses(settings.wrong_keys_per_minute)
+        ),
+        limits=settings.limits,
         description=card or "",
         checks={
             "mongodb": partial(mongo_reachable, client),
             "kafka": partial(kafka_reachable, settings),
             "frameworks": has_frameworks,
         },
+        warnings={"topics": TopicWarning(settings, planned_topics(settings.topic, CATALOG_TOPIC, PROFILES_TOPIC))},
         contexts=[clients, background("relay", relay.run), background("catalogue", follower.run)],
     )
     app[STORE], app[INDEX], app[CAUGHT_UP] = store, index, follower.caught_up

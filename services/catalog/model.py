@@ -6,18 +6,11 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct
 
-from shared.errors import InvalidInput
+from shared.errors import InvalidInput, Warned
 from shared.skills import Course, Framework, Identifier, Language, Prerequisite, Text, courses_named
 
 DEPTH_LIMIT = 10
 """How deep prerequisites may stand inside each other."""
-
-
-class Warned(Struct, frozen=True):
-    """Something that may be meant so: a reference to what is not in the catalogue (yet)."""
-
-    field: str
-    detail: str
 
 
 class CoursePut(Struct, frozen=True):

@@ -38,9 +38,9 @@ from services.recommender.store import ALL_INDEXES, COLLECTION, PlanStore
 from services.recommender.warming import warm_up
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
-from shared.auth import Authenticator
-from shared.events import CATALOG_TOPIC, PATHS_TOPIC, PROFILES_TOPIC
-from shared.kafka import Follower, GroupConsumer, Publisher, replay
+from shared.auth import Authenticator, Guesses
+from shared.events import CATALOG_TOPIC, PATHS_TOPIC, PROFILES_TOPIC, planned_topics
+from shared.kafka import Follower, GroupConsumer, Publisher, TopicWarning, replay
 from shared.kafka import reachable as kafka_reachable
 from shared.mongo import KeyStore, connect, ensure_indexes
 from shared.mongo import reachable as mongo_reachable
@@ -58,7 +58,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
     store = PlanStore(database)
     catalogue = Catalogue()
     zone = ZoneInfo(settings.time_zone)
-    planner = Planner(store, catalogue, zone, settings.planning_threads)
+    planner = Planner(store, catalogue, zone, settings.planning_threads, smallest_gap=settings.smallest_gap)
     heeder = Heeder(planner)
     publisher = Publisher(settings)
     await publisher.start()
@@ -73,6 +73,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
         publisher=publisher,
         on_assigned=changes.on_assigned,
     )
+    topics = planned_topics(settings.topic, CATALOG_TOPIC, PROFILES_TOPIC, PATHS_TOPIC)
     follower = Follower(settings, settings.topic(CATALOG_TOPIC), changes.on_catalogue)
     relay = Relay(
         database,
@@ -113,7 +114,10 @@ async def build(settings: RecommenderSettings) -> web.Application:
     app = build_app(
         "Recommender",
         ROUTES,
-        Authenticator(KeyStore(client, settings), settings.api_key_pepper),
+        Authenticator(
+            KeyStore(client, settings), settings.api_key_pepper, guesses=Guesses(settings.wrong_keys_per_minute)
+        ),
+        limits=settings.limits,
         description=card or "",
         checks={
             "mongodb": partial(mongo_reachable, client),
@@ -121,6 +125,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
             "catalogue": has_catalogue,
             "planner": is_warm,
         },
+        warnings={"topics": TopicWarning(settings, topics)},
         contexts=[
             clients,
             background("relay", relay.run),

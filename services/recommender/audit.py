@@ -13,9 +13,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from services.recommender.feedback import Feedback
-from services.recommender.model import ALGORITHM, EXCLUDE, Inputs, Rule, inputs_of
+from services.recommender.model import ALGORITHM, EXCLUDE, SMALLEST_GAP, Inputs, Rule, inputs_of
 from shared.errors import InvalidInput
 from shared.skills import Framework, Profile
+from shared.texts import folded
 
 
 class TenantRules(Struct, frozen=True, omit_defaults=True):
@@ -38,7 +39,8 @@ class Hashes(Struct, frozen=True):
 class Record(Struct, frozen=True, omit_defaults=True):
     """Everything a path was computed from. Courses, framework and rules are kept elsewhere and named by version.
 
-    `previous`: the courses of the path before; with `stable` that path stayed unless another was worth notably more.
+    `previous`: the courses of the path before; with `stable` that path stayed unless another was worth notably more,
+    and with `finishing` as far as it could still be studied.
     """
 
     profile: Profile
@@ -51,6 +53,8 @@ class Record(Struct, frozen=True, omit_defaults=True):
     rules_version: int = 0
     previous: list[str] = []
     stable: bool = True
+    finishing: bool = False
+    smallest_gap: float = SMALLEST_GAP
 
 
 def hash_of(content: object) -> str:
@@ -89,6 +93,8 @@ def record_of(  # noqa: PLR0913 - each is a part of the record, given by name
     as_of: date,
     catalogue_revision: int,
     stable: bool = True,
+    finishing: bool = False,
+    smallest_gap: float = SMALLEST_GAP,
 ) -> Record:
     """Return the record of a path that is about to be computed."""
     return Record(
@@ -102,6 +108,8 @@ def record_of(  # noqa: PLR0913 - each is a part of the record, given by name
         rules_version=rules.version,
         previous=list(previous),
         stable=stable,
+        finishing=finishing,
+        smallest_gap=smallest_gap,
     )
 
 
@@ -114,6 +122,8 @@ def inputs_for(  # noqa: PLR0913 - each is a part of the record, given by name
     framework: Framework,
     as_of: date,
     stable: bool = True,
+    finishing: bool = False,
+    smallest_gap: float = SMALLEST_GAP,
 ) -> Inputs:
     """Return the inputs of an officer's plan. A mandatory course stands above a dismissal from before it was so."""
     banned = [course for course in feedback.those("not_relevant") if course not in rules.mandatory]
@@ -126,16 +136,19 @@ def inputs_for(  # noqa: PLR0913 - each is a part of the record, given by name
         pinned=feedback.those("pin"),
         started=feedback.started(previous),
         completed_at=feedback.completed_at(),
+        taught=feedback.taught(),
         previous=list(previous) if stable else [],
+        finishing=finishing,
+        smallest_gap=smallest_gap,
     )
 
 
 def rules_within(rules: Sequence[Rule], framework: Framework) -> list[Rule]:
     """Return the rules of a tenant as far as they speak of a framework: skills of other yardsticks say nothing here."""
-    known = {skill.id for skill in framework.skills}
+    known = {folded(skill.id) for skill in framework.skills}
     found = []
     for rule in rules:
-        values = [value for value in rule.values if rule.field != "skill" or value in known]
+        values = [value for value in rule.values if rule.field != "skill" or folded(value) in known]
         if values:
             found.append(replace(rule, values=values))
     return found
@@ -144,15 +157,16 @@ def rules_within(rules: Sequence[Rule], framework: Framework) -> list[Rule]:
 def check_rules(rules: TenantRules) -> None:
     """Refuse rules that contradict each other whatever the framework. Raises InvalidInput naming the field."""
     seen: dict[tuple[str, str], float] = {}
+    mandatory = {folded(course) for course in rules.mandatory}
     for i, rule in enumerate(rules.rules):
         if rule.bias not in (-1, EXCLUDE) and not 1 < rule.bias <= 1000:  # noqa: PLR2004 - as the sentence says
             text = "-1 (only these), 0 (none of these), or above 1 up to 1000 (prefer these)"
             raise InvalidInput(text, f"rules[{i}].bias")
         for j, value in enumerate(rule.values):
-            place = f"rules[{i}].values[{j}]"
-            if rule.field == "course" and rule.bias == EXCLUDE and value in rules.mandatory:
+            place, name = f"rules[{i}].values[{j}]", folded(value)
+            if rule.field == "course" and rule.bias == EXCLUDE and name in mandatory:
                 raise InvalidInput(f"{value!r} is mandatory and excluded", place)
-            if (rule.bias == EXCLUDE) != (seen.setdefault((rule.field, value), rule.bias) == EXCLUDE):
+            if (rule.bias == EXCLUDE) != (seen.setdefault((rule.field, name), rule.bias) == EXCLUDE):
                 raise InvalidInput(f"{value!r} is excluded by one rule and wanted by another", place)
     for i, course in enumerate(rules.mandatory):
         if course in rules.mandatory[:i]:
@@ -169,4 +183,6 @@ def inputs_of_record(record: Record, rules: TenantRules, framework: Framework) -
         framework=framework,
         as_of=record.as_of,
         stable=record.stable,
+        finishing=record.finishing,
+        smallest_gap=record.smallest_gap,
     )

@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, Struct
 from msgspec.structs import force_setattr
 
 from shared.errors import InvalidInput
-from shared.skills import Framework, Profile, Skill, keep_millionths, millionths
+from shared.skills import Course, Framework, Profile, Skill, Teaches, keep_millionths, millionths
+from shared.texts import folded
 
-ALGORITHM = "t1.2"
+ALGORITHM = "t1.3"
 """Changes whenever the same inputs may give another path."""
 
 MICRO = 1_000_000
@@ -20,6 +22,13 @@ PRIOR_SHARE = 0.5
 PRIOR_SD = 1.0
 """A required skill that was never assessed: half of the required level, give or take one level. A provisional
 assumption about the typical officer of a job group, until measured levels can take its place."""
+
+SMALLEST_GAP = 0.25
+"""Levels of a scale from 0 to 4, and the same share of any other. The surest assessment, a test, is off by 0.3 of a
+level; one more test of an officer who is a quarter of a level short would find the requirement reached one time in
+five. What is smaller cannot be told from nothing, so no course is recommended for it."""
+
+_USUAL_TOP = 4
 
 LEARNERS_ASSUMED, LEARNERS_COMPLETING = 20, 18
 """Of every course, before anything is counted: as if 18 of 20 had completed it, a Beta(18, 2) of mean 0.9. An
@@ -37,12 +46,35 @@ class Rule(Struct, frozen=True, forbid_unknown_fields=True):
     """What a tenant or a request wants of the courses whose `field` holds any of `values`.
 
     `bias` -1: only these, 0: none of these, above 1: their cost is divided by it. A provider is named by its Thai or
-    its English title. Mandatory and started courses stand above rules.
+    its English title. Values are compared as names are: whatever their case, spaces and spelling (`folded`). Mandatory
+    and started courses stand above rules.
     """
 
     field: RuleField
     values: Annotated[list[str], Meta(min_length=1, max_length=2000)]
     bias: float
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The values as they are compared with what a course holds, `folded` likewise."""
+        return _names(tuple(self.values))
+
+
+@lru_cache(maxsize=256)
+def _names(values: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(folded(value) for value in values) - {""}
+
+
+def names_of(rule: Rule, course: Course, framework: str) -> set[str]:
+    """Return what a course holds in the field of a rule, as it is compared; skills of one framework only."""
+    held: dict[RuleField, list[str | None]] = {
+        "course": [course.id],
+        "provider": [course.provider.th, course.provider.en],
+        "language": [*course.languages],
+        "modality": [course.modality],
+        "skill": [row.skill for row in course.teaches if row.framework == framework],
+    }
+    return {folded(name) for name in held[rule.field] if name}
 
 
 class Estimate(Struct, frozen=True):
@@ -60,7 +92,11 @@ class Estimate(Struct, frozen=True):
 
 
 class Want(Struct, frozen=True):
-    """One required skill beside what is believed of the officer. Levels are on the framework's scale."""
+    """One required skill beside what is believed of the officer. Levels are on the framework's scale.
+
+    `measured` and `sd`: as assessed, or assumed. `level` is what counts: the one measured, or what completed courses
+    lead to where that is higher. `smallest`: a gap below it is none.
+    """
 
     skill: Skill
     required: float
@@ -68,11 +104,23 @@ class Want(Struct, frozen=True):
     level: float
     sd: float
     assessed: bool
+    measured: float
+    smallest: float = 0.0
+
+    def lacks(self, level: float) -> bool:
+        """Return whether a level is below what is required by so much that an assessment could tell."""
+        short = millionths(self.required - level)
+        return short > 0 and short >= self.smallest
 
     @property
     def is_gap(self) -> bool:
-        """Whether the officer is believed to be below the requirement."""
-        return self.level < self.required
+        """Whether the officer counts as below the requirement."""
+        return self.lacks(self.level)
+
+    @property
+    def rests_on_courses(self) -> bool:
+        """Whether the level is that of completed courses, and no assessment has confirmed it yet."""
+        return self.level > self.measured
 
 
 class Inputs(Struct, frozen=True, kw_only=True):
@@ -86,9 +134,10 @@ class Inputs(Struct, frozen=True, kw_only=True):
 
     `mandatory` courses are planned with what opens their doors, past the budget if need be; `pinned` ones where they
     fit. `excluded` courses never appear; `slowed` {course: factor} multiplies a cost. `started` courses stay in front,
-    in this order, unless they were withdrawn. `completed_at` {course: when}: a completion is a noisy measurement of
-    what the course teaches, where it is later than the skill's own. `previous`: the courses of the path before, which
-    stays unless a new one is worth notably more.
+    in this order, unless they were withdrawn. `completed_at` {course: when}; `taught`: what those of them taught that
+    the catalogue may have changed since. `previous`: the courses of the path before, which stays unless a new one is
+    worth notably more. With `finishing` nothing but the officer's own progress has changed: the path before stays as
+    far as it can still be studied. `smallest_gap`: see SMALLEST_GAP.
     """
 
     tenant: str
@@ -112,9 +161,12 @@ class Inputs(Struct, frozen=True, kw_only=True):
     started: list[str] = []
     completed_at: dict[str, datetime] = {}
     previous: list[str] = []
+    taught: dict[str, list[Teaches]] = {}
+    finishing: bool = False
+    smallest_gap: float = SMALLEST_GAP
 
     def __post_init__(self) -> None:
-        keep_millionths(self, "budget_hours")
+        keep_millionths(self, "budget_hours", "smallest_gap")
         if self.target:
             force_setattr(self, "target", {skill: millionths(level) for skill, level in self.target.items()})
 
@@ -143,6 +195,8 @@ class Inputs(Struct, frozen=True, kw_only=True):
 
     def _check_rules(self, skills: set[str]) -> None:
         seen: dict[tuple[str, str], float] = {}
+        skills = {folded(skill) for skill in skills}
+        mandatory = {folded(course) for course in self.mandatory}
         for i, rule in enumerate(self.rules):
             if rule.field not in get_args(RuleField):
                 raise InvalidInput(f"unknown field {rule.field!r}", f"rules[{i}].field")
@@ -152,12 +206,12 @@ class Inputs(Struct, frozen=True, kw_only=True):
             if not rule.values:
                 raise InvalidInput("names nothing", f"rules[{i}].values")
             for j, value in enumerate(rule.values):
-                place = f"rules[{i}].values[{j}]"
-                if rule.field == "skill" and value not in skills:
+                place, name = f"rules[{i}].values[{j}]", folded(value)
+                if rule.field == "skill" and name not in skills:
                     raise InvalidInput(f"unknown skill {value!r} in {self.framework.id}", place)
-                if rule.field == "course" and rule.bias == EXCLUDE and value in self.mandatory:
+                if rule.field == "course" and rule.bias == EXCLUDE and name in mandatory:
                     raise InvalidInput(f"{value!r} is mandatory and excluded", place)
-                if (rule.bias == EXCLUDE) != (seen.setdefault((rule.field, value), rule.bias) == EXCLUDE):
+                if (rule.bias == EXCLUDE) != (seen.setdefault((rule.field, name), rule.bias) == EXCLUDE):
                     raise InvalidInput(f"{value!r} is excluded by one rule and wanted by another", place)
 
     def _check_wishes(self) -> None:
@@ -174,6 +228,11 @@ class Inputs(Struct, frozen=True, kw_only=True):
         """The courses that were completed, whether or not it is known when."""
         return {*self.completed, *self.completed_at}
 
+    def known(self, framework: str, skill: str) -> Estimate | None:
+        """Return what was measured of a skill, on whatever yardstick; None where it never was."""
+        held = self.levels if framework == self.framework.id else self.elsewhere.get(framework, {})
+        return held.get(skill)
+
     def wants(self) -> dict[str, Want]:
         """Return skill -> requirement and belief, in the framework's own order of skills."""
         if self.target is None:
@@ -188,7 +247,9 @@ class Inputs(Struct, frozen=True, kw_only=True):
         believed = self.levels.get(skill.id) or Estimate(PRIOR_SHARE * required, PRIOR_SD)
         top = self.framework.max_level
         level, required = min(believed.level, top), min(required, top)
-        return Want(skill, required, weight, level, believed.sd, assessed=skill.id in self.levels)
+        smallest = millionths(self.smallest_gap * top / _USUAL_TOP)
+        known = skill.id in self.levels
+        return Want(skill, required, weight, level, believed.sd, assessed=known, measured=level, smallest=smallest)
 
     def standing(self) -> dict[tuple[str, str], float]:
         """Return (framework, skill) -> level before the path. What is neither known nor required counts as 0."""

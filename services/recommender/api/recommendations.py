@@ -11,9 +11,11 @@ from services.recommender import ranking
 from services.recommender.api.state import SOLVER, STORE, TODAY, framework_of, held_of, view_of
 from services.recommender.audit import TenantRules, inputs_for, rules_within
 from services.recommender.model import Estimate, Inputs, Rule, hours_until
+from services.recommender.planning import is_studied
 from services.recommender.solving import plan_stateless
 from services.recommender.store import StoredPlan
-from shared.errors import InvalidInput
+from services.recommender.unmatched import unmatched
+from shared.errors import InvalidInput, Warned
 from shared.paths import Changes, LearningPath
 from shared.routes import REQUEST_ID, answer, principal, read_body
 from shared.skills import Framework, Hours, Identifier, Language, Level
@@ -32,7 +34,8 @@ class GivenLevel(Struct, frozen=True, forbid_unknown_fields=True):
 class RecommendationRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """What to recommend for. `framework` with `job_group`, or with an explicit `target` {skill: level}.
 
-    A skill that `levels` leaves out has the job group's prior. The budget is `budget_hours`, or `weekly_hours` until
+    A skill that `levels` leaves out has the job group's prior. A level that it gives is as of now, so it counts and
+    no `completed` course adds to it. The budget is `budget_hours`, or `weekly_hours` until
     `deadline`, counted from `as_of` (today where the officers are). `completed` courses are not suggested again.
     `rules` and `mandatory` courses come to those of the tenant.
 
@@ -59,13 +62,17 @@ class RecommendationRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Recommendation(Struct, frozen=True, omit_defaults=True):
-    """A path that was not stored; with `compare_with` also what changes against the present path, of `revision`."""
+    """A path that was not stored; with `compare_with` also what changes against the present path, of `revision`.
+
+    `warnings` name the values of the request's rules that match no course in sight.
+    """
 
     path: LearningPath
     stale: bool
     request_id: str
     changes: Changes | None = None
     revision: int | None = None
+    warnings: list[Warned] = []
 
 
 async def recommend(request: web.Request) -> web.StreamResponse:
@@ -80,17 +87,27 @@ async def recommend(request: web.Request) -> web.StreamResponse:
     if name is None:
         raise InvalidInput("needs a framework, or an officer to compare with", "framework")
     framework = framework_of(view, name)
-    rules = await request.app[STORE].rules.recent(principal(request).tenant)
+    rules, solver = await request.app[STORE].rules.recent(principal(request).tenant), request.app[SOLVER]
     as_of = asked.as_of or request.app[TODAY]()
+    warnings = await solver.run(unmatched, asked.rules, [], view) if asked.rules else []
     if present is None:
         inputs = _inputs(asked, framework, rules, as_of, principal(request).tenant)
-        path = await request.app[SOLVER].run(plan_stateless, inputs, view)
-        return answer(Recommendation(path, stale=False, request_id=request[REQUEST_ID]))
-    inputs = _if(asked, present, framework, rules, as_of)
-    path = await request.app[SOLVER].run(plan_stateless, inputs, view)
+        path = await solver.run(plan_stateless, replace(inputs, smallest_gap=solver.smallest_gap), view)
+        return answer(Recommendation(path, stale=False, request_id=request[REQUEST_ID], warnings=warnings))
+    inputs = replace(_if(asked, present, framework, rules, as_of), smallest_gap=solver.smallest_gap)
+    path = await solver.run(plan_stateless, inputs, view)
     changes = ranking.changes(present.path, path)
     revision = present.summary.revision
-    return answer(Recommendation(path, stale=False, request_id=request[REQUEST_ID], changes=changes, revision=revision))
+    return answer(
+        Recommendation(
+            path,
+            stale=False,
+            request_id=request[REQUEST_ID],
+            changes=changes,
+            revision=revision,
+            warnings=warnings,
+        )
+    )
 
 
 def _inputs(asked: RecommendationRequest, framework: Framework, rules: TenantRules, as_of: date, tenant: str) -> Inputs:
@@ -122,6 +139,7 @@ def _if(
         raise InvalidInput("needs either `job_group` or `target`", "job_group")
     profile = present.profile
     stage = asked.stage or (profile.stage if profile.stage in {one.id for one in framework.stages} else None)
+    progress = RecommendationRequest(compare_with=asked.compare_with, completed=asked.completed, as_of=asked.as_of)
     inputs = inputs_for(
         replace(profile, job_group=asked.job_group or profile.job_group, stage=stage),
         present.feedback,
@@ -129,6 +147,7 @@ def _if(
         present.summary.courses,
         framework=framework,
         as_of=as_of,
+        finishing=bool(asked.completed) and asked == progress and is_studied(present),
     )
     return replace(
         inputs,

@@ -31,6 +31,8 @@ from services.recommender.ranking.search import (
     Route,
     best_goal,
     lift_ceilings,
+    prune,
+    route_of,
     set_ceilings,
 )
 from services.recommender.ranking.segments import Longs
@@ -60,20 +62,35 @@ def account_of(steps: int) -> Account:
 def account(
     problem: Problem, seeded: Longs, bench: Bench, goals: Longs, route: Route, kept: bool
 ) -> tuple[Account, Longs]:
-    """Return the account of a route and the standing at its end. `kept`: told in the route's own order."""
+    """Return the account of a route and the standing at its end. `kept`: the route stands in its order already.
+
+    A route that was searched is put in order first, and then told as one that is kept: the same path has the same
+    account. Where the cheapest opener was left out as spare, only the order of the search is left.
+    """
     chosen = np.zeros(len(problem.ways), np.bool_)
     chosen[route.ways[: route.figures[SIZE]]] = True
     mine = goals[chosen[goals[:, WAY]]]
     mine[:, FIRST_PRICE] = -1  # priced among the chosen alone, nothing is what it was at the start
     full, inner = seeded.copy(), np.empty_like(seeded)
     told = account_of(route.figures[SIZE])
-    tell(problem, full, inner, bench, goals, mine, route, kept, told)
-    if not kept and held_in(problem, full) != route.figures[WORTH]:
-        # Where the cheapest opener was left out as spare, only the order of the search is left.
+    if not kept:
+        tell(problem, full, inner, bench, np.zeros((0, goals.shape[1]), np.int64), mine, route, False, told)  # noqa: FBT003
+        if held_in(problem, full) == route.figures[WORTH]:
+            route = reordered(problem, told)
+            prune(problem, seeded, full, route, route_of(problem))
         full[:] = seeded
         told = account_of(route.figures[SIZE])
-        tell(problem, full, inner, bench, goals, mine, route, True, told)  # noqa: FBT003 - compiled code takes no names
+    tell(problem, full, inner, bench, goals, mine, route, True, told)  # noqa: FBT003 - compiled code takes no names
     return told, full
+
+
+@kernel
+def reordered(problem: Problem, told: Account) -> Route:
+    """Return the route in the order in which it was told."""
+    route, size = route_of(problem), told.size[0]
+    route.ways[:size] = told.ways[:size]
+    route.figures[SIZE] = size
+    return route
 
 
 @kernel

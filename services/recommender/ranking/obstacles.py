@@ -1,8 +1,8 @@
 """What keeps a skill from rising above the level that a finished path reaches, and how many hours more would do."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 
-from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, Rule
+from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, names_of
 from services.recommender.ranking.bundles import assemble
 from services.recommender.ranking.index import View
 from services.recommender.ranking.names import NAMES, micro
@@ -38,8 +38,10 @@ def obstacle_of(found: Planned, view: View, skill: str, reached: float) -> Obsta
     assemble(problem, final, bench, nearest)
     hours, left = int(bench.figures[ALL_HOURS]), max(int(final[HOURS_LEFT]), 0)
     short = (hours / MICRO, left / MICRO) if hours > left else None
-    title = course_at(found, view, nearest).title
-    return Obstacle("budget", title, short, bool(bench.figures[COUNT] > final[STEPS_LEFT]))
+    title, crowded = course_at(found, view, nearest).title, bool(bench.figures[COUNT] > final[STEPS_LEFT])
+    if found.finishing and short is None and not crowded:
+        return Obstacle("kept", title)
+    return Obstacle("budget", title, short, crowded)
 
 
 def _above(found: Planned, gap: int) -> list[int]:
@@ -90,20 +92,11 @@ def why_barred(inputs: Inputs, course: Course) -> Barred | None:
     if inputs.languages and set(inputs.languages).isdisjoint(course.languages):
         return "language"
     for rule in inputs.rules:
-        if rule.bias in (INCLUDE_ONLY, EXCLUDE) and (rule.bias == EXCLUDE) == _holds(rule, inputs, course):
+        if rule.bias in (INCLUDE_ONLY, EXCLUDE) and (rule.bias == EXCLUDE) != rule.names.isdisjoint(
+            names_of(rule, course, inputs.framework.id)
+        ):
             return "rule"
     return None
-
-
-def _holds(rule: Rule, inputs: Inputs, course: Course) -> bool:
-    held: Mapping[str, Collection[str | None]] = {
-        "course": [course.id],
-        "provider": [course.provider.th, course.provider.en],
-        "language": course.languages,
-        "modality": [course.modality],
-        "skill": [row.skill for row in course.teaches if row.framework == inputs.framework.id],
-    }
-    return not set(rule.values).isdisjoint(held[rule.field])
 
 
 def short_of(found: Planned) -> float | None:

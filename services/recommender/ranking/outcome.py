@@ -26,7 +26,11 @@ class Seeds(NamedTuple):
 
 
 class Planned(NamedTuple):
-    """A plan in numbers. `before`, `seeded`, `final`: the standing at the start, after the seeds, at the end."""
+    """A plan in numbers. `before`, `seeded`, `final`: the standing at the start, after the seeds, at the end.
+
+    `kept`: the path before stayed for being as good; `finishing`: because it is being studied. `plain`: without what is
+    preferred or put off.
+    """
 
     inputs: Inputs
     worth: Worth
@@ -41,6 +45,8 @@ class Planned(NamedTuple):
     bench: Bench
     account: Account
     kept: bool
+    finishing: bool = False
+    plain: bool = False
 
 
 def course_at(found: Planned, view: View, way: int) -> Course:
