@@ -76,7 +76,8 @@ class Route:
     """One route of a service.
 
     `answers` says by status what a success holds (None: no body; a struct; a list or union of structs). `problems`
-    adds statuses to those that follow from the rest. `accepts` and `produces` name media types other than JSON.
+    adds statuses to those that follow from the rest. `apart`: it waits in a queue with limits of its own, and so is not
+    counted among the requests in hand, which light ones need. `accepts` and `produces` name media types other than JSON.
     `example` is a body as a client may send it, for the OpenAPI document.
     """
 
@@ -92,6 +93,7 @@ class Route:
     problems: Sequence[int] = ()
     limit: int = BODY_LIMIT
     streams: bool = False
+    apart: bool = False
     accepts: str = "application/json"
     produces: str = "application/json"
     hidden: bool = False
