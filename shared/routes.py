@@ -76,8 +76,8 @@ class Route:
     """One route of a service.
 
     `answers` says by status what a success holds (None: no body; a struct; a list or union of structs). `problems`
-    adds statuses to those that follow from the rest. `apart`: it waits in a queue with limits of its own, and so is not
-    counted among the requests in hand, which light ones need. `accepts` and `produces` name media types other than JSON.
+    adds statuses to those that follow from the rest. `accepts` and `produces` name media types other than JSON.
+    `apart`: it waits in a queue with limits of its own, so it is not counted among the requests in hand.
     `example` is a body as a client may send it, for the OpenAPI document.
     """
 

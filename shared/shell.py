@@ -93,7 +93,7 @@ class Shell:
         in_hand.set_function(lambda: self._admission.in_hand)
         apart = Gauge(
             "http_apart",
-            "Requests that are open and counted apart: streams, and what waits in a queue of its own.",
+            "Requests that are open and not among those in hand.",
             registry=registry,
         )
         apart.set_function(lambda: self._admission.apart)
