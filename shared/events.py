@@ -131,6 +131,13 @@ class PathRecommended(PathHead, frozen=True):
     path: LearningPath
 
 
+class PathStored(PathHead, frozen=True):
+    """An officer's path is new and too large for an event: read it from the recommender."""
+
+    cause: Cause
+    planned_at: datetime
+
+
 Data = (
     AssessmentCompleted
     | OfficerChanged
@@ -139,6 +146,7 @@ Data = (
     | CourseWithdrawn
     | FrameworkPublished
     | PathRecommended
+    | PathStored
 )
 
 TYPES: dict[str, type[Data]] = {
@@ -149,12 +157,13 @@ TYPES: dict[str, type[Data]] = {
     "course.withdrawn.v1": CourseWithdrawn,
     "framework.published.v1": FrameworkPublished,
     "path.recommended.v1": PathRecommended,
+    "path.stored.v1": PathStored,
 }
 NAMES: dict[type[Data], str] = {shape: name for name, shape in TYPES.items()}
 TOMBSTONE = "tombstone"
 """The type of a record without a value: its subject is erased. Not a CloudEvents type; it only labels the outbox."""
 
-PATH_HEADS: dict[str, type[Struct]] = {"path.recommended.v1": PathHead}
+PATH_HEADS: dict[str, type[Struct]] = {"path.recommended.v1": PathHead, "path.stored.v1": PathStored}
 """The `shapes` of a reader that passes paths on; see `from_kafka`."""
 
 

@@ -38,6 +38,7 @@ def gauge(registry: CollectorRegistry, name: str, sentence: str, value: Callable
 def watch_relay(registry: CollectorRegistry, relay: Relay) -> None:
     """Expose how many documents wait to be announced, whether this replica sends, and how many events it sent."""
     gauge(registry, "outbox_pending", "Documents with events that no broker acknowledged.", lambda: relay.pending)
+    gauge(registry, "relay_unsendable", "Documents with an event that no broker takes.", lambda: relay.unsendable)
     gauge(registry, "relay_holds_lease", "1 where this replica is the one that sends.", lambda: relay.holds_lease)
     count(registry, "relay_sent", "Events that this replica's relay sent.", lambda: relay.sent)
 

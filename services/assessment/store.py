@@ -15,6 +15,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne
 from pymongo.errors import DuplicateKeyError
 
 from services.assessment.model import Evidence, ListEvidence
+from shared.errors import TooLarge
 from shared.events import Data, Envelope, OfficerChanged, OfficerErased, announce
 from shared.mongo import Database, Document, bulk_write, ensure_indexes, unavailable
 from shared.outbox import OUTBOX_INDEXES, stage, staged
@@ -24,6 +25,9 @@ SOURCE = "/assessment"
 COLLECTION = "officers"
 KEPT_EVIDENCE = 200
 """How many assessments stay in the officer's document; older ones move to the archive."""
+
+PROFILE_BYTES = 2_000_000
+"""How large a profile may be as JSON: it is announced whole, and kept beside evidence and events in one document."""
 
 _WITHOUT_BULK = {"outbox": 0, "evidence.evidence.results": 0}
 
@@ -104,8 +108,10 @@ class OfficerStore:
     ) -> bool:
         """Write the next profile, the evidence for it with its digest, and its event.
 
-        False where another change came first. Raises Unavailable.
+        False where another change came first. Raises Unavailable, TooLarge.
         """
+        if (size := len(envelope.data or b"")) > PROFILE_BYTES:
+            raise TooLarge(f"the officer's profile would hold {size} bytes; {PROFILE_BYTES} can be announced")
         fields = {"sequence": profile.sequence, "erased": False, "profile": msgspec.to_builtins(profile)}
         if before is None:
             owner = {"_id": profile.key, "tenant": profile.tenant, "officer": profile.officer}

@@ -34,6 +34,10 @@ class PathConsumer:
         if isinstance(item.event.data, PathHead) and data is not None:
             self._push(item, Push("path", data.decode("utf-8", "replace"), item.event.data.revision))
 
+    def on_path_stored(self, item: Received) -> None:
+        """An officer's path is new and too large for an event: streams reconnect, and are sent the stored path then."""
+        self._connections.drop(item.event.subject, "large")
+
     def on_erased(self, item: Received) -> None:
         """An officer is forgotten."""
         self._push(item, Push("erased", ERASED, item.event.sequence))
@@ -46,5 +50,6 @@ class PathConsumer:
 
 HANDLERS: dict[str, Callable[[PathConsumer, Received], None]] = {
     "path.recommended.v1": PathConsumer.on_path_recommended,
+    "path.stored.v1": PathConsumer.on_path_stored,
     TOMBSTONE: PathConsumer.on_erased,
 }

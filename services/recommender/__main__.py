@@ -34,7 +34,7 @@ from services.recommender.catalogue import Catalogue
 from services.recommender.consumer import CatalogueConsumer, ProfileConsumer
 from services.recommender.heeding import Heeder
 from services.recommender.planning import Planner
-from services.recommender.store import ALL_INDEXES, COLLECTION, PlanStore
+from services.recommender.store import ALL_INDEXES, COLLECTION, PlanStore, reduced
 from services.recommender.warming import warm_up
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
@@ -86,6 +86,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
         publisher,
         brokers=settings,
         restage=store.restage,
+        reduced=reduced,
     )
 
     warm = asyncio.Event()

@@ -9,10 +9,11 @@ import pytest
 from services.assessment.__main__ import build, republish
 from services.assessment.store import KEPT_EVIDENCE, OfficerStore
 from shared.auth import issue
-from shared.errors import Unavailable
-from shared.events import OfficerErased
+from shared.errors import TooLarge, Unavailable
+from shared.events import OfficerChanged, OfficerErased, announce
 from shared.mongo import KeyStore
 from shared.settings import AssessmentSettings
+from tests.builders import profile
 from tests.service.assessing import PUT, TAKEN_AT, assessment, assessment_service, profile_of, registered, submit
 from tests.service.started import Started, Topic, started
 
@@ -210,3 +211,11 @@ async def test_a_copy_left_in_the_archive_by_an_erasure_is_cleared(service: Star
     await database["archive"].insert_one({"_id": "left", "officer_key": f"agency/{officer}"})
     await OfficerStore(database).restage([f"agency/{officer}"])
     assert await database["archive"].count_documents({"officer_key": f"agency/{officer}"}) == 0
+
+
+async def test_a_profile_too_large_to_announce_is_refused_before_it_is_stored(service: Started) -> None:
+    large = profile("large", {f"skill-{number}-{'x' * 40}": 1 for number in range(15_000)})
+    store = OfficerStore(service.database("assessment"))
+    with pytest.raises(TooLarge, match="can be announced"):
+        await store.save(None, large, announce("/assessment", large.key, 1, OfficerChanged(large)))
+    assert await store.find(large.tenant, large.officer) is None

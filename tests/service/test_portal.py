@@ -13,7 +13,7 @@ from services.portal.connections import Connections
 from services.portal.consumer import PathConsumer
 from shared.auth import issue
 from shared.errors import Unavailable
-from shared.events import PATHS_TOPIC, announce, to_kafka
+from shared.events import PATHS_TOPIC, PathStored, announce, to_kafka
 from shared.kafka import Follower
 from shared.mongo import KeyStore, connect
 from shared.settings import PortalSettings
@@ -88,6 +88,19 @@ async def test_a_path_that_comes_during_the_fetch_is_sent_once_and_an_older_stor
         assert (await stream.next()).id == "3"
 
 
+async def test_a_path_too_large_for_an_event_ends_the_stream_so_that_the_stored_one_is_read(portal: Portal) -> None:
+    officer, key = await portal.officer()
+    portal.owner.stored[officer] = path(officer, 1)
+    async with portal.stream(officer, key) as stream:
+        await stream.next()
+        portal.owner.stored[officer] = path(officer, 2)
+        head = PathStored("agency", officer, 2, "assessment", datetime.now(UTC))
+        await portal.announce(officer, 2, head)
+        assert await stream.ends()
+    async with portal.stream(officer, key, last_event_id="1") as stream:
+        assert (await stream.next()).id == "2"
+
+
 async def test_a_tombstone_is_told_as_erased(portal: Portal) -> None:
     officer, key = await portal.officer()
     portal.owner.stored[officer] = path(officer, 1)
@@ -147,6 +160,20 @@ async def test_a_structured_event_reaches_the_page_as_the_path_alone(portal: Por
         await portal.publisher.resend(topic, record_key, json.dumps(whole).encode(), structured)
         got = await stream.next()
         assert (got.event, got.id, got.data) == ("path", "2", json.loads(value or b""))
+
+
+async def test_of_a_stored_path_only_the_head_is_read(portal: Portal) -> None:
+    officer, key = await portal.officer()
+    whole = msgspec.json.encode(path(officer, 1)).replace(b'"assessment"', b'"a cause of tomorrow"')
+    for unreadable in (b"\xff", b"[" * 100_000, b'{"tenant":"\xff"}', b"{}"):
+        portal.owner.stored[officer] = unreadable
+        async with portal.stream(officer, key) as stream:
+            assert (await stream.next()).data == {"status": "unavailable"}
+    portal.owner.stored[officer] = whole.replace(b'"job_group"', b'"later":"\xff","job_group"')
+    async with portal.stream(officer, key) as stream:
+        got = await stream.next()
+        assert (got.event, got.id, got.data["cause"]) == ("path", "1", "a cause of tomorrow")
+        assert got.data["path"]["later"] == "\ufffd"
 
 
 async def test_records_that_somebody_else_wrote_end_no_stream_and_are_not_logged(
