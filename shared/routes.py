@@ -66,6 +66,7 @@ class Route:
 
     `answers` says by status what a success holds (None: no body; a struct; a list or union of structs). `problems`
     adds statuses to those that follow from the rest. `accepts` and `produces` name media types other than JSON.
+    `reads`: changes nothing, whatever its method, so it is given up where the client goes away.
     """
 
     method: str
@@ -79,6 +80,7 @@ class Route:
     problems: Sequence[int] = ()
     limit: int = BODY_LIMIT
     streams: bool = False
+    reads: bool = False
     accepts: str = "application/json"
     produces: str = "application/json"
     hidden: bool = False

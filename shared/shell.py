@@ -109,7 +109,7 @@ class Shell:
                 asking = await self._authenticator.authenticate(self._credential(request))
                 authorize(asking, route.policy, request.match_info.get("officer_id"))
                 request[PRINCIPAL] = asking
-            if route.method == "GET" or route.streams:
+            if route.method == "GET" or route.streams or route.reads:
                 return await handler(request)
             return await self._to_the_end(request, handler)
         except Problem as error:

@@ -19,17 +19,18 @@ from prometheus_client import CollectorRegistry
 from services.recommender import __doc__ as card
 from services.recommender import recompute
 from services.recommender.api import (
+    ASKED,
     CATALOGUE,
     FIRST_GROUPS,
     HEEDER,
     MIN_GROUP,
     ROUTES,
     RULES_CHANGED,
-    SOLVER,
     STORE,
     TODAY,
     today_in,
 )
+from services.recommender.asked import Asked
 from services.recommender.catalogue import Catalogue
 from services.recommender.consumer import CatalogueConsumer, ProfileConsumer
 from services.recommender.heeding import Heeder
@@ -59,7 +60,8 @@ async def build(settings: RecommenderSettings) -> web.Application:
     catalogue = Catalogue()
     zone = ZoneInfo(settings.time_zone)
     planner = Planner(store, catalogue, zone, settings.planning_threads)
-    heeder = Heeder(planner)
+    asked = Asked()
+    heeder = Heeder(planner, asked)
     publisher = Publisher(settings)
     await publisher.start()
 
@@ -108,6 +110,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
         yield
         await publisher.stop()
         planner.solver.close()
+        asked.close()
         client.close()
 
     app = build_app(
@@ -130,7 +133,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
         ],
     )
     app[STORE], app[CATALOGUE], app[TODAY] = store, catalogue, today_in(zone)
-    app[HEEDER], app[SOLVER], app[MIN_GROUP] = heeder, planner.solver, settings.min_group_size
+    app[HEEDER], app[ASKED], app[MIN_GROUP] = heeder, asked, settings.min_group_size
     app[RULES_CHANGED], app[FIRST_GROUPS] = changes.look_again, settings.first_job_groups
     _measure(app[REGISTRY], planner, heeder, catalogue)
     registry = app[REGISTRY]

@@ -9,6 +9,7 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from services.recommender.asked import Asked
 from services.recommender.audit import TenantRules
 from services.recommender.feedback import Action, Feedback, heard
 from services.recommender.planning import Order, Planner, new_plan
@@ -38,17 +39,18 @@ class Word:
 class Heeder:
     """Takes feedback. `taken` counts what was stored; `kept_stale` what was stored while the checker refused a path."""
 
-    def __init__(self, planner: Planner) -> None:
+    def __init__(self, planner: Planner, asked: Asked) -> None:
         self.taken = 0
         self.kept_stale = 0
         self.planner = planner
         self._store = planner.store
+        self._asked = asked
 
     async def take(self, word: Word) -> Key:
         """Return what became of a feedback: once for one key, however often it is sent.
 
         Raises NotFound without a plan, Conflict and InvalidInput for what cannot be said, Unavailable where it could
-        not be stored.
+        not be stored, and what Asked.run raises: then nothing was stored either.
         """
         for attempt in range(_ATTEMPTS):
             held = await self._store.held(word.tenant, word.officer)
@@ -81,7 +83,8 @@ class Heeder:
         # Who puts a course off, or takes a word back, asks for another path: one that is only as good is welcome.
         stable = word.action not in ("not_now", "undo")
         case = Case(order.profile, order.as_of, feedback, rules, summary.courses, stable)
-        [planned] = await self.planner.solver.solve([case], self.planner.catalogue.snapshot)
+        view = self.planner.catalogue.snapshot.view(word.tenant)
+        planned = await self._asked.run(f"{word.tenant}/{word.officer}", self.planner.solver.one, case, view)
         refused = bool(planned.violations) or planned.path.status == "refused"
         revision = summary.revision if refused else summary.revision + 1
         key = Key(word.key, word.digest, feedback.sequence, revision, refused)

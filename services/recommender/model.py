@@ -21,6 +21,10 @@ PRIOR_SD = 1.0
 """A required skill that was never assessed: half of the required level, give or take one level. A provisional
 assumption about the typical officer of a job group, until measured levels can take its place."""
 
+MOST_STEPS = 200
+"""Courses in one path, at most; only what was started stands above it. Nobody studies more in a career, and everything
+that a path takes to plan, check and tell stays bounded."""
+
 LEARNERS_ASSUMED, LEARNERS_COMPLETING = 20, 18
 """Of every course, before anything is counted: as if 18 of 20 had completed it, a Beta(18, 2) of mean 0.9. An
 assumption about courses that an agency proposes, until its own completions are known."""

@@ -7,13 +7,13 @@ from services.recommender.api.paths import StoredPath, get_path
 from services.recommender.api.recommendations import Recommendation, RecommendationRequest, recommend
 from services.recommender.api.rules import PutRules, Rules, RulesPut, get_rules, put_rules
 from services.recommender.api.state import (
+    ASKED,
     CATALOGUE,
     FIRST_GROUPS,
     HEEDER,
     IDEMPOTENCY_KEY,
     MIN_GROUP,
     RULES_CHANGED,
-    SOLVER,
     STORE,
     TODAY,
     today_in,
@@ -22,13 +22,13 @@ from shared.auth import ADMINS, EVERYONE, PLATFORMS
 from shared.routes import IF_MATCH, IF_NONE_MATCH, Route
 
 __all__ = [
+    "ASKED",
     "CATALOGUE",
     "FIRST_GROUPS",
     "HEEDER",
     "MIN_GROUP",
     "ROUTES",
     "RULES_CHANGED",
-    "SOLVER",
     "STORE",
     "TODAY",
     "today_in",
@@ -39,7 +39,14 @@ _FEEDBACK = "/v1/officers/{officer_id}/feedback"
 _HELD = [IF_NONE_MATCH]
 ROUTES = [
     Route("GET", _PATH, get_path, EVERYONE, headers=_HELD, answers={200: StoredPath, 304: None}, problems=[503]),
-    Route("GET", _PATH + "/why-not/{course_id}", why_not, EVERYONE, answers={200: WhyNotAnswer}),
+    Route(
+        "GET",
+        _PATH + "/why-not/{course_id}",
+        why_not,
+        EVERYONE,
+        answers={200: WhyNotAnswer},
+        problems=[429, 503],
+    ),
     Route(
         "POST",
         _FEEDBACK,
@@ -48,7 +55,7 @@ ROUTES = [
         body=GiveFeedback,
         headers=[IDEMPOTENCY_KEY],
         answers={200: FeedbackTaken},
-        problems=[409, 503],
+        problems=[409, 429, 503],
     ),
     Route("GET", _FEEDBACK, get_feedback, EVERYONE, answers={200: FeedbackHeld}),
     Route(
@@ -58,7 +65,8 @@ ROUTES = [
         EVERYONE,
         body=RecommendationRequest,
         answers={200: Recommendation},
-        problems=[404, 503],
+        problems=[404, 429, 503],
+        reads=True,
     ),
     Route(
         "GET",
@@ -67,6 +75,7 @@ ROUTES = [
         EVERYONE,
         query=AskSimilar,
         answers={200: SimilarCourses},
+        problems=[429, 503],
     ),
     Route(
         "PUT",
@@ -79,5 +88,13 @@ ROUTES = [
         problems=[412],
     ),
     Route("GET", "/v1/rules", get_rules, PLATFORMS, headers=_HELD, answers={200: Rules, 304: None}),
-    Route("GET", "/v1/agencies/{agency_id}/gaps", get_gaps, PLATFORMS, query=AskGaps, answers={200: AgencyView}),
+    Route(
+        "GET",
+        "/v1/agencies/{agency_id}/gaps",
+        get_gaps,
+        PLATFORMS,
+        query=AskGaps,
+        answers={200: AgencyView},
+        problems=[429, 503],
+    ),
 ]

@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from services.recommender import ranking
-from services.recommender.api.state import SOLVER, STORE, TODAY, framework_of, held_of, view_of
+from services.recommender.api.state import ASKED, STORE, TODAY, framework_of, held_of, view_of
 from services.recommender.audit import TenantRules, inputs_for, rules_within
 from services.recommender.model import Estimate, Inputs, Rule, hours_until
 from services.recommender.solving import plan_stateless
@@ -80,14 +80,15 @@ async def recommend(request: web.Request) -> web.StreamResponse:
     if name is None:
         raise InvalidInput("needs a framework, or an officer to compare with", "framework")
     framework = framework_of(view, name)
+    caller = principal(request).key_id
     rules = await request.app[STORE].rules.recent(principal(request).tenant)
     as_of = asked.as_of or request.app[TODAY]()
     if present is None:
         inputs = _inputs(asked, framework, rules, as_of, principal(request).tenant)
-        path = await request.app[SOLVER].run(plan_stateless, inputs, view)
+        path = await request.app[ASKED].run(caller, plan_stateless, inputs, view)
         return answer(Recommendation(path, stale=False, request_id=request[REQUEST_ID]))
     inputs = _if(asked, present, framework, rules, as_of)
-    path = await request.app[SOLVER].run(plan_stateless, inputs, view)
+    path = await request.app[ASKED].run(caller, plan_stateless, inputs, view)
     changes = ranking.changes(present.path, path)
     revision = present.summary.revision
     return answer(Recommendation(path, stale=False, request_id=request[REQUEST_ID], changes=changes, revision=revision))

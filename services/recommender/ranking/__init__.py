@@ -6,7 +6,6 @@ from services.recommender.ranking.index import View
 from services.recommender.ranking.ledger import Pick, RunnerUp, Told, path_of, refused, serving, waiting_for_framework
 from services.recommender.ranking.obstacles import obstacle_of, short_of
 from services.recommender.ranking.outcome import Planned, course_at, offer_at
-from services.recommender.ranking.pricing import FUEL
 from services.recommender.ranking.problem import COSINE
 from services.recommender.ranking.solution import planned
 from shared.paths import LearningPath
@@ -24,7 +23,7 @@ def recommend(inputs: Inputs, view: View) -> LearningPath:
         notes=found.seeds.notes,
         short=short_of(found),
         kept=found.kept,
-        limited=bool(found.bench.figures[FUEL] <= 0),
+        limited=found.limited,
     )
     return path_of(inputs, found.worth, found.standing, told, view.catalogue_revision)
 

@@ -9,10 +9,12 @@ from typing import NamedTuple
 import numpy as np
 
 from services.recommender.ranking.bundles import adds, assemble, bid, gain_without, in_order, lean, precedes
-from services.recommender.ranking.compiled import kernel
+from services.recommender.ranking.compiled import NONE, ZERO, kernel
 from services.recommender.ranking.pricing import (
     ALL_COST,
+    CUT,
     FREE,
+    FUEL,
     NO_LIMIT,
     SHUT,
     Bench,
@@ -72,7 +74,7 @@ def account(
         # Where the cheapest opener was left out as spare, only the order of the search is left.
         full[:] = seeded
         told = account_of(route.figures[SIZE])
-        tell(problem, full, inner, bench, goals, mine, route, True, told)  # noqa: FBT003 - compiled code takes no names
+        tell(problem, full, inner, bench, goals, mine, route, not kept, told)
     return told, full
 
 
@@ -91,9 +93,9 @@ def tell(
         inner[status + route.ways[place]] = FREE
     inner[HOURS_LEFT] = inner[STEPS_LEFT] = NO_LIMIT
     price_anew(problem, inner, bench)
-    set_ceilings(problem, inner, mine, 1.0, -1)
-    set_ceilings(problem, full, goals, 1.0, -1)
-    looked = 0
+    set_ceilings(problem, inner, mine, 1.0, NONE)
+    set_ceilings(problem, full, goals, 1.0, NONE)
+    looked = ZERO
     while True:
         if fixed:
             count = next_of(problem, inner, bench, route, looked)
@@ -107,8 +109,8 @@ def tell(
             break
         looked += count
         note(problem, full, inner, bench, goals, account, count)
-        lift_ceilings(problem, inner, mine, -1)
-        lift_ceilings(problem, full, goals, -1)
+        lift_ceilings(problem, inner, mine, NONE)
+        lift_ceilings(problem, full, goals, NONE)
 
 
 @kernel
@@ -130,14 +132,17 @@ def note(
 ) -> None:  # fmt: skip
     """Note the bundle on the bench and its runners-up, and study it."""
     members = bench.members[:count].copy()
-    cost = 0
+    cost = ZERO
     for way in members:
         cost += problem.ways[way, COST]
-    gain = gain_without(problem, inner, bench, count, -1)
+    gain = gain_without(problem, inner, bench, count, NONE)
     score = score_of(gain, cost, 1.0) if cost > 0 else 0
     first = account.size[0]
     last = first + count - 1
-    losers(problem, full, bench, goals, members, account.runners[last], account.runner_score[last])
+    if bench.figures[FUEL] <= 0:
+        bench.figures[CUT] = 1
+    else:
+        losers(problem, full, bench, goals, members, account.runners[last], account.runner_score[last])
     for place in range(count):
         account.ways[first + place] = members[place]
         account.score[first + place] = score

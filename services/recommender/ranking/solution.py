@@ -9,22 +9,27 @@
 Integers all the way (micro-levels, micro-hours), no clock, no randomness: the same inputs and view give the same bytes.
 """
 
-from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs
+from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, MOST_STEPS, Inputs
 from services.recommender.ranking.account import account
 from services.recommender.ranking.evidence import believed
 from services.recommender.ranking.gaps import Worth
 from services.recommender.ranking.index import View
 from services.recommender.ranking.offers import SkillKey
-from services.recommender.ranking.outcome import Planned, way_of
-from services.recommender.ranking.pricing import DONE, NO_LIMIT, held_in, open_plan
+from services.recommender.ranking.outcome import MOST_VISITS, TELLING_VISITS, Planned, way_of
+from services.recommender.ranking.pricing import (
+    CUT,
+    DONE,
+    FUEL,
+    NO_LIMIT,
+    Bench,
+    held_in,
+    open_plan,
+)
 from services.recommender.ranking.problem import HOURS_LEFT, STATUS, STEPS_LEFT, Problem
 from services.recommender.ranking.search import EXPONENTS, SIZE, WORTH, Found, prune, replay, search
 from services.recommender.ranking.seeds import plant
 from services.recommender.ranking.seeker import Field, field_of, outlook_of
 from services.recommender.ranking.segments import Longs
-
-MOST_BUNDLES = 400_000
-"""Bundles priced in one plan. A plan that needs more ends with the best found so far, and says so."""
 
 WORTH_A_CHANGE = 101
 """Per cent of what the path before closes: a new one that closes less does not replace it."""
@@ -37,9 +42,11 @@ def planned(inputs: Inputs, view: View, also: tuple[str, ...] = ()) -> Planned:
     """Return the plan in numbers. `also`: courses that are to be among those it knows."""
     wants, standing = believed(inputs, view.course)
     worth, field = Worth(wants), field_of(view.shelf, inputs, also)
-    one = _searched(inputs, view, worth, standing, field, also, plain=False)
-    if inputs.slowed or any(rule.bias not in (INCLUDE_ONLY, EXCLUDE) for rule in inputs.rules):
-        other = _searched(inputs, view, worth, standing, field, also, plain=True)
+    prefers = bool(inputs.slowed) or any(rule.bias not in (INCLUDE_ONLY, EXCLUDE) for rule in inputs.rules)
+    visits = MOST_VISITS // 2 if prefers else MOST_VISITS
+    one = _searched(inputs, view, worth, standing, field, also, visits, plain=False)
+    if prefers:
+        other = _searched(inputs, view, worth, standing, field, also, visits, plain=True)
         if _gained(one) * 100 < _gained(other) * OPINION:
             one = other
     return one
@@ -56,24 +63,27 @@ def _searched(
     standing: dict[SkillKey, float],
     field: Field,
     also: tuple[str, ...],
+    visits: int,
     *,
     plain: bool,
 ) -> Planned:
     seeker, prices = outlook_of(inputs, worth, standing, field, also, plain)
     hours = NO_LIMIT if inputs.budget_hours is None else round(inputs.budget_hours * MICRO)
-    steps = NO_LIMIT if inputs.max_steps is None else inputs.max_steps
-    problem, bench, seeded = open_plan(field.mesh.net, seeker, prices, MOST_BUNDLES, hours, steps)
+    steps = MOST_STEPS if inputs.max_steps is None else min(inputs.max_steps, MOST_STEPS)
+    problem, bench, seeded = open_plan(field.mesh.net, seeker, prices, visits, MOST_STEPS, hours, steps)
     before = seeded.copy()
     seeds = plant(inputs, view, field, problem, seeded, bench)
     found = search(problem, seeded, bench, EXPONENTS)
-    kept = _keeps(inputs, field, problem, seeded, found)
+    kept = _keeps(inputs, field, problem, seeded, bench, found)
+    bench.figures[FUEL] = TELLING_VISITS
     told, final = account(problem, seeded, bench, found.goals, found.trial if kept else found.best, kept)
+    limited = bool(bench.figures[CUT])
     return Planned(
-        inputs, worth, standing, field, problem, seeds, before, seeded, final, found.goals, bench, told, kept
+        inputs, worth, standing, field, problem, seeds, before, seeded, final, found.goals, bench, told, kept, limited
     )
 
 
-def _keeps(inputs: Inputs, field: Field, problem: Problem, seeded: Longs, found: Found) -> bool:
+def _keeps(inputs: Inputs, field: Field, problem: Problem, seeded: Longs, bench: Bench, found: Found) -> bool:
     """Walk the path before, after the seeds, without what no longer closes anything; return whether it is kept."""
     done, walked, spare = inputs.done, found.trial, found.spare
     ways = [way_of(field, problem, name) for name in inputs.previous if name not in done]
@@ -82,8 +92,8 @@ def _keeps(inputs: Inputs, field: Field, problem: Problem, seeded: Longs, found:
         return False
     walked.ways[: len(left)] = left
     walked.figures[SIZE] = len(left)
-    replay(problem, seeded, found.state, walked, -1, spare)
+    replay(problem, seeded, found.state, bench, walked, -1, spare)
     if spare.figures[SIZE] < len(left) or min(found.state[HOURS_LEFT], found.state[STEPS_LEFT]) < 0:
         return False
-    prune(problem, seeded, found.state, walked, spare)
+    prune(problem, seeded, found.state, bench, walked, spare)
     return bool(found.best.figures[WORTH] * 100 < walked.figures[WORTH] * WORTH_A_CHANGE)
