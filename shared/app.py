@@ -34,7 +34,9 @@ from prometheus_client.aiohttp import make_aiohttp_handler
 
 from shared import logs, openapi
 from shared.auth import PUBLIC, Authenticator
+from shared.connections import Application
 from shared.errors import Problem, Unavailable
+from shared.limits import Limits
 from shared.routes import BODY_LIMIT, Handler, Route
 from shared.settings import Settings
 from shared.shell import Credential, Life, Shell, bearer
@@ -52,6 +54,7 @@ TABLE: web.AppKey[Sequence[Route]] = web.AppKey("table", Sequence)  # every rout
 _CHECK_SECONDS = 2.0
 _PATIENCE_SECONDS = 10.0
 _KEEPALIVE_SECONDS = 75.0
+_LINGERING_SECONDS = 3.0  # how long what is left of a refused body is read and dropped, so that its answer is seen
 _IDENTIFIER = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 
 
@@ -71,6 +74,7 @@ def build_app(  # noqa: PLR0913 - an app is built once, by name, in a __main__
     checks: Mapping[str, Check] | None = None,
     contexts: Iterable[Context] = (),
     credential: Credential = bearer,
+    limits: Limits | None = None,
 ) -> web.Application:
     """Return the application of a service. Raises ValueError where a route declares no policy."""
     open_to_all = [f"{route.method} {route.path}" for route in routes if route.policy is None]
@@ -78,8 +82,14 @@ def build_app(  # noqa: PLR0913 - an app is built once, by name, in a __main__
         raise ValueError(f"routes without a policy: {', '.join(open_to_all)}")
     registry = _registry()
     life = Life()
-    shell = Shell(authenticator, credential, registry)
-    app = web.Application(client_max_size=BODY_LIMIT, middlewares=[shell.middleware])
+    limits = limits or Limits()
+    shell = Shell(authenticator, credential, registry, limits)
+    app = Application(
+        limits,
+        shell.middleware,
+        client_max_size=BODY_LIMIT,
+        handler_args={"auto_decompress": False, "lingering_time": _LINGERING_SECONDS, "access_log": None},
+    )
     app[LIFE] = life
     app[REGISTRY] = registry
     every = [*routes, *_probes(life, checks or {}, registry)]
@@ -87,10 +97,18 @@ def build_app(  # noqa: PLR0913 - an app is built once, by name, in a __main__
     app[TABLE] = [*every, *openapi.pages(title, described)]
     for route in app[TABLE]:
         for method in [route.method, "HEAD"] if route.method == "GET" else [route.method]:
-            shell.add(app.router.add_route(method, _pattern(route.path), route.handler), route)
+            resolved = app.router.add_route(method, _pattern(route.path), route.handler, expect_handler=_expected)
+            shell.add(resolved, route)
+    app.on_response_prepare.append(shell.dress)
     app.cleanup_ctx.extend(contexts)
     app.on_shutdown.append(shell.finish)
     return app
+
+
+async def _expected(request: web.Request) -> None:
+    """Leave `100 Continue` to who reads the body: a request that is refused by its headers need not send it."""
+    if request.headers.get("Expect", "").lower() != "100-continue":
+        raise web.HTTPExpectationFailed
 
 
 def _pattern(path: str) -> str:
@@ -200,7 +218,6 @@ async def _serve(build: Callable[[S], Awaitable[web.Application]], settings: S) 
         _obey_signals(app[LIFE])
         runner = web.AppRunner(
             app,
-            access_log=None,
             handler_cancellation=True,
             keepalive_timeout=_KEEPALIVE_SECONDS,
             shutdown_timeout=_PATIENCE_SECONDS,

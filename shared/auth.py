@@ -30,6 +30,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from shared.errors import Forbidden, NotFound, Unauthorized
+from shared.limits import Buckets, check
 from shared.skills import Identifier
 
 Role = Literal["admin", "platform", "officer"]
@@ -37,6 +38,7 @@ Role = Literal["admin", "platform", "officer"]
 _CACHED_SECONDS = 30.0
 _REFUSED_SECONDS = 5.0
 _CACHED_KEYS = 10_000
+_FEWER_FOR_ONE_KEY = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,22 +129,37 @@ class Authenticator:
     """Tells principals by their credentials; remembers the answers for a while."""
 
     def __init__(
-        self, keys: Keys, pepper: bytes, *, clock: Callable[[], float] = time.monotonic, capacity: int = _CACHED_KEYS
+        self,
+        keys: Keys,
+        pepper: bytes,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        capacity: int = _CACHED_KEYS,
+        guesses: "Guesses | None" = None,
     ) -> None:
         self._keys = keys
         self._pepper = pepper
         self._clock = clock
         self._capacity = capacity
         self._known: OrderedDict[bytes, tuple[float, Principal | None]] = OrderedDict()
+        self._guesses = guesses or Guesses()
 
-    async def authenticate(self, credential: str | None) -> Principal:
-        """Return whose credential it is. Raises Unauthorized, and Unavailable where the keys cannot be read."""
+    async def authenticate(self, credential: str | None, address: str = "") -> Principal:
+        """Return whose credential it is; `address`: who asks.
+
+        Raises Unauthorized, TooManyRequests where the address has tried too many wrong ones, and Unavailable where the
+        keys cannot be read.
+        """
         if not credential:
             raise Unauthorized("this needs an API key: Authorization: Bearer <key>")
         mark = hashlib.sha256(credential.encode("utf-8", "surrogateescape")).digest()
         until, principal = self._known.get(mark, (0.0, None))
         if until <= self._clock():
+            if principal is None:  # one that was good is asked for again, however many others were wrong
+                self._guesses.check(address, credential, self._clock())
             until, principal = await self._look_up(credential)
+            if principal is None:
+                self._guesses.count(address, credential, self._clock())
             self._remember(mark, until, principal)
         if principal is None:
             raise Unauthorized("the API key is unknown, expired or revoked")
@@ -167,6 +184,32 @@ class Authenticator:
         self._known.move_to_end(mark)
         while len(self._known) > self._capacity:
             self._known.popitem(last=False)
+
+
+class Guesses:
+    """How many wrong credentials one address may try, for any key id and for one.
+
+    Counted by address, so that nobody can keep the owner of a key out by guessing at it.
+    """
+
+    def __init__(self, per_minute: int = 60) -> None:
+        self._any = Buckets(per_minute / 60, per_minute)
+        of_one = max(1.0, per_minute / _FEWER_FOR_ONE_KEY)
+        self._one = Buckets(of_one / 60, of_one)
+
+    def check(self, address: str, credential: str, now: float) -> None:
+        """Return where one more may be tried. Raises TooManyRequests."""
+        check(self._one, _place(address, credential), now, "wrong keys with this id from this address")
+        check(self._any, address, now, "wrong keys from this address")
+
+    def count(self, address: str, credential: str, now: float) -> None:
+        """Count one that was wrong."""
+        self._one.charge(_place(address, credential), now)
+        self._any.charge(address, now)
+
+
+def _place(address: str, credential: str) -> str:
+    return f"{address} {credential.partition('.')[0][:64]}"
 
 
 # --- keys for one machine --------------------------------------------------------------------------------------------

@@ -20,6 +20,8 @@ Rejected                       an event that no retry will make good: to the dea
 
 from typing import ClassVar
 
+from msgspec import Struct
+
 
 class Problem(Exception):
     """An answer other than success. `field` names the part of the request that is to blame.
@@ -106,6 +108,13 @@ class Unavailable(_Later):
 
 class Overloaded(Unavailable):
     """The service has as much in hand as it can bear."""
+
+
+class Warned(Struct, frozen=True):
+    """Something in a request that is accepted and may not be meant so: what it names is not in the catalogue (yet)."""
+
+    field: str
+    detail: str
 
 
 class Rejected(Exception):

@@ -1,12 +1,21 @@
-"""Logs: one JSON line per record on standard error."""
+"""Logs: one JSON line per record on standard error, whatever the record holds; no API key and no password in it."""
 
 import logging
+import re
 import sys
+import threading
 import time
+import traceback
 from functools import lru_cache
-from typing import BinaryIO
+from types import TracebackType
+from typing import Any, BinaryIO
 
 import msgspec
+
+_SECRETS = (
+    (re.compile(rb"\b([0-9a-f]{16})\.[A-Za-z0-9_-]{43}"), rb"\1.[secret]"),  # an API key: its id may be read
+    (re.compile(rb"://[^/@\s\"]*@"), rb"://[secret]@"),  # name and password of a connection string
+)
 
 
 class JsonLines(logging.Handler):
@@ -19,22 +28,57 @@ class JsonLines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write the line at once, so that none is lost with the process."""
         try:
-            self._stream.write(self._line(record))
+            self._stream.write(self.line(record))
             self._stream.flush()
-        except Exception:  # noqa: BLE001 - as every handler of the standard library does
-            self.handleError(record)
+        except (OSError, ValueError):  # standard error is full or closed: there is nowhere to say so
+            pass
 
-    def _line(self, record: logging.LogRecord) -> bytes:
+    def line(self, record: logging.LogRecord) -> bytes:
+        """Return the record as one JSON object and a line end."""
         line = {
             "time": f"{_second(int(record.created))}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _message(record),
         }
         line |= getattr(record, "fields", {})
         if record.exc_info:
             line["error"] = logging.Formatter().formatException(record.exc_info)
-        return msgspec.json.encode(line, enc_hook=repr) + b"\n"
+        try:
+            written = msgspec.json.encode(line, enc_hook=repr)
+        except Exception:  # noqa: BLE001 - text with half a character, a key that is none: written as far as can be
+            written = msgspec.json.encode({_plain(name): _plain(value) for name, value in line.items()})
+        for secret, instead in _SECRETS:
+            written = secret.sub(instead, written)
+        return written + b"\n"
+
+
+def frames_of(error: BaseException) -> str:
+    """Return where an exception came from: its kinds and lines of code, not its words, which may hold anything."""
+    told: list[str] = []
+    one: BaseException | None = error
+    while one is not None and len(told) < _LONGEST_CHAIN:
+        told.append("".join(traceback.format_tb(one.__traceback__)) + type(one).__qualname__)
+        one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
+    return "\ncaused by:\n".join(told)
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception:  # noqa: BLE001 - arguments that do not fit are a mistake, and no reason to lose the line
+        return str(record.msg)
+
+
+def _plain(value: object) -> str:
+    try:
+        text = value if isinstance(value, str) else repr(value)
+    except Exception:  # noqa: BLE001
+        text = type(value).__name__
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+_LONGEST_CHAIN = 5
 
 
 @lru_cache(maxsize=4)
@@ -47,5 +91,21 @@ def configure(level: str) -> None:
     logging.basicConfig(level=level, handlers=[JsonLines(sys.stderr.buffer)], force=True)
     # Not written, so not asked for with every record.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging.captureWarnings(capture=True)
+    sys.excepthook = _ended_by
+    threading.excepthook = _thread_ended_by
     for name in ("aiokafka", "pymongo", "asyncio"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+
+
+def _ended_by(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        return
+    logging.getLogger(__name__).critical("the process ends", exc_info=(kind, error, trace))
+
+
+def _thread_ended_by(ended: Any) -> None:
+    if ended.exc_value is not None and not issubclass(ended.exc_type, SystemExit):
+        logging.getLogger(__name__).error(
+            "a thread ended", exc_info=(ended.exc_type, ended.exc_value, ended.exc_traceback)
+        )

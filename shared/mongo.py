@@ -8,6 +8,7 @@ await reachable(client)                         # a readiness check: None, or wh
 KeyStore(client, settings)                      # what shared.auth.Authenticator reads keys from
 """
 
+import warnings
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -30,20 +31,35 @@ _PASSING_CODES = {6, 7, 50, 64, 89, 91, 112, 189, 262, 9001, 10107, 11600, 11602
 _PASSING_LABELS = ("RetryableWriteError", "TransientTransactionError", "RetryableError", "SystemOverloadedError")
 
 
+_REFUSED_CODES = {13, 18}
+"""The server does not take the user, or does not let it do this."""
+
+
 def connect(settings: StoreSettings, name: str = "learning-path") -> Client:
-    """Return a client that writes to a majority with the journal, reads what a majority holds, and gives up in 5 s."""
-    return AsyncIOMotorClient(
-        settings.mongodb_uri,
-        appName=name,
-        w="majority",
-        journal=True,
-        readConcernLevel="majority",
-        retryWrites=True,
-        timeoutMS=5000,
-        serverSelectionTimeoutMS=5000,
-        maxPoolSize=50,
-        tz_aware=True,
-    )
+    """Return a client that writes to a majority with the journal, reads what a majority holds, and gives up in 5 s.
+
+    Raises Unavailable where the URI cannot be used.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # pymongo would ignore an option that it does not know
+            return AsyncIOMotorClient(
+                settings.mongodb_uri,
+                appName=name,
+                w="majority",
+                journal=True,
+                readConcernLevel="majority",
+                retryWrites=True,
+                timeoutMS=5000,
+                serverSelectionTimeoutMS=5000,
+                maxPoolSize=50,
+                tz_aware=True,
+            )
+    except (PyMongoError, ValueError, OSError, UserWarning) as error:  # its own words may hold a part of the password
+        raise Unavailable(
+            f"MONGODB_URI cannot be used ({type(error).__name__}): percent-encode user and password, "
+            "and see that its options and files are right"
+        ) from None
 
 
 @contextmanager
@@ -54,6 +70,8 @@ def unavailable() -> Iterator[None]:
     except PyMongoError as error:
         if passing(error):
             raise Unavailable("the database is away; try again soon") from error
+        if isinstance(error, OperationFailure) and error.code in _REFUSED_CODES:
+            raise Unavailable("the database refuses the user of MONGODB_URI") from error
         raise
 
 
@@ -78,7 +96,8 @@ async def reachable(client: Client) -> str | None:
     try:
         await client.admin.command("ping")
     except PyMongoError as error:
-        return type(error).__name__
+        refused = isinstance(error, OperationFailure) and error.code in _REFUSED_CODES
+        return "the user of MONGODB_URI is refused" if refused else type(error).__name__
     return None
 
 

@@ -14,6 +14,7 @@
         principal(request).tenant                        # who asks
         preconditions(request).check(Tag("7"))           # 412 where If-Match or If-None-Match say so; 400
         trace_of(request), request[REQUEST_ID]           # for events and answers
+        async for piece in pieces(request): ...          # a streaming route's body (shared.bodies), unpacked
         not_modified(request, Tag("7"))                  # 304 where the reader holds it, else None
         return answer(Put(...), 201, tag=Tag("7"))       # JSON with ETag "7"
         return await open_stream(request, "application/x-ndjson")   # streaming routes only
@@ -33,6 +34,7 @@ import msgspec
 from aiohttp import web
 
 from shared.auth import Policy, Principal
+from shared.bodies import READING, pieces
 from shared.decoding import convert, decode
 from shared.errors import InvalidInput, TooLarge
 from shared.preconditions import Preconditions, Tag
@@ -103,18 +105,29 @@ def principal(request: web.Request) -> Principal:
 
 
 async def read_raw(request: web.Request, limit: int | None = None) -> bytes:
-    """Return the body. Raises TooLarge over the route's limit (or the one given), in bytes."""
+    """Return the body, unpacked. Raises TooLarge over the route's limit (or the one given), in bytes.
+
+    Malformed where it breaks off, TooSlow, Unsupported; Overloaded where all bodies together hold too much.
+    """
     most = limit or request[ROUTE].limit
     if (request.content_length or 0) > most:
         raise TooLarge(f"the body may hold {most} bytes")
     parts: list[bytes] = []
     length = 0
-    async for part in request.content.iter_any():
+    async for part in pieces(request):
         length += len(part)
         if length > most:
             raise TooLarge(f"the body may hold {most} bytes")
+        request[READING].slot.hold(len(part))
         parts.append(part)
+    still_there(request)
     return b"".join(parts)
+
+
+def still_there(request: web.Request) -> None:
+    """Return where the client waits for its answer. Raises ConnectionResetError: work that nobody waits for is left."""
+    if request.transport is None or request.transport.is_closing():
+        raise ConnectionResetError("the client has gone")
 
 
 async def read_body(request: web.Request, shape: type[T]) -> T:

@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from zoneinfo import available_timezones
 
+from shared.limits import Limits, networks
+
 SERVICES = ("assessment", "catalog", "recommender", "portal")
 
 
@@ -111,6 +113,14 @@ def _number(least: int, most: int) -> _Parse:
         return int(text)
 
     return parse
+
+
+def _networks(text: str) -> str:
+    try:
+        networks(text)
+    except ValueError as error:
+        raise ValueError("must be addresses or networks, 10.0.0.0/8, several separated by commas") from error
+    return text
 
 
 def _flag(text: str) -> bool:
@@ -251,6 +261,57 @@ class Settings(StoreSettings, KafkaSettings):
     drain_seconds: float = _setting(
         "How long a stopping service stays up, saying not ready, so that balancers turn away from it.", _seconds, "5"
     )
+    requests_in_hand: int = _setting(
+        "How many requests are worked on at the same time; one more is answered 503 at once. What is in hand divided "
+        "by what is done in a second is the longest wait.",
+        _number(1, 100_000),
+        "128",
+    )
+    body_seconds: float = _setting(
+        "How long the body of a request may take to come; where rows are streamed, each piece of it.", _seconds, "20"
+    )
+    connections_per_address: int = _setting(
+        "How many connections one address may have; many officers may stand behind one.", _number(1, 1_000_000), "2000"
+    )
+    rate_per_key: int = _setting(
+        "How many requests a second the key of an admin or a platform may make, five times as many at once.",
+        _number(1, 1_000_000),
+        "1000",
+    )
+    rate_per_officer: int = _setting(
+        "How many requests a second an officer's key may make, five times as many at once.",
+        _number(1, 1_000_000),
+        "20",
+    )
+    rate_per_address: int = _setting(
+        "How many requests a second one address may make without a key that works, five times as many at once.",
+        _number(1, 1_000_000),
+        "100",
+    )
+    wrong_keys_per_minute: int = _setting(
+        "How many wrong keys one address may try in a minute, and at once; for one key id a sixth of that.",
+        _number(1, 1_000_000),
+        "60",
+    )
+    trusted_proxies: str = _setting(
+        "The addresses or networks, separated by commas, whose X-Forwarded-For tells who asks: balancers, the portal.",
+        _networks,
+        "",
+    )
+
+    @property
+    def limits(self) -> Limits:
+        """What the service takes on."""
+        return Limits(
+            requests_in_hand=self.requests_in_hand,
+            body_seconds=self.body_seconds,
+            connections_per_address=self.connections_per_address,
+            rate_per_key=self.rate_per_key,
+            rate_per_officer=self.rate_per_officer,
+            rate_per_address=self.rate_per_address,
+            wrong_keys_per_minute=self.wrong_keys_per_minute,
+            trusted_proxies=networks(self.trusted_proxies),
+        )
 
 
 _PORT_SENTENCE = "The port the service listens on; 0 takes a free one."

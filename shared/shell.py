@@ -1,21 +1,30 @@
-"""The one middleware: request id, key, policy, problem+json, access log, durations. `shared.app` puts it in place."""
+"""The one middleware: request id, limits, key, policy, problem+json, access log, durations.
+
+A request passes, in this order: can it be read at all; is there room for one more (503 at once); whose key is it (401);
+may the key ask so often (429) and have so much in hand (503); may it do this (403, 404); can its body be read (400).
+Nothing of a body is read before. Probes pass by all of that. `shared.app` puts it in place.
+"""
 
 import asyncio
 import logging
 import random
 import re
 from collections.abc import Callable
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any
 
 import msgspec
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import CollectorRegistry, Gauge, Histogram
 
-from shared.auth import Authenticator, authorize
-from shared.errors import Problem
+from shared.auth import Authenticator, Policy, authorize
+from shared.bodies import ACCEPTED, READING, Reading, coding_of
+from shared.connections import UNREADABLE, Connection
+from shared.errors import Malformed, Problem, TooManyRequests, TooSlow, Unauthorized
+from shared.limits import Admission, Buckets, Limits, Slot, client_address, spend
+from shared.logs import frames_of
 from shared.openapi import ProblemDetails
-from shared.routes import PRINCIPAL, REQUEST_ID, ROUTE, STREAM, Handler, Route
+from shared.routes import PRINCIPAL, REQUEST_ID, ROUTE, STREAM, Handler, Route, still_there
 
 log = logging.getLogger(__name__)
 access = logging.getLogger("access")
@@ -23,9 +32,13 @@ access = logging.getLogger("access")
 Credential = Callable[[web.Request], str | None]
 """Takes the credential out of a request; None where there is none."""
 
+ADDRESS: web.RequestKey[str] = web.RequestKey("address", str)
+"""Who asks, behind trusted proxies too."""
+
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _FINISH_SECONDS = 10.0
+_CROWDED_SECONDS = 10
 _GONE = 499  # the client went away; never on the wire, only in log and metrics
 _SERVER_ERROR = 500
 
@@ -57,9 +70,16 @@ class Life:
 class Shell:
     """What stands between aiohttp and the handlers of one application."""
 
-    def __init__(self, authenticator: Authenticator, credential: Credential, registry: CollectorRegistry) -> None:
+    def __init__(
+        self, authenticator: Authenticator, credential: Credential, registry: CollectorRegistry, limits: Limits
+    ) -> None:
         self._authenticator = authenticator
         self._credential = credential
+        self._limits = limits
+        self._admission = Admission(limits)
+        self._systems = Buckets(limits.rate_per_key)
+        self._officers = Buckets(limits.rate_per_officer)
+        self._addresses = Buckets(limits.rate_per_address)
         self._routes: dict[Any, Route] = {}
         self._unfinished: set[asyncio.Task[web.StreamResponse]] = set()
         self._seconds = Histogram(
@@ -69,6 +89,12 @@ class Shell:
             buckets=_BUCKETS,
             registry=registry,
         )
+        for name, what, read in (
+            ("http_in_hand", "Requests that are worked on.", lambda: self._admission.in_hand),
+            ("http_streams", "Streaming requests that are open.", lambda: self._admission.streams),
+            ("http_bytes_in_hand", "Bytes of bodies that are kept in memory.", lambda: self._admission.bytes),
+        ):
+            Gauge(name, what, registry=registry).set_function(read)
         self._measured: dict[tuple[Route | None, int], Any] = {}
 
     def add(self, resolved: web.AbstractRoute, route: Route) -> None:
@@ -88,30 +114,44 @@ class Shell:
         given = request.headers.get("X-Request-Id", "")
         request_id = given if _SANE_ID.fullmatch(given) else _new_id()
         request[REQUEST_ID] = request_id
+        request[ADDRESS] = self._address(request)
         status = _GONE
         try:
             response = await self._answer(request, handler, route)
             status = response.status
         finally:
             self._note(request, route, status, perf_counter() - started)
-        if not response.prepared:
-            response.headers["X-Request-Id"] = request_id
-            response.headers.setdefault("Cache-Control", "no-cache")
-            response.headers["X-Content-Type-Options"] = "nosniff"
         return response
+
+    async def dress(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Give an answer the headers that every one has, streams too."""
+        response.headers["X-Request-Id"] = request[REQUEST_ID]
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers.setdefault("Cache-Control", "no-store")  # whose key it was, nobody else may be shown
+        response.headers.popall("Server", None)  # aiohttp names itself and its version
+        connection = request.protocol
+        if UNREADABLE in request or (isinstance(connection, Connection) and connection.broken):
+            response.headers["Connection"] = "close"
+        elif response.status >= 400 and not request.content.is_eof():  # noqa: PLR2004 - nobody will read the rest
+            response.force_close()
+            response.headers["Connection"] = "close"
+
+    def _address(self, request: web.Request) -> str:
+        if UNREADABLE in request:  # then there are no headers
+            return request.remote or ""
+        forwarded = ",".join(request.headers.getall("X-Forwarded-For", []))
+        return client_address(request.remote or "", forwarded, self._limits.trusted_proxies)
 
     async def _answer(self, request: web.Request, handler: Handler, route: Route | None) -> web.StreamResponse:
         try:
+            self._read(request, route)
+            if route is not None and route.quiet:
+                return await handler(request)
+            self._pass(request, route)
             if route is None or route.policy is None:  # the router's own 404 and 405
                 return await handler(request)
             request[ROUTE] = route
-            if route.policy.roles:
-                asking = await self._authenticator.authenticate(self._credential(request))
-                authorize(asking, route.policy, request.match_info.get("officer_id"))
-                request[PRINCIPAL] = asking
-            if route.method == "GET" or route.streams or route.reads:
-                return await handler(request)
-            return await self._to_the_end(request, handler)
+            return await self._admitted(request, handler, route)
         except Problem as error:
             return self._refused(request, error)
         except web.HTTPException as error:
@@ -120,9 +160,58 @@ class Shell:
             return self._answered_otherwise(request, error)
         except ConnectionError:  # the client went away in the middle of its body or of our stream
             raise
-        except Exception:
-            log.exception("request failed", extra={"fields": {"request_id": request[REQUEST_ID]}})
+        except Exception as error:  # noqa: BLE001 - logged without its words: they may hold what the client sent
+            fields = {"request_id": request[REQUEST_ID], "error": frames_of(error)}
+            log.error("request failed", extra={"fields": fields})  # noqa: TRY400
             return self._failed(request, _SERVER_ERROR, "Internal error", "something went wrong here; it is logged")
+
+    def _read(self, request: web.Request, route: Route | None) -> None:
+        """Return where a request can be read. Raises Malformed, TooSlow, Unsupported."""
+        if status := request.get(UNREADABLE):
+            raise _UNREADABLE.get(status, Malformed("the request line or a header cannot be read"))
+        if not (1, 0) <= request.version <= (1, 1):
+            request[UNREADABLE] = 400
+            raise Malformed("the request is not HTTP/1.1")
+        for name, value in request.headers.items():
+            if not value.isascii() and (name.lower() in _ASCII_HEADERS or not _is_text(value)):
+                raise Malformed("may hold ASCII only", name)
+        if request.body_exists and coding_of(request) and (route is None or (route.body is None and not route.streams)):
+            raise Malformed("no body is read here, and so none that is packed", "Content-Encoding")
+
+    def _pass(self, request: web.Request, route: Route | None) -> None:
+        """Return where an address may ask. Raises TooManyRequests."""
+        connection = request.protocol
+        if isinstance(connection, Connection) and connection.crowded:
+            connection.close()
+            raise TooManyRequests("too many connections of this address", retry_after=_CROWDED_SECONDS)
+        if route is None or route.policy is None or route.policy.public:
+            spend(self._addresses, request[ADDRESS], monotonic(), "requests of this address")
+
+    async def _admitted(self, request: web.Request, handler: Handler, route: Route) -> web.StreamResponse:
+        slot = self._admission.enter()
+        try:
+            request[READING] = Reading(slot, self._limits.body_seconds, route.streams)
+            if route.policy is not None and route.policy.roles:
+                await self._authenticate(request, route.policy, slot)
+            still_there(request)
+            if route.method == "GET" or route.streams or route.reads:
+                return await handler(request)
+            return await self._to_the_end(request, handler, slot)
+        finally:
+            if not slot.kept:
+                slot.leave()
+
+    async def _authenticate(self, request: web.Request, policy: Policy, slot: Slot) -> None:
+        try:
+            asking = await self._authenticator.authenticate(self._credential(request), request[ADDRESS])
+        except Unauthorized:
+            spend(self._addresses, request[ADDRESS], monotonic(), "requests of this address without a key that works")
+            raise
+        request[PRINCIPAL] = asking
+        rates = self._officers if asking.role == "officer" else self._systems
+        spend(rates, asking.key_id, monotonic(), "requests of this key")
+        slot.claim(asking.key_id, self._limits.share_of(asking.role), stream=request[ROUTE].streams)
+        authorize(asking, policy, request.match_info.get("officer_id"))
 
     def _answered_otherwise(self, request: web.Request, error: web.HTTPException) -> web.StreamResponse:
         """Return the problem of aiohttp's own refusals; an OPTIONS is answered with what it asks for."""
@@ -133,8 +222,10 @@ class Shell:
             response.headers["Allow"] = ", ".join(sorted({*error.allowed_methods, "OPTIONS"}))
         return response
 
-    async def _to_the_end(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def _to_the_end(self, request: web.Request, handler: Handler, slot: Slot) -> web.StreamResponse:
         task = asyncio.ensure_future(handler(request))
+        slot.kept = True  # the change is in hand as long as it is worked on, also when its client has gone
+        task.add_done_callback(lambda _: slot.leave())
         self._unfinished.add(task)
         task.add_done_callback(self._unfinished.discard)
         try:
@@ -158,6 +249,7 @@ class Shell:
             if request.transport is not None:
                 request.transport.abort()
             return stream
+        detail, field = _whole(detail), _whole(field) if field else None
         problem = ProblemDetails("about:blank", title, status, detail, request[REQUEST_ID], field)
         response = web.Response(
             body=msgspec.json.encode(problem), status=status, content_type="application/problem+json"
@@ -181,7 +273,10 @@ class Shell:
                 "status": status,
                 "ms": round(seconds * 1000, 2),
                 "request_id": request[REQUEST_ID],
+                "address": request[ADDRESS],
             }
+            if (asking := request.get(PRINCIPAL)) is not None:
+                fields |= {"key_id": asking.key_id, "tenant": asking.tenant}
             # Made here and not by `access.info`, which looks for the caller: one line for every request.
             record = logging.LogRecord("access", logging.INFO, __file__, 0, "request", None, None)
             record.fields = fields
@@ -193,10 +288,35 @@ def _new_id() -> str:
     return f"{random.getrandbits(96):024x}"
 
 
+def _is_text(value: str) -> bool:
+    """Return whether a header was sent as UTF-8; what was not is kept by aiohttp as halves of characters."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _whole(text: str) -> str:
+    """Return a text that can be sent, whatever it quotes."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def _left_alone(task: "asyncio.Task[web.StreamResponse]") -> None:
-    if not task.cancelled() and (error := task.exception()) and not isinstance(error, Problem):
-        log.error("a change failed after its client had gone", exc_info=error)
+    if not task.cancelled() and (error := task.exception()) and not isinstance(error, Problem | ConnectionError):
+        log.error("a change failed after its client had gone", extra={"fields": {"error": frames_of(error)}})
 
 
 _OWN_WORDS = {404: "there is no such path", 405: "this path has no such method", 413: "the body is over the limit"}
-_EXTRA_HEADERS = {401: {"WWW-Authenticate": "Bearer"}}
+_UNREADABLE: dict[int, Problem] = {
+    408: TooSlow("the request line and the headers did not come in time"),
+    417: Malformed("the only expectation that is known is 100-continue", "Expect"),
+}
+_ASCII_HEADERS = {
+    *("accept", "accept-encoding", "content-encoding", "content-length", "content-type", "expect", "host", "origin"),
+    *("idempotency-key", "if-match", "if-modified-since", "if-none-match", "if-unmodified-since", "last-event-id"),
+    *("sec-fetch-site", "traceparent", "tracestate", "transfer-encoding", "x-forwarded-for", "x-request-id"),
+}
+"""The headers that a service reads; a key that is not ASCII is an unknown key."""
+
+_EXTRA_HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 415: {"Accept-Encoding": ACCEPTED}}

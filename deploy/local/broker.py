@@ -86,9 +86,13 @@ class ApacheKafka:
         }
         self._properties.write_text("".join(f"{name}={value}\n" for name, value in (_SETTINGS | own).items()))
 
+    def _format_arguments(self) -> list[str]:
+        """Return more arguments for the first preparation of the storage."""
+        return []
+
     def _format(self) -> None:
         argv: list[str | Path] = [*self._java, "kafka.tools.StorageTool", "format", "-t", _CLUSTER]
-        argv += ["-c", self._properties]
+        argv += ["-c", self._properties, *self._format_arguments()]
         done = subprocess.run(argv, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
         if done.returncode:
             said = "\n".join((done.stdout + done.stderr).splitlines()[-8:])

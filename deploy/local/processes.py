@@ -59,6 +59,15 @@ class Child:
         """The exit status of the last run, None while running or never started."""
         return None if self._process is None else self._process.poll()
 
+    @property
+    def outcome(self) -> str:
+        """How the last run ended, in words: "status 1" or "signal SIGKILL"."""
+        status = self.returncode
+        if status is None:
+            return "no status"
+        names = {number.value: number.name for number in signal.Signals}
+        return f"status {status}" if status >= 0 else f"signal {names.get(-status, -status)}"
+
     def start(self) -> None:
         """Start the process, adding to its log. Raises CannotStart where the program cannot be run."""
         if self.running:
@@ -117,7 +126,7 @@ class Child:
 
     def failure(self, what: str) -> CannotStart:
         """Return the error that says what went wrong with this process, with the tail of its log."""
-        status = "" if self.running else f" (it ended with status {self.returncode})"
+        status = "" if self.running else f" (it ended with {self.outcome})"
         return CannotStart(f"{self.name} {what}{status}. The end of {shown(self.log)}:\n{self.tail()}")
 
     def _signal(self, number: signal.Signals) -> None:

@@ -1,6 +1,5 @@
 """`make run`: everything on fixed ports, with its data kept in `.local/state`, until Ctrl-C."""
 
-import asyncio
 import json
 import os
 
@@ -10,14 +9,14 @@ from rich.console import Console
 from deploy.local.display import Terminal
 from deploy.local.keys import TENANT, Issuer
 from deploy.local.processes import LOCAL, CannotStart
-from deploy.local.replicas import SERVICES, Replica, Service, fixed_ports, wanted_replicas
+from deploy.local.replicas import SERVICES, fixed_ports, wanted_replicas
 from deploy.local.seed import await_paths, load_officers
 from deploy.local.stack import Stack
+from deploy.local.supervision import supervise
 from shared.auth import Role
 
 STATE = LOCAL / "state"
 _NOTE = STATE / "running.json"
-_WATCH_SECONDS = 1.0
 
 
 async def run(console: Console) -> None:
@@ -34,7 +33,7 @@ async def run(console: Console) -> None:
         _NOTE.write_text(json.dumps(stack.servers))
         try:
             _print_addresses(console, stack, officers[0])
-            await _watch(stack)
+            await supervise(stack, display.say)
         finally:
             _NOTE.unlink(missing_ok=True)
             display.say("stopping")
@@ -48,25 +47,6 @@ async def make_key(console: Console, tenant: str, role: Role, officer: str | Non
         raise CannotStart("nothing runs: start it with `make run` and make the key in another terminal") from error
     issuer = Issuer(servers, [servers["MONGODB_URI"], servers["KAFKA_BOOTSTRAP_SERVERS"]])
     console.print(await issuer.issue(tenant, role, officer), markup=False)
-
-
-async def _watch(stack: Stack) -> None:
-    """Stay; tell when a service ends by itself, with its log, and start it again, as an orchestrator would."""
-    failures: dict[str, int] = {}
-    while True:
-        await asyncio.sleep(_WATCH_SECONDS)
-        for service in SERVICES:
-            for number, replica in enumerate(stack.running[service]):
-                if not replica.child.running:
-                    failures[replica.name] = failures.get(replica.name, 0) + 1
-                    await _restart(stack, service, number, replica, failures[replica.name])
-
-
-async def _restart(stack: Stack, service: Service, number: int, replica: Replica, failures: int) -> None:
-    if failures > 3:  # noqa: PLR2004 - then it will not get better by itself
-        raise replica.child.failure("ended again and again")
-    stack.display.say(f"{replica.child.failure('ended')}\nstarting it again")
-    await stack.start(service, number)
 
 
 def _print_addresses(console: Console, stack: Stack, officer: str) -> None:

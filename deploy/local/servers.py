@@ -40,6 +40,10 @@ class Server(Protocol):
     def address(self) -> str:
         """The URI of a MongoDB, the bootstrap servers of a broker."""
 
+    @property
+    def child(self) -> Child | None:
+        """Its process, None where somebody else runs it."""
+
     async def start(self) -> None:
         """Start it on its own port and data and return when it is ready. Raises CannotStart."""
 
@@ -52,6 +56,8 @@ class Server(Protocol):
 
 class External:
     """A server that somebody else runs, named by a setting: it is used, never started, stopped or killed."""
+
+    child = None
 
     def __init__(self, name: str, setting: str, answers: Callable[[str], Awaitable[bool]]) -> None:
         self.name = name
@@ -82,6 +88,7 @@ class Mongod:
     def __init__(self, binary: Path, directory: Path, reason: str, port: int | None = None) -> None:
         self.name = "MongoDB"
         self.reason = reason
+        self.binary = binary
         self._directory = directory
         self._port = port or kept_port(directory)
         argv: list[str | Path] = [binary, "--replSet", "rs0", "--bind_ip", "127.0.0.1", "--port", str(self._port)]

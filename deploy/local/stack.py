@@ -68,7 +68,7 @@ class Stack:
         self._ports = dict(ports or {})
         self._environment = dict(environment or {})
         self._seed = seed
-        self._owned: list[Server] = []
+        self.owned: list[Server] = []
         self.running: dict[Service, list[Replica]] = {service: [] for service in SERVICES}
 
     async def __aenter__(self) -> Self:
@@ -150,6 +150,18 @@ class Stack:
         except Unavailable as error:
             raise CannotStart(f"the topics were not created on {self.broker.name}: {error}") from error
 
+    async def revive(self, server: Server) -> None:
+        """Start a server that has ended. Raises CannotStart.
+
+        The embedded broker has forgotten everything then: the topics are made and the state is announced again, and
+        the services are stopped, for they would go on reading at places that mean something else now.
+        """
+        await server.start()
+        if isinstance(server, EmbeddedBroker):
+            await self.create_topics()
+            await self.republish()
+            await asyncio.gather(*(copy.child.stop() for copies in self.running.values() for copy in copies))
+
     async def republish(self) -> None:
         """Have each owner announce its present state again, for a broker that forgot. Raises CannotStart."""
         await asyncio.gather(*(self._republish(service) for service in _STATEFUL))
@@ -158,19 +170,19 @@ class Stack:
         """Stop the services, then the servers that are ours."""
         copies = [replica.child.stop() for replicas in self.running.values() for replica in replicas]
         await asyncio.gather(*copies)
-        await asyncio.gather(*(server.stop() for server in self._owned))
+        await asyncio.gather(*(server.stop() for server in self.owned))
 
     async def _start_servers(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
         if self._given_mongodb is None:
-            self._owned.append(find_mongodb(self.directory / "mongodb"))
+            self.owned.append(find_mongodb(self.directory / "mongodb"))
         if self._given_broker is None:
             place = self.directory / "kafka"
-            self._owned.append(await asyncio.to_thread(find_broker, place, self.display.say, self._force_broker))
-        self.mongodb, self.broker = self._given_mongodb or self._owned[0], self._given_broker or self._owned[-1]
+            self.owned.append(await asyncio.to_thread(find_broker, place, self.display.say, self._force_broker))
+        self.mongodb, self.broker = self._given_mongodb or self.owned[0], self._given_broker or self.owned[-1]
         for server in (self.mongodb, self.broker):
             self.display.say(f"{server.name} ({server.reason})")
-        await asyncio.gather(*(server.start() for server in self._owned))
+        await asyncio.gather(*(server.start() for server in self.owned))
         self.issuer = Issuer(self.servers, [self.mongodb.address, self.broker.address])
         self.keys = await self.issuer.sample_keys()  # refuses servers of other machines, before anything is made there
         await self.create_topics()

@@ -15,7 +15,7 @@ from services.assessment.index import FrameworkIndex
 from services.assessment.store import COLLECTION, OfficerStore
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
-from shared.auth import Authenticator
+from shared.auth import Authenticator, Guesses
 from shared.events import CATALOG_TOPIC, PROFILES_TOPIC
 from shared.kafka import Follower, Publisher
 from shared.kafka import reachable as kafka_reachable
@@ -55,7 +55,10 @@ async def build(settings: AssessmentSettings) -> web.Application:
     app = build_app(
         "Assessment",
         ROUTES,
-        Authenticator(KeyStore(client, settings), settings.api_key_pepper),
+        Authenticator(
+            KeyStore(client, settings), settings.api_key_pepper, guesses=Guesses(settings.wrong_keys_per_minute)
+        ),
+        limits=settings.limits,
         description=card or "",
         checks={
             "mongodb": partial(mongo_reachable, client),

@@ -155,10 +155,14 @@ async def submit_assessment(request: web.Request) -> web.StreamResponse:
 
 
 async def list_assessments(request: web.Request) -> web.StreamResponse:
-    """Return an officer's assessments, those taken last first."""
+    """Return a page of an officer's assessments, those taken last first."""
     wanted = read_query(request, ListEvidence)
     officer, _ = await _known(request)
-    return answer(EvidenceList(await request.app[STORE].evidence(officer, wanted.limit)))
+    found = await request.app[STORE].evidence(officer, wanted)
+    if found is None:
+        raise InvalidInput("there is no such assessment of this officer", "after")
+    page = found[: wanted.limit]
+    return answer(EvidenceList(page, page[-1].assessment_id if len(found) > len(page) else None))
 
 
 # --- what the handlers share -----------------------------------------------------------------------------------------

@@ -73,12 +73,16 @@ class Evidence(Struct, frozen=True):
 
 
 class EvidenceList(Struct, frozen=True):
-    """Assessments, those measured last first."""
+    """Assessments, those measured last first. `next` is the `after` of the following page, null on the last one."""
 
     assessments: list[Evidence]
+    next: str | None
 
 
 class ListEvidence(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many at most, and after which `assessment_id`."""
+
+    after: Annotated[str, Meta(max_length=64)] = ""
     limit: Annotated[int, Meta(ge=1, le=500)] = 100
 
 

@@ -6,13 +6,15 @@ An erased officer leaves a document with the sequence only.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from operator import itemgetter
+from typing import Any
 
 import msgspec
 from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne
 from pymongo.errors import DuplicateKeyError
 
-from services.assessment.model import Evidence
+from services.assessment.model import Evidence, ListEvidence
 from shared.events import Data, Envelope, OfficerChanged, OfficerErased, announce
 from shared.mongo import Database, Document, ensure_indexes, unavailable
 from shared.outbox import OUTBOX_INDEXES, stage, staged
@@ -68,15 +70,27 @@ class OfficerStore:
             document = await self._archive.find_one({"_id": assessment_id}, {"evidence.results": 0})
         return (document["digest"], document["evidence"]["profile_sequence"]) if document else None
 
-    async def evidence(self, officer: Officer, limit: int) -> list[Evidence]:
-        """Return the assessments measured last, newest first. Raises Unavailable."""
+    async def evidence(self, officer: Officer, wanted: ListEvidence) -> list[Evidence] | None:
+        """Return the assessments measured last, newest first: one more than `limit`, where there are more.
+
+        None where `after` is no assessment of this officer. Raises Unavailable.
+        """
         with unavailable():
             document = await self._officers.find_one({"_id": officer.key}, {"evidence": 1}) or {}
-            archived = self._archive.find({"officer_key": officer.key}).sort("taken_at", DESCENDING).limit(limit)
-            kept = [entry["evidence"] for entry in document.get("evidence", [])]
-            kept += [entry["evidence"] async for entry in archived]
-        found = {entry["assessment_id"]: msgspec.convert(entry, Evidence) for entry in kept}
-        return sorted(found.values(), key=lambda one: (one.taken_at, one.received_at), reverse=True)[:limit]
+            kept = {entry["id"]: _archived(officer.key, entry) for entry in document.get("evidence", [])}
+            query: Document = {"officer_key": officer.key}
+            after: tuple[Any, ...] | None = None
+            if wanted.after:
+                last = kept.get(wanted.after) or await self._archive.find_one({"_id": wanted.after, **query})
+                if last is None:
+                    return None
+                after = _rank(wanted.after, last)
+                query["$or"] = _below(after)
+            archived = self._archive.find(query).sort(_NEWEST_FIRST).limit(wanted.limit + 1)
+            found = kept | {entry["_id"]: entry async for entry in archived}
+        ranked = sorted(((_rank(name, entry), entry) for name, entry in found.items()), key=itemgetter(0), reverse=True)
+        rest = [entry for rank, entry in ranked if after is None or rank < after]
+        return [msgspec.convert(entry["evidence"], Evidence) for entry in rest[: wanted.limit + 1]]
 
     # --- changes -----------------------------------------------------------------------------------------------------
 
@@ -190,5 +204,28 @@ def _officer(document: Document) -> Officer:
 
 
 def _archived(key: str, entry: Document) -> Document:
-    taken_at = msgspec.convert(entry["evidence"]["taken_at"], datetime)
+    taken_at = _to_the_millisecond(msgspec.convert(entry["evidence"]["taken_at"], datetime))
     return {"officer_key": key, "digest": entry["digest"], "taken_at": taken_at, "evidence": entry["evidence"]}
+
+
+def _to_the_millisecond(moment: datetime) -> datetime:
+    """Return a time as MongoDB keeps it. A time beyond the calendar, as could once be stored, becomes its first day."""
+    try:
+        moment = moment.astimezone(UTC)
+    except OverflowError:
+        moment = datetime.min.replace(tzinfo=UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+_NEWEST_FIRST = [("taken_at", DESCENDING), ("evidence.received_at", DESCENDING), ("_id", DESCENDING)]
+
+
+def _rank(assessment_id: str, entry: Document) -> tuple[datetime, str, str]:
+    """Return what assessments are ordered by: as `_NEWEST_FIRST` does."""
+    return entry["taken_at"], entry["evidence"]["received_at"], assessment_id
+
+
+def _below(rank: tuple[Any, ...]) -> list[Document]:
+    """Return the conditions, any of which holds for what comes after a rank, newest first."""
+    names = [name for name, _ in _NEWEST_FIRST]
+    return [{**dict(zip(names[:i], rank, strict=False)), names[i]: {"$lt": rank[i]}} for i in range(len(names))]

@@ -14,7 +14,7 @@ from services.catalog.history import HistoryStore
 from services.catalog.store import COLLECTION, CatalogStore
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
-from shared.auth import Authenticator
+from shared.auth import Authenticator, Guesses
 from shared.events import CATALOG_TOPIC
 from shared.kafka import Publisher
 from shared.kafka import reachable as kafka_reachable
@@ -52,7 +52,10 @@ async def build(settings: CatalogSettings) -> web.Application:
     app = build_app(
         "Catalogue",
         ROUTES,
-        Authenticator(KeyStore(client, settings), settings.api_key_pepper),
+        Authenticator(
+            KeyStore(client, settings), settings.api_key_pepper, guesses=Guesses(settings.wrong_keys_per_minute)
+        ),
+        limits=settings.limits,
         description=card or "",
         checks={"mongodb": partial(mongo_reachable, client), "kafka": partial(kafka_reachable, settings)},
         contexts=[clients, background("relay", relay.run)],

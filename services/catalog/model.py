@@ -6,18 +6,11 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct
 
-from shared.errors import InvalidInput
+from shared.errors import InvalidInput, Warned
 from shared.skills import Course, Framework, Identifier, Language, Prerequisite, Text, courses_named
 
 DEPTH_LIMIT = 10
 """How deep prerequisites may stand inside each other."""
-
-
-class Warned(Struct, frozen=True):
-    """Something that may be meant so: a reference to what is not in the catalogue (yet)."""
-
-    field: str
-    detail: str
 
 
 class CoursePut(Struct, frozen=True):
@@ -73,8 +66,18 @@ class FrameworkSummary(Struct, frozen=True):
     job_groups: int
 
 
+class ListFrameworks(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many at most, and after which id."""
+
+    after: Annotated[str, Meta(max_length=64)] = ""
+    limit: Annotated[int, Meta(ge=1, le=500)] = 100
+
+
 class FrameworkList(Struct, frozen=True):
+    """Frameworks by id. `next` is the `after` of the following page, null on the last one."""
+
     frameworks: list[FrameworkSummary]
+    next: str | None
 
 
 class RowProblem(Struct, frozen=True, omit_defaults=True):

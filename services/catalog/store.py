@@ -13,7 +13,7 @@ import msgspec
 from pymongo import ASCENDING, IndexModel
 from pymongo.errors import DuplicateKeyError
 
-from services.catalog.model import FrameworkSummary, ListCourses, Yardstick
+from services.catalog.model import FrameworkSummary, ListCourses, ListFrameworks, Yardstick
 from shared.errors import TooLarge
 from shared.events import CoursePublished, CourseWithdrawn, Data, Envelope, FrameworkPublished, announce
 from shared.mongo import Database, Document, ensure_indexes, unavailable
@@ -124,15 +124,20 @@ class CatalogStore:
                 self._yardsticks[key] = document["sequence"], yardstick
         return yardstick
 
-    async def frameworks(self, tenant: str) -> list[FrameworkSummary]:
-        """Return the frameworks that a tenant sees, by id; its own stand before shared ones. Raises Unavailable."""
+    async def frameworks(self, tenant: str, wanted: ListFrameworks) -> list[FrameworkSummary]:
+        """Return the frameworks that a tenant sees, by id; its own stand before shared ones. Raises Unavailable.
+
+        The first after `after`: one more than `limit`, where there are more.
+        """
         found: dict[str, FrameworkSummary] = {}
         with unavailable():
             for owner in dict.fromkeys((SHARED_TENANT, tenant)):
-                async for document in self._entries.find({"kind": "framework", "tenant": owner}, {"outbox": 0}):
+                query = {"kind": "framework", "tenant": owner, "id": {"$gt": wanted.after}}
+                first = self._entries.find(query, {"outbox": 0}).sort("id", ASCENDING).limit(wanted.limit + 1)
+                async for document in first:
                     framework = msgspec.convert(document["content"], Framework)
                     found[framework.id] = _summary(framework, shared=owner == SHARED_TENANT)
-        return [found[identifier] for identifier in sorted(found)]
+        return [found[identifier] for identifier in sorted(found)][: wanted.limit + 1]
 
     # --- changing ----------------------------------------------------------------------------------------------------
 

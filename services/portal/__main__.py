@@ -15,7 +15,7 @@ from services.portal.connections import Connections
 from services.portal.consumer import PathConsumer
 from services.portal.replicas import Replicas
 from shared.app import REGISTRY, background, build_app, run
-from shared.auth import Authenticator
+from shared.auth import Authenticator, Guesses
 from shared.events import PATHS_TOPIC
 from shared.kafka import Follower
 from shared.kafka import reachable as kafka_reachable
@@ -36,7 +36,8 @@ async def build(settings: PortalSettings, lifetime: float = LIFETIME_SECONDS) ->
         skip_auto_headers=("Accept-Encoding", "User-Agent"),
     )
     client._retry_connection = False  # noqa: SLF001 - whether to repeat is for the forwarder to say
-    authenticator = Authenticator(KeyStore(mongodb, settings), settings.api_key_pepper)
+    guesses = Guesses(settings.wrong_keys_per_minute)
+    authenticator = Authenticator(KeyStore(mongodb, settings), settings.api_key_pepper, guesses=guesses)
     connections = Connections()
     consumer = PathConsumer(connections)
     follower = Follower(settings, settings.topic(PATHS_TOPIC), consumer.on_paths, start="end")
@@ -67,6 +68,7 @@ async def build(settings: PortalSettings, lifetime: float = LIFETIME_SECONDS) ->
         "Portal",
         table,
         authenticator,
+        limits=settings.limits,
         description=card or "",
         checks={
             "mongodb": partial(reachable, mongodb),

@@ -39,7 +39,7 @@ from services.recommender.store import ALL_INDEXES, COLLECTION, PlanStore
 from services.recommender.warming import warm_up
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
-from shared.auth import Authenticator
+from shared.auth import Authenticator, Guesses
 from shared.events import CATALOG_TOPIC, PATHS_TOPIC, PROFILES_TOPIC
 from shared.kafka import Follower, GroupConsumer, Publisher, replay
 from shared.kafka import reachable as kafka_reachable
@@ -116,7 +116,10 @@ async def build(settings: RecommenderSettings) -> web.Application:
     app = build_app(
         "Recommender",
         ROUTES,
-        Authenticator(KeyStore(client, settings), settings.api_key_pepper),
+        Authenticator(
+            KeyStore(client, settings), settings.api_key_pepper, guesses=Guesses(settings.wrong_keys_per_minute)
+        ),
+        limits=settings.limits,
         description=card or "",
         checks={
             "mongodb": partial(mongo_reachable, client),

@@ -16,6 +16,7 @@ from services.recommender.feedback import Feedback
 from services.recommender.model import ALGORITHM, EXCLUDE, Inputs, Rule, inputs_of
 from shared.errors import InvalidInput
 from shared.skills import Framework, Profile
+from shared.texts import folded
 
 
 class TenantRules(Struct, frozen=True, omit_defaults=True):
@@ -132,10 +133,10 @@ def inputs_for(  # noqa: PLR0913 - each is a part of the record, given by name
 
 def rules_within(rules: Sequence[Rule], framework: Framework) -> list[Rule]:
     """Return the rules of a tenant as far as they speak of a framework: skills of other yardsticks say nothing here."""
-    known = {skill.id for skill in framework.skills}
+    known = {folded(skill.id) for skill in framework.skills}
     found = []
     for rule in rules:
-        values = [value for value in rule.values if rule.field != "skill" or value in known]
+        values = [value for value in rule.values if rule.field != "skill" or folded(value) in known]
         if values:
             found.append(replace(rule, values=values))
     return found
@@ -144,15 +145,16 @@ def rules_within(rules: Sequence[Rule], framework: Framework) -> list[Rule]:
 def check_rules(rules: TenantRules) -> None:
     """Refuse rules that contradict each other whatever the framework. Raises InvalidInput naming the field."""
     seen: dict[tuple[str, str], float] = {}
+    mandatory = {folded(course) for course in rules.mandatory}
     for i, rule in enumerate(rules.rules):
         if rule.bias not in (-1, EXCLUDE) and not 1 < rule.bias <= 1000:  # noqa: PLR2004 - as the sentence says
             text = "-1 (only these), 0 (none of these), or above 1 up to 1000 (prefer these)"
             raise InvalidInput(text, f"rules[{i}].bias")
         for j, value in enumerate(rule.values):
-            place = f"rules[{i}].values[{j}]"
-            if rule.field == "course" and rule.bias == EXCLUDE and value in rules.mandatory:
+            place, name = f"rules[{i}].values[{j}]", folded(value)
+            if rule.field == "course" and rule.bias == EXCLUDE and name in mandatory:
                 raise InvalidInput(f"{value!r} is mandatory and excluded", place)
-            if (rule.bias == EXCLUDE) != (seen.setdefault((rule.field, value), rule.bias) == EXCLUDE):
+            if (rule.bias == EXCLUDE) != (seen.setdefault((rule.field, name), rule.bias) == EXCLUDE):
                 raise InvalidInput(f"{value!r} is excluded by one rule and wanted by another", place)
     for i, course in enumerate(rules.mandatory):
         if course in rules.mandatory[:i]:

@@ -17,6 +17,7 @@ from services.recommender.likely import leaning, likely_gain
 from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, MOST_STEPS, Inputs, Rule, Want
 from shared.paths import Closes, LearningPath, Step
 from shared.skills import Course, Prerequisite
+from shared.texts import folded
 
 HOURS_SLACK = 1e-5
 """Hours; sums of hours are kept in millionths."""
@@ -95,7 +96,8 @@ def _holds_value(rule: Rule, course: Course, framework: str) -> bool:
         "modality": {course.modality},
         "skill": {row.skill for row in course.teaches if row.framework == framework},
     }
-    return not held[rule.field].isdisjoint(rule.values)
+    wanted = {folded(value) for value in rule.values}
+    return any(folded(name) in wanted for name in held[rule.field] if name)
 
 
 class _Walk:

@@ -14,12 +14,13 @@ from services.recommender.audit import TenantRules
 from services.recommender.feedback import Action, Feedback, heard
 from services.recommender.planning import Order, Planner, new_plan
 from services.recommender.solving import Case
-from services.recommender.store import Held, Key
-from shared.errors import Conflict, InvalidInput, NotFound, Unavailable
+from services.recommender.store import MOST_KEYS, Held, Key
+from shared.errors import Conflict, InvalidInput, NotFound, TooManyRequests, Unavailable
 
 log = logging.getLogger(__name__)
 
 _ATTEMPTS = 20
+_COME_BACK_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +48,10 @@ class Heeder:
         self._asked = asked
 
     async def take(self, word: Word) -> Key:
-        """Return what became of a feedback: once for one key, however often it is sent.
+        """Return what became of a feedback: once for one key, however often it is sent within 24 hours.
 
-        Raises NotFound without a plan, Conflict and InvalidInput for what cannot be said, Unavailable where it could
-        not be stored, and what Asked.run raises: then nothing was stored either.
+        Raises NotFound without a plan, Conflict and InvalidInput for what cannot be said, TooManyRequests over 2,000 a
+        day, Unavailable where it could not be stored, and what Asked.run raises: then nothing was stored either.
         """
         for attempt in range(_ATTEMPTS):
             held = await self._store.held(word.tenant, word.officer)
@@ -67,6 +68,9 @@ class Heeder:
 
     async def _decide(self, word: Word, held: Held) -> Key | None:
         plan, now = held.plan, datetime.now(UTC)
+        if held.kept_keys(now) >= MOST_KEYS:
+            text = f"{MOST_KEYS} statements of this officer were taken within a day"
+            raise TooManyRequests(text, retry_after=_COME_BACK_SECONDS)
         await self.planner.catch_up([plan.summary], [])
         snapshot = self.planner.catalogue.snapshot
         if word.action != "undo":
@@ -87,15 +91,16 @@ class Heeder:
         planned = await self._asked.run(f"{word.tenant}/{word.officer}", self.planner.solver.one, case, view)
         refused = bool(planned.violations) or planned.path.status == "refused"
         revision = summary.revision if refused else summary.revision + 1
-        key = Key(word.key, word.digest, feedback.sequence, revision, refused)
+        now = datetime.now(UTC)
+        key, beside = Key(word.key, word.digest, feedback.sequence, revision, refused, now), held.kept_keys(now)
         if refused:
-            if not await self._store.keep_feedback(summary, word.officer, feedback, key):
+            if not await self._store.keep_feedback(summary, word.officer, feedback, key, beside):
                 return None
             self.kept_stale += 1
             log.error("a path is refused after a feedback; the one before stays, stale: %s", planned.violations)
         else:
             plan = replace(new_plan(order, planned, summary), feedback=feedback)
-            if not await self._store.save_feedback(plan, key):
+            if not await self._store.save_feedback(plan, key, beside):
                 return None
             self.planner.planned += 1
         self.taken += 1

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, Struct
 from msgspec.structs import force_setattr
 
 from shared.errors import InvalidInput
-from shared.skills import Framework, Profile, Skill, keep_millionths, millionths
+from shared.skills import Course, Framework, Profile, Skill, keep_millionths, millionths
+from shared.texts import folded
 
 ALGORITHM = "t1.2"
 """Changes whenever the same inputs may give another path."""
@@ -41,12 +43,35 @@ class Rule(Struct, frozen=True, forbid_unknown_fields=True):
     """What a tenant or a request wants of the courses whose `field` holds any of `values`.
 
     `bias` -1: only these, 0: none of these, above 1: their cost is divided by it. A provider is named by its Thai or
-    its English title. Mandatory and started courses stand above rules.
+    its English title. Values are compared as names are: whatever their case, spaces and spelling (`folded`). Mandatory
+    and started courses stand above rules.
     """
 
     field: RuleField
     values: Annotated[list[str], Meta(min_length=1, max_length=2000)]
     bias: float
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The values as they are compared with what a course holds, `folded` likewise."""
+        return _names(tuple(self.values))
+
+
+@lru_cache(maxsize=256)
+def _names(values: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(folded(value) for value in values) - {""}
+
+
+def names_of(rule: Rule, course: Course, framework: str) -> set[str]:
+    """Return what a course holds in the field of a rule, as it is compared; skills of one framework only."""
+    held: dict[RuleField, list[str | None]] = {
+        "course": [course.id],
+        "provider": [course.provider.th, course.provider.en],
+        "language": [*course.languages],
+        "modality": [course.modality],
+        "skill": [row.skill for row in course.teaches if row.framework == framework],
+    }
+    return {folded(name) for name in held[rule.field] if name}
 
 
 class Estimate(Struct, frozen=True):
@@ -147,6 +172,8 @@ class Inputs(Struct, frozen=True, kw_only=True):
 
     def _check_rules(self, skills: set[str]) -> None:
         seen: dict[tuple[str, str], float] = {}
+        skills = {folded(skill) for skill in skills}
+        mandatory = {folded(course) for course in self.mandatory}
         for i, rule in enumerate(self.rules):
             if rule.field not in get_args(RuleField):
                 raise InvalidInput(f"unknown field {rule.field!r}", f"rules[{i}].field")
@@ -156,12 +183,12 @@ class Inputs(Struct, frozen=True, kw_only=True):
             if not rule.values:
                 raise InvalidInput("names nothing", f"rules[{i}].values")
             for j, value in enumerate(rule.values):
-                place = f"rules[{i}].values[{j}]"
-                if rule.field == "skill" and value not in skills:
+                place, name = f"rules[{i}].values[{j}]", folded(value)
+                if rule.field == "skill" and name not in skills:
                     raise InvalidInput(f"unknown skill {value!r} in {self.framework.id}", place)
-                if rule.field == "course" and rule.bias == EXCLUDE and value in self.mandatory:
+                if rule.field == "course" and rule.bias == EXCLUDE and name in mandatory:
                     raise InvalidInput(f"{value!r} is mandatory and excluded", place)
-                if (rule.bias == EXCLUDE) != (seen.setdefault((rule.field, value), rule.bias) == EXCLUDE):
+                if (rule.bias == EXCLUDE) != (seen.setdefault((rule.field, name), rule.bias) == EXCLUDE):
                     raise InvalidInput(f"{value!r} is excluded by one rule and wanted by another", place)
 
     def _check_wishes(self) -> None:

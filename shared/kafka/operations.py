@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.conn import create_conn
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError
+from aiokafka.protocol.metadata import MetadataRequest
 
 from shared.errors import Unavailable
 from shared.kafka.client import BATCH, Brokers, addresses, connection, poll, start, within
@@ -56,13 +57,15 @@ async def reachable(brokers: Brokers) -> str | None:
 
 
 async def _answers(address: str, arguments: Mapping[str, Any]) -> bool:
-    """Return whether a broker says within a second what it speaks, and takes the user where there is one."""
+    """Return whether a broker says within a second which brokers there are, to this user where there is one."""
     host, _, port = address.strip().rpartition(":")
     with suppress(OSError, TimeoutError, KafkaError):
         async with asyncio.timeout(1):
             connected = await create_conn(host, int(port), **arguments)
-            connected.close()
-            return True
+            try:
+                return bool((await connected.send(MetadataRequest([]))).brokers)
+            finally:
+                connected.close()
     return False
 
 

@@ -27,6 +27,7 @@ class Started:
         self.settings = settings
         self.client = client
         self.mongodb = connect(settings)
+        self.environment: dict[str, str] = {}
         self._keys: dict[tuple[str, Role, str | None], str] = {}
         self._revision = 1000
 
@@ -64,7 +65,7 @@ class Started:
             self._revision += 1
             envelope = announce("/test", subject, sequence, data)
             envelopes.append(type(envelope)(**{**_fields(envelope), "catalogue_revision": self._revision}))
-        async with Publisher(self.settings.kafka_bootstrap_servers) as publisher:
+        async with Publisher(self.settings) as publisher:
             await publisher.send(self.settings.topic(topic), envelopes)
 
     async def until(self, done: Callable[[], Awaitable[Any]]) -> Any:
@@ -98,7 +99,7 @@ class Topic:
 @asynccontextmanager
 async def followed(settings: Settings, topic: str) -> AsyncIterator[Topic]:
     seen = Topic()
-    follower = Follower(settings.kafka_bootstrap_servers, settings.topic(topic), seen.take)
+    follower = Follower(settings, settings.topic(topic), seen.take)
     task = asyncio.create_task(follower.run())
     try:
         yield seen
@@ -120,7 +121,7 @@ def settings_of(shape: type[S], mongodb_uri: str, kafka_bootstrap: str, **more: 
 @asynccontextmanager
 async def started(build: Callable[[S], Awaitable[web.Application]], settings: S) -> AsyncIterator[Started]:
     specs = [TopicSpec(settings.topic(topic), 1, 1, {}) for topic in TOPICS]
-    await create_topics(settings.kafka_bootstrap_servers, specs)
+    await create_topics(settings, specs)
     async with TestClient(TestServer(await build(settings))) as client:
         service = Started(settings, client)
         await service.until(lambda: _ready(client))

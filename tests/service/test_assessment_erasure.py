@@ -65,8 +65,45 @@ async def test_past_two_hundred_assessments_the_oldest_are_archived_and_still_kn
     listed = [one["taken_at"] for one in (await got.json())["assessments"]]
     assert len(listed) == total
     assert listed == sorted(listed, reverse=True)
+    paged, after = [], ""
+    while after is not None:
+        got = await service.ask("GET", f"/v1/officers/{officer}/assessments?limit=67&after={after}")
+        page = await got.json()
+        paged += [one["taken_at"] for one in page["assessments"]]
+        after = page["next"]
+    assert paged == listed
+    for query, field in (("after=x", "after"), ("limit=0", "limit"), ("limit=x", "limit"), ("offset=1", "offset")):
+        got = await service.ask("GET", f"/v1/officers/{officer}/assessments?{query}")
+        assert (got.status, (await got.json())["field"]) == (422, field)
     assert (await service.ask("DELETE", f"/v1/officers/{officer}")).status == 204
     assert await database["archive"].count_documents({}) == 0
+
+
+async def test_a_time_beyond_the_calendar_that_was_stored_once_stops_nobody(service: Started) -> None:
+    officer = await registered(service)
+    await submit(service, officer, assessment())
+    officers = service.database("assessment")["officers"]
+    stored = await officers.find_one({"_id": f"agency/{officer}"})
+    assert stored is not None
+    [entry] = stored["evidence"]
+    planted = [
+        {**entry, "id": f"planted-{n}", "evidence": entry["evidence"] | {"assessment_id": f"planted-{n}"}}
+        for n in range(KEPT_EVIDENCE)
+    ]
+    planted[0]["evidence"]["taken_at"] = "0001-01-01T00:00:00+07:00"
+    await officers.update_one({"_id": f"agency/{officer}"}, {"$set": {"evidence": planted}})
+    for level in (1, 2):
+        assert (await submit(service, officer, assessment(level)))[0] == 202
+    got = await service.ask("GET", f"/v1/officers/{officer}/assessments?limit=500")
+    listed = (await got.json())["assessments"]
+    assert (len(listed), listed[-1]["taken_at"]) == (KEPT_EVIDENCE + 2, "0001-01-01T00:00:00+07:00")
+    ids, after = [], ""
+    while after is not None:  # all but one were taken at the same time
+        got = await service.ask("GET", f"/v1/officers/{officer}/assessments?limit=60&after={after}")
+        page = await got.json()
+        ids += [one["assessment_id"] for one in page["assessments"]]
+        after = page["next"]
+    assert ids == [one["assessment_id"] for one in listed]
 
 
 async def test_republishing_announces_the_same_sequence_again(service: Started, announced: Topic) -> None:

@@ -37,6 +37,12 @@ async def test_a_framework_counts_its_own_versions(service: Started, announced: 
     assert (await service.ask("GET", path, tenant="other")).status == 404
     listed = (await (await service.ask("GET", "/v1/frameworks")).json())["frameworks"]
     assert [(one["id"], one["shared"], one["version"]) for one in listed] == [(FRAMEWORK, True, 1), ("own", False, 2)]
+    first = await (await service.ask("GET", "/v1/frameworks?limit=1")).json()
+    assert ([one["id"] for one in first["frameworks"]], first["next"]) == ([FRAMEWORK], FRAMEWORK)
+    second = await (await service.ask("GET", f"/v1/frameworks?limit=1&after={FRAMEWORK}")).json()
+    assert ([one["id"] for one in second["frameworks"]], second["next"]) == (["own"], None)
+    wrong = await service.ask("GET", "/v1/frameworks?limit=501")
+    assert (wrong.status, (await wrong.json())["field"]) == (422, "limit")
     events = await announced.of("agency/framework:own", 2)
     assert [event.data.framework.version for event in events if isinstance(event.data, FrameworkPublished)] == [1, 2]
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -9,6 +10,7 @@ import pytest
 
 from services.recommender.api import HEEDER
 from services.recommender.solving import Solver
+from services.recommender.store.documents import FEWEST_KEYS, MOST_KEYS
 from shared.events import PROFILES_TOPIC, OfficerErased, PathRecommended
 from shared.skills import Profile
 from tests.builders import profile, text
@@ -56,7 +58,8 @@ async def test_a_course_that_is_not_relevant_leaves_the_path_at_once_and_undo_br
     assert event.data.cause == "feedback"
     assert (await tell(service, officer, "read", "undo"))[0] == 200
     assert set(courses_of(await path_of(service, officer, revision=3))) == {"read", "write"}
-    assert await feedback_of(service, officer) == {"officer": officer.officer, "feedback_sequence": 2, "said": []}
+    nothing = {"officer": officer.officer, "feedback_sequence": 2, "said": [], "next": None}
+    assert await feedback_of(service, officer) == nothing
 
 
 async def test_what_was_completed_is_not_suggested_again_and_what_is_pinned_stays(service: Started) -> None:
@@ -188,3 +191,51 @@ async def test_an_erased_officers_feedback_and_past_paths_are_gone(service: Star
 
 async def _none(history: Any, one: Profile) -> bool:
     return not await history.count_documents({"key": one.key})
+
+
+async def test_a_key_is_remembered_for_a_day_whatever_else_is_said(service: Started) -> None:
+    officer = somebody()
+    await planned(service, officer)
+    status, first = await tell(service, officer, "read", "not_now", key="first")
+    assert status == 200
+    plans, now = service.database("recommender")["plans"], datetime.now(UTC)
+
+    async def plant(count: int, age: timedelta) -> None:
+        key = (await document_of(service, officer))["feedback_keys"][0] | {"at": (now - age).isoformat()}
+        others = [key | {"id": f"other-{n}"} for n in range(count)]
+        mine = key | {"id": "first"}
+        await plans.update_one({"_id": officer.key}, {"$set": {"feedback_keys": [mine, *others]}})
+
+    await plant(MOST_KEYS - 2, timedelta(hours=24))  # just within the promise, and as many as are taken in that time
+    assert (await tell(service, officer, "write", "not_now"))[0] == 200
+    assert await tell(service, officer, "read", "not_now", key="first") == (200, first)
+    assert (await tell(service, officer, "read", "pin", key="first"))[0] == 409
+    got = await service.ask(
+        "POST",
+        f"/v1/officers/{officer.officer}/feedback",
+        tenant=officer.tenant,
+        json={"course": "write", "action": "pin"},
+        headers={"Idempotency-Key": "last"},
+    )
+    assert (got.status, got.headers["Retry-After"]) == (429, "3600")
+    assert (await feedback_of(service, officer))["feedback_sequence"] == 2
+    await plant(MOST_KEYS, timedelta(hours=25))  # all of them older: room again
+    assert (await tell(service, officer, "write", "pin"))[0] == 200
+    kept = (await document_of(service, officer))["feedback_keys"]
+    assert (len(kept), kept[0]["id"]) == (FEWEST_KEYS, f"other-{MOST_KEYS - FEWEST_KEYS + 1}")
+
+
+async def test_what_was_said_is_read_in_pages(service: Started) -> None:
+    officer = somebody()
+    await planned(service, officer)
+    for course, action in (("read", "not_now"), ("write", "pin"), ("read", "pin")):
+        assert (await tell(service, officer, course, action))[0] == 200
+    address, found, after = f"/v1/officers/{officer.officer}/feedback", [], 0
+    while after is not None:
+        page = await (await service.ask("GET", f"{address}?limit=2&after={after}", tenant=officer.tenant)).json()
+        found += [(one["sequence"], one["course"], one["action"]) for one in page["said"]]
+        after = page["next"]
+    assert found == [(1, "read", "not_now"), (2, "write", "pin"), (3, "read", "pin")]
+    for query, field in (("limit=0", "limit"), ("limit=many", "limit"), ("after=-1", "after"), ("page=2", "page")):
+        got = await service.ask("GET", f"{address}?{query}", tenant=officer.tenant)
+        assert (got.status, (await got.json())["field"]) == (422, field)

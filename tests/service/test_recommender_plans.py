@@ -194,8 +194,10 @@ async def test_a_stale_path_is_due_and_obeys_with_the_next_change_of_the_catalog
     assert held is not None
     dismissed = said(held.plan.feedback, "read", "not_relevant", at=datetime.now(UTC), now=datetime.now(UTC))
     key = Key("k", "digest", 1, 1, stale=True)
-    assert await office.store.keep_feedback(held.plan.summary, "a", dismissed, key)
-    assert not await office.store.keep_feedback(held.plan.summary, "a", dismissed, key)  # a lost race changes nothing
+    assert await office.store.keep_feedback(held.plan.summary, "a", dismissed, key, 0)
+    assert not await office.store.keep_feedback(
+        held.plan.summary, "a", dismissed, key, 0
+    )  # a lost race changes nothing
     found = await office.store.find_path(TENANT, "a")
     assert found is not None
     assert office.catalogue.is_due(found[1])

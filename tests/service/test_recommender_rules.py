@@ -67,6 +67,23 @@ async def test_rules_are_counted_and_a_change_may_name_the_version_it_changes(se
     assert (await service.ask("PUT", "/v1/rules", "platform", json={})).status == 403
 
 
+async def test_rules_that_match_nothing_are_stored_and_warned_of(service: Started) -> None:
+    rules = [{"field": "provider", "values": ["Nobody", " about PROVIDER"], "bias": 0}]
+    body = {"rules": rules, "mandatory": ["read", "gone"]}
+    status, taken = await put(service, "spelling", body)
+    assert (status, taken["version"]) == (200, 1)
+    assert [one["field"] for one in taken["warnings"]] == ["rules[0].values[0]", "mandatory[1]"]
+    assert "'Nobody'" in taken["warnings"][0]["detail"]
+    status, again = await put(service, "spelling", body)
+    assert (again["changed"], again["warnings"]) == (False, taken["warnings"])
+    held = await (await service.ask("GET", "/v1/rules", tenant="spelling")).json()
+    assert (held["rules"], held["mandatory"]) == (rules, ["read", "gone"])  # the text as it came
+    status, answered = await recommended(service, **ASKED, rules=rules)
+    assert (status, courses_of(answered)) == (200, [])
+    assert [one["field"] for one in answered["warnings"]] == ["rules[0].values[0]"]
+    assert "warnings" not in (await recommended(service, **ASKED))[1]
+
+
 async def test_rules_that_cannot_be_are_refused_by_name(service: Started) -> None:
     contradiction = NOT_READ | {"mandatory": ["read"]}
     for body, field in (

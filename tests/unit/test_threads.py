@@ -100,10 +100,10 @@ def test_nothing_of_a_fold_is_seen_before_it_is_taken() -> None:
 def test_two_threads_that_name_what_is_new_never_give_one_number_twice() -> None:
     names, gate, other_done = Names(), Gate(), Flag()
 
-    class Slow(dict[tuple[str | None, str | None], int]):
+    class Slow(dict[frozenset[str], int]):
         """Numbers that, while one is being given, let another thread name things first."""
 
-        def setdefault(self, key: tuple[str | None, str | None], number: int) -> int:
+        def setdefault(self, key: frozenset[str], number: int) -> int:
             gate.reached.set()
             other_done.wait(0.2)  # where one at a time may add, the other waits for this one, in vain
             return super().setdefault(key, number)

@@ -6,11 +6,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.recommender.audit import TenantRules, check_rules
 from services.recommender.checker import violations
 from services.recommender.model import Estimate, Inputs, Rule
-from services.recommender.ranking import recommend
+from services.recommender.ranking import recommend, reference
+from services.recommender.ranking.index import Snapshot
+from services.recommender.unmatched import unmatched
+from shared.errors import InvalidInput
 from shared.paths import LearningPath
-from shared.skills import Course
+from shared.skills import Course, Text
 from tests.builders import MOMENT, after, catalogue, course, framework, inputs, view_of
 
 TWO = framework({"a": 2, "b": 2}, others=["x"])
@@ -51,6 +55,11 @@ def test_nothing_wished_takes_what_closes_most_per_hour() -> None:
         ({"rules": [Rule("modality", ["classroom"], -1)]}, set(), {"a-short"}),
         ({"rules": [Rule("language", ["th"], 0)]}, set(), {"a-short"}),
         ({"rules": [Rule("provider", ["About provider"], 0)]}, set(), {"a-short"}),
+        ({"rules": [Rule("provider", [" ABOUT\u200b  provider\n"], 0)]}, set(), {"a-short"}),
+        ({"rules": [Rule("course", ["A-Short\u200b"], 0)]}, {"a-long"}, {"a-short"}),
+        ({"rules": [Rule("skill", [" B"], 0)]}, {"a-short"}, {"b-first", "b-second"}),
+        ({"rules": [Rule("language", ["TH "], 0)]}, set(), {"a-short"}),
+        ({"rules": [Rule("modality", ["Online"], -1)]}, {"a-short"}, set()),
         ({"excluded": ["a-short"]}, {"a-long"}, {"a-short"}),
         ({"slowed": {"a-short": 3}}, {"a-long"}, {"a-short"}),
         ({"slowed": {"a-short": 1.5}}, {"a-short"}, {"a-long"}),
@@ -157,3 +166,81 @@ def test_whatever_is_wished_the_path_is_sound(wishes: dict[str, Any], seed: int,
     assert violations(path, plan, view.course) == []
     assert sum(row.contribution for step in path.steps for row in step.closes) == path.coverage.gained
     assert msgspec.json.encode(recommend(plan, view_of(courses[::-1]))) == msgspec.json.encode(path)
+
+
+AGENCY = "สำนักงานพัฒนาน้ำ"
+SPELT = AGENCY.replace("\u0e33", "\u0e4d\u0e32")
+OURS = [
+    msgspec.structs.replace(course("a-long", ("a", 0, 2), hours=8), provider=Text(th="อื่น")),
+    msgspec.structs.replace(course("A-Short", ("a", 0, 2), hours=4), provider=Text(th=AGENCY, en="Water")),
+    msgspec.structs.replace(course("b-all", ("b", 0, 2), hours=4), provider=Text(en="Other")),
+]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        Rule("provider", [SPELT], 0),
+        Rule("provider", ["nothing", f"\ufeff{SPELT} "], 0),
+        Rule("provider", ["WATER"], 0),
+        Rule("provider", ["อื่น", "other"], -1),
+        Rule("course", ["a-short"], 0),
+        Rule("course", ["A-Long", "B-ALL"], -1),
+    ],
+)
+def test_names_in_rules_are_compared_whatever_their_spelling(rule: Rule) -> None:
+    plan = inputs(TWO, NOTHING, rules=[rule])
+    view = view_of(OURS)
+    path = recommend(plan, view)
+    assert set(ids(path)) == {"a-long", "b-all"}
+    assert violations(path, plan, view.course) == []
+    assert reference.recommend(plan, OURS, 1) == path
+    everything = recommend(inputs(TWO, NOTHING), view)
+    assert set(ids(everything)) == {"A-Short", "b-all"}
+    assert any("kept out by a rule" in said for said in violations(everything, plan, view.course))
+
+
+def test_rules_that_match_nothing_are_named() -> None:
+    rules = [
+        Rule("provider", [SPELT, "อี่น"], 0),
+        Rule("course", ["a-SHORT", "a-shorter"], 2),
+        Rule("skill", ["a", "z"], 2),
+        Rule("language", ["th", "fr"], -1),
+        Rule("modality", ["online", "on line"], 2),
+        Rule("provider", ["\u200b"], 0),
+    ]
+    view = Snapshot().put_courses("shared", OURS, 1).put_framework("shared", TWO, 2).view("agency")
+    found = unmatched(rules, ["b-all", "A-short"], view)
+    assert [one.field for one in found] == [
+        "rules[0].values[1]",
+        "rules[1].values[1]",
+        "rules[2].values[1]",
+        "rules[3].values[1]",
+        "rules[4].values[1]",
+        "rules[5].values[0]",
+        "mandatory[1]",
+    ]
+    assert "'อี่น'" in found[0].detail
+
+
+def test_a_provider_whose_only_course_is_withdrawn_is_unknown() -> None:
+    snapshot = Snapshot().put_courses("shared", OURS, 1).withdraw_course("shared", "A-Short", 2)
+    view = snapshot.view("agency")
+    rules = [Rule("provider", [AGENCY], 0), Rule("course", ["a-short"], 0)]
+    assert [one.field for one in unmatched(rules, [], view)] == ["rules[0].values[0]", "rules[1].values[0]"]
+
+
+def test_two_spellings_of_one_name_contradict_each_other() -> None:
+    for rules in (
+        [Rule("provider", [AGENCY], 0), Rule("provider", [SPELT], -1)],
+        [Rule("course", ["a-short"], 0), Rule("course", ["A-Short"], 3)],
+    ):
+        with pytest.raises(InvalidInput) as caught:
+            inputs(TWO, NOTHING, rules=rules).check()
+        assert caught.value.field == "rules[1].values[0]"
+        with pytest.raises(InvalidInput) as caught:
+            check_rules(TenantRules(rules=rules))
+        assert caught.value.field == "rules[1].values[0]"
+    with pytest.raises(InvalidInput) as caught:
+        check_rules(TenantRules(rules=[Rule("course", ["A-Short"], 0)], mandatory=["a-short"]))
+    assert caught.value.field == "rules[0].values[0]"

@@ -10,6 +10,7 @@ from services.catalog.model import (
     FrameworkList,
     FrameworkPut,
     ListCourses,
+    ListFrameworks,
     RowResult,
     ShowFramework,
 )
@@ -62,5 +63,5 @@ ROUTES = [
         headers=[IF_NONE_MATCH],
         answers={200: Framework, 304: None},
     ),
-    Route("GET", "/v1/frameworks", list_frameworks, EVERYONE, answers={200: FrameworkList}),
+    Route("GET", "/v1/frameworks", list_frameworks, EVERYONE, query=ListFrameworks, answers={200: FrameworkList}),
 ]

@@ -4,7 +4,7 @@ import msgspec
 from aiohttp import web
 
 from services.catalog.api.entries import HISTORY, STORE, present_tag, reached, same_id, settled, shown, tag_of
-from services.catalog.model import FrameworkList, FrameworkPut, ShowFramework, check_framework
+from services.catalog.model import FrameworkList, FrameworkPut, ListFrameworks, ShowFramework, check_framework
 from services.catalog.store import framework_key
 from shared.errors import NotFound
 from shared.preconditions import Tag
@@ -56,5 +56,8 @@ async def get_framework(request: web.Request) -> web.StreamResponse:
 
 
 async def list_frameworks(request: web.Request) -> web.StreamResponse:
-    """Return the frameworks that the caller sees, by id."""
-    return answer(FrameworkList(await request.app[STORE].frameworks(principal(request).tenant)))
+    """Return a page of the frameworks that the caller sees, by id."""
+    wanted = read_query(request, ListFrameworks)
+    found = await request.app[STORE].frameworks(principal(request).tenant, wanted)
+    page = found[: wanted.limit]
+    return answer(FrameworkList(page, page[-1].id if len(found) > len(page) else None))

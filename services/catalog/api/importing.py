@@ -10,6 +10,7 @@ from aiohttp import web
 from services.catalog.api.courses import store_course
 from services.catalog.importers import ndjson
 from services.catalog.model import RowProblem, RowResult
+from shared.bodies import pieces
 from shared.errors import Problem, TooSlow
 from shared.preconditions import Preconditions
 from shared.routes import open_stream
@@ -27,10 +28,13 @@ async def import_courses(request: web.Request) -> web.StreamResponse:
     until 100,000 lines were empty or refused. Up to 16 MiB of answers wait for a client that sends everything before
     it reads, some 100,000 lines; more are read only as the answers are taken.
     """
+    body = pieces(request)
+    first = await anext(body, b"")  # a body that cannot be read at all is refused before an answer begins
     stream = await open_stream(request, "application/x-ndjson")
     reader = ndjson.Reader()
     async with Answers(stream) as answers:
-        async for chunk in request.content.iter_any():
+        await _import(request, reader.feed(first), answers)
+        async for chunk in body:
             await _import(request, reader.feed(chunk), answers)
             if reader.over:
                 break

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 
 from aiohttp import (
     ClientConnectorError,
@@ -10,7 +10,6 @@ from aiohttp import (
     ClientResponse,
     ClientSession,
     ConnectionTimeoutError,
-    StreamReader,
     hdrs,
     web,
 )
@@ -19,8 +18,10 @@ from yarl import URL
 
 from services.portal.api.session import credential_of
 from services.portal.replicas import Replicas
-from shared.errors import NotFound, Unavailable
-from shared.routes import BODY_LIMIT, REQUEST_ID, STREAM, read_raw
+from shared.bodies import READING, received
+from shared.errors import NotFound, Problem, Unavailable
+from shared.routes import BODY_LIMIT, REQUEST_ID, STREAM
+from shared.shell import ADDRESS
 
 PREFIX = "/api"
 
@@ -48,7 +49,7 @@ _HOP_BY_HOP = {
     "transfer-encoding",
     "upgrade",
 }
-_NOT_SENT = _HOP_BY_HOP | {"host", "cookie", "authorization", "expect", "origin", "x-request-id"}
+_NOT_SENT = _HOP_BY_HOP | {"host", "cookie", "authorization", "expect", "origin", "x-request-id", "x-forwarded-for"}
 _NOT_ANSWERED = _HOP_BY_HOP | {"set-cookie", "date", "server", "x-request-id"}
 
 
@@ -98,8 +99,8 @@ class Forwarder:
             raise NotFound("there is no such path")
         query = f"?{request.rel_url.raw_query_string}" if request.rel_url.raw_query_string else ""
         repeatable = is_repeatable(request.method, path, request.headers)
-        body = await _body(request, hold=repeatable)
-        repeatable = repeatable and not isinstance(body, StreamReader)
+        body = _Body(request)
+        repeatable = repeatable and await body.hold()
         replicas = self._owners[owner]
         left = replicas.in_order()
         while left:
@@ -111,13 +112,15 @@ class Forwarder:
                         request.method,
                         URL(address + path + query, encoded=True),
                         headers=_asked(request),
-                        data=body,
+                        data=body.data,
                         allow_redirects=False,
                     )
             except (ClientConnectorError, ConnectionTimeoutError):  # nothing was sent
                 replicas.failed(address)
                 continue
             except (ClientError, TimeoutError) as error:
+                if body.failure is not None:  # it was not the owner that failed
+                    raise body.failure from None
                 replicas.failed(address)
                 if repeatable:
                     continue
@@ -132,7 +135,7 @@ class Forwarder:
                 try:
                     return await _passed_on(request, found)
                 except (ClientError, TimeoutError) as error:
-                    raise _away(owner) from error
+                    raise body.failure or _away(owner) from error
         raise _away(owner)
 
 
@@ -140,22 +143,45 @@ def _away(owner: str) -> Unavailable:
     return Unavailable(f"the {owner} service is away; try again soon")
 
 
-async def _body(request: web.Request, *, hold: bool) -> bytes | StreamReader | None:
-    """Return the body: in one piece where it is to be held and is small, else the stream; None without one."""
-    if not request.body_exists:
-        return None
-    if hold and request.content_length is not None and request.content_length <= BODY_LIMIT:
-        return await read_raw(request, BODY_LIMIT)
-    return request.content
+class _Body:
+    """The body as it is passed on, packed or not; `failure`: why it could not be read to its end."""
+
+    def __init__(self, request: web.Request) -> None:
+        self._request = request
+        self._held: bytes | None = None
+        self.failure: Problem | ConnectionError | None = None
+
+    async def hold(self) -> bool:
+        """Keep the whole body, so that it can be sent again, where it is small; return whether it is kept."""
+        if self._request.body_exists:
+            if self._request.content_length is None or self._request.content_length > BODY_LIMIT:
+                return False
+            self._request[READING].slot.hold(self._request.content_length)
+            self._held = b"".join([piece async for piece in received(self._request, whole=True)])
+        return True
+
+    @property
+    def data(self) -> bytes | AsyncIterator[bytes] | None:
+        """What to send: all of it, or what is still to come; None without a body."""
+        if self._held is not None or not self._request.body_exists:
+            return self._held
+        return self._pieces()
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        try:
+            async for piece in received(self._request):
+                yield piece
+        except (Problem, ConnectionError) as error:
+            self.failure = error
+            raise
 
 
 def _asked(request: web.Request) -> CIMultiDict[str]:
-    """Return the headers that the owner is sent: with the credential of header or cookie, and the request id."""
+    """Return the headers that the owner is sent: with the credential of header or cookie, the request id, who asks."""
     headers = end_to_end(request.headers, _NOT_SENT)
-    if headers.popall(hdrs.CONTENT_ENCODING, None):  # the server has unpacked the body already
-        headers.popall(hdrs.CONTENT_LENGTH, None)
     headers[hdrs.AUTHORIZATION] = f"Bearer {credential_of(request)}"
     headers["X-Request-Id"] = request[REQUEST_ID]
+    headers[hdrs.X_FORWARDED_FOR] = request[ADDRESS]
     return headers
 
 

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 from shared.auth import Authenticator, Principal, Role
 from shared.errors import Forbidden
 from shared.routes import answer, nothing, principal, read_body
-from shared.shell import bearer
+from shared.shell import ADDRESS, bearer
 
 LASTS_SECONDS = 12 * 3600
 COOKIE = "learning-path"
@@ -73,7 +73,7 @@ class Sessions:
         """
         check_origin(request)
         key = (await read_body(request, SignIn)).key.strip()
-        response = answer(_session(await self._authenticator.authenticate(key)))
+        response = answer(_session(await self._authenticator.authenticate(key, request[ADDRESS])))
         response.set_cookie(
             self._name,
             key,

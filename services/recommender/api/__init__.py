@@ -2,7 +2,14 @@
 
 from services.recommender.api.agencies import AgencyView, AskGaps, get_gaps
 from services.recommender.api.courses import AskSimilar, SimilarCourses, WhyNotAnswer, similar_courses, why_not
-from services.recommender.api.feedback import FeedbackHeld, FeedbackTaken, GiveFeedback, get_feedback, give_feedback
+from services.recommender.api.feedback import (
+    FeedbackHeld,
+    FeedbackTaken,
+    GiveFeedback,
+    ListFeedback,
+    get_feedback,
+    give_feedback,
+)
 from services.recommender.api.paths import StoredPath, get_path
 from services.recommender.api.recommendations import Recommendation, RecommendationRequest, recommend
 from services.recommender.api.rules import PutRules, Rules, RulesPut, get_rules, put_rules
@@ -57,7 +64,7 @@ ROUTES = [
         answers={200: FeedbackTaken},
         problems=[409, 429, 503],
     ),
-    Route("GET", _FEEDBACK, get_feedback, EVERYONE, answers={200: FeedbackHeld}),
+    Route("GET", _FEEDBACK, get_feedback, EVERYONE, query=ListFeedback, answers={200: FeedbackHeld}),
     Route(
         "POST",
         "/v1/recommendations",

@@ -11,7 +11,7 @@ from services.recommender.api.state import CATALOGUE, HEEDER, held_of, idempoten
 from services.recommender.audit import hash_of
 from services.recommender.feedback import Action, Said
 from services.recommender.heeding import Word
-from shared.routes import answer, principal, read_body, trace_of
+from shared.routes import answer, principal, read_body, read_query, trace_of
 from shared.skills import Identifier, Text
 
 Moment = Annotated[datetime, Meta(tz=True)]
@@ -43,12 +43,23 @@ class Standing(Said, frozen=True, kw_only=True):
     title: Text | None
 
 
+class ListFeedback(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many statements at most, and after which `sequence`."""
+
+    limit: Annotated[int, Meta(ge=1, le=10_000)] = 10_000
+    after: Annotated[int, Meta(ge=0)] = 0
+
+
 class FeedbackHeld(Struct, frozen=True):
-    """All that stands, in the order in which it was said; per course the newest holds, and a completion always."""
+    """What stands, in the order in which it was said; per course the newest holds, and a completion always.
+
+    `next` is the `after` of the following page, null on the last one.
+    """
 
     officer: str
     feedback_sequence: int
     said: list[Standing]
+    next: int | None
 
 
 async def give_feedback(request: web.Request) -> web.StreamResponse:
@@ -67,11 +78,15 @@ async def give_feedback(request: web.Request) -> web.StreamResponse:
 
 
 async def get_feedback(request: web.Request) -> web.StreamResponse:
-    """Return all that stands of what an officer has said about courses."""
+    """Return what stands of what an officer has said about courses: all of it, or a page."""
+    wanted = read_query(request, ListFeedback)
     officer = request.match_info["officer_id"]
     feedback = (await held_of(request, officer)).plan.feedback
     view = request.app[CATALOGUE].snapshot.view(principal(request).tenant)
-    courses = {said.course: view.course(said.course) for said in feedback.said}
+    rest = [said for said in feedback.said if said.sequence > wanted.after]
+    page = rest[: wanted.limit]
+    courses = {said.course: view.course(said.course) for said in page}
     titles = {name: course.title if course else None for name, course in courses.items()}
-    said = [Standing(**asdict(one), title=titles[one.course]) for one in feedback.said]
-    return answer(FeedbackHeld(officer, feedback.sequence, said))
+    said = [Standing(**asdict(one), title=titles[one.course]) for one in page]
+    following = page[-1].sequence if len(rest) > len(page) else None
+    return answer(FeedbackHeld(officer, feedback.sequence, said, following))

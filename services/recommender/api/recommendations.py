@@ -13,7 +13,8 @@ from services.recommender.audit import TenantRules, inputs_for, rules_within
 from services.recommender.model import Estimate, Inputs, Rule, hours_until
 from services.recommender.solving import plan_stateless
 from services.recommender.store import StoredPlan
-from shared.errors import InvalidInput
+from services.recommender.unmatched import unmatched
+from shared.errors import InvalidInput, Warned
 from shared.paths import Changes, LearningPath
 from shared.routes import REQUEST_ID, answer, principal, read_body
 from shared.skills import Framework, Hours, Identifier, Language, Level
@@ -59,13 +60,17 @@ class RecommendationRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Recommendation(Struct, frozen=True, omit_defaults=True):
-    """A path that was not stored; with `compare_with` also what changes against the present path, of `revision`."""
+    """A path that was not stored; with `compare_with` also what changes against the present path, of `revision`.
+
+    `warnings` name the values of the request's rules that match no course in sight.
+    """
 
     path: LearningPath
     stale: bool
     request_id: str
     changes: Changes | None = None
     revision: int | None = None
+    warnings: list[Warned] = []
 
 
 async def recommend(request: web.Request) -> web.StreamResponse:
@@ -83,15 +88,25 @@ async def recommend(request: web.Request) -> web.StreamResponse:
     caller = principal(request).key_id
     rules = await request.app[STORE].rules.recent(principal(request).tenant)
     as_of = asked.as_of or request.app[TODAY]()
+    warnings = await request.app[ASKED].run(caller, unmatched, asked.rules, [], view) if asked.rules else []
     if present is None:
         inputs = _inputs(asked, framework, rules, as_of, principal(request).tenant)
         path = await request.app[ASKED].run(caller, plan_stateless, inputs, view)
-        return answer(Recommendation(path, stale=False, request_id=request[REQUEST_ID]))
+        return answer(Recommendation(path, stale=False, request_id=request[REQUEST_ID], warnings=warnings))
     inputs = _if(asked, present, framework, rules, as_of)
     path = await request.app[ASKED].run(caller, plan_stateless, inputs, view)
     changes = ranking.changes(present.path, path)
     revision = present.summary.revision
-    return answer(Recommendation(path, stale=False, request_id=request[REQUEST_ID], changes=changes, revision=revision))
+    return answer(
+        Recommendation(
+            path,
+            stale=False,
+            request_id=request[REQUEST_ID],
+            changes=changes,
+            revision=revision,
+            warnings=warnings,
+        )
+    )
 
 
 def _inputs(asked: RecommendationRequest, framework: Framework, rules: TenantRules, as_of: date, tenant: str) -> Inputs:

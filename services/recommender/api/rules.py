@@ -6,10 +6,11 @@ from aiohttp import web
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from services.recommender.api.state import RULES_CHANGED, STORE
+from services.recommender.api.state import ASKED, CATALOGUE, RULES_CHANGED, STORE
 from services.recommender.audit import TenantRules, check_rules
 from services.recommender.model import Rule
-from shared.errors import Unavailable
+from services.recommender.unmatched import unmatched
+from shared.errors import Unavailable, Warned
 from shared.preconditions import Tag
 from shared.routes import answer, not_modified, preconditions, principal, read_body
 from shared.skills import Identifier
@@ -28,11 +29,12 @@ class PutRules(Struct, frozen=True, forbid_unknown_fields=True):
     mandatory: Annotated[list[Identifier], Meta(max_length=50)] = []
 
 
-class RulesPut(Struct, frozen=True):
-    """The version that stands now; paths follow within a minute."""
+class RulesPut(Struct, frozen=True, omit_defaults=True):
+    """The version that stands now; paths follow within a minute. `warnings` name what matches no course in sight."""
 
     version: int
     changed: bool
+    warnings: list[Warned] = []
 
 
 class Rules(Struct, frozen=True):
@@ -46,6 +48,7 @@ class Rules(Struct, frozen=True):
 async def put_rules(request: web.Request) -> web.StreamResponse:
     """Set the rules of the caller's tenant; every path of its officers is planned again with them.
 
+    What names a course, a provider or another value that no course in sight holds is stored and answered as a warning.
     Every version is kept, so a path of any version can be recomputed.
     """
     asked = preconditions(request)
@@ -53,15 +56,17 @@ async def put_rules(request: web.Request) -> web.StreamResponse:
     asker, store = principal(request), request.app[STORE].rules
     wanted = TenantRules(0, body.rules, body.mandatory)
     check_rules(wanted)
+    view = request.app[CATALOGUE].snapshot.view(asker.tenant)
+    warnings = await request.app[ASKED].run(asker.key_id, unmatched, body.rules, body.mandatory, view)
     for _ in range(_ATTEMPTS):
         present = await store.of(asker.tenant)
         asked.check(Tag(str(present.version)))
         if replace(present, version=0) == wanted:
-            return answer(RulesPut(present.version, changed=False), tag=Tag(str(present.version)))
+            return answer(RulesPut(present.version, changed=False, warnings=warnings), tag=Tag(str(present.version)))
         after = replace(wanted, version=present.version + 1)
         if await store.put(asker.tenant, after, asker.key_id):
             request.app[RULES_CHANGED]()
-            return answer(RulesPut(after.version, changed=True), tag=Tag(str(after.version)))
+            return answer(RulesPut(after.version, changed=True, warnings=warnings), tag=Tag(str(after.version)))
     raise Unavailable("the rules change too fast; try again soon")
 
 

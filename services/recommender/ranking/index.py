@@ -21,6 +21,8 @@ from services.recommender.ranking.offers import Offer, offer_of
 from services.recommender.ranking.reach import Prices
 from services.recommender.ranking.segments import (
     CHAMPIONS_FROM,
+    PROVIDER,
+    TONGUE,
     Ints,
     Segment,
     champions_of,
@@ -174,6 +176,29 @@ class View:
         """Return a visible course."""
         entry = self.shelf.entry(course_id)
         return decoded(entry.encoded) if entry else None
+
+    def courses_like(self, name: str) -> list[str]:
+        """Return the ids of the visible courses that are this name, whatever their case."""
+        shelf, names = self.shelf, NAMES.courses_like([name])
+        near, ids = shelf.near
+        found = [ids[n] for n in near.find(names).tolist() if n >= 0]
+        base = [n for n in shelf.base.segment.find(names).tolist() if n >= 0]
+        return found + [course for course in (shelf.base.ids[n] for n in base) if course not in shelf.beside]
+
+    def providers(self) -> frozenset[str]:
+        """Return the titles of all providers of visible courses, as they are compared."""
+        names = list(NAMES.providers)
+        return frozenset(title for number in self._held(PROVIDER) for title in names[number])
+
+    def languages(self) -> frozenset[str]:
+        """Return the languages of all visible courses."""
+        names = list(NAMES.tongues)
+        return frozenset(language for number in self._held(TONGUE) for language in names[number])
+
+    def _held(self, column: int) -> list[int]:
+        base, near = self.shelf.base.segment, self.shelf.near[0]
+        seen = np.delete(base.info[:-1, column], self.shelf.hidden(base))
+        return np.union1d(seen, near.info[:-1, column]).tolist()  # type: ignore[no-any-return]
 
     def offer(self, course_id: str) -> Offer | None:
         """Return a visible course as ranking reads it."""

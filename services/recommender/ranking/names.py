@@ -7,7 +7,7 @@ The names are shared by all threads (see "Threads" in docs/architecture.md): one
 read meanwhile is all there was when they began, or more.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from threading import Lock
 from typing import Any
 
@@ -20,6 +20,7 @@ from services.recommender.model import MICRO
 from services.recommender.ranking.effort import effort_of
 from services.recommender.ranking.offers import SkillKey, level_condition
 from shared.skills import Course, Prerequisite
+from shared.texts import folded
 
 SKILL_ASKED, LEVEL_ASKED, COURSE_ASKED, FIRST, LAST = range(5)
 MODALITIES = ("online", "classroom", "blended")
@@ -110,7 +111,8 @@ class Names:
         self._adding = Lock()
         self.skills: dict[SkillKey, int] = {}
         self.courses: dict[str, int] = {}
-        self.providers: dict[tuple[str | None, str | None], int] = {}
+        self.providers: dict[frozenset[str], int] = {}
+        self._cased: dict[str, tuple[int, ...]] = {}
         self.tongues: dict[frozenset[str], int] = {}
         self.needs = Needs()
 
@@ -130,11 +132,12 @@ class Names:
             need = self.needs.number((skill, entered), skill, entered) if entered > 0 else -1
             rows += (skill, entered, micro(high), need)
         requires = list(dict.fromkeys(self._needs(course.requires)))
-        provider = self._number(self.providers, (course.provider.th, course.provider.en))
+        titles = (course.provider.th, course.provider.en)
+        provider = self._number(self.providers, frozenset(folded(title) for title in titles if title))
         tongue = self._number(self.tongues, frozenset(course.languages))
         hours = max(round(course.hours * MICRO), 1)
         head = np.array([
-            self._number(self.courses, course.id), provider, tongue, MODALITIES.index(course.modality),
+            self._course(course.id), provider, tongue, MODALITIES.index(course.modality),
             len(taught), len(requires), hours >> 31, hours & 0x7FFFFFFF, effort_of(course),
         ], np.int32)  # fmt: skip
         return Entry(
@@ -144,6 +147,18 @@ class Names:
             np.array(rows, np.int32).tobytes(),
             np.array(requires, np.int32).tobytes(),
         )
+
+    def courses_like(self, names: Iterable[str]) -> list[int]:
+        """Return the numbers of the courses whose ids, folded, are among these names."""
+        exact = (self.courses[name] for name in names if name in self.courses)
+        return [*exact, *(number for name in names for number in self._cased.get(name, ()))]
+
+    def _course(self, course_id: str) -> int:
+        known = len(self.courses)
+        number = self._number(self.courses, course_id)
+        if number == known and (name := course_id.lower()) != course_id:  # ids are ASCII, so this folds them
+            self._cased[name] = (*self._cased.get(name, ()), number)
+        return number
 
     @staticmethod
     def _number(numbers: dict[Any, int], key: Hashable) -> int:
@@ -165,7 +180,7 @@ class Names:
         return found
 
     def _course_need(self, course_id: str) -> int:
-        course = self._number(self.courses, course_id)
+        course = self._course(course_id)
         return self.needs.number(course_id, course=course)
 
     def _any(self, branches: Sequence[Prerequisite]) -> int:

@@ -1,10 +1,10 @@
 """What keeps a skill from rising above the level that a finished path reaches, and how many hours more would do."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 
-from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, MOST_STEPS, Inputs, Rule
+from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, MOST_STEPS, Inputs, names_of
 from services.recommender.ranking.bundles import assemble
 from services.recommender.ranking.index import View
 from services.recommender.ranking.names import NAMES, micro
@@ -90,20 +90,11 @@ def why_barred(inputs: Inputs, course: Course) -> Barred | None:
     if inputs.languages and set(inputs.languages).isdisjoint(course.languages):
         return "language"
     for rule in inputs.rules:
-        if rule.bias in (INCLUDE_ONLY, EXCLUDE) and (rule.bias == EXCLUDE) == _holds(rule, inputs, course):
+        if rule.bias in (INCLUDE_ONLY, EXCLUDE) and (rule.bias == EXCLUDE) != rule.names.isdisjoint(
+            names_of(rule, course, inputs.framework.id)
+        ):
             return "rule"
     return None
-
-
-def _holds(rule: Rule, inputs: Inputs, course: Course) -> bool:
-    held: Mapping[str, Collection[str | None]] = {
-        "course": [course.id],
-        "provider": [course.provider.th, course.provider.en],
-        "language": course.languages,
-        "modality": [course.modality],
-        "skill": [row.skill for row in course.teaches if row.framework == inputs.framework.id],
-    }
-    return not set(rule.values).isdisjoint(held[rule.field])
 
 
 def short_of(found: Planned) -> float | None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from msgspec import UNSET
 
-from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, Rule
+from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, names_of
 from services.recommender.ranking.effort import effort_of
 from services.recommender.ranking.extract import BY_WORTH, PER_LEVEL, SLACK
 from services.recommender.ranking.gaps import Worth
@@ -213,24 +213,13 @@ def factor_of(inputs: Inputs, course: Course, *, plain: bool) -> float:
     spoken = set(inputs.languages or course.languages)
     factor = 0.0 if spoken.isdisjoint(course.languages) else effort_of(course) / MICRO
     for rule in inputs.rules:
-        holds = _holds(rule, inputs, course)
+        holds = not rule.names.isdisjoint(names_of(rule, course, inputs.framework.id))
         if rule.bias in (INCLUDE_ONLY, EXCLUDE):
             factor = factor if holds == (rule.bias == INCLUDE_ONLY) else 0
         elif holds and not plain:
             factor /= rule.bias
     factor *= 1.0 if plain else inputs.slowed.get(course.id, 1.0)
     return 1.0 if factor == 0 and course.id in {*inputs.mandatory, *inputs.started} else factor
-
-
-def _holds(rule: Rule, inputs: Inputs, course: Course) -> bool:
-    held: dict[str, list[str | None]] = {
-        "course": [course.id],
-        "provider": [course.provider.th, course.provider.en],
-        "language": [*course.languages],
-        "modality": [course.modality],
-        "skill": [row.skill for row in course.teaches if row.framework == inputs.framework.id],
-    }
-    return not set(rule.values).isdisjoint(held[rule.field])
 
 
 def way_of(inputs: Inputs, worth: Worth, offer: Offer, factor: float) -> Way:

@@ -17,6 +17,8 @@ from services.recommender.ranking.net import FIRST_ROW, Mesh
 from services.recommender.ranking.offers import SkillKey
 from services.recommender.ranking.reach import FAR, NEVER, Prices, prices_of
 from services.recommender.ranking.segments import EFFORT, HIGH, MODALITY, PROVIDER, SKILL, TONGUE, Ints, Longs, Segment
+from shared.skills import Framework
+from shared.texts import folded
 
 Factors = NDArray[np.float64]
 
@@ -204,7 +206,7 @@ def _factors(inputs: Inputs, segment: Segment, plain: bool) -> Factors:
             segment.info[:-1, TONGUE]
         ]
     for rule in inputs.rules:
-        holding = _holding(rule, inputs.framework.id, segment)
+        holding = _holding(rule, inputs.framework, segment)
         if rule.bias == INCLUDE_ONLY:
             factors[~holding] = 0
         elif rule.bias == EXCLUDE:
@@ -214,25 +216,26 @@ def _factors(inputs: Inputs, segment: Segment, plain: bool) -> Factors:
     return factors
 
 
-def _holding(rule: Rule, framework: str, segment: Segment) -> NDArray[np.bool_]:
+def _holding(rule: Rule, framework: Framework, segment: Segment) -> NDArray[np.bool_]:
     """Return per course whether it holds any of the values of a rule."""
-    values = set(rule.values)
+    names = rule.names
     if rule.field == "provider":
-        return np.array([not values.isdisjoint(titles) for titles in list(NAMES.providers)], bool)[
+        return np.array([not names.isdisjoint(titles) for titles in list(NAMES.providers)], bool)[
             segment.info[:-1, PROVIDER]
         ]
     if rule.field == "language":
-        return np.array([not values.isdisjoint(tongue) for tongue in list(NAMES.tongues)], bool)[
+        return np.array([not names.isdisjoint(tongue) for tongue in list(NAMES.tongues)], bool)[
             segment.info[:-1, TONGUE]
         ]
     if rule.field == "modality":
-        return np.array([modality in values for modality in MODALITIES], bool)[segment.info[:-1, MODALITY]]
+        return np.array([modality in names for modality in MODALITIES], bool)[segment.info[:-1, MODALITY]]
     holding = np.zeros(segment.size, bool)
     if rule.field == "course":
-        found = segment.find([NAMES.courses.get(value, -1) for value in rule.values])
+        found = segment.find(NAMES.courses_like(names))
         holding[found[found >= 0]] = True
         return holding
-    for value in values:
-        skill = NAMES.skills.get((framework, value), len(segment.lists))
-        holding[segment.taught(skill)[:, 0]] = True
+    for skill in framework.skills:
+        if folded(skill.id) in names:
+            number = NAMES.skills.get((framework.id, skill.id), len(segment.lists))
+            holding[segment.taught(number)[:, 0]] = True
     return holding

@@ -1,7 +1,7 @@
 """The recommender's database: plans with feedback and events, past revisions, and tenants' rules."""
 
 from services.recommender.store import history, plans, rules
-from services.recommender.store.documents import Base, Held, Key, NewPlan, StoredPlan, write_of
+from services.recommender.store.documents import MOST_KEYS, Base, Held, Key, NewPlan, StoredPlan, write_of
 from services.recommender.store.history import Past
 from services.recommender.store.plans import COLLECTION, INDEXES, PlanStore
 
@@ -16,6 +16,7 @@ __all__ = [
     "ALL_INDEXES",
     "COLLECTION",
     "INDEXES",
+    "MOST_KEYS",
     "Base",
     "Held",
     "Key",

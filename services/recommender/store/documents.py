@@ -19,8 +19,11 @@ from shared.skills import Profile
 Document = dict[str, Any]
 
 SOURCE = "/recommender"
-KEPT_KEYS = 200
-"""How many Idempotency-Keys of an officer's feedback are remembered, the newest."""
+KEYS_KEPT_FOR = timedelta(hours=24, minutes=5)
+"""How long an Idempotency-Key of a feedback is remembered: the 24 hours that are promised, and clocks that differ."""
+
+FEWEST_KEYS, MOST_KEYS = 200, 2000
+"""How many keys of an officer are remembered however old they are, and how many may come within that time."""
 
 AGAIN = timedelta(days=7)
 """How long a path with a deadline stands before it is planned again."""
@@ -68,13 +71,14 @@ class StoredPlan:
 
 
 class Key(msgspec.Struct, frozen=True):
-    """An Idempotency-Key of a feedback: the digest of its body, and what was answered."""
+    """An Idempotency-Key of a feedback: the digest of its body, what was answered, and when."""
 
     id: str
     digest: str
     feedback_sequence: int
     revision: int
     stale: bool
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +88,15 @@ class Held:
     plan: StoredPlan
     keys: list[Key]
 
+    def kept_keys(self, now: datetime) -> int:
+        """Return how many of the keys, the newest, are to be remembered beside one that is taken now."""
+        since = now - KEYS_KEPT_FOR
+        old = next((i for i, key in enumerate(self.keys) if key.at and key.at > since), len(self.keys))
+        return min(max(len(self.keys) - old, FEWEST_KEYS - 1), len(self.keys))
 
-def write_of(plan: NewPlan, key: Key | None = None) -> InsertOne[Document] | UpdateOne:
-    """Return the one write that saves a plan with its event; with `key` also the feedback that it follows from."""
+
+def write_of(plan: NewPlan, key: Document | None = None) -> InsertOne[Document] | UpdateOne:
+    """Return the one write that saves a plan with its event; `key`: `pushed` of the feedback that it follows from."""
     envelope = announce(SOURCE, plan.profile.key, plan.event.revision, plan.event, plan.traceparent)
     fields = _fields(plan, envelope.data or b"")
     if plan.based_on is None:
@@ -94,7 +104,7 @@ def write_of(plan: NewPlan, key: Key | None = None) -> InsertOne[Document] | Upd
     update = stage(envelope)
     update["$set"] |= fields
     if key is not None:
-        update["$push"] |= pushed(key)
+        update["$push"] |= key
     if plan.record is None:
         update["$unset"] = {"inputs": ""}
     return UpdateOne(unchanged(plan.profile.key, plan.based_on), update)
@@ -131,9 +141,9 @@ def _fields(plan: NewPlan, path_bytes: bytes) -> Document:
     return fields
 
 
-def pushed(key: Key) -> Document:
-    """Return the `$push` that remembers a key."""
-    return {"feedback_keys": {"$each": [msgspec.to_builtins(key)], "$slice": -KEPT_KEYS}}
+def pushed(key: Key, beside: int) -> Document:
+    """Return the `$push` that remembers a key, and so many of those before it."""
+    return {"feedback_keys": {"$each": [msgspec.to_builtins(key)], "$slice": -(beside + 1)}}
 
 
 def replan_at(profile: Profile, as_of: date) -> datetime | None:

@@ -167,20 +167,25 @@ class PlanStore:
         now = await self.summaries([plan.profile.key for plan in plans])
         return [plan for plan in plans if not is_stored(plan, now.get(plan.profile.key))]
 
-    async def save_feedback(self, plan: NewPlan, key: Key) -> bool:
-        """Save feedback, its key and the path that follows from it in one write; False where a race was lost."""
+    async def save_feedback(self, plan: NewPlan, key: Key, beside: int) -> bool:
+        """Save feedback, its key and the path that follows from it in one write; False where a race was lost.
+
+        `beside`: how many of the keys before it stay.
+        """
         if plan.based_on is None:
             raise ValueError("feedback is kept beside a plan")
         await self.history.keep([(plan.profile.key, plan.based_on)])
         with unavailable():
-            return bool((await self._plans.bulk_write([write_of(plan, key)])).matched_count)
+            return bool((await self._plans.bulk_write([write_of(plan, pushed(key, beside))])).matched_count)
 
-    async def keep_feedback(self, summary: PlanSummary, officer: str, feedback: Feedback, key: Key) -> bool:
+    async def keep_feedback(
+        self, summary: PlanSummary, officer: str, feedback: Feedback, key: Key, beside: int
+    ) -> bool:
         """Save feedback while the path stays, stale; False where a race was lost. Raises Unavailable."""
         fields = {"feedback": msgspec.json.encode(feedback), "feedback_sequence": feedback.sequence, "stale": True}
         with unavailable():
             result = await self._plans.update_one(
-                unchanged(key_of(summary.tenant, officer), summary), {"$set": fields, "$push": pushed(key)}
+                unchanged(key_of(summary.tenant, officer), summary), {"$set": fields, "$push": pushed(key, beside)}
             )
         return bool(result.matched_count)
 

@@ -1,0 +1,85 @@
+"""Keeps what `make run` started: says when a server or a service has ended, with its log, and starts it again."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+from deploy.local.environment import sentence_of
+from deploy.local.processes import CannotStart, Child, shown
+from deploy.local.replicas import SERVICES
+from deploy.local.stack import Stack
+
+FIRST_SECONDS, LONGEST_SECONDS = 1.0, 60.0
+"""The pause before a start; it doubles for a part that ends again before it has run for STEADY_SECONDS."""
+STEADY_SECONDS = 60.0
+_LOOK_SECONDS = 0.2
+
+
+class Owner(Protocol):
+    """Who holds the process: a server, or a copy of a service, which makes a new one at each start."""
+
+    @property
+    def child(self) -> Child | None:
+        """The process of now."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A server or a copy of a service, and how it is started again."""
+
+    name: str
+    owner: Owner
+    start: Callable[[], Awaitable[None]]
+
+
+def parts_of(stack: Stack) -> list[Part]:
+    """Return everything whose process the stack started."""
+    servers = [Part(server.name, server, partial(stack.revive, server)) for server in stack.owned if server.child]
+    return servers + [
+        Part(replica.name, replica, partial(stack.start, service, number))
+        for service in SERVICES
+        for number, replica in enumerate(stack.running[service])
+    ]
+
+
+async def supervise(stack: Stack, say: Callable[[str], None]) -> None:
+    """Keep every part of the stack running until cancelled."""
+    async with asyncio.TaskGroup() as group:
+        for part in parts_of(stack):
+            group.create_task(keep(part, say))
+
+
+async def keep(
+    part: Part,
+    say: Callable[[str], None],
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    steady: float = STEADY_SECONDS,
+) -> None:
+    """Start a part again whenever it has ended, until cancelled; `say` is told of each end and each start."""
+    delay = 0.0
+    while True:
+        begun = time.monotonic()
+        while part.owner.child is not None and part.owner.child.running:
+            await asyncio.sleep(_LOOK_SECONDS)
+        lived = time.monotonic() - begun
+        delay = FIRST_SECONDS if lived >= steady else min(max(2 * delay, FIRST_SECONDS), LONGEST_SECONDS)
+        say(f"{_end_of(part)}\nstarting {part.name} again in {delay:g} s")
+        await pause(delay)
+        try:
+            await part.start()
+        except CannotStart as error:
+            say(str(error).splitlines()[0])  # the log follows where the process has ended
+        except OSError as error:
+            say(sentence_of(error))
+        else:
+            say(f"{part.name} runs again")
+
+
+def _end_of(part: Part) -> str:
+    child = part.owner.child
+    if child is None or child.returncode == 0:
+        return f"{part.name} ended in good order"
+    return f"{part.name} ended with {child.outcome}. The end of {shown(child.log)}:\n{child.tail()}"

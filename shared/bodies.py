@@ -1,0 +1,134 @@
+"""The body of a request as it comes: in bounded pieces, unpacked in bounded pieces, and within a time.
+
+    async for piece in pieces(request): ...       # unpacked; shared.routes.read_raw joins them up to a limit
+    async for piece in received(request): ...     # as it comes on the wire: to be passed on
+
+A whole body has to come within the time of the settings; on a streaming route every piece has, so that a stream may
+stay open as long as it goes on. Nothing is unpacked ahead of its reader. What is broken is Malformed at once.
+"""
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+
+from aiohttp import hdrs, http_exceptions, web
+
+from shared.errors import Malformed, TooSlow, Unsupported
+from shared.limits import Slot
+
+ACCEPTED = "gzip, deflate"
+_IDENTITY = ("", "identity")
+_PIECE = 64 * 1024
+_WINDOW = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+_ZLIB_METHOD = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a request's body may be read: within `seconds` as a whole, or every piece of it (`stream`)."""
+
+    slot: Slot
+    seconds: float
+    stream: bool
+
+
+READING: web.RequestKey[Reading] = web.RequestKey("reading", Reading)
+
+
+def coding_of(request: web.Request) -> str | None:
+    """Return the content coding of the body, None where it is sent as it is. Raises Unsupported for an unknown one."""
+    named = [part.strip().lower() for part in request.headers.get(hdrs.CONTENT_ENCODING, "").split(",")]
+    codings = [name for name in named if name not in _IDENTITY]
+    if not codings:
+        return None
+    if len(codings) > 1 or codings[0] not in _WINDOW:
+        raise Unsupported(f"a body may be packed once, as one of: {ACCEPTED}", hdrs.CONTENT_ENCODING)
+    return codings[0]
+
+
+async def received(request: web.Request, *, whole: bool = False) -> AsyncIterator[bytes]:
+    """Yield the body as it comes on the wire; `whole`: within the time as a whole, on a streaming route too.
+
+    Raises TooSlow; Malformed where it breaks off or is wrongly framed.
+    """
+    loop = asyncio.get_running_loop()
+    reading = request[READING]
+    by_pieces = reading.stream and not whole
+    await _go_on(request)
+    deadline = loop.time() + reading.seconds
+    while True:
+        try:
+            async with asyncio.timeout_at(deadline):
+                piece = await request.content.readany()
+        except TimeoutError:
+            what = "more of the body" if by_pieces else "the body"
+            raise TooSlow(f"{what} did not come within {reading.seconds:g} s") from None
+        except (web.RequestPayloadError, http_exceptions.HttpProcessingError):
+            raise Malformed("the body breaks off or is wrongly framed") from None
+        if not piece:
+            return
+        yield piece
+        if by_pieces:
+            deadline = loop.time() + reading.seconds
+
+
+async def pieces(request: web.Request) -> AsyncIterator[bytes]:
+    """Yield the body unpacked, at most 64 KiB at a time where it is packed. Raises what `received` raises."""
+    coding = coding_of(request)
+    if coding is None:
+        async for piece in received(request):
+            yield piece
+        return
+    unpacker = _Unpacker(coding)
+    async for piece in received(request):
+        for unpacked in unpacker.feed(piece):
+            yield unpacked
+            await asyncio.sleep(0)  # a long way to go is gone in steps, with others in between
+    unpacker.finish()
+
+
+class _Unpacker:
+    """Unpacks gzip (several members too) and deflate (with its header or without)."""
+
+    def __init__(self, coding: str) -> None:
+        self._window = _WINDOW[coding]
+        self._inflate: zlib._Decompress | None = None
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yield what the bytes unpack to, in pieces. Raises Malformed."""
+        more = True
+        while data or more:
+            if self._inflate is None or self._inflate.eof:
+                if not data:
+                    return
+                self._inflate = zlib.decompressobj(self._window_of(data))
+            try:
+                piece = self._inflate.decompress(data, _PIECE)
+            except zlib.error:
+                raise _broken() from None
+            if piece:
+                yield piece
+            more = len(piece) == _PIECE  # then it may hold what did not fit
+            data = self._inflate.unused_data if self._inflate.eof else self._inflate.unconsumed_tail
+
+    def finish(self) -> None:
+        """Return where the packed body came to its end. Raises Malformed."""
+        if self._inflate is not None and not self._inflate.eof:
+            raise _broken()
+
+    def _window_of(self, data: bytes) -> int:
+        if self._window == zlib.MAX_WBITS and data[0] & 0x0F != _ZLIB_METHOD:
+            return -zlib.MAX_WBITS  # what many call deflate: without the header of RFC 1950
+        return self._window
+
+
+def _broken() -> Malformed:
+    return Malformed("the body is not packed as it says", hdrs.CONTENT_ENCODING)
+
+
+async def _go_on(request: web.Request) -> None:
+    """Tell a client that waits for it to send the body: not before somebody wants to read it."""
+    if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue" and request.version >= (1, 1):
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # no part of the answer has been sent yet

@@ -1,0 +1,230 @@
+"""aiohttp's connections with three things mended: what it cannot parse, bodies that break off, and how many there are.
+
+    app = Application(limits, middleware)             # its connections are `Connection`s under any runner
+
+- A request that cannot be parsed goes through the application like any other, marked `UNREADABLE`, so that it is
+  answered, measured and logged there. aiohttp's own answer and log line hold what was sent, a key too.
+- A body that breaks off or is wrongly framed wakes whoever reads it. aiohttp lets its reader wait for ever.
+- A request line and headers that come too slowly, and more connections of one address than the limit, are refused.
+"""
+
+import asyncio
+import logging
+import warnings
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any, Protocol
+
+from aiohttp import EMPTY_PAYLOAD, web
+from aiohttp.http import HttpProcessingError
+from aiohttp.streams import StreamReader
+from aiohttp.web_protocol import _ErrInfo
+
+from shared.limits import Limits, is_trusted
+from shared.logs import frames_of
+
+log = logging.getLogger(__name__)
+
+UNREADABLE: web.RequestKey[int] = web.RequestKey("unreadable", int)
+"""The status for a request that could not be parsed."""
+
+_HEAD_SECONDS = 15.0
+_Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+Middleware = Callable[
+    [web.Request, Callable[[web.Request], Awaitable[web.StreamResponse]]], Awaitable[web.StreamResponse]
+]
+
+
+class _Middleware(Protocol):
+    def __call__(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> Awaitable[web.StreamResponse]: ...
+
+
+class Door:
+    """Counts the connections of each address; trusted proxies, which stand for many, are not counted."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._open: Counter[str] = Counter()
+
+    def enter(self, address: str) -> None:
+        """Count one more connection."""
+        self._open[address] += 1
+
+    def leave(self, address: str) -> None:
+        """Count one less."""
+        self._open[address] -= 1
+        if self._open[address] <= 0:
+            del self._open[address]
+
+    def crowded(self, address: str, times: int = 1) -> bool:
+        """Return whether an address has more connections than it may, or than so many times that."""
+        most = self._limits.connections_per_address * times
+        return self._open[address] > most and not is_trusted(address, self._limits.trusted_proxies)
+
+
+class Connection(web.RequestHandler):
+    """One connection of a client."""
+
+    __slots__ = ("_body", "_door", "_head_deadline", "address", "broken")
+
+    def __init__(self, server: web.Server, door: Door, **options: Any) -> None:
+        super().__init__(server, **options)
+        self._door = door
+        self._head_deadline: asyncio.TimerHandle | None = None
+        self._body: StreamReader = EMPTY_PAYLOAD
+        self.address = ""
+        self.broken = False
+        """Whether a body broke off: then nothing more is read, and the connection is closed after the answer."""
+
+    @property
+    def crowded(self) -> bool:
+        """Whether its address has more connections than it may: then it is answered so, and closed."""
+        return self._door.crowded(self.address)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin; an address with twice as many as it may have is cut off without a word."""
+        super().connection_made(transport)
+        peer = self.peername
+        self.address = str(peer[0]) if isinstance(peer, tuple) else ""
+        self._door.enter(self.address)
+        if self._door.crowded(self.address, 2):
+            self._abort()
+
+    def _abort(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """End."""
+        self._head_came()
+        self._door.leave(self.address)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came; where that cannot be done, tell whoever reads a body that no more will come."""
+        super().data_received(data)
+        if self._messages:
+            self._head_came()
+            last, body = self._messages[-1]
+            if isinstance(last, _ErrInfo):
+                self._break_off()
+            else:
+                self._body = body
+        elif data and self._waiter is not None and self._head_deadline is None:
+            self._head_deadline = self._loop.call_later(_HEAD_SECONDS, self._head_ended, HTTPStatus.REQUEST_TIMEOUT)
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]  # aiohttp says None: close; True keeps it open
+        """Keep the connection for an answer where a head or a body ended too early; else let it be closed."""
+        if self._head_deadline is not None:
+            return self._head_ended(HTTPStatus.BAD_REQUEST) or None
+        return self.broken or self._break_off() or None
+
+    def _break_off(self) -> bool:
+        """Tell the reader of a body that is not complete; return whether there was one."""
+        if self._body.is_eof():
+            return False
+        self._body.set_exception(web.RequestPayloadError("the body breaks off or is wrongly framed"))
+        self._body.feed_eof()  # nothing is left to wait for when the request has been answered
+        self.broken = True
+        self.close()
+        return True
+
+    def _head_came(self) -> None:
+        if self._head_deadline is not None:
+            self._head_deadline.cancel()
+            self._head_deadline = None
+
+    def _head_ended(self, status: HTTPStatus) -> bool:
+        """Have a head that is not complete answered with this status; return whether there was one."""
+        self._head_came()
+        if self._waiter is None or self._waiter.done():
+            return False
+        self._messages.append((_ErrInfo(status, HttpProcessingError(code=status), ""), EMPTY_PAYLOAD))
+        self._waiter.set_result(None)
+        return True
+
+    def _make_error_handler(self, err_info: _ErrInfo) -> _Handler:
+        """Have the application answer what could not be parsed."""
+        answer = self._request_handler
+
+        async def handler(request: web.BaseRequest) -> web.StreamResponse:
+            if answer is None:
+                raise ConnectionResetError("the client has gone")
+            request[UNREADABLE] = int(err_info.status)
+            return await answer(request)
+
+        return handler
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 - it may hold what the client sent
+    ) -> web.StreamResponse:
+        """Answer what no middleware has caught. Nothing of the request is told or logged.
+
+        Raises ConnectionError where the client has gone.
+        """
+        if isinstance(exc, ConnectionError):
+            raise exc
+        self.log_exception("a request failed outside of the application", exc_info=exc)
+        if request.writer.output_size > 0:
+            raise ConnectionError("a part of the answer has been sent already")
+        body = b'{"type":"about:blank","title":"Internal error","status":500,"detail":"something went wrong here"}'
+        response = web.Response(body=body, status=status, content_type="application/problem+json")
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Server"] = "learning-path"
+        response.force_close()
+        return response
+
+    def log_exception(self, *args: Any, **options: Any) -> None:
+        """Log where it happened, without the words of the exception: they may hold what the client sent."""
+        error = options.get("exc_info")
+        fields = {"error": frames_of(error)} if isinstance(error, BaseException) else {}
+        log.error("%s", args[0] if args else "a connection failed", extra={"fields": fields})
+
+
+class _Server(web.Server):
+    def __init__(self, like: web.Server, door: Door) -> None:
+        super().__init__(
+            like.request_handler,
+            request_factory=like.request_factory,
+            handler_cancellation=like.handler_cancellation,
+            loop=like._loop,  # noqa: SLF001
+            **like._kwargs,  # noqa: SLF001
+        )
+        self._door = door
+
+    def __call__(self) -> web.RequestHandler:
+        return Connection(self, self._door, loop=self._loop, **self._kwargs)
+
+
+async def _unreached(_: web.Request) -> web.StreamResponse:
+    raise AssertionError("an unreadable request reaches no handler")
+
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # aiohttp discourages it, and names no other way in
+
+    class Application(web.Application):
+        """An application whose connections are `Connection`s, under any runner, with one middleware."""
+
+        def __init__(self, limits: Limits, middleware: _Middleware, **options: Any) -> None:
+            super().__init__(middlewares=[middleware], **options)
+            self._middleware = middleware
+            self._door = Door(limits)
+
+        def _make_handler(self, **options: Any) -> web.Server:
+            return _Server(super()._make_handler(**options), self._door)
+
+        async def _handle(self, request: web.Request) -> web.StreamResponse:
+            """Have an `Expect` that nobody knows answered as well: aiohttp refuses it before any middleware."""
+            try:
+                return await super()._handle(request)
+            except web.HTTPExpectationFailed:
+                request[UNREADABLE] = int(HTTPStatus.EXPECTATION_FAILED)
+                return await self._middleware(request, _unreached)

@@ -1,0 +1,209 @@
+"""How much a service takes on: pure rules of admission, of rates, and of who stands behind a proxy. No I/O, no clock.
+
+    admission = Admission(limits)
+    slot = admission.enter()                     # raises Overloaded at once where as much is in hand as can be borne
+    slot.claim("key-id", limits.share_of("officer"))          # raises Overloaded over one key's share
+    slot.hold(len(piece))                        # bytes of a body; raises Overloaded over what all bodies may hold
+    slot.leave()                                 # always, and once is enough
+
+    rates = Buckets(rate=20, burst=100)
+    spend(rates, "key-id", now, "requests of this key")       # raises TooManyRequests, saying when to come back
+
+Everything is bounded: buckets forget whoever asked longest ago.
+"""
+
+import ipaddress
+import math
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from shared.errors import Overloaded, TooManyRequests
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_REMEMBERED = 10_000
+_BURST_SECONDS = 5
+_OFFICERS_SHARE = 8
+_STREAMS_PER_KEY = 4
+_RETRY_SECONDS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one process takes on; the defaults are those of the settings, which say what each is for."""
+
+    requests_in_hand: int = 128
+    bytes_in_hand: int = 64 * 2**20
+    body_seconds: float = 20.0
+    connections_per_address: int = 2000
+    rate_per_key: int = 1000
+    rate_per_officer: int = 20
+    rate_per_address: int = 100
+    wrong_keys_per_minute: int = 60
+    trusted_proxies: Sequence[Network] = ()
+
+    def share_of(self, role: str) -> int:
+        """Return how many requests of one key may be in hand: an officer an eighth, a system three quarters."""
+        if role == "officer":
+            return max(1, self.requests_in_hand // _OFFICERS_SHARE)
+        return max(1, self.requests_in_hand * 3 // 4)
+
+
+# --- what is in hand -------------------------------------------------------------------------------------------------
+
+
+class Admission:
+    """The requests that a service has in hand: those it works on, and streams, which are long and do little."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.in_hand = 0
+        self.streams = 0
+        self.bytes = 0
+        self._limits = limits
+        self._by_key: Counter[tuple[str, bool]] = Counter()
+
+    def enter(self) -> "Slot":
+        """Take one more request in hand. Raises Overloaded at once where there are as many as can be borne."""
+        if self.in_hand >= self._limits.requests_in_hand:
+            raise Overloaded("the service has as much in hand as it can bear", retry_after=_RETRY_SECONDS)
+        self.in_hand += 1
+        return Slot(self)
+
+    def _claimed(self, key: str, share: int, *, stream: bool) -> None:
+        place = key, stream
+        if self._by_key[place] >= share:
+            raise Overloaded(f"{share} requests of this key are in hand; the rest is kept for others")
+        self._by_key[place] += 1
+
+    def _left(self, key: str, *, stream: bool) -> None:
+        place = key, stream
+        self._by_key[place] -= 1
+        if self._by_key[place] <= 0:
+            del self._by_key[place]
+
+    def _held(self, size: int) -> None:
+        if self.bytes + size > self._limits.bytes_in_hand:
+            raise Overloaded("the service has as many bytes in hand as it can bear", retry_after=_RETRY_SECONDS)
+        self.bytes += size
+
+
+class Slot:
+    """One request's place among those in hand."""
+
+    __slots__ = ("_admission", "_bytes", "_key", "_left", "_stream", "kept")
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+        self._key: str | None = None
+        self._stream = False
+        self._bytes = 0
+        self._left = False
+        self.kept = False
+        """Whether something other than the request gives the place back."""
+
+    def claim(self, key: str, share: int, *, stream: bool = False) -> None:
+        """Count the request as one of this key's; a stream is counted among the key's streams instead.
+
+        Raises Overloaded over the share; a key may have four times as many streams.
+        """
+        self._admission._claimed(key, share * _STREAMS_PER_KEY if stream else share, stream=stream)  # noqa: SLF001
+        self._key = key
+        if stream:
+            self._stream = True
+            self._admission.in_hand -= 1
+            self._admission.streams += 1
+
+    def hold(self, size: int) -> None:
+        """Count bytes of the body that are kept in memory. Raises Overloaded over what all bodies may hold."""
+        self._admission._held(size)  # noqa: SLF001
+        self._bytes += size
+
+    def leave(self) -> None:
+        """Give the place back."""
+        if self._left:
+            return
+        self._left = True
+        self._admission.bytes -= self._bytes
+        if self._stream:
+            self._admission.streams -= 1
+        else:
+            self._admission.in_hand -= 1
+        if self._key is not None:
+            self._admission._left(self._key, stream=self._stream)  # noqa: SLF001
+
+
+# --- rates -----------------------------------------------------------------------------------------------------------
+
+
+class Buckets:
+    """Token buckets by name: `rate` a second, `burst` at once. Who asked longest ago is forgotten, so full again."""
+
+    def __init__(self, rate: float, burst: float | None = None, capacity: int = _REMEMBERED) -> None:
+        self._rate = rate
+        self._burst = burst or rate * _BURST_SECONDS
+        self._capacity = capacity
+        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def wait(self, name: str, now: float) -> float:
+        """Return 0 where there is a token, or the seconds until there is. `now` in seconds, never going back."""
+        return max(0.0, (1 - self._tokens(name, now)) / self._rate)
+
+    def charge(self, name: str, now: float) -> None:
+        """Take a token, also one that is not there yet."""
+        tokens = self._tokens(name, now)
+        self._left[name] = max(-self._burst, tokens - 1), now
+        self._left.move_to_end(name)
+        if len(self._left) > self._capacity:
+            self._left.popitem(last=False)
+
+    def _tokens(self, name: str, now: float) -> float:
+        tokens, since = self._left.get(name, (self._burst, now))
+        return min(self._burst, tokens + (now - since) * self._rate)
+
+
+def check(buckets: Buckets, name: str, now: float, what: str) -> None:
+    """Return where there is a token. Raises TooManyRequests, saying what was too much and when to come back."""
+    if wait := buckets.wait(name, now):
+        raise TooManyRequests(f"too many {what}", retry_after=math.ceil(wait))
+
+
+def spend(buckets: Buckets, name: str, now: float, what: str) -> None:
+    """Take a token. Raises TooManyRequests as `check` does."""
+    check(buckets, name, now, what)
+    buckets.charge(name, now)
+
+
+# --- addresses -------------------------------------------------------------------------------------------------------
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    """Return the networks that stand in a text, separated by commas. Raises ValueError."""
+    return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
+
+
+def is_trusted(address: str, trusted: Iterable[Network]) -> bool:
+    """Return whether an address is that of a proxy whose `X-Forwarded-For` counts."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(found in network for network in trusted)
+
+
+def client_address(peer: str, forwarded: str, trusted: Sequence[Network]) -> str:
+    """Return who asks: the peer, or behind trusted proxies the last address that none of them has.
+
+    `forwarded`: what `X-Forwarded-For` holds. What an untrusted peer writes there counts for nothing.
+    """
+    if not forwarded or not is_trusted(peer, trusted):
+        return peer
+    for part in reversed(forwarded.split(",")):
+        try:
+            address = str(ipaddress.ip_address(part.strip()))
+        except ValueError:
+            break
+        if not is_trusted(address, trusted):
+            return address
+        peer = address
+    return peer

@@ -1,0 +1,138 @@
+"""Real servers that ask for TLS and a user: an Apache Kafka with SASL_SSL and SCRAM, a MongoDB with SCRAM."""
+
+import asyncio
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure, PyMongoError
+
+from deploy.local.broker import ApacheKafka
+from deploy.local.processes import Child, free_port, until
+
+USER = "learning"
+PASSWORD = "pass/w:rd@of#the tests"
+ENCODED = "pass%2Fw%3Ard%40of%23the%20tests"
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """An authority, and a certificate of localhost and 127.0.0.1 that it signed, with its key."""
+
+    authority: Path
+    server: Path
+
+
+def certificates(directory: Path) -> Certificates:
+    """Make them with the `openssl` command."""
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "san").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+
+    def openssl(*arguments: str) -> None:
+        subprocess.run(["openssl", *arguments], cwd=directory, check=True, capture_output=True)
+
+    new = ["-newkey", "rsa:2048", "-nodes"]
+    openssl("req", "-x509", *new, "-days", "2", "-subj", "/CN=authority", "-keyout", "ca.key", "-out", "ca.pem")
+    openssl("req", *new, "-subj", "/CN=localhost", "-keyout", "server.key", "-out", "server.csr")
+    signed = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "san"]
+    openssl("x509", "-req", "-in", "server.csr", *signed, "-days", "2", "-out", "server.crt")
+    server = directory / "server.pem"
+    server.write_text((directory / "server.key").read_text() + (directory / "server.crt").read_text())
+    return Certificates(directory / "ca.pem", server)
+
+
+class SecuredKafka(ApacheKafka):
+    """An Apache Kafka whose clients need TLS and a user; only the broker itself speaks plain text, to itself."""
+
+    def __init__(self, java: Path, jars: Path, directory: Path, made: Certificates) -> None:
+        super().__init__(java, jars, directory, "the tests need it")
+        self.clients = f"localhost:{free_port()}"
+        self._made = made
+
+    def _configure(self) -> None:
+        super()._configure()
+        kept = [
+            line
+            for line in self._properties.read_text().splitlines()
+            if not line.startswith(("listeners=", "advertised.listeners=", "listener.security.protocol.map="))
+        ]
+        controller = next(line.partition("@")[2] for line in kept if line.startswith("controller.quorum.voters="))
+        scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+        kept += [
+            f"listeners=INTERNAL://{self.address},CLIENTS://{self.clients},CONTROLLER://{controller}",
+            f"advertised.listeners=INTERNAL://{self.address},CLIENTS://{self.clients}",
+            "listener.security.protocol.map=CONTROLLER:PLAINTEXT,INTERNAL:PLAINTEXT,CLIENTS:SASL_SSL",
+            "inter.broker.listener.name=INTERNAL",
+            "sasl.enabled.mechanisms=SCRAM-SHA-256,SCRAM-SHA-512",
+            f"listener.name.clients.scram-sha-256.sasl.jaas.config={scram}",
+            f"listener.name.clients.scram-sha-512.sasl.jaas.config={scram}",
+            "listener.name.clients.ssl.keystore.type=PEM",
+            f"listener.name.clients.ssl.keystore.location={self._made.server}",
+        ]
+        self._properties.write_text("\n".join(kept) + "\n")
+
+    def _format_arguments(self) -> list[str]:
+        users = []
+        for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512"):
+            users += ["--add-scram", f'{mechanism}=[name="{USER}",password="{PASSWORD}"]']
+        return users
+
+
+class SecuredMongod:
+    """A `mongod` that takes TLS only, and a user that may do what a service has to do."""
+
+    def __init__(self, binary: str | Path, directory: Path, made: Certificates) -> None:
+        self._directory = directory
+        self._made = made
+        self.port = free_port()
+        key = directory / "key"
+        argv: list[str | Path] = [binary, "--replSet", "rs0", "--bind_ip", "127.0.0.1", "--port", str(self.port)]
+        argv += ["--dbpath", directory / "data", "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25"]
+        argv += ["--tlsMode", "requireTLS", "--tlsCertificateKeyFile", made.server, "--tlsCAFile", made.authority]
+        argv += ["--tlsAllowConnectionsWithoutCertificates", "--keyFile", key, "--auth"]
+        (directory / "data").mkdir(parents=True)
+        key.write_text("a key of the members of this replica set\n".replace(" ", "x"))
+        key.chmod(0o600)
+        self.child = Child("secured MongoDB", argv, directory / "mongod.log")
+
+    def uri(self, user: str = USER, password: str = ENCODED) -> str:
+        options = f"replicaSet=rs0&authSource=admin&tls=true&tlsCAFile={self._made.authority}"
+        return f"mongodb://{user}:{password}@127.0.0.1:{self.port}/?{options}"
+
+    async def start(self) -> None:
+        self.child.start()
+        await until(lambda: asyncio.to_thread(self._prepared), self.child, 60, "secured MongoDB")
+
+    async def stop(self) -> None:
+        await self.child.stop(30)
+
+    def _prepared(self) -> bool:
+        """Initiate the set and make the user, as the first one on this machine may without any."""
+        client: MongoClient[dict[str, Any]] = MongoClient(
+            "127.0.0.1",
+            self.port,
+            directConnection=True,
+            tls=True,
+            tlsCAFile=str(self._made.authority),
+            serverSelectionTimeoutMS=500,
+        )
+        with client:
+            try:
+                if not client.admin.command("hello").get("isWritablePrimary"):
+                    members = [{"_id": 0, "host": f"127.0.0.1:{self.port}"}]
+                    _quietly(lambda: client.admin.command("replSetInitiate", {"_id": "rs0", "members": members}))
+                    return False
+                client.admin.command("createUser", USER, pwd=PASSWORD, roles=["readWriteAnyDatabase"])
+            except PyMongoError:
+                return False
+            return True
+
+
+def _quietly(asking: Callable[[], object]) -> None:
+    try:
+        asking()
+    except OperationFailure:  # it has begun already
+        return

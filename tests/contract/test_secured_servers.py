@@ -1,0 +1,229 @@
+"""Kafka with TLS and SCRAM, MongoDB with TLS and SCRAM: reached with the settings, and with no others."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from deploy.local.kafka_jars import find_jars, find_java
+from deploy.local.processes import ROOT, CannotStart
+from deploy.local.servers import Mongod, find_mongodb
+from services.assessment.__main__ import build
+from shared.auth import issue
+from shared.errors import Rejected, Unavailable
+from shared.events import PROFILES_TOPIC, OfficerErased, announce
+from shared.kafka import Follower, GroupConsumer, Publisher, Received, TopicSpec, create_topics, reachable, replay
+from shared.mongo import KeyStore, connect
+from shared.mongo import reachable as mongo_reachable
+from shared.settings import AssessmentSettings, KafkaSettings, StoreSettings, read
+from tests.conftest import missing
+from tests.contract.secured import ENCODED, PASSWORD, USER, Certificates, SecuredKafka, SecuredMongod, certificates
+from tests.service.started import Started, followed, started
+
+pytestmark = pytest.mark.timeout(180)
+
+PEPPER = "pepper of the secured tests"
+
+
+@pytest.fixture(scope="module")
+def made(server_directory: Path) -> Certificates:
+    return certificates(server_directory / "certificates")
+
+
+@pytest.fixture(scope="module")
+async def kafka(server_directory: Path, made: Certificates) -> AsyncIterator[SecuredKafka]:
+    try:
+        server = SecuredKafka(find_java(), find_jars(print), server_directory / "secured-kafka", made)
+    except CannotStart as error:
+        missing(str(error))
+    try:
+        await server.start()
+        yield server
+    finally:
+        await server.stop()
+
+
+@pytest.fixture(scope="module")
+async def mongod(server_directory: Path, made: Certificates) -> AsyncIterator[SecuredMongod]:
+    try:
+        found = find_mongodb(server_directory / "unused")
+    except CannotStart as error:
+        missing(str(error))
+    if not isinstance(found, Mongod):
+        missing("there is no mongod of our own to start with TLS")
+    server = SecuredMongod(found.binary, server_directory / "secured-mongodb", made)
+    try:
+        await server.start()
+        yield server
+    finally:
+        await server.stop()
+
+
+@pytest.fixture(scope="module")
+def secured(kafka: SecuredKafka, made: Certificates) -> dict[str, str]:
+    return {
+        "KAFKA_BOOTSTRAP_SERVERS": kafka.clients,
+        "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+        "KAFKA_TLS_CA_FILE": str(made.authority),
+        "KAFKA_SASL_USERNAME": USER,
+        "KAFKA_SASL_PASSWORD": PASSWORD,
+    }
+
+
+def event(number: int) -> OfficerErased:
+    return OfficerErased("agency", f"officer-{number}")
+
+
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-512", "SCRAM-SHA-256"])
+async def test_every_client_of_kafka_speaks_tls_and_scram(
+    secured: dict[str, str], namespace: str, mechanism: str
+) -> None:
+    brokers = read(KafkaSettings, secured | {"KAFKA_SASL_MECHANISM": mechanism})
+    topic = f"{namespace}things"
+    assert await reachable(brokers) is None
+    assert await create_topics(brokers, [TopicSpec(topic, 2, 1, {}), TopicSpec(f"{topic}.dead", 1, 1, {})])
+    seen: asyncio.Queue[int] = asyncio.Queue()
+
+    async def take(batch: Sequence[Received]) -> None:
+        for item in batch:
+            await seen.put(item.event.sequence)
+
+    refusing = True
+
+    async def refuse(batch: Sequence[Received]) -> None:
+        if refusing:
+            raise Rejected("not yet")
+        await take(batch)
+
+    async with Publisher(brokers) as publisher:
+        follower = Follower(brokers, topic, take)
+        consumer = GroupConsumer(brokers, topic, f"{topic}.g", refuse, publisher=publisher)
+        tasks = [asyncio.create_task(follower.run()), asyncio.create_task(consumer.run())]
+        try:
+            await publisher.send(topic, [announce("/test", "agency/officer-1", 1, event(1))])
+            async with asyncio.timeout(60):
+                assert await seen.get() == 1
+                while not consumer.dead_lettered:
+                    await asyncio.sleep(0.05)
+                refusing = False
+                assert await replay(brokers, topic, f"{topic}.g") == 1
+                assert [await seen.get(), await seen.get()] == [1, 1]
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"KAFKA_SASL_PASSWORD": "wrong-secret"},
+        {"KAFKA_SASL_USERNAME": "nobody"},
+        {"KAFKA_TLS_CA_FILE": ""},
+        {"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_SASL_USERNAME": "", "KAFKA_SASL_PASSWORD": ""},
+        {
+            "KAFKA_SECURITY_PROTOCOL": "PLAINTEXT",
+            "KAFKA_SASL_USERNAME": "",
+            "KAFKA_SASL_PASSWORD": "",
+            "KAFKA_TLS_CA_FILE": "",
+        },
+    ],
+    ids=["password", "user", "authority", "no user", "plain text"],
+)
+async def test_kafka_is_not_reached_with_other_settings_and_no_secret_is_told(
+    secured: dict[str, str], changed: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    brokers = read(KafkaSettings, secured | changed)
+    assert await reachable(brokers) is not None
+    with pytest.raises(Unavailable) as caught:
+        async with asyncio.timeout(60), Publisher(brokers):
+            pass
+    for secret in (PASSWORD, "wrong-secret"):
+        assert secret not in f"{caught.value} {brokers!r} {caplog.text}"
+
+
+async def test_mongodb_is_reached_with_tls_and_scram_and_not_without(mongod: SecuredMongod, namespace: str) -> None:
+    def settings(uri: str) -> StoreSettings:
+        return read(StoreSettings, {"MONGODB_URI": uri, "NAMESPACE": namespace, "API_KEY_PEPPER": PEPPER})
+
+    right = settings(mongod.uri())
+    client = connect(right)
+    assert await mongo_reachable(client) is None
+    _, stored = issue(right.api_key_pepper, "agency", "platform")
+    await KeyStore(client, right).create(stored)
+    assert await KeyStore(client, right).find(stored.key_id) is not None
+    client.close()
+    plain = mongod.uri().partition("&tls=")[0]
+    for uri in (mongod.uri(password="wrong"), mongod.uri(user="nobody"), plain):
+        wrong = settings(uri)
+        client = connect(wrong)
+        assert await mongo_reachable(client)
+        with pytest.raises(Unavailable) as caught:
+            await KeyStore(client, wrong).find(stored.key_id)
+        assert ENCODED not in f"{caught.value} {wrong!r}"
+        client.close()
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "mongodb://user:geheim/word@127.0.0.1/?replicaSet=rs0",
+        "mongodb://user:geheim@word@127.0.0.1",
+        "mongodb://user:1@127.0.0.1:geheim/",
+        "mongodb://user:1@127.0.0.1/?geheim",
+        "mongodb://user:1@127.0.0.1/?tls=true&tlsCAFile=/nowhere/geheim",
+        "mongodb://user:1@127.0.0.1/?authMechanism=geheim",
+        "mongodb://user:1@127.0.0.1/?geheim=true",
+    ],
+)
+def test_a_uri_that_cannot_be_used_is_refused_without_telling_any_of_it(uri: str) -> None:
+    with pytest.raises(Unavailable, match="MONGODB_URI cannot be used") as caught:
+        connect(read(StoreSettings, {"MONGODB_URI": uri, "API_KEY_PEPPER": PEPPER}))
+    assert "geheim" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+@pytest.fixture
+async def service(
+    secured: dict[str, str], mongod: SecuredMongod, namespace: str, tmp_path: Path
+) -> AsyncIterator[Started]:
+    """Return an assessment service whose every secret stands in a file."""
+    given = {**secured, "MONGODB_URI": mongod.uri(), "API_KEY_PEPPER": PEPPER}
+    for name in ("KAFKA_SASL_PASSWORD", "MONGODB_URI", "API_KEY_PEPPER"):
+        (tmp_path / name).write_text(given.pop(name) + "\n")
+        given[f"{name}_FILE"] = str(tmp_path / name)
+    given["NAMESPACE"] = namespace
+    async with started(build, read(AssessmentSettings, given)) as service:
+        service.environment = given
+        yield service
+
+
+async def test_a_service_and_the_commands_work_on_secured_servers(service: Started) -> None:
+    def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        return subprocess.run(
+            [sys.executable, "-m", *arguments],
+            cwd=ROOT,
+            env=kept | service.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    topics = await asyncio.to_thread(command, "deploy.topics")
+    assert topics.returncode == 0, topics.stderr
+    made = await asyncio.to_thread(command, "shared.keys", "create", "--tenant", "agency", "--role", "platform")
+    assert made.returncode == 0, made.stderr
+    headers = {"Authorization": f"Bearer {made.stdout.strip()}"}
+    async with followed(service.settings, PROFILES_TOPIC) as topic:
+        database = service.database("assessment")
+        await database["officers"].insert_one({"_id": "agency/o", "tenant": "agency", "officer": "o", "sequence": 3})
+        assert (await service.client.get("/v1/officers/o", headers=headers)).status == 404
+        republished = await asyncio.to_thread(command, "services.assessment", "republish")
+        assert republished.returncode == 0, republished.stderr
+        assert [event.sequence for event in await topic.of("agency/o", 1)] == [3]

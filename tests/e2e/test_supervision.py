@@ -1,0 +1,62 @@
+"""`make run` brings back what is killed under it, servers and services, and what was stored is there."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from deploy.local.broker import find_broker
+from deploy.local.processes import CannotStart
+from deploy.local.servers import External, find_mongodb
+from deploy.local.stack import Stack
+from deploy.local.supervision import supervise
+from tests.conftest import missing
+from tests.e2e.platform import Platform, until
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(params=["apache", "embedded"])
+async def own_stack(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stack]:
+    """Return a stack that started its servers itself."""
+    try:
+        broker, mongodb = find_broker(tmp_path / "probe", forced=request.param), find_mongodb(tmp_path / "probe")
+    except CannotStart as error:
+        missing(str(error))
+    if isinstance(broker, External) or isinstance(mongodb, External):
+        missing("servers that are not ours cannot be killed")
+    async with Stack("kept", directory=tmp_path / "state", force_broker=request.param) as stack:
+        yield stack
+
+
+async def test_killed_servers_and_services_are_named_and_run_again(own_stack: Stack) -> None:
+    stack = own_stack
+    said: list[str] = []
+    async with aiohttp.ClientSession() as session:
+        platform = Platform(stack, session)
+        account = await platform.register()
+        await platform.assess(account)
+        await platform.audit([account], {})
+        keeping = asyncio.create_task(supervise(stack, said.append))
+        try:
+            await _kill_and_wait(stack, said, keeping)
+            await platform.assess(account)
+            await platform.audit([account], {})
+        finally:
+            keeping.cancel()
+            await asyncio.wait({keeping})
+
+
+async def _kill_and_wait(stack: Stack, said: list[str], keeping: "asyncio.Task[None]") -> None:
+    names = [stack.mongodb.name, stack.broker.name, "recommender"]
+    stack.mongodb.kill()
+    stack.broker.kill()
+    stack.kill("recommender")
+    await until(lambda: keeping.done() or all(f"{name} runs again" in said for name in names), str(names), 150)
+    assert not keeping.done(), keeping
+    for name in names:
+        told = next(text for text in said if text.startswith(f"{name} ended"))
+        assert told.startswith(f"{name} ended with signal SIGKILL. The end of ")
+        assert told.endswith(f"starting {name} again in 1 s")

@@ -1,0 +1,191 @@
+"""More than a service can bear, more than a caller may: refused at once, told when to come back; probes answer."""
+
+import asyncio
+
+from aiohttp import web
+
+from shared.auth import EVERYONE, Guesses, StoredKey
+from shared.limits import Limits, networks
+from shared.routes import Route
+from tests.unit.shelf import KeysInMemory, Shelf
+from tests.unit.wire import PATIENCE, answer_on, logged, wired
+
+HOST = b"Host: x\r\n"
+SLOW = b"POST /v1/slow HTTP/1.1\r\n" + HOST + b"Content-Length: 0\r\n\r\n"
+TRACE = b"GET /v1/trace HTTP/1.1\r\n" + HOST + b"\r\n"
+READ = b"GET /v1/things/a HTTP/1.1\r\n" + HOST
+
+
+class Held(Shelf):
+    """Whoever asks waits for the gate, and is counted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inside = asyncio.Semaphore(0)
+
+    async def slow_change(self, request: web.Request) -> web.StreamResponse:
+        self.inside.release()
+        return await super().slow_change(request)
+
+    def routes(self) -> list[Route]:
+        kept = Route("POST", "/v1/kept", self.slow_change, EVERYONE, answers={204: None})
+        return [*super().routes(), kept]
+
+
+async def test_one_more_than_can_be_borne_is_refused_at_once_and_probes_are_not() -> None:
+    shelf = Held()
+    async with wired(shelf, Limits(requests_in_hand=2)) as wire:
+        held = [await wire.open() for _ in range(2)]
+        for _, writer in held:
+            writer.write(SLOW)
+        for _ in held:
+            await asyncio.wait_for(shelf.inside.acquire(), PATIENCE)
+        for _ in range(3):
+            got = await wire.ask(TRACE)
+            assert (got.status, got.headers["retry-after"]) == (503, "1")
+            assert got.problem["title"] == "Temporarily unavailable"
+        for probe in (b"/livez", b"/readyz", b"/metrics"):
+            got = await wire.ask(b"GET " + probe + b" HTTP/1.1\r\n" + HOST + b"\r\n")
+            assert got.status == 200
+        assert b"http_in_hand 2.0" in got.body
+        shelf.go_on.set()
+        for reader, _ in held:
+            assert (await answer_on(reader)).status == 204
+        assert (await wire.ask(TRACE)).status == 200
+
+
+async def test_a_change_is_in_hand_until_it_is_done_also_when_its_client_has_gone() -> None:
+    shelf = Held()
+    async with wired(shelf, Limits(requests_in_hand=1)) as wire:
+        _, writer = await wire.open()
+        writer.write(SLOW)
+        await asyncio.wait_for(shelf.inside.acquire(), PATIENCE)
+        with logged() as written:
+            writer.transport.abort()
+            async with asyncio.timeout(PATIENCE):
+                while b'"status":499' not in written.getvalue():
+                    await asyncio.sleep(0.01)
+        assert (await wire.ask(TRACE)).status == 503
+        shelf.go_on.set()
+        async with asyncio.timeout(PATIENCE):
+            while (await wire.ask(TRACE)).status != 200:
+                await asyncio.sleep(0.01)
+        assert shelf.stored
+
+
+async def test_one_officers_key_leaves_room_for_others() -> None:
+    shelf = Held()
+    kept = b"POST /v1/kept HTTP/1.1\r\n" + HOST + b"Content-Length: 0\r\n"
+    async with wired(shelf, Limits(requests_in_hand=16)) as wire:
+        officer, platform = await wire.key("officer", "me"), await wire.key("platform")
+        for _ in range(2):
+            _, writer = await wire.open()
+            writer.write(kept + officer + b"\r\n")
+            await asyncio.wait_for(shelf.inside.acquire(), PATIENCE)
+        got = await wire.ask(kept + officer + b"\r\n")
+        assert (got.status, got.headers["retry-after"]) == (503, "2")
+        assert (await wire.ask(READ + platform + b"\r\n")).status == 200
+        shelf.go_on.set()
+
+
+class Gated(KeysInMemory):
+    """A key is found when the gate opens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+        self.gate = asyncio.Event()
+
+    async def find(self, key_id: str) -> StoredKey | None:
+        self.asked.set()
+        await self.gate.wait()
+        return await super().find(key_id)
+
+
+async def test_work_of_a_client_that_has_gone_is_not_begun() -> None:
+    shelf, keys = Held(), Gated()
+    async with wired(shelf, keys=keys) as wire:
+        key = await wire.key("platform")
+        _, writer = await wire.open()
+        writer.write(b"POST /v1/kept HTTP/1.1\r\n" + HOST + b"Content-Length: 0\r\n" + key + b"\r\n")
+        await asyncio.wait_for(keys.asked.wait(), PATIENCE)
+        with logged() as written:
+            writer.transport.abort()
+            async with asyncio.timeout(PATIENCE):
+                while b'"status":499' not in written.getvalue():
+                    await asyncio.sleep(0.01)
+        keys.gate.set()
+        shelf.go_on.set()
+        assert (await wire.ask(READ + key + b"\r\n")).status == 200
+        assert not shelf.entered.is_set()
+
+
+async def test_a_key_that_asks_too_often_is_told_when_to_come_back() -> None:
+    limits = Limits(rate_per_officer=1, rate_per_key=4)
+    async with wired(limits=limits) as wire:
+        officer, platform = await wire.key("officer", "me"), await wire.key("platform")
+        answers = [await wire.ask(READ + officer + b"\r\n") for _ in range(30)]
+        assert [got.status for got in answers[:5]] == [200] * 5
+        refused = [got for got in answers if got.status == 429]
+        assert refused
+        assert int(refused[0].headers["retry-after"]) >= 1
+        assert refused[0].problem["title"] == "Too many requests"
+        assert (await wire.ask(READ + platform + b"\r\n")).status == 200
+
+
+async def test_an_address_without_a_key_is_held_back_and_keys_from_it_are_not() -> None:
+    async with wired(limits=Limits(rate_per_address=1)) as wire:
+        key = await wire.key("platform")
+        for asked in (TRACE, b"GET /v1/nowhere HTTP/1.1\r\n" + HOST + b"\r\n", READ + b"\r\n"):
+            answers = [await wire.ask(asked) for _ in range(12)]
+            assert 429 in [got.status for got in answers]
+        assert (await wire.ask(READ + key + b"\r\n")).status == 200
+        assert (await wire.ask(b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\n")).status == 200
+
+
+async def test_guessing_keys_is_held_back_and_a_key_that_was_good_still_opens() -> None:
+    now = [0.0]
+    async with wired(guesses=Guesses(12), clock=lambda: now[0]) as wire:
+        good, fresh = await wire.key("platform"), await wire.key("platform")
+        assert (await wire.ask(READ + good + b"\r\n")).status == 200
+        tried = [await wire.ask(READ + b"Authorization: Bearer guess%d.x\r\n\r\n" % one) for one in range(40)]
+        assert [got.status for got in tried] == [401] * 12 + [429] * 28
+        now[0] += 40.0  # what was remembered of the good key is out of date
+        for one in range(40):
+            await wire.ask(READ + b"Authorization: Bearer again%d.x\r\n\r\n" % one)
+        assert (await wire.ask(READ + good + b"\r\n")).status == 200
+        assert (await wire.ask(READ + fresh + b"\r\n")).status == 429
+        now[0] += 60.0
+        assert (await wire.ask(READ + fresh + b"\r\n")).status == 200
+
+
+async def test_guessing_the_secret_of_one_key_id_is_held_back_sooner() -> None:
+    async with wired(guesses=Guesses(60), clock=lambda: 0.0) as wire:
+        key = await wire.key("platform")
+        key_id = key.split()[2].partition(b".")[0]
+        tried = [await wire.ask(READ + b"Authorization: Bearer %s.x%d\r\n\r\n" % (key_id, one)) for one in range(15)]
+        assert [got.status for got in tried] == [401] * 10 + [429] * 5
+
+
+async def test_more_connections_of_an_address_than_it_may_have_are_refused() -> None:
+    async with wired(limits=Limits(connections_per_address=2)) as wire:
+        kept = [await wire.open() for _ in range(2)]
+        for reader, writer in kept:
+            writer.write(TRACE)
+            assert (await answer_on(reader)).status == 200
+        got = await wire.ask(TRACE)
+        assert (got.status, got.headers["retry-after"]) == (429, "10")
+        assert (await wire.ask(b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\n")).status == 200
+        for _, writer in kept:
+            writer.close()
+
+
+async def test_the_access_log_names_who_asked() -> None:
+    with logged() as written:
+        async with wired(limits=Limits(trusted_proxies=networks("127.0.0.0/8"))) as wire:
+            key = await wire.key("platform")
+            await wire.ask(READ + key + b"X-Forwarded-For: 198.51.100.7\r\n\r\n")
+            key_id = key.split()[2].partition(b".")[0]
+    assert b'"address":"198.51.100.7"' in written.getvalue()
+    assert b'"key_id":"' + key_id + b'","tenant":"a"' in written.getvalue()
+    assert key.split()[2] not in written.getvalue()

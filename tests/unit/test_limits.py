@@ -1,0 +1,111 @@
+"""How much a service takes on: what is in hand, how often, from where."""
+
+import pytest
+
+from shared.errors import Overloaded, TooManyRequests
+from shared.limits import Admission, Buckets, Limits, check, client_address, networks, spend
+
+
+def test_what_is_in_hand_is_bounded_in_all_and_for_each_key() -> None:
+    admission = Admission(Limits(requests_in_hand=3))
+    slots = [admission.enter() for _ in range(3)]
+    with pytest.raises(Overloaded) as refused:
+        admission.enter()
+    assert refused.value.retry_after
+    slots[0].claim("a", 1)
+    with pytest.raises(Overloaded):
+        slots[1].claim("a", 1)
+    slots[1].claim("b", 1)
+    for slot in slots:
+        slot.leave()
+        slot.leave()
+    assert admission.in_hand == 0
+    admission.enter().claim("a", 1)
+    assert admission.in_hand == 1
+
+
+def test_streams_are_counted_apart_and_leave_room_for_the_rest() -> None:
+    admission = Admission(Limits(requests_in_hand=1))
+    streams = [admission.enter() for _ in range(1)]
+    streams[0].claim("a", 1, stream=True)
+    assert (admission.in_hand, admission.streams) == (0, 1)
+    for _ in range(3):
+        admission.enter().claim("a", 1, stream=True)
+    with pytest.raises(Overloaded):
+        admission.enter().claim("a", 1, stream=True)
+    streams[0].leave()
+    assert admission.streams == 3
+
+
+def test_bytes_in_hand_are_bounded_and_given_back() -> None:
+    admission = Admission(Limits(bytes_in_hand=10))
+    first, second = admission.enter(), admission.enter()
+    first.hold(8)
+    with pytest.raises(Overloaded):
+        second.hold(3)
+    first.leave()
+    second.hold(10)
+    second.leave()
+    assert admission.bytes == 0
+
+
+def test_shares() -> None:
+    limits = Limits(requests_in_hand=128)
+    assert (limits.share_of("officer"), limits.share_of("platform"), limits.share_of("admin")) == (16, 96, 96)
+    assert Limits(requests_in_hand=1).share_of("officer") == 1
+
+
+def test_a_bucket_fills_again() -> None:
+    buckets = Buckets(rate=2, burst=3)
+    for _ in range(3):
+        spend(buckets, "a", 100.0, "requests")
+    with pytest.raises(TooManyRequests, match="too many requests") as refused:
+        spend(buckets, "a", 100.1, "requests")
+    assert refused.value.retry_after == 1
+    spend(buckets, "b", 100.1, "requests")
+    spend(buckets, "a", 100.5, "requests")
+    for _ in range(3):
+        spend(buckets, "a", 200.0, "requests")
+
+
+def test_what_is_owed_is_paid_before_there_is_more() -> None:
+    buckets = Buckets(rate=1, burst=2)
+    for _ in range(50):
+        buckets.charge("a", 0.0)
+    with pytest.raises(TooManyRequests) as refused:
+        check(buckets, "a", 0.0, "x")
+    assert refused.value.retry_after == 3  # no more is owed than a burst
+    check(buckets, "a", 3.0, "x")
+
+
+def test_buckets_forget_whoever_asked_longest_ago() -> None:
+    buckets = Buckets(rate=1, burst=1, capacity=2)
+    for name in ("a", "b", "a", "c"):
+        buckets.charge(name, 0.0)
+    assert [bool(buckets.wait(name, 0.0)) for name in ("a", "b", "c")] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "found"),
+    [
+        ("203.0.113.9", "", "203.0.113.9"),
+        ("203.0.113.9", "198.51.100.1", "203.0.113.9"),  # nobody told us to believe it
+        ("10.0.0.1", "", "10.0.0.1"),
+        ("10.0.0.1", "198.51.100.1", "198.51.100.1"),
+        ("10.0.0.1", "1.1.1.1, 198.51.100.1", "198.51.100.1"),
+        ("10.0.0.1", "1.1.1.1,198.51.100.1,10.9.9.9", "198.51.100.1"),
+        ("10.0.0.1", "10.9.9.9", "10.9.9.9"),
+        ("10.0.0.1", "1.1.1.1, nonsense", "10.0.0.1"),
+        ("10.0.0.1", "nonsense, 198.51.100.1", "198.51.100.1"),
+        ("fd00::1", "2001:db8::7", "2001:db8::7"),
+        ("", "198.51.100.1", ""),
+    ],
+)
+def test_who_asks_behind_a_proxy(peer: str, forwarded: str, found: str) -> None:
+    assert client_address(peer, forwarded, networks("10.0.0.0/8, fd00::/8")) == found
+
+
+@pytest.mark.parametrize("text", ["10.0.0.0/33", "10.0.0.1/8", "somewhere"])
+def test_networks_that_are_none(text: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        networks(text)

@@ -1,0 +1,86 @@
+"""What `make run` started is started again when it ends, ever more slowly when it ends again at once."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+from deploy.local.processes import CannotStart, Child
+from deploy.local.supervision import Part, keep
+
+
+class Enough(Exception):
+    pass
+
+
+class Ending:
+    """A part whose process ends at once; its pauses are written down, and after so many it is enough."""
+
+    def __init__(self, log: Path, code: str, pauses: int) -> None:
+        self.child: Child | None = Child("catalog", [sys.executable, "-c", code], log)
+        self.pauses: list[float] = []
+        self.said: list[str] = []
+        self._wanted = pauses
+
+    async def start(self) -> None:
+        assert self.child is not None
+        self.child.start()
+
+    async def pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        if len(self.pauses) == self._wanted:
+            raise Enough
+
+    async def kept(self, **options: float) -> None:
+        await self.start()
+        with pytest.raises(Enough):
+            await keep(Part("catalog", self, self.start), self.said.append, self.pause, **options)
+
+
+async def test_what_ends_again_and_again_is_started_ever_more_slowly(tmp_path: Path) -> None:
+    ending = Ending(tmp_path / "log", "print('no such setting'); raise SystemExit(3)", 9)
+    await ending.kept()
+    assert ending.pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert ending.said[0].startswith("catalog ended with status 3. The end of ")
+    assert "no such setting\nstarting catalog again in 1 s" in ending.said[0]
+    assert ending.said[1] == "catalog runs again"
+
+
+async def test_what_ran_for_long_is_started_at_once(tmp_path: Path) -> None:
+    ending = Ending(tmp_path / "log", "", 3)
+    await ending.kept(steady=0.0)
+    assert ending.pauses == [1, 1, 1]
+    assert ending.said[0].startswith("catalog ended in good order\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (CannotStart("catalog was not ready.\nIts log"), "catalog was not ready."),
+        (OSError(28, "No space left on device"), "The disk is full: free some 2 GB"),
+    ],
+)
+async def test_a_start_that_fails_is_told_and_tried_again(tmp_path: Path, error: Exception, told: str) -> None:
+    ending = Ending(tmp_path / "log", "", 3)
+
+    async def fails() -> None:
+        raise error
+
+    await ending.start()
+    with pytest.raises(Enough):
+        await keep(Part("catalog", ending, fails), ending.said.append, ending.pause)
+    assert ending.pauses == [1, 2, 4]
+    assert ending.said[1].startswith(told)
+
+
+async def test_a_killed_process_is_named_with_its_signal(tmp_path: Path) -> None:
+    ending = Ending(tmp_path / "log", "import time; print('here', flush=True); time.sleep(600)", 1)
+    assert ending.child is not None
+    child = ending.child
+    kept = asyncio.create_task(ending.kept())
+    while "here" not in child.tail():
+        await asyncio.sleep(0.02)
+    child.kill()
+    await kept
+    assert ending.said[0].startswith("catalog ended with signal SIGKILL. The end of ")
