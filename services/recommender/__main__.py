@@ -138,7 +138,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
     app[STORE], app[CATALOGUE], app[TODAY] = store, catalogue, today_in(zone)
     app[HEEDER], app[ASKED], app[MIN_GROUP] = heeder, asked, settings.min_group_size
     app[RULES_CHANGED], app[FIRST_GROUPS] = changes.look_again, settings.first_job_groups
-    _measure(app[REGISTRY], planner, heeder, catalogue)
+    _measure(app[REGISTRY], planner, heeder, asked)
     registry = app[REGISTRY]
     metrics.watch_relay(registry, relay)
     metrics.watch_consumer(registry, consumer)
@@ -146,10 +146,14 @@ async def build(settings: RecommenderSettings) -> web.Application:
     return app
 
 
-def _measure(registry: CollectorRegistry, planner: Planner, heeder: Heeder, catalogue: Catalogue) -> None:
+def _measure(registry: CollectorRegistry, planner: Planner, heeder: Heeder, asked: Asked) -> None:
+    catalogue = planner.catalogue
     metrics.count(registry, "plans_saved", "Paths that were saved and announced.", lambda: planner.planned)
     metrics.count(registry, "plans_refused", "Paths that the checker refused.", lambda: planner.refused)
     metrics.gauge(registry, "catalogue_revision", "The catalogue that is planned with.", lambda: catalogue.revision)
+    metrics.gauge(registry, "asked_in_hand", "Work of requests that waits or runs.", lambda: asked.in_hand)
+    metrics.count(registry, "asked_refused", "Work of requests beyond the limits: 429 or 503.", lambda: asked.refused)
+    metrics.count(registry, "asked_dropped", "Work whose client went away before its turn.", lambda: asked.dropped)
     metrics.count(registry, "feedback_taken", "Feedback that was stored.", lambda: heeder.taken)
     metrics.count(
         registry,

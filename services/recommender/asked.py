@@ -33,8 +33,8 @@ class Asked:
     def __init__(self, threads: int = 0) -> None:
         self.refused = 0
         self.dropped = 0
-        self._idle = threads or max(1, (os.cpu_count() or 1) // 2)
-        self._pool = ThreadPoolExecutor(self._idle, thread_name_prefix="asked")
+        self.threads = self._idle = threads or max(1, (os.cpu_count() or 1) // 2)
+        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="asked")
         self._held: Counter[str] = Counter()
         self._turns: dict[str, deque[asyncio.Future[None]]] = {}
 
