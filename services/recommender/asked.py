@@ -21,6 +21,9 @@ MOST = 64
 MOST_PER_CALLER = 16
 """And of one caller."""
 
+THREADS = max(1, (os.cpu_count() or 1) // 2)
+"""Half of the processors: the others are left to events and to the event loop."""
+
 RETRY_SECONDS = 2
 
 P = ParamSpec("P")
@@ -28,12 +31,12 @@ T = TypeVar("T")
 
 
 class Asked:
-    """A queue of work. `threads` 0: half of the processors, at least one. `refused` and `dropped` count pieces."""
+    """A queue of work. `threads` 0: as THREADS says. `refused` and `dropped` count pieces."""
 
     def __init__(self, threads: int = 0) -> None:
         self.refused = 0
         self.dropped = 0
-        self.threads = self._idle = threads or max(1, (os.cpu_count() or 1) // 2)
+        self.threads = self._idle = threads or THREADS
         self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="asked")
         self._held: Counter[str] = Counter()
         self._turns: dict[str, deque[asyncio.Future[None]]] = {}
