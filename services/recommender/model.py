@@ -23,7 +23,7 @@ PRIOR_SD = 1.0
 """A required skill that was never assessed: half of the required level, give or take one level. A provisional
 assumption about the typical officer of a job group, until measured levels can take its place."""
 
-MOST_STEPS = 200
+MOST_STEPS = 400
 """Courses in one path, at most; only what was started stands above it. Nobody studies more in a career, and everything
 that a path takes to plan, check and tell stays bounded."""
 

@@ -95,15 +95,15 @@ def test_a_plan_that_needs_too_much_work_ends_with_the_best_so_far_and_says_so(
     assert is_limited(path)
     assert 0 < len(path.steps) <= MOST_STEPS
     assert path.coverage.gained > 0
-    # Counted as it is done: over the limit by no more than what is done between two looks at it.
-    once = 5 * MOST_STEPS * MOST_STEPS + len(path.gaps) * MOST_STEPS
-    assert sum(spent[::2]) < MOST_VISITS + 2 * once
-    assert sum(spent[1::2]) < len(spent) // 2 * (TELLING_VISITS + once)
+    # Over the limits by no more than a few walks through the path: without them a chain of 300 takes 200,000,000.
+    walks = 5 * MOST_STEPS * max(MOST_STEPS, len(path.gaps))
+    assert sum(spent[::2]) < MOST_VISITS + walks
+    assert sum(spent[1::2]) < len(spent) // 2 * (TELLING_VISITS + walks)
     assert len(spent) == (4 if rules else 2)
 
 
 def test_a_long_chain_is_taken_as_far_as_a_path_may_hold() -> None:
-    courses, yardstick = chain(300)
+    courses, yardstick = chain(MOST_STEPS + 50)
     path = path_of(from_nothing(yardstick), view_of(courses))
     assert [step.course.id for step in path.steps] == [one.id for one in courses[:MOST_STEPS]]
     assert {gap.cause for gap in path.open} == {"budget"}

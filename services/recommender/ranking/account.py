@@ -71,7 +71,7 @@ def account(
     told = account_of(route.figures[SIZE])
     tell(problem, full, inner, bench, goals, mine, route, kept, told)
     if not kept and held_in(problem, full) != route.figures[WORTH]:
-        # Where the cheapest opener was left out as spare, only the order of the search is left.
+        # Where the cheapest opener was left out as spare, or the fuel is spent, only the order of the search is left.
         full[:] = seeded
         told = account_of(route.figures[SIZE])
         tell(problem, full, inner, bench, goals, mine, route, not kept, told)
@@ -101,7 +101,7 @@ def tell(
             count = next_of(problem, inner, bench, route, looked)
         else:
             goal = best_goal(problem, inner, bench, mine, 1.0)
-            if goal < 0:
+            if goal < 0 or bench.figures[FUEL] <= 0:
                 break
             assemble(problem, inner, bench, goal)
             count = lean(problem, inner, bench, in_order(problem, inner, bench))
