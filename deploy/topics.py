@@ -5,12 +5,14 @@ The environment holds TopicsSettings: where Kafka is and how it is spoken to, NA
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
 
 from shared.errors import Unavailable
-from shared.kafka import Brokers, TopicSpec, create_topics
+from shared.events import TopicPlan
+from shared.kafka import Brokers, TopicSpec, create_topics, describe_topics, deviations
 from shared.settings import TopicsSettings, load
 
 _LIST = Path(__file__).with_name("topics.yaml")
@@ -47,16 +49,25 @@ async def ensure_topics(brokers: Brokers, namespace: str = "", replication: int 
     return []
 
 
+async def check_topics(brokers: Brokers, topics: Sequence[TopicSpec]) -> list[str]:
+    """Return in words in what the topics on the broker are not as planned. Raises Unavailable."""
+    planned = {topic.name: TopicPlan(topic.partitions, topic.config["cleanup.policy"]) for topic in topics}
+    return deviations(planned, await describe_topics(brokers, planned, configs=True))
+
+
 def main() -> int:
-    """Run the command; the status is 0 when every topic is there, 2 where the settings cannot be used."""
+    """Run the command; the status is 0 when every topic is as planned, 2 where the settings cannot be used."""
     settings = load(TopicsSettings)
     try:
         created = asyncio.run(ensure_topics(settings, settings.namespace, settings.topic_replication))
+        wrong = asyncio.run(check_topics(settings, read_topics(settings.namespace)))
     except Unavailable as error:
         print(f"The topics were not created: {error}", file=sys.stderr)  # noqa: T201
         return 1
     print(f"topics created: {', '.join(created)}" if created else "every topic is there")  # noqa: T201
-    return 0
+    for text in wrong:
+        print(f"not as planned: {text}", file=sys.stderr)  # noqa: T201
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

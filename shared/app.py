@@ -58,11 +58,15 @@ _LINGERING_SECONDS = 3.0  # how long what is left of a refused body is read and 
 _IDENTIFIER = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 
 
-class Readiness(msgspec.Struct, frozen=True):
-    """Whether the service may be sent work; `checks` says by name what it needs: `ok`, or what is wrong."""
+class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whether the service may be sent work; `checks` says by name what it needs: `ok`, or what is wrong.
+
+    `warnings` says by name what an operator should mend, while the service still works.
+    """
 
     status: str
     checks: dict[str, str]
+    warnings: dict[str, str] = {}
 
 
 def build_app(  # noqa: PLR0913 - an app is built once, by name, in a __main__
@@ -72,6 +76,7 @@ def build_app(  # noqa: PLR0913 - an app is built once, by name, in a __main__
     *,
     description: str = "",
     checks: Mapping[str, Check] | None = None,
+    warnings: Mapping[str, Check] | None = None,
     contexts: Iterable[Context] = (),
     credential: Credential = bearer,
     limits: Limits | None = None,
@@ -92,7 +97,7 @@ def build_app(  # noqa: PLR0913 - an app is built once, by name, in a __main__
     )
     app[LIFE] = life
     app[REGISTRY] = registry
-    every = [*routes, *_probes(life, checks or {}, registry)]
+    every = [*routes, *_probes(life, checks or {}, warnings or {}, registry)]
     described = openapi.document(title, description or title, every)
     app[TABLE] = [*every, *openapi.pages(title, described)]
     for route in app[TABLE]:
@@ -126,21 +131,22 @@ def _registry() -> CollectorRegistry:
     return registry
 
 
-def _probes(life: Life, checks: Mapping[str, Check], registry: CollectorRegistry) -> list[Route]:
+def _probes(
+    life: Life, checks: Mapping[str, Check], warnings: Mapping[str, Check], registry: CollectorRegistry
+) -> list[Route]:
     async def livez(_: web.Request) -> web.StreamResponse:
         """Say that the process lives; asks neither MongoDB nor Kafka."""
         return web.Response(text="ok\n")
 
     async def readyz(_: web.Request) -> web.StreamResponse:
         """Say whether the service may be sent work, and what is wrong if not."""
-        names = list(checks)
-        said = await asyncio.gather(*(_checked(checks[name]) for name in names))
-        results = dict(zip(names, said, strict=True))
+        results, told = await asyncio.gather(_all_checked(checks), _all_checked(warnings))
         if life.failure:
             results["background"] = life.failure
         ready = not life.draining and all(result == "ok" for result in results.values())
         status = "ready" if ready else "draining" if life.draining else "not ready"
-        body = msgspec.json.encode(Readiness(status, results))
+        told = {name: result for name, result in told.items() if result != "ok"}
+        body = msgspec.json.encode(Readiness(status, results, told))
         return web.Response(body=body, status=200 if ready else 503, content_type="application/json")
 
     async def metrics(request: web.Request) -> web.StreamResponse:
@@ -153,6 +159,11 @@ def _probes(life: Life, checks: Mapping[str, Check], registry: CollectorRegistry
         Route("GET", "/readyz", readyz, PUBLIC, answers={200: Readiness, 503: Readiness}),
         Route("GET", "/metrics", metrics, PUBLIC, answers={200: str}, produces="text/plain"),
     ]
+
+
+async def _all_checked(checks: Mapping[str, Check]) -> dict[str, str]:
+    results = await asyncio.gather(*map(_checked, checks.values()))
+    return dict(zip(checks, results, strict=True))
 
 
 async def _checked(check: Check) -> str:

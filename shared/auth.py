@@ -12,7 +12,9 @@
     python -m shared.keys create | revoke | list                 the operator's command
 
 A key's secret is 32 random bytes, kept only as HMAC-SHA256 under the pepper and compared in constant time. Known keys
-are remembered for 30 s, unknown ones for 5 s, so a revoked key works for half a minute more.
+are remembered for 30 s, those of officers for 2 s, unknown ones for 5 s, so a revoked key works for half a minute more.
+An erasure revokes the officer's keys, and `FORGOTTEN_SECONDS` after that no process remembers one: only then may the
+id be registered again.
 """
 
 import hashlib
@@ -21,7 +23,8 @@ import ipaddress
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal, Protocol, get_args
@@ -29,15 +32,21 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from shared.errors import Forbidden, NotFound, Unauthorized
+from shared.errors import Forbidden, NotFound, Unauthorized, Unavailable
 from shared.limits import Buckets, check
 from shared.skills import Identifier
 
 Role = Literal["admin", "platform", "officer"]
 
+FORGOTTEN_SECONDS = 4.0
+"""How long after its revocation an officer's key may still be in use somewhere, with a margin for a request in hand."""
+
 _CACHED_SECONDS = 30.0
+_OFFICER_SECONDS = 2.0
+_USED_SECONDS = 300.0
 _REFUSED_SECONDS = 5.0
 _CACHED_KEYS = 10_000
+_LABEL_LENGTH = 100
 _FEWER_FOR_ONE_KEY = 6
 
 
@@ -93,6 +102,9 @@ class StoredKey:
     role: Role
     officer: str | None = None
     expires_at: datetime | None = None
+    label: str = ""
+    created_at: datetime | None = None
+    used_at: datetime | None = None
 
 
 class Keys(Protocol):
@@ -104,24 +116,38 @@ class Keys(Protocol):
     async def create(self, key: StoredKey) -> None:
         """Store a new key. Raises Unavailable."""
 
+    async def note_use(self, key_id: str) -> None:
+        """Note that a key is used now. Raises Unavailable."""
+
 
 def digest_of(secret: str, pepper: bytes) -> str:
     """Return the HMAC-SHA256 of a secret under the pepper, in hexadecimal."""
     return hmac.new(pepper, secret.encode(), hashlib.sha256).hexdigest()
 
 
-def issue(
-    pepper: bytes, tenant: str, role: Role, officer: str | None = None, expires_at: datetime | None = None
+def issue(  # noqa: PLR0913 - each is a part of the key
+    pepper: bytes,
+    tenant: str,
+    role: Role,
+    officer: str | None = None,
+    expires_at: datetime | None = None,
+    *,
+    label: str = "",
 ) -> tuple[str, StoredKey]:
     """Return a new credential `id.secret`, to be shown once, and what to store of it. Raises ValueError."""
     if role not in get_args(Role):
         raise ValueError(f"role {role!r} is none of {', '.join(get_args(Role))}")
     if (role == "officer") != (officer is not None):
         raise ValueError("a key of role officer names its officer, and no other key does")
-    for what in filter(None, (tenant, officer)):
-        msgspec.convert(what, Identifier)
+    for name, what in (("tenant", tenant), ("officer", officer)):
+        try:
+            msgspec.convert(what, Identifier | None)
+        except msgspec.ValidationError as error:
+            raise ValueError(f"the {name} is no identifier: letters, digits, dots, dashes, underscores") from error
+    if len(label) > _LABEL_LENGTH or not label.isprintable():
+        raise ValueError(f"a label may hold up to {_LABEL_LENGTH} characters that can be printed in one line")
     key_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
-    stored = StoredKey(key_id, digest_of(secret, pepper), tenant, role, officer, expires_at)
+    stored = StoredKey(key_id, digest_of(secret, pepper), tenant, role, officer, expires_at, label)
     return f"{key_id}.{secret}", stored
 
 
@@ -165,7 +191,14 @@ class Authenticator:
             raise Unauthorized("the API key is unknown, expired or revoked")
         return principal
 
+    def forget(self, key_ids: Collection[str]) -> None:
+        """Forget the answers about these keys, so that the next request looks them up."""
+        gone = [mark for mark, (_, principal) in self._known.items() if principal and principal.key_id in key_ids]
+        for mark in gone:
+            del self._known[mark]
+
     async def _look_up(self, credential: str) -> tuple[float, Principal | None]:
+        begun = self._clock()
         key_id, _, secret = credential.partition(".")
         refused = self._clock() + _REFUSED_SECONDS, None
         if not secret or not key_id.isalnum() or not credential.isascii():
@@ -174,10 +207,15 @@ class Authenticator:
         digest = digest_of(secret, self._pepper)
         if not hmac.compare_digest(digest, key.digest if key else "0" * len(digest)) or key is None:
             return refused
-        left = (key.expires_at - datetime.now(UTC)).total_seconds() if key.expires_at else _CACHED_SECONDS
+        now = datetime.now(UTC)
+        longest = _OFFICER_SECONDS if key.role == "officer" else _CACHED_SECONDS
+        left = (key.expires_at - now).total_seconds() if key.expires_at else longest
         if left <= 0:
             return refused
-        return self._clock() + min(left, _CACHED_SECONDS), Principal(key.key_id, key.tenant, key.role, key.officer)
+        if key.used_at is None or (now - key.used_at).total_seconds() > _USED_SECONDS:
+            with suppress(Unavailable):  # the request does not depend on it
+                await self._keys.note_use(key_id)
+        return begun + min(left, longest), Principal(key.key_id, key.tenant, key.role, key.officer)
 
     def _remember(self, mark: bytes, until: float, principal: Principal | None) -> None:
         self._known[mark] = until, principal

@@ -2,6 +2,7 @@
 
 decode(raw, Course)              JSON; Malformed where it is none, InvalidInput naming the field
 convert(given, ListCourses)      what was decoded already, as the texts of a query are
+patched(course, patch, 262_144)  what a merge patch makes of something stored
 """
 
 import re
@@ -14,7 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 import msgspec
 from msgspec import inspect
 
-from shared.errors import InvalidInput, Malformed
+from shared.errors import InvalidInput, Malformed, TooLarge
 from shared.skills import Text
 
 T = TypeVar("T")
@@ -49,6 +50,33 @@ def convert(given: object, shape: type[T], *, strict: bool = True) -> T:
         raise _invalid(error, shape, given) from error
     check(found, shape)
     return found
+
+
+def patched(present: T, patch: object, most: int) -> T:
+    """Return something with a JSON merge patch (RFC 7396) applied: what it leaves out stays, null takes a field away.
+
+    Raises InvalidInput naming the field, TooLarge where the whole would be over `most` bytes.
+    """
+    try:
+        whole = _merged(msgspec.to_builtins(present), patch)
+        length = len(msgspec.json.encode(whole))
+    except RecursionError as error:
+        raise Malformed("the patch stands too deep inside itself") from error
+    if length > most:
+        raise TooLarge(f"with this patch it would hold {length} bytes; there may be {most}")
+    return convert(whole, type(present))
+
+
+def _merged(present: object, patch: object) -> object:
+    if not isinstance(patch, dict):
+        return patch
+    whole = dict(present) if isinstance(present, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            whole.pop(name, None)
+        else:
+            whole[name] = _merged(whole.get(name), value)
+    return whole
 
 
 def check(found: object, shape: Any) -> None:

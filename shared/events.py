@@ -5,9 +5,9 @@ one supersedes an older one. `sequence` orders the events of one subject. A reco
 Within a version changes are additive: readers ignore fields that they do not know.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import uuid4
 
 import msgspec
@@ -20,6 +20,28 @@ from shared.skills import Course, Framework, Profile
 PROFILES_TOPIC = "assessment.profiles"
 CATALOG_TOPIC = "catalog.state"
 PATHS_TOPIC = "recommender.paths"
+
+
+class TopicPlan(NamedTuple):
+    """What a topic has to be; `deploy/topics.yaml`, from which topics are created, says the same."""
+
+    partitions: int
+    cleanup_policy: str
+
+
+TOPICS = {
+    PROFILES_TOPIC: TopicPlan(24, "compact"),
+    f"{PROFILES_TOPIC}.dead": TopicPlan(1, "delete"),
+    CATALOG_TOPIC: TopicPlan(1, "compact"),
+    PATHS_TOPIC: TopicPlan(24, "compact"),
+}
+
+
+def planned_topics(name_on_broker: Callable[[str], str], *topics: str) -> dict[str, TopicPlan]:
+    """Return what these topics, and their dead-letter topics, have to be, by their names on the broker."""
+    wanted = [name for topic in topics for name in (topic, f"{topic}.dead") if name in TOPICS]
+    return {name_on_broker(name): TOPICS[name] for name in wanted}
+
 
 AssessmentKind = Literal["test", "self", "supervisor", "external"]
 Cause = Literal["assessment", "officer", "catalogue", "framework", "request", "feedback", "rules", "deadline"]

@@ -1,58 +1,107 @@
 """The operator's command for API keys.
 
-python -m shared.keys create --tenant TENANT --role ROLE [--officer ID] [--days N]    prints the key, once
+python -m shared.keys create --tenant TENANT --role ROLE [--officer ID] [--days N] [--label TEXT]
+    prints the key, once (`issue` is another name of it)
 python -m shared.keys revoke KEY_ID
 python -m shared.keys list [--tenant TENANT]
+    id, tenant, role, officer, made, works until, last used (within five minutes), label
 """
 
 import argparse
 import asyncio
+import os
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import get_args
 
-from shared.auth import Role, issue
+from shared.auth import Role, StoredKey, issue
 from shared.errors import NotFound, Problem
 from shared.mongo import KeyStore, connect
 from shared.settings import StoreSettings, load
+
+_HEADS = ("KEY", "TENANT", "ROLE", "OFFICER", "MADE", "EXPIRES", "LAST USED", "LABEL")
+_MOST_DAYS = 36_500
 
 
 async def _command(wanted: argparse.Namespace, settings: StoreSettings) -> str:
     client = connect(settings, "keys")
     try:
         store = KeyStore(client, settings)
-        if wanted.command == "create":
+        if wanted.command in ("create", "issue"):
             expires_at = datetime.now(UTC) + timedelta(days=wanted.days) if wanted.days else None
-            credential, stored = issue(settings.api_key_pepper, wanted.tenant, wanted.role, wanted.officer, expires_at)
+            credential, stored = issue(
+                settings.api_key_pepper, wanted.tenant, wanted.role, wanted.officer, expires_at, label=wanted.label
+            )
             await store.create(stored)
             return credential
         if wanted.command == "revoke":
-            if not await store.revoke(wanted.key_id):
-                raise NotFound(f"no working key {wanted.key_id}")
-            return f"revoked {wanted.key_id}"
-        rows = [f"{k.key_id} {k.tenant} {k.role} {k.officer or '-'}" async for k in store.list(wanted.tenant)]
-        return "\n".join(rows)
+            key_id = wanted.key_id.partition(".")[0]  # the whole key does as well
+            if not await store.revoke(key_id):
+                raise NotFound("there is no such key that works: `list` shows their ids")
+            return f"revoked {key_id}; it stops working within 30 seconds"
+        return _table([key async for key in store.list(wanted.tenant)])
     finally:
         client.close()
 
 
-def main() -> None:
-    """Create, revoke or list API keys, as the arguments say."""
+def _table(keys: Iterable[StoredKey]) -> str:
+    """Return the keys as lines of columns under a heading."""
+    rows = [_HEADS, *(_row(key) for key in keys)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADS))]
+    return "\n".join("  ".join(f"{text:{width}}" for text, width in zip(r, widths, strict=True)).rstrip() for r in rows)
+
+
+def _row(key: StoredKey) -> tuple[str, ...]:
+    expired = key.expires_at is not None and key.expires_at <= datetime.now(UTC)
+    until = f"{_moment(key.expires_at, 'never')}{' (over)' if expired else ''}"
+    made, used = _moment(key.created_at, "-"), _moment(key.used_at, "never")
+    return key.key_id, key.tenant, key.role, key.officer or "-", made, until, used, key.label
+
+
+def _moment(moment: datetime | None, otherwise: str) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%MZ") if moment else otherwise
+
+
+def _days(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= _MOST_DAYS:
+        raise argparse.ArgumentTypeError(f"must be a whole number of days between 1 and {_MOST_DAYS}")
+    return int(text)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m shared.keys", description="API keys")
     commands = parser.add_subparsers(dest="command", required=True)
-    create = commands.add_parser("create", help="print a new key, once")
+    create = commands.add_parser("create", aliases=["issue"], help="print a new key, once")
     create.add_argument("--tenant", required=True)
     create.add_argument("--role", required=True, choices=get_args(Role))
     create.add_argument("--officer", help="the only officer that a key of role officer is for")
-    create.add_argument("--days", type=int, help="how long it works; without: until it is revoked")
+    create.add_argument("--days", type=_days, help="how long it works; without: until it is revoked")
+    create.add_argument("--label", default="", help="whose it is or what for, as `list` shows it")
     commands.add_parser("revoke", help="make a key stop working").add_argument("key_id")
-    commands.add_parser("list", help="list the keys that work").add_argument("--tenant")
-    wanted = parser.parse_args()
+    commands.add_parser("list", help="list the keys that were not revoked").add_argument("--tenant")
+    return parser
+
+
+def main() -> None:
+    """Create, revoke or list API keys, as the arguments say; what goes wrong is told in a sentence."""
+    wanted = _parser().parse_args()
+    settings = load(StoreSettings)
     try:
-        print(asyncio.run(_command(wanted, load(StoreSettings))))  # noqa: T201 - what the command is for
+        print(asyncio.run(_command(wanted, settings)), flush=True)  # noqa: T201 - what the command is for
+    except BrokenPipeError:  # whoever reads has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
     except (Problem, ValueError) as error:
-        print(error, file=sys.stderr)  # noqa: T201
-        raise SystemExit(1) from None
+        _fail(str(error))
+    except Exception as error:  # noqa: BLE001 - an operator is told a sentence, and no secret that a library may tell
+        _fail(f"the command failed ({type(error).__name__}); `list` shows what is stored")
+
+
+def _fail(sentence: str) -> None:
+    print(sentence, file=sys.stderr)  # noqa: T201
+    raise SystemExit(1) from None
 
 
 if __name__ == "__main__":

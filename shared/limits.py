@@ -27,13 +27,14 @@ _BURST_SECONDS = 5
 _OFFICERS_SHARE = 8
 _STREAMS_PER_KEY = 4
 _RETRY_SECONDS = 1
+_LONGEST_WAIT_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one process takes on; the defaults are those of the settings, which say what each is for."""
 
-    requests_in_hand: int = 128
+    requests_in_hand: int = 64
     bytes_in_hand: int = 64 * 2**20
     body_seconds: float = 20.0
     connections_per_address: int = 2000
@@ -63,9 +64,13 @@ class Admission:
         self._limits = limits
         self._by_key: Counter[tuple[str, bool]] = Counter()
 
-    def enter(self) -> "Slot":
-        """Take one more request in hand. Raises Overloaded at once where there are as many as can be borne."""
-        if self.in_hand >= self._limits.requests_in_hand:
+    def enter(self, waited: float = 0.0) -> "Slot":
+        """Take one more request in hand, which has `waited` so many seconds already.
+
+        Raises Overloaded at once where there are as many as can be borne, and where it has waited too long: then the
+        process is behind, and those that come after it wait for less.
+        """
+        if self.in_hand >= self._limits.requests_in_hand or waited > _LONGEST_WAIT_SECONDS:
             raise Overloaded("the service has as much in hand as it can bear", retry_after=_RETRY_SECONDS)
         self.in_hand += 1
         return Slot(self)

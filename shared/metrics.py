@@ -46,10 +46,12 @@ def watch_consumer(registry: CollectorRegistry, consumer: GroupConsumer) -> None
     """Expose how far a group's reader is behind, how many partitions it owns, and how many events it gave up."""
     gauge(registry, "consumer_lag", "Records of the owned partitions not read yet.", lambda: consumer.lag)
     gauge(registry, "consumer_partitions", "Partitions that this replica owns.", lambda: len(consumer.partitions))
+    count(registry, "consumer_replaced", "Times that the topic was another one, or shorter.", lambda: consumer.replaced)
     count(registry, "consumer_dead_lettered", "Events sent to the dead-letter topic.", lambda: consumer.dead_lettered)
 
 
 def watch_follower(registry: CollectorRegistry, follower: Follower) -> None:
     """Expose how far a follower is behind, and how many records it could not read."""
     gauge(registry, "follower_lag", "Records of the followed topic not read yet.", lambda: follower.lag)
+    count(registry, "follower_replaced", "Times that the topic was another one, or shorter.", lambda: follower.replaced)
     count(registry, "follower_skipped", "Records that could not be read.", lambda: follower.skipped)

@@ -4,19 +4,20 @@ client = connect(settings)                      # await nothing; it connects wit
 database = client[settings.database("catalog")]
 await ensure_indexes(database, {"courses": [IndexModel(...), *OUTBOX_INDEXES]})
 with unavailable(): await database["courses"].find_one(...)     # raises errors.Unavailable where MongoDB is away
+await bulk_write(database["courses"], changes)  # the only way to write many: it knows what a majority has not confirmed
 await reachable(client)                         # a readiness check: None, or what is wrong
 KeyStore(client, settings)                      # what shared.auth.Authenticator reads keys from
 """
 
 import warnings
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
-from pymongo import IndexModel
-from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
+from pymongo import IndexModel, InsertOne, ReplaceOne, UpdateOne
+from pymongo.errors import BulkWriteError, ConnectionFailure, OperationFailure, PyMongoError, WriteConcernError
 
 from shared.auth import StoredKey
 from shared.errors import Unavailable
@@ -25,9 +26,12 @@ from shared.settings import StoreSettings
 Document = dict[str, Any]
 Client = AsyncIOMotorClient[Document]
 Database = AsyncIOMotorDatabase[Document]
+Collection = AsyncIOMotorCollection[Document]
+Write = InsertOne[Document] | ReplaceOne[Document] | UpdateOne
 
 # A server that is stopping, starting, electing or overloaded answers with one of these.
 _PASSING_CODES = {6, 7, 50, 64, 89, 91, 112, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436}
+_DUPLICATE_KEY = 11000
 _PASSING_LABELS = ("RetryableWriteError", "TransientTransactionError", "RetryableError", "SystemOverloadedError")
 
 
@@ -77,11 +81,31 @@ def unavailable() -> Iterator[None]:
 
 def passing(error: PyMongoError) -> bool:
     """Return whether trying again may help."""
-    if isinstance(error, ConnectionFailure) or error.timeout:
+    if isinstance(error, ConnectionFailure | WriteConcernError) or error.timeout:
         return True
     if any(error.has_error_label(label) for label in _PASSING_LABELS):
         return True
     return isinstance(error, OperationFailure) and error.code in _PASSING_CODES
+
+
+async def bulk_write(collection: Collection, writes: Sequence[Write], *, ordered: bool = False) -> int:
+    """Carry out writes together; return how many found their document or made it. A duplicate key is one that did not.
+
+    Raises Unavailable where a majority has not confirmed them: a primary that is about to lose its place may have
+    taken them alone, and whether they stay is not known. The server reports that beside an answer that is otherwise a
+    success, and the driver raises it as a BulkWriteError without any write error.
+    """
+    with unavailable():
+        try:
+            result = await collection.bulk_write(list(writes), ordered=ordered)
+        except BulkWriteError as error:
+            codes = {entry["code"] for entry in error.details["writeErrors"]}
+            if error.details["writeConcernErrors"] or codes & _PASSING_CODES:
+                raise Unavailable("a majority of the database has not confirmed a write; try again soon") from error
+            if codes - {_DUPLICATE_KEY}:
+                raise
+            return sum(int(error.details[count]) for count in ("nMatched", "nInserted", "nUpserted"))
+    return result.matched_count + result.inserted_count + result.upserted_count
 
 
 async def ensure_indexes(database: Database, indexes: Mapping[str, Sequence[IndexModel]]) -> None:
@@ -124,10 +148,36 @@ class KeyStore:
                     "role": key.role,
                     "officer": key.officer,
                     "expires_at": key.expires_at,
+                    "label": key.label,
                     "created_at": datetime.now(UTC),
+                    "used_at": None,
                     "revoked_at": None,
                 }
             )
+
+    async def note_use(self, key_id: str) -> None:
+        """Note that a key is used now. Raises Unavailable."""
+        with unavailable():
+            await self._keys.update_one({"_id": str(key_id)}, {"$set": {"used_at": datetime.now(UTC)}})
+
+    async def working(self, key_ids: Iterable[str]) -> set[str]:
+        """Return those of these keys that are neither revoked nor expired. Raises Unavailable."""
+        wanted = {"_id": {"$in": list(key_ids)}, "revoked_at": None}
+        alive = {"$or": [{"expires_at": None}, {"expires_at": {"$gt": datetime.now(UTC)}}]}
+        with unavailable():
+            return {document["_id"] async for document in self._keys.find({**wanted, **alive}, {"_id": 1})}
+
+    async def revoke_of(self, tenant: str, officer: str, until: datetime) -> int:
+        """Revoke the keys of an officer that were made by then, with their labels; return how many. Raises Unavailable.
+
+        Doing it again changes nothing.
+        """
+        theirs = {"tenant": str(tenant), "officer": str(officer), "created_at": {"$lte": until}, "revoked_at": None}
+        with unavailable():
+            result = await self._keys.update_many(
+                theirs, {"$set": {"revoked_at": datetime.now(UTC)}, "$unset": {"label": "", "used_at": ""}}
+            )
+        return int(result.modified_count)
 
     async def revoke(self, key_id: str) -> bool:
         """Revoke a key; return whether there was one that worked. Replicas notice within 30 s. Raises Unavailable."""
@@ -153,4 +203,7 @@ def _key(document: Document) -> StoredKey:
         role=document["role"],
         officer=document["officer"],
         expires_at=document["expires_at"],
+        label=document.get("label", ""),
+        created_at=document.get("created_at"),
+        used_at=document.get("used_at"),
     )

@@ -6,8 +6,10 @@ one document in sequence order, waits for the acknowledgements and pulls what wa
 answer has an unknown outcome and is sent again. A state topic's reader drops duplicates by `sequence`.
 
 The lease holder also reads its own topic back, from an offset kept in the lease document. A record that landed behind
-a newer one of the same document (a paused relay that woke, a send that arrived late) makes it stage the present state
-again, so that no old record stays last in the compacted topic.
+a newer one of the same document (a paused relay that woke, a send that arrived late), or with a stamp below one that
+landed before it, makes it stage the present state again: every reader drops such a record, and in the compacted topic
+it would stay the last one of its key. If the topic was deleted and created again, or is shorter than what was read
+back (a broker restored from an older copy), everything is staged again.
 """
 
 import asyncio
@@ -19,7 +21,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 from motor.motor_asyncio import AsyncIOMotorDatabase
@@ -28,7 +30,8 @@ from pymongo.errors import PyMongoError
 
 from shared.errors import Unavailable
 from shared.events import Envelope
-from shared.kafka import Brokers, Follower, Landed, Publisher, Received
+from shared.kafka import Brokers, Follower, Landed, Publisher, Received, describe_topics
+from shared.mongo import bulk_write
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +40,9 @@ Database = AsyncIOMotorDatabase[Document]
 
 KEPT = 20
 """How many events wait in one document at most: each carries the whole state, so a newer one stands for the older."""
+
+KEPT_BYTES = 2_000_000
+"""With large events fewer wait: as many as fit, the newest always. MongoDB takes documents of up to 16 MB."""
 
 OUTBOX_INDEXES = [
     IndexModel(
@@ -56,7 +62,9 @@ _SWEEP_SECONDS = 2.0
 def stage(*envelopes: Envelope) -> Document:
     """Return the operators that stage events in an update: `$push` on `outbox` and `$set` of `staged_at`."""
     entries = [_entry(envelope) for envelope in envelopes]
-    return {"$push": {"outbox": {"$each": entries, "$slice": -KEPT}}, "$set": {"staged_at": datetime.now(UTC)}}
+    largest = max(len(envelope.data or b"") for envelope in envelopes)
+    kept = max(len(entries), min(KEPT, KEPT_BYTES // max(1, largest)))
+    return {"$push": {"outbox": {"$each": entries, "$slice": -kept}}, "$set": {"staged_at": datetime.now(UTC)}}
 
 
 def staged(*envelopes: Envelope) -> Document:
@@ -71,9 +79,9 @@ def _entry(envelope: Envelope) -> Document:
 class Relay:
     """Sends the staged events of one collection to one topic; see the module's first lines.
 
-    `restage` is asked, by document id, to stage the present state once more. `landed` is given the records of the
-    topic as they are read back. With `stamp`, records carry a `catalogue_revision` that counts up for ever: it is
-    reserved in the lease document before the send, and used for one attempt only.
+    `restage` is asked, by document id or for all (None), to stage the present state once more. `landed` is given the
+    records of the topic as they are read back. With `stamp`, records carry a `catalogue_revision` that counts up for
+    ever: it is reserved in the lease document before the send, and used for one attempt only.
     """
 
     def __init__(  # noqa: PLR0913 - a relay is made once, by name, in a __main__
@@ -84,7 +92,7 @@ class Relay:
         publisher: Publisher,
         *,
         brokers: Brokers,
-        restage: Callable[[Sequence[str]], Awaitable[object]],
+        restage: Callable[[Sequence[str] | None], Awaitable[object]],
         landed: Callable[[Sequence[Received]], Awaitable[None]] | None = None,
         stamp: bool = False,
     ) -> None:
@@ -104,6 +112,8 @@ class Relay:
         self._wake = asyncio.Event()
         self._next_count = 0.0
         self._position: Document = {}
+        self._highest_stamp = 0
+        self._generation = 0
 
     @property
     def holds_lease(self) -> bool:
@@ -202,7 +212,8 @@ class Relay:
         if not self.holds_lease:  # reading took too long: another relay may have begun
             return 0
         results = await self._publisher.send(self._topic, envelopes)
-        await self._acknowledge(zip(entries, results, strict=True))
+        stamps = [envelope.catalogue_revision for envelope in envelopes]
+        await self._acknowledge(zip(entries, stamps, results, strict=True))
         if failed := [result for result in results if isinstance(result, Exception)]:
             raise Unavailable(f"{len(failed)} of {len(results)} events without an answer: {failed[0]!r}")
         return len(found)
@@ -216,7 +227,7 @@ class Relay:
     async def _acknowledge(self, sent: Any) -> None:
         taken: dict[str, tuple[list[str], Document]] = {}
         blocked = set()
-        for (key, entry), result in sent:
+        for (key, entry), stamp, result in sent:
             if not isinstance(result, Landed):
                 blocked.add(key)
             if key not in blocked:
@@ -226,18 +237,20 @@ class Relay:
                     ids,
                     {
                         "sequence": entry["sequence"],
+                        "topic_generation": self._generation,
+                        "stamp": stamp,
                         "partition": result.partition,
                         "offset": result.offset,
                     },
                 )
         if taken:
-            await self._documents.bulk_write(
+            await bulk_write(
+                self._documents,
                 [
-                    # `$max` (by sequence first): a paused relay that acknowledges late must not lower the mark.
+                    # `$max` (by sequence, topic, stamp): a paused relay that acknowledges late must not lower the mark.
                     UpdateOne({"_id": key}, {"$pull": {"outbox": {"id": {"$in": ids}}}, "$max": {"acknowledged": mark}})
                     for key, (ids, mark) in taken.items()
                 ],
-                ordered=False,
             )
             self.sent += sum(len(ids) for ids, _ in taken.values())
 
@@ -250,8 +263,17 @@ class Relay:
             return
         lease = await self._leases.find_one({"_id": self._lease}) or {}
         offsets = {int(partition): offset for partition, offset in lease.get("read_back", {}).items()}
-        patient = self._landed is None  # what is read back is looked at here only: it may come late and together
-        follower = Follower(self._brokers, self._topic, self._on_landed, start=offsets, patient=patient)
+        self._highest_stamp = int(lease.get("read_back_stamp", 0)) if offsets else 0
+        self._generation = int(lease.get("generation", 0))
+        follower = Follower(
+            self._brokers,
+            self._topic,
+            self._on_landed,
+            start=offsets,
+            patient=self._landed is None,  # what is read back is looked at here only: it may come late and together
+            topic_id=await self._known_topic(lease.get("topic_id")),
+            on_replaced=self._on_replaced,
+        )
         reading = asyncio.create_task(follower.run())
         try:
             while self.holds_lease and not reading.done():
@@ -262,6 +284,33 @@ class Relay:
             with suppress(asyncio.CancelledError):
                 await reading
             self._position.clear()
+
+    async def _known_topic(self, noted: str | None) -> UUID | None:
+        """Return the id of the topic that the offsets of the lease document are of; note it at the very first start."""
+        if noted is None:
+            found = (await describe_topics(self._brokers, [self._topic])).get(self._topic)
+            if found is not None:
+                noted = str(found.id)
+                await self._leases.update_one({"_id": self._lease}, {"$set": {"topic_id": noted}})
+        return UUID(noted) if noted else None
+
+    async def _on_replaced(self) -> None:
+        """Announce everything again, then go on with the new topic; whoever is stopped in between begins again."""
+        log.warning("%s is another topic, or shorter than it was: everything is staged again", self._topic)
+        self._position.clear()
+        self._highest_stamp = 0
+        self._generation += 1
+        found = (await describe_topics(self._brokers, [self._topic])).get(self._topic)
+        try:
+            # The generation first: what is sent from now on lands in the new topic.
+            await self._leases.update_one({"_id": self._lease}, {"$set": {"generation": self._generation}})
+            await self._restage(None)
+            done: Document = {"$unset": {"read_back": "", "read_back_stamp": ""}}
+            if found is not None:
+                done["$set"] = {"topic_id": str(found.id)}
+            await self._leases.update_one({"_id": self._lease, "holder": self._holder}, done)
+        except PyMongoError as error:
+            raise Unavailable(str(error)) from error
 
     async def _note_position(self) -> None:
         """Store how far reading back has got. Whoever begins a little earlier than need be reads some records twice."""
@@ -278,10 +327,13 @@ class Relay:
                 await self._restage(outdated)
         except PyMongoError as error:
             raise Unavailable(str(error)) from error
+        if self._stamp:
+            self._highest_stamp = max([self._highest_stamp, *(item.event.catalogue_revision for item in batch)])
+            self._position["read_back_stamp"] = self._highest_stamp
         self._position |= {f"read_back.{item.record.partition}": item.record.offset + 1 for item in batch}
 
     async def _outdated(self, batch: Sequence[Received]) -> list[str]:
-        """Return the ids of documents of which an older event landed behind the newest acknowledged one."""
+        """Return the ids of documents of which a record landed that readers drop, with no newer record behind it."""
         keys = list({item.event.subject for item in batch})
         marks: dict[str, Mapping[str, int]] = {
             document["_id"]: document["acknowledged"]
@@ -289,11 +341,15 @@ class Relay:
                 {"_id": {"$in": keys}, "acknowledged": {"$exists": True}}, {"acknowledged": 1}
             )
         }
-        behind = {
-            item.event.subject
-            for item in batch
-            if (mark := marks.get(item.event.subject))
-            and item.event.sequence < mark["sequence"]
-            and item.record.offset > mark["offset"]
-        }
-        return sorted(behind)
+        outdated: set[str] = set()
+        highest = self._highest_stamp
+        for item in batch:
+            stamp = item.event.catalogue_revision if self._stamp else 0
+            if mark := marks.get(item.event.subject):
+                # An acknowledgement of an older topic says nothing of this one's offsets.
+                acknowledged = mark["offset"] if mark.get("topic_generation", 0) == self._generation else -1
+                older = item.event.sequence < mark["sequence"] and item.record.offset > acknowledged
+                if older or (stamp < highest and item.record.offset >= acknowledged):
+                    outdated.add(item.event.subject)
+            highest = max(highest, stamp)
+        return sorted(outdated)

@@ -91,13 +91,17 @@ class Gap(Struct, frozen=True):
 
 
 class OpenGap(Struct, frozen=True):
-    """A requirement that the path does not reach, and why not."""
+    """A requirement that the path does not reach, and why not.
+
+    `too_small`: what is missing is less than an assessment could tell. `kept`: a course would close it, and the path
+    that is being studied stays as it was promised.
+    """
 
     skill: str
     title: Text
     required: float
     reached: float
-    cause: Literal["no_course", "budget", "prerequisite", "excluded"]
+    cause: Literal["no_course", "budget", "prerequisite", "excluded", "too_small", "kept"]
     reason: Reason
 
 
@@ -126,12 +130,16 @@ class Versions(Struct, frozen=True, omit_defaults=True):
     rules: int = 0
 
 
-class AssessFirst(Struct, frozen=True):
-    """A required skill whose gap is mostly doubt: an assessment may do as much as a course."""
+class AssessFirst(Struct, frozen=True, omit_defaults=True):
+    """A required skill to be assessed. `first`: its gap is mostly doubt, and an assessment may do as much as a course.
+
+    `confirm`: its level is that of completed courses, and was not assessed since.
+    """
 
     skill: str
     title: Text
     reason: Reason
+    kind: Literal["first", "confirm"] = "first"
 
 
 class Note(Struct, frozen=True, omit_defaults=True):

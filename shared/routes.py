@@ -11,6 +11,7 @@
         '''First line: the summary. The rest: the description.'''
         thing = await read_body(request, Thing)          # 400, 413, 422 naming the field
         query = read_query(request, ListThings)          # 422 naming the field
+        patched(thing, await read_patch(request), limit)  # a merge patch; 400, 413, 415, 422 naming the field
         principal(request).tenant                        # who asks
         preconditions(request).check(Tag("7"))           # 412 where If-Match or If-None-Match say so; 400
         trace_of(request), request[REQUEST_ID]           # for events and answers
@@ -28,21 +29,29 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from aiohttp import web
+from msgspec import Meta
 
 from shared.auth import Policy, Principal
 from shared.bodies import READING, pieces
 from shared.decoding import convert, decode
-from shared.errors import InvalidInput, TooLarge
+from shared.errors import InvalidInput, TooLarge, Unsupported
 from shared.preconditions import Preconditions, Tag
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 T = TypeVar("T")
 
 BODY_LIMIT = 256 * 1024
+MERGE_PATCH = "application/merge-patch+json"
+MergePatch = Annotated[
+    dict[str, Any],
+    Meta(
+        description="RFC 7396: fields that are left out stay as they are, null takes a field away, a list is replaced"
+    ),
+]
 REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
 PRINCIPAL: web.RequestKey[Principal] = web.RequestKey("principal", Principal)
 STREAM: web.RequestKey[web.StreamResponse] = web.RequestKey("stream", web.StreamResponse)
@@ -69,6 +78,7 @@ class Route:
     `answers` says by status what a success holds (None: no body; a struct; a list or union of structs). `problems`
     adds statuses to those that follow from the rest. `accepts` and `produces` name media types other than JSON.
     `reads`: changes nothing, whatever its method, so it is given up where the client goes away.
+    `example` is a body as a client may send it, for the OpenAPI document.
     """
 
     method: str
@@ -76,6 +86,7 @@ class Route:
     handler: Handler
     policy: Policy | None = None
     body: Any = None
+    example: Any = None
     query: type[msgspec.Struct] | None = None
     headers: Sequence[Header] = ()
     answers: Mapping[int, Any] = field(default_factory=lambda: {200: None})
@@ -135,6 +146,13 @@ async def read_body(request: web.Request, shape: type[T]) -> T:
     if request[ROUTE].body is not shape:
         raise TypeError(f"{request[ROUTE].path} declares another body than its handler reads")
     return decode(await read_raw(request), shape)
+
+
+async def read_patch(request: web.Request) -> object:
+    """Return a JSON merge patch. Raises Malformed, TooLarge, Unsupported for a patch of another kind."""
+    if request.content_type not in (MERGE_PATCH, "application/json"):
+        raise Unsupported(f"the body is to be {MERGE_PATCH}", "Content-Type")
+    return decode(await read_raw(request), object)
 
 
 def read_query(request: web.Request, shape: type[T]) -> T:

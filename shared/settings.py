@@ -115,6 +115,19 @@ def _number(least: int, most: int) -> _Parse:
     return parse
 
 
+def _share(least: float, most: float) -> _Parse:
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = most + 1
+        if not least <= value <= most:
+            raise ValueError(f"must be a number between {least:g} and {most:g}")
+        return value
+
+    return parse
+
+
 def _networks(text: str) -> str:
     try:
         networks(text)
@@ -262,10 +275,9 @@ class Settings(StoreSettings, KafkaSettings):
         "How long a stopping service stays up, saying not ready, so that balancers turn away from it.", _seconds, "5"
     )
     requests_in_hand: int = _setting(
-        "How many requests are worked on at the same time; one more is answered 503 at once. What is in hand divided "
-        "by what is done in a second is the longest wait.",
+        "How many requests are worked on at the same time; one more is answered 503 at once.",
         _number(1, 100_000),
-        "128",
+        "64",
     )
     body_seconds: float = _setting(
         "How long the body of a request may take to come; where rows are streamed, each piece of it.", _seconds, "20"
@@ -341,6 +353,12 @@ class RecommenderSettings(Settings):
     )
     min_group_size: int = _setting(
         "Figures of an agency about fewer officers than this are withheld.", _number(1, 1000), "5"
+    )
+    smallest_gap: float = _setting(
+        "Levels, of a scale from 0 to 4: what an officer is short by less than this, an assessment could not tell; no "
+        "course is recommended for it.",
+        _share(0, 1),
+        "0.25",
     )
     first_job_groups: str = _setting(
         "The job groups that an agency sees first, separated by commas; `name*`: all that begin so.",

@@ -24,7 +24,7 @@ from shared.errors import Malformed, Problem, TooManyRequests, TooSlow, Unauthor
 from shared.limits import Admission, Buckets, Limits, Slot, client_address, spend
 from shared.logs import frames_of
 from shared.openapi import ProblemDetails
-from shared.routes import PRINCIPAL, REQUEST_ID, ROUTE, STREAM, Handler, Route, still_there
+from shared.routes import MERGE_PATCH, PRINCIPAL, REQUEST_ID, ROUTE, STREAM, Handler, Route, still_there
 
 log = logging.getLogger(__name__)
 access = logging.getLogger("access")
@@ -89,12 +89,12 @@ class Shell:
             buckets=_BUCKETS,
             registry=registry,
         )
-        for name, what, read in (
-            ("http_in_hand", "Requests that are worked on.", lambda: self._admission.in_hand),
-            ("http_streams", "Streaming requests that are open.", lambda: self._admission.streams),
-            ("http_bytes_in_hand", "Bytes of bodies that are kept in memory.", lambda: self._admission.bytes),
-        ):
-            Gauge(name, what, registry=registry).set_function(read)
+        in_hand = Gauge("http_in_hand", "Requests that are worked on.", registry=registry)
+        in_hand.set_function(lambda: self._admission.in_hand)
+        streams = Gauge("http_streams", "Streaming requests that are open.", registry=registry)
+        streams.set_function(lambda: self._admission.streams)
+        held = Gauge("http_bytes_in_hand", "Bytes of bodies that are kept in memory.", registry=registry)
+        held.set_function(lambda: self._admission.bytes)
         self._measured: dict[tuple[Route | None, int], Any] = {}
 
     def add(self, resolved: web.AbstractRoute, route: Route) -> None:
@@ -188,7 +188,8 @@ class Shell:
             spend(self._addresses, request[ADDRESS], monotonic(), "requests of this address")
 
     async def _admitted(self, request: web.Request, handler: Handler, route: Route) -> web.StreamResponse:
-        slot = self._admission.enter()
+        connection = request.protocol
+        slot = self._admission.enter(connection.waited if isinstance(connection, Connection) else 0.0)
         try:
             request[READING] = Reading(slot, self._limits.body_seconds, route.streams)
             if route.policy is not None and route.policy.roles:
@@ -220,6 +221,8 @@ class Shell:
             if request.method == "OPTIONS":
                 response = web.Response(status=204)
             response.headers["Allow"] = ", ".join(sorted({*error.allowed_methods, "OPTIONS"}))
+            if "PATCH" in error.allowed_methods:
+                response.headers["Accept-Patch"] = MERGE_PATCH
         return response
 
     async def _to_the_end(self, request: web.Request, handler: Handler, slot: Slot) -> web.StreamResponse:

@@ -95,6 +95,8 @@ class Provenance(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=
 
 
 class ScaleLevel(Struct, frozen=True, forbid_unknown_fields=True):
+    """One step of a framework's scale, and what it is called."""
+
     level: Level
     title: Text
 
@@ -103,6 +105,8 @@ class ScaleLevel(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Area(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A group of skills."""
+
     id: Identifier
     title: Text
     provenance: dict[str, Provenance] = {}
@@ -120,12 +124,16 @@ class Skill(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True)
 
 
 class JobGroup(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Officers of the same kind of work, of whom the same levels are required."""
+
     id: Identifier
     title: Text
     provenance: dict[str, Provenance] = {}
 
 
 class Stage(Struct, frozen=True, forbid_unknown_fields=True):
+    """A stage of a career, within every job group."""
+
     id: Identifier
     title: Text
 

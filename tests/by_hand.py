@@ -25,8 +25,8 @@ PAGE = Path(__file__).parents[1] / "docs" / "ranking.md"
 EXPONENTS: list[float] = _EXPONENTS.tolist()
 _NORMAL = NormalDist()
 
-REQUIRED = {"data": 3, "security": 2, "writing": 1}
-WEIGHTS = {"data": 2.0, "security": 1.0, "writing": 0.5}
+REQUIRED = {"data": 3, "security": 3, "writing": 1}
+WEIGHTS = {"data": 2.0, "security": 0.5, "writing": 0.5}
 MEASURED = {"data": 1.0, "security": 1.0, "writing": 0.0}
 SD = 0.5
 
@@ -35,8 +35,8 @@ COURSES = [
     course("logic", ("logic", 0.0, 1.0), hours=2.0),
     course("analysis", ("data", 1.0, 3.0), hours=8.0, requires=[at("logic", 1.0)]),
     course("sheets", ("data", 0.0, 2.0), hours=4.0),
-    course("safety", ("security", 1.0, 2.0), hours=3.0),
-    course("guard", ("security", 0.0, 2.0), hours=5.0),
+    course("safety", ("security", 2.0, 3.0), hours=3.0),
+    course("guard", ("security", 0.0, 3.0), hours=5.0),
     course("letters", ("writing", 0.0, 1.0), hours=6.0),
 ]
 DONE = "habits"
@@ -59,19 +59,21 @@ def path() -> LearningPath:
     return recommend(officer(), view_of(COURSES))
 
 
-def belief(skill: str) -> tuple[float, float]:
-    """Return mean and sd: the measurement, and the completed course as a second one of sd 0.5, by precision."""
-    levels = [MEASURED[skill], *(row.to_level for row in _named(DONE).teaches if row.skill == skill)]
-    precisions = [1 / SD**2, 1 / 0.5**2][: len(levels)]
-    mean = sum(level * weight for level, weight in zip(levels, precisions, strict=True)) / sum(precisions)
-    return round(mean, 2), round(sum(precisions) ** -0.5, 3)
+def level(skill: str) -> float:
+    """Return the level that counts: the one measured, or what the completed course leads to where that is higher."""
+    return max([MEASURED[skill], *(row.to_level for row in _named(DONE).teaches if row.skill == skill)])
 
 
-def worth(skill: str, level: float) -> int:
-    """Return what reaching a level is worth, in micro-levels: weight x psi, by the normal distribution's own table."""
-    mean, sd = belief(skill)
-    z = (level - mean) / sd
-    return round(MICRO * WEIGHTS[skill] * (sd * _NORMAL.pdf(z) + (level - mean) * _NORMAL.cdf(z)))
+def whole(skill: str, reached: float) -> int:
+    """Return what holding a level is worth beyond what was measured: weight x psi, by the normal's own table."""
+    z = (reached - MEASURED[skill]) / SD
+    expected = SD * _NORMAL.pdf(z) + (reached - MEASURED[skill]) * _NORMAL.cdf(z)
+    return round(MICRO * WEIGHTS[skill] * expected)
+
+
+def worth(skill: str, reached: float) -> int:
+    """Return what reaching a level is worth, in micro-levels: less what the completed course gained of it."""
+    return whole(skill, reached) - (whole(skill, level(skill)) if level(skill) > MEASURED[skill] else 0)
 
 
 def _named(name: str) -> Course:
@@ -79,21 +81,20 @@ def _named(name: str) -> Course:
 
 
 def _beliefs() -> Iterable[Sequence[str]]:
-    yield "skill", "required", "weight", "measured", "believed μ", "σ"
+    yield "skill", "required", "weight", "measured, μ ± σ", "level that counts"
     for skill, required in REQUIRED.items():
-        mean, sd = belief(skill)
-        yield skill, f"{required}", f"{WEIGHTS[skill]:g}", f"{MEASURED[skill]:g} ± {SD}", f"{mean:g}", f"{sd:g}"
+        yield skill, f"{required}", f"{WEIGHTS[skill]:g}", f"{MEASURED[skill]:g} ± {SD}", f"{level(skill):g}"
 
 
 def _worths() -> Iterable[Sequence[str]]:
-    yield "reaching", "z", "φ(z)", "Φ(z)", "ψ", "w·ψ, micro-levels"
-    for skill, level in (("data", 2), ("data", 3), ("security", 2), ("writing", 1)):
-        mean, sd = belief(skill)
-        z = (level - mean) / sd
+    yield "reaching", "z", "φ(z)", "Φ(z)", "ψ", "w·ψ, micro-levels", "worth now"
+    for skill, reached in (("data", 2), ("data", 3), ("security", 2), ("security", 3), ("writing", 1)):
+        mean = MEASURED[skill]
+        z = (reached - mean) / SD
         density, below = _NORMAL.pdf(z), _NORMAL.cdf(z)
-        expected = sd * density + (level - mean) * below
-        row = (f"{z:.6f}", f"{density:.8f}", f"{below:.8f}", f"{expected:.8f}", f"{worth(skill, level):,}")
-        yield f"{skill} {level}", *row
+        expected = SD * density + (reached - mean) * below
+        row = (f"{z:.6f}", f"{density:.8f}", f"{below:.8f}", f"{expected:.8f}", f"{whole(skill, reached):,}")
+        yield f"{skill} {reached}", *row, f"{worth(skill, reached):,}"
 
 
 def _courses() -> Iterable[Sequence[str]]:

@@ -107,6 +107,7 @@ class Stack:
             "API_KEY_PEPPER_FILE": str(pepper_file(self.directory)),
             "COOKIE_SECURE": "false",  # pages of this machine come over plain HTTP
             "DRAIN_SECONDS": "0",  # no balancer has to notice
+            "TRUSTED_PROXIES": "127.0.0.1",  # the portal, and nobody else can reach this address
             **self._environment,
         }
 

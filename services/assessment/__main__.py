@@ -16,8 +16,8 @@ from services.assessment.store import COLLECTION, OfficerStore
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
 from shared.auth import Authenticator, Guesses
-from shared.events import CATALOG_TOPIC, PROFILES_TOPIC
-from shared.kafka import Follower, Publisher
+from shared.events import CATALOG_TOPIC, PROFILES_TOPIC, planned_topics
+from shared.kafka import Follower, Publisher, TopicWarning
 from shared.kafka import reachable as kafka_reachable
 from shared.mongo import KeyStore, connect
 from shared.mongo import reachable as mongo_reachable
@@ -65,6 +65,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
             "kafka": partial(kafka_reachable, settings),
             "frameworks": has_frameworks,
         },
+        warnings={"topics": TopicWarning(settings, planned_topics(settings.topic, CATALOG_TOPIC, PROFILES_TOPIC))},
         contexts=[clients, background("relay", relay.run), background("catalogue", follower.run)],
     )
     app[STORE], app[INDEX], app[CAUGHT_UP] = store, index, follower.caught_up

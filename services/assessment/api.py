@@ -24,14 +24,18 @@ from services.assessment.model import (
 )
 from services.assessment.store import SOURCE, Officer, OfficerStore
 from shared.auth import EVERYONE, PLATFORMS
-from shared.errors import Conflict, Forbidden, InvalidInput, Malformed, NotFound, Unavailable
+from shared.decoding import patched
+from shared.errors import Conflict, Forbidden, InvalidInput, Malformed, NotFound, PreconditionFailed, Unavailable
 from shared.events import AssessmentCompleted, OfficerChanged, OfficerErased, announce
-from shared.preconditions import Tag
+from shared.preconditions import Preconditions, Tag
 from shared.routes import (
     IF_ABSENT,
     IF_MATCH,
     IF_NONE_MATCH,
+    MERGE_PATCH,
+    ROUTE,
     Header,
+    MergePatch,
     Route,
     answer,
     not_modified,
@@ -39,6 +43,7 @@ from shared.routes import (
     preconditions,
     principal,
     read_body,
+    read_patch,
     read_query,
     trace_of,
 )
@@ -61,19 +66,46 @@ _IDEMPOTENCY_KEY = Header(
 
 
 async def put_officer(request: web.Request) -> web.StreamResponse:
-    """Register an officer, or say what has changed.
+    """Register an officer, or replace the registration: a field that is left out is taken away.
 
     Levels are kept. Where nothing changed there is no new sequence and no event.
     """
     asked = preconditions(request)
     body = await read_body(request, PutOfficer)
+    put, new = await _register(request, body, asked)
+    return answer(put, 201 if new else 200, tag=Tag(str(put.profile_sequence)))
+
+
+async def patch_officer(request: web.Request) -> web.StreamResponse:
+    """Change where an officer works, or how much time there is, by a JSON merge patch.
+
+    What the patch leaves out stays as it is; null takes a field away; a list is replaced as a whole. Levels are kept.
+    """
+    asked, patch = preconditions(request), await read_patch(request)
+
+    async def decide() -> OfficerPut | None:
+        _, known = await _known(request)
+        asked.check(_tag(known))
+        body = patched(profiles.registration(known), patch, request[ROUTE].limit)
+        try:
+            put, _ = await _register(request, body, Preconditions.of([str(_tag(known))], []))
+        except PreconditionFailed:
+            return None
+        return put
+
+    put = await _settled(decide)
+    return answer(put, tag=Tag(str(put.profile_sequence)))
+
+
+async def _register(request: web.Request, body: PutOfficer, asked: Preconditions) -> tuple[OfficerPut, bool]:
+    """Return what became of an officer's registration, and whether the officer is new."""
     tenant, officer_id = _asked(request)
     framework = await _framework(request, body.framework or request.app[DEFAULT_FRAMEWORK])
     owner = request.app[INDEX].owner(tenant, framework.id)
     profiles.check(body, framework)
     store, trace = request.app[STORE], trace_of(request)
 
-    async def decide() -> tuple[bool, int, bool] | None:
+    async def decide() -> tuple[OfficerPut, bool] | None:
         before = await store.find(tenant, officer_id)
         known = before.profile if before else None
         asked.check(_tag(known) if known else None)
@@ -82,12 +114,13 @@ async def put_officer(request: web.Request) -> web.StreamResponse:
             body, framework, before=known, tenant=tenant, officer=officer_id, sequence=sequence, owner=owner
         )
         if after is None:
-            return False, sequence, False
+            return OfficerPut(officer_id, sequence, changed=False), False
         envelope = announce(SOURCE, after.key, after.sequence, OfficerChanged(after), trace)
-        return (known is None, after.sequence, True) if await store.save(before, after, envelope) else None
+        if not await store.save(before, after, envelope):
+            return None
+        return OfficerPut(officer_id, after.sequence, changed=True), known is None
 
-    new, sequence, changed = await _settled(decide)
-    return answer(OfficerPut(officer_id, sequence, changed), 201 if new else 200, tag=Tag(str(sequence)))
+    return await _settled(decide)
 
 
 async def get_officer(request: web.Request) -> web.StreamResponse:
@@ -213,6 +246,21 @@ def _idempotency_key(request: web.Request) -> str:
 
 
 _OFFICER = "/v1/officers/{officer_id}"
+_REGISTRATION = {
+    "job_group": "service",
+    "agency": "dept-a",
+    "framework": "th-digital-2018",
+    "stage": "early",
+    "languages": ["th", "en"],
+    "weekly_hours": 2,
+    "deadline": "2027-09-30",
+}
+_ASSESSMENT = {
+    "framework": "th-digital-2018",
+    "kind": "test",
+    "results": [{"skill": "dlit-safety", "level": 1}, {"skill": "ds-service-design", "level": 1.5, "sd": 0.4}],
+    "taken_at": "2026-11-02T09:00:00+07:00",
+}
 ROUTES = [
     Route(
         "PUT",
@@ -220,9 +268,22 @@ ROUTES = [
         put_officer,
         PLATFORMS,
         body=PutOfficer,
+        example=_REGISTRATION,
         headers=[IF_MATCH, IF_ABSENT],
         answers={200: OfficerPut, 201: OfficerPut},
         problems=[412],
+    ),
+    Route(
+        "PATCH",
+        _OFFICER,
+        patch_officer,
+        PLATFORMS,
+        body=MergePatch,
+        example={"weekly_hours": 4, "deadline": None},
+        accepts=MERGE_PATCH,
+        headers=[IF_MATCH],
+        answers={200: OfficerPut},
+        problems=[412, 415],
     ),
     Route("GET", _OFFICER, get_officer, EVERYONE, headers=[IF_NONE_MATCH], answers={200: Profile, 304: None}),
     Route(
@@ -240,6 +301,7 @@ ROUTES = [
         submit_assessment,
         EVERYONE,
         body=SubmitAssessment,
+        example=_ASSESSMENT,
         headers=[_IDEMPOTENCY_KEY],
         answers={202: AssessmentAccepted},
         problems=[409],

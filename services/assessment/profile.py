@@ -17,6 +17,19 @@ def check(body: PutOfficer, framework: Framework) -> None:
         raise InvalidInput(f"framework {framework.id} has no stage {body.stage!r}", "stage")
 
 
+def registration(known: Profile) -> PutOfficer:
+    """Return what an officer was registered with."""
+    return PutOfficer(
+        job_group=known.job_group,
+        agency=known.agency,
+        framework=known.framework,
+        stage=known.stage,
+        languages=known.languages,
+        weekly_hours=known.weekly_hours,
+        deadline=known.deadline,
+    )
+
+
 def registered(  # noqa: PLR0913 - by name, from one place
     body: PutOfficer,
     framework: Framework,

@@ -16,7 +16,7 @@ from pymongo.errors import DuplicateKeyError
 
 from services.assessment.model import Evidence, ListEvidence
 from shared.events import Data, Envelope, OfficerChanged, OfficerErased, announce
-from shared.mongo import Database, Document, ensure_indexes, unavailable
+from shared.mongo import Database, Document, bulk_write, ensure_indexes, unavailable
 from shared.outbox import OUTBOX_INDEXES, stage, staged
 from shared.skills import Profile, key_of
 
@@ -156,8 +156,8 @@ class OfficerStore:
             oldest = document.get("evidence", [])[:-KEPT_EVIDENCE]
             if not oldest:
                 return
-            await self._archive.bulk_write(
-                [ReplaceOne({"_id": e["id"]}, _archived(key, e), upsert=True) for e in oldest]
+            await bulk_write(
+                self._archive, [ReplaceOne({"_id": e["id"]}, _archived(key, e), upsert=True) for e in oldest]
             )
             ids = [entry["id"] for entry in oldest]
             moved = await self._officers.update_one(

@@ -15,8 +15,8 @@ from services.catalog.store import COLLECTION, CatalogStore
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
 from shared.auth import Authenticator, Guesses
-from shared.events import CATALOG_TOPIC
-from shared.kafka import Publisher
+from shared.events import CATALOG_TOPIC, planned_topics
+from shared.kafka import Publisher, TopicWarning
 from shared.kafka import reachable as kafka_reachable
 from shared.mongo import KeyStore, connect
 from shared.mongo import reachable as mongo_reachable
@@ -58,6 +58,7 @@ async def build(settings: CatalogSettings) -> web.Application:
         limits=settings.limits,
         description=card or "",
         checks={"mongodb": partial(mongo_reachable, client), "kafka": partial(kafka_reachable, settings)},
+        warnings={"topics": TopicWarning(settings, planned_topics(settings.topic, CATALOG_TOPIC))},
         contexts=[clients, background("relay", relay.run)],
     )
     app[STORE], app[HISTORY] = store, history

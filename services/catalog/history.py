@@ -13,7 +13,7 @@ from services.catalog.model import ListCourses
 from services.catalog.store import matching
 from shared.events import CoursePublished, CourseWithdrawn, FrameworkPublished
 from shared.kafka import Received
-from shared.mongo import Database, Document, ensure_indexes, unavailable
+from shared.mongo import Database, Document, Write, bulk_write, ensure_indexes, unavailable
 from shared.skills import Course, Framework
 
 _ACCEPTED = "catalog.state"
@@ -41,8 +41,8 @@ class HistoryStore:
     async def on_landed(self, batch: Sequence[Received]) -> None:
         """Take records of the topic, in its order; one that was taken before changes nothing. Raises Unavailable."""
         accepted = await self.position()
-        changes: list[ReplaceOne[Document]] = []
-        frameworks: list[ReplaceOne[Document]] = []
+        changes: list[Write] = []
+        frameworks: list[Write] = []
         sequences = await self._sequences([item.event.subject for item in batch], accepted)
         for item in batch:
             event = item.event
@@ -53,11 +53,11 @@ class HistoryStore:
                 sequences[event.subject] = event.sequence
                 rows = frameworks if isinstance(event.data, FrameworkPublished) else changes
                 rows.append(ReplaceOne({"_id": accepted}, row, upsert=True))
+        if changes:
+            await bulk_write(self._history, changes, ordered=True)
+        if frameworks:
+            await bulk_write(self._frameworks, frameworks, ordered=True)
         with unavailable():
-            if changes:
-                await self._history.bulk_write(changes)
-            if frameworks:
-                await self._frameworks.bulk_write(frameworks)
             await self._positions.update_one({"_id": _ACCEPTED}, {"$max": {"accepted": accepted}}, upsert=True)
 
     async def _sequences(self, keys: list[str], accepted: int) -> dict[str, int]:

@@ -8,16 +8,16 @@ from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, 
 from services.portal import __doc__ as card
 from services.portal.api import routes
 from services.portal.api.forwarding import Forwarder
-from services.portal.api.live import LIFETIME_SECONDS, Live
+from services.portal.api.live import KEYS_SECONDS, LIFETIME_SECONDS, Live
 from services.portal.api.page import Page, read_assets
-from services.portal.api.session import Sessions, credential_of
+from services.portal.api.session import COOKIE, PLAIN_COOKIE, SECURE_COOKIE, Sessions, credential_of
 from services.portal.connections import Connections
 from services.portal.consumer import PathConsumer
 from services.portal.replicas import Replicas
 from shared.app import REGISTRY, background, build_app, run
 from shared.auth import Authenticator, Guesses
-from shared.events import PATHS_TOPIC
-from shared.kafka import Follower
+from shared.events import PATHS_TOPIC, planned_topics
+from shared.kafka import Follower, TopicWarning
 from shared.kafka import reachable as kafka_reachable
 from shared.mongo import KeyStore, connect, reachable
 from shared.settings import PortalSettings, load
@@ -25,8 +25,10 @@ from shared.settings import PortalSettings, load
 _UPSTREAM = ClientTimeout(total=None, sock_connect=5, sock_read=120)
 
 
-async def build(settings: PortalSettings, lifetime: float = LIFETIME_SECONDS) -> web.Application:
-    """Return the portal, wired."""
+async def build(
+    settings: PortalSettings, lifetime: float = LIFETIME_SECONDS, keys_every: float = KEYS_SECONDS
+) -> web.Application:
+    """Return the portal, wired; a stream lasts for `lifetime` seconds, its key is looked at every `keys_every`."""
     mongodb = connect(settings, "portal")
     client = ClientSession(
         connector=TCPConnector(limit=0),
@@ -36,10 +38,12 @@ async def build(settings: PortalSettings, lifetime: float = LIFETIME_SECONDS) ->
         skip_auto_headers=("Accept-Encoding", "User-Agent"),
     )
     client._retry_connection = False  # noqa: SLF001 - whether to repeat is for the forwarder to say
+    keys = KeyStore(mongodb, settings)
     guesses = Guesses(settings.wrong_keys_per_minute)
-    authenticator = Authenticator(KeyStore(mongodb, settings), settings.api_key_pepper, guesses=guesses)
+    authenticator = Authenticator(keys, settings.api_key_pepper, guesses=guesses)
     connections = Connections()
     consumer = PathConsumer(connections)
+    topics = planned_topics(settings.topic, PATHS_TOPIC)
     follower = Follower(settings, settings.topic(PATHS_TOPIC), consumer.on_paths, start="end")
 
     async def clients(_: web.Application) -> AsyncIterator[None]:
@@ -58,10 +62,11 @@ async def build(settings: PortalSettings, lifetime: float = LIFETIME_SECONDS) ->
         "catalog": Replicas(settings.catalog_url),
         "recommender": Replicas(settings.recommender_url),
     }
+    live = Live(connections, client, owners["recommender"], follower.caught_up.is_set, lifetime)
     table = routes(
         Page(read_assets()),
         Sessions(authenticator, secure=settings.cookie_secure),
-        Live(connections, client, owners["recommender"], follower.caught_up.is_set, lifetime),
+        live,
         Forwarder(client, owners),
     )
     app = build_app(
@@ -75,9 +80,15 @@ async def build(settings: PortalSettings, lifetime: float = LIFETIME_SECONDS) ->
             "kafka": partial(kafka_reachable, settings),
             "paths": follows,
         },
-        contexts=[clients, background("follower", partial(consumer.follow, follower))],
+        warnings={"topics": TopicWarning(settings, topics)},
+        contexts=[
+            clients,
+            background("follower", partial(consumer.follow, follower)),
+            background("keys", partial(live.end_revoked, keys, authenticator, keys_every)),
+        ],
         credential=credential_of,
     )
+    app[COOKIE] = SECURE_COOKIE if settings.cookie_secure else PLAIN_COOKIE
     app[REGISTRY].register(connections)
     app.on_shutdown.insert(0, end_streams)
     return app

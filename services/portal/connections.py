@@ -1,15 +1,15 @@
 """Open streams and what each has still to be told: one slot per connection, the latest path wins. No HTTP, no Kafka."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Literal, get_args
 
 from msgspec import Struct
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-Drop = Literal["shutdown", "follower", "slow", "expired"]
+Drop = Literal["shutdown", "follower", "slow", "expired", "revoked", "erased"]
 
 
 class Push(Struct, frozen=True):
@@ -23,7 +23,8 @@ class Push(Struct, frozen=True):
 class Connection:
     """One open stream: the newest push that it has not been told yet."""
 
-    def __init__(self, last_event_id: str | None = None) -> None:
+    def __init__(self, key_id: str = "", last_event_id: str | None = None) -> None:
+        self.key_id = key_id
         self.newest = 0
         self._known = last_event_id
         self._slot: Push | None = None
@@ -74,7 +75,7 @@ class Connections(Collector):
         self._shut = False
         self.pushes = 0
         self.superseded = 0
-        self.dropped: dict[Drop, int] = {"shutdown": 0, "follower": 0, "slow": 0, "expired": 0}
+        self.dropped: dict[Drop, int] = dict.fromkeys(get_args(Drop), 0)
         self._by_key: dict[str, set[Connection]] = {}
 
     @property
@@ -83,9 +84,9 @@ class Connections(Collector):
         return sum(map(len, self._by_key.values()))
 
     @contextmanager
-    def open(self, key: str, last_event_id: str | None = None) -> Iterator[Connection]:
-        """Register a stream for as long as the block runs."""
-        connection = Connection(last_event_id)
+    def open(self, key: str, key_id: str, last_event_id: str | None = None) -> Iterator[Connection]:
+        """Register a stream of an officer (`tenant/officer`), opened with an API key, for as long as the block runs."""
+        connection = Connection(key_id, last_event_id)
         if self._shut:
             connection.close()
         self._by_key.setdefault(key, set()).add(connection)
@@ -100,6 +101,19 @@ class Connections(Collector):
         """Offer a push to every stream of an officer."""
         for connection in self._by_key.get(key, ()):
             self.superseded += connection.offer(push)
+
+    @property
+    def key_ids(self) -> set[str]:
+        """The ids of the API keys that streams are open with."""
+        return {connection.key_id for connections in self._by_key.values() for connection in connections}
+
+    def drop_keys(self, key_ids: Collection[str]) -> None:
+        """End the streams that were opened with these API keys: they were revoked."""
+        for connections in self._by_key.values():
+            for connection in connections:
+                if connection.key_id in key_ids:
+                    connection.close()
+                    self.dropped["revoked"] += 1
 
     def drop_all(self, why: Drop) -> None:
         """End every stream, so that their readers reconnect, here or at another replica; after a shutdown not here."""

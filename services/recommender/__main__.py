@@ -26,6 +26,7 @@ from services.recommender.api import (
     MIN_GROUP,
     ROUTES,
     RULES_CHANGED,
+    SOLVER,
     STORE,
     TODAY,
     today_in,
@@ -40,8 +41,8 @@ from services.recommender.warming import warm_up
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
 from shared.auth import Authenticator, Guesses
-from shared.events import CATALOG_TOPIC, PATHS_TOPIC, PROFILES_TOPIC
-from shared.kafka import Follower, GroupConsumer, Publisher, replay
+from shared.events import CATALOG_TOPIC, PATHS_TOPIC, PROFILES_TOPIC, planned_topics
+from shared.kafka import Follower, GroupConsumer, Publisher, TopicWarning, replay
 from shared.kafka import reachable as kafka_reachable
 from shared.mongo import KeyStore, connect, ensure_indexes
 from shared.mongo import reachable as mongo_reachable
@@ -59,7 +60,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
     store = PlanStore(database)
     catalogue = Catalogue()
     zone = ZoneInfo(settings.time_zone)
-    planner = Planner(store, catalogue, zone, settings.planning_threads)
+    planner = Planner(store, catalogue, zone, settings.planning_threads, smallest_gap=settings.smallest_gap)
     asked = Asked()
     heeder = Heeder(planner, asked)
     publisher = Publisher(settings)
@@ -75,6 +76,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
         publisher=publisher,
         on_assigned=changes.on_assigned,
     )
+    topics = planned_topics(settings.topic, CATALOG_TOPIC, PROFILES_TOPIC, PATHS_TOPIC)
     follower = Follower(settings, settings.topic(CATALOG_TOPIC), changes.on_catalogue)
     relay = Relay(
         database,
@@ -127,6 +129,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
             "catalogue": has_catalogue,
             "planner": is_warm,
         },
+        warnings={"topics": TopicWarning(settings, topics)},
         contexts=[
             clients,
             background("relay", relay.run),
@@ -136,7 +139,8 @@ async def build(settings: RecommenderSettings) -> web.Application:
         ],
     )
     app[STORE], app[CATALOGUE], app[TODAY] = store, catalogue, today_in(zone)
-    app[HEEDER], app[ASKED], app[MIN_GROUP] = heeder, asked, settings.min_group_size
+    app[HEEDER], app[ASKED], app[SOLVER] = heeder, asked, planner.solver
+    app[MIN_GROUP] = settings.min_group_size
     app[RULES_CHANGED], app[FIRST_GROUPS] = changes.look_again, settings.first_job_groups
     _measure(app[REGISTRY], planner, heeder, asked)
     registry = app[REGISTRY]

@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from services.recommender.feedback import Feedback
-from services.recommender.model import ALGORITHM, EXCLUDE, Inputs, Rule, inputs_of
+from services.recommender.model import ALGORITHM, EXCLUDE, SMALLEST_GAP, Inputs, Rule, inputs_of
 from shared.errors import InvalidInput
 from shared.skills import Framework, Profile
 from shared.texts import folded
@@ -39,7 +39,8 @@ class Hashes(Struct, frozen=True):
 class Record(Struct, frozen=True, omit_defaults=True):
     """Everything a path was computed from. Courses, framework and rules are kept elsewhere and named by version.
 
-    `previous`: the courses of the path before; with `stable` that path stayed unless another was worth notably more.
+    `previous`: the courses of the path before; with `stable` that path stayed unless another was worth notably more,
+    and with `finishing` as far as it could still be studied.
     """
 
     profile: Profile
@@ -52,6 +53,8 @@ class Record(Struct, frozen=True, omit_defaults=True):
     rules_version: int = 0
     previous: list[str] = []
     stable: bool = True
+    finishing: bool = False
+    smallest_gap: float = SMALLEST_GAP
 
 
 def hash_of(content: object) -> str:
@@ -90,6 +93,8 @@ def record_of(  # noqa: PLR0913 - each is a part of the record, given by name
     as_of: date,
     catalogue_revision: int,
     stable: bool = True,
+    finishing: bool = False,
+    smallest_gap: float = SMALLEST_GAP,
 ) -> Record:
     """Return the record of a path that is about to be computed."""
     return Record(
@@ -103,6 +108,8 @@ def record_of(  # noqa: PLR0913 - each is a part of the record, given by name
         rules_version=rules.version,
         previous=list(previous),
         stable=stable,
+        finishing=finishing,
+        smallest_gap=smallest_gap,
     )
 
 
@@ -115,6 +122,8 @@ def inputs_for(  # noqa: PLR0913 - each is a part of the record, given by name
     framework: Framework,
     as_of: date,
     stable: bool = True,
+    finishing: bool = False,
+    smallest_gap: float = SMALLEST_GAP,
 ) -> Inputs:
     """Return the inputs of an officer's plan. A mandatory course stands above a dismissal from before it was so."""
     banned = [course for course in feedback.those("not_relevant") if course not in rules.mandatory]
@@ -127,7 +136,10 @@ def inputs_for(  # noqa: PLR0913 - each is a part of the record, given by name
         pinned=feedback.those("pin"),
         started=feedback.started(previous),
         completed_at=feedback.completed_at(),
+        taught=feedback.taught(),
         previous=list(previous) if stable else [],
+        finishing=finishing,
+        smallest_gap=smallest_gap,
     )
 
 
@@ -171,4 +183,6 @@ def inputs_of_record(record: Record, rules: TenantRules, framework: Framework) -
         framework=framework,
         as_of=record.as_of,
         stable=record.stable,
+        finishing=record.finishing,
+        smallest_gap=record.smallest_gap,
     )

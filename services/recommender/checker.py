@@ -113,31 +113,21 @@ class _Walk:
         self.held = {skill: want.level for skill, want in self.wants.items()}
 
     def _after_completions(self) -> dict[str, Want]:
-        """Weigh completions, oldest first, with the levels: two normals, the mean by precision."""
-        wants = self._inputs.wants()
-        dated = sorted((when, name) for name, when in self._inputs.completed_at.items())
-        undated = sorted({*self._inputs.completed} - {*self._inputs.completed_at})
-        for when, name in [*((None, name) for name in undated), *dated]:
-            course = self._find(name)
-            for row in course.teaches if course else ():
-                if row.framework == self._inputs.framework.id:
-                    held = self._inputs.levels.get(row.skill)
-                    measured = held.measured_at if held else None
-                    news = held is None or (when is not None and measured is not None and when > measured)
-                else:
-                    news = row.skill not in self._inputs.elsewhere.get(row.framework, {})
-                if not news:
-                    continue
-                want = wants.get(row.skill) if row.framework == self._inputs.framework.id else None
-                if want and row.to_level > want.level and want.sd > 0:
-                    share = want.sd**2 / (want.sd**2 + 0.25)
-                    level = want.level + share * (row.to_level - want.level)
-                    wants[row.skill] = replace(want, level=round(level, 2), sd=round((share * 0.25) ** 0.5, 3))
-                key = (row.framework, row.skill)
-                self.levels[key] = max(self.levels.get(key, 0.0), row.to_level)
-        for skill, want in wants.items():
-            key = (self._inputs.framework.id, skill)
-            self.levels[key] = max(self.levels.get(key, 0.0), want.level)
+        """Raise levels to what completed courses teach to, each where the skill was not measured after it."""
+        wants, ours = self._inputs.wants(), self._inputs.framework.id
+        for name in self.done:
+            course, when = self._find(name), self._inputs.completed_at.get(name)
+            rows = self._inputs.taught.get(name) or (course.teaches if course else [])
+            for framework, skill, to in ((row.framework, row.skill, row.to_level) for row in rows):
+                held = self._inputs.levels if framework == ours else self._inputs.elsewhere.get(framework, {})
+                if skill in held:
+                    measured = held[skill].measured_at
+                    if when is None or measured is None or when <= measured:
+                        continue
+                self.levels[framework, skill] = max(self.levels.get((framework, skill), 0.0), to)
+                if framework == ours and skill in wants:
+                    level = min(to, self._inputs.framework.max_level)
+                    wants[skill] = replace(wants[skill], level=max(wants[skill].level, level))
         return wants
 
     def steps(self, path: LearningPath) -> Iterator[str]:
@@ -250,7 +240,7 @@ class _Walk:
         closed = {
             skill: (self.held[skill], to)
             for skill, to in taught.items()
-            if skill in self.wants and to > self.held[skill] < self.wants[skill].required
+            if skill in self.wants and to > self.held[skill] and _is_short(self.wants[skill], self.held[skill])
         }
         if {row.skill: (row.from_level, row.to_level) for row in rows} != closed or len(rows) != len(closed):
             yield "what it closes is not what it teaches"
@@ -306,10 +296,21 @@ def _leaning(path: LearningPath, start: _Walk, find: Find) -> Iterator[str]:
 
 def _worth(want: Want, level: float) -> float:
     """Return the micro-levels that `level` is expected to add: the mean of the normal's part below it."""
-    if level <= want.level or want.level >= want.required:
+    if level <= want.level or not _is_short(want, want.level):
         return 0.0
-    top = min(level, want.required)
+    counted = _below(want, want.level) if want.level > want.measured else 0.0
+    return _below(want, level if _is_short(want, level) else want.required) - counted
+
+
+def _below(want: Want, top: float) -> float:
+    """Return the micro-levels of what was measured that are expected to lie below a level."""
     if want.sd == 0:
-        return MICRO * want.weight * (top - want.level)
-    belief = NormalDist(want.level, want.sd)
-    return MICRO * want.weight * ((top - want.level) * belief.cdf(top) + want.sd**2 * belief.pdf(top))
+        return MICRO * want.weight * (top - want.measured)
+    belief = NormalDist(want.measured, want.sd)
+    return MICRO * want.weight * ((top - want.measured) * belief.cdf(top) + want.sd**2 * belief.pdf(top))
+
+
+def _is_short(want: Want, level: float) -> bool:
+    """Return whether a level is below what is required by no less than the smallest gap, to the millionth."""
+    micro = round(MICRO * want.required) - round(MICRO * level)
+    return micro > 0 and micro >= round(MICRO * want.smallest)

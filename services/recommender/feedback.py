@@ -3,7 +3,7 @@
 Of all that was said about a course the newest statement that was not taken back holds; `undo` takes back the newest.
 A completion is a fact: it holds, whatever is said after it, until it is taken back itself.
 
-    completed      done at a time: noisy evidence of the level that the course teaches; never suggested again
+    completed      done at a time: the level that it taught then counts as reached; never suggested again
     started        stays at the head of the path, in the path's order, unless the course is withdrawn
     not_relevant   never suggested to this officer; a mandatory course cannot be dismissed so
     not_now        costs half as much again
@@ -17,6 +17,7 @@ from typing import Literal
 from msgspec import Struct
 
 from shared.errors import Conflict, InvalidInput
+from shared.skills import Teaches
 
 Saying = Literal["completed", "started", "not_relevant", "not_now", "pin"]
 Action = Literal["completed", "started", "not_relevant", "not_now", "pin", "undo"]
@@ -28,16 +29,23 @@ KEPT_PER_COURSE = 5
 """Statements about one course that can still be taken back, the newest."""
 
 MOST_COURSES = 2000
+MOST_ROWS = 2000
+"""Rows of what completed courses taught that are kept per officer, some 300 kB; past it the catalogue is asked."""
+
 _CLOCK_SKEW = timedelta(minutes=5)
 
 
-class Said(Struct, frozen=True):
-    """One statement. `sequence` counts an officer's statements; `at` is when it came true."""
+class Said(Struct, frozen=True, omit_defaults=True):
+    """One statement. `sequence` counts an officer's statements; `at` is when it came true.
+
+    `taught`: what a completed course taught at that time, so that the level reached outlives the catalogue's entry.
+    """
 
     sequence: int
     course: str
     action: Saying
     at: datetime
+    taught: list[Teaches] = []
 
 
 class Feedback(Struct, frozen=True):
@@ -60,6 +68,10 @@ class Feedback(Struct, frozen=True):
         found = {said.course: said.at for said in self.said if said.action == "completed"}
         return dict(sorted(found.items()))
 
+    def taught(self) -> dict[str, list[Teaches]]:
+        """Return completed course -> what it taught then, where that was noted."""
+        return {said.course: said.taught for said in self.said if said.action == "completed" and said.taught}
+
     def those(self, action: Saying) -> list[str]:
         """Return the courses about which this holds, in the order in which it was said; never a completed one."""
         done = self.completed_at()
@@ -76,9 +88,18 @@ class Feedback(Struct, frozen=True):
 
 
 def heard(  # noqa: PLR0913 - one statement, given by name
-    feedback: Feedback, course: str, action: Action, *, at: datetime, now: datetime, mandatory: Collection[str] = ()
+    feedback: Feedback,
+    course: str,
+    action: Action,
+    *,
+    at: datetime,
+    now: datetime,
+    mandatory: Collection[str] = (),
+    teaches: Sequence[Teaches] = (),
 ) -> Feedback:
     """Return the feedback with one more statement, or without the one that is taken back.
+
+    `teaches`: what the course teaches now; kept with a completion while there is room for it.
 
     Raises InvalidInput for what lies ahead of the clock, Conflict for what cannot be said: dismissing a mandatory
     course, taking back nothing, starting what is completed.
@@ -100,4 +121,6 @@ def heard(  # noqa: PLR0913 - one statement, given by name
     spare = [said for said in about if said.action != "completed"]
     dropped = spare[: max(0, len(about) - KEPT_PER_COURSE + 1)]
     said = [one for one in feedback.said if one not in dropped]
-    return Feedback(sequence, [*said, Said(sequence, course, action, at)])
+    room = MOST_ROWS - sum(len(one.taught) for one in said)
+    taught = list(teaches) if action == "completed" and len(teaches) <= room else []
+    return Feedback(sequence, [*said, Said(sequence, course, action, at, taught)])

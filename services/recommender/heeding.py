@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from services.recommender.asked import Asked
 from services.recommender.audit import TenantRules
 from services.recommender.feedback import Action, Feedback, heard
-from services.recommender.planning import Order, Planner, new_plan
+from services.recommender.planning import Order, Planner, is_studied, new_plan
 from services.recommender.solving import Case
 from services.recommender.store import MOST_KEYS, Held, Key
 from shared.errors import Conflict, InvalidInput, NotFound, TooManyRequests, Unavailable
@@ -78,7 +78,16 @@ class Heeder:
             if word.course not in stood and snapshot.view(word.tenant).course(word.course) is None:
                 raise InvalidInput(f"unknown course {word.course!r}", "course")
         rules = await self._store.rules.of(word.tenant)
-        feedback = heard(plan.feedback, word.course, word.action, at=word.at or now, now=now, mandatory=rules.mandatory)
+        course = snapshot.view(word.tenant).course(word.course)
+        feedback = heard(
+            plan.feedback,
+            word.course,
+            word.action,
+            at=word.at or now,
+            now=now,
+            mandatory=rules.mandatory,
+            teaches=course.teaches if course else (),
+        )
         order = Order(plan.partition, plan.profile, "feedback", self.planner.date_of(now), word.traceparent)
         return await self._save(word, held, order, feedback, rules)
 
@@ -86,7 +95,9 @@ class Heeder:
         summary = held.plan.summary
         # Who puts a course off, or takes a word back, asks for another path: one that is only as good is welcome.
         stable = word.action not in ("not_now", "undo")
-        case = Case(order.profile, order.as_of, feedback, rules, summary.courses, stable)
+        # Who goes on with the path, or is done with a course of it, finds the rest as it was promised.
+        finishing = word.action in ("started", "completed") and is_studied(held.plan)
+        case = Case(order.profile, order.as_of, feedback, rules, summary.courses, stable, finishing)
         view = self.planner.catalogue.snapshot.view(word.tenant)
         planned = await self._asked.run(f"{word.tenant}/{word.officer}", self.planner.solver.one, case, view)
         refused = bool(planned.violations) or planned.path.status == "refused"

@@ -9,7 +9,10 @@ from shared.paths import LearningPath
 
 
 class Measure(Struct, frozen=True, array_like=True):
-    """One required skill of one officer; `cause` is why the path leaves it open, "" where it does not."""
+    """One required skill of one officer; `cause` is why the path leaves it open, "" where it does not.
+
+    What is short by too little to tell counts as closed.
+    """
 
     skill: str
     level: float
@@ -41,7 +44,7 @@ class Measures(Struct, frozen=True, omit_defaults=True):
 
 def measures_of(path: LearningPath) -> Measures:
     """Return the figures of a path."""
-    causes = {row.skill: row.cause for row in path.open}
+    causes = {row.skill: row.cause for row in path.open if row.cause != "too_small"}
     return Measures(
         status=path.status,
         job_group=path.job_group,

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import force_setattr
 
 from shared.errors import InvalidInput
-from shared.skills import Course, Framework, Profile, Skill, keep_millionths, millionths
+from shared.skills import Course, Framework, Profile, Skill, Teaches, keep_millionths, millionths
 from shared.texts import folded
 
 ALGORITHM = "t1.3"
@@ -26,6 +26,13 @@ assumption about the typical officer of a job group, until measured levels can t
 MOST_STEPS = 400
 """Courses in one path, at most; only what was started stands above it. Nobody studies more in a career, and everything
 that a path takes to plan, check and tell stays bounded."""
+
+SMALLEST_GAP = 0.25
+"""Levels of a scale from 0 to 4, and the same share of any other. The surest assessment, a test, is off by 0.3 of a
+level; one more test of an officer who is a quarter of a level short would find the requirement reached one time in
+five. What is smaller cannot be told from nothing, so no course is recommended for it."""
+
+_USUAL_TOP = 4
 
 LEARNERS_ASSUMED, LEARNERS_COMPLETING = 20, 18
 """Of every course, before anything is counted: as if 18 of 20 had completed it, a Beta(18, 2) of mean 0.9. An
@@ -89,7 +96,11 @@ class Estimate(Struct, frozen=True):
 
 
 class Want(Struct, frozen=True):
-    """One required skill beside what is believed of the officer. Levels are on the framework's scale."""
+    """One required skill beside what is believed of the officer. Levels are on the framework's scale.
+
+    `measured` and `sd`: as assessed, or assumed. `level` is what counts: the one measured, or what completed courses
+    lead to where that is higher. `smallest`: a gap below it is none.
+    """
 
     skill: Skill
     required: float
@@ -97,11 +108,23 @@ class Want(Struct, frozen=True):
     level: float
     sd: float
     assessed: bool
+    measured: float
+    smallest: float = 0.0
+
+    def lacks(self, level: float) -> bool:
+        """Return whether a level is below what is required by so much that an assessment could tell."""
+        short = millionths(self.required - level)
+        return short > 0 and short >= self.smallest
 
     @property
     def is_gap(self) -> bool:
-        """Whether the officer is believed to be below the requirement."""
-        return self.level < self.required
+        """Whether the officer counts as below the requirement."""
+        return self.lacks(self.level)
+
+    @property
+    def rests_on_courses(self) -> bool:
+        """Whether the level is that of completed courses, and no assessment has confirmed it yet."""
+        return self.level > self.measured
 
 
 class Inputs(Struct, frozen=True, kw_only=True):
@@ -115,9 +138,10 @@ class Inputs(Struct, frozen=True, kw_only=True):
 
     `mandatory` courses are planned with what opens their doors, past the budget if need be; `pinned` ones where they
     fit. `excluded` courses never appear; `slowed` {course: factor} multiplies a cost. `started` courses stay in front,
-    in this order, unless they were withdrawn. `completed_at` {course: when}: a completion is a noisy measurement of
-    what the course teaches, where it is later than the skill's own. `previous`: the courses of the path before, which
-    stays unless a new one is worth notably more.
+    in this order, unless they were withdrawn. `completed_at` {course: when}; `taught`: what those of them taught that
+    the catalogue may have changed since. `previous`: the courses of the path before, which stays unless a new one is
+    worth notably more. With `finishing` nothing but the officer's own progress has changed: the path before stays as
+    far as it can still be studied. `smallest_gap`: see SMALLEST_GAP.
     """
 
     tenant: str
@@ -141,9 +165,12 @@ class Inputs(Struct, frozen=True, kw_only=True):
     started: list[str] = []
     completed_at: dict[str, datetime] = {}
     previous: list[str] = []
+    taught: dict[str, list[Teaches]] = {}
+    finishing: bool = False
+    smallest_gap: float = SMALLEST_GAP
 
     def __post_init__(self) -> None:
-        keep_millionths(self, "budget_hours")
+        keep_millionths(self, "budget_hours", "smallest_gap")
         if self.target:
             force_setattr(self, "target", {skill: millionths(level) for skill, level in self.target.items()})
 
@@ -205,6 +232,11 @@ class Inputs(Struct, frozen=True, kw_only=True):
         """The courses that were completed, whether or not it is known when."""
         return {*self.completed, *self.completed_at}
 
+    def known(self, framework: str, skill: str) -> Estimate | None:
+        """Return what was measured of a skill, on whatever yardstick; None where it never was."""
+        held = self.levels if framework == self.framework.id else self.elsewhere.get(framework, {})
+        return held.get(skill)
+
     def wants(self) -> dict[str, Want]:
         """Return skill -> requirement and belief, in the framework's own order of skills."""
         if self.target is None:
@@ -219,7 +251,9 @@ class Inputs(Struct, frozen=True, kw_only=True):
         believed = self.levels.get(skill.id) or Estimate(PRIOR_SHARE * required, PRIOR_SD)
         top = self.framework.max_level
         level, required = min(believed.level, top), min(required, top)
-        return Want(skill, required, weight, level, believed.sd, assessed=skill.id in self.levels)
+        smallest = millionths(self.smallest_gap * top / _USUAL_TOP)
+        known = skill.id in self.levels
+        return Want(skill, required, weight, level, believed.sd, assessed=known, measured=level, smallest=smallest)
 
     def standing(self) -> dict[tuple[str, str], float]:
         """Return (framework, skill) -> level before the path. What is neither known nor required counts as 0."""

@@ -15,6 +15,7 @@ import msgspec
 
 from services.recommender.audit import TenantRules
 from services.recommender.catalogue import Catalogue, PlanSummary
+from services.recommender.model import SMALLEST_GAP
 from services.recommender.solving import Case, Planned, Solver, plan_for, plan_stateless
 from services.recommender.store import Base, NewPlan, PlanStore, StoredPlan
 from shared.errors import Rejected, Unavailable
@@ -45,12 +46,20 @@ class Order:
 class Planner:
     """Plans officers from events and after changes. `zone` is where the date of an event is read."""
 
-    def __init__(self, store: PlanStore, catalogue: Catalogue, zone: tzinfo, threads: int = 0) -> None:
+    def __init__(
+        self,
+        store: PlanStore,
+        catalogue: Catalogue,
+        zone: tzinfo,
+        threads: int = 0,
+        *,
+        smallest_gap: float = SMALLEST_GAP,
+    ) -> None:
         self.planned = 0
         self.refused = 0
         self.store = store
         self.catalogue = catalogue
-        self.solver = Solver(threads)
+        self.solver = Solver(threads, smallest_gap=smallest_gap)
         self._zone = zone
 
     def date_of(self, moment: datetime) -> date:
@@ -190,7 +199,12 @@ class Planner:
         orders = [Order(plan.partition, plan.profile, cause, today) for plan in stored]
         rules = await self._rules_of(orders)
         cases = [
-            _case(order, Base(plan.summary, plan.feedback), rules[order.profile.tenant])
+            _case(
+                order,
+                Base(plan.summary, plan.feedback),
+                rules[order.profile.tenant],
+                finishing=cause == "deadline" and is_studied(plan),
+            )
             for order, plan in zip(orders, stored, strict=True)
         ]
         results = await self.solver.solve(cases, self.catalogue.snapshot)
@@ -211,10 +225,15 @@ class Planner:
         return len(plans) - len(lost), same, refused
 
 
-def _case(order: Order, base: Base | None, rules: TenantRules) -> Case:
+def _case(order: Order, base: Base | None, rules: TenantRules, *, finishing: bool = False) -> Case:
     if base is None:
         return Case(order.profile, order.as_of, rules=rules)
-    return Case(order.profile, order.as_of, base.feedback, rules, base.summary.courses)
+    return Case(order.profile, order.as_of, base.feedback, rules, base.summary.courses, finishing=finishing)
+
+
+def is_studied(plan: StoredPlan) -> bool:
+    """Return whether a plan holds a path that an officer may be studying, and that obeys all that was said."""
+    return plan.path.status in ("ready", "provisional") and not plan.summary.stale
 
 
 def _is_news(order: Order, before: Base | None) -> bool:

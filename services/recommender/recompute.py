@@ -87,8 +87,8 @@ def compared(past: Past, record: Record, courses: list[Course], framework: Frame
     revision = record.catalogue_revision
     snapshot = Snapshot().put_framework(SHARED_TENANT, framework, revision)
     view = snapshot.put_courses(SHARED_TENANT, courses, revision).view(record.profile.tenant)
-    case = Case(record.profile, record.as_of, record.feedback, rules, record.previous, record.stable)
-    if said := _difference(past, solve(case, view).path):
+    case = Case(record.profile, record.as_of, record.feedback, rules, record.previous, record.stable, record.finishing)
+    if said := _difference(past, solve(case, view, smallest_gap=record.smallest_gap).path):
         differences.append(said)
     return differences
 

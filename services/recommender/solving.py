@@ -18,7 +18,7 @@ from services.recommender import ranking
 from services.recommender.audit import Record, TenantRules, inputs_of_record, record_of
 from services.recommender.checker import Find, violations
 from services.recommender.feedback import Feedback
-from services.recommender.model import Inputs
+from services.recommender.model import SMALLEST_GAP, Inputs
 from services.recommender.ranking.index import Snapshot, View
 from shared.errors import InvalidInput
 from shared.paths import LearningPath
@@ -39,7 +39,8 @@ class Case:
     """An officer to plan for: the profile, what was said, the tenant's rules, the path before, the date to count from.
 
     `previous` names the courses of the path before, in its order; with `stable` it stays unless another is worth
-    notably more.
+    notably more. `finishing`: nothing has changed but what the officer has done of it, or the date; it stays as far as
+    it can still be studied.
     """
 
     profile: Profile
@@ -48,6 +49,7 @@ class Case:
     rules: TenantRules = NO_RULES
     previous: Sequence[str] = ()
     stable: bool = True
+    finishing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def plan_for(profile: Profile, view: View, as_of: date) -> Planned:
     return solve(Case(profile, as_of), view)
 
 
-def solve(case: Case, view: View, check: Check = violations) -> Planned:
+def solve(case: Case, view: View, check: Check = violations, smallest_gap: float = SMALLEST_GAP) -> Planned:
     """Return an officer's path: with steps, without (and why), or waiting for a framework that is not here yet."""
     profile = case.profile
     framework = view.arrived(profile)
@@ -89,6 +91,8 @@ def solve(case: Case, view: View, check: Check = violations) -> Planned:
         as_of=case.as_of,
         catalogue_revision=view.catalogue_revision,
         stable=case.stable,
+        finishing=case.finishing,
+        smallest_gap=smallest_gap,
     )
     inputs = inputs_of_record(record, case.rules, framework)
     try:
@@ -110,10 +114,14 @@ def _stamped(path: LearningPath, case: Case) -> LearningPath:
 
 
 class Solver:
-    """Plans off the event loop. `threads` 0: as many as there are processors. `check` judges every path."""
+    """Plans off the event loop. `threads` 0: as many as there are processors. `check` judges every path.
 
-    def __init__(self, threads: int = 0, check: Check = violations) -> None:
+    `smallest_gap`: see model.SMALLEST_GAP.
+    """
+
+    def __init__(self, threads: int = 0, check: Check = violations, smallest_gap: float = SMALLEST_GAP) -> None:
         self._check = check
+        self.smallest_gap = smallest_gap
         self.threads = threads or os.cpu_count() or 1
         self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="planning")
 
@@ -134,7 +142,7 @@ class Solver:
 
     def one(self, case: Case, view: View) -> Planned:
         """Return one officer's path, in the caller's thread."""
-        return solve(case, view, self._check)
+        return solve(case, view, self._check, self.smallest_gap)
 
     async def run(self, work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
         """Return what a piece of work returns, done off the event loop."""

@@ -8,7 +8,8 @@
 `Follower`       every replica sees every record; nothing is committed. Records that cannot be read are skipped,
                  counted and logged.
 
-Both readers end by raising when Kafka answers with an error that no retry will mend; the process then ends too.
+Both readers begin again when their topic was deleted and created again, or is shorter than what they have read.
+They end by raising when Kafka answers with an error that no retry will mend; the process then ends too.
 """
 
 from shared.kafka.client import Brokers
@@ -17,6 +18,7 @@ from shared.kafka.follower import Follower
 from shared.kafka.operations import create_topics, reachable, replay
 from shared.kafka.publisher import Publisher
 from shared.kafka.records import Landed, OnEvents, Received, Record, TopicSpec
+from shared.kafka.topics import TopicState, TopicWarning, describe_topics, deviations
 
 __all__ = [
     "Brokers",
@@ -28,7 +30,11 @@ __all__ = [
     "Received",
     "Record",
     "TopicSpec",
+    "TopicState",
+    "TopicWarning",
     "create_topics",
+    "describe_topics",
+    "deviations",
     "reachable",
     "replay",
 ]

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError
@@ -12,17 +13,21 @@ from shared.events import from_kafka
 from shared.kafka.client import BATCH, FETCH_WAIT_MS, Brokers, Lag, backoff, connection, poll, start, within
 from shared.kafka.publisher import Publisher
 from shared.kafka.records import OnEvents, Received, Record, dead_letter
+from shared.kafka.topics import TopicIdentity, TopicReplaced
 
 log = logging.getLogger(__name__)
 
 _NEVER_MS = 24 * 3600 * 1000  # a batch that waits for MongoDB keeps its partitions: heartbeats go on meanwhile
 _ATTEMPTS = 3
+_SETTLED_SECONDS = 60.0  # by then every replica has noticed that a topic is another one
 
 
 class GroupConsumer:
     """Reads a topic as one of a group; see the module's first lines for what it promises.
 
     `on_assigned` is told the partitions after every change of the group. `lag`: records of them not read yet.
+    A topic that was deleted and created again, or that ends before the position, is read from its beginning; `replaced`
+    counts it.
     """
 
     def __init__(  # noqa: PLR0913 - a consumer is made once, by name, in a __main__
@@ -39,6 +44,7 @@ class GroupConsumer:
         self.topic = topic
         self.dead_lettered = 0
         self.lag = 0
+        self.replaced = 0
         self.partitions: frozenset[int] = frozenset()
         self._group = group
         self._on_events = on_events
@@ -47,9 +53,21 @@ class GroupConsumer:
         self._batch = batch
         self._brokers = brokers
         self._stopping = asyncio.Event()
+        self._identity = TopicIdentity(brokers, topic)
+        self._read: dict[TopicPartition, int] = {}
+        self._from_beginning_until = 0.0
 
     async def run(self) -> None:
         """Consume until `stop` is called. Raises KafkaError where no retry would help."""
+        while not self._stopping.is_set():
+            try:
+                await self._consume()
+            except TopicReplaced:
+                log.warning("%s is another topic than before; %s reads it from its beginning", self.topic, self._group)
+                self.replaced += 1
+                self._from_beginning_until = asyncio.get_running_loop().time() + _SETTLED_SECONDS
+
+    async def _consume(self) -> None:
         consumer = AIOKafkaConsumer(
             **connection(self._brokers),
             group_id=self._group,
@@ -61,12 +79,15 @@ class GroupConsumer:
             heartbeat_interval_ms=2_000,
             rebalance_timeout_ms=60_000,
         )
-        consumer.subscribe([self.topic], listener=_Assignment(self._assigned))
+        consumer.subscribe([self.topic], listener=_Assignment(partial(self._assigned, consumer)))
         lag = Lag(consumer)
         try:
             await start(consumer)
             while not self._stopping.is_set():
+                if await self._identity.changed():
+                    raise TopicReplaced(self.topic)
                 polled = await poll(consumer, self._batch)
+                self._notice_reset(polled)
                 if polled:
                     await self._deliver(await self._readable(polled))
                     await self._commit(consumer, polled)
@@ -78,9 +99,21 @@ class GroupConsumer:
         """Let `run` return once the batch in hand is taken and committed."""
         self._stopping.set()
 
-    def _assigned(self, partitions: frozenset[int]) -> None:
-        self.partitions = partitions
-        self._on_assigned(partitions)
+    def _notice_reset(self, polled: list[Record]) -> None:
+        """Count a position that went back by itself: the log ended before it, and the client began again."""
+        for record in polled:
+            place = TopicPartition(record.topic, record.partition)
+            if record.offset < self._read.get(place, 0):
+                log.warning("%s/%d is shorter than it was; it is read again", record.topic, record.partition)
+                self.replaced += 1
+            self._read[place] = record.offset + 1
+
+    async def _assigned(self, consumer: AIOKafkaConsumer, places: frozenset[TopicPartition]) -> None:
+        self._read.clear()  # what was read and not committed comes again
+        if places and asyncio.get_running_loop().time() < self._from_beginning_until:
+            await consumer.seek_to_beginning(*places)  # what a slower replica commits meanwhile is of the old topic
+        self.partitions = frozenset(place.partition for place in places)
+        self._on_assigned(self.partitions)
 
     async def _readable(self, records: list[Record]) -> list[Received]:
         received = []
@@ -142,11 +175,11 @@ class GroupConsumer:
 
 
 class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka carries no types
-    def __init__(self, tell: Callable[[frozenset[int]], None]) -> None:
+    def __init__(self, tell: Callable[[frozenset[TopicPartition]], Awaitable[None]]) -> None:
         self._tell = tell
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Nothing to do: a batch in hand may be taken twice, and the second time changes nothing."""
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        self._tell(frozenset(place.partition for place in assigned))
+        await self._tell(frozenset(assigned))

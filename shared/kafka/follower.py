@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Literal
+from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import OffsetOutOfRangeError
 
 from shared.errors import Rejected, Unavailable
 from shared.events import from_kafka
@@ -23,8 +25,13 @@ from shared.kafka.client import (
     within,
 )
 from shared.kafka.records import OnEvents, Received, Record
+from shared.kafka.topics import TopicIdentity, TopicReplaced
 
 log = logging.getLogger(__name__)
+
+
+async def _nothing() -> None:
+    pass
 
 
 class Follower:
@@ -35,9 +42,13 @@ class Follower:
 
     `caught_up` is set once everything that was there at the start has been handed over. Batches come in offset order
     per partition; `on_events` is retried in place while it raises Unavailable. `lag`: records not read yet.
+
+    A topic that was deleted and created again, or that ends before the position (a broker restored from an older copy),
+    is read again from its beginning, or from its end where that was the start. `on_replaced` is awaited before that;
+    `replaced` counts it. `topic_id`: the topic that given offsets are of.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a follower is made once, by name
         self,
         brokers: Brokers,
         topic: str,
@@ -45,23 +56,49 @@ class Follower:
         *,
         start: Literal["beginning", "end"] | Mapping[int, int] = "beginning",
         patient: bool = False,
+        topic_id: UUID | None = None,
+        on_replaced: Callable[[], Awaitable[None]] = _nothing,
     ) -> None:
         self.topic = topic
+        self.replaced = 0
         self.skipped = 0
         self.caught_up = asyncio.Event()
         self.lag = 0
         self._on_events = on_events
         self._from = start
         self._patient = patient
+        self._on_replaced = on_replaced
+        self._identity = TopicIdentity(brokers, topic, topic_id)
         self._brokers = brokers
 
     async def run(self) -> None:
         """Follow until cancelled. Raises KafkaError where no retry would help, Unavailable where no broker answers."""
+        while True:
+            try:
+                await self._read()
+            except (TopicReplaced, OffsetOutOfRangeError) as error:
+                log.warning("%s is another topic, or shorter than it was; reading it again: %r", self.topic, error)
+                self.replaced += 1
+                if self._from != "end":
+                    self._from = "beginning"
+                await self._tell_replaced()
+
+    async def _tell_replaced(self) -> None:
+        attempt = 0
+        while True:
+            try:
+                return await self._on_replaced()
+            except Unavailable as error:
+                attempt += 1
+                log.warning("follower of %s waits: %s", self.topic, error.detail)
+                await asyncio.sleep(backoff(attempt))
+
+    async def _read(self) -> None:
         consumer = AIOKafkaConsumer(
             **connection(self._brokers),
             group_id=None,
             enable_auto_commit=False,
-            auto_offset_reset="earliest",
+            auto_offset_reset="none",
             fetch_max_wait_ms=PATIENT_WAIT_MS if self._patient else FETCH_WAIT_MS,
             fetch_min_bytes=PATIENT_BYTES if self._patient else 1,
         )
@@ -75,6 +112,8 @@ class Follower:
     async def _follow(self, consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> None:
         lag = Lag(consumer)
         while True:
+            if await self._identity.changed():
+                raise TopicReplaced(self.topic)
             if not self.caught_up.is_set() and await _has_reached(consumer, ends):
                 self.caught_up.set()
             records = await poll(consumer, BATCH)
@@ -95,7 +134,9 @@ class Follower:
                 await consumer.seek_to_beginning(place)
             else:
                 offset = self._from.get(place.partition, 0)
-                consumer.seek(place, offset if offset <= ends[place] else 0)  # the broker forgot: start again
+                if offset > ends[place]:
+                    raise TopicReplaced(f"{self.topic}/{place.partition} ends at {ends[place]}, before {offset}")
+                consumer.seek(place, offset)
         return ends
 
     async def _look_up(self, consumer: AIOKafkaConsumer) -> set[int]:

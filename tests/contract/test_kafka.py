@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from shared.errors import Rejected, Unavailable
-from shared.events import CourseWithdrawn, Envelope, announce
+from shared.events import CourseWithdrawn, Envelope, TopicPlan, announce
 from shared.kafka import (
     Follower,
     GroupConsumer,
@@ -15,10 +15,14 @@ from shared.kafka import (
     Publisher,
     Received,
     TopicSpec,
+    TopicWarning,
     create_topics,
+    describe_topics,
+    deviations,
     reachable,
     replay,
 )
+from tests.contract.topics import created_again
 
 
 @pytest.fixture(params=["kafka_bootstrap", "embedded_bootstrap"], ids=["broker", "embedded"])
@@ -255,3 +259,71 @@ async def test_a_broker_that_is_away_is_said(bootstrap: str) -> None:
 async def test_a_topic_that_is_not_there_is_said(kafka_bootstrap: str, namespace: str) -> None:
     with pytest.raises(Unavailable, match="no topic"):
         await Follower(kafka_bootstrap, f"{namespace}nowhere", Reader()).run()
+
+
+async def test_a_follower_reads_a_topic_that_was_deleted_and_created_from_its_beginning(
+    bootstrap: str, topic: str, publisher: Publisher
+) -> None:
+    await publisher.send(topic, things(3))
+    reader = Reader()
+    follower = Follower(bootstrap, topic, reader)
+    async with running(follower):
+        await until(lambda: reader.sequences == {1, 2, 3})
+        reader.taken.clear()
+        await created_again(bootstrap, topic, 4)
+        async with Publisher(bootstrap) as fresh:
+            await fresh.send(topic, things(50, first=11))  # more than were read of the old one, on every partition
+        await until(lambda: reader.sequences == set(range(11, 61)), 60)
+        assert follower.replaced >= 1
+        await until(follower.caught_up.is_set)
+
+
+async def test_a_group_reads_a_topic_that_was_deleted_and_created_from_its_beginning(
+    bootstrap: str, topic: str, publisher: Publisher
+) -> None:
+    await publisher.send(topic, things(3))
+    reader = Reader()
+    async with running(GroupConsumer(bootstrap, topic, f"{topic}.g", reader, publisher=publisher)):
+        await until(lambda: reader.sequences == {1, 2, 3})
+        reader.taken.clear()
+        await created_again(bootstrap, topic, 4)
+        async with Publisher(bootstrap) as fresh:
+            await fresh.send(topic, things(50, first=11))
+        await until(lambda: reader.sequences == set(range(11, 61)), 60)
+
+
+async def test_a_follower_whose_topic_ends_before_its_offset_begins_again(
+    bootstrap: str, topic: str, publisher: Publisher
+) -> None:
+    await publisher.send(topic, things(3))
+    reader, told = Reader(), asyncio.Event()
+
+    async def on_replaced() -> None:
+        told.set()
+
+    follower = Follower(bootstrap, topic, reader, start=dict.fromkeys(range(4), 1000), on_replaced=on_replaced)
+    async with running(follower):
+        await until(lambda: reader.sequences == {1, 2, 3})
+    assert told.is_set()
+    assert follower.replaced == 1
+
+
+async def test_what_is_not_as_planned_is_told_in_words(bootstrap: str, topic: str) -> None:
+    planned = {
+        topic: TopicPlan(4, "delete"),
+        f"{topic}.none": TopicPlan(1, "compact"),
+        f"{topic}.dead": TopicPlan(2, "delete"),
+    }
+    found = await describe_topics(bootstrap, planned, configs=True)
+    assert deviations(planned, found) == [
+        f"there is no topic {topic}.none",
+        f"{topic}.dead has 1 partitions, 2 are planned",
+    ]
+    assert await TopicWarning(bootstrap, {topic: TopicPlan(4, "delete")})() is None
+
+
+async def test_another_cleanup_policy_is_told(kafka_bootstrap: str, namespace: str) -> None:
+    name = f"{namespace}kept"
+    await create_topics(kafka_bootstrap, [TopicSpec(name, 1, 1, {"cleanup.policy": "delete"})])
+    warning = await TopicWarning(kafka_bootstrap, {name: TopicPlan(1, "compact")})()
+    assert warning == f"{name} has the cleanup policy 'delete', 'compact' is planned"

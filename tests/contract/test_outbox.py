@@ -8,15 +8,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from deploy.local.servers import External, find_mongodb
 from shared.events import CourseWithdrawn, Envelope, announce
 from shared.kafka import Follower, Landed, Publisher, Received, TopicSpec, create_topics
 from shared.mongo import Database, connect, ensure_indexes
-from shared.outbox import KEPT, OUTBOX_INDEXES, Relay, stage, staged
+from shared.outbox import KEPT, KEPT_BYTES, OUTBOX_INDEXES, Relay, stage, staged
 from shared.settings import StoreSettings, read
 from tests.conftest import missing
+from tests.contract.topics import created_again
 
 COLLECTION = "things"
 LEASE = f"relay:{COLLECTION}"
@@ -42,8 +44,9 @@ class Owner:
             update["$set"]["sequence"] = sequence
             await self.database[COLLECTION].update_one({"_id": key}, update)
 
-    async def restage(self, keys: Sequence[str]) -> None:
-        for key in keys:
+    async def restage(self, keys: Sequence[str] | None = None) -> None:
+        every = [document["_id"] async for document in self.database[COLLECTION].find({}, {"_id": 1})]
+        for key in every if keys is None else keys:
             sequence = (await self.document(key))["sequence"]
             await self.database[COLLECTION].update_one({"_id": key}, stage(thing(key, sequence)))
 
@@ -262,6 +265,94 @@ class Paused(Publisher):
         return await super().send(topic, envelopes)
 
 
+def compacted(records: Iterable[Received]) -> dict[str, int]:
+    """Return subject -> sequence as a new reader of the compacted topic holds them: it drops older stamps."""
+    last = {item.event.subject: item for item in records}
+    held, highest = {}, 0
+    for item in sorted(last.values(), key=lambda one: one.record.offset):
+        if item.event.catalogue_revision > highest:
+            highest = item.event.catalogue_revision
+            held[item.event.subject] = item.event.sequence
+    return held
+
+
+@asynccontextmanager
+async def one_partition(owner: Owner) -> AsyncIterator[None]:
+    """Let the owner announce on a topic with one order for all."""
+    owner.topic = f"{owner.topic}-ordered"
+    await create_topics(owner.bootstrap, [TopicSpec(owner.topic, 1, 1, {})])
+    async with running(Follower(owner.bootstrap, owner.topic, owner.on_things)):
+        yield
+
+
+async def test_a_record_with_an_old_stamp_does_not_stay_last(owner: Owner) -> None:
+    async with one_partition(owner), running(owner.relay(stamp=True)):
+        await owner.change("t/a", 1)
+        await until(lambda: owner.sequences("t/a") == [1])
+        await owner.change("t/b", 1)
+        await until(lambda: owner.sequences("t/b") == [1])
+        await until_sent(owner)
+        stamps = [item.event.catalogue_revision for item in owner.read]
+        old = msgspec.structs.replace(thing("t/a", 1), catalogue_revision=stamps[0])
+        await owner.publisher.send(owner.topic, [old])
+        await until(lambda: len(owner.read) == 4)
+        await until(lambda: compacted(owner.read) == {"t/a": 1, "t/b": 1})
+    assert owner.read[-1].event.subject == "t/a"
+    assert owner.read[-1].event.catalogue_revision > stamps[1]
+
+
+async def test_a_relay_that_was_paused_with_its_stamps_taken_leaves_no_old_stamp_last(owner: Owner) -> None:
+    await owner.change("t/a", 1)
+    async with (
+        one_partition(owner),
+        Paused(owner.bootstrap) as publisher,
+        running(owner.relay(publisher=publisher, stamp=True)),
+    ):
+        await asyncio.wait_for(publisher.reached.wait(), 10)
+        second = owner.relay(stamp=True)
+        until_then = datetime.now(UTC) + timedelta(seconds=30)
+        lease = {"holder": second._holder, "until": until_then}
+        await owner.database["leases"].update_one({"_id": LEASE}, {"$set": lease})
+        async with running(second):
+            await until(lambda: owner.sequences("t/a") == [1])
+            await owner.change("t/b", 1)
+            await until(lambda: owner.sequences("t/b") == [1])
+            publisher.go_on.set()
+            await until(lambda: owner.sequences("t/a")[:2] == [1, 1])
+            await until(lambda: compacted(owner.read) == {"t/a": 1, "t/b": 1})
+
+
+async def test_everything_is_announced_again_in_a_topic_that_was_deleted_and_created(owner: Owner) -> None:
+    for key in ("t/a", "t/b"):
+        await owner.change(key, 1)
+    async with running(owner.relay()):
+        await until(lambda: len(owner.read) == 2)
+        await until_sent(owner)
+        await until_read_back(owner)
+        owner.read.clear()
+        await created_again(owner.bootstrap, owner.topic, 2)
+        await until(lambda: {item.event.subject for item in owner.read} == {"t/a", "t/b"}, 60)
+
+
+async def test_everything_is_announced_again_where_the_topic_was_replaced_while_no_relay_ran(owner: Owner) -> None:
+    for key in ("t/a", "t/b"):
+        await owner.change(key, 1)
+    async with running(owner.relay()):
+        await until(lambda: len(owner.read) == 2)
+        await until_sent(owner)
+        await until_read_back(owner)
+    owner.read.clear()
+    await created_again(owner.bootstrap, owner.topic, 2)
+    async with running(owner.relay()):
+        await until(lambda: {item.event.subject for item in owner.read} == {"t/a", "t/b"}, 60)
+
+
+async def until_read_back(owner: Owner) -> None:
+    async with asyncio.timeout(20):
+        while "read_back" not in (await owner.database["leases"].find_one({"_id": LEASE}) or {}):
+            await asyncio.sleep(0.05)
+
+
 async def test_a_relay_that_was_paused_in_its_send_hides_nothing_newer(owner: Owner) -> None:
     await owner.change("t/a", 1)
     async with Paused(owner.bootstrap) as publisher, running(owner.relay(publisher=publisher)):
@@ -279,6 +370,20 @@ async def test_a_relay_that_was_paused_in_its_send_hides_nothing_newer(owner: Ow
             await until(lambda: owner.sequences("t/a")[:4] == [1, 2, 1, 2])
             await until_sent(owner)
             assert (await owner.document("t/a"))["acknowledged"]["sequence"] == 2
+
+
+async def test_large_events_leave_room_in_their_document(owner: Owner) -> None:
+    for sequence in range(1, 20):
+        large = announce("here", "t/a", sequence, CourseWithdrawn("t", "x" * (KEPT_BYTES // 2)))
+        update = stage(large) if sequence > 1 else {"$set": {"sequence": 1, **staged(large)}}
+        await owner.database[COLLECTION].update_one({"_id": "t/a"}, update, upsert=True)
+    outbox = (await owner.document("t/a"))["outbox"]
+    assert [entry["sequence"] for entry in outbox] == [19]
+    update = stage(thing("t/a", 20))
+    await owner.database[COLLECTION].update_one({"_id": "t/a"}, update)
+    async with running(owner.relay()):
+        await until(lambda: owner.sequences("t/a")[-1:] == [20])
+        await until_sent(owner)
 
 
 async def test_a_change_wakes_the_relay(owner: Owner) -> None:

@@ -60,7 +60,7 @@ def _step(problem: Problem, state: State, candidate: Candidate, position: int, h
             contribution=worth.of(skill, candidate.high[skill]) - worth.of(skill, state.held[skill]),
         )
         for skill, want in worth.wants.items()
-        if want.is_gap and candidate.high.get(skill, 0.0) > state.held[skill] < want.required
+        if want.is_gap and candidate.high.get(skill, 0.0) > state.held[skill] and want.lacks(state.held[skill])
     ]
     card = CourseCard(course.id, course.title, course.provider, course.hours, course.languages, course.url)
     return Step(position, card, closes, course.requires, _SAID, 0.0, 0.0, hours)

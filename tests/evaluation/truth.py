@@ -57,9 +57,12 @@ def told(number: int, count: int) -> Told:
             predicted[kind].append(path.coverage.gained / MICRO)
         predicted[WHOLE].append((path.coverage.expected or 0) / MICRO)
         problem = Problem(inputs, [course for step in path.steps if (course := view.course(step.course.id))])
-        true = {skill: float(chance.normal(want.level, want.sd)) for skill, want in problem.worth.wants.items()}
+        true = {
+            skill: max(float(chance.normal(want.measured, want.sd)), want.level if want.rests_on_courses else -np.inf)
+            for skill, want in problem.worth.wants.items()
+        }
         top = inputs.framework.max_level
-        whole = {skill: min(max(float(round(level)), 0.0), top) for skill, level in true.items()}
+        whole = {skill: min(max(float(np.rint(level)), 0.0), top) for skill, level in true.items()}
         everything, done = _completed(problem, path, world.completing, chance)
         realised[NORMAL].append(_removed(problem, true, everything))
         realised[ROUNDED].append(_removed(problem, whole, everything))

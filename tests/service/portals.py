@@ -150,11 +150,13 @@ class Stream:
 
 
 @asynccontextmanager
-async def running(settings: PortalSettings, owner: Owner, lifetime: float = 900) -> AsyncIterator[Portal]:
+async def running(
+    settings: PortalSettings, owner: Owner, lifetime: float = 900, keys_every: float = 10
+) -> AsyncIterator[Portal]:
     async with (
         Publisher(settings.kafka_bootstrap_servers) as publisher,
         aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session,
-        serving(await build(settings, lifetime)) as url,
+        serving(await build(settings, lifetime, keys_every)) as url,
     ):
         portal = Portal(settings, publisher, owner)
         portal.session, portal.url = session, url

@@ -15,7 +15,7 @@ from shared.auth import Authenticator
 from shared.events import CATALOG_TOPIC, FrameworkPublished
 from shared.mongo import KeyStore
 from tests.builders import FRAMEWORK, framework
-from tests.service.assessing import NUMBERS, PUT, assessment, assessment_service, registered, submit
+from tests.service.assessing import NUMBERS, PUT, assessment, assessment_service, profile_of, registered, submit
 from tests.service.started import Started, Topic
 
 pytestmark = pytest.mark.timeout(90)
@@ -86,6 +86,68 @@ async def test_if_none_match_registers_but_never_changes(service: Started) -> No
     again = await service.ask("PUT", path, json=PUT | {"agency": "south"}, headers={"If-None-Match": "*"})
     assert (again.status, (await again.json())["field"]) == (412, "If-None-Match")
     assert (await service.ask("GET", path, headers={"If-None-Match": "1"})).status == 400
+
+
+async def patch(service: Started, path: str, body: Any, **options: Any) -> tuple[int, dict[str, Any]]:
+    got = await service.ask("PATCH", path, json=body, **options)
+    return got.status, await got.json()
+
+
+async def test_a_patch_changes_what_it_names_and_a_put_takes_the_rest_away(service: Started, announced: Topic) -> None:
+    officer = await registered(service, weekly_hours=4, deadline="2027-05-01", stage="early", languages=["th", "en"])
+    path = f"/v1/officers/{officer}"
+    await submit(service, officer, assessment(3))
+    assert await patch(service, path, {"weekly_hours": 2, "deadline": None}) == (
+        200,
+        {"officer": officer, "profile_sequence": 3, "changed": True},
+    )
+    now = await profile_of(service, officer)
+    assert (now["weekly_hours"], "deadline" in now, now["stage"], now["languages"]) == (2, False, "early", ["th", "en"])
+    assert [level["level"] for level in now["levels"]] == [3]
+    assert (await patch(service, path, {"weekly_hours": 2}))[1]["changed"] is False
+    assert (await patch(service, path, {"languages": ["en"]}, headers={"If-Match": '"2"'}))[0] == 412
+    assert (await patch(service, path, {"languages": ["en"]}, headers={"If-Match": '"3"'}))[1]["profile_sequence"] == 4
+    events = await announced.of(f"agency/{officer}", 4)
+    assert [event.sequence for event in events] == [1, 2, 3, 4]
+    assert (await service.ask("PUT", path, json=PUT)).status == 200
+    assert "weekly_hours" not in await profile_of(service, officer)
+
+
+async def test_wrong_patches_are_refused_by_field_and_change_nothing(service: Started) -> None:
+    officer = await registered(service)
+    path = f"/v1/officers/{officer}"
+    for body, status, field in [
+        ({"job_group": "pilots"}, 422, "job_group"),
+        ({"job_group": None}, 422, "job_group"),
+        ({"deadline": "2570-01-01"}, 422, "deadline"),
+        ({"levels": []}, 422, "levels"),
+        ([], 422, None),
+    ]:
+        got, problem = await patch(service, path, body)
+        assert (got, problem.get("field")) == (status, field), body
+    kind = {"Content-Type": "application/json-patch+json"}
+    unlike = await service.ask("PATCH", path, data=b"[]", headers=kind)
+    assert (unlike.status, (await unlike.json())["field"]) == (415, "Content-Type")
+    told = await service.ask("OPTIONS", path)
+    assert (told.headers["Accept-Patch"], "PATCH" in told.headers["Allow"]) == ("application/merge-patch+json", True)
+    assert (await profile_of(service, officer))["sequence"] == 1
+    assert (await patch(service, "/v1/officers/nobody", {"agency": "south"}))[0] == 404
+    assert (await service.ask("DELETE", path)).status == 204
+    assert (await patch(service, path, {"agency": "south"}))[0] == 404
+
+
+async def test_patches_at_once_change_each_its_field(service: Started) -> None:
+    officer = await registered(service)
+    bodies: list[dict[str, Any]] = [
+        {"weekly_hours": 3},
+        {"deadline": "2027-01-01"},
+        {"stage": "early"},
+        {"agency": "south"},
+    ]
+    answers = await asyncio.gather(*(patch(service, f"/v1/officers/{officer}", body) for body in bodies))
+    assert [status for status, _ in answers] == [200] * 4
+    now = await profile_of(service, officer)
+    assert {name: now[name] for body in bodies for name in body} == {n: v for body in bodies for n, v in body.items()}
 
 
 async def test_an_officers_key_reads_itself_and_submits_only_self_assessments(service: Started) -> None:

@@ -85,6 +85,39 @@ async def test_a_shared_course_and_an_own_one_of_its_id_and_revision_have_two_ta
     assert (await service.ask("DELETE", path, "admin", tenant="shared")).status == 204
 
 
+async def test_a_patch_changes_a_course_and_what_it_leaves_out_stays(service: Started) -> None:
+    body = course(named(), description={"th": "คำอธิบาย", "en": "Description"}, url="https://example.org")
+    path = f"/v1/courses/{body['id']}"
+    await put(service, body, tenant="shared")
+    patch = {"hours": 5.0, "description": {"en": None}, "url": None}
+    assert (await service.ask("PATCH", path, "admin", json=patch)).status == 404  # a shared one is not one's own
+    await put(service, body)
+    got = await service.ask("PATCH", path, "admin", json=patch, headers={"If-Match": '"1"'})
+    assert (got.status, await got.json(), got.headers["ETag"]) == (
+        200,
+        {"id": body["id"], "revision": 2, "changed": True, "warnings": []},
+        '"2"',
+    )
+    del body["url"]
+    now = await (await service.ask("GET", path)).json()
+    assert now == body | {"hours": 5.0, "description": {"th": "คำอธิบาย"}}
+    for wrong, field in [({"id": "another"}, "id"), ({"teaches": []}, "teaches"), ({"title": None}, "title")]:
+        refused = await service.ask("PATCH", path, "admin", json=wrong)
+        assert (refused.status, (await refused.json())["field"]) == (422, field)
+    stale = await service.ask("PATCH", path, "admin", json={"hours": 6}, headers={"If-Match": '"1"'})
+    assert stale.status == 412
+    many = [{"framework": f"f{n}", "skill": "s", "from": 0, "to": 1} for n in range(6000)]
+    too_large = await service.ask("PATCH", path, "admin", json={"teaches": many[:3000]})
+    assert too_large.status == 200
+    too_large = await service.ask(
+        "PATCH", path, "admin", json={"requires": [{"course": f"c{n:040}"} for n in range(4000)]}
+    )
+    assert too_large.status == 413
+    for tenant in ("agency", "shared"):
+        assert (await service.ask("DELETE", path, "admin", tenant=tenant)).status == 204
+    assert (await service.ask("PATCH", path, "admin", json={"hours": 6})).status == 404
+
+
 async def test_of_changes_at_once_with_one_revision_one_wins(service: Started) -> None:
     body = course(named())
     await put(service, body)

@@ -47,6 +47,24 @@ async def test_a_framework_counts_its_own_versions(service: Started, announced: 
     assert [event.data.framework.version for event in events if isinstance(event.data, FrameworkPublished)] == [1, 2]
 
 
+async def test_a_patch_changes_a_framework_and_what_it_leaves_out_stays(service: Started) -> None:
+    body = msgspec.to_builtins(framework({"reading": 2}))
+    path = "/v1/frameworks/patched"
+    put = await service.ask("PUT", path, "admin", tenant="patching", json=body | {"id": "patched"})
+    assert put.status == 201
+    got = await service.ask("PATCH", path, "admin", tenant="patching", json={"title": {"en": "New"}})
+    assert (got.status, await got.json()) == (200, {"id": "patched", "version": 2, "changed": True})
+    now = await (await service.ask("GET", path, tenant="patching")).json()
+    assert now["title"] == body["title"] | {"en": "New"}
+    assert now["skills"] == body["skills"]
+    wrong = await service.ask("PATCH", path, "admin", tenant="patching", json={"areas": [], "title": None})
+    assert wrong.status == 422
+    wrong = await service.ask("PATCH", path, "admin", tenant="patching", json={"job_groups": [{"id": "x"}]})
+    assert (wrong.status, (await wrong.json())["field"]) == (422, "job_groups[0].title")
+    other = await service.ask("PATCH", path, "admin", tenant="agency", json={"title": {"en": "Mine"}})
+    assert other.status == 404
+
+
 async def test_wrong_frameworks_are_refused(service: Started) -> None:
     path = "/v1/frameworks/wrong"
     body = msgspec.to_builtins(msgspec.structs.replace(framework({"cooking": 2}), id="wrong"))

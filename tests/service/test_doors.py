@@ -101,7 +101,7 @@ def request_of(route: Route) -> dict[str, Any]:
         return {"json": ASSESSMENT, "headers": {"Idempotency-Key": "door"}}
     if route.path.endswith("/feedback") and route.method == "POST":
         return {"json": {"course": HERE, "action": "not_now"}, "headers": {"Idempotency-Key": "door"}}
-    return {"json": {}} if route.method in ("POST", "PUT") else {}
+    return {"json": {}} if route.method in ("POST", "PUT", "PATCH") else {}
 
 
 async def test_without_a_key_or_with_a_wrong_one_every_route_answers_401(services: Services) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import msgspec
@@ -10,8 +11,10 @@ import pytest
 from deploy.local.live import messages
 from services.portal.connections import Connections
 from services.portal.consumer import PathConsumer
+from shared.auth import issue
 from shared.errors import Unavailable
 from shared.kafka import Follower
+from shared.mongo import KeyStore, connect
 from shared.settings import PortalSettings
 from tests.service.portals import Owner, Portal, path, running
 
@@ -91,8 +94,42 @@ async def test_a_tombstone_is_told_as_erased(portal: Portal) -> None:
         await stream.next()
         await portal.announce(officer, 2, None)
         assert (await stream.next()).event == "erased"
-        await portal.announce(officer, 3, path(officer, 3))
-        assert (await stream.next()).id == "3"
+        assert await stream.ends()
+
+
+async def test_the_streams_of_a_revoked_or_expired_key_end_at_once_and_open_no_more(
+    stage: tuple[PortalSettings, Owner],
+) -> None:
+    async with running(*stage, keys_every=0.05) as portal:
+        client = connect(portal.settings)
+        keys = KeyStore(client, portal.settings)
+        officer, key = await portal.officer()
+        portal.owner.stored[officer] = path(officer, 1)
+        doors = [key, await portal.key("platform")]
+        async with portal.stream(officer, await portal.key("admin")) as stays:
+            await stays.next()
+            for door in doors:
+                async with portal.stream(officer, door) as stream:
+                    await stream.next()
+                    assert await keys.revoke(door.partition(".")[0])
+                    assert await stream.ends()
+                headers = {"Authorization": f"Bearer {door}"}
+                async with portal.session.get(f"{portal.url}/v1/officers/{officer}/live", headers=headers) as answer:
+                    assert answer.status == 401
+            credential, stored = issue(
+                portal.settings.api_key_pepper,
+                "agency",
+                "platform",
+                expires_at=datetime.now(UTC) + timedelta(seconds=3),
+            )
+            await keys.create(stored)
+            async with portal.stream(officer, credential) as stream:
+                await stream.next()
+                assert await stream.ends()
+            await portal.announce(officer, 2, path(officer, 2))
+            assert (await stays.next()).id == "2"
+        assert (await portal.metrics())["portal_dropped_total revoked"] == 3
+        client.close()
 
 
 async def test_every_stream_of_an_officer_is_told_and_nobody_elses(portal: Portal) -> None:
@@ -169,7 +206,7 @@ async def test_losing_the_topic_ends_every_stream() -> None:
     connections = Connections()
     consumer = PathConsumer(connections)
     follower = Follower("127.0.0.1:9", "nothing", consumer.on_paths, start="end")
-    with connections.open("agency/somebody") as connection:
+    with connections.open("agency/somebody", "k") as connection:
         with pytest.raises(Unavailable):
             await consumer.follow(follower)
         assert await connection.next() is None

@@ -54,6 +54,29 @@ async def test_the_secure_cookie_is_bound_to_the_host(stage: tuple[PortalSetting
             assert (cookie["secure"], cookie["path"], cookie["domain"]) == (True, "/", "")
 
 
+@pytest.mark.parametrize("secure", [True, False])
+async def test_only_the_cookie_of_the_expected_name_is_taken(stage: tuple[PortalSettings, Owner], secure: bool) -> None:
+    settings, owner = stage
+    async with running(replace(settings, cookie_secure=secure), owner) as portal:
+        key, other = await portal.key("platform"), await portal.key("officer", "me")
+        for name, status in (
+            ("__Host-learning-path", 200 if secure else 401),
+            ("learning-path", 401 if secure else 200),
+        ):
+            for target in ("/session", "/v1/officers/me/live", "/api/v1/courses"):
+                async with aiohttp.ClientSession() as session:
+                    headers = {"Cookie": f"{name}={key}"}
+                    async with session.get(portal.url + target, headers=headers) as answer:
+                        assert (answer.status in (200, 207)) is (status == 200), (name, target, answer.status)
+                        assert answer.status in (200, 207, 401)
+        expected, planted = (
+            ("__Host-learning-path", "learning-path") if secure else ("learning-path", "__Host-learning-path")
+        )
+        for cookies in (f"{expected}={key}; {planted}={other}", f"{planted}={other}; {expected}={key}"):
+            async with portal.session.get(f"{portal.url}/session", headers={"Cookie": cookies}) as answer:
+                assert (await answer.json())["role"] == "platform"
+
+
 @pytest.mark.parametrize(
     ("headers", "allowed"),
     [

@@ -62,8 +62,7 @@ async def test_both_forms_of_a_budget_limit_the_path(service: Started, budget: d
         ({"job_group": None, "target": {"flying": 1}}, 422, "target.flying"),
         ({"stage": "first"}, 422, "stage"),
         ({"levels": {"flying": 1}}, 422, "levels.flying"),
-        ({"levels": {"reading": 5.5}}, 422, "levels.reading"),
-        ({"levels": {"reading": {"level": 5.5}}}, 422, "levels.reading"),
+        ({"job_group": None, "target": {"reading": 5.5}}, 422, "target.reading"),
         ({"levels": {"reading": -1}}, 422, "levels[]"),
         ({"levels": {"reading": "much"}}, 422, "levels[]"),
         ({"deadline": "2027-01-01"}, 422, "weekly_hours"),
@@ -87,3 +86,11 @@ async def test_a_bad_request_is_refused_by_the_name_of_its_field(
 async def test_what_is_no_json_or_too_large_is_refused(service: Started) -> None:
     assert (await service.ask("POST", "/v1/recommendations", data=b'{"framework"')).status == 400
     assert (await service.ask("POST", "/v1/recommendations", data=b" " * 300_000)).status == 413
+
+
+async def test_a_level_above_the_scale_counts_as_its_top(service: Started) -> None:
+    for given in (5.5, {"level": 5.5, "sd": 0.2}):
+        answer = await service.ask("POST", "/v1/recommendations", json={**ASKED, "levels": {"reading": given}})
+        assert answer.status == 200
+        gaps = {gap["skill"]: gap for gap in (await answer.json())["path"]["gaps"]}
+        assert gaps["reading"]["level"] == 5

@@ -67,6 +67,20 @@ async def test_rules_are_counted_and_a_change_may_name_the_version_it_changes(se
     assert (await service.ask("PUT", "/v1/rules", "platform", json={})).status == 403
 
 
+async def test_a_patch_of_the_rules_leaves_the_other_list(service: Started) -> None:
+    await put(service, "patching", NOT_READ)
+    got = await service.ask("PATCH", "/v1/rules", "admin", tenant="patching", json={"mandatory": ["write"]})
+    assert (got.status, await got.json()) == (200, {"version": 2, "changed": True})
+    held = await (await service.ask("GET", "/v1/rules", tenant="patching")).json()
+    assert held == {"version": 2, **NOT_READ, "mandatory": ["write"]}
+    wrong = await service.ask("PATCH", "/v1/rules", "admin", tenant="patching", json={"mandatory": ["read"]})
+    assert (wrong.status, (await wrong.json())["field"]) == (422, "rules[0].values[0]")
+    gone = await service.ask("PATCH", "/v1/rules", "admin", tenant="patching", json={"rules": None})
+    assert gone.status == 200
+    stale = await service.ask("PATCH", "/v1/rules", "admin", tenant="patching", json={}, headers={"If-Match": '"2"'})
+    assert stale.status == 412
+
+
 async def test_rules_that_match_nothing_are_stored_and_warned_of(service: Started) -> None:
     rules = [{"field": "provider", "values": ["Nobody", " about PROVIDER"], "bias": 0}]
     body = {"rules": rules, "mandatory": ["read", "gone"]}

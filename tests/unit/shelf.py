@@ -37,6 +37,9 @@ class KeysInMemory:
     async def find(self, key_id: str) -> StoredKey | None:
         return self.found.get(key_id)
 
+    async def note_use(self, key_id: str) -> None:
+        """Nothing is kept."""
+
     async def create(self, key: StoredKey) -> None:
         self.found[key.key_id] = key
 

@@ -1,5 +1,6 @@
 """API keys: shown once, stored as a digest, remembered for a while; policies deny what they do not allow."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -27,6 +28,7 @@ class Keys:
     def __init__(self) -> None:
         self.held: dict[str, StoredKey] = {}
         self.asked = 0
+        self.used: list[str] = []
         self.away = False
 
     async def find(self, key_id: str) -> StoredKey | None:
@@ -34,6 +36,9 @@ class Keys:
         if self.away:
             raise Unavailable("away")
         return self.held.get(key_id)
+
+    async def note_use(self, key_id: str) -> None:
+        self.used.append(key_id)
 
     async def create(self, key: StoredKey) -> None:
         self.held[key.key_id] = key
@@ -131,12 +136,74 @@ async def test_an_expired_key_is_refused_even_where_it_was_remembered(keys: Keys
         await authenticator.authenticate(credential)
 
 
+async def test_an_officers_key_is_remembered_for_a_moment_only(keys: Keys) -> None:
+    clock = Clock()
+    authenticator = Authenticator(keys, PEPPER, clock=clock)
+    credential = await held(keys, "officer", "me")
+    await authenticator.authenticate(credential)
+    keys.held.clear()
+    clock.now += 1.9
+    await authenticator.authenticate(credential)
+    clock.now += 0.2
+    with pytest.raises(Unauthorized):
+        await authenticator.authenticate(credential)
+
+
+async def test_a_slow_look_up_does_not_lengthen_what_is_remembered(keys: Keys) -> None:
+    clock = Clock()
+    authenticator = Authenticator(keys, PEPPER, clock=clock)
+    credential = await held(keys, "officer", "me")
+    find = keys.find
+
+    async def slow(key_id: str) -> StoredKey | None:
+        found = await find(key_id)
+        keys.held.clear()  # revoked while the answer is on its way
+        clock.now += 5
+        return found
+
+    keys.find = slow  # type: ignore[method-assign]
+    await authenticator.authenticate(credential)
+    keys.find = find  # type: ignore[method-assign]
+    with pytest.raises(Unauthorized):
+        await authenticator.authenticate(credential)
+
+
+async def test_keys_can_be_forgotten_at_once(keys: Keys) -> None:
+    authenticator = Authenticator(keys, PEPPER)
+    one, two = await held(keys), await held(keys)
+    await authenticator.authenticate(one)
+    await authenticator.authenticate(two)
+    authenticator.forget({one.partition(".")[0], "other"})
+    keys.held.clear()
+    with pytest.raises(Unauthorized):
+        await authenticator.authenticate(one)
+    await authenticator.authenticate(two)
+
+
+async def test_the_use_of_a_key_is_noted_now_and_then_and_never_that_of_a_guess(keys: Keys) -> None:
+    clock = Clock()
+    authenticator = Authenticator(keys, PEPPER, clock=clock)
+    credential = await held(keys)
+    key_id = credential.partition(".")[0]
+    with pytest.raises(Unauthorized):
+        await authenticator.authenticate(f"{key_id}.guess")
+    assert keys.used == []
+    for age, noted in ((None, 1), (10, 1), (299, 1), (301, 2)):
+        used_at = None if age is None else datetime.now(UTC) - timedelta(seconds=age)
+        keys.held[key_id] = replace(keys.held[key_id], used_at=used_at)
+        clock.now += 31
+        await authenticator.authenticate(credential)
+        assert keys.used == [key_id] * noted
+
+
 def test_keys_of_wrong_shapes_are_not_issued() -> None:
     for tenant, role, officer in (
         ("a", "officer", None),
         ("a", "admin", "x"),
         ("a b", "admin", None),
         ("a", "king", None),
+        ("", "admin", None),
+        ("a", "officer", ""),
     ):
         with pytest.raises(ValueError):  # noqa: PT011 - each says something else
             issue(PEPPER, tenant, role, officer)  # type: ignore[arg-type]

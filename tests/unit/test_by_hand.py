@@ -24,8 +24,8 @@ def test_the_tables_on_the_page_are_those_of_today() -> None:
 
 def test_beliefs_and_worth_are_those_of_the_planner() -> None:
     wants, _ = believed(by_hand.officer(), {one.id: one for one in by_hand.COURSES}.get)
-    assert {skill: by_hand.belief(skill) for skill in wants} == {
-        skill: (it.level, it.sd) for skill, it in wants.items()
+    assert {skill: (by_hand.MEASURED[skill], by_hand.SD, by_hand.level(skill)) for skill in wants} == {
+        skill: (it.measured, it.sd, it.level) for skill, it in wants.items()
     }
     found = Worth(wants)
     assert found.gaps == {skill: by_hand.worth(skill, level) for skill, level in by_hand.REQUIRED.items()}

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 from msgspec import Meta, Struct
 
-from shared.decoding import convert, decode
-from shared.errors import InvalidInput, Malformed
+from shared.decoding import _merged, convert, decode, patched
+from shared.errors import InvalidInput, Malformed, TooLarge
 from shared.skills import NO_TEXT, Identifier, Level, Text
 
 
@@ -114,3 +114,53 @@ def test_a_text_that_shows_nothing_counts_as_missing(blank: str) -> None:
 def test_a_stored_text_that_shows_nothing_is_read_and_shown_as_such() -> None:
     assert msgspec.json.decode('{"th": "\u200b"}'.encode(), type=Text) == Text(*NO_TEXT)
     assert decode(b'{"title": {"en": "-"}}', Whole).title == Text(en="-")
+
+
+@pytest.mark.parametrize(
+    ("present", "patch", "result"),
+    [  # RFC 7396, appendix A
+        ({"a": "b"}, {"a": "c"}, {"a": "c"}),
+        ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),
+        ({"a": "b"}, {"a": None}, {}),
+        ({"a": "b", "b": "c"}, {"a": None}, {"b": "c"}),
+        ({"a": ["b"]}, {"a": "c"}, {"a": "c"}),
+        ({"a": "c"}, {"a": ["b"]}, {"a": ["b"]}),
+        ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
+        ({"a": [{"b": "c"}]}, {"a": [1]}, {"a": [1]}),
+        (["a", "b"], ["c", "d"], ["c", "d"]),
+        ({"a": "b"}, ["c"], ["c"]),
+        ({"a": "foo"}, None, None),
+        ({"a": "foo"}, "bar", "bar"),
+        ({"e": None}, {"a": 1}, {"e": None, "a": 1}),
+        ([1, 2], {"a": "b", "c": None}, {"a": "b"}),
+        ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
+    ],
+)
+def test_a_merge_patch(present: Any, patch: Any, result: Any) -> None:
+    assert _merged(present, patch) == result
+
+
+def test_a_patched_whole_is_checked_like_one_that_was_sent() -> None:
+    whole = Whole(target={"a": 1.0}, on=date(2027, 1, 1), title=Text(th="ก", en="A"), start=2.0)
+    assert patched(whole, {}, 10_000) == whole
+    found = patched(whole, {"target": {"b": 2}, "title": {"en": None}, "on": "2028-01-01", "from": None}, 10_000)
+    assert found == Whole(target={"a": 1.0, "b": 2.0}, on=date(2028, 1, 1), title=Text(th="ก"))
+    for patch, field in [
+        ({"target": {"b": "x"}}, "target.b"),
+        ({"title": {"th": None, "en": None}}, "title"),
+        ({"title": {"th": " ", "en": "\u200b"}}, "title"),
+        ({"on": "2570-01-01"}, "on"),
+        ({"form": 1}, "form"),
+        ([], None),
+        (None, None),
+    ]:
+        with pytest.raises(InvalidInput) as caught:
+            patched(whole, patch, 10_000)
+        assert caught.value.field == field
+    with pytest.raises(TooLarge):
+        patched(whole, {"title": {"en": "x" * 300}}, 200)
+    deep: Any = {}
+    for _ in range(5000):
+        deep = {"a": deep}
+    with pytest.raises(Malformed):
+        patched(whole, deep, 10**9)

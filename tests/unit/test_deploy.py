@@ -113,3 +113,10 @@ def test_every_topic_that_the_code_names_is_in_the_list_and_dead_letters_of_what
         events.CATALOG_TOPIC,
         events.PATHS_TOPIC,
     }
+
+
+def test_services_expect_the_topics_that_deploy_creates() -> None:
+    planned = {
+        topic.name: events.TopicPlan(topic.partitions, topic.config["cleanup.policy"]) for topic in read_topics()
+    }
+    assert planned == events.TOPICS

@@ -49,6 +49,14 @@ def test_bytes_in_hand_are_bounded_and_given_back() -> None:
     assert admission.bytes == 0
 
 
+def test_what_has_waited_too_long_is_refused() -> None:
+    admission = Admission(Limits())
+    admission.enter(0.9).leave()
+    with pytest.raises(Overloaded):
+        admission.enter(1.1)
+    assert admission.in_hand == 0
+
+
 def test_shares() -> None:
     limits = Limits(requests_in_hand=128)
     assert (limits.share_of("officer"), limits.share_of("platform"), limits.share_of("admin")) == (16, 96, 96)

@@ -5,7 +5,7 @@ from services.portal.connections import Connection, Connections, Push
 
 async def test_of_several_unread_paths_only_the_latest_is_told() -> None:
     connections = Connections()
-    with connections.open("t/o") as connection:
+    with connections.open("t/o", "k") as connection:
         for revision in (1, 3, 2):
             connections.push("t/o", Push("path", f"path {revision}", revision))
         assert await connection.next() == Push("path", "path 3", 3)
@@ -24,10 +24,26 @@ async def test_a_status_never_stands_in_the_way_of_a_path() -> None:
 async def test_a_replica_that_stops_opens_no_stream_any_more() -> None:
     connections = Connections()
     connections.drop_all("follower")
-    with connections.open("t/o") as still_open:
+    with connections.open("t/o", "k") as still_open:
         still_open.offer(Push("path", "one", 1))
         assert await still_open.next() is not None
         connections.drop_all("shutdown")
-    with connections.open("t/o") as connection:
+    with connections.open("t/o", "k") as connection:
         assert await connection.next() is None
-    assert connections.dropped == {"shutdown": 1, "follower": 0, "slow": 0, "expired": 0}
+    assert {why: number for why, number in connections.dropped.items() if number} == {"shutdown": 1}
+
+
+async def test_the_streams_of_a_revoked_key_end_and_no_others() -> None:
+    connections = Connections()
+    with (
+        connections.open("t/o", "gone") as one,
+        connections.open("t/p", "gone") as two,
+        connections.open("t/o", "k") as on,
+    ):
+        assert connections.key_ids == {"gone", "k"}
+        connections.drop_keys({"gone", "another"})
+        assert (await one.next(), await two.next()) == (None, None)
+        on.offer(Push("path", "one", 1))
+        assert await on.next() is not None
+    assert connections.dropped["revoked"] == 2
+    assert connections.key_ids == set()

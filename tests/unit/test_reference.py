@@ -89,6 +89,7 @@ RULES = st.lists(
     | rules("provider", st.just(["About provider"]), 7.0),
     max_size=2,
 )
+TAUGHT = course("before", ("s00", 0, 2.9), ("s03", 0, 1), ("s06", 0, 2)).teaches
 NOTHING_YET: dict[str, float] = {f"s{n:02}": 0.0 for n in range(8)}
 LEVELS = st.just(NOTHING_YET) | st.dictionaries(
     st.sampled_from([*NOTHING_YET]), st.sampled_from([0, 0.5, 1, 1.33, 2, 3])
@@ -116,6 +117,9 @@ def officers(draw: st.DrawFn) -> Inputs:
             pinned=[name for name in draw(often_none(some(2), [])) if name not in excluded],
             started=draw(often_none(some(2), [])),
             previous=draw(often_none(some(6), [])),
+            taught=dict.fromkeys(draw(often_none(some(2), [])), TAUGHT),
+            finishing=draw(st.sampled_from([False, False, True])),
+            smallest_gap=draw(st.sampled_from([0, 0.25, 0.25, 0.6])),
             elsewhere=draw(often_none(st.just({"other": {"s00": Estimate(1.5, 0.3)}}), {})),
         ),
         levels={skill: Estimate(level, sd, when) for skill, level in draw(LEVELS).items()},
@@ -202,8 +206,12 @@ PARTS = [
         ({"pinned": ["long"], "budget_hours": 6}, DEAR, ["short"]),
         ({"pinned": ["long"], "max_steps": 0}, DEAR, []),
         ({"previous": ["long"]}, DEAR, ["short"]),
-        ({"previous": ["before"]}, [course("before", ("a", 0, 2.96)), course("now", ("a", 0, 3))], ["now"]),
-        ({"previous": ["before"]}, [course("before", ("a", 0, 2.98)), course("now", ("a", 0, 3))], ["before"]),
+        ({"previous": ["before"]}, [course("before", ("a", 0, 2.6)), course("now", ("a", 0, 3))], ["now"]),
+        ({"previous": ["before"]}, [course("before", ("a", 0, 2.7)), course("now", ("a", 0, 3))], ["before"]),
+        ({"previous": ["long", "short"], "finishing": True}, DEAR, ["short"]),
+        ({"previous": ["long"], "finishing": True}, DEAR, ["long"]),
+        ({"previous": ["long", "gone"], "finishing": True}, DEAR, ["short"]),
+        ({"previous": [], "finishing": True}, DEAR, []),
         ({"previous": ["short"]}, [*DEAR, course("new", ("a", 0, 3), ("b", 0, 1), hours=4)], ["short"]),
     ],
 )

@@ -93,14 +93,15 @@ def test_what_was_started_stays_in_front_unless_it_was_withdrawn() -> None:
     assert [(note.course, note.kind) for note in path.notes] == [("gone", "withdrawn")]
 
 
-def test_a_completion_is_a_noisy_measurement_where_it_is_later() -> None:
+def test_a_completion_counts_as_reached_where_it_is_later() -> None:
     late = MOMENT + timedelta(days=1)
     levels = {"a": Estimate(0, 0.5, MOMENT), "b": Estimate(2, 0.1, MOMENT)}
     view = view_of(COURSES)
     plan = msgspec.structs.replace(inputs(TWO), levels=levels, completed_at={"a-short": late})
     path = recommend(plan, view)
     assert violations(path, plan, view.course) == []
-    assert (path.gaps[0].level, path.gaps[0].sd) == (1.0, 0.354)
+    assert (path.gaps[0].level, path.gaps[0].sd) == (2.0, 0.5)
+    assert [(row.skill, row.kind) for row in path.assess_first] == [("a", "confirm")]
     early = msgspec.structs.replace(plan, completed_at={"a-short": MOMENT - timedelta(days=1)})
     assert recommend(early, view).gaps[0].level == 0
 

@@ -1,8 +1,8 @@
 """The routes of the catalogue."""
 
-from services.catalog.api.courses import get_course, list_courses, put_course, withdraw_course
+from services.catalog.api.courses import get_course, list_courses, patch_course, put_course, withdraw_course
 from services.catalog.api.entries import HISTORY, STORE
-from services.catalog.api.frameworks import get_framework, list_frameworks, put_framework
+from services.catalog.api.frameworks import get_framework, list_frameworks, patch_framework, put_framework
 from services.catalog.api.importing import import_courses
 from services.catalog.model import (
     CoursePage,
@@ -15,7 +15,7 @@ from services.catalog.model import (
     ShowFramework,
 )
 from shared.auth import ADMINS, EVERYONE
-from shared.routes import IF_ABSENT, IF_MATCH, IF_NONE_MATCH, Route
+from shared.routes import IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, MergePatch, Route
 from shared.skills import Course, Framework
 
 __all__ = ["HISTORY", "ROUTES", "STORE"]
@@ -27,8 +27,57 @@ _PUT_COURSE = {200: CoursePut, 201: CoursePut}
 _PUT_FRAMEWORK = {200: FrameworkPut, 201: FrameworkPut}
 _NDJSON = "application/x-ndjson"
 _GUARDS = [IF_MATCH, IF_ABSENT]
+_COURSE_EXAMPLE = {
+    "id": "access-for-all",
+    "title": {"th": "บริการดิจิทัลที่ทุกคนเข้าถึงได้", "en": "Digital Access for All"},
+    "provider": {"th": "สถาบันตัวอย่าง", "en": "Example Institute"},
+    "hours": 6,
+    "languages": ["th"],
+    "teaches": [{"framework": "th-digital-2018", "skill": "dlit-access", "from": 2, "to": 3}],
+    "requires": [
+        {"any": [{"course": "digital-basics"}, {"framework": "th-digital-2018", "skill": "dlit-safety", "level": 1}]}
+    ],
+    "url": "https://example.org/courses/access-for-all",
+    "completions": {"started": 1200, "completed": 960},
+    "rating": {"mean": 4.4, "count": 310},
+}
+_FRAMEWORK_EXAMPLE = {
+    "id": "agency-skills",
+    "title": {"th": "ทักษะของหน่วยงาน", "en": "Skills of the agency"},
+    "scale": [
+        {"level": 0, "title": {"th": "ไม่มี", "en": "None"}},
+        {"level": 1, "title": {"th": "พื้นฐาน", "en": "Basic"}},
+        {"level": 2, "title": {"th": "ชำนาญ", "en": "Proficient"}},
+    ],
+    "areas": [{"id": "records", "title": {"th": "งานสารบรรณ", "en": "Records"}}],
+    "skills": [{"id": "archiving", "area": "records", "title": {"th": "การจัดเก็บเอกสาร", "en": "Archiving"}}],
+    "job_groups": [{"id": "clerks", "title": {"th": "งานธุรการ", "en": "Clerks"}}],
+    "requirements": [{"job_group": "clerks", "skill": "archiving", "level": 2, "weight": 1.5}],
+}
 ROUTES = [
-    Route("PUT", _COURSE, put_course, ADMINS, body=Course, headers=_GUARDS, answers=_PUT_COURSE, problems=[412]),
+    Route(
+        "PUT",
+        _COURSE,
+        put_course,
+        ADMINS,
+        body=Course,
+        example=_COURSE_EXAMPLE,
+        headers=_GUARDS,
+        answers=_PUT_COURSE,
+        problems=[412],
+    ),
+    Route(
+        "PATCH",
+        _COURSE,
+        patch_course,
+        ADMINS,
+        body=MergePatch,
+        example={"hours": 4.5, "title": {"en": "Access for All"}, "url": None},
+        accepts=MERGE_PATCH,
+        headers=[IF_MATCH],
+        answers={200: CoursePut},
+        problems=[412, 415],
+    ),
     Route("GET", _COURSE, get_course, EVERYONE, headers=[IF_NONE_MATCH], answers={200: Course, 304: None}),
     Route("DELETE", _COURSE, withdraw_course, ADMINS, headers=[IF_MATCH], answers={204: None}, problems=[412]),
     Route("GET", "/v1/courses", list_courses, EVERYONE, query=ListCourses, answers={200: CoursePage}),
@@ -38,6 +87,7 @@ ROUTES = [
         import_courses,
         ADMINS,
         body=Course,
+        example=_COURSE_EXAMPLE,
         answers={200: RowResult},
         streams=True,
         accepts=_NDJSON,
@@ -49,9 +99,23 @@ ROUTES = [
         put_framework,
         ADMINS,
         body=Framework,
+        example=_FRAMEWORK_EXAMPLE,
         headers=_GUARDS,
         answers=_PUT_FRAMEWORK,
         problems=[412],
+        limit=_FRAMEWORK_LIMIT,
+    ),
+    Route(
+        "PATCH",
+        _FRAMEWORK,
+        patch_framework,
+        ADMINS,
+        body=MergePatch,
+        example={"description": {"th": "ฉบับปรับปรุง", "en": "Revised"}},
+        accepts=MERGE_PATCH,
+        headers=[IF_MATCH],
+        answers={200: FrameworkPut},
+        problems=[412, 415],
         limit=_FRAMEWORK_LIMIT,
     ),
     Route(

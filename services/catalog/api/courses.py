@@ -5,9 +5,20 @@ from aiohttp import web
 from services.catalog.api.entries import HISTORY, STORE, present_tag, reached, same_id, settled, shown
 from services.catalog.model import CoursePage, CoursePut, ListCourses, check_course, frameworks_named
 from services.catalog.store import Entry
-from shared.errors import NotFound
+from shared.decoding import patched
+from shared.errors import NotFound, PreconditionFailed
 from shared.preconditions import Preconditions, Tag
-from shared.routes import answer, nothing, preconditions, principal, read_body, read_query, trace_of
+from shared.routes import (
+    ROUTE,
+    answer,
+    nothing,
+    preconditions,
+    principal,
+    read_body,
+    read_patch,
+    read_query,
+    trace_of,
+)
 from shared.skills import SHARED_TENANT, Course, courses_named, key_of
 
 
@@ -21,6 +32,31 @@ async def put_course(request: web.Request) -> web.StreamResponse:
     same_id(course.id, request.match_info["course_id"])
     put, new = await store_course(request, course, asked)
     return answer(put, 201 if new else 200, tag=Tag(str(put.revision)))
+
+
+async def patch_course(request: web.Request) -> web.StreamResponse:
+    """Change fields of the tenant's own course by a JSON merge patch.
+
+    What the patch leaves out stays as it is; null takes a field away; a list is replaced as a whole.
+    """
+    asked, patch = preconditions(request), await read_patch(request)
+    store, tenant, course_id = request.app[STORE], principal(request).tenant, request.match_info["course_id"]
+
+    async def decide() -> CoursePut | None:
+        before = await store.find(key_of(tenant, course_id))
+        if before is None or not isinstance(before.content, Course):
+            raise NotFound("no such course of your own")
+        asked.check(present_tag(before, tenant))
+        course = patched(before.content, patch, request[ROUTE].limit)
+        same_id(course.id, course_id)
+        try:
+            put, _ = await store_course(request, course, Preconditions.of([f'"{before.sequence}"'], []))
+        except PreconditionFailed:
+            return None
+        return put
+
+    put = await settled(decide)
+    return answer(put, tag=Tag(str(put.revision)))
 
 
 async def get_course(request: web.Request) -> web.StreamResponse:

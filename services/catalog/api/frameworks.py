@@ -6,9 +6,20 @@ from aiohttp import web
 from services.catalog.api.entries import HISTORY, STORE, present_tag, reached, same_id, settled, shown, tag_of
 from services.catalog.model import FrameworkList, FrameworkPut, ListFrameworks, ShowFramework, check_framework
 from services.catalog.store import framework_key
-from shared.errors import NotFound
-from shared.preconditions import Tag
-from shared.routes import answer, not_modified, preconditions, principal, read_body, read_query, trace_of
+from shared.decoding import patched
+from shared.errors import NotFound, PreconditionFailed
+from shared.preconditions import Preconditions, Tag
+from shared.routes import (
+    ROUTE,
+    answer,
+    not_modified,
+    preconditions,
+    principal,
+    read_body,
+    read_patch,
+    read_query,
+    trace_of,
+)
 from shared.skills import SHARED_TENANT, Framework
 
 
@@ -20,6 +31,39 @@ async def put_framework(request: web.Request) -> web.StreamResponse:
     asked = preconditions(request)
     framework = await read_body(request, Framework)
     same_id(framework.id, request.match_info["framework_id"])
+    put, new = await _store_framework(request, framework, asked)
+    return answer(put, 201 if new else 200, tag=Tag(str(put.version)))
+
+
+async def patch_framework(request: web.Request) -> web.StreamResponse:
+    """Change fields of the tenant's own framework by a JSON merge patch.
+
+    What the patch leaves out stays as it is; null takes a field away; a list is replaced as a whole.
+    """
+    asked, patch = preconditions(request), await read_patch(request)
+    store, tenant, framework_id = request.app[STORE], principal(request).tenant, request.match_info["framework_id"]
+
+    async def decide() -> FrameworkPut | None:
+        before = await store.find(framework_key(tenant, framework_id))
+        if before is None or not isinstance(before.content, Framework):
+            raise NotFound("no such framework of your own")
+        asked.check(present_tag(before, tenant))
+        framework = patched(before.content, patch, request[ROUTE].limit)
+        same_id(framework.id, framework_id)
+        try:
+            put, _ = await _store_framework(request, framework, Preconditions.of([f'"{before.sequence}"'], []))
+        except PreconditionFailed:
+            return None
+        return put
+
+    put = await settled(decide)
+    return answer(put, tag=Tag(str(put.version)))
+
+
+async def _store_framework(
+    request: web.Request, framework: Framework, asked: Preconditions
+) -> tuple[FrameworkPut, bool]:
+    """Return what became of a framework, and whether it is new."""
     check_framework(framework)
     store, tenant, trace = request.app[STORE], principal(request).tenant, trace_of(request)
 
@@ -33,8 +77,7 @@ async def put_framework(request: web.Request) -> web.StreamResponse:
         after = await store.put_framework(before, tenant, framework, trace)
         return (FrameworkPut(framework.id, after.sequence, changed=True), before is None) if after else None
 
-    put, new = await settled(decide)
-    return answer(put, 201 if new else 200, tag=Tag(str(put.version)))
+    return await settled(decide)
 
 
 async def get_framework(request: web.Request) -> web.StreamResponse:

@@ -2,8 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from itertools import count
+from typing import Protocol
 
 import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout, hdrs, web
@@ -12,6 +13,7 @@ from aiohttp_sse import EventSourceResponse
 from services.portal.api.session import credential_of
 from services.portal.connections import Connection, Connections, Push
 from services.portal.replicas import Replicas
+from shared.auth import Authenticator
 from shared.errors import Unauthorized, Unavailable
 from shared.events import PathRecommended
 from shared.routes import REQUEST_ID, STREAM, principal
@@ -20,11 +22,21 @@ from shared.skills import key_of
 PING_SECONDS = 15.0
 SLOW_SECONDS = 30.0
 LIFETIME_SECONDS = 900.0
-"""A stream ends after this and is opened anew by its reader, so that a revoked key does not watch for ever."""
+"""A stream ends after this and is opened anew by its reader, perhaps at another replica."""
+
+KEYS_SECONDS = 10.0
+"""How often it is asked whether the keys still work that streams were opened with."""
 
 _RETRY_MS = (500, 3000)
 _FETCH = ClientTimeout(total=5)
 _LONGEST_WAIT_SECONDS = 30.0
+
+
+class WorkingKeys(Protocol):
+    """Who knows which API keys work: shared.mongo.KeyStore."""
+
+    async def working(self, key_ids: Collection[str]) -> set[str]:
+        """Return those of these keys that are neither revoked nor expired. Raises Unavailable."""
 
 
 class Live:
@@ -44,12 +56,24 @@ class Live:
         self._following = following
         self._lifetime = lifetime
 
+    async def end_revoked(self, keys: WorkingKeys, authenticator: Authenticator, every: float = KEYS_SECONDS) -> None:
+        """End for ever the streams whose keys were revoked or have expired, and let none of these in again."""
+        while True:
+            await asyncio.sleep(every)
+            if held := self._connections.key_ids:
+                try:
+                    gone = held - await keys.working(held)
+                except Unavailable:
+                    continue
+                authenticator.forget(gone)
+                self._connections.drop_keys(gone)
+
     async def watch_path(self, request: web.Request) -> web.StreamResponse:
         """Stream an officer's path: the stored one, then each new one as it comes (server-sent events).
 
         `event: path`, `id: <revision>`: a PathRecommended. `event: status`: {"status": "waiting"} while there is no
-        path yet, {"status": "unavailable"} while it cannot be read. `event: erased`: the officer is forgotten. With a
-        `Last-Event-ID` equal to the stored revision only newer paths are sent.
+        path yet, {"status": "unavailable"} while it cannot be read. `event: erased`: the officer is forgotten; that
+        ends the stream. With a `Last-Event-ID` equal to the stored revision only newer paths are sent.
         """
         officer = request.match_info["officer_id"]
         if not self._following():
@@ -57,7 +81,8 @@ class Live:
         key = key_of(principal(request).tenant, officer)
         if request.method == hdrs.METH_HEAD:
             return web.StreamResponse(headers=EventSourceResponse().headers)
-        with self._connections.open(key, request.headers.get("Last-Event-ID")) as connection:
+        key_id = principal(request).key_id
+        with self._connections.open(key, key_id, request.headers.get("Last-Event-ID")) as connection:
             stream = EventSourceResponse(sep="\n", ping_interval=PING_SECONDS, send_timeout=SLOW_SECONDS)
             stream.headers["X-Request-Id"] = request[REQUEST_ID]
             request[STREAM] = stream
@@ -84,6 +109,9 @@ class Live:
                 event_id = str(push.revision) if push.revision else None
                 await stream.send(push.data, event=push.event, id=event_id)
                 self._connections.pushes += 1
+                if push.event == "erased":
+                    self._connections.dropped["erased"] += 1
+                    return
         except TimeoutError:
             self._connections.dropped["slow"] += 1
         except ConnectionResetError:

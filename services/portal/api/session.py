@@ -16,8 +16,10 @@ from shared.routes import answer, nothing, principal, read_body
 from shared.shell import ADDRESS, bearer
 
 LASTS_SECONDS = 12 * 3600
-COOKIE = "learning-path"
-SECURE_COOKIE = f"__Host-{COOKIE}"
+PLAIN_COOKIE = "learning-path"
+SECURE_COOKIE = f"__Host-{PLAIN_COOKIE}"
+COOKIE: web.AppKey[str] = web.AppKey("cookie", str)
+"""The name of the one cookie that this portal takes. With HTTPS no other page can have set one of the prefix."""
 
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 
@@ -53,14 +55,14 @@ def credential_of(request: web.Request) -> str | None:
     """
     if hdrs.AUTHORIZATION in request.headers:
         return bearer(request)
-    key = request.cookies.get(SECURE_COOKIE) or request.cookies.get(COOKIE)
+    key = request.cookies.get(request.app[COOKIE])
     if key and request.method not in _SAFE:
         check_origin(request)
     return key or None
 
 
 class Sessions:
-    """Signs in and out. `secure`: the cookie travels over HTTPS only."""
+    """Signs in and out. `secure`: the cookie travels over HTTPS only, under the name that only HTTPS can set."""
 
     def __init__(self, authenticator: Authenticator, *, secure: bool) -> None:
         self._authenticator = authenticator
@@ -75,7 +77,7 @@ class Sessions:
         key = (await read_body(request, SignIn)).key.strip()
         response = answer(_session(await self._authenticator.authenticate(key, request[ADDRESS])))
         response.set_cookie(
-            self._name,
+            request.app[COOKIE],
             key,
             max_age=LASTS_SECONDS,
             path="/",
@@ -93,12 +95,8 @@ class Sessions:
         """Sign out: the cookie is forgotten."""
         check_origin(request)
         response = nothing()
-        response.del_cookie(self._name, path="/", secure=self._secure, httponly=True, samesite="Strict")
+        response.del_cookie(request.app[COOKIE], path="/", secure=self._secure, httponly=True, samesite="Strict")
         return response
-
-    @property
-    def _name(self) -> str:
-        return SECURE_COOKIE if self._secure else COOKIE
 
 
 def _session(who: Principal) -> Session:

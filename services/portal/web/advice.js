@@ -1,14 +1,21 @@
-/** What the path has to say beside its steps: what to assess first, and which wanted courses are not in it. */
+/** What the path has to say beside its steps: what to assess, and which wanted courses are not in it. */
 
 import { el } from './dom.js';
 import { say, told } from './language.js';
 
-/** Return the section of what to assess first, or nothing. */
+/** Return the sections of what to assess first, and of what to assess to confirm completed courses. */
 export function assessSection({ assess_first: skills = [] }) {
+  return [
+    toAssess('assessFirst', skills.filter((one) => one.kind !== 'confirm')),
+    toAssess('assessConfirm', skills.filter((one) => one.kind === 'confirm')),
+  ];
+}
+
+function toAssess(name, skills) {
   if (skills.length === 0) return undefined;
-  return el('section', { class: 'assess', 'aria-labelledby': 'assess-title' },
-    el('h2', { id: 'assess-title' }, say('assessFirst')),
-    el('p', { class: 'quiet' }, say('assessFirstWhy')),
+  return el('section', { class: 'assess', 'aria-labelledby': `${name}-title` },
+    el('h2', { id: `${name}-title` }, say(name)),
+    el('p', { class: 'quiet' }, say(`${name}Why`)),
     el('ul', { class: 'open-list' }, skills.map((one) => el('li', { 'data-skill': one.skill },
       told('h3', one.title), told('p', one.reason)))));
 }

@@ -13,6 +13,8 @@ export const CONTROL_WORDS = {
 
     assessFirst: 'ควรประเมินทักษะเหล่านี้ก่อน',
     assessFirstWhy: 'เรายังไม่แน่ใจระดับของท่าน ผลประเมินอาจทำให้ต้องเรียนน้อยลง',
+    assessConfirm: 'ควรประเมินเพื่อยืนยัน',
+    assessConfirmWhy: 'ระดับของทักษะเหล่านี้นับจากหลักสูตรที่ท่านเรียนจบ และยังไม่ได้ประเมินหลังจากนั้น',
     notes: 'หลักสูตรที่ไม่ได้อยู่ในเส้นทางนี้',
 
     time: 'เวลาเรียนของท่าน',
@@ -95,6 +97,8 @@ export const CONTROL_WORDS = {
 
     assessFirst: 'Worth assessing first',
     assessFirstWhy: 'We are not sure of your level here. An assessment may save you some learning.',
+    assessConfirm: 'Assess to confirm',
+    assessConfirmWhy: 'Your level here is counted from courses you completed, and has not been assessed since.',
     notes: 'Courses that are not in this path',
 
     time: 'Your time for learning',

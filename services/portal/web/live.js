@@ -39,7 +39,10 @@ export function follow(officer, on) {
     source.addEventListener('open', found);
     source.addEventListener('path', (event) => on.path(JSON.parse(event.data)));
     source.addEventListener('status', (event) => on.status(JSON.parse(event.data).status));
-    source.addEventListener('erased', () => on.erased());
+    source.addEventListener('erased', () => {
+      source.close(); // nothing more comes: the server ends the stream
+      on.erased();
+    });
     source.addEventListener('error', () => {
       if (ended) return;
       lost();

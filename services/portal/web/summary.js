@@ -42,12 +42,13 @@ function facts(recommended, framework) {
 
 /** Return which notice a path needs above it: [heading, explanation], or nothing. */
 function notice(path) {
-  const met = path.gaps.every((gap) => gap.reached >= gap.required - 0.05) && path.open.length === 0;
+  const met = path.open.every((gap) => gap.cause === 'too_small');
   if (path.status === 'waiting_for_framework') return [say('waitingFramework'), told('p', path.reason)];
   if (path.status === 'refused') return [say('refused'), told('p', path.reason)];
   if (path.status === 'provisional') return [say('provisional'), el('p', {}, say('provisionalWhy'))];
   if (path.steps.length > 0) return undefined;
-  return met ? [say('complete'), el('p', {}, say('completeWhy'))] : [say('nothing'), el('p', {}, say('nothingWhy'))];
+  if (path.open.length > 0) return [say(met ? 'complete' : 'nothing'), told('p', path.reason)];
+  return [say('complete'), el('p', {}, say('completeWhy'))];
 }
 
 /** Return the head of the page over a path; `more` stands at its end. */

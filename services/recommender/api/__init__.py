@@ -12,7 +12,7 @@ from services.recommender.api.feedback import (
 )
 from services.recommender.api.paths import StoredPath, get_path
 from services.recommender.api.recommendations import Recommendation, RecommendationRequest, recommend
-from services.recommender.api.rules import PutRules, Rules, RulesPut, get_rules, put_rules
+from services.recommender.api.rules import PutRules, Rules, RulesPut, get_rules, patch_rules, put_rules
 from services.recommender.api.state import (
     ASKED,
     CATALOGUE,
@@ -21,12 +21,13 @@ from services.recommender.api.state import (
     IDEMPOTENCY_KEY,
     MIN_GROUP,
     RULES_CHANGED,
+    SOLVER,
     STORE,
     TODAY,
     today_in,
 )
 from shared.auth import ADMINS, EVERYONE, PLATFORMS
-from shared.routes import IF_MATCH, IF_NONE_MATCH, Route
+from shared.routes import IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, MergePatch, Route
 
 __all__ = [
     "ASKED",
@@ -36,6 +37,7 @@ __all__ = [
     "MIN_GROUP",
     "ROUTES",
     "RULES_CHANGED",
+    "SOLVER",
     "STORE",
     "TODAY",
     "today_in",
@@ -44,6 +46,19 @@ __all__ = [
 _PATH = "/v1/officers/{officer_id}/path"
 _FEEDBACK = "/v1/officers/{officer_id}/feedback"
 _HELD = [IF_NONE_MATCH]
+_RULES_EXAMPLE = {
+    "rules": [
+        {"field": "provider", "values": ["สถาบันตัวอย่าง"], "bias": 2},
+        {"field": "modality", "values": ["classroom"], "bias": 0},
+    ],
+    "mandatory": ["personal-data-law"],
+}
+_REQUEST_EXAMPLE = {
+    "framework": "th-digital-2018",
+    "target": {"dlit-safety": 3},
+    "levels": {"dlit-safety": 1, "dlit-access": {"level": 2, "sd": 0.5}},
+    "budget_hours": 20,
+}
 ROUTES = [
     Route("GET", _PATH, get_path, EVERYONE, headers=_HELD, answers={200: StoredPath, 304: None}, problems=[503]),
     Route(
@@ -60,6 +75,7 @@ ROUTES = [
         give_feedback,
         EVERYONE,
         body=GiveFeedback,
+        example={"course": "access-for-all", "action": "completed", "at": "2026-11-20T16:30:00+07:00"},
         headers=[IDEMPOTENCY_KEY],
         answers={200: FeedbackTaken},
         problems=[409, 429, 503],
@@ -71,6 +87,7 @@ ROUTES = [
         recommend,
         EVERYONE,
         body=RecommendationRequest,
+        example=_REQUEST_EXAMPLE,
         answers={200: Recommendation},
         problems=[404, 429, 503],
         reads=True,
@@ -90,9 +107,22 @@ ROUTES = [
         put_rules,
         ADMINS,
         body=PutRules,
+        example=_RULES_EXAMPLE,
         headers=[IF_MATCH],
         answers={200: RulesPut},
         problems=[412],
+    ),
+    Route(
+        "PATCH",
+        "/v1/rules",
+        patch_rules,
+        ADMINS,
+        body=MergePatch,
+        example={"mandatory": ["personal-data-law"]},
+        accepts=MERGE_PATCH,
+        headers=[IF_MATCH],
+        answers={200: RulesPut},
+        problems=[412, 415],
     ),
     Route("GET", "/v1/rules", get_rules, PLATFORMS, headers=_HELD, answers={200: Rules, 304: None}),
     Route(

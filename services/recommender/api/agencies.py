@@ -13,6 +13,7 @@ from services.recommender.api.state import (
     ASKED,
     FIRST_GROUPS,
     MIN_GROUP,
+    SOLVER,
     STORE,
     TODAY,
     framework_of,
@@ -23,7 +24,7 @@ from services.recommender.model import hours_until
 from services.recommender.ranking.index import View
 from services.recommender.ranking.ledger import card_of
 from services.recommender.shortfall import InTime, shortfalls
-from services.recommender.solving import Case, solve
+from services.recommender.solving import Case
 from services.recommender.tally import Tally
 from shared.errors import InvalidInput, NotFound
 from shared.routes import REQUEST_ID, answer, principal, read_query
@@ -115,8 +116,8 @@ async def _in_time(
         )
         for plan in plans
     ]
-    view, asked = view_of(request), request.app[ASKED]
-    planned = [await asked.run(principal(request).key_id, solve, case, view) for case in cases]
+    view, asked, solver = view_of(request), request.app[ASKED], request.app[SOLVER]
+    planned = [await asked.run(principal(request).key_id, solver.one, case, view) for case in cases]
     figures = [measures_of(one.path) for one in planned if not one.violations and one.path.status in _PLANNED]
     if len(figures) < request.app[MIN_GROUP]:
         return None

@@ -8,9 +8,10 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from services.recommender import ranking
-from services.recommender.api.state import ASKED, STORE, TODAY, framework_of, held_of, view_of
+from services.recommender.api.state import ASKED, SOLVER, STORE, TODAY, framework_of, held_of, view_of
 from services.recommender.audit import TenantRules, inputs_for, rules_within
 from services.recommender.model import Estimate, Inputs, Rule, hours_until
+from services.recommender.planning import is_studied
 from services.recommender.solving import plan_stateless
 from services.recommender.store import StoredPlan
 from services.recommender.unmatched import unmatched
@@ -33,7 +34,8 @@ class GivenLevel(Struct, frozen=True, forbid_unknown_fields=True):
 class RecommendationRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """What to recommend for. `framework` with `job_group`, or with an explicit `target` {skill: level}.
 
-    A skill that `levels` leaves out has the job group's prior. The budget is `budget_hours`, or `weekly_hours` until
+    A skill that `levels` leaves out has the job group's prior. A level that it gives is as of now, so it counts and
+    no `completed` course adds to it. The budget is `budget_hours`, or `weekly_hours` until
     `deadline`, counted from `as_of` (today where the officers are). `completed` courses are not suggested again.
     `rules` and `mandatory` courses come to those of the tenant.
 
@@ -85,16 +87,19 @@ async def recommend(request: web.Request) -> web.StreamResponse:
     if name is None:
         raise InvalidInput("needs a framework, or an officer to compare with", "framework")
     framework = framework_of(view, name)
-    caller = principal(request).key_id
-    rules = await request.app[STORE].rules.recent(principal(request).tenant)
+    caller, asking = principal(request).key_id, request.app[ASKED]
+    rules, smallest_gap = (
+        await request.app[STORE].rules.recent(principal(request).tenant),
+        request.app[SOLVER].smallest_gap,
+    )
     as_of = asked.as_of or request.app[TODAY]()
-    warnings = await request.app[ASKED].run(caller, unmatched, asked.rules, [], view) if asked.rules else []
+    warnings = await asking.run(caller, unmatched, asked.rules, [], view) if asked.rules else []
     if present is None:
         inputs = _inputs(asked, framework, rules, as_of, principal(request).tenant)
-        path = await request.app[ASKED].run(caller, plan_stateless, inputs, view)
+        path = await asking.run(caller, plan_stateless, replace(inputs, smallest_gap=smallest_gap), view)
         return answer(Recommendation(path, stale=False, request_id=request[REQUEST_ID], warnings=warnings))
-    inputs = _if(asked, present, framework, rules, as_of)
-    path = await request.app[ASKED].run(caller, plan_stateless, inputs, view)
+    inputs = replace(_if(asked, present, framework, rules, as_of), smallest_gap=smallest_gap)
+    path = await asking.run(caller, plan_stateless, inputs, view)
     changes = ranking.changes(present.path, path)
     revision = present.summary.revision
     return answer(
@@ -138,6 +143,7 @@ def _if(
         raise InvalidInput("needs either `job_group` or `target`", "job_group")
     profile = present.profile
     stage = asked.stage or (profile.stage if profile.stage in {one.id for one in framework.stages} else None)
+    progress = RecommendationRequest(compare_with=asked.compare_with, completed=asked.completed, as_of=asked.as_of)
     inputs = inputs_for(
         replace(profile, job_group=asked.job_group or profile.job_group, stage=stage),
         present.feedback,
@@ -145,6 +151,7 @@ def _if(
         present.summary.courses,
         framework=framework,
         as_of=as_of,
+        finishing=bool(asked.completed) and asked == progress and is_studied(present),
     )
     return replace(
         inputs,

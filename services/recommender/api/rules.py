@@ -1,5 +1,6 @@
 """A tenant's own rules for the paths of all its officers."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 from aiohttp import web
@@ -10,9 +11,10 @@ from services.recommender.api.state import ASKED, CATALOGUE, RULES_CHANGED, STOR
 from services.recommender.audit import TenantRules, check_rules
 from services.recommender.model import Rule
 from services.recommender.unmatched import unmatched
+from shared.decoding import patched
 from shared.errors import Unavailable, Warned
-from shared.preconditions import Tag
-from shared.routes import answer, not_modified, preconditions, principal, read_body
+from shared.preconditions import Preconditions, Tag
+from shared.routes import ROUTE, answer, not_modified, preconditions, principal, read_body, read_patch
 from shared.skills import Identifier
 
 _ATTEMPTS = 5
@@ -46,23 +48,42 @@ class Rules(Struct, frozen=True):
 
 
 async def put_rules(request: web.Request) -> web.StreamResponse:
-    """Set the rules of the caller's tenant; every path of its officers is planned again with them.
+    """Set the rules of the caller's tenant, in place of those before; every path of its officers follows.
 
     What names a course, a provider or another value that no course in sight holds is stored and answered as a warning.
     Every version is kept, so a path of any version can be recomputed.
     """
     asked = preconditions(request)
     body = await read_body(request, PutRules)
+    return await _store(request, asked, lambda _: body)
+
+
+async def patch_rules(request: web.Request) -> web.StreamResponse:
+    """Change the rules or the mandatory courses of the caller's tenant by a JSON merge patch; the other list stays.
+
+    A list is replaced as a whole. Every path of the tenant's officers follows.
+    """
+    asked, patch = preconditions(request), await read_patch(request)
+    limit = request[ROUTE].limit
+    return await _store(request, asked, lambda now: patched(PutRules(now.rules, now.mandatory), patch, limit))
+
+
+async def _store(
+    request: web.Request, asked: Preconditions, wish: Callable[[TenantRules], PutRules]
+) -> web.StreamResponse:
+    """Store what is wished for, given the rules of now. Who loses a race reads and decides again."""
     asker, store = principal(request), request.app[STORE].rules
-    wanted = TenantRules(0, body.rules, body.mandatory)
-    check_rules(wanted)
     view = request.app[CATALOGUE].snapshot.view(asker.tenant)
-    warnings = await request.app[ASKED].run(asker.key_id, unmatched, body.rules, body.mandatory, view)
     for _ in range(_ATTEMPTS):
         present = await store.of(asker.tenant)
         asked.check(Tag(str(present.version)))
+        body = wish(present)
+        wanted = TenantRules(0, body.rules, body.mandatory)
+        check_rules(wanted)
+        warnings = await request.app[ASKED].run(asker.key_id, unmatched, body.rules, body.mandatory, view)
         if replace(present, version=0) == wanted:
-            return answer(RulesPut(present.version, changed=False, warnings=warnings), tag=Tag(str(present.version)))
+            put = RulesPut(present.version, changed=False, warnings=warnings)
+            return answer(put, tag=Tag(str(present.version)))
         after = replace(wanted, version=present.version + 1)
         if await store.put(asker.tenant, after, asker.key_id):
             request.app[RULES_CHANGED]()

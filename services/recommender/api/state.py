@@ -10,6 +10,7 @@ from services.recommender.asked import Asked
 from services.recommender.catalogue import Catalogue
 from services.recommender.heeding import Heeder
 from services.recommender.ranking.index import View
+from services.recommender.solving import Solver
 from services.recommender.store import Held, PlanStore
 from shared.auth import authorize
 from shared.errors import InvalidInput, Malformed, NotFound, Unavailable
@@ -19,6 +20,7 @@ from shared.skills import Framework
 STORE: web.AppKey[PlanStore] = web.AppKey("store", PlanStore)
 CATALOGUE: web.AppKey[Catalogue] = web.AppKey("catalogue", Catalogue)
 HEEDER: web.AppKey[Heeder] = web.AppKey("heeder", Heeder)
+SOLVER: web.AppKey[Solver] = web.AppKey("solver", Solver)
 ASKED: web.AppKey[Asked] = web.AppKey("asked", Asked)
 TODAY: web.AppKey[Callable[[], date]] = web.AppKey("today")
 RULES_CHANGED: web.AppKey[Callable[[], None]] = web.AppKey("rules_changed")

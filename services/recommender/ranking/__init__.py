@@ -7,7 +7,7 @@ from services.recommender.ranking.ledger import Pick, RunnerUp, Told, path_of, r
 from services.recommender.ranking.obstacles import obstacle_of, short_of
 from services.recommender.ranking.outcome import Planned, course_at, offer_at
 from services.recommender.ranking.problem import COSINE
-from services.recommender.ranking.solution import planned
+from services.recommender.ranking.solution import planned, retold
 from shared.paths import LearningPath
 
 __all__ = ["changes", "no_path", "recommend", "refused", "similar", "waiting_for_framework", "why_not"]
@@ -17,13 +17,21 @@ def recommend(inputs: Inputs, view: View) -> LearningPath:
     """Return the officer's learning path. Raises InvalidInput where the framework does not know what is asked for."""
     inputs.check()
     found = planned(inputs, view)
+    limited = found.limited
+    whole = [*found.seeds.picks, *_picks(found, view)]
+    picks = serving(inputs, found.worth, found.standing, whole)
+    names = [pick.offer.id for pick in picks]
+    if len(picks) < len(whole) or not inputs.done.union(names).issuperset(inputs.previous):
+        found = retold(found, view, names)
+        picks = serving(inputs, found.worth, found.standing, [*found.seeds.picks, *_picks(found, view)])
     told = Told(
-        picks=serving(inputs, found.worth, found.standing, [*found.seeds.picks, *_picks(found, view)]),
+        picks=picks,
         obstacle=lambda skill, reached: obstacle_of(found, view, skill, reached),
         notes=found.seeds.notes,
         short=short_of(found),
         kept=found.kept,
-        limited=found.limited,
+        limited=limited or found.limited,
+        finishing=found.finishing,
     )
     return path_of(inputs, found.worth, found.standing, told, view.catalogue_revision)
 

@@ -4,7 +4,7 @@ Within the courses that were chosen, again and again the bundle worth most per h
 bundles of the whole catalogue at that point which still fit. A path found as a whole may leave out the best of them.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -33,11 +33,14 @@ from services.recommender.ranking.search import (
     Route,
     best_goal,
     lift_ceilings,
+    prune,
+    route_of,
     set_ceilings,
 )
 from services.recommender.ranking.segments import Longs
 
 RUNNERS_UP = 3
+FIXED: Any = np.bool_(True)  # noqa: FBT003 - not a literal: see `compiled`
 
 
 class Account(NamedTuple):
@@ -62,20 +65,35 @@ def account_of(steps: int) -> Account:
 def account(
     problem: Problem, seeded: Longs, bench: Bench, goals: Longs, route: Route, kept: bool
 ) -> tuple[Account, Longs]:
-    """Return the account of a route and the standing at its end. `kept`: told in the route's own order."""
+    """Return the account of a route and the standing at its end. `kept`: the route stands in its order already.
+
+    A route that was searched is put in order first, and then told as one that is kept: the same path has the same
+    account. Where the cheapest opener was left out as spare, only the order of the search is left.
+    """
     chosen = np.zeros(len(problem.ways), np.bool_)
     chosen[route.ways[: route.figures[SIZE]]] = True
     mine = goals[chosen[goals[:, WAY]]]
     mine[:, FIRST_PRICE] = -1  # priced among the chosen alone, nothing is what it was at the start
     full, inner = seeded.copy(), np.empty_like(seeded)
     told = account_of(route.figures[SIZE])
-    tell(problem, full, inner, bench, goals, mine, route, kept, told)
-    if not kept and held_in(problem, full) != route.figures[WORTH]:
-        # Where the cheapest opener was left out as spare, or the fuel is spent, only the order of the search is left.
+    if not kept:
+        tell(problem, full, inner, bench, np.zeros((0, goals.shape[1]), np.int64), mine, route, kept, told)
+        if held_in(problem, full) == route.figures[WORTH]:
+            route = reordered(problem, told)
+            prune(problem, seeded, full, bench, route, route_of(problem))
         full[:] = seeded
         told = account_of(route.figures[SIZE])
-        tell(problem, full, inner, bench, goals, mine, route, not kept, told)
+    tell(problem, full, inner, bench, goals, mine, route, FIXED, told)
     return told, full
+
+
+@kernel
+def reordered(problem: Problem, told: Account) -> Route:
+    """Return the route in the order in which it was told."""
+    route, size = route_of(problem), told.size[0]
+    route.ways[:size] = told.ways[:size]
+    route.figures[SIZE] = size
+    return route
 
 
 @kernel

@@ -1,24 +1,21 @@
 """What completed courses say of an officer's levels.
 
-A completion is a noisy measurement: the level it teaches to, give or take half a level. It is weighed with what was
-believed before, by precision, only where it is later than the skill's own measurement and speaks for a higher level.
-A course that was done counts in full where the next one asks for the level that it teaches.
+A completion keeps the promise of the path: the officer counts as having reached the level that the course teaches to,
+for the gaps that are left and for the next entry alike, where it is later than the skill's own measurement and speaks
+for a higher level. What was measured stays as it is: the doubt about the level is shown (`ledger.assess_first`), and
+only an assessment, which is later again, takes the level back.
 
-    mean = (m / s^2 + t / e^2) / (1 / s^2 + 1 / e^2),  sd = 1 / sqrt(1 / s^2 + 1 / e^2),  e = 0.5
+A level without a date was given by a request, as of that request: it is later than any completion.
 """
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from math import sqrt
 
 from msgspec.structs import replace
 
 from services.recommender.model import Inputs, Want
 from services.recommender.ranking.offers import SkillKey
-from shared.skills import Course
-
-COMPLETION_SD = 0.5
-"""Levels."""
+from shared.skills import Course, Teaches
 
 Find = Callable[[str], Course | None]
 
@@ -26,41 +23,26 @@ Find = Callable[[str], Course | None]
 def believed(inputs: Inputs, find: Find) -> tuple[dict[str, Want], dict[SkillKey, float]]:
     """Return what is believed per required skill, and the levels that entries are tested against."""
     wants, doors = inputs.wants(), inputs.standing()
-    for when, course in _completions(inputs, find):
-        for row in course.teaches:
-            key = (row.framework, row.skill)
-            if not _is_later(inputs, key, when):
-                continue
-            if row.framework == inputs.framework.id and (want := wants.get(row.skill)):
-                wants[row.skill] = weighed(want, row.to_level)
-            doors[key] = max(doors.get(key, 0.0), row.to_level)
-    for skill, want in wants.items():
-        key = (inputs.framework.id, skill)
-        doors[key] = max(doors[key], want.level)
+    for when, row in _reached(inputs, find):
+        if not _is_later(inputs, row, when):
+            continue
+        key = (row.framework, row.skill)
+        doors[key] = max(doors.get(key, 0.0), row.to_level)
+        if row.framework == inputs.framework.id and (want := wants.get(row.skill)):
+            level = max(want.level, min(row.to_level, inputs.framework.max_level))
+            wants[row.skill] = replace(want, level=level)
     return wants, doors
 
 
-def _completions(inputs: Inputs, find: Find) -> Iterator[tuple[datetime | None, Course]]:
-    dated = sorted(inputs.completed_at.items(), key=lambda item: (item[1], item[0]))
-    undated = sorted(set(inputs.completed) - set(inputs.completed_at))
-    for course_id, when in [*((name, None) for name in undated), *dated]:
-        if course := find(course_id):
-            yield when, course
+def _reached(inputs: Inputs, find: Find) -> Iterator[tuple[datetime | None, Teaches]]:
+    """Yield what completed courses taught, as it was then where that is known, and when."""
+    for name in sorted(inputs.done):
+        course = find(name)
+        for row in inputs.taught.get(name) or (course.teaches if course else ()):
+            yield inputs.completed_at.get(name), row
 
 
-def _is_later(inputs: Inputs, key: SkillKey, when: datetime | None) -> bool:
+def _is_later(inputs: Inputs, row: Teaches, when: datetime | None) -> bool:
     """Return whether a completion is news: the skill was never measured, or is known to have been measured before."""
-    framework, skill = key
-    if framework != inputs.framework.id:
-        return skill not in inputs.elsewhere.get(framework, {})
-    held = inputs.levels.get(skill)
+    held = inputs.known(row.framework, row.skill)
     return held is None or (when is not None and held.measured_at is not None and when > held.measured_at)
-
-
-def weighed(want: Want, reached: float) -> Want:
-    """Return the belief after one completion."""
-    if reached <= want.level or want.sd == 0:
-        return want
-    before, news = 1 / want.sd**2, 1 / COMPLETION_SD**2
-    level = (want.level * before + reached * news) / (before + news)
-    return replace(want, level=round(level, 2), sd=round(1 / sqrt(before + news), 3))

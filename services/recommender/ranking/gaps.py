@@ -5,8 +5,12 @@ A level is believed to be normal, N(mu, sd^2). The part of it that lies below L 
     psi(L) = E[(L - theta)+] = sd * phi(z) + (L - mu) * Phi(z),   z = (L - mu) / sd
 
 and reaching L is worth `weight * psi(min(L, required))`, rounded to whole micro-levels, so that what the steps of a
-path contribute adds up to what the path gains without a remainder. A skill is a gap only where mu is below what is
-required, and a level no higher than mu is worth nothing: doubt sizes a gap, it does not make one.
+path contribute adds up to what the path gains without a remainder. A skill is a gap only where the level is below what
+is required, and a level no higher than mu is worth nothing: doubt sizes a gap, it does not make one.
+
+Two more things follow from what an officer may rely on. Where completed courses lead to a level R above mu, all that
+reaching R is worth is gained: the next level is worth what the path said would be left. And a level that is short of
+what is required by less than an assessment could tell is worth as much as what is required.
 """
 
 from math import erf, exp, pi, sqrt
@@ -38,9 +42,14 @@ class Worth:
         want = self.wants.get(skill)
         if want is None or not want.is_gap or level <= want.level:
             return 0
-        key = (skill, min(level, want.required))
+        gained = self._whole(want, want.level) if want.rests_on_courses else 0
+        return self._whole(want, level if want.lacks(level) else want.required) - gained
+
+    def _whole(self, want: Want, level: float) -> int:
+        """Return what holding a level is worth beyond what was measured."""
+        key = (want.skill.id, level)
         if (known := self._known.get(key)) is None:
-            known = self._known[key] = round(MICRO * want.weight * shortfall(key[1], want.level, want.sd))
+            known = self._known[key] = round(MICRO * want.weight * shortfall(level, want.measured, want.sd))
         return known
 
     def covered(self, gained: int) -> float:

@@ -18,9 +18,11 @@ from services.recommender.ranking.reasons import (
     Unlock,
     Whole,
     assess_reason,
+    confirm_reason,
     open_reason,
     path_reason,
     step_reason,
+    too_small_reason,
 )
 from shared.paths import (
     Alternative,
@@ -66,7 +68,8 @@ class Pick(Struct, frozen=True):
 class Told(Struct, frozen=True):
     """What a plan has to tell. `obstacle` (skill, level reached) says what keeps a skill below what is required.
 
-    `short`: hours that are missing; `limited`: the search ended at its limit with the best found so far.
+    `short`: hours that are missing; `limited`: the search ended at its limit with the best found so far; `finishing`:
+    the path before stands as it was promised.
     """
 
     picks: list[Pick]
@@ -75,6 +78,7 @@ class Told(Struct, frozen=True):
     short: float | None = None
     kept: bool = False
     limited: bool = False
+    finishing: bool = False
 
 
 def path_of(
@@ -97,7 +101,8 @@ def path_of(
         )
         for want in worth.wants.values()
     ]
-    left = [_open(worth, gap, told.obstacle(gap.skill, gap.reached)) for gap in gaps if gap.reached < gap.required]
+    left = [_open(worth, gap, told) for gap in gaps if gap.reached < gap.required]
+    small = sum(row.cause == "too_small" for row in left)
     gained = sum(row.contribution for step in steps for row in step.closes)
     begun = {pick.offer.id for pick in told.picks if pick.seed == "started"}
     offers, start = [pick.offer for pick in told.picks], Standing(dict(standing), inputs.done)
@@ -120,7 +125,20 @@ def path_of(
         versions=Versions(inputs.profile_sequence, inputs.framework_version, catalogue_revision, ALGORITHM),
         as_of=inputs.as_of,
         reason=path_reason(
-            worth.wants, Whole(len(steps), hours, closed, usually, len(left), over, told.short, told.kept, told.limited)
+            worth.wants,
+            Whole(
+                courses=len(steps),
+                hours=hours,
+                closed=closed,
+                usually=usually,
+                left=len(left) - small,
+                over=over,
+                short=told.short,
+                kept=told.kept,
+                limited=told.limited,
+                small=small,
+                finishing=told.finishing,
+            ),
         ),
         stage=inputs.stage,
         budget_hours=inputs.budget_hours,
@@ -133,11 +151,16 @@ def path_of(
 
 
 def assess_first(wants: Mapping[str, Want]) -> list[AssessFirst]:
-    """Return the gaps that are mostly doubt: without it less than half of them would be expected."""
+    """Return what to assess: levels that rest on completed courses, and gaps that are mostly doubt.
+
+    Mostly doubt: without it less than half of the gap would be expected.
+    """
     doubtful = []
     for want in wants.values():
-        whole = shortfall(want.required, want.level, want.sd)
-        if want.is_gap and whole - (want.required - want.level) > whole * DOUBT:
+        whole, short = shortfall(want.required, want.level, want.sd), want.required - want.level
+        if want.rests_on_courses:
+            doubtful.append(AssessFirst(want.skill.id, want.skill.title, confirm_reason(want), "confirm"))
+        elif short > 0 and whole - short > whole * DOUBT:
             doubtful.append(AssessFirst(want.skill.id, want.skill.title, assess_reason(want)))
     return doubtful
 
@@ -183,7 +206,7 @@ def _closes(inputs: Inputs, worth: Worth, held: Mapping[str, float], offer: Offe
         if key not in offer.teaches or not want.is_gap:
             continue
         before, after = held[want.skill.id], offer.teaches[key][1]
-        if before < want.required and before < after:
+        if want.lacks(before) and before < after:
             yield Closes(
                 skill=want.skill.id,
                 title=want.skill.title,
@@ -235,8 +258,13 @@ def _lift(inputs: Inputs, held: dict[str, float], offer: Offer) -> None:
             held[skill] = max(held[skill], reached)
 
 
-def _open(worth: Worth, gap: Gap, obstacle: Obstacle) -> OpenGap:
-    reason = open_reason(worth.wants[gap.skill], gap.reached, obstacle)
+def _open(worth: Worth, gap: Gap, told: Told) -> OpenGap:
+    want = worth.wants[gap.skill]
+    if not want.lacks(gap.reached):
+        small = too_small_reason(want, gap.reached)
+        return OpenGap(gap.skill, gap.title, gap.required, gap.reached, "too_small", small)
+    obstacle = told.obstacle(gap.skill, gap.reached)
+    reason = open_reason(want, gap.reached, obstacle)
     return OpenGap(gap.skill, gap.title, gap.required, gap.reached, obstacle.cause, reason)
 
 

@@ -41,8 +41,10 @@ def obstacle_of(found: Planned, view: View, skill: str, reached: float) -> Obsta
     assemble(problem, final, bench, nearest)
     hours, left = int(bench.figures[ALL_HOURS]), max(int(final[HOURS_LEFT]), 0)
     short = (hours / MICRO, left / MICRO) if hours > left else None
-    title = course_at(found, view, nearest).title
-    return Obstacle("budget", title, short, bool(bench.figures[COUNT] > final[STEPS_LEFT]))
+    title, crowded = course_at(found, view, nearest).title, bool(bench.figures[COUNT] > final[STEPS_LEFT])
+    if found.finishing and short is None and not crowded:
+        return Obstacle("kept", title)
+    return Obstacle("budget", title, short, crowded)
 
 
 def _above(found: Planned, gap: int) -> list[int]:

@@ -35,6 +35,8 @@ class Seeds(NamedTuple):
 class Planned(NamedTuple):
     """A plan in numbers. `before`, `seeded`, `final`: the standing at the start, after the seeds, at the end.
 
+    `kept`: the path before stayed for being as good; `finishing`: because it is being studied. `plain`: without what is
+    preferred or put off.
     `limited`: the search, or the telling of the path, ended at its limit of work.
     """
 
@@ -51,7 +53,9 @@ class Planned(NamedTuple):
     bench: Bench
     account: Account
     kept: bool
-    limited: bool
+    finishing: bool = False
+    plain: bool = False
+    limited: bool = False
 
 
 def course_at(found: Planned, view: View, way: int) -> Course:

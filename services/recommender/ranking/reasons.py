@@ -45,7 +45,7 @@ class Obstacle(Struct, frozen=True):
     `barred` where it is not to be used.
     """
 
-    cause: Literal["no_course", "budget", "prerequisite", "excluded"]
+    cause: Literal["no_course", "budget", "prerequisite", "excluded", "kept"]
     nearest: Text | None = None
     short: tuple[float, float] | None = None
     steps: bool = False
@@ -55,7 +55,8 @@ class Obstacle(Struct, frozen=True):
 class Whole(Struct, frozen=True):
     """What a path comes to: courses, hours, whole per cent of the gap closed, skills left below; see LearningPath.
 
-    `usually`: per cent closed as courses are usually completed.
+    `usually`: per cent closed as courses are usually completed; `small`: skills that are below by less than an
+    assessment could tell; `finishing`: the path before stands as it was promised.
     """
 
     courses: int
@@ -67,6 +68,8 @@ class Whole(Struct, frozen=True):
     short: float | None = None
     kept: bool = False
     limited: bool = False
+    small: int = 0
+    finishing: bool = False
 
 
 def number(value: float) -> str:
@@ -192,6 +195,19 @@ def open_reason(want: Want, reached: float, obstacle: Obstacle) -> Reason:
             f"{thai} แต่ต้องมีพื้นฐานก่อน ซึ่งยังไม่มีหลักสูตรใดพาไปถึงได้",
             f"{english}, but it has prerequisites that no available course leads to.",
         )
+    return _in_reach(Reason(thai, english), obstacle)
+
+
+def _in_reach(teaches: Reason, obstacle: Obstacle) -> Reason:
+    """Return why a course that can be entered is not in the path; `teaches` says what it does."""
+    thai, english = teaches.th, teaches.en
+    if obstacle.cause == "kept":
+        return Reason(
+            f"{thai} และเวลายังพอ แต่คงเส้นทางที่กำลังเรียนไว้ตามเดิม หากต้องการเรียน ให้เลือกเก็บหลักสูตรนี้ไว้ "
+            "หรือรับการประเมินเพื่อจัดเส้นทางต่อไป",
+            f"{english} and fits, but the path that is being studied stays as it was promised; pin the course to add "
+            "it, or be assessed for the next path.",
+        )
     if obstacle.short is not None:
         needed, left = obstacle.short
         return Reason(
@@ -207,22 +223,42 @@ def open_reason(want: Want, reached: float, obstacle: Obstacle) -> Reason:
     return Reason(f"{thai} แต่ช่วยได้น้อยมากเมื่อเทียบกับเวลาเรียน", f"{english}, but adds next to nothing for its hours.")
 
 
+def too_small_reason(want: Want, reached: float) -> Reason:
+    """Return why no course is recommended for what is left of a gap."""
+    th, en, short = in_thai(want.skill.title), in_english(want.skill.title), number(want.required - reached)
+    return Reason(
+        f"{th} ต่ำกว่าที่ต้องการ {short} ระดับ ซึ่งน้อยกว่าที่การประเมินจะบอกได้ จึงไม่แนะนำหลักสูตรเพิ่ม",
+        f"{en} is short by {short} of a level, less than an assessment could tell; no course is recommended for it.",
+    )
+
+
+_NO_GAP = {
+    False: ("ไม่มีช่องว่าง ทักษะถึงระดับที่ต้องการครบทุกข้อแล้ว", "No gap: every required level is met."),
+    True: ("ไม่มีช่องว่างที่การประเมินจะบอกได้", "No gap that an assessment could tell."),
+}
+_NO_COURSE = {
+    False: ("ยังไม่มีหลักสูตรที่แนะนำได้สำหรับช่องว่าง", "No course can be recommended yet for"),
+    True: ("เรียนครบตามเส้นทางแล้ว ยังไม่ถึงระดับที่ต้องการอีก", "The path is finished, with"),
+}
+
+
 def path_reason(wants: Mapping[str, Want], whole: Whole) -> Reason:
     """Return what the whole path comes to."""
     if not wants:
         return Reason("กรอบทักษะยังไม่ได้กำหนดระดับที่ต้องการไว้", "The framework requires no level here yet.")
     gaps = sum(want.is_gap for want in wants.values())
+    more = _also(whole)
     if not gaps and not whole.courses:
-        return Reason("ไม่มีช่องว่าง ทักษะถึงระดับที่ต้องการครบทุกข้อแล้ว", "No gap: every required level is met.")
+        return Reason(_NO_GAP[whole.small > 0][0] + more.th, _NO_GAP[whole.small > 0][1] + more.en)
     thai, english = "", ""
     if not any(want.assessed for want in wants.values()):
         thai = "เส้นทางชั่วคราว: ยังไม่มีผลประเมิน จึงสมมติว่าทุกทักษะอยู่ที่ครึ่งหนึ่งของระดับที่ต้องการ "
         english = "Provisional: nothing is assessed yet, so every level is assumed to be half of what is required. "
-    more = _also(whole)
     courses, hours = whole.courses, whole.hours
     if not courses:
-        thai += f"ยังไม่มีหลักสูตรที่แนะนำได้สำหรับช่องว่าง {gaps} ทักษะ ดูเหตุผลของแต่ละทักษะด้านล่าง"
-        english += f"No course can be recommended yet for {_skills(gaps)} below the requirement; each has its reason."
+        none_th, none_en = _NO_COURSE[whole.finishing]
+        thai += f"{none_th} {gaps} ทักษะ ดูเหตุผลของแต่ละทักษะด้านล่าง"
+        english += f"{none_en} {_skills(gaps)} below the requirement; each has its reason."
         return Reason(thai + more.th, english + more.en)
     thai += f"เรียน {courses} หลักสูตร รวม {number(hours)} ชั่วโมง ปิดช่องว่างได้ {whole.closed}%"
     english += (
@@ -243,6 +279,9 @@ def path_reason(wants: Mapping[str, Want], whole: Whole) -> Reason:
 def _also(whole: Whole) -> Reason:
     """Return what else is to be known of the whole path; nothing as a rule."""
     thai, english = "", ""
+    if whole.small:
+        thai += f" อีก {whole.small} ทักษะต่ำกว่าที่ต้องการน้อยกว่าที่การประเมินจะบอกได้"
+        english += f" {_skills(whole.small)} short by less than an assessment could tell."
     if whole.over is not None:
         thai += f" เกินเวลาที่มี {number(whole.over)} ชั่วโมง เพราะมีหลักสูตรบังคับหรือที่เริ่มเรียนแล้ว"
         english += f" {hours_in_english(whole.over)} over the budget, because of what is mandatory or started."
@@ -265,6 +304,21 @@ def assess_reason(want: Want) -> Reason:
     return Reason(
         f"ควรประเมิน {th} ก่อน ระดับที่เชื่อคือ {level} ± {sd} ต้องการ {required} ช่องว่างส่วนใหญ่เป็นเพียงความไม่แน่นอน",
         f"Assess {en} first: believed to be at {level} ± {sd}, {required} required; most of this gap is only doubt.",
+    )
+
+
+def confirm_reason(want: Want) -> Reason:
+    """Return why a level that completed courses lead to is to be assessed."""
+    th, en = in_thai(want.skill.title), in_english(want.skill.title)
+    level, measured, sd = number(want.level), number(want.measured), number(want.sd)
+    before = (
+        (f"ผลประเมินก่อนหน้าคือ {measured} ± {sd}", f"the assessment before found {measured} ± {sd}")
+        if want.assessed
+        else ("ยังไม่เคยประเมิน", "it was never assessed")
+    )
+    return Reason(
+        f"ควรประเมิน {th} เพื่อยืนยัน ระดับ {level} นับจากหลักสูตรที่เรียนจบ {before[0]}",
+        f"Assess {en} to confirm: level {level} is counted from completed courses; {before[1]}.",
     )
 
 

@@ -8,6 +8,8 @@ limit on courses visited nor its champion lists: it looks at all there is.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, MOST_STEPS, Inputs
 from services.recommender.ranking.account import RUNNERS_UP
 from services.recommender.ranking.evidence import believed
@@ -41,8 +43,21 @@ def recommend(inputs: Inputs, courses: Iterable[Course], catalogue_revision: int
         other = Plan(inputs, by_id, worth, doors, plain=True)
         if plan.end.worth * 100 < other.end.worth * OPINION:
             plan = other
-    told = Told(serving(inputs, worth, doors, plan.picks), plan.obstacle, plan.notes, plan.short(), plan.kept)
+    picks = serving(inputs, worth, doors, plan.picks)
+    names = [pick.offer.id for pick in picks]
+    if len(picks) < len(plan.picks) or not inputs.done.union(names).issuperset(inputs.previous):
+        plan = retold(plan, names, worth, doors)
+        picks = serving(inputs, worth, doors, plan.picks)
+    told = Told(picks, plan.obstacle, plan.notes, plan.short(), plan.kept, finishing=plan.finishing)
     return path_of(inputs, worth, doors, told, catalogue_revision)
+
+
+def retold(plan: "Plan", names: list[str], worth: Worth, doors: Mapping[SkillKey, float]) -> "Plan":
+    """Return the plan as the path of these courses is told when it is kept: from the inputs and the path alone."""
+    inputs = replace(plan.inputs, previous=names, finishing=True)
+    again = Plan(inputs, plan.courses, worth, doors, plain=plan.plain)
+    again.notes, again.kept, again.finishing = plan.notes, plan.kept, plan.finishing
+    return again
 
 
 class Bid(NamedTuple):
@@ -165,7 +180,7 @@ class Plan:
         *,
         plain: bool,
     ) -> None:
-        self.inputs, self.courses = inputs, courses
+        self.inputs, self.courses, self.plain = inputs, courses, plain
         self.picks: list[Pick] = []
         self.notes: list[Note] = []
         self.end = Standing(
@@ -178,15 +193,22 @@ class Plan:
         self.problem = problem_of(inputs, courses.values(), worth, self.end, plain=plain)
         self._seed()
         self.seeded, self.goals = self.end, goals_of(self.problem, self.end)
-        route, before = best_route(self.problem, self.seeded, self.goals), self._before()
-        self.kept = before is not None and route.worth * 100 < before.worth * WORTH_A_CHANGE
-        if before is not None and self.kept:
-            route = before
-        picks, end = self._told(route, in_order=self.kept)
-        if end.worth != route.worth:  # where the cheapest opener was left out as spare, the route's own order is left
-            picks, end = self._told(route, in_order=True)
+        route = self._before()
+        self.finishing, self.kept = inputs.finishing and route is not None, False
+        if route is None or not inputs.finishing:
+            found = best_route(self.problem, self.seeded, self.goals)
+            if route is not None and self._left():
+                self.kept = found.worth * 100 < route.worth * WORTH_A_CHANGE
+            route = route if route is not None and self.kept else self._in_order(found)
+        picks, self.end = self._told(route, in_order=True)
         self.picks += picks
-        self.end = end
+
+    def _in_order(self, route: Route) -> Route:
+        """Return a route in the order in which it is studied; in its own where the cheapest opener was spare."""
+        picks, end = self._told(route, in_order=False)
+        if end.worth != route.worth:
+            return route
+        return route_of(self.problem, self.seeded, [self.problem.courses[pick.offer.id] for pick in picks])
 
     def _seed(self) -> None:
         """Take what comes first whatever it closes: what is started, mandatory, pinned."""
@@ -231,12 +253,16 @@ class Plan:
         title = self.courses[name].title if name in self.courses else None
         self.notes.append(Note(name, kind, left_out_reason(words, short), title=title))
 
+    def _left(self) -> list[str]:
+        """Return the courses of the path before that are still to be done after the seeds."""
+        return [name for name in self.inputs.previous if name not in self.seeded.done]
+
     def _before(self) -> Route | None:
         """Return the route of the path before; None where it can no longer be studied."""
-        names = [name for name in self.inputs.previous if name not in self.seeded.done]
+        names = self._left()
         ways = [self.problem.courses[name] for name in names if name in self.problem.courses]
         entered, then = walked(self.problem, self.seeded, ways)
-        if not names or len(entered) < len(names) or min(then.hours, then.steps) < 0:
+        if len(entered) < len(names) or (names and min(then.hours, then.steps) < 0):
             return None
         return route_of(self.problem, self.seeded, ways)
 
@@ -278,7 +304,10 @@ class Plan:
             bundle, left = self.problem.bundle(nearest, prices), max(self.end.hours, 0)
             hours = sum(way.hours for way in bundle)
             short = (hours / MICRO, left / MICRO) if hours > left and len(bundle) <= MOST_STEPS else None
-            return Obstacle("budget", nearest.offer.course.title, short, len(bundle) > self.end.steps)
+            title, crowded = nearest.offer.course.title, len(bundle) > self.end.steps
+            if self.finishing and short is None and not crowded:
+                return Obstacle("kept", title)
+            return Obstacle("budget", title, short, crowded)
         above = [
             course
             for course in sorted(self.courses.values(), key=lambda course: (course.hours, course.id))

@@ -3,11 +3,15 @@
     match   cosine over the inverted index: the candidates, and what leads to them (`extract`)
     seeds   what is started, mandatory or pinned comes first, with what opens its door
     search  T0 and T1 (`search`): what closes most of the weighted gap in the hours that are left
-    keep    the path before stays unless the new one closes at least 1 % more
+    keep    the path before stays unless the new one closes at least 1 % more; while it is being finished, in any case
     tell    order, worth per hour, runners-up (`account`); then words (`ranking`, `ledger`)
 
 Integers all the way (micro-levels, micro-hours), no clock, no randomness: the same inputs and view give the same bytes.
 """
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
 
 from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, MOST_STEPS, Inputs
 from services.recommender.ranking.account import account
@@ -15,7 +19,7 @@ from services.recommender.ranking.evidence import believed
 from services.recommender.ranking.gaps import Worth
 from services.recommender.ranking.index import View
 from services.recommender.ranking.offers import SkillKey
-from services.recommender.ranking.outcome import MOST_VISITS, TELLING_VISITS, Planned, way_of
+from services.recommender.ranking.outcome import MOST_VISITS, TELLING_VISITS, Planned, Seeds, way_of
 from services.recommender.ranking.pricing import (
     CUT,
     DONE,
@@ -52,6 +56,19 @@ def planned(inputs: Inputs, view: View, also: tuple[str, ...] = ()) -> Planned:
     return one
 
 
+def retold(found: Planned, view: View, names: Sequence[str]) -> Planned:
+    """Return the plan as the path of these courses is told when it is kept.
+
+    What is told of a path (scores, runners-up, what stays open) then follows from the inputs and the path alone, not
+    from the path before it.
+    """
+    inputs = replace(found.inputs, previous=list(names), finishing=True)
+    field = field_of(view.shelf, inputs)
+    again = _searched(inputs, view, found.worth, found.standing, field, (), MOST_VISITS, plain=found.plain)
+    seeds = Seeds(again.seeds.picks, found.seeds.notes)
+    return again._replace(inputs=found.inputs, seeds=seeds, kept=found.kept, finishing=found.finishing)
+
+
 def _gained(found: Planned) -> int:
     return int(held_in(found.problem, found.final))
 
@@ -73,27 +90,53 @@ def _searched(
     problem, bench, seeded = open_plan(field.mesh.net, seeker, prices, visits, MOST_STEPS, hours, steps)
     before = seeded.copy()
     seeds = plant(inputs, view, field, problem, seeded, bench)
-    found = search(problem, seeded, bench, EXPONENTS)
-    kept = _keeps(inputs, field, problem, seeded, bench, found)
+    left = _left(inputs, field, problem, seeded)
+    found = search(problem, seeded, bench, EXPONENTS[:0] if inputs.finishing else EXPONENTS)
+    finishing, kept = inputs.finishing and _walks(problem, seeded, bench, found, left), False
+    if inputs.finishing and not finishing:
+        found = search(problem, seeded, bench, EXPONENTS)
+    if left and not inputs.finishing and _walks(problem, seeded, bench, found, left):
+        kept = bool(found.best.figures[WORTH] * 100 < found.trial.figures[WORTH] * WORTH_A_CHANGE)
+    stays = finishing or kept
     bench.figures[FUEL] = TELLING_VISITS
-    told, final = account(problem, seeded, bench, found.goals, found.trial if kept else found.best, kept)
-    limited = bool(bench.figures[CUT])
+    told, final = account(problem, seeded, bench, found.goals, found.trial if stays else found.best, stays)
     return Planned(
-        inputs, worth, standing, field, problem, seeds, before, seeded, final, found.goals, bench, told, kept, limited
+        inputs,
+        worth,
+        standing,
+        field,
+        problem,
+        seeds,
+        before,
+        seeded,
+        final,
+        found.goals,
+        bench,
+        told,
+        kept,
+        finishing=finishing,
+        plain=plain,
+        limited=bool(bench.figures[CUT]),
     )
 
 
-def _keeps(inputs: Inputs, field: Field, problem: Problem, seeded: Longs, bench: Bench, found: Found) -> bool:
-    """Walk the path before, after the seeds, without what no longer closes anything; return whether it is kept."""
-    done, walked, spare = inputs.done, found.trial, found.spare
-    ways = [way_of(field, problem, name) for name in inputs.previous if name not in done]
-    left = [way for way in ways if way < 0 or seeded[problem.at[STATUS] + way] != DONE]
-    if not left or min(left) < 0:
+def _left(inputs: Inputs, field: Field, problem: Problem, seeded: Longs) -> list[int]:
+    """Return the ways of the path before that are still to be done after the seeds; -1 where there is none."""
+    ways = [way_of(field, problem, name) for name in inputs.previous if name not in inputs.done]
+    return [way for way in ways if way < 0 or seeded[problem.at[STATUS] + way] != DONE]
+
+
+def _walks(problem: Problem, seeded: Longs, bench: Bench, found: Found, left: list[int]) -> bool:
+    """Walk what is left of the path before, without what no longer closes anything; return whether it can be."""
+    walked, spare = found.trial, found.spare
+    if min(left, default=0) < 0:
         return False
     walked.ways[: len(left)] = left
     walked.figures[SIZE] = len(left)
     replay(problem, seeded, found.state, bench, walked, -1, spare)
+    if not left:
+        return True
     if spare.figures[SIZE] < len(left) or min(found.state[HOURS_LEFT], found.state[STEPS_LEFT]) < 0:
         return False
     prune(problem, seeded, found.state, bench, walked, spare)
-    return bool(found.best.figures[WORTH] * 100 < walked.figures[WORTH] * WORTH_A_CHANGE)
+    return True

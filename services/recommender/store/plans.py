@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 from pymongo import IndexModel, UpdateOne
-from pymongo.errors import BulkWriteError
 
 from services.recommender.catalogue import PlanSummary
 from services.recommender.feedback import Feedback
@@ -38,7 +37,7 @@ from services.recommender.store.documents import (
 from services.recommender.store.history import History
 from services.recommender.store.rules import RuleStore
 from shared.events import PathRecommended, announce
-from shared.mongo import Database, unavailable
+from shared.mongo import Database, bulk_write, unavailable
 from shared.outbox import OUTBOX_INDEXES, stage, staged
 from shared.skills import key_of
 
@@ -54,7 +53,6 @@ INDEXES = [
     IndexModel([("replan_at", 1)], name="replan_at", partialFilterExpression={"replan_at": {"$type": "date"}}),
 ]
 
-_DUPLICATE_KEY = 11000
 _FORGOTTEN = dict.fromkeys(
     ["profile", "path", "agency", "feedback", "feedback_keys", "inputs", "measures", "replan_at", "stale"], ""
 )
@@ -147,22 +145,13 @@ class PlanStore:
     # --- writing -----------------------------------------------------------------------------------------------------
 
     async def save(self, plans: Sequence[NewPlan]) -> list[NewPlan]:
-        """Save plans with their events, each in one write; return those that lost a race.
+        """Save plans with their events, each in one write; return those that lost a race. Raises Unavailable.
 
         What they replace is to be in the history by then (`History.keep`).
         """
         if not plans:
             return []
-        lost = 0
-        with unavailable():
-            try:
-                result = await self._plans.bulk_write([write_of(plan) for plan in plans], ordered=False)
-                lost = len(plans) - result.matched_count - result.inserted_count
-            except BulkWriteError as error:
-                if any(entry["code"] != _DUPLICATE_KEY for entry in error.details["writeErrors"]):
-                    raise
-                lost = len(error.details["writeErrors"])
-        if not lost:
+        if await bulk_write(self._plans, [write_of(plan) for plan in plans]) == len(plans):
             return []
         now = await self.summaries([plan.profile.key for plan in plans])
         return [plan for plan in plans if not is_stored(plan, now.get(plan.profile.key))]
@@ -175,8 +164,7 @@ class PlanStore:
         if plan.based_on is None:
             raise ValueError("feedback is kept beside a plan")
         await self.history.keep([(plan.profile.key, plan.based_on)])
-        with unavailable():
-            return bool((await self._plans.bulk_write([write_of(plan, pushed(key, beside))])).matched_count)
+        return bool(await bulk_write(self._plans, [write_of(plan, pushed(key, beside))]))
 
     async def keep_feedback(
         self, summary: PlanSummary, officer: str, feedback: Feedback, key: Key, beside: int
@@ -233,8 +221,7 @@ class PlanStore:
         """Remember that these plans are still good under a version of their tenant's rules. Raises Unavailable."""
         changes = [UpdateOne(unchanged(plan.profile.key, plan.summary), {"$set": {"rules": version}}) for plan in plans]
         if changes:
-            with unavailable():
-                await self._plans.bulk_write(changes, ordered=False)
+            await bulk_write(self._plans, changes)
 
     async def restage(self, keys: Collection[str] | None = None) -> int:
         """Stage the present state of these officers, or of all, once more; return how many."""

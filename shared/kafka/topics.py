@@ -1,0 +1,229 @@
+"""What a topic is on the broker: its id, its partitions, its cleanup policy; and whether that is what was planned.
+
+Kafka gives a topic an id when it is created. A topic that was deleted and created again keeps its name and gets another
+id: offsets of the old one mean nothing in it. aiokafka 0.14 does not read topic ids, so the request that returns them
+(Metadata, version 10) is defined here with its protocol types.
+"""
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from io import BytesIO
+from uuid import UUID
+
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
+from aiokafka.protocol.admin import DescribeConfigsRequest
+from aiokafka.protocol.api import Request, RequestStruct, Response
+from aiokafka.protocol.types import (
+    AbstractType,
+    Boolean,
+    CompactArray,
+    CompactString,
+    Int16,
+    Int32,
+    Schema,
+    TaggedFields,
+)
+
+from shared.errors import Unavailable
+from shared.events import TopicPlan
+from shared.kafka.client import Brokers, addresses, connection
+
+_TOPIC_RESOURCE = 2
+_CLEANUP_POLICY = "cleanup.policy"
+_ASK_SECONDS = 5.0
+_ANSWER_SECONDS = 5.0
+_NO_ID = UUID(int=0)
+
+
+class _Uuid(AbstractType[UUID]):  # type: ignore[misc]  # aiokafka carries no types
+    @classmethod
+    def encode(cls, value: UUID) -> bytes:
+        return value.bytes
+
+    @classmethod
+    def decode(cls, data: BytesIO) -> UUID:
+        return UUID(bytes=data.read(16))
+
+
+_NAME = CompactString("utf-8")
+
+
+class _MetadataResponse(Response):  # type: ignore[misc]
+    API_KEY = 3
+    API_VERSION = 10
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        (
+            "brokers",
+            CompactArray(("node_id", Int32), ("host", _NAME), ("port", Int32), ("rack", _NAME), ("tags", TaggedFields)),
+        ),
+        ("cluster_id", _NAME),
+        ("controller_id", Int32),
+        (
+            "topics",
+            CompactArray(
+                ("error_code", Int16),
+                ("topic", _NAME),
+                ("topic_id", _Uuid),
+                ("is_internal", Boolean),
+                (
+                    "partitions",
+                    CompactArray(
+                        ("error_code", Int16),
+                        ("partition", Int32),
+                        ("leader", Int32),
+                        ("leader_epoch", Int32),
+                        ("replicas", CompactArray(Int32)),
+                        ("isr", CompactArray(Int32)),
+                        ("offline_replicas", CompactArray(Int32)),
+                        ("tags", TaggedFields),
+                    ),
+                ),
+                ("authorized_operations", Int32),
+                ("tags", TaggedFields),
+            ),
+        ),
+        ("authorized_operations", Int32),
+        ("tags", TaggedFields),
+    )
+
+
+class _MetadataRequestV10(RequestStruct):  # type: ignore[misc]
+    FLEXIBLE_VERSION = True
+    API_KEY = 3
+    API_VERSION = 10
+    RESPONSE_TYPE = _MetadataResponse
+    SCHEMA = Schema(
+        ("topics", CompactArray(("topic_id", _Uuid), ("topic", _NAME), ("tags", TaggedFields))),
+        ("allow_auto_topic_creation", Boolean),
+        ("include_cluster_authorized_operations", Boolean),
+        ("include_topic_authorized_operations", Boolean),
+        ("tags", TaggedFields),
+    )
+
+
+class _MetadataRequest(Request[_MetadataRequestV10]):  # type: ignore[misc]
+    API_KEY = 3
+
+    def __init__(self, topics: Iterable[str]) -> None:
+        self._topics: list[tuple[UUID, str, dict[int, bytes]]] = [(_NO_ID, topic, {}) for topic in topics]
+
+    def build(self, request_struct_class: type[_MetadataRequestV10]) -> _MetadataRequestV10:
+        return request_struct_class(self._topics, False, False, False, {})  # noqa: FBT003 - the order of the schema
+
+
+class TopicReplaced(Exception):
+    """The records of a topic are not those that its offsets were counted by."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicState:
+    """A topic as the broker has it; `cleanup_policy` is None where the broker does not say."""
+
+    id: UUID
+    partitions: int
+    cleanup_policy: str | None = None
+
+
+async def describe_topics(brokers: Brokers, names: Collection[str], *, configs: bool = False) -> dict[str, TopicState]:
+    """Return those of the topics that exist; with `configs` also their cleanup policy.
+
+    Raises Unavailable where no broker answers.
+    """
+    client = AIOKafkaClient(**connection(brokers))
+    try:
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            await client.bootstrap()
+            node = client.get_random_node()
+            if node is None or not await client.ready(node):
+                raise Unavailable(f"no broker answers at {addresses(brokers)}")
+            metadata = await client.send(node, _MetadataRequest(names))
+            found = {
+                topic[1]: TopicState(topic[2], len(topic[4]))
+                for topic in metadata.topics
+                if topic[0] != UnknownTopicOrPartitionError.errno
+            }
+            policies = await _cleanup_policies(client, node, found) if configs and found else {}
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise Unavailable(f"Kafka: {error!r}") from error
+    finally:
+        await client.close()
+    return {name: replace(state, cleanup_policy=policies.get(name)) for name, state in found.items()}
+
+
+async def _cleanup_policies(client: AIOKafkaClient, node: int, names: Iterable[str]) -> dict[str, str]:
+    asked = DescribeConfigsRequest([(_TOPIC_RESOURCE, name, [_CLEANUP_POLICY]) for name in names])
+    try:
+        answer = await client.send(node, asked)
+    except KafkaError:  # the embedded broker closes the connection on this request
+        return {}
+    return {
+        resource[3]: entry[1] for resource in answer.resources for entry in resource[4] if entry[0] == _CLEANUP_POLICY
+    }
+
+
+def deviations(planned: Mapping[str, TopicPlan], found: Mapping[str, TopicState]) -> list[str]:
+    """Return in words what is not as planned: missing topics, partition counts, cleanup policies."""
+    texts = []
+    for name, plan in planned.items():
+        state = found.get(name)
+        if state is None:
+            texts.append(f"there is no topic {name}")
+            continue
+        if state.partitions != plan.partitions:
+            texts.append(f"{name} has {state.partitions} partitions, {plan.partitions} are planned")
+        if state.cleanup_policy not in (None, plan.cleanup_policy):
+            texts.append(f"{name} has the cleanup policy {state.cleanup_policy!r}, {plan.cleanup_policy!r} is planned")
+    return texts
+
+
+class TopicWarning:
+    """What readiness tells of topics: None where all are as planned. The broker is asked every five seconds at most."""
+
+    def __init__(self, brokers: Brokers, planned: Mapping[str, TopicPlan]) -> None:
+        self._brokers = brokers
+        self._planned = planned
+        self._next = 0.0
+        self._warning: str | None = None
+
+    async def __call__(self) -> str | None:
+        """Return the deviations in words, or None."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._next:
+            self._next = now + _ASK_SECONDS
+            try:
+                found = await describe_topics(self._brokers, self._planned, configs=True)
+            except Unavailable as error:
+                return error.detail
+            self._warning = "; ".join(deviations(self._planned, found)) or None
+        return self._warning
+
+
+class TopicIdentity:
+    """Notices that a topic was deleted and created again: then every offset of it means another record."""
+
+    def __init__(self, brokers: Brokers, topic: str, known: UUID | None = None) -> None:
+        self.id = known
+        self._brokers = brokers
+        self._topic = topic
+        self._next = 0.0
+
+    async def changed(self) -> bool:
+        """Return whether the topic has another id than the known one, or than when this was asked before.
+
+        The broker is asked every five seconds at most. False while no broker answers or the topic is not there.
+        """
+        now = asyncio.get_running_loop().time()
+        if now < self._next:
+            return False
+        self._next = now + _ASK_SECONDS
+        try:
+            found = await describe_topics(self._brokers, [self._topic])
+        except Unavailable:
+            return False
+        if (state := found.get(self._topic)) is None:
+            return False
+        before, self.id = self.id, state.id
+        return before is not None and before != state.id

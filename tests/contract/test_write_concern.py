@@ -1,0 +1,101 @@
+"""What is acknowledged is held by a majority: a replica set of three of which two members are frozen."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from pymongo import InsertOne, UpdateOne
+
+from services.assessment.store import OfficerStore
+from services.catalog.store import CatalogStore
+from shared.errors import Unavailable
+from shared.events import OfficerChanged, announce
+from shared.mongo import Client, Database, Write, bulk_write, connect
+from shared.settings import StoreSettings, read
+from tests.builders import TENANT, profile
+from tests.contract.replica_set import ReplicaSet, replica_set
+from tests.service.office import LONG, READ, Office
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture(scope="module")
+async def members(server_directory: Path) -> AsyncIterator[ReplicaSet]:
+    async with replica_set(server_directory / "three") as members:
+        yield members
+
+
+@pytest.fixture(scope="module")
+async def client(members: ReplicaSet) -> AsyncIterator[Client]:
+    client = connect(read(StoreSettings, {"MONGODB_URI": members.uri, "API_KEY_PEPPER": "0123456789abcdef"}))
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def database(client: Client, namespace: str) -> Database:
+    return client[namespace]
+
+
+async def test_a_duplicate_and_a_write_that_found_nothing_are_not_counted(database: Database) -> None:
+    await database["things"].insert_one({"_id": "there"})
+    writes: list[Write] = [
+        InsertOne({"_id": "there"}),
+        InsertOne({"_id": "new"}),
+        UpdateOne({"_id": "gone"}, {"$set": {"n": 1}}),
+    ]
+    assert await bulk_write(database["things"], [*writes, UpdateOne({"_id": "there"}, {"$set": {"n": 1}})]) == 2
+
+
+async def test_no_store_takes_a_change_for_saved_before_a_majority_has_it(
+    members: ReplicaSet, client: Client, namespace: str
+) -> None:
+    office = Office(client[f"{namespace}plans"], READ, LONG)
+    officers, catalog = OfficerStore(client[f"{namespace}officers"]), CatalogStore(client[f"{namespace}catalog"])
+    for name in ("planned", "speaking"):
+        await office.plan(profile(name, {"reading": 0}))
+    one = profile("assessed", {"reading": 0})
+    event = announce("/assessment", one.key, 1, OfficerChanged(one))
+    things = client[f"{namespace}things"]["things"]
+    await things.insert_one({"_id": "there"})
+    with members.frozen(1, 2):
+        results = await asyncio.gather(
+            bulk_write(things, [UpdateOne({"_id": "there"}, {"$set": {"n": 1}}), InsertOne({"_id": "new"})]),
+            bulk_write(things, [InsertOne({"_id": "there"}), InsertOne({"_id": "newer"})]),
+            office.plan(profile("new", {"reading": 0})),
+            office.plan(profile("planned", {"reading": 1}, sequence=2)),
+            office.tell("speaking", "read", "not_relevant", "key"),
+            officers.save(None, one, event),
+            catalog.put_course(None, TENANT, READ, ""),
+            return_exceptions=True,
+        )
+    assert [type(result) for result in results] == [Unavailable] * 7
+    await members.until_state(0, "PRIMARY")
+
+
+async def test_a_plan_that_went_with_its_primary_is_saved_by_the_second_attempt(
+    members: ReplicaSet, client: Client, namespace: str
+) -> None:
+    office = Office(client[f"{namespace}plans"], READ, LONG)
+    await office.plan(profile("before", {"reading": 0}))
+    with ExitStack() as frozen:
+        with members.frozen(1, 2):
+            with pytest.raises(Unavailable):
+                await office.plan(profile("new", {"reading": 0}))
+            frozen.enter_context(members.frozen(0))
+        await members.until_elected(1, 2)
+        await until_taken(lambda: office.plan(profile("new", {"reading": 0})))
+    await members.until_state(0, "PRIMARY", "SECONDARY")
+    assert (await office.path_of("new")).revision == 1
+
+
+async def until_taken(plan: Callable[[], Awaitable[None]]) -> None:
+    """Try as a consumer does: while the database says that it is away, again."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                return await plan()
+            except Unavailable:
+                await asyncio.sleep(0.1)
