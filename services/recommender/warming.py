@@ -42,7 +42,8 @@ def warm_up() -> None:
     for view in (few.view(SHARED_TENANT), many.view(SHARED_TENANT), both.view("tenant")):
         for inputs in _officers():
             path = plan_stateless(inputs, view)
-            ranking.why_not(inputs, view, path, "fourth")
+            for course in ("first", "second", "third", "fourth"):
+                ranking.why_not(inputs, view, path, course)
             ranking.similar("first", view)
             again = [step.course.id for step in path.steps]
             plan_stateless(replace(inputs, previous=again, started=again[:1]), view)

@@ -6,7 +6,7 @@ asked for.
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -22,28 +22,29 @@ from tests.builders import MOMENT, TENANT, after, catalogue, framework, inputs
 
 SKILLS = 8
 YARDSTICK = framework({f"s{n:02}": 3 for n in range(SKILLS)})
-OWN = (0, 1, 511, 512, 513, 5000)
-SHARED = (0, 1, 600)
+SIZES = ((0, 0), (0, 1), (0, 513), (1, 511), (600, 0), (600, 1), (600, 511), (600, 512), (600, 513), (600, 5000))
+"""Shared courses, and courses of the tenant's own: below and above what is kept beside a base."""
+
+CHAMPIONS_OF = ((600, 0), (600, 513), (600, 5000))
 
 
 def own(count: int, seed: int = 5) -> list[Course]:
     return [msgspec.structs.replace(one, id=f"own-{one.id}") for one in catalogue(count, SKILLS, seed)]
 
 
-def snapshots() -> Iterator[tuple[str, Snapshot]]:
-    for shared in SHARED:
-        base = Snapshot().put_courses(SHARED_TENANT, catalogue(shared, SKILLS, seed=4), 1)
-        for count in OWN:
-            snapshot = base.put_courses(TENANT, own(count), 2)
-            yield f"{shared} shared and {count} own", snapshot
-            changed = snapshot.put_courses(SHARED_TENANT, catalogue(3, SKILLS, seed=9), 3)
-            changed = changed.put_course(TENANT, own(1, seed=8)[0], 4)
-            yield f"{shared} shared and {count} own, some changed", changed
-            for name in ("c00001", "own-c00000", "own-c00002"):
-                changed = changed.withdraw_course(SHARED_TENANT if name.startswith("c") else TENANT, name, 5)
-            yield f"{shared} shared and {count} own, some withdrawn", changed
-    branches = [msgspec.structs.replace(one, requires=[after("nothing")]) for one in own(3)]
-    yield "only what cannot be reached", Snapshot().put_courses(TENANT, branches, 1)
+def snapshots(sizes: Iterable[tuple[int, int]]) -> Iterator[tuple[str, Snapshot]]:
+    for shared, count in sizes:
+        snapshot = Snapshot().put_courses(SHARED_TENANT, catalogue(shared, SKILLS, seed=4), 1)
+        snapshot = snapshot.put_courses(TENANT, own(count), 2)
+        yield f"{shared} shared and {count} own", snapshot
+        changed = snapshot.put_courses(SHARED_TENANT, catalogue(3, SKILLS, seed=9), 3)
+        changed = changed.put_course(TENANT, own(1, seed=8)[0], 4)
+        yield f"{shared} shared and {count} own, some changed", changed
+        for name in ("c00001", "own-c00000", "own-c00002"):
+            changed = changed.withdraw_course(SHARED_TENANT if name.startswith("c") else TENANT, name, 5)
+        yield f"{shared} shared and {count} own, some withdrawn", changed
+    barred = [msgspec.structs.replace(one, requires=[after("nothing")]) for one in own(3)]
+    yield "only what cannot be reached", Snapshot().put_courses(TENANT, barred, 1)
 
 
 def officers() -> Iterator[Inputs]:
@@ -64,7 +65,7 @@ def officers() -> Iterator[Inputs]:
         excluded=["c00010"],
         slowed={"c00011": 1.5},
         languages=["th"],
-        elsewhere={"other": {"x": 2.0}},
+        elsewhere={"other": {"x": Estimate(2.0, 0.3)}},
     )
     yield wishes
     for field, value in (("course", "c00003"), ("provider", "About provider"), ("language", "en"), ("skill", "s02")):
@@ -90,9 +91,9 @@ def ask_everything(view: View) -> None:
 def main() -> None:
     warm_up()
     known, late = signatures(), dict[str, list[str]]()
-    for whole in (20_000, 400):
+    for whole, sizes in ((20_000, SIZES), (400, CHAMPIONS_OF)):
         setattr(index, "CHAMPIONS_FROM", whole)  # noqa: B010 - champions, without 20,000 courses
-        for name, snapshot in snapshots():
+        for name, snapshot in snapshots(sizes):
             ask_everything(snapshot.view(TENANT))
             if (now := signatures()) != known:
                 late[f"{name}, champions from {whole}"] = [one for one in now if now[one] != known.get(one)]
