@@ -10,16 +10,17 @@ import os
 from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from typing import ParamSpec, TypeVar
 
 from shared.errors import Overloaded, TooManyRequests
 
-MOST = 64
-"""Pieces of work in hand, waiting or running."""
+MOST = 32
+"""Pieces of work in hand, waiting or running: half of the requests that a service takes in hand by default."""
 
-MOST_PER_CALLER = 16
-"""And of one caller."""
+OFFICERS_SHARE, SYSTEMS_SHARE = 4, 16
+"""And of one caller, an officer or a system."""
 
 THREADS = max(1, (os.cpu_count() or 1) // 2)
 """Half of the processors: the others are left to events and to the event loop."""
@@ -28,6 +29,14 @@ RETRY_SECONDS = 2
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: a key or an officer by its `id`, and how many pieces of its work may be in hand."""
+
+    id: str
+    share: int = OFFICERS_SHARE
 
 
 class Asked:
@@ -46,27 +55,27 @@ class Asked:
         """How many pieces wait or run."""
         return self._held.total()
 
-    async def run(self, caller: str, work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
+    async def run(self, caller: Caller, work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
         """Return what a piece of work returns, done when it is the caller's turn.
 
         Raises TooManyRequests beyond the caller's share, Overloaded beyond the whole.
         """
-        self._admit(caller)
+        self._admit(caller.id, caller.share)
         loop = asyncio.get_running_loop()
         try:
-            await self._turn(caller)
+            await self._turn(caller.id)
         except asyncio.CancelledError:
             self.dropped += 1
-            self._leave(caller)
+            self._leave(caller.id)
             raise
         job = loop.run_in_executor(self._pool, partial(work, *given, **named))
-        job.add_done_callback(lambda _: self._done(caller))
+        job.add_done_callback(lambda _: self._done(caller.id))
         return await asyncio.shield(job)  # a thread cannot be stopped: its turn lasts until it ends
 
-    def _admit(self, caller: str) -> None:
-        if self._held[caller] >= MOST_PER_CALLER:
+    def _admit(self, caller: str, share: int) -> None:
+        if self._held[caller] >= share:
             self.refused += 1
-            text = f"{MOST_PER_CALLER} requests of yours are being worked on; send the next when one is answered"
+            text = f"{share} requests of yours are being worked on; send the next when one is answered"
             raise TooManyRequests(text, retry_after=RETRY_SECONDS)
         if self.in_hand >= MOST:
             self.refused += 1

@@ -9,7 +9,7 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from services.recommender.asked import Asked
+from services.recommender.asked import Asked, Caller
 from services.recommender.audit import TenantRules
 from services.recommender.feedback import Action, Feedback, heard
 from services.recommender.planning import Order, Planner, is_studied, new_plan
@@ -99,7 +99,7 @@ class Heeder:
         finishing = word.action in ("started", "completed") and is_studied(held.plan)
         case = Case(order.profile, order.as_of, feedback, rules, summary.courses, stable, finishing)
         view = self.planner.catalogue.snapshot.view(word.tenant)
-        planned = await self._asked.run(f"{word.tenant}/{word.officer}", self.planner.solver.one, case, view)
+        planned = await self._asked.run(Caller(f"{word.tenant}/{word.officer}"), self.planner.solver.one, case, view)
         refused = bool(planned.violations) or planned.path.status == "refused"
         revision = summary.revision if refused else summary.revision + 1
         now = datetime.now(UTC)

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import ClientResponse
 
 from services.recommender.api import ASKED
-from services.recommender.asked import MOST, MOST_PER_CALLER, Asked
+from services.recommender.asked import MOST, OFFICERS_SHARE, Asked, Caller
 from shared.events import PROFILES_TOPIC
 from tests.service.recommending import (
     ASKED as BODY,
@@ -45,7 +45,7 @@ def asked_of(service: Started) -> Asked:
 async def held(service: Started) -> AsyncIterator[Flag]:
     """Hold every thread that does what requests ask for; the flag lets go of them."""
     asked, gate = asked_of(service), Flag()
-    tasks = [asyncio.create_task(asked.run(f"holder {n}", gate.wait, LONG)) for n in range(asked.threads)]
+    tasks = [asyncio.create_task(asked.run(Caller(f"holder {n}"), gate.wait, LONG)) for n in range(asked.threads)]
     await asyncio.sleep(0)
     try:
         yield gate
@@ -55,6 +55,7 @@ async def held(service: Started) -> AsyncIterator[Flag]:
 
 
 async def what_if(service: Started, officer: str) -> ClientResponse:
+    """Ask as an officer whose key is there: each one that is made at the same time would be a caller of its own."""
     return await service.ask("POST", "/v1/recommendations", "officer", officer=officer, json=BODY)
 
 
@@ -75,17 +76,19 @@ async def refused_as(got: ClientResponse, status: int) -> None:
 async def test_a_caller_beyond_its_share_is_429_and_everybody_else_goes_on(service: Started) -> None:
     before = somebody()
     await planned(service, before)
+    for officer in ("greedy", "modest"):
+        await service.key("officer", officer=officer)
     async with held(service) as gate:
         holding = asked_of(service).in_hand
-        waiting = [asyncio.create_task(what_if(service, "greedy")) for _ in range(MOST_PER_CALLER)]
-        await in_hand(service, holding + MOST_PER_CALLER)
+        waiting = [asyncio.create_task(what_if(service, "greedy")) for _ in range(OFFICERS_SHARE)]
+        await in_hand(service, holding + OFFICERS_SHARE)
         await refused_as(await what_if(service, "greedy"), 429)
         await planned(service, somebody())  # an event is planned and saved while all that was asked for waits
         await service.publish(PROFILES_TOPIC, assessed(before))
         await path_of(service, before)
         assert (await service.ask("GET", f"/v1/officers/{before.officer}/path")).status == 200
         modest = asyncio.create_task(what_if(service, "modest"))
-        await in_hand(service, holding + MOST_PER_CALLER + 1)
+        await in_hand(service, holding + OFFICERS_SHARE + 1)
         assert not any(task.done() for task in (*waiting, modest))
         gate.set()
         assert {got.status for got in await asyncio.gather(modest, *waiting)} == {200}
@@ -100,18 +103,18 @@ async def test_beyond_the_whole_it_is_503_and_feedback_that_was_not_stored_can_b
     await planned(service, officer)
     async with held(service) as gate:
         asked = asked_of(service)
-        crowd = [asyncio.create_task(asked.run(f"caller {n}", int)) for n in range(MOST - asked.in_hand)]
+        crowd = [asyncio.create_task(asked.run(Caller(f"caller {n}"), int)) for n in range(MOST - asked.in_hand)]
         await in_hand(service, MOST)
         await refused_as(await what_if(service, "late"), 503)
         address = f"/v1/officers/{officer.officer}/path/why-not/read"
         await refused_as(await service.ask("GET", address, tenant=officer.tenant), 503)
-        status, problem = await tell(service, officer, "read", "pin", key="the same")
+        status, problem = await tell(service, officer, "read", "pin", key="the-same")
         assert (status, problem["status"]) == (503, 503)
         assert (await service.client.get("/livez")).status == 200
         gate.set()
         await asyncio.gather(*crowd)
     await in_hand(service, 0)
-    status, taken = await tell(service, officer, "read", "pin", key="the same")
+    status, taken = await tell(service, officer, "read", "pin", key="the-same")
     assert (status, taken["feedback_sequence"]) == (200, 1)
 
 

@@ -6,7 +6,7 @@ from threading import Event as Flag
 
 import pytest
 
-from services.recommender.asked import MOST, MOST_PER_CALLER, Asked
+from services.recommender.asked import MOST, OFFICERS_SHARE, SYSTEMS_SHARE, Asked, Caller
 from shared.errors import Overloaded, TooManyRequests
 
 LONG = 10.0
@@ -31,7 +31,7 @@ class Held:
             self._reached.set()
             return self._gate.wait(LONG)
 
-        task = asyncio.create_task(self._queue.run(caller, wait))
+        task = asyncio.create_task(self._queue.run(Caller(caller), wait))
         assert await asyncio.to_thread(self._reached.wait, LONG)
         return task
 
@@ -43,7 +43,7 @@ class Held:
         return done
 
     async def ask(self, caller: str, name: str) -> "asyncio.Task[str]":
-        task = asyncio.create_task(self._queue.run(caller, self.work(name)))
+        task = asyncio.create_task(self._queue.run(Caller(caller), self.work(name)))
         await asyncio.sleep(0)  # until it waits for its turn
         return task
 
@@ -59,31 +59,43 @@ async def held(asked: Asked) -> AsyncIterator[Held]:
 
 
 async def test_work_is_done_in_a_thread_and_its_failure_is_the_askers(asked: Asked) -> None:
-    assert await asked.run("a", "{} {x}".format, 1, x=2) == "1 2"
+    assert await asked.run(Caller("a"), "{} {x}".format, 1, x=2) == "1 2"
     with pytest.raises(ZeroDivisionError):
-        await asked.run("a", divmod, 1, 0)
+        await asked.run(Caller("a"), divmod, 1, 0)
     assert asked.in_hand == 0
 
 
 async def test_a_caller_beyond_its_share_is_refused_and_others_are_not(asked: Asked, held: Held) -> None:
     first = await held.hold("greedy")
-    waiting = [await held.ask("greedy", str(n)) for n in range(MOST_PER_CALLER - 1)]
+    waiting = [await held.ask("greedy", str(n)) for n in range(OFFICERS_SHARE - 1)]
     with pytest.raises(TooManyRequests) as refused:
-        await asked.run("greedy", held.work("one too many"))
+        await asked.run(Caller("greedy"), held.work("one too many"))
     assert (refused.value.retry_after or 0) > 0
     other = await held.ask("modest", "modest")
-    assert (asked.in_hand, asked.refused) == (MOST_PER_CALLER + 1, 1)
+    assert (asked.in_hand, asked.refused) == (OFFICERS_SHARE + 1, 1)
     held.let_go()
     await asyncio.gather(first, other, *waiting)
     assert (asked.in_hand, "one too many" in held.order) == (0, False)
-    assert await asked.run("greedy", held.work("again")) == "again"
+    assert await asked.run(Caller("greedy"), held.work("again")) == "again"
+
+
+async def test_a_system_has_a_larger_share(asked: Asked, held: Held) -> None:
+    system = Caller("system", SYSTEMS_SHARE)
+    first = await held.hold()
+    waiting = [asyncio.create_task(asked.run(system, held.work(str(n)))) for n in range(SYSTEMS_SHARE)]
+    await asyncio.sleep(0)
+    with pytest.raises(TooManyRequests):
+        await asked.run(system, held.work("one too many"))
+    held.let_go()
+    await asyncio.gather(first, *waiting)
+    assert len(held.order) == SYSTEMS_SHARE > OFFICERS_SHARE
 
 
 async def test_beyond_the_whole_everybody_is_refused(asked: Asked, held: Held) -> None:
     first = await held.hold()
     waiting = [await held.ask(f"caller {n}", str(n)) for n in range(MOST - 1)]
     with pytest.raises(Overloaded) as refused:
-        await asked.run("late", held.work("late"))
+        await asked.run(Caller("late"), held.work("late"))
     assert (refused.value.retry_after or 0) > 0
     held.let_go()
     await asyncio.gather(first, *waiting)
@@ -92,11 +104,11 @@ async def test_beyond_the_whole_everybody_is_refused(asked: Asked, held: Held) -
 
 async def test_callers_take_turns_however_much_one_of_them_asks_for(asked: Asked, held: Held) -> None:
     first = await held.hold("greedy")
-    many = [await held.ask("greedy", f"greedy {n}") for n in range(4)]
+    many = [await held.ask("greedy", f"greedy {n}") for n in range(OFFICERS_SHARE - 1)]
     few = [await held.ask("modest", f"modest {n}") for n in range(2)]
     held.let_go()
     await asyncio.gather(first, *many, *few)
-    assert held.order == ["greedy 0", "modest 0", "greedy 1", "modest 1", "greedy 2", "greedy 3"]
+    assert held.order == ["greedy 0", "modest 0", "greedy 1", "modest 1", "greedy 2"]
     assert asked.in_hand == 0
 
 
@@ -121,7 +133,7 @@ async def test_a_turn_given_to_one_who_has_just_gone_is_given_to_the_next(asked:
     await asyncio.gather(gone, return_exceptions=True)
     assert "stays" in held.order
     assert asked.in_hand == 0
-    assert await asked.run("next", held.work("next")) == "next"
+    assert await asked.run(Caller("next"), held.work("next")) == "next"
 
 
 async def test_work_that_has_begun_counts_until_it_ends_although_its_caller_has_gone(asked: Asked, held: Held) -> None:

@@ -16,6 +16,7 @@ from services.recommender.api.state import (
     SOLVER,
     STORE,
     TODAY,
+    caller_of,
     framework_of,
     view_of,
 )
@@ -117,7 +118,7 @@ async def _in_time(
         for plan in plans
     ]
     view, asked, solver = view_of(request), request.app[ASKED], request.app[SOLVER]
-    planned = [await asked.run(principal(request).key_id, solver.one, case, view) for case in cases]
+    planned = [await asked.run(caller_of(request), solver.one, case, view) for case in cases]
     figures = [measures_of(one.path) for one in planned if not one.violations and one.path.status in _PLANNED]
     if len(figures) < request.app[MIN_GROUP]:
         return None

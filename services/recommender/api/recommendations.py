@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from services.recommender import ranking
-from services.recommender.api.state import ASKED, SOLVER, STORE, TODAY, framework_of, held_of, view_of
+from services.recommender.api.state import ASKED, SOLVER, STORE, TODAY, caller_of, framework_of, held_of, view_of
 from services.recommender.audit import TenantRules, inputs_for, rules_within
 from services.recommender.model import Estimate, Inputs, Rule, hours_until
 from services.recommender.planning import is_studied
@@ -87,7 +87,7 @@ async def recommend(request: web.Request) -> web.StreamResponse:
     if name is None:
         raise InvalidInput("needs a framework, or an officer to compare with", "framework")
     framework = framework_of(view, name)
-    caller, asking = principal(request).key_id, request.app[ASKED]
+    caller, asking = caller_of(request), request.app[ASKED]
     rules, smallest_gap = (
         await request.app[STORE].rules.recent(principal(request).tenant),
         request.app[SOLVER].smallest_gap,
