@@ -29,6 +29,8 @@ ShortText = Annotated[str, Meta(min_length=1, max_length=300)]
 LongText = Annotated[str, Meta(max_length=5000)]
 Level = Annotated[float, Meta(ge=0, le=100, description="on the framework's own scale; 0 = none")]
 Hours = Annotated[float, Meta(gt=0, le=10_000)]
+FactName = Annotated[str, Meta(pattern=r"^[^$\x00][^\x00]{0,99}$(?!\n)", description="the name of a field")]
+"""A key that MongoDB keeps: neither a NUL nor a leading `$`."""
 Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}$(?!\n)", description="ISO 639 code")]
 
 
@@ -109,7 +111,7 @@ class Area(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
 
     id: Identifier
     title: Text
-    provenance: dict[str, Provenance] = {}
+    provenance: dict[FactName, Provenance] = {}
 
 
 class Skill(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -120,7 +122,7 @@ class Skill(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True)
     title: Text
     code: str | None = None
     synonyms: list[Text] = []
-    provenance: dict[str, Provenance] = {}
+    provenance: dict[FactName, Provenance] = {}
 
 
 class JobGroup(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -128,7 +130,7 @@ class JobGroup(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
 
     id: Identifier
     title: Text
-    provenance: dict[str, Provenance] = {}
+    provenance: dict[FactName, Provenance] = {}
 
 
 class Stage(Struct, frozen=True, forbid_unknown_fields=True):
@@ -146,7 +148,7 @@ class Requirement(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields
     level: Level
     stage: Identifier | None = None
     weight: Annotated[float, Meta(gt=0, le=100)] = 1.0
-    provenance: dict[str, Provenance] = {}
+    provenance: dict[FactName, Provenance] = {}
 
     def __post_init__(self) -> None:
         keep_millionths(self, "level")
@@ -169,7 +171,7 @@ class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
     stages: list[Stage] = []
     description: Text | None = None
     version: int = 0
-    provenance: dict[str, Provenance] = {}
+    provenance: dict[FactName, Provenance] = {}
 
     @property
     def max_level(self) -> float:

@@ -1,6 +1,7 @@
 """What an operator does with Kafka: create the topics, ask whether it is there, replay dead letters."""
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -11,10 +12,12 @@ from aiokafka.conn import create_conn
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 from aiokafka.protocol.metadata import MetadataRequest
 
-from shared.errors import Unavailable
+from shared.errors import Rejected, Unavailable
 from shared.kafka.client import BATCH, Brokers, addresses, connection, poll, start, within
 from shared.kafka.publisher import Publisher
-from shared.kafka.records import TopicSpec, revived
+from shared.kafka.records import Record, TopicSpec, is_cut, revived
+
+log = logging.getLogger(__name__)
 
 
 async def create_topics(brokers: Brokers, topics: Sequence[TopicSpec]) -> list[str]:
@@ -70,7 +73,10 @@ async def _answers(address: str, arguments: Mapping[str, Any]) -> bool:
 
 
 async def replay(brokers: Brokers, topic: str, group: str) -> int:
-    """Send every dead letter of a topic that was not replayed before to the topic again; return how many."""
+    """Send every dead letter of a topic that was not replayed before to the topic again; return how many.
+
+    One that was cut, or that the topic does not take, is logged and stays in the dead-letter topic.
+    """
     consumer = AIOKafkaConsumer(
         f"{topic}.dead",
         **connection(brokers),
@@ -87,9 +93,21 @@ async def replay(brokers: Brokers, topic: str, group: str) -> int:
             ends = await consumer.end_offsets(consumer.assignment())
             while any([await consumer.position(place) < end for place, end in ends.items()]):
                 for letter in await poll(consumer, BATCH):
-                    await publisher.resend(topic, *revived(letter))
-                    count += 1
+                    count += await _replayed(publisher, topic, letter)
                 await consumer.commit()
         finally:
             await within(consumer.stop())
     return count
+
+
+async def _replayed(publisher: Publisher, topic: str, letter: Record) -> bool:
+    place = (letter.key or b"").decode("utf-8", "replace")
+    if is_cut(letter):
+        log.warning("not replayed: %s was cut when it was dead-lettered, and is not whole", place)
+        return False
+    try:
+        await publisher.resend(topic, *revived(letter))
+    except Rejected as error:
+        log.warning("not replayed: %s: %s", place, error)
+        return False
+    return True

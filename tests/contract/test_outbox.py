@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from deploy.local.servers import External, find_mongodb
-from shared.events import CourseWithdrawn, Envelope, announce
+from shared.events import MAX_VALUE_BYTES, CourseWithdrawn, Envelope, announce
 from shared.kafka import Follower, Landed, Publisher, Received, TopicSpec, create_topics
 from shared.mongo import Database, connect, ensure_indexes
 from shared.outbox import KEPT, KEPT_BYTES, OUTBOX_INDEXES, Relay, stage, staged
@@ -25,7 +25,7 @@ LEASE = f"relay:{COLLECTION}"
 
 
 def thing(key: str, sequence: int) -> Envelope:
-    return announce("here", key, sequence, CourseWithdrawn("t", f"{key}-{sequence}"))
+    return announce("here", key, sequence, CourseWithdrawn(*key.split("/", 1)))
 
 
 class Owner:
@@ -60,7 +60,14 @@ class Owner:
         entries = [len(document["outbox"]) async for document in self.database[COLLECTION].find({})]
         return sum(entries)
 
-    def relay(self, *, publisher: Publisher | None = None, topic: str | None = None, stamp: bool = False) -> Relay:
+    def relay(
+        self,
+        *,
+        publisher: Publisher | None = None,
+        topic: str | None = None,
+        stamp: bool = False,
+        reduced: Callable[[Envelope], Envelope | None] = lambda _: None,
+    ) -> Relay:
         return Relay(
             self.database,
             COLLECTION,
@@ -69,6 +76,7 @@ class Owner:
             brokers=self.bootstrap,
             restage=self.restage,
             stamp=stamp,
+            reduced=reduced,
         )
 
     async def on_things(self, batch: Sequence[Received]) -> None:
@@ -141,7 +149,7 @@ async def test_what_is_staged_is_sent_once_and_taken_out(owner: Owner) -> None:
         await asyncio.sleep(0.3)
     assert owner.sequences("t/a") == [1, 2]
     assert owner.sequences("t/b") == [1]
-    assert owner.read[0].event.data == CourseWithdrawn("t", f"{owner.read[0].event.subject}-1")
+    assert owner.read[0].event.data == CourseWithdrawn(*owner.read[0].event.subject.split("/", 1))
 
 
 async def test_the_events_of_one_document_keep_their_order(owner: Owner) -> None:
@@ -384,6 +392,30 @@ async def test_large_events_leave_room_in_their_document(owner: Owner) -> None:
     async with running(owner.relay()):
         await until(lambda: owner.sequences("t/a")[-1:] == [20])
         await until_sent(owner)
+
+
+async def test_an_event_that_is_too_large_goes_out_in_its_smaller_form(owner: Owner) -> None:
+    large = announce("here", "t/a", 1, CourseWithdrawn("t", "a" + "x" * MAX_VALUE_BYTES))
+    await owner.database[COLLECTION].insert_one({"_id": "t/a", "sequence": 1, **staged(large)})
+    small = thing("t/a", 1).data
+    relay = owner.relay(reduced=lambda one: msgspec.structs.replace(one, data=small))
+    async with running(relay):
+        await until(lambda: owner.sequences("t/a") == [1])
+        await until_sent(owner)
+    assert owner.read[0].event.id == large.id
+    assert owner.read[0].event.data == CourseWithdrawn("t", "a")
+
+
+async def test_an_event_that_no_broker_takes_holds_up_its_own_document_only(owner: Owner) -> None:
+    large = announce("here", "t/a", 1, CourseWithdrawn("t", "x" * (2 * MAX_VALUE_BYTES)))
+    await owner.database[COLLECTION].insert_one({"_id": "t/a", "sequence": 1, **staged(large)})
+    relay = owner.relay()
+    async with running(relay):
+        await owner.change("t/b", 1)
+        await until(lambda: owner.sequences("t/b") == [1] and relay.unsendable == 1)
+        await owner.change("t/b", 2)
+        await until(lambda: owner.sequences("t/b") == [1, 2])
+    assert await owner.waiting() == 1
 
 
 async def test_a_change_wakes_the_relay(owner: Owner) -> None:

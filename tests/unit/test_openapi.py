@@ -1,6 +1,9 @@
 """The OpenAPI documents: what a generator of clients makes of them fits what the services take and send."""
 
+import importlib.util
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,7 @@ import msgspec
 import pytest
 
 from services.assessment.api import ROUTES as ASSESSMENT
-from services.assessment.model import PutOfficer
+from services.assessment.model import PutOfficer, SubmitAssessment
 from services.catalog.api import ROUTES as CATALOG
 from services.portal.api import routes as portal_routes
 from services.recommender.api import ROUTES as RECOMMENDER
@@ -108,15 +111,81 @@ def test_every_example_fits_its_own_schema(service: str) -> None:
                 assert not found, name
 
 
-def test_the_bodies_of_the_readme_fit_the_schemas() -> None:
+def readme_bodies() -> list[tuple[str, str, dict[str, Any]]]:
+    """Return service, shape and content of each body that README.md sends."""
     bodies = [msgspec.json.decode(text) for text in re.findall(r"-d '(\{.*?\})'", README, re.DOTALL)]
     assert len(bodies) >= 4
+    found = []
     for body in bodies:
-        service, shape = "assessment", "SubmitAssessment"
-        if "job_group" in body:
-            shape = PutOfficer.__name__
-        elif "target" in body:
-            service, shape = "recommender", RecommendationRequest.__name__
+        if "target" in body:
+            found.append(("recommender", RecommendationRequest.__name__, body))
+        else:
+            found.append(("assessment", (PutOfficer if "job_group" in body else SubmitAssessment).__name__, body))
+    return found
+
+
+def examples() -> list[tuple[str, str, dict[str, Any]]]:
+    """Return service, shape and content of each example of a body that has a shape."""
+    return [
+        (service, route.body.__name__, route.example)
+        for service, table in TABLES.items()
+        for route in table
+        if route.body is not None and route.body is not MergePatch
+    ]
+
+
+def test_the_bodies_of_the_readme_fit_the_schemas() -> None:
+    for service, shape, body in readme_bodies():
         found = [error.message for error in validator(service, shape).iter_errors(body)]
         assert not found, body
         assert list(validator(service, shape).iter_errors(body | {"unknown": 1})), "an unknown field is refused"
+
+
+@pytest.fixture(scope="module")
+def clients(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Return, by service, the module of models that a generator of Python clients makes of its document."""
+    found: dict[str, Any] = {}
+    folder = tmp_path_factory.mktemp("clients")
+    for service in TABLES:
+        source, made = folder / f"{service}.json", folder / f"{service}_client.py"
+        source.write_bytes(msgspec.json.encode(described(service)))
+        options = ["--input-file-type", "openapi", "--output-model-type", "pydantic_v2.BaseModel"]
+        command = [
+            sys.executable,
+            "-m",
+            "datamodel_code_generator",
+            "--input",
+            str(source),
+            "--output",
+            str(made),
+            *options,
+        ]
+        subprocess.run([*command, "--formatters", "builtin"], check=True, capture_output=True, timeout=60)
+        spec = importlib.util.spec_from_file_location(made.stem, made)
+        assert spec is not None
+        assert spec.loader is not None
+        found[service] = importlib.util.module_from_spec(spec)
+        sys.modules[made.stem] = found[service]
+        spec.loader.exec_module(found[service])
+    return found
+
+
+def test_a_generated_client_takes_the_bodies_of_the_readme_and_every_example(clients: dict[str, Any]) -> None:
+    for service, shape, body in [*readme_bodies(), *examples()]:
+        model = getattr(clients[service], shape)
+        sent = model.model_validate(body).model_dump_json(by_alias=True, exclude_unset=True)
+        route = next(route for route in TABLES[service] if getattr(route.body, "__name__", "") == shape)
+        assert decode(sent.encode(), route.body) == decode(msgspec.json.encode(body), route.body)
+        with pytest.raises(ValueError, match="unknown"):
+            model.model_validate(body | {"unknown": 1})
+
+
+def test_a_generated_client_reads_answers_without_what_is_left_out(clients: dict[str, Any]) -> None:
+    put = clients["assessment"].OfficerPut.model_validate({"officer": "a", "profile_sequence": 1, "changed": False})
+    assert put.changed is False
+    with pytest.raises(ValueError, match="changed"):
+        clients["assessment"].OfficerPut.model_validate({"officer": "a", "profile_sequence": 1})
+    page = clients["recommender"].FeedbackHeld.model_validate(
+        {"officer": "a", "feedback_sequence": 0, "said": [], "next": None}
+    )
+    assert page.next is None
