@@ -26,7 +26,6 @@ Identifier = Annotated[
     Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)", description="ASCII, up to 64 characters"),
 ]
 ShortText = Annotated[str, Meta(min_length=1, max_length=300)]
-LongText = Annotated[str, Meta(max_length=5000)]
 Level = Annotated[float, Meta(ge=0, le=100, description="on the framework's own scale; 0 = none")]
 Hours = Annotated[float, Meta(gt=0, le=10_000)]
 FactName = Annotated[str, Meta(pattern=r"^[^$\x00][^\x00]{0,99}$(?!\n)", description="the name of a field")]

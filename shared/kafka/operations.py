@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 async def create_topics(brokers: Brokers, topics: Sequence[TopicSpec]) -> list[str]:
-    """Create the topics that are not there yet; return their names. Existing topics are left as they are."""
+    """Create the topics that are not there yet; return those made here. Existing topics are left as they are."""
     admin = AIOKafkaAdminClient(**connection(brokers))
     try:
         await admin.start()
@@ -34,10 +34,11 @@ async def create_topics(brokers: Brokers, topics: Sequence[TopicSpec]) -> list[s
         if not wanted:
             return []
         answer = await admin.create_topics(wanted, timeout_ms=30_000)
+        # A topic made a moment ago, or by another at the same time, may not have been listed.
         for name, code, *reason in answer.topic_errors:
             if code not in (0, TopicAlreadyExistsError.errno):
                 raise Unavailable(f"topic {name} was not created: Kafka error {code} {' '.join(map(str, reason))}")
-        return [topic.name for topic in wanted]
+        return [name for name, code, *_ in answer.topic_errors if code == 0]
     except KafkaError as error:
         raise Unavailable(f"Kafka at {addresses(brokers)}: {error}") from error
     finally:

@@ -101,7 +101,7 @@ async def running(reader: GroupConsumer | Follower) -> AsyncIterator[asyncio.Tas
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 90) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.02)
@@ -109,6 +109,12 @@ async def until(condition: Callable[[], bool], seconds: float = 30) -> None:
 
 async def test_creating_topics_twice_changes_nothing(bootstrap: str, topic: str) -> None:
     assert await create_topics(bootstrap, [TopicSpec(topic, 9, 1, {})]) == []
+
+
+async def test_of_many_who_create_a_topic_at_once_one_has_made_it(bootstrap: str, namespace: str) -> None:
+    spec = [TopicSpec(f"{namespace}at-once", 2, 1, {})]
+    made = await asyncio.gather(*(create_topics(bootstrap, spec) for _ in range(8)))
+    assert sorted(made) == [[]] * 7 + [[f"{namespace}at-once"]]
 
 
 async def test_a_group_takes_every_event_in_order_per_key(bootstrap: str, topic: str, publisher: Publisher) -> None:
