@@ -53,7 +53,7 @@ class TopicPlan(NamedTuple):
 
 TOPICS = {
     PROFILES_TOPIC: TopicPlan(24, "compact"),
-    f"{PROFILES_TOPIC}.dead": TopicPlan(1, "delete"),
+    f"{PROFILES_TOPIC}.dead": TopicPlan(1, "compact,delete"),
     CATALOG_TOPIC: TopicPlan(1, "compact"),
     PATHS_TOPIC: TopicPlan(24, "compact"),
 }

@@ -67,12 +67,16 @@ async def build(settings: RecommenderSettings) -> web.Application:
     await publisher.start()
 
     consumer: GroupConsumer
+
+    async def take_back(key: str) -> None:
+        await consumer.take_back(key)
+
     changes = CatalogueConsumer(catalogue, planner, lambda: consumer.partitions)
     consumer = GroupConsumer(
         settings,
         settings.topic(PROFILES_TOPIC),
         settings.group(GROUP),
-        ProfileConsumer(planner).on_profiles,
+        ProfileConsumer(planner, take_back).on_profiles,
         publisher=publisher,
         on_assigned=changes.on_assigned,
     )
