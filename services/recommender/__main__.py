@@ -61,8 +61,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
     catalogue = Catalogue()
     zone = ZoneInfo(settings.time_zone)
     planner = Planner(store, catalogue, zone, settings.planning_threads, smallest_gap=settings.smallest_gap)
-    asked = Asked()
-    heeder = Heeder(planner, asked)
+    heeder = Heeder(planner, asked := Asked())
     publisher = Publisher(settings)
     await publisher.start()
 
@@ -150,9 +149,8 @@ async def build(settings: RecommenderSettings) -> web.Application:
         ],
     )
     app[STORE], app[CATALOGUE], app[TODAY] = store, catalogue, today_in(zone)
-    app[HEEDER], app[ASKED], app[SOLVER] = heeder, asked, planner.solver
-    app[MIN_GROUP] = settings.min_group_size
-    app[RULES_CHANGED], app[FIRST_GROUPS] = changes.look_again, settings.first_job_groups
+    app[HEEDER], app[ASKED], app[SOLVER], app[RULES_CHANGED] = heeder, asked, planner.solver, changes.look_again
+    app[MIN_GROUP], app[FIRST_GROUPS] = settings.min_group_size, settings.first_job_groups
     _measure(app[REGISTRY], planner, heeder, asked)
     registry = app[REGISTRY]
     metrics.watch_relay(registry, relay)

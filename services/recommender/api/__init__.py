@@ -68,6 +68,7 @@ ROUTES = [
         EVERYONE,
         answers={200: WhyNotAnswer},
         problems=[429, 503],
+        apart=True,
     ),
     Route(
         "POST",
@@ -91,6 +92,7 @@ ROUTES = [
         answers={200: Recommendation},
         problems=[404, 429, 503],
         reads=True,
+        apart=True,
     ),
     Route(
         "GET",
@@ -100,6 +102,7 @@ ROUTES = [
         query=AskSimilar,
         answers={200: SimilarCourses},
         problems=[429, 503],
+        apart=True,
     ),
     Route(
         "PUT",
