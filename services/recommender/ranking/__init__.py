@@ -6,7 +6,6 @@ from services.recommender.ranking.index import View
 from services.recommender.ranking.ledger import Pick, RunnerUp, Told, path_of, refused, serving, waiting_for_framework
 from services.recommender.ranking.obstacles import Beyond, end_of, reached_by
 from services.recommender.ranking.outcome import Planned, course_at, offer_at
-from services.recommender.ranking.pricing import FUEL
 from services.recommender.ranking.problem import COSINE
 from services.recommender.ranking.solution import planned, retold
 from services.recommender.ranking.stock import courses_above
@@ -19,7 +18,7 @@ def recommend(inputs: Inputs, view: View) -> LearningPath:
     """Return the officer's learning path. Raises InvalidInput where the framework does not know what is asked for."""
     inputs.check()
     found = planned(inputs, view)
-    limited = bool(found.bench.figures[FUEL] <= 0)
+    limited = found.limited
     whole = [*found.seeds.picks, *_picks(found, view)]
     picks = serving(inputs, found.worth, found.standing, whole)
     names = [pick.offer.id for pick in picks]
@@ -41,7 +40,7 @@ def recommend(inputs: Inputs, view: View) -> LearningPath:
         notes=found.seeds.notes,
         short=beyond.short(worth, reached_by(inputs, worth, picks)),
         kept=found.kept,
-        limited=limited,
+        limited=limited or found.limited,
         finishing=found.finishing,
     )
     return path_of(inputs, worth, found.standing, told, view.catalogue_revision)

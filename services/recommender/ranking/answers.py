@@ -102,7 +102,7 @@ def _bid(found: Planned, now: Standing, course_id: str) -> _Bid | None:
     gain, cost = then.worth - now.worth, sum(one.cost for one in way.courses)
     score = score_of(gain, cost)
     proved = way.proved and not found.stock.unsure
-    return _Bid(gain, way.hours, score, max(now.hours, 0), len(way.courses) <= now.steps, proved)
+    return _Bid(gain, way.hours, score, max(now.hours, 0), 0 < len(way.courses) <= now.steps, proved)
 
 
 def no_path(course_id: str) -> WhyNot:

@@ -15,6 +15,7 @@ from heapq import heappop, heappush, merge
 from itertools import islice
 from typing import NamedTuple
 
+from services.recommender.model import MOST_STEPS
 from services.recommender.ranking.offers import SkillKey
 from services.recommender.ranking.reference_prices import AnyOf, Done, Level, Need, Standing, Way
 
@@ -29,6 +30,9 @@ PROMISING = 2
 
 FEW = 4
 """Needs up to which shares are counted; of more only the dearest."""
+
+WEIGHED = 40
+"""Courses of a set up to which each next one is weighed against others; a longer one is only finished."""
 
 DEPTH = 2
 """Doors behind doors that are looked at to tell what a course takes at least."""
@@ -173,6 +177,11 @@ class _Set:
         outside = list(dict.fromkeys(need for one, need in unmet if not self._could(need, one)))
         return [(need, True) for need in outside] or [(need, False) for need in dict.fromkeys(n for _, n in unmet)]
 
+    def first_lack(self) -> Wanted:
+        """Return an unmet need that no course of the set could meet, of what came last; else any that is unmet."""
+        unmet = [(one, need) for one, needs in reversed(self.stuck) for need in needs if not self.meets(need)]
+        return next((need for one, need in unmet if not self._could(need, one)), unmet[0][1])
+
     def waits(self, need: Wanted) -> int:
         """Return the least that waits for a need: the hours of a course that has it, and of what that was taken for."""
         asking = [
@@ -315,17 +324,30 @@ class _Search:
         return best
 
     def _cut_short(self, one: _Set, floor: int) -> Least | None:
-        """Return what comes of the best set begun where the next course is each time the one that promises most."""
+        """Return what comes of the best set begun where the next course is each time the one that promises most.
+
+        Past so many courses it is the shortest of those that meet one need. A way of more than a path may hold has no
+        courses.
+        """
         while not one.met:
+            if len(one.ids) >= self._steps:
+                return None
+            if len(one.ids) >= MOST_STEPS:
+                return Least(one.hours, floor, [])
+            if len(one.ids) >= WEIGHED:
+                if (way := next(self._meeting(one.first_lack(), one), None)) is None:
+                    return None
+                one.add(way)
+                continue
             made: list[tuple[int, int, _Set]] = []
             for way in islice(self._outside(one)[1], PROMISING):
                 longer = one.copy()
                 longer.add(way)
                 made.append((longer.hours + self._missing(longer), len(made), longer))
-            if not made or len(one.ids) >= self._steps:
+            if not made:
                 return None
             one = min(made)[2]
-        found = without_spare(one.start, one.order, self._targets)
+        found = without_spare(one.start, one.order, self._targets) if len(one.order) <= WEIGHED else one.order
         return Least(sum(way.hours for way in found), floor, found)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, names_of
+from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, MOST_STEPS, Inputs, names_of
 from services.recommender.ranking.gaps import Worth
 from services.recommender.ranking.least import Least, Rise, Stock, helps, least, without_spare
 from services.recommender.ranking.ledger import Pick
@@ -37,6 +37,8 @@ class Beyond(NamedTuple):
         found = least(self.end, [need], self.stock)
         if found is None:
             return self._out_of_reach(skill, micro(reached))
+        if not found.courses:  # more courses than any path may hold
+            return Obstacle("budget", next(self.stock.meeting(need)).offer.course.title, steps=True)
         title = next(way for way in found.courses if helps(way, need)).offer.course.title
         courses, left = [way.id for way in found.courses], max(self.end.hours, 0)
         if found.hours > left:
@@ -92,11 +94,11 @@ class Beyond(NamedTuple):
         first = {target: next(self.stock.meeting(target)).hours for target in targets}
         now, taken, floor = self.end.copy(), list[Way](), 0
         for target in sorted(targets, key=lambda one: (-first[one], one)):
-            if (
-                any(helps(way, target) for way in taken)
-                or (more := least(now, [target], self.stock, most_sets=FEW_SETS)) is None
-            ):
+            if any(helps(way, target) for way in taken):
                 continue
+            more = least(now, [target], self.stock, most_sets=FEW_SETS)
+            if more is None or not more.courses:
+                return 0, False  # more courses than any path may hold: no number is told
             floor = floor or more.floor
             for way in more.courses:
                 now.study(way)
@@ -109,7 +111,7 @@ def end_of(inputs: Inputs, worth: Worth, doors: Mapping[SkillKey, float], picks:
     """Return where an officer stands after a path. `doors`: the levels that entries are tested against before it."""
     end = Standing(
         hours=NO_LIMIT if inputs.budget_hours is None else round(inputs.budget_hours * MICRO),
-        steps=NO_LIMIT if inputs.max_steps is None else inputs.max_steps,
+        steps=MOST_STEPS if inputs.max_steps is None else min(inputs.max_steps, MOST_STEPS),
         levels={skill: micro(level) for skill, level in doors.items()},
         done=set(inputs.done),
         held=dict.fromkeys(worth.gaps, 0),

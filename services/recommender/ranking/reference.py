@@ -2,7 +2,7 @@
 
 Plain Python over courses as they are published: no index, no arrays, nothing remembered, nothing skipped. What a course
 closes, costs and needs stands in `reference_prices`; here stands what is done with it. It has neither the planner's
-limit on bundles nor its champion lists: it looks at all there is.
+limit on courses visited nor its champion lists: it looks at all there is.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs
+from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, MOST_STEPS, Inputs
 from services.recommender.ranking.account import RUNNERS_UP
 from services.recommender.ranking.evidence import believed
 from services.recommender.ranking.gaps import Worth
@@ -199,7 +199,7 @@ class Plan:
         self.notes: list[Note] = []
         self.end = Standing(
             hours=NO_LIMIT if inputs.budget_hours is None else round(inputs.budget_hours * MICRO),
-            steps=NO_LIMIT if inputs.max_steps is None else inputs.max_steps,
+            steps=MOST_STEPS if inputs.max_steps is None else min(inputs.max_steps, MOST_STEPS),
             levels={skill: micro(level) for skill, level in doors.items()},
             done=set(inputs.done),
             held=dict.fromkeys(worth.gaps, 0),
@@ -254,21 +254,28 @@ class Plan:
             if prices.of(way) == FAR:
                 return self._note(name, "unreachable")
             bundle = self.problem.bundle(way, prices)
+            if seed == "mandatory" and len(bundle) + len(self.picks) > MOST_STEPS:
+                return self._note(name, "does_not_fit")
             hours = sum(one.hours for one in bundle)
             if seed == "pinned" and (hours > self.end.hours or len(bundle) > self.end.steps):
-                found, short = pinned_in(self.end, name, self.stock)
-                if not found:
-                    return self._note(name, "does_not_fit", short)
-                if not all(one in self.problem.courses for one in found):
-                    self.missing += found
-                    return None
-                bundle = [self.problem.courses[one] for one in found]
+                bundle = self._pinned(name)
             else:
                 bundle, _ = lean(self.problem, self.end, bundle, bundle[:-1])
         for one in bundle:
             self.end.study(one)
             self.picks.append(Pick(one.offer, 0, one.cosine / MICRO, [], seed))
         return None
+
+    def _pinned(self, name: str) -> list[Way]:
+        """Return the shortest way to a pinned course; where it does not fit or is not known, note that."""
+        found, short = pinned_in(self.end, name, self.stock)
+        if not found:
+            self._note(name, "does_not_fit", short)
+        elif not all(one in self.problem.courses for one in found):
+            self.missing += found
+        else:
+            return [self.problem.courses[one] for one in found]
+        return []
 
     def _note(self, name: str, kind: Left, short: Short | None = None) -> None:
         title = self.courses[name].title if name in self.courses else None

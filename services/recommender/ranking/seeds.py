@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from services.recommender.model import MICRO, Inputs
+from services.recommender.model import MICRO, MOST_STEPS, Inputs
 from services.recommender.ranking.bundles import assemble
 from services.recommender.ranking.gaps import Worth
 from services.recommender.ranking.index import View
@@ -78,6 +78,8 @@ class _Bed:
             self._note(course_id, "unreachable")
         elif seed == "pinned" and not self._fits(way):
             self._pin(course_id)
+        elif seed == "mandatory" and self._crowded(way):
+            self._note(course_id, "does_not_fit")
         else:
             route = route_of(self._problem)
             take(self._problem, self._state, self._bench, way, route)
@@ -105,6 +107,11 @@ class _Bed:
             self._pick(way, "pinned")
         return None
 
+    def _crowded(self, way: int) -> bool:
+        """Return whether a course's bundle is more than a path may hold."""
+        assemble(self._problem, self._state, self._bench, way)
+        return bool(self._bench.figures[COUNT] + len(self.seeds.picks) > MOST_STEPS)
+
     def _pick(self, way: int, seed: Seed) -> None:
         course = course_of(self._field, self._problem, self._view, way)
         self.seeds.picks.append(Pick(offer_of(course), 0, int(self._problem.ways[way, COSINE]) / MICRO, [], seed))
@@ -128,10 +135,10 @@ def pinned_in(end: Standing, course_id: str, stock: Stock) -> tuple[list[str], S
     """Return the shortest way to a pinned course in order of study; or none, and the hours where those are missing."""
     left, target = max(end.hours, 0), [Done(course_id)]
     within = least(end, target, stock, max(end.steps, 0))
-    if within and within.hours <= left:
+    if within and within.courses and within.hours <= left:
         return [way.id for way in within.courses], None
     found = least(end, target, stock)
-    if found and found.hours > left:
+    if found and found.courses and found.hours > left:
         return [], Short(found.hours / MICRO, left / MICRO, found.proved and not stock.unsure)
     return [], None
 
