@@ -58,8 +58,8 @@ class Step(Struct, frozen=True, omit_defaults=True):
     `similarity`: cosine.
 
     `unlocks` names later courses of the path that cannot be entered if this one, and what then cannot be entered
-    either, is left out. `alternatives` stand at the course that was picked, not at the prerequisites that were picked
-    with it; some may come later in the path. `seed`: what brought it in where that was not its worth; a prerequisite
+    either, is left out. `alternatives`, none of them in the path, stand at the course that was picked, not at the
+    prerequisites that were picked with it. `seed`: what brought it in where that was not its worth; a prerequisite
     has the seed of what it was taken for.
     """
 

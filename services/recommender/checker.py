@@ -288,6 +288,10 @@ def _leaning(path: LearningPath, start: _Walk, find: Find) -> Iterator[str]:
             yield f"step {place + 1} ({step.course.id}): unlocks {unlocked}, not {step.unlocks}"
         if not step.closes and not unlocked and step.seed is None:
             yield f"step {place + 1} ({step.course.id}): closes nothing and unlocks nothing"
+    taken = {step.course.id for step in path.steps}
+    for step in path.steps:
+        if not taken.isdisjoint(other.course.id for other in step.alternatives):
+            yield f"step {step.position} ({step.course.id}): an alternative stands in the path"
     worths = {skill: partial(_worth, want) for skill, want in start.wants.items()}
     gain = likely_gain(courses, leans, path.framework, worths)
     told, slack = path.coverage.expected, WORTH_SLACK * (len(worths) + 1)

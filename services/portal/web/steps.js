@@ -52,8 +52,7 @@ function similar(step, names, desk, ask) {
 }
 
 function details(step, names, desk, ask) {
-  const { requires = [], unlocks = [] } = step;
-  const alternatives = (step.alternatives ?? []).filter(({ course }) => !names.inPath(course.id));
+  const { requires = [], unlocks = [], alternatives = [] } = step;
   return el('details', { 'data-keep': `more-${step.course.id}` },
     el('summary', {}, say('more'), el('span', { class: 'unseen' }, ': ', told('span', step.course.title))),
     part(say('closes'), step.closes.length > 0 && closes(step)),

@@ -171,7 +171,7 @@ def _steps(
     inputs: Inputs, worth: Worth, standing: Standing, held: dict[str, float], picks: Sequence[Pick]
 ) -> list[Step]:
     """Return the steps; `held` (believed levels of what is required) moves on to the end."""
-    unlocks = _unlocks(inputs, standing, picks)
+    unlocks, taken = _unlocks(inputs, standing, picks), {pick.offer.id for pick in picks}
     steps: list[Step] = []
     spent = 0
     for position, pick in enumerate(picks, 1):
@@ -190,7 +190,11 @@ def _steps(
                 similarity=pick.similarity,
                 score=float(pick.score),
                 cumulative_hours=spent / MICRO,
-                alternatives=[Alternative(card_of(it.course), float(it.score)) for it in pick.runners_up],
+                alternatives=[
+                    Alternative(card_of(it.course), float(it.score))
+                    for it in pick.runners_up
+                    if it.course.id not in taken
+                ],
                 unlocks=[unlock.course for unlock in opens],
                 seed=pick.seed,
             )
