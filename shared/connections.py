@@ -68,13 +68,14 @@ class Door:
 class Connection(web.RequestHandler):
     """One connection of a client."""
 
-    __slots__ = ("_body", "_door", "_head_deadline", "address", "broken")
+    __slots__ = ("_body", "_came", "_door", "_head_deadline", "address", "broken")
 
     def __init__(self, server: web.Server, door: Door, **options: Any) -> None:
         super().__init__(server, **options)
         self._door = door
         self._head_deadline: asyncio.TimerHandle | None = None
         self._body: StreamReader = EMPTY_PAYLOAD
+        self._came = 0.0
         self.address = ""
         self.broken = False
         """Whether a body broke off: then nothing more is read, and the connection is closed after the answer."""
@@ -83,6 +84,11 @@ class Connection(web.RequestHandler):
     def crowded(self) -> bool:
         """Whether its address has more connections than it may: then it is answered so, and closed."""
         return self._door.crowded(self.address)
+
+    @property
+    def waited(self) -> float:
+        """The seconds since its newest request was parsed: how far the process is behind."""
+        return self._loop.time() - self._came
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; an address with twice as many as it may have is cut off without a word."""
@@ -109,6 +115,7 @@ class Connection(web.RequestHandler):
         if self._messages:
             self._head_came()
             last, body = self._messages[-1]
+            self._came = self._loop.time()
             if isinstance(last, _ErrInfo):
                 self._break_off()
             else:

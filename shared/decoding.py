@@ -164,7 +164,8 @@ def _invalid(error: msgspec.ValidationError, shape: Any, given: object) -> Inval
         if named[1] == "unknown" and fields:
             text = f"{text}; there are: {', '.join(fields)}"
     elif allowed := [str(value) for one in _members(found) if get_origin(one) is Literal for value in get_args(one)]:
-        text = f"{text}; allowed: {', '.join(allowed)}"
+        what = text if "enum value" not in text else "Invalid value"  # what was sent is not told: it may be a secret
+        text = f"{what}; allowed: {', '.join(allowed)}"
     return InvalidInput(text, _at(place))
 
 

@@ -3,23 +3,45 @@
 An event is a past fact that carries the whole present state of its subject, so a reader needs nothing else and a newer
 one supersedes an older one. `sequence` orders the events of one subject. A record without a value is a tombstone.
 Within a version changes are additive: readers ignore fields that they do not know.
+
+Decoding is total: any key, headers and value give an Event or Rejected. What it returns is bounded (size, depth,
+numbers, dates), and its key, subject and data name the same thing.
 """
 
+import base64
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Literal, NamedTuple
+from itertools import accumulate
+from typing import Annotated, Any, Literal, NamedTuple
 from uuid import uuid4
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from shared.errors import Rejected
 from shared.paths import LearningPath
-from shared.skills import Course, Framework, Profile
+from shared.skills import Course, Framework, Identifier, Profile, key_of
 
 PROFILES_TOPIC = "assessment.profiles"
 CATALOG_TOPIC = "catalog.state"
 PATHS_TOPIC = "recommender.paths"
+
+MAX_VALUE_BYTES = 4 * 1024 * 1024
+"""A larger value is no event. A broker takes records of 1 MiB after compression; MongoDB keeps documents of 16 MB."""
+
+MAX_SEQUENCE = 1_000_000_000
+"""The largest sequence, revision or version of one subject: a change every second for thirty years."""
+
+MAX_JUMP = 100_000
+"""How far a sequence may be above the last one known of its subject: an officer changed every hour for eleven years."""
+
+MAX_STAMP = 100_000_000_000_000
+"""The largest stamp of `catalog.state`."""
+
+MAX_STAMP_JUMP = 10_000_000_000
+"""How far a stamp may be above the last one taken. A try to send uses a stamp for each event that waits; with 500 of
+them, two tries a second use this many in 115 days without a broker."""
 
 
 class TopicPlan(NamedTuple):
@@ -31,7 +53,7 @@ class TopicPlan(NamedTuple):
 
 TOPICS = {
     PROFILES_TOPIC: TopicPlan(24, "compact"),
-    f"{PROFILES_TOPIC}.dead": TopicPlan(1, "delete"),
+    f"{PROFILES_TOPIC}.dead": TopicPlan(1, "compact,delete"),
     CATALOG_TOPIC: TopicPlan(1, "compact"),
     PATHS_TOPIC: TopicPlan(24, "compact"),
 }
@@ -45,6 +67,9 @@ def planned_topics(name_on_broker: Callable[[str], str], *topics: str) -> dict[s
 
 AssessmentKind = Literal["test", "self", "supervisor", "external"]
 Cause = Literal["assessment", "officer", "catalogue", "framework", "request", "feedback", "rules", "deadline"]
+
+
+Counter = Annotated[int, Meta(ge=0, le=MAX_SEQUENCE)]
 
 
 class AssessmentCompleted(Struct, frozen=True):
@@ -65,40 +90,52 @@ class OfficerChanged(Struct, frozen=True):
 class OfficerErased(Struct, frozen=True):
     """Everything about this officer is to be forgotten but the counters."""
 
-    tenant: str
-    officer: str
+    tenant: Identifier
+    officer: Identifier
 
 
 class CoursePublished(Struct, frozen=True):
     """A course is new or changed."""
 
-    tenant: str
+    tenant: Identifier
     course: Course
 
 
 class CourseWithdrawn(Struct, frozen=True):
     """A course is no longer offered."""
 
-    tenant: str
-    course: str
+    tenant: Identifier
+    course: Identifier
 
 
 class FrameworkPublished(Struct, frozen=True):
     """A framework is new or changed; `framework.version` counts its changes."""
 
-    tenant: str
+    tenant: Identifier
     framework: Framework
 
 
-class PathRecommended(Struct, frozen=True):
+class PathHead(Struct, frozen=True):
+    """What a reader needs of a PathRecommended that passes it on without looking into the path."""
+
+    tenant: Identifier
+    officer: Identifier
+    revision: Counter
+
+
+class PathRecommended(PathHead, frozen=True):
     """An officer's path is new. `revision` is one more with every new path; `cause` is what made it change."""
 
-    tenant: str
-    officer: str
-    revision: int
     cause: Cause
     planned_at: datetime
     path: LearningPath
+
+
+class PathStored(PathHead, frozen=True):
+    """An officer's path is new and too large for an event: read it from the recommender."""
+
+    cause: Cause
+    planned_at: datetime
 
 
 Data = (
@@ -109,6 +146,7 @@ Data = (
     | CourseWithdrawn
     | FrameworkPublished
     | PathRecommended
+    | PathStored
 )
 
 TYPES: dict[str, type[Data]] = {
@@ -119,18 +157,21 @@ TYPES: dict[str, type[Data]] = {
     "course.withdrawn.v1": CourseWithdrawn,
     "framework.published.v1": FrameworkPublished,
     "path.recommended.v1": PathRecommended,
+    "path.stored.v1": PathStored,
 }
 NAMES: dict[type[Data], str] = {shape: name for name, shape in TYPES.items()}
 TOMBSTONE = "tombstone"
 """The type of a record without a value: its subject is erased. Not a CloudEvents type; it only labels the outbox."""
 
-_STRUCTURED = "application/cloudevents+json"
+PATH_HEADS: dict[str, type[Struct]] = {"path.recommended.v1": PathHead, "path.stored.v1": PathStored}
+"""The `shapes` of a reader that passes paths on; see `from_kafka`."""
 
 
 class Event(Struct, frozen=True):
     """One event: its CloudEvents attributes and its data; `data` is None in a tombstone.
 
-    `catalogue_revision` is stamped by the relay on records of `catalog.state` and is 0 elsewhere.
+    `sequence` is 0 in a plain tombstone, which has none. `catalogue_revision` is stamped by the relay on records of
+    `catalog.state` and is 0 elsewhere.
     """
 
     id: str
@@ -193,55 +234,249 @@ def to_kafka(envelope: Envelope) -> tuple[bytes, bytes | None, list[tuple[str, b
     return envelope.subject.encode(), envelope.data, headers
 
 
-def from_kafka(key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> Event:
-    """Return the event of a Kafka record, in either CloudEvents mode.
+# --- decoding --------------------------------------------------------------------------------------------------------
 
-    Raises Rejected, with the reason, where the record is no event, its major version is unknown or its data is amiss.
+Headers = Iterable[tuple[str, bytes | None]]
+
+_STRUCTURED = "application/cloudevents+json"
+_REQUIRED = ("specversion", "id", "type", "source", "subject", "sequence")
+_ATTRIBUTES = {*_REQUIRED, "time", "traceparent", "cataloguerevision"}
+_LONGEST = 1024
+_DEEPEST = 64
+_REASON = 500
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+_SUBJECT = re.compile(rf"{_NAME}/(framework:)?{_NAME}")
+_WHOLE = re.compile(r"[0-9]{1,15}")
+_TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_YEARS = range(1900, 9999)
+_JSON_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)  # it cannot fail once begun, so it takes linear time
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+
+
+class _Structured(Struct):
+    """A structured CloudEvent; an attribute that is null is absent."""
+
+    specversion: str | None = None
+    id: str | None = None
+    type: str | None = None
+    source: str | None = None
+    subject: str | None = None
+    time: str | None = None
+    sequence: str | int | None = None
+    traceparent: Any = None
+    cataloguerevision: str | int | None = None
+    data: msgspec.Raw = msgspec.Raw(b"null")
+    data_base64: str | None = None
+
+
+def from_kafka(
+    key: bytes | None,
+    value: bytes | None,
+    headers: Headers,
+    *,
+    shapes: Mapping[str, type[Struct]] = TYPES,
+    with_data: bool = True,
+) -> Event:
+    """Return the event of a Kafka record, in either CloudEvents mode, with its data in one of the `shapes` by type.
+
+    Without `with_data` the value is not looked at and `data` is None. Raises Rejected, and nothing else, with the
+    reason, where the record is no event, its type is unknown, its data is amiss, or key, subject and data do not name
+    the same thing.
     """
-    texts = {name.lower(): raw.decode("utf-8", "replace") for name, raw in headers}
-    if texts.get("content-type", "").startswith(_STRUCTURED):
-        return _from_structured(value or b"")
-    if value is None and "ce_type" not in texts:  # a plain tombstone, as any Kafka tool writes it
-        subject = (key or b"").decode("utf-8", "replace")
+    try:
+        attributes, data = _parts(value, headers)
+        event = _event(key, attributes, data, shapes if with_data else None)
+        _hold_together(event)
+    except Exception as error:  # noqa: BLE001 - decoding is total, whatever a shape's own check raises
+        raise _rejected(error) from None  # the error itself may hold the whole record
+    return event
+
+
+def data_of(value: bytes | None, headers: Headers) -> bytes | None:
+    """Return the JSON of an event's data as it was sent, in either mode; None without one. Raises Rejected."""
+    try:
+        return _parts(value, headers)[1]
+    except Exception as error:  # noqa: BLE001 - as above
+        raise _rejected(error) from None
+
+
+def _rejected(error: Exception) -> Rejected:
+    return Rejected(str(error)[:_REASON] or type(error).__name__)
+
+
+def _parts(value: bytes | None, headers: Headers) -> tuple[dict[str, str], bytes | None]:
+    """Return the attributes and the data of a record."""
+    attributes: dict[str, str] = {}
+    media = ""
+    for header, raw in headers:
+        name = header.lower()
+        if raw is None:
+            continue
+        if name == "content-type":
+            media = raw[:_LONGEST].decode("utf-8", "replace").lower()
+        elif name.startswith("ce_") and (name := name.removeprefix("ce_")) in _ATTRIBUTES:
+            if len(raw) > _LONGEST:
+                raise ValueError(f"attribute {name} holds {len(raw)} bytes, over {_LONGEST}")
+            if attributes.setdefault(name, text := _utf8(name, raw)) != text:
+                raise ValueError(f"attribute {name} is given twice with different values")
+    if value is not None and media.startswith(_STRUCTURED):
+        return _structured(value)
+    return attributes, value
+
+
+def _structured(value: bytes) -> tuple[dict[str, str], bytes | None]:
+    _bound(value)
+    try:
+        whole = msgspec.json.decode(value, type=_Structured)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"not a structured CloudEvent: {error}") from None
+    texts = {name: getattr(whole, name) for name in _ATTRIBUTES}
+    if not isinstance(whole.traceparent, str):
+        del texts["traceparent"]
+    attributes = {name: str(text) for name, text in texts.items() if text is not None}
+    if too_long := [name for name, text in attributes.items() if len(text) > _LONGEST]:
+        raise ValueError(f"attribute {too_long[0]} holds over {_LONGEST} characters")
+    data = bytes(whole.data)
+    if whole.data_base64 is None:
+        return attributes, None if data == b"null" else data
+    if data != b"null":
+        raise ValueError("a structured CloudEvent with both data and data_base64")
+    return attributes, base64.b64decode(whole.data_base64, validate=True)
+
+
+def _bound(value: bytes) -> None:
+    """Refuse what is too large, or nested so deep that what decodes or stores it would fail."""
+    if len(value) > MAX_VALUE_BYTES:
+        raise ValueError(f"the value holds {len(value)} bytes, over {MAX_VALUE_BYTES}")
+    # Brackets in texts count at first, as most values have few of either.
+    if _is_deep(value) and _is_deep(_JSON_TEXT.sub(b"", value)):
+        raise ValueError(f"the value is nested more than {_DEEPEST} deep")
+
+
+def _is_deep(value: bytes) -> bool:
+    brackets = value.translate(None, _NO_BRACKETS)
+    return len(brackets) > _DEEPEST and any(depth > _DEEPEST for depth in accumulate(map(_STEPS.__getitem__, brackets)))
+
+
+def _utf8(name: str, raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"attribute {name} is not UTF-8 at byte {error.start}") from None
+
+
+def _event(
+    key: bytes | None, attributes: Mapping[str, str], value: bytes | None, shapes: Mapping[str, type[Struct]] | None
+) -> Event:
+    """Return the event of these parts; `shapes` None: whatever its data."""
+    subject = _subject(key)
+    if value is None and "type" not in attributes:  # a plain tombstone, as any Kafka tool writes it
         return Event("", TOMBSTONE, "", subject, datetime.now(UTC), 0, None)
-    attributes = {name.removeprefix("ce_"): text for name, text in texts.items() if name.startswith("ce_")}
-    return _event(attributes, value)
-
-
-def _from_structured(value: bytes) -> Event:
-    try:
-        whole = msgspec.json.decode(value, type=dict[str, msgspec.Raw])
-        data = whole.pop("data", None)
-        attributes = {name: str(msgspec.json.decode(raw)) for name, raw in whole.items()}
-    except msgspec.DecodeError as error:
-        raise Rejected(f"not a structured CloudEvent: {error}") from error
-    return _event(attributes, None if data is None else bytes(data))
-
-
-def _event(attributes: Mapping[str, str], value: bytes | None) -> Event:
-    missing = [
-        name for name in ("specversion", "id", "type", "source", "subject", "sequence") if name not in attributes
-    ]
+    missing = [name for name in _REQUIRED if name not in attributes]
     if missing:
-        raise Rejected(f"not a CloudEvent: no attribute {', '.join(missing)}")
+        raise ValueError(f"not a CloudEvent: no attribute {', '.join(missing)}")
     if attributes["specversion"] != "1.0":
-        raise Rejected(f"CloudEvents {attributes['specversion']!r} is not 1.0")
-    name = attributes["type"]
-    if name not in TYPES and not (name == TOMBSTONE and value is None):
-        raise Rejected(f"unknown event type {name!r}")
+        raise ValueError(f"CloudEvents {attributes['specversion']!r} is not 1.0")
+    if attributes["subject"] != subject:
+        raise ValueError(f"the key is not the subject {attributes['subject']!r}")
+    time = attributes.get("time")
+    return Event(
+        id=attributes["id"],
+        type=attributes["type"],
+        source=attributes["source"],
+        subject=subject,
+        time=msgspec.convert(time, datetime) if time else datetime.now(UTC),
+        sequence=_whole("sequence", attributes["sequence"], MAX_SEQUENCE),
+        data=_data(attributes["type"], value, shapes),
+        traceparent=trace if _TRACE.fullmatch(trace := attributes.get("traceparent", "")) else None,
+        catalogue_revision=_whole("cataloguerevision", attributes.get("cataloguerevision", "0"), MAX_STAMP),
+    )
+
+
+def _subject(key: bytes | None) -> str:
+    text = (key or b"")[:_LONGEST].decode("ascii", "replace")
+    if not _SUBJECT.fullmatch(text):
+        raise ValueError("the key is not `tenant/id` or `tenant/framework:id`")
+    return text
+
+
+def _whole(name: str, text: str, most: int) -> int:
+    if not _WHOLE.fullmatch(text) or int(text) > most:
+        raise ValueError(f"{name} {text[:40]!r} is not a whole number from 0 to {most}")
+    return int(text)
+
+
+def _data(name: str, value: bytes | None, shapes: Mapping[str, type[Struct]] | None) -> Any:
+    if name == TOMBSTONE and value is None:
+        return None
+    if name not in (TYPES if shapes is None else shapes):
+        raise ValueError(f"unknown event type {name[:100]!r}")
+    if shapes is None:
+        return None
+    if value is None:
+        raise ValueError(f"{name} has no data")
+    _bound(value)
     try:
-        data = None if value is None or name == TOMBSTONE else msgspec.json.decode(value, type=TYPES[name])
-        time = attributes.get("time")
-        return Event(
-            id=attributes["id"],
-            type=name,
-            source=attributes["source"],
-            subject=attributes["subject"],
-            time=msgspec.convert(time, datetime) if time else datetime.now(UTC),
-            sequence=int(attributes["sequence"]),
-            data=data,
-            traceparent=attributes.get("traceparent"),
-            catalogue_revision=int(attributes.get("cataloguerevision", "0")),
-        )
-    except (msgspec.ValidationError, msgspec.DecodeError, ValueError) as error:
-        raise Rejected(f"{name}: {error}") from error
+        return msgspec.json.decode(value, type=shapes[name])
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def _hold_together(event: Event) -> None:
+    """Refuse data about another subject, another change than the attributes say, or numbers and dates out of range."""
+    data = event.data
+    if data is not None and (owner := _owner(data)) != event.subject:
+        raise ValueError(f"the data is about {owner!r}, the key about {event.subject!r}")
+    moments = [event.time]
+    if isinstance(data, AssessmentCompleted | OfficerChanged):
+        if data.profile.sequence != event.sequence:
+            raise ValueError(f"the profile's sequence {data.profile.sequence} is not the event's, {event.sequence}")
+        _whole("framework_version", str(data.profile.framework_version), MAX_SEQUENCE)
+        moments += [held.measured_at for held in data.profile.levels]
+    if isinstance(data, AssessmentCompleted):
+        moments.append(data.taken_at)
+    elif isinstance(data, FrameworkPublished):
+        _whole("version", str(data.framework.version), MAX_SEQUENCE)
+    elif isinstance(data, PathRecommended | PathStored):
+        moments.append(data.planned_at)
+    for moment in moments:
+        if moment.tzinfo is None or moment.year not in _YEARS:
+            raise ValueError(f"{moment.isoformat()} has no time zone, or a year outside {_YEARS[0]} to {_YEARS[-1]}")
+
+
+def _owner(data: Data) -> str:
+    """Return the key that data of this kind has."""
+    if isinstance(data, AssessmentCompleted | OfficerChanged):
+        return data.profile.key
+    if isinstance(data, CoursePublished):
+        return key_of(data.tenant, data.course.id)
+    if isinstance(data, CourseWithdrawn):
+        return key_of(data.tenant, data.course)
+    if isinstance(data, FrameworkPublished):
+        return key_of(data.tenant, f"framework:{data.framework.id}")
+    return key_of(data.tenant, data.officer)
+
+
+# --- what could have happened ----------------------------------------------------------------------------------------
+
+
+def check_jump(subject: str, number: int, known: int, what: str = "sequence") -> None:
+    """Refuse a number that is further above the last known one (0: none) than a subject can have changed.
+
+    Otherwise one wrong record would make every later change look older. Raises Rejected.
+    """
+    if number > known + MAX_JUMP:
+        raise Rejected(f"{what} {number} of {subject} is more than {MAX_JUMP} above {known}, the last one known")
+
+
+def check_stamps(events: Iterable[Event], known: int) -> None:
+    """Refuse stamps of `catalog.state` that jump further than could have been used since the last one taken.
+
+    `known` 0: nothing was taken yet, and the first stamp may be any. Raises Rejected.
+    """
+    for event in events:
+        stamp = event.catalogue_revision
+        if known and stamp > known + MAX_STAMP_JUMP:
+            raise Rejected(f"stamp {stamp} of {event.subject} is more than {MAX_STAMP_JUMP} above {known}")
+        known = max(known, stamp)

@@ -38,6 +38,7 @@ def gauge(registry: CollectorRegistry, name: str, sentence: str, value: Callable
 def watch_relay(registry: CollectorRegistry, relay: Relay) -> None:
     """Expose how many documents wait to be announced, whether this replica sends, and how many events it sent."""
     gauge(registry, "outbox_pending", "Documents with events that no broker acknowledged.", lambda: relay.pending)
+    gauge(registry, "relay_unsendable", "Documents with an event that no broker takes.", lambda: relay.unsendable)
     gauge(registry, "relay_holds_lease", "1 where this replica is the one that sends.", lambda: relay.holds_lease)
     count(registry, "relay_sent", "Events that this replica's relay sent.", lambda: relay.sent)
 
@@ -46,12 +47,14 @@ def watch_consumer(registry: CollectorRegistry, consumer: GroupConsumer) -> None
     """Expose how far a group's reader is behind, how many partitions it owns, and how many events it gave up."""
     gauge(registry, "consumer_lag", "Records of the owned partitions not read yet.", lambda: consumer.lag)
     gauge(registry, "consumer_partitions", "Partitions that this replica owns.", lambda: len(consumer.partitions))
+    gauge(registry, "consumer_held_seconds", "How long the same records are in hand.", lambda: consumer.held_seconds)
     count(registry, "consumer_replaced", "Times that the topic was another one, or shorter.", lambda: consumer.replaced)
     count(registry, "consumer_dead_lettered", "Events sent to the dead-letter topic.", lambda: consumer.dead_lettered)
 
 
 def watch_follower(registry: CollectorRegistry, follower: Follower) -> None:
-    """Expose how far a follower is behind, and how many records it could not read."""
+    """Expose how far a follower is behind, how long it has the same records, and how many it could not take."""
     gauge(registry, "follower_lag", "Records of the followed topic not read yet.", lambda: follower.lag)
+    gauge(registry, "follower_held_seconds", "How long the same records are in hand.", lambda: follower.held_seconds)
     count(registry, "follower_replaced", "Times that the topic was another one, or shorter.", lambda: follower.replaced)
-    count(registry, "follower_skipped", "Records that could not be read.", lambda: follower.skipped)
+    count(registry, "follower_skipped", "Records that could not be read or taken.", lambda: follower.skipped)

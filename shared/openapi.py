@@ -29,6 +29,8 @@ _REQUEST_ID = {
     "description": "Comes back in the answer and stands in the log; made up where it is missing.",
     "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
 }
+_ETAG = {"description": "Names this representation, for `If-None-Match` and `If-Match`.", "schema": {"type": "string"}}
+_NO_CONTENT = 204
 _TITLES = {
     304: "Not modified",
     400: "Malformed request",
@@ -44,6 +46,26 @@ _TITLES = {
     429: "Too many requests",
     503: "Temporarily unavailable",
 }
+
+
+_PARAMETERS = {
+    "officer_id": ("The agency's own pseudonym of an officer.", "officer-014"),
+    "course_id": ("The id of a course.", "ocsc-digital-101"),
+    "framework_id": ("The id of a framework.", "th-digital-2018"),
+    "agency_id": ("The id of an agency of the tenant.", "dept-a"),
+    "framework": ("The id of a framework.", "th-digital-2018"),
+    "skill": ("The id of a skill of the framework.", "dlit-safety"),
+    "language": ("Courses held in this language.", "th"),
+    "after": ("The `next` of the page before; without it, the first page.", None),
+    "limit": ("How many at most.", 50),
+    "catalogue_revision": ("The catalogue as it was at this revision; without it, as it is.", 1200),
+    "first": ("Job groups to put in front, with commas between them; `name*` for all that begin so.", "service,exec*"),
+    "deadline": ("Until when there is time; with `weekly_hours`.", "2027-09-30"),
+    "weekly_hours": ("Hours of study a week; with `deadline`.", 2),
+    "officer": ("For whom: the courses of this officer's path are left out.", "officer-014"),
+    "name": ("The name of a file.", None),
+}
+"""What a parameter of a path or a query means, and an example."""
 
 
 class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -87,17 +109,55 @@ def document(title: str, description: str, routes: Sequence[Route], version: str
 class _Schemas:
     """The schemas of every shape that the routes name."""
 
-    def __init__(self, routes: Iterable[Route]) -> None:
+    def __init__(self, routes: Sequence[Route]) -> None:
         shapes: list[Any] = [ProblemDetails]
         for route in routes:
             shapes += [shape for shape in (route.body, *route.answers.values()) if shape is not None]
             if route.query:
                 shapes += get_type_hints(route.query, include_extras=True).values()
         found, self.components = msgspec.json.schema_components(shapes, ref_template=_SCHEMAS)
+        asked = {cls.__name__ for cls in _structs(route.body for route in routes if route.body is not None)}
+        for cls in _structs(shapes):
+            if cls.__name__ in self.components:
+                always = cls.__name__ not in asked and not cls.__struct_config__.omit_defaults
+                _without_defaults(self.components[cls.__name__], always=always)
         self._found = [(shape, schema) for shape, schema in zip(shapes, found, strict=True)]
 
     def __getitem__(self, shape: Any) -> dict[str, Any]:
         return next(schema for known, schema in self._found if known is shape or known == shape)
+
+
+def _structs(shapes: Iterable[Any]) -> set[type[msgspec.Struct]]:
+    """Return the structs in some shapes, at any depth."""
+    found: set[type[msgspec.Struct]] = set()
+    seen: set[int] = set()
+    left: list[Any] = [msgspec.inspect.type_info(shape) for shape in shapes]
+    while left:
+        one = left.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, msgspec.inspect.StructType):
+            found.add(one.cls)
+            left += [field.type for field in one.fields]
+        left += getattr(one, "types", ())
+        left += [inner for name in ("item_type", "value_type", "type") if (inner := getattr(one, name, None))]
+    return found
+
+
+def _without_defaults(schema: dict[str, Any], *, always: bool) -> None:
+    """Say defaults in words, and require what is `always` sent.
+
+    Generators of clients take a property with a `default` for one that is always there, in requests too.
+    """
+    properties = schema.get("properties", {})
+    for name, one in properties.items():
+        default = one.pop("default", None)
+        if default not in (None, [], {}):
+            one["description"] = " ".join([one.get("description", ""), f"Without it: {default}."]).strip()
+        properties[name] = one
+    if always and properties:
+        schema["required"] = list(properties)
 
 
 def _operation(route: Route, schemas: _Schemas) -> dict[str, Any]:
@@ -115,26 +175,25 @@ def _operation(route: Route, schemas: _Schemas) -> dict[str, Any]:
     elif route.policy:
         operation["x-roles"] = sorted(route.policy.roles)
     if route.body is not None:
-        operation["requestBody"] = {"required": True, "content": {route.accepts: {"schema": schemas[route.body]}}}
+        content = {"schema": schemas[route.body]}
+        if route.example is not None:
+            content["example"] = route.example
+        operation["requestBody"] = {"required": True, "content": {route.accepts: content}}
     return operation
 
 
 def _parameters(route: Route, schemas: _Schemas) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = [
-        {"name": name, "in": "path", "required": True, "schema": msgspec.json.schema(Identifier)}
+    found = [
+        _parameter(name, "path", msgspec.json.schema(Identifier), required=True)
         for name in re.findall(r"{(\w+)[^}]*}", route.path)
     ]
     if route.query:
         hints = get_type_hints(route.query, include_extras=True)
-        found += [
-            {
-                "name": one.encode_name,
-                "in": "query",
-                "required": one.required,
-                "schema": schemas[hints[one.name]],
-            }
-            for one in msgspec.structs.fields(route.query)
-        ]
+        for one in msgspec.structs.fields(route.query):
+            parameter = _parameter(one.encode_name, "query", schemas[hints[one.name]], required=one.required)
+            if one.default not in (msgspec.NODEFAULT, None, ""):
+                parameter["description"] += f" Without it: {one.default}."
+            found.append(parameter)
     found += [
         {
             "name": header.name,
@@ -148,10 +207,23 @@ def _parameters(route: Route, schemas: _Schemas) -> list[dict[str, Any]]:
     return found
 
 
+def _parameter(name: str, place: str, schema: dict[str, Any], *, required: bool) -> dict[str, Any]:
+    description, example = _PARAMETERS.get(name, (schema.get("description", ""), None))
+    # A parameter that is left out is not null: there is no null in a path or a query.
+    some = [one for one in schema.get("anyOf", [schema]) if one != {"type": "null"}]
+    parameter = {"name": name, "in": place, "required": required, "description": description}
+    parameter["schema"] = some[0] if len(some) == 1 else {**schema, "anyOf": some}
+    if example is not None:
+        parameter["example"] = example
+    return parameter
+
+
 def _responses(route: Route, schemas: _Schemas) -> dict[str, Any]:
     responses: dict[str, Any] = {}
     for status, shape in route.answers.items():
         responses[str(status)] = {"description": _TITLES.get(status, "Done")}
+        if any(header.name in ("If-Match", "If-None-Match") for header in route.headers) and status != _NO_CONTENT:
+            responses[str(status)]["headers"] = {"ETag": _ETAG}
         if shape is not None:
             responses[str(status)]["content"] = {route.produces: {"schema": schemas[shape]}}
     problem = {"application/problem+json": {"schema": schemas[ProblemDetails]}}
@@ -164,13 +236,15 @@ def problems_of(route: Route) -> set[int]:
     """Return the statuses of failure that a client of this route may meet."""
     found = set(route.problems)
     if route.policy and not route.policy.public:
-        found |= {401, 403, 503}
+        found |= {401, 403, 429, 503}
     if "{" in route.path:
         found.add(404)
-    if route.body is not None and not route.streams:
-        found |= {400, 413, 422}
+    if route.body is not None:
+        found |= {400, 408, 415} if route.streams else {400, 408, 413, 415, 422}
     if route.query:
         found.add(422)
+    if route.headers:
+        found.add(400)
     return found
 
 

@@ -29,8 +29,8 @@ from pymongo import IndexModel, ReturnDocument, UpdateOne
 from pymongo.errors import PyMongoError
 
 from shared.errors import Unavailable
-from shared.events import Envelope
-from shared.kafka import Brokers, Follower, Landed, Publisher, Received, describe_topics
+from shared.events import MAX_VALUE_BYTES, Envelope
+from shared.kafka import Brokers, Follower, Landed, Publisher, Received, describe_topics, is_permanent
 from shared.mongo import bulk_write
 
 log = logging.getLogger(__name__)
@@ -44,10 +44,9 @@ KEPT = 20
 KEPT_BYTES = 2_000_000
 """With large events fewer wait: as many as fit, the newest always. MongoDB takes documents of up to 16 MB."""
 
+_PENDING_INDEX = "outbox_pending"
 OUTBOX_INDEXES = [
-    IndexModel(
-        [("staged_at", 1)], name="outbox_pending", partialFilterExpression={"outbox.sequence": {"$exists": True}}
-    )
+    IndexModel([("staged_at", 1)], name=_PENDING_INDEX, partialFilterExpression={"outbox.sequence": {"$exists": True}})
 ]
 
 _PENDING = {"outbox.sequence": {"$exists": True}}
@@ -81,7 +80,9 @@ class Relay:
 
     `restage` is asked, by document id or for all (None), to stage the present state once more. `landed` is given the
     records of the topic as they are read back. With `stamp`, records carry a `catalogue_revision` that counts up for
-    ever: it is reserved in the lease document before the send, and used for one attempt only.
+    ever: it is reserved in the lease document before the send, and used for one attempt only. `reduced` returns a
+    smaller event to send in place of one that is too large, or None; what cannot be sent at all is left where it is,
+    counted in `unsendable`, and holds up the later events of its document only.
     """
 
     def __init__(  # noqa: PLR0913 - a relay is made once, by name, in a __main__
@@ -95,6 +96,7 @@ class Relay:
         restage: Callable[[Sequence[str] | None], Awaitable[object]],
         landed: Callable[[Sequence[Received]], Awaitable[None]] | None = None,
         stamp: bool = False,
+        reduced: Callable[[Envelope], Envelope | None] = lambda _: None,
     ) -> None:
         self.sent = 0
         self.pending = 0
@@ -107,6 +109,9 @@ class Relay:
         self._restage = restage
         self._landed = landed
         self._stamp = stamp
+        self._reduced = reduced
+        self._too_large: set[str] = set()
+        self._unsendable: set[str] = set()
         self._holder = f"{socket.gethostname()}/{os.getpid()}/{uuid4().hex[:8]}"
         self._deadline = 0.0
         self._wake = asyncio.Event()
@@ -114,6 +119,11 @@ class Relay:
         self._position: Document = {}
         self._highest_stamp = 0
         self._generation = 0
+
+    @property
+    def unsendable(self) -> int:
+        """How many documents hold an event that no broker takes."""
+        return len(self._unsendable)
 
     @property
     def holds_lease(self) -> bool:
@@ -196,17 +206,18 @@ class Relay:
         """Count what waits, once a second at most, and after sending: an event must not wait for a number."""
         if (now := asyncio.get_running_loop().time()) >= self._next_count:
             self._next_count = now + _SWEEP_SECONDS / 2
-            self.pending = await self._documents.count_documents(_PENDING)
+            self.pending = await self._documents.count_documents(_PENDING, hint=_PENDING_INDEX)
 
     async def _send_batch(self) -> int:
-        found = await self._documents.find(_PENDING, {"outbox": 1}).sort("staged_at", 1).limit(_BATCH).to_list(_BATCH)
+        wanted = _PENDING | ({"_id": {"$nin": list(self._unsendable)}} if self._unsendable else {})
+        found = await self._documents.find(wanted, {"outbox": 1}).sort("staged_at", 1).limit(_BATCH).to_list(_BATCH)
         outboxes = {document["_id"]: document["outbox"] for document in found}  # one that changes is found twice
         entries = [(key, entry) for key, box in outboxes.items() for entry in sorted(box, key=_SEQUENCE)]
         if not entries:
             return 0
         first = await self._reserve(len(entries)) if self._stamp else 0
         envelopes = [
-            Envelope(**{**entry, "catalogue_revision": first + i if self._stamp else 0})
+            self._fitting(Envelope(**{**entry, "catalogue_revision": first + i if self._stamp else 0}))
             for i, (_, entry) in enumerate(entries)
         ]
         if not self.holds_lease:  # reading took too long: another relay may have begun
@@ -214,9 +225,25 @@ class Relay:
         results = await self._publisher.send(self._topic, envelopes)
         stamps = [envelope.catalogue_revision for envelope in envelopes]
         await self._acknowledge(zip(entries, stamps, results, strict=True))
+        for (key, entry), result in zip(entries, results, strict=True):
+            if isinstance(result, Exception) and is_permanent(result):
+                self._note_refused(key, entry["id"], result)
         if failed := [result for result in results if isinstance(result, Exception)]:
             raise Unavailable(f"{len(failed)} of {len(results)} events without an answer: {failed[0]!r}")
         return len(found)
+
+    def _fitting(self, envelope: Envelope) -> Envelope:
+        """Return what to send of an event: the smaller one that stands for it where it is too large."""
+        if len(envelope.data or b"") > MAX_VALUE_BYTES or envelope.id in self._too_large:
+            return self._reduced(envelope) or envelope
+        return envelope
+
+    def _note_refused(self, key: str, event_id: str, error: Exception) -> None:
+        """Remember an event that is too large; leave its document alone where its smaller form is too large as well."""
+        if event_id in self._too_large:
+            log.error("event %s of %s cannot be sent to %s: %r", event_id, key, self._topic, error)
+            self._unsendable.add(key)
+        self._too_large.add(event_id)
 
     async def _reserve(self, count: int) -> int:
         lease = await self._leases.find_one_and_update(

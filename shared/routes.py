@@ -77,6 +77,8 @@ class Route:
 
     `answers` says by status what a success holds (None: no body; a struct; a list or union of structs). `problems`
     adds statuses to those that follow from the rest. `accepts` and `produces` name media types other than JSON.
+    `apart`: it waits in a queue with limits of its own, so it is not counted among the requests in hand.
+    `example` is a body as a client may send it, for the OpenAPI document.
     """
 
     method: str
@@ -84,12 +86,14 @@ class Route:
     handler: Handler
     policy: Policy | None = None
     body: Any = None
+    example: Any = None
     query: type[msgspec.Struct] | None = None
     headers: Sequence[Header] = ()
     answers: Mapping[int, Any] = field(default_factory=lambda: {200: None})
     problems: Sequence[int] = ()
     limit: int = BODY_LIMIT
     streams: bool = False
+    apart: bool = False
     accepts: str = "application/json"
     produces: str = "application/json"
     hidden: bool = False

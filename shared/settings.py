@@ -274,11 +274,15 @@ class Settings(StoreSettings, KafkaSettings):
     drain_seconds: float = _setting(
         "How long a stopping service stays up, saying not ready, so that balancers turn away from it.", _seconds, "5"
     )
+    held_seconds: float = _setting(
+        "How long a reader of Kafka may have the same records in hand before its service says that it is not ready.",
+        _seconds,
+        "60",
+    )
     requests_in_hand: int = _setting(
-        "How many requests are worked on at the same time; one more is answered 503 at once. What is in hand divided "
-        "by what is done in a second is the longest wait.",
+        "How many requests are worked on at the same time; one more is answered 503 at once.",
         _number(1, 100_000),
-        "128",
+        "64",
     )
     body_seconds: float = _setting(
         "How long the body of a request may take to come; where rows are streamed, each piece of it.", _seconds, "20"

@@ -26,9 +26,10 @@ Identifier = Annotated[
     Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)", description="ASCII, up to 64 characters"),
 ]
 ShortText = Annotated[str, Meta(min_length=1, max_length=300)]
-LongText = Annotated[str, Meta(max_length=5000)]
 Level = Annotated[float, Meta(ge=0, le=100, description="on the framework's own scale; 0 = none")]
 Hours = Annotated[float, Meta(gt=0, le=10_000)]
+FactName = Annotated[str, Meta(pattern=r"^[^$\x00][^\x00]{0,99}$(?!\n)", description="the name of a field")]
+"""A key that MongoDB keeps: neither a NUL nor a leading `$`."""
 Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}$(?!\n)", description="ISO 639 code")]
 
 
@@ -95,6 +96,8 @@ class Provenance(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=
 
 
 class ScaleLevel(Struct, frozen=True, forbid_unknown_fields=True):
+    """One step of a framework's scale, and what it is called."""
+
     level: Level
     title: Text
 
@@ -103,9 +106,11 @@ class ScaleLevel(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Area(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A group of skills."""
+
     id: Identifier
     title: Text
-    provenance: dict[str, Provenance] = {}
+    provenance: dict[FactName, Provenance] = {}
 
 
 class Skill(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -116,16 +121,20 @@ class Skill(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True)
     title: Text
     code: str | None = None
     synonyms: list[Text] = []
-    provenance: dict[str, Provenance] = {}
+    provenance: dict[FactName, Provenance] = {}
 
 
 class JobGroup(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Officers of the same kind of work, of whom the same levels are required."""
+
     id: Identifier
     title: Text
-    provenance: dict[str, Provenance] = {}
+    provenance: dict[FactName, Provenance] = {}
 
 
 class Stage(Struct, frozen=True, forbid_unknown_fields=True):
+    """A stage of a career, within every job group."""
+
     id: Identifier
     title: Text
 
@@ -138,7 +147,7 @@ class Requirement(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields
     level: Level
     stage: Identifier | None = None
     weight: Annotated[float, Meta(gt=0, le=100)] = 1.0
-    provenance: dict[str, Provenance] = {}
+    provenance: dict[FactName, Provenance] = {}
 
     def __post_init__(self) -> None:
         keep_millionths(self, "level")
@@ -161,7 +170,7 @@ class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
     stages: list[Stage] = []
     description: Text | None = None
     version: int = 0
-    provenance: dict[str, Provenance] = {}
+    provenance: dict[FactName, Provenance] = {}
 
     @property
     def max_level(self) -> float:

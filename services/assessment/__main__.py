@@ -9,7 +9,7 @@ from functools import partial
 from aiohttp import web
 
 from services.assessment import __doc__ as card
-from services.assessment.api import CAUGHT_UP, DEFAULT_FRAMEWORK, INDEX, ROUTES, STORE
+from services.assessment.api import CAUGHT_UP, DEFAULT_FRAMEWORK, INDEX, KEYS, ROUTES, STORE
 from services.assessment.consumer import CatalogueConsumer
 from services.assessment.index import FrameworkIndex
 from services.assessment.store import COLLECTION, OfficerStore
@@ -17,7 +17,7 @@ from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
 from shared.auth import Authenticator, Guesses
 from shared.events import CATALOG_TOPIC, PROFILES_TOPIC, planned_topics
-from shared.kafka import Follower, Publisher, TopicWarning
+from shared.kafka import Follower, Publisher, TopicWarning, overdue
 from shared.kafka import reachable as kafka_reachable
 from shared.mongo import KeyStore, connect
 from shared.mongo import reachable as mongo_reachable
@@ -31,6 +31,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
     database = client[settings.database("assessment")]
     store = OfficerStore(database)
     await store.prepare()
+    keys = KeyStore(client, settings)
     publisher = Publisher(settings)
     await publisher.start()
     index = FrameworkIndex()
@@ -45,7 +46,9 @@ async def build(settings: AssessmentSettings) -> web.Application:
     )
 
     async def has_frameworks() -> str | None:
-        return None if follower.caught_up.is_set() else "the catalogue has not been read to its end"
+        if not follower.caught_up.is_set():
+            return "the catalogue has not been read to its end"
+        return overdue(follower, settings.held_seconds)
 
     async def clients(_: web.Application) -> AsyncIterator[None]:
         yield
@@ -69,6 +72,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
         contexts=[clients, background("relay", relay.run), background("catalogue", follower.run)],
     )
     app[STORE], app[INDEX], app[CAUGHT_UP] = store, index, follower.caught_up
+    app[KEYS] = keys
     app[DEFAULT_FRAMEWORK] = settings.default_framework
     metrics.watch_relay(app[REGISTRY], relay)
     metrics.watch_follower(app[REGISTRY], follower)

@@ -23,10 +23,11 @@ from services.assessment.model import (
     digest_of,
 )
 from services.assessment.store import SOURCE, Officer, OfficerStore
-from shared.auth import EVERYONE, PLATFORMS
+from shared.auth import EVERYONE, FORGOTTEN_SECONDS, PLATFORMS
 from shared.decoding import patched
 from shared.errors import Conflict, Forbidden, InvalidInput, Malformed, NotFound, PreconditionFailed, Unavailable
 from shared.events import AssessmentCompleted, OfficerChanged, OfficerErased, announce
+from shared.mongo import KeyStore
 from shared.preconditions import Preconditions, Tag
 from shared.routes import (
     IF_ABSENT,
@@ -52,6 +53,7 @@ from shared.skills import Framework, Profile
 STORE: web.AppKey[OfficerStore] = web.AppKey("store", OfficerStore)
 INDEX: web.AppKey[FrameworkIndex] = web.AppKey("index", FrameworkIndex)
 CAUGHT_UP: web.AppKey[asyncio.Event] = web.AppKey("caught_up", asyncio.Event)
+KEYS: web.AppKey[KeyStore] = web.AppKey("keys", KeyStore)
 DEFAULT_FRAMEWORK: web.AppKey[str] = web.AppKey("default_framework", str)
 
 T = TypeVar("T")
@@ -68,7 +70,8 @@ _IDEMPOTENCY_KEY = Header(
 async def put_officer(request: web.Request) -> web.StreamResponse:
     """Register an officer, or replace the registration: a field that is left out is taken away.
 
-    Levels are kept. Where nothing changed there is no new sequence and no event.
+    Levels are kept. Where nothing changed there is no new sequence and no event. An id that was erased may name another
+    person now, so only an admin's key registers it again (409 for others), and none of the keys made before works then.
     """
     asked = preconditions(request)
     body = await read_body(request, PutOfficer)
@@ -109,6 +112,8 @@ async def _register(request: web.Request, body: PutOfficer, asked: Preconditions
         before = await store.find(tenant, officer_id)
         known = before.profile if before else None
         asked.check(_tag(known) if known else None)
+        if before is not None and known is None:
+            await _allow_again(request, before)
         sequence = before.sequence if before else 0
         after = profiles.registered(
             body, framework, before=known, tenant=tenant, officer=officer_id, sequence=sequence, owner=owner
@@ -132,8 +137,9 @@ async def get_officer(request: web.Request) -> web.StreamResponse:
 async def erase_officer(request: web.Request) -> web.StreamResponse:
     """Forget an officer.
 
-    Profile and evidence are removed, and every service is told to forget. The number of the last change stays, so
-    that an officer who is registered again goes on from it.
+    The officer's keys are revoked, profile and evidence are removed, and every service is told to forget. The number
+    of the last change stays, so that an officer who is registered again goes on from it. Asked again, it finishes what
+    was left undone.
     """
     asked = preconditions(request)
     tenant, officer_id = _asked(request)
@@ -145,8 +151,10 @@ async def erase_officer(request: web.Request) -> web.StreamResponse:
             raise NotFound("no such officer")
         asked.check(_tag(before.profile) if before.profile else None)
         if before.profile is None:
+            await request.app[KEYS].revoke_of(tenant, officer_id, before.erased_at or datetime.now(UTC))
             await store.clear_archive(before.key)
             return True
+        await request.app[KEYS].revoke_of(tenant, officer_id, datetime.now(UTC))  # first: nobody erased has a key
         data = OfficerErased(tenant, officer_id)
         return await store.erase(before, announce(SOURCE, before.key, before.sequence + 1, data, trace)) or None
 
@@ -212,6 +220,21 @@ async def _known(request: web.Request) -> tuple[Officer, Profile]:
     return officer, officer.profile
 
 
+async def _allow_again(request: web.Request, erased: Officer) -> None:
+    """Return where an erased id may be registered again: an admin asks, and no key of whom it named works anywhere.
+
+    A key made by the time of the erasure is revoked, if it is not, and every process has forgotten it after
+    `FORGOTTEN_SECONDS`, which are waited for. Raises Conflict.
+    """
+    if principal(request).role != "admin":
+        raise Conflict("this id was erased and may name another person now: only an admin's key may register it again")
+    now = datetime.now(UTC)
+    erased_at = erased.erased_at or now
+    revoked = await request.app[KEYS].revoke_of(erased.tenant, erased.officer, erased_at)
+    left = FORGOTTEN_SECONDS - (0 if revoked else (now - erased_at).total_seconds())
+    await asyncio.sleep(min(max(0.0, left), FORGOTTEN_SECONDS))
+
+
 async def _framework(request: web.Request, framework: str) -> Framework:
     """Return a framework; wait a moment for one that the catalogue may just have announced."""
     index, caught_up = request.app[INDEX], request.app[CAUGHT_UP]
@@ -246,6 +269,21 @@ def _idempotency_key(request: web.Request) -> str:
 
 
 _OFFICER = "/v1/officers/{officer_id}"
+_REGISTRATION = {
+    "job_group": "service",
+    "agency": "dept-a",
+    "framework": "th-digital-2018",
+    "stage": "early",
+    "languages": ["th", "en"],
+    "weekly_hours": 2,
+    "deadline": "2027-09-30",
+}
+_ASSESSMENT = {
+    "framework": "th-digital-2018",
+    "kind": "test",
+    "results": [{"skill": "dlit-safety", "level": 1}, {"skill": "ds-service-design", "level": 1.5, "sd": 0.4}],
+    "taken_at": "2026-11-02T09:00:00+07:00",
+}
 ROUTES = [
     Route(
         "PUT",
@@ -253,9 +291,10 @@ ROUTES = [
         put_officer,
         PLATFORMS,
         body=PutOfficer,
+        example=_REGISTRATION,
         headers=[IF_MATCH, IF_ABSENT],
         answers={200: OfficerPut, 201: OfficerPut},
-        problems=[412],
+        problems=[409, 412],
     ),
     Route(
         "PATCH",
@@ -263,6 +302,7 @@ ROUTES = [
         patch_officer,
         PLATFORMS,
         body=MergePatch,
+        example={"weekly_hours": 4, "deadline": None},
         accepts=MERGE_PATCH,
         headers=[IF_MATCH],
         answers={200: OfficerPut},
@@ -284,6 +324,7 @@ ROUTES = [
         submit_assessment,
         EVERYONE,
         body=SubmitAssessment,
+        example=_ASSESSMENT,
         headers=[_IDEMPOTENCY_KEY],
         answers={202: AssessmentAccepted},
         problems=[409],

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from shared.events import Event, FrameworkPublished
+from shared.events import Event, FrameworkPublished, check_jump, check_stamps
 from shared.skills import SHARED_TENANT, Framework, key_of
 
 
@@ -14,7 +14,16 @@ class FrameworkIndex:
         self._held: dict[str, Framework] = {}
 
     def put(self, events: Iterable[Event]) -> None:
-        """Take catalogue events in the order of the topic; those below the position were seen or superseded."""
+        """Take catalogue events in the order of the topic; those below the position were seen or superseded.
+
+        Raises Rejected, with nothing taken, where a stamp or a version is beyond what could have happened.
+        """
+        events = list(events)
+        check_stamps(events, self.position)
+        for event in events:
+            if isinstance(event.data, FrameworkPublished):
+                held = self._held.get(key_of(event.data.tenant, event.data.framework.id))
+                check_jump(event.subject, event.data.framework.version, held.version if held else 0, "version")
         for event in events:
             if event.catalogue_revision <= self.position:
                 continue

@@ -1,7 +1,7 @@
 """Officers in MongoDB: one document each, holding profile, newest evidence and outbox; older evidence in an archive.
 
 Every change is one compare-and-set on `sequence`; False means that another change came first: read again, decide again.
-An erased officer leaves a document with the sequence only.
+An erased officer leaves a document with the sequence and the time of the erasure only.
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne
 from pymongo.errors import DuplicateKeyError
 
 from services.assessment.model import Evidence, ListEvidence
+from shared.errors import TooLarge
 from shared.events import Data, Envelope, OfficerChanged, OfficerErased, announce
 from shared.mongo import Database, Document, bulk_write, ensure_indexes, unavailable
 from shared.outbox import OUTBOX_INDEXES, stage, staged
@@ -24,6 +25,9 @@ SOURCE = "/assessment"
 COLLECTION = "officers"
 KEPT_EVIDENCE = 200
 """How many assessments stay in the officer's document; older ones move to the archive."""
+
+PROFILE_BYTES = 2_000_000
+"""How large a profile may be as JSON: it is announced whole, and kept beside evidence and events in one document."""
 
 _WITHOUT_BULK = {"outbox": 0, "evidence.evidence.results": 0}
 
@@ -38,6 +42,7 @@ class Officer:
     profile: Profile | None
     accepted: dict[str, tuple[str, int]] = field(default_factory=dict)
     archived: bool = False
+    erased_at: datetime | None = None
 
     @property
     def key(self) -> str:
@@ -103,8 +108,10 @@ class OfficerStore:
     ) -> bool:
         """Write the next profile, the evidence for it with its digest, and its event.
 
-        False where another change came first. Raises Unavailable.
+        False where another change came first. Raises Unavailable, TooLarge.
         """
+        if (size := len(envelope.data or b"")) > PROFILE_BYTES:
+            raise TooLarge(f"the officer's profile would hold {size} bytes; {PROFILE_BYTES} can be announced")
         fields = {"sequence": profile.sequence, "erased": False, "profile": msgspec.to_builtins(profile)}
         if before is None:
             owner = {"_id": profile.key, "tenant": profile.tenant, "officer": profile.officer}
@@ -132,7 +139,7 @@ class OfficerStore:
         """
         change = stage(envelope)
         change["$push"]["outbox"]["$slice"] = -1
-        change["$set"] |= {"sequence": envelope.sequence, "erased": True}
+        change["$set"] |= {"sequence": envelope.sequence, "erased": True, "erased_at": datetime.now(UTC)}
         change["$unset"] = {"profile": "", "evidence": "", "archived": ""}
         if not await self._compare_and_set(before, change):
             return False
@@ -183,8 +190,10 @@ class OfficerStore:
                     data: Data = OfficerErased(officer.tenant, officer.officer)
                 else:
                     data = OfficerChanged(officer.profile)
-                envelope = announce(SOURCE, officer.key, officer.sequence, data)
-                count += await self._compare_and_set(officer, stage(envelope))
+                change = stage(announce(SOURCE, officer.key, officer.sequence, data))
+                if officer.profile is None:
+                    change["$push"]["outbox"]["$slice"] = -1
+                count += await self._compare_and_set(officer, change)
         return count
 
 
@@ -200,6 +209,7 @@ def _officer(document: Document) -> Officer:
             for entry in document.get("evidence", [])
         },
         archived=document.get("archived", False),
+        erased_at=document.get("erased_at"),
     )
 
 

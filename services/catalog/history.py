@@ -10,13 +10,14 @@ import msgspec
 from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne
 
 from services.catalog.model import ListCourses
-from services.catalog.store import matching
-from shared.events import CoursePublished, CourseWithdrawn, FrameworkPublished
+from services.catalog.store import COLLECTION, matching
+from shared.events import CoursePublished, CourseWithdrawn, FrameworkPublished, check_jump, check_stamps
 from shared.kafka import Received
 from shared.mongo import Database, Document, Write, bulk_write, ensure_indexes, unavailable
 from shared.skills import Course, Framework
 
 _ACCEPTED = "catalog.state"
+_LEASE = f"relay:{COLLECTION}"
 
 
 class HistoryStore:
@@ -25,6 +26,7 @@ class HistoryStore:
         self._history = database["history"]
         self._frameworks = database["framework_history"]
         self._positions = database["positions"]
+        self._leases = database["leases"]
 
     async def prepare(self) -> None:
         """Create the indexes. Raises Unavailable."""
@@ -39,13 +41,18 @@ class HistoryStore:
         return int(document.get("accepted", 0))
 
     async def on_landed(self, batch: Sequence[Received]) -> None:
-        """Take records of the topic, in its order; one that was taken before changes nothing. Raises Unavailable."""
+        """Take records of the topic, in its order; one that was taken before changes nothing. Raises Unavailable.
+
+        Raises Rejected, with nothing taken, where a stamp or a sequence is beyond what could have happened.
+        """
         accepted = await self.position()
+        check_stamps([item.event for item in batch], accepted)
         changes: list[Write] = []
         frameworks: list[Write] = []
         sequences = await self._sequences([item.event.subject for item in batch], accepted)
         for item in batch:
             event = item.event
+            check_jump(event.subject, event.sequence, sequences.get(event.subject, 0))
             if event.catalogue_revision <= accepted:
                 continue
             accepted = event.catalogue_revision
@@ -58,6 +65,8 @@ class HistoryStore:
         if frameworks:
             await bulk_write(self._frameworks, frameworks, ordered=True)
         with unavailable():
+            # A stamp that was never reserved, from whoever wrote it, must not make every later one look old.
+            await self._leases.update_one({"_id": _LEASE}, {"$max": {"catalogue_revision": accepted}})
             await self._positions.update_one({"_id": _ACCEPTED}, {"$max": {"accepted": accepted}}, upsert=True)
 
     async def _sequences(self, keys: list[str], accepted: int) -> dict[str, int]:

@@ -14,10 +14,11 @@ from services.portal.api.session import COOKIE, PLAIN_COOKIE, SECURE_COOKIE, Ses
 from services.portal.connections import Connections
 from services.portal.consumer import PathConsumer
 from services.portal.replicas import Replicas
+from shared import metrics
 from shared.app import REGISTRY, background, build_app, run
 from shared.auth import Authenticator, Guesses
-from shared.events import PATHS_TOPIC, planned_topics
-from shared.kafka import Follower, TopicWarning
+from shared.events import PATH_HEADS, PATHS_TOPIC, planned_topics
+from shared.kafka import Follower, TopicWarning, overdue
 from shared.kafka import reachable as kafka_reachable
 from shared.mongo import KeyStore, connect, reachable
 from shared.settings import PortalSettings, load
@@ -44,7 +45,7 @@ async def build(
     connections = Connections()
     consumer = PathConsumer(connections)
     topics = planned_topics(settings.topic, PATHS_TOPIC)
-    follower = Follower(settings, settings.topic(PATHS_TOPIC), consumer.on_paths, start="end")
+    follower = Follower(settings, settings.topic(PATHS_TOPIC), consumer.on_paths, start="end", shapes=PATH_HEADS)
 
     async def clients(_: web.Application) -> AsyncIterator[None]:
         yield
@@ -52,7 +53,9 @@ async def build(
         mongodb.close()
 
     async def follows() -> str | None:
-        return None if follower.caught_up.is_set() else "the ends of the paths' topic are not known yet"
+        if not follower.caught_up.is_set():
+            return "the ends of the paths' topic are not known yet"
+        return overdue(follower, settings.held_seconds)
 
     async def end_streams(_: web.Application) -> None:
         connections.drop_all("shutdown")
@@ -90,6 +93,7 @@ async def build(
     )
     app[COOKIE] = SECURE_COOKIE if settings.cookie_secure else PLAIN_COOKIE
     app[REGISTRY].register(connections)
+    metrics.watch_follower(app[REGISTRY], follower)
     app.on_shutdown.insert(0, end_streams)
     return app
 

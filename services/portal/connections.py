@@ -9,7 +9,7 @@ from msgspec import Struct
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-Drop = Literal["shutdown", "follower", "slow", "expired", "revoked", "erased"]
+Drop = Literal["shutdown", "follower", "slow", "expired", "revoked", "erased", "large"]
 
 
 class Push(Struct, frozen=True):
@@ -97,6 +97,10 @@ class Connections(Collector):
             if not self._by_key[key]:
                 del self._by_key[key]
 
+    def newest(self, key: str) -> int:
+        """Return the largest revision that a stream of an officer knows of; 0 without one."""
+        return max((connection.newest for connection in self._by_key.get(key, ())), default=0)
+
     def push(self, key: str, push: Push) -> None:
         """Offer a push to every stream of an officer."""
         for connection in self._by_key.get(key, ()):
@@ -114,6 +118,12 @@ class Connections(Collector):
                 if connection.key_id in key_ids:
                     connection.close()
                     self.dropped["revoked"] += 1
+
+    def drop(self, key: str, why: Drop) -> None:
+        """End the streams of an officer, so that their readers reconnect."""
+        for connection in self._by_key.get(key, ()):
+            connection.close()
+            self.dropped[why] += 1
 
     def drop_all(self, why: Drop) -> None:
         """End every stream, so that their readers reconnect, here or at another replica; after a shutdown not here."""

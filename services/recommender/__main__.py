@@ -34,13 +34,13 @@ from services.recommender.catalogue import Catalogue
 from services.recommender.consumer import CatalogueConsumer, ProfileConsumer
 from services.recommender.heeding import Heeder
 from services.recommender.planning import Planner
-from services.recommender.store import ALL_INDEXES, COLLECTION, PlanStore
+from services.recommender.store import ALL_INDEXES, COLLECTION, PlanStore, reduced
 from services.recommender.warming import warm_up
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
 from shared.auth import Authenticator, Guesses
 from shared.events import CATALOG_TOPIC, PATHS_TOPIC, PROFILES_TOPIC, planned_topics
-from shared.kafka import Follower, GroupConsumer, Publisher, TopicWarning, replay
+from shared.kafka import Follower, GroupConsumer, Publisher, TopicWarning, overdue, replay
 from shared.kafka import reachable as kafka_reachable
 from shared.mongo import KeyStore, connect, ensure_indexes
 from shared.mongo import reachable as mongo_reachable
@@ -64,12 +64,16 @@ async def build(settings: RecommenderSettings) -> web.Application:
     await publisher.start()
 
     consumer: GroupConsumer
+
+    async def take_back(key: str) -> None:
+        await consumer.take_back(key)
+
     changes = CatalogueConsumer(catalogue, planner, lambda: consumer.partitions)
     consumer = GroupConsumer(
         settings,
         settings.topic(PROFILES_TOPIC),
         settings.group(GROUP),
-        ProfileConsumer(planner).on_profiles,
+        ProfileConsumer(planner, take_back).on_profiles,
         publisher=publisher,
         on_assigned=changes.on_assigned,
     )
@@ -82,6 +86,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
         publisher,
         brokers=settings,
         restage=store.restage,
+        reduced=reduced,
     )
 
     warm = asyncio.Event()
@@ -100,7 +105,12 @@ async def build(settings: RecommenderSettings) -> web.Application:
     async def has_catalogue() -> str | None:
         if not follower.caught_up.is_set():
             return "the catalogue has not been read to its end"
-        return None if catalogue.has_framework else "there is no framework yet"
+        if not catalogue.has_framework:
+            return "there is no framework yet"
+        return overdue(follower, settings.held_seconds)
+
+    async def takes_profiles() -> str | None:
+        return overdue(consumer, settings.held_seconds)
 
     async def is_warm() -> str | None:
         return None if warm.is_set() else "the planner is being compiled, once"
@@ -123,6 +133,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
             "mongodb": partial(mongo_reachable, client),
             "kafka": partial(kafka_reachable, settings),
             "catalogue": has_catalogue,
+            "profiles": takes_profiles,
             "planner": is_warm,
         },
         warnings={"topics": TopicWarning(settings, topics)},

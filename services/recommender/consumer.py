@@ -3,12 +3,12 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from services.recommender.catalogue import Catalogue, folded
 from services.recommender.planning import Order, Planner
 from shared.errors import Unavailable
-from shared.events import TOMBSTONE, AssessmentCompleted, Cause, Event, OfficerChanged, OfficerErased
+from shared.events import TOMBSTONE, AssessmentCompleted, Cause, Event, OfficerChanged, OfficerErased, check_stamps
 from shared.kafka import Received
 
 log = logging.getLogger(__name__)
@@ -22,8 +22,10 @@ _KEPT_SECONDS = 3600.0
 class ProfileConsumer:
     """Takes the events of `assessment.profiles`: of several events of one officer only the newest counts."""
 
-    def __init__(self, planner: Planner) -> None:
+    def __init__(self, planner: Planner, take_back: Callable[[str], Awaitable[None]]) -> None:
+        """`take_back` removes the dead letters of an officer's key."""
         self._planner = planner
+        self._take_back = take_back
 
     async def on_profiles(self, batch: Sequence[Received]) -> None:
         """Plan for the batch. Raises Unavailable (try again) or Rejected (dead letter)."""
@@ -31,29 +33,34 @@ class ProfileConsumer:
         for item in batch:
             handle = HANDLERS.get(item.event.type)
             if handle:
-                orders += await handle(self, item)
+                orders = await handle(self, item, orders)
         await self._planner.plan(orders)
 
-    async def on_officer_changed(self, item: Received) -> list[Order]:
+    async def on_officer_changed(self, item: Received, orders: list[Order]) -> list[Order]:
         """An officer was registered or moved."""
-        return [self._order(item, "officer")]
+        return [*orders, self._order(item, "officer")]
 
-    async def on_assessment_completed(self, item: Received) -> list[Order]:
+    async def on_assessment_completed(self, item: Received, orders: list[Order]) -> list[Order]:
         """An officer was assessed."""
-        return [self._order(item, "assessment")]
+        return [*orders, self._order(item, "assessment")]
 
-    async def on_officer_erased(self, item: Received) -> list[Order]:
+    async def on_officer_erased(self, item: Received, orders: list[Order]) -> list[Order]:
         """An officer is to be forgotten; the counters stay."""
         if isinstance(item.event.data, OfficerErased):
             gone = item.event.data
-            await self._planner.erase(gone.tenant, gone.officer, item.event.sequence, item.record.partition)
-        return []
+            if await self._planner.erase(gone.tenant, gone.officer, item.event.sequence, item.record.partition):
+                await self._take_back(item.event.subject)
+        return orders
 
-    async def on_tombstone(self, item: Received) -> list[Order]:
-        """The compacted topic has forgotten an officer: erased, with whatever sequence there was."""
+    async def on_tombstone(self, item: Received, orders: list[Order]) -> list[Order]:
+        """The topic has forgotten an officer: erased. A plain tombstone, without sequence, is newer than all before."""
         tenant, _, officer = item.event.subject.partition("/")
-        await self._planner.erase(tenant, officer, item.event.sequence, item.record.partition)
-        return []
+        sequence = item.event.sequence
+        superseded = [order for order in orders if _is_superseded(order, item.event)]
+        newest = max((order.profile.sequence for order in superseded), default=0)
+        if await self._planner.forget(tenant, officer, sequence, newest, item.record.partition):
+            await self._take_back(item.event.subject)
+        return [order for order in orders if not _is_superseded(order, item.event)]
 
     def _order(self, item: Received, cause: Cause) -> Order:
         event: Event = item.event
@@ -61,6 +68,13 @@ class ProfileConsumer:
             raise TypeError(type(event.data).__name__)
         as_of = self._planner.date_of(event.time)
         return Order(item.record.partition, event.data.profile, cause, as_of, event.traceparent)
+
+
+def _is_superseded(order: Order, tombstone: Event) -> bool:
+    """Return whether a tombstone behind an order in the same batch makes it void."""
+    if order.profile.key != tombstone.subject:
+        return False
+    return tombstone.sequence == 0 or order.profile.sequence <= tombstone.sequence
 
 
 class CatalogueConsumer:
@@ -81,8 +95,9 @@ class CatalogueConsumer:
         self._swept = 0
 
     async def on_catalogue(self, batch: Sequence[Received]) -> None:
-        """Build the next snapshot aside, in a thread, and swap it in on the loop."""
+        """Build the next snapshot aside, in a thread, and swap it in on the loop. Raises Rejected: too far a stamp."""
         events = [item.event for item in batch]
+        check_stamps(events, self._catalogue.revision)
         self._catalogue.take(await asyncio.to_thread(folded, self._catalogue.snapshot, events))
         self._last_news = asyncio.get_running_loop().time()
         self._changed.set()

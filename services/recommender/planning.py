@@ -19,9 +19,9 @@ from services.recommender.model import SMALLEST_GAP
 from services.recommender.solving import Case, Planned, Solver, plan_for, plan_stateless
 from services.recommender.store import Base, NewPlan, PlanStore, StoredPlan
 from shared.errors import Rejected, Unavailable
-from shared.events import Cause, PathRecommended
+from shared.events import MAX_JUMP, Cause, PathRecommended, check_jump
 from shared.paths import LearningPath
-from shared.skills import Profile
+from shared.skills import Profile, key_of
 
 __all__ = ["Order", "Planned", "Planner", "new_plan", "plan_for", "plan_stateless"]
 
@@ -76,9 +76,11 @@ class Planner:
         """Plan for the newest profile of every officer and save; older and repeated profiles change nothing.
 
         Raises Rejected where the checker refused a path: the others of the batch are saved by then. A batch of one
-        that is refused leaves, where there is no plan yet, one without steps and with the cause.
+        that is refused leaves, where there is no plan yet, one without steps and with the cause. Raises Rejected too,
+        with nothing planned, where a profile's sequence is beyond what could have happened.
         """
         newest = {order.profile.key: order for order in sorted(orders, key=lambda order: order.profile.sequence)}
+        await self._check_jumps({key: order.profile.sequence for key, order in newest.items()})
         refused: list[str] = []
         while newest:
             before = await self.store.bases(newest)
@@ -105,9 +107,31 @@ class Planner:
             self.refused += len(refused)
             raise Rejected(f"the checker refuses the path: {' | '.join(refused)}")
 
-    async def erase(self, tenant: str, officer: str, sequence: int, partition: int) -> None:
-        """Forget an officer; see PlanStore.erase."""
-        await self.store.erase(tenant, officer, sequence, partition)
+    async def erase(self, tenant: str, officer: str, sequence: int, partition: int) -> bool:
+        """Forget an officer; return whether the officer is erased now. Raises Rejected: too far a sequence."""
+        await self._check_jumps({key_of(tenant, officer): sequence})
+        return await self.store.erase(tenant, officer, sequence, partition)
+
+    async def forget(self, tenant: str, officer: str, sequence: int, superseded: int, partition: int) -> bool:
+        """Forget an officer whose profile is a tombstone; return whether the officer is erased now.
+
+        Of an officer who is not known nothing is kept.
+
+        `sequence` 0: the tombstone has none, and stands behind whatever is known. `superseded`: the sequence of the
+        newest profile that stood before it in the same batch, 0 without one. Raises Rejected: too far a sequence.
+        """
+        key = key_of(tenant, officer)
+        known = (await self.store.sequences([key])).get(key, 0)
+        if known or superseded:
+            return await self.erase(tenant, officer, sequence or max(known, superseded), partition)
+        return True
+
+    async def _check_jumps(self, sequences: Mapping[str, int]) -> None:
+        """Refuse sequences that are beyond what could have happened. Raises Rejected."""
+        far = [key for key, sequence in sequences.items() if sequence > MAX_JUMP]
+        known = await self.store.sequences(far) if far else {}
+        for key in far:
+            check_jump(key, sequences[key], known.get(key, 0))
 
     async def _rules_of(self, orders: Sequence[Order]) -> dict[str, TenantRules]:
         return {tenant: await self.store.rules.of(tenant) for tenant in {order.profile.tenant for order in orders}}

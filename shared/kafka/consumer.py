@@ -9,17 +9,21 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError
 
 from shared.errors import Rejected, Unavailable
-from shared.events import from_kafka
+from shared.events import Event, from_kafka
 from shared.kafka.client import BATCH, FETCH_WAIT_MS, Brokers, Lag, backoff, connection, poll, start, within
+from shared.kafka.delivery import Delivery
 from shared.kafka.publisher import Publisher
-from shared.kafka.records import OnEvents, Received, Record, dead_letter
+from shared.kafka.records import OnEvents, Record, dead_letter
 from shared.kafka.topics import TopicIdentity, TopicReplaced
 
 log = logging.getLogger(__name__)
 
 _NEVER_MS = 24 * 3600 * 1000  # a batch that waits for MongoDB keeps its partitions: heartbeats go on meanwhile
-_ATTEMPTS = 3
 _SETTLED_SECONDS = 60.0  # by then every replica has noticed that a topic is another one
+
+_ROOMS = (None, 900_000, 100_000, 10_000, 2_000)
+"""How many bytes of a dead letter's value are tried, one after the other: all, then what fits a record of 1 MiB, then
+less for a topic that takes less."""
 
 
 class GroupConsumer:
@@ -47,7 +51,7 @@ class GroupConsumer:
         self.replaced = 0
         self.partitions: frozenset[int] = frozenset()
         self._group = group
-        self._on_events = on_events
+        self._delivery = Delivery(group, _decode, on_events, self._bury)
         self._on_assigned = on_assigned
         self._publisher = publisher
         self._batch = batch
@@ -56,6 +60,11 @@ class GroupConsumer:
         self._identity = TopicIdentity(brokers, topic)
         self._read: dict[TopicPartition, int] = {}
         self._from_beginning_until = 0.0
+
+    @property
+    def held_seconds(self) -> float:
+        """How long the records in hand have waited since the last one was taken or dead-lettered."""
+        return self._delivery.held_seconds
 
     async def run(self) -> None:
         """Consume until `stop` is called. Raises KafkaError where no retry would help."""
@@ -89,7 +98,7 @@ class GroupConsumer:
                 polled = await poll(consumer, self._batch)
                 self._notice_reset(polled)
                 if polled:
-                    await self._deliver(await self._readable(polled))
+                    await self._delivery.deliver(polled)
                     await self._commit(consumer, polled)
                 self.lag = await lag.measured()
         finally:
@@ -115,52 +124,35 @@ class GroupConsumer:
         self.partitions = frozenset(place.partition for place in places)
         self._on_assigned(self.partitions)
 
-    async def _readable(self, records: list[Record]) -> list[Received]:
-        received = []
-        for record in records:
-            try:
-                received.append(Received(record, from_kafka(record.key, record.value, record.headers)))
-            except Rejected as error:
-                await self._bury(record, str(error))
-        return received
-
-    async def _deliver(self, batch: list[Received]) -> None:
-        """Hand the batch over until it is taken; halve it to find the event that is to blame."""
-        attempt = 0
-        while batch and (error := await self._attempt(batch)):
-            attempt += 1
-            if isinstance(error, Unavailable):
-                log.warning("%s waits: %s", self._group, error.detail)
-            elif len(batch) > 1:
-                middle = len(batch) // 2
-                await self._deliver(batch[:middle])
-                return await self._deliver(batch[middle:])
-            elif isinstance(error, Rejected):
-                return await self._bury(batch[0].record, str(error))
-            elif attempt >= _ATTEMPTS:
-                log.error("%s cannot take %s", self._group, batch[0].event.id, exc_info=error)
-                return await self._bury(batch[0].record, f"handler failed: {type(error).__name__}")
-            await asyncio.sleep(backoff(attempt))
-        return None
-
-    async def _attempt(self, batch: list[Received]) -> Exception | None:
-        try:
-            await self._on_events(batch)
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises must not stop the partition
-            return error
-        return None
-
     async def _bury(self, record: Record, reason: str) -> None:
-        """Send the record to the dead-letter topic, however long that takes: only then may it be committed."""
-        for attempt in range(1, 1_000_000):
+        """Send the record to the dead-letter topic, however long that takes: only then may it be committed.
+
+        What the topic does not take whole is cut; see `dead_letter`.
+        """
+        attempt, room = 0, 0
+        while True:
+            attempt += 1
+            letter = dead_letter(record, self._group, reason, _ROOMS[room])
             try:
-                await self._publisher.resend(f"{self.topic}.dead", *dead_letter(record, self._group, reason))
+                await self._publisher.resend(f"{self.topic}.dead", *letter)
                 break
+            except Rejected as error:
+                if room + 1 < len(_ROOMS):
+                    room += 1
+                    continue
+                log.error("%s: the dead-letter topic takes nothing: %s", self._group, error)  # noqa: TRY400
             except Unavailable as error:
                 log.warning("%s cannot reach the dead-letter topic: %s", self._group, error.detail)
-                await asyncio.sleep(backoff(attempt))
+            await asyncio.sleep(backoff(attempt))
         self.dead_lettered += 1
         log.error("%s dead-lettered %s/%d/%d: %s", self._group, record.topic, record.partition, record.offset, reason)
+
+    async def take_back(self, key: str) -> None:
+        """Take the dead letters of a key back: replaying passes them over, and compaction removes them.
+
+        Raises Unavailable.
+        """
+        await self._publisher.resend(f"{self.topic}.dead", key.encode(), None, [])
 
     async def _commit(self, consumer: AIOKafkaConsumer, records: list[Record]) -> None:
         offsets: dict[TopicPartition, int] = {}
@@ -172,6 +164,10 @@ class GroupConsumer:
                 await consumer.commit(offsets)
         except (CommitFailedError, IllegalStateError, TimeoutError) as error:
             log.warning("%s: not committed, will be redelivered: %r", self._group, error)
+
+
+def _decode(record: Record) -> Event:
+    return from_kafka(record.key, record.value, record.headers)
 
 
 class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka carries no types

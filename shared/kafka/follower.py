@@ -8,9 +8,10 @@ from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
+from msgspec import Struct
 
-from shared.errors import Rejected, Unavailable
-from shared.events import from_kafka
+from shared.errors import Unavailable
+from shared.events import TYPES, Event, from_kafka
 from shared.kafka.client import (
     BATCH,
     FETCH_WAIT_MS,
@@ -24,7 +25,8 @@ from shared.kafka.client import (
     start,
     within,
 )
-from shared.kafka.records import OnEvents, Received, Record
+from shared.kafka.delivery import Delivery
+from shared.kafka.records import OnEvents, Record
 from shared.kafka.topics import TopicIdentity, TopicReplaced
 
 log = logging.getLogger(__name__)
@@ -38,10 +40,11 @@ class Follower:
     """Reads every record of a topic, from the beginning, from the end, or from given offsets {partition: offset}.
 
     `patient` is for a reader that nobody waits for: records gather at the broker for half a second, and of their events
-    only the attributes are read, `data` stays None.
+    only the attributes are read, `data` stays None. `shapes`: what data are decoded to, by type.
 
     `caught_up` is set once everything that was there at the start has been handed over. Batches come in offset order
-    per partition; `on_events` is retried in place while it raises Unavailable. `lag`: records not read yet.
+    per partition; `on_events` is retried in place while it raises Unavailable. A record that cannot be read, or that
+    `on_events` cannot take, is skipped: `skipped` counts them. `lag`: records not read yet.
 
     A topic that was deleted and created again, or that ends before the position (a broker restored from an older copy),
     is read again from its beginning, or from its end where that was the start. `on_replaced` is awaited before that;
@@ -56,6 +59,7 @@ class Follower:
         *,
         start: Literal["beginning", "end"] | Mapping[int, int] = "beginning",
         patient: bool = False,
+        shapes: Mapping[str, type[Struct]] = TYPES,
         topic_id: UUID | None = None,
         on_replaced: Callable[[], Awaitable[None]] = _nothing,
     ) -> None:
@@ -64,12 +68,18 @@ class Follower:
         self.skipped = 0
         self.caught_up = asyncio.Event()
         self.lag = 0
-        self._on_events = on_events
+        self._delivery = Delivery(f"follower of {topic}", self._decode, on_events, self._skip)
+        self._shapes = shapes
         self._from = start
         self._patient = patient
         self._on_replaced = on_replaced
         self._identity = TopicIdentity(brokers, topic, topic_id)
         self._brokers = brokers
+
+    @property
+    def held_seconds(self) -> float:
+        """How long the records in hand have waited since the last one was taken or skipped."""
+        return self._delivery.held_seconds
 
     async def run(self) -> None:
         """Follow until cancelled. Raises KafkaError where no retry would help, Unavailable where no broker answers."""
@@ -117,9 +127,8 @@ class Follower:
             if not self.caught_up.is_set() and await _has_reached(consumer, ends):
                 self.caught_up.set()
             records = await poll(consumer, BATCH)
-            received = [item for item in map(self._decode, records) if item]
-            if received:
-                await self._deliver(received)
+            if records:
+                await self._delivery.deliver(records)
             self.lag = await lag.measured()
 
     async def _assign(self, consumer: AIOKafkaConsumer) -> dict[TopicPartition, int]:
@@ -148,23 +157,13 @@ class Follower:
             await asyncio.sleep(backoff(attempt))
         raise Unavailable(f"there is no topic {self.topic}")
 
-    def _decode(self, record: Record) -> Received | None:
-        try:
-            value = None if self._patient else record.value
-            return Received(record, from_kafka(record.key, value, record.headers))
-        except Rejected as error:
-            self.skipped += 1
-            log.error("skipped %s/%d/%d: %s", record.topic, record.partition, record.offset, error)  # noqa: TRY400
-            return None
+    def _decode(self, record: Record) -> Event:
+        with_data = not self._patient
+        return from_kafka(record.key, record.value, record.headers, shapes=self._shapes, with_data=with_data)
 
-    async def _deliver(self, batch: list[Received]) -> None:
-        for attempt in range(1, 1_000_000):
-            try:
-                return await self._on_events(batch)
-            except Unavailable as error:
-                log.warning("follower of %s waits: %s", self.topic, error.detail)
-                await asyncio.sleep(backoff(attempt))
-        return None
+    async def _skip(self, record: Record, reason: str) -> None:
+        self.skipped += 1
+        log.error("skipped %s/%d/%d: %s", record.topic, record.partition, record.offset, reason)
 
 
 async def _has_reached(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:

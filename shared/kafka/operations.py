@@ -1,24 +1,27 @@
 """What an operator does with Kafka: create the topics, ask whether it is there, replay dead letters."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.conn import create_conn
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 from aiokafka.protocol.metadata import MetadataRequest
 
-from shared.errors import Unavailable
+from shared.errors import Rejected, Unavailable
 from shared.kafka.client import BATCH, Brokers, addresses, connection, poll, start, within
 from shared.kafka.publisher import Publisher
-from shared.kafka.records import TopicSpec, revived
+from shared.kafka.records import Record, TopicSpec, is_cut, revived, takes_back
+
+log = logging.getLogger(__name__)
 
 
 async def create_topics(brokers: Brokers, topics: Sequence[TopicSpec]) -> list[str]:
-    """Create the topics that are not there yet; return their names. Existing topics are left as they are."""
+    """Create the topics that are not there yet; return those made here. Existing topics are left as they are."""
     admin = AIOKafkaAdminClient(**connection(brokers))
     try:
         await admin.start()
@@ -31,10 +34,11 @@ async def create_topics(brokers: Brokers, topics: Sequence[TopicSpec]) -> list[s
         if not wanted:
             return []
         answer = await admin.create_topics(wanted, timeout_ms=30_000)
+        # A topic made a moment ago, or by another at the same time, may not have been listed.
         for name, code, *reason in answer.topic_errors:
             if code not in (0, TopicAlreadyExistsError.errno):
                 raise Unavailable(f"topic {name} was not created: Kafka error {code} {' '.join(map(str, reason))}")
-        return [topic.name for topic in wanted]
+        return [name for name, code, *_ in answer.topic_errors if code == 0]
     except KafkaError as error:
         raise Unavailable(f"Kafka at {addresses(brokers)}: {error}") from error
     finally:
@@ -70,7 +74,11 @@ async def _answers(address: str, arguments: Mapping[str, Any]) -> bool:
 
 
 async def replay(brokers: Brokers, topic: str, group: str) -> int:
-    """Send every dead letter of a topic that was not replayed before to the topic again; return how many."""
+    """Send every dead letter of a topic that was not replayed before to the topic again; return how many.
+
+    One that was taken back since is passed over. One that was cut, or that the topic does not take, is logged and stays
+    in the dead-letter topic.
+    """
     consumer = AIOKafkaConsumer(
         f"{topic}.dead",
         **connection(brokers),
@@ -85,11 +93,36 @@ async def replay(brokers: Brokers, topic: str, group: str) -> int:
             while not consumer.assignment():
                 await asyncio.sleep(0.1)
             ends = await consumer.end_offsets(consumer.assignment())
-            while any([await consumer.position(place) < end for place, end in ends.items()]):
-                for letter in await poll(consumer, BATCH):
-                    await publisher.resend(topic, *revived(letter))
-                    count += 1
+            begun = {place: await consumer.position(place) for place in ends}
+            taken_back: dict[bytes | None, int] = {}
+            async for letters in _batches(consumer, ends):
+                taken_back |= {letter.key: letter.offset for letter in letters if takes_back(letter)}
+            for place, position in begun.items():
+                consumer.seek(place, position)
+            async for letters in _batches(consumer, ends):
+                for letter in letters:
+                    if not takes_back(letter) and letter.offset > taken_back.get(letter.key, -1):
+                        count += await _replayed(publisher, topic, letter)
                 await consumer.commit()
         finally:
             await within(consumer.stop())
     return count
+
+
+async def _batches(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> AsyncIterator[list[Record]]:
+    """Yield what lies between the position and these ends."""
+    while any([await consumer.position(place) < end for place, end in ends.items()]):
+        yield await poll(consumer, BATCH)
+
+
+async def _replayed(publisher: Publisher, topic: str, letter: Record) -> bool:
+    place = (dict(letter.headers).get("dead_place") or letter.key or b"").decode("utf-8", "replace")
+    if is_cut(letter):
+        log.warning("not replayed: %s was cut when it was dead-lettered, and is not whole", place)
+        return False
+    try:
+        await publisher.resend(topic, *revived(letter))
+    except Rejected as error:
+        log.warning("not replayed: %s: %s", place, error)
+        return False
+    return True

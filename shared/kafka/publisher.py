@@ -5,12 +5,25 @@ from collections.abc import Awaitable, Iterable
 from typing import Any, Self
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
-from shared.errors import Unavailable
-from shared.events import Envelope, to_kafka
+from shared.errors import Rejected, Unavailable
+from shared.events import MAX_VALUE_BYTES, Envelope, to_kafka
 from shared.kafka.client import Brokers, connection, within
 from shared.kafka.records import Headers, Landed
+
+_MAX_REQUEST_BYTES = MAX_VALUE_BYTES + 1024 * 1024
+"""Above what can be read as an event, uncompressed. What fits a topic is for its broker to say, after compression."""
+
+_PERMANENT = (MessageSizeTooLargeError, RecordListTooLargeError, TypeError, ValueError, AssertionError)
+
+
+def is_permanent(error: Exception) -> bool:
+    """Return whether a record that failed so will fail again: it is too large, or no record at all.
+
+    Records of up to 256 KiB share a batch and its fate: a topic that takes less refuses small ones with a large one.
+    """
+    return isinstance(error, _PERMANENT)
 
 
 class Publisher:
@@ -22,6 +35,7 @@ class Publisher:
             acks="all",
             compression_type="zstd",
             max_batch_size=256 * 1024,
+            max_request_size=_MAX_REQUEST_BYTES,
             request_timeout_ms=10_000,
         )
 
@@ -49,9 +63,11 @@ class Publisher:
         return await self._send_records(topic, [to_kafka(envelope) for envelope in envelopes])
 
     async def resend(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> None:
-        """Send one record as it is. Raises Unavailable where it may not have landed."""
+        """Send one record as it is. Raises Unavailable where it may not have landed, Rejected where it never will."""
         [result] = await self._send_records(topic, [(key, value, headers)])
         if isinstance(result, Exception):
+            if is_permanent(result):
+                raise Rejected(f"Kafka refuses the record: {type(result).__name__}") from result
             raise Unavailable(f"Kafka did not take the record: {result!r}") from result
 
     async def _send_records(
@@ -60,8 +76,8 @@ class Publisher:
         waiting: list[Awaitable[Any]] = []
         for key, value, headers in records:
             try:
-                waiting.append(await self._producer.send(topic, value, key=key, headers=headers))
-            except KafkaError as error:
+                waiting.append(await self._producer.send(topic, value, key=key, headers=list(headers)))
+            except Exception as error:  # noqa: BLE001 - one record that cannot be built must not keep back the others
                 waiting.append(_failed(error))
         results = await asyncio.gather(*waiting, return_exceptions=True)
         return [_landed(result) for result in results]

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 from shared.events import Event
 
-Headers = list[tuple[str, bytes]]
+UNREADABLE = "unreadable-batch"
+"""The header that tells why the batch in which a record lay cannot be unpacked; the record stands for all of it."""
+
+Headers = Sequence[tuple[str, bytes | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +52,71 @@ class TopicSpec:
 OnEvents = Callable[[Sequence[Received]], Awaitable[None]]
 
 
-def dead_letter(record: Record, group: str, reason: str) -> tuple[bytes, bytes | None, Headers]:
-    """Return key, value and headers of a dead letter: as it was, and where it lay, who refused it, and why."""
+_KEY_ROOM = 4 * 1024
+_REASON_ROOM = 2 * 1024
+_HEADERS_KEPT = 100
+_HEADERS_ROOM = 64 * 1024
+
+
+def dead_letter(
+    record: Record, group: str, reason: str, room: int | None = None
+) -> tuple[bytes, bytes | None, Headers]:
+    """Return key, value and headers of a dead letter: as it was, and where it lay, who refused it, and why.
+
+    Its key is the record's own, so that an erasure can take it back; without one it is the place where it lay.
+    Headers beyond 100 or 64 KiB are left out, those of CloudEvents last; a key is cut to 4 KiB. With `room`, at most so
+    many bytes are kept of the value, and an eighth of it of the headers. `dead_cut` names what was cut.
+    """
+    value = record.value if room is None or record.value is None else record.value[:room]
+    headers = _fitting(record.headers, _HEADERS_ROOM if room is None else min(_HEADERS_ROOM, room // 8))
+    key = (record.key or b"")[: _KEY_ROOM if room is None else min(_KEY_ROOM, room // 8)]
     about = {
-        "dead_reason": reason.encode(),
+        "dead_reason": reason.encode("utf-8", "replace")[
+            : _REASON_ROOM if room is None else min(_REASON_ROOM, room // 8)
+        ],
         "dead_group": group.encode(),
         "dead_topic": record.topic.encode(),
-        "dead_key": record.key or b"",
+        "dead_place": f"{record.topic}/{record.partition}/{record.offset}".encode(),
+        "dead_key": key,
+        "dead_value_bytes": str(len(record.value or b"")).encode(),
+        "dead_headers": str(len(record.headers)).encode(),
     }
-    place = f"{record.topic}/{record.partition}/{record.offset}"
-    return place.encode(), record.value, [*record.headers, *about.items()]
+    whole = {
+        "value": value == record.value,
+        "headers": len(headers) == len(record.headers),
+        "key": key == (record.key or b""),
+    }
+    if cut := [name for name, is_whole in whole.items() if not is_whole]:
+        about["dead_cut"] = ",".join(cut).encode()
+    return key or about["dead_place"], value, [*headers, *about.items()]
+
+
+def _fitting(headers: Headers, room: int) -> Headers:
+    """Return the headers that fit, in their order; the attributes of the event are chosen first."""
+    chosen: set[int] = set()
+    for number, (name, raw) in sorted(enumerate(headers), key=lambda one: not _is_attribute(one[1][0])):
+        size = len(name.encode("utf-8", "replace")) + len(raw or b"")
+        if size <= room and len(chosen) < _HEADERS_KEPT:
+            chosen.add(number)
+            room -= size
+    return [header for number, header in enumerate(headers) if number in chosen]
+
+
+def _is_attribute(name: str) -> bool:
+    return name.lower().startswith(("ce_", "content-type"))
+
+
+def is_cut(letter: Record) -> bool:
+    """Return whether a dead letter is not all of the record that it was."""
+    return any(name == "dead_cut" for name, _ in letter.headers)
+
+
+def takes_back(record: Record) -> bool:
+    """Return whether a record of a dead-letter topic is no letter, but takes back those of its key before it."""
+    return record.value is None and not any(name == "dead_topic" for name, _ in record.headers)
 
 
 def revived(letter: Record) -> tuple[bytes | None, bytes | None, Headers]:
-    """Return key, value and headers of the record that a dead letter was."""
+    """Return key, value and headers of the record that a dead letter was, where it is whole."""
     about = dict(letter.headers)
     return about.get("dead_key") or None, letter.value, [(k, v) for k, v in letter.headers if not k.startswith("dead_")]

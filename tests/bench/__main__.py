@@ -17,7 +17,7 @@ from deploy.local.display import Terminal
 from deploy.local.processes import ROOT, CannotStart, kill_all
 from deploy.local.replicas import SERVICES
 from deploy.local.stack import Stack
-from tests.bench import backlog, memory, plans, pushes, reads, report, turns
+from tests.bench import backlog, memory, overload, plans, pushes, reads, report, turns
 from tests.bench.figures import Figure
 
 _ROUNDS, _SECONDS, _EVENTS = 100, 5.0, 10_000
@@ -35,13 +35,15 @@ async def bench(console: Console, share: float) -> report.Results:
     rounds, events = int(_ROUNDS * share), int(_EVENTS * share)
     columns = (TextColumn("{task.description}"), BarColumn(30), MofNCompleteColumn(), TimeElapsedColumn())
     broker = os.environ.get("BROKER") or "apache"
-    async with Stack("bench", force_broker=broker, display=Terminal(console)) as stack:
+    unlimited = {"RATE_PER_KEY": "1000000"}  # all of it is asked with one key
+    async with Stack("bench", force_broker=broker, display=Terminal(console), environment=unlimited) as stack:
         figures: list[Figure] = []
         remembered = await memory.measure(stack)
         with Progress(*columns, console=console) as bar:
             totals = {
                 "pushes": pushes.BLOCKS * rounds,
                 "reads": turns.BLOCKS,
+                "overload": overload.PHASES,
                 "recommendations": turns.BLOCKS,
                 "backlog": 2 * events,
             }
@@ -55,8 +57,11 @@ async def bench(console: Console, share: float) -> report.Results:
             found, stages = await pushes.measure(site, rounds, begin("pushes"))
             figures += found
             figures += await reads.measure(site, pushes.OFFICERS[0], place, _SECONDS * share, begin("reads"))
-            for service in SERVICES:
-                await stack.stop(service)
+            await asyncio.gather(stack.stop("portal"), stack.stop("recommender"))
+            figures += await overload.measure(
+                site, stack.running["assessment"][0].child.pid, 4 * _SECONDS * share, begin("overload")
+            )
+            await asyncio.gather(stack.stop("assessment"), stack.stop("catalog"))
             figures += await plans.measure(stack.servers, place / "plans", _SECONDS * share, begin("recommendations"))
             found, parts = await backlog.measure(stack.servers, place / "backlog", events, begin("backlog"))
             figures += found

@@ -45,7 +45,7 @@ def catalogue() -> list[Envelope]:
 def announced(frameworks: Iterable[Framework], courses: Iterable[Course]) -> list[Envelope]:
     """Return a catalogue as events with their stamps: the frameworks, then the courses."""
     data: list[tuple[str, FrameworkPublished | CoursePublished]] = [
-        (framework.id, FrameworkPublished(SHARED_TENANT, framework)) for framework in frameworks
+        (f"framework:{framework.id}", FrameworkPublished(SHARED_TENANT, framework)) for framework in frameworks
     ]
     data += [(course.id, CoursePublished(SHARED_TENANT, course)) for course in courses]
     return [

@@ -146,6 +146,11 @@ Measured on {date} in {seconds} s on {machine}.
   process with a bare aiohttp handler that does one motor `find_one` of the same document, taking only the path of it.
   The load generator is the same small process for both; five blocks of each take turns. (`reads.py`,
   `bare_handler.py`, `turns.py`, `load.py`)
+- **Overload.** Sixteen clients that wait for their answers submit assessments for 20 s: what comes of it is what the
+  service can bear. Then clients that wait for nobody send four times as many, and go away after 5 s without an answer.
+  The value is what was accepted then, the floor what was accepted before; the 99th percentile and the memory of the
+  service's process likewise, at most five times and one and a half times as much. Every assessment that was accepted
+  is looked for in the officers' profiles afterwards. (`overload.py`, `flood.py`)
 - **Recommendations.** One recommender process answers `POST /v1/recommendations` over a generated catalogue of 2,400
   courses, on 16 kept connections; 200 officers, drawn as `make evaluate` draws them, are asked for in turn. *Floor:*
   one process with a bare aiohttp handler that decodes the same bodies, calls the same planning function (the checker

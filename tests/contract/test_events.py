@@ -56,8 +56,8 @@ def test_structured_mode_says_the_same_as_binary_mode(name: str) -> None:
 
 def test_unknown_fields_are_ignored_within_a_version() -> None:
     key, _, headers = wire("course.withdrawn.v1")
-    event = from_kafka(key, b'{"tenant":"t","course":"c","later":{"field":1}}', headers)
-    assert event.data == CourseWithdrawn("t", "c")
+    event = from_kafka(key, b'{"tenant":"shared","course":"svc-design-2","later":{"field":1}}', headers)
+    assert event.data == CourseWithdrawn("shared", "svc-design-2")
 
 
 def test_a_record_without_value_is_a_tombstone() -> None:
@@ -76,7 +76,7 @@ def test_a_record_without_value_is_a_tombstone() -> None:
         ({}, b'{"tenant":"t"}', "missing required field `course`"),
         ({"ce_type": "course.withdrawn.v2"}, b"{}", "unknown event type 'course.withdrawn.v2'"),
         ({"ce_specversion": "0.3"}, b"{}", "is not 1.0"),
-        ({"ce_sequence": "seven"}, b'{"tenant":"t","course":"c"}', "invalid literal for int"),
+        ({"ce_sequence": "seven"}, b'{"tenant":"t","course":"c"}', "sequence 'seven' is not a whole number"),
         ({"ce_id": None}, b"{}", "no attribute id"),
         ({"content-type": "application/cloudevents+json"}, b"[1]", "not a structured CloudEvent"),
     ],

@@ -1,27 +1,41 @@
 """The same promises of delivery, kept on Apache Kafka and on the embedded broker."""
 
 import asyncio
+import random
+import struct
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.record.util import calc_crc32c
 
+from deploy.local.broker import ApacheKafka
+from deploy.local.servers import Server
+from deploy.topics import read_topics
 from shared.errors import Rejected, Unavailable
-from shared.events import CourseWithdrawn, Envelope, TopicPlan, announce
+from shared.events import CourseWithdrawn, Envelope, TopicPlan, announce, to_kafka
 from shared.kafka import (
     Follower,
     GroupConsumer,
     Landed,
     Publisher,
     Received,
+    Record,
     TopicSpec,
     TopicWarning,
+    batches,
     create_topics,
     describe_topics,
     deviations,
+    is_permanent,
+    overdue,
     reachable,
     replay,
 )
+from shared.kafka.client import poll, start
+from tests.conftest import missing
 from tests.contract.topics import created_again
 
 
@@ -46,7 +60,7 @@ async def publisher(bootstrap: str) -> AsyncIterator[Publisher]:
 
 def things(count: int, first: int = 1) -> list[Envelope]:
     return [
-        announce("here", f"t/{i % 7}", i, CourseWithdrawn("t", f"course-{i % 7}")) for i in range(first, first + count)
+        announce("here", f"t/c-{i % 7}", i, CourseWithdrawn("t", f"c-{i % 7}")) for i in range(first, first + count)
     ]
 
 
@@ -66,6 +80,20 @@ class Reader:
         return {item.event.sequence for item in self.taken}
 
 
+async def records_of(bootstrap: str, topic: str, count: int) -> list[Record]:
+    """Return the first records of a topic as they stand on the wire."""
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest")
+    found: list[Record] = []
+    await start(consumer)
+    try:
+        async with asyncio.timeout(30):
+            while len(found) < count:
+                found += await poll(consumer, count - len(found))
+    finally:
+        await consumer.stop()
+    return found
+
+
 @asynccontextmanager
 async def running(reader: GroupConsumer | Follower) -> AsyncIterator[asyncio.Task[None]]:
     task = asyncio.create_task(reader.run())
@@ -78,7 +106,7 @@ async def running(reader: GroupConsumer | Follower) -> AsyncIterator[asyncio.Tas
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 90) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.02)
@@ -86,6 +114,12 @@ async def until(condition: Callable[[], bool], seconds: float = 30) -> None:
 
 async def test_creating_topics_twice_changes_nothing(bootstrap: str, topic: str) -> None:
     assert await create_topics(bootstrap, [TopicSpec(topic, 9, 1, {})]) == []
+
+
+async def test_of_many_who_create_a_topic_at_once_one_has_made_it(bootstrap: str, namespace: str) -> None:
+    spec = [TopicSpec(f"{namespace}at-once", 2, 1, {})]
+    made = await asyncio.gather(*(create_topics(bootstrap, spec) for _ in range(8)))
+    assert sorted(made) == [[]] * 7 + [[f"{namespace}at-once"]]
 
 
 async def test_a_group_takes_every_event_in_order_per_key(bootstrap: str, topic: str, publisher: Publisher) -> None:
@@ -152,18 +186,89 @@ async def test_what_cannot_be_taken_goes_to_the_dead_letters_and_the_flow_goes_o
             raise KeyError("a mistake in a handler")
 
     await publisher.send(topic, things(40))
-    await publisher.resend(topic, b"t/1", b"\xff not an event", [("x-from", b"elsewhere")])
+    await publisher.resend(topic, b"t/c-1", b"\xff not an event", [("x-from", b"elsewhere")])
     reader = Reader(refuse)
     consumer = GroupConsumer(bootstrap, topic, f"{topic}.g", reader, publisher=publisher)
-    dead = Reader()
-    async with running(consumer), running(Follower(bootstrap, f"{topic}.dead", dead)) as _:
+    async with running(consumer):
         await until(lambda: reader.sequences == set(range(1, 41)) - {13, 17} and consumer.dead_lettered == 3)
-        await until(lambda: dead.sequences == {13, 17})
-    reasons = {item.event.sequence: dict(item.record.headers)["dead_reason"] for item in dead.taken}
-    assert reasons == {13: b"thirteen is refused", 17: b"handler failed: KeyError"}
-    letter = dead.taken[0].record
-    assert letter.key is not None
-    assert letter.key.decode().startswith(f"{topic}/")
+    letters = await records_of(bootstrap, f"{topic}.dead", 3)
+    reasons = {dict(letter.headers).get("ce_sequence"): dict(letter.headers)["dead_reason"] for letter in letters}
+    assert reasons[b"13"] == b"thirteen is refused"
+    assert reasons[b"17"] == b"handler failed: KeyError"
+    assert reasons[None] == b"not a CloudEvent: no attribute specversion, id, type, source, subject, sequence"
+    places = [dict(letter.headers)["dead_place"] or b"" for letter in letters]
+    assert all(place.decode().startswith(f"{topic}/") for place in places)
+    assert {letter.key for letter in letters} <= {b"t/c-1", *(thing.subject.encode() for thing in things(40))}
+
+
+async def test_dead_letters_that_were_taken_back_are_not_replayed(
+    bootstrap: str, topic: str, publisher: Publisher
+) -> None:
+    broken = True
+
+    def refuse(_: Sequence[Received]) -> None:
+        if broken:
+            raise Rejected("not yet")
+
+    reader = Reader(refuse)
+    consumer = GroupConsumer(bootstrap, topic, f"{topic}.g", reader, publisher=publisher)
+    await publisher.send(topic, things(14))  # two of each key
+    async with running(consumer):
+        await until(lambda: consumer.dead_lettered == 14)
+        await consumer.take_back("t/c-3")
+        await publisher.send(topic, [announce("here", "t/c-3", 17, CourseWithdrawn("t", "c-3"))])
+        await until(lambda: consumer.dead_lettered == 15)
+        broken = False
+        assert await replay(bootstrap, topic, f"{topic}.g") == 13
+        await until(lambda: len(reader.sequences) == 13)
+    assert reader.sequences == set(range(1, 15)) - {3, 10} | {17}
+
+
+async def test_what_was_taken_back_leaves_the_dead_letter_topic(kafka_server: Server, namespace: str) -> None:
+    if not isinstance(kafka_server, ApacheKafka):
+        missing("the embedded broker compacts nothing")
+    brokers, topic = kafka_server.address, f"{namespace}erased"
+    planned = {spec.name: spec for spec in read_topics()}["assessment.profiles.dead"]
+    at_once = {
+        "min.compaction.lag.ms": "0",
+        "max.compaction.lag.ms": "1",
+        "segment.ms": "100",
+        "delete.retention.ms": "0",
+    }
+    dead = TopicSpec(f"{topic}.dead", planned.partitions, 1, {**planned.config, **at_once})
+    await create_topics(brokers, [TopicSpec(topic, 1, 1, {}), dead])
+
+    def refuse(_: Sequence[Received]) -> None:
+        raise Rejected("refused")
+
+    async def left() -> set[bytes | None]:
+        """Return the keys of all records that the topic holds."""
+        consumer = AIOKafkaConsumer(bootstrap_servers=brokers)
+        await start(consumer)
+        try:
+            place = TopicPartition(f"{topic}.dead", 0)
+            consumer.assign([place])
+            await consumer.seek_to_beginning(place)
+            end = (await consumer.end_offsets([place]))[place]
+            keys: set[bytes | None] = set()
+            while await consumer.position(place) < end:
+                keys |= {record.key for record in await poll(consumer, 500)}
+            return keys
+        finally:
+            await consumer.stop()
+
+    async with Publisher(brokers) as publisher:
+        consumer = GroupConsumer(brokers, topic, f"{topic}.g", Reader(refuse), publisher=publisher)
+        async with running(consumer):
+            await publisher.send(topic, things(7))
+            await until(lambda: consumer.dead_lettered == 7)
+            await consumer.take_back("t/c-3")
+            async with asyncio.timeout(60):
+                while b"t/c-3" in await left():
+                    # A segment is closed, and then compacted, when something is written after its time.
+                    await publisher.resend(f"{topic}.dead", b"later", b"x", [("dead_topic", topic.encode())])
+                    await asyncio.sleep(0.3)
+    assert await left() >= {f"t/c-{i}".encode() for i in (0, 1, 2, 4, 5, 6)}
 
 
 async def test_dead_letters_are_replayed_once_as_they_were(bootstrap: str, topic: str, publisher: Publisher) -> None:
@@ -183,7 +288,7 @@ async def test_dead_letters_are_replayed_once_as_they_were(bootstrap: str, topic
         await until(lambda: reader.sequences == {1, 2, 3, 4, 5})
         assert await replay(bootstrap, topic, f"{topic}.g") == 0
     revived = next(item for item in reader.taken if item.event.sequence == 3)
-    assert revived.record.key == b"t/3"
+    assert revived.record.key == b"t/c-3"
     assert not [name for name, _ in revived.record.headers if name.startswith("dead_")]
 
 
@@ -259,6 +364,188 @@ async def test_a_broker_that_is_away_is_said(bootstrap: str) -> None:
 async def test_a_topic_that_is_not_there_is_said(kafka_bootstrap: str, namespace: str) -> None:
     with pytest.raises(Unavailable, match="no topic"):
         await Follower(kafka_bootstrap, f"{namespace}nowhere", Reader()).run()
+
+
+# --- records that somebody else wrote --------------------------------------------------------------------------------
+
+
+async def send_with_bad_name(bootstrap: str, topic: str, before: Envelope, bad: Envelope, after: Envelope) -> None:
+    """Send three records in one batch; a header name of the second is not UTF-8, as other clients may write it."""
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
+        batch = producer.create_batch()
+        for envelope, name in ((before, "fine"), (bad, "zzzz"), (after, "fine")):
+            key, value, headers = to_kafka(envelope)
+            batch.append(key=key, value=value, timestamp=None, headers=[*headers, (name, b"x"), ("y", None)])
+        whole = bytearray(batch._build().replace(b"zzzz", b"\xff\xfe\xfd\xfc"))
+        struct.pack_into(">I", whole, 17, calc_crc32c(bytes(whole[21:])))  # the format's own offsets
+        batch._buffer = whole
+        await (await producer.send_batch(batch, topic, partition=0))
+
+
+async def test_a_header_that_nobody_else_can_read_stops_no_reader(
+    bootstrap: str, topic: str, publisher: Publisher
+) -> None:
+    one, two, three, four = things(4)
+    await send_with_bad_name(bootstrap, topic, one, two, three)
+    key, value, headers = to_kafka(four)
+    await publisher.resend(topic, key, value, [*headers, ("x-correlation-id", None)])
+    grouped, followed = Reader(), Reader()
+    consumer = GroupConsumer(bootstrap, topic, f"{topic}.g", grouped, publisher=publisher)
+    follower = Follower(bootstrap, topic, followed)
+    async with running(consumer), running(follower):
+        await until(lambda: grouped.sequences == followed.sequences == {1, 2, 3, 4})
+    assert (consumer.dead_lettered, follower.skipped) == (0, 0)
+
+
+@pytest.mark.parametrize("packing", ["gzip", "zstd", "lz4", "snappy"])
+async def test_a_batch_that_unpacks_to_too_much_stands_as_one_dead_letter(
+    packing: str, kafka_bootstrap: str, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "MAX_UNPACKED_BYTES", 2_000_000)
+    topic = f"{namespace}things"
+    await create_topics(kafka_bootstrap, [TopicSpec(topic, 1, 1, {}), TopicSpec(f"{topic}.dead", 1, 1, {})])
+    one, two = to_kafka(things(1)[0]), to_kafka(things(2)[1])
+    async with (
+        AIOKafkaProducer(
+            bootstrap_servers=kafka_bootstrap, max_request_size=2**26, compression_type=packing, linger_ms=50
+        ) as foreign,
+        Publisher(kafka_bootstrap) as publisher,
+    ):
+        await foreign.send_and_wait(topic, one[1], key=one[0], headers=one[2])
+        await foreign.send_and_wait(topic, bytes(9_000_000), key=b"t/o")
+        await foreign.send_and_wait(topic, two[1], key=two[0], headers=two[2])
+        grouped, followed = Reader(), Reader()
+        consumer = GroupConsumer(kafka_bootstrap, topic, f"{topic}.g", grouped, publisher=publisher)
+        follower = Follower(kafka_bootstrap, topic, followed)
+        async with running(consumer), running(follower):
+            await until(lambda: grouped.sequences == followed.sequences == {1, 2})
+        assert (consumer.dead_lettered, follower.skipped) == (1, 1)
+        [letter] = await records_of(kafka_bootstrap, f"{topic}.dead", 1)
+        assert letter.key == f"{topic}/0/1".encode()
+        reason = dict(letter.headers)["dead_reason"] or b""
+        assert (b"would unpack to more than 2000000" in reason) == (packing in ("gzip", "zstd"))
+
+
+async def test_a_record_that_does_not_fit_the_dead_letters_is_cut_and_the_flow_goes_on(
+    kafka_bootstrap: str, namespace: str
+) -> None:
+    topic = f"{namespace}things"
+    small = {"max.message.bytes": "20000"}
+    await create_topics(kafka_bootstrap, [TopicSpec(topic, 1, 1, {}), TopicSpec(f"{topic}.dead", 1, 1, small)])
+    rubbish = random.Random(7).randbytes(1_048_376)  # noqa: S311 - what a producer with default limits can send
+    many = [(f"x-{number}", b"x" * 100) for number in range(5000)]
+    bomb = b"x" * 8_000_000
+    async with (
+        AIOKafkaProducer(bootstrap_servers=kafka_bootstrap) as plain,
+        AIOKafkaProducer(bootstrap_servers=kafka_bootstrap, max_request_size=2**26, compression_type="gzip") as packing,
+        Publisher(kafka_bootstrap) as publisher,
+    ):
+        await plain.send_and_wait(topic, rubbish, key=b"t/o")
+        await plain.send_and_wait(topic, b"\xff", key=b"t/o", headers=[*many, ("ce_type", b"odd"), ("none", None)])
+        await plain.send_and_wait(topic, b"\xff", key=b"t/o", headers=[("x", rubbish[:900_000])])
+        await plain.send_and_wait(topic, b"\xff", key=rubbish[:500_000])
+        await packing.send_and_wait(topic, bomb, key=b"t/o")
+        await publisher.send(topic, things(3))
+        reader = Reader()
+        consumer = GroupConsumer(kafka_bootstrap, topic, f"{topic}.g", reader, publisher=publisher)
+        async with running(consumer):
+            await until(lambda: reader.sequences == {1, 2, 3})
+        assert consumer.dead_lettered == 5
+        letters = await records_of(kafka_bootstrap, f"{topic}.dead", 5)
+        for offset, letter in enumerate(letters):
+            assert dict(letter.headers)["dead_place"] == f"{topic}/0/{offset}".encode()
+            assert dict(letter.headers)["dead_reason"]
+        cut = [dict(letter.headers).get("dead_cut") for letter in letters]
+        assert cut == [b"value", b"headers", b"headers", b"key", b"value"]
+        assert [dict(letter.headers)["dead_value_bytes"] for letter in letters] == [
+            b"1048376", b"1", b"1", b"1", b"8000000"
+        ]  # fmt: skip
+        assert dict(letters[1].headers)["dead_headers"] == b"5002"
+        assert dict(letters[1].headers)["ce_type"] == b"odd"
+        assert letters[0].value is not None
+        assert rubbish.startswith(letters[0].value)
+        assert len(letters[0].value) >= 10_000
+        assert await replay(kafka_bootstrap, topic, f"{topic}.g") == 0
+
+
+async def test_a_refusal_for_good_is_told_from_one_that_passes(kafka_bootstrap: str, namespace: str) -> None:
+    topic = f"{namespace}things"
+    await create_topics(kafka_bootstrap, [TopicSpec(topic, 1, 1, {"max.message.bytes": "2000"})])
+    async with Publisher(kafka_bootstrap) as publisher:
+        large = random.Random(7).randbytes(4000)  # noqa: S311 - nothing that compresses
+        with pytest.raises(Rejected, match="MessageSizeTooLargeError"):
+            await publisher.resend(topic, b"k", large, [])
+        with pytest.raises(Rejected, match="MessageSizeTooLargeError"):
+            await publisher.resend(topic, b"k", bytes(6 * 2**20), [])
+        with pytest.raises(Rejected):
+            await publisher.resend(topic, None, None, [])
+        await publisher.resend(topic, b"k", b"v", [("n", None)])
+        [refused] = await publisher.send(topic, [msgspec.structs.replace(things(1)[0], data=large)])
+        assert isinstance(refused, Exception)
+        assert is_permanent(refused)
+    assert not is_permanent(Unavailable("away"))
+    with pytest.raises(Unavailable):
+        await Publisher("127.0.0.1:1").start()
+
+
+async def test_a_follower_skips_only_the_record_that_its_handler_cannot_take(
+    bootstrap: str, topic: str, publisher: Publisher
+) -> None:
+    tries = 0
+
+    def refuse(batch: Sequence[Received]) -> None:
+        nonlocal tries
+        if any(item.event.sequence == 7 for item in batch):
+            raise Rejected("seven is refused")
+        if any(item.event.sequence == 9 for item in batch):
+            raise UnicodeDecodeError("utf-8", b"secret", 0, 1, "a mistake in a handler")
+        if any(item.event.sequence == 11 for item in batch) and (tries := tries + 1) < 5:
+            raise Unavailable("the store is away")
+
+    await publisher.send(topic, things(20))
+    reader = Reader(refuse)
+    follower = Follower(bootstrap, topic, reader)
+    async with running(follower):
+        await until(lambda: reader.sequences == set(range(1, 21)) - {7, 9})
+        assert follower.skipped == 2
+        await until(follower.caught_up.is_set)
+
+
+@pytest.mark.parametrize("kind", [GroupConsumer, Follower])
+async def test_a_reader_tells_how_long_it_has_had_the_same_records_in_hand(
+    kind: type, bootstrap: str, topic: str, publisher: Publisher
+) -> None:
+    held, gate = asyncio.Event(), asyncio.Event()
+
+    async def wait(_: Sequence[Received]) -> None:
+        held.set()
+        await gate.wait()
+
+    more = {"publisher": publisher} if kind is GroupConsumer else {}
+    reader = kind(bootstrap, topic, *([f"{topic}.g"] if more else []), wait, **more)
+    assert overdue(reader, 0) is None
+    await publisher.send(topic, things(1))
+    async with running(reader):
+        await asyncio.wait_for(held.wait(), 30)
+        await until(lambda: overdue(reader, 0) is not None)
+        assert overdue(reader, 3600) is None
+        gate.set()
+        await until(lambda: reader.held_seconds == 0)
+    assert overdue(reader, 0) is None
+
+
+async def test_a_cut_dead_letter_is_not_replayed_and_the_whole_ones_are(
+    bootstrap: str, topic: str, publisher: Publisher
+) -> None:
+    key, value, headers = to_kafka(things(1)[0])
+    place = [("dead_key", key), ("dead_group", b"g"), ("dead_topic", topic.encode())]
+    await publisher.resend(f"{topic}.dead", b"x/0/1", value, [*headers, *place, ("dead_cut", b"value")])
+    await publisher.resend(f"{topic}.dead", b"x/0/2", None, [("none", None)])
+    await publisher.resend(f"{topic}.dead", b"x/0/3", value, [*headers, *place])
+    assert await replay(bootstrap, topic, f"{topic}.g") == 1
+    [sent] = await records_of(bootstrap, topic, 1)
+    assert (sent.key, sent.value) == (key, value)
+    assert [tuple(one) for one in sent.headers] == headers
 
 
 async def test_a_follower_reads_a_topic_that_was_deleted_and_created_from_its_beginning(

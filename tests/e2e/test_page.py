@@ -168,13 +168,13 @@ async def test_a_wrong_key_and_a_lost_connection_are_told_in_plain_words(stack: 
         await reader.sign_in(await officer.key())
         await reader.shows("path")
         await page.wait_for_selector("#connection.open")
-        await stack.stop("portal")
-        await page.wait_for_selector("#connection.lost")
-        assert "ขาดการเชื่อมต่อ" in await page.inner_text("#connection")
-        assert await reader.violations() == []
-        await officer.is_assessed(required(0.5))
-        await stack.start("portal")
-        await page.wait_for_selector("#connection.open", timeout=45_000)
+        async with stack.restored():
+            await stack.stop("portal")
+            await page.wait_for_selector("#connection.lost")
+            assert "ขาดการเชื่อมต่อ" in await page.inner_text("#connection")
+            assert await reader.violations() == []
+            await officer.is_assessed(required(0.5))
+        await page.wait_for_selector("#connection.open", timeout=120_000)
         await reader.news("เพราะมีผลประเมินใหม่")
         await page.click("#sign-out")
         await reader.shows("signIn")

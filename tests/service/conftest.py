@@ -7,6 +7,7 @@ import pytest
 from services.recommender.warming import warm_up
 from shared.events import CATALOG_TOPIC, PATHS_TOPIC, PROFILES_TOPIC
 from shared.settings import AssessmentSettings, CatalogSettings, PortalSettings, RecommenderSettings, Settings
+from tests.service.everything import Services, everything
 from tests.service.portals import Owner, Portal, running, staged
 from tests.service.started import Started, Topic, followed
 
@@ -40,3 +41,9 @@ async def stage(kafka_bootstrap: str, mongodb_uri: str) -> AsyncIterator[tuple[P
 async def portal(stage: tuple[PortalSettings, Owner]) -> AsyncIterator[Portal]:
     async with running(*stage) as portal:
         yield portal
+
+
+@pytest.fixture(scope="module")
+async def services(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Services]:
+    async with everything(mongodb_uri, kafka_bootstrap) as services:
+        yield services

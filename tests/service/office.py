@@ -26,7 +26,8 @@ def heard(catalogue: Catalogue, *news: tuple[str, Data]) -> None:
     """Let the catalogue hear of changes, each with the next stamp."""
     records = []
     for stamp, (name, data) in enumerate(news, catalogue.revision + 1):
-        event = announce("/test", key_of(SHARED_TENANT, name), stamp, data)
+        prefix = "framework:" if isinstance(data, FrameworkPublished) else ""
+        event = announce("/test", key_of(SHARED_TENANT, prefix + name), stamp, data)
         records.append(to_kafka(msgspec.structs.replace(event, catalogue_revision=stamp)))
     catalogue.take(folded(catalogue.snapshot, [from_kafka(*record) for record in records]))
 

@@ -46,7 +46,7 @@ def path(officer: str, revision: int, tenant: str = "agency") -> PathRecommended
 class Owner:
     """Stands for the services behind the portal: stored paths, and whatever else was asked of them."""
 
-    stored: dict[str, PathRecommended] = field(default_factory=dict)
+    stored: dict[str, PathRecommended | bytes] = field(default_factory=dict)
     broken: bool = False
     held: asyncio.Event | None = None
     asked: list[tuple[str, str, CIMultiDict[str], bytes]] = field(default_factory=list)
@@ -57,7 +57,7 @@ class Owner:
         if self.broken:
             return web.Response(status=503)
         found = self.stored.get(request.match_info["officer"])
-        body = msgspec.json.encode(found) if found else b"{}"
+        body = found if isinstance(found, bytes) else msgspec.json.encode(found) if found else b"{}"
         return web.Response(status=200 if found else 404, body=body, content_type="application/json")
 
     async def anything(self, request: web.Request) -> web.StreamResponse:
@@ -120,14 +120,14 @@ class Portal:
         finally:
             await source.aclose()
 
-    async def metrics(self) -> dict[str, float]:
+    async def metrics(self, prefix: str = "portal_") -> dict[str, float]:
         async with self.session.get(f"{self.url}/metrics") as answer:
             families = text_string_to_metric_families(await answer.text())
             return {
                 " ".join([sample.name, *sample.labels.values()]): sample.value
                 for family in families
                 for sample in family.samples
-                if sample.name.startswith("portal_")
+                if sample.name.startswith(prefix)
             }
 
     async def until_streams(self, number: int) -> None:

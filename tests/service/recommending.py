@@ -38,8 +38,9 @@ _numbers = itertools.count(1)
 
 
 def published(tenant: str, entry: Course | Framework, sequence: int = 1) -> tuple[str, int, Data]:
-    data: Data = CoursePublished(tenant, entry) if isinstance(entry, Course) else FrameworkPublished(tenant, entry)
-    return key_of(tenant, entry.id), sequence, data
+    if isinstance(entry, Course):
+        return key_of(tenant, entry.id), sequence, CoursePublished(tenant, entry)
+    return key_of(tenant, f"framework:{entry.id}"), sequence, FrameworkPublished(tenant, entry)
 
 
 def assessed(one: Profile) -> tuple[str, int, Data]:

@@ -2,16 +2,20 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from services.assessment.__main__ import republish
+from services.assessment.__main__ import build, republish
 from services.assessment.store import KEPT_EVIDENCE, OfficerStore
-from shared.events import OfficerErased
+from shared.auth import issue
+from shared.errors import TooLarge, Unavailable
+from shared.events import OfficerChanged, OfficerErased, announce
+from shared.mongo import KeyStore
 from shared.settings import AssessmentSettings
+from tests.builders import profile
 from tests.service.assessing import PUT, TAKEN_AT, assessment, assessment_service, profile_of, registered, submit
-from tests.service.started import Started, Topic
+from tests.service.started import Started, Topic, started
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -31,8 +35,9 @@ async def test_an_erased_officer_is_forgotten_and_goes_on_from_the_sequence(serv
     assert (await submit(service, officer, assessment(), "k"))[0] == 404
     stored = await service.database("assessment")["officers"].find_one({"_id": f"agency/{officer}"})
     assert stored is not None
-    assert set(stored) <= {"_id", "tenant", "officer", "sequence", "erased", "outbox", "staged_at", "acknowledged"}
-    again = await service.ask("PUT", f"/v1/officers/{officer}", json=PUT)
+    left = {"_id", "tenant", "officer", "sequence", "erased", "erased_at", "outbox", "staged_at", "acknowledged"}
+    assert set(stored) <= left
+    again = await service.ask("PUT", f"/v1/officers/{officer}", "admin", json=PUT)
     assert (again.status, (await again.json())["profile_sequence"]) == (201, 4)
     assert (await profile_of(service, officer)).get("levels", []) == []
     events = await service.until(lambda: _ends_with(announced, f"agency/{officer}", 4))
@@ -43,6 +48,78 @@ async def test_an_erased_officer_is_forgotten_and_goes_on_from_the_sequence(serv
 async def _ends_with(topic: Topic, subject: str, sequence: int) -> list[Any]:
     found = [event for event in topic.events if event.subject == subject]
     return found if found and found[-1].sequence == sequence else []
+
+
+async def test_an_erased_id_needs_an_admins_word_and_no_older_key_opens_it(service: Started) -> None:
+    officer = await registered(service)
+    path = f"/v1/officers/{officer}"
+    old = {"Authorization": f"Bearer {await service.key('officer', officer=officer)}"}
+    async with started(build, cast("AssessmentSettings", service.settings)) as second:
+        both = [service.client, second.client]
+        for client in both:  # both remember the key
+            assert (await client.get(path, headers=old)).status == 200
+        assert (await service.ask("DELETE", path)).status == 204
+        for asked in (service, second):
+            refused = await asked.ask("PUT", path, json=PUT)
+            problem = await refused.json()
+            assert (refused.status, refused.content_type) == (409, "application/problem+json")
+            assert "erased" in problem["detail"]
+        assert (await service.ask("PUT", path, "admin", json=PUT, headers={"If-Match": "*"})).status == 412
+        new = {"Authorization": f"Bearer {await key_of(service, officer)}"}
+        again = await service.ask("PUT", path, "admin", json=PUT)
+        assert (again.status, (await again.json())["profile_sequence"]) == (201, 3)
+        body = assessment(kind="self")
+        for client in both:
+            assert (await client.get(path, headers=old)).status == 401
+            submitted = await client.post(f"{path}/assessments", json=body, headers=old | {"Idempotency-Key": "k"})
+            assert submitted.status == 401
+            assert (await client.get(path, headers=new)).status == 200
+        assert (await service.ask("PUT", path, json=PUT)).status == 200  # from then on as any other
+
+
+async def key_of(service: Started, officer: str) -> str:
+    credential, stored = issue(service.settings.api_key_pepper, "agency", "officer", officer)
+    await KeyStore(service.mongodb, service.settings).create(stored)
+    return credential
+
+
+@pytest.mark.parametrize("finished_by", ["DELETE", "PUT"])
+async def test_a_key_that_an_interrupted_erasure_left_is_revoked_by_what_follows(
+    service: Started, finished_by: str
+) -> None:
+    officer = await registered(service)
+    path = f"/v1/officers/{officer}"
+    credential = await key_of(service, officer)
+    assert (await service.ask("DELETE", path)).status == 204
+    keys = service.database("access")["keys"]
+    mine = {"_id": credential.partition(".")[0]}
+    await keys.update_one(mine, {"$set": {"revoked_at": None}})
+    if finished_by == "DELETE":
+        assert (await service.ask("DELETE", path)).status == 204
+        assert (await keys.find_one(mine) or {})["revoked_at"] is not None
+    assert (await service.ask("PUT", path, "admin", json=PUT)).status == 201
+    assert (await keys.find_one(mine) or {})["revoked_at"] is not None
+    got = await service.client.get(path, headers={"Authorization": f"Bearer {credential}"})
+    assert got.status == 401
+
+
+async def test_nobody_is_erased_before_the_keys_are_revoked(service: Started, monkeypatch: pytest.MonkeyPatch) -> None:
+    officer = await registered(service)
+    path = f"/v1/officers/{officer}"
+    credential = await key_of(service, officer)
+
+    async def away(*_: Any) -> int:
+        raise Unavailable("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(KeyStore, "revoke_of", away)
+        assert (await service.ask("DELETE", path)).status == 503
+    assert (await profile_of(service, officer))["sequence"] == 1
+    assert (await service.ask("DELETE", path)).status == 204
+    stored = await service.database("access")["keys"].find_one({"_id": credential.partition(".")[0]})
+    assert stored is not None
+    assert stored["revoked_at"] is not None
+    assert not {"label", "used_at"} & set(stored)
 
 
 async def test_past_two_hundred_assessments_the_oldest_are_archived_and_still_known(service: Started) -> None:
@@ -134,3 +211,11 @@ async def test_a_copy_left_in_the_archive_by_an_erasure_is_cleared(service: Star
     await database["archive"].insert_one({"_id": "left", "officer_key": f"agency/{officer}"})
     await OfficerStore(database).restage([f"agency/{officer}"])
     assert await database["archive"].count_documents({"officer_key": f"agency/{officer}"}) == 0
+
+
+async def test_a_profile_too_large_to_announce_is_refused_before_it_is_stored(service: Started) -> None:
+    large = profile("large", {f"skill-{number}-{'x' * 40}": 1 for number in range(15_000)})
+    store = OfficerStore(service.database("assessment"))
+    with pytest.raises(TooLarge, match="can be announced"):
+        await store.save(None, large, announce("/assessment", large.key, 1, OfficerChanged(large)))
+    assert await store.find(large.tenant, large.officer) is None

@@ -2,9 +2,12 @@
 
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
 from services.catalog.__main__ import republish
+from shared.events import CATALOG_TOPIC, CourseWithdrawn, announce
+from shared.kafka import Landed, Publisher
 from shared.settings import CatalogSettings
 from tests.service.cataloguing import catalog, course, ids, named, put
 from tests.service.started import Started, Topic
@@ -62,3 +65,26 @@ async def test_republishing_makes_new_stamps_and_no_new_history(service: Started
 
     await service.until(read_back)
     assert await database["history"].count_documents({"key": f"again/{body['id']}"}) == 1
+
+
+async def test_a_stamp_that_was_never_given_out_makes_no_later_change_old(service: Started, announced: Topic) -> None:
+    foreign = announce("/test", "shared/foreign", 1, CourseWithdrawn("shared", "foreign"))
+    await put(service, course(named()), tenant="first")
+    position = (await service.database("catalog")["leases"].find_one({"_id": "relay:entries"}) or {})[
+        "catalogue_revision"
+    ]
+    stamp = position + 1_000_000
+    async with Publisher(service.settings) as publisher:
+        far = msgspec.structs.replace(foreign, catalogue_revision=stamp)
+        [landed] = await publisher.send(service.settings.topic(CATALOG_TOPIC), [far])
+    assert isinstance(landed, Landed)
+
+    async def read_back() -> bool:
+        lease = await service.database("catalog")["leases"].find_one({"_id": "relay:entries"}) or {}
+        return bool(lease["catalogue_revision"] >= stamp)
+
+    await service.until(read_back)
+    body = course(named())
+    await put(service, body, tenant="then")
+    [event] = await announced.of(f"then/{body['id']}", 1)
+    assert event.catalogue_revision > stamp

@@ -1,76 +1,28 @@
 """Every route of every service, walked with no key, a wrong one, a wrong role, a wrong officer and a wrong tenant."""
 
 import re
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from typing import Any, get_args
 
-import msgspec
 import pytest
 from openapi_spec_validator import validate
 
-from services.assessment.__main__ import build as build_assessment
-from services.catalog.__main__ import build as build_catalog
-from services.portal.__main__ import build as build_portal
-from services.recommender.__main__ import build as build_recommender
 from shared.app import TABLE
 from shared.auth import Role
 from shared.mongo import KeyStore
 from shared.routes import Route
-from shared.settings import AssessmentSettings, CatalogSettings, PortalSettings, RecommenderSettings
-from tests.builders import FRAMEWORK, framework
-from tests.service.started import Started, settings_of, started
+from tests.builders import FRAMEWORK
+from tests.service.everything import COURSE, HERE, Services
+from tests.service.started import Started
 
 pytestmark = pytest.mark.timeout(120)
 
 ROLES: tuple[Role, ...] = get_args(Role)
-HERE = "somebody"  # the officer, the course and the framework that the tenant `agency` has
-COURSE = {
-    "id": HERE,
-    "title": {"en": "A course"},
-    "provider": {"en": "Provider"},
-    "hours": 3,
-    "languages": ["th"],
-    "teaches": [{"framework": FRAMEWORK, "skill": "reading", "from": 0, "to": 3}],
-}
 ASSESSMENT = {
     "framework": FRAMEWORK,
     "kind": "self",
     "results": [{"skill": "reading", "level": 1}],
     "taken_at": "2026-11-20T09:00:00+07:00",
 }
-
-Services = dict[str, Started]
-
-
-@pytest.fixture(scope="module")
-async def services(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Services]:
-    """Return all four services in one namespace, with one officer who has a path, one course and one framework."""
-    whole = msgspec.to_builtins(framework({"reading": 3}))
-    async with AsyncExitStack() as stack:
-        settings = settings_of(CatalogSettings, mongodb_uri, kafka_bootstrap)
-        namespace = settings.namespace
-        more = {"NAMESPACE": namespace, "DEFAULT_FRAMEWORK": FRAMEWORK}
-        found = {"catalog": await stack.enter_async_context(started(build_catalog, settings))}
-        catalog = found["catalog"]
-        await catalog.ask("PUT", f"/v1/frameworks/{FRAMEWORK}", "admin", tenant="shared", json=whole)
-        await catalog.ask("PUT", f"/v1/frameworks/{HERE}", "admin", json=whole | {"id": HERE})
-        await catalog.ask("PUT", f"/v1/courses/{HERE}", "admin", json=COURSE)
-        for name, build, shape in (
-            ("assessment", build_assessment, AssessmentSettings),
-            ("recommender", build_recommender, RecommenderSettings),
-            ("portal", build_portal, PortalSettings),
-        ):
-            settings_here: Any = settings_of(shape, mongodb_uri, kafka_bootstrap, **more)
-            found[name] = await stack.enter_async_context(started(build, settings_here))
-        body = {"job_group": "service", "agency": "north"}
-        await found["assessment"].until(lambda: _good(found["assessment"], "PUT", f"/v1/officers/{HERE}", json=body))
-        await found["recommender"].until(lambda: _good(found["recommender"], "GET", f"/v1/officers/{HERE}/path"))
-        yield found
-
-
-async def _good(service: Started, method: str, path: str, **options: Any) -> bool:
-    return (await service.ask(method, path, **options)).status < 300
 
 
 def routes_of(services: Services) -> list[tuple[str, Started, Route]]:

@@ -13,6 +13,7 @@ from services.portal.connections import Connections
 from services.portal.consumer import PathConsumer
 from shared.auth import issue
 from shared.errors import Unavailable
+from shared.events import PATHS_TOPIC, PathStored, announce, to_kafka
 from shared.kafka import Follower
 from shared.mongo import KeyStore, connect
 from shared.settings import PortalSettings
@@ -87,6 +88,19 @@ async def test_a_path_that_comes_during_the_fetch_is_sent_once_and_an_older_stor
         assert (await stream.next()).id == "3"
 
 
+async def test_a_path_too_large_for_an_event_ends_the_stream_so_that_the_stored_one_is_read(portal: Portal) -> None:
+    officer, key = await portal.officer()
+    portal.owner.stored[officer] = path(officer, 1)
+    async with portal.stream(officer, key) as stream:
+        await stream.next()
+        portal.owner.stored[officer] = path(officer, 2)
+        head = PathStored("agency", officer, 2, "assessment", datetime.now(UTC))
+        await portal.announce(officer, 2, head)
+        assert await stream.ends()
+    async with portal.stream(officer, key, last_event_id="1") as stream:
+        assert (await stream.next()).id == "2"
+
+
 async def test_a_tombstone_is_told_as_erased(portal: Portal) -> None:
     officer, key = await portal.officer()
     portal.owner.stored[officer] = path(officer, 1)
@@ -130,6 +144,60 @@ async def test_the_streams_of_a_revoked_or_expired_key_end_at_once_and_open_no_m
             assert (await stays.next()).id == "2"
         assert (await portal.metrics())["portal_dropped_total revoked"] == 3
         client.close()
+
+
+async def test_a_structured_event_reaches_the_page_as_the_path_alone(portal: Portal) -> None:
+    officer, key = await portal.officer()
+    portal.owner.stored[officer] = path(officer, 1)
+    async with portal.stream(officer, key) as stream:
+        await stream.next()
+        newer = path(officer, 2)
+        record_key, value, headers = to_kafka(announce("/recommender", f"agency/{officer}", 2, newer))
+        attributes = {name.removeprefix("ce_"): raw.decode() for name, raw in headers if name.startswith("ce_")}
+        whole = {**attributes, "traceparent": None, "data": json.loads(value or b"")}
+        structured = [("content-type", b"application/cloudevents+json")]
+        topic = portal.settings.topic(PATHS_TOPIC)
+        await portal.publisher.resend(topic, record_key, json.dumps(whole).encode(), structured)
+        got = await stream.next()
+        assert (got.event, got.id, got.data) == ("path", "2", json.loads(value or b""))
+
+
+async def test_of_a_stored_path_only_the_head_is_read(portal: Portal) -> None:
+    officer, key = await portal.officer()
+    whole = msgspec.json.encode(path(officer, 1)).replace(b'"assessment"', b'"a cause of tomorrow"')
+    for unreadable in (b"\xff", b"[" * 100_000, b'{"tenant":"\xff"}', b"{}"):
+        portal.owner.stored[officer] = unreadable
+        async with portal.stream(officer, key) as stream:
+            assert (await stream.next()).data == {"status": "unavailable"}
+    portal.owner.stored[officer] = whole.replace(b'"job_group"', b'"later":"\xff","job_group"')
+    async with portal.stream(officer, key) as stream:
+        got = await stream.next()
+        assert (got.event, got.id, got.data["cause"]) == ("path", "1", "a cause of tomorrow")
+        assert got.data["path"]["later"] == "\ufffd"
+
+
+async def test_records_that_somebody_else_wrote_end_no_stream_and_are_not_logged(
+    portal: Portal, caplog: pytest.LogCaptureFixture
+) -> None:
+    officer, key = await portal.officer()
+    portal.owner.stored[officer] = path(officer, 1)
+    record_key, value, headers = to_kafka(announce("/recommender", f"agency/{officer}", 2, path(officer, 2)))
+    far = to_kafka(announce("/recommender", f"agency/{officer}", 3, path(officer, 1_000_000)))
+    topic = portal.settings.topic(PATHS_TOPIC)
+    skipped = (await portal.metrics("follower_"))["follower_skipped_total"]
+    async with portal.stream(officer, key) as stream:
+        await stream.next()
+        await portal.publisher.resend(topic, record_key, b"\xff" + (value or b""), headers)
+        await portal.publisher.resend(topic, b"agency/somebody-else", value, headers)
+        await portal.publisher.resend(topic, *far)
+        odd = b'{"later":"\xff\xfe",' + (value or b"")[1:]
+        await portal.publisher.resend(topic, record_key, odd, [*headers, ("x-correlation-id", None)])
+        got = await stream.next()
+        assert (got.event, got.id, got.data["later"]) == ("path", "2", "\ufffd\ufffd")
+        await portal.announce(officer, 3, path(officer, 3))
+        assert (await stream.next()).id == "3"
+    assert (await portal.metrics("follower_"))["follower_skipped_total"] == skipped + 3
+    assert "ครบแล้ว" not in caplog.text
 
 
 async def test_every_stream_of_an_officer_is_told_and_nobody_elses(portal: Portal) -> None:

@@ -7,11 +7,24 @@ import msgspec
 import pytest
 from aiokafka import AIOKafkaConsumer
 from openapi_spec_validator import validate
+from prometheus_client.parser import text_string_to_metric_families
 
-from shared.events import PROFILES_TOPIC, TOMBSTONE, OfficerErased, PathRecommended, announce, to_kafka
+from shared.events import (
+    CATALOG_TOPIC,
+    MAX_JUMP,
+    MAX_SEQUENCE,
+    MAX_STAMP,
+    PROFILES_TOPIC,
+    TOMBSTONE,
+    OfficerErased,
+    PathRecommended,
+    announce,
+    to_kafka,
+)
 from shared.kafka import Publisher
+from shared.kafka.records import Headers
 from shared.skills import Profile
-from tests.builders import profile
+from tests.builders import course, profile
 from tests.service.recommending import (
     READ,
     SHOWN,
@@ -19,6 +32,7 @@ from tests.service.recommending import (
     assessed,
     courses_of,
     path_of,
+    published,
     recommender,
     registered,
     somebody,
@@ -128,6 +142,12 @@ async def test_a_malformed_or_unknown_event_is_a_dead_letter_and_the_flow_goes_o
     assert set(future) <= set(found[1].headers)
 
 
+LEFT_IN_PLANS = {
+    *("_id", "tenant", "officer", "partition", "erased", "profile_sequence", "revision", "feedback_sequence"),
+    *("considered", "rules", "courses", "open_skills", "framework", "outbox", "staged_at", "acknowledged"),
+}
+
+
 async def test_an_erased_officer_leaves_the_counters_and_goes_on_from_them(service: Started, announced: Topic) -> None:
     officer = somebody(levels={"reading": 1})
     await service.publish(PROFILES_TOPIC, assessed(officer))
@@ -139,12 +159,99 @@ async def test_an_erased_officer_leaves_the_counters_and_goes_on_from_them(servi
     left = await service.database("recommender")["plans"].find_one({"_id": officer.key})
     assert left is not None
     assert (left["profile_sequence"], left["revision"]) == (2, 2)
-    assert not {"profile", "path", "agency"} & set(left)
+    assert set(left) <= LEFT_IN_PLANS
     await service.publish(PROFILES_TOPIC, assessed(officer))  # comes once more, too late
     await service.publish(PROFILES_TOPIC, registered(later(officer, 3)))
     stored = await path_of(service, officer, 3)
     assert stored["revision"] == 3
     assert [event.sequence for event in await announced.of(officer.key, 3)] == [1, 2, 3]
+
+
+async def send(service: Started, key: bytes, value: bytes | None, headers: Headers = ()) -> None:
+    """Write a record to the profiles' topic as it is, as any Kafka client can."""
+    async with Publisher(service.settings) as publisher:
+        await publisher.resend(service.settings.topic(PROFILES_TOPIC), key, value, headers)
+
+
+async def test_a_plain_tombstone_erases_and_of_nobody_keeps_nothing(service: Started, announced: Topic) -> None:
+    officer, nobody = somebody(levels={"reading": 1}), somebody()
+    await service.publish(PROFILES_TOPIC, assessed(officer))
+    await path_of(service, officer)
+    await send(service, officer.key.encode(), None)
+    tombstone = (await announced.of(officer.key, 2))[1]
+    assert (tombstone.type, tombstone.sequence) == (TOMBSTONE, 2)
+    await send(service, nobody.key.encode(), None, [("x-tool", b"kcat")])
+    await service.publish(PROFILES_TOPIC, assessed(officer))  # comes once more, too late
+    await everything_read(service)
+    assert (await service.ask("GET", f"/v1/officers/{officer.officer}/path")).status == 404
+    plans = service.database("recommender")["plans"]
+    left = await plans.find_one({"_id": officer.key})
+    assert left is not None
+    assert (left["erased"], left["profile_sequence"]) == (True, 1)
+    assert "profile" not in left
+    assert await plans.find_one({"_id": nobody.key}) is None
+    await service.publish(PROFILES_TOPIC, registered(later(officer, 2)))
+    assert (await path_of(service, officer, 2))["revision"] == 3
+
+
+async def test_a_record_about_another_than_its_key_changes_nobody(service: Started) -> None:
+    officer, other = somebody(levels={"reading": 1}), somebody("museum", levels={"reading": 1})
+    for one in (officer, other):
+        await service.publish(PROFILES_TOPIC, assessed(one))
+        await path_of(service, one)
+    plans = service.database("recommender")["plans"]
+    seen = {"profile": 1, "path": 1, "revision": 1, "profile_sequence": 1, "erased": 1}
+    before = [await plans.find_one({"_id": one.key}, seen) for one in (officer, other)]
+    key, value, headers = to_kafka(announce("/test", *assessed(later(other, 2, reading=3))))
+    erased = to_kafka(announce("/test", other.key, 2, OfficerErased(other.tenant, other.officer)))
+    foreign = officer.key.encode()
+    for data, attributes in ((value, headers), erased[1:]):
+        await send(service, foreign, data, attributes)
+        named = [(name, foreign if name == "ce_subject" else text) for name, text in attributes]
+        await send(service, foreign, data, named)
+        await send(service, key, data, named)
+    await everything_read(service)
+    assert [await plans.find_one({"_id": one.key}, seen) for one in (officer, other)] == before
+
+
+@pytest.mark.parametrize("sequence", [MAX_JUMP + 2, MAX_SEQUENCE, MAX_SEQUENCE + 1, 2**62, 2**63 - 1])
+async def test_a_sequence_beyond_what_could_have_happened_does_not_make_later_changes_old(
+    service: Started, sequence: int
+) -> None:
+    officer, new = somebody(levels={"reading": 1}), somebody(levels={"reading": 1})
+    await service.publish(PROFILES_TOPIC, assessed(officer))
+    await path_of(service, officer)
+    far = [assessed(later(officer, sequence, reading=3)), assessed(later(new, sequence, reading=3))]
+    gone = (officer.key, sequence, OfficerErased(officer.tenant, officer.officer))
+    await service.publish(PROFILES_TOPIC, *far, gone, assessed(later(officer, 2, reading=2)), assessed(new))
+    assert (await path_of(service, officer, 2))["path"]["versions"]["profile"] == 2
+    assert (await path_of(service, new))["path"]["versions"]["profile"] == 1
+
+
+async def test_a_stamp_beyond_what_could_have_been_used_does_not_make_later_changes_old(service: Started) -> None:
+    officer = somebody("stamped", levels={"reading": 2, "writing": 4})
+    await service.publish(PROFILES_TOPIC, assessed(officer))
+    assert courses_of(await path_of(service, officer)) == ["read"]
+    topic = service.settings.topic(CATALOG_TOPIC)
+    async with Publisher(service.settings) as publisher:
+        for stamp in (10**11, MAX_STAMP, 2**62, 2**63 - 1):
+            far = announce("/test", *published("stamped", course("far", ("reading", 0, 3), hours=1)))
+            await publisher.send(topic, [msgspec.structs.replace(far, catalogue_revision=stamp)])
+    newer = course("newer", ("reading", 0, 3), hours=1)
+    await service.publish(CATALOG_TOPIC, published("stamped", newer))
+
+    async def metrics() -> dict[str, float]:
+        text = await (await service.ask("GET", "/metrics", None)).text()
+        return {sample.name: sample.value for one in text_string_to_metric_families(text) for sample in one.samples}
+
+    async def taken() -> bool:
+        return (await metrics())["catalogue_revision"] > 1000  # where the stamps of `publish` begin
+
+    await service.until(taken)
+    assert (await metrics())["follower_skipped_total"] == 4
+    another = somebody("stamped", levels={"reading": 2, "writing": 4})
+    await service.publish(PROFILES_TOPIC, assessed(another))
+    assert courses_of(await path_of(service, another)) == ["newer"]
 
 
 async def test_a_path_is_shown_to_its_officer_and_its_platform_only(service: Started) -> None:

@@ -1,7 +1,7 @@
 """Plans on a real MongoDB: past revisions, weekly planning, batches over threads, and a database that goes away."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -11,15 +11,15 @@ import pytest
 from deploy.local.processes import CannotStart
 from deploy.local.servers import Mongod, find_mongodb
 from services.recommender.audit import Record, TenantRules
-from services.recommender.catalogue import Catalogue
+from services.recommender.catalogue import Catalogue, PlanSummary
 from services.recommender.feedback import heard as said
 from services.recommender.model import Rule
 from services.recommender.planning import Order
 from services.recommender.solving import Case, Solver, solve
 from services.recommender.store import Key
-from services.recommender.store.history import KEPT
-from shared.errors import Unavailable
-from shared.events import CoursePublished, FrameworkPublished
+from services.recommender.store.history import KEPT, History
+from shared.errors import NotFound, Unavailable
+from shared.events import TOMBSTONE, CoursePublished, FrameworkPublished
 from shared.skills import SHARED_TENANT
 from tests.builders import DAY, FRAMEWORK, TENANT, catalogue, course, framework, profile
 from tests.conftest import missing
@@ -54,6 +54,49 @@ async def test_every_past_revision_is_kept_with_its_inputs_and_only_so_many(offi
     assert present is not None
     assert present.event.revision == KEPT + 3
     assert await office.store.history.find(f"{TENANT}/a", 1) is None
+
+
+async def test_paths_that_wait_to_be_announced_are_dropped_by_an_erasure(office: Office) -> None:
+    key = f"{TENANT}/a"
+    for sequence in (1, 2, 3):
+        await office.plan(profile("a", {"reading": sequence % 3}, sequence=sequence))
+    before = await office.plan_of("a")
+    assert [entry["type"] for entry in before["outbox"]] == ["path.recommended.v1"] * 3
+    await office.store.erase(TENANT, "a", 4, 0)
+    left = await office.plan_of("a")
+    assert [(entry["type"], entry["data"], entry["sequence"]) for entry in left["outbox"]] == [(TOMBSTONE, None, 4)]
+    assert (left["profile_sequence"], left["revision"], left["erased"]) == (4, 4, True)
+    assert not await office.database["history"].count_documents({"key": key})
+    # What a version before this one has left in an erased officer's outbox goes when it is announced again.
+    await office.plans.update_one({"_id": key}, {"$set": {"outbox": before["outbox"]}})
+    await office.store.restage([key])
+    assert [entry["data"] for entry in (await office.plan_of("a"))["outbox"]] == [None]
+
+
+@pytest.mark.parametrize("by", ["event", "feedback"])
+async def test_who_loses_to_an_erasure_leaves_no_copy_of_a_path(
+    office: Office, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    await office.plan(profile("a", {"reading": 1}))
+    history, keep = office.database["history"], History.keep
+
+    async def late(self: History, plans: Sequence[tuple[str, PlanSummary]]) -> None:
+        """Read the path before the erasure and store the copy after it."""
+        await keep(self, plans)
+        copies = [copy async for copy in history.find()]
+        monkeypatch.setattr(History, "keep", keep)
+        await office.store.erase(TENANT, "a", 5, 0)
+        if copies:
+            await history.insert_many(copies)
+
+    monkeypatch.setattr(History, "keep", late)
+    if by == "event":
+        await office.plan(profile("a", {"reading": 2}, sequence=2))
+    else:
+        with pytest.raises(NotFound):
+            await office.tell("a", "read", "not_now", "k")
+    assert (await office.plan_of("a"))["erased"]
+    assert await history.count_documents({}) == 0
 
 
 async def test_keeping_a_revision_twice_changes_nothing(office: Office) -> None:

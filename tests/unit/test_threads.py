@@ -50,7 +50,7 @@ async def test_the_catalogue_can_be_asked_what_changed_while_a_thread_folds_more
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     catalogue = Catalogue()
-    known = news(SHARED_TENANT, "fw", FrameworkPublished(SHARED_TENANT, framework({"a": 1})), 1)
+    known = news(SHARED_TENANT, "framework:fw", FrameworkPublished(SHARED_TENANT, framework({"a": 1})), 1)
     catalogue.take(folded(catalogue.snapshot, [known, put("one", course("old", ("a", 0, 1)), 2)]))
     gate, through = Gate(), Flag()
     put_courses = Snapshot.put_courses

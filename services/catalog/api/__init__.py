@@ -20,21 +20,59 @@ from shared.skills import Course, Framework
 
 __all__ = ["HISTORY", "ROUTES", "STORE"]
 
-_FRAMEWORK_LIMIT = 16 * 1024 * 1024
+_FRAMEWORK_LIMIT = 4 * 1024 * 1024  # with its spaces; the store bounds what its event holds
 _COURSE = "/v1/courses/{course_id}"
 _FRAMEWORK = "/v1/frameworks/{framework_id}"
 _PUT_COURSE = {200: CoursePut, 201: CoursePut}
 _PUT_FRAMEWORK = {200: FrameworkPut, 201: FrameworkPut}
 _NDJSON = "application/x-ndjson"
 _GUARDS = [IF_MATCH, IF_ABSENT]
+_COURSE_EXAMPLE = {
+    "id": "access-for-all",
+    "title": {"th": "บริการดิจิทัลที่ทุกคนเข้าถึงได้", "en": "Digital Access for All"},
+    "provider": {"th": "สถาบันตัวอย่าง", "en": "Example Institute"},
+    "hours": 6,
+    "languages": ["th"],
+    "teaches": [{"framework": "th-digital-2018", "skill": "dlit-access", "from": 2, "to": 3}],
+    "requires": [
+        {"any": [{"course": "digital-basics"}, {"framework": "th-digital-2018", "skill": "dlit-safety", "level": 1}]}
+    ],
+    "url": "https://example.org/courses/access-for-all",
+    "completions": {"started": 1200, "completed": 960},
+    "rating": {"mean": 4.4, "count": 310},
+}
+_FRAMEWORK_EXAMPLE = {
+    "id": "agency-skills",
+    "title": {"th": "ทักษะของหน่วยงาน", "en": "Skills of the agency"},
+    "scale": [
+        {"level": 0, "title": {"th": "ไม่มี", "en": "None"}},
+        {"level": 1, "title": {"th": "พื้นฐาน", "en": "Basic"}},
+        {"level": 2, "title": {"th": "ชำนาญ", "en": "Proficient"}},
+    ],
+    "areas": [{"id": "records", "title": {"th": "งานสารบรรณ", "en": "Records"}}],
+    "skills": [{"id": "archiving", "area": "records", "title": {"th": "การจัดเก็บเอกสาร", "en": "Archiving"}}],
+    "job_groups": [{"id": "clerks", "title": {"th": "งานธุรการ", "en": "Clerks"}}],
+    "requirements": [{"job_group": "clerks", "skill": "archiving", "level": 2, "weight": 1.5}],
+}
 ROUTES = [
-    Route("PUT", _COURSE, put_course, ADMINS, body=Course, headers=_GUARDS, answers=_PUT_COURSE, problems=[412]),
+    Route(
+        "PUT",
+        _COURSE,
+        put_course,
+        ADMINS,
+        body=Course,
+        example=_COURSE_EXAMPLE,
+        headers=_GUARDS,
+        answers=_PUT_COURSE,
+        problems=[412],
+    ),
     Route(
         "PATCH",
         _COURSE,
         patch_course,
         ADMINS,
         body=MergePatch,
+        example={"hours": 4.5, "title": {"en": "Access for All"}, "url": None},
         accepts=MERGE_PATCH,
         headers=[IF_MATCH],
         answers={200: CoursePut},
@@ -49,6 +87,7 @@ ROUTES = [
         import_courses,
         ADMINS,
         body=Course,
+        example=_COURSE_EXAMPLE,
         answers={200: RowResult},
         streams=True,
         accepts=_NDJSON,
@@ -60,6 +99,7 @@ ROUTES = [
         put_framework,
         ADMINS,
         body=Framework,
+        example=_FRAMEWORK_EXAMPLE,
         headers=_GUARDS,
         answers=_PUT_FRAMEWORK,
         problems=[412],
@@ -71,6 +111,7 @@ ROUTES = [
         patch_framework,
         ADMINS,
         body=MergePatch,
+        example={"description": {"th": "ฉบับปรับปรุง", "en": "Revised"}},
         accepts=MERGE_PATCH,
         headers=[IF_MATCH],
         answers={200: FrameworkPut},

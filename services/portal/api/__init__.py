@@ -7,6 +7,7 @@ from services.portal.api.session import Session, Sessions, SignIn
 from shared.auth import EVERYONE, PUBLIC
 from shared.routes import Header, Route
 
+_KEY = {"key": "0123456789abcdef.secret"}
 _LAST_EVENT_ID = Header("Last-Event-ID", "The revision that is held already; only newer paths are sent then.")
 
 
@@ -16,7 +17,14 @@ def routes(page: Page, sessions: Sessions, live: Live, forwarder: Forwarder) -> 
         Route("GET", "/", page.get_page, PUBLIC, answers={200: str}, produces="text/html", hidden=True),
         Route("GET", "/static/{name}", page.get_asset, PUBLIC, answers={200: str}, produces="*/*", hidden=True),
         Route(
-            "POST", "/session", sessions.sign_in, PUBLIC, body=SignIn, answers={200: Session}, problems=[401, 403, 503]
+            "POST",
+            "/session",
+            sessions.sign_in,
+            PUBLIC,
+            body=SignIn,
+            example=_KEY,
+            answers={200: Session},
+            problems=[401, 403, 503],
         ),
         Route("GET", "/session", sessions.get_session, EVERYONE, answers={200: Session}),
         Route("DELETE", "/session", sessions.sign_out, PUBLIC, answers={204: None}, problems=[403]),

@@ -15,7 +15,7 @@ from services.portal.connections import Connection, Connections, Push
 from services.portal.replicas import Replicas
 from shared.auth import Authenticator
 from shared.errors import Unauthorized, Unavailable
-from shared.events import PathRecommended
+from shared.events import PathHead
 from shared.routes import REQUEST_ID, STREAM, principal
 from shared.skills import key_of
 
@@ -24,7 +24,7 @@ SLOW_SECONDS = 30.0
 LIFETIME_SECONDS = 900.0
 """A stream ends after this and is opened anew by its reader, perhaps at another replica."""
 
-KEYS_SECONDS = 10.0
+KEYS_SECONDS = 7.0
 """How often it is asked whether the keys still work that streams were opened with."""
 
 _RETRY_MS = (500, 3000)
@@ -37,6 +37,14 @@ class WorkingKeys(Protocol):
 
     async def working(self, key_ids: Collection[str]) -> set[str]:
         """Return those of these keys that are neither revoked nor expired. Raises Unavailable."""
+
+
+class StoredPath(PathHead, frozen=True):
+    """The recommender's answer, of which only the head is read; the rest goes on as it came."""
+
+    cause: msgspec.Raw
+    planned_at: msgspec.Raw
+    path: msgspec.Raw
 
 
 class Live:
@@ -57,16 +65,21 @@ class Live:
         self._lifetime = lifetime
 
     async def end_revoked(self, keys: WorkingKeys, authenticator: Authenticator, every: float = KEYS_SECONDS) -> None:
-        """End for ever the streams whose keys were revoked or have expired, and let none of these in again."""
+        """End for ever the streams whose keys were revoked or have expired, and let none of these in again.
+
+        A stream ends with the second look that finds no key, so that an officer who was erased is told so first.
+        """
+        before: set[str] = set()
         while True:
             await asyncio.sleep(every)
-            if held := self._connections.key_ids:
-                try:
-                    gone = held - await keys.working(held)
-                except Unavailable:
-                    continue
-                authenticator.forget(gone)
-                self._connections.drop_keys(gone)
+            held = self._connections.key_ids
+            try:
+                gone = held - await keys.working(held) if held else set()
+            except Unavailable:
+                continue
+            authenticator.forget(gone)
+            self._connections.drop_keys(gone & before)
+            before = gone
 
     async def watch_path(self, request: web.Request) -> web.StreamResponse:
         """Stream an officer's path: the stored one, then each new one as it comes (server-sent events).
@@ -133,7 +146,7 @@ class Live:
             except Unauthorized:
                 return connection.close()
             if stored is not None:
-                data = msgspec.json.encode(stored).decode()
+                data = msgspec.json.encode(stored).decode("utf-8", "replace")
                 connection.offer(Push("path", data, stored.revision))
             if connection.told:
                 return None
@@ -144,7 +157,7 @@ class Live:
             await asyncio.sleep(longest * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
         return None
 
-    async def _stored(self, officer: str, credential: str | None, request_id: str) -> PathRecommended | None:
+    async def _stored(self, officer: str, credential: str | None, request_id: str) -> StoredPath | None:
         """Return the stored path, None where there is none. Raises Unavailable, Unauthorized."""
         headers = {"Authorization": f"Bearer {credential}", "X-Request-Id": request_id}
         left = self._recommenders.in_order()
@@ -160,7 +173,7 @@ class Live:
                 self._recommenders.answered(address)
                 return found
 
-    async def _stored_at(self, url: str, headers: Mapping[str, str]) -> PathRecommended | None:
+    async def _stored_at(self, url: str, headers: Mapping[str, str]) -> StoredPath | None:
         try:
             async with self._client.get(url, headers=headers, timeout=_FETCH) as answer:
                 if answer.status in (401, 403):
@@ -169,6 +182,8 @@ class Live:
                     return None
                 if answer.status != 200:  # noqa: PLR2004
                     raise Unavailable(f"the recommender answers {answer.status}")
-                return msgspec.json.decode(await answer.read(), type=PathRecommended)
-        except (ClientError, TimeoutError, msgspec.DecodeError) as error:
+                return msgspec.json.decode(await answer.read(), type=StoredPath)
+        except (ClientError, TimeoutError) as error:
             raise Unavailable("the recommender is away") from error
+        except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
+            raise Unavailable("the recommender's answer cannot be read") from None

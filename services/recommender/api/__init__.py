@@ -44,6 +44,19 @@ __all__ = [
 _PATH = "/v1/officers/{officer_id}/path"
 _FEEDBACK = "/v1/officers/{officer_id}/feedback"
 _HELD = [IF_NONE_MATCH]
+_RULES_EXAMPLE = {
+    "rules": [
+        {"field": "provider", "values": ["สถาบันตัวอย่าง"], "bias": 2},
+        {"field": "modality", "values": ["classroom"], "bias": 0},
+    ],
+    "mandatory": ["personal-data-law"],
+}
+_REQUEST_EXAMPLE = {
+    "framework": "th-digital-2018",
+    "target": {"dlit-safety": 3},
+    "levels": {"dlit-safety": 1, "dlit-access": {"level": 2, "sd": 0.5}},
+    "budget_hours": 20,
+}
 ROUTES = [
     Route("GET", _PATH, get_path, EVERYONE, headers=_HELD, answers={200: StoredPath, 304: None}, problems=[503]),
     Route("GET", _PATH + "/why-not/{course_id}", why_not, EVERYONE, answers={200: WhyNotAnswer}),
@@ -53,6 +66,7 @@ ROUTES = [
         give_feedback,
         EVERYONE,
         body=GiveFeedback,
+        example={"course": "access-for-all", "action": "completed", "at": "2026-11-20T16:30:00+07:00"},
         headers=[IDEMPOTENCY_KEY],
         answers={200: FeedbackTaken},
         problems=[409, 429, 503],
@@ -64,6 +78,7 @@ ROUTES = [
         recommend,
         EVERYONE,
         body=RecommendationRequest,
+        example=_REQUEST_EXAMPLE,
         answers={200: Recommendation},
         problems=[404, 503],
     ),
@@ -81,6 +96,7 @@ ROUTES = [
         put_rules,
         ADMINS,
         body=PutRules,
+        example=_RULES_EXAMPLE,
         headers=[IF_MATCH],
         answers={200: RulesPut},
         problems=[412],
@@ -91,6 +107,7 @@ ROUTES = [
         patch_rules,
         ADMINS,
         body=MergePatch,
+        example={"mandatory": ["personal-data-law"]},
         accepts=MERGE_PATCH,
         headers=[IF_MATCH],
         answers={200: RulesPut},

@@ -1,7 +1,7 @@
 """The recommender's database: plans with feedback and events, past revisions, and tenants' rules."""
 
 from services.recommender.store import history, plans, rules
-from services.recommender.store.documents import MOST_KEYS, Base, Held, Key, NewPlan, StoredPlan, write_of
+from services.recommender.store.documents import MOST_KEYS, Base, Held, Key, NewPlan, StoredPlan, reduced, write_of
 from services.recommender.store.history import Past
 from services.recommender.store.plans import COLLECTION, INDEXES, PlanStore
 
@@ -24,5 +24,6 @@ __all__ = [
     "Past",
     "PlanStore",
     "StoredPlan",
+    "reduced",
     "write_of",
 ]

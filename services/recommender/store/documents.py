@@ -11,7 +11,7 @@ from services.recommender.audit import Record
 from services.recommender.catalogue import PlanSummary
 from services.recommender.feedback import Feedback
 from services.recommender.measures import measures_of
-from shared.events import PathRecommended, announce
+from shared.events import NAMES, Envelope, PathRecommended, PathStored, announce
 from shared.outbox import stage, staged
 from shared.paths import LearningPath
 from shared.skills import Profile
@@ -108,6 +108,14 @@ def write_of(plan: NewPlan, key: Document | None = None) -> InsertOne[Document] 
     if plan.record is None:
         update["$unset"] = {"inputs": ""}
     return UpdateOne(unchanged(plan.profile.key, plan.based_on), update)
+
+
+def reduced(envelope: Envelope) -> Envelope | None:
+    """Return the event that stands for a path too large to send, or None for a tombstone, which has no data."""
+    if envelope.data is None:
+        return None
+    stored = msgspec.json.decode(envelope.data, type=PathStored)
+    return msgspec.structs.replace(envelope, type=NAMES[PathStored], data=msgspec.json.encode(stored))
 
 
 def _fields(plan: NewPlan, path_bytes: bytes) -> Document:

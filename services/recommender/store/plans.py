@@ -54,7 +54,11 @@ INDEXES = [
 ]
 
 _FORGOTTEN = dict.fromkeys(
-    ["profile", "path", "agency", "feedback", "feedback_keys", "inputs", "measures", "replan_at", "stale"], ""
+    [
+        *("profile", "path", "agency", "feedback", "feedback_keys", "inputs", "measures", "replan_at", "stale"),
+        *("planned_at", "framework_id", "status"),
+    ],
+    "",
 )
 
 
@@ -95,6 +99,12 @@ class PlanStore:
         with unavailable():
             found = await self._plans.find({"_id": {"$in": list(keys)}}, SUMMARY).to_list(None)
         return {document["_id"]: summary_of(document) for document in found}
+
+    async def sequences(self, keys: Collection[str]) -> dict[str, int]:
+        """Return the sequence of the profile behind each plan, by key, of erased ones too. Raises Unavailable."""
+        with unavailable():
+            found = await self._plans.find({"_id": {"$in": list(keys)}}, {"profile_sequence": 1}).to_list(None)
+        return {document["_id"]: document["profile_sequence"] for document in found}
 
     async def bases(self, keys: Collection[str]) -> dict[str, Base]:
         """Return what new plans are based on, by key, of the officers who have a plan."""
@@ -154,7 +164,13 @@ class PlanStore:
         if await bulk_write(self._plans, [write_of(plan) for plan in plans]) == len(plans):
             return []
         now = await self.summaries([plan.profile.key for plan in plans])
+        await self._drop_copies(now)
         return [plan for plan in plans if not is_stored(plan, now.get(plan.profile.key))]
+
+    async def _drop_copies(self, plans: Mapping[str, PlanSummary]) -> None:
+        """Erase the history of who was erased meanwhile: whoever lost that race may have copied a path after it."""
+        for key in [key for key, summary in plans.items() if summary.erased]:
+            await self.history.erase(key)
 
     async def save_feedback(self, plan: NewPlan, key: Key, beside: int) -> bool:
         """Save feedback, its key and the path that follows from it in one write; False where a race was lost.
@@ -164,7 +180,10 @@ class PlanStore:
         if plan.based_on is None:
             raise ValueError("feedback is kept beside a plan")
         await self.history.keep([(plan.profile.key, plan.based_on)])
-        return bool(await bulk_write(self._plans, [write_of(plan, pushed(key, beside))]))
+        saved = bool(await bulk_write(self._plans, [write_of(plan, pushed(key, beside))]))
+        if not saved:
+            await self._drop_copies(await self.summaries([plan.profile.key]))
+        return saved
 
     async def keep_feedback(
         self, summary: PlanSummary, officer: str, feedback: Feedback, key: Key, beside: int
@@ -177,16 +196,22 @@ class PlanStore:
             )
         return bool(result.matched_count)
 
-    async def erase(self, tenant: str, officer: str, sequence: int, partition: int) -> None:
-        """Forget an officer but for the counters, and announce a tombstone. Older or repeated news changes nothing."""
+    async def erase(self, tenant: str, officer: str, sequence: int, partition: int) -> bool:
+        """Forget an officer but for the counters, and announce a tombstone; return whether the officer is erased now.
+
+        Older or repeated news changes nothing; news of the plan's own sequence is newer than the plan: the officer is
+        gone with that change. Paths that wait to be announced are dropped. Raises Unavailable.
+        """
         key = key_of(tenant, officer)
         kept = {"tenant": tenant, "officer": officer, "partition": partition, "erased": True}
         while True:
             before = (await self.summaries([key])).get(key)
-            if before and before.profile_sequence >= sequence:
+            if before and (
+                before.profile_sequence > sequence or (before.erased and before.profile_sequence == sequence)
+            ):
                 if before.erased:
                     await self.history.erase(key)  # what a process that ended in between has left
-                return
+                return before.erased
             revision = before.revision + 1 if before else 1
             counters = {"profile_sequence": sequence, "revision": revision}
             tombstone = announce(SOURCE, key, revision, None)
@@ -196,11 +221,12 @@ class PlanStore:
                     await self._plans.update_one({"_id": key}, {"$setOnInsert": insert}, upsert=True)
                     continue
                 update = stage(tombstone)
+                update["$push"]["outbox"]["$slice"] = -1
                 update["$set"] |= {**kept, **counters, "courses": [], "open_skills": [], "framework": ""}
-                update["$unset"] = {**_FORGOTTEN, "framework_id": "", "status": ""}
+                update["$unset"] = _FORGOTTEN
                 if (await self._plans.update_one(unchanged(key, before), update)).matched_count:
                     await self.history.erase(key)
-                    return
+                    return True
 
     async def mark_considered(self, keys: Collection[str], revision: int) -> None:
         """Remember that these plans are still good at a catalogue revision."""
@@ -233,6 +259,8 @@ class PlanStore:
                 path = document.get("path")
                 event = None if path is None else msgspec.json.decode(path, type=PathRecommended)
                 update = stage(announce(SOURCE, key, revision, event))
+                if event is None:
+                    update["$push"]["outbox"]["$slice"] = -1
                 await self._plans.update_one({"_id": key, "revision": revision}, update)
                 count += 1
         return count

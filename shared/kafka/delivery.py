@@ -1,0 +1,119 @@
+"""What both readers do with a batch: decode it, hand it over until it is taken, and find the record that is to blame.
+
+`Unavailable` is waited out in place. `Rejected`, and whatever fails three times, is given up with a reason once it is
+alone, and only that record: the batch is halved until it is.
+"""
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from time import monotonic
+from typing import Protocol
+
+from shared.errors import Rejected, Unavailable
+from shared.events import Event
+from shared.kafka.client import backoff
+from shared.kafka.records import UNREADABLE, OnEvents, Received, Record
+
+log = logging.getLogger(__name__)
+
+_ATTEMPTS = 3
+
+Decode = Callable[[Record], Event]
+"""Raises Rejected."""
+
+
+class Reader(Protocol):
+    """A GroupConsumer or a Follower."""
+
+    topic: str
+
+    @property
+    def held_seconds(self) -> float: ...
+
+
+def overdue(reader: Reader, limit: float) -> str | None:
+    """Return, for readiness, None or that a reader has had the same records in hand for more than `limit` seconds."""
+    if reader.held_seconds <= limit:
+        return None
+    return f"the same records of {reader.topic} have been in hand for {reader.held_seconds:.0f} s"
+
+
+class Delivery:
+    """Hands records to a handler; `give_up` is awaited for each record that cannot be taken, with the reason.
+
+    Handlers must bear to be given a record twice: the records before a bad one come again, in the same order.
+    """
+
+    def __init__(
+        self, reader: str, decode: Decode, on_events: OnEvents, give_up: Callable[[Record, str], Awaitable[None]]
+    ) -> None:
+        self._reader = reader
+        self._decode = decode
+        self._on_events = on_events
+        self._give_up = give_up
+        self._since: float | None = None
+
+    @property
+    def held_seconds(self) -> float:
+        """How long the records in hand have waited since the last one was taken or given up; 0 with none in hand."""
+        return 0.0 if self._since is None else monotonic() - self._since
+
+    async def deliver(self, records: Sequence[Record]) -> None:
+        """Return once every record was taken or given up."""
+        self._since = monotonic()
+        try:
+            await self._hand_over(await self._decoded(records))
+        finally:
+            self._since = None
+
+    async def _decoded(self, records: Sequence[Record]) -> list[Received]:
+        received = []
+        for record in records:
+            try:
+                _check_readable(record)
+                received.append(Received(record, self._decode(record)))
+            except Rejected as error:
+                await self._give_up(record, str(error))
+                self._since = monotonic()
+        return received
+
+    async def _hand_over(self, batch: list[Received]) -> None:
+        attempt = 0
+        while batch and (error := await self._attempt(batch)):
+            attempt += 1
+            if isinstance(error, Unavailable):
+                log.warning("%s waits: %s", self._reader, error.detail)
+            elif len(batch) > 1:
+                middle = len(batch) // 2
+                await self._hand_over(batch[:middle])
+                return await self._hand_over(batch[middle:])
+            elif isinstance(error, Rejected) or attempt >= _ATTEMPTS:
+                reason = str(error) if isinstance(error, Rejected) else f"handler failed: {type(error).__name__}"
+                if not isinstance(error, Rejected):
+                    log.error("%s cannot take %s: %s", self._reader, batch[0].event.id, _place(error))
+                return await self._give_up(batch[0].record, reason)
+            await asyncio.sleep(backoff(attempt))
+        self._since = monotonic()
+        return None
+
+    async def _attempt(self, batch: list[Received]) -> Exception | None:
+        try:
+            await self._on_events(batch)
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises must not stop the partition
+            return error
+        return None
+
+
+def _check_readable(record: Record) -> None:
+    if record.headers and record.headers[0][0] == UNREADABLE:
+        raise Rejected((record.headers[0][1] or b"").decode("utf-8", "replace"))
+
+
+def _place(error: Exception) -> str:
+    """Return what failed and where. What the error says itself may hold a whole document, and is not logged."""
+    frames = traceback.extract_tb(error.__traceback__)
+    calls = " > ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames[-4:])
+    return f"{type(error).__name__} at {calls}"

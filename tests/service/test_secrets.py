@@ -1,0 +1,133 @@
+"""A secret that is sent in the wrong place, or in a request that cannot be read, is told and logged nowhere."""
+
+import asyncio
+import gzip
+import json
+from dataclasses import dataclass
+
+import pytest
+from aiohttp.test_utils import TestServer
+
+from tests.service.everything import HERE, Services
+from tests.service.started import Started
+from tests.unit.test_wire import UNREADABLE
+from tests.unit.wire import Answer, answer_on, logged
+
+pytestmark = pytest.mark.timeout(120)
+
+SECRET = "0123456789abcdef.planted-secret-planted-secret-planted-secr"  # looks like a key
+WORD = "planted-word"  # looks like nothing
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A request with secrets in it; `body` follows the head."""
+
+    method: str
+    path: str
+    headers: tuple[str, ...] = ()
+    body: bytes = b""
+    key: bool = True
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value).encode()
+
+
+READS = {
+    "catalog": f"/v1/courses/{HERE}",
+    "assessment": f"/v1/officers/{HERE}",
+    "recommender": f"/v1/officers/{HERE}/path",
+    "portal": f"/api/v1/officers/{HERE}/path",
+}
+CHANGES = {
+    "catalog": ("PUT", f"/v1/courses/{HERE}"),
+    "assessment": ("POST", f"/v1/officers/{HERE}/assessments"),
+    "recommender": ("POST", f"/v1/officers/{HERE}/feedback"),
+    "portal": ("POST", f"/api/v1/officers/{HERE}/assessments"),
+}
+
+
+def sent_to(name: str) -> list[Sent]:
+    """Return requests that a service refuses, each with a secret where it does not belong, and some that it takes."""
+    method, change = CHANGES[name]
+    read = READS[name]
+    found = []
+    for secret in (SECRET, WORD):
+        raw = secret.encode()
+        found += [
+            Sent("GET", read, (f"Authorization: Bearer {secret}",), key=False),
+            Sent("GET", read, (f"Authorization: Basic {secret}",), key=False),
+            Sent("GET", read, (f"Authorization: {secret}",), key=False),
+            Sent("GET", read, (f"Cookie: learning-path={secret}; {secret}=1",), key=False),
+            Sent("GET", read, (f"X-Any: {secret}", f"User-Agent: {secret}", f"X-Forwarded-For: {secret}")),
+            Sent("GET", read, (f"X-Request-Id: {secret} {secret}", f"traceparent: {secret}", f"Referer: {secret}")),
+            Sent("GET", read, (f"If-Match: {secret}", f"If-None-Match: {secret}", f"Last-Event-ID: {secret}")),
+            Sent("GET", read, (f"Accept: {secret}", f"Content-Type: {secret}", f"Origin: https://{secret}")),
+            Sent("GET", read, (f"Expect: {secret}",)),
+            Sent("GET", f"{read}?limit={secret}&at={secret}"),
+            Sent("GET", f"/v1/{secret}/{secret}?key={secret}"),
+            Sent("GET", f"/api/v1/{secret}?key={secret}"),
+            Sent("GET", f"/v1/officers/%00{secret}"),
+            Sent(secret.split("-")[0].upper() if "." not in secret else "TRACE", f"/{secret}"),
+            Sent(method, change, ("Content-Type: application/json",), raw),
+            Sent(method, change, ("Content-Type: application/json",), b'{"' + b"x" * 10 + b'": "' + raw),
+            Sent(method, change, ("Content-Type: application/json",), _json([secret])),
+            Sent(method, change, ("Content-Type: application/json",), _json(secret)),
+            Sent(method, change, ("Content-Type: application/json",), _json({"kind": secret, "taken_at": secret})),
+            Sent(method, change, ("Content-Type: application/json",), _json({"title": secret, "action": [secret]})),
+            Sent(method, change, ("Content-Encoding: gzip",), raw),
+            Sent(method, change, (f"Content-Encoding: {secret}",), raw),
+            Sent(method, change, ("Content-Encoding: gzip",), gzip.compress(raw)[:-4]),
+            Sent(method, change, (f"Idempotency-Key: {secret} {secret}",), _json({"kind": secret})),
+            Sent(method, change, (f"If-Match: {secret}",), _json({"kind": secret})),
+            Sent("POST", "/session", (), _json({"key": secret}), key=False),
+            Sent("POST", "/session", (), _json({"key": [secret]}), key=False),
+            Sent("POST", "/session", (), _json({"key": f"{secret}\n{secret}"}), key=False),
+            Sent("POST", "/session", (f"Origin: https://{secret}",), _json({"key": secret}), key=False),
+        ]
+    return found
+
+
+async def say(service: Started, *parts: bytes) -> Answer:
+    server = service.client.server
+    assert isinstance(server, TestServer)
+    reader, writer = await asyncio.open_connection(server.host, server.port)
+    try:
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+        return await answer_on(reader)
+    finally:
+        writer.transport.abort()
+
+
+@pytest.mark.parametrize("name", READS)
+async def test_no_secret_is_told_or_logged_wherever_it_is_sent(services: Services, name: str) -> None:
+    service = services[name]
+    key = await service.key("admin" if name == "catalog" else "platform")
+    told: list[tuple[object, bytes]] = []
+    with logged() as written:
+        for sent in sent_to(name):
+            lines = [f"{sent.method} {sent.path} HTTP/1.1", "Host: x", *sent.headers]
+            lines += [f"Authorization: Bearer {key}"] if sent.key else []
+            lines += [f"Content-Length: {len(sent.body)}"] if sent.body else []
+            got = await say(service, "\r\n".join([*lines, "", ""]).encode() + sent.body)
+            assert got.status < 500, (sent, got)
+            told.append((sent, repr(got).encode()))
+        for case, raw in UNREADABLE.items():
+            got = await say(service, raw)
+            assert got.status == 400
+            told.append((case, repr(got).encode()))
+        cut = f"{CHANGES[name][0]} {CHANGES[name][1]} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n".encode()
+        got = await say(service, cut + b"Transfer-Encoding: chunked\r\n\r\n", b"zz" + WORD.encode() + b"\r\n")
+        assert got.status == 400
+        told.append(("chunk", repr(got).encode()))
+    for one in services.values():
+        metrics = await (await one.client.get("/metrics")).read()
+        told.append(("metrics", metrics))
+    log = written.getvalue()
+    for what, text in [*told, *(("log", line) for line in log.splitlines())]:
+        for secret in (b"planted", key.partition(".")[2].encode()):
+            assert secret not in text, (what, text)
+    assert all(isinstance(json.loads(line), dict) for line in log.splitlines())

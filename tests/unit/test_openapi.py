@@ -1,0 +1,191 @@
+"""The OpenAPI documents: what a generator of clients makes of them fits what the services take and send."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
+
+import jsonschema
+import msgspec
+import pytest
+
+from services.assessment.api import ROUTES as ASSESSMENT
+from services.assessment.model import PutOfficer, SubmitAssessment
+from services.catalog.api import ROUTES as CATALOG
+from services.portal.api import routes as portal_routes
+from services.recommender.api import ROUTES as RECOMMENDER
+from services.recommender.api.recommendations import RecommendationRequest
+from shared.decoding import decode
+from shared.openapi import document
+from shared.routes import MergePatch, Route
+from shared.skills import Framework
+
+TABLES = {
+    "assessment": ASSESSMENT,
+    "catalog": CATALOG,
+    "recommender": RECOMMENDER,
+    "portal": portal_routes(Mock(), Mock(), Mock(), Mock()),
+}
+SERVICES = pytest.mark.parametrize("service", TABLES)
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+
+def described(service: str) -> dict[str, Any]:
+    return document(service, service, TABLES[service])
+
+
+def operations(service: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, methods in described(service)["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method} {path}", operation
+
+
+def validator(service: str, shape: str) -> jsonschema.Draft202012Validator:
+    schemas = described(service)["components"]["schemas"]
+    text = msgspec.json.encode({"$ref": f"#/$defs/{shape}", "$defs": schemas})
+    return jsonschema.Draft202012Validator(msgspec.json.decode(text.replace(b"#/components/schemas/", b"#/$defs/")))
+
+
+@SERVICES
+def test_no_property_has_a_default_that_a_generator_takes_for_a_promise(service: str) -> None:
+    """A generator makes a property with a default one that is always there: a request could not leave it out."""
+    for name, schema in described(service)["components"]["schemas"].items():
+        for one in schema.get("properties", {}).values():
+            assert "default" not in one, name
+
+
+@SERVICES
+def test_what_may_be_left_out_of_a_request_is_not_required_and_what_is_always_sent_is(service: str) -> None:
+    schemas = described(service)["components"]["schemas"]
+    problem = schemas["ProblemDetails"]
+    assert set(problem["required"]) == set(problem["properties"]) - {"field"}
+    if service == "assessment":
+        assert schemas["PutOfficer"]["required"] == ["job_group", "agency"]
+        assert set(schemas["OfficerPut"]["required"]) == {"officer", "profile_sequence", "changed"}
+        assert set(schemas["EvidenceList"]["required"]) == {"assessments", "next"}
+    if service == "catalog":
+        assert set(schemas["CoursePut"]["required"]) == {"id", "revision", "changed", "warnings"}
+        assert "requires" not in schemas["Course"]["required"]
+    if service == "recommender":
+        assert not schemas["RecommendationRequest"].get("required")
+        assert set(schemas["FeedbackHeld"]["required"]) == {"officer", "feedback_sequence", "said", "next"}
+
+
+@SERVICES
+def test_everything_is_described_and_every_body_has_an_example_that_is_taken(service: str) -> None:
+    for name, schema in described(service)["components"]["schemas"].items():
+        assert schema.get("description"), name
+    for name, operation in operations(service):
+        assert operation["summary"], name
+        for parameter in operation["parameters"]:
+            assert parameter["description"], (name, parameter["name"])
+            assert {"type": "null"} not in parameter["schema"].get("anyOf", []), (name, parameter["name"])
+            if "example" in parameter:
+                jsonschema.validate(parameter["example"], parameter["schema"])
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            assert content["example"], name
+
+
+def routes_with_a_body() -> list[Route]:
+    return [route for table in TABLES.values() for route in table if route.body is not None]
+
+
+@pytest.mark.parametrize("route", routes_with_a_body(), ids=lambda route: f"{route.method} {route.path}")
+def test_an_example_is_what_the_route_takes(route: Route) -> None:
+    found = decode(msgspec.json.encode(route.example), route.body)
+    if isinstance(found, Framework):
+        found.check()
+    assert (route.body is MergePatch) == route.accepts.startswith("application/merge-patch")
+
+
+@SERVICES
+def test_every_example_fits_its_own_schema(service: str) -> None:
+    for name, operation in operations(service):
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            if shape := content["schema"].get("$ref", "").rpartition("/")[2]:
+                found = [error.message for error in validator(service, shape).iter_errors(content["example"])]
+                assert not found, name
+
+
+def readme_bodies() -> list[tuple[str, str, dict[str, Any]]]:
+    """Return service, shape and content of each body that README.md sends."""
+    bodies = [msgspec.json.decode(text) for text in re.findall(r"-d '(\{.*?\})'", README, re.DOTALL)]
+    assert len(bodies) >= 4
+    found = []
+    for body in bodies:
+        if "target" in body:
+            found.append(("recommender", RecommendationRequest.__name__, body))
+        else:
+            found.append(("assessment", (PutOfficer if "job_group" in body else SubmitAssessment).__name__, body))
+    return found
+
+
+def examples() -> list[tuple[str, str, dict[str, Any]]]:
+    """Return service, shape and content of each example of a body that has a shape."""
+    return [
+        (service, route.body.__name__, route.example)
+        for service, table in TABLES.items()
+        for route in table
+        if route.body is not None and route.body is not MergePatch
+    ]
+
+
+def test_the_bodies_of_the_readme_fit_the_schemas() -> None:
+    for service, shape, body in readme_bodies():
+        found = [error.message for error in validator(service, shape).iter_errors(body)]
+        assert not found, body
+        assert list(validator(service, shape).iter_errors(body | {"unknown": 1})), "an unknown field is refused"
+
+
+@pytest.fixture(scope="module")
+def clients(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Return, by service, the module of models that a generator of Python clients makes of its document."""
+    found: dict[str, Any] = {}
+    folder = tmp_path_factory.mktemp("clients")
+    for service in TABLES:
+        source, made = folder / f"{service}.json", folder / f"{service}_client.py"
+        source.write_bytes(msgspec.json.encode(described(service)))
+        options = ["--input-file-type", "openapi", "--output-model-type", "pydantic_v2.BaseModel"]
+        command = [
+            sys.executable,
+            "-m",
+            "datamodel_code_generator",
+            "--input",
+            str(source),
+            "--output",
+            str(made),
+            *options,
+        ]
+        subprocess.run([*command, "--formatters", "builtin"], check=True, capture_output=True, timeout=60)
+        spec = importlib.util.spec_from_file_location(made.stem, made)
+        assert spec is not None
+        assert spec.loader is not None
+        found[service] = importlib.util.module_from_spec(spec)
+        sys.modules[made.stem] = found[service]
+        spec.loader.exec_module(found[service])
+    return found
+
+
+def test_a_generated_client_takes_the_bodies_of_the_readme_and_every_example(clients: dict[str, Any]) -> None:
+    for service, shape, body in [*readme_bodies(), *examples()]:
+        model = getattr(clients[service], shape)
+        sent = model.model_validate(body).model_dump_json(by_alias=True, exclude_unset=True)
+        route = next(route for route in TABLES[service] if getattr(route.body, "__name__", "") == shape)
+        assert decode(sent.encode(), route.body) == decode(msgspec.json.encode(body), route.body)
+        with pytest.raises(ValueError, match="unknown"):
+            model.model_validate(body | {"unknown": 1})
+
+
+def test_a_generated_client_reads_answers_without_what_is_left_out(clients: dict[str, Any]) -> None:
+    put = clients["assessment"].OfficerPut.model_validate({"officer": "a", "profile_sequence": 1, "changed": False})
+    assert put.changed is False
+    with pytest.raises(ValueError, match="changed"):
+        clients["assessment"].OfficerPut.model_validate({"officer": "a", "profile_sequence": 1})
+    page = clients["recommender"].FeedbackHeld.model_validate(
+        {"officer": "a", "feedback_sequence": 0, "said": [], "next": None}
+    )
+    assert page.next is None
