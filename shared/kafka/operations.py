@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.conn import create_conn
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError
@@ -15,7 +15,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 from shared.errors import Rejected, Unavailable
 from shared.kafka.client import BATCH, Brokers, addresses, connection, poll, start, within
 from shared.kafka.publisher import Publisher
-from shared.kafka.records import Record, TopicSpec, is_cut, revived
+from shared.kafka.records import Record, TopicSpec, is_cut, revived, takes_back
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,8 @@ async def _answers(address: str, arguments: Mapping[str, Any]) -> bool:
 async def replay(brokers: Brokers, topic: str, group: str) -> int:
     """Send every dead letter of a topic that was not replayed before to the topic again; return how many.
 
-    One that was cut, or that the topic does not take, is logged and stays in the dead-letter topic.
+    One that was taken back since is passed over. One that was cut, or that the topic does not take, is logged and stays
+    in the dead-letter topic.
     """
     consumer = AIOKafkaConsumer(
         f"{topic}.dead",
@@ -92,17 +93,30 @@ async def replay(brokers: Brokers, topic: str, group: str) -> int:
             while not consumer.assignment():
                 await asyncio.sleep(0.1)
             ends = await consumer.end_offsets(consumer.assignment())
-            while any([await consumer.position(place) < end for place, end in ends.items()]):
-                for letter in await poll(consumer, BATCH):
-                    count += await _replayed(publisher, topic, letter)
+            begun = {place: await consumer.position(place) for place in ends}
+            taken_back: dict[bytes | None, int] = {}
+            async for letters in _batches(consumer, ends):
+                taken_back |= {letter.key: letter.offset for letter in letters if takes_back(letter)}
+            for place, position in begun.items():
+                consumer.seek(place, position)
+            async for letters in _batches(consumer, ends):
+                for letter in letters:
+                    if not takes_back(letter) and letter.offset > taken_back.get(letter.key, -1):
+                        count += await _replayed(publisher, topic, letter)
                 await consumer.commit()
         finally:
             await within(consumer.stop())
     return count
 
 
+async def _batches(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> AsyncIterator[list[Record]]:
+    """Yield what lies between the position and these ends."""
+    while any([await consumer.position(place) < end for place, end in ends.items()]):
+        yield await poll(consumer, BATCH)
+
+
 async def _replayed(publisher: Publisher, topic: str, letter: Record) -> bool:
-    place = (letter.key or b"").decode("utf-8", "replace")
+    place = (dict(letter.headers).get("dead_place") or letter.key or b"").decode("utf-8", "replace")
     if is_cut(letter):
         log.warning("not replayed: %s was cut when it was dead-lettered, and is not whole", place)
         return False
