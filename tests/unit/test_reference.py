@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.recommender.checker import violations
 from services.recommender.model import Estimate, Inputs, Rule
 from services.recommender.ranking import recommend, reference
 from services.recommender.ranking.evidence import believed
@@ -152,6 +153,31 @@ def test_a_small_world_gives_the_same_bytes(plan: Inputs, courses: list[Course],
     assert differences(plan, view, courses) is None
     again = msgspec.structs.replace(plan, previous=before[left_out:])
     assert differences(again, view, courses) is None
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    officers(),
+    st.builds(entangled, st.sampled_from([4, 15, 25]), st.sampled_from([3, 8]), st.integers(0, 10_000)),
+    st.sampled_from([0, 1, 2, 3]),
+)
+def test_a_small_world_gives_the_same_bytes_where_paths_may_hold_few_courses(
+    plan: Inputs, courses: list[Course], most: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (
+            "model",
+            "checker",
+            *(f"ranking.{name}" for name in ("solution", "seeds", "obstacles", "reference")),
+        ):
+            patch.setattr(f"services.recommender.{module}.MOST_STEPS", most)
+        view = view_of(courses)
+        try:
+            path = recommend(plan, view)
+        except InvalidInput:  # mandatory, and excluded by a rule
+            return
+        assert violations(path, plan, view.course) == []
+        assert differences(plan, view, courses) is None
 
 
 SKILLS = framework({"a": 3, "b": 1}, others=["x", "y"])
