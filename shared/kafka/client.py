@@ -11,13 +11,13 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from shared.errors import Unavailable
-from shared.kafka import names
+from shared.kafka import batches
 from shared.kafka.records import Record
 from shared.settings import KafkaSettings
 
 log = logging.getLogger(__name__)
 
-names.install()
+batches.install()
 
 BATCH = 500
 FETCH_WAIT_MS = 100

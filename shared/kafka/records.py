@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from shared.events import Event
 
+UNREADABLE = "unreadable-batch"
+"""The header that tells why the batch in which a record lay cannot be unpacked; the record stands for all of it."""
+
 Headers = Sequence[tuple[str, bytes | None]]
 
 

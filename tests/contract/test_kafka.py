@@ -25,6 +25,7 @@ from shared.kafka import (
     Record,
     TopicSpec,
     TopicWarning,
+    batches,
     create_topics,
     describe_topics,
     deviations,
@@ -394,6 +395,35 @@ async def test_a_header_that_nobody_else_can_read_stops_no_reader(
     async with running(consumer), running(follower):
         await until(lambda: grouped.sequences == followed.sequences == {1, 2, 3, 4})
     assert (consumer.dead_lettered, follower.skipped) == (0, 0)
+
+
+@pytest.mark.parametrize("packing", ["gzip", "zstd", "lz4", "snappy"])
+async def test_a_batch_that_unpacks_to_too_much_stands_as_one_dead_letter(
+    packing: str, kafka_bootstrap: str, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "MAX_UNPACKED_BYTES", 2_000_000)
+    topic = f"{namespace}things"
+    await create_topics(kafka_bootstrap, [TopicSpec(topic, 1, 1, {}), TopicSpec(f"{topic}.dead", 1, 1, {})])
+    one, two = to_kafka(things(1)[0]), to_kafka(things(2)[1])
+    async with (
+        AIOKafkaProducer(
+            bootstrap_servers=kafka_bootstrap, max_request_size=2**26, compression_type=packing, linger_ms=50
+        ) as foreign,
+        Publisher(kafka_bootstrap) as publisher,
+    ):
+        await foreign.send_and_wait(topic, one[1], key=one[0], headers=one[2])
+        await foreign.send_and_wait(topic, bytes(9_000_000), key=b"t/o")
+        await foreign.send_and_wait(topic, two[1], key=two[0], headers=two[2])
+        grouped, followed = Reader(), Reader()
+        consumer = GroupConsumer(kafka_bootstrap, topic, f"{topic}.g", grouped, publisher=publisher)
+        follower = Follower(kafka_bootstrap, topic, followed)
+        async with running(consumer), running(follower):
+            await until(lambda: grouped.sequences == followed.sequences == {1, 2})
+        assert (consumer.dead_lettered, follower.skipped) == (1, 1)
+        [letter] = await records_of(kafka_bootstrap, f"{topic}.dead", 1)
+        assert letter.key == f"{topic}/0/1".encode()
+        reason = dict(letter.headers)["dead_reason"] or b""
+        assert (b"would unpack to more than 2000000" in reason) == (packing in ("gzip", "zstd"))
 
 
 async def test_a_record_that_does_not_fit_the_dead_letters_is_cut_and_the_flow_goes_on(
