@@ -199,7 +199,7 @@ class Shell:
             if route.policy is not None and route.policy.roles:
                 await self._authenticate(request, route, slot)
             still_there(request)
-            if route.method == "GET" or route.streams:
+            if route.method == "GET" or route.streams or route.reads:
                 return await handler(request)
             return await self._to_the_end(request, handler, slot)
         finally:

@@ -202,6 +202,25 @@ async def test_a_platform_says_whose_path_it_wants(stack: Stack, browser: Browse
         await reader.shows("choose")
 
 
+async def test_a_text_that_shows_nothing_gives_way_to_the_other_language(stack: Stack, browser: Browser) -> None:
+    async with reading(browser, stack.urls["portal"][0]) as reader:
+        await reader.page.goto(reader.url)
+        for text, words, language in [
+            ({"th": "ก", "en": "A"}, "ก", None),
+            ({"th": " ", "en": "A"}, "A", "en"),
+            ({"th": "\u200b\u0e34", "en": "A"}, "A", "en"),
+            ({"en": "A"}, "A", "en"),
+            ({"th": "\u3164", "en": "\u2800"}, "–", None),
+            (None, "", None),
+        ]:
+            found = await reader.page.evaluate(
+                "async (text) => { const one = (await import('/static/language.js')).told('b', text);"
+                " return [one.textContent, one.getAttribute('lang')]; }",
+                text,
+            )
+            assert found == [words, language], text
+
+
 async def test_what_changed_is_found_out_exactly(stack: Stack, browser: Browser) -> None:
     def path(*courses: str) -> dict[str, Any]:
         return {
