@@ -70,13 +70,16 @@ class Text(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     en: ShortText | None = None
 
     def __post_init__(self) -> None:
-        if not (self.th and self.th.strip()) and not (self.en and self.en.strip()):
+        th = self.th if self.th and shows_something(self.th) else None
+        en = self.en if self.en and shows_something(self.en) else None
+        if th is self.th and en is self.en and (th or en):
+            return
+        if not (th or en or (self.th and self.th.strip()) or (self.en and self.en.strip())):
             raise ValueError("needs a Thai (`th`) or an English (`en`) text")
-        shown = [text if text and shows_something(text) else None for text in (self.th, self.en)]
-        th, en = shown if any(shown) else NO_TEXT
-        if (th, en) != (self.th, self.en):
-            force_setattr(self, "th", th)
-            force_setattr(self, "en", en)
+        if not (th or en):
+            th, en = NO_TEXT
+        force_setattr(self, "th", th)
+        force_setattr(self, "en", en)
 
     @property
     def shows_nothing(self) -> bool:
