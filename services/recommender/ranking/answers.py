@@ -96,7 +96,10 @@ def _bid(found: Planned, now: Standing, course_id: str) -> _Bid | None:
     way = least(now, [Done(course_id)], found.stock)
     if way is None:
         return None
-    then = now.copy()
+    then, goal = now.copy(), found.stock.way(course_id)
+    if goal and not way.courses:  # more courses than any path may hold
+        then.study(goal)
+        return _Bid(then.worth - now.worth, 0, 0, 0, within=False, proved=True)
     for one in way.courses:
         then.study(one)
     gain, cost = then.worth - now.worth, sum(one.cost for one in way.courses)
