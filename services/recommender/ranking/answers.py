@@ -57,6 +57,8 @@ def _replayed(found: Planned, path: LearningPath, course: Course) -> WhyNot:
     bids = [_bid(found, now, goal) for now in _standings(found, path)] if goal >= 0 else []
     fitting = [(bid, place) for place, bid in enumerate(bids) if bid and bid.gain > 0 and not bid.missing]
     if fitting:
+        if found.finishing and fitting[-1][1] == len(path.steps):  # it would fit behind the path, and close more
+            return _answer(course, "kept")
         bid, place = max(fitting, key=lambda item: (item[0].score, -item[1]))
         taken = path.steps[place].score if place < len(path.steps) else 0.0
         cause: Cause = "as_a_whole" if bid.score > taken > 0 else "worth_less"
