@@ -20,6 +20,10 @@ from shared.kafka.records import Record, TopicSpec, is_cut, revived, takes_back
 log = logging.getLogger(__name__)
 
 
+_ANSWER_SECONDS = 1.5
+"""How long a broker is waited for in readiness, which has to be told within 2 s."""
+
+
 async def create_topics(brokers: Brokers, topics: Sequence[TopicSpec]) -> list[str]:
     """Create the topics that are not there yet; return those made here. Existing topics are left as they are."""
     admin = AIOKafkaAdminClient(**connection(brokers))
@@ -61,10 +65,10 @@ async def reachable(brokers: Brokers) -> str | None:
 
 
 async def _answers(address: str, arguments: Mapping[str, Any]) -> bool:
-    """Return whether a broker says within a second which brokers there are, to this user where there is one."""
+    """Return whether a broker says in time which brokers there are, to this user where there is one."""
     host, _, port = address.strip().rpartition(":")
     with suppress(OSError, TimeoutError, KafkaError):
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(_ANSWER_SECONDS):
             connected = await create_conn(host, int(port), **arguments)
             try:
                 return bool((await connected.send(MetadataRequest([]))).brokers)

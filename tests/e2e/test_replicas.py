@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.local.replicas import Service
 from deploy.local.stack import Stack
-from tests.e2e.platform import PATIENCE, Account, Platform, until
+from tests.e2e.platform import PATIENCE, PROFILE, Account, Platform, until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -73,6 +73,28 @@ async def test_replicas_share_the_partitions_and_who_leaves_or_comes_loses_nothi
         await shared_out(platform)
         await asyncio.gather(*(platform.assess(account) for account in accounts))
         await platform.audit(accounts, watchers)
+
+
+async def test_with_one_of_two_recommenders_killed_nobody_is_refused(stack: Stack, platform: Platform) -> None:
+    account = await platform.register()
+    async with asyncio.timeout(PATIENCE):
+        while (await platform.ask("recommender", "GET", f"/v1/officers/{account.officer}/path"))[0] != 200:
+            await asyncio.sleep(0.05)
+    asked = {"framework": PROFILE["framework"], "job_group": PROFILE["job_group"]}
+    stack.running["portal"].reverse()  # the second portal was started with the addresses of both recommenders
+    try:
+        for number in (0, 1):
+            stack.kill("recommender", number)
+            try:
+                for _ in range(5):
+                    path = f"/api/v1/officers/{account.officer}/path"
+                    assert (await platform.ask("portal", "GET", path))[0] == 200
+                    status, body = await platform.ask("portal", "POST", "/api/v1/recommendations", json=asked)
+                    assert status == 200, body
+            finally:
+                await stack.start("recommender", number)
+    finally:
+        stack.running["portal"].reverse()
 
 
 async def test_every_portal_serves_every_stream(stack: Stack, platform: Platform) -> None:
