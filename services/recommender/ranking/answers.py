@@ -69,6 +69,8 @@ def _replayed(found: Planned, view: View, path: LearningPath, course: Course) ->
         return _answer(course, "does_not_fit", Short(bid.hours / MICRO, bid.left / MICRO, bid.proved))
     if not (within := [(place, bid) for place, bid in fitting if bid.within]):
         return _answer(course, "does_not_fit")
+    if found.finishing and within[-1][0] == len(path.steps):  # it would fit behind the path, and close more
+        return _answer(course, "kept")
     place, bid = max(within, key=lambda item: (item[1].score, -item[0]))
     taken = path.steps[place].score if place < len(path.steps) else 0.0
     cause: Cause = "as_a_whole" if bid.score > taken > 0 else "worth_less"
