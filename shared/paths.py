@@ -166,6 +166,7 @@ WhyNotCause = Literal[
     "does_not_fit",
     "worth_less",
     "as_a_whole",
+    "kept",
 ]
 
 

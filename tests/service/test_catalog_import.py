@@ -1,6 +1,7 @@
 """Importing courses: every line is answered, while the others are still sent."""
 
 import asyncio
+import io
 import json
 import re
 import socket
@@ -154,3 +155,12 @@ async def test_a_client_that_never_reads_the_end_is_given_up() -> None:
     await ended.put(b"last")
     with pytest.raises(TooSlow):
         await ended.__aexit__(None)
+
+
+async def test_an_import_of_empty_lines_is_ended_and_says_so(service: Started) -> None:
+    first = named()
+    body = json.dumps(course(first)).encode() + b"\n" * 20_000_000
+    got = await service.ask("POST", "/v1/courses:import", "admin", data=io.BytesIO(body))
+    results = [json.loads(line) for line in (await got.text()).splitlines()]
+    assert [(one["line"], one["status"]) for one in results] == [(1, "created"), (100_003, "refused")]
+    assert (results[1]["problem"]["status"], "not read" in results[1]["problem"]["detail"]) == (413, True)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from services.recommender.model import MICRO, Inputs
+from services.recommender.model import MICRO, MOST_STEPS, Inputs
 from services.recommender.ranking.bundles import assemble
 from services.recommender.ranking.index import View
 from services.recommender.ranking.ledger import card_of
@@ -57,6 +57,8 @@ def _replayed(found: Planned, path: LearningPath, course: Course) -> WhyNot:
     bids = [_bid(found, now, goal) for now in _standings(found, path)] if goal >= 0 else []
     fitting = [(bid, place) for place, bid in enumerate(bids) if bid and bid.gain > 0 and not bid.missing]
     if fitting:
+        if found.finishing and fitting[-1][1] == len(path.steps):  # it would fit behind the path, and close more
+            return _answer(course, "kept")
         bid, place = max(fitting, key=lambda item: (item[0].score, -item[1]))
         taken = path.steps[place].score if place < len(path.steps) else 0.0
         cause: Cause = "as_a_whole" if bid.score > taken > 0 else "worth_less"
@@ -90,7 +92,8 @@ def _bid(found: Planned, now: Longs, goal: int) -> _Bid | None:
     figures = found.bench.figures
     hours, gain = int(figures[ALL_HOURS]), int(figures[GAIN])
     crowded = _CROWDED * int(figures[COUNT] > now[STEPS_LEFT])
-    missing = max(hours - int(now[HOURS_LEFT]), 0) or crowded
+    whole = int(figures[COUNT]) <= MOST_STEPS  # else it was left unfinished, and its hours are not known
+    missing = (max(hours - int(now[HOURS_LEFT]), 0) if whole else 0) or crowded
     return _Bid(gain, hours, int(score_of(gain, int(figures[ALL_COST]), 1.0)), missing)
 
 

@@ -79,6 +79,10 @@ _WHY_NOT = {
     ),
     "in_path": ("หลักสูตรนี้อยู่ในเส้นทางแล้ว", "This course is in the path."),
     "completed": ("เรียนหลักสูตรนี้จบแล้ว", "This course was completed."),
+    "kept": (
+        "เวลายังพอสำหรับหลักสูตรนี้ แต่คงเส้นทางที่กำลังเรียนไว้ตามเดิม หากต้องการเรียน ให้เลือกเก็บหลักสูตรนี้ไว้",
+        "It fits, but the path that is being studied stays as it was promised; pin the course to add it.",
+    ),
     "feedback": ("แจ้งไว้ว่าหลักสูตรนี้ไม่เกี่ยวข้อง", "It was marked as not relevant."),
     "language": ("หลักสูตรนี้ไม่มีในภาษาที่เลือกไว้", "It is not offered in a language that was chosen."),
     "rule": ("หลักสูตรนี้ถูกกันไว้ตามเงื่อนไขที่ตั้งไว้", "A rule keeps it out."),

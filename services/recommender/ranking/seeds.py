@@ -72,6 +72,8 @@ class _Bed:
         """Return by how many hours a course's bundle does not fit, 0 where only steps run out; None: it fits."""
         assemble(self._problem, self._state, self._bench, way)
         figures, state = self._bench.figures, self._state
+        if figures[COUNT] > MOST_STEPS:  # it was left unfinished: its hours are not known
+            return 0.0
         short = max(int(figures[ALL_HOURS] - state[HOURS_LEFT]), 0) / MICRO
         return short if short or figures[COUNT] > state[STEPS_LEFT] else None
 
