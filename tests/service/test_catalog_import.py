@@ -17,7 +17,7 @@ from shared.errors import TooSlow
 from tests.service.cataloguing import catalog, course, ids, named, put
 from tests.service.started import Started
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ async def test_an_import_is_answered_while_it_is_sent(service: Started) -> None:
 
     async def lines() -> AsyncIterator[bytes]:
         yield b"".join(json.dumps(course(f"many-{n:05d}")).encode() + b"\n" for n in range(total))
-        await asyncio.wait_for(answered.wait(), 20)
+        await asyncio.wait_for(answered.wait(), 90)
         yield json.dumps(course("many-last")).encode()
 
     got = await service.ask("POST", "/v1/courses:import", "admin", tenant="many", data=lines())
@@ -88,7 +88,7 @@ async def test_each_row_is_stored_and_answered_while_the_next_one_is_not_there_y
     async def lines() -> AsyncIterator[bytes]:
         for number, name in enumerate(names, 1):
             yield json.dumps(course(name)).encode() + b"\n"
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(90):
                 answer = await answered.get()
             assert (answer["line"], answer["status"]) == (number, "created")
             assert (await service.ask("GET", f"/v1/courses/{name}")).status == 200
