@@ -52,7 +52,7 @@ def shortfalls(sample: Iterable[Measures], framework: Framework, smallest: int) 
     for one in sample:
         for row in one.skills:
             left = max(0.0, row.required - row.reached)
-            kind = "closed" if not row.cause else "no_time" if row.cause == "budget" else "no_way"
+            kind = "closed" if row.cause in ("", "little") else "no_time" if row.cause == "budget" else "no_way"
             ways[row.skill][kind] += 1
             lacking[row.skill] += left * row.weight
     found = []

@@ -19,7 +19,7 @@ from shared.mongo import KeyStore, connect
 from shared.settings import PortalSettings
 from tests.service.portals import Owner, Portal, path, running
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(400)
 
 
 async def test_a_stream_gets_the_stored_path_and_then_each_new_one_byte_for_byte(portal: Portal) -> None:

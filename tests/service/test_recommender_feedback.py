@@ -17,7 +17,7 @@ from tests.builders import profile, text
 from tests.service.recommending import assessed, courses_of, path_of, planned, recommender, registered, somebody, tell
 from tests.service.started import Started, Topic
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(scope="module")
