@@ -28,6 +28,7 @@ from services.recommender.api import (
     SOLVER,
     STORE,
     TODAY,
+    TOKEN_KEY,
     today_in,
 )
 from services.recommender.catalogue import Catalogue
@@ -143,6 +144,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
     )
     app[STORE], app[CATALOGUE], app[TODAY] = store, catalogue, today_in(zone)
     app[HEEDER], app[SOLVER], app[MIN_GROUP] = heeder, planner.solver, settings.min_group_size
+    app[TOKEN_KEY] = settings.api_key_pepper
     app[RULES_CHANGED], app[FIRST_GROUPS] = changes.look_again, settings.first_job_groups
     _measure(app[REGISTRY], planner, heeder, catalogue)
     registry = app[REGISTRY]

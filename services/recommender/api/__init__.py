@@ -23,6 +23,7 @@ from services.recommender.api.state import (
     SOLVER,
     STORE,
     TODAY,
+    TOKEN_KEY,
     today_in,
 )
 from shared.auth import ADMINS, EVERYONE, PLATFORMS
@@ -38,6 +39,7 @@ __all__ = [
     "SOLVER",
     "STORE",
     "TODAY",
+    "TOKEN_KEY",
     "today_in",
 ]
 
