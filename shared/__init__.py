@@ -1,6 +1,6 @@
 """What the services have in common: words, events and errors (pure), and the shells around HTTP, MongoDB and Kafka.
 
-pure    skills · paths · events · errors
+pure    skills · paths · events · errors · texts · preconditions · decoding
 shells  settings · logs · app, shell, routes, openapi (HTTP) · auth, keys · mongo, outbox (the relay) · kafka · metrics
 
 `shared` never imports a service.

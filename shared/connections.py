@@ -191,6 +191,8 @@ class Connection(web.RequestHandler):
     def log_exception(self, *args: Any, **options: Any) -> None:
         """Log where it happened, without the words of the exception: they may hold what the client sent."""
         error = options.get("exc_info")
+        if isinstance(error, web.RequestPayloadError | ConnectionError):  # what is left of a body that was refused
+            return
         fields = {"error": frames_of(error)} if isinstance(error, BaseException) else {}
         log.error("%s", args[0] if args else "a connection failed", extra={"fields": fields})
 

@@ -53,7 +53,7 @@ class TopicPlan(NamedTuple):
 
 TOPICS = {
     PROFILES_TOPIC: TopicPlan(24, "compact"),
-    f"{PROFILES_TOPIC}.dead": TopicPlan(1, "delete"),
+    f"{PROFILES_TOPIC}.dead": TopicPlan(1, "compact,delete"),
     CATALOG_TOPIC: TopicPlan(1, "compact"),
     PATHS_TOPIC: TopicPlan(24, "compact"),
 }
@@ -438,7 +438,7 @@ def _hold_together(event: Event) -> None:
         moments.append(data.taken_at)
     elif isinstance(data, FrameworkPublished):
         _whole("version", str(data.framework.version), MAX_SEQUENCE)
-    elif isinstance(data, PathRecommended):
+    elif isinstance(data, PathRecommended | PathStored):
         moments.append(data.planned_at)
     for moment in moments:
         if moment.tzinfo is None or moment.year not in _YEARS:

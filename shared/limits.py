@@ -25,7 +25,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _REMEMBERED = 10_000
 _BURST_SECONDS = 5
 _OFFICERS_SHARE = 8
-_STREAMS_PER_KEY = 4
+_TIMES_APART = 4
 _RETRY_SECONDS = 1
 _LONGEST_WAIT_SECONDS = 1.0
 
@@ -55,11 +55,11 @@ class Limits:
 
 
 class Admission:
-    """The requests that a service has in hand: those it works on, and streams, which are long and do little."""
+    """The requests that a service has in hand, and apart from them streams and what waits in a queue of its own."""
 
     def __init__(self, limits: Limits) -> None:
         self.in_hand = 0
-        self.streams = 0
+        self.apart = 0
         self.bytes = 0
         self._limits = limits
         self._by_key: Counter[tuple[str, bool]] = Counter()
@@ -75,14 +75,14 @@ class Admission:
         self.in_hand += 1
         return Slot(self)
 
-    def _claimed(self, key: str, share: int, *, stream: bool) -> None:
-        place = key, stream
+    def _claimed(self, key: str, share: int, *, apart: bool) -> None:
+        place = key, apart
         if self._by_key[place] >= share:
             raise Overloaded(f"{share} requests of this key are in hand; the rest is kept for others")
         self._by_key[place] += 1
 
-    def _left(self, key: str, *, stream: bool) -> None:
-        place = key, stream
+    def _left(self, key: str, *, apart: bool) -> None:
+        place = key, apart
         self._by_key[place] -= 1
         if self._by_key[place] <= 0:
             del self._by_key[place]
@@ -96,28 +96,28 @@ class Admission:
 class Slot:
     """One request's place among those in hand."""
 
-    __slots__ = ("_admission", "_bytes", "_key", "_left", "_stream", "kept")
+    __slots__ = ("_admission", "_apart", "_bytes", "_key", "_left", "kept")
 
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
         self._key: str | None = None
-        self._stream = False
+        self._apart = False
         self._bytes = 0
         self._left = False
         self.kept = False
         """Whether something other than the request gives the place back."""
 
-    def claim(self, key: str, share: int, *, stream: bool = False) -> None:
-        """Count the request as one of this key's; a stream is counted among the key's streams instead.
+    def claim(self, key: str, share: int, *, apart: bool = False) -> None:
+        """Count the request as one of this key's; `apart` from those in hand: a stream, or with limits of its own.
 
-        Raises Overloaded over the share; a key may have four times as many streams.
+        Raises Overloaded over the share; a key may have four times as many apart.
         """
-        self._admission._claimed(key, share * _STREAMS_PER_KEY if stream else share, stream=stream)  # noqa: SLF001
+        self._admission._claimed(key, share * _TIMES_APART if apart else share, apart=apart)  # noqa: SLF001
         self._key = key
-        if stream:
-            self._stream = True
+        if apart:
+            self._apart = True
             self._admission.in_hand -= 1
-            self._admission.streams += 1
+            self._admission.apart += 1
 
     def hold(self, size: int) -> None:
         """Count bytes of the body that are kept in memory. Raises Overloaded over what all bodies may hold."""
@@ -130,12 +130,12 @@ class Slot:
             return
         self._left = True
         self._admission.bytes -= self._bytes
-        if self._stream:
-            self._admission.streams -= 1
+        if self._apart:
+            self._admission.apart -= 1
         else:
             self._admission.in_hand -= 1
         if self._key is not None:
-            self._admission._left(self._key, stream=self._stream)  # noqa: SLF001
+            self._admission._left(self._key, apart=self._apart)  # noqa: SLF001
 
 
 # --- rates -----------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import msgspec
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 
-from shared.auth import Authenticator, Policy, authorize
+from shared.auth import ADMINS, Authenticator, authorize
 from shared.bodies import ACCEPTED, READING, Reading, coding_of
 from shared.connections import UNREADABLE, Connection
 from shared.errors import Malformed, Problem, TooManyRequests, TooSlow, Unauthorized
@@ -91,8 +91,12 @@ class Shell:
         )
         in_hand = Gauge("http_in_hand", "Requests that are worked on.", registry=registry)
         in_hand.set_function(lambda: self._admission.in_hand)
-        streams = Gauge("http_streams", "Streaming requests that are open.", registry=registry)
-        streams.set_function(lambda: self._admission.streams)
+        apart = Gauge(
+            "http_apart",
+            "Requests that are open and not among those in hand.",
+            registry=registry,
+        )
+        apart.set_function(lambda: self._admission.apart)
         held = Gauge("http_bytes_in_hand", "Bytes of bodies that are kept in memory.", registry=registry)
         held.set_function(lambda: self._admission.bytes)
         self._measured: dict[tuple[Route | None, int], Any] = {}
@@ -193,16 +197,16 @@ class Shell:
         try:
             request[READING] = Reading(slot, self._limits.body_seconds, route.streams)
             if route.policy is not None and route.policy.roles:
-                await self._authenticate(request, route.policy, slot)
+                await self._authenticate(request, route, slot)
             still_there(request)
-            if route.method == "GET" or route.streams:
+            if route.method == "GET" or route.streams or route.reads:
                 return await handler(request)
             return await self._to_the_end(request, handler, slot)
         finally:
             if not slot.kept:
                 slot.leave()
 
-    async def _authenticate(self, request: web.Request, policy: Policy, slot: Slot) -> None:
+    async def _authenticate(self, request: web.Request, route: Route, slot: Slot) -> None:
         try:
             asking = await self._authenticator.authenticate(self._credential(request), request[ADDRESS])
         except Unauthorized:
@@ -211,8 +215,8 @@ class Shell:
         request[PRINCIPAL] = asking
         rates = self._officers if asking.role == "officer" else self._systems
         spend(rates, asking.key_id, monotonic(), "requests of this key")
-        slot.claim(asking.key_id, self._limits.share_of(asking.role), stream=request[ROUTE].streams)
-        authorize(asking, policy, request.match_info.get("officer_id"))
+        slot.claim(asking.key_id, self._limits.share_of(asking.role), apart=route.streams or route.apart)
+        authorize(asking, route.policy or ADMINS, request.match_info.get("officer_id"))
 
     def _answered_otherwise(self, request: web.Request, error: web.HTTPException) -> web.StreamResponse:
         """Return the problem of aiohttp's own refusals; an OPTIONS is answered with what it asks for."""

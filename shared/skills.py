@@ -26,7 +26,6 @@ Identifier = Annotated[
     Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)", description="ASCII, up to 64 characters"),
 ]
 ShortText = Annotated[str, Meta(min_length=1, max_length=300)]
-LongText = Annotated[str, Meta(max_length=5000)]
 Level = Annotated[float, Meta(ge=0, le=100, description="on the framework's own scale; 0 = none")]
 Hours = Annotated[float, Meta(gt=0, le=10_000)]
 FactName = Annotated[str, Meta(pattern=r"^[^$\x00][^\x00]{0,99}$(?!\n)", description="the name of a field")]
@@ -71,13 +70,16 @@ class Text(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     en: ShortText | None = None
 
     def __post_init__(self) -> None:
-        if not (self.th and self.th.strip()) and not (self.en and self.en.strip()):
+        th = self.th if self.th and shows_something(self.th) else None
+        en = self.en if self.en and shows_something(self.en) else None
+        if th is self.th and en is self.en and (th or en):
+            return
+        if not (th or en or (self.th and self.th.strip()) or (self.en and self.en.strip())):
             raise ValueError("needs a Thai (`th`) or an English (`en`) text")
-        shown = [text if text and shows_something(text) else None for text in (self.th, self.en)]
-        th, en = shown if any(shown) else NO_TEXT
-        if (th, en) != (self.th, self.en):
-            force_setattr(self, "th", th)
-            force_setattr(self, "en", en)
+        if not (th or en):
+            th, en = NO_TEXT
+        force_setattr(self, "th", th)
+        force_setattr(self, "en", en)
 
     @property
     def shows_nothing(self) -> bool:

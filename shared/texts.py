@@ -17,6 +17,8 @@ def shows_something(text: str) -> bool:
 
     Spaces, controls, zero-width and bidirectional marks, fillers and combining marks without a letter show nothing.
     """
+    if text[:1].isalnum() and text[0] not in _BLANK:  # as nearly every text begins; the rest is looked at in full
+        return True
     return any(unicodedata.category(char)[0] in _SHOWN and char not in _BLANK for char in text)
 
 

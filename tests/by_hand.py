@@ -1,7 +1,7 @@
 """`python -m tests.by_hand`: the path that docs/ranking.md works out by hand, its tables written into that page anew.
 
-What can be had from a table of the normal distribution and a pocket calculator is worked out here from the words of
-the page; what a plan finds is told by the planner. tests/unit/test_by_hand.py compares the two, and both with the page.
+Everything is worked out here from the words of the page, with a table of the normal distribution and a pocket
+calculator; no planner is asked. tests/unit/test_by_hand.py compares it with what the planner finds, and with the page.
 """
 
 import re
@@ -13,13 +13,9 @@ from statistics import NormalDist
 import msgspec
 
 from services.recommender.model import MICRO, Estimate, Inputs
-from services.recommender.ranking import recommend, reference
-from services.recommender.ranking.evidence import believed
-from services.recommender.ranking.gaps import Worth
 from services.recommender.ranking.search import EXPONENTS as _EXPONENTS
-from shared.paths import LearningPath
 from shared.skills import Course
-from tests.builders import MOMENT, at, course, framework, inputs, view_of
+from tests.builders import MOMENT, at, course, framework, inputs
 
 PAGE = Path(__file__).parents[1] / "docs" / "ranking.md"
 EXPONENTS: list[float] = _EXPONENTS.tolist()
@@ -52,11 +48,6 @@ def officer() -> Inputs:
     return msgspec.structs.replace(
         plan, levels={skill: Estimate(level, SD, before) for skill, level in MEASURED.items()}
     )
-
-
-def path() -> LearningPath:
-    """Return what the planner finds."""
-    return recommend(officer(), view_of(COURSES))
 
 
 def level(skill: str) -> float:
@@ -138,43 +129,98 @@ def _bids() -> Iterable[Sequence[str]]:
         yield " + ".join(members), f"{price(name):g}", f"{gain(name):,}", *scores
 
 
-def plan() -> reference.Plan:
-    """Return the plan of the readable rule."""
-    courses = {one.id: one for one in COURSES}
-    wants, doors = believed(officer(), courses.get)
-    return reference.Plan(officer(), courses, Worth(wants), doors, plain=False)
+def closed(taken: Iterable[str]) -> dict[str, int]:
+    """Return skill -> what the highest level that these courses lead to is worth, where it is above the present one."""
+    best: dict[str, int] = {}
+    for name in taken:
+        for row in _named(name).teaches:
+            if row.skill in REQUIRED and row.to_level > level(row.skill):
+                best[row.skill] = max(best.get(row.skill, 0), worth(row.skill, row.to_level))
+    return best
+
+
+def hours_of(taken: Iterable[str]) -> float:
+    """Return the hours of these courses together."""
+    return sum(_named(name).hours for name in taken)
+
+
+def bids_after(taken: Sequence[str], power: float = 1) -> list[tuple[int, str]]:
+    """Return what each bundle closes per hour after these courses, best first, where it fits and closes anything."""
+    found = []
+    for name, members in BUNDLES.items():
+        rest = [member for member in members if member not in taken]
+        more = sum(closed([*taken, *rest]).values()) - sum(closed(taken).values())
+        if more and hours_of([*taken, *rest]) <= BUDGET:
+            found.append((int(more / round(hours_of(rest) ** power, 6)), name))
+    return sorted(found, reverse=True)
+
+
+def route(power: float) -> tuple[list[str], list[str]]:
+    """Return the courses as the highest bids take them in turn, and without each that loses nothing."""
+    taken: list[str] = []
+    while found := bids_after(taken, power):
+        taken += [member for member in BUNDLES[found[0][1]] if member not in taken]
+    kept = list(taken)
+    for name in reversed(taken):
+        rest = [other for other in kept if other != name]
+        enters = all(set(BUNDLES.get(other, [])) <= set(rest) for other in rest)
+        if enters and sum(closed(rest).values()) == sum(closed(kept).values()):
+            kept = rest
+    return taken, kept
+
+
+def best_route() -> list[str]:
+    """Return the route that closes most."""
+    return max((route(power)[1] for power in EXPONENTS), key=lambda kept: sum(closed(kept).values()))
+
+
+def in_order() -> Iterable[tuple[int, str, list[str]]]:
+    """Yield score and goal of each bundle of the best route in order of study, and what was studied before it."""
+    kept, before = best_route(), list[str]()
+    while set(before) != set(kept):
+        score, goal = next((score, name) for score, name in bids_after(before) if name in kept)
+        yield score, goal, list(before)
+        before += [member for member in BUNDLES[goal] if member not in before]
 
 
 def _routes() -> Iterable[Sequence[str]]:
     yield "exponent", "taken in turn", "without what loses nothing", "hours", "closes"
-    found = plan()
     for power in EXPONENTS:
-        taken = reference.greedy(found.problem, found.seeded.copy(), found.goals, power)
-        route = reference.route_of(found.problem, found.seeded, taken)
-        hours = sum(way.hours for way in route.courses) / MICRO
-        names = [", ".join(way.id for way in ways) for ways in (taken, route.courses)]
-        yield f"{power:g}", *names, f"{hours:g}", f"{route.worth:,}"
+        taken, kept = route(power)
+        closes = sum(closed(kept).values())
+        yield f"{power:g}", ", ".join(taken), ", ".join(kept), f"{hours_of(kept):g}", f"{closes:,}"
 
 
 def _steps() -> Iterable[Sequence[str]]:
     yield "step", "score", "runners-up", "similarity", "closes", "contribution", "hours so far"
-    found = path()
-    for step in found.steps:
-        others = ", ".join(f"{other.course.id} {other.score:,.0f}" for other in step.alternatives)
-        closes = ", ".join(f"{row.skill} {row.from_level:g} → {row.to_level:g}" for row in step.closes)
-        gained = sum(row.contribution for row in step.closes)
-        name, similarity = f"{step.position}. {step.course.id}", f"{step.similarity:.6f}"
-        yield name, f"{step.score:,.0f}", others, similarity, closes, f"{gained:,}", f"{step.cumulative_hours:g}"
-    yield "all", "", "", "", "", f"{found.coverage.gained:,}", f"{found.hours:g}"
+    gaps = {skill: worth(skill, required) for skill, required in REQUIRED.items()}
+    length = sum(gap**2 for gap in gaps.values()) ** 0.5
+    kept, studied = best_route(), list[str]()
+    for score, goal, before in in_order():
+        others = [(bid, name) for bid, name in bids_after(before) if name != goal][:3]
+        for name in BUNDLES[goal]:
+            now, then = closed(studied), closed([*studied, name])
+            gained = sum(then.values()) - sum(now.values())
+            rows = [row for row in _named(name).teaches if then.get(row.skill, 0) > now.get(row.skill, 0)]
+            closes = ", ".join(f"{row.skill} {level(row.skill):g} → {row.to_level:g}" for row in rows)
+            similarity = sum(gaps[row.skill] for row in rows) / length  # each teaches one skill
+            runners_up = ", ".join(f"{other} {bid:,}" for bid, other in others if name == goal and other not in kept)
+            studied.append(name)
+            told = runners_up, f"{similarity:.6f}", closes, f"{gained:,}", f"{hours_of(studied):g}"
+            yield f"{len(studied)}. {name}", f"{score:,}", *told
+    yield "all", "", "", "", "", f"{sum(closed(studied).values()):,}", f"{hours_of(studied):g}"
 
 
 def _coverage() -> Iterable[Sequence[str]]:
     yield "gap G", "gained", "requirement R", "before: 1 − G / R", "after: 1 − (G − gained) / R", "expected", "short by"
-    held = path().coverage
-    required = sum(round(MICRO * WEIGHTS[skill] * level) for skill, level in REQUIRED.items())
-    numbers = (f"{held.gap:,}", f"{held.gained:,}", f"{required:,}")
-    after = f"{held.after:.6f}", f"{held.expected:,}", f"{path().short_hours or 0:g} h"
-    yield *numbers, f"{held.before:.6f}", *after
+    kept = best_route()
+    gap = sum(worth(skill, required) for skill, required in REQUIRED.items())
+    required = sum(round(MICRO * WEIGHTS[skill] * wanted) for skill, wanted in REQUIRED.items())
+    gained = sum(closed(kept).values())
+    expected = round(sum(gain(name) * 0.9 ** len(BUNDLES[name]) for name in kept if name in BUNDLES))
+    short = min(price(name) for name in BUNDLES if set(closed([name])) - set(closed(kept))) + hours_of(kept) - BUDGET
+    shares = f"{1 - gap / required:.6f}", f"{1 - (gap - gained) / required:.6f}"
+    yield f"{gap:,}", f"{gained:,}", f"{required:,}", *shares, f"{expected:,}", f"{short:g} h"
 
 
 TABLES = {

@@ -37,6 +37,7 @@ _SETTINGS = {
     "broker.session.timeout.ms": "3000",
     "broker.heartbeat.interval.ms": "500",
     "log.cleaner.dedupe.buffer.size": "16777216",
+    "log.cleaner.backoff.ms": "1000",
     "log.index.size.max.bytes": "1048576",
 }
 
@@ -66,7 +67,7 @@ class ApacheKafka:
         if not (self._directory / "data" / "meta.properties").exists():
             await asyncio.to_thread(self._format)
         self.child.start()
-        await until(lambda: answers(self.address), self.child, 90, self.name)
+        await until(lambda: answers(self.address), self.child, 180, self.name)
 
     async def stop(self) -> None:
         """Stop it in good order."""
@@ -113,7 +114,7 @@ class EmbeddedBroker:
     async def start(self) -> None:
         """Start it, empty, and return when it answers. Raises CannotStart."""
         self.child.start()
-        await until(lambda: answers(self.address), self.child, 30, self.name)
+        await until(lambda: answers(self.address), self.child, 90, self.name)
 
     async def stop(self) -> None:
         """End it at once: it keeps nothing, and takes 5 s to end by itself."""

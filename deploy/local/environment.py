@@ -77,7 +77,7 @@ def main(kind: str) -> int:
     if not held or not held <= set(today()) or not runs(venv_python()):
         say("making the virtual environment .venv with " + python)
         shutil.rmtree(str(VENV), ignore_errors=True)
-        if VENV.is_file():
+        if VENV.is_file() or (VENV.is_symlink() and not VENV.exists()):
             raise FileExistsError(errno.EEXIST, "", str(VENV))
         if command([python, "-I", "-m", "venv", str(VENV)]):
             return no_venv(python)

@@ -108,6 +108,14 @@ class Child:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(5)
 
+    def freeze(self) -> None:
+        """Halt the process where it is (SIGSTOP), as a machine that hangs would."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let a frozen process go on (SIGCONT)."""
+        self._signal(signal.SIGCONT)
+
     async def ended(self, timeout: float) -> bool:  # noqa: ASYNC109 - the answer is a bool, not an exception
         """Wait up to `timeout` seconds for the process to end; return whether it has."""
         deadline = time.monotonic() + timeout

@@ -15,7 +15,7 @@ SERVICES: tuple[Service, ...] = get_args(Service)
 PORTS: dict[Service, int] = {"portal": 8100, "assessment": 8101, "catalog": 8102, "recommender": 8103}
 """Where `make run` listens unless told otherwise."""
 
-_START_SECONDS = 90
+_START_SECONDS = 180
 
 
 class Replica:
@@ -27,16 +27,17 @@ class Replica:
         self.port = port or free_port()
         self._log = directory / f"{self.name}.log"
         self._log.unlink(missing_ok=True)
-        self.child = self._child({})
+        self.child = self._child(f"services.{service}", {})
 
     @property
     def url(self) -> str:
         """The address, without a slash at the end."""
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self, environment: Mapping[str, str]) -> None:
-        """Start the process with these settings."""
-        self.child = self._child({**environment, "HTTP_HOST": "127.0.0.1", "HTTP_PORT": str(self.port)})
+    def start(self, environment: Mapping[str, str], module: str | None = None) -> None:
+        """Start the process with these settings; a test may name another module than the service's own."""
+        settings = {**environment, "HTTP_HOST": "127.0.0.1", "HTTP_PORT": str(self.port)}
+        self.child = self._child(module or f"services.{self.service}", settings)
         self.child.start()
 
     async def until(self, session: aiohttp.ClientSession, probe: Literal["livez", "readyz"]) -> None:
@@ -52,8 +53,8 @@ class Replica:
 
         await until(ready, self.child, _START_SECONDS, self.name)
 
-    def _child(self, environment: Mapping[str, str]) -> Child:
-        argv = [sys.executable, "-m", f"services.{self.service}"]
+    def _child(self, module: str, environment: Mapping[str, str]) -> Child:
+        argv = [sys.executable, "-m", module]
         return Child(self.name, argv, self._log, {"PYTHONUNBUFFERED": "1", **environment})
 
 

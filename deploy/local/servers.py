@@ -105,7 +105,7 @@ class Mongod:
         """Start it and return when it takes writes. Raises CannotStart."""
         (self._directory / "data").mkdir(parents=True, exist_ok=True)
         self.child.start()
-        await until(self._writable, self.child, 60, self.name)
+        await until(self._writable, self.child, 180, self.name)
 
     async def stop(self) -> None:
         """Stop it in good order."""

@@ -11,7 +11,7 @@ import itertools
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Self
 
@@ -141,6 +141,35 @@ class Stack:
         number = len(self.running[service]) - 1
         await self.start(service, number)
         return number
+
+    @contextlib.asynccontextmanager
+    async def restored(self) -> AsyncIterator[None]:
+        """Leave the stack as it is now, however the block ends: what it froze goes on, what it killed runs again.
+
+        A copy of a service that was started in the block is started anew, with the settings of all.
+        """
+        before = {copy.name: copy.child for copies in self.running.values() for copy in copies}
+        try:
+            yield
+        finally:
+            for server in (self.mongodb, self.broker):
+                if server.child is not None:
+                    server.child.thaw()
+                    await server.start()
+            await asyncio.gather(
+                *(
+                    self._as_before(service, number, before.get(copy.name))
+                    for service, copies in self.running.items()
+                    for number, copy in enumerate(copies)
+                )
+            )
+
+    async def _as_before(self, service: Service, number: int, before: Child | None) -> None:
+        child = self.running[service][number].child
+        child.thaw()
+        if child is not before or not child.running:
+            await child.stop()
+            await self.start(service, number)
 
     # --- all of it ---------------------------------------------------------------------------------------------------
 

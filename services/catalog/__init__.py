@@ -2,8 +2,8 @@
 
 owns    courses and frameworks (with their outbox: one document each) and the history of courses
 emits   `course.published.v1`, `course.withdrawn.v1`, `framework.published.v1` on `catalog.state`, stamped by the relay
-serves  PUT, GET, DELETE /v1/courses/{course_id} · GET /v1/courses · POST /v1/courses:import
-        PUT, GET /v1/frameworks/{framework_id} · GET /v1/frameworks
+serves  PUT, PATCH, GET, DELETE /v1/courses/{course_id} · GET /v1/courses · POST /v1/courses:import
+        PUT, PATCH, GET /v1/frameworks/{framework_id} · GET /v1/frameworks
 
 model → importers → store → api → __main__; the history is written from what the relay reads back from the topic.
 `python -m services.catalog` serves; `python -m services.catalog republish` announces every entry once more.

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct
 
 from shared.errors import InvalidInput, Warned
-from shared.skills import Course, Framework, Identifier, Language, Prerequisite, Text, courses_named
+from shared.skills import Course, Identifier, Language, Prerequisite, Text, courses_named
 
 DEPTH_LIMIT = 10
 """How deep prerequisites may stand inside each other."""
@@ -133,16 +133,6 @@ def check_course(course: Course, frameworks: Mapping[str, Yardstick], courses: I
         if named not in known:
             warnings.append(Warned("requires", f"unknown course {named!r}"))
     return warnings
-
-
-def check_framework(framework: Framework) -> None:
-    """Refuse what points nowhere, stands twice or cannot be stored. Raises InvalidInput naming the field."""
-    framework.check()
-    lists = {name: getattr(framework, name) for name in ("areas", "skills", "job_groups", "requirements")}
-    noted = [("", framework), *((f"{name}[{i}].", row) for name, rows in lists.items() for i, row in enumerate(rows))]
-    for place, row in noted:
-        if any("\0" in name for name in row.provenance):
-            raise InvalidInput("the name of a field holds no NUL", f"{place}provenance")
 
 
 def frameworks_named(course: Course) -> set[str]:

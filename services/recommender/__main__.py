@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry
 from services.recommender import __doc__ as card
 from services.recommender import recompute
 from services.recommender.api import (
+    ASKED,
     CATALOGUE,
     FIRST_GROUPS,
     HEEDER,
@@ -31,6 +32,7 @@ from services.recommender.api import (
     TOKEN_KEY,
     today_in,
 )
+from services.recommender.asked import Asked
 from services.recommender.catalogue import Catalogue
 from services.recommender.consumer import CatalogueConsumer, ProfileConsumer
 from services.recommender.heeding import Heeder
@@ -60,17 +62,21 @@ async def build(settings: RecommenderSettings) -> web.Application:
     catalogue = Catalogue()
     zone = ZoneInfo(settings.time_zone)
     planner = Planner(store, catalogue, zone, settings.planning_threads, smallest_gap=settings.smallest_gap)
-    heeder = Heeder(planner)
+    heeder = Heeder(planner, asked := Asked())
     publisher = Publisher(settings)
     await publisher.start()
 
     consumer: GroupConsumer
+
+    async def take_back(key: str) -> None:
+        await consumer.take_back(key)
+
     changes = CatalogueConsumer(catalogue, planner, lambda: consumer.partitions)
     consumer = GroupConsumer(
         settings,
         settings.topic(PROFILES_TOPIC),
         settings.group(GROUP),
-        ProfileConsumer(planner).on_profiles,
+        ProfileConsumer(planner, take_back).on_profiles,
         publisher=publisher,
         on_assigned=changes.on_assigned,
     )
@@ -116,6 +122,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
         yield
         await publisher.stop()
         planner.solver.close()
+        asked.close()
         client.close()
 
     app = build_app(
@@ -143,21 +150,24 @@ async def build(settings: RecommenderSettings) -> web.Application:
         ],
     )
     app[STORE], app[CATALOGUE], app[TODAY] = store, catalogue, today_in(zone)
-    app[HEEDER], app[SOLVER], app[MIN_GROUP] = heeder, planner.solver, settings.min_group_size
-    app[TOKEN_KEY] = settings.api_key_pepper
-    app[RULES_CHANGED], app[FIRST_GROUPS] = changes.look_again, settings.first_job_groups
-    _measure(app[REGISTRY], planner, heeder, catalogue)
-    registry = app[REGISTRY]
+    app[HEEDER], app[ASKED], app[SOLVER], app[RULES_CHANGED] = heeder, asked, planner.solver, changes.look_again
+    app[MIN_GROUP], app[FIRST_GROUPS] = settings.min_group_size, settings.first_job_groups
+    app[TOKEN_KEY], registry = settings.api_key_pepper, app[REGISTRY]
+    _measure(registry, planner, heeder, asked)
     metrics.watch_relay(registry, relay)
     metrics.watch_consumer(registry, consumer)
     metrics.watch_follower(registry, follower)
     return app
 
 
-def _measure(registry: CollectorRegistry, planner: Planner, heeder: Heeder, catalogue: Catalogue) -> None:
+def _measure(registry: CollectorRegistry, planner: Planner, heeder: Heeder, asked: Asked) -> None:
+    catalogue = planner.catalogue
     metrics.count(registry, "plans_saved", "Paths that were saved and announced.", lambda: planner.planned)
     metrics.count(registry, "plans_refused", "Paths that the checker refused.", lambda: planner.refused)
     metrics.gauge(registry, "catalogue_revision", "The catalogue that is planned with.", lambda: catalogue.revision)
+    metrics.gauge(registry, "asked_in_hand", "Work of requests that waits or runs.", lambda: asked.in_hand)
+    metrics.count(registry, "asked_refused", "Work of requests beyond the limits: 429 or 503.", lambda: asked.refused)
+    metrics.count(registry, "asked_dropped", "Work whose client went away before its turn.", lambda: asked.dropped)
     metrics.count(registry, "feedback_taken", "Feedback that was stored.", lambda: heeder.taken)
     metrics.count(
         registry,

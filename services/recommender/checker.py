@@ -14,7 +14,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from services.recommender.likely import leaning, likely_gain
-from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, Rule, Want
+from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, MOST_STEPS, Inputs, Rule, Want
 from shared.paths import Closes, LearningPath, Step
 from shared.skills import Course, Prerequisite
 from shared.texts import folded
@@ -65,9 +65,9 @@ def _budget(path: LearningPath, inputs: Inputs) -> Iterator[str]:
         yield f"{path.hours:g} hours are over the budget of {inputs.budget_hours:g}"
     if abs((path.over_budget_hours or 0.0) - max(over, 0.0)) > HOURS_SLACK:
         yield f"over the budget by {over:g} hours, not {path.over_budget_hours or 0:g}"
-    many = inputs.max_steps is not None and len(path.steps) > inputs.max_steps
-    if many and any(step.seed not in firm for step in path.steps):
-        yield f"{len(path.steps)} steps are over the limit of {inputs.max_steps}"
+    most = MOST_STEPS if inputs.max_steps is None else min(inputs.max_steps, MOST_STEPS)
+    if len(path.steps) > most and any(step.seed not in firm for step in path.steps):
+        yield f"{len(path.steps)} steps are over the limit of {most}"
 
 
 def _wishes(path: LearningPath, inputs: Inputs, find: Find) -> Iterator[str]:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from services.recommender.catalogue import Catalogue, folded
 from services.recommender.planning import Order, Planner
@@ -22,8 +22,10 @@ _KEPT_SECONDS = 3600.0
 class ProfileConsumer:
     """Takes the events of `assessment.profiles`: of several events of one officer only the newest counts."""
 
-    def __init__(self, planner: Planner) -> None:
+    def __init__(self, planner: Planner, take_back: Callable[[str], Awaitable[None]]) -> None:
+        """`take_back` removes the dead letters of an officer's key."""
         self._planner = planner
+        self._take_back = take_back
 
     async def on_profiles(self, batch: Sequence[Received]) -> None:
         """Plan for the batch. Raises Unavailable (try again) or Rejected (dead letter)."""
@@ -46,7 +48,8 @@ class ProfileConsumer:
         """An officer is to be forgotten; the counters stay."""
         if isinstance(item.event.data, OfficerErased):
             gone = item.event.data
-            await self._planner.erase(gone.tenant, gone.officer, item.event.sequence, item.record.partition)
+            if await self._planner.erase(gone.tenant, gone.officer, item.event.sequence, item.record.partition):
+                await self._take_back(item.event.subject)
         return orders
 
     async def on_tombstone(self, item: Received, orders: list[Order]) -> list[Order]:
@@ -55,7 +58,8 @@ class ProfileConsumer:
         sequence = item.event.sequence
         superseded = [order for order in orders if _is_superseded(order, item.event)]
         newest = max((order.profile.sequence for order in superseded), default=0)
-        await self._planner.forget(tenant, officer, sequence, newest, item.record.partition)
+        if await self._planner.forget(tenant, officer, sequence, newest, item.record.partition):
+            await self._take_back(item.event.subject)
         return [order for order in orders if not _is_superseded(order, item.event)]
 
     def _order(self, item: Received, cause: Cause) -> Order:

@@ -9,6 +9,7 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from services.recommender.asked import Asked, Caller
 from services.recommender.audit import TenantRules
 from services.recommender.feedback import Action, Feedback, heard
 from services.recommender.planning import Order, Planner, is_studied, new_plan
@@ -39,17 +40,18 @@ class Word:
 class Heeder:
     """Takes feedback. `taken` counts what was stored; `kept_stale` what was stored while the checker refused a path."""
 
-    def __init__(self, planner: Planner) -> None:
+    def __init__(self, planner: Planner, asked: Asked) -> None:
         self.taken = 0
         self.kept_stale = 0
         self.planner = planner
         self._store = planner.store
+        self._asked = asked
 
     async def take(self, word: Word) -> Key:
         """Return what became of a feedback: once for one key, however often it is sent within 24 hours.
 
         Raises NotFound without a plan, Conflict and InvalidInput for what cannot be said, TooManyRequests over 2,000 a
-        day, Unavailable where it could not be stored.
+        day, Unavailable where it could not be stored, and what Asked.run raises: then nothing was stored either.
         """
         for attempt in range(_ATTEMPTS):
             held = await self._store.held(word.tenant, word.officer)
@@ -96,7 +98,8 @@ class Heeder:
         # Who goes on with the path, or is done with a course of it, finds the rest as it was promised.
         finishing = word.action in ("started", "completed") and is_studied(held.plan)
         case = Case(order.profile, order.as_of, feedback, rules, summary.courses, stable, finishing)
-        [planned] = await self.planner.solver.solve([case], self.planner.catalogue.snapshot)
+        view = self.planner.catalogue.snapshot.view(word.tenant)
+        planned = await self._asked.run(Caller(f"{word.tenant}/{word.officer}"), self.planner.solver.one, case, view)
         refused = bool(planned.violations) or planned.path.status == "refused"
         revision = summary.revision if refused else summary.revision + 1
         now = datetime.now(UTC)

@@ -23,6 +23,10 @@ PRIOR_SD = 1.0
 """A required skill that was never assessed: half of the required level, give or take one level. A provisional
 assumption about the typical officer of a job group, until measured levels can take its place."""
 
+MOST_STEPS = 400
+"""Courses in one path, at most; only what was started stands above it. Nobody studies more in a career, and everything
+that a path takes to plan, check and tell stays bounded."""
+
 SMALLEST_GAP = 0.25
 """Levels of a scale from 0 to 4, and the same share of any other. The surest assessment, a test, is off by 0.3 of a
 level; one more test of an officer who is a quarter of a level short would find the requirement reached one time in

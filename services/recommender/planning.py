@@ -107,13 +107,15 @@ class Planner:
             self.refused += len(refused)
             raise Rejected(f"the checker refuses the path: {' | '.join(refused)}")
 
-    async def erase(self, tenant: str, officer: str, sequence: int, partition: int) -> None:
-        """Forget an officer; see PlanStore.erase. Raises Rejected: too far a sequence."""
+    async def erase(self, tenant: str, officer: str, sequence: int, partition: int) -> bool:
+        """Forget an officer; return whether the officer is erased now. Raises Rejected: too far a sequence."""
         await self._check_jumps({key_of(tenant, officer): sequence})
-        await self.store.erase(tenant, officer, sequence, partition)
+        return await self.store.erase(tenant, officer, sequence, partition)
 
-    async def forget(self, tenant: str, officer: str, sequence: int, superseded: int, partition: int) -> None:
-        """Forget an officer whose profile is a tombstone; of an officer who is not known nothing is kept.
+    async def forget(self, tenant: str, officer: str, sequence: int, superseded: int, partition: int) -> bool:
+        """Forget an officer whose profile is a tombstone; return whether the officer is erased now.
+
+        Of an officer who is not known nothing is kept.
 
         `sequence` 0: the tombstone has none, and stands behind whatever is known. `superseded`: the sequence of the
         newest profile that stood before it in the same batch, 0 without one. Raises Rejected: too far a sequence.
@@ -121,7 +123,8 @@ class Planner:
         key = key_of(tenant, officer)
         known = (await self.store.sequences([key])).get(key, 0)
         if known or superseded:
-            await self.erase(tenant, officer, sequence or max(known, superseded), partition)
+            return await self.erase(tenant, officer, sequence or max(known, superseded), partition)
+        return True
 
     async def _check_jumps(self, sequences: Mapping[str, int]) -> None:
         """Refuse sequences that are beyond what could have happened. Raises Rejected."""

@@ -135,10 +135,14 @@ class Solver:
         loop = asyncio.get_running_loop()
 
         def solved(piece: Sequence[Case]) -> list[Planned]:
-            return [solve(case, views[case.profile.tenant], self._check, self.smallest_gap) for case in piece]
+            return [self.one(case, views[case.profile.tenant]) for case in piece]
 
         found = await asyncio.gather(*(loop.run_in_executor(self._pool, solved, piece) for piece in pieces))
         return [planned for piece in found for planned in piece]
+
+    def one(self, case: Case, view: View) -> Planned:
+        """Return one officer's path, in the caller's thread."""
+        return solve(case, view, self._check, self.smallest_gap)
 
     async def run(self, work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
         """Return what a piece of work returns, done off the event loop."""

@@ -1,9 +1,17 @@
-"""One plan for a made-up officer, so that everything that is compiled is there before the first real one. No I/O."""
+"""Plans for made-up officers, so that everything that is compiled is there before the first real one. No I/O.
+
+Every kind of plan and question, on both shapes that a catalogue has in memory: courses beside a base, and a base of its
+own. What is compiled afterwards, in service, keeps officers waiting: a test holds the list to be complete.
+"""
 
 from datetime import UTC, date, datetime
 
-from services.recommender.model import Estimate, Inputs
-from services.recommender.ranking.index import Snapshot
+from msgspec.structs import replace
+
+from services.recommender import ranking
+from services.recommender.model import Estimate, Inputs, Rule
+from services.recommender.ranking.compiled import signatures
+from services.recommender.ranking.index import MERGE_AT, Snapshot
 from services.recommender.solving import plan_stateless
 from shared.skills import (
     SHARED_TENANT,
@@ -24,9 +32,27 @@ _DAY = date(2026, 1, 1)
 
 
 def warm_up() -> None:
-    """Plan once, with prerequisites, a budget, a mandatory, a pinned and a completed course. Takes long only once."""
-    view = Snapshot().put_courses(SHARED_TENANT, _courses(), 1).view(SHARED_TENANT)
-    inputs = Inputs(
+    """Plan and answer once for every kind of officer and catalogue. Takes long only once.
+
+    Raises RuntimeError where a kernel was compiled for two signatures: arrays then lie in memory in two ways.
+    """
+    few = Snapshot().put_courses(SHARED_TENANT, _courses(), 1)
+    many = few.put_courses(SHARED_TENANT, [_course(f"more-{n}", "two", 0, 1) for n in range(MERGE_AT + 1)], 2)
+    both = many.put_courses("tenant", [_course("own", "one", 0, 1, Prerequisite(course="third"))], 3)
+    for view in (few.view(SHARED_TENANT), many.view(SHARED_TENANT), both.view("tenant")):
+        for inputs in _officers():
+            path = plan_stateless(inputs, view)
+            for course in ("first", "second", "third", "fourth"):
+                ranking.why_not(inputs, view, path, course)
+            ranking.similar("first", view)
+            again = [step.course.id for step in path.steps]
+            plan_stateless(replace(inputs, previous=again, started=again[:1]), view)
+    if twice := [name for name, count in signatures().items() if count > 1]:
+        raise RuntimeError(f"compiled for more than one signature: {', '.join(twice)}")
+
+
+def _officers() -> list[Inputs]:
+    one = Inputs(
         tenant=SHARED_TENANT,
         framework=_framework(),
         as_of=_DAY,
@@ -37,7 +63,16 @@ def warm_up() -> None:
         pinned=["second"],
         completed_at={"third": datetime(2026, 1, 1, tzinfo=UTC)},
     )
-    plan_stateless(inputs, view)
+    preferring = replace(
+        one,
+        budget_hours=None,
+        mandatory=[],
+        pinned=[],
+        completed_at={},
+        slowed={"first": 1.5},
+        rules=[Rule(field="course", values=["fourth"], bias=2.0)],
+    )
+    return [one, preferring, replace(preferring, slowed={}, rules=[], levels={}, budget_hours=3, max_steps=2)]
 
 
 def _framework() -> Framework:

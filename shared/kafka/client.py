@@ -11,13 +11,13 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from shared.errors import Unavailable
-from shared.kafka import names
+from shared.kafka import batches
 from shared.kafka.records import Record
 from shared.settings import KafkaSettings
 
 log = logging.getLogger(__name__)
 
-names.install()
+batches.install()
 
 BATCH = 500
 FETCH_WAIT_MS = 100
@@ -60,9 +60,17 @@ def addresses(brokers: Brokers) -> str:
 
 
 async def start(consumer: AIOKafkaConsumer) -> None:
-    """Connect. Raises Unavailable where no broker answers."""
+    """Connect. Raises Unavailable where no broker answers.
+
+    Cancelled, it waits until the client has started, so that stopping the client closes its connections: aiokafka
+    forgets the connection on which it was asking.
+    """
+    starting = asyncio.ensure_future(consumer.start())
     try:
-        await consumer.start()
+        await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await within(starting)
+        raise
     except KafkaError as error:
         raise Unavailable(f"Kafka: {error}") from error
 

@@ -147,6 +147,13 @@ class GroupConsumer:
         self.dead_lettered += 1
         log.error("%s dead-lettered %s/%d/%d: %s", self._group, record.topic, record.partition, record.offset, reason)
 
+    async def take_back(self, key: str) -> None:
+        """Take the dead letters of a key back: replaying passes them over, and compaction removes them.
+
+        Raises Unavailable.
+        """
+        await self._publisher.resend(f"{self.topic}.dead", key.encode(), None, [])
+
     async def _commit(self, consumer: AIOKafkaConsumer, records: list[Record]) -> None:
         offsets: dict[TopicPartition, int] = {}
         for record in records:

@@ -15,7 +15,7 @@ from typing import Protocol
 from shared.errors import Rejected, Unavailable
 from shared.events import Event
 from shared.kafka.client import backoff
-from shared.kafka.records import OnEvents, Received, Record
+from shared.kafka.records import UNREADABLE, OnEvents, Received, Record
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +73,7 @@ class Delivery:
         received = []
         for record in records:
             try:
+                _check_readable(record)
                 received.append(Received(record, self._decode(record)))
             except Rejected as error:
                 await self._give_up(record, str(error))
@@ -104,6 +105,11 @@ class Delivery:
         except Exception as error:  # noqa: BLE001 - whatever a handler raises must not stop the partition
             return error
         return None
+
+
+def _check_readable(record: Record) -> None:
+    if record.headers and record.headers[0][0] == UNREADABLE:
+        raise Rejected((record.headers[0][1] or b"").decode("utf-8", "replace"))
 
 
 def _place(error: Exception) -> str:

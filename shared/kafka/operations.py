@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.conn import create_conn
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError
@@ -15,13 +15,17 @@ from aiokafka.protocol.metadata import MetadataRequest
 from shared.errors import Rejected, Unavailable
 from shared.kafka.client import BATCH, Brokers, addresses, connection, poll, start, within
 from shared.kafka.publisher import Publisher
-from shared.kafka.records import Record, TopicSpec, is_cut, revived
+from shared.kafka.records import Record, TopicSpec, is_cut, revived, takes_back
 
 log = logging.getLogger(__name__)
 
 
+_ANSWER_SECONDS = 1.5
+"""How long a broker is waited for in readiness, which has to be told within 2 s."""
+
+
 async def create_topics(brokers: Brokers, topics: Sequence[TopicSpec]) -> list[str]:
-    """Create the topics that are not there yet; return their names. Existing topics are left as they are."""
+    """Create the topics that are not there yet; return those made here. Existing topics are left as they are."""
     admin = AIOKafkaAdminClient(**connection(brokers))
     try:
         await admin.start()
@@ -34,10 +38,11 @@ async def create_topics(brokers: Brokers, topics: Sequence[TopicSpec]) -> list[s
         if not wanted:
             return []
         answer = await admin.create_topics(wanted, timeout_ms=30_000)
+        # A topic made a moment ago, or by another at the same time, may not have been listed.
         for name, code, *reason in answer.topic_errors:
             if code not in (0, TopicAlreadyExistsError.errno):
                 raise Unavailable(f"topic {name} was not created: Kafka error {code} {' '.join(map(str, reason))}")
-        return [topic.name for topic in wanted]
+        return [name for name, code, *_ in answer.topic_errors if code == 0]
     except KafkaError as error:
         raise Unavailable(f"Kafka at {addresses(brokers)}: {error}") from error
     finally:
@@ -60,10 +65,10 @@ async def reachable(brokers: Brokers) -> str | None:
 
 
 async def _answers(address: str, arguments: Mapping[str, Any]) -> bool:
-    """Return whether a broker says within a second which brokers there are, to this user where there is one."""
+    """Return whether a broker says in time which brokers there are, to this user where there is one."""
     host, _, port = address.strip().rpartition(":")
     with suppress(OSError, TimeoutError, KafkaError):
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(_ANSWER_SECONDS):
             connected = await create_conn(host, int(port), **arguments)
             try:
                 return bool((await connected.send(MetadataRequest([]))).brokers)
@@ -75,7 +80,8 @@ async def _answers(address: str, arguments: Mapping[str, Any]) -> bool:
 async def replay(brokers: Brokers, topic: str, group: str) -> int:
     """Send every dead letter of a topic that was not replayed before to the topic again; return how many.
 
-    One that was cut, or that the topic does not take, is logged and stays in the dead-letter topic.
+    One that was taken back since is passed over. One that was cut, or that the topic does not take, is logged and stays
+    in the dead-letter topic.
     """
     consumer = AIOKafkaConsumer(
         f"{topic}.dead",
@@ -91,17 +97,30 @@ async def replay(brokers: Brokers, topic: str, group: str) -> int:
             while not consumer.assignment():
                 await asyncio.sleep(0.1)
             ends = await consumer.end_offsets(consumer.assignment())
-            while any([await consumer.position(place) < end for place, end in ends.items()]):
-                for letter in await poll(consumer, BATCH):
-                    count += await _replayed(publisher, topic, letter)
+            begun = {place: await consumer.position(place) for place in ends}
+            taken_back: dict[bytes | None, int] = {}
+            async for letters in _batches(consumer, ends):
+                taken_back |= {letter.key: letter.offset for letter in letters if takes_back(letter)}
+            for place, position in begun.items():
+                consumer.seek(place, position)
+            async for letters in _batches(consumer, ends):
+                for letter in letters:
+                    if not takes_back(letter) and letter.offset > taken_back.get(letter.key, -1):
+                        count += await _replayed(publisher, topic, letter)
                 await consumer.commit()
         finally:
             await within(consumer.stop())
     return count
 
 
+async def _batches(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> AsyncIterator[list[Record]]:
+    """Yield what lies between the position and these ends."""
+    while any([await consumer.position(place) < end for place, end in ends.items()]):
+        yield await poll(consumer, BATCH)
+
+
 async def _replayed(publisher: Publisher, topic: str, letter: Record) -> bool:
-    place = (letter.key or b"").decode("utf-8", "replace")
+    place = (dict(letter.headers).get("dead_place") or letter.key or b"").decode("utf-8", "replace")
     if is_cut(letter):
         log.warning("not replayed: %s was cut when it was dead-lettered, and is not whole", place)
         return False

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from shared.events import Event
 
+UNREADABLE = "unreadable-batch"
+"""The header that tells why the batch in which a record lay cannot be unpacked; the record stands for all of it."""
+
 Headers = Sequence[tuple[str, bytes | None]]
 
 
@@ -60,6 +63,7 @@ def dead_letter(
 ) -> tuple[bytes, bytes | None, Headers]:
     """Return key, value and headers of a dead letter: as it was, and where it lay, who refused it, and why.
 
+    Its key is the record's own, so that an erasure can take it back; without one it is the place where it lay.
     Headers beyond 100 or 64 KiB are left out, those of CloudEvents last; a key is cut to 4 KiB. With `room`, at most so
     many bytes are kept of the value, and an eighth of it of the headers. `dead_cut` names what was cut.
     """
@@ -72,6 +76,7 @@ def dead_letter(
         ],
         "dead_group": group.encode(),
         "dead_topic": record.topic.encode(),
+        "dead_place": f"{record.topic}/{record.partition}/{record.offset}".encode(),
         "dead_key": key,
         "dead_value_bytes": str(len(record.value or b"")).encode(),
         "dead_headers": str(len(record.headers)).encode(),
@@ -83,8 +88,7 @@ def dead_letter(
     }
     if cut := [name for name, is_whole in whole.items() if not is_whole]:
         about["dead_cut"] = ",".join(cut).encode()
-    place = f"{record.topic}/{record.partition}/{record.offset}"
-    return place.encode(), value, [*headers, *about.items()]
+    return key or about["dead_place"], value, [*headers, *about.items()]
 
 
 def _fitting(headers: Headers, room: int) -> Headers:
@@ -105,6 +109,11 @@ def _is_attribute(name: str) -> bool:
 def is_cut(letter: Record) -> bool:
     """Return whether a dead letter is not all of the record that it was."""
     return any(name == "dead_cut" for name, _ in letter.headers)
+
+
+def takes_back(record: Record) -> bool:
+    """Return whether a record of a dead-letter topic is no letter, but takes back those of its key before it."""
+    return record.value is None and not any(name == "dead_topic" for name, _ in record.headers)
 
 
 def revived(letter: Record) -> tuple[bytes | None, bytes | None, Headers]:

@@ -174,7 +174,7 @@ def deviations(planned: Mapping[str, TopicPlan], found: Mapping[str, TopicState]
             continue
         if state.partitions != plan.partitions:
             texts.append(f"{name} has {state.partitions} partitions, {plan.partitions} are planned")
-        if state.cleanup_policy not in (None, plan.cleanup_policy):
+        if state.cleanup_policy and set(state.cleanup_policy.split(",")) != set(plan.cleanup_policy.split(",")):
             texts.append(f"{name} has the cleanup policy {state.cleanup_policy!r}, {plan.cleanup_policy!r} is planned")
     return texts
 

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, time
 import msgspec
 from aiohttp import web
 
+from services.recommender.asked import THREADS
 from services.recommender.model import Estimate, Inputs
 from services.recommender.ranking.index import Snapshot
 from services.recommender.solving import Solver, plan_stateless
@@ -38,7 +39,7 @@ def build() -> web.Application:
     courses, framework = world()
     snapshot = Snapshot().put_framework(SHARED_TENANT, framework, 1)
     view = snapshot.put_courses(SHARED_TENANT, courses, 1 + len(courses)).view(TENANT)
-    solver = Solver()
+    solver = Solver(THREADS)
     warm_up()
     gc.collect()
     gc.freeze()  # as the service does

@@ -8,9 +8,12 @@ from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.record.util import calc_crc32c
 
+from deploy.local.broker import ApacheKafka
+from deploy.local.servers import Server
+from deploy.topics import read_topics
 from shared.errors import Rejected, Unavailable
 from shared.events import CourseWithdrawn, Envelope, TopicPlan, announce, to_kafka
 from shared.kafka import (
@@ -22,6 +25,7 @@ from shared.kafka import (
     Record,
     TopicSpec,
     TopicWarning,
+    batches,
     create_topics,
     describe_topics,
     deviations,
@@ -31,6 +35,7 @@ from shared.kafka import (
     replay,
 )
 from shared.kafka.client import poll, start
+from tests.conftest import missing
 from tests.contract.topics import created_again
 
 
@@ -101,7 +106,7 @@ async def running(reader: GroupConsumer | Follower) -> AsyncIterator[asyncio.Tas
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 90) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.02)
@@ -109,6 +114,12 @@ async def until(condition: Callable[[], bool], seconds: float = 30) -> None:
 
 async def test_creating_topics_twice_changes_nothing(bootstrap: str, topic: str) -> None:
     assert await create_topics(bootstrap, [TopicSpec(topic, 9, 1, {})]) == []
+
+
+async def test_of_many_who_create_a_topic_at_once_one_has_made_it(bootstrap: str, namespace: str) -> None:
+    spec = [TopicSpec(f"{namespace}at-once", 2, 1, {})]
+    made = await asyncio.gather(*(create_topics(bootstrap, spec) for _ in range(8)))
+    assert sorted(made) == [[]] * 7 + [[f"{namespace}at-once"]]
 
 
 async def test_a_group_takes_every_event_in_order_per_key(bootstrap: str, topic: str, publisher: Publisher) -> None:
@@ -185,7 +196,79 @@ async def test_what_cannot_be_taken_goes_to_the_dead_letters_and_the_flow_goes_o
     assert reasons[b"13"] == b"thirteen is refused"
     assert reasons[b"17"] == b"handler failed: KeyError"
     assert reasons[None] == b"not a CloudEvent: no attribute specversion, id, type, source, subject, sequence"
-    assert all(letter.key and letter.key.decode().startswith(f"{topic}/") for letter in letters)
+    places = [dict(letter.headers)["dead_place"] or b"" for letter in letters]
+    assert all(place.decode().startswith(f"{topic}/") for place in places)
+    assert {letter.key for letter in letters} <= {b"t/c-1", *(thing.subject.encode() for thing in things(40))}
+
+
+async def test_dead_letters_that_were_taken_back_are_not_replayed(
+    bootstrap: str, topic: str, publisher: Publisher
+) -> None:
+    broken = True
+
+    def refuse(_: Sequence[Received]) -> None:
+        if broken:
+            raise Rejected("not yet")
+
+    reader = Reader(refuse)
+    consumer = GroupConsumer(bootstrap, topic, f"{topic}.g", reader, publisher=publisher)
+    await publisher.send(topic, things(14))  # two of each key
+    async with running(consumer):
+        await until(lambda: consumer.dead_lettered == 14)
+        await consumer.take_back("t/c-3")
+        await publisher.send(topic, [announce("here", "t/c-3", 17, CourseWithdrawn("t", "c-3"))])
+        await until(lambda: consumer.dead_lettered == 15)
+        broken = False
+        assert await replay(bootstrap, topic, f"{topic}.g") == 13
+        await until(lambda: len(reader.sequences) == 13)
+    assert reader.sequences == set(range(1, 15)) - {3, 10} | {17}
+
+
+async def test_what_was_taken_back_leaves_the_dead_letter_topic(kafka_server: Server, namespace: str) -> None:
+    if not isinstance(kafka_server, ApacheKafka):
+        missing("the embedded broker compacts nothing")
+    brokers, topic = kafka_server.address, f"{namespace}erased"
+    planned = {spec.name: spec for spec in read_topics()}["assessment.profiles.dead"]
+    at_once = {
+        "min.compaction.lag.ms": "0",
+        "max.compaction.lag.ms": "1",
+        "segment.ms": "100",
+        "delete.retention.ms": "0",
+    }
+    dead = TopicSpec(f"{topic}.dead", planned.partitions, 1, {**planned.config, **at_once})
+    await create_topics(brokers, [TopicSpec(topic, 1, 1, {}), dead])
+
+    def refuse(_: Sequence[Received]) -> None:
+        raise Rejected("refused")
+
+    async def left() -> set[bytes | None]:
+        """Return the keys of all records that the topic holds."""
+        consumer = AIOKafkaConsumer(bootstrap_servers=brokers)
+        await start(consumer)
+        try:
+            place = TopicPartition(f"{topic}.dead", 0)
+            consumer.assign([place])
+            await consumer.seek_to_beginning(place)
+            end = (await consumer.end_offsets([place]))[place]
+            keys: set[bytes | None] = set()
+            while await consumer.position(place) < end:
+                keys |= {record.key for record in await poll(consumer, 500)}
+            return keys
+        finally:
+            await consumer.stop()
+
+    async with Publisher(brokers) as publisher:
+        consumer = GroupConsumer(brokers, topic, f"{topic}.g", Reader(refuse), publisher=publisher)
+        async with running(consumer):
+            await publisher.send(topic, things(7))
+            await until(lambda: consumer.dead_lettered == 7)
+            await consumer.take_back("t/c-3")
+            async with asyncio.timeout(60):
+                while b"t/c-3" in await left():
+                    # A segment is closed, and then compacted, when something is written after its time.
+                    await publisher.resend(f"{topic}.dead", b"later", b"x", [("dead_topic", topic.encode())])
+                    await asyncio.sleep(0.3)
+    assert await left() >= {f"t/c-{i}".encode() for i in (0, 1, 2, 4, 5, 6)}
 
 
 async def test_dead_letters_are_replayed_once_as_they_were(bootstrap: str, topic: str, publisher: Publisher) -> None:
@@ -314,6 +397,35 @@ async def test_a_header_that_nobody_else_can_read_stops_no_reader(
     assert (consumer.dead_lettered, follower.skipped) == (0, 0)
 
 
+@pytest.mark.parametrize("packing", ["gzip", "zstd", "lz4", "snappy"])
+async def test_a_batch_that_unpacks_to_too_much_stands_as_one_dead_letter(
+    packing: str, kafka_bootstrap: str, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "MAX_UNPACKED_BYTES", 2_000_000)
+    topic = f"{namespace}things"
+    await create_topics(kafka_bootstrap, [TopicSpec(topic, 1, 1, {}), TopicSpec(f"{topic}.dead", 1, 1, {})])
+    one, two = to_kafka(things(1)[0]), to_kafka(things(2)[1])
+    async with (
+        AIOKafkaProducer(
+            bootstrap_servers=kafka_bootstrap, max_request_size=2**26, compression_type=packing, linger_ms=50
+        ) as foreign,
+        Publisher(kafka_bootstrap) as publisher,
+    ):
+        await foreign.send_and_wait(topic, one[1], key=one[0], headers=one[2])
+        await foreign.send_and_wait(topic, bytes(9_000_000), key=b"t/o")
+        await foreign.send_and_wait(topic, two[1], key=two[0], headers=two[2])
+        grouped, followed = Reader(), Reader()
+        consumer = GroupConsumer(kafka_bootstrap, topic, f"{topic}.g", grouped, publisher=publisher)
+        follower = Follower(kafka_bootstrap, topic, followed)
+        async with running(consumer), running(follower):
+            await until(lambda: grouped.sequences == followed.sequences == {1, 2})
+        assert (consumer.dead_lettered, follower.skipped) == (1, 1)
+        [letter] = await records_of(kafka_bootstrap, f"{topic}.dead", 1)
+        assert dict(letter.headers)["dead_place"] == f"{topic}/0/1".encode()
+        reason = dict(letter.headers)["dead_reason"] or b""
+        assert (b"would unpack to more than 2000000" in reason) == (packing in ("gzip", "zstd"))
+
+
 async def test_a_record_that_does_not_fit_the_dead_letters_is_cut_and_the_flow_goes_on(
     kafka_bootstrap: str, namespace: str
 ) -> None:
@@ -341,7 +453,7 @@ async def test_a_record_that_does_not_fit_the_dead_letters_is_cut_and_the_flow_g
         assert consumer.dead_lettered == 5
         letters = await records_of(kafka_bootstrap, f"{topic}.dead", 5)
         for offset, letter in enumerate(letters):
-            assert letter.key == f"{topic}/0/{offset}".encode()
+            assert dict(letter.headers)["dead_place"] == f"{topic}/0/{offset}".encode()
             assert dict(letter.headers)["dead_reason"]
         cut = [dict(letter.headers).get("dead_cut") for letter in letters]
         assert cut == [b"value", b"headers", b"headers", b"key", b"value"]

@@ -168,13 +168,13 @@ async def test_a_wrong_key_and_a_lost_connection_are_told_in_plain_words(stack: 
         await reader.sign_in(await officer.key())
         await reader.shows("path")
         await page.wait_for_selector("#connection.open")
-        await stack.stop("portal")
-        await page.wait_for_selector("#connection.lost")
-        assert "ขาดการเชื่อมต่อ" in await page.inner_text("#connection")
-        assert await reader.violations() == []
-        await officer.is_assessed(required(0.5))
-        await stack.start("portal")
-        await page.wait_for_selector("#connection.open", timeout=45_000)
+        async with stack.restored():
+            await stack.stop("portal")
+            await page.wait_for_selector("#connection.lost")
+            assert "ขาดการเชื่อมต่อ" in await page.inner_text("#connection")
+            assert await reader.violations() == []
+            await officer.is_assessed(required(0.5))
+        await page.wait_for_selector("#connection.open", timeout=120_000)
         await reader.news("เพราะมีผลประเมินใหม่")
         await page.click("#sign-out")
         await reader.shows("signIn")
@@ -200,6 +200,25 @@ async def test_a_platform_says_whose_path_it_wants(stack: Stack, browser: Browse
         assert officer.name in await page.inner_text(".whose")
         await page.click(".whose a")
         await reader.shows("choose")
+
+
+async def test_a_text_that_shows_nothing_gives_way_to_the_other_language(stack: Stack, browser: Browser) -> None:
+    async with reading(browser, stack.urls["portal"][0]) as reader:
+        await reader.page.goto(reader.url)
+        for text, words, language in [
+            ({"th": "ก", "en": "A"}, "ก", None),
+            ({"th": " ", "en": "A"}, "A", "en"),
+            ({"th": "\u200b\u0e34", "en": "A"}, "A", "en"),
+            ({"en": "A"}, "A", "en"),
+            ({"th": "\u3164", "en": "\u2800"}, "–", None),
+            (None, "", None),
+        ]:
+            found = await reader.page.evaluate(
+                "async (text) => { const one = (await import('/static/language.js')).told('b', text);"
+                " return [one.textContent, one.getAttribute('lang')]; }",
+                text,
+            )
+            assert found == [words, language], text
 
 
 async def test_what_changed_is_found_out_exactly(stack: Stack, browser: Browser) -> None:

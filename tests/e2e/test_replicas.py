@@ -8,9 +8,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.local.replicas import Service
 from deploy.local.stack import Stack
-from tests.e2e.platform import Account, Platform
+from tests.e2e.platform import PATIENCE, PROFILE, Account, Platform, until
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 
 PARTITIONS = 24
 
@@ -19,11 +19,14 @@ PARTITIONS = 24
 async def second(stack: Stack) -> AsyncIterator[None]:
     """Have a second recommender and a second portal while these tests run."""
     joined: tuple[Service, ...] = ("recommender", "portal")
-    await asyncio.gather(*(stack.join(service) for service in joined))
-    yield
-    for service in joined:
-        await stack.stop(service, 1)
-        stack.running[service].pop()
+    try:
+        await asyncio.gather(*(stack.join(service) for service in joined))
+        yield
+    finally:
+        for service in joined:
+            while len(stack.running[service]) > 1:
+                await stack.stop(service, len(stack.running[service]) - 1)
+                stack.running[service].pop()
 
 
 async def owned(platform: Platform) -> list[int]:
@@ -37,7 +40,7 @@ async def owned(platform: Platform) -> list[int]:
 
 
 async def shared_out(platform: Platform) -> None:
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(PATIENCE):
         while sum(counts := await owned(platform)) != PARTITIONS or min(counts) == 0:
             await asyncio.sleep(0.1)
 
@@ -56,14 +59,14 @@ async def test_replicas_share_the_partitions_and_who_leaves_or_comes_loses_nothi
     stack: Stack, platform: Platform
 ) -> None:
     accounts = list(await asyncio.gather(*(platform.register() for _ in range(12))))
-    async with platform.watching(accounts) as watchers:
+    async with stack.restored(), platform.watching(accounts) as watchers:
         await shared_out(platform)
 
         async def leave_and_come() -> None:
-            await asyncio.sleep(0.5)
             await stack.stop("recommender", 0)
             await stack.stop("portal", 1)
-            await asyncio.sleep(0.5)
+            before = {account.officer: account.sequence for account in accounts}
+            await until(lambda: all(a.sequence > before[a.officer] for a in accounts), "assessments without them")
             await asyncio.gather(stack.start("recommender", 0), stack.start("portal", 1))
 
         await assess_for(platform, accounts, asyncio.ensure_future(leave_and_come()))
@@ -72,14 +75,38 @@ async def test_replicas_share_the_partitions_and_who_leaves_or_comes_loses_nothi
         await platform.audit(accounts, watchers)
 
 
+async def test_with_one_of_two_recommenders_killed_nobody_is_refused(stack: Stack, platform: Platform) -> None:
+    account = await platform.register()
+    async with asyncio.timeout(PATIENCE):
+        while (await platform.ask("recommender", "GET", f"/v1/officers/{account.officer}/path"))[0] != 200:
+            await asyncio.sleep(0.05)
+    asked = {"framework": PROFILE["framework"], "job_group": PROFILE["job_group"]}
+    stack.running["portal"].reverse()  # the second portal was started with the addresses of both recommenders
+    try:
+        for number in (0, 1):
+            stack.kill("recommender", number)
+            try:
+                for _ in range(5):
+                    path = f"/api/v1/officers/{account.officer}/path"
+                    assert (await platform.ask("portal", "GET", path))[0] == 200
+                    status, body = await platform.ask("portal", "POST", "/api/v1/recommendations", json=asked)
+                    assert status == 200, body
+            finally:
+                await stack.start("recommender", number)
+    finally:
+        stack.running["portal"].reverse()
+
+
 async def test_every_portal_serves_every_stream(stack: Stack, platform: Platform) -> None:
     accounts = list(await asyncio.gather(*(platform.register() for _ in range(4))))
     async with platform.watching(accounts) as by_the_first:
         stack.running["portal"].reverse()
-        async with platform.watching(accounts) as by_the_second:
+        try:
+            async with platform.watching(accounts) as by_the_second:
+                await asyncio.gather(*(platform.assess(account, 3) for account in accounts))
+                await platform.audit(accounts, by_the_first)
+                await platform.audit(accounts, by_the_second)
+        finally:
             stack.running["portal"].reverse()
-            await asyncio.gather(*(platform.assess(account, 3) for account in accounts))
-            await platform.audit(accounts, by_the_first)
-            await platform.audit(accounts, by_the_second)
     connections = [w.connections for w in (*by_the_first.values(), *by_the_second.values())]
     assert connections == [1] * len(connections)

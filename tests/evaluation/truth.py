@@ -64,9 +64,9 @@ def told(number: int, count: int) -> Told:
         top = inputs.framework.max_level
         whole = {skill: min(max(float(np.rint(level)), 0.0), top) for skill, level in true.items()}
         everything, done = _completed(problem, path, world.completing, chance)
-        realised[NORMAL].append(_removed(problem, true, everything))
-        realised[ROUNDED].append(_removed(problem, whole, everything))
-        realised[WHOLE].append(_removed(problem, whole, done))
+        realised[NORMAL].append(removed(problem, true, everything))
+        realised[ROUNDED].append(removed(problem, whole, everything))
+        realised[WHOLE].append(removed(problem, whole, done))
     return Told(predicted, realised, faults)
 
 
@@ -84,7 +84,7 @@ def _completed(
     return everything, done
 
 
-def _removed(problem: Problem, true: dict[str, float], done: list[Candidate]) -> float:
+def removed(problem: Problem, true: dict[str, float], done: list[Candidate]) -> float:
     """Return the weighted gap, true to required, that the courses remove."""
     total = 0.0
     for skill, want in problem.worth.wants.items():

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from services.recommender.asked import Asked
 from services.recommender.catalogue import Catalogue, folded
 from services.recommender.feedback import Action
 from services.recommender.heeding import Heeder, Word
@@ -45,7 +46,7 @@ class Office:
             (FRAMEWORK, FrameworkPublished(SHARED_TENANT, framework({"reading": 3}))),
             *((one.id, CoursePublished(SHARED_TENANT, one)) for one in courses),
         )
-        self._heeder = Heeder(self.planner())
+        self._heeder = Heeder(self.planner(), Asked())
 
     def planner(self) -> Planner:
         return Planner(self.store, self.catalogue, UTC)

@@ -46,7 +46,7 @@ def path(officer: str, revision: int, tenant: str = "agency") -> PathRecommended
 class Owner:
     """Stands for the services behind the portal: stored paths, and whatever else was asked of them."""
 
-    stored: dict[str, PathRecommended] = field(default_factory=dict)
+    stored: dict[str, PathRecommended | bytes] = field(default_factory=dict)
     broken: bool = False
     held: asyncio.Event | None = None
     asked: list[tuple[str, str, CIMultiDict[str], bytes]] = field(default_factory=list)
@@ -57,7 +57,7 @@ class Owner:
         if self.broken:
             return web.Response(status=503)
         found = self.stored.get(request.match_info["officer"])
-        body = msgspec.json.encode(found) if found else b"{}"
+        body = found if isinstance(found, bytes) else msgspec.json.encode(found) if found else b"{}"
         return web.Response(status=200 if found else 404, body=body, content_type="application/json")
 
     async def anything(self, request: web.Request) -> web.StreamResponse:

@@ -1,15 +1,21 @@
 """With MongoDB away a service says 503 and not ready, and nothing accepted is lost; it goes on when MongoDB is back."""
 
+import os
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from deploy.local.broker import EmbeddedBroker, find_broker
+from deploy.local.processes import CannotStart
 from deploy.local.servers import External, Server, find_mongodb
 from services.catalog.__main__ import build
 from shared.events import CATALOG_TOPIC
 from shared.settings import CatalogSettings
+from tests.conftest import missing
 from tests.service.cataloguing import course, put
+from tests.service.portals import running, staged
 from tests.service.started import followed, settings_of, started
 
 pytestmark = pytest.mark.timeout(120)
@@ -24,6 +30,41 @@ async def mongodb(tmp_path: Path, mongodb_uri: str) -> AsyncIterator[Server]:
     await server.start()
     yield server
     await server.stop()
+
+
+@pytest.fixture
+async def broker(tmp_path: Path) -> AsyncIterator[EmbeddedBroker]:
+    """Return a broker that may be frozen and killed."""
+    try:
+        found = find_broker(tmp_path / "kafka", forced="embedded")
+    except CannotStart as error:
+        missing(str(error))
+    assert isinstance(found, EmbeddedBroker)
+    await found.start()
+    yield found
+    await found.stop()
+
+
+async def test_the_portal_asks_kafka_now_whether_it_is_there(broker: EmbeddedBroker, mongodb_uri: str) -> None:
+    async with staged(broker.address, mongodb_uri) as stage, running(*stage) as portal:
+
+        async def said() -> tuple[int, str]:
+            async with portal.session.get(f"{portal.url}/readyz") as answer:
+                return answer.status, (await answer.json())["checks"]["kafka"]
+
+        assert await said() == (200, "ok")
+        pid = broker.child.pid
+        assert pid
+        os.kill(pid, signal.SIGSTOP)  # its port still takes connections, and nobody answers on them
+        try:
+            status, word = await said()
+            assert (status, "no broker answers" in word) == (503, True)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert await said() == (200, "ok")
+        broker.kill()
+        status, word = await said()
+        assert (status, "no broker answers" in word) == (503, True)
 
 
 async def test_mongodb_away_is_503_and_the_relay_waits_for_it(mongodb: Server, kafka_bootstrap: str) -> None:

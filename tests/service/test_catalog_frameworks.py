@@ -74,7 +74,7 @@ async def test_wrong_frameworks_are_refused(service: Started) -> None:
     odd = msgspec.to_builtins(msgspec.structs.replace(framework({"cooking": 2}), id="wrong"))
     odd["skills"][0]["provenance"] = {"le\0vel": {"status": "sourced"}}
     got = await service.ask("PUT", path, "admin", json=odd)
-    assert (got.status, (await got.json())["field"]) == (422, "skills[0].provenance")
+    assert (got.status, (await got.json())["field"]) == (422, "skills[0].provenance.le\0vel")
     large = msgspec.to_builtins(
         msgspec.structs.replace(framework({f"skill-{n:06d}": 1 for n in range(9000)}), id="wrong")
     )

@@ -28,12 +28,16 @@ def received(offset: int, one: Profile) -> Received:
     return Received(Record("profiles", 0, offset, key, value, headers), from_kafka(key, value, headers))
 
 
+async def nothing_to_take_back(_: str) -> None:
+    """There is no topic here."""
+
+
 def order(officer: str, sequence: int = 1, **levels: float) -> Order:
     return Order(0, profile(officer, levels, sequence=sequence), "assessment", DAY)
 
 
 async def test_of_several_events_of_one_officer_in_a_batch_only_the_newest_is_planned(office: Office) -> None:
-    consumer = ProfileConsumer(planner := office.planner())
+    consumer = ProfileConsumer(planner := office.planner(), nothing_to_take_back)
     profiles = [order("a", 1).profile, order("b", 7).profile, order("a", 3, reading=2).profile, order("a", 2).profile]
     await consumer.on_profiles([received(offset, one) for offset, one in enumerate(profiles)])
     assert await office.announced("a") == [(1, 3)]
@@ -43,7 +47,7 @@ async def test_of_several_events_of_one_officer_in_a_batch_only_the_newest_is_pl
 
 
 async def test_a_batch_that_comes_again_changes_nothing(office: Office) -> None:
-    consumer = ProfileConsumer(planner := office.planner())
+    consumer = ProfileConsumer(planner := office.planner(), nothing_to_take_back)
     batch = [received(offset, order(f"o{offset}", 2).profile) for offset in range(20)]
     await consumer.on_profiles(batch)
     before = [document async for document in office.plans.find().sort("_id", 1)]

@@ -162,6 +162,20 @@ async def test_a_structured_event_reaches_the_page_as_the_path_alone(portal: Por
         assert (got.event, got.id, got.data) == ("path", "2", json.loads(value or b""))
 
 
+async def test_of_a_stored_path_only_the_head_is_read(portal: Portal) -> None:
+    officer, key = await portal.officer()
+    whole = msgspec.json.encode(path(officer, 1)).replace(b'"assessment"', b'"a cause of tomorrow"')
+    for unreadable in (b"\xff", b"[" * 100_000, b'{"tenant":"\xff"}', b"{}"):
+        portal.owner.stored[officer] = unreadable
+        async with portal.stream(officer, key) as stream:
+            assert (await stream.next()).data == {"status": "unavailable"}
+    portal.owner.stored[officer] = whole.replace(b'"job_group"', b'"later":"\xff","job_group"')
+    async with portal.stream(officer, key) as stream:
+        got = await stream.next()
+        assert (got.event, got.id, got.data["cause"]) == ("path", "1", "a cause of tomorrow")
+        assert got.data["path"]["later"] == "\ufffd"
+
+
 async def test_records_that_somebody_else_wrote_end_no_stream_and_are_not_logged(
     portal: Portal, caplog: pytest.LogCaptureFixture
 ) -> None:

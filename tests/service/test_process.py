@@ -24,6 +24,7 @@ from shared.settings import Settings, read
 
 async def slow(request):
     '''Change something slowly.'''
+    print("changing", flush=True)
     await asyncio.sleep(1)
     print("changed", flush=True)
     return nothing()
@@ -42,7 +43,7 @@ async def build(settings):
     return build_app("X", [Route("POST", "/v1/slow", slow, PUBLIC, answers={204: None})],
                      Authenticator(None, b""), contexts=[work])
 
-run(build, read(Settings, {"API_KEY_PEPPER": "pepper of these tests", "HTTP_PORT": sys.argv[1], "DRAIN_SECONDS": "1"}))
+run(build, read(Settings, {"API_KEY_PEPPER": "pepper of these tests", "HTTP_PORT": sys.argv[1], "DRAIN_SECONDS": "60"}))
 """
 
 
@@ -91,11 +92,13 @@ async def test_a_stopping_service_says_so_first_and_finishes_what_it_has_in_hand
         await running.until("draining")
         async with session.get(f"{url}/readyz") as answer:
             assert (answer.status, (await answer.json())["status"]) == (503, "draining")
-        await asyncio.sleep(0.4)  # near the end of the second that it drains for
-        async with session.post(f"{url}/v1/slow") as answer:
+        assert running.process.stdout is not None
+        asked = asyncio.ensure_future(session.post(f"{url}/v1/slow"))
+        assert await running.process.stdout.readline() == b"changing\n"
+        running.process.send_signal(signal.SIGTERM)  # draining is over, and this is in hand
+        async with await asked as answer:
             assert answer.status == 204
         assert await running.ends() == 0
-        assert running.process.stdout is not None
         assert await running.process.stdout.read() == b"changed\n"
 
 

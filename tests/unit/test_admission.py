@@ -7,7 +7,7 @@ from aiohttp import web
 from shared.auth import EVERYONE, Guesses, StoredKey
 from shared.limits import Limits, networks
 from shared.routes import Route
-from tests.unit.shelf import KeysInMemory, Shelf
+from tests.unit.shelf import KeysInMemory, Shelf, Thing
 from tests.unit.wire import PATIENCE, answer_on, logged, wired
 
 HOST = b"Host: x\r\n"
@@ -29,7 +29,10 @@ class Held(Shelf):
 
     def routes(self) -> list[Route]:
         kept = Route("POST", "/v1/kept", self.slow_change, EVERYONE, answers={204: None})
-        return [*super().routes(), kept]
+        mine = Route(
+            "PUT", "/v1/officers/{officer_id}/things", self.put_thing, EVERYONE, body=Thing, answers={201: Thing}
+        )
+        return [*super().routes(), kept, mine]
 
 
 async def test_one_more_than_can_be_borne_is_refused_at_once_and_probes_are_not() -> None:
@@ -86,6 +89,27 @@ async def test_one_officers_key_leaves_room_for_others() -> None:
         assert (got.status, got.headers["retry-after"]) == (503, "2")
         assert (await wire.ask(READ + platform + b"\r\n")).status == 200
         shelf.go_on.set()
+
+
+async def test_slow_bodies_of_one_officer_take_no_room_from_others() -> None:
+    put = b"PUT /v1/officers/me/things HTTP/1.1\r\n" + HOST + b"Content-Length: 12\r\n"
+    shelf = Held()
+    async with wired(shelf, Limits(requests_in_hand=16, body_seconds=60)) as wire:
+        officer, platform = await wire.key("officer", "me"), await wire.key("platform")
+        slow = [await wire.open() for _ in range(20)]
+        for _, writer in slow:
+            writer.write(put + officer + b'\r\n{"na')
+        refused = [asyncio.create_task(answer_on(reader)) for reader, _ in slow]
+        await asyncio.wait(refused, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+        async with asyncio.timeout(PATIENCE):
+            while sum(task.done() for task in refused) < 18:
+                await asyncio.sleep(0.01)
+        assert {task.result().status for task in refused if task.done()} == {503}
+        assert (await wire.ask(READ + platform + b"\r\n")).status == 200
+        for (_, writer), task in zip(slow, refused, strict=True):
+            if not task.done():
+                writer.write(b'me":"a"}')
+                assert (await asyncio.wait_for(task, PATIENCE)).status == 201
 
 
 class Gated(KeysInMemory):

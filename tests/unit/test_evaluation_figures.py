@@ -17,7 +17,7 @@ from tests.evaluation.problem import Problem
 from tests.evaluation.quality import OPTIMUM, PLANNER, SYNTHETIC, case
 from tests.evaluation.report import BEGIN, END, pictures, write_docs
 from tests.evaluation.same import digest
-from tests.evaluation.truth import NORMAL, WHOLE, ratio, told
+from tests.evaluation.truth import ratio, removed, told
 from tests.evaluation.worlds import generated, view_of
 
 
@@ -66,10 +66,22 @@ def test_the_interval_of_a_ratio_holds_the_true_one() -> None:
     assert low < value < high
 
 
-def test_fewer_completed_courses_realise_less() -> None:
+def test_what_is_realised_is_the_gap_that_the_courses_remove() -> None:
+    yardstick = framework({"s": 3, "t": 2}, weights={"s": 2}, others=["u"])
+    courses = [course("half", ("s", 0, 2)), course("whole", ("s", 0, 5)), course("other", ("u", 0, 2))]
+    problem = Problem(inputs(yardstick, {"s": 1, "t": 0}), courses)
+    true = {"s": 0.5, "t": 1.0}
+    by_id = {candidate.id: candidate for candidate in problem.candidates}
+    assert removed(problem, true, [by_id["half"]]) == 3  # 2 x (2 - 0.5)
+    assert removed(problem, true, [by_id["half"], by_id["whole"]]) == 5  # 2 x (3 - 0.5): no more than is required
+    assert removed(problem, {"s": 2.5, "t": 1.0}, [by_id["half"]]) == 0  # who is above it gains nothing
+    assert removed(problem, true, []) == 0
+
+
+def test_no_path_that_is_counted_is_refused_by_the_checker() -> None:
     found = told(0, 15)
     assert found.faults == 0
-    assert sum(found.realised[WHOLE]) < sum(found.realised[NORMAL])
+    assert [len(gains) for gains in (*found.predicted.values(), *found.realised.values())] == [15] * 6
 
 
 def test_the_order_of_the_catalogue_changes_no_byte() -> None:

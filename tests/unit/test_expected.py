@@ -11,7 +11,7 @@ from services.recommender.checker import violations
 from services.recommender.ranking import recommend
 from services.recommender.ranking.effort import HARDEST, completion_rate, effort_of
 from services.recommender.ranking.expected import expected_gain
-from services.recommender.ranking.gaps import weighted_gaps
+from services.recommender.ranking.gaps import Worth
 from services.recommender.ranking.offers import Standing, offer_of
 from shared.paths import LearningPath
 from shared.skills import Completions, Course, Prerequisite, Rating
@@ -76,7 +76,7 @@ def test_what_a_path_is_expected_to_gain(courses: list[Course], expected: int) -
     plan = inputs(framework({"a": 2}, others=["x", "y", "z"]), {"a": 0})
     offers = [offer_of(one) for one in courses]
     start = Standing(plan.standing(), set())
-    assert expected_gain(weighted_gaps(plan), FRAMEWORK, offers, start) == expected
+    assert expected_gain(Worth(plan.wants()), FRAMEWORK, offers, start) == expected
 
 
 def test_what_was_started_was_entered() -> None:

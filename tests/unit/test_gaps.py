@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.recommender.model import Estimate, Rule, hours_until, inputs_of
-from services.recommender.ranking.gaps import shortfall, weighted_gaps
+from services.recommender.ranking.gaps import Worth, shortfall
 from shared.errors import InvalidInput
 from shared.skills import SkillLevel
 from tests.builders import DAY, MOMENT, framework, inputs, profile
@@ -30,7 +30,7 @@ def test_shortfall_grows_with_the_level_and_never_faster_than_it(
 
 
 def test_worth_is_weighted_and_stops_at_what_is_required() -> None:
-    worth = weighted_gaps(inputs(framework({"a": 3, "b": 2}, weights={"a": 2}), {"a": 1, "b": 2}))
+    worth = Worth(inputs(framework({"a": 3, "b": 2}, weights={"a": 2}), {"a": 1, "b": 2}).wants())
     assert worth.gaps == {"a": 4_000_000}
     assert [worth.of("a", level) for level in (0.5, 1, 2, 3, 5)] == [0, 0, 2_000_000, 4_000_000, 4_000_000]
     assert worth.of("b", 5) == worth.of("elsewhere", 5) == 0
@@ -44,11 +44,11 @@ def test_a_skill_that_was_never_assessed_is_believed_to_be_half_way() -> None:
 
 
 def test_doubt_alone_makes_no_gap() -> None:
-    assert weighted_gaps(inputs(framework({"a": 3}), {"a": 3}, sd=1)).gap == 0
+    assert Worth(inputs(framework({"a": 3}), {"a": 3}, sd=1).wants()).gap == 0
 
 
 def test_doubt_never_makes_coverage_negative() -> None:
-    worth = weighted_gaps(inputs(framework({"a": 1}), {"a": 0}, sd=3))
+    worth = Worth(inputs(framework({"a": 1}), {"a": 0}, sd=3).wants())
     assert worth.gap > worth.required
     assert worth.covered(0) == 0.0
 

@@ -27,14 +27,14 @@ def test_what_is_in_hand_is_bounded_in_all_and_for_each_key() -> None:
 def test_streams_are_counted_apart_and_leave_room_for_the_rest() -> None:
     admission = Admission(Limits(requests_in_hand=1))
     streams = [admission.enter() for _ in range(1)]
-    streams[0].claim("a", 1, stream=True)
-    assert (admission.in_hand, admission.streams) == (0, 1)
+    streams[0].claim("a", 1, apart=True)
+    assert (admission.in_hand, admission.apart) == (0, 1)
     for _ in range(3):
-        admission.enter().claim("a", 1, stream=True)
+        admission.enter().claim("a", 1, apart=True)
     with pytest.raises(Overloaded):
-        admission.enter().claim("a", 1, stream=True)
+        admission.enter().claim("a", 1, apart=True)
     streams[0].leave()
-    assert admission.streams == 3
+    assert admission.apart == 3
 
 
 def test_bytes_in_hand_are_bounded_and_given_back() -> None:

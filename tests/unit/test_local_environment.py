@@ -340,6 +340,13 @@ def test_a_file_in_the_place_of_the_environment_is_named(tree: Path) -> None:
     assert (tree / ".venv").read_text() == "mine"
 
 
+def test_a_link_that_leads_nowhere_is_named(tree: Path) -> None:
+    (tree / ".venv").symlink_to(tree / "gone")
+    status, said = _run(tree)
+    assert status == 1
+    _only_sentence(said, "A file stands where a directory is needed: `.venv`")
+
+
 def test_the_environment_is_made_where_the_log_cannot_be_written(tree: Path, ready: Path) -> None:
     _lock(tree, "local").write_text("# still nothing\n")
     (tree / ".local").write_text("mine")

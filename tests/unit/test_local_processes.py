@@ -1,6 +1,7 @@
 """Child processes of the local stack: they say why they failed, and never outlive their parent."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -94,3 +95,21 @@ def _alive(pid: int) -> bool:
     except OSError:
         return False
     return state != "Z"
+
+
+def test_a_full_disk_is_told_in_words() -> None:
+    code = "import sys; from deploy.local import __main__ as it\nasync def full(): raise OSError(28, 'No space left')\n"
+    argv = [sys.executable, "-c", code + "sys.exit(it._finish(full()))"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert (done.returncode, done.stderr.strip().startswith("The disk is full: free some 2 GB")) == (1, True)
+
+
+def test_a_file_in_the_place_of_the_local_directory_is_told_in_words(tmp_path: Path) -> None:
+    for package in ("deploy", "shared"):
+        shutil.copytree(ROOT / package, tmp_path / package)
+    (tmp_path / ".local").write_text("mine")
+    argv = [sys.executable, "-m", "deploy.local", "lock"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.strip().startswith("A file stands where a directory is needed: `.local")
+    assert (tmp_path / ".local").read_text() == "mine"

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from services.recommender.checker import violations
 from services.recommender.model import Estimate, Inputs
 from services.recommender.ranking import recommend, refused, waiting_for_framework
-from services.recommender.ranking.gaps import weighted_gaps
 from services.recommender.ranking.index import Snapshot
 from shared.paths import LearningPath
 from shared.skills import Course, Prerequisite
@@ -30,7 +29,7 @@ def test_most_gap_per_hour_comes_first_and_everything_is_closed() -> None:
     assert ids(path) == ["fast", "b"]
     assert [step.score for step in path.steps] == [1_000_000, 250_000]
     assert [step.cumulative_hours for step in path.steps] == [2, 6]
-    assert [other.course.id for other in path.steps[0].alternatives] == ["slow", "b"]  # equal scores: higher cosine
+    assert [other.course.id for other in path.steps[0].alternatives] == ["slow"]  # `b` is in the path itself
     assert (path.status, path.hours, path.open) == ("ready", 6, [])
     assert (path.coverage.before, path.coverage.after, path.coverage.gained) == (0, 1, 3_000_000)
 
@@ -197,14 +196,20 @@ def test_the_order_of_the_catalogue_changes_no_byte(plan: Inputs, courses: list[
 
 
 @thorough
-@given(PLANS, CATALOGUES, st.sampled_from([f"s{n:02}" for n in range(6)]), st.floats(0.01, 3))
-def test_raising_a_gap_never_lowers_the_worth_of_a_course_that_closes_it(
-    plan: Inputs, courses: list[Course], skill: str, deeper: float
+@given(st.floats(0, 3), st.floats(0.5, 2), st.floats(0, 1), st.floats(0.2, 3))
+def test_who_is_further_from_a_requirement_gains_more_of_the_course_that_leads_to_it(
+    level: float, further: float, sd: float, weight: float
 ) -> None:
-    low = plan.wants()[skill]
-    levels = {**plan.levels, skill: Estimate(low.level, low.sd)}
-    deep = {**levels, skill: Estimate(max(low.level - deeper, 0.0), low.sd)}
-    before, after_ = (weighted_gaps(msgspec.structs.replace(plan, levels=these)) for these in (levels, deep))
-    for one in courses:
-        for row in one.teaches:
-            assert after_.of(row.skill, row.to_level) >= before.of(row.skill, row.to_level)
+    whole = course("it", ("a", 0, 5), ("b", 0, 1))
+    yardstick = framework({"a": 5, "b": 1}, weights={"a": weight})
+    near, far = (
+        recommend(
+            msgspec.structs.replace(inputs(yardstick, {"b": 0}), levels={"a": Estimate(held, sd), "b": Estimate(0, 0)}),
+            view_of([whole]),
+        )
+        for held in (level + further, level)
+    )
+    assert ids(near) == ids(far) == ["it"]
+    assert far.coverage.gained > near.coverage.gained
+    assert far.coverage.gap > near.coverage.gap
+    assert far.coverage.before < near.coverage.before

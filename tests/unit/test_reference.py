@@ -1,6 +1,7 @@
 """The compiled planner gives the same bytes as the rule in plain Python that stands beside it to be read."""
 
 import random
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
@@ -11,8 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.recommender.checker import violations
 from services.recommender.model import Estimate, Inputs, Rule
-from services.recommender.ranking import recommend, reference, reference_prices
+from services.recommender.ranking import recommend, reference
 from services.recommender.ranking.evidence import believed
 from services.recommender.ranking.gaps import Worth
 from services.recommender.ranking.index import View
@@ -153,6 +155,31 @@ def test_a_small_world_gives_the_same_bytes(plan: Inputs, courses: list[Course],
     assert differences(again, view, courses) is None
 
 
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    officers(),
+    st.builds(entangled, st.sampled_from([4, 15, 25]), st.sampled_from([3, 8]), st.integers(0, 10_000)),
+    st.sampled_from([0, 1, 2, 3]),
+)
+def test_a_small_world_gives_the_same_bytes_where_paths_may_hold_few_courses(
+    plan: Inputs, courses: list[Course], most: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (
+            "model",
+            "checker",
+            *(f"ranking.{name}" for name in ("solution", "seeds", "obstacles", "reference")),
+        ):
+            patch.setattr(f"services.recommender.{module}.MOST_STEPS", most)
+        view = view_of(courses)
+        try:
+            path = recommend(plan, view)
+        except InvalidInput:  # mandatory, and excluded by a rule
+            return
+        assert violations(path, plan, view.course) == []
+        assert differences(plan, view, courses) is None
+
+
 SKILLS = framework({"a": 3, "b": 1}, others=["x", "y"])
 SPARE = [
     course("x1", ("x", 0, 1), hours=1),
@@ -243,6 +270,20 @@ def test_real_courses_give_the_same_bytes() -> None:
         assert differences(plan, view, world.courses) is None
 
 
-def test_nothing_compiled_is_within_reach_of_the_readable_rule() -> None:
-    for module in (reference, reference_prices):
-        assert [name for name, value in vars(module).items() if hasattr(value, "py_func")] == []
+def test_the_readable_rule_runs_nothing_that_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    courses = entangled(25, 8, 3)
+    plan = inputs(YARDSTICK, {"s00": 0, "s01": 1, "s02": 0.5}, budget_hours=30, pinned=[courses[4].id])
+    path = recommend(plan, view_of(courses))
+    assert path.steps
+
+    def compiled(*_: object) -> None:
+        raise AssertionError("something compiled was called")
+
+    for name, module in list(sys.modules.items()):
+        if name.startswith("services.recommender."):
+            for function in [key for key, value in vars(module).items() if hasattr(value, "py_func")]:
+                monkeypatch.setattr(module, function, compiled)
+    with pytest.raises(AssertionError, match="something compiled"):
+        recommend(plan, view_of(courses))
+    same = reference.recommend(plan, courses, path.versions.catalogue)
+    assert msgspec.json.encode(same) == msgspec.json.encode(path)

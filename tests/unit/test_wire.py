@@ -232,3 +232,14 @@ async def test_an_unknown_error_is_logged_without_its_words() -> None:
     assert b"RuntimeError" in written.getvalue()
     assert b"shelf.py" in written.getvalue()
     assert b"the secret of the house" not in written.getvalue().replace(b'raise RuntimeError(\\"the secret', b"")
+
+
+async def test_what_is_left_of_a_refused_body_is_not_logged_as_an_error() -> None:
+    with logged() as written:
+        async with wired() as wire:
+            reader, writer = await wire.open()
+            writer.write(PUT + LENGTH + b"\r\n{")
+            assert (await answer_on(reader)).status == 401
+            writer.write_eof()
+            assert await reader.read() == b""
+    assert b'"level":"error"' not in written.getvalue()

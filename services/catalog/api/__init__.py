@@ -20,7 +20,7 @@ from shared.skills import Course, Framework
 
 __all__ = ["HISTORY", "ROUTES", "STORE"]
 
-_FRAMEWORK_LIMIT = 16 * 1024 * 1024
+_FRAMEWORK_LIMIT = 4 * 1024 * 1024  # with its spaces; the store bounds what its event holds
 _COURSE = "/v1/courses/{course_id}"
 _FRAMEWORK = "/v1/frameworks/{framework_id}"
 _PUT_COURSE = {200: CoursePut, 201: CoursePut}

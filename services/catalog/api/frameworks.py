@@ -4,7 +4,7 @@ import msgspec
 from aiohttp import web
 
 from services.catalog.api.entries import HISTORY, STORE, present_tag, reached, same_id, settled, shown, tag_of
-from services.catalog.model import FrameworkList, FrameworkPut, ListFrameworks, ShowFramework, check_framework
+from services.catalog.model import FrameworkList, FrameworkPut, ListFrameworks, ShowFramework
 from services.catalog.store import framework_key
 from shared.decoding import patched
 from shared.errors import NotFound, PreconditionFailed
@@ -64,7 +64,7 @@ async def _store_framework(
     request: web.Request, framework: Framework, asked: Preconditions
 ) -> tuple[FrameworkPut, bool]:
     """Return what became of a framework, and whether it is new."""
-    check_framework(framework)
+    framework.check()
     store, tenant, trace = request.app[STORE], principal(request).tenant, trace_of(request)
 
     async def decide() -> tuple[FrameworkPut, bool] | None:

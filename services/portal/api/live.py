@@ -15,7 +15,7 @@ from services.portal.connections import Connection, Connections, Push
 from services.portal.replicas import Replicas
 from shared.auth import Authenticator
 from shared.errors import Unauthorized, Unavailable
-from shared.events import PathRecommended
+from shared.events import PathHead
 from shared.routes import REQUEST_ID, STREAM, principal
 from shared.skills import key_of
 
@@ -37,6 +37,14 @@ class WorkingKeys(Protocol):
 
     async def working(self, key_ids: Collection[str]) -> set[str]:
         """Return those of these keys that are neither revoked nor expired. Raises Unavailable."""
+
+
+class StoredPath(PathHead, frozen=True):
+    """The recommender's answer, of which only the head is read; the rest goes on as it came."""
+
+    cause: msgspec.Raw
+    planned_at: msgspec.Raw
+    path: msgspec.Raw
 
 
 class Live:
@@ -138,7 +146,7 @@ class Live:
             except Unauthorized:
                 return connection.close()
             if stored is not None:
-                data = msgspec.json.encode(stored).decode()
+                data = msgspec.json.encode(stored).decode("utf-8", "replace")
                 connection.offer(Push("path", data, stored.revision))
             if connection.told:
                 return None
@@ -149,7 +157,7 @@ class Live:
             await asyncio.sleep(longest * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
         return None
 
-    async def _stored(self, officer: str, credential: str | None, request_id: str) -> PathRecommended | None:
+    async def _stored(self, officer: str, credential: str | None, request_id: str) -> StoredPath | None:
         """Return the stored path, None where there is none. Raises Unavailable, Unauthorized."""
         headers = {"Authorization": f"Bearer {credential}", "X-Request-Id": request_id}
         left = self._recommenders.in_order()
@@ -165,7 +173,7 @@ class Live:
                 self._recommenders.answered(address)
                 return found
 
-    async def _stored_at(self, url: str, headers: Mapping[str, str]) -> PathRecommended | None:
+    async def _stored_at(self, url: str, headers: Mapping[str, str]) -> StoredPath | None:
         try:
             async with self._client.get(url, headers=headers, timeout=_FETCH) as answer:
                 if answer.status in (401, 403):
@@ -174,6 +182,8 @@ class Live:
                     return None
                 if answer.status != 200:  # noqa: PLR2004
                     raise Unavailable(f"the recommender answers {answer.status}")
-                return msgspec.json.decode(await answer.read(), type=PathRecommended)
-        except (ClientError, TimeoutError, msgspec.DecodeError) as error:
+                return msgspec.json.decode(await answer.read(), type=StoredPath)
+        except (ClientError, TimeoutError) as error:
             raise Unavailable("the recommender is away") from error
+        except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
+            raise Unavailable("the recommender's answer cannot be read") from None

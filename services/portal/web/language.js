@@ -41,10 +41,14 @@ export function say(key, ...values) {
   return typeof said === 'string' ? bound(said) : said;
 }
 
+/** Whether a text has a character to be seen: paths from before that was asked for may hold one that has none. */
+const shows = (text) => /[\p{L}\p{N}\p{P}\p{S}]/u.test((text ?? '').replace(/[\u115f\u1160\u3164\uffa0\u2800\ufffc]/g, ''));
+
 /** Return an element with a text of a service (`{th, en}`), marked with its language where it is not the page's. */
 export function told(tag, text, attributes = {}) {
-  const spoken = text?.[language] ? language : other();
-  return el(tag, { ...attributes, lang: spoken === language ? undefined : spoken }, bound(text?.[spoken] ?? ''));
+  const spoken = shows(text?.[language]) || !shows(text?.[other()]) ? language : other();
+  const words = shows(text?.[spoken]) ? text[spoken] : text ? '–' : '';
+  return el(tag, { ...attributes, lang: spoken === language ? undefined : spoken }, bound(words));
 }
 
 const number = (value, digits) =>

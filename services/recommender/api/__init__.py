@@ -14,6 +14,7 @@ from services.recommender.api.paths import StoredPath, get_path
 from services.recommender.api.recommendations import Recommendation, RecommendationRequest, recommend
 from services.recommender.api.rules import PutRules, Rules, RulesPut, get_rules, patch_rules, put_rules
 from services.recommender.api.state import (
+    ASKED,
     CATALOGUE,
     FIRST_GROUPS,
     HEEDER,
@@ -30,6 +31,7 @@ from shared.auth import ADMINS, EVERYONE, PLATFORMS
 from shared.routes import IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, MergePatch, Route
 
 __all__ = [
+    "ASKED",
     "CATALOGUE",
     "FIRST_GROUPS",
     "HEEDER",
@@ -61,7 +63,15 @@ _REQUEST_EXAMPLE = {
 }
 ROUTES = [
     Route("GET", _PATH, get_path, EVERYONE, headers=_HELD, answers={200: StoredPath, 304: None}, problems=[503]),
-    Route("GET", _PATH + "/why-not/{course_id}", why_not, EVERYONE, answers={200: WhyNotAnswer}),
+    Route(
+        "GET",
+        _PATH + "/why-not/{course_id}",
+        why_not,
+        EVERYONE,
+        answers={200: WhyNotAnswer},
+        problems=[429, 503],
+        apart=True,
+    ),
     Route(
         "POST",
         _FEEDBACK,
@@ -82,7 +92,9 @@ ROUTES = [
         body=RecommendationRequest,
         example=_REQUEST_EXAMPLE,
         answers={200: Recommendation},
-        problems=[404, 503],
+        problems=[404, 429, 503],
+        reads=True,
+        apart=True,
     ),
     Route(
         "GET",
@@ -91,6 +103,8 @@ ROUTES = [
         EVERYONE,
         query=AskSimilar,
         answers={200: SimilarCourses},
+        problems=[429, 503],
+        apart=True,
     ),
     Route(
         "PUT",
@@ -116,5 +130,13 @@ ROUTES = [
         problems=[412, 415],
     ),
     Route("GET", "/v1/rules", get_rules, PLATFORMS, headers=_HELD, answers={200: Rules, 304: None}),
-    Route("GET", "/v1/agencies/{agency_id}/gaps", get_gaps, PLATFORMS, query=AskGaps, answers={200: AgencyView}),
+    Route(
+        "GET",
+        "/v1/agencies/{agency_id}/gaps",
+        get_gaps,
+        PLATFORMS,
+        query=AskGaps,
+        answers={200: AgencyView},
+        problems=[429, 503],
+    ),
 ]

@@ -16,13 +16,14 @@ from services.recommender.agency_report import (
     unclosable_gaps,
 )
 from services.recommender.api.state import (
-    CATALOGUE,
+    ASKED,
     FIRST_GROUPS,
     MIN_GROUP,
     SOLVER,
     STORE,
     TODAY,
     TOKEN_KEY,
+    caller_of,
     framework_of,
     view_of,
 )
@@ -144,7 +145,8 @@ async def _in_time(
         )
         for plan in plans
     ]
-    planned = await request.app[SOLVER].solve(cases, request.app[CATALOGUE].snapshot)
+    view, asked, solver = view_of(request), request.app[ASKED], request.app[SOLVER]
+    planned = [await asked.run(caller_of(request), solver.one, case, view) for case in cases]
     figures = [measures_of(one.path) for one in planned if not one.violations and one.path.status in _PLANNED]
     if len(figures) < request.app[MIN_GROUP]:
         return None

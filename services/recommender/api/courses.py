@@ -6,7 +6,7 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from services.recommender import ranking
-from services.recommender.api.state import SOLVER, STORE, held_of, view_of
+from services.recommender.api.state import ASKED, STORE, caller_of, held_of, view_of
 from services.recommender.audit import inputs_of_record
 from shared.errors import NotFound, Unavailable
 from shared.paths import Similar, WhyNot
@@ -54,7 +54,7 @@ async def why_not(request: web.Request) -> web.StreamResponse:
     if rules is None:
         raise Unavailable("the rules of this path are not here; try again soon")
     inputs = inputs_of_record(past.record, rules, framework)
-    found = await request.app[SOLVER].run(ranking.why_not, inputs, view, past.event.path, course)
+    found = await request.app[ASKED].run(caller_of(request), ranking.why_not, inputs, view, past.event.path, course)
     return answer(_answered(found, plan.summary.revision, request[REQUEST_ID]))
 
 
@@ -71,5 +71,5 @@ async def similar_courses(request: web.Request) -> web.StreamResponse:
         raise NotFound("no such course")
     path = (await held_of(request, asked.officer)).plan.path if asked.officer else None
     taken = {step.course.id for step in path.steps} if path else set[str]()
-    found = await request.app[SOLVER].run(ranking.similar, course, view, asked.limit, taken)
+    found = await request.app[ASKED].run(caller_of(request), ranking.similar, course, view, asked.limit, taken)
     return answer(SimilarCourses(course, found, request[REQUEST_ID]))

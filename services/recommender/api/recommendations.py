@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from services.recommender import ranking
-from services.recommender.api.state import SOLVER, STORE, TODAY, framework_of, held_of, view_of
+from services.recommender.api.state import ASKED, SOLVER, STORE, TODAY, caller_of, framework_of, held_of, view_of
 from services.recommender.audit import TenantRules, inputs_for, rules_within
 from services.recommender.model import Estimate, Inputs, Rule, hours_until
 from services.recommender.planning import is_studied
@@ -87,15 +87,19 @@ async def recommend(request: web.Request) -> web.StreamResponse:
     if name is None:
         raise InvalidInput("needs a framework, or an officer to compare with", "framework")
     framework = framework_of(view, name)
-    rules, solver = await request.app[STORE].rules.recent(principal(request).tenant), request.app[SOLVER]
+    caller, asking = caller_of(request), request.app[ASKED]
+    rules, smallest_gap = (
+        await request.app[STORE].rules.recent(principal(request).tenant),
+        request.app[SOLVER].smallest_gap,
+    )
     as_of = asked.as_of or request.app[TODAY]()
-    warnings = await solver.run(unmatched, asked.rules, [], view) if asked.rules else []
+    warnings = await asking.run(caller, unmatched, asked.rules, [], view) if asked.rules else []
     if present is None:
         inputs = _inputs(asked, framework, rules, as_of, principal(request).tenant)
-        path = await solver.run(plan_stateless, replace(inputs, smallest_gap=solver.smallest_gap), view)
+        path = await asking.run(caller, plan_stateless, replace(inputs, smallest_gap=smallest_gap), view)
         return answer(Recommendation(path, stale=False, request_id=request[REQUEST_ID], warnings=warnings))
-    inputs = replace(_if(asked, present, framework, rules, as_of), smallest_gap=solver.smallest_gap)
-    path = await solver.run(plan_stateless, inputs, view)
+    inputs = replace(_if(asked, present, framework, rules, as_of), smallest_gap=smallest_gap)
+    path = await asking.run(caller, plan_stateless, inputs, view)
     changes = ranking.changes(present.path, path)
     revision = present.summary.revision
     return answer(

@@ -7,7 +7,7 @@ from aiohttp import web
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from services.recommender.api.state import CATALOGUE, RULES_CHANGED, SOLVER, STORE
+from services.recommender.api.state import ASKED, CATALOGUE, RULES_CHANGED, STORE, caller_of
 from services.recommender.audit import TenantRules, check_rules
 from services.recommender.model import Rule
 from services.recommender.unmatched import unmatched
@@ -80,7 +80,7 @@ async def _store(
         body = wish(present)
         wanted = TenantRules(0, body.rules, body.mandatory)
         check_rules(wanted)
-        warnings = await request.app[SOLVER].run(unmatched, body.rules, body.mandatory, view)
+        warnings = await request.app[ASKED].run(caller_of(request), unmatched, body.rules, body.mandatory, view)
         if replace(present, version=0) == wanted:
             put = RulesPut(present.version, changed=False, warnings=warnings)
             return answer(put, tag=Tag(str(present.version)))

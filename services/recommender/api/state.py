@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, tzinfo
 
 from aiohttp import web
 
+from services.recommender.asked import OFFICERS_SHARE, SYSTEMS_SHARE, Asked, Caller
 from services.recommender.catalogue import Catalogue
 from services.recommender.heeding import Heeder
 from services.recommender.ranking.index import View
@@ -20,6 +21,7 @@ STORE: web.AppKey[PlanStore] = web.AppKey("store", PlanStore)
 CATALOGUE: web.AppKey[Catalogue] = web.AppKey("catalogue", Catalogue)
 HEEDER: web.AppKey[Heeder] = web.AppKey("heeder", Heeder)
 SOLVER: web.AppKey[Solver] = web.AppKey("solver", Solver)
+ASKED: web.AppKey[Asked] = web.AppKey("asked", Asked)
 TODAY: web.AppKey[Callable[[], date]] = web.AppKey("today")
 RULES_CHANGED: web.AppKey[Callable[[], None]] = web.AppKey("rules_changed")
 MIN_GROUP: web.AppKey[int] = web.AppKey("min_group", int)
@@ -40,6 +42,12 @@ def idempotency_key(request: web.Request) -> str:
     if not re.fullmatch(r"[!-~]{1,200}", key):
         raise Malformed("needs 1 to 200 printable ASCII characters without spaces", "Idempotency-Key")
     return key
+
+
+def caller_of(request: web.Request) -> Caller:
+    """Return who asks for work, and the share of it that its role has."""
+    asker = principal(request)
+    return Caller(asker.key_id, OFFICERS_SHARE if asker.role == "officer" else SYSTEMS_SHARE)
 
 
 def view_of(request: web.Request) -> View:

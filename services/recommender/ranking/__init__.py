@@ -6,7 +6,6 @@ from services.recommender.ranking.index import View
 from services.recommender.ranking.ledger import Pick, RunnerUp, Told, path_of, refused, serving, waiting_for_framework
 from services.recommender.ranking.obstacles import obstacle_of, short_of
 from services.recommender.ranking.outcome import Planned, course_at, offer_at
-from services.recommender.ranking.pricing import FUEL
 from services.recommender.ranking.problem import COSINE
 from services.recommender.ranking.solution import planned, retold
 from shared.paths import LearningPath
@@ -18,7 +17,7 @@ def recommend(inputs: Inputs, view: View) -> LearningPath:
     """Return the officer's learning path. Raises InvalidInput where the framework does not know what is asked for."""
     inputs.check()
     found = planned(inputs, view)
-    limited = bool(found.bench.figures[FUEL] <= 0)
+    limited = found.limited
     whole = [*found.seeds.picks, *_picks(found, view)]
     picks = serving(inputs, found.worth, found.standing, whole)
     names = [pick.offer.id for pick in picks]
@@ -31,7 +30,7 @@ def recommend(inputs: Inputs, view: View) -> LearningPath:
         notes=found.seeds.notes,
         short=short_of(found),
         kept=found.kept,
-        limited=limited,
+        limited=limited or found.limited,
         finishing=found.finishing,
     )
     return path_of(inputs, found.worth, found.standing, told, view.catalogue_revision)

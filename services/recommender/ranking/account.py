@@ -4,15 +4,17 @@ Within the courses that were chosen, again and again the bundle worth most per h
 bundles of the whole catalogue at that point which still fit. A path found as a whole may leave out the best of them.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from services.recommender.ranking.bundles import adds, assemble, bid, gain_without, in_order, lean, precedes
-from services.recommender.ranking.compiled import kernel
+from services.recommender.ranking.compiled import NONE, ZERO, kernel
 from services.recommender.ranking.pricing import (
     ALL_COST,
+    CUT,
     FREE,
+    FUEL,
     NO_LIMIT,
     SHUT,
     Bench,
@@ -38,6 +40,7 @@ from services.recommender.ranking.search import (
 from services.recommender.ranking.segments import Longs
 
 RUNNERS_UP = 3
+FIXED: Any = np.bool_(True)  # noqa: FBT003 - not a literal: see `compiled`
 
 
 class Account(NamedTuple):
@@ -74,13 +77,13 @@ def account(
     full, inner = seeded.copy(), np.empty_like(seeded)
     told = account_of(route.figures[SIZE])
     if not kept:
-        tell(problem, full, inner, bench, np.zeros((0, goals.shape[1]), np.int64), mine, route, False, told)  # noqa: FBT003
+        tell(problem, full, inner, bench, np.zeros((0, goals.shape[1]), np.int64), mine, route, kept, told)
         if held_in(problem, full) == route.figures[WORTH]:
             route = reordered(problem, told)
-            prune(problem, seeded, full, route, route_of(problem))
+            prune(problem, seeded, full, bench, route, route_of(problem))
         full[:] = seeded
         told = account_of(route.figures[SIZE])
-    tell(problem, full, inner, bench, goals, mine, route, True, told)  # noqa: FBT003 - compiled code takes no names
+    tell(problem, full, inner, bench, goals, mine, route, FIXED, told)
     return told, full
 
 
@@ -108,15 +111,15 @@ def tell(
         inner[status + route.ways[place]] = FREE
     inner[HOURS_LEFT] = inner[STEPS_LEFT] = NO_LIMIT
     price_anew(problem, inner, bench)
-    set_ceilings(problem, inner, mine, 1.0, -1)
-    set_ceilings(problem, full, goals, 1.0, -1)
-    looked = 0
+    set_ceilings(problem, inner, mine, 1.0, NONE)
+    set_ceilings(problem, full, goals, 1.0, NONE)
+    looked = ZERO
     while True:
         if fixed:
             count = next_of(problem, inner, bench, route, looked)
         else:
             goal = best_goal(problem, inner, bench, mine, 1.0)
-            if goal < 0:
+            if goal < 0 or bench.figures[FUEL] <= 0:
                 break
             assemble(problem, inner, bench, goal)
             count = lean(problem, inner, bench, in_order(problem, inner, bench))
@@ -124,8 +127,8 @@ def tell(
             break
         looked += count
         note(problem, full, inner, bench, goals, account, count)
-        lift_ceilings(problem, inner, mine, -1)
-        lift_ceilings(problem, full, goals, -1)
+        lift_ceilings(problem, inner, mine, NONE)
+        lift_ceilings(problem, full, goals, NONE)
 
 
 @kernel
@@ -147,14 +150,17 @@ def note(
 ) -> None:  # fmt: skip
     """Note the bundle on the bench and its runners-up, and study it."""
     members = bench.members[:count].copy()
-    cost = 0
+    cost = ZERO
     for way in members:
         cost += problem.ways[way, COST]
-    gain = gain_without(problem, inner, bench, count, -1)
+    gain = gain_without(problem, inner, bench, count, NONE)
     score = score_of(gain, cost, 1.0) if cost > 0 else 0
     first = account.size[0]
     last = first + count - 1
-    losers(problem, full, bench, goals, members, account.runners[last], account.runner_score[last])
+    if bench.figures[FUEL] <= 0:
+        bench.figures[CUT] = 1
+    else:
+        losers(problem, full, bench, goals, members, account.runners[last], account.runner_score[last])
     for place in range(count):
         account.ways[first + place] = members[place]
         account.score[first + place] = score

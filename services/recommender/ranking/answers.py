@@ -64,8 +64,13 @@ def _replayed(found: Planned, path: LearningPath, course: Course) -> WhyNot:
         reason = why_not_reason(cause, step=place + 1, score=bid.score, taken=taken, hours=hours)
         return WhyNot(course.id, cause, reason, place + 1, bid.gain, hours, float(bid.score), taken)
     if missing := [bid.missing for bid in bids if bid and bid.gain > 0]:
-        return _answer(course, "does_not_fit", min(missing) / MICRO)
+        short = min(missing)
+        return _answer(course, "does_not_fit", 0.0 if short == _CROWDED else short / MICRO)
     return _answer(course, "nothing_left" if any(bids) else "unreachable")
+
+
+_CROWDED = 1
+"""Micro-hours by which a bundle does not fit where hours are not what is missing: it has too many courses."""
 
 
 class _Bid(NamedTuple):
@@ -84,7 +89,7 @@ def _bid(found: Planned, now: Longs, goal: int) -> _Bid | None:
     assemble(found.problem, now, found.bench, goal)
     figures = found.bench.figures
     hours, gain = int(figures[ALL_HOURS]), int(figures[GAIN])
-    crowded = int(figures[COUNT] > now[STEPS_LEFT])
+    crowded = _CROWDED * int(figures[COUNT] > now[STEPS_LEFT])
     missing = max(hours - int(now[HOURS_LEFT]), 0) or crowded
     return _Bid(gain, hours, int(score_of(gain, int(figures[ALL_COST]), 1.0)), missing)
 

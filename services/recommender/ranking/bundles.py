@@ -1,8 +1,6 @@
 """Bundles: a course with the cheapest courses that open its door, put together, in order, and without what is spare."""
 
-from services.recommender.ranking.compiled import (
-    kernel,
-)
+from services.recommender.ranking.compiled import NONE, kernel
 from services.recommender.ranking.pricing import (
     ALL_COST,
     ALL_HOURS,
@@ -10,6 +8,7 @@ from services.recommender.ranking.pricing import (
     FUEL,
     GAIN,
     MEMBERS,
+    MOST,
     STAMP,
     Bench,
     admits,
@@ -45,11 +44,13 @@ from services.recommender.ranking.segments import Longs
 
 @kernel
 def assemble(problem: Problem, now: Longs, bench: Bench, goal: int) -> None:
-    """Put the bundle of a goal that is in reach on the bench; its members are not in order yet."""
+    """Put the bundle of a goal that is in reach on the bench; its members are not in order yet.
+
+    One of more than MOST courses is left unfinished: no path holds it. Its COUNT says so, and its hours are 0.
+    """
     ways, needs, links, at = problem.ways, problem.needs, problem.links, problem.at
     members, marks, best, figures = bench.members, bench.marks, bench.best, bench.figures
     prices, reach = at[PRICES], at[REACH]
-    figures[FUEL] -= 1
     figures[STAMP] += 1
     figures[ALL_HOURS] = figures[ALL_COST] = figures[COUNT] = figures[GAIN] = 0
     best[:] = now[at[HELD] : at[DOORS]]
@@ -63,6 +64,9 @@ def assemble(problem: Problem, now: Longs, bench: Bench, goal: int) -> None:
             figures[ALL_HOURS] += ways[way, HOURS]
             figures[ALL_COST] += ways[way, COST]
             figures[COUNT] += 1
+            if figures[COUNT] > figures[MOST]:
+                figures[ALL_HOURS] = 0
+                break
         for place in range(ways[way, GAINS], ways[way, GAINS_END], 2):
             if links[place + 1] > best[links[place]]:
                 figures[GAIN] += links[place + 1] - best[links[place]]
@@ -81,6 +85,7 @@ def assemble(problem: Problem, now: Longs, bench: Bench, goal: int) -> None:
                 members[found] = opener
                 found += 1
     figures[MEMBERS] = found
+    figures[FUEL] -= found
 
 
 @kernel
@@ -139,7 +144,7 @@ def bid(problem: Problem, now: Longs, bench: Bench, way: int, exponent: float) -
 @kernel
 def lean(problem: Problem, now: Longs, bench: Bench, count: int) -> int:
     """Drop courses of the bundle on the bench that, once its parts are joined, close nothing and open no door."""
-    gain = gain_without(problem, now, bench, count, -1)
+    gain = gain_without(problem, now, bench, count, NONE)
     spare = count - 2
     while spare >= 0:
         if gain_without(problem, now, bench, count, spare) == gain:
@@ -154,6 +159,7 @@ def gain_without(problem: Problem, now: Longs, bench: Bench, count: int, spare: 
     """Return what the bundle gains without one of it; -1 where it then cannot be studied."""
     ways, needs, links, at = problem.ways, problem.needs, problem.links, problem.at
     then = now[: at[PRICES]].copy()
+    bench.figures[FUEL] -= count
     for place in range(count):
         if place == spare:
             continue

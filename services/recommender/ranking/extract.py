@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from services.recommender.ranking.compiled import kernel
+from services.recommender.ranking.compiled import ZERO, kernel
 from services.recommender.ranking.net import (
     ANY_FIRST,
     ANY_LAST,
@@ -93,7 +93,7 @@ def weigh(net: Net, seeker: Seeker, prices: Prices, candidates: Ints) -> Ints:
     least, cheapest = np.full((len(tops), PER_LEVEL), FAR, np.int64), np.full((len(tops), PER_LEVEL), -1, np.int32)
     score, worthiest = np.zeros((2, BY_WORTH), np.int64), np.full((2, BY_WORTH), -1, np.int32)
     for course in candidates:
-        worth = 0
+        worth = ZERO
         for row in range(begins[course, FIRST_ROW], begins[course + 1, FIRST_ROW]):
             gap, high = skills[rows[row, SKILL], GAP], rows[row, HIGH]
             if gap < 0 or high <= cut[gap]:
@@ -129,19 +129,19 @@ def enter(values: Longs, courses: Ints, rank: Longs, value: int, course: int) ->
 def needs_of(net: Net, seeker: Seeker, reach: Longs, way: int, found: Longs) -> int:
     """Fill in the unmet needs of a course, or of a branch, which is numbered past the courses; return how many."""
     courses, begins, rows, requires, skills = len(net.hours), net.begins, net.rows, net.requires, seeker.skills
-    count = 0
+    count = ZERO
     if way >= courses:
         inner, branch = net.inner, way - courses
         for place in range(net.opens[branch], net.opens[branch + 1]):
             count = add_need(net.asked, seeker.met, skills, reach, found, count, inner[place])
-        return count
+        return int(count)
     asked, met = net.asked, seeker.met
     for row in range(begins[way, FIRST_ROW], begins[way + 1, FIRST_ROW]):
         if rows[row, ENTRY] >= 0 and skills[rows[row, SKILL], OURS]:
             count = add_need(asked, met, skills, reach, found, count, rows[row, ENTRY])
     for place in range(begins[way, FIRST_NEED], begins[way + 1, FIRST_NEED]):
         count = add_need(asked, met, skills, reach, found, count, requires[place])
-    return count
+    return int(count)
 
 
 @kernel

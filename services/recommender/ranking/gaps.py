@@ -15,7 +15,7 @@ what is required by less than an assessment could tell is worth as much as what 
 
 from math import erf, exp, pi, sqrt
 
-from services.recommender.model import MICRO, Inputs, Want
+from services.recommender.model import MICRO, Want
 
 
 def shortfall(level: float, mean: float, sd: float) -> float:
@@ -57,8 +57,3 @@ class Worth:
         if self.required == 0:
             return 1.0
         return round(max(1 - (self.gap - gained) / self.required, 0.0), 6)
-
-
-def weighted_gaps(inputs: Inputs) -> Worth:
-    """Return the officer's gaps as assessed, weighted by what the job group or the target holds important."""
-    return Worth(inputs.wants())

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from services.recommender.ranking.compiled import laid_out
 from services.recommender.ranking.names import COURSE_ASKED, FIRST, LAST, LEVEL_ASKED, SKILL_ASKED, Needs
 from services.recommender.ranking.segments import (
     ENTRY,
@@ -90,7 +91,7 @@ def mesh_of(segment: Segment, needs: Needs, skills: int) -> Mesh:
     course_need = np.full(segment.size, -1, np.int32)
     only = np.flatnonzero(found.asked[:, ONLY] >= 0)
     course_need[found.asked[only, ONLY]] = only
-    net = Net(
+    net = _laid_out(
         segment.info[:, [ROW, REQUIRED]], segment.hours, segment.rank, rows, requires, *found, course_need,
         segment.lists, segment.teaching, *_asking(found.asked, skills),
         *_lists(*_users(segment, rows, requires, 0), len(names)), *_lists(*_holders(found, 0), len(names)),
@@ -125,7 +126,7 @@ def mesh_beside(mesh: Mesh, base: Segment, beside: tuple[Segment, Sequence[str]]
     lists, teaching = _taught(net, near, hours, skills)
     asks, asking = _asking(asked, skills) if len(fresh) or skills >= len(net.asks) else (net.asks, net.asking)
     users, holders = _users(near, rows, requires, base.size), _holders(found, len(net.branch_need))
-    longer = Net(
+    longer = _laid_out(
         np.concatenate([net.begins[:-1], begins]), hours, np.concatenate([net.rank, near.rank]),
         np.concatenate([net.rows, rows]), np.concatenate([net.requires, requires]), asked,
         np.concatenate([net.opens[:-1], found.opens]), np.concatenate([net.inner, found.inner]),
@@ -133,6 +134,17 @@ def mesh_beside(mesh: Mesh, base: Segment, beside: tuple[Segment, Sequence[str]]
         *_longer(net.uses, net.users, *users, len(asked)), *_longer(net.holds, net.holders, *holders, len(asked)),
     )  # fmt: skip
     return known._replace(net=longer)
+
+
+def _laid_out(*parts: Any) -> Net:
+    """Return the net of these parts, each laid out in memory as the kernels are compiled for."""
+    longs = {"hours", "rank"}
+    return Net(
+        *(
+            laid_out(part, np.int64 if name in longs else np.int32)
+            for name, part in zip(Net._fields, parts, strict=True)
+        )
+    )
 
 
 def _taught(net: Net, near: Segment, hours: Longs, skills: int) -> tuple[Ints, Table]:

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator
 
-from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, names_of
+import numpy as np
+
+from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, MOST_STEPS, Inputs, names_of
 from services.recommender.ranking.bundles import assemble
 from services.recommender.ranking.index import View
 from services.recommender.ranking.names import NAMES, micro
-from services.recommender.ranking.outcome import Planned, course_at
+from services.recommender.ranking.outcome import TELLING_VISITS, Planned, course_at
 from services.recommender.ranking.pricing import (
     ALL_HOURS,
     COUNT,
+    FUEL,
     NO_LIMIT,
 )
 from services.recommender.ranking.problem import GAINS, GAINS_END, HELD, HOURS_LEFT, PRICES, RANK, STEPS_LEFT
@@ -21,7 +24,7 @@ from services.recommender.ranking.search import (
     greedy,
     route_of,
 )
-from services.recommender.ranking.segments import Segment
+from services.recommender.ranking.segments import Segment, within
 from shared.skills import Course
 
 
@@ -47,13 +50,10 @@ def obstacle_of(found: Planned, view: View, skill: str, reached: float) -> Obsta
 def _above(found: Planned, gap: int) -> list[int]:
     """Return the courses that would still add to a gap."""
     problem, held = found.problem, found.final[found.problem.at[HELD] + gap]
-    ways = []
-    for way in range(len(problem.ways)):
-        first, end = problem.ways[way, GAINS], problem.ways[way, GAINS_END]
-        gains = problem.links[first:end].reshape(-1, 2)
-        if first < end and ((gains[:, 0] == gap) & (gains[:, 1] > held)).any():
-            ways.append(way)
-    return ways
+    first, lengths = problem.ways[:, GAINS], problem.ways[:, GAINS_END] - problem.ways[:, GAINS]
+    gains = problem.links[within(first, lengths)].reshape(-1, 2)
+    owner = np.repeat(np.arange(len(first)), lengths // 2)
+    return [int(way) for way in np.unique(owner[(gains[:, 0] == gap) & (gains[:, 1] > held)])]
 
 
 def _out_of_reach(found: Planned, view: View, skill: str, reached: float) -> Obstacle:
@@ -105,8 +105,11 @@ def short_of(found: Planned) -> float | None:
         return None
     problem = found.problem
     state = found.final.copy()
-    state[HOURS_LEFT] = state[STEPS_LEFT] = NO_LIMIT
+    state[HOURS_LEFT], state[STEPS_LEFT] = NO_LIMIT, MOST_STEPS
+    found.bench.figures[FUEL] = TELLING_VISITS
     goals, route = goals_of(problem, state, found.bench), route_of(problem)
     greedy(problem, state, found.bench, goals, 1.0, -1, route)
+    if found.bench.figures[FUEL] <= 0:
+        return None  # not all was looked at: what was found so far would be too little
     more = NO_LIMIT - int(state[HOURS_LEFT]) - max(int(found.final[HOURS_LEFT]), 0)
     return more / MICRO if route.figures[SIZE] and more > 0 else None

@@ -6,6 +6,9 @@ point nowhere stay out of reach. What opens a door is cheaper than what lies beh
 bundle can be studied. Finding the least set of prerequisites exactly is hard; here each need is priced on its own, and
 a course that serves two of them is counted twice in the price that chooses, once in the bundle.
 
+Work is counted in courses visited: the members of a bundle put together, the courses of a path walked through, those
+whose price is told anew. A plan stops where the visits that it may make are spent.
+
 A standing is one row of integers: hours and steps left, then what `Problem.at` says. Where the reach of a need is 0, it
 is met.
 """
@@ -14,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from services.recommender.ranking.compiled import kernel
+from services.recommender.ranking.compiled import ZERO, kernel, wide
 from services.recommender.ranking.extract import Seeker
 from services.recommender.ranking.net import Net
 from services.recommender.ranking.problem import (
@@ -53,14 +56,15 @@ from services.recommender.ranking.reach import FAR, NEVER, Flags, Heap, Prices, 
 from services.recommender.ranking.segments import Longs
 
 FREE, DONE, SHUT = 0, 1, 2
-ALL_HOURS, ALL_COST, COUNT, GAIN, MEMBERS, FUEL, STAMP = range(7)
+ALL_HOURS, ALL_COST, COUNT, GAIN, MEMBERS, FUEL, STAMP, MOST, CUT = range(9)
 NO_LIMIT = 1 << 60
 
 
 class Bench(NamedTuple):
     """Where bundles are put together: the `members` of one, `marks` (stamps) per way, and `best` worth per gap.
 
-    `figures`: ALL_HOURS, ALL_COST, COUNT of courses, GAIN, MEMBERS, FUEL (bundles that may still be priced), STAMP.
+    `figures`: ALL_HOURS, ALL_COST, COUNT of courses, GAIN, MEMBERS, FUEL (courses that may still be visited), STAMP,
+    MOST courses that a bundle may hold, CUT (1: something was left out because the fuel was spent).
     `heap`: needs whose users are to be priced anew.
     """
 
@@ -73,21 +77,21 @@ class Bench(NamedTuple):
 
 @kernel
 def open_plan(
-    net: Net, seeker: Seeker, prices: Prices, fuel: int, hours: int, steps: int
+    net: Net, seeker: Seeker, prices: Prices, fuel: int, most: int, hours: int, steps: int
 ) -> tuple[Problem, Bench, Longs]:  # fmt: skip
     """Return the problem of one officer, an empty bench, and the standing before the path. Settles the prices."""
     settle(net, seeker.ours, seeker.lifted, seeker.held, seeker.changed, seeker.known, prices)
     problem = problem_of(net, seeker, prices)
-    bench = bench_of(problem, fuel)
+    bench = bench_of(problem, fuel, most)
     return problem, bench, standing_of(problem, bench, hours, steps)
 
 
 @kernel
-def bench_of(problem: Problem, fuel: int) -> Bench:
+def bench_of(problem: Problem, fuel: int, most: int) -> Bench:
     """Return an empty bench."""
     ways, gaps = len(problem.ways), problem.at[DOORS] - problem.at[HELD]
-    figures = np.zeros(7, np.int64)
-    figures[FUEL] = fuel
+    figures = np.zeros(9, np.int64)
+    figures[FUEL], figures[MOST] = fuel, most
     return Bench(
         np.zeros(ways + 1, np.int64), np.zeros(ways + 1, np.int64), np.zeros(gaps, np.int64), figures,
         heap_for(len(problem.needs)),
@@ -171,22 +175,22 @@ def price_anew(problem: Problem, now: Longs, bench: Bench) -> None:
         usable = now[at[STATUS] + way] == FREE
         prices[way] = FAR * (ways[way, NEEDS_END] - ways[way, NEEDS]) + (ways[way, COST] if usable else NEVER)
     for need in np.flatnonzero(met_directly(problem, now)):
-        fall(reach, bench.heap, int(need), 0)
+        fall(reach, bench.heap, wide(need), ZERO)
     for way in range(len(ways)):
         if prices[way] < FAR:
             give(ways, problem.links, reach, bench.heap, way, prices[way])
-    flow(problem, now, bench.heap)
+    bench.figures[FUEL] -= len(ways) + flow(problem, now, bench.heap)
 
 
 @kernel
 def price_from(problem: Problem, seeded: Longs, now: Longs, bench: Bench) -> None:
     """Price a standing that was reached from the seeded one."""
-    at = problem.at
+    at, ways = problem.at, problem.ways
     now[at[PRICES] : at[END]] = seeded[at[PRICES] : at[END]]
     reach = now[at[REACH] : at[END]]
     for need in np.flatnonzero(met_directly(problem, now)):
-        fall(reach, bench.heap, int(need), 0)
-    flow(problem, now, bench.heap)
+        fall(reach, bench.heap, wide(need), ZERO)
+    bench.figures[FUEL] -= len(ways) + flow(problem, now, bench.heap)
     put_away(problem, now)
 
 
@@ -198,14 +202,14 @@ def study_on(problem: Problem, now: Longs, bench: Bench, courses: Longs) -> None
     for way in courses:
         study(ways, links, at, now, way)
         if ways[way, OWN_NEED] >= 0:
-            fall(reach, bench.heap, ways[way, OWN_NEED], 0)
+            fall(reach, bench.heap, ways[way, OWN_NEED], ZERO)
         for place in range(ways[way, LIFTS], ways[way, LIFTS_END], 2):
             need = problem.first_need[links[place]]
             while need >= 0:
                 if needs[need, LEVEL] <= links[place + 1]:
-                    fall(reach, bench.heap, need, 0)
+                    fall(reach, bench.heap, wide(need), ZERO)
                 need = needs[need, NEXT]
-    flow(problem, now, bench.heap)
+    bench.figures[FUEL] -= len(ways) + flow(problem, now, bench.heap)
     put_away(problem, now)
 
 
@@ -219,18 +223,21 @@ def put_away(problem: Problem, now: Longs) -> None:
 
 
 @kernel
-def flow(problem: Problem, now: Longs, heap: Heap) -> None:
-    """Price on, from the least, until nothing falls any more."""
+def flow(problem: Problem, now: Longs, heap: Heap) -> int:
+    """Price on, from the least, until nothing falls any more; return how many courses were visited."""
     ways, needs, links, at, size = problem.ways, problem.needs, problem.links, problem.at, heap.size
     reach, prices = now[at[REACH] : at[END]], now[at[PRICES] : at[REACH]]
+    visited = ZERO
     while size[0]:
         need = least_of(reach, heap)
+        visited += needs[need, USERS_END] - needs[need, USERS]
         change = reach[need] - heap.before[need]
         for place in range(needs[need, USERS], needs[need, USERS_END]):
             way = links[place]
             prices[way] += change
             if prices[way] < FAR:
                 give(ways, links, reach, heap, way, prices[way])
+    return int(visited)
 
 
 @kernel

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from services.recommender.ranking.compiled import kernel
+from services.recommender.ranking.compiled import ZERO, kernel, wide
 from services.recommender.ranking.extract import DOOR, GAP, OURS, Seeker, needs_of, shortlist, ways_of
 from services.recommender.ranking.net import (
     ANY_FIRST,
@@ -71,11 +71,11 @@ def problem_of(net: Net, seeker: Seeker, prices: Prices) -> Problem:
         np.full(numbers, -1, np.int64), np.full(len(net.asked), -1, np.int64), np.zeros(3, np.int64),
     )  # fmt: skip
     for course in shortlist(net, seeker, prices):
-        draft = place_way(draft, course)
+        draft = place_way(draft, wide(course))
     for course in seeker.roots:
         if prices.cost[course] > 0:
-            draft = place_way(draft, course)
-    found, asked, looked, opened = np.empty(numbers, np.int64), np.empty(len(net.asked), np.int64), 0, 0
+            draft = place_way(draft, wide(course))
+    found, asked, looked, opened = np.empty(numbers, np.int64), np.empty(len(net.asked), np.int64), ZERO, ZERO
     while looked < draft.sizes[WAY_COUNT]:
         number = draft.ways[looked, NUMBER]
         draft = link_needs(draft, looked, asked[: needs_of(net, seeker, prices.reach, number, asked)])

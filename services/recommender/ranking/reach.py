@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.recommender.model import MICRO
-from services.recommender.ranking.compiled import kernel
+from services.recommender.ranking.compiled import ZERO, kernel, wide
 from services.recommender.ranking.net import (
     ANY_FIRST,
     ANY_LAST,
@@ -136,10 +136,10 @@ def drain(net: Net, ours: Flags, prices: Prices, heap: Heap, fresh: Ints) -> Non
                 while place >= first and asked[asking[place], ASKED_LEVEL] > rows[row, HIGH]:
                     place -= 1
                 while place >= first and total < reach[asking[place]]:  # a lower level never costs more
-                    fall(reach, heap, asking[place], total)
+                    fall(reach, heap, wide(asking[place]), total)
                     place -= 1
             if course_need[course] >= 0 and total < reach[course_need[course]]:
-                fall(reach, heap, course_need[course], total)
+                fall(reach, heap, wide(course_need[course]), total)
         if size[0] == 0:
             break
         need, count = least_of(reach, heap), 0
@@ -150,7 +150,7 @@ def drain(net: Net, ours: Flags, prices: Prices, heap: Heap, fresh: Ints) -> Non
                 told[count] = users[place] if users[place] >= 0 else ~users[place]
                 count += 1
         for place in range(holds[need], holds[need + 1]):
-            fall(reach, heap, branch_need[holders[place]], branch_cost(net, reach, holders[place]))
+            fall(reach, heap, wide(branch_need[holders[place]]), branch_cost(net, reach, holders[place]))
 
 
 @kernel
@@ -203,13 +203,13 @@ def settle(net: Net, ours: Flags, doors: Longs, held: Ints, changed: Ints, known
     for need in range(known, len(net.asked)):
         fall(prices.reach, heap, need, cheapest(net, prices, need))
     for need in held:
-        fall(prices.reach, heap, need, 0)
+        fall(prices.reach, heap, wide(need), ZERO)
     for skill in range(min(len(doors), len(net.asks) - 1)):
         if doors[skill] > 0:
             for place in range(net.asks[skill], net.asks[skill + 1]):
                 if net.asked[net.asking[place], ASKED_LEVEL] > doors[skill]:
                     break
-                fall(prices.reach, heap, net.asking[place], 0)
+                fall(prices.reach, heap, wide(net.asking[place]), ZERO)
     drain(net, ours, prices, heap, fresh)
 
 
@@ -234,7 +234,7 @@ def rise(net: Net, ours: Flags, changed: Ints, prices: Prices, heap: Heap) -> In
     count, reach = len(prices.price), prices.reach
     dear, unmet = np.zeros(count, np.bool_), np.zeros(len(reach), np.bool_)
     courses, needs = np.empty(count, np.int32), np.empty(len(reach), np.int64)
-    looked = found = seen = opened = 0
+    looked = found = seen = opened = ZERO
     for course in changed:
         if not dear[course]:
             dear[course] = True

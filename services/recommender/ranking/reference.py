@@ -2,7 +2,7 @@
 
 Plain Python over courses as they are published: no index, no arrays, nothing remembered, nothing skipped. What a course
 closes, costs and needs stands in `reference_prices`; here stands what is done with it. It has neither the planner's
-limit on bundles nor its champion lists: it looks at all there is.
+limit on courses visited nor its champion lists: it looks at all there is.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs
+from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, MOST_STEPS, Inputs
 from services.recommender.ranking.account import RUNNERS_UP
 from services.recommender.ranking.evidence import believed
 from services.recommender.ranking.gaps import Worth
@@ -185,7 +185,7 @@ class Plan:
         self.notes: list[Note] = []
         self.end = Standing(
             hours=NO_LIMIT if inputs.budget_hours is None else round(inputs.budget_hours * MICRO),
-            steps=NO_LIMIT if inputs.max_steps is None else inputs.max_steps,
+            steps=MOST_STEPS if inputs.max_steps is None else min(inputs.max_steps, MOST_STEPS),
             levels={skill: micro(level) for skill, level in doors.items()},
             done=set(inputs.done),
             held=dict.fromkeys(worth.gaps, 0),
@@ -237,7 +237,9 @@ class Plan:
             if prices.of(way) == FAR:
                 return self._note(name, "unreachable")
             bundle = self.problem.bundle(way, prices)
-            missing = max(sum(one.hours for one in bundle) - self.end.hours, 0)
+            missing = 0 if len(bundle) > MOST_STEPS else max(sum(one.hours for one in bundle) - self.end.hours, 0)
+            if seed == "mandatory" and len(bundle) + len(self.picks) > MOST_STEPS:
+                return self._note(name, "does_not_fit")
             if seed == "pinned" and (missing or len(bundle) > self.end.steps):
                 return self._note(name, "does_not_fit", missing / MICRO)
             bundle, _ = lean(self.problem, self.end, bundle, bundle[:-1])
@@ -301,7 +303,7 @@ class Plan:
             nearest = min(near, key=lambda way: (prices.of(way), way.id))
             bundle, left = self.problem.bundle(nearest, prices), max(self.end.hours, 0)
             hours = sum(way.hours for way in bundle)
-            short = (hours / MICRO, left / MICRO) if hours > left else None
+            short = (hours / MICRO, left / MICRO) if hours > left and len(bundle) <= MOST_STEPS else None
             title, crowded = nearest.offer.course.title, len(bundle) > self.end.steps
             if self.finishing and short is None and not crowded:
                 return Obstacle("kept", title)
@@ -327,7 +329,7 @@ class Plan:
         if self.inputs.budget_hours is None:
             return None
         then = self.end.copy()
-        then.hours = then.steps = NO_LIMIT
+        then.hours, then.steps = NO_LIMIT, MOST_STEPS
         rest = greedy(self.problem, then, goals_of(self.problem, then))
         more = sum(way.hours for way in rest) - max(self.end.hours, 0)
         return more / MICRO if more > 0 else None

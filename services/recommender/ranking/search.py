@@ -2,7 +2,8 @@
 
 T0 takes again and again the bundle worth most per cost that still fits. T1 does so for several exponents of the cost,
 drops what loses nothing, and then tries without each course in turn whether the hours it frees are worth more. A path
-is better when it closes more, and of equals when it costs less.
+is better when it closes more, and of equals when it costs less. Where the visits of the plan are spent, the best path
+so far stands.
 """
 
 from typing import NamedTuple
@@ -11,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.recommender.ranking.bundles import adds, assemble, bid, in_order, lean, precedes
-from services.recommender.ranking.compiled import kernel
+from services.recommender.ranking.compiled import NONE, ZERO, kernel
 from services.recommender.ranking.pricing import (
     ALL_COST,
+    CUT,
     FUEL,
     GAIN,
     Bench,
@@ -38,6 +40,9 @@ from services.recommender.ranking.segments import Longs
 EXPONENTS = np.array([1.0, 0.8, 0.6, 0.4, 0.1])
 ROUNDS = 2
 """So many times the swaps begin anew after one that was worth it."""
+
+SHARES = 8
+"""Of the fuel, each exponent may spend one part in so many; the swaps have what is left."""
 
 _ANY = 1 << 62
 
@@ -73,7 +78,7 @@ def goals_of(problem: Problem, now: Longs, bench: Bench) -> Longs:
     for place in range(len(ways)):
         way = int(ways[place])
         price = now[problem.at[PRICES] + way]
-        if price < FAR and adds(problem.ways, problem.links, problem.at[HELD], now, way):
+        if price < FAR and bench.figures[FUEL] > 0 and adds(problem.ways, problem.links, problem.at[HELD], now, way):
             assemble(problem, now, bench, way)
             goals[count, WAY], goals[count, FIRST_PRICE] = way, price
             goals[count, FIRST_GAIN], goals[count, FIRST_COST] = bench.figures[GAIN], bench.figures[ALL_COST]
@@ -110,7 +115,7 @@ def lift_ceilings(problem: Problem, now: Longs, goals: Longs, banned: int) -> No
 def best_goal(problem: Problem, now: Longs, bench: Bench, goals: Longs, exponent: float) -> int:
     """Return the course whose bundle scores most; then the higher cosine, the lower cost, the lower id; or -1."""
     ways, links, held = problem.ways, problem.links, problem.at[HELD]
-    best, top, top_cost = -1, 1, 0
+    best, top, top_cost = NONE, -NONE, ZERO
     for place in range(len(goals)):
         if goals[place, CEILING] < top:
             continue
@@ -120,7 +125,7 @@ def best_goal(problem: Problem, now: Longs, bench: Bench, goals: Longs, exponent
         cost = bench.figures[ALL_COST]
         if score > top or (score == top and (best < 0 or precedes(problem, way, cost, best, top_cost))):
             best, top, top_cost = way, score, cost
-    return best
+    return int(best)
 
 
 @kernel
@@ -135,6 +140,8 @@ def greedy(
             break
         take(problem, now, bench, goal, route)
         lift_ceilings(problem, now, goals, banned)
+    if bench.figures[FUEL] <= 0:
+        bench.figures[CUT] = 1
 
 
 @kernel
@@ -151,7 +158,7 @@ def take(problem: Problem, now: Longs, bench: Bench, goal: int, route: Route) ->
 
 
 @kernel
-def replay(problem: Problem, seeded: Longs, now: Longs, route: Route, skip: int, left: Route) -> None:
+def replay(problem: Problem, seeded: Longs, now: Longs, bench: Bench, route: Route, skip: int, left: Route) -> None:
     """Walk a route from the seeded standing, without one place of it and what can then not be entered.
 
     Prices are not told anew.
@@ -159,6 +166,7 @@ def replay(problem: Problem, seeded: Longs, now: Longs, route: Route, skip: int,
     now[: problem.at[PRICES]] = seeded[: problem.at[PRICES]]
     ways, needs, links, at, steps, kept = problem.ways, problem.needs, problem.links, problem.at, route.ways, left.ways
     size = paid = 0
+    bench.figures[FUEL] -= route.figures[SIZE]
     for place in range(route.figures[SIZE]):
         way = steps[place]
         if place != skip and admits(ways, needs, links, at, now, way):
@@ -198,23 +206,23 @@ def needed(problem: Problem, seeded: Longs, route: Route) -> Flags:
 
 
 @kernel
-def prune(problem: Problem, seeded: Longs, now: Longs, route: Route, spare: Route) -> None:
+def prune(problem: Problem, seeded: Longs, now: Longs, bench: Bench, route: Route, spare: Route) -> None:
     """Drop, from the end, every course whose loss loses nothing and shuts no door; leave the now at the end."""
-    replay(problem, seeded, now, route, -1, spare)
+    replay(problem, seeded, now, bench, route, NONE, spare)
     copy_route(spare, route)
     alone = needed(problem, seeded, route)
     place = route.figures[SIZE] - 1
     moved = False
     while place >= 0:
         if not alone[place]:
-            replay(problem, seeded, now, route, place, spare)
+            replay(problem, seeded, now, bench, route, place, spare)
             moved = True
             if spare.figures[WORTH] == route.figures[WORTH] and spare.figures[SIZE] == route.figures[SIZE] - 1:
                 copy_route(spare, route)
                 alone = needed(problem, seeded, route)
         place -= 1
     if moved:
-        replay(problem, seeded, now, route, -1, spare)
+        replay(problem, seeded, now, bench, route, NONE, spare)
 
 
 @kernel
@@ -250,18 +258,29 @@ def plan(
     problem: Problem, seeded: Longs, bench: Bench, goals: Longs, exponents: NDArray[np.float64], best: Route,
     now: Longs, trial: Route, spare: Route,
 ) -> None:  # fmt: skip
-    """Fill `best` with the path after the seeds: T0 per exponent, then swaps while they are worth it."""
+    """Fill `best` with the path after the seeds: T0 per exponent, then swaps while they are worth it.
+
+    Each exponent has an equal share of the fuel, so that one that runs out leaves the others theirs.
+    """
+    figures = bench.figures
     best.figures[WORTH] = -1
+    left = figures[FUEL]
+    share = left // SHARES
     for exponent in exponents:
         now[:] = seeded
         trial.figures[SIZE] = 0
-        greedy(problem, now, bench, goals, exponent, -1, trial)
-        prune(problem, seeded, now, trial, spare)
+        figures[FUEL] = share
+        greedy(problem, now, bench, goals, exponent, NONE, trial)
+        prune(problem, seeded, now, bench, trial, spare)
         if better(trial, best):
             copy_route(trial, best)
+        left -= share - figures[FUEL]
+    figures[FUEL] = left
     for _ in range(ROUNDS):
         if not swap(problem, seeded, bench, goals, best, now, trial, spare):
             break
+    if figures[FUEL] <= 0:
+        figures[CUT] = 1
 
 
 @kernel
@@ -273,13 +292,13 @@ def swap(
     while place >= 0 and bench.figures[FUEL] > 0:
         if place < best.figures[SIZE]:
             out = best.ways[place]
-            replay(problem, seeded, now, best, place, trial)
-            prune(problem, seeded, now, trial, spare)
+            replay(problem, seeded, now, bench, best, place, trial)
+            prune(problem, seeded, now, bench, trial, spare)
             left = trial.figures[SIZE]
             price_from(problem, seeded, now, bench)
             greedy(problem, now, bench, goals, 1.0, out, trial)
             if trial.figures[SIZE] > left:
-                prune(problem, seeded, now, trial, spare)
+                prune(problem, seeded, now, bench, trial, spare)
                 if better(trial, best):
                     copy_route(trial, best)
                     improved = True

@@ -4,7 +4,7 @@ from typing import Literal
 
 import numpy as np
 
-from services.recommender.model import MICRO, Inputs
+from services.recommender.model import MICRO, MOST_STEPS, Inputs
 from services.recommender.ranking.bundles import assemble
 from services.recommender.ranking.index import View
 from services.recommender.ranking.ledger import Pick, Seed
@@ -60,6 +60,8 @@ class _Bed:
             self._note(course_id, "unreachable")
         elif seed == "pinned" and (short := self._short(way)) is not None:
             self._note(course_id, "does_not_fit", short)
+        elif seed == "mandatory" and self._crowded(way):
+            self._note(course_id, "does_not_fit")
         else:
             route = route_of(self._problem)
             take(self._problem, self._state, self._bench, way, route)
@@ -72,6 +74,11 @@ class _Bed:
         figures, state = self._bench.figures, self._state
         short = max(int(figures[ALL_HOURS] - state[HOURS_LEFT]), 0) / MICRO
         return short if short or figures[COUNT] > state[STEPS_LEFT] else None
+
+    def _crowded(self, way: int) -> bool:
+        """Return whether a course's bundle is more than a path may hold."""
+        assemble(self._problem, self._state, self._bench, way)
+        return bool(self._bench.figures[COUNT] + len(self.seeds.picks) > MOST_STEPS)
 
     def _pick(self, way: int, seed: Seed) -> None:
         course = course_of(self._field, self._problem, self._view, way)

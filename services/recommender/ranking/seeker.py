@@ -109,7 +109,7 @@ def outlook_of(
         tops=np.array(tops, np.int64).reshape(-1, 2),
         met=np.array(met, np.int32),
         roots=np.array(field.numbers(wanted_by(inputs, also)), np.int32),
-        least=least,
+        least=float(least),
         ours=ours,
         lifted=_lifted(field, skills[:, DOOR], started),
         held=held,

@@ -13,22 +13,27 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs
+from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, MOST_STEPS, Inputs
 from services.recommender.ranking.account import account
 from services.recommender.ranking.evidence import believed
 from services.recommender.ranking.gaps import Worth
 from services.recommender.ranking.index import View
 from services.recommender.ranking.offers import SkillKey
-from services.recommender.ranking.outcome import Planned, Seeds, way_of
-from services.recommender.ranking.pricing import DONE, NO_LIMIT, held_in, open_plan
+from services.recommender.ranking.outcome import MOST_VISITS, TELLING_VISITS, Planned, Seeds, way_of
+from services.recommender.ranking.pricing import (
+    CUT,
+    DONE,
+    FUEL,
+    NO_LIMIT,
+    Bench,
+    held_in,
+    open_plan,
+)
 from services.recommender.ranking.problem import HOURS_LEFT, STATUS, STEPS_LEFT, Problem
 from services.recommender.ranking.search import EXPONENTS, SIZE, WORTH, Found, prune, replay, search
 from services.recommender.ranking.seeds import plant
 from services.recommender.ranking.seeker import Field, field_of, outlook_of
 from services.recommender.ranking.segments import Longs
-
-MOST_BUNDLES = 400_000
-"""Bundles priced in one plan. A plan that needs more ends with the best found so far, and says so."""
 
 WORTH_A_CHANGE = 101
 """Per cent of what the path before closes: a new one that closes less does not replace it."""
@@ -41,9 +46,11 @@ def planned(inputs: Inputs, view: View, also: tuple[str, ...] = ()) -> Planned:
     """Return the plan in numbers. `also`: courses that are to be among those it knows."""
     wants, standing = believed(inputs, view.course)
     worth, field = Worth(wants), field_of(view.shelf, inputs, also)
-    one = _searched(inputs, view, worth, standing, field, also, plain=False)
-    if inputs.slowed or any(rule.bias not in (INCLUDE_ONLY, EXCLUDE) for rule in inputs.rules):
-        other = _searched(inputs, view, worth, standing, field, also, plain=True)
+    prefers = bool(inputs.slowed) or any(rule.bias not in (INCLUDE_ONLY, EXCLUDE) for rule in inputs.rules)
+    visits = MOST_VISITS // 2 if prefers else MOST_VISITS
+    one = _searched(inputs, view, worth, standing, field, also, visits, plain=False)
+    if prefers:
+        other = _searched(inputs, view, worth, standing, field, also, visits, plain=True)
         if _gained(one) * 100 < _gained(other) * OPINION:
             one = other
     return one
@@ -57,7 +64,7 @@ def retold(found: Planned, view: View, names: Sequence[str]) -> Planned:
     """
     inputs = replace(found.inputs, previous=list(names), finishing=True)
     field = field_of(view.shelf, inputs)
-    again = _searched(inputs, view, found.worth, found.standing, field, (), plain=found.plain)
+    again = _searched(inputs, view, found.worth, found.standing, field, (), MOST_VISITS, plain=found.plain)
     seeds = Seeds(again.seeds.picks, found.seeds.notes)
     return again._replace(inputs=found.inputs, seeds=seeds, kept=found.kept, finishing=found.finishing)
 
@@ -73,23 +80,25 @@ def _searched(
     standing: dict[SkillKey, float],
     field: Field,
     also: tuple[str, ...],
+    visits: int,
     *,
     plain: bool,
 ) -> Planned:
     seeker, prices = outlook_of(inputs, worth, standing, field, also, plain)
     hours = NO_LIMIT if inputs.budget_hours is None else round(inputs.budget_hours * MICRO)
-    steps = NO_LIMIT if inputs.max_steps is None else inputs.max_steps
-    problem, bench, seeded = open_plan(field.mesh.net, seeker, prices, MOST_BUNDLES, hours, steps)
+    steps = MOST_STEPS if inputs.max_steps is None else min(inputs.max_steps, MOST_STEPS)
+    problem, bench, seeded = open_plan(field.mesh.net, seeker, prices, visits, MOST_STEPS, hours, steps)
     before = seeded.copy()
     seeds = plant(inputs, view, field, problem, seeded, bench)
     left = _left(inputs, field, problem, seeded)
     found = search(problem, seeded, bench, EXPONENTS[:0] if inputs.finishing else EXPONENTS)
-    finishing, kept = inputs.finishing and _walks(problem, seeded, found, left), False
+    finishing, kept = inputs.finishing and _walks(problem, seeded, bench, found, left), False
     if inputs.finishing and not finishing:
         found = search(problem, seeded, bench, EXPONENTS)
-    if left and not inputs.finishing and _walks(problem, seeded, found, left):
+    if left and not inputs.finishing and _walks(problem, seeded, bench, found, left):
         kept = bool(found.best.figures[WORTH] * 100 < found.trial.figures[WORTH] * WORTH_A_CHANGE)
     stays = finishing or kept
+    bench.figures[FUEL] = TELLING_VISITS
     told, final = account(problem, seeded, bench, found.goals, found.trial if stays else found.best, stays)
     return Planned(
         inputs,
@@ -107,6 +116,7 @@ def _searched(
         kept,
         finishing=finishing,
         plain=plain,
+        limited=bool(bench.figures[CUT]),
     )
 
 
@@ -116,17 +126,17 @@ def _left(inputs: Inputs, field: Field, problem: Problem, seeded: Longs) -> list
     return [way for way in ways if way < 0 or seeded[problem.at[STATUS] + way] != DONE]
 
 
-def _walks(problem: Problem, seeded: Longs, found: Found, left: list[int]) -> bool:
+def _walks(problem: Problem, seeded: Longs, bench: Bench, found: Found, left: list[int]) -> bool:
     """Walk what is left of the path before, without what no longer closes anything; return whether it can be."""
     walked, spare = found.trial, found.spare
     if min(left, default=0) < 0:
         return False
     walked.ways[: len(left)] = left
     walked.figures[SIZE] = len(left)
-    replay(problem, seeded, found.state, walked, -1, spare)
+    replay(problem, seeded, found.state, bench, walked, -1, spare)
     if not left:
         return True
     if spare.figures[SIZE] < len(left) or min(found.state[HOURS_LEFT], found.state[STEPS_LEFT]) < 0:
         return False
-    prune(problem, seeded, found.state, walked, spare)
+    prune(problem, seeded, found.state, bench, walked, spare)
     return True

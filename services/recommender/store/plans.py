@@ -199,11 +199,11 @@ class PlanStore:
             )
         return bool(result.matched_count)
 
-    async def erase(self, tenant: str, officer: str, sequence: int, partition: int) -> None:
-        """Forget an officer but for the counters, and announce a tombstone. Older or repeated news changes nothing.
+    async def erase(self, tenant: str, officer: str, sequence: int, partition: int) -> bool:
+        """Forget an officer but for the counters, and announce a tombstone; return whether the officer is erased now.
 
-        News of the plan's own sequence is newer than the plan: the officer is gone with that change.
-        Paths that wait to be announced are dropped. Raises Unavailable.
+        Older or repeated news changes nothing; news of the plan's own sequence is newer than the plan: the officer is
+        gone with that change. Paths that wait to be announced are dropped. Raises Unavailable.
         """
         key = key_of(tenant, officer)
         kept = {"tenant": tenant, "officer": officer, "partition": partition, "erased": True}
@@ -214,7 +214,7 @@ class PlanStore:
             ):
                 if before.erased:
                     await self.history.erase(key)  # what a process that ended in between has left
-                return
+                return before.erased
             revision = before.revision + 1 if before else 1
             counters = {"profile_sequence": sequence, "revision": revision}
             tombstone = announce(SOURCE, key, revision, None)
@@ -229,7 +229,7 @@ class PlanStore:
                 update["$unset"] = _FORGOTTEN
                 if (await self._plans.update_one(unchanged(key, before), update)).matched_count:
                     await self.history.erase(key)
-                    return
+                    return True
 
     async def mark_considered(self, keys: Collection[str], revision: int) -> None:
         """Remember that these plans are still good at a catalogue revision."""

@@ -1,0 +1,126 @@
+"""Work that requests ask for: in a thread of its own, in fair turns, with a limit for each caller and for all. No I/O.
+
+What-ifs, questions about a path and feedback are computed here, so that no number of them delays an event. Of several
+callers each has one piece done in turn; whoever asks for more than its share is refused at once, and so is everybody
+beyond the whole. A piece whose caller has gone before its turn is dropped. Belongs to the event loop.
+"""
+
+import asyncio
+import os
+from collections import Counter, deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+from shared.errors import Overloaded, TooManyRequests
+
+MOST = 32
+"""Pieces of work in hand, waiting or running: half of the requests that a service takes in hand by default."""
+
+OFFICERS_SHARE, SYSTEMS_SHARE = 4, 16
+"""And of one caller, an officer or a system."""
+
+THREADS = max(1, (os.cpu_count() or 1) // 2)
+"""Half of the processors: the others are left to events and to the event loop."""
+
+RETRY_SECONDS = 2
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: a key or an officer by its `id`, and how many pieces of its work may be in hand."""
+
+    id: str
+    share: int = OFFICERS_SHARE
+
+
+class Asked:
+    """A queue of work. `threads` 0: as THREADS says. `refused` and `dropped` count pieces."""
+
+    def __init__(self, threads: int = 0) -> None:
+        self.refused = 0
+        self.dropped = 0
+        self.threads = self._idle = threads or THREADS
+        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="asked")
+        self._held: Counter[str] = Counter()
+        self._turns: dict[str, deque[asyncio.Future[None]]] = {}
+
+    @property
+    def in_hand(self) -> int:
+        """How many pieces wait or run."""
+        return self._held.total()
+
+    async def run(self, caller: Caller, work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
+        """Return what a piece of work returns, done when it is the caller's turn.
+
+        Raises TooManyRequests beyond the caller's share, Overloaded beyond the whole.
+        """
+        self._admit(caller.id, caller.share)
+        loop = asyncio.get_running_loop()
+        try:
+            await self._turn(caller.id)
+        except asyncio.CancelledError:
+            self.dropped += 1
+            self._leave(caller.id)
+            raise
+        job = loop.run_in_executor(self._pool, partial(work, *given, **named))
+        job.add_done_callback(lambda _: self._done(caller.id))
+        return await asyncio.shield(job)  # a thread cannot be stopped: its turn lasts until it ends
+
+    def _admit(self, caller: str, share: int) -> None:
+        if self._held[caller] >= share:
+            self.refused += 1
+            text = f"{share} requests of yours are being worked on; send the next when one is answered"
+            raise TooManyRequests(text, retry_after=RETRY_SECONDS)
+        if self.in_hand >= MOST:
+            self.refused += 1
+            raise Overloaded("too many requests are being worked on; try again soon", retry_after=RETRY_SECONDS)
+        self._held[caller] += 1
+
+    async def _turn(self, caller: str) -> None:
+        """Wait until a thread is free for this caller."""
+        if self._idle:
+            self._idle -= 1
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._turns.setdefault(caller, deque()).append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():  # its turn had come at that very moment
+                self._pass_on()
+            raise
+
+    def _pass_on(self) -> None:
+        """Give a free thread to the caller whose turn it is, who then stands behind the others."""
+        while self._turns:
+            caller = next(iter(self._turns))
+            waiting = self._turns.pop(caller)
+            while waiting and waiting[0].done():
+                waiting.popleft()
+            if not waiting:
+                continue
+            turn = waiting.popleft()
+            if waiting:
+                self._turns[caller] = waiting
+            turn.set_result(None)
+            return
+        self._idle += 1
+
+    def _done(self, caller: str) -> None:
+        self._leave(caller)
+        self._pass_on()
+
+    def _leave(self, caller: str) -> None:
+        self._held[caller] -= 1
+        if not self._held[caller]:
+            del self._held[caller]
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self._pool.shutdown(wait=False, cancel_futures=True)

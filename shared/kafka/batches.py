@@ -1,0 +1,150 @@
+"""Batches of records that would end a reader inside aiokafka; any client can write them.
+
+A header name that is not UTF-8: the batch is read once more, with its names decoded loosely. Few bytes that unpack to
+more than `MAX_UNPACKED_BYTES` (a broker bounds the packed ones only): one record marked UNREADABLE stands for the
+batch. Every other batch goes through aiokafka's own parser. `install` puts this in place.
+"""
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, cast
+
+from aiokafka.consumer import fetcher
+from aiokafka.errors import CorruptRecordException
+from aiokafka.record import default_records, memory_records
+
+from shared.kafka.records import UNREADABLE, Headers
+
+MAX_UNPACKED_BYTES = 64 * 1024 * 1024
+"""As much as a fetch brings at most without compression."""
+
+_FORMAT, _HEADER_BYTES = 2, 61  # of a batch; older formats have no headers
+_GZIP, _ZSTD = 1, 4
+_SKIPPED, _SKIPPED_MASK = 0x184D2A50, 0xFFFFFFF0
+_REPEATED, _PACKED = 1, 2
+_GZIP_MOST, _ZSTD_BLOCK = 1032, 128 * 1024  # the highest ratio of the one, the largest block of the other
+
+
+class _Text(bytearray):
+    """Bytes whose slices are decoded without errors."""
+
+    def __getitem__(self, place: Any) -> Any:
+        part = super().__getitem__(place)
+        return _Text(part) if isinstance(place, slice) else part
+
+    def decode(self, encoding: str = "utf-8", errors: str = "replace") -> str:  # noqa: ARG002 - that is the point
+        return super().decode(encoding, "replace")
+
+
+class _LooseBatch(default_records._DefaultRecordBatchPy):  # type: ignore[misc]  # noqa: SLF001
+    def _maybe_uncompress(self) -> None:
+        super()._maybe_uncompress()
+        self._buffer: bytearray = _Text(self._buffer)
+
+
+class _Batch:
+    """A batch as aiokafka reads it; where a name cannot be decoded, the rest of it as `_LooseBatch` does."""
+
+    def __init__(self, batch: Any, raw: memoryview) -> None:
+        self._batch = batch
+        self._raw = raw
+
+    def _refused(self) -> str | None:
+        if self._batch.magic < _FORMAT:
+            return None
+        size = unpacked(self._batch.compression_type, self._packed)
+        if size <= MAX_UNPACKED_BYTES:
+            return None
+        return f"a batch of {len(self._raw)} bytes would unpack to more than {MAX_UNPACKED_BYTES}"
+
+    @property
+    def _packed(self) -> memoryview:
+        return self._raw[_HEADER_BYTES:]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._batch, name)
+
+    def __iter__(self) -> Iterator[Any]:
+        if reason := self._refused():
+            yield _Unreadable(self._batch.next_offset - 1, bytes(self._packed), [(UNREADABLE, reason.encode())])
+            return
+        done = 0
+        try:
+            for record in self._batch:
+                yield record
+                done += 1
+        except (UnicodeDecodeError, CorruptRecordException):
+            if self._batch.magic < _FORMAT:
+                raise
+            yield from islice(_LooseBatch(self._raw), done, None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unreadable:
+    """Stands for all records of a batch; `value` is the batch as it is packed."""
+
+    offset: int
+    value: bytes
+    headers: Headers
+    key: None = None
+    timestamp: int = -1
+    timestamp_type: int = 0
+    checksum: None = None
+
+
+def unpacked(compression: int, packed: memoryview) -> int:
+    """Return how many bytes a batch unpacks to at most, where that is not bounded by how many there are packed.
+
+    Of gzip no more than `MAX_UNPACKED_BYTES` and a little are counted. Nothing is kept in memory.
+    """
+    if compression == _GZIP and len(packed) * _GZIP_MOST > MAX_UNPACKED_BYTES:
+        return _gzip_size(packed)
+    return _zstd_size(packed) if compression == _ZSTD else 0
+
+
+def _gzip_size(packed: memoryview) -> int:
+    size, left = 0, bytes(packed)
+    try:
+        while left and size <= MAX_UNPACKED_BYTES:  # one member after the other
+            unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            while left and not unpacker.eof and size <= MAX_UNPACKED_BYTES:
+                size += len(unpacker.decompress(left, 1024 * 1024))
+                left = unpacker.unconsumed_tail
+            left = unpacker.unused_data
+    except zlib.error:
+        pass  # for the parser to say
+    return size
+
+
+def _zstd_size(packed: memoryview) -> int:
+    """Add up the blocks of all frames by their headers (RFC 8878, 3.1.1); a packed block holds up to 128 KiB."""
+    size, place = 0, 0
+    while place + 8 < len(packed):  # no frame is shorter
+        if int.from_bytes(packed[place : place + 4], "little") & _SKIPPED_MASK == _SKIPPED:
+            place += 8 + int.from_bytes(packed[place + 4 : place + 8], "little")
+            continue
+        descriptor = packed[place + 4]
+        single = descriptor >> 5 & 1
+        place += 5 + (1 - single) + (0, 1, 2, 4)[descriptor & 3] + (single, 2, 4, 8)[descriptor >> 6]
+        last = 0
+        while not last and place + 3 <= len(packed):
+            header = int.from_bytes(packed[place : place + 3], "little")
+            last, kind, length = header & 1, header >> 1 & 3, header >> 3
+            size += _ZSTD_BLOCK if kind == _PACKED else length
+            place += 3 + (1 if kind == _REPEATED else length)
+        place += (descriptor >> 2 & 1) * 4
+    return size
+
+
+class _Records(memory_records._MemoryRecordsPy):  # type: ignore[misc]  # noqa: SLF001
+    def next_batch(self) -> Any:
+        raw = self._next_slice
+        batch = super().next_batch()
+        return None if batch is None else _Batch(batch, cast("memoryview", raw))
+
+
+def install() -> None:
+    """Have aiokafka's consumers of this process read through this module."""
+    fetcher.MemoryRecords = _Records

@@ -1,0 +1,17 @@
+"""The recommender as one test starts it: it takes events and saves plans, and never commits its place on a topic."""
+
+import asyncio
+import runpy
+from typing import Any
+
+from shared.kafka import GroupConsumer
+
+
+async def _commit(*_: Any) -> None:
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    assert callable(GroupConsumer._commit)
+    setattr(GroupConsumer, "_commit", _commit)  # noqa: B010 - to mypy an assignment would be another signature
+    runpy.run_module("services.recommender", run_name="__main__", alter_sys=True)

@@ -1,0 +1,158 @@
+"""An officer is erased: in MongoDB and on the topics is left what docs/privacy.md lists, and nothing else."""
+
+import re
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import bson
+import msgspec
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from pymongo import MongoClient
+
+from deploy.local.keys import TENANT
+from deploy.local.live import messages
+from deploy.local.processes import ROOT
+from deploy.local.seed import bearer
+from deploy.local.stack import Stack
+from shared.events import PATHS_TOPIC, PROFILES_TOPIC, OfficerChanged, announce, to_kafka
+from shared.events import TOPICS as PLANNED
+from shared.kafka import Publisher
+from shared.skills import Profile
+from tests.e2e.platform import PROFILE, SKILLS, Account, Platform, until
+
+pytestmark = pytest.mark.timeout(180)
+
+Documents = MongoClient[dict[str, Any]]
+TOPICS = (PROFILES_TOPIC, f"{PROFILES_TOPIC}.dead", PATHS_TOPIC)
+
+
+@pytest.fixture
+def documents(stack: Stack) -> Iterator[Documents]:
+    client: Documents
+    with MongoClient(stack.mongodb.address) as client:
+        yield client
+
+
+def documented() -> dict[str, set[str]]:
+    """Return `database/collection` -> the fields that docs/privacy.md says are left."""
+    text = (ROOT / "docs" / "privacy.md").read_text(encoding="utf-8")
+    table = text.split("## Left in MongoDB")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)`/`(\w+)` \| ([^|]+) \|", table, re.MULTILINE)
+    return {f"{database}/{collection}": set(re.findall(r"`(\w+)`", fields)) for database, collection, fields in rows}
+
+
+def holding(stack: Stack, documents: Documents, *needles: str) -> dict[str, list[dict[str, Any]]]:
+    """Return `database/collection` -> the documents in which any of these texts stands, however deep."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for name in documents.list_database_names():
+        if name.startswith(stack.namespace):
+            for collection in documents[name].list_collection_names():
+                for document in documents[name][collection].find():
+                    if any(needle.encode() in bson.encode(document) for needle in needles):
+                        found.setdefault(f"{name.removeprefix(stack.namespace)}/{collection}", []).append(document)
+    return found
+
+
+async def newest(stack: Stack, topic: str, key: bytes) -> tuple[bytes | None, int]:
+    """Return the value of the newest record of a key, which is what compaction keeps, and how many there are."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=stack.broker.address)
+    await consumer.start()
+    try:
+        places = [TopicPartition(f"{stack.namespace}{topic}", number) for number in range(PLANNED[topic].partitions)]
+        consumer.assign(places)
+        await consumer.seek_to_beginning(*places)
+        ends = await consumer.end_offsets(places)
+        values = []
+        while any([await consumer.position(place) < end for place, end in ends.items()]):
+            for records in (await consumer.getmany(timeout_ms=500)).values():
+                values += [record.value for record in records if record.key == key]
+        return (values[-1] if values else b"nothing", len(values))
+    finally:
+        await consumer.stop()
+
+
+async def dead_letter(stack: Stack, account: Account, known: dict[str, Any]) -> None:
+    """Send an event of the officer that the recommender does not know, with the whole profile in it."""
+    profile = msgspec.convert(known, Profile)
+    key, value, headers = to_kafka(announce("/test", account.key, profile.sequence, OfficerChanged(profile)))
+    unknown = [(name, b"officer.changed.v9" if name == "ce_type" else text) for name, text in headers]
+    async with Publisher(stack.broker.address) as publisher:
+        await publisher.resend(f"{stack.namespace}{PROFILES_TOPIC}", key, value, unknown)
+
+
+async def test_what_an_erasure_leaves_is_what_the_page_lists(
+    stack: Stack, platform: Platform, documents: Documents
+) -> None:
+    account = await platform.register()
+    agency = f"agency-{uuid.uuid4().hex}"
+    address = f"/v1/officers/{account.officer}"
+    key = await stack.issuer.issue(TENANT, "officer", account.officer)
+    await platform.insist("assessment", "PUT", address, json=PROFILE | {"agency": agency})
+    skill = {"skill": SKILLS[0], "level": 0.5}
+    body = {"framework": PROFILE["framework"], "kind": "test", "results": [skill], "taken_at": "2026-09-01T09:00:00Z"}
+    taken = await platform.insist(
+        "assessment", "POST", f"{address}/assessments", json=body, headers={"Idempotency-Key": "a"}
+    )
+    plans = documents[f"{stack.namespace}recommender"]["plans"]
+    planned = {"_id": account.key, "profile_sequence": taken["profile_sequence"], "outbox": []}
+    await until(lambda: plans.find_one(planned) is not None, "the path is announced")
+    status, stored = await platform.ask("recommender", "GET", f"{address}/path")
+    assert status == 200
+    said = {"course": stored["path"]["steps"][0]["course"]["id"], "action": "not_now"}
+    told = await platform.ask("recommender", "POST", f"{address}/feedback", json=said, headers={"Idempotency-Key": "f"})
+    assert told[0] == 200, told
+    await dead_letter(stack, account, (await platform.ask("assessment", "GET", address))[1])
+    letters = f"{PROFILES_TOPIC}.dead"
+    while (await newest(stack, letters, account.key.encode()))[1] == 0:
+        pass
+    before = holding(stack, documents, agency)
+    assert {"assessment/officers", "recommender/plans", "recommender/history"} <= set(before)
+
+    stream = messages(platform.session, stack.urls["portal"][0], account.officer, key)
+    try:
+        assert (await anext(stream)).event == "path"
+        assert (await platform.ask("assessment", "DELETE", address))[0] == 204
+        assert [message.event async for message in stream][-1:] == ["erased"]
+    finally:
+        await stream.aclose()
+    sent = {"_id": account.key, "erased": True, "outbox": []}
+    officers = documents[f"{stack.namespace}assessment"]["officers"]
+    await until(lambda: officers.find_one(sent) is not None, "the erasure is announced")
+    await until(lambda: plans.find_one(sent) is not None, "the tombstone is announced")
+
+    assert holding(stack, documents, agency) == {}
+    left, listed = holding(stack, documents, account.officer), documented()
+    assert set(left) == set(listed)
+    for name, found in left.items():
+        assert {field for document in found for field in document} <= listed[name], name
+    keys = [document for document in left["access/keys"] if document["officer"] == account.officer]
+    assert keys
+    assert all(document["revoked_at"] for document in keys)
+    async with platform.session.get(f"{stack.urls['portal'][0]}/session", headers=bearer(key)) as answer:
+        assert answer.status in (200, 401)  # at the portal it may be remembered for 2 s, and opens nothing
+    values = {topic: (await newest(stack, topic, account.key.encode()))[0] for topic in TOPICS}
+    assert values.pop(PROFILES_TOPIC) == msgspec.json.encode({"tenant": TENANT, "officer": account.officer})
+    assert set(values.values()) == {None}
+
+
+async def test_an_erased_id_is_registered_again_by_an_admin_only_and_the_old_key_opens_nothing(
+    stack: Stack, platform: Platform
+) -> None:
+    account = await platform.register()
+    address = f"/v1/officers/{account.officer}"
+    old = await stack.issuer.issue(TENANT, "officer", account.officer)
+    doors = [
+        *[("assessment", path) for path in (address, f"{address}/assessments")],
+        *[("recommender", path) for path in (f"{address}/path", f"{address}/feedback")],
+        *[("portal", path) for path in ("/session", f"/api{address}", f"/api{address}/path", f"{address}/live")],
+    ]
+    for service, path in doors[:-1]:
+        await platform.insist(service, "GET", path, key=old)  # type: ignore[arg-type]
+    assert (await platform.ask("assessment", "DELETE", address))[0] == 204
+    assert (await platform.ask("assessment", "PUT", address, json=PROFILE))[0] == 409
+    admin = await stack.issuer.issue(TENANT, "admin")
+    assert (await platform.ask("assessment", "PUT", address, key=admin, json=PROFILE))[0] == 201
+    for service, path in doors:
+        assert (await platform.ask(service, "GET", path, key=old))[0] == 401, path  # type: ignore[arg-type]

@@ -1,0 +1,144 @@
+"""Bodies that are packed, broken or slow, at the services and through the portal that passes them on."""
+
+import asyncio
+import gzip
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+from aiohttp.test_utils import TestServer
+
+from shared.settings import PortalSettings
+from tests.service.everything import COURSE, HERE, Services
+from tests.service.portals import Owner, running
+from tests.service.started import Started
+from tests.unit.wire import Answer, answer_on
+
+pytestmark = pytest.mark.timeout(120)
+
+BOMB = gzip.compress(bytes(200_000_000))
+PUT = f"PUT /v1/courses/{HERE} HTTP/1.1\r\nHost: x\r\n"
+
+
+async def say(service: Started, *parts: bytes, end: bool = False) -> Answer:
+    """Send bytes to a service; return its answer."""
+    server = service.client.server
+    assert isinstance(server, TestServer)
+    reader, writer = await asyncio.open_connection(server.host, server.port)
+    try:
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+        if end:
+            writer.write_eof()
+        return await answer_on(reader)
+    finally:
+        writer.transport.abort()
+
+
+async def asked(services: Services, through: str) -> tuple[Started, bytes]:
+    """Return where to send a change of a course, directly or through the portal, and the beginning of its head."""
+    service, prefix = (services["portal"], "/api") if through == "portal" else (services["catalog"], "")
+    key = await services["catalog"].key("admin")
+    return service, PUT.replace(" /v1", f" {prefix}/v1").encode() + f"Authorization: Bearer {key}\r\n".encode()
+
+
+THROUGH = pytest.mark.parametrize("through", ["catalog", "portal"])
+
+
+@THROUGH
+async def test_a_packed_change_is_taken(services: Services, through: str) -> None:
+    service, head = await asked(services, through)
+    packed = gzip.compress(json.dumps(COURSE).encode())
+    got = await say(service, head + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed) + packed)
+    assert got.status == 200, got
+
+
+@THROUGH
+@pytest.mark.parametrize(
+    ("more", "body", "end"),
+    [
+        (b"Content-Encoding: gzip\r\nContent-Length: 2\r\n", b"{}", False),
+        (b"Content-Encoding: deflate\r\nContent-Length: 2\r\n", b"{}", False),
+        (b"Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n", b"2\r\n{}\r\n0\r\n\r\n", False),
+        (b"Transfer-Encoding: chunked\r\n", b"2\r\n{}zz\r\n0\r\n\r\n", False),
+        (b"Transfer-Encoding: chunked\r\n", b"nonsense\r\n", False),
+        (b"Transfer-Encoding: chunked\r\n", b"5\r\n{", True),
+        (b"Content-Length: 20\r\n", b"{", True),
+        (b"If-Match: \xff\r\nContent-Length: 2\r\n", b"{}", False),
+    ],
+)
+async def test_a_broken_change_is_malformed(
+    services: Services, through: str, more: bytes, body: bytes, end: bool
+) -> None:
+    service, head = await asked(services, through)
+    got = await say(service, head + more + b"\r\n", body, end=end)
+    assert (got.status, got.problem["title"]) == (400, "Malformed request")
+    assert (await service.client.get("/livez")).status == 200
+
+
+@THROUGH
+async def test_a_change_that_unpacks_to_too_much_is_refused(services: Services, through: str) -> None:
+    service, head = await asked(services, through)
+    got = await say(service, head + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(BOMB), BOMB)
+    assert got.status == 413
+
+
+@pytest.mark.parametrize("name", ["assessment", "catalog", "recommender", "portal"])
+async def test_nothing_packed_is_unpacked_for_nobody(services: Services, name: str) -> None:
+    paths = ("/livez", "/readyz", "/metrics", "/", "/v1/recommendations", "/api/v1/recommendations", "/session")
+    for path in (*paths, f"/v1/officers/{HERE}", f"/v1/courses/{HERE}", "/v1/courses:import", "/nowhere"):
+        for method in ("GET", "POST", "PUT"):
+            head = (
+                f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: {len(BOMB)}\r\n\r\n"
+            )
+            got = await say(services[name], head.encode(), BOMB[:100_000])  # the rest is never sent
+            assert 400 <= got.status < 500, (method, path, got)
+            assert got.problem
+
+
+@THROUGH
+async def test_a_packed_import_is_answered_row_by_row(services: Services, through: str) -> None:
+    service, prefix = (services["portal"], "/api") if through == "portal" else (services["catalog"], "")
+    rows = b"".join(json.dumps(COURSE | {"id": f"packed-{through}-{one}"}).encode() + b"\n" for one in range(50))
+    headers = {"Authorization": f"Bearer {await services['catalog'].key('admin')}", "Content-Encoding": "gzip"}
+    packed = gzip.compress(rows)
+
+    async def body() -> AsyncIterator[bytes]:
+        for begin in range(0, len(packed), 100):
+            yield packed[begin : begin + 100]
+
+    async with service.client.post(f"{prefix}/v1/courses:import", data=body(), headers=headers) as answer:
+        results = [json.loads(line) for line in (await answer.read()).splitlines()]
+    assert [row["status"] for row in results] == ["created"] * 50
+    async with service.client.post(f"{prefix}/v1/courses:import", data=rows, headers=headers) as answer:
+        assert answer.status == 400
+
+
+async def test_a_body_that_does_not_go_on_is_given_up_by_the_portal(stage: tuple[PortalSettings, Owner]) -> None:
+    settings, owner = stage
+    async with running(replace(settings, body_seconds=0.3), owner) as portal:
+        key = await portal.key("platform")
+        host, _, port = portal.url.removeprefix("http://").partition(":")
+        for more in (b"Content-Length: 20\r\n", b"Content-Length: 20\r\nIdempotency-Key: a\r\n"):
+            reader, writer = await asyncio.open_connection(host, int(port))
+            head = f"POST /api/v1/officers/me/assessments HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n"
+            writer.write(head.encode() + more + b"\r\n{")
+            got = await answer_on(reader)
+            writer.transport.abort()
+            assert (got.status, got.problem["title"]) == (408, "Body too slow")
+
+
+async def test_guessing_at_the_sign_in_is_held_back(stage: tuple[PortalSettings, Owner]) -> None:
+    settings, owner = stage
+    async with running(replace(settings, wrong_keys_per_minute=6), owner) as portal:
+        statuses = []
+        for guess in range(12):
+            async with portal.session.post(f"{portal.url}/session", json={"key": f"guess{guess}.x"}) as answer:
+                statuses.append(answer.status)
+        assert statuses[:6] == [401] * 6
+        assert statuses[-1] == 429
+        async with portal.session.post(f"{portal.url}/session", json={"key": "other.x"}) as answer:
+            assert int(answer.headers["Retry-After"]) >= 1
+            assert answer.headers["Cache-Control"] == "no-store"

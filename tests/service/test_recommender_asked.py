@@ -1,0 +1,135 @@
+"""What requests ask for waits apart from events, within limits. The threads that do it are held at a gate."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from threading import Event as Flag
+
+import pytest
+from aiohttp import ClientResponse
+
+from services.recommender.api import ASKED
+from services.recommender.asked import MOST, OFFICERS_SHARE, Asked, Caller
+from shared.events import PROFILES_TOPIC
+from tests.service.recommending import (
+    ASKED as BODY,
+)
+from tests.service.recommending import (
+    READ,
+    SHOWN,
+    WRITE,
+    assessed,
+    path_of,
+    planned,
+    recommender,
+    somebody,
+    tell,
+)
+from tests.service.started import Started
+
+pytestmark = pytest.mark.timeout(120)
+LONG = 60.0
+
+
+@pytest.fixture(scope="module")
+async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
+    async with recommender(mongodb_uri, kafka_bootstrap, (SHOWN, READ, WRITE)) as service:
+        yield service
+
+
+def asked_of(service: Started) -> Asked:
+    return service.client.app[ASKED]  # type: ignore[no-any-return]
+
+
+@asynccontextmanager
+async def held(service: Started) -> AsyncIterator[Flag]:
+    """Hold every thread that does what requests ask for; the flag lets go of them."""
+    asked, gate = asked_of(service), Flag()
+    tasks = [asyncio.create_task(asked.run(Caller(f"holder {n}"), gate.wait, LONG)) for n in range(asked.threads)]
+    await asyncio.sleep(0)
+    try:
+        yield gate
+    finally:
+        gate.set()
+        await asyncio.gather(*tasks)
+
+
+async def what_if(service: Started, officer: str) -> ClientResponse:
+    """Ask as an officer whose key is there: each one that is made at the same time would be a caller of its own."""
+    return await service.ask("POST", "/v1/recommendations", "officer", officer=officer, json=BODY)
+
+
+async def in_hand(service: Started, count: int) -> None:
+    async def reached() -> bool:
+        return asked_of(service).in_hand == count
+
+    await service.until(reached)
+
+
+async def refused_as(got: ClientResponse, status: int) -> None:
+    assert got.status == status
+    assert int(got.headers["Retry-After"]) > 0
+    assert got.content_type == "application/problem+json"
+    assert (await got.json())["status"] == status
+
+
+async def test_a_caller_beyond_its_share_is_429_and_everybody_else_goes_on(service: Started) -> None:
+    before = somebody()
+    await planned(service, before)
+    for officer in ("greedy", "modest"):
+        await service.key("officer", officer=officer)
+    async with held(service) as gate:
+        holding = asked_of(service).in_hand
+        waiting = [asyncio.create_task(what_if(service, "greedy")) for _ in range(OFFICERS_SHARE)]
+        await in_hand(service, holding + OFFICERS_SHARE)
+        await refused_as(await what_if(service, "greedy"), 429)
+        await planned(service, somebody())  # an event is planned and saved while all that was asked for waits
+        await service.publish(PROFILES_TOPIC, assessed(before))
+        await path_of(service, before)
+        assert (await service.ask("GET", f"/v1/officers/{before.officer}/path")).status == 200
+        modest = asyncio.create_task(what_if(service, "modest"))
+        await in_hand(service, holding + OFFICERS_SHARE + 1)
+        assert not any(task.done() for task in (*waiting, modest))
+        gate.set()
+        assert {got.status for got in await asyncio.gather(modest, *waiting)} == {200}
+    await in_hand(service, 0)
+    metrics = await (await service.client.get("/metrics")).text()
+    assert f"asked_refused_total {asked_of(service).refused:.1f}" in metrics
+    assert (await what_if(service, "greedy")).status == 200
+
+
+async def test_beyond_the_whole_it_is_503_and_feedback_that_was_not_stored_can_be_sent_again(service: Started) -> None:
+    officer = somebody()
+    await planned(service, officer)
+    async with held(service) as gate:
+        asked = asked_of(service)
+        crowd = [asyncio.create_task(asked.run(Caller(f"caller {n}"), int)) for n in range(MOST - asked.in_hand)]
+        await in_hand(service, MOST)
+        await refused_as(await what_if(service, "late"), 503)
+        address = f"/v1/officers/{officer.officer}/path/why-not/read"
+        await refused_as(await service.ask("GET", address, tenant=officer.tenant), 503)
+        status, problem = await tell(service, officer, "read", "pin", key="the-same")
+        assert (status, problem["status"]) == (503, 503)
+        assert (await service.client.get("/livez")).status == 200
+        gate.set()
+        await asyncio.gather(*crowd)
+    await in_hand(service, 0)
+    status, taken = await tell(service, officer, "read", "pin", key="the-same")
+    assert (status, taken["feedback_sequence"]) == (200, 1)
+
+
+async def test_a_what_if_whose_client_has_gone_is_given_up_and_feedback_is_not(service: Started) -> None:
+    officer = somebody()
+    await planned(service, officer)
+    async with held(service) as gate:
+        holding, dropped = asked_of(service).in_hand, asked_of(service).dropped
+        asking = asyncio.create_task(what_if(service, "impatient"))
+        telling = asyncio.create_task(tell(service, officer, "write", "pin"))
+        await in_hand(service, holding + 2)
+        for task in (asking, telling):
+            task.cancel()
+        await asyncio.gather(asking, telling, return_exceptions=True)
+        await in_hand(service, holding + 1)
+        assert asked_of(service).dropped == dropped + 1
+        gate.set()
+    await path_of(service, officer, revision=2)

@@ -1,0 +1,165 @@
+"""A restore as docs/operating.md says it, in its order, after changes that the backup does not hold."""
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from typing import Any
+
+import msgspec
+import pytest
+
+from deploy.local.live import messages
+from services.assessment.__main__ import build as build_assessment
+from services.assessment.__main__ import republish as republish_assessment
+from services.catalog.__main__ import build as build_catalog
+from services.catalog.__main__ import republish as republish_catalog
+from services.portal.__main__ import build as build_portal
+from services.recommender.__main__ import build as build_recommender
+from services.recommender.__main__ import republish as republish_recommender
+from shared.mongo import Database, connect
+from shared.settings import AssessmentSettings, CatalogSettings, PortalSettings, RecommenderSettings
+from tests.builders import FRAMEWORK, framework
+from tests.contract.topics import created_again
+from tests.service.cataloguing import course
+from tests.service.started import TOPICS, Started, settings_of, started
+
+pytestmark = pytest.mark.timeout(180)
+
+REGISTERED = {"job_group": "service", "agency": "north"}
+DATABASES = ("assessment", "catalog", "recommender", "access")
+
+Backup = dict[str, dict[str, list[dict[str, Any]]]]
+
+
+class Platform:
+    """The settings of the four services in one namespace."""
+
+    def __init__(self, mongodb_uri: str, kafka_bootstrap: str) -> None:
+        first = settings_of(CatalogSettings, mongodb_uri, kafka_bootstrap)
+        more = {"NAMESPACE": first.namespace, "DEFAULT_FRAMEWORK": FRAMEWORK}
+        given = (mongodb_uri, kafka_bootstrap)
+        self.catalog_settings = first
+        self.assessment_settings = settings_of(AssessmentSettings, *given, **more)
+        self.recommender_settings = settings_of(RecommenderSettings, *given, **more)
+        self.portal_settings = settings_of(PortalSettings, *given, **more)
+
+
+async def assess(service: Started, officer: str, level: float, key: str) -> int:
+    body = {
+        "framework": FRAMEWORK,
+        "kind": "test",
+        "results": [{"skill": "reading", "level": level}],
+        "taken_at": f"2026-11-2{int(level)}T09:00:00+07:00",
+    }
+    headers = {"Idempotency-Key": key}
+    got = await service.ask("POST", f"/v1/officers/{officer}/assessments", json=body, headers=headers)
+    assert got.status == 202, await got.text()
+    sequence: int = (await got.json())["profile_sequence"]
+    return sequence
+
+
+async def path_of(service: Started, officer: str, sequence: int) -> dict[str, Any]:
+    """Return an officer's path once it is made from this sequence of the profile."""
+
+    async def found() -> dict[str, Any] | None:
+        got = await service.ask("GET", f"/v1/officers/{officer}/path")
+        path: dict[str, Any] = await got.json()
+        return path if got.status == 200 and path["path"]["versions"]["profile"] == sequence else None
+
+    result: dict[str, Any] = await service.until(found)
+    return result
+
+
+async def put_course(service: Started, hours: float) -> int:
+    got = await service.ask("PUT", "/v1/courses/read", "admin", json=course("read", to=3, hours=hours))
+    assert got.status in (200, 201)
+    revision: int = (await got.json())["revision"]
+    return revision
+
+
+async def backed_up(databases: Mapping[str, Database]) -> Backup:
+    return {
+        name: {
+            collection: await database[collection].find().to_list(None)
+            for collection in await database.list_collection_names()
+        }
+        for name, database in databases.items()
+    }
+
+
+async def restore(databases: Mapping[str, Database], backup: Backup) -> None:
+    """Put back what a backup holds, and take away the marks of the old topics."""
+    for name, database in databases.items():
+        await database.client.drop_database(database.name)
+        for collection, documents in backup[name].items():
+            if documents:
+                await database[collection].insert_many(documents)
+    for name, collection in (("assessment", "officers"), ("catalog", "entries"), ("recommender", "plans")):
+        await databases[name][collection].update_many({}, {"$unset": {"acknowledged": ""}})
+        await databases[name]["leases"].update_many({}, {"$unset": {"read_back": "", "read_back_stamp": ""}})
+
+
+async def test_a_restore_in_the_written_order(mongodb_uri: str, kafka_bootstrap: str) -> None:
+    platform = Platform(mongodb_uri, kafka_bootstrap)
+    client = connect(platform.catalog_settings, "restore")
+    databases = {name: client[platform.catalog_settings.database(name)] for name in DATABASES}
+
+    # Before the backup: a course, two officers with a path. After it: another price, an assessment, an erasure.
+    async with AsyncExitStack() as stack:
+        catalog = await stack.enter_async_context(started(build_catalog, platform.catalog_settings))
+        whole = msgspec.to_builtins(framework({"reading": 3}))
+        await catalog.ask("PUT", f"/v1/frameworks/{FRAMEWORK}", "admin", tenant="shared", json=whole)
+        assert await put_course(catalog, 4) == 1
+        assessment = await stack.enter_async_context(started(build_assessment, platform.assessment_settings))
+        recommender = await stack.enter_async_context(started(build_recommender, platform.recommender_settings))
+        for officer in ("stays", "erased-later"):
+            got = await assessment.ask("PUT", f"/v1/officers/{officer}", json=REGISTERED)
+            assert got.status == 201
+            assert await assess(assessment, officer, 0, "first") == 2
+            await path_of(recommender, officer, 2)
+        held = await path_of(recommender, "stays", 2)
+        backup = await backed_up(databases)
+        assert await put_course(catalog, 5) == 2
+        for level in (1, 2):
+            sequence = await assess(assessment, "stays", level, f"lost-{level}")
+        assert (await path_of(recommender, "stays", sequence))["revision"] > held["revision"]
+        assert (await assessment.ask("DELETE", "/v1/officers/erased-later")).status == 204
+
+    await restore(databases, backup)
+    for topic in TOPICS:
+        await created_again(kafka_bootstrap, platform.catalog_settings.topic(topic), 1)
+
+    async with AsyncExitStack() as stack:
+        # 4. The catalogue first.
+        catalog = await stack.enter_async_context(started(build_catalog, platform.catalog_settings))
+        assert await republish_catalog(platform.catalog_settings) == 2
+        # 5. Assessment; who was erased since is erased before anything is announced.
+        assessment = await stack.enter_async_context(started(build_assessment, platform.assessment_settings))
+        assert (await assessment.ask("DELETE", "/v1/officers/erased-later")).status == 204
+        assert await republish_assessment(platform.assessment_settings) == 2
+        # 6. The recommender, and once the erased have no path, what it says of the rest.
+        recommender = await stack.enter_async_context(started(build_recommender, platform.recommender_settings))
+
+        async def forgotten() -> bool:
+            return (await recommender.ask("GET", "/v1/officers/erased-later/path")).status == 404
+
+        await recommender.until(forgotten)
+        assert await republish_recommender(platform.recommender_settings) == 2
+        portal = await stack.enter_async_context(started(build_portal, platform.portal_settings))
+
+        # All is as it was, and goes on: no number is given out twice, no news is dropped as old.
+        assert await (await catalog.ask("GET", "/v1/courses/read")).json() == course("read", to=3, hours=4)
+        assert (await path_of(recommender, "stays", 2))["revision"] == held["revision"]
+        assert await put_course(catalog, 6) == 2
+        url = str(portal.client.make_url("")).rstrip("/")
+        stream = messages(portal.client.session, url, "stays", await portal.key("platform"))
+        seen = [await anext(stream)]
+        assert await assess(assessment, "stays", 2, "lost-2") == 3
+        while seen[-1].event != "path" or seen[-1].data["path"]["versions"]["profile"] != 3:
+            seen.append(await anext(stream))
+        await stream.aclose()
+        assert seen[-1].data["revision"] > held["revision"]
+        hours = {step["course"]["hours"] for step in seen[-1].data["path"]["steps"]}
+        assert hours <= {4.0, 6.0}
+        got = await assessment.ask("GET", "/v1/officers/erased-later")
+        assert got.status == 404
+    client.close()

@@ -1,0 +1,147 @@
+"""The queue of what requests ask for. Every test holds the one thread at a gate, so nothing rests on time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from threading import Event as Flag
+
+import pytest
+
+from services.recommender.asked import MOST, OFFICERS_SHARE, SYSTEMS_SHARE, Asked, Caller
+from shared.errors import Overloaded, TooManyRequests
+
+LONG = 10.0
+
+
+@pytest.fixture
+async def asked() -> AsyncIterator[Asked]:
+    queue = Asked(1)
+    yield queue
+    queue.close()
+
+
+class Held:
+    """The thread of a queue, held at a gate until `let_go`; `order` is what was done afterwards."""
+
+    def __init__(self, queue: Asked) -> None:
+        self.order: list[str] = []
+        self._queue, self._reached, self._gate = queue, Flag(), Flag()
+
+    async def hold(self, caller: str = "holder") -> "asyncio.Task[bool]":
+        def wait() -> bool:
+            self._reached.set()
+            return self._gate.wait(LONG)
+
+        task = asyncio.create_task(self._queue.run(Caller(caller), wait))
+        assert await asyncio.to_thread(self._reached.wait, LONG)
+        return task
+
+    def work(self, name: str) -> Callable[[], str]:
+        def done() -> str:
+            self.order.append(name)
+            return name
+
+        return done
+
+    async def ask(self, caller: str, name: str) -> "asyncio.Task[str]":
+        task = asyncio.create_task(self._queue.run(Caller(caller), self.work(name)))
+        await asyncio.sleep(0)  # until it waits for its turn
+        return task
+
+    def let_go(self) -> None:
+        self._gate.set()
+
+
+@pytest.fixture
+async def held(asked: Asked) -> AsyncIterator[Held]:
+    found = Held(asked)
+    yield found
+    found.let_go()
+
+
+async def test_work_is_done_in_a_thread_and_its_failure_is_the_askers(asked: Asked) -> None:
+    assert await asked.run(Caller("a"), "{} {x}".format, 1, x=2) == "1 2"
+    with pytest.raises(ZeroDivisionError):
+        await asked.run(Caller("a"), divmod, 1, 0)
+    assert asked.in_hand == 0
+
+
+async def test_a_caller_beyond_its_share_is_refused_and_others_are_not(asked: Asked, held: Held) -> None:
+    first = await held.hold("greedy")
+    waiting = [await held.ask("greedy", str(n)) for n in range(OFFICERS_SHARE - 1)]
+    with pytest.raises(TooManyRequests) as refused:
+        await asked.run(Caller("greedy"), held.work("one too many"))
+    assert (refused.value.retry_after or 0) > 0
+    other = await held.ask("modest", "modest")
+    assert (asked.in_hand, asked.refused) == (OFFICERS_SHARE + 1, 1)
+    held.let_go()
+    await asyncio.gather(first, other, *waiting)
+    assert (asked.in_hand, "one too many" in held.order) == (0, False)
+    assert await asked.run(Caller("greedy"), held.work("again")) == "again"
+
+
+async def test_a_system_has_a_larger_share(asked: Asked, held: Held) -> None:
+    system = Caller("system", SYSTEMS_SHARE)
+    first = await held.hold()
+    waiting = [asyncio.create_task(asked.run(system, held.work(str(n)))) for n in range(SYSTEMS_SHARE)]
+    await asyncio.sleep(0)
+    with pytest.raises(TooManyRequests):
+        await asked.run(system, held.work("one too many"))
+    held.let_go()
+    await asyncio.gather(first, *waiting)
+    assert len(held.order) == SYSTEMS_SHARE > OFFICERS_SHARE
+
+
+async def test_beyond_the_whole_everybody_is_refused(asked: Asked, held: Held) -> None:
+    first = await held.hold()
+    waiting = [await held.ask(f"caller {n}", str(n)) for n in range(MOST - 1)]
+    with pytest.raises(Overloaded) as refused:
+        await asked.run(Caller("late"), held.work("late"))
+    assert (refused.value.retry_after or 0) > 0
+    held.let_go()
+    await asyncio.gather(first, *waiting)
+    assert len(held.order) == MOST - 1
+
+
+async def test_callers_take_turns_however_much_one_of_them_asks_for(asked: Asked, held: Held) -> None:
+    first = await held.hold("greedy")
+    many = [await held.ask("greedy", f"greedy {n}") for n in range(OFFICERS_SHARE - 1)]
+    few = [await held.ask("modest", f"modest {n}") for n in range(2)]
+    held.let_go()
+    await asyncio.gather(first, *many, *few)
+    assert held.order == ["greedy 0", "modest 0", "greedy 1", "modest 1", "greedy 2"]
+    assert asked.in_hand == 0
+
+
+async def test_what_nobody_waits_for_any_more_is_never_begun(asked: Asked, held: Held) -> None:
+    first = await held.hold()
+    gone, stays = await held.ask("gone", "gone"), await held.ask("stays", "stays")
+    gone.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+    assert (asked.in_hand, asked.dropped) == (2, 1)
+    held.let_go()
+    await asyncio.gather(first, stays)
+    assert held.order == ["stays"]
+
+
+async def test_a_turn_given_to_one_who_has_just_gone_is_given_to_the_next(asked: Asked, held: Held) -> None:
+    first = await held.hold()
+    gone, stays = await held.ask("gone", "gone"), await held.ask("stays", "stays")
+    first.add_done_callback(lambda _: gone.cancel())  # after its turn was given, before it has begun
+    held.let_go()
+    await asyncio.gather(first, stays)
+    await asyncio.gather(gone, return_exceptions=True)
+    assert "stays" in held.order
+    assert asked.in_hand == 0
+    assert await asked.run(Caller("next"), held.work("next")) == "next"
+
+
+async def test_work_that_has_begun_counts_until_it_ends_although_its_caller_has_gone(asked: Asked, held: Held) -> None:
+    first = await held.hold("gone")
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    next_one = await held.ask("next", "next")
+    assert (asked.in_hand, held.order) == (2, [])
+    held.let_go()
+    assert await next_one == "next"
+    assert asked.in_hand == 0

@@ -1,0 +1,101 @@
+"""A log line is one JSON object, whatever stands in the record, and holds no key and no password."""
+
+import io
+import json
+import logging
+from typing import Any
+
+import pytest
+
+from shared.logs import JsonLines, frames_of
+
+
+class Unwilling:
+    """Cannot be written."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no")
+
+
+def fail(error: Exception) -> None:
+    raise error
+
+
+def line_of(message: Any, *args: Any, **extra: Any) -> dict[str, Any]:
+    """Return the one line that a record becomes."""
+    written = io.BytesIO()
+    logger = logging.Logger("test")  # noqa: LOG001 - not one of the tree: only this handler is to see it
+    logger.addHandler(JsonLines(written))
+    logger.error(message, *args, **extra)
+    (line,) = written.getvalue().splitlines()
+    found = json.loads(line)
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("message", "args", "fields"),
+    [
+        ("plain", (), {}),
+        ("two\nlines\r\n", (), {}),
+        ("half a character \udcff", (), {}),
+        ("%s", ("\udcff\ud800",), {}),
+        ("%d", ("no number",), {}),
+        ("%s and %s", ("one",), {}),
+        ("100 % of %s", (), {}),
+        (b"bytes", (), {}),
+        ("field", (), {"half": "\udcff", "bytes": b"\xff", "number": 2**80, "nan": float("nan")}),
+        ("field", (), {"unwilling": Unwilling()}),
+        ("field", (), {"deep": {"\udcff": [Unwilling(), {1, 2}]}}),
+        ("field", (), {"\udcff": 1}),
+    ],
+)
+def test_a_line_is_one_json_object(message: Any, args: tuple[Any, ...], fields: dict[str, Any]) -> None:
+    assert line_of(message, *args, extra={"fields": fields})["level"] == "error"
+
+
+def test_an_exception_with_half_a_character_is_logged() -> None:
+    try:
+        fail(ValueError("\udcff"))
+    except ValueError:
+        assert "ValueError" in line_of("failed", exc_info=True)["error"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "key 0123456789abcdef.planted-secret-planted-secret-planted-secr here",
+        "Bearer 0123456789abcdef.planted-secret-planted-secret-planted-secr",
+        "mongodb://somebody:planted@mongodb:27017/?replicaSet=rs0",
+        "mongodb+srv://planted:planted@example.org",
+        "https://planted@example.org/x",
+    ],
+)
+def test_keys_and_passwords_are_blackened(text: str) -> None:
+    for line in (line_of(text), line_of("%s", text), line_of("x", extra={"fields": {"a": [text]}})):
+        assert "planted" not in str(line)
+        assert "[secret]" in str(line)
+    try:
+        fail(ConnectionError(text))
+    except ConnectionError:
+        assert "planted" not in line_of("failed", exc_info=True)["error"].splitlines()[-1]
+
+
+def test_what_only_looks_a_little_like_a_key_is_left() -> None:
+    assert line_of("0123456789abcdef.short")["message"] == "0123456789abcdef.short"
+    assert line_of("http://127.0.0.1:8101")["message"] == "http://127.0.0.1:8101"
+
+
+def test_frames_hold_no_words() -> None:
+    words = "told by a client"
+    try:
+        try:
+            fail(KeyError(words))
+        except KeyError as error:
+            raise ValueError(words) from error
+    except ValueError as error:
+        told = frames_of(error)
+    assert "ValueError" in told
+    assert "KeyError" in told
+    assert "test_logs.py" in told
+    assert "told by" not in told

@@ -1,0 +1,55 @@
+"""Nothing is compiled once the planner is warm, whatever shape a catalogue has and whatever is asked of it."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from services.recommender import warming
+from services.recommender.ranking.compiled import KERNELS, laid_out, signatures
+from services.recommender.ranking.index import Snapshot
+from services.recommender.warming import warm_up
+from shared.skills import SHARED_TENANT
+from tests.builders import TENANT, catalogue
+
+
+@pytest.mark.timeout(600)
+def test_a_fresh_process_compiles_and_loads_nothing_after_its_warm_up() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.unit.after_warm_up"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["late"] == {}
+    assert found["kernels"] > 0
+
+
+def test_every_array_of_a_net_lies_in_memory_as_the_kernels_take_it() -> None:
+    shared = Snapshot().put_courses(SHARED_TENANT, catalogue(600, 8, seed=4), 1)
+    beside = shared.put_courses(TENANT, catalogue(3, 8, seed=9), 2)
+    for view in (shared.view(TENANT), beside.view(TENANT)):
+        net = view.shelf.mesh(champions=False).net
+        for name, array in net._asdict().items():
+            assert array.flags.c_contiguous, name
+            assert array.flags.writeable, name
+            assert array.dtype == (np.int64 if name in ("hours", "rank") else np.int32), name
+
+
+def test_an_array_is_laid_out_anew_only_where_it_lies_otherwise() -> None:
+    table = np.arange(6, dtype=np.int32).reshape(2, 3)
+    assert laid_out(table, np.int32) is table
+    for other in (table.T, table[:, ::2], table.astype(np.int64)):
+        found = laid_out(other, np.int32)
+        assert found.flags.c_contiguous
+        assert (found == other).all()
+
+
+def test_a_warm_up_that_meets_two_signatures_of_a_kernel_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    warm_up()
+    assert set(signatures().values()) == {1}
+    assert len(KERNELS) >= len(signatures())
+    monkeypatch.setattr(warming, "signatures", lambda: {"search": 2, "plan": 1})
+    with pytest.raises(RuntimeError, match="search"):
+        warm_up()

@@ -1,0 +1,169 @@
+"""The work of one request is bounded: what is counted, where it ends, what is said of it. Nothing looks at a clock."""
+
+import msgspec
+import pytest
+
+from services.recommender import ranking
+from services.recommender.checker import violations
+from services.recommender.model import MOST_STEPS, Estimate, Inputs, Rule
+from services.recommender.ranking import outcome, solution
+from services.recommender.ranking.account import account
+from services.recommender.ranking.index import View
+from services.recommender.ranking.outcome import MOST_VISITS, TELLING_VISITS
+from services.recommender.ranking.pricing import FUEL, NO_LIMIT
+from services.recommender.ranking.search import search
+from shared.paths import LearningPath
+from shared.skills import Course, Framework
+from tests.builders import after, catalogue, course, framework, inputs, view_of
+
+LIMIT_TH, LIMIT_EN = "การค้นหาถึงขีดจำกัดแล้ว", "The search reached its limit"
+
+
+def chain(length: int) -> tuple[list[Course], Framework]:
+    """Return courses that each need the one before and teach a skill of their own, all of them required."""
+    names = [f"k{n:04}" for n in range(length)]
+    courses = [
+        course(name, (f"s{n:04}", 0, 3), hours=1 + n % 3, requires=[after(names[n - 1])] if n else [])
+        for n, name in enumerate(names)
+    ]
+    return courses, framework({f"s{n:04}": 3 for n in range(length)})
+
+
+def wide(count: int, skills: int) -> tuple[list[Course], Framework]:
+    """Return generated courses, and a framework that requires all of their skills."""
+    return catalogue(count, skills, seed=1), framework({f"s{n:02}": 4 for n in range(skills)})
+
+
+PREFER = [Rule("provider", ["About provider"], 1.5), Rule("language", ["th"], 2.0)]
+
+
+def from_nothing(yardstick: Framework, rules: list[Rule] | None = None) -> Inputs:
+    """Return the inputs of an officer who holds nothing of all that is required."""
+    levels = {skill.id: Estimate(0, 0.3) for skill in yardstick.skills}
+    return msgspec.structs.replace(inputs(yardstick), levels=levels, rules=rules or [])
+
+
+@pytest.fixture
+def spent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return the list of how many visits each search and each telling took."""
+    found: list[int] = []
+
+    def searched(problem, seeded, bench, exponents):  # type: ignore[no-untyped-def]
+        before = int(bench.figures[FUEL])
+        result = search(problem, seeded, bench, exponents)
+        found.append(before - int(bench.figures[FUEL]))
+        return result
+
+    def told(problem, seeded, bench, *more):  # type: ignore[no-untyped-def]
+        before = int(bench.figures[FUEL])
+        result = account(problem, seeded, bench, *more)
+        found.append(before - int(bench.figures[FUEL]))
+        return result
+
+    monkeypatch.setattr(solution, "search", searched)
+    monkeypatch.setattr(solution, "account", told)
+    return found
+
+
+def path_of(plan: Inputs, view: View) -> LearningPath:
+    path = ranking.recommend(plan, view)
+    assert violations(path, plan, view.course) == []
+    return path
+
+
+def is_limited(path: LearningPath) -> bool:
+    assert (LIMIT_TH in path.reason.th) == (LIMIT_EN in path.reason.en)
+    return LIMIT_EN in path.reason.en
+
+
+@pytest.mark.parametrize(
+    ("world", "rules"),
+    [
+        (chain(300), []),
+        (chain(300), PREFER),
+        (chain(1000), []),
+        (wide(2400, 99), []),
+        (wide(2400, 99), PREFER),
+    ],
+    ids=["chain", "chain, preferences", "long chain", "everything", "everything, preferences"],
+)
+def test_a_plan_that_needs_too_much_work_ends_with_the_best_so_far_and_says_so(
+    world: tuple[list[Course], Framework], rules: list[Rule], spent: list[int]
+) -> None:
+    courses, yardstick = world
+    path = path_of(from_nothing(yardstick, rules), view_of(courses))
+    assert is_limited(path)
+    assert 0 < len(path.steps) <= MOST_STEPS
+    assert path.coverage.gained > 0
+    # Over the limits by no more than a few walks through the path: without them a chain of 300 takes 200,000,000.
+    walks = 5 * MOST_STEPS * max(MOST_STEPS, len(path.gaps))
+    assert sum(spent[::2]) < MOST_VISITS + walks
+    assert sum(spent[1::2]) < len(spent) // 2 * (TELLING_VISITS + walks)
+    assert len(spent) == (4 if rules else 2)
+
+
+def test_a_long_chain_is_taken_as_far_as_a_path_may_hold() -> None:
+    courses, yardstick = chain(MOST_STEPS + 50)
+    path = path_of(from_nothing(yardstick), view_of(courses))
+    assert [step.course.id for step in path.steps] == [one.id for one in courses[:MOST_STEPS]]
+    assert {gap.cause for gap in path.open} == {"budget"}
+    assert all("may hold no more courses" in gap.reason.en for gap in path.open)
+
+
+@pytest.mark.parametrize("budget", [None, 20.0, 60.0])
+def test_an_ordinary_plan_is_the_same_without_any_limit(monkeypatch: pytest.MonkeyPatch, budget: float | None) -> None:
+    courses, yardstick = wide(2400, 12)
+    plan, view = msgspec.structs.replace(from_nothing(yardstick, PREFER), budget_hours=budget), view_of(courses)
+    path = path_of(plan, view)
+    assert not is_limited(path)
+    monkeypatch.setattr(solution, "MOST_VISITS", NO_LIMIT)
+    monkeypatch.setattr(solution, "TELLING_VISITS", NO_LIMIT)
+    assert path_of(plan, view) == path
+
+
+@pytest.mark.parametrize("visits", [0, 1, 100, 1_000, 10_000, 100_000])
+def test_wherever_the_search_ends_the_path_can_be_studied(monkeypatch: pytest.MonkeyPatch, visits: int) -> None:
+    courses, yardstick = wide(400, 20)
+    plan, view = from_nothing(yardstick, PREFER), view_of(courses)
+    monkeypatch.setattr(solution, "MOST_VISITS", visits)
+    monkeypatch.setattr(solution, "TELLING_VISITS", visits)
+    path = path_of(plan, view)
+    assert is_limited(path)
+    again = path_of(msgspec.structs.replace(plan, previous=[step.course.id for step in path.steps][::-1]), view)
+    assert again.coverage.gained >= 0
+
+
+def test_hours_that_are_missing_are_not_told_where_not_all_was_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    courses, yardstick = wide(400, 20)
+    plan, view = msgspec.structs.replace(from_nothing(yardstick), budget_hours=10.0), view_of(courses)
+    assert path_of(plan, view).short_hours is not None
+    monkeypatch.setattr("services.recommender.ranking.obstacles.TELLING_VISITS", 100)
+    assert path_of(plan, view).short_hours is None
+    assert outcome.TELLING_VISITS > 100
+
+
+def test_a_mandatory_course_behind_more_than_a_path_may_hold_is_noted_and_the_rest_is_planned() -> None:
+    courses, yardstick = chain(MOST_STEPS + 50)
+    plan = msgspec.structs.replace(from_nothing(yardstick), mandatory=[courses[-1].id, courses[9].id])
+    path = path_of(plan, view_of(courses))
+    assert [(note.course, note.kind) for note in path.notes] == [(courses[-1].id, "does_not_fit")]
+    assert "may hold no more courses" in path.notes[0].reason.en
+    assert [step.course.id for step in path.steps][:10] == [one.id for one in courses[:10]]
+    assert len(path.steps) <= MOST_STEPS
+
+
+def test_what_was_started_stays_in_front_however_much_it_is() -> None:
+    courses = [course(f"k{n:04}", ("a", 0, 1)) for n in range(MOST_STEPS + 5)]
+    plan = inputs(framework({"a": 1, "b": 1}), {"a": 0, "b": 0}, started=[one.id for one in courses])
+    path = path_of(plan, view_of([*courses, course("b", ("b", 0, 1))]))
+    assert [step.course.id for step in path.steps] == [one.id for one in courses]
+    assert [(gap.skill, gap.cause) for gap in path.open] == [("b", "budget")]
+
+
+def test_questions_about_a_path_at_its_limit_are_answered() -> None:
+    courses, yardstick = chain(MOST_STEPS + 50)
+    plan, view = from_nothing(yardstick), view_of(courses)
+    path = path_of(plan, view)
+    found = ranking.why_not(plan, view, path, courses[-1].id)
+    assert (found.cause, found.hours) == ("does_not_fit", None)
+    assert "may hold no more courses" in found.reason.en
