@@ -33,7 +33,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from shared.errors import Forbidden, NotFound, Unauthorized, Unavailable
-from shared.limits import Buckets, check
+from shared.limits import Buckets, check, counted_as
 from shared.skills import Identifier
 
 Role = Literal["admin", "platform", "officer"]
@@ -238,16 +238,16 @@ class Guesses:
     def check(self, address: str, credential: str, now: float) -> None:
         """Return where one more may be tried. Raises TooManyRequests."""
         check(self._one, _place(address, credential), now, "wrong keys with this id from this address")
-        check(self._any, address, now, "wrong keys from this address")
+        check(self._any, counted_as(address), now, "wrong keys from this address")
 
     def count(self, address: str, credential: str, now: float) -> None:
         """Count one that was wrong."""
         self._one.charge(_place(address, credential), now)
-        self._any.charge(address, now)
+        self._any.charge(counted_as(address), now)
 
 
 def _place(address: str, credential: str) -> str:
-    return f"{address} {credential.partition('.')[0][:64]}"
+    return f"{counted_as(address)} {credential.partition('.')[0][:64]}"
 
 
 # --- keys for one machine --------------------------------------------------------------------------------------------

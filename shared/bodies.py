@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from aiohttp import hdrs, http_exceptions, web
 
-from shared.errors import Malformed, TooSlow, Unsupported
+from shared.errors import Malformed, TooLarge, TooSlow, Unsupported
 from shared.limits import Slot
 
 ACCEPTED = "gzip, deflate"
@@ -73,15 +73,22 @@ async def received(request: web.Request, *, whole: bool = False) -> AsyncIterato
             deadline = loop.time() + reading.seconds
 
 
-async def pieces(request: web.Request) -> AsyncIterator[bytes]:
-    """Yield the body unpacked, at most 64 KiB at a time where it is packed. Raises what `received` raises."""
+async def pieces(request: web.Request, limit: int | None = None) -> AsyncIterator[bytes]:
+    """Yield the body unpacked, at most 64 KiB at a time where it is packed. Raises what `received` raises.
+
+    TooLarge where more than `limit` bytes came packed, whatever they unpack to.
+    """
     coding = coding_of(request)
     if coding is None:
         async for piece in received(request):
             yield piece
         return
     unpacker = _Unpacker(coding)
+    came = 0
     async for piece in received(request):
+        came += len(piece)
+        if limit is not None and came > limit:
+            raise TooLarge(f"the body may hold {limit} bytes")
         for unpacked in unpacker.feed(piece):
             yield unpacked
             await asyncio.sleep(0)  # a long way to go is gone in steps, with others in between

@@ -1,10 +1,11 @@
-"""aiohttp's connections with three things mended: what it cannot parse, bodies that break off, and how many there are.
+"""aiohttp's connections with some things mended: what it cannot parse, bodies that break off, and how many there are.
 
     app = Application(limits, middleware)             # its connections are `Connection`s under any runner
 
 - A request that cannot be parsed goes through the application like any other, marked `UNREADABLE`, so that it is
   answered, measured and logged there. aiohttp's own answer and log line hold what was sent, a key too.
 - A body that breaks off or is wrongly framed wakes whoever reads it. aiohttp lets its reader wait for ever.
+- An answer that nobody takes for a minute ends its connection; aiohttp keeps it for as long as the client likes.
 - A request line and headers that come too slowly, and more connections of one address than the limit, are refused.
 """
 
@@ -21,7 +22,7 @@ from aiohttp.http import HttpProcessingError
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import _ErrInfo
 
-from shared.limits import Limits, is_trusted
+from shared.limits import Limits, is_trusted, plain_address
 from shared.logs import frames_of
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ UNREADABLE: web.RequestKey[int] = web.RequestKey("unreadable", int)
 """The status for a request that could not be parsed."""
 
 _HEAD_SECONDS = 15.0
+_ANSWER_SECONDS = 60.0
 _Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 Middleware = Callable[
     [web.Request, Callable[[web.Request], Awaitable[web.StreamResponse]]], Awaitable[web.StreamResponse]
@@ -48,6 +50,7 @@ class Door:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._open: Counter[str] = Counter()
+        self.answer_seconds = _ANSWER_SECONDS
 
     def enter(self, address: str) -> None:
         """Count one more connection."""
@@ -94,7 +97,7 @@ class Connection(web.RequestHandler):
         """Begin; an address with twice as many as it may have is cut off without a word."""
         super().connection_made(transport)
         peer = self.peername
-        self.address = str(peer[0]) if isinstance(peer, tuple) else ""
+        self.address = plain_address(str(peer[0])) if isinstance(peer, tuple) else ""
         self._door.enter(self.address)
         if self._door.crowded(self.address, 2):
             self._abort()
@@ -152,6 +155,17 @@ class Connection(web.RequestHandler):
         self._messages.append((_ErrInfo(status, HttpProcessingError(code=status), ""), EMPTY_PAYLOAD))
         self._waiter.set_result(None)
         return True
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send an answer; a client that does not take it within a minute is cut off."""
+        try:
+            async with asyncio.timeout(self._door.answer_seconds):
+                return await super().finish_response(request, resp, start_time)
+        except TimeoutError:
+            self._abort()
+            raise ConnectionResetError("the client does not read its answer") from None
 
     def _make_error_handler(self, err_info: _ErrInfo) -> _Handler:
         """Have the application answer what could not be parsed."""

@@ -187,6 +187,29 @@ def networks(text: str) -> tuple[Network, ...]:
     return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
 
 
+def plain_address(address: str) -> str:
+    """Return an address as it is compared: IPv4 that came over IPv6 as IPv4; what is no address as it is."""
+    if ":" not in address:
+        return address
+    try:
+        found = ipaddress.IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
+    return str(found.ipv4_mapped or found)
+
+
+def counted_as(address: str) -> str:
+    """Return what an address is counted as: of IPv6 its network of 64 bits, which one subscriber has all of."""
+    return str(ipaddress.IPv6Network((address, 64), strict=False)) if _is_ipv6(address) else address
+
+
+def _is_ipv6(address: str) -> bool:
+    try:
+        return ":" in address and bool(ipaddress.IPv6Address(address))
+    except ValueError:
+        return False
+
+
 def is_trusted(address: str, trusted: Iterable[Network]) -> bool:
     """Return whether an address is that of a proxy whose `X-Forwarded-For` counts."""
     try:
@@ -201,11 +224,13 @@ def client_address(peer: str, forwarded: str, trusted: Sequence[Network]) -> str
 
     `forwarded`: what `X-Forwarded-For` holds. What an untrusted peer writes there counts for nothing.
     """
+    peer = plain_address(peer)
     if not forwarded or not is_trusted(peer, trusted):
         return peer
     for part in reversed(forwarded.split(",")):
+        address = plain_address(part.strip())
         try:
-            address = str(ipaddress.ip_address(part.strip()))
+            ipaddress.ip_address(address)
         except ValueError:
             break
         if not is_trusted(address, trusted):

@@ -59,8 +59,8 @@ class Step(Struct, frozen=True, omit_defaults=True):
 
     `unlocks` names later courses of the path that cannot be entered if this one, and what then cannot be entered
     either, is left out. `alternatives`, none of them in the path, stand at the course that was picked, not at the
-    prerequisites that were picked with it. `seed`: what brought it in where that was not its worth; a prerequisite has
-    the seed of what it was taken for.
+    prerequisites that were picked with it. `seed`: what brought it in where that was not its worth; a prerequisite
+    has the seed of what it was taken for.
     """
 
     position: int
@@ -90,19 +90,26 @@ class Gap(Struct, frozen=True):
     weight: float
 
 
-class OpenGap(Struct, frozen=True):
+class OpenGap(Struct, frozen=True, omit_defaults=True):
     """A requirement that the path does not reach, and why not.
 
-    `too_small`: what is missing is less than an assessment could tell. `kept`: a course would close it, and the path
-    that is being studied stays as it was promised.
+    `courses`: the shortest way found, from the end of the path, to a course that raises the skill. Where the hours do
+    not suffice for it, `hours` are those it takes, `missing_hours` those that are missing; with `at_most` a shorter way
+    was not ruled out. `little`: there is room for it, and it adds next to nothing. `too_small`: what is missing is
+    less than an assessment could tell. `kept`: a course would close it, and the path that is being studied stays as it
+    was promised.
     """
 
     skill: str
     title: Text
     required: float
     reached: float
-    cause: Literal["no_course", "budget", "prerequisite", "excluded", "too_small", "kept"]
+    cause: Literal["no_course", "budget", "little", "prerequisite", "excluded", "too_small", "kept"]
     reason: Reason
+    courses: list[str] = []
+    hours: float | None = None
+    missing_hours: float | None = None
+    at_most: bool = False
 
 
 class Coverage(Struct, frozen=True, omit_defaults=True):
@@ -166,6 +173,7 @@ WhyNotCause = Literal[
     "does_not_fit",
     "worth_less",
     "as_a_whole",
+    "kept",
 ]
 
 
@@ -207,8 +215,8 @@ class LearningPath(Struct, frozen=True, omit_defaults=True):
     """The answer to a recommendation, whoever asked. `reason` speaks where there are no steps, or about the whole.
 
     `over_budget_hours`: by how much what is started or mandatory exceeds the budget. `short_hours`: how many hours more
-    it would take to close all that courses can close. `kept`: the path before stayed, as nothing new was worth notably
-    more.
+    it would take to close all that courses can close; with `short_at_most` fewer were not ruled out. `kept`: the path
+    before stayed, as nothing new was worth notably more.
     """
 
     status: Literal["ready", "provisional", "waiting_for_framework", "refused"]
@@ -226,6 +234,7 @@ class LearningPath(Struct, frozen=True, omit_defaults=True):
     budget_hours: float | None = None
     over_budget_hours: float | None = None
     short_hours: float | None = None
+    short_at_most: bool = False
     assess_first: list[AssessFirst] = []
     notes: list[Note] = []
     kept: bool = False

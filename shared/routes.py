@@ -127,7 +127,7 @@ async def read_raw(request: web.Request, limit: int | None = None) -> bytes:
         raise TooLarge(f"the body may hold {most} bytes")
     parts: list[bytes] = []
     length = 0
-    async for part in pieces(request):
+    async for part in pieces(request, most):
         length += len(part)
         if length > most:
             raise TooLarge(f"the body may hold {most} bytes")

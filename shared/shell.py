@@ -21,7 +21,7 @@ from shared.auth import ADMINS, Authenticator, authorize
 from shared.bodies import ACCEPTED, READING, Reading, coding_of
 from shared.connections import UNREADABLE, Connection
 from shared.errors import Malformed, Problem, TooManyRequests, TooSlow, Unauthorized
-from shared.limits import Admission, Buckets, Limits, Slot, client_address, spend
+from shared.limits import Admission, Buckets, Limits, Slot, client_address, counted_as, spend
 from shared.logs import frames_of
 from shared.openapi import ProblemDetails
 from shared.routes import MERGE_PATCH, PRINCIPAL, REQUEST_ID, ROUTE, STREAM, Handler, Route, still_there
@@ -189,7 +189,7 @@ class Shell:
             connection.close()
             raise TooManyRequests("too many connections of this address", retry_after=_CROWDED_SECONDS)
         if route is None or route.policy is None or route.policy.public:
-            spend(self._addresses, request[ADDRESS], monotonic(), "requests of this address")
+            spend(self._addresses, counted_as(request[ADDRESS]), monotonic(), "requests of this address")
 
     async def _admitted(self, request: web.Request, handler: Handler, route: Route) -> web.StreamResponse:
         connection = request.protocol
@@ -210,7 +210,12 @@ class Shell:
         try:
             asking = await self._authenticator.authenticate(self._credential(request), request[ADDRESS])
         except Unauthorized:
-            spend(self._addresses, request[ADDRESS], monotonic(), "requests of this address without a key that works")
+            spend(
+                self._addresses,
+                counted_as(request[ADDRESS]),
+                monotonic(),
+                "requests of this address without a key that works",
+            )
             raise
         request[PRINCIPAL] = asking
         rates = self._officers if asking.role == "officer" else self._systems

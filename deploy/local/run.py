@@ -11,6 +11,7 @@ from deploy.local.keys import TENANT, Issuer
 from deploy.local.processes import LOCAL, CannotStart
 from deploy.local.replicas import SERVICES, fixed_ports, wanted_replicas
 from deploy.local.seed import await_paths, load_officers
+from deploy.local.servers import without_secrets
 from deploy.local.stack import Stack
 from deploy.local.supervision import supervise
 from shared.auth import Role
@@ -60,6 +61,7 @@ def _print_addresses(console: Console, stack: Stack, officer: str) -> None:
     lines += ["", f"Keys that work for a day (tenant `{TENANT}`; the admin's is `shared`)"]
     lines += [f"  platform     {stack.keys.platform}", f"  admin        {stack.keys.admin}"]
     lines += ["  more keys: make key ROLE=officer OFFICER=ID (ROLE=platform TENANT=...)", ""]
-    lines += [f"Servers: {stack.mongodb.name} {stack.mongodb.address} · {stack.broker_name} {stack.broker.address}"]
+    mongodb = without_secrets(stack.mongodb.address)
+    lines += [f"Servers: {stack.mongodb.name} {mongodb} · {stack.broker_name} {stack.broker.address}"]
     lines += [f"Logs and data: {STATE.relative_to(LOCAL.parent)}/. Ctrl-C stops everything.", ""]
     console.print("\n".join(lines), markup=False)

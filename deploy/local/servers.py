@@ -6,6 +6,7 @@ Taken in this order: MONGODB_URI, `mongod` on PATH, the `mongod` of the wheel am
 import asyncio
 import importlib.metadata
 import os
+import re
 import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -54,6 +55,11 @@ class Server(Protocol):
         """Kill it at once; `start` brings it back on the same port and data."""
 
 
+def without_secrets(address: str) -> str:
+    """Return an address or URI without user and password."""
+    return re.sub(r"//.*@", "//", address)
+
+
 class External:
     """A server that somebody else runs, named by a setting: it is used, never started, stopped or killed."""
 
@@ -70,7 +76,7 @@ class External:
         """Make sure that it answers. Raises CannotStart."""
         if not await self._answers(self.address):
             raise CannotStart(
-                f"No {self.name} that can be used answers at {self._setting}={self.address}.\n"
+                f"No {self.name} that can be used answers at {self._setting}={without_secrets(self.address)}.\n"
                 "Start it, or leave the setting out and one is started here."
             )
 
@@ -79,7 +85,7 @@ class External:
 
     def kill(self) -> None:
         """Refuse: it is not ours."""
-        raise CannotStart(f"{self.name} at {self.address} is not ours to kill")
+        raise CannotStart(f"{self.name} at {without_secrets(self.address)} is not ours to kill")
 
 
 class Mongod:

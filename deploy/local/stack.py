@@ -101,6 +101,7 @@ class Stack:
         """The settings that name the servers, as any process of this stack needs them."""
         return {
             "MONGODB_URI": self.mongodb.address,
+            "MONGODB_URI_FILE": "",
             "KAFKA_BOOTSTRAP_SERVERS": self.broker.address,
             "NAMESPACE": self.namespace,
             "API_KEY_PEPPER": "",

@@ -1,13 +1,16 @@
 """Open streams and what each has still to be told: one slot per connection, the latest path wins. No HTTP, no Kafka."""
 
 import asyncio
-from collections.abc import Collection, Iterator
+import time
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Literal, get_args
 
 from msgspec import Struct
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from shared.auth import FORGOTTEN_SECONDS
 
 Drop = Literal["shutdown", "follower", "slow", "expired", "revoked", "erased", "large"]
 
@@ -71,12 +74,14 @@ class Connection:
 class Connections(Collector):
     """Every open stream of this replica, by officer key (`tenant/officer`), and the metrics of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._shut = False
         self.pushes = 0
         self.superseded = 0
         self.dropped: dict[Drop, int] = dict.fromkeys(get_args(Drop), 0)
         self._by_key: dict[str, set[Connection]] = {}
+        self._clock = clock
+        self._erased: dict[str, float] = {}
 
     @property
     def streams(self) -> int:
@@ -101,8 +106,14 @@ class Connections(Collector):
         """Return the largest revision that a stream of an officer knows of; 0 without one."""
         return max((connection.newest for connection in self._by_key.get(key, ())), default=0)
 
+    def was_erased(self, key: str) -> bool:
+        """Return whether an officer was erased so lately that a key from before may still be remembered here."""
+        return self._erased.get(key, -FORGOTTEN_SECONDS) > self._clock() - FORGOTTEN_SECONDS
+
     def push(self, key: str, push: Push) -> None:
         """Offer a push to every stream of an officer."""
+        if push.event == "erased":
+            self._erased = {one: at for one, at in self._erased.items() if self.was_erased(one)} | {key: self._clock()}
         for connection in self._by_key.get(key, ()):
             self.superseded += connection.offer(push)
 

@@ -203,7 +203,7 @@ def unclosable_gaps(sample: Iterable[Measures], framework: Framework, smallest: 
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for one in sample:
         for row in one.skills:
-            counts[row.skill]["" if not row.cause else "time" if row.cause == "budget" else "course"] += 1
+            counts[row.skill]["" if row.cause in ("", "little") else "time" if row.cause == "budget" else "course"] += 1
     found = []
     for skill in framework.skills:
         cells = counts[skill.id]

@@ -55,10 +55,11 @@ class Folded(NamedTuple):
 def folded(snapshot: Snapshot, events: Iterable[Event]) -> Folded:
     """Return what events, in the order of the log, make of a snapshot.
 
-    Courses of one tenant that follow each other are taken together.
+    Courses of one tenant that follow each other are taken together. Where only a course's description or the like is
+    new, the snapshot has it and no stamp says so: no path is another for it.
     """
     found = Folded(snapshot, {}, {}, {})
-    waiting: list[Course] = []
+    waiting: dict[str, Course] = {}
     tenant, stamp = "", snapshot.catalogue_revision
     for event in events:
         if event.catalogue_revision <= stamp:
@@ -66,13 +67,16 @@ def folded(snapshot: Snapshot, events: Iterable[Event]) -> Folded:
         stamp = event.catalogue_revision
         published = event.data if isinstance(event.data, CoursePublished) else None
         if waiting and (published is None or published.tenant != tenant):
-            snapshot = snapshot.put_courses(tenant, waiting, stamp - 1)
-            waiting = []
+            snapshot = snapshot.put_courses(tenant, waiting.values(), stamp - 1)
+            waiting = {}
         if published:
-            tenant = published.tenant
-            waiting.append(published.course)
-            found.courses[tenant, published.course.id] = stamp
-            for row in published.course.teaches:
+            tenant, course = published.tenant, published.course
+            former = waiting.get(course.id) or snapshot.own_course(tenant, course.id)
+            waiting[course.id] = course
+            if former is not None and _as_planned_with(former) == _as_planned_with(course):
+                continue
+            found.courses[tenant, course.id] = stamp
+            for row in course.teaches:
                 found.skills[tenant, f"{row.framework}/{row.skill}"] = stamp
         elif isinstance(event.data, CourseWithdrawn):
             found.courses[event.data.tenant, event.data.course] = stamp
@@ -81,8 +85,13 @@ def folded(snapshot: Snapshot, events: Iterable[Event]) -> Folded:
             found.frameworks[event.data.tenant, event.data.framework.id] = stamp
             snapshot = snapshot.put_framework(event.data.tenant, event.data.framework, stamp)
     if waiting:
-        snapshot = snapshot.put_courses(tenant, waiting, stamp)
+        snapshot = snapshot.put_courses(tenant, waiting.values(), stamp)
     return found._replace(snapshot=snapshot)
+
+
+def _as_planned_with(course: Course) -> Course:
+    """Return a course without what neither ranking nor a path reads of it."""
+    return msgspec.structs.replace(course, description=None, accredited_against=[], example=False)
 
 
 class Catalogue:

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from services.recommender.likely import leaning, likely_gain
 from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, MOST_STEPS, Inputs, Rule, Want
+from services.recommender.statements import falsehoods
 from shared.paths import Closes, LearningPath, Step
 from shared.skills import Course, Prerequisite
 from shared.texts import folded
@@ -38,7 +39,7 @@ def violations(path: LearningPath, inputs: Inputs, find: Find) -> list[str]:
     walk = _Walk(inputs, find)
     start, wants = walk.copy(), dict(walk.wants)
     found = [*_head(path, inputs), *_wishes(path, inputs, find), *walk.steps(path), *_coverage(path, wants)]
-    return [*found, *_leaning(path, start, find)]
+    return [*found, *_leaning(path, start, find), *falsehoods(path, inputs.framework.id, walk, find)]
 
 
 def _head(path: LearningPath, inputs: Inputs) -> Iterator[str]:
@@ -169,7 +170,7 @@ class _Walk:
             return
         if step.course.hours != course.hours or step.course.title != course.title or step.requires != course.requires:
             yield "is not as the catalogue has it"
-        yield from self._allowed(course, step)
+        yield from self._allowed(course, started=step.seed == "started")
         if step.seed != "started":
             yield from self._entry(course)
         yield from self._closes(course, step.closes)
@@ -196,10 +197,14 @@ class _Walk:
             if skill[0] == self._inputs.framework.id and skill[1] in self.held:
                 self.held[skill[1]] = max(self.held[skill[1]], reached)
 
-    def _allowed(self, course: Course, step: Step) -> Iterator[str]:
+    def bars(self, course: Course) -> bool:
+        """Return whether a course is not to be used."""
+        return any(self._allowed(course, started=course.id in self._inputs.started))
+
+    def _allowed(self, course: Course, *, started: bool) -> Iterator[str]:
         if course.id in self._inputs.excluded:
             yield "was marked as not relevant"
-        if course.id in self._inputs.mandatory or step.seed == "started":
+        if course.id in self._inputs.mandatory or started:
             return
         if self._inputs.languages and not set(self._inputs.languages) & set(course.languages):
             yield "is not offered in a language of the officer"

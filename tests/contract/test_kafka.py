@@ -86,7 +86,7 @@ async def records_of(bootstrap: str, topic: str, count: int) -> list[Record]:
     found: list[Record] = []
     await start(consumer)
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while len(found) < count:
                 found += await poll(consumer, count - len(found))
     finally:
@@ -144,13 +144,13 @@ async def test_what_was_not_committed_comes_again_and_what_was_does_not(
         await asyncio.Event().wait()
 
     async with running(GroupConsumer(bootstrap, topic, f"{topic}.g", hang, publisher=publisher)):
-        await asyncio.wait_for(held.wait(), 30)
+        await asyncio.wait_for(held.wait(), 90)
     first = Reader()
     consumer = GroupConsumer(bootstrap, topic, f"{topic}.g", first, publisher=publisher)
     async with running(consumer) as task:
         await until(lambda: len(first.sequences) == 20)
         consumer.stop()
-        await asyncio.wait_for(asyncio.shield(task), 15)
+        await asyncio.wait_for(asyncio.shield(task), 90)
     await publisher.send(topic, things(5, first=21))
     second = Reader()
     async with running(GroupConsumer(bootstrap, topic, f"{topic}.g", second, publisher=publisher)):
@@ -263,7 +263,7 @@ async def test_what_was_taken_back_leaves_the_dead_letter_topic(kafka_server: Se
             await publisher.send(topic, things(7))
             await until(lambda: consumer.dead_lettered == 7)
             await consumer.take_back("t/c-3")
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(90):
                 while b"t/c-3" in await left():
                     # A segment is closed, and then compacted, when something is written after its time.
                     await publisher.resend(f"{topic}.dead", b"later", b"x", [("dead_topic", topic.encode())])
@@ -312,7 +312,7 @@ async def test_a_follower_sees_everything_and_says_when_it_has_caught_up(
     reader = Reader()
     follower = Follower(bootstrap, topic, reader)
     async with running(follower):
-        await asyncio.wait_for(follower.caught_up.wait(), 20)
+        await asyncio.wait_for(follower.caught_up.wait(), 90)
         assert reader.sequences == set(range(1, 301))
         await publisher.send(topic, things(1, first=301))
         await until(lambda: 301 in reader.sequences)
@@ -326,7 +326,7 @@ async def test_a_follower_from_the_end_sees_only_what_is_new(
     reader = Reader()
     follower = Follower(bootstrap, topic, reader, start="end")
     async with running(follower):
-        await asyncio.wait_for(follower.caught_up.wait(), 20)
+        await asyncio.wait_for(follower.caught_up.wait(), 90)
         await publisher.send(topic, things(3, first=11))
         await until(lambda: reader.sequences >= {11, 12, 13})
     if "embedded" not in request.node.callspec.id:  # that one's answer about ends may be short; revisions decide then
@@ -526,7 +526,7 @@ async def test_a_reader_tells_how_long_it_has_had_the_same_records_in_hand(
     assert overdue(reader, 0) is None
     await publisher.send(topic, things(1))
     async with running(reader):
-        await asyncio.wait_for(held.wait(), 30)
+        await asyncio.wait_for(held.wait(), 90)
         await until(lambda: overdue(reader, 0) is not None)
         assert overdue(reader, 3600) is None
         gate.set()

@@ -75,14 +75,15 @@ async def _send(address: str) -> int:
 async def test_servers_named_by_the_environment_are_used_and_never_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MONGODB_URI", "mongodb://127.0.0.1:1")
+    monkeypatch.setenv("MONGODB_URI", "mongodb://user:geheim@127.0.0.1:1")
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:2")
     mongodb, kafka = find_mongodb(tmp_path), find_broker(tmp_path)
     assert isinstance(mongodb, External)
-    assert (mongodb.address, kafka.address) == ("mongodb://127.0.0.1:1", "127.0.0.1:2")
+    assert (mongodb.address, kafka.address) == ("mongodb://user:geheim@127.0.0.1:1", "127.0.0.1:2")
     for server in (mongodb, kafka):
-        with pytest.raises(CannotStart, match=f"answers at .*{server.address[-4:]}"):
+        with pytest.raises(CannotStart, match=f"answers at .*{server.address[-4:]}") as caught:
             await server.start()
+        assert "geheim" not in str(caught.value)
     with pytest.raises(CannotStart, match="not ours to kill"):
         kafka.kill()
 

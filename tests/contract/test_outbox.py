@@ -332,7 +332,7 @@ async def test_a_relay_that_was_paused_with_its_stamps_taken_leaves_no_old_stamp
         Paused(owner.bootstrap) as publisher,
         running(owner.relay(publisher=publisher, stamp=True)),
     ):
-        await asyncio.wait_for(publisher.reached.wait(), 10)
+        await asyncio.wait_for(publisher.reached.wait(), 90)
         second = owner.relay(stamp=True)
         until_then = datetime.now(UTC) + timedelta(seconds=30)
         lease = {"holder": second._holder, "until": until_then}

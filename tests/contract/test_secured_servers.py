@@ -24,7 +24,7 @@ from tests.conftest import missing
 from tests.contract.secured import ENCODED, PASSWORD, USER, Certificates, SecuredKafka, SecuredMongod, certificates
 from tests.service.started import Started, followed, started
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 
 PEPPER = "pepper of the secured tests"
 
@@ -105,7 +105,7 @@ async def test_every_client_of_kafka_speaks_tls_and_scram(
         tasks = [asyncio.create_task(follower.run()), asyncio.create_task(consumer.run())]
         try:
             await publisher.send(topic, [announce("/test", "agency/officer-1", 1, event(1))])
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(90):
                 assert await seen.get() == 1
                 while not consumer.dead_lettered:
                     await asyncio.sleep(0.05)
@@ -140,7 +140,7 @@ async def test_kafka_is_not_reached_with_other_settings_and_no_secret_is_told(
     brokers = read(KafkaSettings, secured | changed)
     assert await reachable(brokers) is not None
     with pytest.raises(Unavailable) as caught:
-        async with asyncio.timeout(60), Publisher(brokers):
+        async with asyncio.timeout(90), Publisher(brokers):
             pass
     for secret in (PASSWORD, "wrong-secret"):
         assert secret not in f"{caught.value} {brokers!r} {caplog.text}"

@@ -18,7 +18,7 @@ from tests.builders import TENANT, profile
 from tests.contract.replica_set import ReplicaSet, replica_set
 from tests.service.office import LONG, READ, Office
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ async def test_a_plan_that_went_with_its_primary_is_saved_by_the_second_attempt(
 
 async def until_taken(plan: Callable[[], Awaitable[None]]) -> None:
     """Try as a consumer does: while the database says that it is away, again."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(90):
         while True:
             try:
                 return await plan()

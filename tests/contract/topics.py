@@ -18,7 +18,7 @@ async def created_again(bootstrap: str, topic: str, partitions: int) -> None:
         await admin.delete_topics([topic])
     finally:
         await admin.close()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while True:
             try:
                 await create_topics(bootstrap, [TopicSpec(topic, partitions, 1, {})])

@@ -18,6 +18,7 @@ FLAGS = [
     "--disable-sync",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
+_PATIENCE_MS = 90_000  # far more than anything takes on a busy machine
 NO_CHROMIUM = "the page's test needs Chromium and a Thai font: apt install chromium fonts-noto-core"
 
 
@@ -123,6 +124,7 @@ async def reading(
     context = await browser.new_context(
         viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
     )
+    context.set_default_timeout(_PATIENCE_MS)
     reader = Reader(await context.new_page(), url)
     try:
         yield reader

@@ -22,7 +22,7 @@ from shared.kafka import Publisher
 from shared.skills import Profile
 from tests.e2e.platform import PROFILE, SKILLS, Account, Platform, until
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 
 Documents = MongoClient[dict[str, Any]]
 TOPICS = (PROFILES_TOPIC, f"{PROFILES_TOPIC}.dead", PATHS_TOPIC)

@@ -21,7 +21,7 @@ from tests.conftest import missing
 LAST_LINE = r"demo ok: [1-9]\d* courses, [\d.]+ hours, coverage \d+% -> \d+%, pushed in \d+ ms on embedded broker"
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_the_demo_ends_with_its_figures() -> None:
     argv = [sys.executable, "-m", "deploy.local", "demo"]
     done = subprocess.run(
@@ -39,7 +39,7 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in ("KAFKA_BOOTSTRAP_SERVERS", "PORT")}
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 async def test_a_second_start_on_a_broker_that_forgot_goes_on_where_it_was(tmp_path: Path) -> None:
     officer = sample_officers()[0]
     try:
@@ -73,7 +73,7 @@ async def _path(stack: Stack, session: aiohttp.ClientSession, officer: dict[str,
     """Return the first path on the live stream that was made from this profile or a later one."""
     name = officer["officer"]
     stream = messages(session, stack.urls["portal"][0], name, stack.keys.officers[name])
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(90):
         async for message in stream:
             if message.event == "path" and message.data["path"]["versions"]["profile"] >= after:
                 await stream.aclose()

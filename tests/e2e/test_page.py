@@ -11,7 +11,7 @@ from deploy.local.stack import Stack
 from tests.e2e.browser import reading
 from tests.e2e.officers import Officer, required
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 THAI_FONTS = ("Thai", "Sarabun", "Thonburi", "Leelawadee", "Garuda", "Loma", "Waree")
 
 

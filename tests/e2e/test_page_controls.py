@@ -15,7 +15,7 @@ from tests.e2e.browser import reading
 from tests.e2e.officers import Officer, required
 from tests.e2e.steps import at_the_path, courses, say, says
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 ACTIONS = {
     "started": "เริ่มเรียนแล้ว",
     "completed": "เรียนจบแล้ว",

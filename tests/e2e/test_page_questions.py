@@ -10,7 +10,7 @@ from tests.e2e.browser import reading
 from tests.e2e.officers import Officer, required
 from tests.e2e.steps import at_the_path, courses
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 
 
 def in_two_weeks() -> str:

@@ -22,7 +22,7 @@ async def shell(script: str, environment: dict[str, str]) -> str:
     process = await asyncio.create_subprocess_exec(
         "bash", "-euc", script, env={**os.environ, **environment}, stdout=asyncio.subprocess.PIPE
     )
-    out, _ = await asyncio.wait_for(process.communicate(), 30)
+    out, _ = await asyncio.wait_for(process.communicate(), 90)
     assert process.returncode == 0, script
     return out.decode()
 
@@ -50,7 +50,7 @@ async def test_the_tour_of_one_officer_does_what_it_says(stack: Stack) -> None:
         "JSON": "Content-Type: application/json",
     }
     assert json.loads(await shell(register, env))["changed"] is True
-    async with aiohttp.ClientSession() as session, asyncio.timeout(30):
+    async with aiohttp.ClientSession() as session, asyncio.timeout(90):
         stream = messages(session, env["P"], "tour-001", stack.keys.platform)
         assert (await next_path(stream))["status"] == "provisional"
         accepted = json.loads(await shell(submit, env))
@@ -66,6 +66,6 @@ async def test_the_tour_of_one_officer_does_what_it_says(stack: Stack) -> None:
     assert {**problem, "request_id": ""} == {**printed, "request_id": ""}
     await shell(forget, env)
     with_status = read.split("|")[0] + "-o /dev/null -w '%{http_code}'"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(90):
         while await shell(with_status, env) != "404":
             await asyncio.sleep(0.1)

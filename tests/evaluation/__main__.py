@@ -12,11 +12,14 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tests.evaluation import exact, quality, real, report, same, scale, truth
+from tests.evaluation import exact, finishing, quality, real, report, same, scale, truth
 from tests.evaluation.gates import MILLION, TEN_THOUSAND, Gate, Results, gates
 
 CORES = 2
 _MINUTES = 45
+_BLOCK = 50
+"""Officers who finish their paths in one call."""
+
 _PAPER = 170
 Call = tuple[Callable[..., Any], tuple[Any, ...]]
 
@@ -33,6 +36,7 @@ class Plan:
     shares: int
     together: int
     same: int
+    finishing: int
 
 
 FULL = Plan(
@@ -44,6 +48,7 @@ FULL = Plan(
     shares=20_000,
     together=TEN_THOUSAND,
     same=100,
+    finishing=1000,
 )
 QUICK = Plan(
     generated=12,
@@ -54,6 +59,7 @@ QUICK = Plan(
     shares=2000,
     together=1000,
     same=10,
+    finishing=20,
 )
 
 
@@ -68,6 +74,11 @@ def measure(plan: Plan, progress: Progress) -> Results:
     for name, count in names:
         calls: list[Call] = [(quality.case, (name, number)) for number in range(count)]
         results.cases[name] = _run(progress, f"exact optimum, {name}", calls, CORES)
+    size = min(plan.finishing, _BLOCK)
+    parts: list[Call] = [
+        (finishing.finished, (name, first, size)) for name, _ in names for first in range(0, plan.finishing, size)
+    ]
+    results.finished = _run(progress, "paths that are finished", parts, CORES)
     catalogues, officers = plan.truths
     draws: list[Call] = [(truth.told, (number, officers)) for number in range(catalogues)]
     results.truths = _run(progress, "predicted and realised", draws, CORES)

@@ -9,6 +9,7 @@ import numpy as np
 
 from services.recommender.model import ALGORITHM
 from tests.evaluation import baselines, real
+from tests.evaluation.finishing import Finished
 from tests.evaluation.pace import KERNEL_MS
 from tests.evaluation.quality import PLANNER, SYNTHETIC, Case
 from tests.evaluation.scale import Rebuild, Scale, Shares, Together
@@ -85,6 +86,7 @@ class Results:
     cases: dict[str, list[Case]] = field(default_factory=dict)
     scales: list[Scale] = field(default_factory=list)
     truths: list[Told] = field(default_factory=list)
+    finished: list[Finished] = field(default_factory=list)
     digests: set[str] = field(default_factory=set)
     rebuild: Rebuild | None = None
     shares: Shares | None = None
@@ -97,6 +99,7 @@ def gates(results: Results) -> list[Gate]:
     """Return every row, in the order of the ranking's own table."""
     return [
         *_faults(results),
+        *_finished(results),
         *_optimum(results),
         *_closed(results),
         *_pace(results),
@@ -116,6 +119,17 @@ def _faults(results: Results) -> Iterator[Gate]:
     yield Gate("violations that the independent checker finds", faulty, "", high=0, note=f"{paths:,} paths")
     wrong = sum(bool(case.auditor_faults) for case in cases)
     yield Gate("exact solutions that the checker refuses", wrong, "", high=0, note=f"{len(cases):,} solutions")
+
+
+def _finished(results: Results) -> Iterator[Gate]:
+    for name in dict.fromkeys(part.world for part in results.finished):
+        parts = [part for part in results.finished if part.world == name]
+        note = f"{sum(part.officers for part in parts):,} officers, {sum(part.courses for part in parts):,} courses"
+        rose, missed = sum(part.rose for part in parts), sum(part.missed for part in parts)
+        faults = sum(part.faults for part in parts)
+        yield Gate(f"finishing a path: hours left rise, {name}", rose, "officers", high=0, note=note)
+        yield Gate(f"finishing a path: a promised level is not reached, {name}", missed, "officers", high=0)
+        yield Gate(f"finishing a path: plans that the checker refuses, {name}", faults, "", high=0)
 
 
 def _optimum(results: Results) -> Iterator[Gate]:

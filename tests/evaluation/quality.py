@@ -51,14 +51,15 @@ class Case:
 
 
 @lru_cache(maxsize=4)
-def _world(name: str, number: int) -> tuple[World, View]:
+def world_of(name: str, number: int) -> tuple[World, View]:
+    """Return a world and its catalogue; `number`: which of the generated ones."""
     world = generated(1000, 200, number) if name == SYNTHETIC else real.WORLDS[name]()
     return world, world.view()
 
 
 def case(name: str, number: int) -> Case:
     """Return one case: the generated world has its own catalogue for every number, a real set one for all."""
-    world, view = _world(name, number if name == SYNTHETIC else 0)
+    world, view = world_of(name, number if name == SYNTHETIC else 0)
     budget = BUDGETS[number % len(BUDGETS)]
     inputs = world.officer(np.random.default_rng([number, 40]), budget)
     begun = time.perf_counter()

@@ -22,7 +22,7 @@ from shared.mongo import KeyStore, connect
 from shared.paths import Coverage, LearningPath, Reason, Versions
 from shared.settings import PortalSettings, read
 
-WAIT = 10
+WAIT = 90
 
 
 def path(officer: str, revision: int, tenant: str = "agency") -> PathRecommended:

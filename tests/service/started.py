@@ -16,7 +16,7 @@ from shared.mongo import Database, KeyStore, connect
 from shared.settings import Settings, read
 
 S = TypeVar("S", bound=Settings)
-WAIT = 15
+WAIT = 90
 TOPICS = (CATALOG_TOPIC, PROFILES_TOPIC, PATHS_TOPIC)
 
 

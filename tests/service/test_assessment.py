@@ -13,7 +13,7 @@ from shared.events import AssessmentCompleted, OfficerChanged
 from tests.service.assessing import assessment, assessment_service, profile_of, registered, submit
 from tests.service.started import Started, Topic
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(scope="module")

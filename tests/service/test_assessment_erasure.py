@@ -17,7 +17,7 @@ from tests.builders import profile
 from tests.service.assessing import PUT, TAKEN_AT, assessment, assessment_service, profile_of, registered, submit
 from tests.service.started import Started, Topic, started
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(scope="module")

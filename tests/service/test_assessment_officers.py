@@ -18,7 +18,7 @@ from tests.builders import FRAMEWORK, framework
 from tests.service.assessing import NUMBERS, PUT, assessment, assessment_service, profile_of, registered, submit
 from tests.service.started import Started, Topic
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from tests.service.cataloguing import course, put
 from tests.service.portals import running, staged
 from tests.service.started import followed, settings_of, started
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture

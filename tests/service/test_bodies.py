@@ -15,7 +15,7 @@ from tests.service.portals import Owner, running
 from tests.service.started import Started
 from tests.unit.wire import Answer, answer_on
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(400)
 
 BOMB = gzip.compress(bytes(200_000_000))
 PUT = f"PUT /v1/courses/{HERE} HTTP/1.1\r\nHost: x\r\n"

@@ -11,7 +11,7 @@ from tests.builders import FRAMEWORK, framework
 from tests.service.cataloguing import catalog, course, put
 from tests.service.started import Started, Topic
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(scope="module")

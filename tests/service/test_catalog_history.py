@@ -12,7 +12,7 @@ from shared.settings import CatalogSettings
 from tests.service.cataloguing import catalog, course, ids, named, put
 from tests.service.started import Started, Topic
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(scope="module")

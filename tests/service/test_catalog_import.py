@@ -1,6 +1,7 @@
 """Importing courses: every line is answered, while the others are still sent."""
 
 import asyncio
+import io
 import json
 import re
 import socket
@@ -16,7 +17,7 @@ from shared.errors import TooSlow
 from tests.service.cataloguing import catalog, course, ids, named, put
 from tests.service.started import Started
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +69,7 @@ async def test_an_import_is_answered_while_it_is_sent(service: Started) -> None:
 
     async def lines() -> AsyncIterator[bytes]:
         yield b"".join(json.dumps(course(f"many-{n:05d}")).encode() + b"\n" for n in range(total))
-        await asyncio.wait_for(answered.wait(), 20)
+        await asyncio.wait_for(answered.wait(), 90)
         yield json.dumps(course("many-last")).encode()
 
     got = await service.ask("POST", "/v1/courses:import", "admin", tenant="many", data=lines())
@@ -87,7 +88,7 @@ async def test_each_row_is_stored_and_answered_while_the_next_one_is_not_there_y
     async def lines() -> AsyncIterator[bytes]:
         for number, name in enumerate(names, 1):
             yield json.dumps(course(name)).encode() + b"\n"
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(90):
                 answer = await answered.get()
             assert (answer["line"], answer["status"]) == (number, "created")
             assert (await service.ask("GET", f"/v1/courses/{name}")).status == 200
@@ -154,3 +155,12 @@ async def test_a_client_that_never_reads_the_end_is_given_up() -> None:
     await ended.put(b"last")
     with pytest.raises(TooSlow):
         await ended.__aexit__(None)
+
+
+async def test_an_import_of_empty_lines_is_ended_and_says_so(service: Started) -> None:
+    first = named()
+    body = json.dumps(course(first)).encode() + b"\n" * 20_000_000
+    got = await service.ask("POST", "/v1/courses:import", "admin", data=io.BytesIO(body))
+    results = [json.loads(line) for line in (await got.text()).splitlines()]
+    assert [(one["line"], one["status"]) for one in results] == [(1, "created"), (100_003, "refused")]
+    assert (results[1]["problem"]["status"], "not read" in results[1]["problem"]["detail"]) == (413, True)

@@ -14,7 +14,7 @@ from tests.builders import FRAMEWORK
 from tests.service.everything import COURSE, HERE, Services
 from tests.service.started import Started
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(400)
 
 ROLES: tuple[Role, ...] = get_args(Role)
 ASSESSMENT = {

@@ -10,7 +10,7 @@ from shared.events import PROFILES_TOPIC
 from shared.kafka import Received
 from tests.service.recommending import READ, SHOWN, assessed, path_of, recommender, somebody
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(400)
 
 
 async def test_readiness_and_a_metric_tell_of_a_record_in_hand_for_too_long(
@@ -28,7 +28,7 @@ async def test_readiness_and_a_metric_tell_of_a_record_in_hand_for_too_long(
     officer = somebody(levels={"reading": 1})
     async with recommender(mongodb_uri, kafka_bootstrap, (SHOWN, READ), HELD_SECONDS="0") as service:
         await service.publish(PROFILES_TOPIC, assessed(officer))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             await held.wait()
         answer = await service.ask("GET", "/readyz", None)
         told = (await answer.json())["checks"]["profiles"]

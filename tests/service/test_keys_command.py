@@ -16,7 +16,7 @@ from shared.mongo import connect
 from shared.settings import CatalogSettings
 from tests.service.started import Started, settings_of, started
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from shared.auth import Role
 from shared.settings import PortalSettings
 from tests.service.portals import Owner, Portal, path, running
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(400)
 
 
 @asynccontextmanager

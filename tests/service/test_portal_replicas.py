@@ -14,7 +14,7 @@ from services.portal.replicas import AVOIDED_SECONDS, Replicas
 from shared.settings import PortalSettings
 from tests.service.portals import Owner, Portal, path, running, serving
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(400)
 
 NAMED = {"Idempotency-Key": "k"}
 SAFE = [

@@ -57,7 +57,7 @@ class Process:
 
     async def until(self, message: str) -> dict[str, Any]:
         assert self.process.stderr is not None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             async for raw in self.process.stderr:
                 self.lines.append(json.loads(raw))
                 if message in self.lines[-1]["message"]:
@@ -65,7 +65,7 @@ class Process:
         raise AssertionError(f"it never said {message!r}: {self.lines}")
 
     async def ends(self) -> int:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             return await self.process.wait()
 
 

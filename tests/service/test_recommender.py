@@ -39,7 +39,7 @@ from tests.service.recommending import (
 )
 from tests.service.started import Started, Topic
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ async def test_a_malformed_or_unknown_event_is_a_dead_letter_and_the_flow_goes_o
     )
     await letters.start()
     try:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(90):
             found = [await letters.getone() for _ in range(3)]
     finally:
         await letters.stop()

@@ -14,7 +14,7 @@ from tests.builders import course, framework, text
 from tests.service.recommending import assessed, path_of, planned, recommender, registered, somebody
 from tests.service.started import Started
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(400)
 
 SHOWN = framework({"reading": 3, "dancing": 2})
 TWO_GROUPS = msgspec.structs.replace(

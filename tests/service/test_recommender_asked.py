@@ -27,7 +27,7 @@ from tests.service.recommending import (
 )
 from tests.service.started import Started
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(400)
 LONG = 60.0
 
 

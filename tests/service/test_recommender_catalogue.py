@@ -22,7 +22,7 @@ from tests.service.recommending import (
 )
 from tests.service.started import Started, Topic
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(scope="module")
@@ -135,3 +135,22 @@ async def test_an_agency_that_puts_its_own_copy_of_a_framework_keeps_its_officer
         stored = await path_of(service, one, revision=2)
         assert (stored["path"]["status"], courses_of(stored)) == ("provisional", ["copied-read"])
         assert [gap["required"] for gap in stored["path"]["gaps"]] == [4]
+
+
+async def test_a_course_whose_description_alone_changes_brings_no_new_revision(
+    service: Started, announced: Topic
+) -> None:
+    tenant = "describing"
+    officer = somebody(tenant)
+    mine = course("mine", ("reading", 0, 3), hours=1)
+    await service.publish(CATALOG_TOPIC, published(tenant, mine))
+    await service.publish(PROFILES_TOPIC, assessed(officer))
+    assert "mine" in courses_of(await path_of(service, officer))
+    described = msgspec.structs.replace(mine, description=mine.title)
+    longer = course("marker", ("dancing", 0, 1), of="elsewhere")
+    await service.publish(CATALOG_TOPIC, published(tenant, described, 2), published(tenant, longer))
+    renamed = msgspec.structs.replace(described, hours=1.5)
+    await service.publish(CATALOG_TOPIC, published(tenant, renamed, 3))
+    event = (await announced.of(officer.key, 2))[1]
+    assert isinstance(event.data, PathRecommended)
+    assert [step.course.hours for step in event.data.path.steps if step.course.id == "mine"] == [1.5]

@@ -7,7 +7,7 @@ import pytest
 from tests.service.recommending import planned, recommender, somebody
 from tests.service.started import Started
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from tests.builders import profile, text
 from tests.service.recommending import assessed, courses_of, path_of, planned, recommender, registered, somebody, tell
 from tests.service.started import Started, Topic
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(scope="module")
@@ -239,3 +239,21 @@ async def test_what_was_said_is_read_in_pages(service: Started) -> None:
     for query, field in (("limit=0", "limit"), ("limit=many", "limit"), ("after=-1", "after"), ("page=2", "page")):
         got = await service.ask("GET", f"{address}?{query}", tenant=officer.tenant)
         assert (got.status, (await got.json())["field"]) == (422, field)
+
+
+async def test_a_completed_course_leaves_the_rest_of_the_path_and_is_to_be_confirmed(service: Started) -> None:
+    officer = somebody()
+    await planned(service, officer)
+    before = await path_of(service, officer)
+    first, *rest = courses_of(before)
+    assert (await tell(service, officer, first, "completed"))[0] == 200
+    after = await path_of(service, officer, revision=2)
+    assert courses_of(after) == rest
+    assert after["path"]["hours"] == before["path"]["hours"] - before["path"]["steps"][0]["course"]["hours"]
+    [confirm] = [row for row in after["path"]["assess_first"] if row.get("kind") == "confirm"]
+    assert {confirm["skill"]} == {row["skill"] for row in before["path"]["steps"][0]["closes"]}
+    asked = {"compare_with": officer.officer, "completed": rest}
+    answer = await service.ask("POST", "/v1/recommendations", tenant=officer.tenant, json=asked)
+    assert (await answer.json())["path"]["steps"] == []
+    [said] = (await feedback_of(service, officer))["said"]
+    assert [row["to"] for row in said["taught"]] == [row["to"] for row in before["path"]["steps"][0]["closes"]]

@@ -11,7 +11,7 @@ from tests.builders import framework
 from tests.service.recommending import path_of, recommender, registered, somebody
 from tests.service.started import Started, Topic, followed
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(scope="module")

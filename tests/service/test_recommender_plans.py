@@ -25,7 +25,7 @@ from tests.builders import DAY, FRAMEWORK, TENANT, catalogue, course, framework,
 from tests.conftest import missing
 from tests.service.office import LONG, READ, Office, heard, office_at
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from tests.builders import FRAMEWORK, course, framework
 from tests.service.recommending import assessed, courses_of, path_of, somebody, tell
 from tests.service.started import Started, settings_of, started
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(400)
 
 YARDSTICK = framework({"reading": 3, "writing": 2})
 _numbers = itertools.count(1)

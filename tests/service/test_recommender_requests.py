@@ -9,7 +9,7 @@ from tests.builders import FRAMEWORK
 from tests.service.recommending import ASKED, READ, SHOWN, WRITE, courses_of, recommender
 from tests.service.started import Started
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(scope="module")

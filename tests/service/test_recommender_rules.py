@@ -11,7 +11,7 @@ from tests.builders import JOB_GROUP, course
 from tests.service.recommending import ASKED, courses_of, path_of, planned, published, recommender, somebody, tell
 from tests.service.started import Started
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(400)
 
 NOT_READ = {"rules": [{"field": "course", "values": ["read"], "bias": 0}]}
 

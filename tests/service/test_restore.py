@@ -22,7 +22,7 @@ from tests.contract.topics import created_again
 from tests.service.cataloguing import course
 from tests.service.started import TOPICS, Started, settings_of, started
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 
 REGISTERED = {"job_group": "service", "agency": "north"}
 DATABASES = ("assessment", "catalog", "recommender", "access")

@@ -13,7 +13,7 @@ from tests.service.started import Started
 from tests.unit.test_wire import UNREADABLE
 from tests.unit.wire import Answer, answer_on, logged
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(400)
 
 SECRET = "0123456789abcdef.planted-secret-planted-secret-planted-secr"  # looks like a key
 WORD = "planted-word"  # looks like nothing

@@ -22,7 +22,7 @@ async def test_a_change_goes_on_when_its_client_goes_away(shelf: Shelf) -> None:
     await server.start_server()
     _, writer = await asyncio.open_connection(server.host, server.port)
     writer.write(b"POST /v1/slow HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
-    await asyncio.wait_for(shelf.entered.wait(), 5)
+    await asyncio.wait_for(shelf.entered.wait(), 90)
     writer.transport.abort()
     await asyncio.sleep(0.2)
     assert not shelf.stored
@@ -67,7 +67,7 @@ async def test_a_background_task_that_dies_ends_the_process(shelf: Shelf, caplog
 
     async with serving(shelf, contexts=[background("relay", dies)]) as (client, _):
         assert client.app is not None
-        await asyncio.wait_for(client.app[LIFE].stopping.wait(), 5)
+        await asyncio.wait_for(client.app[LIFE].stopping.wait(), 90)
         assert client.app[LIFE].failure == "relay ended: RuntimeError('the broker is gone')"
         got = await client.get("/readyz")
         assert got.status == 503

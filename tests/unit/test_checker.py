@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from services.recommender.checker import violations
 from services.recommender.ranking import recommend, waiting_for_framework
-from shared.paths import Alternative, LearningPath, Reason
+from shared.paths import LearningPath, Reason
 from tests.builders import DAY, after, at, course, framework, inputs, profile, text, view_of
 
 COURSES = [
@@ -84,7 +84,6 @@ CORRUPTIONS = {
     "the budget": replace(PATH, budget_hours=100),
     "a course unlocked that is entered without": with_step(0, unlocks=["goal", "low"]),
     "a course unlocked concealed": with_step(0, unlocks=[]),
-    "an alternative of the same path": with_step(1, alternatives=[Alternative(PATH.steps[2].course, 1.0)]),
     "steps where none may be": replace(PATH, status="refused"),
 }
 

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.errors import Overloaded, TooManyRequests
-from shared.limits import Admission, Buckets, Limits, check, client_address, networks, spend
+from shared.limits import Admission, Buckets, Limits, check, client_address, counted_as, networks, spend
 
 
 def test_what_is_in_hand_is_bounded_in_all_and_for_each_key() -> None:
@@ -107,6 +107,9 @@ def test_buckets_forget_whoever_asked_longest_ago() -> None:
         ("10.0.0.1", "nonsense, 198.51.100.1", "198.51.100.1"),
         ("fd00::1", "2001:db8::7", "2001:db8::7"),
         ("", "198.51.100.1", ""),
+        ("::ffff:10.0.0.1", "198.51.100.1", "198.51.100.1"),
+        ("::ffff:203.0.113.9", "198.51.100.1", "203.0.113.9"),
+        ("10.0.0.1", "::ffff:198.51.100.1", "198.51.100.1"),
     ],
 )
 def test_who_asks_behind_a_proxy(peer: str, forwarded: str, found: str) -> None:
@@ -117,3 +120,17 @@ def test_who_asks_behind_a_proxy(peer: str, forwarded: str, found: str) -> None:
 def test_networks_that_are_none(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         networks(text)
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff::1", "2001:db8:1:2::/64"),
+        ("", ""),
+        ("unix:x", "unix:x"),
+    ],
+)
+def test_a_subscriber_is_counted_once(address: str, counted: str) -> None:
+    assert counted_as(address) == counted

@@ -1,6 +1,7 @@
 """One slot per connection: what is told, what is passed over, and when it ends."""
 
 from services.portal.connections import Connection, Connections, Push
+from shared.auth import FORGOTTEN_SECONDS
 
 
 async def test_of_several_unread_paths_only_the_latest_is_told() -> None:
@@ -31,6 +32,19 @@ async def test_a_replica_that_stops_opens_no_stream_any_more() -> None:
     with connections.open("t/o", "k") as connection:
         assert await connection.next() is None
     assert {why: number for why, number in connections.dropped.items() if number} == {"shutdown": 1}
+
+
+async def test_an_erasure_is_remembered_until_no_older_key_is() -> None:
+    now = 100.0
+    connections = Connections(lambda: now)
+    connections.push("t/o", Push("path", "one", 1))
+    assert not connections.was_erased("t/o")
+    connections.push("t/o", Push("erased", "{}", 2))
+    now += FORGOTTEN_SECONDS - 0.1
+    assert connections.was_erased("t/o")
+    assert not connections.was_erased("t/p")
+    now += 0.2
+    assert not connections.was_erased("t/o")
 
 
 async def test_the_streams_of_a_revoked_key_end_and_no_others() -> None:

@@ -1,5 +1,6 @@
 """What no HTTP client would send: it is answered at once by a problem document, and not echoed or logged."""
 
+import asyncio
 import gzip
 import json
 import zlib
@@ -243,3 +244,24 @@ async def test_what_is_left_of_a_refused_body_is_not_logged_as_an_error() -> Non
             writer.write_eof()
             assert await reader.read() == b""
     assert b'"level":"error"' not in written.getvalue()
+
+
+async def test_a_packed_body_that_never_unpacks_to_anything_is_too_large() -> None:
+    named = b"\x1f\x8b\x08\x08\x00\x00\x00\x00\x00\x03" + b"n" * 5000  # the name of a file that does not end
+    async with wired() as wire:
+        head = b"Content-Encoding: gzip\r\n" + CHUNKED + b"\r\n"
+        got = await wire.ask(PUT + await wire.key() + head, b"%x\r\n" % len(named) + named + b"\r\n")
+        assert got.status == 413
+
+
+async def test_a_client_that_does_not_read_its_answers_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.connections._ANSWER_SECONDS", 0.2)
+    async with wired() as wire:
+        reader, writer = await wire.open()
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        asked = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\n" + HOST + b"\r\n"
+        writer.write(asked * 20)  # some 30 MB of answers
+        async with asyncio.timeout(20):
+            while wire.server.runner.server.connections:  # type: ignore[union-attr]
+                await asyncio.sleep(0.01)
+        del reader

@@ -92,6 +92,8 @@ class Live:
         if not self._following():
             raise Unavailable("the portal does not read new paths yet; try again soon")
         key = key_of(principal(request).tenant, officer)
+        if principal(request).role == "officer" and self._connections.was_erased(key):
+            raise Unauthorized("the API key is unknown, expired or revoked")
         if request.method == hdrs.METH_HEAD:
             return web.StreamResponse(headers=EventSourceResponse().headers)
         key_id = principal(request).key_id

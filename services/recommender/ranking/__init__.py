@@ -4,10 +4,11 @@ from services.recommender.model import MICRO, Inputs
 from services.recommender.ranking.answers import changes, no_path, similar, why_not
 from services.recommender.ranking.index import View
 from services.recommender.ranking.ledger import Pick, RunnerUp, Told, path_of, refused, serving, waiting_for_framework
-from services.recommender.ranking.obstacles import obstacle_of, short_of
+from services.recommender.ranking.obstacles import Beyond, end_of, reached_by
 from services.recommender.ranking.outcome import Planned, course_at, offer_at
 from services.recommender.ranking.problem import COSINE
 from services.recommender.ranking.solution import planned, retold
+from services.recommender.ranking.stock import courses_above
 from shared.paths import LearningPath
 
 __all__ = ["changes", "no_path", "recommend", "refused", "similar", "waiting_for_framework", "why_not"]
@@ -24,16 +25,25 @@ def recommend(inputs: Inputs, view: View) -> LearningPath:
     if len(picks) < len(whole) or not inputs.done.union(names).issuperset(inputs.previous):
         found = retold(found, view, names)
         picks = serving(inputs, found.worth, found.standing, [*found.seeds.picks, *_picks(found, view)])
+    worth = found.worth
+    beyond = Beyond(
+        inputs,
+        end_of(inputs, worth, found.standing, picks),
+        found.stock,
+        lambda skill, above: courses_above(inputs, view, skill, above),
+        found.kept,
+        found.finishing,
+    )
     told = Told(
         picks=picks,
-        obstacle=lambda skill, reached: obstacle_of(found, view, skill, reached),
+        obstacle=beyond.obstacle,
         notes=found.seeds.notes,
-        short=short_of(found),
+        short=beyond.short(worth, reached_by(inputs, worth, picks)),
         kept=found.kept,
         limited=limited or found.limited,
         finishing=found.finishing,
     )
-    return path_of(inputs, found.worth, found.standing, told, view.catalogue_revision)
+    return path_of(inputs, worth, found.standing, told, view.catalogue_revision)
 
 
 def _picks(found: Planned, view: View) -> list[Pick]:

@@ -1,34 +1,30 @@
 """Questions about a plan: why a course is not in it, which courses are alike, what changed between two paths."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from services.recommender.model import MICRO, Inputs
-from services.recommender.ranking.bundles import assemble
 from services.recommender.ranking.index import View
+from services.recommender.ranking.least import least
 from services.recommender.ranking.ledger import card_of
 from services.recommender.ranking.names import NAMES
 from services.recommender.ranking.notices import why_not_reason
-from services.recommender.ranking.obstacles import why_barred
+from services.recommender.ranking.obstacles import end_of, why_barred
 from services.recommender.ranking.offers import offer_of
-from services.recommender.ranking.outcome import Planned, way_of
-from services.recommender.ranking.pricing import (
-    ALL_COST,
-    ALL_HOURS,
-    COUNT,
-    GAIN,
-    study_on,
-)
-from services.recommender.ranking.problem import HOURS_LEFT, PRICES, STEPS_LEFT
-from services.recommender.ranking.reach import FAR, score_of
-from services.recommender.ranking.segments import HIGH, LOW, ROW, Longs
+from services.recommender.ranking.outcome import Planned
+from services.recommender.ranking.reasons import Short
+from services.recommender.ranking.reference_prices import Done, Standing, score_of, way_of
+from services.recommender.ranking.segments import HIGH, LOW, ROW
 from services.recommender.ranking.solution import planned
 from shared.errors import NotFound
 from shared.paths import Changes, LearningPath, Similar, WhyNot
 from shared.paths import WhyNotCause as Cause
 from shared.skills import Course
+
+FIRM = ("started", "mandatory")
+"""Seeds that stand in a path before anything else."""
 
 
 def why_not(inputs: Inputs, view: View, path: LearningPath, course_id: str) -> WhyNot:
@@ -47,63 +43,71 @@ def why_not(inputs: Inputs, view: View, path: LearningPath, course_id: str) -> W
         return _answer(course, barred)
     if path.status in ("refused", "waiting_for_framework"):
         return _answer(course, "no_path")
-    found = planned(inputs, view, also=(course_id,))
-    return _replayed(found, path, course)
+    return _replayed(planned(inputs, view, also=(course_id,)), view, path, course)
 
 
-def _replayed(found: Planned, path: LearningPath, course: Course) -> WhyNot:
-    """Return the answer of the best of all places where the bundle could have stood."""
-    goal = way_of(found.field, found.problem, course.id)
-    bids = [_bid(found, now, goal) for now in _standings(found, path)] if goal >= 0 else []
-    fitting = [(bid, place) for place, bid in enumerate(bids) if bid and bid.gain > 0 and not bid.missing]
-    if fitting:
-        bid, place = max(fitting, key=lambda item: (item[0].score, -item[1]))
-        taken = path.steps[place].score if place < len(path.steps) else 0.0
-        cause: Cause = "as_a_whole" if bid.score > taken > 0 else "worth_less"
-        hours = bid.hours / MICRO
-        reason = why_not_reason(cause, step=place + 1, score=bid.score, taken=taken, hours=hours)
-        return WhyNot(course.id, cause, reason, place + 1, bid.gain, hours, float(bid.score), taken)
-    if missing := [bid.missing for bid in bids if bid and bid.gain > 0]:
-        short = min(missing)
-        return _answer(course, "does_not_fit", 0.0 if short == _CROWDED else short / MICRO)
-    return _answer(course, "nothing_left" if any(bids) else "unreachable")
+def _replayed(found: Planned, view: View, path: LearningPath, course: Course) -> WhyNot:
+    """Return the answer of the best of all places where the shortest way to the course could have stood.
 
-
-_CROWDED = 1
-"""Micro-hours by which a bundle does not fit where hours are not what is missing: it has too many courses."""
+    What is started or mandatory stands before it in any case.
+    """
+    now = end_of(found.inputs, found.worth, found.standing, [])
+    bids: list[tuple[int, _Bid]] = []
+    for place, step in enumerate([*path.steps, None]):
+        if step is None or step.seed not in FIRM:
+            if (bid := _bid(found, now, course.id)) is None:
+                return _answer(course, "unreachable")
+            bids.append((place, bid))
+        if step and (offer := view.offer(step.course.id)):
+            now.study(way_of(found.inputs, found.worth, offer, 1.0))
+    gaining = [(place, bid) for place, bid in bids if bid.gain > 0]
+    if not gaining:
+        return _answer(course, "nothing_left")
+    fitting = [(place, bid) for place, bid in gaining if bid.hours <= bid.left]
+    if not fitting:
+        _, bid = gaining[0]  # what was studied before only takes hours away
+        return _answer(course, "does_not_fit", Short(bid.hours / MICRO, bid.left / MICRO, bid.proved))
+    if not (within := [(place, bid) for place, bid in fitting if bid.within]):
+        return _answer(course, "does_not_fit")
+    if found.finishing and within[-1][0] == len(path.steps):  # it would fit behind the path, and close more
+        return _answer(course, "kept")
+    place, bid = max(within, key=lambda item: (item[1].score, -item[0]))
+    taken = path.steps[place].score if place < len(path.steps) else 0.0
+    cause: Cause = "as_a_whole" if bid.score > taken > 0 else "worth_less"
+    hours = bid.hours / MICRO
+    reason = why_not_reason(cause, step=place + 1, score=bid.score, taken=taken, hours=hours, proved=bid.proved)
+    return WhyNot(course.id, cause, reason, place + 1, bid.gain, hours, float(bid.score), taken)
 
 
 class _Bid(NamedTuple):
-    """A bundle at one place: what it gains, takes and scores, and by how many micro-hours it does not fit."""
+    """The shortest way to a course at one place: what it gains, takes and scores, and the hours `left` there.
+
+    `within`: the path may hold so many steps; `proved`: no way is shorter.
+    """
 
     gain: int
     hours: int
     score: int
-    missing: int
+    left: int
+    within: bool
+    proved: bool
 
 
-def _bid(found: Planned, now: Longs, goal: int) -> _Bid | None:
-    """Return the bid of a course; None where it is out of reach or taken."""
-    if now[found.problem.at[PRICES] + goal] >= FAR:
+def _bid(found: Planned, now: Standing, course_id: str) -> _Bid | None:
+    """Return the bid of a course; None where it is out of reach."""
+    way = least(now, [Done(course_id)], found.stock)
+    if way is None:
         return None
-    assemble(found.problem, now, found.bench, goal)
-    figures = found.bench.figures
-    hours, gain = int(figures[ALL_HOURS]), int(figures[GAIN])
-    crowded = _CROWDED * int(figures[COUNT] > now[STEPS_LEFT])
-    missing = max(hours - int(now[HOURS_LEFT]), 0) or crowded
-    return _Bid(gain, hours, int(score_of(gain, int(figures[ALL_COST]), 1.0)), missing)
-
-
-def _standings(found: Planned, path: LearningPath) -> Iterator[Longs]:
-    """Yield the standing before every step of a path, and after the last."""
-    now = found.before.copy()
-    yield now
-    for step in path.steps:
-        way = way_of(found.field, found.problem, step.course.id)
-        if way < 0:
-            return
-        study_on(found.problem, now, found.bench, np.array([way]))
-        yield now
+    then, goal = now.copy(), found.stock.way(course_id)
+    if goal and not way.courses:  # more courses than any path may hold
+        then.study(goal)
+        return _Bid(then.worth - now.worth, 0, 0, 0, within=False, proved=True)
+    for one in way.courses:
+        then.study(one)
+    gain, cost = then.worth - now.worth, sum(one.cost for one in way.courses)
+    score = score_of(gain, cost)
+    proved = way.proved and not found.stock.unsure
+    return _Bid(gain, way.hours, score, max(now.hours, 0), 0 < len(way.courses) <= now.steps, proved)
 
 
 def no_path(course_id: str) -> WhyNot:
@@ -111,8 +115,8 @@ def no_path(course_id: str) -> WhyNot:
     return WhyNot(course_id, "no_path", why_not_reason("no_path"))
 
 
-def _answer(course: Course, cause: Cause, hours: float = 0.0) -> WhyNot:
-    return WhyNot(course.id, cause, why_not_reason(cause, hours=round(hours, 2)), hours=hours or None)
+def _answer(course: Course, cause: Cause, short: Short | None = None) -> WhyNot:
+    return WhyNot(course.id, cause, why_not_reason(cause, short=short), hours=short.missing if short else None)
 
 
 def similar(course_id: str, view: View, limit: int = 10, without: Collection[str] = ()) -> list[Similar]:

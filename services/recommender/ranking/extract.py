@@ -168,8 +168,37 @@ def add_need(
 
 
 @kernel
-def ways_of(net: Net, least: float, prices: Prices, need: int, found: Longs) -> int:
-    """Fill in the courses, and branches past them, that meet a need at about the least price; return how many."""
+def root_levels(net: Net, seeker: Seeker, prices: Prices) -> Longs:
+    """Return per skill the level that is held, or that the roots lead to."""
+    levels = seeker.skills[:, DOOR].copy()
+    for course in seeker.roots:
+        if prices.cost[course] > 0:
+            for row in range(net.begins[course, FIRST_ROW], net.begins[course + 1, FIRST_ROW]):
+                levels[net.rows[row, SKILL]] = max(levels[net.rows[row, SKILL]], net.rows[row, HIGH])
+    return levels
+
+
+@kernel
+def by_roots(net: Net, seeker: Seeker, prices: Prices, levels: Longs, branch: int) -> bool:
+    """Return whether the roots may meet a branch: a path that uses a dear one can be studied all the same."""
+    if len(seeker.roots) == 0:
+        return False
+    for place in range(net.opens[branch], net.opens[branch + 1]):
+        need = net.inner[place]
+        skill, only = net.asked[need, ASKED_SKILL], net.asked[need, ONLY]
+        if skill >= 0 and levels[skill] < net.asked[need, ASKED_LEVEL]:
+            return False
+        if only >= 0 and prices.reach[need] > 0 and not (prices.cost[only] > 0 and (seeker.roots == only).any()):
+            return False
+    return True
+
+
+@kernel
+def ways_of(net: Net, seeker: Seeker, prices: Prices, levels: Longs, need: int, found: Longs) -> int:
+    """Fill in the courses, and branches past them, that meet a need at about the least price; return how many.
+
+    With them the branches that the roots may meet at `levels`; see `root_levels`.
+    """
     asked, hours, teaching, price, reach = net.asked, net.hours, net.teaching, prices.price, prices.reach
     skill, level, only = asked[need, ASKED_SKILL], asked[need, ASKED_LEVEL], asked[need, ONLY]
     if reach[need] >= FAR:
@@ -178,7 +207,7 @@ def ways_of(net: Net, least: float, prices: Prices, need: int, found: Longs) -> 
     if 0 <= skill < len(net.lists) - 1:
         for place in range(net.lists[skill], net.lists[skill + 1]):
             course = teaching[place, 0]
-            if hours[course] * least > limit:
+            if hours[course] * seeker.least > limit:
                 break
             if teaching[place, 1] >= level and price[course] <= limit:
                 found[count] = course
@@ -187,7 +216,8 @@ def ways_of(net: Net, least: float, prices: Prices, need: int, found: Longs) -> 
         found[count] = only
         count += 1
     for branch in range(asked[need, ANY_FIRST], asked[need, ANY_LAST]):
-        if branch_cost(net, reach, branch) <= limit:
+        cost = branch_cost(net, reach, branch)
+        if cost <= limit or (cost < FAR and by_roots(net, seeker, prices, levels, branch)):
             found[count] = len(hours) + branch
             count += 1
     return count

@@ -261,6 +261,12 @@ class Snapshot:
     frameworks: Mapping[str, Mapping[str, Framework]] = field(default_factory=dict)
     _shelves: dict[str, Shelf] = field(default_factory=dict, repr=False, compare=False)
 
+    def own_course(self, tenant: str, course_id: str) -> Course | None:
+        """Return a course of a tenant's own, or a shared one where that is the tenant."""
+        held = self.courses.get(tenant, _NO_COURSES)
+        entry = held.changed[course_id] if course_id in held.changed else held.base.entries.get(course_id)
+        return decoded(entry.encoded) if entry else None
+
     def put_course(self, tenant: str, course: Course, catalogue_revision: int) -> "Snapshot":
         """Return the snapshot with a course new or changed."""
         return self.put_courses(tenant, [course], catalogue_revision)

@@ -15,6 +15,7 @@ from services.recommender.ranking.notices import refused_reason, waiting_reason
 from services.recommender.ranking.offers import Offer, SkillKey, Standing, level_condition
 from services.recommender.ranking.reasons import (
     Obstacle,
+    Short,
     Unlock,
     Whole,
     assess_reason,
@@ -68,14 +69,14 @@ class Pick(Struct, frozen=True):
 class Told(Struct, frozen=True):
     """What a plan has to tell. `obstacle` (skill, level reached) says what keeps a skill below what is required.
 
-    `short`: hours that are missing; `limited`: the search ended at its limit with the best found so far; `finishing`:
-    the path before stands as it was promised.
+    `short`: the hours that are missing; `limited`: the search ended at its limit with the best found so far;
+    `finishing`: the path before stands as it was promised.
     """
 
     picks: list[Pick]
     obstacle: Callable[[str, float], Obstacle]
     notes: list[Note]
-    short: float | None = None
+    short: Short | None = None
     kept: bool = False
     limited: bool = False
     finishing: bool = False
@@ -143,7 +144,8 @@ def path_of(
         stage=inputs.stage,
         budget_hours=inputs.budget_hours,
         over_budget_hours=over,
-        short_hours=told.short,
+        short_hours=told.short.missing if told.short else None,
+        short_at_most=bool(told.short and not told.short.proved),
         assess_first=assess_first(worth.wants),
         notes=told.notes,
         kept=told.kept,
@@ -264,8 +266,19 @@ def _open(worth: Worth, gap: Gap, told: Told) -> OpenGap:
         small = too_small_reason(want, gap.reached)
         return OpenGap(gap.skill, gap.title, gap.required, gap.reached, "too_small", small)
     obstacle = told.obstacle(gap.skill, gap.reached)
-    reason = open_reason(want, gap.reached, obstacle)
-    return OpenGap(gap.skill, gap.title, gap.required, gap.reached, obstacle.cause, reason)
+    short = obstacle.short
+    return OpenGap(
+        skill=gap.skill,
+        title=gap.title,
+        required=gap.required,
+        reached=gap.reached,
+        cause=obstacle.cause,
+        reason=open_reason(want, gap.reached, obstacle),
+        courses=obstacle.courses,
+        hours=short.needed if short else None,
+        missing_hours=short.missing if short else None,
+        at_most=bool(short and not short.proved),
+    )
 
 
 def card_of(course: Course) -> CourseCard:

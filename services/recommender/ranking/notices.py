@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from services.recommender.model import MICRO, Inputs
-from services.recommender.ranking.reasons import hours_in_english, number
+from services.recommender.ranking.reasons import Short, hours_in_english, number
 from shared.paths import Note, Reason
 from shared.skills import Course
 
@@ -24,11 +24,15 @@ def unknown_completed(inputs: Inputs, find: Callable[[str], Course | None]) -> l
     return [Note(name, "unknown", reason) for name in sorted(inputs.done) if find(name) is None]
 
 
-def left_out_reason(kind: str, short: float = 0.0) -> Reason:
-    """Return why a course that was wanted is not in the path. `short`: hours."""
+def left_out_reason(kind: str, short: Short | None = None) -> Reason:
+    """Return why a course that was wanted is not in the path. `short`: the hours, where they are what is missing."""
     if kind == "does_not_fit":
+        if short is None:
+            return Reason(*_LEFT_OUT["no_steps"])
+        most_th, most_en = ("", "") if short.proved else ("ไม่เกิน ", "at most ")
         return Reason(
-            f"เวลาไม่พอสำหรับหลักสูตรนี้ ขาดอีก {number(short)} ชั่วโมง", f"Does not fit by {hours_in_english(short)}."
+            f"เวลาไม่พอสำหรับหลักสูตรนี้ ขาดอีก{most_th or ' '}{number(short.missing)} ชั่วโมง",
+            f"Does not fit: short by {most_en}{hours_in_english(short.missing)}.",
         )
     return Reason(*_LEFT_OUT[kind])
 
@@ -79,6 +83,10 @@ _WHY_NOT = {
     ),
     "in_path": ("หลักสูตรนี้อยู่ในเส้นทางแล้ว", "This course is in the path."),
     "completed": ("เรียนหลักสูตรนี้จบแล้ว", "This course was completed."),
+    "kept": (
+        "เวลายังพอสำหรับหลักสูตรนี้ แต่คงเส้นทางที่กำลังเรียนไว้ตามเดิม หากต้องการเรียน ให้เลือกเก็บหลักสูตรนี้ไว้",
+        "It fits, but the path that is being studied stays as it was promised; pin the course to add it.",
+    ),
     "feedback": ("แจ้งไว้ว่าหลักสูตรนี้ไม่เกี่ยวข้อง", "It was marked as not relevant."),
     "language": ("หลักสูตรนี้ไม่มีในภาษาที่เลือกไว้", "It is not offered in a language that was chosen."),
     "rule": ("หลักสูตรนี้ถูกกันไว้ตามเงื่อนไขที่ตั้งไว้", "A rule keeps it out."),
@@ -93,17 +101,30 @@ _WHY_NOT = {
 }
 
 
-def why_not_reason(cause: str, *, step: int = 0, score: float = 0, taken: float = 0, hours: float = 0) -> Reason:
-    """Return why a course is not in a path. `score`, `taken`: micro-levels per hour; `hours`: taken, or missing."""
+def why_not_reason(  # noqa: PLR0913 - the numbers of one sentence, given by name
+    cause: str,
+    *,
+    step: int = 0,
+    score: float = 0,
+    taken: float = 0,
+    hours: float = 0,
+    proved: bool = True,
+    short: Short | None = None,
+) -> Reason:
+    """Return why a course is not in a path. `score`, `taken`: micro-levels per hour; `hours`: of the shortest way.
+
+    `proved`: no way is shorter. `short`: the hours, where they are what is missing.
+    """
     if cause in _WHY_NOT:
         return Reason(*_WHY_NOT[cause])
     if cause == "does_not_fit":
-        if not hours:
-            return Reason("จำนวนหลักสูตรในเส้นทางครบตามที่กำหนดไว้แล้ว", "The path may hold no more courses.")
-        return Reason(f"เวลาไม่พอ ขาดอีก {number(hours)} ชั่วโมง", f"It does not fit: short by {hours_in_english(hours)}.")
+        return left_out_reason(cause, short)
+    most_th, most_en = ("", "") if proved else ("ไม่เกิน ", "at most ")
     own, other = number(score / MICRO), number(taken / MICRO)
-    thai = f"ดีที่สุดในลำดับที่ {step}: ปิดช่องว่างได้ {own} ระดับต่อชั่วโมง ใช้เวลา {number(hours)} ชั่วโมงรวมพื้นฐาน "
-    english = f"At best as step {step}: {own} levels per hour, {hours_in_english(hours)} with its prerequisites; "
+    thai = f"ดีที่สุดในลำดับที่ {step}: ปิดช่องว่างได้ {own} ระดับต่อชั่วโมง ใช้เวลา {most_th}{number(hours)} ชั่วโมงรวมพื้นฐาน "
+    english = (
+        f"At best as step {step}: {own} levels per hour, {most_en}{hours_in_english(hours)} with its prerequisites; "
+    )
     if cause == "as_a_whole":
         return Reason(
             f"{thai}มากกว่าหลักสูตรที่เลือก ({other}) แต่เส้นทางโดยรวมปิดช่องว่างได้มากกว่าเมื่อไม่มีหลักสูตรนี้",

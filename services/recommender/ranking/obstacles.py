@@ -1,86 +1,134 @@
 """What keeps a skill from rising above the level that a finished path reaches, and how many hours more would do."""
 
-from collections.abc import Iterator
-
-import numpy as np
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, MOST_STEPS, Inputs, names_of
-from services.recommender.ranking.bundles import assemble
-from services.recommender.ranking.index import View
-from services.recommender.ranking.names import NAMES, micro
-from services.recommender.ranking.outcome import TELLING_VISITS, Planned, course_at
-from services.recommender.ranking.pricing import (
-    ALL_HOURS,
-    COUNT,
-    FUEL,
-    NO_LIMIT,
-)
-from services.recommender.ranking.problem import GAINS, GAINS_END, HELD, HOURS_LEFT, PRICES, RANK, STEPS_LEFT
-from services.recommender.ranking.reach import FAR
-from services.recommender.ranking.reasons import Barred, Obstacle
-from services.recommender.ranking.search import (
-    SIZE,
-    goals_of,
-    greedy,
-    route_of,
-)
-from services.recommender.ranking.segments import Segment, within
+from services.recommender.ranking.gaps import Worth
+from services.recommender.ranking.least import Least, Rise, Stock, helps, least, without_spare
+from services.recommender.ranking.ledger import Pick
+from services.recommender.ranking.names import micro
+from services.recommender.ranking.offers import SkillKey
+from services.recommender.ranking.pricing import NO_LIMIT
+from services.recommender.ranking.reasons import Barred, Obstacle, Short
+from services.recommender.ranking.reference_prices import Standing, Way, way_of
 from shared.skills import Course
 
-
-def obstacle_of(found: Planned, view: View, skill: str, reached: float) -> Obstacle:
-    """Return what keeps a skill at the level that the path reaches."""
-    problem, final, bench = found.problem, found.final, found.bench
-    ways, prices = problem.ways, problem.at[PRICES]
-    gaps = list(found.worth.gaps)
-    above = _above(found, gaps.index(skill)) if skill in gaps else []
-    near = [way for way in above if final[prices + way] < FAR]
-    if not near:
-        return _out_of_reach(found, view, skill, reached)
-    nearest = min(near, key=lambda way: (final[prices + way], ways[way, RANK]))
-    assemble(problem, final, bench, nearest)
-    hours, left = int(bench.figures[ALL_HOURS]), max(int(final[HOURS_LEFT]), 0)
-    short = (hours / MICRO, left / MICRO) if hours > left else None
-    title, crowded = course_at(found, view, nearest).title, bool(bench.figures[COUNT] > final[STEPS_LEFT])
-    if found.finishing and short is None and not crowded:
-        return Obstacle("kept", title)
-    return Obstacle("budget", title, short, crowded)
+FEW_SETS = 8
+"""Sets visited for each of several skills that are to be reached together."""
 
 
-def _above(found: Planned, gap: int) -> list[int]:
-    """Return the courses that would still add to a gap."""
-    problem, held = found.problem, found.final[found.problem.at[HELD] + gap]
-    first, lengths = problem.ways[:, GAINS], problem.ways[:, GAINS_END] - problem.ways[:, GAINS]
-    gains = problem.links[within(first, lengths)].reshape(-1, 2)
-    owner = np.repeat(np.arange(len(first)), lengths // 2)
-    return [int(way) for way in np.unique(owner[(gains[:, 0] == gap) & (gains[:, 1] > held)])]
+class Beyond(NamedTuple):
+    """What lies beyond the end of a path: where the officer then stands, and the courses that may still be taken.
 
+    `above` (skill, micro-level): the courses that teach a skill beyond a level, whether they may be taken or not.
+    """
 
-def _out_of_reach(found: Planned, view: View, skill: str, reached: float) -> Obstacle:
-    """Return what keeps a skill from rising where no course that can be entered and used raises it."""
-    above = sorted(_courses_above(found, view, skill, reached), key=lambda course: (course.hours, course.id))
-    for course in above:
-        if why_barred(found.inputs, course) is None:
-            return Obstacle("prerequisite", course.title)
-    for course in above:
-        return Obstacle("excluded", course.title, barred=why_barred(found.inputs, course) or "rule")
-    return Obstacle("no_course")
+    inputs: Inputs
+    end: Standing
+    stock: Stock
+    above: Callable[[str, int], Iterable[Course]]
+    kept: bool = False
+    finishing: bool = False
 
+    def obstacle(self, skill: str, reached: float) -> Obstacle:
+        """Return what keeps a skill at the level that the path reaches: hours, a closed door, a bar, no course."""
+        need = Rise((self.inputs.framework.id, skill), micro(reached) + 1)
+        found = least(self.end, [need], self.stock)
+        if found is None:
+            return self._out_of_reach(skill, micro(reached))
+        if not found.courses:  # more courses than any path may hold
+            return Obstacle("budget", next(self.stock.meeting(need)).offer.course.title, steps=True)
+        title = next(way for way in found.courses if helps(way, need)).offer.course.title
+        courses, left = [way.id for way in found.courses], max(self.end.hours, 0)
+        if found.hours > left:
+            short = Short(found.hours / MICRO, left / MICRO, self._proved(found))
+            return Obstacle("budget", title, short, courses=courses)
+        within = least(self.end, [need], self.stock, max(self.end.steps, 0))
+        if within is None or within.hours > left:
+            return Obstacle("budget", title, steps=True, courses=courses)
+        if self.finishing:
+            return Obstacle("kept", title, courses=courses)
+        return Obstacle("little", title, kept=self.kept, courses=courses)
 
-def _courses_above(found: Planned, view: View, skill: str, reached: float) -> Iterator[Course]:
-    number = NAMES.skills.get((found.inputs.framework.id, skill))
-    for near, segment in ((False, found.field.base), (True, view.shelf.near[0])):
-        for place in _teaching(segment, number, micro(reached)):
-            course_id = found.field.course_id(place + found.field.base.size * near)
-            if course_id in found.inputs.done or (not near and course_id in view.shelf.beside):
+    def _proved(self, found: Least) -> bool:
+        return found.proved and not self.stock.unsure
+
+    def _out_of_reach(self, skill: str, reached: int) -> Obstacle:
+        """Return what keeps a skill from rising where no course that can be entered and used raises it."""
+        above = sorted(self.above(skill, reached), key=lambda course: (course.hours, course.id))
+        for course in above:
+            if why_barred(self.inputs, course) is None:
+                return Obstacle("prerequisite", course.title)
+        for course in above:
+            return Obstacle("excluded", course.title, barred=why_barred(self.inputs, course) or "rule")
+        return Obstacle("no_course")
+
+    def short(self, worth: Worth, reached: Mapping[str, float]) -> Short | None:
+        """Return how many hours it takes to close all that courses can close, beside those left.
+
+        None where hours are not missing.
+        """
+        if self.inputs.budget_hours is None:
+            return None
+        targets = []
+        for skill in worth.gaps:
+            key, held = (self.inputs.framework.id, skill), micro(reached[skill])
+            wanted = micro(worth.wants[skill].required)
+            if (
+                worth.wants[skill].lacks(reached[skill])
+                and (level := self.stock.highest(key, held, wanted)) is not None
+            ):
+                targets.append(Rise(key, level))
+        if not targets:
+            return None
+        hours, proved, left = *self._together(targets), max(self.end.hours, 0)
+        return Short(hours / MICRO, left / MICRO, proved) if hours > left else None
+
+    def _together(self, targets: list[Rise]) -> tuple[int, bool]:
+        """Return the hours of a way to all targets, and whether none is shorter.
+
+        The way to one begins where those to the others end, the one that takes longest first; what is then spare is
+        left out. It is proved where the first way serves all.
+        """
+        first = {target: next(self.stock.meeting(target)).hours for target in targets}
+        now, taken, floor = self.end.copy(), list[Way](), 0
+        for target in sorted(targets, key=lambda one: (-first[one], one)):
+            if any(helps(way, target) for way in taken):
                 continue
-            if course := view.course(course_id):
-                yield course
+            more = least(now, [target], self.stock, most_sets=FEW_SETS)
+            if more is None or not more.courses:
+                return 0, False  # more courses than any path may hold: no number is told
+            floor = floor or more.floor
+            for way in more.courses:
+                now.study(way)
+            taken += more.courses
+        hours = sum(way.hours for way in without_spare(self.end, taken, targets))
+        return hours, hours <= floor and not self.stock.unsure
 
 
-def _teaching(segment: Segment, skill: int | None, above: int) -> list[int]:
-    taught = segment.taught(len(segment.lists) if skill is None else skill)
-    return [int(number) for number in taught[taught[:, 1] > above, 0]]
+def end_of(inputs: Inputs, worth: Worth, doors: Mapping[SkillKey, float], picks: Sequence[Pick]) -> Standing:
+    """Return where an officer stands after a path. `doors`: the levels that entries are tested against before it."""
+    end = Standing(
+        hours=NO_LIMIT if inputs.budget_hours is None else round(inputs.budget_hours * MICRO),
+        steps=MOST_STEPS if inputs.max_steps is None else min(inputs.max_steps, MOST_STEPS),
+        levels={skill: micro(level) for skill, level in doors.items()},
+        done=set(inputs.done),
+        held=dict.fromkeys(worth.gaps, 0),
+    )
+    for pick in picks:
+        end.study(way_of(inputs, worth, pick.offer, 1.0))
+    return end
+
+
+def reached_by(inputs: Inputs, worth: Worth, picks: Sequence[Pick]) -> dict[str, float]:
+    """Return required skill -> the level that a path reaches."""
+    held = {skill: want.level for skill, want in worth.wants.items()}
+    for pick in picks:
+        for (framework, skill), (_, level) in pick.offer.teaches.items():
+            if framework == inputs.framework.id and skill in held:
+                held[skill] = max(held[skill], level)
+    return held
 
 
 def why_barred(inputs: Inputs, course: Course) -> Barred | None:
@@ -97,19 +145,3 @@ def why_barred(inputs: Inputs, course: Course) -> Barred | None:
         ):
             return "rule"
     return None
-
-
-def short_of(found: Planned) -> float | None:
-    """Return how many hours more would close all that courses can close; None where hours are not missing."""
-    if found.inputs.budget_hours is None:
-        return None
-    problem = found.problem
-    state = found.final.copy()
-    state[HOURS_LEFT], state[STEPS_LEFT] = NO_LIMIT, MOST_STEPS
-    found.bench.figures[FUEL] = TELLING_VISITS
-    goals, route = goals_of(problem, state, found.bench), route_of(problem)
-    greedy(problem, state, found.bench, goals, 1.0, -1, route)
-    if found.bench.figures[FUEL] <= 0:
-        return None  # not all was looked at: what was found so far would be too little
-    more = NO_LIMIT - int(state[HOURS_LEFT]) - max(int(found.final[HOURS_LEFT]), 0)
-    return more / MICRO if route.figures[SIZE] and more > 0 else None

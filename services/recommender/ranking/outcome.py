@@ -8,6 +8,7 @@ from services.recommender.model import Inputs
 from services.recommender.ranking.account import Account
 from services.recommender.ranking.gaps import Worth
 from services.recommender.ranking.index import View
+from services.recommender.ranking.least import Stock
 from services.recommender.ranking.ledger import Pick
 from services.recommender.ranking.offers import Offer, SkillKey
 from services.recommender.ranking.pricing import Bench
@@ -35,8 +36,8 @@ class Seeds(NamedTuple):
 class Planned(NamedTuple):
     """A plan in numbers. `before`, `seeded`, `final`: the standing at the start, after the seeds, at the end.
 
-    `kept`: the path before stayed for being as good; `finishing`: because it is being studied. `plain`: without what is
-    preferred or put off.
+    `stock`: what the officer may use and can reach. `kept`: the path before stayed for being as good; `finishing`:
+    because it is being studied. `plain`: without what is preferred or put off.
     `limited`: the search, or the telling of the path, ended at its limit of work.
     """
 
@@ -53,6 +54,7 @@ class Planned(NamedTuple):
     bench: Bench
     account: Account
     kept: bool
+    stock: Stock
     finishing: bool = False
     plain: bool = False
     limited: bool = False

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from services.recommender.ranking.compiled import ZERO, kernel, wide
-from services.recommender.ranking.extract import DOOR, GAP, OURS, Seeker, needs_of, shortlist, ways_of
+from services.recommender.ranking.extract import DOOR, GAP, OURS, Seeker, needs_of, root_levels, shortlist, ways_of
 from services.recommender.ranking.net import (
     ANY_FIRST,
     ANY_LAST,
@@ -75,6 +75,7 @@ def problem_of(net: Net, seeker: Seeker, prices: Prices) -> Problem:
     for course in seeker.roots:
         if prices.cost[course] > 0:
             draft = place_way(draft, wide(course))
+    levels = root_levels(net, seeker, prices)
     found, asked, looked, opened = np.empty(numbers, np.int64), np.empty(len(net.asked), np.int64), ZERO, ZERO
     while looked < draft.sizes[WAY_COUNT]:
         number = draft.ways[looked, NUMBER]
@@ -82,7 +83,7 @@ def problem_of(net: Net, seeker: Seeker, prices: Prices) -> Problem:
         looked += 1
         while opened < draft.sizes[NEED_COUNT]:
             need = draft.needs[opened, ASKED]
-            draft = link_ways(draft, opened, found[: ways_of(net, seeker.least, prices, need, found)])
+            draft = link_ways(draft, opened, found[: ways_of(net, seeker, prices, levels, need, found)])
             opened += 1
     ways, needs = draft.ways[:looked], draft.needs[:opened]
     skill_at, doors = settle_needs(net, seeker, draft, needs)

@@ -38,18 +38,34 @@ class Unlock(Struct, frozen=True):
 Barred = Literal["language", "rule", "feedback"]
 
 
+class Short(Struct, frozen=True):
+    """Hours that are needed and hours that are left. `proved`: no way takes fewer; else it is the shortest found."""
+
+    needed: float
+    left: float
+    proved: bool = True
+
+    @property
+    def missing(self) -> float:
+        """Hours, to six places."""
+        return round(self.needed - self.left, 6)
+
+
 class Obstacle(Struct, frozen=True):
     """Why a skill stays below what is required. `nearest`: the title of the course that would come next.
 
-    `short` (hours needed, hours left) is set where the hours are what is missing; `steps` where the number of steps is;
-    `barred` where it is not to be used.
+    `courses`: the ids of the shortest way found to it. `short` is set where the hours are what is missing; `steps`
+    where the number of steps is; `barred` where it is not to be used; `kept` where only the path before stands in the
+    way.
     """
 
-    cause: Literal["no_course", "budget", "prerequisite", "excluded", "kept"]
+    cause: Literal["no_course", "budget", "little", "prerequisite", "excluded", "kept"]
     nearest: Text | None = None
-    short: tuple[float, float] | None = None
+    short: Short | None = None
     steps: bool = False
     barred: Barred = "language"
+    kept: bool = False
+    courses: list[str] = []
 
 
 class Whole(Struct, frozen=True):
@@ -65,7 +81,7 @@ class Whole(Struct, frozen=True):
     usually: int
     left: int
     over: float | None = None
-    short: float | None = None
+    short: Short | None = None
     kept: bool = False
     limited: bool = False
     small: int = 0
@@ -186,41 +202,44 @@ def open_reason(want: Want, reached: float, obstacle: Obstacle) -> Reason:
     if obstacle.nearest is None:
         return Reason(f"ยังไม่มีหลักสูตรอื่นที่สอน {above_th}", f"No further course teaches {above_en}.")
     next_th, next_en = in_thai(obstacle.nearest), in_english(obstacle.nearest)
-    thai, english = f"มีหลักสูตร {next_th} ที่สอน {above_th}", f"{next_en} teaches {above_en}"
-    if obstacle.cause == "excluded":
-        why_th, why_en = _BARRED[obstacle.barred]
-        return Reason(f"{thai} แต่{why_th}", f"{english}, but {why_en}.")
-    if obstacle.cause == "prerequisite":
-        return Reason(
-            f"{thai} แต่ต้องมีพื้นฐานก่อน ซึ่งยังไม่มีหลักสูตรใดพาไปถึงได้",
-            f"{english}, but it has prerequisites that no available course leads to.",
-        )
-    return _in_reach(Reason(thai, english), obstacle)
-
-
-def _in_reach(teaches: Reason, obstacle: Obstacle) -> Reason:
-    """Return why a course that can be entered is not in the path; `teaches` says what it does."""
-    thai, english = teaches.th, teaches.en
     if obstacle.cause == "kept":
         return Reason(
-            f"{thai} และเวลายังพอ แต่คงเส้นทางที่กำลังเรียนไว้ตามเดิม หากต้องการเรียน ให้เลือกเก็บหลักสูตรนี้ไว้ "
-            "หรือรับการประเมินเพื่อจัดเส้นทางต่อไป",
-            f"{english} and fits, but the path that is being studied stays as it was promised; pin the course to add "
-            "it, or be assessed for the next path.",
+            f"มีหลักสูตร {next_th} ที่สอน {above_th} และเวลายังพอ แต่คงเส้นทางที่กำลังเรียนไว้ตามเดิม หากต้องการเรียน "
+            "ให้เลือกเก็บหลักสูตรนี้ไว้ หรือรับการประเมินเพื่อจัดเส้นทางต่อไป",
+            f"{next_en} teaches {above_en} and fits, but the path that is being studied stays as it was promised; pin "
+            "the course to add it, or be assessed for the next path.",
         )
-    if obstacle.short is not None:
-        needed, left = obstacle.short
-        return Reason(
-            f"{thai} แต่ต้องใช้อีก {number(needed)} ชั่วโมงรวมหลักสูตรพื้นฐาน เวลาเหลือ {number(left)} ชั่วโมง "
-            f"ขาดอีก {number(needed - left)} ชั่วโมง",
-            f"{english}, but takes {hours_in_english(needed)} with its prerequisites; {number(left)} left, "
-            f"{number(needed - left)} too few.",
-        )
+    but = _but(obstacle)
+    return Reason(f"มีหลักสูตร {next_th} ที่สอน {above_th} แต่{but.th}", f"{next_en} teaches {above_en}, but {but.en}.")
+
+
+def _but(obstacle: Obstacle) -> Reason:
+    """Return why the nearest course is not in the path, as half a sentence."""
+    if obstacle.cause == "excluded":
+        return Reason(*_BARRED[obstacle.barred])
+    if obstacle.cause == "prerequisite":
+        return Reason("ต้องมีพื้นฐานก่อน ซึ่งยังไม่มีหลักสูตรใดพาไปถึงได้", "it has prerequisites that no available course leads to")
+    if obstacle.short:
+        return _too_long(obstacle.short)
     if obstacle.steps:
+        return Reason("จำนวนหลักสูตรในเส้นทางครบตามที่กำหนดไว้แล้ว", "the path may hold no more courses")
+    if obstacle.kept:
+        return Reason("คงเส้นทางเดิมไว้ เพราะช่วยเพิ่มได้น้อย", "the path before is kept, as this would not add notably to it")
+    return Reason("ช่วยได้น้อยมากเมื่อเทียบกับเวลาเรียน", "adds next to nothing for its hours")
+
+
+def _too_long(short: Short) -> Reason:
+    needed, left, missing = number(short.needed), number(short.left), number(short.missing)
+    hours = hours_in_english(short.needed)
+    if short.proved:
         return Reason(
-            f"{thai} แต่จำนวนหลักสูตรในเส้นทางครบตามที่กำหนดไว้แล้ว", f"{english}, but the path may hold no more courses."
+            f"ต้องใช้อีก {needed} ชั่วโมงรวมหลักสูตรพื้นฐาน เวลาเหลือ {left} ชั่วโมง ขาดอีก {missing} ชั่วโมง",
+            f"takes {hours} with its prerequisites; {left} left, {missing} too few",
         )
-    return Reason(f"{thai} แต่ช่วยได้น้อยมากเมื่อเทียบกับเวลาเรียน", f"{english}, but adds next to nothing for its hours.")
+    return Reason(
+        f"วิธีเรียนที่สั้นที่สุดเท่าที่พบใช้อีก {needed} ชั่วโมงรวมหลักสูตรพื้นฐาน เวลาเหลือ {left} ชั่วโมง ขาดอีกไม่เกิน {missing} ชั่วโมง",
+        f"the shortest way found takes {hours} with its prerequisites; {left} left, at most {missing} too few",
+    )
 
 
 def too_small_reason(want: Want, reached: float) -> Reason:
@@ -286,8 +305,9 @@ def _also(whole: Whole) -> Reason:
         thai += f" เกินเวลาที่มี {number(whole.over)} ชั่วโมง เพราะมีหลักสูตรบังคับหรือที่เริ่มเรียนแล้ว"
         english += f" {hours_in_english(whole.over)} over the budget, because of what is mandatory or started."
     if whole.short is not None:
-        thai += f" เวลาไม่พอ ขาดอีก {number(whole.short)} ชั่วโมงจึงจะเรียนได้ทั้งหมดที่มีสอน"
-        english += f" It does not all fit: short by {hours_in_english(whole.short)}."
+        most_th, most_en = ("", "") if whole.short.proved else ("ไม่เกิน ", "at most ")
+        thai += f" เวลาไม่พอ ขาดอีก{most_th or ' '}{number(whole.short.missing)} ชั่วโมงจึงจะเรียนได้ทั้งหมดที่มีสอน"
+        english += f" It does not all fit: short by {most_en}{hours_in_english(whole.short.missing)}."
     if whole.kept:
         thai += " คงเส้นทางเดิมไว้ เพราะเส้นทางใหม่ไม่ดีกว่าอย่างเห็นได้ชัด"
         english += " The path before is kept: no new one closes notably more."

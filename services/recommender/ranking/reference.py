@@ -14,19 +14,18 @@ from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, MOST_STEPS,
 from services.recommender.ranking.account import RUNNERS_UP
 from services.recommender.ranking.evidence import believed
 from services.recommender.ranking.gaps import Worth
+from services.recommender.ranking.least import Stock
 from services.recommender.ranking.ledger import Pick, RunnerUp, Seed, Told, path_of, serving
 from services.recommender.ranking.names import micro
 from services.recommender.ranking.notices import gone, left_out_reason, unknown_completed
-from services.recommender.ranking.obstacles import why_barred
+from services.recommender.ranking.obstacles import Beyond, end_of, reached_by
 from services.recommender.ranking.offers import SkillKey, offer_of
 from services.recommender.ranking.pricing import NO_LIMIT
 from services.recommender.ranking.reach import FAR
-from services.recommender.ranking.reasons import (
-    Obstacle,
-)
+from services.recommender.ranking.reasons import Short
 from services.recommender.ranking.reference_prices import Prices, Problem, Standing, Way, problem_of, score_of
 from services.recommender.ranking.search import EXPONENTS, ROUNDS
-from services.recommender.ranking.seeds import Left
+from services.recommender.ranking.seeds import Left, pinned_in
 from services.recommender.ranking.solution import OPINION, WORTH_A_CHANGE
 from shared.paths import LearningPath, Note
 from shared.skills import Course
@@ -38,9 +37,9 @@ def recommend(inputs: Inputs, courses: Iterable[Course], catalogue_revision: int
     by_id = {course.id: course for course in courses}
     wants, doors = believed(inputs, by_id.get)
     worth = Worth(wants)
-    plan = Plan(inputs, by_id, worth, doors, plain=False)
+    plan = planned(inputs, by_id, worth, doors, plain=False)
     if inputs.slowed or any(rule.bias not in (INCLUDE_ONLY, EXCLUDE) for rule in inputs.rules):
-        other = Plan(inputs, by_id, worth, doors, plain=True)
+        other = planned(inputs, by_id, worth, doors, plain=True)
         if plan.end.worth * 100 < other.end.worth * OPINION:
             plan = other
     picks = serving(inputs, worth, doors, plan.picks)
@@ -48,14 +47,28 @@ def recommend(inputs: Inputs, courses: Iterable[Course], catalogue_revision: int
     if len(picks) < len(plan.picks) or not inputs.done.union(names).issuperset(inputs.previous):
         plan = retold(plan, names, worth, doors)
         picks = serving(inputs, worth, doors, plan.picks)
-    told = Told(picks, plan.obstacle, plan.notes, plan.short(), plan.kept, finishing=plan.finishing)
+    beyond = Beyond(inputs, end_of(inputs, worth, doors, picks), plan.stock, plan.above, plan.kept, plan.finishing)
+    short = beyond.short(worth, reached_by(inputs, worth, picks))
+    told = Told(picks, beyond.obstacle, plan.notes, short, plan.kept, finishing=plan.finishing)
     return path_of(inputs, worth, doors, told, catalogue_revision)
+
+
+def planned(
+    inputs: Inputs, courses: Mapping[str, Course], worth: Worth, doors: Mapping[SkillKey, float], *, plain: bool
+) -> "Plan":
+    """Return the plan; anew where what is pinned fits only by way of courses that it did not look at."""
+    also: list[str] = []
+    while True:
+        plan = Plan(inputs, courses, worth, doors, also, plain=plain)
+        if not (missing := [name for name in plan.missing if name not in also]):
+            return plan
+        also += missing
 
 
 def retold(plan: "Plan", names: list[str], worth: Worth, doors: Mapping[SkillKey, float]) -> "Plan":
     """Return the plan as the path of these courses is told when it is kept: from the inputs and the path alone."""
     inputs = replace(plan.inputs, previous=names, finishing=True)
-    again = Plan(inputs, plan.courses, worth, doors, plain=plan.plain)
+    again = planned(inputs, plan.courses, worth, doors, plain=plan.plain)
     again.notes, again.kept, again.finishing = plan.notes, plan.kept, plan.finishing
     return again
 
@@ -171,12 +184,13 @@ def best_route(problem: Problem, seeded: Standing, goals: Collection[Way]) -> Ro
 class Plan:
     """One officer's plan: `picks`, `notes`, whether the path before was `kept`, standings `seeded` and at the `end`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a plan is made from
         self,
         inputs: Inputs,
         courses: Mapping[str, Course],
         worth: Worth,
         doors: Mapping[SkillKey, float],
+        also: Collection[str] = (),
         *,
         plain: bool,
     ) -> None:
@@ -190,7 +204,10 @@ class Plan:
             done=set(inputs.done),
             held=dict.fromkeys(worth.gaps, 0),
         )
-        self.problem = problem_of(inputs, courses.values(), worth, self.end, plain=plain)
+        self.worth, self.doors = worth, doors
+        self.problem, reachable = problem_of(inputs, courses.values(), worth, self.end, also, plain=plain)
+        self.stock = self._stock(reachable)
+        self.missing: list[str] = []
         self._seed()
         self.seeded, self.goals = self.end, goals_of(self.problem, self.end)
         route = self._before()
@@ -237,21 +254,32 @@ class Plan:
             if prices.of(way) == FAR:
                 return self._note(name, "unreachable")
             bundle = self.problem.bundle(way, prices)
-            missing = 0 if len(bundle) > MOST_STEPS else max(sum(one.hours for one in bundle) - self.end.hours, 0)
             if seed == "mandatory" and len(bundle) + len(self.picks) > MOST_STEPS:
                 return self._note(name, "does_not_fit")
-            if seed == "pinned" and (missing or len(bundle) > self.end.steps):
-                return self._note(name, "does_not_fit", missing / MICRO)
-            bundle, _ = lean(self.problem, self.end, bundle, bundle[:-1])
+            hours = sum(one.hours for one in bundle)
+            if seed == "pinned" and (hours > self.end.hours or len(bundle) > self.end.steps):
+                bundle = self._pinned(name)
+            else:
+                bundle, _ = lean(self.problem, self.end, bundle, bundle[:-1])
         for one in bundle:
             self.end.study(one)
             self.picks.append(Pick(one.offer, 0, one.cosine / MICRO, [], seed))
         return None
 
-    def _note(self, name: str, kind: Left, short: float = 0.0) -> None:
-        words = "no_steps" if kind == "does_not_fit" and not short else kind
+    def _pinned(self, name: str) -> list[Way]:
+        """Return the shortest way to a pinned course; where it does not fit or is not known, note that."""
+        found, short = pinned_in(self.end, name, self.stock)
+        if not found:
+            self._note(name, "does_not_fit", short)
+        elif not all(one in self.problem.courses for one in found):
+            self.missing += found
+        else:
+            return [self.problem.courses[one] for one in found]
+        return []
+
+    def _note(self, name: str, kind: Left, short: Short | None = None) -> None:
         title = self.courses[name].title if name in self.courses else None
-        self.notes.append(Note(name, kind, left_out_reason(words, short), title=title))
+        self.notes.append(Note(name, kind, left_out_reason(kind, short), title=title))
 
     def _left(self) -> list[str]:
         """Return the courses of the path before that are still to be done after the seeds."""
@@ -296,40 +324,16 @@ class Plan:
             left = [way for way in left if way not in bundle]
         return picks, now
 
-    def obstacle(self, skill: str, reached: float) -> Obstacle:
-        """Return what keeps a skill at the level that a path reaches: hours, a closed door, a bar, no course."""
-        prices, ways, held = self.problem.prices(self.end), self.problem.courses.values(), self.end.held.get(skill, 0)
-        if near := [way for way in ways if way.closes.get(skill, 0) > held and prices.of(way) < FAR]:
-            nearest = min(near, key=lambda way: (prices.of(way), way.id))
-            bundle, left = self.problem.bundle(nearest, prices), max(self.end.hours, 0)
-            hours = sum(way.hours for way in bundle)
-            short = (hours / MICRO, left / MICRO) if hours > left and len(bundle) <= MOST_STEPS else None
-            title, crowded = nearest.offer.course.title, len(bundle) > self.end.steps
-            if self.finishing and short is None and not crowded:
-                return Obstacle("kept", title)
-            return Obstacle("budget", title, short, crowded)
-        above = [
-            course
-            for course in sorted(self.courses.values(), key=lambda course: (course.hours, course.id))
-            if course.id not in self.inputs.done and self._reached_by(course, skill) > micro(reached)
-        ]
-        for course in above:
-            if why_barred(self.inputs, course) is None:
-                return Obstacle("prerequisite", course.title)
-        if above:
-            return Obstacle("excluded", above[0].title, barred=why_barred(self.inputs, above[0]) or "rule")
-        return Obstacle("no_course")
+    def _stock(self, known: Mapping[str, Way]) -> Stock:
+        """Return the courses that the officer may use and can reach."""
+        taught = sorted(known.values(), key=lambda way: (way.hours, way.id))
+        return Stock(lambda skill: [(way.lifts[skill], way.id) for way in taught if skill in way.lifts], known.get)
+
+    def above(self, skill: str, level: int) -> list[Course]:
+        """Return the courses, not done, that teach a skill beyond a micro-level."""
+        courses = [course for course in self.courses.values() if course.id not in self.inputs.done]
+        return [course for course in courses if self._reached_by(course, skill) > level]
 
     def _reached_by(self, course: Course, skill: str) -> int:
         _, high = offer_of(course).teaches.get((self.inputs.framework.id, skill), (0.0, 0.0))
         return micro(high)
-
-    def short(self) -> float | None:
-        """Return how many hours more would close all that courses can close; None where hours are not missing."""
-        if self.inputs.budget_hours is None:
-            return None
-        then = self.end.copy()
-        then.hours, then.steps = NO_LIMIT, MOST_STEPS
-        rest = greedy(self.problem, then, goals_of(self.problem, then))
-        more = sum(way.hours for way in rest) - max(self.end.hours, 0)
-        return more / MICRO if more > 0 else None

@@ -168,8 +168,13 @@ def score_of(gain: int, cost: int, exponent: float = 1.0) -> int:
     return gain * MICRO // max(divisor, 1)
 
 
-def problem_of(inputs: Inputs, courses: Iterable[Course], worth: Worth, start: Standing, *, plain: bool) -> Problem:
-    """Return what can matter to an officer at the start. `plain`: what is preferred or put off changes no cost."""
+def problem_of(  # noqa: PLR0913 - what an officer's problem is made of
+    inputs: Inputs, courses: Iterable[Course], worth: Worth, start: Standing, also: Collection[str] = (), *, plain: bool
+) -> tuple[Problem, dict[str, Way]]:
+    """Return what can matter to an officer at the start, and all that can be reached.
+
+    `also`: courses that matter in any case. `plain`: what is preferred or put off changes no cost.
+    """
     factors = [(course, factor_of(inputs, course, plain=plain)) for course in courses]
     usable = {course.id: way_of(inputs, worth, offer_of(course), factor) for course, factor in factors if factor > 0}
     whole = Problem(usable, openers_of(usable))
@@ -177,8 +182,17 @@ def problem_of(inputs: Inputs, courses: Iterable[Course], worth: Worth, start: S
     for way in (usable[name] for name in inputs.started if name in usable):
         begun.study(way)  # what is started comes first in any case
     prices = whole.prices(begun, usable.values())
-    wanted = {*inputs.started, *inputs.mandatory, *inputs.pinned, *inputs.previous}
-    chosen: set[Opener] = {usable[name] for name in wanted if name in usable}
+    wanted = {*inputs.started, *inputs.mandatory, *inputs.pinned, *inputs.previous, *also} & usable.keys()
+    chosen: set[Opener] = {usable[name] for name in wanted}
+    then = start.copy()
+    for name in wanted:
+        then.study(usable[name])
+
+    def wanted_meet(branch: Branch) -> bool:
+        """Return whether what is wanted may meet a branch: a path that uses a dear one can be studied all the same."""
+        single = [need for need in branch.needs if not isinstance(need, AnyOf)]
+        return bool(wanted) and all(whole.meets(then, need) for need in single)
+
     chosen.update(shortlist(inputs.framework.id, usable.values(), prices))
     near: dict[Need, Sequence[Opener]] = {}
     waiting = list(chosen)
@@ -187,10 +201,15 @@ def problem_of(inputs: Inputs, courses: Iterable[Course], worth: Worth, start: S
             if need not in near:
                 reach = prices.needs[need]
                 most = reach + reach // SLACK if reach < FAR else -1
-                near[need] = [one for one in whole.openers[need] if prices.of(one) <= most]
+                near[need] = [
+                    one
+                    for one in whole.openers[need]
+                    if prices.of(one) <= most or (isinstance(one, Branch) and prices.of(one) < FAR and wanted_meet(one))
+                ]
                 waiting += [one for one in near[need] if one not in chosen]
                 chosen.update(near[need])
-    return Problem({one.id: one for one in chosen if isinstance(one, Way)}, near)
+    reachable = {way.id: way for way in usable.values() if prices.of(way) < FAR}
+    return Problem({one.id: one for one in chosen if isinstance(one, Way)}, near), reachable
 
 
 def shortlist(ours: str, usable: Iterable[Way], prices: Prices) -> list[Way]:

@@ -1,15 +1,19 @@
 """What comes first in a path whatever it closes: started, mandatory and pinned courses, with what opens their doors."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from services.recommender.model import MICRO, MOST_STEPS, Inputs
 from services.recommender.ranking.bundles import assemble
+from services.recommender.ranking.gaps import Worth
 from services.recommender.ranking.index import View
+from services.recommender.ranking.least import Stock, least
 from services.recommender.ranking.ledger import Pick, Seed
 from services.recommender.ranking.notices import gone, left_out_reason, unknown_completed
-from services.recommender.ranking.offers import offer_of
+from services.recommender.ranking.obstacles import end_of
+from services.recommender.ranking.offers import SkillKey, offer_of
 from services.recommender.ranking.outcome import Seeds, course_of, way_of
 from services.recommender.ranking.pricing import (
     ALL_HOURS,
@@ -20,6 +24,8 @@ from services.recommender.ranking.pricing import (
 )
 from services.recommender.ranking.problem import COSINE, HOURS_LEFT, PRICES, STATUS, STEPS_LEFT, Problem
 from services.recommender.ranking.reach import FAR
+from services.recommender.ranking.reasons import Short
+from services.recommender.ranking.reference_prices import Done, Standing
 from services.recommender.ranking.search import (
     SIZE,
     route_of,
@@ -32,13 +38,25 @@ from shared.paths import Note
 Left = Literal["withdrawn", "unknown", "excluded", "unreachable", "does_not_fit"]
 
 
-class _Bed:
-    """Plants one course after the other into a standing."""
+class Ground(NamedTuple):
+    """What seeds are planted in: an officer, who stands at these `doors`, and the courses there are."""
 
-    def __init__(self, inputs: Inputs, view: View, field: Field, problem: Problem, state: Longs, bench: Bench) -> None:
-        self._inputs, self._view, self._field = inputs, view, field
-        self._problem, self._state, self._bench = problem, state, bench
+    inputs: Inputs
+    view: View
+    worth: Worth
+    doors: Mapping[SkillKey, float]
+    field: Field
+    stock: Stock
+
+
+class _Bed:
+    """Plants one course after the other into a standing. `missing`: courses that would be needed and are not known."""
+
+    def __init__(self, ground: Ground, problem: Problem, state: Longs, bench: Bench) -> None:
+        self._inputs, self._view, self._field = ground.inputs, ground.view, ground.field
+        self._ground, self._problem, self._state, self._bench = ground, problem, state, bench
         self.seeds = Seeds([], [])
+        self.missing: list[str] = []
 
     def plant(self, course_id: str, seed: Seed) -> None:
         """Take a course with what opens its door, or note why not."""
@@ -58,8 +76,8 @@ class _Bed:
             self._pick(way, seed)
         elif self._state[self._problem.at[PRICES] + way] >= FAR:
             self._note(course_id, "unreachable")
-        elif seed == "pinned" and (short := self._short(way)) is not None:
-            self._note(course_id, "does_not_fit", short)
+        elif seed == "pinned" and not self._fits(way):
+            self._pin(course_id)
         elif seed == "mandatory" and self._crowded(way):
             self._note(course_id, "does_not_fit")
         else:
@@ -68,12 +86,26 @@ class _Bed:
             for taken in route.ways[: int(route.figures[SIZE])].tolist():
                 self._pick(taken, seed)
 
-    def _short(self, way: int) -> float | None:
-        """Return by how many hours a course's bundle does not fit, 0 where only steps run out; None: it fits."""
+    def _fits(self, way: int) -> bool:
         assemble(self._problem, self._state, self._bench, way)
         figures, state = self._bench.figures, self._state
-        short = max(int(figures[ALL_HOURS] - state[HOURS_LEFT]), 0) / MICRO
-        return short if short or figures[COUNT] > state[STEPS_LEFT] else None
+        return bool(figures[ALL_HOURS] <= state[HOURS_LEFT] and figures[COUNT] <= state[STEPS_LEFT])
+
+    def _pin(self, course_id: str) -> None:
+        """Take a course by the shortest way there is, where the cheapest does not fit; or note what is missing."""
+        ground, picks = self._ground, self.seeds.picks
+        end = end_of(ground.inputs, ground.worth, ground.doors, picks)
+        courses, short = pinned_in(end, course_id, ground.stock)
+        if not courses:
+            return self._note(course_id, "does_not_fit", short)
+        ways = [way_of(self._field, self._problem, name) for name in courses]
+        if min(ways) < 0:
+            self.missing += courses
+            return None
+        study_on(self._problem, self._state, self._bench, np.array(ways))
+        for way in ways:
+            self._pick(way, "pinned")
+        return None
 
     def _crowded(self, way: int) -> bool:
         """Return whether a course's bundle is more than a path may hold."""
@@ -84,11 +116,10 @@ class _Bed:
         course = course_of(self._field, self._problem, self._view, way)
         self.seeds.picks.append(Pick(offer_of(course), 0, int(self._problem.ways[way, COSINE]) / MICRO, [], seed))
 
-    def _note(self, course_id: str, kind: Left, short: float = 0.0) -> None:
+    def _note(self, course_id: str, kind: Left, short: Short | None = None) -> None:
         course = self._view.course(course_id)
-        words = "no_steps" if kind == "does_not_fit" and not short else kind
         self.seeds.notes.append(
-            Note(course_id, kind, left_out_reason(words, short), title=course.title if course else None)
+            Note(course_id, kind, left_out_reason(kind, short), title=course.title if course else None)
         )
 
     def withdrawn(self) -> None:
@@ -100,9 +131,24 @@ class _Bed:
         self.seeds.notes.extend(unknown_completed(self._inputs, self._view.course))
 
 
-def plant(inputs: Inputs, view: View, field: Field, problem: Problem, state: Longs, bench: Bench) -> Seeds:
-    """Take the seeds in order: started, mandatory, pinned. Moves the state on."""
-    bed = _Bed(inputs, view, field, problem, state, bench)
+def pinned_in(end: Standing, course_id: str, stock: Stock) -> tuple[list[str], Short | None]:
+    """Return the shortest way to a pinned course in order of study; or none, and the hours where those are missing."""
+    left, target = max(end.hours, 0), [Done(course_id)]
+    within = least(end, target, stock, max(end.steps, 0))
+    if within and within.courses and within.hours <= left:
+        return [way.id for way in within.courses], None
+    found = least(end, target, stock)
+    if found and found.courses and found.hours > left:
+        return [], Short(found.hours / MICRO, left / MICRO, found.proved and not stock.unsure)
+    return [], None
+
+
+def plant(ground: Ground, problem: Problem, state: Longs, bench: Bench) -> tuple[Seeds, list[str]]:
+    """Take the seeds in order: started, mandatory, pinned. Moves the state on.
+
+    Returns them, and the courses that the problem must also know, or something pinned seems not to fit.
+    """
+    bed, inputs = _Bed(ground, problem, state, bench), ground.inputs
     wanted: list[tuple[Seed, list[str]]] = [
         ("started", inputs.started),
         ("mandatory", inputs.mandatory),
@@ -112,4 +158,4 @@ def plant(inputs: Inputs, view: View, field: Field, problem: Problem, state: Lon
         for course_id in dict.fromkeys(course_ids):
             bed.plant(course_id, seed)
     bed.withdrawn()
-    return bed.seeds
+    return bed.seeds, bed.missing

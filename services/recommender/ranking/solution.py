@@ -31,9 +31,10 @@ from services.recommender.ranking.pricing import (
 )
 from services.recommender.ranking.problem import HOURS_LEFT, STATUS, STEPS_LEFT, Problem
 from services.recommender.ranking.search import EXPONENTS, SIZE, WORTH, Found, prune, replay, search
-from services.recommender.ranking.seeds import plant
+from services.recommender.ranking.seeds import Ground, plant
 from services.recommender.ranking.seeker import Field, field_of, outlook_of
 from services.recommender.ranking.segments import Longs
+from services.recommender.ranking.stock import stock_of
 
 WORTH_A_CHANGE = 101
 """Per cent of what the path before closes: a new one that closes less does not replace it."""
@@ -88,8 +89,11 @@ def _searched(
     hours = NO_LIMIT if inputs.budget_hours is None else round(inputs.budget_hours * MICRO)
     steps = MOST_STEPS if inputs.max_steps is None else min(inputs.max_steps, MOST_STEPS)
     problem, bench, seeded = open_plan(field.mesh.net, seeker, prices, visits, MOST_STEPS, hours, steps)
-    before = seeded.copy()
-    seeds = plant(inputs, view, field, problem, seeded, bench)
+    before, stock = seeded.copy(), stock_of(inputs, view, worth, standing, field, prices, plain)
+    seeds, missing = plant(Ground(inputs, view, worth, standing, field, stock), problem, seeded, bench)
+    if more := [name for name in missing if name not in also]:
+        # what is pinned fits by way of courses that were not looked at
+        return _searched(inputs, view, worth, standing, field, (*also, *more), visits, plain=plain)
     left = _left(inputs, field, problem, seeded)
     found = search(problem, seeded, bench, EXPONENTS[:0] if inputs.finishing else EXPONENTS)
     finishing, kept = inputs.finishing and _walks(problem, seeded, bench, found, left), False
@@ -114,6 +118,7 @@ def _searched(
         bench,
         told,
         kept,
+        stock,
         finishing=finishing,
         plain=plain,
         limited=bool(bench.figures[CUT]),

@@ -1,0 +1,231 @@
+"""The shortest way found beside an exhaustive search, and what is said of hours, over many small worlds."""
+
+import random
+from collections.abc import Mapping, Sequence
+from heapq import heappop, heappush
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.recommender.model import MICRO, Inputs
+from services.recommender.ranking import recommend, why_not
+from services.recommender.ranking.gaps import Worth
+from services.recommender.ranking.least import Rise, Stock, Wanted, least
+from services.recommender.ranking.names import micro
+from services.recommender.ranking.obstacles import why_barred
+from services.recommender.ranking.offers import Offer, offer_of
+from services.recommender.ranking.offers import Standing as Officer
+from services.recommender.ranking.reference_prices import Done, Level, Standing, Way, way_of
+from shared.errors import InvalidInput
+from shared.paths import LearningPath, OpenGap
+from shared.skills import Course
+from tests.builders import FRAMEWORK, after, at, course, framework, inputs, view_of
+from tests.unit.test_reference import entangled, officers
+
+MOST = 30_000
+"""Sets that an exhaustive search looks at; a world that has more proves nothing here."""
+
+SKILLS = framework({"t": 2}, others=["x", "y"])
+GOAL = course("goal", ("t", 0, 2), hours=2, requires=[at("x", 1), at("y", 1)])
+BOTH = course("both", ("x", 0, 1), ("y", 0, 1), hours=2)
+ONLY = [course("only-x", ("x", 0, 1), hours=1.5), course("only-y", ("y", 0, 1), hours=1.5)]
+
+
+def ways_of(courses: Sequence[Course], plan: Inputs) -> dict[str, Way]:
+    worth = Worth(plan.wants())
+    return {one.id: way_of(plan, worth, offer_of(one), 1.0) for one in courses}
+
+
+def stock_of(ways: Mapping[str, Way]) -> Stock:
+    shortest = sorted(ways.values(), key=lambda way: (way.hours, way.id))
+    return Stock(lambda skill: [(way.lifts[skill], way.id) for way in shortest if skill in way.lifts], ways.get)
+
+
+def start_at(levels: Mapping[str, float]) -> Standing:
+    return Standing(1 << 50, 1 << 50, {(FRAMEWORK, skill): micro(level) for skill, level in levels.items()}, set(), {})
+
+
+def reachable(courses: Sequence[Course], officer: Officer) -> list[Course]:
+    """Return the courses that can be entered one after the other."""
+    now, left, found = officer.copy(), list(courses), list[Course]()
+    while opened := [one for one in left if now.admits(offer_of(one), FRAMEWORK)]:
+        for one in opened:
+            now.take(offer_of(one))
+        found += opened
+        left = [one for one in left if one not in opened]
+    return found
+
+
+def exhaustive(courses: Sequence[Course], officer: Officer, wanted: Wanted) -> int | None:
+    """Return the micro-hours of the shortest set that can be studied and has what is wanted; None: there is none.
+
+    Raises OverflowError where too many sets would have to be looked at.
+    """
+    offers = [offer_of(one) for one in reachable(courses, officer)]
+    heap: list[tuple[int, tuple[int, ...]]] = [(0, ())]
+    seen: set[tuple[int, ...]] = set()
+    while heap:
+        hours, chosen = heappop(heap)
+        if chosen in seen:
+            continue
+        if any(has(offers[number], wanted) for number in chosen):
+            return hours
+        seen.add(chosen)
+        if len(seen) > MOST:
+            raise OverflowError
+        now = studied([offers[number] for number in chosen], officer)
+        for number, offer in enumerate(offers):
+            if number not in chosen and now.admits(offer, FRAMEWORK):
+                heappush(heap, (hours + offer.hours, tuple(sorted((*chosen, number)))))
+    return None
+
+
+def has(offer: Offer, wanted: Wanted) -> bool:
+    if isinstance(wanted, Done):
+        return offer.id == wanted.course
+    assert isinstance(wanted, Rise)
+    return micro(offer.teaches.get(wanted.skill, (0.0, 0.0))[1]) >= wanted.level
+
+
+def studied(offers: list[Offer], officer: Officer) -> Officer:
+    """Return the officer after these, in any order in which they can be studied."""
+    now, left = officer.copy(), offers
+    while opened := [offer for offer in left if now.admits(offer, FRAMEWORK)]:
+        for offer in opened:
+            now.take(offer)
+        left = [offer for offer in left if offer not in opened]
+    return now
+
+
+@pytest.mark.parametrize(
+    ("courses", "taken", "hours"),
+    [
+        ([GOAL, *ONLY, BOTH], ["both", "goal"], 4),
+        ([GOAL, *ONLY], ["only-x", "only-y", "goal"], 5),
+        ([GOAL, *ONLY, course("direct", ("t", 0, 2), hours=4.5)], ["direct"], 4.5),
+        ([GOAL, BOTH, course("x", ("x", 0, 1), hours=1)], ["both", "goal"], 4),
+        # two that wait for each other are opened from outside
+        (
+            [course("a", ("t", 0, 2), requires=[after("b")]), course("b", ("x", 1, 2)), ONLY[0]],
+            ["only-x", "b", "a"],
+            5.5,
+        ),
+    ],
+)
+def test_a_shortest_way_is_known(courses: list[Course], taken: list[str], hours: float) -> None:
+    found = least(start_at({}), [Rise((FRAMEWORK, "t"), 1)], stock_of(ways_of(courses, inputs(SKILLS, {}))))
+    assert found is not None
+    assert ({way.id for way in found.courses}, found.hours, found.proved) == (set(taken), hours * MICRO, True)
+
+
+def test_twenty_conditions_that_one_course_meets() -> None:
+    names = [f"x{number:02}" for number in range(20)]
+    skills = framework({"t": 2}, others=names)
+    goal = course("goal", ("t", 0, 2), hours=2, requires=[at(name, 1) for name in names])
+    wide = course("wide", *[(name, 0, 1) for name in names], hours=2)
+    narrow = [course(f"only-{name}", (name, 0, 1), hours=1.5) for name in names]
+    found = least(
+        start_at({}), [Rise((FRAMEWORK, "t"), 1)], stock_of(ways_of([goal, wide, *narrow], inputs(skills, {})))
+    )
+    assert found is not None
+    assert ([way.id for way in found.courses], found.proved) == (["wide", "goal"], True)
+
+
+def test_a_limit_on_the_search_is_told() -> None:
+    courses = entangled(25, 8, 7)
+    ways = ways_of(courses, inputs(framework({"s00": 3}), {}))
+    start = start_at({f"s{number:02}": 1 for number in range(8)})
+    for level in (2, 3, 4):
+        whole = least(start, [Level((FRAMEWORK, "s00"), level * MICRO)], stock_of(ways), most_sets=5000)
+        brief = least(start, [Level((FRAMEWORK, "s00"), level * MICRO)], stock_of(ways), most_sets=1)
+        if whole and brief:
+            assert brief.floor <= whole.hours <= brief.hours
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.integers(0, 1_000_000))
+def test_no_way_is_shorter_than_one_that_is_proved(seed: int) -> None:
+    draw = random.Random(seed)  # noqa: S311 - test data
+    skills = [f"s{number:02}" for number in range(8)]
+    plan, courses = (
+        inputs(framework(dict.fromkeys(skills, 3)), {}),
+        entangled(draw.choice([8, 12, 15]), draw.choice([3, 5]), seed),
+    )
+    levels = {skill: draw.choice([0.0, 1.0, 1.0, 2.0]) for skill in skills}
+    officer = Officer({(FRAMEWORK, skill): level for skill, level in levels.items()}, set())
+    courses = reachable(courses, officer)
+    if not courses:
+        return
+    some: list[Wanted] = [Done(draw.choice(courses).id), Rise((FRAMEWORK, "s00"), draw.choice([1, 2, 3]) * MICRO)]
+    wanted = draw.choice(some)
+    found = least(start_at(levels), [wanted], stock_of(ways_of(courses, plan)))
+    try:
+        shortest = exhaustive(courses, officer, wanted)
+    except OverflowError:
+        return
+    if shortest is None:
+        assert found is None
+        return
+    assert found is not None
+    assert found.floor <= shortest <= found.hours
+    assert not found.proved or found.hours == shortest
+
+
+def end_of(path: LearningPath, plan: Inputs, courses: Mapping[str, Course]) -> Officer:
+    now = Officer(plan.standing(), set(plan.done))
+    for step in path.steps:
+        now.take(offer_of(courses[step.course.id]))
+    return now
+
+
+def judge(row: OpenGap, left: list[Course], now: Officer, hours_left: int | None) -> None:
+    """Hold what is said of an open skill against an exhaustive search."""
+    try:
+        shortest = exhaustive(left, now, Rise((FRAMEWORK, row.skill), micro(row.reached) + 1))
+    except OverflowError:
+        return
+    if row.cause in ("no_course", "prerequisite", "excluded"):
+        assert shortest is None
+    elif row.cause != "too_small":
+        assert shortest is not None
+        if row.hours is not None:
+            assert hours_left is not None
+            assert shortest <= micro(row.hours)
+            assert row.at_most or (shortest == micro(row.hours) and shortest > hours_left)
+        elif hours_left is not None and row.cause != "budget":
+            assert shortest <= hours_left
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    officers(),
+    st.builds(entangled, st.sampled_from([4, 10, 15]), st.sampled_from([3, 8]), st.integers(0, 10_000)),
+    st.integers(0, 100),
+)
+def test_what_is_said_of_hours_is_true(plan: Inputs, courses: list[Course], asked: int) -> None:
+    if plan.completed or plan.completed_at:
+        return  # what a completion counts for at the next door is another rule, tested elsewhere
+    view = view_of(courses)
+    try:
+        path = recommend(plan, view)
+    except InvalidInput:
+        return
+    by_id = {one.id: one for one in courses}
+    usable = [one for one in courses if why_barred(plan, one) is None]
+    now = end_of(path, plan, by_id)
+    left = [one for one in usable if one.id not in now.done]
+    hours_left = None if plan.budget_hours is None else max(round((plan.budget_hours - path.hours) * MICRO), 0)
+    for row in path.open:
+        judge(row, left, now, hours_left)
+    answer = why_not(plan, view, path, courses[asked % len(courses)].id) if courses else None
+    if answer and answer.cause == "does_not_fit" and answer.hours and not any(step.seed for step in path.steps):
+        start = Officer(plan.standing(), set())
+        try:
+            shortest = exhaustive(usable, start, Done(answer.course))
+        except OverflowError:
+            return
+        assert shortest is not None
+        missing = shortest / MICRO - (plan.budget_hours or 0)
+        assert answer.hours >= missing - 1e-6
+        assert "at most" in answer.reason.en or answer.hours == pytest.approx(missing, abs=1e-6)
