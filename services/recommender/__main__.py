@@ -29,6 +29,7 @@ from services.recommender.api import (
     SOLVER,
     STORE,
     TODAY,
+    TOKEN_KEY,
     today_in,
 )
 from services.recommender.asked import Asked
@@ -151,8 +152,8 @@ async def build(settings: RecommenderSettings) -> web.Application:
     app[STORE], app[CATALOGUE], app[TODAY] = store, catalogue, today_in(zone)
     app[HEEDER], app[ASKED], app[SOLVER], app[RULES_CHANGED] = heeder, asked, planner.solver, changes.look_again
     app[MIN_GROUP], app[FIRST_GROUPS] = settings.min_group_size, settings.first_job_groups
-    _measure(app[REGISTRY], planner, heeder, asked)
-    registry = app[REGISTRY]
+    app[TOKEN_KEY], registry = settings.api_key_pepper, app[REGISTRY]
+    _measure(registry, planner, heeder, asked)
     metrics.watch_relay(registry, relay)
     metrics.watch_consumer(registry, consumer)
     metrics.watch_follower(registry, follower)

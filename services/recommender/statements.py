@@ -130,9 +130,9 @@ def _levels(conditions: Iterable[Prerequisite]) -> Iterator[float]:
 def _facts_of_path(path: LearningPath) -> list[float]:
     coverage, gap = path.coverage, path.coverage.gap
     shares = [100 * part // gap if gap else 100 for part in (coverage.gained, coverage.expected or 0)]
-    below = sum(row.level < row.required for row in path.gaps)
+    small = sum(row.cause == "too_small" for row in path.open)
     hours = [path.hours, path.over_budget_hours or 0.0, path.short_hours or 0.0]
-    return [len(path.steps), *hours, *shares, len(path.open), below]
+    return [len(path.steps), *hours, *shares, len(path.open) - small, small]
 
 
 def _words(reason: Reason, facts: Iterable[float], titles: Iterable[Text]) -> str | None:

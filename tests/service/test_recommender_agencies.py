@@ -11,7 +11,7 @@ from services.recommender.api import HEEDER
 from shared.events import PROFILES_TOPIC
 from shared.skills import Course, Framework, JobGroup, Requirement
 from tests.builders import course, framework, text
-from tests.service.recommending import assessed, path_of, planned, recommender, somebody
+from tests.service.recommending import assessed, path_of, planned, recommender, registered, somebody
 from tests.service.started import Started
 
 pytestmark = pytest.mark.timeout(400)
@@ -46,21 +46,20 @@ async def gaps(service: Started, agency: str = "north", **options: Any) -> tuple
 
 async def test_the_gaps_of_an_agency(service: Started) -> None:
     status, found = await gaps(service)
-    assert (status, found["officers"], found["frameworks"]) == (200, 13, {"fw": 13})
-    dancing, reading = found["skills"]
+    assert (status, found["officers"], found["frameworks"]) == (200, 13, {"fw": 10})
+    reading, dancing = found["skills"]
     assert (dancing["skill"], dancing["officers"], dancing["gap"], dancing["open"]) == (
         "dancing",
         7,
         2,
-        {"no_course": 7},
+        {"no_course": 5},
     )
     assert (reading["skill"], reading["officers"], reading["after"], reading["open"]) == ("reading", 13, 0, {})
-    assert [size["officers"] for size in reading["sizes"]] == [6, 0, 0, 7, 0]
+    assert [size["officers"] for size in reading["sizes"]] == [5, 0, 0, 5, 0]
     [read] = found["courses"]
-    assert (read["course"]["id"], read["officers"]) == ("read", 7)
-    assert read["closes"] > 10
+    assert (read["course"]["id"], read["officers"]) == ("read", 5)
     assert [(row["job_group"], row["officers"]) for row in found["groups"]] == [("it-ops", 6), ("service", 7)]
-    assert found["without_path"] == {"none_needed": 6}
+    assert found["without_path"] == {"none_needed": 5}
     assert found["in_time"] is None
 
 
@@ -78,15 +77,38 @@ async def test_a_deadline_tells_what_training_cannot_close_and_stores_nothing(se
     planner = service.client.app[HEEDER].planner
     before = planner.planned
     _, found = await gaps(service, deadline="2027-11-20", weekly_hours="0.1")
-    assert found["in_time"]["sampled"] == 13
+    assert found["in_time"]["sampled"] == 10
     assert found["in_time"]["budget_hours"] < 10
     rows = {
-        row["skill"]: (row["short"], row["no_way"], row["no_time"], row["call"]) for row in found["in_time"]["skills"]
+        row["skill"]: (row["short"], row["unreachable"], row["insufficient_time"], row["recommendation"])
+        for row in found["in_time"]["skills"]
     }
-    assert rows == {"dancing": (7, 7, 0, "hire"), "reading": (7, 0, 7, "more_time")}
-    _, found = await gaps(service, deadline="2199-12-31", weekly_hours="5")
+    assert rows == {"dancing": (5, 5, 0, "hire"), "reading": (5, 0, 5, "more_time")}
+    _, found = await gaps(service, deadline="2035-01-01", weekly_hours="5")
     assert [row["skill"] for row in found["in_time"]["skills"]] == ["dancing"]
     assert planner.planned == before
+
+
+async def test_figures_stay_the_same_until_as_many_officers_as_the_smallest_group_have_changed(
+    service: Started,
+) -> None:
+    officers = [somebody(agency="steady", levels={"reading": 1, "dancing": 0}) for _ in range(9)]
+    elsewhere = somebody(agency="steady", framework="another", levels={})
+    await service.publish(PROFILES_TOPIC, *map(assessed, officers), registered(elsewhere))
+    for one in [*officers, elsewhere]:
+        await path_of(service, one)
+    question = {"deadline": "2027-11-20", "weekly_hours": "0.1"}
+    _, first = await gaps(service, "steady", **question)
+    assert (first["officers"], first["skills"][0]["level"]) == (9, 0.0)
+    for number, one in enumerate(officers[:5], 1):
+        better = somebody(agency="steady", levels={"reading": 3, "dancing": 2})
+        after = msgspec.structs.replace(better, officer=one.officer, sequence=2)
+        await service.publish(PROFILES_TOPIC, assessed(after))
+        await path_of(service, after)
+        _, found = await gaps(service, "steady", **question)
+        changed = {name for name in found if found[name] != first[name]}
+        assert changed == ({"request_id"} if number < 5 else changed | {"skills", "groups"})
+    assert found["skills"][0]["level"] > 0
 
 
 async def test_what_is_wrong_with_a_question_is_named(service: Started) -> None:

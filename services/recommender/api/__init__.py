@@ -24,6 +24,7 @@ from services.recommender.api.state import (
     SOLVER,
     STORE,
     TODAY,
+    TOKEN_KEY,
     today_in,
 )
 from shared.auth import ADMINS, EVERYONE, PLATFORMS
@@ -40,6 +41,7 @@ __all__ = [
     "SOLVER",
     "STORE",
     "TODAY",
+    "TOKEN_KEY",
     "today_in",
 ]
 

@@ -8,7 +8,13 @@ from aiohttp import web
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from services.recommender.agency import AgencyGaps, agency_gaps, first_groups
+from services.recommender.agency_report import (
+    AgencyGaps,
+    DeadlineReport,
+    agency_report,
+    first_groups,
+    unclosable_gaps,
+)
 from services.recommender.api.state import (
     ASKED,
     FIRST_GROUPS,
@@ -16,17 +22,17 @@ from services.recommender.api.state import (
     SOLVER,
     STORE,
     TODAY,
+    TOKEN_KEY,
     caller_of,
     framework_of,
     view_of,
 )
+from services.recommender.disclosure import Officer, Release, cohorts_of, released, rounded_down, token_of
 from services.recommender.measures import measures_of
 from services.recommender.model import hours_until
 from services.recommender.ranking.index import View
 from services.recommender.ranking.ledger import card_of
-from services.recommender.shortfall import InTime, shortfalls
 from services.recommender.solving import Case
-from services.recommender.tally import Tally
 from shared.errors import InvalidInput, NotFound
 from shared.routes import REQUEST_ID, answer, principal, read_query
 from shared.skills import Framework, Hours, Identifier
@@ -52,16 +58,17 @@ class AskGaps(Struct, frozen=True, forbid_unknown_fields=True):
 class AgencyView(AgencyGaps, frozen=True):
     """An agency's gaps; `in_time` where a deadline was asked about."""
 
-    in_time: InTime | None
+    in_time: DeadlineReport | None
     request_id: str
 
 
 async def get_gaps(request: web.Request) -> web.StreamResponse:
-    """The gaps of an agency's officers, added up from their stored paths.
+    """The gaps of an agency's officers, added up from their stored paths, and published by cohort.
 
-    Figures of fewer officers than the smallest group are withheld (null), and so is what would tell them by
-    subtraction. With `deadline` and `weekly_hours` a sample of at most 64 officers, always the same, is planned for
-    that question: which gaps stay open then, and whether for want of courses or of hours. Nothing is stored.
+    Sums are told of whole cohorts of at least `min_group` officers; a cohort's figures are renewed once at least that
+    many of its officers have changed. Counts of some officers are rounded down to multiples of `min_group`. With
+    `deadline` and `weekly_hours` a sample of at most 64 officers is planned for that question: which gaps stay open
+    then, and whether for want of courses or of hours; the answer stays the same while the figures do.
     """
     asked = read_query(request, AskGaps)
     if (asked.deadline is None) != (asked.weekly_hours is None):
@@ -72,23 +79,44 @@ async def get_gaps(request: web.Request) -> web.StreamResponse:
     if not frameworks:
         raise NotFound("no officers of such an agency")
     framework = framework_of(view, asked.framework or _most(view, frameworks))
-    tally = Tally()
-    async for one in store.measures(tenant, agency, framework.id):
-        tally.take(one)
-    report = agency_gaps(
-        tally,
+    version, release = await _release(request, tenant, agency, framework.id)
+    courses = {course for cohort in release.cohorts for course in cohort.figures.courses}
+    report = agency_report(
+        release.cohorts,
         agency=agency,
         framework=framework,
-        frameworks=frameworks,
+        frameworks=await store.releases.officers(tenant, agency, list(frameworks)),
         min_group=request.app[MIN_GROUP],
-        cards={name: card_of(course) for name in tally.closes if (course := view.course(name))},
+        cards={name: card_of(course) for name in courses if (course := view.course(name))},
         first=first_groups(framework, (asked.first or request.app[FIRST_GROUPS]).split(",")),
     )
     in_time = None
     if asked.deadline and asked.weekly_hours and report.officers is not None:
-        in_time = await _in_time(request, agency, framework, asked.deadline, asked.weekly_hours)
+        about = {"framework": framework.id, "question": f"{asked.deadline}/{asked.weekly_hours}"}
+        in_time = await store.releases.report(tenant, agency, version, **about)
+        if in_time is None:
+            in_time = await _in_time(request, agency, framework, asked.deadline, asked.weekly_hours)
+            if in_time is not None:
+                await store.releases.keep_report(tenant, agency, version, in_time, **about)
     fields = {name: getattr(report, name) for name in report.__struct_fields__}
     return answer(AgencyView(**fields, in_time=in_time, request_id=request[REQUEST_ID]))
+
+
+async def _release(request: web.Request, tenant: str, agency: str, framework: str) -> tuple[int, Release]:
+    """Return what is published now, renewed where it may be. Raises Unavailable."""
+    store, smallest, key = request.app[STORE], request.app[MIN_GROUP], request.app[TOKEN_KEY]
+    while True:
+        version, before = await store.releases.find(tenant, agency, framework)
+        officers = [
+            Officer(token_of(key, f"{tenant}/{officer}"), revision, measures)
+            async for officer, revision, measures in store.measures(tenant, agency, framework)
+        ]
+        present = cohorts_of(officers, smallest, request.app[TODAY]())
+        after = released(before, present, smallest)
+        if after is before:
+            return version, before
+        if await store.releases.replace(tenant, agency, framework, version, after):
+            return version + 1, after
 
 
 def _most(view: View, frameworks: Mapping[str, int]) -> str:
@@ -101,7 +129,7 @@ def _most(view: View, frameworks: Mapping[str, int]) -> str:
 
 async def _in_time(
     request: web.Request, agency: str, framework: Framework, deadline: date, weekly_hours: float
-) -> InTime | None:
+) -> DeadlineReport | None:
     store, today, tenant = request.app[STORE], request.app[TODAY](), principal(request).tenant
     if deadline < today:
         raise InvalidInput("lies in the past", "deadline")
@@ -122,14 +150,12 @@ async def _in_time(
     figures = [measures_of(one.path) for one in planned if not one.violations and one.path.status in _PLANNED]
     if len(figures) < request.app[MIN_GROUP]:
         return None
-    short = [one.short_hours for one in figures if one.short_hours is not None]
-    return InTime(
+    return DeadlineReport(
         deadline=deadline,
         weekly_hours=weekly_hours,
         budget_hours=hours_until(deadline, weekly_hours, today) or 0.0,
-        sampled=len(figures),
-        short_hours=round(sum(short) / len(figures), 1),
-        skills=shortfalls(figures, framework, request.app[MIN_GROUP]),
+        sampled=rounded_down(len(figures), request.app[MIN_GROUP]) or 0,
+        skills=unclosable_gaps(figures, framework, request.app[MIN_GROUP]),
     )
 
 

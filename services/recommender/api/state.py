@@ -25,6 +25,8 @@ ASKED: web.AppKey[Asked] = web.AppKey("asked", Asked)
 TODAY: web.AppKey[Callable[[], date]] = web.AppKey("today")
 RULES_CHANGED: web.AppKey[Callable[[], None]] = web.AppKey("rules_changed")
 MIN_GROUP: web.AppKey[int] = web.AppKey("min_group", int)
+TOKEN_KEY: web.AppKey[bytes] = web.AppKey("token_key", bytes)
+"""The key of the hashes that stand for officers in what is published of agencies."""
 FIRST_GROUPS: web.AppKey[str] = web.AppKey("first_groups", str)
 
 IDEMPOTENCY_KEY = Header(

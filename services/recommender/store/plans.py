@@ -35,6 +35,7 @@ from services.recommender.store.documents import (
     write_of,
 )
 from services.recommender.store.history import History
+from services.recommender.store.releases import ReleaseStore
 from services.recommender.store.rules import RuleStore
 from shared.events import PathRecommended, announce
 from shared.mongo import Database, bulk_write, unavailable
@@ -66,12 +67,13 @@ _GLANCE = {name: 1 for name in [*SUMMARY, "path"] if name not in ("courses", "op
 
 
 class PlanStore:
-    """The plans of all tenants; every question names the tenant. `rules` and `history` lie beside them."""
+    """The plans of all tenants; every question names the tenant. `rules`, `history` and `releases` are beside them."""
 
     def __init__(self, database: Database) -> None:
         self._plans = database[COLLECTION]
         self.rules = RuleStore(database)
         self.history = History(database, COLLECTION)
+        self.releases = ReleaseStore(database)
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -131,16 +133,17 @@ class PlanStore:
         with unavailable():
             return {row["_id"]: row["officers"] async for row in self._plans.aggregate(pipeline)}
 
-    async def measures(self, tenant: str, agency: str, framework: str) -> AsyncIterator[Measures]:
-        """Yield the figures of an agency's officers under a framework. Raises Unavailable."""
+    async def measures(self, tenant: str, agency: str, framework: str) -> AsyncIterator[tuple[str, int, Measures]]:
+        """Yield officer, plan revision and figures of an agency's officers under a framework. Raises Unavailable."""
         query = {"tenant": tenant, "agency": agency, "framework_id": framework}
         with unavailable():
-            async for document in self._plans.find(query, {"measures": 1}):
+            async for document in self._plans.find(query, {"officer": 1, "revision": 1, "measures": 1}):
+                officer, revision = document["officer"], document["revision"]
                 if stored := document.get("measures"):
-                    yield msgspec.json.decode(stored, type=Measures)
+                    yield officer, revision, msgspec.json.decode(stored, type=Measures)
                 elif (whole := await self._plans.find_one({"_id": document["_id"]}, {"path": 1})) and "path" in whole:
                     # Saved before figures were kept beside the path.
-                    yield measures_of(msgspec.json.decode(whole["path"], type=PathRecommended).path)
+                    yield officer, revision, measures_of(msgspec.json.decode(whole["path"], type=PathRecommended).path)
 
     async def sample(self, tenant: str, agency: str, framework: str, most: int) -> list[StoredPlan]:
         """Return at most so many of an agency's plans, always the same ones. Raises Unavailable."""

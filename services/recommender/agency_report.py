@@ -1,0 +1,234 @@
+"""An agency's gaps, from the released figures of its officers' cohorts: see `disclosure`. No I/O."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date
+from typing import Literal
+
+from msgspec import Struct
+
+from services.recommender.disclosure import BOUNDS, POOL, Cohort, SkillSums, rounded_down
+from services.recommender.measures import Measures
+from services.recommender.model import MICRO
+from shared.paths import CourseCard
+from shared.skills import Framework, Text
+
+_COURSES = 20
+
+
+class Size(Struct, frozen=True):
+    """How many officers lack more than `above` and at most `up_to` levels of a skill, rounded down."""
+
+    above: float | None
+    up_to: float | None
+    officers: int | None
+
+
+class SkillGaps(Struct, frozen=True):
+    """One required skill: of how many officers it is required, how they stand, what their paths leave open and why.
+
+    Levels are means over these officers. `open`: cause -> officers whose path does not reach the requirement, rounded
+    down.
+    """
+
+    skill: str
+    title: Text
+    officers: int
+    level: float
+    required: float
+    gap: float
+    after: float
+    sizes: list[Size]
+    open: dict[str, int | None]
+
+
+class CourseDemand(Struct, frozen=True):
+    """A course in the paths of at least `officers`."""
+
+    course: CourseCard
+    officers: int
+
+
+class GroupGaps(Struct, frozen=True):
+    """A job group: its officers' shares of the requirement held (0 to 1) before and after their paths.
+
+    `gap` is in weighted levels per officer, `hours` those of the mean path. `as_of`: the day whose figures these are.
+    """
+
+    job_group: str
+    title: Text
+    officers: int
+    before: float
+    after: float
+    gap: float
+    hours: float
+    as_of: date
+
+
+class AgencyGaps(Struct, frozen=True):
+    """An agency's officers under one framework, as they are published. Of fewer than `min_group` nothing is told.
+
+    `officers`: of all cohorts that are told. `frameworks`: framework -> officers, and `without_path`: cause -> officers
+    without a course to take (`none_needed`, `waiting_for_framework`, `refused`, or what keeps their open gaps open);
+    both rounded down. Every count that is rounded down is a multiple of `min_group`; null says: some, but fewer.
+    """
+
+    agency: str
+    framework: str
+    frameworks: dict[str, int | None]
+    min_group: int
+    officers: int | None
+    skills: list[SkillGaps]
+    courses: list[CourseDemand]
+    groups: list[GroupGaps]
+    without_path: dict[str, int | None]
+
+
+class UnclosableGap(Struct, frozen=True):
+    """A skill that training does not bring to the requirement before the deadline, in a sample of the officers.
+
+    `short` officers stay below: `unreachable` because no course that they may take closes it, at any pace;
+    `insufficient_time` because the hours do not suffice. All counts are rounded down to multiples of the smallest
+    group. `recommendation`: `hire` (or contract) where no course closes most of it, `more_time` where hours lack.
+    """
+
+    skill: str
+    title: Text
+    officers: int
+    short: int
+    unreachable: int | None
+    insufficient_time: int | None
+    recommendation: Literal["hire", "more_time"]
+
+
+class DeadlineReport(Struct, frozen=True):
+    """What training cannot close until the deadline, from a sample of officers planned for this question alone."""
+
+    deadline: date
+    weekly_hours: float
+    budget_hours: float
+    sampled: int
+    skills: list[UnclosableGap]
+
+
+def agency_report(  # noqa: PLR0913 - one report, by name
+    cohorts: Sequence[Cohort],
+    *,
+    agency: str,
+    framework: Framework,
+    frameworks: Mapping[str, int],
+    min_group: int,
+    cards: Mapping[str, CourseCard],
+    first: Collection[str] = (),
+) -> AgencyGaps:
+    """Return the agency's view. `cards`: the courses that are still in sight; `first`: job groups to put in front."""
+    return AgencyGaps(
+        agency,
+        framework.id,
+        {name: rounded_down(number, min_group) for name, number in sorted(frameworks.items())},
+        min_group,
+        sum(cohort.figures.officers for cohort in cohorts) or None,
+        _skills(cohorts, framework, min_group),
+        _courses(cohorts, cards, min_group),
+        _groups(cohorts, framework, first),
+        _rounded(_summed(cohort.figures.without for cohort in cohorts), min_group),
+    )
+
+
+def _skills(cohorts: Sequence[Cohort], framework: Framework, smallest: int) -> list[SkillGaps]:
+    found = []
+    for skill in framework.skills:
+        told = [cohort for cohort in cohorts if skill.id in cohort.figures.skills]
+        if told:
+            number = sum(cohort.figures.officers for cohort in told)
+            sums = [cohort.figures.skills[skill.id] for cohort in told]
+            found.append(_skill(skill.id, skill.title, number, sums, smallest))
+    return sorted(found, key=lambda row: (-row.gap * row.officers, row.skill))
+
+
+def _skill(name: str, title: Text, number: int, sums: Sequence[SkillSums], smallest: int) -> SkillGaps:
+    edges = [None, *BOUNDS, None]
+    sizes = [sum(column) for column in zip(*(one.sizes for one in sums), strict=True)]
+    return SkillGaps(
+        skill=name,
+        title=title,
+        officers=number,
+        level=round(sum(one.level for one in sums) / number, 1),
+        required=round(sum(one.required for one in sums) / number, 1),
+        gap=round(sum(one.gap for one in sums) / number, 1),
+        after=round(sum(one.after for one in sums) / number, 1),
+        sizes=[Size(edges[i], edges[i + 1], rounded_down(size, smallest)) for i, size in enumerate(sizes)],
+        open=_rounded(_summed(one.open for one in sums), smallest),
+    )
+
+
+def _courses(cohorts: Sequence[Cohort], cards: Mapping[str, CourseCard], smallest: int) -> list[CourseDemand]:
+    counts = _summed(cohort.figures.courses for cohort in cohorts)
+    rows = [
+        CourseDemand(cards[course], told)
+        for course, number in counts.items()
+        if course in cards and (told := rounded_down(number, smallest))
+    ]
+    return sorted(rows, key=lambda row: (-row.officers, row.course.id))[:_COURSES]
+
+
+def _groups(cohorts: Sequence[Cohort], framework: Framework, first: Collection[str]) -> list[GroupGaps]:
+    titles = {group.id: group.title for group in framework.job_groups}
+    place = {name: number for number, name in enumerate(first)}
+    groups: dict[str, list[Cohort]] = defaultdict(list)
+    for cohort in cohorts:
+        groups[cohort.job_group].append(cohort)
+    rows = [_group(name, titles, members) for name, members in groups.items()]
+    return sorted(rows, key=lambda row: (place.get(row.job_group, len(place)), -row.gap, row.job_group))
+
+
+def _group(name: str, titles: Mapping[str, Text], cohorts: Sequence[Cohort]) -> GroupGaps:
+    figures = [cohort.figures for cohort in cohorts]
+    number = sum(one.officers for one in figures)
+    others = Text(th="กลุ่มงานอื่น", en="Other job groups")
+    return GroupGaps(
+        name,
+        others if name == POOL else titles.get(name, others),
+        number,
+        round(sum(one.before for one in figures) / number, 2),
+        round(sum(one.after for one in figures) / number, 2),
+        round(sum(one.gap for one in figures) / number / MICRO, 1),
+        round(sum(one.hours for one in figures) / number, 1),
+        min(cohort.as_of for cohort in cohorts),
+    )
+
+
+def unclosable_gaps(sample: Iterable[Measures], framework: Framework, smallest: int) -> list[UnclosableGap]:
+    """Return the skills that stay below the requirement in these paths, those of most officers first."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for one in sample:
+        for row in one.skills:
+            counts[row.skill]["" if row.cause in ("", "little") else "time" if row.cause == "budget" else "course"] += 1
+    found = []
+    for skill in framework.skills:
+        cells = counts[skill.id]
+        officers = rounded_down(cells.total(), smallest)
+        short = rounded_down(cells["course"] + cells["time"], smallest)
+        if officers and short:
+            unreachable, late = (rounded_down(cells[name], smallest) for name in ("course", "time"))
+            recommendation: Literal["hire", "more_time"] = "hire" if (unreachable or 0) >= (late or 0) else "more_time"
+            found.append(UnclosableGap(skill.id, skill.title, officers, short, unreachable, late, recommendation))
+    return sorted(found, key=lambda row: (-row.short, row.skill))
+
+
+def _summed(counts: Iterable[Mapping[str, int]]) -> Counter[str]:
+    return sum((Counter(one) for one in counts), Counter())
+
+
+def _rounded(counts: Mapping[str, int], smallest: int) -> dict[str, int | None]:
+    return {name: rounded_down(number, smallest) for name, number in sorted(counts.items())}
+
+
+def first_groups(framework: Framework, wanted: Sequence[str]) -> list[str]:
+    """Return the job groups that are to stand in front: by id, or all that begin as `name*` says."""
+    ids = [group.id for group in framework.job_groups]
+    found: list[str] = []
+    for name in map(str.strip, wanted):
+        matching = [one for one in ids if one == name or (name.endswith("*") and one.startswith(name[:-1]))]
+        found += [one for one in matching if one not in found]
+    return found

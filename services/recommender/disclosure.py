@@ -1,0 +1,202 @@
+"""Which figures of an agency's officers are published, so that nothing follows about a few of them. No I/O.
+
+Statistical disclosure control by release. The officers of an agency under one framework are divided into cohorts:
+those of one job group of whom the same is required, and one pool of the cohorts that are too small. A cohort of fewer
+than k officers is not told. Published figures are computed from released cohorts only, in two ways:
+
+- sums over all officers of a cohort, exactly;
+- counts of some officers of cohorts (who lacks how much, whose path holds a course), rounded down to multiples of k.
+
+A cohort's released version is replaced only by one that differs by at least k officers from every version that was
+released before, of this cohort or of another one. So the difference of any two published sums is about none or at
+least k officers, on the same day and on different days. An officer differs who is in one of the two versions only, or
+whose plan has another revision.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+import numpy as np
+from msgspec import Struct, field
+from numpy.typing import NDArray
+
+from services.recommender.measures import Measure, Measures
+
+POOL = "(others)"
+"""The name of the cohort of those whose own cohort would be too small."""
+
+BOUNDS = (0.0, 0.5, 1.0, 2.0)
+"""Upper bounds, in levels, of the sizes into which gaps fall; what is above the last one has a size of its own."""
+
+KEPT_VERSIONS = 60
+"""How many versions of cohorts that are no longer published are remembered, and compared with new ones."""
+
+_MEMBER = np.dtype([("officer", "<u8"), ("revision", "<u4")])
+
+
+class SkillSums(Struct):
+    """Sums over the officers of a cohort, of all of whom a skill is required. Levels; `sizes` by BOUNDS."""
+
+    level: float = 0.0
+    required: float = 0.0
+    gap: float = 0.0
+    after: float = 0.0
+    sizes: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
+    open: dict[str, int] = {}
+
+    def add(self, row: Measure) -> None:
+        """Add one officer's row."""
+        gap, after = max(0.0, row.required - row.level), max(0.0, row.required - row.reached)
+        self.level += row.level
+        self.required += row.required
+        self.gap += gap
+        self.after += after
+        self.sizes[next((i for i, bound in enumerate(BOUNDS) if gap <= bound), len(BOUNDS))] += 1
+        if row.cause:
+            self.open[row.cause] = self.open.get(row.cause, 0) + 1
+
+
+class Figures(Struct):
+    """Sums over the officers of a cohort.
+
+    `before` and `after`: shares of the requirement held; `gap`: micro-levels, weighted; `hours`: of the paths;
+    `courses`: course -> officers whose path holds it; `without`: cause -> officers without a course to take.
+    """
+
+    officers: int = 0
+    before: float = 0.0
+    after: float = 0.0
+    gap: int = 0
+    hours: float = 0.0
+    skills: dict[str, SkillSums] = {}
+    courses: dict[str, int] = {}
+    without: dict[str, int] = {}
+
+    def add(self, one: Measures, skills: Iterable[str]) -> None:
+        """Add an officer; of his skills those that are told of the cohort."""
+        self.officers += 1
+        self.before += one.before
+        self.after += one.after
+        self.gap += one.gap
+        self.hours += one.hours
+        rows = {row.skill: row for row in one.skills}
+        for skill in skills:
+            self.skills.setdefault(skill, SkillSums()).add(rows[skill])
+        for course in one.closes:
+            self.courses[course] = self.courses.get(course, 0) + 1
+        if not one.closes:
+            cause = _why_none(one)
+            self.without[cause] = self.without.get(cause, 0) + 1
+
+
+class Version(Struct):
+    """Who a cohort's figures were computed from: `members` as bytes of (hash of the officer, plan revision)."""
+
+    members: bytes
+
+
+class Cohort(Version):
+    """A cohort as it is published: `name` is one of a job group and a requirement, or POOL; `as_of`: when released."""
+
+    name: str
+    job_group: str
+    as_of: date
+    figures: Figures
+
+
+class Release(Struct):
+    """What is published of an agency under one framework, and the members of what was published before."""
+
+    cohorts: list[Cohort] = []
+    past: list[Version] = []
+
+
+class Officer(Struct, frozen=True):
+    """One officer's figures; `token` stands for the officer and cannot be traced back without the key."""
+
+    token: int
+    revision: int
+    measures: Measures
+
+
+def token_of(key: bytes, officer: str) -> int:
+    """Return 64 bits that stand for an officer: a keyed hash of the id (BLAKE2b)."""
+    return int.from_bytes(hashlib.blake2b(officer.encode(), key=key[:64], digest_size=8).digest(), "little")
+
+
+def cohorts_of(officers: Iterable[Officer], smallest: int, as_of: date) -> list[Cohort]:
+    """Return the cohorts of at least `smallest` officers, by name; one of them may be the pool of the others."""
+    groups: dict[tuple[str, str], list[Officer]] = defaultdict(list)
+    for one in officers:
+        groups[one.measures.job_group, _requirement(one.measures)].append(one)
+    pool: list[Officer] = []
+    found = []
+    for (job_group, requirement), members in groups.items():
+        if len(members) < smallest:
+            pool += members
+        else:
+            found.append(_cohort(f"{job_group}/{requirement}", job_group, as_of, members))
+    if len(pool) >= smallest:
+        found.append(_cohort(POOL, POOL, as_of, pool))
+    return sorted(found, key=lambda cohort: cohort.name)
+
+
+def released(before: Release, present: Sequence[Cohort], smallest: int) -> Release:
+    """Return the next release: each cohort's present version where it may be published, else the released one.
+
+    A released cohort that is not there any more is published no longer. Returns `before` itself where nothing changes.
+    """
+    known = [*before.cohorts, *before.past]
+    old = {cohort.name: cohort for cohort in before.cohorts}
+    cohorts: list[Cohort] = []
+    for cohort in present:
+        distances = [distance(cohort.members, version.members) for version in known]
+        if all(number >= smallest for number in distances):
+            cohorts.append(cohort)
+        elif cohort.name in old:
+            cohorts.append(old[cohort.name])
+    if [cohort.members for cohort in cohorts] == [cohort.members for cohort in before.cohorts]:
+        return before
+    kept = {cohort.members for cohort in cohorts}
+    gone = [Version(cohort.members) for cohort in before.cohorts if cohort.members not in kept]
+    return Release(cohorts, [*before.past, *gone][-KEPT_VERSIONS:])
+
+
+def distance(one: bytes, other: bytes) -> int:
+    """Return by how many officers two versions differ."""
+    first, second = _members(one), _members(other)
+    _, at, beside = np.intersect1d(first["officer"], second["officer"], assume_unique=True, return_indices=True)
+    same = int(np.count_nonzero(first["revision"][at] == second["revision"][beside]))
+    return len(first) + len(second) - len(at) - same
+
+
+def rounded_down(number: int, smallest: int) -> int | None:
+    """Return a count of some officers as it may be published: a multiple of `smallest`, or None for less; 0 stays 0."""
+    return number - number % smallest or None if number else 0
+
+
+def _cohort(name: str, job_group: str, as_of: date, members: Sequence[Officer]) -> Cohort:
+    skills = set.intersection(*({row.skill for row in one.measures.skills} for one in members))
+    figures = Figures()
+    for one in sorted(members, key=lambda one: one.token):
+        figures.add(one.measures, sorted(skills))
+    rows = np.array(sorted((one.token, one.revision) for one in members), _MEMBER)
+    return Cohort(rows.tobytes(), name, job_group, as_of, figures)
+
+
+def _members(packed: bytes) -> NDArray[np.void]:
+    return np.frombuffer(packed, _MEMBER)
+
+
+def _requirement(one: Measures) -> str:
+    required = sorted((row.skill, row.required) for row in one.skills)
+    return hashlib.sha256(repr(required).encode()).hexdigest()[:12]
+
+
+def _why_none(one: Measures) -> str:
+    if one.status not in ("ready", "provisional"):
+        return one.status
+    causes = [row.cause for row in one.skills if row.cause]
+    return max(sorted(set(causes)), key=causes.count) if causes else "none_needed"

@@ -1,0 +1,79 @@
+"""What is published of agencies: one document per agency and framework, with answers about deadlines beside it.
+
+A release is replaced by compare-and-set on its version, so two requests cannot publish two different ones.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from pymongo.errors import DuplicateKeyError
+
+from services.recommender.agency_report import DeadlineReport
+from services.recommender.disclosure import Release
+from shared.mongo import Database, unavailable
+
+COLLECTION = "agency_releases"
+_KEPT_REPORTS = 20
+
+
+class ReleaseStore:
+    """The releases of all tenants; every question names the tenant."""
+
+    def __init__(self, database: Database) -> None:
+        self._releases = database[COLLECTION]
+
+    async def find(self, tenant: str, agency: str, framework: str) -> tuple[int, Release]:
+        """Return version and release; 0 and an empty one before the first. Raises Unavailable."""
+        with unavailable():
+            found = await self._releases.find_one({"_id": _id(tenant, agency, framework)}, {"version": 1, "release": 1})
+        return (found["version"], msgspec.json.decode(found["release"], type=Release)) if found else (0, Release())
+
+    async def replace(self, tenant: str, agency: str, framework: str, version: int, release: Release) -> bool:
+        """Store the release that follows a version; False where another one came first. Raises Unavailable."""
+        key = _id(tenant, agency, framework)
+        fields: dict[str, Any] = {"version": version + 1, "release": msgspec.json.encode(release), "reports": []}
+        with unavailable():
+            if version == 0:
+                owner = {"_id": key, "tenant": tenant, "agency": agency, "framework": framework}
+                try:
+                    await self._releases.insert_one(owner | fields)
+                except DuplicateKeyError:
+                    return False
+                return True
+            result = await self._releases.update_one({"_id": key, "version": version}, {"$set": fields})
+        return bool(result.matched_count)
+
+    async def officers(self, tenant: str, agency: str, frameworks: Sequence[str]) -> dict[str, int]:
+        """Return framework -> officers of the cohorts that are published of it. Raises Unavailable."""
+        keys = [_id(tenant, agency, framework) for framework in frameworks]
+        with unavailable():
+            found = await self._releases.find({"_id": {"$in": keys}}, {"framework": 1, "release": 1}).to_list(None)
+        releases = {one["framework"]: msgspec.json.decode(one["release"], type=Release) for one in found}
+        numbers = {name: sum(cohort.figures.officers for cohort in one.cohorts) for name, one in releases.items()}
+        return {name: number for name, number in numbers.items() if number}
+
+    async def report(
+        self, tenant: str, agency: str, version: int, *, framework: str, question: str
+    ) -> DeadlineReport | None:
+        """Return the answer that was given to a question while this release stood, or None. Raises Unavailable."""
+        wanted = {"_id": _id(tenant, agency, framework), "version": version}
+        with unavailable():
+            found = await self._releases.find_one(wanted, {"reports": {"$elemMatch": {"question": question}}})
+        rows = (found or {}).get("reports") or []
+        return msgspec.json.decode(rows[0]["report"], type=DeadlineReport) if rows else None
+
+    async def keep_report(  # noqa: PLR0913 - by name, from one place
+        self, tenant: str, agency: str, version: int, report: DeadlineReport, *, framework: str, question: str
+    ) -> None:
+        """Keep an answer while this release stands, the last ones only. Raises Unavailable."""
+        row = {"question": question, "report": msgspec.json.encode(report)}
+        with unavailable():
+            await self._releases.update_one(
+                {"_id": _id(tenant, agency, framework), "version": version, "reports.question": {"$ne": question}},
+                {"$push": {"reports": {"$each": [row], "$slice": -_KEPT_REPORTS}}},
+            )
+
+
+def _id(tenant: str, agency: str, framework: str) -> str:
+    return f"{tenant}/{agency}/{framework}"
