@@ -81,7 +81,11 @@ def test_what_would_do_is_said() -> None:
 )
 def test_a_number_out_of_range_is_refused_by_its_field_also_in_a_patch(number: str, body: str, field: str) -> None:
     raw = body.replace("NUMBER", number).encode()
-    for read in (lambda: decode(raw, Whole), lambda: patched(Whole(), decode_patch(raw), 10_000)):
+    reads: list[Callable[[], Whole]] = [
+        lambda: decode(raw, Whole),
+        lambda: patched(Whole(), decode_patch(raw), 10_000),
+    ]
+    for read in reads:
         with pytest.raises(InvalidInput) as caught:
             read()
         assert caught.value.field == field

@@ -73,7 +73,7 @@ def test_of_two_equally_near_millionths_the_even_one_is_kept() -> None:
         lambda: SkillLevel(FRAMEWORK, "a", -1e-9, -0.0, MOMENT).level,
         lambda: Estimate(-0.0, 0.3).level,
         lambda: Estimate(1, -0.0).sd,
-        lambda: inputs(framework({"a": 3}), target={"a": -0.0}).target["a"],
+        lambda: (inputs(framework({"a": 3}), target={"a": -0.0}).target or {})["a"],
         lambda: inputs(framework({"a": 3}), budget_hours=-0.0).budget_hours,
     ],
 )
