@@ -148,7 +148,15 @@ class KeyStore:
     """The API keys, in the one database that all services share: `access`."""
 
     def __init__(self, client: Client, settings: StoreSettings) -> None:
-        self._keys = client[settings.database("access")]["keys"]
+        self._database = client[settings.database("access")]
+        self._keys = self._database["keys"]
+
+    async def prepare(self) -> None:
+        """Create the indexes. Raises Unavailable."""
+        officer = IndexModel([("tenant", 1), ("officer", 1)], name="officer")
+        of_tenant = IndexModel([("tenant", 1), ("created_at", 1)], name="tenant_created_at")
+        of_all = IndexModel([("created_at", 1)], name="created_at")
+        await ensure_indexes(self._database, {"keys": [officer, of_tenant, of_all]})
 
     async def find(self, key_id: str) -> StoredKey | None:
         """Return a key that was not revoked. Raises Unavailable."""

@@ -210,7 +210,8 @@ class Relay:
 
     async def _send_batch(self) -> int:
         wanted = _PENDING | ({"_id": {"$nin": list(self._unsendable)}} if self._unsendable else {})
-        found = await self._documents.find(wanted, {"outbox": 1}).sort("staged_at", 1).limit(_BATCH).to_list(_BATCH)
+        pending = self._documents.find(wanted, {"outbox": 1}).sort("staged_at", 1).hint(_PENDING_INDEX)
+        found = await pending.limit(_BATCH).to_list(_BATCH)
         outboxes = {document["_id"]: document["outbox"] for document in found}  # one that changes is found twice
         entries = [(key, envelope) for key, box in outboxes.items() for envelope in self._staged_in(key, box)]
         if not entries:

@@ -43,16 +43,16 @@ def key_of(tenant: str, identifier: str) -> str:
 
 
 def millionths(value: float, least: float = 0.0) -> float:
-    """Return a number to the nearest millionth, of two equally near the even one; never below `least`."""
-    return max(round(value, 6), least)
+    """Return a number to the nearest millionth, of two equally near the even one; never below `least`, never -0.0."""
+    return max(round(value, 6), least) + 0.0
 
 
 def keep_millionths(record: Struct, *fields: str, least: float = 0.0) -> None:
     """Keep these numbers of a record that is being built to the millionth. For `__post_init__`."""
     for name in fields:
         value = getattr(record, name)
-        if isinstance(value, float) and (kept := millionths(value, least)) != value:
-            force_setattr(record, name, kept)
+        if isinstance(value, float) and ((kept := millionths(value, least)) != value or not value):
+            force_setattr(record, name, kept)  # -0.0 equals 0.0 and is written otherwise
 
 
 LEAST = 0.000_001

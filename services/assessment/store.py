@@ -58,7 +58,7 @@ class OfficerStore:
 
     async def prepare(self) -> None:
         """Create the indexes. Raises Unavailable."""
-        archive = [IndexModel([("officer_key", ASCENDING), ("taken_at", DESCENDING)], name="by_officer")]
+        archive = [IndexModel([("officer_key", ASCENDING), *_NEWEST_FIRST], name="newest_of_officer")]
         await ensure_indexes(self._database, {COLLECTION: OUTBOX_INDEXES, "archive": archive})
 
     async def find(self, tenant: str, officer: str) -> Officer | None:

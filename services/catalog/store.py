@@ -50,12 +50,17 @@ class CatalogStore:
 
     async def prepare(self) -> None:
         """Create the indexes. Raises Unavailable."""
-        by_id = IndexModel([("kind", ASCENDING), ("tenant", ASCENDING), ("id", ASCENDING)], name="by_id")
-        by_skill = IndexModel(
-            [("kind", ASCENDING), ("tenant", ASCENDING), ("content.teaches.skill", ASCENDING), ("id", ASCENDING)],
-            name="by_skill",
-        )
-        await ensure_indexes(self._database, {COLLECTION: [by_id, by_skill, *OUTBOX_INDEXES]})
+        filters = {
+            "by_id": [],
+            "by_skill": ["content.teaches.skill"],
+            "by_framework": ["content.teaches.framework"],
+            "by_language": ["content.languages"],
+        }
+        lists = [
+            IndexModel([(field, ASCENDING) for field in ("kind", "tenant", *filtered, "id")], name=name)
+            for name, filtered in filters.items()
+        ]
+        await ensure_indexes(self._database, {COLLECTION: [*lists, *OUTBOX_INDEXES]})
 
     # --- reading -----------------------------------------------------------------------------------------------------
 

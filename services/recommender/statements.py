@@ -90,7 +90,7 @@ def _way_on(path: LearningPath, framework: str, row: OpenGap, end: Officer, find
 def _short(path: LearningPath) -> Iterator[str]:
     """Check that all that is missing is no less than what is missing for one skill."""
     least = max((row.missing_hours or 0.0 for row in path.open if not row.at_most), default=0.0)
-    if least > (path.short_hours or 0.0) + SLACK:
+    if path.short_hours is not None and least > path.short_hours + SLACK:
         yield f"short by {path.short_hours or 0:g} hours, but {least:g} are missing for one skill alone"
     if path.short_hours is not None and (path.budget_hours is None or path.short_hours <= 0 or not path.open):
         yield "hours are said to be missing, and none are"

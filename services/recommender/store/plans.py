@@ -50,7 +50,8 @@ INDEXES = [
     IndexModel([("courses", 1)], name="courses"),
     IndexModel([("open_skills", 1)], name="open_skills"),
     IndexModel([("framework_id", 1)], name="framework_id"),
-    IndexModel([("tenant", 1), ("agency", 1), ("framework_id", 1)], name="agency_framework"),
+    IndexModel([("tenant", 1), ("agency", 1), ("framework_id", 1), ("_id", 1)], name="agency_framework_officer"),
+    IndexModel([("partition", 1), ("considered", 1)], name="partition_considered"),
     IndexModel([("tenant", 1), ("rules", 1)], name="rules"),
     IndexModel([("replan_at", 1)], name="replan_at", partialFilterExpression={"replan_at": {"$type": "date"}}),
 ]
