@@ -458,6 +458,15 @@ def _owner(data: Data) -> str:
     return key_of(data.tenant, data.officer)
 
 
+def sendable(moment: datetime) -> datetime:
+    """Return a moment as events may hold it; one that was stored before they were bounded is moved by the least."""
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    if moment.year in _YEARS:
+        return moment
+    return datetime(min(max(moment.year, _YEARS[0]), _YEARS[-1]), 1, 1, tzinfo=UTC)
+
+
 # --- what could have happened ----------------------------------------------------------------------------------------
 
 

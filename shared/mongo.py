@@ -5,15 +5,17 @@ database = client[settings.database("catalog")]
 await ensure_indexes(database, {"courses": [IndexModel(...), *OUTBOX_INDEXES]})
 with unavailable(): await database["courses"].find_one(...)     # raises errors.Unavailable where MongoDB is away
 await bulk_write(database["courses"], changes)  # the only way to write many: it knows what a majority has not confirmed
+readable(document, decode)                      # one of many documents, or None: what cannot be read stops no other
 await reachable(client)                         # a readiness check: None, or what is wrong
 KeyStore(client, settings)                      # what shared.auth.Authenticator reads keys from
 """
 
+import logging
 import warnings
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import pymongo
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
@@ -22,8 +24,12 @@ from pymongo.errors import BulkWriteError, ConnectionFailure, OperationFailure, 
 
 from shared.auth import StoredKey
 from shared.errors import Unavailable
+from shared.logs import frames_of
 from shared.settings import StoreSettings
 
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 Document = dict[str, Any]
 Client = AsyncIOMotorClient[Document]
 Database = AsyncIOMotorDatabase[Document]
@@ -110,6 +116,19 @@ async def bulk_write(collection: Collection, writes: Sequence[Write], *, ordered
                 raise
             return sum(int(error.details[count]) for count in ("nMatched", "nInserted", "nUpserted"))
     return result.matched_count + result.inserted_count + result.upserted_count
+
+
+def readable(document: Document, decode: Callable[[Document], T]) -> T | None:
+    """Return a stored document decoded, or None where that fails: for those who read many, and pass that one over.
+
+    A newer version may have written it, or an older one that allowed more. It is logged by its `_id`.
+    """
+    try:
+        return decode(document)
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the others are to be read
+        fields = {"error": frames_of(error)}
+        log.error("document %s cannot be read", document.get("_id"), extra={"fields": fields})  # noqa: TRY400
+        return None
 
 
 async def ensure_indexes(database: Database, indexes: Mapping[str, Sequence[IndexModel]]) -> None:

@@ -59,6 +59,19 @@ def test_a_number_is_kept_to_the_millionth_wherever_it_comes_in(build: Callable[
     assert build() == kept
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "kept"),
+    [(NOISY, 2.1000000000000005, (2.099999, 2.1)), (0, 1e-9, (0, 1e-6)), (99.9999999, 100, (99.999999, 100))],
+)
+def test_a_course_whose_levels_are_less_than_a_millionth_apart_teaches_a_millionth(
+    low: float, high: float, kept: tuple[float, float]
+) -> None:
+    # Such courses were stored before levels were kept to the millionth.
+    row = msgspec.convert({"framework": "f", "skill": "a", "from": low, "to": high}, Teaches)
+    assert (row.from_level, row.to_level) == kept
+    assert msgspec.json.decode(msgspec.json.encode(row), type=Teaches) == row
+
+
 def test_of_two_equally_near_millionths_the_even_one_is_kept() -> None:
     assert [ScaleLevel(level, text("x")).level for level in (0.0000005, 0.0000015)] == [0, 0.000002]
 
