@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+import pymongo
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import IndexModel, InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError, ConnectionFailure, OperationFailure, PyMongoError, WriteConcernError
@@ -40,6 +41,9 @@ _PASSING_CODES = {6, 7, 50, 64, 89, 91, 112, 189, 262, 9001, 10107, 11600, 11602
 _DUPLICATE_KEY = 11000
 _PASSING_LABELS = ("RetryableWriteError", "TransientTransactionError", "RetryableError", "SystemOverloadedError")
 
+
+BUILD_SECONDS = 600
+"""How long the server may take to build the indexes of a service, when it starts on a large collection."""
 
 _REFUSED_CODES = {13, 18}
 """The server does not take the user, or does not let it do this."""
@@ -128,8 +132,12 @@ def readable(document: Document, decode: Callable[[Document], T]) -> T | None:
 
 
 async def ensure_indexes(database: Database, indexes: Mapping[str, Sequence[IndexModel]]) -> None:
-    """Create the indexes of each collection that are not there yet. Raises Unavailable."""
-    with unavailable():
+    """Create the indexes of each collection that are not there yet. Raises Unavailable.
+
+    The server gives an index up whose build outlasts the time-out of the command, and the next start would begin again
+    and never end, so a build may take longer than other commands: ten minutes.
+    """
+    with unavailable(), pymongo.timeout(BUILD_SECONDS):
         for collection, models in indexes.items():
             await database[collection].create_indexes(list(models))
 

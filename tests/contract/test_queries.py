@@ -49,7 +49,7 @@ from shared.events import (
     to_kafka,
 )
 from shared.kafka import Publisher, Received, Record, TopicSpec, create_topics
-from shared.mongo import Client, Database, Document, KeyStore, ensure_indexes
+from shared.mongo import BUILD_SECONDS, Client, Collection, Database, Document, KeyStore, ensure_indexes
 from shared.outbox import OUTBOX_INDEXES, staged
 from shared.settings import StoreSettings, read
 from shared.skills import Profile
@@ -428,23 +428,20 @@ async def _faults(database: Database, command: Document) -> list[str]:
 
 
 def _methods(store: type) -> set[str]:
-    """Return the public methods of a store that do something, as `Class.method`."""
-    return {
-        f"{store.__name__}.{name}"
-        for name, method in vars(store).items()
-        if not name.startswith("_") and (inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method))
-    }
+    """Return the public methods of a store, as `Class.method`; properties are none."""
+    methods = [name for name, method in vars(store).items() if inspect.isfunction(method)]
+    return {f"{store.__name__}.{name}" for name in methods if not name.startswith("_")}
 
 
 def _stores() -> Iterator[type]:
-    """Yield the classes of services/ and shared/ that are made with a database or with a client."""
+    """Yield the classes of services/ and shared/ that are made with a client, a database or a collection."""
     for package in (services, shared):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if module.name.endswith("__main__"):
                 continue
             for _, one in inspect.getmembers(import_module(module.name), inspect.isclass):
                 wanted = inspect.get_annotations(one.__init__).values() if one.__module__ == module.name else ()
-                if Database in wanted or Client in wanted:
+                if any(handle in wanted for handle in (Database, Client, Collection)):
                     yield one
 
 
@@ -464,6 +461,19 @@ async def test_every_query_of_the_stores_is_led_by_an_index(watched: Watched, ka
             faults.setdefault(label, []).append(f"{found}: {command}")
     assert {label: found for label, found in faults.items() if label not in READ_WHOLE} == {}
     assert faults.keys() == READ_WHOLE.keys(), "these read no whole collection any more: strike them out"
+
+
+async def test_an_index_may_take_longer_to_build_than_a_query_may_take(mongodb_uri: str, namespace: str) -> None:
+    commands = Commands()
+    client: Client = AsyncIOMotorClient(mongodb_uri, event_listeners=[commands], timeoutMS=5000)
+    database = client[f"{namespace}built"]
+    await ensure_indexes(database, {COLLECTION: OUTBOX_INDEXES})
+    await database[COLLECTION].find_one({"_id": "a"})
+    bounds = {next(iter(command)): command["maxTimeMS"] for _, command in commands.sent if "maxTimeMS" in command}
+    assert bounds["find"] <= 5000
+    assert 60_000 * 9 < bounds["createIndexes"] <= 1000 * BUILD_SECONDS
+    await client.drop_database(database.name)
+    client.close()
 
 
 async def _noted(watched: Watched, calls: AsyncIterator[Call], into: list[tuple[str, str, Document]]) -> set[str]:
