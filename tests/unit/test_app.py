@@ -169,6 +169,7 @@ async def test_the_document_is_valid_and_its_page_needs_no_internet(shelf: Shelf
         assert put["description"] == "And answer it."
         failures = {400, 401, 403, 404, 408, 413, 415, 422, 429, 503}
         assert {int(status) for status in put["responses"]} == {201} | failures
+        assert all("400" in one["responses"] for path in document["paths"].values() for one in path.values())
         page = await client.get("/docs")
         text = await page.text()
         assert "default-src 'none'" in page.headers["Content-Security-Policy"]
