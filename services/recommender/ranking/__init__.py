@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from services.recommender.model import MICRO, Inputs
 from services.recommender.ranking.answers import changes, no_path, similar, why_not
-from services.recommender.ranking.closures import Again, Draft, draft_of, improved
+from services.recommender.ranking.closures import PathPlan, PathPlanner, draft_of, improved
 from services.recommender.ranking.index import View
 from services.recommender.ranking.ledger import Pick, RunnerUp, Told, path_of, refused, serving, waiting_for_framework
 from services.recommender.ranking.obstacles import Beyond, end_of, reached_by
@@ -21,7 +21,7 @@ def recommend(inputs: Inputs, view: View) -> LearningPath:
     """Return the officer's learning path. Raises InvalidInput where the framework does not know what is asked for."""
     inputs.check()
     first = planned(inputs, view)
-    again = Again(
+    again = PathPlanner(
         lambda names: _draft(retold(first._replace(kept=False), view, names), view),
         lambda name: fits(first, name),
         lambda name: _draft(planned(replace(inputs, pinned=[*inputs.pinned, name]), view), view).names,
@@ -41,7 +41,7 @@ def recommend(inputs: Inputs, view: View) -> LearningPath:
     return path_of(inputs, found.worth, found.standing, told, view.catalogue_revision)
 
 
-def _draft(found: Planned, view: View) -> Draft[Planned]:
+def _draft(found: Planned, view: View) -> PathPlan[Planned]:
     """Return the path of a plan without what serves nothing, told as if it were kept."""
     inputs, worth, standing = found.inputs, found.worth, found.standing
     whole = [*found.seeds.picks, *_picks(found, view)]

@@ -36,7 +36,7 @@ WORTH_A_CHANGE = 101
 P = TypeVar("P")
 
 
-class Draft(NamedTuple, Generic[P]):
+class PathPlan(NamedTuple, Generic[P]):
     """A path before it is told: its plan, its picks, what lies beyond them, and what keeps a skill from rising."""
 
     plan: P
@@ -55,7 +55,7 @@ class Draft(NamedTuple, Generic[P]):
         return sum(way.cost if (way := self.beyond.stock.way(name)) else 0 for name in self.names)
 
 
-class Again(NamedTuple, Generic[P]):
+class PathPlanner(NamedTuple, Generic[P]):
     """How a path is made anew.
 
     `told`: the draft of a path of these courses. `fits`: whether the search has a way to a course within the hours
@@ -63,18 +63,18 @@ class Again(NamedTuple, Generic[P]):
     (micro-level, id) of the courses that teach a skill, whether they can be used or not.
     """
 
-    told: Callable[[list[str]], Draft[P]]
+    told: Callable[[list[str]], PathPlan[P]]
     fits: Callable[[str], bool]
     forced: Callable[[str], list[str]]
     teachers: Callable[[SkillKey], Iterable[tuple[int, str]]]
 
 
-def draft_of(plan: P, picks: list[Pick], beyond: Beyond) -> Draft[P]:
+def draft_of(plan: P, picks: list[Pick], beyond: Beyond) -> PathPlan[P]:
     """Return a draft; each obstacle is looked up once."""
-    return Draft(plan, picks, beyond, cache(beyond.obstacle))
+    return PathPlan(plan, picks, beyond, cache(beyond.obstacle))
 
 
-def improved(first: Draft[P], worth: Worth, doors: Mapping[SkillKey, float], again: Again[P]) -> Draft[P]:
+def improved(first: PathPlan[P], worth: Worth, doors: Mapping[SkillKey, float], again: PathPlanner[P]) -> PathPlan[P]:
     """Return the best path that the changes lead to. `doors`: the levels that entries are tested against before it."""
     best, left = first, MOST_CHANGES
     again = again._replace(teachers=cache(lambda skill, find=again.teachers: list(find(skill))))
@@ -103,7 +103,7 @@ def improved(first: Draft[P], worth: Worth, doors: Mapping[SkillKey, float], aga
     return best
 
 
-def _better(one: Draft[P], other: Draft[P]) -> bool:
+def _better(one: PathPlan[P], other: PathPlan[P]) -> bool:
     """Return whether a path closes more, or as much at less cost. A path that was kept changes for 1 % or more."""
     mine, theirs = one.beyond.end.worth, other.beyond.end.worth
     if min(one.beyond.end.hours, one.beyond.end.steps) < min(other.beyond.end.hours, other.beyond.end.steps, 0):
@@ -113,7 +113,9 @@ def _better(one: Draft[P], other: Draft[P]) -> bool:
     return mine > theirs or (mine == theirs and one.cost < other.cost)
 
 
-def _shorter(draft: Draft[P], worth: Worth, doors: Mapping[SkillKey, float], again: Again[P]) -> Iterator[list[str]]:
+def _shorter(
+    draft: PathPlan[P], worth: Worth, doors: Mapping[SkillKey, float], again: PathPlanner[P]
+) -> Iterator[list[str]]:
     """Yield the path with the shortest prerequisites of each target that has two or more of its own."""
     if draft.beyond.kept:
         return
@@ -140,8 +142,11 @@ def _shorter(draft: Draft[P], worth: Worth, doors: Mapping[SkillKey, float], aga
         first = place + 1
 
 
-def _shared(levels: Mapping[SkillKey, float], bundle: list[Pick], draft: Draft[P], again: Again[P]) -> bool:
-    """Return whether another course meets all that two or more of these but the last are there for, in fewer hours."""
+def _shared(levels: Mapping[SkillKey, float], bundle: list[Pick], draft: PathPlan[P], again: PathPlanner[P]) -> bool:
+    """Return whether another course meets all that two or more of these but the last are there for, in fewer hours.
+
+    It may need no level that is not held or needed there anyway.
+    """
     ours, stock = draft.beyond.inputs.framework.id, draft.beyond.stock
     needs = (need for pick in bundle for need in _levels(needs_of(pick.offer.entry(ours))))
     lacked = {need for need in needs if micro(levels.get(need.skill, 0.0)) < need.level}
@@ -159,7 +164,9 @@ def _shared(levels: Mapping[SkillKey, float], bundle: list[Pick], draft: Draft[P
     for name in met.keys() - {pick.offer.id for pick in bundle}:
         replaced = [hours for hours, needs in served if needs and needs <= met[name]]
         if len(replaced) > 1 and (way := stock.way(name)) and way.hours < sum(replaced):
-            return True
+            entry = (need for need in _levels(way.needs) if need not in lacked)
+            if all(micro(levels.get(need.skill, 0.0)) >= need.level for need in entry):
+                return True
     return False
 
 
@@ -173,7 +180,7 @@ def _levels(needs: Iterable[Need]) -> Iterator[Level]:
                 yield from _levels(branch)
 
 
-def _longer(draft: Draft[P], worth: Worth) -> Iterator[list[str]]:
+def _longer(draft: PathPlan[P], worth: Worth) -> Iterator[list[str]]:
     """Yield the path with the shortest way to more of an open skill that fits behind it, worth most per cost first."""
     end, stock = draft.beyond.end, draft.beyond.stock
     ways: list[list[Way]] = []
@@ -190,7 +197,7 @@ def _longer(draft: Draft[P], worth: Worth) -> Iterator[list[str]]:
 
 
 def _unseen(
-    draft: Draft[P], worth: Worth, doors: Mapping[SkillKey, float], again: Again[P], seen: set[tuple[str, ...]]
+    draft: PathPlan[P], worth: Worth, doors: Mapping[SkillKey, float], again: PathPlanner[P], seen: set[tuple[str, ...]]
 ) -> str | None:
     """Return the target worth most per cost that the search cannot fit and whose closure fits in all the hours."""
     start, stock = end_of(draft.beyond.inputs, worth, doors, [p for p in draft.picks if p.seed]), draft.beyond.stock
@@ -207,7 +214,7 @@ def _unseen(
     return min(found)[1] if found else None
 
 
-def _open(draft: Draft[P], worth: Worth, causes: tuple[str, ...]) -> Iterator[tuple[str, Obstacle]]:
+def _open(draft: PathPlan[P], worth: Worth, causes: tuple[str, ...]) -> Iterator[tuple[str, Obstacle]]:
     """Yield the open skills that something of worth is kept from for one of these causes."""
     reached = reached_by(draft.beyond.inputs, worth, draft.picks)
     for skill in worth.gaps:

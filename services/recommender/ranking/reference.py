@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, MOST_STEPS, Inputs
 from services.recommender.ranking.account import RUNNERS_UP
-from services.recommender.ranking.closures import WORTH_A_CHANGE, Again, Draft, draft_of, improved
+from services.recommender.ranking.closures import WORTH_A_CHANGE, PathPlan, PathPlanner, draft_of, improved
 from services.recommender.ranking.evidence import believed
 from services.recommender.ranking.gaps import Worth
 from services.recommender.ranking.least import Stock
@@ -40,7 +40,7 @@ def recommend(inputs: Inputs, courses: Iterable[Course], catalogue_revision: int
     worth = Worth(wants)
     first = preferred(inputs, by_id, worth, doors)
 
-    def told(names: list[str]) -> Draft[Plan]:
+    def told(names: list[str]) -> PathPlan[Plan]:
         """Return the path of these courses."""
         again = retold(first, names, worth, doors)
         again.kept = False
@@ -50,7 +50,7 @@ def recommend(inputs: Inputs, courses: Iterable[Course], catalogue_revision: int
         """Return the path that the search finds with this course in it."""
         return draft(preferred(replace(inputs, pinned=[*inputs.pinned, name]), by_id, worth, doors), worth, doors).names
 
-    best = improved(draft(first, worth, doors), worth, doors, Again(told, first.fits, forced, first.teachers))
+    best = improved(draft(first, worth, doors), worth, doors, PathPlanner(told, first.fits, forced, first.teachers))
     plan, short = best.plan, best.beyond.short(worth, reached_by(inputs, worth, best.picks))
     whole = Told(best.picks, best.obstacle, plan.notes, short, plan.kept, finishing=plan.finishing)
     return path_of(inputs, worth, doors, whole, catalogue_revision)
@@ -66,7 +66,7 @@ def preferred(inputs: Inputs, courses: Mapping[str, Course], worth: Worth, doors
     return plan
 
 
-def draft(plan: "Plan", worth: Worth, doors: Mapping[SkillKey, float]) -> Draft["Plan"]:
+def draft(plan: "Plan", worth: Worth, doors: Mapping[SkillKey, float]) -> PathPlan["Plan"]:
     """Return the path of a plan without what serves nothing, told as if it were kept."""
     inputs = plan.inputs
     picks = serving(inputs, worth, doors, plan.picks)
