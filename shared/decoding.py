@@ -179,6 +179,40 @@ def _at(place: str) -> str | None:
     return place.removeprefix(".") if place else None
 
 
+# --- what another version has written --------------------------------------------------------------------------------
+
+
+def stored(given: Any, shape: type[T]) -> T:
+    """Return builtins that any version may have stored or announced in a shape. Raises msgspec.ValidationError.
+
+    Shapes refuse a field that they do not know, so that a client hears of its slip; here such fields are left out.
+    """
+    try:
+        return msgspec.convert(given, shape)
+    except msgspec.ValidationError:
+        return msgspec.convert(_known(given, shape), shape)
+
+
+def _known(given: Any, shape: Any) -> Any:
+    """Return builtins without the fields that a shape does not know, at any depth."""
+    for one in _members(shape):
+        if isinstance(given, dict) and isinstance(one, type) and issubclass(one, msgspec.Struct):
+            return {name: _known(given[name], inner) for name, inner in _fields(one) if name in given}
+        if isinstance(given, list) and get_origin(one) is list:
+            return [_known(item, get_args(one)[0]) for item in given]
+        if isinstance(given, dict) and get_origin(one) is dict:
+            return {name: _known(item, get_args(one)[1]) for name, item in given.items()}
+    return given
+
+
+@lru_cache(maxsize=256)
+def _fields(shape: type[msgspec.Struct]) -> list[tuple[str, Any]]:
+    """Return the fields of a shape as they are encoded, each with its type."""
+    hints = get_type_hints(shape, include_extras=True)
+    names = zip(shape.__struct_fields__, shape.__struct_encode_fields__, strict=True)
+    return [(encoded, hints[name]) for name, encoded in names]
+
+
 # --- naming the field ------------------------------------------------------------------------------------------------
 
 

@@ -12,6 +12,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne
 
 from services.catalog.model import ListCourses
 from services.catalog.store import COLLECTION, matching
+from shared.decoding import stored
 from shared.events import CoursePublished, CourseWithdrawn, FrameworkPublished, check_jump, check_stamps
 from shared.kafka import Received
 from shared.mongo import Database, Document, Write, bulk_write, ensure_indexes, unavailable
@@ -97,7 +98,7 @@ class HistoryStore:
                 rows = await self._history.find(query, {"id": 1, "content": 1}).to_list(None)
                 found += sorted(rows, key=itemgetter("id"))
                 after = max(newest)
-        return [(row["id"], msgspec.convert(row["content"], Course)) for row in found[: wanted.limit + 1]]
+        return [(row["id"], stored(row["content"], Course)) for row in found[: wanted.limit + 1]]
 
     async def _newest(self, tenant: str, after: str, revision: int) -> dict[str, int]:
         """Return the newest row at a revision of each of the next courses, by course id; empty after the last one."""
@@ -123,7 +124,7 @@ class HistoryStore:
         query = {"tenant": tenant, "id": framework, "_id": {"$lte": revision}}
         with unavailable():
             found = await self._frameworks.find_one(query, sort=[("_id", DESCENDING)])
-        return msgspec.convert(found["content"], Framework) if found else None
+        return stored(found["content"], Framework) if found else None
 
 
 def _as_of(wanted: Document, revision: int) -> list[Document]:

@@ -14,6 +14,7 @@ from pymongo import ASCENDING, IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from services.catalog.model import FrameworkSummary, ListCourses, ListFrameworks, Yardstick
+from shared.decoding import stored
 from shared.errors import TooLarge
 from shared.events import CoursePublished, CourseWithdrawn, Data, Envelope, FrameworkPublished, announce
 from shared.mongo import Database, Document, ensure_indexes, readable, unavailable
@@ -251,11 +252,11 @@ def _entry(document: Mapping[str, Any]) -> Entry:
 
 
 def _course(document: Mapping[str, Any]) -> Course:
-    return msgspec.convert(document["content"], Course)
+    return stored(document["content"], Course)
 
 
 def _framework(document: Mapping[str, Any]) -> Framework:
-    return msgspec.convert(document["content"], Framework)
+    return stored(document["content"], Framework)
 
 
 def _summary(framework: Framework, *, shared: bool) -> FrameworkSummary:

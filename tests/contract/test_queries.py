@@ -364,7 +364,8 @@ async def _fill(watched: Watched) -> None:
         for name in await database.list_collection_names():
             if (service, name) in SMALL:
                 continue
-            document = await database[name].find_one({"erased": {"$ne": True}, "withdrawn": {"$ne": True}})
+            usual = {"erased": {"$ne": True}, "withdrawn": {"$ne": True}, "kind": {"$ne": "framework"}}
+            document = await database[name].find_one(usual)
             assert document is not None, (service, name)
             different = COPIES[service, name]
             await database[name].insert_many([{**document, **different(n)} for n in range(DOCUMENTS)], ordered=False)
@@ -384,7 +385,9 @@ def _explainable(command: Document) -> Iterator[Document]:
         for one in command[_WRITES[name]]:
             yield {name: command[name], _WRITES[name]: [one]}
     elif name in _READS and not _watches(command):
-        yield {key: value for key, value in command.items() if key == name or key in _QUERY}
+        wanted = {key: value for key, value in command.items() if key == name or key in _QUERY}
+        # A query that says how many documents a batch has reads on only while its caller takes more.
+        yield wanted | ({"limit": command["batchSize"]} if "batchSize" in command and "limit" not in command else {})
 
 
 def _watches(command: Document) -> bool:

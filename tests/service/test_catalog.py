@@ -233,6 +233,7 @@ async def test_an_entry_that_cannot_be_read_is_passed_over_by_lists_and_when_all
         assert (await service.ask("PUT", path, "admin", tenant=tenant, json=body | {"id": identifier})).status == 201
     for key in (f"{tenant}/b", f"{tenant}/framework:a"):
         await entries.update_one({"_id": key}, {"$set": {"content.title": {"of": "another version"}}})
+    await entries.update_one({"_id": f"{tenant}/a"}, {"$set": {"content.teaches.0.of_a_newer_version": 1}})
     mine = await service.ask("GET", "/v1/courses?limit=1", tenant=tenant)
     assert [one["id"] for one in (await mine.json())["courses"]] == ["a"]
     found = await ids(service, "limit=1", tenant=tenant)

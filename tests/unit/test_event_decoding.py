@@ -305,6 +305,19 @@ def test_data_out_of_range_is_rejected(name: str, old: str, new: str, reason: st
         from_kafka(*wire(name, value=text.replace(old, new, 1).encode()))
 
 
+@pytest.mark.parametrize("name", RECORDS)
+def test_fields_that_only_a_newer_version_knows_are_ignored_at_any_depth(name: str) -> None:
+    def with_more(value: Any, *, named: bool = True) -> Any:
+        if isinstance(value, dict):  # the names in `provenance` are data, no fields
+            more = {key: with_more(item, named=key != "provenance") for key, item in value.items()}
+            return more | {"of_a_newer_version": [{"id": 1}]} if named else more
+        return [with_more(item) for item in value] if isinstance(value, list) else value
+
+    whole = RECORDS[name]["value"]
+    if whole is not None:
+        assert from_kafka(*wire(name, value=json.dumps(with_more(whole)).encode())).data == from_kafka(*wire(name)).data
+
+
 @pytest.mark.parametrize("name", ["$set", "", "x" * 200, "a.b", "a\nb"])
 def test_a_fact_has_any_name_that_could_ever_be_stored(name: str) -> None:
     whole = json.loads(json.dumps(RECORDS["framework.published.v1"]["value"]))
