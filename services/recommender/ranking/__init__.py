@@ -27,7 +27,9 @@ def recommend(inputs: Inputs, view: View) -> LearningPath:
         lambda name: _draft(planned(replace(inputs, pinned=[*inputs.pinned, name]), view), view).names,
         lambda skill: taught(view, skill),
     )
-    draft = improved(_draft(first, view), first.worth, first.standing, again)
+    draft = _draft(first, view)
+    if not first.limited:
+        draft = improved(draft, first.worth, first.standing, again)
     found = draft.plan
     told = Told(
         picks=draft.picks,
