@@ -17,7 +17,9 @@ SLACK = 1e-5
 """Hours."""
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_MARK = re.compile(r"[«»“”]")
 _QUOTED = re.compile(r"«[^»]*»|“[^”]*”")
+"""A title, but for those that have such a mark in them."""
 
 Find = Callable[[str], Course | None]
 
@@ -149,6 +151,6 @@ def _words(reason: Reason, facts: Iterable[float], titles: Iterable[Text]) -> st
 def _numbers(text: str, titles: Iterable[Text]) -> list[str]:
     for title in titles:
         for words in (title.th, title.en):
-            if isinstance(words, str) and words:
+            if isinstance(words, str) and _MARK.search(words):
                 text = text.replace(f"«{words}»", "").replace(f"“{words}”", "")
     return _NUMBER.findall(_QUOTED.sub("", text))

@@ -195,7 +195,7 @@ class _Roads:
 def worked_out(stock: Stock, start: Standing, targets: Sequence[Wanted]) -> Takes:
     """Return what the courses that may lead to these targets take: out of reach at first, then lower until none falls.
 
-    The rule to be read; `stock.takes_of` finds the same for a whole catalogue.
+    The rule to be read; `stock` finds the same for a whole catalogue.
     """
     begun, ways, meeting, waiting = _Set(start), dict[str, Way](), dict[Wanted, list[Way]](), list(targets)
     while waiting:
@@ -338,6 +338,17 @@ def least(
     if found and (found.proved or not most_sets):
         return found
     return _Search(start, stock, steps, targets, most_sets, roads, found).run()
+
+
+def cheapest(start: Standing, targets: Sequence[Wanted], stock: Stock) -> list[Way] | None:
+    """Return the courses that take least for each need alone, in order of study; None where a path may not hold them.
+
+    All targets are in reach.
+    """
+    found = stock.roads(start, targets).way(targets)
+    if 1 < len(found) <= WEIGHED:
+        return without_spare(start, found, targets)
+    return found if len(found) <= MOST_STEPS else None
 
 
 class _Search:

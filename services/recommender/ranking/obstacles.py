@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, MOST_STEPS, Inputs, names_of
 from services.recommender.ranking.gaps import Worth
-from services.recommender.ranking.least import Least, Rise, Stock, helps, least, without_spare
+from services.recommender.ranking.least import WEIGHED, Least, Rise, Stock, cheapest, helps, least, without_spare
 from services.recommender.ranking.ledger import Pick
 from services.recommender.ranking.names import micro
 from services.recommender.ranking.offers import SkillKey
@@ -91,16 +91,17 @@ class Beyond(NamedTuple):
         """
         apart = {target: least(self.end, [target], self.stock, most_sets=0) for target in targets}
         now, taken = self.end.copy(), list[Way]()
-        for target, alone in sorted(apart.items(), key=lambda item: (-item[1].hours if item[1] else 0, item[0])):
+        for target, _ in sorted(apart.items(), key=lambda item: (-item[1].hours if item[1] else 0, item[0])):
             if any(helps(way, target) for way in taken):
                 continue
-            more = least(now, [target], self.stock, most_sets=0) if taken else alone
-            if more is None or not more.courses:
+            if (more := cheapest(now, [target], self.stock)) is None:
                 return 0, False  # more courses than any path may hold: no number is told
-            for way in more.courses:
+            for way in more:
                 now.study(way)
-            taken += more.courses
-        hours = sum(way.hours for way in without_spare(self.end, taken, targets))
+            taken += more
+        if len(taken) <= WEIGHED:
+            taken = without_spare(self.end, taken, targets)
+        hours = sum(way.hours for way in taken)
         floor = max(alone.floor for alone in apart.values() if alone)
         return hours, hours <= floor and not self.stock.unsure
 

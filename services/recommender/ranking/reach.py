@@ -292,14 +292,20 @@ def doubt(net: Net, prices: Prices, course: int, unmet: Flags, needs: Longs, ope
 
 
 @kernel
-def outlay(net: Net, ours: Flags, hours: Longs, doors: Longs, held: Ints, adding: int) -> Longs:
-    """Return per course the micro-hours that it takes from a standing with what opens its door; FAR out of reach.
+def outlay(net: Net, ours: Flags, doors: Longs, held: Ints, adding: int, prices: Prices) -> None:
+    """Fill in prices from nothing for one standing, each course priced once, when all of its needs are known.
 
-    `hours` 0: not to be used; `doors`: level per skill; `held`: needs that are met. `adding` 1: each of its needs by
-    its own courses, so no less than one way takes; 0: the dearest of its needs, so no way takes less.
+    `doors`: level per skill; `held`: needs that are met. `adding` 1: a course costs what each of its needs does, as
+    elsewhere here; 0: only what the dearest does, so no way to it costs less, and FAR or more out of reach.
     """
-    price, reach = np.full(len(hours), FAR, np.int64), np.full(len(net.asked), FAR, np.int64)
-    heap, sure = heap_for(len(net.asked)), np.zeros(len(net.asked), np.bool_)
+    cost, price, reach = prices.cost, prices.price, prices.reach
+    reach[:] = FAR
+    heap, lacking, behind = heap_for(len(reach)), np.zeros(len(price), np.int64), np.zeros(len(price), np.int64)
+    for need in range(len(reach)):
+        mine = net.asked[need, ASKED_SKILL] >= 0 and ours[net.asked[need, ASKED_SKILL]]
+        for place in range(net.uses[need], net.uses[need + 1]):
+            if net.users[place] >= 0 or mine:
+                lacking[net.users[place] if net.users[place] >= 0 else ~net.users[place]] += 1
     for need in held:
         fall(reach, heap, wide(need), ZERO)
     for skill in range(min(len(doors), len(net.asks) - 1)):
@@ -307,52 +313,41 @@ def outlay(net: Net, ours: Flags, hours: Longs, doors: Longs, held: Ints, adding
             if net.asked[net.asking[place], ASKED_LEVEL] > doors[skill]:
                 break
             fall(reach, heap, wide(net.asking[place]), ZERO)
-    for course in range(len(hours)):
-        enter(net, ours, hours, price, reach, heap, sure, wide(course), adding)
+    for course in range(len(price)):
+        price[course] = FAR if cost[course] else NEVER
+        if cost[course] and not lacking[course]:
+            price[course] = cost[course]
+            offer(net, reach, heap, wide(course), price[course])
     while heap.size[0]:
         need = least_of(reach, heap)
-        sure[need] = True
+        mine = net.asked[need, ASKED_SKILL] >= 0 and ours[net.asked[need, ASKED_SKILL]]
         for place in range(net.uses[need], net.uses[need + 1]):
-            course = net.users[place] if net.users[place] >= 0 else ~net.users[place]
-            enter(net, ours, hours, price, reach, heap, sure, wide(course), adding)
+            if net.users[place] >= 0 or mine:
+                course = net.users[place] if net.users[place] >= 0 else ~net.users[place]
+                lacking[course] -= 1
+                behind[course] = behind[course] + reach[need] if adding else max(behind[course], reach[need])
+                if cost[course] and not lacking[course]:
+                    price[course] = min(behind[course] + cost[course], FAR)
+                    offer(net, reach, heap, wide(course), price[course])
         for place in range(net.holds[need], net.holds[need + 1]):
             branch, total = net.holders[place], ZERO
             for inner in range(net.opens[branch], net.opens[branch + 1]):
-                behind = reach[net.inner[inner]]
-                total = min(total + behind, FAR) if adding else max(total, behind)
+                one = reach[net.inner[inner]]
+                total = min(total + one, FAR) if adding else max(total, one)
             fall(reach, heap, wide(net.branch_need[branch]), total)
-    return price
+    if adding:
+        sum_up(net, ours, prices, np.arange(len(price), dtype=np.int32))
 
 
 @kernel
-def enter(
-    net: Net, ours: Flags, hours: Longs, price: Longs, reach: Longs, heap: Heap, sure: Flags, course: int, adding: int
-) -> None:
-    """Tell what a course takes once all of its needs are known, and what may be met by it."""
-    if hours[course] == 0 or price[course] < FAR:
-        return
-    first, last, behind = net.begins[course, FIRST_ROW], net.begins[course + 1, FIRST_ROW], ZERO
-    for row in range(first, last):
-        need = net.rows[row, ENTRY]
-        if need >= 0 and ours[net.rows[row, SKILL]]:
-            if not sure[need]:
-                return
-            behind = min(behind + reach[need], FAR) if adding else max(behind, reach[need])
-    for place in range(net.begins[course, FIRST_NEED], net.begins[course + 1, FIRST_NEED]):
-        need, twice = net.requires[place], False
-        if not sure[need]:
-            return
-        for row in range(first, last):
-            twice = twice or (net.rows[row, ENTRY] == need and ours[net.rows[row, SKILL]])
-        if not twice:
-            behind = min(behind + reach[need], FAR) if adding else max(behind, reach[need])
-    total = behind + hours[course]
-    price[course] = min(total, FAR)
-    for row in range(first, last):
-        skill = net.rows[row, SKILL]
-        for place in range(net.asks[skill], net.asks[skill + 1]):
-            if net.asked[net.asking[place], ASKED_LEVEL] > net.rows[row, HIGH]:
-                break
+def offer(net: Net, reach: Longs, heap: Heap, course: int, total: int) -> None:
+    """Tell what a course meets that it costs so much."""
+    for row in range(net.begins[course, FIRST_ROW], net.begins[course + 1, FIRST_ROW]):
+        first, place = net.asks[net.rows[row, SKILL]], net.asks[net.rows[row, SKILL] + 1] - 1
+        while place >= first and net.asked[net.asking[place], ASKED_LEVEL] > net.rows[row, HIGH]:
+            place -= 1
+        while place >= first and total < reach[net.asking[place]]:  # a lower level never costs more
             fall(reach, heap, wide(net.asking[place]), total)
+            place -= 1
     if net.course_need[course] >= 0:
         fall(reach, heap, wide(net.course_need[course]), total)

@@ -13,7 +13,7 @@ from services.recommender.ranking.index import View
 from services.recommender.ranking.least import Stock, Takes
 from services.recommender.ranking.names import NAMES, micro
 from services.recommender.ranking.offers import Offer, SkillKey
-from services.recommender.ranking.reach import FAR, Prices, outlay
+from services.recommender.ranking.reach import FAR, Prices, outlay, settle
 from services.recommender.ranking.reference_prices import (
     Level,
     Need,
@@ -25,10 +25,11 @@ from services.recommender.ranking.reference_prices import (
     way_of,
 )
 from services.recommender.ranking.seeker import Field, needs_met, skills_of
-from services.recommender.ranking.segments import Longs, Table
+from services.recommender.ranking.segments import Ints, Longs, Table
 from shared.skills import Course
 
 ONE = wide(1)
+_NONE_CHANGED = np.empty(0, np.int32)
 
 
 def _rows(view: View, skill: SkillKey, above: int) -> tuple[Table, Table]:
@@ -113,35 +114,69 @@ def stock_of(  # noqa: PLR0913, PLR0917 - what a plan knows before there is a pa
         stock.unsure = True  # no champion, so it is not known whether anything leads to it
         return None
 
-    def takes(start: Standing) -> Takes:
-        usable = np.where(prices.price < FAR, field.mesh.net.hours, 0)
-        return takes_of(field, usable, ours, start, numbers.of)
-
-    stock = Stock(teachers, way, takes)
+    stock = Stock(teachers, way, _Takers(field, prices, ours, numbers.of).takes)
     return stock
 
 
-def takes_of(field: Field, usable: Longs, framework: str, start: Standing, number_of: Callable[[str], int]) -> Takes:
-    """Return what courses take from a standing. `usable`: their hours by number, 0 where they are not to be used.
+class _Takers:
+    """What courses take from one standing after the other; what was found for the last is moved on to a later one."""
 
-    What is no champion, and so has no number, can be entered at once; as it may lead to others, `floor` is 0.
-    """
-    count = len(NAMES.skills)
-    doors = np.zeros(count, np.int64)
-    for key, level in start.levels.items():
-        if (skill := NAMES.skills.get(key, count)) < count:
-            doors[skill] = level
-    held, ours, net = np.array(needs_met(field, start.done), np.int32), skills_of(framework, count), field.mesh.net
-    added = outlay(net, ours, usable, doors, held, ONE).tolist()
-    floor = outlay(net, ours, usable, doors, held, ZERO).tolist() if field.base_numbers is None else []
+    def __init__(self, field: Field, prices: Prices, framework: str, number_of: Callable[[str], int]) -> None:
+        self._field, self._number_of, self._count = field, number_of, len(NAMES.skills)
+        self._usable = np.where(prices.price < FAR, field.mesh.net.hours, 0)
+        self._ours = skills_of(framework, self._count)
+        self._last: tuple[Standing, Prices] | None = None
 
-    def added_of(way: Way) -> int:
-        return int(added[number]) if (number := number_of(way.id)) >= 0 else way.hours
+    def takes(self, start: Standing) -> Takes:
+        """Return what courses take from a standing.
 
-    def floor_of(way: Way) -> int:
-        return int(floor[number_of(way.id)]) if floor else 0
+        What is no champion, and so has no number, can be entered at once; as it may lead to others, `floor` is 0.
+        """
+        doors, held = self._doors(start), np.array(needs_met(self._field, start.done), np.int32)
+        added, number_of = self._added(start, doors, held).price, self._number_of
+        floors: list[Prices] = []
 
-    return Takes(floor_of, added_of)
+        def added_of(way: Way) -> int:
+            return min(int(added[number]), FAR) if (number := number_of(way.id)) >= 0 else way.hours
+
+        def floor_of(way: Way) -> int:
+            if self._field.base_numbers is not None:
+                return 0
+            if not floors:
+                floors.append(self._empty())
+                outlay(self._field.mesh.net, self._ours, doors, held, ZERO, floors[0])
+            return int(floors[0].price[number_of(way.id)])
+
+        return Takes(floor_of, added_of)
+
+    def _added(self, start: Standing, doors: Longs, held: Ints) -> Prices:
+        net = self._field.mesh.net
+        if self._last and _is_later(start, self._last[0]):
+            cost, price, reach = self._last[1]
+            prices = Prices(cost, price.copy(), reach.copy())
+        else:
+            prices = self._empty()
+            outlay(net, self._ours, doors, held, ONE, prices)
+        settle(net, self._ours, doors, held, _NONE_CHANGED, len(net.asked), prices)
+        self._last = start.copy(), prices
+        return prices
+
+    def _empty(self) -> Prices:
+        return Prices(
+            self._usable, np.empty(len(self._usable), np.int64), np.empty(len(self._field.mesh.net.asked), np.int64)
+        )
+
+    def _doors(self, start: Standing) -> Longs:
+        doors = np.zeros(self._count, np.int64)
+        for key, level in start.levels.items():
+            if (skill := NAMES.skills.get(key, self._count)) < self._count:
+                doors[skill] = level
+        return doors
+
+
+def _is_later(start: Standing, before: Standing) -> bool:
+    """Return whether all that was held before is held."""
+    return before.done <= start.done and all(start.levels.get(key, 0) >= level for key, level in before.levels.items())
 
 
 def courses_above(inputs: Inputs, view: View, skill: str, above: int) -> Iterator[Course]:
