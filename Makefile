@@ -45,9 +45,10 @@ lint: setup ## ruff and the import rules
 types: setup ## mypy, strict
 	@$(VENV)/mypy
 
-deployables: setup ## the validators of what is in deploy/
+deployables: setup ## the validators of what is in deploy/ and of the workflow
 	@$(VENV)/yamllint --strict -d "{extends: default, rules: {line-length: {max: 120}, document-start: disable, comments: {min-spaces-from-content: 1}}}" deploy
 	@if [ -f deploy/compose.yaml ]; then $(VENV)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml; fi
+	@$(VENV)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
 	@if [ -f deploy/Dockerfile ] && [ -x $(VENV)/hadolint ]; then $(VENV)/hadolint deploy/Dockerfile; fi
 
 fmt: setup ## format, and mend what ruff can mend

@@ -245,9 +245,12 @@ with warnings.catch_warnings():
             return _Server(super()._make_handler(**options), self._door)
 
         async def _handle(self, request: web.Request) -> web.StreamResponse:
-            """Have an `Expect` that nobody knows answered as well: aiohttp refuses it before any middleware."""
+            """Have an `Expect` that nobody knows answered as well: aiohttp refuses it before any middleware.
+
+            For a path that is not there its refusal quotes the header, which fails where that is no text.
+            """
             try:
                 return await super()._handle(request)
-            except web.HTTPExpectationFailed:
+            except (web.HTTPExpectationFailed, UnicodeEncodeError):
                 request[UNREADABLE] = int(HTTPStatus.EXPECTATION_FAILED)
                 return await self._middleware(request, _unreached)

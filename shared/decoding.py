@@ -2,11 +2,13 @@
 
 decode(raw, Course)              JSON; Malformed where it is none, InvalidInput naming the field
 convert(given, ListCourses)      what was decoded already, as the texts of a query are
+decode_patch(raw)                JSON of any shape, a merge patch
 patched(course, patch, 262_144)  what a merge patch makes of something stored
 """
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from functools import lru_cache
 from types import UnionType
@@ -26,20 +28,41 @@ FIRST_YEAR, LAST_YEAR = 1900, 2199
 _BUDDHIST = 543
 _LONGEST = 300
 _PLACE = re.compile(r"^(?P<text>.*?)(?: - at (?P<key>`key` in )?`\$(?P<place>[^`]*)`)?$", re.DOTALL)
-_FIELD = re.compile(r"(unknown|required) field `([^`]+)`")
+_FIELD = re.compile(r"(unknown|required) field `(.*?)`?$", re.DOTALL)
+_LOOSE = msgspec.json.Decoder(float_hook=float)
+"""Reads a number out of range as infinite, so that the field which does not take it is found and named."""
 _TOKEN = re.compile(r"\.([^.\[\]]+)|\[([^\]]+)\]")
 
 
 def decode(raw: bytes, shape: type[T]) -> T:
     """Return JSON in a shape. Raises Malformed where it is no JSON, InvalidInput naming the field that does not fit."""
-    try:
-        found = msgspec.json.decode(raw, type=shape)
-    except msgspec.ValidationError as error:
-        raise _invalid(error, shape, _loosely(raw)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Malformed(f"the body is not JSON: {error}") from error
+    with _malformed():
+        try:
+            found = msgspec.json.decode(raw, type=shape)
+        except msgspec.ValidationError as error:
+            raise _invalid(error, shape, _loosely(raw)) from error
     check(found, shape)
     return found
+
+
+def decode_patch(raw: bytes) -> object:
+    """Return JSON of any shape, to be applied with `patched`. Raises Malformed where it is no JSON."""
+    with _malformed():
+        try:
+            return _LOOSE.decode(raw)
+        except msgspec.ValidationError as error:
+            raise Malformed("a number in the body has too many digits") from error
+
+
+@contextmanager
+def _malformed() -> Iterator[None]:
+    """Raise Malformed for what is no JSON. A ValidationError is a DecodeError too, so it is caught within."""
+    try:
+        yield
+    except RecursionError as error:
+        raise _too_deep() from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Malformed(f"the body is not JSON: {error}") from error
 
 
 def convert(given: object, shape: type[T], *, strict: bool = True) -> T:
@@ -48,6 +71,8 @@ def convert(given: object, shape: type[T], *, strict: bool = True) -> T:
         found = msgspec.convert(given, shape, strict=strict)
     except msgspec.ValidationError as error:
         raise _invalid(error, shape, given) from error
+    except RecursionError as error:
+        raise _too_deep() from error
     check(found, shape)
     return found
 
@@ -61,7 +86,7 @@ def patched(present: T, patch: object, most: int) -> T:
         whole = _merged(msgspec.to_builtins(present), patch)
         length = len(msgspec.json.encode(whole))
     except RecursionError as error:
-        raise Malformed("the patch stands too deep inside itself") from error
+        raise _too_deep() from error
     if length > most:
         raise TooLarge(f"with this patch it would hold {length} bytes; there may be {most}")
     return convert(whole, type(present))
@@ -80,9 +105,20 @@ def _merged(present: object, patch: object) -> object:
 
 
 def check(found: object, shape: Any) -> None:
-    """Refuse a date of a year beyond use and a text that shows nothing. Raises InvalidInput naming the field."""
-    if _is_looked_at(shape):
+    """Refuse a date of a year beyond use and a text that shows nothing.
+
+    Raises InvalidInput naming the field, Malformed where it is too deep to be looked at.
+    """
+    if not _is_looked_at(shape):
+        return
+    try:
         _look(found, "")
+    except RecursionError as error:
+        raise _too_deep() from error
+
+
+def _too_deep() -> Malformed:
+    return Malformed("lists and objects stand too deep inside each other")
 
 
 # --- dates and texts -------------------------------------------------------------------------------------------------
@@ -139,7 +175,42 @@ def _look_at_year(year: int, place: str) -> None:
 
 
 def _at(place: str) -> str | None:
-    return place.lstrip(".") or None
+    """Return the name of a field; None where the whole is meant. A key may be empty."""
+    return place.removeprefix(".") if place else None
+
+
+# --- what another version has written --------------------------------------------------------------------------------
+
+
+def stored(given: Any, shape: type[T]) -> T:
+    """Return builtins that any version may have stored or announced in a shape. Raises msgspec.ValidationError.
+
+    Shapes refuse a field that they do not know, so that a client hears of its slip; here such fields are left out.
+    """
+    try:
+        return msgspec.convert(given, shape)
+    except msgspec.ValidationError:
+        return msgspec.convert(_known(given, shape), shape)
+
+
+def _known(given: Any, shape: Any) -> Any:
+    """Return builtins without the fields that a shape does not know, at any depth."""
+    for one in _members(shape):
+        if isinstance(given, dict) and isinstance(one, type) and issubclass(one, msgspec.Struct):
+            return {name: _known(given[name], inner) for name, inner in _fields(one) if name in given}
+        if isinstance(given, list) and get_origin(one) is list:
+            return [_known(item, get_args(one)[0]) for item in given]
+        if isinstance(given, dict) and get_origin(one) is dict:
+            return {name: _known(item, get_args(one)[1]) for name, item in given.items()}
+    return given
+
+
+@lru_cache(maxsize=256)
+def _fields(shape: type[msgspec.Struct]) -> list[tuple[str, Any]]:
+    """Return the fields of a shape as they are encoded, each with its type."""
+    hints = get_type_hints(shape, include_extras=True)
+    names = zip(shape.__struct_fields__, shape.__struct_encode_fields__, strict=True)
+    return [(encoded, hints[name]) for name, encoded in names]
 
 
 # --- naming the field ------------------------------------------------------------------------------------------------
@@ -171,7 +242,7 @@ def _invalid(error: msgspec.ValidationError, shape: Any, given: object) -> Inval
 
 def _loosely(raw: bytes) -> object:
     try:
-        return msgspec.json.decode(raw)
+        return _LOOSE.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # wrong further on, too
         return None
 

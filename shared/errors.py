@@ -35,7 +35,7 @@ class Problem(Exception):
     def __init__(self, detail: str, field: str | None = None, *, retry_after: int | None = None) -> None:
         super().__init__(detail)
         self.detail = detail
-        self.field = field
+        self.field = None if field is None else str(field)  # a name of a header is a kind of str that JSON refuses
         self.retry_after = retry_after
 
 

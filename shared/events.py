@@ -19,6 +19,7 @@ from uuid import uuid4
 import msgspec
 from msgspec import Meta, Struct
 
+from shared.decoding import stored
 from shared.errors import Rejected
 from shared.paths import LearningPath
 from shared.skills import Course, Framework, Identifier, Profile, key_of
@@ -419,6 +420,13 @@ def _data(name: str, value: bytes | None, shapes: Mapping[str, type[Struct]] | N
     _bound(value)
     try:
         return msgspec.json.decode(value, type=shapes[name])
+    except (ValueError, RecursionError):  # looked at once more without the fields that only a newer version knows
+        return _known_data(name, value, shapes[name])
+
+
+def _known_data(name: str, value: bytes, shape: type[Struct]) -> Any:
+    try:
+        return stored(msgspec.json.decode(value), shape)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{name}: {error}") from None
 
@@ -456,6 +464,15 @@ def _owner(data: Data) -> str:
     if isinstance(data, FrameworkPublished):
         return key_of(data.tenant, f"framework:{data.framework.id}")
     return key_of(data.tenant, data.officer)
+
+
+def sendable(moment: datetime) -> datetime:
+    """Return a moment as events may hold it; one that was stored before they were bounded is moved by the least."""
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    if moment.year in _YEARS:
+        return moment
+    return datetime(min(max(moment.year, _YEARS[0]), _YEARS[-1]), 1, 1, tzinfo=UTC)
 
 
 # --- what could have happened ----------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ async def _command(wanted: argparse.Namespace, settings: StoreSettings) -> str:
     client = connect(settings, "keys")
     try:
         store = KeyStore(client, settings)
+        await store.prepare()
         if wanted.command in ("create", "issue"):
             expires_at = datetime.now(UTC) + timedelta(days=wanted.days) if wanted.days else None
             credential, stored = issue(

@@ -5,24 +5,31 @@ database = client[settings.database("catalog")]
 await ensure_indexes(database, {"courses": [IndexModel(...), *OUTBOX_INDEXES]})
 with unavailable(): await database["courses"].find_one(...)     # raises errors.Unavailable where MongoDB is away
 await bulk_write(database["courses"], changes)  # the only way to write many: it knows what a majority has not confirmed
+readable(document, decode)                      # one of many documents, or None: what cannot be read stops no other
 await reachable(client)                         # a readiness check: None, or what is wrong
 KeyStore(client, settings)                      # what shared.auth.Authenticator reads keys from
 """
 
+import logging
 import warnings
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
+import pymongo
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import IndexModel, InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError, ConnectionFailure, OperationFailure, PyMongoError, WriteConcernError
 
 from shared.auth import StoredKey
 from shared.errors import Unavailable
+from shared.logs import frames_of
 from shared.settings import StoreSettings
 
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 Document = dict[str, Any]
 Client = AsyncIOMotorClient[Document]
 Database = AsyncIOMotorDatabase[Document]
@@ -34,6 +41,9 @@ _PASSING_CODES = {6, 7, 50, 64, 89, 91, 112, 189, 262, 9001, 10107, 11600, 11602
 _DUPLICATE_KEY = 11000
 _PASSING_LABELS = ("RetryableWriteError", "TransientTransactionError", "RetryableError", "SystemOverloadedError")
 
+
+BUILD_SECONDS = 600
+"""How long the server may take to build the indexes of a service, when it starts on a large collection."""
 
 _REFUSED_CODES = {13, 18}
 """The server does not take the user, or does not let it do this."""
@@ -108,9 +118,26 @@ async def bulk_write(collection: Collection, writes: Sequence[Write], *, ordered
     return result.matched_count + result.inserted_count + result.upserted_count
 
 
+def readable(document: Document, decode: Callable[[Document], T]) -> T | None:
+    """Return a stored document decoded, or None where that fails: for those who read many, and pass that one over.
+
+    A newer version may have written it, or an older one that allowed more. It is logged by its `_id`.
+    """
+    try:
+        return decode(document)
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the others are to be read
+        fields = {"error": frames_of(error)}
+        log.error("document %s cannot be read", document.get("_id"), extra={"fields": fields})  # noqa: TRY400
+        return None
+
+
 async def ensure_indexes(database: Database, indexes: Mapping[str, Sequence[IndexModel]]) -> None:
-    """Create the indexes of each collection that are not there yet. Raises Unavailable."""
-    with unavailable():
+    """Create the indexes of each collection that are not there yet. Raises Unavailable.
+
+    The server gives an index up whose build outlasts the time-out of the command, and the next start would begin again
+    and never end, so a build may take longer than other commands: ten minutes.
+    """
+    with unavailable(), pymongo.timeout(BUILD_SECONDS):
         for collection, models in indexes.items():
             await database[collection].create_indexes(list(models))
 
@@ -129,7 +156,15 @@ class KeyStore:
     """The API keys, in the one database that all services share: `access`."""
 
     def __init__(self, client: Client, settings: StoreSettings) -> None:
-        self._keys = client[settings.database("access")]["keys"]
+        self._database = client[settings.database("access")]
+        self._keys = self._database["keys"]
+
+    async def prepare(self) -> None:
+        """Create the indexes. Raises Unavailable."""
+        officer = IndexModel([("tenant", 1), ("officer", 1)], name="officer")
+        of_tenant = IndexModel([("tenant", 1), ("created_at", 1)], name="tenant_created_at")
+        of_all = IndexModel([("created_at", 1)], name="created_at")
+        await ensure_indexes(self._database, {"keys": [officer, of_tenant, of_all]})
 
     async def find(self, key_id: str) -> StoredKey | None:
         """Return a key that was not revoked. Raises Unavailable."""

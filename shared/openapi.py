@@ -233,18 +233,19 @@ def _responses(route: Route, schemas: _Schemas) -> dict[str, Any]:
 
 
 def problems_of(route: Route) -> set[int]:
-    """Return the statuses of failure that a client of this route may meet."""
-    found = set(route.problems)
+    """Return the statuses of failure that a client of this route may meet.
+
+    400 everywhere: a request line or a header that cannot be read is refused before any route.
+    """
+    found = {400, *route.problems}
     if route.policy and not route.policy.public:
         found |= {401, 403, 429, 503}
     if "{" in route.path:
         found.add(404)
     if route.body is not None:
-        found |= {400, 408, 415} if route.streams else {400, 408, 413, 415, 422}
+        found |= {408, 415} if route.streams else {408, 413, 415, 422}
     if route.query:
         found.add(422)
-    if route.headers:
-        found.add(400)
     return found
 
 

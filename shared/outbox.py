@@ -19,7 +19,7 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from operator import itemgetter
+from operator import attrgetter
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -51,7 +51,7 @@ OUTBOX_INDEXES = [
 
 _PENDING = {"outbox.sequence": {"$exists": True}}
 _BATCH = 500
-_SEQUENCE = itemgetter("sequence")
+_SEQUENCE = attrgetter("sequence")
 _LEASE_SECONDS = 5.0
 _RENEW_SECONDS = 1.5
 _MARGIN_SECONDS = 1.0
@@ -122,7 +122,7 @@ class Relay:
 
     @property
     def unsendable(self) -> int:
-        """How many documents hold an event that no broker takes."""
+        """How many documents hold an event that no broker takes, or that cannot be read."""
         return len(self._unsendable)
 
     @property
@@ -210,27 +210,40 @@ class Relay:
 
     async def _send_batch(self) -> int:
         wanted = _PENDING | ({"_id": {"$nin": list(self._unsendable)}} if self._unsendable else {})
-        found = await self._documents.find(wanted, {"outbox": 1}).sort("staged_at", 1).limit(_BATCH).to_list(_BATCH)
+        pending = self._documents.find(wanted, {"outbox": 1}).sort("staged_at", 1).hint(_PENDING_INDEX)
+        found = await pending.limit(_BATCH).to_list(_BATCH)
         outboxes = {document["_id"]: document["outbox"] for document in found}  # one that changes is found twice
-        entries = [(key, entry) for key, box in outboxes.items() for entry in sorted(box, key=_SEQUENCE)]
+        entries = [(key, envelope) for key, box in outboxes.items() for envelope in self._staged_in(key, box)]
         if not entries:
-            return 0
+            return len(found)
         first = await self._reserve(len(entries)) if self._stamp else 0
         envelopes = [
-            self._fitting(Envelope(**{**entry, "catalogue_revision": first + i if self._stamp else 0}))
-            for i, (_, entry) in enumerate(entries)
+            self._fitting(msgspec.structs.replace(envelope, catalogue_revision=first + i if self._stamp else 0))
+            for i, (_, envelope) in enumerate(entries)
         ]
         if not self.holds_lease:  # reading took too long: another relay may have begun
             return 0
         results = await self._publisher.send(self._topic, envelopes)
         stamps = [envelope.catalogue_revision for envelope in envelopes]
         await self._acknowledge(zip(entries, stamps, results, strict=True))
-        for (key, entry), result in zip(entries, results, strict=True):
+        for (key, envelope), result in zip(entries, results, strict=True):
             if isinstance(result, Exception) and is_permanent(result):
-                self._note_refused(key, entry["id"], result)
+                self._note_refused(key, envelope.id, result)
         if failed := [result for result in results if isinstance(result, Exception)]:
             raise Unavailable(f"{len(failed)} of {len(results)} events without an answer: {failed[0]!r}")
         return len(found)
+
+    def _staged_in(self, key: str, box: Sequence[Document]) -> list[Envelope]:
+        """Return the events of an outbox in their order; of one that cannot be read none, and it is left alone.
+
+        Fields that are not known, as a newer version may have staged, are ignored.
+        """
+        try:
+            return sorted(msgspec.convert(list(box), list[Envelope]), key=_SEQUENCE)
+        except msgspec.ValidationError as error:
+            log.error("an event of %s cannot be read: %s", key, error)  # noqa: TRY400
+            self._unsendable.add(key)
+            return []
 
     def _fitting(self, envelope: Envelope) -> Envelope:
         """Return what to send of an event: the smaller one that stands for it where it is too large."""
@@ -254,16 +267,16 @@ class Relay:
     async def _acknowledge(self, sent: Any) -> None:
         taken: dict[str, tuple[list[str], Document]] = {}
         blocked = set()
-        for (key, entry), stamp, result in sent:
+        for (key, envelope), stamp, result in sent:
             if not isinstance(result, Landed):
                 blocked.add(key)
             if key not in blocked:
                 ids, _ = taken.setdefault(key, ([], {}))
-                ids.append(entry["id"])
+                ids.append(envelope.id)
                 taken[key] = (
                     ids,
                     {
-                        "sequence": entry["sequence"],
+                        "sequence": envelope.sequence,
                         "topic_generation": self._generation,
                         "stamp": stamp,
                         "partition": result.partition,

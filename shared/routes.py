@@ -37,7 +37,7 @@ from msgspec import Meta
 
 from shared.auth import Policy, Principal
 from shared.bodies import READING, pieces
-from shared.decoding import convert, decode
+from shared.decoding import convert, decode, decode_patch
 from shared.errors import InvalidInput, TooLarge, Unsupported
 from shared.preconditions import Preconditions, Tag
 
@@ -154,7 +154,7 @@ async def read_patch(request: web.Request) -> object:
     """Return a JSON merge patch. Raises Malformed, TooLarge, Unsupported for a patch of another kind."""
     if request.content_type not in (MERGE_PATCH, "application/json"):
         raise Unsupported(f"the body is to be {MERGE_PATCH}", "Content-Type")
-    return decode(await read_raw(request), object)
+    return decode_patch(await read_raw(request))
 
 
 def read_query(request: web.Request, shape: type[T]) -> T:
@@ -164,7 +164,11 @@ def read_query(request: web.Request, shape: type[T]) -> T:
         if name in given:
             raise InvalidInput("stands twice", name)
         given[name] = value
-    return convert(given, shape, strict=False)
+    found = convert(given, shape, strict=False)
+    for name in given:
+        if getattr(found, name) is None:  # `null`, which is read as none for what is no text
+            raise InvalidInput("needs a value", name)
+    return found
 
 
 def preconditions(request: web.Request) -> Preconditions:

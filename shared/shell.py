@@ -129,7 +129,7 @@ class Shell:
 
     async def dress(self, request: web.Request, response: web.StreamResponse) -> None:
         """Give an answer the headers that every one has, streams too."""
-        response.headers["X-Request-Id"] = request[REQUEST_ID]
+        response.headers["X-Request-Id"] = request.get(REQUEST_ID) or _new_id()  # none where no middleware was reached
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers.setdefault("Cache-Control", "no-store")  # whose key it was, nobody else may be shown
         response.headers.popall("Server", None)  # aiohttp names itself and its version
@@ -261,7 +261,7 @@ class Shell:
             if request.transport is not None:
                 request.transport.abort()
             return stream
-        detail, field = _whole(detail), _whole(field) if field else None
+        detail, field = _whole(detail), None if field is None else _whole(field)
         problem = ProblemDetails("about:blank", title, status, detail, request[REQUEST_ID], field)
         response = web.Response(
             body=msgspec.json.encode(problem), status=status, content_type="application/problem+json"

@@ -28,8 +28,8 @@ Identifier = Annotated[
 ShortText = Annotated[str, Meta(min_length=1, max_length=300)]
 Level = Annotated[float, Meta(ge=0, le=100, description="on the framework's own scale; 0 = none")]
 Hours = Annotated[float, Meta(gt=0, le=10_000)]
-FactName = Annotated[str, Meta(pattern=r"^[^$\x00][^\x00]{0,99}$(?!\n)", description="the name of a field")]
-"""A key that MongoDB keeps: neither a NUL nor a leading `$`."""
+FactName = Annotated[str, Meta(pattern=r"^[^\x00]*$(?!\n)", description="the name of a field")]
+"""A key that MongoDB keeps: no NUL."""
 Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}$(?!\n)", description="ISO 639 code")]
 
 
@@ -43,20 +43,20 @@ def key_of(tenant: str, identifier: str) -> str:
 
 
 def millionths(value: float, least: float = 0.0) -> float:
-    """Return a number to the nearest millionth, of two equally near the even one; never below `least`."""
-    return max(round(value, 6), least)
+    """Return a number to the nearest millionth, of two equally near the even one; never below `least`, never -0.0."""
+    return max(round(value, 6), least) + 0.0
 
 
 def keep_millionths(record: Struct, *fields: str, least: float = 0.0) -> None:
     """Keep these numbers of a record that is being built to the millionth. For `__post_init__`."""
     for name in fields:
         value = getattr(record, name)
-        if isinstance(value, float) and (kept := millionths(value, least)) != value:
-            force_setattr(record, name, kept)
+        if isinstance(value, float) and ((kept := millionths(value, least)) != value or not value):
+            force_setattr(record, name, kept)  # -0.0 equals 0.0 and is written otherwise
 
 
 LEAST = 0.000_001
-"""What is smaller but not zero counts as this: an hour or a weight is never nothing."""
+"""What is smaller but not zero counts as this: an hour, a weight or what a course teaches is never nothing."""
 
 
 class Text(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -221,7 +221,7 @@ def _distinct(name: str, ids: list[str]) -> set[str | None]:
 
 
 class Teaches(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a course teaches, from a level to a level. Whoever is below `from` cannot enter."""
+    """What a course teaches, from a level to a level, a millionth at least. Whoever is below `from` cannot enter."""
 
     framework: Identifier
     skill: Identifier
@@ -229,9 +229,12 @@ class Teaches(Struct, frozen=True, forbid_unknown_fields=True):
     to_level: Level = field(name="to")
 
     def __post_init__(self) -> None:
-        keep_millionths(self, "from_level", "to_level")
         if self.to_level <= self.from_level:
             raise ValueError("`to` must be above `from`")
+        keep_millionths(self, "from_level", "to_level")
+        if self.to_level <= self.from_level:  # less than a millionth apart
+            force_setattr(self, "to_level", max(self.to_level, LEAST))
+            force_setattr(self, "from_level", millionths(self.to_level - LEAST))
 
 
 class Prerequisite(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -9,6 +9,8 @@ from functools import lru_cache
 _BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800\U0001d159\ufffc")
 _SHOWN = frozenset("LNPS")
 _NIKHAHIT_AND_AA = re.compile("\u0e4d([\u0e48-\u0e4b]*)\u0e32")
+_MARK_BEFORE_VOWEL = re.compile("([\u0e48-\u0e4c]+)([\u0e31\u0e34-\u0e3a\u0e47]+)")
+_SARA_AM_BEFORE_MARK = re.compile("\u0e33([\u0e48-\u0e4b]+)")
 _SPACES = re.compile(r"\s+")
 
 
@@ -31,6 +33,7 @@ def folded(text: str) -> str:
     """
     text = "".join(char for char in unicodedata.normalize("NFC", text) if not _has_no_width(char))
     text = _NIKHAHIT_AND_AA.sub("\\1\u0e33", text).replace("\u0e40\u0e40", "\u0e41")
+    text = _SARA_AM_BEFORE_MARK.sub("\\1\u0e33", _MARK_BEFORE_VOWEL.sub(r"\2\1", text))
     return unicodedata.normalize("NFC", _SPACES.sub(" ", text).strip().casefold())
 
 

@@ -25,7 +25,7 @@ from shared.settings import BY_SERVICE, described
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PAGES = sorted([ROOT / "README.md", ROOT / "deploy" / "seed" / "README.md", *DOCS.rglob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), ROOT / "deploy" / "seed" / "README.md", *DOCS.rglob("*.md")])
 FIRST_PARTS = ("shared", "services", "deploy", "docs", "tests", ".ci")
 
 
@@ -249,3 +249,46 @@ def test_every_decision_has_its_five_parts() -> None:
         assert "**Status:**" in text
         for part in ("Context", "Decision", "Consequences", "Rejected alternatives"):
             assert f"\n## {part}\n" in text, f"{page.name}: {part}"
+
+
+# --- the glossary ----------------------------------------------------------------------------------------------------
+
+
+def singular(word: str) -> str:
+    """Return the singular of an English noun, as far as the names of classes need it."""
+    if word.endswith("ies"):
+        return f"{word[:-3]}y"
+    if word.endswith(("sses", "ches", "shes")):
+        return word[:-2]
+    return word[:-1] if word.endswith("s") and not word.endswith("ss") else word
+
+
+def public_classes() -> set[str]:
+    files = [path for package in ("services", "shared") for path in (ROOT / package).rglob("*.py")]
+    nodes = [node for path in files for node in ast.parse(path.read_text(encoding="utf-8")).body]
+    return {node.name for node in nodes if isinstance(node, ast.ClassDef) and not node.name.startswith("_")}
+
+
+def test_every_public_class_is_named_by_terms_of_the_glossary_or_listed_there() -> None:
+    terms, rest = text_of("docs/glossary.md").split("## Plain words of class names")
+    plain, own = rest.split("\n## Names of this project")
+    words = {singular(word) for term in re.findall(r"^\| ([a-z -]+) \|", terms, re.MULTILINE) for word in term.split()}
+    words = {part for word in words for part in (word, *map(singular, word.split("-")))}
+    words |= set(re.findall(r"`([a-z]+)`", plain))
+    listed = set(re.findall(r"^\| `(\w+)` \|", own, re.MULTILINE))
+    strange = {
+        name for name in public_classes() if not {singular(w.lower()) for w in re.findall("[A-Z][a-z]*", name)} <= words
+    }
+    assert not strange - listed, "name these by terms of docs/glossary.md, or add them to its last table"
+    assert not listed - strange, "these are gone, or are terms: take them out of the last table of docs/glossary.md"
+
+
+def test_every_term_of_the_glossary_has_its_thai_its_meaning_and_its_field_and_stands_once() -> None:
+    terms = text_of("docs/glossary.md").split("## Plain words of class names")[0]
+    rows = [line.strip("| ").split(" | ") for line in terms.splitlines() if re.match(r"\| [a-z]", line)]
+    rows = [row for row in rows if row[0] != "term"]
+    assert len({row[0] for row in rows}) == len(rows) > 0
+    for row in rows:
+        assert len(row) == 4, row
+        assert all(row), row
+        assert re.search(r"[\u0e00-\u0e7f]", row[1]), row

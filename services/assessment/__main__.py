@@ -32,6 +32,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
     store = OfficerStore(database)
     await store.prepare()
     keys = KeyStore(client, settings)
+    await keys.prepare()
     publisher = Publisher(settings)
     await publisher.start()
     index = FrameworkIndex()

@@ -139,7 +139,7 @@ async def erase_officer(request: web.Request) -> web.StreamResponse:
 
     The officer's keys are revoked, profile and evidence are removed, and every service is told to forget. The number
     of the last change stays, so that an officer who is registered again goes on from it. Asked again, it finishes what
-    was left undone.
+    was left undone, and tells every service again.
     """
     asked = preconditions(request)
     tenant, officer_id = _asked(request)
@@ -152,7 +152,7 @@ async def erase_officer(request: web.Request) -> web.StreamResponse:
         asked.check(_tag(before.profile) if before.profile else None)
         if before.profile is None:
             await request.app[KEYS].revoke_of(tenant, officer_id, before.erased_at or datetime.now(UTC))
-            await store.clear_archive(before.key)
+            await store.restage([before.key])  # who reads it takes back what was refused since
             return True
         await request.app[KEYS].revoke_of(tenant, officer_id, datetime.now(UTC))  # first: nobody erased has a key
         data = OfficerErased(tenant, officer_id)

@@ -16,8 +16,8 @@ from pymongo.errors import DuplicateKeyError
 
 from services.assessment.model import Evidence, ListEvidence
 from shared.errors import TooLarge
-from shared.events import Data, Envelope, OfficerChanged, OfficerErased, announce
-from shared.mongo import Database, Document, bulk_write, ensure_indexes, unavailable
+from shared.events import Data, Envelope, OfficerChanged, OfficerErased, announce, sendable
+from shared.mongo import Database, Document, bulk_write, ensure_indexes, readable, unavailable
 from shared.outbox import OUTBOX_INDEXES, stage, staged
 from shared.skills import Profile, key_of
 
@@ -58,7 +58,7 @@ class OfficerStore:
 
     async def prepare(self) -> None:
         """Create the indexes. Raises Unavailable."""
-        archive = [IndexModel([("officer_key", ASCENDING), ("taken_at", DESCENDING)], name="by_officer")]
+        archive = [IndexModel([("officer_key", ASCENDING), *_NEWEST_FIRST], name="newest_of_officer")]
         await ensure_indexes(self._database, {COLLECTION: OUTBOX_INDEXES, "archive": archive})
 
     async def find(self, tenant: str, officer: str) -> Officer | None:
@@ -178,13 +178,15 @@ class OfficerStore:
     async def restage(self, keys: Sequence[str] | None = None) -> int:
         """Stage the present state of officers (all, without keys) once more under the same sequence; return how many.
 
-        What an erased officer may have left in the archive goes with it. Raises Unavailable.
+        What an erased officer may have left in the archive goes with it. One that cannot be read is passed over. Raises
+        Unavailable.
         """
         count = 0
         wanted: Document = {} if keys is None else {"_id": {"$in": list(keys)}}
         with unavailable():
             async for document in self._officers.find(wanted, {"outbox": 0, "evidence": 0}):
-                officer = _officer(document)
+                if (officer := readable(document, _officer)) is None:
+                    continue
                 if officer.profile is None:
                     await self.clear_archive(officer.key)
                     data: Data = OfficerErased(officer.tenant, officer.officer)
@@ -203,7 +205,7 @@ def _officer(document: Document) -> Officer:
         tenant=document["tenant"],
         officer=document["officer"],
         sequence=document["sequence"],
-        profile=msgspec.convert(stored, Profile) if stored else None,
+        profile=_profile(stored) if stored else None,
         accepted={
             entry["id"]: (entry["digest"], entry["evidence"]["profile_sequence"])
             for entry in document.get("evidence", [])
@@ -211,6 +213,13 @@ def _officer(document: Document) -> Officer:
         archived=document.get("archived", False),
         erased_at=document.get("erased_at"),
     )
+
+
+def _profile(stored: Document) -> Profile:
+    """Return a stored profile as it can be announced, with times that could once be stored beyond what events hold."""
+    profile = msgspec.convert(stored, Profile)
+    levels = [msgspec.structs.replace(held, measured_at=sendable(held.measured_at)) for held in profile.levels]
+    return profile if levels == profile.levels else msgspec.structs.replace(profile, levels=levels)
 
 
 def _archived(key: str, entry: Document) -> Document:

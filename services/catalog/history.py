@@ -5,12 +5,14 @@ A revision is the stamp of a record. As every reader does, only a stamp above th
 """
 
 from collections.abc import Sequence
+from operator import itemgetter
 
 import msgspec
 from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne
 
 from services.catalog.model import ListCourses
 from services.catalog.store import COLLECTION, matching
+from shared.decoding import stored
 from shared.events import CoursePublished, CourseWithdrawn, FrameworkPublished, check_jump, check_stamps
 from shared.kafka import Received
 from shared.mongo import Database, Document, Write, bulk_write, ensure_indexes, unavailable
@@ -18,6 +20,8 @@ from shared.skills import Course, Framework
 
 _ACCEPTED = "catalog.state"
 _LEASE = f"relay:{COLLECTION}"
+_ROWS = 500
+_AS_OF = [("tenant", ASCENDING), ("id", ASCENDING), ("_id", DESCENDING)]
 
 
 class HistoryStore:
@@ -30,7 +34,7 @@ class HistoryStore:
 
     async def prepare(self) -> None:
         """Create the indexes. Raises Unavailable."""
-        as_of = IndexModel([("tenant", ASCENDING), ("id", ASCENDING), ("_id", DESCENDING)], name="as_of")
+        as_of = IndexModel(_AS_OF, name="as_of")
         by_key = IndexModel([("key", ASCENDING), ("sequence", DESCENDING)], name="by_key")
         await ensure_indexes(self._database, {"history": [as_of, by_key], "framework_history": [as_of, by_key]})
 
@@ -86,15 +90,24 @@ class HistoryStore:
 
     async def page(self, tenant: str, wanted: ListCourses, revision: int) -> list[tuple[str, Course]]:
         """Return the first courses of one tenant, by id, as they were at a revision. Raises Unavailable."""
-        pipeline = [
-            *_as_of({"tenant": tenant, "id": {"$gt": wanted.after}}, revision),
-            {"$match": {"withdrawn": False, **matching(wanted)}},
-            {"$sort": {"id": 1}},
-            {"$limit": wanted.limit + 1},
-        ]
+        found: list[Document] = []
+        after = wanted.after
         with unavailable():
-            found = self._history.aggregate(pipeline)
-            return [(row["id"], msgspec.convert(row["content"], Course)) async for row in found]
+            while len(found) <= wanted.limit and (newest := await self._newest(tenant, after, revision)):
+                query = {"_id": {"$in": list(newest.values())}, "withdrawn": False, **matching(wanted)}
+                rows = await self._history.find(query, {"id": 1, "content": 1}).to_list(None)
+                found += sorted(rows, key=itemgetter("id"))
+                after = max(newest)
+        return [(row["id"], stored(row["content"], Course)) for row in found[: wanted.limit + 1]]
+
+    async def _newest(self, tenant: str, after: str, revision: int) -> dict[str, int]:
+        """Return the newest row at a revision of each of the next courses, by course id; empty after the last one."""
+        query = {"tenant": tenant, "id": {"$gt": after}, "_id": {"$lte": revision}}
+        rows = self._history.find(query, {"id": 1}).sort(_AS_OF).limit(_ROWS)
+        newest: dict[str, int] = {}
+        async for row in rows:
+            newest.setdefault(row["id"], row["_id"])
+        return newest
 
     async def offered(self, tenant: str, courses: Sequence[str], revision: int) -> set[str]:
         """Return which of these courses this very tenant offered at a revision. Raises Unavailable."""
@@ -111,13 +124,13 @@ class HistoryStore:
         query = {"tenant": tenant, "id": framework, "_id": {"$lte": revision}}
         with unavailable():
             found = await self._frameworks.find_one(query, sort=[("_id", DESCENDING)])
-        return msgspec.convert(found["content"], Framework) if found else None
+        return stored(found["content"], Framework) if found else None
 
 
 def _as_of(wanted: Document, revision: int) -> list[Document]:
     return [
         {"$match": {**wanted, "_id": {"$lte": revision}}},
-        {"$sort": {"tenant": 1, "id": 1, "_id": -1}},
+        {"$sort": dict(_AS_OF)},
         {"$group": {"_id": "$id", "newest": {"$first": "$$ROOT"}}},
         {"$replaceRoot": {"newRoot": "$newest"}},
     ]

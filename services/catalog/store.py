@@ -14,9 +14,10 @@ from pymongo import ASCENDING, IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from services.catalog.model import FrameworkSummary, ListCourses, ListFrameworks, Yardstick
+from shared.decoding import stored
 from shared.errors import TooLarge
 from shared.events import CoursePublished, CourseWithdrawn, Data, Envelope, FrameworkPublished, announce
-from shared.mongo import Database, Document, ensure_indexes, unavailable
+from shared.mongo import Database, Document, ensure_indexes, readable, unavailable
 from shared.outbox import OUTBOX_INDEXES, stage, staged
 from shared.skills import SHARED_TENANT, Course, Framework, key_of
 
@@ -50,12 +51,17 @@ class CatalogStore:
 
     async def prepare(self) -> None:
         """Create the indexes. Raises Unavailable."""
-        by_id = IndexModel([("kind", ASCENDING), ("tenant", ASCENDING), ("id", ASCENDING)], name="by_id")
-        by_skill = IndexModel(
-            [("kind", ASCENDING), ("tenant", ASCENDING), ("content.teaches.skill", ASCENDING), ("id", ASCENDING)],
-            name="by_skill",
-        )
-        await ensure_indexes(self._database, {COLLECTION: [by_id, by_skill, *OUTBOX_INDEXES]})
+        filters = {
+            "by_id": [],
+            "by_skill": ["content.teaches.skill"],
+            "by_framework": ["content.teaches.framework"],
+            "by_language": ["content.languages"],
+        }
+        lists = [
+            IndexModel([(field, ASCENDING) for field in ("kind", "tenant", *filtered, "id")], name=name)
+            for name, filtered in filters.items()
+        ]
+        await ensure_indexes(self._database, {COLLECTION: [*lists, *OUTBOX_INDEXES]})
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -80,7 +86,11 @@ class CatalogStore:
         return None
 
     async def page(self, tenant: str, wanted: ListCourses) -> list[tuple[str, Course]]:
-        """Return the first courses of one tenant, by id, that are after `after` and match. Raises Unavailable."""
+        """Return the first courses of one tenant, by id, that are after `after` and match. Raises Unavailable.
+
+        One that cannot be read is passed over.
+        """
+        most = wanted.limit + 1
         query = {
             "kind": "course",
             "tenant": tenant,
@@ -89,8 +99,14 @@ class CatalogStore:
             **matching(wanted),
         }
         with unavailable():
-            found = self._entries.find(query, {"content": 1, "id": 1}).sort("id", ASCENDING).limit(wanted.limit + 1)
-            return [(document["id"], msgspec.convert(document["content"], Course)) async for document in found]
+            courses: list[tuple[str, Course]] = []
+            wide = {"content": 1, "id": 1}
+            async for document in self._entries.find(query, wide, batch_size=most).sort("id", ASCENDING):
+                if course := readable(document, _course):
+                    courses.append((document["id"], course))
+                if len(courses) == most:
+                    break
+            return courses
 
     async def offered(self, tenant: str, courses: Iterable[str]) -> set[str]:
         """Return which of these courses this very tenant offers. Raises Unavailable."""
@@ -127,17 +143,21 @@ class CatalogStore:
     async def frameworks(self, tenant: str, wanted: ListFrameworks) -> list[FrameworkSummary]:
         """Return the frameworks that a tenant sees, by id; its own stand before shared ones. Raises Unavailable.
 
-        The first after `after`: one more than `limit`, where there are more.
+        The first after `after`: one more than `limit`, where there are more. One that cannot be read is passed over.
         """
+        most = wanted.limit + 1
         found: dict[str, FrameworkSummary] = {}
         with unavailable():
             for owner in dict.fromkeys((SHARED_TENANT, tenant)):
                 query = {"kind": "framework", "tenant": owner, "id": {"$gt": wanted.after}}
-                first = self._entries.find(query, {"outbox": 0}).sort("id", ASCENDING).limit(wanted.limit + 1)
-                async for document in first:
-                    framework = msgspec.convert(document["content"], Framework)
-                    found[framework.id] = _summary(framework, shared=owner == SHARED_TENANT)
-        return [found[identifier] for identifier in sorted(found)][: wanted.limit + 1]
+                count = 0
+                async for document in self._entries.find(query, {"outbox": 0}, batch_size=most).sort("id", ASCENDING):
+                    if framework := readable(document, _framework):
+                        found[framework.id] = _summary(framework, shared=owner == SHARED_TENANT)
+                        count += 1
+                    if count == most:
+                        break
+        return [found[identifier] for identifier in sorted(found)][:most]
 
     # --- changing ----------------------------------------------------------------------------------------------------
 
@@ -193,12 +213,16 @@ class CatalogStore:
         return bool(result.matched_count)
 
     async def restage(self, keys: Sequence[str] | None = None) -> int:
-        """Stage the present state of entries (all, without keys) once more; return how many. Raises Unavailable."""
+        """Stage the present state of entries (all, without keys) once more; return how many.
+
+        One that cannot be read is passed over. Raises Unavailable.
+        """
         count = 0
         wanted: Document = {} if keys is None else {"_id": {"$in": list(keys)}}
         with unavailable():
             async for document in self._entries.find(wanted, {"outbox": 0}):
-                entry = _entry(document)
+                if (entry := readable(document, _entry)) is None:
+                    continue
                 data: Data = CourseWithdrawn(entry.tenant, entry.id)
                 if isinstance(entry.content, Framework):
                     data = FrameworkPublished(entry.tenant, entry.content)
@@ -222,9 +246,17 @@ def matching(wanted: ListCourses) -> Document:
 
 def _entry(document: Mapping[str, Any]) -> Entry:
     content: Course | Framework | None = None
-    if stored := document.get("content"):
-        content = msgspec.convert(stored, Framework if document["kind"] == "framework" else Course)  # type: ignore[assignment]
+    if document.get("content"):
+        content = _framework(document) if document["kind"] == "framework" else _course(document)
     return Entry(document["_id"], document["tenant"], document["id"], document["sequence"], content)
+
+
+def _course(document: Mapping[str, Any]) -> Course:
+    return stored(document["content"], Course)
+
+
+def _framework(document: Mapping[str, Any]) -> Framework:
+    return stored(document["content"], Framework)
 
 
 def _summary(framework: Framework, *, shared: bool) -> FrameworkSummary:

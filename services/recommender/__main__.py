@@ -164,6 +164,12 @@ def _measure(registry: CollectorRegistry, planner: Planner, heeder: Heeder, aske
     catalogue = planner.catalogue
     metrics.count(registry, "plans_saved", "Paths that were saved and announced.", lambda: planner.planned)
     metrics.count(registry, "plans_refused", "Paths that the checker refused.", lambda: planner.refused)
+    metrics.count(
+        registry,
+        "plans_passed_over",
+        "Times that a sweep passed a plan over because it could not be read or planned again.",
+        lambda: planner.passed_over,
+    )
     metrics.gauge(registry, "catalogue_revision", "The catalogue that is planned with.", lambda: catalogue.revision)
     metrics.gauge(registry, "asked_in_hand", "Work of requests that waits or runs.", lambda: asked.in_hand)
     metrics.count(registry, "asked_refused", "Work of requests beyond the limits: 429 or 503.", lambda: asked.refused)

@@ -36,10 +36,20 @@ def violations(path: LearningPath, inputs: Inputs, find: Find) -> list[str]:
     """
     if path.status in ("waiting_for_framework", "refused"):
         return [f"{path.status}, yet it has steps"] if path.steps else []
+    found, walk = _walked(path, inputs, find)
+    return [*found, *_leaning(path, _Walk(inputs, find), find), *falsehoods(path, inputs.framework.id, walk, find)]
+
+
+def infeasibilities(path: LearningPath, inputs: Inputs, find: Find) -> list[str]:
+    """Return why the courses of a path cannot be studied so, or do not gain what it says; its words are not judged."""
+    return _walked(path, inputs, find)[0]
+
+
+def _walked(path: LearningPath, inputs: Inputs, find: Find) -> tuple[list[str], "_Walk"]:
     walk = _Walk(inputs, find)
-    start, wants = walk.copy(), dict(walk.wants)
+    wants = dict(walk.wants)
     found = [*_head(path, inputs), *_wishes(path, inputs, find), *walk.steps(path), *_coverage(path, wants)]
-    return [*found, *_leaning(path, start, find), *falsehoods(path, inputs.framework.id, walk, find)]
+    return found, walk
 
 
 def _head(path: LearningPath, inputs: Inputs) -> Iterator[str]:

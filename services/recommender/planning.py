@@ -20,6 +20,7 @@ from services.recommender.solving import Case, Planned, Solver, plan_for, plan_s
 from services.recommender.store import Base, NewPlan, PlanStore, StoredPlan
 from shared.errors import Rejected, Unavailable
 from shared.events import MAX_JUMP, Cause, PathRecommended, check_jump
+from shared.logs import frames_of
 from shared.paths import LearningPath
 from shared.skills import Profile, key_of
 
@@ -57,6 +58,7 @@ class Planner:
     ) -> None:
         self.planned = 0
         self.refused = 0
+        self.failed = 0
         self.store = store
         self.catalogue = catalogue
         self.solver = Solver(threads, smallest_gap=smallest_gap)
@@ -71,6 +73,11 @@ class Planner:
         return self.date_of(datetime.now(UTC))
 
     # --- events ------------------------------------------------------------------------------------------------------
+
+    @property
+    def passed_over(self) -> int:
+        """How often a sweep passed a plan over because it could not be read or planned again."""
+        return self.failed + self.store.unreadable
 
     async def plan(self, orders: Sequence[Order]) -> None:
         """Plan for the newest profile of every officer and save; older and repeated profiles change nothing.
@@ -218,7 +225,28 @@ class Planner:
     async def _again(
         self, stored: Sequence[StoredPlan], cause: Cause
     ) -> tuple[int, list[StoredPlan], list[StoredPlan]]:
-        """Return how many paths are new, the plans whose path came out the same, and those whose new one is refused."""
+        """Return how many paths are new, the plans whose path came out the same, and those whose new one is refused.
+
+        Where planning or saving fails, the plans are halved until the one to blame is alone; it counts as refused.
+        Raises Unavailable.
+        """
+        try:
+            return await self._planned_again(stored, cause)
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - one officer's plan must not stop the sweep of all others
+            if len(stored) == 1:
+                self.failed += 1
+                fields = {"error": frames_of(error)}
+                log.error("%s cannot be planned again", stored[0].profile.key, extra={"fields": fields})  # noqa: TRY400
+                return 0, [], list(stored)
+        middle = len(stored) // 2
+        one, other = await self._again(stored[:middle], cause), await self._again(stored[middle:], cause)
+        return one[0] + other[0], one[1] + other[1], one[2] + other[2]
+
+    async def _planned_again(
+        self, stored: Sequence[StoredPlan], cause: Cause
+    ) -> tuple[int, list[StoredPlan], list[StoredPlan]]:
         today = self.today()
         orders = [Order(plan.partition, plan.profile, cause, today) for plan in stored]
         rules = await self._rules_of(orders)

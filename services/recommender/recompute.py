@@ -85,7 +85,8 @@ def compared(past: Past, record: Record, courses: list[Course], framework: Frame
     if record.algorithm != ALGORITHM:
         differences.append(f"algorithm: it was {record.algorithm}, this program is {ALGORITHM}")
     revision = record.catalogue_revision
-    snapshot = Snapshot().put_framework(SHARED_TENANT, framework, revision)
+    # Under the tenant it is never late, as a shared one would be for a profile that was written by the tenant's own.
+    snapshot = Snapshot().put_framework(record.profile.tenant, framework, revision)
     view = snapshot.put_courses(SHARED_TENANT, courses, revision).view(record.profile.tenant)
     case = Case(record.profile, record.as_of, record.feedback, rules, record.previous, record.stable, record.finishing)
     if said := _difference(past, solve(case, view, smallest_gap=record.smallest_gap).path):

@@ -13,8 +13,8 @@ from msgspec import UNSET
 from shared.paths import LearningPath, OpenGap, Reason, Step
 from shared.skills import Course, Prerequisite, Text
 
-SLACK = 1e-5
-"""Hours."""
+SLACK = 5e-7
+"""Hours: half a millionth, for hours are kept in millionths and a course may take one."""
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _MARK = re.compile(r"[«»“”]")

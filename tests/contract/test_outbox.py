@@ -428,6 +428,29 @@ async def test_an_event_that_no_broker_takes_holds_up_its_own_document_only(owne
     assert await owner.waiting() == 1
 
 
+async def test_an_event_that_another_version_staged_is_sent_without_what_is_not_known(owner: Owner) -> None:
+    await owner.change("t/a", 1)
+    await owner.database[COLLECTION].update_one({"_id": "t/a"}, {"$set": {"outbox.0.of_a_newer_version": [1]}})
+    async with running(owner.relay()):
+        await until_sent(owner)
+        await until(lambda: owner.sequences("t/a") == [1])
+
+
+@pytest.mark.parametrize("wrong", [{"sequence": "1"}, {"id": None}, {"time": "soon"}, {"data": 7}])
+async def test_an_event_that_cannot_be_read_holds_up_its_own_document_only(
+    owner: Owner, wrong: dict[str, object]
+) -> None:
+    await owner.change("t/a", 1)
+    changed = {f"outbox.0.{name}": value for name, value in wrong.items()}
+    await owner.database[COLLECTION].update_one({"_id": "t/a"}, {"$set": changed})
+    await owner.change("t/b", 1)
+    async with running(relay := owner.relay()):
+        await until(lambda: owner.sequences("t/b") == [1] and relay.unsendable == 1)
+        await owner.change("t/b", 2)
+        await until(lambda: owner.sequences("t/b") == [1, 2])
+    assert len((await owner.document("t/a"))["outbox"]) == 1
+
+
 async def test_a_change_wakes_the_relay(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "_SWEEP_SECONDS", 3600.0)  # so that nothing but a wake makes it send
     relay = owner.relay()

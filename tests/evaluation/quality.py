@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from services.recommender import ranking
-from services.recommender.checker import violations
+from services.recommender.checker import infeasibilities, violations
 from services.recommender.ranking.index import View
 from shared.paths import LearningPath
 from tests.evaluation import real
@@ -70,7 +70,7 @@ def case(name: str, number: int) -> Case:
     if path.coverage.gained > best.bound + len(path.steps) + 1:
         raise AssertionError(f"{name} {number}: the path gains {path.coverage.gained}, the bound is {best.bound:.0f}")
     faults = violations(path, inputs, view.course)
-    auditor = violations(told(problem, best.chosen), inputs, view.course)
+    auditor = infeasibilities(told(problem, best.chosen), inputs, view.course)
     methods, more = _methods(world, view, number, best.chosen if budget == HOURS else None)
     return Case(
         world=name,

@@ -10,7 +10,7 @@ from services.assessment.__main__ import build, republish
 from services.assessment.store import KEPT_EVIDENCE, OfficerStore
 from shared.auth import issue
 from shared.errors import TooLarge, Unavailable
-from shared.events import OfficerChanged, OfficerErased, announce
+from shared.events import AssessmentCompleted, OfficerChanged, OfficerErased, announce
 from shared.mongo import KeyStore
 from shared.settings import AssessmentSettings
 from tests.builders import profile
@@ -181,6 +181,43 @@ async def test_a_time_beyond_the_calendar_that_was_stored_once_stops_nobody(serv
         ids += [one["assessment_id"] for one in page["assessments"]]
         after = page["next"]
     assert ids == [one["assessment_id"] for one in listed]
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+07:00", "9999-12-31T23:59:59-07:00", "2026-11-20T09:00:00"])
+async def test_a_level_measured_when_no_event_may_say_so_is_announced_all_the_same(
+    service: Started, announced: Topic, at: str
+) -> None:
+    # Such times were stored before they were bounded; readers refuse them.
+    officer = await registered(service)
+    await submit(service, officer, assessment())
+    changed = {"$set": {"profile.levels.0.measured_at": at}}
+    await service.database("assessment")["officers"].update_one({"_id": f"agency/{officer}"}, changed)
+    other = assessment(results=[{"skill": "writing", "level": 1}])
+    assert (await submit(service, officer, other, "other"))[0] == 202
+    event = (await announced.of(f"agency/{officer}", 3))[-1]
+    assert isinstance(event.data, AssessmentCompleted)
+    assert {level.skill for level in event.data.profile.levels} == {"reading", "writing"}
+
+
+async def test_an_erasure_that_is_asked_for_again_is_announced_again(service: Started, announced: Topic) -> None:
+    # Records about the officer that were refused since may lie in the dead letters; who reads it takes them back.
+    officer = await registered(service)
+    for count in (1, 2):
+        assert (await service.ask("DELETE", f"/v1/officers/{officer}")).status == 204
+        events = await announced.of(f"agency/{officer}", 1 + count)
+    assert [type(event.data) for event in events] == [OfficerChanged, OfficerErased, OfficerErased]
+    assert [event.sequence for event in events] == [1, 2, 2]
+
+
+async def test_an_officer_who_cannot_be_read_is_passed_over_where_all_are_announced_again(service: Started) -> None:
+    officers = service.database("assessment")["officers"]
+    whole = {"tenant": "agency", "officer": "x", "sequence": 1, "erased": False, "evidence": [], "outbox": []}
+    await officers.insert_one({"_id": "agency/another-version", **whole, "profile": {"officer": "x"}})
+    try:
+        count = await OfficerStore(service.database("assessment")).restage()
+        assert count == await officers.count_documents({}) - 1
+    finally:
+        await officers.delete_one({"_id": "agency/another-version"})
 
 
 async def test_republishing_announces_the_same_sequence_again(service: Started, announced: Topic) -> None:

@@ -44,6 +44,7 @@ async def asked(services: Services, through: str) -> tuple[Started, bytes]:
     return service, PUT.replace(" /v1", f" {prefix}/v1").encode() + f"Authorization: Bearer {key}\r\n".encode()
 
 
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
 THROUGH = pytest.mark.parametrize("through", ["catalog", "portal"])
 
 
@@ -114,6 +115,60 @@ async def test_a_packed_import_is_answered_row_by_row(services: Services, throug
     assert [row["status"] for row in results] == ["created"] * 50
     async with service.client.post(f"{prefix}/v1/courses:import", data=rows, headers=headers) as answer:
         assert answer.status == 400
+
+
+BROKEN = {
+    "cut short": lambda packed: packed[:-5],
+    "something after it": lambda packed: packed + b"xx",
+    "a second member cut short": lambda packed: packed + packed[:15],
+}
+
+
+@THROUGH
+@pytest.mark.parametrize("how", BROKEN)
+@pytest.mark.parametrize("lines", [0, 3])
+async def test_an_import_whose_body_breaks_is_told_so(services: Services, through: str, how: str, lines: int) -> None:
+    service, prefix = (services["portal"], "/api") if through == "portal" else (services["catalog"], "")
+    rows = [json.dumps(COURSE | {"id": f"breaks-{one}"}).encode() for one in range(lines + 1)]
+    headers = {"Authorization": f"Bearer {await services['catalog'].key('admin')}", "Content-Encoding": "gzip"}
+    body = BROKEN[how](gzip.compress(b"\n".join(rows)))  # the last row has no end of line, so it waits for the rest
+    async with service.client.post(f"{prefix}/v1/courses:import", data=body, headers=headers) as answer:
+        told = [json.loads(line) for line in (await answer.read()).splitlines()]
+    if lines:
+        assert [(row["line"], row["status"] == "refused") for row in told] == [
+            (1, False),
+            (2, False),
+            (3, False),
+            (4, True),
+        ]
+        problem = told[-1]["problem"]
+    else:
+        (problem,) = told
+        assert answer.content_type == "application/problem+json"
+    assert (problem["status"], problem["field"]) == (400, "Content-Encoding")
+
+
+async def test_an_import_whose_body_is_cut_off_is_told_so(services: Services) -> None:
+    server = services["catalog"].client.server
+    assert isinstance(server, TestServer)
+    row = json.dumps(COURSE | {"id": "cut-off"}).encode() + b"\n"
+    for framing, broken in ((CHUNKED, b"nonsense\r\n"), (b"Content-Length: 9999\r\n", b"")):
+        reader, writer = await asyncio.open_connection(server.host, server.port)
+        key = await services["catalog"].key("admin")
+        head = f"POST /v1/courses:import HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n"
+        writer.write(
+            head.encode() + framing + b"\r\n" + (b"%x\r\n%s\r\n" % (len(row), row) if framing is CHUNKED else row)
+        )
+        async with asyncio.timeout(90):
+            await reader.readuntil(b'"line":1,')
+            writer.write(broken)
+            if not broken:
+                writer.write_eof()
+            rest = await reader.read()
+        writer.close()
+        assert b'"line":2,"status":"refused"' in rest
+        assert b"breaks off" in rest
+        assert rest.endswith(b"0\r\n\r\n")
 
 
 async def test_a_body_that_does_not_go_on_is_given_up_by_the_portal(stage: tuple[PortalSettings, Owner]) -> None:

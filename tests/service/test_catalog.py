@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 from openapi_spec_validator import validate
 
+from services.catalog.store import CatalogStore
 from shared.events import CoursePublished, CourseWithdrawn
-from tests.builders import FRAMEWORK
+from tests.builders import FRAMEWORK, framework
 from tests.service.cataloguing import catalog, course, ids, named, put
 from tests.service.started import Started, Topic
 
@@ -217,3 +219,27 @@ async def test_tenants_see_shared_courses_their_own_first_and_never_each_others(
 
 async def test_the_document_of_the_api_is_valid(service: Started) -> None:
     validate(await (await service.client.get("/openapi.json")).json())
+
+
+async def test_an_entry_that_cannot_be_read_is_passed_over_by_lists_and_when_all_is_announced_again(
+    service: Started,
+) -> None:
+    tenant, entries = "versions", service.database("catalog")["entries"]
+    for identifier in ("a", "b", "c"):
+        assert (await put(service, course(identifier), tenant=tenant))[0] == 201
+    body = msgspec.to_builtins(framework({"cooking": 2}))
+    for identifier in ("a", "b"):
+        path = f"/v1/frameworks/{identifier}"
+        assert (await service.ask("PUT", path, "admin", tenant=tenant, json=body | {"id": identifier})).status == 201
+    for key in (f"{tenant}/b", f"{tenant}/framework:a"):
+        await entries.update_one({"_id": key}, {"$set": {"content.title": {"of": "another version"}}})
+    await entries.update_one({"_id": f"{tenant}/a"}, {"$set": {"content.teaches.0.of_a_newer_version": 1}})
+    mine = await service.ask("GET", "/v1/courses?limit=1", tenant=tenant)
+    assert [one["id"] for one in (await mine.json())["courses"]] == ["a"]
+    found = await ids(service, "limit=1", tenant=tenant)
+    assert "b" not in found
+    assert {"a", "c"} <= set(found)
+    listed = await (await service.ask("GET", "/v1/frameworks", tenant=tenant)).json()
+    assert {"a", "b"} & {one["id"] for one in listed["frameworks"]} == {"b"}
+    keys = [f"{tenant}/{name}" for name in ("a", "b", "c", "framework:a", "framework:b")]
+    assert await CatalogStore(service.database("catalog")).restage(keys) == 3

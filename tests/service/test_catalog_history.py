@@ -1,11 +1,15 @@
 """The catalogue as it was, and announced once more: one history, written from what readers saw."""
 
+import random
 from collections.abc import AsyncIterator
+from typing import Any
 
 import msgspec
 import pytest
 
 from services.catalog.__main__ import republish
+from services.catalog.history import HistoryStore
+from services.catalog.model import ListCourses
 from shared.events import CATALOG_TOPIC, CourseWithdrawn, announce
 from shared.kafka import Landed, Publisher
 from shared.settings import CatalogSettings
@@ -88,3 +92,32 @@ async def test_a_stamp_that_was_never_given_out_makes_no_later_change_old(servic
     await put(service, body, tenant="then")
     [event] = await announced.of(f"then/{body['id']}", 1)
     assert event.catalogue_revision > stamp
+
+
+@pytest.mark.parametrize("rows", [1, 3, 500])
+@pytest.mark.parametrize("limit", [1, 2, 100])
+async def test_pages_of_the_past_hold_the_newest_row_of_each_course_however_many_rows_are_read_at_once(
+    service: Started, namespace: str, monkeypatch: pytest.MonkeyPatch, rows: int, limit: int
+) -> None:
+    monkeypatch.setattr("services.catalog.history._ROWS", rows)
+    database = service.mongodb[f"{namespace}rows"]
+    draw = random.Random(7)  # noqa: S311 - test data
+    past: list[dict[str, Any]] = []
+    for stamp in range(1, 61):
+        name = draw.choice("abcdefgh")
+        row = {"_id": stamp, "tenant": "museum", "id": name, "withdrawn": draw.random() < 0.3}
+        past.append(row | ({} if row["withdrawn"] else {"content": course(name, hours=float(stamp))}))
+    await database["history"].insert_many(past)
+    store = HistoryStore(database)
+    for revision in (5, 30, 60):
+        newest = {row["id"]: row for row in past if row["_id"] <= revision}
+        wanted = [(name, float(row["_id"])) for name, row in sorted(newest.items()) if not row["withdrawn"]]
+        found: list[tuple[str, float]] = []
+        while page := await store.page(
+            "museum", ListCourses(after=found[-1][0] if found else "", limit=limit), revision
+        ):
+            found += [(name, one.hours) for name, one in page[:limit]]
+            if len(page) <= limit:
+                break
+        assert found == wanted
+    await service.mongodb.drop_database(database.name)

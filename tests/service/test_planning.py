@@ -3,16 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 
+import msgspec
 import pytest
 
 from services.recommender.consumer import ProfileConsumer
+from services.recommender.model import Inputs
 from services.recommender.planning import Order, Planner
 from services.recommender.solving import Solver
 from shared.errors import Rejected
 from shared.events import AssessmentCompleted, CoursePublished, CourseWithdrawn, announce, from_kafka, to_kafka
 from shared.kafka import Received, Record
-from shared.skills import SHARED_TENANT, Profile
-from tests.builders import DAY, MOMENT, course, profile
+from shared.paths import LearningPath
+from shared.skills import SHARED_TENANT, Profile, key_of
+from tests.builders import DAY, MOMENT, TENANT, course, profile
 from tests.service.office import READ, Office, heard, office_at
 
 
@@ -102,7 +105,8 @@ async def test_a_sweep_looks_only_at_the_partitions_it_is_given(office: Office) 
 async def test_a_change_that_alters_nothing_makes_no_new_path(office: Office) -> None:
     await office.planner().plan([order("a")])
     before = await office.path_of("a")
-    heard(office.catalogue, ("read", CoursePublished(SHARED_TENANT, READ)))
+    same = msgspec.structs.replace(READ, modality="blended")
+    heard(office.catalogue, ("read", CoursePublished(SHARED_TENANT, same)))
     assert await office.planner().sweep([0], 2) == 0
     assert await office.path_of("a") == before
     assert (await office.plan_of("a"))["considered"] == 3
@@ -149,3 +153,51 @@ async def test_a_sweep_never_saves_a_refused_path(office: Office) -> None:
     assert await office.path_of("a") == before
     assert planner.refused == 1
     assert (await office.plan_of("a"))["considered"] == 2  # still stale, and looked at again
+
+
+# --- what cannot be read or planned ----------------------------------------------------------------------------------
+
+
+def dearer(office: Office) -> None:
+    """Let the catalogue hear that the course takes longer: every path is due."""
+    heard(office.catalogue, ("read", CoursePublished(SHARED_TENANT, course("read", ("reading", 0, 3), hours=9))))
+
+
+@pytest.mark.parametrize("field", ["path", "profile", "feedback"])
+async def test_a_plan_that_cannot_be_read_is_passed_over_by_a_sweep(office: Office, field: str) -> None:
+    officers = [f"o{number}" for number in range(5)]
+    planner = office.planner()
+    await planner.plan([order(officer) for officer in officers])
+    left = {"$set": {field: b'{"said": "in another version"}', "feedback_sequence": 1}}
+    await office.plans.update_one({"_id": key_of(TENANT, "o2")}, left)
+    before = await office.plan_of("o2")
+    dearer(office)
+    assert await planner.sweep([0], 2) == 4
+    assert (await office.plan_of("o2"), planner.passed_over) == (before, 1)
+    assert await office.store.restage() == (4 if field == "path" else 5)
+
+
+async def test_an_officer_whose_planning_fails_is_passed_over_by_a_sweep(office: Office) -> None:
+    failing = [order("o4", reading=1), order("o8", reading=1)]
+    await office.planner().plan([*(order(f"o{number}") for number in (0, 1, 2, 3, 5, 6, 7)), *failing])
+    dearer(office)
+    planner = office.planner()
+
+    def check(_: LearningPath, inputs: Inputs, __: object) -> list[str]:
+        if "reading" in inputs.levels:
+            raise ZeroDivisionError
+        return []
+
+    planner.solver = Solver(2, check=check)
+    assert await planner.sweep([0], 2) == 7
+    assert planner.passed_over == 2
+    assert (await office.plan_of("o4"))["considered"] < office.catalogue.revision  # due again with the next sweep
+
+
+async def test_rules_that_cannot_be_read_concern_their_tenant_alone(office: Office) -> None:
+    others = msgspec.structs.replace(order("b").profile, tenant="other")
+    await office.planner().plan([order("a"), Order(0, others, "assessment", DAY)])
+    await office.database["rules"].insert_one({"_id": "other@1", "tenant": "other", "version": 1, "content": b"{"})
+    dearer(office)
+    planner = office.planner()
+    assert (await planner.sweep([0], 2), await planner.sweep_rules([0]), planner.passed_over) == (1, 0, 2)

@@ -86,6 +86,10 @@ async def test_only_the_cookie_of_the_expected_name_is_taken(stage: tuple[Portal
         ({"Sec-Fetch-Site": "same-site"}, False),
         ({"Origin": "https://elsewhere.example"}, False),
         ({"Origin": "null"}, False),
+        ({"Origin": "http://["}, False),
+        ({"Origin": "http://[::1"}, False),
+        ({"Origin": "http://a]b"}, False),
+        ({"Origin": ""}, False),
     ],
 )
 async def test_a_change_on_the_strength_of_a_cookie_comes_from_the_page_only(

@@ -106,6 +106,19 @@ async def test_a_path_is_the_same_byte_for_byte_and_stays_so_when_everything_mov
     assert capsys.readouterr().out == alone.replace("same", "same, by the reference too")
 
 
+@pytest.mark.parametrize("owner", ["yardsticks", "shared", None])
+async def test_a_path_by_a_tenants_own_framework_is_computed_again_by_it(two: Two, owner: str | None) -> None:
+    tenant = "yardsticks"
+    await two.put("frameworks", framework({"reading": 1, "writing": 1}), tenant=tenant)
+    await settled(two)
+    officer = somebody(tenant, framework_owner=owner, framework_version=1)
+    await two.recommender.publish(PROFILES_TOPIC, assessed(officer))
+    path = await path_of(two.recommender, officer)
+    assert path["path"]["status"] == "ready"
+    sentence, same = await two.again(officer.officer, tenant=tenant)
+    assert same, sentence
+
+
 async def test_a_tenants_own_courses_are_read_as_the_tenant_saw_them(two: Two) -> None:
     await two.put("courses", course("read", ("reading", 0, 3), hours=0.5), tenant="own")
     await settled(two)

@@ -51,6 +51,7 @@ class Thing(msgspec.Struct, forbid_unknown_fields=True):
 
 class Paging(msgspec.Struct, forbid_unknown_fields=True):
     limit: int = 10
+    since: int | None = None
 
 
 class Shelf:

@@ -129,7 +129,8 @@ async def test_bodies_are_refused_by_name(shelf: Shelf) -> None:
 async def test_queries_are_refused_by_name(shelf: Shelf) -> None:
     async with serving(shelf) as (client, keys):
         headers = await bearer(keys, "a", "platform")
-        for query, field in (("limit=x", "limit"), ("size=1", "size"), ("limit=1&limit=2", "limit")):
+        queries = {"limit=x": "limit", "size=1": "size", "limit=1&limit=2": "limit", "since=null": "since", "=1": ""}
+        for query, field in queries.items():
             got = await client.get(f"/v1/things/a?{query}", headers=headers)
             assert (got.status, (await got.json())["field"]) == (422, field)
         assert await (await client.get("/v1/things/a?limit=3", headers=headers)).json() == {"who": "a", "limit": 3}
@@ -168,6 +169,7 @@ async def test_the_document_is_valid_and_its_page_needs_no_internet(shelf: Shelf
         assert put["description"] == "And answer it."
         failures = {400, 401, 403, 404, 408, 413, 415, 422, 429, 503}
         assert {int(status) for status in put["responses"]} == {201} | failures
+        assert all("400" in one["responses"] for path in document["paths"].values() for one in path.values())
         page = await client.get("/docs")
         text = await page.text()
         assert "default-src 'none'" in page.headers["Content-Security-Policy"]

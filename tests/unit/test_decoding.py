@@ -1,5 +1,6 @@
 """What clients send: each refusal names its field, and no date and no text is beyond use."""
 
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
@@ -7,9 +8,10 @@ import msgspec
 import pytest
 from msgspec import Meta, Struct
 
-from shared.decoding import _merged, convert, decode, patched
+from shared.decoding import _merged, convert, decode, decode_patch, patched
 from shared.errors import InvalidInput, Malformed, TooLarge
-from shared.skills import NO_TEXT, Identifier, Level, Text
+from shared.skills import NO_TEXT, Course, Identifier, Level, Text
+from tests.builders import course
 
 
 class Inner(Struct, forbid_unknown_fields=True):
@@ -48,6 +50,9 @@ def refused(body: Any) -> InvalidInput:
         ({"tables": [{}, {"a": {"level": 1}, "b": {"level": 1, "kind": "tset"}}]}, "tables[1].b.kind"),
         ({"from": "x"}, "from"),
         ({"form": 1}, "form"),
+        ({"": 1}, ""),
+        ({"rows": [{"level": 1, "": 1}]}, "rows[0]."),
+        ({"a`b": 1}, "a`b"),
         ({"days": {"first": "2026-01-01", "second": "2569-01-01"}}, "days.second"),
         ({"titles": [{"en": "x"}, {"en": "\u200b"}]}, "titles[1]"),
     ],
@@ -61,6 +66,58 @@ def test_what_would_do_is_said() -> None:
     assert refused({"target": {"a": {"level": 1, "kind": "tset"}}}).detail.endswith("allowed: test, self")
     assert refused({"rows": [{"level": 1, "knd": "test"}]}).detail.endswith("there are: level, kind")
     assert len(refused({"rows": [{"level": 1, "kind": "x" * 100_000}]}).detail) < 400
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "1" + 400 * "0"])
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ('{"from": NUMBER}', "from"),
+        ('{"rows": [{"level": NUMBER}]}', "rows[0].level"),
+        ('{"target": {"good": 1, "bad": NUMBER}}', "target.bad"),
+        ('{"title": {"en": NUMBER}}', "title.en"),
+        ('{"on": NUMBER}', "on"),
+    ],
+)
+def test_a_number_out_of_range_is_refused_by_its_field_also_in_a_patch(number: str, body: str, field: str) -> None:
+    raw = body.replace("NUMBER", number).encode()
+    reads: list[Callable[[], Whole]] = [
+        lambda: decode(raw, Whole),
+        lambda: patched(Whole(), decode_patch(raw), 10_000),
+    ]
+    for read in reads:
+        with pytest.raises(InvalidInput) as caught:
+            read()
+        assert caught.value.field == field
+
+
+def test_a_number_of_too_many_digits_is_malformed_in_a_patch() -> None:
+    for raw in (b'{"from": 1' + 5000 * b"0" + b"}", b"1" + 5000 * b"0", b"{", b"\xff", b'{"a":' * 5000):
+        with pytest.raises(Malformed):
+            decode_patch(raw)
+
+
+def called_at(depth: int, work: Callable[[], object]) -> object:
+    """Do the work that much further down in the stack, as a handler does."""
+    return work() if depth == 0 else called_at(depth - 1, work)
+
+
+@pytest.mark.parametrize("stack", range(2))
+def test_conditions_inside_conditions_are_read_or_refused_at_every_depth(stack: int) -> None:
+    present = course("a", ("s", 0, 1))
+    whole = msgspec.json.encode(present)
+    refused = 0
+    for depth in range(440, 500):
+        requires = b'"requires":[' + b'{"any":[' * depth + b'{"course":"b"}' + b"]}" * depth + b"]}"
+        for read in (
+            lambda requires=requires: decode(whole[:-1] + b"," + requires, Course),
+            lambda requires=requires: patched(present, decode_patch(b"{" + requires), 10**6),
+        ):
+            try:
+                called_at(stack, read)
+            except Malformed:
+                refused += 1
+    assert 0 < refused < 120
 
 
 def test_what_is_wrong_twice_is_refused_all_the_same() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from services.recommender import ranking
-from services.recommender.checker import violations
+from services.recommender.checker import infeasibilities
 from services.recommender.model import Inputs
 from shared.skills import Course, Prerequisite
 from tests.builders import after, at, catalogue, course, framework, inputs, view_of
@@ -36,7 +36,7 @@ def check(officer: Inputs, courses: list[Course]) -> None:
     assert best.proved
     assert best.bound == pytest.approx(best.gained, abs=5)
     view = view_of(courses)
-    assert violations(told(problem, best.chosen), officer, view.course) == []
+    assert infeasibilities(told(problem, best.chosen), officer, view.course) == []
     assert ranking.recommend(officer, view).coverage.gained <= best.gained
 
 

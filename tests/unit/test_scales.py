@@ -59,8 +59,48 @@ def test_a_number_is_kept_to_the_millionth_wherever_it_comes_in(build: Callable[
     assert build() == kept
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "kept"),
+    [(NOISY, 2.1000000000000005, (2.099999, 2.1)), (0, 1e-9, (0, 1e-6)), (99.9999999, 100, (99.999999, 100))],
+)
+def test_a_course_whose_levels_are_less_than_a_millionth_apart_teaches_a_millionth(
+    low: float, high: float, kept: tuple[float, float]
+) -> None:
+    # Such courses were stored before levels were kept to the millionth.
+    row = msgspec.convert({"framework": "f", "skill": "a", "from": low, "to": high}, Teaches)
+    assert (row.from_level, row.to_level) == kept
+    assert msgspec.json.decode(msgspec.json.encode(row), type=Teaches) == row
+
+
 def test_of_two_equally_near_millionths_the_even_one_is_kept() -> None:
     assert [ScaleLevel(level, text("x")).level for level in (0.0000005, 0.0000015)] == [0, 0.000002]
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: Teaches(FRAMEWORK, "a", -0.0, 1).from_level,
+        lambda: Requirement("g", "a", -0.0).level,
+        lambda: ScaleLevel(-0.0, text("x")).level,
+        lambda: msgspec.json.decode(b'{"level":-0.0,"skill":"a"}', type=Result).level,
+        lambda: SkillLevel(FRAMEWORK, "a", -1e-9, -0.0, MOMENT).level,
+        lambda: Estimate(-0.0, 0.3).level,
+        lambda: Estimate(1, -0.0).sd,
+        lambda: (inputs(framework({"a": 3}), target={"a": -0.0}).target or {})["a"],
+        lambda: inputs(framework({"a": 3}), budget_hours=-0.0).budget_hours,
+    ],
+)
+def test_zero_has_no_sign(build: Callable[[], float]) -> None:
+    assert str(build()) == "0.0"
+
+
+def test_a_level_of_minus_zero_is_planned_like_zero() -> None:
+    def planned(zero: float) -> bytes:
+        courses = [course("one", ("a", zero, 2)), course("two", ("a", 2, 3))]
+        plan = inputs(framework({"a": 3, "b": zero}), {"a": zero})
+        return msgspec.json.encode(plan_stateless(plan, view_of(courses)))
+
+    assert planned(-0.0) == planned(0.0)
 
 
 def test_what_was_computed_opens_what_was_written() -> None:

@@ -66,6 +66,15 @@ def test_one_branch_of_a_choice_is_not_said_to_be_a_must() -> None:
     assert "in this path it cannot be entered otherwise" in reason
 
 
+@pytest.mark.parametrize("left", [0, 1e-6, 2e-6, 9e-6])
+def test_a_course_that_is_too_long_by_millionths_of_an_hour_is_said_to_be(left: float) -> None:
+    courses = [course("long", ("a", 0, 2), hours=3), course("short", ("b", 0, 2), hours=left + 1e-6)]
+    plan = inputs(SKILLS, {"a": 0, "b": 0}, budget_hours=3 + left, mandatory=["long"])
+    path = recommend(plan, view_of(courses))
+    assert [(row.skill, row.hours, row.missing_hours) for row in path.open] == [("b", round(left + 1e-6, 6), 1e-6)]
+    assert violations(path, plan, view_of(courses).course) == []
+
+
 def test_a_step_that_serves_nothing_is_refused() -> None:
     courses = [course("idle", ("x", 0, 1)), course("goal", ("a", 0, 2))]
     path = planned(courses, mandatory=["idle"])

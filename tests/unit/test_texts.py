@@ -15,6 +15,8 @@ AGENCY = "สำนักงานพัฒนาน้ำ"
         AGENCY.replace("\u0e33", "\u0e4d\u0e32"),
         AGENCY.replace("\u0e49\u0e33", "\u0e4d\u0e49\u0e32"),  # the tone mark between
         AGENCY.replace("\u0e49\u0e33", "\u0e49\u0e4d\u0e32"),  # the tone mark before
+        AGENCY.replace("\u0e49\u0e33", "\u0e33\u0e49"),  # the tone mark after
+        AGENCY.replace("\u0e49\u0e33", "\u0e4d\u0e32\u0e49"),
         unicodedata.normalize("NFKD", AGENCY),
         f"  {AGENCY}\n",
         f"\ufeff{AGENCY}\u200b",
@@ -35,6 +37,10 @@ def test_spellings_of_one_thai_name(spelling: str) -> None:
         ("STRASSE", "straße"),
         ("co\u00adop", "coop"),
         ("แผน", "เเผน"),
+        ("ที่", "ท\u0e48\u0e35"),
+        ("ชั้น", "ช\u0e49\u0e31น"),
+        ("ผู้", "ผ\u0e49\u0e39"),
+        ("สิทธิ์", "สิทธ\u0e4c\u0e34"),
         ("a\u202eb", "ab"),
     ],
 )
@@ -42,7 +48,9 @@ def test_spellings_of_one_name(one: str, other: str) -> None:
     assert folded(one) == folded(other)
 
 
-@pytest.mark.parametrize(("one", "other"), [("น้ำ", "นำ"), ("กา", "กำ"), ("ab", "a b"), ("Café", "Cafe"), ("", "a")])
+@pytest.mark.parametrize(
+    ("one", "other"), [("น้ำ", "นำ"), ("ที่", "ที"), ("ชั่น", "ชั้น"), ("กา", "กำ"), ("ab", "a b"), ("Café", "Cafe"), ("", "a")]
+)
 def test_two_names_stay_two(one: str, other: str) -> None:
     assert folded(one) != folded(other)
 

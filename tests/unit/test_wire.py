@@ -208,8 +208,9 @@ async def test_a_client_that_waits_to_be_told_is_told_only_where_its_body_is_wan
         assert (await answer_on(reader)).status == 201
         writer.close()
         for path in (b"/v1/things/a", b"/v1/nowhere"):
-            got = await wire.ask(b"PUT " + path + b" HTTP/1.1\r\n" + HOST + b"Expect: tea\r\n\r\n")
-            assert (got.status, got.problem["field"]) == (400, "Expect")
+            for what in (b"tea", b"\xff", b"100-continue, \xff", b"\xe0\xb8\x81"):
+                got = await wire.ask(b"PUT " + path + b" HTTP/1.1\r\n" + HOST + b"Expect: " + what + b"\r\n\r\n")
+                assert (got.status, got.problem["field"]) == (400, "Expect")
 
 
 async def test_every_answer_has_the_same_guards_and_names_no_software() -> None:

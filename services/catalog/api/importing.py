@@ -1,7 +1,7 @@
 """Many courses at once."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Literal, Self
 
 import msgspec
@@ -25,22 +25,43 @@ async def import_courses(request: web.Request) -> web.StreamResponse:
     """Add or change many courses: one JSON object a line.
 
     Each line is answered by one line as soon as it is stored or refused, in order; a bad one never stops the rest,
-    until 100,000 lines were empty or refused. Up to 16 MiB of answers wait for a client that sends everything before
-    it reads, some 100,000 lines; more are read only as the answers are taken.
+    until 100,000 lines were empty or refused. Where the body breaks off, a last line says so. Up to 16 MiB of answers
+    wait for a client that sends everything before it reads, some 100,000 lines; more are read only as the answers are
+    taken.
     """
-    body = pieces(request)
-    first = await anext(body, b"")  # a body that cannot be read at all is refused before an answer begins
+    answered = _answered(request)
+    first = await anext(answered, b"")  # a body that cannot be read is refused before an answer begins
     stream = await open_stream(request, "application/x-ndjson")
-    reader = ndjson.Reader()
     async with Answers(stream) as answers:
-        await _import(request, reader.feed(first), answers)
-        async for chunk in body:
-            await _import(request, reader.feed(chunk), answers)
-            if reader.over:
-                break
-        await _import(request, reader.end(), answers)
+        await answers.put(first)
+        async for more in answered:
+            await answers.put(more)
     await stream.write_eof()
     return stream
+
+
+async def _answered(request: web.Request) -> AsyncIterator[bytes]:
+    """Yield the answers to the lines as they come.
+
+    Where the body breaks off or is not packed as it says, the last answer says so. Raises Problem where it was the
+    first that was to be answered.
+    """
+    reader = ndjson.Reader()
+    begun = False
+    try:
+        async for chunk in pieces(request):
+            async for results in _import(request, reader.feed(chunk)):
+                begun = True
+                yield results
+            if reader.over:
+                break
+        async for results in _import(request, reader.end()):
+            begun = True
+            yield results
+    except Problem as problem:
+        if not begun:
+            raise
+        yield _line(RowResult(reader.line, "refused", problem=_refused(problem)))
 
 
 class Answers:
@@ -99,10 +120,18 @@ class Answers:
                 self._moved.set()
 
 
-async def _import(request: web.Request, rows: Iterable[ndjson.Row], answers: Answers) -> None:
+async def _import(request: web.Request, rows: Iterable[ndjson.Row]) -> AsyncIterator[bytes]:
     for batch in _batches(rows):
         results = await asyncio.gather(*(_import_row(request, row) for row in batch))
-        await answers.put(b"".join(msgspec.json.encode(result) + b"\n" for result in results))
+        yield b"".join(map(_line, results))
+
+
+def _line(result: RowResult) -> bytes:
+    return msgspec.json.encode(result) + b"\n"
+
+
+def _refused(problem: Problem) -> RowProblem:
+    return RowProblem(problem.status, problem.detail, problem.field)
 
 
 async def _import_row(request: web.Request, row: ndjson.Row) -> RowResult:
@@ -113,8 +142,7 @@ async def _import_row(request: web.Request, row: ndjson.Row) -> RowResult:
         identifier = row.course.id
         put, new = await store_course(request, row.course, _UNCONDITIONAL)
     except Problem as problem:
-        refused = RowProblem(problem.status, problem.detail, problem.field)
-        return RowResult(row.line, "refused", identifier, problem=refused)
+        return RowResult(row.line, "refused", identifier, problem=_refused(problem))
     status: Literal["created", "changed", "unchanged"]
     status = "created" if new else "changed" if put.changed else "unchanged"
     return RowResult(row.line, status, put.id, put.revision, put.warnings)

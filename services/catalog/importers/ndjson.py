@@ -33,6 +33,11 @@ class Reader:
         self._held = bytearray()
         self._skipping = False
 
+    @property
+    def line(self) -> int:
+        """The number of the line that is being read."""
+        return self._line + 1
+
     def feed(self, chunk: bytes) -> Iterator[Row]:
         """Yield the rows that a chunk completes. A line that is too long is refused at once and skipped to its end."""
         *ended, rest = chunk.split(b"\n")
@@ -55,7 +60,7 @@ class Reader:
         if len(self._held) > LINE_LIMIT:
             self._skipping = True
             self._held.clear()
-            yield from self._counted(Row(self._line + 1, TooLarge(f"a line may hold {LINE_LIMIT} bytes")))
+            yield from self._counted(Row(self.line, TooLarge(f"a line may hold {LINE_LIMIT} bytes")))
 
     def _end_line(self) -> Iterator[Row]:
         self._line += 1
@@ -74,7 +79,7 @@ class Reader:
         if self._without_course > WITHOUT_COURSE_LIMIT and not self.over:
             self.over = True
             text = f"over {WITHOUT_COURSE_LIMIT} lines are empty or refused; the rest is not read"
-            yield Row(self._line + 1, TooLarge(text))
+            yield Row(self.line, TooLarge(text))
 
 
 def _course(raw: bytes) -> Course | Problem:

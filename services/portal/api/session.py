@@ -43,9 +43,16 @@ def check_origin(request: web.Request) -> None:
     site = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get(hdrs.ORIGIN)
     if site is None and origin is not None:  # browsers leave Sec-Fetch-Site out where there is no HTTPS
-        site = "same-origin" if urlsplit(origin).netloc == request.host else "cross-site"
+        site = "same-origin" if _host_of(origin) == request.host else "cross-site"
     if site not in (None, "same-origin"):
         raise Forbidden("this may only be asked from the officers' page itself")
+
+
+def _host_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc or None
+    except ValueError:  # no address at all
+        return None
 
 
 def credential_of(request: web.Request) -> str | None:

@@ -22,6 +22,7 @@ from services.recommender.store.documents import (
     SOURCE,
     SUMMARY,
     Base,
+    Document,
     Held,
     Key,
     NewPlan,
@@ -37,8 +38,8 @@ from services.recommender.store.documents import (
 from services.recommender.store.history import History
 from services.recommender.store.releases import ReleaseStore
 from services.recommender.store.rules import RuleStore
-from shared.events import PathRecommended, announce
-from shared.mongo import Database, bulk_write, unavailable
+from shared.events import Envelope, PathRecommended, announce
+from shared.mongo import Database, bulk_write, readable, unavailable
 from shared.outbox import OUTBOX_INDEXES, stage, staged
 from shared.skills import key_of
 
@@ -49,7 +50,8 @@ INDEXES = [
     IndexModel([("courses", 1)], name="courses"),
     IndexModel([("open_skills", 1)], name="open_skills"),
     IndexModel([("framework_id", 1)], name="framework_id"),
-    IndexModel([("tenant", 1), ("agency", 1), ("framework_id", 1)], name="agency_framework"),
+    IndexModel([("tenant", 1), ("agency", 1), ("framework_id", 1), ("_id", 1)], name="agency_framework_officer"),
+    IndexModel([("partition", 1), ("considered", 1)], name="partition_considered"),
     IndexModel([("tenant", 1), ("rules", 1)], name="rules"),
     IndexModel([("replan_at", 1)], name="replan_at", partialFilterExpression={"replan_at": {"$type": "date"}}),
 ]
@@ -70,6 +72,7 @@ class PlanStore:
     """The plans of all tenants; every question names the tenant. `rules`, `history` and `releases` are beside them."""
 
     def __init__(self, database: Database) -> None:
+        self.unreadable = 0
         self._plans = database[COLLECTION]
         self.rules = RuleStore(database)
         self.history = History(database, COLLECTION)
@@ -117,12 +120,19 @@ class PlanStore:
     async def matching(
         self, partitions: Collection[int], conditions: Sequence[Mapping[str, Any]]
     ) -> AsyncIterator[StoredPlan]:
-        """Yield the plans of these Kafka partitions that meet any of the conditions."""
+        """Yield the plans of these Kafka partitions that meet any of the conditions.
+
+        One that cannot be read is passed over and counted in `unreadable`.
+        """
         query = {"partition": {"$in": list(partitions)}, "$or": list(conditions)}
         with unavailable():
             async for document in self._plans.find(query, PLAN):
-                if not document.get("erased"):
-                    yield plan_of(document)
+                if document.get("erased"):
+                    continue
+                if plan := readable(document, plan_of):
+                    yield plan
+                else:
+                    self.unreadable += 1
 
     async def frameworks_of(self, tenant: str, agency: str) -> dict[str, int]:
         """Return framework -> how many of an agency's officers are planned with it. Raises Unavailable."""
@@ -134,26 +144,29 @@ class PlanStore:
             return {row["_id"]: row["officers"] async for row in self._plans.aggregate(pipeline)}
 
     async def measures(self, tenant: str, agency: str, framework: str) -> AsyncIterator[tuple[str, int, Measures]]:
-        """Yield officer, plan revision and figures of an agency's officers under a framework. Raises Unavailable."""
+        """Yield officer, plan revision and figures of an agency's officers under a framework. Raises Unavailable.
+
+        An officer whose figures cannot be read is passed over.
+        """
         query = {"tenant": tenant, "agency": agency, "framework_id": framework}
         with unavailable():
             async for document in self._plans.find(query, {"officer": 1, "revision": 1, "measures": 1}):
-                officer, revision = document["officer"], document["revision"]
-                if stored := document.get("measures"):
-                    yield officer, revision, msgspec.json.decode(stored, type=Measures)
-                elif (whole := await self._plans.find_one({"_id": document["_id"]}, {"path": 1})) and "path" in whole:
-                    # Saved before figures were kept beside the path.
-                    yield officer, revision, measures_of(msgspec.json.decode(whole["path"], type=PathRecommended).path)
+                whole: Document | None = document
+                if "measures" not in document:  # saved before figures were kept beside the path
+                    whole = await self._plans.find_one({"_id": document["_id"], "path": {"$exists": True}}, {"path": 1})
+                if whole and (measures := readable(whole, _measures)):
+                    yield document["officer"], document["revision"], measures
 
     async def sample(self, tenant: str, agency: str, framework: str, most: int) -> list[StoredPlan]:
-        """Return at most so many of an agency's plans, always the same ones. Raises Unavailable."""
+        """Return at most so many of an agency's plans that can be read, always the same ones. Raises Unavailable."""
         query = {"tenant": tenant, "agency": agency, "framework_id": framework}
         with unavailable():
             found = await self._plans.find(query, {"_id": 1}).sort("_id", 1).to_list(None)
             step = max(1, -(-len(found) // most))
             ids = [document["_id"] for document in found[::step]]
             documents = await self._plans.find({"_id": {"$in": ids}}, PLAN).sort("_id", 1).to_list(None)
-        return [plan_of(document) for document in documents if "path" in document]
+        plans = [readable(document, plan_of) for document in documents if "path" in document]
+        return [plan for plan in plans if plan]
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
@@ -253,17 +266,31 @@ class PlanStore:
             await bulk_write(self._plans, changes)
 
     async def restage(self, keys: Collection[str] | None = None) -> int:
-        """Stage the present state of these officers, or of all, once more; return how many."""
+        """Stage the present state of these officers, or of all, once more; return how many.
+
+        A path that cannot be read is passed over.
+        """
         query = {} if keys is None else {"_id": {"$in": list(keys)}}
         count = 0
         with unavailable():
             async for document in self._plans.find(query, {"revision": 1, "path": 1}):
-                key, revision = document["_id"], document["revision"]
-                path = document.get("path")
-                event = None if path is None else msgspec.json.decode(path, type=PathRecommended)
-                update = stage(announce(SOURCE, key, revision, event))
-                if event is None:
-                    update["$push"]["outbox"]["$slice"] = -1
-                await self._plans.update_one({"_id": key, "revision": revision}, update)
-                count += 1
+                if envelope := readable(document, _present):
+                    update = stage(envelope)
+                    if envelope.data is None:
+                        update["$push"]["outbox"]["$slice"] = -1
+                    await self._plans.update_one({"_id": document["_id"], "revision": document["revision"]}, update)
+                    count += 1
         return count
+
+
+def _measures(document: Document) -> Measures:
+    if stored := document.get("measures"):
+        return msgspec.json.decode(stored, type=Measures)
+    return measures_of(msgspec.json.decode(document["path"], type=PathRecommended).path)
+
+
+def _present(document: Document) -> Envelope:
+    """Return the event of a plan as it stands."""
+    path = document.get("path")
+    event = None if path is None else msgspec.json.decode(path, type=PathRecommended)
+    return announce(SOURCE, document["_id"], document["revision"], event)

@@ -68,7 +68,11 @@ class RuleStore:
 
     async def refresh(self) -> dict[str, int]:
         """Read again which version every tenant is at, and return it. Raises Unavailable."""
-        pipeline = [{"$group": {"_id": "$tenant", "version": {"$max": "$version"}}}]
+        # Sorted as the index `newest` is, so that the server reads one key of each tenant.
+        pipeline: list[dict[str, Any]] = [
+            {"$sort": {"tenant": 1, "version": DESCENDING}},
+            {"$group": {"_id": "$tenant", "version": {"$first": "$version"}}},
+        ]
         with unavailable():
             async for row in self._rules.aggregate(pipeline):
                 self._note(row["_id"], row["version"])

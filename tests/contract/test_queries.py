@@ -1,0 +1,495 @@
+"""No query of a store reads a whole collection or sorts in memory: each is explained by a real MongoDB.
+
+Every public method of every store is called on a small database while a listener takes down the commands. Then each
+collection gets 20,000 documents of one tenant, and the server explains every command. A store or a method that is not
+called here fails the test.
+"""
+
+import asyncio
+import inspect
+import pkgutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from typing import Any
+
+import msgspec
+import pytest
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
+
+import services
+import shared
+from services.assessment.model import Evidence, ListEvidence, Result
+from services.assessment.store import KEPT_EVIDENCE, OfficerStore
+from services.catalog.history import HistoryStore
+from services.catalog.model import ListCourses, ListFrameworks
+from services.catalog.store import CatalogStore
+from services.recommender.agency_report import DeadlineReport
+from services.recommender.audit import TenantRules
+from services.recommender.disclosure import Release
+from services.recommender.feedback import Feedback
+from services.recommender.store import ALL_INDEXES, Key, NewPlan
+from services.recommender.store.history import KEPT
+from shared.auth import StoredKey
+from shared.events import (
+    CATALOG_TOPIC,
+    MAX_VALUE_BYTES,
+    CoursePublished,
+    CourseWithdrawn,
+    Data,
+    Envelope,
+    FrameworkPublished,
+    OfficerChanged,
+    OfficerErased,
+    PathRecommended,
+    announce,
+    from_kafka,
+    to_kafka,
+)
+from shared.kafka import Publisher, Received, Record, TopicSpec, create_topics
+from shared.mongo import BUILD_SECONDS, Client, Collection, Database, Document, KeyStore, ensure_indexes
+from shared.outbox import OUTBOX_INDEXES, staged
+from shared.settings import StoreSettings, read
+from shared.skills import Profile
+from tests.builders import DAY, FRAMEWORK, MOMENT, TENANT, course, framework, profile
+from tests.contract.test_outbox import COLLECTION, LEASE, PATIENCE, Owner, running, until
+from tests.service.office import LONG, READ, Office
+
+pytestmark = pytest.mark.timeout(400)
+
+DOCUMENTS = 20_000
+MOST_EXAMINED = 1000
+"""Index keys, or documents, that the server may look at for one command on 20,000 documents of one tenant."""
+
+LATER = datetime(2026, 12, 1, tzinfo=UTC)
+NEXT_YEAR = datetime(2027, 12, 1, tzinfo=UTC)
+
+READ_WHOLE = {
+    "PlanStore.restage of all": "an operator announces everything again, or the topic was lost",
+    "OfficerStore.restage of all": "the same",
+    "CatalogStore.restage of all": "the same",
+    "KeyStore.list": "an operator lists every key of a tenant",
+    "KeyStore.list of all": "the same, of all tenants",
+}
+"""The calls that read a whole collection on purpose, and why."""
+
+Call = tuple[str, Awaitable[object] | AsyncIterator[object]]
+"""A label, which begins with the name of a store's method, and the call."""
+
+
+@dataclass
+class Commands(CommandListener):
+    """The commands that were sent to MongoDB, in their order."""
+
+    sent: list[tuple[str, Document]] = field(default_factory=list)
+
+    def started(self, event: CommandStartedEvent) -> None:
+        """Take down a command with its database."""
+        self.sent.append((event.database_name, dict(event.command)))
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        """Not needed."""
+
+    def failed(self, event: CommandFailedEvent) -> None:
+        """Not needed."""
+
+
+@dataclass
+class Watched:
+    """A client of which every command is taken down."""
+
+    client: Client
+    settings: StoreSettings
+    commands: Commands
+
+    def database(self, name: str) -> Database:
+        """Return a database of a service."""
+        return self.client[self.settings.database(name)]
+
+
+@pytest.fixture
+async def watched(mongodb_uri: str, namespace: str) -> AsyncIterator[Watched]:
+    values = {"MONGODB_URI": mongodb_uri, "NAMESPACE": namespace, "API_KEY_PEPPER": "pepper of these tests"}
+    commands = Commands()
+    client: Client = AsyncIOMotorClient(mongodb_uri, event_listeners=[commands], tz_aware=True, w="majority")
+    watched = Watched(client, read(StoreSettings, values), commands)
+    yield watched
+    for name in await client.list_database_names():
+        if name.startswith(namespace):
+            await client.drop_database(name)
+    client.close()
+
+
+# --- every method of every store -------------------------------------------------------------------------------------
+
+
+def changed(sequence: int, officer: str = "a") -> tuple[Profile, Envelope]:
+    one = profile(officer, {"reading": 1}, sequence=sequence)
+    return one, announce("/test", one.key, sequence, OfficerChanged(one))
+
+
+async def officers(watched: Watched) -> AsyncIterator[Call]:
+    store = OfficerStore(watched.database("assessment"))
+    yield "OfficerStore.prepare", store.prepare()
+    yield "OfficerStore.save first", store.save(None, *changed(1))
+    for number in range(2, KEPT_EVIDENCE + 3):
+        found = await store.find(TENANT, "a")
+        results = [Result("reading", 1.0)]
+        one = Evidence(f"e{number}", FRAMEWORK, "test", results, MOMENT, MOMENT, number)
+        call = store.save(found, *changed(number), (one, "digest"))
+        if number < KEPT_EVIDENCE + 2:
+            await call
+        else:
+            yield "OfficerStore.save with evidence over the number kept", call
+    yield "OfficerStore.find", store.find(TENANT, "a")
+    found = await store.find(TENANT, "a")
+    assert found is not None
+    assert found.archived
+    yield "OfficerStore.accepted", store.accepted(found, "e2")
+    yield "OfficerStore.evidence", store.evidence(found, ListEvidence())
+    yield "OfficerStore.evidence after one in the document", store.evidence(found, ListEvidence(after="e9"))
+    yield "OfficerStore.evidence after one in the archive", store.evidence(found, ListEvidence(after="e2"))
+    yield "OfficerStore.restage", store.restage([found.key])
+    yield "OfficerStore.restage of all", store.restage()
+    archived = await watched.database("assessment")["archive"].find_one()
+    assert archived is not None
+    gone = announce("/test", found.key, found.sequence + 1, OfficerErased(TENANT, "a"))
+    yield "OfficerStore.erase", store.erase(found, gone)
+    yield "OfficerStore.clear_archive", store.clear_archive(found.key)
+    yield "OfficerStore.restage of an erased officer", store.restage([found.key])
+    await store.save(None, *changed(1, "b"))
+    await watched.database("assessment")["archive"].insert_one(archived)
+
+
+async def courses(watched: Watched) -> AsyncIterator[Call]:
+    store = CatalogStore(watched.database("catalog"))
+    yield "CatalogStore.prepare", store.prepare()
+    yardstick, one = framework({"reading": 3}), course("c", ("reading", 0, 3))
+    yield "CatalogStore.put_framework", store.put_framework(None, TENANT, yardstick, "")
+    yield "CatalogStore.put_course", store.put_course(None, TENANT, one, "")
+    found = await store.find(f"{TENANT}/c")
+    assert found is not None
+    yield "CatalogStore.put_course again", store.put_course(found, TENANT, one, "")
+    yield "CatalogStore.find", store.find(found.key)
+    yield "CatalogStore.visible", store.visible(TENANT, "absent")
+    yield "CatalogStore.visible_framework", store.visible_framework(TENANT, FRAMEWORK)
+    for wanted in _lists():
+        yield f"CatalogStore.page with {wanted}", store.page(TENANT, wanted)
+    yield "CatalogStore.offered", store.offered(TENANT, ["c", "d"])
+    yield "CatalogStore.yardsticks", store.yardsticks(TENANT, [FRAMEWORK])
+    yield "CatalogStore.frameworks", store.frameworks(TENANT, ListFrameworks(after="a"))
+    yield "CatalogStore.restage", store.restage([found.key])
+    yield "CatalogStore.restage of all", store.restage()
+    found = await store.find(found.key)
+    assert found is not None
+    yield "CatalogStore.withdraw_course", store.withdraw_course(found, "")
+    await store.put_course(None, TENANT, course("kept", ("reading", 0, 3)), "")
+
+
+def _lists() -> Iterator[ListCourses]:
+    yield ListCourses(after="b")
+    yield ListCourses(skill="reading")
+    yield ListCourses(framework=FRAMEWORK, skill="reading", language="th")
+    yield ListCourses(skill="taught by none")
+    yield ListCourses(framework="taught by none")
+    yield ListCourses(language="en")
+
+
+async def history(watched: Watched) -> AsyncIterator[Call]:
+    store = HistoryStore(watched.database("catalog"))
+    yield "HistoryStore.prepare", store.prepare()
+    yardstick, one = framework({"reading": 3}), course("c", ("reading", 0, 3))
+    data: list[tuple[str, Data]] = [
+        (f"framework:{FRAMEWORK}", FrameworkPublished(TENANT, yardstick)),
+        ("c", CoursePublished(TENANT, one)),
+        ("gone", CourseWithdrawn(TENANT, "gone")),
+    ]
+    batch = []
+    for stamp, (name, news) in enumerate(data, 1):
+        envelope = msgspec.structs.replace(announce("/test", f"{TENANT}/{name}", 1, news), catalogue_revision=stamp)
+        key, value, headers = to_kafka(envelope)
+        event = from_kafka(key, value, headers)
+        batch.append(Received(Record(CATALOG_TOPIC, 0, stamp, key, value, headers), event))
+    yield "HistoryStore.on_landed", store.on_landed(batch)
+    yield "HistoryStore.position", store.position()
+    for wanted in _lists():
+        yield f"HistoryStore.page with {wanted}", store.page(TENANT, wanted, 30_000)
+    yield "HistoryStore.offered", store.offered(TENANT, ["c", "gone"], 30_000)
+    yield "HistoryStore.framework", store.framework(TENANT, FRAMEWORK, 30_000)
+
+
+async def keys(watched: Watched) -> AsyncIterator[Call]:
+    store = KeyStore(watched.client, watched.settings)
+    yield "KeyStore.prepare", store.prepare()
+    stored = StoredKey("k", "digest", TENANT, "officer", "a")
+    yield "KeyStore.create", store.create(stored)
+    yield "KeyStore.find", store.find("k")
+    yield "KeyStore.note_use", store.note_use("k")
+    yield "KeyStore.working", store.working(["k", "absent"])
+    yield "KeyStore.list", store.list(TENANT)
+    yield "KeyStore.list of all", store.list()
+    yield "KeyStore.revoke_of", store.revoke_of(TENANT, "a", LATER)
+    yield "KeyStore.revoke", store.revoke("k")
+
+
+async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one call a line
+    database = watched.database("recommender")
+    await ensure_indexes(database, ALL_INDEXES)
+    office = Office(database, READ, LONG)
+    store, planner = office.store, office.planner()
+    one = profile("a", {"reading": 1}, sequence=1)
+    await office.plan(one)
+    await office.plan(msgspec.structs.replace(one, sequence=2, deadline=NEXT_YEAR.date(), weekly_hours=2.0))
+    key = f"{TENANT}/a"
+    yield "PlanStore.find_path", store.find_path(TENANT, "a")
+    yield "PlanStore.held", store.held(TENANT, "a")
+    yield "PlanStore.summaries", store.summaries([key, "absent"])
+    yield "PlanStore.sequences", store.sequences([key])
+    yield "PlanStore.bases", store.bases([key])
+    yield "PlanStore.matching any plan", store.matching(range(3), [{"considered": {"$lt": 900}}])
+    yield "PlanStore.frameworks_of", store.frameworks_of(TENANT, "office")
+    yield "PlanStore.measures", store.measures(TENANT, "office", FRAMEWORK)
+    yield "PlanStore.sample", store.sample(TENANT, "office", FRAMEWORK, 64)
+    yield "PlanStore.mark_considered", store.mark_considered([key], 1)
+    yield "PlanStore.put_off", store.put_off([key])
+    yield "PlanStore.restage", store.restage([key])
+    yield "PlanStore.restage of all", store.restage()
+    rules = TenantRules(1)
+    yield "RuleStore.put", store.rules.put(TENANT, rules, "key")
+    yield "RuleStore.of", store.rules.of(TENANT)
+    yield "RuleStore.recent", store.rules.recent("another")
+    yield "RuleStore.find", store.rules.find(TENANT, 1)
+    yield "RuleStore.refresh", store.rules.refresh()
+    # The conditions of sweeps are made by the planner, so the planner asks here.
+    yield "PlanStore.matching after a catalogue change", planner.sweep(range(3), 0)
+    yield "PlanStore.mark_ruled after newer rules", planner.sweep_rules(range(3))
+    yield "PlanStore.matching near a deadline", planner.sweep_deadlines(range(3), NEXT_YEAR)
+    held = await store.held(TENANT, "a")
+    assert held is not None
+    path = PathRecommended(TENANT, "a", held.plan.summary.revision + 1, "assessment", MOMENT, held.plan.path)
+    new = NewPlan(0, msgspec.structs.replace(held.plan.profile, sequence=3), path, held.plan.summary)
+    yield "History.keep", store.history.keep([(key, msgspec.structs.replace(held.plan.summary, revision=KEPT + 1))])
+    yield "PlanStore.save", store.save([new])
+    yield "PlanStore.save with a lost race", store.save([new])
+    summary, said = held.plan.summary, Key("k", "digest", 1, 2, stale=False, at=MOMENT)
+    yield "PlanStore.save_feedback", store.save_feedback(new, said, 0)
+    yield "PlanStore.keep_feedback", store.keep_feedback(summary, "a", Feedback(1), said, 0)
+    yield "History.find", store.history.find(key, 1)
+    releases, about = store.releases, (TENANT, "office", FRAMEWORK)
+    report = DeadlineReport(DAY, 1.0, 2.0, 3, [])
+    yield "ReleaseStore.replace first", releases.replace(*about, 0, Release())
+    yield "ReleaseStore.replace", releases.replace(*about, 1, Release())
+    yield "ReleaseStore.find", releases.find(*about)
+    yield "ReleaseStore.officers", releases.officers(TENANT, "office", [FRAMEWORK])
+    question = {"framework": FRAMEWORK, "question": "when"}
+    yield "ReleaseStore.keep_report", releases.keep_report(TENANT, "office", 2, report, **question)
+    yield "ReleaseStore.report", releases.report(TENANT, "office", 2, **question)
+    yield "History.erase", store.history.erase(key)
+    yield "PlanStore.erase of somebody unknown", store.erase(TENANT, "unknown", 1, 0)
+    await office.plan(profile("b", {"reading": 1}))
+    yield "PlanStore.erase", store.erase(TENANT, "b", 2, 0)
+    await store.history.keep([(key, summary)])
+
+
+async def relay(watched: Watched, bootstrap: str) -> AsyncIterator[Call]:
+    """Send, meet an event that no broker takes, and read back, until the relay has asked all that it ever asks."""
+    database, topic = watched.database("owner"), watched.settings.topic("things")
+    await ensure_indexes(database, {COLLECTION: OUTBOX_INDEXES})
+    await create_topics(bootstrap, [TopicSpec(topic, 1, 1, {})])
+    async with Publisher(bootstrap) as publisher:
+        owner = Owner(database, bootstrap, topic, publisher)
+        await owner.change("t/a", 1)
+        large = announce("/test", "t/large", 1, CourseWithdrawn("t", "x" * (2 * MAX_VALUE_BYTES)))
+        await database[COLLECTION].insert_one({"_id": "t/large", "sequence": 1, **staged(large)})
+
+        async def sent_and_read_back() -> None:
+            relay = owner.relay(stamp=True)
+            async with running(relay):
+                await until(lambda: relay.unsendable == 1)
+                await owner.change("t/b", 1)
+                await until(lambda: relay.sent == 2)
+                async with asyncio.timeout(PATIENCE):
+                    while "read_back" not in (await database["leases"].find_one({"_id": LEASE}) or {}):
+                        await asyncio.sleep(0.02)
+
+        yield "Relay.run", sent_and_read_back()
+
+
+# --- 20,000 documents ------------------------------------------------------------------------------------------------
+
+
+def _of_officers(n: int) -> Document:
+    return {"_id": f"{TENANT}/o{n}", "officer": f"o{n}"}
+
+
+def _of_plans(n: int) -> Document:
+    agency = {"agency": f"agency{n % 400}", "framework_id": f"fw{n % 7}", "partition": n % 12, "considered": 1000}
+    taught = {"courses": [f"c{n % 2000}", f"c{n % 1999}"], "open_skills": [f"{FRAMEWORK}/s{n % 200}"], "rules": 1}
+    return {**_of_officers(n), **agency, **taught, "replan_at": NEXT_YEAR + timedelta(seconds=n), "outbox": []}
+
+
+def _made(n: int) -> Document:
+    return {"created_at": MOMENT + timedelta(minutes=n), "revoked_at": None}
+
+
+def _of_archive(n: int) -> Document:
+    return {"officer_key": f"{TENANT}/o{n // 300}", "taken_at": MOMENT - timedelta(hours=n)}
+
+
+COPIES: Mapping[tuple[str, str], Callable[[int], Document]] = {
+    ("assessment", "officers"): lambda n: {**_of_officers(n), "outbox": []},
+    ("assessment", "archive"): lambda n: {"_id": f"e{n + 1000}", **_of_archive(n)},
+    ("catalog", "entries"): lambda n: {"_id": f"{TENANT}/c{n}", "id": f"c{n}", "outbox": []},
+    ("catalog", "history"): lambda n: {"_id": n + 10, "key": f"{TENANT}/c{n // 2}", "id": f"c{n // 2}"},
+    ("catalog", "framework_history"): lambda n: {"_id": n + 10, "key": f"{TENANT}/f{n // 20}", "id": f"f{n // 20}"},
+    ("access", "keys"): lambda n: {"_id": f"k{n}", "officer": f"o{n}", **_made(n)},
+    ("recommender", "plans"): _of_plans,
+    ("recommender", "history"): lambda n: {"_id": f"{TENANT}/o{n // 50}@{n % 50}", "key": f"{TENANT}/o{n // 50}"},
+    ("recommender", "rules"): lambda n: {"_id": f"t{n % 50}@{n // 50}", "tenant": f"t{n % 50}", "version": n // 50 + 1},
+    ("recommender", "agency_releases"): lambda n: {"_id": f"{TENANT}/agency{n}/{FRAMEWORK}", "agency": f"agency{n}"},
+    ("owner", COLLECTION): lambda n: {"_id": f"t/{n}", "outbox": []},
+}
+"""What differs from one document to the next, by database and collection."""
+
+SMALL = {("assessment", "leases"), ("catalog", "leases"), ("catalog", "positions"), ("owner", "leases")}
+"""Collections of one document for each relay."""
+
+
+async def _fill(watched: Watched) -> None:
+    """Copy a document of each collection until there are enough. Fails where a collection is not known here."""
+    for service in ("assessment", "catalog", "access", "recommender", "owner"):
+        database = watched.database(service)
+        for name in await database.list_collection_names():
+            if (service, name) in SMALL:
+                continue
+            usual = {"erased": {"$ne": True}, "withdrawn": {"$ne": True}, "kind": {"$ne": "framework"}}
+            document = await database[name].find_one(usual)
+            assert document is not None, (service, name)
+            different = COPIES[service, name]
+            await database[name].insert_many([{**document, **different(n)} for n in range(DOCUMENTS)], ordered=False)
+
+
+# --- what the server says of each command ----------------------------------------------------------------------------
+
+_READS = ("find", "aggregate", "count", "distinct", "findAndModify")
+_QUERY = {"query", "pipeline", "filter", "sort", "limit", "skip", "projection", "hint", "cursor", "update", "fields"}
+_WRITES = {"update": "updates", "delete": "deletes"}
+
+
+def _explainable(command: Document) -> Iterator[Document]:
+    """Yield what `explain` takes of a command, each write of a bulk alone; nothing of what reads no document."""
+    name = next(iter(command))
+    if name in _WRITES:
+        for one in command[_WRITES[name]]:
+            yield {name: command[name], _WRITES[name]: [one]}
+    elif name in _READS and not _watches(command):
+        wanted = {key: value for key, value in command.items() if key == name or key in _QUERY}
+        # A query that says how many documents a batch has reads on only while its caller takes more.
+        yield wanted | ({"limit": command["batchSize"]} if "batchSize" in command and "limit" not in command else {})
+
+
+def _watches(command: Document) -> bool:
+    """Return whether this opens a change stream: it reads the log of the replica set and no collection."""
+    return any("$changeStream" in step for step in command.get("pipeline", []))
+
+
+def _stages(plan: Any) -> Iterator[str]:
+    """Yield the names of the stages of a plan, and "$sort" where a pipeline sorts what an index did not."""
+    if isinstance(plan, Mapping):
+        if isinstance(plan.get("stage"), str):
+            yield plan["stage"]
+        if "$sort" in plan:
+            yield "$sort"
+        for name, inner in plan.items():
+            if name not in ("rejectedPlans", "command", "parsedQuery"):
+                yield from _stages(inner)
+    elif isinstance(plan, list):
+        for inner in plan:
+            yield from _stages(inner)
+
+
+def _examined(plan: Any) -> int:
+    """Return how many keys or documents the server looked at, at most, in any part of a plan."""
+    if isinstance(plan, Mapping):
+        own = [plan.get(name, 0) for name in ("totalKeysExamined", "totalDocsExamined")]
+        inner = [_examined(part) for name, part in plan.items() if name != "allPlansExecution"]
+        return max(int(number) for number in [*own, *inner])
+    return max(map(_examined, plan), default=0) if isinstance(plan, list) else 0
+
+
+async def _faults(database: Database, command: Document) -> list[str]:
+    """Return what is wrong with how the server carries out a command: nothing, where an index leads to all of it."""
+    merges = any("$merge" in step for step in command.get("pipeline", []))
+    verbosity = "queryPlanner" if merges else "executionStats"
+    plan = await database.command({"explain": command, "verbosity": verbosity})
+    faults = sorted({"COLLSCAN", "SORT", "$sort"}.intersection(_stages(plan)))
+    if (count := _examined(plan)) > MOST_EXAMINED:
+        faults.append(f"{count} examined")
+    return faults
+
+
+def _methods(store: type) -> set[str]:
+    """Return the public methods of a store, as `Class.method`; properties are none."""
+    methods = [name for name, method in vars(store).items() if inspect.isfunction(method)]
+    return {f"{store.__name__}.{name}" for name in methods if not name.startswith("_")}
+
+
+def _stores() -> Iterator[type]:
+    """Yield the classes of services/ and shared/ that are made with a client, a database or a collection."""
+    for package in (services, shared):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if module.name.endswith("__main__"):
+                continue
+            for _, one in inspect.getmembers(import_module(module.name), inspect.isclass):
+                wanted = inspect.get_annotations(one.__init__).values() if one.__module__ == module.name else ()
+                if any(handle in wanted for handle in (Database, Client, Collection)):
+                    yield one
+
+
+async def test_every_query_of_the_stores_is_led_by_an_index(watched: Watched, kafka_bootstrap: str) -> None:
+    labels: set[str] = set()
+    asked: list[tuple[str, str, Document]] = []
+    for calls in (officers(watched), courses(watched), history(watched), keys(watched), plans(watched)):
+        labels |= await _noted(watched, calls, asked)
+    labels |= await _noted(watched, relay(watched, kafka_bootstrap), asked)
+    forgotten = {name for store in _stores() for name in _methods(store)} - {label.split()[0] for label in labels}
+    assert not forgotten, "methods of stores whose queries are not looked at: call them above"
+
+    await _fill(watched)
+    faults: dict[str, list[str]] = {}
+    for label, database, command in asked:
+        if found := await _faults(watched.client[database], command):
+            faults.setdefault(label, []).append(f"{found}: {command}")
+    assert {label: found for label, found in faults.items() if label not in READ_WHOLE} == {}
+    assert faults.keys() == READ_WHOLE.keys(), "these read no whole collection any more: strike them out"
+
+
+async def test_an_index_may_take_longer_to_build_than_a_query_may_take(mongodb_uri: str, namespace: str) -> None:
+    commands = Commands()
+    client: Client = AsyncIOMotorClient(mongodb_uri, event_listeners=[commands], timeoutMS=5000)
+    database = client[f"{namespace}built"]
+    await ensure_indexes(database, {COLLECTION: OUTBOX_INDEXES})
+    await database[COLLECTION].find_one({"_id": "a"})
+    bounds = {next(iter(command)): command["maxTimeMS"] for _, command in commands.sent if "maxTimeMS" in command}
+    assert bounds["find"] <= 5000
+    assert 60_000 * 9 < bounds["createIndexes"] <= 1000 * BUILD_SECONDS
+    await client.drop_database(database.name)
+    client.close()
+
+
+async def _noted(watched: Watched, calls: AsyncIterator[Call], into: list[tuple[str, str, Document]]) -> set[str]:
+    """Make the calls and keep what each sent to MongoDB; return their labels."""
+    labels = set()
+    async for label, call in calls:
+        watched.commands.sent.clear()
+        if isinstance(call, Awaitable):
+            await call
+        else:
+            async for _ in call:
+                pass
+        sent = [(database, one) for database, command in watched.commands.sent for one in _explainable(command)]
+        into.extend((label, database, command) for database, command in sent if database not in ("admin", "local"))
+        labels.add(label)
+    return labels
