@@ -197,14 +197,14 @@ def _steps() -> Iterable[Sequence[str]]:
     length = sum(gap**2 for gap in gaps.values()) ** 0.5
     kept, studied = best_route(), list[str]()
     for score, goal, before in in_order():
-        others = [(bid, name) for bid, name in bids_after(before) if name != goal][:3]
+        others = [(bid, name) for bid, name in bids_after(before) if name not in kept][:3]
         for name in BUNDLES[goal]:
             now, then = closed(studied), closed([*studied, name])
             gained = sum(then.values()) - sum(now.values())
             rows = [row for row in _named(name).teaches if then.get(row.skill, 0) > now.get(row.skill, 0)]
             closes = ", ".join(f"{row.skill} {level(row.skill):g} → {row.to_level:g}" for row in rows)
             similarity = sum(gaps[row.skill] for row in rows) / length  # each teaches one skill
-            runners_up = ", ".join(f"{other} {bid:,}" for bid, other in others if name == goal and other not in kept)
+            runners_up = ", ".join(f"{other} {bid:,}" for bid, other in others if name == goal)
             studied.append(name)
             told = runners_up, f"{similarity:.6f}", closes, f"{gained:,}", f"{hours_of(studied):g}"
             yield f"{len(studied)}. {name}", f"{score:,}", *told

@@ -29,6 +29,7 @@ class Plan:
     """How much is measured. `truths`: catalogues and officers of each; `scales`: courses, officers a block, seconds."""
 
     generated: int
+    shared: int
     real: dict[str, int]
     truths: tuple[int, int]
     scales: Sequence[tuple[int, int, float]]
@@ -41,6 +42,7 @@ class Plan:
 
 FULL = Plan(
     generated=240,
+    shared=200,
     real={real.COURSES: 210, real.UNIVERSITY: 60, real.ROLES: 60},
     truths=(26, 200),
     scales=((1000, 40, 60), (TEN_THOUSAND, 40, 90), (100_000, 20, 120), (MILLION, 20, 180)),
@@ -52,6 +54,7 @@ FULL = Plan(
 )
 QUICK = Plan(
     generated=12,
+    shared=10,
     real={real.COURSES: 9, real.UNIVERSITY: 6, real.ROLES: 6},
     truths=(4, 40),
     scales=((1000, 8, 5), (TEN_THOUSAND, 5, 10)),
@@ -66,7 +69,7 @@ QUICK = Plan(
 def measure(plan: Plan, progress: Progress) -> Results:
     """Return all figures. Timings run alone, last, one process after the other; the rest on two cores."""
     results = Results(same_officers=plan.same)
-    names = [(quality.SYNTHETIC, plan.generated)]
+    names = [(quality.SYNTHETIC, plan.generated), (quality.SHARED, plan.shared)]
     if real.folder() is None:
         results.skipped = f"skipped: {real.SETTING} is not set"
     else:

@@ -11,7 +11,7 @@ from services.recommender.model import ALGORITHM
 from tests.evaluation import baselines, real
 from tests.evaluation.finishing import Finished
 from tests.evaluation.pace import KERNEL_MS
-from tests.evaluation.quality import PLANNER, SYNTHETIC, Case
+from tests.evaluation.quality import PLANNER, SHARED, SYNTHETIC, Case
 from tests.evaluation.scale import Rebuild, Scale, Shares, Together
 from tests.evaluation.truth import NORMAL, ROUNDED, WHOLE, Told, ratio
 from tests.evaluation.worlds import HOURS
@@ -133,7 +133,7 @@ def _finished(results: Results) -> Iterator[Gate]:
 
 
 def _optimum(results: Results) -> Iterator[Gate]:
-    for name in (SYNTHETIC, *real.WORLDS):
+    for name in (SYNTHETIC, SHARED, *real.WORLDS):
         found = results.cases.get(name)
         gated = name in (SYNTHETIC, real.COURSES)
         label = f"gap to the exact optimum, {name}"
@@ -147,6 +147,10 @@ def _optimum(results: Results) -> Iterator[Gate]:
         )
         yield Gate(f"{label}, mean", float(short.mean()), "%", high=1 if gated else None, note=note)
         yield Gate(f"{label}, p95", float(np.percentile(short, 95)), "%", high=4 if gated else None)
+        if name == SHARED:
+            nothing = sum(case.gained == 0 < case.bound for case in found)
+            yield Gate(f"{label}, worst", float(short.max()), "%")
+            yield Gate(f"nothing closed where the optimum closes something, {name}", nothing, "cases", high=0)
 
 
 def closed(cases: Sequence[Case], method: str, hours: float = HOURS) -> float:

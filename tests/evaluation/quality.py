@@ -19,12 +19,15 @@ from tests.evaluation.baselines import Outcome, Point, baselines
 from tests.evaluation.exact import optimum
 from tests.evaluation.problem import Candidate, Problem
 from tests.evaluation.told import told
-from tests.evaluation.worlds import HOURS, World, generated
+from tests.evaluation.worlds import HOURS, World, generated, shared
 
 BUDGETS = (20.0, 40.0, 80.0)
 """Hours; the budgets of the cases that are solved exactly, in turn."""
 
-SYNTHETIC = "generated"
+TIGHT = (2.0, 5.0, 10.0, 40.0, 10_000.0)
+"""And those of the world of shared prerequisites; the last is more than all of its courses take."""
+
+SYNTHETIC, SHARED = "generated", "shared prerequisites"
 PLANNER, OPTIMUM = "planner", "exact optimum"
 
 
@@ -53,14 +56,18 @@ class Case:
 @lru_cache(maxsize=4)
 def world_of(name: str, number: int) -> tuple[World, View]:
     """Return a world and its catalogue; `number`: which of the generated ones."""
-    world = generated(1000, 200, number) if name == SYNTHETIC else real.WORLDS[name]()
+    if name == SHARED:
+        world = shared(number)
+    else:
+        world = generated(1000, 200, number) if name == SYNTHETIC else real.WORLDS[name]()
     return world, world.view()
 
 
 def case(name: str, number: int) -> Case:
-    """Return one case: the generated world has its own catalogue for every number, a real set one for all."""
-    world, view = world_of(name, number if name == SYNTHETIC else 0)
-    budget = BUDGETS[number % len(BUDGETS)]
+    """Return one case: a generated world has its own catalogue for every number, a real set one for all."""
+    world, view = world_of(name, number if name in (SYNTHETIC, SHARED) else 0)
+    budgets = TIGHT if name == SHARED else BUDGETS
+    budget = budgets[number % len(budgets)]
     inputs = world.officer(np.random.default_rng([number, 40]), budget)
     begun = time.perf_counter()
     path = ranking.recommend(inputs, view)

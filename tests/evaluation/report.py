@@ -16,7 +16,7 @@ from services.recommender.model import ALGORITHM
 from tests.evaluation import baselines
 from tests.evaluation.gates import Gate, Results, closed
 from tests.evaluation.pictures import Axis, chart
-from tests.evaluation.quality import BUDGETS, OPTIMUM, PLANNER, SYNTHETIC, Case
+from tests.evaluation.quality import OPTIMUM, PLANNER, SYNTHETIC, Case
 from tests.evaluation.worlds import HOURS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -107,7 +107,7 @@ def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _optimum_table(cases: dict[str, list[Case]]) -> str:
     rows = []
     for name, found in cases.items():
-        for hours in BUDGETS:
+        for hours in sorted({case.hours for case in found}):
             short = [100 * case.short for case in found if case.hours == hours]
             mine = [case for case in found if case.hours == hours]
             if mine:

@@ -1,10 +1,15 @@
-"""A world: a framework, a catalogue that teaches it, ratings, and officers drawn for it. And the generated one.
+"""A world: a framework, a catalogue that teaches it, ratings, and officers drawn for it. And the two generated ones.
 
 Officers of the generated world: one of 20 job groups, each of which requires 12 skills at level 2, 3 or 4 (40, 40,
 20 %) with weight 0.5, 1 or 2 (25, 50, 25 %). 85 % of those are assessed, from 0 to half a level above what is required,
 but never above the scale; of the other skills 15 % are known, from 0 to 3. Each estimate has the sd of a test, a
 supervisor, an external source or the officer (0.3, 0.5, 0.4, 0.8). 30 % study in Thai only; up to two courses are
 completed.
+
+Officers of the world of shared prerequisites hold nothing or little of 10 skills. A target course raises one or two of
+them and requires 1 to 6 of 24 foundations, which no job group requires. A foundation is taught alone, in 1 to 3 hours,
+some only after a course of its own, and together with 2 to 9 others in a course of 2 to 6 hours. Scales end at 3, 5, 7
+or 100.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,7 +21,19 @@ import numpy as np
 
 from services.recommender.model import Estimate, Inputs
 from services.recommender.ranking.index import Snapshot, View
-from shared.skills import SHARED_TENANT, Area, Course, Framework, JobGroup, Requirement, ScaleLevel, Skill, Text
+from shared.skills import (
+    SHARED_TENANT,
+    Area,
+    Course,
+    Framework,
+    JobGroup,
+    Prerequisite,
+    Requirement,
+    ScaleLevel,
+    Skill,
+    Teaches,
+    Text,
+)
 from tests.evaluation.generate import FRAMEWORK, TOP, course_id, draw
 
 TENANT = "agency"
@@ -141,3 +158,62 @@ def generated(courses: int, skills: int, seed: int) -> World:
     if courses > _IN_MEMORY:
         return World(kept, {}, officer)
     return World(kept, drawn.ratings(), officer, drawn.completing())
+
+
+_SCALES = (5, 3, 7, 100)
+_TARGETS, _FOUNDATIONS = 10, 24
+
+
+def shared(number: int) -> World:
+    """Return a world in which few cheap courses open many."""
+    chance, top = np.random.default_rng([number, 7]), _SCALES[number % len(_SCALES)]
+    framework = framework_of(
+        "shared",
+        [f"t{n}" for n in range(_TARGETS)] + [f"f{n:02}" for n in range(_FOUNDATIONS)],
+        top,
+        {"g": {f"t{n}": (float(top * (2 + n % 2) // 3), float(chance.choice([0.5, 1, 2]))) for n in range(_TARGETS)}},
+    )
+    low, half = float(max(top // 3, 1)), float(max(top // 2, 1))
+    courses: list[Course] = []
+
+    def add(kind: str, rows: dict[str, float], hours: float, requires: Iterable[Prerequisite] = ()) -> str:
+        name = f"{kind}{len(courses):03}"
+        teaches = [Teaches("shared", skill, 0.0, level) for skill, level in rows.items()]
+        courses.append(
+            Course(name, words(name), words("provider"), hours, languages=["th"], teaches=teaches, requires=[*requires])
+        )
+        return name
+
+    for n in range(_FOUNDATIONS):
+        before = add("basic", {f"f{n:02}": low / 2}, 0.5) if n % 4 == 0 else None
+        for _ in range(2):
+            requires = [Prerequisite(course=before)] if before else []
+            add("narrow", {f"f{n:02}": low}, float(chance.integers(2, 7)) / 2, requires)
+    for _ in range(10):
+        chosen = chance.choice(_FOUNDATIONS, chance.integers(3, 11), replace=False)
+        level = low if chance.random() < 0.8 else half
+        add("wide", {f"f{n:02}": level for n in chosen}, float(chance.integers(4, 13)) / 2)
+    for n in range(60):
+        asked = chance.choice(_FOUNDATIONS, chance.integers(1, 7), replace=False)
+        targets = dict.fromkeys([f"t{n % _TARGETS}", f"t{chance.integers(_TARGETS)}"][: chance.integers(1, 3)])
+        add(
+            "target",
+            {target: float(chance.choice([half, top])) for target in targets},
+            float(chance.integers(2, 17)) / 2,
+            [Prerequisite(framework="shared", skill=f"f{one:02}", level=low) for one in asked],
+        )
+
+    def officer(chance: np.random.Generator, hours: float) -> Inputs:
+        levels = {f"t{n}": Estimate(0.0, 0.3) for n in range(_TARGETS) if chance.random() < 0.9}
+        levels |= {f"f{n:02}": Estimate(low, 0.3) for n in range(_FOUNDATIONS) if chance.random() < 0.1}
+        return Inputs(
+            tenant=TENANT,
+            framework=framework,
+            as_of=DAY,
+            job_group="g",
+            levels=levels,
+            budget_hours=hours,
+            profile_sequence=1,
+        )
+
+    return World(courses, {}, officer)

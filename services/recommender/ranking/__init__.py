@@ -1,14 +1,17 @@
 """Inputs and a view in, a learning path out; and the answers to questions about it. All that others use of ranking."""
 
+from msgspec.structs import replace
+
 from services.recommender.model import MICRO, Inputs
 from services.recommender.ranking.answers import changes, no_path, similar, why_not
+from services.recommender.ranking.closures import PathPlan, PathPlanner, draft_of, improved
 from services.recommender.ranking.index import View
 from services.recommender.ranking.ledger import Pick, RunnerUp, Told, path_of, refused, serving, waiting_for_framework
 from services.recommender.ranking.obstacles import Beyond, end_of, reached_by
 from services.recommender.ranking.outcome import Planned, course_at, offer_at
 from services.recommender.ranking.problem import COSINE
-from services.recommender.ranking.solution import planned, retold
-from services.recommender.ranking.stock import courses_above
+from services.recommender.ranking.solution import fits, planned, retold
+from services.recommender.ranking.stock import courses_above, taught
 from shared.paths import LearningPath
 
 __all__ = ["changes", "no_path", "recommend", "refused", "similar", "waiting_for_framework", "why_not"]
@@ -17,33 +20,45 @@ __all__ = ["changes", "no_path", "recommend", "refused", "similar", "waiting_for
 def recommend(inputs: Inputs, view: View) -> LearningPath:
     """Return the officer's learning path. Raises InvalidInput where the framework does not know what is asked for."""
     inputs.check()
-    found = planned(inputs, view)
-    limited = found.limited
+    first = planned(inputs, view)
+    again = PathPlanner(
+        lambda names: _draft(retold(first._replace(kept=False), view, names), view),
+        lambda name: fits(first, name),
+        lambda name: _draft(planned(replace(inputs, pinned=[*inputs.pinned, name]), view), view).names,
+        lambda skill: taught(view, skill),
+    )
+    draft = improved(_draft(first, view), first.worth, first.standing, again)
+    found = draft.plan
+    told = Told(
+        picks=draft.picks,
+        obstacle=draft.obstacle,
+        notes=found.seeds.notes,
+        short=draft.beyond.short(found.worth, reached_by(inputs, found.worth, draft.picks)),
+        kept=found.kept,
+        limited=first.limited or found.limited,
+        finishing=found.finishing,
+    )
+    return path_of(inputs, found.worth, found.standing, told, view.catalogue_revision)
+
+
+def _draft(found: Planned, view: View) -> PathPlan[Planned]:
+    """Return the path of a plan without what serves nothing, told as if it were kept."""
+    inputs, worth, standing = found.inputs, found.worth, found.standing
     whole = [*found.seeds.picks, *_picks(found, view)]
-    picks = serving(inputs, found.worth, found.standing, whole)
+    picks = serving(inputs, worth, standing, whole)
     names = [pick.offer.id for pick in picks]
     if len(picks) < len(whole) or not inputs.done.union(names).issuperset(inputs.previous):
         found = retold(found, view, names)
-        picks = serving(inputs, found.worth, found.standing, [*found.seeds.picks, *_picks(found, view)])
-    worth = found.worth
+        picks = serving(inputs, worth, standing, [*found.seeds.picks, *_picks(found, view)])
     beyond = Beyond(
         inputs,
-        end_of(inputs, worth, found.standing, picks),
+        end_of(inputs, worth, standing, picks),
         found.stock,
         lambda skill, above: courses_above(inputs, view, skill, above),
         found.kept,
         found.finishing,
     )
-    told = Told(
-        picks=picks,
-        obstacle=beyond.obstacle,
-        notes=found.seeds.notes,
-        short=beyond.short(worth, reached_by(inputs, worth, picks)),
-        kept=found.kept,
-        limited=limited or found.limited,
-        finishing=found.finishing,
-    )
-    return path_of(inputs, worth, found.standing, told, view.catalogue_revision)
+    return draft_of(found, picks, beyond)
 
 
 def _picks(found: Planned, view: View) -> list[Pick]:

@@ -1,7 +1,7 @@
-"""The order of a path and what is told of each pick: its worth per hour, and the three that lost to it.
+"""The order of a path and what is told of each pick: its worth per hour, and the best three courses left out.
 
 Within the courses that were chosen, again and again the bundle worth most per hour comes next. Beside it stand the best
-bundles of the whole catalogue at that point which still fit. A path found as a whole may leave out the best of them.
+bundles of other courses at that point which still fit. A path found as a whole may leave out the best of them.
 """
 
 from typing import Any, NamedTuple
@@ -83,7 +83,9 @@ def account(
             prune(problem, seeded, full, bench, route, route_of(problem))
         full[:] = seeded
         told = account_of(route.figures[SIZE])
-    tell(problem, full, inner, bench, goals, mine, route, FIXED, told)
+    chosen[:] = False
+    chosen[route.ways[: route.figures[SIZE]]] = True
+    tell(problem, full, inner, bench, goals[~chosen[goals[:, WAY]]], mine, route, FIXED, told)
     return told, full
 
 

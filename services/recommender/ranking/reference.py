@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, MOST_STEPS, Inputs
 from services.recommender.ranking.account import RUNNERS_UP
+from services.recommender.ranking.closures import WORTH_A_CHANGE, PathPlan, PathPlanner, draft_of, improved
 from services.recommender.ranking.evidence import believed
 from services.recommender.ranking.gaps import Worth
 from services.recommender.ranking.least import Stock
@@ -26,7 +27,7 @@ from services.recommender.ranking.reasons import Short
 from services.recommender.ranking.reference_prices import Prices, Problem, Standing, Way, problem_of, score_of
 from services.recommender.ranking.search import EXPONENTS, ROUNDS
 from services.recommender.ranking.seeds import Left, pinned_in
-from services.recommender.ranking.solution import OPINION, WORTH_A_CHANGE
+from services.recommender.ranking.solution import OPINION
 from shared.paths import LearningPath, Note
 from shared.skills import Course
 
@@ -37,20 +38,44 @@ def recommend(inputs: Inputs, courses: Iterable[Course], catalogue_revision: int
     by_id = {course.id: course for course in courses}
     wants, doors = believed(inputs, by_id.get)
     worth = Worth(wants)
-    plan = planned(inputs, by_id, worth, doors, plain=False)
+    first = preferred(inputs, by_id, worth, doors)
+
+    def told(names: list[str]) -> PathPlan[Plan]:
+        """Return the path of these courses."""
+        again = retold(first, names, worth, doors)
+        again.kept = False
+        return draft(again, worth, doors)
+
+    def forced(name: str) -> list[str]:
+        """Return the path that the search finds with this course in it."""
+        return draft(preferred(replace(inputs, pinned=[*inputs.pinned, name]), by_id, worth, doors), worth, doors).names
+
+    best = improved(draft(first, worth, doors), worth, doors, PathPlanner(told, first.fits, forced, first.teachers))
+    plan, short = best.plan, best.beyond.short(worth, reached_by(inputs, worth, best.picks))
+    whole = Told(best.picks, best.obstacle, plan.notes, short, plan.kept, finishing=plan.finishing)
+    return path_of(inputs, worth, doors, whole, catalogue_revision)
+
+
+def preferred(inputs: Inputs, courses: Mapping[str, Course], worth: Worth, doors: Mapping[SkillKey, float]) -> "Plan":
+    """Return the plan; without preferences where those would leave too little."""
+    plan = planned(inputs, courses, worth, doors, plain=False)
     if inputs.slowed or any(rule.bias not in (INCLUDE_ONLY, EXCLUDE) for rule in inputs.rules):
-        other = planned(inputs, by_id, worth, doors, plain=True)
+        other = planned(inputs, courses, worth, doors, plain=True)
         if plan.end.worth * 100 < other.end.worth * OPINION:
             plan = other
+    return plan
+
+
+def draft(plan: "Plan", worth: Worth, doors: Mapping[SkillKey, float]) -> PathPlan["Plan"]:
+    """Return the path of a plan without what serves nothing, told as if it were kept."""
+    inputs = plan.inputs
     picks = serving(inputs, worth, doors, plan.picks)
     names = [pick.offer.id for pick in picks]
     if len(picks) < len(plan.picks) or not inputs.done.union(names).issuperset(inputs.previous):
         plan = retold(plan, names, worth, doors)
         picks = serving(inputs, worth, doors, plan.picks)
     beyond = Beyond(inputs, end_of(inputs, worth, doors, picks), plan.stock, plan.above, plan.kept, plan.finishing)
-    short = beyond.short(worth, reached_by(inputs, worth, picks))
-    told = Told(picks, beyond.obstacle, plan.notes, short, plan.kept, finishing=plan.finishing)
-    return path_of(inputs, worth, doors, told, catalogue_revision)
+    return draft_of(plan, picks, beyond)
 
 
 def planned(
@@ -69,7 +94,7 @@ def retold(plan: "Plan", names: list[str], worth: Worth, doors: Mapping[SkillKey
     """Return the plan as the path of these courses is told when it is kept: from the inputs and the path alone."""
     inputs = replace(plan.inputs, previous=names, finishing=True)
     again = planned(inputs, plan.courses, worth, doors, plain=plan.plain)
-    again.notes, again.kept, again.finishing = plan.notes, plan.kept, plan.finishing
+    again.inputs, again.notes, again.kept, again.finishing = plan.inputs, plan.notes, plan.kept, plan.finishing
     return again
 
 
@@ -315,7 +340,7 @@ class Plan:
                 bundle, _ = lean(self.problem, inside, found[0].bundle, found[0].bundle[:-1])
             score = score_of(gain_of(inside, bundle), sum(way.cost for way in bundle))
             rivals = bids(self.problem, now, self.problem.prices(now), self.goals)
-            others = [RunnerUp(bid.goal.offer.course, bid.score) for bid in rivals if bid.goal not in bundle]
+            others = [RunnerUp(bid.goal.offer.course, bid.score) for bid in rivals if bid.goal not in route.courses]
             for way in bundle:
                 runners_up = others[:RUNNERS_UP] if way is bundle[-1] else []
                 picks.append(Pick(way.offer, score, way.cosine / MICRO, runners_up))
@@ -323,6 +348,19 @@ class Plan:
                 inside.study(way)
             left = [way for way in left if way not in bundle]
         return picks, now
+
+    def fits(self, name: str) -> bool:
+        """Return whether the search has a way to a course within the hours that the seeds leave."""
+        way, prices = self.problem.courses.get(name), self.problem.prices(self.seeded)
+        if way is None or prices.of(way) == FAR:
+            return False
+        bundle = self.problem.bundle(way, prices)
+        return len(bundle) <= MOST_STEPS and sum(one.hours for one in bundle) <= self.seeded.hours
+
+    def teachers(self, skill: SkillKey) -> list[tuple[int, str]]:
+        """Return (micro-level, id) of the courses that teach a skill."""
+        taught = ((offer_of(course).teaches.get(skill), course.id) for course in self.courses.values())
+        return [(micro(row[1]), name) for row, name in taught if row]
 
     def _stock(self, known: Mapping[str, Way]) -> Stock:
         """Return the courses that the officer may use and can reach."""

@@ -15,12 +15,16 @@ from msgspec.structs import replace
 
 from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, MOST_STEPS, Inputs
 from services.recommender.ranking.account import account
+from services.recommender.ranking.bundles import assemble
+from services.recommender.ranking.closures import WORTH_A_CHANGE
 from services.recommender.ranking.evidence import believed
 from services.recommender.ranking.gaps import Worth
 from services.recommender.ranking.index import View
 from services.recommender.ranking.offers import SkillKey
 from services.recommender.ranking.outcome import MOST_VISITS, TELLING_VISITS, Planned, Seeds, way_of
 from services.recommender.ranking.pricing import (
+    ALL_HOURS,
+    COUNT,
     CUT,
     DONE,
     FUEL,
@@ -29,15 +33,13 @@ from services.recommender.ranking.pricing import (
     held_in,
     open_plan,
 )
-from services.recommender.ranking.problem import HOURS_LEFT, STATUS, STEPS_LEFT, Problem
+from services.recommender.ranking.problem import HOURS_LEFT, PRICES, STATUS, STEPS_LEFT, Problem
+from services.recommender.ranking.reach import FAR
 from services.recommender.ranking.search import EXPONENTS, SIZE, WORTH, Found, prune, replay, search
 from services.recommender.ranking.seeds import Ground, plant
 from services.recommender.ranking.seeker import Field, field_of, outlook_of
 from services.recommender.ranking.segments import Longs
 from services.recommender.ranking.stock import stock_of
-
-WORTH_A_CHANGE = 101
-"""Per cent of what the path before closes: a new one that closes less does not replace it."""
 
 OPINION = 90
 """Per cent of what could be closed that preferences (boosts, courses put off) must leave."""
@@ -68,6 +70,15 @@ def retold(found: Planned, view: View, names: Sequence[str]) -> Planned:
     again = _searched(inputs, view, found.worth, found.standing, field, (), MOST_VISITS, plain=found.plain)
     seeds = Seeds(again.seeds.picks, found.seeds.notes)
     return again._replace(inputs=found.inputs, seeds=seeds, kept=found.kept, finishing=found.finishing)
+
+
+def fits(found: Planned, name: str) -> bool:
+    """Return whether the search has a way to a course within the hours that the seeds leave."""
+    way, bench = way_of(found.field, found.problem, name), found.bench
+    if way < 0 or found.seeded[found.problem.at[PRICES] + way] >= FAR:
+        return False
+    assemble(found.problem, found.seeded, bench, way)
+    return bool(bench.figures[COUNT] <= MOST_STEPS and bench.figures[ALL_HOURS] <= found.seeded[HOURS_LEFT])
 
 
 def _gained(found: Planned) -> int:

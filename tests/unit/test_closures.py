@@ -1,0 +1,123 @@
+"""What a shared prerequisite costs: a closure takes the hours of its union, in the search and in what is said."""
+
+from typing import Any
+
+import pytest
+
+from services.recommender.checker import violations
+from services.recommender.ranking import recommend
+from shared.paths import LearningPath
+from shared.skills import Course, Framework, Prerequisite
+from tests.builders import after, at, course, framework, inputs, view_of
+from tests.unit.test_reference import differences, published
+
+TWO = framework({"t": 2}, others=["x", "y"])
+SHARED = [
+    course("goal", ("t", 0, 2), hours=2, requires=[at("x", 1), at("y", 1)]),
+    course("both", ("x", 0, 1), ("y", 0, 1), hours=2),
+    course("only-x", ("x", 0, 1), hours=1.5),
+    course("only-y", ("y", 0, 1), hours=1.5),
+]
+NAMES = [f"k{n:02}" for n in range(20)]
+TWENTY = framework({"t": 2}, others=NAMES)
+WIDE = [
+    course("goal", ("t", 0, 2), hours=2, requires=[at(name, 1) for name in NAMES]),
+    course("wide", *((name, 0, 1) for name in NAMES), hours=2),
+    *(course(f"only-{name}", (name, 0, 1), hours=1.5) for name in NAMES),
+]
+BRANCHES = framework({"t": 2, "g": 2}, others=["a", "b", "p"])
+EITHER = [
+    course("P", ("p", 0, 1), hours=90),
+    course("T", ("t", 0, 2), hours=10, requires=[at("p", 1)]),
+    course("A", ("a", 0, 1), hours=30, requires=[at("p", 1)]),
+    course("B", ("a", 0, 1), hours=75),
+    course("G", ("g", 0, 2), hours=45, requires=[at("a", 1)]),
+]
+BY_COURSE = [
+    course("P", ("p", 0, 1), hours=90),
+    course("T", ("t", 0, 2), hours=10, requires=[after("P")]),
+    course("A", ("a", 0, 1), hours=30, requires=[after("P")]),
+    course("B", ("b", 0, 1), hours=75),
+    course("G", ("g", 0, 2), hours=45, requires=[Prerequisite(any=[after("A"), after("B")])]),
+]
+
+
+def found(yardstick: Framework, courses: list[Course], **wishes: Any) -> LearningPath:
+    """Return the path, which both rules give in the same bytes."""
+    plan = inputs(yardstick, dict.fromkeys((row.skill for row in yardstick.requirements), 0.0), **wishes)
+    view = view_of(courses)
+    path = recommend(plan, view)
+    assert violations(path, plan, view.course) == []
+    assert differences(plan, view, published(courses)) is None
+    return path
+
+
+def names(path: LearningPath) -> list[str]:
+    return [step.course.id for step in path.steps]
+
+
+@pytest.mark.parametrize("budget", [4, 4.5, 5, None])
+def test_one_course_for_two_conditions_counts_once(budget: float | None) -> None:
+    path = found(TWO, SHARED, budget_hours=budget)
+    assert (names(path), path.hours) == (["both", "goal"], 4)
+
+
+@pytest.mark.parametrize("budget", [4, 20, 40, None])
+def test_one_course_for_twenty_conditions_counts_once(budget: float | None) -> None:
+    path = found(TWENTY, WIDE, budget_hours=budget)
+    assert (names(path), path.hours) == (["wide", "goal"], 4)
+
+
+@pytest.mark.parametrize("courses", [EITHER, BY_COURSE])
+def test_a_branch_that_another_target_has_paid_for_is_used(courses: list[Course]) -> None:
+    path = found(BRANCHES, courses, budget_hours=175)
+    assert set(names(path)) == {"P", "T", "A", "G"}
+    assert (path.hours, path.open) == (175, [])
+
+
+@pytest.mark.parametrize("hours", [3.5, 2])
+def test_what_does_not_fit_as_a_union_either_stays_open_for_its_hours(hours: float) -> None:
+    path = found(TWO, SHARED, budget_hours=hours)
+    assert names(path) == []
+    assert [(gap.cause, gap.courses) for gap in path.open] == [("budget", ["both", "goal"])]
+
+
+def test_a_shared_target_is_taken_though_a_lesser_course_would_leave_too_few_hours() -> None:
+    yardstick = framework({"t": 2, "u": 1}, weights={"t": 1, "u": 0.1}, others=["x", "y"])
+    path = found(yardstick, [*SHARED, course("small", ("u", 0, 1), hours=3)], budget_hours=4.5)
+    assert names(path) == ["both", "goal"]
+
+
+def test_the_hours_that_a_shorter_closure_frees_are_used() -> None:
+    yardstick = framework({"t": 2, "u": 1}, weights={"t": 1, "u": 0.1}, others=["x", "y"])
+    path = found(yardstick, [*SHARED, course("small", ("u", 0, 1), hours=1)], budget_hours=5)
+    assert (set(names(path)), path.hours) == ({"both", "goal", "small"}, 5)
+
+
+def test_a_path_before_that_closed_nothing_of_a_shared_target_gives_way() -> None:
+    yardstick = framework({"t": 2, "u": 1}, weights={"t": 1, "u": 0.1}, others=["x", "y"])
+    courses = [*SHARED, course("small", ("u", 0, 1), hours=0.5)]
+    path = found(yardstick, courses, budget_hours=4.5, previous=["small"])
+    assert set(names(path)) == {"both", "goal", "small"}
+    again = found(yardstick, courses, budget_hours=4.5, previous=names(path))
+    assert names(again) == names(path)
+
+
+def test_a_path_that_is_being_finished_is_not_changed() -> None:
+    path = found(TWO, SHARED, previous=["only-x", "only-y", "goal"], finishing=True)
+    assert names(path) == ["only-x", "only-y", "goal"]
+
+
+def test_no_more_steps_than_asked_for_are_added() -> None:
+    assert names(found(TWENTY, WIDE, max_steps=2)) == ["wide", "goal"]
+    assert names(found(TWENTY, WIDE, max_steps=1)) == []
+
+
+def test_three_runners_up_are_shown_where_three_are_left_out() -> None:
+    yardstick = framework({f"s{n}": 1 for n in range(6)}, weights={f"s{n}": 1 + n / 10 for n in range(6)})
+    courses = [course(f"c{n}", (f"s{n}", 0, 1), hours=2) for n in range(6)]
+    path = found(yardstick, courses, budget_hours=4)
+    assert names(path) == ["c5", "c4"]
+    assert [[one.course.id for one in step.alternatives] for step in path.steps] == [["c3", "c2", "c1"]] * 2
+    path = found(yardstick, courses, budget_hours=6)
+    assert [one.course.id for one in path.steps[0].alternatives] == ["c2", "c1", "c0"]
