@@ -67,6 +67,8 @@ def _way_on(path: LearningPath, framework: str, row: OpenGap, end: Officer, find
         if row.courses or row.hours is not None:
             yield f"{row.cause}, yet there is a way on"
         return
+    if row.cause == "budget" and not row.courses and row.hours is None:
+        return  # a way of more courses than any path may hold is not told
     now, hours, reached, left = end.copy(), 0.0, 0.0, _left(path)
     for name in row.courses:
         course = find(name)
