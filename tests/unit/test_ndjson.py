@@ -36,6 +36,15 @@ def test_the_rows_do_not_depend_on_the_chunks(size: int) -> None:
     assert told(read(chunks)) == [(1, "one"), (4, "Malformed"), (5, "one"), (6, "InvalidInput"), (7, "one")]
 
 
+@pytest.mark.parametrize("size", [1, 2, 100_000])
+def test_a_byte_order_mark_is_left_out_before_the_first_line_only(size: int) -> None:
+    mark = b"\xef\xbb\xbf"
+    body = mark + LINE + b"\n" + mark + LINE + b"\n" + LINE
+    chunks = [body[at : at + size] for at in range(0, len(body), size)]
+    assert told(read(chunks)) == [(1, "one"), (2, "Malformed"), (3, "one")]
+    assert told(read([mark])) == []
+
+
 @pytest.mark.parametrize("size", [1000, LINE_LIMIT, LINE_LIMIT + 1, 10 * LINE_LIMIT])
 def test_a_line_too_long_is_refused_and_the_rest_is_read(size: int) -> None:
     body = b"\n".join([LINE, b"x" * (3 * LINE_LIMIT), LINE, b"y" * (LINE_LIMIT + 1)])

@@ -1,5 +1,9 @@
-"""Courses as NDJSON: one JSON object a line, each read as soon as its line has ended."""
+"""Courses as NDJSON: one JSON object a line, each read as soon as its line has ended.
 
+A byte order mark before the first line, which some programs write, is left out.
+"""
+
+import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -67,7 +71,7 @@ class Reader:
         if self._skipping:
             self._skipping = False
             return
-        text = bytes(self._held).strip()
+        text = bytes(self._held).removeprefix(codecs.BOM_UTF8 if self._line == 1 else b"").strip()
         self._held.clear()
         yield from self._counted(Row(self._line, _course(text)) if text else None)
 

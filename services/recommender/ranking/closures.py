@@ -19,7 +19,7 @@ from services.recommender.ranking.gaps import Worth
 from services.recommender.ranking.least import Rise, helps, least
 from services.recommender.ranking.ledger import Pick
 from services.recommender.ranking.names import micro
-from services.recommender.ranking.obstacles import Beyond, end_of, reached_by
+from services.recommender.ranking.obstacles import FEW_SETS, Beyond, end_of, reached_by
 from services.recommender.ranking.offers import SkillKey
 from services.recommender.ranking.reasons import Obstacle
 from services.recommender.ranking.reference_prices import AnyOf, Done, Level, Need, Standing, Way, needs_of, score_of
@@ -131,7 +131,7 @@ def _shorter(
             bundle = draft.picks[first : place + 1]
             if _shared(levels, bundle, draft, again):
                 start = end_of(inputs, worth, doors, draft.picks[:first])
-                found = least(start, [Done(pick.offer.id)], stock)
+                found = least(start, [Done(pick.offer.id)], stock, most_sets=FEW_SETS)
                 if found and found.courses and found.hours < sum(one.offer.hours for one in bundle):
                     instead = [way.id for way in found.courses]
                     yield [*names[:first], *instead, *(name for name in names[place + 1 :] if name not in instead)]
