@@ -17,7 +17,9 @@ SLACK = 5e-7
 """Hours: half a millionth, for hours are kept in millionths and a course may take one."""
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_MARK = re.compile(r"[«»“”]")
 _QUOTED = re.compile(r"«[^»]*»|“[^”]*”")
+"""A title, but for those that have such a mark in them."""
 
 Find = Callable[[str], Course | None]
 
@@ -65,6 +67,8 @@ def _way_on(path: LearningPath, framework: str, row: OpenGap, end: Officer, find
         if row.courses or row.hours is not None:
             yield f"{row.cause}, yet there is a way on"
         return
+    if row.cause == "budget" and not row.courses and row.hours is None:
+        return  # a way of more courses than any path may hold is not told
     now, hours, reached, left = end.copy(), 0.0, 0.0, _left(path)
     for name in row.courses:
         course = find(name)
@@ -149,6 +153,6 @@ def _words(reason: Reason, facts: Iterable[float], titles: Iterable[Text]) -> st
 def _numbers(text: str, titles: Iterable[Text]) -> list[str]:
     for title in titles:
         for words in (title.th, title.en):
-            if isinstance(words, str) and words:
+            if isinstance(words, str) and _MARK.search(words):
                 text = text.replace(f"«{words}»", "").replace(f"“{words}”", "")
     return _NUMBER.findall(_QUOTED.sub("", text))

@@ -19,13 +19,16 @@ from services.recommender.ranking.gaps import Worth
 from services.recommender.ranking.least import Rise, helps, least
 from services.recommender.ranking.ledger import Pick
 from services.recommender.ranking.names import micro
-from services.recommender.ranking.obstacles import FEW_SETS, Beyond, end_of, reached_by
+from services.recommender.ranking.obstacles import Beyond, end_of, reached_by
 from services.recommender.ranking.offers import SkillKey
 from services.recommender.ranking.reasons import Obstacle
 from services.recommender.ranking.reference_prices import AnyOf, Done, Level, Need, Standing, Way, needs_of, score_of
 
 MOST_CHANGES = 12
 """Changes tried on one path."""
+
+FEW_SETS = 8
+"""Sets visited for one closure."""
 
 MOST_FORCED = 2
 """Of them, those that search anew."""

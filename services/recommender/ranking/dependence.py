@@ -4,12 +4,13 @@ A course depends on an earlier one if it cannot be entered once that one, and wh
 left out of the courses before it. This one relation says what a step unlocks and what a path is expected to gain.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 
 from msgspec import UNSET
 
-from services.recommender.ranking.offers import Offer, Standing, level_condition
+from services.recommender.ranking.offers import Offer, SkillKey, Standing, level_condition
 from shared.skills import Prerequisite
 
 Needed = Mapping[int, Prerequisite | None]
@@ -23,6 +24,7 @@ def needed(framework: str, offers: Sequence[Offer], standing: Standing, begun: C
     `standing`: before the path. `begun`: courses that were entered before it.
     """
     found: list[Needed] = []
+    earlier = _Earlier()
 
     def lacks(condition: Prerequisite) -> frozenset[int] | None:
         """Return what a condition cannot do without; None where it does not hold at all."""
@@ -35,8 +37,7 @@ def needed(framework: str, offers: Sequence[Offer], standing: Standing, begun: C
         if condition.any is not UNSET:
             ways = [way for way in map(lacks, condition.any) if way is not None]
         else:
-            openers = [place for place, offer in enumerate(offers[: len(found)]) if _opens(offer, condition)]
-            ways = [frozenset({place, *found[place]}) for place in openers]
+            ways = [frozenset({place, *found[place]}) for place in earlier.opening(condition)]
         return reduce(frozenset.__and__, ways) if ways else None
 
     for offer in offers:
@@ -47,8 +48,30 @@ def needed(framework: str, offers: Sequence[Offer], standing: Standing, begun: C
             for place in lacks(condition) or ():
                 if because[place] is None and _opens(offers[place], condition):
                     because[place] = condition
+        earlier.add(offer)
         found.append(because)
     return found
+
+
+class _Earlier:
+    """The courses of a path so far, by what they open."""
+
+    def __init__(self) -> None:
+        self._places: dict[str, int] = {}
+        self._teaching = defaultdict[SkillKey, list[tuple[int, float]]](list)
+
+    def add(self, offer: Offer) -> None:
+        """Put a course at the end."""
+        for key, (_, reached) in offer.teaches.items():
+            self._teaching[key].append((len(self._places), reached))
+        self._places[offer.id] = len(self._places)
+
+    def opening(self, condition: Prerequisite) -> list[int]:
+        """Return the places of those that make a single condition true."""
+        if condition.course is not UNSET:
+            return [self._places[condition.course]] if condition.course in self._places else []
+        key, level = level_condition(condition)
+        return [place for place, reached in self._teaching[key] if reached >= level]
 
 
 def _firm(conditions: Iterable[Prerequisite]) -> Iterator[Prerequisite]:

@@ -1,22 +1,25 @@
 """The fewest hours in which an officer meets a need: a set of courses that can be studied one after the other.
 
-A course that opens two doors counts once, so prices that add up (`pricing`) can be too high; what is told of hours is
-found here. Best first: of the sets begun, the one that may become the shortest is extended by a course that meets what
-it still lacks. No set is shorter than its own hours and those of the dearest need that it lacks; nor than its own and,
-for each need that it lacks, the least share of a course that meets it, shared among the needs that it meets; nor than a
-course with the dearest of its needs, and all that waits for it. The first set that can be studied is the shortest.
+A course that opens two doors counts once, so prices that add up can be too high; what is told of hours is found here.
+First two figures per course (`Takes`): no way to it is shorter than its hours and those of its dearest need, and so on
+back; and the cheapest course for each of its needs, and so on back, makes a way. Where that way, each course counted
+once, is as short as no way can fall below, it is the shortest, which is so for most needs.
 
-The search visits a limited number of sets. Past it the shortest found is an upper bound, and the best of the sets begun
-a lower one.
+Else it is searched, best first: of the sets begun, the one that may become the shortest is extended by a course that
+meets what it still lacks, if it may become shorter than the shortest way known. No set is shorter than its own hours
+and those of the dearest need that it lacks; nor than its own and, for each need that it lacks, the least share of a
+course that meets it, shared among the needs that it meets; nor than what a course of it takes, and all that waits for
+it. The search visits a limited number of sets. Past it the shortest way known is an upper bound, and the best of the
+sets begun a lower one.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from heapq import heappop, heappush, merge
-from itertools import islice
 from typing import NamedTuple
 
 from services.recommender.model import MOST_STEPS
 from services.recommender.ranking.offers import SkillKey
+from services.recommender.ranking.reach import FAR
 from services.recommender.ranking.reference_prices import AnyOf, Done, Level, Need, Standing, Way
 
 MOST_SETS = 40
@@ -25,17 +28,11 @@ MOST_SETS = 40
 LOOKED_AT = 8
 """Courses compared for the least share of one need; later ones are longer, so their hours bound what they may share."""
 
-PROMISING = 2
-"""Courses of which the most promising is taken where a search is cut short."""
-
 FEW = 4
 """Needs up to which shares are counted; of more only the dearest."""
 
 WEIGHED = 40
-"""Courses of a set up to which each next one is weighed against others; a longer one is only finished."""
-
-DEPTH = 2
-"""Doors behind doors that are looked at to tell what a course takes at least."""
+"""Courses of a way up to which each is tried to be left out."""
 
 NOT_AT_ALL = 1 << 60
 
@@ -63,20 +60,45 @@ class Least(NamedTuple):
         return self.hours <= self.floor
 
 
+class Takes(NamedTuple):
+    """What courses take from one standing, with what opens their doors, in micro-hours; FAR out of reach.
+
+    `floor`: its hours and those of the dearest of its needs, so no way to a course takes less. `added`: its hours and
+    those of each of its needs, one by one.
+    """
+
+    floor: Callable[[Way], int]
+    added: Callable[[Way], int]
+
+
 class Stock:
     """The courses that an officer may use and can reach, looked up when they are asked for.
 
     `teachers`: (level reached, id) of the courses that teach a skill, shortest first, then by id. `way`: a course of
-    this id as the officer may use it, or None. `unsure`: whether any was passed over that is not known to be in reach.
+    this id as the officer may use it, or None. `takes`: what courses take from a standing; None: it is worked out here.
+    `unsure`: whether any was passed over that is not known to be in reach.
     """
 
     def __init__(
-        self, teachers: Callable[[SkillKey], Iterable[tuple[int, str]]], way: Callable[[str], Way | None]
+        self,
+        teachers: Callable[[SkillKey], Iterable[tuple[int, str]]],
+        way: Callable[[str], Way | None],
+        takes: Callable[[Standing], Takes] | None = None,
     ) -> None:
-        self._teachers, self._way = teachers, way
+        self._teachers, self._way, self._takes = teachers, way, takes
         self._ways: dict[str, Way | None] = {}
         self._lists: dict[SkillKey, list[tuple[int, str]]] = {}
+        self._known: tuple[object, _Roads] | None = None
         self.unsure = False
+
+    def roads(self, start: Standing, targets: Sequence["Wanted"]) -> "_Roads":
+        """Return the cheapest courses from a standing; those from the last one asked for are kept."""
+        if self._takes is None:
+            return _Roads(self, start, worked_out(self, start, targets))
+        key = frozenset(start.done), frozenset(start.levels.items())
+        if self._known is None or self._known[0] != key:
+            self._known = key, _Roads(self, start.copy(), self._takes(start))
+        return self._known[1]
 
     def way(self, course_id: str) -> Way | None:
         """Return a course that may be used and can be reached."""
@@ -105,6 +127,104 @@ class Stock:
                 yield way
         else:
             yield from shortest_first(self.meeting(one) for branch in need.branches for one in branch)
+
+
+class _Roads:
+    """From one standing, what meets a need at the least, and the way that its cheapest courses make."""
+
+    def __init__(self, stock: Stock, start: Standing, takes: Takes) -> None:
+        self._stock, self._takes, self._begun = stock, takes, _Set(start)
+        self._floors: dict[Wanted, int] = {}
+        self._openers: dict[Wanted, tuple[int, Way | None]] = {}
+
+    def floor_of(self, way: Way) -> int:
+        """Return the hours below which no way to a course falls."""
+        return max(self._takes.floor(way), way.hours)
+
+    def floor(self, need: Wanted) -> int:
+        """Return the hours below which no way to a need falls; FAR where there is none."""
+        if self._begun.meets(need):
+            return 0
+        if isinstance(need, AnyOf):
+            return min((max(map(self.floor, branch), default=0) for branch in need.branches), default=FAR)
+        if (known := self._floors.get(need)) is None:
+            known = FAR
+            for way in self._stock.meeting(need):
+                if way.hours >= known:
+                    break
+                known = min(known, self.floor_of(way))
+            self._floors[need] = known
+        return known
+
+    def way(self, targets: Sequence[Wanted]) -> list[Way]:
+        """Return the cheapest courses for each target, for each need of those, and so on, in order of study.
+
+        No more than one above what a path may hold.
+        """
+        found: dict[str, Way] = {}
+        waiting = list(targets)
+        while waiting and len(found) <= MOST_STEPS:
+            need = waiting.pop()
+            if self._begun.meets(need):
+                continue
+            if isinstance(need, AnyOf):
+                waiting += min(need.branches, key=lambda branch: sum(self._opener(one)[0] for one in branch))
+            elif (way := self._opener(need)[1]) and way.id not in found:
+                found[way.id] = way
+                waiting += way.needs
+        return sorted(found.values(), key=lambda way: (self._takes.added(way), way.id))
+
+    def _opener(self, need: Wanted) -> tuple[int, Way | None]:
+        """Return what a need takes by the course that takes least, and that course where there is one."""
+        if self._begun.meets(need):
+            return 0, None
+        if isinstance(need, AnyOf):
+            return min(sum(self._opener(one)[0] for one in branch) for branch in need.branches), None
+        if (known := self._openers.get(need)) is None:
+            known = FAR, None
+            for way in self._stock.meeting(need):
+                if way.hours > known[0]:
+                    break
+                added = self._takes.added(way)
+                if known[1] is None or (added, way.id) < (known[0], known[1].id):
+                    known = added, way
+            self._openers[need] = known
+        return known
+
+
+def worked_out(stock: Stock, start: Standing, targets: Sequence[Wanted]) -> Takes:
+    """Return what the courses that may lead to these targets take: out of reach at first, then lower until none falls.
+
+    The rule to be read; `stock` finds the same for a whole catalogue.
+    """
+    begun, ways, meeting, waiting = _Set(start), dict[str, Way](), dict[Wanted, list[Way]](), list(targets)
+    while waiting:
+        need = waiting.pop()
+        if isinstance(need, AnyOf):
+            waiting += [one for branch in need.branches for one in branch]
+        elif need not in meeting and not begun.meets(need):
+            meeting[need] = list(stock.meeting(need))
+            fresh = {way.id: way for way in meeting[need] if way.id not in ways}
+            ways.update(fresh)
+            waiting += [one for way in fresh.values() for one in way.needs]
+
+    def settled(join: Callable[[list[int]], int]) -> dict[str, int]:
+        def behind(need: Wanted) -> int:
+            if begun.meets(need):
+                return 0
+            if isinstance(need, AnyOf):
+                return min((join([behind(one) for one in branch]) for branch in need.branches), default=FAR)
+            return min((now[way.id] for way in meeting[need]), default=FAR)
+
+        now, before = dict.fromkeys(ways, FAR), dict[str, int]()
+        while now != before:
+            before = dict(now)
+            for way in ways.values():
+                now[way.id] = min(way.hours + join([behind(need) for need in way.needs]), FAR)
+        return now
+
+    floor, added = settled(lambda parts: max(parts, default=0)), settled(sum)
+    return Takes(lambda way: floor[way.id], lambda way: added[way.id])
 
 
 class _Set:
@@ -177,11 +297,6 @@ class _Set:
         outside = list(dict.fromkeys(need for one, need in unmet if not self._could(need, one)))
         return [(need, True) for need in outside] or [(need, False) for need in dict.fromkeys(n for _, n in unmet)]
 
-    def first_lack(self) -> Wanted:
-        """Return an unmet need that no course of the set could meet, of what came last; else any that is unmet."""
-        unmet = [(one, need) for one, needs in reversed(self.stuck) for need in needs if not self.meets(need)]
-        return next((need for one, need in unmet if not self._could(need, one)), unmet[0][1])
-
     def waits(self, need: Wanted) -> int:
         """Return the least that waits for a need: the hours of a course that has it, and of what that was taken for."""
         asking = [
@@ -210,23 +325,55 @@ def least(
     """
     if all(map(_Set(start).meets, targets)):
         return Least(0, 0, [])
-    return _Search(start, stock, steps, targets, most_sets).run()
+    roads = stock.roads(start, targets)
+    floor = max(map(roads.floor, targets))
+    if floor >= FAR:
+        return None
+    known = roads.way(targets)
+    if len(known) > MOST_STEPS:
+        return None if steps <= MOST_STEPS else Least(sum(way.hours for way in known), floor, [])
+    if len(known) <= WEIGHED:
+        known = without_spare(start, known, targets)
+    found = Least(sum(way.hours for way in known), floor, known) if len(known) <= steps else None
+    if found and (found.proved or not most_sets):
+        return found
+    return _Search(start, stock, steps, targets, most_sets, roads, found).run()
+
+
+def cheapest(start: Standing, targets: Sequence[Wanted], stock: Stock) -> list[Way] | None:
+    """Return the courses that take least for each need alone, in order of study; None where a path may not hold them.
+
+    All targets are in reach.
+    """
+    found = stock.roads(start, targets).way(targets)
+    if 1 < len(found) <= WEIGHED:
+        return without_spare(start, found, targets)
+    return found if len(found) <= MOST_STEPS else None
 
 
 class _Search:
     """The sets begun, by the least that they can become."""
 
-    def __init__(self, start: Standing, stock: Stock, steps: int, targets: Sequence[Wanted], most_sets: int) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 - what a search knows
+        self,
+        start: Standing,
+        stock: Stock,
+        steps: int,
+        targets: Sequence[Wanted],
+        most_sets: int,
+        roads: _Roads,
+        known: Least | None,
+    ) -> None:
         self._begun, self._stock, self._steps, self._targets = _Set(start), stock, steps, targets
-        self._most_sets = most_sets
+        self._most_sets, self._roads, self._known = most_sets, roads, known
+        self._below = known.hours if known else FAR
         self._begun.stuck.append((None, targets))
         self._heap: list[tuple[int, int, _Set, Iterator[tuple[_Set, int]] | None]] = []
         self._seen: dict[frozenset[str], int] = {}
-        self._behind: dict[tuple[Wanted, int], int] = {}
         self._visited = 0
 
     def run(self) -> Least | None:
-        self._push(self._begun, 0)
+        self._push(self._begun, max(map(self._roads.floor, self._targets)))
         while self._heap:
             floor, _, one, rest = heappop(self._heap)
             if one.met:
@@ -234,10 +381,12 @@ class _Search:
             if self._visited >= self._most_sets:
                 return self._cut_short(one, floor)
             self._next(one, floor, rest if rest is not None else self._longer(one))
-        return None
+        return self._known._replace(floor=self._known.hours) if self._known else None
 
     def _push(self, one: _Set, floor: int, rest: Iterator[tuple[_Set, int]] | None = None) -> None:
-        heappush(self._heap, (floor, -2 * self._visited + (rest is not None), one, rest))  # of equals the newest
+        """Keep a set that may become shorter than the shortest way known."""
+        if floor < self._below:
+            heappush(self._heap, (floor, -2 * self._visited + (rest is not None), one, rest))  # of equals the newest
 
     def _next(self, one: _Set, floor: int, rest: Iterator[tuple[_Set, int]]) -> None:
         """Take on the next of the sets that one more course makes, and what comes after it where it may be."""
@@ -259,31 +408,13 @@ class _Search:
         """
         after, found = self._outside(one)
         for way in found:
-            longer = one.copy()
-            longer.add(way, after)
-            deep = max((self._least_behind(need, DEPTH) for need in way.needs), default=0)
-            yield longer, way.hours + deep + after
-
-    def _least_behind(self, need: Wanted, depth: int) -> int:
-        """Return the hours that meeting a need takes from the start, at least."""
-        if self._begun.meets(need):
-            return 0
-        if isinstance(need, AnyOf):
-            parts = ([self._least_behind(one, depth) for one in branch] for branch in need.branches)
-            return min(max(part, default=0) for part in parts)
-        if (known := self._behind.get((need, depth))) is not None:
-            return known
-        best = NOT_AT_ALL
-        for looked, way in enumerate(self._stock.meeting(need)):
-            if way.hours >= best:
-                break
-            if looked >= LOOKED_AT:
-                best = way.hours
-                break
-            behind = max((self._least_behind(one, depth - 1) for one in way.needs), default=0) if depth else 0
-            best = min(best, way.hours + behind)
-        self._behind[need, depth] = best
-        return best
+            if one.hours + way.hours >= self._below:
+                return
+            with_all = self._roads.floor_of(way) + after
+            if with_all < self._below:
+                longer = one.copy()
+                longer.add(way, after)
+                yield longer, with_all
 
     def _outside(self, one: _Set) -> tuple[int, Iterator[Way]]:
         """Return the courses of which any larger set that can be studied has one, shortest first.
@@ -324,31 +455,18 @@ class _Search:
         return best
 
     def _cut_short(self, one: _Set, floor: int) -> Least | None:
-        """Return what comes of the best set begun where the next course is each time the one that promises most.
-
-        Past so many courses it is the shortest of those that meet one need. A way of more than a path may hold has no
-        courses.
-        """
-        while not one.met:
-            if len(one.ids) >= self._steps:
-                return None
-            if len(one.ids) >= MOST_STEPS:
-                return Least(one.hours, floor, [])
-            if len(one.ids) >= WEIGHED:
-                if (way := next(self._meeting(one.first_lack(), one), None)) is None:
-                    return None
-                one.add(way)
-                continue
-            made: list[tuple[int, int, _Set]] = []
-            for way in islice(self._outside(one)[1], PROMISING):
-                longer = one.copy()
-                longer.add(way)
-                made.append((longer.hours + self._missing(longer), len(made), longer))
-            if not made:
-                return None
-            one = min(made)[2]
-        found = without_spare(one.start, one.order, self._targets) if len(one.order) <= WEIGHED else one.order
-        return Least(sum(way.hours for way in found), floor, found)
+        """Return the shortest way known, or the one that the cheapest courses make of the best set begun."""
+        whole = one.copy()
+        for way in self._roads.way([need for need, _ in one.lacks()]):
+            if way.id not in whole.ids:
+                whole.add(way)
+        if not whole.met:
+            return self._known and self._known._replace(floor=floor)
+        found = without_spare(one.start, whole.order, self._targets) if len(whole.order) <= WEIGHED else whole.order
+        hours = sum(way.hours for way in found)
+        if hours >= self._below or len(found) > min(self._steps, MOST_STEPS):
+            return self._known and self._known._replace(floor=floor)
+        return Least(hours, floor, found)
 
 
 def without_spare(start: Standing, courses: Sequence[Way], targets: Sequence[Wanted]) -> list[Way]:

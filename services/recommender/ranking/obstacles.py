@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from services.recommender.model import EXCLUDE, INCLUDE_ONLY, MICRO, MOST_STEPS, Inputs, names_of
 from services.recommender.ranking.gaps import Worth
-from services.recommender.ranking.least import Least, Rise, Stock, helps, least, without_spare
+from services.recommender.ranking.least import WEIGHED, Least, Rise, Stock, cheapest, helps, least, without_spare
 from services.recommender.ranking.ledger import Pick
 from services.recommender.ranking.names import micro
 from services.recommender.ranking.offers import SkillKey
@@ -13,9 +13,6 @@ from services.recommender.ranking.pricing import NO_LIMIT
 from services.recommender.ranking.reasons import Barred, Obstacle, Short
 from services.recommender.ranking.reference_prices import Standing, Way, way_of
 from shared.skills import Course
-
-FEW_SETS = 8
-"""Sets visited for each of several skills that are to be reached together."""
 
 
 class Beyond(NamedTuple):
@@ -44,7 +41,8 @@ class Beyond(NamedTuple):
         if found.hours > left:
             short = Short(found.hours / MICRO, left / MICRO, self._proved(found))
             return Obstacle("budget", title, short, courses=courses)
-        within = least(self.end, [need], self.stock, max(self.end.steps, 0))
+        steps = max(self.end.steps, 0)
+        within = found if len(courses) <= steps else least(self.end, [need], self.stock, steps)
         if within is None or within.hours > left:
             return Obstacle("budget", title, steps=True, courses=courses)
         if self.finishing:
@@ -89,21 +87,22 @@ class Beyond(NamedTuple):
         """Return the hours of a way to all targets, and whether none is shorter.
 
         The way to one begins where those to the others end, the one that takes longest first; what is then spare is
-        left out. It is proved where the first way serves all.
+        left out. It is proved where it takes no more than one of them takes at least.
         """
-        first = {target: next(self.stock.meeting(target)).hours for target in targets}
-        now, taken, floor = self.end.copy(), list[Way](), 0
-        for target in sorted(targets, key=lambda one: (-first[one], one)):
+        apart = {target: least(self.end, [target], self.stock, most_sets=0) for target in targets}
+        now, taken = self.end.copy(), list[Way]()
+        for target, _ in sorted(apart.items(), key=lambda item: (-item[1].hours if item[1] else 0, item[0])):
             if any(helps(way, target) for way in taken):
                 continue
-            more = least(now, [target], self.stock, most_sets=FEW_SETS)
-            if more is None or not more.courses:
+            if (more := cheapest(now, [target], self.stock)) is None:
                 return 0, False  # more courses than any path may hold: no number is told
-            floor = floor or more.floor
-            for way in more.courses:
+            for way in more:
                 now.study(way)
-            taken += more.courses
-        hours = sum(way.hours for way in without_spare(self.end, taken, targets))
+            taken += more
+        if len(taken) <= WEIGHED:
+            taken = without_spare(self.end, taken, targets)
+        hours = sum(way.hours for way in taken)
+        floor = max(alone.floor for alone in apart.values() if alone)
         return hours, hours <= floor and not self.stock.unsure
 
 

@@ -289,3 +289,65 @@ def doubt(net: Net, prices: Prices, course: int, unmet: Flags, needs: Longs, ope
         needs[opened] = need
         opened += 1
     return opened
+
+
+@kernel
+def outlay(net: Net, ours: Flags, doors: Longs, held: Ints, adding: int, prices: Prices) -> None:
+    """Fill in prices from nothing for one standing, each course priced once, when all of its needs are known.
+
+    `doors`: level per skill; `held`: needs that are met. `adding` 1: a course costs what each of its needs does, as
+    elsewhere here; 0: only what the dearest does, so no way to it costs less, and FAR or more out of reach.
+    """
+    cost, price, reach = prices.cost, prices.price, prices.reach
+    reach[:] = FAR
+    heap, lacking, behind = heap_for(len(reach)), np.zeros(len(price), np.int64), np.zeros(len(price), np.int64)
+    for need in range(len(reach)):
+        mine = net.asked[need, ASKED_SKILL] >= 0 and ours[net.asked[need, ASKED_SKILL]]
+        for place in range(net.uses[need], net.uses[need + 1]):
+            if net.users[place] >= 0 or mine:
+                lacking[net.users[place] if net.users[place] >= 0 else ~net.users[place]] += 1
+    for need in held:
+        fall(reach, heap, wide(need), ZERO)
+    for skill in range(min(len(doors), len(net.asks) - 1)):
+        for place in range(net.asks[skill], net.asks[skill + 1]):
+            if net.asked[net.asking[place], ASKED_LEVEL] > doors[skill]:
+                break
+            fall(reach, heap, wide(net.asking[place]), ZERO)
+    for course in range(len(price)):
+        price[course] = FAR if cost[course] else NEVER
+        if cost[course] and not lacking[course]:
+            price[course] = cost[course]
+            offer(net, reach, heap, wide(course), price[course])
+    while heap.size[0]:
+        need = least_of(reach, heap)
+        mine = net.asked[need, ASKED_SKILL] >= 0 and ours[net.asked[need, ASKED_SKILL]]
+        for place in range(net.uses[need], net.uses[need + 1]):
+            if net.users[place] >= 0 or mine:
+                course = net.users[place] if net.users[place] >= 0 else ~net.users[place]
+                lacking[course] -= 1
+                behind[course] = behind[course] + reach[need] if adding else max(behind[course], reach[need])
+                if cost[course] and not lacking[course]:
+                    price[course] = min(behind[course] + cost[course], FAR)
+                    offer(net, reach, heap, wide(course), price[course])
+        for place in range(net.holds[need], net.holds[need + 1]):
+            branch, total = net.holders[place], ZERO
+            for inner in range(net.opens[branch], net.opens[branch + 1]):
+                one = reach[net.inner[inner]]
+                total = min(total + one, FAR) if adding else max(total, one)
+            fall(reach, heap, wide(net.branch_need[branch]), total)
+    if adding:
+        sum_up(net, ours, prices, np.arange(len(price), dtype=np.int32))
+
+
+@kernel
+def offer(net: Net, reach: Longs, heap: Heap, course: int, total: int) -> None:
+    """Tell what a course meets that it costs so much."""
+    for row in range(net.begins[course, FIRST_ROW], net.begins[course + 1, FIRST_ROW]):
+        first, place = net.asks[net.rows[row, SKILL]], net.asks[net.rows[row, SKILL] + 1] - 1
+        while place >= first and net.asked[net.asking[place], ASKED_LEVEL] > net.rows[row, HIGH]:
+            place -= 1
+        while place >= first and total < reach[net.asking[place]]:  # a lower level never costs more
+            fall(reach, heap, wide(net.asking[place]), total)
+            place -= 1
+    if net.course_need[course] >= 0:
+        fall(reach, heap, wide(net.course_need[course]), total)

@@ -251,13 +251,18 @@ def way_of(inputs: Inputs, worth: Worth, offer: Offer, factor: float) -> Way:
         hours=offer.hours,
         offer=offer,
         lifts={skill: micro(high) for skill, (_, high) in offer.teaches.items()},
-        closes={
-            skill: worth.of(skill, micro(high) / MICRO)
-            for (framework, skill), (_, high) in offer.teaches.items()
-            if framework == ours and skill in worth.gaps
-        },
+        closes=closes_of(inputs, worth, offer),
         cosine=cosine_of(ours, worth, offer),
     )
+
+
+def closes_of(inputs: Inputs, worth: Worth, offer: Offer) -> dict[str, int]:
+    """Return gap -> what the level that a course leads to is worth."""
+    return {
+        skill: worth.of(skill, micro(high) / MICRO)
+        for (framework, skill), (_, high) in offer.teaches.items()
+        if framework == inputs.framework.id and skill in worth.gaps
+    }
 
 
 def cosine_of(ours: str, worth: Worth, offer: Offer) -> int:

@@ -82,7 +82,7 @@ def outlook_of(
     count = len(NAMES.skills)
     skills = np.zeros((count, 3), np.int64)
     skills[:, GAP] = -1
-    skills[:, OURS] = ours = _skills_of(inputs.framework.id, count)
+    skills[:, OURS] = ours = skills_of(inputs.framework.id, count)
     for key, level in standing.items():
         if (skill := NAMES.skills.get(key, count)) < count:
             skills[skill, DOOR] = micro(level)
@@ -96,7 +96,7 @@ def outlook_of(
             tops += [(level, worth.of(name, level / MICRO)) for level in sorted(levels)]
         begins.append(len(tops))
     prices, changed, least = _costs(inputs, field, ours, plain)
-    met = _needs(field, inputs.done)
+    met = needs_met(field, inputs.done)
     net = field.mesh.net
     started = [course for course in field.numbers(inputs.started) if prices.cost[course] > 0]
     opened = [int(net.course_need[course]) for course in started if net.course_need[course] >= 0]
@@ -119,7 +119,7 @@ def outlook_of(
     return Outlook(seeker, prices)
 
 
-def _needs(field: Field, course_ids: Iterable[str]) -> list[int]:
+def needs_met(field: Field, course_ids: Iterable[str]) -> list[int]:
     """Return the needs that these courses meet by having been done."""
     needs = [field.mesh.need(NAMES.needs.known(course_id)) for course_id in sorted(course_ids)]
     return [need for need in needs if need >= 0]
@@ -193,7 +193,7 @@ def _kind(inputs: Inputs, field: Field, ours: NDArray[np.bool_], plain: bool) ->
 
 
 @lru_cache(maxsize=64)
-def _skills_of(framework: str, count: int) -> NDArray[np.bool_]:
+def skills_of(framework: str, count: int) -> NDArray[np.bool_]:
     return np.array([name == framework for name, _ in list(NAMES.skills)[:count]], np.bool_)
 
 
