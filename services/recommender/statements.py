@@ -63,12 +63,10 @@ def _left(path: LearningPath) -> float | None:
 
 def _way_on(path: LearningPath, framework: str, row: OpenGap, end: Officer, find: Find) -> Iterator[str]:
     """Walk the way that is said to lead on."""
-    if row.cause not in ("budget", "little", "kept"):
-        if row.courses or row.hours is not None:
-            yield f"{row.cause}, yet there is a way on"
+    unnamed = row.cause == "budget" and not row.courses and row.hours is None
+    if unnamed or row.cause not in ("budget", "little", "kept"):
+        yield from _no_way_on(row)
         return
-    if row.cause == "budget" and not row.courses and row.hours is None:
-        return  # a way of more courses than any path may hold is not told
     now, hours, reached, left = end.copy(), 0.0, 0.0, _left(path)
     for name in row.courses:
         course = find(name)
@@ -89,6 +87,14 @@ def _way_on(path: LearningPath, framework: str, row: OpenGap, end: Officer, find
         missing = row.missing_hours or 0.0
         if abs(row.hours - hours) > SLACK or abs(missing - (hours - left)) > SLACK:
             yield f"takes {hours:g} hours, {hours - left:g} too many, not {row.hours:g} and {missing:g}"
+
+
+def _no_way_on(row: OpenGap) -> Iterator[str]:
+    """Check what is said where no way on is named: there is none, or one of more courses than a path may hold."""
+    if row.courses or row.hours is not None:
+        yield f"{row.cause}, yet there is a way on"
+    if row.cause == "budget" and "may hold no more courses" not in row.reason.en:
+        yield "names no way on, and does not say that the path may hold no more courses"
 
 
 def _short(path: LearningPath) -> Iterator[str]:

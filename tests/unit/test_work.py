@@ -6,7 +6,7 @@ import pytest
 from services.recommender import ranking
 from services.recommender.checker import violations
 from services.recommender.model import MOST_STEPS, Estimate, Inputs, Rule
-from services.recommender.ranking import outcome, solution
+from services.recommender.ranking import solution
 from services.recommender.ranking.account import account
 from services.recommender.ranking.index import View
 from services.recommender.ranking.outcome import MOST_VISITS, TELLING_VISITS
@@ -131,15 +131,6 @@ def test_wherever_the_search_ends_the_path_can_be_studied(monkeypatch: pytest.Mo
     assert is_limited(path)
     again = path_of(msgspec.structs.replace(plan, previous=[step.course.id for step in path.steps][::-1]), view)
     assert again.coverage.gained >= 0
-
-
-def test_hours_that_are_missing_are_not_told_where_not_all_was_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    courses, yardstick = wide(400, 20)
-    plan, view = msgspec.structs.replace(from_nothing(yardstick), budget_hours=10.0), view_of(courses)
-    assert path_of(plan, view).short_hours is not None
-    monkeypatch.setattr("services.recommender.ranking.obstacles.TELLING_VISITS", 100)
-    assert path_of(plan, view).short_hours is None
-    assert outcome.TELLING_VISITS > 100
 
 
 def test_a_mandatory_course_behind_more_than_a_path_may_hold_is_noted_and_the_rest_is_planned() -> None:
