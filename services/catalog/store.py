@@ -183,8 +183,8 @@ class CatalogStore:
         envelope = announce(SOURCE, after.key, after.sequence, data, trace)
         if envelope.data and len(envelope.data) > EVENT_LIMIT:
             raise TooLarge(
-                f"its event would hold {len(envelope.data)} bytes, over the {EVENT_LIMIT} that fit a record; "
-                "publishing in parts is planned"
+                f"its event would hold {len(envelope.data)} bytes; a record takes {EVENT_LIMIT}: "
+                "leave out what no job group requires, or divide it"
             )
         fields = {"sequence": after.sequence, "withdrawn": after.content is None}
         if after.content is not None:
