@@ -1,5 +1,6 @@
 """An officer is erased: in MongoDB and on the topics is left what docs/privacy.md lists, and nothing else."""
 
+import asyncio
 import re
 import uuid
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from shared.events import PATHS_TOPIC, PROFILES_TOPIC, OfficerChanged, announce,
 from shared.events import TOPICS as PLANNED
 from shared.kafka import Publisher
 from shared.skills import Profile
-from tests.e2e.platform import PROFILE, SKILLS, Account, Platform, until
+from tests.e2e.platform import PATIENCE, PROFILE, SKILLS, Account, Platform, until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -148,6 +149,9 @@ async def test_an_erased_id_is_registered_again_by_an_admin_only_and_the_old_key
         *[("recommender", path) for path in (f"{address}/path", f"{address}/feedback")],
         *[("portal", path) for path in ("/session", f"/api{address}", f"/api{address}/path", f"{address}/live")],
     ]
+    async with asyncio.timeout(PATIENCE):
+        while await platform.path(account) is None:
+            await asyncio.sleep(0.05)
     for service, path in doors[:-1]:
         await platform.insist(service, "GET", path, key=old)  # type: ignore[arg-type]
     assert (await platform.ask("assessment", "DELETE", address))[0] == 204
