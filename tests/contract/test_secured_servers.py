@@ -12,6 +12,7 @@ import pytest
 from deploy.local.kafka_jars import find_jars, find_java
 from deploy.local.processes import ROOT, CannotStart
 from deploy.local.servers import Mongod, find_mongodb
+from deploy.topics import ensure_topics
 from services.assessment.__main__ import build
 from shared.auth import issue
 from shared.errors import Rejected, Unavailable
@@ -197,7 +198,9 @@ async def service(
         (tmp_path / name).write_text(given.pop(name) + "\n")
         given[f"{name}_FILE"] = str(tmp_path / name)
     given["NAMESPACE"] = namespace
-    async with started(build, read(AssessmentSettings, given)) as service:
+    settings = read(AssessmentSettings, given)
+    await ensure_topics(settings, namespace)
+    async with started(build, settings) as service:
         service.environment = given
         yield service
 
