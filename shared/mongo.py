@@ -135,8 +135,8 @@ async def ensure_indexes(database: Database, indexes: Mapping[str, Sequence[Inde
     """Create the indexes of each collection that are not there yet. Raises Unavailable.
 
     The server gives an index up whose build outlasts the time-out of the command, and the next start would begin again
-    and never end, so a build may take longer than other commands: ten minutes. Whether a server answers is asked before,
-    within the usual time.
+    and never end, so a build may take longer than other commands: ten minutes. Whether a server answers is
+    asked before, within the usual time.
     """
     with unavailable():
         await database.command("ping")
