@@ -29,7 +29,9 @@ async def members(server_directory: Path) -> AsyncIterator[ReplicaSet]:
 
 @pytest.fixture(scope="module")
 async def client(members: ReplicaSet) -> AsyncIterator[Client]:
-    client = connect(read(StoreSettings, {"MONGODB_URI": members.uri, "API_KEY_PEPPER": "pepper of the write concern tests"}))
+    client = connect(
+        read(StoreSettings, {"MONGODB_URI": members.uri, "API_KEY_PEPPER": "pepper of the write concern tests"})
+    )
     yield client
     client.close()
 
