@@ -10,9 +10,10 @@ from pymongo import InsertOne, UpdateOne
 
 from services.assessment.store import OfficerStore
 from services.catalog.store import CatalogStore
+from services.recommender.store import ALL_INDEXES
 from shared.errors import Unavailable
 from shared.events import OfficerChanged, announce
-from shared.mongo import Client, Database, Write, bulk_write, connect
+from shared.mongo import Client, Database, Write, bulk_write, connect, ensure_indexes
 from shared.settings import StoreSettings, read
 from tests.builders import TENANT, profile
 from tests.contract.replica_set import ReplicaSet, replica_set
@@ -56,6 +57,7 @@ async def test_no_store_takes_a_change_for_saved_before_a_majority_has_it(
 ) -> None:
     office = Office(client[f"{namespace}plans"], READ, LONG)
     officers, catalog = OfficerStore(client[f"{namespace}officers"]), CatalogStore(client[f"{namespace}catalog"])
+    await ensure_indexes(office.database, ALL_INDEXES)  # and with them the collections, as every service does
     for name in ("planned", "speaking"):
         await office.plan(profile(name, {"reading": 0}))
     one = profile("assessed", {"reading": 0})
@@ -81,6 +83,7 @@ async def test_a_plan_that_went_with_its_primary_is_saved_by_the_second_attempt(
     members: ReplicaSet, client: Client, namespace: str
 ) -> None:
     office = Office(client[f"{namespace}plans"], READ, LONG)
+    await ensure_indexes(office.database, ALL_INDEXES)
     await office.plan(profile("before", {"reading": 0}))
     with ExitStack() as frozen:
         with members.frozen(1, 2):
