@@ -18,7 +18,7 @@ from services.recommender.ranking.index import Snapshot
 from services.recommender.solving import Solver, plan_stateless
 from services.recommender.warming import warm_up
 from shared.skills import SHARED_TENANT
-from tests.bench.made_up import TENANT
+from tests.bench.fixtures import TENANT
 from tests.bench.plans import world
 
 

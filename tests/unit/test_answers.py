@@ -11,7 +11,7 @@ from services.recommender.model import Rule
 from services.recommender.ranking import changes, recommend, refused, similar, why_not
 from shared.errors import NotFound
 from shared.paths import LearningPath
-from tests.builders import after, catalogue, course, framework, inputs, view_of
+from tests.support.builders import after, catalogue, course, framework, inputs, view_of
 
 COURSES = [
     course("a-long", ("a", 0, 2), hours=8),

@@ -15,7 +15,7 @@ from services.recommender.ranking.gaps import Worth
 from services.recommender.ranking.offers import Standing, offer_of
 from shared.paths import LearningPath
 from shared.skills import Completions, Course, Prerequisite, Rating
-from tests.builders import FRAMEWORK, after, at, catalogue, course, framework, inputs, view_of
+from tests.support.builders import FRAMEWORK, after, at, catalogue, course, framework, inputs, view_of
 
 
 def known(one: Course, started: int, completed: int) -> Course:

@@ -10,7 +10,7 @@ from services.recommender.audit import TenantRules, hash_of, inputs_for, rules_w
 from services.recommender.feedback import KEPT_PER_COURSE, SLOWED, Action, Feedback, heard
 from services.recommender.model import Rule
 from shared.errors import Conflict, InvalidInput
-from tests.builders import DAY, framework, profile
+from tests.support.builders import DAY, framework, profile
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 YARDSTICK = framework({"reading": 3})

@@ -12,7 +12,7 @@ from services.recommender.ranking import recommend, refused, waiting_for_framewo
 from services.recommender.ranking.index import Snapshot
 from shared.paths import LearningPath
 from shared.skills import Course, Prerequisite
-from tests.builders import DAY, TENANT, after, at, catalogue, course, framework, inputs, profile, view_of
+from tests.support.builders import DAY, TENANT, after, at, catalogue, course, framework, inputs, profile, view_of
 
 
 def ids(path: LearningPath) -> list[str]:

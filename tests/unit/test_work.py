@@ -14,7 +14,7 @@ from services.recommender.ranking.pricing import FUEL, NO_LIMIT
 from services.recommender.ranking.search import search
 from shared.paths import LearningPath
 from shared.skills import Course, Framework
-from tests.builders import after, catalogue, course, framework, inputs, view_of
+from tests.support.builders import after, catalogue, course, framework, inputs, view_of
 
 LIMIT_TH, LIMIT_EN = "การค้นหาถึงขีดจำกัดแล้ว", "The search reached its limit"
 
