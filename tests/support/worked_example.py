@@ -17,7 +17,7 @@ from services.recommender.ranking.search import EXPONENTS as _EXPONENTS
 from shared.skills import Course
 from tests.support.builders import MOMENT, at, course, framework, inputs
 
-PAGE = Path(__file__).parents[1] / "docs" / "ranking.md"
+PAGE = Path(__file__).parents[2] / "docs" / "ranking.md"
 EXPONENTS: list[float] = _EXPONENTS.tolist()
 _NORMAL = NormalDist()
 
