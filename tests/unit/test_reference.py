@@ -12,15 +12,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.recommender.checker import violations
-from services.recommender.model import Estimate, Inputs, Rule
-from services.recommender.ranking import recommend, reference
-from services.recommender.ranking.evidence import believed
-from services.recommender.ranking.gaps import Worth
-from services.recommender.ranking.index import View
-from services.recommender.ranking.problem import BRANCH, NUMBER
-from services.recommender.ranking.solution import planned
+from services.recommender.inputs import Estimate, Inputs, Rule
+from services.recommender.plan_validator.validate import violations
+from services.recommender.planner.index.catalog import View
+from services.recommender.planner.optimizer.instance import BRANCH, NUMBER
+from services.recommender.planner.optimizer.solve import planned
+from services.recommender.planner.pipeline import recommend
+from services.recommender.planner.value import Worth, believed
 from services.recommender.recompute import first_difference
+from services.recommender.reference import rule as reference
 from shared.errors import InvalidInput
 from shared.skills import Completions, Course, Prerequisite, Rating
 from tests.builders import MOMENT, after, at, catalogue, course, framework, inputs, view_of
@@ -166,9 +166,12 @@ def test_a_small_world_gives_the_same_bytes_where_paths_may_hold_few_courses(
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         for module in (
-            "model",
-            "checker",
-            *(f"ranking.{name}" for name in ("solution", "seeds", "obstacles", "reference")),
+            "inputs",
+            "plan_validator.validate",
+            "planner.exact.residual",
+            "planner.optimizer.fixed_courses",
+            "planner.optimizer.solve",
+            "reference.rule",
         ):
             patch.setattr(f"services.recommender.{module}.MOST_STEPS", most)
         view = view_of(courses)
