@@ -18,7 +18,7 @@ from services.recommender.planner.index.catalog import Snapshot
 from services.recommender.warmup import warm_up
 from services.recommender.work_queue import THREADS
 from shared.skills import SHARED_TENANT
-from tests.bench.made_up import TENANT
+from tests.bench.fixtures import TENANT
 from tests.bench.plans import world
 
 

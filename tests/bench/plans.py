@@ -25,8 +25,8 @@ from shared.settings import RecommenderSettings, read
 from shared.skills import Course, Framework
 from tests.bench.backlog import publish
 from tests.bench.figures import Figure
-from tests.bench.made_up import announced
-from tests.bench.turns import Question, in_turns
+from tests.bench.fixtures import announced
+from tests.bench.interleaved import Question, in_turns
 from tests.evaluation.worlds import generated
 
 COURSES = 2_400

@@ -17,8 +17,7 @@ from shared.kafka import Follower, Landed, Publisher, Received, TopicSpec, creat
 from shared.mongo import Database, connect, ensure_indexes
 from shared.outbox import KEPT, KEPT_BYTES, OUTBOX_INDEXES, Relay, stage, staged
 from shared.settings import StoreSettings, read
-from tests.conftest import missing
-from tests.contract.topics import created_again
+from tests.support.servers import missing, recreate_topic
 
 COLLECTION = "things"
 LEASE = f"relay:{COLLECTION}"
@@ -354,7 +353,7 @@ async def test_everything_is_announced_again_in_a_topic_that_was_deleted_and_cre
         await until_sent(owner)
         await until_read_back(owner)
         owner.read.clear()
-        await created_again(owner.bootstrap, owner.topic, 2)
+        await recreate_topic(owner.bootstrap, owner.topic, 2)
         await until(lambda: {item.event.subject for item in owner.read} == {"t/a", "t/b"}, 60)
 
 
@@ -366,7 +365,7 @@ async def test_everything_is_announced_again_where_the_topic_was_replaced_while_
         await until_sent(owner)
         await until_read_back(owner)
     owner.read.clear()
-    await created_again(owner.bootstrap, owner.topic, 2)
+    await recreate_topic(owner.bootstrap, owner.topic, 2)
     async with running(owner.relay()):
         await until(lambda: {item.event.subject for item in owner.read} == {"t/a", "t/b"}, 60)
 

@@ -53,9 +53,9 @@ from shared.mongo import BUILD_SECONDS, Client, Collection, Database, Document, 
 from shared.outbox import OUTBOX_INDEXES, staged
 from shared.settings import StoreSettings, read
 from shared.skills import Profile
-from tests.builders import DAY, FRAMEWORK, MOMENT, TENANT, course, framework, profile
 from tests.contract.test_outbox import COLLECTION, LEASE, PATIENCE, Owner, running, until
-from tests.service.office import LONG, READ, Office
+from tests.support.builders import DAY, FRAMEWORK, MOMENT, TENANT, course, framework, profile
+from tests.support.planner import LONG, READ, Office
 
 pytestmark = pytest.mark.timeout(400)
 

@@ -18,7 +18,7 @@ from tests.evaluation import real
 from tests.evaluation.baselines import Outcome, Point, baselines
 from tests.evaluation.exact import optimum
 from tests.evaluation.problem import Candidate, Problem
-from tests.evaluation.told import told
+from tests.evaluation.solution_to_path import told
 from tests.evaluation.worlds import HOURS, World, generated, shared
 
 BUDGETS = (20.0, 40.0, 80.0)

@@ -10,9 +10,9 @@ from openapi_spec_validator import validate
 
 from services.catalog.store import CatalogStore
 from shared.events import CoursePublished, CourseWithdrawn
-from tests.builders import FRAMEWORK, framework
-from tests.service.cataloguing import catalog, course, ids, named, put
-from tests.service.started import Started, Topic
+from tests.support.builders import FRAMEWORK, framework
+from tests.support.catalog import catalog, course, ids, named, put
+from tests.support.services import Started, Topic
 
 pytestmark = pytest.mark.timeout(400)
 

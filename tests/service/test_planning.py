@@ -15,8 +15,8 @@ from shared.events import AssessmentCompleted, CoursePublished, CourseWithdrawn,
 from shared.kafka import Received, Record
 from shared.paths import LearningPath
 from shared.skills import SHARED_TENANT, Profile, key_of
-from tests.builders import DAY, MOMENT, TENANT, course, profile
-from tests.service.office import READ, Office, heard, office_at
+from tests.support.builders import DAY, MOMENT, TENANT, course, profile
+from tests.support.planner import READ, Office, heard, office_at
 
 
 @pytest.fixture

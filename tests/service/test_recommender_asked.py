@@ -16,10 +16,10 @@ from services.recommender.work_queue import (
     Caller,
 )
 from shared.events import PROFILES_TOPIC
-from tests.service.recommending import (
+from tests.support.recommender import (
     ASKED as BODY,
 )
-from tests.service.recommending import (
+from tests.support.recommender import (
     READ,
     SHOWN,
     WRITE,
@@ -30,7 +30,7 @@ from tests.service.recommending import (
     somebody,
     tell,
 )
-from tests.service.started import Started
+from tests.support.services import Started
 
 pytestmark = pytest.mark.timeout(400)
 LONG = 60.0

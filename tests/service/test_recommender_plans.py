@@ -21,9 +21,9 @@ from services.recommender.store.history import KEPT, History
 from shared.errors import NotFound, Unavailable
 from shared.events import TOMBSTONE, CoursePublished, FrameworkPublished
 from shared.skills import SHARED_TENANT
-from tests.builders import DAY, FRAMEWORK, TENANT, catalogue, course, framework, profile
-from tests.conftest import missing
-from tests.service.office import LONG, READ, Office, heard, office_at
+from tests.support.builders import DAY, FRAMEWORK, TENANT, catalogue, course, framework, profile
+from tests.support.planner import LONG, READ, Office, heard, office_at
+from tests.support.servers import missing
 
 pytestmark = pytest.mark.timeout(400)
 

@@ -17,10 +17,10 @@ from services.recommender.__main__ import build as build_recommender
 from services.recommender.__main__ import republish as republish_recommender
 from shared.mongo import Database, connect
 from shared.settings import AssessmentSettings, CatalogSettings, PortalSettings, RecommenderSettings
-from tests.builders import FRAMEWORK, framework
-from tests.contract.topics import created_again
-from tests.service.cataloguing import course
-from tests.service.started import TOPICS, Started, settings_of, started
+from tests.support.builders import FRAMEWORK, framework
+from tests.support.catalog import course
+from tests.support.servers import recreate_topic
+from tests.support.services import TOPICS, Started, settings_of, started
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -126,7 +126,7 @@ async def test_a_restore_in_the_written_order(mongodb_uri: str, kafka_bootstrap:
 
     await restore(databases, backup)
     for topic in TOPICS:
-        await created_again(kafka_bootstrap, platform.catalog_settings.topic(topic), 1)
+        await recreate_topic(kafka_bootstrap, platform.catalog_settings.topic(topic), 1)
 
     async with AsyncExitStack() as stack:
         # 4. The catalogue first.

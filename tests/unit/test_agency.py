@@ -26,7 +26,7 @@ from services.recommender.inputs import MICRO
 from services.recommender.path_summary import Measure, Measures
 from shared.paths import CourseCard
 from shared.skills import Framework, JobGroup
-from tests.builders import FRAMEWORK, framework, text
+from tests.support.builders import FRAMEWORK, framework, text
 
 K = 5
 DAY = date(2026, 11, 20)

@@ -17,7 +17,7 @@ from services.recommender.planner.pipeline import (
 )
 from shared.errors import NotFound
 from shared.paths import LearningPath
-from tests.builders import after, catalogue, course, framework, inputs, view_of
+from tests.support.builders import after, catalogue, course, framework, inputs, view_of
 
 COURSES = [
     course("a-long", ("a", 0, 2), hours=8),

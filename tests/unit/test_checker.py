@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from services.recommender.plan_validator.validate import violations
 from services.recommender.planner.pipeline import recommend, waiting_for_framework
 from shared.paths import LearningPath, Reason
-from tests.builders import DAY, after, at, course, framework, inputs, profile, text, view_of
+from tests.support.builders import DAY, after, at, course, framework, inputs, profile, text, view_of
 
 COURSES = [
     course("basic", ("x", 0, 1), hours=1),

@@ -9,11 +9,11 @@ from services.recommender.inputs import Inputs
 from services.recommender.plan_validator.validate import infeasibilities
 from services.recommender.planner import pipeline
 from shared.skills import Course, Prerequisite
-from tests.builders import after, at, catalogue, course, framework, inputs, view_of
 from tests.evaluation.exact import optimum
 from tests.evaluation.problem import Problem
-from tests.evaluation.told import told
+from tests.evaluation.solution_to_path import told
 from tests.evaluation.worlds import generated
+from tests.support.builders import after, at, catalogue, course, framework, inputs, view_of
 
 
 def brute_force(problem: Problem) -> int:

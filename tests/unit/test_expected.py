@@ -14,7 +14,7 @@ from services.recommender.planner.pipeline import recommend
 from services.recommender.planner.value import Worth
 from shared.paths import LearningPath
 from shared.skills import Completions, Course, Prerequisite, Rating
-from tests.builders import FRAMEWORK, after, at, catalogue, course, framework, inputs, view_of
+from tests.support.builders import FRAMEWORK, after, at, catalogue, course, framework, inputs, view_of
 
 
 def known(one: Course, started: int, completed: int) -> Course:

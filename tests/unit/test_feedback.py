@@ -10,7 +10,7 @@ from services.recommender.feedback import KEPT_PER_COURSE, SLOWED, Action, Feedb
 from services.recommender.inputs import Rule, TenantRules, inputs_for, rules_within
 from services.recommender.provenance import hash_of
 from shared.errors import Conflict, InvalidInput
-from tests.builders import DAY, framework, profile
+from tests.support.builders import DAY, framework, profile
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 YARDSTICK = framework({"reading": 3})

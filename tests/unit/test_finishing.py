@@ -28,9 +28,9 @@ from services.recommender.reference import rule as reference
 from shared.events import CoursePublished, Event
 from shared.paths import LearningPath
 from shared.skills import SHARED_TENANT, Course, Framework, Prerequisite, Profile, SkillLevel
-from tests.builders import DAY, MOMENT, TENANT, at, course, framework, inputs, profile, view_of
 from tests.evaluation.finishing import finished, has_risen, unreached
 from tests.evaluation.quality import SYNTHETIC, world_of
+from tests.support.builders import DAY, MOMENT, TENANT, at, course, framework, inputs, profile, view_of
 
 SEED = Path(__file__).parents[2] / "deploy" / "seed"
 NATIONAL = "th-digital-2018"

@@ -14,7 +14,7 @@ from services.recommender.inputs import (
 from services.recommender.planner.value import Worth, shortfall
 from shared.errors import InvalidInput
 from shared.skills import SkillLevel
-from tests.builders import DAY, MOMENT, framework, inputs, profile
+from tests.support.builders import DAY, MOMENT, framework, inputs, profile
 
 
 def test_a_known_level_falls_short_by_the_plain_difference() -> None:

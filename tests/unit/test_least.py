@@ -31,8 +31,8 @@ from services.recommender.planner.value import Worth
 from shared.errors import InvalidInput
 from shared.paths import LearningPath, OpenGap
 from shared.skills import Course
-from tests.builders import FRAMEWORK, after, at, course, framework, inputs, view_of
-from tests.unit.test_reference import entangled, officers
+from tests.support.builders import FRAMEWORK, after, at, course, framework, inputs, view_of
+from tests.support.random_plans import entangled, officers
 
 MOST = 30_000
 """Sets that an exhaustive search looks at; a world that has more proves nothing here."""

@@ -12,7 +12,7 @@ from services.recommender.planner.index.catalog import Snapshot
 from services.recommender.planner.pipeline import recommend, refused, waiting_for_framework
 from shared.paths import LearningPath
 from shared.skills import Course, Prerequisite
-from tests.builders import DAY, TENANT, after, at, catalogue, course, framework, inputs, profile, view_of
+from tests.support.builders import DAY, TENANT, after, at, catalogue, course, framework, inputs, profile, view_of
 
 
 def ids(path: LearningPath) -> list[str]:

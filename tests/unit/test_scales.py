@@ -20,7 +20,7 @@ from services.recommender.planner.pipeline import recommend
 from services.recommender.reference import rule as reference
 from shared.paths import LearningPath
 from shared.skills import SHARED_TENANT, Course, Framework, Prerequisite, Requirement, ScaleLevel, SkillLevel, Teaches
-from tests.builders import DAY, FRAMEWORK, MOMENT, TENANT, at, course, framework, inputs, profile, text, view_of
+from tests.support.builders import DAY, FRAMEWORK, MOMENT, TENANT, at, course, framework, inputs, profile, text, view_of
 
 NOISY = 0.7 * 3
 """2.0999999999999996."""

@@ -14,8 +14,8 @@ from services.recommender.planner.pipeline import recommend
 from shared.errors import InvalidInput
 from shared.paths import LearningPath
 from shared.skills import Course, Prerequisite
-from tests.builders import after, at, course, framework, inputs, view_of
-from tests.unit.test_reference import entangled, officers
+from tests.support.builders import after, at, course, framework, inputs, view_of
+from tests.support.random_plans import entangled, officers
 
 SKILLS = framework({"a": 2, "b": 1}, others=["x", "y"])
 

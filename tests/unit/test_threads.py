@@ -18,7 +18,7 @@ from services.recommender.store import PlanStore
 from shared.events import CoursePublished, Data, Event, FrameworkPublished, announce, from_kafka, to_kafka
 from shared.kafka import Received, Record
 from shared.skills import SHARED_TENANT, Course, Text, key_of
-from tests.builders import course, framework
+from tests.support.builders import course, framework
 
 LONG = 10.0
 

@@ -15,7 +15,7 @@ from services.recommender.reference import rule as reference
 from shared.errors import InvalidInput
 from shared.paths import LearningPath
 from shared.skills import Course, Text
-from tests.builders import MOMENT, after, catalogue, course, framework, inputs, view_of
+from tests.support.builders import MOMENT, after, catalogue, course, framework, inputs, view_of
 
 TWO = framework({"a": 2, "b": 2}, others=["x"])
 NOTHING = {"a": 0, "b": 0}

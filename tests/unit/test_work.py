@@ -20,7 +20,7 @@ from services.recommender.planner.optimizer.trace import account
 from services.recommender.planner.units import NO_LIMIT
 from shared.paths import LearningPath
 from shared.skills import Course, Framework
-from tests.builders import after, catalogue, course, framework, inputs, view_of
+from tests.support.builders import after, catalogue, course, framework, inputs, view_of
 
 LIMIT_TH, LIMIT_EN = "การค้นหาถึงขีดจำกัดแล้ว", "The search reached its limit"
 

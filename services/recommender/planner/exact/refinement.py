@@ -1,7 +1,8 @@
 """Improve a path by least closures: the search prices each prerequisite on its own, a closure costs its union.
 
 A course that serves two conditions is counted twice in a price (`optimizer.closure_cost`), so its target may look too
-dear to fit, or be reached by a longer way. Three kinds of change are tried on the path that the search found, with `least`:
+dear to fit, or be reached by a longer way. Three kinds of change are tried on the path that the search found, with
+`least`:
 
     shorten    another, shorter set of prerequisites for a target of the path
     extend     the shortest way that raises an open skill, where its hours and steps are left

@@ -7,8 +7,8 @@ from typing import Any
 from playwright.async_api import Browser
 
 from deploy.local.stack import Stack
-from tests.e2e.browser import Reader, reading
-from tests.e2e.officers import Officer, required
+from tests.support.officers import Officer, required
+from tests.support.page import Reader, reading
 
 SAID = "#word-said"
 

@@ -1,7 +1,7 @@
-"""`python -m tests.by_hand`: the path that docs/ranking.md works out by hand, its tables written into that page anew.
+"""`python -m tests.support.worked_example` writes the tables of the worked example into docs/ranking.md.
 
-Everything is worked out here from the words of the page, with a table of the normal distribution and a pocket
-calculator; no planner is asked. tests/unit/test_by_hand.py compares it with what the planner finds, and with the page.
+Everything is calculated from the formulas on that page, without the planner. tests/unit/test_worked_example.py compares
+the result with the planner's and with the page.
 """
 
 import re
@@ -15,9 +15,9 @@ import msgspec
 from services.recommender.inputs import MICRO, Estimate, Inputs
 from services.recommender.planner.optimizer.search import EXPONENTS as _EXPONENTS
 from shared.skills import Course
-from tests.builders import MOMENT, at, course, framework, inputs
+from tests.support.builders import MOMENT, at, course, framework, inputs
 
-PAGE = Path(__file__).parents[1] / "docs" / "ranking.md"
+PAGE = Path(__file__).parents[2] / "docs" / "ranking.md"
 EXPONENTS: list[float] = _EXPONENTS.tolist()
 _NORMAL = NormalDist()
 

@@ -12,7 +12,7 @@ from pymongo.errors import PyMongoError
 
 from deploy.local.processes import Child, free_port, until
 from deploy.local.servers import Mongod, find_mongodb
-from tests.conftest import missing
+from tests.support.servers import missing
 
 _NAME = "rs3"
 

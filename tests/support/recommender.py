@@ -21,8 +21,8 @@ from shared.events import (
 from shared.kafka import Publisher, TopicSpec, create_topics
 from shared.settings import RecommenderSettings
 from shared.skills import SHARED_TENANT, Course, Framework, Profile, key_of
-from tests.builders import FRAMEWORK, JOB_GROUP, MOMENT, course, framework, profile
-from tests.service.started import Started, settings_of, started
+from tests.support.builders import FRAMEWORK, JOB_GROUP, MOMENT, course, framework, profile
+from tests.support.services import Started, settings_of, started
 
 SHOWN = framework({"reading": 3, "writing": 4})
 READ = course("read", ("reading", 0, 3), hours=4)

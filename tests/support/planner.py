@@ -16,7 +16,7 @@ from shared.events import CoursePublished, Data, FrameworkPublished, PathRecomme
 from shared.mongo import Database, connect, ensure_indexes
 from shared.settings import StoreSettings, read
 from shared.skills import SHARED_TENANT, Course, Profile, key_of
-from tests.builders import DAY, FRAMEWORK, TENANT, course, framework
+from tests.support.builders import DAY, FRAMEWORK, TENANT, course, framework
 
 READ = course("read", ("reading", 0, 3), hours=4)
 LONG = course("long", ("reading", 0, 3), hours=6)

@@ -10,9 +10,9 @@ from shared.app import TABLE
 from shared.auth import Role
 from shared.mongo import KeyStore
 from shared.routes import Route
-from tests.builders import FRAMEWORK
-from tests.service.everything import COURSE, HERE, Services
-from tests.service.started import Started
+from tests.support.all_services import COURSE, HERE, Services
+from tests.support.builders import FRAMEWORK
+from tests.support.services import Started
 
 pytestmark = pytest.mark.timeout(400)
 

@@ -21,8 +21,8 @@ import msgspec
 from deploy.local.live import messages
 from deploy.local.seed import bearer, put
 from shared.events import PATHS_TOPIC, PROFILES_TOPIC
-from tests.bench import made_up
-from tests.bench.chain import Chain
+from tests.bench import fixtures
+from tests.bench.baseline_chain import Chain
 from tests.bench.figures import Figure, Stage, median, percentile
 from tests.bench.topics import read_all
 
@@ -135,7 +135,7 @@ class _Submitter:
         self._session = session
         for number, officer in enumerate(OFFICERS):
             url = f"{self._site.assessment}/v1/officers/{officer}"
-            await put(session, url, self._site.key, made_up.registration(number))
+            await put(session, url, self._site.key, fixtures.registration(number))
             self._readers.append(asyncio.create_task(self._arrivals.read(session, self._site, officer)))
         async with asyncio.timeout(_PATIENCE_SECONDS):
             await asyncio.gather(*(self._arrivals.of(officer, 1) for officer in OFFICERS))
@@ -150,7 +150,7 @@ class _Submitter:
         """Submit one assessment and wait for its path. Raises TimeoutError."""
         number = next(self._numbers)
         officer = OFFICERS[number % len(OFFICERS)]
-        body = made_up.assessment(self._chance, _FIRST_DAY + timedelta(minutes=number))
+        body = fixtures.assessment(self._chance, _FIRST_DAY + timedelta(minutes=number))
         headers = {
             **bearer(self._site.key),
             "Idempotency-Key": f"bench-{number}",

@@ -11,27 +11,27 @@ from services.recommender.planner.pipeline import recommend
 from services.recommender.planner.value import Worth, believed
 from services.recommender.reference import rule as reference
 from shared.paths import LearningPath
-from tests import by_hand
-from tests.builders import view_of
+from tests.support import worked_example as example
+from tests.support.builders import view_of
 
 Found = Callable[[], Iterable[Sequence[str]]]
 
 
 def _path() -> LearningPath:
-    return recommend(by_hand.officer(), view_of(by_hand.COURSES))
+    return recommend(example.officer(), view_of(example.COURSES))
 
 
 def _plan() -> reference.Plan:
     """Return the plan of the readable rule."""
-    courses = {one.id: one for one in by_hand.COURSES}
-    wants, doors = believed(by_hand.officer(), courses.get)
-    return reference.Plan(by_hand.officer(), courses, Worth(wants), doors, plain=False)
+    courses = {one.id: one for one in example.COURSES}
+    wants, doors = believed(example.officer(), courses.get)
+    return reference.Plan(example.officer(), courses, Worth(wants), doors, plain=False)
 
 
 def _routes() -> Iterable[Sequence[str]]:
     yield "exponent", "taken in turn", "without what loses nothing", "hours", "closes"
     found = _plan()
-    for power in by_hand.EXPONENTS:
+    for power in example.EXPONENTS:
         taken = reference.greedy(found.problem, found.seeded.copy(), found.goals, power)
         route = reference.route_of(found.problem, found.seeded, taken)
         hours = sum(way.hours for way in route.courses) / MICRO
@@ -54,53 +54,53 @@ def _steps() -> Iterable[Sequence[str]]:
 def _coverage() -> Iterable[Sequence[str]]:
     yield "gap G", "gained", "requirement R", "before: 1 − G / R", "after: 1 − (G − gained) / R", "expected", "short by"
     held = _path().coverage
-    required = sum(round(MICRO * by_hand.WEIGHTS[skill] * level) for skill, level in by_hand.REQUIRED.items())
+    required = sum(round(MICRO * example.WEIGHTS[skill] * level) for skill, level in example.REQUIRED.items())
     numbers = (f"{held.gap:,}", f"{held.gained:,}", f"{required:,}")
     after = f"{held.after:.6f}", f"{held.expected:,}", f"{_path().short_hours or 0:g} h"
     yield *numbers, f"{held.before:.6f}", *after
 
 
 def test_the_tables_on_the_page_are_those_of_today() -> None:
-    page = by_hand.PAGE.read_text(encoding="utf-8")
-    assert page == by_hand.written(page), "python -m tests.by_hand writes them anew"
-    assert page.count("<!-- by hand: ") == len(by_hand.TABLES)
+    page = example.PAGE.read_text(encoding="utf-8")
+    assert page == example.written(page), "python -m tests.support.worked_example writes them anew"
+    assert page.count("<!-- by hand: ") == len(example.TABLES)
     section = page.split("\n## One path by hand\n")[1].split("\n## ")[0]
     words = re.sub(r"<!-- by hand.*?<!-- /by hand -->", "", section, flags=re.DOTALL)
     named = re.findall(r"\d+(?:,\d{3})+", words)
     assert named
-    assert all(f"| {number} |" in by_hand.tables()["worth"] for number in named)
+    assert all(f"| {number} |" in example.tables()["worth"] for number in named)
 
 
 def test_beliefs_and_worth_are_those_of_the_planner() -> None:
-    wants, _ = believed(by_hand.officer(), {one.id: one for one in by_hand.COURSES}.get)
-    assert {skill: (by_hand.MEASURED[skill], by_hand.SD, by_hand.level(skill)) for skill in wants} == {
+    wants, _ = believed(example.officer(), {one.id: one for one in example.COURSES}.get)
+    assert {skill: (example.MEASURED[skill], example.SD, example.level(skill)) for skill in wants} == {
         skill: (it.measured, it.sd, it.level) for skill, it in wants.items()
     }
     found = Worth(wants)
-    assert found.gaps == {skill: by_hand.worth(skill, level) for skill, level in by_hand.REQUIRED.items()}
-    assert found.of("data", 2) == by_hand.worth("data", 2)
+    assert found.gaps == {skill: example.worth(skill, level) for skill, level in example.REQUIRED.items()}
+    assert found.of("data", 2) == example.worth("data", 2)
 
 
 def test_prices_and_bids_are_those_of_the_planner() -> None:
     plan = _plan()
     prices = plan.problem.prices(plan.seeded)
     ways = plan.problem.courses
-    assert set(ways) == {one.id for one in by_hand.COURSES} - {by_hand.DONE}
-    for name, members in by_hand.BUNDLES.items():
-        assert prices.of(ways[name]) == by_hand.price(name) * MICRO
+    assert set(ways) == {one.id for one in example.COURSES} - {example.DONE}
+    for name, members in example.BUNDLES.items():
+        assert prices.of(ways[name]) == example.price(name) * MICRO
         assert [way.id for way in plan.problem.bundle(ways[name], prices)] == members
-    for power in by_hand.EXPONENTS:
+    for power in example.EXPONENTS:
         bids = {bid.goal.id: bid.score for bid in reference.bids(plan.problem, plan.seeded, prices, plan.goals, power)}
-        assert bids == {name: by_hand.bid(name, power) for name in by_hand.BUNDLES}
+        assert bids == {name: example.bid(name, power) for name in example.BUNDLES}
 
 
 def test_the_path_is_the_same_by_the_planner_and_by_the_readable_rule() -> None:
     path = _path()
-    same = reference.recommend(by_hand.officer(), by_hand.COURSES, path.versions.catalogue)
+    same = reference.recommend(example.officer(), example.COURSES, path.versions.catalogue)
     assert msgspec.json.encode(same) == msgspec.json.encode(path)
     assert sum(row.contribution for step in path.steps for row in step.closes) == path.coverage.gained
 
 
 @pytest.mark.parametrize(("table", "rows"), [("routes", _routes), ("steps", _steps), ("coverage", _coverage)])
 def test_what_the_planner_finds_is_what_is_worked_out_by_hand(table: str, rows: Found) -> None:
-    assert [tuple(row) for row in rows()] == [tuple(row) for row in by_hand.TABLES[table]()]
+    assert [tuple(row) for row in rows()] == [tuple(row) for row in example.TABLES[table]()]

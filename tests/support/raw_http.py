@@ -16,7 +16,7 @@ from shared.app import build_app
 from shared.auth import Authenticator
 from shared.limits import Limits
 from shared.logs import JsonLines
-from tests.unit.shelf import PEPPER, KeysInMemory, Shelf, bearer
+from tests.support.sample_service import PEPPER, KeysInMemory, Shelf, bearer
 
 PATIENCE = 20
 

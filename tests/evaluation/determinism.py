@@ -1,4 +1,4 @@
-"""`python -m tests.evaluation.same COUNT SEED`: a digest of COUNT paths, over a catalogue in an order of its own.
+"""`python -m tests.evaluation.determinism COUNT SEED`: a digest of COUNT paths over a shuffled catalogue.
 
 Runs of different seeds, each in a process with its own hash seed, must print the same.
 """
@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from services.recommender.planner import pipeline
-from tests.evaluation.pace import officers
+from tests.evaluation.timing import officers
 from tests.evaluation.worlds import generated, view_of
 
 
@@ -33,7 +33,7 @@ def digests(count: int) -> set[str]:
 
 
 def _elsewhere(count: int, seed: int) -> str:
-    command = [sys.executable, "-m", "tests.evaluation.same", str(count), str(seed)]
+    command = [sys.executable, "-m", "tests.evaluation.determinism", str(count), str(seed)]
     environment = {**os.environ, "PYTHONHASHSEED": str(seed)}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
 

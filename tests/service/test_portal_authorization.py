@@ -9,7 +9,7 @@ import pytest
 
 from shared.auth import Role
 from shared.settings import PortalSettings
-from tests.service.portals import Owner, Portal, path, running
+from tests.support.portal import Owner, Portal, path, running
 
 pytestmark = pytest.mark.timeout(400)
 

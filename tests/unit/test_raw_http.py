@@ -8,7 +8,7 @@ import zlib
 import pytest
 
 from shared.limits import Limits
-from tests.unit.wire import answer_on, logged, wired
+from tests.support.raw_http import answer_on, logged, wired
 
 SECRET = b"0123456789abcdef.planted-secret-planted-secret-planted-secr"
 HOST = b"Host: x\r\n"

@@ -8,7 +8,7 @@ import pytest
 from services.recommender.consumer import ProfileConsumer
 from shared.events import PROFILES_TOPIC
 from shared.kafka import Received
-from tests.service.recommending import READ, SHOWN, assessed, path_of, recommender, somebody
+from tests.support.recommender import READ, SHOWN, assessed, path_of, recommender, somebody
 
 pytestmark = pytest.mark.timeout(400)
 

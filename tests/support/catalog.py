@@ -9,8 +9,8 @@ import msgspec
 
 from services.catalog.__main__ import build
 from shared.settings import CatalogSettings
-from tests.builders import FRAMEWORK, framework
-from tests.service.started import Started, settings_of, started
+from tests.support.builders import FRAMEWORK, framework
+from tests.support.services import Started, settings_of, started
 
 _numbers = itertools.count(1)
 

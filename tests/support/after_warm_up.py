@@ -1,7 +1,7 @@
 """A fresh process that warms up, then plans and answers for catalogues of every shape.
 
-`python -m tests.unit.after_warm_up` writes one line of JSON: what was compiled or loaded after the warm-up, by what was
-asked for.
+`python -m tests.support.after_warm_up` writes one line of JSON: what was compiled or loaded after the
+warm-up, by what was asked for.
 """
 
 import json
@@ -18,7 +18,7 @@ from services.recommender.planner.index.catalog import Snapshot, View
 from services.recommender.planner.jit import signatures
 from services.recommender.warmup import warm_up
 from shared.skills import SHARED_TENANT, Course
-from tests.builders import MOMENT, TENANT, after, catalogue, framework, inputs
+from tests.support.builders import MOMENT, TENANT, after, catalogue, framework, inputs
 
 SKILLS = 8
 YARDSTICK = framework({f"s{n:02}": 3 for n in range(SKILLS)})

@@ -13,10 +13,10 @@ from deploy.local.servers import External, Server, find_mongodb
 from services.catalog.__main__ import build
 from shared.events import CATALOG_TOPIC
 from shared.settings import CatalogSettings
-from tests.conftest import missing
-from tests.service.cataloguing import course, put
-from tests.service.portals import running, staged
-from tests.service.started import followed, settings_of, started
+from tests.support.catalog import course, put
+from tests.support.portal import running, staged
+from tests.support.servers import missing
+from tests.support.services import followed, settings_of, started
 
 pytestmark = pytest.mark.timeout(400)
 

@@ -12,8 +12,8 @@ from services.assessment.api import INDEX
 from shared.events import CATALOG_TOPIC, FrameworkPublished
 from shared.settings import AssessmentSettings
 from shared.skills import SHARED_TENANT, JobGroup, Stage
-from tests.builders import FRAMEWORK, framework, text
-from tests.service.started import Started, settings_of, started
+from tests.support.builders import FRAMEWORK, framework, text
+from tests.support.services import Started, settings_of, started
 
 TAKEN_AT = "2026-11-20T09:00:00+07:00"
 PUT = {"job_group": "service", "agency": "north"}

@@ -11,8 +11,8 @@ from services.catalog.__main__ import build as build_catalog
 from services.portal.__main__ import build as build_portal
 from services.recommender.__main__ import build as build_recommender
 from shared.settings import AssessmentSettings, CatalogSettings, PortalSettings, RecommenderSettings
-from tests.builders import FRAMEWORK, framework
-from tests.service.started import Started, settings_of, started
+from tests.support.builders import FRAMEWORK, framework
+from tests.support.services import Started, settings_of, started
 
 HERE = "somebody"  # the officer, the course and the framework that the tenant `agency` has
 COURSE = {

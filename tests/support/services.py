@@ -17,7 +17,7 @@ from shared.settings import Settings, read
 
 S = TypeVar("S", bound=Settings)
 WAIT = 90
-TOPICS = (CATALOG_TOPIC, PROFILES_TOPIC, PATHS_TOPIC)
+TOPICS = (CATALOG_TOPIC, PROFILES_TOPIC, f"{PROFILES_TOPIC}.dead", PATHS_TOPIC)
 
 
 class Started:
