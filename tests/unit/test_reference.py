@@ -176,8 +176,8 @@ sys.stdout.buffer.write(msgspec.json.encode(recommend(plan, courses, revision)))
 
 
 def test_the_readable_rule_gives_the_same_bytes_where_neither_numpy_nor_numba_is_installed() -> None:
-    courses, required = entangled(25, 8, 3), framework({"s00": 3, "s01": 3, "s02": 3}, others=["s03", "s04", "s05"])
-    plan = inputs(required, {"s00": 0, "s01": 1, "s02": 0.5}, budget_hours=30, pinned=[courses[4].id])
+    courses, required = entangled(25, 8, 3), framework({f"s{number:02}": 3 for number in range(8)})
+    plan = inputs(required, {"s00": 0, "s01": 1, "s02": 0.5}, pinned=[courses[4].id])
     path = recommend(plan, view_of(courses))
     assert path.steps
     given = msgspec.json.encode((plan, courses, path.versions.catalogue))

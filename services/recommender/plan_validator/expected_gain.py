@@ -4,12 +4,19 @@ It studies the path without each course: a later one leans on it if it then cann
 with its own rate times those of all it leans on.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from heapq import heappop, heappush
 from math import prod
 from typing import Protocol, Self
 
+from msgspec import UNSET
+
 from services.recommender.inputs import LEARNERS_ASSUMED, LEARNERS_COMPLETING
 from shared.skills import Course
+
+Key = tuple[str, str]
+"""A skill, as its framework and its id, or a course, as nothing and its id."""
 
 
 class Officer(Protocol):
@@ -49,18 +56,82 @@ def likely_gain(
 
 def leaning(officer: Officer, courses: Sequence[Course], begun: set[str]) -> list[set[int]]:
     """Return for each course the places of those that it leans on."""
+    path = _Path(officer, courses, begun)
     leans: list[set[int]] = [set() for _ in courses]
-    gated = {n for n, course in enumerate(courses) if course.id not in begun and not officer.enters(course)}
-    so_far = officer.copy()
-    for gone in range(max(gated, default=0)):
-        without = so_far.copy()
-        for place in range(gone + 1, len(courses)):
-            if place not in gated or without.enters(courses[place]):
-                without.take(courses[place])
-            else:
-                leans[place].add(gone)
-        so_far.take(courses[gone])
+    for gone in range(len(courses)):
+        for place in path.lost_without(gone):
+            leans[place].add(gone)
     return leans
+
+
+class _Path:
+    """Courses in their order, by what each reads to be entered and what each gives when it is done."""
+
+    def __init__(self, officer: Officer, courses: Sequence[Course], begun: set[str]) -> None:
+        self._officer = officer
+        self._courses = courses
+        self._reads = {
+            place: frozenset(_read(course))
+            for place, course in enumerate(courses)
+            if course.id not in begun and not officer.enters(course)
+        }
+        self._gives = [_given(course) for course in courses]
+        self._readers, self._givers = defaultdict[Key, list[int]](list), defaultdict[Key, list[tuple[float, int]]](list)
+        for place, keys in self._reads.items():
+            for key in keys:
+                self._readers[key].append(place)
+        for place, given in enumerate(self._gives):
+            for key in given.keys() & self._readers.keys():
+                self._givers[key].append((-given[key], place))
+        for ranked in self._givers.values():
+            ranked.sort()
+
+    def lost_without(self, gone: int) -> set[int]:
+        """Return the places of the courses that cannot be entered without the one at a place.
+
+        Only those are looked at that read what it gives, or what a course that is lost with it gives.
+        """
+        lost, seen, waiting = {gone}, set[int](), [gone]
+        while waiting:
+            place = heappop(waiting)  # whatever decides about a course stands before it
+            if place != gone and self._is_entered(place, lost):
+                continue
+            lost.add(place)
+            for reader in {reader for key in self._gives[place] for reader in self._readers.get(key, ())} - seen:
+                if reader > place:
+                    seen.add(reader)
+                    heappush(waiting, reader)
+        return lost - {gone}
+
+    def _is_entered(self, place: int, lost: Container[int]) -> bool:
+        """Return whether a course can be entered once the best of what is left, of all that it reads, is done."""
+        ready = self._officer.copy()
+        for key in self._reads[place]:
+            left = (giver for _, giver in self._givers.get(key, ()) if giver < place and giver not in lost)
+            if (best := next(left, None)) is not None:
+                ready.take(self._courses[best])
+        return ready.enters(self._courses[place])
+
+
+def _read(course: Course) -> Iterator[Key]:
+    """Yield what can decide whether a course can be entered: skills (framework, id) and courses ("", id)."""
+    yield from ((row.framework, row.skill) for row in course.teaches if row.from_level > 0)
+    left = list(course.requires)
+    while left:
+        condition = left.pop()
+        if condition.course is not UNSET:
+            yield "", condition.course
+        if condition.framework is not UNSET and condition.skill is not UNSET:
+            yield condition.framework, condition.skill
+        left += [part for parts in (condition.any, condition.all) if parts is not UNSET for part in parts]
+
+
+def _given(course: Course) -> dict[Key, float]:
+    """Return what doing a course gives: the level that each skill rises to, and the course itself."""
+    given: dict[Key, float] = {("", course.id): 1.0}
+    for row in course.teaches:
+        given[row.framework, row.skill] = max(row.to_level, given.get((row.framework, row.skill), 0.0))
+    return given
 
 
 def _rate(course: Course) -> float:
