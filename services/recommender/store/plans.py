@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 from pymongo import IndexModel, UpdateOne
 
-from services.recommender.catalogue import PlanSummary
+from services.recommender.catalog_replica import PlanSummary
 from services.recommender.feedback import Feedback
-from services.recommender.measures import Measures, measures_of
+from services.recommender.path_summary import Measures, measures_of
 from services.recommender.store.documents import (
     AGAIN,
     HELD,
