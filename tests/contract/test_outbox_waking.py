@@ -110,7 +110,7 @@ async def test_a_lease_that_is_lost_while_reading_what_is_staged_sends_nothing(o
     relay = owner.relay(staged=staged)
     reading, go_on = asyncio.Event(), asyncio.Event()
 
-    async def reserve(_: int) -> int:
+    async def reserve(count: int) -> int:
         reading.set()
         await go_on.wait()
         return 1
