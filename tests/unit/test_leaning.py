@@ -6,7 +6,7 @@ from typing import Self
 import pytest
 from msgspec import UNSET
 
-from services.recommender.likely import leaning
+from services.recommender.plan_validator.expected_gain import leaning
 from shared.skills import Course, Prerequisite
 from tests.support.builders import after, at, course
 from tests.support.random_plans import entangled
