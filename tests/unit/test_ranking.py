@@ -6,10 +6,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.recommender.checker import violations
-from services.recommender.model import Estimate, Inputs
-from services.recommender.ranking import recommend, refused, waiting_for_framework
-from services.recommender.ranking.index import Snapshot
+from services.recommender.inputs import Estimate, Inputs
+from services.recommender.plan_validator.validate import violations
+from services.recommender.planner.index.catalog import Snapshot
+from services.recommender.planner.pipeline import recommend, refused, waiting_for_framework
 from shared.paths import LearningPath
 from shared.skills import Course, Prerequisite
 from tests.support.builders import DAY, TENANT, after, at, catalogue, course, framework, inputs, profile, view_of
@@ -160,9 +160,9 @@ def test_a_needless_prerequisite_is_left_out_once_parts_are_joined() -> None:
 
 def test_the_paths_without_steps_carry_their_reason() -> None:
     view = view_of([])
-    waiting = waiting_for_framework(profile(), view, DAY)
+    waiting = waiting_for_framework(profile(), view.catalogue_revision, DAY)
     assert (waiting.status, waiting.steps, waiting.versions.framework) == ("waiting_for_framework", [], "fw@1")
-    no = refused(inputs(framework({"a": 1})), view, "step 1: stands twice")
+    no = refused(inputs(framework({"a": 1})), view.catalogue_revision, "step 1: stands twice")
     assert no.status == "refused"
     assert "stands twice" in no.reason.en
     assert waiting.reason.th
