@@ -5,7 +5,7 @@ from datetime import date
 import msgspec
 
 from services.recommender.catalog_replica import folded
-from services.recommender.ranking.index import Snapshot
+from services.recommender.planner.index.catalog import Snapshot
 from shared.events import CoursePublished, Event, announce, from_kafka, to_kafka
 from shared.skills import Course, Prose
 from tests.support.builders import TENANT, course
