@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from deploy.local.seed import SEED
-from services.recommender.ranking.index import Snapshot, View
+from services.recommender.planner.index.catalog import Snapshot, View
 from shared.events import AssessmentCompleted, CoursePublished, Envelope, FrameworkPublished, announce
 from shared.skills import SHARED_TENANT, Course, Framework, Profile, SkillLevel, key_of
 

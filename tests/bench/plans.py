@@ -19,7 +19,7 @@ from deploy.local.processes import Child, free_port, until
 from deploy.local.replicas import Replica
 from deploy.local.seed import bearer
 from deploy.topics import ensure_topics
-from services.recommender.model import Inputs
+from services.recommender.inputs import Inputs
 from shared.events import CATALOG_TOPIC
 from shared.settings import RecommenderSettings, read
 from shared.skills import Course, Framework

@@ -14,7 +14,7 @@ from shared import outbox
 from shared.events import MAX_VALUE_BYTES, CourseWithdrawn, Envelope, announce
 from shared.kafka import Follower, Landed, Publisher, Received, TopicSpec, create_topics
 from shared.outbox import KEPT, KEPT_BYTES, stage, staged
-from tests.support.outbox import COLLECTION, LEASE, Owner, owning, thing, until_read_back, until_sent
+from tests.support.outbox import COLLECTION, LEASE, Owner, Paused, owning, thing, until_read_back, until_sent
 from tests.support.servers import missing, recreate_topic
 from tests.support.waiting import WAIT_SECONDS, running, until
 
@@ -150,19 +150,6 @@ async def test_an_old_record_that_lands_late_does_not_stay_last(owner: Owner) ->
         assert await owner.waiting() == 0  # of its own word nothing is staged once more
     assert owner.sequences("t/a")[-1] == 3
     assert len(owner.read) == 5
-
-
-class Paused(Publisher):
-    """Holds its sends back until it is told to go on."""
-
-    def __init__(self, bootstrap: str) -> None:
-        super().__init__(bootstrap)
-        self.reached, self.go_on = asyncio.Event(), asyncio.Event()
-
-    async def send(self, topic: str, envelopes: Iterable[Envelope]) -> list[Landed | Exception]:
-        self.reached.set()
-        await self.go_on.wait()
-        return await super().send(topic, envelopes)
 
 
 def compacted(records: Iterable[Received]) -> dict[str, int]:

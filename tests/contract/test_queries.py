@@ -26,9 +26,9 @@ from services.catalog.history import HistoryStore
 from services.catalog.model import ListCourses, ListFrameworks
 from services.catalog.store import CatalogStore
 from services.recommender.agency_report import DeadlineReport
-from services.recommender.audit import TenantRules
 from services.recommender.disclosure import Release
 from services.recommender.feedback import Feedback
+from services.recommender.inputs import TenantRules
 from services.recommender.store import ALL_INDEXES, Key, NewPlan
 from services.recommender.store.history import KEPT
 from shared.auth import StoredKey

@@ -11,7 +11,7 @@ import sys
 import msgspec
 import numpy as np
 
-from services.recommender import ranking
+from services.recommender.planner import pipeline
 from tests.evaluation.timing import officers
 from tests.evaluation.worlds import generated, view_of
 
@@ -23,7 +23,7 @@ def digest(count: int, seed: int) -> str:
     view = view_of([world.courses[number] for number in order])
     found = hashlib.sha256()
     for inputs in officers(world, count):
-        found.update(msgspec.json.encode(ranking.recommend(inputs, view)))
+        found.update(msgspec.json.encode(pipeline.recommend(inputs, view)))
     return found.hexdigest()
 
 

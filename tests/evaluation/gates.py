@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from services.recommender.model import ALGORITHM
+from services.recommender.inputs import ALGORITHM
 from tests.evaluation import baselines, real
 from tests.evaluation.finishing import Finished
 from tests.evaluation.quality import PLANNER, SHARED, SYNTHETIC, Case

@@ -15,9 +15,9 @@ from math import sqrt
 
 import numpy as np
 
-from services.recommender import ranking
-from services.recommender.checker import violations
-from services.recommender.model import MICRO
+from services.recommender.inputs import MICRO
+from services.recommender.plan_validator.validate import violations
+from services.recommender.planner import pipeline
 from shared.paths import LearningPath
 from tests.evaluation.problem import Candidate, Problem
 from tests.evaluation.worlds import HOURS, generated
@@ -51,7 +51,7 @@ def told(number: int, count: int) -> Told:
     faults = 0
     for _ in range(count):
         inputs = world.officer(chance, HOURS)
-        path = ranking.recommend(inputs, view)
+        path = pipeline.recommend(inputs, view)
         faults += bool(violations(path, inputs, view.course))
         for kind in (NORMAL, ROUNDED):
             predicted[kind].append(path.coverage.gained / MICRO)

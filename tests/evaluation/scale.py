@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from services.recommender.ranking.index import Snapshot
+from services.recommender.planner.index.catalog import Snapshot
 from shared.skills import SHARED_TENANT
 from tests.evaluation.index import array_bytes, built, change, held, loop_pause, ready, rebuilt
 from tests.evaluation.timing import Pace, many_at_once, officers, pace

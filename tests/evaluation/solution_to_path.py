@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from services.recommender.model import ALGORITHM
-from services.recommender.ranking.expected import expected_gain
-from services.recommender.ranking.offers import Standing, offer_of
+from services.recommender.inputs import ALGORITHM
+from services.recommender.planner.course_spec import Standing, offer_of
+from services.recommender.planner.explain.expected import expected_gain
 from shared.paths import Closes, CourseCard, Coverage, Gap, LearningPath, OpenGap, Reason, Step, Versions
 from tests.evaluation.problem import Candidate, Problem, State
 

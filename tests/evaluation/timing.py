@@ -12,10 +12,10 @@ from functools import partial
 
 import numpy as np
 
-from services.recommender import ranking
-from services.recommender.checker import violations
-from services.recommender.model import Inputs
-from services.recommender.ranking.index import View
+from services.recommender.inputs import Inputs
+from services.recommender.plan_validator.validate import violations
+from services.recommender.planner import pipeline
+from services.recommender.planner.index.catalog import View
 from shared.paths import LearningPath
 from tests.evaluation.worlds import HOURS, World
 
@@ -70,7 +70,7 @@ def pace(world: World, view: View, per_block: int, seconds: float) -> Pace:
     sort = kernel()
     for inputs in waiting[:_WARM]:
         sort()
-        ranking.recommend(inputs, view)
+        pipeline.recommend(inputs, view)
     multiples, plans, kernels, faults = list[float](), list[float](), list[float](), 0
     for block in range(BLOCKS):
         first = _WARM + block * per_block
@@ -81,7 +81,7 @@ def pace(world: World, view: View, per_block: int, seconds: float) -> Pace:
                 break
             sorts.append(milliseconds(sort))
             begun = time.perf_counter()
-            path = ranking.recommend(inputs, view)
+            path = pipeline.recommend(inputs, view)
             mine.append(1000 * (time.perf_counter() - begun))
             faults += bool(violations(path, inputs, view.course))
         multiples.append(float(np.median(mine) / np.median(sorts)))
@@ -97,7 +97,7 @@ def many_at_once(world: World, view: View, count: int = 64, rounds: int = 3) -> 
     Without such an entry two threads call the single one. One and two workers take turns; medians are compared.
     """
     waiting = officers(world, count, seed=64)
-    entry: PlanMany | None = getattr(ranking, "recommend_many", None)
+    entry: PlanMany | None = getattr(pipeline, "recommend_many", None)
     plan = entry or _in_threads
     for workers in (1, 2):
         plan(waiting[:8], view, workers)
@@ -110,4 +110,4 @@ def many_at_once(world: World, view: View, count: int = 64, rounds: int = 3) -> 
 
 def _in_threads(waiting: Sequence[Inputs], view: View, workers: int) -> list[LearningPath]:
     with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(lambda inputs: ranking.recommend(inputs, view), waiting))
+        return list(pool.map(lambda inputs: pipeline.recommend(inputs, view), waiting))

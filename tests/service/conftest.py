@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.recommender.warming import warm_up
+from services.recommender.warmup import warm_up
 from shared.events import CATALOG_TOPIC, PATHS_TOPIC, PROFILES_TOPIC
 from shared.settings import AssessmentSettings, CatalogSettings, PortalSettings, RecommenderSettings, Settings
 from tests.support.all_services import Services, everything

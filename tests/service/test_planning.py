@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from services.recommender.consumer import ProfileConsumer
-from services.recommender.model import Inputs
+from services.recommender.inputs import Inputs
+from services.recommender.plan_pool import Solver
 from services.recommender.planning import Order, Planner
-from services.recommender.solving import Solver
 from shared.errors import Rejected
 from shared.events import AssessmentCompleted, CoursePublished, CourseWithdrawn, announce, from_kafka, to_kafka
 from shared.kafka import Received, Record

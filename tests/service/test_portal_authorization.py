@@ -1,5 +1,6 @@
 """Signing in, the page's files, and what is forwarded to whom."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -128,6 +129,24 @@ async def test_requests_are_forwarded_with_the_readers_own_credential(portal: Po
     assert sent.splitlines() == lines
     assert (got["Authorization"], got["X-Request-Id"], got["Content-Type"]) == (f"Bearer {key}", "req-1", "text/x")
     assert not [name for name in ("Cookie", "X-Private", "Origin") if name in got]
+
+
+async def test_a_request_whose_client_goes_away_is_given_up_at_the_owner_too(portal: Portal) -> None:
+    headers = {"Authorization": f"Bearer {await portal.key('platform')}"}
+    portal.owner.held = asyncio.Event()
+    try:
+        before = len(portal.owner.asked)
+        async with aiohttp.ClientSession() as session:
+            url = f"{portal.url}/api/v1/recommendations"
+            asking = asyncio.create_task(session.post(url, json={"target": {}}, headers=headers))
+            async with asyncio.timeout(60):
+                while len(portal.owner.asked) == before:
+                    await asyncio.sleep(0.01)
+                asking.cancel()
+                await portal.owner.given_up.wait()
+    finally:
+        portal.owner.held.set()
+        portal.owner.held = None
 
 
 async def test_head_asks_the_owner_and_opens_no_stream(portal: Portal) -> None:

@@ -9,7 +9,12 @@ import pytest
 from aiohttp import ClientResponse
 
 from services.recommender.api import ASKED
-from services.recommender.asked import MOST, OFFICERS_SHARE, Asked, Caller
+from services.recommender.work_queue import (
+    MOST,
+    OFFICERS_SHARE,
+    Asked,
+    Caller,
+)
 from shared.events import PROFILES_TOPIC
 from tests.support.recommender import (
     ASKED as BODY,

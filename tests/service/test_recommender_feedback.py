@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from services.recommender.api import HEEDER
-from services.recommender.solving import Solver
+from services.recommender.plan_pool import Solver
 from services.recommender.store.documents import FEWEST_KEYS, MOST_KEYS
 from shared.events import PROFILES_TOPIC, OfficerErased, PathRecommended
 from shared.skills import Profile

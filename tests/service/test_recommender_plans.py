@@ -10,12 +10,12 @@ import pytest
 
 from deploy.local.processes import CannotStart
 from deploy.local.servers import Mongod, find_mongodb
-from services.recommender.audit import Record, TenantRules
-from services.recommender.catalogue import Catalogue, PlanSummary
+from services.recommender.catalog_replica import Catalogue, PlanSummary
 from services.recommender.feedback import heard as said
-from services.recommender.model import Rule
+from services.recommender.inputs import Rule, TenantRules
+from services.recommender.plan_pool import Case, Solver, solve
 from services.recommender.planning import Order
-from services.recommender.solving import Case, Solver, solve
+from services.recommender.provenance import Record
 from services.recommender.store import Key
 from services.recommender.store.history import KEPT, History
 from shared.errors import NotFound, Unavailable

@@ -59,12 +59,13 @@ async def assess(service: Started, officer: str, level: float, key: str) -> int:
 
 
 async def path_of(service: Started, officer: str, sequence: int) -> dict[str, Any]:
-    """Return an officer's path once it is made from this sequence of the profile."""
+    """Return an officer's path once it is made from this sequence of the profile, and with the course."""
 
     async def found() -> dict[str, Any] | None:
         got = await service.ask("GET", f"/v1/officers/{officer}/path")
         path: dict[str, Any] = await got.json()
-        return path if got.status == 200 and path["path"]["versions"]["profile"] == sequence else None
+        ready = got.status == 200 and path["path"]["versions"]["profile"] == sequence and path["path"]["steps"]
+        return path if ready else None
 
     result: dict[str, Any] = await until(found)
     return result

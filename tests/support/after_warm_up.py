@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from services.recommender import ranking
-from services.recommender.checker import violations
-from services.recommender.model import Estimate, Inputs, Rule
-from services.recommender.ranking import index
-from services.recommender.ranking.compiled import signatures
-from services.recommender.ranking.index import Snapshot, View
-from services.recommender.warming import warm_up
+from services.recommender.inputs import Estimate, Inputs, Rule
+from services.recommender.plan_validator.validate import violations
+from services.recommender.planner import pipeline
+from services.recommender.planner.index import catalog as index
+from services.recommender.planner.index.catalog import Snapshot, View
+from services.recommender.planner.jit import signatures
+from services.recommender.warmup import warm_up
 from shared.skills import SHARED_TENANT, Course
 from tests.support.builders import MOMENT, TENANT, after, catalogue, framework, inputs
 
@@ -76,16 +76,16 @@ def officers() -> Iterator[Inputs]:
 
 def ask_everything(view: View) -> None:
     for officer in officers():
-        path = ranking.recommend(officer, view)
+        path = pipeline.recommend(officer, view)
         if found := violations(path, officer, view.course):
             raise AssertionError(found)
         steps = [step.course.id for step in path.steps]
         again = msgspec.structs.replace(officer, previous=steps, started=steps[:1], completed=steps[1:2])
-        ranking.changes(path, ranking.recommend(again, view))
+        pipeline.changes(path, pipeline.recommend(again, view))
         for name in ("c00000", "own-c00003"):
             if view.course(name):
-                ranking.why_not(officer, view, path, name)
-                ranking.similar(name, view)
+                pipeline.why_not(officer, view, path, name)
+                pipeline.similar(name, view)
 
 
 def main() -> None:

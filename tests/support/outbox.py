@@ -1,11 +1,12 @@
-"""A service in small whose collection announces changes through the outbox, for the tests of the relay."""
+"""A small service whose collection announces changes through the outbox, for the tests of the relay."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from shared.events import CourseWithdrawn, Envelope, announce
-from shared.kafka import Follower, Publisher, Received, TopicSpec, create_topics
+from shared.kafka import Follower, Landed, Publisher, Received, TopicSpec, create_topics
 from shared.mongo import Database, connect, ensure_indexes
 from shared.outbox import OUTBOX_INDEXES, Relay, stage, staged
 from shared.settings import StoreSettings, read
@@ -58,6 +59,7 @@ class Owner:
         topic: str | None = None,
         stamp: bool = False,
         reduced: Callable[[Envelope], Envelope | None] = lambda _: None,
+        staged: asyncio.Event | None = None,
     ) -> Relay:
         return Relay(
             self.database,
@@ -68,6 +70,8 @@ class Owner:
             restage=self.restage,
             stamp=stamp,
             reduced=reduced,
+            staged=staged,
+            held_in="state",
         )
 
     async def on_things(self, batch: Sequence[Received]) -> None:
@@ -113,3 +117,16 @@ async def owning(uri: str, bootstrap: str, namespace: str) -> AsyncIterator[Owne
     with suppress(Exception):  # a test may have left its MongoDB dead
         await client.drop_database(database.name)
     client.close()
+
+
+class Paused(Publisher):
+    """Holds its sends back until it is told to go on."""
+
+    def __init__(self, bootstrap: str) -> None:
+        super().__init__(bootstrap)
+        self.reached, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def send(self, topic: str, envelopes: Iterable[Envelope]) -> list[Landed | Exception]:
+        self.reached.set()
+        await self.go_on.wait()
+        return await super().send(topic, envelopes)

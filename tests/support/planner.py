@@ -7,12 +7,11 @@ from typing import Any
 
 import msgspec
 
-from services.recommender.asked import Asked
-from services.recommender.catalogue import Catalogue, folded
+from services.recommender.catalog_replica import Catalogue, folded
 from services.recommender.feedback import Action
-from services.recommender.heeding import Heeder, Word
-from services.recommender.planning import Order, Planner
+from services.recommender.planning import Heeder, Order, Planner, Word
 from services.recommender.store import ALL_INDEXES, COLLECTION, PlanStore
+from services.recommender.work_queue import Asked
 from shared.events import CoursePublished, Data, FrameworkPublished, PathRecommended, announce, from_kafka, to_kafka
 from shared.mongo import Database, connect, ensure_indexes
 from shared.settings import StoreSettings, read

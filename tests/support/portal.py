@@ -50,6 +50,7 @@ class Owner:
     broken: bool = False
     held: asyncio.Event | None = None
     asked: list[tuple[str, str, CIMultiDict[str], bytes]] = field(default_factory=list)
+    given_up: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def get_path(self, request: web.Request) -> web.Response:
         if self.held:
@@ -63,6 +64,12 @@ class Owner:
     async def anything(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         self.asked.append((request.method, request.raw_path, request.headers.copy(), body))
+        if self.held:
+            try:
+                await self.held.wait()
+            except asyncio.CancelledError:
+                self.given_up.set()
+                raise
         answer = web.StreamResponse(
             status=207,
             headers={"ETag": '"7"', "Content-Type": "application/x-ndjson", "Connection": "X-Hop", "X-Hop": "1"},

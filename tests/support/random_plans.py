@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from services.recommender.model import Estimate, Inputs, Rule
-from services.recommender.ranking import recommend, reference
-from services.recommender.ranking.index import View
+from services.recommender.inputs import Estimate, Inputs, Rule
+from services.recommender.planner.index.catalog import View
+from services.recommender.planner.pipeline import recommend
 from services.recommender.recompute import first_difference
+from services.recommender.reference import rule as reference
 from shared.skills import Completions, Course, Prerequisite, Rating
 from tests.support.builders import MOMENT, after, at, catalogue, course, framework, inputs
 

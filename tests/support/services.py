@@ -1,5 +1,6 @@
 """A service as it is wired in production, on a real broker and a real MongoDB, and keys to it."""
 
+import re
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -72,7 +73,7 @@ class Started:
         return self.mongodb[self.settings.database(name)]
 
     async def publish(self, topic: str, *announced: tuple[str, int, Data]) -> None:
-        """Send events as their owner would, stamped in order."""
+        """Send events as their owner would, stamped in order. A recommender has folded those of the catalog by then."""
         envelopes = []
         for subject, sequence, data in announced:
             self._revision += 1
@@ -80,6 +81,13 @@ class Started:
             envelopes.append(type(envelope)(**{**_fields(envelope), "catalogue_revision": self._revision}))
         async with Publisher(self.settings) as publisher:
             await publisher.send(self.settings.topic(topic), envelopes)
+        if topic == CATALOG_TOPIC:
+            await until(self._folded)
+
+    async def _folded(self) -> bool:
+        text = await (await self.client.get("/metrics")).text()
+        revision = re.search(r"^(?:\w+_)?catalog(?:ue)?_revision (\S+)$", text, re.MULTILINE)
+        return revision is None or float(revision[1]) >= self._revision
 
 
 def _fields(struct: Any) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from statistics import NormalDist
 
 import msgspec
 
-from services.recommender.model import MICRO, Estimate, Inputs
-from services.recommender.ranking.search import EXPONENTS as _EXPONENTS
+from services.recommender.inputs import MICRO, Estimate, Inputs
+from services.recommender.planner.optimizer.search import EXPONENTS as _EXPONENTS
 from shared.skills import Course
 from tests.support.builders import MOMENT, at, course, framework, inputs
 

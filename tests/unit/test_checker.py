@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from services.recommender.checker import violations
-from services.recommender.ranking import recommend, waiting_for_framework
+from services.recommender.plan_validator.validate import violations
+from services.recommender.planner.pipeline import recommend, waiting_for_framework
 from shared.paths import LearningPath, Reason
 from tests.support.builders import DAY, after, at, course, framework, inputs, profile, text, view_of
 
@@ -116,4 +116,4 @@ def test_a_course_withdrawn_or_changed_since_is_refused() -> None:
 
 
 def test_a_path_without_steps_is_sound_where_it_says_why() -> None:
-    assert violations(waiting_for_framework(profile(), VIEW, DAY), PLAN, VIEW.course) == []
+    assert violations(waiting_for_framework(profile(), VIEW.catalogue_revision, DAY), PLAN, VIEW.course) == []

@@ -5,8 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.recommender.model import Estimate, Rule, hours_until, inputs_of
-from services.recommender.ranking.gaps import Worth, shortfall
+from services.recommender.inputs import (
+    Estimate,
+    Rule,
+    hours_until,
+    inputs_of,
+)
+from services.recommender.planner.value import Worth, shortfall
 from shared.errors import InvalidInput
 from shared.skills import SkillLevel
 from tests.support.builders import DAY, MOMENT, framework, inputs, profile

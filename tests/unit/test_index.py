@@ -1,6 +1,6 @@
-from services.recommender.ranking import recommend
-from services.recommender.ranking.index import Snapshot
-from services.recommender.ranking.offers import offer_of
+from services.recommender.planner.course_spec import offer_of
+from services.recommender.planner.index.catalog import Snapshot
+from services.recommender.planner.pipeline import recommend
 from shared.skills import SHARED_TENANT
 from tests.support.builders import catalogue, course, framework, inputs
 

@@ -1,8 +1,8 @@
 import msgspec
 import pytest
 
-from services.recommender.ranking import recommend
-from services.recommender.ranking.reasons import number
+from services.recommender.planner.explain.messages import number
+from services.recommender.planner.pipeline import recommend
 from shared.skills import Prerequisite, Text
 from tests.support.builders import after, at, course, framework, inputs, view_of
 

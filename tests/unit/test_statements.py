@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.recommender.checker import violations
-from services.recommender.model import Inputs
-from services.recommender.ranking import recommend
+from services.recommender.inputs import Inputs
+from services.recommender.plan_validator.validate import violations
+from services.recommender.planner.pipeline import recommend
 from shared.errors import InvalidInput
 from shared.paths import LearningPath
 from shared.skills import Course, Prerequisite

@@ -7,10 +7,10 @@ import sys
 import numpy as np
 import pytest
 
-from services.recommender import warming
-from services.recommender.ranking.compiled import KERNELS, laid_out, signatures
-from services.recommender.ranking.index import Snapshot
-from services.recommender.warming import warm_up
+from services.recommender import warmup as warming
+from services.recommender.planner.index.catalog import Snapshot
+from services.recommender.planner.jit import KERNELS, laid_out, signatures
+from services.recommender.warmup import warm_up
 from shared.skills import SHARED_TENANT
 from tests.support.builders import TENANT, catalogue
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 import pytest
 
-from services.recommender.model import MICRO
-from services.recommender.ranking import recommend, reference
-from services.recommender.ranking.evidence import believed
-from services.recommender.ranking.gaps import Worth
+from services.recommender.inputs import MICRO
+from services.recommender.planner.pipeline import recommend
+from services.recommender.planner.value import Worth, believed
+from services.recommender.reference import rule as reference
 from shared.paths import LearningPath
 from tests.support import worked_example as example
 from tests.support.builders import view_of
