@@ -117,13 +117,17 @@ class Area(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
 
 
 class Skill(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """One thing an officer can be assessed on. `code` is the publisher's own (TPQI, OCSC)."""
+    """One thing an officer can be assessed on. `code` is the publisher's own (TPQI, OCSC).
+
+    `descriptors` says what somebody at a level can do; courses are matched to them.
+    """
 
     id: Identifier
     area: Identifier
     title: Text
     code: str | None = None
     synonyms: list[Text] = []
+    descriptors: list[ScaleLevel] = []
     provenance: dict[FactName, Provenance] = {}
 
 
