@@ -35,8 +35,7 @@ from shared.kafka import (
     replay,
 )
 from shared.kafka.client import poll, start
-from tests.conftest import missing
-from tests.contract.topics import created_again
+from tests.support.servers import missing, recreate_topic
 
 
 @pytest.fixture(params=["kafka_bootstrap", "embedded_bootstrap"], ids=["broker", "embedded"])
@@ -557,7 +556,7 @@ async def test_a_follower_reads_a_topic_that_was_deleted_and_created_from_its_be
     async with running(follower):
         await until(lambda: reader.sequences == {1, 2, 3})
         reader.taken.clear()
-        await created_again(bootstrap, topic, 4)
+        await recreate_topic(bootstrap, topic, 4)
         async with Publisher(bootstrap) as fresh:
             await fresh.send(topic, things(50, first=11))  # more than were read of the old one, on every partition
         await until(lambda: reader.sequences == set(range(11, 61)), 60)
@@ -573,7 +572,7 @@ async def test_a_group_reads_a_topic_that_was_deleted_and_created_from_its_begin
     async with running(GroupConsumer(bootstrap, topic, f"{topic}.g", reader, publisher=publisher)):
         await until(lambda: reader.sequences == {1, 2, 3})
         reader.taken.clear()
-        await created_again(bootstrap, topic, 4)
+        await recreate_topic(bootstrap, topic, 4)
         async with Publisher(bootstrap) as fresh:
             await fresh.send(topic, things(50, first=11))
         await until(lambda: reader.sequences == set(range(11, 61)), 60)

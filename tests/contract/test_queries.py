@@ -27,9 +27,9 @@ from services.catalog.history import HistoryStore
 from services.catalog.model import ListCourses, ListFrameworks
 from services.catalog.store import CatalogStore
 from services.recommender.agency_report import DeadlineReport
-from services.recommender.audit import TenantRules
 from services.recommender.disclosure import Release
 from services.recommender.feedback import Feedback
+from services.recommender.inputs import TenantRules
 from services.recommender.store import ALL_INDEXES, Key, NewPlan
 from services.recommender.store.history import KEPT
 from shared.auth import StoredKey
@@ -53,9 +53,9 @@ from shared.mongo import BUILD_SECONDS, Client, Collection, Database, Document, 
 from shared.outbox import OUTBOX_INDEXES, staged
 from shared.settings import StoreSettings, read
 from shared.skills import Profile
-from tests.builders import DAY, FRAMEWORK, MOMENT, TENANT, course, framework, profile
-from tests.contract.test_outbox import COLLECTION, LEASE, PATIENCE, Owner, running, until
-from tests.service.office import LONG, READ, Office
+from tests.support.announcing import COLLECTION, LEASE, PATIENCE, Owner, running, until
+from tests.support.builders import DAY, FRAMEWORK, MOMENT, TENANT, course, framework, profile
+from tests.support.planner import LONG, READ, Office
 
 pytestmark = pytest.mark.timeout(400)
 

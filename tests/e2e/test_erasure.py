@@ -21,7 +21,7 @@ from shared.events import PATHS_TOPIC, PROFILES_TOPIC, OfficerChanged, announce,
 from shared.events import TOPICS as PLANNED
 from shared.kafka import Publisher
 from shared.skills import Profile
-from tests.e2e.platform import PATIENCE, PROFILE, SKILLS, Account, Platform, until
+from tests.support.platform import PATIENCE, PROFILE, SKILLS, Account, Platform, until
 
 pytestmark = pytest.mark.timeout(400)
 

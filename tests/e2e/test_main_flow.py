@@ -12,7 +12,7 @@ from deploy.local.keys import TENANT
 from deploy.local.live import Message, messages
 from deploy.local.seed import sample_officers
 from deploy.local.stack import Stack
-from tests.e2e.platform import PROFILE, SKILLS, Account, Platform
+from tests.support.platform import PROFILE, SKILLS, Account, Platform
 
 pytestmark = pytest.mark.timeout(400)
 

@@ -20,8 +20,8 @@ from deploy.local.seed import SEED, import_courses
 from deploy.local.servers import External, Server
 from deploy.local.stack import Stack
 from shared.events import PROFILES_TOPIC
-from tests.conftest import missing
-from tests.e2e.platform import Account, Platform, until
+from tests.support.platform import Account, Platform, until
+from tests.support.servers import missing
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -95,7 +95,7 @@ async def test_the_recommender_is_killed_after_saving_and_before_committing(
         await until(lambda: plans.count_documents(ours) == len(accounts), "a plan of each")
         stack.kill("recommender")
         await asyncio.gather(*(platform.assess(account, 2) for account in accounts))
-        stack.running["recommender"][0].start(stack.environment(), "tests.e2e.holds_commits")
+        stack.running["recommender"][0].start(stack.environment(), "tests.support.recommender_without_commits")
         await until(lambda: plans.find_one(ours | {"profile_sequence": {"$gt": 1}}) is not None, "a plan is saved")
         stack.kill("recommender")
         saved = {plan["partition"] for plan in plans.find(ours | {"profile_sequence": {"$gt": 1}})}

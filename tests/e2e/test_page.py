@@ -8,8 +8,8 @@ import pytest
 from playwright.async_api import Browser
 
 from deploy.local.stack import Stack
-from tests.e2e.browser import reading
-from tests.e2e.officers import Officer, required
+from tests.support.officers import Officer, required
+from tests.support.page import reading
 
 pytestmark = pytest.mark.timeout(400)
 THAI_FONTS = ("Thai", "Sarabun", "Thonburi", "Leelawadee", "Garuda", "Loma", "Waree")

@@ -6,9 +6,9 @@ import pytest
 from playwright.async_api import Browser, Route
 
 from deploy.local.stack import Stack
-from tests.e2e.browser import reading
-from tests.e2e.officers import Officer, required
-from tests.e2e.steps import at_the_path, courses
+from tests.support.officers import Officer, required
+from tests.support.page import reading
+from tests.support.page_steps import at_the_path, courses
 
 pytestmark = pytest.mark.timeout(400)
 

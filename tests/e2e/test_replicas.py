@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.local.replicas import Service
 from deploy.local.stack import Stack
-from tests.e2e.platform import PATIENCE, PROFILE, Account, Platform, until
+from tests.support.platform import PATIENCE, PROFILE, Account, Platform, until
 
 pytestmark = pytest.mark.timeout(400)
 

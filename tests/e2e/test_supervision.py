@@ -12,8 +12,8 @@ from deploy.local.processes import CannotStart
 from deploy.local.servers import External, find_mongodb
 from deploy.local.stack import Stack
 from deploy.local.supervision import supervise
-from tests.conftest import missing
-from tests.e2e.platform import Platform, until
+from tests.support.platform import Platform, until
+from tests.support.servers import missing
 
 pytestmark = pytest.mark.timeout(300)
 

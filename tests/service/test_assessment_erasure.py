@@ -13,9 +13,9 @@ from shared.errors import TooLarge, Unavailable
 from shared.events import AssessmentCompleted, OfficerChanged, OfficerErased, announce
 from shared.mongo import KeyStore
 from shared.settings import AssessmentSettings
-from tests.builders import profile
-from tests.service.assessing import PUT, TAKEN_AT, assessment, assessment_service, profile_of, registered, submit
-from tests.service.started import Started, Topic, started
+from tests.support.assessment import PUT, TAKEN_AT, assessment, assessment_service, profile_of, registered, submit
+from tests.support.builders import profile
+from tests.support.services import Started, Topic, started
 
 pytestmark = pytest.mark.timeout(400)
 

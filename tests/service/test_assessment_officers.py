@@ -14,9 +14,9 @@ from shared.app import build_app
 from shared.auth import Authenticator
 from shared.events import CATALOG_TOPIC, FrameworkPublished
 from shared.mongo import KeyStore
-from tests.builders import FRAMEWORK, framework
-from tests.service.assessing import NUMBERS, PUT, assessment, assessment_service, profile_of, registered, submit
-from tests.service.started import Started, Topic
+from tests.support.assessment import NUMBERS, PUT, assessment, assessment_service, profile_of, registered, submit
+from tests.support.builders import FRAMEWORK, framework
+from tests.support.services import Started, Topic
 
 pytestmark = pytest.mark.timeout(400)
 

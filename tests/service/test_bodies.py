@@ -10,10 +10,10 @@ import pytest
 from aiohttp.test_utils import TestServer
 
 from shared.settings import PortalSettings
-from tests.service.everything import COURSE, HERE, Services
-from tests.service.portals import Owner, running
-from tests.service.started import Started
-from tests.unit.wire import Answer, answer_on
+from tests.support.all_services import COURSE, HERE, Services
+from tests.support.portal import Owner, running
+from tests.support.raw_http import Answer, answer_on
+from tests.support.services import Started
 
 pytestmark = pytest.mark.timeout(400)
 

@@ -13,8 +13,8 @@ from services.catalog.model import ListCourses
 from shared.events import CATALOG_TOPIC, CourseWithdrawn, announce
 from shared.kafka import Landed, Publisher
 from shared.settings import CatalogSettings
-from tests.service.cataloguing import catalog, course, ids, named, put
-from tests.service.started import Started, Topic
+from tests.support.catalog import catalog, course, ids, named, put
+from tests.support.services import Started, Topic
 
 pytestmark = pytest.mark.timeout(400)
 

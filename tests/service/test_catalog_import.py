@@ -14,8 +14,8 @@ from aiohttp import web
 from services.catalog.api.importing import Answers
 from services.catalog.importers.ndjson import LINE_LIMIT
 from shared.errors import TooSlow
-from tests.service.cataloguing import catalog, course, ids, named, put
-from tests.service.started import Started
+from tests.support.catalog import catalog, course, ids, named, put
+from tests.support.services import Started
 
 pytestmark = pytest.mark.timeout(400)
 

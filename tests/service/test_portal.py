@@ -17,7 +17,7 @@ from shared.events import PATHS_TOPIC, PathStored, announce, to_kafka
 from shared.kafka import Follower
 from shared.mongo import KeyStore, connect
 from shared.settings import PortalSettings
-from tests.service.portals import Owner, Portal, path, running
+from tests.support.portal import Owner, Portal, path, running
 
 pytestmark = pytest.mark.timeout(400)
 

@@ -12,7 +12,7 @@ from aiohttp import web
 from services.portal.api import forwarding
 from services.portal.replicas import AVOIDED_SECONDS, Replicas
 from shared.settings import PortalSettings
-from tests.service.portals import Owner, Portal, path, running, serving
+from tests.support.portal import Owner, Portal, path, running, serving
 
 pytestmark = pytest.mark.timeout(400)
 

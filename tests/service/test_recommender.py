@@ -24,8 +24,8 @@ from shared.events import (
 from shared.kafka import Publisher
 from shared.kafka.records import Headers
 from shared.skills import Profile
-from tests.builders import course, profile
-from tests.service.recommending import (
+from tests.support.builders import course, profile
+from tests.support.recommender import (
     READ,
     SHOWN,
     WRITE,
@@ -37,7 +37,7 @@ from tests.service.recommending import (
     registered,
     somebody,
 )
-from tests.service.started import Started, Topic
+from tests.support.services import Started, Topic
 
 pytestmark = pytest.mark.timeout(400)
 

@@ -9,13 +9,13 @@ import msgspec
 import pytest
 
 from services.recommender.api import HEEDER
-from services.recommender.solving import Solver
+from services.recommender.plan_pool import Solver
 from services.recommender.store.documents import FEWEST_KEYS, MOST_KEYS
 from shared.events import PROFILES_TOPIC, OfficerErased, PathRecommended
 from shared.skills import Profile
-from tests.builders import profile, text
-from tests.service.recommending import assessed, courses_of, path_of, planned, recommender, registered, somebody, tell
-from tests.service.started import Started, Topic
+from tests.support.builders import profile, text
+from tests.support.recommender import assessed, courses_of, path_of, planned, recommender, registered, somebody, tell
+from tests.support.services import Started, Topic
 
 pytestmark = pytest.mark.timeout(400)
 

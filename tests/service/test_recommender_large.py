@@ -7,9 +7,9 @@ import pytest
 
 from services.recommender.store import reduced
 from shared.events import PATHS_TOPIC, PROFILES_TOPIC, PathRecommended, PathStored, announce
-from tests.builders import framework
-from tests.service.recommending import path_of, recommender, registered, somebody
-from tests.service.started import Started, Topic, followed
+from tests.support.builders import framework
+from tests.support.recommender import path_of, recommender, registered, somebody
+from tests.support.services import Started, Topic, followed
 
 pytestmark = pytest.mark.timeout(400)
 

@@ -16,9 +16,9 @@ from shared.errors import NotFound, Unavailable
 from shared.events import CATALOG_TOPIC, PROFILES_TOPIC
 from shared.kafka import TopicSpec, create_topics
 from shared.settings import CatalogSettings, RecommenderSettings
-from tests.builders import FRAMEWORK, course, framework
-from tests.service.recommending import assessed, courses_of, path_of, somebody, tell
-from tests.service.started import Started, settings_of, started
+from tests.support.builders import FRAMEWORK, course, framework
+from tests.support.recommender import assessed, courses_of, path_of, somebody, tell
+from tests.support.services import Started, settings_of, started
 
 pytestmark = pytest.mark.timeout(400)
 
