@@ -10,7 +10,6 @@ so often, measured on courses that the curve was not fitted on.
 
 from collections.abc import Sequence
 from importlib.resources import files
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -19,7 +18,7 @@ from msgspec import Meta, Struct
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from services.catalog.matching.evidence import Found
+from services.catalog.matching.comparison import SimilarityTable
 from shared.errors import InvalidInput
 
 VERSION = 1
@@ -37,7 +36,7 @@ Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 
-class Bin(Struct, frozen=True):
+class ReliabilityBin(Struct, frozen=True):
     """Rows of about the same confidence: how many, their mean confidence, and the share that was right."""
 
     rows: int
@@ -45,7 +44,7 @@ class Bin(Struct, frozen=True):
     right: float
 
 
-class Measured(Struct, frozen=True):
+class Reliability(Struct, frozen=True):
     """How the curve did on courses it was not fitted on.
 
     `error` is the expected calibration error over the best match of every course; precision and recall are those at
@@ -56,7 +55,7 @@ class Measured(Struct, frozen=True):
     precision: float
     recall: float
     entered: int
-    bins: list[Bin]
+    bins: list[ReliabilityBin]
 
 
 class Calibration(Struct, frozen=True):
@@ -69,13 +68,15 @@ class Calibration(Struct, frozen=True):
     data: str
     courses: int
     right: int
-    measured: Measured
+    measured: Reliability
 
     def __post_init__(self) -> None:
         if self.version != VERSION:
-            raise ValueError(f"a calibration of form {self.version}; this program reads form {VERSION}: calibrate again")
+            raise ValueError(
+                f"a calibration of form {self.version}; this program reads form {VERSION}: calibrate again"
+            )
 
-    def confidence(self, found: Found) -> Array:
+    def confidence(self, found: SimilarityTable) -> Array:
         """Return the probability that each skill is right for each course, courses x skills."""
         return _curve(np.asarray(self.weights), _features(found))
 
@@ -83,14 +84,6 @@ class Calibration(Struct, frozen=True):
 def shipped() -> Calibration:
     """Return the calibration of the package."""
     return decoded(files(__package__).joinpath("calibration.json").read_bytes())
-
-
-def of_file(path: Path) -> Calibration:
-    """Return the calibration of a file. Raises InvalidInput."""
-    try:
-        return decoded(path.read_bytes())
-    except (OSError, msgspec.MsgspecError, ValueError) as error:
-        raise InvalidInput(f"holds no calibration: {error}", str(path)) from error
 
 
 def decoded(raw: bytes) -> Calibration:
@@ -103,7 +96,7 @@ def encoded(calibration: Calibration) -> bytes:
     return msgspec.json.format(msgspec.json.encode(calibration), indent=2) + b"\n"
 
 
-def fit(found: Found, right: Flags, data: str, *, precision: float = ENTERS) -> Calibration:
+def fit(found: SimilarityTable, right: Flags, data: str, *, precision: float = ENTERS) -> Calibration:
     """Return the curve of these courses, with what it measures on courses held out by turns.
 
     `right` is courses x skills. Raises InvalidInput where nothing, or everything, is right: there is nothing to learn.
@@ -124,7 +117,7 @@ def fit(found: Found, right: Flags, data: str, *, precision: float = ENTERS) -> 
     rows = np.arange(len(best))
     bins = reliability(held_out[rows, best], answers[rows, best])
     hits = int((entered & answers).sum())
-    measured = Measured(
+    measured = Reliability(
         error=round(calibration_error(bins), 4),
         precision=round(hits / max(int(entered.sum()), 1), 4),
         recall=round(hits / max(int(answers.sum()), 1), 4),
@@ -146,27 +139,27 @@ def fit(found: Found, right: Flags, data: str, *, precision: float = ENTERS) -> 
 def fit_rows(labels: Array, examples: Array, right: Flags, data: str) -> Calibration:
     """Return the curve of single rows, each decided by a person: similarities and whether they were right."""
     column = np.zeros((len(labels), 1), dtype=np.intp)
-    found = Found(labels[:, None].astype(np.float32), examples[:, None].astype(np.float32), column)
+    found = SimilarityTable(labels[:, None].astype(np.float32), examples[:, None].astype(np.float32), column)
     return fit(found, right[:, None], data)
 
 
-def reliability(confidence: Array, right: Flags) -> list[Bin]:
+def reliability(confidence: Array, right: Flags) -> list[ReliabilityBin]:
     """Return the rows in ten bins of confidence, empty ones left out."""
     places = np.minimum((confidence * BINS).astype(int), BINS - 1)
     inside = [places == place for place in range(BINS) if (places == place).any()]
     return [
-        Bin(int(rows.sum()), round(float(confidence[rows].mean()), 4), round(float(right[rows].mean()), 4))
+        ReliabilityBin(int(rows.sum()), round(float(confidence[rows].mean()), 4), round(float(right[rows].mean()), 4))
         for rows in inside
     ]
 
 
-def calibration_error(bins: Sequence[Bin]) -> float:
+def calibration_error(bins: Sequence[ReliabilityBin]) -> float:
     """Return by how much confidence and truth differ in the mean, over the rows."""
     total = sum(one.rows for one in bins)
     return sum(one.rows * abs(one.confidence - one.right) for one in bins) / total if total else 0.0
 
 
-def _features(found: Found) -> Array:
+def _features(found: SimilarityTable) -> Array:
     """Return courses x skills x 5: what the logarithm of the odds is a sum of."""
     labels, examples = found.labels.astype(float), found.examples.astype(float)
     near, alike = np.log(labels + 0.05), np.log(examples + 0.01)
@@ -178,7 +171,7 @@ def _curve(weights: Array, features: Array) -> Array:
     return np.asarray(1.0 / (1.0 + np.exp(-np.clip(odds, -40, 40))))
 
 
-def _candidates(found: Found) -> Flags:
+def _candidates(found: SimilarityTable) -> Flags:
     """Return which skills of each course the curve is fitted on."""
     if found.labels.shape[1] <= CANDIDATES:
         return np.ones(found.labels.shape, dtype=bool)
@@ -206,5 +199,3 @@ def _threshold(confidence: Array, right: Flags, precision: float) -> float:
     share = np.cumsum(right.ravel()[order]) / rows
     enough = np.flatnonzero((share >= precision) & (rows >= LEAST_ROWS))
     return float(confidence.ravel()[order[enough[-1]]]) if len(enough) else 1.0
-
-

@@ -1,23 +1,23 @@
 """From which level to which a course probably teaches a skill: an estimate from what the course says of itself.
 
-In this order: words of level in its title, tags and description, in Thai and English; the framework's own names of
-levels; the descriptor of the skill that the title is nearest to; its hours; otherwise from nothing to the middle of
-the scale. What its entry requires raises both ends.
+In this order: the level that its provider states; words of level in its title, tags and description, in Thai and
+English; the framework's own names of levels; the descriptor of the skill that the title is nearest to; otherwise from
+nothing to the middle of the scale, or one level up where it is short. What its entry requires raises both ends.
 """
 
 import re
 from collections.abc import Sequence
 from enum import IntEnum
 
-from services.catalog.matching.texts import Described, languages
+from services.catalog.matching.texts import CourseText, languages
 from shared.skills import ScaleLevel, Skill
 from shared.texts import fold
 
-SHORT_HOURS = 3.0
-"""A course without words of level that is at most so long leads one level up, not to the middle."""
+SHORT_HOURS = 6.0
+"""A day. What is no longer leads a beginner one level up, not to the middle of the scale."""
 
 
-class Band(IntEnum):
+class LevelBand(IntEnum):
     """A part of a scale."""
 
     LOW = 0
@@ -26,34 +26,45 @@ class Band(IntEnum):
 
 
 _WORDS = {
-    Band.HIGH: re.compile(
-        r"ขั้นสูง|ระดับสูง|เชี่ยวชาญ|เจาะลึก|เชิงลึก|มืออาชีพ|\b(?:advanced|expert|mastering|masterclass|professional|in[- ]depth|deep dive)\b"
+    LevelBand.HIGH: re.compile(
+        r"ขั้นสูง|ระดับสูง|เชี่ยวชาญ|เจาะลึก|เชิงลึก|มืออาชีพ|"
+        r"\b(?:advanced|expert|mastering|masterclass|professional|in[- ]depth|deep dive)\b"
     ),
-    Band.MIDDLE: re.compile(r"ระดับกลาง|ขั้นกลาง|ประยุกต์|เชิงปฏิบัติการ|\b(?:intermediate|applied|in practice|hands-on)\b"),
-    Band.LOW: re.compile(
+    LevelBand.MIDDLE: re.compile(
+        r"ระดับกลาง|ขั้นกลาง|ประยุกต์|เชิงปฏิบัติการ|\b(?:intermediate|applied|in practice|hands-on)\b"
+    ),
+    LevelBand.LOW: re.compile(
         r"เบื้องต้น|พื้นฐาน|เริ่มต้น|มือใหม่|ขั้นต้น|ทำความรู้จัก|\b(?:beginners?|basics?|introduction|introductory|intro|"
         r"fundamentals?|foundations?|essentials|getting started|for everyone|101)\b"
     ),
 }
+_STATED = {
+    "beginner": [LevelBand.LOW],
+    "intermediate": [LevelBand.MIDDLE],
+    "advanced": [LevelBand.HIGH],
+    "mixed": [LevelBand.LOW, LevelBand.HIGH],
+}
 
 
-def span(course: Described, skill: Skill, scale: Sequence[ScaleLevel]) -> tuple[float, float]:
+def span(course: CourseText, skill: Skill, scale: Sequence[ScaleLevel]) -> tuple[float, float]:
     """Return the level before and after, on the framework's scale."""
     steps = sorted({step.level for step in scale})
     edges = _edges(len(steps) - 1)
     low, high = 0, edges[0]
     texts = [*course.titles(), *map(fold, course.tags), *(fold(text) for text in languages(course.description))]
-    bands = [band for band, words in _WORDS.items() if any(words.search(text) for text in texts[:12])]
+    bands = _STATED.get(course.level or "") or [
+        band for band, words in _WORDS.items() if any(words.search(text) for text in texts)
+    ]
     if bands:
-        low = 0 if Band.LOW in bands else edges[min(bands) - 1]
+        low = 0 if LevelBand.LOW in bands else edges[min(bands) - 1]
         high = edges[max(bands)]
     elif named := _named(texts, steps, scale):
         low, high = named - 1, named
     elif described := _described(course, skill, steps):
         low, high = described - 1, described
-    elif course.hours is not None and course.hours <= SHORT_HOURS:
+    if low == 0 and high == edges[0] and course.hours is not None and course.hours <= SHORT_HOURS:
         high = 1
-    low, high = min(low, high - 1), high
+    low = min(low, high - 1)
     asked = course.requires.get(skill.id)
     if asked is not None:
         reached = max((place for place, step in enumerate(steps) if step <= asked), default=0)
@@ -76,12 +87,19 @@ def _named(texts: Sequence[str], steps: Sequence[float], scale: Sequence[ScaleLe
         for step in scale
         if step.level > steps[0]
         for name in map(fold, languages(step.title))
-        if any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)" if name.isascii() else re.escape(name), text) for text in texts)
+        if any(
+            re.search(rf"(?<!\w){re.escape(name)}(?!\w)" if name.isascii() else re.escape(name), text) for text in texts
+        )
     ]
     return max(found, default=None)
 
 
-def _described(course: Described, skill: Skill, steps: Sequence[float]) -> int | None:
+def _holds(text: str, name: str) -> bool:
+    """Return whether a name stands in a text: as whole words, or anywhere in Thai, which has no spaces."""
+    return bool(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)) if name.isascii() else name in text
+
+
+def _described(course: CourseText, skill: Skill, steps: Sequence[float]) -> int | None:
     """Return the place of the level whose descriptor shares most runs of letters with the title, if one shares any."""
     titles = [_runs(title) for title in course.titles()]
     best, most = None, 0.0

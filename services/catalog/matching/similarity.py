@@ -1,6 +1,8 @@
-"""How alike texts are: TF-IDF on runs of two to four characters, which need no words, so Thai and typing errors do.
+"""How alike texts are: TF-IDF on character n-grams of two to four characters.
 
-Of a label (what a skill is called) two things count: how much of it stands in the text, by the weight of its runs
+They need no words, so Thai, which has no spaces, and typing errors are no obstacle.
+
+Of a label (what a skill is called) two things count: how much of it stands in the text, by the weight of its n-grams
 (`cover`), and how little else stands there (the cosine). Their product, the cosine under a root, is the similarity:
 a long title that holds a whole label is closer to it than a short one that shares half of its letters. With a text of
 the same kind, another course's title, the plain cosine is taken.
@@ -15,12 +17,12 @@ from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 Floats = NDArray[np.float32]
-RUNS = (2, 4)
-"""How many characters a run has: at least, at most."""
+NGRAMS = (2, 4)
+"""How many characters an n-gram has: at least, at most."""
 COMMON = 0.3
-"""A run that stands in more than this share of the texts tells nothing, and is left out."""
+"""An n-gram that stands in more than this share of the texts tells nothing, and is left out."""
 RARE_TEXTS = 50
-"""With fewer texts than this no run is left out: shares of a few texts tell nothing."""
+"""With fewer texts than this no n-gram is left out: shares of a few texts tell nothing."""
 
 
 class Similarity(Protocol):
@@ -36,14 +38,14 @@ class Similarity(Protocol):
         """Return texts x examples, each from 0 to 1."""
 
 
-class RunSimilarity:
-    """Similarity by runs of characters; how rare a run is, is counted over labels and examples together."""
+class NgramSimilarity:
+    """Similarity by character n-grams; how rare one is, is counted over labels and examples together."""
 
     def __init__(self, labels: Sequence[str], examples: Sequence[str]) -> None:
         corpus = [*labels, *examples]
         self._vectors = TfidfVectorizer(
             analyzer="char_wb",
-            ngram_range=RUNS,
+            ngram_range=NGRAMS,
             lowercase=False,
             sublinear_tf=True,
             dtype=np.float32,
@@ -55,7 +57,7 @@ class RunSimilarity:
         self._shares = named.multiply(named).T.tocsr()
 
     def read(self, texts: Sequence[str]) -> Any:
-        """Return a row for each text: the weights of its runs."""
+        """Return a row for each text: the weights of its n-grams."""
         return self._vectors.transform(texts)
 
     def to_labels(self, rows: Any) -> Floats:

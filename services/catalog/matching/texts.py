@@ -1,12 +1,12 @@
 """What of a course and of a skill is compared, as it is compared: folded, in pieces of a bounded length."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
-from shared.skills import Skill, Text
+from shared.skills import Course, Skill, Text
 from shared.texts import fold
 
 PIECE = 300
@@ -18,7 +18,7 @@ TAGS = 50
 _BREAK = re.compile(r"(?<=[.!?;:\n])\s+|\n+")
 
 
-class Described(Struct, frozen=True):
+class CourseText(Struct, frozen=True):
     """What is known of a course by words: its title, what describes it, its tags, and what bears on its levels.
 
     `requires` has the levels of skills that its entry asks for, by skill id of the framework that is matched.
@@ -29,7 +29,29 @@ class Described(Struct, frozen=True):
     description: Text | None = None
     tags: tuple[str, ...] = ()
     hours: float | None = None
+    level: str | None = None
     requires: dict[str, float] = {}
+
+    @classmethod
+    def of(cls, course: Course, framework: str, names: Mapping[tuple[str, str], str]) -> "CourseText":
+        """Return what is known of a course; the skills of other frameworks that it teaches count as tags by `names`.
+
+        `names` is (framework, skill) -> what the skill is called.
+        """
+        foreign = [(row.framework, row.skill) for row in course.teaches if row.framework != framework]
+        levels: dict[str, float] = {}
+        for one in course.requires:
+            if one.framework == framework and one.skill is not UNSET and one.level is not UNSET:
+                levels[one.skill] = max(levels.get(one.skill, 0.0), one.level)
+        return cls(
+            id=course.id,
+            title=course.title,
+            description=course.description,
+            tags=(*course.tags, *(names[skill] for skill in foreign if skill in names)),
+            hours=None if "hours" in course.assumed else course.hours,
+            level=course.educational_level,
+            requires=levels,
+        )
 
     def pieces(self) -> tuple[list[str], int]:
         """Return the folded texts that are compared, each on its own, and how many of them are the title's.

@@ -1,7 +1,7 @@
 """What speaks for each skill of a framework in each course: its labels, and courses whose skills are known.
 
-    evidence = Evidence(framework.skills, examples)
-    found = evidence.of(courses)        # found.labels, found.examples: courses x skills, from 0 to 1
+    index = SimilarityIndex(framework.skills, examples)
+    found = index.of(courses)        # found.labels, found.examples: courses x skills, from 0 to 1
 
 An example votes for the skills it teaches. A course asks its `NEIGHBOURS` nearest examples; a vote weighs as the
 similarity to the power `SHARPNESS`; the share of the votes for a skill counts times the similarity of the nearest.
@@ -15,8 +15,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from services.catalog.matching.similarity import Floats, RunSimilarity, Similarity
-from services.catalog.matching.texts import Described, labels_of
+from services.catalog.matching.similarity import Floats, NgramSimilarity, Similarity
+from services.catalog.matching.texts import CourseText, labels_of
 from shared.skills import Skill
 from shared.texts import fold
 
@@ -36,31 +36,31 @@ class Example(Struct, frozen=True):
     skills: frozenset[str]
 
 
-class Found(Struct, frozen=True):
-    """Similarities of courses (rows) to skills (columns); `nearest` is the nearest example that teaches a skill, or -1."""
+class SimilarityTable(Struct, frozen=True):
+    """Similarities, courses x skills; `nearest` is the nearest example that teaches a skill, -1 where there is none."""
 
     labels: Floats
     examples: Floats
     nearest: Positions
 
 
-class Compared(Struct, frozen=True):
+class Comparison(Struct, frozen=True):
     """What was found for a few courses, and what it was found by: their texts, and every text beside every label."""
 
-    found: Found
+    found: SimilarityTable
     texts: list[str]
     rows: Positions
     alike: Floats
 
 
-class Evidence:
+class SimilarityIndex:
     """Compares courses with the skills of one framework."""
 
     def __init__(
         self,
         skills: Sequence[Skill],
         examples: Sequence[Example] = (),
-        similarity: Callable[[Sequence[str], Sequence[str]], Similarity] = RunSimilarity,
+        similarity: Callable[[Sequence[str], Sequence[str]], Similarity] = NgramSimilarity,
     ) -> None:
         self.skills = [skill.id for skill in skills]
         self.examples = [one for one in examples if one.titles]
@@ -82,12 +82,14 @@ class Evidence:
         """How many courses are compared together."""
         return max(AT_ONCE // max(len(self.labels), len(self.examples), 1) // 4, 1)
 
-    def of(self, courses: Sequence[Described]) -> Found:
+    def of(self, courses: Sequence[CourseText]) -> SimilarityTable:
         """Return what speaks for each skill in each course. An example does not speak for itself, by its id."""
         parts = [self.compare(courses[at : at + self.at_once]).found for at in range(0, len(courses), self.at_once)]
-        return Found(*(np.concatenate([getattr(part, name) for part in parts]) for name in Found.__struct_fields__))
+        return SimilarityTable(
+            *(np.concatenate([getattr(part, name) for part in parts]) for name in SimilarityTable.__struct_fields__)
+        )
 
-    def compare(self, courses: Sequence[Described]) -> Compared:
+    def compare(self, courses: Sequence[CourseText]) -> Comparison:
         """Return what speaks for each skill in each of a few courses, at least one, and what it was found by."""
         read = [course.pieces() for course in courses]
         texts = [text for pieces, _ in read for text in pieces]
@@ -97,9 +99,9 @@ class Evidence:
         labels = np.maximum.reduceat(np.maximum.reduceat(alike, self._columns, axis=1), rows, axis=0)
         titles = [start + at for start, (_, count) in zip(rows, read, strict=True) for at in range(count)]
         examples, nearest = self._votes(courses, vectors[titles], _starts([count for _, count in read]))
-        return Compared(Found(labels, examples, nearest), texts, rows, alike)
+        return Comparison(SimilarityTable(labels, examples, nearest), texts, rows, alike)
 
-    def best(self, compared: Compared, course: int, skill: int) -> tuple[str, str]:
+    def best(self, compared: Comparison, course: int, skill: int) -> tuple[str, str]:
         """Return the text of a course and the label of a skill that are most alike."""
         ends = [*compared.rows, len(compared.texts)], [*self._columns, len(self.labels)]
         first, column = ends[0][course], ends[1][skill]
@@ -107,7 +109,7 @@ class Evidence:
         text, label = np.unravel_index(int(part.argmax()), part.shape)
         return compared.texts[first + int(text)], self.labels[column + int(label)]
 
-    def _votes(self, courses: Sequence[Described], vectors: Any, rows: Positions) -> tuple[Floats, Positions]:
+    def _votes(self, courses: Sequence[CourseText], vectors: Any, rows: Positions) -> tuple[Floats, Positions]:
         """Return the votes of the examples for each skill, and the nearest that teaches it, courses x skills."""
         shape = (len(courses), len(self.skills))
         votes, nearest = np.zeros(shape, dtype=np.float32), np.full(shape, -1, dtype=np.intp)
