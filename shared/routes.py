@@ -38,7 +38,7 @@ from msgspec import Meta
 from shared.auth import Policy, Principal
 from shared.bodies import READING, pieces
 from shared.decoding import convert, decode, decode_patch
-from shared.errors import InvalidInput, TooLarge, Unsupported
+from shared.errors import InvalidInput, Malformed, TooLarge, Unsupported
 from shared.preconditions import Preconditions, Tag
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -68,6 +68,11 @@ class Header:
 
 IF_MATCH = Header("If-Match", "Change only what has one of these ETags, or with `*` only what is there; 412 otherwise.")
 IF_NONE_MATCH = Header("If-None-Match", "The ETags that are held already; 304 where one of them is the present one.")
+IDEMPOTENCY_KEY = Header(
+    "Idempotency-Key",
+    "Your own name of this submission: sent again with the same body, it changes nothing.",
+    required=True,
+)
 IF_ABSENT = Header("If-None-Match", "With `*`: add only what is not there yet; 412 otherwise.")
 
 
@@ -174,6 +179,14 @@ def read_query(request: web.Request, shape: type[T]) -> T:
 def preconditions(request: web.Request) -> Preconditions:
     """Return `If-Match` and `If-None-Match`. Raises Malformed naming the header."""
     return Preconditions.of(request.headers.getall("If-Match", []), request.headers.getall("If-None-Match", []))
+
+
+def idempotency_key(request: web.Request) -> str:
+    """Return the client's own name of a submission. Raises Malformed."""
+    key = request.headers.get(IDEMPOTENCY_KEY.name, "").strip()
+    if not re.fullmatch(r"[!-~]{1,200}", key):
+        raise Malformed("needs 1 to 200 printable ASCII characters without spaces", IDEMPOTENCY_KEY.name)
+    return key
 
 
 _TRACEPARENT = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$")

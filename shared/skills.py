@@ -26,6 +26,7 @@ Identifier = Annotated[
     Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)", description="ASCII, up to 64 characters"),
 ]
 ShortText = Annotated[str, Meta(min_length=1, max_length=300)]
+LongText = Annotated[str, Meta(min_length=1, max_length=5000)]
 Level = Annotated[float, Meta(ge=0, le=100, description="on the framework's own scale; 0 = none")]
 Hours = Annotated[float, Meta(gt=0, le=10_000)]
 FactName = Annotated[str, Meta(pattern=r"^[^\x00]*$(?!\n)", description="the name of a field")]
@@ -85,6 +86,13 @@ class Text(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     def shows_nothing(self) -> bool:
         """Whether this is what stands in place of a text without a visible character."""
         return (self.th, self.en) == NO_TEXT
+
+
+class Prose(Text, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A longer text in Thai and in English, such as a description; one of the two may be missing, not both."""
+
+    th: LongText | None = None
+    en: LongText | None = None
 
 
 # --- frameworks ------------------------------------------------------------------------------------------------------
@@ -257,6 +265,9 @@ class Prerequisite(Struct, frozen=True, omit_defaults=True, forbid_unknown_field
         keep_millionths(self, "level")
 
 
+StatedFact = Literal["duration", "level", "prerequisites"]
+
+
 class Completions(Struct, frozen=True, forbid_unknown_fields=True):
     """How many learners have started a course on its platform, and how many of them have completed it."""
 
@@ -278,7 +289,13 @@ class Rating(Struct, frozen=True, forbid_unknown_fields=True):
 class Course(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A course of the catalogue. All of `requires` must hold before it begins.
 
-    `completions` and `rating` are the platform's own facts, where it has them.
+    Of one that `teaches` nothing the skills are not known yet: it can be in a path only as a prerequisite of another.
+    `completions` and `rating` are the platform's own facts, where it has them. `code` is the provider's own, `tags` are
+    its words for what the course is about.
+
+    `corequisites` are to be taken before or at the same time, and whoever has taken one of `antirequisites` is not
+    admitted; both are shown and not enforced, as are `starts` and `ends`. `stated` keeps the provider's own words for
+    what was read from them, or could not be; `assumed` names the facts that the provider did not state.
     """
 
     id: Identifier
@@ -286,15 +303,24 @@ class Course(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     provider: Text
     hours: Hours
     languages: Annotated[list[Language], Meta(min_length=1)]
-    teaches: Annotated[list[Teaches], Meta(min_length=1)]
+    teaches: list[Teaches] = []
     requires: list[Prerequisite] = []
-    description: Text | None = None
+    description: Prose | None = None
     url: Annotated[str, Meta(pattern=r"^https?://", max_length=2000)] | None = None
     modality: Literal["online", "classroom", "blended"] = "online"
     accredited_against: list[str] = []
     example: bool = False
     completions: Completions | None = None
     rating: Rating | None = None
+    code: ShortText | None = None
+    tags: Annotated[list[ShortText], Meta(max_length=200)] = []
+    educational_level: Literal["beginner", "intermediate", "advanced", "mixed"] | None = None
+    corequisites: Annotated[list[Identifier], Meta(max_length=50)] = []
+    antirequisites: Annotated[list[Identifier], Meta(max_length=50)] = []
+    starts: date | None = None
+    ends: date | None = None
+    stated: dict[StatedFact, Annotated[str, Meta(min_length=1, max_length=2000)]] = {}
+    assumed: list[Literal["hours", "languages", "provider"]] = []
 
     def __post_init__(self) -> None:
         keep_millionths(self, "hours", least=LEAST)

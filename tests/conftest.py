@@ -6,9 +6,8 @@ A server that cannot be had skips its tests with the reason; with CI=true it fai
 import os
 import shutil
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
@@ -16,17 +15,11 @@ from deploy.local.broker import find_broker
 from deploy.local.processes import LOCAL, CannotStart
 from deploy.local.servers import Server, find_mongodb
 from deploy.local.stack import Stack
+from tests.support.servers import started_server
 
 
 def pytest_report_header() -> str:
     return "servers: started only by the tests that need them; BROKER=apache|embedded chooses the broker"
-
-
-def missing(reason: str) -> NoReturn:
-    """Skip the test that needs what is missing; fail it in CI, where everything must be there."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +33,7 @@ def server_directory() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 async def mongodb_server(server_directory: Path) -> AsyncIterator[Server]:
     """Return a running MongoDB."""
-    async for server in _running(lambda: find_mongodb(server_directory / "mongodb")):
+    async for server in started_server(lambda: find_mongodb(server_directory / "mongodb")):
         yield server
 
 
@@ -48,14 +41,14 @@ async def mongodb_server(server_directory: Path) -> AsyncIterator[Server]:
 async def kafka_server(server_directory: Path) -> AsyncIterator[Server]:
     """Return a running broker: Apache Kafka where it can be had (in CI it must), else the embedded one."""
     forced = "apache" if os.environ.get("CI") == "true" and not os.environ.get("BROKER") else None
-    async for server in _running(lambda: find_broker(server_directory / "kafka", forced=forced)):
+    async for server in started_server(lambda: find_broker(server_directory / "kafka", forced=forced)):
         yield server
 
 
 @pytest.fixture(scope="session")
 async def embedded_server(server_directory: Path) -> AsyncIterator[Server]:
     """Return a running embedded broker, whatever the other one is."""
-    async for server in _running(lambda: find_broker(server_directory / "embedded", forced="embedded")):
+    async for server in started_server(lambda: find_broker(server_directory / "embedded", forced="embedded")):
         yield server
 
 
@@ -91,17 +84,3 @@ async def stack(mongodb_server: Server, kafka_server: Server) -> AsyncIterator[S
 def namespace() -> str:
     """Return a prefix of its own for this test's databases, topics and consumer groups."""
     return f"t{uuid.uuid4().hex[:10]}-"
-
-
-async def _running(find: Callable[[], Server]) -> AsyncIterator[Server]:
-    server: Server | None = None
-    try:
-        server = find()
-        await server.start()
-    except CannotStart as error:
-        if server is not None:
-            await server.stop()
-        missing(str(error))
-    else:
-        yield server
-        await server.stop()

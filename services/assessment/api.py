@@ -1,10 +1,7 @@
 """The routes of the assessment service."""
 
 import asyncio
-import re
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import TypeVar
 
 from aiohttp import web
 
@@ -25,20 +22,22 @@ from services.assessment.model import (
 from services.assessment.store import SOURCE, Officer, OfficerStore
 from shared.auth import EVERYONE, FORGOTTEN_SECONDS, PLATFORMS
 from shared.decoding import patched
-from shared.errors import Conflict, Forbidden, InvalidInput, Malformed, NotFound, PreconditionFailed, Unavailable
+from shared.errors import Conflict, Forbidden, InvalidInput, NotFound, PreconditionFailed, Unavailable
 from shared.events import AssessmentCompleted, OfficerChanged, OfficerErased, announce
 from shared.mongo import KeyStore
 from shared.preconditions import Preconditions, Tag
+from shared.retries import retry_on_conflict
 from shared.routes import (
+    IDEMPOTENCY_KEY,
     IF_ABSENT,
     IF_MATCH,
     IF_NONE_MATCH,
     MERGE_PATCH,
     ROUTE,
-    Header,
     MergePatch,
     Route,
     answer,
+    idempotency_key,
     not_modified,
     nothing,
     preconditions,
@@ -56,15 +55,7 @@ CAUGHT_UP: web.AppKey[asyncio.Event] = web.AppKey("caught_up", asyncio.Event)
 KEYS: web.AppKey[KeyStore] = web.AppKey("keys", KeyStore)
 DEFAULT_FRAMEWORK: web.AppKey[str] = web.AppKey("default_framework", str)
 
-T = TypeVar("T")
-
-_ATTEMPTS = 20
 _ARRIVAL_SECONDS = 1.0
-_IDEMPOTENCY_KEY = Header(
-    "Idempotency-Key",
-    "Your own name of this submission: sent again with the same body, it changes nothing.",
-    required=True,
-)
 
 
 async def put_officer(request: web.Request) -> web.StreamResponse:
@@ -96,7 +87,7 @@ async def patch_officer(request: web.Request) -> web.StreamResponse:
             return None
         return put
 
-    put = await _settled(decide)
+    put = await retry_on_conflict(decide, "this officer")
     return answer(put, tag=Tag(str(put.profile_sequence)))
 
 
@@ -125,7 +116,7 @@ async def _register(request: web.Request, body: PutOfficer, asked: Preconditions
             return None
         return OfficerPut(officer_id, after.sequence, changed=True), known is None
 
-    return await _settled(decide)
+    return await retry_on_conflict(decide, "this officer")
 
 
 async def get_officer(request: web.Request) -> web.StreamResponse:
@@ -158,7 +149,7 @@ async def erase_officer(request: web.Request) -> web.StreamResponse:
         data = OfficerErased(tenant, officer_id)
         return await store.erase(before, announce(SOURCE, before.key, before.sequence + 1, data, trace)) or None
 
-    await _settled(decide)
+    await retry_on_conflict(decide, "this officer")
     return nothing()
 
 
@@ -172,14 +163,14 @@ async def submit_assessment(request: web.Request) -> web.StreamResponse:
     tenant, officer_id = _asked(request)
     if principal(request).role == "officer" and body.kind != "self":
         raise Forbidden("an officer's key may submit self-assessments only", "kind")
-    assessment_id = assessment_id_of(tenant, officer_id, _idempotency_key(request))
+    assessment_id = assessment_id_of(tenant, officer_id, idempotency_key(request))
     store, digest, trace = request.app[STORE], digest_of(body), trace_of(request)
 
     async def decide() -> int | None:
         before, known = await _known(request)
         if accepted := await store.accepted(before, assessment_id):
             if accepted[0] != digest:
-                raise Conflict("this key was used for another assessment", "Idempotency-Key")
+                raise Conflict("this key was used for another assessment", IDEMPOTENCY_KEY.name)
             return accepted[1]
         now = datetime.now(UTC)
         framework = await _framework(request, body.framework)
@@ -192,7 +183,7 @@ async def submit_assessment(request: web.Request) -> web.StreamResponse:
         envelope = announce(SOURCE, after.key, after.sequence, data, trace)
         return after.sequence if await store.save(before, after, envelope, (evidence, digest)) else None
 
-    return answer(AssessmentAccepted(assessment_id, officer_id, await _settled(decide)), 202)
+    return answer(AssessmentAccepted(assessment_id, officer_id, await retry_on_conflict(decide, "this officer")), 202)
 
 
 async def list_assessments(request: web.Request) -> web.StreamResponse:
@@ -248,24 +239,8 @@ async def _framework(request: web.Request, framework: str) -> Framework:
     return found
 
 
-async def _settled(decide: Callable[[], Awaitable[T | None]]) -> T:
-    """Return what `decide` saved; None from it means a lost race, so it reads and decides again."""
-    for attempt in range(_ATTEMPTS):
-        if (result := await decide()) is not None:
-            return result
-        await asyncio.sleep(0.005 * attempt)
-    raise Unavailable("this officer changes too fast; try again soon")
-
-
 def _tag(profile: Profile) -> Tag:
     return Tag(str(profile.sequence))
-
-
-def _idempotency_key(request: web.Request) -> str:
-    key = request.headers.get("Idempotency-Key", "").strip()
-    if not re.fullmatch(r"[!-~]{1,200}", key):
-        raise Malformed("needs 1 to 200 printable ASCII characters without spaces", "Idempotency-Key")
-    return key
 
 
 _OFFICER = "/v1/officers/{officer_id}"
@@ -325,7 +300,7 @@ ROUTES = [
         EVERYONE,
         body=SubmitAssessment,
         example=_ASSESSMENT,
-        headers=[_IDEMPOTENCY_KEY],
+        headers=[IDEMPOTENCY_KEY],
         answers={202: AssessmentAccepted},
         problems=[409],
     ),

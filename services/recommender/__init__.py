@@ -7,7 +7,7 @@ emits   path.recommended.v1 on recommender.paths, key tenant/officer; a tombston
 serves  the stored path of an officer, why a course is not in it · feedback · stateless recommendations and what-if ·
         similar courses · a tenant's rules · an agency's gaps
 
-profile -> gaps -> index (match) -> ranking (path) -> reasons -> checker -> store, with the event in the same write.
-`planning` is the loop that reads, plans and saves for events and after changes, `heeding` the one for feedback; both
-plan by `solving`, many officers at a time over threads. `recompute` is an operator's command.
+profile -> value (gaps) -> index and optimizer (path) -> explain (figures, texts) -> validator -> store, with the event
+in the same write. `planning` reads, plans and saves for events, changes and feedback, by `plan_pool`, which plans many
+officers at a time over threads. `recompute` is an operator's command.
 """

@@ -32,13 +32,12 @@ from services.recommender.api import (
     TOKEN_KEY,
     today_in,
 )
-from services.recommender.asked import Asked
-from services.recommender.catalogue import Catalogue
+from services.recommender.catalog_replica import Catalogue
 from services.recommender.consumer import CatalogueConsumer, ProfileConsumer
-from services.recommender.heeding import Heeder
-from services.recommender.planning import Planner
+from services.recommender.planning import Heeder, Planner
 from services.recommender.store import ALL_INDEXES, COLLECTION, PlanStore, reduced
-from services.recommender.warming import warm_up
+from services.recommender.warmup import warm_up
+from services.recommender.work_queue import Asked
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
 from shared.auth import Authenticator, Guesses
@@ -58,7 +57,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
     client = connect(settings, "recommender")
     database = client[settings.database("recommender")]
     await ensure_indexes(database, ALL_INDEXES)
-    store = PlanStore(database)
+    store = PlanStore(database, staged := asyncio.Event())
     catalogue = Catalogue()
     zone = ZoneInfo(settings.time_zone)
     planner = Planner(store, catalogue, zone, settings.planning_threads, smallest_gap=settings.smallest_gap)
@@ -90,6 +89,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
         brokers=settings,
         restage=store.restage,
         reduced=reduced,
+        staged=staged,
     )
 
     warm = asyncio.Event()

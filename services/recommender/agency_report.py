@@ -8,8 +8,8 @@ from typing import Literal
 from msgspec import Struct
 
 from services.recommender.disclosure import BOUNDS, POOL, Cohort, SkillSums, rounded_down
-from services.recommender.measures import Measures
-from services.recommender.model import MICRO
+from services.recommender.inputs import MICRO
+from services.recommender.path_summary import Measures
 from shared.paths import CourseCard
 from shared.skills import Framework, Text
 

@@ -5,7 +5,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
-from services.recommender.catalogue import Catalogue, folded
+from services.recommender.catalog_replica import Catalogue, folded
 from services.recommender.planning import Order, Planner
 from shared.errors import Unavailable
 from shared.events import TOMBSTONE, AssessmentCompleted, Cause, Event, OfficerChanged, OfficerErased, check_stamps

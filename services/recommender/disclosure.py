@@ -22,7 +22,7 @@ import numpy as np
 from msgspec import Struct, field
 from numpy.typing import NDArray
 
-from services.recommender.measures import Measure, Measures
+from services.recommender.path_summary import Measure, Measures
 
 POOL = "(others)"
 """The name of the cohort of those whose own cohort would be too small."""

@@ -4,7 +4,7 @@
 
 An operator's command: it reads the plan from the recommender's database, and courses and framework from the catalogue
 as they were at that path's `catalogue_revision`, over HTTP with a key of its own that lasts some minutes. With
-`--reference` the rule that is there to be read (`ranking/reference.py`) computes the path too.
+`--reference` the rule that is there to be read (`reference/`) computes the path too.
 """
 
 import argparse
@@ -16,11 +16,11 @@ from typing import Any
 import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from services.recommender.audit import Record, TenantRules, hash_of, inputs_of_record
-from services.recommender.model import ALGORITHM
-from services.recommender.ranking import reference
-from services.recommender.ranking.index import Snapshot
-from services.recommender.solving import Case, solve
+from services.recommender.inputs import ALGORITHM, TenantRules
+from services.recommender.plan_pool import Case, solve
+from services.recommender.planner.index.catalog import Snapshot
+from services.recommender.provenance import Record, hash_of, inputs_of_record
+from services.recommender.reference import rule as reference
 from services.recommender.store import Past, PlanStore
 from shared.auth import issue
 from shared.errors import NotFound, Problem, Unavailable

@@ -17,7 +17,7 @@ from deploy.local.display import Terminal
 from deploy.local.processes import ROOT, CannotStart, kill_all
 from deploy.local.replicas import SERVICES
 from deploy.local.stack import Stack
-from tests.bench import backlog, memory, overload, plans, pushes, reads, report, turns
+from tests.bench import backlog, interleaved, memory, overload, plans, push_latency, reads, report
 from tests.bench.figures import Figure
 
 _ROUNDS, _SECONDS, _EVENTS = 100, 5.0, 10_000
@@ -41,10 +41,10 @@ async def bench(console: Console, share: float) -> report.Results:
         remembered = await memory.measure(stack)
         with Progress(*columns, console=console) as bar:
             totals = {
-                "pushes": pushes.BLOCKS * rounds,
-                "reads": turns.BLOCKS,
+                "pushes": push_latency.BLOCKS * rounds,
+                "reads": interleaved.BLOCKS,
                 "overload": overload.PHASES,
-                "recommendations": turns.BLOCKS,
+                "recommendations": interleaved.BLOCKS,
                 "backlog": 2 * events,
             }
             tasks = {name: bar.add_task(name, total=total, start=False) for name, total in totals.items()}
@@ -54,9 +54,9 @@ async def bench(console: Console, share: float) -> report.Results:
                 return lambda done=1: bar.advance(tasks[name], done)
 
             site, place = _site(stack), stack.directory
-            found, stages = await pushes.measure(site, rounds, begin("pushes"))
+            found, stages = await push_latency.measure(site, rounds, begin("pushes"))
             figures += found
-            figures += await reads.measure(site, pushes.OFFICERS[0], place, _SECONDS * share, begin("reads"))
+            figures += await reads.measure(site, push_latency.OFFICERS[0], place, _SECONDS * share, begin("reads"))
             await asyncio.gather(stack.stop("portal"), stack.stop("recommender"))
             figures += await overload.measure(
                 site, stack.running["assessment"][0].child.pid, 4 * _SECONDS * share, begin("overload")
@@ -70,9 +70,11 @@ async def bench(console: Console, share: float) -> report.Results:
     return report.Results([*figures, *remembered], stages, parts, names, time.perf_counter() - begun)
 
 
-def _site(stack: Stack) -> pushes.Site:
+def _site(stack: Stack) -> push_latency.Site:
     urls = {service: stack.urls[service][0] for service in SERVICES}
-    return pushes.Site(urls["assessment"], urls["portal"], urls["recommender"], stack.keys.platform, stack.servers)
+    return push_latency.Site(
+        urls["assessment"], urls["portal"], urls["recommender"], stack.keys.platform, stack.servers
+    )
 
 
 def main() -> int:

@@ -28,7 +28,7 @@ from shared.kafka import Publisher
 from shared.mongo import connect
 from shared.settings import RecommenderSettings, read
 from shared.skills import Profile
-from tests.bench import made_up
+from tests.bench import fixtures
 from tests.bench.figures import Figure
 from tests.bench.topics import read_all
 
@@ -66,8 +66,8 @@ async def measure(servers: Mapping[str, str], directory: Path, events: int, tick
     """
     settings = read(RecommenderSettings, {**servers, "NAMESPACE": "backlog-"})
     await ensure_topics(settings.kafka_bootstrap_servers, settings.namespace)
-    await publish(settings, CATALOG_TOPIC, made_up.catalogue())
-    profiles = [made_up.completed(profile) for profile in made_up.profiles(events)]
+    await publish(settings, CATALOG_TOPIC, fixtures.catalogue())
+    profiles = [fixtures.completed(profile) for profile in fixtures.profiles(events)]
     await publish(settings, PROFILES_TOPIC, profiles)
     client = connect(settings, "bench")
     try:
@@ -147,7 +147,7 @@ class _Bare:
         self.parts = Parts(0, 0, 0)
         self._collection = collection
         self._tick = tick
-        self._view = made_up.view()
+        self._view = fixtures.view()
         self._profiles: list[tuple[Profile, int, datetime]] = []
 
     async def read(self, settings: RecommenderSettings, events: int) -> None:

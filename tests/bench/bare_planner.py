@@ -12,13 +12,13 @@ from datetime import UTC, date, datetime, time
 import msgspec
 from aiohttp import web
 
-from services.recommender.asked import THREADS
-from services.recommender.model import Estimate, Inputs
-from services.recommender.ranking.index import Snapshot
-from services.recommender.solving import Solver, plan_stateless
-from services.recommender.warming import warm_up
+from services.recommender.inputs import Estimate, Inputs
+from services.recommender.plan_pool import Solver, plan_stateless
+from services.recommender.planner.index.catalog import Snapshot
+from services.recommender.warmup import warm_up
+from services.recommender.work_queue import THREADS
 from shared.skills import SHARED_TENANT
-from tests.bench.made_up import TENANT
+from tests.bench.fixtures import TENANT
 from tests.bench.plans import world
 
 

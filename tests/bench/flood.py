@@ -16,7 +16,7 @@ from collections import Counter, deque
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.bench import made_up
+from tests.bench import fixtures
 from tests.bench.figures import percentile
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
@@ -91,7 +91,7 @@ class Flood:
         self._all: set[Asker] = set()
         self._sent: deque[tuple[float, Asker]] = deque()
         self._bodies = [
-            made_up.assessment(self._chance, _FIRST_DAY + timedelta(minutes=number)) for number in range(_BODIES)
+            fixtures.assessment(self._chance, _FIRST_DAY + timedelta(minutes=number)) for number in range(_BODIES)
         ]
         self.statuses: Counter[int] = Counter()
         self.accepted: list[float] = []

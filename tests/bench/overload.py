@@ -17,9 +17,9 @@ import psutil
 
 from deploy.local.processes import ROOT
 from deploy.local.seed import bearer, put
-from tests.bench import made_up
+from tests.bench import fixtures
 from tests.bench.figures import Figure
-from tests.bench.pushes import Site
+from tests.bench.push_latency import Site
 
 _OFFICERS = [f"flood-{number:03}" for number in range(200)]
 _CONNECTIONS = 16
@@ -37,7 +37,7 @@ async def measure(site: Site, pid: int | None, seconds: float, tick: Callable[[]
     """
     async with aiohttp.ClientSession() as session:
         for number, officer in enumerate(_OFFICERS):
-            await put(session, f"{site.assessment}/v1/officers/{officer}", site.key, made_up.registration(number))
+            await put(session, f"{site.assessment}/v1/officers/{officer}", site.key, fixtures.registration(number))
         before = await _sequences(session, site)
         usual = await _flood(site, seed=1, seconds=seconds, connections=_CONNECTIONS)
         tick()

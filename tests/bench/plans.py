@@ -19,14 +19,14 @@ from deploy.local.processes import Child, free_port, until
 from deploy.local.replicas import Replica
 from deploy.local.seed import bearer
 from deploy.topics import ensure_topics
-from services.recommender.model import Inputs
+from services.recommender.inputs import Inputs
 from shared.events import CATALOG_TOPIC
 from shared.settings import RecommenderSettings, read
 from shared.skills import Course, Framework
 from tests.bench.backlog import publish
 from tests.bench.figures import Figure
-from tests.bench.made_up import announced
-from tests.bench.turns import Question, in_turns
+from tests.bench.fixtures import announced
+from tests.bench.interleaved import Question, in_turns
 from tests.evaluation.worlds import generated
 
 COURSES = 2_400

@@ -13,9 +13,9 @@ import aiohttp
 from deploy.local.processes import Child, free_port, until
 from deploy.local.seed import bearer
 from tests.bench.figures import Figure
-from tests.bench.made_up import TENANT
-from tests.bench.pushes import Site
-from tests.bench.turns import Question, in_turns
+from tests.bench.fixtures import TENANT
+from tests.bench.interleaved import Question, in_turns
+from tests.bench.push_latency import Site
 
 _TARGET = 0.6
 

@@ -141,7 +141,7 @@ Measured on {date} in {seconds} s on {machine}.
   live stream. Twenty officers with open streams take turns; the time starts before the request is sent. Five blocks;
   the value is the median of the blocks' medians, p99 is over all rounds. *Floor:* two MongoDB writes (majority,
   journal), two change-stream wakes and two Kafka round trips, one after another, with contents of the same size.
-  (`tests/bench/pushes.py`, `chain.py`)
+  (`tests/bench/push_latency.py`, `chain.py`)
 - **Stored paths.** One recommender process answers `GET /v1/officers/{{id}}/path` on 16 kept connections. *Floor:* one
   process with a bare aiohttp handler that does one motor `find_one` of the same document, taking only the path of it.
   The load generator is the same small process for both; five blocks of each take turns. (`reads.py`,

@@ -13,7 +13,7 @@ from deploy.local.servers import External, Server, find_mongodb
 from deploy.topics import ensure_topics, read_topics
 from shared.events import PROFILES_TOPIC, announce
 from shared.kafka import Landed, Publisher
-from tests.conftest import missing
+from tests.support.servers import missing
 
 
 @pytest.fixture(params=["apache", "embedded"])

@@ -21,9 +21,17 @@ from shared.kafka import Follower, GroupConsumer, Publisher, Received, TopicSpec
 from shared.mongo import KeyStore, connect
 from shared.mongo import reachable as mongo_reachable
 from shared.settings import AssessmentSettings, KafkaSettings, StoreSettings, read
-from tests.conftest import missing
-from tests.contract.secured import ENCODED, PASSWORD, USER, Certificates, SecuredKafka, SecuredMongod, certificates
-from tests.service.started import Started, followed, started
+from tests.support.secured_servers import (
+    ENCODED,
+    PASSWORD,
+    USER,
+    Certificates,
+    SecuredKafka,
+    SecuredMongod,
+    certificates,
+)
+from tests.support.servers import missing
+from tests.support.services import Started, followed, started
 
 pytestmark = pytest.mark.timeout(400)
 

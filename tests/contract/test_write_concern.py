@@ -15,9 +15,9 @@ from shared.errors import Unavailable
 from shared.events import OfficerChanged, announce
 from shared.mongo import Client, Database, Write, bulk_write, connect, ensure_indexes
 from shared.settings import StoreSettings, read
-from tests.builders import TENANT, profile
-from tests.contract.replica_set import ReplicaSet, replica_set
-from tests.service.office import LONG, READ, Office
+from tests.support.builders import TENANT, profile
+from tests.support.planner import LONG, READ, Office
+from tests.support.replica_set import ReplicaSet, replica_set
 
 pytestmark = pytest.mark.timeout(400)
 

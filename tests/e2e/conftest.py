@@ -8,8 +8,8 @@ import pytest
 from playwright.async_api import Browser
 
 from deploy.local.stack import Stack
-from tests.e2e.browser import NO_CHROMIUM, chromium, launched
-from tests.e2e.platform import Platform
+from tests.support.page import NO_CHROMIUM, chromium, launched
+from tests.support.platform import Platform
 
 
 @pytest.fixture(scope="module")

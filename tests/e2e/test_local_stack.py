@@ -16,7 +16,7 @@ from deploy.local.live import messages
 from deploy.local.processes import ROOT, CannotStart
 from deploy.local.seed import register, sample_officers
 from deploy.local.stack import Stack
-from tests.conftest import missing
+from tests.support.servers import missing
 
 LAST_LINE = r"demo ok: [1-9]\d* courses, [\d.]+ hours, coverage \d+% -> \d+%, pushed in \d+ ms on embedded broker"
 

@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tests.evaluation import exact, finishing, quality, real, report, same, scale, truth
+from tests.evaluation import determinism, exact, finishing, quality, real, realised_gain, report, scale
 from tests.evaluation.gates import MILLION, TEN_THOUSAND, Gate, Results, gates
 
 CORES = 2
@@ -83,14 +83,14 @@ def measure(plan: Plan, progress: Progress) -> Results:
     ]
     results.finished = _run(progress, "paths that are finished", parts, CORES)
     catalogues, officers = plan.truths
-    draws: list[Call] = [(truth.told, (number, officers)) for number in range(catalogues)]
+    draws: list[Call] = [(realised_gain.told, (number, officers)) for number in range(catalogues)]
     results.truths = _run(progress, "predicted and realised", draws, CORES)
     sizes: list[Call] = [(scale.scale, size) for size in plan.scales]
     results.scales = _run(progress, "time and index by size", sizes, 1)
     (results.rebuild,) = _run(progress, "full rebuild", [(scale.rebuild, plan.rebuild)], 1)
     (results.together,) = _run(progress, "64 officers on 2 cores", [(scale.together, (plan.together,))], 1)
     (results.shares,) = _run(progress, "what the index holds", [(scale.shares, (plan.shares,))], 1)
-    (results.digests,) = _run(progress, "same input, same bytes", [(same.digests, (plan.same,))], 1)
+    (results.digests,) = _run(progress, "same input, same bytes", [(determinism.digests, (plan.same,))], 1)
     return results
 
 

@@ -24,7 +24,7 @@ from msgspec import UNSET
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
-from services.recommender.model import MICRO
+from services.recommender.inputs import MICRO
 from shared.skills import Prerequisite
 from tests.evaluation.problem import Candidate, Leaf, Problem, State, leaves
 

@@ -12,12 +12,12 @@ from itertools import pairwise
 import numpy as np
 from msgspec.structs import replace
 
-from services.recommender import ranking
-from services.recommender.checker import violations
-from services.recommender.model import Inputs
-from services.recommender.ranking.evidence import believed
-from services.recommender.ranking.index import View
-from services.recommender.ranking.offers import Standing
+from services.recommender.inputs import Inputs
+from services.recommender.plan_validator.validate import violations
+from services.recommender.planner import pipeline
+from services.recommender.planner.course_spec import Standing
+from services.recommender.planner.index.catalog import View
+from services.recommender.planner.value import believed
 from shared.paths import LearningPath
 from tests.evaluation.quality import world_of
 from tests.evaluation.worlds import HOURS
@@ -64,7 +64,7 @@ def study(inputs: Inputs, view: View, chance: np.random.Generator, any_order: in
 
     Ends after 100 courses, which no path of these worlds has.
     """
-    path = ranking.recommend(inputs, view)
+    path = pipeline.recommend(inputs, view)
     paths, faults = [path], int(bool(violations(path, inputs, view.course)))
     while path.steps and len(paths) <= 100:
         course_id = path.steps[0].course.id
@@ -73,7 +73,7 @@ def study(inputs: Inputs, view: View, chance: np.random.Generator, any_order: in
         done = {**inputs.completed_at, course_id: MEASURED + timedelta(days=len(paths))}
         left = [step.course.id for step in path.steps]
         inputs = replace(inputs, completed_at=done, previous=left, finishing=True)
-        path = ranking.recommend(inputs, view)
+        path = pipeline.recommend(inputs, view)
         paths.append(path)
         faults += bool(violations(path, inputs, view.course))
     return paths, faults

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from services.recommender.model import ALGORITHM
+from services.recommender.inputs import ALGORITHM
 from tests.evaluation import baselines, real
 from tests.evaluation.finishing import Finished
-from tests.evaluation.pace import KERNEL_MS
 from tests.evaluation.quality import PLANNER, SHARED, SYNTHETIC, Case
+from tests.evaluation.realised_gain import NORMAL, ROUNDED, WHOLE, Told, ratio
 from tests.evaluation.scale import Rebuild, Scale, Shares, Together
-from tests.evaluation.truth import NORMAL, ROUNDED, WHOLE, Told, ratio
+from tests.evaluation.timing import KERNEL_MS
 from tests.evaluation.worlds import HOURS
 
 TEN_THOUSAND, MILLION = 10_000, 1_000_000

@@ -15,10 +15,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from services.recommender import ranking
-from services.recommender.model import Inputs
-from services.recommender.ranking import index
-from services.recommender.ranking.index import Snapshot, View
+from services.recommender.inputs import Inputs
+from services.recommender.planner import pipeline
+from services.recommender.planner.index import catalog as index
+from services.recommender.planner.index.catalog import Snapshot, View
 from shared.skills import SHARED_TENANT, Course
 from tests.evaluation.worlds import TENANT, Courses
 
@@ -40,21 +40,21 @@ def built(courses: Courses, officer: Inputs) -> tuple[Snapshot, float]:
     """Return a snapshot that is ready to plan on, and the seconds it took: a first plan beyond what a second takes."""
     begun = time.perf_counter()
     snapshot = Snapshot().put_courses(SHARED_TENANT, courses, 1)
-    ranking.recommend(officer, snapshot.view(TENANT))
+    pipeline.recommend(officer, snapshot.view(TENANT))
     first = time.perf_counter()
-    ranking.recommend(officer, snapshot.view(TENANT))
+    pipeline.recommend(officer, snapshot.view(TENANT))
     return snapshot, 2 * first - begun - time.perf_counter()
 
 
 def rebuilt(snapshot: Snapshot, officer: Inputs) -> float:
     """Return the seconds of a full rebuild from the entries held, as a merge does it: until a first plan can use it."""
     entries = snapshot.courses[SHARED_TENANT].base.entries
-    ranking.recommend(officer, snapshot.view(TENANT))
+    pipeline.recommend(officer, snapshot.view(TENANT))
     begun = time.perf_counter()
     again = Snapshot(snapshot.catalogue_revision, {SHARED_TENANT: index.Courses(index.Base(entries), {})})
-    ranking.recommend(officer, again.view(TENANT))
+    pipeline.recommend(officer, again.view(TENANT))
     first = time.perf_counter()
-    ranking.recommend(officer, again.view(TENANT))
+    pipeline.recommend(officer, again.view(TENANT))
     return 2 * first - begun - time.perf_counter()
 
 
@@ -64,7 +64,7 @@ def ready(courses: Courses, officer: Inputs) -> float:
     decoder = msgspec.json.Decoder(Course)
     begun = time.perf_counter()
     snapshot = Snapshot().put_courses(SHARED_TENANT, map(decoder.decode, lines), 1)
-    ranking.recommend(officer, snapshot.view(TENANT))
+    pipeline.recommend(officer, snapshot.view(TENANT))
     return time.perf_counter() - begun
 
 
@@ -75,16 +75,16 @@ def change(snapshot: Snapshot, courses: Courses, officer: Inputs, times: int, se
     """
     chance = np.random.default_rng(1)
     view, delays = snapshot.view(TENANT), list[float]()
-    ranking.recommend(officer, view)
+    pipeline.recommend(officer, view)
     ends = time.perf_counter() + seconds
     for number in chance.integers(0, len(courses), times):
         course = courses[number]
         other = msgspec.structs.replace(course, hours=course.hours + 1)
         begun = time.perf_counter()
-        ranking.recommend(officer, view)
+        pipeline.recommend(officer, view)
         usual = time.perf_counter()
         later = snapshot.put_course(SHARED_TENANT, other, snapshot.catalogue_revision + 1)
-        ranking.recommend(officer, later.view(TENANT))
+        pipeline.recommend(officer, later.view(TENANT))
         delays.append(1000 * (time.perf_counter() - 2 * usual + begun))
         if time.perf_counter() > ends:
             break

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 from msgspec import UNSET
 
-from services.recommender.model import MICRO, Inputs
-from services.recommender.ranking.evidence import believed
-from services.recommender.ranking.gaps import Worth
+from services.recommender.inputs import MICRO, Inputs
+from services.recommender.planner.value import Worth, believed
 from shared.skills import Course, Prerequisite
 
 Leaf = tuple[str, float]

@@ -10,15 +10,15 @@ from functools import lru_cache
 
 import numpy as np
 
-from services.recommender import ranking
-from services.recommender.checker import infeasibilities, violations
-from services.recommender.ranking.index import View
+from services.recommender.plan_validator.validate import infeasibilities, violations
+from services.recommender.planner import pipeline
+from services.recommender.planner.index.catalog import View
 from shared.paths import LearningPath
 from tests.evaluation import real
 from tests.evaluation.baselines import Outcome, Point, baselines
 from tests.evaluation.exact import optimum
 from tests.evaluation.problem import Candidate, Problem
-from tests.evaluation.told import told
+from tests.evaluation.solution_to_path import told
 from tests.evaluation.worlds import HOURS, World, generated, shared
 
 BUDGETS = (20.0, 40.0, 80.0)
@@ -70,7 +70,7 @@ def case(name: str, number: int) -> Case:
     budget = budgets[number % len(budgets)]
     inputs = world.officer(np.random.default_rng([number, 40]), budget)
     begun = time.perf_counter()
-    path = ranking.recommend(inputs, view)
+    path = pipeline.recommend(inputs, view)
     plan_ms = 1000 * (time.perf_counter() - begun)
     problem = Problem(inputs, world.courses)
     best = optimum(problem)
@@ -102,7 +102,7 @@ def _methods(
     `chosen`: the optimum at 40 hours, where it is known already.
     """
     officer = world.officer(np.random.default_rng([number, 40]), HOURS)
-    path = ranking.recommend(officer, view)
+    path = pipeline.recommend(officer, view)
     problem = Problem(officer, world.courses)
     outcomes = baselines(problem, world.ratings, number)
     outcomes[PLANNER] = _outcome(path)

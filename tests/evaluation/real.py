@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from services.recommender.model import Estimate, Inputs
+from services.recommender.inputs import Estimate, Inputs
 from shared.skills import Course, Framework, Prerequisite, Teaches
 from tests.evaluation.generate import draw
 from tests.evaluation.worlds import DAY, SDS, TENANT, World, framework_of, officers_of, words

@@ -12,7 +12,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from services.recommender.model import ALGORITHM
+from services.recommender.inputs import ALGORITHM
 from tests.evaluation import baselines
 from tests.evaluation.gates import Gate, Results, closed
 from tests.evaluation.pictures import Axis, chart

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import psutil
 
-from services.recommender.ranking.index import Snapshot
+from services.recommender.planner.index.catalog import Snapshot
 from shared.skills import SHARED_TENANT
 from tests.evaluation.index import array_bytes, built, change, held, loop_pause, ready, rebuilt
-from tests.evaluation.pace import Pace, many_at_once, officers, pace
+from tests.evaluation.timing import Pace, many_at_once, officers, pace
 from tests.evaluation.worlds import TENANT, World, generated
 
 SKILLS, MANY_SKILLS, _MILLION = 200, 500, 1_000_000

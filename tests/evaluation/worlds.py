@@ -19,8 +19,8 @@ from typing import Protocol
 
 import numpy as np
 
-from services.recommender.model import Estimate, Inputs
-from services.recommender.ranking.index import Snapshot, View
+from services.recommender.inputs import Estimate, Inputs
+from services.recommender.planner.index.catalog import Snapshot, View
 from shared.skills import (
     SHARED_TENANT,
     Area,

@@ -10,8 +10,8 @@ import pytest
 from openapi_spec_validator import validate
 
 from shared.events import AssessmentCompleted, OfficerChanged
-from tests.service.assessing import assessment, assessment_service, profile_of, registered, submit
-from tests.service.started import Started, Topic
+from tests.support.assessment import assessment, assessment_service, profile_of, registered, submit
+from tests.support.services import Started, Topic
 
 pytestmark = pytest.mark.timeout(400)
 

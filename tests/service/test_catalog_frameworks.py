@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from shared.events import FrameworkPublished
-from tests.builders import FRAMEWORK, framework
-from tests.service.cataloguing import catalog, course, put
-from tests.service.started import Started, Topic
+from tests.support.builders import FRAMEWORK, framework
+from tests.support.catalog import catalog, course, put
+from tests.support.services import Started, Topic
 
 pytestmark = pytest.mark.timeout(400)
 

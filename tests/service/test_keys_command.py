@@ -14,7 +14,7 @@ from services.catalog.__main__ import build
 from shared.keys import main
 from shared.mongo import connect
 from shared.settings import CatalogSettings
-from tests.service.started import Started, settings_of, started
+from tests.support.services import Started, settings_of, started
 
 pytestmark = pytest.mark.timeout(400)
 

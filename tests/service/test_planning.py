@@ -7,16 +7,16 @@ import msgspec
 import pytest
 
 from services.recommender.consumer import ProfileConsumer
-from services.recommender.model import Inputs
+from services.recommender.inputs import Inputs
+from services.recommender.plan_pool import Solver
 from services.recommender.planning import Order, Planner
-from services.recommender.solving import Solver
 from shared.errors import Rejected
 from shared.events import AssessmentCompleted, CoursePublished, CourseWithdrawn, announce, from_kafka, to_kafka
 from shared.kafka import Received, Record
 from shared.paths import LearningPath
 from shared.skills import SHARED_TENANT, Profile, key_of
-from tests.builders import DAY, MOMENT, TENANT, course, profile
-from tests.service.office import READ, Office, heard, office_at
+from tests.support.builders import DAY, MOMENT, TENANT, course, profile
+from tests.support.planner import READ, Office, heard, office_at
 
 
 @pytest.fixture

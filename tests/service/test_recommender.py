@@ -24,8 +24,8 @@ from shared.events import (
 from shared.kafka import Publisher
 from shared.kafka.records import Headers
 from shared.skills import Profile
-from tests.builders import course, profile
-from tests.service.recommending import (
+from tests.support.builders import course, profile
+from tests.support.recommender import (
     READ,
     SHOWN,
     WRITE,
@@ -37,7 +37,8 @@ from tests.service.recommending import (
     registered,
     somebody,
 )
-from tests.service.started import Started, Topic
+from tests.support.services import Started, Topic
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -247,7 +248,7 @@ async def test_a_stamp_beyond_what_could_have_been_used_does_not_make_later_chan
     async def taken() -> bool:
         return (await metrics())["catalogue_revision"] > 1000  # where the stamps of `publish` begin
 
-    await service.until(taken)
+    await until(taken)
     assert (await metrics())["follower_skipped_total"] == 4
     another = somebody("stamped", levels={"reading": 2, "writing": 4})
     await service.publish(PROFILES_TOPIC, assessed(another))

@@ -10,9 +10,9 @@ from openapi_spec_validator import validate
 from services.recommender.api import HEEDER
 from shared.events import PROFILES_TOPIC
 from shared.skills import Course, Framework, JobGroup, Requirement
-from tests.builders import course, framework, text
-from tests.service.recommending import assessed, path_of, planned, recommender, registered, somebody
-from tests.service.started import Started
+from tests.support.builders import course, framework, text
+from tests.support.recommender import assessed, path_of, planned, recommender, registered, somebody
+from tests.support.services import Started
 
 pytestmark = pytest.mark.timeout(400)
 

@@ -9,12 +9,17 @@ import pytest
 from aiohttp import ClientResponse
 
 from services.recommender.api import ASKED
-from services.recommender.asked import MOST, OFFICERS_SHARE, Asked, Caller
+from services.recommender.work_queue import (
+    MOST,
+    OFFICERS_SHARE,
+    Asked,
+    Caller,
+)
 from shared.events import PROFILES_TOPIC
-from tests.service.recommending import (
+from tests.support.recommender import (
     ASKED as BODY,
 )
-from tests.service.recommending import (
+from tests.support.recommender import (
     READ,
     SHOWN,
     WRITE,
@@ -25,7 +30,8 @@ from tests.service.recommending import (
     somebody,
     tell,
 )
-from tests.service.started import Started
+from tests.support.services import Started
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 LONG = 60.0
@@ -63,7 +69,7 @@ async def in_hand(service: Started, count: int) -> None:
     async def reached() -> bool:
         return asked_of(service).in_hand == count
 
-    await service.until(reached)
+    await until(reached)
 
 
 async def refused_as(got: ClientResponse, status: int) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from shared.events import CATALOG_TOPIC, PROFILES_TOPIC, CourseWithdrawn, PathRecommended
 from shared.skills import key_of
-from tests.builders import FRAMEWORK, JOB_GROUP, course, framework
-from tests.service.recommending import (
+from tests.support.builders import FRAMEWORK, JOB_GROUP, course, framework
+from tests.support.recommender import (
     READ,
     SHOWN,
     WRITE,
@@ -20,7 +20,7 @@ from tests.service.recommending import (
     registered,
     somebody,
 )
-from tests.service.started import Started, Topic
+from tests.support.services import Started, Topic
 
 pytestmark = pytest.mark.timeout(400)
 

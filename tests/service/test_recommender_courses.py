@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.service.recommending import planned, recommender, somebody
-from tests.service.started import Started
+from tests.support.recommender import planned, recommender, somebody
+from tests.support.services import Started
 
 pytestmark = pytest.mark.timeout(400)
 

@@ -10,20 +10,20 @@ import pytest
 
 from deploy.local.processes import CannotStart
 from deploy.local.servers import Mongod, find_mongodb
-from services.recommender.audit import Record, TenantRules
-from services.recommender.catalogue import Catalogue, PlanSummary
+from services.recommender.catalog_replica import Catalogue, PlanSummary
 from services.recommender.feedback import heard as said
-from services.recommender.model import Rule
+from services.recommender.inputs import Rule, TenantRules
+from services.recommender.plan_pool import Case, Solver, solve
 from services.recommender.planning import Order
-from services.recommender.solving import Case, Solver, solve
+from services.recommender.provenance import Record
 from services.recommender.store import Key
 from services.recommender.store.history import KEPT, History
 from shared.errors import NotFound, Unavailable
 from shared.events import TOMBSTONE, CoursePublished, FrameworkPublished
 from shared.skills import SHARED_TENANT
-from tests.builders import DAY, FRAMEWORK, TENANT, catalogue, course, framework, profile
-from tests.conftest import missing
-from tests.service.office import LONG, READ, Office, heard, office_at
+from tests.support.builders import DAY, FRAMEWORK, TENANT, catalogue, course, framework, profile
+from tests.support.planner import LONG, READ, Office, heard, office_at
+from tests.support.servers import missing
 
 pytestmark = pytest.mark.timeout(400)
 

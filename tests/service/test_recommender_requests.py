@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.builders import FRAMEWORK
-from tests.service.recommending import ASKED, READ, SHOWN, WRITE, courses_of, recommender
-from tests.service.started import Started
+from tests.support.builders import FRAMEWORK
+from tests.support.recommender import ASKED, READ, SHOWN, WRITE, courses_of, recommender
+from tests.support.services import Started
 
 pytestmark = pytest.mark.timeout(400)
 

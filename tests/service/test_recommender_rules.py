@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from shared.events import CATALOG_TOPIC
-from tests.builders import JOB_GROUP, course
-from tests.service.recommending import ASKED, courses_of, path_of, planned, published, recommender, somebody, tell
-from tests.service.started import Started
+from tests.support.builders import JOB_GROUP, course
+from tests.support.recommender import ASKED, courses_of, path_of, planned, published, recommender, somebody, tell
+from tests.support.services import Started
 
 pytestmark = pytest.mark.timeout(400)
 

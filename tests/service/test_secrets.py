@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import pytest
 from aiohttp.test_utils import TestServer
 
-from tests.service.everything import HERE, Services
-from tests.service.started import Started
-from tests.unit.test_wire import UNREADABLE
-from tests.unit.wire import Answer, answer_on, logged
+from tests.support.all_services import HERE, Services
+from tests.support.raw_http import Answer, answer_on, logged
+from tests.support.services import Started
+from tests.unit.test_raw_http import UNREADABLE
 
 pytestmark = pytest.mark.timeout(400)
 

@@ -7,8 +7,8 @@ from aiohttp import web
 from shared.auth import EVERYONE, Guesses, StoredKey
 from shared.limits import Limits, networks
 from shared.routes import Route
-from tests.unit.shelf import KeysInMemory, Shelf, Thing
-from tests.unit.wire import PATIENCE, answer_on, logged, wired
+from tests.support.raw_http import PATIENCE, answer_on, logged, wired
+from tests.support.sample_service import KeysInMemory, Shelf, Thing
 
 HOST = b"Host: x\r\n"
 SLOW = b"POST /v1/slow HTTP/1.1\r\n" + HOST + b"Content-Length: 0\r\n\r\n"

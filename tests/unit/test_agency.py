@@ -22,11 +22,11 @@ from services.recommender.disclosure import (
     rounded_down,
     token_of,
 )
-from services.recommender.measures import Measure, Measures
-from services.recommender.model import MICRO
+from services.recommender.inputs import MICRO
+from services.recommender.path_summary import Measure, Measures
 from shared.paths import CourseCard
 from shared.skills import Framework, JobGroup
-from tests.builders import FRAMEWORK, framework, text
+from tests.support.builders import FRAMEWORK, framework, text
 
 K = 5
 DAY = date(2026, 11, 20)

@@ -7,11 +7,17 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from sklearn.metrics.pairwise import cosine_similarity
 
-from services.recommender.model import Rule
-from services.recommender.ranking import changes, recommend, refused, similar, why_not
+from services.recommender.inputs import Rule
+from services.recommender.planner.pipeline import (
+    changes,
+    recommend,
+    refused,
+    similar,
+    why_not,
+)
 from shared.errors import NotFound
 from shared.paths import LearningPath
-from tests.builders import after, catalogue, course, framework, inputs, view_of
+from tests.support.builders import after, catalogue, course, framework, inputs, view_of
 
 COURSES = [
     course("a-long", ("a", 0, 2), hours=8),
@@ -140,6 +146,6 @@ def test_no_fewer_courses_could_have_moved(before: list[str], after: list[str]) 
 
 def test_a_path_that_was_refused_left_no_course_out() -> None:
     view = view_of(COURSES)
-    path = refused(PLAN, view, "the cause")
+    path = refused(PLAN, view.catalogue_revision, "the cause")
     causes = {name: why_not(PLAN, view, path, name).cause for name in ("a-short", "big", "c", "english")}
     assert causes == {"a-short": "no_path", "big": "no_path", "c": "completed", "english": "language"}

@@ -14,7 +14,7 @@ from shared.routes import (
     Route,
     nothing,
 )
-from tests.unit.shelf import PEPPER, KeysInMemory, Shelf, bearer, serving
+from tests.support.sample_service import PEPPER, KeysInMemory, Shelf, bearer, serving
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from aiohttp.test_utils import TestServer
 
 from shared.app import LIFE, background, build_app
 from shared.auth import Authenticator
-from tests.unit.shelf import PEPPER, KeysInMemory, Shelf, serving
+from tests.support.sample_service import PEPPER, KeysInMemory, Shelf, serving
 
 
 @pytest.fixture

@@ -6,7 +6,13 @@ from threading import Event as Flag
 
 import pytest
 
-from services.recommender.asked import MOST, OFFICERS_SHARE, SYSTEMS_SHARE, Asked, Caller
+from services.recommender.work_queue import (
+    MOST,
+    OFFICERS_SHARE,
+    SYSTEMS_SHARE,
+    Asked,
+    Caller,
+)
 from shared.errors import Overloaded, TooManyRequests
 
 LONG = 10.0

@@ -4,10 +4,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from services.recommender.checker import violations
-from services.recommender.ranking import recommend, waiting_for_framework
+from services.recommender.plan_validator.validate import violations
+from services.recommender.planner.pipeline import recommend, waiting_for_framework
 from shared.paths import LearningPath, Reason
-from tests.builders import DAY, after, at, course, framework, inputs, profile, text, view_of
+from tests.support.builders import DAY, after, at, course, framework, inputs, profile, text, view_of
 
 COURSES = [
     course("basic", ("x", 0, 1), hours=1),
@@ -116,4 +116,4 @@ def test_a_course_withdrawn_or_changed_since_is_refused() -> None:
 
 
 def test_a_path_without_steps_is_sound_where_it_says_why() -> None:
-    assert violations(waiting_for_framework(profile(), VIEW, DAY), PLAN, VIEW.course) == []
+    assert violations(waiting_for_framework(profile(), VIEW.catalogue_revision, DAY), PLAN, VIEW.course) == []

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from services.recommender.checker import violations
-from services.recommender.ranking import recommend
+from services.recommender.plan_validator.validate import violations
+from services.recommender.planner.pipeline import recommend
 from shared.paths import LearningPath
 from shared.skills import Course, Framework, Prerequisite
-from tests.builders import after, at, course, framework, inputs, view_of
-from tests.unit.test_reference import differences, published
+from tests.support.builders import after, at, course, framework, inputs, view_of
+from tests.support.random_plans import differences, published
 
 TWO = framework({"t": 2}, others=["x", "y"])
 SHARED = [

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from shared.decoding import _merged, convert, decode, decode_patch, patched
 from shared.errors import InvalidInput, Malformed, TooLarge
 from shared.skills import NO_TEXT, Course, Identifier, Level, Text
-from tests.builders import course
+from tests.support.builders import course
 
 
 class Inner(Struct, forbid_unknown_fields=True):

@@ -5,15 +5,15 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from services.recommender import ranking
-from services.recommender.checker import infeasibilities
-from services.recommender.model import Inputs
+from services.recommender.inputs import Inputs
+from services.recommender.plan_validator.validate import infeasibilities
+from services.recommender.planner import pipeline
 from shared.skills import Course, Prerequisite
-from tests.builders import after, at, catalogue, course, framework, inputs, view_of
 from tests.evaluation.exact import optimum
 from tests.evaluation.problem import Problem
-from tests.evaluation.told import told
+from tests.evaluation.solution_to_path import told
 from tests.evaluation.worlds import generated
+from tests.support.builders import after, at, catalogue, course, framework, inputs, view_of
 
 
 def brute_force(problem: Problem) -> int:
@@ -37,7 +37,7 @@ def check(officer: Inputs, courses: list[Course]) -> None:
     assert best.bound == pytest.approx(best.gained, abs=5)
     view = view_of(courses)
     assert infeasibilities(told(problem, best.chosen), officer, view.course) == []
-    assert ranking.recommend(officer, view).coverage.gained <= best.gained
+    assert pipeline.recommend(officer, view).coverage.gained <= best.gained
 
 
 @pytest.mark.parametrize("seed", range(25))

@@ -7,18 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.builders import after, course, framework, inputs
 from tests.evaluation import baselines
 from tests.evaluation.baselines import Outcome, Point
+from tests.evaluation.determinism import digest
 from tests.evaluation.gates import Gate, Results, gates
 from tests.evaluation.index import array_bytes, held
 from tests.evaluation.pictures import Axis, chart
 from tests.evaluation.problem import Problem
 from tests.evaluation.quality import OPTIMUM, PLANNER, SYNTHETIC, case
+from tests.evaluation.realised_gain import ratio, removed, told
 from tests.evaluation.report import BEGIN, END, pictures, write_docs
-from tests.evaluation.same import digest
-from tests.evaluation.truth import ratio, removed, told
 from tests.evaluation.worlds import generated, view_of
+from tests.support.builders import after, course, framework, inputs
 
 
 def locked_door() -> Problem:

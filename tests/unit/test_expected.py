@@ -7,15 +7,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.recommender.checker import violations
-from services.recommender.ranking import recommend
-from services.recommender.ranking.effort import HARDEST, completion_rate, effort_of
-from services.recommender.ranking.expected import expected_gain
-from services.recommender.ranking.gaps import Worth
-from services.recommender.ranking.offers import Standing, offer_of
+from services.recommender.plan_validator.validate import violations
+from services.recommender.planner.course_spec import HARDEST, Standing, completion_rate, effort_of, offer_of
+from services.recommender.planner.explain.expected import expected_gain
+from services.recommender.planner.pipeline import recommend
+from services.recommender.planner.value import Worth
 from shared.paths import LearningPath
 from shared.skills import Completions, Course, Prerequisite, Rating
-from tests.builders import FRAMEWORK, after, at, catalogue, course, framework, inputs, view_of
+from tests.support.builders import FRAMEWORK, after, at, catalogue, course, framework, inputs, view_of
 
 
 def known(one: Course, started: int, completed: int) -> Course:

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.recommender.audit import TenantRules, hash_of, inputs_for, rules_within
 from services.recommender.feedback import KEPT_PER_COURSE, SLOWED, Action, Feedback, heard
-from services.recommender.model import Rule
+from services.recommender.inputs import Rule, TenantRules, inputs_for, rules_within
+from services.recommender.provenance import hash_of
 from shared.errors import Conflict, InvalidInput
-from tests.builders import DAY, framework, profile
+from tests.support.builders import DAY, framework, profile
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 YARDSTICK = framework({"reading": 3})

@@ -10,21 +10,27 @@ import msgspec
 import numpy as np
 import pytest
 
-from services.recommender.audit import inputs_of_record
-from services.recommender.catalogue import folded
-from services.recommender.checker import violations
+from services.recommender.catalog_replica import folded
 from services.recommender.feedback import MOST_ROWS, Feedback, heard
-from services.recommender.model import Estimate, Inputs
+from services.recommender.inputs import Estimate, Inputs
+from services.recommender.plan_pool import (
+    NO_RULES,
+    Case,
+    Planned,
+    solve,
+)
+from services.recommender.plan_validator.validate import violations
+from services.recommender.planner.index.catalog import Snapshot, View
+from services.recommender.planner.pipeline import recommend, why_not
 from services.recommender.planning import says_the_same
-from services.recommender.ranking import recommend, reference, why_not
-from services.recommender.ranking.index import Snapshot, View
-from services.recommender.solving import NO_RULES, Case, Planned, solve
+from services.recommender.provenance import inputs_of_record
+from services.recommender.reference import rule as reference
 from shared.events import CoursePublished, Event
 from shared.paths import LearningPath
 from shared.skills import SHARED_TENANT, Course, Framework, Prerequisite, Profile, SkillLevel
-from tests.builders import DAY, MOMENT, TENANT, at, course, framework, inputs, profile, view_of
 from tests.evaluation.finishing import finished, has_risen, unreached
 from tests.evaluation.quality import SYNTHETIC, world_of
+from tests.support.builders import DAY, MOMENT, TENANT, at, course, framework, inputs, profile, view_of
 
 SEED = Path(__file__).parents[2] / "deploy" / "seed"
 NATIONAL = "th-digital-2018"

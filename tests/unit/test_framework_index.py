@@ -6,7 +6,7 @@ import pytest
 from services.assessment.index import FrameworkIndex
 from shared.errors import Rejected
 from shared.events import MAX_JUMP, MAX_STAMP_JUMP, Event, FrameworkPublished, announce, from_kafka, to_kafka
-from tests.builders import FRAMEWORK, framework
+from tests.support.builders import FRAMEWORK, framework
 
 
 def news(version: int, stamp: int, tenant: str = "shared") -> Event:

@@ -5,11 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.recommender.model import Estimate, Rule, hours_until, inputs_of
-from services.recommender.ranking.gaps import Worth, shortfall
+from services.recommender.inputs import (
+    Estimate,
+    Rule,
+    hours_until,
+    inputs_of,
+)
+from services.recommender.planner.value import Worth, shortfall
 from shared.errors import InvalidInput
 from shared.skills import SkillLevel
-from tests.builders import DAY, MOMENT, framework, inputs, profile
+from tests.support.builders import DAY, MOMENT, framework, inputs, profile
 
 
 def test_a_known_level_falls_short_by_the_plain_difference() -> None:

@@ -1,8 +1,8 @@
-from services.recommender.ranking import recommend
-from services.recommender.ranking.index import Snapshot
-from services.recommender.ranking.offers import offer_of
+from services.recommender.planner.course_spec import offer_of
+from services.recommender.planner.index.catalog import Snapshot
+from services.recommender.planner.pipeline import recommend
 from shared.skills import SHARED_TENANT
-from tests.builders import catalogue, course, framework, inputs
+from tests.support.builders import catalogue, course, framework, inputs
 
 
 def test_a_tenant_sees_shared_courses_and_its_own_and_never_those_of_another() -> None:

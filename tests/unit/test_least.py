@@ -8,20 +8,31 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.recommender.model import MICRO, Inputs
-from services.recommender.ranking import recommend, why_not
-from services.recommender.ranking.gaps import Worth
-from services.recommender.ranking.least import Rise, Stock, Wanted, least
-from services.recommender.ranking.names import micro
-from services.recommender.ranking.obstacles import why_barred
-from services.recommender.ranking.offers import Offer, offer_of
-from services.recommender.ranking.offers import Standing as Officer
-from services.recommender.ranking.reference_prices import Done, Level, Standing, Way, way_of
+from services.recommender.inputs import MICRO, Inputs
+from services.recommender.planner.course_spec import Offer, offer_of
+from services.recommender.planner.course_spec import Standing as Officer
+from services.recommender.planner.exact.conditions import (
+    Done,
+    Level,
+    Standing,
+    Way,
+    way_of,
+)
+from services.recommender.planner.exact.minimum_closure import (
+    Rise,
+    Stock,
+    Wanted,
+    least,
+)
+from services.recommender.planner.exact.residual import why_barred
+from services.recommender.planner.pipeline import recommend, why_not
+from services.recommender.planner.units import micro
+from services.recommender.planner.value import Worth
 from shared.errors import InvalidInput
 from shared.paths import LearningPath, OpenGap
 from shared.skills import Course
-from tests.builders import FRAMEWORK, after, at, course, framework, inputs, view_of
-from tests.unit.test_reference import entangled, officers
+from tests.support.builders import FRAMEWORK, after, at, course, framework, inputs, view_of
+from tests.support.random_plans import entangled, officers
 
 MOST = 30_000
 """Sets that an exhaustive search looks at; a world that has more proves nothing here."""

@@ -12,7 +12,7 @@ from services.assessment.model import PutOfficer
 from services.assessment.profile import assessed, check, merged, registered
 from shared.errors import InvalidInput
 from shared.skills import Identifier, Profile, SkillLevel, Stage
-from tests.builders import FRAMEWORK, JOB_GROUP, MOMENT, framework, text
+from tests.support.builders import FRAMEWORK, JOB_GROUP, MOMENT, framework, text
 
 YARDSTICK = msgspec.structs.replace(framework({"reading": 3}), stages=[Stage("early", text("early"))])
 BODY = PutOfficer(job_group=JOB_GROUP, agency="north", languages=["th"])

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.recommender.checker import violations
-from services.recommender.model import Estimate, Inputs
-from services.recommender.ranking import recommend, refused, waiting_for_framework
-from services.recommender.ranking.index import Snapshot
+from services.recommender.inputs import Estimate, Inputs
+from services.recommender.plan_validator.validate import violations
+from services.recommender.planner.index.catalog import Snapshot
+from services.recommender.planner.pipeline import recommend, refused, waiting_for_framework
 from shared.paths import LearningPath
 from shared.skills import Course, Prerequisite
-from tests.builders import DAY, TENANT, after, at, catalogue, course, framework, inputs, profile, view_of
+from tests.support.builders import DAY, TENANT, after, at, catalogue, course, framework, inputs, profile, view_of
 
 
 def ids(path: LearningPath) -> list[str]:
@@ -57,6 +57,22 @@ def test_the_cheapest_branch_of_any_is_taken_and_every_branch_of_all() -> None:
     assert ids(path) == ["q", "r", "goal"]
     dear = [course("r", ("x", 0, 1), hours=9), *courses[:2], course("goal", ("a", 0, 1), requires=[either])]
     assert ids(recommend(inputs(framework({"a": 1}, others=["x"]), {"a": 0}), view_of(dear))) == ["p", "goal"]
+
+
+def test_a_course_whose_skills_are_not_known_yet_is_taken_only_for_what_it_opens() -> None:
+    courses = [
+        course("unknown", hours=1),
+        course("stone", hours=1),
+        course("goal", ("a", 0, 2), requires=[after("stone")]),
+    ]
+    path = recommend(inputs(framework({"a": 2}), {"a": 0}), view_of(courses))
+    assert ids(path) == ["stone", "goal"]
+    assert violations(path, inputs(framework({"a": 2}), {"a": 0}), {one.id: one for one in courses}.get) == []
+    none = recommend(inputs(framework({"a": 2}), {"a": 0}), view_of(courses[:1]))
+    assert (none.steps, none.open[0].reason.en) == (
+        [],
+        "No further course teaches “About a” above level 0 (2 required).",
+    )
 
 
 def test_a_completed_course_opens_doors_and_is_not_suggested_again() -> None:
@@ -144,9 +160,9 @@ def test_a_needless_prerequisite_is_left_out_once_parts_are_joined() -> None:
 
 def test_the_paths_without_steps_carry_their_reason() -> None:
     view = view_of([])
-    waiting = waiting_for_framework(profile(), view, DAY)
+    waiting = waiting_for_framework(profile(), view.catalogue_revision, DAY)
     assert (waiting.status, waiting.steps, waiting.versions.framework) == ("waiting_for_framework", [], "fw@1")
-    no = refused(inputs(framework({"a": 1})), view, "step 1: stands twice")
+    no = refused(inputs(framework({"a": 1})), view.catalogue_revision, "step 1: stands twice")
     assert no.status == "refused"
     assert "stands twice" in no.reason.en
     assert waiting.reason.th

@@ -1,10 +1,10 @@
 import msgspec
 import pytest
 
-from services.recommender.ranking import recommend
-from services.recommender.ranking.reasons import number
+from services.recommender.planner.explain.messages import number
+from services.recommender.planner.pipeline import recommend
 from shared.skills import Prerequisite, Text
-from tests.builders import after, at, course, framework, inputs, view_of
+from tests.support.builders import after, at, course, framework, inputs, view_of
 
 
 @pytest.mark.parametrize(("value", "words"), [(1, "1"), (10, "10"), (2.5, "2.5"), (0.333333, "0.33"), (100.0, "100")])

@@ -1,9 +1,7 @@
 """The compiled planner gives the same bytes as the rule in plain Python that stands beside it to be read."""
 
-import random
+import subprocess
 import sys
-from collections.abc import Iterable, Sequence
-from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -12,128 +10,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.recommender.checker import violations
-from services.recommender.model import Estimate, Inputs, Rule
-from services.recommender.ranking import recommend, reference
-from services.recommender.ranking.evidence import believed
-from services.recommender.ranking.gaps import Worth
-from services.recommender.ranking.index import View
-from services.recommender.ranking.problem import BRANCH, NUMBER
-from services.recommender.ranking.solution import planned
-from services.recommender.recompute import first_difference
+from services.recommender.inputs import Inputs, Rule
+from services.recommender.plan_validator.validate import violations
+from services.recommender.planner.optimizer.instance import BRANCH, NUMBER
+from services.recommender.planner.optimizer.solve import planned
+from services.recommender.planner.pipeline import recommend
+from services.recommender.planner.value import Worth, believed
+from services.recommender.reference import rule as reference
 from shared.errors import InvalidInput
-from shared.skills import Completions, Course, Prerequisite, Rating
-from tests.builders import MOMENT, after, at, catalogue, course, framework, inputs, view_of
+from shared.skills import Course, Prerequisite
 from tests.evaluation import real
 from tests.evaluation.generate import course_id
 from tests.evaluation.worlds import HOURS, World, generated
-
-YARDSTICK = framework(
-    {f"s{n:02}": 2 + n % 3 for n in range(6)}, weights={"s01": 2.5, "s02": 0.3, "s05": 0}, others=["s06", "s07"]
-)
-IDS = [f"c{n:05}" for n in range(25)]
-
-
-def entangled(count: int, skills: int, seed: int) -> list[Course]:
-    """Return generated courses with conditions in each other, another framework, and what is counted of them."""
-    draw = random.Random(seed)  # noqa: S311 - test data
-    hours = draw.choice([None, [1, 2, 4], [3, 3.6, 3.75, 3.9, 4]])  # any; many ties; many ways at about the same price
-
-    def condition(depth: int) -> Prerequisite:
-        kind = draw.randrange(4 if depth else 2)
-        if kind == 0:
-            return after(f"c{draw.randrange(count + 2):05}")
-        if kind == 1:
-            other = {"of": "other"} if draw.random() < 0.2 else {}
-            return at(f"s{draw.randrange(skills):02}", draw.choice([0.5, 1, 2, 3.2]), **other)
-        parts = [condition(depth - 1) for _ in range(draw.randint(1, 3))]
-        return Prerequisite(any=parts) if kind == 2 else Prerequisite(all=parts)
-
-    courses = []
-    for one in catalogue(count, skills, seed):
-        change: dict[str, Any] = {"modality": draw.choice(["online", "classroom", "blended"])}
-        if draw.random() < 0.3:
-            change["requires"] = [*one.requires, condition(2)]
-        if draw.random() < 0.1:
-            change["teaches"] = [*one.teaches, *course("x", ("s00", 0, draw.choice([1, 4])), of="other").teaches]
-        if hours:
-            change["hours"] = draw.choice(hours)
-        if draw.random() < 0.3:
-            change["completions"] = Completions(100, draw.choice([0, 30, 100]))
-            change["rating"] = Rating(draw.choice([1.0, 4.6]), draw.choice([1, 50]))
-        courses.append(msgspec.structs.replace(one, **change))
-    return published(courses)
-
-
-def published(courses: Sequence[Course]) -> list[Course]:
-    """Return courses as they come out of the catalogue, where every number of levels and hours is a float."""
-    return msgspec.json.decode(msgspec.json.encode(courses), type=list[Course])
-
-
-def some(most: int) -> st.SearchStrategy[list[str]]:
-    return st.lists(st.sampled_from([*IDS, "gone"]), max_size=most, unique=True)
-
-
-def often_none(values: st.SearchStrategy[Any], nothing: Any) -> st.SearchStrategy[Any]:
-    return st.one_of(st.just(nothing), st.just(nothing), values)
-
-
-def rules(field: str, values: st.SearchStrategy[list[str]], *biases: float) -> st.SearchStrategy[Rule]:
-    return st.builds(Rule, st.just(field), values, st.sampled_from(biases))
-
-
-RULES = st.lists(
-    rules("course", st.lists(st.sampled_from(IDS), min_size=1, max_size=6), 0.0, 2.0)
-    | rules("language", st.just(["en"]), -1.0, 3.0)
-    | rules("modality", st.just(["online", "blended"]), -1.0, 1.3)
-    | rules("skill", st.just(["s01", "s04"]), 0.0, 20.0)
-    | rules("provider", st.just(["About provider"]), 7.0),
-    max_size=2,
-)
-TAUGHT = course("before", ("s00", 0, 2.9), ("s03", 0, 1), ("s06", 0, 2)).teaches
-NOTHING_YET: dict[str, float] = {f"s{n:02}": 0.0 for n in range(8)}
-LEVELS = st.just(NOTHING_YET) | st.dictionaries(
-    st.sampled_from([*NOTHING_YET]), st.sampled_from([0, 0.5, 1, 1.33, 2, 3])
-)
-
-
-@st.composite
-def officers(draw: st.DrawFn) -> Inputs:
-    """Something of everything that a plan depends on."""
-    sd, when = draw(st.sampled_from([0, 0, 0.4, 1])), draw(st.sampled_from([None, MOMENT]))
-    mandatory, completed, excluded = (draw(often_none(some(most), [])) for most in (2, 3, 4))
-    dated = {name: MOMENT + timedelta(place - 1) for place, name in enumerate(draw(often_none(some(2), [])))}
-    return msgspec.structs.replace(
-        inputs(
-            YARDSTICK,
-            budget_hours=draw(st.sampled_from([None, 0, 7.5, 20, 60])),
-            languages=draw(often_none(st.just(["th"]), [])),
-            max_steps=draw(often_none(st.integers(0, 4), None)),
-            completed=completed,
-            completed_at=dated,
-            rules=draw(often_none(RULES, [])),
-            mandatory=mandatory,
-            excluded=[name for name in excluded if name not in mandatory],
-            slowed=dict.fromkeys(draw(often_none(some(4), [])), draw(st.sampled_from([1.5, 300.0]))),
-            pinned=[name for name in draw(often_none(some(2), [])) if name not in excluded],
-            started=draw(often_none(some(2), [])),
-            previous=draw(often_none(some(6), [])),
-            taught=dict.fromkeys(draw(often_none(some(2), [])), TAUGHT),
-            finishing=draw(st.sampled_from([False, False, True])),
-            smallest_gap=draw(st.sampled_from([0, 0.25, 0.25, 0.6])),
-            elsewhere=draw(often_none(st.just({"other": {"s00": Estimate(1.5, 0.3)}}), {})),
-        ),
-        levels={skill: Estimate(level, sd, when) for skill, level in draw(LEVELS).items()},
-    )
-
-
-def differences(plan: Inputs, view: View, courses: Iterable[Course]) -> str | None:
-    """Return where the two paths first differ; None where every byte is the same."""
-    one = msgspec.json.encode(recommend(plan, view))
-    other = msgspec.json.encode(reference.recommend(plan, courses, 1))
-    if one == other:
-        return None
-    return first_difference(msgspec.json.decode(one), msgspec.json.decode(other)) or "the bytes"
+from tests.support.builders import after, at, course, framework, inputs, view_of
+from tests.support.random_plans import differences, entangled, officers, published
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
@@ -166,9 +56,12 @@ def test_a_small_world_gives_the_same_bytes_where_paths_may_hold_few_courses(
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         for module in (
-            "model",
-            "checker",
-            *(f"ranking.{name}" for name in ("solution", "seeds", "obstacles", "reference")),
+            "inputs",
+            "plan_validator.validate",
+            "planner.exact.residual",
+            "planner.optimizer.fixed_courses",
+            "planner.optimizer.solve",
+            "reference.rule",
         ):
             patch.setattr(f"services.recommender.{module}.MOST_STEPS", most)
         view = view_of(courses)
@@ -270,20 +163,24 @@ def test_real_courses_give_the_same_bytes() -> None:
         assert differences(plan, view, world.courses) is None
 
 
-def test_the_readable_rule_runs_nothing_that_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    courses = entangled(25, 8, 3)
-    plan = inputs(YARDSTICK, {"s00": 0, "s01": 1, "s02": 0.5}, budget_hours=30, pinned=[courses[4].id])
+WITHOUT_ARRAYS = """
+import sys
+sys.modules.update(numpy=None, numba=None)  # an import of either raises ImportError
+import msgspec
+from services.recommender.inputs import Inputs
+from services.recommender.reference import recommend
+from shared.skills import Course
+plan, courses, revision = msgspec.json.decode(sys.stdin.buffer.read(), type=tuple[Inputs, list[Course], int])
+sys.stdout.buffer.write(msgspec.json.encode(recommend(plan, courses, revision)))
+"""
+
+
+def test_the_readable_rule_gives_the_same_bytes_where_neither_numpy_nor_numba_is_installed() -> None:
+    courses, required = entangled(25, 8, 3), framework({f"s{number:02}": 3 for number in range(8)})
+    plan = inputs(required, {"s00": 0, "s01": 1, "s02": 0.5}, pinned=[courses[4].id])
     path = recommend(plan, view_of(courses))
     assert path.steps
-
-    def compiled(*_: object) -> None:
-        raise AssertionError("something compiled was called")
-
-    for name, module in list(sys.modules.items()):
-        if name.startswith("services.recommender."):
-            for function in [key for key, value in vars(module).items() if hasattr(value, "py_func")]:
-                monkeypatch.setattr(module, function, compiled)
-    with pytest.raises(AssertionError, match="something compiled"):
-        recommend(plan, view_of(courses))
-    same = reference.recommend(plan, courses, path.versions.catalogue)
-    assert msgspec.json.encode(same) == msgspec.json.encode(path)
+    given = msgspec.json.encode((plan, courses, path.versions.catalogue))
+    ran = subprocess.run([sys.executable, "-c", WITHOUT_ARRAYS], input=given, capture_output=True, check=False)
+    assert ran.returncode == 0, ran.stderr.decode()
+    assert ran.stdout == msgspec.json.encode(path)

@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 from services.assessment.model import Result, SubmitAssessment
 from services.assessment.scoring import check as check_assessment
 from services.catalog.model import Yardstick, check_course
-from services.recommender.audit import TenantRules, inputs_for
-from services.recommender.checker import violations
 from services.recommender.feedback import Feedback
-from services.recommender.model import Estimate
-from services.recommender.ranking import recommend, reference
-from services.recommender.ranking.index import Snapshot, View
-from services.recommender.solving import plan_for, plan_stateless
+from services.recommender.inputs import Estimate, TenantRules, inputs_for
+from services.recommender.plan_pool import plan_for, plan_stateless
+from services.recommender.plan_validator.validate import violations
+from services.recommender.planner.index.catalog import Snapshot, View
+from services.recommender.planner.pipeline import recommend
+from services.recommender.reference import rule as reference
 from shared.paths import LearningPath
 from shared.skills import SHARED_TENANT, Course, Framework, Prerequisite, Requirement, ScaleLevel, SkillLevel, Teaches
-from tests.builders import DAY, FRAMEWORK, MOMENT, TENANT, at, course, framework, inputs, profile, text, view_of
+from tests.support.builders import DAY, FRAMEWORK, MOMENT, TENANT, at, course, framework, inputs, profile, text, view_of
 
 NOISY = 0.7 * 3
 """2.0999999999999996."""

@@ -9,7 +9,7 @@ from services.assessment.model import Result, SubmitAssessment, assessment_id_of
 from services.assessment.scoring import CLOCK_SKEW, check, measured
 from shared.errors import InvalidInput
 from shared.events import AssessmentKind
-from tests.builders import FRAMEWORK, MOMENT, framework
+from tests.support.builders import FRAMEWORK, MOMENT, framework
 
 YARDSTICK = framework({"reading": 3, "writing": 4})
 

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.recommender.checker import violations
-from services.recommender.model import Inputs
-from services.recommender.ranking import recommend
+from services.recommender.inputs import Inputs
+from services.recommender.plan_validator.validate import violations
+from services.recommender.planner.pipeline import recommend
 from shared.errors import InvalidInput
 from shared.paths import LearningPath
 from shared.skills import Course, Prerequisite
-from tests.builders import after, at, course, framework, inputs, view_of
-from tests.unit.test_reference import entangled, officers
+from tests.support.builders import after, at, course, framework, inputs, view_of
+from tests.support.random_plans import entangled, officers
 
 SKILLS = framework({"a": 2, "b": 1}, others=["x", "y"])
 

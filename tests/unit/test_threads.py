@@ -9,16 +9,16 @@ from threading import Thread
 import msgspec
 import pytest
 
-from services.recommender.catalogue import Catalogue, PlanSummary, folded
+from services.recommender.catalog_replica import Catalogue, PlanSummary, folded
 from services.recommender.consumer import CatalogueConsumer
+from services.recommender.planner.index.catalog import Snapshot
+from services.recommender.planner.index.vocabulary import Names
 from services.recommender.planning import Planner
-from services.recommender.ranking.index import Snapshot
-from services.recommender.ranking.names import Names
 from services.recommender.store import PlanStore
 from shared.events import CoursePublished, Data, Event, FrameworkPublished, announce, from_kafka, to_kafka
 from shared.kafka import Received, Record
 from shared.skills import SHARED_TENANT, Course, Text, key_of
-from tests.builders import course, framework
+from tests.support.builders import course, framework
 
 LONG = 10.0
 

@@ -7,18 +7,18 @@ import sys
 import numpy as np
 import pytest
 
-from services.recommender import warming
-from services.recommender.ranking.compiled import KERNELS, laid_out, signatures
-from services.recommender.ranking.index import Snapshot
-from services.recommender.warming import warm_up
+from services.recommender import warmup as warming
+from services.recommender.planner.index.catalog import Snapshot
+from services.recommender.planner.jit import KERNELS, laid_out, signatures
+from services.recommender.warmup import warm_up
 from shared.skills import SHARED_TENANT
-from tests.builders import TENANT, catalogue
+from tests.support.builders import TENANT, catalogue
 
 
 @pytest.mark.timeout(600)
 def test_a_fresh_process_compiles_and_loads_nothing_after_its_warm_up() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.unit.after_warm_up"], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "tests.support.after_warm_up"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)

@@ -6,16 +6,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.recommender.audit import TenantRules, check_rules
-from services.recommender.checker import violations
-from services.recommender.model import Estimate, Inputs, Rule
-from services.recommender.ranking import recommend, reference
-from services.recommender.ranking.index import Snapshot
-from services.recommender.unmatched import unmatched
+from services.recommender.api.unmatched_rules import unmatched
+from services.recommender.inputs import Estimate, Inputs, Rule, TenantRules, check_rules
+from services.recommender.plan_validator.validate import violations
+from services.recommender.planner.index.catalog import Snapshot
+from services.recommender.planner.pipeline import recommend
+from services.recommender.reference import rule as reference
 from shared.errors import InvalidInput
 from shared.paths import LearningPath
 from shared.skills import Course, Text
-from tests.builders import MOMENT, after, catalogue, course, framework, inputs, view_of
+from tests.support.builders import MOMENT, after, catalogue, course, framework, inputs, view_of
 
 TWO = framework({"a": 2, "b": 2}, others=["x"])
 NOTHING = {"a": 0, "b": 0}

@@ -3,18 +3,24 @@
 import msgspec
 import pytest
 
-from services.recommender import ranking
-from services.recommender.checker import violations
-from services.recommender.model import MOST_STEPS, Estimate, Inputs, Rule
-from services.recommender.ranking import solution
-from services.recommender.ranking.account import account
-from services.recommender.ranking.index import View
-from services.recommender.ranking.outcome import MOST_VISITS, TELLING_VISITS
-from services.recommender.ranking.pricing import FUEL, NO_LIMIT
-from services.recommender.ranking.search import search
+from services.recommender.inputs import (
+    MOST_STEPS,
+    Estimate,
+    Inputs,
+    Rule,
+)
+from services.recommender.plan_validator.validate import violations
+from services.recommender.planner import pipeline
+from services.recommender.planner.index.catalog import View
+from services.recommender.planner.optimizer import solve as solution
+from services.recommender.planner.optimizer.search import search
+from services.recommender.planner.optimizer.solve import MOST_VISITS, TELLING_VISITS
+from services.recommender.planner.optimizer.state import FUEL
+from services.recommender.planner.optimizer.trace import account
+from services.recommender.planner.units import NO_LIMIT
 from shared.paths import LearningPath
 from shared.skills import Course, Framework
-from tests.builders import after, catalogue, course, framework, inputs, view_of
+from tests.support.builders import after, catalogue, course, framework, inputs, view_of
 
 LIMIT_TH, LIMIT_EN = "การค้นหาถึงขีดจำกัดแล้ว", "The search reached its limit"
 
@@ -66,7 +72,7 @@ def spent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def path_of(plan: Inputs, view: View) -> LearningPath:
-    path = ranking.recommend(plan, view)
+    path = pipeline.recommend(plan, view)
     assert violations(path, plan, view.course) == []
     return path
 
@@ -155,6 +161,6 @@ def test_questions_about_a_path_at_its_limit_are_answered() -> None:
     courses, yardstick = chain(MOST_STEPS + 50)
     plan, view = from_nothing(yardstick), view_of(courses)
     path = path_of(plan, view)
-    found = ranking.why_not(plan, view, path, courses[-1].id)
+    found = pipeline.why_not(plan, view, path, courses[-1].id)
     assert (found.cause, found.hours) == ("does_not_fit", None)
     assert "may hold no more courses" in found.reason.en

@@ -2,20 +2,18 @@
 
 from aiohttp import web
 
-from services.catalog.api.entries import HISTORY, STORE, present_tag, reached, same_id, settled, shown
+from services.catalog.api.entries import HISTORY, STORE, patch_entry, present_tag, reached, same_id, shown
 from services.catalog.model import CoursePage, CoursePut, ListCourses, check_course, frameworks_named
 from services.catalog.store import Entry
-from shared.decoding import patched
-from shared.errors import NotFound, PreconditionFailed
+from shared.errors import NotFound
 from shared.preconditions import Preconditions, Tag
+from shared.retries import retry_on_conflict
 from shared.routes import (
-    ROUTE,
     answer,
     nothing,
     preconditions,
     principal,
     read_body,
-    read_patch,
     read_query,
     trace_of,
 )
@@ -39,23 +37,8 @@ async def patch_course(request: web.Request) -> web.StreamResponse:
 
     What the patch leaves out stays as it is; null takes a field away; a list is replaced as a whole.
     """
-    asked, patch = preconditions(request), await read_patch(request)
-    store, tenant, course_id = request.app[STORE], principal(request).tenant, request.match_info["course_id"]
-
-    async def decide() -> CoursePut | None:
-        before = await store.find(key_of(tenant, course_id))
-        if before is None or not isinstance(before.content, Course):
-            raise NotFound("no such course of your own")
-        asked.check(present_tag(before, tenant))
-        course = patched(before.content, patch, request[ROUTE].limit)
-        same_id(course.id, course_id)
-        try:
-            put, _ = await store_course(request, course, Preconditions.of([f'"{before.sequence}"'], []))
-        except PreconditionFailed:
-            return None
-        return put
-
-    put = await settled(decide)
+    tenant, course_id = principal(request).tenant, request.match_info["course_id"]
+    put = await patch_entry(request, key_of(tenant, course_id), course_id, Course, store_course)
     return answer(put, tag=Tag(str(put.revision)))
 
 
@@ -81,7 +64,7 @@ async def withdraw_course(request: web.Request) -> web.StreamResponse:
         asked.check(present_tag(before, tenant))
         return await store.withdraw_course(before, trace)
 
-    await settled(decide)
+    await retry_on_conflict(decide, "this course")
     return nothing()
 
 
@@ -140,4 +123,4 @@ async def store_course(request: web.Request, course: Course, asked: Precondition
         new = before is None or before.content is None
         return CoursePut(course.id, after.sequence, changed=True, warnings=warnings), new
 
-    return await settled(decide)
+    return await retry_on_conflict(decide, "this course")

@@ -1,23 +1,25 @@
 """What the routes of courses and frameworks share."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from aiohttp import web
 
 from services.catalog.history import HistoryStore
+from services.catalog.model import CoursePut, FrameworkPut
 from services.catalog.store import CatalogStore, Entry
-from shared.errors import InvalidInput, NotFound, Unavailable
-from shared.preconditions import Tag
-from shared.routes import answer, not_modified, principal
+from shared.decoding import patched
+from shared.errors import InvalidInput, NotFound, PreconditionFailed
+from shared.preconditions import Preconditions, Tag
+from shared.retries import retry_on_conflict
+from shared.routes import ROUTE, answer, not_modified, preconditions, principal, read_patch
+from shared.skills import Course, Framework
 
 STORE: web.AppKey[CatalogStore] = web.AppKey("store", CatalogStore)
 HISTORY: web.AppKey[HistoryStore] = web.AppKey("history", HistoryStore)
 
-T = TypeVar("T")
-
-_ATTEMPTS = 20
+E = TypeVar("E", Course, Framework)
+P = TypeVar("P", CoursePut, FrameworkPut)
 
 
 def shown(request: web.Request, entry: Entry | None, what: str) -> web.StreamResponse:
@@ -52,10 +54,31 @@ async def reached(history: HistoryStore, revision: int) -> None:
         raise InvalidInput(f"the catalogue is at {position}", "catalogue_revision")
 
 
-async def settled(decide: Callable[[], Awaitable[T | None]]) -> T:
-    """Return what `decide` wrote; None from it means a lost race, so it reads and decides again."""
-    for attempt in range(_ATTEMPTS):
-        if (result := await decide()) is not None:
-            return result
-        await asyncio.sleep(0.005 * attempt)
-    raise Unavailable("this changes too fast; try again soon")
+async def patch_entry(
+    request: web.Request,
+    key: str,
+    before_id: str,
+    shape: type[E],
+    put: Callable[[web.Request, E, Preconditions], Awaitable[tuple[P, bool]]],
+) -> P:
+    """Apply a JSON merge patch to the tenant's own entry under `key`, and store the result by `put`.
+
+    Raises NotFound, PreconditionFailed, InvalidInput.
+    """
+    asked, patch = preconditions(request), await read_patch(request)
+    store, tenant = request.app[STORE], principal(request).tenant
+
+    async def decide() -> P | None:
+        before = await store.find(key)
+        if before is None or not isinstance(before.content, shape):
+            raise NotFound(f"no such {shape.__name__.lower()} of your own")
+        asked.check(present_tag(before, tenant))
+        content = patched(before.content, patch, request[ROUTE].limit)
+        same_id(content.id, before_id)
+        try:
+            result, _ = await put(request, content, Preconditions.of([f'"{before.sequence}"'], []))
+        except PreconditionFailed:
+            return None
+        return result
+
+    return await retry_on_conflict(decide, f"this {shape.__name__.lower()}")

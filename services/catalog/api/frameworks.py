@@ -3,20 +3,18 @@
 import msgspec
 from aiohttp import web
 
-from services.catalog.api.entries import HISTORY, STORE, present_tag, reached, same_id, settled, shown, tag_of
+from services.catalog.api.entries import HISTORY, STORE, patch_entry, present_tag, reached, same_id, shown, tag_of
 from services.catalog.model import FrameworkList, FrameworkPut, ListFrameworks, ShowFramework
 from services.catalog.store import framework_key
-from shared.decoding import patched
-from shared.errors import NotFound, PreconditionFailed
+from shared.errors import NotFound
 from shared.preconditions import Preconditions, Tag
+from shared.retries import retry_on_conflict
 from shared.routes import (
-    ROUTE,
     answer,
     not_modified,
     preconditions,
     principal,
     read_body,
-    read_patch,
     read_query,
     trace_of,
 )
@@ -40,23 +38,8 @@ async def patch_framework(request: web.Request) -> web.StreamResponse:
 
     What the patch leaves out stays as it is; null takes a field away; a list is replaced as a whole.
     """
-    asked, patch = preconditions(request), await read_patch(request)
-    store, tenant, framework_id = request.app[STORE], principal(request).tenant, request.match_info["framework_id"]
-
-    async def decide() -> FrameworkPut | None:
-        before = await store.find(framework_key(tenant, framework_id))
-        if before is None or not isinstance(before.content, Framework):
-            raise NotFound("no such framework of your own")
-        asked.check(present_tag(before, tenant))
-        framework = patched(before.content, patch, request[ROUTE].limit)
-        same_id(framework.id, framework_id)
-        try:
-            put, _ = await _store_framework(request, framework, Preconditions.of([f'"{before.sequence}"'], []))
-        except PreconditionFailed:
-            return None
-        return put
-
-    put = await settled(decide)
+    tenant, framework_id = principal(request).tenant, request.match_info["framework_id"]
+    put = await patch_entry(request, framework_key(tenant, framework_id), framework_id, Framework, _store_framework)
     return answer(put, tag=Tag(str(put.version)))
 
 
@@ -77,7 +60,7 @@ async def _store_framework(
         after = await store.put_framework(before, tenant, framework, trace)
         return (FrameworkPut(framework.id, after.sequence, changed=True), before is None) if after else None
 
-    return await settled(decide)
+    return await retry_on_conflict(decide, "this framework")
 
 
 async def get_framework(request: web.Request) -> web.StreamResponse:

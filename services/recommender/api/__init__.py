@@ -1,19 +1,7 @@
 """The routes of the recommender."""
 
 from services.recommender.api.agencies import AgencyView, AskGaps, get_gaps
-from services.recommender.api.courses import AskSimilar, SimilarCourses, WhyNotAnswer, similar_courses, why_not
-from services.recommender.api.feedback import (
-    FeedbackHeld,
-    FeedbackTaken,
-    GiveFeedback,
-    ListFeedback,
-    get_feedback,
-    give_feedback,
-)
-from services.recommender.api.paths import StoredPath, get_path
-from services.recommender.api.recommendations import Recommendation, RecommendationRequest, recommend
-from services.recommender.api.rules import PutRules, Rules, RulesPut, get_rules, patch_rules, put_rules
-from services.recommender.api.state import (
+from services.recommender.api.context import (
     ASKED,
     CATALOGUE,
     FIRST_GROUPS,
@@ -27,6 +15,24 @@ from services.recommender.api.state import (
     TOKEN_KEY,
     today_in,
 )
+from services.recommender.api.explanations import (
+    AskSimilar,
+    SimilarCourses,
+    WhyNotAnswer,
+    similar_courses,
+    why_not,
+)
+from services.recommender.api.feedback import (
+    FeedbackHeld,
+    FeedbackTaken,
+    GiveFeedback,
+    ListFeedback,
+    get_feedback,
+    give_feedback,
+)
+from services.recommender.api.paths import StoredPath, get_path
+from services.recommender.api.recommendations import Recommendation, RecommendationRequest, recommend
+from services.recommender.api.rules import PutRules, Rules, RulesPut, get_rules, patch_rules, put_rules
 from shared.auth import ADMINS, EVERYONE, PLATFORMS
 from shared.routes import IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, MergePatch, Route
 

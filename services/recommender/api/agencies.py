@@ -15,7 +15,7 @@ from services.recommender.agency_report import (
     first_groups,
     unclosable_gaps,
 )
-from services.recommender.api.state import (
+from services.recommender.api.context import (
     ASKED,
     FIRST_GROUPS,
     MIN_GROUP,
@@ -28,11 +28,11 @@ from services.recommender.api.state import (
     view_of,
 )
 from services.recommender.disclosure import Officer, Release, cohorts_of, released, rounded_down, token_of
-from services.recommender.measures import measures_of
-from services.recommender.model import hours_until
-from services.recommender.ranking.index import View
-from services.recommender.ranking.ledger import card_of
-from services.recommender.solving import Case
+from services.recommender.inputs import hours_until
+from services.recommender.path_summary import measures_of
+from services.recommender.plan_pool import Case
+from services.recommender.planner.explain.path import card_of
+from services.recommender.planner.index.catalog import View
 from shared.errors import InvalidInput, NotFound
 from shared.routes import REQUEST_ID, answer, principal, read_query
 from shared.skills import Framework, Hours, Identifier

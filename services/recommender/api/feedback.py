@@ -7,10 +7,15 @@ from aiohttp import web
 from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
-from services.recommender.api.state import CATALOGUE, HEEDER, held_of, idempotency_key
-from services.recommender.audit import hash_of
+from services.recommender.api.context import (
+    CATALOGUE,
+    HEEDER,
+    held_of,
+    idempotency_key,
+)
 from services.recommender.feedback import Action, Said
-from services.recommender.heeding import Word
+from services.recommender.planning import Word
+from services.recommender.provenance import hash_of
 from shared.routes import answer, principal, read_body, read_query, trace_of
 from shared.skills import Identifier, Text
 

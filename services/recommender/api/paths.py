@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from services.recommender.api.state import CATALOGUE, STORE
+from services.recommender.api.context import CATALOGUE, STORE
 from shared.errors import NotFound
 from shared.events import PathRecommended
 from shared.preconditions import Tag

@@ -7,14 +7,30 @@ from aiohttp import web
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from services.recommender import ranking
-from services.recommender.api.state import ASKED, SOLVER, STORE, TODAY, caller_of, framework_of, held_of, view_of
-from services.recommender.audit import TenantRules, inputs_for, rules_within
-from services.recommender.model import Estimate, Inputs, Rule, hours_until
+from services.recommender.api.context import (
+    ASKED,
+    SOLVER,
+    STORE,
+    TODAY,
+    caller_of,
+    framework_of,
+    held_of,
+    view_of,
+)
+from services.recommender.api.unmatched_rules import unmatched
+from services.recommender.inputs import (
+    Estimate,
+    Inputs,
+    Rule,
+    TenantRules,
+    hours_until,
+    inputs_for,
+    rules_within,
+)
+from services.recommender.plan_pool import plan_stateless
+from services.recommender.planner import pipeline
 from services.recommender.planning import is_studied
-from services.recommender.solving import plan_stateless
 from services.recommender.store import StoredPlan
-from services.recommender.unmatched import unmatched
 from shared.errors import InvalidInput, Warned
 from shared.paths import Changes, LearningPath
 from shared.routes import REQUEST_ID, answer, principal, read_body
@@ -100,7 +116,7 @@ async def recommend(request: web.Request) -> web.StreamResponse:
         return answer(Recommendation(path, stale=False, request_id=request[REQUEST_ID], warnings=warnings))
     inputs = replace(_if(asked, present, framework, rules, as_of), smallest_gap=smallest_gap)
     path = await asking.run(caller, plan_stateless, inputs, view)
-    changes = ranking.changes(present.path, path)
+    changes = pipeline.changes(present.path, path)
     revision = present.summary.revision
     return answer(
         Recommendation(

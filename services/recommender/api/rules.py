@@ -7,10 +7,15 @@ from aiohttp import web
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from services.recommender.api.state import ASKED, CATALOGUE, RULES_CHANGED, STORE, caller_of
-from services.recommender.audit import TenantRules, check_rules
-from services.recommender.model import Rule
-from services.recommender.unmatched import unmatched
+from services.recommender.api.context import (
+    ASKED,
+    CATALOGUE,
+    RULES_CHANGED,
+    STORE,
+    caller_of,
+)
+from services.recommender.api.unmatched_rules import unmatched
+from services.recommender.inputs import Rule, TenantRules, check_rules
 from shared.decoding import patched
 from shared.errors import Unavailable, Warned
 from shared.preconditions import Preconditions, Tag

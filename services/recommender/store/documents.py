@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 from pymongo import InsertOne, UpdateOne
 
-from services.recommender.audit import Record
-from services.recommender.catalogue import PlanSummary
+from services.recommender.catalog_replica import PlanSummary
 from services.recommender.feedback import Feedback
-from services.recommender.measures import measures_of
+from services.recommender.path_summary import measures_of
+from services.recommender.provenance import Record
 from shared.events import NAMES, Envelope, PathRecommended, PathStored, announce
 from shared.outbox import stage, staged
 from shared.paths import LearningPath

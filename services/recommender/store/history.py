@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 from pymongo import IndexModel
 
-from services.recommender.audit import Record
-from services.recommender.catalogue import PlanSummary
+from services.recommender.catalog_replica import PlanSummary
+from services.recommender.provenance import Record
 from shared.events import PathRecommended
 from shared.mongo import Database, unavailable
 

@@ -8,7 +8,7 @@ import msgspec
 from pymongo import DESCENDING, IndexModel
 from pymongo.errors import DuplicateKeyError
 
-from services.recommender.audit import TenantRules
+from services.recommender.inputs import TenantRules
 from shared.mongo import Database, unavailable
 
 COLLECTION = "rules"

@@ -1,0 +1,86 @@
+"""What the routes are given by the wiring, and what several of them read of a request."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime, tzinfo
+
+from aiohttp import web
+
+from services.recommender.catalog_replica import Catalogue
+from services.recommender.plan_pool import Solver
+from services.recommender.planner.index.catalog import View
+from services.recommender.planning import Heeder
+from services.recommender.store import Held, PlanStore
+from services.recommender.work_queue import (
+    OFFICERS_SHARE,
+    SYSTEMS_SHARE,
+    Asked,
+    Caller,
+)
+from shared.auth import authorize
+from shared.errors import InvalidInput, Malformed, NotFound, Unavailable
+from shared.routes import ROUTE, Header, principal
+from shared.skills import Framework
+
+STORE: web.AppKey[PlanStore] = web.AppKey("store", PlanStore)
+CATALOGUE: web.AppKey[Catalogue] = web.AppKey("catalogue", Catalogue)
+HEEDER: web.AppKey[Heeder] = web.AppKey("heeder", Heeder)
+SOLVER: web.AppKey[Solver] = web.AppKey("solver", Solver)
+ASKED: web.AppKey[Asked] = web.AppKey("asked", Asked)
+TODAY: web.AppKey[Callable[[], date]] = web.AppKey("today")
+RULES_CHANGED: web.AppKey[Callable[[], None]] = web.AppKey("rules_changed")
+MIN_GROUP: web.AppKey[int] = web.AppKey("min_group", int)
+TOKEN_KEY: web.AppKey[bytes] = web.AppKey("token_key", bytes)
+"""The key of the hashes that stand for officers in what is published of agencies."""
+FIRST_GROUPS: web.AppKey[str] = web.AppKey("first_groups", str)
+
+IDEMPOTENCY_KEY = Header(
+    "Idempotency-Key",
+    "Your own name of this submission: sent again with the same body, it changes nothing.",
+    required=True,
+)
+
+
+def idempotency_key(request: web.Request) -> str:
+    """Return the client's own name of a submission. Raises Malformed."""
+    key = request.headers.get("Idempotency-Key", "").strip()
+    if not re.fullmatch(r"[!-~]{1,200}", key):
+        raise Malformed("needs 1 to 200 printable ASCII characters without spaces", "Idempotency-Key")
+    return key
+
+
+def caller_of(request: web.Request) -> Caller:
+    """Return who asks for work, and the share of it that its role has."""
+    asker = principal(request)
+    return Caller(asker.key_id, OFFICERS_SHARE if asker.role == "officer" else SYSTEMS_SHARE)
+
+
+def view_of(request: web.Request) -> View:
+    """Return what the caller's tenant sees of the catalogue. Raises Unavailable before there is one."""
+    if not request.app[CATALOGUE].has_framework:
+        raise Unavailable("the catalogue is not here yet; try again soon")
+    return request.app[CATALOGUE].snapshot.view(principal(request).tenant)
+
+
+def framework_of(view: View, framework_id: str, field: str = "framework") -> Framework:
+    """Return a framework that the caller sees. Raises InvalidInput."""
+    if framework := view.framework(framework_id):
+        return framework
+    raise InvalidInput(f"unknown framework {framework_id!r}", field)
+
+
+async def held_of(request: web.Request, officer: str) -> Held:
+    """Return an officer's stored plan, where the caller may see it. Raises NotFound."""
+    asker = principal(request)
+    policy = request[ROUTE].policy
+    if policy is not None:
+        authorize(asker, policy, officer)
+    held = await request.app[STORE].held(asker.tenant, officer)
+    if held is None:
+        raise NotFound("there is no path for this officer yet")
+    return held
+
+
+def today_in(zone: tzinfo) -> Callable[[], date]:
+    """Return a clock that tells the date where the officers are."""
+    return lambda: datetime.now(UTC).astimezone(zone).date()

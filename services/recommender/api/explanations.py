@@ -1,0 +1,81 @@
+"""Questions about one course: why it is not in a path, and which are like it."""
+
+from typing import Annotated
+
+from aiohttp import web
+from msgspec import Meta, Struct
+
+from services.recommender.api.context import (
+    ASKED,
+    STORE,
+    caller_of,
+    held_of,
+    view_of,
+)
+from services.recommender.planner import pipeline
+from services.recommender.provenance import inputs_of_record
+from shared.errors import NotFound, Unavailable
+from shared.paths import Similar, WhyNot
+from shared.routes import REQUEST_ID, answer, read_query
+from shared.skills import Identifier
+
+
+class WhyNotAnswer(WhyNot, frozen=True, kw_only=True):
+    """Why a course is not in the path of this `revision`."""
+
+    revision: int
+    request_id: str
+
+
+class AskSimilar(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many courses, at most; with `officer`, none that stands in the path of this officer."""
+
+    limit: Annotated[int, Meta(ge=1, le=50)] = 10
+    officer: Identifier | None = None
+
+
+class SimilarCourses(Struct, frozen=True):
+    """The courses that teach most alike, by the cosine of what they teach."""
+
+    course: str
+    similar: list[Similar]
+    request_id: str
+
+
+async def why_not(request: web.Request) -> web.StreamResponse:
+    """Why a course is not in an officer's path: its bundle, played at the step where it is worth most."""
+    held = await held_of(request, request.match_info["officer_id"])
+    plan, course = held.plan, request.match_info["course_id"]
+    store, view = request.app[STORE], view_of(request)
+    if view.course(course) is None:
+        raise NotFound("no such course")
+    past = await store.history.find(plan.profile.key, plan.summary.revision)
+    framework = view.framework(plan.profile.framework)
+    if past is not None and past.event.path.status == "waiting_for_framework":
+        found = pipeline.no_path(course)
+        return answer(_answered(found, plan.summary.revision, request[REQUEST_ID]))
+    if past is None or past.record is None or framework is None:
+        raise NotFound("what this path was computed from is not here")
+    rules = await store.rules.find(plan.profile.tenant, past.record.rules_version)
+    if rules is None:
+        raise Unavailable("the rules of this path are not here; try again soon")
+    inputs = inputs_of_record(past.record, rules, framework)
+    found = await request.app[ASKED].run(caller_of(request), pipeline.why_not, inputs, view, past.event.path, course)
+    return answer(_answered(found, plan.summary.revision, request[REQUEST_ID]))
+
+
+def _answered(found: WhyNot, revision: int, request_id: str) -> WhyNotAnswer:
+    fields = {name: getattr(found, name) for name in found.__struct_fields__}
+    return WhyNotAnswer(**fields, revision=revision, request_id=request_id)
+
+
+async def similar_courses(request: web.Request) -> web.StreamResponse:
+    """The courses that teach most like this one, of those that the caller sees."""
+    asked, view = read_query(request, AskSimilar), view_of(request)
+    course = request.match_info["course_id"]
+    if view.course(course) is None:
+        raise NotFound("no such course")
+    path = (await held_of(request, asked.officer)).plan.path if asked.officer else None
+    taken = {step.course.id for step in path.steps} if path else set[str]()
+    found = await request.app[ASKED].run(caller_of(request), pipeline.similar, course, view, asked.limit, taken)
+    return answer(SimilarCourses(course, found, request[REQUEST_ID]))

@@ -1,0 +1,174 @@
+"""The catalogue as this replica has followed it: the present snapshot, and when what was changed. No I/O.
+
+A stamp that is not above the largest one taken is an old record or a second delivery, and changes nothing. Folding runs
+in a thread and changes nothing that others read; the event loop takes its result in one step (see "Threads" in
+docs/architecture.md).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+
+from services.recommender.planner.index.catalog import Snapshot
+from shared.events import CoursePublished, CourseWithdrawn, Event, FrameworkPublished
+from shared.skills import SHARED_TENANT, Course
+
+_MANY = 2000
+
+
+class PlanSummary(msgspec.Struct, frozen=True):
+    """What decides whether a plan is newer than news, and whether the catalogue has moved on under it.
+
+    `considered` is the catalogue revision up to which the plan is known to be good; `framework` is `id@version`;
+    `courses` are the path's, in its order; `open_skills` are `framework/skill`; `rules` is the version of the tenant's
+    rules; `stale`: feedback was kept that the path does not obey yet.
+    """
+
+    profile_sequence: int
+    revision: int
+    tenant: str
+    considered: int = 0
+    erased: bool = False
+    framework: str = ""
+    courses: list[str] = []
+    open_skills: list[str] = []
+    feedback_sequence: int = 0
+    rules: int = 0
+    stale: bool = False
+
+
+Stamps = dict[tuple[str, str], int]
+"""(tenant, name) -> the catalogue revision of the last change."""
+
+
+class Folded(NamedTuple):
+    """The next snapshot, and the stamps of what the folded events changed."""
+
+    snapshot: Snapshot
+    courses: Stamps
+    skills: Stamps
+    frameworks: Stamps
+
+
+def folded(snapshot: Snapshot, events: Iterable[Event]) -> Folded:
+    """Return what events, in the order of the log, make of a snapshot.
+
+    Courses of one tenant that follow each other are taken together, without what no path is made of: a catalogue is
+    mostly descriptions. Where only such a thing is new, no stamp says so.
+    """
+    found = Folded(snapshot, {}, {}, {})
+    waiting: dict[str, Course] = {}
+    tenant, stamp = "", snapshot.catalogue_revision
+    for event in events:
+        if event.catalogue_revision <= stamp:
+            continue
+        stamp = event.catalogue_revision
+        published = event.data if isinstance(event.data, CoursePublished) else None
+        if waiting and (published is None or published.tenant != tenant):
+            snapshot = snapshot.put_courses(tenant, waiting.values(), stamp - 1)
+            waiting = {}
+        if published:
+            tenant, course = published.tenant, published.course
+            former = waiting.get(course.id) or snapshot.own_course(tenant, course.id)
+            waiting[course.id] = _as_planned_with(course)
+            if former is not None and _as_planned_with(former) == waiting[course.id]:
+                continue
+            found.courses[tenant, course.id] = stamp
+            for row in course.teaches:
+                found.skills[tenant, f"{row.framework}/{row.skill}"] = stamp
+        elif isinstance(event.data, CourseWithdrawn):
+            found.courses[event.data.tenant, event.data.course] = stamp
+            snapshot = snapshot.withdraw_course(event.data.tenant, event.data.course, stamp)
+        elif isinstance(event.data, FrameworkPublished):
+            found.frameworks[event.data.tenant, event.data.framework.id] = stamp
+            snapshot = snapshot.put_framework(event.data.tenant, event.data.framework, stamp)
+    if waiting:
+        snapshot = snapshot.put_courses(tenant, waiting.values(), stamp)
+    return found._replace(snapshot=snapshot)
+
+
+def _as_planned_with(course: Course) -> Course:
+    """Return a course without what neither the planner nor a path reads of it."""
+    return msgspec.structs.replace(
+        course,
+        description=None,
+        accredited_against=[],
+        example=False,
+        code=None,
+        tags=[],
+        educational_level=None,
+        corequisites=[],
+        antirequisites=[],
+        starts=None,
+        ends=None,
+        stated={},
+        assumed=[],
+    )
+
+
+class Catalogue:
+    """The present snapshot, and which plans a change concerns. Only the event loop reads and writes it."""
+
+    def __init__(self) -> None:
+        self.snapshot = Snapshot()
+        self._courses: Stamps = {}
+        self._skills: Stamps = {}
+        self._frameworks: Stamps = {}
+
+    @property
+    def revision(self) -> int:
+        """The largest stamp taken."""
+        return self.snapshot.catalogue_revision
+
+    @property
+    def has_framework(self) -> bool:
+        """Whether there is anything to plan for."""
+        return bool(self._frameworks)
+
+    def take(self, news: Folded) -> None:
+        """Move on to what was folded from the present snapshot."""
+        self.snapshot = news.snapshot
+        self._courses.update(news.courses)
+        self._skills.update(news.skills)
+        self._frameworks.update(news.frameworks)
+
+    def is_due(self, plan: PlanSummary) -> bool:
+        """Return whether a plan holds a changed course, leaves open what a changed course teaches, or is out of date.
+
+        Out of date: under an older version of its framework, or of what the officer has said. Costs one comparison
+        where nothing has changed.
+        """
+        if plan.stale:
+            return True
+        if plan.considered >= self.revision or plan.erased:
+            return False
+        seen = (SHARED_TENANT, plan.tenant)
+        framework = plan.framework.partition("@")[0]
+        stamps: Iterator[int] = (
+            changed.get((tenant, name), 0)
+            for changed, names in (
+                (self._courses, plan.courses),
+                (self._skills, plan.open_skills),
+                (self._frameworks, [framework]),
+            )
+            for name in names
+            for tenant in seen
+        )
+        return any(stamp > plan.considered for stamp in stamps)
+
+    def changed_since(self, revision: int) -> list[dict[str, Any]]:
+        """Return, as MongoDB conditions, which plans the changes after a revision may concern; `[{}]`: any plan."""
+        fields = {"courses": self._courses, "open_skills": self._skills, "framework_id": self._frameworks}
+        names: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for field, changed in fields.items():
+            for (tenant, name), stamp in changed.items():
+                if stamp > revision:
+                    names[tenant, field].append(name)
+        if sum(map(len, names.values())) > _MANY:
+            return [{}]
+        return [
+            {field: {"$in": found}} | ({} if tenant == SHARED_TENANT else {"tenant": tenant})
+            for (tenant, field), found in names.items()
+        ]

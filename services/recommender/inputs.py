@@ -1,0 +1,371 @@
+"""What a plan is computed from, and what those inputs mean before any rule looks at them."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Annotated, Literal, get_args
+
+from msgspec import Meta, Struct
+from msgspec.structs import force_setattr, replace
+
+from services.recommender.feedback import Feedback
+from shared.errors import InvalidInput
+from shared.skills import Course, Framework, Profile, Skill, Teaches, keep_millionths, millionths
+from shared.texts import folded
+
+ALGORITHM = "t1.4"
+"""Changes whenever the same inputs may give another path."""
+
+MICRO = 1_000_000
+"""Integer units in one weight x level, and in one hour."""
+
+PRIOR_SHARE = 0.5
+PRIOR_SD = 1.0
+"""A required skill that was never assessed: half of the required level, give or take one level. A provisional
+assumption about the typical officer of a job group, until measured levels can take its place."""
+
+MOST_STEPS = 400
+"""Courses in one path, at most; only what was started stands above it. Nobody studies more in a career, and everything
+that a path takes to plan, check and tell stays bounded."""
+
+SMALLEST_GAP = 0.25
+"""Levels of a scale from 0 to 4, and the same share of any other. The surest assessment, a test, is off by 0.3 of a
+level; one more test of an officer who is a quarter of a level short would find the requirement reached one time in
+five. What is smaller cannot be told from nothing, so no course is recommended for it."""
+
+_USUAL_TOP = 4
+
+LEARNERS_ASSUMED, LEARNERS_COMPLETING = 20, 18
+"""Of every course, before anything is counted: as if 18 of 20 had completed it, a Beta(18, 2) of mean 0.9. An
+assumption about courses that an agency proposes, until its own completions are known."""
+
+
+RuleField = Literal["course", "provider", "language", "modality", "skill"]
+
+INCLUDE_ONLY = -1.0
+EXCLUDE = 0.0
+STRONGEST_BOOST = 1000.0
+
+
+class Rule(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a tenant or a request wants of the courses whose `field` holds any of `values`.
+
+    `bias` -1: only these, 0: none of these, above 1: their cost is divided by it. A provider is named by its Thai or
+    its English title. Values are compared as names are: whatever their case, spaces and spelling (`folded`). Mandatory
+    and started courses stand above rules.
+    """
+
+    field: RuleField
+    values: Annotated[list[str], Meta(min_length=1, max_length=2000)]
+    bias: float
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The values as they are compared with what a course holds, `folded` likewise."""
+        return _names(tuple(self.values))
+
+
+@lru_cache(maxsize=256)
+def _names(values: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(folded(value) for value in values) - {""}
+
+
+def names_of(rule: Rule, course: Course, framework: str) -> set[str]:
+    """Return what a course holds in the field of a rule, as it is compared; skills of one framework only."""
+    held: dict[RuleField, list[str | None]] = {
+        "course": [course.id],
+        "provider": [course.provider.th, course.provider.en],
+        "language": [*course.languages],
+        "modality": [course.modality],
+        "skill": [row.skill for row in course.teaches if row.framework == framework],
+    }
+    return {folded(name) for name in held[rule.field] if name}
+
+
+class Estimate(Struct, frozen=True):
+    """What is believed of one level: mean and standard deviation, in levels of the framework's scale.
+
+    `measured_at` None: it is not known when.
+    """
+
+    level: float
+    sd: float
+    measured_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        keep_millionths(self, "level", "sd")
+
+
+class Want(Struct, frozen=True):
+    """One required skill beside what is believed of the officer. Levels are on the framework's scale.
+
+    `measured` and `sd`: as assessed, or assumed. `level` is what counts: the one measured, or what completed courses
+    lead to where that is higher. `smallest`: a gap below it is none.
+    """
+
+    skill: Skill
+    required: float
+    weight: float
+    level: float
+    sd: float
+    assessed: bool
+    measured: float
+    smallest: float = 0.0
+
+    def lacks(self, level: float) -> bool:
+        """Return whether a level is below what is required by so much that an assessment could tell."""
+        short = millionths(self.required - level)
+        return short > 0 and short >= self.smallest
+
+    @property
+    def is_gap(self) -> bool:
+        """Whether the officer counts as below the requirement."""
+        return self.lacks(self.level)
+
+    @property
+    def rests_on_courses(self) -> bool:
+        """Whether the level is that of completed courses, and no assessment has confirmed it yet."""
+        return self.level > self.measured
+
+
+class Inputs(Struct, frozen=True, kw_only=True):
+    """Everything a plan depends on but the catalogue, so the same inputs and the same view give the same path.
+
+    `target` {skill: level} stands in place of the job group's requirements, every weight 1. `levels` holds what was
+    assessed in `framework`, where a level above the scale counts as its top; `elsewhere` {framework: {skill: level}}
+    what is known on other yardsticks. A course in
+    `completed` is never suggested and satisfies whoever requires it. `budget_hours` and `max_steps` None: no limit.
+    `languages` empty: any language will do.
+
+    `mandatory` courses are planned with what opens their doors, past the budget if need be; `pinned` ones where they
+    fit. `excluded` courses never appear; `slowed` {course: factor} multiplies a cost. `started` courses stay in front,
+    in this order, unless they were withdrawn. `completed_at` {course: when}; `taught`: what those of them taught that
+    the catalogue may have changed since. `previous`: the courses of the path before, which stays unless a new one is
+    worth notably more. With `finishing` nothing but the officer's own progress has changed: the path before stays as
+    far as it can still be studied. `smallest_gap`: see SMALLEST_GAP.
+    """
+
+    tenant: str
+    framework: Framework
+    as_of: date
+    job_group: str = ""
+    stage: str | None = None
+    target: dict[str, float] | None = None
+    levels: dict[str, Estimate] = {}
+    elsewhere: dict[str, dict[str, Estimate]] = {}
+    completed: list[str] = []
+    budget_hours: float | None = None
+    languages: list[str] = []
+    max_steps: int | None = None
+    profile_sequence: int = 0
+    rules: list[Rule] = []
+    mandatory: list[str] = []
+    excluded: list[str] = []
+    slowed: dict[str, float] = {}
+    pinned: list[str] = []
+    started: list[str] = []
+    completed_at: dict[str, datetime] = {}
+    previous: list[str] = []
+    taught: dict[str, list[Teaches]] = {}
+    finishing: bool = False
+    smallest_gap: float = SMALLEST_GAP
+
+    def __post_init__(self) -> None:
+        keep_millionths(self, "budget_hours", "smallest_gap")
+        if self.target:
+            force_setattr(self, "target", {skill: millionths(level) for skill, level in self.target.items()})
+
+    @property
+    def framework_version(self) -> str:
+        """`id@version`."""
+        return f"{self.framework.id}@{self.framework.version}"
+
+    def check(self) -> None:
+        """Refuse what the framework does not know. Raises InvalidInput naming the field."""
+        skills = {skill.id for skill in self.framework.skills}
+        if self.target is None and self.job_group not in {group.id for group in self.framework.job_groups}:
+            raise InvalidInput(f"unknown job group {self.job_group!r} in {self.framework.id}", "job_group")
+        if self.stage is not None and self.stage not in {stage.id for stage in self.framework.stages}:
+            raise InvalidInput(f"unknown stage {self.stage!r} in {self.framework.id}", "stage")
+        named = {"target": dict(self.target or {}), "levels": {name: held.level for name, held in self.levels.items()}}
+        for field, levels in named.items():
+            for skill, level in levels.items():
+                if skill not in skills:
+                    raise InvalidInput(f"unknown skill {skill!r} in {self.framework.id}", f"{field}.{skill}")
+                if level < 0 or (field == "target" and level > self.framework.max_level):
+                    top = f"{self.framework.max_level:g}"
+                    raise InvalidInput(f"outside the scale, 0 to {top}", f"{field}.{skill}")
+        self._check_rules(skills)
+        self._check_wishes()
+
+    def _check_rules(self, skills: set[str]) -> None:
+        seen: dict[tuple[str, str], float] = {}
+        skills = {folded(skill) for skill in skills}
+        mandatory = {folded(course) for course in self.mandatory}
+        for i, rule in enumerate(self.rules):
+            if rule.field not in get_args(RuleField):
+                raise InvalidInput(f"unknown field {rule.field!r}", f"rules[{i}].field")
+            if rule.bias not in (INCLUDE_ONLY, EXCLUDE) and not 1 < rule.bias <= STRONGEST_BOOST:
+                text = f"-1 (only these), 0 (none of these), or above 1 up to {STRONGEST_BOOST:g} (prefer these)"
+                raise InvalidInput(text, f"rules[{i}].bias")
+            if not rule.values:
+                raise InvalidInput("names nothing", f"rules[{i}].values")
+            for j, value in enumerate(rule.values):
+                place, name = f"rules[{i}].values[{j}]", folded(value)
+                if rule.field == "skill" and name not in skills:
+                    raise InvalidInput(f"unknown skill {value!r} in {self.framework.id}", place)
+                if rule.field == "course" and rule.bias == EXCLUDE and name in mandatory:
+                    raise InvalidInput(f"{value!r} is mandatory and excluded", place)
+                if (rule.bias == EXCLUDE) != (seen.setdefault((rule.field, name), rule.bias) == EXCLUDE):
+                    raise InvalidInput(f"{value!r} is excluded by one rule and wanted by another", place)
+
+    def _check_wishes(self) -> None:
+        for name in ("mandatory", "pinned"):
+            for i, course in enumerate(getattr(self, name)):
+                if course in self.excluded:
+                    raise InvalidInput(f"{course!r} is {name} and excluded", f"{name}[{i}]")
+        for course, factor in self.slowed.items():
+            if not 1 <= factor <= STRONGEST_BOOST:
+                raise InvalidInput(f"a factor from 1 to {STRONGEST_BOOST:g}", f"slowed.{course}")
+
+    @property
+    def done(self) -> set[str]:
+        """The courses that were completed, whether or not it is known when."""
+        return {*self.completed, *self.completed_at}
+
+    def known(self, framework: str, skill: str) -> Estimate | None:
+        """Return what was measured of a skill, on whatever yardstick; None where it never was."""
+        held = self.levels if framework == self.framework.id else self.elsewhere.get(framework, {})
+        return held.get(skill)
+
+    def wants(self) -> dict[str, Want]:
+        """Return skill -> requirement and belief, in the framework's own order of skills."""
+        if self.target is None:
+            rows = self.framework.required(self.job_group, self.stage)
+            required = {skill: (row.level, row.weight) for skill, row in rows.items()}
+        else:
+            required = {skill: (level, 1.0) for skill, level in self.target.items()}
+        skills = [skill for skill in self.framework.skills if skill.id in required]
+        return {skill.id: self._want(skill, *required[skill.id]) for skill in skills}
+
+    def _want(self, skill: Skill, required: float, weight: float) -> Want:
+        believed = self.levels.get(skill.id) or Estimate(PRIOR_SHARE * required, PRIOR_SD)
+        top = self.framework.max_level
+        level, required = min(believed.level, top), min(required, top)
+        smallest = millionths(self.smallest_gap * top / _USUAL_TOP)
+        known = skill.id in self.levels
+        return Want(skill, required, weight, level, believed.sd, assessed=known, measured=level, smallest=smallest)
+
+    def standing(self) -> dict[tuple[str, str], float]:
+        """Return (framework, skill) -> level before the path. What is neither known nor required counts as 0."""
+        ours, top = self.framework.id, self.framework.max_level
+        levels = {(ours, skill): min(held.level, top) for skill, held in self.levels.items()}
+        levels |= {(ours, skill): want.level for skill, want in self.wants().items()}
+        for framework, known in self.elsewhere.items():
+            if framework != ours:
+                levels |= {(framework, skill): held.level for skill, held in known.items()}
+        return levels
+
+
+def inputs_of(
+    profile: Profile, framework: Framework, as_of: date, *, completed: Sequence[str] = (), max_steps: int | None = None
+) -> Inputs:
+    """Return the inputs of an officer's plan. Skills that this version of the framework no longer has are left out."""
+    known = {skill.id for skill in framework.skills}
+    levels: dict[str, Estimate] = {}
+    elsewhere: dict[str, dict[str, Estimate]] = {}
+    for held in profile.levels:
+        measured = Estimate(held.level, held.sd, held.measured_at)
+        if held.framework != framework.id:
+            elsewhere.setdefault(held.framework, {})[held.skill] = measured
+        elif held.skill in known:
+            levels[held.skill] = measured
+    return Inputs(
+        tenant=profile.tenant,
+        framework=framework,
+        as_of=as_of,
+        job_group=profile.job_group,
+        stage=profile.stage,
+        levels=levels,
+        elsewhere=elsewhere,
+        completed=list(completed),
+        budget_hours=hours_until(profile.deadline, profile.weekly_hours, as_of),
+        languages=list(profile.languages),
+        max_steps=max_steps,
+        profile_sequence=profile.sequence,
+    )
+
+
+def hours_until(deadline: date | None, weekly_hours: float | None, as_of: date) -> float | None:
+    """Return the hours of study from `as_of` to a deadline; None (no limit) unless pace and deadline are set."""
+    if deadline is None or weekly_hours is None:
+        return None
+    return round(max((deadline - as_of).days, 0) / 7 * weekly_hours, 2)
+
+
+class TenantRules(Struct, frozen=True, omit_defaults=True):
+    """What a tenant wants of every path of its officers. Version 0: nothing was ever said."""
+
+    version: int = 0
+    rules: list[Rule] = []
+    mandatory: list[str] = []
+
+
+def inputs_for(  # noqa: PLR0913 - each is a part of the record, given by name
+    profile: Profile,
+    feedback: Feedback,
+    rules: TenantRules,
+    previous: Sequence[str],
+    *,
+    framework: Framework,
+    as_of: date,
+    stable: bool = True,
+    finishing: bool = False,
+    smallest_gap: float = SMALLEST_GAP,
+) -> Inputs:
+    """Return the inputs of an officer's plan. A mandatory course stands above a dismissal from before it was so."""
+    banned = [course for course in feedback.those("not_relevant") if course not in rules.mandatory]
+    return replace(
+        inputs_of(profile, framework, as_of),
+        rules=rules_within(rules.rules, framework),
+        mandatory=rules.mandatory,
+        excluded=sorted(banned),
+        slowed=feedback.slowed(),
+        pinned=feedback.those("pin"),
+        started=feedback.started(previous),
+        completed_at=feedback.completed_at(),
+        taught=feedback.taught(),
+        previous=list(previous) if stable else [],
+        finishing=finishing,
+        smallest_gap=smallest_gap,
+    )
+
+
+def rules_within(rules: Sequence[Rule], framework: Framework) -> list[Rule]:
+    """Return the rules of a tenant as far as they speak of a framework: skills of other yardsticks say nothing here."""
+    known = {folded(skill.id) for skill in framework.skills}
+    found = []
+    for rule in rules:
+        values = [value for value in rule.values if rule.field != "skill" or folded(value) in known]
+        if values:
+            found.append(replace(rule, values=values))
+    return found
+
+
+def check_rules(rules: TenantRules) -> None:
+    """Refuse rules that contradict each other whatever the framework. Raises InvalidInput naming the field."""
+    seen: dict[tuple[str, str], float] = {}
+    mandatory = {folded(course) for course in rules.mandatory}
+    for i, rule in enumerate(rules.rules):
+        if rule.bias not in (-1, EXCLUDE) and not 1 < rule.bias <= 1000:  # noqa: PLR2004 - as the sentence says
+            text = "-1 (only these), 0 (none of these), or above 1 up to 1000 (prefer these)"
+            raise InvalidInput(text, f"rules[{i}].bias")
+        for j, value in enumerate(rule.values):
+            place, name = f"rules[{i}].values[{j}]", folded(value)
+            if rule.field == "course" and rule.bias == EXCLUDE and name in mandatory:
+                raise InvalidInput(f"{value!r} is mandatory and excluded", place)
+            if (rule.bias == EXCLUDE) != (seen.setdefault((rule.field, name), rule.bias) == EXCLUDE):
+                raise InvalidInput(f"{value!r} is excluded by one rule and wanted by another", place)
+    for i, course in enumerate(rules.mandatory):
+        if course in rules.mandatory[:i]:
+            raise InvalidInput(f"{course!r} stands twice", f"mandatory[{i}]")

@@ -1,0 +1,1 @@
+"""Validates finished paths: an independent simulation that shares no rule with the planner."""

@@ -1,0 +1,146 @@
+"""The checker's own reckoning of what leans on what, and of what a path gains as courses are usually completed.
+
+It studies the path without each course: a later one leans on it if it then cannot be entered. A course is completed
+with its own rate times those of all it leans on.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from heapq import heappop, heappush
+from math import prod
+from typing import Protocol, Self
+
+from msgspec import UNSET
+
+from services.recommender.inputs import LEARNERS_ASSUMED, LEARNERS_COMPLETING
+from shared.skills import Course
+
+Key = tuple[str, str]
+"""A skill, as its framework and its id, or a course, as nothing and its id."""
+
+
+class Officer(Protocol):
+    """Who stands before the next course."""
+
+    def copy(self) -> Self:
+        """Return one who can go another way."""
+
+    def enters(self, course: Course) -> bool:
+        """Return whether the course can be entered."""
+
+    def take(self, course: Course) -> None:
+        """Do a course."""
+
+
+def likely_gain(
+    courses: Sequence[Course],
+    leans: Sequence[set[int]],
+    framework: str,
+    worths: Mapping[str, Callable[[float], float]],
+) -> float:
+    """Return the micro-levels that a path is expected to gain. `worths`: required skill -> level -> micro-levels."""
+    rates = [_rate(course) for course in courses]
+    chances = [rates[place] * prod(rates[other] for other in leans[place]) for place in range(len(courses))]
+    taught = [_taught(course, framework) for course in courses]
+    gain = 0.0
+    for skill, worth in worths.items():
+        reached = [levels.get(skill, 0.0) for levels in taught]
+        higher = 0.0
+        for level in sorted({*reached} - {0.0}, reverse=True):
+            chosen = {place for place, to in enumerate(reached) if to >= level}
+            least = 1 - prod(1 - chances[place] for place in chosen if leans[place].isdisjoint(chosen))
+            gain += worth(level) * (least - higher)  # the chance that this level is the highest
+            higher = least
+    return gain
+
+
+def leaning(officer: Officer, courses: Sequence[Course], begun: set[str]) -> list[set[int]]:
+    """Return for each course the places of those that it leans on."""
+    path = _Path(officer, courses, begun)
+    leans: list[set[int]] = [set() for _ in courses]
+    for gone in range(len(courses)):
+        for place in path.lost_without(gone):
+            leans[place].add(gone)
+    return leans
+
+
+class _Path:
+    """Courses in their order, by what each reads to be entered and what each gives when it is done."""
+
+    def __init__(self, officer: Officer, courses: Sequence[Course], begun: set[str]) -> None:
+        self._officer = officer
+        self._courses = courses
+        self._reads = {
+            place: frozenset(_read(course))
+            for place, course in enumerate(courses)
+            if course.id not in begun and not officer.enters(course)
+        }
+        self._gives = [_given(course) for course in courses]
+        self._readers, self._givers = defaultdict[Key, list[int]](list), defaultdict[Key, list[tuple[float, int]]](list)
+        for place, keys in self._reads.items():
+            for key in keys:
+                self._readers[key].append(place)
+        for place, given in enumerate(self._gives):
+            for key in given.keys() & self._readers.keys():
+                self._givers[key].append((-given[key], place))
+        for ranked in self._givers.values():
+            ranked.sort()
+
+    def lost_without(self, gone: int) -> set[int]:
+        """Return the places of the courses that cannot be entered without the one at a place.
+
+        Only those are looked at that read what it gives, or what a course that is lost with it gives.
+        """
+        lost, seen, waiting = {gone}, set[int](), [gone]
+        while waiting:
+            place = heappop(waiting)  # whatever decides about a course stands before it
+            if place != gone and self._is_entered(place, lost):
+                continue
+            lost.add(place)
+            for reader in {reader for key in self._gives[place] for reader in self._readers.get(key, ())} - seen:
+                if reader > place:
+                    seen.add(reader)
+                    heappush(waiting, reader)
+        return lost - {gone}
+
+    def _is_entered(self, place: int, lost: Container[int]) -> bool:
+        """Return whether a course can be entered once the best of what is left, of all that it reads, is done."""
+        ready = self._officer.copy()
+        for key in self._reads[place]:
+            left = (giver for _, giver in self._givers.get(key, ()) if giver < place and giver not in lost)
+            if (best := next(left, None)) is not None:
+                ready.take(self._courses[best])
+        return ready.enters(self._courses[place])
+
+
+def _read(course: Course) -> Iterator[Key]:
+    """Yield what can decide whether a course can be entered: skills (framework, id) and courses ("", id)."""
+    yield from ((row.framework, row.skill) for row in course.teaches if row.from_level > 0)
+    left = list(course.requires)
+    while left:
+        condition = left.pop()
+        if condition.course is not UNSET:
+            yield "", condition.course
+        if condition.framework is not UNSET and condition.skill is not UNSET:
+            yield condition.framework, condition.skill
+        left += [part for parts in (condition.any, condition.all) if parts is not UNSET for part in parts]
+
+
+def _given(course: Course) -> dict[Key, float]:
+    """Return what doing a course gives: the level that each skill rises to, and the course itself."""
+    given: dict[Key, float] = {("", course.id): 1.0}
+    for row in course.teaches:
+        given[row.framework, row.skill] = max(row.to_level, given.get((row.framework, row.skill), 0.0))
+    return given
+
+
+def _rate(course: Course) -> float:
+    if course.completions is None:
+        return LEARNERS_COMPLETING / LEARNERS_ASSUMED
+    counted = course.completions
+    return (counted.completed + LEARNERS_COMPLETING) / (counted.started + LEARNERS_ASSUMED)
+
+
+def _taught(course: Course, framework: str) -> dict[str, float]:
+    rows = sorted((row.to_level, row.skill) for row in course.teaches if row.framework == framework)
+    return {skill: level for level, skill in rows}

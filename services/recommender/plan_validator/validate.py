@@ -1,0 +1,339 @@
+"""An independent judge of finished paths: it simulates every step by itself and shares no rule with the planner.
+
+Its own reading of the law: who is below `from` cannot enter unless the course was started already, everything required
+must hold before, nothing twice, nothing unknown, excluded or kept out by a rule, nothing over the budget but what is
+started or mandatory, started courses first and in their order, and no number that does not follow from the inputs.
+"""
+
+from collections.abc import Callable, Iterator
+from copy import copy
+from functools import partial
+from statistics import NormalDist
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from services.recommender.inputs import (
+    EXCLUDE,
+    INCLUDE_ONLY,
+    MICRO,
+    MOST_STEPS,
+    Inputs,
+    Rule,
+    Want,
+)
+from services.recommender.plan_validator.expected_gain import leaning, likely_gain
+from services.recommender.plan_validator.statements import falsehoods
+from shared.paths import Closes, LearningPath, Step
+from shared.skills import Course, Prerequisite
+from shared.texts import folded
+
+HOURS_SLACK = 1e-5
+"""Hours; sums of hours are kept in millionths."""
+
+WORTH_SLACK = 2
+"""Micro-levels; two roundings per contribution."""
+
+Find = Callable[[str], Course | None]
+
+
+def violations(path: LearningPath, inputs: Inputs, find: Find) -> list[str]:
+    """Return what is wrong with a path, one sentence each; nothing where it is sound.
+
+    `find` returns a course that the officer's tenant sees at this moment, or None.
+    """
+    if path.status in ("waiting_for_framework", "refused"):
+        return [f"{path.status}, yet it has steps"] if path.steps else []
+    found, walk = _walked(path, inputs, find)
+    return [*found, *_leaning(path, _Walk(inputs, find), find), *falsehoods(path, inputs.framework.id, walk, find)]
+
+
+def infeasibilities(path: LearningPath, inputs: Inputs, find: Find) -> list[str]:
+    """Return why the courses of a path cannot be studied so, or do not gain what it says; its words are not judged."""
+    return _walked(path, inputs, find)[0]
+
+
+def _walked(path: LearningPath, inputs: Inputs, find: Find) -> tuple[list[str], "_Walk"]:
+    walk = _Walk(inputs, find)
+    wants = dict(walk.wants)
+    found = [*_head(path, inputs), *_wishes(path, inputs, find), *walk.steps(path), *_coverage(path, wants)]
+    return found, walk
+
+
+def _head(path: LearningPath, inputs: Inputs) -> Iterator[str]:
+    yield from _budget(path, inputs)
+    if path.framework != inputs.framework.id or path.job_group != inputs.job_group or path.stage != inputs.stage:
+        yield "made for another framework, job group or stage"
+    if path.versions.framework != f"{inputs.framework.id}@{inputs.framework.version}":
+        yield f"made from framework {path.versions.framework}"
+    if path.versions.profile != inputs.profile_sequence or path.as_of != inputs.as_of:
+        yield "made from another profile or date"
+    assessed = any(want.assessed for want in inputs.wants().values()) or not inputs.wants()
+    if path.status != ("ready" if assessed else "provisional"):
+        yield f"status {path.status} does not tell whether anything was assessed"
+    if not path.reason.th.strip() or not path.reason.en.strip():
+        yield "the path has no reason"
+
+
+def _budget(path: LearningPath, inputs: Inputs) -> Iterator[str]:
+    if path.budget_hours != inputs.budget_hours:
+        yield "made for another budget"
+    over = 0.0 if inputs.budget_hours is None else path.hours - inputs.budget_hours
+    firm = {"started", "mandatory"}
+    if over > HOURS_SLACK and any(step.seed not in firm for step in path.steps):
+        yield f"{path.hours:g} hours are over the budget of {inputs.budget_hours:g}"
+    if abs((path.over_budget_hours or 0.0) - max(over, 0.0)) > HOURS_SLACK:
+        yield f"over the budget by {over:g} hours, not {path.over_budget_hours or 0:g}"
+    most = MOST_STEPS if inputs.max_steps is None else min(inputs.max_steps, MOST_STEPS)
+    if len(path.steps) > most and any(step.seed not in firm for step in path.steps):
+        yield f"{len(path.steps)} steps are over the limit of {most}"
+
+
+def _wishes(path: LearningPath, inputs: Inputs, find: Find) -> Iterator[str]:
+    taken = [step.course.id for step in path.steps]
+    noted = {note.course for note in path.notes}
+    done = {*inputs.completed, *inputs.completed_at}
+    started = [name for name in dict.fromkeys(inputs.started) if name not in done]
+    kept = [name for name in started if name not in inputs.excluded and find(name) is not None]
+    if taken[: len(kept)] != kept:
+        yield "what was started does not come first, in its order"
+    for name in [*started, *inputs.mandatory, *inputs.pinned]:
+        if name not in done and name not in taken and name not in noted:
+            yield f"{name} was wanted, is not there, and nothing is said of it"
+    for step in path.steps:
+        if step.seed == "started" and step.course.id not in inputs.started:
+            yield f"{step.course.id} was not started"
+    if any(step.seed == "mandatory" for step in path.steps) and not set(inputs.mandatory) & set(taken):
+        yield "something is called mandatory, and nothing is"
+
+
+def _holds_value(rule: Rule, course: Course, framework: str) -> bool:
+    held: dict[str, set[str | None]] = {
+        "course": {course.id},
+        "provider": {course.provider.th, course.provider.en},
+        "language": {*course.languages},
+        "modality": {course.modality},
+        "skill": {row.skill for row in course.teaches if row.framework == framework},
+    }
+    wanted = {folded(value) for value in rule.values}
+    return any(folded(name) in wanted for name in held[rule.field] if name)
+
+
+class _Walk:
+    """Takes the steps one after the other, as the officer would."""
+
+    def __init__(self, inputs: Inputs, find: Find) -> None:
+        self._inputs = inputs
+        self._find = find
+        self.levels = inputs.standing()
+        self.done = {*inputs.completed, *inputs.completed_at}
+        self._hours = 0.0
+        self.wants = self._after_completions()
+        self.held = {skill: want.level for skill, want in self.wants.items()}
+
+    def _after_completions(self) -> dict[str, Want]:
+        """Raise levels to what completed courses teach to, each where the skill was not measured after it."""
+        wants, ours = self._inputs.wants(), self._inputs.framework.id
+        for name in self.done:
+            course, when = self._find(name), self._inputs.completed_at.get(name)
+            rows = self._inputs.taught.get(name) or (course.teaches if course else [])
+            for framework, skill, to in ((row.framework, row.skill, row.to_level) for row in rows):
+                held = self._inputs.levels if framework == ours else self._inputs.elsewhere.get(framework, {})
+                if skill in held:
+                    measured = held[skill].measured_at
+                    if when is None or measured is None or when <= measured:
+                        continue
+                self.levels[framework, skill] = max(self.levels.get((framework, skill), 0.0), to)
+                if framework == ours and skill in wants:
+                    level = min(to, self._inputs.framework.max_level)
+                    wants[skill] = replace(wants[skill], level=max(wants[skill].level, level))
+        return wants
+
+    def steps(self, path: LearningPath) -> Iterator[str]:
+        for position, step in enumerate(path.steps, 1):
+            for fault in self._step(position, step):
+                yield f"step {position} ({step.course.id}): {fault}"
+        if abs(path.hours - self._hours) > HOURS_SLACK:
+            yield f"{path.hours:g} hours in all, the courses take {self._hours:g}"
+        rows = {gap.skill: gap for gap in path.gaps}
+        if set(rows) != set(self.wants) or len(path.gaps) != len(rows):
+            yield "the gaps are not the required skills"
+        for skill, want in self.wants.items():
+            reached = self.held[skill]
+            if (row := rows.get(skill)) and (row.level, row.reached, row.required) != (
+                want.level,
+                reached,
+                want.required,
+            ):
+                yield f"the gap of {skill} is not as simulated"
+        below = [skill for skill, want in self.wants.items() if self.held[skill] < want.required]
+        if [row.skill for row in path.open] != below:
+            yield "the open skills are not those that stay below the requirement"
+        if any(not row.reason.th.strip() or not row.reason.en.strip() for row in path.open):
+            yield "an open skill has no reason"
+
+    def _level(self, skill: str) -> float:
+        return self.levels.get((self._inputs.framework.id, skill), 0.0)
+
+    def _step(self, position: int, step: Step) -> Iterator[str]:
+        if step.position != position:
+            yield f"stands at position {step.position}"
+        if not step.reason.th.strip() or not step.reason.en.strip():
+            yield "has no reason"
+        if step.course.id in self.done:
+            yield "is done already or stands twice"
+        course = self._find(step.course.id)
+        if course is None:
+            yield "is unknown, withdrawn or of another tenant"
+            return
+        if step.course.hours != course.hours or step.course.title != course.title or step.requires != course.requires:
+            yield "is not as the catalogue has it"
+        yield from self._allowed(course, started=step.seed == "started")
+        if step.seed != "started":
+            yield from self._entry(course)
+        yield from self._closes(course, step.closes)
+        self._hours += course.hours
+        if abs(step.cumulative_hours - self._hours) > HOURS_SLACK:
+            yield f"cumulative hours {step.cumulative_hours:g}, not {self._hours:g}"
+        self.take(course)
+
+    def copy(self) -> "_Walk":
+        """Return one that can go another way."""
+        other = copy(self)
+        other.levels, other.done, other.held = dict(self.levels), set(self.done), dict(self.held)
+        return other
+
+    def enters(self, course: Course) -> bool:
+        """Return whether a course can be entered."""
+        return not any(self._entry(course))
+
+    def take(self, course: Course) -> None:
+        """Do a course: what it teaches rises, nothing falls."""
+        self.done.add(course.id)
+        for skill, reached in self._taught(course).items():
+            self.levels[skill] = max(self.levels.get(skill, 0.0), reached)
+            if skill[0] == self._inputs.framework.id and skill[1] in self.held:
+                self.held[skill[1]] = max(self.held[skill[1]], reached)
+
+    def bars(self, course: Course) -> bool:
+        """Return whether a course is not to be used."""
+        return any(self._allowed(course, started=course.id in self._inputs.started))
+
+    def _allowed(self, course: Course, *, started: bool) -> Iterator[str]:
+        if course.id in self._inputs.excluded:
+            yield "was marked as not relevant"
+        if course.id in self._inputs.mandatory or started:
+            return
+        if self._inputs.languages and not set(self._inputs.languages) & set(course.languages):
+            yield "is not offered in a language of the officer"
+        for rule in self._inputs.rules:
+            holding = _holds_value(rule, course, self._inputs.framework.id)
+            if (rule.bias == EXCLUDE and holding) or (rule.bias == INCLUDE_ONLY and not holding):
+                yield f"is kept out by a rule on its {rule.field}"
+
+    def _taught(self, course: Course) -> dict[tuple[str, str], float]:
+        rows = sorted(course.teaches, key=lambda row: row.to_level)
+        return {(row.framework, row.skill): row.to_level for row in rows}
+
+    def _entry(self, course: Course) -> Iterator[str]:
+        lowest: dict[str, float] = {}
+        for row in course.teaches:
+            if row.framework == self._inputs.framework.id:
+                lowest[row.skill] = min(row.from_level, lowest.get(row.skill, row.from_level))
+        for skill, level in lowest.items():
+            if self._level(skill) < level:
+                yield f"begins at level {level:g} of {skill}, the officer is at {self._level(skill):g}"
+        for condition in course.requires:
+            if not self._holds(condition):
+                yield "a prerequisite does not hold"
+
+    def _holds(self, condition: Prerequisite) -> bool:
+        if condition.course is not UNSET:
+            return condition.course in self.done
+        if condition.any is not UNSET:
+            return any(self._holds(branch) for branch in condition.any)
+        if condition.all is not UNSET:
+            return all(self._holds(branch) for branch in condition.all)
+        if condition.framework is UNSET or condition.skill is UNSET or condition.level is UNSET:
+            return False
+        return self.levels.get((condition.framework, condition.skill), 0.0) >= condition.level
+
+    def _closes(self, course: Course, rows: list[Closes]) -> Iterator[str]:
+        taught = {skill: to for (name, skill), to in self._taught(course).items() if name == self._inputs.framework.id}
+        closed = {
+            skill: (self.held[skill], to)
+            for skill, to in taught.items()
+            if skill in self.wants and to > self.held[skill] and _is_short(self.wants[skill], self.held[skill])
+        }
+        if {row.skill: (row.from_level, row.to_level) for row in rows} != closed or len(rows) != len(closed):
+            yield "what it closes is not what it teaches"
+            return
+        for row in rows:
+            want = self.wants[row.skill]
+            worth = _worth(want, row.to_level) - _worth(want, row.from_level)
+            if abs(row.contribution - worth) > WORTH_SLACK or (row.required, row.weight) != (
+                want.required,
+                want.weight,
+            ):
+                yield f"{row.skill} is worth {worth:.0f}, not {row.contribution}"
+
+
+def _coverage(path: LearningPath, held: dict[str, Want]) -> Iterator[str]:
+    wants = held.values()
+    slack = WORTH_SLACK * (len(wants) + 1)
+    gap = sum(_worth(want, want.required) for want in wants)
+    required = sum(MICRO * want.weight * want.required for want in wants)
+    gained = sum(row.contribution for step in path.steps for row in step.closes)
+    if path.coverage.gained != gained:
+        yield f"gained {path.coverage.gained}, the steps add up to {gained}"
+    if abs(path.coverage.gap - gap) > slack or gained > path.coverage.gap:
+        yield f"the gap is {gap:.0f}, not {path.coverage.gap}, or more is gained than that"
+    for name, told, left in (("before", path.coverage.before, gap), ("after", path.coverage.after, gap - gained)):
+        share = max(1 - left / required, 0.0) if required else 1.0
+        if abs(told - share) > (slack / required if required else 0) + 1e-6:
+            yield f"coverage {name} is {share:.6f}, not {told:.6f}"
+
+
+def _leaning(path: LearningPath, start: _Walk, find: Find) -> Iterator[str]:
+    """Check everything that rests on which steps a step cannot be entered without."""
+    courses = [course for step in path.steps if (course := find(step.course.id))]
+    if len(courses) < len(path.steps):
+        return
+    leans = leaning(start, courses, {step.course.id for step in path.steps if step.seed == "started"})
+    for place, step in enumerate(path.steps):
+        unlocked = [courses[later].id for later in range(len(courses)) if place in leans[later]]
+        if step.unlocks != unlocked:
+            yield f"step {place + 1} ({step.course.id}): unlocks {unlocked}, not {step.unlocks}"
+        if not step.closes and not unlocked and step.seed is None:
+            yield f"step {place + 1} ({step.course.id}): closes nothing and unlocks nothing"
+    taken = {step.course.id for step in path.steps}
+    for step in path.steps:
+        if not taken.isdisjoint(other.course.id for other in step.alternatives):
+            yield f"step {step.position} ({step.course.id}): an alternative stands in the path"
+    worths = {skill: partial(_worth, want) for skill, want in start.wants.items()}
+    gain = likely_gain(courses, leans, path.framework, worths)
+    told, slack = path.coverage.expected, WORTH_SLACK * (len(worths) + 1)
+    if told is None or told > path.coverage.gained or abs(told - gain) > slack:
+        yield f"expected to gain {gain:.0f}, not {told}"
+
+
+def _worth(want: Want, level: float) -> float:
+    """Return the micro-levels that `level` is expected to add: the mean of the normal's part below it."""
+    if level <= want.level or not _is_short(want, want.level):
+        return 0.0
+    counted = _below(want, want.level) if want.level > want.measured else 0.0
+    return _below(want, level if _is_short(want, level) else want.required) - counted
+
+
+def _below(want: Want, top: float) -> float:
+    """Return the micro-levels of what was measured that are expected to lie below a level."""
+    if want.sd == 0:
+        return MICRO * want.weight * (top - want.measured)
+    belief = NormalDist(want.measured, want.sd)
+    return MICRO * want.weight * ((top - want.measured) * belief.cdf(top) + want.sd**2 * belief.pdf(top))
+
+
+def _is_short(want: Want, level: float) -> bool:
+    """Return whether a level is below what is required by no less than the smallest gap, to the millionth."""
+    micro = round(MICRO * want.required) - round(MICRO * level)
+    return micro > 0 and micro >= round(MICRO * want.smallest)

@@ -1,0 +1,118 @@
+"""Courses as the planner reads them, their conditions of entry, and an officer who stands before them.
+
+To enter a course an officer must hold `from` of every skill of the target framework that it teaches, and everything
+that it `requires`. `from` levels on other frameworks are not tested: they say the same of another yardstick, on which
+the officer was as a rule never measured; what a course `requires` explicitly is always tested.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from msgspec import UNSET
+
+from services.recommender.inputs import LEARNERS_ASSUMED, LEARNERS_COMPLETING, MICRO
+from shared.skills import Course, Prerequisite
+
+SkillKey = tuple[str, str]
+"""(framework, skill)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Offer:
+    """A course as the planner reads it. `hours` in micro-hours; `teaches` (framework, skill) -> (from, to).
+
+    Rows of one skill that stand apart in a course are read as one: from the lowest `from` to the highest `to`.
+    `entries`: framework -> every condition of entry, its `from` levels on that framework first.
+    """
+
+    id: str
+    course: Course
+    hours: int
+    languages: frozenset[str]
+    teaches: dict[SkillKey, tuple[float, float]]
+    entries: dict[str, list[Prerequisite]]
+
+    def entry(self, framework: str) -> Sequence[Prerequisite]:
+        """Return every condition of entry for an officer who is measured on this framework."""
+        return self.entries.get(framework, self.course.requires)
+
+
+def offer_of(course: Course) -> Offer:
+    """Return the course as the planner reads it."""
+    teaches: dict[SkillKey, tuple[float, float]] = {}
+    for row in course.teaches:
+        low, high = teaches.get(key := (row.framework, row.skill), (row.from_level, row.to_level))
+        teaches[key] = (min(low, row.from_level), max(high, row.to_level))
+    entries: dict[str, list[Prerequisite]] = {framework: [] for framework, _ in teaches}
+    for (framework, skill), (low, _) in teaches.items():
+        if low > 0:
+            entries[framework].append(Prerequisite(framework=framework, skill=skill, level=low))
+    for conditions in entries.values():
+        conditions.extend(course.requires)
+    return Offer(course.id, course, max(round(course.hours * MICRO), 1), frozenset(course.languages), teaches, entries)
+
+
+def level_condition(condition: Prerequisite) -> tuple[SkillKey, float]:
+    """Return skill key and level of a condition that names a level."""
+    if condition.framework is UNSET or condition.skill is UNSET or condition.level is UNSET:
+        raise TypeError("not a condition on a level")
+    return (condition.framework, condition.skill), condition.level
+
+
+@dataclass(slots=True)
+class Standing:
+    """Where the officer stands at one point of the path: levels by skill, courses done."""
+
+    levels: dict[SkillKey, float]
+    done: set[str]
+
+    def copy(self) -> "Standing":
+        """Return one that can go its own way."""
+        return Standing(dict(self.levels), set(self.done))
+
+    def take(self, offer: Offer) -> None:
+        """Do a course: every level that it teaches rises to its `to`, none falls."""
+        self.done.add(offer.id)
+        for key, (_, reached) in offer.teaches.items():
+            if reached > self.levels.get(key, 0.0):
+                self.levels[key] = reached
+
+    def meets(self, condition: Prerequisite) -> bool:
+        """Return whether one condition of entry holds."""
+        if condition.course is not UNSET:
+            return condition.course in self.done
+        if condition.any is not UNSET:
+            return any(map(self.meets, condition.any))
+        if condition.all is not UNSET:
+            return all(map(self.meets, condition.all))
+        key, level = level_condition(condition)
+        return self.levels.get(key, 0.0) >= level
+
+    def admits(self, offer: Offer, framework: str) -> bool:
+        """Return whether the course can be entered."""
+        return all(map(self.meets, offer.entry(framework)))
+
+
+RATING_REACH = 0.1
+"""By so much ratings lower or raise a cost at most: an opinion, never more than a tenth."""
+
+RATING_DOUBT = 20
+"""So many ratings count half."""
+
+HARDEST = 100 * MICRO
+"""A course that next to nobody completes costs its hours a hundred times, no more."""
+
+
+def completion_rate(course: Course) -> float:
+    """Return the probability that a course is completed: the mean of a Beta of what is assumed and what is counted."""
+    counts = course.completions
+    started, completed = (counts.started, counts.completed) if counts else (0, 0)
+    return (completed + LEARNERS_COMPLETING) / (started + LEARNERS_ASSUMED)
+
+
+def effort_of(course: Course) -> int:
+    """Return by what the hours of a course are multiplied, in millionths; 1,000,000 where nothing is known of it."""
+    usual, liked = LEARNERS_COMPLETING / LEARNERS_ASSUMED, 1.0
+    if rating := course.rating:
+        liked += RATING_REACH * (rating.mean - 3) / 2 * rating.count / (rating.count + RATING_DOUBT)
+    return min(round(MICRO * (usual / completion_rate(course)) / liked), HARDEST)

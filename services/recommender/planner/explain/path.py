@@ -1,0 +1,306 @@
+"""The account of a path: what each pick closes and unlocks, what stays open and why, what it all comes to."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from msgspec import UNSET, Struct
+
+from services.recommender.inputs import (
+    ALGORITHM,
+    MICRO,
+    Inputs,
+    Want,
+)
+from services.recommender.planner.course_spec import (
+    Offer,
+    SkillKey,
+    Standing,
+    level_condition,
+)
+from services.recommender.planner.exact.residual import Obstacle, Pick, Short
+from services.recommender.planner.explain.dependencies import Needed, needed
+from services.recommender.planner.explain.expected import expected_gain
+from services.recommender.planner.explain.messages import (
+    Unlock,
+    Whole,
+    assess_reason,
+    confirm_reason,
+    open_reason,
+    path_reason,
+    refused_reason,
+    step_reason,
+    too_small_reason,
+    waiting_reason,
+)
+from services.recommender.planner.value import Worth, shortfall
+from shared.paths import (
+    Alternative,
+    AssessFirst,
+    Closes,
+    CourseCard,
+    Coverage,
+    Gap,
+    LearningPath,
+    Note,
+    OpenGap,
+    Step,
+    Versions,
+)
+from shared.skills import Course, Profile
+
+DOUBT = 0.5
+"""The share of a skill's expected gap that, when it is only doubt, asks for an assessment."""
+
+_NOTHING: dict[str, Any] = {"steps": [], "gaps": [], "open": [], "coverage": Coverage(0.0, 0.0, 0, 0, 0), "hours": 0.0}
+
+
+class Told(Struct, frozen=True):
+    """What a plan has to tell. `obstacle` (skill, level reached) says what keeps a skill below what is required.
+
+    `short`: the hours that are missing; `limited`: the search ended at its limit with the best found so far;
+    `finishing`: the path before stands as it was promised.
+    """
+
+    picks: list[Pick]
+    obstacle: Callable[[str, float], Obstacle]
+    notes: list[Note]
+    short: Short | None = None
+    kept: bool = False
+    limited: bool = False
+    finishing: bool = False
+
+
+def path_of(
+    inputs: Inputs, worth: Worth, standing: Mapping[SkillKey, float], told: Told, catalogue_revision: int
+) -> LearningPath:
+    """Return the finished path. `standing`: the levels that entries are tested against, before the path."""
+    held = {skill: want.level for skill, want in worth.wants.items()}
+    steps = _steps(inputs, worth, Standing(dict(standing), inputs.done), held, told.picks)
+    gaps = [
+        Gap(
+            skill=want.skill.id,
+            title=want.skill.title,
+            area=want.skill.area,
+            level=want.level,
+            sd=want.sd,
+            assessed=want.assessed,
+            required=want.required,
+            reached=held[want.skill.id],
+            weight=want.weight,
+        )
+        for want in worth.wants.values()
+    ]
+    left = [_open(worth, gap, told) for gap in gaps if gap.reached < gap.required]
+    small = sum(row.cause == "too_small" for row in left)
+    gained = sum(row.contribution for step in steps for row in step.closes)
+    begun = {pick.offer.id for pick in told.picks if pick.seed == "started"}
+    offers, start = [pick.offer for pick in told.picks], Standing(dict(standing), inputs.done)
+    expected = expected_gain(worth, inputs.framework.id, offers, start, begun)
+    hours = steps[-1].cumulative_hours if steps else 0.0
+    over = None
+    if inputs.budget_hours is not None and hours > inputs.budget_hours:
+        over = round(hours - inputs.budget_hours, 6) or None
+    assessed = any(gap.assessed for gap in gaps) or not gaps
+    closed, usually = (100 * part // worth.gap if worth.gap else 100 for part in (gained, expected))
+    return LearningPath(
+        status="ready" if assessed else "provisional",
+        job_group=inputs.job_group,
+        framework=inputs.framework.id,
+        steps=steps,
+        gaps=gaps,
+        open=left,
+        coverage=Coverage(worth.covered(0), worth.covered(gained), worth.gap, gained, expected),
+        hours=hours,
+        versions=Versions(inputs.profile_sequence, inputs.framework_version, catalogue_revision, ALGORITHM),
+        as_of=inputs.as_of,
+        reason=path_reason(
+            worth.wants,
+            Whole(
+                courses=len(steps),
+                hours=hours,
+                closed=closed,
+                usually=usually,
+                left=len(left) - small,
+                over=over,
+                short=told.short,
+                kept=told.kept,
+                limited=told.limited,
+                small=small,
+                finishing=told.finishing,
+            ),
+        ),
+        stage=inputs.stage,
+        budget_hours=inputs.budget_hours,
+        over_budget_hours=over,
+        short_hours=told.short.missing if told.short else None,
+        short_at_most=bool(told.short and not told.short.proved),
+        assess_first=assess_first(worth.wants),
+        notes=told.notes,
+        kept=told.kept,
+    )
+
+
+def assess_first(wants: Mapping[str, Want]) -> list[AssessFirst]:
+    """Return what to assess: levels that rest on completed courses, and gaps that are mostly doubt.
+
+    Mostly doubt: without it less than half of the gap would be expected.
+    """
+    doubtful = []
+    for want in wants.values():
+        whole, short = shortfall(want.required, want.level, want.sd), want.required - want.level
+        if want.rests_on_courses:
+            doubtful.append(AssessFirst(want.skill.id, want.skill.title, confirm_reason(want), "confirm"))
+        elif short > 0 and whole - short > whole * DOUBT:
+            doubtful.append(AssessFirst(want.skill.id, want.skill.title, assess_reason(want)))
+    return doubtful
+
+
+def _steps(
+    inputs: Inputs, worth: Worth, standing: Standing, held: dict[str, float], picks: Sequence[Pick]
+) -> list[Step]:
+    """Return the steps; `held` (believed levels of what is required) moves on to the end."""
+    unlocks, taken = _unlocks(inputs, standing, picks), {pick.offer.id for pick in picks}
+    steps: list[Step] = []
+    spent = 0
+    for position, pick in enumerate(picks, 1):
+        closes = list(_closes(inputs, worth, held, pick.offer))
+        _lift(inputs, held, pick.offer)
+        spent += pick.offer.hours
+        course = pick.offer.course
+        opens = unlocks[position - 1]
+        steps.append(
+            Step(
+                position=position,
+                course=card_of(course),
+                closes=closes,
+                requires=course.requires,
+                reason=step_reason(closes, opens, course.hours, worth.wants, pick.seed),
+                similarity=pick.similarity,
+                score=float(pick.score),
+                cumulative_hours=spent / MICRO,
+                alternatives=[
+                    Alternative(card_of(it.course), float(it.score))
+                    for it in pick.runners_up
+                    if it.course.id not in taken
+                ],
+                unlocks=[unlock.course for unlock in opens],
+                seed=pick.seed,
+            )
+        )
+    return steps
+
+
+def _closes(inputs: Inputs, worth: Worth, held: Mapping[str, float], offer: Offer) -> Iterator[Closes]:
+    for want in worth.wants.values():
+        key = (inputs.framework.id, want.skill.id)
+        if key not in offer.teaches or not want.is_gap:
+            continue
+        before, after = held[want.skill.id], offer.teaches[key][1]
+        if want.lacks(before) and before < after:
+            yield Closes(
+                skill=want.skill.id,
+                title=want.skill.title,
+                from_level=before,
+                to_level=after,
+                required=want.required,
+                weight=want.weight,
+                contribution=worth.of(want.skill.id, after) - worth.of(want.skill.id, before),
+            )
+
+
+def _unlocks(inputs: Inputs, standing: Standing, picks: Sequence[Pick]) -> list[list[Unlock]]:
+    """Return for each pick the later courses that cannot be entered without it, in their order."""
+    titles = {(inputs.framework.id, skill.id): skill.title for skill in inputs.framework.skills}
+    found: list[list[Unlock]] = [[] for _ in picks]
+    for pick, needs in zip(picks, needed_by(inputs, standing, picks), strict=True):
+        for place, condition in needs.items():
+            skill = titles.get(level_condition(condition)[0]) if condition and condition.course is UNSET else None
+            found[place].append(Unlock(pick.offer.id, pick.offer.course.title, condition, skill))
+    return found
+
+
+def needed_by(inputs: Inputs, standing: Standing, picks: Sequence[Pick]) -> list[Needed]:
+    """Return for each pick the places of the earlier ones that it cannot be entered without."""
+    begun = {pick.offer.id for pick in picks if pick.seed == "started"}
+    return needed(inputs.framework.id, [pick.offer for pick in picks], standing, begun)
+
+
+def serving(inputs: Inputs, worth: Worth, standing: Mapping[SkillKey, float], picks: Sequence[Pick]) -> list[Pick]:
+    """Return the picks without those that close nothing and that no later one needs; what was wanted stays."""
+    kept = list(picks)
+    while True:
+        needs = needed_by(inputs, Standing(dict(standing), inputs.done), kept)
+        needing = {place for places in needs for place in places}
+        held = {skill: want.level for skill, want in worth.wants.items()}
+        idle = -1
+        for place, pick in enumerate(kept):
+            if not pick.seed and place not in needing and not any(_closes(inputs, worth, held, pick.offer)):
+                idle = place
+            _lift(inputs, held, pick.offer)
+        if idle < 0:
+            return kept
+        del kept[idle]
+
+
+def _lift(inputs: Inputs, held: dict[str, float], offer: Offer) -> None:
+    for (framework, skill), (_, reached) in offer.teaches.items():
+        if framework == inputs.framework.id and skill in held:
+            held[skill] = max(held[skill], reached)
+
+
+def _open(worth: Worth, gap: Gap, told: Told) -> OpenGap:
+    want = worth.wants[gap.skill]
+    if not want.lacks(gap.reached):
+        small = too_small_reason(want, gap.reached)
+        return OpenGap(gap.skill, gap.title, gap.required, gap.reached, "too_small", small)
+    obstacle = told.obstacle(gap.skill, gap.reached)
+    short = obstacle.short
+    return OpenGap(
+        skill=gap.skill,
+        title=gap.title,
+        required=gap.required,
+        reached=gap.reached,
+        cause=obstacle.cause,
+        reason=open_reason(want, gap.reached, obstacle),
+        courses=obstacle.courses,
+        hours=short.needed if short else None,
+        missing_hours=short.missing if short else None,
+        at_most=bool(short and not short.proved),
+    )
+
+
+def card_of(course: Course) -> CourseCard:
+    """Return what a reader sees of a course."""
+    return CourseCard(course.id, course.title, course.provider, course.hours, course.languages, course.url)
+
+
+def waiting_for_framework(profile: Profile, catalog_revision: int, as_of: date) -> LearningPath:
+    """Return the path of an officer whose framework version has not arrived: no steps, and the reason."""
+    return LearningPath(
+        status="waiting_for_framework",
+        job_group=profile.job_group,
+        framework=profile.framework,
+        versions=Versions(
+            profile.sequence, f"{profile.framework}@{profile.framework_version}", catalog_revision, ALGORITHM
+        ),
+        as_of=as_of,
+        reason=waiting_reason(profile.framework, profile.framework_version),
+        stage=profile.stage,
+        **_NOTHING,
+    )
+
+
+def refused(inputs: Inputs, catalog_revision: int, why: str) -> LearningPath:
+    """Return the path of an officer for whom none may be given, and the cause: no steps."""
+    return LearningPath(
+        status="refused",
+        job_group=inputs.job_group,
+        framework=inputs.framework.id,
+        versions=Versions(inputs.profile_sequence, inputs.framework_version, catalog_revision, ALGORITHM),
+        as_of=inputs.as_of,
+        reason=refused_reason(why),
+        stage=inputs.stage,
+        budget_hours=inputs.budget_hours,
+        **_NOTHING,
+    )

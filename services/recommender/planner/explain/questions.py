@@ -1,0 +1,197 @@
+"""Questions about a plan: why a course is not in it, which courses are alike, what changed between two paths."""
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from services.recommender.inputs import MICRO, Inputs
+from services.recommender.planner.course_spec import offer_of
+from services.recommender.planner.exact.conditions import (
+    Done,
+    Standing,
+    score_of,
+    way_of,
+)
+from services.recommender.planner.exact.minimum_closure import least
+from services.recommender.planner.exact.residual import Short, end_of, why_barred
+from services.recommender.planner.explain.messages import why_not_reason
+from services.recommender.planner.explain.path import card_of
+from services.recommender.planner.index.catalog import View
+from services.recommender.planner.index.segment import HIGH, LOW, ROW
+from services.recommender.planner.index.vocabulary import NAMES
+from services.recommender.planner.optimizer.solve import Planned, planned
+from shared.errors import NotFound
+from shared.paths import Changes, LearningPath, Similar, WhyNot
+from shared.paths import WhyNotCause as Cause
+from shared.skills import Course
+
+FIRM = ("started", "mandatory")
+"""Seeds that stand in a path before anything else."""
+
+
+def why_not(inputs: Inputs, view: View, path: LearningPath, course_id: str) -> WhyNot:
+    """Return why a course is not in a path: its bundle, replayed at the step where it is worth most.
+
+    `inputs` and `view` are those of the path. Raises NotFound where there is no such course.
+    """
+    course = view.course(course_id)
+    if course is None:
+        raise NotFound("no such course")
+    if course_id in {step.course.id for step in path.steps}:
+        return _answer(course, "in_path")
+    if course_id in inputs.done:
+        return _answer(course, "completed")
+    if barred := why_barred(inputs, course):
+        return _answer(course, barred)
+    if path.status in ("refused", "waiting_for_framework"):
+        return _answer(course, "no_path")
+    return _replayed(planned(inputs, view, also=(course_id,)), view, path, course)
+
+
+def _replayed(found: Planned, view: View, path: LearningPath, course: Course) -> WhyNot:
+    """Return the answer of the best of all places where the shortest way to the course could have stood.
+
+    What is started or mandatory stands before it in any case.
+    """
+    now = end_of(found.inputs, found.worth, found.standing, [])
+    bids: list[tuple[int, _Bid]] = []
+    for place, step in enumerate([*path.steps, None]):
+        if step is None or step.seed not in FIRM:
+            if (bid := _bid(found, now, course.id)) is None:
+                return _answer(course, "unreachable")
+            bids.append((place, bid))
+        if step and (offer := view.offer(step.course.id)):
+            now.study(way_of(found.inputs, found.worth, offer, 1.0))
+    gaining = [(place, bid) for place, bid in bids if bid.gain > 0]
+    if not gaining:
+        return _answer(course, "nothing_left")
+    fitting = [(place, bid) for place, bid in gaining if bid.hours <= bid.left]
+    if not fitting:
+        _, bid = gaining[0]  # what was studied before only takes hours away
+        return _answer(course, "does_not_fit", Short(bid.hours / MICRO, bid.left / MICRO, bid.proved))
+    if not (within := [(place, bid) for place, bid in fitting if bid.within]):
+        return _answer(course, "does_not_fit")
+    if found.finishing and within[-1][0] == len(path.steps):  # it would fit behind the path, and close more
+        return _answer(course, "kept")
+    place, bid = max(within, key=lambda item: (item[1].score, -item[0]))
+    taken = path.steps[place].score if place < len(path.steps) else 0.0
+    cause: Cause = "as_a_whole" if bid.score > taken > 0 else "worth_less"
+    hours = bid.hours / MICRO
+    reason = why_not_reason(cause, step=place + 1, score=bid.score, taken=taken, hours=hours, proved=bid.proved)
+    return WhyNot(course.id, cause, reason, place + 1, bid.gain, hours, float(bid.score), taken)
+
+
+class _Bid(NamedTuple):
+    """The shortest way to a course at one place: what it gains, takes and scores, and the hours `left` there.
+
+    `within`: the path may hold so many steps; `proved`: no way is shorter.
+    """
+
+    gain: int
+    hours: int
+    score: int
+    left: int
+    within: bool
+    proved: bool
+
+
+def _bid(found: Planned, now: Standing, course_id: str) -> _Bid | None:
+    """Return the bid of a course; None where it is out of reach."""
+    way = least(now, [Done(course_id)], found.stock)
+    if way is None:
+        return None
+    then, goal = now.copy(), found.stock.way(course_id)
+    if goal and not way.courses:  # more courses than any path may hold
+        then.study(goal)
+        return _Bid(then.worth - now.worth, 0, 0, 0, within=False, proved=True)
+    for one in way.courses:
+        then.study(one)
+    gain, cost = then.worth - now.worth, sum(one.cost for one in way.courses)
+    score = score_of(gain, cost)
+    proved = way.proved and not found.stock.unsure
+    return _Bid(gain, way.hours, score, max(now.hours, 0), 0 < len(way.courses) <= now.steps, proved)
+
+
+def no_path(course_id: str) -> WhyNot:
+    """Return why a course is not in a path where none could be given."""
+    return WhyNot(course_id, "no_path", why_not_reason("no_path"))
+
+
+def _answer(course: Course, cause: Cause, short: Short | None = None) -> WhyNot:
+    return WhyNot(course.id, cause, why_not_reason(cause, short=short), hours=short.missing if short else None)
+
+
+def similar(course_id: str, view: View, limit: int = 10, without: Collection[str] = ()) -> list[Similar]:
+    """Return the courses that teach most alike, by the cosine of the levels that they gain; equals by id.
+
+    None of those `without`, and none that has no skill in common. Raises NotFound where there is no such course.
+    """
+    if (course := view.course(course_id)) is None:
+        raise NotFound("no such course")
+    wanted = {
+        NAMES.skills[key]: high - low for key, (low, high) in offer_of(course).teaches.items() if key in NAMES.skills
+    }
+    scores: list[tuple[float, str]] = []
+    base, near = view.shelf.base, view.shelf.near
+    for number, score in _alike(view, wanted):
+        name = base.ids[number] if number < base.segment.size else near[1][number - base.segment.size]
+        hidden = number < base.segment.size and name in view.shelf.beside
+        if score > 0 and name != course_id and name not in without and not hidden:
+            scores.append((-score, name))
+    found = []
+    for score, name in sorted(scores)[:limit]:
+        if other := view.course(name):
+            found.append(Similar(card_of(other), -score))
+    return found
+
+
+def _alike(view: View, wanted: dict[int, float]) -> list[tuple[int, float]]:
+    """Return (number, cosine) of every course that teaches any of the wanted skills, cosines to six places."""
+    found: list[tuple[int, float]] = []
+    before = 0
+    length = sum(size * size for size in wanted.values()) ** 0.5
+    for segment in (view.shelf.base.segment, view.shelf.near[0]):
+        lists = [segment.taught(skill)[:, 0] for skill in wanted]
+        numbers = np.unique(np.concatenate(lists)) if lists else np.zeros(0, np.int32)
+        for number in numbers.tolist():
+            rows = segment.rows[segment.info[number, ROW] : segment.info[number + 1, ROW]]
+            gains = (rows[:, HIGH] - rows[:, LOW]) / MICRO
+            dot = sum(wanted.get(int(skill), 0.0) * gain for skill, gain in zip(rows[:, 0], gains, strict=True))
+            both = length * float(np.sqrt((gains * gains).sum()))
+            found.append((before + number, round(float(dot) / both, 6) if both else 0.0))
+        before += segment.size
+    return found
+
+
+def changes(before: LearningPath, after: LearningPath) -> Changes:
+    """Return what differs between two paths. `moved`: courses of both outside a longest run that both orders share."""
+    old = [step.course.id for step in before.steps]
+    new = [step.course.id for step in after.steps]
+    stayed = _shared_run(old, new)
+    return Changes(
+        added=[step.course for step in after.steps if step.course.id not in old],
+        removed=[step.course for step in before.steps if step.course.id not in new],
+        moved=[name for name in new if name in old and name not in stayed],
+        hours=round(after.hours - before.hours, 6),
+        coverage=round(after.coverage.after - before.coverage.after, 6),
+    )
+
+
+def _shared_run(old: Sequence[str], new: Sequence[str]) -> set[str]:
+    """Return a longest sequence of courses that stand in this order in both; the page's `changes.js` finds the same."""
+    lengths = [[0] * (len(new) + 1) for _ in range(len(old) + 1)]
+    for i in reversed(range(len(old))):
+        for j in reversed(range(len(new))):
+            same = old[i] == new[j]
+            lengths[i][j] = lengths[i + 1][j + 1] + 1 if same else max(lengths[i + 1][j], lengths[i][j + 1])
+    run, i, j = set[str](), 0, 0
+    while i < len(old) and j < len(new):
+        if old[i] == new[j]:
+            run.add(old[i])
+            i, j = i + 1, j + 1
+        elif lengths[i + 1][j] >= lengths[i][j + 1]:
+            i += 1
+        else:
+            j += 1
+    return run

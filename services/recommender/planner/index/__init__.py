@@ -1,0 +1,1 @@
+"""The catalog as arrays: what compiled code reads."""

@@ -1,0 +1,191 @@
+"""Names as numbers: skills, courses, providers and conditions of entry, once for all catalogues of a process.
+
+Numbers are given once and never taken back, so arrays made at different times fit each other. A level is counted in
+micro-levels, integers; what differs by less is the same.
+
+The names are shared by all threads (see "Threads" in docs/architecture.md): one at a time adds to them, and what others
+read meanwhile is all there was when they began, or more.
+"""
+
+from collections.abc import Hashable, Iterable, Sequence
+from threading import Lock
+from typing import Any
+
+import msgspec
+import numpy as np
+from msgspec import UNSET
+from numpy.typing import NDArray
+
+from services.recommender.inputs import MICRO
+from services.recommender.planner.course_spec import SkillKey, effort_of, level_condition
+from services.recommender.planner.units import micro
+from shared.skills import Course, Prerequisite
+from shared.texts import folded
+
+SKILL_ASKED, LEVEL_ASKED, COURSE_ASKED, FIRST, LAST = range(5)
+MODALITIES = ("online", "classroom", "blended")
+
+
+class Grown:
+    """Integers, or rows of them, that only grow at the end. What was read of it once stays as it was read."""
+
+    def __init__(self, *width: int) -> None:
+        self._held = np.zeros((1024, *width), np.int32)
+        self._count = 0
+
+    def add(self, number: int | Sequence[int]) -> None:
+        """Put one at the end."""
+        if self._count == len(self._held):
+            self._held = np.concatenate([self._held, np.zeros_like(self._held)])
+        self._held[self._count] = number
+        self._count += 1
+
+    def __len__(self) -> int:
+        return self._count
+
+    def read(self) -> NDArray[np.int32]:
+        """Return all of it."""
+        return self._held[: self._count]
+
+
+class Needs:
+    """Conditions of entry. `table`: SKILL_ASKED and LEVEL_ASKED, or COURSE_ASKED, else -1, or branches FIRST to LAST.
+
+    The needs of branch b are `inner[opens[b]:opens[b + 1]]`.
+    """
+
+    def __init__(self) -> None:
+        self.table = Grown(5)
+        self.opens, self.inner = Grown(), Grown()
+        self.opens.add(0)
+        self._numbers: dict[Hashable, int] = {}
+
+    def number(self, key: Hashable, skill: int = -1, level: int = 0, course: int = -1, first: int = 0) -> int:
+        """Return the number of a condition, which is new if its key is."""
+        if (known := self._numbers.get(key)) is None:
+            known = len(self.table)
+            last = len(self.opens) - 1 if skill < 0 and course < 0 else first
+            self.table.add((skill, level, course, first, last))
+            self._numbers[key] = known  # last: who finds the number finds the condition
+        return known
+
+    def known(self, key: Hashable) -> int | None:
+        """Return the number of a condition that was met before."""
+        return self._numbers.get(key)
+
+    def read(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+        """Return `inner`, `opens` and `table` as they are now."""
+        table, opens = self.table.read(), self.opens.read()  # first what points at the others: they may grow meanwhile
+        return self.inner.read(), opens, table
+
+    def branch(self, needs: Sequence[int]) -> None:
+        """Add a branch for the `any` that is numbered next."""
+        for need in needs:
+            self.inner.add(need)
+        self.opens.add(len(self.inner))
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """A course as the index keeps it: encoded for readers, and as the integers that the planner works on.
+
+    `head`: name, provider, languages, modality, rows, needs, hours (two words), effort (millionths). `rows`: skill,
+    from, to (micro-levels) and the need of its `from` (-1: none) of each skill taught. `requires`: needs.
+    """
+
+    id: str
+    encoded: bytes
+    head: bytes
+    rows: bytes
+    requires: bytes
+
+
+class Names:
+    """The numbers of everything that has a name. Only `entry` adds to them, one thread at a time."""
+
+    def __init__(self) -> None:
+        self._adding = Lock()
+        self.skills: dict[SkillKey, int] = {}
+        self.courses: dict[str, int] = {}
+        self.providers: dict[frozenset[str], int] = {}
+        self._cased: dict[str, tuple[int, ...]] = {}
+        self.tongues: dict[frozenset[str], int] = {}
+        self.needs = Needs()
+
+    def entry(self, course: Course) -> Entry:
+        """Return a course as the index keeps it."""
+        with self._adding:
+            return self._entry(course)
+
+    def _entry(self, course: Course) -> Entry:
+        taught: dict[SkillKey, tuple[float, float]] = {}
+        for row in course.teaches:
+            low, high = taught.get(key := (row.framework, row.skill), (row.from_level, row.to_level))
+            taught[key] = (min(low, row.from_level), max(high, row.to_level))
+        rows: list[int] = []
+        for key, (low, high) in taught.items():
+            skill, entered = self._number(self.skills, key), micro(low)
+            need = self.needs.number((skill, entered), skill, entered) if entered > 0 else -1
+            rows += (skill, entered, micro(high), need)
+        requires = list(dict.fromkeys(self._needs(course.requires)))
+        titles = (course.provider.th, course.provider.en)
+        provider = self._number(self.providers, frozenset(folded(title) for title in titles if title))
+        tongue = self._number(self.tongues, frozenset(course.languages))
+        hours = max(round(course.hours * MICRO), 1)
+        head = np.array([
+            self._course(course.id), provider, tongue, MODALITIES.index(course.modality),
+            len(taught), len(requires), hours >> 31, hours & 0x7FFFFFFF, effort_of(course),
+        ], np.int32)  # fmt: skip
+        return Entry(
+            course.id,
+            msgspec.msgpack.encode(course),
+            head.tobytes(),
+            np.array(rows, np.int32).tobytes(),
+            np.array(requires, np.int32).tobytes(),
+        )
+
+    def courses_like(self, names: Iterable[str]) -> list[int]:
+        """Return the numbers of the courses whose ids, folded, are among these names."""
+        exact = (self.courses[name] for name in names if name in self.courses)
+        return [*exact, *(number for name in names for number in self._cased.get(name, ()))]
+
+    def _course(self, course_id: str) -> int:
+        known = len(self.courses)
+        number = self._number(self.courses, course_id)
+        if number == known and (name := course_id.lower()) != course_id:  # ids are ASCII, so this folds them
+            self._cased[name] = (*self._cased.get(name, ()), number)
+        return number
+
+    @staticmethod
+    def _number(numbers: dict[Any, int], key: Hashable) -> int:
+        return numbers.setdefault(key, len(numbers))
+
+    def _needs(self, conditions: Sequence[Prerequisite]) -> list[int]:
+        found: list[int] = []
+        for condition in conditions:
+            if condition.all is not UNSET:
+                found += self._needs(condition.all)
+            elif condition.any is not UNSET:
+                found.append(self._any(condition.any))
+            elif condition.course is not UNSET:
+                found.append(self._course_need(condition.course))
+            else:
+                key, level = level_condition(condition)
+                skill = self._number(self.skills, key)
+                found.append(self.needs.number((skill, micro(level)), skill, micro(level)))
+        return found
+
+    def _course_need(self, course_id: str) -> int:
+        course = self._course(course_id)
+        return self.needs.number(course_id, course=course)
+
+    def _any(self, branches: Sequence[Prerequisite]) -> int:
+        compiled = tuple(tuple(self._needs([branch])) for branch in branches)
+        if (known := self.needs.known(compiled)) is not None:
+            return known
+        first = len(self.needs.opens) - 1
+        for branch in compiled:
+            self.needs.branch(branch)
+        return self.needs.number(compiled, first=first)
+
+
+NAMES = Names()

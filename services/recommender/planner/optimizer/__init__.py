@@ -1,0 +1,1 @@
+"""Which courses a path holds, and in which order. Compiled."""

@@ -1,0 +1,110 @@
+"""What the bench is fed with, made from the starter data: the catalogue as events, profiles, assessments.
+
+Everything comes from a seeded generator, so two runs are given the same.
+"""
+
+import json
+import random
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from deploy.local.seed import SEED
+from services.recommender.planner.index.catalog import Snapshot, View
+from shared.events import AssessmentCompleted, CoursePublished, Envelope, FrameworkPublished, announce
+from shared.skills import SHARED_TENANT, Course, Framework, Profile, SkillLevel, key_of
+
+TENANT = "example"
+FRAMEWORK = "th-digital-2018"
+_MEASURED = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)
+
+
+@cache
+def frameworks() -> list[Framework]:
+    """Return the frameworks of the starter data, as the catalogue publishes them the first time."""
+    files = sorted((SEED / "frameworks").glob("*.json"))
+    found = [msgspec.json.decode(file.read_bytes(), type=Framework) for file in files]
+    return [msgspec.structs.replace(framework, version=1) for framework in found]
+
+
+@cache
+def courses() -> list[Course]:
+    """Return the courses of the starter data."""
+    lines = (SEED / "courses.ndjson").read_bytes().splitlines()
+    return [msgspec.json.decode(line, type=Course) for line in lines if line.strip()]
+
+
+def catalogue() -> list[Envelope]:
+    """Return the starter catalogue as events with their stamps."""
+    return announced(frameworks(), courses())
+
+
+def announced(frameworks: Iterable[Framework], courses: Iterable[Course]) -> list[Envelope]:
+    """Return a catalogue as events with their stamps: the frameworks, then the courses."""
+    data: list[tuple[str, FrameworkPublished | CoursePublished]] = [
+        (f"framework:{framework.id}", FrameworkPublished(SHARED_TENANT, framework)) for framework in frameworks
+    ]
+    data += [(course.id, CoursePublished(SHARED_TENANT, course)) for course in courses]
+    return [
+        msgspec.structs.replace(announce("catalog", key_of(SHARED_TENANT, name), 1, fact), catalogue_revision=stamp)
+        for stamp, (name, fact) in enumerate(data, 1)
+    ]
+
+
+def view() -> View:
+    """Return the starter catalogue as a tenant without courses of its own sees it."""
+    snapshot = Snapshot()
+    for stamp, framework in enumerate(frameworks(), 1):
+        snapshot = snapshot.put_framework(SHARED_TENANT, framework, stamp)
+    return snapshot.put_courses(SHARED_TENANT, courses(), len(frameworks()) + len(courses())).view(TENANT)
+
+
+def profiles(count: int) -> Iterator[Profile]:
+    """Yield profiles of distinct officers, over every framework and job group, with most required skills assessed."""
+    chance = random.Random(2018)  # noqa: S311 - made-up officers
+    for number in range(count):
+        framework = chance.choice(frameworks())
+        group = chance.choice(framework.job_groups).id
+        stage = chance.choice(framework.stages).id if framework.stages else None
+        levels = [
+            SkillLevel(framework.id, skill, round(chance.uniform(0, framework.max_level), 1), 0.3, _MEASURED)
+            for skill in framework.required(group, stage)
+            if chance.random() < 0.75
+        ]
+        yield Profile(
+            tenant=TENANT,
+            officer=f"backlog-{number:05}",
+            sequence=1,
+            framework=framework.id,
+            framework_version=framework.version,
+            job_group=group,
+            agency=f"agency-{number % 40}",
+            stage=stage,
+            languages=["th", "en"],
+            weekly_hours=4.0,
+            levels=levels,
+        )
+
+
+def completed(profile: Profile) -> Envelope:
+    """Return the event that an officer was assessed, as the assessment service stages it."""
+    fact = AssessmentCompleted(profile, f"assessment-of-{profile.officer}", "test", _MEASURED)
+    return announce("assessment", profile.key, profile.sequence, fact)
+
+
+def registration(number: int) -> Mapping[str, Any]:
+    """Return the body that registers an officer."""
+    groups = frameworks()[0].job_groups
+    return {"job_group": groups[number % len(groups)].id, "agency": "agency-bench", "framework": FRAMEWORK}
+
+
+def assessment(chance: random.Random, taken_at: datetime) -> bytes:
+    """Return the body of a test of ten skills, with levels that differ every time."""
+    framework = next(framework for framework in frameworks() if framework.id == FRAMEWORK)
+    skills = chance.sample([skill.id for skill in framework.skills], 10)
+    results = [{"skill": skill, "level": round(chance.uniform(0, framework.max_level), 2)} for skill in skills]
+    body = {"framework": FRAMEWORK, "kind": "test", "results": results, "taken_at": taken_at.isoformat()}
+    return json.dumps(body).encode()

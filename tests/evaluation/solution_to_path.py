@@ -1,0 +1,83 @@
+"""A list of courses told as a path, so that the independent checker can judge what others than the planner chose."""
+
+from collections.abc import Sequence
+
+from services.recommender.inputs import ALGORITHM
+from services.recommender.planner.course_spec import Standing, offer_of
+from services.recommender.planner.explain.expected import expected_gain
+from shared.paths import Closes, CourseCard, Coverage, Gap, LearningPath, OpenGap, Reason, Step, Versions
+from tests.evaluation.problem import Candidate, Problem, State
+
+_SAID = Reason(th="ผู้ตรวจสอบเลือก", en="chosen by the auditor")
+
+
+def told(problem: Problem, chosen: Sequence[Candidate]) -> LearningPath:
+    """Return the path that studies these courses in this order."""
+    inputs, state = problem.inputs, problem.start()
+    before = dict(state.held)
+    steps: list[Step] = []
+    hours = 0.0
+    for position, candidate in enumerate(chosen, 1):
+        hours += candidate.course.hours
+        steps.append(_step(problem, state, candidate, position, hours))
+        problem.take(state, candidate)
+    gained = sum(row.contribution for step in steps for row in step.closes)
+    offers = [offer_of(candidate.course) for candidate in chosen]
+    start = Standing(dict(problem.doors), inputs.done)
+    expected = expected_gain(problem.worth, inputs.framework.id, offers, start)
+    gaps = _gaps(problem, before, state)
+    return LearningPath(
+        status="ready" if any(gap.assessed for gap in gaps) or not gaps else "provisional",
+        job_group=inputs.job_group,
+        framework=inputs.framework.id,
+        steps=steps,
+        gaps=gaps,
+        open=[
+            OpenGap(gap.skill, gap.title, gap.required, gap.reached, "budget", _SAID)
+            for gap in gaps
+            if gap.reached < gap.required
+        ],
+        coverage=Coverage(problem.worth.covered(0), problem.worth.covered(gained), problem.worth.gap, gained, expected),
+        hours=hours,
+        versions=Versions(inputs.profile_sequence, inputs.framework_version, 1, ALGORITHM),
+        as_of=inputs.as_of,
+        reason=_SAID,
+        stage=inputs.stage,
+        budget_hours=inputs.budget_hours,
+    )
+
+
+def _step(problem: Problem, state: State, candidate: Candidate, position: int, hours: float) -> Step:
+    course, worth = candidate.course, problem.worth
+    closes = [
+        Closes(
+            skill=skill,
+            title=want.skill.title,
+            from_level=state.held[skill],
+            to_level=candidate.high[skill],
+            required=want.required,
+            weight=want.weight,
+            contribution=worth.of(skill, candidate.high[skill]) - worth.of(skill, state.held[skill]),
+        )
+        for skill, want in worth.wants.items()
+        if want.is_gap and candidate.high.get(skill, 0.0) > state.held[skill] and want.lacks(state.held[skill])
+    ]
+    card = CourseCard(course.id, course.title, course.provider, course.hours, course.languages, course.url)
+    return Step(position, card, closes, course.requires, _SAID, 0.0, 0.0, hours)
+
+
+def _gaps(problem: Problem, before: dict[str, float], state: State) -> list[Gap]:
+    return [
+        Gap(
+            skill=skill,
+            title=want.skill.title,
+            area=want.skill.area,
+            level=before[skill],
+            sd=want.sd,
+            assessed=want.assessed,
+            required=want.required,
+            reached=state.held[skill],
+            weight=want.weight,
+        )
+        for skill, want in problem.worth.wants.items()
+    ]

@@ -1,0 +1,152 @@
+"""Every route of every service, walked with no key, a wrong one, a wrong role, a wrong officer and a wrong tenant."""
+
+import re
+from typing import Any, get_args
+
+import pytest
+from openapi_spec_validator import validate
+
+from shared.app import TABLE
+from shared.auth import Role
+from shared.mongo import KeyStore
+from shared.routes import Route
+from tests.support.all_services import COURSE, HERE, Services
+from tests.support.builders import FRAMEWORK
+from tests.support.services import Started
+
+pytestmark = pytest.mark.timeout(400)
+
+ROLES: tuple[Role, ...] = get_args(Role)
+ASSESSMENT = {
+    "framework": FRAMEWORK,
+    "kind": "self",
+    "results": [{"skill": "reading", "level": 1}],
+    "taken_at": "2026-11-20T09:00:00+07:00",
+}
+
+
+def routes_of(services: Services) -> list[tuple[str, Started, Route]]:
+    """Return every route that needs a key."""
+    table = [
+        (name, service, route)
+        for name, service in services.items()
+        for route in service.client.app[TABLE]
+        if route.policy is not None and not route.policy.public
+    ]
+    assert len(table) > 15
+    return table
+
+
+def method_of(route: Route) -> str:
+    """Return a method that the route takes; the portal forwards any."""
+    return "GET" if route.method == "*" else route.method
+
+
+def address(route: Route) -> str:
+    """Return the route's path about what the tenant `agency` has."""
+    return re.sub(r"{[^}]*}", HERE, route.path)
+
+
+def request_of(route: Route) -> dict[str, Any]:
+    """Return a request that would be served, were it not for the door."""
+    if route.path.endswith("/assessments") and route.method == "POST":
+        return {"json": ASSESSMENT, "headers": {"Idempotency-Key": "door"}}
+    if route.path.endswith("/feedback") and route.method == "POST":
+        return {"json": {"course": HERE, "action": "not_now"}, "headers": {"Idempotency-Key": "door"}}
+    return {"json": {}} if route.method in ("POST", "PUT", "PATCH") else {}
+
+
+async def test_without_a_key_or_with_a_wrong_one_every_route_answers_401(services: Services) -> None:
+    wrong = ["", "Bearer", "Bearer nonsense", "Bearer 0123456789abcdef.secret", "Bearer ก.ข".encode().decode("latin-1")]
+    for name, service, route in routes_of(services):
+        for header in wrong:
+            headers = {"Authorization": header} if header else {}
+            got = await service.client.request(method_of(route), address(route), headers=headers)
+            assert got.status == 401, (name, route.method, route.path, header)
+            assert got.content_type == "application/problem+json"
+
+
+async def test_a_right_id_with_a_wrong_secret_is_no_key(services: Services) -> None:
+    for service in services.values():
+        key = await service.key("admin")
+        right = key.partition(".")[0]
+        for secret in ("x", key.partition(".")[2][:-1], key.partition(".")[2].lower()):
+            headers = {"Authorization": f"Bearer {right}.{secret}"}
+            route = next(r for _, s, r in routes_of(services) if s is service)
+            assert (await service.client.request(method_of(route), address(route), headers=headers)).status == 401
+
+
+async def test_a_wrong_role_answers_403(services: Services) -> None:
+    refused = 0
+    for name, service, route in routes_of(services):
+        assert route.policy is not None
+        for role in set(ROLES) - route.policy.roles:
+            officer = HERE if role == "officer" else None
+            got = await service.ask(method_of(route), address(route), role, officer=officer, **request_of(route))
+            assert got.status == 403, (name, route.method, route.path, role)
+            refused += 1
+    assert refused >= 10
+
+
+async def test_another_officers_key_answers_404(services: Services) -> None:
+    walked = 0
+    for name, service, route in routes_of(services):
+        assert route.policy is not None
+        if "{officer_id}" in route.path and "officer" in route.policy.roles:
+            got = await service.ask(method_of(route), address(route), "officer", officer="else", **request_of(route))
+            assert got.status == 404, (name, route.method, route.path)
+            walked += 1
+    assert walked >= 4
+
+
+async def test_another_tenants_key_answers_404_and_changes_nothing(services: Services) -> None:
+    walked = 0
+    for name, service, route in routes_of(services):
+        assert route.policy is not None
+        if name == "portal" or "{" not in route.path or route.method == "PUT":
+            continue
+        for role in route.policy.roles:
+            officer = HERE if role == "officer" else None
+            got = await service.ask(
+                method_of(route), address(route), role, tenant="stranger", officer=officer, **request_of(route)
+            )
+            assert got.status == 404, (name, route.method, route.path, role)
+            walked += 1
+    assert walked >= 15
+    await _is_all_there(services)
+
+
+async def test_what_another_tenant_puts_under_the_same_id_is_its_own(services: Services) -> None:
+    assessment, catalog = services["assessment"], services["catalog"]
+    body = {"job_group": "service", "agency": "elsewhere"}
+    got = await assessment.ask("PUT", f"/v1/officers/{HERE}", tenant="twin", json=body)
+    assert got.status == 201
+    course = COURSE | {"hours": 99}
+    assert (await catalog.ask("PUT", f"/v1/courses/{HERE}", "admin", tenant="twin", json=course)).status == 201
+    await _is_all_there(services)
+
+
+async def _is_all_there(services: Services) -> None:
+    officer = await (await services["assessment"].ask("GET", f"/v1/officers/{HERE}")).json()
+    assert (officer["agency"], officer["sequence"]) == ("north", 1)
+    assert (await (await services["catalog"].ask("GET", f"/v1/courses/{HERE}")).json())["hours"] == 3
+    assert (await services["catalog"].ask("GET", f"/v1/frameworks/{HERE}")).status == 200
+    assert (await services["recommender"].ask("GET", f"/v1/officers/{HERE}/path")).status == 200
+
+
+async def test_a_revoked_key_stops_working(services: Services) -> None:
+    service = services["catalog"]
+    key = await service.key("platform", "leaving")
+    store = KeyStore(service.mongodb, service.settings)
+    assert [one.tenant async for one in store.list("leaving")] == ["leaving"]
+    assert await store.revoke(key.partition(".")[0])
+    assert not await store.revoke(key.partition(".")[0])
+    assert (await service.ask("GET", "/v1/courses", tenant="leaving")).status == 401
+
+
+async def test_every_services_document_is_valid_and_says_who_may(services: Services) -> None:
+    for service in services.values():
+        document = await (await service.client.get("/openapi.json")).json()
+        validate(document)
+    document = await (await services["catalog"].client.get("/openapi.json")).json()
+    assert document["paths"]["/v1/courses/{course_id}"]["put"]["x-roles"] == ["admin"]

@@ -1,0 +1,88 @@
+"""With MongoDB away a service says 503 and not ready, and nothing accepted is lost; it goes on when MongoDB is back."""
+
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local.broker import EmbeddedBroker, find_broker
+from deploy.local.processes import CannotStart
+from deploy.local.servers import External, Server, find_mongodb
+from services.catalog.__main__ import build
+from shared.events import CATALOG_TOPIC
+from shared.settings import CatalogSettings
+from tests.support.catalog import course, put
+from tests.support.portal import running_portal, staged
+from tests.support.servers import missing
+from tests.support.services import followed, settings_of, started
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.timeout(400)
+
+
+@pytest.fixture
+async def mongodb(tmp_path: Path, mongodb_uri: str) -> AsyncIterator[Server]:
+    """Return a MongoDB that may be stopped."""
+    server = find_mongodb(tmp_path / "mongodb")
+    if isinstance(server, External):
+        pytest.skip("MONGODB_URI names a server that is not ours to stop")
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+async def broker(tmp_path: Path) -> AsyncIterator[EmbeddedBroker]:
+    """Return a broker that may be frozen and killed."""
+    try:
+        found = find_broker(tmp_path / "kafka", forced="embedded")
+    except CannotStart as error:
+        missing(str(error))
+    assert isinstance(found, EmbeddedBroker)
+    await found.start()
+    yield found
+    await found.stop()
+
+
+async def test_the_portal_asks_kafka_now_whether_it_is_there(broker: EmbeddedBroker, mongodb_uri: str) -> None:
+    async with staged(broker.address, mongodb_uri) as stage, running_portal(*stage) as portal:
+
+        async def said() -> tuple[int, str]:
+            async with portal.session.get(f"{portal.url}/readyz") as answer:
+                return answer.status, (await answer.json())["checks"]["kafka"]
+
+        assert await said() == (200, "ok")
+        pid = broker.child.pid
+        assert pid
+        os.kill(pid, signal.SIGSTOP)  # its port still takes connections, and nobody answers on them
+        try:
+            status, word = await said()
+            assert (status, "no broker answers" in word) == (503, True)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert await said() == (200, "ok")
+        broker.kill()
+        status, word = await said()
+        assert (status, "no broker answers" in word) == (503, True)
+
+
+async def test_mongodb_away_is_503_and_the_relay_waits_for_it(mongodb: Server, kafka_bootstrap: str) -> None:
+    settings = settings_of(CatalogSettings, mongodb.address, kafka_bootstrap)
+    async with started(build, settings) as service, followed(settings, CATALOG_TOPIC) as topic:
+        assert (await put(service, course("before")))[0] == 201
+        await mongodb.stop()
+        status, problem = await put(service, course("meanwhile"))
+        assert (status, problem["title"]) == (503, "Temporarily unavailable")
+        assert (await service.client.get("/livez")).status == 200
+        ready = await service.client.get("/readyz")
+        assert (ready.status, (await ready.json())["checks"]["kafka"]) == (503, "ok")
+        await mongodb.start()
+
+        async def accepted() -> bool:
+            return (await put(service, course("after")))[0] in (200, 201)
+
+        await until(accepted)
+        assert await topic.of("agency/before", 1)
+        assert await topic.of("agency/after", 1)

@@ -1,0 +1,200 @@
+"""Signing in, the page's files, and what is forwarded to whom."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import aiohttp
+import pytest
+
+from shared.auth import Role
+from shared.settings import PortalSettings
+from tests.support.portal import Owner, Portal, path, running_portal
+
+pytestmark = pytest.mark.timeout(400)
+
+
+@asynccontextmanager
+async def signed_in(portal: Portal, role: Role, officer: str | None = None) -> AsyncIterator[aiohttp.ClientSession]:
+    key = await portal.key(role, officer)
+    async with aiohttp.ClientSession(portal.url, cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+        async with session.post("/session", json={"key": key}) as answer:
+            assert await answer.json() == {"tenant": "agency", "role": role, "officer": officer}
+            cookie = answer.cookies["learning-path"]
+            assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "Strict", "/")
+        yield session
+
+
+async def test_signing_in_sets_the_cookie_that_opens_everything_and_signing_out_takes_it(portal: Portal) -> None:
+    portal.owner.stored["me"] = path("me", 1)
+    async with signed_in(portal, "officer", "me") as session:
+        async with session.get("/session") as answer:
+            assert (await answer.json())["officer"] == "me"
+        async with session.get("/v1/officers/me/live") as answer:
+            assert answer.content_type == "text/event-stream"
+        async with session.delete("/session") as answer:
+            assert answer.status == 204
+        async with session.get("/session") as answer:
+            assert answer.status == 401
+
+
+@pytest.mark.parametrize(("body", "status"), [({"key": "no.key"}, 401), ({}, 422), ({"key": "x", "more": 1}, 422)])
+async def test_a_key_that_does_not_work_signs_nobody_in(portal: Portal, body: dict[str, str], status: int) -> None:
+    async with portal.session.post(f"{portal.url}/session", json=body) as answer:
+        assert answer.status == status
+        assert not answer.cookies
+
+
+async def test_the_secure_cookie_is_bound_to_the_host(stage: tuple[PortalSettings, Owner]) -> None:
+    settings, owner = stage
+    async with running_portal(replace(settings, cookie_secure=True), owner) as portal:
+        key = await portal.key("platform")
+        async with portal.session.post(f"{portal.url}/session", json={"key": key}) as answer:
+            cookie = answer.cookies["__Host-learning-path"]
+            assert (cookie["secure"], cookie["path"], cookie["domain"]) == (True, "/", "")
+
+
+@pytest.mark.parametrize("secure", [True, False])
+async def test_only_the_cookie_of_the_expected_name_is_taken(stage: tuple[PortalSettings, Owner], secure: bool) -> None:
+    settings, owner = stage
+    async with running_portal(replace(settings, cookie_secure=secure), owner) as portal:
+        key, other = await portal.key("platform"), await portal.key("officer", "me")
+        for name, status in (
+            ("__Host-learning-path", 200 if secure else 401),
+            ("learning-path", 401 if secure else 200),
+        ):
+            for target in ("/session", "/v1/officers/me/live", "/api/v1/courses"):
+                async with aiohttp.ClientSession() as session:
+                    headers = {"Cookie": f"{name}={key}"}
+                    async with session.get(portal.url + target, headers=headers) as answer:
+                        assert (answer.status in (200, 207)) is (status == 200), (name, target, answer.status)
+                        assert answer.status in (200, 207, 401)
+        expected, planted = (
+            ("__Host-learning-path", "learning-path") if secure else ("learning-path", "__Host-learning-path")
+        )
+        for cookies in (f"{expected}={key}; {planted}={other}", f"{planted}={other}; {expected}={key}"):
+            async with portal.session.get(f"{portal.url}/session", headers={"Cookie": cookies}) as answer:
+                assert (await answer.json())["role"] == "platform"
+
+
+@pytest.mark.parametrize(
+    ("headers", "allowed"),
+    [
+        ({}, True),
+        ({"Sec-Fetch-Site": "same-origin"}, True),
+        ({"Sec-Fetch-Site": "cross-site"}, False),
+        ({"Sec-Fetch-Site": "same-site"}, False),
+        ({"Origin": "https://elsewhere.example"}, False),
+        ({"Origin": "null"}, False),
+        ({"Origin": "http://["}, False),
+        ({"Origin": "http://[::1"}, False),
+        ({"Origin": "http://a]b"}, False),
+        ({"Origin": ""}, False),
+    ],
+)
+async def test_a_change_on_the_strength_of_a_cookie_comes_from_the_page_only(
+    portal: Portal, headers: dict[str, str], allowed: bool
+) -> None:
+    async with signed_in(portal, "platform") as session:
+        before = len(portal.owner.asked)
+        async with session.post("/api/v1/recommendations", json={}, headers=headers) as answer:
+            assert (answer.status == 207) is allowed
+            assert answer.status in (207, 403)
+        assert len(portal.owner.asked) - before == int(allowed)
+        key = {"Authorization": f"Bearer {await portal.key('platform')}"}
+        async with session.post("/api/v1/recommendations", json={}, headers=headers | key) as answer:
+            assert answer.status == 207  # a key in a header travels only by intent
+        async with session.delete("/session", headers=headers) as answer:
+            assert (answer.status == 204) is allowed
+
+
+async def test_requests_are_forwarded_with_the_readers_own_credential(portal: Portal) -> None:
+    key = await portal.key("admin")
+    async with aiohttp.ClientSession(portal.url, cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+        await session.post("/session", json={"key": key})
+        lines = [b'{"a":1}', "ก".encode() * 200_000, b"last"]
+
+        async def body() -> AsyncIterator[bytes]:
+            for line in lines:
+                yield line + b"\n"
+
+        headers = {"X-Request-Id": "req-1", "Connection": "X-Private", "X-Private": "1", "Content-Type": "text/x"}
+        async with session.post("/api/v1/courses:import?dry=1&q=%E0%B8%81", data=body(), headers=headers) as answer:
+            assert (answer.status, answer.headers["ETag"], answer.headers["X-Request-Id"]) == (207, '"7"', "req-1")
+            assert "X-Hop" not in answer.headers
+            assert (await answer.read()).splitlines() == lines
+    method, target, got, sent = portal.owner.asked[-1]
+    assert (method, target) == ("POST", "/v1/courses:import?dry=1&q=%E0%B8%81")
+    assert sent.splitlines() == lines
+    assert (got["Authorization"], got["X-Request-Id"], got["Content-Type"]) == (f"Bearer {key}", "req-1", "text/x")
+    assert not [name for name in ("Cookie", "X-Private", "Origin") if name in got]
+
+
+async def test_a_request_whose_client_goes_away_is_given_up_at_the_owner_too(portal: Portal) -> None:
+    headers = {"Authorization": f"Bearer {await portal.key('platform')}"}
+    portal.owner.held = asyncio.Event()
+    try:
+        before = len(portal.owner.asked)
+        async with aiohttp.ClientSession() as session:
+            url = f"{portal.url}/api/v1/recommendations"
+            asking = asyncio.create_task(session.post(url, json={"target": {}}, headers=headers))
+            async with asyncio.timeout(60):
+                while len(portal.owner.asked) == before:
+                    await asyncio.sleep(0.01)
+                asking.cancel()
+                await portal.owner.given_up.wait()
+    finally:
+        portal.owner.held.set()
+        portal.owner.held = None
+
+
+async def test_head_asks_the_owner_and_opens_no_stream(portal: Portal) -> None:
+    headers = {"Authorization": f"Bearer {await portal.key('platform')}"}
+    async with portal.session.head(f"{portal.url}/api/v1/courses", headers=headers) as answer:
+        assert (answer.status, answer.headers["ETag"], await answer.read()) == (207, '"7"', b"")
+    assert portal.owner.asked[-1][0] == "HEAD"
+    async with portal.session.head(f"{portal.url}/v1/officers/head/live", headers=headers) as answer:
+        assert (answer.status, answer.content_type, await answer.read()) == (200, "text/event-stream", b"")
+    async with portal.session.head(f"{portal.url}/v1/officers/head/live") as answer:
+        assert answer.status == 401
+    async with portal.session.head(f"{portal.url}/static/page.js") as answer:
+        assert (answer.status, await answer.read()) == (200, b"")
+
+
+async def test_only_paths_that_a_service_owns_are_forwarded_and_only_for_who_is_signed_in(portal: Portal) -> None:
+    asked = len(portal.owner.asked)
+    key = {"Authorization": f"Bearer {await portal.key('platform')}"}
+    for target in ("/api/metrics", "/api/v1/officers/a/live", "/api/v1/officers/a/b/c", "/api//elsewhere.example/"):
+        async with portal.session.get(portal.url + target, headers=key) as answer:
+            assert answer.status == 404
+    async with portal.session.get(f"{portal.url}/api/v1/courses") as answer:
+        assert answer.status == 401
+    assert len(portal.owner.asked) == asked
+
+
+async def test_a_service_that_is_away_is_said_so(stage: tuple[PortalSettings, Owner]) -> None:
+    settings, owner = stage
+    nowhere = ("http://127.0.0.1:9",)
+    async with running_portal(replace(settings, catalog_url=nowhere, recommender_url=nowhere), owner) as portal:
+        key = await portal.key("platform")
+        headers = {"Authorization": f"Bearer {key}"}
+        async with portal.session.get(f"{portal.url}/api/v1/courses", headers=headers) as answer:
+            assert (answer.status, answer.content_type) == (503, "application/problem+json")
+        async with portal.stream("somebody", key) as stream:
+            assert (await stream.next()).data == {"status": "unavailable"}
+
+
+async def test_the_page_and_its_files_are_served_under_a_strict_policy_and_not_sent_twice(portal: Portal) -> None:
+    for target, kind in [("/", "text/html"), ("/static/page.js", "text/javascript"), ("/static/style.css", "text/css")]:
+        async with portal.session.get(portal.url + target) as answer:
+            assert (answer.status, answer.content_type) == (200, kind)
+            policy = answer.headers["Content-Security-Policy"]
+            assert "default-src 'none'" in policy
+            assert "unsafe" not in policy
+            tag = answer.headers["ETag"]
+        async with portal.session.get(portal.url + target, headers={"If-None-Match": tag}) as answer:
+            assert (answer.status, await answer.read()) == (304, b"")
+    for target in ("/static/nothing.js", "/static/..%2F__main__.py", "/static/../__main__.py"):
+        async with portal.session.get(portal.url + target) as answer:
+            assert answer.status == 404

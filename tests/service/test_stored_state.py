@@ -1,0 +1,47 @@
+"""A record that cannot be taken for long is told by readiness and a metric, whatever the lag says."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from services.recommender.consumer import ProfileConsumer
+from shared.events import PROFILES_TOPIC
+from shared.kafka import Received
+from tests.support.recommender import READ, SHOWN, assessed, path_of, recommender, somebody
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.timeout(400)
+
+
+async def test_readiness_and_a_metric_tell_of_a_record_in_hand_for_too_long(
+    mongodb_uri: str, kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, held = asyncio.Event(), asyncio.Event()
+    on_profiles = ProfileConsumer.on_profiles
+
+    async def gated(consumer: ProfileConsumer, batch: Sequence[Received]) -> None:
+        held.set()
+        await gate.wait()
+        await on_profiles(consumer, batch)
+
+    monkeypatch.setattr(ProfileConsumer, "on_profiles", gated)
+    officer = somebody(levels={"reading": 1})
+    async with recommender(mongodb_uri, kafka_bootstrap, (SHOWN, READ), HELD_SECONDS="0") as service:
+        await service.publish(PROFILES_TOPIC, assessed(officer))
+        async with asyncio.timeout(90):
+            await held.wait()
+        answer = await service.ask("GET", "/readyz", None)
+        told = (await answer.json())["checks"]["profiles"]
+        assert answer.status == 503
+        assert told.startswith(f"the same records of {service.settings.topic(PROFILES_TOPIC)} have been in hand for")
+        metrics = await (await service.ask("GET", "/metrics", None)).text()
+        [seconds] = [line.split()[1] for line in metrics.splitlines() if line.startswith("consumer_held_seconds ")]
+        assert float(seconds) > 0
+        gate.set()
+        await path_of(service, officer)
+
+        async def ready() -> bool:
+            return (await service.ask("GET", "/readyz", None)).status == 200
+
+        await until(ready)

@@ -1,0 +1,75 @@
+"""The assessment service on real servers with a small framework, and what its tests ask of it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+
+from services.assessment.__main__ import build
+from services.assessment.api import INDEX
+from shared.events import CATALOG_TOPIC, FrameworkPublished
+from shared.settings import AssessmentSettings
+from shared.skills import SHARED_TENANT, JobGroup, Stage
+from tests.support.builders import FRAMEWORK, framework, text, unique
+from tests.support.services import Started, settings_of, started
+from tests.support.waiting import until
+
+TAKEN_AT = "2026-11-20T09:00:00+07:00"
+PUT = {"job_group": "service", "agency": "north"}
+
+
+@asynccontextmanager
+async def assessment_service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
+    """Start the service; it knows a framework when it is handed out."""
+    settings = settings_of(AssessmentSettings, mongodb_uri, kafka_bootstrap, DEFAULT_FRAMEWORK=FRAMEWORK)
+    plain = framework({"reading": 3, "writing": 4})
+    shown = msgspec.structs.replace(
+        plain,
+        job_groups=[*plain.job_groups, JobGroup("executive", text("executive"))],
+        stages=[Stage("early", text("early"))],
+    )
+    async with started(build, settings) as service:
+        index = service.client.app[INDEX]
+
+        async def known() -> bool:
+            return index.find(SHARED_TENANT, FRAMEWORK) is not None
+
+        await service.publish(
+            CATALOG_TOPIC,
+            (f"{SHARED_TENANT}/framework:{FRAMEWORK}", 1, FrameworkPublished(SHARED_TENANT, shown)),
+        )
+        await until(known)
+        yield service
+
+
+async def registered(service: Started, **body: Any) -> str:
+    officer = unique("officer")
+    got = await service.ask("PUT", f"/v1/officers/{officer}", json=PUT | body)
+    assert got.status == 201, await got.text()
+    return officer
+
+
+def assessment(level: float = 2, **changed: Any) -> dict[str, Any]:
+    body = {
+        "framework": FRAMEWORK,
+        "kind": "test",
+        "results": [{"skill": "reading", "level": level}],
+        "taken_at": TAKEN_AT,
+    }
+    return body | changed
+
+
+async def submit(
+    service: Started, subject: str, body: Any, key: str = "", **options: Any
+) -> tuple[int, dict[str, Any]]:
+    headers = {"Idempotency-Key": key or unique("key")}
+    got = await service.ask("POST", f"/v1/officers/{subject}/assessments", json=body, headers=headers, **options)
+    return got.status, await got.json()
+
+
+async def profile_of(service: Started, officer: str) -> dict[str, Any]:
+    got = await service.ask("GET", f"/v1/officers/{officer}")
+    assert got.status == 200
+    found: dict[str, Any] = await got.json()
+    return found

@@ -1,0 +1,176 @@
+"""A real Chromium for the tests of the page: the one on PATH, cut off from everything but this machine."""
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, async_playwright
+
+from tests.support.platform import Officer, Platform, required
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
+_PATIENCE_MS = 90_000  # far more than anything takes on a busy machine
+SAID = "#word-said"
+NO_CHROMIUM = "the page's test needs Chromium and a Thai font: apt install chromium fonts-noto-core"
+
+
+def chromium() -> str | None:
+    """Return where Chromium is, or None."""
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@asynccontextmanager
+async def launched(executable: str) -> AsyncIterator[Browser]:
+    """Start Chromium for as long as the block runs."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+class Reader:
+    """Somebody at the page: what they see, and what their browser asked for or complained of."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self.url = url
+        self.asked: list[str] = []
+        self.errors: list[str] = []
+        page.on("request", lambda request: self.asked.append(request.url))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda line: self.errors.append(line.text) if "Policy" in line.text else None)
+
+    async def sign_in(self, key: str, at: str = "") -> None:
+        await self.page.goto(self.url + at)
+        await self.page.fill("#key", key)
+        await self.page.press("#key", "Enter")
+
+    async def shows(self, view: str) -> None:
+        """Wait until the page is in this state."""
+        await self.page.wait_for_selector(f'main[data-view="{view}"][aria-busy="false"]')
+
+    async def news(self, words: str) -> str:
+        """Wait until the live region says something with these words; return all of it."""
+        await self.page.wait_for_function(
+            "words => document.getElementById('news').innerText.includes(words)", arg=words
+        )
+        return await self.page.inner_text("#news")
+
+    async def dismisses(self) -> None:
+        """Take note of the news, so that what is told next is new."""
+        await self.page.click("#dismiss")
+        assert await self.page.inner_text("#news") == ""
+
+    async def text(self, selector: str) -> str:
+        """Return what an element says; a space that holds a number to its word counts as any other."""
+        return (await self.page.inner_text(selector)).replace("\u00a0", " ")
+
+    async def tab_to(self, name: str) -> None:
+        """Press Tab until the element of this `data-keep` or id has the focus."""
+        for _ in range(400):
+            await self.page.keyboard.press("Tab")
+            if await self.focused() == name:
+                return
+        raise AssertionError(name)
+
+    async def focused(self) -> str:
+        """Return the `data-keep` or the id of what has the focus."""
+        found: str = await self.page.evaluate("document.activeElement.dataset.keep ?? document.activeElement.id")
+        return found
+
+    async def violations(self) -> list[str]:
+        """Return what axe finds wrong now."""
+        found = await Axe().run(self.page)
+        return [
+            f"{rule['id']}: {node['html'][:200]}" for rule in found.response["violations"] for node in rule["nodes"]
+        ]
+
+    async def fonts(self, selector: str) -> set[str]:
+        """Return the names of the fonts that an element is really drawn with."""
+        session = await self.page.context.new_cdp_session(self.page)
+        await session.send("DOM.enable")
+        await session.send("CSS.enable")
+        root: dict[str, Any] = await session.send("DOM.getDocument")
+        node = await session.send("DOM.querySelector", {"nodeId": root["root"]["nodeId"], "selector": selector})
+        drawn = await session.send("CSS.getPlatformFontsForNode", {"nodeId": node["nodeId"]})
+        await session.detach()
+        return {font["familyName"] for font in drawn["fonts"]}
+
+    async def overflow(self) -> int:
+        """Return by how many pixels the page is wider than the window."""
+        wider: int = await self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        return wider
+
+    def left_the_machine(self) -> list[str]:
+        """Return the addresses asked for that are not the portal's."""
+        return [url for url in self.asked if not url.startswith(self.url + "/")]
+
+
+@asynccontextmanager
+async def reading(
+    browser: Browser, url: str, *, width: int = 1280, height: int = 900, scheme: Literal["light", "dark"] = "light"
+) -> AsyncIterator[Reader]:
+    """Open a fresh page, signed in as nobody; at the end nothing may have gone wrong in it or left the machine."""
+    context = await browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
+    )
+    context.set_default_timeout(_PATIENCE_MS)
+    reader = Reader(await context.new_page(), url)
+    try:
+        yield reader
+        assert reader.errors == []
+        assert reader.left_the_machine() == []
+    finally:
+        await context.close()
+
+
+@asynccontextmanager
+async def at_the_path(platform: Platform, browser: Browser, **window: Any) -> AsyncIterator[tuple[Officer, Reader]]:
+    """Open the page of an officer who has a path."""
+    officer = Officer(platform)
+    await officer.register()
+    await officer.assess(required(0.5))
+    async with reading(browser, platform.stack.urls["portal"][0], **window) as reader:
+        await reader.sign_in(await officer.api_key())
+        await reader.shows("path")
+        await reader.page.wait_for_selector(".step")
+        await reader.page.wait_for_selector("#what-if-jobGroup")
+        await reader.page.wait_for_function("() => !document.querySelector('.notice.provisional')")
+        yield officer, reader
+
+
+async def says(reader: Reader, words: str) -> str:
+    """Wait until the word at the foot of the screen has these words; return all of it."""
+    await reader.page.wait_for_function(
+        "words => document.getElementById('word-said').innerText.includes(words)", arg=words
+    )
+    return await reader.page.inner_text(SAID)
+
+
+async def say(reader: Reader, course: str, action: str) -> None:
+    """Press the button of an action on the step of a course; what is finished is finished today."""
+    card = reader.page.locator(f'.step[data-course="{course}"]')
+    if action == "completed":
+        await card.locator(f'[data-keep="finish-{course}"]').click()
+    elif action != "started" and not await card.locator(".choices").is_visible():
+        await card.locator(".say summary").click()
+    await card.locator(f'[data-keep="{action}-{course}"]').click()
+
+
+async def courses(reader: Reader, where: str = ".step") -> list[str]:
+    """Return the ids of the courses shown, in order."""
+    found: list[str] = await reader.page.locator(where).evaluate_all("all => all.map(one => one.dataset.course)")
+    return found

@@ -1,0 +1,119 @@
+"""A replica set of three on this machine, of which members can be frozen: what a majority is, and what it is not."""
+
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from pymongo import AsyncMongoClient
+from pymongo.errors import PyMongoError
+
+from deploy.local.processes import Child, free_port, until
+from deploy.local.servers import Mongod, find_mongodb
+from tests.support.servers import missing
+
+_NAME = "rs3"
+
+
+class ReplicaSet:
+    """Three members on 127.0.0.1; `members[0]` is the primary while nothing happens to it."""
+
+    def __init__(self, binary: str, directory: Path) -> None:
+        self.ports = [free_port() for _ in range(3)]
+        self.members = [_member(binary, directory / str(port), port) for port in self.ports]
+
+    @property
+    def uri(self) -> str:
+        """The connection URI."""
+        hosts = ",".join(f"127.0.0.1:{port}" for port in self.ports)
+        return f"mongodb://{hosts}/?replicaSet={_NAME}"
+
+    async def start(self) -> None:
+        """Start and initiate; return when the first member is the primary and the others follow it."""
+        for member in self.members:
+            member.start()
+        members = [
+            {"_id": number, "host": f"127.0.0.1:{port}", "priority": 2 if number == 0 else 1}
+            for number, port in enumerate(self.ports)
+        ]
+        config = {"_id": _NAME, "members": members}
+        await until(lambda: self._answers(self.ports[0], {"replSetInitiate": config}), self.members[0], 60, _NAME)
+        for number, state in enumerate(("PRIMARY", "SECONDARY", "SECONDARY")):
+            await self.until_state(number, state)
+
+    async def until_state(self, number: int, *states: str) -> None:
+        """Wait until a member says of itself that it is in one of these states."""
+
+        async def reached() -> bool:
+            return await self._state(number) in states
+
+        await until(reached, self.members[number], 60, f"member {number}")
+
+    async def until_elected(self, *numbers: int) -> None:
+        """Wait until one of these members is the primary."""
+
+        async def elected() -> bool:
+            return "PRIMARY" in [await self._state(number) for number in numbers]
+
+        await until(elected, None, 60, "an election")
+
+    async def _state(self, number: int) -> str:
+        status = await self._asked(self.ports[number], {"replSetGetStatus": 1})
+        return next((one["stateStr"] for one in status.get("members", []) if one.get("self")), "")
+
+    @contextmanager
+    def frozen(self, *numbers: int) -> Iterator[None]:
+        """Freeze members while the block runs, and thaw them whatever happens in it."""
+        self._signal(signal.SIGSTOP, numbers)
+        try:
+            yield
+        finally:
+            self._signal(signal.SIGCONT, numbers)
+
+    def stop(self) -> None:
+        """End every member at once: nothing of it is wanted any more."""
+        for member in self.members:
+            member.kill()
+
+    def _signal(self, number: signal.Signals, members: tuple[int, ...]) -> None:
+        for member in members:
+            if pid := self.members[member].pid:
+                os.kill(pid, number)
+
+    async def _answers(self, port: int, command: dict[str, Any]) -> bool:
+        return bool((await self._asked(port, command)).get("ok"))
+
+    async def _asked(self, port: int, command: dict[str, Any]) -> dict[str, Any]:
+        client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
+            "127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=1000, timeoutMS=2000
+        )
+        try:
+            return await client.admin.command(command)
+        except PyMongoError:
+            return {}
+        finally:
+            await client.close()
+
+
+def _member(binary: str, directory: Path, port: int) -> Child:
+    (directory / "data").mkdir(parents=True)
+    argv: list[str | Path] = [binary, "--replSet", _NAME, "--bind_ip", "127.0.0.1", "--port", str(port)]
+    argv += ["--dbpath", directory / "data", "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25"]
+    argv += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
+    return Child(f"mongod {port}", argv, directory / "mongod.log")
+
+
+@asynccontextmanager
+async def replica_set(directory: Path) -> AsyncIterator[ReplicaSet]:
+    """Yield a running replica set of three, from the `mongod` that the local stack would take."""
+    found = find_mongodb(directory / "unused")
+    if not isinstance(found, Mongod):
+        missing("a MongoDB that is not ours cannot be frozen")
+    members = ReplicaSet(str(found.binary), directory)
+    try:
+        await members.start()
+        yield members
+    finally:
+        members.stop()

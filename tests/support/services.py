@@ -1,0 +1,143 @@
+"""A service as it is wired in production, on a real broker and a real MongoDB, and keys to it."""
+
+import re
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any, TypeVar
+
+from aiohttp import ClientResponse, web
+from aiohttp.test_utils import TestClient, TestServer
+
+from shared.auth import Role, issue
+from shared.events import CATALOG_TOPIC, PATHS_TOPIC, PROFILES_TOPIC, Data, Event, announce
+from shared.kafka import Follower, Publisher, Received, TopicSpec, create_topics
+from shared.mongo import Client, Database, KeyStore, connect
+from shared.settings import Settings, StoreSettings, read
+from tests.support.waiting import running, until
+
+S = TypeVar("S", bound=Settings)
+TOPICS = (CATALOG_TOPIC, PROFILES_TOPIC, f"{PROFILES_TOPIC}.dead", PATHS_TOPIC)
+
+
+async def issue_key(
+    mongodb: Client,
+    settings: StoreSettings,
+    role: Role,
+    *,
+    tenant: str = "agency",
+    officer: str | None = None,
+    expires_at: datetime | None = None,
+) -> str:
+    """Return the credential of a new key."""
+    credential, stored = issue(settings.api_key_pepper, tenant, role, officer, expires_at)
+    await KeyStore(mongodb, settings).create(stored)
+    return credential
+
+
+class Started:
+    """A running service. Requests are made with the key of a role; each tenant and role has one key."""
+
+    def __init__(self, settings: Settings, client: TestClient[Any, Any]) -> None:
+        self.settings = settings
+        self.client = client
+        self.mongodb = connect(settings)
+        self.environment: dict[str, str] = {}
+        self._keys: dict[tuple[str, Role, str | None], str] = {}
+        self._revision = 1000
+
+    async def key(self, role: Role, tenant: str = "agency", officer: str | None = None) -> str:
+        place = tenant, role, officer
+        if place not in self._keys:
+            self._keys[place] = await issue_key(self.mongodb, self.settings, role, tenant=tenant, officer=officer)
+        return self._keys[place]
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        role: Role | None = "platform",
+        *,
+        tenant: str = "agency",
+        officer: str | None = None,
+        headers: dict[str, str] | None = None,
+        **options: Any,
+    ) -> ClientResponse:
+        headers = dict(headers or {})
+        if role:
+            headers["Authorization"] = f"Bearer {await self.key(role, tenant, officer)}"
+        return await self.client.request(method, path, headers=headers, **options)
+
+    def database(self, name: str) -> Database:
+        return self.mongodb[self.settings.database(name)]
+
+    async def publish(self, topic: str, *announced: tuple[str, int, Data]) -> None:
+        """Send events as their owner would, stamped in order. A recommender has folded those of the catalog by then."""
+        envelopes = []
+        for subject, sequence, data in announced:
+            self._revision += 1
+            envelope = announce("/test", subject, sequence, data)
+            envelopes.append(type(envelope)(**{**_fields(envelope), "catalogue_revision": self._revision}))
+        async with Publisher(self.settings) as publisher:
+            await publisher.send(self.settings.topic(topic), envelopes)
+        if topic == CATALOG_TOPIC:
+            await until(self._folded)
+
+    async def _folded(self) -> bool:
+        text = await (await self.client.get("/metrics")).text()
+        revision = re.search(r"^(?:\w+_)?catalog(?:ue)?_revision (\S+)$", text, re.MULTILINE)
+        return revision is None or float(revision[1]) >= self._revision
+
+
+def _fields(struct: Any) -> dict[str, Any]:
+    return {name: getattr(struct, name) for name in struct.__struct_fields__}
+
+
+class Topic:
+    """Everything that was announced on a topic, as it comes."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    async def take(self, batch: Sequence[Received]) -> None:
+        self.events += [item.event for item in batch]
+
+    async def of(self, subject: str, count: int) -> list[Event]:
+        """Return the events of a subject once there are so many."""
+        await until(lambda: sum(event.subject == subject for event in self.events) >= count, f"{count} of {subject}")
+        return [event for event in self.events if event.subject == subject]
+
+
+@asynccontextmanager
+async def followed(settings: Settings, topic: str) -> AsyncIterator[Topic]:
+    seen = Topic()
+    async with running(Follower(settings, settings.topic(topic), seen.take)):
+        yield seen
+
+
+def settings_of(shape: type[S], mongodb_uri: str, kafka_bootstrap: str, **more: str) -> S:
+    environment = {
+        "MONGODB_URI": mongodb_uri,
+        "KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap,
+        "NAMESPACE": f"s{uuid.uuid4().hex[:8]}.",
+        "API_KEY_PEPPER": "pepper of the service tests",
+    }
+    return read(shape, environment | more)
+
+
+@asynccontextmanager
+async def started(build: Callable[[S], Awaitable[web.Application]], settings: S) -> AsyncIterator[Started]:
+    specs = [TopicSpec(settings.topic(topic), 1, 1, {}) for topic in TOPICS]
+    await create_topics(settings, specs)
+    async with TestClient(TestServer(await build(settings))) as client:
+        service = Started(settings, client)
+        await until(lambda: _ready(client))
+        try:
+            yield service
+        finally:
+            service.mongodb.close()
+
+
+async def _ready(client: TestClient[Any, Any]) -> bool:
+    return (await client.get("/readyz")).status == 200

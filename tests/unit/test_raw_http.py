@@ -1,0 +1,266 @@
+"""What no HTTP client would send: it is answered at once by a problem document, and not echoed or logged."""
+
+import asyncio
+import gzip
+import json
+import zlib
+
+import pytest
+
+from shared.limits import Limits
+from tests.support.raw_http import answer_on, logged, wired
+
+SECRET = b"0123456789abcdef.planted-secret-planted-secret-planted-secr"
+HOST = b"Host: x\r\n"
+GET = b"GET /v1/things/a HTTP/1.1\r\n" + HOST
+PUT = b"PUT /v1/things/a HTTP/1.1\r\n" + HOST
+BODY = b'{"name":"a"}'
+PACKED = gzip.compress(BODY, mtime=0)  # the same bytes in every process: they name a test
+LENGTH = b"Content-Length: 12\r\n"
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
+
+UNREADABLE = {
+    "a newline in the key": GET + b"Authorization: Bearer " + SECRET + b"\n\r\n\r\n",
+    "a line feed before the key": GET + b"Authorization: Bearer\n" + SECRET + b"\r\n\r\n",
+    "a folded header": GET + b"Authorization: Bearer\r\n " + SECRET + b"\r\n\r\n",
+    "a carriage return in the key": GET + b"Authorization: Bearer a\r" + SECRET + b"\r\n\r\n",
+    "a name with a space": GET + SECRET + b" x: y\r\n\r\n",
+    "a line without a colon": GET + SECRET + b"\r\n\r\n",
+    "NUL in a cookie": GET + b"Cookie: learning-path=" + SECRET + b"\x00\r\n\r\n",
+    "NUL in the query": b"GET /v1/things/a?key=" + SECRET + b"\x00 HTTP/1.1\r\n" + HOST + b"\r\n",
+    "a byte in the path": b"GET /v1/things/" + SECRET + b"\xff HTTP/1.1\r\n" + HOST + b"\r\n",
+    "a byte in the query": b"GET /v1/things/a?key=\xff" + SECRET + b" HTTP/1.1\r\n" + HOST + b"\r\n",
+    "a method that is none": b"BREW /" + SECRET + b" HTTP/1.1\r\n" + HOST + b"\r\n",
+    "a version that is none": b"GET /" + SECRET + b" HTTP/9.9\r\n" + HOST + b"\r\n",
+    "no version": b"GET /" + SECRET + b"\r\n" + HOST + b"\r\n",
+    "HTTP/2 at once": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "an address that is none": b"GET http://[" + SECRET + b" HTTP/1.1\r\n" + HOST + b"\r\n",
+    "no address": b"GET " + SECRET + b" HTTP/1.1\r\n" + HOST + b"\r\n",
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00" + SECRET + b"\r\n\r\n",
+    "anything": SECRET + b"\r\n\r\n",
+    "a long path": b"GET /" + SECRET * 200 + b" HTTP/1.1\r\n" + HOST + b"\r\n",
+    "a long header": GET + b"X-Any: " + SECRET * 200 + b"\r\n\r\n",
+    "many headers": GET + (b"X-Any: " + SECRET + b"\r\n") * 200 + b"\r\n",
+    "no host": b"GET /v1/things/a HTTP/1.1\r\nAuthorization: Bearer " + SECRET + b"\r\n\r\n",
+    "a length that is none": PUT + b"Authorization: Bearer " + SECRET + b"\r\nContent-Length: x\r\n\r\n" + SECRET,
+    "a length below zero": PUT + b"Authorization: Bearer " + SECRET + b"\r\nContent-Length: -1\r\n\r\n",
+    "two lengths": PUT + LENGTH + b"Content-Length: 13\r\nX-Any: " + SECRET + b"\r\n\r\n" + BODY,
+    "a length and chunks": PUT + LENGTH + CHUNKED + b"X-Any: " + SECRET + b"\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    "a framing that is none": PUT + b"Transfer-Encoding: " + SECRET + b"\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+async def test_what_cannot_be_read_is_a_problem_and_nothing_of_it_is_told(name: str) -> None:
+    with logged() as written:
+        async with wired() as wire:
+            got = await wire.ask(UNREADABLE[name])
+            assert got.status == 400
+            assert got.problem["request_id"] == got.headers["x-request-id"]
+            assert (got.headers["x-content-type-options"], got.headers["connection"]) == ("nosniff", "close")
+            assert "server" not in got.headers
+            metrics = await wire.ask(b"GET /metrics HTTP/1.1\r\n" + HOST + b"\r\n")
+    lines = [json.loads(line) for line in written.getvalue().splitlines()]
+    assert [line["status"] for line in lines if line["logger"] == "access"] == [400]
+    for place in (got.body, repr(got.headers).encode(), written.getvalue(), metrics.body):
+        assert b"planted" not in place
+    assert b'status="400"' in metrics.body
+
+
+BROKEN = {
+    "a chunk without a length": PUT + CHUNKED + b"\r\nzz\r\nabc\r\n0\r\n\r\n",
+    "a chunk longer than it says": PUT + CHUNKED + b"\r\n3\r\nabcdef\r\n0\r\n\r\n",
+    "a chunk cut short": PUT + CHUNKED + b'\r\n5\r\n{"n',
+    "a length that is not reached": PUT + LENGTH + b"\r\n{",
+    "not packed at all": PUT + LENGTH + b"Content-Encoding: gzip\r\n\r\n" + BODY,
+    "not packed at all, chunked": PUT + CHUNKED + b"Content-Encoding: deflate\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    "packed and not whole": PUT + b"Content-Length: 20\r\nContent-Encoding: gzip\r\n\r\n" + PACKED[:20],
+    "packed and something after it": PUT + b"Content-Length: 34\r\nContent-Encoding: gzip\r\n\r\n" + PACKED + b"xx",
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+async def test_a_broken_body_is_malformed_at_once(name: str) -> None:
+    head, _, body = BROKEN[name].partition(b"\r\n\r\n")
+    with logged() as written:
+        async with wired() as wire:
+            key = await wire.key()
+            got = await wire.ask(head + b"\r\n" + key + b"\r\n", body, end="cut" in name or "not reached" in name)
+    assert (got.status, got.problem["title"]) == (400, "Malformed request")
+    assert b'"level":"error"' not in written.getvalue()
+
+
+async def test_a_chunk_that_breaks_later_is_answered_while_the_connection_stays_open() -> None:
+    async with wired() as wire:
+        key = await wire.key()
+        reader, writer = await wire.open()
+        writer.write(PUT + key + CHUNKED + b'\r\n5\r\n{"nam\r\n')
+        await writer.drain()
+        writer.write(b"nonsense\r\n")
+        got = await answer_on(reader)
+        assert (got.status, got.headers["connection"]) == (400, "close")
+        assert await reader.read() == b""
+        writer.close()
+
+
+async def test_a_head_that_ends_too_early_is_malformed() -> None:
+    async with wired() as wire:
+        assert (await wire.ask(GET, end=True)).status == 400
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        (b"If-Match: \xff", 400),
+        (b"If-None-Match: \xe9", 400),
+        (b"Idempotency-Key: \xe0\xb8\x81", 400),
+        (b"User-Agent: \xff", 400),
+        (b"X-Any: \xff\xfe", 400),
+        (b"X-Request-Id: \xff", 400),
+        (b"traceparent: \xff", 400),
+        (b"X-Any: \xe0\xb8\x81", 200),
+        (b"Cookie: other=\xe0\xb8\x81", 200),
+    ],
+)
+async def test_a_header_that_is_not_ascii_is_refused_by_name(header: bytes, status: int) -> None:
+    async with wired() as wire:
+        got = await wire.ask(GET + await wire.key() + header + b"\r\n\r\n")
+        assert got.status == status
+        if status == 400:
+            assert got.problem["field"].lower() == header.partition(b":")[0].decode().lower()
+
+
+@pytest.mark.parametrize("credential", [b"\xff", b"\xe0\xb8\x81.\xe0\xb8\x82", b"a.b\x7f"])
+async def test_a_key_that_is_not_ascii_opens_nothing(credential: bytes) -> None:
+    async with wired() as wire:
+        got = await wire.ask(GET + b"Authorization: Bearer " + credential + b"\r\n\r\n")
+        assert got.status in (400, 401)
+        assert got.problem
+
+
+@pytest.mark.parametrize(
+    ("coding", "packed"),
+    [
+        ("gzip", PACKED),
+        ("x-gzip", PACKED),
+        ("GZIP", gzip.compress(BODY[:4], mtime=0) + gzip.compress(BODY[4:], mtime=0)),
+        ("deflate", zlib.compress(BODY)),
+        ("deflate", zlib.compress(BODY)[2:-4]),
+        ("identity", BODY),
+        ("identity, gzip", PACKED),
+    ],
+)
+async def test_a_packed_body_is_unpacked(coding: str, packed: bytes) -> None:
+    async with wired() as wire:
+        key = await wire.key()
+        head = f"Content-Encoding: {coding}\r\nContent-Length: {len(packed)}\r\n\r\n".encode()
+        assert (await wire.ask(PUT + key + head + packed)).status == 201
+        parts = b"".join(b"1\r\n%c\r\n" % byte for byte in packed) + b"0\r\n\r\n"
+        head = f"Content-Encoding: {coding}\r\n".encode() + CHUNKED + b"\r\n"
+        assert (await wire.ask(PUT + key + head + parts)).status == 201
+
+
+@pytest.mark.parametrize("coding", ["br", "zstd", "compress", "gzip, gzip", "gzip, br", "nonsense"])
+async def test_an_unknown_packing_is_refused_from_the_headers(coding: str) -> None:
+    async with wired() as wire:
+        head = f"Content-Encoding: {coding}\r\nContent-Length: 1000000\r\n\r\n".encode()  # nothing of it is ever sent
+        got = await wire.ask(PUT + await wire.key() + head)
+        assert (got.status, got.headers["accept-encoding"]) == (415, "gzip, deflate")
+        assert got.problem["field"] == "Content-Encoding"
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/docs", "/v1/trace", "/v1/nowhere", "/v1/things/a"])
+async def test_nothing_packed_is_read_where_no_body_is(path: str) -> None:
+    async with wired() as wire:
+        head = f"GET {path} HTTP/1.1\r\n".encode() + HOST + b"Content-Encoding: gzip\r\nContent-Length: 1000000\r\n\r\n"
+        got = await wire.ask(head)  # nothing of it is ever sent
+        assert (got.status, got.problem["field"]) == (400, "Content-Encoding")
+
+
+async def test_a_packed_body_without_a_key_is_refused_before_it_comes() -> None:
+    async with wired() as wire:
+        assert (await wire.ask(PUT + b"Content-Encoding: gzip\r\nContent-Length: 1000000\r\n\r\n")).status == 401
+
+
+async def test_the_limit_counts_what_is_unpacked() -> None:
+    packed = gzip.compress(bytes(200_000_000))
+    async with wired() as wire:
+        head = f"Content-Encoding: gzip\r\nContent-Length: {2000}\r\n\r\n".encode()
+        assert (await wire.ask(PUT + await wire.key() + head + packed[:2000])).status == 413
+
+
+async def test_a_body_that_never_ends_is_given_up() -> None:
+    async with wired(limits=Limits(body_seconds=0.2)) as wire:
+        key = await wire.key()
+        for start in (LENGTH + b"\r\n{", CHUNKED + b"\r\n1\r\n{\r\n", LENGTH + b"\r\n"):
+            got = await wire.ask(PUT + key + start)
+            assert (got.status, got.problem["title"], got.headers["connection"]) == (408, "Body too slow", "close")
+
+
+async def test_a_client_that_waits_to_be_told_is_told_only_where_its_body_is_wanted() -> None:
+    expecting = b"Expect: 100-continue\r\n" + LENGTH + b"\r\n"
+    async with wired() as wire:
+        assert (await wire.ask(PUT + expecting)).status == 401
+        reader, writer = await wire.open()
+        writer.write(PUT + await wire.key() + expecting)
+        assert (await answer_on(reader)).status == 100
+        writer.write(BODY)
+        assert (await answer_on(reader)).status == 201
+        writer.close()
+        for path in (b"/v1/things/a", b"/v1/nowhere"):
+            for what in (b"tea", b"\xff", b"100-continue, \xff", b"\xe0\xb8\x81"):
+                got = await wire.ask(b"PUT " + path + b" HTTP/1.1\r\n" + HOST + b"Expect: " + what + b"\r\n\r\n")
+                assert (got.status, got.problem["field"]) == (400, "Expect")
+
+
+async def test_every_answer_has_the_same_guards_and_names_no_software() -> None:
+    asked = [b"/v1/trace", b"/v1/nowhere", b"/v1/wrong", b"/v1/away", b"/livez", b"/metrics", b"/openapi.json"]
+    async with wired() as wire:
+        for path in asked:
+            got = await wire.ask(b"GET " + path + b" HTTP/1.1\r\n" + HOST + b"\r\n")
+            assert "server" not in got.headers
+            assert got.headers["x-content-type-options"] == "nosniff"
+            assert got.headers["x-request-id"]
+        got = await wire.ask(GET + await wire.key() + b"\r\n")
+        assert (got.status, got.headers["cache-control"], got.headers["etag"]) == (200, "no-store", '"7"')
+
+
+async def test_an_unknown_error_is_logged_without_its_words() -> None:
+    with logged() as written:
+        async with wired() as wire:
+            assert (await wire.ask(b"GET /v1/wrong HTTP/1.1\r\n" + HOST + b"\r\n")).status == 500
+    assert b"RuntimeError" in written.getvalue()
+    assert b"shelf.py" in written.getvalue()
+    assert b"the secret of the house" not in written.getvalue().replace(b'raise RuntimeError(\\"the secret', b"")
+
+
+async def test_what_is_left_of_a_refused_body_is_not_logged_as_an_error() -> None:
+    with logged() as written:
+        async with wired() as wire:
+            reader, writer = await wire.open()
+            writer.write(PUT + LENGTH + b"\r\n{")
+            assert (await answer_on(reader)).status == 401
+            writer.write_eof()
+            assert await reader.read() == b""
+    assert b'"level":"error"' not in written.getvalue()
+
+
+async def test_a_packed_body_that_never_unpacks_to_anything_is_too_large() -> None:
+    named = b"\x1f\x8b\x08\x08\x00\x00\x00\x00\x00\x03" + b"n" * 5000  # the name of a file that does not end
+    async with wired() as wire:
+        head = b"Content-Encoding: gzip\r\n" + CHUNKED + b"\r\n"
+        got = await wire.ask(PUT + await wire.key() + head, b"%x\r\n" % len(named) + named + b"\r\n")
+        assert got.status == 413
+
+
+async def test_a_client_that_does_not_read_its_answers_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.connections._ANSWER_SECONDS", 0.2)
+    async with wired() as wire:
+        reader, writer = await wire.open()
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        asked = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\n" + HOST + b"\r\n"
+        writer.write(asked * 20)  # some 30 MB of answers
+        async with asyncio.timeout(20):
+            while wire.server.runner.server.connections:  # type: ignore[union-attr]
+                await asyncio.sleep(0.01)
+        del reader

@@ -1,0 +1,106 @@
+"""The path that docs/ranking.md works out by hand is the planner's, and its tables are those of today."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+import pytest
+
+from services.recommender.inputs import MICRO
+from services.recommender.planner.pipeline import recommend
+from services.recommender.planner.value import Worth, believed
+from services.recommender.reference import rule as reference
+from shared.paths import LearningPath
+from tests.support import worked_example as example
+from tests.support.builders import view_of
+
+Found = Callable[[], Iterable[Sequence[str]]]
+
+
+def _path() -> LearningPath:
+    return recommend(example.officer(), view_of(example.COURSES))
+
+
+def _plan() -> reference.Plan:
+    """Return the plan of the readable rule."""
+    courses = {one.id: one for one in example.COURSES}
+    wants, doors = believed(example.officer(), courses.get)
+    return reference.Plan(example.officer(), courses, Worth(wants), doors, plain=False)
+
+
+def _routes() -> Iterable[Sequence[str]]:
+    yield "exponent", "taken in turn", "without what loses nothing", "hours", "closes"
+    found = _plan()
+    for power in example.EXPONENTS:
+        taken = reference.greedy(found.problem, found.seeded.copy(), found.goals, power)
+        route = reference.route_of(found.problem, found.seeded, taken)
+        hours = sum(way.hours for way in route.courses) / MICRO
+        names = [", ".join(way.id for way in ways) for ways in (taken, route.courses)]
+        yield f"{power:g}", *names, f"{hours:g}", f"{route.worth:,}"
+
+
+def _steps() -> Iterable[Sequence[str]]:
+    yield "step", "score", "runners-up", "similarity", "closes", "contribution", "hours so far"
+    found = _path()
+    for step in found.steps:
+        others = ", ".join(f"{other.course.id} {other.score:,.0f}" for other in step.alternatives)
+        closes = ", ".join(f"{row.skill} {row.from_level:g} → {row.to_level:g}" for row in step.closes)
+        gained = sum(row.contribution for row in step.closes)
+        name, similarity = f"{step.position}. {step.course.id}", f"{step.similarity:.6f}"
+        yield name, f"{step.score:,.0f}", others, similarity, closes, f"{gained:,}", f"{step.cumulative_hours:g}"
+    yield "all", "", "", "", "", f"{found.coverage.gained:,}", f"{found.hours:g}"
+
+
+def _coverage() -> Iterable[Sequence[str]]:
+    yield "gap G", "gained", "requirement R", "before: 1 − G / R", "after: 1 − (G − gained) / R", "expected", "short by"
+    held = _path().coverage
+    required = sum(round(MICRO * example.WEIGHTS[skill] * level) for skill, level in example.REQUIRED.items())
+    numbers = (f"{held.gap:,}", f"{held.gained:,}", f"{required:,}")
+    after = f"{held.after:.6f}", f"{held.expected:,}", f"{_path().short_hours or 0:g} h"
+    yield *numbers, f"{held.before:.6f}", *after
+
+
+def test_the_tables_on_the_page_are_those_of_today() -> None:
+    page = example.PAGE.read_text(encoding="utf-8")
+    assert page == example.written(page), "python -m tests.support.worked_example writes them anew"
+    assert page.count("<!-- by hand: ") == len(example.TABLES)
+    section = page.split("\n## One path by hand\n")[1].split("\n## ")[0]
+    words = re.sub(r"<!-- by hand.*?<!-- /by hand -->", "", section, flags=re.DOTALL)
+    named = re.findall(r"\d+(?:,\d{3})+", words)
+    assert named
+    assert all(f"| {number} |" in example.tables()["worth"] for number in named)
+
+
+def test_beliefs_and_worth_are_those_of_the_planner() -> None:
+    wants, _ = believed(example.officer(), {one.id: one for one in example.COURSES}.get)
+    assert {skill: (example.MEASURED[skill], example.SD, example.level(skill)) for skill in wants} == {
+        skill: (it.measured, it.sd, it.level) for skill, it in wants.items()
+    }
+    found = Worth(wants)
+    assert found.gaps == {skill: example.worth(skill, level) for skill, level in example.REQUIRED.items()}
+    assert found.of("data", 2) == example.worth("data", 2)
+
+
+def test_prices_and_bids_are_those_of_the_planner() -> None:
+    plan = _plan()
+    prices = plan.problem.prices(plan.seeded)
+    ways = plan.problem.courses
+    assert set(ways) == {one.id for one in example.COURSES} - {example.DONE}
+    for name, members in example.BUNDLES.items():
+        assert prices.of(ways[name]) == example.price(name) * MICRO
+        assert [way.id for way in plan.problem.bundle(ways[name], prices)] == members
+    for power in example.EXPONENTS:
+        bids = {bid.goal.id: bid.score for bid in reference.bids(plan.problem, plan.seeded, prices, plan.goals, power)}
+        assert bids == {name: example.bid(name, power) for name in example.BUNDLES}
+
+
+def test_the_path_is_the_same_by_the_planner_and_by_the_readable_rule() -> None:
+    path = _path()
+    same = reference.recommend(example.officer(), example.COURSES, path.versions.catalogue)
+    assert msgspec.json.encode(same) == msgspec.json.encode(path)
+    assert sum(row.contribution for step in path.steps for row in step.closes) == path.coverage.gained
+
+
+@pytest.mark.parametrize(("table", "rows"), [("routes", _routes), ("steps", _steps), ("coverage", _coverage)])
+def test_what_the_planner_finds_is_what_is_worked_out_by_hand(table: str, rows: Found) -> None:
+    assert [tuple(row) for row in rows()] == [tuple(row) for row in example.TABLES[table]()]
