@@ -5,8 +5,8 @@ Every shape is drawn by the same few rules from its own figures, one catalogue p
     levels        a skill rises in `rungs` equal steps from 0 to the top of the scale
     a course      teaches `teaches` skills, each by one rung or (25 %) two; its entry is the rung below where it has a
                   `from` (share `entry`), else 0
-    conditions    `needs` levels of other skills, out of few that many courses ask for and whose own courses ask for none; `after`: the share of courses
-                  that require an easier course on the same skill
+    conditions    `needs` levels of other skills, out of few that many courses ask for and whose own courses ask for
+                  none; `after`: the share of courses that require an easier course on the same skill
     hours         2 x rungs gained^0.7 x log-normal(0, `spread`), in quarter hours from 0.25
     officers      hold 0 to half of what is required of `required` skills
 
@@ -25,7 +25,7 @@ from zlib import crc32
 
 import numpy as np
 
-from services.recommender.model import Estimate, Inputs
+from services.recommender.inputs import Estimate, Inputs
 from shared.skills import Completions, Course, Prerequisite, Teaches
 from tests.evaluation.worlds import DAY, TENANT, World, framework_of, words
 
@@ -78,7 +78,9 @@ def shaped(name: str, number: int) -> World:
 
     def officer(chance: np.random.Generator, hours: float) -> Inputs:
         levels = {
-            skill: Estimate(round(float(chance.uniform(0, _HALF * level)), 2), float(chance.choice([0.05, 0.15])) * rung)
+            skill: Estimate(
+                round(float(chance.uniform(0, _HALF * level)), 2), float(chance.choice([0.05, 0.15])) * rung
+            )
             for skill, (level, _) in required.items()
             if chance.random() < _HALF
         }
