@@ -178,6 +178,7 @@ sys.stdout.buffer.write(msgspec.json.encode(recommend(plan, courses, revision)))
 def test_the_readable_rule_gives_the_same_bytes_where_neither_numpy_nor_numba_is_installed() -> None:
     courses, required = entangled(25, 8, 3), framework({f"s{number:02}": 3 for number in range(8)})
     plan = inputs(required, {"s00": 0, "s01": 1, "s02": 0.5}, pinned=[courses[4].id])
+    plan = msgspec.json.decode(msgspec.json.encode(plan), type=Inputs)
     path = recommend(plan, view_of(courses))
     assert path.steps
     given = msgspec.json.encode((plan, courses, path.versions.catalogue))
