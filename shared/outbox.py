@@ -1,9 +1,14 @@
 """The outbox: an event is staged inside the document that it announces, in the same write, and sent by a relay.
 
 One relay per service is active at a time: it holds a lease document (server time, majority), and checks a local
-monotonic deadline right before each send. A change stream wakes it; a timer is the safety net. It sends the events of
-one document in sequence order, waits for the acknowledgements and pulls what was acknowledged. A send without an
-answer has an unknown outcome and is sent again. A state topic's reader drops duplicates by `sequence`.
+monotonic deadline right before each send. Whoever stages something in the relay's own process wakes it at once; what
+other processes stage is noticed by a change stream, and a timer is the safety net of both. What is sent is read from
+the documents in any case, so however the relay is woken, it sends the events of one document in sequence order. It
+waits for the acknowledgements and pulls what was acknowledged. A send without an answer has an unknown outcome and is
+sent again. A state topic's reader drops duplicates by `sequence`.
+
+An event whose data the document holds anyway, in a field of its own, is staged without data: its entry names the field.
+Such an entry is always the only one, for the field holds the newest state.
 
 The lease holder also reads its own topic back, from an offset kept in the lease document. A record that landed behind
 a newer one of the same document (a paused relay that woke, a send that arrived late), or with a stamp below one that
@@ -60,19 +65,45 @@ _SWEEP_SECONDS = 2.0
 
 def stage(*envelopes: Envelope) -> Document:
     """Return the operators that stage events in an update: `$push` on `outbox` and `$set` of `staged_at`."""
-    entries = [_entry(envelope) for envelope in envelopes]
+    entries = [msgspec.structs.asdict(envelope) for envelope in envelopes]
     largest = max(len(envelope.data or b"") for envelope in envelopes)
-    kept = max(len(entries), min(KEPT, KEPT_BYTES // max(1, largest)))
-    return {"$push": {"outbox": {"$each": entries, "$slice": -kept}}, "$set": {"staged_at": datetime.now(UTC)}}
+    return _push(entries, max(len(entries), min(KEPT, KEPT_BYTES // max(1, largest))))
 
 
 def staged(*envelopes: Envelope) -> Document:
     """Return the fields that stage events in a document that is inserted."""
-    return {"outbox": [_entry(envelope) for envelope in envelopes], "staged_at": datetime.now(UTC)}
+    return {
+        "outbox": [msgspec.structs.asdict(envelope) for envelope in envelopes],
+        "staged_at": datetime.now(UTC),
+    }
 
 
-def _entry(envelope: Envelope) -> Document:
-    return msgspec.structs.asdict(envelope)
+def stage_held(envelope: Envelope, field: str) -> Document:
+    """Return the operators that stage an event whose data the same update sets as `field`, in bytes.
+
+    It takes the place of all that waits: the field holds the data of the newest event only.
+    """
+    return _push([_held_entry(envelope, field)], 1)
+
+
+def staged_held(envelope: Envelope, field: str) -> Document:
+    """Return the fields that stage an event in a document that is inserted with its data as `field`, in bytes."""
+    return {"outbox": [_held_entry(envelope, field)], "staged_at": datetime.now(UTC)}
+
+
+def _push(entries: list[Document], kept: int) -> Document:
+    return {"$push": {"outbox": {"$each": entries, "$slice": -kept}}, "$set": {"staged_at": datetime.now(UTC)}}
+
+
+def _held_entry(envelope: Envelope, field: str) -> Document:
+    """Return the entry of an event without its data. A program that knows no `held_in` cannot read it, and waits."""
+    entry = msgspec.structs.asdict(envelope)
+    del entry["data"]
+    return {**entry, "held_in": field}
+
+
+def _with_data(entry: Document, document: Document) -> Document:
+    return {**entry, "data": bytes(document[entry["held_in"]])} if "held_in" in entry else entry
 
 
 class Relay:
@@ -82,7 +113,8 @@ class Relay:
     records of the topic as they are read back. With `stamp`, records carry a `catalogue_revision` that counts up for
     ever: it is reserved in the lease document before the send, and used for one attempt only. `reduced` returns a
     smaller event to send in place of one that is too large, or None; what cannot be sent at all is left where it is,
-    counted in `unsendable`, and holds up the later events of its document only.
+    counted in `unsendable`, and holds up the later events of its document only. `staged` is set by whoever stages
+    something in this process. `held_in`: the field that entries of `stage_held` name.
     """
 
     def __init__(  # noqa: PLR0913 - a relay is made once, by name, in a __main__
@@ -97,6 +129,8 @@ class Relay:
         landed: Callable[[Sequence[Received]], Awaitable[None]] | None = None,
         stamp: bool = False,
         reduced: Callable[[Envelope], Envelope | None] = lambda _: None,
+        staged: asyncio.Event | None = None,
+        held_in: str | None = None,
     ) -> None:
         self.sent = 0
         self.pending = 0
@@ -114,7 +148,8 @@ class Relay:
         self._unsendable: set[str] = set()
         self._holder = f"{socket.gethostname()}/{os.getpid()}/{uuid4().hex[:8]}"
         self._deadline = 0.0
-        self._wake = asyncio.Event()
+        self._wake = staged or asyncio.Event()
+        self._read = {"outbox": 1} | ({held_in: 1} if held_in else {})
         self._next_count = 0.0
         self._position: Document = {}
         self._highest_stamp = 0
@@ -210,10 +245,10 @@ class Relay:
 
     async def _send_batch(self) -> int:
         wanted = _PENDING | ({"_id": {"$nin": list(self._unsendable)}} if self._unsendable else {})
-        pending = self._documents.find(wanted, {"outbox": 1}).sort("staged_at", 1).hint(_PENDING_INDEX)
+        pending = self._documents.find(wanted, self._read).sort("staged_at", 1).hint(_PENDING_INDEX)
         found = await pending.limit(_BATCH).to_list(_BATCH)
-        outboxes = {document["_id"]: document["outbox"] for document in found}  # one that changes is found twice
-        entries = [(key, envelope) for key, box in outboxes.items() for envelope in self._staged_in(key, box)]
+        documents = {document["_id"]: document for document in found}  # one that changes is found twice
+        entries = [(key, envelope) for key, one in documents.items() for envelope in self._staged_in(key, one)]
         if not entries:
             return len(found)
         first = await self._reserve(len(entries)) if self._stamp else 0
@@ -233,14 +268,17 @@ class Relay:
             raise Unavailable(f"{len(failed)} of {len(results)} events without an answer: {failed[0]!r}")
         return len(found)
 
-    def _staged_in(self, key: str, box: Sequence[Document]) -> list[Envelope]:
+    def _staged_in(self, key: str, document: Document) -> list[Envelope]:
         """Return the events of an outbox in their order; of one that cannot be read none, and it is left alone.
 
-        Fields that are not known, as a newer version may have staged, are ignored.
+        Fields that are not known, as a newer version may have staged, are ignored. An event whose data the document
+        held is left out where another was staged after it: the field may hold other data by now.
         """
+        box = document["outbox"]
         try:
-            return sorted(msgspec.convert(list(box), list[Envelope]), key=_SEQUENCE)
-        except msgspec.ValidationError as error:
+            entries = [_with_data(one, document) for one in box if "held_in" not in one or one is box[-1]]
+            return sorted(msgspec.convert(entries, list[Envelope]), key=_SEQUENCE)
+        except (msgspec.ValidationError, KeyError) as error:
             log.error("an event of %s cannot be read: %s", key, error)  # noqa: TRY400
             self._unsendable.add(key)
             return []

@@ -3,6 +3,7 @@
 republish   stage every officer's present state once more; a running service sends it
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
 
@@ -29,7 +30,8 @@ async def build(settings: AssessmentSettings) -> web.Application:
     """Return the service: its routes, and the tasks that run beside them."""
     client = connect(settings, "assessment")
     database = client[settings.database("assessment")]
-    store = OfficerStore(database)
+    staged = asyncio.Event()
+    store = OfficerStore(database, staged)
     await store.prepare()
     keys = KeyStore(client, settings)
     await keys.prepare()
@@ -44,6 +46,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
         publisher,
         brokers=settings,
         restage=store.restage,
+        staged=staged,
     )
 
     async def has_frameworks() -> str | None:

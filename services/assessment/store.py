@@ -4,6 +4,7 @@ Every change is one compare-and-set on `sequence`; False means that another chan
 An erased officer leaves a document with the sequence and the time of the erasure only.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -51,7 +52,10 @@ class Officer:
 
 
 class OfficerStore:
-    def __init__(self, database: Database) -> None:
+    """The officers of all tenants. `staged` is set when an event was staged, for the relay of this process."""
+
+    def __init__(self, database: Database, staged: asyncio.Event | None = None) -> None:
+        self._staged = staged or asyncio.Event()
         self._database = database
         self._officers = database[COLLECTION]
         self._archive = database["archive"]
@@ -120,6 +124,7 @@ class OfficerStore:
                     await self._officers.insert_one({**owner, **fields, "evidence": [], **staged(envelope)})
             except DuplicateKeyError:
                 return False
+            self._staged.set()
             return True
         change = stage(envelope)
         change["$set"] |= fields
@@ -154,6 +159,8 @@ class OfficerStore:
     async def _compare_and_set(self, before: Officer, change: Document) -> bool:
         with unavailable():
             result = await self._officers.update_one({"_id": before.key, "sequence": before.sequence}, change)
+        if result.matched_count:
+            self._staged.set()
         return bool(result.matched_count)
 
     async def _move_to_archive(self, key: str) -> None:

@@ -3,6 +3,7 @@
 republish   stage every course and framework once more; a running service sends them
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
 
@@ -28,7 +29,8 @@ async def build(settings: CatalogSettings) -> web.Application:
     """Return the service: its routes, and the relay that runs beside them."""
     client = connect(settings, "catalog")
     database = client[settings.database("catalog")]
-    store, history = CatalogStore(database), HistoryStore(database)
+    staged = asyncio.Event()
+    store, history = CatalogStore(database, staged), HistoryStore(database)
     await store.prepare()
     await history.prepare()
     publisher = Publisher(settings)
@@ -42,6 +44,7 @@ async def build(settings: CatalogSettings) -> web.Application:
         restage=store.restage,
         landed=history.on_landed,
         stamp=True,
+        staged=staged,
     )
 
     async def clients(_: web.Application) -> AsyncIterator[None]:

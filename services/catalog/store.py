@@ -5,6 +5,7 @@ framework of the same id stay apart, here and in the compacted topic. `sequence`
 framework's version. Every change is one compare-and-set on it; None means that another change came first.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,7 +45,10 @@ def framework_key(tenant: str, framework: str) -> str:
 
 
 class CatalogStore:
-    def __init__(self, database: Database) -> None:
+    """The entries of all tenants. `staged` is set when an event was staged, for the relay of this process."""
+
+    def __init__(self, database: Database, staged: asyncio.Event | None = None) -> None:
+        self._staged = staged or asyncio.Event()
         self._database = database
         self._entries = database[COLLECTION]
         self._yardsticks: dict[str, tuple[int, Yardstick]] = {}
@@ -205,11 +209,14 @@ class CatalogStore:
                 await self._entries.insert_one({**owner, **fields, **staged(envelope)})
         except DuplicateKeyError:
             return False
+        self._staged.set()
         return True
 
     async def _compare_and_set(self, before: Entry, change: Document) -> bool:
         with unavailable():
             result = await self._entries.update_one({"_id": before.key, "sequence": before.sequence}, change)
+        if result.matched_count:
+            self._staged.set()
         return bool(result.matched_count)
 
     async def restage(self, keys: Sequence[str] | None = None) -> int:

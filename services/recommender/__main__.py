@@ -57,7 +57,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
     client = connect(settings, "recommender")
     database = client[settings.database("recommender")]
     await ensure_indexes(database, ALL_INDEXES)
-    store = PlanStore(database)
+    store = PlanStore(database, staged := asyncio.Event())
     catalogue = CatalogReplica()
     zone = ZoneInfo(settings.time_zone)
     planner = Planner(store, catalogue, zone, settings.planning_threads, smallest_gap=settings.smallest_gap)
@@ -89,6 +89,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
         brokers=settings,
         restage=store.restage,
         reduced=reduced,
+        staged=staged,
     )
 
     warm = asyncio.Event()

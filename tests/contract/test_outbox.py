@@ -1,11 +1,10 @@
 """The outbox on a real MongoDB and a real broker: what is staged is sent, in order, by one relay at a time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -14,132 +13,10 @@ from deploy.local.servers import External, find_mongodb
 from shared import outbox
 from shared.events import MAX_VALUE_BYTES, CourseWithdrawn, Envelope, announce
 from shared.kafka import Follower, Landed, Publisher, Received, TopicSpec, create_topics
-from shared.mongo import Database, connect, ensure_indexes
-from shared.outbox import KEPT, KEPT_BYTES, OUTBOX_INDEXES, Relay, stage, staged
-from shared.settings import StoreSettings, read
+from shared.outbox import KEPT, KEPT_BYTES, stage, staged
+from tests.support.outbox import COLLECTION, LEASE, Owner, Paused, owning, thing, until_read_back, until_sent
 from tests.support.servers import missing, recreate_topic
-
-COLLECTION = "things"
-LEASE = f"relay:{COLLECTION}"
-PATIENCE = 90
-
-
-def thing(key: str, sequence: int) -> Envelope:
-    return announce("here", key, sequence, CourseWithdrawn(*key.split("/", 1)))
-
-
-class Owner:
-    """A service in small: a collection whose documents announce their changes, and the topic they go to."""
-
-    def __init__(self, database: Database, bootstrap: str, topic: str, publisher: Publisher) -> None:
-        self.database, self.bootstrap, self.topic, self.publisher = database, bootstrap, topic, publisher
-        self.read: list[Received] = []
-
-    async def change(self, key: str, sequence: int) -> None:
-        envelope = thing(key, sequence)
-        if sequence == 1:
-            await self.database[COLLECTION].insert_one({"_id": key, "sequence": 1, **staged(envelope)})
-        else:
-            update = stage(envelope)
-            update["$set"]["sequence"] = sequence
-            await self.database[COLLECTION].update_one({"_id": key}, update)
-
-    async def restage(self, keys: Sequence[str] | None = None) -> None:
-        every = [document["_id"] async for document in self.database[COLLECTION].find({}, {"_id": 1})]
-        for key in every if keys is None else keys:
-            sequence = (await self.document(key))["sequence"]
-            await self.database[COLLECTION].update_one({"_id": key}, stage(thing(key, sequence)))
-
-    async def document(self, key: str) -> dict[str, Any]:
-        found = await self.database[COLLECTION].find_one({"_id": key})
-        assert found is not None
-        return found
-
-    async def waiting(self) -> int:
-        """Return how many events are staged and not sent."""
-        entries = [len(document["outbox"]) async for document in self.database[COLLECTION].find({})]
-        return sum(entries)
-
-    def relay(
-        self,
-        *,
-        publisher: Publisher | None = None,
-        topic: str | None = None,
-        stamp: bool = False,
-        reduced: Callable[[Envelope], Envelope | None] = lambda _: None,
-    ) -> Relay:
-        return Relay(
-            self.database,
-            COLLECTION,
-            topic or self.topic,
-            publisher or self.publisher,
-            brokers=self.bootstrap,
-            restage=self.restage,
-            stamp=stamp,
-            reduced=reduced,
-        )
-
-    async def on_things(self, batch: Sequence[Received]) -> None:
-        self.read.extend(batch)
-
-    def sequences(self, key: str) -> list[int]:
-        return [item.event.sequence for item in self.read if item.event.subject == key]
-
-
-@asynccontextmanager
-async def running(*tasks: Relay | Follower) -> AsyncIterator[None]:
-    started = [asyncio.create_task(one.run()) for one in tasks]
-    try:
-        yield
-    finally:
-        for task in started:
-            if task.done():
-                task.result()
-            task.cancel()
-        await asyncio.gather(*started, return_exceptions=True)
-
-
-async def until(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.01)
-
-
-async def until_sent(owner: Owner) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while await owner.waiting():
-            await asyncio.sleep(0.02)
-
-
-async def until_read_back(owner: Owner) -> None:
-    """Return once the relay has looked at every record that was read."""
-    ends = {str(item.record.partition): item.record.offset + 1 for item in owner.read}
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            lease = await owner.database["leases"].find_one({"_id": LEASE}) or {}
-            if all(lease.get("read_back", {}).get(place, 0) >= end for place, end in ends.items()):
-                return
-            await asyncio.sleep(0.02)
-
-
-@asynccontextmanager
-async def owning(uri: str, bootstrap: str, namespace: str) -> AsyncIterator[Owner]:
-    """Yield an owner whose topic is followed from its beginning."""
-    settings = read(
-        StoreSettings, {"MONGODB_URI": uri, "NAMESPACE": namespace, "API_KEY_PEPPER": "pepper of these tests"}
-    )
-    client = connect(settings)
-    database = client[settings.database("owner")]
-    await ensure_indexes(database, {COLLECTION: OUTBOX_INDEXES})
-    topic = settings.topic("things")
-    await create_topics(bootstrap, [TopicSpec(topic, 2, 1, {})])
-    async with Publisher(bootstrap) as publisher:
-        owner = Owner(database, bootstrap, topic, publisher)
-        async with running(Follower(bootstrap, topic, owner.on_things)):
-            yield owner
-    with suppress(Exception):  # a test may have left its MongoDB dead
-        await client.drop_database(database.name)
-    client.close()
+from tests.support.waiting import WAIT_SECONDS, running, until
 
 
 @pytest.fixture
@@ -275,19 +152,6 @@ async def test_an_old_record_that_lands_late_does_not_stay_last(owner: Owner) ->
     assert len(owner.read) == 5
 
 
-class Paused(Publisher):
-    """Holds its sends back until it is told to go on."""
-
-    def __init__(self, bootstrap: str) -> None:
-        super().__init__(bootstrap)
-        self.reached, self.go_on = asyncio.Event(), asyncio.Event()
-
-    async def send(self, topic: str, envelopes: Iterable[Envelope]) -> list[Landed | Exception]:
-        self.reached.set()
-        await self.go_on.wait()
-        return await super().send(topic, envelopes)
-
-
 def compacted(records: Iterable[Received]) -> dict[str, int]:
     """Return subject -> sequence as a new reader of the compacted topic holds them: it drops older stamps."""
     last = {item.event.subject: item for item in records}
@@ -354,7 +218,7 @@ async def test_everything_is_announced_again_in_a_topic_that_was_deleted_and_cre
         await until_read_back(owner)
         owner.read.clear()
         await recreate_topic(owner.bootstrap, owner.topic, 2)
-        await until(lambda: {item.event.subject for item in owner.read} == {"t/a", "t/b"}, 60)
+        await until(lambda: {item.event.subject for item in owner.read} == {"t/a", "t/b"}, seconds=60)
 
 
 async def test_everything_is_announced_again_where_the_topic_was_replaced_while_no_relay_ran(owner: Owner) -> None:
@@ -367,13 +231,13 @@ async def test_everything_is_announced_again_where_the_topic_was_replaced_while_
     owner.read.clear()
     await recreate_topic(owner.bootstrap, owner.topic, 2)
     async with running(owner.relay()):
-        await until(lambda: {item.event.subject for item in owner.read} == {"t/a", "t/b"}, 60)
+        await until(lambda: {item.event.subject for item in owner.read} == {"t/a", "t/b"}, seconds=60)
 
 
 async def test_a_relay_that_was_paused_in_its_send_hides_nothing_newer(owner: Owner) -> None:
     await owner.change("t/a", 1)
     async with Paused(owner.bootstrap) as publisher, running(owner.relay(publisher=publisher)):
-        await asyncio.wait_for(publisher.reached.wait(), PATIENCE)
+        await asyncio.wait_for(publisher.reached.wait(), WAIT_SECONDS)
         second = owner.relay()
         until_then = datetime.now(UTC) + timedelta(hours=1)
         lease = {"holder": second._holder, "until": until_then}
@@ -468,7 +332,7 @@ async def test_a_relay_that_is_woken_just_as_it_is_told_to_stop_stops(owner: Own
     await asyncio.sleep(0.2)
     relay._wake.set()
     task.cancel()
-    done, _ = await asyncio.wait({task}, timeout=PATIENCE)
+    done, _ = await asyncio.wait({task}, timeout=WAIT_SECONDS)
     assert done
 
 

@@ -5,6 +5,7 @@ reads again and decides again. The path is stored as the JSON bytes that are pus
 nothing; beside it stand what it was computed from and its figures.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -69,10 +70,14 @@ _GLANCE = {name: 1 for name in [*SUMMARY, "path"] if name not in ("courses", "op
 
 
 class PlanStore:
-    """The plans of all tenants; every question names the tenant. `rules`, `history` and `releases` are beside them."""
+    """The plans of all tenants; every question names the tenant. `rules`, `history` and `releases` are beside them.
 
-    def __init__(self, database: Database) -> None:
+    `staged` is set when events were staged, for the relay of this process.
+    """
+
+    def __init__(self, database: Database, staged: asyncio.Event | None = None) -> None:
         self.unreadable = 0
+        self._staged = staged or asyncio.Event()
         self._plans = database[COLLECTION]
         self.rules = RuleStore(database)
         self.history = History(database, COLLECTION)
@@ -177,7 +182,9 @@ class PlanStore:
         """
         if not plans:
             return []
-        if await bulk_write(self._plans, [write_of(plan) for plan in plans]) == len(plans):
+        saved = await bulk_write(self._plans, [write_of(plan) for plan in plans])
+        self._staged.set()
+        if saved == len(plans):
             return []
         now = await self.summaries([plan.profile.key for plan in plans])
         await self._drop_copies(now)
@@ -197,6 +204,7 @@ class PlanStore:
             raise ValueError("feedback is kept beside a plan")
         await self.history.keep([(plan.profile.key, plan.based_on)])
         saved = bool(await bulk_write(self._plans, [write_of(plan, pushed(key, beside))]))
+        self._staged.set()
         if not saved:
             await self._drop_copies(await self.summaries([plan.profile.key]))
         return saved
@@ -241,6 +249,7 @@ class PlanStore:
                 update["$set"] |= {**kept, **counters, "courses": [], "open_skills": [], "framework": ""}
                 update["$unset"] = _FORGOTTEN
                 if (await self._plans.update_one(unchanged(key, before), update)).matched_count:
+                    self._staged.set()
                     await self.history.erase(key)
                     return True
 

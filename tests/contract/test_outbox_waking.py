@@ -1,0 +1,194 @@
+"""How a relay learns of what is staged: from its own process at once, else by the change stream, else by its timer."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from shared import outbox
+from shared.events import CourseWithdrawn, Envelope, announce
+from shared.outbox import Relay, stage, stage_held, staged_held
+from tests.support.outbox import COLLECTION, LEASE, Owner, Paused, owning, thing, until_sent
+from tests.support.waiting import WAIT_SECONDS, running, until
+
+
+@pytest.fixture
+async def owner(mongodb_uri: str, kafka_bootstrap: str, namespace: str) -> AsyncIterator[Owner]:
+    async with owning(mongodb_uri, kafka_bootstrap, namespace) as owner:
+        yield owner
+
+
+@pytest.fixture
+def untimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the timer out, so that nothing but a wake makes a relay send."""
+    monkeypatch.setattr(outbox, "_SWEEP_SECONDS", 3600.0)
+
+
+@pytest.fixture
+def deaf(untimed: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the change stream out as well."""
+
+    async def never(_: Relay) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Relay, "_watch", never)
+
+
+async def keep_state(owner: Owner, key: str, sequence: int) -> None:
+    """Change a document that holds the data of its newest event as `state`."""
+    envelope = thing(key, sequence)
+    fields = {"sequence": sequence, "state": envelope.data}
+    if sequence == 1:
+        await owner.database[COLLECTION].insert_one({"_id": key, **fields, **staged_held(envelope, "state")})
+        return
+    update = stage_held(envelope, "state")
+    update["$set"] |= fields
+    await owner.database[COLLECTION].update_one({"_id": key}, update)
+
+
+async def hold_lease(owner: Owner, holder: str, until_then: datetime) -> None:
+    update = {"$set": {"holder": holder, "until": until_then}}
+    await owner.database["leases"].update_one({"_id": LEASE}, update, upsert=True)
+
+
+@pytest.mark.usefixtures("deaf")
+async def test_what_a_process_stages_is_sent_by_its_own_relay_without_the_change_stream(owner: Owner) -> None:
+    staged = asyncio.Event()
+    relay = owner.relay(staged=staged)
+    async with running(relay):
+        for sequence in range(1, 6):
+            await owner.change("t/a", sequence)
+            staged.set()
+            await until(lambda: relay.sent == len(owner.read) == sequence)  # noqa: B023 - awaited in this very turn
+    assert owner.sequences("t/a") == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.usefixtures("untimed")
+async def test_what_another_process_stages_is_noticed_by_the_change_stream(owner: Owner) -> None:
+    relay = owner.relay(staged=asyncio.Event())
+    async with running(relay):
+        await owner.change("t/a", 1)
+        await until(lambda: relay.sent == 1)
+        await owner.change("t/a", 2)
+        await until(lambda: relay.sent == 2)
+
+
+@pytest.mark.usefixtures("deaf")
+async def test_who_lost_the_lease_between_staging_and_sending_sends_nothing(owner: Owner) -> None:
+    staged = asyncio.Event()
+    first, second = owner.relay(staged=staged), owner.relay()
+    async with running(first):
+        await until(lambda: first.holds_lease)
+        await owner.change("t/a", 1)
+        await hold_lease(owner, second._holder, datetime.now(UTC) + timedelta(hours=1))
+        first._deadline = 0.0
+        staged.set()
+        async with running(second):
+            await until(lambda: second.sent == 1)
+            await owner.change("t/a", 2)
+            second._wake.set()
+            staged.set()
+            await until(lambda: owner.sequences("t/a") == [1, 2])
+        assert first.sent == 0
+
+
+@pytest.mark.usefixtures("deaf")
+async def test_a_lease_that_is_lost_while_reading_what_is_staged_sends_nothing(owner: Owner) -> None:
+    staged = asyncio.Event()
+    relay = owner.relay(staged=staged)
+    reading, go_on = asyncio.Event(), asyncio.Event()
+
+    async def reserve(count: int) -> int:
+        reading.set()
+        await go_on.wait()
+        return 1
+
+    relay._stamp, relay._reserve = True, reserve  # type: ignore[method-assign] # between reading and sending
+    async with running(relay):
+        await until(lambda: relay.holds_lease)
+        await owner.change("t/a", 1)
+        staged.set()
+        await asyncio.wait_for(reading.wait(), WAIT_SECONDS)
+        await hold_lease(owner, "another", datetime.now(UTC) + timedelta(hours=1))
+        relay._deadline = 0.0
+        go_on.set()
+        await until(lambda: not relay._wake.is_set())
+        assert await owner.waiting() == 1
+    assert relay.sent == 0
+
+
+@pytest.mark.usefixtures("deaf")
+async def test_what_was_staged_before_its_process_was_killed_is_sent_by_the_next_one(owner: Owner) -> None:
+    await keep_state(owner, "t/a", 1)
+    await owner.change("t/b", 1)  # nobody was told: the process ended in between
+    relay = owner.relay(staged=asyncio.Event())
+    async with running(relay):
+        await until(lambda: relay.sent == len(owner.read) == 2)  # having the lease is reason enough to look
+    assert owner.sequences("t/a") == owner.sequences("t/b") == [1]
+
+
+async def test_two_processes_that_stage_by_turns_keep_the_order_of_every_document(owner: Owner) -> None:
+    wakes = [asyncio.Event(), asyncio.Event()]
+    relays = [owner.relay(staged=wake) for wake in wakes]
+    async with running(*relays):
+        for sequence in range(1, 21):
+            for key in ("t/a", "t/b"):
+                await keep_state(owner, key, sequence)
+                wakes[sequence % 2].set()
+        await until(lambda: owner.sequences("t/a")[-1:] == owner.sequences("t/b")[-1:] == [20])
+        await until_sent(owner)
+    for key in ("t/a", "t/b"):
+        sequences = owner.sequences(key)
+        assert sequences == sorted(set(sequences))  # a newer one may stand for an older one, and none comes twice
+
+
+async def test_an_event_is_staged_without_the_data_that_its_document_holds(owner: Owner) -> None:
+    await keep_state(owner, "t/a", 1)
+    [entry] = (await owner.document("t/a"))["outbox"]
+    assert "data" not in entry
+    async with running(owner.relay()):
+        await until(lambda: owner.sequences("t/a") == [1])
+        await keep_state(owner, "t/a", 2)
+        await until(lambda: owner.sequences("t/a") == [1, 2])
+    assert {item.event.data for item in owner.read} == {CourseWithdrawn("t", "a")}
+
+
+async def test_an_event_whose_data_its_document_no_longer_holds_is_left_out(owner: Owner) -> None:
+    await keep_state(owner, "t/a", 1)
+    newer = announce("here", "t/a", 2, CourseWithdrawn("t", "a"))
+    update = stage(newer)  # as another version of the program stages it
+    update["$set"] |= {"sequence": 2, "state": b"of another form"}
+    await owner.database[COLLECTION].update_one({"_id": "t/a"}, update)
+    async with running(owner.relay()):
+        await until(lambda: owner.sequences("t/a") == [2])
+        await until_sent(owner)
+
+
+async def test_a_newer_event_takes_the_place_of_all_that_wait(owner: Owner) -> None:
+    await owner.change("t/a", 1)
+    await owner.change("t/a", 2)
+    await keep_state(owner, "t/a", 3)
+    assert [entry["sequence"] for entry in (await owner.document("t/a"))["outbox"]] == [3]
+
+
+async def test_a_program_that_knows_no_data_held_by_the_document_cannot_take_it_for_a_tombstone(owner: Owner) -> None:
+    await keep_state(owner, "t/a", 1)
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert((await owner.document("t/a"))["outbox"], list[Envelope])
+
+
+@pytest.mark.usefixtures("deaf")
+async def test_a_relay_that_is_woken_while_it_sends_looks_again(owner: Owner) -> None:
+    staged = asyncio.Event()
+    async with Paused(owner.bootstrap) as publisher:
+        relay = owner.relay(publisher=publisher, staged=staged)
+        async with running(relay):
+            await owner.change("t/a", 1)
+            staged.set()
+            await asyncio.wait_for(publisher.reached.wait(), WAIT_SECONDS)
+            await owner.change("t/b", 1)
+            staged.set()
+            publisher.go_on.set()
+            await until(lambda: owner.sequences("t/b") == [1])

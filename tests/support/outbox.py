@@ -1,0 +1,132 @@
+"""A small service whose collection announces changes through the outbox, for the tests of the relay."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from shared.events import CourseWithdrawn, Envelope, announce
+from shared.kafka import Follower, Landed, Publisher, Received, TopicSpec, create_topics
+from shared.mongo import Database, connect, ensure_indexes
+from shared.outbox import OUTBOX_INDEXES, Relay, stage, staged
+from shared.settings import StoreSettings, read
+from tests.support.waiting import running, until
+
+COLLECTION = "things"
+LEASE = f"relay:{COLLECTION}"
+
+
+def thing(key: str, sequence: int) -> Envelope:
+    return announce("here", key, sequence, CourseWithdrawn(*key.split("/", 1)))
+
+
+class Owner:
+    """A service in small: a collection whose documents announce their changes, and the topic they go to."""
+
+    def __init__(self, database: Database, bootstrap: str, topic: str, publisher: Publisher) -> None:
+        self.database, self.bootstrap, self.topic, self.publisher = database, bootstrap, topic, publisher
+        self.read: list[Received] = []
+
+    async def change(self, key: str, sequence: int) -> None:
+        envelope = thing(key, sequence)
+        if sequence == 1:
+            await self.database[COLLECTION].insert_one({"_id": key, "sequence": 1, **staged(envelope)})
+        else:
+            update = stage(envelope)
+            update["$set"]["sequence"] = sequence
+            await self.database[COLLECTION].update_one({"_id": key}, update)
+
+    async def restage(self, keys: Sequence[str] | None = None) -> None:
+        every = [document["_id"] async for document in self.database[COLLECTION].find({}, {"_id": 1})]
+        for key in every if keys is None else keys:
+            sequence = (await self.document(key))["sequence"]
+            await self.database[COLLECTION].update_one({"_id": key}, stage(thing(key, sequence)))
+
+    async def document(self, key: str) -> dict[str, Any]:
+        found = await self.database[COLLECTION].find_one({"_id": key})
+        assert found is not None
+        return found
+
+    async def waiting(self) -> int:
+        """Return how many events are staged and not sent."""
+        entries = [len(document["outbox"]) async for document in self.database[COLLECTION].find({})]
+        return sum(entries)
+
+    def relay(
+        self,
+        *,
+        publisher: Publisher | None = None,
+        topic: str | None = None,
+        stamp: bool = False,
+        reduced: Callable[[Envelope], Envelope | None] = lambda _: None,
+        staged: asyncio.Event | None = None,
+    ) -> Relay:
+        return Relay(
+            self.database,
+            COLLECTION,
+            topic or self.topic,
+            publisher or self.publisher,
+            brokers=self.bootstrap,
+            restage=self.restage,
+            stamp=stamp,
+            reduced=reduced,
+            staged=staged,
+            held_in="state",
+        )
+
+    async def on_things(self, batch: Sequence[Received]) -> None:
+        self.read.extend(batch)
+
+    def sequences(self, key: str) -> list[int]:
+        return [item.event.sequence for item in self.read if item.event.subject == key]
+
+
+async def until_sent(owner: Owner) -> None:
+    async def is_sent() -> bool:
+        return await owner.waiting() == 0
+
+    await until(is_sent, "everything is sent")
+
+
+async def until_read_back(owner: Owner) -> None:
+    """Return once the relay has looked at every record that was read."""
+    ends = {str(item.record.partition): item.record.offset + 1 for item in owner.read}
+
+    async def is_read_back() -> bool:
+        lease = await owner.database["leases"].find_one({"_id": LEASE}) or {}
+        return all(lease.get("read_back", {}).get(place, 0) >= end for place, end in ends.items())
+
+    await until(is_read_back, "everything is read back")
+
+
+@asynccontextmanager
+async def owning(uri: str, bootstrap: str, namespace: str) -> AsyncIterator[Owner]:
+    """Yield an owner whose topic is followed from its beginning."""
+    settings = read(
+        StoreSettings, {"MONGODB_URI": uri, "NAMESPACE": namespace, "API_KEY_PEPPER": "pepper of these tests"}
+    )
+    client = connect(settings)
+    database = client[settings.database("owner")]
+    await ensure_indexes(database, {COLLECTION: OUTBOX_INDEXES})
+    topic = settings.topic("things")
+    await create_topics(bootstrap, [TopicSpec(topic, 2, 1, {})])
+    async with Publisher(bootstrap) as publisher:
+        owner = Owner(database, bootstrap, topic, publisher)
+        async with running(Follower(bootstrap, topic, owner.on_things)):
+            yield owner
+    with suppress(Exception):  # a test may have left its MongoDB dead
+        await client.drop_database(database.name)
+    client.close()
+
+
+class Paused(Publisher):
+    """Holds its sends back until it is told to go on."""
+
+    def __init__(self, bootstrap: str) -> None:
+        super().__init__(bootstrap)
+        self.reached, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def send(self, topic: str, envelopes: Iterable[Envelope]) -> list[Landed | Exception]:
+        self.reached.set()
+        await self.go_on.wait()
+        return await super().send(topic, envelopes)
