@@ -1,6 +1,8 @@
 """Starts the catalogue: `python -m services.catalog`.
 
-republish   stage every course and framework once more; a running service sends them
+republish          stage every course and framework once more; a running service sends them
+import-framework   take a framework from files in one of the formats of docs/frameworks.md
+export-framework   write a framework to a file
 """
 
 import asyncio
@@ -11,7 +13,7 @@ from functools import partial
 from aiohttp import web
 
 from services.catalog import __doc__ as card
-from services.catalog import calibrating
+from services.catalog import calibrating, framework_files
 from services.catalog.api import HISTORY, ROUTES, STORE
 from services.catalog.history import HistoryStore
 from services.catalog.store import COLLECTION, CatalogStore
@@ -84,4 +86,6 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["calibrate"]:
         print(calibrating.main(sys.argv[2:]))  # noqa: T201 - the answer of a command
         raise SystemExit(0)
+    if sys.argv[1:2] and sys.argv[1] in framework_files.COMMANDS:
+        raise SystemExit(asyncio.run(framework_files.run(sys.argv[1:])))
     main(build, load(CatalogSettings), {"republish": republish})

@@ -22,6 +22,7 @@ from services.catalog.frameworks.reading import (
     Options,
     Reading,
     clean,
+    decimal,
     identifier,
 )
 from services.catalog.frameworks.tables import Source
@@ -67,9 +68,11 @@ class _Package:
         builder = self._builder
         self._note_fields(self._document, _DOCUMENT, "CFDocument")
         for name in self._given:
-            if name not in _PARTS and self._given[name] not in ([], {}, None):
-                rows = self._given[name]
-                builder.not_kept(f"{name}: {len(rows) if isinstance(rows, list) else 'present'}")
+            rows = self._given[name]
+            if isinstance(rows, dict):
+                rows = [one for found in rows.values() for one in (found if isinstance(found, list) else [found])]
+            for row in rows if isinstance(rows, list) and name not in _PARTS else []:
+                builder.not_kept(name, _string(row, "title"))
         for i, item in enumerate(self._list("CFItems")):
             self._take_item(item, f"CFItems[{i}]")
         associations = [*self._associations()]
@@ -480,7 +483,7 @@ class _Written:
             ("level of a skill in words", [skill.id for skill in framework.skills if skill.descriptors]),
             ("provenance", [one.id for one in every if one.provenance]),
             ("second language", [one.id for one in every if one.description and _both(one.description)]),
-            ("second language of a level", [f"{one.level:g}" for one in framework.scale if _both(one.title)]),
+            ("second language of a level", [decimal(one.level) for one in framework.scale if _both(one.title)]),
             ("second language of the title", [framework.id] if _both(framework.title) else []),
         ]
         return [NotKept(what, len(names), names[:EXAMPLES]) for what, names in found if names]

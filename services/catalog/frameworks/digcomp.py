@@ -19,6 +19,7 @@ from services.catalog.frameworks.reading import (
     NotKept,
     Options,
     Reading,
+    decimal,
     identifier,
 )
 from services.catalog.frameworks.tables import Source
@@ -116,7 +117,7 @@ def _take_levels(builder: Builder, nodes: list[tuple[str, dict[str, Any]]]) -> d
         four = _given(node.get("four_levels_name"))
         title = _given(node.get("name")) if "name" in node else four
         if "name" not in node and fours.count(four.en()) > 1:
-            title = Given(f"{four.en() or four.th()} {number:g}")
+            title = Given(f"{four.en() or four.th()} {decimal(number)}")
         builder.level(float(number), title)
         levels[_last(name)] = float(number)
         for language in (four.en(), four.th()):
@@ -149,10 +150,16 @@ def _take_statement(
     elif not (words.th() or words.en()):
         builder.fault("has no words that show anything", id=name, field="description")
     else:
-        new = [one for one in builder.descriptors(levels[level_name], words) if one not in descriptors[skill]]
+        new = [
+            one for one in _distinct(builder.descriptors(levels[level_name], words)) if one not in descriptors[skill]
+        ]
         if not new:
             builder.not_kept(f"{_kind(node)} that says the same as another one", name)
         descriptors[skill] += new
+
+
+def _distinct(steps: list[ScaleLevel]) -> list[ScaleLevel]:
+    return [one for i, one in enumerate(steps) if one not in steps[:i]]
 
 
 def _kind(node: Mapping[str, Any]) -> str:
@@ -205,10 +212,10 @@ def write(framework: Framework) -> tuple[bytes, list[NotKept]]:
     for skill in framework.skills:
         node = _node("Competence", skill.id, name=skill.title, description=skill.description)
         graph.append({**node, "competence_area_id": f"CompetenceArea/{skill.area}"})
-    names = {step.level: f"level-{step.level:g}" for step in framework.scale}
+    names = {step.level: f"level-{decimal(step.level)}" for step in framework.scale}
     for step in framework.scale:
         title = step.title.en or step.title.th or ""
-        numbered = re.fullmatch(rf"(.+) {step.level:g}", title)
+        numbered = re.fullmatch(rf"(.+) {decimal(step.level)}", title)
         node = _node("ProficiencyLevel", names[step.level], name=step.title)
         graph.append(
             {**node, "four_levels_name": numbered[1] if numbered else title, "eight_levels_mapping": step.level}

@@ -9,7 +9,17 @@ from collections.abc import Mapping
 from itertools import chain
 from typing import Any
 
-from services.catalog.frameworks.reading import EVERYBODY, EXAMPLES, Builder, Given, NotKept, Options, Reading
+from services.catalog.frameworks.reading import (
+    EVERYBODY,
+    EXAMPLES,
+    Builder,
+    Given,
+    NotKept,
+    Options,
+    Reading,
+    clean,
+    decimal,
+)
 from services.catalog.frameworks.tables import Row, Source, archive, heading_of, rows_of, table, text_of
 from shared.errors import InvalidInput
 from shared.skills import Framework, Provenance, Text
@@ -138,12 +148,11 @@ class _Files:
         builder, address = self._builder, row.get("concepturi")
         area = self._area(address) or _NO_GROUP.get(row.get("skilltype"), "other")
         label = row.get("preferredlabel")
+        labels = map(clean, chain.from_iterable(part.split(" | ") for part in row.get("altlabels").split("\n")))
         synonyms = [
             text
-            for words in dict.fromkeys(
-                chain.from_iterable(part.split("|") for part in row.get("altlabels").split("\n"))
-            )
-            if words.strip() and folded(words) != folded(label)
+            for words in dict.fromkeys(labels)
+            if words and folded(words) != folded(label)
             if (text := builder.text(Given(words), row=row.number, id=_last(address), field="altLabels"))
         ]
         builder.skill(
@@ -245,7 +254,7 @@ def write(framework: Framework) -> tuple[bytes, list[NotKept]]:
     esco = len(framework.scale) == 2 and framework.max_level == 1  # noqa: PLR2004 - without the skill, and with it
     lost = [
         ("id, title or description of the framework", [framework.id]),
-        ("level of the scale", [] if esco else [f"{step.level:g}" for step in framework.scale]),
+        ("level of the scale", [] if esco else [decimal(step.level) for step in framework.scale]),
         (
             "level of a requirement",
             [f"{one.job_group} / {one.skill}" for one in framework.requirements if one.level != 1],
@@ -274,7 +283,7 @@ def _essential(weight: float) -> str:
 
 
 def _lines(texts: list[Text]) -> str:
-    return "\n".join(_words(text) for text in texts)
+    return "\n".join(_words(text).replace("\n", " ") for text in texts)
 
 
 def _words(text: Any) -> str:

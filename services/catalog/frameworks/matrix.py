@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
-from services.catalog.frameworks.reading import Builder, Given, NotKept, Options, Reading, identifier
+from services.catalog.frameworks.reading import Builder, Given, NotKept, Options, Reading, decimal, identifier
 from services.catalog.frameworks.tables import Row, Source, heading_of, rows_of, table, text_of
 from shared.errors import InvalidInput
 from shared.skills import Framework, Prose, ScaleLevel, Text
@@ -323,7 +323,7 @@ _WRITTEN = (
 def write(framework: Framework) -> tuple[bytes, list[NotKept]]:
     """Return a framework as a long table, and what the table does not hold."""
     rows: list[dict[str, Any]] = [
-        {"level": f"{step.level:g}", **_titles("level", step.title)} for step in framework.scale
+        {"level": decimal(step.level), **_titles("level", step.title)} for step in framework.scale
     ]
     named = {
         name: {one.id: {f"{name}_id": one.id, **_titles(name, one.title)} for one in found}
@@ -346,7 +346,7 @@ def write(framework: Framework) -> tuple[bytes, list[NotKept]]:
     rows += skills.values()
     for row in framework.requirements:
         stage = named["stage"][row.stage] if row.stage else {}
-        level = {"level": repr(row.level).removesuffix(".0"), "weight": repr(row.weight).removesuffix(".0")}
+        level = {"level": decimal(row.level), "weight": decimal(row.weight)}
         rows.append({**named["job_group"][row.job_group], **skills[row.skill], **stage, **level})
     return table(_WRITTEN, [[row.get(name) for name in _WRITTEN] for row in rows]), _not_held(framework)
 

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from services.catalog.frameworks.reading import EVERYBODY, EXAMPLES, Builder, Given, NotKept, Options, Reading
+from services.catalog.frameworks.reading import EVERYBODY, EXAMPLES, Builder, Given, NotKept, Options, Reading, decimal
 from services.catalog.frameworks.tables import Row, Source, archive, heading_of, rows_of, table, text_of
 from shared.errors import InvalidInput
 from shared.skills import Framework, ScaleLevel, Text
@@ -202,11 +202,11 @@ def write(framework: Framework) -> tuple[bytes, list[NotKept]]:
     held = [row for row in framework.requirements if row.stage is None and row.level <= TOP]
     for row in held:
         element = (row.job_group, named[row.job_group], codes[row.skill], _words(_skill(framework, row.skill)))
-        ratings.append((*element, "LV", repr(row.level).removesuffix(".0")))
+        ratings.append((*element, "LV", decimal(row.level)))
         if 1 <= row.weight <= 5:  # noqa: PLR2004 - the scale of importance
-            ratings.append((*element, "IM", repr(row.weight).removesuffix(".0")))
+            ratings.append((*element, "IM", decimal(row.weight)))
     anchors = [
-        (skill.id, _words(skill.title), "LV", repr(one.level).removesuffix(".0"), _words(one.title))
+        (skill.id, _words(skill.title), "LV", decimal(one.level), _words(one.title))
         for skill in framework.skills
         for one in skill.descriptors
     ]
@@ -232,7 +232,7 @@ def _not_held(framework: Framework) -> list[NotKept]:
     groups = {row.job_group for row in framework.requirements}
     lost: list[tuple[str, Iterable[str]]] = [
         ("id, title or description of the framework", [framework.id]),
-        ("level of the scale", [f"{one.level:g}" for one in framework.scale] if framework.max_level != TOP else []),
+        ("level of the scale", [decimal(one.level) for one in framework.scale] if framework.max_level != TOP else []),
         ("area of a skill", [one.id for one in framework.skills if _above(one.id) != one.area]),
         ("skill that nobody needs", [one.id for one in framework.skills if one.id not in required]),
         ("job group that needs nothing", [one.id for one in framework.job_groups if one.id not in groups]),

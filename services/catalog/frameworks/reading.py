@@ -41,6 +41,9 @@ from shared.texts import folded, shows_something
 
 TITLE_LIMIT, PROSE_LIMIT = 300, 5000
 EXAMPLES = 5
+FAULTS_LIMIT = 20_000
+"""How many faults are listed; the others are counted."""
+
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _THAI = re.compile("[\u0e01-\u0e3a\u0e40-\u0e4e]")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
@@ -77,7 +80,8 @@ class NotKept(Struct, frozen=True):
 class Reading(Struct, frozen=True):
     """What became of a file. `framework` is None where the whole is refused.
 
-    `assumed` tells what was taken for granted, such as which column holds the skill.
+    `assumed` tells what was taken for granted, such as which column holds the skill. `further_faults`: how many faults
+    are counted and not listed, for want of room.
     """
 
     framework: Framework | None
@@ -85,6 +89,7 @@ class Reading(Struct, frozen=True):
     faults: list[Fault]
     not_kept: list[NotKept]
     assumed: list[str]
+    further_faults: int = 0
 
 
 class Options(Struct, frozen=True):
@@ -133,6 +138,11 @@ def escaped(words: str) -> str:
     return _ENTITY.sub(lambda found: f"&amp;{found[0][1:]}", words)
 
 
+def decimal(number: float) -> str:
+    """Return a level or a weight as its shortest decimal number; both are kept to the millionth."""
+    return f"{number:.6f}".rstrip("0").rstrip(".")
+
+
 def identifier(raw: str) -> str:
     """Return words as an identifier: as they are where they are one, else ASCII with a hash where letters were lost."""
     if _IDENTIFIER.fullmatch(raw):
@@ -157,6 +167,8 @@ class Builder:
         self.options = options
         self.rows = 0
         self._faults: list[Fault] = []
+        self._further_faults = 0
+        self._is_untrue = False
         self._not_kept: dict[str, tuple[int, list[str]]] = {}
         self._assumed: list[str] = []
         self._parts: dict[str, dict[str, tuple[Any, int | None]]] = {
@@ -178,7 +190,14 @@ class Builder:
         verdict: Literal["refused", "changed", "untrue"] = "refused",
     ) -> None:
         """Note a fault."""
-        self._faults.append(Fault(verdict, reason, row, id, field))
+        self._note(Fault(verdict, reason, row, id, field))
+
+    def _note(self, fault: Fault) -> None:
+        self._is_untrue = self._is_untrue or fault.verdict == "untrue"
+        if len(self._faults) < FAULTS_LIMIT:
+            self._faults.append(fault)
+        else:
+            self._further_faults += 1
 
     def not_kept(self, what: str, example: str = "") -> None:
         """Note something that a framework does not hold."""
@@ -200,8 +219,8 @@ class Builder:
 
     def level(self, level: float, title: Given, row: int | None = None) -> None:
         """Add a level of the scale."""
-        if text := self.text(title, row=row, id=f"{level:g}", field="scale.title"):
-            self._add("scale", f"{level:g}", ScaleLevel, row, level=level, title=text)
+        if text := self.text(title, row=row, id=decimal(level), field="scale.title"):
+            self._add("scale", decimal(level), ScaleLevel, row, level=level, title=text)
 
     def area(self, id: str, title: Given, *, row: int | None = None, **more: Any) -> None:  # noqa: A002
         """Add a group of skills."""
@@ -249,7 +268,8 @@ class Builder:
         if before == made:
             self.fault(f"says the same as {_at(first)}", row=row, id=name, verdict="changed")
         else:
-            text = f"{before.level:g}, weight {before.weight:g}, in {_at(first)}; here {made.level:g}, {made.weight:g}"
+            said, here = (f"{decimal(one.level)}, weight {decimal(one.weight)}" for one in (before, made))
+            text = f"{said}, in {_at(first)}; here {here}"
             self.fault(f"the level is required twice: {text}", row=row, id=name, field="level", verdict="untrue")
 
     def has(self, part: str, key: str) -> bool:
@@ -279,7 +299,7 @@ class Builder:
         elif part == "relations":
             self._relations.setdefault(made, row)
         else:
-            self._keep(part, f"{made.level:g}" if part == "scale" else made.id, made, row)
+            self._keep(part, decimal(made.level) if part == "scale" else made.id, made, row)
 
     # --- texts -------------------------------------------------------------------------------------------------------
 
@@ -356,7 +376,7 @@ class Builder:
             return convert(msgspec.to_builtins(given), shape)
         except Problem as problem:
             where = ".".join(part for part in (at.field, problem.field) if part).replace(".[", "[")
-            self._faults.append(msgspec.structs.replace(at, reason=problem.detail, field=where or None))
+            self._note(msgspec.structs.replace(at, reason=problem.detail, field=where or None))
             return None
 
     def build(self) -> Reading:
@@ -384,10 +404,10 @@ class Builder:
             "relations": self._sound_relations(known),
         }
         framework = self._whole(whole)
-        if any(fault.verdict == "untrue" for fault in self._faults) and not self.options.skip_refused:
+        if self._is_untrue and not self.options.skip_refused:
             framework = None
         not_kept = [NotKept(what, count, examples) for what, (count, examples) in self._not_kept.items()]
-        return Reading(framework, self.rows, self._faults, not_kept, self._assumed)
+        return Reading(framework, self.rows, self._faults, not_kept, self._assumed, self._further_faults)
 
     def _has_area(self, skill: Skill, areas: Iterable[str]) -> bool:
         if skill.area in areas:
@@ -403,7 +423,7 @@ class Builder:
             if (value := getattr(made, name)) is not None and value not in known[part]
         ]
         if made.level > top:
-            wrong.append(("level", f"{made.level:g} is above the scale's top, {top:g}"))
+            wrong.append(("level", f"{decimal(made.level)} is above the scale's top, {decimal(top)}"))
         for name, reason in wrong:
             place = " / ".join(value for value in (made.job_group, made.skill, made.stage) if value)
             self.fault(reason, row=row, id=place, field=f"requirements.{name}", verdict="untrue")
