@@ -153,7 +153,7 @@ class _Matrix:
             self._builder.fault("names nothing in its first columns", row=row.number, verdict="untrue")
             return
         for heading in self._rest:
-            other = self._note(str(self._across), heading, Given(heading), 1)
+            other = self._note(str(self._across), folded(heading), Given(heading), 1)
             if words := row.get(folded(heading)):
                 weight = self._words(row, "weight")
                 self._cells.append(_Cell(row.number, job_group or other, skill or other, None, words, weight))
@@ -180,7 +180,7 @@ class _Matrix:
             more["description"] = Given(description)
         if name == "skill":
             more |= {"code": self._words(row, "skill_code") or None, "area": self._part(row, "area")}
-        return self._note(name, raw or titles.text or titles.en() or titles.th(), titles, row.number, more)
+        return self._note(name, raw or folded(titles.text or titles.en() or titles.th()), titles, row.number, more)
 
     def _note(self, name: str, raw: str, titles: Given, row: int, more: Mapping[str, Any] | None = None) -> str:
         """Note a part; of one that was named before, the first row counts, and another title or area is told."""
