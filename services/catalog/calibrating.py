@@ -19,7 +19,6 @@ from msgspec import Struct
 
 from services.catalog.matching import CourseText, Example, SimilarityIndex
 from services.catalog.matching.calibration import Calibration, decoded, encoded, fit
-from services.catalog.matching.texts import languages
 from shared.decoding import decode
 from shared.errors import InvalidInput, Problem
 from shared.skills import Course, Framework, Text
@@ -41,7 +40,7 @@ def of_files(labelled: Path, framework: Path, examples: Path | None, data: str) 
     """Return the calibration of labelled courses. Raises InvalidInput naming the file."""
     read = decode(_bytes(framework), Framework)
     known = _lines(examples, Course) if examples else []
-    index = SimilarityIndex(read.skills, [example for course in known if (example := example_of(course, read.id))])
+    index = SimilarityIndex(read.skills, Example.of_courses(known, read.id))
     courses = _lines(labelled, LabelledCourse)
     unknown = {skill for course in courses for skill in course.skills} - set(index.skills)
     if unknown:
@@ -51,12 +50,6 @@ def of_files(labelled: Path, framework: Path, examples: Path | None, data: str) 
     right = np.array([[skill in course.skills for skill in index.skills] for course in courses])
     described = [CourseText(one.id, one.title, one.description, tuple(one.tags)) for one in courses]
     return fit(index.of(described), right, data)
-
-
-def example_of(course: Course, framework: str) -> Example | None:
-    """Return a course as an example of the skills that it teaches in a framework, None where it teaches none."""
-    skills = frozenset(row.skill for row in course.teaches if row.framework == framework)
-    return Example(course.id, tuple(languages(course.title)), skills) if skills else None
 
 
 def read_calibration(path: Path) -> Calibration:
