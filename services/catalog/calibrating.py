@@ -9,6 +9,7 @@
 """
 
 import argparse
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -17,10 +18,14 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
+from services.catalog.match_store import MatchStore
 from services.catalog.matching import CourseText, Example, SimilarityIndex
-from services.catalog.matching.calibration import Calibration, decoded, encoded, fit
+from services.catalog.matching.calibration import Calibration, decoded, encoded, fit, fit_rows
+from services.catalog.store import CatalogStore
 from shared.decoding import decode
 from shared.errors import InvalidInput, Problem
+from shared.mongo import connect
+from shared.settings import CatalogSettings, load
 from shared.skills import Course, Framework, Text
 
 T = TypeVar("T")
@@ -52,6 +57,22 @@ def of_files(labelled: Path, framework: Path, examples: Path | None, data: str) 
     return fit(index.of(described), right, data)
 
 
+async def of_decisions(settings: CatalogSettings, tenant: str, data: str) -> Calibration:
+    """Return the calibration of what people of a tenant have decided. Raises InvalidInput, Unavailable."""
+    client = connect(settings, "catalog")
+    try:
+        database = client[settings.database("catalog")]
+        store = MatchStore(database, CatalogStore(database))
+        decided = [match async for match in store.decided(tenant)]
+    finally:
+        client.close()
+    if not decided:
+        raise InvalidInput("nobody has confirmed or rejected a match yet", "tenant")
+    right = [one.row is not None and one.row.skill == one.skill for one in decided]
+    labels, examples = np.array([one.labels for one in decided]), np.array([one.examples for one in decided])
+    return fit_rows(labels, examples, np.array(right), data)
+
+
 def read_calibration(path: Path) -> Calibration:
     """Return the calibration of a file. Raises InvalidInput naming it."""
     try:
@@ -63,14 +84,21 @@ def read_calibration(path: Path) -> Calibration:
 def main(arguments: Sequence[str]) -> str:
     """Carry out the command; return what it says. Raises SystemExit with its reason."""
     parser = argparse.ArgumentParser(prog="python -m services.catalog calibrate", description=__doc__)
-    parser.add_argument("--labelled", type=Path, required=True)
-    parser.add_argument("--framework", type=Path, required=True)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--labelled", type=Path)
+    source.add_argument("--tenant")
+    parser.add_argument("--framework", type=Path)
     parser.add_argument("--examples", type=Path)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--data", required=True)
     asked = parser.parse_args(arguments)
+    if asked.labelled and not asked.framework:
+        parser.error("--labelled needs --framework")
     try:
-        fitted = of_files(asked.labelled, asked.framework, asked.examples, asked.data)
+        if asked.tenant:
+            fitted = asyncio.run(of_decisions(load(CatalogSettings), asked.tenant, asked.data))
+        else:
+            fitted = of_files(asked.labelled, asked.framework, asked.examples, asked.data)
         asked.output.write_bytes(encoded(fitted))
     except (Problem, OSError) as error:
         raise SystemExit(f"calibrate: {error}") from error

@@ -92,6 +92,15 @@ class MatchStore:
                 await self._entries.update_many({"_id": {"$in": list(unreadable)}}, done)
         return found
 
+    async def versions(self, tenant: str) -> dict[str, int]:
+        """Return the version of each framework that a tenant sees, by key, shared ones too. Raises Unavailable."""
+        found: dict[str, int] = {}
+        with unavailable():
+            for owner in dict.fromkeys((SHARED_TENANT, tenant)):
+                rows = self._entries.find({"kind": "framework", "tenant": owner}, {"sequence": 1})
+                found |= {row["_id"]: row["sequence"] async for row in rows}
+        return found
+
     async def frameworks(self, tenant: str) -> dict[str, Framework]:
         """Return the frameworks that a tenant sees, by id; its own stand before shared ones. Raises Unavailable."""
         found: dict[str, Framework] = {}

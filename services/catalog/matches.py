@@ -16,8 +16,10 @@ from services.catalog.matching import CourseText, Proposal
 from shared.errors import InvalidInput, NotFound, Problem
 from shared.skills import Course, Identifier, Level, Teaches, Text, keep_millionths
 
-Status = Literal["proposed", "confirmed", "rejected", "corrected"]
-Share = Annotated[float, Meta(ge=0, le=1)]
+Status = Annotated[
+    Literal["proposed", "confirmed", "rejected", "corrected"], Meta(description="what people have made of a match")
+]
+Share = Annotated[float, Meta(ge=0, le=1, description="from 0 to 1")]
 DECISIONS = 20
 """How many decisions of a match are kept: the last ones."""
 AT_ONCE = 500

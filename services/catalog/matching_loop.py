@@ -10,7 +10,8 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from services.catalog.match_store import MatchedCourse, MatchStore
 from services.catalog.matches import Match, given_rows, proposed, text_of
@@ -35,7 +36,7 @@ class MatchingLoop:
     def __init__(self, store: MatchStore, calibration: Calibration) -> None:
         self._store = store
         self._calibration = calibration
-        self._matchers: dict[str, tuple[float, dict[str, Matcher], dict[tuple[str, str], str]]] = {}
+        self._kept: dict[str, _Matchers] = {}
 
     async def run(self) -> None:
         """Look for waiting courses every few seconds, and match them."""
@@ -49,29 +50,26 @@ class MatchingLoop:
     async def once(self) -> int:
         """Match every course that waits; return how many. Raises Unavailable."""
         count = 0
-        if await self._store.spread():
-            self._matchers.clear()
+        await self._store.spread()
         while batch := await self._store.due(BATCH):
             count += len(batch)
             by_tenant = defaultdict[str, list[MatchedCourse]](list)
             for one in batch:
                 by_tenant[one.entry.tenant].append(one)
             for tenant, courses in by_tenant.items():
-                matchers, names = await self._of(tenant)
+                by = await self._of(tenant)
                 try:
-                    matched = await asyncio.to_thread(self.matched, courses, matchers, names)
+                    matched = await asyncio.to_thread(self.matched, courses, by.matchers, by.names)
                 except Exception:
                     log.exception("a batch of courses cannot be matched together")
-                    matched = [await self._alone(one, matchers, names) for one in courses]
+                    matched = [await self._alone(one, by) for one in courses]
                 await self._store.propose(matched)
         return count
 
-    async def _alone(
-        self, course: MatchedCourse, matchers: Mapping[str, Matcher], names: Mapping[tuple[str, str], str]
-    ) -> tuple[MatchedCourse, list[Match]]:
+    async def _alone(self, course: MatchedCourse, by: "_Matchers") -> tuple[MatchedCourse, list[Match]]:
         """Return a course with its matches; with those that it has where it cannot be matched."""
         try:
-            (matched,) = await asyncio.to_thread(self.matched, [course], matchers, names)
+            (matched,) = await asyncio.to_thread(self.matched, [course], by.matchers, by.names)
         except Exception:
             log.exception("course %s cannot be matched", course.entry.key)
             return course, course.matches
@@ -96,23 +94,38 @@ class MatchingLoop:
             matched.append((one, proposed(one.matches, open_ones, text, given)))
         return matched
 
-    async def _of(self, tenant: str) -> tuple[dict[str, Matcher], dict[tuple[str, str], str]]:
-        """Return a matcher for each framework that a tenant sees, and what their skills are called."""
-        made, matchers, names = self._matchers.get(tenant, (0.0, {}, {}))
-        if not made or time.monotonic() - made > _KEEP_SECONDS:
+    async def _of(self, tenant: str) -> "_Matchers":
+        """Return what a tenant's courses are matched by: kept while the frameworks stay as they are, for a minute."""
+        versions = await self._store.versions(tenant)
+        kept = self._kept.pop(tenant, None)
+        if kept is None or kept.versions != versions or time.monotonic() - kept.made > _KEEP_SECONDS:
             frameworks = await self._store.frameworks(tenant)
-            names = {
-                (one.id, skill.id): languages(skill.title)[0] for one in frameworks.values() for skill in one.skills
-            }
-            matchers = {}
-            for one in frameworks.values():
-                known = await self._store.examples(tenant, one.id)
-                matchers[one.id] = await asyncio.to_thread(_matcher, one, known, self._calibration)
-            self._matchers.pop(tenant, None)
-            self._matchers[tenant] = time.monotonic(), matchers, names
-            while len(self._matchers) > _KEPT:
-                self._matchers.pop(next(iter(self._matchers)))
-        return matchers, names
+            matchers: dict[str, Matcher] = {}
+            for framework in frameworks.values():
+                known = await self._store.examples(tenant, framework.id)
+                try:
+                    matchers[framework.id] = await asyncio.to_thread(_matcher, framework, known, self._calibration)
+                except Exception:
+                    log.exception("no course can be matched to framework %s of %s", framework.id, tenant)
+            kept = _Matchers(versions, time.monotonic(), matchers, _names(frameworks.values()))
+        self._kept[tenant] = kept
+        while len(self._kept) > _KEPT:
+            self._kept.pop(next(iter(self._kept)))
+        return kept
+
+
+@dataclass(frozen=True)
+class _Matchers:
+    """A matcher for each framework that a tenant sees, by id, and what their skills are called."""
+
+    versions: dict[str, int]
+    made: float
+    matchers: dict[str, Matcher]
+    names: dict[tuple[str, str], str]
+
+
+def _names(frameworks: Iterable[Framework]) -> dict[tuple[str, str], str]:
+    return {(one.id, skill.id): languages(skill.title)[0] for one in frameworks for skill in one.skills}
 
 
 def _matcher(framework: Framework, known: Sequence[Course], calibration: Calibration) -> Matcher:

@@ -9,12 +9,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from services.catalog import calibrating
 from services.catalog.__main__ import match
 from services.catalog.api import MATCHES
 from services.catalog.match_store import MatchStore
 from services.catalog.matching.calibration import shipped
 from services.catalog.matching_loop import MatchingLoop
 from shared.auth import Role
+from shared.errors import InvalidInput
 from shared.events import CoursePublished
 from shared.settings import CatalogSettings
 from tests.support.builders import unique
@@ -356,3 +358,20 @@ async def test_a_withdrawn_course_has_no_matches_to_decide(service: Started) -> 
     assert body["id"] not in {one["course"] for one in (await got.json())["courses"]}
     await put(service, body)
     assert (await matched(service, body["id"]))["matches"][0]["status"] == "proposed"
+
+
+async def test_what_people_decided_calibrates_anew(service: Started) -> None:
+    tenant = unique("decided").replace("_", "-")[:60]
+    settings = service.settings
+    assert isinstance(settings, CatalogSettings)
+    with pytest.raises(InvalidInput, match="nobody"):
+        await calibrating.of_decisions(settings, tenant, "no decision")
+    names = sorted(unique("course") for _ in range(6))
+    for name in names:
+        await put(service, bare(name), tenant=tenant)
+    await matched(service, names[0], tenant=tenant)
+    for place, name in enumerate(names):
+        what = "confirm" if place % 2 else "reject"
+        assert (await decide(service, name, what, ANALYTICS, tenant=tenant))[0] == 200
+    fitted = await calibrating.of_decisions(settings, tenant, "six decisions")
+    assert (fitted.courses, fitted.right, fitted.data) == (6, 3, "six decisions")
