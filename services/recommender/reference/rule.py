@@ -38,6 +38,7 @@ from services.recommender.planner.exact.residual import (
     levels_reached,
     pinned_closure,
 )
+from services.recommender.planner.explain.messages import left_out_reason, missing_course_cause, unknown_completed
 from services.recommender.planner.explain.path import PlanResult, path_of, without_idle
 from services.recommender.planner.units import UNLIMITED, UNREACHABLE, micro
 from services.recommender.planner.value import ValueFunction, posterior_targets
@@ -354,7 +355,8 @@ class Plan:
         return []
 
     def _note(self, name: str, kind: LeftOutCause, short: MissingHours | None = None) -> None:
-        self.notes.append(left_out(name, kind, self.courses.get(name), short))
+        title = self.courses[name].title if name in self.courses else None
+        self.notes.append(Note(name, kind, left_out_reason(kind, short), title=title))
 
     def _left(self) -> list[str]:
         """Return the courses of the path before that are still to be done after the seeds."""

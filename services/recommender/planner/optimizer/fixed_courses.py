@@ -16,6 +16,7 @@ from services.recommender.planner.exact.residual import (
     end_state,
     pinned_closure,
 )
+from services.recommender.planner.explain.messages import left_out_reason, missing_course_cause, unknown_completed
 from services.recommender.planner.index.catalog import View
 from services.recommender.planner.index.segment import Longs
 from services.recommender.planner.optimizer.closure import build_closure
@@ -147,7 +148,10 @@ class _FixedCourseBuilder:
         )
 
     def _note(self, course_id: str, kind: LeftOutCause, short: MissingHours | None = None) -> None:
-        self.fixed_courses.notes.append(left_out(course_id, kind, self._view.course(course_id), short))
+        course = self._view.course(course_id)
+        self.fixed_courses.notes.append(
+            Note(course_id, kind, left_out_reason(kind, short), title=course.title if course else None)
+        )
 
     def withdrawn(self) -> None:
         """Note the courses of the path before that are no longer offered, and completed ones that nobody knows."""
