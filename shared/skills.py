@@ -7,8 +7,9 @@ Levels, weights and hours are kept to the millionth from here on (`keep_milliont
 reader, stored or sent, and two of them are compared as they are.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
+from graphlib import CycleError, TopologicalSorter
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
@@ -121,17 +122,23 @@ class Area(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
 
     id: Identifier
     title: Text
+    description: Prose | None = None
     provenance: dict[FactName, Provenance] = {}
 
 
 class Skill(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """One thing an officer can be assessed on. `code` is the publisher's own (TPQI, OCSC)."""
+    """One thing an officer can be assessed on. `code` is the publisher's own (TPQI, OCSC).
+
+    `descriptors` says what somebody at a level can do; courses are matched to them.
+    """
 
     id: Identifier
     area: Identifier
     title: Text
     code: str | None = None
     synonyms: list[Text] = []
+    descriptors: list[ScaleLevel] = []
+    description: Prose | None = None
     provenance: dict[FactName, Provenance] = {}
 
 
@@ -140,6 +147,7 @@ class JobGroup(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
 
     id: Identifier
     title: Text
+    description: Prose | None = None
     provenance: dict[FactName, Provenance] = {}
 
 
@@ -165,6 +173,18 @@ class Requirement(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields
         keep_millionths(self, "weight", least=LEAST)
 
 
+class Relation(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """How an area or a skill stands to another one, as the publisher says; no path is computed from it.
+
+    `child_of`: an area lies within another area. `precedes`: a skill is learnt before another one. `exact_match`: a
+    skill is the same as one of another framework, whose address or id `target` is.
+    """
+
+    kind: Literal["child_of", "precedes", "exact_match"]
+    origin: Identifier
+    target: Annotated[str, Meta(min_length=1, max_length=500)]
+
+
 class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A versioned yardstick: areas, skills, a level scale, job groups and the levels that they require.
 
@@ -182,6 +202,7 @@ class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
     description: Text | None = None
     version: int = 0
     provenance: dict[FactName, Provenance] = {}
+    relations: list[Relation] = []
 
     @property
     def max_level(self) -> float:
@@ -214,6 +235,30 @@ class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
             if (place := (row.job_group, row.skill, row.stage)) in seen:
                 raise InvalidInput("the same job group, skill and stage stand twice", f"requirements[{i}]")
             seen.add(place)
+        self._check_relations(known["areas"], known["skills"])
+
+    def _check_relations(self, areas: set[str | None], skills: set[str | None]) -> None:
+        for i, relation in enumerate(self.relations):
+            known = areas if relation.kind == "child_of" else skills
+            for name in ("origin",) if relation.kind == "exact_match" else ("origin", "target"):
+                if getattr(relation, name) not in known:
+                    what = "area" if known is areas else "skill"
+                    raise InvalidInput(f"unknown {what} {getattr(relation, name)!r}", f"relations[{i}].{name}")
+        for kind in ("child_of", "precedes"):
+            if cycle := find_cycle((row.origin, row.target) for row in self.relations if row.kind == kind):
+                raise InvalidInput(f"`{kind}` is a cycle: {' → '.join(cycle)}", "relations")
+
+
+def find_cycle(links: Iterable[tuple[str, str]]) -> list[str]:
+    """Return one cycle of directed links, its first node again at the end; empty where there is none."""
+    sorter: TopologicalSorter[str] = TopologicalSorter()
+    for origin, target in links:
+        sorter.add(target, origin)
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
 
 
 def _distinct(name: str, ids: list[str]) -> set[str | None]:

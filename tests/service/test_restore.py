@@ -21,6 +21,7 @@ from tests.support.builders import FRAMEWORK, framework
 from tests.support.catalog import course
 from tests.support.servers import recreate_topic
 from tests.support.services import TOPICS, Started, settings_of, started
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -66,7 +67,7 @@ async def path_of(service: Started, officer: str, sequence: int) -> dict[str, An
         ready = got.status == 200 and path["path"]["versions"]["profile"] == sequence and path["path"]["steps"]
         return path if ready else None
 
-    result: dict[str, Any] = await service.until(found)
+    result: dict[str, Any] = await until(found)
     return result
 
 
@@ -143,7 +144,7 @@ async def test_a_restore_in_the_written_order(mongodb_uri: str, kafka_bootstrap:
         async def forgotten() -> bool:
             return (await recommender.ask("GET", "/v1/officers/erased-later/path")).status == 404
 
-        await recommender.until(forgotten)
+        await until(forgotten)
         assert await republish_recommender(platform.recommender_settings) == 2
         portal = await stack.enter_async_context(started(build_portal, platform.portal_settings))
 
