@@ -10,8 +10,9 @@ from functools import partial
 from aiohttp import web
 
 from services.catalog import __doc__ as card
-from services.catalog.api import HISTORY, ROUTES, STORE
+from services.catalog.api import HISTORY, REPORTS, ROUTES, STORE
 from services.catalog.history import HistoryStore
+from services.catalog.reports import ReportStore
 from services.catalog.store import COLLECTION, CatalogStore
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
@@ -31,8 +32,10 @@ async def build(settings: CatalogSettings) -> web.Application:
     database = client[settings.database("catalog")]
     staged = asyncio.Event()
     store, history = CatalogStore(database, staged), HistoryStore(database)
+    reports = ReportStore(database)
     await store.prepare()
     await history.prepare()
+    await reports.prepare()
     publisher = Publisher(settings)
     await publisher.start()
     relay = Relay(
@@ -64,7 +67,7 @@ async def build(settings: CatalogSettings) -> web.Application:
         warnings={"topics": TopicWarning(settings, planned_topics(settings.topic, CATALOG_TOPIC))},
         contexts=[clients, background("relay", relay.run)],
     )
-    app[STORE], app[HISTORY] = store, history
+    app[STORE], app[HISTORY], app[REPORTS] = store, history, reports
     metrics.watch_relay(app[REGISTRY], relay)
     return app
 

@@ -3,14 +3,18 @@
 from services.catalog.api.courses import get_course, list_courses, patch_course, put_course, withdraw_course
 from services.catalog.api.entries import HISTORY, STORE
 from services.catalog.api.frameworks import get_framework, list_frameworks, patch_framework, put_framework
-from services.catalog.api.importing import import_courses
+from services.catalog.api.importing import REPORTS, import_courses, list_import_rows, show_import
 from services.catalog.model import (
     CoursePage,
     CoursePut,
     FrameworkList,
     FrameworkPut,
+    ImportCourses,
+    ImportReport,
     ListCourses,
     ListFrameworks,
+    ListRows,
+    RowPage,
     RowResult,
     ShowFramework,
 )
@@ -18,7 +22,7 @@ from shared.auth import ADMINS, EVERYONE
 from shared.routes import IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, MergePatch, Route
 from shared.skills import Course, Framework
 
-__all__ = ["HISTORY", "ROUTES", "STORE"]
+__all__ = ["HISTORY", "REPORTS", "ROUTES", "STORE"]
 
 _FRAMEWORK_LIMIT = 4 * 1024 * 1024  # with its spaces; the store bounds what its event holds
 _COURSE = "/v1/courses/{course_id}"
@@ -88,11 +92,15 @@ ROUTES = [
         ADMINS,
         body=Course,
         example=_COURSE_EXAMPLE,
+        query=ImportCourses,
         answers={200: RowResult},
+        problems=[415],
         streams=True,
         accepts=_NDJSON,
         produces=_NDJSON,
     ),
+    Route("GET", "/v1/imports/{import_id}", show_import, ADMINS, answers={200: ImportReport}),
+    Route("GET", "/v1/imports/{import_id}/rows", list_import_rows, ADMINS, query=ListRows, answers={200: RowPage}),
     Route(
         "PUT",
         _FRAMEWORK,

@@ -1,7 +1,8 @@
 """In which encoding a text file is: decided by evidence, as the bytes come. Pure.
 
-UTF-8, with or without its mark, passes through as it is. UTF-16 is known by its mark or by its NUL bytes. What is
-neither is read as TIS-620 (cp874), where bytes above 127 stand together as Thai letters do, or else as cp1252.
+UTF-8, with or without its mark, passes through as it is, single faults too. UTF-16 is known by its mark or by its NUL
+bytes. What is neither is read as TIS-620 (cp874), where bytes above 127 stand together as Thai letters do, or else as
+cp1252.
 """
 
 import codecs
@@ -88,7 +89,7 @@ class Recoder:
     def _settle(self) -> Iterator[bytes]:
         """Decide by all that is held."""
         held, self._held = self._held, b""
-        if _is_utf_8(held):
+        if _is_mostly_utf_8(held):
             self.found = "utf-8"
         else:
             self._decide(eight_bit(held))
@@ -118,3 +119,9 @@ def _is_utf_8(raw: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _is_mostly_utf_8(raw: bytes) -> bool:
+    """Return whether more characters are UTF-8 than bytes are not: then those are single faults."""
+    high = [char for char in raw.decode(errors="surrogateescape") if not char.isascii()]
+    return sum("\udc80" <= char <= "\udcff" for char in high) * 2 < len(high)

@@ -16,7 +16,7 @@ import msgspec
 from services.catalog.importers.prerequisites import code_key, conditions_of
 from services.catalog.importers.rows import Row, row_of
 from services.catalog.importers.words import (
-    NotADate,
+    InvalidDate,
     date_of,
     duration_of,
     language_of,
@@ -269,7 +269,7 @@ class _Draft:
             try:
                 if found := date_of(words):
                     self._given[name] = found.isoformat()
-            except NotADate as error:
+            except InvalidDate as error:
                 self._warn(name, f"{words[:100]!r}: {error}")
 
     def _rest(self) -> None:

@@ -144,9 +144,8 @@ class _Splitter:
             elif self._stack:
                 self._stack.pop()
                 if len(self._stack) < self._base:
-                    self._base = 0 if len(self._stack) == 0 else self._base
-                    if self._stack:
-                        self._base = len(self._stack) + 1  # the rest of the object that holds the list
+                    # beyond a list in an object comes the rest of that object
+                    self._base = len(self._stack) + 1 if self._stack else 0
                     self._item.clear()
                     start = place
                 elif len(self._stack) == self._base and sign == b"}":
@@ -215,7 +214,9 @@ class _Facts:
         elif isinstance(provider, dict | list):
             for one in _many(provider):
                 self._in_languages("provider", self._known(one).get("name"))
-        address = next((one for name in ("url", "@id", "sameAs") for one in _many(node.get(name)) if _is_url(one)), None)
+        address = next(
+            (one for name in ("url", "@id", "sameAs") for one in _many(node.get(name)) if _is_url(one)), None
+        )
         if address:
             self._facts["url"] = address
         for fact, name in (("id", "identifier"), ("code", "courseCode"), ("level", "educationalLevel")):
@@ -223,7 +224,12 @@ class _Facts:
                 self._facts[fact] = texts[0] if fact != "level" else ", ".join(texts)
         if languages := [text for one in _many(node.get("inLanguage")) if (text := self._language(one))]:
             self._facts["languages"] = languages
-        tags = [text for name in ("teaches", "about", "keywords") for one in _many(node.get(name)) for text in self._tags(one)]
+        tags = [
+            text
+            for name in ("teaches", "about", "keywords")
+            for one in _many(node.get(name))
+            for text in self._tags(one)
+        ]
         if tags:
             self._facts["tags"] = tags
         self._instances()
@@ -283,7 +289,7 @@ class _Facts:
         for one in occasions:
             times.append(self._name(one.get("courseWorkload")))
             for schedule in map(self._known, _many(one.get("courseSchedule"))):
-                times.append(_times(self._name(schedule.get("duration")), self._name(schedule.get("repeatCount"))))
+                times += [_times(self._name(schedule.get("duration")), self._name(schedule.get("repeatCount")))]
         if found := [text for text in times if text]:
             self._facts["duration"] = next((text for text in found if duration_of(text)), found[0])
         modes = [self._name(mode) for one in [self._node, *occasions] for mode in _many(one.get("courseMode"))]

@@ -21,7 +21,7 @@ _DEPTH = 10
 _NO_CODE = r"(?!(?:grade|year|age|level|version|windows|office|python|class|week|java|html|css|iso|top|form|unit|part|อายุ|ชั้น|ปี)\s*\d)"
 _CODE = (
     rf"{_NO_CODE}(?-i:[A-Z\u0e01-\u0e2e][A-Za-z\u0e01-\u0e2e._]{{0,9}})[\s_:.-]?\d{{2,}}(?:[\w-]|\.(?=\w))*|"
-    rf"{_NO_CODE}(?-i:[A-Z]{{2,10}})[\s_:.-]?\d(?![\w.])|\d+\.\d+[A-Za-z]*|\d{2,}-\d{2,}[A-Za-z]*|\d{5,}|(?-i:[A-Z])(?![\w.-])"
+    rf"{_NO_CODE}(?-i:[A-Z]{{2,10}})[\s_:.-]?\d(?![\w.])|\d+\.\d+[A-Za-z]*|\d{(2,)}-\d{(2,)}[A-Za-z]*|\d{(5,)}|(?-i:[A-Z])(?![\w.-])"
 )
 _ID = r"(?=[\w.-]*[\d_.-])[A-Za-z0-9](?:[\w-]|\.(?=\w))*|(?-i:[A-Z][A-Z0-9]*)(?![\w.-])"
 _CONSENT = (
@@ -50,9 +50,11 @@ _WORDS = [
     ("stop", r"[;.\n]"),
     (
         "filler",
-        r"(?:pre-?requisites?|requirements?|required|requires?|completion\s+of|completed|passed|pass|course|courses|both|"
-        r"either|all\s+of|one\s+of|any\s+of|วิชาบังคับก่อน|ต้องผ่าน(?:วิชา|รายวิชา)?|ผ่าน(?:วิชา|รายวิชา)?|รายวิชา|วิชา|"
-        r"เรียน)\s*:?",
+        (
+            r"(?:pre-?requisites?|requirements?|required|requires?|completion\s+of|completed|passed|pass|course|courses|both|"
+            r"either|all\s+of|one\s+of|any\s+of|วิชาบังคับก่อน|ต้องผ่าน(?:วิชา|รายวิชา)?|ผ่าน(?:วิชา|รายวิชา)?|รายวิชา|วิชา|"
+            r"เรียน)\s*:?"
+        ),
     ),
 ]
 _TOKEN, _TOKEN_OF_IDS = (
@@ -74,7 +76,7 @@ class Conditions:
     """Whether the text says nothing beyond this: no consent of anybody, for one."""
 
 
-class _NotUnderstood(Exception):  # noqa: N818 - named by what happened
+class _NotUnderstood(Exception):
     pass
 
 

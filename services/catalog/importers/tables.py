@@ -186,7 +186,7 @@ def _unguarded(cell: str) -> str:
     return cell[1:] if re.match(r"'[=+\-@\t\r]", cell) else cell
 
 
-class _Open(Exception):  # noqa: N818 - named by what happened
+class _Open(Exception):
     """A quote is not closed yet."""
 
 

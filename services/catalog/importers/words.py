@@ -205,8 +205,10 @@ _LEVELS: list[tuple[EducationalLevel, str]] = [
     ("advanced", r"advanced|expert|proficient|master|สูง|เชี่ยวชาญ|ชำนาญ"),
     (
         "beginner",
-        r"beginner|introductory|introduction|basic|foundation|foundational|fundamental|fundamentals|elementary|entry|"
-        r"novice|starter|awareness|เบื้องต้น|เริ่มต้น|พื้นฐาน|ระดับต้น|ขั้นต้น|ต้น|ง่าย",
+        (
+            r"beginner|introductory|introduction|basic|foundation|foundational|fundamental|fundamentals|elementary|entry|"
+            r"novice|starter|awareness|เบื้องต้น|เริ่มต้น|พื้นฐาน|ระดับต้น|ขั้นต้น|ต้น|ง่าย"
+        ),
     ),
 ]
 _ABOUT_LEVELS = re.compile(r"\b(level|course|stage|and|to|or|of|the|for|learners?|students?)\b|ระดับ|ขั้น|หลักสูตร|ถึง|และ")
@@ -283,14 +285,14 @@ _MONTHS = (
 _MONTH_NUMBERS = {folded(name): n for names in _MONTHS for n, name in enumerate(names.split(), 1)}
 
 
-class NotADate(ValueError):
+class InvalidDate(ValueError):
     """The words are no date."""
 
 
 def date_of(text: str) -> date | None:
     """Return a date in the Gregorian calendar; None for one that means never: 2599, 9999.
 
-    Years from 2400 on are Buddhist. Days stand before months, as in Thai writing. Raises NotADate.
+    Years from 2400 on are Buddhist. Days stand before months, as in Thai writing. Raises InvalidDate.
     """
     words = folded(text).translate(_THAI_DIGITS).replace("พ.ศ.", "").replace("ค.ศ.", "")
     if found := re.match(r"^(\d{4})-(\d{1,2})-(\d{1,2})(?:[t ].*)?$", words):
@@ -299,12 +301,14 @@ def date_of(text: str) -> date | None:
         day, month, year = (int(part) for part in found.groups())
     elif (found := re.match(r"^(?:วันที่ )?(\d{1,2}) ?(\D+?) ?(\d{4})$", words)) and found[2].strip() in _MONTH_NUMBERS:
         day, month, year = int(found[1]), _MONTH_NUMBERS[found[2].strip()], int(found[3])
-    elif (found := re.match(r"^([a-z]+)\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})$", words)) and found[1] in _MONTH_NUMBERS:
+    elif (found := re.match(r"^([a-z]+)\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})$", words)) and found[
+        1
+    ] in _MONTH_NUMBERS:
         day, month, year = int(found[2]), _MONTH_NUMBERS[found[1]], int(found[3])
     elif re.fullmatch(r"\d{4}", words):
         year, month, day = int(words), 1, 1
     else:
-        raise NotADate("not read as a date")
+        raise InvalidDate("not read as a date")
     if year >= _FIRST_BUDDHIST and year != 9999:  # noqa: PLR2004 - the largest year of many programs
         year -= _BUDDHIST
     if year >= _NEVER:
@@ -312,4 +316,4 @@ def date_of(text: str) -> date | None:
     try:
         return date(year, month, day)
     except ValueError as error:
-        raise NotADate(str(error)) from error
+        raise InvalidDate(str(error)) from error
