@@ -1,5 +1,6 @@
 """Starts the catalogue: `python -m services.catalog`.
 
+import      add or change the courses of a file; export and check: see services/catalog/commands.py
 republish   stage every course and framework once more; a running service sends them
 """
 
@@ -11,7 +12,7 @@ from functools import partial
 from aiohttp import web
 
 from services.catalog import __doc__ as card
-from services.catalog import calibrating
+from services.catalog import calibrating, commands
 from services.catalog.api import HISTORY, REPORTS, ROUTES, STORE
 from services.catalog.history import HistoryStore
 from services.catalog.reports import ReportStore
@@ -87,4 +88,6 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["calibrate"]:
         print(calibrating.main(sys.argv[2:]))  # noqa: T201 - the answer of a command
         raise SystemExit(0)
+    if sys.argv[1:2] and sys.argv[1] in commands.NAMES:
+        raise SystemExit(commands.main(sys.argv[1:]))
     main(build, load(CatalogSettings), {"republish": republish})

@@ -34,7 +34,7 @@ class ReportStore:
 
     async def save(self, tenant: str, report: ImportReport) -> None:
         """Store a report as it is now. Raises Unavailable."""
-        content = msgspec.to_builtins(report, builtin_types=(datetime,))
+        content = msgspec.to_builtins(report)
         whole = {"tenant": tenant, "content": content, "expires_at": datetime.now(UTC) + _KEPT}
         with unavailable():
             await self._imports.replace_one({"_id": report.import_id}, whole, upsert=True)

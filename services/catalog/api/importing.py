@@ -98,7 +98,7 @@ async def _answered(
                 break
         else:
             batches = _batches(counted.rows(reader.end()))
-            while batch := await asyncio.to_thread(next, batches, None):
+            while batch := await asyncio.to_thread(_next, batches):
                 await _begin(taken, reader, begun=begun)
                 begun = True
                 yield _lines(await taken.take(batch))
@@ -158,6 +158,10 @@ def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
         raise
     if batch:
         yield batch
+
+
+def _next(batches: Iterator[list[Row]]) -> list[Row]:
+    return next(batches, [])
 
 
 def _lines(results: Iterable[RowResult]) -> bytes:

@@ -15,6 +15,7 @@ NAMES = ("utf-8", "utf-16", "cp1252", "tis-620", "cp874")
 """What may be named as an encoding."""
 
 _EVIDENCE = 4096
+_START = 200
 _HIGH = re.compile(rb"[\x80-\xff]+")
 _NOT_THAI = re.compile(rb"[\x81-\x84\x86-\x90\x98-\xa0\xdb-\xde\xfc-\xff]")
 _RUN = 3
@@ -49,10 +50,8 @@ class Recoder:
         """Yield UTF-8. Bytes that are not UTF-8 in a file that is otherwise are passed on as they are."""
         if self._decoder is None and self.found is None:
             yield from self._look(piece)
-        elif self._decoder is not None:
-            yield self._decoder.decode(piece).encode()
         else:
-            yield piece
+            yield from self._through(piece)
 
     def end(self) -> Iterator[bytes]:
         """Yield what was held back."""
@@ -63,37 +62,43 @@ class Recoder:
 
     def _look(self, piece: bytes) -> Iterator[bytes]:
         self._held += piece
-        if not self._begun:
-            if len(self._held) < len(codecs.BOM_UTF8) and not self._held.isascii():
-                return  # a mark may be under way
-            self._begun = True
-            if utf_16 := _utf_16(self._held):
-                self._decide(utf_16)
-                held, self._held = self._held, b""
-                yield from self.feed(held)
-                return
-            if self._held.startswith(codecs.BOM_UTF8):
+        if not self._begun and not self._begin():
+            return
+        if self.found is None and not self._held.isascii():
+            if _has_utf_8(self._held):
                 self.found = "utf-8"
-        if self.found is None and self._held.isascii():
-            held, self._held = self._held, b""
-            yield held
-            return
-        if self.found or _is_utf_8(self._held):
+            elif sum(map(len, _HIGH.findall(self._held))) >= _EVIDENCE:
+                yield from self._settle()
+                return
+            else:
+                return  # too little to tell by
+        held, self._held = self._held, b""
+        yield from self._through(held)
+
+    def _begin(self) -> bool:
+        """Look for a mark or for UTF-16, and return whether enough has come for that."""
+        if len(self._held) < len(codecs.BOM_UTF32_LE) or (b"\0" in self._held and len(self._held) < _START):
+            return False
+        self._begun = True
+        if utf_16 := _utf_16(self._held):
+            self._decide(utf_16)
+        elif self._held.startswith(codecs.BOM_UTF8):
             self.found = "utf-8"
-            held, self._held = self._held, b""
-            yield held
-            return
-        if sum(map(len, _HIGH.findall(self._held))) >= _EVIDENCE:
-            yield from self._settle()
+        return True
+
+    def _through(self, piece: bytes) -> Iterator[bytes]:
+        yield piece if self._decoder is None else self._decoder.decode(piece).encode()
 
     def _settle(self) -> Iterator[bytes]:
         """Decide by all that is held."""
         held, self._held = self._held, b""
-        if _is_mostly_utf_8(held):
+        if not self._begun and (utf_16 := _utf_16(held)):
+            self._decide(utf_16)
+        elif not held.isascii() and _is_mostly_utf_8(held):
             self.found = "utf-8"
-        else:
+        elif not held.isascii():
             self._decide(eight_bit(held))
-        yield from self.feed(held)
+        yield from self._through(held)
 
     def _decide(self, name: str) -> None:
         self.found = name
@@ -104,7 +109,7 @@ class Recoder:
 def _utf_16(start: bytes) -> str | None:
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
-    head = start[:200]
+    head = start[:_START]
     even, odd = head[::2].count(0), head[1::2].count(0)
     least = max(len(head) // 5, 2)
     if odd >= least and even * 4 < odd:
@@ -112,13 +117,12 @@ def _utf_16(start: bytes) -> str | None:
     return "utf-16-be" if even >= least and odd * 4 < even else None
 
 
-def _is_utf_8(raw: bytes) -> bool:
-    """Return whether bytes are UTF-8 as far as they go; the last character may be cut."""
+def _has_utf_8(raw: bytes) -> bool:
+    """Return whether bytes are UTF-8 as far as they go, with a whole character beyond ASCII; the last may be cut."""
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(raw)
+        return not codecs.getincrementaldecoder("utf-8")().decode(raw).isascii()
     except UnicodeDecodeError:
         return False
-    return True
 
 
 def _is_mostly_utf_8(raw: bytes) -> bool:

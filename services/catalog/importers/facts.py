@@ -67,7 +67,7 @@ def identifier(text: str) -> str:
 
 def id_by_code(provider: str, code: str) -> str:
     """Return the id of a provider's course by its code, however the two are spelt."""
-    return _named(f"{provider}-{code}", f"{folded(provider)}\0{code_key(code)}")
+    return _named(f"{folded(provider)}-{code_key(code)}", f"{folded(provider)}\0{code_key(code)}")
 
 
 def id_by_url(url: str) -> str:
@@ -133,7 +133,7 @@ class _Draft:
     def _items(self, name: str) -> list[str]:
         fact = self._stated.get(name) or self._defaults.get(name, "")
         parts = fact if isinstance(fact, list) else [fact]
-        items = [item for part in parts for item in list_of(plain(part))]
+        items = [item for part in parts for item in list_of(part)]
         return list({folded(item): item for item in reversed(items)}.values())[::-1]
 
     def _warn(self, field: str, detail: str) -> None:
@@ -194,7 +194,7 @@ class _Draft:
             self._given["hours"] = read.hours
             if read.assumed:
                 self._warn("hours", f"{read.hours:g} are assumed for {(told or words)[:100]!r}")
-        if read is None or read.assumed or ("hours" not in self._stated and not self._stated.get("duration")):
+        if read is None or read.assumed:
             self._assumed.append("hours")
 
     def _languages(self) -> None:

@@ -133,7 +133,7 @@ class _Splitter:
             elif sign == b'"':
                 self._in_string = not self._in_string
             elif sign in b"{[":
-                if self._opens_list(sign, data[max(0, mark.start() - 200) : mark.start()]):
+                if self._opens_list(sign, bytes(self._item[-200:]) + data[start : mark.start()][-200:]):
                     self._base = len(self._stack) + 1
                     self._item.clear()
                     start = place

@@ -151,6 +151,11 @@ class Table:
         return [name for number, name in enumerate(self._header or []) if number not in used]
 
     @property
+    def header(self) -> list[str]:
+        """The names of the columns, empty before the first row."""
+        return list(self._header or [])
+
+    @property
     def width(self) -> int | None:
         """How many columns there are, None before the first row."""
         return None if self._header is None else len(self._header)
@@ -183,7 +188,7 @@ class Table:
 
 def _unguarded(cell: str) -> str:
     """Return a cell without the quote that keeps a spreadsheet from computing it, as our export sets it."""
-    return cell[1:] if re.match(r"'[=+\-@\t\r]", cell) else cell
+    return cell[1:] if re.match(r"'+[=+\-@\t\r]", cell) else cell
 
 
 class _Open(Exception):

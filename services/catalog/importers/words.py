@@ -61,17 +61,18 @@ def list_of(text: str) -> list[str]:
             except (ValueError, SyntaxError, MemoryError, RecursionError):
                 continue
             if isinstance(found, list | tuple):
-                return _items(str(one) for one in found if isinstance(one, str | int | float))
+                return _distinct(plain(str(one)) for one in found if isinstance(one, str | int | float))
+    text = plain(text)  # before it is divided: an entity ends with a semicolon
     for mark in ("\n", ";", "|"):
         if mark in text:
-            return _items(text.split(mark))
-    return _items(re.split(r",(?![^()\[\]]*[)\]])|、", text))
+            return _distinct(text.split(mark))
+    return _distinct(re.split(r",(?![^()\[\]]*[)\]])|、", text))
 
 
-def _items(parts: Iterable[str]) -> list[str]:
+def _distinct(parts: Iterable[str]) -> list[str]:
     found: dict[str, str] = {}
     for part in parts:
-        if not says_nothing(one := plain(part)):
+        if not says_nothing(one := part.strip()):
             found.setdefault(folded(one), one)
     return list(found.values())
 
