@@ -7,8 +7,9 @@ Levels, weights and hours are kept to the millionth from here on (`keep_milliont
 reader, stored or sent, and two of them are compared as they are.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
+from graphlib import CycleError, TopologicalSorter
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
@@ -26,6 +27,7 @@ Identifier = Annotated[
     Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)", description="ASCII, up to 64 characters"),
 ]
 ShortText = Annotated[str, Meta(min_length=1, max_length=300)]
+LongText = Annotated[str, Meta(min_length=1, max_length=5000)]
 Level = Annotated[float, Meta(ge=0, le=100, description="on the framework's own scale; 0 = none")]
 Hours = Annotated[float, Meta(gt=0, le=10_000)]
 FactName = Annotated[str, Meta(pattern=r"^[^\x00]*$(?!\n)", description="the name of a field")]
@@ -87,6 +89,13 @@ class Text(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
         return (self.th, self.en) == NO_TEXT
 
 
+class Prose(Text, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A longer text in Thai and in English, such as a description; one of the two may be missing, not both."""
+
+    th: LongText | None = None
+    en: LongText | None = None
+
+
 # --- frameworks ------------------------------------------------------------------------------------------------------
 
 
@@ -113,17 +122,23 @@ class Area(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
 
     id: Identifier
     title: Text
+    description: Prose | None = None
     provenance: dict[FactName, Provenance] = {}
 
 
 class Skill(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """One thing an officer can be assessed on. `code` is the publisher's own (TPQI, OCSC)."""
+    """One thing an officer can be assessed on. `code` is the publisher's own (TPQI, OCSC).
+
+    `descriptors` says what somebody at a level can do; courses are matched to them.
+    """
 
     id: Identifier
     area: Identifier
     title: Text
     code: str | None = None
     synonyms: list[Text] = []
+    descriptors: list[ScaleLevel] = []
+    description: Prose | None = None
     provenance: dict[FactName, Provenance] = {}
 
 
@@ -132,6 +147,7 @@ class JobGroup(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
 
     id: Identifier
     title: Text
+    description: Prose | None = None
     provenance: dict[FactName, Provenance] = {}
 
 
@@ -157,6 +173,18 @@ class Requirement(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields
         keep_millionths(self, "weight", least=LEAST)
 
 
+class Relation(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """How an area or a skill stands to another one, as the publisher says; no path is computed from it.
+
+    `child_of`: an area lies within another area. `precedes`: a skill is learnt before another one. `exact_match`: a
+    skill is the same as one of another framework, whose address or id `target` is.
+    """
+
+    kind: Literal["child_of", "precedes", "exact_match"]
+    origin: Identifier
+    target: Annotated[str, Meta(min_length=1, max_length=500)]
+
+
 class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A versioned yardstick: areas, skills, a level scale, job groups and the levels that they require.
 
@@ -174,6 +202,7 @@ class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
     description: Text | None = None
     version: int = 0
     provenance: dict[FactName, Provenance] = {}
+    relations: list[Relation] = []
 
     @property
     def max_level(self) -> float:
@@ -206,6 +235,30 @@ class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
             if (place := (row.job_group, row.skill, row.stage)) in seen:
                 raise InvalidInput("the same job group, skill and stage stand twice", f"requirements[{i}]")
             seen.add(place)
+        self._check_relations(known["areas"], known["skills"])
+
+    def _check_relations(self, areas: set[str | None], skills: set[str | None]) -> None:
+        for i, relation in enumerate(self.relations):
+            known = areas if relation.kind == "child_of" else skills
+            for name in ("origin",) if relation.kind == "exact_match" else ("origin", "target"):
+                if getattr(relation, name) not in known:
+                    what = "area" if known is areas else "skill"
+                    raise InvalidInput(f"unknown {what} {getattr(relation, name)!r}", f"relations[{i}].{name}")
+        for kind in ("child_of", "precedes"):
+            if cycle := find_cycle((row.origin, row.target) for row in self.relations if row.kind == kind):
+                raise InvalidInput(f"`{kind}` is a cycle: {' → '.join(cycle)}", "relations")
+
+
+def find_cycle(links: Iterable[tuple[str, str]]) -> list[str]:
+    """Return one cycle of directed links, its first node again at the end; empty where there is none."""
+    sorter: TopologicalSorter[str] = TopologicalSorter()
+    for origin, target in links:
+        sorter.add(target, origin)
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
 
 
 def _distinct(name: str, ids: list[str]) -> set[str | None]:
@@ -257,6 +310,9 @@ class Prerequisite(Struct, frozen=True, omit_defaults=True, forbid_unknown_field
         keep_millionths(self, "level")
 
 
+StatedFact = Literal["duration", "level", "prerequisites"]
+
+
 class Completions(Struct, frozen=True, forbid_unknown_fields=True):
     """How many learners have started a course on its platform, and how many of them have completed it."""
 
@@ -278,7 +334,13 @@ class Rating(Struct, frozen=True, forbid_unknown_fields=True):
 class Course(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A course of the catalogue. All of `requires` must hold before it begins.
 
-    `completions` and `rating` are the platform's own facts, where it has them.
+    Of one that `teaches` nothing the skills are not known yet: it can be in a path only as a prerequisite of another.
+    `completions` and `rating` are the platform's own facts, where it has them. `code` is the provider's own, `tags` are
+    its words for what the course is about.
+
+    `corequisites` are to be taken before or at the same time, and whoever has taken one of `antirequisites` is not
+    admitted; both are shown and not enforced, as are `starts` and `ends`. `stated` keeps the provider's own words for
+    what was read from them, or could not be; `assumed` names the facts that the provider did not state.
     """
 
     id: Identifier
@@ -286,15 +348,24 @@ class Course(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     provider: Text
     hours: Hours
     languages: Annotated[list[Language], Meta(min_length=1)]
-    teaches: Annotated[list[Teaches], Meta(min_length=1)]
+    teaches: list[Teaches] = []
     requires: list[Prerequisite] = []
-    description: Text | None = None
+    description: Prose | None = None
     url: Annotated[str, Meta(pattern=r"^https?://", max_length=2000)] | None = None
     modality: Literal["online", "classroom", "blended"] = "online"
     accredited_against: list[str] = []
     example: bool = False
     completions: Completions | None = None
     rating: Rating | None = None
+    code: ShortText | None = None
+    tags: Annotated[list[ShortText], Meta(max_length=200)] = []
+    educational_level: Literal["beginner", "intermediate", "advanced", "mixed"] | None = None
+    corequisites: Annotated[list[Identifier], Meta(max_length=50)] = []
+    antirequisites: Annotated[list[Identifier], Meta(max_length=50)] = []
+    starts: date | None = None
+    ends: date | None = None
+    stated: dict[StatedFact, Annotated[str, Meta(min_length=1, max_length=2000)]] = {}
+    assumed: list[Literal["hours", "languages", "provider"]] = []
 
     def __post_init__(self) -> None:
         keep_millionths(self, "hours", least=LEAST)

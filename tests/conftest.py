@@ -15,7 +15,7 @@ from deploy.local.broker import find_broker
 from deploy.local.processes import LOCAL, CannotStart
 from deploy.local.servers import Server, find_mongodb
 from deploy.local.stack import Stack
-from tests.support.servers import running
+from tests.support.servers import started_server
 
 
 def pytest_report_header() -> str:
@@ -33,7 +33,7 @@ def server_directory() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 async def mongodb_server(server_directory: Path) -> AsyncIterator[Server]:
     """Return a running MongoDB."""
-    async for server in running(lambda: find_mongodb(server_directory / "mongodb")):
+    async for server in started_server(lambda: find_mongodb(server_directory / "mongodb")):
         yield server
 
 
@@ -41,14 +41,14 @@ async def mongodb_server(server_directory: Path) -> AsyncIterator[Server]:
 async def kafka_server(server_directory: Path) -> AsyncIterator[Server]:
     """Return a running broker: Apache Kafka where it can be had (in CI it must), else the embedded one."""
     forced = "apache" if os.environ.get("CI") == "true" and not os.environ.get("BROKER") else None
-    async for server in running(lambda: find_broker(server_directory / "kafka", forced=forced)):
+    async for server in started_server(lambda: find_broker(server_directory / "kafka", forced=forced)):
         yield server
 
 
 @pytest.fixture(scope="session")
 async def embedded_server(server_directory: Path) -> AsyncIterator[Server]:
     """Return a running embedded broker, whatever the other one is."""
-    async for server in running(lambda: find_broker(server_directory / "embedded", forced="embedded")):
+    async for server in started_server(lambda: find_broker(server_directory / "embedded", forced="embedded")):
         yield server
 
 

@@ -55,8 +55,8 @@ class Folded(NamedTuple):
 def folded(snapshot: Snapshot, events: Iterable[Event]) -> Folded:
     """Return what events, in the order of the log, make of a snapshot.
 
-    Courses of one tenant that follow each other are taken together. Where only a course's description or the like is
-    new, the snapshot has it and no stamp says so: no path is another for it.
+    Courses of one tenant that follow each other are taken together, without what no path is made of: a catalogue is
+    mostly descriptions. Where only such a thing is new, no stamp says so.
     """
     found = Folded(snapshot, {}, {}, {})
     waiting: dict[str, Course] = {}
@@ -72,8 +72,8 @@ def folded(snapshot: Snapshot, events: Iterable[Event]) -> Folded:
         if published:
             tenant, course = published.tenant, published.course
             former = waiting.get(course.id) or snapshot.own_course(tenant, course.id)
-            waiting[course.id] = course
-            if former is not None and _as_planned_with(former) == _as_planned_with(course):
+            waiting[course.id] = _as_planned_with(course)
+            if former is not None and _as_planned_with(former) == waiting[course.id]:
                 continue
             found.courses[tenant, course.id] = stamp
             for row in course.teaches:
@@ -91,7 +91,21 @@ def folded(snapshot: Snapshot, events: Iterable[Event]) -> Folded:
 
 def _as_planned_with(course: Course) -> Course:
     """Return a course without what neither the planner nor a path reads of it."""
-    return msgspec.structs.replace(course, description=None, accredited_against=[], example=False)
+    return msgspec.structs.replace(
+        course,
+        description=None,
+        accredited_against=[],
+        example=False,
+        code=None,
+        tags=[],
+        educational_level=None,
+        corequisites=[],
+        antirequisites=[],
+        starts=None,
+        ends=None,
+        stated={},
+        assumed=[],
+    )
 
 
 class Catalogue:

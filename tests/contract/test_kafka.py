@@ -4,7 +4,6 @@ import asyncio
 import random
 import struct
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
@@ -36,6 +35,7 @@ from shared.kafka import (
 )
 from shared.kafka.client import poll, start
 from tests.support.servers import missing, recreate_topic
+from tests.support.waiting import running, until
 
 
 @pytest.fixture(params=["kafka_bootstrap", "embedded_bootstrap"], ids=["broker", "embedded"])
@@ -93,24 +93,6 @@ async def records_of(bootstrap: str, topic: str, count: int) -> list[Record]:
     return found
 
 
-@asynccontextmanager
-async def running(reader: GroupConsumer | Follower) -> AsyncIterator[asyncio.Task[None]]:
-    task = asyncio.create_task(reader.run())
-    try:
-        yield task
-    finally:
-        if task.done():
-            task.result()  # a reader that died is the news, not the time-out of whoever waited for it
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def until(condition: Callable[[], bool], seconds: float = 90) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.02)
-
-
 async def test_creating_topics_twice_changes_nothing(bootstrap: str, topic: str) -> None:
     assert await create_topics(bootstrap, [TopicSpec(topic, 9, 1, {})]) == []
 
@@ -146,7 +128,7 @@ async def test_what_was_not_committed_comes_again_and_what_was_does_not(
         await asyncio.wait_for(held.wait(), 90)
     first = Reader()
     consumer = GroupConsumer(bootstrap, topic, f"{topic}.g", first, publisher=publisher)
-    async with running(consumer) as task:
+    async with running(consumer) as [task]:
         await until(lambda: len(first.sequences) == 20)
         consumer.stop()
         await asyncio.wait_for(asyncio.shield(task), 90)
@@ -299,9 +281,9 @@ async def test_two_of_a_group_share_the_partitions_and_one_takes_over(
     )
     async with running(one):
         async with running(two):
-            await until(lambda: len(one.partitions) == 2 and len(two.partitions) == 2, 60)
+            await until(lambda: len(one.partitions) == 2 and len(two.partitions) == 2, seconds=60)
             assert one.partitions | two.partitions == {0, 1, 2, 3}
-        await until(lambda: len(one.partitions) == 4, 60)
+        await until(lambda: len(one.partitions) == 4, seconds=60)
 
 
 async def test_a_follower_sees_everything_and_says_when_it_has_caught_up(
@@ -559,7 +541,7 @@ async def test_a_follower_reads_a_topic_that_was_deleted_and_created_from_its_be
         await recreate_topic(bootstrap, topic, 4)
         async with Publisher(bootstrap) as fresh:
             await fresh.send(topic, things(50, first=11))  # more than were read of the old one, on every partition
-        await until(lambda: reader.sequences == set(range(11, 61)), 60)
+        await until(lambda: reader.sequences == set(range(11, 61)), seconds=60)
         assert follower.replaced >= 1
         await until(follower.caught_up.is_set)
 
@@ -575,7 +557,7 @@ async def test_a_group_reads_a_topic_that_was_deleted_and_created_from_its_begin
         await recreate_topic(bootstrap, topic, 4)
         async with Publisher(bootstrap) as fresh:
             await fresh.send(topic, things(50, first=11))
-        await until(lambda: reader.sequences == set(range(11, 61)), 60)
+        await until(lambda: reader.sequences == set(range(11, 61)), seconds=60)
 
 
 async def test_a_follower_whose_topic_ends_before_its_offset_begins_again(

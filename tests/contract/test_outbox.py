@@ -14,20 +14,9 @@ from shared import outbox
 from shared.events import MAX_VALUE_BYTES, CourseWithdrawn, Envelope, announce
 from shared.kafka import Follower, Landed, Publisher, Received, TopicSpec, create_topics
 from shared.outbox import KEPT, KEPT_BYTES, stage, staged
-from tests.support.announcing import (
-    COLLECTION,
-    LEASE,
-    PATIENCE,
-    Owner,
-    Paused,
-    owning,
-    running,
-    thing,
-    until,
-    until_read_back,
-    until_sent,
-)
+from tests.support.outbox import COLLECTION, LEASE, Owner, Paused, owning, thing, until_read_back, until_sent
 from tests.support.servers import missing, recreate_topic
+from tests.support.waiting import WAIT_SECONDS, running, until
 
 
 @pytest.fixture
@@ -229,7 +218,7 @@ async def test_everything_is_announced_again_in_a_topic_that_was_deleted_and_cre
         await until_read_back(owner)
         owner.read.clear()
         await recreate_topic(owner.bootstrap, owner.topic, 2)
-        await until(lambda: {item.event.subject for item in owner.read} == {"t/a", "t/b"}, 60)
+        await until(lambda: {item.event.subject for item in owner.read} == {"t/a", "t/b"}, seconds=60)
 
 
 async def test_everything_is_announced_again_where_the_topic_was_replaced_while_no_relay_ran(owner: Owner) -> None:
@@ -242,13 +231,13 @@ async def test_everything_is_announced_again_where_the_topic_was_replaced_while_
     owner.read.clear()
     await recreate_topic(owner.bootstrap, owner.topic, 2)
     async with running(owner.relay()):
-        await until(lambda: {item.event.subject for item in owner.read} == {"t/a", "t/b"}, 60)
+        await until(lambda: {item.event.subject for item in owner.read} == {"t/a", "t/b"}, seconds=60)
 
 
 async def test_a_relay_that_was_paused_in_its_send_hides_nothing_newer(owner: Owner) -> None:
     await owner.change("t/a", 1)
     async with Paused(owner.bootstrap) as publisher, running(owner.relay(publisher=publisher)):
-        await asyncio.wait_for(publisher.reached.wait(), PATIENCE)
+        await asyncio.wait_for(publisher.reached.wait(), WAIT_SECONDS)
         second = owner.relay()
         until_then = datetime.now(UTC) + timedelta(hours=1)
         lease = {"holder": second._holder, "until": until_then}
@@ -343,7 +332,7 @@ async def test_a_relay_that_is_woken_just_as_it_is_told_to_stop_stops(owner: Own
     await asyncio.sleep(0.2)
     relay._wake.set()
     task.cancel()
-    done, _ = await asyncio.wait({task}, timeout=PATIENCE)
+    done, _ = await asyncio.wait({task}, timeout=WAIT_SECONDS)
     assert done
 
 

@@ -10,18 +10,8 @@ import pytest
 from shared import outbox
 from shared.events import CourseWithdrawn, Envelope, announce
 from shared.outbox import Relay, stage, stage_held, staged_held
-from tests.support.announcing import (
-    COLLECTION,
-    LEASE,
-    PATIENCE,
-    Owner,
-    Paused,
-    owning,
-    running,
-    thing,
-    until,
-    until_sent,
-)
+from tests.support.outbox import COLLECTION, LEASE, Owner, Paused, owning, thing, until_sent
+from tests.support.waiting import WAIT_SECONDS, running, until
 
 
 @pytest.fixture
@@ -120,7 +110,7 @@ async def test_a_lease_that_is_lost_while_reading_what_is_staged_sends_nothing(o
         await until(lambda: relay.holds_lease)
         await owner.change("t/a", 1)
         staged.set()
-        await asyncio.wait_for(reading.wait(), PATIENCE)
+        await asyncio.wait_for(reading.wait(), WAIT_SECONDS)
         await hold_lease(owner, "another", datetime.now(UTC) + timedelta(hours=1))
         relay._deadline = 0.0
         go_on.set()
@@ -197,7 +187,7 @@ async def test_a_relay_that_is_woken_while_it_sends_looks_again(owner: Owner) ->
         async with running(relay):
             await owner.change("t/a", 1)
             staged.set()
-            await asyncio.wait_for(publisher.reached.wait(), PATIENCE)
+            await asyncio.wait_for(publisher.reached.wait(), WAIT_SECONDS)
             await owner.change("t/b", 1)
             staged.set()
             publisher.go_on.set()

@@ -5,7 +5,6 @@ collection gets 20,000 documents of one tenant, and the server explains every co
 called here fails the test.
 """
 
-import asyncio
 import inspect
 import pkgutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -53,9 +52,10 @@ from shared.mongo import BUILD_SECONDS, Client, Collection, Database, Document, 
 from shared.outbox import OUTBOX_INDEXES, staged
 from shared.settings import StoreSettings, read
 from shared.skills import Profile
-from tests.support.announcing import COLLECTION, LEASE, PATIENCE, Owner, running, until
 from tests.support.builders import DAY, FRAMEWORK, MOMENT, TENANT, course, framework, profile
+from tests.support.outbox import COLLECTION, LEASE, Owner
 from tests.support.planner import LONG, READ, Office
+from tests.support.waiting import running, until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -310,9 +310,7 @@ async def relay(watched: Watched, bootstrap: str) -> AsyncIterator[Call]:
                 await until(lambda: relay.unsendable == 1)
                 await owner.change("t/b", 1)
                 await until(lambda: relay.sent == 2)
-                async with asyncio.timeout(PATIENCE):
-                    while "read_back" not in (await database["leases"].find_one({"_id": LEASE}) or {}):
-                        await asyncio.sleep(0.02)
+                await until(lambda: database["leases"].find_one({"_id": LEASE, "read_back": {"$exists": True}}))
 
         yield "Relay.run", sent_and_read_back()
 

@@ -1,6 +1,5 @@
 """An officer is erased: in MongoDB and on the topics is left what docs/privacy.md lists, and nothing else."""
 
-import asyncio
 import re
 import uuid
 from collections.abc import Iterator
@@ -21,7 +20,8 @@ from shared.events import PATHS_TOPIC, PROFILES_TOPIC, OfficerChanged, announce,
 from shared.events import TOPICS as PLANNED
 from shared.kafka import Publisher
 from shared.skills import Profile
-from tests.support.platform import PATIENCE, PROFILE, SKILLS, Account, Platform, until
+from tests.support.platform import PROFILE, SKILLS, Officer, Platform
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -74,10 +74,10 @@ async def newest(stack: Stack, topic: str, key: bytes) -> tuple[bytes | None, in
         await consumer.stop()
 
 
-async def dead_letter(stack: Stack, account: Account, known: dict[str, Any]) -> None:
+async def dead_letter(stack: Stack, officer: Officer, known: dict[str, Any]) -> None:
     """Send an event of the officer that the recommender does not know, with the whole profile in it."""
     profile = msgspec.convert(known, Profile)
-    key, value, headers = to_kafka(announce("/test", account.key, profile.sequence, OfficerChanged(profile)))
+    key, value, headers = to_kafka(announce("/test", officer.key, profile.sequence, OfficerChanged(profile)))
     unknown = [(name, b"officer.changed.v9" if name == "ce_type" else text) for name, text in headers]
     async with Publisher(stack.broker.address) as publisher:
         await publisher.resend(f"{stack.namespace}{PROFILES_TOPIC}", key, value, unknown)
@@ -86,72 +86,66 @@ async def dead_letter(stack: Stack, account: Account, known: dict[str, Any]) -> 
 async def test_what_an_erasure_leaves_is_what_the_page_lists(
     stack: Stack, platform: Platform, documents: Documents
 ) -> None:
-    account = await platform.register()
+    officer = await platform.register()
     agency = f"agency-{uuid.uuid4().hex}"
-    address = f"/v1/officers/{account.officer}"
-    key = await stack.issuer.issue(TENANT, "officer", account.officer)
+    address = f"/v1/officers/{officer.name}"
+    key = await stack.issuer.issue(TENANT, "officer", officer.name)
     await platform.insist("assessment", "PUT", address, json=PROFILE | {"agency": agency})
-    skill = {"skill": SKILLS[0], "level": 0.5}
-    body = {"framework": PROFILE["framework"], "kind": "test", "results": [skill], "taken_at": "2026-09-01T09:00:00Z"}
-    taken = await platform.insist(
-        "assessment", "POST", f"{address}/assessments", json=body, headers={"Idempotency-Key": "a"}
-    )
+    sequence = await officer.assess({SKILLS[0]: 0.5})
     plans = documents[f"{stack.namespace}recommender"]["plans"]
-    planned = {"_id": account.key, "profile_sequence": taken["profile_sequence"], "outbox": []}
+    planned = {"_id": officer.key, "profile_sequence": sequence, "outbox": []}
     await until(lambda: plans.find_one(planned) is not None, "the path is announced")
     status, stored = await platform.ask("recommender", "GET", f"{address}/path")
     assert status == 200
     said = {"course": stored["path"]["steps"][0]["course"]["id"], "action": "not_now"}
     told = await platform.ask("recommender", "POST", f"{address}/feedback", json=said, headers={"Idempotency-Key": "f"})
     assert told[0] == 200, told
-    await dead_letter(stack, account, (await platform.ask("assessment", "GET", address))[1])
+    await dead_letter(stack, officer, (await platform.ask("assessment", "GET", address))[1])
     letters = f"{PROFILES_TOPIC}.dead"
-    while (await newest(stack, letters, account.key.encode()))[1] == 0:
+    while (await newest(stack, letters, officer.key.encode()))[1] == 0:
         pass
     before = holding(stack, documents, agency)
     assert {"assessment/officers", "recommender/plans", "recommender/history"} <= set(before)
 
-    stream = messages(platform.session, stack.urls["portal"][0], account.officer, key)
+    stream = messages(platform.session, stack.urls["portal"][0], officer.name, key)
     try:
         assert (await anext(stream)).event == "path"
         assert (await platform.ask("assessment", "DELETE", address))[0] == 204
         assert [message.event async for message in stream][-1:] == ["erased"]
     finally:
         await stream.aclose()
-    sent = {"_id": account.key, "erased": True, "outbox": []}
+    sent = {"_id": officer.key, "erased": True, "outbox": []}
     officers = documents[f"{stack.namespace}assessment"]["officers"]
     await until(lambda: officers.find_one(sent) is not None, "the erasure is announced")
     await until(lambda: plans.find_one(sent) is not None, "the tombstone is announced")
 
     assert holding(stack, documents, agency) == {}
-    left, listed = holding(stack, documents, account.officer), documented()
+    left, listed = holding(stack, documents, officer.name), documented()
     assert set(left) == set(listed)
     for name, found in left.items():
         assert {field for document in found for field in document} <= listed[name], name
-    keys = [document for document in left["access/keys"] if document["officer"] == account.officer]
+    keys = [document for document in left["access/keys"] if document["officer"] == officer.name]
     assert keys
     assert all(document["revoked_at"] for document in keys)
     async with platform.session.get(f"{stack.urls['portal'][0]}/session", headers=bearer(key)) as answer:
         assert answer.status in (200, 401)  # at the portal it may be remembered for 2 s, and opens nothing
-    values = {topic: (await newest(stack, topic, account.key.encode()))[0] for topic in TOPICS}
-    assert values.pop(PROFILES_TOPIC) == msgspec.json.encode({"tenant": TENANT, "officer": account.officer})
+    values = {topic: (await newest(stack, topic, officer.key.encode()))[0] for topic in TOPICS}
+    assert values.pop(PROFILES_TOPIC) == msgspec.json.encode({"tenant": TENANT, "officer": officer.name})
     assert set(values.values()) == {None}
 
 
 async def test_an_erased_id_is_registered_again_by_an_admin_only_and_the_old_key_opens_nothing(
     stack: Stack, platform: Platform
 ) -> None:
-    account = await platform.register()
-    address = f"/v1/officers/{account.officer}"
-    old = await stack.issuer.issue(TENANT, "officer", account.officer)
+    officer = await platform.register()
+    address = f"/v1/officers/{officer.name}"
+    old = await stack.issuer.issue(TENANT, "officer", officer.name)
     doors = [
         *[("assessment", path) for path in (address, f"{address}/assessments")],
         *[("recommender", path) for path in (f"{address}/path", f"{address}/feedback")],
         *[("portal", path) for path in ("/session", f"/api{address}", f"/api{address}/path", f"{address}/live")],
     ]
-    async with asyncio.timeout(PATIENCE):
-        while await platform.path(account) is None:
-            await asyncio.sleep(0.05)
+    await until(officer.path_if_any, "a first path")
     for service, path in doors[:-1]:
         await platform.insist(service, "GET", path, key=old)  # type: ignore[arg-type]
     assert (await platform.ask("assessment", "DELETE", address))[0] == 204

@@ -1,7 +1,6 @@
 """The main job over HTTP alone: an officer is assessed, and the path that follows appears on the open stream."""
 
 import asyncio
-import itertools
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,11 +11,11 @@ from deploy.local.keys import TENANT
 from deploy.local.live import Message, messages
 from deploy.local.seed import sample_officers
 from deploy.local.stack import Stack
-from tests.support.platform import PROFILE, SKILLS, Account, Platform
+from tests.support.builders import unique
+from tests.support.platform import PROFILE, SKILLS, Officer, Platform
 
 pytestmark = pytest.mark.timeout(400)
 
-_numbers = itertools.count(1)
 TAKEN_AT = "2026-10-12T09:30:00+07:00"
 ASSESSMENT: dict[str, Any] = {
     "framework": PROFILE["framework"],
@@ -34,17 +33,9 @@ async def next_path(stream: AsyncIterator[Message]) -> Message:
     raise AssertionError("the stream ended")
 
 
-async def submit(
-    platform: Platform, officer: str, body: Any = None, *, name: str = "", **options: Any
-) -> tuple[int, Any]:
-    headers = {"Idempotency-Key": name or f"n{next(_numbers)}"}
-    given = options if "data" in options else {"json": ASSESSMENT if body is None else body, **options}
-    return await platform.ask("assessment", "POST", f"/v1/officers/{officer}/assessments", headers=headers, **given)
-
-
 async def test_an_assessment_becomes_a_path_on_the_open_stream(stack: Stack, platform: Platform) -> None:
     sample = sample_officers()[0]
-    officer = f"main-{next(_numbers)}"
+    officer = unique("main")
     key = await stack.issuer.issue(TENANT, "officer", officer)
     address = f"/v1/officers/{officer}"
     stream = messages(platform.session, stack.urls["portal"][0], officer, key)
@@ -58,7 +49,7 @@ async def test_an_assessment_becomes_a_path_on_the_open_stream(stack: Stack, pla
         assert provisional.data["path"]["status"] == "provisional"
         assert provisional.data["path"]["versions"]["profile"] == 1
 
-        status, answer = await submit(platform, officer, sample["assessment"])
+        status, answer = await platform.submit(officer, sample["assessment"])
         assert (status, answer["profile_sequence"]) == (202, 2)
         pushed = await next_path(stream)
     finally:
@@ -97,7 +88,7 @@ def _is_sound(path: dict[str, Any]) -> None:
 async def test_an_agencys_own_course_comes_into_a_path_and_when_it_is_withdrawn_the_officer_is_told(
     stack: Stack, platform: Platform
 ) -> None:
-    tenant, officer = "withdrawers", f"main-{next(_numbers)}"
+    tenant, officer = "withdrawers", unique("main")
     admin = await stack.issuer.issue(tenant, "admin")
     teaches = [{"framework": PROFILE["framework"], "skill": SKILLS[0], "from": 0, "to": 4}]
     title = {"th": "หลักสูตรของหน่วยงานเอง", "en": "The agency's own course"}
@@ -139,9 +130,9 @@ def _courses(message: Message) -> list[str]:
 
 
 async def test_an_erased_officer_is_forgotten_by_all_and_the_counters_go_on(stack: Stack, platform: Platform) -> None:
-    account = await platform.register()
-    address = f"/v1/officers/{account.officer}"
-    stream = messages(platform.session, stack.urls["portal"][0], account.officer, stack.keys.platform)
+    officer = await platform.register()
+    address = f"/v1/officers/{officer.name}"
+    stream = messages(platform.session, stack.urls["portal"][0], officer.name, stack.keys.platform)
     try:
         assert (await next_path(stream)).data["revision"] == 1
         assert (await platform.ask("assessment", "DELETE", address))[0] == 204
@@ -155,7 +146,7 @@ async def test_an_erased_officer_is_forgotten_by_all_and_the_counters_go_on(stac
         assert (status, answer["profile_sequence"]) == (201, 3)
     finally:
         await stream.aclose()
-    again = messages(platform.session, stack.urls["portal"][0], account.officer, stack.keys.platform)
+    again = messages(platform.session, stack.urls["portal"][0], officer.name, stack.keys.platform)
     try:
         assert (await next_path(again)).data["revision"] == 3
     finally:
@@ -165,16 +156,16 @@ async def test_an_erased_officer_is_forgotten_by_all_and_the_counters_go_on(stac
 async def test_a_stream_that_opens_later_begins_with_the_stored_path_unless_it_is_held(
     stack: Stack, platform: Platform
 ) -> None:
-    account = await platform.register()
-    await platform.assess(account)
-    async with platform.watching([account]) as watchers:
-        await platform.audit([account], watchers)
-        revision = watchers[account.officer].paths[-1]["revision"]
+    officer = await platform.register()
+    await officer.assess_next()
+    async with platform.watching([officer]) as watchers:
+        await platform.audit([officer], watchers)
+        revision = watchers[officer.name].paths[-1]["revision"]
     stream = messages(
-        platform.session, stack.urls["portal"][0], account.officer, stack.keys.platform, last_event_id=str(revision)
+        platform.session, stack.urls["portal"][0], officer.name, stack.keys.platform, last_event_id=str(revision)
     )
     waiting = asyncio.create_task(next_path(stream))
-    await platform.assess(account)
+    await officer.assess_next()
     assert (await waiting).data["revision"] == revision + 1  # and not `revision`, which is held
     await stream.aclose()
 
@@ -182,19 +173,19 @@ async def test_a_stream_that_opens_later_begins_with_the_stored_path_unless_it_i
 async def test_the_same_submission_again_changes_nothing_and_another_under_its_key_is_a_conflict(
     platform: Platform,
 ) -> None:
-    account = await platform.register()
-    first = await submit(platform, account.officer, name="once")
+    officer = await platform.register()
+    first = await platform.submit(officer.name, ASSESSMENT, idempotency_key="once")
     assert first[0] == 202
-    assert await submit(platform, account.officer, name="once") == first
+    assert await platform.submit(officer.name, ASSESSMENT, idempotency_key="once") == first
     other = {**ASSESSMENT, "results": [{"skill": SKILLS[0], "level": 2}]}
-    status, problem = await submit(platform, account.officer, other, name="once")
+    status, problem = await platform.submit(officer.name, other, idempotency_key="once")
     assert (status, problem["field"]) == (409, "Idempotency-Key")
-    await _holds(platform, account, assessments=1)
+    await _holds(platform, officer, assessments=1)
 
 
 async def test_an_unchanged_registration_is_no_change_and_a_stale_one_is_refused(platform: Platform) -> None:
-    account = await platform.register()
-    address = f"/v1/officers/{account.officer}"
+    officer = await platform.register()
+    address = f"/v1/officers/{officer.name}"
     status, same = await platform.ask("assessment", "PUT", address, json=PROFILE)
     assert (status, same["changed"], same["profile_sequence"]) == (200, False, 1)
     faster = {**PROFILE, "weekly_hours": 10}
@@ -226,53 +217,53 @@ def with_result(**result: Any) -> dict[str, Any]:
 async def test_a_bad_assessment_is_refused_by_its_field_and_nothing_is_stored(
     platform: Platform, body: dict[str, Any], status: int, field: str
 ) -> None:
-    account = await platform.register()
-    answered, problem = await submit(platform, account.officer, body)
+    officer = await platform.register()
+    answered, problem = await platform.submit(officer.name, body)
     assert (answered, problem["status"], problem["field"]) == (status, status, field)
-    await _holds(platform, account, assessments=0)
+    await _holds(platform, officer, assessments=0)
 
 
 async def test_what_is_no_json_or_too_large_is_refused_and_nothing_is_stored(platform: Platform) -> None:
-    account = await platform.register()
+    officer = await platform.register()
     for data, expected in ((b'{"framework": ', 400), (b"\xff\xfe", 400), (b" " * (300 * 1024), 413)):
-        status, problem = await submit(platform, account.officer, data=data)
+        status, problem = await platform.submit(officer.name, data=data)
         assert (status, problem["status"]) == (expected, expected)
-    await _holds(platform, account, assessments=0)
+    await _holds(platform, officer, assessments=0)
 
 
 async def test_who_has_no_key_or_another_officers_key_gets_nothing_and_changes_nothing(
     stack: Stack, platform: Platform
 ) -> None:
-    account = await platform.register()
-    await platform.assess(account)
-    address = f"/v1/officers/{account.officer}"
+    officer = await platform.register()
+    await officer.assess_next()
+    address = f"/v1/officers/{officer.name}"
     other = await stack.issuer.issue(TENANT, "officer", "somebody-else")
     stranger = await stack.issuer.issue("strangers", "platform")
     for key, status in ((None, 401), ("not.a-key", 401), (other, 404), (stranger, 404)):
         for service, path in (("assessment", address), ("recommender", f"{address}/path")):
             answered, problem = await platform.ask(service, "GET", path, key=key)  # type: ignore[arg-type]
             assert (answered, problem["status"]) == (status, status)
-        answered, _ = await submit(platform, account.officer, key=key)
+        answered, _ = await platform.submit(officer.name, ASSESSMENT, key=key)
         assert answered == status
     for key, status in ((None, 401), (other, 404)):
         answered, _ = await platform.ask("portal", "GET", f"{address}/live", key=key)
         assert answered == status
     answered, _ = await platform.ask("assessment", "PUT", address, key=other, json=PROFILE)
     assert answered == 403
-    await _holds(platform, account, assessments=1)
+    await _holds(platform, officer, assessments=1)
     assert (await platform.ask("assessment", "GET", address, key=stranger))[0] == 404
 
 
 async def test_an_unknown_job_group_registers_nobody(platform: Platform) -> None:
-    address = f"/v1/officers/main-{next(_numbers)}"
+    address = f"/v1/officers/{unique('main')}"
     status, problem = await platform.ask("assessment", "PUT", address, json={**PROFILE, "job_group": "astronauts"})
     assert (status, problem["field"]) == (422, "job_group")
     assert (await platform.ask("assessment", "GET", address))[0] == 404
 
 
-async def _holds(platform: Platform, account: Account, *, assessments: int) -> None:
+async def _holds(platform: Platform, officer: Officer, *, assessments: int) -> None:
     """Nothing but what was accepted is stored."""
-    _, profile = await platform.ask("assessment", "GET", f"/v1/officers/{account.officer}")
+    _, profile = await platform.ask("assessment", "GET", f"/v1/officers/{officer.name}")
     assert profile["sequence"] == 1 + assessments
-    _, kept = await platform.ask("assessment", "GET", f"/v1/officers/{account.officer}/assessments")
+    _, kept = await platform.ask("assessment", "GET", f"/v1/officers/{officer.name}/assessments")
     assert len(kept["assessments"]) == assessments

@@ -5,7 +5,7 @@ Whatever a test kills is started again, also when the test fails. Run alone with
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,8 +20,9 @@ from deploy.local.seed import SEED, import_courses
 from deploy.local.servers import External, Server
 from deploy.local.stack import Stack
 from shared.events import PROFILES_TOPIC
-from tests.support.platform import Account, Platform, until
+from tests.support.platform import Platform
 from tests.support.servers import missing
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -41,23 +42,6 @@ def documents(stack: Stack) -> Iterator[Documents]:
         yield client
 
 
-async def officers(platform: Platform, count: int) -> list[Account]:
-    return list(await asyncio.gather(*(platform.register() for _ in range(count))))
-
-
-async def meanwhile(platform: Platform, accounts: list[Account], trouble: Awaitable[None]) -> None:
-    """Assess everybody again and again while there is trouble, and once more afterwards."""
-    troubled = asyncio.ensure_future(trouble)
-
-    async def again_and_again(account: Account) -> None:
-        while not troubled.done():
-            await platform.assess(account)
-            await asyncio.sleep(0.25)
-        await platform.assess(account)
-
-    await asyncio.gather(troubled, *(again_and_again(account) for account in accounts))
-
-
 def all_run(stack: Stack) -> None:
     """The trouble was waited out: no process had to be started again."""
     for service in SERVICES:
@@ -68,57 +52,57 @@ def all_run(stack: Stack) -> None:
 async def test_assessment_is_killed_after_its_write_and_before_its_relay(
     stack: Stack, platform: Platform, documents: Documents
 ) -> None:
-    accounts = await officers(platform, 3)
+    officers = await platform.officers(3)
     database = documents[f"{stack.namespace}assessment"]
-    async with platform.watching(accounts) as watchers:
+    async with platform.watching(officers) as watchers:
         # Somebody else holds the lease, so that what is written now waits to be announced.
         taken = {"holder": "a test", "until": datetime.now(UTC) + timedelta(seconds=600)}
         database["leases"].update_one({"_id": "relay:officers"}, {"$set": taken})
         await asyncio.sleep(4.5)  # a holder trusts its lease for four seconds
-        await asyncio.gather(*(platform.assess(account, 2) for account in accounts))
+        await asyncio.gather(*(officer.assess_next(2) for officer in officers))
         stack.kill("assessment")
-        waiting = database["officers"].find({"_id": {"$in": [account.key for account in accounts]}})
+        waiting = database["officers"].find({"_id": {"$in": [officer.key for officer in officers]}})
         assert [len(document["outbox"]) for document in waiting] == [2, 2, 2]
         assert [watcher.sequence for watcher in watchers.values()] == [1, 1, 1]
         database["leases"].update_one({"_id": "relay:officers"}, {"$unset": {"until": ""}})
         await stack.start("assessment")
-        await platform.audit(accounts, watchers)
+        await platform.audit(officers, watchers)
 
 
 async def test_the_recommender_is_killed_after_saving_and_before_committing(
     stack: Stack, platform: Platform, documents: Documents
 ) -> None:
-    accounts = await officers(platform, 40)
+    officers = await platform.officers(40)
     plans = documents[f"{stack.namespace}recommender"]["plans"]
-    ours = {"_id": {"$in": [account.key for account in accounts]}}
-    async with platform.watching(accounts[:3]) as watchers:
-        await until(lambda: plans.count_documents(ours) == len(accounts), "a plan of each")
+    ours = {"_id": {"$in": [officer.key for officer in officers]}}
+    async with platform.watching(officers[:3]) as watchers:
+        await until(lambda: plans.count_documents(ours) == len(officers), "a plan of each")
         stack.kill("recommender")
-        await asyncio.gather(*(platform.assess(account, 2) for account in accounts))
+        await asyncio.gather(*(officer.assess_next(2) for officer in officers))
         stack.running["recommender"][0].start(stack.environment(), "tests.support.recommender_without_commits")
         await until(lambda: plans.find_one(ours | {"profile_sequence": {"$gt": 1}}) is not None, "a plan is saved")
         stack.kill("recommender")
         saved = {plan["partition"] for plan in plans.find(ours | {"profile_sequence": {"$gt": 1}})}
         assert await uncommitted(stack, saved)
         await stack.start("recommender")
-        await platform.audit(accounts, watchers)
+        await platform.audit(officers, watchers)
 
 
 async def test_the_portal_is_killed_while_it_streams(stack: Stack, platform: Platform) -> None:
-    accounts = await officers(platform, 3)
-    async with platform.watching(accounts) as watchers:
-        await asyncio.gather(*(platform.assess(account) for account in accounts))
+    officers = await platform.officers(3)
+    async with platform.watching(officers) as watchers:
+        await asyncio.gather(*(officer.assess_next() for officer in officers))
         stack.kill("portal")
-        await asyncio.gather(*(platform.assess(account, 2) for account in accounts))
+        await asyncio.gather(*(officer.assess_next(2) for officer in officers))
         await stack.start("portal")
-        await platform.audit(accounts, watchers)
+        await platform.audit(officers, watchers)
         assert all(watcher.connections > 1 for watcher in watchers.values())
         before = {watcher: watcher.connections for watcher in watchers.values()}
         stack.kill("portal")  # now nothing is new: who comes back with the last id is told nothing twice
         await stack.start("portal")
         await until(lambda: all(watcher.connections > count for watcher, count in before.items()), "they come back")
-        await asyncio.gather(*(platform.assess(account) for account in accounts))
-        await platform.audit(accounts, watchers)
+        await asyncio.gather(*(officer.assess_next() for officer in officers))
+        await platform.audit(officers, watchers)
 
 
 async def restarted(server: Server, noticed: Callable[[], bool]) -> None:
@@ -131,44 +115,44 @@ async def restarted(server: Server, noticed: Callable[[], bool]) -> None:
 async def test_mongodb_is_killed_and_started_again(stack: Stack, platform: Platform) -> None:
     if isinstance(stack.mongodb, External):
         missing("a MongoDB that is not ours cannot be killed")
-    accounts = await officers(platform, 10)
-    async with platform.watching(accounts) as watchers:
+    officers = await platform.officers(10)
+    async with platform.watching(officers) as watchers:
         refusals = platform.refusals  # the services give up on it, say 503, and are asked again
-        await meanwhile(platform, accounts, restarted(stack.mongodb, lambda: platform.refusals > refusals))
-        await platform.audit(accounts, watchers)
+        await platform.assess_during(officers, restarted(stack.mongodb, lambda: platform.refusals > refusals))
+        await platform.audit(officers, watchers)
     all_run(stack)
 
 
 async def test_the_broker_is_killed_and_started_again(stack: Stack, platform: Platform) -> None:
     if not stack.broker_name.startswith("Apache Kafka"):
         missing(f"{stack.broker_name}: only an Apache Kafka of our own keeps what it has when it is killed")
-    accounts = await officers(platform, 10)
-    async with platform.watching(accounts) as watchers:
-        before = {account.officer: account.sequence for account in accounts}
+    officers = await platform.officers(10)
+    async with platform.watching(officers) as watchers:
+        before = {officer.name: officer.sequence for officer in officers}
 
         def all_were_assessed() -> bool:
-            return all(account.sequence > before[account.officer] for account in accounts)
+            return all(officer.sequence > before[officer.name] for officer in officers)
 
-        await meanwhile(platform, accounts, restarted(stack.broker, all_were_assessed))
-        await platform.audit(accounts, watchers)
+        await platform.assess_during(officers, restarted(stack.broker, all_were_assessed))
+        await platform.audit(officers, watchers)
     all_run(stack)
 
 
 async def test_everything_is_stopped_and_started_again(stack: Stack, platform: Platform) -> None:
-    accounts = await officers(platform, 3)
+    officers = await platform.officers(3)
     servers = [server for server in (stack.broker, stack.mongodb) if not isinstance(server, External | EmbeddedBroker)]
-    async with platform.watching(accounts) as watchers:
-        await asyncio.gather(*(platform.assess(account, 2) for account in accounts))
+    async with platform.watching(officers) as watchers:
+        await asyncio.gather(*(officer.assess_next(2) for officer in officers))
         await asyncio.gather(*(stack.stop(service) for service in SERVICES))
         await asyncio.gather(*(server.stop() for server in servers))
         await asyncio.gather(*(server.start() for server in servers))
         await asyncio.gather(*(stack.start(service) for service in SERVICES))
-        await platform.audit(accounts, watchers)
+        await platform.audit(officers, watchers)
         courses = (SEED / "courses.ndjson").read_bytes()
         url, key = stack.urls["catalog"][0], stack.keys.admin
         assert await import_courses(platform.session, url, key, courses, Quiet()) == 0
-        await asyncio.gather(*(platform.assess(account) for account in accounts))
-        await platform.audit(accounts, watchers)
+        await asyncio.gather(*(officer.assess_next() for officer in officers))
+        await platform.audit(officers, watchers)
 
 
 async def uncommitted(stack: Stack, partitions: Iterable[int]) -> list[int]:
@@ -199,7 +183,7 @@ async def test_what_a_failing_test_has_killed_or_frozen_runs_again_afterwards(st
     with pytest.raises(AssertionError):
         await fails()
     all_run(stack)
-    account = await platform.register()
-    async with platform.watching([account]) as watchers:
-        await platform.assess(account)
-        await platform.audit([account], watchers)
+    officer = await platform.register()
+    async with platform.watching([officer]) as watchers:
+        await officer.assess_next()
+        await platform.audit([officer], watchers)

@@ -7,36 +7,35 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser
 
-from deploy.local.stack import Stack
-from tests.support.officers import Officer, required
 from tests.support.page import reading
+from tests.support.platform import Officer, Platform, required
 
 pytestmark = pytest.mark.timeout(400)
 THAI_FONTS = ("Thai", "Sarabun", "Thonburi", "Leelawadee", "Garuda", "Loma", "Waree")
 
 
-async def test_a_path_arrives_on_the_open_page_and_each_change_is_told(stack: Stack, browser: Browser) -> None:
-    officer = Officer(stack)
-    async with reading(browser, stack.urls["portal"][0]) as reader:
+async def test_a_path_arrives_on_the_open_page_and_each_change_is_told(platform: Platform, browser: Browser) -> None:
+    officer = Officer(platform)
+    async with reading(browser, platform.stack.urls["portal"][0]) as reader:
         page = reader.page
         await page.goto(reader.url)
         await reader.shows("signIn")
         assert await page.get_attribute("html", "lang") == "th"
         assert await reader.violations() == []
 
-        await reader.sign_in(await officer.key())
+        await reader.sign_in(await officer.api_key())
         await reader.shows("waiting")
         assert await page.inner_text("h1") == "กำลังรอเส้นทางของท่าน"
         assert await reader.violations() == []
 
-        await officer.registers()
+        await officer.register()
         assert "เส้นทางของท่านมาถึงแล้ว" in await reader.news("มาถึงแล้ว")
         await reader.shows("path")
         assert await page.inner_text(".notice h2") == "เส้นทางชั่วคราว"
         assert await reader.violations() == []
         await reader.dismisses()
 
-        await officer.is_assessed(required(0.5))
+        await officer.assess(required(0.5))
         told = await reader.news("เพราะมีผลประเมินใหม่")
         assert "%" in told
         assert await page.locator(".step").count() > 0
@@ -54,7 +53,7 @@ async def test_a_path_arrives_on_the_open_page_and_each_change_is_told(stack: St
         await reader.dismisses()
 
         levels = required(0.5)
-        await officer.is_assessed(levels | dict.fromkeys(list(levels)[: len(levels) // 2], 4))
+        await officer.assess(levels | dict.fromkeys(list(levels)[: len(levels) // 2], 4))
         assert "เวลาเรียน" in await reader.news("นำออก")
         assert await page.locator(".mark").count() == await page.locator(".step.new, .step.moved").count()
         await page.click("text=ดูเป็นตาราง")
@@ -63,23 +62,23 @@ async def test_a_path_arrives_on_the_open_page_and_each_change_is_told(stack: St
         assert await reader.violations() == []
         await reader.dismisses()
 
-        await officer.is_assessed(required(2))
+        await officer.assess(required(2))
         await reader.news("นำออก")
         assert await page.inner_text(".notice h2") == "ท่านมีทักษะครบตามที่งานต้องใช้แล้ว"
         assert await reader.violations() == []
 
-        await officer.is_erased()
+        await officer.erase()
         await reader.shows("erased")
         assert await reader.violations() == []
 
 
-async def test_thai_and_english_change_at_one_touch_and_the_choice_stays(stack: Stack, browser: Browser) -> None:
-    officer = Officer(stack)
-    await officer.registers()
-    await officer.is_assessed(required(0.5))
-    async with reading(browser, stack.urls["portal"][0]) as reader:
+async def test_thai_and_english_change_at_one_touch_and_the_choice_stays(platform: Platform, browser: Browser) -> None:
+    officer = Officer(platform)
+    await officer.register()
+    await officer.assess(required(0.5))
+    async with reading(browser, platform.stack.urls["portal"][0]) as reader:
         page = reader.page
-        await reader.sign_in(await officer.key())
+        await reader.sign_in(await officer.api_key())
         await reader.shows("path")
         await page.wait_for_selector(".facts dd:not([lang])")
         assert await page.inner_text("#language") == "English"
@@ -103,12 +102,12 @@ async def test_thai_and_english_change_at_one_touch_and_the_choice_stays(stack: 
         assert keys[0] == keys[1]
 
 
-async def test_the_page_is_used_with_the_keyboard_alone(stack: Stack, browser: Browser) -> None:
-    officer = Officer(stack)
-    await officer.registers()
-    await officer.is_assessed(required(0.5))
-    key = await officer.key()
-    async with reading(browser, stack.urls["portal"][0]) as reader:
+async def test_the_page_is_used_with_the_keyboard_alone(platform: Platform, browser: Browser) -> None:
+    officer = Officer(platform)
+    await officer.register()
+    await officer.assess(required(0.5))
+    key = await officer.api_key()
+    async with reading(browser, platform.stack.urls["portal"][0]) as reader:
         page, focused = reader.page, "document.activeElement.id || document.activeElement.localName"
         await page.goto(reader.url)
         await reader.shows("signIn")
@@ -128,7 +127,7 @@ async def test_the_page_is_used_with_the_keyboard_alone(stack: Stack, browser: B
         assert await page.evaluate(outline) == "solid"
         await page.keyboard.press("Enter")
         assert await page.locator(".step details[open] .closes").count() == 1
-        await officer.is_assessed(required(0.6))
+        await officer.assess(required(0.6))
         await reader.news("%")
         assert await page.evaluate("document.activeElement.localName") in ("summary", "body")
         await page.focus("#language")
@@ -138,15 +137,15 @@ async def test_the_page_is_used_with_the_keyboard_alone(stack: Stack, browser: B
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_on_a_phone_nothing_is_wider_than_the_screen(stack: Stack, browser: Browser, scheme: Any) -> None:
-    officer = Officer(stack)
-    await officer.registers()
-    await officer.is_assessed(required(0.4))
-    async with reading(browser, stack.urls["portal"][0], width=360, height=740, scheme=scheme) as reader:
+async def test_on_a_phone_nothing_is_wider_than_the_screen(platform: Platform, browser: Browser, scheme: Any) -> None:
+    officer = Officer(platform)
+    await officer.register()
+    await officer.assess(required(0.4))
+    async with reading(browser, platform.stack.urls["portal"][0], width=360, height=740, scheme=scheme) as reader:
         await reader.page.goto(reader.url)
         await reader.shows("signIn")
         assert await reader.overflow() == 0
-        await reader.sign_in(await officer.key())
+        await reader.sign_in(await officer.api_key())
         await reader.shows("path")
         for _ in ("th", "en"):
             await reader.page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
@@ -155,25 +154,25 @@ async def test_on_a_phone_nothing_is_wider_than_the_screen(stack: Stack, browser
             await reader.page.click("#language")
 
 
-async def test_a_wrong_key_and_a_lost_connection_are_told_in_plain_words(stack: Stack, browser: Browser) -> None:
-    officer = Officer(stack)
-    await officer.registers()
-    async with reading(browser, stack.urls["portal"][0]) as reader:
+async def test_a_wrong_key_and_a_lost_connection_are_told_in_plain_words(platform: Platform, browser: Browser) -> None:
+    officer = Officer(platform)
+    await officer.register()
+    async with reading(browser, platform.stack.urls["portal"][0]) as reader:
         page = reader.page
         await reader.sign_in("no.key")
         await page.wait_for_selector("#key[aria-invalid]")
         assert "รหัสนี้ใช้ไม่ได้" in await page.inner_text("#key-wrong")
         assert await page.evaluate("document.activeElement.id") == "key"
         assert await reader.violations() == []
-        await reader.sign_in(await officer.key())
+        await reader.sign_in(await officer.api_key())
         await reader.shows("path")
         await page.wait_for_selector("#connection.open")
-        async with stack.restored():
-            await stack.stop("portal")
+        async with platform.stack.restored():
+            await platform.stack.stop("portal")
             await page.wait_for_selector("#connection.lost")
             assert "ขาดการเชื่อมต่อ" in await page.inner_text("#connection")
             assert await reader.violations() == []
-            await officer.is_assessed(required(0.5))
+            await officer.assess(required(0.5))
         await page.wait_for_selector("#connection.open", timeout=120_000)
         await reader.news("เพราะมีผลประเมินใหม่")
         await page.click("#sign-out")
@@ -181,11 +180,11 @@ async def test_a_wrong_key_and_a_lost_connection_are_told_in_plain_words(stack: 
         assert await page.context.cookies() == []
 
 
-async def test_a_platform_says_whose_path_it_wants(stack: Stack, browser: Browser) -> None:
-    officer = Officer(stack)
-    async with reading(browser, stack.urls["portal"][0]) as reader:
+async def test_a_platform_says_whose_path_it_wants(platform: Platform, browser: Browser) -> None:
+    officer = Officer(platform)
+    async with reading(browser, platform.stack.urls["portal"][0]) as reader:
         page = reader.page
-        await reader.sign_in(stack.keys.platform)
+        await reader.sign_in(platform.stack.keys.platform)
         await reader.shows("choose")
         assert await reader.violations() == []
         await page.fill("#officer", "not an id")
@@ -195,15 +194,15 @@ async def test_a_platform_says_whose_path_it_wants(stack: Stack, browser: Browse
         await page.press("#officer", "Enter")
         await reader.shows("unknown")
         assert await reader.violations() == []
-        await officer.registers()
+        await officer.register()
         await reader.shows("path")
         assert officer.name in await page.inner_text(".whose")
         await page.click(".whose a")
         await reader.shows("choose")
 
 
-async def test_a_text_that_shows_nothing_gives_way_to_the_other_language(stack: Stack, browser: Browser) -> None:
-    async with reading(browser, stack.urls["portal"][0]) as reader:
+async def test_a_text_that_shows_nothing_gives_way_to_the_other_language(platform: Platform, browser: Browser) -> None:
+    async with reading(browser, platform.stack.urls["portal"][0]) as reader:
         await reader.page.goto(reader.url)
         for text, words, language in [
             ({"th": "ก", "en": "A"}, "ก", None),
@@ -221,7 +220,7 @@ async def test_a_text_that_shows_nothing_gives_way_to_the_other_language(stack: 
             assert found == [words, language], text
 
 
-async def test_what_changed_is_found_out_exactly(stack: Stack, browser: Browser) -> None:
+async def test_what_changed_is_found_out_exactly(platform: Platform, browser: Browser) -> None:
     def path(*courses: str) -> dict[str, Any]:
         return {
             "steps": [{"course": {"id": course}} for course in courses],
@@ -229,7 +228,7 @@ async def test_what_changed_is_found_out_exactly(stack: Stack, browser: Browser)
             "coverage": {"before": 0.1, "after": 0.2},
         }
 
-    async with reading(browser, stack.urls["portal"][0]) as reader:
+    async with reading(browser, platform.stack.urls["portal"][0]) as reader:
         await reader.page.goto(reader.url)
         for before, after, added, removed, moved in [
             ("abcd", "abcd", "", "", ""),

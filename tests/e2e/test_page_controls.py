@@ -10,10 +10,8 @@ import pytest
 from playwright.async_api import Browser, Route
 
 from deploy.local.seed import put
-from deploy.local.stack import Stack
-from tests.support.officers import Officer, required
-from tests.support.page import reading
-from tests.support.page_steps import at_the_path, courses, say, says
+from tests.support.page import at_the_path, courses, reading, say, says
+from tests.support.platform import Officer, Platform, required
 
 pytestmark = pytest.mark.timeout(400)
 ACTIONS = {
@@ -26,9 +24,9 @@ ACTIONS = {
 
 
 async def test_each_thing_said_about_a_step_stands_in_the_list_and_can_be_undone(
-    stack: Stack, browser: Browser
+    platform: Platform, browser: Browser
 ) -> None:
-    async with at_the_path(stack, browser) as (officer, reader):
+    async with at_the_path(platform, browser) as (officer, reader):
         page = reader.page
         assert "ยังไม่มี" in await page.inner_text(".told-list")
         for action, words in ACTIONS.items():
@@ -55,9 +53,9 @@ async def test_each_thing_said_about_a_step_stands_in_the_list_and_can_be_undone
 
 
 async def test_a_course_is_finished_today_or_on_a_day_before_and_never_in_the_future(
-    stack: Stack, browser: Browser
+    platform: Platform, browser: Browser
 ) -> None:
-    async with at_the_path(stack, browser) as (officer, reader):
+    async with at_the_path(platform, browser) as (officer, reader):
         page, course = reader.page, (await courses(reader))[0]
         field, save = f"#finished-{course}", f'[data-keep="completed-{course}"]'
         today = datetime.now(UTC).astimezone().date()
@@ -93,16 +91,18 @@ async def test_a_course_is_finished_today_or_on_a_day_before_and_never_in_the_fu
         assert abs(datetime.fromisoformat(said["at"]) - datetime.now(UTC)) < timedelta(minutes=1)
 
 
-async def test_what_the_agency_requires_is_marked_and_cannot_be_dismissed(stack: Stack, browser: Browser) -> None:
-    officer = Officer(stack, "requiring")
+async def test_what_the_agency_requires_is_marked_and_cannot_be_dismissed(platform: Platform, browser: Browser) -> None:
+    officer = Officer(platform, "requiring")
     async with aiohttp.ClientSession() as session:
-        rules = f"{stack.urls['recommender'][0]}/v1/rules"
-        await put(session, rules, await stack.issuer.issue("requiring", "admin"), {"mandatory": ["zero-trust"]})
-    await officer.registers()
-    await officer.is_assessed(required(0.5))
-    async with reading(browser, stack.urls["portal"][0]) as reader:
+        rules = f"{platform.stack.urls['recommender'][0]}/v1/rules"
+        await put(
+            session, rules, await platform.stack.issuer.issue("requiring", "admin"), {"mandatory": ["zero-trust"]}
+        )
+    await officer.register()
+    await officer.assess(required(0.5))
+    async with reading(browser, platform.stack.urls["portal"][0]) as reader:
         page = reader.page
-        await reader.sign_in(await officer.key())
+        await reader.sign_in(await officer.api_key())
         await reader.shows("path")
         await page.wait_for_selector(".told-list >> text=ยังไม่มี")
         seeds = {step["course"]["id"]: step.get("seed") for step in (await officer.path())["path"]["steps"]}
@@ -126,9 +126,9 @@ async def test_what_the_agency_requires_is_marked_and_cannot_be_dismissed(stack:
 
 
 async def test_what_was_just_said_is_undone_from_the_step_and_from_the_word_and_outlives_a_reload(
-    stack: Stack, browser: Browser
+    platform: Platform, browser: Browser
 ) -> None:
-    async with at_the_path(stack, browser) as (officer, reader):
+    async with at_the_path(platform, browser) as (officer, reader):
         page = reader.page
         course = (await courses(reader))[0]
         await say(reader, course, "started")
@@ -152,8 +152,10 @@ async def test_what_was_just_said_is_undone_from_the_step_and_from_the_word_and_
         assert await page.evaluate("document.activeElement.id") == "dismiss"
 
 
-async def test_two_presses_are_one_statement_and_a_lost_answer_does_no_harm(stack: Stack, browser: Browser) -> None:
-    async with at_the_path(stack, browser) as (officer, reader):
+async def test_two_presses_are_one_statement_and_a_lost_answer_does_no_harm(
+    platform: Platform, browser: Browser
+) -> None:
+    async with at_the_path(platform, browser) as (officer, reader):
         page = reader.page
         first, second = (await courses(reader))[:2]
         asked: list[str] = []
@@ -193,9 +195,9 @@ async def test_two_presses_are_one_statement_and_a_lost_answer_does_no_harm(stac
 
 
 async def test_a_refusal_is_told_in_plain_words_and_the_second_attempt_is_the_same_submission(
-    stack: Stack, browser: Browser
+    platform: Platform, browser: Browser
 ) -> None:
-    async with at_the_path(stack, browser) as (officer, reader):
+    async with at_the_path(platform, browser) as (officer, reader):
         page = reader.page
         course = (await courses(reader))[0]
         keys: list[str] = []
@@ -228,9 +230,9 @@ async def test_a_refusal_is_told_in_plain_words_and_the_second_attempt_is_the_sa
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_on_a_phone_every_control_fits_and_the_two_paths_are_stacked(
-    stack: Stack, browser: Browser, scheme: Any
+    platform: Platform, browser: Browser, scheme: Any
 ) -> None:
-    async with at_the_path(stack, browser, width=360, height=740, scheme=scheme) as (_, reader):
+    async with at_the_path(platform, browser, width=360, height=740, scheme=scheme) as (_, reader):
         page = reader.page
         await say(reader, (await courses(reader))[0], "pin")
         await says(reader, "จัดเส้นทางใหม่ให้แล้ว")
@@ -256,8 +258,8 @@ async def test_on_a_phone_every_control_fits_and_the_two_paths_are_stacked(
             await page.click("#language")
 
 
-async def test_the_controls_are_used_with_the_keyboard_alone(stack: Stack, browser: Browser) -> None:
-    async with at_the_path(stack, browser) as (officer, reader):
+async def test_the_controls_are_used_with_the_keyboard_alone(platform: Platform, browser: Browser) -> None:
+    async with at_the_path(platform, browser) as (officer, reader):
         page, course = reader.page, (await courses(reader))[0]
         await reader.tab_to(f"finish-{course}")
         await page.keyboard.press("Enter")
@@ -281,7 +283,7 @@ async def test_the_controls_are_used_with_the_keyboard_alone(stack: Stack, brows
         assert await reader.focused() == "what-if-result"
 
 
-async def test_every_word_of_the_controls_is_there_in_both_languages(stack: Stack, browser: Browser) -> None:
+async def test_every_word_of_the_controls_is_there_in_both_languages(platform: Platform, browser: Browser) -> None:
     keys = """async () => {
       const all = (words, at = '') => Object.entries(words).flatMap(([key, value]) =>
         typeof value === 'object' ? all(value, `${at}${key}.`) : [`${at}${key}`]);
@@ -290,7 +292,7 @@ async def test_every_word_of_the_controls_is_there_in_both_languages(stack: Stac
       const hidden = Object.keys(CONTROL_WORDS.th).filter((key) => WORDS.th[key] !== CONTROL_WORDS.th[key]);
       return JSON.stringify([all(WORDS.th), all(WORDS.en), hidden]);
     }"""
-    async with reading(browser, stack.urls["portal"][0]) as reader:
+    async with reading(browser, platform.stack.urls["portal"][0]) as reader:
         await reader.page.goto(reader.url)
         thai, english, hidden = json.loads(await reader.page.evaluate(keys))
         assert thai == english

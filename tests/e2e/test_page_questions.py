@@ -5,10 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from playwright.async_api import Browser, Route
 
-from deploy.local.stack import Stack
-from tests.support.officers import Officer, required
-from tests.support.page import reading
-from tests.support.page_steps import at_the_path, courses
+from tests.support.page import at_the_path, courses, reading
+from tests.support.platform import Officer, Platform, required
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -18,8 +16,8 @@ def in_two_weeks() -> str:
     return (datetime.now(UTC) + timedelta(days=15)).date().isoformat()
 
 
-async def test_why_not_a_course_is_answered_with_its_reason_in_both_languages(stack: Stack, browser: Browser) -> None:
-    async with at_the_path(stack, browser) as (_, reader):
+async def test_why_not_answers_with_a_reason_in_both_languages(platform: Platform, browser: Browser) -> None:
+    async with at_the_path(platform, browser) as (_, reader):
         page = reader.page
         shown = set(await courses(reader))
         await page.click("text=ทำไมไม่มีหลักสูตรนี้ >> nth=0")
@@ -59,8 +57,8 @@ async def test_why_not_a_course_is_answered_with_its_reason_in_both_languages(st
         assert "no longer there" in await page.inner_text("#why-not-answer")
 
 
-async def test_what_if_stands_beside_the_present_path_and_stores_nothing(stack: Stack, browser: Browser) -> None:
-    async with at_the_path(stack, browser) as (officer, reader):
+async def test_what_if_stands_beside_the_present_path_and_stores_nothing(platform: Platform, browser: Browser) -> None:
+    async with at_the_path(platform, browser) as (officer, reader):
         page = reader.page
         before = await officer.path()
         present = await courses(reader)
@@ -95,8 +93,8 @@ async def test_what_if_stands_beside_the_present_path_and_stores_nothing(stack: 
         assert await officer.feedback() == []
 
 
-async def test_a_trial_stays_while_the_real_path_changes_beneath_it(stack: Stack, browser: Browser) -> None:
-    async with at_the_path(stack, browser) as (officer, reader):
+async def test_a_trial_stays_while_the_real_path_changes_beneath_it(platform: Platform, browser: Browser) -> None:
+    async with at_the_path(platform, browser) as (officer, reader):
         page = reader.page
         await page.select_option("#what-if-jobGroup", "technology")
         await page.select_option("#what-if-myTime", "total")
@@ -104,7 +102,7 @@ async def test_a_trial_stays_while_the_real_path_changes_beneath_it(stack: Stack
         await page.click(".what-if button[type=submit]")
         await page.wait_for_selector(".tried")
         imagined = await courses(reader, ".route:last-child ol li")
-        await officer.is_assessed(required(0.7))
+        await officer.assess(required(0.7))
         await reader.news("เพราะมีผลประเมินใหม่")
         assert await courses(reader, ".route:first-child ol li") == await courses(reader)
         assert await courses(reader, ".route:last-child ol li") == imagined
@@ -118,8 +116,8 @@ async def test_a_trial_stays_while_the_real_path_changes_beneath_it(stack: Stack
         assert await page.evaluate("document.activeElement.id") == "what-if-title"
 
 
-async def test_an_officer_tries_other_hours_and_a_deadline(stack: Stack, browser: Browser) -> None:
-    async with at_the_path(stack, browser) as (officer, reader):
+async def test_an_officer_tries_other_hours_and_a_deadline(platform: Platform, browser: Browser) -> None:
+    async with at_the_path(platform, browser) as (officer, reader):
         page = reader.page
         assert await page.locator(".time form").count() == 0
         await page.click("[data-keep=time-try]")
@@ -136,9 +134,9 @@ async def test_an_officer_tries_other_hours_and_a_deadline(stack: Stack, browser
 
 
 async def test_other_hours_are_tried_on_a_phone_with_the_keyboard_and_the_answer_is_honest(
-    stack: Stack, browser: Browser
+    platform: Platform, browser: Browser
 ) -> None:
-    async with at_the_path(stack, browser, width=360, height=740) as (officer, reader):
+    async with at_the_path(platform, browser, width=360, height=740) as (officer, reader):
         page, deadline = reader.page, date.fromisoformat(in_two_weeks())
         await reader.tab_to("time-try")
         await page.keyboard.press("Enter")
@@ -153,7 +151,7 @@ async def test_other_hours_are_tried_on_a_phone_with_the_keyboard_and_the_answer
         await page.keyboard.press("Enter")
         await page.wait_for_selector(".tried")
         assert await reader.focused() == "what-if-result"
-        told = await officer.would_have(weekly_hours=1.5, deadline=deadline.isoformat())
+        told = await officer.what_if(weekly_hours=1.5, deadline=deadline.isoformat())
         changes, path = told["changes"], told["path"]
         assert path["short_hours"] > 0
         thai = {"added": "เพิ่ม {} หลักสูตร", "removed": "นำออก {} หลักสูตร", "moved": "ย้ายลำดับ {} หลักสูตร"}
@@ -176,13 +174,15 @@ async def test_other_hours_are_tried_on_a_phone_with_the_keyboard_and_the_answer
             await page.click("#language")
 
 
-async def test_a_platform_sets_hours_and_deadline_and_is_told_what_does_not_fit(stack: Stack, browser: Browser) -> None:
-    officer = Officer(stack)
-    await officer.registers()
-    await officer.is_assessed(required(0.5))
-    async with reading(browser, stack.urls["portal"][0]) as reader:
+async def test_a_platform_sets_hours_and_deadline_and_sees_what_does_not_fit(
+    platform: Platform, browser: Browser
+) -> None:
+    officer = Officer(platform)
+    await officer.register()
+    await officer.assess(required(0.5))
+    async with reading(browser, platform.stack.urls["portal"][0]) as reader:
         page = reader.page
-        await reader.sign_in(stack.keys.platform, f"/#officer={officer.name}")
+        await reader.sign_in(platform.stack.keys.platform, f"/#officer={officer.name}")
         await reader.shows("path")
         await page.wait_for_selector("#time-weekly")
         await page.fill("#time-deadline", "2020-01-01")
@@ -197,7 +197,7 @@ async def test_a_platform_sets_hours_and_deadline_and_is_told_what_does_not_fit(
         assert "เวลาไม่พอ" in await page.inner_text(".time .short")
         assert (await officer.path())["path"]["budget_hours"] <= 5
         assert await reader.violations() == []
-        await officer.registers(weekly_hours=3)
+        await officer.register(weekly_hours=3)
         await reader.news("3")
         assert await page.input_value("#time-weekly") == "1.5"  # what was typed is not taken away
         await page.focus("#skip")
@@ -215,12 +215,12 @@ async def test_a_platform_sets_hours_and_deadline_and_is_told_what_does_not_fit(
         assert "เพิ่งถูกแก้จากที่อื่น" in await page.inner_text("#time-wrong")
 
 
-async def test_what_to_assess_first_is_said_with_its_reason(stack: Stack, browser: Browser) -> None:
-    officer = Officer(stack)
-    await officer.registers()
-    await officer.is_assessed(required(0.98), sd=1)  # nearly there, and hardly known
-    async with reading(browser, stack.urls["portal"][0]) as reader:
-        await reader.sign_in(await officer.key())
+async def test_what_to_assess_first_is_said_with_its_reason(platform: Platform, browser: Browser) -> None:
+    officer = Officer(platform)
+    await officer.register()
+    await officer.assess(required(0.98), sd=1)  # nearly there, and hardly known
+    async with reading(browser, platform.stack.urls["portal"][0]) as reader:
+        await reader.sign_in(await officer.api_key())
         await reader.shows("path")
         await reader.page.wait_for_selector(".assess")
         first = (await officer.path())["path"]["assess_first"]
@@ -232,13 +232,13 @@ async def test_what_to_assess_first_is_said_with_its_reason(stack: Stack, browse
         assert await reader.violations() == []
 
 
-async def test_a_kept_course_that_does_not_fit_is_said_with_its_reason(stack: Stack, browser: Browser) -> None:
-    async with at_the_path(stack, browser) as (officer, reader):
+async def test_a_kept_course_that_does_not_fit_is_said_with_its_reason(platform: Platform, browser: Browser) -> None:
+    async with at_the_path(platform, browser) as (officer, reader):
         page = reader.page
         longest = max((await officer.path())["path"]["steps"], key=lambda step: step["course"]["hours"])["course"]
-        await officer.registers(weekly_hours=1, deadline=in_two_weeks())
+        await officer.register(weekly_hours=1, deadline=in_two_weeks())
         await reader.news("เพราะข้อมูลงานของท่านเปลี่ยน")
-        await officer.says(longest["id"], "pin")  # said elsewhere: the open page follows
+        await officer.give_feedback(longest["id"], "pin")  # said elsewhere: the open page follows
         await page.wait_for_selector(f'.told-list [data-said="{longest["id"]}"]')
         await page.wait_for_selector(f'.notes [data-course="{longest["id"]}"]')
         [note] = (await officer.path())["path"]["notes"]

@@ -8,7 +8,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.local.replicas import Service
 from deploy.local.stack import Stack
-from tests.support.platform import PATIENCE, PROFILE, Account, Platform, until
+from tests.support.platform import PROFILE, Platform
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -40,46 +41,36 @@ async def owned(platform: Platform) -> list[int]:
 
 
 async def shared_out(platform: Platform) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while sum(counts := await owned(platform)) != PARTITIONS or min(counts) == 0:
-            await asyncio.sleep(0.1)
+    async def is_shared() -> bool:
+        counts = await owned(platform)
+        return sum(counts) == PARTITIONS and min(counts) > 0
 
-
-async def assess_for(platform: Platform, accounts: list[Account], trouble: "asyncio.Future[None]") -> None:
-    async def one(account: Account) -> None:
-        while not trouble.done():
-            await platform.assess(account)
-            await asyncio.sleep(0.2)
-        await platform.assess(account)
-
-    await asyncio.gather(trouble, *(one(account) for account in accounts))
+    await until(is_shared, "every partition has an owner, and every recommender a partition")
 
 
 async def test_replicas_share_the_partitions_and_who_leaves_or_comes_loses_nothing(
     stack: Stack, platform: Platform
 ) -> None:
-    accounts = list(await asyncio.gather(*(platform.register() for _ in range(12))))
-    async with stack.restored(), platform.watching(accounts) as watchers:
+    officers = await platform.officers(12)
+    async with stack.restored(), platform.watching(officers) as watchers:
         await shared_out(platform)
 
         async def leave_and_come() -> None:
             await stack.stop("recommender", 0)
             await stack.stop("portal", 1)
-            before = {account.officer: account.sequence for account in accounts}
-            await until(lambda: all(a.sequence > before[a.officer] for a in accounts), "assessments without them")
+            before = {officer.name: officer.sequence for officer in officers}
+            await until(lambda: all(a.sequence > before[a.name] for a in officers), "assessments without them")
             await asyncio.gather(stack.start("recommender", 0), stack.start("portal", 1))
 
-        await assess_for(platform, accounts, asyncio.ensure_future(leave_and_come()))
+        await platform.assess_during(officers, leave_and_come())
         await shared_out(platform)
-        await asyncio.gather(*(platform.assess(account) for account in accounts))
-        await platform.audit(accounts, watchers)
+        await asyncio.gather(*(officer.assess_next() for officer in officers))
+        await platform.audit(officers, watchers)
 
 
 async def test_with_one_of_two_recommenders_killed_nobody_is_refused(stack: Stack, platform: Platform) -> None:
-    account = await platform.register()
-    async with asyncio.timeout(PATIENCE):
-        while (await platform.ask("recommender", "GET", f"/v1/officers/{account.officer}/path"))[0] != 200:
-            await asyncio.sleep(0.05)
+    officer = await platform.register()
+    await until(officer.path_if_any, "a first path")
     asked = {"framework": PROFILE["framework"], "job_group": PROFILE["job_group"]}
     stack.running["portal"].reverse()  # the second portal was started with the addresses of both recommenders
     try:
@@ -87,7 +78,7 @@ async def test_with_one_of_two_recommenders_killed_nobody_is_refused(stack: Stac
             stack.kill("recommender", number)
             try:
                 for _ in range(5):
-                    path = f"/api/v1/officers/{account.officer}/path"
+                    path = f"/api/v1/officers/{officer.name}/path"
                     assert (await platform.ask("portal", "GET", path))[0] == 200
                     status, body = await platform.ask("portal", "POST", "/api/v1/recommendations", json=asked)
                     assert status == 200, body
@@ -98,14 +89,14 @@ async def test_with_one_of_two_recommenders_killed_nobody_is_refused(stack: Stac
 
 
 async def test_every_portal_serves_every_stream(stack: Stack, platform: Platform) -> None:
-    accounts = list(await asyncio.gather(*(platform.register() for _ in range(4))))
-    async with platform.watching(accounts) as by_the_first:
+    officers = await platform.officers(4)
+    async with platform.watching(officers) as by_the_first:
         stack.running["portal"].reverse()
         try:
-            async with platform.watching(accounts) as by_the_second:
-                await asyncio.gather(*(platform.assess(account, 3) for account in accounts))
-                await platform.audit(accounts, by_the_first)
-                await platform.audit(accounts, by_the_second)
+            async with platform.watching(officers) as by_the_second:
+                await asyncio.gather(*(officer.assess_next(3) for officer in officers))
+                await platform.audit(officers, by_the_first)
+                await platform.audit(officers, by_the_second)
         finally:
             stack.running["portal"].reverse()
     connections = [w.connections for w in (*by_the_first.values(), *by_the_second.values())]

@@ -12,8 +12,9 @@ from deploy.local.processes import CannotStart
 from deploy.local.servers import External, find_mongodb
 from deploy.local.stack import Stack
 from deploy.local.supervision import supervise
-from tests.support.platform import Platform, until
+from tests.support.platform import Platform
 from tests.support.servers import missing
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -36,14 +37,14 @@ async def test_killed_servers_and_services_are_named_and_run_again(own_stack: St
     said: list[str] = []
     async with aiohttp.ClientSession() as session:
         platform = Platform(stack, session)
-        account = await platform.register()
-        await platform.assess(account)
-        await platform.audit([account], {})
+        officer = await platform.register()
+        await officer.assess_next()
+        await platform.audit([officer], {})
         keeping = asyncio.create_task(supervise(stack, said.append))
         try:
             await _kill_and_wait(stack, said, keeping)
-            await platform.assess(account)
-            await platform.audit([account], {})
+            await officer.assess_next()
+            await platform.audit([officer], {})
         finally:
             keeping.cancel()
             await asyncio.wait({keeping})

@@ -26,10 +26,12 @@ Call = tuple[Callable[..., Any], tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured. `truths`: catalogues and officers of each; `scales`: courses, officers a block, seconds."""
+    """How much is measured. `drawn`, `real`: cases of each world.
 
-    generated: int
-    shared: int
+    `truths`: catalogues and officers of each; `scales`: courses, officers a block, seconds.
+    """
+
+    drawn: int
     real: dict[str, int]
     truths: tuple[int, int]
     scales: Sequence[tuple[int, int, float]]
@@ -41,9 +43,8 @@ class Plan:
 
 
 FULL = Plan(
-    generated=240,
-    shared=200,
-    real={real.COURSES: 210, real.UNIVERSITY: 60, real.ROLES: 60},
+    drawn=210,
+    real=dict.fromkeys(real.WORLDS, 210),
     truths=(26, 200),
     scales=((1000, 40, 60), (TEN_THOUSAND, 40, 90), (100_000, 20, 120), (MILLION, 20, 180)),
     rebuild=(100_000, 3),
@@ -53,9 +54,8 @@ FULL = Plan(
     finishing=1000,
 )
 QUICK = Plan(
-    generated=12,
-    shared=10,
-    real={real.COURSES: 9, real.UNIVERSITY: 6, real.ROLES: 6},
+    drawn=7,
+    real=dict.fromkeys(real.WORLDS, 7),
     truths=(4, 40),
     scales=((1000, 8, 5), (TEN_THOUSAND, 5, 10)),
     rebuild=(TEN_THOUSAND, 1),
@@ -69,7 +69,7 @@ QUICK = Plan(
 def measure(plan: Plan, progress: Progress) -> Results:
     """Return all figures. Timings run alone, last, one process after the other; the rest on two cores."""
     results = Results(same_officers=plan.same)
-    names = [(quality.SYNTHETIC, plan.generated), (quality.SHARED, plan.shared)]
+    names = [(name, plan.drawn) for name in quality.DRAWN]
     if real.folder() is None:
         results.skipped = f"skipped: {real.SETTING} is not set"
     else:

@@ -128,7 +128,8 @@ def _optimum_table(cases: dict[str, list[Case]]) -> str:
     return _markdown(head, rows)
 
 
-def _methods_table(cases: dict[str, list[Case]]) -> str:
+def _methods_table(every: dict[str, list[Case]]) -> str:
+    cases = {name: found for name, found in every.items() if found[0].methods}
     rows = [(method, *(f"{100 * closed(found, method):.1f} %" for found in cases.values())) for method in METHODS]
     unmet = []
     for found in cases.values():

@@ -8,7 +8,7 @@ from services.recommender.warmup import warm_up
 from shared.events import CATALOG_TOPIC, PATHS_TOPIC, PROFILES_TOPIC
 from shared.settings import AssessmentSettings, CatalogSettings, PortalSettings, RecommenderSettings, Settings
 from tests.support.all_services import Services, everything
-from tests.support.portal import Owner, Portal, running, staged
+from tests.support.portal import Owner, Portal, running_portal, staged
 from tests.support.services import Started, Topic, followed
 
 ANNOUNCES: dict[type[Settings], str] = {
@@ -39,7 +39,7 @@ async def stage(kafka_bootstrap: str, mongodb_uri: str) -> AsyncIterator[tuple[P
 
 @pytest.fixture(scope="module")
 async def portal(stage: tuple[PortalSettings, Owner]) -> AsyncIterator[Portal]:
-    async with running(*stage) as portal:
+    async with running_portal(*stage) as portal:
         yield portal
 
 

@@ -8,14 +8,14 @@ import pytest
 
 from services.assessment.__main__ import build, republish
 from services.assessment.store import KEPT_EVIDENCE, OfficerStore
-from shared.auth import issue
 from shared.errors import TooLarge, Unavailable
 from shared.events import AssessmentCompleted, OfficerChanged, OfficerErased, announce
 from shared.mongo import KeyStore
 from shared.settings import AssessmentSettings
 from tests.support.assessment import PUT, TAKEN_AT, assessment, assessment_service, profile_of, registered, submit
 from tests.support.builders import profile
-from tests.support.services import Started, Topic, started
+from tests.support.services import Started, Topic, issue_key, started
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -40,7 +40,7 @@ async def test_an_erased_officer_is_forgotten_and_goes_on_from_the_sequence(serv
     again = await service.ask("PUT", f"/v1/officers/{officer}", "admin", json=PUT)
     assert (again.status, (await again.json())["profile_sequence"]) == (201, 4)
     assert (await profile_of(service, officer)).get("levels", []) == []
-    events = await service.until(lambda: _ends_with(announced, f"agency/{officer}", 4))
+    events = await until(lambda: _ends_with(announced, f"agency/{officer}", 4))
     erased = next(event for event in events if isinstance(event.data, OfficerErased))
     assert erased.sequence == 3
 
@@ -78,9 +78,7 @@ async def test_an_erased_id_needs_an_admins_word_and_no_older_key_opens_it(servi
 
 
 async def key_of(service: Started, officer: str) -> str:
-    credential, stored = issue(service.settings.api_key_pepper, "agency", "officer", officer)
-    await KeyStore(service.mongodb, service.settings).create(stored)
-    return credential
+    return await issue_key(service.mongodb, service.settings, "officer", officer=officer)
 
 
 @pytest.mark.parametrize("finished_by", ["DELETE", "PUT"])
@@ -224,7 +222,7 @@ async def test_republishing_announces_the_same_sequence_again(service: Started, 
     officer, erased = await registered(service), await registered(service)
     await service.ask("DELETE", f"/v1/officers/{erased}")
     await announced.of(f"agency/{officer}", 1)
-    await service.until(lambda: _ends_with(announced, f"agency/{erased}", 2))
+    await until(lambda: _ends_with(announced, f"agency/{erased}", 2))
     assert isinstance(service.settings, AssessmentSettings)
     assert await republish(service.settings) >= 2
     events = await announced.of(f"agency/{officer}", 2)

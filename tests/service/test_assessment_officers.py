@@ -14,9 +14,10 @@ from shared.app import build_app
 from shared.auth import Authenticator
 from shared.events import CATALOG_TOPIC, FrameworkPublished
 from shared.mongo import KeyStore
-from tests.support.assessment import NUMBERS, PUT, assessment, assessment_service, profile_of, registered, submit
-from tests.support.builders import FRAMEWORK, framework
+from tests.support.assessment import PUT, assessment, assessment_service, profile_of, registered, submit
+from tests.support.builders import FRAMEWORK, framework, unique
 from tests.support.services import Started, Topic
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -161,7 +162,7 @@ async def test_an_officers_key_reads_itself_and_submits_only_self_assessments(se
 
 
 async def test_of_registrations_at_once_one_is_the_first_and_none_is_lost(service: Started) -> None:
-    officer = f"officer-{next(NUMBERS)}"
+    officer = unique("officer")
     bodies = [PUT | {"agency": f"agency-{n}"} for n in range(6)]
     answers = await asyncio.gather(*(service.ask("PUT", f"/v1/officers/{officer}", json=body) for body in bodies))
     assert sorted(answer.status for answer in answers) == [200] * 5 + [201]
@@ -189,6 +190,6 @@ async def test_a_tenants_own_framework_stands_before_the_shared_one(service: Sta
         await service.ask("PUT", "/v1/officers/swimmer", json=PUT, tenant="pool")
         return (await submit(service, "swimmer", body, tenant="pool"))[0] == 202
 
-    await service.until(accepted)
+    await until(accepted)
     officer = await registered(service)
     assert (await submit(service, officer, body))[0] == 422

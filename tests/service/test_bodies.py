@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestServer
 
 from shared.settings import PortalSettings
 from tests.support.all_services import COURSE, HERE, Services
-from tests.support.portal import Owner, running
+from tests.support.portal import Owner, running_portal
 from tests.support.raw_http import Answer, answer_on
 from tests.support.services import Started
 
@@ -173,7 +173,7 @@ async def test_an_import_whose_body_is_cut_off_is_told_so(services: Services) ->
 
 async def test_a_body_that_does_not_go_on_is_given_up_by_the_portal(stage: tuple[PortalSettings, Owner]) -> None:
     settings, owner = stage
-    async with running(replace(settings, body_seconds=0.3), owner) as portal:
+    async with running_portal(replace(settings, body_seconds=0.3), owner) as portal:
         key = await portal.key("platform")
         host, _, port = portal.url.removeprefix("http://").partition(":")
         for more in (b"Content-Length: 20\r\n", b"Content-Length: 20\r\nIdempotency-Key: a\r\n"):
@@ -187,7 +187,7 @@ async def test_a_body_that_does_not_go_on_is_given_up_by_the_portal(stage: tuple
 
 async def test_guessing_at_the_sign_in_is_held_back(stage: tuple[PortalSettings, Owner]) -> None:
     settings, owner = stage
-    async with running(replace(settings, wrong_keys_per_minute=6), owner) as portal:
+    async with running_portal(replace(settings, wrong_keys_per_minute=6), owner) as portal:
         statuses = []
         for guess in range(12):
             async with portal.session.post(f"{portal.url}/session", json={"key": f"guess{guess}.x"}) as answer:

@@ -13,8 +13,10 @@ from services.catalog.model import ListCourses
 from shared.events import CATALOG_TOPIC, CourseWithdrawn, announce
 from shared.kafka import Landed, Publisher
 from shared.settings import CatalogSettings
-from tests.support.catalog import catalog, course, ids, named, put
+from tests.support.builders import unique
+from tests.support.catalog import catalog, course, ids, put
 from tests.support.services import Started, Topic
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -26,7 +28,7 @@ async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Start
 
 
 async def test_the_catalogue_is_shown_as_it_was(service: Started, announced: Topic) -> None:
-    tenant, identifier = "museum", named()
+    tenant, identifier = "museum", unique("course")
     await put(service, course(identifier), tenant=tenant)
     await put(service, course(identifier, hours=5.0), tenant=tenant)
     await service.ask("DELETE", f"/v1/courses/{identifier}", "admin", tenant=tenant)
@@ -37,7 +39,7 @@ async def test_the_catalogue_is_shown_as_it_was(service: Started, announced: Top
         query = f"/v1/courses?catalogue_revision={events[-1].catalogue_revision}"
         return (await service.ask("GET", query, tenant=tenant)).status == 200
 
-    await service.until(written)
+    await until(written)
 
     async def hours_at(revision: int) -> list[float]:
         got = await service.ask("GET", f"/v1/courses?catalogue_revision={revision}", tenant=tenant)
@@ -53,7 +55,7 @@ async def test_the_catalogue_is_shown_as_it_was(service: Started, announced: Top
 
 
 async def test_republishing_makes_new_stamps_and_no_new_history(service: Started, announced: Topic) -> None:
-    body = course(named())
+    body = course(unique("course"))
     await put(service, body, tenant="again")
     [first] = await announced.of(f"again/{body['id']}", 1)
     assert isinstance(service.settings, CatalogSettings)
@@ -67,13 +69,13 @@ async def test_republishing_makes_new_stamps_and_no_new_history(service: Started
         position = await database["positions"].find_one({"_id": "catalog.state"})
         return position is not None and position["accepted"] >= second.catalogue_revision
 
-    await service.until(read_back)
+    await until(read_back)
     assert await database["history"].count_documents({"key": f"again/{body['id']}"}) == 1
 
 
 async def test_a_stamp_that_was_never_given_out_makes_no_later_change_old(service: Started, announced: Topic) -> None:
     foreign = announce("/test", "shared/foreign", 1, CourseWithdrawn("shared", "foreign"))
-    await put(service, course(named()), tenant="first")
+    await put(service, course(unique("course")), tenant="first")
     position = (await service.database("catalog")["leases"].find_one({"_id": "relay:entries"}) or {})[
         "catalogue_revision"
     ]
@@ -87,8 +89,8 @@ async def test_a_stamp_that_was_never_given_out_makes_no_later_change_old(servic
         lease = await service.database("catalog")["leases"].find_one({"_id": "relay:entries"}) or {}
         return bool(lease["catalogue_revision"] >= stamp)
 
-    await service.until(read_back)
-    body = course(named())
+    await until(read_back)
+    body = course(unique("course"))
     await put(service, body, tenant="then")
     [event] = await announced.of(f"then/{body['id']}", 1)
     assert event.catalogue_revision > stamp

@@ -14,7 +14,8 @@ from aiohttp import web
 from services.catalog.api.importing import Answers
 from services.catalog.importers.ndjson import LINE_LIMIT
 from shared.errors import TooSlow
-from tests.support.catalog import catalog, course, ids, named, put
+from tests.support.builders import unique
+from tests.support.catalog import catalog, course, ids, put
 from tests.support.services import Started
 
 pytestmark = pytest.mark.timeout(400)
@@ -33,7 +34,7 @@ async def imported(service: Started, lines: Sequence[bytes], tenant: str = "agen
 
 
 async def test_an_import_answers_every_line_and_a_bad_one_never_stops_the_rest(service: Started) -> None:
-    first, second, third = named(), named(), named()
+    first, second, third = unique("course"), unique("course"), unique("course")
     await put(service, course(second))
     lines = [
         json.dumps(course(first)).encode(),
@@ -44,7 +45,7 @@ async def test_an_import_answers_every_line_and_a_bad_one_never_stops_the_rest(s
         b"x" * (LINE_LIMIT + 5),
         json.dumps(course(first)).encode(),
         json.dumps(course(first, hours=7.0)).encode(),
-        json.dumps(course(named(), to=7)).encode(),
+        json.dumps(course(unique("course"), to=7)).encode(),
         json.dumps(course(third)).encode(),
     ]
     results = await imported(service, lines)
@@ -83,7 +84,7 @@ async def test_an_import_is_answered_while_it_is_sent(service: Started) -> None:
 
 async def test_each_row_is_stored_and_answered_while_the_next_one_is_not_there_yet(service: Started) -> None:
     answered = asyncio.Queue[dict[str, Any]]()
-    names = [named() for _ in range(3)]
+    names = [unique("course") for _ in range(3)]
 
     async def lines() -> AsyncIterator[bytes]:
         for number, name in enumerate(names, 1):
@@ -158,7 +159,7 @@ async def test_a_client_that_never_reads_the_end_is_given_up() -> None:
 
 
 async def test_an_import_of_empty_lines_is_ended_and_says_so(service: Started) -> None:
-    first = named()
+    first = unique("course")
     body = json.dumps(course(first)).encode() + b"\n" * 20_000_000
     got = await service.ask("POST", "/v1/courses:import", "admin", data=io.BytesIO(body))
     results = [json.loads(line) for line in (await got.text()).splitlines()]

@@ -14,9 +14,10 @@ from services.catalog.__main__ import build
 from shared.events import CATALOG_TOPIC
 from shared.settings import CatalogSettings
 from tests.support.catalog import course, put
-from tests.support.portal import running, staged
+from tests.support.portal import running_portal, staged
 from tests.support.servers import missing
 from tests.support.services import followed, settings_of, started
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -46,7 +47,7 @@ async def broker(tmp_path: Path) -> AsyncIterator[EmbeddedBroker]:
 
 
 async def test_the_portal_asks_kafka_now_whether_it_is_there(broker: EmbeddedBroker, mongodb_uri: str) -> None:
-    async with staged(broker.address, mongodb_uri) as stage, running(*stage) as portal:
+    async with staged(broker.address, mongodb_uri) as stage, running_portal(*stage) as portal:
 
         async def said() -> tuple[int, str]:
             async with portal.session.get(f"{portal.url}/readyz") as answer:
@@ -82,6 +83,6 @@ async def test_mongodb_away_is_503_and_the_relay_waits_for_it(mongodb: Server, k
         async def accepted() -> bool:
             return (await put(service, course("after")))[0] in (200, 201)
 
-        await service.until(accepted)
+        await until(accepted)
         assert await topic.of("agency/before", 1)
         assert await topic.of("agency/after", 1)

@@ -11,13 +11,13 @@ import pytest
 from deploy.local.live import messages
 from services.portal.connections import Connections
 from services.portal.consumer import PathConsumer
-from shared.auth import issue
 from shared.errors import Unavailable
 from shared.events import PATHS_TOPIC, PathStored, announce, to_kafka
 from shared.kafka import Follower
 from shared.mongo import KeyStore, connect
 from shared.settings import PortalSettings
-from tests.support.portal import Owner, Portal, path, running
+from tests.support.portal import Owner, Portal, path, running_portal
+from tests.support.services import issue_key
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -120,7 +120,7 @@ async def test_a_tombstone_is_told_as_erased(portal: Portal) -> None:
 async def test_the_streams_of_a_revoked_or_expired_key_end_at_once_and_open_no_more(
     stage: tuple[PortalSettings, Owner],
 ) -> None:
-    async with running(*stage, keys_every=0.05) as portal:
+    async with running_portal(*stage, keys_every=0.05) as portal:
         client = connect(portal.settings)
         keys = KeyStore(client, portal.settings)
         officer, key = await portal.officer()
@@ -136,13 +136,8 @@ async def test_the_streams_of_a_revoked_or_expired_key_end_at_once_and_open_no_m
                 headers = {"Authorization": f"Bearer {door}"}
                 async with portal.session.get(f"{portal.url}/v1/officers/{officer}/live", headers=headers) as answer:
                     assert answer.status == 401
-            credential, stored = issue(
-                portal.settings.api_key_pepper,
-                "agency",
-                "platform",
-                expires_at=datetime.now(UTC) + timedelta(seconds=3),
-            )
-            await keys.create(stored)
+            soon = datetime.now(UTC) + timedelta(seconds=3)
+            credential = await issue_key(client, portal.settings, "platform", expires_at=soon)
             async with portal.stream(officer, credential) as stream:
                 await stream.next()
                 assert await stream.ends()
@@ -252,12 +247,15 @@ async def test_stopping_ends_every_stream_at_once_and_a_long_one_ends_by_itself(
     settings, owner = stage
     owner.stored["long"] = path("long", 1)
     begun = 0.0
-    async with running(settings, owner, lifetime=0.3) as portal, portal.stream("long", await portal.key("admin")) as s:
+    async with (
+        running_portal(settings, owner, lifetime=0.3) as portal,
+        portal.stream("long", await portal.key("admin")) as s,
+    ):
         await s.next()
         assert await s.ends()
         assert (await portal.metrics())["portal_dropped_total expired"] == 1
     async with aiohttp.ClientSession() as session:
-        async with running(settings, owner) as portal:
+        async with running_portal(settings, owner) as portal:
             source = messages(session, portal.url, "long", await portal.key("platform"))
             assert (await anext(source)).id == "1"
             begun = asyncio.get_running_loop().time()

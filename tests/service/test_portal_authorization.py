@@ -10,7 +10,7 @@ import pytest
 
 from shared.auth import Role
 from shared.settings import PortalSettings
-from tests.support.portal import Owner, Portal, path, running
+from tests.support.portal import Owner, Portal, path, running_portal
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -48,7 +48,7 @@ async def test_a_key_that_does_not_work_signs_nobody_in(portal: Portal, body: di
 
 async def test_the_secure_cookie_is_bound_to_the_host(stage: tuple[PortalSettings, Owner]) -> None:
     settings, owner = stage
-    async with running(replace(settings, cookie_secure=True), owner) as portal:
+    async with running_portal(replace(settings, cookie_secure=True), owner) as portal:
         key = await portal.key("platform")
         async with portal.session.post(f"{portal.url}/session", json={"key": key}) as answer:
             cookie = answer.cookies["__Host-learning-path"]
@@ -58,7 +58,7 @@ async def test_the_secure_cookie_is_bound_to_the_host(stage: tuple[PortalSetting
 @pytest.mark.parametrize("secure", [True, False])
 async def test_only_the_cookie_of_the_expected_name_is_taken(stage: tuple[PortalSettings, Owner], secure: bool) -> None:
     settings, owner = stage
-    async with running(replace(settings, cookie_secure=secure), owner) as portal:
+    async with running_portal(replace(settings, cookie_secure=secure), owner) as portal:
         key, other = await portal.key("platform"), await portal.key("officer", "me")
         for name, status in (
             ("__Host-learning-path", 200 if secure else 401),
@@ -176,7 +176,7 @@ async def test_only_paths_that_a_service_owns_are_forwarded_and_only_for_who_is_
 async def test_a_service_that_is_away_is_said_so(stage: tuple[PortalSettings, Owner]) -> None:
     settings, owner = stage
     nowhere = ("http://127.0.0.1:9",)
-    async with running(replace(settings, catalog_url=nowhere, recommender_url=nowhere), owner) as portal:
+    async with running_portal(replace(settings, catalog_url=nowhere, recommender_url=nowhere), owner) as portal:
         key = await portal.key("platform")
         headers = {"Authorization": f"Bearer {key}"}
         async with portal.session.get(f"{portal.url}/api/v1/courses", headers=headers) as answer:

@@ -12,7 +12,7 @@ from aiohttp import web
 from services.portal.api import forwarding
 from services.portal.replicas import AVOIDED_SECONDS, Replicas
 from shared.settings import PortalSettings
-from tests.support.portal import Owner, Portal, path, running, serving
+from tests.support.portal import Owner, Portal, path, running_portal, serving
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -78,7 +78,9 @@ def gone() -> Iterator[str]:
 @asynccontextmanager
 async def portal_over(stage: tuple[PortalSettings, Owner], *urls: str) -> AsyncIterator[Portal]:
     settings, owner = stage
-    async with running(replace(settings, assessment_url=urls, catalog_url=urls, recommender_url=urls), owner) as portal:
+    async with running_portal(
+        replace(settings, assessment_url=urls, catalog_url=urls, recommender_url=urls), owner
+    ) as portal:
         yield portal
 
 

@@ -38,6 +38,7 @@ from tests.support.recommender import (
     somebody,
 )
 from tests.support.services import Started, Topic
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -247,7 +248,7 @@ async def test_a_stamp_beyond_what_could_have_been_used_does_not_make_later_chan
     async def taken() -> bool:
         return (await metrics())["catalogue_revision"] > 1000  # where the stamps of `publish` begin
 
-    await service.until(taken)
+    await until(taken)
     assert (await metrics())["follower_skipped_total"] == 4
     another = somebody("stamped", levels={"reading": 2, "writing": 4})
     await service.publish(PROFILES_TOPIC, assessed(another))

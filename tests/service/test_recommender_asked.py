@@ -31,6 +31,7 @@ from tests.support.recommender import (
     tell,
 )
 from tests.support.services import Started
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 LONG = 60.0
@@ -68,7 +69,7 @@ async def in_hand(service: Started, count: int) -> None:
     async def reached() -> bool:
         return asked_of(service).in_hand == count
 
-    await service.until(reached)
+    await until(reached)
 
 
 async def refused_as(got: ClientResponse, status: int) -> None:

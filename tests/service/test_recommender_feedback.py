@@ -16,6 +16,7 @@ from shared.skills import Profile
 from tests.support.builders import profile, text
 from tests.support.recommender import assessed, courses_of, path_of, planned, recommender, registered, somebody, tell
 from tests.support.services import Started, Topic
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -181,8 +182,8 @@ async def test_an_erased_officers_feedback_and_past_paths_are_gone(service: Star
     async def gone() -> bool:
         return bool((await document_of(service, officer)).get("erased"))
 
-    await service.until(gone)
-    await service.until(lambda: _none(history, officer))
+    await until(gone)
+    await until(lambda: _none(history, officer))
     left = await document_of(service, officer)
     assert not {"feedback", "feedback_keys", "inputs", "measures"} & set(left)
     await service.publish(PROFILES_TOPIC, registered(msgspec.structs.replace(officer, sequence=3, levels=[])))

@@ -10,6 +10,7 @@ from shared.events import PATHS_TOPIC, PROFILES_TOPIC, PathRecommended, PathStor
 from tests.support.builders import framework
 from tests.support.recommender import path_of, recommender, registered, somebody
 from tests.support.services import Started, Topic, followed
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -43,7 +44,7 @@ async def test_the_path_under_a_framework_of_thousands_of_skills_is_announced_ch
         plans = service.database("recommender")["plans"]
         return await plans.count_documents({"outbox.sequence": {"$exists": True}}) == 0
 
-    await service.until(emptied)
+    await until(emptied)
 
 
 async def test_a_path_too_large_for_an_event_is_announced_as_stored(service: Started, announced: Topic) -> None:

@@ -1,6 +1,5 @@
 """Any stored path can be computed again byte for byte, also after catalogue, framework and rules have moved on."""
 
-import itertools
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -19,11 +18,11 @@ from shared.settings import CatalogSettings, RecommenderSettings
 from tests.support.builders import FRAMEWORK, course, framework
 from tests.support.recommender import assessed, courses_of, path_of, somebody, tell
 from tests.support.services import Started, settings_of, started
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 
 YARDSTICK = framework({"reading": 3, "writing": 2})
-_numbers = itertools.count(1)
 
 
 @dataclass
@@ -68,7 +67,7 @@ async def settled(two: Two) -> None:
         metrics = await (await two.recommender.client.get("/metrics")).text()
         return position is not None and f"\ncatalogue_revision {position['accepted']:.1f}" in metrics
 
-    await two.catalog.until(same)
+    await until(same)
 
 
 async def test_a_path_is_the_same_byte_for_byte_and_stays_so_when_everything_moves_on(
@@ -167,7 +166,7 @@ async def test_the_catalogue_serves_a_framework_as_it_was(two: Two) -> None:
         rows = await history.find({"id": "moving"}).sort("_id", 1).to_list(None)
         return rows if len(rows) == 2 else []
 
-    first, second = [row["_id"] for row in await two.catalog.until(both)]
+    first, second = [row["_id"] for row in await until(both)]
     await settled(two)
     for revision, version in ((first, 1), (second, 2)):
         got = await two.catalog.ask("GET", f"/v1/frameworks/moving?catalogue_revision={revision}")

@@ -21,6 +21,7 @@ from tests.support.builders import FRAMEWORK, framework
 from tests.support.catalog import course
 from tests.support.servers import recreate_topic
 from tests.support.services import TOPICS, Started, settings_of, started
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -58,14 +59,15 @@ async def assess(service: Started, officer: str, level: float, key: str) -> int:
 
 
 async def path_of(service: Started, officer: str, sequence: int) -> dict[str, Any]:
-    """Return an officer's path once it is made from this sequence of the profile."""
+    """Return an officer's path once it is made from this sequence of the profile, and with the course."""
 
     async def found() -> dict[str, Any] | None:
         got = await service.ask("GET", f"/v1/officers/{officer}/path")
         path: dict[str, Any] = await got.json()
-        return path if got.status == 200 and path["path"]["versions"]["profile"] == sequence else None
+        ready = got.status == 200 and path["path"]["versions"]["profile"] == sequence and path["path"]["steps"]
+        return path if ready else None
 
-    result: dict[str, Any] = await service.until(found)
+    result: dict[str, Any] = await until(found)
     return result
 
 
@@ -142,7 +144,7 @@ async def test_a_restore_in_the_written_order(mongodb_uri: str, kafka_bootstrap:
         async def forgotten() -> bool:
             return (await recommender.ask("GET", "/v1/officers/erased-later/path")).status == 404
 
-        await recommender.until(forgotten)
+        await until(forgotten)
         assert await republish_recommender(platform.recommender_settings) == 2
         portal = await stack.enter_async_context(started(build_portal, platform.portal_settings))
 

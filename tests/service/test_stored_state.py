@@ -9,6 +9,7 @@ from services.recommender.consumer import ProfileConsumer
 from shared.events import PROFILES_TOPIC
 from shared.kafka import Received
 from tests.support.recommender import READ, SHOWN, assessed, path_of, recommender, somebody
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -43,4 +44,4 @@ async def test_readiness_and_a_metric_tell_of_a_record_in_hand_for_too_long(
         async def ready() -> bool:
             return (await service.ask("GET", "/readyz", None)).status == 200
 
-        await service.until(ready)
+        await until(ready)

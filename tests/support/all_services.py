@@ -13,6 +13,7 @@ from services.recommender.__main__ import build as build_recommender
 from shared.settings import AssessmentSettings, CatalogSettings, PortalSettings, RecommenderSettings
 from tests.support.builders import FRAMEWORK, framework
 from tests.support.services import Started, settings_of, started
+from tests.support.waiting import until
 
 HERE = "somebody"  # the officer, the course and the framework that the tenant `agency` has
 COURSE = {
@@ -49,8 +50,8 @@ async def everything(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Se
             settings_here: Any = settings_of(shape, mongodb_uri, kafka_bootstrap, **more, **known)
             found[name] = await stack.enter_async_context(started(build, settings_here))
         body = {"job_group": "service", "agency": "north"}
-        await found["assessment"].until(lambda: _good(found["assessment"], "PUT", f"/v1/officers/{HERE}", json=body))
-        await found["recommender"].until(lambda: _good(found["recommender"], "GET", f"/v1/officers/{HERE}/path"))
+        await until(lambda: _good(found["assessment"], "PUT", f"/v1/officers/{HERE}", json=body))
+        await until(lambda: _good(found["recommender"], "GET", f"/v1/officers/{HERE}/path"))
         yield found
 
 

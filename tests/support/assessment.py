@@ -1,6 +1,5 @@
 """The assessment service on real servers with a small framework, and what its tests ask of it."""
 
-import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,12 +11,12 @@ from services.assessment.api import INDEX
 from shared.events import CATALOG_TOPIC, FrameworkPublished
 from shared.settings import AssessmentSettings
 from shared.skills import SHARED_TENANT, JobGroup, Stage
-from tests.support.builders import FRAMEWORK, framework, text
+from tests.support.builders import FRAMEWORK, framework, text, unique
 from tests.support.services import Started, settings_of, started
+from tests.support.waiting import until
 
 TAKEN_AT = "2026-11-20T09:00:00+07:00"
 PUT = {"job_group": "service", "agency": "north"}
-NUMBERS = itertools.count(1)
 
 
 @asynccontextmanager
@@ -40,12 +39,12 @@ async def assessment_service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIte
             CATALOG_TOPIC,
             (f"{SHARED_TENANT}/framework:{FRAMEWORK}", 1, FrameworkPublished(SHARED_TENANT, shown)),
         )
-        await service.until(known)
+        await until(known)
         yield service
 
 
 async def registered(service: Started, **body: Any) -> str:
-    officer = f"officer-{next(NUMBERS)}"
+    officer = unique("officer")
     got = await service.ask("PUT", f"/v1/officers/{officer}", json=PUT | body)
     assert got.status == 201, await got.text()
     return officer
@@ -64,7 +63,7 @@ def assessment(level: float = 2, **changed: Any) -> dict[str, Any]:
 async def submit(
     service: Started, subject: str, body: Any, key: str = "", **options: Any
 ) -> tuple[int, dict[str, Any]]:
-    headers = {"Idempotency-Key": key or f"key-{next(NUMBERS)}"}
+    headers = {"Idempotency-Key": key or unique("key")}
     got = await service.ask("POST", f"/v1/officers/{subject}/assessments", json=body, headers=headers, **options)
     return got.status, await got.json()
 

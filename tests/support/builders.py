@@ -1,5 +1,6 @@
 """Small frameworks, courses and officers for tests, in as few words as a test needs."""
 
+import itertools
 import random
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
@@ -31,7 +32,13 @@ FRAMEWORK = "fw"
 JOB_GROUP = "service"
 TENANT = "agency"
 DAY = date(2026, 11, 23)
+_numbers = itertools.count(1)
 MOMENT = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+
+
+def unique(prefix: str) -> str:
+    """Return an id that no other call in this process returns; later ones sort after earlier ones."""
+    return f"{prefix}-{next(_numbers):05}"
 
 
 def text(name: str) -> Text:

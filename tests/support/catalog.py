@@ -1,6 +1,5 @@
 """The catalogue on real servers with a small framework, and what its tests ask of it."""
 
-import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,8 +11,6 @@ from shared.settings import CatalogSettings
 from tests.support.builders import FRAMEWORK, framework
 from tests.support.services import Started, settings_of, started
 
-_numbers = itertools.count(1)
-
 
 @asynccontextmanager
 async def catalog(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
@@ -23,10 +20,6 @@ async def catalog(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Start
         got = await service.ask("PUT", f"/v1/frameworks/{FRAMEWORK}", "admin", tenant="shared", json=body)
         assert (got.status, (await got.json())["version"]) == (201, 1)
         yield service
-
-
-def named(name: str = "course") -> str:
-    return f"{name}-{next(_numbers):04d}"
 
 
 def course(identifier: str, skill: str = "reading", *, to: float = 2, **changed: Any) -> dict[str, Any]:

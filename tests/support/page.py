@@ -8,6 +8,8 @@ from typing import Any, Literal
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, async_playwright
 
+from tests.support.platform import Officer, Platform, required
+
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -19,6 +21,7 @@ FLAGS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 _PATIENCE_MS = 90_000  # far more than anything takes on a busy machine
+SAID = "#word-said"
 NO_CHROMIUM = "the page's test needs Chromium and a Thai font: apt install chromium fonts-noto-core"
 
 
@@ -132,3 +135,42 @@ async def reading(
         assert reader.left_the_machine() == []
     finally:
         await context.close()
+
+
+@asynccontextmanager
+async def at_the_path(platform: Platform, browser: Browser, **window: Any) -> AsyncIterator[tuple[Officer, Reader]]:
+    """Open the page of an officer who has a path."""
+    officer = Officer(platform)
+    await officer.register()
+    await officer.assess(required(0.5))
+    async with reading(browser, platform.stack.urls["portal"][0], **window) as reader:
+        await reader.sign_in(await officer.api_key())
+        await reader.shows("path")
+        await reader.page.wait_for_selector(".step")
+        await reader.page.wait_for_selector("#what-if-jobGroup")
+        await reader.page.wait_for_function("() => !document.querySelector('.notice.provisional')")
+        yield officer, reader
+
+
+async def says(reader: Reader, words: str) -> str:
+    """Wait until the word at the foot of the screen has these words; return all of it."""
+    await reader.page.wait_for_function(
+        "words => document.getElementById('word-said').innerText.includes(words)", arg=words
+    )
+    return await reader.page.inner_text(SAID)
+
+
+async def say(reader: Reader, course: str, action: str) -> None:
+    """Press the button of an action on the step of a course; what is finished is finished today."""
+    card = reader.page.locator(f'.step[data-course="{course}"]')
+    if action == "completed":
+        await card.locator(f'[data-keep="finish-{course}"]').click()
+    elif action != "started" and not await card.locator(".choices").is_visible():
+        await card.locator(".say summary").click()
+    await card.locator(f'[data-keep="{action}-{course}"]').click()
+
+
+async def courses(reader: Reader, where: str = ".step") -> list[str]:
+    """Return the ids of the courses shown, in order."""
+    found: list[str] = await reader.page.locator(where).evaluate_all("all => all.map(one => one.dataset.course)")
+    return found

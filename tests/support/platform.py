@@ -1,13 +1,12 @@
-"""An e-learning platform that keeps account of what was accepted, however the services fare, and audits it afterwards.
+"""An e-learning platform that records what was accepted, whatever happens to the services, and audits it afterwards.
 
-Only a 2xx counts. Whatever else comes, no answer included, the platform asks again under the same Idempotency-Key.
+Only a 2xx counts. After anything else, no answer included, the platform asks again under the same Idempotency-Key.
 """
 
 import asyncio
-import itertools
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+import json
+from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,70 +15,34 @@ import aiohttp
 from deploy.local.keys import TENANT
 from deploy.local.live import messages
 from deploy.local.replicas import Service
-from deploy.local.seed import bearer, sample_officers
+from deploy.local.seed import SEED, bearer
 from deploy.local.stack import Stack
 from shared.events import PATHS_TOPIC, PROFILES_TOPIC, Event, PathRecommended
 from shared.kafka import Follower, Received
 from shared.skills import key_of
+from tests.support.builders import unique
+from tests.support.waiting import WAIT_SECONDS, running, until
 
-PATIENCE = 120
-"""Seconds until a wait is a failure: far more than any takes on a busy machine."""
 _BUSY = {502, 503, 504}
 _FIRST = datetime(2026, 9, 1, tzinfo=UTC)
-_numbers = itertools.count(1)
-_sample = sample_officers()[0]
-PROFILE: dict[str, Any] = {**_sample["profile"], "framework": _sample["assessment"]["framework"]}
-SKILLS: list[str] = [result["skill"] for result in _sample["assessment"]["results"]]
+PROFILE: dict[str, Any] = {
+    "job_group": "service",
+    "agency": "agency-a",
+    "framework": "th-digital-2018",
+    "languages": ["th", "en"],
+    "weekly_hours": 4,
+}
 
 
-@dataclass
-class Account:
-    """One officer: what was accepted (idempotency key -> body, assessment id, sequence), and the levels now."""
-
-    officer: str
-    accepted: dict[str, tuple[dict[str, Any], str, int]] = field(default_factory=dict)
-    levels: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def key(self) -> str:
-        return key_of(TENANT, self.officer)
-
-    @property
-    def sequence(self) -> int:
-        """The profile's sequence: one for the registration, one for each assessment."""
-        return 1 + len(self.accepted)
+def required(share: float) -> dict[str, float]:
+    """Return levels at this share of what the job group requires."""
+    framework: dict[str, Any] = json.loads((SEED / "frameworks" / f"{PROFILE['framework']}.json").read_bytes())
+    rows = [row for row in framework["requirements"] if row["job_group"] == PROFILE["job_group"]]
+    top = framework["scale"][-1]["level"]
+    return {row["skill"]: min(top, row["level"] * share) for row in rows}
 
 
-class Watcher:
-    """A page that somebody keeps open: it comes back with the last id it saw, to whichever portal answers."""
-
-    def __init__(self, platform: "Platform", officer: str) -> None:
-        self.paths: list[dict[str, Any]] = []
-        self.connections = 0
-        self._platform, self._officer = platform, officer
-        self._last_id = ""
-
-    @property
-    def sequence(self) -> int:
-        """The profile sequence of the newest path seen, 0 before the first."""
-        return self.paths[-1]["path"]["versions"]["profile"] if self.paths else 0
-
-    async def watch(self) -> None:
-        stack = self._platform.stack
-        while True:
-            url = stack.urls["portal"][self.connections % len(stack.urls["portal"])]
-            stream = messages(self._platform.session, url, self._officer, stack.keys.platform, self._last_id)
-            self.connections += 1
-            try:
-                async for message in stream:
-                    if message.event == "path":
-                        self.paths.append(message.data)
-                        self._last_id = message.id
-            except (aiohttp.ClientError, TimeoutError, ConnectionError):
-                pass
-            finally:
-                await stream.aclose()
-            await asyncio.sleep(0.1)
+SKILLS = list(required(1))
 
 
 class Platform:
@@ -98,8 +61,8 @@ class Platform:
             return answer.status, await answer.json(content_type=None) if await answer.read() else None
 
     async def insist(self, service: Service, method: str, path: str, **options: Any) -> Any:
-        """Return the JSON of a success; where a service is away or busy, ask again the very same."""
-        async with asyncio.timeout(PATIENCE):
+        """Return the JSON of a success; repeat the same request while a service is unreachable or busy."""
+        async with asyncio.timeout(WAIT_SECONDS):
             while True:
                 try:
                     status, body = await self.ask(service, method, path, **options)
@@ -111,101 +74,66 @@ class Platform:
                 self.refusals += 1
                 await asyncio.sleep(0.1)
 
-    async def register(self) -> Account:
+    async def submit(self, officer: str, body: Any = None, *, key: str | None = "", **options: Any) -> tuple[int, Any]:
+        """Submit an assessment once, and return status and JSON. `options` may hold `idempotency_key` and `data`."""
+        headers = {"Idempotency-Key": options.pop("idempotency_key", "") or unique("submission")}
+        given = options if "data" in options else {"json": body}
+        return await self.ask(
+            "assessment", "POST", f"/v1/officers/{officer}/assessments", key=key, headers=headers, **given
+        )
+
+    async def register(self) -> "Officer":
         """Return a new officer."""
-        account = Account(f"e2e-{next(_numbers)}")
-        answer = await self.insist("assessment", "PUT", f"/v1/officers/{account.officer}", json=PROFILE)
-        assert answer["profile_sequence"] == 1
-        return account
+        officer = Officer(self)
+        await officer.register()
+        return officer
 
-    async def assess(self, account: Account, rounds: int = 1) -> None:
-        """Submit assessments one after another, each of another skill, and book what is accepted."""
-        for _ in range(rounds):
-            number = len(account.accepted)
-            skill, level = SKILLS[number % len(SKILLS)], 0.5 + (number % 30) / 10
-            body = {
-                "framework": PROFILE["framework"],
-                "kind": "test",
-                "results": [{"skill": skill, "level": level}],
-                "taken_at": (_FIRST + timedelta(minutes=number)).isoformat(),
-            }
-            name = f"{account.officer}-{number}"
-            assessment, sequence = await self._submit(account, name, body)
-            assert sequence == account.sequence + 1
-            account.accepted[name] = body, assessment, sequence
-            account.levels[skill] = level
+    async def officers(self, count: int) -> list["Officer"]:
+        """Return new officers."""
+        return list(await asyncio.gather(*(self.register() for _ in range(count))))
 
-    async def _submit(self, account: Account, name: str, body: dict[str, Any]) -> tuple[str, int]:
-        path = f"/v1/officers/{account.officer}/assessments"
-        answer = await self.insist("assessment", "POST", path, json=body, headers={"Idempotency-Key": name})
-        return answer["assessment_id"], answer["profile_sequence"]
+    async def assess_during(self, officers: Sequence["Officer"], trouble: Awaitable[None]) -> None:
+        """Assess everybody again and again until the trouble is over, and once more afterwards."""
+        troubled = asyncio.ensure_future(trouble)
+
+        async def again_and_again(officer: Officer) -> None:
+            while not troubled.done():
+                await officer.assess_next()
+                await asyncio.sleep(0.2)
+            await officer.assess_next()
+
+        await asyncio.gather(troubled, *(again_and_again(officer) for officer in officers))
 
     @asynccontextmanager
-    async def watching(self, accounts: Iterable[Account]) -> AsyncIterator[dict[str, Watcher]]:
+    async def watching(self, officers: Iterable["Officer"]) -> AsyncIterator[dict[str, "Watcher"]]:
         """Keep a stream open for each officer, and return the watchers once each has seen a path."""
-        watchers = {account.officer: Watcher(self, account.officer) for account in accounts}
-        tasks = [asyncio.create_task(watcher.watch()) for watcher in watchers.values()]
-        try:
+        watchers = {officer.name: Watcher(self, officer.name) for officer in officers}
+        async with running(*watchers.values()):
             await until(lambda: all(watcher.paths for watcher in watchers.values()), "a first path on every stream")
             yield watchers
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
 
     # --- the audit ---------------------------------------------------------------------------------------------------
 
-    async def audit(self, accounts: Sequence[Account], watchers: dict[str, Watcher]) -> None:
+    async def audit(self, officers: Sequence["Officer"], watchers: dict[str, "Watcher"]) -> None:
         """Find every accepted assessment applied once, in order, in a stored path and on the stream."""
-        for account in accounts:
-            await self._audit_evidence(account)
-        stored = {account.key: await self._stored(account) for account in accounts}
-        for account in accounts:
-            if watcher := watchers.get(account.officer):
-                await until(lambda: watcher.sequence == account.sequence, f"{account} on the stream")  # noqa: B023
+        for officer in officers:
+            await officer.audit_evidence()
+        stored = {officer.key: await officer.newest_path() for officer in officers}
+        for officer in officers:
+            if watcher := watchers.get(officer.name):
+                await until(lambda: watcher.sequence == officer.sequence, f"{officer.name} on the stream")  # noqa: B023
                 _in_order(watcher.paths)
-        ends = {account.key: account.sequence for account in accounts}
+        ends = {officer.key: officer.sequence for officer in officers}
         profiles = await self._announced(PROFILES_TOPIC, ends)
         paths = await self._announced(PATHS_TOPIC, {key: path["revision"] for key, path in stored.items()})
-        for account in accounts:
+        for officer in officers:
             # Of a long outage only the newest twenty profiles of an officer are announced: each says all.
-            assert profiles[account.key][-1].sequence == account.sequence
-            events = paths[account.key]
-            assert [event.sequence for event in events] == list(range(1, stored[account.key]["revision"] + 1))
+            assert profiles[officer.key][-1].sequence == officer.sequence
+            events = paths[officer.key]
+            assert [event.sequence for event in events] == list(range(1, stored[officer.key]["revision"] + 1))
             made_from = [e.data.path.versions.profile for e in events if isinstance(e.data, PathRecommended)]
             assert made_from == sorted(made_from)
-            assert made_from[-1] == account.sequence
-
-    async def _audit_evidence(self, account: Account) -> None:
-        path = f"/v1/officers/{account.officer}"
-        profile = await self.insist("assessment", "GET", path)
-        assert profile["sequence"] == account.sequence
-        kept = (await self.insist("assessment", "GET", f"{path}/assessments?limit=500"))["assessments"]
-        assert sorted((one["profile_sequence"], one["assessment_id"]) for one in kept) == sorted(
-            (sequence, assessment) for _, assessment, sequence in account.accepted.values()
-        )
-        for name, (body, assessment, sequence) in account.accepted.items():
-            assert await self._submit(account, name, body) == (assessment, sequence)
-
-    async def _stored(self, account: Account) -> dict[str, Any]:
-        """Return the stored path once it was made from the newest profile; it shows every level accepted."""
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                stored = await self.path(account)
-                if stored is not None and stored["path"]["versions"]["profile"] == account.sequence:
-                    break
-                await asyncio.sleep(0.1)
-        shown = {gap["skill"]: gap["level"] for gap in stored["path"]["gaps"] if gap["assessed"]}
-        assert shown == account.levels
-        return stored
-
-    async def path(self, account: Account) -> dict[str, Any] | None:
-        """Return the stored path, None where there is none or nobody answers."""
-        try:
-            status, stored = await self.ask("recommender", "GET", f"/v1/officers/{account.officer}/path")
-        except (aiohttp.ClientError, TimeoutError, ConnectionError):
-            return None
-        return stored if status == 200 else None
+            assert made_from[-1] == officer.sequence
 
     async def _announced(self, topic: str, ends: dict[str, int]) -> dict[str, list[Event]]:
         """Return what a reader of a whole topic takes of these subjects: what is newer than all before it."""
@@ -217,16 +145,172 @@ class Platform:
                 if events is not None and item.event.sequence > (events[-1].sequence if events else 0):
                     events.append(item.event)
 
-        follower = Follower(self.stack.broker.address, self.stack.namespace + topic, take)
-        task = asyncio.create_task(follower.run())
-        try:
+        async with running(Follower(self.stack.broker.address, self.stack.namespace + topic, take)) as [task]:
             await until(
                 lambda: task.done() or all(e and e[-1].sequence >= ends[key] for key, e in taken.items()), topic
             )
-        finally:
-            task.cancel()
-            await asyncio.wait({task})
         return taken
+
+
+class Officer:
+    """One officer: what was accepted (idempotency key -> body, assessment id, sequence), and the levels now."""
+
+    def __init__(self, platform: Platform, tenant: str = TENANT) -> None:
+        self.platform, self.tenant = platform, tenant
+        self.name = unique("officer")
+        self.accepted: dict[str, tuple[dict[str, Any], str, int]] = {}
+        self.levels: dict[str, float] = {}
+        self._platform_key = ""
+
+    @property
+    def key(self) -> str:
+        """The key of the officer's events and documents."""
+        return key_of(self.tenant, self.name)
+
+    @property
+    def sequence(self) -> int:
+        """The profile's sequence: one for the registration, one for each assessment."""
+        return 1 + len(self.accepted)
+
+    async def api_key(self) -> str:
+        """Return a new key of the officer's own."""
+        return await self.platform.stack.issuer.issue(self.tenant, "officer", self.name)
+
+    async def register(self, **changes: Any) -> None:
+        """Register, or change what is registered."""
+        await self._insist("assessment", "PUT", json=PROFILE | changes)
+
+    async def assess(self, levels: dict[str, float], sd: float = 0.3) -> int:
+        """Submit levels measured now, and return the profile's sequence. They are not in the account."""
+        results = [{"skill": skill, "level": level, "sd": sd} for skill, level in levels.items()]
+        return (await self._submit(unique(self.name), _assessment(results, datetime.now(UTC))))[1]
+
+    async def assess_next(self, rounds: int = 1) -> None:
+        """Submit assessments one after another, each of another skill, and record what is accepted."""
+        for _ in range(rounds):
+            number = len(self.accepted)
+            skill, level = SKILLS[number % len(SKILLS)], 0.5 + (number % 30) / 10
+            body = _assessment([{"skill": skill, "level": level}], _FIRST + timedelta(minutes=number))
+            name = f"{self.name}-{number}"
+            assessment, sequence = await self._submit(name, body)
+            assert sequence == self.sequence + 1
+            self.accepted[name] = body, assessment, sequence
+            self.levels[skill] = level
+
+    async def give_feedback(self, course: str, action: str) -> None:
+        headers = {"Idempotency-Key": unique(self.name)}
+        await self._insist(
+            "recommender", "POST", "/feedback", json={"course": course, "action": action}, headers=headers
+        )
+
+    async def feedback(self) -> list[dict[str, Any]]:
+        """Return the stored statements, oldest first."""
+        found: list[dict[str, Any]] = (await self._insist("recommender", "GET", "/feedback"))["said"]
+        return found
+
+    async def what_if(self, **wish: Any) -> dict[str, Any]:
+        """Return what is recommended to this officer under other conditions, with the changes."""
+        body = {"compare_with": self.name, **wish}
+        key = await self._key_of_platform()
+        found: dict[str, Any] = await self.platform.insist(
+            "recommender", "POST", "/v1/recommendations", json=body, key=key
+        )
+        return found
+
+    async def path(self) -> dict[str, Any]:
+        """Return the stored path with its revision."""
+        found: dict[str, Any] = await self._insist("recommender", "GET", "/path")
+        return found
+
+    async def newest_path(self) -> dict[str, Any]:
+        """Return the stored path once it was made from the newest profile; it shows every level accepted."""
+        stored: dict[str, Any] = await until(self._up_to_date, f"a path of {self.name}")
+        shown = {gap["skill"]: gap["level"] for gap in stored["path"]["gaps"] if gap["assessed"]}
+        assert shown == self.levels
+        return stored
+
+    async def path_if_any(self) -> dict[str, Any] | None:
+        """Return the stored path, None where there is none or nobody answers."""
+        try:
+            status, stored = await self.platform.ask("recommender", "GET", f"/v1/officers/{self.name}/path")
+        except (aiohttp.ClientError, TimeoutError, ConnectionError):
+            return None
+        return stored if status == 200 else None
+
+    async def erase(self) -> None:
+        await self._insist("assessment", "DELETE")
+
+    async def audit_evidence(self) -> None:
+        """Find what was accepted in the assessment service, and nothing else, and submit it again without effect."""
+        profile = await self._insist("assessment", "GET")
+        assert profile["sequence"] == self.sequence
+        kept = (await self._insist("assessment", "GET", "/assessments?limit=500"))["assessments"]
+        assert sorted((one["profile_sequence"], one["assessment_id"]) for one in kept) == sorted(
+            (sequence, assessment) for _, assessment, sequence in self.accepted.values()
+        )
+        for name, (body, assessment, sequence) in self.accepted.items():
+            assert await self._submit(name, body) == (assessment, sequence)
+
+    async def _submit(self, idempotency_key: str, body: dict[str, Any]) -> tuple[str, int]:
+        headers = {"Idempotency-Key": idempotency_key}
+        answer = await self._insist("assessment", "POST", "/assessments", json=body, headers=headers)
+        return answer["assessment_id"], answer["profile_sequence"]
+
+    async def _up_to_date(self) -> dict[str, Any] | None:
+        stored = await self.path_if_any()
+        return stored if stored and stored["path"]["versions"]["profile"] == self.sequence else None
+
+    async def _insist(self, service: Service, method: str, path: str = "", **options: Any) -> Any:
+        key = await self._key_of_platform()
+        return await self.platform.insist(service, method, f"/v1/officers/{self.name}{path}", key=key, **options)
+
+    async def _key_of_platform(self) -> str:
+        """Return a key of the platform of the officer's tenant."""
+        if self.tenant == TENANT:
+            return self.platform.stack.keys.platform
+        self._platform_key = self._platform_key or await self.platform.stack.issuer.issue(self.tenant, "platform")
+        return self._platform_key
+
+
+class Watcher:
+    """A page that somebody keeps open: it reconnects with the last id it saw, to whichever portal answers."""
+
+    def __init__(self, platform: Platform, officer: str) -> None:
+        self.paths: list[dict[str, Any]] = []
+        self.connections = 0
+        self._platform, self._officer = platform, officer
+        self._last_id = ""
+
+    @property
+    def sequence(self) -> int:
+        """The profile sequence of the newest path seen, 0 before the first."""
+        return self.paths[-1]["path"]["versions"]["profile"] if self.paths else 0
+
+    async def run(self) -> None:
+        stack = self._platform.stack
+        while True:
+            url = stack.urls["portal"][self.connections % len(stack.urls["portal"])]
+            stream = messages(self._platform.session, url, self._officer, stack.keys.platform, self._last_id)
+            self.connections += 1
+            try:
+                async for message in stream:
+                    if message.event == "path":
+                        self.paths.append(message.data)
+                        self._last_id = message.id
+            except (aiohttp.ClientError, TimeoutError, ConnectionError):
+                pass
+            finally:
+                await stream.aclose()
+            await asyncio.sleep(0.1)
+
+
+def _assessment(results: list[dict[str, Any]], taken_at: datetime) -> dict[str, Any]:
+    return {
+        "framework": PROFILE["framework"],
+        "kind": "test",
+        "results": results,
+        "taken_at": taken_at.isoformat(),
+    }
 
 
 def _in_order(paths: list[dict[str, Any]]) -> None:
@@ -234,13 +318,3 @@ def _in_order(paths: list[dict[str, Any]]) -> None:
     assert revisions == sorted(set(revisions))
     sequences = [path["path"]["versions"]["profile"] for path in paths]
     assert sequences == sorted(sequences)
-
-
-async def until(condition: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
-    """Wait for something to be so; say what has not come."""
-    try:
-        async with asyncio.timeout(seconds):
-            while not condition():
-                await asyncio.sleep(0.02)
-    except TimeoutError as error:
-        raise AssertionError(f"not within {seconds:g} s: {what}") from error

@@ -1,7 +1,6 @@
 """A portal as it is wired in production, on a real broker and a real MongoDB; a small server stands for the rest."""
 
 import asyncio
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,14 +14,15 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.local.live import Message, messages
 from services.portal.__main__ import build
-from shared.auth import Role, issue
+from shared.auth import Role
 from shared.events import PATHS_TOPIC, Data, PathRecommended, announce
 from shared.kafka import Publisher, TopicSpec, create_topics
-from shared.mongo import KeyStore, connect
+from shared.mongo import connect
 from shared.paths import Coverage, LearningPath, Reason, Versions
-from shared.settings import PortalSettings, read
-
-WAIT = 90
+from shared.settings import PortalSettings
+from tests.support.builders import unique
+from tests.support.services import issue_key, settings_of
+from tests.support.waiting import WAIT_SECONDS, until
 
 
 def path(officer: str, revision: int, tenant: str = "agency") -> PathRecommended:
@@ -99,19 +99,17 @@ class Portal:
         self.settings, self.publisher, self.owner = settings, publisher, owner
         self.session: aiohttp.ClientSession
         self.url = ""
-        self.officers = 0
 
     async def key(self, role: Role, officer: str | None = None, tenant: str = "agency") -> str:
         client = connect(self.settings)
-        credential, stored = issue(self.settings.api_key_pepper, tenant, role, officer)
-        await KeyStore(client, self.settings).create(stored)
-        client.close()
-        return credential
+        try:
+            return await issue_key(client, self.settings, role, tenant=tenant, officer=officer)
+        finally:
+            client.close()
 
     async def officer(self) -> tuple[str, str]:
         """Return an officer nobody else has, and a key of it."""
-        self.officers += 1
-        name = f"officer-{self.officers}"
+        name = unique("officer")
         return name, await self.key("officer", name)
 
     async def announce(self, officer: str, revision: int, data: Data | None, tenant: str = "agency") -> None:
@@ -138,9 +136,10 @@ class Portal:
             }
 
     async def until_streams(self, number: int) -> None:
-        async with asyncio.timeout(WAIT):
-            while (await self.metrics())["portal_streams"] != number:
-                await asyncio.sleep(0.02)
+        async def are_open() -> bool:
+            return (await self.metrics())["portal_streams"] == number
+
+        await until(are_open, f"{number} streams")
 
 
 class Stream:
@@ -148,16 +147,16 @@ class Stream:
         self._source = source
 
     async def next(self) -> Message:
-        async with asyncio.timeout(WAIT):
+        async with asyncio.timeout(WAIT_SECONDS):
             return await anext(self._source)
 
     async def ends(self) -> bool:
-        async with asyncio.timeout(WAIT):
+        async with asyncio.timeout(WAIT_SECONDS):
             return [message async for message in self._source] == []
 
 
 @asynccontextmanager
-async def running(
+async def running_portal(
     settings: PortalSettings, owner: Owner, lifetime: float = 900, keys_every: float = 10
 ) -> AsyncIterator[Portal]:
     async with (
@@ -167,28 +166,13 @@ async def running(
     ):
         portal = Portal(settings, publisher, owner)
         portal.session, portal.url = session, url
-        async with asyncio.timeout(WAIT):
-            while True:
-                async with session.get(f"{url}/readyz") as answer:
-                    if answer.status == 200:
-                        break
-                await asyncio.sleep(0.05)
+
+        async def is_ready() -> bool:
+            async with session.get(f"{url}/readyz") as answer:
+                return answer.status == 200
+
+        await until(is_ready, "a portal that is ready")
         yield portal
-
-
-def settings_of(kafka: str, mongodb: str, **more: str) -> PortalSettings:
-    """Return settings in a namespace of their own, unless `more` names one."""
-    return read(
-        PortalSettings,
-        {
-            "KAFKA_BOOTSTRAP_SERVERS": kafka,
-            "MONGODB_URI": mongodb,
-            "NAMESPACE": f"portal-{uuid.uuid4().hex[:8]}-",
-            "API_KEY_PEPPER": "a pepper that is long enough",
-            "COOKIE_SECURE": "false",
-            **more,
-        },
-    )
 
 
 @asynccontextmanager
@@ -199,6 +183,7 @@ async def staged(kafka: str, mongodb: str) -> AsyncIterator[tuple[PortalSettings
     app.router.add_get("/v1/officers/{officer}/path", owner.get_path)
     app.router.add_route("*", "/{path:.*}", owner.anything)
     async with serving(app) as url:
-        settings = settings_of(kafka, mongodb, ASSESSMENT_URL=url, CATALOG_URL=url, RECOMMENDER_URL=url)
+        urls = dict.fromkeys(("ASSESSMENT_URL", "CATALOG_URL", "RECOMMENDER_URL"), url)
+        settings = settings_of(PortalSettings, mongodb, kafka, COOKIE_SECURE="false", **urls)
         await create_topics(kafka, [TopicSpec(settings.topic(PATHS_TOPIC), 3, 1, {})])
         yield settings, owner

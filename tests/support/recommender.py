@@ -1,6 +1,5 @@
 """A recommender on real servers with a small catalogue, and what its tests ask of it."""
 
-import itertools
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -21,8 +20,9 @@ from shared.events import (
 from shared.kafka import Publisher, TopicSpec, create_topics
 from shared.settings import RecommenderSettings
 from shared.skills import SHARED_TENANT, Course, Framework, Profile, key_of
-from tests.support.builders import FRAMEWORK, JOB_GROUP, MOMENT, course, framework, profile
+from tests.support.builders import FRAMEWORK, JOB_GROUP, MOMENT, course, framework, profile, unique
 from tests.support.services import Started, settings_of, started
+from tests.support.waiting import until
 
 SHOWN = framework({"reading": 3, "writing": 4})
 READ = course("read", ("reading", 0, 3), hours=4)
@@ -34,7 +34,6 @@ COURSES = [
     course("write-long", ("writing", 0, 4), hours=9),
 ]
 ASKED: dict[str, Any] = {"framework": FRAMEWORK, "job_group": JOB_GROUP}
-_numbers = itertools.count(1)
 
 
 def published(tenant: str, entry: Course | Framework, sequence: int = 1) -> tuple[str, int, Data]:
@@ -53,7 +52,7 @@ def registered(one: Profile) -> tuple[str, int, Data]:
 
 def somebody(tenant: str = "agency", *, levels: dict[str, float] | None = None, **fields: Any) -> Profile:
     """Return the profile of an officer nobody else has."""
-    one = profile(f"o{next(_numbers)}", levels if levels is not None else {"reading": 0, "writing": 0})
+    one = profile(unique("officer"), levels if levels is not None else {"reading": 0, "writing": 0})
     return msgspec.structs.replace(one, tenant=tenant, **fields)
 
 
@@ -87,7 +86,7 @@ async def path_of(service: Started, one: Profile, sequence: int = 0, **fields: A
         ready = stored["path"]["versions"]["profile"] >= (sequence or one.sequence)
         return stored if ready and all(stored[name] == value for name, value in fields.items()) else None
 
-    result: dict[str, Any] = await service.until(found)
+    result: dict[str, Any] = await until(found)
     return result
 
 
@@ -107,7 +106,7 @@ async def tell(
 ) -> tuple[int, dict[str, Any]]:
     """Give feedback and return status and answer."""
     body = {"course": course_id, "action": action} | options.pop("body", {})
-    headers = {"Idempotency-Key": key or f"key-{next(_numbers)}"}
+    headers = {"Idempotency-Key": key or unique("key")}
     got = await service.ask(
         "POST", f"/v1/officers/{one.officer}/feedback", tenant=one.tenant, json=body, headers=headers, **options
     )

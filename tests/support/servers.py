@@ -22,7 +22,7 @@ def missing(reason: str) -> NoReturn:
     pytest.skip(reason)
 
 
-async def running(find: Callable[[], Server]) -> AsyncIterator[Server]:
+async def started_server(find: Callable[[], Server]) -> AsyncIterator[Server]:
     """Yield a started server and stop it afterwards; skip where it cannot start."""
     server: Server | None = None
     try:

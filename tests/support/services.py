@@ -1,9 +1,10 @@
 """A service as it is wired in production, on a real broker and a real MongoDB, and keys to it."""
 
-import asyncio
+import re
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any, TypeVar
 
 from aiohttp import ClientResponse, web
@@ -12,12 +13,27 @@ from aiohttp.test_utils import TestClient, TestServer
 from shared.auth import Role, issue
 from shared.events import CATALOG_TOPIC, PATHS_TOPIC, PROFILES_TOPIC, Data, Event, announce
 from shared.kafka import Follower, Publisher, Received, TopicSpec, create_topics
-from shared.mongo import Database, KeyStore, connect
-from shared.settings import Settings, read
+from shared.mongo import Client, Database, KeyStore, connect
+from shared.settings import Settings, StoreSettings, read
+from tests.support.waiting import running, until
 
 S = TypeVar("S", bound=Settings)
-WAIT = 90
 TOPICS = (CATALOG_TOPIC, PROFILES_TOPIC, f"{PROFILES_TOPIC}.dead", PATHS_TOPIC)
+
+
+async def issue_key(
+    mongodb: Client,
+    settings: StoreSettings,
+    role: Role,
+    *,
+    tenant: str = "agency",
+    officer: str | None = None,
+    expires_at: datetime | None = None,
+) -> str:
+    """Return the credential of a new key."""
+    credential, stored = issue(settings.api_key_pepper, tenant, role, officer, expires_at)
+    await KeyStore(mongodb, settings).create(stored)
+    return credential
 
 
 class Started:
@@ -34,9 +50,7 @@ class Started:
     async def key(self, role: Role, tenant: str = "agency", officer: str | None = None) -> str:
         place = tenant, role, officer
         if place not in self._keys:
-            credential, stored = issue(self.settings.api_key_pepper, tenant, role, officer)
-            await KeyStore(self.mongodb, self.settings).create(stored)
-            self._keys[place] = credential
+            self._keys[place] = await issue_key(self.mongodb, self.settings, role, tenant=tenant, officer=officer)
         return self._keys[place]
 
     async def ask(
@@ -59,7 +73,7 @@ class Started:
         return self.mongodb[self.settings.database(name)]
 
     async def publish(self, topic: str, *announced: tuple[str, int, Data]) -> None:
-        """Send events as their owner would, stamped in order."""
+        """Send events as their owner would, stamped in order. A recommender has folded those of the catalog by then."""
         envelopes = []
         for subject, sequence, data in announced:
             self._revision += 1
@@ -67,12 +81,13 @@ class Started:
             envelopes.append(type(envelope)(**{**_fields(envelope), "catalogue_revision": self._revision}))
         async with Publisher(self.settings) as publisher:
             await publisher.send(self.settings.topic(topic), envelopes)
+        if topic == CATALOG_TOPIC:
+            await until(self._folded)
 
-    async def until(self, done: Callable[[], Awaitable[Any]]) -> Any:
-        async with asyncio.timeout(WAIT):
-            while not (result := await done()):
-                await asyncio.sleep(0.05)
-            return result
+    async def _folded(self) -> bool:
+        text = await (await self.client.get("/metrics")).text()
+        revision = re.search(r"^(?:\w+_)?catalog(?:ue)?_revision (\S+)$", text, re.MULTILINE)
+        return revision is None or float(revision[1]) >= self._revision
 
 
 def _fields(struct: Any) -> dict[str, Any]:
@@ -90,22 +105,15 @@ class Topic:
 
     async def of(self, subject: str, count: int) -> list[Event]:
         """Return the events of a subject once there are so many."""
-        async with asyncio.timeout(WAIT):
-            while len(found := [event for event in self.events if event.subject == subject]) < count:
-                await asyncio.sleep(0.02)
-        return found
+        await until(lambda: sum(event.subject == subject for event in self.events) >= count, f"{count} of {subject}")
+        return [event for event in self.events if event.subject == subject]
 
 
 @asynccontextmanager
 async def followed(settings: Settings, topic: str) -> AsyncIterator[Topic]:
     seen = Topic()
-    follower = Follower(settings, settings.topic(topic), seen.take)
-    task = asyncio.create_task(follower.run())
-    try:
+    async with running(Follower(settings, settings.topic(topic), seen.take)):
         yield seen
-    finally:
-        task.cancel()
-        await asyncio.wait({task})
 
 
 def settings_of(shape: type[S], mongodb_uri: str, kafka_bootstrap: str, **more: str) -> S:
@@ -124,7 +132,7 @@ async def started(build: Callable[[S], Awaitable[web.Application]], settings: S)
     await create_topics(settings, specs)
     async with TestClient(TestServer(await build(settings))) as client:
         service = Started(settings, client)
-        await service.until(lambda: _ready(client))
+        await until(lambda: _ready(client))
         try:
             yield service
         finally:

@@ -7,6 +7,7 @@ from shared.skills import courses_named
 from tests.evaluation import real
 from tests.evaluation.generate import draw
 from tests.evaluation.problem import Problem
+from tests.evaluation.quality import DRAWN, SYNTHETIC
 from tests.evaluation.worlds import generated
 
 
@@ -43,6 +44,17 @@ def test_officers_have_gaps_and_courses_that_can_be_entered() -> None:
         assert problem.budget == 40_000_000
         start = problem.start()
         assert any(problem.admits(start, candidate) for candidate in problem.candidates)
+
+
+@pytest.mark.parametrize("name", [name for name in DRAWN if name != SYNTHETIC])
+def test_a_world_of_another_shape_can_be_studied_and_keeps_to_its_scale(name: str) -> None:
+    world = DRAWN[name](1)
+    officer = world.officer(np.random.default_rng(1), 40.0)
+    problem = Problem(officer, world.courses)
+    reached = problem.studied(problem.candidates)
+    assert 0 < problem.gained(reached) <= problem.worth.gap
+    assert max(row.to_level for course in world.courses for row in course.teaches) <= officer.framework.max_level
+    assert list(DRAWN[name](1).courses) == list(world.courses) != list(DRAWN[name](2).courses)
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,22 @@ def test_the_cheapest_branch_of_any_is_taken_and_every_branch_of_all() -> None:
     assert ids(recommend(inputs(framework({"a": 1}, others=["x"]), {"a": 0}), view_of(dear))) == ["p", "goal"]
 
 
+def test_a_course_whose_skills_are_not_known_yet_is_taken_only_for_what_it_opens() -> None:
+    courses = [
+        course("unknown", hours=1),
+        course("stone", hours=1),
+        course("goal", ("a", 0, 2), requires=[after("stone")]),
+    ]
+    path = recommend(inputs(framework({"a": 2}), {"a": 0}), view_of(courses))
+    assert ids(path) == ["stone", "goal"]
+    assert violations(path, inputs(framework({"a": 2}), {"a": 0}), {one.id: one for one in courses}.get) == []
+    none = recommend(inputs(framework({"a": 2}), {"a": 0}), view_of(courses[:1]))
+    assert (none.steps, none.open[0].reason.en) == (
+        [],
+        "No further course teaches “About a” above level 0 (2 required).",
+    )
+
+
 def test_a_completed_course_opens_doors_and_is_not_suggested_again() -> None:
     courses = [course("first", ("a", 0, 1)), course("second", ("a", 0, 2), requires=[after("first")])]
     path = recommend(inputs(framework({"a": 2}), {"a": 0}, completed=["first"]), view_of(courses))

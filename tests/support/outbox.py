@@ -1,4 +1,4 @@
-"""A service in small that announces its changes through the outbox, and waiting for what becomes of them."""
+"""A small service whose collection announces changes through the outbox, for the tests of the relay."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -10,10 +10,10 @@ from shared.kafka import Follower, Landed, Publisher, Received, TopicSpec, creat
 from shared.mongo import Database, connect, ensure_indexes
 from shared.outbox import OUTBOX_INDEXES, Relay, stage, staged
 from shared.settings import StoreSettings, read
+from tests.support.waiting import running, until
 
 COLLECTION = "things"
 LEASE = f"relay:{COLLECTION}"
-PATIENCE = 90
 
 
 def thing(key: str, sequence: int) -> Envelope:
@@ -81,40 +81,22 @@ class Owner:
         return [item.event.sequence for item in self.read if item.event.subject == key]
 
 
-@asynccontextmanager
-async def running(*tasks: Relay | Follower) -> AsyncIterator[None]:
-    started = [asyncio.create_task(one.run()) for one in tasks]
-    try:
-        yield
-    finally:
-        for task in started:
-            if task.done():
-                task.result()
-            task.cancel()
-        await asyncio.gather(*started, return_exceptions=True)
-
-
-async def until(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.01)
-
-
 async def until_sent(owner: Owner) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while await owner.waiting():
-            await asyncio.sleep(0.02)
+    async def is_sent() -> bool:
+        return await owner.waiting() == 0
+
+    await until(is_sent, "everything is sent")
 
 
 async def until_read_back(owner: Owner) -> None:
     """Return once the relay has looked at every record that was read."""
     ends = {str(item.record.partition): item.record.offset + 1 for item in owner.read}
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            lease = await owner.database["leases"].find_one({"_id": LEASE}) or {}
-            if all(lease.get("read_back", {}).get(place, 0) >= end for place, end in ends.items()):
-                return
-            await asyncio.sleep(0.02)
+
+    async def is_read_back() -> bool:
+        lease = await owner.database["leases"].find_one({"_id": LEASE}) or {}
+        return all(lease.get("read_back", {}).get(place, 0) >= end for place, end in ends.items())
+
+    await until(is_read_back, "everything is read back")
 
 
 @asynccontextmanager

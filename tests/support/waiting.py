@@ -1,0 +1,47 @@
+"""Waiting in tests: for a condition, and for tasks that run beside a test."""
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+
+WAIT_SECONDS = 120
+"""When a wait becomes a failure: far more than any wait takes on a busy machine."""
+
+
+class Runner(Protocol):
+    """A relay, follower or consumer."""
+
+    def run(self) -> Awaitable[None]: ...
+
+
+async def until(
+    condition: Callable[[], Any] | Callable[[], Awaitable[Any]], what: str = "", seconds: float = WAIT_SECONDS
+) -> Any:
+    """Return the first true result of a condition, plain or async. Raises AssertionError naming `what`."""
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                result = condition()
+                if inspect.isawaitable(result):
+                    result = await result
+                if result:
+                    return result
+                await asyncio.sleep(0.02)
+    except TimeoutError as error:
+        raise AssertionError(f"not within {seconds:g} s: {what or condition}") from error
+
+
+@asynccontextmanager
+async def running(*runners: Runner) -> AsyncIterator[list["asyncio.Task[None]"]]:
+    """Run these beside the block; an error that ended one of them is raised at the end of the block."""
+    tasks = [asyncio.ensure_future(runner.run()) for runner in runners]
+    try:
+        yield tasks
+    finally:
+        for task in tasks:
+            if task.done():
+                task.result()
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,44 @@
+"""What the recommender keeps of the catalogue's events."""
+
+from datetime import date
+
+import msgspec
+
+from services.recommender.catalog_replica import folded
+from services.recommender.planner.index.catalog import Snapshot
+from shared.events import CoursePublished, Event, announce, from_kafka, to_kafka
+from shared.skills import Course, Prose
+from tests.support.builders import TENANT, course
+
+
+def event(one: Course, stamp: int) -> Event:
+    envelope = announce("/catalog", f"{TENANT}/{one.id}", stamp, CoursePublished(TENANT, one))
+    stamped = msgspec.structs.replace(envelope, catalogue_revision=stamp)
+    return from_kafka(*to_kafka(stamped))
+
+
+def described(one: Course) -> Course:
+    return msgspec.structs.replace(
+        one,
+        description=Prose(en="x" * 5000),
+        tags=["a tag"],
+        code="C 1",
+        educational_level="beginner",
+        corequisites=["c2"],
+        antirequisites=["c3"],
+        starts=date(2027, 1, 1),
+        ends=date(2028, 1, 1),
+        stated={"duration": "2 h"},
+        assumed=["hours"],
+    )
+
+
+def test_what_no_path_is_made_of_is_not_kept_and_its_change_is_no_news() -> None:
+    one = course("c1", ("a", 0, 2))
+    first = folded(Snapshot(), [event(described(one), 1)])
+    assert first.snapshot.own_course(TENANT, "c1") == one
+    assert first.courses == {(TENANT, "c1"): 1}
+    second = folded(first.snapshot, [event(one, 2)])
+    assert (second.courses, second.snapshot.catalogue_revision) == ({}, 2)
+    third = folded(second.snapshot, [event(msgspec.structs.replace(one, hours=9.0), 3)])
+    assert third.courses == {(TENANT, "c1"): 3}
