@@ -64,6 +64,10 @@ _PARAMETERS = {
     "weekly_hours": ("Hours of study a week; with `deadline`.", 2),
     "officer": ("For whom: the courses of this officer's path are left out.", "officer-014"),
     "name": ("The name of a file.", None),
+    "lang": (
+        "The languages of sentences: `th`, `en` or `th,en`. Without it `Accept-Language` decides, without that both.",
+        "th",
+    ),
 }
 """What a parameter of a path or a query means, and an example."""
 

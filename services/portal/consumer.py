@@ -1,12 +1,23 @@
 """What the portal does when an officer has a new path: tell the streams that are open."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 
-from services.portal.connections import Connections, Push
-from shared.events import TOMBSTONE, PathHead, check_jump, data_of
+import msgspec
+
+from services.portal.connections import Connections, Languages, Push
+from shared.errors import Rejected
+from shared.events import TOMBSTONE, PathAnnounced, PathHead, PathRecommended, check_jump, data_of
 from shared.kafka import Follower, Received
+from shared.messages import told
 
 ERASED = "{}"
+
+SHAPES: dict[str, type[PathRecommended | PathAnnounced]] = {
+    "path.recommended.v1": PathRecommended,
+    "path.recommended.v2": PathAnnounced,
+}
+"""How a path may be announced; of the first version's records the sentences are shown as they were sent."""
 
 
 class PathConsumer:
@@ -29,10 +40,27 @@ class PathConsumer:
                 handle(self, item)
 
     def on_path_recommended(self, item: Received) -> None:
-        """An officer's path is new: the event's data go to the page as they came, but for what is not UTF-8."""
+        """An officer's path is new: open streams are sent it in words. Raises Rejected where it cannot be read."""
         data = data_of(item.record.value, item.record.headers)
-        if isinstance(item.event.data, PathHead) and data is not None:
-            self._push(item, Push("path", data.decode("utf-8", "replace"), item.event.data.revision))
+        if (
+            not isinstance(item.event.data, PathHead)
+            or data is None
+            or not self._connections.watches(item.event.subject)
+        ):
+            return
+        shape = SHAPES[item.event.type]
+        try:
+            found = msgspec.json.decode(data, type=shape)
+            path = found.recommended() if isinstance(found, PathAnnounced) else found
+        except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
+            raise Rejected(f"{item.event.type}: {error}") from None
+
+        @cache
+        def in_words(languages: Languages) -> str:
+            shown = msgspec.structs.replace(path, path=told(path.path, languages))
+            return msgspec.json.encode(shown).decode("utf-8", "replace")
+
+        self._push(item, Push("path", in_words, path.revision))
 
     def on_path_stored(self, item: Received) -> None:
         """An officer's path is new and too large for an event: streams reconnect, and are sent the stored path then."""
@@ -49,7 +77,7 @@ class PathConsumer:
 
 
 HANDLERS: dict[str, Callable[[PathConsumer, Received], None]] = {
-    "path.recommended.v1": PathConsumer.on_path_recommended,
+    **dict.fromkeys(SHAPES, PathConsumer.on_path_recommended),
     "path.stored.v1": PathConsumer.on_path_stored,
     TOMBSTONE: PathConsumer.on_erased,
 }

@@ -35,7 +35,7 @@ from services.recommender.api import (
 from services.recommender.catalog_replica import Catalogue
 from services.recommender.consumer import CatalogueConsumer, ProfileConsumer
 from services.recommender.planning import Heeder, Planner
-from services.recommender.store import ALL_INDEXES, COLLECTION, PlanStore, reduced
+from services.recommender.store import ALL_INDEXES, ANNOUNCED, COLLECTION, PlanStore, reduced
 from services.recommender.warmup import warm_up
 from services.recommender.work_queue import Asked
 from shared import metrics
@@ -90,6 +90,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
         restage=store.restage,
         reduced=reduced,
         staged=staged,
+        held_in=ANNOUNCED,
     )
 
     warm = asyncio.Event()

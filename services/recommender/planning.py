@@ -28,6 +28,7 @@ from services.recommender.plan_pool import (
 )
 from services.recommender.store import MOST_KEYS, Base, Held, Key, NewPlan, PlanStore, StoredPlan
 from services.recommender.work_queue import Asked, Caller
+from shared.compact_paths import alternatives, compact
 from shared.errors import Conflict, InvalidInput, NotFound, Rejected, TooManyRequests, Unavailable
 from shared.events import MAX_JUMP, Cause, PathRecommended, check_jump
 from shared.logs import frames_of
@@ -274,7 +275,7 @@ class Planner:
         for plan, order, result in zip(stored, orders, results, strict=True):
             if result.violations:
                 refused.append(plan)
-            elif says_the_same(plan.path, result.path) and not plan.summary.stale:
+            elif says_the_same(plan, result.path) and not plan.summary.stale:
                 same.append(plan)
             else:
                 plans.append(new_plan(order, result, plan.summary))
@@ -315,14 +316,14 @@ def new_plan(order: Order, planned: Planned, based_on: PlanSummary | None) -> Ne
     return NewPlan(order.partition, order.profile, event, based_on, order.traceparent, planned.record)
 
 
-def says_the_same(one: LearningPath, other: LearningPath) -> bool:
-    """Return whether two paths differ in nothing but the versions and the date they were made from.
+def says_the_same(plan: StoredPlan, path: LearningPath) -> bool:
+    """Return whether a path differs from the stored one in nothing but the versions and the date it was made from.
 
-    Nor does it count that the second one stayed for being as good as the first; its `reason` says so, and nothing else
-    that its other parts do not.
+    Nor does it count that it stayed for being as good as the one before, or how the search ended.
     """
-    apart = {name: getattr(other, name) for name in ("versions", "as_of", "kept", "reason")}
-    return msgspec.structs.replace(one, **apart) == other
+    apart = {name: getattr(path, name) for name in ("versions", "as_of", "kept", "limited", "finishing")}
+    before = compact(msgspec.structs.replace(plan.path, **apart))
+    return before == compact(path) and plan.runners_up == alternatives(path)
 
 
 log = logging.getLogger(__name__)

@@ -161,6 +161,18 @@ export function createDesk({ changed, signedOut }) {
       });
     },
 
+    /** Read the alternatives of the path's steps, once: a path that comes while the page is open is without them. */
+    askAlternatives() {
+      if (desk.state.alternatives?.asked === desk.state.revision) return undefined;
+      const asked = desk.state.revision;
+      return once('alternatives', async (mine) => {
+        const { path } = await server.path(mine.officer);
+        mine.alternatives = { asked, of: new Map(path.steps.map((step) => [step.course.id, step.alternatives])) };
+      }, (error, mine) => {
+        mine.alternatives = { asked, of: new Map() };
+      });
+    },
+
     /** Ask for courses that teach like one of the path. */
     askSimilar(course) {
       return once('similar', async (mine) => {

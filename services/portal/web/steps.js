@@ -52,8 +52,10 @@ function similar(step, names, desk, ask) {
 }
 
 function details(step, names, desk, ask) {
-  const { requires = [], unlocks = [], alternatives = [] } = step;
-  return el('details', { 'data-keep': `more-${step.course.id}` },
+  const { requires = [], unlocks = [] } = step;
+  const alternatives = step.alternatives ?? desk.state.alternatives?.of.get(step.course.id) ?? [];
+  const look = (event) => event.target.open && names.unread && desk.askAlternatives();
+  return el('details', { 'data-keep': `more-${step.course.id}`, ontoggle: look },
     el('summary', {}, say('more'), el('span', { class: 'unseen' }, ': ', told('span', step.course.title))),
     part(say('closes'), step.closes.length > 0 && closes(step)),
     part(say('requires'), requires.length > 0 &&
@@ -105,7 +107,8 @@ function naming(path, framework) {
     .map((skill) => [skill.id, skill.title]));
   const name = (known, id) => (known.has(id) ? told('span', known.get(id)) : el('span', { lang: 'en' }, id));
   const taken = new Set(path.steps.map(({ course }) => course.id));
-  return { course: (id) => name(courses, id), skill: (id) => name(skills, id), inPath: (id) => taken.has(id) };
+  const unread = path.steps.every((step) => !step.alternatives);
+  return { unread, course: (id) => name(courses, id), skill: (id) => name(skills, id), inPath: (id) => taken.has(id) };
 }
 
 /**

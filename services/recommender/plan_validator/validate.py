@@ -45,7 +45,7 @@ def violations(path: LearningPath, inputs: Inputs, find: Find) -> list[str]:
     if path.status in ("waiting_for_framework", "refused"):
         return [f"{path.status}, yet it has steps"] if path.steps else []
     found, walk = _walked(path, inputs, find)
-    return [*found, *_leaning(path, _Walk(inputs, find), find), *falsehoods(path, inputs.framework.id, walk, find)]
+    return [*found, *_leaning(path, _Walk(inputs, find), find), *falsehoods(path, inputs.framework, walk, find)]
 
 
 def infeasibilities(path: LearningPath, inputs: Inputs, find: Find) -> list[str]:
@@ -71,8 +71,6 @@ def _head(path: LearningPath, inputs: Inputs) -> Iterator[str]:
     assessed = any(want.assessed for want in inputs.wants().values()) or not inputs.wants()
     if path.status != ("ready" if assessed else "provisional"):
         yield f"status {path.status} does not tell whether anything was assessed"
-    if not path.reason.th.strip() or not path.reason.en.strip():
-        yield "the path has no reason"
 
 
 def _budget(path: LearningPath, inputs: Inputs) -> Iterator[str]:
@@ -169,8 +167,6 @@ class _Walk:
         below = [skill for skill, want in self.wants.items() if self.held[skill] < want.required]
         if [row.skill for row in path.open] != below:
             yield "the open skills are not those that stay below the requirement"
-        if any(not row.reason.th.strip() or not row.reason.en.strip() for row in path.open):
-            yield "an open skill has no reason"
 
     def _level(self, skill: str) -> float:
         return self.levels.get((self._inputs.framework.id, skill), 0.0)
@@ -178,8 +174,6 @@ class _Walk:
     def _step(self, position: int, step: Step) -> Iterator[str]:
         if step.position != position:
             yield f"stands at position {step.position}"
-        if not step.reason.th.strip() or not step.reason.en.strip():
-            yield "has no reason"
         if step.course.id in self.done:
             yield "is done already or stands twice"
         course = self._find(step.course.id)

@@ -35,10 +35,12 @@ from services.recommender.planner.exact.residual import (
     Seed,
     Short,
     end_of,
+    gone,
+    left_out,
     pinned_in,
     reached_by,
+    unknown_completed,
 )
-from services.recommender.planner.explain.messages import gone, left_out_reason, unknown_completed
 from services.recommender.planner.explain.path import Told, path_of, serving
 from services.recommender.planner.units import FAR, NO_LIMIT, micro
 from services.recommender.planner.value import Worth, believed
@@ -330,8 +332,7 @@ class Plan:
         return []
 
     def _note(self, name: str, kind: Left, short: Short | None = None) -> None:
-        title = self.courses[name].title if name in self.courses else None
-        self.notes.append(Note(name, kind, left_out_reason(kind, short), title=title))
+        self.notes.append(left_out(name, kind, self.courses.get(name), short))
 
     def _left(self) -> list[str]:
         """Return the courses of the path before that are still to be done after the seeds."""

@@ -1,7 +1,18 @@
 """The recommender's database: plans with feedback and events, past revisions, and tenants' rules."""
 
 from services.recommender.store import history, plans, rules
-from services.recommender.store.documents import MOST_KEYS, Base, Held, Key, NewPlan, StoredPlan, reduced, write_of
+from services.recommender.store.documents import (
+    ANNOUNCED,
+    MOST_KEYS,
+    Base,
+    Held,
+    Key,
+    NewPlan,
+    RunnersUp,
+    StoredPlan,
+    reduced,
+    write_of,
+)
 from services.recommender.store.history import Past
 from services.recommender.store.plans import COLLECTION, INDEXES, PlanStore
 
@@ -14,6 +25,7 @@ ALL_INDEXES = {
 
 __all__ = [
     "ALL_INDEXES",
+    "ANNOUNCED",
     "COLLECTION",
     "INDEXES",
     "MOST_KEYS",
@@ -23,6 +35,7 @@ __all__ = [
     "NewPlan",
     "Past",
     "PlanStore",
+    "RunnersUp",
     "StoredPlan",
     "reduced",
     "write_of",

@@ -27,7 +27,8 @@ from services.recommender.planner.exact.minimum_closure import (
 )
 from services.recommender.planner.units import NO_LIMIT, micro
 from services.recommender.planner.value import Worth
-from shared.skills import Course, Text
+from shared.paths import UNSAID, CourseName, Note
+from shared.skills import Course
 
 Seed = Literal["started", "mandatory", "pinned"]
 
@@ -66,23 +67,42 @@ class Short(Struct, frozen=True):
 
 
 class Obstacle(Struct, frozen=True):
-    """Why a skill stays below what is required. `nearest`: the title of the course that would come next.
+    """Why a skill stays below what is required. `nearest`: the course that would come next.
 
-    `courses`: the ids of the shortest way found to it. `short` is set where the hours are what is missing; `steps`
-    where the number of steps is; `barred` where it is not to be used; `kept` where only the path before stands in the
-    way.
+    `courses`: the ids of the shortest way found to it. `short` is set where the hours are what is missing; `barred`
+    where it is not to be used. Without hours a budget of steps is what is missing.
     """
 
     cause: Literal["no_course", "budget", "little", "prerequisite", "excluded", "kept"]
-    nearest: Text | None = None
+    nearest: CourseName | None = None
     short: Short | None = None
-    steps: bool = False
-    barred: Barred = "language"
-    kept: bool = False
+    barred: Barred | None = None
     courses: list[str] = []
 
 
 Left = Literal["withdrawn", "unknown", "excluded", "unreachable", "does_not_fit"]
+
+
+def gone(inputs: Inputs, course_id: str) -> Literal["withdrawn", "unknown"]:
+    """Return what is known of a course that is not to be seen: it was offered once, or only its name was ever given."""
+    return "withdrawn" if course_id in inputs.previous or course_id in inputs.started else "unknown"
+
+
+def left_out(course_id: str, kind: Left, course: Course | None, short: Short | None = None) -> Note:
+    """Return the note on a course that was wanted. `short`: the hours, where they are what is missing."""
+    return Note(
+        course_id,
+        kind,
+        UNSAID,
+        title=course.title if course else None,
+        missing_hours=short.missing if short else None,
+        at_most=bool(short and not short.proved),
+    )
+
+
+def unknown_completed(inputs: Inputs, find: Callable[[str], Course | None]) -> list[Note]:
+    """Return a note on every completed course that is not to be seen, by id."""
+    return [Note(name, "unknown", UNSAID, completed=True) for name in sorted(inputs.done) if find(name) is None]
 
 
 def pinned_in(end: Standing, course_id: str, stock: Stock) -> tuple[list[str], Short | None]:
@@ -117,19 +137,19 @@ class Beyond(NamedTuple):
         if found is None:
             return self._out_of_reach(skill, micro(reached))
         if not found.courses:  # more courses than any path may hold
-            return Obstacle("budget", next(self.stock.meeting(need)).offer.course.title, steps=True)
-        title = next(way for way in found.courses if helps(way, need)).offer.course.title
+            return Obstacle("budget", _named(next(self.stock.meeting(need)).offer.course))
+        nearest = _named(next(way for way in found.courses if helps(way, need)).offer.course)
         courses, left = [way.id for way in found.courses], max(self.end.hours, 0)
         if found.hours > left:
             short = Short(found.hours / MICRO, left / MICRO, self._proved(found))
-            return Obstacle("budget", title, short, courses=courses)
+            return Obstacle("budget", nearest, short, courses=courses)
         steps = max(self.end.steps, 0)
         within = found if len(courses) <= steps else least(self.end, [need], self.stock, steps)
         if within is None or within.hours > left:
-            return Obstacle("budget", title, steps=True, courses=courses)
+            return Obstacle("budget", nearest, courses=courses)
         if self.finishing:
-            return Obstacle("kept", title, courses=courses)
-        return Obstacle("little", title, kept=self.kept, courses=courses)
+            return Obstacle("kept", nearest, courses=courses)
+        return Obstacle("little", nearest, courses=courses)
 
     def _proved(self, found: Least) -> bool:
         return found.proved and not self.stock.unsure
@@ -139,9 +159,9 @@ class Beyond(NamedTuple):
         above = sorted(self.above(skill, reached), key=lambda course: (course.hours, course.id))
         for course in above:
             if why_barred(self.inputs, course) is None:
-                return Obstacle("prerequisite", course.title)
+                return Obstacle("prerequisite", _named(course))
         for course in above:
-            return Obstacle("excluded", course.title, barred=why_barred(self.inputs, course) or "rule")
+            return Obstacle("excluded", _named(course), barred=why_barred(self.inputs, course) or "rule")
         return Obstacle("no_course")
 
     def short(self, worth: Worth, reached: Mapping[str, float]) -> Short | None:
@@ -186,6 +206,10 @@ class Beyond(NamedTuple):
         hours = sum(way.hours for way in taken)
         floor = max(alone.floor for alone in apart.values() if alone)
         return hours, hours <= floor and not self.stock.unsure
+
+
+def _named(course: Course) -> CourseName:
+    return CourseName(course.id, course.title)
 
 
 def end_of(inputs: Inputs, worth: Worth, doors: Mapping[SkillKey, float], picks: Sequence[Pick]) -> Standing:

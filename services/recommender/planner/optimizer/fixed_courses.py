@@ -8,8 +8,17 @@ import numpy as np
 from services.recommender.inputs import MICRO, MOST_STEPS, Inputs
 from services.recommender.planner.course_spec import SkillKey, offer_of
 from services.recommender.planner.exact.minimum_closure import Stock
-from services.recommender.planner.exact.residual import Left, Pick, Seed, Short, end_of, pinned_in
-from services.recommender.planner.explain.messages import gone, left_out_reason, unknown_completed
+from services.recommender.planner.exact.residual import (
+    Left,
+    Pick,
+    Seed,
+    Short,
+    end_of,
+    gone,
+    left_out,
+    pinned_in,
+    unknown_completed,
+)
 from services.recommender.planner.index.catalog import View
 from services.recommender.planner.index.segment import Longs
 from services.recommender.planner.optimizer.closure import assemble
@@ -139,10 +148,7 @@ class _Bed:
         self.seeds.picks.append(Pick(offer_of(course), 0, int(self._problem.ways[way, COSINE]) / MICRO, [], seed))
 
     def _note(self, course_id: str, kind: Left, short: Short | None = None) -> None:
-        course = self._view.course(course_id)
-        self.seeds.notes.append(
-            Note(course_id, kind, left_out_reason(kind, short), title=course.title if course else None)
-        )
+        self.seeds.notes.append(left_out(course_id, kind, self._view.course(course_id), short))
 
     def withdrawn(self) -> None:
         """Note the courses of the path before that are no longer offered, and completed ones that nobody knows."""
