@@ -17,6 +17,7 @@ Drop = Literal["shutdown", "follower", "slow", "expired", "revoked", "erased", "
 
 
 Languages = tuple[Language, ...]
+InWords = Callable[[Languages], str]
 
 
 class Push(Struct, frozen=True):
@@ -26,7 +27,7 @@ class Push(Struct, frozen=True):
     """
 
     event: Literal["path", "status", "erased"]
-    data: str | Callable[[Languages], str]
+    data: str | InWords
     revision: int = 0
 
     def in_words(self, languages: Languages) -> str:

@@ -26,7 +26,7 @@ from services.recommender.plan_pool import (
     plan_for,
     plan_stateless,
 )
-from services.recommender.store import MOST_KEYS, Base, Held, Key, NewPlan, PlanStore, StoredPlan
+from services.recommender.store import MOST_KEYS, Base, Held, Key, NewPlan, PlanStore, RunnersUp, StoredPlan
 from services.recommender.work_queue import Asked, Caller
 from shared.compact_paths import alternatives, compact
 from shared.errors import Conflict, InvalidInput, NotFound, Rejected, TooManyRequests, Unavailable
@@ -275,7 +275,7 @@ class Planner:
         for plan, order, result in zip(stored, orders, results, strict=True):
             if result.violations:
                 refused.append(plan)
-            elif says_the_same(plan, result.path) and not plan.summary.stale:
+            elif says_the_same(plan.path, plan.runners_up, result.path) and not plan.summary.stale:
                 same.append(plan)
             else:
                 plans.append(new_plan(order, result, plan.summary))
@@ -316,14 +316,15 @@ def new_plan(order: Order, planned: Planned, based_on: PlanSummary | None) -> Ne
     return NewPlan(order.partition, order.profile, event, based_on, order.traceparent, planned.record)
 
 
-def says_the_same(plan: StoredPlan, path: LearningPath) -> bool:
-    """Return whether a path differs from the stored one in nothing but the versions and the date it was made from.
+def says_the_same(stored: LearningPath, runners_up: Sequence[RunnersUp], path: LearningPath) -> bool:
+    """Return whether a path differs from a stored one in nothing but the versions and the date it was made from.
 
-    Nor does it count that it stayed for being as good as the one before, or how the search ended.
+    `runners_up`: the stored alternatives of each step. Nor does it count that the path stayed for being as good as the
+    one before, or how the search ended.
     """
     apart = {name: getattr(path, name) for name in ("versions", "as_of", "kept", "limited", "finishing")}
-    before = compact(msgspec.structs.replace(plan.path, **apart))
-    return before == compact(path) and plan.runners_up == alternatives(path)
+    before = compact(msgspec.structs.replace(stored, **apart))
+    return before == compact(path) and list(runners_up) == alternatives(path)
 
 
 log = logging.getLogger(__name__)

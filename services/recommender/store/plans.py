@@ -175,7 +175,7 @@ class PlanStore:
             async for document in self._plans.find(query, {"officer": 1, "revision": 1, "measures": 1}):
                 whole: Document | None = document
                 if "measures" not in document:  # saved before figures were kept beside the path
-                    whole = await self._plans.find_one({"_id": document["_id"], "path": {"$exists": True}}, {"path": 1})
+                    whole = await self._plans.find_one({"_id": document["_id"], "erased": False}, PATH)
                 if whole and (measures := readable(whole, _measures)):
                     yield document["officer"], document["revision"], measures
 
@@ -310,7 +310,7 @@ class PlanStore:
 def _measures(document: Document) -> Measures:
     if stored := document.get("measures"):
         return msgspec.json.decode(stored, type=Measures)
-    return measures_of(msgspec.json.decode(document["path"], type=PathRecommended).path)
+    return measures_of(event_of(document).path)
 
 
 def _restaged(document: Document) -> Document:
