@@ -119,7 +119,7 @@ async def recommend(request: web.Request) -> web.StreamResponse:
         return answer(found, languages=languages)
     inputs = replace(_if(asked, present, framework, rules, as_of), smallest_gap=smallest_gap)
     path = await asking.run(caller, plan_stateless, inputs, view)
-    changes = pipeline.changes(present.path, path)
+    changes = pipeline.path_diff(present.path, path)
     revision = present.summary.revision
     return answer(
         Recommendation(

@@ -40,7 +40,7 @@ class Officer(Protocol):
         """Return whether a course is not to be used."""
 
 
-def falsehoods(path: LearningPath, framework: Framework, end: Officer, find: Find) -> Iterator[str]:
+def false_statements(path: LearningPath, framework: Framework, end: Officer, find: Find) -> Iterator[str]:
     """Yield what is said and does not follow, one sentence each."""
     for row in path.open:
         faults = [*_way_on(path, framework.id, row, end, find), *_nearest(row, end, find), *_untrue_of_open(path, row)]

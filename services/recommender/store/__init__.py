@@ -4,16 +4,16 @@ from services.recommender.store import history, plans, rules
 from services.recommender.store.documents import (
     ANNOUNCED,
     MOST_KEYS,
-    Base,
-    Held,
-    Key,
+    IdempotencyRecord,
     NewPlan,
+    PlanBase,
+    PlanWithKeys,
     RunnersUp,
     StoredPlan,
     reduced,
     write_of,
 )
-from services.recommender.store.history import Past
+from services.recommender.store.history import ArchivedPlan
 from services.recommender.store.plans import COLLECTION, INDEXES, PlanStore
 
 ALL_INDEXES = {
@@ -29,12 +29,12 @@ __all__ = [
     "COLLECTION",
     "INDEXES",
     "MOST_KEYS",
-    "Base",
-    "Held",
-    "Key",
+    "ArchivedPlan",
+    "IdempotencyRecord",
     "NewPlan",
-    "Past",
+    "PlanBase",
     "PlanStore",
+    "PlanWithKeys",
     "RunnersUp",
     "StoredPlan",
     "reduced",

@@ -24,7 +24,7 @@ KEPT = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class ArchivedPlan:
     """A path as it was stored, in its bytes, and what it was computed from (None: a path without steps).
 
     `alternatives`: None where a program stored it that kept the path's sentences.
@@ -60,7 +60,7 @@ class History:
             if outlived:
                 await self._history.delete_many({"_id": {"$in": outlived}})
 
-    async def find(self, key: str, revision: int | None) -> Past | None:
+    async def find(self, key: str, revision: int | None) -> ArchivedPlan | None:
         """Return a revision of an officer's path, the present one without a revision; None where it is not kept."""
         with unavailable():
             found = await self._plans.find_one({"_id": key}, {**PATH, "erased": 1, "inputs": 1})
@@ -71,8 +71,8 @@ class History:
         event, inputs = event_of(found), found.get("inputs")
         record = msgspec.json.decode(inputs, type=Record) if inputs else None
         if isinstance(found.get(ANNOUNCED), bytes) and "path" not in found:
-            return Past(event, found[ANNOUNCED], found.get("alternatives"), record)
-        return Past(event, found["path"], None, record)
+            return ArchivedPlan(event, found[ANNOUNCED], found.get("alternatives"), record)
+        return ArchivedPlan(event, found["path"], None, record)
 
     async def erase(self, key: str) -> None:
         """Forget all of an officer's revisions. Raises Unavailable."""
