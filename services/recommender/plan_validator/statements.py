@@ -42,6 +42,11 @@ class Officer(Protocol):
 
 def false_statements(path: LearningPath, framework: Framework, end: Officer, find: Find) -> Iterator[str]:
     """Yield what is said and does not follow, one sentence each."""
+    known = {gap.skill for gap in path.gaps}
+    named = {row.skill for step in path.steps for row in step.closes} | {one.skill for one in path.assess_first}
+    if not (named | {row.skill for row in path.open}) <= known:
+        yield "speaks of skills that are not among the gaps"
+        return
     for row in path.open:
         faults = [*_way_on(path, framework.id, row, end, find), *_nearest(row, end, find), *_untrue_of_open(path, row)]
         for fault in faults:
