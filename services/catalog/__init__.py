@@ -5,9 +5,11 @@ emits   `course.published.v1`, `course.withdrawn.v1`, `framework.published.v1` o
 serves  PUT, PATCH, GET, DELETE /v1/courses/{course_id} · GET /v1/courses · POST /v1/courses:import
         GET /v1/imports/{import_id} · GET /v1/imports/{import_id}/rows
         PUT, PATCH, GET /v1/frameworks/{framework_id} · GET /v1/frameworks
+        GET /v1/courses/{course_id}/matches and :confirm, :reject, :correct · the same of many on /v1/matches
+        GET /v1/catalog/health
 
-model → store → importers → imports → api → __main__; the history is written from what the relay reads back
-from the topic.
-`python -m services.catalog` serves; `republish` after it announces every entry once more, and `import`, `export` and
-`check` take a file of courses.
+model → matching, matches → store → importers, match_store → imports, matching_loop → api → __main__; the history is
+written from what the relay reads back from the topic. `python -m services.catalog` serves; `republish` announces every
+entry once more, `match` matches every course without skills once more, `calibrate` fits the confidence of matches, and
+`import`, `export` and `check` take a file of courses.
 """

@@ -1,20 +1,28 @@
 """Starts the catalogue: `python -m services.catalog`.
 
-import      add or change the courses of a file; export and check: see services/catalog/commands.py
-republish   stage every course and framework once more; a running service sends them
+import, export, check   courses of a file; see services/catalog/commands.py
+republish          stage every course and framework once more; a running service sends them
+match              match every course that came without skills once more
+calibrate          fit the confidence of matches on courses whose right skills are known; `calibrate --help`
+import-framework   take a framework from files in one of the formats of docs/frameworks.md
+export-framework   write a framework to a file
 """
 
 import asyncio
 import sys
 from collections.abc import AsyncIterator
 from functools import partial
+from pathlib import Path
 
 from aiohttp import web
 
 from services.catalog import __doc__ as card
-from services.catalog import calibrating, commands
-from services.catalog.api import HISTORY, REPORTS, ROUTES, STORE
+from services.catalog import calibrating, commands, framework_files
+from services.catalog.api import CALIBRATION, HISTORY, MATCHES, ONE, REPORTS, ROUTES, STORE
 from services.catalog.history import HistoryStore
+from services.catalog.match_store import MatchStore
+from services.catalog.matching.calibration import Calibration, shipped
+from services.catalog.matching_loop import MatchingLoop
 from services.catalog.reports import ReportStore
 from services.catalog.store import COLLECTION, CatalogStore
 from shared import metrics
@@ -36,8 +44,10 @@ async def build(settings: CatalogSettings) -> web.Application:
     staged = asyncio.Event()
     store, history = CatalogStore(database, staged), HistoryStore(database)
     reports = ReportStore(database)
+    matches, calibration = MatchStore(database, store), calibration_of(settings)
     await store.prepare()
     await history.prepare()
+    await matches.prepare()
     await reports.prepare()
     publisher = Publisher(settings)
     await publisher.start()
@@ -68,11 +78,35 @@ async def build(settings: CatalogSettings) -> web.Application:
         description=card or "",
         checks={"mongodb": partial(mongo_reachable, client), "kafka": partial(kafka_reachable, settings)},
         warnings={"topics": TopicWarning(settings, planned_topics(settings.topic, CATALOG_TOPIC))},
-        contexts=[clients, background("relay", relay.run)],
+        contexts=[
+            clients,
+            background("relay", relay.run),
+            background("matching", MatchingLoop(matches, calibration).run),
+        ],
     )
     app[STORE], app[HISTORY], app[REPORTS] = store, history, reports
+    app[MATCHES], app[CALIBRATION], app[ONE] = matches, calibration, asyncio.Lock()
     metrics.watch_relay(app[REGISTRY], relay)
     return app
+
+
+def calibration_of(settings: CatalogSettings) -> Calibration:
+    """Return the calibration that the settings name, else the one that ships. Raises InvalidInput."""
+    named = settings.matching_calibration
+    return calibrating.read_calibration(Path(named)) if named else shipped()
+
+
+async def match(settings: CatalogSettings) -> int:
+    """Match every course that came without skills, of every tenant, and return when it is done."""
+    client = connect(settings, "catalog")
+    try:
+        database = client[settings.database("catalog")]
+        matches = MatchStore(database, CatalogStore(database))
+        await matches.prepare()
+        await matches.mark(None)
+        return await MatchingLoop(matches, calibration_of(settings)).once()
+    finally:
+        client.close()
 
 
 async def republish(settings: CatalogSettings) -> int:
@@ -90,4 +124,6 @@ if __name__ == "__main__":
         raise SystemExit(0)
     if sys.argv[1:2] and sys.argv[1] in commands.NAMES:
         raise SystemExit(commands.main(sys.argv[1:]))
-    main(build, load(CatalogSettings), {"republish": republish})
+    if sys.argv[1:2] and sys.argv[1] in framework_files.COMMANDS:
+        raise SystemExit(asyncio.run(framework_files.run(sys.argv[1:])))
+    main(build, load(CatalogSettings), {"republish": republish, "match": match})

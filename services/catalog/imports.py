@@ -160,7 +160,7 @@ class CourseImport:
             entry = await self._store.find(key_of(self._tenant, course.id))
             if entry is None or entry.content is None:
                 found[mark] = Stored("created", entry.sequence + 1 if entry else 1)
-            elif entry.content == course:
+            elif entry.content == entry.keeping(course):
                 found[mark] = Stored("unchanged", entry.sequence)
             else:
                 found[mark] = Stored("changed", entry.sequence + 1)
@@ -177,7 +177,8 @@ class CourseImport:
         entry = await self._patiently(lambda: self._store.find(key_of(self._tenant, course.id)))
         differing = ""
         if entry and isinstance(entry.content, Course) and not self.report.dry_run:
-            names = [f for f in course.__struct_fields__ if getattr(course, f) != getattr(entry.content, f)]
+            here = entry.keeping(course)
+            names = [name for name in course.__struct_fields__ if getattr(here, name) != getattr(entry.content, name)]
             differing = f" in {', '.join(names)}" if names else ""
         told_problem = RowProblem(409, f"row {first} is the same course and stands; this one differs{differing}", "id")
         return RowResult(row.number, "refused", course.id, problems=[told_problem])

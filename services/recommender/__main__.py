@@ -35,7 +35,7 @@ from services.recommender.api import (
 from services.recommender.catalog_replica import CatalogReplica
 from services.recommender.consumer import CatalogConsumer, ProfileConsumer
 from services.recommender.planning import FeedbackHandler, Planner
-from services.recommender.store import ALL_INDEXES, COLLECTION, PlanStore, reduced
+from services.recommender.store import ALL_INDEXES, ANNOUNCED, COLLECTION, PlanStore, reduced
 from services.recommender.warmup import warm_up
 from services.recommender.work_queue import WorkQueue
 from shared import metrics
@@ -90,6 +90,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
         restage=store.restage,
         reduced=reduced,
         staged=staged,
+        held_in=ANNOUNCED,
     )
 
     warm = asyncio.Event()
