@@ -164,10 +164,10 @@ class ImportCourses(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ListRows(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which rows of an import: after a row, those of a status."""
+    """Which rows of an import: after a row, those with a verdict."""
 
     after: Annotated[int, Meta(ge=0)] = 0
-    status: RowStatus | None = None
+    verdict: RowStatus | None = None
 
 
 class RowPage(Struct, frozen=True):

@@ -69,10 +69,10 @@ class ReportStore:
     async def page(self, import_id: str, wanted: ListRows) -> tuple[list[RowResult], int | None]:
         """Return rows of an import, and the row after which the next ones begin. Raises Unavailable."""
         query: dict[str, Any] = {"import_id": import_id, "last": {"$gt": wanted.after}}
-        if wanted.status:
-            query["statuses"] = wanted.status
+        if wanted.verdict:
+            query["statuses"] = wanted.verdict
         with unavailable():
             parts = await self._rows.find(query).sort("last", ASCENDING).limit(_PARTS).to_list(None)
         rows = [stored(row, RowResult) for part in parts for row in part["rows"]]
-        kept = [row for row in rows if row.line > wanted.after and wanted.status in (None, row.status)]
+        kept = [row for row in rows if row.line > wanted.after and wanted.verdict in (None, row.status)]
         return kept, parts[-1]["last"] if len(parts) == _PARTS else None

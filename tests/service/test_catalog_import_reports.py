@@ -79,7 +79,7 @@ async def test_a_table_is_taken_by_its_map_and_its_report_can_be_fetched_again(s
     place = f"/v1/imports/{report['import_id']}"
     again = await service.ask("GET", place, "admin", tenant=tenant)
     assert await again.json() == report
-    only = await (await service.ask("GET", f"{place}/rows?status=refused", "admin", tenant=tenant)).json()
+    only = await (await service.ask("GET", f"{place}/rows?verdict=refused", "admin", tenant=tenant)).json()
     assert only == {"rows": [rows[1], rows[3]], "next": None}
     rest = await (await service.ask("GET", f"{place}/rows?after=3", "admin", tenant=tenant)).json()
     assert rest["rows"] == rows[2:]
