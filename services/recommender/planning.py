@@ -1,4 +1,4 @@
-"""Reading, planning and saving: the one loop that events and the sweeps after a change go through.
+"""Reading, planning and saving: for events, for stored plans after a change, and for feedback.
 
 A plan is a deterministic function of profile, feedback, rules, catalogue, framework, date and the path before. The
 checker simulates it before it is saved by compare-and-set: who lost a race reads again and decides again.
@@ -9,10 +9,9 @@ from it in one write. Where the checker refuses the new path, the feedback is ke
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, tzinfo
-from typing import Any
 
 import msgspec
 
@@ -48,7 +47,6 @@ log = logging.getLogger(__name__)
 
 _FRAMEWORK_SECONDS = 5.0
 _CATCH_UP_SECONDS = 10.0
-_SWEEP_BATCH = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +92,7 @@ class Planner:
 
     @property
     def passed_over(self) -> int:
-        """How often a sweep passed a plan over because it could not be read or planned again."""
+        """How often a stored plan was skipped because it could not be read or planned again."""
         return self.failed + self.store.unreadable
 
     async def plan(self, orders: Sequence[Order]) -> None:
@@ -179,77 +177,18 @@ class Planner:
     def _knows_framework(self, order: Order) -> bool:
         return self.catalogue.snapshot.view(order.profile.tenant).arrived(order.profile) is not None
 
-    # --- sweeps ------------------------------------------------------------------------------------------------------
+    # --- stored plans -----------------------------------------------------------------------------------------------
 
-    async def sweep(self, partitions: Collection[int], since: int) -> int:
-        """Plan again what the catalogue changes after a revision concern, and return how many paths are new.
-
-        A path that comes out the same stays as it is and is remembered as considered. Where the checker refuses the
-        new one, the one before stays and is due again with the next sweep.
-        """
-        revision = self.catalogue.revision
-        conditions = [{**one, "considered": {"$lt": revision}} for one in self.catalogue.changed_since(since)]
-        count = 0
-        async for stored in self._batches(partitions, conditions):
-            due = [plan for plan in stored if self.catalogue.is_due(plan.summary)]
-            saved, same, refused = await self._again(due, "catalogue")
-            left = {plan.profile.key for plan in [*refused, *due]} - {plan.profile.key for plan in same}
-            good = [plan.profile.key for plan in stored if plan.profile.key not in left]
-            await self.store.mark_considered(good, revision)
-            count += saved
-        return count
-
-    async def sweep_rules(self, partitions: Collection[int]) -> int:
-        """Plan again those whose tenant has newer rules, and return how many paths are new. Raises Unavailable."""
-        versions = await self.store.rules.refresh()
-        # `$not` finds plans from before there were rules, too.
-        conditions = [
-            {"tenant": tenant, "erased": False, "rules": {"$not": {"$gte": version}}}
-            for tenant, version in versions.items()
-        ]
-        count = 0
-        async for stored in self._batches(partitions, conditions):
-            saved, same, _ = await self._again(stored, "rules")
-            for tenant in {plan.profile.tenant for plan in same}:
-                mine = [plan for plan in same if plan.profile.tenant == tenant]
-                await self.store.mark_ruled(mine, versions[tenant])
-            count += saved
-        return count
-
-    async def sweep_deadlines(self, partitions: Collection[int], now: datetime | None = None) -> int:
-        """Plan again the paths with a deadline that are a week old, and return how many are new. Raises Unavailable."""
-        count = 0
-        due = {"replan_at": {"$type": "date", "$lte": now or datetime.now(UTC)}}
-        async for stored in self._batches(partitions, [due]):
-            saved, same, refused = await self._again(stored, "deadline")
-            await self.store.put_off([plan.profile.key for plan in [*same, *refused]])
-            count += saved
-        return count
-
-    async def _batches(
-        self, partitions: Collection[int], conditions: Sequence[Mapping[str, Any]]
-    ) -> AsyncIterator[list[StoredPlan]]:
-        if not conditions or not partitions:
-            return
-        batch: list[StoredPlan] = []
-        async for plan in self.store.matching(partitions, conditions):
-            batch.append(plan)
-            if len(batch) == _SWEEP_BATCH:
-                yield batch
-                batch = []
-        if batch:
-            yield batch
-
-    async def _again(
+    async def replan(
         self, stored: Sequence[StoredPlan], cause: Cause
     ) -> tuple[int, list[StoredPlan], list[StoredPlan]]:
-        """Return how many paths are new, the plans whose path came out the same, and those whose new one is refused.
+        """Plan again; return how many paths are new, the plans whose path is the same, and the refused ones.
 
-        Where planning or saving fails, the plans are halved until the one to blame is alone; it counts as refused.
-        Raises Unavailable.
+        If planning or saving fails, the batch is halved until the failing plan is alone; it counts as refused. Raises
+        Unavailable.
         """
         try:
-            return await self._planned_again(stored, cause)
+            return await self._replanned(stored, cause)
         except Unavailable:
             raise
         except Exception as error:  # noqa: BLE001 - one officer's plan must not stop the sweep of all others
@@ -259,10 +198,10 @@ class Planner:
                 log.error("%s cannot be planned again", stored[0].profile.key, extra={"fields": fields})  # noqa: TRY400
                 return 0, [], list(stored)
         middle = len(stored) // 2
-        one, other = await self._again(stored[:middle], cause), await self._again(stored[middle:], cause)
+        one, other = await self.replan(stored[:middle], cause), await self.replan(stored[middle:], cause)
         return one[0] + other[0], one[1] + other[1], one[2] + other[2]
 
-    async def _planned_again(
+    async def _replanned(
         self, stored: Sequence[StoredPlan], cause: Cause
     ) -> tuple[int, list[StoredPlan], list[StoredPlan]]:
         today = self.today()

@@ -82,9 +82,10 @@ async def test_an_assessment_that_meets_a_sweep_is_not_lost_and_neither_is_the_c
     await office.planner().plan([order(officer) for officer in officers])
     heard(office.catalogue, ("read", CoursePublished(SHARED_TENANT, course("read", ("reading", 0, 3), hours=3))))
     await asyncio.gather(
-        office.planner().sweep([0], 2), office.planner().plan([order(officer, 2, reading=1) for officer in officers])
+        office.replanner().after_catalog_change([0], 2),
+        office.planner().plan([order(officer, 2, reading=1) for officer in officers]),
     )
-    await office.planner().sweep([0], 2)
+    await office.replanner().after_catalog_change([0], 2)
     for officer in officers:
         path = (await office.path_of(officer)).path
         assert (path.versions.profile, path.versions.catalogue) == (2, 3)
@@ -96,10 +97,10 @@ async def test_an_assessment_that_meets_a_sweep_is_not_lost_and_neither_is_the_c
 async def test_a_sweep_looks_only_at_the_partitions_it_is_given(office: Office) -> None:
     await office.planner().plan([order("mine"), Order(1, order("theirs").profile, "assessment", DAY)])
     heard(office.catalogue, ("read", CourseWithdrawn(SHARED_TENANT, "read")))
-    assert await office.planner().sweep([0], 2) == 1
+    assert await office.replanner().after_catalog_change([0], 2) == 1
     assert (await office.plan_of("mine"))["revision"] == 2
     assert (await office.plan_of("theirs"))["revision"] == 1
-    assert await office.planner().sweep([0], 2) == 0
+    assert await office.replanner().after_catalog_change([0], 2) == 0
 
 
 async def test_a_change_that_alters_nothing_makes_no_new_path(office: Office) -> None:
@@ -107,7 +108,7 @@ async def test_a_change_that_alters_nothing_makes_no_new_path(office: Office) ->
     before = await office.path_of("a")
     same = msgspec.structs.replace(READ, modality="blended")
     heard(office.catalogue, ("read", CoursePublished(SHARED_TENANT, same)))
-    assert await office.planner().sweep([0], 2) == 0
+    assert await office.replanner().after_catalog_change([0], 2) == 0
     assert await office.path_of("a") == before
     assert (await office.plan_of("a"))["considered"] == 3
 
@@ -149,7 +150,7 @@ async def test_a_sweep_never_saves_a_refused_path(office: Office) -> None:
     before = await office.path_of("a")
     heard(office.catalogue, ("read", CoursePublished(SHARED_TENANT, course("read", ("reading", 0, 3), hours=3))))
     planner = doubting(office)
-    assert await planner.sweep([0], 2) == 0
+    assert await office.replanner(planner).after_catalog_change([0], 2) == 0
     assert await office.path_of("a") == before
     assert planner.refused == 1
     assert (await office.plan_of("a"))["considered"] == 2  # still stale, and looked at again
@@ -172,7 +173,7 @@ async def test_a_plan_that_cannot_be_read_is_passed_over_by_a_sweep(office: Offi
     await office.plans.update_one({"_id": key_of(TENANT, "o2")}, left)
     before = await office.plan_of("o2")
     dearer(office)
-    assert await planner.sweep([0], 2) == 4
+    assert await office.replanner(planner).after_catalog_change([0], 2) == 4
     assert (await office.plan_of("o2"), planner.passed_over) == (before, 1)
     assert await office.store.restage() == (4 if field == "path" else 5)
 
@@ -189,7 +190,7 @@ async def test_an_officer_whose_planning_fails_is_passed_over_by_a_sweep(office:
         return []
 
     planner.solver = PlanPool(2, check=check)
-    assert await planner.sweep([0], 2) == 7
+    assert await office.replanner(planner).after_catalog_change([0], 2) == 7
     assert planner.passed_over == 2
     assert (await office.plan_of("o4"))["considered"] < office.catalogue.revision  # due again with the next sweep
 
@@ -200,4 +201,8 @@ async def test_rules_that_cannot_be_read_concern_their_tenant_alone(office: Offi
     await office.database["rules"].insert_one({"_id": "other@1", "tenant": "other", "version": 1, "content": b"{"})
     dearer(office)
     planner = office.planner()
-    assert (await planner.sweep([0], 2), await planner.sweep_rules([0]), planner.passed_over) == (1, 0, 2)
+    assert (
+        await office.replanner(planner).after_catalog_change([0], 2),
+        await office.replanner(planner).after_newer_rules([0]),
+        planner.passed_over,
+    ) == (1, 0, 2)

@@ -10,6 +10,7 @@ import msgspec
 from services.recommender.catalog_replica import CatalogReplica, fold_events
 from services.recommender.feedback import Action
 from services.recommender.planning import FeedbackCommand, FeedbackHandler, Order, Planner
+from services.recommender.replanning import Replanner
 from services.recommender.store import ALL_INDEXES, COLLECTION, PlanStore
 from services.recommender.work_queue import WorkQueue
 from shared.events import CoursePublished, Data, FrameworkPublished, PathRecommended, announce, from_kafka, to_kafka
@@ -49,6 +50,9 @@ class Office:
 
     def planner(self) -> Planner:
         return Planner(self.store, self.catalogue, UTC)
+
+    def replanner(self, planner: Planner | None = None) -> Replanner:
+        return Replanner(planner or self.planner(), list)
 
     async def plan(self, one: Profile) -> None:
         await self._heeder.planner.plan([Order(0, one, "assessment", DAY)])

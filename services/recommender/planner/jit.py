@@ -1,7 +1,7 @@
 """How the hot loops are compiled: without the interpreter's lock, and kept on disk under the hash of their sources.
 
-numba's cache compares only a function's own file, not what the function calls. So the cache lies in a folder named after
-the hash of every source with a compiled function and of the constants in `params` and `units`.
+numba's cache compares only a function's own file, not what the function calls. So the cache is in a folder named after
+the hash of all sources with compiled functions and of the constants in `params` and `units`.
 
 Every function is compiled for one signature. The memory layout of an array is part of it: one that lies in memory in
 another way than those of the warm-up would be compiled for anew, for a minute and a half, while officers wait. So what
