@@ -5,7 +5,8 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from services.recommender.catalog_replica import CatalogReplica, fold_events
-from services.recommender.planning import Order, Planner
+from services.recommender.plan_pool import PlanRequest
+from services.recommender.planning import Planner
 from shared.events import TOMBSTONE, AssessmentCompleted, Cause, Event, OfficerChanged, OfficerErased, check_stamps
 from shared.kafka import Received
 
@@ -22,52 +23,54 @@ class ProfileConsumer:
 
     async def on_profiles(self, batch: Sequence[Received]) -> None:
         """Plan for the batch. Raises Unavailable (try again) or Rejected (dead letter)."""
-        orders: list[Order] = []
+        requests: list[PlanRequest] = []
         for item in batch:
             handle = HANDLERS.get(item.event.type)
             if handle:
-                orders = await handle(self, item, orders)
-        await self._planner.plan(orders)
+                requests = await handle(self, item, requests)
+        await self._planner.plan(requests)
 
-    async def on_officer_changed(self, item: Received, orders: list[Order]) -> list[Order]:
+    async def on_officer_changed(self, item: Received, requests: list[PlanRequest]) -> list[PlanRequest]:
         """An officer was registered or moved."""
-        return [*orders, self._order(item, "officer")]
+        return [*requests, self._order(item, "officer")]
 
-    async def on_assessment_completed(self, item: Received, orders: list[Order]) -> list[Order]:
+    async def on_assessment_completed(self, item: Received, requests: list[PlanRequest]) -> list[PlanRequest]:
         """An officer was assessed."""
-        return [*orders, self._order(item, "assessment")]
+        return [*requests, self._order(item, "assessment")]
 
-    async def on_officer_erased(self, item: Received, orders: list[Order]) -> list[Order]:
+    async def on_officer_erased(self, item: Received, requests: list[PlanRequest]) -> list[PlanRequest]:
         """An officer is to be forgotten; the counters stay."""
         if isinstance(item.event.data, OfficerErased):
             gone = item.event.data
             if await self._planner.erase(gone.tenant, gone.officer, item.event.sequence, item.record.partition):
                 await self._take_back(item.event.subject)
-        return orders
+        return requests
 
-    async def on_tombstone(self, item: Received, orders: list[Order]) -> list[Order]:
+    async def on_tombstone(self, item: Received, requests: list[PlanRequest]) -> list[PlanRequest]:
         """The topic has forgotten an officer: erased. A plain tombstone, without sequence, is newer than all before."""
         tenant, _, officer = item.event.subject.partition("/")
         sequence = item.event.sequence
-        superseded = [order for order in orders if _is_superseded(order, item.event)]
-        newest = max((order.profile.sequence for order in superseded), default=0)
+        superseded = [request for request in requests if _is_superseded(request, item.event)]
+        newest = max((request.profile.sequence for request in superseded), default=0)
         if await self._planner.forget(tenant, officer, sequence, newest, item.record.partition):
             await self._take_back(item.event.subject)
-        return [order for order in orders if not _is_superseded(order, item.event)]
+        return [request for request in requests if not _is_superseded(request, item.event)]
 
-    def _order(self, item: Received, cause: Cause) -> Order:
+    def _order(self, item: Received, cause: Cause) -> PlanRequest:
         event: Event = item.event
         if not isinstance(event.data, AssessmentCompleted | OfficerChanged):
             raise TypeError(type(event.data).__name__)
         as_of = self._planner.date_of(event.time)
-        return Order(item.record.partition, event.data.profile, cause, as_of, event.traceparent)
+        return PlanRequest(
+            event.data.profile, as_of, cause=cause, partition=item.record.partition, traceparent=event.traceparent
+        )
 
 
-def _is_superseded(order: Order, tombstone: Event) -> bool:
-    """Return whether a tombstone behind an order in the same batch makes it void."""
-    if order.profile.key != tombstone.subject:
+def _is_superseded(request: PlanRequest, tombstone: Event) -> bool:
+    """Return whether a tombstone behind an request in the same batch makes it void."""
+    if request.profile.key != tombstone.subject:
         return False
-    return tombstone.sequence == 0 or order.profile.sequence <= tombstone.sequence
+    return tombstone.sequence == 0 or request.profile.sequence <= tombstone.sequence
 
 
 class CatalogConsumer:

@@ -18,13 +18,7 @@ import msgspec
 from services.recommender.catalog_replica import CatalogReplica, PlanSummary
 from services.recommender.feedback import Action, Feedback, apply_feedback
 from services.recommender.inputs import SMALLEST_GAP, TenantRules
-from services.recommender.plan_pool import (
-    Case,
-    PlannedPath,
-    PlanPool,
-    plan_for,
-    plan_stateless,
-)
+from services.recommender.plan_pool import PlannedPath, PlanPool, PlanRequest, plan_for, plan_stateless
 from services.recommender.store import (
     MOST_KEYS,
     IdempotencyRecord,
@@ -39,25 +33,14 @@ from shared.errors import Conflict, InvalidInput, NotFound, Rejected, TooManyReq
 from shared.events import MAX_JUMP, Cause, PathRecommended, check_jump
 from shared.logs import frames_of
 from shared.paths import LearningPath
-from shared.skills import Profile, key_of
+from shared.skills import key_of
 
-__all__ = ["Order", "PlannedPath", "Planner", "new_plan", "plan_for", "plan_stateless"]
+__all__ = ["PlanRequest", "PlannedPath", "Planner", "new_plan", "plan_for", "plan_stateless"]
 
 log = logging.getLogger(__name__)
 
 _FRAMEWORK_SECONDS = 5.0
 _CATCH_UP_SECONDS = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """A profile to plan for: where its event lay, what caused it, and the date it counts from."""
-
-    partition: int
-    profile: Profile
-    cause: Cause
-    as_of: date
-    traceparent: str | None = None
 
 
 class Planner:
@@ -95,34 +78,38 @@ class Planner:
         """How often a stored plan was skipped because it could not be read or planned again."""
         return self.failed + self.store.unreadable
 
-    async def plan(self, orders: Sequence[Order]) -> None:
+    async def plan(self, requests: Sequence[PlanRequest]) -> None:
         """Plan for the newest profile of every officer and save; older and repeated profiles change nothing.
 
         Raises Rejected where the checker refused a path: the others of the batch are saved by then. A batch of one
         that is refused leaves, where there is no plan yet, one without steps and with the cause. Raises Rejected too,
         with nothing planned, where a profile's sequence is beyond what could have happened.
         """
-        newest = {order.profile.key: order for order in sorted(orders, key=lambda order: order.profile.sequence)}
-        await self._check_jumps({key: order.profile.sequence for key, order in newest.items()})
+        newest = {
+            request.profile.key: request for request in sorted(requests, key=lambda request: request.profile.sequence)
+        }
+        await self._check_jumps({key: request.profile.sequence for key, request in newest.items()})
         refused: list[str] = []
         while newest:
             before = await self.store.bases(newest)
-            news = [order for key, order in newest.items() if _is_news(order, before.get(key))]
+            news = [request for key, request in newest.items() if _is_news(request, before.get(key))]
             await self.catch_up([before[key].summary for key in newest if key in before], news)
             rules = await self._rules_of(news)
-            cases = [_case(order, before.get(order.profile.key), rules[order.profile.tenant]) for order in news]
-            replaced = [(key, before[key].summary) for order in news if (key := order.profile.key) in before]
+            complete = [
+                _with_basis(request, before.get(request.profile.key), rules[request.profile.tenant]) for request in news
+            ]
+            replaced = [(key, before[key].summary) for request in news if (key := request.profile.key) in before]
             results, _ = await asyncio.gather(
-                self.solver.solve(cases, self.catalogue.snapshot), self.store.history.keep(replaced)
+                self.solver.solve(complete, self.catalogue.snapshot), self.store.history.keep(replaced)
             )
             plans = []
-            for order, result in zip(news, results, strict=True):
-                base = before.get(order.profile.key)
+            for request, result in zip(news, results, strict=True):
+                base = before.get(request.profile.key)
                 if result.violations:
-                    refused.append(f"{order.profile.key}: {'; '.join(result.violations)}")
-                    if base is not None or len(orders) > 1:
+                    refused.append(f"{request.profile.key}: {'; '.join(result.violations)}")
+                    if base is not None or len(requests) > 1:
                         continue
-                plans.append(new_plan(order, result, base.summary if base else None))
+                plans.append(new_plan(request, result, base.summary if base else None))
             lost = await self.store.save(plans)
             self.planned += len(plans) - len(lost)
             newest = {plan.profile.key: newest[plan.profile.key] for plan in lost}
@@ -156,10 +143,12 @@ class Planner:
         for key in far:
             check_jump(key, sequences[key], known.get(key, 0))
 
-    async def _rules_of(self, orders: Sequence[Order]) -> dict[str, TenantRules]:
-        return {tenant: await self.store.rules.of(tenant) for tenant in {order.profile.tenant for order in orders}}
+    async def _rules_of(self, requests: Sequence[PlanRequest]) -> dict[str, TenantRules]:
+        return {
+            tenant: await self.store.rules.of(tenant) for tenant in {request.profile.tenant for request in requests}
+        }
 
-    async def catch_up(self, before: Collection[PlanSummary], news: Sequence[Order]) -> None:
+    async def catch_up(self, before: Collection[PlanSummary], news: Sequence[PlanRequest]) -> None:
         """Wait for a catalogue at least as new as the stored plans', and a moment for a framework on its way.
 
         Raises Unavailable where this replica stays behind.
@@ -174,8 +163,8 @@ class Planner:
         while loop.time() - begun < _FRAMEWORK_SECONDS and not all(map(self._knows_framework, news)):
             await asyncio.sleep(0.05)
 
-    def _knows_framework(self, order: Order) -> bool:
-        return self.catalogue.snapshot.view(order.profile.tenant).arrived(order.profile) is not None
+    def _knows_framework(self, request: PlanRequest) -> bool:
+        return self.catalogue.snapshot.view(request.profile.tenant).arrived(request.profile) is not None
 
     # --- stored plans -----------------------------------------------------------------------------------------------
 
@@ -205,26 +194,26 @@ class Planner:
         self, stored: Sequence[StoredPlan], cause: Cause
     ) -> tuple[int, list[StoredPlan], list[StoredPlan]]:
         today = self.today()
-        orders = [Order(plan.partition, plan.profile, cause, today) for plan in stored]
-        rules = await self._rules_of(orders)
-        cases = [
-            _case(
-                order,
+        requests = [PlanRequest(plan.profile, today, cause=cause, partition=plan.partition) for plan in stored]
+        rules = await self._rules_of(requests)
+        complete = [
+            _with_basis(
+                request,
                 PlanBase(plan.summary, plan.feedback),
-                rules[order.profile.tenant],
+                rules[request.profile.tenant],
                 finishing=cause == "deadline" and is_studied(plan),
             )
-            for order, plan in zip(orders, stored, strict=True)
+            for request, plan in zip(requests, stored, strict=True)
         ]
-        results = await self.solver.solve(cases, self.catalogue.snapshot)
+        results = await self.solver.solve(complete, self.catalogue.snapshot)
         plans, same, refused = [], [], []
-        for plan, order, result in zip(stored, orders, results, strict=True):
+        for plan, request, result in zip(stored, requests, results, strict=True):
             if result.violations:
                 refused.append(plan)
             elif same_path(plan.path, result.path) and not plan.summary.stale:
                 same.append(plan)
             else:
-                plans.append(new_plan(order, result, plan.summary))
+                plans.append(new_plan(request, result, plan.summary))
         if refused:
             self.refused += len(refused)
             log.error("the checker refuses %d paths after a change; the ones before stay, stale", len(refused))
@@ -234,10 +223,14 @@ class Planner:
         return len(plans) - len(lost), same, refused
 
 
-def _case(order: Order, base: PlanBase | None, rules: TenantRules, *, finishing: bool = False) -> Case:
+def _with_basis(
+    request: PlanRequest, base: PlanBase | None, rules: TenantRules, *, finishing: bool = False
+) -> PlanRequest:
+    """Return a request with what is stored of the officer, and the tenant's rules."""
     if base is None:
-        return Case(order.profile, order.as_of, rules=rules)
-    return Case(order.profile, order.as_of, base.feedback, rules, base.summary.courses, finishing=finishing)
+        return replace(request, rules=rules)
+    previous = base.summary.courses
+    return replace(request, feedback=base.feedback, rules=rules, previous=previous, finishing=finishing)
 
 
 def is_studied(plan: StoredPlan) -> bool:
@@ -245,21 +238,21 @@ def is_studied(plan: StoredPlan) -> bool:
     return plan.path.status in ("ready", "provisional") and not plan.summary.stale
 
 
-def _is_news(order: Order, before: PlanBase | None) -> bool:
-    return before is None or order.profile.sequence > before.summary.profile_sequence
+def _is_news(request: PlanRequest, before: PlanBase | None) -> bool:
+    return before is None or request.profile.sequence > before.summary.profile_sequence
 
 
-def new_plan(order: Order, planned: PlannedPath, based_on: PlanSummary | None) -> NewPlan:
+def new_plan(request: PlanRequest, planned: PlannedPath, based_on: PlanSummary | None) -> NewPlan:
     """Return the plan to save: the next revision, announced with its cause."""
     event = PathRecommended(
-        tenant=order.profile.tenant,
-        officer=order.profile.officer,
+        tenant=request.profile.tenant,
+        officer=request.profile.officer,
         revision=based_on.revision + 1 if based_on else 1,
-        cause=order.cause,
+        cause=request.cause,
         planned_at=datetime.now(UTC),
         path=planned.path,
     )
-    return NewPlan(order.partition, order.profile, event, based_on, order.traceparent, planned.record)
+    return NewPlan(request.partition, request.profile, event, based_on, request.traceparent, planned.record)
 
 
 def same_path(one: LearningPath, other: LearningPath) -> bool:
@@ -343,20 +336,28 @@ class FeedbackHandler:
             mandatory=rules.mandatory,
             teaches=course.teaches if course else (),
         )
-        order = Order(plan.partition, plan.profile, "feedback", self.planner.date_of(now), word.traceparent)
-        return await self._save(word, held, order, feedback, rules)
+        request = PlanRequest(
+            plan.profile,
+            self.planner.date_of(now),
+            cause="feedback",
+            partition=plan.partition,
+            traceparent=word.traceparent,
+        )
+        return await self._save(word, held, request, feedback, rules)
 
     async def _save(
-        self, word: FeedbackCommand, held: PlanWithKeys, order: Order, feedback: Feedback, rules: TenantRules
+        self, word: FeedbackCommand, held: PlanWithKeys, request: PlanRequest, feedback: Feedback, rules: TenantRules
     ) -> IdempotencyRecord | None:
         summary = held.plan.summary
         # Who puts a course off, or takes a word back, asks for another path: one that is only as good is welcome.
         stable = word.action not in ("not_now", "undo")
         # Who goes on with the path, or is done with a course of it, finds the rest as it was promised.
         finishing = word.action in ("started", "completed") and is_studied(held.plan)
-        case = Case(order.profile, order.as_of, feedback, rules, summary.courses, stable, finishing)
+        request = replace(
+            request, feedback=feedback, rules=rules, previous=summary.courses, stable=stable, finishing=finishing
+        )
         view = self.planner.catalogue.snapshot.view(word.tenant)
-        planned = await self._asked.run(Caller(f"{word.tenant}/{word.officer}"), self.planner.solver.one, case, view)
+        planned = await self._asked.run(Caller(f"{word.tenant}/{word.officer}"), self.planner.solver.one, request, view)
         refused = bool(planned.violations) or planned.path.status == "refused"
         revision = summary.revision if refused else summary.revision + 1
         now = datetime.now(UTC)
@@ -370,7 +371,7 @@ class FeedbackHandler:
             self.kept_stale += 1
             log.error("a path is refused after a feedback; the one before stays, stale: %s", planned.violations)
         else:
-            plan = replace(new_plan(order, planned, summary), feedback=feedback)
+            plan = replace(new_plan(request, planned, summary), feedback=feedback)
             if not await self._store.save_feedback(plan, key, beside):
                 return None
             self.planner.planned += 1

@@ -8,8 +8,8 @@ import pytest
 
 from services.recommender.consumer import ProfileConsumer
 from services.recommender.inputs import Inputs
-from services.recommender.plan_pool import PlanPool
-from services.recommender.planning import Order, Planner
+from services.recommender.plan_pool import PlanPool, PlanRequest
+from services.recommender.planning import Planner
 from shared.errors import Rejected
 from shared.events import AssessmentCompleted, CoursePublished, CourseWithdrawn, announce, from_kafka, to_kafka
 from shared.kafka import Received, Record
@@ -35,8 +35,8 @@ async def nothing_to_take_back(_: str) -> None:
     """There is no topic here."""
 
 
-def order(officer: str, sequence: int = 1, **levels: float) -> Order:
-    return Order(0, profile(officer, levels, sequence=sequence), "assessment", DAY)
+def order(officer: str, sequence: int = 1, **levels: float) -> PlanRequest:
+    return PlanRequest(profile(officer, levels, sequence=sequence), DAY, cause="assessment", partition=0)
 
 
 async def test_of_several_events_of_one_officer_in_a_batch_only_the_newest_is_planned(office: Office) -> None:
@@ -95,7 +95,9 @@ async def test_an_assessment_that_meets_a_sweep_is_not_lost_and_neither_is_the_c
 
 
 async def test_a_sweep_looks_only_at_the_partitions_it_is_given(office: Office) -> None:
-    await office.planner().plan([order("mine"), Order(1, order("theirs").profile, "assessment", DAY)])
+    await office.planner().plan(
+        [order("mine"), PlanRequest(order("theirs").profile, DAY, cause="assessment", partition=1)]
+    )
     heard(office.catalogue, ("read", CourseWithdrawn(SHARED_TENANT, "read")))
     assert await office.replanner().after_catalog_change([0], 2) == 1
     assert (await office.plan_of("mine"))["revision"] == 2
@@ -197,7 +199,7 @@ async def test_an_officer_whose_planning_fails_is_passed_over_by_a_sweep(office:
 
 async def test_rules_that_cannot_be_read_concern_their_tenant_alone(office: Office) -> None:
     others = msgspec.structs.replace(order("b").profile, tenant="other")
-    await office.planner().plan([order("a"), Order(0, others, "assessment", DAY)])
+    await office.planner().plan([order("a"), PlanRequest(others, DAY, cause="assessment", partition=0)])
     await office.database["rules"].insert_one({"_id": "other@1", "tenant": "other", "version": 1, "content": b"{"})
     dearer(office)
     planner = office.planner()
