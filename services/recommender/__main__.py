@@ -36,7 +36,7 @@ from services.recommender.catalog_replica import CatalogReplica
 from services.recommender.consumer import CatalogConsumer, ProfileConsumer
 from services.recommender.planning import FeedbackHandler, Planner
 from services.recommender.replanning import Replanner
-from services.recommender.store import ALL_INDEXES, COLLECTION, PlanStore, reduced
+from services.recommender.store import ALL_INDEXES, ANNOUNCED, COLLECTION, PlanStore, reduced
 from services.recommender.warmup import warm_up
 from services.recommender.work_queue import WorkQueue
 from shared import metrics
@@ -93,6 +93,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
         restage=store.restage,
         reduced=reduced,
         staged=staged,
+        held_in=ANNOUNCED,
     )
 
     warm = asyncio.Event()

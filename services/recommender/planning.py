@@ -26,9 +26,11 @@ from services.recommender.store import (
     PlanBase,
     PlanStore,
     PlanWithKeys,
+    RunnersUp,
     StoredPlan,
 )
 from services.recommender.work_queue import Caller, WorkQueue
+from shared.compact_paths import alternatives, compact
 from shared.errors import Conflict, InvalidInput, NotFound, Rejected, TooManyRequests, Unavailable
 from shared.events import MAX_JUMP, Cause, PathRecommended, check_jump
 from shared.logs import frames_of
@@ -210,7 +212,7 @@ class Planner:
         for plan, request, result in zip(stored, requests, results, strict=True):
             if result.violations:
                 refused.append(plan)
-            elif same_path(plan.path, result.path) and not plan.summary.stale:
+            elif same_path(plan.path, plan.runners_up, result.path) and not plan.summary.stale:
                 same.append(plan)
             else:
                 plans.append(new_plan(request, result, plan.summary))
@@ -255,14 +257,15 @@ def new_plan(request: PlanRequest, planned: PlannedPath, based_on: PlanSummary |
     return NewPlan(request.partition, request.profile, event, based_on, request.traceparent, planned.record)
 
 
-def same_path(one: LearningPath, other: LearningPath) -> bool:
-    """Return whether two paths differ in nothing but the versions and the date they were made from.
+def same_path(stored: LearningPath, runners_up: Sequence[RunnersUp], path: LearningPath) -> bool:
+    """Return whether a path differs from a stored one in nothing but the versions and the date it was made from.
 
-    Nor does it count that the second one stayed for being as good as the first; its `reason` says so, and nothing else
-    that its other parts do not.
+    `runners_up`: the stored alternatives of each step. Nor does it count that the path stayed for being as good as the
+    one before, or how the search ended.
     """
-    apart = {name: getattr(other, name) for name in ("versions", "as_of", "kept", "reason")}
-    return msgspec.structs.replace(one, **apart) == other
+    apart = {name: getattr(path, name) for name in ("versions", "as_of", "kept", "limited", "finishing")}
+    before = compact(msgspec.structs.replace(stored, **apart))
+    return before == compact(path) and list(runners_up) == alternatives(path)
 
 
 log = logging.getLogger(__name__)

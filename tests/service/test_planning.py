@@ -17,6 +17,7 @@ from shared.paths import LearningPath
 from shared.skills import SHARED_TENANT, Profile, key_of
 from tests.support.builders import DAY, MOMENT, TENANT, course, profile
 from tests.support.planner import READ, Office, heard, office_at
+from tests.support.words import said
 
 
 @pytest.fixture
@@ -70,11 +71,10 @@ async def test_who_loses_a_race_decides_again_and_nothing_is_lost(office: Office
     # Two replicas that both believe to own the partition, with the same news and with news of their own.
     await asyncio.gather(work([1, 2, 3, 4, 5, 6]), work([2, 4, 6, 7]), work([1, 3, 5, 7]))
     for officer in officers:
-        announced = await office.announced(officer)
-        assert [revision for revision, _ in announced] == list(range(1, len(announced) + 1))
-        sequences = [sequence for _, sequence in announced]
-        assert sequences == sorted(set(sequences))
-        assert sequences[-1] == 7
+        [(revision, sequence)] = await office.announced(officer)
+        past = [row["revision"] async for row in office.database["history"].find({"officer": officer})]
+        assert set(past) >= set(range(1, revision))  # who lost a race may have copied the present one too
+        assert sequence == 7
 
 
 async def test_an_assessment_that_meets_a_sweep_is_not_lost_and_neither_is_the_change(office: Office) -> None:
@@ -90,8 +90,9 @@ async def test_an_assessment_that_meets_a_sweep_is_not_lost_and_neither_is_the_c
         path = (await office.path_of(officer)).path
         assert (path.versions.profile, path.versions.catalogue) == (2, 3)
         assert [step.course.hours for step in path.steps] == [3]
-        announced = await office.announced(officer)
-        assert [revision for revision, _ in announced] == list(range(1, len(announced) + 1))
+        [(revision, _)] = await office.announced(officer)
+        past = [row["revision"] async for row in office.database["history"].find({"officer": officer})]
+        assert set(past) >= set(range(1, revision))  # who lost a race may have copied the present one too
 
 
 async def test_a_sweep_looks_only_at_the_partitions_it_is_given(office: Office) -> None:
@@ -131,7 +132,7 @@ async def test_an_officer_whose_first_path_is_refused_is_left_with_a_word(office
         await planner.plan([order("a")])
     path = (await office.path_of("a")).path
     assert (path.status, path.steps) == ("refused", [])
-    assert path.reason.th
+    assert "unsound" in said(path).en
     assert await office.announced("a") == [(1, 1)]
     assert planner.refused == 1
 
@@ -166,7 +167,7 @@ def dearer(office: Office) -> None:
     heard(office.catalogue, ("read", CoursePublished(SHARED_TENANT, course("read", ("reading", 0, 3), hours=9))))
 
 
-@pytest.mark.parametrize("field", ["path", "profile", "feedback"])
+@pytest.mark.parametrize("field", ["announced", "profile", "feedback"])
 async def test_a_plan_that_cannot_be_read_is_passed_over_by_a_sweep(office: Office, field: str) -> None:
     officers = [f"o{number}" for number in range(5)]
     planner = office.planner()
@@ -177,7 +178,7 @@ async def test_a_plan_that_cannot_be_read_is_passed_over_by_a_sweep(office: Offi
     dearer(office)
     assert await office.replanner(planner).after_catalog_change([0], 2) == 4
     assert (await office.plan_of("o2"), planner.passed_over) == (before, 1)
-    assert await office.store.restage() == (4 if field == "path" else 5)
+    assert await office.store.restage() == (4 if field == "announced" else 5)
 
 
 async def test_an_officer_whose_planning_fails_is_passed_over_by_a_sweep(office: Office) -> None:

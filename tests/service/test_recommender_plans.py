@@ -60,7 +60,7 @@ async def test_paths_that_wait_to_be_announced_are_dropped_by_an_erasure(office:
     for sequence in (1, 2, 3):
         await office.plan(profile("a", {"reading": sequence % 3}, sequence=sequence))
     before = await office.plan_of("a")
-    assert [entry["type"] for entry in before["outbox"]] == ["path.recommended.v1"] * 3
+    assert [entry["type"] for entry in before["outbox"]] == ["path.recommended.v2"]
     await office.store.erase(TENANT, "a", 4, 0)
     left = await office.plan_of("a")
     assert [(entry["type"], entry["data"], entry["sequence"]) for entry in left["outbox"]] == [(TOMBSTONE, None, 4)]
@@ -244,7 +244,7 @@ async def test_a_stale_path_is_due_and_obeys_with_the_next_change_of_the_catalog
     )  # a lost race changes nothing
     found = await office.store.find_path(TENANT, "a")
     assert found is not None
-    assert office.catalogue.is_due(found[1])
+    assert office.catalogue.is_due(found[2])
     heard(office.catalogue, ("long", CoursePublished(SHARED_TENANT, course("long", ("reading", 0, 3), hours=5))))
     assert await office.replanner().after_catalog_change([0], 0) == 1
     path = await office.path_of("a")

@@ -12,7 +12,8 @@ from services.recommender.feedback import Action
 from services.recommender.plan_pool import PlanRequest
 from services.recommender.planning import FeedbackCommand, FeedbackHandler, Planner
 from services.recommender.replanning import Replanner
-from services.recommender.store import ALL_INDEXES, COLLECTION, PlanStore
+from services.recommender.store import ALL_INDEXES, ANNOUNCED, COLLECTION, PlanStore
+from services.recommender.store.documents import event_of
 from services.recommender.work_queue import WorkQueue
 from shared.events import CoursePublished, Data, FrameworkPublished, PathRecommended, announce, from_kafka, to_kafka
 from shared.mongo import Database, connect, ensure_indexes
@@ -68,14 +69,14 @@ class Office:
         return found
 
     async def path_of(self, officer: str) -> PathRecommended:
-        return msgspec.json.decode((await self.plan_of(officer))["path"], type=PathRecommended)
+        return event_of(await self.plan_of(officer))
 
     async def announced(self, officer: str) -> list[tuple[int, int]]:
-        """Return (revision, profile sequence) of every path that waits to be sent, in the order of staging."""
-        entries = (await self.plan_of(officer))["outbox"]
-        paths = [msgspec.json.decode(entry["data"], type=PathRecommended) for entry in entries]
-        assert [path.revision for path in paths] == [entry["sequence"] for entry in entries]
-        return [(path.revision, path.path.versions.profile) for path in paths]
+        """Return (revision, profile sequence) of the path that waits to be sent; a newer one has taken its place."""
+        document = await self.plan_of(officer)
+        event = event_of(document)
+        assert [(one["held_in"], one["sequence"]) for one in document["outbox"]] == [(ANNOUNCED, event.revision)]
+        return [(event.revision, event.path.versions.profile)]
 
 
 @asynccontextmanager

@@ -14,9 +14,11 @@ from services.recommender.planner.exact.residual import (
     Origin,
     Pick,
     end_state,
+    left_out,
+    missing_course_cause,
     pinned_closure,
+    unknown_completed,
 )
-from services.recommender.planner.explain.messages import left_out_reason, missing_course_cause, unknown_completed
 from services.recommender.planner.index.catalog import View
 from services.recommender.planner.index.segment import Longs
 from services.recommender.planner.optimizer.closure import build_closure
@@ -143,10 +145,7 @@ class _FixedCourseBuilder:
         )
 
     def _note(self, course_id: str, kind: LeftOutCause, short: MissingHours | None = None) -> None:
-        course = self._view.course(course_id)
-        self.fixed_courses.notes.append(
-            Note(course_id, kind, left_out_reason(kind, short), title=course.title if course else None)
-        )
+        self.fixed_courses.notes.append(left_out(course_id, kind, self._view.course(course_id), short))
 
     def withdrawn(self) -> None:
         """Note the courses of the path before that are no longer offered, and completed ones that nobody knows."""
