@@ -76,6 +76,7 @@ READ_WHOLE = {
     "MatchStore.mark of all": "the same, of all tenants",
     "MatchStore.spread": "the same",
     "MatchStore.examples": "courses are compared with up to 5,000 examples, kept for a minute",
+    "MatchStore.whole": "the health of a catalogue is that of every course; one request at a time",
     "MatchStore.decided": "an operator calibrates on all that people have decided",
     "KeyStore.list": "an operator lists every key of a tenant",
     "KeyStore.list of all": "the same, of all tenants",
@@ -220,6 +221,7 @@ async def matches(store: MatchStore, catalog: CatalogStore) -> AsyncIterator[Cal
     yield "MatchStore.versions", store.versions(TENANT)
     yield "MatchStore.examples", store.examples(TENANT, FRAMEWORK)
     yield "MatchStore.decided", store.decided(TENANT)
+    yield "MatchStore.whole", store.whole(TENANT)
     yield "MatchStore.spread", store.spread()
     yield "MatchStore.mark", store.mark(TENANT)
     yield "MatchStore.mark of all", store.mark(None)
