@@ -17,7 +17,7 @@ from aiohttp import web
 
 from services.catalog import __doc__ as card
 from services.catalog import calibrating, framework_files
-from services.catalog.api import CALIBRATION, HISTORY, MATCHES, ROUTES, STORE
+from services.catalog.api import CALIBRATION, HISTORY, MATCHES, ONE, ROUTES, STORE
 from services.catalog.history import HistoryStore
 from services.catalog.match_store import MatchStore
 from services.catalog.matching.calibration import Calibration, shipped
@@ -81,7 +81,7 @@ async def build(settings: CatalogSettings) -> web.Application:
         ],
     )
     app[STORE], app[HISTORY] = store, history
-    app[MATCHES], app[CALIBRATION] = matches, calibration
+    app[MATCHES], app[CALIBRATION], app[ONE] = matches, calibration, asyncio.Lock()
     metrics.watch_relay(app[REGISTRY], relay)
     return app
 
