@@ -17,7 +17,7 @@ import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from services.recommender.inputs import ALGORITHM, TenantRules
-from services.recommender.plan_pool import Case, solve
+from services.recommender.plan_pool import PlanRequest, solve
 from services.recommender.planner.index.catalog import Snapshot
 from services.recommender.provenance import Record, hash_of, inputs_of_record
 from services.recommender.reference import rule as reference
@@ -92,7 +92,9 @@ def compared(
     # Under the tenant it is never late, as a shared one would be for a profile that was written by the tenant's own.
     snapshot = Snapshot().put_framework(record.profile.tenant, framework, revision)
     view = snapshot.put_courses(SHARED_TENANT, courses, revision).view(record.profile.tenant)
-    case = Case(record.profile, record.as_of, record.feedback, rules, record.previous, record.stable, record.finishing)
+    case = PlanRequest(
+        record.profile, record.as_of, record.feedback, rules, record.previous, record.stable, record.finishing
+    )
     if said := _difference(past, solve(case, view, smallest_gap=record.smallest_gap).path):
         differences.append(said)
     return differences

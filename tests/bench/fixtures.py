@@ -17,8 +17,9 @@ import msgspec
 from pymongo import InsertOne
 
 from deploy.local.seed import SEED
+from services.recommender.plan_pool import PlanRequest
 from services.recommender.planner.index.catalog import Snapshot, View
-from services.recommender.planning import Order, new_plan, plan_for
+from services.recommender.planning import new_plan, plan_for
 from services.recommender.store import ANNOUNCED, write_of
 from shared.events import AssessmentCompleted, CoursePublished, Envelope, FrameworkPublished, announce
 from shared.skills import SHARED_TENANT, Course, Framework, Profile, SkillLevel, key_of
@@ -134,7 +135,7 @@ def sizes(officers: int, steps: int) -> Sizes:
     seen, found = view(), list[tuple[int, int, int]]()
     for profile in profiles(officers):
         planned = plan_for(profile, seen, _MEASURED.date())
-        insert = write_of(new_plan(Order(0, profile, "assessment", _MEASURED.date()), planned, None))
+        insert = write_of(new_plan(PlanRequest(profile, _MEASURED.date(), partition=0), planned, None))
         document: dict[str, Any] = insert._doc if isinstance(insert, InsertOne) else {}
         found.append((len(planned.path.steps), len(document[ANNOUNCED]), len(bson.encode({**document, "outbox": []}))))
     wanted = [one for one in found if one[0] == steps]

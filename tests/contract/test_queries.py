@@ -244,12 +244,12 @@ def _lists() -> Iterator[ListCourses]:
 async def reports(watched: Watched) -> AsyncIterator[Call]:
     store = ReportStore(watched.database("catalog"))
     yield "ReportStore.prepare", store.prepare()
-    report = ImportReport("i5", "running", "csv", MOMENT, MOMENT)
+    report = ImportReport("i-5", "running", "csv", MOMENT, MOMENT)
     yield "ReportStore.save", store.save(TENANT, report)
-    yield "ReportStore.add", store.add("i5", [RowResult(1, "created", "c", 1), RowResult(2, "refused")])
-    yield "ReportStore.find", store.find(TENANT, "i5")
-    yield "ReportStore.page", store.page("i5", ListRows())
-    yield "ReportStore.page of a verdict", store.page("i5", ListRows(after=1, verdict="refused"))
+    yield "ReportStore.add", store.add("i-5", [RowResult(1, "created", "c", 1), RowResult(2, "refused")])
+    yield "ReportStore.find", store.find(TENANT, "i-5")
+    yield "ReportStore.page", store.page("i-5", ListRows())
+    yield "ReportStore.page of a verdict", store.page("i-5", ListRows(after=1, verdict="refused"))
 
 
 async def history(watched: Watched) -> AsyncIterator[Call]:
@@ -293,7 +293,7 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     database = watched.database("recommender")
     await ensure_indexes(database, ALL_INDEXES)
     office = Office(database, READ, LONG)
-    store, planner = office.store, office.planner()
+    store, replanner = office.store, office.replanner()
     one = profile("a", {"reading": 1}, sequence=1)
     await office.plan(one)
     await office.plan(msgspec.structs.replace(one, sequence=2, deadline=NEXT_YEAR.date(), weekly_hours=2.0))
@@ -303,7 +303,7 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     yield "PlanStore.summaries", store.summaries([key, "absent"])
     yield "PlanStore.sequences", store.sequences([key])
     yield "PlanStore.bases", store.bases([key])
-    yield "PlanStore.matching any plan", store.matching(range(3), [{"considered": {"$lt": 900}}])
+    yield "PlanStore.affected_by any change", store.affected_by(None, range(3), 900)
     yield "PlanStore.frameworks_of", store.frameworks_of(TENANT, "office")
     yield "PlanStore.measures", store.measures(TENANT, "office", FRAMEWORK)
     yield "PlanStore.sample", store.sample(TENANT, "office", FRAMEWORK, 64)
@@ -317,12 +317,12 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     yield "RuleStore.recent", store.rules.recent("another")
     yield "RuleStore.find", store.rules.find(TENANT, 1)
     yield "RuleStore.refresh", store.rules.refresh()
-    # The conditions of sweeps are made by the planner, so the planner asks here.
-    yield "PlanStore.matching after a catalogue change", planner.sweep(range(3), 0)
-    yield "PlanStore.mark_ruled after newer rules", planner.sweep_rules(range(3))
-    yield "PlanStore.matching near a deadline", planner.sweep_deadlines(range(3), NEXT_YEAR)
+    yield "PlanStore.affected_by", replanner.after_catalog_change(range(3), 0)
+    yield "PlanStore.under_older_rules", replanner.after_newer_rules(range(3))
+    yield "PlanStore.due_by", replanner.near_deadlines(range(3), NEXT_YEAR)
     held = await store.held(TENANT, "a")
     assert held is not None
+    yield "PlanStore.mark_ruled", store.mark_ruled([held.plan], 1)
     path = PathRecommended(TENANT, "a", held.plan.summary.revision + 1, "assessment", MOMENT, held.plan.path)
     new = NewPlan(0, msgspec.structs.replace(held.plan.profile, sequence=3), path, held.plan.summary)
     yield "History.keep", store.history.keep([(key, msgspec.structs.replace(held.plan.summary, revision=KEPT + 1))])

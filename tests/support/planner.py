@@ -9,7 +9,9 @@ import msgspec
 
 from services.recommender.catalog_replica import CatalogReplica, fold_events
 from services.recommender.feedback import Action
-from services.recommender.planning import FeedbackCommand, FeedbackHandler, Order, Planner
+from services.recommender.plan_pool import PlanRequest
+from services.recommender.planning import FeedbackCommand, FeedbackHandler, Planner
+from services.recommender.replanning import Replanner
 from services.recommender.store import ALL_INDEXES, ANNOUNCED, COLLECTION, PlanStore
 from services.recommender.store.documents import event_of
 from services.recommender.work_queue import WorkQueue
@@ -51,8 +53,11 @@ class Office:
     def planner(self) -> Planner:
         return Planner(self.store, self.catalogue, UTC)
 
+    def replanner(self, planner: Planner | None = None) -> Replanner:
+        return Replanner(planner or self.planner(), list)
+
     async def plan(self, one: Profile) -> None:
-        await self._heeder.planner.plan([Order(0, one, "assessment", DAY)])
+        await self._heeder.planner.plan([PlanRequest(one, DAY, cause="assessment", partition=0)])
 
     async def tell(self, officer: str, course_id: str, action: Action, key: str) -> None:
         word = FeedbackCommand(TENANT, officer, course_id, action, None, key, f"digest of {key}")

@@ -15,7 +15,6 @@ from services.recommender.planner.index.catalog import View
 from services.recommender.planner.optimizer import solve as solution
 from services.recommender.planner.optimizer.search import search
 from services.recommender.planner.optimizer.solve import MAX_VISITS, TRACE_VISITS
-from services.recommender.planner.optimizer.state import EVALUATIONS_LEFT
 from services.recommender.planner.optimizer.trace import trace_path
 from services.recommender.planner.units import UNLIMITED
 from shared.paths import LearningPath
@@ -56,15 +55,15 @@ def spent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     found: list[int] = []
 
     def searched(problem, seeded, bench, exponents):  # type: ignore[no-untyped-def]
-        before = int(bench.counters[EVALUATIONS_LEFT])
+        before = int(bench.counters["visits_left"][0])
         result = search(problem, seeded, bench, exponents)
-        found.append(before - int(bench.counters[EVALUATIONS_LEFT]))
+        found.append(before - int(bench.counters["visits_left"][0]))
         return result
 
     def told(problem, seeded, bench, *more):  # type: ignore[no-untyped-def]
-        before = int(bench.counters[EVALUATIONS_LEFT])
+        before = int(bench.counters["visits_left"][0])
         result = trace_path(problem, seeded, bench, *more)
-        found.append(before - int(bench.counters[EVALUATIONS_LEFT]))
+        found.append(before - int(bench.counters["visits_left"][0]))
         return result
 
     monkeypatch.setattr(solution, "search", searched)

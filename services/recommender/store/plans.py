@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from pymongo import IndexModel, UpdateOne
 
-from services.recommender.catalog_replica import PlanSummary
+from services.recommender.catalog_replica import PlanField, PlanSummary
 from services.recommender.feedback import Feedback
 from services.recommender.path_summary import PathSummary, path_summary
 from services.recommender.store.documents import (
@@ -47,7 +47,7 @@ from services.recommender.store.rules import RuleStore
 from shared.events import PathAnnounced, PathRecommended, announce
 from shared.mongo import Database, bulk_write, readable, unavailable
 from shared.outbox import OUTBOX_INDEXES, stage, stage_held, staged
-from shared.skills import key_of
+from shared.skills import SHARED_TENANT, key_of
 
 COLLECTION = "plans"
 
@@ -139,13 +139,43 @@ class PlanStore:
             found = await self._plans.find({"_id": {"$in": list(keys)}}, {**SUMMARY, "feedback": 1}).to_list(None)
         return {document["_id"]: PlanBase(summary_of(document), feedback_of(document)) for document in found}
 
-    async def matching(
+    def affected_by(
+        self,
+        changed: Mapping[tuple[str, PlanField], Collection[str]] | None,
+        partitions: Collection[int],
+        revision: int,
+    ) -> AsyncIterator[StoredPlan]:
+        """Yield the plans that hold what changed (see `CatalogReplica.changed_since`) and were checked before it."""
+        conditions: list[dict[str, Any]] = [{}]
+        if changed is not None:
+            conditions = [
+                {field: {"$in": list(names)}} | ({} if tenant == SHARED_TENANT else {"tenant": tenant})
+                for (tenant, field), names in changed.items()
+            ]
+        return self._matching(partitions, [{**one, "considered": {"$lt": revision}} for one in conditions])
+
+    def under_older_rules(self, versions: Mapping[str, int], partitions: Collection[int]) -> AsyncIterator[StoredPlan]:
+        """Yield the plans made under older rules of their tenant. `versions`: the newest of each tenant."""
+        # `$not` finds plans from before there were rules, too.
+        conditions = [
+            {"tenant": tenant, "erased": False, "rules": {"$not": {"$gte": version}}}
+            for tenant, version in versions.items()
+        ]
+        return self._matching(partitions, conditions)
+
+    def due_by(self, moment: datetime, partitions: Collection[int]) -> AsyncIterator[StoredPlan]:
+        """Yield the plans with a deadline that were to be planned again by a moment."""
+        return self._matching(partitions, [{"replan_at": {"$type": "date", "$lte": moment}}])
+
+    async def _matching(
         self, partitions: Collection[int], conditions: Sequence[Mapping[str, Any]]
     ) -> AsyncIterator[StoredPlan]:
-        """Yield the plans of these Kafka partitions that meet any of the conditions.
+        """Yield the plans of these Kafka partitions that meet any of the conditions. Raises Unavailable.
 
         One that cannot be read is passed over and counted in `unreadable`.
         """
+        if not conditions or not partitions:
+            return
         query = {"partition": {"$in": list(partitions)}, "$or": list(conditions)}
         with unavailable():
             async for document in self._plans.find(query, PLAN):
