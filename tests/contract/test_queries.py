@@ -25,7 +25,8 @@ from services.assessment.store import KEPT_EVIDENCE, OfficerStore
 from services.catalog.history import HistoryStore
 from services.catalog.match_store import MatchStore
 from services.catalog.matches import ListMatches, Match, with_decisions
-from services.catalog.model import ListCourses, ListFrameworks
+from services.catalog.model import ImportReport, ListCourses, ListFrameworks, ListRows, RowResult
+from services.catalog.reports import ReportStore
 from services.catalog.store import CatalogStore
 from services.recommender.agency_report import DeadlineReport
 from services.recommender.disclosure import Release
@@ -76,6 +77,7 @@ READ_WHOLE = {
     "MatchStore.mark of all": "the same, of all tenants",
     "MatchStore.spread": "the same",
     "MatchStore.examples": "courses are compared with up to 5,000 examples, kept for a minute",
+    "MatchStore.whole": "the health of a catalogue is that of every course; one request at a time",
     "MatchStore.decided": "an operator calibrates on all that people have decided",
     "KeyStore.list": "an operator lists every key of a tenant",
     "KeyStore.list of all": "the same, of all tenants",
@@ -187,6 +189,10 @@ async def courses(watched: Watched) -> AsyncIterator[Call]:
     yield "CatalogStore.offered", store.offered(TENANT, ["c", "d"])
     yield "CatalogStore.yardsticks", store.yardsticks(TENANT, [FRAMEWORK])
     yield "CatalogStore.frameworks", store.frameworks(TENANT, ListFrameworks(after="a"))
+    yield (
+        "CatalogStore.put_courses",
+        store.put_courses(TENANT, {"m1": one, "m2": course("other", ("reading", 0, 2))}, ""),
+    )
     yield "CatalogStore.restage", store.restage([found.key])
     yield "CatalogStore.restage of all", store.restage()
     found = await store.find(found.key)
@@ -220,6 +226,7 @@ async def matches(store: MatchStore, catalog: CatalogStore) -> AsyncIterator[Cal
     yield "MatchStore.versions", store.versions(TENANT)
     yield "MatchStore.examples", store.examples(TENANT, FRAMEWORK)
     yield "MatchStore.decided", store.decided(TENANT)
+    yield "MatchStore.whole", store.whole(TENANT)
     yield "MatchStore.spread", store.spread()
     yield "MatchStore.mark", store.mark(TENANT)
     yield "MatchStore.mark of all", store.mark(None)
@@ -232,6 +239,17 @@ def _lists() -> Iterator[ListCourses]:
     yield ListCourses(skill="taught by none")
     yield ListCourses(framework="taught by none")
     yield ListCourses(language="en")
+
+
+async def reports(watched: Watched) -> AsyncIterator[Call]:
+    store = ReportStore(watched.database("catalog"))
+    yield "ReportStore.prepare", store.prepare()
+    report = ImportReport("i-5", "running", "csv", MOMENT, MOMENT)
+    yield "ReportStore.save", store.save(TENANT, report)
+    yield "ReportStore.add", store.add("i-5", [RowResult(1, "created", "c", 1), RowResult(2, "refused")])
+    yield "ReportStore.find", store.find(TENANT, "i-5")
+    yield "ReportStore.page", store.page("i-5", ListRows())
+    yield "ReportStore.page of a verdict", store.page("i-5", ListRows(after=1, verdict="refused"))
 
 
 async def history(watched: Watched) -> AsyncIterator[Call]:
@@ -275,7 +293,7 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     database = watched.database("recommender")
     await ensure_indexes(database, ALL_INDEXES)
     office = Office(database, READ, LONG)
-    store, planner = office.store, office.planner()
+    store, replanner = office.store, office.replanner()
     one = profile("a", {"reading": 1}, sequence=1)
     await office.plan(one)
     await office.plan(msgspec.structs.replace(one, sequence=2, deadline=NEXT_YEAR.date(), weekly_hours=2.0))
@@ -285,7 +303,7 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     yield "PlanStore.summaries", store.summaries([key, "absent"])
     yield "PlanStore.sequences", store.sequences([key])
     yield "PlanStore.bases", store.bases([key])
-    yield "PlanStore.matching any plan", store.matching(range(3), [{"considered": {"$lt": 900}}])
+    yield "PlanStore.affected_by any change", store.affected_by(None, range(3), 900)
     yield "PlanStore.frameworks_of", store.frameworks_of(TENANT, "office")
     yield "PlanStore.measures", store.measures(TENANT, "office", FRAMEWORK)
     yield "PlanStore.sample", store.sample(TENANT, "office", FRAMEWORK, 64)
@@ -299,12 +317,12 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     yield "RuleStore.recent", store.rules.recent("another")
     yield "RuleStore.find", store.rules.find(TENANT, 1)
     yield "RuleStore.refresh", store.rules.refresh()
-    # The conditions of sweeps are made by the planner, so the planner asks here.
-    yield "PlanStore.matching after a catalogue change", planner.sweep(range(3), 0)
-    yield "PlanStore.mark_ruled after newer rules", planner.sweep_rules(range(3))
-    yield "PlanStore.matching near a deadline", planner.sweep_deadlines(range(3), NEXT_YEAR)
+    yield "PlanStore.affected_by", replanner.after_catalog_change(range(3), 0)
+    yield "PlanStore.under_older_rules", replanner.after_newer_rules(range(3))
+    yield "PlanStore.due_by", replanner.near_deadlines(range(3), NEXT_YEAR)
     held = await store.held(TENANT, "a")
     assert held is not None
+    yield "PlanStore.mark_ruled", store.mark_ruled([held.plan], 1)
     path = PathRecommended(TENANT, "a", held.plan.summary.revision + 1, "assessment", MOMENT, held.plan.path)
     new = NewPlan(0, msgspec.structs.replace(held.plan.profile, sequence=3), path, held.plan.summary)
     yield "History.keep", store.history.keep([(key, msgspec.structs.replace(held.plan.summary, revision=KEPT + 1))])
@@ -376,6 +394,8 @@ def _of_archive(n: int) -> Document:
 COPIES: Mapping[tuple[str, str], Callable[[int], Document]] = {
     ("assessment", "officers"): lambda n: {**_of_officers(n), "outbox": []},
     ("assessment", "archive"): lambda n: {"_id": f"e{n + 1000}", **_of_archive(n)},
+    ("catalog", "imports"): lambda n: {"_id": f"i{n}", "tenant": TENANT},
+    ("catalog", "import_rows"): lambda n: {"_id": f"i{n // 100}/{n}", "import_id": f"i{n // 100}", "last": n},
     ("catalog", "entries"): lambda n: {"_id": f"{TENANT}/c{n}", "id": f"c{n}", "outbox": []},
     ("catalog", "history"): lambda n: {"_id": n + 10, "key": f"{TENANT}/c{n // 2}", "id": f"c{n // 2}"},
     ("catalog", "framework_history"): lambda n: {"_id": n + 10, "key": f"{TENANT}/f{n // 20}", "id": f"f{n // 20}"},
@@ -486,7 +506,8 @@ def _stores() -> Iterator[type]:
 async def test_every_query_of_the_stores_is_led_by_an_index(watched: Watched, kafka_bootstrap: str) -> None:
     labels: set[str] = set()
     asked: list[tuple[str, str, Document]] = []
-    for calls in (officers(watched), courses(watched), history(watched), keys(watched), plans(watched)):
+    of_catalog = (courses(watched), reports(watched), history(watched))
+    for calls in (officers(watched), *of_catalog, keys(watched), plans(watched)):
         labels |= await _noted(watched, calls, asked)
     labels |= await _noted(watched, relay(watched, kafka_bootstrap), asked)
     forgotten = {name for store in _stores() for name in _methods(store)} - {label.split()[0] for label in labels}

@@ -15,7 +15,8 @@ from services.catalog.api.framework_import import (
     import_framework,
 )
 from services.catalog.api.frameworks import get_framework, list_frameworks, patch_framework, put_framework
-from services.catalog.api.importing import import_courses
+from services.catalog.api.health import ONE, show_health
+from services.catalog.api.importing import REPORTS, import_courses, list_import_rows, show_import
 from services.catalog.api.matches import (
     CALIBRATION,
     MATCHES,
@@ -28,6 +29,7 @@ from services.catalog.api.matches import (
     reject_matches,
     show_matches,
 )
+from services.catalog.health import CatalogHealth
 from services.catalog.matches import (
     CorrectCourseMatches,
     CorrectMatches,
@@ -43,8 +45,12 @@ from services.catalog.model import (
     CoursePut,
     FrameworkList,
     FrameworkPut,
+    ImportCourses,
+    ImportReport,
     ListCourses,
     ListFrameworks,
+    ListRows,
+    RowPage,
     RowResult,
     ShowFramework,
 )
@@ -52,7 +58,7 @@ from shared.auth import ADMINS, EVERYONE
 from shared.routes import IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, Handler, MergePatch, Route
 from shared.skills import Course, Framework
 
-__all__ = ["CALIBRATION", "FILES", "HISTORY", "MATCHES", "ROUTES", "STORE"]
+__all__ = ["CALIBRATION", "FILES", "HISTORY", "MATCHES", "ONE", "REPORTS", "ROUTES", "STORE"]
 
 _FRAMEWORK_LIMIT = 4 * 1024 * 1024  # with its spaces; the store bounds what its event holds
 _COURSE = "/v1/courses/{course_id}"
@@ -143,11 +149,15 @@ ROUTES = [
         ADMINS,
         body=Course,
         example=_COURSE_EXAMPLE,
+        query=ImportCourses,
         answers={200: RowResult},
+        problems=[415],
         streams=True,
         accepts=_NDJSON,
         produces=_NDJSON,
     ),
+    Route("GET", "/v1/imports/{import_id}", show_import, ADMINS, answers={200: ImportReport}),
+    Route("GET", "/v1/imports/{import_id}/rows", list_import_rows, ADMINS, query=ListRows, answers={200: RowPage}),
     Route(
         "PUT",
         _FRAMEWORK,
@@ -220,4 +230,5 @@ ROUTES = [
     _matches("/v1/matches:confirm", confirm_many, DecideCourseMatches, MatchResults, _OF_COURSE | _NAMED),
     _matches("/v1/matches:reject", reject_many, DecideCourseMatches, MatchResults, _OF_COURSE | _NAMED),
     _matches("/v1/matches:correct", correct_many, CorrectCourseMatches, MatchResults, _OF_COURSE | _NAMED | _RIGHT),
+    Route("GET", "/v1/catalog/health", show_health, ADMINS, answers={200: CatalogHealth}, reads=True),
 ]
