@@ -9,7 +9,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from shared.skills import Prerequisite, Text
+from shared.domain import LocalizedText, Prerequisite
 
 
 class Reason(Struct, frozen=True):
@@ -26,7 +26,7 @@ class Closes(Struct, frozen=True):
     """
 
     skill: str
-    title: Text
+    title: LocalizedText
     from_level: float = field(name="from")
     to_level: float = field(name="to")
     required: float
@@ -38,8 +38,8 @@ class CourseCard(Struct, frozen=True, omit_defaults=True):
     """What a reader sees of a course in a path."""
 
     id: str
-    title: Text
-    provider: Text
+    title: LocalizedText
+    provider: LocalizedText
     hours: float
     languages: list[str]
     url: str | None = None
@@ -80,7 +80,7 @@ class Gap(Struct, frozen=True):
     """One requirement beside the officer: level and sd now, the level that the path reaches."""
 
     skill: str
-    title: Text
+    title: LocalizedText
     area: str
     level: float
     sd: float
@@ -101,7 +101,7 @@ class OpenGap(Struct, frozen=True, omit_defaults=True):
     """
 
     skill: str
-    title: Text
+    title: LocalizedText
     required: float
     reached: float
     cause: Literal["no_course", "budget", "little", "prerequisite", "excluded", "too_small", "kept"]
@@ -131,7 +131,7 @@ class Versions(Struct, frozen=True, omit_defaults=True):
 
     profile: int
     framework: str
-    catalogue: int
+    catalog: int
     algorithm: str
     feedback: int = 0
     rules: int = 0
@@ -144,7 +144,7 @@ class AssessFirst(Struct, frozen=True, omit_defaults=True):
     """
 
     skill: str
-    title: Text
+    title: LocalizedText
     reason: Reason
     kind: Literal["first", "confirm"] = "first"
 
@@ -152,13 +152,13 @@ class AssessFirst(Struct, frozen=True, omit_defaults=True):
 class Note(Struct, frozen=True, omit_defaults=True):
     """A course that was wanted (mandatory, pinned, started) or stood in the path before, and is not in this one.
 
-    `unknown`: no course of this id is in the catalogue; that is also said of a completed one.
+    `unknown`: no course of this id is in the catalog; that is also said of a completed one.
     """
 
     course: str
     kind: Literal["withdrawn", "unknown", "excluded", "unreachable", "does_not_fit"]
     reason: Reason
-    title: Text | None = None
+    title: LocalizedText | None = None
 
 
 WhyNotCause = Literal[

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct
 
+from shared.domain import Course, Identifier, Language, LocalizedText, Prerequisite, courses_named
 from shared.errors import InvalidInput, Warned
-from shared.skills import Course, Identifier, Language, Prerequisite, Text, courses_named
 
 DEPTH_LIMIT = 10
 """How deep prerequisites may stand inside each other."""
@@ -38,20 +38,20 @@ class CoursePage(Struct, frozen=True):
 
 
 class ListCourses(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which courses: those teaching a skill of a framework, in a language, as of a revision of the catalogue."""
+    """Which courses: those teaching a skill of a framework, in a language, as of a revision of the catalog."""
 
     framework: Identifier | None = None
     skill: Identifier | None = None
     language: Language | None = None
     after: Annotated[str, Meta(max_length=64)] = ""
     limit: Annotated[int, Meta(ge=1, le=500)] = 100
-    catalogue_revision: Annotated[int, Meta(ge=1)] | None = None
+    catalog_revision: Annotated[int, Meta(ge=1)] | None = None
 
 
 class ShowFramework(Struct, frozen=True, forbid_unknown_fields=True):
-    """As it is, or as it was at a revision of the catalogue."""
+    """As it is, or as it was at a revision of the catalog."""
 
-    catalogue_revision: Annotated[int, Meta(ge=1)] | None = None
+    catalog_revision: Annotated[int, Meta(ge=1)] | None = None
 
 
 class FrameworkSummary(Struct, frozen=True):
@@ -59,7 +59,7 @@ class FrameworkSummary(Struct, frozen=True):
 
     id: str
     version: int
-    title: Text
+    title: LocalizedText
     shared: bool
     areas: int
     skills: int
@@ -100,17 +100,17 @@ class RowResult(Struct, frozen=True, omit_defaults=True):
 
 
 @dataclass(frozen=True)
-class Yardstick:
+class FrameworkScale:
     """What a course is checked against of a framework: the top of its scale, and its skills."""
 
     max_level: float
     skills: frozenset[str]
 
 
-def check_course(course: Course, frameworks: Mapping[str, Yardstick], courses: Iterable[str]) -> list[Warned]:
+def check_course(course: Course, frameworks: Mapping[str, FrameworkScale], courses: Iterable[str]) -> list[Warned]:
     """Return warnings about references to frameworks, skills and courses that are not there.
 
-    A catalogue may be loaded before its framework, and a course before its prerequisite. Raises InvalidInput, naming
+    A catalog may be loaded before its framework, and a course before its prerequisite. Raises InvalidInput, naming
     the field, for a level above its framework's scale, a course that requires itself, and conditions inside conditions
     without end.
     """

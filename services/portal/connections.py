@@ -15,7 +15,7 @@ from shared.auth import FORGOTTEN_SECONDS
 Drop = Literal["shutdown", "follower", "slow", "expired", "revoked", "erased", "large"]
 
 
-class Push(Struct, frozen=True):
+class StreamMessage(Struct, frozen=True):
     """Something to tell a stream. `revision` orders paths and erasures of one officer; 0 says that it has none."""
 
     event: Literal["path", "status", "erased"]
@@ -30,7 +30,7 @@ class Connection:
         self.key_id = key_id
         self.newest = 0
         self._known = last_event_id
-        self._slot: Push | None = None
+        self._slot: StreamMessage | None = None
         self._closed = False
         self._wake = asyncio.Event()
 
@@ -39,7 +39,7 @@ class Connection:
         """Whether a path or an erasure, not only a status, has been offered or was known to the reader."""
         return self.newest > 0
 
-    def offer(self, push: Push) -> bool:
+    def offer(self, push: StreamMessage) -> bool:
         """Take a push unless something newer was here; return whether it replaced one that nobody had read."""
         if push.event == "status":
             if self.told:
@@ -56,7 +56,7 @@ class Connection:
         self._wake.set()
         return replaced
 
-    async def next(self) -> Push | None:
+    async def next(self) -> StreamMessage | None:
         """Return what is to be told next, once there is something; None when the stream is to end."""
         await self._wake.wait()
         if self._closed:
@@ -110,7 +110,7 @@ class Connections(Collector):
         """Return whether an officer was erased so lately that a key from before may still be remembered here."""
         return self._erased.get(key, -FORGOTTEN_SECONDS) > self._clock() - FORGOTTEN_SECONDS
 
-    def push(self, key: str, push: Push) -> None:
+    def push(self, key: str, push: StreamMessage) -> None:
         """Offer a push to every stream of an officer."""
         if push.event == "erased":
             self._erased = {one: at for one, at in self._erased.items() if self.was_erased(one)} | {key: self._clock()}

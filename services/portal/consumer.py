@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
-from services.portal.connections import Connections, Push
+from services.portal.connections import Connections, StreamMessage
 from shared.events import TOMBSTONE, PathHead, check_jump, data_of
-from shared.kafka import Follower, Received
+from shared.kafka import ConsumedEvent, Follower
 
 ERASED = "{}"
 
@@ -22,33 +22,33 @@ class PathConsumer:
         finally:
             self._connections.drop_all("follower")
 
-    async def on_paths(self, batch: Sequence[Received]) -> None:
+    async def on_paths(self, batch: Sequence[ConsumedEvent]) -> None:
         """Push what came, in order. Raises Rejected where a revision is beyond what could have happened."""
         for item in batch:
             if handle := HANDLERS.get(item.event.type):
                 handle(self, item)
 
-    def on_path_recommended(self, item: Received) -> None:
+    def on_path_recommended(self, item: ConsumedEvent) -> None:
         """An officer's path is new: the event's data go to the page as they came, but for what is not UTF-8."""
         data = data_of(item.record.value, item.record.headers)
         if isinstance(item.event.data, PathHead) and data is not None:
-            self._push(item, Push("path", data.decode("utf-8", "replace"), item.event.data.revision))
+            self._push(item, StreamMessage("path", data.decode("utf-8", "replace"), item.event.data.revision))
 
-    def on_path_stored(self, item: Received) -> None:
+    def on_path_stored(self, item: ConsumedEvent) -> None:
         """An officer's path is new and too large for an event: streams reconnect, and are sent the stored path then."""
         self._connections.drop(item.event.subject, "large")
 
-    def on_erased(self, item: Received) -> None:
+    def on_erased(self, item: ConsumedEvent) -> None:
         """An officer is forgotten."""
-        self._push(item, Push("erased", ERASED, item.event.sequence))
+        self._push(item, StreamMessage("erased", ERASED, item.event.sequence))
 
-    def _push(self, item: Received, push: Push) -> None:
+    def _push(self, item: ConsumedEvent, push: StreamMessage) -> None:
         key = item.event.subject
         check_jump(key, push.revision, self._connections.newest(key), "revision")
         self._connections.push(key, push)
 
 
-HANDLERS: dict[str, Callable[[PathConsumer, Received], None]] = {
+HANDLERS: dict[str, Callable[[PathConsumer, ConsumedEvent], None]] = {
     "path.recommended.v1": PathConsumer.on_path_recommended,
     "path.stored.v1": PathConsumer.on_path_stored,
     TOMBSTONE: PathConsumer.on_erased,

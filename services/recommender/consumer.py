@@ -1,4 +1,4 @@
-"""What the recommender does when something has happened: to an officer, or to the catalogue."""
+"""What the recommender does when something has happened: to an officer, or to the catalog."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ from services.recommender.catalog_replica import CatalogReplica, fold_events
 from services.recommender.planning import Order, Planner
 from shared.errors import Unavailable
 from shared.events import TOMBSTONE, AssessmentCompleted, Cause, Event, OfficerChanged, OfficerErased, check_stamps
-from shared.kafka import Received
+from shared.kafka import ConsumedEvent
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ class ProfileConsumer:
         self._planner = planner
         self._take_back = take_back
 
-    async def on_profiles(self, batch: Sequence[Received]) -> None:
+    async def on_profiles(self, batch: Sequence[ConsumedEvent]) -> None:
         """Plan for the batch. Raises Unavailable (try again) or Rejected (dead letter)."""
         orders: list[Order] = []
         for item in batch:
@@ -36,15 +36,15 @@ class ProfileConsumer:
                 orders = await handle(self, item, orders)
         await self._planner.plan(orders)
 
-    async def on_officer_changed(self, item: Received, orders: list[Order]) -> list[Order]:
+    async def on_officer_changed(self, item: ConsumedEvent, orders: list[Order]) -> list[Order]:
         """An officer was registered or moved."""
         return [*orders, self._order(item, "officer")]
 
-    async def on_assessment_completed(self, item: Received, orders: list[Order]) -> list[Order]:
+    async def on_assessment_completed(self, item: ConsumedEvent, orders: list[Order]) -> list[Order]:
         """An officer was assessed."""
         return [*orders, self._order(item, "assessment")]
 
-    async def on_officer_erased(self, item: Received, orders: list[Order]) -> list[Order]:
+    async def on_officer_erased(self, item: ConsumedEvent, orders: list[Order]) -> list[Order]:
         """An officer is to be forgotten; the counters stay."""
         if isinstance(item.event.data, OfficerErased):
             gone = item.event.data
@@ -52,7 +52,7 @@ class ProfileConsumer:
                 await self._take_back(item.event.subject)
         return orders
 
-    async def on_tombstone(self, item: Received, orders: list[Order]) -> list[Order]:
+    async def on_tombstone(self, item: ConsumedEvent, orders: list[Order]) -> list[Order]:
         """The topic has forgotten an officer: erased. A plain tombstone, without sequence, is newer than all before."""
         tenant, _, officer = item.event.subject.partition("/")
         sequence = item.event.sequence
@@ -62,7 +62,7 @@ class ProfileConsumer:
             await self._take_back(item.event.subject)
         return [order for order in orders if not _is_superseded(order, item.event)]
 
-    def _order(self, item: Received, cause: Cause) -> Order:
+    def _order(self, item: ConsumedEvent, cause: Cause) -> Order:
         event: Event = item.event
         if not isinstance(event.data, AssessmentCompleted | OfficerChanged):
             raise TypeError(type(event.data).__name__)
@@ -78,15 +78,15 @@ def _is_superseded(order: Order, tombstone: Event) -> bool:
 
 
 class CatalogConsumer:
-    """Folds `catalog.state` into the catalogue, and plans again what a change concerns.
+    """Folds `catalog.state` into the catalog, and plans again what a change concerns.
 
     The sweep waits until the follower has been idle for a moment, then looks at the partitions this replica owns;
     and looks again every half minute at the last hour's changes, for a lagging replica may have planned in between.
     Every time it also looks for newer rules of tenants, and for paths whose deadline has come a week nearer.
     """
 
-    def __init__(self, catalogue: CatalogReplica, planner: Planner, owned: Callable[[], Collection[int]]) -> None:
-        self._catalogue = catalogue
+    def __init__(self, catalog: CatalogReplica, planner: Planner, owned: Callable[[], Collection[int]]) -> None:
+        self._catalog = catalog
         self._planner = planner
         self._owned = owned
         self._changed = asyncio.Event()
@@ -94,11 +94,11 @@ class CatalogConsumer:
         self._marks: deque[tuple[float, int]] = deque()
         self._swept = 0
 
-    async def on_catalogue(self, batch: Sequence[Received]) -> None:
+    async def on_catalog(self, batch: Sequence[ConsumedEvent]) -> None:
         """Build the next snapshot aside, in a thread, and swap it in on the loop. Raises Rejected: too far a stamp."""
         events = [item.event for item in batch]
-        check_stamps(events, self._catalogue.revision)
-        self._catalogue.take(await asyncio.to_thread(fold_events, self._catalogue.snapshot, events))
+        check_stamps(events, self._catalog.revision)
+        self._catalog.take(await asyncio.to_thread(fold_events, self._catalog.snapshot, events))
         self._last_news = asyncio.get_running_loop().time()
         self._changed.set()
 
@@ -115,7 +115,7 @@ class CatalogConsumer:
         """Sweep after every change, and every half minute what changed within the hour."""
         while True:
             changed = await self._wait()
-            revision = self._catalogue.revision
+            revision = self._catalog.revision
             since = self._swept if changed else self._hour_ago()
             try:
                 count = await self._planner.sweep(self._owned(), since)
@@ -129,7 +129,7 @@ class CatalogConsumer:
             self._swept = max(self._swept, revision) if self._owned() else self._swept
             self._marks.append((asyncio.get_running_loop().time(), revision))
             if count:
-                log.info("catalogue %d: %d paths are new", revision, count)
+                log.info("catalog %d: %d paths are new", revision, count)
             if others:
                 log.info("rules and deadlines: %d paths are new", others)
 
@@ -150,7 +150,7 @@ class CatalogConsumer:
         horizon = asyncio.get_running_loop().time() - _KEPT_SECONDS
         while len(self._marks) > 1 and self._marks[1][0] < horizon:
             self._marks.popleft()
-        return self._marks[0][1] if self._marks else self._catalogue.revision
+        return self._marks[0][1] if self._marks else self._catalog.revision
 
 
 HANDLERS = {

@@ -20,9 +20,9 @@ from services.recommender.plan_validator.validate import Find, validate
 from services.recommender.planner import pipeline
 from services.recommender.planner.index.catalog import Snapshot, View
 from services.recommender.provenance import Record, inputs_of_record, record_of
+from shared.domain import Profile
 from shared.errors import InvalidInput
 from shared.paths import LearningPath
-from shared.skills import Profile
 
 _PIECES_PER_THREAD = 4
 
@@ -80,7 +80,7 @@ def solve(case: Case, view: View, check: Check = validate, smallest_gap: float =
     profile = case.profile
     framework = view.arrived(profile)
     if framework is None:
-        waiting = pipeline.waiting_for_framework(profile, view.catalogue_revision, case.as_of)
+        waiting = pipeline.waiting_for_framework(profile, view.catalog_revision, case.as_of)
         return PlannedPath(_stamped(waiting, case), [])
     record = record_of(
         profile,
@@ -89,7 +89,7 @@ def solve(case: Case, view: View, check: Check = validate, smallest_gap: float =
         case.previous,
         framework=framework,
         as_of=case.as_of,
-        catalogue_revision=view.catalogue_revision,
+        catalog_revision=view.catalog_revision,
         stable=case.stable,
         finishing=case.finishing,
         smallest_gap=smallest_gap,
@@ -98,12 +98,12 @@ def solve(case: Case, view: View, check: Check = validate, smallest_gap: float =
     try:
         inputs.check()
     except InvalidInput as problem:  # the framework has moved on and no longer knows the officer's job group or stage
-        refused = pipeline.refused(inputs, view.catalogue_revision, problem.detail)
+        refused = pipeline.refused(inputs, view.catalog_revision, problem.detail)
         return PlannedPath(_stamped(refused, case), [], record)
     path = pipeline.recommend(inputs, view)
     found = check(path, inputs, view.course)
     if found:
-        path = pipeline.refused(inputs, view.catalogue_revision, "; ".join(found))
+        path = pipeline.refused(inputs, view.catalog_revision, "; ".join(found))
     return PlannedPath(_stamped(path, case), found, record)
 
 

@@ -1,6 +1,6 @@
 """Reading, planning and saving: the one loop that events and the sweeps after a change go through.
 
-A plan is a deterministic function of profile, feedback, rules, catalogue, framework, date and the path before. The
+A plan is a deterministic function of profile, feedback, rules, catalog, framework, date and the path before. The
 checker simulates it before it is saved by compare-and-set: who lost a race reads again and decides again.
 
 Feedback by HTTP and an assessment by event meet in the same document, so feedback is stored with the path that follows
@@ -36,11 +36,11 @@ from services.recommender.store import (
     StoredPlan,
 )
 from services.recommender.work_queue import Caller, WorkQueue
+from shared.domain import Profile, key_of
 from shared.errors import Conflict, InvalidInput, NotFound, Rejected, TooManyRequests, Unavailable
 from shared.events import MAX_JUMP, Cause, PathRecommended, check_jump
 from shared.logs import frames_of
 from shared.paths import LearningPath
-from shared.skills import Profile, key_of
 
 __all__ = ["Order", "PlannedPath", "Planner", "new_plan", "plan_for", "plan_stateless"]
 
@@ -68,7 +68,7 @@ class Planner:
     def __init__(
         self,
         store: PlanStore,
-        catalogue: CatalogReplica,
+        catalog: CatalogReplica,
         zone: tzinfo,
         threads: int = 0,
         *,
@@ -78,7 +78,7 @@ class Planner:
         self.refused = 0
         self.failed = 0
         self.store = store
-        self.catalogue = catalogue
+        self.catalog = catalog
         self.solver = PlanPool(threads, smallest_gap=smallest_gap)
         self._zone = zone
 
@@ -115,7 +115,7 @@ class Planner:
             cases = [_case(order, before.get(order.profile.key), rules[order.profile.tenant]) for order in news]
             replaced = [(key, before[key].summary) for order in news if (key := order.profile.key) in before]
             results, _ = await asyncio.gather(
-                self.solver.solve(cases, self.catalogue.snapshot), self.store.history.keep(replaced)
+                self.solver.solve(cases, self.catalog.snapshot), self.store.history.keep(replaced)
             )
             plans = []
             for order, result in zip(news, results, strict=True):
@@ -162,37 +162,37 @@ class Planner:
         return {tenant: await self.store.rules.of(tenant) for tenant in {order.profile.tenant for order in orders}}
 
     async def catch_up(self, before: Collection[PlanSummary], news: Sequence[Order]) -> None:
-        """Wait for a catalogue at least as new as the stored plans', and a moment for a framework on its way.
+        """Wait for a catalog at least as new as the stored plans', and a moment for a framework on its way.
 
         Raises Unavailable where this replica stays behind.
         """
         loop = asyncio.get_running_loop()
         begun = loop.time()
         newest = max((plan.considered for plan in before), default=0)
-        while self.catalogue.revision < newest:
+        while self.catalog.revision < newest:
             if loop.time() - begun > _CATCH_UP_SECONDS:
-                raise Unavailable(f"catalogue {newest} was planned with, this replica is at {self.catalogue.revision}")
+                raise Unavailable(f"catalog {newest} was planned with, this replica is at {self.catalog.revision}")
             await asyncio.sleep(0.05)
         while loop.time() - begun < _FRAMEWORK_SECONDS and not all(map(self._knows_framework, news)):
             await asyncio.sleep(0.05)
 
     def _knows_framework(self, order: Order) -> bool:
-        return self.catalogue.snapshot.view(order.profile.tenant).arrived(order.profile) is not None
+        return self.catalog.snapshot.view(order.profile.tenant).arrived(order.profile) is not None
 
     # --- sweeps ------------------------------------------------------------------------------------------------------
 
     async def sweep(self, partitions: Collection[int], since: int) -> int:
-        """Plan again what the catalogue changes after a revision concern, and return how many paths are new.
+        """Plan again what the catalog changes after a revision concern, and return how many paths are new.
 
         A path that comes out the same stays as it is and is remembered as considered. Where the checker refuses the
         new one, the one before stays and is due again with the next sweep.
         """
-        revision = self.catalogue.revision
-        conditions = [{**one, "considered": {"$lt": revision}} for one in self.catalogue.changed_since(since)]
+        revision = self.catalog.revision
+        conditions = [{**one, "considered": {"$lt": revision}} for one in self.catalog.changed_since(since)]
         count = 0
         async for stored in self._batches(partitions, conditions):
-            due = [plan for plan in stored if self.catalogue.is_due(plan.summary)]
-            saved, same, refused = await self._again(due, "catalogue")
+            due = [plan for plan in stored if self.catalog.is_due(plan.summary)]
+            saved, same, refused = await self._again(due, "catalog")
             left = {plan.profile.key for plan in [*refused, *due]} - {plan.profile.key for plan in same}
             good = [plan.profile.key for plan in stored if plan.profile.key not in left]
             await self.store.mark_considered(good, revision)
@@ -277,7 +277,7 @@ class Planner:
             )
             for order, plan in zip(orders, stored, strict=True)
         ]
-        results = await self.solver.solve(cases, self.catalogue.snapshot)
+        results = await self.solver.solve(cases, self.catalog.snapshot)
         plans, same, refused = [], [], []
         for plan, order, result in zip(stored, orders, results, strict=True):
             if result.violations:
@@ -388,7 +388,7 @@ class FeedbackHandler:
             text = f"{MOST_KEYS} statements of this officer were taken within a day"
             raise TooManyRequests(text, retry_after=_COME_BACK_SECONDS)
         await self.planner.catch_up([plan.summary], [])
-        snapshot = self.planner.catalogue.snapshot
+        snapshot = self.planner.catalog.snapshot
         if word.action != "undo":
             stood = {*plan.summary.courses, *(said.course for said in plan.feedback.said)}
             if word.course not in stood and snapshot.view(word.tenant).course(word.course) is None:
@@ -416,7 +416,7 @@ class FeedbackHandler:
         # Who goes on with the path, or is done with a course of it, finds the rest as it was promised.
         finishing = word.action in ("started", "completed") and is_studied(held.plan)
         case = Case(order.profile, order.as_of, feedback, rules, summary.courses, stable, finishing)
-        view = self.planner.catalogue.snapshot.view(word.tenant)
+        view = self.planner.catalog.snapshot.view(word.tenant)
         planned = await self._asked.run(Caller(f"{word.tenant}/{word.officer}"), self.planner.solver.one, case, view)
         refused = bool(planned.violations) or planned.path.status == "refused"
         revision = summary.revision if refused else summary.revision + 1

@@ -9,7 +9,7 @@ import pytest
 from cloudevents.core.bindings.kafka import KafkaMessage, from_kafka_event, to_structured_event
 
 from shared.errors import Rejected
-from shared.events import NAMES, TYPES, CourseWithdrawn, announce, from_kafka, to_kafka
+from shared.events import NAMES, TYPES, CourseWithdrawn, from_kafka, new_event, to_kafka
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -36,7 +36,7 @@ def test_what_was_once_on_a_topic_is_still_understood(name: str) -> None:
 @pytest.mark.parametrize("name", TYPES)
 def test_another_implementation_of_cloudevents_reads_what_is_written(name: str) -> None:
     event = from_kafka(*wire(name))
-    key, value, headers = to_kafka(announce("here", event.subject, event.sequence, event.data))
+    key, value, headers = to_kafka(new_event("here", event.subject, event.sequence, event.data))
     assert value is not None
     theirs = from_kafka_event(KafkaMessage(headers=dict(headers), key=key, value=value))
     assert theirs.get_type() == name
@@ -61,7 +61,7 @@ def test_unknown_fields_are_ignored_within_a_version() -> None:
 
 
 def test_a_record_without_value_is_a_tombstone() -> None:
-    key, value, headers = to_kafka(announce("here", "t/o-1", 7, None))
+    key, value, headers = to_kafka(new_event("here", "t/o-1", 7, None))
     assert value is None
     event = from_kafka(key, value, headers)
     assert (event.data, event.subject, event.sequence) == (None, "t/o-1", 7)

@@ -25,9 +25,9 @@ from services.recommender.planner.pipeline import recommend, why_not
 from services.recommender.planning import same_path
 from services.recommender.provenance import inputs_of_record
 from services.recommender.reference import rule as reference
+from shared.domain import SHARED_TENANT, Course, Framework, Prerequisite, Profile, SkillLevel
 from shared.events import CoursePublished, Event
 from shared.paths import LearningPath
-from shared.skills import SHARED_TENANT, Course, Framework, Prerequisite, Profile, SkillLevel
 from tests.evaluation.finishing import finished, has_risen, unreached
 from tests.evaluation.quality import SYNTHETIC, world_of
 from tests.support.builders import DAY, MOMENT, TENANT, at, course, framework, inputs, profile, view_of
@@ -364,7 +364,7 @@ def test_a_change_that_no_path_reads_concerns_no_plan(change: Callable[[Course],
 
     before = fold_events(Snapshot(), [published(SMALL[0], 1)])
     news = fold_events(before.snapshot, [published(change(SMALL[0]), 2)])
-    assert news.snapshot.catalogue_revision == 2
+    assert news.snapshot.catalog_revision == 2
     assert news.snapshot.own_course(SHARED_TENANT, "a-low") == change(SMALL[0])
     assert bool(news.courses) is counts
     both = fold_events(Snapshot(), [published(SMALL[0], 1), published(change(SMALL[0]), 2)])

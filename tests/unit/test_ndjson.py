@@ -6,8 +6,8 @@ from collections.abc import Iterable
 import pytest
 
 from services.catalog.importers.ndjson import LINE_LIMIT, WITHOUT_COURSE_LIMIT, Reader, Row
+from shared.domain import Course
 from shared.errors import Malformed, Problem, TooLarge
-from shared.skills import Course
 
 COURSE = {
     "id": "one",

@@ -3,7 +3,7 @@ import pytest
 
 from services.recommender.planner.explain.messages import number
 from services.recommender.planner.pipeline import recommend
-from shared.skills import Prerequisite, Text
+from shared.domain import LocalizedText, Prerequisite
 from tests.support.builders import after, at, course, framework, inputs, view_of
 
 
@@ -73,7 +73,7 @@ def test_the_path_says_what_it_comes_to() -> None:
 
 
 def test_reasons_stand_in_both_languages_where_a_title_has_only_one() -> None:
-    only_thai = msgspec.structs.replace(course("c", ("b", 0, 1), requires=[after("x")]), title=Text(th="ไทย"))
+    only_thai = msgspec.structs.replace(course("c", ("b", 0, 1), requires=[after("x")]), title=LocalizedText(th="ไทย"))
     courses = [course("x", ("a", 0, 1)), only_thai]
     first = recommend(inputs(framework({"b": 1}, others=["a"]), {"b": 0}), view_of(courses)).steps[0]
     assert "«ไทย»" in first.reason.th

@@ -1,4 +1,4 @@
-"""The routes of the catalogue."""
+"""The routes of the catalog."""
 
 from services.catalog.api.courses import get_course, list_courses, patch_course, put_course, withdraw_course
 from services.catalog.api.entries import HISTORY, STORE
@@ -15,8 +15,8 @@ from services.catalog.model import (
     ShowFramework,
 )
 from shared.auth import ADMINS, EVERYONE
+from shared.domain import Course, Framework
 from shared.routes import IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, MergePatch, Route
-from shared.skills import Course, Framework
 
 __all__ = ["HISTORY", "ROUTES", "STORE"]
 

@@ -11,10 +11,10 @@ from services.catalog.api.courses import store_course
 from services.catalog.importers import ndjson
 from services.catalog.model import RowProblem, RowResult
 from shared.bodies import pieces
+from shared.domain import Course
 from shared.errors import Problem, TooSlow
 from shared.preconditions import Preconditions
 from shared.routes import open_stream
-from shared.skills import Course
 
 _ROWS_AT_ONCE = 32
 _UNCONDITIONAL = Preconditions(None, None)

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from shared.decoding import decode
+from shared.domain import Course
 from shared.errors import Problem, TooLarge
 from shared.routes import BODY_LIMIT
-from shared.skills import Course
 
 LINE_LIMIT = BODY_LIMIT
 """How long a line may be, in bytes: as long as the body of a single PUT."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from services.catalog.matching.similarity import Floats, NgramSimilarity, Similarity
 from services.catalog.matching.texts import CourseText, labels_of
-from shared.skills import Skill
+from shared.domain import Skill
 from shared.texts import fold
 
 NEIGHBOURS = 20

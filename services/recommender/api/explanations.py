@@ -14,10 +14,10 @@ from services.recommender.api.context import (
 )
 from services.recommender.planner import pipeline
 from services.recommender.provenance import inputs_of_record
+from shared.domain import Identifier
 from shared.errors import NotFound, Unavailable
 from shared.paths import Similar, WhyNot
-from shared.routes import REQUEST_ID, answer, read_query
-from shared.skills import Identifier
+from shared.routes import REQUEST_ID, json_response, read_query
 
 
 class WhyNotAnswer(WhyNot, frozen=True, kw_only=True):
@@ -53,7 +53,7 @@ async def why_not(request: web.Request) -> web.StreamResponse:
     framework = view.framework(plan.profile.framework)
     if past is not None and past.event.path.status == "waiting_for_framework":
         found = pipeline.without_path(course)
-        return answer(_answered(found, plan.summary.revision, request[REQUEST_ID]))
+        return json_response(_answered(found, plan.summary.revision, request[REQUEST_ID]))
     if past is None or past.record is None or framework is None:
         raise NotFound("what this path was computed from is not here")
     rules = await store.rules.find(plan.profile.tenant, past.record.rules_version)
@@ -61,7 +61,7 @@ async def why_not(request: web.Request) -> web.StreamResponse:
         raise Unavailable("the rules of this path are not here; try again soon")
     inputs = inputs_of_record(past.record, rules, framework)
     found = await request.app[ASKED].run(caller_of(request), pipeline.why_not, inputs, view, past.event.path, course)
-    return answer(_answered(found, plan.summary.revision, request[REQUEST_ID]))
+    return json_response(_answered(found, plan.summary.revision, request[REQUEST_ID]))
 
 
 def _answered(found: WhyNot, revision: int, request_id: str) -> WhyNotAnswer:
@@ -78,4 +78,4 @@ async def similar_courses(request: web.Request) -> web.StreamResponse:
     path = (await held_of(request, asked.officer)).plan.path if asked.officer else None
     taken = {step.course.id for step in path.steps} if path else set[str]()
     found = await request.app[ASKED].run(caller_of(request), pipeline.similar_courses, course, view, asked.limit, taken)
-    return answer(SimilarCourses(course, found, request[REQUEST_ID]))
+    return json_response(SimilarCourses(course, found, request[REQUEST_ID]))

@@ -2,16 +2,16 @@
 
 from aiohttp import web
 
-from services.recommender.api.context import CATALOGUE, STORE
+from services.recommender.api.context import CATALOG, STORE
+from shared.domain import key_of
 from shared.errors import NotFound
 from shared.events import PathRecommended
 from shared.preconditions import Tag
 from shared.routes import REQUEST_ID, not_modified, principal
-from shared.skills import key_of
 
 
 class StoredPath(PathRecommended, frozen=True):
-    """An officer's stored path. `stale`: catalogue, rules or feedback have moved on, and a new one is on its way."""
+    """An officer's stored path. `stale`: catalog, rules or feedback have moved on, and a new one is on its way."""
 
     stale: bool
     request_id: str
@@ -22,16 +22,16 @@ async def get_path(request: web.Request) -> web.StreamResponse:
 
     Never plans. 404 while there is none yet: follow the portal's live stream to be told.
     """
-    store, catalogue = request.app[STORE], request.app[CATALOGUE]
+    store, catalog = request.app[STORE], request.app[CATALOG]
     tenant, officer = principal(request).tenant, request.match_info["officer_id"]
     found = await store.find_path(tenant, officer)
     if found is None:
         raise NotFound("there is no path for this officer yet")
     path, plan = found
-    if plan.considered < catalogue.revision:  # only then does it matter which courses are in it
+    if plan.considered < catalog.revision:  # only then does it matter which courses are in it
         key = key_of(tenant, officer)
         plan = (await store.summaries([key])).get(key, plan)
-    stale = catalogue.is_due(plan) or plan.rules < store.rules.versions.get(plan.tenant, 0)
+    stale = catalog.is_due(plan) or plan.rules < store.rules.versions.get(plan.tenant, 0)
     # Weak, because every answer carries the id of its request.
     tag = Tag(f"{plan.revision}-stale" if stale else str(plan.revision), weak=True)
     if held := not_modified(request, tag):

@@ -10,8 +10,8 @@ from typing import Protocol, Self
 
 from msgspec import UNSET
 
+from shared.domain import Course, LocalizedText, Prerequisite
 from shared.paths import LearningPath, OpenGap, Reason, Step
-from shared.skills import Course, Prerequisite, Text
 
 SLACK = 5e-7
 """Hours: half a millionth, for hours are kept in millionths and a course may take one."""
@@ -145,7 +145,7 @@ def _facts_of_path(path: LearningPath) -> list[float]:
     return [len(path.steps), *hours, *shares, len(path.open) - small, small]
 
 
-def _words(reason: Reason, facts: Iterable[float], titles: Iterable[Text]) -> str | None:
+def _words(reason: Reason, facts: Iterable[float], titles: Iterable[LocalizedText]) -> str | None:
     """Return what is wrong with the numbers of a sentence: one that does not follow, or another in Thai."""
     thai, english = (_numbers(text, titles) for text in (reason.th, reason.en))
     known = {f"{fact:.2f}".rstrip("0").rstrip(".") for fact in facts}
@@ -156,7 +156,7 @@ def _words(reason: Reason, facts: Iterable[float], titles: Iterable[Text]) -> st
     return None
 
 
-def _numbers(text: str, titles: Iterable[Text]) -> list[str]:
+def _numbers(text: str, titles: Iterable[LocalizedText]) -> list[str]:
     for title in titles:
         for words in (title.th, title.en):
             if isinstance(words, str) and _MARK.search(words):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from msgspec import UNSET
 
 from services.recommender.inputs import LEARNERS_ASSUMED, LEARNERS_COMPLETING, MICRO
-from shared.skills import Course, Prerequisite
+from shared.domain import Course, Prerequisite
 
 SkillKey = tuple[str, str]
 """(framework, skill)."""

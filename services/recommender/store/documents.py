@@ -11,10 +11,10 @@ from services.recommender.catalog_replica import PlanSummary
 from services.recommender.feedback import Feedback
 from services.recommender.path_summary import path_summary
 from services.recommender.provenance import Record
-from shared.events import NAMES, Envelope, PathRecommended, PathStored, announce
-from shared.outbox import stage, staged
+from shared.domain import Profile
+from shared.events import NAMES, Envelope, PathRecommended, PathStored, new_event
+from shared.outbox import outbox_insert, outbox_push
 from shared.paths import LearningPath
-from shared.skills import Profile
 
 Document = dict[str, Any]
 
@@ -97,11 +97,11 @@ class PlanWithKeys:
 
 def write_of(plan: NewPlan, key: Document | None = None) -> InsertOne[Document] | UpdateOne:
     """Return the one write that saves a plan with its event; `key`: `pushed` of the feedback that it follows from."""
-    envelope = announce(SOURCE, plan.profile.key, plan.event.revision, plan.event, plan.traceparent)
+    envelope = new_event(SOURCE, plan.profile.key, plan.event.revision, plan.event, plan.traceparent)
     fields = _fields(plan, envelope.data or b"")
     if plan.based_on is None:
-        return InsertOne({"_id": plan.profile.key, **fields, **staged(envelope)})
-    update = stage(envelope)
+        return InsertOne({"_id": plan.profile.key, **fields, **outbox_insert(envelope)})
+    update = outbox_push(envelope)
     update["$set"] |= fields
     if key is not None:
         update["$push"] |= key
@@ -128,7 +128,7 @@ def _fields(plan: NewPlan, path_bytes: bytes) -> Document:
         "profile": msgspec.json.encode(plan.profile),
         "profile_sequence": plan.profile.sequence,
         "revision": plan.event.revision,
-        "considered": path.versions.catalogue,
+        "considered": path.versions.catalog,
         "erased": False,
         "stale": False,
         "path": path_bytes,

@@ -39,10 +39,10 @@ from services.recommender.store.documents import (
 from services.recommender.store.history import History
 from services.recommender.store.releases import ReleaseStore
 from services.recommender.store.rules import RuleStore
-from shared.events import Envelope, PathRecommended, announce
+from shared.domain import key_of
+from shared.events import Envelope, PathRecommended, new_event
 from shared.mongo import Database, bulk_write, readable, unavailable
-from shared.outbox import OUTBOX_INDEXES, stage, staged
-from shared.skills import key_of
+from shared.outbox import OUTBOX_INDEXES, outbox_insert, outbox_push
 
 COLLECTION = "plans"
 
@@ -238,13 +238,13 @@ class PlanStore:
                 return before.erased
             revision = before.revision + 1 if before else 1
             counters = {"profile_sequence": sequence, "revision": revision}
-            tombstone = announce(SOURCE, key, revision, None)
+            tombstone = new_event(SOURCE, key, revision, None)
             with unavailable():
                 if before is None:
-                    insert = {"_id": key, **kept, **counters, **staged(tombstone)}
+                    insert = {"_id": key, **kept, **counters, **outbox_insert(tombstone)}
                     await self._plans.update_one({"_id": key}, {"$setOnInsert": insert}, upsert=True)
                     continue
-                update = stage(tombstone)
+                update = outbox_push(tombstone)
                 update["$push"]["outbox"]["$slice"] = -1
                 update["$set"] |= {**kept, **counters, "courses": [], "open_skills": [], "framework": ""}
                 update["$unset"] = _FORGOTTEN
@@ -254,7 +254,7 @@ class PlanStore:
                     return True
 
     async def mark_considered(self, keys: Collection[str], revision: int) -> None:
-        """Remember that these plans are still good at a catalogue revision."""
+        """Remember that these plans are still good at a catalog revision."""
         with unavailable():
             await self._plans.update_many(
                 {"_id": {"$in": list(keys)}, "considered": {"$lt": revision}}, {"$set": {"considered": revision}}
@@ -274,7 +274,7 @@ class PlanStore:
         if changes:
             await bulk_write(self._plans, changes)
 
-    async def restage(self, keys: Collection[str] | None = None) -> int:
+    async def republish(self, keys: Collection[str] | None = None) -> int:
         """Stage the present state of these officers, or of all, once more; return how many.
 
         A path that cannot be read is passed over.
@@ -284,7 +284,7 @@ class PlanStore:
         with unavailable():
             async for document in self._plans.find(query, {"revision": 1, "path": 1}):
                 if envelope := readable(document, _present):
-                    update = stage(envelope)
+                    update = outbox_push(envelope)
                     if envelope.data is None:
                         update["$push"]["outbox"]["$slice"] = -1
                     await self._plans.update_one({"_id": document["_id"], "revision": document["revision"]}, update)
@@ -302,4 +302,4 @@ def _present(document: Document) -> Envelope:
     """Return the event of a plan as it stands."""
     path = document.get("path")
     event = None if path is None else msgspec.json.decode(path, type=PathRecommended)
-    return announce(SOURCE, document["_id"], document["revision"], event)
+    return new_event(SOURCE, document["_id"], document["revision"], event)

@@ -206,7 +206,7 @@ class _ClosureBounds:
 def relaxed_costs(available: AvailableCourses, start: PathState, targets: Sequence[Goal]) -> ClosureCosts:
     """Return what the courses that may lead to these targets take: out of reach at first, then lower until none falls.
 
-    The rule to be read; `available` finds the same for a whole catalogue.
+    The rule to be read; `available` finds the same for a whole catalog.
     """
     begun, options, meeting, waiting = (
         _PartialClosure(start),

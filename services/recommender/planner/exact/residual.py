@@ -27,7 +27,7 @@ from services.recommender.planner.exact.minimum_closure import (
 )
 from services.recommender.planner.units import UNLIMITED, micro
 from services.recommender.planner.value import ValueFunction
-from shared.skills import Course, Text
+from shared.domain import Course, LocalizedText
 
 Origin = Literal["started", "mandatory", "pinned"]
 
@@ -74,7 +74,7 @@ class GapBlocker(Struct, frozen=True):
     """
 
     cause: Literal["no_course", "budget", "little", "prerequisite", "excluded", "kept"]
-    nearest: Text | None = None
+    nearest: LocalizedText | None = None
     short: MissingHours | None = None
     steps: bool = False
     exclusion: Exclusion = "language"

@@ -7,8 +7,8 @@ from msgspec import UNSET, Struct
 
 from services.recommender.inputs import MICRO, Inputs, SkillTarget
 from services.recommender.planner.exact.residual import GapBlocker, MissingHours
+from shared.domain import Course, LocalizedText, Prerequisite
 from shared.paths import Closes, Note, Reason
-from shared.skills import Course, Prerequisite, Text
 
 NAMED_UNLOCKS = 2
 OFTEN_LEFT = 10
@@ -31,9 +31,9 @@ class Unlock(Struct, frozen=True):
     """
 
     course: str
-    title: Text
+    title: LocalizedText
     condition: Prerequisite | None
-    skill: Text | None
+    skill: LocalizedText | None
 
 
 class Whole(Struct, frozen=True):
@@ -61,12 +61,12 @@ def number(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
-def in_thai(text: Text) -> str:
+def in_thai(text: LocalizedText) -> str:
     """Return the Thai words, or the English where there are none."""
     return f"«{text.th or text.en}»"
 
 
-def in_english(text: Text) -> str:
+def in_english(text: LocalizedText) -> str:
     """Return the English words, or the Thai where there are none."""
     return f"“{text.en or text.th}”"
 
@@ -347,11 +347,11 @@ _LEFT_OUT = {
     "withdrawn": ("หลักสูตรนี้ถูกถอนออกจากรายการแล้ว", "This course has been withdrawn."),
     "unknown": (
         "ไม่พบหลักสูตรนี้ในรายการหลักสูตร โปรดตรวจสอบรหัสหลักสูตร",
-        "No course of this id is in the catalogue; please check the id.",
+        "No course of this id is in the catalog; please check the id.",
     ),
     "completed_unknown": (
         "แจ้งว่าเรียนจบแล้ว แต่ไม่พบหลักสูตรนี้ในรายการหลักสูตร จึงไม่ทราบว่าสอนทักษะใด",
-        "Completed, but no course of this id is in the catalogue, so what it teaches is not known.",
+        "Completed, but no course of this id is in the catalog, so what it teaches is not known.",
     ),
     "excluded": (
         "หลักสูตรนี้ถูกกันไว้ตามเงื่อนไขหรือความเห็นที่แจ้งไว้",

@@ -34,6 +34,7 @@ from services.recommender.planner.explain.messages import (
     waiting_reason,
 )
 from services.recommender.planner.value import ValueFunction, expected_shortfall
+from shared.domain import Course, Profile
 from shared.paths import (
     Alternative,
     AssessFirst,
@@ -47,7 +48,6 @@ from shared.paths import (
     Step,
     Versions,
 )
-from shared.skills import Course, Profile
 
 DOUBT = 0.5
 """The share of a skill's expected gap that, when it is only doubt, asks for an assessment."""
@@ -72,7 +72,7 @@ class PlanResult(Struct, frozen=True):
 
 
 def path_of(
-    inputs: Inputs, worth: ValueFunction, standing: Mapping[SkillKey, float], told: PlanResult, catalogue_revision: int
+    inputs: Inputs, worth: ValueFunction, standing: Mapping[SkillKey, float], told: PlanResult, catalog_revision: int
 ) -> LearningPath:
     """Return the finished path. `entry_levels`: the levels that entries are tested against, before the path."""
     held = {skill: want.level for skill, want in worth.targets.items()}
@@ -112,7 +112,7 @@ def path_of(
         open=left,
         coverage=Coverage(worth.coverage(0), worth.coverage(gained), worth.gap, gained, expected),
         hours=hours,
-        versions=Versions(inputs.profile_sequence, inputs.framework_version, catalogue_revision, ALGORITHM),
+        versions=Versions(inputs.profile_sequence, inputs.framework_version, catalog_revision, ALGORITHM),
         as_of=inputs.as_of,
         reason=path_reason(
             worth.targets,

@@ -25,7 +25,7 @@ CHAMPIONS = 4
 """Per skill, level reached and set of languages: so many of the cheapest, and so many of the broadest per cost."""
 
 CHAMPIONS_FROM = 20_000
-"""Courses. A smaller catalogue is searched whole."""
+"""Courses. A smaller catalog is searched whole."""
 
 _HEAD = 9
 _ROW = 4

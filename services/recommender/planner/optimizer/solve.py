@@ -71,7 +71,7 @@ from services.recommender.planner.optimizer.state import (
 from services.recommender.planner.optimizer.trace import PlanTrace, trace_path
 from services.recommender.planner.units import UNLIMITED, UNREACHABLE
 from services.recommender.planner.value import ValueFunction, posterior_targets
-from shared.skills import Course
+from shared.domain import Course
 
 MAX_VISITS = 3_000_000
 """Courses visited in the search of one plan: some 0.1 to 0.2 seconds. A search that needs more ends with the best path
