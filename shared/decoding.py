@@ -198,6 +198,8 @@ def _known(given: Any, shape: Any) -> Any:
     for one in _members(shape):
         if isinstance(given, dict) and isinstance(one, type) and issubclass(one, msgspec.Struct):
             return {name: _known(given[name], inner) for name, inner in _fields(one) if name in given}
+        if isinstance(given, list) and isinstance(one, type) and issubclass(one, msgspec.Struct):  # a row, in its order
+            return [_known(item, inner) for item, (_, inner) in zip(given, _fields(one), strict=False)]
         if isinstance(given, list) and get_origin(one) is list:
             return [_known(item, get_args(one)[0]) for item in given]
         if isinstance(given, dict) and get_origin(one) is dict:

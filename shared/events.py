@@ -19,6 +19,7 @@ from uuid import uuid4
 import msgspec
 from msgspec import Meta, Struct
 
+from shared.compact_paths import CompactPath, compact, encoded, expanded
 from shared.decoding import stored
 from shared.domain import Course, Framework, Identifier, Profile, key_of
 from shared.errors import Rejected
@@ -125,11 +126,32 @@ class PathHead(Struct, frozen=True):
 
 
 class PathRecommended(PathHead, frozen=True):
-    """An officer's path is new. `revision` is one more with every new path; `cause` is what made it change."""
+    """An officer's path, as it is shown. `revision` is one more with every new path; `cause` is what made it change.
+
+    Once it was announced so, with its sentences; such records are still read.
+    """
 
     cause: Cause
     planned_at: datetime
     path: LearningPath
+
+
+class PathAnnounced(PathHead, frozen=True):
+    """An officer's path is new: what PathRecommended says, without sentences and without what follows from the rest."""
+
+    cause: Cause
+    planned_at: datetime
+    path: CompactPath
+
+    @classmethod
+    def of(cls, event: PathRecommended) -> "PathAnnounced":
+        """Return the event as it is stored and announced."""
+        return cls(event.tenant, event.officer, event.revision, event.cause, event.planned_at, compact(event.path))
+
+    def recommended(self) -> PathRecommended:
+        """Return the event with what follows from it, without sentences (`messages.told`). Raises ValueError."""
+        head = (self.tenant, self.officer, self.revision, self.cause, self.planned_at)
+        return PathRecommended(*head, expanded(self.path))
 
 
 class PathStored(PathHead, frozen=True):
@@ -147,6 +169,7 @@ Data = (
     | CourseWithdrawn
     | FrameworkPublished
     | PathRecommended
+    | PathAnnounced
     | PathStored
 )
 
@@ -158,13 +181,18 @@ TYPES: dict[str, type[Data]] = {
     "course.withdrawn.v1": CourseWithdrawn,
     "framework.published.v1": FrameworkPublished,
     "path.recommended.v1": PathRecommended,
+    "path.recommended.v2": PathAnnounced,
     "path.stored.v1": PathStored,
 }
 NAMES: dict[type[Data], str] = {shape: name for name, shape in TYPES.items()}
 TOMBSTONE = "tombstone"
 """The type of a record without a value: its subject is erased. Not a CloudEvents type; it only labels the outbox."""
 
-PATH_HEADS: dict[str, type[Struct]] = {"path.recommended.v1": PathHead, "path.stored.v1": PathStored}
+PATH_HEADS: dict[str, type[Struct]] = {
+    "path.recommended.v1": PathHead,
+    "path.recommended.v2": PathHead,
+    "path.stored.v1": PathStored,
+}
 """The `shapes` of a reader that passes paths on; see `from_kafka`."""
 
 
@@ -200,6 +228,13 @@ class Envelope(Struct, frozen=True):
     catalog_revision: int = 0
 
 
+def encode(data: Data) -> bytes:
+    """Return the JSON of an event's data."""
+    if isinstance(data, PathAnnounced):
+        return msgspec.json.encode({**msgspec.structs.asdict(data), "path": encoded(data.path)})
+    return msgspec.json.encode(data)
+
+
 def new_event(source: str, subject: str, sequence: int, data: Data | None, traceparent: str | None = None) -> Envelope:
     """Return the envelope of a new event; `data` None makes a tombstone."""
     return Envelope(
@@ -209,7 +244,7 @@ def new_event(source: str, subject: str, sequence: int, data: Data | None, trace
         subject=subject,
         time=datetime.now(UTC),
         sequence=sequence,
-        data=None if data is None else msgspec.json.encode(data),
+        data=None if data is None else encode(data),
         traceparent=traceparent,
     )
 
@@ -446,7 +481,7 @@ def _hold_together(event: Event) -> None:
         moments.append(data.taken_at)
     elif isinstance(data, FrameworkPublished):
         _whole("version", str(data.framework.version), MAX_SEQUENCE)
-    elif isinstance(data, PathRecommended | PathStored):
+    elif isinstance(data, PathRecommended | PathAnnounced | PathStored):
         moments.append(data.planned_at)
     for moment in moments:
         if moment.tzinfo is None or moment.year not in _YEARS:

@@ -5,6 +5,7 @@ emits   `course.published.v1`, `course.withdrawn.v1`, `framework.published.v1` o
 serves  PUT, PATCH, GET, DELETE /v1/courses/{course_id} · GET /v1/courses · POST /v1/courses:import
         PUT, PATCH, GET /v1/frameworks/{framework_id} · GET /v1/frameworks
         GET /v1/courses/{course_id}/matches and :confirm, :reject, :correct · the same of many on /v1/matches
+        GET /v1/catalog/health
 
 model → matching, matches → importers → store → match_store → matching_loop, api → __main__; the history is written from
 what the relay reads back from the topic. `python -m services.catalog` serves; `republish` announces every entry once

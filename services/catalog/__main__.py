@@ -1,8 +1,10 @@
 """Starts the catalog: `python -m services.catalog`.
 
-republish   stage every course and framework once more; a running service sends them
-match       match every course that came without skills once more
-calibrate   fit the confidence of matches on courses whose right skills are known; `calibrate --help`
+republish          stage every course and framework once more; a running service sends them
+match              match every course that came without skills once more
+calibrate          fit the confidence of matches on courses whose right skills are known; `calibrate --help`
+import-framework   take a framework from files in one of the formats of docs/frameworks.md
+export-framework   write a framework to a file
 """
 
 import asyncio
@@ -14,8 +16,8 @@ from pathlib import Path
 from aiohttp import web
 
 from services.catalog import __doc__ as card
-from services.catalog import calibrating
-from services.catalog.api import CALIBRATION, HISTORY, MATCHES, ROUTES, STORE
+from services.catalog import calibrating, framework_files
+from services.catalog.api import CALIBRATION, HISTORY, MATCHES, ONE, ROUTES, STORE
 from services.catalog.history import HistoryStore
 from services.catalog.match_store import MatchStore
 from services.catalog.matching.calibration import Calibration, shipped
@@ -79,7 +81,7 @@ async def build(settings: CatalogSettings) -> web.Application:
         ],
     )
     app[STORE], app[HISTORY] = store, history
-    app[MATCHES], app[CALIBRATION] = matches, calibration
+    app[MATCHES], app[CALIBRATION], app[ONE] = matches, calibration, asyncio.Lock()
     metrics.watch_relay(app[REGISTRY], relay)
     return app
 
@@ -116,4 +118,6 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["calibrate"]:
         print(calibrating.main(sys.argv[2:]))  # noqa: T201 - the answer of a command
         raise SystemExit(0)
+    if sys.argv[1:2] and sys.argv[1] in framework_files.COMMANDS:
+        raise SystemExit(asyncio.run(framework_files.run(sys.argv[1:])))
     main(build, load(CatalogSettings), {"republish": republish, "match": match})

@@ -11,16 +11,28 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from shared.auth import FORGOTTEN_SECONDS
+from shared.templates import Language
 
 Drop = Literal["shutdown", "follower", "slow", "expired", "revoked", "erased", "large"]
 
 
+Languages = tuple[Language, ...]
+InWords = Callable[[Languages], str]
+
+
 class StreamMessage(Struct, frozen=True):
-    """Something to tell a stream. `revision` orders paths and erasures of one officer; 0 says that it has none."""
+    """Something to tell a stream: JSON, or what gives it in the languages of the stream.
+
+    `revision` orders paths and erasures of one officer; 0 says that it has none.
+    """
 
     event: Literal["path", "status", "erased"]
-    data: str
+    data: str | InWords
     revision: int = 0
+
+    def in_words(self, languages: Languages) -> str:
+        """Return what to send."""
+        return self.data if isinstance(self.data, str) else self.data(languages)
 
 
 class Connection:
@@ -101,6 +113,10 @@ class Connections(Collector):
             self._by_key[key].discard(connection)
             if not self._by_key[key]:
                 del self._by_key[key]
+
+    def watches(self, key: str) -> bool:
+        """Return whether a stream of an officer is open."""
+        return key in self._by_key
 
     def newest(self, key: str) -> int:
         """Return the largest revision that a stream of an officer knows of; 0 without one."""

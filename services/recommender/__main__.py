@@ -35,7 +35,8 @@ from services.recommender.api import (
 from services.recommender.catalog_replica import CatalogReplica
 from services.recommender.consumer import CatalogConsumer, ProfileConsumer
 from services.recommender.planning import FeedbackHandler, Planner
-from services.recommender.store import ALL_INDEXES, COLLECTION, PlanStore, reduced
+from services.recommender.replanning import Replanner
+from services.recommender.store import ALL_INDEXES, ANNOUNCED, COLLECTION, PlanStore, reduced
 from services.recommender.warmup import warm_up
 from services.recommender.work_queue import WorkQueue
 from shared import metrics
@@ -70,17 +71,19 @@ async def build(settings: RecommenderSettings) -> web.Application:
     async def take_back(key: str) -> None:
         await consumer.take_back(key)
 
-    changes = CatalogConsumer(catalog, planner, lambda: consumer.partitions)
+    replanner = Replanner(planner, lambda: consumer.partitions)
     consumer = GroupConsumer(
         settings,
         settings.topic(PROFILES_TOPIC),
         settings.group(GROUP),
         ProfileConsumer(planner, take_back).on_profiles,
         publisher=publisher,
-        on_assigned=changes.on_assigned,
+        on_assigned=replanner.on_assigned,
     )
     topics = planned_topics(settings.topic, CATALOG_TOPIC, PROFILES_TOPIC, PATHS_TOPIC)
-    follower = Follower(settings, settings.topic(CATALOG_TOPIC), changes.on_catalog)
+    follower = Follower(
+        settings, settings.topic(CATALOG_TOPIC), CatalogConsumer(catalog, replanner.catalog_changed).on_catalog
+    )
     relay = Relay(
         database,
         COLLECTION,
@@ -90,6 +93,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
         republish=store.republish,
         reduced=reduced,
         staged=staged,
+        held_in=ANNOUNCED,
     )
 
     warm = asyncio.Event()
@@ -146,11 +150,11 @@ async def build(settings: RecommenderSettings) -> web.Application:
             background("relay", relay.run),
             background("catalog", follower.run),
             background("profiles", consume, stop=consumer.stop),
-            background("sweep", changes.sweep_for_ever),
+            background("replanning", replanner.run),
         ],
     )
     app[STORE], app[CATALOG], app[TODAY] = store, catalog, today_in(zone)
-    app[HEEDER], app[ASKED], app[SOLVER], app[RULES_CHANGED] = heeder, asked, planner.solver, changes.look_again
+    app[HEEDER], app[ASKED], app[SOLVER], app[RULES_CHANGED] = heeder, asked, planner.solver, replanner.look_now
     app[MIN_GROUP], app[FIRST_GROUPS] = settings.min_group_size, settings.first_job_groups
     app[TOKEN_KEY], registry = settings.api_key_pepper, app[REGISTRY]
     _measure(registry, planner, heeder, asked)

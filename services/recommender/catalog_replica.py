@@ -7,7 +7,7 @@ docs/architecture.md).
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -16,6 +16,9 @@ from shared.domain import SHARED_TENANT, Course
 from shared.events import CoursePublished, CourseWithdrawn, Event, FrameworkPublished
 
 _MANY = 2000
+
+PlanField = Literal["courses", "open_skills", "framework_id"]
+"""Where a stored plan names what a catalog change may concern."""
 
 
 class PlanSummary(msgspec.Struct, frozen=True):
@@ -158,17 +161,16 @@ class CatalogReplica:
         )
         return any(stamp > plan.considered for stamp in stamps)
 
-    def changed_since(self, revision: int) -> list[dict[str, Any]]:
-        """Return, as MongoDB conditions, which plans the changes after a revision may concern; `[{}]`: any plan."""
-        fields = {"courses": self._courses, "open_skills": self._skills, "framework_id": self._frameworks}
-        names: dict[tuple[str, str], list[str]] = defaultdict(list)
+    def changed_since(self, revision: int) -> dict[tuple[str, PlanField], list[str]] | None:
+        """Return (tenant, field of a plan) -> what changed after a revision; None: too much to name."""
+        fields: dict[PlanField, Revisions] = {
+            "courses": self._courses,
+            "open_skills": self._skills,
+            "framework_id": self._frameworks,
+        }
+        names: dict[tuple[str, PlanField], list[str]] = defaultdict(list)
         for field, changed in fields.items():
             for (tenant, name), stamp in changed.items():
                 if stamp > revision:
                     names[tenant, field].append(name)
-        if sum(map(len, names.values())) > _MANY:
-            return [{}]
-        return [
-            {field: {"$in": found}} | ({} if tenant == SHARED_TENANT else {"tenant": tenant})
-            for (tenant, field), found in names.items()
-        ]
+        return None if sum(map(len, names.values())) > _MANY else dict(names)

@@ -13,7 +13,7 @@ from shared.domain import Course, Framework, Profile, Skill, Teaches, keep_milli
 from shared.errors import InvalidInput
 from shared.texts import folded
 
-ALGORITHM = "t1.4"
+ALGORITHM = "t1.5"
 """Changes whenever the same inputs may give another path."""
 
 MICRO = 1_000_000

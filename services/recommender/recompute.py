@@ -17,14 +17,16 @@ import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from services.recommender.inputs import ALGORITHM, TenantRules
-from services.recommender.plan_pool import Case, solve
+from services.recommender.plan_pool import PlanRequest, solve
 from services.recommender.planner.index.catalog import Snapshot
 from services.recommender.provenance import Record, hash_of, inputs_of_record
 from services.recommender.reference import rule as reference
 from services.recommender.store import ArchivedPlan, PlanStore
 from shared.auth import issue
+from shared.compact_paths import alternatives
 from shared.domain import SHARED_TENANT, Course, Framework, key_of
 from shared.errors import NotFound, Problem, Unavailable
+from shared.events import PathAnnounced, encode
 from shared.mongo import KeyStore, connect
 from shared.paths import LearningPath
 from shared.settings import RecommenderSettings
@@ -90,7 +92,9 @@ def compared(
     # Under the tenant it is never late, as a shared one would be for a profile that was written by the tenant's own.
     snapshot = Snapshot().put_framework(record.profile.tenant, framework, revision)
     view = snapshot.put_courses(SHARED_TENANT, courses, revision).view(record.profile.tenant)
-    case = Case(record.profile, record.as_of, record.feedback, rules, record.previous, record.stable, record.finishing)
+    case = PlanRequest(
+        record.profile, record.as_of, record.feedback, rules, record.previous, record.stable, record.finishing
+    )
     if said := _difference(past, solve(case, view, smallest_gap=record.smallest_gap).path):
         differences.append(said)
     return differences
@@ -106,10 +110,17 @@ def by_reference(
 
 
 def _difference(past: ArchivedPlan, path: LearningPath) -> str | None:
-    again = msgspec.json.encode(msgspec.structs.replace(past.event, path=path))
-    if again == past.path:
-        return None
-    return first_difference(msgspec.json.decode(past.path), msgspec.json.decode(again)) or "the bytes"
+    """Return how a path differs from the stored bytes; of one that was stored with its sentences, in what it says."""
+    again = msgspec.structs.replace(past.event, path=path)
+    if past.alternatives is None:
+        pairs = [(encode(PathAnnounced.of(past.event)), encode(PathAnnounced.of(again)))]
+    else:
+        others = msgspec.json.encode(alternatives(path))
+        pairs = [(past.path, encode(PathAnnounced.of(again))), (past.alternatives, others)]
+    for stored, found in pairs:
+        if stored != found:
+            return first_difference(msgspec.json.decode(stored), msgspec.json.decode(found)) or "the bytes"
+    return None
 
 
 def first_difference(stored: Any, found: Any, place: str = "") -> str | None:

@@ -21,7 +21,8 @@ from pymongo import InsertOne
 
 from deploy.local.replicas import Replica
 from deploy.topics import ensure_topics
-from services.recommender.planning import Order, PlannedPath, new_plan, plan_for
+from services.recommender.plan_pool import PlanRequest
+from services.recommender.planning import PlannedPath, new_plan, plan_for
 from services.recommender.store import COLLECTION, write_of
 from shared.domain import Profile
 from shared.events import CATALOG_TOPIC, PROFILES_TOPIC, AssessmentCompleted, Envelope, from_kafka
@@ -184,7 +185,9 @@ def _inserts(
 ) -> Iterator[InsertOne[dict[str, Any]]]:
     """Yield the inserts that the recommender makes of the same plans."""
     for (profile, partition, moment), one in zip(known, planned, strict=True):
-        insert = write_of(new_plan(Order(partition, profile, "assessment", moment.date()), one, None))
+        insert = write_of(
+            new_plan(PlanRequest(profile, moment.date(), cause="assessment", partition=partition), one, None)
+        )
         assert isinstance(insert, InsertOne)
         yield insert
 

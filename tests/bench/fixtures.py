@@ -6,14 +6,21 @@ Everything comes from a seeded generator, so two runs are given the same.
 import json
 import random
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from statistics import median
 from typing import Any
 
+import bson
 import msgspec
+from pymongo import InsertOne
 
 from deploy.local.seed import SEED
+from services.recommender.plan_pool import PlanRequest
 from services.recommender.planner.index.catalog import Snapshot, View
+from services.recommender.planning import new_plan, plan_for
+from services.recommender.store import ANNOUNCED, write_of
 from shared.domain import SHARED_TENANT, Course, Framework, Profile, SkillLevel, key_of
 from shared.events import AssessmentCompleted, CoursePublished, Envelope, FrameworkPublished, new_event
 
@@ -108,3 +115,31 @@ def assessment(chance: random.Random, taken_at: datetime) -> bytes:
     results = [{"skill": skill, "level": round(chance.uniform(0, framework.max_level), 2)} for skill in skills]
     body = {"framework": FRAMEWORK, "kind": "test", "results": results, "taken_at": taken_at.isoformat()}
     return json.dumps(body).encode()
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Bytes of paths with so many steps: of the event, and of the whole plan as it stands in MongoDB, nothing waiting.
+
+    `longest`: the largest event of all, and its steps.
+    """
+
+    count: int
+    median_event: float
+    median_plan: float
+    longest: tuple[int, int]
+
+
+def sizes(officers: int, steps: int) -> Sizes:
+    """Return how large the paths of so many made-up officers are, of those with so many steps."""
+    seen, found = view(), list[tuple[int, int, int]]()
+    for profile in profiles(officers):
+        planned = plan_for(profile, seen, _MEASURED.date())
+        insert = write_of(new_plan(PlanRequest(profile, _MEASURED.date(), partition=0), planned, None))
+        document: dict[str, Any] = insert._doc if isinstance(insert, InsertOne) else {}
+        found.append((len(planned.path.steps), len(document[ANNOUNCED]), len(bson.encode({**document, "outbox": []}))))
+    wanted = [one for one in found if one[0] == steps]
+    longest = max(found, key=lambda one: one[1])
+    return Sizes(
+        len(wanted), median(one[1] for one in wanted), median(one[2] for one in wanted), (longest[1], longest[0])
+    )

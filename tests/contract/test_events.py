@@ -1,10 +1,10 @@
 """Golden wire files are replayed for ever: what was once on a topic must be readable by every later version."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from cloudevents.core.bindings.kafka import KafkaMessage, from_kafka_event, to_structured_event
 
@@ -28,9 +28,10 @@ def test_what_was_once_on_a_topic_is_still_understood(name: str) -> None:
     assert isinstance(event.data, TYPES[name])
     assert event.subject.encode() == key
     assert event.sequence > 0
-    written = json.loads(msgspec.json.encode(event.data))
+    written = new_event("here", event.subject, event.sequence, event.data).data
     assert value is not None
-    assert written == json.loads(value), "a field of the golden file is lost or renamed"
+    assert written is not None
+    assert json.loads(written) == json.loads(value), "a field of the golden file is lost or renamed"
 
 
 @pytest.mark.parametrize("name", TYPES)
@@ -91,5 +92,5 @@ def test_what_no_retry_will_make_good_is_rejected_with_the_reason(
 
 
 def test_every_event_is_named_subject_action_version() -> None:
-    assert all(len(name.split(".")) == 3 and name.endswith(".v1") for name in TYPES)
+    assert all(len(name.split(".")) == 3 and re.search(r"\.v[12]$", name) for name in TYPES)
     assert {NAMES[shape] for shape in TYPES.values()} == set(TYPES)

@@ -76,6 +76,7 @@ READ_WHOLE = {
     "MatchStore.mark of all": "the same, of all tenants",
     "MatchStore.spread": "the same",
     "MatchStore.examples": "courses are compared with up to 5,000 examples, kept for a minute",
+    "MatchStore.whole": "the health of a catalog is that of every course; one request at a time",
     "MatchStore.decided": "an operator calibrates on all that people have decided",
     "KeyStore.list": "an operator lists every key of a tenant",
     "KeyStore.list of all": "the same, of all tenants",
@@ -220,6 +221,7 @@ async def matches(store: MatchStore, catalog: CatalogStore) -> AsyncIterator[Cal
     yield "MatchStore.versions", store.versions(TENANT)
     yield "MatchStore.examples", store.examples(TENANT, FRAMEWORK)
     yield "MatchStore.decided", store.decided(TENANT)
+    yield "MatchStore.whole", store.whole(TENANT)
     yield "MatchStore.spread", store.spread()
     yield "MatchStore.mark", store.mark(TENANT)
     yield "MatchStore.mark of all", store.mark(None)
@@ -275,7 +277,7 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     database = watched.database("recommender")
     await ensure_indexes(database, ALL_INDEXES)
     office = Office(database, READ, LONG)
-    store, planner = office.store, office.planner()
+    store, replanner = office.store, office.replanner()
     one = profile("a", {"reading": 1}, sequence=1)
     await office.plan(one)
     await office.plan(msgspec.structs.replace(one, sequence=2, deadline=NEXT_YEAR.date(), weekly_hours=2.0))
@@ -285,7 +287,7 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     yield "PlanStore.summaries", store.summaries([key, "absent"])
     yield "PlanStore.sequences", store.sequences([key])
     yield "PlanStore.bases", store.bases([key])
-    yield "PlanStore.matching any plan", store.matching(range(3), [{"considered": {"$lt": 900}}])
+    yield "PlanStore.affected_by any change", store.affected_by(None, range(3), 900)
     yield "PlanStore.frameworks_of", store.frameworks_of(TENANT, "office")
     yield "PlanStore.measures", store.measures(TENANT, "office", FRAMEWORK)
     yield "PlanStore.sample", store.sample(TENANT, "office", FRAMEWORK, 64)
@@ -299,12 +301,12 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     yield "RuleStore.recent", store.rules.recent("another")
     yield "RuleStore.find", store.rules.find(TENANT, 1)
     yield "RuleStore.refresh", store.rules.refresh()
-    # The conditions of sweeps are made by the planner, so the planner asks here.
-    yield "PlanStore.matching after a catalog change", planner.sweep(range(3), 0)
-    yield "PlanStore.mark_ruled after newer rules", planner.sweep_rules(range(3))
-    yield "PlanStore.matching near a deadline", planner.sweep_deadlines(range(3), NEXT_YEAR)
+    yield "PlanStore.affected_by", replanner.after_catalog_change(range(3), 0)
+    yield "PlanStore.under_older_rules", replanner.after_newer_rules(range(3))
+    yield "PlanStore.due_by", replanner.near_deadlines(range(3), NEXT_YEAR)
     held = await store.held(TENANT, "a")
     assert held is not None
+    yield "PlanStore.mark_ruled", store.mark_ruled([held.plan], 1)
     path = PathRecommended(TENANT, "a", held.plan.summary.revision + 1, "assessment", MOMENT, held.plan.path)
     new = NewPlan(0, msgspec.structs.replace(held.plan.profile, sequence=3), path, held.plan.summary)
     yield "History.keep", store.history.keep([(key, msgspec.structs.replace(held.plan.summary, revision=KEPT + 1))])

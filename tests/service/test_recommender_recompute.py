@@ -137,13 +137,13 @@ async def test_a_path_that_was_tampered_with_is_told_apart(two: Two, capsys: pyt
     plans = two.recommender.database("recommender")["plans"]
     document = await plans.find_one({"_id": officer.key})
     assert document is not None
-    changed = msgspec.json.decode(document["path"])
-    changed["path"]["hours"] += 1
-    await plans.update_one({"_id": officer.key}, {"$set": {"path": msgspec.json.encode(changed)}})
+    changed = msgspec.json.decode(document["announced"])
+    changed["path"]["coverage"][2] += 1
+    await plans.update_one({"_id": officer.key}, {"$set": {"announced": msgspec.json.encode(changed)}})
     assert await command(two.settings, [officer.officer, "--tenant", "agency", "--reference"]) == 1
     said = capsys.readouterr().out
-    assert "\n  path.hours: stored" in said
-    assert "\n  by the reference, path.hours: stored" in said
+    assert "\n  path.coverage[2]: stored" in said
+    assert "\n  by the reference, path.coverage[2]: stored" in said
 
 
 async def test_what_cannot_be_computed_is_said(two: Two, capsys: pytest.CaptureFixture[str]) -> None:

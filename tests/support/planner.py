@@ -9,8 +9,11 @@ import msgspec
 
 from services.recommender.catalog_replica import CatalogReplica, fold_events
 from services.recommender.feedback import Action
-from services.recommender.planning import FeedbackCommand, FeedbackHandler, Order, Planner
-from services.recommender.store import ALL_INDEXES, COLLECTION, PlanStore
+from services.recommender.plan_pool import PlanRequest
+from services.recommender.planning import FeedbackCommand, FeedbackHandler, Planner
+from services.recommender.replanning import Replanner
+from services.recommender.store import ALL_INDEXES, ANNOUNCED, COLLECTION, PlanStore
+from services.recommender.store.documents import event_of
 from services.recommender.work_queue import WorkQueue
 from shared.domain import SHARED_TENANT, Course, Profile, key_of
 from shared.events import CoursePublished, Data, FrameworkPublished, PathRecommended, from_kafka, new_event, to_kafka
@@ -50,8 +53,11 @@ class Office:
     def planner(self) -> Planner:
         return Planner(self.store, self.catalog, UTC)
 
+    def replanner(self, planner: Planner | None = None) -> Replanner:
+        return Replanner(planner or self.planner(), list)
+
     async def plan(self, one: Profile) -> None:
-        await self._heeder.planner.plan([Order(0, one, "assessment", DAY)])
+        await self._heeder.planner.plan([PlanRequest(one, DAY, cause="assessment", partition=0)])
 
     async def tell(self, officer: str, course_id: str, action: Action, key: str) -> None:
         word = FeedbackCommand(TENANT, officer, course_id, action, None, key, f"digest of {key}")
@@ -63,14 +69,14 @@ class Office:
         return found
 
     async def path_of(self, officer: str) -> PathRecommended:
-        return msgspec.json.decode((await self.plan_of(officer))["path"], type=PathRecommended)
+        return event_of(await self.plan_of(officer))
 
     async def announced(self, officer: str) -> list[tuple[int, int]]:
-        """Return (revision, profile sequence) of every path that waits to be sent, in the order of staging."""
-        entries = (await self.plan_of(officer))["outbox"]
-        paths = [msgspec.json.decode(entry["data"], type=PathRecommended) for entry in entries]
-        assert [path.revision for path in paths] == [entry["sequence"] for entry in entries]
-        return [(path.revision, path.path.versions.profile) for path in paths]
+        """Return (revision, profile sequence) of the path that waits to be sent; a newer one has taken its place."""
+        document = await self.plan_of(officer)
+        event = event_of(document)
+        assert [(one["held_in"], one["sequence"]) for one in document["outbox"]] == [(ANNOUNCED, event.revision)]
+        return [(event.revision, event.path.versions.profile)]
 
 
 @asynccontextmanager

@@ -103,6 +103,17 @@ class Topic:
     async def take(self, batch: Sequence[ConsumedEvent]) -> None:
         self.events += [item.event for item in batch]
 
+    async def newest(self, subject: str, sequence: int) -> Event:
+        """Return the event of a subject with a sequence, once it is there. A newer one may stand for older ones."""
+        await until(
+            lambda: any(self._is(event, subject, sequence) for event in self.events), f"{sequence} of {subject}"
+        )
+        return next(event for event in self.events if self._is(event, subject, sequence))
+
+    @staticmethod
+    def _is(event: Event, subject: str, sequence: int) -> bool:
+        return (event.subject, event.sequence) == (subject, sequence)
+
     async def of(self, subject: str, count: int) -> list[Event]:
         """Return the events of a subject once there are so many."""
         await until(lambda: sum(event.subject == subject for event in self.events) >= count, f"{count} of {subject}")

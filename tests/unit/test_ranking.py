@@ -13,6 +13,7 @@ from services.recommender.planner.pipeline import recommend, refused, waiting_fo
 from shared.domain import Course, Prerequisite
 from shared.paths import LearningPath
 from tests.support.builders import DAY, TENANT, after, at, catalog, course, framework, inputs, profile, view_of
+from tests.support.words import said
 
 
 def ids(path: LearningPath) -> list[str]:
@@ -69,7 +70,7 @@ def test_a_course_whose_skills_are_not_known_yet_is_taken_only_for_what_it_opens
     assert ids(path) == ["stone", "goal"]
     assert validate(path, inputs(framework({"a": 2}), {"a": 0}), {one.id: one for one in courses}.get) == []
     none = recommend(inputs(framework({"a": 2}), {"a": 0}), view_of(courses[:1]))
-    assert (none.steps, none.open[0].reason.en) == (
+    assert (none.steps, said(none, none.open[0]).en) == (
         [],
         "No further course teaches “About a” above level 0 (2 required).",
     )
@@ -109,8 +110,8 @@ def test_an_open_gap_says_why(cause: str, change: dict[str, Any], courses: list[
     plan = inputs(framework({"a": 2}), {"a": 0}, **change)
     path = recommend(plan, view_of(courses))
     assert (path.steps, [row.cause for row in path.open]) == ([], [cause])
-    assert path.open[0].reason.th
-    assert path.reason.th
+    assert said(path, path.open[0]).th
+    assert said(path).th
     assert not validate(path, plan, view_of(courses).course)
 
 
@@ -122,7 +123,7 @@ def test_nothing_assessed_gives_a_provisional_path() -> None:
 def test_no_gap_gives_no_steps_and_says_so() -> None:
     path = recommend(inputs(framework({"a": 2}), {"a": 2}, sd=0.4), view_of([course("a", ("a", 1, 3))]))
     assert (path.status, path.steps, path.open, path.coverage.after) == ("ready", [], [], 1)
-    assert path.reason.en == "No gap: every required level is met."
+    assert said(path).en == "No gap: every required level is met."
 
 
 def test_an_explicit_target_stands_in_place_of_the_job_group() -> None:
@@ -164,9 +165,9 @@ def test_the_paths_without_steps_carry_their_reason() -> None:
     assert (waiting.status, waiting.steps, waiting.versions.framework) == ("waiting_for_framework", [], "fw@1")
     no = refused(inputs(framework({"a": 1})), view.catalog_revision, "step 1: stands twice")
     assert no.status == "refused"
-    assert "stands twice" in no.reason.en
-    assert waiting.reason.th
-    assert no.reason.th
+    assert "stands twice" in said(no).en
+    assert said(waiting).th
+    assert said(no).th
 
 
 # --- properties over generated catalogs ----------------------------------------------------------------------------

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from services.recommender.inputs import Inputs, Rule
 from services.recommender.plan_validator.validate import validate
-from services.recommender.planner.optimizer.instance import BRANCH, NUMBER
 from services.recommender.planner.optimizer.solve import solve
 from services.recommender.planner.pipeline import recommend
 from services.recommender.planner.value import ValueFunction, posterior_targets
@@ -141,7 +140,7 @@ def test_a_generated_world_is_narrowed_to_the_same_courses() -> None:
     view = world.view()
     for plan in drawn(world, 4):
         found = solve(plan, view)
-        numbers = found.problem.alternatives[found.problem.alternatives[:, BRANCH] == 0, NUMBER].tolist()
+        numbers = found.problem.alternatives["number"][found.problem.alternatives["is_branch"] == 0].tolist()
         wants, doors = posterior_targets(plan, view.course)
         courses = {one.id: one for one in world.courses}
         readable = reference.Plan(plan, courses, ValueFunction(wants), doors, ignore_preferences=False)

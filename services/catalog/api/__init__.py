@@ -5,6 +5,7 @@ from typing import Any
 from services.catalog.api.courses import get_course, list_courses, patch_course, put_course, withdraw_course
 from services.catalog.api.entries import HISTORY, STORE
 from services.catalog.api.frameworks import get_framework, list_frameworks, patch_framework, put_framework
+from services.catalog.api.health import ONE, show_health
 from services.catalog.api.importing import import_courses
 from services.catalog.api.matches import (
     CALIBRATION,
@@ -18,6 +19,7 @@ from services.catalog.api.matches import (
     reject_matches,
     show_matches,
 )
+from services.catalog.health import CatalogHealth
 from services.catalog.matches import (
     CorrectCourseMatches,
     CorrectMatches,
@@ -42,7 +44,7 @@ from shared.auth import ADMINS, EVERYONE
 from shared.domain import Course, Framework
 from shared.routes import IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, Handler, MergePatch, Route
 
-__all__ = ["CALIBRATION", "HISTORY", "MATCHES", "ROUTES", "STORE"]
+__all__ = ["CALIBRATION", "HISTORY", "MATCHES", "ONE", "ROUTES", "STORE"]
 
 _FRAMEWORK_LIMIT = 4 * 1024 * 1024  # with its spaces; the store bounds what its event holds
 _COURSE = "/v1/courses/{course_id}"
@@ -188,4 +190,5 @@ ROUTES = [
     _matches("/v1/matches:confirm", confirm_many, DecideCourseMatches, MatchResults, _OF_COURSE | _NAMED),
     _matches("/v1/matches:reject", reject_many, DecideCourseMatches, MatchResults, _OF_COURSE | _NAMED),
     _matches("/v1/matches:correct", correct_many, CorrectCourseMatches, MatchResults, _OF_COURSE | _NAMED | _RIGHT),
+    Route("GET", "/v1/catalog/health", show_health, ADMINS, answers={200: CatalogHealth}, reads=True),
 ]

@@ -30,7 +30,7 @@ _OWNERS: list[tuple[re.Pattern[str], str]] = [
     (re.compile(pattern), owner)
     for pattern, owner in [
         (rf"{_OFFICER}/(path(/why-not/[^/]+)?|feedback)", "recommender"),
-        (r"/v1/(recommendations|rules|courses/[^/]+/similar|agencies/[^/]+/gaps)", "recommender"),
+        (r"/v1/(recommendations|rules|messages|courses/[^/]+/similar|agencies/[^/]+/gaps)", "recommender"),
         (rf"{_OFFICER}(/assessments)?", "assessment"),
         (r"/v1/(courses|frameworks)(/[^/]+)?", "catalog"),
         (r"/v1/courses:import", "catalog"),

@@ -30,7 +30,7 @@ from services.recommender.api.context import (
 from services.recommender.disclosure import Officer, Release, cohorts_of, released, rounded_down, token_of
 from services.recommender.inputs import hours_until
 from services.recommender.path_summary import path_summary
-from services.recommender.plan_pool import Case
+from services.recommender.plan_pool import PlanRequest
 from services.recommender.planner.explain.path import card_of
 from services.recommender.planner.index.catalog import View
 from shared.domain import Framework, Hours, Identifier
@@ -136,7 +136,7 @@ async def _in_time(
     plans = await store.sample(tenant, agency, framework.id, SAMPLE)
     rules = await store.rules.recent(tenant)
     cases = [
-        Case(
+        PlanRequest(
             replace(plan.profile, deadline=deadline, weekly_hours=weekly_hours),
             today,
             plan.feedback,

@@ -35,10 +35,12 @@ from services.recommender.planner.exact.residual import (
     ResidualProblem,
     RunnerUp,
     end_state,
+    left_out,
     levels_reached,
+    missing_course_cause,
     pinned_closure,
+    unknown_completed,
 )
-from services.recommender.planner.explain.messages import left_out_reason, missing_course_cause, unknown_completed
 from services.recommender.planner.explain.path import PlanResult, path_of, without_idle
 from services.recommender.planner.units import UNLIMITED, UNREACHABLE, micro
 from services.recommender.planner.value import ValueFunction, posterior_targets
@@ -355,8 +357,7 @@ class Plan:
         return []
 
     def _note(self, name: str, kind: LeftOutCause, short: MissingHours | None = None) -> None:
-        title = self.courses[name].title if name in self.courses else None
-        self.notes.append(Note(name, kind, left_out_reason(kind, short), title=title))
+        self.notes.append(left_out(name, kind, self.courses.get(name), short))
 
     def _left(self) -> list[str]:
         """Return the courses of the path before that are still to be done after the seeds."""

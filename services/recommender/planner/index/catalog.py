@@ -19,28 +19,21 @@ from services.recommender.planner.course_spec import CourseSpec, course_spec
 from services.recommender.planner.index.graph import IndexedGraph, build_graph, extend_graph
 from services.recommender.planner.index.segment import (
     CHAMPIONS_FROM,
-    LANGUAGES,
-    PROVIDER,
     Ints,
     Segment,
     champions_of,
-    columns_of,
     overlay_ranks,
     part_of,
     segment_of,
 )
 from services.recommender.planner.index.vocabulary import VOCABULARY, EncodedCourse
+from services.recommender.planner.params import PARAMS
 from shared.domain import SHARED_TENANT, Course, Framework, Profile
 
 K = TypeVar("K")
 
-MERGE_THRESHOLD = 512
-"""Changed courses beside a base; with one more they become part of a new base."""
-
-
-MAX_COST_PROFILES = 32
-"""Kinds of officers (framework, languages, rules) whose prices are kept per base."""
-
+MERGE_THRESHOLD = PARAMS.merge_threshold
+MAX_COST_PROFILES = PARAMS.max_cost_profiles
 _decoder = msgspec.msgpack.Decoder(Course)
 
 
@@ -73,7 +66,7 @@ class BaseSegment:
     @cached_property
     def segment(self) -> Segment:
         """All courses."""
-        return segment_of(columns_of([self.entries[name] for name in self.ids]), len(VOCABULARY.skills))
+        return segment_of([self.entries[name] for name in self.ids], len(VOCABULARY.skills))
 
     @cached_property
     def champions(self) -> tuple[Segment, NDArray[np.int32]] | None:
@@ -129,7 +122,7 @@ class TenantCatalog:
         """The courses beside the base, and their ids."""
         entries = sorted((entry for entry in self.overlay.values() if entry), key=lambda entry: entry.id)
         ranks = overlay_ranks([bisect_left(self.base.ids, entry.id) for entry in entries])
-        return segment_of(columns_of(entries), len(VOCABULARY.skills), ranks), [entry.id for entry in entries]
+        return segment_of(entries, len(VOCABULARY.skills), ranks), [entry.id for entry in entries]
 
     @cached_property
     def overlay_names(self) -> frozenset[int]:
@@ -180,17 +173,17 @@ class View:
     def providers(self) -> frozenset[str]:
         """Return the titles of all providers of visible courses, as they are compared."""
         names = list(VOCABULARY.providers)
-        return frozenset(title for number in self._held(PROVIDER) for title in names[number])
+        return frozenset(title for number in self._held("provider") for title in names[number])
 
     def languages(self) -> frozenset[str]:
         """Return the languages of all visible courses."""
         names = list(VOCABULARY.language_sets)
-        return frozenset(language for number in self._held(LANGUAGES) for language in names[number])
+        return frozenset(language for number in self._held("languages") for language in names[number])
 
-    def _held(self, column: int) -> list[int]:
+    def _held(self, field: str) -> list[int]:
         base, delta = self.catalog.base.segment, self.catalog.delta[0]
-        seen = np.delete(base.info[:-1, column], self.catalog.deleted(base))
-        return np.union1d(seen, delta.info[:-1, column]).tolist()  # type: ignore[no-any-return]
+        seen = np.delete(base.info[field][:-1], self.catalog.deleted(base))
+        return np.union1d(seen, delta.info[field][:-1]).tolist()  # type: ignore[no-any-return]
 
     def spec(self, course_id: str) -> CourseSpec | None:
         """Return a visible course as the planner reads it."""
