@@ -15,8 +15,8 @@ from services.recommender.feedback import MOST_ROWS, Feedback, apply_feedback
 from services.recommender.inputs import Estimate, Inputs
 from services.recommender.plan_pool import (
     NO_RULES,
-    Case,
     PlannedPath,
+    PlanRequest,
     solve,
 )
 from services.recommender.plan_validator.validate import validate
@@ -26,9 +26,9 @@ from services.recommender.planning import same_path
 from services.recommender.provenance import inputs_of_record
 from services.recommender.reference import rule as reference
 from shared.compact_paths import alternatives
+from shared.domain import SHARED_TENANT, Course, Framework, Prerequisite, Profile, SkillLevel
 from shared.events import CoursePublished, Event
 from shared.paths import LearningPath
-from shared.skills import SHARED_TENANT, Course, Framework, Prerequisite, Profile, SkillLevel
 from tests.evaluation.finishing import finished, has_risen, unreached
 from tests.evaluation.quality import SYNTHETIC, world_of
 from tests.support.builders import DAY, MOMENT, TENANT, at, course, framework, inputs, profile, view_of
@@ -56,9 +56,9 @@ class Studying:
         self.view, self.day, self.profile = view, day, one
         self.feedback, self.revision = Feedback(), 0
         self.paths: list[LearningPath] = []
-        self.last = self._planned(Case(one, day))
+        self.last = self._planned(PlanRequest(one, day))
 
-    def _planned(self, case: Case) -> PlannedPath:
+    def _planned(self, case: PlanRequest) -> PlannedPath:
         found = solve(case, self.view)
         assert found.violations == []
         self.paths.append(found.path)
@@ -77,13 +77,15 @@ class Studying:
         self.feedback = apply_feedback(
             self.feedback, course_id, "completed", at=moment, now=moment, teaches=taught.teaches if taught else ()
         )
-        case = Case(self.profile, self.day, self.feedback, previous=self.left, finishing=True)
+        case = PlanRequest(self.profile, self.day, self.feedback, previous=self.left, finishing=True)
         return self._planned(case).path
 
     def waits(self, days: int) -> LearningPath:
         """Let days go by, and return the path of the weekly sweep."""
         self.day += timedelta(days)
-        return self._planned(Case(self.profile, self.day, self.feedback, previous=self.left, finishing=True)).path
+        return self._planned(
+            PlanRequest(self.profile, self.day, self.feedback, previous=self.left, finishing=True)
+        ).path
 
     def is_assessed(self, **levels: float) -> LearningPath:
         """Return the path after an assessment that is later than everything."""
@@ -91,7 +93,7 @@ class Studying:
         kept = [held for held in self.profile.levels if held.skill not in levels]
         news = [SkillLevel(self.profile.framework, name, level, 0.3, moment) for name, level in levels.items()]
         self.profile = msgspec.structs.replace(self.profile, levels=[*kept, *news], sequence=self.profile.sequence + 1)
-        return self._planned(Case(self.profile, self.day, self.feedback, previous=self.left)).path
+        return self._planned(PlanRequest(self.profile, self.day, self.feedback, previous=self.left)).path
 
 
 def officer_of_the_seed() -> Profile:
@@ -206,7 +208,7 @@ def test_a_completed_course_that_is_withdrawn_or_changed_keeps_its_level() -> No
     rest = [row for row in SMALL if row.id != "a-low"]
     for courses in (rest, [*rest, course("a-low", ("a", 0, 1))]):
         view = Snapshot().put_courses(SHARED_TENANT, courses, 1).put_framework(SHARED_TENANT, TWO, 2).view(TENANT)
-        found = solve(Case(one.profile, DAY, one.feedback, previous=one.left), view)
+        found = solve(PlanRequest(one.profile, DAY, one.feedback, previous=one.left), view)
         assert (found.violations, [gap.level for gap in found.path.gaps]) == ([], [2, 0])
         assert [step.course.id for step in found.path.steps] == one.left
 
@@ -364,7 +366,7 @@ def test_a_change_that_no_path_reads_concerns_no_plan(change: Callable[[Course],
 
     before = fold_events(Snapshot(), [published(SMALL[0], 1)])
     news = fold_events(before.snapshot, [published(change(SMALL[0]), 2)])
-    assert news.snapshot.catalogue_revision == 2
+    assert news.snapshot.catalog_revision == 2
     now, wanted = news.snapshot.own_course(SHARED_TENANT, "a-low"), change(SMALL[0])
     assert now is not None
     assert (now.title, now.hours, now.teaches) == (wanted.title, wanted.hours, wanted.teaches)

@@ -15,12 +15,11 @@ from services.recommender.planner.index.catalog import View
 from services.recommender.planner.optimizer import solve as solution
 from services.recommender.planner.optimizer.search import search
 from services.recommender.planner.optimizer.solve import MAX_VISITS, TRACE_VISITS
-from services.recommender.planner.optimizer.state import EVALUATIONS_LEFT
 from services.recommender.planner.optimizer.trace import trace_path
 from services.recommender.planner.units import UNLIMITED
+from shared.domain import Course, Framework
 from shared.paths import LearningPath
-from shared.skills import Course, Framework
-from tests.support.builders import after, catalogue, course, framework, inputs, view_of
+from tests.support.builders import after, catalog, course, framework, inputs, view_of
 from tests.support.words import said, said_why_not
 
 LIMIT_TH, LIMIT_EN = "การค้นหาถึงขีดจำกัดแล้ว", "The search reached its limit"
@@ -38,7 +37,7 @@ def chain(length: int) -> tuple[list[Course], Framework]:
 
 def wide(count: int, skills: int) -> tuple[list[Course], Framework]:
     """Return generated courses, and a framework that requires all of their skills."""
-    return catalogue(count, skills, seed=1), framework({f"s{n:02}": 4 for n in range(skills)})
+    return catalog(count, skills, seed=1), framework({f"s{n:02}": 4 for n in range(skills)})
 
 
 PREFER = [Rule("provider", ["About provider"], 1.5), Rule("language", ["th"], 2.0)]
@@ -56,15 +55,15 @@ def spent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     found: list[int] = []
 
     def searched(problem, seeded, bench, exponents):  # type: ignore[no-untyped-def]
-        before = int(bench.counters[EVALUATIONS_LEFT])
+        before = int(bench.counters["visits_left"][0])
         result = search(problem, seeded, bench, exponents)
-        found.append(before - int(bench.counters[EVALUATIONS_LEFT]))
+        found.append(before - int(bench.counters["visits_left"][0]))
         return result
 
     def told(problem, seeded, bench, *more):  # type: ignore[no-untyped-def]
-        before = int(bench.counters[EVALUATIONS_LEFT])
+        before = int(bench.counters["visits_left"][0])
         result = trace_path(problem, seeded, bench, *more)
-        found.append(before - int(bench.counters[EVALUATIONS_LEFT]))
+        found.append(before - int(bench.counters["visits_left"][0]))
         return result
 
     monkeypatch.setattr(solution, "search", searched)

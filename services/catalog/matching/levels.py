@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 
 from services.catalog.matching.texts import CourseText, languages, normalised
-from shared.skills import ScaleLevel, Skill
+from shared.domain import ScaleLevel, Skill
 
 SHORT_HOURS = 6.0
 """A day. What is no longer leads a beginner one level up, not to the middle of the scale."""

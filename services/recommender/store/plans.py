@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from pymongo import IndexModel, UpdateOne
 
-from services.recommender.catalog_replica import PlanSummary
+from services.recommender.catalog_replica import PlanField, PlanSummary
 from services.recommender.feedback import Feedback
 from services.recommender.path_summary import PathSummary, path_summary
 from services.recommender.store.documents import (
@@ -44,10 +44,10 @@ from services.recommender.store.documents import (
 from services.recommender.store.history import History
 from services.recommender.store.releases import ReleaseStore
 from services.recommender.store.rules import RuleStore
-from shared.events import PathAnnounced, PathRecommended, announce
+from shared.domain import SHARED_TENANT, key_of
+from shared.events import PathAnnounced, PathRecommended, new_event
 from shared.mongo import Database, bulk_write, readable, unavailable
-from shared.outbox import OUTBOX_INDEXES, stage, stage_held, staged
-from shared.skills import key_of
+from shared.outbox import OUTBOX_INDEXES, outbox_insert, outbox_push, outbox_push_held
 
 COLLECTION = "plans"
 
@@ -139,13 +139,43 @@ class PlanStore:
             found = await self._plans.find({"_id": {"$in": list(keys)}}, {**SUMMARY, "feedback": 1}).to_list(None)
         return {document["_id"]: PlanBase(summary_of(document), feedback_of(document)) for document in found}
 
-    async def matching(
+    def affected_by(
+        self,
+        changed: Mapping[tuple[str, PlanField], Collection[str]] | None,
+        partitions: Collection[int],
+        revision: int,
+    ) -> AsyncIterator[StoredPlan]:
+        """Yield the plans that hold what changed (see `CatalogReplica.changed_since`) and were checked before it."""
+        conditions: list[dict[str, Any]] = [{}]
+        if changed is not None:
+            conditions = [
+                {field: {"$in": list(names)}} | ({} if tenant == SHARED_TENANT else {"tenant": tenant})
+                for (tenant, field), names in changed.items()
+            ]
+        return self._matching(partitions, [{**one, "considered": {"$lt": revision}} for one in conditions])
+
+    def under_older_rules(self, versions: Mapping[str, int], partitions: Collection[int]) -> AsyncIterator[StoredPlan]:
+        """Yield the plans made under older rules of their tenant. `versions`: the newest of each tenant."""
+        # `$not` finds plans from before there were rules, too.
+        conditions = [
+            {"tenant": tenant, "erased": False, "rules": {"$not": {"$gte": version}}}
+            for tenant, version in versions.items()
+        ]
+        return self._matching(partitions, conditions)
+
+    def due_by(self, moment: datetime, partitions: Collection[int]) -> AsyncIterator[StoredPlan]:
+        """Yield the plans with a deadline that were to be planned again by a moment."""
+        return self._matching(partitions, [{"replan_at": {"$type": "date", "$lte": moment}}])
+
+    async def _matching(
         self, partitions: Collection[int], conditions: Sequence[Mapping[str, Any]]
     ) -> AsyncIterator[StoredPlan]:
-        """Yield the plans of these Kafka partitions that meet any of the conditions.
+        """Yield the plans of these Kafka partitions that meet any of the conditions. Raises Unavailable.
 
         One that cannot be read is passed over and counted in `unreadable`.
         """
+        if not conditions or not partitions:
+            return
         query = {"partition": {"$in": list(partitions)}, "$or": list(conditions)}
         with unavailable():
             async for document in self._plans.find(query, PLAN):
@@ -255,13 +285,13 @@ class PlanStore:
                 return before.erased
             revision = before.revision + 1 if before else 1
             counters = {"profile_sequence": sequence, "revision": revision}
-            tombstone = announce(SOURCE, key, revision, None)
+            tombstone = new_event(SOURCE, key, revision, None)
             with unavailable():
                 if before is None:
-                    insert = {"_id": key, **kept, **counters, **staged(tombstone)}
+                    insert = {"_id": key, **kept, **counters, **outbox_insert(tombstone)}
                     await self._plans.update_one({"_id": key}, {"$setOnInsert": insert}, upsert=True)
                     continue
-                update = stage(tombstone)
+                update = outbox_push(tombstone)
                 update["$push"]["outbox"]["$slice"] = -1
                 update["$set"] |= {**kept, **counters, "courses": [], "open_skills": [], "framework": ""}
                 update["$unset"] = _FORGOTTEN
@@ -271,7 +301,7 @@ class PlanStore:
                     return True
 
     async def mark_considered(self, keys: Collection[str], revision: int) -> None:
-        """Remember that these plans are still good at a catalogue revision."""
+        """Remember that these plans are still good at a catalog revision."""
         with unavailable():
             await self._plans.update_many(
                 {"_id": {"$in": list(keys)}, "considered": {"$lt": revision}}, {"$set": {"considered": revision}}
@@ -291,7 +321,7 @@ class PlanStore:
         if changes:
             await bulk_write(self._plans, changes)
 
-    async def restage(self, keys: Collection[str] | None = None) -> int:
+    async def republish(self, keys: Collection[str] | None = None) -> int:
         """Stage the present state of these officers, or of all, once more; return how many.
 
         A path that cannot be read is passed over.
@@ -317,10 +347,10 @@ def _restaged(document: Document) -> Document:
     """Return the update that announces a plan as it stands once more."""
     key, revision = document["_id"], document["revision"]
     if document.get("erased"):
-        update = stage(announce(SOURCE, key, revision, None))
+        update = outbox_push(new_event(SOURCE, key, revision, None))
         update["$push"]["outbox"]["$slice"] = -1
         return update
     event = event_of(document)
     if "path" in document:  # stored with its sentences, and announced so
-        return stage(announce(SOURCE, key, revision, event))
-    return stage_held(announce(SOURCE, key, revision, PathAnnounced.of(event)), ANNOUNCED)
+        return outbox_push(new_event(SOURCE, key, revision, event))
+    return outbox_push_held(new_event(SOURCE, key, revision, PathAnnounced.of(event)), ANNOUNCED)

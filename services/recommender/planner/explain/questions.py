@@ -17,13 +17,12 @@ from services.recommender.planner.exact.minimum_closure import minimum_closure
 from services.recommender.planner.exact.residual import MissingHours, end_state, exclusion_reason
 from services.recommender.planner.explain.path import card_of
 from services.recommender.planner.index.catalog import View
-from services.recommender.planner.index.segment import HIGH, LOW, ROW
 from services.recommender.planner.index.vocabulary import VOCABULARY
 from services.recommender.planner.optimizer.solve import PlanSolution, solve
+from shared.domain import Course
 from shared.errors import NotFound
 from shared.paths import UNSAID, Changes, LearningPath, Similar, WhyNot
 from shared.paths import WhyNotCause as Cause
-from shared.skills import Course
 
 FIRM = ("started", "mandatory")
 """Seeds that stand in a path before anything else."""
@@ -154,12 +153,12 @@ def _alike(view: View, wanted: dict[int, float]) -> list[tuple[int, float]]:
     before = 0
     length = sum(size * size for size in wanted.values()) ** 0.5
     for segment in (view.catalog.base.segment, view.catalog.delta[0]):
-        lists = [segment.taught(skill)[:, 0] for skill in wanted]
+        lists = [segment.taught(skill)["course"] for skill in wanted]
         numbers = np.unique(np.concatenate(lists)) if lists else np.zeros(0, np.int32)
         for number in numbers.tolist():
-            rows = segment.rows[segment.info[number, ROW] : segment.info[number + 1, ROW]]
-            gains = (rows[:, HIGH] - rows[:, LOW]) / MICRO
-            dot = sum(wanted.get(int(skill), 0.0) * gain for skill, gain in zip(rows[:, 0], gains, strict=True))
+            rows = segment.rows[segment.info["row"][number] : segment.info["row"][number + 1]]
+            gains = (rows["high"] - rows["low"]) / MICRO
+            dot = sum(wanted.get(int(skill), 0.0) * gain for skill, gain in zip(rows["skill"], gains, strict=True))
             both = length * float(np.sqrt((gains * gains).sum()))
             found.append((before + number, round(float(dot) / both, 6) if both else 0.0))
         before += segment.size

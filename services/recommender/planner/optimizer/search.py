@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.recommender.planner.index.segment import Longs
+from services.recommender.planner.index.vocabulary import Records
 from services.recommender.planner.jit import NONE, ZERO, jit
 from services.recommender.planner.optimizer.closure import (
     build_closure,
@@ -23,19 +24,9 @@ from services.recommender.planner.optimizer.closure import (
 )
 from services.recommender.planner.optimizer.closure_cost import Flags, score_of
 from services.recommender.planner.optimizer.instance import (
-    COST,
-    DOORS,
-    GAINS,
-    GAINS_END,
-    HELD,
-    PRICES,
     ProblemData,
 )
 from services.recommender.planner.optimizer.state import (
-    ALL_COST,
-    EVALUATIONS_LEFT,
-    GAIN,
-    LIMITED,
     Workspace,
     admits,
     costs_from_start,
@@ -43,107 +34,118 @@ from services.recommender.planner.optimizer.state import (
     study_and_update,
     value_held,
 )
+from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import UNREACHABLE
 
-EXPONENTS = np.array([1.0, 0.8, 0.6, 0.4, 0.1])
-MAX_PASSES = 2
-"""So many times the swaps begin anew after one that was worth it."""
-
-BUDGET_SHARES = 8
-"""Of the fuel, each exponent may spend one part in so many; the swaps have what is left."""
-
+EXPONENTS = np.array(PARAMS.exponents)
+MAX_PASSES = PARAMS.max_passes
+BUDGET_SHARES = PARAMS.budget_shares
 UNBOUNDED = 1 << 62
 
 
-WAY, UPPER_BOUND, AT_PRICE, FIRST_GAIN, FIRST_COST, FIRST_PRICE = range(6)
+TARGET_DTYPE = np.dtype(
+    [
+        (field, np.int64)
+        for field in (
+            *("alternative", "upper_bound", "bound_cost"),
+            *("initial_gain", "initial_cost", "initial_closure_cost"),
+        )
+    ]
+)
+"""A target: the closure of `alternative` scores at most `upper_bound` while its closure cost is `bound_cost`; its gain,
+cost and closure cost at the start."""
+
+
+TOTALS_DTYPE = np.dtype([("size", np.int64), ("value", np.int64), ("cost", np.int64)])
+"""How many courses, the value held at their end, and their cost."""
 
 
 class CoursePath(NamedTuple):
-    """Ways in order of study; `counters`: how many, what is held at their end, and what they cost."""
+    """Courses in order of study."""
 
     alternatives: Longs
-    counters: Longs
-
-
-SIZE, WORTH, PAID = range(3)
+    """Their rows; the first `size` count."""
+    totals: Records
+    """(1,) TOTALS_DTYPE."""
 
 
 @jit
 def empty_path(problem: ProblemData) -> CoursePath:
     """Return an empty route."""
-    return CoursePath(np.zeros(len(problem.alternatives) + 1, np.int64), np.zeros(3, np.int64))
+    return CoursePath(np.zeros(len(problem.alternatives) + 1, np.int64), np.zeros(1, TOTALS_DTYPE))
 
 
 @jit
-def targets_of(problem: ProblemData, state: Longs, workspace: Workspace) -> Longs:
-    """Return the candidates in reach, by score at the start.
-
-    Columns: WAY; no bundle of it scores more than its UPPER_BOUND, found AT_PRICE; gain, cost and price at the start.
-    """
-    alternatives = np.flatnonzero(problem.alternatives[:, GAINS_END] > problem.alternatives[:, GAINS])
-    targets = np.zeros((len(alternatives), 6), np.int64)
+def targets_of(problem: ProblemData, state: Longs, workspace: Workspace) -> Records:
+    """Return the candidates in reach, by score at the start."""
+    alternatives = np.flatnonzero(problem.alternatives["gap_effects_end"] > problem.alternatives["gap_effects"])
+    targets = np.zeros(len(alternatives), TARGET_DTYPE)
     count = 0
     for place in range(len(alternatives)):
         alternative = int(alternatives[place])
-        closure_cost = state[problem.at[PRICES] + alternative]
+        closure_cost = state[problem.offsets[0]["closure_costs"] + alternative]
         if (
             closure_cost < UNREACHABLE
-            and workspace.counters[EVALUATIONS_LEFT] > 0
-            and has_marginal_gain(problem.alternatives, problem.adjacency, problem.at[HELD], state, alternative)
+            and workspace.counters[0]["visits_left"] > 0
+            and has_marginal_gain(
+                problem.alternatives, problem.adjacency, problem.offsets[0]["value_held"], state, alternative
+            )
         ):
             build_closure(problem, state, workspace, alternative)
-            targets[count, WAY], targets[count, FIRST_PRICE] = alternative, closure_cost
-            targets[count, FIRST_GAIN], targets[count, FIRST_COST] = (
-                workspace.counters[GAIN],
-                workspace.counters[ALL_COST],
+            targets[count]["alternative"], targets[count]["initial_closure_cost"] = alternative, closure_cost
+            targets[count]["initial_gain"], targets[count]["initial_cost"] = (
+                workspace.counters[0]["gain"],
+                workspace.counters[0]["cost"],
             )
-            targets[count, UPPER_BOUND] = score_of(workspace.counters[GAIN], workspace.counters[ALL_COST], 1.0)
+            targets[count]["upper_bound"] = score_of(workspace.counters[0]["gain"], workspace.counters[0]["cost"], 1.0)
             count += 1
-    return targets[:count][np.argsort(-targets[:count, UPPER_BOUND], kind="mergesort")]
+    return targets[:count][np.argsort(-targets[:count]["upper_bound"], kind="mergesort")]
 
 
 @jit
-def reset_bounds(problem: ProblemData, state: Longs, targets: Longs, exponent: float, excluded: int) -> None:
+def reset_bounds(problem: ProblemData, state: Longs, targets: Records, exponent: float, excluded: int) -> None:
     """Set the ceilings anew: what was worth so much at the start, and has the price of then, is not worth more now."""
     for place in range(len(targets)):
-        closure_cost = state[problem.at[PRICES] + targets[place, WAY]]
-        targets[place, AT_PRICE] = closure_cost
-        if closure_cost >= UNREACHABLE or targets[place, WAY] == excluded:
-            targets[place, UPPER_BOUND] = 0
-        elif closure_cost == targets[place, FIRST_PRICE]:
-            targets[place, UPPER_BOUND] = score_of(targets[place, FIRST_GAIN], targets[place, FIRST_COST], exponent)
+        closure_cost = state[problem.offsets[0]["closure_costs"] + targets[place]["alternative"]]
+        targets[place]["bound_cost"] = closure_cost
+        if closure_cost >= UNREACHABLE or targets[place]["alternative"] == excluded:
+            targets[place]["upper_bound"] = 0
+        elif closure_cost == targets[place]["initial_closure_cost"]:
+            targets[place]["upper_bound"] = score_of(
+                targets[place]["initial_gain"], targets[place]["initial_cost"], exponent
+            )
         else:
-            targets[place, UPPER_BOUND] = UNBOUNDED
+            targets[place]["upper_bound"] = UNBOUNDED
 
 
 @jit
-def invalidate_bounds(problem: ProblemData, state: Longs, targets: Longs, excluded: int) -> None:
+def invalidate_bounds(problem: ProblemData, state: Longs, targets: Records, excluded: int) -> None:
     """Forget the ceiling of every bundle whose price has changed: an unchanged price is an unchanged bundle."""
     for place in range(len(targets)):
-        closure_cost = state[problem.at[PRICES] + targets[place, WAY]]
-        if closure_cost != targets[place, AT_PRICE]:
-            targets[place, AT_PRICE] = closure_cost
-            targets[place, UPPER_BOUND] = (
-                0 if closure_cost >= UNREACHABLE or targets[place, WAY] == excluded else UNBOUNDED
+        closure_cost = state[problem.offsets[0]["closure_costs"] + targets[place]["alternative"]]
+        if closure_cost != targets[place]["bound_cost"]:
+            targets[place]["bound_cost"] = closure_cost
+            targets[place]["upper_bound"] = (
+                0 if closure_cost >= UNREACHABLE or targets[place]["alternative"] == excluded else UNBOUNDED
             )
 
 
 @jit
-def best_target(problem: ProblemData, state: Longs, workspace: Workspace, targets: Longs, exponent: float) -> int:
+def best_target(problem: ProblemData, state: Longs, workspace: Workspace, targets: Records, exponent: float) -> int:
     """Return the course whose bundle scores most; then the higher cosine, the lower cost, the lower id; or -1."""
-    alternatives, adjacency, held = problem.alternatives, problem.adjacency, problem.at[HELD]
+    alternatives, adjacency, held = problem.alternatives, problem.adjacency, problem.offsets[0]["value_held"]
     best, top, top_cost = NONE, -NONE, ZERO
     for place in range(len(targets)):
-        if targets[place, UPPER_BOUND] < top:
+        if targets[place]["upper_bound"] < top:
             continue
-        alternative = targets[place, WAY]
+        alternative = targets[place]["alternative"]
         score = (
             score_closure(problem, state, workspace, alternative, exponent)
             if has_marginal_gain(alternatives, adjacency, held, state, alternative)
             else 0
         )
-        targets[place, UPPER_BOUND] = score
-        cost = workspace.counters[ALL_COST]
+        targets[place]["upper_bound"] = score
+        cost = workspace.counters[0]["cost"]
         if score > top or (score == top and (best < 0 or precedes(problem, alternative, cost, best, top_cost))):
             best, top, top_cost = alternative, score, cost
     return int(best)
@@ -154,21 +156,21 @@ def greedy(
     problem: ProblemData,
     state: Longs,
     workspace: Workspace,
-    targets: Longs,
+    targets: Records,
     exponent: float,
     excluded: int,
     path: CoursePath,
 ) -> None:
     """Take bundles until none fits or closes anything, or the fuel is spent. `excluded` is the goal of none of them."""
     reset_bounds(problem, state, targets, exponent, excluded)
-    while workspace.counters[EVALUATIONS_LEFT] > 0:
+    while workspace.counters[0]["visits_left"] > 0:
         target = best_target(problem, state, workspace, targets, exponent)
         if target < 0:
             break
         add_closure(problem, state, workspace, target, path)
         invalidate_bounds(problem, state, targets, excluded)
-    if workspace.counters[EVALUATIONS_LEFT] <= 0:
-        workspace.counters[LIMITED] = 1
+    if workspace.counters[0]["visits_left"] <= 0:
+        workspace.counters[0]["limited"] = 1
 
 
 @jit
@@ -178,9 +180,9 @@ def add_closure(problem: ProblemData, state: Longs, workspace: Workspace, target
     count = topological_order(problem, state, workspace)
     if count > 1:
         count = drop_redundant(problem, state, workspace, count)
-    size = path.counters[SIZE]
+    size = path.totals[0]["size"]
     path.alternatives[size : size + count] = workspace.closure[:count]
-    path.counters[SIZE] += count
+    path.totals[0]["size"] += count
     study_and_update(problem, state, workspace, workspace.closure[:count])
 
 
@@ -198,25 +200,25 @@ def replay(
 
     Prices are not told anew.
     """
-    state[: problem.at[PRICES]] = start_state[: problem.at[PRICES]]
-    alternatives, conditions, adjacency, at, steps, kept = (
+    state[: problem.offsets[0]["closure_costs"]] = start_state[: problem.offsets[0]["closure_costs"]]
+    alternatives, conditions, adjacency, offsets, steps, kept = (
         problem.alternatives,
         problem.conditions,
         problem.adjacency,
-        problem.at,
+        problem.offsets,
         path.alternatives,
         remaining.alternatives,
     )
     size = paid = 0
-    workspace.counters[EVALUATIONS_LEFT] -= path.counters[SIZE]
-    for place in range(path.counters[SIZE]):
+    workspace.counters[0]["visits_left"] -= path.totals[0]["size"]
+    for place in range(path.totals[0]["size"]):
         alternative = steps[place]
-        if place != skip and admits(alternatives, conditions, adjacency, at, state, alternative):
-            study(alternatives, adjacency, at, state, alternative)
+        if place != skip and admits(alternatives, conditions, adjacency, offsets, state, alternative):
+            study(alternatives, adjacency, offsets, state, alternative)
             kept[size] = alternative
             size += 1
-            paid += alternatives[alternative, COST]
-    remaining.counters[SIZE], remaining.counters[WORTH], remaining.counters[PAID] = (
+            paid += alternatives[alternative]["cost"]
+    remaining.totals[0]["size"], remaining.totals[0]["value"], remaining.totals[0]["cost"] = (
         size,
         value_held(problem, state),
         paid,
@@ -226,25 +228,25 @@ def replay(
 @jit
 def copy_path(source: CoursePath, target: CoursePath) -> None:
     """Make one route what another is."""
-    target.alternatives[: source.counters[SIZE]] = source.alternatives[: source.counters[SIZE]]
-    target.counters[:] = source.counters
+    target.alternatives[: source.totals[0]["size"]] = source.alternatives[: source.totals[0]["size"]]
+    target.totals[:] = source.totals
 
 
 @jit
 def sole_contributors(problem: ProblemData, start_state: Longs, path: CoursePath) -> Flags:
     """Return which courses of a route close what no other of it does."""
-    alternatives, adjacency, held = problem.alternatives, problem.adjacency, problem.at[HELD]
-    first = start_state[held : problem.at[DOORS]].copy()
+    alternatives, adjacency, held = problem.alternatives, problem.adjacency, problem.offsets[0]["value_held"]
+    first = start_state[held : problem.offsets[0]["levels"]].copy()
     second, holder = first.copy(), np.full(len(first), -1, np.int64)
-    for place in range(path.counters[SIZE]):
+    for place in range(path.totals[0]["size"]):
         alternative = path.alternatives[place]
-        for gain in range(alternatives[alternative, GAINS], alternatives[alternative, GAINS_END], 2):
+        for gain in range(alternatives[alternative]["gap_effects"], alternatives[alternative]["gap_effects_end"], 2):
             gap, value = adjacency[gain], adjacency[gain + 1]
             if value > first[gap]:
                 first[gap], second[gap], holder[gap] = value, first[gap], place
             elif value > second[gap]:
                 second[gap] = value
-    alone = np.zeros(path.counters[SIZE], np.bool_)
+    alone = np.zeros(path.totals[0]["size"], np.bool_)
     for gap in range(len(first)):
         if holder[gap] >= 0 and first[gap] > second[gap]:
             alone[holder[gap]] = True
@@ -259,13 +261,16 @@ def prune(
     replay(problem, start_state, state, workspace, path, NONE, scratch)
     copy_path(scratch, path)
     alone = sole_contributors(problem, start_state, path)
-    place = path.counters[SIZE] - 1
+    place = path.totals[0]["size"] - 1
     moved = False
     while place >= 0:
         if not alone[place]:
             replay(problem, start_state, state, workspace, path, place, scratch)
             moved = True
-            if scratch.counters[WORTH] == path.counters[WORTH] and scratch.counters[SIZE] == path.counters[SIZE] - 1:
+            if (
+                scratch.totals[0]["value"] == path.totals[0]["value"]
+                and scratch.totals[0]["size"] == path.totals[0]["size"] - 1
+            ):
                 copy_path(scratch, path)
                 alone = sole_contributors(problem, start_state, path)
         place -= 1
@@ -276,15 +281,15 @@ def prune(
 @jit
 def is_better(one: CoursePath, other: CoursePath) -> bool:
     """Return whether a route closes more than another, or as much at less cost."""
-    if one.counters[WORTH] != other.counters[WORTH]:
-        return bool(one.counters[WORTH] > other.counters[WORTH])
-    return bool(one.counters[PAID] < other.counters[PAID])
+    if one.totals[0]["value"] != other.totals[0]["value"]:
+        return bool(one.totals[0]["value"] > other.totals[0]["value"])
+    return bool(one.totals[0]["cost"] < other.totals[0]["cost"])
 
 
 class Found(NamedTuple):
     """The `targets` of a search, the `best` route found, and two routes and a standing to go on working with."""
 
-    targets: Longs
+    targets: Records
     best: CoursePath
     trial: CoursePath
     scratch: CoursePath
@@ -312,7 +317,7 @@ def run_search(
     problem: ProblemData,
     start_state: Longs,
     workspace: Workspace,
-    targets: Longs,
+    targets: Records,
     exponents: NDArray[np.float64],
     best: CoursePath,
     state: Longs,
@@ -324,24 +329,24 @@ def run_search(
     Each exponent has an equal share of the fuel, so that one that runs out leaves the others theirs.
     """
     counters = workspace.counters
-    best.counters[WORTH] = -1
-    remaining = counters[EVALUATIONS_LEFT]
+    best.totals[0]["value"] = -1
+    remaining = counters[0]["visits_left"]
     share = remaining // BUDGET_SHARES
     for exponent in exponents:
         state[:] = start_state
-        trial.counters[SIZE] = 0
-        counters[EVALUATIONS_LEFT] = share
+        trial.totals[0]["size"] = 0
+        counters[0]["visits_left"] = share
         greedy(problem, state, workspace, targets, exponent, NONE, trial)
         prune(problem, start_state, state, workspace, trial, scratch)
         if is_better(trial, best):
             copy_path(trial, best)
-        remaining -= share - counters[EVALUATIONS_LEFT]
-    counters[EVALUATIONS_LEFT] = remaining
+        remaining -= share - counters[0]["visits_left"]
+    counters[0]["visits_left"] = remaining
     for _ in range(MAX_PASSES):
         if not drop_and_refill(problem, start_state, workspace, targets, best, state, trial, scratch):
             break
-    if counters[EVALUATIONS_LEFT] <= 0:
-        counters[LIMITED] = 1
+    if counters[0]["visits_left"] <= 0:
+        counters[0]["limited"] = 1
 
 
 @jit
@@ -349,23 +354,23 @@ def drop_and_refill(
     problem: ProblemData,
     start_state: Longs,
     workspace: Workspace,
-    targets: Longs,
+    targets: Records,
     best: CoursePath,
     state: Longs,
     trial: CoursePath,
     scratch: CoursePath,
 ) -> bool:
     """Try without each course of the path in turn, as a goal of its own; return whether that made it better."""
-    improved, place = False, best.counters[SIZE] - 1
-    while place >= 0 and workspace.counters[EVALUATIONS_LEFT] > 0:
-        if place < best.counters[SIZE]:
+    improved, place = False, best.totals[0]["size"] - 1
+    while place >= 0 and workspace.counters[0]["visits_left"] > 0:
+        if place < best.totals[0]["size"]:
             out = best.alternatives[place]
             replay(problem, start_state, state, workspace, best, place, trial)
             prune(problem, start_state, state, workspace, trial, scratch)
-            remaining = trial.counters[SIZE]
+            remaining = trial.totals[0]["size"]
             costs_from_start(problem, start_state, state, workspace)
             greedy(problem, state, workspace, targets, 1.0, out, trial)
-            if trial.counters[SIZE] > remaining:
+            if trial.totals[0]["size"] > remaining:
                 prune(problem, start_state, state, workspace, trial, scratch)
                 if is_better(trial, best):
                     copy_path(trial, best)
