@@ -44,9 +44,13 @@ async def import_courses(
                 if not line.strip():
                     continue
                 result = json.loads(line)
+                if "line" not in result:  # the report of the whole
+                    if problem := result.get("problem"):
+                        refused.append(f"the rest is not read: {problem}")
+                    continue
                 changed += result["status"] in ("created", "changed")
                 if result["status"] == "refused":
-                    refused.append(f"line {result['line']} ({result.get('id')}): {result.get('problem')}")
+                    refused.append(f"line {result['line']} ({result.get('begins')}): {result['problems']}")
                 loaded()
     if refused:
         raise CannotStart("\n".join([f"{len(refused)} courses are refused:", *refused[:_SHOWN]]))

@@ -8,10 +8,10 @@ framework's version. Every change is one compare-and-set on it; None means that 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import msgspec
-from pymongo import ASCENDING, IndexModel
+from pymongo import ASCENDING, IndexModel, InsertOne, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from services.catalog.matches import Match, given_rows, kept
@@ -19,7 +19,7 @@ from services.catalog.model import FrameworkSummary, ListCourses, ListFrameworks
 from shared.decoding import stored
 from shared.errors import TooLarge
 from shared.events import CoursePublished, CourseWithdrawn, Data, Envelope, FrameworkPublished, announce
-from shared.mongo import Database, Document, ensure_indexes, readable, unavailable
+from shared.mongo import Database, Document, bulk_write, ensure_indexes, readable, unavailable
 from shared.outbox import OUTBOX_INDEXES, stage, staged
 from shared.skills import SHARED_TENANT, Course, Framework, key_of
 
@@ -43,6 +43,13 @@ class Entry:
     def keeping(self, course: Course) -> Course:
         """Return a course that is put here: one without skills keeps those that people have confirmed."""
         return kept(course, self.matches)
+
+
+class Stored(NamedTuple):
+    """What became of a course that was put."""
+
+    status: Literal["created", "changed", "unchanged"]
+    revision: int
 
 
 def framework_key(tenant: str, framework: str) -> str:
@@ -194,6 +201,55 @@ class CatalogStore:
         """Write that a course is no longer offered, and its event. Raises Unavailable."""
         after = Entry(before.key, before.tenant, before.id, before.sequence + 1, None)
         return await self._put(before, after, CourseWithdrawn(before.tenant, before.id), trace)
+
+    async def put_courses(self, tenant: str, marked: Mapping[str, Course], trace: str) -> dict[str, Stored]:
+        """Write many courses, each with its next revision and its event; return what became of them, by mark.
+
+        A mark stands for one row of one import, and is stored with what it wrote: asked again, after an answer that was
+        lost, it is found to be done. What is missing from the answer met another change at the same time, and is to be
+        asked for again. No two may have one id. Raises Unavailable; then any of them may be done.
+        """
+        keys = {key_of(tenant, course.id): mark for mark, course in marked.items()}
+        with unavailable():
+            before = {one["_id"]: one async for one in self._entries.find({"_id": {"$in": list(keys)}}, {"outbox": 0})}
+        found: dict[str, Stored] = {}
+        writes: list[InsertOne[Document] | UpdateOne] = []
+        written: dict[str, Stored] = {}
+        for key, mark in keys.items():
+            document = before.get(key)
+            sequence = document["sequence"] if document else 0
+            new = document is None or document["withdrawn"]
+            if document and document.get("written_by") == mark:
+                found[mark] = Stored("created" if sequence == 1 else "changed", sequence)
+                continue
+            entry = readable(document, _entry) if document else None
+            course = entry.keeping(marked[mark]) if entry else marked[mark]
+            if entry and entry.content == course:
+                found[mark] = Stored("unchanged", sequence)
+                continue
+            envelope = announce(SOURCE, key, sequence + 1, CoursePublished(tenant, course), trace)
+            fields = {
+                "sequence": sequence + 1,
+                "withdrawn": False,
+                "content": msgspec.to_builtins(course),
+                "written_by": mark,
+                **match_fields(course, entry.matches if entry else ()),
+            }
+            if document is None:
+                owner = {"_id": key, "kind": "course", "tenant": tenant, "id": course.id}
+                writes.append(InsertOne({**owner, **fields, **staged(envelope)}))
+            else:
+                change = stage(envelope)
+                change["$set"] |= fields
+                writes.append(UpdateOne({"_id": key, "sequence": sequence}, change))
+            written[mark] = Stored("created" if new else "changed", sequence + 1)
+        if writes:
+            count = await bulk_write(self._entries, writes)
+            if count:
+                self._staged.set()
+            if count == len(writes):
+                found |= written
+        return found
 
     async def put_framework(self, before: Entry | None, tenant: str, framework: Framework, trace: str) -> Entry | None:
         """Write a framework's next version and its event. Raises Unavailable, TooLarge."""

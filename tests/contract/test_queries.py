@@ -25,7 +25,8 @@ from services.assessment.store import KEPT_EVIDENCE, OfficerStore
 from services.catalog.history import HistoryStore
 from services.catalog.match_store import MatchStore
 from services.catalog.matches import ListMatches, Match, with_decisions
-from services.catalog.model import ListCourses, ListFrameworks
+from services.catalog.model import ImportReport, ListCourses, ListFrameworks, ListRows, RowResult
+from services.catalog.reports import ReportStore
 from services.catalog.store import CatalogStore
 from services.recommender.agency_report import DeadlineReport
 from services.recommender.disclosure import Release
@@ -188,6 +189,10 @@ async def courses(watched: Watched) -> AsyncIterator[Call]:
     yield "CatalogStore.offered", store.offered(TENANT, ["c", "d"])
     yield "CatalogStore.yardsticks", store.yardsticks(TENANT, [FRAMEWORK])
     yield "CatalogStore.frameworks", store.frameworks(TENANT, ListFrameworks(after="a"))
+    yield (
+        "CatalogStore.put_courses",
+        store.put_courses(TENANT, {"m1": one, "m2": course("other", ("reading", 0, 2))}, ""),
+    )
     yield "CatalogStore.restage", store.restage([found.key])
     yield "CatalogStore.restage of all", store.restage()
     found = await store.find(found.key)
@@ -234,6 +239,17 @@ def _lists() -> Iterator[ListCourses]:
     yield ListCourses(skill="taught by none")
     yield ListCourses(framework="taught by none")
     yield ListCourses(language="en")
+
+
+async def reports(watched: Watched) -> AsyncIterator[Call]:
+    store = ReportStore(watched.database("catalog"))
+    yield "ReportStore.prepare", store.prepare()
+    report = ImportReport("i-5", "running", "csv", MOMENT, MOMENT)
+    yield "ReportStore.save", store.save(TENANT, report)
+    yield "ReportStore.add", store.add("i-5", [RowResult(1, "created", "c", 1), RowResult(2, "refused")])
+    yield "ReportStore.find", store.find(TENANT, "i-5")
+    yield "ReportStore.page", store.page("i-5", ListRows())
+    yield "ReportStore.page of a verdict", store.page("i-5", ListRows(after=1, verdict="refused"))
 
 
 async def history(watched: Watched) -> AsyncIterator[Call]:
@@ -378,6 +394,8 @@ def _of_archive(n: int) -> Document:
 COPIES: Mapping[tuple[str, str], Callable[[int], Document]] = {
     ("assessment", "officers"): lambda n: {**_of_officers(n), "outbox": []},
     ("assessment", "archive"): lambda n: {"_id": f"e{n + 1000}", **_of_archive(n)},
+    ("catalog", "imports"): lambda n: {"_id": f"i{n}", "tenant": TENANT},
+    ("catalog", "import_rows"): lambda n: {"_id": f"i{n // 100}/{n}", "import_id": f"i{n // 100}", "last": n},
     ("catalog", "entries"): lambda n: {"_id": f"{TENANT}/c{n}", "id": f"c{n}", "outbox": []},
     ("catalog", "history"): lambda n: {"_id": n + 10, "key": f"{TENANT}/c{n // 2}", "id": f"c{n // 2}"},
     ("catalog", "framework_history"): lambda n: {"_id": n + 10, "key": f"{TENANT}/f{n // 20}", "id": f"f{n // 20}"},
@@ -488,7 +506,8 @@ def _stores() -> Iterator[type]:
 async def test_every_query_of_the_stores_is_led_by_an_index(watched: Watched, kafka_bootstrap: str) -> None:
     labels: set[str] = set()
     asked: list[tuple[str, str, Document]] = []
-    for calls in (officers(watched), courses(watched), history(watched), keys(watched), plans(watched)):
+    of_catalog = (courses(watched), reports(watched), history(watched))
+    for calls in (officers(watched), *of_catalog, keys(watched), plans(watched)):
         labels |= await _noted(watched, calls, asked)
     labels |= await _noted(watched, relay(watched, kafka_bootstrap), asked)
     forgotten = {name for store in _stores() for name in _methods(store)} - {label.split()[0] for label in labels}

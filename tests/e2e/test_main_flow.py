@@ -62,6 +62,8 @@ async def test_an_assessment_becomes_a_path_on_the_open_stream(stack: Stack, pla
 
     status, stored = await platform.ask("recommender", "GET", f"{address}/path", key=key)
     assert status == 200
+    for step in stored["path"]["steps"]:
+        step.pop("alternatives", None)  # they are not announced
     assert {name: stored[name] for name in pushed.data} == pushed.data
 
 

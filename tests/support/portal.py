@@ -117,13 +117,17 @@ class Portal:
         await self.publisher.send(self.settings.topic(PATHS_TOPIC), [envelope])
 
     @asynccontextmanager
-    async def stream(self, officer: str, key: str, last_event_id: str = "") -> AsyncIterator["Stream"]:
-        source = messages(self.session, self.url, officer, key, last_event_id)
-        stream = Stream(source)
-        try:
-            yield stream
-        finally:
-            await source.aclose()
+    async def stream(
+        self, officer: str, key: str, last_event_id: str = "", accept: str | None = None
+    ) -> AsyncIterator["Stream"]:
+        """Open the stream of an officer; `accept`: the languages that its reader says to prefer."""
+        headers = {} if accept is None else {"Accept-Language": accept}
+        async with aiohttp.ClientSession(headers=headers) as session:
+            source = messages(session, self.url, officer, key, last_event_id)
+            try:
+                yield Stream(source)
+            finally:
+                await source.aclose()
 
     async def metrics(self, prefix: str = "portal_") -> dict[str, float]:
         async with self.session.get(f"{self.url}/metrics") as answer:

@@ -136,7 +136,7 @@ def test_columns_are_joined_as_they_are_mapped_and_unknown_ones_are_named() -> N
     for columns in ({"job_group": "Rolle"}, {"role": "Role"}):
         with pytest.raises(InvalidInput) as wrong:
             table(*lines, options=Options(columns=columns))
-        assert wrong.value.field == "columns"
+        assert wrong.value.field == "map"
     with pytest.raises(InvalidInput, match="no column is known as job_group, skill, level"):
         table("a,b", "1,2")
 

@@ -29,7 +29,7 @@ async def put_framework(request: web.Request) -> web.StreamResponse:
     asked = preconditions(request)
     framework = await read_body(request, Framework)
     same_id(framework.id, request.match_info["framework_id"])
-    put, new = await _store_framework(request, framework, asked)
+    put, new = await store_framework(request, framework, asked)
     return answer(put, 201 if new else 200, tag=Tag(str(put.version)))
 
 
@@ -39,11 +39,11 @@ async def patch_framework(request: web.Request) -> web.StreamResponse:
     What the patch leaves out stays as it is; null takes a field away; a list is replaced as a whole.
     """
     tenant, framework_id = principal(request).tenant, request.match_info["framework_id"]
-    put = await patch_entry(request, framework_key(tenant, framework_id), framework_id, Framework, _store_framework)
+    put = await patch_entry(request, framework_key(tenant, framework_id), framework_id, Framework, store_framework)
     return answer(put, tag=Tag(str(put.version)))
 
 
-async def _store_framework(
+async def store_framework(
     request: web.Request, framework: Framework, asked: Preconditions
 ) -> tuple[FrameworkPut, bool]:
     """Return what became of a framework, and whether it is new."""

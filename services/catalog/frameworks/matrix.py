@@ -120,7 +120,7 @@ class _Matrix:
             return missing[0]
         missing += [] if "level" in self._columns else ["level"]
         found = ", ".join(repr(name.strip()) for name in heading)
-        raise InvalidInput(f"no column is known as {', '.join(missing)}; the headings are {found}", "columns")
+        raise InvalidInput(f"no column is known as {', '.join(missing)}; the headings are {found}", "map")
 
     # --- rows --------------------------------------------------------------------------------------------------------
 
@@ -295,11 +295,11 @@ def _columns(heading: Sequence[str], builder: Builder) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for name, given in builder.options.columns.items():
         if name not in COLUMNS:
-            raise InvalidInput(f"{name!r} is no column; there are: {', '.join(COLUMNS)}", "columns")
+            raise InvalidInput(f"{name!r} is no column; there are: {', '.join(COLUMNS)}", "map")
         wanted = [given] if folded(given) in present else [part.strip() for part in given.split("+")]
         if missing := [part for part in wanted if folded(part) not in present]:
             there = ", ".join(map(repr, present.values()))
-            raise InvalidInput(f"there is no column {missing[0]!r}; the headings are {there}", "columns")
+            raise InvalidInput(f"there is no column {missing[0]!r}; the headings are {there}", "map")
         found[name] = [present[folded(part)] for part in wanted]
     taken = {folded(one) for names in found.values() for one in names}
     for name in COLUMNS:
