@@ -12,7 +12,7 @@ from msgspec import UNSET
 
 from services.recommender.inputs import LEARNERS_ASSUMED, LEARNERS_COMPLETING, MICRO
 from services.recommender.planner.params import PARAMS
-from shared.skills import Course, Prerequisite
+from shared.domain import Course, Prerequisite
 
 SkillKey = tuple[str, str]
 """(framework, skill)."""

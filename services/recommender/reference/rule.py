@@ -45,8 +45,8 @@ from services.recommender.planner.explain.path import PlanResult, path_of, witho
 from services.recommender.planner.units import UNLIMITED, UNREACHABLE, micro
 from services.recommender.planner.value import ValueFunction, posterior_targets
 from services.recommender.reference.costs import Costs, ProblemData, build_instance
+from shared.domain import Course
 from shared.paths import LearningPath, Note
-from shared.skills import Course
 
 EXPONENTS = (1.0, 0.8, 0.6, 0.4, 0.1)
 """A greedy pass divides gain by cost to each of these powers; the best path of all passes counts."""
@@ -61,7 +61,7 @@ RUNNERS_UP = 3
 """Courses left out that are shown for each step."""
 
 
-def recommend(inputs: Inputs, courses: Iterable[Course], catalogue_revision: int) -> LearningPath:
+def recommend(inputs: Inputs, courses: Iterable[Course], catalog_revision: int) -> LearningPath:
     """Return the officer's learning path over these courses. Raises InvalidInput as the planner does."""
     inputs.check()
     by_id = {course.id: course for course in courses}
@@ -86,7 +86,7 @@ def recommend(inputs: Inputs, courses: Iterable[Course], catalogue_revision: int
     )
     plan, short = best.plan, best.residual.short(value, levels_reached(inputs, value, best.picks))
     whole = PlanResult(best.picks, best.blocker, plan.notes, short, plan.kept, finishing=plan.finishing)
-    return path_of(inputs, value, entry_levels, whole, catalogue_revision)
+    return path_of(inputs, value, entry_levels, whole, catalog_revision)
 
 
 def preferred(

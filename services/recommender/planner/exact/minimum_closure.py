@@ -199,7 +199,7 @@ class _ClosureBounds:
 def relaxed_costs(available: AvailableCourses, start: PathState, targets: Sequence[Goal]) -> ClosureCosts:
     """Return the closure costs of the courses that may lead to these targets, as a fixed point from UNREACHABLE.
 
-    The rule to be read; `available` finds the same for a whole catalogue.
+    The rule to be read; `available` finds the same for a whole catalog.
     """
     begun, options, meeting, waiting = (
         _PartialClosure(start),

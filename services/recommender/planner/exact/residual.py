@@ -27,8 +27,8 @@ from services.recommender.planner.exact.minimum_closure import (
 )
 from services.recommender.planner.units import UNLIMITED, micro
 from services.recommender.planner.value import ValueFunction
+from shared.domain import Course
 from shared.paths import UNSAID, CourseName, Note
-from shared.skills import Course
 
 Origin = Literal["started", "mandatory", "pinned"]
 

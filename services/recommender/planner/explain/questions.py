@@ -19,10 +19,10 @@ from services.recommender.planner.explain.path import card_of
 from services.recommender.planner.index.catalog import View
 from services.recommender.planner.index.vocabulary import VOCABULARY
 from services.recommender.planner.optimizer.solve import PlanSolution, solve
+from shared.domain import Course
 from shared.errors import NotFound
 from shared.paths import UNSAID, Changes, LearningPath, Similar, WhyNot
 from shared.paths import WhyNotCause as Cause
-from shared.skills import Course
 
 FIRM = ("started", "mandatory")
 """Seeds that stand in a path before anything else."""

@@ -27,7 +27,7 @@ from services.recommender.planner.optimizer.closure_cost import Costs, costs_fro
 from services.recommender.planner.optimizer.query import SearchSpace, conditions_met, skills_of
 from services.recommender.planner.units import UNREACHABLE, micro
 from services.recommender.planner.value import ValueFunction
-from shared.skills import Course
+from shared.domain import Course
 
 ONE = wide(1)
 _NONE_CHANGED = np.empty(0, np.int32)

@@ -1,4 +1,4 @@
-"""Match: out of the whole catalogue, the courses that one officer's plan weighs, and what leads to them.
+"""Match: out of the whole catalog, the courses that one officer's plan weighs, and what leads to them.
 
 The inverted index gives every course that teaches a gap skill beyond the level held. The candidates are the cheapest of
 them per gap and level, and those of the highest value per closure cost. The instance adds the alternatives that satisfy

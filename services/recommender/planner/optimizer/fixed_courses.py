@@ -34,8 +34,8 @@ from services.recommender.planner.optimizer.state import (
 )
 from services.recommender.planner.units import UNREACHABLE
 from services.recommender.planner.value import ValueFunction
+from shared.domain import Course
 from shared.paths import Note
-from shared.skills import Course
 
 
 class FixedCourses(NamedTuple):

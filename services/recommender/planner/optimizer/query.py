@@ -27,7 +27,7 @@ from services.recommender.planner.index.vocabulary import MODALITIES, VOCABULARY
 from services.recommender.planner.optimizer.closure_cost import Costs, Flags, base_costs
 from services.recommender.planner.units import FORBIDDEN, UNREACHABLE, micro
 from services.recommender.planner.value import ValueFunction
-from shared.skills import Framework
+from shared.domain import Framework
 from shared.texts import folded
 
 Factors = NDArray[np.float64]

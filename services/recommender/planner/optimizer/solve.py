@@ -62,7 +62,7 @@ from services.recommender.planner.optimizer.trace import PlanTrace, trace_path
 from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import UNLIMITED, UNREACHABLE
 from services.recommender.planner.value import ValueFunction, posterior_targets
-from shared.skills import Course
+from shared.domain import Course
 
 MAX_VISITS = PARAMS.max_visits
 TRACE_VISITS = PARAMS.trace_visits
