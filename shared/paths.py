@@ -212,8 +212,8 @@ WhyNotCause = Literal[
     "unreachable",
     "nothing_left",
     "does_not_fit",
-    "worth_less",
-    "as_a_whole",
+    "lower_value",
+    "worse_overall",
     "kept",
 ]
 
