@@ -1,7 +1,7 @@
 """The OpenAPI 3.1 document of a service, made from its routes, and the page that shows it without the internet.
 
-document("Catalogue", "What it does.", ROUTES)     -> the document, ready for JSON
-pages("Catalogue", document)                       -> the routes /openapi.json and /docs, served by shared.app
+document("Catalog", "What it does.", ROUTES)     -> the document, ready for JSON
+pages("Catalog", document)                       -> the routes /openapi.json and /docs, served by shared.app
 """
 
 import functools
@@ -18,8 +18,8 @@ import msgspec
 from aiohttp import web
 
 from shared.auth import PUBLIC
+from shared.domain import Identifier
 from shared.routes import Route
-from shared.skills import Identifier
 
 _SCHEMAS = "#/components/schemas/{name}"
 _REQUEST_ID = {
@@ -58,7 +58,7 @@ _PARAMETERS = {
     "language": ("Courses held in this language.", "th"),
     "after": ("The `next` of the page before; without it, the first page.", None),
     "limit": ("How many at most.", 50),
-    "catalogue_revision": ("The catalogue as it was at this revision; without it, as it is.", 1200),
+    "catalog_revision": ("The catalog as it was at this revision; without it, as it is.", 1200),
     "first": ("Job groups to put in front, with commas between them; `name*` for all that begin so.", "service,exec*"),
     "deadline": ("Until when there is time; with `weekly_hours`.", "2027-09-30"),
     "weekly_hours": ("Hours of study a week; with `deadline`.", 2),

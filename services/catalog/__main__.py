@@ -1,4 +1,4 @@
-"""Starts the catalogue: `python -m services.catalog`.
+"""Starts the catalog: `python -m services.catalog`.
 
 import, export, check   courses of a file; see services/catalog/commands.py
 republish          stage every course and framework once more; a running service sends them
@@ -28,7 +28,7 @@ from services.catalog.reports import ReportStore
 from services.catalog.store import COLLECTION, CatalogStore
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
-from shared.auth import Authenticator, Guesses
+from shared.auth import Authenticator, WrongKeyLimiter
 from shared.events import CATALOG_TOPIC, planned_topics
 from shared.kafka import Publisher, TopicWarning
 from shared.kafka import reachable as kafka_reachable
@@ -58,8 +58,8 @@ async def build(settings: CatalogSettings) -> web.Application:
         settings.topic(CATALOG_TOPIC),
         publisher,
         brokers=settings,
-        restage=store.restage,
-        landed=history.on_landed,
+        republish=store.republish,
+        landed=history.on_read_back,
         stamp=True,
         staged=staged,
     )
@@ -70,10 +70,10 @@ async def build(settings: CatalogSettings) -> web.Application:
         client.close()
 
     app = build_app(
-        "Catalogue",
+        "Catalog",
         ROUTES,
         Authenticator(
-            KeyStore(client, settings), settings.api_key_pepper, guesses=Guesses(settings.wrong_keys_per_minute)
+            KeyStore(client, settings), settings.api_key_pepper, guesses=WrongKeyLimiter(settings.wrong_keys_per_minute)
         ),
         limits=settings.limits,
         description=card or "",
@@ -115,7 +115,7 @@ async def republish(settings: CatalogSettings) -> int:
     """Stage the present state of every course and framework once more; the service's relay sends them."""
     client = connect(settings, "catalog")
     try:
-        return await CatalogStore(client[settings.database("catalog")]).restage()
+        return await CatalogStore(client[settings.database("catalog")]).republish()
     finally:
         client.close()
 

@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from shared.domain import Framework, Requirement, ShortText
 from shared.errors import Conflict
-from shared.skills import Framework, Requirement, ShortText
 
 COMMENTS_LIMIT = 500
 Remark = Annotated[str, Meta(min_length=1, max_length=2000)]

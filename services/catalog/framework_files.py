@@ -19,11 +19,11 @@ from services.catalog.frameworks import FORMATS, Options, Reading, Source
 from services.catalog.frameworks.tables import pairs
 from services.catalog.store import CatalogStore, framework_key
 from shared.decoding import convert
+from shared.domain import SHARED_TENANT, Framework, Identifier, LocalizedText
 from shared.errors import NotFound, Problem
 from shared.mongo import connect
 from shared.retries import retry_on_conflict
 from shared.settings import CatalogSettings, load
-from shared.skills import SHARED_TENANT, Framework, Identifier, Text
 
 SHOWN = 50
 
@@ -31,7 +31,7 @@ SHOWN = 50
 async def import_framework(arguments: Sequence[str]) -> int:
     """Carry out `import-framework`; return 0, or 1 where the whole was refused. Raises Problem, OSError."""
     asked = _import_parser().parse_args(arguments)
-    title = Text(th=asked.title_th, en=asked.title_en) if asked.title_th or asked.title_en else None
+    title = LocalizedText(th=asked.title_th, en=asked.title_en) if asked.title_th or asked.title_en else None
     options = Options(
         id=convert(asked.id, Identifier) if asked.id else "",
         title=title,

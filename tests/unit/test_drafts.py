@@ -18,8 +18,8 @@ from services.catalog.drafts import (
     proposed,
     reviewed,
 )
+from shared.domain import Framework, JobGroup, Relation, Requirement
 from shared.errors import Conflict
-from shared.skills import Framework, JobGroup, Relation, Requirement
 from tests.support.builders import JOB_GROUP, framework, text
 
 ANN, BEN = (Signature(name, f"key-{name}", datetime(2026, 11, 2, tzinfo=UTC)) for name in ("ann", "ben"))

@@ -1,4 +1,4 @@
-"""The routes of the catalogue."""
+"""The routes of the catalog."""
 
 from typing import Any
 
@@ -71,8 +71,8 @@ from services.catalog.model import (
     ShowFramework,
 )
 from shared.auth import ADMINS, EVERYONE
+from shared.domain import Course, Framework
 from shared.routes import IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, Handler, MergePatch, Route
-from shared.skills import Course, Framework
 
 __all__ = ["CALIBRATION", "DRAFTS", "FILES", "HISTORY", "MATCHES", "ONE", "REPORTS", "ROUTES", "STORE"]
 

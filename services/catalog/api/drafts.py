@@ -24,11 +24,11 @@ from services.catalog.drafts import (
 from services.catalog.model import FrameworkPut
 from services.catalog.store import framework_key
 from shared.decoding import stored
+from shared.domain import Framework
 from shared.errors import InvalidInput, NotFound
 from shared.preconditions import Preconditions, Tag
 from shared.retries import retry_on_conflict
-from shared.routes import answer, not_modified, nothing, preconditions, principal, read_body, read_query
-from shared.skills import Framework
+from shared.routes import json_response, no_content, not_modified, preconditions, principal, read_body, read_query
 from shared.texts import shows_something
 
 DRAFTS: web.AppKey[DraftStore] = web.AppKey("drafts", DraftStore)
@@ -102,14 +102,14 @@ async def put_draft(request: web.Request) -> web.StreamResponse:
         return None
 
     put, new = await retry_on_conflict(decide, "this draft")
-    return answer(put, 201 if new else 200, tag=Tag(str(put.revision)))
+    return json_response(put, 201 if new else 200, tag=Tag(str(put.revision)))
 
 
 async def get_draft(request: web.Request) -> web.StreamResponse:
     """Return the draft of a framework, with who did what and all comments."""
     draft = await _draft(request)
     tag = Tag(str(draft.revision))
-    return not_modified(request, tag) or answer(draft, tag=tag)
+    return not_modified(request, tag) or json_response(draft, tag=tag)
 
 
 async def delete_draft(request: web.Request) -> web.StreamResponse:
@@ -122,7 +122,7 @@ async def delete_draft(request: web.Request) -> web.StreamResponse:
         return await request.app[DRAFTS].remove(principal(request).tenant, draft) or None
 
     await retry_on_conflict(decide, "this draft")
-    return nothing()
+    return no_content()
 
 
 async def review_draft(request: web.Request) -> web.StreamResponse:
@@ -167,7 +167,7 @@ async def publish_draft(request: web.Request) -> web.StreamResponse:
         put, _ = await store_framework(request, draft.framework, only)
     await kept.keep_approval(tenant, draft, put.version)
     await kept.remove(tenant, draft)
-    return answer(put, tag=Tag(str(put.version)))
+    return json_response(put, tag=Tag(str(put.version)))
 
 
 async def show_impact(request: web.Request) -> web.StreamResponse:
@@ -178,7 +178,7 @@ async def show_impact(request: web.Request) -> web.StreamResponse:
     draft = await _draft(request)
     entry = await request.app[STORE].find(framework_key(principal(request).tenant, draft.framework.id))
     present = entry.content if entry and isinstance(entry.content, Framework) else None
-    return answer(drafts.impact(draft, present))
+    return json_response(drafts.impact(draft, present))
 
 
 async def list_versions(request: web.Request) -> web.StreamResponse:
@@ -208,7 +208,7 @@ async def list_versions(request: web.Request) -> web.StreamResponse:
         by = stored(approvals[row.version], _Approval) if row.version in approvals else None
         told = (by.proposed, by.reviewed, by.approved, by.comments) if by else (None, None, None, [])
         versions.append(FrameworkVersion(row.version, row.catalogue_revision, state, *told))
-    return answer(FrameworkVersions(versions, page[-1].catalogue_revision if len(rows) > len(page) else None))
+    return json_response(FrameworkVersions(versions, page[-1].catalogue_revision if len(rows) > len(page) else None))
 
 
 async def _draft(request: web.Request) -> FrameworkDraft:
@@ -229,7 +229,7 @@ async def _changed(request: web.Request, change: Callable[[FrameworkDraft], Fram
         return _put(after, changed=True) if saved else None
 
     put = await retry_on_conflict(decide, "this draft")
-    return answer(put, tag=Tag(str(put.revision)))
+    return json_response(put, tag=Tag(str(put.revision)))
 
 
 def _signature(request: web.Request, by: str) -> Signature:

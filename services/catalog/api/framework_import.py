@@ -12,11 +12,11 @@ from services.catalog.api.entries import STORE
 from services.catalog.api.frameworks import store_framework
 from services.catalog.frameworks import FORMATS, Fault, NotKept, Options, Reading, Source
 from services.catalog.frameworks.tables import pairs
+from shared.domain import Framework, Identifier, Level, LocalizedText, ShortText
 from shared.errors import InvalidInput, NotFound, Overloaded, Unsupported
 from shared.openapi import ProblemDetails
 from shared.preconditions import Tag
-from shared.routes import REQUEST_ID, answer, preconditions, principal, read_query, read_raw
-from shared.skills import Framework, Identifier, Level, ShortText, Text
+from shared.routes import REQUEST_ID, json_response, preconditions, principal, read_query, read_raw
 from shared.texts import shows_something
 
 FILES: web.AppKey[asyncio.Semaphore] = web.AppKey("files", asyncio.Semaphore)
@@ -103,12 +103,12 @@ async def import_framework(request: web.Request) -> web.StreamResponse:
         source = Source("body", await read_raw(request))
         reading = await asyncio.to_thread(frameworks.read, wanted.format, [source], options, _UNPACKED_LIMIT)
     if wanted.dry_run:
-        return answer(_report(reading, "checked" if reading.framework else "refused"))
+        return json_response(_report(reading, "checked" if reading.framework else "refused"))
     if reading.framework is None:
         return _refused(request, reading)
     put, new = await store_framework(request, reading.framework, asked)
     status: Literal["created", "changed", "unchanged"] = "created" if new else "changed" if put.changed else "unchanged"
-    return answer(_report(reading, status, put.version), 201 if new else 200, tag=Tag(str(put.version)))
+    return json_response(_report(reading, status, put.version), 201 if new else 200, tag=Tag(str(put.version)))
 
 
 async def export_framework(request: web.Request) -> web.StreamResponse:
@@ -132,11 +132,11 @@ async def export_framework(request: web.Request) -> web.StreamResponse:
     )
 
 
-def _title(wanted: ImportFramework) -> Text | None:
+def _title(wanted: ImportFramework) -> LocalizedText | None:
     for name in ("title_th", "title_en"):
         if (words := getattr(wanted, name)) and not shows_something(words):
             raise InvalidInput("shows nothing", name)
-    return Text(th=wanted.title_th, en=wanted.title_en) if wanted.title_th or wanted.title_en else None
+    return LocalizedText(th=wanted.title_th, en=wanted.title_en) if wanted.title_th or wanted.title_en else None
 
 
 def _report(
@@ -177,6 +177,6 @@ def _refused(request: web.Request, reading: Reading) -> web.Response:
         first.field if first else None,
         _report(reading, "refused"),
     )
-    response = answer(problem, InvalidInput.status)
+    response = json_response(problem, InvalidInput.status)
     response.content_type = "application/problem+json"
     return response

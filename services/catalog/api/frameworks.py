@@ -7,11 +7,12 @@ from services.catalog.api.entries import HISTORY, STORE, patch_entry, present_ta
 from services.catalog.drafts import check_change
 from services.catalog.model import FrameworkList, FrameworkPut, ListFrameworks, ShowFramework
 from services.catalog.store import framework_key
+from shared.domain import SHARED_TENANT, Framework
 from shared.errors import NotFound
 from shared.preconditions import Preconditions, Tag
 from shared.retries import retry_on_conflict
 from shared.routes import (
-    answer,
+    json_response,
     not_modified,
     preconditions,
     principal,
@@ -19,19 +20,18 @@ from shared.routes import (
     read_query,
     trace_of,
 )
-from shared.skills import SHARED_TENANT, Framework
 
 
 async def put_framework(request: web.Request) -> web.StreamResponse:
     """Add a framework, or change it.
 
-    The catalogue counts its versions; a version in the body is ignored.
+    The catalog counts its versions; a version in the body is ignored.
     """
     asked = preconditions(request)
     framework = await read_body(request, Framework)
     same_id(framework.id, request.match_info["framework_id"])
     put, new = await store_framework(request, framework, asked)
-    return answer(put, 201 if new else 200, tag=Tag(str(put.version)))
+    return json_response(put, 201 if new else 200, tag=Tag(str(put.version)))
 
 
 async def patch_framework(request: web.Request) -> web.StreamResponse:
@@ -41,7 +41,7 @@ async def patch_framework(request: web.Request) -> web.StreamResponse:
     """
     tenant, framework_id = principal(request).tenant, request.match_info["framework_id"]
     put = await patch_entry(request, framework_key(tenant, framework_id), framework_id, Framework, store_framework)
-    return answer(put, tag=Tag(str(put.version)))
+    return json_response(put, tag=Tag(str(put.version)))
 
 
 async def store_framework(
@@ -68,10 +68,10 @@ async def store_framework(
 async def get_framework(request: web.Request) -> web.StreamResponse:
     """Return a framework: the tenant's own, else the shared one.
 
-    With `catalogue_revision` as it was at that revision.
+    With `catalog_revision` as it was at that revision.
     """
     store, tenant, name = request.app[STORE], principal(request).tenant, request.match_info["framework_id"]
-    revision = read_query(request, ShowFramework).catalogue_revision
+    revision = read_query(request, ShowFramework).catalog_revision
     if revision is None:
         return shown(request, await store.visible_framework(tenant, name), "framework")
     history = request.app[HISTORY]
@@ -79,7 +79,7 @@ async def get_framework(request: web.Request) -> web.StreamResponse:
     for owner in dict.fromkeys((tenant, SHARED_TENANT)):
         if found := await history.framework(owner, name, revision):
             tag = tag_of(found.version, owner, tenant)
-            return not_modified(request, tag) or answer(found, tag=tag)
+            return not_modified(request, tag) or json_response(found, tag=tag)
     raise NotFound("no such framework at that revision")
 
 
@@ -88,4 +88,4 @@ async def list_frameworks(request: web.Request) -> web.StreamResponse:
     wanted = read_query(request, ListFrameworks)
     found = await request.app[STORE].frameworks(principal(request).tenant, wanted)
     page = found[: wanted.limit]
-    return answer(FrameworkList(page, page[-1].id if len(found) > len(page) else None))
+    return json_response(FrameworkList(page, page[-1].id if len(found) > len(page) else None))

@@ -11,8 +11,8 @@ from datetime import datetime
 from services.catalog.frameworks import case, digcomp, esco, matrix, onet, own
 from services.catalog.frameworks.reading import Fault, NotKept, Options, Reading
 from services.catalog.frameworks.tables import UNPACKED_LIMIT, Source, unpacked
+from shared.domain import Framework
 from shared.errors import InvalidInput
-from shared.skills import Framework
 
 __all__ = ["FORMATS", "Fault", "NotKept", "Options", "Reading", "Source", "Written", "read", "write"]
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from services.catalog.frameworks.reading import Builder, Given, NotKept, Options, Reading, decimal, identifier
 from services.catalog.frameworks.tables import Row, Source, heading_of, rows_of, table, text_of
+from shared.domain import Framework, LocalizedText, Prose, ScaleLevel
 from shared.errors import InvalidInput
-from shared.skills import Framework, Prose, ScaleLevel, Text
 from shared.texts import folded
 
 _HEADINGS: dict[str, tuple[str, ...]] = {
@@ -55,7 +55,7 @@ _NUMBER = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _THAI_DIGITS = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
-_DEFAULT_AREA = Text(th="ทักษะ", en="Skills")
+_DEFAULT_AREA = LocalizedText(th="ทักษะ", en="Skills")
 
 
 @dataclass
@@ -351,7 +351,7 @@ def write(framework: Framework) -> tuple[bytes, list[NotKept]]:
     return table(_WRITTEN, [[row.get(name) for name in _WRITTEN] for row in rows]), _not_held(framework)
 
 
-def _titles(name: str, text: Text | Prose) -> dict[str, str | None]:
+def _titles(name: str, text: LocalizedText | Prose) -> dict[str, str | None]:
     return {f"{name}_th": text.th, f"{name}_en": text.en}
 
 

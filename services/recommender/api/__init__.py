@@ -3,7 +3,7 @@
 from services.recommender.api.agencies import AgencyView, AskGaps, get_gaps
 from services.recommender.api.context import (
     ASKED,
-    CATALOGUE,
+    CATALOG,
     FIRST_GROUPS,
     HEEDER,
     IDEMPOTENCY_KEY,
@@ -38,7 +38,7 @@ from shared.routes import ACCEPT_LANGUAGE, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH,
 
 __all__ = [
     "ASKED",
-    "CATALOGUE",
+    "CATALOG",
     "FIRST_GROUPS",
     "HEEDER",
     "MIN_GROUP",
