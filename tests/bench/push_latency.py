@@ -52,7 +52,6 @@ class Site:
 class Arrivals:
     """The paths that came on the streams: (officer, profile sequence) -> when, on `perf_counter`."""
 
-    size: int = 0
     _waiting: dict[tuple[str, int], "asyncio.Future[float]"] = field(default_factory=dict)
 
     def of(self, officer: str, sequence: int) -> "asyncio.Future[float]":
@@ -66,7 +65,6 @@ class Arrivals:
                 arrival = self.of(officer, message.data["path"]["versions"]["profile"])
                 if not arrival.done():
                     arrival.set_result(time.perf_counter())
-                    self.size = len(msgspec.json.encode(message.data))
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ async def measure(site: Site, rounds: int, tick: Callable[[], None]) -> tuple[li
         await submit.begin(session)
         for _ in range(_WARM_UP):
             await submit.one()
-        chain = await stack.enter_async_context(Chain(site.servers, (await submit.profile_size(), submit.size)))
+        chain = await stack.enter_async_context(Chain(site.servers, await submit.sizes()))
         for _ in range(_WARM_UP):
             await chain.once()
         pushes: list[list[Push]] = []
@@ -128,11 +126,6 @@ class Submitter:
         self._chance = random.Random(2024)  # noqa: S311 - made-up levels
         self._readers: list[asyncio.Task[None]] = []
 
-    @property
-    def size(self) -> int:
-        """Bytes of the newest path's event."""
-        return self._arrivals.size
-
     async def begin(self, session: aiohttp.ClientSession) -> None:
         """Register the officers and wait until every stream has its first path."""
         self._session = session
@@ -169,10 +162,10 @@ class Submitter:
             pushed = await self._arrivals.of(officer, sequence)
         return Push(officer, sequence, sent_at, (accepted - begun) * 1000, (pushed - begun) * 1000)
 
-    async def profile_size(self) -> int:
-        """Return the bytes of the newest profile's event."""
-        records = await _records(self._site, PROFILES_TOPIC)
-        return len(records[-1].value)
+    async def sizes(self) -> tuple[int, int]:
+        """Return the bytes of the newest profile's event and of the newest path's."""
+        profiles, paths = [await _records(self._site, topic) for topic in (PROFILES_TOPIC, PATHS_TOPIC)]
+        return len(profiles[-1].value), len(paths[-1].value)
 
 
 # --- where the time goes ---------------------------------------------------------------------------------------------

@@ -1,5 +1,9 @@
 """The stored path of an officer."""
 
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import msgspec
 from aiohttp import web
 from msgspec import Struct
 from msgspec.structs import replace
@@ -7,7 +11,7 @@ from msgspec.structs import replace
 from services.recommender.api.context import CATALOGUE, STORE
 from services.recommender.planner.explain.path import card_of
 from services.recommender.planner.index.catalog import View
-from services.recommender.store import RunnersUp
+from services.recommender.store import RunnersUp, StoredBytes, event_of, runners_up_of
 from shared.errors import NotFound
 from shared.events import PathRecommended
 from shared.messages import told
@@ -54,7 +58,7 @@ async def get_path(request: web.Request) -> web.StreamResponse:
     found = await store.find_path(tenant, officer)
     if found is None:
         raise NotFound("there is no path for this officer yet")
-    event, runners_up, plan = found
+    stored, plan = found
     if plan.considered < catalogue.revision:  # only then does it matter which courses are in it
         key = key_of(tenant, officer)
         plan = (await store.summaries([key])).get(key, plan)
@@ -64,14 +68,29 @@ async def get_path(request: web.Request) -> web.StreamResponse:
     tag = Tag("-".join(parts), weak=True)
     if held := not_modified(request, tag):
         return held
-    view = catalogue.snapshot.view(tenant)
+    body = _shown(stored, languages, _Sight(tenant, catalogue.revision, catalogue.snapshot.view(tenant)))
+    last = f',"stale":{"true" if stale else "false"},"request_id":"{request[REQUEST_ID]}"}}'
+    return answer(msgspec.Raw(body[:-1] + last.encode()), tag=tag, languages=languages)
+
+
+@dataclass(frozen=True)
+class _Sight:
+    """What a tenant sees of the catalogue at a revision; two of the same are the same."""
+
+    tenant: str
+    catalogue_revision: int
+    view: View = field(compare=False)
+
+
+@lru_cache(maxsize=128)
+def _shown(stored: StoredBytes, languages: tuple[Language, ...], sight: _Sight) -> bytes:
+    """Return a path as JSON with its sentences and alternatives. What several ask for at once is rendered once."""
+    event = event_of(stored.fields)
     steps = [
-        replace(step, alternatives=_alternatives(others, view))
-        for step, others in zip(event.path.steps, runners_up, strict=True)
+        replace(step, alternatives=_alternatives(others, sight.view))
+        for step, others in zip(event.path.steps, runners_up_of(stored.fields), strict=True)
     ]
-    path = told(replace(event.path, steps=steps), languages)
-    head = (event.tenant, event.officer, event.revision, event.cause, event.planned_at)
-    return answer(StoredPath(*head, path, stale, request[REQUEST_ID]), tag=tag, languages=languages)
+    return msgspec.json.encode(replace(event, path=told(replace(event.path, steps=steps), languages)))
 
 
 def _alternatives(runners_up: RunnersUp, view: View) -> list[Alternative]:
