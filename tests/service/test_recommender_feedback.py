@@ -11,8 +11,8 @@ import pytest
 from services.recommender.api import HEEDER
 from services.recommender.plan_pool import PlanPool
 from services.recommender.store.documents import FEWEST_KEYS, MOST_KEYS
+from shared.domain import Profile
 from shared.events import PROFILES_TOPIC, OfficerErased, PathAnnounced
-from shared.skills import Profile
 from tests.support.builders import profile, text
 from tests.support.recommender import assessed, courses_of, path_of, planned, recommender, registered, somebody, tell
 from tests.support.services import Started, Topic

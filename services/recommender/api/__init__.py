@@ -3,11 +3,12 @@
 from services.recommender.api.agencies import AgencyView, AskGaps, get_gaps
 from services.recommender.api.context import (
     ASKED,
-    CATALOGUE,
+    CATALOG,
     FIRST_GROUPS,
     HEEDER,
     IDEMPOTENCY_KEY,
     MIN_GROUP,
+    RENDERED,
     RULES_CHANGED,
     SOLVER,
     STORE,
@@ -38,10 +39,11 @@ from shared.routes import ACCEPT_LANGUAGE, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH,
 
 __all__ = [
     "ASKED",
-    "CATALOGUE",
+    "CATALOG",
     "FIRST_GROUPS",
     "HEEDER",
     "MIN_GROUP",
+    "RENDERED",
     "ROUTES",
     "RULES_CHANGED",
     "SOLVER",

@@ -12,10 +12,10 @@ from services.recommender.feedback import Feedback
 from services.recommender.path_summary import path_summary
 from services.recommender.provenance import Record
 from shared.compact_paths import alternatives
-from shared.events import NAMES, Envelope, PathAnnounced, PathRecommended, PathStored, announce
-from shared.outbox import stage_held, staged_held
+from shared.domain import Profile
+from shared.events import NAMES, Envelope, PathAnnounced, PathRecommended, PathStored, new_event
+from shared.outbox import outbox_insert_held, outbox_push_held
 from shared.paths import LearningPath
-from shared.skills import Profile
 
 Document = dict[str, Any]
 
@@ -109,11 +109,11 @@ class PlanWithKeys:
 def write_of(plan: NewPlan, key: Document | None = None) -> InsertOne[Document] | UpdateOne:
     """Return the one write that saves a plan with its event; `key`: `pushed` of the feedback that it follows from."""
     event = PathAnnounced.of(plan.event)
-    envelope = announce(SOURCE, plan.profile.key, event.revision, event, plan.traceparent)
+    envelope = new_event(SOURCE, plan.profile.key, event.revision, event, plan.traceparent)
     fields = _fields(plan, envelope.data or b"")
     if plan.based_on is None:
-        return InsertOne({"_id": plan.profile.key, **fields, **staged_held(envelope, ANNOUNCED)})
-    update = stage_held(envelope, ANNOUNCED)
+        return InsertOne({"_id": plan.profile.key, **fields, **outbox_insert_held(envelope, ANNOUNCED)})
+    update = outbox_push_held(envelope, ANNOUNCED)
     update["$set"] |= fields
     if key is not None:
         update["$push"] |= key
@@ -139,7 +139,7 @@ def _fields(plan: NewPlan, announced: bytes) -> Document:
         "profile": msgspec.json.encode(plan.profile),
         "profile_sequence": plan.profile.sequence,
         "revision": plan.event.revision,
-        "considered": path.versions.catalogue,
+        "considered": path.versions.catalog,
         "erased": False,
         "stale": False,
         ANNOUNCED: announced,
