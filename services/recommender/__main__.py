@@ -24,6 +24,7 @@ from services.recommender.api import (
     FIRST_GROUPS,
     HEEDER,
     MIN_GROUP,
+    RENDERED,
     ROUTES,
     RULES_CHANGED,
     SOLVER,
@@ -153,7 +154,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
             background("replanning", replanner.run),
         ],
     )
-    app[STORE], app[CATALOG], app[TODAY] = store, catalog, today_in(zone)
+    app[STORE], app[CATALOG], app[TODAY], app[RENDERED] = store, catalog, today_in(zone), {}
     app[HEEDER], app[ASKED], app[SOLVER], app[RULES_CHANGED] = heeder, asked, planner.solver, replanner.look_now
     app[MIN_GROUP], app[FIRST_GROUPS] = settings.min_group_size, settings.first_job_groups
     app[TOKEN_KEY], registry = settings.api_key_pepper, app[REGISTRY]

@@ -33,6 +33,9 @@ TOKEN_KEY: web.AppKey[bytes] = web.AppKey("token_key", bytes)
 """The key of the hashes that stand for officers in what is published of agencies."""
 FIRST_GROUPS: web.AppKey[str] = web.AppKey("first_groups", str)
 
+RENDERED: web.AppKey[dict[object, bytes]] = web.AppKey("rendered", dict)
+"""The paths that were answered last: stored bytes, languages, tenant and catalog revision -> JSON."""
+
 
 def caller_of(request: web.Request) -> Caller:
     """Return who asks for work, and the share of it that its role has."""
