@@ -162,12 +162,16 @@ class Connections(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics."""
-        yield GaugeMetricFamily("portal_streams", "Live streams that are open.", self.streams)
-        yield CounterMetricFamily("portal_pushes", "Events sent on live streams.", self.pushes)
+        yield GaugeMetricFamily("learning_path_portal_streams", "Live streams that are open.", self.streams)
+        yield CounterMetricFamily("learning_path_portal_pushed_events", "Events sent on live streams.", self.pushes)
         yield CounterMetricFamily(
-            "portal_superseded", "Paths that a newer one replaced before a stream could be told.", self.superseded
+            "learning_path_portal_conflated_paths",
+            "Paths that a newer one replaced before a stream could be told.",
+            self.superseded,
         )
-        dropped = CounterMetricFamily("portal_dropped", "Streams ended by the portal, by reason.", labels=["reason"])
+        dropped = CounterMetricFamily(
+            "learning_path_portal_closed_streams", "Streams ended by the portal, by reason.", labels=["reason"]
+        )
         for reason, number in self.dropped.items():
             dropped.add_metric([reason], number)
         yield dropped

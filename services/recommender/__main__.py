@@ -24,6 +24,7 @@ from services.recommender.api import (
     FIRST_GROUPS,
     HEEDER,
     MIN_GROUP,
+    RENDERED,
     ROUTES,
     RULES_CHANGED,
     SOLVER,
@@ -153,7 +154,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
             background("replanning", replanner.run),
         ],
     )
-    app[STORE], app[CATALOG], app[TODAY] = store, catalog, today_in(zone)
+    app[STORE], app[CATALOG], app[TODAY], app[RENDERED] = store, catalog, today_in(zone), {}
     app[HEEDER], app[ASKED], app[SOLVER], app[RULES_CHANGED] = heeder, asked, planner.solver, replanner.look_now
     app[MIN_GROUP], app[FIRST_GROUPS] = settings.min_group_size, settings.first_job_groups
     app[TOKEN_KEY], registry = settings.api_key_pepper, app[REGISTRY]
@@ -166,22 +167,38 @@ async def build(settings: RecommenderSettings) -> web.Application:
 
 def _measure(registry: CollectorRegistry, planner: Planner, heeder: FeedbackHandler, asked: WorkQueue) -> None:
     catalog = planner.catalog
-    metrics.count(registry, "plans_saved", "Paths that were saved and announced.", lambda: planner.planned)
-    metrics.count(registry, "plans_refused", "Paths that the checker refused.", lambda: planner.refused)
+    metrics.count(
+        registry, "learning_path_plans_saved", "Paths that were saved and announced.", lambda: planner.planned
+    )
+    metrics.count(registry, "plans_rejected", "Paths that the checker refused.", lambda: planner.refused)
     metrics.count(
         registry,
-        "plans_passed_over",
+        "plans_skipped",
         "Times that a sweep passed a plan over because it could not be read or planned again.",
         lambda: planner.passed_over,
     )
-    metrics.gauge(registry, "catalog_revision", "The catalog that is planned with.", lambda: catalog.revision)
-    metrics.gauge(registry, "asked_in_hand", "Work of requests that waits or runs.", lambda: asked.in_hand)
-    metrics.count(registry, "asked_refused", "Work of requests beyond the limits: 429 or 503.", lambda: asked.refused)
-    metrics.count(registry, "asked_dropped", "Work whose client went away before its turn.", lambda: asked.dropped)
-    metrics.count(registry, "feedback_taken", "Feedback that was stored.", lambda: heeder.taken)
+    metrics.gauge(
+        registry, "learning_path_catalog_revision", "The catalog that is planned with.", lambda: catalog.revision
+    )
+    metrics.gauge(
+        registry, "learning_path_work_queue_tasks", "Work of requests that waits or runs.", lambda: asked.in_hand
+    )
     metrics.count(
         registry,
-        "feedback_kept_stale",
+        "learning_path_work_queue_rejected_tasks",
+        "Work of requests beyond the limits: 429 or 503.",
+        lambda: asked.refused,
+    )
+    metrics.count(
+        registry,
+        "learning_path_work_queue_abandoned_tasks",
+        "Work whose client went away before its turn.",
+        lambda: asked.dropped,
+    )
+    metrics.count(registry, "feedback_stored", "Feedback that was stored.", lambda: heeder.taken)
+    metrics.count(
+        registry,
+        "feedback_stored_stale",
         "Feedback that was stored while the checker refused the path that follows from it.",
         lambda: heeder.kept_stale,
     )

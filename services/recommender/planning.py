@@ -36,6 +36,7 @@ from shared.errors import Conflict, InvalidInput, NotFound, Rejected, TooManyReq
 from shared.events import MAX_JUMP, Cause, PathRecommended, check_jump
 from shared.logs import frames_of
 from shared.paths import LearningPath
+from shared.retries import retry_on_conflict
 
 __all__ = ["PlanRequest", "PlannedPath", "Planner", "new_plan", "plan_for", "plan_stateless"]
 
@@ -270,7 +271,6 @@ def same_path(stored: LearningPath, runners_up: Sequence[RunnersUp], path: Learn
 
 log = logging.getLogger(__name__)
 
-_ATTEMPTS = 20
 _COME_BACK_SECONDS = 3600
 
 
@@ -302,9 +302,10 @@ class FeedbackHandler:
         """Return what became of a feedback: once for one key, however often it is sent within 24 hours.
 
         Raises NotFound without a plan, Conflict and InvalidInput for what cannot be said, TooManyRequests over 2,000 a
-        day, Unavailable where it could not be stored, and what Asked.run raises: then nothing was stored either.
+        day, Unavailable where it could not be stored, and what WorkQueue.run raises: then nothing was stored either.
         """
-        for attempt in range(_ATTEMPTS):
+
+        async def decide() -> IdempotencyRecord | None:
             held = await self._store.held(word.tenant, word.officer)
             if held is None:
                 raise NotFound("there is no path for this officer yet")
@@ -312,10 +313,9 @@ class FeedbackHandler:
                 if known.digest != word.digest:
                     raise Conflict("this key was used for another feedback", "Idempotency-Key")
                 return known
-            if taken := await self._decide(word, held):
-                return taken
-            await asyncio.sleep(0.005 * attempt)
-        raise Unavailable("this officer's plan changes too fast; try again soon")
+            return await self._decide(word, held)
+
+        return await retry_on_conflict(decide, "this officer's plan")
 
     async def _decide(self, word: FeedbackCommand, held: PlanWithKeys) -> IdempotencyRecord | None:
         plan, now = held.plan, datetime.now(UTC)
