@@ -8,7 +8,7 @@ from threading import Event as Flag
 import pytest
 from aiohttp import ClientResponse
 
-from services.recommender.api import ASKED
+from services.recommender.api import WORK_QUEUE
 from services.recommender.work_queue import (
     MAX_IN_HAND,
     OFFICERS_SHARE,
@@ -16,9 +16,6 @@ from services.recommender.work_queue import (
     WorkQueue,
 )
 from shared.events import PROFILES_TOPIC
-from tests.support.recommender import (
-    ASKED as BODY,
-)
 from tests.support.recommender import (
     READ,
     SHOWN,
@@ -29,6 +26,9 @@ from tests.support.recommender import (
     recommender,
     somebody,
     tell,
+)
+from tests.support.recommender import (
+    ASKED as BODY,
 )
 from tests.support.services import Started
 from tests.support.waiting import until
@@ -44,7 +44,7 @@ async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Start
 
 
 def asked_of(service: Started) -> WorkQueue:
-    return service.client.app[ASKED]  # type: ignore[no-any-return]
+    return service.client.app[WORK_QUEUE]  # type: ignore[no-any-return]
 
 
 @asynccontextmanager
