@@ -174,7 +174,7 @@ class Requirement(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields
 
 
 class Relation(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """How an area or a skill stands to another one, as the publisher says; no path is computed from it.
+    """A relation between areas or skills as published; the planner does not use it.
 
     `child_of`: an area lies within another area. `precedes`: a skill is learnt before another one. `exact_match`: a
     skill is the same as one of another framework, whose address or id `target` is.

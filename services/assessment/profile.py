@@ -69,7 +69,7 @@ def registered(  # noqa: PLR0913 - by name, from one place
 def assessed(
     before: Profile, measured: Iterable[SkillLevel], framework: Framework | None = None, owner: str | None = None
 ) -> Profile:
-    """Return the profile with new measurements, one sequence on.
+    """Return the profile with new measurements and the next sequence.
 
     `framework`, of this `owner`: the officer's own, where that is what was measured.
     """

@@ -92,13 +92,13 @@ async def build(settings: CatalogSettings) -> web.Application:
 
 
 def calibration_of(settings: CatalogSettings) -> Calibration:
-    """Return the calibration that the settings name, else the one that ships. Raises InvalidInput."""
+    """Return the calibration from the settings, or the packaged one. Raises InvalidInput."""
     named = settings.matching_calibration
     return calibrating.read_calibration(Path(named)) if named else shipped()
 
 
 async def match(settings: CatalogSettings) -> int:
-    """Match every course that came without skills, of every tenant, and return when it is done."""
+    """Match every course without given skills, for all tenants; return when all are matched."""
     client = connect(settings, "catalog")
     try:
         database = client[settings.database("catalog")]

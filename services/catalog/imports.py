@@ -265,7 +265,7 @@ class CourseImport:
             await self._patiently(lambda: self._reports.save(self._tenant, self.report))
 
     async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Return what work gives, trying again while the database is away. Raises Unavailable when patience ends."""
+        """Return the result of work, retried while MongoDB is unavailable. Raises Unavailable after a time limit."""
         loop = asyncio.get_running_loop()
         deadline, pause = loop.time() + self._patience, 0.1
         while True:

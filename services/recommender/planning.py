@@ -36,6 +36,7 @@ from shared.errors import Conflict, InvalidInput, NotFound, Rejected, TooManyReq
 from shared.events import MAX_JUMP, Cause, PathRecommended, check_jump
 from shared.logs import frames_of
 from shared.paths import LearningPath
+from shared.retries import retry_on_conflict
 
 __all__ = ["PlanRequest", "PlannedPath", "Planner", "new_plan", "plan_for", "plan_stateless"]
 
@@ -151,7 +152,7 @@ class Planner:
         }
 
     async def catch_up(self, before: Collection[PlanSummary], news: Sequence[PlanRequest]) -> None:
-        """Wait for a catalog at least as new as the stored plans', and a moment for a framework on its way.
+        """Wait until the catalog is at least as new as the stored plans', and shortly for a missing framework.
 
         Raises Unavailable where this replica stays behind.
         """
@@ -270,13 +271,12 @@ def same_path(stored: LearningPath, runners_up: Sequence[RunnersUp], path: Learn
 
 log = logging.getLogger(__name__)
 
-_ATTEMPTS = 20
 _COME_BACK_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True)
 class FeedbackCommand:
-    """One feedback as it was sent: under which Idempotency-Key, with which digest of its body."""
+    """One feedback as sent, with its Idempotency-Key and the digest of its body."""
 
     tenant: str
     officer: str
@@ -302,20 +302,32 @@ class FeedbackHandler:
         """Return what became of a feedback: once for one key, however often it is sent within 24 hours.
 
         Raises NotFound without a plan, Conflict and InvalidInput for what cannot be said, TooManyRequests over 2,000 a
-        day, Unavailable where it could not be stored, and what Asked.run raises: then nothing was stored either.
+        day, Unavailable where it could not be stored, and what WorkQueue.run raises: then nothing was stored either.
         """
+<<<<<<< HEAD
         for attempt in range(_ATTEMPTS):
             held = await self._store.held(command.tenant, command.officer)
+=======
+
+        async def decide() -> IdempotencyRecord | None:
+            held = await self._store.held(word.tenant, word.officer)
+>>>>>>> main
             if held is None:
                 raise NotFound("there is no path for this officer yet")
             if known := next((key for key in held.keys if key.id == command.key), None):
                 if known.digest != command.digest:
                     raise Conflict("this key was used for another feedback", "Idempotency-Key")
                 return known
+<<<<<<< HEAD
             if taken := await self._decide(command, held):
                 return taken
             await asyncio.sleep(0.005 * attempt)
         raise Unavailable("this officer's plan changes too fast; try again soon")
+=======
+            return await self._decide(word, held)
+
+        return await retry_on_conflict(decide, "this officer's plan")
+>>>>>>> main
 
     async def _decide(self, command: FeedbackCommand, held: PlanWithKeys) -> IdempotencyRecord | None:
         plan, now = held.plan, datetime.now(UTC)

@@ -163,7 +163,7 @@ async def test_where_the_checker_refuses_the_feedback_is_kept_and_the_old_path_s
     assert (status, taken["stale"], taken["revision"]) == (200, True, 1)
     assert feedback_handler.kept_stale == kept + 1
     metrics = await (await service.client.get("/metrics")).text()
-    assert f"feedback_kept_stale_total {kept + 1:.1f}" in metrics
+    assert f"learning_path_feedback_stored_stale_total {kept + 1:.1f}" in metrics
     assert (await path_of(service, officer, revision=1))["stale"] is True
     assert len((await feedback_of(service, officer))["said"]) == 1
     assert (await tell(service, officer, "read", "pin"))[0] == 200

@@ -5,9 +5,15 @@ from services.recommender.api.context import (
     CATALOG,
     FEEDBACK_HANDLER,
     FIRST_GROUPS,
+<<<<<<< HEAD
     IDEMPOTENCY_KEY,
     MIN_GROUP,
     PLAN_POOL,
+=======
+    HEEDER,
+    MIN_GROUP,
+    RENDERED,
+>>>>>>> main
     RULES_CHANGED,
     STORE,
     TODAY,
@@ -34,14 +40,27 @@ from services.recommender.api.paths import Messages, StoredPath, get_messages, g
 from services.recommender.api.recommendations import Recommendation, RecommendationRequest, recommend
 from services.recommender.api.rules import PutRules, Rules, RulesPut, get_rules, patch_rules, put_rules
 from shared.auth import ADMINS, EVERYONE, PLATFORMS
-from shared.routes import ACCEPT_LANGUAGE, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, AskWords, MergePatch, Route
+from shared.routes import (
+    ACCEPT_LANGUAGE,
+    IDEMPOTENCY_KEY,
+    IF_MATCH,
+    IF_NONE_MATCH,
+    MERGE_PATCH,
+    AskWords,
+    MergePatch,
+    Route,
+)
 
 __all__ = [
     "CATALOG",
     "FEEDBACK_HANDLER",
     "FIRST_GROUPS",
     "MIN_GROUP",
+<<<<<<< HEAD
     "PLAN_POOL",
+=======
+    "RENDERED",
+>>>>>>> main
     "ROUTES",
     "RULES_CHANGED",
     "STORE",

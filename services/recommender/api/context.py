@@ -1,6 +1,5 @@
 """What the routes are given by the wiring, and what several of them read of a request."""
 
-import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, tzinfo
 
@@ -19,8 +18,8 @@ from services.recommender.work_queue import (
 )
 from shared.auth import authorize
 from shared.domain import Framework
-from shared.errors import InvalidInput, Malformed, NotFound, Unavailable
-from shared.routes import ROUTE, Header, principal
+from shared.errors import InvalidInput, NotFound, Unavailable
+from shared.routes import ROUTE, principal
 
 STORE: web.AppKey[PlanStore] = web.AppKey("store", PlanStore)
 CATALOG: web.AppKey[CatalogReplica] = web.AppKey("catalog", CatalogReplica)
@@ -34,19 +33,8 @@ TOKEN_KEY: web.AppKey[bytes] = web.AppKey("token_key", bytes)
 """The key of the hashes that stand for officers in what is published of agencies."""
 FIRST_GROUPS: web.AppKey[str] = web.AppKey("first_groups", str)
 
-IDEMPOTENCY_KEY = Header(
-    "Idempotency-Key",
-    "Your own name of this submission: sent again with the same body, it changes nothing.",
-    required=True,
-)
-
-
-def idempotency_key(request: web.Request) -> str:
-    """Return the client's own name of a submission. Raises Malformed."""
-    key = request.headers.get("Idempotency-Key", "").strip()
-    if not re.fullmatch(r"[!-~]{1,200}", key):
-        raise Malformed("needs 1 to 200 printable ASCII characters without spaces", "Idempotency-Key")
-    return key
+RENDERED: web.AppKey[dict[object, bytes]] = web.AppKey("rendered", dict)
+"""The paths that were answered last: stored bytes, languages, tenant and catalog revision -> JSON."""
 
 
 def caller_of(request: web.Request) -> Caller:

@@ -11,13 +11,12 @@ from services.recommender.api.context import (
     CATALOG,
     FEEDBACK_HANDLER,
     held_of,
-    idempotency_key,
 )
 from services.recommender.feedback import Action, Statement
 from services.recommender.planning import FeedbackCommand
 from services.recommender.provenance import hash_of
 from shared.domain import Identifier, LocalizedText
-from shared.routes import json_response, principal, read_body, read_query, trace_of
+from shared.routes import idempotency_key, json_response, principal, read_body, read_query, trace_of
 
 Moment = Annotated[datetime, Meta(tz=True)]
 

@@ -18,11 +18,10 @@ from services.recommender.api.unmatched_rules import unmatched
 from services.recommender.inputs import Rule, TenantRules, check_rules
 from shared.decoding import patched
 from shared.domain import Identifier
-from shared.errors import Unavailable, Warned
+from shared.errors import Warned
 from shared.preconditions import Preconditions, Tag
+from shared.retries import retry_on_conflict
 from shared.routes import ROUTE, json_response, not_modified, preconditions, principal, read_body, read_patch
-
-_ATTEMPTS = 5
 
 
 class PutRules(Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,7 +78,8 @@ async def _store(
     """Store what is wished for, given the rules of now. Who loses a race reads and decides again."""
     asker, store = principal(request), request.app[STORE].rules
     view = request.app[CATALOG].snapshot.view(asker.tenant)
-    for _ in range(_ATTEMPTS):
+
+    async def decide() -> web.StreamResponse | None:
         present = await store.of(asker.tenant)
         asked.check(Tag(str(present.version)))
         body = wish(present)
@@ -93,7 +93,9 @@ async def _store(
         if await store.put(asker.tenant, after, asker.key_id):
             request.app[RULES_CHANGED]()
             return json_response(RulesPut(after.version, changed=True, warnings=warnings), tag=Tag(str(after.version)))
-    raise Unavailable("the rules change too fast; try again soon")
+        return None
+
+    return await retry_on_conflict(decide, "the rules")
 
 
 async def get_rules(request: web.Request) -> web.StreamResponse:

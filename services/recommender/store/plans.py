@@ -29,14 +29,13 @@ from services.recommender.store.documents import (
     NewPlan,
     PlanBase,
     PlanWithKeys,
-    RunnersUp,
+    StoredBytes,
     StoredPlan,
     event_of,
     feedback_of,
     is_stored,
     plan_of,
     pushed,
-    runners_up_of,
     summary_of,
     unchanged,
     write_of,
@@ -45,7 +44,7 @@ from services.recommender.store.history import History
 from services.recommender.store.releases import ReleaseStore
 from services.recommender.store.rules import RuleStore
 from shared.domain import SHARED_TENANT, key_of
-from shared.events import PathAnnounced, PathRecommended, new_event
+from shared.events import PathAnnounced, new_event
 from shared.mongo import Database, bulk_write, readable, unavailable
 from shared.outbox import OUTBOX_INDEXES, outbox_insert, outbox_push, outbox_push_held
 
@@ -102,8 +101,8 @@ class PlanStore:
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
-    async def find_path(self, tenant: str, officer: str) -> tuple[PathRecommended, list[RunnersUp], PlanSummary] | None:
-        """Return an officer's path, the runners-up of its steps and the summary of its plan, or None.
+    async def find_path(self, tenant: str, officer: str) -> tuple[StoredBytes, PlanSummary] | None:
+        """Return an officer's path as it is stored and the summary of its plan, or None.
 
         The summary is without courses and open skills: this is read most of all, and they are seldom asked for.
         """
@@ -111,7 +110,8 @@ class PlanStore:
             found = await self._plans.find_one({"_id": key_of(tenant, officer)}, _GLANCE)
         if found is None or found.get("erased"):
             return None
-        return event_of(found), runners_up_of(found), summary_of({"profile_sequence": 0, **found})
+        stored = StoredBytes(found["revision"], found.get(ANNOUNCED), found.get("path"), found.get("alternatives"))
+        return stored, summary_of({"profile_sequence": 0, **found})
 
     async def held(self, tenant: str, officer: str) -> PlanWithKeys | None:
         """Return an officer's plan with the keys of the feedback that was taken, or None. Raises Unavailable."""
