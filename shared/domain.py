@@ -188,7 +188,8 @@ class Relation(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
 class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A versioned yardstick: areas, skills, a level scale, job groups and the levels that they require.
 
-    `version` counts up by one with every change; the catalog sets it, so a body need not carry it.
+    `version` counts up by one with every change; the catalog sets it, so a body need not carry it. Nobody is
+    registered anew under one that is `retired`; whoever is under it stays and goes on.
     """
 
     id: Identifier
@@ -203,6 +204,7 @@ class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
     version: int = 0
     provenance: dict[FactName, Provenance] = {}
     relations: list[Relation] = []
+    retired: bool = False
 
     @property
     def max_level(self) -> float:

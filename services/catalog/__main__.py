@@ -18,7 +18,8 @@ from aiohttp import web
 
 from services.catalog import __doc__ as card
 from services.catalog import calibrating, commands, framework_files
-from services.catalog.api import CALIBRATION, FILES, HISTORY, MATCHES, ONE, REPORTS, ROUTES, STORE
+from services.catalog.api import CALIBRATION, DRAFTS, FILES, HISTORY, MATCHES, ONE, REPORTS, ROUTES, STORE
+from services.catalog.draft_store import DraftStore
 from services.catalog.history import HistoryStore
 from services.catalog.match_store import MatchStore
 from services.catalog.matching.calibration import Calibration, shipped
@@ -86,7 +87,7 @@ async def build(settings: CatalogSettings) -> web.Application:
     )
     app[STORE], app[HISTORY], app[REPORTS] = store, history, reports
     app[MATCHES], app[CALIBRATION], app[ONE] = matches, calibration, asyncio.Lock()
-    app[FILES] = asyncio.Semaphore(1)
+    app[FILES], app[DRAFTS] = asyncio.Semaphore(1), DraftStore(database)
     metrics.watch_relay(app[REGISTRY], relay)
     return app
 
