@@ -23,11 +23,8 @@ from services.recommender.api import (
     FEEDBACK_HANDLER,
     FIRST_GROUPS,
     MIN_GROUP,
-<<<<<<< HEAD
     PLAN_POOL,
-=======
     RENDERED,
->>>>>>> main
     ROUTES,
     RULES_CHANGED,
     STORE,
@@ -157,18 +154,13 @@ async def build(settings: RecommenderSettings) -> web.Application:
             background("replanning", replanner.run),
         ],
     )
-<<<<<<< HEAD
-    app[STORE], app[CATALOG], app[TODAY] = store, catalog, today_in(zone)
+    app[STORE], app[CATALOG], app[TODAY], app[RENDERED] = store, catalog, today_in(zone), {}
     app[FEEDBACK_HANDLER], app[WORK_QUEUE], app[PLAN_POOL], app[RULES_CHANGED] = (
         feedback_handler,
         asked,
         planner.pool,
         replanner.look_now,
     )
-=======
-    app[STORE], app[CATALOG], app[TODAY], app[RENDERED] = store, catalog, today_in(zone), {}
-    app[HEEDER], app[ASKED], app[SOLVER], app[RULES_CHANGED] = heeder, asked, planner.solver, replanner.look_now
->>>>>>> main
     app[MIN_GROUP], app[FIRST_GROUPS] = settings.min_group_size, settings.first_job_groups
     app[TOKEN_KEY], registry = settings.api_key_pepper, app[REGISTRY]
     _measure(registry, planner, feedback_handler, asked)
@@ -192,20 +184,12 @@ def _measure(
         "Times that a sweep passed a plan over because it could not be read or planned again.",
         lambda: planner.passed_over,
     )
-<<<<<<< HEAD
-    metrics.gauge(registry, "catalog_revision", "The catalog that is planned with.", lambda: catalog.revision)
-    metrics.gauge(registry, "asked_in_hand", "Work of requests that waits or runs.", lambda: asked.in_hand)
-    metrics.count(registry, "asked_refused", "Work of requests beyond the limits: 429 or 503.", lambda: asked.refused)
-    metrics.count(registry, "asked_dropped", "Work whose client went away before its turn.", lambda: asked.dropped)
-    metrics.count(registry, "feedback_taken", "Feedback that was stored.", lambda: feedback_handler.taken)
-=======
     metrics.gauge(
         registry, "learning_path_catalog_revision", "The catalog that is planned with.", lambda: catalog.revision
     )
     metrics.gauge(
         registry, "learning_path_work_queue_tasks", "Work of requests that waits or runs.", lambda: asked.in_hand
     )
->>>>>>> main
     metrics.count(
         registry,
         "learning_path_work_queue_rejected_tasks",
@@ -218,7 +202,7 @@ def _measure(
         "Work whose client went away before its turn.",
         lambda: asked.dropped,
     )
-    metrics.count(registry, "feedback_stored", "Feedback that was stored.", lambda: heeder.taken)
+    metrics.count(registry, "feedback_stored", "Feedback that was stored.", lambda: feedback_handler.taken)
     metrics.count(
         registry,
         "feedback_stored_stale",

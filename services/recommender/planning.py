@@ -304,30 +304,18 @@ class FeedbackHandler:
         Raises NotFound without a plan, Conflict and InvalidInput for what cannot be said, TooManyRequests over 2,000 a
         day, Unavailable where it could not be stored, and what WorkQueue.run raises: then nothing was stored either.
         """
-<<<<<<< HEAD
-        for attempt in range(_ATTEMPTS):
-            held = await self._store.held(command.tenant, command.officer)
-=======
 
         async def decide() -> IdempotencyRecord | None:
-            held = await self._store.held(word.tenant, word.officer)
->>>>>>> main
+            held = await self._store.held(command.tenant, command.officer)
             if held is None:
                 raise NotFound("there is no path for this officer yet")
             if known := next((key for key in held.keys if key.id == command.key), None):
                 if known.digest != command.digest:
                     raise Conflict("this key was used for another feedback", "Idempotency-Key")
                 return known
-<<<<<<< HEAD
-            if taken := await self._decide(command, held):
-                return taken
-            await asyncio.sleep(0.005 * attempt)
-        raise Unavailable("this officer's plan changes too fast; try again soon")
-=======
-            return await self._decide(word, held)
+            return await self._decide(command, held)
 
         return await retry_on_conflict(decide, "this officer's plan")
->>>>>>> main
 
     async def _decide(self, command: FeedbackCommand, held: PlanWithKeys) -> IdempotencyRecord | None:
         plan, now = held.plan, datetime.now(UTC)

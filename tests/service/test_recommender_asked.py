@@ -17,6 +17,9 @@ from services.recommender.work_queue import (
 )
 from shared.events import PROFILES_TOPIC
 from tests.support.recommender import (
+    ASKED as BODY,
+)
+from tests.support.recommender import (
     READ,
     SHOWN,
     WRITE,
@@ -26,9 +29,6 @@ from tests.support.recommender import (
     recommender,
     somebody,
     tell,
-)
-from tests.support.recommender import (
-    ASKED as BODY,
 )
 from tests.support.services import Started
 from tests.support.waiting import until

@@ -5,15 +5,9 @@ from services.recommender.api.context import (
     CATALOG,
     FEEDBACK_HANDLER,
     FIRST_GROUPS,
-<<<<<<< HEAD
-    IDEMPOTENCY_KEY,
     MIN_GROUP,
     PLAN_POOL,
-=======
-    HEEDER,
-    MIN_GROUP,
     RENDERED,
->>>>>>> main
     RULES_CHANGED,
     STORE,
     TODAY,
@@ -56,11 +50,8 @@ __all__ = [
     "FEEDBACK_HANDLER",
     "FIRST_GROUPS",
     "MIN_GROUP",
-<<<<<<< HEAD
     "PLAN_POOL",
-=======
     "RENDERED",
->>>>>>> main
     "ROUTES",
     "RULES_CHANGED",
     "STORE",
