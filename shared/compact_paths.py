@@ -16,6 +16,7 @@ from typing import Any, Literal
 from msgspec import Struct
 from msgspec.structs import fields
 
+from shared.domain import LocalizedText, Prerequisite
 from shared.paths import (
     UNSAID,
     Alternative,
@@ -32,7 +33,6 @@ from shared.paths import (
     UnlockCondition,
     Versions,
 )
-from shared.skills import Prerequisite, Text
 
 MICRO = 1_000_000
 Number = int | float
@@ -211,7 +211,7 @@ _AS_THEY_ARE = (
 )
 
 
-def _title(text: Text) -> Title:
+def _title(text: LocalizedText) -> Title:
     return text.th, text.en
 
 
@@ -366,8 +366,8 @@ def _expanded(path: CompactPath, runners_up: Sequence[Sequence[Alternative]]) ->
     )
 
 
-def _text(title: Title) -> Text:
-    return Text(*title)
+def _text(title: Title) -> LocalizedText:
+    return LocalizedText(*title)
 
 
 def _float(value: Number | None) -> float | None:

@@ -18,8 +18,8 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 import msgspec
 from msgspec import inspect
 
+from shared.domain import LocalizedText
 from shared.errors import InvalidInput, Malformed, TooLarge
-from shared.skills import Text
 
 T = TypeVar("T")
 
@@ -181,7 +181,7 @@ def _is_looked_at(shape: Any) -> bool:
         one = left.pop()
         if isinstance(one, inspect.DateType | inspect.DateTimeType):
             return True
-        if isinstance(one, inspect.StructType) and issubclass(one.cls, Text):
+        if isinstance(one, inspect.StructType) and issubclass(one.cls, LocalizedText):
             return True
         if id(one) in seen:
             continue
@@ -203,7 +203,7 @@ def _looked_fields(shape: type[msgspec.Struct]) -> list[tuple[str, str]]:
 
 
 def _look(value: object, place: str) -> None:
-    if isinstance(value, Text):
+    if isinstance(value, LocalizedText):
         if value.shows_nothing:
             raise InvalidInput(
                 "shows nothing: neither its Thai nor its English text has a visible character", _at(place)

@@ -21,9 +21,9 @@ from msgspec import Meta, Struct
 
 from shared.compact_paths import CompactPath, compact, encoded, expanded
 from shared.decoding import stored
+from shared.domain import Course, Framework, Identifier, Profile, key_of
 from shared.errors import Rejected
 from shared.paths import LearningPath
-from shared.skills import Course, Framework, Identifier, Profile, key_of
 
 PROFILES_TOPIC = "assessment.profiles"
 CATALOG_TOPIC = "catalog.state"
@@ -68,7 +68,7 @@ def planned_topics(name_on_broker: Callable[[str], str], *topics: str) -> dict[s
 
 
 AssessmentKind = Literal["test", "self", "supervisor", "external"]
-Cause = Literal["assessment", "officer", "catalogue", "framework", "request", "feedback", "rules", "deadline"]
+Cause = Literal["assessment", "officer", "catalog", "framework", "request", "feedback", "rules", "deadline"]
 
 
 Counter = Annotated[int, Meta(ge=0, le=MAX_SEQUENCE)]
@@ -199,7 +199,7 @@ PATH_HEADS: dict[str, type[Struct]] = {
 class Event(Struct, frozen=True):
     """One event: its CloudEvents attributes and its data; `data` is None in a tombstone.
 
-    `sequence` is 0 in a plain tombstone, which has none. `catalogue_revision` is stamped by the relay on records of
+    `sequence` is 0 in a plain tombstone, which has none. `catalog_revision` is stamped by the relay on records of
     `catalog.state` and is 0 elsewhere.
     """
 
@@ -211,7 +211,7 @@ class Event(Struct, frozen=True):
     sequence: int
     data: Data | None
     traceparent: str | None = None
-    catalogue_revision: int = 0
+    catalog_revision: int = 0
 
 
 class Envelope(Struct, frozen=True):
@@ -225,7 +225,7 @@ class Envelope(Struct, frozen=True):
     sequence: int
     data: bytes | None
     traceparent: str | None = None
-    catalogue_revision: int = 0
+    catalog_revision: int = 0
 
 
 def encode(data: Data) -> bytes:
@@ -235,7 +235,7 @@ def encode(data: Data) -> bytes:
     return msgspec.json.encode(data)
 
 
-def announce(source: str, subject: str, sequence: int, data: Data | None, traceparent: str | None = None) -> Envelope:
+def new_event(source: str, subject: str, sequence: int, data: Data | None, traceparent: str | None = None) -> Envelope:
     """Return the envelope of a new event; `data` None makes a tombstone."""
     return Envelope(
         id=str(uuid4()),
@@ -262,8 +262,8 @@ def to_kafka(envelope: Envelope) -> tuple[bytes, bytes | None, list[tuple[str, b
     }
     if envelope.traceparent:
         attributes["traceparent"] = envelope.traceparent
-    if envelope.catalogue_revision:
-        attributes["cataloguerevision"] = str(envelope.catalogue_revision)
+    if envelope.catalog_revision:
+        attributes["catalogrevision"] = str(envelope.catalog_revision)
     headers = [(f"ce_{name}", value.encode()) for name, value in attributes.items()]
     if envelope.data is not None:
         headers.append(("content-type", b"application/json"))
@@ -276,7 +276,7 @@ Headers = Iterable[tuple[str, bytes | None]]
 
 _STRUCTURED = "application/cloudevents+json"
 _REQUIRED = ("specversion", "id", "type", "source", "subject", "sequence")
-_ATTRIBUTES = {*_REQUIRED, "time", "traceparent", "cataloguerevision"}
+_ATTRIBUTES = {*_REQUIRED, "time", "traceparent", "catalogrevision"}
 _LONGEST = 1024
 _DEEPEST = 64
 _REASON = 500
@@ -301,7 +301,7 @@ class _Structured(Struct):
     time: str | None = None
     sequence: str | int | None = None
     traceparent: Any = None
-    cataloguerevision: str | int | None = None
+    catalogrevision: str | int | None = None
     data: msgspec.Raw = msgspec.Raw(b"null")
     data_base64: str | None = None
 
@@ -426,7 +426,7 @@ def _event(
         sequence=_whole("sequence", attributes["sequence"], MAX_SEQUENCE),
         data=_data(attributes["type"], value, shapes),
         traceparent=trace if _TRACE.fullmatch(trace := attributes.get("traceparent", "")) else None,
-        catalogue_revision=_whole("cataloguerevision", attributes.get("cataloguerevision", "0"), MAX_STAMP),
+        catalog_revision=_whole("catalogrevision", attributes.get("catalogrevision", "0"), MAX_STAMP),
     )
 
 
@@ -528,7 +528,7 @@ def check_stamps(events: Iterable[Event], known: int) -> None:
     `known` 0: nothing was taken yet, and the first stamp may be any. Raises Rejected.
     """
     for event in events:
-        stamp = event.catalogue_revision
+        stamp = event.catalog_revision
         if known and stamp > known + MAX_STAMP_JUMP:
             raise Rejected(f"stamp {stamp} of {event.subject} is more than {MAX_STAMP_JUMP} above {known}")
         known = max(known, stamp)

@@ -248,7 +248,7 @@ def why_not_messages(answer: WhyNot) -> Iterator[Message]:
     """Yield why a course is not in a path."""
     if answer.cause == "does_not_fit":
         yield _does_not_fit(answer.hours, at_most=answer.at_most)
-    elif answer.cause in ("worth_less", "as_a_whole"):
+    elif answer.cause in ("lower_value", "worse_overall"):
         yield Message(
             answer.cause,
             {

@@ -1,7 +1,7 @@
 """The OpenAPI 3.1 document of a service, made from its routes, and the page that shows it without the internet.
 
-document("Catalogue", "What it does.", ROUTES)     -> the document, ready for JSON
-pages("Catalogue", document)                       -> the routes /openapi.json and /docs, served by shared.app
+document("Catalog", "What it does.", ROUTES)     -> the document, ready for JSON
+pages("Catalog", document)                       -> the routes /openapi.json and /docs, served by shared.app
 """
 
 import functools
@@ -18,8 +18,9 @@ import msgspec
 from aiohttp import web
 
 from shared.auth import PUBLIC
+from shared.domain import Identifier
+from shared.errors import TITLES
 from shared.routes import Route
-from shared.skills import Identifier
 
 _SCHEMAS = "#/components/schemas/{name}"
 _REQUEST_ID = {
@@ -31,23 +32,7 @@ _REQUEST_ID = {
 }
 _ETAG = {"description": "Names this representation, for `If-None-Match` and `If-Match`.", "schema": {"type": "string"}}
 _NO_CONTENT = 204
-_TITLES = {
-    304: "Not modified",
-    400: "Malformed request",
-    401: "Not signed in",
-    403: "Not allowed",
-    404: "Not found",
-    408: "Body too slow",
-    409: "Conflict",
-    412: "Stale revision",
-    413: "Body too large",
-    415: "Unsupported body",
-    422: "Invalid input",
-    429: "Too many requests",
-    503: "Temporarily unavailable",
-}
-
-
+_DONE = {304: "Not modified"}
 _PARAMETERS = {
     "officer_id": ("The agency's own pseudonym of an officer.", "officer-014"),
     "course_id": ("The id of a course.", "ocsc-digital-101"),
@@ -58,7 +43,7 @@ _PARAMETERS = {
     "language": ("Courses held in this language.", "th"),
     "after": ("The `next` of the page before; without it, the first page.", None),
     "limit": ("How many at most.", 50),
-    "catalogue_revision": ("The catalogue as it was at this revision; without it, as it is.", 1200),
+    "catalog_revision": ("The catalog as it was at this revision; without it, as it is.", 1200),
     "first": ("Job groups to put in front, with commas between them; `name*` for all that begin so.", "service,exec*"),
     "deadline": ("Until when there is time; with `weekly_hours`.", "2027-09-30"),
     "weekly_hours": ("Hours of study a week; with `deadline`.", 2),
@@ -237,14 +222,14 @@ def _parameter(name: str, place: str, schema: dict[str, Any], *, required: bool)
 def _responses(route: Route, schemas: _Schemas) -> dict[str, Any]:
     responses: dict[str, Any] = {}
     for status, shape in route.answers.items():
-        responses[str(status)] = {"description": _TITLES.get(status, "Done")}
+        responses[str(status)] = {"description": _DONE.get(status, "Done")}
         if any(header.name in ("If-Match", "If-None-Match") for header in route.headers) and status != _NO_CONTENT:
             responses[str(status)]["headers"] = {"ETag": _ETAG}
         if shape is not None:
             responses[str(status)]["content"] = {route.produces: {"schema": schemas[shape]}}
     problem = {"application/problem+json": {"schema": schemas[ProblemDetails]}}
     for status in sorted(problems_of(route)):
-        responses[str(status)] = {"description": _TITLES[status], "content": problem}
+        responses[str(status)] = {"description": TITLES[status], "content": problem}
     return responses
 
 

@@ -9,9 +9,9 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from shared.skills import Prerequisite, Text
+from shared.domain import LocalizedText, Prerequisite
 
-Value = str | bool | int | float | Text
+Value = str | bool | int | float | LocalizedText
 
 
 class Message(Struct, frozen=True):
@@ -43,7 +43,7 @@ class Closes(Struct, frozen=True):
     """
 
     skill: str
-    title: Text
+    title: LocalizedText
     from_level: float = field(name="from")
     to_level: float = field(name="to")
     required: float
@@ -55,8 +55,8 @@ class CourseCard(Struct, frozen=True, omit_defaults=True):
     """What a reader sees of a course in a path."""
 
     id: str
-    title: Text
-    provider: Text
+    title: LocalizedText
+    provider: LocalizedText
     hours: float
     languages: list[str]
     url: str | None = None
@@ -73,7 +73,7 @@ class UnlockCondition(Struct, frozen=True, omit_defaults=True):
     """The condition of a course's entry that a step makes true itself: a level of a skill, or having done the step."""
 
     skill: str | None = None
-    title: Text | None = None
+    title: LocalizedText | None = None
     level: float | None = None
 
 
@@ -107,7 +107,7 @@ class Gap(Struct, frozen=True):
     """One requirement beside the officer: level and sd now, the level that the path reaches."""
 
     skill: str
-    title: Text
+    title: LocalizedText
     area: str
     level: float
     sd: float
@@ -121,7 +121,7 @@ class CourseName(Struct, frozen=True):
     """A course by its id and title."""
 
     id: str
-    title: Text
+    title: LocalizedText
 
 
 class OpenGap(Struct, frozen=True, omit_defaults=True):
@@ -135,7 +135,7 @@ class OpenGap(Struct, frozen=True, omit_defaults=True):
     """
 
     skill: str
-    title: Text
+    title: LocalizedText
     required: float
     reached: float
     cause: Literal["no_course", "budget", "little", "prerequisite", "excluded", "too_small", "kept"]
@@ -167,7 +167,7 @@ class Versions(Struct, frozen=True, omit_defaults=True):
 
     profile: int
     framework: str
-    catalogue: int
+    catalog: int
     algorithm: str
     feedback: int = 0
     rules: int = 0
@@ -180,7 +180,7 @@ class AssessFirst(Struct, frozen=True, omit_defaults=True):
     """
 
     skill: str
-    title: Text
+    title: LocalizedText
     reason: Reason
     kind: Literal["first", "confirm"] = "first"
     measured: float | None = None
@@ -189,14 +189,14 @@ class AssessFirst(Struct, frozen=True, omit_defaults=True):
 class Note(Struct, frozen=True, omit_defaults=True):
     """A course that was wanted (mandatory, pinned, started) or stood in the path before, and is not in this one.
 
-    `unknown`: no course of this id is in the catalogue; that is also said of a `completed` one. `does_not_fit`: by so
+    `unknown`: no course of this id is in the catalog; that is also said of a `completed` one. `does_not_fit`: by so
     many hours, with `at_most` no more than these; without hours, because the path may hold no more courses.
     """
 
     course: str
     kind: Literal["withdrawn", "unknown", "excluded", "unreachable", "does_not_fit"]
     reason: Reason
-    title: Text | None = None
+    title: LocalizedText | None = None
     completed: bool = False
     missing_hours: float | None = None
     at_most: bool = False
@@ -212,8 +212,8 @@ WhyNotCause = Literal[
     "unreachable",
     "nothing_left",
     "does_not_fit",
-    "worth_less",
-    "as_a_whole",
+    "lower_value",
+    "worse_overall",
     "kept",
 ]
 

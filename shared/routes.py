@@ -17,7 +17,7 @@
         trace_of(request), request[REQUEST_ID]           # for events and answers
         async for piece in pieces(request): ...          # a streaming route's body (shared.bodies), unpacked
         not_modified(request, Tag("7"))                  # 304 where the reader holds it, else None
-        return answer(Put(...), 201, tag=Tag("7"))       # JSON with ETag "7"
+        return json_response(Put(...), 201, tag=Tag("7"))       # JSON with ETag "7"
         return await open_stream(request, "application/x-ndjson")   # streaming routes only
 
 Raise shared.errors for everything else; shared.app turns them into problem+json. A path's `{officer_id}` is compared
@@ -240,7 +240,7 @@ def trace_of(request: web.Request) -> str:
 # --- what a handler answers ------------------------------------------------------------------------------------------
 
 
-def answer(
+def json_response(
     content: Any, status: int = 200, *, tag: Tag | None = None, languages: Sequence[Language] = ()
 ) -> web.Response:
     """Return a JSON answer, with its ETag, and the languages of its sentences."""
@@ -252,7 +252,7 @@ def answer(
     )
 
 
-def nothing() -> web.Response:
+def no_content() -> web.Response:
     """Return an answer without a body: 204."""
     return web.Response(status=204)
 

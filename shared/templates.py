@@ -13,11 +13,11 @@ from typing import Literal
 
 import msgspec
 
-from shared.skills import Text
+from shared.domain import LocalizedText
 
 Language = Literal["th", "en"]
 LANGUAGES: tuple[Language, ...] = ("th", "en")
-Value = str | int | float | bool | Text
+Value = str | int | float | bool | LocalizedText
 Values = Mapping[str, Value]
 
 TEMPLATES: dict[str, dict[Language, str]] = msgspec.json.decode(
@@ -83,7 +83,7 @@ def _joined(parts: list[str | Fill]) -> Fill:
 def _argument(name: str, language: Language) -> Fill:
     def fill(values: Values) -> str:
         value = values[name]
-        if isinstance(value, Text):
+        if isinstance(value, LocalizedText):
             return (value.th or value.en or "") if language == "th" else (value.en or value.th or "")
         return value if isinstance(value, str) else number(value)
 
@@ -93,7 +93,7 @@ def _argument(name: str, language: Language) -> Fill:
 def _choice(name: str, kind: str, options: Mapping[str, Fill]) -> Fill:
     def fill(values: Values) -> str:
         value = values[name]
-        if kind == "select" or isinstance(value, str | Text):
+        if kind == "select" or isinstance(value, str | LocalizedText):
             chosen = str(value).lower() if isinstance(value, bool) else str(value)
         else:
             chosen = "one" if number(value) == "1" else "other"

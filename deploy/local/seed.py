@@ -15,7 +15,7 @@ _SHOWN = 5
 _TOO_BUSY = {429, 503}
 
 
-async def load_catalogue(session: aiohttp.ClientSession, catalog_url: str, key: str, display: Display) -> None:
+async def load_catalog(session: aiohttp.ClientSession, catalog_url: str, key: str, display: Display) -> None:
     """Load every framework, then every course, with an admin key of the tenant `shared`. Raises CannotStart."""
     files = sorted((SEED / "frameworks").glob("*.json"))
     courses = SEED / "courses.ndjson"

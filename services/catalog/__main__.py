@@ -1,4 +1,4 @@
-"""Starts the catalogue: `python -m services.catalog`.
+"""Starts the catalog: `python -m services.catalog`.
 
 import, export, check   courses of a file; see services/catalog/commands.py
 republish          stage every course and framework once more; a running service sends them
@@ -18,7 +18,7 @@ from aiohttp import web
 
 from services.catalog import __doc__ as card
 from services.catalog import calibrating, commands, framework_files
-from services.catalog.api import CALIBRATION, HISTORY, MATCHES, ONE, REPORTS, ROUTES, STORE
+from services.catalog.api import CALIBRATION, FILES, HISTORY, MATCHES, ONE, REPORTS, ROUTES, STORE
 from services.catalog.history import HistoryStore
 from services.catalog.match_store import MatchStore
 from services.catalog.matching.calibration import Calibration, shipped
@@ -27,7 +27,7 @@ from services.catalog.reports import ReportStore
 from services.catalog.store import COLLECTION, CatalogStore
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
-from shared.auth import Authenticator, Guesses
+from shared.auth import Authenticator, WrongKeyLimiter
 from shared.events import CATALOG_TOPIC, planned_topics
 from shared.kafka import Publisher, TopicWarning
 from shared.kafka import reachable as kafka_reachable
@@ -57,8 +57,8 @@ async def build(settings: CatalogSettings) -> web.Application:
         settings.topic(CATALOG_TOPIC),
         publisher,
         brokers=settings,
-        restage=store.restage,
-        landed=history.on_landed,
+        republish=store.republish,
+        landed=history.on_read_back,
         stamp=True,
         staged=staged,
     )
@@ -69,10 +69,10 @@ async def build(settings: CatalogSettings) -> web.Application:
         client.close()
 
     app = build_app(
-        "Catalogue",
+        "Catalog",
         ROUTES,
         Authenticator(
-            KeyStore(client, settings), settings.api_key_pepper, guesses=Guesses(settings.wrong_keys_per_minute)
+            KeyStore(client, settings), settings.api_key_pepper, guesses=WrongKeyLimiter(settings.wrong_keys_per_minute)
         ),
         limits=settings.limits,
         description=card or "",
@@ -86,6 +86,7 @@ async def build(settings: CatalogSettings) -> web.Application:
     )
     app[STORE], app[HISTORY], app[REPORTS] = store, history, reports
     app[MATCHES], app[CALIBRATION], app[ONE] = matches, calibration, asyncio.Lock()
+    app[FILES] = asyncio.Semaphore(1)
     metrics.watch_relay(app[REGISTRY], relay)
     return app
 
@@ -113,7 +114,7 @@ async def republish(settings: CatalogSettings) -> int:
     """Stage the present state of every course and framework once more; the service's relay sends them."""
     client = connect(settings, "catalog")
     try:
-        return await CatalogStore(client[settings.database("catalog")]).restage()
+        return await CatalogStore(client[settings.database("catalog")]).republish()
     finally:
         client.close()
 

@@ -1,6 +1,6 @@
 """What an operator does with a file of courses, from the command line: `import`, `export` and `check`.
 
-`import` and `export` speak to a running catalogue: its address is `--url` or CATALOG_URL, the key of an admin of the
+`import` and `export` speak to a running catalog: its address is `--url` or CATALOG_URL, the key of an admin of the
 tenant that owns the courses stands in CATALOG_KEY. `check` needs no service. The exit code is 0 where every row was
 taken, 1 where some were refused, 2 where it could not be done, 130 where it was interrupted.
 """
@@ -25,8 +25,8 @@ from services.catalog.importers import Format, ListReader, Options
 from services.catalog.importers.rows import Row
 from services.catalog.importers.tables import GUESS, as_map, guessed, pairs
 from services.catalog.model import CoursePage, ImportReport, RowResult, RowStatus
+from shared.domain import Course
 from shared.errors import InvalidInput, Problem
-from shared.skills import Course
 
 NAMES = ("import", "export", "check")
 _TYPES: dict[Format, str] = {
@@ -86,13 +86,13 @@ def _parser() -> argparse.ArgumentParser:
     for name, about in (
         ("import", "add or change the courses of a file"),
         ("check", "read a file and say what is wrong with it"),
-        ("export", "write the courses of the catalogue to a file"),
+        ("export", "write the courses of the catalog to a file"),
     ):
         one = commands.add_parser(name, help=about)
         one.add_argument("file", type=Path)
         one.add_argument("--format", choices=get_args(Format), help="without: told by the file's name")
         if name != "check":
-            one.add_argument("--url", default=os.environ.get("CATALOG_URL") or _DEFAULT_URL, help="of the catalogue")
+            one.add_argument("--url", default=os.environ.get("CATALOG_URL") or _DEFAULT_URL, help="of the catalog")
         if name != "export":
             one.add_argument("--map", action="append", help="fact=column, or guess; may be given several times")
             one.add_argument("--default", action="append", default=[], help="fact=value, for what the file leaves out")
@@ -142,7 +142,7 @@ async def _import(asked: argparse.Namespace, form: Format, options: Options) -> 
                 progress.rows(tally.counts.total())
     except aiohttp.ClientError as error:
         progress.end()
-        say(f"The catalogue at {asked.url} broke off or cannot be reached: {error}")
+        say(f"The catalog at {asked.url} broke off or cannot be reached: {error}")
         say(f"{tally.counts.total()} rows were answered. What was stored stays; the same command does the rest.")
         return _FAILED
     finally:
@@ -331,7 +331,7 @@ async def _export(asked: argparse.Namespace, form: Format) -> int:
                     break
                 after = page.next
     except aiohttp.ClientError as error:
-        say(f"The catalogue at {asked.url} cannot be reached: {error}")
+        say(f"The catalog at {asked.url} cannot be reached: {error}")
         return _FAILED
     beside = asked.file.with_name(f"{asked.file.name}.part")
     with beside.open("wb") as opened:

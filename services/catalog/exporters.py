@@ -11,7 +11,7 @@ from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 
 from services.catalog.importers import Format
-from shared.skills import Course
+from shared.domain import Course
 
 COLUMNS = (
     "id", "code", "title_th", "title_en", "provider_th", "provider_en", "hours", "languages", "educational_level",

@@ -7,7 +7,6 @@ They work on the database of the settings; a running service announces what was 
 """
 
 import argparse
-import csv
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -17,42 +16,26 @@ import msgspec
 
 from services.catalog import frameworks
 from services.catalog.frameworks import FORMATS, Options, Reading, Source
+from services.catalog.frameworks.tables import pairs
 from services.catalog.store import CatalogStore, framework_key
 from shared.decoding import convert
-from shared.errors import InvalidInput, NotFound, Problem
+from shared.domain import SHARED_TENANT, Framework, Identifier, LocalizedText
+from shared.errors import NotFound, Problem
 from shared.mongo import connect
 from shared.retries import retry_on_conflict
 from shared.settings import CatalogSettings, load
-from shared.skills import SHARED_TENANT, Framework, Identifier, Text
 
 SHOWN = 50
-
-
-def pairs(text: str, parameter: str) -> dict[str, str]:
-    """Return `name=heading` items, separated by commas, an item with a comma in quotes. Raises InvalidInput."""
-    found: dict[str, str] = {}
-    try:
-        items = next(csv.reader([text], skipinitialspace=True, strict=True), [])
-    except csv.Error as error:
-        raise InvalidInput(f"its items are to be separated by commas: {error}", parameter) from error
-    for item in items:
-        name, mark, value = item.partition("=")
-        if not mark or not value.strip():
-            raise InvalidInput(f"{item[:100]!r} is not of the form column=heading", parameter)
-        if name.strip() in found:
-            raise InvalidInput(f"{name.strip()[:100]!r} stands twice", parameter)
-        found[name.strip()] = value.strip()
-    return found
 
 
 async def import_framework(arguments: Sequence[str]) -> int:
     """Carry out `import-framework`; return 0, or 1 where the whole was refused. Raises Problem, OSError."""
     asked = _import_parser().parse_args(arguments)
-    title = Text(th=asked.title_th, en=asked.title_en) if asked.title_th or asked.title_en else None
+    title = LocalizedText(th=asked.title_th, en=asked.title_en) if asked.title_th or asked.title_en else None
     options = Options(
         id=convert(asked.id, Identifier) if asked.id else "",
         title=title,
-        columns=pairs(asked.map, "--map") if asked.map else {},
+        columns=pairs(asked.map) if asked.map else {},
         scale=tuple(asked.scale.split(",")) if asked.scale else (),
         mark=asked.mark,
         skip_refused=asked.skip_refused,

@@ -1,4 +1,4 @@
-"""What is wrong with a catalogue as a whole: no single course shows it. Pure.
+"""What is wrong with a catalog as a whole: no single course shows it. Pure.
 
 Whether a course can be entered at all is found by letting a learner who knows nothing take every course that is open,
 until no other opens. What stays closed stands in a cycle of prerequisites, names a course that is not there, or asks
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from msgspec import UNSET, Struct
 
 from services.catalog.matches import Match
-from shared.skills import Course, Framework, Prerequisite, courses_named
+from shared.domain import Course, Framework, Prerequisite, courses_named
 from shared.texts import fold, folded
 
 TOLD = 1000
@@ -57,7 +57,7 @@ class WeakMatch(Struct, frozen=True):
 
 
 class CatalogHealth(Struct, frozen=True):
-    """The state of a catalogue as a tenant sees it.
+    """The state of a catalog as a tenant sees it.
 
     `cycles` are courses that require each other in this order, the last one the first; `twins` are courses of one title
     and provider, or of one address. `hosts` are those of the courses' addresses, none of which was asked.

@@ -16,20 +16,20 @@ from msgspec import UNSET
 
 from services.catalog.importers.rows import Row
 from services.catalog.model import (
+    FrameworkScale,
     ImportReport,
     ListCourses,
     RowProblem,
     RowResult,
     UnknownCourse,
-    Yardstick,
     course_faults,
     framework_warnings,
     frameworks_named,
 )
 from services.catalog.reports import ReportStore
 from services.catalog.store import CatalogStore, Stored
+from shared.domain import SHARED_TENANT, Course, Prerequisite, courses_named, key_of
 from shared.errors import Problem, TooLarge, Unavailable, Warned
-from shared.skills import SHARED_TENANT, Course, Prerequisite, courses_named, key_of
 from shared.texts import folded
 
 T = TypeVar("T")
@@ -87,8 +87,8 @@ class CourseImport:
 
     async def take(self, rows: Sequence[Row]) -> list[RowResult]:
         """Return the verdicts on rows, in their order. Raises TooLarge over the most courses, Unavailable."""
-        yardsticks = await self._patiently(
-            lambda: self._store.yardsticks(
+        framework_scales = await self._patiently(
+            lambda: self._store.framework_scales(
                 self._tenant, {name for row in rows if row.course for name in frameworks_named(row.course)}
             )
         )
@@ -96,7 +96,7 @@ class CourseImport:
         twins: list[Row] = []
         results: dict[int, RowResult] = {}
         for row in rows:
-            if row.course is None or not self._is_right(row, yardsticks):
+            if row.course is None or not self._is_right(row, framework_scales):
                 results[row.number] = _refused(row)
                 self._unknown_rows = self._unknown_rows or not self._held_by_id(row)
                 continue
@@ -118,12 +118,12 @@ class CourseImport:
         await self._told(ordered)
         return ordered
 
-    def _is_right(self, row: Row, yardsticks: Mapping[str, Yardstick]) -> bool:
+    def _is_right(self, row: Row, framework_scales: Mapping[str, FrameworkScale]) -> bool:
         if row.course is None:
             return False
-        found = course_faults(row.course, yardsticks)
+        found = course_faults(row.course, framework_scales)
         row.problems += [RowProblem(one.status, one.detail, one.field) for one in found]
-        row.warnings += framework_warnings(row.course, yardsticks)
+        row.warnings += framework_warnings(row.course, framework_scales)
         return not found
 
     def _held_by_id(self, row: Row) -> bool:

@@ -17,8 +17,8 @@ from pymongo import ASCENDING, IndexModel, UpdateOne
 from services.catalog.matches import ListMatches, Match
 from services.catalog.store import COLLECTION, CatalogStore, Entry
 from shared.decoding import stored
+from shared.domain import SHARED_TENANT, Course, Framework, key_of
 from shared.mongo import Database, Document, Write, bulk_write, ensure_indexes, readable, unavailable
-from shared.skills import SHARED_TENANT, Course, Framework, key_of
 
 EXAMPLES = 5000
 """How many examples a course is compared with at most: the first by tenant and id."""

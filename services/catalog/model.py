@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct
 
+from shared.domain import Course, Identifier, Language, LocalizedText, Prerequisite, courses_named
 from shared.errors import InvalidInput, Warned
-from shared.skills import Course, Identifier, Language, Prerequisite, Text, courses_named
 
 DEPTH_LIMIT = 10
 """How deep prerequisites may stand inside each other."""
@@ -39,20 +39,20 @@ class CoursePage(Struct, frozen=True):
 
 
 class ListCourses(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which courses: those teaching a skill of a framework, in a language, as of a revision of the catalogue."""
+    """Which courses: those teaching a skill of a framework, in a language, as of a revision of the catalog."""
 
     framework: Identifier | None = None
     skill: Identifier | None = None
     language: Language | None = None
     after: Annotated[str, Meta(max_length=64)] = ""
     limit: Annotated[int, Meta(ge=1, le=500)] = 100
-    catalogue_revision: Annotated[int, Meta(ge=1)] | None = None
+    catalog_revision: Annotated[int, Meta(ge=1)] | None = None
 
 
 class ShowFramework(Struct, frozen=True, forbid_unknown_fields=True):
-    """As it is, or as it was at a revision of the catalogue."""
+    """As it is, or as it was at a revision of the catalog."""
 
-    catalogue_revision: Annotated[int, Meta(ge=1)] | None = None
+    catalog_revision: Annotated[int, Meta(ge=1)] | None = None
 
 
 class FrameworkSummary(Struct, frozen=True):
@@ -60,7 +60,7 @@ class FrameworkSummary(Struct, frozen=True):
 
     id: str
     version: int
-    title: Text
+    title: LocalizedText
     shared: bool
     areas: int
     skills: int
@@ -178,17 +178,17 @@ class RowPage(Struct, frozen=True):
 
 
 @dataclass(frozen=True)
-class Yardstick:
+class FrameworkScale:
     """What a course is checked against of a framework: the top of its scale, and its skills."""
 
     max_level: float
     skills: frozenset[str]
 
 
-def check_course(course: Course, frameworks: Mapping[str, Yardstick], courses: Iterable[str]) -> list[Warned]:
+def check_course(course: Course, frameworks: Mapping[str, FrameworkScale], courses: Iterable[str]) -> list[Warned]:
     """Return warnings about references to frameworks, skills and courses that are not there.
 
-    A catalogue may be loaded before its framework, and a course before its prerequisite. Raises InvalidInput, naming
+    A catalog may be loaded before its framework, and a course before its prerequisite. Raises InvalidInput, naming
     the field, for a level above its framework's scale, a course that requires itself, and conditions inside conditions
     without end.
     """
@@ -202,7 +202,7 @@ def check_course(course: Course, frameworks: Mapping[str, Yardstick], courses: I
     ]
 
 
-def course_faults(course: Course, frameworks: Mapping[str, Yardstick]) -> list[InvalidInput]:
+def course_faults(course: Course, frameworks: Mapping[str, FrameworkScale]) -> list[InvalidInput]:
     """Return everything for which a course is refused that its shape does not show."""
     too_deep = [
         InvalidInput(f"conditions may stand inside each other {DEPTH_LIMIT} deep", f"requires[{i}]")
@@ -221,7 +221,7 @@ def course_faults(course: Course, frameworks: Mapping[str, Yardstick]) -> list[I
     return found
 
 
-def framework_warnings(course: Course, frameworks: Mapping[str, Yardstick]) -> list[Warned]:
+def framework_warnings(course: Course, frameworks: Mapping[str, FrameworkScale]) -> list[Warned]:
     """Return which frameworks and skills a course speaks of that are not there."""
     warnings: list[Warned] = []
     for field, framework, skill, _ in _levels(course):

@@ -20,7 +20,7 @@ Languages = tuple[Language, ...]
 InWords = Callable[[Languages], str]
 
 
-class Push(Struct, frozen=True):
+class StreamMessage(Struct, frozen=True):
     """Something to tell a stream: JSON, or what gives it in the languages of the stream.
 
     `revision` orders paths and erasures of one officer; 0 says that it has none.
@@ -42,7 +42,7 @@ class Connection:
         self.key_id = key_id
         self.newest = 0
         self._known = last_event_id
-        self._slot: Push | None = None
+        self._slot: StreamMessage | None = None
         self._closed = False
         self._wake = asyncio.Event()
 
@@ -51,7 +51,7 @@ class Connection:
         """Whether a path or an erasure, not only a status, has been offered or was known to the reader."""
         return self.newest > 0
 
-    def offer(self, push: Push) -> bool:
+    def offer(self, push: StreamMessage) -> bool:
         """Take a push unless something newer was here; return whether it replaced one that nobody had read."""
         if push.event == "status":
             if self.told:
@@ -68,7 +68,7 @@ class Connection:
         self._wake.set()
         return replaced
 
-    async def next(self) -> Push | None:
+    async def next(self) -> StreamMessage | None:
         """Return what is to be told next, once there is something; None when the stream is to end."""
         await self._wake.wait()
         if self._closed:
@@ -126,7 +126,7 @@ class Connections(Collector):
         """Return whether an officer was erased so lately that a key from before may still be remembered here."""
         return self._erased.get(key, -FORGOTTEN_SECONDS) > self._clock() - FORGOTTEN_SECONDS
 
-    def push(self, key: str, push: Push) -> None:
+    def push(self, key: str, push: StreamMessage) -> None:
         """Offer a push to every stream of an officer."""
         if push.event == "erased":
             self._erased = {one: at for one, at in self._erased.items() if self.was_erased(one)} | {key: self._clock()}
@@ -162,12 +162,16 @@ class Connections(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics."""
-        yield GaugeMetricFamily("portal_streams", "Live streams that are open.", self.streams)
-        yield CounterMetricFamily("portal_pushes", "Events sent on live streams.", self.pushes)
+        yield GaugeMetricFamily("learning_path_portal_streams", "Live streams that are open.", self.streams)
+        yield CounterMetricFamily("learning_path_portal_pushed_events", "Events sent on live streams.", self.pushes)
         yield CounterMetricFamily(
-            "portal_superseded", "Paths that a newer one replaced before a stream could be told.", self.superseded
+            "learning_path_portal_conflated_paths",
+            "Paths that a newer one replaced before a stream could be told.",
+            self.superseded,
         )
-        dropped = CounterMetricFamily("portal_dropped", "Streams ended by the portal, by reason.", labels=["reason"])
+        dropped = CounterMetricFamily(
+            "learning_path_portal_closed_streams", "Streams ended by the portal, by reason.", labels=["reason"]
+        )
         for reason, number in self.dropped.items():
             dropped.add_metric([reason], number)
         yield dropped

@@ -5,10 +5,10 @@ from functools import cache, partial
 
 import msgspec
 
-from services.portal.connections import Connections, InWords, Languages, Push
+from services.portal.connections import Connections, InWords, Languages, StreamMessage
 from shared.errors import Rejected
 from shared.events import TOMBSTONE, PathAnnounced, PathHead, PathRecommended, check_jump, data_of, from_kafka
-from shared.kafka import Follower, Received
+from shared.kafka import ConsumedEvent, Follower
 from shared.messages import told
 from shared.templates import LANGUAGES
 
@@ -28,35 +28,35 @@ class PathConsumer:
         finally:
             self._connections.drop_all("follower")
 
-    async def on_paths(self, batch: Sequence[Received]) -> None:
+    async def on_paths(self, batch: Sequence[ConsumedEvent]) -> None:
         """Push what came, in order. Raises Rejected where a revision is beyond what could have happened."""
         for item in batch:
             if handle := HANDLERS.get(item.event.type):
                 handle(self, item)
 
-    def on_path_recommended(self, item: Received) -> None:
+    def on_path_recommended(self, item: ConsumedEvent) -> None:
         """An officer's path is new: open streams are told it in words. Raises Rejected where it cannot be read."""
         data = data_of(item.record.value, item.record.headers)
         if isinstance(item.event.data, PathHead) and data is not None and self._connections.watches(item.event.subject):
             once = item.event.type == "path.recommended.v1"
             in_words = _once_told(data.decode("utf-8", "replace")) if once else _announced(item)
-            self._push(item, Push("path", in_words, item.event.data.revision))
+            self._push(item, StreamMessage("path", in_words, item.event.data.revision))
 
-    def on_path_stored(self, item: Received) -> None:
+    def on_path_stored(self, item: ConsumedEvent) -> None:
         """An officer's path is new and too large for an event: streams reconnect, and are sent the stored path then."""
         self._connections.drop(item.event.subject, "large")
 
-    def on_erased(self, item: Received) -> None:
+    def on_erased(self, item: ConsumedEvent) -> None:
         """An officer is forgotten."""
-        self._push(item, Push("erased", ERASED, item.event.sequence))
+        self._push(item, StreamMessage("erased", ERASED, item.event.sequence))
 
-    def _push(self, item: Received, push: Push) -> None:
+    def _push(self, item: ConsumedEvent, push: StreamMessage) -> None:
         key = item.event.subject
         check_jump(key, push.revision, self._connections.newest(key), "revision")
         self._connections.push(key, push)
 
 
-def _announced(item: Received) -> InWords:
+def _announced(item: ConsumedEvent) -> InWords:
     """Return what shows an announced path in words. Raises Rejected where it cannot be read."""
     data = from_kafka(item.record.key, item.record.value, item.record.headers).data
     if not isinstance(data, PathAnnounced):
@@ -80,7 +80,7 @@ def _shown(event: PathRecommended, languages: Languages) -> str:
     return msgspec.json.encode(msgspec.structs.replace(event, path=told(event.path, languages))).decode()
 
 
-HANDLERS: dict[str, Callable[[PathConsumer, Received], None]] = {
+HANDLERS: dict[str, Callable[[PathConsumer, ConsumedEvent], None]] = {
     "path.recommended.v1": PathConsumer.on_path_recommended,
     "path.recommended.v2": PathConsumer.on_path_recommended,
     "path.stored.v1": PathConsumer.on_path_stored,

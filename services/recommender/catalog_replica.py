@@ -1,4 +1,4 @@
-"""The catalogue as this replica has followed it: the present snapshot, and when what was changed. No I/O.
+"""The catalog as this replica has followed it: the present snapshot, and when what was changed. No I/O.
 
 A stamp that is not above the largest one taken is an old record or a second delivery, and changes nothing. Folding runs
 in a thread and changes nothing that others read; the event loop takes its result in one step (see "Threads" in
@@ -12,8 +12,8 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from services.recommender.planner.index.catalog import Snapshot
+from shared.domain import SHARED_TENANT, Course
 from shared.events import CoursePublished, CourseWithdrawn, Event, FrameworkPublished
-from shared.skills import SHARED_TENANT, Course
 
 _MANY = 2000
 
@@ -22,9 +22,9 @@ PlanField = Literal["courses", "open_skills", "framework_id"]
 
 
 class PlanSummary(msgspec.Struct, frozen=True):
-    """What decides whether a plan is newer than news, and whether the catalogue has moved on under it.
+    """What decides whether a plan is newer than news, and whether the catalog has moved on under it.
 
-    `considered` is the catalogue revision up to which the plan is known to be good; `framework` is `id@version`;
+    `considered` is the catalog revision up to which the plan is known to be good; `framework` is `id@version`;
     `courses` are the path's, in its order; `open_skills` are `framework/skill`; `rules` is the version of the tenant's
     rules; `stale`: feedback was kept that the path does not obey yet.
     """
@@ -43,7 +43,7 @@ class PlanSummary(msgspec.Struct, frozen=True):
 
 
 Revisions = dict[tuple[str, str], int]
-"""(tenant, name) -> the catalogue revision of the last change."""
+"""(tenant, name) -> the catalog revision of the last change."""
 
 
 class FoldedCatalog(NamedTuple):
@@ -58,16 +58,16 @@ class FoldedCatalog(NamedTuple):
 def fold_events(snapshot: Snapshot, events: Iterable[Event]) -> FoldedCatalog:
     """Return what events, in the order of the log, make of a snapshot.
 
-    Courses of one tenant that follow each other are taken together, without what no path is made of: a catalogue is
+    Courses of one tenant that follow each other are taken together, without what no path is made of: a catalog is
     mostly descriptions. Where only such a thing is new, no stamp says so.
     """
     found = FoldedCatalog(snapshot, {}, {}, {})
     waiting: dict[str, Course] = {}
-    tenant, stamp = "", snapshot.catalogue_revision
+    tenant, stamp = "", snapshot.catalog_revision
     for event in events:
-        if event.catalogue_revision <= stamp:
+        if event.catalog_revision <= stamp:
             continue
-        stamp = event.catalogue_revision
+        stamp = event.catalog_revision
         published = event.data if isinstance(event.data, CoursePublished) else None
         if waiting and (published is None or published.tenant != tenant):
             snapshot = snapshot.put_courses(tenant, waiting.values(), stamp - 1)
@@ -123,7 +123,7 @@ class CatalogReplica:
     @property
     def revision(self) -> int:
         """The largest stamp taken."""
-        return self.snapshot.catalogue_revision
+        return self.snapshot.catalog_revision
 
     @property
     def has_framework(self) -> bool:

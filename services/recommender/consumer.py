@@ -1,4 +1,4 @@
-"""What the recommender does when something has happened: to an officer, or to the catalogue."""
+"""What the recommender does when something has happened: to an officer, or to the catalog."""
 
 import asyncio
 import logging
@@ -8,7 +8,7 @@ from services.recommender.catalog_replica import CatalogReplica, fold_events
 from services.recommender.plan_pool import PlanRequest
 from services.recommender.planning import Planner
 from shared.events import TOMBSTONE, AssessmentCompleted, Cause, Event, OfficerChanged, OfficerErased, check_stamps
-from shared.kafka import Received
+from shared.kafka import ConsumedEvent
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ class ProfileConsumer:
         self._planner = planner
         self._take_back = take_back
 
-    async def on_profiles(self, batch: Sequence[Received]) -> None:
+    async def on_profiles(self, batch: Sequence[ConsumedEvent]) -> None:
         """Plan for the batch. Raises Unavailable (try again) or Rejected (dead letter)."""
         requests: list[PlanRequest] = []
         for item in batch:
@@ -30,15 +30,15 @@ class ProfileConsumer:
                 requests = await handle(self, item, requests)
         await self._planner.plan(requests)
 
-    async def on_officer_changed(self, item: Received, requests: list[PlanRequest]) -> list[PlanRequest]:
+    async def on_officer_changed(self, item: ConsumedEvent, requests: list[PlanRequest]) -> list[PlanRequest]:
         """An officer was registered or moved."""
         return [*requests, self._order(item, "officer")]
 
-    async def on_assessment_completed(self, item: Received, requests: list[PlanRequest]) -> list[PlanRequest]:
+    async def on_assessment_completed(self, item: ConsumedEvent, requests: list[PlanRequest]) -> list[PlanRequest]:
         """An officer was assessed."""
         return [*requests, self._order(item, "assessment")]
 
-    async def on_officer_erased(self, item: Received, requests: list[PlanRequest]) -> list[PlanRequest]:
+    async def on_officer_erased(self, item: ConsumedEvent, requests: list[PlanRequest]) -> list[PlanRequest]:
         """An officer is to be forgotten; the counters stay."""
         if isinstance(item.event.data, OfficerErased):
             gone = item.event.data
@@ -46,7 +46,7 @@ class ProfileConsumer:
                 await self._take_back(item.event.subject)
         return requests
 
-    async def on_tombstone(self, item: Received, requests: list[PlanRequest]) -> list[PlanRequest]:
+    async def on_tombstone(self, item: ConsumedEvent, requests: list[PlanRequest]) -> list[PlanRequest]:
         """The topic has forgotten an officer: erased. A plain tombstone, without sequence, is newer than all before."""
         tenant, _, officer = item.event.subject.partition("/")
         sequence = item.event.sequence
@@ -56,7 +56,7 @@ class ProfileConsumer:
             await self._take_back(item.event.subject)
         return [request for request in requests if not _is_superseded(request, item.event)]
 
-    def _order(self, item: Received, cause: Cause) -> PlanRequest:
+    def _order(self, item: ConsumedEvent, cause: Cause) -> PlanRequest:
         event: Event = item.event
         if not isinstance(event.data, AssessmentCompleted | OfficerChanged):
             raise TypeError(type(event.data).__name__)
@@ -76,15 +76,15 @@ def _is_superseded(request: PlanRequest, tombstone: Event) -> bool:
 class CatalogConsumer:
     """Takes the events of `catalog.state`. `changed` is called when the replica has moved on."""
 
-    def __init__(self, catalogue: CatalogReplica, changed: Callable[[], None]) -> None:
-        self._catalogue = catalogue
+    def __init__(self, catalog: CatalogReplica, changed: Callable[[], None]) -> None:
+        self._catalog = catalog
         self._changed = changed
 
-    async def on_catalogue(self, batch: Sequence[Received]) -> None:
+    async def on_catalog(self, batch: Sequence[ConsumedEvent]) -> None:
         """Build the next snapshot in a thread, and swap it in on the event loop. Raises Rejected: too far a stamp."""
         events = [item.event for item in batch]
-        check_stamps(events, self._catalogue.revision)
-        self._catalogue.take(await asyncio.to_thread(fold_events, self._catalogue.snapshot, events))
+        check_stamps(events, self._catalog.revision)
+        self._catalog.take(await asyncio.to_thread(fold_events, self._catalog.snapshot, events))
         self._changed()
 
 

@@ -20,10 +20,10 @@ from services.recommender.plan_validator.validate import Find, validate
 from services.recommender.planner import pipeline
 from services.recommender.planner.index.catalog import Snapshot, View
 from services.recommender.provenance import Record, inputs_of_record, record_of
+from shared.domain import Profile
 from shared.errors import InvalidInput
 from shared.events import Cause
 from shared.paths import LearningPath
-from shared.skills import Profile
 
 _PIECES_PER_THREAD = 4
 
@@ -83,7 +83,7 @@ def solve(request: PlanRequest, view: View, check: Check = validate, smallest_ga
     profile = request.profile
     framework = view.arrived(profile)
     if framework is None:
-        waiting = pipeline.waiting_for_framework(profile, view.catalogue_revision, request.as_of)
+        waiting = pipeline.waiting_for_framework(profile, view.catalog_revision, request.as_of)
         return PlannedPath(_stamped(waiting, request), [])
     record = record_of(
         profile,
@@ -92,7 +92,7 @@ def solve(request: PlanRequest, view: View, check: Check = validate, smallest_ga
         request.previous,
         framework=framework,
         as_of=request.as_of,
-        catalogue_revision=view.catalogue_revision,
+        catalog_revision=view.catalog_revision,
         stable=request.stable,
         finishing=request.finishing,
         smallest_gap=smallest_gap,
@@ -101,11 +101,11 @@ def solve(request: PlanRequest, view: View, check: Check = validate, smallest_ga
     try:
         path = pipeline.recommend(inputs, view)
     except InvalidInput as problem:  # the framework has moved on and no longer knows the officer's job group or stage
-        refused = pipeline.refused(inputs, view.catalogue_revision, problem.detail)
+        refused = pipeline.refused(inputs, view.catalog_revision, problem.detail)
         return PlannedPath(_stamped(refused, request), [], record)
     found = check(path, inputs, view.course)
     if found:
-        path = pipeline.refused(inputs, view.catalogue_revision, "; ".join(found))
+        path = pipeline.refused(inputs, view.catalog_revision, "; ".join(found))
     return PlannedPath(_stamped(path, request), found, record)
 
 

@@ -1,6 +1,6 @@
 """Reading, planning and saving: for events, for stored plans after a change, and for feedback.
 
-A plan is a deterministic function of profile, feedback, rules, catalogue, framework, date and the path before. The
+A plan is a deterministic function of profile, feedback, rules, catalog, framework, date and the path before. The
 checker simulates it before it is saved by compare-and-set: who lost a race reads again and decides again.
 
 Feedback by HTTP and an assessment by event meet in the same document, so feedback is stored with the path that follows
@@ -31,11 +31,12 @@ from services.recommender.store import (
 )
 from services.recommender.work_queue import Caller, WorkQueue
 from shared.compact_paths import alternatives, compact
+from shared.domain import key_of
 from shared.errors import Conflict, InvalidInput, NotFound, Rejected, TooManyRequests, Unavailable
 from shared.events import MAX_JUMP, Cause, PathRecommended, check_jump
 from shared.logs import frames_of
 from shared.paths import LearningPath
-from shared.skills import key_of
+from shared.retries import retry_on_conflict
 
 __all__ = ["PlanRequest", "PlannedPath", "Planner", "new_plan", "plan_for", "plan_stateless"]
 
@@ -51,7 +52,7 @@ class Planner:
     def __init__(
         self,
         store: PlanStore,
-        catalogue: CatalogReplica,
+        catalog: CatalogReplica,
         zone: tzinfo,
         threads: int = 0,
         *,
@@ -61,7 +62,7 @@ class Planner:
         self.refused = 0
         self.failed = 0
         self.store = store
-        self.catalogue = catalogue
+        self.catalog = catalog
         self.solver = PlanPool(threads, smallest_gap=smallest_gap)
         self._zone = zone
 
@@ -102,7 +103,7 @@ class Planner:
             ]
             replaced = [(key, before[key].summary) for request in news if (key := request.profile.key) in before]
             results, _ = await asyncio.gather(
-                self.solver.solve(complete, self.catalogue.snapshot), self.store.history.keep(replaced)
+                self.solver.solve(complete, self.catalog.snapshot), self.store.history.keep(replaced)
             )
             plans = []
             for request, result in zip(news, results, strict=True):
@@ -151,22 +152,22 @@ class Planner:
         }
 
     async def catch_up(self, before: Collection[PlanSummary], news: Sequence[PlanRequest]) -> None:
-        """Wait for a catalogue at least as new as the stored plans', and a moment for a framework on its way.
+        """Wait for a catalog at least as new as the stored plans', and a moment for a framework on its way.
 
         Raises Unavailable where this replica stays behind.
         """
         loop = asyncio.get_running_loop()
         begun = loop.time()
         newest = max((plan.considered for plan in before), default=0)
-        while self.catalogue.revision < newest:
+        while self.catalog.revision < newest:
             if loop.time() - begun > _CATCH_UP_SECONDS:
-                raise Unavailable(f"catalogue {newest} was planned with, this replica is at {self.catalogue.revision}")
+                raise Unavailable(f"catalog {newest} was planned with, this replica is at {self.catalog.revision}")
             await asyncio.sleep(0.05)
         while loop.time() - begun < _FRAMEWORK_SECONDS and not all(map(self._knows_framework, news)):
             await asyncio.sleep(0.05)
 
     def _knows_framework(self, request: PlanRequest) -> bool:
-        return self.catalogue.snapshot.view(request.profile.tenant).arrived(request.profile) is not None
+        return self.catalog.snapshot.view(request.profile.tenant).arrived(request.profile) is not None
 
     # --- stored plans -----------------------------------------------------------------------------------------------
 
@@ -207,7 +208,7 @@ class Planner:
             )
             for request, plan in zip(requests, stored, strict=True)
         ]
-        results = await self.solver.solve(complete, self.catalogue.snapshot)
+        results = await self.solver.solve(complete, self.catalog.snapshot)
         plans, same, refused = [], [], []
         for plan, request, result in zip(stored, requests, results, strict=True):
             if result.violations:
@@ -270,7 +271,6 @@ def same_path(stored: LearningPath, runners_up: Sequence[RunnersUp], path: Learn
 
 log = logging.getLogger(__name__)
 
-_ATTEMPTS = 20
 _COME_BACK_SECONDS = 3600
 
 
@@ -302,9 +302,10 @@ class FeedbackHandler:
         """Return what became of a feedback: once for one key, however often it is sent within 24 hours.
 
         Raises NotFound without a plan, Conflict and InvalidInput for what cannot be said, TooManyRequests over 2,000 a
-        day, Unavailable where it could not be stored, and what Asked.run raises: then nothing was stored either.
+        day, Unavailable where it could not be stored, and what WorkQueue.run raises: then nothing was stored either.
         """
-        for attempt in range(_ATTEMPTS):
+
+        async def decide() -> IdempotencyRecord | None:
             held = await self._store.held(word.tenant, word.officer)
             if held is None:
                 raise NotFound("there is no path for this officer yet")
@@ -312,10 +313,9 @@ class FeedbackHandler:
                 if known.digest != word.digest:
                     raise Conflict("this key was used for another feedback", "Idempotency-Key")
                 return known
-            if taken := await self._decide(word, held):
-                return taken
-            await asyncio.sleep(0.005 * attempt)
-        raise Unavailable("this officer's plan changes too fast; try again soon")
+            return await self._decide(word, held)
+
+        return await retry_on_conflict(decide, "this officer's plan")
 
     async def _decide(self, word: FeedbackCommand, held: PlanWithKeys) -> IdempotencyRecord | None:
         plan, now = held.plan, datetime.now(UTC)
@@ -323,7 +323,7 @@ class FeedbackHandler:
             text = f"{MOST_KEYS} statements of this officer were taken within a day"
             raise TooManyRequests(text, retry_after=_COME_BACK_SECONDS)
         await self.planner.catch_up([plan.summary], [])
-        snapshot = self.planner.catalogue.snapshot
+        snapshot = self.planner.catalog.snapshot
         if word.action != "undo":
             stood = {*plan.summary.courses, *(said.course for said in plan.feedback.said)}
             if word.course not in stood and snapshot.view(word.tenant).course(word.course) is None:
@@ -359,7 +359,7 @@ class FeedbackHandler:
         request = replace(
             request, feedback=feedback, rules=rules, previous=summary.courses, stable=stable, finishing=finishing
         )
-        view = self.planner.catalogue.snapshot.view(word.tenant)
+        view = self.planner.catalog.snapshot.view(word.tenant)
         planned = await self._asked.run(Caller(f"{word.tenant}/{word.officer}"), self.planner.solver.one, request, view)
         refused = bool(planned.violations) or planned.path.status == "refused"
         revision = summary.revision if refused else summary.revision + 1

@@ -28,7 +28,7 @@ class Replanner:
 
     def __init__(self, planner: Planner, owned: Callable[[], Collection[int]]) -> None:
         self._planner, self._owned = planner, owned
-        self._store, self._catalogue = planner.store, planner.catalogue
+        self._store, self._catalog = planner.store, planner.catalog
         self._due = asyncio.Event()
         self._last_change = 0.0
         self._marks: deque[tuple[float, int]] = deque()
@@ -54,7 +54,7 @@ class Replanner:
         """Replan after every change, and every half minute what changed within the hour. Never returns."""
         while True:
             changed = await self._wait()
-            revision = self._catalogue.revision
+            revision = self._catalog.revision
             since = self._replanned if changed else self._hour_ago()
             try:
                 count = await self.after_catalog_change(self._owned(), since)
@@ -68,7 +68,7 @@ class Replanner:
             self._replanned = max(self._replanned, revision) if self._owned() else self._replanned
             self._marks.append((asyncio.get_running_loop().time(), revision))
             if count:
-                log.info("catalogue %d: %d paths are new", revision, count)
+                log.info("catalog %d: %d paths are new", revision, count)
             if others:
                 log.info("rules and deadlines: %d paths are new", others)
 
@@ -91,7 +91,7 @@ class Replanner:
         horizon = asyncio.get_running_loop().time() - _KEPT_SECONDS
         while len(self._marks) > 1 and self._marks[1][0] < horizon:
             self._marks.popleft()
-        return self._marks[0][1] if self._marks else self._catalogue.revision
+        return self._marks[0][1] if self._marks else self._catalog.revision
 
     # --- which -------------------------------------------------------------------------------------------------------
 
@@ -101,12 +101,12 @@ class Replanner:
         A plan whose path is the same is marked as checked. Where the validator refuses the new path, the old one stays
         and is due again next time.
         """
-        revision = self._catalogue.revision
+        revision = self._catalog.revision
         count = 0
-        affected = self._store.affected_by(self._catalogue.changed_since(since), partitions, revision)
+        affected = self._store.affected_by(self._catalog.changed_since(since), partitions, revision)
         async for stored in _batches(affected):
-            due = [plan for plan in stored if self._catalogue.is_due(plan.summary)]
-            saved, same, refused = await self._planner.replan(due, "catalogue")
+            due = [plan for plan in stored if self._catalog.is_due(plan.summary)]
+            saved, same, refused = await self._planner.replan(due, "catalog")
             left = {plan.profile.key for plan in [*refused, *due]} - {plan.profile.key for plan in same}
             good = [plan.profile.key for plan in stored if plan.profile.key not in left]
             await self._store.mark_considered(good, revision)

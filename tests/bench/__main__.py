@@ -17,7 +17,7 @@ from deploy.local.display import Terminal
 from deploy.local.processes import ROOT, CannotStart, kill_all
 from deploy.local.replicas import SERVICES
 from deploy.local.stack import Stack
-from tests.bench import backlog, imports, interleaved, memory, overload, plans, push_latency, reads, report
+from tests.bench import backlog, cost, imports, interleaved, memory, overload, plans, push_latency, reads, report
 from tests.bench.figures import Figure
 
 _ROUNDS, _SECONDS, _EVENTS, _COURSES = 100, 5.0, 10_000, 100_000
@@ -56,6 +56,7 @@ async def bench(console: Console, share: float) -> report.Results:
             site, place = _site(stack), stack.directory
             found, stages = await push_latency.measure(site, rounds, begin("pushes"))
             figures += found
+            figures += [*cost.sizes(), *await cost.measure(site, share)]
             figures += await reads.measure(site, push_latency.OFFICERS[0], place, _SECONDS * share, begin("reads"))
             await asyncio.gather(stack.stop("portal"), stack.stop("recommender"))
             figures += await overload.measure(

@@ -24,11 +24,11 @@ from deploy.topics import ensure_topics
 from services.recommender.plan_pool import PlanRequest
 from services.recommender.planning import PlannedPath, new_plan, plan_for
 from services.recommender.store import COLLECTION, write_of
+from shared.domain import Profile
 from shared.events import CATALOG_TOPIC, PROFILES_TOPIC, AssessmentCompleted, Envelope, from_kafka
 from shared.kafka import Publisher
 from shared.mongo import connect
 from shared.settings import RecommenderSettings, read
-from shared.skills import Profile
 from tests.bench import fixtures
 from tests.bench.figures import Figure
 from tests.bench.topics import read_all
@@ -67,7 +67,7 @@ async def measure(servers: Mapping[str, str], directory: Path, events: int, tick
     """
     settings = read(RecommenderSettings, {**servers, "NAMESPACE": "backlog-"})
     await ensure_topics(settings.kafka_bootstrap_servers, settings.namespace)
-    await publish(settings, CATALOG_TOPIC, fixtures.catalogue())
+    await publish(settings, CATALOG_TOPIC, fixtures.catalog())
     profiles = [fixtures.completed(profile) for profile in fixtures.profiles(events)]
     await publish(settings, PROFILES_TOPIC, profiles)
     client = connect(settings, "bench")
@@ -135,7 +135,9 @@ async def _look_again(replica: Replica, deadline: float) -> None:
 async def _sent(session: aiohttp.ClientSession, url: str) -> float:
     async with session.get(f"{url}/metrics") as answer:
         lines = (await answer.text()).splitlines()
-    return next(float(line.rpartition(" ")[2]) for line in lines if line.startswith("relay_sent_total"))
+    return next(
+        float(line.rpartition(" ")[2]) for line in lines if line.startswith("learning_path_relay_sent_events_total")
+    )
 
 
 # --- the floor -------------------------------------------------------------------------------------------------------
@@ -162,7 +164,7 @@ class _Bare:
             self._profiles.append((event.data.profile, record.partition, event.time))
         if len(records) != events:
             raise AssertionError(f"{len(records)} records of {events} are on the topic")
-        plan_for(self._profiles[0][0], self._view, datetime.now(UTC).date())  # what a catalogue costs once: not counted
+        plan_for(self._profiles[0][0], self._view, datetime.now(UTC).date())  # what a catalog costs once: not counted
 
     async def work(self, first: int, last: int) -> None:
         """Plan and write so many of the officers; the documents between the two are not counted."""

@@ -16,11 +16,11 @@ import psutil
 
 from services.catalog.model import ImportReport
 from services.catalog.store import COLLECTION
-from shared.events import CoursePublished, announce
+from shared.domain import SHARED_TENANT, Course, LocalizedText, Prose, Teaches, key_of
+from shared.events import CoursePublished, new_event
 from shared.mongo import connect
-from shared.outbox import staged
+from shared.outbox import outbox_insert
 from shared.settings import CatalogSettings, read
-from shared.skills import SHARED_TENANT, Course, Prose, Teaches, Text, key_of
 from tests.bench.figures import Figure
 
 _BULK = 500
@@ -37,8 +37,8 @@ def courses(count: int) -> list[Course]:
     return [
         Course(
             id=f"import-{n:06}",
-            title=Text(th=f"วิชาที่ {n}", en=f"Course {n}"),
-            provider=Text(en=f"Provider {n % 50}"),
+            title=LocalizedText(th=f"วิชาที่ {n}", en=f"Course {n}"),
+            provider=LocalizedText(en=f"Provider {n % 50}"),
             hours=float(n % 40 + 1),
             languages=["th"],
             teaches=[Teaches("th-digital-2018", "dlit-safety", 0, 1)],
@@ -85,7 +85,7 @@ async def _bare(collection: Any, made: list[Course], tick: Tick) -> float:
     documents = []
     for course in made:
         key = key_of(SHARED_TENANT, course.id)
-        envelope = announce("/catalog", key, 1, CoursePublished(SHARED_TENANT, course), "00-0-0-01")
+        envelope = new_event("/catalog", key, 1, CoursePublished(SHARED_TENANT, course), "00-0-0-01")
         owner = {
             "_id": key,
             "kind": "course",
@@ -94,7 +94,7 @@ async def _bare(collection: Any, made: list[Course], tick: Tick) -> float:
             "sequence": 1,
             "withdrawn": False,
         }
-        documents.append({**owner, "content": msgspec.to_builtins(course), **staged(envelope)})
+        documents.append({**owner, "content": msgspec.to_builtins(course), **outbox_insert(envelope)})
     begun = time.perf_counter()
     for at in range(0, len(documents), _BULK):
         await collection.insert_many(documents[at : at + _BULK], ordered=False)

@@ -142,8 +142,16 @@ Measured on {date} in {seconds} s on {machine}.
   the value is the median of the blocks' medians, p99 is over all rounds. *Floor:* two MongoDB writes (majority,
   journal), two change-stream wakes and two Kafka round trips, one after another, with contents of the same size.
   (`tests/bench/push_latency.py`, `chain.py`)
+- **Sizes.** The paths of 250 made-up officers over the starter catalogue that have ten steps: the data of the event,
+  and the whole document with nothing waiting, as BSON. The floor is the bound itself. (`cost.py`, `fixtures.py`)
+- **CPU of an officer.** Assessments are submitted one after the other, each once the path of the one before has come
+  on the stream; the CPU of all processes (services, MongoDB, the broker) is added up, what they use while nothing
+  happens is taken off, and the rest divided by the assessments. Median of five blocks, first with 1,000 officers
+  stored, then with 100,000, which is the value beside the former as its floor. (`cost.py`, which also runs alone:
+  `python -m tests.bench.cost`)
 - **Stored paths.** One recommender process answers `GET /v1/officers/{{id}}/path` on 16 kept connections. *Floor:* one
-  process with a bare aiohttp handler that does one motor `find_one` of the same document, taking only the path of it.
+  process with a bare aiohttp handler that does one motor `find_one` of the same document, taking only the path of it,
+  and answers it as it is stored. The service keeps the last 128 rendered answers, and here it is asked for one path.
   The load generator is the same small process for both; five blocks of each take turns. (`reads.py`,
   `bare_handler.py`, `turns.py`, `load.py`)
 - **Overload.** Sixteen clients that wait for their answers submit assessments for 20 s: what comes of it is what the
@@ -151,7 +159,7 @@ Measured on {date} in {seconds} s on {machine}.
   The value is what was accepted then, the floor what was accepted before; the 99th percentile and the memory of the
   service's process likewise, at most five times and one and a half times as much. Every assessment that was accepted
   is looked for in the officers' profiles afterwards. (`overload.py`, `flood.py`)
-- **Recommendations.** One recommender process answers `POST /v1/recommendations` over a generated catalogue of 2,400
+- **Recommendations.** One recommender process answers `POST /v1/recommendations` over a generated catalog of 2,400
   courses, on 16 kept connections; 200 officers, drawn as `make evaluate` draws them, are asked for in turn. *Floor:*
   one process with a bare aiohttp handler that decodes the same bodies, calls the same planning function (the checker
   is part of it) on as many threads, and encodes the path: no keys, rules, log or measurements. Both must answer every
@@ -161,7 +169,7 @@ Measured on {date} in {seconds} s on {machine}.
   event was acknowledged. *Floor:* in one process, one after another, bare aiokafka reads of the same records, the
   same `plan_for` calls, and bare bulk writes of the same documents to a collection without indexes. It took:
   {parts}. Both sides must come to the same plans. (`backlog.py`)
-- **Memory.** Resident memory of each service process after the demo's work: starter catalogue loaded, one officer
+- **Memory.** Resident memory of each service process after the demo's work: starter catalog loaded, one officer
   registered, assessed and pushed. (`memory.py`)
 
 ## Where the time of a push goes

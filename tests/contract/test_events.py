@@ -9,7 +9,7 @@ import pytest
 from cloudevents.core.bindings.kafka import KafkaMessage, from_kafka_event, to_structured_event
 
 from shared.errors import Rejected
-from shared.events import NAMES, TYPES, CourseWithdrawn, announce, from_kafka, to_kafka
+from shared.events import NAMES, TYPES, CourseWithdrawn, from_kafka, new_event, to_kafka
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -28,7 +28,7 @@ def test_what_was_once_on_a_topic_is_still_understood(name: str) -> None:
     assert isinstance(event.data, TYPES[name])
     assert event.subject.encode() == key
     assert event.sequence > 0
-    written = announce("here", event.subject, event.sequence, event.data).data
+    written = new_event("here", event.subject, event.sequence, event.data).data
     assert value is not None
     assert written is not None
     assert json.loads(written) == json.loads(value), "a field of the golden file is lost or renamed"
@@ -37,7 +37,7 @@ def test_what_was_once_on_a_topic_is_still_understood(name: str) -> None:
 @pytest.mark.parametrize("name", TYPES)
 def test_another_implementation_of_cloudevents_reads_what_is_written(name: str) -> None:
     event = from_kafka(*wire(name))
-    key, value, headers = to_kafka(announce("here", event.subject, event.sequence, event.data))
+    key, value, headers = to_kafka(new_event("here", event.subject, event.sequence, event.data))
     assert value is not None
     theirs = from_kafka_event(KafkaMessage(headers=dict(headers), key=key, value=value))
     assert theirs.get_type() == name
@@ -62,7 +62,7 @@ def test_unknown_fields_are_ignored_within_a_version() -> None:
 
 
 def test_a_record_without_value_is_a_tombstone() -> None:
-    key, value, headers = to_kafka(announce("here", "t/o-1", 7, None))
+    key, value, headers = to_kafka(new_event("here", "t/o-1", 7, None))
     assert value is None
     event = from_kafka(key, value, headers)
     assert (event.data, event.subject, event.sequence) == (None, "t/o-1", 7)

@@ -35,6 +35,7 @@ from services.recommender.inputs import TenantRules
 from services.recommender.store import ALL_INDEXES, IdempotencyRecord, NewPlan
 from services.recommender.store.history import KEPT
 from shared.auth import StoredKey
+from shared.domain import Profile
 from shared.events import (
     CATALOG_TOPIC,
     MAX_VALUE_BYTES,
@@ -46,15 +47,14 @@ from shared.events import (
     OfficerChanged,
     OfficerErased,
     PathRecommended,
-    announce,
     from_kafka,
+    new_event,
     to_kafka,
 )
-from shared.kafka import Publisher, Received, Record, TopicSpec, create_topics
+from shared.kafka import ConsumedEvent, Publisher, Record, TopicSpec, create_topics
 from shared.mongo import BUILD_SECONDS, Client, Collection, Database, Document, KeyStore, ensure_indexes
-from shared.outbox import OUTBOX_INDEXES, staged
+from shared.outbox import OUTBOX_INDEXES, outbox_insert
 from shared.settings import StoreSettings, read
-from shared.skills import Profile
 from tests.support.builders import DAY, FRAMEWORK, MOMENT, TENANT, course, framework, profile
 from tests.support.outbox import COLLECTION, LEASE, Owner
 from tests.support.planner import LONG, READ, Office
@@ -70,14 +70,14 @@ LATER = datetime(2026, 12, 1, tzinfo=UTC)
 NEXT_YEAR = datetime(2027, 12, 1, tzinfo=UTC)
 
 READ_WHOLE = {
-    "PlanStore.restage of all": "an operator announces everything again, or the topic was lost",
-    "OfficerStore.restage of all": "the same",
-    "CatalogStore.restage of all": "the same",
+    "PlanStore.republish of all": "an operator announces everything again, or the topic was lost",
+    "OfficerStore.republish of all": "the same",
+    "CatalogStore.republish of all": "the same",
     "MatchStore.mark": "a framework changed: all courses without skills are matched again",
     "MatchStore.mark of all": "the same, of all tenants",
     "MatchStore.spread": "the same",
     "MatchStore.examples": "courses are compared with up to 5,000 examples, kept for a minute",
-    "MatchStore.whole": "the health of a catalogue is that of every course; one request at a time",
+    "MatchStore.whole": "the health of a catalog is that of every course; one request at a time",
     "MatchStore.decided": "an operator calibrates on all that people have decided",
     "KeyStore.list": "an operator lists every key of a tenant",
     "KeyStore.list of all": "the same, of all tenants",
@@ -136,7 +136,7 @@ async def watched(mongodb_uri: str, namespace: str) -> AsyncIterator[Watched]:
 
 def changed(sequence: int, officer: str = "a") -> tuple[Profile, Envelope]:
     one = profile(officer, {"reading": 1}, sequence=sequence)
-    return one, announce("/test", one.key, sequence, OfficerChanged(one))
+    return one, new_event("/test", one.key, sequence, OfficerChanged(one))
 
 
 async def officers(watched: Watched) -> AsyncIterator[Call]:
@@ -160,14 +160,14 @@ async def officers(watched: Watched) -> AsyncIterator[Call]:
     yield "OfficerStore.evidence", store.evidence(found, ListEvidence())
     yield "OfficerStore.evidence after one in the document", store.evidence(found, ListEvidence(after="e9"))
     yield "OfficerStore.evidence after one in the archive", store.evidence(found, ListEvidence(after="e2"))
-    yield "OfficerStore.restage", store.restage([found.key])
-    yield "OfficerStore.restage of all", store.restage()
+    yield "OfficerStore.republish", store.republish([found.key])
+    yield "OfficerStore.republish of all", store.republish()
     archived = await watched.database("assessment")["archive"].find_one()
     assert archived is not None
-    gone = announce("/test", found.key, found.sequence + 1, OfficerErased(TENANT, "a"))
+    gone = new_event("/test", found.key, found.sequence + 1, OfficerErased(TENANT, "a"))
     yield "OfficerStore.erase", store.erase(found, gone)
     yield "OfficerStore.clear_archive", store.clear_archive(found.key)
-    yield "OfficerStore.restage of an erased officer", store.restage([found.key])
+    yield "OfficerStore.republish of an erased officer", store.republish([found.key])
     await store.save(None, *changed(1, "b"))
     await watched.database("assessment")["archive"].insert_one(archived)
 
@@ -187,14 +187,14 @@ async def courses(watched: Watched) -> AsyncIterator[Call]:
     for wanted in _lists():
         yield f"CatalogStore.page with {wanted}", store.page(TENANT, wanted)
     yield "CatalogStore.offered", store.offered(TENANT, ["c", "d"])
-    yield "CatalogStore.yardsticks", store.yardsticks(TENANT, [FRAMEWORK])
+    yield "CatalogStore.framework_scales", store.framework_scales(TENANT, [FRAMEWORK])
     yield "CatalogStore.frameworks", store.frameworks(TENANT, ListFrameworks(after="a"))
     yield (
         "CatalogStore.put_courses",
         store.put_courses(TENANT, {"m1": one, "m2": course("other", ("reading", 0, 2))}, ""),
     )
-    yield "CatalogStore.restage", store.restage([found.key])
-    yield "CatalogStore.restage of all", store.restage()
+    yield "CatalogStore.republish", store.republish([found.key])
+    yield "CatalogStore.republish of all", store.republish()
     found = await store.find(found.key)
     assert found is not None
     yield "CatalogStore.withdraw_course", store.withdraw_course(found, "")
@@ -263,11 +263,11 @@ async def history(watched: Watched) -> AsyncIterator[Call]:
     ]
     batch = []
     for stamp, (name, news) in enumerate(data, 1):
-        envelope = msgspec.structs.replace(announce("/test", f"{TENANT}/{name}", 1, news), catalogue_revision=stamp)
+        envelope = msgspec.structs.replace(new_event("/test", f"{TENANT}/{name}", 1, news), catalog_revision=stamp)
         key, value, headers = to_kafka(envelope)
         event = from_kafka(key, value, headers)
-        batch.append(Received(Record(CATALOG_TOPIC, 0, stamp, key, value, headers), event))
-    yield "HistoryStore.on_landed", store.on_landed(batch)
+        batch.append(ConsumedEvent(Record(CATALOG_TOPIC, 0, stamp, key, value, headers), event))
+    yield "HistoryStore.on_read_back", store.on_read_back(batch)
     yield "HistoryStore.position", store.position()
     for wanted in _lists():
         yield f"HistoryStore.page with {wanted}", store.page(TENANT, wanted, 30_000)
@@ -309,8 +309,8 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     yield "PlanStore.sample", store.sample(TENANT, "office", FRAMEWORK, 64)
     yield "PlanStore.mark_considered", store.mark_considered([key], 1)
     yield "PlanStore.put_off", store.put_off([key])
-    yield "PlanStore.restage", store.restage([key])
-    yield "PlanStore.restage of all", store.restage()
+    yield "PlanStore.republish", store.republish([key])
+    yield "PlanStore.republish of all", store.republish()
     rules = TenantRules(1)
     yield "RuleStore.put", store.rules.put(TENANT, rules, "key")
     yield "RuleStore.of", store.rules.of(TENANT)
@@ -356,8 +356,8 @@ async def relay(watched: Watched, bootstrap: str) -> AsyncIterator[Call]:
     async with Publisher(bootstrap) as publisher:
         owner = Owner(database, bootstrap, topic, publisher)
         await owner.change("t/a", 1)
-        large = announce("/test", "t/large", 1, CourseWithdrawn("t", "x" * (2 * MAX_VALUE_BYTES)))
-        await database[COLLECTION].insert_one({"_id": "t/large", "sequence": 1, **staged(large)})
+        large = new_event("/test", "t/large", 1, CourseWithdrawn("t", "x" * (2 * MAX_VALUE_BYTES)))
+        await database[COLLECTION].insert_one({"_id": "t/large", "sequence": 1, **outbox_insert(large)})
 
         async def sent_and_read_back() -> None:
             relay = owner.relay(stamp=True)

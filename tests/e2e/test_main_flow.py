@@ -111,7 +111,7 @@ async def test_an_agencys_own_course_comes_into_a_path_and_when_it_is_withdrawn_
     finally:
         await stream.aclose()
     assert "our-own" not in _courses(after)
-    assert after.data["cause"] == "catalogue"
+    assert after.data["cause"] == "catalog"
     assert after.data["revision"] == before.data["revision"] + 1
     assert after.data["path"]["versions"]["profile"] == 1
 

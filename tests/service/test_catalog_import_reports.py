@@ -15,8 +15,8 @@ from services.catalog.model import ListCourses
 from services.catalog.reports import ReportStore
 from services.catalog.store import CatalogStore
 from shared.decoding import convert
+from shared.domain import Course
 from shared.errors import Unavailable
-from shared.skills import Course
 from tests.support.builders import unique
 from tests.support.catalog import catalog, course, ids, put
 from tests.support.services import Started

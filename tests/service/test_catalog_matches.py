@@ -339,7 +339,7 @@ async def test_of_two_decisions_at_once_none_is_lost(service: Started) -> None:
     assert len(await teaches(service, body["id"])) == 2
 
 
-async def test_the_command_matches_the_whole_catalogue_again(service: Started) -> None:
+async def test_the_command_matches_the_whole_catalog_again(service: Started) -> None:
     body = bare(unique("course"))
     await put(service, body)
     assert isinstance(service.settings, CatalogSettings)
@@ -377,7 +377,7 @@ async def test_what_people_decided_calibrates_anew(service: Started) -> None:
     assert (fitted.courses, fitted.right, fitted.data) == (6, 3, "six decisions")
 
 
-async def test_the_health_of_a_catalogue_is_told_to_its_admin(service: Started) -> None:
+async def test_the_health_of_a_catalog_is_told_to_its_admin(service: Started) -> None:
     tenant = unique("health").replace("_", "-")[:60]
     one, other = unique("course"), unique("course")
     await put(service, bare(one, requires=[{"course": other}], url="https://example.org/a"), tenant=tenant)

@@ -125,7 +125,7 @@ async def test_a_path_that_was_stored_with_its_sentences_is_answered_announced_a
     shown = await (await service.ask("GET", f"{address}?lang=en")).json()
     assert shown["path"]["reason"] == {"en": "as it was"}
     assert languages_in(shown["path"]) == {("en",)}
-    assert await PlanStore(service.database("recommender")).restage([officer.key]) == 1
+    assert await PlanStore(service.database("recommender")).republish([officer.key]) == 1
     waiting = await plans.find_one({"_id": officer.key})
     assert waiting is not None
     for entry in waiting["outbox"]:

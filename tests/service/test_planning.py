@@ -10,11 +10,11 @@ from services.recommender.consumer import ProfileConsumer
 from services.recommender.inputs import Inputs
 from services.recommender.plan_pool import PlanPool, PlanRequest
 from services.recommender.planning import Planner
+from shared.domain import SHARED_TENANT, Profile, key_of
 from shared.errors import Rejected
-from shared.events import AssessmentCompleted, CoursePublished, CourseWithdrawn, announce, from_kafka, to_kafka
-from shared.kafka import Received, Record
+from shared.events import AssessmentCompleted, CoursePublished, CourseWithdrawn, from_kafka, new_event, to_kafka
+from shared.kafka import ConsumedEvent, Record
 from shared.paths import LearningPath
-from shared.skills import SHARED_TENANT, Profile, key_of
 from tests.support.builders import DAY, MOMENT, TENANT, course, profile
 from tests.support.planner import READ, Office, heard, office_at
 from tests.support.words import said
@@ -26,10 +26,10 @@ async def office(mongodb_uri: str, namespace: str) -> AsyncIterator[Office]:
         yield office
 
 
-def received(offset: int, one: Profile) -> Received:
+def received(offset: int, one: Profile) -> ConsumedEvent:
     data = AssessmentCompleted(one, f"assessment-{one.sequence}", "test", MOMENT)
-    key, value, headers = to_kafka(announce("/test", one.key, one.sequence, data))
-    return Received(Record("profiles", 0, offset, key, value, headers), from_kafka(key, value, headers))
+    key, value, headers = to_kafka(new_event("/test", one.key, one.sequence, data))
+    return ConsumedEvent(Record("profiles", 0, offset, key, value, headers), from_kafka(key, value, headers))
 
 
 async def nothing_to_take_back(_: str) -> None:
@@ -80,7 +80,7 @@ async def test_who_loses_a_race_decides_again_and_nothing_is_lost(office: Office
 async def test_an_assessment_that_meets_a_sweep_is_not_lost_and_neither_is_the_change(office: Office) -> None:
     officers = [f"o{number}" for number in range(10)]
     await office.planner().plan([order(officer) for officer in officers])
-    heard(office.catalogue, ("read", CoursePublished(SHARED_TENANT, course("read", ("reading", 0, 3), hours=3))))
+    heard(office.catalog, ("read", CoursePublished(SHARED_TENANT, course("read", ("reading", 0, 3), hours=3))))
     await asyncio.gather(
         office.replanner().after_catalog_change([0], 2),
         office.planner().plan([order(officer, 2, reading=1) for officer in officers]),
@@ -88,7 +88,7 @@ async def test_an_assessment_that_meets_a_sweep_is_not_lost_and_neither_is_the_c
     await office.replanner().after_catalog_change([0], 2)
     for officer in officers:
         path = (await office.path_of(officer)).path
-        assert (path.versions.profile, path.versions.catalogue) == (2, 3)
+        assert (path.versions.profile, path.versions.catalog) == (2, 3)
         assert [step.course.hours for step in path.steps] == [3]
         [(revision, _)] = await office.announced(officer)
         past = [row["revision"] async for row in office.database["history"].find({"officer": officer})]
@@ -99,7 +99,7 @@ async def test_a_sweep_looks_only_at_the_partitions_it_is_given(office: Office) 
     await office.planner().plan(
         [order("mine"), PlanRequest(order("theirs").profile, DAY, cause="assessment", partition=1)]
     )
-    heard(office.catalogue, ("read", CourseWithdrawn(SHARED_TENANT, "read")))
+    heard(office.catalog, ("read", CourseWithdrawn(SHARED_TENANT, "read")))
     assert await office.replanner().after_catalog_change([0], 2) == 1
     assert (await office.plan_of("mine"))["revision"] == 2
     assert (await office.plan_of("theirs"))["revision"] == 1
@@ -110,7 +110,7 @@ async def test_a_change_that_alters_nothing_makes_no_new_path(office: Office) ->
     await office.planner().plan([order("a")])
     before = await office.path_of("a")
     same = msgspec.structs.replace(READ, modality="blended")
-    heard(office.catalogue, ("read", CoursePublished(SHARED_TENANT, same)))
+    heard(office.catalog, ("read", CoursePublished(SHARED_TENANT, same)))
     assert await office.replanner().after_catalog_change([0], 2) == 0
     assert await office.path_of("a") == before
     assert (await office.plan_of("a"))["considered"] == 3
@@ -151,7 +151,7 @@ async def test_a_refused_path_leaves_the_one_before_and_does_not_stop_the_others
 async def test_a_sweep_never_saves_a_refused_path(office: Office) -> None:
     await office.planner().plan([order("a")])
     before = await office.path_of("a")
-    heard(office.catalogue, ("read", CoursePublished(SHARED_TENANT, course("read", ("reading", 0, 3), hours=3))))
+    heard(office.catalog, ("read", CoursePublished(SHARED_TENANT, course("read", ("reading", 0, 3), hours=3))))
     planner = doubting(office)
     assert await office.replanner(planner).after_catalog_change([0], 2) == 0
     assert await office.path_of("a") == before
@@ -163,8 +163,8 @@ async def test_a_sweep_never_saves_a_refused_path(office: Office) -> None:
 
 
 def dearer(office: Office) -> None:
-    """Let the catalogue hear that the course takes longer: every path is due."""
-    heard(office.catalogue, ("read", CoursePublished(SHARED_TENANT, course("read", ("reading", 0, 3), hours=9))))
+    """Let the catalog hear that the course takes longer: every path is due."""
+    heard(office.catalog, ("read", CoursePublished(SHARED_TENANT, course("read", ("reading", 0, 3), hours=9))))
 
 
 @pytest.mark.parametrize("field", ["announced", "profile", "feedback"])
@@ -178,7 +178,7 @@ async def test_a_plan_that_cannot_be_read_is_passed_over_by_a_sweep(office: Offi
     dearer(office)
     assert await office.replanner(planner).after_catalog_change([0], 2) == 4
     assert (await office.plan_of("o2"), planner.passed_over) == (before, 1)
-    assert await office.store.restage() == (4 if field == "announced" else 5)
+    assert await office.store.republish() == (4 if field == "announced" else 5)
 
 
 async def test_an_officer_whose_planning_fails_is_passed_over_by_a_sweep(office: Office) -> None:
@@ -195,7 +195,7 @@ async def test_an_officer_whose_planning_fails_is_passed_over_by_a_sweep(office:
     planner.solver = PlanPool(2, check=check)
     assert await office.replanner(planner).after_catalog_change([0], 2) == 7
     assert planner.passed_over == 2
-    assert (await office.plan_of("o4"))["considered"] < office.catalogue.revision  # due again with the next sweep
+    assert (await office.plan_of("o4"))["considered"] < office.catalog.revision  # due again with the next sweep
 
 
 async def test_rules_that_cannot_be_read_concern_their_tenant_alone(office: Office) -> None:

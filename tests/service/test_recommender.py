@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer
 from openapi_spec_validator import validate
 from prometheus_client.parser import text_string_to_metric_families
 
+from shared.domain import Profile
 from shared.events import (
     CATALOG_TOPIC,
     MAX_JUMP,
@@ -19,12 +20,11 @@ from shared.events import (
     OfficerErased,
     PathAnnounced,
     PathRecommended,
-    announce,
+    new_event,
     to_kafka,
 )
 from shared.kafka import Publisher
 from shared.kafka.records import Headers
-from shared.skills import Profile
 from tests.support.builders import course, profile
 from tests.support.recommender import (
     READ,
@@ -116,7 +116,7 @@ async def test_an_officer_who_is_only_registered_has_a_provisional_path(service:
 
 async def test_a_malformed_or_unknown_event_is_a_dead_letter_and_the_flow_goes_on(service: Started) -> None:
     officer = somebody(levels={"reading": 1})
-    key, value, headers = to_kafka(announce("/test", *assessed(officer)))
+    key, value, headers = to_kafka(new_event("/test", *assessed(officer)))
     future = [(name, b"assessment.completed.v9" if name == "ce_type" else text) for name, text in headers]
     topic = service.settings.topic(PROFILES_TOPIC)
     async with Publisher(service.settings.kafka_bootstrap_servers) as publisher:
@@ -206,8 +206,8 @@ async def test_a_record_about_another_than_its_key_changes_nobody(service: Start
     plans = service.database("recommender")["plans"]
     seen = {"profile": 1, "announced": 1, "revision": 1, "profile_sequence": 1, "erased": 1}
     before = [await plans.find_one({"_id": one.key}, seen) for one in (officer, other)]
-    key, value, headers = to_kafka(announce("/test", *assessed(later(other, 2, reading=3))))
-    erased = to_kafka(announce("/test", other.key, 2, OfficerErased(other.tenant, other.officer)))
+    key, value, headers = to_kafka(new_event("/test", *assessed(later(other, 2, reading=3))))
+    erased = to_kafka(new_event("/test", other.key, 2, OfficerErased(other.tenant, other.officer)))
     foreign = officer.key.encode()
     for data, attributes in ((value, headers), erased[1:]):
         await send(service, foreign, data, attributes)
@@ -239,8 +239,8 @@ async def test_a_stamp_beyond_what_could_have_been_used_does_not_make_later_chan
     topic = service.settings.topic(CATALOG_TOPIC)
     async with Publisher(service.settings) as publisher:
         for stamp in (10**11, MAX_STAMP, 2**62, 2**63 - 1):
-            far = announce("/test", *published("stamped", course("far", ("reading", 0, 3), hours=1)))
-            await publisher.send(topic, [msgspec.structs.replace(far, catalogue_revision=stamp)])
+            far = new_event("/test", *published("stamped", course("far", ("reading", 0, 3), hours=1)))
+            await publisher.send(topic, [msgspec.structs.replace(far, catalog_revision=stamp)])
     newer = course("newer", ("reading", 0, 3), hours=1)
     await service.publish(CATALOG_TOPIC, published("stamped", newer))
 
@@ -249,10 +249,10 @@ async def test_a_stamp_beyond_what_could_have_been_used_does_not_make_later_chan
         return {sample.name: sample.value for one in text_string_to_metric_families(text) for sample in one.samples}
 
     async def taken() -> bool:
-        return (await metrics())["catalogue_revision"] > 1000  # where the stamps of `publish` begin
+        return (await metrics())["learning_path_catalog_revision"] > 1000  # where the stamps of `publish` begin
 
     await until(taken)
-    assert (await metrics())["follower_skipped_total"] == 4
+    assert (await metrics())["learning_path_follower_skipped_records_total"] == 4
     another = somebody("stamped", levels={"reading": 2, "writing": 4})
     await service.publish(PROFILES_TOPIC, assessed(another))
     assert courses_of(await path_of(service, another)) == ["newer"]
@@ -274,4 +274,4 @@ async def test_a_path_is_shown_to_its_officer_and_its_platform_only(service: Sta
 async def test_the_documents_are_served(service: Started) -> None:
     validate(await (await service.ask("GET", "/openapi.json", None)).json())
     metrics = await (await service.ask("GET", "/metrics", None)).text()
-    assert "plans_saved_total" in metrics
+    assert "learning_path_plans_saved_total" in metrics

@@ -8,8 +8,8 @@ import pytest
 from openapi_spec_validator import validate
 
 from services.recommender.api import HEEDER
+from shared.domain import Course, Framework, JobGroup, Requirement
 from shared.events import PROFILES_TOPIC
-from shared.skills import Course, Framework, JobGroup, Requirement
 from tests.support.builders import course, framework, text
 from tests.support.recommender import assessed, path_of, planned, recommender, registered, somebody
 from tests.support.services import Started

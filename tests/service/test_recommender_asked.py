@@ -100,7 +100,7 @@ async def test_a_caller_beyond_its_share_is_429_and_everybody_else_goes_on(servi
         assert {got.status for got in await asyncio.gather(modest, *waiting)} == {200}
     await in_hand(service, 0)
     metrics = await (await service.client.get("/metrics")).text()
-    assert f"asked_refused_total {asked_of(service).refused:.1f}" in metrics
+    assert f"learning_path_work_queue_rejected_tasks_total {asked_of(service).refused:.1f}" in metrics
     assert (await what_if(service, "greedy")).status == 200
 
 

@@ -11,8 +11,8 @@ import pytest
 from services.recommender.api import HEEDER
 from services.recommender.plan_pool import PlanPool
 from services.recommender.store.documents import FEWEST_KEYS, MOST_KEYS
+from shared.domain import Profile
 from shared.events import PROFILES_TOPIC, OfficerErased, PathAnnounced
-from shared.skills import Profile
 from tests.support.builders import profile, text
 from tests.support.recommender import assessed, courses_of, path_of, planned, recommender, registered, somebody, tell
 from tests.support.services import Started, Topic
@@ -163,7 +163,7 @@ async def test_where_the_checker_refuses_the_feedback_is_kept_and_the_old_path_s
     assert (status, taken["stale"], taken["revision"]) == (200, True, 1)
     assert heeder.kept_stale == kept + 1
     metrics = await (await service.client.get("/metrics")).text()
-    assert f"feedback_kept_stale_total {kept + 1:.1f}" in metrics
+    assert f"learning_path_feedback_stored_stale_total {kept + 1:.1f}" in metrics
     assert (await path_of(service, officer, revision=1))["stale"] is True
     assert len((await feedback_of(service, officer))["said"]) == 1
     assert (await tell(service, officer, "read", "pin"))[0] == 200

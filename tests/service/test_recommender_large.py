@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from services.recommender.store import reduced
-from shared.events import PATHS_TOPIC, PROFILES_TOPIC, PathAnnounced, PathStored, announce
+from shared.events import PATHS_TOPIC, PROFILES_TOPIC, PathAnnounced, PathStored, new_event
 from tests.support.builders import framework
 from tests.support.recommender import path_of, recommender, registered, somebody
 from tests.support.services import Started, Topic, followed
@@ -53,7 +53,7 @@ async def test_a_path_too_large_for_an_event_is_announced_as_stored(service: Sta
     stored = await path_of(service, officer)
     [event] = await announced.of(officer.key, 1)
     assert isinstance(event.data, PathAnnounced)
-    smaller = reduced(announce("/recommender", officer.key, stored["revision"], event.data))
+    smaller = reduced(new_event("/recommender", officer.key, stored["revision"], event.data))
     assert smaller is not None
     assert msgspec.json.decode(smaller.data or b"", type=PathStored).revision == stored["revision"]
     assert len(smaller.data or b"") < 500

@@ -17,10 +17,10 @@ from services.recommender.plan_pool import PlanPool, PlanRequest, solve
 from services.recommender.provenance import Record
 from services.recommender.store import IdempotencyRecord
 from services.recommender.store.history import KEPT, History
+from shared.domain import SHARED_TENANT
 from shared.errors import NotFound, Unavailable
 from shared.events import TOMBSTONE, CoursePublished, FrameworkPublished
-from shared.skills import SHARED_TENANT
-from tests.support.builders import DAY, FRAMEWORK, TENANT, catalogue, course, framework, profile
+from tests.support.builders import DAY, FRAMEWORK, TENANT, catalog, course, framework, profile
 from tests.support.planner import LONG, READ, Office, heard, office_at
 from tests.support.servers import missing
 
@@ -48,7 +48,7 @@ async def test_every_past_revision_is_kept_with_its_inputs_and_only_so_many(offi
         assert past.record is not None
         assert past.event.revision == row["revision"]
         assert past.record.profile.sequence == past.event.path.versions.profile == row["revision"]
-        assert past.record.catalogue_revision == past.event.path.versions.catalogue
+        assert past.record.catalog_revision == past.event.path.versions.catalog
     present = await office.store.history.find(f"{TENANT}/a", None)
     assert present is not None
     assert present.event.revision == KEPT + 3
@@ -68,7 +68,7 @@ async def test_paths_that_wait_to_be_announced_are_dropped_by_an_erasure(office:
     assert not await office.database["history"].count_documents({"key": key})
     # What a version before this one has left in an erased officer's outbox goes when it is announced again.
     await office.plans.update_one({"_id": key}, {"$set": {"outbox": before["outbox"]}})
-    await office.store.restage([key])
+    await office.store.republish([key])
     assert [entry["data"] for entry in (await office.plan_of("a"))["outbox"]] == [None]
 
 
@@ -115,7 +115,7 @@ async def test_a_path_names_everything_that_it_was_computed_from(office: Office)
     record = msgspec.json.decode(document["inputs"], type=Record)
     assert record.profile == profile("a", {"reading": 0})
     assert [(said.course, said.action) for said in record.feedback.said] == [("read", "not_relevant")]
-    assert (record.framework, record.catalogue_revision, record.previous) == (f"{FRAMEWORK}@1", 3, ["read"])
+    assert (record.framework, record.catalog_revision, record.previous) == (f"{FRAMEWORK}@1", 3, ["read"])
     assert len({record.hashes.profile, record.hashes.feedback, record.hashes.rules, record.hashes.framework}) == 4
     assert all(len(found) == 64 for found in msgspec.structs.astuple(record.hashes))
 
@@ -164,7 +164,7 @@ async def test_a_deadline_that_has_passed_is_left_alone(office: Office) -> None:
 async def test_a_batch_over_threads_is_the_same_as_one_by_one() -> None:
     known = CatalogReplica()
     levels = {f"s{number:02}": 4.0 for number in range(8)}
-    entries = catalogue(300, 8, seed=7)
+    entries = catalog(300, 8, seed=7)
     heard(
         known,
         (FRAMEWORK, FrameworkPublished(SHARED_TENANT, framework(levels))),
@@ -232,7 +232,7 @@ async def test_feedback_that_cannot_be_stored_is_an_error_and_once_stored_a_ban_
 # --- a path that does not obey yet -----------------------------------------------------------------------------------
 
 
-async def test_a_stale_path_is_due_and_obeys_with_the_next_change_of_the_catalogue(office: Office) -> None:
+async def test_a_stale_path_is_due_and_obeys_with_the_next_change_of_the_catalog(office: Office) -> None:
     await office.plan(profile("a", {"reading": 0}))
     held = await office.store.held(TENANT, "a")
     assert held is not None
@@ -244,8 +244,8 @@ async def test_a_stale_path_is_due_and_obeys_with_the_next_change_of_the_catalog
     )  # a lost race changes nothing
     found = await office.store.find_path(TENANT, "a")
     assert found is not None
-    assert office.catalogue.is_due(found[2])
-    heard(office.catalogue, ("long", CoursePublished(SHARED_TENANT, course("long", ("reading", 0, 3), hours=5))))
+    assert office.catalog.is_due(found[1])
+    heard(office.catalog, ("long", CoursePublished(SHARED_TENANT, course("long", ("reading", 0, 3), hours=5))))
     assert await office.replanner().after_catalog_change([0], 0) == 1
     path = await office.path_of("a")
     assert ([step.course.id for step in path.path.steps], path.path.versions.feedback) == (["long"], 1)

@@ -1,4 +1,4 @@
-"""A catalogue and the plans of one recommender on a real MongoDB, without a broker: for the tests of planning."""
+"""A catalog and the plans of one recommender on a real MongoDB, without a broker: for the tests of planning."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,24 +15,24 @@ from services.recommender.replanning import Replanner
 from services.recommender.store import ALL_INDEXES, ANNOUNCED, COLLECTION, PlanStore
 from services.recommender.store.documents import event_of
 from services.recommender.work_queue import WorkQueue
-from shared.events import CoursePublished, Data, FrameworkPublished, PathRecommended, announce, from_kafka, to_kafka
+from shared.domain import SHARED_TENANT, Course, Profile, key_of
+from shared.events import CoursePublished, Data, FrameworkPublished, PathRecommended, from_kafka, new_event, to_kafka
 from shared.mongo import Database, connect, ensure_indexes
 from shared.settings import StoreSettings, read
-from shared.skills import SHARED_TENANT, Course, Profile, key_of
 from tests.support.builders import DAY, FRAMEWORK, TENANT, course, framework
 
 READ = course("read", ("reading", 0, 3), hours=4)
 LONG = course("long", ("reading", 0, 3), hours=6)
 
 
-def heard(catalogue: CatalogReplica, *news: tuple[str, Data]) -> None:
-    """Let the catalogue hear of changes, each with the next stamp."""
+def heard(catalog: CatalogReplica, *news: tuple[str, Data]) -> None:
+    """Let the catalog hear of changes, each with the next stamp."""
     records = []
-    for stamp, (name, data) in enumerate(news, catalogue.revision + 1):
+    for stamp, (name, data) in enumerate(news, catalog.revision + 1):
         prefix = "framework:" if isinstance(data, FrameworkPublished) else ""
-        event = announce("/test", key_of(SHARED_TENANT, prefix + name), stamp, data)
-        records.append(to_kafka(msgspec.structs.replace(event, catalogue_revision=stamp)))
-    catalogue.take(fold_events(catalogue.snapshot, [from_kafka(*record) for record in records]))
+        event = new_event("/test", key_of(SHARED_TENANT, prefix + name), stamp, data)
+        records.append(to_kafka(msgspec.structs.replace(event, catalog_revision=stamp)))
+    catalog.take(fold_events(catalog.snapshot, [from_kafka(*record) for record in records]))
 
 
 class Office:
@@ -42,16 +42,16 @@ class Office:
         self.database = database
         self.plans = database[COLLECTION]
         self.store = PlanStore(database)
-        self.catalogue = CatalogReplica()
+        self.catalog = CatalogReplica()
         heard(
-            self.catalogue,
+            self.catalog,
             (FRAMEWORK, FrameworkPublished(SHARED_TENANT, framework({"reading": 3}))),
             *((one.id, CoursePublished(SHARED_TENANT, one)) for one in courses),
         )
         self._heeder = FeedbackHandler(self.planner(), WorkQueue())
 
     def planner(self) -> Planner:
-        return Planner(self.store, self.catalogue, UTC)
+        return Planner(self.store, self.catalog, UTC)
 
     def replanner(self, planner: Planner | None = None) -> Replanner:
         return Replanner(planner or self.planner(), list)

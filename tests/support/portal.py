@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from deploy.local.live import Message, messages
 from services.portal.__main__ import build
 from shared.auth import Role
-from shared.events import PATHS_TOPIC, Data, PathRecommended, announce
+from shared.events import PATHS_TOPIC, Data, PathRecommended, new_event
 from shared.kafka import Publisher, TopicSpec, create_topics
 from shared.mongo import connect
 from shared.paths import Coverage, LearningPath, Reason, Versions
@@ -113,7 +113,7 @@ class Portal:
         return name, await self.key("officer", name)
 
     async def announce(self, officer: str, revision: int, data: Data | None, tenant: str = "agency") -> None:
-        envelope = announce("/recommender", f"{tenant}/{officer}", revision, data)
+        envelope = new_event("/recommender", f"{tenant}/{officer}", revision, data)
         await self.publisher.send(self.settings.topic(PATHS_TOPIC), [envelope])
 
     @asynccontextmanager
@@ -129,7 +129,7 @@ class Portal:
             finally:
                 await source.aclose()
 
-    async def metrics(self, prefix: str = "portal_") -> dict[str, float]:
+    async def metrics(self, prefix: str = "learning_path_portal_") -> dict[str, float]:
         async with self.session.get(f"{self.url}/metrics") as answer:
             families = text_string_to_metric_families(await answer.text())
             return {
@@ -141,7 +141,7 @@ class Portal:
 
     async def until_streams(self, number: int) -> None:
         async def are_open() -> bool:
-            return (await self.metrics())["portal_streams"] == number
+            return (await self.metrics())["learning_path_portal_streams"] == number
 
         await until(are_open, f"{number} streams")
 

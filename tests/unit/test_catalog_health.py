@@ -1,4 +1,4 @@
-"""What is wrong with a catalogue as a whole is told, and nothing else."""
+"""What is wrong with a catalog as a whole is told, and nothing else."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 
 from services.catalog.health import CatalogHealth, health
 from services.catalog.matches import Match
-from shared.skills import Course, Framework, Prerequisite, Text
+from shared.domain import Course, Framework, LocalizedText, Prerequisite
 from tests.support.builders import FRAMEWORK, after, at, course, framework
 
 
@@ -18,7 +18,7 @@ def any_of(*conditions: Prerequisite) -> Prerequisite:
     return Prerequisite(any=list(conditions))
 
 
-def test_a_sound_catalogue_has_nothing_to_tell() -> None:
+def test_a_sound_catalog_has_nothing_to_tell() -> None:
     found = of(
         course("a", ("reading", 0, 2)),
         course("b", ("reading", 2, 4), requires=[after("a")]),
@@ -80,7 +80,7 @@ def test_a_level_that_nobody_can_come_to_is_told_with_its_cause(
 
 def test_courses_of_one_title_and_provider_or_one_address_are_twins() -> None:
     def named(identifier: str, title: str, url: str | None = None) -> Course:
-        return Course(identifier, Text(en=title), Text(en="Provider"), 1.0, ["en"], url=url)
+        return Course(identifier, LocalizedText(en=title), LocalizedText(en="Provider"), 1.0, ["en"], url=url)
 
     found = of(
         named("a", "Data  Analytics!"),

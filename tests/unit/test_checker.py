@@ -126,4 +126,4 @@ def test_a_course_withdrawn_or_changed_since_is_refused() -> None:
 
 
 def test_a_path_without_steps_is_sound_where_it_says_why() -> None:
-    assert validate(waiting_for_framework(profile(), VIEW.catalogue_revision, DAY), PLAN, VIEW.course) == []
+    assert validate(waiting_for_framework(profile(), VIEW.catalog_revision, DAY), PLAN, VIEW.course) == []

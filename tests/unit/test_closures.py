@@ -6,8 +6,8 @@ import pytest
 
 from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.pipeline import recommend
+from shared.domain import Course, Framework, Prerequisite
 from shared.paths import LearningPath
-from shared.skills import Course, Framework, Prerequisite
 from tests.support.builders import after, at, course, framework, inputs, view_of
 from tests.support.random_plans import differences, published
 

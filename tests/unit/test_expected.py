@@ -18,9 +18,9 @@ from services.recommender.planner.course_spec import (
 from services.recommender.planner.explain.expected import expected_gain
 from services.recommender.planner.pipeline import recommend
 from services.recommender.planner.value import ValueFunction
+from shared.domain import Completions, Course, Prerequisite, Rating
 from shared.paths import LearningPath
-from shared.skills import Completions, Course, Prerequisite, Rating
-from tests.support.builders import FRAMEWORK, after, at, catalogue, course, framework, inputs, view_of
+from tests.support.builders import FRAMEWORK, after, at, catalog, course, framework, inputs, view_of
 from tests.support.words import said
 
 
@@ -145,7 +145,7 @@ PLANS: Any = st.builds(
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(PLANS, st.integers(0, 10_000))
 def test_never_more_is_expected_than_gained_and_the_checker_finds_the_same(plan: Any, seed: int) -> None:
-    view = view_of(catalogue(30, 8, seed))
+    view = view_of(catalog(30, 8, seed))
     path = recommend(plan, view)
     assert path.coverage.expected is not None
     assert 0 <= path.coverage.expected <= path.coverage.gained

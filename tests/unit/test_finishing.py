@@ -26,9 +26,9 @@ from services.recommender.planning import same_path
 from services.recommender.provenance import inputs_of_record
 from services.recommender.reference import rule as reference
 from shared.compact_paths import alternatives
+from shared.domain import SHARED_TENANT, Course, Framework, Prerequisite, Profile, SkillLevel
 from shared.events import CoursePublished, Event
 from shared.paths import LearningPath
-from shared.skills import SHARED_TENANT, Course, Framework, Prerequisite, Profile, SkillLevel
 from tests.evaluation.finishing import finished, has_risen, unreached
 from tests.evaluation.quality import SYNTHETIC, world_of
 from tests.support.builders import DAY, MOMENT, TENANT, at, course, framework, inputs, profile, view_of
@@ -366,7 +366,7 @@ def test_a_change_that_no_path_reads_concerns_no_plan(change: Callable[[Course],
 
     before = fold_events(Snapshot(), [published(SMALL[0], 1)])
     news = fold_events(before.snapshot, [published(change(SMALL[0]), 2)])
-    assert news.snapshot.catalogue_revision == 2
+    assert news.snapshot.catalog_revision == 2
     now, wanted = news.snapshot.own_course(SHARED_TENANT, "a-low"), change(SMALL[0])
     assert now is not None
     assert (now.title, now.hours, now.teaches) == (wanted.title, wanted.hours, wanted.teaches)

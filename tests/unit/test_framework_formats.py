@@ -15,12 +15,12 @@ from services.catalog.frameworks import FORMATS, Options, Reading, Source, read,
 from services.catalog.frameworks.reading import FAULTS_LIMIT, PROSE_LIMIT, TITLE_LIMIT, Given
 from services.catalog.frameworks.tables import Source as File
 from services.catalog.frameworks.tables import unpacked
+from shared.domain import LocalizedText
 from shared.errors import InvalidInput, Malformed, Problem, TooLarge, Unsupported
-from shared.skills import Text
 from tests.support.builders import framework
 
-NAMED = Options(id="mine", title=Text(en="Mine"))
-EXPERTS = Options(id="mine", title=Text(en="Mine"), scale=("None", "Aware", "Able"))
+NAMED = Options(id="mine", title=LocalizedText(en="Mine"))
+EXPERTS = Options(id="mine", title=LocalizedText(en="Mine"), scale=("None", "Aware", "Able"))
 
 
 def table(*lines: str, options: Options = NAMED, encoding: str = "utf-8") -> Reading:
@@ -76,7 +76,7 @@ def test_a_mark_is_a_level_only_where_it_is_said_which() -> None:
     assert {fault.reason.split("; ")[-1] for fault in refused.faults} == {
         "say with `mark` which level a mark stands for"
     }
-    taken = table(*lines, options=Options(id="m", title=Text(en="M"), mark=2)).framework
+    taken = table(*lines, options=Options(id="m", title=LocalizedText(en="M"), mark=2)).framework
     assert taken
     assert [row.level for row in taken.requirements] == [2, 2, 2]
 
@@ -109,7 +109,7 @@ def test_every_fault_of_a_table_is_told_and_the_rest_is_taken_where_that_is_aske
         ("untrue", 10, None),
     }
     assert [(lost.what, lost.count) for lost in reading.not_kept] == [("a row that says that no level is required", 1)]
-    rest = table(*lines, options=Options(id="m", title=Text(en="M"), skip_refused=True)).framework
+    rest = table(*lines, options=Options(id="m", title=LocalizedText(en="M"), skip_refused=True)).framework
     assert rest
     assert [(row.skill, row.level, row.weight) for row in rest.requirements] == [("filing", 1, 1), ("tax", 1, 2.5)]
     assert rest.skills[0].description
@@ -128,7 +128,7 @@ def test_columns_are_joined_as_they_are_mapped_and_unknown_ones_are_named() -> N
         "IT,Architect,Lead,Design,Expert",
         "IT,CIO,NOT IN USE,Design,Working",
     )
-    mapped = Options(id="m", title=Text(en="M"), columns={"job_group": "Role + Role Level", "area": "family"})
+    mapped = Options(id="m", title=LocalizedText(en="M"), columns={"job_group": "Role + Role Level", "area": "family"})
     found = table(*lines, options=mapped).framework
     assert found
     assert [group.title.en for group in found.job_groups] == ["Architect – Lead", "CIO"]
@@ -136,7 +136,7 @@ def test_columns_are_joined_as_they_are_mapped_and_unknown_ones_are_named() -> N
     for columns in ({"job_group": "Rolle"}, {"role": "Role"}):
         with pytest.raises(InvalidInput) as wrong:
             table(*lines, options=Options(columns=columns))
-        assert wrong.value.field == "columns"
+        assert wrong.value.field == "map"
     with pytest.raises(InvalidInput, match="no column is known as job_group, skill, level"):
         table("a,b", "1,2")
 
@@ -273,7 +273,7 @@ def test_digcomp_is_read_with_a_context_that_is_not_fetched() -> None:
     raw = json.dumps({"@context": "https://unreachable.invalid/context.jsonld", "@graph": graph}).encode()
     reading = read("digcomp", [Source("d.jsonld", raw)], Options())
     assert reading.framework
-    assert reading.framework.areas[0].title == Text(th="ข้อมูล", en="Data")
+    assert reading.framework.areas[0].title == LocalizedText(th="ข้อมูล", en="Data")
     assert [(one.level, one.title.en) for one in reading.framework.skills[0].descriptors] == [(2, "Finds")]
     assert [(fault.id, fault.field) for fault in reading.faults] == [
         ("@graph[6]", "@graph[6]"),
@@ -468,7 +468,7 @@ def test_the_real_files_are_taken_whole() -> None:
     assert case
     assert (len(case.areas), len(case.skills)) == (2, 12)
     columns = {"job_group": "Role + Role Level", "job_group_description": "Role Level Description"}
-    options = Options(id="uk", title=Text(en="UK"), columns=columns)
+    options = Options(id="uk", title=LocalizedText(en="UK"), columns=columns)
     matrix = of_file("csv", "uk_gdad_capability_framework/roles.csv", options=options)
     assert matrix.framework
     assert (matrix.rows, len(matrix.framework.skills), len(matrix.framework.job_groups)) == (1825, 188, 205)

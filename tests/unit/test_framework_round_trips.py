@@ -11,7 +11,18 @@ from hypothesis import strategies as st
 
 from services.catalog.frameworks import FORMATS, Options, Source, read, write
 from services.catalog.frameworks.reading import clean, identifier
-from shared.skills import Area, Framework, JobGroup, Prose, Relation, Requirement, ScaleLevel, Skill, Stage, Text
+from shared.domain import (
+    Area,
+    Framework,
+    JobGroup,
+    LocalizedText,
+    Prose,
+    Relation,
+    Requirement,
+    ScaleLevel,
+    Skill,
+    Stage,
+)
 
 AT = datetime(2026, 11, 2, tzinfo=UTC)
 SIGNS = "ab-Z09 .&;<é,\"'\n=|#"
@@ -23,7 +34,7 @@ def words(chance: Random, signs: str = THAI) -> str:
     return "".join(chance.choices(signs, k=chance.randrange(20)))
 
 
-def text(chance: Random, shape: type[Any] = Text) -> Any:
+def text(chance: Random, shape: type[Any] = LocalizedText) -> Any:
     languages = chance.choice([("th", "en"), ("th",), ("en",)])
     given = {"th": clean(f"ก{words(chance)}"), "en": clean(f"e{words(chance, SIGNS)}")}
     return shape(**{language: given[language] for language in languages})

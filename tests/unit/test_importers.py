@@ -17,8 +17,8 @@ from services.catalog.importers.encodings import Recoder, eight_bit
 from services.catalog.importers.facts import id_by_code, id_by_url
 from services.catalog.importers.rows import ROW_LIMIT, Row
 from shared.decoding import decode
+from shared.domain import Course
 from shared.errors import InvalidInput, Malformed, Problem, TooLarge
-from shared.skills import Course
 
 THAI = "การเขียนโปรแกรมภาษาไพทอนเบื้องต้น"
 GUESS = Options(columns="guess")

@@ -28,9 +28,9 @@ from services.recommender.planner.exact.residual import exclusion_reason
 from services.recommender.planner.pipeline import recommend, why_not
 from services.recommender.planner.units import micro
 from services.recommender.planner.value import ValueFunction
+from shared.domain import Course
 from shared.errors import InvalidInput
 from shared.paths import LearningPath, OpenGap
-from shared.skills import Course
 from tests.support.builders import FRAMEWORK, after, at, course, framework, inputs, view_of
 from tests.support.random_plans import entangled, officers
 from tests.support.words import said_why_not

@@ -14,15 +14,15 @@ from services.catalog.matching.comparison import SimilarityTable
 from services.catalog.matching.levels import span
 from services.catalog.matching.texts import PIECE, PIECES, TAGS
 from services.catalog.matching.words import shared_words
+from shared.domain import Framework, LocalizedText, Prose, ScaleLevel, Skill
 from shared.errors import InvalidInput
-from shared.skills import Framework, Prose, ScaleLevel, Skill, Text
 
 SEED = Path(__file__).parents[2] / "deploy" / "seed"
 NATIONAL = msgspec.json.decode((SEED / "frameworks" / "th-digital-2018.json").read_bytes(), type=Framework)
 
 
 def skill(name: str, th: str | None = None, en: str | None = None, **more: object) -> Skill:
-    return Skill(name, "a", Text(th=th, en=en), **more)  # type: ignore[arg-type]
+    return Skill(name, "a", LocalizedText(th=th, en=en), **more)  # type: ignore[arg-type]
 
 
 SKILLS = [
@@ -33,7 +33,7 @@ SKILLS = [
 
 
 def course(name: str = "c", th: str | None = None, en: str | None = None, **more: object) -> CourseText:
-    return CourseText(name, Text(th=th, en=en), **more)  # type: ignore[arg-type]
+    return CourseText(name, LocalizedText(th=th, en=en), **more)  # type: ignore[arg-type]
 
 
 def best(index: SimilarityIndex, one: CourseText) -> str:
@@ -77,12 +77,23 @@ def test_a_synonym_and_a_descriptor_count_as_the_skill_is_called() -> None:
     more = skill(
         "cloud",
         en="Run systems",
-        synonyms=[Text(en="Kubernetes")],
-        descriptors=[ScaleLevel(1, Text(en="Deploys containers by hand"))],
+        synonyms=[LocalizedText(en="Kubernetes")],
+        descriptors=[ScaleLevel(1, LocalizedText(en="Deploys containers by hand"))],
     )
     index = SimilarityIndex([*SKILLS, more])
     assert best(index, course(en="Kubernetes")) == "cloud"
     assert best(index, course(en="Containers deployed by hand")) == "cloud"
+
+
+def test_what_a_label_lists_or_adds_in_brackets_is_a_label_too() -> None:
+    more = skill("things", en="Internet of things (IoT)", synonyms=[LocalizedText(en="Arduino, Raspberry Pi")])
+    index = SimilarityIndex([*SKILLS, more])
+    for title in ("IoT", "Raspberry Pi", "Arduino"):
+        assert index.of([course(en=title)]).labels[0, 3] == pytest.approx(1.0, abs=1e-5)
+
+
+def test_letters_of_another_width_are_the_same_letters() -> None:
+    assert best(SimilarityIndex(SKILLS), course(en="ＤＡＴＡ ＡＮＡＬＹＴＩＣＳ")) == "data"
 
 
 def test_courses_matched_together_come_out_as_each_alone() -> None:
@@ -152,6 +163,7 @@ def test_an_example_may_teach_a_skill_that_the_framework_has_no_more() -> None:
 def test_the_words_shown_are_whole_where_words_have_spaces() -> None:
     assert shared_words("advanced data analytics", "data analytics") == ["data analytics"]
     assert shared_words("metadata", "data analytics") == []
+    assert shared_words("ai skills for everyone", "ai") == ["ai"]
 
 
 def test_thai_words_shown_do_not_begin_with_a_mark_that_lost_its_letter() -> None:
@@ -216,11 +228,11 @@ def test_what_ships_says_what_made_it() -> None:
 
 # --- levels ----------------------------------------------------------------------------------------------------------
 
-FIVE = [ScaleLevel(float(n), Text(en=f"Step {n} of five")) for n in range(5)]
+FIVE = [ScaleLevel(float(n), LocalizedText(en=f"Step {n} of five")) for n in range(5)]
 
 
 def scale(*levels: float) -> list[ScaleLevel]:
-    return [ScaleLevel(level, Text(en=f"Grade {level:g} of all")) for level in levels]
+    return [ScaleLevel(level, LocalizedText(en=f"Grade {level:g} of all")) for level in levels]
 
 
 @pytest.mark.parametrize(
@@ -268,8 +280,8 @@ def test_a_descriptor_tells_the_level() -> None:
         "data",
         en="Data analytics",
         descriptors=[
-            ScaleLevel(1, Text(en="Reads tables and charts")),
-            ScaleLevel(3, Text(en="Builds predictive models")),
+            ScaleLevel(1, LocalizedText(en="Reads tables and charts")),
+            ScaleLevel(3, LocalizedText(en="Builds predictive models")),
         ],
     )
     assert span(course(en="Building predictive models"), described, FIVE) == (2, 3)

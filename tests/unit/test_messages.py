@@ -13,11 +13,11 @@ from services.recommender.inputs import Inputs
 from services.recommender.planner.pipeline import recommend, waiting_for_framework
 from shared import messages
 from shared.compact_paths import CompactPath, alternatives, compact, encoded, expanded
+from shared.domain import Course, LocalizedText
 from shared.errors import InvalidInput
-from shared.events import PathAnnounced, PathRecommended, announce, from_kafka, to_kafka
+from shared.events import PathAnnounced, PathRecommended, from_kafka, new_event, to_kafka
 from shared.messages import told
 from shared.paths import LearningPath, Message, Reason
-from shared.skills import Course, Text
 from shared.templates import LANGUAGES, TEMPLATES, Language, compiled, render
 from tests.bench import fixtures
 from tests.support.builders import DAY, course, framework, inputs, profile, view_of
@@ -51,7 +51,7 @@ def arguments(template: str) -> set[str]:
 def event_of(path: LearningPath) -> PathRecommended:
     """Return a path as it comes out of a Kafka record."""
     event = PathRecommended("agency", "officer", 1, "assessment", PLANNED_AT, path)
-    record = to_kafka(announce("/recommender", "agency/officer", 1, PathAnnounced.of(event)))
+    record = to_kafka(new_event("/recommender", "agency/officer", 1, PathAnnounced.of(event)))
     data = from_kafka(*record).data
     assert isinstance(data, PathAnnounced)
     return data.recommended()
@@ -73,7 +73,7 @@ def test_every_code_that_is_said_has_a_template_and_every_template_is_said() -> 
     source = Path(messages.__file__).read_text(encoding="utf-8")
     said_here = set(re.findall(r'"([a-z_]+)"', source))
     causes = {"started", "mandatory", "pinned", "language", "rule", "feedback", "withdrawn", "unknown", "excluded"}
-    causes |= {"unreachable", "no_path", "in_path", "completed", "kept", "nothing_left", "worth_less", "as_a_whole"}
+    causes |= {"unreachable", "no_path", "in_path", "completed", "kept", "nothing_left", "lower_value", "worse_overall"}
     assert set(TEMPLATES) <= said_here | causes
 
 
@@ -85,11 +85,13 @@ def test_every_code_that_is_said_has_a_template_and_every_template_is_said() -> 
         ("{n, plural, one {# hour} other {# hours}} of {m}", {"n": 2, "m": 3.5}, "2 hours of 3.5"),
         ("{a, select, true {yes} other {no}}", {"a": False}, "no"),
         ("{a, select, x {{b, plural, one {#} other {# bs}}} other {}}", {"a": "x", "b": 2}, "2 bs"),
-        ("“{t}” #", {"t": Text(th="ไทย")}, "“ไทย” #"),
-        ("“{t}”", {"t": Text(th="ไทย", en="{braces} #")}, "“{braces} #”"),
+        ("“{t}” #", {"t": LocalizedText(th="ไทย")}, "“ไทย” #"),
+        ("“{t}”", {"t": LocalizedText(th="ไทย", en="{braces} #")}, "“{braces} #”"),
     ],
 )
-def test_a_template_is_filled_as_icu_does(template: str, values: dict[str, float | str | Text], words: str) -> None:
+def test_a_template_is_filled_as_icu_does(
+    template: str, values: dict[str, float | str | LocalizedText], words: str
+) -> None:
     assert compiled(template, "en")[0](values) == words
 
 

@@ -10,9 +10,9 @@ from services.recommender.inputs import Estimate, Inputs
 from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.index.catalog import Snapshot
 from services.recommender.planner.pipeline import recommend, refused, waiting_for_framework
+from shared.domain import Course, Prerequisite
 from shared.paths import LearningPath
-from shared.skills import Course, Prerequisite
-from tests.support.builders import DAY, TENANT, after, at, catalogue, course, framework, inputs, profile, view_of
+from tests.support.builders import DAY, TENANT, after, at, catalog, course, framework, inputs, profile, view_of
 from tests.support.words import said
 
 
@@ -161,16 +161,16 @@ def test_a_needless_prerequisite_is_left_out_once_parts_are_joined() -> None:
 
 def test_the_paths_without_steps_carry_their_reason() -> None:
     view = view_of([])
-    waiting = waiting_for_framework(profile(), view.catalogue_revision, DAY)
+    waiting = waiting_for_framework(profile(), view.catalog_revision, DAY)
     assert (waiting.status, waiting.steps, waiting.versions.framework) == ("waiting_for_framework", [], "fw@1")
-    no = refused(inputs(framework({"a": 1})), view.catalogue_revision, "step 1: stands twice")
+    no = refused(inputs(framework({"a": 1})), view.catalog_revision, "step 1: stands twice")
     assert no.status == "refused"
     assert "stands twice" in said(no).en
     assert said(waiting).th
     assert said(no).th
 
 
-# --- properties over generated catalogues ----------------------------------------------------------------------------
+# --- properties over generated catalogs ----------------------------------------------------------------------------
 
 LEVELS = st.dictionaries(st.sampled_from([f"s{n:02}" for n in range(8)]), st.sampled_from([0, 0.5, 1, 1.5, 2, 3]))
 PLANS = st.builds(
@@ -186,12 +186,12 @@ PLANS = st.builds(
     st.sampled_from([None, None, 3]),
     st.lists(st.integers(0, 39), max_size=3),
 )  # fmt: skip
-CATALOGUES = st.builds(catalogue, st.integers(0, 40), st.just(8), st.integers(0, 10_000))
+CATALOGS = st.builds(catalog, st.integers(0, 40), st.just(8), st.integers(0, 10_000))
 thorough = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @thorough
-@given(PLANS, CATALOGUES)
+@given(PLANS, CATALOGS)
 def test_every_path_passes_the_independent_checker(plan: Inputs, courses: list[Course]) -> None:
     view = view_of(courses)
     path = recommend(plan, view)
@@ -202,8 +202,8 @@ def test_every_path_passes_the_independent_checker(plan: Inputs, courses: list[C
 
 
 @thorough
-@given(PLANS, CATALOGUES, st.randoms(use_true_random=False))
-def test_the_order_of_the_catalogue_changes_no_byte(plan: Inputs, courses: list[Course], draw: random.Random) -> None:
+@given(PLANS, CATALOGS, st.randoms(use_true_random=False))
+def test_the_order_of_the_catalog_changes_no_byte(plan: Inputs, courses: list[Course], draw: random.Random) -> None:
     first = msgspec.json.encode(recommend(plan, view_of(courses)))
     draw.shuffle(courses)
     snapshot = Snapshot().put_courses("shared", [], 1)

@@ -2,8 +2,8 @@ import msgspec
 import pytest
 
 from services.recommender.planner.pipeline import recommend
+from shared.domain import LocalizedText, Prerequisite
 from shared.messages import told
-from shared.skills import Prerequisite, Text
 from shared.templates import number
 from tests.support.builders import after, at, course, framework, inputs, view_of
 from tests.support.words import said
@@ -75,7 +75,7 @@ def test_the_path_says_what_it_comes_to() -> None:
 
 
 def test_reasons_stand_in_both_languages_where_a_title_has_only_one() -> None:
-    only_thai = msgspec.structs.replace(course("c", ("b", 0, 1), requires=[after("x")]), title=Text(th="ไทย"))
+    only_thai = msgspec.structs.replace(course("c", ("b", 0, 1), requires=[after("x")]), title=LocalizedText(th="ไทย"))
     courses = [course("x", ("a", 0, 1)), only_thai]
     path = recommend(inputs(framework({"b": 1}, others=["a"]), {"b": 0}), view_of(courses))
     assert "«ไทย»" in said(path, path.steps[0]).th

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from services.recommender.inputs import Inputs
 from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.pipeline import recommend
+from shared.domain import Course, Prerequisite
 from shared.errors import InvalidInput
 from shared.paths import LearningPath
-from shared.skills import Course, Prerequisite
 from tests.support.builders import after, at, course, framework, inputs, view_of
 from tests.support.random_plans import entangled, officers
 from tests.support.words import said

@@ -12,10 +12,10 @@ from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.index.catalog import Snapshot
 from services.recommender.planner.pipeline import recommend
 from services.recommender.reference import rule as reference
+from shared.domain import Course, LocalizedText
 from shared.errors import InvalidInput
 from shared.paths import LearningPath
-from shared.skills import Course, Text
-from tests.support.builders import MOMENT, after, catalogue, course, framework, inputs, view_of
+from tests.support.builders import MOMENT, after, catalog, course, framework, inputs, view_of
 from tests.support.words import said
 
 TWO = framework({"a": 2, "b": 2}, others=["x"])
@@ -154,7 +154,7 @@ WISHES = st.fixed_dictionaries({
 @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 @given(WISHES, st.integers(0, 10_000), st.sampled_from([0, 0.5]))
 def test_whatever_is_wished_the_path_is_sound(wishes: dict[str, Any], seed: int, sd: float) -> None:
-    courses = catalogue(30, 6, seed)
+    courses = catalog(30, 6, seed)
     named = {
         field: [f"c{number:05}" for number in values]
         if field in ("mandatory", "pinned", "started", "previous")
@@ -173,9 +173,9 @@ def test_whatever_is_wished_the_path_is_sound(wishes: dict[str, Any], seed: int,
 AGENCY = "สำนักงานพัฒนาน้ำ"
 SPELT = AGENCY.replace("\u0e33", "\u0e4d\u0e32")
 OURS = [
-    msgspec.structs.replace(course("a-long", ("a", 0, 2), hours=8), provider=Text(th="อื่น")),
-    msgspec.structs.replace(course("A-Short", ("a", 0, 2), hours=4), provider=Text(th=AGENCY, en="Water")),
-    msgspec.structs.replace(course("b-all", ("b", 0, 2), hours=4), provider=Text(en="Other")),
+    msgspec.structs.replace(course("a-long", ("a", 0, 2), hours=8), provider=LocalizedText(th="อื่น")),
+    msgspec.structs.replace(course("A-Short", ("a", 0, 2), hours=4), provider=LocalizedText(th=AGENCY, en="Water")),
+    msgspec.structs.replace(course("b-all", ("b", 0, 2), hours=4), provider=LocalizedText(en="Other")),
 ]
 
 

@@ -17,9 +17,9 @@ from services.recommender.planner.optimizer.search import search
 from services.recommender.planner.optimizer.solve import MAX_VISITS, TRACE_VISITS
 from services.recommender.planner.optimizer.trace import trace_path
 from services.recommender.planner.units import UNLIMITED
+from shared.domain import Course, Framework
 from shared.paths import LearningPath
-from shared.skills import Course, Framework
-from tests.support.builders import after, catalogue, course, framework, inputs, view_of
+from tests.support.builders import after, catalog, course, framework, inputs, view_of
 from tests.support.words import said, said_why_not
 
 LIMIT_TH, LIMIT_EN = "การค้นหาถึงขีดจำกัดแล้ว", "The search reached its limit"
@@ -37,7 +37,7 @@ def chain(length: int) -> tuple[list[Course], Framework]:
 
 def wide(count: int, skills: int) -> tuple[list[Course], Framework]:
     """Return generated courses, and a framework that requires all of their skills."""
-    return catalogue(count, skills, seed=1), framework({f"s{n:02}": 4 for n in range(skills)})
+    return catalog(count, skills, seed=1), framework({f"s{n:02}": 4 for n in range(skills)})
 
 
 PREFER = [Rule("provider", ["About provider"], 1.5), Rule("language", ["th"], 2.0)]

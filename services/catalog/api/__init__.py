@@ -1,9 +1,19 @@
-"""The routes of the catalogue."""
+"""The routes of the catalog."""
 
 from typing import Any
 
 from services.catalog.api.courses import get_course, list_courses, patch_course, put_course, withdraw_course
 from services.catalog.api.entries import HISTORY, STORE
+from services.catalog.api.framework_import import (
+    FILE_LIMIT,
+    FILES,
+    ExportFramework,
+    FrameworkFile,
+    FrameworkImport,
+    ImportFramework,
+    export_framework,
+    import_framework,
+)
 from services.catalog.api.frameworks import get_framework, list_frameworks, patch_framework, put_framework
 from services.catalog.api.health import ONE, show_health
 from services.catalog.api.importing import REPORTS, import_courses, list_import_rows, show_import
@@ -45,10 +55,10 @@ from services.catalog.model import (
     ShowFramework,
 )
 from shared.auth import ADMINS, EVERYONE
+from shared.domain import Course, Framework
 from shared.routes import IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, Handler, MergePatch, Route
-from shared.skills import Course, Framework
 
-__all__ = ["CALIBRATION", "HISTORY", "MATCHES", "ONE", "REPORTS", "ROUTES", "STORE"]
+__all__ = ["CALIBRATION", "FILES", "HISTORY", "MATCHES", "ONE", "REPORTS", "ROUTES", "STORE"]
 
 _FRAMEWORK_LIMIT = 4 * 1024 * 1024  # with its spaces; the store bounds what its event holds
 _COURSE = "/v1/courses/{course_id}"
@@ -172,6 +182,28 @@ ROUTES = [
         answers={200: FrameworkPut},
         problems=[412, 415],
         limit=_FRAMEWORK_LIMIT,
+    ),
+    Route(
+        "POST",
+        "/v1/frameworks:import",
+        import_framework,
+        ADMINS,
+        body=FrameworkFile,
+        example="role,skill,level\nclerk,archiving,2\n",
+        query=ImportFramework,
+        headers=_GUARDS,
+        answers={200: FrameworkImport, 201: FrameworkImport},
+        problems=[412, 413, 422],
+        accepts="text/csv",
+        limit=FILE_LIMIT,
+    ),
+    Route(
+        "GET",
+        f"{_FRAMEWORK}:export",
+        export_framework,
+        EVERYONE,
+        query=ExportFramework,
+        answers={200: None},
     ),
     Route(
         "GET",

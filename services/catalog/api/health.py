@@ -1,4 +1,4 @@
-"""The catalogue as a whole."""
+"""The catalog as a whole."""
 
 import asyncio
 
@@ -6,13 +6,13 @@ from aiohttp import web
 
 from services.catalog.api.matches import CALIBRATION, MATCHES
 from services.catalog.health import health
-from shared.routes import answer, principal
+from shared.routes import json_response, principal
 
 ONE: web.AppKey[asyncio.Lock] = web.AppKey("one_health_at_a_time", asyncio.Lock)
 
 
 async def show_health(request: web.Request) -> web.StreamResponse:
-    """Return what is wrong with the catalogue that the tenant sees, its own courses and the shared ones.
+    """Return what is wrong with the catalog that the tenant sees, its own courses and the shared ones.
 
     Every course is read, so one such request is worked on at a time. Each list holds up to 1,000 entries; `counts` has
     them all.
@@ -23,4 +23,4 @@ async def show_health(request: web.Request) -> web.StreamResponse:
         courses, matches, waiting = await store.whole(tenant)
         threshold = request.app[CALIBRATION].enters
         found = await asyncio.to_thread(health, courses, frameworks.values(), matches, threshold, waiting)
-    return answer(found)
+    return json_response(found)

@@ -16,7 +16,7 @@ from services.catalog.model import ImportCourses, ImportReport, ListRows, RowPag
 from services.catalog.reports import ReportStore
 from shared.bodies import pieces
 from shared.errors import NotFound, Problem, TooLarge, TooSlow, Unsupported
-from shared.routes import answer, open_stream, principal, read_query, trace_of
+from shared.routes import json_response, open_stream, principal, read_query, trace_of
 
 REPORTS: web.AppKey[ReportStore] = web.AppKey("reports", ReportStore)
 
@@ -181,7 +181,7 @@ async def show_import(request: web.Request) -> web.StreamResponse:
 
     It is kept for 90 days.
     """
-    return answer(await _report(request))
+    return json_response(await _report(request))
 
 
 async def list_import_rows(request: web.Request) -> web.StreamResponse:
@@ -189,7 +189,7 @@ async def list_import_rows(request: web.Request) -> web.StreamResponse:
     wanted = read_query(request, ListRows)
     report = await _report(request)
     rows, following = await request.app[REPORTS].page(report.import_id, wanted)
-    return answer(RowPage(rows, following))
+    return json_response(RowPage(rows, following))
 
 
 async def _report(request: web.Request) -> ImportReport:

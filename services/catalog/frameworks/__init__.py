@@ -10,9 +10,9 @@ from datetime import datetime
 
 from services.catalog.frameworks import case, digcomp, esco, matrix, onet, own
 from services.catalog.frameworks.reading import Fault, NotKept, Options, Reading
-from services.catalog.frameworks.tables import Source, unpacked
+from services.catalog.frameworks.tables import UNPACKED_LIMIT, Source, unpacked
+from shared.domain import Framework
 from shared.errors import InvalidInput
-from shared.skills import Framework
 
 __all__ = ["FORMATS", "Fault", "NotKept", "Options", "Reading", "Source", "Written", "read", "write"]
 
@@ -54,9 +54,12 @@ FORMATS: Mapping[str, Format] = {
 }
 
 
-def read(name: str, sources: list[Source], options: Options) -> Reading:
-    """Return what became of files in a format. Raises InvalidInput, Malformed, TooLarge, Unsupported."""
-    return _format(name).read(unpacked(sources), options)
+def read(name: str, sources: list[Source], options: Options, limit: int = UNPACKED_LIMIT) -> Reading:
+    """Return what became of files in a format, of which archives may hold `limit` bytes.
+
+    Raises InvalidInput, Malformed, TooLarge, Unsupported.
+    """
+    return _format(name).read(unpacked(sources, limit), options)
 
 
 def write(name: str, framework: Framework, at: datetime) -> Written:

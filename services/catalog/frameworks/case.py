@@ -26,8 +26,8 @@ from services.catalog.frameworks.reading import (
     identifier,
 )
 from services.catalog.frameworks.tables import Source
+from shared.domain import Framework, LocalizedText, Prose, Requirement, ScaleLevel, Stage, find_cycle
 from shared.errors import InvalidInput
-from shared.skills import Framework, Prose, Requirement, ScaleLevel, Stage, Text, find_cycle
 from shared.texts import folded
 
 EXTENSION = "learning-path-framework"
@@ -204,7 +204,7 @@ class _Package:
             area = self._name(parent) if parent is not None else self._root()
             builder.skill(name, title, area=area, **more)
 
-    def _words(self, item: Mapping[str, Any], extension: Mapping[str, Any]) -> tuple[Given, Given, list[Text]]:
+    def _words(self, item: Mapping[str, Any], extension: Mapping[str, Any]) -> tuple[Given, Given, list[LocalizedText]]:
         """Return title, description and synonyms of an item."""
         statement, label = _string(item, "fullStatement"), _string(item, "alternativeLabel")
         short = _string(item, "abbreviatedStatement")
@@ -489,9 +489,9 @@ class _Written:
         return [NotKept(what, len(names), names[:EXAMPLES]) for what, names in found if names]
 
 
-def _plain(text: Text | Prose) -> str:
+def _plain(text: LocalizedText | Prose) -> str:
     return text.en or text.th or ""
 
 
-def _both(text: Text | Prose) -> bool:
+def _both(text: LocalizedText | Prose) -> bool:
     return bool(text.en and text.th)

@@ -23,10 +23,10 @@ from services.catalog.frameworks.reading import (
     identifier,
 )
 from services.catalog.frameworks.tables import Source
+from shared.domain import Framework, LocalizedText, Prose, ScaleLevel
 from shared.errors import InvalidInput
-from shared.skills import Framework, Prose, ScaleLevel, Text
 
-_ID, _TITLE = "digcomp-3.0", Text(en="DigComp 3.0: the European Digital Competence Framework")
+_ID, _TITLE = "digcomp-3.0", LocalizedText(en="DigComp 3.0: the European Digital Competence Framework")
 _LEVELS = ("Basic", "Intermediate", "Advanced", "Highly advanced")
 _READ = {
     "CompetenceArea": ("name", "description"),
@@ -249,11 +249,11 @@ def write(framework: Framework) -> tuple[bytes, list[NotKept]]:
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n", not_held
 
 
-def _node(kind: str, last: str, **texts: Text | Prose | None) -> dict[str, Any]:
+def _node(kind: str, last: str, **texts: LocalizedText | Prose | None) -> dict[str, Any]:
     return {"@type": kind, "@id": f"{kind}/{last}", **{field: _value(text) for field, text in texts.items() if text}}
 
 
-def _value(text: Text | Prose) -> Any:
+def _value(text: LocalizedText | Prose) -> Any:
     """Return an English text alone as it is, others with their languages."""
     if text.th is None and text.en is not None and not Given(text.en).th():
         return text.en

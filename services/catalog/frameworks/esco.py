@@ -21,8 +21,8 @@ from services.catalog.frameworks.reading import (
     decimal,
 )
 from services.catalog.frameworks.tables import Row, Source, archive, heading_of, rows_of, table, text_of
+from shared.domain import Framework, LocalizedText, Provenance
 from shared.errors import InvalidInput
-from shared.skills import Framework, Provenance, Text
 from shared.texts import folded
 
 OPTIONAL_WEIGHT = 0.5
@@ -97,7 +97,7 @@ class _Files:
             self._broader.setdefault(row.get("concepturi"), []).extend(above)
         builder.head(
             id="esco",
-            title=Text(en="ESCO: European Skills, Competences, Qualifications and Occupations"),
+            title=LocalizedText(en="ESCO: European Skills, Competences, Qualifications and Occupations"),
             provenance={
                 "scale": Provenance("illustrative", note="ESCO has no levels: 0 is without the skill, 1 with it"),
                 "requirements": Provenance(
@@ -282,7 +282,7 @@ def _essential(weight: float) -> str:
     return "optional" if weight < 1 else "essential"
 
 
-def _lines(texts: list[Text]) -> str:
+def _lines(texts: list[LocalizedText]) -> str:
     return "\n".join(_words(text).replace("\n", " ") for text in texts)
 
 

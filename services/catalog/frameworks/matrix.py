@@ -13,8 +13,8 @@ from typing import Any
 
 from services.catalog.frameworks.reading import Builder, Given, NotKept, Options, Reading, decimal, identifier
 from services.catalog.frameworks.tables import Row, Source, heading_of, rows_of, table, text_of
+from shared.domain import Framework, LocalizedText, Prose, ScaleLevel
 from shared.errors import InvalidInput
-from shared.skills import Framework, Prose, ScaleLevel, Text
 from shared.texts import folded
 
 _HEADINGS: dict[str, tuple[str, ...]] = {
@@ -55,7 +55,7 @@ _NUMBER = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _THAI_DIGITS = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
-_DEFAULT_AREA = Text(th="ทักษะ", en="Skills")
+_DEFAULT_AREA = LocalizedText(th="ทักษะ", en="Skills")
 
 
 @dataclass
@@ -120,7 +120,7 @@ class _Matrix:
             return missing[0]
         missing += [] if "level" in self._columns else ["level"]
         found = ", ".join(repr(name.strip()) for name in heading)
-        raise InvalidInput(f"no column is known as {', '.join(missing)}; the headings are {found}", "columns")
+        raise InvalidInput(f"no column is known as {', '.join(missing)}; the headings are {found}", "map")
 
     # --- rows --------------------------------------------------------------------------------------------------------
 
@@ -295,11 +295,11 @@ def _columns(heading: Sequence[str], builder: Builder) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for name, given in builder.options.columns.items():
         if name not in COLUMNS:
-            raise InvalidInput(f"{name!r} is no column; there are: {', '.join(COLUMNS)}", "columns")
+            raise InvalidInput(f"{name!r} is no column; there are: {', '.join(COLUMNS)}", "map")
         wanted = [given] if folded(given) in present else [part.strip() for part in given.split("+")]
         if missing := [part for part in wanted if folded(part) not in present]:
             there = ", ".join(map(repr, present.values()))
-            raise InvalidInput(f"there is no column {missing[0]!r}; the headings are {there}", "columns")
+            raise InvalidInput(f"there is no column {missing[0]!r}; the headings are {there}", "map")
         found[name] = [present[folded(part)] for part in wanted]
     taken = {folded(one) for names in found.values() for one in names}
     for name in COLUMNS:
@@ -351,7 +351,7 @@ def write(framework: Framework) -> tuple[bytes, list[NotKept]]:
     return table(_WRITTEN, [[row.get(name) for name in _WRITTEN] for row in rows]), _not_held(framework)
 
 
-def _titles(name: str, text: Text | Prose) -> dict[str, str | None]:
+def _titles(name: str, text: LocalizedText | Prose) -> dict[str, str | None]:
     return {f"{name}_th": text.th, f"{name}_en": text.en}
 
 

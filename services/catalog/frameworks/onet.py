@@ -10,8 +10,8 @@ from typing import Any
 
 from services.catalog.frameworks.reading import EVERYBODY, EXAMPLES, Builder, Given, NotKept, Options, Reading, decimal
 from services.catalog.frameworks.tables import Row, Source, archive, heading_of, rows_of, table, text_of
+from shared.domain import Framework, LocalizedText, ScaleLevel
 from shared.errors import InvalidInput
-from shared.skills import Framework, ScaleLevel, Text
 from shared.texts import folded
 
 TOP = 7
@@ -84,7 +84,7 @@ class _Tables:
     def give(self) -> None:
         """Give the builder everything."""
         builder = self._builder
-        builder.head(id="onet", title=Text(en="O*NET"))
+        builder.head(id="onet", title=LocalizedText(en="O*NET"))
         for level in range(TOP + 1):
             builder.level(float(level), Given("", {"th": f"ระดับ {level}", "en": f"Level {level}"}))
         self._give_requirements()
@@ -254,7 +254,7 @@ def _not_held(framework: Framework) -> list[NotKept]:
     ]
 
 
-def _skill(framework: Framework, name: str) -> Text:
+def _skill(framework: Framework, name: str) -> LocalizedText:
     return next(skill.title for skill in framework.skills if skill.id == name)
 
 

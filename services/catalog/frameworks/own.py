@@ -7,8 +7,8 @@ import msgspec
 from services.catalog.frameworks.reading import Builder, NotKept, Options, Reading
 from services.catalog.frameworks.tables import Source, text_of
 from shared.decoding import decode_patch
+from shared.domain import Area, Framework, JobGroup, Relation, Requirement, ScaleLevel, Skill, Stage
 from shared.errors import InvalidInput
-from shared.skills import Area, Framework, JobGroup, Relation, Requirement, ScaleLevel, Skill, Stage
 
 _PARTS: dict[str, Any] = {
     "scale": ScaleLevel,

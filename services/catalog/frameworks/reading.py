@@ -23,20 +23,20 @@ import msgspec
 from msgspec import Struct
 
 from shared.decoding import convert
-from shared.errors import Problem
-from shared.skills import (
+from shared.domain import (
     Area,
     Framework,
     JobGroup,
+    LocalizedText,
     Prose,
     Relation,
     Requirement,
     ScaleLevel,
     Skill,
     Stage,
-    Text,
     find_cycle,
 )
+from shared.errors import Problem
 from shared.texts import folded, shows_something
 
 TITLE_LIMIT, PROSE_LIMIT = 300, 5000
@@ -51,7 +51,7 @@ _UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _CHILD_OF: Literal["child_of"] = "child_of"
 _SHAPES: dict[str, Any] = {"areas": Area, "skills": Skill, "job_groups": JobGroup, "stages": Stage}
 _CYCLES = 100
-EVERYBODY = JobGroup("everybody", Text(th="ทุกคน", en="Everybody"))
+EVERYBODY = JobGroup("everybody", LocalizedText(th="ทุกคน", en="Everybody"))
 """The job group of a framework whose publisher names none."""
 
 
@@ -101,7 +101,7 @@ class Options(Struct, frozen=True):
     """
 
     id: str = ""
-    title: Text | None = None
+    title: LocalizedText | None = None
     columns: Mapping[str, str] = {}
     scale: tuple[str, ...] = ()
     mark: float | None = None
@@ -303,7 +303,7 @@ class Builder:
 
     # --- texts -------------------------------------------------------------------------------------------------------
 
-    def text(self, given: Given, *, row: int | None, id: str | None, field: str) -> Text | None:  # noqa: A002
+    def text(self, given: Given, *, row: int | None, id: str | None, field: str) -> LocalizedText | None:  # noqa: A002
         """Return a title; None, with a fault, where nothing is to be seen. One over 300 characters is cut and told."""
         th, en = given.th(), given.en()
         if not th and not en:
@@ -313,7 +313,7 @@ class Builder:
             if len(words) > TITLE_LIMIT:
                 reason = f"has {len(words)} characters; a title takes {TITLE_LIMIT}, the whole is in `description`"
                 self.fault(reason, row=row, id=id, field=f"{field}.{language}", verdict="changed")
-        return Text(th=_cut(th, TITLE_LIMIT) or None, en=_cut(en, TITLE_LIMIT) or None)
+        return LocalizedText(th=_cut(th, TITLE_LIMIT) or None, en=_cut(en, TITLE_LIMIT) or None)
 
     def prose(self, given: Given, *, row: int | None, id: str | None, title: Given | None = None) -> Prose | None:  # noqa: A002
         """Return a description, None where there is none. `title`: kept whole here where it is too long for a title."""
@@ -333,7 +333,7 @@ class Builder:
     def descriptors(self, level: float, given: Given) -> list[ScaleLevel]:
         """Return what a level of a skill means, a paragraph or point each; longer ones are divided between words."""
         return [
-            ScaleLevel(level, Text(**{language: part}))
+            ScaleLevel(level, LocalizedText(**{language: part}))
             for language, words in (("th", given.th()), ("en", given.en()))
             for line in words.splitlines()
             for part in _divided(line.strip().lstrip("-•* ").strip())

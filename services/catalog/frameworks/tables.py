@@ -48,6 +48,7 @@ class Row:
 def unpacked(sources: Sequence[Source], limit: int = UNPACKED_LIMIT) -> list[Source]:
     """Return files with archives replaced by the tables in them. Raises TooLarge, Malformed, Unsupported."""
     found: list[Source] = []
+    left = limit
     for source in sources:
         if not source.data.startswith(b"PK\x03\x04"):
             found.append(source)
@@ -55,8 +56,10 @@ def unpacked(sources: Sequence[Source], limit: int = UNPACKED_LIMIT) -> list[Sou
         try:
             with zipfile.ZipFile(io.BytesIO(source.data)) as archive:
                 for member in _tables_in(archive):
-                    data = _read(archive, member, limit)
-                    limit -= len(data)
+                    data = _read(archive, member, left)
+                    if data is None:
+                        raise TooLarge(f"the archives hold over {limit} bytes")
+                    left -= len(data)
                     found.append(Source(f"{source.name}/{member.filename}", data))
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
             raise Malformed(f"{source.name}: the archive cannot be read: {error}") from error
@@ -75,14 +78,15 @@ def _tables_in(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     return tables
 
 
-def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo, limit: int) -> bytes:
+def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo, limit: int) -> bytes | None:
+    """Return a file of an archive; None as soon as it is over the limit."""
     parts: list[bytes] = []
     with archive.open(member) as file:
         while part := file.read(_PIECE):
             parts.append(part)
             limit -= len(part)
             if limit < 0:
-                raise TooLarge(f"the archive holds over {UNPACKED_LIMIT} bytes")
+                return None
     return b"".join(parts)
 
 
@@ -138,6 +142,23 @@ def rows_of(source: Source, text: str, builder: Builder) -> Iterator[Row]:
         builder.fault(
             f"{closed} ({source.name}, line {line}); nothing from here on can be read", row=number + 1, verdict="untrue"
         )
+
+
+def pairs(text: str) -> dict[str, str]:
+    """Return `column=heading` items, separated by commas, one with a comma in quotes. Raises InvalidInput."""
+    found: dict[str, str] = {}
+    try:
+        items = next(csv.reader([text], skipinitialspace=True, strict=True), [])
+    except csv.Error as error:
+        raise InvalidInput(f"its items are to be separated by commas: {error}", "map") from error
+    for item in items:
+        name, mark, value = item.partition("=")
+        if not mark or not value.strip():
+            raise InvalidInput(f"{item[:100]!r} is not of the form column=heading", "map")
+        if name.strip() in found:
+            raise InvalidInput(f"{name.strip()[:100]!r} stands twice", "map")
+        found[name.strip()] = value.strip()
+    return found
 
 
 def table(heading: Sequence[str], rows: Sequence[Sequence[object]], separator: str = ",") -> bytes:

@@ -29,8 +29,8 @@ from services.catalog.importers.words import (
     says_nothing,
 )
 from shared.decoding import convert
+from shared.domain import Completions, Rating
 from shared.errors import InvalidInput, Warned
-from shared.skills import Completions, Rating
 from shared.texts import folded
 
 Fact = str | list[str]

@@ -11,8 +11,8 @@ import msgspec
 
 from services.catalog.importers.rows import ROW_LIMIT, Row, refused, row_of
 from shared.decoding import decode
+from shared.domain import Course
 from shared.errors import Malformed, Problem, TooLarge
-from shared.skills import Course
 
 _ID = re.compile(rb'"id"\s*:\s*"([^"\\]{1,64})"')
 

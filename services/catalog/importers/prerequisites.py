@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from shared.skills import Prerequisite
+from shared.domain import Prerequisite
 from shared.texts import folded
 
 _MOST = 2000

@@ -5,8 +5,8 @@ from typing import Any
 
 from services.catalog.model import RowProblem
 from shared.decoding import convert, faults
+from shared.domain import Course
 from shared.errors import Problem, Warned
-from shared.skills import Course
 
 ROW_LIMIT = 256 * 1024
 """How much a row may hold, in bytes: as much as the body of a single PUT."""

@@ -20,8 +20,8 @@ from services.portal.api.session import credential_of
 from services.portal.replicas import Replicas
 from shared.bodies import READING, received
 from shared.errors import NotFound, Problem, Unavailable
+from shared.middleware import ADDRESS
 from shared.routes import BODY_LIMIT, REQUEST_ID, STREAM
-from shared.shell import ADDRESS
 
 PREFIX = "/api"
 

@@ -11,13 +11,13 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, hdrs, web
 from aiohttp_sse import EventSourceResponse
 
 from services.portal.api.session import credential_of
-from services.portal.connections import Connection, Connections, Languages, Push
+from services.portal.connections import Connection, Connections, Languages, StreamMessage
 from services.portal.replicas import Replicas
 from shared.auth import Authenticator
+from shared.domain import key_of
 from shared.errors import Unauthorized, Unavailable
 from shared.events import PathHead
 from shared.routes import REQUEST_ID, STREAM, languages_of, principal
-from shared.skills import key_of
 
 PING_SECONDS = 15.0
 SLOW_SECONDS = 30.0
@@ -152,11 +152,11 @@ class Live:
                 return connection.close()
             if stored is not None:
                 data = msgspec.json.encode(stored).decode("utf-8", "replace")
-                connection.offer(Push("path", data, stored.revision))
+                connection.offer(StreamMessage("path", data, stored.revision))
             if connection.told:
                 return None
             if status != said:
-                connection.offer(Push("status", f'{{"status":"{status}"}}'))
+                connection.offer(StreamMessage("status", f'{{"status":"{status}"}}'))
                 said = status
             longest = min(_LONGEST_WAIT_SECONDS, 0.5 * 2.0 ** min(attempt, 10))
             await asyncio.sleep(longest * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret

@@ -1,6 +1,5 @@
 """What the routes are given by the wiring, and what several of them read of a request."""
 
-import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, tzinfo
 
@@ -18,12 +17,12 @@ from services.recommender.work_queue import (
     WorkQueue,
 )
 from shared.auth import authorize
-from shared.errors import InvalidInput, Malformed, NotFound, Unavailable
-from shared.routes import ROUTE, Header, principal
-from shared.skills import Framework
+from shared.domain import Framework
+from shared.errors import InvalidInput, NotFound, Unavailable
+from shared.routes import ROUTE, principal
 
 STORE: web.AppKey[PlanStore] = web.AppKey("store", PlanStore)
-CATALOGUE: web.AppKey[CatalogReplica] = web.AppKey("catalogue", CatalogReplica)
+CATALOG: web.AppKey[CatalogReplica] = web.AppKey("catalog", CatalogReplica)
 HEEDER: web.AppKey[FeedbackHandler] = web.AppKey("heeder", FeedbackHandler)
 SOLVER: web.AppKey[PlanPool] = web.AppKey("solver", PlanPool)
 ASKED: web.AppKey[WorkQueue] = web.AppKey("asked", WorkQueue)
@@ -34,19 +33,8 @@ TOKEN_KEY: web.AppKey[bytes] = web.AppKey("token_key", bytes)
 """The key of the hashes that stand for officers in what is published of agencies."""
 FIRST_GROUPS: web.AppKey[str] = web.AppKey("first_groups", str)
 
-IDEMPOTENCY_KEY = Header(
-    "Idempotency-Key",
-    "Your own name of this submission: sent again with the same body, it changes nothing.",
-    required=True,
-)
-
-
-def idempotency_key(request: web.Request) -> str:
-    """Return the client's own name of a submission. Raises Malformed."""
-    key = request.headers.get("Idempotency-Key", "").strip()
-    if not re.fullmatch(r"[!-~]{1,200}", key):
-        raise Malformed("needs 1 to 200 printable ASCII characters without spaces", "Idempotency-Key")
-    return key
+RENDERED: web.AppKey[dict[object, bytes]] = web.AppKey("rendered", dict)
+"""The paths that were answered last: stored bytes, languages, tenant and catalog revision -> JSON."""
 
 
 def caller_of(request: web.Request) -> Caller:
@@ -56,10 +44,10 @@ def caller_of(request: web.Request) -> Caller:
 
 
 def view_of(request: web.Request) -> View:
-    """Return what the caller's tenant sees of the catalogue. Raises Unavailable before there is one."""
-    if not request.app[CATALOGUE].has_framework:
-        raise Unavailable("the catalogue is not here yet; try again soon")
-    return request.app[CATALOGUE].snapshot.view(principal(request).tenant)
+    """Return what the caller's tenant sees of the catalog. Raises Unavailable before there is one."""
+    if not request.app[CATALOG].has_framework:
+        raise Unavailable("the catalog is not here yet; try again soon")
+    return request.app[CATALOG].snapshot.view(principal(request).tenant)
 
 
 def framework_of(view: View, framework_id: str, field: str = "framework") -> Framework:

@@ -14,11 +14,11 @@ from services.recommender.api.context import (
 )
 from services.recommender.planner import pipeline
 from services.recommender.provenance import inputs_of_record
+from shared.domain import Identifier
 from shared.errors import NotFound, Unavailable
 from shared.messages import told_why_not
 from shared.paths import Similar, WhyNot
-from shared.routes import REQUEST_ID, answer, languages_of, read_query
-from shared.skills import Identifier
+from shared.routes import REQUEST_ID, json_response, languages_of, read_query
 
 
 class WhyNotAnswer(WhyNot, frozen=True, kw_only=True):
@@ -69,7 +69,7 @@ def _answered(request: web.Request, found: WhyNot, revision: int) -> web.Respons
     languages = languages_of(request)
     found = told_why_not(found, languages)
     fields = {name: getattr(found, name) for name in found.__struct_fields__}
-    return answer(WhyNotAnswer(**fields, revision=revision, request_id=request[REQUEST_ID]), languages=languages)
+    return json_response(WhyNotAnswer(**fields, revision=revision, request_id=request[REQUEST_ID]), languages=languages)
 
 
 async def similar_courses(request: web.Request) -> web.StreamResponse:
@@ -81,4 +81,4 @@ async def similar_courses(request: web.Request) -> web.StreamResponse:
     path = (await held_of(request, asked.officer)).plan.path if asked.officer else None
     taken = {step.course.id for step in path.steps} if path else set[str]()
     found = await request.app[ASKED].run(caller_of(request), pipeline.similar_courses, course, view, asked.limit, taken)
-    return answer(SimilarCourses(course, found, request[REQUEST_ID]))
+    return json_response(SimilarCourses(course, found, request[REQUEST_ID]))

@@ -1,21 +1,25 @@
 """The stored path of an officer."""
 
+import msgspec
 from aiohttp import web
 from msgspec import Struct
 from msgspec.structs import replace
 
-from services.recommender.api.context import CATALOGUE, STORE
+from services.recommender.api.context import CATALOG, RENDERED, STORE
 from services.recommender.planner.explain.path import card_of
 from services.recommender.planner.index.catalog import View
-from services.recommender.store import RunnersUp
+from services.recommender.store import RunnersUp, StoredBytes, event_of, runners_up_of
+from shared.domain import key_of
 from shared.errors import NotFound
 from shared.events import PathRecommended
 from shared.messages import told
 from shared.paths import Alternative
 from shared.preconditions import Tag
-from shared.routes import REQUEST_ID, answer, languages_of, not_modified, principal
-from shared.skills import key_of
+from shared.routes import REQUEST_ID, json_response, languages_of, not_modified, principal
 from shared.templates import LANGUAGES, TEMPLATES, Language
+
+_RENDERED = 128
+"""How many answers are kept, at most: some 5 MB."""
 
 
 class Messages(Struct, frozen=True):
@@ -34,11 +38,11 @@ async def get_messages(request: web.Request) -> web.StreamResponse:
     """
     languages = languages_of(request)
     templates = {code: {language: texts[language] for language in languages} for code, texts in TEMPLATES.items()}
-    return answer(Messages(list(languages), templates), languages=languages)
+    return json_response(Messages(list(languages), templates), languages=languages)
 
 
 class StoredPath(PathRecommended, frozen=True):
-    """An officer's stored path. `stale`: catalogue, rules or feedback have moved on, and a new one is on its way."""
+    """An officer's stored path. `stale`: catalog, rules or feedback have moved on, and a new one is on its way."""
 
     stale: bool
     request_id: str
@@ -49,29 +53,38 @@ async def get_path(request: web.Request) -> web.StreamResponse:
 
     Never plans. 404 while there is none yet: follow the portal's live stream to be told.
     """
-    store, catalogue, languages = request.app[STORE], request.app[CATALOGUE], languages_of(request)
+    store, catalog, languages = request.app[STORE], request.app[CATALOG], languages_of(request)
     tenant, officer = principal(request).tenant, request.match_info["officer_id"]
     found = await store.find_path(tenant, officer)
     if found is None:
         raise NotFound("there is no path for this officer yet")
-    event, runners_up, plan = found
-    if plan.considered < catalogue.revision:  # only then does it matter which courses are in it
+    stored, plan = found
+    if plan.considered < catalog.revision:  # only then does it matter which courses are in it
         key = key_of(tenant, officer)
         plan = (await store.summaries([key])).get(key, plan)
-    stale = catalogue.is_due(plan) or plan.rules < store.rules.versions.get(plan.tenant, 0)
+    stale = catalog.is_due(plan) or plan.rules < store.rules.versions.get(plan.tenant, 0)
     # Weak, because every answer carries the id of its request.
     parts = [str(plan.revision), *(["stale"] if stale else []), *(languages if languages != LANGUAGES else ())]
     tag = Tag("-".join(parts), weak=True)
     if held := not_modified(request, tag):
         return held
-    view = catalogue.snapshot.view(tenant)
+    rendered, name = request.app[RENDERED], (stored, languages, tenant, catalog.revision)
+    if (body := rendered.get(name)) is None:  # what several ask for at once is rendered once
+        if len(rendered) >= _RENDERED:
+            del rendered[next(iter(rendered))]
+        body = rendered[name] = _in_words(stored, languages, catalog.snapshot.view(tenant))
+    last = f',"stale":{"true" if stale else "false"},"request_id":"{request[REQUEST_ID]}"}}'
+    return json_response(msgspec.Raw(body[:-1] + last.encode()), tag=tag, languages=languages)
+
+
+def _in_words(stored: StoredBytes, languages: tuple[Language, ...], view: View) -> bytes:
+    """Return a path as JSON with its sentences and alternatives."""
+    event = event_of(stored.fields)
     steps = [
         replace(step, alternatives=_alternatives(others, view))
-        for step, others in zip(event.path.steps, runners_up, strict=True)
+        for step, others in zip(event.path.steps, runners_up_of(stored.fields), strict=True)
     ]
-    path = told(replace(event.path, steps=steps), languages)
-    head = (event.tenant, event.officer, event.revision, event.cause, event.planned_at)
-    return answer(StoredPath(*head, path, stale, request[REQUEST_ID]), tag=tag, languages=languages)
+    return msgspec.json.encode(replace(event, path=told(replace(event.path, steps=steps), languages)))
 
 
 def _alternatives(runners_up: RunnersUp, view: View) -> list[Alternative]:

@@ -9,9 +9,9 @@ from typing import Protocol, Self
 
 from msgspec import UNSET
 
+from shared.domain import Course, Framework, LocalizedText, Prerequisite
 from shared.messages import open_messages, path_messages, step_messages
 from shared.paths import LearningPath, Message, OpenGap, Step
-from shared.skills import Course, Framework, Prerequisite, Text
 
 SLACK = 5e-7
 """Hours: half a millionth, for hours are kept in millionths and a course may take one."""
@@ -121,7 +121,7 @@ def _nearest(row: OpenGap, end: Officer, find: Find) -> Iterator[str]:
         return
     course = find(row.nearest.id)
     if course is None or course.title != row.nearest.title:
-        yield f"{row.nearest.id} is not as the catalogue has it"
+        yield f"{row.nearest.id} is not as the catalog has it"
         return
     if not any(taught.skill == row.skill and taught.to_level > row.reached for taught in course.teaches):
         yield f"{row.nearest.id} does not raise it"
@@ -183,12 +183,12 @@ def _facts_of_path(path: LearningPath) -> list[float]:
     return [len(path.steps), *hours, *shares, len(path.open) - small, small]
 
 
-def _untrue(messages: Iterable[Message], facts: Iterable[float], titles: Collection[Text]) -> Iterator[str]:
+def _untrue(messages: Iterable[Message], facts: Iterable[float], titles: Collection[LocalizedText]) -> Iterator[str]:
     """Yield what messages say that is no fact: a number, or a title of nothing that is named here."""
     known = {round(fact, PLACES) for fact in facts}
     for message in messages:
         for name, value in message.values.items():
-            if isinstance(value, Text):
+            if isinstance(value, LocalizedText):
                 if value not in titles:
                     yield f"{message.code} names {value} as {name}, which is not here"
             elif not isinstance(value, bool | str) and round(value, PLACES) not in known:

@@ -24,8 +24,8 @@ from services.recommender.inputs import (
 )
 from services.recommender.plan_validator.expected_gain import dependents, expected_gain
 from services.recommender.plan_validator.statements import false_statements
+from shared.domain import Course, Prerequisite
 from shared.paths import Closes, LearningPath, Step
-from shared.skills import Course, Prerequisite
 from shared.texts import folded
 
 HOURS_SLACK = 1e-5
@@ -185,7 +185,7 @@ class _Walk:
             yield "is unknown, withdrawn or of another tenant"
             return
         if step.course.hours != course.hours or step.course.title != course.title or step.requires != course.requires:
-            yield "is not as the catalogue has it"
+            yield "is not as the catalog has it"
         yield from self._allowed(course, started=step.seed == "started")
         if step.seed != "started":
             yield from self._entry(course)

@@ -50,7 +50,7 @@ def recommend(inputs: Inputs, view: View) -> LearningPath:
         limited=first.limited or found.limited,
         finishing=found.finishing,
     )
-    return path_of(inputs, found.value, found.entry_levels, rebuilt, view.catalogue_revision)
+    return path_of(inputs, found.value, found.entry_levels, rebuilt, view.catalog_revision)
 
 
 def _draft(found: PlanSolution, view: View) -> PathDraft[PlanSolution]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from pymongo import InsertOne, UpdateOne
@@ -12,10 +12,10 @@ from services.recommender.feedback import Feedback
 from services.recommender.path_summary import path_summary
 from services.recommender.provenance import Record
 from shared.compact_paths import alternatives
-from shared.events import NAMES, Envelope, PathAnnounced, PathRecommended, PathStored, announce
-from shared.outbox import stage_held, staged_held
+from shared.domain import Profile
+from shared.events import NAMES, Envelope, PathAnnounced, PathRecommended, PathStored, new_event
+from shared.outbox import outbox_insert_held, outbox_push_held
 from shared.paths import LearningPath
-from shared.skills import Profile
 
 Document = dict[str, Any]
 
@@ -109,11 +109,11 @@ class PlanWithKeys:
 def write_of(plan: NewPlan, key: Document | None = None) -> InsertOne[Document] | UpdateOne:
     """Return the one write that saves a plan with its event; `key`: `pushed` of the feedback that it follows from."""
     event = PathAnnounced.of(plan.event)
-    envelope = announce(SOURCE, plan.profile.key, event.revision, event, plan.traceparent)
+    envelope = new_event(SOURCE, plan.profile.key, event.revision, event, plan.traceparent)
     fields = _fields(plan, envelope.data or b"")
     if plan.based_on is None:
-        return InsertOne({"_id": plan.profile.key, **fields, **staged_held(envelope, ANNOUNCED)})
-    update = stage_held(envelope, ANNOUNCED)
+        return InsertOne({"_id": plan.profile.key, **fields, **outbox_insert_held(envelope, ANNOUNCED)})
+    update = outbox_push_held(envelope, ANNOUNCED)
     update["$set"] |= fields
     if key is not None:
         update["$push"] |= key
@@ -139,7 +139,7 @@ def _fields(plan: NewPlan, announced: bytes) -> Document:
         "profile": msgspec.json.encode(plan.profile),
         "profile_sequence": plan.profile.sequence,
         "revision": plan.event.revision,
-        "considered": path.versions.catalogue,
+        "considered": path.versions.catalog,
         "erased": False,
         "stale": False,
         ANNOUNCED: announced,
@@ -195,6 +195,20 @@ def feedback_of(document: Document) -> Feedback:
     if stored is None:
         return Feedback(document.get("feedback_sequence") or 0)
     return msgspec.json.decode(stored, type=Feedback)
+
+
+class StoredBytes(NamedTuple):
+    """The fields that a path is read from, as they are stored; equal where every byte is."""
+
+    revision: int
+    announced: bytes | None
+    path: bytes | None
+    alternatives: bytes | None
+
+    @property
+    def fields(self) -> Document:
+        """What is there of them, as in a document."""
+        return {name: value for name, value in self._asdict().items() if value is not None}
 
 
 def event_of(document: Document) -> PathRecommended:

@@ -29,14 +29,13 @@ from services.recommender.store.documents import (
     NewPlan,
     PlanBase,
     PlanWithKeys,
-    RunnersUp,
+    StoredBytes,
     StoredPlan,
     event_of,
     feedback_of,
     is_stored,
     plan_of,
     pushed,
-    runners_up_of,
     summary_of,
     unchanged,
     write_of,
@@ -44,10 +43,10 @@ from services.recommender.store.documents import (
 from services.recommender.store.history import History
 from services.recommender.store.releases import ReleaseStore
 from services.recommender.store.rules import RuleStore
-from shared.events import PathAnnounced, PathRecommended, announce
+from shared.domain import SHARED_TENANT, key_of
+from shared.events import PathAnnounced, new_event
 from shared.mongo import Database, bulk_write, readable, unavailable
-from shared.outbox import OUTBOX_INDEXES, stage, stage_held, staged
-from shared.skills import SHARED_TENANT, key_of
+from shared.outbox import OUTBOX_INDEXES, outbox_insert, outbox_push, outbox_push_held
 
 COLLECTION = "plans"
 
@@ -102,8 +101,8 @@ class PlanStore:
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
-    async def find_path(self, tenant: str, officer: str) -> tuple[PathRecommended, list[RunnersUp], PlanSummary] | None:
-        """Return an officer's path, the runners-up of its steps and the summary of its plan, or None.
+    async def find_path(self, tenant: str, officer: str) -> tuple[StoredBytes, PlanSummary] | None:
+        """Return an officer's path as it is stored and the summary of its plan, or None.
 
         The summary is without courses and open skills: this is read most of all, and they are seldom asked for.
         """
@@ -111,7 +110,8 @@ class PlanStore:
             found = await self._plans.find_one({"_id": key_of(tenant, officer)}, _GLANCE)
         if found is None or found.get("erased"):
             return None
-        return event_of(found), runners_up_of(found), summary_of({"profile_sequence": 0, **found})
+        stored = StoredBytes(found["revision"], found.get(ANNOUNCED), found.get("path"), found.get("alternatives"))
+        return stored, summary_of({"profile_sequence": 0, **found})
 
     async def held(self, tenant: str, officer: str) -> PlanWithKeys | None:
         """Return an officer's plan with the keys of the feedback that was taken, or None. Raises Unavailable."""
@@ -285,13 +285,13 @@ class PlanStore:
                 return before.erased
             revision = before.revision + 1 if before else 1
             counters = {"profile_sequence": sequence, "revision": revision}
-            tombstone = announce(SOURCE, key, revision, None)
+            tombstone = new_event(SOURCE, key, revision, None)
             with unavailable():
                 if before is None:
-                    insert = {"_id": key, **kept, **counters, **staged(tombstone)}
+                    insert = {"_id": key, **kept, **counters, **outbox_insert(tombstone)}
                     await self._plans.update_one({"_id": key}, {"$setOnInsert": insert}, upsert=True)
                     continue
-                update = stage(tombstone)
+                update = outbox_push(tombstone)
                 update["$push"]["outbox"]["$slice"] = -1
                 update["$set"] |= {**kept, **counters, "courses": [], "open_skills": [], "framework": ""}
                 update["$unset"] = _FORGOTTEN
@@ -301,7 +301,7 @@ class PlanStore:
                     return True
 
     async def mark_considered(self, keys: Collection[str], revision: int) -> None:
-        """Remember that these plans are still good at a catalogue revision."""
+        """Remember that these plans are still good at a catalog revision."""
         with unavailable():
             await self._plans.update_many(
                 {"_id": {"$in": list(keys)}, "considered": {"$lt": revision}}, {"$set": {"considered": revision}}
@@ -321,7 +321,7 @@ class PlanStore:
         if changes:
             await bulk_write(self._plans, changes)
 
-    async def restage(self, keys: Collection[str] | None = None) -> int:
+    async def republish(self, keys: Collection[str] | None = None) -> int:
         """Stage the present state of these officers, or of all, once more; return how many.
 
         A path that cannot be read is passed over.
@@ -347,10 +347,10 @@ def _restaged(document: Document) -> Document:
     """Return the update that announces a plan as it stands once more."""
     key, revision = document["_id"], document["revision"]
     if document.get("erased"):
-        update = stage(announce(SOURCE, key, revision, None))
+        update = outbox_push(new_event(SOURCE, key, revision, None))
         update["$push"]["outbox"]["$slice"] = -1
         return update
     event = event_of(document)
     if "path" in document:  # stored with its sentences, and announced so
-        return stage(announce(SOURCE, key, revision, event))
-    return stage_held(announce(SOURCE, key, revision, PathAnnounced.of(event)), ANNOUNCED)
+        return outbox_push(new_event(SOURCE, key, revision, event))
+    return outbox_push_held(new_event(SOURCE, key, revision, PathAnnounced.of(event)), ANNOUNCED)

@@ -11,7 +11,7 @@ from services.recommender.inputs import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, na
 from services.recommender.planner.course_spec import CourseSpec, SkillKey, cost_factor, level_condition
 from services.recommender.planner.units import micro
 from services.recommender.planner.value import ValueFunction
-from shared.skills import Course, Prerequisite
+from shared.domain import Course, Prerequisite
 
 
 class LevelCondition(NamedTuple):
@@ -55,7 +55,7 @@ class CourseOption:
 
 @dataclass(slots=True)
 class PathState:
-    """Where the officer stands: hours and courses left, levels at the next door, courses done, worth held per gap."""
+    """The state along a path: hours and courses left, levels that count at entry, courses done, value held per gap."""
 
     hours: int
     steps: int
@@ -69,7 +69,7 @@ class PathState:
         return sum(self.held.values())
 
     def copy(self) -> "PathState":
-        """Return one that can go its own way."""
+        """Return a copy."""
         return PathState(self.hours, self.steps, dict(self.levels), set(self.done), dict(self.held))
 
     def study(self, option: CourseOption) -> None:

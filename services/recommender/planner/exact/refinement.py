@@ -1,8 +1,8 @@
-"""Improve a path by least closures: the search prices each prerequisite on its own, a closure costs its union.
+"""Improve a path by minimum closures: the search adds up the costs of conditions, a closure costs its union.
 
-A course that serves two conditions is counted twice in a price (`optimizer.closure_cost`), so its target may look too
-dear to fit, or be reached by a longer way. Three kinds of change are tried on the path that the search found, with
-`minimum_closure`:
+A course that satisfies two conditions is counted twice in a closure cost (`optimizer.closure_cost`), so its target may
+look too expensive to fit, or be reached by a longer closure. Three kinds of change are tried on the path that the
+search found, with `minimum_closure`:
 
     shorten    another, shorter set of prerequisites for a target of the path
     extend     the shortest way that raises an open skill, where its hours and steps are left
@@ -41,7 +41,7 @@ P = TypeVar("P")
 
 
 class PathDraft(NamedTuple, Generic[P]):
-    """A path before it is told: its plan, its picks, what lies beyond them, and what keeps a skill from rising."""
+    """A path before it is explained: its plan, its picks, the residual problem, and what blocks an open gap."""
 
     plan: P
     picks: list[Pick]

@@ -22,6 +22,7 @@ from services.recommender.planner.exact.residual import GapBlocker, MissingHours
 from services.recommender.planner.explain.dependencies import Dependencies, dependencies
 from services.recommender.planner.explain.expected import expected_gain
 from services.recommender.planner.value import ValueFunction, expected_shortfall
+from shared.domain import Course, LocalizedText, Prerequisite, Profile
 from shared.paths import (
     UNSAID,
     Alternative,
@@ -37,7 +38,6 @@ from shared.paths import (
     UnlockCondition,
     Versions,
 )
-from shared.skills import Course, Prerequisite, Profile, Text
 
 DOUBT = 0.5
 """The share of a skill's expected gap that, when it is only doubt, asks for an assessment."""
@@ -64,7 +64,7 @@ class PlanResult(Struct, frozen=True):
 
 
 def path_of(
-    inputs: Inputs, worth: ValueFunction, standing: Mapping[SkillKey, float], told: PlanResult, catalogue_revision: int
+    inputs: Inputs, worth: ValueFunction, standing: Mapping[SkillKey, float], told: PlanResult, catalog_revision: int
 ) -> LearningPath:
     """Return the finished path. `entry_levels`: the levels that entries are tested against, before the path."""
     held = {skill: want.level for skill, want in worth.targets.items()}
@@ -102,7 +102,7 @@ def path_of(
         open=left,
         coverage=Coverage(worth.coverage(0), worth.coverage(gained), worth.gap, gained, expected),
         hours=hours,
-        versions=Versions(inputs.profile_sequence, inputs.framework_version, catalogue_revision, ALGORITHM),
+        versions=Versions(inputs.profile_sequence, inputs.framework_version, catalog_revision, ALGORITHM),
         as_of=inputs.as_of,
         reason=UNSAID,
         stage=inputs.stage,
@@ -201,7 +201,7 @@ def _unlocks(inputs: Inputs, standing: LearnerState, picks: Sequence[Pick]) -> l
     return found
 
 
-def _unlock_condition(condition: Prerequisite, titles: Mapping[SkillKey, Text]) -> UnlockCondition:
+def _unlock_condition(condition: Prerequisite, titles: Mapping[SkillKey, LocalizedText]) -> UnlockCondition:
     if condition.course is not UNSET:
         return UnlockCondition()
     key, level = level_condition(condition)

@@ -1,4 +1,4 @@
-"""The catalogue in memory: immutable snapshots of all tenants, and what each tenant sees of one, ready for the planner.
+"""The catalog in memory: immutable snapshots of all tenants, and what each tenant sees of one, ready for the planner.
 
 A change makes a new snapshot that shares everything it did not touch: a large base, and beside it the few courses that
 changed since. What is costly is built when a view is first asked for it, by whoever plans, never by whoever changes.
@@ -28,7 +28,7 @@ from services.recommender.planner.index.segment import (
 )
 from services.recommender.planner.index.vocabulary import VOCABULARY, EncodedCourse
 from services.recommender.planner.params import PARAMS
-from shared.skills import SHARED_TENANT, Course, Framework, Profile
+from shared.domain import SHARED_TENANT, Course, Framework, Profile
 
 K = TypeVar("K")
 
@@ -70,7 +70,7 @@ class BaseSegment:
 
     @cached_property
     def champions(self) -> tuple[Segment, NDArray[np.int32]] | None:
-        """The champions and their numbers among all courses; None where the catalogue is small."""
+        """The champions and their numbers among all courses; None where the catalog is small."""
         if self.segment.size <= CHAMPIONS_FROM:
             return None
         numbers = champions_of(self.segment, *VOCABULARY.conditions.read())
@@ -152,7 +152,7 @@ class View:
     """What one tenant sees: the shared entries and its own, its own standing before a shared one of the same id."""
 
     tenant: str
-    catalogue_revision: int
+    catalog_revision: int
     catalog: TenantCatalog
     frameworks: Mapping[str, Framework]
     shared_frameworks: Mapping[str, Framework] = field(default_factory=dict)
@@ -239,9 +239,9 @@ _NO_COURSES = TenantCourses(BaseSegment({}), {})
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The whole catalogue at one `catalogue_revision`. Never changed, only succeeded."""
+    """The whole catalog at one `catalog_revision`. Never changed, only succeeded."""
 
-    catalogue_revision: int = 0
+    catalog_revision: int = 0
     courses: Mapping[str, TenantCourses] = field(default_factory=dict)
     frameworks: Mapping[str, Mapping[str, Framework]] = field(default_factory=dict)
     _catalogs: dict[str, TenantCatalog] = field(default_factory=dict, repr=False, compare=False)
@@ -252,33 +252,31 @@ class Snapshot:
         entry = held.changed[course_id] if course_id in held.changed else held.base.entries.get(course_id)
         return decoded(entry.encoded) if entry else None
 
-    def put_course(self, tenant: str, course: Course, catalogue_revision: int) -> "Snapshot":
+    def put_course(self, tenant: str, course: Course, catalog_revision: int) -> "Snapshot":
         """Return the snapshot with a course new or changed."""
-        return self.put_courses(tenant, [course], catalogue_revision)
+        return self.put_courses(tenant, [course], catalog_revision)
 
-    def put_courses(self, tenant: str, courses: Iterable[Course], catalogue_revision: int) -> "Snapshot":
+    def put_courses(self, tenant: str, courses: Iterable[Course], catalog_revision: int) -> "Snapshot":
         """Return the snapshot with many courses of one tenant new or changed: one copy for all of them."""
-        return self._with_courses(
-            tenant, {course.id: VOCABULARY.entry(course) for course in courses}, catalogue_revision
-        )
+        return self._with_courses(tenant, {course.id: VOCABULARY.entry(course) for course in courses}, catalog_revision)
 
-    def withdraw_course(self, tenant: str, course_id: str, catalogue_revision: int) -> "Snapshot":
+    def withdraw_course(self, tenant: str, course_id: str, catalog_revision: int) -> "Snapshot":
         """Return the snapshot without a course; a shared one of the same id comes into sight again."""
-        return self._with_courses(tenant, {course_id: None}, catalogue_revision)
+        return self._with_courses(tenant, {course_id: None}, catalog_revision)
 
-    def put_framework(self, tenant: str, framework: Framework, catalogue_revision: int) -> "Snapshot":
+    def put_framework(self, tenant: str, framework: Framework, catalog_revision: int) -> "Snapshot":
         """Return the snapshot with a framework new or changed. Courses, and what is built on them, stay."""
         mine = {**self.frameworks.get(tenant, {}), framework.id: framework}
-        revision = max(self.catalogue_revision, catalogue_revision)
-        return replace(self, catalogue_revision=revision, frameworks={**self.frameworks, tenant: mine})
+        revision = max(self.catalog_revision, catalog_revision)
+        return replace(self, catalog_revision=revision, frameworks={**self.frameworks, tenant: mine})
 
     def _with_courses(
-        self, tenant: str, changes: Mapping[str, EncodedCourse | None], catalogue_revision: int
+        self, tenant: str, changes: Mapping[str, EncodedCourse | None], catalog_revision: int
     ) -> "Snapshot":
         # A copy first: a plan in another thread may be building a shelf right now.
         kept = {} if tenant == SHARED_TENANT else dict(self._catalogs)
         kept.pop(tenant, None)
-        revision = max(self.catalogue_revision, catalogue_revision)
+        revision = max(self.catalog_revision, catalog_revision)
         held = {**self.courses, tenant: self.courses.get(tenant, _NO_COURSES).put(changes)}
         return Snapshot(revision, held, self.frameworks, kept)
 
@@ -286,7 +284,7 @@ class Snapshot:
         """Return what a tenant sees."""
         shared = self.frameworks.get(SHARED_TENANT, {})
         frameworks = {**shared, **self.frameworks.get(tenant, {})}
-        return View(tenant, self.catalogue_revision, self._catalog(tenant), frameworks, shared)
+        return View(tenant, self.catalog_revision, self._catalog(tenant), frameworks, shared)
 
     def _catalog(self, tenant: str) -> TenantCatalog:
         name = tenant if tenant in self.courses else SHARED_TENANT  # tenants without courses of their own share one

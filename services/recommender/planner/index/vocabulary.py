@@ -1,4 +1,4 @@
-"""Names as numbers: skills, courses, providers and conditions of entry, once for all catalogues of a process.
+"""Names as numbers: skills, courses, providers and conditions of entry, once for all catalogs of a process.
 
 Numbers are given once and never taken back, so arrays made at different times fit each other. A level is counted in
 micro-levels, integers; what differs by less is the same.
@@ -19,7 +19,7 @@ from numpy.typing import DTypeLike, NDArray
 from services.recommender.inputs import MICRO
 from services.recommender.planner.course_spec import SkillKey, cost_factor, level_condition
 from services.recommender.planner.units import micro
-from shared.skills import Course, Prerequisite
+from shared.domain import Course, Prerequisite
 from shared.texts import folded
 
 HEAD_DTYPE = np.dtype(

@@ -1,12 +1,12 @@
-"""What happens to paths when the catalogue changes, and what each tenant sees of it."""
+"""What happens to paths when the catalog changes, and what each tenant sees of it."""
 
 from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
 
+from shared.domain import key_of
 from shared.events import CATALOG_TOPIC, PROFILES_TOPIC, CourseWithdrawn, PathAnnounced
-from shared.skills import key_of
 from tests.support.builders import FRAMEWORK, JOB_GROUP, course, framework
 from tests.support.recommender import (
     READ,
@@ -53,7 +53,7 @@ async def test_a_withdrawn_course_leaves_the_paths_that_held_it_and_their_office
     assert (await service.ask("GET", address, tenant=tenant, headers={"If-None-Match": tag})).status == 304
     event = await announced.newest(officer.key, 2)
     assert isinstance(event.data, PathAnnounced)
-    assert (event.data.cause, event.data.revision) == ("catalogue", 2)
+    assert (event.data.cause, event.data.revision) == ("catalog", 2)
     assert [step.course.id for step in event.data.recommended().path.steps] == ["write"]
     assert courses_of(await path_of(service, officer, revision=2, stale=False)) == ["write"]
     assert (await service.ask("GET", address, tenant=tenant, headers={"If-None-Match": tag})).status == 200
