@@ -1,4 +1,4 @@
-"""What a client sends, decoded into a shape: every refusal names the field, and no date or text is beyond use.
+"""Decodes what a client sends into a struct: every error names its field, and dates and texts are checked.
 
 decode(raw, Course)              JSON; Malformed where it is none, InvalidInput naming the field
 convert(given, ListCourses)      what was decoded already, as the texts of a query are
@@ -57,7 +57,7 @@ def decode_patch(raw: bytes) -> object:
 
 @contextmanager
 def _malformed() -> Iterator[None]:
-    """Raise Malformed for what is no JSON. A ValidationError is a DecodeError too, so it is caught within."""
+    """Raise Malformed for invalid JSON. A ValidationError is a DecodeError too, so it is caught inside."""
     try:
         yield
     except RecursionError as error:
@@ -174,7 +174,7 @@ def _too_deep() -> Malformed:
 
 @lru_cache(maxsize=512)
 def _is_looked_at(shape: Any) -> bool:
-    """Return whether anything in a shape is a date or a text in two languages."""
+    """Return whether a shape contains a date or a LocalizedText."""
     seen: set[int] = set()
     left: list[Any] = [inspect.type_info(shape)]
     while left:
@@ -231,7 +231,7 @@ def _look_at_year(year: int, place: str) -> None:
 
 
 def _at(place: str) -> str | None:
-    """Return the name of a field; None where the whole is meant. A key may be empty."""
+    """Return the name of a field; None for the whole value. A key may be empty."""
     return place.removeprefix(".") if place else None
 
 

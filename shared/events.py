@@ -382,7 +382,7 @@ def _structured(value: bytes) -> tuple[dict[str, str], bytes | None]:
 
 
 def _bound(value: bytes) -> None:
-    """Refuse what is too large, or nested so deep that what decodes or stores it would fail."""
+    """Raise Rejected for data that are too large or nested too deep to decode and store."""
     if len(value) > MAX_VALUE_BYTES:
         raise ValueError(f"the value holds {len(value)} bytes, over {MAX_VALUE_BYTES}")
     # Brackets in texts count at first, as most values have few of either.

@@ -39,7 +39,7 @@ def gauge(registry: CollectorRegistry, name: str, sentence: str, value: Callable
 
 
 def watch_relay(registry: CollectorRegistry, relay: Relay) -> None:
-    """Expose how many documents wait to be announced, whether this replica sends, and how many events it sent."""
+    """Expose the relay's pending and unsendable documents, its lease and its number of sent events."""
     gauge(
         registry,
         "learning_path_outbox_pending_documents",

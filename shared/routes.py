@@ -47,7 +47,7 @@ T = TypeVar("T")
 
 
 class AskWords(msgspec.Struct, frozen=True):
-    """In which languages sentences are wanted.
+    """The languages in which sentences are rendered.
 
     `lang`: `th`, `en`, or both with a comma between them; without it `Accept-Language` decides, and without that both.
     """
@@ -253,7 +253,7 @@ def json_response(
 
 
 def no_content() -> web.Response:
-    """Return an answer without a body: 204."""
+    """Return a 204 response."""
     return web.Response(status=204)
 
 

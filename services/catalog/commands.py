@@ -47,7 +47,7 @@ _OK, _REFUSED, _FAILED, _INTERRUPTED = 0, 1, 2, 130
 
 
 def main(arguments: list[str]) -> int:
-    """Carry out a command and return its exit code."""
+    """Run a command and return its exit code."""
     asked = _parser().parse_args(arguments)
     try:
         return asyncio.run(_command(asked))

@@ -273,7 +273,7 @@ class CourseImport:
             self._saved_at = self.report.updated_at
 
     async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Return what work gives, trying again while the database is away. Raises Unavailable when patience ends."""
+        """Return the result of work, retried while MongoDB is unavailable. Raises Unavailable after a time limit."""
         loop = asyncio.get_running_loop()
         deadline, pause = loop.time() + self._patience, 0.1
         while True:

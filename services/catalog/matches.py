@@ -155,7 +155,7 @@ def proposed(
 def decide(
     matches: Sequence[Match], name: MatchName, decision: MatchDecision, right: SkillSpan | None = None
 ) -> list[Match]:
-    """Return the matches after a decision; the same ones where it was so already. Raises NotFound."""
+    """Return the matches after a decision; the same object if nothing changed. Raises NotFound."""
     for place, match in enumerate(matches):
         if match.key == (name.framework, name.skill):
             if match.status == decision.status and match.corrected == right:
@@ -295,7 +295,7 @@ class MatchResults(Struct, frozen=True):
 
 
 def check_right(right: SkillSpan, place: str, top: float | None, skills: frozenset[str]) -> None:
-    """Refuse a correction that the framework does not know. Raises InvalidInput naming the field."""
+    """Raise InvalidInput, naming the field, if the framework lacks what a correction names."""
     if top is None:
         raise InvalidInput("the framework is not there any more", f"{place}.framework")
     if right.skill not in skills:

@@ -68,7 +68,7 @@ def _announced(item: ConsumedEvent) -> InWords:
 
 
 def _once_told(text: str) -> InWords:
-    """Return what shows a path that was announced with its sentences: as it came, or with those of one language."""
+    """Return the function that renders a path whose event holds its sentences: unchanged, or in one language."""
 
     def in_words(languages: Languages) -> str:
         return text if languages == LANGUAGES else _shown(msgspec.json.decode(text, type=PathRecommended), languages)

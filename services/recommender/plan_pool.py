@@ -1,4 +1,4 @@
-"""From an officer's record to a checked path; many officers at a time over threads. No I/O.
+"""Plans a batch of officers on several threads and validates each path. No I/O.
 
 The hot part of planning lets go of the interpreter, so officers of a batch are planned side by side.
 """
@@ -79,7 +79,7 @@ def plan_for(profile: Profile, view: View, as_of: date) -> PlannedPath:
 
 
 def solve(request: PlanRequest, view: View, check: Check = validate, smallest_gap: float = SMALLEST_GAP) -> PlannedPath:
-    """Return an officer's path: with steps, without (and why), or waiting for a framework that is not here yet."""
+    """Return an officer's path: with steps, or without steps and with the reason, or waiting for a framework."""
     profile = request.profile
     framework = view.arrived(profile)
     if framework is None:
@@ -151,5 +151,5 @@ class PlanPool:
         return await asyncio.get_running_loop().run_in_executor(self._pool, partial(work, *given, **named))
 
     def close(self) -> None:
-        """Let the threads go."""
+        """Shut the threads down."""
         self._pool.shutdown(wait=False, cancel_futures=True)

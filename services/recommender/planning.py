@@ -152,7 +152,7 @@ class Planner:
         }
 
     async def catch_up(self, before: Collection[PlanSummary], news: Sequence[PlanRequest]) -> None:
-        """Wait for a catalog at least as new as the stored plans', and a moment for a framework on its way.
+        """Wait until the catalog is at least as new as the stored plans', and shortly for a missing framework.
 
         Raises Unavailable where this replica stays behind.
         """
@@ -276,7 +276,7 @@ _COME_BACK_SECONDS = 3600
 
 @dataclass(frozen=True, slots=True)
 class FeedbackCommand:
-    """One feedback as it was sent: under which Idempotency-Key, with which digest of its body."""
+    """One feedback as sent, with its Idempotency-Key and the digest of its body."""
 
     tenant: str
     officer: str

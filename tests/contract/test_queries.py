@@ -22,6 +22,8 @@ import services
 import shared
 from services.assessment.model import Evidence, ListEvidence, Result
 from services.assessment.store import KEPT_EVIDENCE, OfficerStore
+from services.catalog.draft_store import DraftStore
+from services.catalog.drafts import FrameworkDraft, Signature
 from services.catalog.history import HistoryStore
 from services.catalog.match_store import MatchStore
 from services.catalog.matches import ListMatches, Match, with_decisions
@@ -200,6 +202,21 @@ async def courses(watched: Watched) -> AsyncIterator[Call]:
     yield "CatalogStore.withdraw_course", store.withdraw_course(found, "")
     async for call in matches(MatchStore(watched.database("catalog"), store), store):
         yield call
+    async for call in drafts(DraftStore(watched.database("catalog"))):
+        yield call
+
+
+async def drafts(store: DraftStore) -> AsyncIterator[Call]:
+    yardstick = framework({"reading": 1})
+    by = Signature("somebody", "key", LATER)
+    first = FrameworkDraft(yardstick, 1, "draft", 0, by)
+    second = msgspec.structs.replace(first, revision=2)
+    yield "DraftStore.save", store.save(TENANT, None, first)
+    yield "DraftStore.save again", store.save(TENANT, first, second)
+    yield "DraftStore.find", store.find(TENANT, yardstick.id)
+    yield "DraftStore.keep_approval", store.keep_approval(TENANT, second, 1)
+    yield "DraftStore.approvals", store.approvals(TENANT, yardstick.id, [1, 2])
+    yield "DraftStore.remove", store.remove(TENANT, second)
 
 
 async def matches(store: MatchStore, catalog: CatalogStore) -> AsyncIterator[Call]:
@@ -273,6 +290,7 @@ async def history(watched: Watched) -> AsyncIterator[Call]:
         yield f"HistoryStore.page with {wanted}", store.page(TENANT, wanted, 30_000)
     yield "HistoryStore.offered", store.offered(TENANT, ["c", "gone"], 30_000)
     yield "HistoryStore.framework", store.framework(TENANT, FRAMEWORK, 30_000)
+    yield "HistoryStore.framework_versions", store.framework_versions(TENANT, FRAMEWORK, 30_000, 100)
 
 
 async def keys(watched: Watched) -> AsyncIterator[Call]:

@@ -162,7 +162,7 @@ class _Body:
 
     @property
     def data(self) -> bytes | AsyncIterator[bytes] | None:
-        """What to send: all of it, or what is still to come; None without a body."""
+        """The body to send: the bytes, or an iterator over them; None without a body."""
         if self._held is not None or not self._request.body_exists:
             return self._held
         return self._pieces()
