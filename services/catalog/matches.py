@@ -1,4 +1,4 @@
-"""Matches of a course as they are stored, and what people's decisions make of them. Pure.
+"""The stored matches of a course, and the effect of people's decisions on them. Pure.
 
 A match is `proposed` until a person decides. `confirmed` and `corrected` ones are rows of what the course teaches; a
 `rejected` one is not proposed again while the course's text stays the same. A decision may be changed by another one.

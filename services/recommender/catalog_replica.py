@@ -122,7 +122,7 @@ class CatalogReplica:
 
     @property
     def revision(self) -> int:
-        """The largest stamp taken."""
+        """The largest catalog revision applied."""
         return self.snapshot.catalog_revision
 
     @property

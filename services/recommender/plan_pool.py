@@ -74,7 +74,7 @@ def plan_stateless(inputs: Inputs, view: View) -> LearningPath:
 
 
 def plan_for(profile: Profile, view: View, as_of: date) -> PlannedPath:
-    """Return the path of an officer who has said nothing, in a tenant without rules."""
+    """Return the path of an officer without feedback, in a tenant without rules."""
     return solve(PlanRequest(profile, as_of), view)
 
 
@@ -128,7 +128,7 @@ class PlanPool:
         self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="planning")
 
     async def solve(self, requests: Sequence[PlanRequest], snapshot: Snapshot) -> list[PlannedPath]:
-        """Return the paths of a batch, in its order; the same as one by one."""
+        """Return the paths of a batch in its order; equal to planning one by one."""
         if not requests:
             return []
         views = {tenant: snapshot.view(tenant) for tenant in {request.profile.tenant for request in requests}}

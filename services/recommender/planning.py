@@ -289,7 +289,10 @@ class FeedbackCommand:
 
 
 class FeedbackHandler:
-    """Takes feedback. `taken` counts what was stored; `kept_stale` what was stored while the checker refused a path."""
+    """Stores feedback and plans again.
+
+    `taken` counts stored feedback; `kept_stale` counts feedback whose new path the validator rejected.
+    """
 
     def __init__(self, planner: Planner, asked: WorkQueue) -> None:
         self.taken = 0

@@ -38,7 +38,7 @@ RENDERED: web.AppKey[dict[object, bytes]] = web.AppKey("rendered", dict)
 
 
 def caller_of(request: web.Request) -> Caller:
-    """Return who asks for work, and the share of it that its role has."""
+    """Return the caller of a request for the work queue, with the share of its role."""
     asker = principal(request)
     return Caller(asker.key_id, OFFICERS_SHARE if asker.role == "officer" else SYSTEMS_SHARE)
 

@@ -36,7 +36,7 @@ class AskSimilar(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SimilarCourses(Struct, frozen=True):
-    """The courses that teach most alike, by the cosine of what they teach."""
+    """The most similar courses by the cosine of what they teach."""
 
     course: str
     similar: list[Similar]

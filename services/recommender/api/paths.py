@@ -88,6 +88,6 @@ def _in_words(stored: StoredBytes, languages: tuple[Language, ...], view: View) 
 
 
 def _alternatives(runners_up: RunnersUp, view: View) -> list[Alternative]:
-    """Return runners-up as they are shown; one that was withdrawn since is left out."""
+    """Return the runners-up to show, without withdrawn courses."""
     courses = [(view.course(name), score) for name, score in runners_up]
     return [Alternative(card_of(course), score) for course, score in courses if course]
