@@ -137,7 +137,7 @@ class PathRecommended(PathHead, frozen=True):
 
 
 class PathAnnounced(PathHead, frozen=True):
-    """An officer's path is new: what PathRecommended says, without sentences and without what follows from the rest."""
+    """A new path of an officer: PathRecommended without sentences and derivable fields."""
 
     cause: Cause
     planned_at: datetime
@@ -382,7 +382,7 @@ def _structured(value: bytes) -> tuple[dict[str, str], bytes | None]:
 
 
 def _bound(value: bytes) -> None:
-    """Refuse what is too large, or nested so deep that what decodes or stores it would fail."""
+    """Raise Rejected for data that are too large or nested too deep to decode and store."""
     if len(value) > MAX_VALUE_BYTES:
         raise ValueError(f"the value holds {len(value)} bytes, over {MAX_VALUE_BYTES}")
     # Brackets in texts count at first, as most values have few of either.
@@ -405,7 +405,7 @@ def _utf8(name: str, raw: bytes) -> str:
 def _event(
     key: bytes | None, attributes: Mapping[str, str], value: bytes | None, shapes: Mapping[str, type[Struct]] | None
 ) -> Event:
-    """Return the event of these parts; `shapes` None: whatever its data."""
+    """Return the event of these parts; `shapes` None accepts any data."""
     subject = _subject(key)
     if value is None and "type" not in attributes:  # a plain tombstone, as any Kafka tool writes it
         return Event("", TOMBSTONE, "", subject, datetime.now(UTC), 0, None)

@@ -104,7 +104,7 @@ class Middleware:
         self._measured: dict[tuple[Route | None, int], Any] = {}
 
     def add(self, resolved: web.AbstractRoute, route: Route) -> None:
-        """Know what a route of the router declares."""
+        """Register the declaration of a route."""
         self._routes[resolved] = route
 
     async def finish(self, _: web.Application) -> None:
@@ -316,7 +316,7 @@ def _is_text(value: str) -> bool:
 
 
 def _whole(text: str) -> str:
-    """Return a text that can be sent, whatever it quotes."""
+    """Return a text without unpaired surrogates, so that it can be encoded."""
     return text.encode("utf-8", "replace").decode()
 
 

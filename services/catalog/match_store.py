@@ -104,7 +104,7 @@ class MatchStore:
         return found
 
     async def frameworks(self, tenant: str) -> dict[str, Framework]:
-        """Return the frameworks that a tenant sees, by id; its own stand before shared ones. Raises Unavailable."""
+        """Return the frameworks that a tenant sees, by id; its own ones hide shared ones. Raises Unavailable."""
         found: dict[str, Framework] = {}
         with unavailable():
             for owner in dict.fromkeys((SHARED_TENANT, tenant)):

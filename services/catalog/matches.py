@@ -1,4 +1,4 @@
-"""Matches of a course as they are stored, and what people's decisions make of them. Pure.
+"""The stored matches of a course, and the effect of people's decisions on them. Pure.
 
 A match is `proposed` until a person decides. `confirmed` and `corrected` ones are rows of what the course teaches; a
 `rejected` one is not proposed again while the course's text stays the same. A decision may be changed by another one.
@@ -156,7 +156,7 @@ def proposed(
 def decide(
     matches: Sequence[Match], name: MatchName, decision: MatchDecision, right: SkillSpan | None = None
 ) -> list[Match]:
-    """Return the matches after a decision; the same ones where it was so already. Raises NotFound."""
+    """Return the matches after a decision; the same object if nothing changed. Raises NotFound."""
     for place, match in enumerate(matches):
         if match.key == (name.framework, name.skill):
             if match.status == decision.status and match.corrected == right:
@@ -303,7 +303,7 @@ class MatchResults(Struct, frozen=True):
 
 
 def check_right(right: SkillSpan, place: str, top: float | None, skills: frozenset[str]) -> None:
-    """Refuse a correction that the framework does not know. Raises InvalidInput naming the field."""
+    """Raise InvalidInput, naming the field, if the framework lacks what a correction names."""
     if top is None:
         raise InvalidInput("the framework is not there any more", f"{place}.framework")
     if right.skill not in skills:

@@ -1,4 +1,4 @@
-"""Open streams and what each has still to be told: one slot per connection, the latest path wins. No HTTP, no Kafka."""
+"""Open streams, with one slot per connection for the newest unsent message. No HTTP, no Kafka."""
 
 import asyncio
 import time
@@ -102,7 +102,7 @@ class Connections(Collector):
 
     @contextmanager
     def open(self, key: str, key_id: str, last_event_id: str | None = None) -> Iterator[Connection]:
-        """Register a stream of an officer (`tenant/officer`), opened with an API key, for as long as the block runs."""
+        """Register an officer's stream (`tenant/officer`) and its API key for the duration of the block."""
         connection = Connection(key_id, last_event_id)
         if self._shut:
             connection.close()

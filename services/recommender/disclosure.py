@@ -127,7 +127,7 @@ def token_of(key: bytes, officer: str) -> int:
 
 
 def cohorts_of(officers: Iterable[Officer], smallest: int, as_of: date) -> list[Cohort]:
-    """Return the cohorts of at least `smallest` officers, by name; one of them may be the pool of the others."""
+    """Return the cohorts of at least `smallest` officers by name; smaller ones are merged into one cohort."""
     groups: dict[tuple[str, str], list[Officer]] = defaultdict(list)
     for one in officers:
         groups[one.measures.job_group, _requirement(one.measures)].append(one)

@@ -122,5 +122,5 @@ class WorkQueue:
             del self._held[caller]
 
     def close(self) -> None:
-        """Let the threads go."""
+        """Shut the threads down."""
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -45,7 +45,7 @@ class _LooseBatch(default_records._DefaultRecordBatchPy):  # type: ignore[misc] 
 
 
 class _Batch:
-    """A batch as aiokafka reads it; where a name cannot be decoded, the rest of it as `_LooseBatch` does."""
+    """A batch read by aiokafka; from a header name that cannot be decoded on, read by `_LooseBatch`."""
 
     def __init__(self, batch: Any, raw: memoryview) -> None:
         self._batch = batch
@@ -83,7 +83,7 @@ class _Batch:
 
 @dataclass(frozen=True, slots=True)
 class _Unreadable:
-    """Stands for all records of a batch; `value` is the batch as it is packed."""
+    """Represents all records of an unreadable batch; `value` is the compressed batch."""
 
     offset: int
     value: bytes

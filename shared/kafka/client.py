@@ -93,7 +93,7 @@ async def poll(consumer: AIOKafkaConsumer, limit: int, wait_ms: int = _POLL_MS) 
 
 
 class Lag:
-    """How far a reader is behind, from what the client knows; no I/O."""
+    """The lag of a reader in records, from the client's own state; no I/O."""
 
     def __init__(self, consumer: AIOKafkaConsumer) -> None:
         self._records = 0

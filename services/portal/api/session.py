@@ -39,7 +39,7 @@ class Session(Struct, frozen=True):
 
 
 def check_origin(request: web.Request) -> None:
-    """Return where the request comes from this origin, or from no browser. Raises Forbidden."""
+    """Raise Forbidden if a browser sent the request from another origin."""
     site = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get(hdrs.ORIGIN)
     if site is None and origin is not None:  # browsers leave Sec-Fetch-Site out where there is no HTTPS

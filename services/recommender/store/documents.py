@@ -70,7 +70,7 @@ class NewPlan:
 
 @dataclass(frozen=True, slots=True)
 class StoredPlan:
-    """A plan as it stands: what it was made from and the path, without its alternatives, which are `runners_up`."""
+    """A stored plan: its inputs and the path, without the alternatives, which are in `runners_up`."""
 
     partition: int
     profile: Profile
