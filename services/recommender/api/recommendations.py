@@ -8,10 +8,10 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from services.recommender.api.context import (
-    ASKED,
-    SOLVER,
+    PLAN_POOL,
     STORE,
     TODAY,
+    WORK_QUEUE,
     caller_of,
     framework_of,
     held_of,
@@ -105,10 +105,10 @@ async def recommend(request: web.Request) -> web.StreamResponse:
     if name is None:
         raise InvalidInput("needs a framework, or an officer to compare with", "framework")
     framework = framework_of(view, name)
-    caller, asking = caller_of(request), request.app[ASKED]
+    caller, asking = caller_of(request), request.app[WORK_QUEUE]
     rules, smallest_gap = (
         await request.app[STORE].rules.recent(principal(request).tenant),
-        request.app[SOLVER].smallest_gap,
+        request.app[PLAN_POOL].smallest_gap,
     )
     as_of = asked.as_of or request.app[TODAY]()
     warnings = await asking.run(caller, unmatched, asked.rules, [], view) if asked.rules else []
