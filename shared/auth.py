@@ -236,7 +236,7 @@ class WrongKeyLimiter:
         self._one = Buckets(of_one / 60, of_one)
 
     def check(self, address: str, credential: str, now: float) -> None:
-        """Return where one more may be tried. Raises TooManyRequests."""
+        """Raise TooManyRequests if the address has no attempt left."""
         check(self._one, _place(address, credential), now, "wrong keys with this id from this address")
         check(self._any, counted_as(address), now, "wrong keys from this address")
 

@@ -136,7 +136,7 @@ class CompactCoverage(Struct, frozen=True, array_like=True):
 
 
 class CompactPath(Struct, frozen=True, omit_defaults=True):
-    """A path without what follows from it; its framework is that of `versions`. The rest is as in LearningPath."""
+    """A LearningPath without derivable fields; its framework is that of `versions`."""
 
     job_group: str
     versions: Versions

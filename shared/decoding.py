@@ -181,7 +181,7 @@ def _is_looked_at(shape: Any) -> bool:
         one = left.pop()
         if isinstance(one, inspect.DateType | inspect.DateTimeType):
             return True
-        if isinstance(one, inspect.StructType) and one.cls is LocalizedText:
+        if isinstance(one, inspect.StructType) and issubclass(one.cls, LocalizedText):
             return True
         if id(one) in seen:
             continue
@@ -194,6 +194,14 @@ def _is_looked_at(shape: Any) -> bool:
     return False
 
 
+@lru_cache(maxsize=256)
+def _looked_fields(shape: type[msgspec.Struct]) -> list[tuple[str, str]]:
+    """Return the fields of a shape that may hold a date or a text in two languages, with their encoded names."""
+    hints = get_type_hints(shape, include_extras=True)
+    names = zip(shape.__struct_fields__, shape.__struct_encode_fields__, strict=True)
+    return [(name, encoded) for name, encoded in names if _is_looked_at(hints[name])]
+
+
 def _look(value: object, place: str) -> None:
     if isinstance(value, LocalizedText):
         if value.shows_nothing:
@@ -201,7 +209,7 @@ def _look(value: object, place: str) -> None:
                 "shows nothing: neither its Thai nor its English text has a visible character", _at(place)
             )
     elif isinstance(value, msgspec.Struct):
-        for name, encoded in zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True):
+        for name, encoded in _looked_fields(type(value)):
             _look(getattr(value, name), f"{place}.{encoded}")
     elif isinstance(value, list):
         for i, item in enumerate(value):

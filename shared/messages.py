@@ -59,7 +59,7 @@ def told(path: LearningPath, languages: Sequence[Language] = LANGUAGES) -> Learn
 
 
 def told_why_not(answer: WhyNot, languages: Sequence[Language] = LANGUAGES) -> WhyNot:
-    """Return the answer with its reason filled in, in these languages."""
+    """Return the answer with its reason rendered in these languages."""
     return replace(answer, reason=in_words(list(why_not_messages(answer)), languages))
 
 

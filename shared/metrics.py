@@ -62,7 +62,7 @@ def watch_relay(registry: CollectorRegistry, relay: Relay) -> None:
 
 
 def watch_consumer(registry: CollectorRegistry, consumer: GroupConsumer) -> None:
-    """Expose how far a group's reader is behind, how many partitions it owns, and how many events it gave up."""
+    """Expose a consumer's lag, owned partitions, held seconds and dead-lettered events."""
     gauge(
         registry,
         "learning_path_consumer_lag_records",
@@ -96,7 +96,7 @@ def watch_consumer(registry: CollectorRegistry, consumer: GroupConsumer) -> None
 
 
 def watch_follower(registry: CollectorRegistry, follower: Follower) -> None:
-    """Expose how far a follower is behind, how long it has the same records, and how many it could not take."""
+    """Expose a follower's lag, the seconds that its records have been held, and the number of skipped records."""
     gauge(
         registry,
         "learning_path_follower_lag_records",

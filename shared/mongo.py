@@ -134,9 +134,8 @@ def readable(document: Document, decode: Callable[[Document], T]) -> T | None:
 async def ensure_indexes(database: Database, indexes: Mapping[str, Sequence[IndexModel]]) -> None:
     """Create the indexes of each collection that are not there yet. Raises Unavailable.
 
-    The server gives an index up whose build outlasts the time-out of the command, and the next start would begin again
-    and never end, so a build may take longer than other commands: ten minutes. Whether a server answers is
-    asked before, within the usual time.
+    The server aborts an index build at the time-out of its command, and every later start would abort again, so the
+    time-out of builds is ten minutes. Whether a server answers is checked before, within the usual time-out.
     """
     with unavailable():
         await database.command("ping")

@@ -243,7 +243,7 @@ def trace_of(request: web.Request) -> str:
 def json_response(
     content: Any, status: int = 200, *, tag: Tag | None = None, languages: Sequence[Language] = ()
 ) -> web.Response:
-    """Return a JSON answer, with its ETag, and the languages of its sentences."""
+    """Return a JSON response with its ETag and the languages of its sentences."""
     headers = {} if tag is None else {"ETag": str(tag)}
     if languages:
         headers |= {"Content-Language": ", ".join(languages), "Vary": "Accept-Language"}

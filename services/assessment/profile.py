@@ -1,4 +1,4 @@
-"""The skill profile: evidence in, the present estimate of every level out. Pure."""
+"""Computes the skill profile, the current estimate of every level, from evidence. Pure."""
 
 from collections.abc import Iterable
 

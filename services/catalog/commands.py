@@ -196,7 +196,7 @@ async def _pieces(file: Path, progress: "Progress") -> AsyncIterator[bytes]:
 
 
 async def _lines(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    """Yield the lines of an answer, of any length."""
+    """Yield the lines of a response, of any length."""
     held = bytearray()
     async for piece in answer.content.iter_any():
         held += piece

@@ -74,7 +74,7 @@ def plan_stateless(inputs: Inputs, view: View) -> LearningPath:
 
 
 def plan_for(profile: Profile, view: View, as_of: date) -> PlannedPath:
-    """Return the path of an officer who has said nothing, in a tenant without rules."""
+    """Return the path of an officer without feedback, in a tenant without rules."""
     return solve(PlanRequest(profile, as_of), view)
 
 
@@ -128,7 +128,7 @@ class PlanPool:
         self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="planning")
 
     async def solve(self, requests: Sequence[PlanRequest], snapshot: Snapshot) -> list[PlannedPath]:
-        """Return the paths of a batch, in its order; the same as one by one."""
+        """Return the paths of a batch in its order; equal to planning one by one."""
         if not requests:
             return []
         views = {tenant: snapshot.view(tenant) for tenant in {request.profile.tenant for request in requests}}
@@ -147,7 +147,7 @@ class PlanPool:
         return solve(request, view, self._check, self.smallest_gap)
 
     async def run(self, work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
-        """Return what a piece of work returns, done off the event loop."""
+        """Run a function in a thread and return its result."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, partial(work, *given, **named))
 
     def close(self) -> None:

@@ -35,7 +35,7 @@ class Reader(Protocol):
 
 
 def overdue(reader: Reader, limit: float) -> str | None:
-    """Return, for readiness, None or that a reader has had the same records in hand for more than `limit` seconds."""
+    """Return a readiness message if a reader has held the same records for more than `limit` seconds, else None."""
     if reader.held_seconds <= limit:
         return None
     return f"the same records of {reader.topic} have been in hand for {reader.held_seconds:.0f} s"

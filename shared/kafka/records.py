@@ -1,4 +1,4 @@
-"""What is read and written: records, the events in them, where they landed, and dead letters. No I/O."""
+"""Records, the events in them, their offsets, and dead letters. No I/O."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -71,8 +71,8 @@ async def withdraw_course(request: web.Request) -> web.StreamResponse:
 async def list_courses(request: web.Request) -> web.StreamResponse:
     """Return a page of the courses that the caller sees, by id.
 
-    A tenant's own course stands before a shared one of the same id. With `catalog_revision` the catalog is shown as
-    it was at that revision.
+    A tenant's own course hides a shared one of the same id. `catalog_revision` shows the catalog as it was at that
+    revision.
     """
     wanted = read_query(request, ListCourses)
     tenant, store, history = principal(request).tenant, request.app[STORE], request.app[HISTORY]

@@ -23,9 +23,9 @@ from shared.routes import ROUTE, principal
 
 STORE: web.AppKey[PlanStore] = web.AppKey("store", PlanStore)
 CATALOG: web.AppKey[CatalogReplica] = web.AppKey("catalog", CatalogReplica)
-HEEDER: web.AppKey[FeedbackHandler] = web.AppKey("heeder", FeedbackHandler)
-SOLVER: web.AppKey[PlanPool] = web.AppKey("solver", PlanPool)
-ASKED: web.AppKey[WorkQueue] = web.AppKey("asked", WorkQueue)
+FEEDBACK_HANDLER: web.AppKey[FeedbackHandler] = web.AppKey("feedback_handler", FeedbackHandler)
+PLAN_POOL: web.AppKey[PlanPool] = web.AppKey("plan_pool", PlanPool)
+WORK_QUEUE: web.AppKey[WorkQueue] = web.AppKey("work_queue", WorkQueue)
 TODAY: web.AppKey[Callable[[], date]] = web.AppKey("today")
 RULES_CHANGED: web.AppKey[Callable[[], None]] = web.AppKey("rules_changed")
 MIN_GROUP: web.AppKey[int] = web.AppKey("min_group", int)
@@ -38,7 +38,7 @@ RENDERED: web.AppKey[dict[object, bytes]] = web.AppKey("rendered", dict)
 
 
 def caller_of(request: web.Request) -> Caller:
-    """Return who asks for work, and the share of it that its role has."""
+    """Return the caller of a request for the work queue, with the share of its role."""
     asker = principal(request)
     return Caller(asker.key_id, OFFICERS_SHARE if asker.role == "officer" else SYSTEMS_SHARE)
 
