@@ -217,7 +217,7 @@ class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
         return {row.skill: row for row in sorted(rows, key=lambda row: row.stage is not None)}
 
     def check(self) -> None:
-        """Refuse what points nowhere or stands twice. Raises InvalidInput naming the field."""
+        """Raise InvalidInput, naming the field, for dangling references and duplicates."""
         known = {
             "areas": _distinct("areas", [area.id for area in self.areas]),
             "skills": _distinct("skills", [skill.id for skill in self.skills]),
@@ -400,7 +400,7 @@ class SkillLevel(Struct, frozen=True, omit_defaults=True):
 
 
 class Profile(Struct, frozen=True, omit_defaults=True):
-    """All that the recommender needs of an officer. `sequence` is one more with every accepted change.
+    """What the recommender needs to know about an officer. `sequence` grows by one with every accepted change.
 
     `framework_version` counts the changes of the framework as `framework_owner` publishes it: the tenant, or `shared`.
     Two owners count apart. None: written before owners were noted.

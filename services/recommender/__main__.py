@@ -19,18 +19,18 @@ from prometheus_client import CollectorRegistry
 from services.recommender import __doc__ as card
 from services.recommender import recompute
 from services.recommender.api import (
-    ASKED,
     CATALOG,
+    FEEDBACK_HANDLER,
     FIRST_GROUPS,
-    HEEDER,
     MIN_GROUP,
+    PLAN_POOL,
     RENDERED,
     ROUTES,
     RULES_CHANGED,
-    SOLVER,
     STORE,
     TODAY,
     TOKEN_KEY,
+    WORK_QUEUE,
     today_in,
 )
 from services.recommender.catalog_replica import CatalogReplica
@@ -63,7 +63,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
     catalog = CatalogReplica()
     zone = ZoneInfo(settings.time_zone)
     planner = Planner(store, catalog, zone, settings.planning_threads, smallest_gap=settings.smallest_gap)
-    heeder = FeedbackHandler(planner, asked := WorkQueue())
+    feedback_handler = FeedbackHandler(planner, asked := WorkQueue())
     publisher = Publisher(settings)
     await publisher.start()
 
@@ -101,7 +101,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
 
     async def consume() -> None:
         """Join the group only once there is something to plan with, and what is compiled is there."""
-        await planner.solver.run(warm_up)
+        await planner.pool.run(warm_up)
         gc.collect()
         gc.freeze()  # what the compiler has left is there for good: no need to walk over it again and again
         warm.set()
@@ -126,7 +126,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
     async def clients(_: web.Application) -> AsyncIterator[None]:
         yield
         await publisher.stop()
-        planner.solver.close()
+        planner.pool.close()
         asked.close()
         client.close()
 
@@ -155,17 +155,24 @@ async def build(settings: RecommenderSettings) -> web.Application:
         ],
     )
     app[STORE], app[CATALOG], app[TODAY], app[RENDERED] = store, catalog, today_in(zone), {}
-    app[HEEDER], app[ASKED], app[SOLVER], app[RULES_CHANGED] = heeder, asked, planner.solver, replanner.look_now
+    app[FEEDBACK_HANDLER], app[WORK_QUEUE], app[PLAN_POOL], app[RULES_CHANGED] = (
+        feedback_handler,
+        asked,
+        planner.pool,
+        replanner.look_now,
+    )
     app[MIN_GROUP], app[FIRST_GROUPS] = settings.min_group_size, settings.first_job_groups
     app[TOKEN_KEY], registry = settings.api_key_pepper, app[REGISTRY]
-    _measure(registry, planner, heeder, asked)
+    _measure(registry, planner, feedback_handler, asked)
     metrics.watch_relay(registry, relay)
     metrics.watch_consumer(registry, consumer)
     metrics.watch_follower(registry, follower)
     return app
 
 
-def _measure(registry: CollectorRegistry, planner: Planner, heeder: FeedbackHandler, asked: WorkQueue) -> None:
+def _measure(
+    registry: CollectorRegistry, planner: Planner, feedback_handler: FeedbackHandler, asked: WorkQueue
+) -> None:
     catalog = planner.catalog
     metrics.count(
         registry, "learning_path_plans_saved", "Paths that were saved and announced.", lambda: planner.planned
@@ -195,12 +202,12 @@ def _measure(registry: CollectorRegistry, planner: Planner, heeder: FeedbackHand
         "Work whose client went away before its turn.",
         lambda: asked.dropped,
     )
-    metrics.count(registry, "feedback_stored", "Feedback that was stored.", lambda: heeder.taken)
+    metrics.count(registry, "feedback_stored", "Feedback that was stored.", lambda: feedback_handler.taken)
     metrics.count(
         registry,
         "feedback_stored_stale",
         "Feedback that was stored while the checker refused the path that follows from it.",
-        lambda: heeder.kept_stale,
+        lambda: feedback_handler.kept_stale,
     )
 
 

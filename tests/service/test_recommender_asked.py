@@ -8,7 +8,7 @@ from threading import Event as Flag
 import pytest
 from aiohttp import ClientResponse
 
-from services.recommender.api import ASKED
+from services.recommender.api import WORK_QUEUE
 from services.recommender.work_queue import (
     MAX_IN_HAND,
     OFFICERS_SHARE,
@@ -44,7 +44,7 @@ async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Start
 
 
 def asked_of(service: Started) -> WorkQueue:
-    return service.client.app[ASKED]  # type: ignore[no-any-return]
+    return service.client.app[WORK_QUEUE]  # type: ignore[no-any-return]
 
 
 @asynccontextmanager

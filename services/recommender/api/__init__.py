@@ -2,17 +2,17 @@
 
 from services.recommender.api.agencies import AgencyView, AskGaps, get_gaps
 from services.recommender.api.context import (
-    ASKED,
     CATALOG,
+    FEEDBACK_HANDLER,
     FIRST_GROUPS,
-    HEEDER,
     MIN_GROUP,
+    PLAN_POOL,
     RENDERED,
     RULES_CHANGED,
-    SOLVER,
     STORE,
     TODAY,
     TOKEN_KEY,
+    WORK_QUEUE,
     today_in,
 )
 from services.recommender.api.explanations import (
@@ -46,18 +46,18 @@ from shared.routes import (
 )
 
 __all__ = [
-    "ASKED",
     "CATALOG",
+    "FEEDBACK_HANDLER",
     "FIRST_GROUPS",
-    "HEEDER",
     "MIN_GROUP",
+    "PLAN_POOL",
     "RENDERED",
     "ROUTES",
     "RULES_CHANGED",
-    "SOLVER",
     "STORE",
     "TODAY",
     "TOKEN_KEY",
+    "WORK_QUEUE",
     "today_in",
 ]
 

@@ -23,9 +23,9 @@ from shared.routes import ROUTE, principal
 
 STORE: web.AppKey[PlanStore] = web.AppKey("store", PlanStore)
 CATALOG: web.AppKey[CatalogReplica] = web.AppKey("catalog", CatalogReplica)
-HEEDER: web.AppKey[FeedbackHandler] = web.AppKey("heeder", FeedbackHandler)
-SOLVER: web.AppKey[PlanPool] = web.AppKey("solver", PlanPool)
-ASKED: web.AppKey[WorkQueue] = web.AppKey("asked", WorkQueue)
+FEEDBACK_HANDLER: web.AppKey[FeedbackHandler] = web.AppKey("feedback_handler", FeedbackHandler)
+PLAN_POOL: web.AppKey[PlanPool] = web.AppKey("plan_pool", PlanPool)
+WORK_QUEUE: web.AppKey[WorkQueue] = web.AppKey("work_queue", WorkQueue)
 TODAY: web.AppKey[Callable[[], date]] = web.AppKey("today")
 RULES_CHANGED: web.AppKey[Callable[[], None]] = web.AppKey("rules_changed")
 MIN_GROUP: web.AppKey[int] = web.AppKey("min_group", int)

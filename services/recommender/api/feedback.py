@@ -9,7 +9,7 @@ from msgspec.structs import asdict
 
 from services.recommender.api.context import (
     CATALOG,
-    HEEDER,
+    FEEDBACK_HANDLER,
     held_of,
 )
 from services.recommender.feedback import Action, Statement
@@ -76,8 +76,8 @@ async def give_feedback(request: web.Request) -> web.StreamResponse:
     body = await read_body(request, GiveFeedback)
     tenant, officer = principal(request).tenant, request.match_info["officer_id"]
     key, digest = idempotency_key(request), hash_of(body)
-    word = FeedbackCommand(tenant, officer, body.course, body.action, body.at, key, digest, trace_of(request))
-    taken = await request.app[HEEDER].take(word)
+    command = FeedbackCommand(tenant, officer, body.course, body.action, body.at, key, digest, trace_of(request))
+    taken = await request.app[FEEDBACK_HANDLER].take(command)
     return json_response(FeedbackTaken(officer, taken.feedback_sequence, taken.revision, taken.stale))
 
 

@@ -62,7 +62,7 @@ async def get_path(request: web.Request) -> web.StreamResponse:
     if plan.considered < catalog.revision:  # only then does it matter which courses are in it
         key = key_of(tenant, officer)
         plan = (await store.summaries([key])).get(key, plan)
-    stale = catalog.is_due(plan) or plan.rules < store.rules.versions.get(plan.tenant, 0)
+    stale = catalog.is_stale(plan) or plan.rules < store.rules.versions.get(plan.tenant, 0)
     # Weak, because every answer carries the id of its request.
     parts = [str(plan.revision), *(["stale"] if stale else []), *(languages if languages != LANGUAGES else ())]
     tag = Tag("-".join(parts), weak=True)

@@ -8,10 +8,10 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from services.recommender.api.context import (
-    ASKED,
     CATALOG,
     RULES_CHANGED,
     STORE,
+    WORK_QUEUE,
     caller_of,
 )
 from services.recommender.api.unmatched_rules import unmatched
@@ -85,7 +85,7 @@ async def _store(
         body = wish(present)
         wanted = TenantRules(0, body.rules, body.mandatory)
         check_rules(wanted)
-        warnings = await request.app[ASKED].run(caller_of(request), unmatched, body.rules, body.mandatory, view)
+        warnings = await request.app[WORK_QUEUE].run(caller_of(request), unmatched, body.rules, body.mandatory, view)
         if replace(present, version=0) == wanted:
             put = RulesPut(present.version, changed=False, warnings=warnings)
             return json_response(put, tag=Tag(str(present.version)))

@@ -145,7 +145,7 @@ class PlanStore:
         partitions: Collection[int],
         revision: int,
     ) -> AsyncIterator[StoredPlan]:
-        """Yield the plans that hold what changed (see `CatalogReplica.changed_since`) and were checked before it."""
+        """Yield the plans affected by a catalog change (`CatalogReplica.changes_since`) and checked before it."""
         conditions: list[dict[str, Any]] = [{}]
         if changed is not None:
             conditions = [
@@ -172,7 +172,7 @@ class PlanStore:
     ) -> AsyncIterator[StoredPlan]:
         """Yield the plans of these Kafka partitions that meet any of the conditions. Raises Unavailable.
 
-        One that cannot be read is passed over and counted in `unreadable`.
+        Unreadable plans are skipped and counted in `unreadable`.
         """
         if not conditions or not partitions:
             return
@@ -300,14 +300,14 @@ class PlanStore:
                     await self.history.erase(key)
                     return True
 
-    async def mark_considered(self, keys: Collection[str], revision: int) -> None:
+    async def mark_checked(self, keys: Collection[str], revision: int) -> None:
         """Remember that these plans are still good at a catalog revision."""
         with unavailable():
             await self._plans.update_many(
                 {"_id": {"$in": list(keys)}, "considered": {"$lt": revision}}, {"$set": {"considered": revision}}
             )
 
-    async def put_off(self, keys: Collection[str]) -> None:
+    async def defer(self, keys: Collection[str]) -> None:
         """Plan these officers for their deadline's sake a week later. Raises Unavailable."""
         with unavailable():
             await self._plans.update_many(
@@ -315,7 +315,7 @@ class PlanStore:
                 {"$set": {"replan_at": datetime.now(UTC) + AGAIN}},
             )
 
-    async def mark_ruled(self, plans: Sequence[StoredPlan], version: int) -> None:
+    async def mark_rules_checked(self, plans: Sequence[StoredPlan], version: int) -> None:
         """Remember that these plans are still good under a version of their tenant's rules. Raises Unavailable."""
         changes = [UpdateOne(unchanged(plan.profile.key, plan.summary), {"$set": {"rules": version}}) for plan in plans]
         if changes:
