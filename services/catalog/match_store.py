@@ -182,9 +182,9 @@ class MatchStore:
         return int(result.modified_count)
 
     async def propose(self, matched: Sequence[tuple[MatchedCourse, list[Match]]]) -> int:
-        """Store what was proposed for courses, and that they wait no more; return for how many.
+        """Store the proposed matches of courses and clear their due mark; return the number of courses.
 
-        A course that changed meanwhile still waits. Raises Unavailable.
+        A course that changed meanwhile stays due. Raises Unavailable.
         """
         writes: list[Write] = [
             UpdateOne(
