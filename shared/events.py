@@ -47,7 +47,7 @@ them, two tries a second use this many in 115 days without a broker."""
 
 
 class TopicPlan(NamedTuple):
-    """What a topic has to be; `deploy/topics.yaml`, from which topics are created, says the same."""
+    """The planned properties of a topic; `deploy/topics.yaml`, from which topics are created, has the same values."""
 
     partitions: int
     cleanup_policy: str
@@ -62,7 +62,7 @@ TOPICS = {
 
 
 def planned_topics(name_on_broker: Callable[[str], str], *topics: str) -> dict[str, TopicPlan]:
-    """Return what these topics, and their dead-letter topics, have to be, by their names on the broker."""
+    """Return the plans of these topics and their dead-letter topics, by their names on the broker."""
     wanted = [name for topic in topics for name in (topic, f"{topic}.dead") if name in TOPICS]
     return {name_on_broker(name): TOPICS[name] for name in wanted}
 

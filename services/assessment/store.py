@@ -80,9 +80,9 @@ class OfficerStore:
         return (document["digest"], document["evidence"]["profile_sequence"]) if document else None
 
     async def evidence(self, officer: Officer, wanted: ListEvidence) -> list[Evidence] | None:
-        """Return the assessments measured last, newest first: one more than `limit`, where there are more.
+        """Return up to `limit` + 1 assessments, newest measurement first.
 
-        None where `after` is no assessment of this officer. Raises Unavailable.
+        None if `after` is no assessment of this officer. Raises Unavailable.
         """
         with unavailable():
             document = await self._officers.find_one({"_id": officer.key}, {"evidence": 1}) or {}
@@ -222,7 +222,7 @@ def _officer(document: Document) -> Officer:
 
 
 def _profile(stored: Document) -> Profile:
-    """Return a stored profile as it can be announced, with times that could once be stored beyond what events hold."""
+    """Return a stored profile with its times limited to the range of events."""
     profile = msgspec.convert(stored, Profile)
     levels = [msgspec.structs.replace(held, measured_at=sendable(held.measured_at)) for held in profile.levels]
     return profile if levels == profile.levels else msgspec.structs.replace(profile, levels=levels)

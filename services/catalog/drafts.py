@@ -30,7 +30,7 @@ class Signature(Struct, frozen=True):
 
 
 class DraftComment(Struct, frozen=True):
-    """What somebody says of a draft."""
+    """A comment on a draft."""
 
     by: str
     key: str
@@ -70,7 +70,7 @@ class SignDraft(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CommentDraft(Struct, frozen=True, forbid_unknown_fields=True):
-    """What somebody says of a draft."""
+    """A comment on a draft."""
 
     by: ShortText
     comment: Remark

@@ -84,7 +84,7 @@ class HistoryStore:
             await self._positions.update_one({"_id": _ACCEPTED}, {"$max": {"accepted": accepted}}, upsert=True)
 
     async def _sequences(self, keys: list[str], accepted: int) -> dict[str, int]:
-        """Return the newest sequence of each key in the history; what an unfinished batch wrote is not counted."""
+        """Return the newest sequence of each key in the history, without the rows of an unfinished batch."""
         pipeline: list[Document] = [
             {"$match": {"key": {"$in": keys}, "_id": {"$lte": accepted}}},
             {"$group": {"_id": "$key", "sequence": {"$max": "$sequence"}}},
@@ -130,7 +130,7 @@ class HistoryStore:
             return {row["id"] async for row in self._history.aggregate(pipeline)}
 
     async def framework(self, tenant: str, framework: str, revision: int) -> Framework | None:
-        """Return a framework of this very tenant as it was at a revision. Raises Unavailable."""
+        """Return a framework of this tenant (not a shared one) at a revision. Raises Unavailable."""
         query = {"tenant": tenant, "id": framework, "_id": {"$lte": revision}}
         with unavailable():
             found = await self._frameworks.find_one(query, sort=[("_id", DESCENDING)])

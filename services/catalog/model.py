@@ -82,7 +82,7 @@ class FrameworkList(Struct, frozen=True):
 
 
 class RowProblem(Struct, frozen=True, omit_defaults=True):
-    """One thing that is wrong with a row."""
+    """One fault of a row."""
 
     status: int
     detail: str

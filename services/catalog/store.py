@@ -126,7 +126,7 @@ class CatalogStore:
             return courses
 
     async def offered(self, tenant: str, courses: Iterable[str]) -> set[str]:
-        """Return which of these courses this very tenant offers. Raises Unavailable."""
+        """Return which of these courses are the tenant's own (not shared) and not withdrawn. Raises Unavailable."""
         keys = [key_of(tenant, course) for course in courses]
         with unavailable():
             found = self._entries.find({"_id": {"$in": keys}, "withdrawn": False}, {"id": 1})

@@ -47,7 +47,7 @@ class PathConsumer:
         self._connections.drop(item.event.subject, "large")
 
     def on_erased(self, item: ConsumedEvent) -> None:
-        """An officer is forgotten."""
+        """Close the streams of an erased officer."""
         self._push(item, StreamMessage("erased", ERASED, item.event.sequence))
 
     def _push(self, item: ConsumedEvent, push: StreamMessage) -> None:

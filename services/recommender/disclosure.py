@@ -1,4 +1,4 @@
-"""Which figures of an agency's officers are published, so that nothing follows about a few of them. No I/O.
+"""Statistical disclosure control: which figures about an agency's officers may be published. No I/O.
 
 Statistical disclosure control by release. The officers of an agency under one framework are divided into cohorts:
 those of one job group of whom the same is required, and one pool of the cohorts that are too small. A cohort of fewer

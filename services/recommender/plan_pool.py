@@ -147,7 +147,7 @@ class PlanPool:
         return solve(request, view, self._check, self.smallest_gap)
 
     async def run(self, work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
-        """Return what a piece of work returns, done off the event loop."""
+        """Run a function in a thread and return its result."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, partial(work, *given, **named))
 
     def close(self) -> None:

@@ -41,7 +41,7 @@ class _Page(msgspec.Struct):
 
 
 class Catalog:
-    """The catalog service as it was at a revision, read with a key of one tenant."""
+    """A client of the catalog service at one revision, with the key of one tenant."""
 
     def __init__(self, client: ClientSession, address: str, key: str) -> None:
         self._client = client

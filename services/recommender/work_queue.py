@@ -56,9 +56,9 @@ class WorkQueue:
         return self._held.total()
 
     async def run(self, caller: Caller, work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
-        """Return what a piece of work returns, done when it is the caller's turn.
+        """Run a function in the caller's turn and return its result.
 
-        Raises TooManyRequests beyond the caller's share, Overloaded beyond the whole.
+        Raises TooManyRequests over the caller's share, Overloaded over the total limit.
         """
         self._admit(caller.id, caller.share)
         loop = asyncio.get_running_loop()

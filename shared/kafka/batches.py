@@ -95,7 +95,7 @@ class _Unreadable:
 
 
 def unpacked(compression: int, packed: memoryview) -> int:
-    """Return how many bytes a batch unpacks to at most, where that is not bounded by how many there are packed.
+    """Return the maximum decompressed size of a batch in bytes, for codecs without a bounded ratio.
 
     Of gzip no more than `MAX_UNPACKED_BYTES` and a little are counted. Nothing is kept in memory.
     """

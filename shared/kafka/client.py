@@ -60,7 +60,7 @@ def addresses(brokers: Brokers) -> str:
 
 
 async def start(consumer: AIOKafkaConsumer) -> None:
-    """Connect. Raises Unavailable where no broker answers.
+    """Connect. Raises Unavailable if no broker answers.
 
     Cancelled, it waits until the client has started, so that stopping the client closes its connections: aiokafka
     forgets the connection on which it was asking.

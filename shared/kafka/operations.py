@@ -114,7 +114,7 @@ async def replay(brokers: Brokers, topic: str, group: str) -> int:
 
 
 async def _batches(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> AsyncIterator[list[Record]]:
-    """Yield what lies between the position and these ends."""
+    """Yield the records from the current position to these end offsets."""
     while any([await consumer.position(place) < end for place, end in ends.items()]):
         yield await poll(consumer, BATCH)
 

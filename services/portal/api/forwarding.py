@@ -92,7 +92,7 @@ class Forwarder:
         self._owners = owners
 
     async def forward(self, request: web.Request) -> web.StreamResponse:
-        """Return the owner's answer. Raises NotFound for a path nobody owns, Unavailable where the owner is away."""
+        """Return the owner's response. Raises NotFound for a path without owner, Unavailable."""
         path = request.rel_url.raw_path.removeprefix(PREFIX)
         owner = owner_of(path)
         if owner is None:

@@ -1,4 +1,4 @@
-"""The live stream of one officer's path: register first, then fetch what is stored, then whatever comes."""
+"""The live stream of one officer's path: registers, then sends the stored path, then every newer one."""
 
 import asyncio
 import random

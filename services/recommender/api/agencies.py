@@ -1,4 +1,4 @@
-"""What an agency sees of its officers' gaps."""
+"""The agency report over HTTP."""
 
 from collections.abc import Mapping
 from datetime import date

@@ -29,7 +29,7 @@ class WhyNotAnswer(WhyNot, frozen=True, kw_only=True):
 
 
 class AskSimilar(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many courses, at most; with `officer`, none that stands in the path of this officer."""
+    """`limit`: the maximum number of courses; `officer`: leave out the courses of this officer's path."""
 
     limit: Annotated[int, Meta(ge=1, le=50)] = 10
     officer: Identifier | None = None

@@ -79,9 +79,9 @@ class RecommendationRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Recommendation(Struct, frozen=True, omit_defaults=True):
-    """A path that was not stored; with `compare_with` also what changes against the present path, of `revision`.
+    """A path that is not stored; with `compare_with` also the changes from the current path, which has `revision`.
 
-    `warnings` name the values of the request's rules that match no course in sight.
+    `warnings` name the values of the request's rules that match no visible course.
     """
 
     path: LearningPath

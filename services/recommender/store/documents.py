@@ -190,7 +190,7 @@ def summary_of(document: Document) -> PlanSummary:
 
 
 def feedback_of(document: Document) -> Feedback:
-    """Return the feedback in a document; of an erased officer nothing but its count."""
+    """Return the feedback in a document; for an erased officer only its sequence."""
     stored = document.get("feedback")
     if stored is None:
         return Feedback(document.get("feedback_sequence") or 0)

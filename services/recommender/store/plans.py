@@ -145,7 +145,7 @@ class PlanStore:
         partitions: Collection[int],
         revision: int,
     ) -> AsyncIterator[StoredPlan]:
-        """Yield the plans that hold what changed (see `CatalogReplica.changes_since`) and were checked before it."""
+        """Yield the plans affected by a catalog change (`CatalogReplica.changes_since`) and checked before it."""
         conditions: list[dict[str, Any]] = [{}]
         if changed is not None:
             conditions = [
@@ -172,7 +172,7 @@ class PlanStore:
     ) -> AsyncIterator[StoredPlan]:
         """Yield the plans of these Kafka partitions that meet any of the conditions. Raises Unavailable.
 
-        One that cannot be read is passed over and counted in `unreadable`.
+        Unreadable plans are skipped and counted in `unreadable`.
         """
         if not conditions or not partitions:
             return
