@@ -127,6 +127,7 @@ async def delete_draft(request: web.Request) -> web.StreamResponse:
 
 async def review_draft(request: web.Request) -> web.StreamResponse:
     """Note that somebody has reviewed the draft as it is."""
+    await _draft(request)
     body = await read_body(request, SignDraft)
     by = _signature(request, body.by)
     return await _changed(request, lambda draft: drafts.reviewed(draft, by, body.comment))
@@ -134,6 +135,7 @@ async def review_draft(request: web.Request) -> web.StreamResponse:
 
 async def approve_draft(request: web.Request) -> web.StreamResponse:
     """Note that somebody approves the draft as it is. 409 where nobody has reviewed it."""
+    await _draft(request)
     body = await read_body(request, SignDraft)
     by = _signature(request, body.by)
     return await _changed(request, lambda draft: drafts.approved(draft, by, body.comment))
@@ -141,6 +143,7 @@ async def approve_draft(request: web.Request) -> web.StreamResponse:
 
 async def comment_draft(request: web.Request) -> web.StreamResponse:
     """Say something of the draft; its state stays."""
+    await _draft(request)
     body = await read_body(request, CommentDraft)
     by = _signature(request, body.by)
     return await _changed(request, lambda draft: drafts.commented(draft, by, body.comment))

@@ -119,10 +119,11 @@ async def export_framework(request: web.Request) -> web.StreamResponse:
 
     What the format does not hold is counted in the header `X-Not-Held`.
     """
-    name, wanted = request.match_info["framework_id"], read_query(request, ExportFramework)
+    name = request.match_info["framework_id"]
     entry = await request.app[STORE].visible_framework(principal(request).tenant, name)
     if entry is None or not isinstance(entry.content, Framework):
         raise NotFound("no such framework")
+    wanted = read_query(request, ExportFramework)
     written = await asyncio.to_thread(frameworks.write, wanted.format, entry.content, datetime.now(UTC))
     form = FORMATS[wanted.format]
     return web.Response(
