@@ -29,8 +29,8 @@ from services.recommender.planner.index.segment import (
     Table,
 )
 from services.recommender.planner.jit import ZERO, kernel, wide
-from services.recommender.planner.optimizer.candidates import shortlist
-from services.recommender.planner.optimizer.closure_cost import Prices, branch_cost
+from services.recommender.planner.optimizer.candidates import enter, shortlist
+from services.recommender.planner.optimizer.closure_cost import Prices, branch_cost, score_of
 from services.recommender.planner.optimizer.query import (
     DOOR,
     GAP,
@@ -40,7 +40,11 @@ from services.recommender.planner.optimizer.query import (
 from services.recommender.planner.units import FAR
 
 SLACK = 4
-"""A way is kept for a need where it costs at most a quarter more than the cheapest one at the start."""
+"""A way is kept for a need where it costs at most a quarter more than the cheapest one at the start, or is the shortest
+by itself."""
+
+SEVERAL = 24
+"""So many courses more that cost less than the cheapest ways to the needs that they meet, taken together."""
 
 BRANCH, NUMBER, COST, HOURS, RANK, COSINE, NEEDS, NEEDS_END, LIFTS, LIFTS_END, GAINS, GAINS_END = range(12)
 MEETS, MEETS_END, OWN_NEED, WAY_COLUMNS = range(12, 16)
@@ -95,7 +99,30 @@ def problem_of(net: Net, seeker: Seeker, prices: Prices) -> Problem:
         if prices.cost[course] > 0:
             draft = place_way(draft, wide(course))
     levels = root_levels(net, seeker, prices)
-    found, asked, looked, opened = np.empty(numbers, np.int64), np.empty(len(net.asked), np.int64), ZERO, ZERO
+    draft = follow(net, seeker, prices, levels, draft, ZERO, ZERO)
+    looked, opened = draft.sizes[WAY_COUNT], draft.sizes[NEED_COUNT]
+    for course in serving_several(net, seeker, prices, draft):
+        draft = place_way(draft, wide(course))
+    draft = follow(net, seeker, prices, levels, draft, looked, opened)
+    looked, opened = draft.sizes[WAY_COUNT], draft.sizes[NEED_COUNT]
+    ways, needs = draft.ways[:looked], draft.needs[:opened]
+    skill_at, doors = settle_needs(net, seeker, draft, needs)
+    for way in range(looked):
+        if ways[way, NUMBER] >= courses:
+            ways[way, BRANCH], ways[way, RANK] = 1, FAR + ways[way, NUMBER]
+        else:
+            draft = link_course(net, seeker, prices, draft, skill_at, way)
+    first = chain(needs, len(doors))
+    draft = link_openers(draft, ways, needs, first)
+    links = turn(ways, needs, draft.links[: draft.sizes[LINK_COUNT]])
+    sizes = np.array([2, len(seeker.cut), len(doors), looked, looked, opened])
+    return Problem(ways, needs, links, np.cumsum(sizes), doors, first)
+
+
+@kernel
+def follow(net: Net, seeker: Seeker, prices: Prices, levels: Longs, draft: _Draft, looked: int, opened: int) -> _Draft:
+    """Return the draft with what leads to its ways: those from `looked` on, and the needs from `opened` on."""
+    found, asked = np.empty(len(draft.way_at), np.int64), np.empty(len(net.asked), np.int64)
     while looked < draft.sizes[WAY_COUNT]:
         number = draft.ways[looked, NUMBER]
         draft = link_needs(draft, looked, asked[: needs_of(net, seeker, prices.reach, number, asked)])
@@ -104,16 +131,73 @@ def problem_of(net: Net, seeker: Seeker, prices: Prices) -> Problem:
             need = draft.needs[opened, ASKED]
             draft = link_ways(draft, opened, found[: ways_of(net, seeker, prices, levels, need, found)])
             opened += 1
-    ways, needs = draft.ways[:looked], draft.needs[:opened]
-    skill_at, doors = settle_needs(net, seeker, draft, needs)
-    for way in range(looked):
-        if ways[way, NUMBER] >= courses:
-            ways[way, BRANCH], ways[way, RANK] = 1, FAR + ways[way, NUMBER]
-        else:
-            draft = link_course(net, seeker, prices, draft, skill_at, way)
-    links = turn(ways, needs, draft.links[: draft.sizes[LINK_COUNT]])
-    sizes = np.array([2, len(seeker.cut), len(doors), looked, looked, opened])
-    return Problem(ways, needs, links, np.cumsum(sizes), doors, chain(needs, len(doors)))
+    return draft
+
+
+@kernel
+def serving_several(net: Net, seeker: Seeker, prices: Prices, draft: _Draft) -> Ints:
+    """Return the courses outside a draft that cost least beside the cheapest ways to all that they meet of its needs.
+
+    Of the needs of such a course those that the draft has cost nothing: others have to meet them as well.
+    """
+    asked, lists, teaching, cost, price, reach = (
+        net.asked, net.lists, net.teaching, prices.cost, prices.price, prices.reach,
+    )  # fmt: skip
+    saved, total, own = np.zeros(len(net.hours), np.int64), ZERO, np.empty(len(asked), np.int64)
+    waiting = np.empty(draft.sizes[NEED_COUNT], np.int64)
+    count = ZERO
+    for place in range(draft.sizes[NEED_COUNT]):
+        need = draft.needs[place, ASKED]
+        if 0 <= asked[need, ASKED_SKILL] < len(lists) - 1 and 0 < reach[need] < FAR:
+            waiting[count] = need
+            total += reach[need]
+            count += 1
+    for need in waiting[:count]:
+        skill, level = asked[need, ASKED_SKILL], asked[need, ASKED_LEVEL]
+        for place in range(lists[skill], lists[skill + 1]):
+            course = teaching[place, 0]
+            if net.hours[course] * seeker.least > total:
+                break
+            if teaching[place, 1] >= level and price[course] < FAR:
+                saved[course] += reach[need]
+    ratio, best = np.zeros(SEVERAL, np.int64), np.full(SEVERAL, -1, np.int32)
+    for course in np.flatnonzero(saved):
+        if draft.way_at[course] < 0:
+            spent = cost[course]
+            for need in own[: needs_of(net, seeker, reach, course, own)]:
+                if draft.need_at[need] < 0:
+                    spent += reach[need]
+            if spent < saved[course]:
+                enter(ratio, best, net.rank, -score_of(saved[course], spent, 1.0), course)
+    return best[best >= 0]
+
+
+@kernel
+def link_openers(draft: _Draft, ways: Longs, needs: Longs, first: Longs) -> _Draft:
+    """Return the draft with every course linked to all levels that it meets, whatever it costs."""
+    counts = np.zeros(len(needs), np.int64)
+    links = draft.links
+    for filling in range(2):
+        for way in range(len(ways)):
+            for place in range(ways[way, LIFTS], ways[way, LIFTS_END], 2):
+                need = first[links[place]]
+                while need >= 0:
+                    if needs[need, LEVEL] <= links[place + 1]:
+                        if filling:
+                            links[needs[need, WAYS] + counts[need]] = way
+                        counts[need] += 1
+                    need = needs[need, NEXT]
+        if not filling:
+            links = room_for(draft, counts.sum())
+            end = draft.sizes[LINK_COUNT]
+            for need in range(len(needs)):
+                if needs[need, ASKED] >= 0:
+                    needs[need, WAYS] = end
+                    end += counts[need]
+                    needs[need, WAYS_END] = end
+            draft.sizes[LINK_COUNT] = end
+            counts[:] = 0
+    return _Draft(draft.ways, draft.needs, links, draft.way_at, draft.need_at, draft.sizes)
 
 
 @kernel
@@ -348,9 +432,9 @@ def by_roots(net: Net, seeker: Seeker, prices: Prices, levels: Longs, branch: in
 
 @kernel
 def ways_of(net: Net, seeker: Seeker, prices: Prices, levels: Longs, need: int, found: Longs) -> int:
-    """Fill in the courses, and branches past them, that meet a need at about the least price; return how many.
+    """Fill in the courses, and branches past them, that meet a need at about the least price or are the shortest.
 
-    With them the branches that the roots may meet at `levels`; see `root_levels`.
+    With them the branches that the roots may meet at `levels`; see `root_levels`. Returns how many.
     """
     asked, hours, teaching, price, reach = net.asked, net.hours, net.teaching, prices.price, prices.reach
     skill, level, only = asked[need, ASKED_SKILL], asked[need, ASKED_LEVEL], asked[need, ONLY]
@@ -360,9 +444,9 @@ def ways_of(net: Net, seeker: Seeker, prices: Prices, levels: Longs, need: int, 
     if 0 <= skill < len(net.lists) - 1:
         for place in range(net.lists[skill], net.lists[skill + 1]):
             course = teaching[place, 0]
-            if hours[course] * seeker.least > limit:
+            if hours[course] * seeker.least > limit and count > 0:
                 break
-            if teaching[place, 1] >= level and price[course] <= limit:
+            if teaching[place, 1] >= level and (price[course] <= limit or (count == 0 and price[course] < FAR)):
                 found[count] = course
                 count += 1
     if only >= 0 and price[only] <= limit:

@@ -1,9 +1,15 @@
-"""T0 and T1 over one officer's problem: greedy by gain per cost, then the best of several exponents, then swaps.
+"""T0 and T1 over one officer's problem: greedy by gain per cost; then other beginnings and local search.
 
-T0 takes again and again the bundle worth most per cost that still fits. T1 does so for several exponents of the cost,
-drops what loses nothing, and then tries without each course in turn whether the hours it frees are worth more. A path
-is better when it closes more, and of equals when it costs less. Where the visits of the plan are spent, the best path
-so far stands.
+T0 is a greedy: again and again the bundle worth most per cost that still fits. T1 is the best of
+
+    exponents   the greedy with the cost to several powers
+    beginnings  the greedy after the bundle of one course, for those that close most, or make most of what closes
+                cheaper, for their cost (partial enumeration): a course that serves several needs counts once
+    exchange    local search: without each course of the path in turn; and with each of the beginnings that closes more
+                put first, what still fits of the path kept, and the greedy for the rest
+
+all without what loses nothing. A path is better when it closes more, and of equals when it costs less. Where the visits
+of the plan are spent, the best path so far stands.
 """
 
 from typing import NamedTuple
@@ -11,8 +17,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from services.recommender.inputs import MICRO
 from services.recommender.planner.index.segment import Longs
 from services.recommender.planner.jit import NONE, ZERO, kernel
+from services.recommender.planner.optimizer.candidates import enter
 from services.recommender.planner.optimizer.closure import (
     adds,
     assemble,
@@ -23,19 +31,34 @@ from services.recommender.planner.optimizer.closure import (
 )
 from services.recommender.planner.optimizer.closure_cost import Flags, score_of
 from services.recommender.planner.optimizer.instance import (
+    BRANCH,
     COST,
     DOORS,
     GAINS,
     GAINS_END,
     HELD,
+    HOURS,
+    HOURS_LEFT,
+    MEETS,
+    MEETS_END,
+    NEEDS,
+    NEEDS_END,
     PRICES,
+    RANK,
+    REACH,
+    STATUS,
+    STEPS_LEFT,
     Problem,
 )
 from services.recommender.planner.optimizer.state import (
     ALL_COST,
+    ALL_HOURS,
+    COUNT,
     CUT,
+    FREE,
     FUEL,
     GAIN,
+    MEMBERS,
     Bench,
     admits,
     held_in,
@@ -49,8 +72,11 @@ EXPONENTS = np.array([1.0, 0.8, 0.6, 0.4, 0.1])
 ROUNDS = 2
 """So many times the swaps begin anew after one that was worth it."""
 
+BEGINNINGS = 24
+"""So many courses are tried as the beginning of a path."""
+
 SHARES = 8
-"""Of the fuel, each exponent may spend one part in so many; the swaps have what is left."""
+"""Of the fuel, each exponent may spend one part in so many, all beginnings as much as all exponents may not."""
 
 _ANY = 1 << 62
 
@@ -266,7 +292,7 @@ def plan(
     problem: Problem, seeded: Longs, bench: Bench, goals: Longs, exponents: NDArray[np.float64], best: Route,
     now: Longs, trial: Route, spare: Route,
 ) -> None:  # fmt: skip
-    """Fill `best` with the path after the seeds: T0 per exponent, then swaps while they are worth it.
+    """Fill `best` with the path after the seeds: T0 per exponent, beginnings, then exchanges while they are worth it.
 
     Each exponent has an equal share of the fuel, so that one that runs out leaves the others theirs.
     """
@@ -284,11 +310,122 @@ def plan(
             copy_route(trial, best)
         left -= share - figures[FUEL]
     figures[FUEL] = left
+    closed = best.figures[WORTH] == most_of(problem, seeded, goals)
+    first = beginnings(problem, seeded, bench, goals, closed)
+    for way in first:
+        if figures[FUEL] > left // 2:
+            lead(problem, seeded, bench, goals, way, best, now, trial, spare, 0)
     for _ in range(ROUNDS):
-        if not swap(problem, seeded, bench, goals, best, now, trial, spare):
+        exchanged = swap(problem, seeded, bench, goals, best, now, trial, spare)
+        if not closed:
+            exchanged = insert(problem, seeded, bench, goals, first, best, now, trial, spare) or exchanged
+        if not exchanged:
             break
     if figures[FUEL] <= 0:
         figures[CUT] = 1
+
+
+@kernel
+def most_of(problem: Problem, seeded: Longs, goals: Longs) -> int:
+    """Return what all goals together would hold."""
+    held = seeded[problem.at[HELD] : problem.at[DOORS]].copy()
+    for way in goals[:, WAY]:
+        for gain in range(problem.ways[way, GAINS], problem.ways[way, GAINS_END], 2):
+            gap = problem.links[gain]
+            held[gap] = max(held[gap], problem.links[gain + 1])
+    return int(held.sum())
+
+
+@kernel
+def demand_of(problem: Problem, seeded: Longs, bench: Bench, goals: Longs) -> Longs:
+    """Return per need what is gained per hour by the bundles that have it, all together."""
+    ways, links, reach = problem.ways, problem.links, problem.at[REACH]
+    demand, seen = np.zeros(len(problem.needs), np.int64), np.full(len(problem.needs), -1, np.int64)
+    for goal in range(len(goals)):
+        if bench.figures[FUEL] <= 0:
+            break
+        assemble(problem, seeded, bench, goals[goal, WAY])
+        score = score_of(bench.figures[GAIN], bench.figures[ALL_COST], 1.0)
+        for member in bench.members[: bench.figures[MEMBERS]]:
+            for edge in range(ways[member, NEEDS], ways[member, NEEDS_END]):
+                need = links[edge]
+                if seeded[reach + need] > 0 and seen[need] != goal:
+                    seen[need] = goal
+                    demand[need] += score
+    return demand
+
+
+@kernel
+def beginnings(problem: Problem, seeded: Longs, bench: Bench, goals: Longs, openers: bool) -> Longs:
+    """Return the courses that are tried as beginnings, best first.
+
+    They are scored by what their bundle closes and what they spare others, per cost. `openers`: only those that spare
+    others anything.
+    """
+    ways, links, at = problem.ways, problem.links, problem.at
+    demand = demand_of(problem, seeded, bench, goals)
+    scores, found = np.zeros(BEGINNINGS, np.int64), np.full(BEGINNINGS, -1, np.int32)
+    for way in range(len(ways)):
+        if seeded[at[PRICES] + way] >= FAR or ways[way, BRANCH] or bench.figures[FUEL] <= 0:
+            continue
+        spared = ZERO
+        for place in range(ways[way, MEETS], ways[way, MEETS_END]):
+            spared += seeded[at[REACH] + links[place]] * demand[links[place]] // MICRO
+        if openers and spared == 0:
+            continue
+        assemble(problem, seeded, bench, way)
+        figures = bench.figures
+        if figures[ALL_HOURS] <= seeded[HOURS_LEFT] and figures[COUNT] <= seeded[STEPS_LEFT]:
+            score = score_of(figures[GAIN] + spared, figures[ALL_COST], 1.0)
+            if score > 0:
+                enter(scores, found, ways[:, RANK], -score, way)
+    return found[found >= 0].astype(np.int64)
+
+
+@kernel
+def lead(
+    problem: Problem, seeded: Longs, bench: Bench, goals: Longs, way: int, best: Route, now: Longs, trial: Route,
+    spare: Route, kept: int,
+) -> bool:  # fmt: skip
+    """Try a path that begins with the bundle of a course, then has what fits of the first `kept` of the best path.
+
+    Returns whether that made it better.
+    """
+    ways, needs, links, at = problem.ways, problem.needs, problem.links, problem.at
+    now[:] = seeded
+    trial.figures[SIZE] = 0
+    take(problem, now, bench, way, trial)
+    if kept:
+        bench.figures[FUEL] -= kept
+        for other in best.ways[:kept]:
+            fits = ways[other, HOURS] <= now[HOURS_LEFT] and now[STEPS_LEFT] > 0
+            if fits and now[at[STATUS] + other] == FREE and admits(ways, needs, links, at, now, other):
+                study(ways, links, at, now, other)
+                trial.ways[trial.figures[SIZE]] = other
+                trial.figures[SIZE] += 1
+        prune(problem, seeded, now, bench, trial, spare)
+        price_from(problem, seeded, now, bench)
+    greedy(problem, now, bench, goals, 1.0, NONE, trial)
+    prune(problem, seeded, now, bench, trial, spare)
+    if better(trial, best):
+        copy_route(trial, best)
+        return True
+    return False
+
+
+@kernel
+def insert(
+    problem: Problem, seeded: Longs, bench: Bench, goals: Longs, first: Longs, best: Route, now: Longs, trial: Route,
+    spare: Route,
+) -> bool:  # fmt: skip
+    """Try each of the courses that close more than the path with it first; return whether that made it better."""
+    improved = False
+    for way in first:
+        replay(problem, seeded, now, bench, best, NONE, spare)
+        if bench.figures[FUEL] > 0 and adds(problem.ways, problem.links, problem.at[HELD], now, way):
+            if lead(problem, seeded, bench, goals, way, best, now, trial, spare, best.figures[SIZE]):
+                improved = True
+    return improved
 
 
 @kernel
