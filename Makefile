@@ -57,8 +57,9 @@ fmt: setup ## format, and mend what ruff can mend
 bench: setup ## the performance table, each figure beside its floor
 	@$(VENV)/python -m tests.bench
 
-evaluate: setup ## every gate of the ranking, in about five minutes; DATASETS_DIR=folder adds the real sets, QUICK=1 takes two
+evaluate: setup ## every gate of ranking and matching, in about five minutes; DATASETS_DIR=folder adds the real sets, QUICK=1 takes two
 	@$(VENV)/python -m tests.evaluation $(if $(QUICK),--quick)
+	@$(VENV)/python -m tests.evaluation.matching $(if $(QUICK),--print)
 
 clean: ## remove the virtual environment, downloads, data, logs and caches
 	rm -rf .venv .local .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage

@@ -24,8 +24,7 @@ def shows_something(text: str) -> bool:
     return any(unicodedata.category(char)[0] in _SHOWN and char not in _BLANK for char in text)
 
 
-@lru_cache(maxsize=65_536)
-def folded(text: str) -> str:
+def fold(text: str) -> str:
     """Return what two spellings of one name have in common, to compare them by.
 
     NFC; Thai sara am written as nikhahit and sara aa, before or after the tone mark, and sara ae written as two sara e;
@@ -35,6 +34,12 @@ def folded(text: str) -> str:
     text = _NIKHAHIT_AND_AA.sub("\\1\u0e33", text).replace("\u0e40\u0e40", "\u0e41")
     text = _SARA_AM_BEFORE_MARK.sub("\\1\u0e33", _MARK_BEFORE_VOWEL.sub(r"\2\1", text))
     return unicodedata.normalize("NFC", _SPACES.sub(" ", text).strip().casefold())
+
+
+@lru_cache(maxsize=65_536)
+def folded(text: str) -> str:
+    """Return `fold(text)`, remembered: for names, which are short and come again."""
+    return fold(text)
 
 
 def _has_no_width(char: str) -> bool:

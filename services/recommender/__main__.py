@@ -32,12 +32,12 @@ from services.recommender.api import (
     TOKEN_KEY,
     today_in,
 )
-from services.recommender.catalog_replica import Catalogue
-from services.recommender.consumer import CatalogueConsumer, ProfileConsumer
-from services.recommender.planning import Heeder, Planner
+from services.recommender.catalog_replica import CatalogReplica
+from services.recommender.consumer import CatalogConsumer, ProfileConsumer
+from services.recommender.planning import FeedbackHandler, Planner
 from services.recommender.store import ALL_INDEXES, COLLECTION, PlanStore, reduced
 from services.recommender.warmup import warm_up
-from services.recommender.work_queue import Asked
+from services.recommender.work_queue import WorkQueue
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
 from shared.auth import Authenticator, Guesses
@@ -58,10 +58,10 @@ async def build(settings: RecommenderSettings) -> web.Application:
     database = client[settings.database("recommender")]
     await ensure_indexes(database, ALL_INDEXES)
     store = PlanStore(database, staged := asyncio.Event())
-    catalogue = Catalogue()
+    catalogue = CatalogReplica()
     zone = ZoneInfo(settings.time_zone)
     planner = Planner(store, catalogue, zone, settings.planning_threads, smallest_gap=settings.smallest_gap)
-    heeder = Heeder(planner, asked := Asked())
+    heeder = FeedbackHandler(planner, asked := WorkQueue())
     publisher = Publisher(settings)
     await publisher.start()
 
@@ -70,7 +70,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
     async def take_back(key: str) -> None:
         await consumer.take_back(key)
 
-    changes = CatalogueConsumer(catalogue, planner, lambda: consumer.partitions)
+    changes = CatalogConsumer(catalogue, planner, lambda: consumer.partitions)
     consumer = GroupConsumer(
         settings,
         settings.topic(PROFILES_TOPIC),
@@ -160,7 +160,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
     return app
 
 
-def _measure(registry: CollectorRegistry, planner: Planner, heeder: Heeder, asked: Asked) -> None:
+def _measure(registry: CollectorRegistry, planner: Planner, heeder: FeedbackHandler, asked: WorkQueue) -> None:
     catalogue = planner.catalogue
     metrics.count(registry, "plans_saved", "Paths that were saved and announced.", lambda: planner.planned)
     metrics.count(registry, "plans_refused", "Paths that the checker refused.", lambda: planner.refused)

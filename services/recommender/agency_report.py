@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from services.recommender.disclosure import BOUNDS, POOL, Cohort, SkillSums, rounded_down
 from services.recommender.inputs import MICRO
-from services.recommender.path_summary import Measures
+from services.recommender.path_summary import PathSummary
 from shared.paths import CourseCard
 from shared.skills import Framework, Text
 
@@ -198,7 +198,7 @@ def _group(name: str, titles: Mapping[str, Text], cohorts: Sequence[Cohort]) -> 
     )
 
 
-def unclosable_gaps(sample: Iterable[Measures], framework: Framework, smallest: int) -> list[UnclosableGap]:
+def unclosable_gaps(sample: Iterable[PathSummary], framework: Framework, smallest: int) -> list[UnclosableGap]:
     """Return the skills that stay below the requirement in these paths, those of most officers first."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for one in sample:

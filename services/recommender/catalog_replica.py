@@ -39,26 +39,26 @@ class PlanSummary(msgspec.Struct, frozen=True):
     stale: bool = False
 
 
-Stamps = dict[tuple[str, str], int]
+Revisions = dict[tuple[str, str], int]
 """(tenant, name) -> the catalogue revision of the last change."""
 
 
-class Folded(NamedTuple):
+class FoldedCatalog(NamedTuple):
     """The next snapshot, and the stamps of what the folded events changed."""
 
     snapshot: Snapshot
-    courses: Stamps
-    skills: Stamps
-    frameworks: Stamps
+    courses: Revisions
+    skills: Revisions
+    frameworks: Revisions
 
 
-def folded(snapshot: Snapshot, events: Iterable[Event]) -> Folded:
+def fold_events(snapshot: Snapshot, events: Iterable[Event]) -> FoldedCatalog:
     """Return what events, in the order of the log, make of a snapshot.
 
     Courses of one tenant that follow each other are taken together, without what no path is made of: a catalogue is
     mostly descriptions. Where only such a thing is new, no stamp says so.
     """
-    found = Folded(snapshot, {}, {}, {})
+    found = FoldedCatalog(snapshot, {}, {}, {})
     waiting: dict[str, Course] = {}
     tenant, stamp = "", snapshot.catalogue_revision
     for event in events:
@@ -108,14 +108,14 @@ def _as_planned_with(course: Course) -> Course:
     )
 
 
-class Catalogue:
+class CatalogReplica:
     """The present snapshot, and which plans a change concerns. Only the event loop reads and writes it."""
 
     def __init__(self) -> None:
         self.snapshot = Snapshot()
-        self._courses: Stamps = {}
-        self._skills: Stamps = {}
-        self._frameworks: Stamps = {}
+        self._courses: Revisions = {}
+        self._skills: Revisions = {}
+        self._frameworks: Revisions = {}
 
     @property
     def revision(self) -> int:
@@ -127,7 +127,7 @@ class Catalogue:
         """Whether there is anything to plan for."""
         return bool(self._frameworks)
 
-    def take(self, news: Folded) -> None:
+    def take(self, news: FoldedCatalog) -> None:
         """Move on to what was folded from the present snapshot."""
         self.snapshot = news.snapshot
         self._courses.update(news.courses)

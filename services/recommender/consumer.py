@@ -5,7 +5,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
-from services.recommender.catalog_replica import Catalogue, folded
+from services.recommender.catalog_replica import CatalogReplica, fold_events
 from services.recommender.planning import Order, Planner
 from shared.errors import Unavailable
 from shared.events import TOMBSTONE, AssessmentCompleted, Cause, Event, OfficerChanged, OfficerErased, check_stamps
@@ -77,7 +77,7 @@ def _is_superseded(order: Order, tombstone: Event) -> bool:
     return tombstone.sequence == 0 or order.profile.sequence <= tombstone.sequence
 
 
-class CatalogueConsumer:
+class CatalogConsumer:
     """Folds `catalog.state` into the catalogue, and plans again what a change concerns.
 
     The sweep waits until the follower has been idle for a moment, then looks at the partitions this replica owns;
@@ -85,7 +85,7 @@ class CatalogueConsumer:
     Every time it also looks for newer rules of tenants, and for paths whose deadline has come a week nearer.
     """
 
-    def __init__(self, catalogue: Catalogue, planner: Planner, owned: Callable[[], Collection[int]]) -> None:
+    def __init__(self, catalogue: CatalogReplica, planner: Planner, owned: Callable[[], Collection[int]]) -> None:
         self._catalogue = catalogue
         self._planner = planner
         self._owned = owned
@@ -98,7 +98,7 @@ class CatalogueConsumer:
         """Build the next snapshot aside, in a thread, and swap it in on the loop. Raises Rejected: too far a stamp."""
         events = [item.event for item in batch]
         check_stamps(events, self._catalogue.revision)
-        self._catalogue.take(await asyncio.to_thread(folded, self._catalogue.snapshot, events))
+        self._catalogue.take(await asyncio.to_thread(fold_events, self._catalogue.snapshot, events))
         self._last_news = asyncio.get_running_loop().time()
         self._changed.set()
 

@@ -22,7 +22,7 @@ import numpy as np
 from msgspec import Struct, field
 from numpy.typing import NDArray
 
-from services.recommender.path_summary import Measure, Measures
+from services.recommender.path_summary import PathSummary, SkillOutcome
 
 POOL = "(others)"
 """The name of the cohort of those whose own cohort would be too small."""
@@ -46,7 +46,7 @@ class SkillSums(Struct):
     sizes: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
     open: dict[str, int] = {}
 
-    def add(self, row: Measure) -> None:
+    def add(self, row: SkillOutcome) -> None:
         """Add one officer's row."""
         gap, after = max(0.0, row.required - row.level), max(0.0, row.required - row.reached)
         self.level += row.level
@@ -74,7 +74,7 @@ class Figures(Struct):
     courses: dict[str, int] = {}
     without: dict[str, int] = {}
 
-    def add(self, one: Measures, skills: Iterable[str]) -> None:
+    def add(self, one: PathSummary, skills: Iterable[str]) -> None:
         """Add an officer; of his skills those that are told of the cohort."""
         self.officers += 1
         self.before += one.before
@@ -118,7 +118,7 @@ class Officer(Struct, frozen=True):
 
     token: int
     revision: int
-    measures: Measures
+    measures: PathSummary
 
 
 def token_of(key: bytes, officer: str) -> int:
@@ -190,12 +190,12 @@ def _members(packed: bytes) -> NDArray[np.void]:
     return np.frombuffer(packed, _MEMBER)
 
 
-def _requirement(one: Measures) -> str:
+def _requirement(one: PathSummary) -> str:
     required = sorted((row.skill, row.required) for row in one.skills)
     return hashlib.sha256(repr(required).encode()).hexdigest()[:12]
 
 
-def _why_none(one: Measures) -> str:
+def _why_none(one: PathSummary) -> str:
     if one.status not in ("ready", "provisional"):
         return one.status
     causes = [row.cause for row in one.skills if row.cause]

@@ -35,7 +35,7 @@ MOST_ROWS = 2000
 _CLOCK_SKEW = timedelta(minutes=5)
 
 
-class Said(Struct, frozen=True, omit_defaults=True):
+class Statement(Struct, frozen=True, omit_defaults=True):
     """One statement. `sequence` counts an officer's statements; `at` is when it came true.
 
     `taught`: what a completed course taught at that time, so that the level reached outlives the catalogue's entry.
@@ -52,13 +52,13 @@ class Feedback(Struct, frozen=True):
     """All that stands of what an officer has said, in order. `sequence` is one more with every accepted change."""
 
     sequence: int = 0
-    said: list[Said] = []
+    said: list[Statement] = []
 
-    def about(self, course: str) -> list[Said]:
+    def about(self, course: str) -> list[Statement]:
         """Return what stands about a course, oldest first."""
         return [said for said in self.said if said.course == course]
 
-    def holding(self) -> dict[str, Said]:
+    def holding(self) -> dict[str, Statement]:
         """Return course -> the newest statement about it, in the order in which they were said."""
         newest = {said.course: said for said in self.said}
         return dict(sorted(newest.items(), key=lambda item: item[1].sequence))
@@ -87,7 +87,7 @@ class Feedback(Struct, frozen=True):
         return dict.fromkeys(sorted(self.those("not_now")), SLOWED)
 
 
-def heard(  # noqa: PLR0913 - one statement, given by name
+def apply_feedback(  # noqa: PLR0913 - one statement, given by name
     feedback: Feedback,
     course: str,
     action: Action,
@@ -123,4 +123,4 @@ def heard(  # noqa: PLR0913 - one statement, given by name
     said = [one for one in feedback.said if one not in dropped]
     room = MOST_ROWS - sum(len(one.taught) for one in said)
     taught = list(teaches) if action == "completed" and len(teaches) <= room else []
-    return Feedback(sequence, [*said, Said(sequence, course, action, at, taught)])
+    return Feedback(sequence, [*said, Statement(sequence, course, action, at, taught)])

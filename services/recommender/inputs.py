@@ -96,7 +96,7 @@ class Estimate(Struct, frozen=True):
         keep_millionths(self, "level", "sd")
 
 
-class Want(Struct, frozen=True):
+class SkillTarget(Struct, frozen=True):
     """One required skill beside what is believed of the officer. Levels are on the framework's scale.
 
     `measured` and `sd`: as assessed, or assumed. `level` is what counts: the one measured, or what completed courses
@@ -238,7 +238,7 @@ class Inputs(Struct, frozen=True, kw_only=True):
         held = self.levels if framework == self.framework.id else self.elsewhere.get(framework, {})
         return held.get(skill)
 
-    def wants(self) -> dict[str, Want]:
+    def targets(self) -> dict[str, SkillTarget]:
         """Return skill -> requirement and belief, in the framework's own order of skills."""
         if self.target is None:
             rows = self.framework.required(self.job_group, self.stage)
@@ -248,19 +248,21 @@ class Inputs(Struct, frozen=True, kw_only=True):
         skills = [skill for skill in self.framework.skills if skill.id in required]
         return {skill.id: self._want(skill, *required[skill.id]) for skill in skills}
 
-    def _want(self, skill: Skill, required: float, weight: float) -> Want:
+    def _want(self, skill: Skill, required: float, weight: float) -> SkillTarget:
         believed = self.levels.get(skill.id) or Estimate(PRIOR_SHARE * required, PRIOR_SD)
         top = self.framework.max_level
         level, required = min(believed.level, top), min(required, top)
         smallest = millionths(self.smallest_gap * top / _USUAL_TOP)
         known = skill.id in self.levels
-        return Want(skill, required, weight, level, believed.sd, assessed=known, measured=level, smallest=smallest)
+        return SkillTarget(
+            skill, required, weight, level, believed.sd, assessed=known, measured=level, smallest=smallest
+        )
 
-    def standing(self) -> dict[tuple[str, str], float]:
+    def entry_levels(self) -> dict[tuple[str, str], float]:
         """Return (framework, skill) -> level before the path. What is neither known nor required counts as 0."""
         ours, top = self.framework.id, self.framework.max_level
         levels = {(ours, skill): min(held.level, top) for skill, held in self.levels.items()}
-        levels |= {(ours, skill): want.level for skill, want in self.wants().items()}
+        levels |= {(ours, skill): want.level for skill, want in self.targets().items()}
         for framework, known in self.elsewhere.items():
             if framework != ours:
                 levels |= {(framework, skill): held.level for skill, held in known.items()}

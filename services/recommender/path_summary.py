@@ -8,7 +8,7 @@ from msgspec import Struct
 from shared.paths import LearningPath
 
 
-class Measure(Struct, frozen=True, array_like=True):
+class SkillOutcome(Struct, frozen=True, array_like=True):
     """One required skill of one officer; `cause` is why the path leaves it open, "" where it does not.
 
     What is short by too little to tell counts as closed.
@@ -23,7 +23,7 @@ class Measure(Struct, frozen=True, array_like=True):
     cause: str
 
 
-class Measures(Struct, frozen=True, omit_defaults=True):
+class PathSummary(Struct, frozen=True, omit_defaults=True):
     """One officer's path in figures.
 
     `closes`: course -> worth of what it closes, micro-levels; `hours`: of the path; `short_hours`: what it
@@ -37,15 +37,15 @@ class Measures(Struct, frozen=True, omit_defaults=True):
     gained: int
     before: float
     after: float
-    skills: list[Measure] = []
+    skills: list[SkillOutcome] = []
     closes: dict[str, int] = {}
     short_hours: float | None = None
 
 
-def measures_of(path: LearningPath) -> Measures:
+def path_summary(path: LearningPath) -> PathSummary:
     """Return the figures of a path."""
     causes = {row.skill: row.cause for row in path.open if row.cause != "too_small"}
-    return Measures(
+    return PathSummary(
         status=path.status,
         job_group=path.job_group,
         hours=path.hours,
@@ -54,7 +54,7 @@ def measures_of(path: LearningPath) -> Measures:
         before=round(path.coverage.before, 6),
         after=round(path.coverage.after, 6),
         skills=[
-            Measure(
+            SkillOutcome(
                 row.skill, row.level, row.required, row.reached, row.weight, row.assessed, causes.get(row.skill, "")
             )
             for row in path.gaps

@@ -16,7 +16,7 @@ import msgspec
 
 from services.recommender.feedback import Feedback
 from services.recommender.inputs import SMALLEST_GAP, Inputs, TenantRules
-from services.recommender.plan_validator.validate import Find, violations
+from services.recommender.plan_validator.validate import Find, validate
 from services.recommender.planner import pipeline
 from services.recommender.planner.index.catalog import Snapshot, View
 from services.recommender.provenance import Record, inputs_of_record, record_of
@@ -53,7 +53,7 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedPath:
     """A path, what the checker says against it (nothing, or it is not to be published), and what it was made from."""
 
     path: LearningPath
@@ -65,23 +65,23 @@ def plan_stateless(inputs: Inputs, view: View) -> LearningPath:
     """Return the checked path for a request. Raises InvalidInput, or AssertionError where the checker refuses it."""
     inputs.check()
     path = pipeline.recommend(inputs, view)
-    if found := violations(path, inputs, view.course):
+    if found := validate(path, inputs, view.course):
         raise AssertionError(f"the checker refuses a path: {found}")
     return path
 
 
-def plan_for(profile: Profile, view: View, as_of: date) -> Planned:
+def plan_for(profile: Profile, view: View, as_of: date) -> PlannedPath:
     """Return the path of an officer who has said nothing, in a tenant without rules."""
     return solve(Case(profile, as_of), view)
 
 
-def solve(case: Case, view: View, check: Check = violations, smallest_gap: float = SMALLEST_GAP) -> Planned:
+def solve(case: Case, view: View, check: Check = validate, smallest_gap: float = SMALLEST_GAP) -> PlannedPath:
     """Return an officer's path: with steps, without (and why), or waiting for a framework that is not here yet."""
     profile = case.profile
     framework = view.arrived(profile)
     if framework is None:
         waiting = pipeline.waiting_for_framework(profile, view.catalogue_revision, case.as_of)
-        return Planned(_stamped(waiting, case), [])
+        return PlannedPath(_stamped(waiting, case), [])
     record = record_of(
         profile,
         case.feedback,
@@ -99,12 +99,12 @@ def solve(case: Case, view: View, check: Check = violations, smallest_gap: float
         inputs.check()
     except InvalidInput as problem:  # the framework has moved on and no longer knows the officer's job group or stage
         refused = pipeline.refused(inputs, view.catalogue_revision, problem.detail)
-        return Planned(_stamped(refused, case), [], record)
+        return PlannedPath(_stamped(refused, case), [], record)
     path = pipeline.recommend(inputs, view)
     found = check(path, inputs, view.course)
     if found:
         path = pipeline.refused(inputs, view.catalogue_revision, "; ".join(found))
-    return Planned(_stamped(path, case), found, record)
+    return PlannedPath(_stamped(path, case), found, record)
 
 
 def _stamped(path: LearningPath, case: Case) -> LearningPath:
@@ -113,19 +113,19 @@ def _stamped(path: LearningPath, case: Case) -> LearningPath:
     return msgspec.structs.replace(path, versions=versions)
 
 
-class Solver:
+class PlanPool:
     """Plans off the event loop. `threads` 0: as many as there are processors. `check` judges every path.
 
     `smallest_gap`: see model.SMALLEST_GAP.
     """
 
-    def __init__(self, threads: int = 0, check: Check = violations, smallest_gap: float = SMALLEST_GAP) -> None:
+    def __init__(self, threads: int = 0, check: Check = validate, smallest_gap: float = SMALLEST_GAP) -> None:
         self._check = check
         self.smallest_gap = smallest_gap
         self.threads = threads or os.cpu_count() or 1
         self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="planning")
 
-    async def solve(self, cases: Sequence[Case], snapshot: Snapshot) -> list[Planned]:
+    async def solve(self, cases: Sequence[Case], snapshot: Snapshot) -> list[PlannedPath]:
         """Return the paths of a batch, in its order; the same as one by one."""
         if not cases:
             return []
@@ -134,13 +134,13 @@ class Solver:
         pieces = [cases[start : start + size] for start in range(0, len(cases), size)]
         loop = asyncio.get_running_loop()
 
-        def solved(piece: Sequence[Case]) -> list[Planned]:
+        def solved(piece: Sequence[Case]) -> list[PlannedPath]:
             return [self.one(case, views[case.profile.tenant]) for case in piece]
 
         found = await asyncio.gather(*(loop.run_in_executor(self._pool, solved, piece) for piece in pieces))
         return [planned for piece in found for planned in piece]
 
-    def one(self, case: Case, view: View) -> Planned:
+    def one(self, case: Case, view: View) -> PlannedPath:
         """Return one officer's path, in the caller's thread."""
         return solve(case, view, self._check, self.smallest_gap)
 

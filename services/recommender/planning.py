@@ -16,25 +16,33 @@ from typing import Any
 
 import msgspec
 
-from services.recommender.catalog_replica import Catalogue, PlanSummary
-from services.recommender.feedback import Action, Feedback, heard
+from services.recommender.catalog_replica import CatalogReplica, PlanSummary
+from services.recommender.feedback import Action, Feedback, apply_feedback
 from services.recommender.inputs import SMALLEST_GAP, TenantRules
 from services.recommender.plan_pool import (
     Case,
-    Planned,
-    Solver,
+    PlannedPath,
+    PlanPool,
     plan_for,
     plan_stateless,
 )
-from services.recommender.store import MOST_KEYS, Base, Held, Key, NewPlan, PlanStore, StoredPlan
-from services.recommender.work_queue import Asked, Caller
+from services.recommender.store import (
+    MOST_KEYS,
+    IdempotencyRecord,
+    NewPlan,
+    PlanBase,
+    PlanStore,
+    PlanWithKeys,
+    StoredPlan,
+)
+from services.recommender.work_queue import Caller, WorkQueue
 from shared.errors import Conflict, InvalidInput, NotFound, Rejected, TooManyRequests, Unavailable
 from shared.events import MAX_JUMP, Cause, PathRecommended, check_jump
 from shared.logs import frames_of
 from shared.paths import LearningPath
 from shared.skills import Profile, key_of
 
-__all__ = ["Order", "Planned", "Planner", "new_plan", "plan_for", "plan_stateless"]
+__all__ = ["Order", "PlannedPath", "Planner", "new_plan", "plan_for", "plan_stateless"]
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +68,7 @@ class Planner:
     def __init__(
         self,
         store: PlanStore,
-        catalogue: Catalogue,
+        catalogue: CatalogReplica,
         zone: tzinfo,
         threads: int = 0,
         *,
@@ -71,7 +79,7 @@ class Planner:
         self.failed = 0
         self.store = store
         self.catalogue = catalogue
-        self.solver = Solver(threads, smallest_gap=smallest_gap)
+        self.solver = PlanPool(threads, smallest_gap=smallest_gap)
         self._zone = zone
 
     def date_of(self, moment: datetime) -> date:
@@ -263,7 +271,7 @@ class Planner:
         cases = [
             _case(
                 order,
-                Base(plan.summary, plan.feedback),
+                PlanBase(plan.summary, plan.feedback),
                 rules[order.profile.tenant],
                 finishing=cause == "deadline" and is_studied(plan),
             )
@@ -274,7 +282,7 @@ class Planner:
         for plan, order, result in zip(stored, orders, results, strict=True):
             if result.violations:
                 refused.append(plan)
-            elif says_the_same(plan.path, result.path) and not plan.summary.stale:
+            elif same_path(plan.path, result.path) and not plan.summary.stale:
                 same.append(plan)
             else:
                 plans.append(new_plan(order, result, plan.summary))
@@ -287,7 +295,7 @@ class Planner:
         return len(plans) - len(lost), same, refused
 
 
-def _case(order: Order, base: Base | None, rules: TenantRules, *, finishing: bool = False) -> Case:
+def _case(order: Order, base: PlanBase | None, rules: TenantRules, *, finishing: bool = False) -> Case:
     if base is None:
         return Case(order.profile, order.as_of, rules=rules)
     return Case(order.profile, order.as_of, base.feedback, rules, base.summary.courses, finishing=finishing)
@@ -298,11 +306,11 @@ def is_studied(plan: StoredPlan) -> bool:
     return plan.path.status in ("ready", "provisional") and not plan.summary.stale
 
 
-def _is_news(order: Order, before: Base | None) -> bool:
+def _is_news(order: Order, before: PlanBase | None) -> bool:
     return before is None or order.profile.sequence > before.summary.profile_sequence
 
 
-def new_plan(order: Order, planned: Planned, based_on: PlanSummary | None) -> NewPlan:
+def new_plan(order: Order, planned: PlannedPath, based_on: PlanSummary | None) -> NewPlan:
     """Return the plan to save: the next revision, announced with its cause."""
     event = PathRecommended(
         tenant=order.profile.tenant,
@@ -315,7 +323,7 @@ def new_plan(order: Order, planned: Planned, based_on: PlanSummary | None) -> Ne
     return NewPlan(order.partition, order.profile, event, based_on, order.traceparent, planned.record)
 
 
-def says_the_same(one: LearningPath, other: LearningPath) -> bool:
+def same_path(one: LearningPath, other: LearningPath) -> bool:
     """Return whether two paths differ in nothing but the versions and the date they were made from.
 
     Nor does it count that the second one stayed for being as good as the first; its `reason` says so, and nothing else
@@ -332,7 +340,7 @@ _COME_BACK_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class FeedbackCommand:
     """One feedback as it was sent: under which Idempotency-Key, with which digest of its body."""
 
     tenant: str
@@ -345,17 +353,17 @@ class Word:
     traceparent: str | None = None
 
 
-class Heeder:
+class FeedbackHandler:
     """Takes feedback. `taken` counts what was stored; `kept_stale` what was stored while the checker refused a path."""
 
-    def __init__(self, planner: Planner, asked: Asked) -> None:
+    def __init__(self, planner: Planner, asked: WorkQueue) -> None:
         self.taken = 0
         self.kept_stale = 0
         self.planner = planner
         self._store = planner.store
         self._asked = asked
 
-    async def take(self, word: Word) -> Key:
+    async def take(self, word: FeedbackCommand) -> IdempotencyRecord:
         """Return what became of a feedback: once for one key, however often it is sent within 24 hours.
 
         Raises NotFound without a plan, Conflict and InvalidInput for what cannot be said, TooManyRequests over 2,000 a
@@ -374,7 +382,7 @@ class Heeder:
             await asyncio.sleep(0.005 * attempt)
         raise Unavailable("this officer's plan changes too fast; try again soon")
 
-    async def _decide(self, word: Word, held: Held) -> Key | None:
+    async def _decide(self, word: FeedbackCommand, held: PlanWithKeys) -> IdempotencyRecord | None:
         plan, now = held.plan, datetime.now(UTC)
         if held.kept_keys(now) >= MOST_KEYS:
             text = f"{MOST_KEYS} statements of this officer were taken within a day"
@@ -387,7 +395,7 @@ class Heeder:
                 raise InvalidInput(f"unknown course {word.course!r}", "course")
         rules = await self._store.rules.of(word.tenant)
         course = snapshot.view(word.tenant).course(word.course)
-        feedback = heard(
+        feedback = apply_feedback(
             plan.feedback,
             word.course,
             word.action,
@@ -399,7 +407,9 @@ class Heeder:
         order = Order(plan.partition, plan.profile, "feedback", self.planner.date_of(now), word.traceparent)
         return await self._save(word, held, order, feedback, rules)
 
-    async def _save(self, word: Word, held: Held, order: Order, feedback: Feedback, rules: TenantRules) -> Key | None:
+    async def _save(
+        self, word: FeedbackCommand, held: PlanWithKeys, order: Order, feedback: Feedback, rules: TenantRules
+    ) -> IdempotencyRecord | None:
         summary = held.plan.summary
         # Who puts a course off, or takes a word back, asks for another path: one that is only as good is welcome.
         stable = word.action not in ("not_now", "undo")
@@ -411,7 +421,10 @@ class Heeder:
         refused = bool(planned.violations) or planned.path.status == "refused"
         revision = summary.revision if refused else summary.revision + 1
         now = datetime.now(UTC)
-        key, beside = Key(word.key, word.digest, feedback.sequence, revision, refused, now), held.kept_keys(now)
+        key, beside = (
+            IdempotencyRecord(word.key, word.digest, feedback.sequence, revision, refused, now),
+            held.kept_keys(now),
+        )
         if refused:
             if not await self._store.keep_feedback(summary, word.officer, feedback, key, beside):
                 return None

@@ -21,7 +21,7 @@ from services.recommender.plan_pool import Case, solve
 from services.recommender.planner.index.catalog import Snapshot
 from services.recommender.provenance import Record, hash_of, inputs_of_record
 from services.recommender.reference import rule as reference
-from services.recommender.store import Past, PlanStore
+from services.recommender.store import ArchivedPlan, PlanStore
 from shared.auth import issue
 from shared.errors import NotFound, Problem, Unavailable
 from shared.mongo import KeyStore, connect
@@ -70,7 +70,9 @@ class Catalog:
         return body
 
 
-def compared(past: Past, record: Record, courses: list[Course], framework: Framework, rules: TenantRules) -> list[str]:
+def compared(
+    past: ArchivedPlan, record: Record, courses: list[Course], framework: Framework, rules: TenantRules
+) -> list[str]:
     """Return how the path computed again differs from the stored bytes; nothing where every byte is the same."""
     differences = [
         f"{name}: the hash was {was}, it is {now}"
@@ -95,7 +97,7 @@ def compared(past: Past, record: Record, courses: list[Course], framework: Frame
 
 
 def by_reference(
-    past: Past, record: Record, courses: list[Course], framework: Framework, rules: TenantRules
+    past: ArchivedPlan, record: Record, courses: list[Course], framework: Framework, rules: TenantRules
 ) -> list[str]:
     """Return how the path of the rule in plain Python differs from the stored bytes; nothing where it does not."""
     path = reference.recommend(inputs_of_record(record, rules, framework), courses, record.catalogue_revision)
@@ -103,7 +105,7 @@ def by_reference(
     return [f"by the reference, {said}"] if said else []
 
 
-def _difference(past: Past, path: LearningPath) -> str | None:
+def _difference(past: ArchivedPlan, path: LearningPath) -> str | None:
     again = msgspec.json.encode(msgspec.structs.replace(past.event, path=path))
     if again == past.path:
         return None

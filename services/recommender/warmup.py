@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from services.recommender.inputs import Estimate, Inputs, Rule
 from services.recommender.plan_pool import plan_stateless
 from services.recommender.planner import pipeline
-from services.recommender.planner.index.catalog import MERGE_AT, Snapshot
+from services.recommender.planner.index.catalog import MERGE_THRESHOLD, Snapshot
 from services.recommender.planner.jit import signatures
 from shared.skills import (
     SHARED_TENANT,
@@ -37,14 +37,14 @@ def warm_up() -> None:
     Raises RuntimeError where a kernel was compiled for two signatures: arrays then lie in memory in two ways.
     """
     few = Snapshot().put_courses(SHARED_TENANT, _courses(), 1)
-    many = few.put_courses(SHARED_TENANT, [_course(f"more-{n}", "two", 0, 1) for n in range(MERGE_AT + 1)], 2)
+    many = few.put_courses(SHARED_TENANT, [_course(f"more-{n}", "two", 0, 1) for n in range(MERGE_THRESHOLD + 1)], 2)
     both = many.put_courses("tenant", [_course("own", "one", 0, 1, Prerequisite(course="third"))], 3)
     for view in (few.view(SHARED_TENANT), many.view(SHARED_TENANT), both.view("tenant")):
         for inputs in _officers():
             path = plan_stateless(inputs, view)
             for course in ("first", "second", "third", "fourth"):
                 pipeline.why_not(inputs, view, path, course)
-            pipeline.similar("first", view)
+            pipeline.similar_courses("first", view)
             again = [step.course.id for step in path.steps]
             plan_stateless(replace(inputs, previous=again, started=again[:1]), view)
     if twice := [name for name, count in signatures().items() if count > 1]:

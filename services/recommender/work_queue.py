@@ -16,7 +16,7 @@ from typing import ParamSpec, TypeVar
 
 from shared.errors import Overloaded, TooManyRequests
 
-MOST = 32
+MAX_IN_HAND = 32
 """Pieces of work in hand, waiting or running: half of the requests that a service takes in hand by default."""
 
 OFFICERS_SHARE, SYSTEMS_SHARE = 4, 16
@@ -39,7 +39,7 @@ class Caller:
     share: int = OFFICERS_SHARE
 
 
-class Asked:
+class WorkQueue:
     """A queue of work. `threads` 0: as THREADS says. `refused` and `dropped` count pieces."""
 
     def __init__(self, threads: int = 0) -> None:
@@ -77,7 +77,7 @@ class Asked:
             self.refused += 1
             text = f"{share} requests of yours are being worked on; send the next when one is answered"
             raise TooManyRequests(text, retry_after=RETRY_SECONDS)
-        if self.in_hand >= MOST:
+        if self.in_hand >= MAX_IN_HAND:
             self.refused += 1
             raise Overloaded("too many requests are being worked on; try again soon", retry_after=RETRY_SECONDS)
         self._held[caller] += 1

@@ -21,7 +21,7 @@ from pymongo import InsertOne
 
 from deploy.local.replicas import Replica
 from deploy.topics import ensure_topics
-from services.recommender.planning import Order, Planned, new_plan, plan_for
+from services.recommender.planning import Order, PlannedPath, new_plan, plan_for
 from services.recommender.store import COLLECTION, write_of
 from shared.events import CATALOG_TOPIC, PROFILES_TOPIC, AssessmentCompleted, Envelope, from_kafka
 from shared.kafka import Publisher
@@ -180,7 +180,7 @@ class _Bare:
 
 
 def _inserts(
-    known: Sequence[tuple[Profile, int, datetime]], planned: Sequence[Planned]
+    known: Sequence[tuple[Profile, int, datetime]], planned: Sequence[PlannedPath]
 ) -> Iterator[InsertOne[dict[str, Any]]]:
     """Yield the inserts that the recommender makes of the same plans."""
     for (profile, partition, moment), one in zip(known, planned, strict=True):

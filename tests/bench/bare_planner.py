@@ -13,7 +13,7 @@ import msgspec
 from aiohttp import web
 
 from services.recommender.inputs import Estimate, Inputs
-from services.recommender.plan_pool import Solver, plan_stateless
+from services.recommender.plan_pool import PlanPool, plan_stateless
 from services.recommender.planner.index.catalog import Snapshot
 from services.recommender.warmup import warm_up
 from services.recommender.work_queue import THREADS
@@ -39,7 +39,7 @@ def build() -> web.Application:
     courses, framework = world()
     snapshot = Snapshot().put_framework(SHARED_TENANT, framework, 1)
     view = snapshot.put_courses(SHARED_TENANT, courses, 1 + len(courses)).view(TENANT)
-    solver = Solver(THREADS)
+    solver = PlanPool(THREADS)
     warm_up()
     gc.collect()
     gc.freeze()  # as the service does

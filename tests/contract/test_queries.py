@@ -29,7 +29,7 @@ from services.recommender.agency_report import DeadlineReport
 from services.recommender.disclosure import Release
 from services.recommender.feedback import Feedback
 from services.recommender.inputs import TenantRules
-from services.recommender.store import ALL_INDEXES, Key, NewPlan
+from services.recommender.store import ALL_INDEXES, IdempotencyRecord, NewPlan
 from services.recommender.store.history import KEPT
 from shared.auth import StoredKey
 from shared.events import (
@@ -273,7 +273,7 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     yield "History.keep", store.history.keep([(key, msgspec.structs.replace(held.plan.summary, revision=KEPT + 1))])
     yield "PlanStore.save", store.save([new])
     yield "PlanStore.save with a lost race", store.save([new])
-    summary, said = held.plan.summary, Key("k", "digest", 1, 2, stale=False, at=MOMENT)
+    summary, said = held.plan.summary, IdempotencyRecord("k", "digest", 1, 2, stale=False, at=MOMENT)
     yield "PlanStore.save_feedback", store.save_feedback(new, said, 0)
     yield "PlanStore.keep_feedback", store.keep_feedback(summary, "a", Feedback(1), said, 0)
     yield "History.find", store.history.find(key, 1)

@@ -13,11 +13,11 @@ import numpy as np
 from msgspec.structs import replace
 
 from services.recommender.inputs import Inputs
-from services.recommender.plan_validator.validate import violations
+from services.recommender.plan_validator.validate import validate
 from services.recommender.planner import pipeline
-from services.recommender.planner.course_spec import Standing
+from services.recommender.planner.course_spec import LearnerState
 from services.recommender.planner.index.catalog import View
-from services.recommender.planner.value import believed
+from services.recommender.planner.value import posterior_targets
 from shared.paths import LearningPath
 from tests.evaluation.quality import world_of
 from tests.evaluation.worlds import HOURS
@@ -65,7 +65,7 @@ def study(inputs: Inputs, view: View, chance: np.random.Generator, any_order: in
     Ends after 100 courses, which no path of these worlds has.
     """
     path = pipeline.recommend(inputs, view)
-    paths, faults = [path], int(bool(violations(path, inputs, view.course)))
+    paths, faults = [path], int(bool(validate(path, inputs, view.course)))
     while path.steps and len(paths) <= 100:
         course_id = path.steps[0].course.id
         if any_order:
@@ -75,15 +75,15 @@ def study(inputs: Inputs, view: View, chance: np.random.Generator, any_order: in
         inputs = replace(inputs, completed_at=done, previous=left, finishing=True)
         path = pipeline.recommend(inputs, view)
         paths.append(path)
-        faults += bool(violations(path, inputs, view.course))
+        faults += bool(validate(path, inputs, view.course))
     return paths, faults
 
 
 def _enterable(inputs: Inputs, view: View, path: LearningPath) -> list[str]:
     """Return the steps that can be entered now, whatever their place."""
-    _, doors = believed(inputs, view.course)
-    standing, ours = Standing(doors, inputs.done), inputs.framework.id
-    offers = [offer for step in path.steps if (offer := view.offer(step.course.id))]
+    _, doors = posterior_targets(inputs, view.course)
+    standing, ours = LearnerState(doors, inputs.done), inputs.framework.id
+    offers = [offer for step in path.steps if (offer := view.spec(step.course.id))]
     return [offer.id for offer in offers if standing.admits(offer, ours)]
 
 

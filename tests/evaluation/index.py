@@ -51,7 +51,7 @@ def rebuilt(snapshot: Snapshot, officer: Inputs) -> float:
     entries = snapshot.courses[SHARED_TENANT].base.entries
     pipeline.recommend(officer, snapshot.view(TENANT))
     begun = time.perf_counter()
-    again = Snapshot(snapshot.catalogue_revision, {SHARED_TENANT: index.Courses(index.Base(entries), {})})
+    again = Snapshot(snapshot.catalogue_revision, {SHARED_TENANT: index.TenantCourses(index.BaseSegment(entries), {})})
     pipeline.recommend(officer, again.view(TENANT))
     first = time.perf_counter()
     pipeline.recommend(officer, again.view(TENANT))
@@ -108,7 +108,7 @@ def loop_pause(courses: Courses, officer: Inputs) -> float:
 def held(view: View) -> Held:
     """Return what a view holds, by walking over every object: for small catalogues."""
     seen: set[int] = set()
-    waiting: list[Any] = [view.shelf]
+    waiting: list[Any] = [view.catalog]
     arrays = encoded = objects = courses = 0
     while waiting:
         found = waiting.pop()
@@ -149,7 +149,7 @@ def _size(found: object) -> int:
 def array_bytes(view: View) -> int:
     """Return the bytes of numeric arrays without looking into long lists: for large catalogues."""
     memory: dict[int, int] = {}
-    for array in _arrays(view.shelf):
+    for array in _arrays(view.catalog):
         root = array
         while isinstance(root.base, np.ndarray):
             root = root.base

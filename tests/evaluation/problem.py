@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from msgspec import UNSET
 
 from services.recommender.inputs import MICRO, Inputs
-from services.recommender.planner.value import Worth, believed
+from services.recommender.planner.value import ValueFunction, posterior_targets
 from shared.skills import Course, Prerequisite
 
 Leaf = tuple[str, float]
@@ -53,8 +53,8 @@ class Problem:
         self.inputs = inputs
         self.framework = inputs.framework.id
         courses = list(courses)
-        self._wants, self.doors = believed(inputs, {course.id: course for course in courses}.get)
-        self.worth = Worth(self._wants)
+        self._wants, self.doors = posterior_targets(inputs, {course.id: course for course in courses}.get)
+        self.worth = ValueFunction(self._wants)
         self.budget = round((inputs.budget_hours or 0) * MICRO)
         languages = set(inputs.languages)
         self.candidates = [

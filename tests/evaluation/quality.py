@@ -10,7 +10,7 @@ from functools import lru_cache, partial
 
 import numpy as np
 
-from services.recommender.plan_validator.validate import infeasibilities, violations
+from services.recommender.plan_validator.validate import infeasibilities, validate
 from services.recommender.planner import pipeline
 from services.recommender.planner.index.catalog import View
 from shared.paths import LearningPath
@@ -80,7 +80,7 @@ def case(name: str, number: int) -> Case:
     best = optimum(problem)
     if path.coverage.gained > best.bound + len(path.steps) + 1:
         raise AssertionError(f"{name} {number}: the path gains {path.coverage.gained}, the bound is {best.bound:.0f}")
-    faults = violations(path, inputs, view.course)
+    faults = validate(path, inputs, view.course)
     auditor = infeasibilities(told(problem, best.chosen), inputs, view.course)
     compared = name == SYNTHETIC or name not in DRAWN
     methods, more = _methods(world, view, number, best.chosen if budget == HOURS else None) if compared else ({}, [])
@@ -112,7 +112,7 @@ def _methods(
     outcomes = baselines(problem, world.ratings, number)
     outcomes[PLANNER] = _outcome(path)
     outcomes[OPTIMUM] = _outcome(told(problem, chosen or optimum(problem).chosen))
-    return outcomes, violations(path, officer, view.course)
+    return outcomes, validate(path, officer, view.course)
 
 
 def _outcome(path: LearningPath) -> Outcome:

@@ -70,7 +70,8 @@ def level_of(text: str) -> str:
     return word if word in _ENDS else ""
 
 
-def _read(name: str) -> Iterator[dict[str, str]]:
+def read(name: str) -> Iterator[dict[str, str]]:
+    """Yield the rows of a file of the sets."""
     found = folder()
     assert found is not None, f"{SETTING} is not set"
     with (found / name).open(encoding="utf-8-sig", newline="") as file:
@@ -83,22 +84,23 @@ def _number(text: str) -> float:
 
 
 def _rows() -> Iterator[Row]:
-    for row in _read("coursera_5164_forstmaple/coursera_courses.csv"):
+    for row in read("coursera_5164_forstmaple/coursera_courses.csv"):
         skills = ast.literal_eval(row["course_skills"]) if row["course_skills"].startswith("[") else []
         title, language = row["course_name"], _LANGUAGES.get(row["course_language"].strip(), "en")
         rating = _number(row["course_rating"])
         yield Row(title, skills, level_of(row["course_level"]), hours_of(row["time_required"]), rating, language)
-    for row in _read("coursera_1139_ayesha/Coursera.csv"):
+    for row in read("coursera_1139_ayesha/Coursera.csv"):
         skills = row["skills"].split(", ")
         yield Row(
             row["course"], skills, level_of(row["level"]), hours_of(row["duration"]), _number(row["rating"]), "en"
         )
-    for row in _read("edx_816_prereq_skills/edx.csv"):
+    for row in read("edx_816_prereq_skills/edx.csv"):
         language = _LANGUAGES.get(row["language"].strip(), "en")
         yield Row(row["title"], row["associatedskills"].split(", "), level_of(row["level"]), 0.0, 0.0, language)
 
 
-def _skill_id(name: str) -> str:
+def skill_id(name: str) -> str:
+    """Return the id that a skill of the platforms gets from its name."""
     return re.sub(r"[^A-Za-z0-9]+", "-", html.unescape(name)).strip("-").lower()[:60]
 
 
@@ -106,7 +108,7 @@ def _known() -> list[Row]:
     """Return each course once, with a level, skills and hours."""
     found: dict[tuple[str, str], Row] = {}
     for row in _rows():
-        skills = sorted({_skill_id(skill) for skill in row.skills} - {"", "none"})
+        skills = sorted({skill_id(skill) for skill in row.skills} - {"", "none"})
         title = html.unescape(row.title).strip()
         if skills and row.level and title:
             found.setdefault((title, row.level), row._replace(title=title, skills=skills))
@@ -207,7 +209,7 @@ def roles() -> World:
     groups = defaultdict[str, dict[str, tuple[float, float]]](dict)
     numbers: dict[tuple[str, str], str] = {}
     skills: dict[str, str] = {}
-    rows = [row for row in _read("uk_gdad_capability_framework/roles.csv") if row["Skill Level"] in _GRADES]
+    rows = [row for row in read("uk_gdad_capability_framework/roles.csv") if row["Skill Level"] in _GRADES]
     for row in rows:
         role = numbers.setdefault((row["Role"], row["Role Level"]), f"g{len(numbers):03}")
         skill = skills.setdefault(row["Skill Name"].strip(), f"s{len(skills):03}")

@@ -16,7 +16,7 @@ from math import sqrt
 import numpy as np
 
 from services.recommender.inputs import MICRO
-from services.recommender.plan_validator.validate import violations
+from services.recommender.plan_validator.validate import validate
 from services.recommender.planner import pipeline
 from shared.paths import LearningPath
 from tests.evaluation.problem import Candidate, Problem
@@ -52,14 +52,14 @@ def told(number: int, count: int) -> Told:
     for _ in range(count):
         inputs = world.officer(chance, HOURS)
         path = pipeline.recommend(inputs, view)
-        faults += bool(violations(path, inputs, view.course))
+        faults += bool(validate(path, inputs, view.course))
         for kind in (NORMAL, ROUNDED):
             predicted[kind].append(path.coverage.gained / MICRO)
         predicted[WHOLE].append((path.coverage.expected or 0) / MICRO)
         problem = Problem(inputs, [course for step in path.steps if (course := view.course(step.course.id))])
         true = {
             skill: max(float(chance.normal(want.measured, want.sd)), want.level if want.rests_on_courses else -np.inf)
-            for skill, want in problem.worth.wants.items()
+            for skill, want in problem.worth.targets.items()
         }
         top = inputs.framework.max_level
         whole = {skill: min(max(float(np.rint(level)), 0.0), top) for skill, level in true.items()}
@@ -87,7 +87,7 @@ def _completed(
 def removed(problem: Problem, true: dict[str, float], done: list[Candidate]) -> float:
     """Return the weighted gap, true to required, that the courses remove."""
     total = 0.0
-    for skill, want in problem.worth.wants.items():
+    for skill, want in problem.worth.targets.items():
         reached = max((candidate.high.get(skill, 0.0) for candidate in done), default=0.0)
         total += want.weight * max(min(reached, want.required) - true[skill], 0.0) if want.is_gap else 0.0
     return total

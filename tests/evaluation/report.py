@@ -47,7 +47,7 @@ def show(console: Console, rows: Sequence[Gate], title: str) -> None:
         table.add_column(name, justify="right" if name in ("value", "target") else "left", overflow="fold")
     for row in rows:
         verdict = f"{_PASSED[row.passed]}{row.verdict}"
-        table.add_row(row.name, _figure(row), row.target, verdict, row.note if row.note not in row.verdict else "")
+        table.add_row(row.name, figure(row), row.target, verdict, row.note if row.note not in row.verdict else "")
     console.print(table)
     judged = [row for row in rows if row.passed is not None]
     console.print(f"{sum(row.passed is True for row in judged)} of {len(judged)} gates are met.")
@@ -70,7 +70,7 @@ def write_docs(page: Path, results: Results, rows: Sequence[Gate], day: str, min
     )
     gates = _markdown(
         ("gate", "value", "target", "verdict", "about"),
-        [(row.name, _figure(row), row.target, row.verdict, row.note) for row in rows],
+        [(row.name, figure(row), row.target, row.verdict, row.note) for row in rows],
     )
     parts = [about, "### Gates", gates]
     parts += ["### Beside the exact optimum", _optimum_table(results.cases), _image("optimum")]
@@ -89,7 +89,8 @@ def _image(name: str) -> str:
     return f"![{_CAPTIONS[name]}](img/evaluation-{name}.svg)"
 
 
-def _figure(row: Gate) -> str:
+def figure(row: Gate) -> str:
+    """Return a value with its unit."""
     if row.value is None:
         return "-"
     if abs(row.value) >= 100 or row.unit in ("", "B"):

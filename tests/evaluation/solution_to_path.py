@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from services.recommender.inputs import ALGORITHM
-from services.recommender.planner.course_spec import Standing, offer_of
+from services.recommender.planner.course_spec import LearnerState, course_spec
 from services.recommender.planner.explain.expected import expected_gain
 from shared.paths import Closes, CourseCard, Coverage, Gap, LearningPath, OpenGap, Reason, Step, Versions
 from tests.evaluation.problem import Candidate, Problem, State
@@ -22,8 +22,8 @@ def told(problem: Problem, chosen: Sequence[Candidate]) -> LearningPath:
         steps.append(_step(problem, state, candidate, position, hours))
         problem.take(state, candidate)
     gained = sum(row.contribution for step in steps for row in step.closes)
-    offers = [offer_of(candidate.course) for candidate in chosen]
-    start = Standing(dict(problem.doors), inputs.done)
+    offers = [course_spec(candidate.course) for candidate in chosen]
+    start = LearnerState(dict(problem.doors), inputs.done)
     expected = expected_gain(problem.worth, inputs.framework.id, offers, start)
     gaps = _gaps(problem, before, state)
     return LearningPath(
@@ -37,7 +37,9 @@ def told(problem: Problem, chosen: Sequence[Candidate]) -> LearningPath:
             for gap in gaps
             if gap.reached < gap.required
         ],
-        coverage=Coverage(problem.worth.covered(0), problem.worth.covered(gained), problem.worth.gap, gained, expected),
+        coverage=Coverage(
+            problem.worth.coverage(0), problem.worth.coverage(gained), problem.worth.gap, gained, expected
+        ),
         hours=hours,
         versions=Versions(inputs.profile_sequence, inputs.framework_version, 1, ALGORITHM),
         as_of=inputs.as_of,
@@ -59,7 +61,7 @@ def _step(problem: Problem, state: State, candidate: Candidate, position: int, h
             weight=want.weight,
             contribution=worth.of(skill, candidate.high[skill]) - worth.of(skill, state.held[skill]),
         )
-        for skill, want in worth.wants.items()
+        for skill, want in worth.targets.items()
         if want.is_gap and candidate.high.get(skill, 0.0) > state.held[skill] and want.lacks(state.held[skill])
     ]
     card = CourseCard(course.id, course.title, course.provider, course.hours, course.languages, course.url)
@@ -79,5 +81,5 @@ def _gaps(problem: Problem, before: dict[str, float], state: State) -> list[Gap]
             reached=state.held[skill],
             weight=want.weight,
         )
-        for skill, want in problem.worth.wants.items()
+        for skill, want in problem.worth.targets.items()
     ]

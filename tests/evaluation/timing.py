@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 
 from services.recommender.inputs import Inputs
-from services.recommender.plan_validator.validate import violations
+from services.recommender.plan_validator.validate import validate
 from services.recommender.planner import pipeline
 from services.recommender.planner.index.catalog import View
 from shared.paths import LearningPath
@@ -83,7 +83,7 @@ def pace(world: World, view: View, per_block: int, seconds: float) -> Pace:
             begun = time.perf_counter()
             path = pipeline.recommend(inputs, view)
             mine.append(1000 * (time.perf_counter() - begun))
-            faults += bool(violations(path, inputs, view.course))
+            faults += bool(validate(path, inputs, view.course))
         multiples.append(float(np.median(mine) / np.median(sorts)))
         plans += mine
         kernels += sorts

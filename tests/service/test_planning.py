@@ -8,7 +8,7 @@ import pytest
 
 from services.recommender.consumer import ProfileConsumer
 from services.recommender.inputs import Inputs
-from services.recommender.plan_pool import Solver
+from services.recommender.plan_pool import PlanPool
 from services.recommender.planning import Order, Planner
 from shared.errors import Rejected
 from shared.events import AssessmentCompleted, CoursePublished, CourseWithdrawn, announce, from_kafka, to_kafka
@@ -118,7 +118,7 @@ async def test_a_change_that_alters_nothing_makes_no_new_path(office: Office) ->
 def doubting(office: Office) -> Planner:
     """Return a planner whose checker is against every path that has steps."""
     planner = office.planner()
-    planner.solver = Solver(1, check=lambda path, *_: ["unsound"] if path.steps else [])
+    planner.solver = PlanPool(1, check=lambda path, *_: ["unsound"] if path.steps else [])
     return planner
 
 
@@ -188,7 +188,7 @@ async def test_an_officer_whose_planning_fails_is_passed_over_by_a_sweep(office:
             raise ZeroDivisionError
         return []
 
-    planner.solver = Solver(2, check=check)
+    planner.solver = PlanPool(2, check=check)
     assert await planner.sweep([0], 2) == 7
     assert planner.passed_over == 2
     assert (await office.plan_of("o4"))["considered"] < office.catalogue.revision  # due again with the next sweep

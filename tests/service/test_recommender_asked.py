@@ -10,10 +10,10 @@ from aiohttp import ClientResponse
 
 from services.recommender.api import ASKED
 from services.recommender.work_queue import (
-    MOST,
+    MAX_IN_HAND,
     OFFICERS_SHARE,
-    Asked,
     Caller,
+    WorkQueue,
 )
 from shared.events import PROFILES_TOPIC
 from tests.support.recommender import (
@@ -43,7 +43,7 @@ async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Start
         yield service
 
 
-def asked_of(service: Started) -> Asked:
+def asked_of(service: Started) -> WorkQueue:
     return service.client.app[ASKED]  # type: ignore[no-any-return]
 
 
@@ -109,8 +109,8 @@ async def test_beyond_the_whole_it_is_503_and_feedback_that_was_not_stored_can_b
     await planned(service, officer)
     async with held(service) as gate:
         asked = asked_of(service)
-        crowd = [asyncio.create_task(asked.run(Caller(f"caller {n}"), int)) for n in range(MOST - asked.in_hand)]
-        await in_hand(service, MOST)
+        crowd = [asyncio.create_task(asked.run(Caller(f"caller {n}"), int)) for n in range(MAX_IN_HAND - asked.in_hand)]
+        await in_hand(service, MAX_IN_HAND)
         await refused_as(await what_if(service, "late"), 503)
         address = f"/v1/officers/{officer.officer}/path/why-not/read"
         await refused_as(await service.ask("GET", address, tenant=officer.tenant), 503)

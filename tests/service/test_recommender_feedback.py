@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from services.recommender.api import HEEDER
-from services.recommender.plan_pool import Solver
+from services.recommender.plan_pool import PlanPool
 from services.recommender.store.documents import FEWEST_KEYS, MOST_KEYS
 from shared.events import PROFILES_TOPIC, OfficerErased, PathRecommended
 from shared.skills import Profile
@@ -154,7 +154,7 @@ async def test_where_the_checker_refuses_the_feedback_is_kept_and_the_old_path_s
     heeder = service.client.app[HEEDER]
     planner = heeder.planner
     sound, kept = planner.solver, heeder.kept_stale
-    planner.solver = Solver(1, check=lambda *_: ["unsound"])
+    planner.solver = PlanPool(1, check=lambda *_: ["unsound"])
     try:
         status, taken = await tell(service, officer, "write", "not_now")
     finally:

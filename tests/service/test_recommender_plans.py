@@ -10,13 +10,13 @@ import pytest
 
 from deploy.local.processes import CannotStart
 from deploy.local.servers import Mongod, find_mongodb
-from services.recommender.catalog_replica import Catalogue, PlanSummary
-from services.recommender.feedback import heard as said
+from services.recommender.catalog_replica import CatalogReplica, PlanSummary
+from services.recommender.feedback import apply_feedback as said
 from services.recommender.inputs import Rule, TenantRules
-from services.recommender.plan_pool import Case, Solver, solve
+from services.recommender.plan_pool import Case, PlanPool, solve
 from services.recommender.planning import Order
 from services.recommender.provenance import Record
-from services.recommender.store import Key
+from services.recommender.store import IdempotencyRecord
 from services.recommender.store.history import KEPT, History
 from shared.errors import NotFound, Unavailable
 from shared.events import TOMBSTONE, CoursePublished, FrameworkPublished
@@ -163,7 +163,7 @@ async def test_a_deadline_that_has_passed_is_left_alone(office: Office) -> None:
 
 
 async def test_a_batch_over_threads_is_the_same_as_one_by_one() -> None:
-    known = Catalogue()
+    known = CatalogReplica()
     levels = {f"s{number:02}": 4.0 for number in range(8)}
     entries = catalogue(300, 8, seed=7)
     heard(
@@ -173,7 +173,7 @@ async def test_a_batch_over_threads_is_the_same_as_one_by_one() -> None:
     )
     officers = [profile(f"o{i}", {skill: (i + j) % 4 for j, skill in enumerate(levels)}) for i in range(40)]
     cases = [Case(one, DAY) for one in officers]
-    solver = Solver(4)
+    solver = PlanPool(4)
     try:
         together = await solver.solve(cases, known.snapshot)
     finally:
@@ -236,7 +236,7 @@ async def test_a_stale_path_is_due_and_obeys_with_the_next_change_of_the_catalog
     held = await office.store.held(TENANT, "a")
     assert held is not None
     dismissed = said(held.plan.feedback, "read", "not_relevant", at=datetime.now(UTC), now=datetime.now(UTC))
-    key = Key("k", "digest", 1, 1, stale=True)
+    key = IdempotencyRecord("k", "digest", 1, 1, stale=True)
     assert await office.store.keep_feedback(held.plan.summary, "a", dismissed, key, 0)
     assert not await office.store.keep_feedback(
         held.plan.summary, "a", dismissed, key, 0

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from services.recommender.inputs import Estimate, Inputs, Rule
-from services.recommender.plan_validator.validate import violations
+from services.recommender.plan_validator.validate import validate
 from services.recommender.planner import pipeline
 from services.recommender.planner.index import catalog as index
 from services.recommender.planner.index.catalog import Snapshot, View
@@ -77,15 +77,15 @@ def officers() -> Iterator[Inputs]:
 def ask_everything(view: View) -> None:
     for officer in officers():
         path = pipeline.recommend(officer, view)
-        if found := violations(path, officer, view.course):
+        if found := validate(path, officer, view.course):
             raise AssertionError(found)
         steps = [step.course.id for step in path.steps]
         again = msgspec.structs.replace(officer, previous=steps, started=steps[:1], completed=steps[1:2])
-        pipeline.changes(path, pipeline.recommend(again, view))
+        pipeline.path_diff(path, pipeline.recommend(again, view))
         for name in ("c00000", "own-c00003"):
             if view.course(name):
                 pipeline.why_not(officer, view, path, name)
-                pipeline.similar(name, view)
+                pipeline.similar_courses(name, view)
 
 
 def main() -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from services.recommender.catalog_replica import Catalogue, folded
+from services.recommender.catalog_replica import CatalogReplica, fold_events
 from services.recommender.feedback import Action
-from services.recommender.planning import Heeder, Order, Planner, Word
+from services.recommender.planning import FeedbackCommand, FeedbackHandler, Order, Planner
 from services.recommender.store import ALL_INDEXES, COLLECTION, PlanStore
-from services.recommender.work_queue import Asked
+from services.recommender.work_queue import WorkQueue
 from shared.events import CoursePublished, Data, FrameworkPublished, PathRecommended, announce, from_kafka, to_kafka
 from shared.mongo import Database, connect, ensure_indexes
 from shared.settings import StoreSettings, read
@@ -22,14 +22,14 @@ READ = course("read", ("reading", 0, 3), hours=4)
 LONG = course("long", ("reading", 0, 3), hours=6)
 
 
-def heard(catalogue: Catalogue, *news: tuple[str, Data]) -> None:
+def heard(catalogue: CatalogReplica, *news: tuple[str, Data]) -> None:
     """Let the catalogue hear of changes, each with the next stamp."""
     records = []
     for stamp, (name, data) in enumerate(news, catalogue.revision + 1):
         prefix = "framework:" if isinstance(data, FrameworkPublished) else ""
         event = announce("/test", key_of(SHARED_TENANT, prefix + name), stamp, data)
         records.append(to_kafka(msgspec.structs.replace(event, catalogue_revision=stamp)))
-    catalogue.take(folded(catalogue.snapshot, [from_kafka(*record) for record in records]))
+    catalogue.take(fold_events(catalogue.snapshot, [from_kafka(*record) for record in records]))
 
 
 class Office:
@@ -39,13 +39,13 @@ class Office:
         self.database = database
         self.plans = database[COLLECTION]
         self.store = PlanStore(database)
-        self.catalogue = Catalogue()
+        self.catalogue = CatalogReplica()
         heard(
             self.catalogue,
             (FRAMEWORK, FrameworkPublished(SHARED_TENANT, framework({"reading": 3}))),
             *((one.id, CoursePublished(SHARED_TENANT, one)) for one in courses),
         )
-        self._heeder = Heeder(self.planner(), Asked())
+        self._heeder = FeedbackHandler(self.planner(), WorkQueue())
 
     def planner(self) -> Planner:
         return Planner(self.store, self.catalogue, UTC)
@@ -54,7 +54,7 @@ class Office:
         await self._heeder.planner.plan([Order(0, one, "assessment", DAY)])
 
     async def tell(self, officer: str, course_id: str, action: Action, key: str) -> None:
-        word = Word(TENANT, officer, course_id, action, None, key, f"digest of {key}")
+        word = FeedbackCommand(TENANT, officer, course_id, action, None, key, f"digest of {key}")
         await self._heeder.take(word)
 
     async def plan_of(self, officer: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from services.recommender.disclosure import (
     token_of,
 )
 from services.recommender.inputs import MICRO
-from services.recommender.path_summary import Measure, Measures
+from services.recommender.path_summary import PathSummary, SkillOutcome
 from shared.paths import CourseCard
 from shared.skills import Framework, JobGroup
 from tests.support.builders import FRAMEWORK, framework, text
@@ -36,18 +36,24 @@ YARDSTICK: Framework = msgspec.structs.replace(SKILLS, job_groups=[JobGroup(name
 CARDS = {name: CourseCard(name, text(name), text("p"), 2, ["th"]) for name in ("read", "write")}
 
 
-def row(skill: str, level: float, *, required: float = 3, reached: float | None = None, cause: str = "") -> Measure:
-    return Measure(skill, level, required, required if reached is None else reached, 1.0, assessed=True, cause=cause)
-
-
-def officer(group: str = "service", *rows: Measure, closes: dict[str, int] | None = None, **fields: object) -> Measures:
-    whole = {"status": "ready", "job_group": group, "hours": 4.0, "gap": MICRO, "gained": MICRO, "before": 0.5}
-    return msgspec.convert(
-        whole | {"after": 1.0, "skills": list(rows), "closes": closes or {}} | fields, Measures, from_attributes=True
+def row(
+    skill: str, level: float, *, required: float = 3, reached: float | None = None, cause: str = ""
+) -> SkillOutcome:
+    return SkillOutcome(
+        skill, level, required, required if reached is None else reached, 1.0, assessed=True, cause=cause
     )
 
 
-def named(officers: Iterable[Measures]) -> list[Officer]:
+def officer(
+    group: str = "service", *rows: SkillOutcome, closes: dict[str, int] | None = None, **fields: object
+) -> PathSummary:
+    whole = {"status": "ready", "job_group": group, "hours": 4.0, "gap": MICRO, "gained": MICRO, "before": 0.5}
+    return msgspec.convert(
+        whole | {"after": 1.0, "skills": list(rows), "closes": closes or {}} | fields, PathSummary, from_attributes=True
+    )
+
+
+def named(officers: Iterable[PathSummary]) -> list[Officer]:
     return [Officer(number, 1, one) for number, one in enumerate(officers, 1)]
 
 
@@ -63,7 +69,7 @@ def shown(cohorts: Sequence[Cohort], first: Iterable[str] = (), **frameworks: in
     )
 
 
-def report(officers: Iterable[Measures], first: Iterable[str] = (), **frameworks: int) -> AgencyGaps:
+def report(officers: Iterable[PathSummary], first: Iterable[str] = (), **frameworks: int) -> AgencyGaps:
     return shown(cohorts_of(named(officers), K, DAY), first, **frameworks)
 
 
@@ -200,7 +206,7 @@ class Agency:
         for _ in range(size):
             self.join()
 
-    def measures(self) -> Measures:
+    def measures(self) -> PathSummary:
         draw = self.random
         group = draw.choices(GROUPS, [8, 3, 1, 1])[0]
         rows = [row("reading", draw.choice([0, 1, 2.5, 3]), cause=draw.choice(["", "no_course", "budget"]))]

@@ -9,10 +9,10 @@ from sklearn.metrics.pairwise import cosine_similarity
 
 from services.recommender.inputs import Rule
 from services.recommender.planner.pipeline import (
-    changes,
+    path_diff,
     recommend,
     refused,
-    similar,
+    similar_courses,
     why_not,
 )
 from shared.errors import NotFound
@@ -69,7 +69,7 @@ def test_a_course_that_is_not_there_is_not_found() -> None:
     with pytest.raises(NotFound):
         why_not(PLAN, view, path, "nowhere")
     with pytest.raises(NotFound):
-        similar("nowhere", view)
+        similar_courses("nowhere", view)
 
 
 def test_similar_courses_are_those_of_an_outside_cosine() -> None:
@@ -85,7 +85,7 @@ def test_similar_courses_are_those_of_an_outside_cosine() -> None:
         for skill, top in high.items():
             vectors[number, skills.index(skill)] = top - low[skill]
     for wanted in (0, 7, 41):
-        found = similar(courses[wanted].id, view_of(courses), 10)
+        found = similar_courses(courses[wanted].id, view_of(courses), 10)
         outside = np.delete(cosine_similarity(vectors[[wanted]], vectors)[0], wanted)
         assert [one.similarity for one in found] == pytest.approx(sorted(outside, reverse=True)[:10], abs=1e-6)
 
@@ -94,7 +94,7 @@ def test_changes_tell_what_came_went_and_moved() -> None:
     view = view_of(COURSES)
     one = recommend(PLAN, view)
     two = recommend(inputs(framework({"a": 2}, others=["b", "c"]), {"a": 0}, languages=["en"]), view)
-    found = changes(one, two)
+    found = path_diff(one, two)
     assert [card.id for card in found.added] == ["english"]
     assert {card.id for card in found.removed} == {"a-short", "b"}
     assert (found.moved, found.hours) == ([], -9)
@@ -107,8 +107,8 @@ def test_a_course_of_the_same_path_is_not_among_those_alike() -> None:
         course("three", ("a", 1, 2)),
         course("b", ("b", 0, 2)),
     ]
-    assert [other.course.id for other in similar("one", view_of(courses))] == ["three", "two"]
-    assert [other.course.id for other in similar("one", view_of(courses), without={"two"})] == ["three"]
+    assert [other.course.id for other in similar_courses("one", view_of(courses))] == ["three", "two"]
+    assert [other.course.id for other in similar_courses("one", view_of(courses), without={"two"})] == ["three"]
 
 
 def ordered(*names: str) -> LearningPath:
@@ -131,12 +131,12 @@ def ordered(*names: str) -> LearningPath:
     ],
 )
 def test_moved_is_what_moved(before: str, after: str, moved: str) -> None:
-    assert "".join(changes(ordered(*before), ordered(*after)).moved) == moved
+    assert "".join(path_diff(ordered(*before), ordered(*after)).moved) == moved
 
 
 @given(st.permutations("abcdefg"), st.permutations("abcdefgh"))
 def test_no_fewer_courses_could_have_moved(before: list[str], after: list[str]) -> None:
-    moved = changes(ordered(*before), ordered(*after)).moved
+    moved = path_diff(ordered(*before), ordered(*after)).moved
     both = [name for name in after if name in before]
     for stays in combinations(both, len(both) - len(moved) + 1):
         assert [name for name in before if name in stays] != list(stays)

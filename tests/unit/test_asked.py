@@ -7,11 +7,11 @@ from threading import Event as Flag
 import pytest
 
 from services.recommender.work_queue import (
-    MOST,
+    MAX_IN_HAND,
     OFFICERS_SHARE,
     SYSTEMS_SHARE,
-    Asked,
     Caller,
+    WorkQueue,
 )
 from shared.errors import Overloaded, TooManyRequests
 
@@ -19,8 +19,8 @@ LONG = 10.0
 
 
 @pytest.fixture
-async def asked() -> AsyncIterator[Asked]:
-    queue = Asked(1)
+async def asked() -> AsyncIterator[WorkQueue]:
+    queue = WorkQueue(1)
     yield queue
     queue.close()
 
@@ -28,7 +28,7 @@ async def asked() -> AsyncIterator[Asked]:
 class Held:
     """The thread of a queue, held at a gate until `let_go`; `order` is what was done afterwards."""
 
-    def __init__(self, queue: Asked) -> None:
+    def __init__(self, queue: WorkQueue) -> None:
         self.order: list[str] = []
         self._queue, self._reached, self._gate = queue, Flag(), Flag()
 
@@ -58,20 +58,20 @@ class Held:
 
 
 @pytest.fixture
-async def held(asked: Asked) -> AsyncIterator[Held]:
+async def held(asked: WorkQueue) -> AsyncIterator[Held]:
     found = Held(asked)
     yield found
     found.let_go()
 
 
-async def test_work_is_done_in_a_thread_and_its_failure_is_the_askers(asked: Asked) -> None:
+async def test_work_is_done_in_a_thread_and_its_failure_is_the_askers(asked: WorkQueue) -> None:
     assert await asked.run(Caller("a"), "{} {x}".format, 1, x=2) == "1 2"
     with pytest.raises(ZeroDivisionError):
         await asked.run(Caller("a"), divmod, 1, 0)
     assert asked.in_hand == 0
 
 
-async def test_a_caller_beyond_its_share_is_refused_and_others_are_not(asked: Asked, held: Held) -> None:
+async def test_a_caller_beyond_its_share_is_refused_and_others_are_not(asked: WorkQueue, held: Held) -> None:
     first = await held.hold("greedy")
     waiting = [await held.ask("greedy", str(n)) for n in range(OFFICERS_SHARE - 1)]
     with pytest.raises(TooManyRequests) as refused:
@@ -85,7 +85,7 @@ async def test_a_caller_beyond_its_share_is_refused_and_others_are_not(asked: As
     assert await asked.run(Caller("greedy"), held.work("again")) == "again"
 
 
-async def test_a_system_has_a_larger_share(asked: Asked, held: Held) -> None:
+async def test_a_system_has_a_larger_share(asked: WorkQueue, held: Held) -> None:
     system = Caller("system", SYSTEMS_SHARE)
     first = await held.hold()
     waiting = [asyncio.create_task(asked.run(system, held.work(str(n)))) for n in range(SYSTEMS_SHARE)]
@@ -97,18 +97,18 @@ async def test_a_system_has_a_larger_share(asked: Asked, held: Held) -> None:
     assert len(held.order) == SYSTEMS_SHARE > OFFICERS_SHARE
 
 
-async def test_beyond_the_whole_everybody_is_refused(asked: Asked, held: Held) -> None:
+async def test_beyond_the_whole_everybody_is_refused(asked: WorkQueue, held: Held) -> None:
     first = await held.hold()
-    waiting = [await held.ask(f"caller {n}", str(n)) for n in range(MOST - 1)]
+    waiting = [await held.ask(f"caller {n}", str(n)) for n in range(MAX_IN_HAND - 1)]
     with pytest.raises(Overloaded) as refused:
         await asked.run(Caller("late"), held.work("late"))
     assert (refused.value.retry_after or 0) > 0
     held.let_go()
     await asyncio.gather(first, *waiting)
-    assert len(held.order) == MOST - 1
+    assert len(held.order) == MAX_IN_HAND - 1
 
 
-async def test_callers_take_turns_however_much_one_of_them_asks_for(asked: Asked, held: Held) -> None:
+async def test_callers_take_turns_however_much_one_of_them_asks_for(asked: WorkQueue, held: Held) -> None:
     first = await held.hold("greedy")
     many = [await held.ask("greedy", f"greedy {n}") for n in range(OFFICERS_SHARE - 1)]
     few = [await held.ask("modest", f"modest {n}") for n in range(2)]
@@ -118,7 +118,7 @@ async def test_callers_take_turns_however_much_one_of_them_asks_for(asked: Asked
     assert asked.in_hand == 0
 
 
-async def test_what_nobody_waits_for_any_more_is_never_begun(asked: Asked, held: Held) -> None:
+async def test_what_nobody_waits_for_any_more_is_never_begun(asked: WorkQueue, held: Held) -> None:
     first = await held.hold()
     gone, stays = await held.ask("gone", "gone"), await held.ask("stays", "stays")
     gone.cancel()
@@ -130,7 +130,7 @@ async def test_what_nobody_waits_for_any_more_is_never_begun(asked: Asked, held:
     assert held.order == ["stays"]
 
 
-async def test_a_turn_given_to_one_who_has_just_gone_is_given_to_the_next(asked: Asked, held: Held) -> None:
+async def test_a_turn_given_to_one_who_has_just_gone_is_given_to_the_next(asked: WorkQueue, held: Held) -> None:
     first = await held.hold()
     gone, stays = await held.ask("gone", "gone"), await held.ask("stays", "stays")
     first.add_done_callback(lambda _: gone.cancel())  # after its turn was given, before it has begun
@@ -142,7 +142,9 @@ async def test_a_turn_given_to_one_who_has_just_gone_is_given_to_the_next(asked:
     assert await asked.run(Caller("next"), held.work("next")) == "next"
 
 
-async def test_work_that_has_begun_counts_until_it_ends_although_its_caller_has_gone(asked: Asked, held: Held) -> None:
+async def test_work_that_has_begun_counts_until_it_ends_although_its_caller_has_gone(
+    asked: WorkQueue, held: Held
+) -> None:
     first = await held.hold("gone")
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)

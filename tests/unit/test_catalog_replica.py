@@ -4,7 +4,7 @@ from datetime import date
 
 import msgspec
 
-from services.recommender.catalog_replica import folded
+from services.recommender.catalog_replica import fold_events
 from services.recommender.planner.index.catalog import Snapshot
 from shared.events import CoursePublished, Event, announce, from_kafka, to_kafka
 from shared.skills import Course, Prose
@@ -35,10 +35,10 @@ def described(one: Course) -> Course:
 
 def test_what_no_path_is_made_of_is_not_kept_and_its_change_is_no_news() -> None:
     one = course("c1", ("a", 0, 2))
-    first = folded(Snapshot(), [event(described(one), 1)])
+    first = fold_events(Snapshot(), [event(described(one), 1)])
     assert first.snapshot.own_course(TENANT, "c1") == one
     assert first.courses == {(TENANT, "c1"): 1}
-    second = folded(first.snapshot, [event(one, 2)])
+    second = fold_events(first.snapshot, [event(one, 2)])
     assert (second.courses, second.snapshot.catalogue_revision) == ({}, 2)
-    third = folded(second.snapshot, [event(msgspec.structs.replace(one, hours=9.0), 3)])
+    third = fold_events(second.snapshot, [event(msgspec.structs.replace(one, hours=9.0), 3)])
     assert third.courses == {(TENANT, "c1"): 3}

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from services.recommender.plan_validator.validate import violations
+from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.pipeline import recommend, waiting_for_framework
 from shared.paths import LearningPath, Reason
 from tests.support.builders import DAY, after, at, course, framework, inputs, profile, text, view_of
@@ -42,7 +42,7 @@ def reordered(*order: int) -> LearningPath:
 
 def test_the_path_that_is_corrupted_below_is_sound() -> None:
     assert [step.course.id for step in PATH.steps] == ["basic", "goal", "low", "high"]
-    assert violations(PATH, PLAN, VIEW.course) == []
+    assert validate(PATH, PLAN, VIEW.course) == []
 
 
 CORRUPTIONS = {
@@ -90,7 +90,7 @@ CORRUPTIONS = {
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
 def test_every_kind_of_corruption_is_refused(name: str) -> None:
-    assert violations(CORRUPTIONS[name], PLAN, VIEW.course)
+    assert validate(CORRUPTIONS[name], PLAN, VIEW.course)
 
 
 @pytest.mark.parametrize(
@@ -105,15 +105,15 @@ def test_every_kind_of_corruption_is_refused(name: str) -> None:
     ],
 )
 def test_a_path_is_refused_under_other_inputs(change: dict[str, Any]) -> None:
-    assert violations(PATH, replace(PLAN, **change), VIEW.course)
+    assert validate(PATH, replace(PLAN, **change), VIEW.course)
 
 
 def test_a_course_withdrawn_or_changed_since_is_refused() -> None:
     left = view_of([one for one in COURSES if one.id != "low"])
-    assert any("withdrawn" in fault for fault in violations(PATH, PLAN, left.course))
+    assert any("withdrawn" in fault for fault in validate(PATH, PLAN, left.course))
     stricter = view_of([*COURSES[:2], course("low", ("b", 0.5, 1), hours=1.5), *COURSES[3:]])
-    assert any("begins at level 0.5" in fault for fault in violations(PATH, PLAN, stricter.course))
+    assert any("begins at level 0.5" in fault for fault in validate(PATH, PLAN, stricter.course))
 
 
 def test_a_path_without_steps_is_sound_where_it_says_why() -> None:
-    assert violations(waiting_for_framework(profile(), VIEW.catalogue_revision, DAY), PLAN, VIEW.course) == []
+    assert validate(waiting_for_framework(profile(), VIEW.catalogue_revision, DAY), PLAN, VIEW.course) == []

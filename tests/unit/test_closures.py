@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.recommender.plan_validator.validate import violations
+from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.pipeline import recommend
 from shared.paths import LearningPath
 from shared.skills import Course, Framework, Prerequisite
@@ -47,7 +47,7 @@ def found(yardstick: Framework, courses: list[Course], **wishes: Any) -> Learnin
     plan = inputs(yardstick, dict.fromkeys((row.skill for row in yardstick.requirements), 0.0), **wishes)
     view = view_of(courses)
     path = recommend(plan, view)
-    assert violations(path, plan, view.course) == []
+    assert validate(path, plan, view.course) == []
     assert differences(plan, view, published(courses)) is None
     return path
 

@@ -90,7 +90,7 @@ def test_the_order_of_the_catalogue_changes_no_byte() -> None:
 
 def test_an_index_is_weighed_by_kind() -> None:
     view = view_of(generated(300, 20, 1).courses)
-    view.shelf.mesh(champions=False)
+    view.catalog.graph(champions=False)
     everything = held(view)
     assert everything.arrays >= array_bytes(view) > 0
     assert everything.objects > 0

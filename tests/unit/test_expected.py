@@ -7,11 +7,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.recommender.plan_validator.validate import violations
-from services.recommender.planner.course_spec import HARDEST, Standing, completion_rate, effort_of, offer_of
+from services.recommender.plan_validator.validate import validate
+from services.recommender.planner.course_spec import (
+    MAX_COST_FACTOR,
+    LearnerState,
+    completion_rate,
+    cost_factor,
+    course_spec,
+)
 from services.recommender.planner.explain.expected import expected_gain
 from services.recommender.planner.pipeline import recommend
-from services.recommender.planner.value import Worth
+from services.recommender.planner.value import ValueFunction
 from shared.paths import LearningPath
 from shared.skills import Completions, Course, Prerequisite, Rating
 from tests.support.builders import FRAMEWORK, after, at, catalogue, course, framework, inputs, view_of
@@ -32,7 +38,7 @@ def known(one: Course, started: int, completed: int) -> Course:
         (None, (1, 20), 0.9, 1_052_632),
         (None, (3, 400), 0.9, 1_000_000),
         ((80, 62), (4, 180), 0.8, 1_076_555),  # 1.125 / (1 + 0.1 * 0.5 * 0.9)
-        ((10**9, 0), (1, 400), 18 / (10**9 + 20), HARDEST),
+        ((10**9, 0), (1, 400), 18 / (10**9 + 20), MAX_COST_FACTOR),
     ],
 )
 def test_a_rate_and_what_a_course_costs(
@@ -44,7 +50,7 @@ def test_a_rate_and_what_a_course_costs(
         rating=Rating(*rating) if rating else None,
     )
     assert completion_rate(one) == pytest.approx(rate)
-    assert effort_of(one) == effort
+    assert cost_factor(one) == effort
 
 
 LOW, HIGH = course("low", ("a", 0, 1)), course("high", ("a", 1, 2))
@@ -73,9 +79,9 @@ def door(*conditions: Prerequisite) -> Course:
 )
 def test_what_a_path_is_expected_to_gain(courses: list[Course], expected: int) -> None:
     plan = inputs(framework({"a": 2}, others=["x", "y", "z"]), {"a": 0})
-    offers = [offer_of(one) for one in courses]
-    start = Standing(plan.standing(), set())
-    assert expected_gain(Worth(plan.wants()), FRAMEWORK, offers, start) == expected
+    offers = [course_spec(one) for one in courses]
+    start = LearnerState(plan.entry_levels(), set())
+    assert expected_gain(ValueFunction(plan.targets()), FRAMEWORK, offers, start) == expected
 
 
 def test_what_was_started_was_entered() -> None:
@@ -142,4 +148,4 @@ def test_never_more_is_expected_than_gained_and_the_checker_finds_the_same(plan:
     path = recommend(plan, view)
     assert path.coverage.expected is not None
     assert 0 <= path.coverage.expected <= path.coverage.gained
-    assert violations(path, plan, view.course) == []
+    assert validate(path, plan, view.course) == []

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.recommender.feedback import KEPT_PER_COURSE, SLOWED, Action, Feedback, heard
+from services.recommender.feedback import KEPT_PER_COURSE, SLOWED, Action, Feedback, apply_feedback
 from services.recommender.inputs import Rule, TenantRules, inputs_for, rules_within
 from services.recommender.provenance import hash_of
 from shared.errors import Conflict, InvalidInput
@@ -19,7 +19,7 @@ YARDSTICK = framework({"reading": 3})
 def after(*said: tuple[str, Action], feedback: Feedback | None = None) -> Feedback:
     feedback = feedback or Feedback()
     for course, action in said:
-        feedback = heard(feedback, course, action, at=NOW, now=NOW)
+        feedback = apply_feedback(feedback, course, action, at=NOW, now=NOW)
     return feedback
 
 
@@ -35,7 +35,7 @@ def test_a_completion_holds_whatever_is_said_after_it_until_it_is_taken_back() -
     assert said.completed_at() == {"a": NOW}
     assert said.those("not_relevant") == said.those("started") == []
     with pytest.raises(Conflict):
-        heard(said, "a", "started", at=NOW, now=NOW)
+        apply_feedback(said, "a", "started", at=NOW, now=NOW)
     back = after(("a", "undo"), ("a", "undo"), feedback=said)
     assert (back.completed_at(), back.those("started")) == ({}, ["a"])
 
@@ -52,7 +52,7 @@ def test_undo_takes_back_the_newest_and_what_stood_before_holds_again() -> None:
 
 def test_a_mandatory_course_cannot_be_dismissed_and_stands_above_an_older_dismissal() -> None:
     with pytest.raises(Conflict) as caught:
-        heard(Feedback(), "a", "not_relevant", at=NOW, now=NOW, mandatory=["a"])
+        apply_feedback(Feedback(), "a", "not_relevant", at=NOW, now=NOW, mandatory=["a"])
     assert caught.value.field == "action"
     dismissed = after(("a", "not_relevant"), ("b", "not_relevant"))
     inputs = inputs_for(profile(), dismissed, TenantRules(1, mandatory=["a"]), [], framework=YARDSTICK, as_of=DAY)
@@ -62,7 +62,7 @@ def test_a_mandatory_course_cannot_be_dismissed_and_stands_above_an_older_dismis
 
 def test_what_lies_ahead_of_the_clock_is_refused() -> None:
     with pytest.raises(InvalidInput) as caught:
-        heard(Feedback(), "a", "completed", at=NOW + timedelta(hours=1), now=NOW)
+        apply_feedback(Feedback(), "a", "completed", at=NOW + timedelta(hours=1), now=NOW)
     assert caught.value.field == "at"
 
 
@@ -89,7 +89,7 @@ def test_whatever_is_said_a_course_is_at_most_one_thing_and_the_inputs_are_sound
     feedback = Feedback()
     for course, action in said:
         try:
-            feedback = heard(feedback, course, action, at=NOW, now=NOW)
+            feedback = apply_feedback(feedback, course, action, at=NOW, now=NOW)
         except Conflict:
             continue
     sorts = [set(feedback.those(action)) for action in ("started", "not_relevant", "not_now", "pin")]

@@ -10,19 +10,19 @@ import msgspec
 import numpy as np
 import pytest
 
-from services.recommender.catalog_replica import folded
-from services.recommender.feedback import MOST_ROWS, Feedback, heard
+from services.recommender.catalog_replica import fold_events
+from services.recommender.feedback import MOST_ROWS, Feedback, apply_feedback
 from services.recommender.inputs import Estimate, Inputs
 from services.recommender.plan_pool import (
     NO_RULES,
     Case,
-    Planned,
+    PlannedPath,
     solve,
 )
-from services.recommender.plan_validator.validate import violations
+from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.index.catalog import Snapshot, View
 from services.recommender.planner.pipeline import recommend, why_not
-from services.recommender.planning import says_the_same
+from services.recommender.planning import same_path
 from services.recommender.provenance import inputs_of_record
 from services.recommender.reference import rule as reference
 from shared.events import CoursePublished, Event
@@ -56,7 +56,7 @@ class Studying:
         self.paths: list[LearningPath] = []
         self.last = self._planned(Case(one, day))
 
-    def _planned(self, case: Case) -> Planned:
+    def _planned(self, case: Case) -> PlannedPath:
         found = solve(case, self.view)
         assert found.violations == []
         self.paths.append(found.path)
@@ -72,7 +72,7 @@ class Studying:
         """Say that a course is completed, and return the next path."""
         moment = datetime.combine(self.day, datetime.min.time(), UTC) + timedelta(hours=12) + after
         taught = self.view.course(course_id)
-        self.feedback = heard(
+        self.feedback = apply_feedback(
             self.feedback, course_id, "completed", at=moment, now=moment, teaches=taught.teaches if taught else ()
         )
         case = Case(self.profile, self.day, self.feedback, previous=self.left, finishing=True)
@@ -211,11 +211,11 @@ def test_a_completed_course_that_is_withdrawn_or_changed_keeps_its_level() -> No
 
 def test_what_completed_courses_taught_is_kept_while_there_is_room() -> None:
     rows = course("c", *[(f"s{n}", 0, 1) for n in range(MOST_ROWS)]).teaches
-    said = heard(Feedback(), "one", "completed", at=MOMENT, now=MOMENT, teaches=rows)
-    more = heard(said, "other", "completed", at=MOMENT, now=MOMENT, teaches=rows[:1])
+    said = apply_feedback(Feedback(), "one", "completed", at=MOMENT, now=MOMENT, teaches=rows)
+    more = apply_feedback(said, "other", "completed", at=MOMENT, now=MOMENT, teaches=rows[:1])
     assert (set(more.taught()), set(more.completed_at())) == ({"one"}, {"one", "other"})
     assert "taught" not in msgspec.to_builtins(
-        heard(said, "third", "pin", at=MOMENT, now=MOMENT, teaches=rows).said[-1]
+        apply_feedback(said, "third", "pin", at=MOMENT, now=MOMENT, teaches=rows).said[-1]
     )
 
 
@@ -261,7 +261,7 @@ def test_a_level_in_a_request_is_later_than_its_completed_courses_for_gaps_and_e
     unknown = inputs(yardstick, {"a": 0}, completed_at={"done": LATER})
     assert [step.course.id for step in recommend(unknown, view).steps] == ["next"]
     for plan in (known, unknown):
-        assert violations(recommend(plan, view), plan, view.course) == []
+        assert validate(recommend(plan, view), plan, view.course) == []
 
 
 @pytest.mark.parametrize(("when", "opens"), [(MOMENT - timedelta(days=1), False), (LATER, True)])
@@ -274,7 +274,7 @@ def test_a_completion_on_another_framework_counts_where_it_is_later(when: dateti
     elsewhere = {"other": {"x": Estimate(1, 0.3, MOMENT)}}
     plan = inputs(framework({"a": 3}), {"a": 0}, completed_at={"abroad": when}, elsewhere=elsewhere)
     path = recommend(plan, view)
-    assert violations(path, plan, view.course) == []
+    assert validate(path, plan, view.course) == []
     assert bool(path.steps) is opens
     assert reference.recommend(plan, courses, 1) == path
 
@@ -308,7 +308,7 @@ def test_no_course_is_recommended_for_less_than_an_assessment_could_tell(top: in
     for short, recommended in ((least, True), (least - 0.001, False)):
         plan = inputs(scaled(top), {"a": round(top - short, 6)}, sd=0.3)
         path = recommend(plan, view)
-        assert violations(path, plan, view.course) == []
+        assert validate(path, plan, view.course) == []
         assert bool(path.steps) is recommended
         assert [row.cause for row in path.open] == ([] if recommended else ["too_small"])
     assert path.open[0].reason.en.endswith("less than an assessment could tell; no course is recommended for it.")
@@ -324,9 +324,9 @@ def test_nothing_is_added_for_the_last_bit_of_a_level_and_the_setting_says_how_m
         plan = inputs(framework({"a": 3}), {"a": 0}, smallest_gap=smallest)
         path = recommend(plan, view_of(courses))
         assert [step.course.id for step in path.steps] == found
-        assert violations(path, plan, view_of(courses).course) == []
+        assert validate(path, plan, view_of(courses).course) == []
     strict = msgspec.structs.replace(plan, smallest_gap=0.25)
-    assert violations(path, strict, view_of(courses).course)  # the independent checker sees a step too many
+    assert validate(path, strict, view_of(courses).course)  # the independent checker sees a step too many
 
 
 # --- the same path, the same account ----------------------------------------------------------------------------------
@@ -342,10 +342,10 @@ def test_a_path_that_is_kept_is_told_as_it_was(number: int) -> None:
     world, view = world_of(SYNTHETIC, 0)
     plan = world.officer(chance, 40.0)
     path = recommend(plan, view)
-    assert says_the_same(path, kept(plan, view, path))
+    assert same_path(path, kept(plan, view, path))
     wanted = [one.id for one in list(world.courses)[number * 20 : number * 20 + 4]]
     other = recommend(msgspec.structs.replace(plan, previous=wanted), view)
-    assert says_the_same(other, kept(plan, view, other))
+    assert same_path(other, kept(plan, view, other))
 
 
 DESCRIBED: list[tuple[Callable[[Course], Course], bool]] = [
@@ -362,10 +362,10 @@ def test_a_change_that_no_path_reads_concerns_no_plan(change: Callable[[Course],
         data = CoursePublished(SHARED_TENANT, one)
         return Event("1", "course", "/test", f"{SHARED_TENANT}/{one.id}", MOMENT, stamp, data, None, stamp)
 
-    before = folded(Snapshot(), [published(SMALL[0], 1)])
-    news = folded(before.snapshot, [published(change(SMALL[0]), 2)])
+    before = fold_events(Snapshot(), [published(SMALL[0], 1)])
+    news = fold_events(before.snapshot, [published(change(SMALL[0]), 2)])
     assert news.snapshot.catalogue_revision == 2
     assert news.snapshot.own_course(SHARED_TENANT, "a-low") == change(SMALL[0])
     assert bool(news.courses) is counts
-    both = folded(Snapshot(), [published(SMALL[0], 1), published(change(SMALL[0]), 2)])
+    both = fold_events(Snapshot(), [published(SMALL[0], 1), published(change(SMALL[0]), 2)])
     assert both.courses[SHARED_TENANT, "a-low"] == (2 if counts else 1)

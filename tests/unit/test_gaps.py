@@ -11,51 +11,51 @@ from services.recommender.inputs import (
     hours_until,
     inputs_of,
 )
-from services.recommender.planner.value import Worth, shortfall
+from services.recommender.planner.value import ValueFunction, expected_shortfall
 from shared.errors import InvalidInput
 from shared.skills import SkillLevel
 from tests.support.builders import DAY, MOMENT, framework, inputs, profile
 
 
 def test_a_known_level_falls_short_by_the_plain_difference() -> None:
-    assert shortfall(3, 1.5, 0) == 1.5
-    assert shortfall(1, 1.5, 0) == 0
+    assert expected_shortfall(3, 1.5, 0) == 1.5
+    assert expected_shortfall(1, 1.5, 0) == 0
 
 
 def test_a_doubtful_level_at_the_requirement_is_expected_to_fall_short_by_its_density() -> None:
-    assert shortfall(2, 2, 1) == pytest.approx(0.3989422804)
+    assert expected_shortfall(2, 2, 1) == pytest.approx(0.3989422804)
 
 
 @given(st.floats(0, 5), st.floats(0, 5), st.floats(0, 2), st.floats(0, 2))
 def test_shortfall_grows_with_the_level_and_never_faster_than_it(
     level: float, mean: float, sd: float, more: float
 ) -> None:
-    low, high = shortfall(level, mean, sd), shortfall(level + more, mean, sd)
+    low, high = expected_shortfall(level, mean, sd), expected_shortfall(level + more, mean, sd)
     assert low - 1e-9 <= high <= low + more + 1e-9
 
 
 def test_worth_is_weighted_and_stops_at_what_is_required() -> None:
-    worth = Worth(inputs(framework({"a": 3, "b": 2}, weights={"a": 2}), {"a": 1, "b": 2}).wants())
+    worth = ValueFunction(inputs(framework({"a": 3, "b": 2}, weights={"a": 2}), {"a": 1, "b": 2}).targets())
     assert worth.gaps == {"a": 4_000_000}
     assert [worth.of("a", level) for level in (0.5, 1, 2, 3, 5)] == [0, 0, 2_000_000, 4_000_000, 4_000_000]
     assert worth.of("b", 5) == worth.of("elsewhere", 5) == 0
     assert (worth.required, worth.gap) == (8_000_000, 4_000_000)
-    assert (worth.covered(0), worth.covered(4_000_000)) == (0.5, 1.0)
+    assert (worth.coverage(0), worth.coverage(4_000_000)) == (0.5, 1.0)
 
 
 def test_a_skill_that_was_never_assessed_is_believed_to_be_half_way() -> None:
-    (want,) = inputs(framework({"a": 3})).wants().values()
+    (want,) = inputs(framework({"a": 3})).targets().values()
     assert (want.level, want.sd, want.assessed) == (1.5, 1.0, False)
 
 
 def test_doubt_alone_makes_no_gap() -> None:
-    assert Worth(inputs(framework({"a": 3}), {"a": 3}, sd=1).wants()).gap == 0
+    assert ValueFunction(inputs(framework({"a": 3}), {"a": 3}, sd=1).targets()).gap == 0
 
 
 def test_doubt_never_makes_coverage_negative() -> None:
-    worth = Worth(inputs(framework({"a": 1}), {"a": 0}, sd=3).wants())
+    worth = ValueFunction(inputs(framework({"a": 1}), {"a": 0}, sd=3).targets())
     assert worth.gap > worth.required
-    assert worth.covered(0) == 0.0
+    assert worth.coverage(0) == 0.0
 
 
 def test_hours_until_a_deadline_are_the_weeks_times_the_pace() -> None:
@@ -69,7 +69,7 @@ def test_inputs_of_a_profile_leave_out_skills_that_the_framework_dropped_and_kee
     held.levels.append(SkillLevel("other", "x", 3, 0.3, MOMENT))
     plan = inputs_of(held, framework({"a": 3}), date(2026, 1, 1))
     assert plan.levels == {"a": Estimate(1, 0.3, MOMENT)}
-    assert plan.standing() == {("fw", "a"): 1, ("other", "x"): 3}
+    assert plan.entry_levels() == {("fw", "a"): 1, ("other", "x"): 3}
 
 
 @pytest.mark.parametrize(

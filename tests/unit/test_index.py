@@ -1,4 +1,4 @@
-from services.recommender.planner.course_spec import offer_of
+from services.recommender.planner.course_spec import course_spec
 from services.recommender.planner.index.catalog import Snapshot
 from services.recommender.planner.pipeline import recommend
 from shared.skills import SHARED_TENANT
@@ -35,18 +35,18 @@ def test_a_change_leaves_the_old_snapshot_as_it_was_and_keeps_what_it_did_not_to
     before = (
         Snapshot().put_courses("shared", catalogue(30, 4, seed=1), 1).put_course("mine", course("m", ("a", 0, 1)), 2)
     )
-    shelf = before.view("other").shelf
+    shelf = before.view("other").catalog
     after = before.put_course("mine", course("n", ("a", 0, 1)), 3)
     assert before.view("mine").course("n") is None
     assert after.view("mine").course("n") is not None
-    assert after.view("other").shelf is shelf
-    assert after.put_framework("shared", framework({"a": 1}), 4).view("other").shelf is shelf
-    assert after.withdraw_course("shared", "c00001", 5).view("other").shelf is not shelf
+    assert after.view("other").catalog is shelf
+    assert after.put_framework("shared", framework({"a": 1}), 4).view("other").catalog is shelf
+    assert after.withdraw_course("shared", "c00001", 5).view("other").catalog is not shelf
     assert (before.catalogue_revision, after.catalogue_revision) == (2, 3)
 
 
 def test_rows_of_one_skill_are_read_as_one() -> None:
-    offer = offer_of(course("a", ("a", 1, 2), ("a", 2, 3), ("b", 0, 1)))
+    offer = course_spec(course("a", ("a", 1, 2), ("a", 2, 3), ("b", 0, 1)))
     assert offer.teaches == {("fw", "a"): (1, 3), ("fw", "b"): (0, 1)}
     assert [(it.skill, it.level) for it in offer.entry("fw")] == [("a", 1)]
     assert offer.entry("other") == []
@@ -56,7 +56,7 @@ def test_a_shelf_made_before_a_skill_had_a_number_is_planned_on_afterwards() -> 
     snapshot = Snapshot().put_courses(SHARED_TENANT, [course("old", ("a", 0, 1))], 1)
     changed = snapshot.put_course("one", course("new", ("a", 1, 2)), 2)
     view = changed.view("one")
-    assert view.shelf.near[0].size
+    assert view.catalog.delta[0].size
     changed.put_course("other", course("elsewhere", ("never-seen-before", 0, 1)), 3)
     path = recommend(inputs(framework({"a": 2}), {"a": 0}), view)
     assert [step.course.id for step in path.steps] == ["old", "new"]

@@ -6,7 +6,7 @@ from typing import Self
 import pytest
 from msgspec import UNSET
 
-from services.recommender.plan_validator.expected_gain import leaning
+from services.recommender.plan_validator.expected_gain import dependents
 from shared.skills import Course, Prerequisite
 from tests.support.builders import after, at, course
 from tests.support.random_plans import entangled
@@ -80,14 +80,14 @@ def test_a_step_depends_on_what_it_cannot_be_entered_without(seed: int) -> None:
     officer = Learner(levels, {f"c{chance.randrange(60):05}"})
     path = can_be_studied(courses, officer, chance)
     begun = {one.id for one in path[: chance.randrange(3)]}
-    assert leaning(officer, path, begun) == studied_without_each(officer, path, begun)
+    assert dependents(officer, path, begun) == studied_without_each(officer, path, begun)
 
 
 def test_a_wrong_order_and_a_course_twice_are_judged_too() -> None:
     low, high = course("low", ("a", 0, 1)), course("high", ("a", 1, 2), requires=[after("low")])
     for path in ([high, low], [low, high, high], [low, low, high]):
         officer = Learner({}, set())
-        assert leaning(officer, path, set()) == studied_without_each(officer, path, set())
+        assert dependents(officer, path, set()) == studied_without_each(officer, path, set())
 
 
 def test_steps_that_have_nothing_to_do_with_each_other_are_not_looked_at_again() -> None:
@@ -101,6 +101,6 @@ def test_steps_that_have_nothing_to_do_with_each_other_are_not_looked_at_again()
         )
     ]
     Learner.asked = 0
-    leans = leaning(Learner({}, set()), path, set())
+    leans = dependents(Learner({}, set()), path, set())
     assert [sorted(places) for places in leans] == [[] if n % 2 == 0 else [n - 1] for n in range(2 * pairs)]
     assert Learner.asked <= 2 * len(path)  # once at the beginning, once where the course before it is left out

@@ -9,25 +9,25 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.recommender.inputs import MICRO, Inputs
-from services.recommender.planner.course_spec import Offer, offer_of
-from services.recommender.planner.course_spec import Standing as Officer
+from services.recommender.planner.course_spec import CourseSpec, course_spec
+from services.recommender.planner.course_spec import LearnerState as Officer
 from services.recommender.planner.exact.conditions import (
-    Done,
-    Level,
-    Standing,
-    Way,
-    way_of,
+    CourseCondition,
+    CourseOption,
+    LevelCondition,
+    PathState,
+    course_option,
 )
 from services.recommender.planner.exact.minimum_closure import (
-    Rise,
-    Stock,
-    Wanted,
-    least,
+    AvailableCourses,
+    Goal,
+    TaughtLevel,
+    minimum_closure,
 )
-from services.recommender.planner.exact.residual import why_barred
+from services.recommender.planner.exact.residual import exclusion_reason
 from services.recommender.planner.pipeline import recommend, why_not
 from services.recommender.planner.units import micro
-from services.recommender.planner.value import Worth
+from services.recommender.planner.value import ValueFunction
 from shared.errors import InvalidInput
 from shared.paths import LearningPath, OpenGap
 from shared.skills import Course
@@ -43,37 +43,39 @@ BOTH = course("both", ("x", 0, 1), ("y", 0, 1), hours=2)
 ONLY = [course("only-x", ("x", 0, 1), hours=1.5), course("only-y", ("y", 0, 1), hours=1.5)]
 
 
-def ways_of(courses: Sequence[Course], plan: Inputs) -> dict[str, Way]:
-    worth = Worth(plan.wants())
-    return {one.id: way_of(plan, worth, offer_of(one), 1.0) for one in courses}
+def ways_of(courses: Sequence[Course], plan: Inputs) -> dict[str, CourseOption]:
+    worth = ValueFunction(plan.targets())
+    return {one.id: course_option(plan, worth, course_spec(one), 1.0) for one in courses}
 
 
-def stock_of(ways: Mapping[str, Way]) -> Stock:
+def stock_of(ways: Mapping[str, CourseOption]) -> AvailableCourses:
     shortest = sorted(ways.values(), key=lambda way: (way.hours, way.id))
-    return Stock(lambda skill: [(way.lifts[skill], way.id) for way in shortest if skill in way.lifts], ways.get)
+    return AvailableCourses(
+        lambda skill: [(way.level_effects[skill], way.id) for way in shortest if skill in way.level_effects], ways.get
+    )
 
 
-def start_at(levels: Mapping[str, float]) -> Standing:
-    return Standing(1 << 50, 1 << 50, {(FRAMEWORK, skill): micro(level) for skill, level in levels.items()}, set(), {})
+def start_at(levels: Mapping[str, float]) -> PathState:
+    return PathState(1 << 50, 1 << 50, {(FRAMEWORK, skill): micro(level) for skill, level in levels.items()}, set(), {})
 
 
 def reachable(courses: Sequence[Course], officer: Officer) -> list[Course]:
     """Return the courses that can be entered one after the other."""
     now, left, found = officer.copy(), list(courses), list[Course]()
-    while opened := [one for one in left if now.admits(offer_of(one), FRAMEWORK)]:
+    while opened := [one for one in left if now.admits(course_spec(one), FRAMEWORK)]:
         for one in opened:
-            now.take(offer_of(one))
+            now.take(course_spec(one))
         found += opened
         left = [one for one in left if one not in opened]
     return found
 
 
-def exhaustive(courses: Sequence[Course], officer: Officer, wanted: Wanted) -> int | None:
+def exhaustive(courses: Sequence[Course], officer: Officer, wanted: Goal) -> int | None:
     """Return the micro-hours of the shortest set that can be studied and has what is wanted; None: there is none.
 
     Raises OverflowError where too many sets would have to be looked at.
     """
-    offers = [offer_of(one) for one in reachable(courses, officer)]
+    offers = [course_spec(one) for one in reachable(courses, officer)]
     heap: list[tuple[int, tuple[int, ...]]] = [(0, ())]
     seen: set[tuple[int, ...]] = set()
     while heap:
@@ -92,14 +94,14 @@ def exhaustive(courses: Sequence[Course], officer: Officer, wanted: Wanted) -> i
     return None
 
 
-def has(offer: Offer, wanted: Wanted) -> bool:
-    if isinstance(wanted, Done):
+def has(offer: CourseSpec, wanted: Goal) -> bool:
+    if isinstance(wanted, CourseCondition):
         return offer.id == wanted.course
-    assert isinstance(wanted, Rise)
+    assert isinstance(wanted, TaughtLevel)
     return micro(offer.teaches.get(wanted.skill, (0.0, 0.0))[1]) >= wanted.level
 
 
-def studied(offers: list[Offer], officer: Officer) -> Officer:
+def studied(offers: list[CourseSpec], officer: Officer) -> Officer:
     """Return the officer after these, in any order in which they can be studied."""
     now, left = officer.copy(), offers
     while opened := [offer for offer in left if now.admits(offer, FRAMEWORK)]:
@@ -125,7 +127,9 @@ def studied(offers: list[Offer], officer: Officer) -> Officer:
     ],
 )
 def test_a_shortest_way_is_known(courses: list[Course], taken: list[str], hours: float) -> None:
-    found = least(start_at({}), [Rise((FRAMEWORK, "t"), 1)], stock_of(ways_of(courses, inputs(SKILLS, {}))))
+    found = minimum_closure(
+        start_at({}), [TaughtLevel((FRAMEWORK, "t"), 1)], stock_of(ways_of(courses, inputs(SKILLS, {})))
+    )
     assert found is not None
     assert ({way.id for way in found.courses}, found.hours, found.proved) == (set(taken), hours * MICRO, True)
 
@@ -136,8 +140,8 @@ def test_twenty_conditions_that_one_course_meets() -> None:
     goal = course("goal", ("t", 0, 2), hours=2, requires=[at(name, 1) for name in names])
     wide = course("wide", *[(name, 0, 1) for name in names], hours=2)
     narrow = [course(f"only-{name}", (name, 0, 1), hours=1.5) for name in names]
-    found = least(
-        start_at({}), [Rise((FRAMEWORK, "t"), 1)], stock_of(ways_of([goal, wide, *narrow], inputs(skills, {})))
+    found = minimum_closure(
+        start_at({}), [TaughtLevel((FRAMEWORK, "t"), 1)], stock_of(ways_of([goal, wide, *narrow], inputs(skills, {})))
     )
     assert found is not None
     assert ([way.id for way in found.courses], found.proved) == (["wide", "goal"], True)
@@ -148,10 +152,12 @@ def test_a_limit_on_the_search_is_told() -> None:
     ways = ways_of(courses, inputs(framework({"s00": 3}), {}))
     start = start_at({f"s{number:02}": 1 for number in range(8)})
     for level in (2, 3, 4):
-        whole = least(start, [Level((FRAMEWORK, "s00"), level * MICRO)], stock_of(ways), most_sets=5000)
-        brief = least(start, [Level((FRAMEWORK, "s00"), level * MICRO)], stock_of(ways), most_sets=1)
+        whole = minimum_closure(
+            start, [LevelCondition((FRAMEWORK, "s00"), level * MICRO)], stock_of(ways), most_sets=5000
+        )
+        brief = minimum_closure(start, [LevelCondition((FRAMEWORK, "s00"), level * MICRO)], stock_of(ways), most_sets=1)
         if whole and brief:
-            assert brief.floor <= whole.hours <= brief.hours
+            assert brief.lower_bound <= whole.hours <= brief.hours
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
@@ -168,9 +174,12 @@ def test_no_way_is_shorter_than_one_that_is_proved(seed: int) -> None:
     courses = reachable(courses, officer)
     if not courses:
         return
-    some: list[Wanted] = [Done(draw.choice(courses).id), Rise((FRAMEWORK, "s00"), draw.choice([1, 2, 3]) * MICRO)]
+    some: list[Goal] = [
+        CourseCondition(draw.choice(courses).id),
+        TaughtLevel((FRAMEWORK, "s00"), draw.choice([1, 2, 3]) * MICRO),
+    ]
     wanted = draw.choice(some)
-    found = least(start_at(levels), [wanted], stock_of(ways_of(courses, plan)))
+    found = minimum_closure(start_at(levels), [wanted], stock_of(ways_of(courses, plan)))
     try:
         shortest = exhaustive(courses, officer, wanted)
     except OverflowError:
@@ -179,21 +188,21 @@ def test_no_way_is_shorter_than_one_that_is_proved(seed: int) -> None:
         assert found is None
         return
     assert found is not None
-    assert found.floor <= shortest <= found.hours
+    assert found.lower_bound <= shortest <= found.hours
     assert not found.proved or found.hours == shortest
 
 
 def end_of(path: LearningPath, plan: Inputs, courses: Mapping[str, Course]) -> Officer:
-    now = Officer(plan.standing(), set(plan.done))
+    now = Officer(plan.entry_levels(), set(plan.done))
     for step in path.steps:
-        now.take(offer_of(courses[step.course.id]))
+        now.take(course_spec(courses[step.course.id]))
     return now
 
 
 def judge(row: OpenGap, left: list[Course], now: Officer, hours_left: int | None) -> None:
     """Hold what is said of an open skill against an exhaustive search."""
     try:
-        shortest = exhaustive(left, now, Rise((FRAMEWORK, row.skill), micro(row.reached) + 1))
+        shortest = exhaustive(left, now, TaughtLevel((FRAMEWORK, row.skill), micro(row.reached) + 1))
     except OverflowError:
         return
     if row.cause in ("no_course", "prerequisite", "excluded"):
@@ -223,7 +232,7 @@ def test_what_is_said_of_hours_is_true(plan: Inputs, courses: list[Course], aske
     except InvalidInput:
         return
     by_id = {one.id: one for one in courses}
-    usable = [one for one in courses if why_barred(plan, one) is None]
+    usable = [one for one in courses if exclusion_reason(plan, one) is None]
     now = end_of(path, plan, by_id)
     left = [one for one in usable if one.id not in now.done]
     hours_left = None if plan.budget_hours is None else max(round((plan.budget_hours - path.hours) * MICRO), 0)
@@ -231,9 +240,9 @@ def test_what_is_said_of_hours_is_true(plan: Inputs, courses: list[Course], aske
         judge(row, left, now, hours_left)
     answer = why_not(plan, view, path, courses[asked % len(courses)].id) if courses else None
     if answer and answer.cause == "does_not_fit" and answer.hours and not any(step.seed for step in path.steps):
-        start = Officer(plan.standing(), set())
+        start = Officer(plan.entry_levels(), set())
         try:
-            shortest = exhaustive(usable, start, Done(answer.course))
+            shortest = exhaustive(usable, start, CourseCondition(answer.course))
         except OverflowError:
             return
         assert shortest is not None

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.recommender.inputs import Estimate, Inputs
-from services.recommender.plan_validator.validate import violations
+from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.index.catalog import Snapshot
 from services.recommender.planner.pipeline import recommend, refused, waiting_for_framework
 from shared.paths import LearningPath
@@ -67,7 +67,7 @@ def test_a_course_whose_skills_are_not_known_yet_is_taken_only_for_what_it_opens
     ]
     path = recommend(inputs(framework({"a": 2}), {"a": 0}), view_of(courses))
     assert ids(path) == ["stone", "goal"]
-    assert violations(path, inputs(framework({"a": 2}), {"a": 0}), {one.id: one for one in courses}.get) == []
+    assert validate(path, inputs(framework({"a": 2}), {"a": 0}), {one.id: one for one in courses}.get) == []
     none = recommend(inputs(framework({"a": 2}), {"a": 0}), view_of(courses[:1]))
     assert (none.steps, none.open[0].reason.en) == (
         [],
@@ -111,7 +111,7 @@ def test_an_open_gap_says_why(cause: str, change: dict[str, Any], courses: list[
     assert (path.steps, [row.cause for row in path.open]) == ([], [cause])
     assert path.open[0].reason.th
     assert path.reason.th
-    assert not violations(path, plan, view_of(courses).course)
+    assert not validate(path, plan, view_of(courses).course)
 
 
 def test_nothing_assessed_gives_a_provisional_path() -> None:
@@ -194,7 +194,7 @@ thorough = settings(max_examples=60, deadline=None, suppress_health_check=list(H
 def test_every_path_passes_the_independent_checker(plan: Inputs, courses: list[Course]) -> None:
     view = view_of(courses)
     path = recommend(plan, view)
-    assert violations(path, plan, view.course) == []
+    assert validate(path, plan, view.course) == []
     assert len(set(ids(path))) == len(path.steps)
     assert all(step.closes or step.unlocks for step in path.steps)
     assert msgspec.json.decode(msgspec.json.encode(path), type=type(path)) == path

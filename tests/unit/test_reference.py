@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.recommender.inputs import Inputs, Rule
-from services.recommender.plan_validator.validate import violations
+from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.optimizer.instance import BRANCH, NUMBER
-from services.recommender.planner.optimizer.solve import planned
+from services.recommender.planner.optimizer.solve import solve
 from services.recommender.planner.pipeline import recommend
-from services.recommender.planner.value import Worth, believed
+from services.recommender.planner.value import ValueFunction, posterior_targets
 from services.recommender.reference import rule as reference
 from shared.errors import InvalidInput
 from shared.skills import Course, Prerequisite
@@ -69,7 +69,7 @@ def test_a_small_world_gives_the_same_bytes_where_paths_may_hold_few_courses(
             path = recommend(plan, view)
         except InvalidInput:  # mandatory, and excluded by a rule
             return
-        assert violations(path, plan, view.course) == []
+        assert validate(path, plan, view.course) == []
         assert differences(plan, view, courses) is None
 
 
@@ -140,12 +140,12 @@ def test_a_generated_world_is_narrowed_to_the_same_courses() -> None:
     world = generated(1000, 200, 3)
     view = world.view()
     for plan in drawn(world, 4):
-        found = planned(plan, view)
-        numbers = found.problem.ways[found.problem.ways[:, BRANCH] == 0, NUMBER].tolist()
-        wants, doors = believed(plan, view.course)
+        found = solve(plan, view)
+        numbers = found.problem.alternatives[found.problem.alternatives[:, BRANCH] == 0, NUMBER].tolist()
+        wants, doors = posterior_targets(plan, view.course)
         courses = {one.id: one for one in world.courses}
-        readable = reference.Plan(plan, courses, Worth(wants), doors, plain=False)
-        assert {found.field.course_id(number) for number in numbers} == set(readable.problem.courses)
+        readable = reference.Plan(plan, courses, ValueFunction(wants), doors, ignore_preferences=False)
+        assert {found.space.course_id(number) for number in numbers} == set(readable.problem.courses)
 
 
 def test_a_started_course_that_was_withdrawn_opens_no_door() -> None:
@@ -178,6 +178,7 @@ sys.stdout.buffer.write(msgspec.json.encode(recommend(plan, courses, revision)))
 def test_the_readable_rule_gives_the_same_bytes_where_neither_numpy_nor_numba_is_installed() -> None:
     courses, required = entangled(25, 8, 3), framework({f"s{number:02}": 3 for number in range(8)})
     plan = inputs(required, {"s00": 0, "s01": 1, "s02": 0.5}, pinned=[courses[4].id])
+    plan = msgspec.json.decode(msgspec.json.encode(plan), type=Inputs)
     path = recommend(plan, view_of(courses))
     assert path.steps
     given = msgspec.json.encode((plan, courses, path.versions.catalogue))

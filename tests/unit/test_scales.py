@@ -14,7 +14,7 @@ from services.catalog.model import Yardstick, check_course
 from services.recommender.feedback import Feedback
 from services.recommender.inputs import Estimate, TenantRules, inputs_for
 from services.recommender.plan_pool import plan_for, plan_stateless
-from services.recommender.plan_validator.validate import violations
+from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.index.catalog import Snapshot, View
 from services.recommender.planner.pipeline import recommend
 from services.recommender.reference import rule as reference
@@ -127,7 +127,7 @@ def test_noise_below_half_a_millionth_changes_nothing(data: st.DataObject) -> No
     plan, courses = built(lambda level: data.draw(noisy(level)))
     exact = recommend(*_asked(*built(lambda level: level)))
     found = recommend(*_asked(plan, courses))
-    assert violations(found, plan, view_of(courses).course) == []
+    assert validate(found, plan, view_of(courses).course) == []
     assert msgspec.json.encode(found) == msgspec.json.encode(exact)
 
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.recommender.inputs import Inputs
-from services.recommender.plan_validator.validate import violations
+from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.pipeline import recommend
 from shared.errors import InvalidInput
 from shared.paths import LearningPath
@@ -23,7 +23,7 @@ SKILLS = framework({"a": 2, "b": 1}, others=["x", "y"])
 def planned(courses: list[Course], **wishes: Any) -> LearningPath:
     plan, view = inputs(SKILLS, {"a": 0, "b": 0}, **wishes), view_of(courses)
     path = recommend(plan, view)
-    assert violations(path, plan, view.course) == []
+    assert validate(path, plan, view.course) == []
     return path
 
 
@@ -72,7 +72,7 @@ def test_a_course_that_is_too_long_by_millionths_of_an_hour_is_said_to_be(left: 
     plan = inputs(SKILLS, {"a": 0, "b": 0}, budget_hours=3 + left, mandatory=["long"])
     path = recommend(plan, view_of(courses))
     assert [(row.skill, row.hours, row.missing_hours) for row in path.open] == [("b", round(left + 1e-6, 6), 1e-6)]
-    assert violations(path, plan, view_of(courses).course) == []
+    assert validate(path, plan, view_of(courses).course) == []
 
 
 def test_a_step_that_serves_nothing_is_refused() -> None:
@@ -82,7 +82,7 @@ def test_a_step_that_serves_nothing_is_refused() -> None:
     bare = msgspec.structs.replace(path, steps=[msgspec.structs.replace(step, seed=None) for step in path.steps])
     assert any(
         "closes nothing and unlocks nothing" in fault
-        for fault in violations(bare, inputs(SKILLS, {"a": 0, "b": 0}), view.course)
+        for fault in validate(bare, inputs(SKILLS, {"a": 0, "b": 0}), view.course)
     )
 
 
@@ -108,8 +108,8 @@ def test_every_statement_of_a_small_world_is_true(plan: Inputs, courses: list[Co
         path = recommend(plan, view)
     except InvalidInput:
         return
-    assert violations(path, plan, view.course) == []
+    assert validate(path, plan, view.course) == []
     names = [step.course.id for step in path.steps]
     random.Random(len(courses)).shuffle(names)  # noqa: S311 - test data
     again = msgspec.structs.replace(plan, previous=names)
-    assert violations(recommend(again, view), again, view.course) == []
+    assert validate(recommend(again, view), again, view.course) == []

@@ -9,10 +9,10 @@ from threading import Thread
 import msgspec
 import pytest
 
-from services.recommender.catalog_replica import Catalogue, PlanSummary, folded
-from services.recommender.consumer import CatalogueConsumer
+from services.recommender.catalog_replica import CatalogReplica, PlanSummary, fold_events
+from services.recommender.consumer import CatalogConsumer
 from services.recommender.planner.index.catalog import Snapshot
-from services.recommender.planner.index.vocabulary import Names
+from services.recommender.planner.index.vocabulary import Vocabulary
 from services.recommender.planning import Planner
 from services.recommender.store import PlanStore
 from shared.events import CoursePublished, Data, Event, FrameworkPublished, announce, from_kafka, to_kafka
@@ -49,9 +49,9 @@ def put(tenant: str, entry: Course, stamp: int) -> Event:
 async def test_the_catalogue_can_be_asked_what_changed_while_a_thread_folds_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    catalogue = Catalogue()
+    catalogue = CatalogReplica()
     known = news(SHARED_TENANT, "framework:fw", FrameworkPublished(SHARED_TENANT, framework({"a": 1})), 1)
-    catalogue.take(folded(catalogue.snapshot, [known, put("one", course("old", ("a", 0, 1)), 2)]))
+    catalogue.take(fold_events(catalogue.snapshot, [known, put("one", course("old", ("a", 0, 1)), 2)]))
     gate, through = Gate(), Flag()
     put_courses = Snapshot.put_courses
 
@@ -71,7 +71,7 @@ async def test_the_catalogue_can_be_asked_what_changed_while_a_thread_folds_more
             return int(self) < other
 
     monkeypatch.setattr(Snapshot, "put_courses", held)
-    consumer = CatalogueConsumer(catalogue, Planner(PlanStore.__new__(PlanStore), catalogue, UTC), list)
+    consumer = CatalogConsumer(catalogue, Planner(PlanStore.__new__(PlanStore), catalogue, UTC), list)
     record = Record("catalog.state", 0, 0, b"", b"", [])
     batch = [put("one", course("new", ("b", 0, 1)), 3), put("two", course("newer", ("c", 0, 1)), 4)]
     folding = asyncio.create_task(consumer.on_catalogue([Received(record, event) for event in batch]))
@@ -89,8 +89,8 @@ async def test_the_catalogue_can_be_asked_what_changed_while_a_thread_folds_more
 
 
 def test_nothing_of_a_fold_is_seen_before_it_is_taken() -> None:
-    catalogue = Catalogue()
-    found = folded(catalogue.snapshot, [put("one", course("new", ("b", 0, 1)), 3)])
+    catalogue = CatalogReplica()
+    found = fold_events(catalogue.snapshot, [put("one", course("new", ("b", 0, 1)), 3)])
     assert (catalogue.revision, catalogue.changed_since(0)) == (0, [])
     catalogue.take(found)
     assert catalogue.revision == 3
@@ -98,7 +98,7 @@ def test_nothing_of_a_fold_is_seen_before_it_is_taken() -> None:
 
 
 def test_two_threads_that_name_what_is_new_never_give_one_number_twice() -> None:
-    names, gate, other_done = Names(), Gate(), Flag()
+    names, gate, other_done = Vocabulary(), Gate(), Flag()
 
     class Slow(dict[frozenset[str], int]):
         """Numbers that, while one is being given, let another thread name things first."""
@@ -123,5 +123,5 @@ def test_two_threads_that_name_what_is_new_never_give_one_number_twice() -> None
     threads[1].start()
     for thread in threads:
         thread.join(LONG)
-    for numbers in (names.skills, names.courses, names.providers, names.tongues):
+    for numbers in (names.skills, names.courses, names.providers, names.language_sets):
         assert sorted(numbers.values()) == list(range(len(numbers)))

@@ -9,7 +9,7 @@ import pytest
 
 from services.recommender import warmup as warming
 from services.recommender.planner.index.catalog import Snapshot
-from services.recommender.planner.jit import KERNELS, laid_out, signatures
+from services.recommender.planner.jit import COMPILED, as_array, signatures
 from services.recommender.warmup import warm_up
 from shared.skills import SHARED_TENANT
 from tests.support.builders import TENANT, catalogue
@@ -30,7 +30,7 @@ def test_every_array_of_a_net_lies_in_memory_as_the_kernels_take_it() -> None:
     shared = Snapshot().put_courses(SHARED_TENANT, catalogue(600, 8, seed=4), 1)
     beside = shared.put_courses(TENANT, catalogue(3, 8, seed=9), 2)
     for view in (shared.view(TENANT), beside.view(TENANT)):
-        net = view.shelf.mesh(champions=False).net
+        net = view.catalog.graph(champions=False).arrays
         for name, array in net._asdict().items():
             assert array.flags.c_contiguous, name
             assert array.flags.writeable, name
@@ -39,9 +39,9 @@ def test_every_array_of_a_net_lies_in_memory_as_the_kernels_take_it() -> None:
 
 def test_an_array_is_laid_out_anew_only_where_it_lies_otherwise() -> None:
     table = np.arange(6, dtype=np.int32).reshape(2, 3)
-    assert laid_out(table, np.int32) is table
+    assert as_array(table, np.int32) is table
     for other in (table.T, table[:, ::2], table.astype(np.int64)):
-        found = laid_out(other, np.int32)
+        found = as_array(other, np.int32)
         assert found.flags.c_contiguous
         assert (found == other).all()
 
@@ -49,7 +49,7 @@ def test_an_array_is_laid_out_anew_only_where_it_lies_otherwise() -> None:
 def test_a_warm_up_that_meets_two_signatures_of_a_kernel_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     warm_up()
     assert set(signatures().values()) == {1}
-    assert len(KERNELS) >= len(signatures())
+    assert len(COMPILED) >= len(signatures())
     monkeypatch.setattr(warming, "signatures", lambda: {"search": 2, "plan": 1})
     with pytest.raises(RuntimeError, match="search"):
         warm_up()

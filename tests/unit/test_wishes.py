@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from services.recommender.api.unmatched_rules import unmatched
 from services.recommender.inputs import Estimate, Inputs, Rule, TenantRules, check_rules
-from services.recommender.plan_validator.validate import violations
+from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.index.catalog import Snapshot
 from services.recommender.planner.pipeline import recommend
 from services.recommender.reference import rule as reference
@@ -33,7 +33,7 @@ def planned(courses: list[Course] | None = None, **wishes: Any) -> LearningPath:
     view = view_of(COURSES if courses is None else courses)
     plan = inputs(TWO, wishes.pop("levels", NOTHING), **wishes)
     path = recommend(plan, view)
-    assert violations(path, plan, view.course) == []
+    assert validate(path, plan, view.course) == []
     return path
 
 
@@ -99,7 +99,7 @@ def test_a_completion_counts_as_reached_where_it_is_later() -> None:
     view = view_of(COURSES)
     plan = msgspec.structs.replace(inputs(TWO), levels=levels, completed_at={"a-short": late})
     path = recommend(plan, view)
-    assert violations(path, plan, view.course) == []
+    assert validate(path, plan, view.course) == []
     assert (path.gaps[0].level, path.gaps[0].sd) == (2.0, 0.5)
     assert [(row.skill, row.kind) for row in path.assess_first] == [("a", "confirm")]
     early = msgspec.structs.replace(plan, completed_at={"a-short": MOMENT - timedelta(days=1)})
@@ -164,7 +164,7 @@ def test_whatever_is_wished_the_path_is_sound(wishes: dict[str, Any], seed: int,
     plan: Inputs = msgspec.structs.replace(inputs(wanted, {"s00": 1}, sd=sd), **named)
     view = view_of(courses)
     path = recommend(plan, view)
-    assert violations(path, plan, view.course) == []
+    assert validate(path, plan, view.course) == []
     assert sum(row.contribution for step in path.steps for row in step.closes) == path.coverage.gained
     assert msgspec.json.encode(recommend(plan, view_of(courses[::-1]))) == msgspec.json.encode(path)
 
@@ -194,11 +194,11 @@ def test_names_in_rules_are_compared_whatever_their_spelling(rule: Rule) -> None
     view = view_of(OURS)
     path = recommend(plan, view)
     assert set(ids(path)) == {"a-long", "b-all"}
-    assert violations(path, plan, view.course) == []
+    assert validate(path, plan, view.course) == []
     assert reference.recommend(plan, OURS, 1) == path
     everything = recommend(inputs(TWO, NOTHING), view)
     assert set(ids(everything)) == {"A-Short", "b-all"}
-    assert any("kept out by a rule" in said for said in violations(everything, plan, view.course))
+    assert any("kept out by a rule" in said for said in validate(everything, plan, view.course))
 
 
 def test_rules_that_match_nothing_are_named() -> None:

@@ -9,15 +9,15 @@ from services.recommender.inputs import (
     Inputs,
     Rule,
 )
-from services.recommender.plan_validator.validate import violations
+from services.recommender.plan_validator.validate import validate
 from services.recommender.planner import pipeline
 from services.recommender.planner.index.catalog import View
 from services.recommender.planner.optimizer import solve as solution
 from services.recommender.planner.optimizer.search import search
-from services.recommender.planner.optimizer.solve import MOST_VISITS, TELLING_VISITS
-from services.recommender.planner.optimizer.state import FUEL
-from services.recommender.planner.optimizer.trace import account
-from services.recommender.planner.units import NO_LIMIT
+from services.recommender.planner.optimizer.solve import MAX_VISITS, TRACE_VISITS
+from services.recommender.planner.optimizer.state import EVALUATIONS_LEFT
+from services.recommender.planner.optimizer.trace import trace_path
+from services.recommender.planner.units import UNLIMITED
 from shared.paths import LearningPath
 from shared.skills import Course, Framework
 from tests.support.builders import after, catalogue, course, framework, inputs, view_of
@@ -55,25 +55,25 @@ def spent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     found: list[int] = []
 
     def searched(problem, seeded, bench, exponents):  # type: ignore[no-untyped-def]
-        before = int(bench.figures[FUEL])
+        before = int(bench.counters[EVALUATIONS_LEFT])
         result = search(problem, seeded, bench, exponents)
-        found.append(before - int(bench.figures[FUEL]))
+        found.append(before - int(bench.counters[EVALUATIONS_LEFT]))
         return result
 
     def told(problem, seeded, bench, *more):  # type: ignore[no-untyped-def]
-        before = int(bench.figures[FUEL])
-        result = account(problem, seeded, bench, *more)
-        found.append(before - int(bench.figures[FUEL]))
+        before = int(bench.counters[EVALUATIONS_LEFT])
+        result = trace_path(problem, seeded, bench, *more)
+        found.append(before - int(bench.counters[EVALUATIONS_LEFT]))
         return result
 
     monkeypatch.setattr(solution, "search", searched)
-    monkeypatch.setattr(solution, "account", told)
+    monkeypatch.setattr(solution, "trace_path", told)
     return found
 
 
 def path_of(plan: Inputs, view: View) -> LearningPath:
     path = pipeline.recommend(plan, view)
-    assert violations(path, plan, view.course) == []
+    assert validate(path, plan, view.course) == []
     return path
 
 
@@ -103,8 +103,8 @@ def test_a_plan_that_needs_too_much_work_ends_with_the_best_so_far_and_says_so(
     assert path.coverage.gained > 0
     # Over the limits by no more than a few walks through the path: without them a chain of 300 takes 200,000,000.
     walks = 5 * MOST_STEPS * max(MOST_STEPS, len(path.gaps))
-    assert sum(spent[::2]) < MOST_VISITS + walks
-    assert sum(spent[1::2]) < len(spent) // 2 * (TELLING_VISITS + walks)
+    assert sum(spent[::2]) < MAX_VISITS + walks
+    assert sum(spent[1::2]) < len(spent) // 2 * (TRACE_VISITS + walks)
     assert len(spent) == (4 if rules else 2)
 
 
@@ -122,8 +122,8 @@ def test_an_ordinary_plan_is_the_same_without_any_limit(monkeypatch: pytest.Monk
     plan, view = msgspec.structs.replace(from_nothing(yardstick, PREFER), budget_hours=budget), view_of(courses)
     path = path_of(plan, view)
     assert not is_limited(path)
-    monkeypatch.setattr(solution, "MOST_VISITS", NO_LIMIT)
-    monkeypatch.setattr(solution, "TELLING_VISITS", NO_LIMIT)
+    monkeypatch.setattr(solution, "MAX_VISITS", UNLIMITED)
+    monkeypatch.setattr(solution, "TRACE_VISITS", UNLIMITED)
     assert path_of(plan, view) == path
 
 
@@ -131,8 +131,8 @@ def test_an_ordinary_plan_is_the_same_without_any_limit(monkeypatch: pytest.Monk
 def test_wherever_the_search_ends_the_path_can_be_studied(monkeypatch: pytest.MonkeyPatch, visits: int) -> None:
     courses, yardstick = wide(400, 20)
     plan, view = from_nothing(yardstick, PREFER), view_of(courses)
-    monkeypatch.setattr(solution, "MOST_VISITS", visits)
-    monkeypatch.setattr(solution, "TELLING_VISITS", visits)
+    monkeypatch.setattr(solution, "MAX_VISITS", visits)
+    monkeypatch.setattr(solution, "TRACE_VISITS", visits)
     path = path_of(plan, view)
     assert is_limited(path)
     again = path_of(msgspec.structs.replace(plan, previous=[step.course.id for step in path.steps][::-1]), view)

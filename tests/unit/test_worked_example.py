@@ -8,7 +8,7 @@ import pytest
 
 from services.recommender.inputs import MICRO
 from services.recommender.planner.pipeline import recommend
-from services.recommender.planner.value import Worth, believed
+from services.recommender.planner.value import ValueFunction, posterior_targets
 from services.recommender.reference import rule as reference
 from shared.paths import LearningPath
 from tests.support import worked_example as example
@@ -24,19 +24,19 @@ def _path() -> LearningPath:
 def _plan() -> reference.Plan:
     """Return the plan of the readable rule."""
     courses = {one.id: one for one in example.COURSES}
-    wants, doors = believed(example.officer(), courses.get)
-    return reference.Plan(example.officer(), courses, Worth(wants), doors, plain=False)
+    wants, doors = posterior_targets(example.officer(), courses.get)
+    return reference.Plan(example.officer(), courses, ValueFunction(wants), doors, ignore_preferences=False)
 
 
 def _routes() -> Iterable[Sequence[str]]:
     yield "exponent", "taken in turn", "without what loses nothing", "hours", "closes"
     found = _plan()
     for power in example.EXPONENTS:
-        taken = reference.greedy(found.problem, found.seeded.copy(), found.goals, power)
-        route = reference.route_of(found.problem, found.seeded, taken)
+        taken = reference.greedy(found.problem, found.start_state.copy(), found.targets, power)
+        route = reference.pruned_path(found.problem, found.start_state, taken)
         hours = sum(way.hours for way in route.courses) / MICRO
         names = [", ".join(way.id for way in ways) for ways in (taken, route.courses)]
-        yield f"{power:g}", *names, f"{hours:g}", f"{route.worth:,}"
+        yield f"{power:g}", *names, f"{hours:g}", f"{route.value:,}"
 
 
 def _steps() -> Iterable[Sequence[str]]:
@@ -72,25 +72,28 @@ def test_the_tables_on_the_page_are_those_of_today() -> None:
 
 
 def test_beliefs_and_worth_are_those_of_the_planner() -> None:
-    wants, _ = believed(example.officer(), {one.id: one for one in example.COURSES}.get)
+    wants, _ = posterior_targets(example.officer(), {one.id: one for one in example.COURSES}.get)
     assert {skill: (example.MEASURED[skill], example.SD, example.level(skill)) for skill in wants} == {
         skill: (it.measured, it.sd, it.level) for skill, it in wants.items()
     }
-    found = Worth(wants)
+    found = ValueFunction(wants)
     assert found.gaps == {skill: example.worth(skill, level) for skill, level in example.REQUIRED.items()}
     assert found.of("data", 2) == example.worth("data", 2)
 
 
 def test_prices_and_bids_are_those_of_the_planner() -> None:
     plan = _plan()
-    prices = plan.problem.prices(plan.seeded)
+    prices = plan.problem.costs(plan.start_state)
     ways = plan.problem.courses
     assert set(ways) == {one.id for one in example.COURSES} - {example.DONE}
     for name, members in example.BUNDLES.items():
         assert prices.of(ways[name]) == example.price(name) * MICRO
-        assert [way.id for way in plan.problem.bundle(ways[name], prices)] == members
+        assert [way.id for way in plan.problem.closure(ways[name], prices)] == members
     for power in example.EXPONENTS:
-        bids = {bid.goal.id: bid.score for bid in reference.bids(plan.problem, plan.seeded, prices, plan.goals, power)}
+        bids = {
+            bid.target.id: bid.score
+            for bid in reference.scored_closures(plan.problem, plan.start_state, prices, plan.targets, power)
+        }
         assert bids == {name: example.bid(name, power) for name in example.BUNDLES}
 
 

@@ -29,7 +29,7 @@ from services.recommender.api.context import (
 )
 from services.recommender.disclosure import Officer, Release, cohorts_of, released, rounded_down, token_of
 from services.recommender.inputs import hours_until
-from services.recommender.path_summary import measures_of
+from services.recommender.path_summary import path_summary
 from services.recommender.plan_pool import Case
 from services.recommender.planner.explain.path import card_of
 from services.recommender.planner.index.catalog import View
@@ -147,7 +147,7 @@ async def _in_time(
     ]
     view, asked, solver = view_of(request), request.app[ASKED], request.app[SOLVER]
     planned = [await asked.run(caller_of(request), solver.one, case, view) for case in cases]
-    figures = [measures_of(one.path) for one in planned if not one.violations and one.path.status in _PLANNED]
+    figures = [path_summary(one.path) for one in planned if not one.violations and one.path.status in _PLANNED]
     if len(figures) < request.app[MIN_GROUP]:
         return None
     return DeadlineReport(

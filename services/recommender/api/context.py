@@ -6,16 +6,16 @@ from datetime import UTC, date, datetime, tzinfo
 
 from aiohttp import web
 
-from services.recommender.catalog_replica import Catalogue
-from services.recommender.plan_pool import Solver
+from services.recommender.catalog_replica import CatalogReplica
+from services.recommender.plan_pool import PlanPool
 from services.recommender.planner.index.catalog import View
-from services.recommender.planning import Heeder
-from services.recommender.store import Held, PlanStore
+from services.recommender.planning import FeedbackHandler
+from services.recommender.store import PlanStore, PlanWithKeys
 from services.recommender.work_queue import (
     OFFICERS_SHARE,
     SYSTEMS_SHARE,
-    Asked,
     Caller,
+    WorkQueue,
 )
 from shared.auth import authorize
 from shared.errors import InvalidInput, Malformed, NotFound, Unavailable
@@ -23,10 +23,10 @@ from shared.routes import ROUTE, Header, principal
 from shared.skills import Framework
 
 STORE: web.AppKey[PlanStore] = web.AppKey("store", PlanStore)
-CATALOGUE: web.AppKey[Catalogue] = web.AppKey("catalogue", Catalogue)
-HEEDER: web.AppKey[Heeder] = web.AppKey("heeder", Heeder)
-SOLVER: web.AppKey[Solver] = web.AppKey("solver", Solver)
-ASKED: web.AppKey[Asked] = web.AppKey("asked", Asked)
+CATALOGUE: web.AppKey[CatalogReplica] = web.AppKey("catalogue", CatalogReplica)
+HEEDER: web.AppKey[FeedbackHandler] = web.AppKey("heeder", FeedbackHandler)
+SOLVER: web.AppKey[PlanPool] = web.AppKey("solver", PlanPool)
+ASKED: web.AppKey[WorkQueue] = web.AppKey("asked", WorkQueue)
 TODAY: web.AppKey[Callable[[], date]] = web.AppKey("today")
 RULES_CHANGED: web.AppKey[Callable[[], None]] = web.AppKey("rules_changed")
 MIN_GROUP: web.AppKey[int] = web.AppKey("min_group", int)
@@ -69,7 +69,7 @@ def framework_of(view: View, framework_id: str, field: str = "framework") -> Fra
     raise InvalidInput(f"unknown framework {framework_id!r}", field)
 
 
-async def held_of(request: web.Request, officer: str) -> Held:
+async def held_of(request: web.Request, officer: str) -> PlanWithKeys:
     """Return an officer's stored plan, where the caller may see it. Raises NotFound."""
     asker = principal(request)
     policy = request[ROUTE].policy

@@ -52,7 +52,7 @@ async def why_not(request: web.Request) -> web.StreamResponse:
     past = await store.history.find(plan.profile.key, plan.summary.revision)
     framework = view.framework(plan.profile.framework)
     if past is not None and past.event.path.status == "waiting_for_framework":
-        found = pipeline.no_path(course)
+        found = pipeline.without_path(course)
         return answer(_answered(found, plan.summary.revision, request[REQUEST_ID]))
     if past is None or past.record is None or framework is None:
         raise NotFound("what this path was computed from is not here")
@@ -77,5 +77,5 @@ async def similar_courses(request: web.Request) -> web.StreamResponse:
         raise NotFound("no such course")
     path = (await held_of(request, asked.officer)).plan.path if asked.officer else None
     taken = {step.course.id for step in path.steps} if path else set[str]()
-    found = await request.app[ASKED].run(caller_of(request), pipeline.similar, course, view, asked.limit, taken)
+    found = await request.app[ASKED].run(caller_of(request), pipeline.similar_courses, course, view, asked.limit, taken)
     return answer(SimilarCourses(course, found, request[REQUEST_ID]))

@@ -13,8 +13,8 @@ from services.recommender.api.context import (
     held_of,
     idempotency_key,
 )
-from services.recommender.feedback import Action, Said
-from services.recommender.planning import Word
+from services.recommender.feedback import Action, Statement
+from services.recommender.planning import FeedbackCommand
 from services.recommender.provenance import hash_of
 from shared.routes import answer, principal, read_body, read_query, trace_of
 from shared.skills import Identifier, Text
@@ -42,7 +42,7 @@ class FeedbackTaken(Struct, frozen=True):
     stale: bool
 
 
-class Standing(Said, frozen=True, kw_only=True):
+class Standing(Statement, frozen=True, kw_only=True):
     """A statement that stands, and what its course is called; no title where the course is no longer offered."""
 
     title: Text | None
@@ -77,7 +77,7 @@ async def give_feedback(request: web.Request) -> web.StreamResponse:
     body = await read_body(request, GiveFeedback)
     tenant, officer = principal(request).tenant, request.match_info["officer_id"]
     key, digest = idempotency_key(request), hash_of(body)
-    word = Word(tenant, officer, body.course, body.action, body.at, key, digest, trace_of(request))
+    word = FeedbackCommand(tenant, officer, body.course, body.action, body.at, key, digest, trace_of(request))
     taken = await request.app[HEEDER].take(word)
     return answer(FeedbackTaken(officer, taken.feedback_sequence, taken.revision, taken.stale))
 

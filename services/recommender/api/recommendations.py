@@ -116,7 +116,7 @@ async def recommend(request: web.Request) -> web.StreamResponse:
         return answer(Recommendation(path, stale=False, request_id=request[REQUEST_ID], warnings=warnings))
     inputs = replace(_if(asked, present, framework, rules, as_of), smallest_gap=smallest_gap)
     path = await asking.run(caller, plan_stateless, inputs, view)
-    changes = pipeline.changes(present.path, path)
+    changes = pipeline.path_diff(present.path, path)
     revision = present.summary.revision
     return answer(
         Recommendation(

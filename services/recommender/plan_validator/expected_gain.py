@@ -32,7 +32,7 @@ class Officer(Protocol):
         """Do a course."""
 
 
-def likely_gain(
+def expected_gain(
     courses: Sequence[Course],
     leans: Sequence[set[int]],
     framework: str,
@@ -54,7 +54,7 @@ def likely_gain(
     return gain
 
 
-def leaning(officer: Officer, courses: Sequence[Course], begun: set[str]) -> list[set[int]]:
+def dependents(officer: Officer, courses: Sequence[Course], begun: set[str]) -> list[set[int]]:
     """Return for each course the places of those that it leans on."""
     path = _Path(officer, courses, begun)
     leans: list[set[int]] = [set() for _ in courses]

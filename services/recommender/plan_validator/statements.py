@@ -42,7 +42,7 @@ class Officer(Protocol):
         """Return whether a course is not to be used."""
 
 
-def falsehoods(path: LearningPath, framework: str, end: Officer, find: Find) -> Iterator[str]:
+def false_statements(path: LearningPath, framework: str, end: Officer, find: Find) -> Iterator[str]:
     """Yield what is said and does not follow, one sentence each."""
     titles = [gap.title for gap in path.gaps]
     named = [*titles, *(step.course.title for step in path.steps)]

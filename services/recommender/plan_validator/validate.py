@@ -20,10 +20,10 @@ from services.recommender.inputs import (
     MOST_STEPS,
     Inputs,
     Rule,
-    Want,
+    SkillTarget,
 )
-from services.recommender.plan_validator.expected_gain import leaning, likely_gain
-from services.recommender.plan_validator.statements import falsehoods
+from services.recommender.plan_validator.expected_gain import dependents, expected_gain
+from services.recommender.plan_validator.statements import false_statements
 from shared.paths import Closes, LearningPath, Step
 from shared.skills import Course, Prerequisite
 from shared.texts import folded
@@ -37,7 +37,7 @@ WORTH_SLACK = 2
 Find = Callable[[str], Course | None]
 
 
-def violations(path: LearningPath, inputs: Inputs, find: Find) -> list[str]:
+def validate(path: LearningPath, inputs: Inputs, find: Find) -> list[str]:
     """Return what is wrong with a path, one sentence each; nothing where it is sound.
 
     `find` returns a course that the officer's tenant sees at this moment, or None.
@@ -45,7 +45,11 @@ def violations(path: LearningPath, inputs: Inputs, find: Find) -> list[str]:
     if path.status in ("waiting_for_framework", "refused"):
         return [f"{path.status}, yet it has steps"] if path.steps else []
     found, walk = _walked(path, inputs, find)
-    return [*found, *_leaning(path, _Walk(inputs, find), find), *falsehoods(path, inputs.framework.id, walk, find)]
+    return [
+        *found,
+        *_leaning(path, _Walk(inputs, find), find),
+        *false_statements(path, inputs.framework.id, walk, find),
+    ]
 
 
 def infeasibilities(path: LearningPath, inputs: Inputs, find: Find) -> list[str]:
@@ -55,7 +59,7 @@ def infeasibilities(path: LearningPath, inputs: Inputs, find: Find) -> list[str]
 
 def _walked(path: LearningPath, inputs: Inputs, find: Find) -> tuple[list[str], "_Walk"]:
     walk = _Walk(inputs, find)
-    wants = dict(walk.wants)
+    wants = dict(walk.targets)
     found = [*_head(path, inputs), *_wishes(path, inputs, find), *walk.steps(path), *_coverage(path, wants)]
     return found, walk
 
@@ -68,7 +72,7 @@ def _head(path: LearningPath, inputs: Inputs) -> Iterator[str]:
         yield f"made from framework {path.versions.framework}"
     if path.versions.profile != inputs.profile_sequence or path.as_of != inputs.as_of:
         yield "made from another profile or date"
-    assessed = any(want.assessed for want in inputs.wants().values()) or not inputs.wants()
+    assessed = any(want.assessed for want in inputs.targets().values()) or not inputs.targets()
     if path.status != ("ready" if assessed else "provisional"):
         yield f"status {path.status} does not tell whether anything was assessed"
     if not path.reason.th.strip() or not path.reason.en.strip():
@@ -125,15 +129,15 @@ class _Walk:
     def __init__(self, inputs: Inputs, find: Find) -> None:
         self._inputs = inputs
         self._find = find
-        self.levels = inputs.standing()
+        self.levels = inputs.entry_levels()
         self.done = {*inputs.completed, *inputs.completed_at}
         self._hours = 0.0
-        self.wants = self._after_completions()
-        self.held = {skill: want.level for skill, want in self.wants.items()}
+        self.targets = self._after_completions()
+        self.held = {skill: want.level for skill, want in self.targets.items()}
 
-    def _after_completions(self) -> dict[str, Want]:
+    def _after_completions(self) -> dict[str, SkillTarget]:
         """Raise levels to what completed courses teach to, each where the skill was not measured after it."""
-        wants, ours = self._inputs.wants(), self._inputs.framework.id
+        wants, ours = self._inputs.targets(), self._inputs.framework.id
         for name in self.done:
             course, when = self._find(name), self._inputs.completed_at.get(name)
             rows = self._inputs.taught.get(name) or (course.teaches if course else [])
@@ -156,9 +160,9 @@ class _Walk:
         if abs(path.hours - self._hours) > HOURS_SLACK:
             yield f"{path.hours:g} hours in all, the courses take {self._hours:g}"
         rows = {gap.skill: gap for gap in path.gaps}
-        if set(rows) != set(self.wants) or len(path.gaps) != len(rows):
+        if set(rows) != set(self.targets) or len(path.gaps) != len(rows):
             yield "the gaps are not the required skills"
-        for skill, want in self.wants.items():
+        for skill, want in self.targets.items():
             reached = self.held[skill]
             if (row := rows.get(skill)) and (row.level, row.reached, row.required) != (
                 want.level,
@@ -166,7 +170,7 @@ class _Walk:
                 want.required,
             ):
                 yield f"the gap of {skill} is not as simulated"
-        below = [skill for skill, want in self.wants.items() if self.held[skill] < want.required]
+        below = [skill for skill, want in self.targets.items() if self.held[skill] < want.required]
         if [row.skill for row in path.open] != below:
             yield "the open skills are not those that stay below the requirement"
         if any(not row.reason.th.strip() or not row.reason.en.strip() for row in path.open):
@@ -263,13 +267,13 @@ class _Walk:
         closed = {
             skill: (self.held[skill], to)
             for skill, to in taught.items()
-            if skill in self.wants and to > self.held[skill] and _is_short(self.wants[skill], self.held[skill])
+            if skill in self.targets and to > self.held[skill] and _is_short(self.targets[skill], self.held[skill])
         }
         if {row.skill: (row.from_level, row.to_level) for row in rows} != closed or len(rows) != len(closed):
             yield "what it closes is not what it teaches"
             return
         for row in rows:
-            want = self.wants[row.skill]
+            want = self.targets[row.skill]
             worth = _worth(want, row.to_level) - _worth(want, row.from_level)
             if abs(row.contribution - worth) > WORTH_SLACK or (row.required, row.weight) != (
                 want.required,
@@ -278,7 +282,7 @@ class _Walk:
                 yield f"{row.skill} is worth {worth:.0f}, not {row.contribution}"
 
 
-def _coverage(path: LearningPath, held: dict[str, Want]) -> Iterator[str]:
+def _coverage(path: LearningPath, held: dict[str, SkillTarget]) -> Iterator[str]:
     wants = held.values()
     slack = WORTH_SLACK * (len(wants) + 1)
     gap = sum(_worth(want, want.required) for want in wants)
@@ -299,7 +303,7 @@ def _leaning(path: LearningPath, start: _Walk, find: Find) -> Iterator[str]:
     courses = [course for step in path.steps if (course := find(step.course.id))]
     if len(courses) < len(path.steps):
         return
-    leans = leaning(start, courses, {step.course.id for step in path.steps if step.seed == "started"})
+    leans = dependents(start, courses, {step.course.id for step in path.steps if step.seed == "started"})
     for place, step in enumerate(path.steps):
         unlocked = [courses[later].id for later in range(len(courses)) if place in leans[later]]
         if step.unlocks != unlocked:
@@ -310,14 +314,14 @@ def _leaning(path: LearningPath, start: _Walk, find: Find) -> Iterator[str]:
     for step in path.steps:
         if not taken.isdisjoint(other.course.id for other in step.alternatives):
             yield f"step {step.position} ({step.course.id}): an alternative stands in the path"
-    worths = {skill: partial(_worth, want) for skill, want in start.wants.items()}
-    gain = likely_gain(courses, leans, path.framework, worths)
+    worths = {skill: partial(_worth, want) for skill, want in start.targets.items()}
+    gain = expected_gain(courses, leans, path.framework, worths)
     told, slack = path.coverage.expected, WORTH_SLACK * (len(worths) + 1)
     if told is None or told > path.coverage.gained or abs(told - gain) > slack:
         yield f"expected to gain {gain:.0f}, not {told}"
 
 
-def _worth(want: Want, level: float) -> float:
+def _worth(want: SkillTarget, level: float) -> float:
     """Return the micro-levels that `level` is expected to add: the mean of the normal's part below it."""
     if level <= want.level or not _is_short(want, want.level):
         return 0.0
@@ -325,7 +329,7 @@ def _worth(want: Want, level: float) -> float:
     return _below(want, level if _is_short(want, level) else want.required) - counted
 
 
-def _below(want: Want, top: float) -> float:
+def _below(want: SkillTarget, top: float) -> float:
     """Return the micro-levels of what was measured that are expected to lie below a level."""
     if want.sd == 0:
         return MICRO * want.weight * (top - want.measured)
@@ -333,7 +337,7 @@ def _below(want: Want, top: float) -> float:
     return MICRO * want.weight * ((top - want.measured) * belief.cdf(top) + want.sd**2 * belief.pdf(top))
 
 
-def _is_short(want: Want, level: float) -> bool:
+def _is_short(want: SkillTarget, level: float) -> bool:
     """Return whether a level is below what is required by no less than the smallest gap, to the millionth."""
     micro = round(MICRO * want.required) - round(MICRO * level)
     return micro > 0 and micro >= round(MICRO * want.smallest)

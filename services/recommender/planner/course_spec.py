@@ -18,7 +18,7 @@ SkillKey = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Offer:
+class CourseSpec:
     """A course as the planner reads it. `hours` in micro-hours; `teaches` (framework, skill) -> (from, to).
 
     Rows of one skill that stand apart in a course are read as one: from the lowest `from` to the highest `to`.
@@ -37,7 +37,7 @@ class Offer:
         return self.entries.get(framework, self.course.requires)
 
 
-def offer_of(course: Course) -> Offer:
+def course_spec(course: Course) -> CourseSpec:
     """Return the course as the planner reads it."""
     teaches: dict[SkillKey, tuple[float, float]] = {}
     for row in course.teaches:
@@ -49,7 +49,9 @@ def offer_of(course: Course) -> Offer:
             entries[framework].append(Prerequisite(framework=framework, skill=skill, level=low))
     for conditions in entries.values():
         conditions.extend(course.requires)
-    return Offer(course.id, course, max(round(course.hours * MICRO), 1), frozenset(course.languages), teaches, entries)
+    return CourseSpec(
+        course.id, course, max(round(course.hours * MICRO), 1), frozenset(course.languages), teaches, entries
+    )
 
 
 def level_condition(condition: Prerequisite) -> tuple[SkillKey, float]:
@@ -60,17 +62,17 @@ def level_condition(condition: Prerequisite) -> tuple[SkillKey, float]:
 
 
 @dataclass(slots=True)
-class Standing:
+class LearnerState:
     """Where the officer stands at one point of the path: levels by skill, courses done."""
 
     levels: dict[SkillKey, float]
     done: set[str]
 
-    def copy(self) -> "Standing":
+    def copy(self) -> "LearnerState":
         """Return one that can go its own way."""
-        return Standing(dict(self.levels), set(self.done))
+        return LearnerState(dict(self.levels), set(self.done))
 
-    def take(self, offer: Offer) -> None:
+    def take(self, offer: CourseSpec) -> None:
         """Do a course: every level that it teaches rises to its `to`, none falls."""
         self.done.add(offer.id)
         for key, (_, reached) in offer.teaches.items():
@@ -88,18 +90,18 @@ class Standing:
         key, level = level_condition(condition)
         return self.levels.get(key, 0.0) >= level
 
-    def admits(self, offer: Offer, framework: str) -> bool:
+    def admits(self, offer: CourseSpec, framework: str) -> bool:
         """Return whether the course can be entered."""
         return all(map(self.meets, offer.entry(framework)))
 
 
-RATING_REACH = 0.1
+RATING_WEIGHT = 0.1
 """By so much ratings lower or raise a cost at most: an opinion, never more than a tenth."""
 
-RATING_DOUBT = 20
+RATING_PRIOR_COUNT = 20
 """So many ratings count half."""
 
-HARDEST = 100 * MICRO
+MAX_COST_FACTOR = 100 * MICRO
 """A course that next to nobody completes costs its hours a hundred times, no more."""
 
 
@@ -110,9 +112,9 @@ def completion_rate(course: Course) -> float:
     return (completed + LEARNERS_COMPLETING) / (started + LEARNERS_ASSUMED)
 
 
-def effort_of(course: Course) -> int:
+def cost_factor(course: Course) -> int:
     """Return by what the hours of a course are multiplied, in millionths; 1,000,000 where nothing is known of it."""
     usual, liked = LEARNERS_COMPLETING / LEARNERS_ASSUMED, 1.0
     if rating := course.rating:
-        liked += RATING_REACH * (rating.mean - 3) / 2 * rating.count / (rating.count + RATING_DOUBT)
-    return min(round(MICRO * (usual / completion_rate(course)) / liked), HARDEST)
+        liked += RATING_WEIGHT * (rating.mean - 3) / 2 * rating.count / (rating.count + RATING_PRIOR_COUNT)
+    return min(round(MICRO * (usual / completion_rate(course)) / liked), MAX_COST_FACTOR)

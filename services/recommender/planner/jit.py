@@ -1,11 +1,11 @@
 """How the hot loops are compiled: without the interpreter's lock, and kept on disk under the hash of their sources.
 
 Compiled code knows only its own file's age, not that of what it calls; so all of it lies in a folder named after every
-source with a kernel in it and of the constants in `units`; a change of any of them begins another folder.
+source with a compiled function in it and of the constants in `units`; a change of any of them begins another folder.
 
-Every kernel is compiled for one signature. The memory layout of an array is part of it: one that lies in memory in
+Every function is compiled for one signature. The memory layout of an array is part of it: one that lies in memory in
 another way than those of the warm-up would be compiled for anew, for a minute and a half, while officers wait. So what
-is handed to a kernel is laid out here, and the warm-up ends with an error where a kernel has two signatures.
+is handed to compiled code is laid out here, and the warm-up ends with an error where a function has two signatures.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ R = TypeVar("R")
 
 wide: Any = np.int64
 ZERO, NONE = wide(0), wide(-1)
-"""Numbers of the type that kernels compute with: a literal or a narrow one given to a kernel is another signature."""
+"""Numbers of the type that compiled code computes with: a literal or a narrow one is another signature."""
 
 _SETTINGS: Any = numba.config
 
@@ -31,7 +31,7 @@ def _folder() -> Path | None:
     """Return the folder of these sources, in NUMBA_CACHE_DIR or beside them; None where it cannot be written."""
     here = Path(__file__).parent
     sources = {source: source.read_bytes() for source in sorted(here.rglob("*.py"))}
-    compiled = (code for source, code in sources.items() if b"@kernel" in code or source.name == "units.py")
+    compiled = (code for source, code in sources.items() if b"@jit" in code or source.name == "units.py")
     code = hashlib.sha256(b"".join(compiled)).hexdigest()[:16]
     folder = Path(_SETTINGS.CACHE_DIR or here / "__pycache__") / f"recommender-{code}"
     try:
@@ -49,25 +49,25 @@ if _FOLDER:
     _SETTINGS.CACHE_DIR = str(_FOLDER)
 
 
-KERNELS: list[Any] = []
+COMPILED: list[Any] = []
 """Every compiled function."""
 
 
-def kernel(function: Callable[P, R]) -> Callable[P, R]:
+def jit(function: Callable[P, R]) -> Callable[P, R]:
     """Return the function compiled at its first call. `py_func` of it is the function as it was written.
 
     Where no folder can be written, every process compiles for itself.
     """
     compiled: Any = numba.njit(nogil=True, cache=_FOLDER is not None, error_model="numpy")(function)
-    KERNELS.append(compiled)
+    COMPILED.append(compiled)
     return cast("Callable[P, R]", compiled)
 
 
 def signatures() -> dict[str, int]:
-    """Return for each kernel that has been compiled or loaded in this process, how many signatures it has."""
-    return {one.py_func.__qualname__: len(one.signatures) for one in KERNELS if one.signatures}
+    """Return for each function that has been compiled or loaded in this process, how many signatures it has."""
+    return {one.py_func.__qualname__: len(one.signatures) for one in COMPILED if one.signatures}
 
 
-def laid_out(values: Any, dtype: DTypeLike) -> Any:
-    """Return values as a writable array of a type, in row-major order, as kernels take it; copied only if need be."""
+def as_array(values: Any, dtype: DTypeLike) -> Any:
+    """Return values as a writable array of a type, in row-major order, as compiled code takes it."""
     return np.require(values, dtype, ["C", "A", "W"])

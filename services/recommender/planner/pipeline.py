@@ -4,91 +4,87 @@ from msgspec.structs import replace
 
 from services.recommender.inputs import MICRO, Inputs
 from services.recommender.planner.exact.refinement import (
-    PathPlan,
-    PathPlanner,
-    draft_of,
-    improved,
+    PathBuilder,
+    PathDraft,
+    new_draft,
+    refine,
 )
-from services.recommender.planner.exact.residual import Beyond, Pick, RunnerUp, end_of, reached_by
-from services.recommender.planner.explain.path import (
-    Told,
-    path_of,
-    refused,
-    serving,
-    waiting_for_framework,
-)
-from services.recommender.planner.explain.questions import (
-    changes,
-    no_path,
-    similar,
-    why_not,
-)
+from services.recommender.planner.exact.residual import Pick, ResidualProblem, RunnerUp, end_state, levels_reached
+from services.recommender.planner.explain.path import PlanResult, path_of, refused, waiting_for_framework, without_idle
+from services.recommender.planner.explain.questions import path_diff, similar_courses, why_not, without_path
 from services.recommender.planner.index.catalog import View
 from services.recommender.planner.optimizer.available_courses import courses_above, taught
 from services.recommender.planner.optimizer.instance import COSINE
-from services.recommender.planner.optimizer.solve import Planned, course_at, fits, offer_at, planned, retold
+from services.recommender.planner.optimizer.solve import (
+    PlanSolution,
+    course_at,
+    fits_hours,
+    offer_at,
+    solve,
+    solve_as_kept,
+)
 from shared.paths import LearningPath
 
-__all__ = ["changes", "no_path", "recommend", "refused", "similar", "waiting_for_framework", "why_not"]
+__all__ = ["path_diff", "recommend", "refused", "similar_courses", "waiting_for_framework", "why_not", "without_path"]
 
 
 def recommend(inputs: Inputs, view: View) -> LearningPath:
     """Return the officer's learning path. Raises InvalidInput where the framework does not know what is asked for."""
     inputs.check()
-    first = planned(inputs, view)
-    again = PathPlanner(
-        lambda names: _draft(retold(first._replace(kept=False), view, names), view),
-        lambda name: fits(first, name),
-        lambda name: _draft(planned(replace(inputs, pinned=[*inputs.pinned, name]), view), view).names,
+    first = solve(inputs, view)
+    again = PathBuilder(
+        lambda names: _draft(solve_as_kept(first._replace(kept=False), view, names), view),
+        lambda name: fits_hours(first, name),
+        lambda name: _draft(solve(replace(inputs, pinned=[*inputs.pinned, name]), view), view).names,
         lambda skill: taught(view, skill),
     )
     draft = _draft(first, view)
     if not first.limited:
-        draft = improved(draft, first.worth, first.standing, again)
+        draft = refine(draft, first.value, first.entry_levels, again)
     found = draft.plan
-    told = Told(
+    rebuilt = PlanResult(
         picks=draft.picks,
-        obstacle=draft.obstacle,
-        notes=found.seeds.notes,
-        short=draft.beyond.short(found.worth, reached_by(inputs, found.worth, draft.picks)),
+        obstacle=draft.blocker,
+        notes=found.fixed_courses.notes,
+        short=draft.residual.short(found.value, levels_reached(inputs, found.value, draft.picks)),
         kept=found.kept,
         limited=first.limited or found.limited,
         finishing=found.finishing,
     )
-    return path_of(inputs, found.worth, found.standing, told, view.catalogue_revision)
+    return path_of(inputs, found.value, found.entry_levels, rebuilt, view.catalogue_revision)
 
 
-def _draft(found: Planned, view: View) -> PathPlan[Planned]:
+def _draft(found: PlanSolution, view: View) -> PathDraft[PlanSolution]:
     """Return the path of a plan without what serves nothing, told as if it were kept."""
-    inputs, worth, standing = found.inputs, found.worth, found.standing
-    whole = [*found.seeds.picks, *_picks(found, view)]
-    picks = serving(inputs, worth, standing, whole)
-    names = [pick.offer.id for pick in picks]
+    inputs, value, entry_levels = found.inputs, found.value, found.entry_levels
+    whole = [*found.fixed_courses.picks, *_picks(found, view)]
+    picks = without_idle(inputs, value, entry_levels, whole)
+    names = [pick.spec.id for pick in picks]
     if len(picks) < len(whole) or not inputs.done.union(names).issuperset(inputs.previous):
-        found = retold(found, view, names)
-        picks = serving(inputs, worth, standing, [*found.seeds.picks, *_picks(found, view)])
-    beyond = Beyond(
+        found = solve_as_kept(found, view, names)
+        picks = without_idle(inputs, value, entry_levels, [*found.fixed_courses.picks, *_picks(found, view)])
+    residual = ResidualProblem(
         inputs,
-        end_of(inputs, worth, standing, picks),
-        found.stock,
+        end_state(inputs, value, entry_levels, picks),
+        found.available,
         lambda skill, above: courses_above(inputs, view, skill, above),
         found.kept,
         found.finishing,
     )
-    return draft_of(found, picks, beyond)
+    return new_draft(found, picks, residual)
 
 
-def _picks(found: Planned, view: View) -> list[Pick]:
+def _picks(found: PlanSolution, view: View) -> list[Pick]:
     picks = []
-    account, problem = found.account, found.problem
+    account, problem = found.trace, found.problem
     for place in range(int(account.size[0])):
         rivals = zip(account.runners[place].tolist(), account.runner_score[place].tolist(), strict=True)
-        way = int(account.ways[place])
+        option = int(account.alternatives[place])
         picks.append(
             Pick(
-                offer_at(found, view, way),
+                offer_at(found, view, option),
                 int(account.score[place]),
-                int(problem.ways[way, COSINE]) / MICRO,
+                int(problem.alternatives[option, COSINE]) / MICRO,
                 [RunnerUp(course_at(found, view, rival), score) for rival, score in rivals if rival >= 0],
             )
         )

@@ -2,14 +2,15 @@
 
 from services.recommender.inputs import MICRO
 
-FAR = 1 << 44
-"""Micro-hours that no path has: out of reach. A price holds one FAR for each of its needs that is: some 200,000 fit."""
+UNREACHABLE = 1 << 44
+"""Micro-hours that no path has. A closure cost adds one for each unreachable condition; some 200,000 fit."""
 
 
-NEVER = 1 << 62
-"""The price of what is not to be used."""
+FORBIDDEN = 1 << 62
+"""The closure cost of a course that must not be used."""
 
-NO_LIMIT = 1 << 60
+UNLIMITED = 1 << 60
+"""Hours or steps of a path without a limit."""
 
 
 def micro(level: float) -> int:

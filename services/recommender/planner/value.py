@@ -24,12 +24,12 @@ from math import erf, exp, pi, sqrt
 
 from msgspec.structs import replace
 
-from services.recommender.inputs import MICRO, Inputs, Want
+from services.recommender.inputs import MICRO, Inputs, SkillTarget
 from services.recommender.planner.course_spec import SkillKey
 from shared.skills import Course, Teaches
 
 
-def shortfall(level: float, mean: float, sd: float) -> float:
+def expected_shortfall(level: float, mean: float, sd: float) -> float:
     """Return psi: the expected amount, in levels, by which N(mean, sd^2) lies below `level`."""
     if sd <= 0:
         return max(level - mean, 0.0)
@@ -38,11 +38,11 @@ def shortfall(level: float, mean: float, sd: float) -> float:
     return sd * density + (level - mean) * (1 + erf(z / sqrt(2))) / 2
 
 
-class Worth:
-    """What levels are worth to one officer, in micro-levels. `wants`: every required skill, gap or not."""
+class ValueFunction:
+    """What levels are worth to one officer, in micro-levels. `targets`: every required skill, gap or not."""
 
-    def __init__(self, wants: dict[str, Want]) -> None:
-        self.wants = wants
+    def __init__(self, wants: dict[str, SkillTarget]) -> None:
+        self.targets = wants
         self.required = sum(round(MICRO * want.weight * want.required) for want in wants.values())
         self._known: dict[tuple[str, float], int] = {}
         self.gaps = {skill: self.of(skill, want.required) for skill, want in wants.items() if want.is_gap}
@@ -50,20 +50,20 @@ class Worth:
 
     def of(self, skill: str, level: float) -> int:
         """Return what holding `level` is worth beyond holding the present one: 0 where nothing is gained."""
-        want = self.wants.get(skill)
+        want = self.targets.get(skill)
         if want is None or not want.is_gap or level <= want.level:
             return 0
         gained = self._whole(want, want.level) if want.rests_on_courses else 0
         return self._whole(want, level if want.lacks(level) else want.required) - gained
 
-    def _whole(self, want: Want, level: float) -> int:
+    def _whole(self, want: SkillTarget, level: float) -> int:
         """Return what holding a level is worth beyond what was measured."""
         key = (want.skill.id, level)
         if (known := self._known.get(key)) is None:
-            known = self._known[key] = round(MICRO * want.weight * shortfall(level, want.measured, want.sd))
+            known = self._known[key] = round(MICRO * want.weight * expected_shortfall(level, want.measured, want.sd))
         return known
 
-    def covered(self, gained: int) -> float:
+    def coverage(self, gained: int) -> float:
         """Return the share of the requirement held after `gained` micro-levels: 0 to 1, to six places."""
         if self.required == 0:
             return 1.0
@@ -73,9 +73,9 @@ class Worth:
 Find = Callable[[str], Course | None]
 
 
-def believed(inputs: Inputs, find: Find) -> tuple[dict[str, Want], dict[SkillKey, float]]:
+def posterior_targets(inputs: Inputs, find: Find) -> tuple[dict[str, SkillTarget], dict[SkillKey, float]]:
     """Return what is believed per required skill, and the levels that entries are tested against."""
-    wants, doors = inputs.wants(), inputs.standing()
+    wants, doors = inputs.targets(), inputs.entry_levels()
     for when, row in _reached(inputs, find):
         if not _is_later(inputs, row, when):
             continue

@@ -14,177 +14,249 @@ from services.recommender.inputs import (
 )
 from services.recommender.planner.course_spec import (
     SkillKey,
-    offer_of,
+    course_spec,
 )
 from services.recommender.planner.exact.conditions import (
-    AnyOf,
-    Done,
-    Level,
-    Need,
-    Standing,
-    Way,
-    factor_of,
+    AnyCondition,
+    Condition,
+    CourseCondition,
+    CourseOption,
+    LevelCondition,
+    PathState,
+    cost_multiplier,
+    course_option,
     score_of,
-    way_of,
 )
-from services.recommender.planner.units import FAR
-from services.recommender.planner.value import Worth
+from services.recommender.planner.units import UNREACHABLE
+from services.recommender.planner.value import ValueFunction
 from shared.skills import Course
 
-PER_LEVEL = 2
+TOP_BY_COST = 2
 """Per gap and level reached, so many of the cheapest candidates are weighed."""
 
-BY_WORTH = 24
+TOP_BY_DENSITY = 24
 """And so many more of those worth most by themselves for their price, to the powers of 1 and 0.4."""
 
-SLACK = 4
+COST_TOLERANCE = 4
 """What costs up to a quarter more than the cheapest opener of a need is weighed with it."""
+
+MAX_SHARED = 24
+"""So many courses more that cost less than the cheapest alternatives of the conditions that they meet together."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Branch:
     """A branch of an `any`. It costs what its needs cost; of equals the first stands first."""
 
-    needs: tuple[Need, ...]
+    conditions: tuple[Condition, ...]
     id: str = ""
     cost: int = 0
 
 
-Opener = Way | Branch
+Achiever = CourseOption | Branch
 
 
-class Prices(NamedTuple):
+class Costs(NamedTuple):
     """What each course or branch costs with all that opens its door, and each need by its cheapest opener."""
 
-    openers: Mapping[Opener, int]
-    needs: Mapping[Need, int]
+    achievers: Mapping[Achiever, int]
+    conditions: Mapping[Condition, int]
 
-    def of(self, opener: Opener) -> int:
-        """Return a price; FAR where it is out of reach or done."""
-        return self.openers.get(opener, FAR)
+    def of(self, achiever: Achiever) -> int:
+        """Return a price; UNREACHABLE where it is out of reach or done."""
+        return self.achievers.get(achiever, UNREACHABLE)
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class ProblemData:
     """The courses that can matter to an officer, and the openers of every need of theirs."""
 
-    courses: Mapping[str, Way]
-    openers: Mapping[Need, Sequence[Opener]]
+    courses: Mapping[str, CourseOption]
+    achievers: Mapping[Condition, Sequence[Achiever]]
 
-    def meets(self, now: Standing, need: Need) -> bool:
+    def meets(self, state: PathState, condition: Condition) -> bool:
         """Return whether a need is met."""
-        if isinstance(need, Level):
-            return now.levels.get(need.skill, 0) >= need.level
-        if isinstance(need, Done):
-            return need.course in now.done
-        return any(self.admits(now, branch) for branch in self.openers[need])
+        if isinstance(condition, LevelCondition):
+            return state.levels.get(condition.skill, 0) >= condition.level
+        if isinstance(condition, CourseCondition):
+            return condition.course in state.done
+        return any(self.admits(state, branch) for branch in self.achievers[condition])
 
-    def admits(self, now: Standing, opener: Opener) -> bool:
+    def admits(self, state: PathState, achiever: Achiever) -> bool:
         """Return whether a course can be entered, or every need of a branch is met."""
-        return all(self.meets(now, need) for need in opener.needs)
+        return all(self.meets(state, condition) for condition in achiever.conditions)
 
-    def prices(self, now: Standing, only: Collection[Way] | None = None) -> Prices:
+    def costs(self, state: PathState, only: Collection[CourseOption] | None = None) -> Costs:
         """Return the prices, of all courses not done or of some: out of reach at first, then lower until none falls."""
-        courses = [way for way in self.courses.values() if way.id not in now.done] if only is None else only
-        branches = [one for openers in self.openers.values() for one in openers if isinstance(one, Branch)]
-        priced: list[Opener] = [*branches, *courses]
-        met = {need for need in self.openers if self.meets(now, need)}
-        prices = Prices(dict.fromkeys(priced, FAR), {})
+        courses = [option for option in self.courses.values() if option.id not in state.done] if only is None else only
+        branches = [one for achievers in self.achievers.values() for one in achievers if isinstance(one, Branch)]
+        priced: list[Achiever] = [*branches, *courses]
+        met = {condition for condition in self.achievers if self.meets(state, condition)}
+        costs = Costs(dict.fromkeys(priced, UNREACHABLE), {})
         while True:
-            needs = {
-                need: 0 if need in met else min((prices.of(one) for one in openers), default=FAR)
-                for need, openers in self.openers.items()
+            conditions = {
+                condition: 0 if condition in met else min((costs.of(one) for one in achievers), default=UNREACHABLE)
+                for condition, achievers in self.achievers.items()
             }
-            lower = {one: min(one.cost + sum(needs[need] for need in one.needs), FAR) for one in priced}
-            if lower == prices.openers:
-                return Prices(lower, needs)
-            prices = Prices(lower, needs)
+            lower = {
+                one: min(one.cost + sum(conditions[condition] for condition in one.conditions), UNREACHABLE)
+                for one in priced
+            }
+            if lower == costs.achievers:
+                return Costs(lower, conditions)
+            costs = Costs(lower, conditions)
 
-    def bundle(self, goal: Way, prices: Prices) -> list[Way]:
+    def closure(self, target: CourseOption, costs: Costs) -> list[CourseOption]:
         """Return a course in reach with the cheapest openers of all its needs, in the order of price, then id."""
-        found, looked = list[Opener]([goal]), 0
+        found = self._closure(target, costs)
+        return sorted(
+            (one for one in found if isinstance(one, CourseOption)), key=lambda option: (costs.of(option), option.id)
+        )
+
+    def conditions_in(self, target: CourseOption, costs: Costs) -> set[Condition]:
+        """Return the conditions that the closure of a course meets."""
+        found = self._closure(target, costs)
+        return {condition for one in found for condition in one.conditions if costs.conditions[condition] > 0}
+
+    def _closure(self, target: CourseOption, costs: Costs) -> list[Achiever]:
+        found, looked = list[Achiever]([target]), 0
         while looked < len(found):
-            unmet = [need for need in found[looked].needs if prices.needs[need] > 0]
-            cheapest = [min(self.openers[need], key=lambda one: (prices.of(one), one.id)) for need in unmet]
+            unmet = [condition for condition in found[looked].conditions if costs.conditions[condition] > 0]
+            cheapest = [min(self.achievers[condition], key=lambda one: (costs.of(one), one.id)) for condition in unmet]
             found += [one for one in dict.fromkeys(cheapest) if one not in found]
             looked += 1
-        return sorted((one for one in found if isinstance(one, Way)), key=lambda way: (prices.of(way), way.id))
+        return found
 
 
-def problem_of(  # noqa: PLR0913 - what an officer's problem is made of
-    inputs: Inputs, courses: Iterable[Course], worth: Worth, start: Standing, also: Collection[str] = (), *, plain: bool
-) -> tuple[Problem, dict[str, Way]]:
+def build_instance(  # noqa: PLR0913 - what an officer's problem is made of
+    inputs: Inputs,
+    courses: Iterable[Course],
+    value: ValueFunction,
+    start: PathState,
+    also: Collection[str] = (),
+    *,
+    ignore_preferences: bool,
+) -> tuple[ProblemData, dict[str, CourseOption]]:
     """Return what can matter to an officer at the start, and all that can be reached.
 
-    `also`: courses that matter in any case. `plain`: what is preferred or put off changes no cost.
+    `also`: courses that matter in any case. `ignore_preferences`: what is preferred or put off changes no cost.
     """
-    factors = [(course, factor_of(inputs, course, plain=plain)) for course in courses]
-    usable = {course.id: way_of(inputs, worth, offer_of(course), factor) for course, factor in factors if factor > 0}
-    whole = Problem(usable, openers_of(usable))
+    factors = [(course, cost_multiplier(inputs, course, ignore_preferences=ignore_preferences)) for course in courses]
+    usable = {
+        course.id: course_option(inputs, value, course_spec(course), factor) for course, factor in factors if factor > 0
+    }
+    whole = ProblemData(usable, achievers_of(usable))
     begun = start.copy()
-    for way in (usable[name] for name in inputs.started if name in usable):
-        begun.study(way)  # what is started comes first in any case
-    prices = whole.prices(begun, usable.values())
+    for option in (usable[name] for name in inputs.started if name in usable):
+        begun.study(option)  # what is started comes first in any case
+    costs = whole.costs(begun, usable.values())
     wanted = {*inputs.started, *inputs.mandatory, *inputs.pinned, *inputs.previous, *also} & usable.keys()
-    chosen: set[Opener] = {usable[name] for name in wanted}
+    chosen: set[Achiever] = {usable[name] for name in wanted}
     then = start.copy()
     for name in wanted:
         then.study(usable[name])
 
     def wanted_meet(branch: Branch) -> bool:
         """Return whether what is wanted may meet a branch: a path that uses a dear one can be studied all the same."""
-        single = [need for need in branch.needs if not isinstance(need, AnyOf)]
-        return bool(wanted) and all(whole.meets(then, need) for need in single)
+        single = [condition for condition in branch.conditions if not isinstance(condition, AnyCondition)]
+        return bool(wanted) and all(whole.meets(then, condition) for condition in single)
 
-    chosen.update(shortlist(inputs.framework.id, usable.values(), prices))
-    near: dict[Need, Sequence[Opener]] = {}
-    waiting = list(chosen)
-    while waiting:
-        for need in waiting.pop().needs:
-            if need not in near:
-                reach = prices.needs[need]
-                most = reach + reach // SLACK if reach < FAR else -1
-                near[need] = [
-                    one
-                    for one in whole.openers[need]
-                    if prices.of(one) <= most or (isinstance(one, Branch) and prices.of(one) < FAR and wanted_meet(one))
-                ]
-                waiting += [one for one in near[need] if one not in chosen]
-                chosen.update(near[need])
-    reachable = {way.id: way for way in usable.values() if prices.of(way) < FAR}
-    return Problem({one.id: one for one in chosen if isinstance(one, Way)}, near), reachable
+    chosen.update(shortlist(inputs.framework.id, usable.values(), costs))
+    near: dict[Condition, Sequence[Achiever]] = {}
+
+    def follow() -> None:
+        """Choose what leads to the chosen: per condition what costs about the least, and the shortest course."""
+        waiting = list(chosen)
+        while waiting:
+            for condition in waiting.pop().conditions:
+                if condition not in near:
+                    near[condition] = alternatives(condition)
+                    waiting += [one for one in near[condition] if one not in chosen]
+                    chosen.update(near[condition])
+
+    def alternatives(condition: Condition) -> list[Achiever]:
+        reach, achievers = costs.conditions[condition], whole.achievers[condition]
+        most = reach + reach // COST_TOLERANCE if reach < UNREACHABLE else -1
+        courses = [one for one in achievers if isinstance(one, CourseOption) and costs.of(one) < UNREACHABLE]
+        shortest = sorted(courses, key=lambda one: (one.hours, one.id))[:1] if most > 0 else []
+        return [
+            one
+            for one in achievers
+            if costs.of(one) <= most
+            or one in shortest
+            or (isinstance(one, Branch) and costs.of(one) < UNREACHABLE and wanted_meet(one))
+        ]
+
+    follow()
+    chosen.update(shared_prerequisites(whole, costs, chosen, near))
+    follow()
+    for condition in near:
+        if isinstance(condition, LevelCondition):
+            near[condition] = [one for one in whole.achievers[condition] if one in chosen]
+    reachable = {option.id: option for option in usable.values() if costs.of(option) < UNREACHABLE}
+    return ProblemData({one.id: one for one in chosen if isinstance(one, CourseOption)}, near), reachable
 
 
-def shortlist(ours: str, usable: Iterable[Way], prices: Prices) -> list[Way]:
+def shared_prerequisites(
+    whole: ProblemData, costs: Costs, chosen: Collection[Achiever], near: Collection[Condition]
+) -> list[CourseOption]:
+    """Return courses that cost less than the cheapest alternatives of all conditions that they meet, best first.
+
+    A course of them costs itself and those of its conditions that are not near: what is near is met for others anyway.
+    """
+    scores: dict[CourseOption, int] = {}
+    for option in whole.courses.values():
+        levels = [one for one in near if isinstance(one, LevelCondition) and option in whole.achievers[one]]
+        saved = sum(costs.conditions[one] for one in levels if costs.conditions[one] < UNREACHABLE)
+        spent = option.cost + sum(costs.conditions[one] for one in option.conditions if one not in near)
+        if option not in chosen and costs.of(option) < UNREACHABLE and spent < saved:
+            scores[option] = score_of(saved, spent)
+    return sorted(scores, key=lambda option: (-scores[option], option.id))[:MAX_SHARED]
+
+
+def shortlist(ours: str, usable: Iterable[CourseOption], costs: Costs) -> list[CourseOption]:
     """Return the candidates to weigh: the cheapest per gap and level, and those worth most for their price."""
-    candidates = [way for way in usable if any(way.closes.values()) and prices.of(way) < FAR]
-    found: list[Way] = []
-    for gap, level in {(gap, way.lifts[ours, gap]) for way in candidates for gap in way.closes if way.closes[gap]}:
-        alike = [way for way in candidates if way.closes.get(gap) and way.lifts[ours, gap] == level]
-        found += sorted(alike, key=lambda way: (prices.of(way), way.id))[:PER_LEVEL]
+    candidates = [option for option in usable if any(option.gap_effects.values()) and costs.of(option) < UNREACHABLE]
+    found: list[CourseOption] = []
+    for gap, level in {
+        (gap, option.level_effects[ours, gap])
+        for option in candidates
+        for gap in option.gap_effects
+        if option.gap_effects[gap]
+    }:
+        alike = [
+            option for option in candidates if option.gap_effects.get(gap) and option.level_effects[ours, gap] == level
+        ]
+        found += sorted(alike, key=lambda option: (costs.of(option), option.id))[:TOP_BY_COST]
     for exponent in (1.0, 0.4):
-        scores = {way: score_of(sum(way.closes.values()), prices.of(way), exponent) for way in candidates}
-        found += sorted(candidates, key=lambda way: (-scores[way], way.id))[:BY_WORTH]
+        scores = {
+            option: score_of(sum(option.gap_effects.values()), costs.of(option), exponent) for option in candidates
+        }
+        found += sorted(candidates, key=lambda option: (-scores[option], option.id))[:TOP_BY_DENSITY]
     return found
 
 
-def openers_of(courses: Mapping[str, Way]) -> dict[Need, Sequence[Opener]]:
+def achievers_of(courses: Mapping[str, CourseOption]) -> dict[Condition, Sequence[Achiever]]:
     """Return the openers of each need of these courses, and of each need inside those."""
-    teachers = defaultdict[SkillKey, list[Way]](list)
-    for way in courses.values():
-        for skill in way.lifts:
-            teachers[skill].append(way)
-    openers: dict[Need, Sequence[Opener]] = {}
-    waiting = [need for way in courses.values() for need in way.needs]
+    teachers = defaultdict[SkillKey, list[CourseOption]](list)
+    for option in courses.values():
+        for skill in option.level_effects:
+            teachers[skill].append(option)
+    achievers: dict[Condition, Sequence[Achiever]] = {}
+    waiting = [condition for option in courses.values() for condition in option.conditions]
     while waiting:
-        need = waiting.pop()
-        if need in openers:
+        condition = waiting.pop()
+        if condition in achievers:
             continue
-        if isinstance(need, Level):
-            openers[need] = [way for way in teachers[need.skill] if way.lifts[need.skill] >= need.level]
-        elif isinstance(need, Done):
-            openers[need] = [courses[need.course]] if need.course in courses else []
+        if isinstance(condition, LevelCondition):
+            achievers[condition] = [
+                option
+                for option in teachers[condition.skill]
+                if option.level_effects[condition.skill] >= condition.level
+            ]
+        elif isinstance(condition, CourseCondition):
+            achievers[condition] = [courses[condition.course]] if condition.course in courses else []
         else:
-            openers[need] = [Branch(needs) for needs in need.branches]
-            waiting += [inner for branch in need.branches for inner in branch]
-    return openers
+            achievers[condition] = [Branch(conditions) for conditions in condition.branches]
+            waiting += [inner for branch in condition.branches for inner in branch]
+    return achievers

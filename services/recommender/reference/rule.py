@@ -5,6 +5,7 @@ closes, costs and needs stands in `costs`; here stands what is done with it. It 
 limit on courses visited nor its champion lists: it looks at all there is.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -17,42 +18,45 @@ from services.recommender.inputs import (
     MOST_STEPS,
     Inputs,
 )
-from services.recommender.planner.course_spec import SkillKey, offer_of
-from services.recommender.planner.exact.conditions import Standing, Way, score_of
-from services.recommender.planner.exact.minimum_closure import Stock
+from services.recommender.planner.course_spec import SkillKey, course_spec
+from services.recommender.planner.exact.conditions import Condition, CourseOption, PathState, score_of
+from services.recommender.planner.exact.minimum_closure import AvailableCourses
 from services.recommender.planner.exact.refinement import (
-    WORTH_A_CHANGE,
-    PathPlan,
-    PathPlanner,
-    draft_of,
-    improved,
+    CHANGE_THRESHOLD,
+    PathBuilder,
+    PathDraft,
+    new_draft,
+    refine,
 )
 from services.recommender.planner.exact.residual import (
-    Beyond,
-    Left,
+    LeftOutCause,
+    MissingHours,
+    Origin,
     Pick,
+    ResidualProblem,
     RunnerUp,
-    Seed,
-    Short,
-    end_of,
-    pinned_in,
-    reached_by,
+    end_state,
+    levels_reached,
+    pinned_closure,
 )
-from services.recommender.planner.explain.messages import gone, left_out_reason, unknown_completed
-from services.recommender.planner.explain.path import Told, path_of, serving
-from services.recommender.planner.units import FAR, NO_LIMIT, micro
-from services.recommender.planner.value import Worth, believed
-from services.recommender.reference.costs import Prices, Problem, problem_of
+from services.recommender.planner.explain.messages import left_out_reason, missing_course_cause, unknown_completed
+from services.recommender.planner.explain.path import PlanResult, path_of, without_idle
+from services.recommender.planner.units import UNLIMITED, UNREACHABLE, micro
+from services.recommender.planner.value import ValueFunction, posterior_targets
+from services.recommender.reference.costs import Costs, ProblemData, build_instance
 from shared.paths import LearningPath, Note
 from shared.skills import Course
 
 EXPONENTS = (1.0, 0.8, 0.6, 0.4, 0.1)
 """A greedy pass divides gain by cost to each of these powers; the best path of all passes counts."""
 
-ROUNDS = 2
+MAX_PASSES = 2
 """Passes of local search over the courses of a path."""
 
-OPINION = 90
+MAX_STARTS = 24
+"""Courses whose closure is tried as the start of a path."""
+
+PREFERENCE_FLOOR = 90
 """Per cent of what could be closed that preferences (boosts, courses put off) must leave."""
 
 RUNNERS_UP = 3
@@ -63,264 +67,358 @@ def recommend(inputs: Inputs, courses: Iterable[Course], catalogue_revision: int
     """Return the officer's learning path over these courses. Raises InvalidInput as the planner does."""
     inputs.check()
     by_id = {course.id: course for course in courses}
-    wants, doors = believed(inputs, by_id.get)
-    worth = Worth(wants)
-    first = preferred(inputs, by_id, worth, doors)
+    targets, entry_levels = posterior_targets(inputs, by_id.get)
+    value = ValueFunction(targets)
+    first = preferred(inputs, by_id, value, entry_levels)
 
-    def told(names: list[str]) -> PathPlan[Plan]:
+    def rebuilt(names: list[str]) -> PathDraft[Plan]:
         """Return the path of these courses."""
-        again = retold(first, names, worth, doors)
+        again = solve_as_kept(first, names, value, entry_levels)
         again.kept = False
-        return draft(again, worth, doors)
+        return draft(again, value, entry_levels)
 
     def forced(name: str) -> list[str]:
         """Return the path that the search finds with this course in it."""
-        return draft(preferred(replace(inputs, pinned=[*inputs.pinned, name]), by_id, worth, doors), worth, doors).names
+        return draft(
+            preferred(replace(inputs, pinned=[*inputs.pinned, name]), by_id, value, entry_levels), value, entry_levels
+        ).names
 
-    best = improved(draft(first, worth, doors), worth, doors, PathPlanner(told, first.fits, forced, first.teachers))
-    plan, short = best.plan, best.beyond.short(worth, reached_by(inputs, worth, best.picks))
-    whole = Told(best.picks, best.obstacle, plan.notes, short, plan.kept, finishing=plan.finishing)
-    return path_of(inputs, worth, doors, whole, catalogue_revision)
+    best = refine(
+        draft(first, value, entry_levels), value, entry_levels, PathBuilder(rebuilt, first.fits, forced, first.teachers)
+    )
+    plan, short = best.plan, best.residual.short(value, levels_reached(inputs, value, best.picks))
+    whole = PlanResult(best.picks, best.blocker, plan.notes, short, plan.kept, finishing=plan.finishing)
+    return path_of(inputs, value, entry_levels, whole, catalogue_revision)
 
 
-def preferred(inputs: Inputs, courses: Mapping[str, Course], worth: Worth, doors: Mapping[SkillKey, float]) -> "Plan":
+def preferred(
+    inputs: Inputs, courses: Mapping[str, Course], value: ValueFunction, entry_levels: Mapping[SkillKey, float]
+) -> "Plan":
     """Return the plan; without preferences where those would leave too little."""
-    plan = planned(inputs, courses, worth, doors, plain=False)
+    plan = solve(inputs, courses, value, entry_levels, ignore_preferences=False)
     if inputs.slowed or any(rule.bias not in (INCLUDE_ONLY, EXCLUDE) for rule in inputs.rules):
-        other = planned(inputs, courses, worth, doors, plain=True)
-        if plan.end.worth * 100 < other.end.worth * OPINION:
+        other = solve(inputs, courses, value, entry_levels, ignore_preferences=True)
+        if plan.end.value * 100 < other.end.value * PREFERENCE_FLOOR:
             plan = other
     return plan
 
 
-def draft(plan: "Plan", worth: Worth, doors: Mapping[SkillKey, float]) -> PathPlan["Plan"]:
+def draft(plan: "Plan", value: ValueFunction, entry_levels: Mapping[SkillKey, float]) -> PathDraft["Plan"]:
     """Return the path of a plan without what serves nothing, told as if it were kept."""
     inputs = plan.inputs
-    picks = serving(inputs, worth, doors, plan.picks)
-    names = [pick.offer.id for pick in picks]
+    picks = without_idle(inputs, value, entry_levels, plan.picks)
+    names = [pick.spec.id for pick in picks]
     if len(picks) < len(plan.picks) or not inputs.done.union(names).issuperset(inputs.previous):
-        plan = retold(plan, names, worth, doors)
-        picks = serving(inputs, worth, doors, plan.picks)
-    beyond = Beyond(inputs, end_of(inputs, worth, doors, picks), plan.stock, plan.above, plan.kept, plan.finishing)
-    return draft_of(plan, picks, beyond)
+        plan = solve_as_kept(plan, names, value, entry_levels)
+        picks = without_idle(inputs, value, entry_levels, plan.picks)
+    residual = ResidualProblem(
+        inputs, end_state(inputs, value, entry_levels, picks), plan.available, plan.above, plan.kept, plan.finishing
+    )
+    return new_draft(plan, picks, residual)
 
 
-def planned(
-    inputs: Inputs, courses: Mapping[str, Course], worth: Worth, doors: Mapping[SkillKey, float], *, plain: bool
+def solve(
+    inputs: Inputs,
+    courses: Mapping[str, Course],
+    value: ValueFunction,
+    entry_levels: Mapping[SkillKey, float],
+    *,
+    ignore_preferences: bool,
 ) -> "Plan":
     """Return the plan; anew where what is pinned fits only by way of courses that it did not look at."""
     also: list[str] = []
     while True:
-        plan = Plan(inputs, courses, worth, doors, also, plain=plain)
+        plan = Plan(inputs, courses, value, entry_levels, also, ignore_preferences=ignore_preferences)
         if not (missing := [name for name in plan.missing if name not in also]):
             return plan
         also += missing
 
 
-def retold(plan: "Plan", names: list[str], worth: Worth, doors: Mapping[SkillKey, float]) -> "Plan":
+def solve_as_kept(
+    plan: "Plan", names: list[str], value: ValueFunction, entry_levels: Mapping[SkillKey, float]
+) -> "Plan":
     """Return the plan as the path of these courses is told when it is kept: from the inputs and the path alone."""
     inputs = replace(plan.inputs, previous=names, finishing=True)
-    again = planned(inputs, plan.courses, worth, doors, plain=plan.plain)
+    again = solve(inputs, plan.courses, value, entry_levels, ignore_preferences=plan.ignore_preferences)
     again.inputs, again.notes, again.kept, again.finishing = plan.inputs, plan.notes, plan.kept, plan.finishing
     return again
 
 
-class Bid(NamedTuple):
+class ScoredClosure(NamedTuple):
     """The bundle of a goal that fits, in order of study, and its score."""
 
-    goal: Way
-    bundle: list[Way]
+    target: CourseOption
+    closure: list[CourseOption]
     score: int
 
 
-def bids(problem: Problem, now: Standing, prices: Prices, goals: Iterable[Way], exponent: float = 1.0) -> list[Bid]:
+def scored_closures(
+    problem: ProblemData, state: PathState, costs: Costs, targets: Iterable[CourseOption], exponent: float = 1.0
+) -> list[ScoredClosure]:
     """Return what these courses bid, best first; of equals the higher cosine, the lower cost, the lower id."""
     found = []
-    for goal in goals:
-        if prices.of(goal) == FAR or not now.gains(goal):
+    for target in targets:
+        if costs.of(target) == UNREACHABLE or not state.gains(target):
             continue
-        bundle = problem.bundle(goal, prices)
-        if sum(way.hours for way in bundle) > now.hours or len(bundle) > now.steps:
+        closure = problem.closure(target, costs)
+        if sum(option.hours for option in closure) > state.hours or len(closure) > state.steps:
             continue
-        cost = sum(way.cost for way in bundle)
-        if score := score_of(gain_of(now, bundle), cost, exponent):
-            found.append(((-score, -goal.cosine, cost, goal.id), Bid(goal, bundle, score)))
+        cost = sum(option.cost for option in closure)
+        if score := score_of(gain_of(state, closure), cost, exponent):
+            found.append(((-score, -target.cosine, cost, target.id), ScoredClosure(target, closure, score)))
     return [bid for _, bid in sorted(found, key=lambda item: item[0])]
 
 
-def gain_of(now: Standing, courses: Iterable[Way]) -> int:
+def gain_of(state: PathState, courses: Iterable[CourseOption]) -> int:
     """Return what these courses close together."""
-    then = now.copy()
-    for way in courses:
-        then.study(way)
-    return then.worth - now.worth
+    then = state.copy()
+    for option in courses:
+        then.study(option)
+    return then.value - state.value
 
 
-def walked(problem: Problem, now: Standing, courses: Iterable[Way]) -> tuple[list[Way], Standing]:
+def walk(
+    problem: ProblemData, state: PathState, courses: Iterable[CourseOption]
+) -> tuple[list[CourseOption], PathState]:
     """Return those of these courses that can be entered one after the other, and the standing at the end."""
-    entered, then = [], now.copy()
-    for way in courses:
-        if problem.admits(then, way):
-            then.study(way)
-            entered.append(way)
+    entered, then = [], state.copy()
+    for option in courses:
+        if problem.admits(then, option):
+            then.study(option)
+            entered.append(option)
     return entered, then
 
 
-def lean(problem: Problem, now: Standing, courses: Sequence[Way], tried: Sequence[Way]) -> tuple[list[Way], Standing]:
+def drop_redundant(
+    problem: ProblemData, state: PathState, courses: Sequence[CourseOption], tried: Sequence[CourseOption]
+) -> tuple[list[CourseOption], PathState]:
     """Walk courses without, from the end, each of those tried whose loss loses nothing and shuts no door."""
-    kept, end = walked(problem, now, courses)
-    for way in reversed(tried):
-        rest = [other for other in kept if other is not way]
-        entered, then = walked(problem, now, rest)
-        if entered == rest and then.worth == end.worth:
+    kept, end = walk(problem, state, courses)
+    for option in reversed(tried):
+        rest = [other for other in kept if other is not option]
+        entered, then = walk(problem, state, rest)
+        if entered == rest and then.value == end.value:
             kept, end = rest, then
     return kept, end
 
 
-def goals_of(problem: Problem, now: Standing) -> list[Way]:
+def targets_of(problem: ProblemData, state: PathState) -> list[CourseOption]:
     """Return the courses that are in reach and close something. What only later comes into reach is no goal."""
-    prices = problem.prices(now)
-    return [way for way in problem.courses.values() if prices.of(way) < FAR and now.gains(way)]
+    costs = problem.costs(state)
+    return [option for option in problem.courses.values() if costs.of(option) < UNREACHABLE and state.gains(option)]
 
 
-def greedy(problem: Problem, now: Standing, goals: Collection[Way], exponent: float = 1.0) -> list[Way]:
-    """Return T0: again and again the bundle that bids most, until none fits or closes anything. Moves `now` on."""
-    route: list[Way] = []
-    while found := bids(problem, now, problem.prices(now), goals, exponent):
-        bundle = found[0].bundle
-        bundle, _ = lean(problem, now, bundle, bundle[:-1])
-        for way in bundle:
-            now.study(way)
-        route += bundle
-    return route
+def greedy(
+    problem: ProblemData, state: PathState, targets: Collection[CourseOption], exponent: float = 1.0
+) -> list[CourseOption]:
+    """Return T0: again and again the bundle that bids most, until none fits or closes anything. Moves `state` on."""
+    path: list[CourseOption] = []
+    while found := scored_closures(problem, state, problem.costs(state), targets, exponent):
+        closure = found[0].closure
+        closure, _ = drop_redundant(problem, state, closure, closure[:-1])
+        for option in closure:
+            state.study(option)
+        path += closure
+    return path
 
 
-class Route(NamedTuple):
+class CoursePath(NamedTuple):
     """A way through after the seeds: what is held at its end, less what it costs, its courses."""
 
-    worth: int
+    value: int
     saved: int
-    courses: list[Way]
+    courses: list[CourseOption]
 
-    def better(self, other: "Route") -> "Route":
+    def better(self, other: "CoursePath") -> "CoursePath":
         """Return the other where it closes more, or as much at less cost."""
-        return other if (other.worth, other.saved) > (self.worth, self.saved) else self
+        return other if (other.value, other.saved) > (self.value, self.saved) else self
 
 
-def route_of(problem: Problem, seeded: Standing, courses: Sequence[Way]) -> Route:
+def pruned_path(problem: ProblemData, start_state: PathState, courses: Sequence[CourseOption]) -> CoursePath:
     """Return the route of these courses, without what loses nothing."""
-    kept, end = lean(problem, seeded, courses, courses)
-    return Route(end.worth, -sum(way.cost for way in kept), kept)
+    kept, end = drop_redundant(problem, start_state, courses, courses)
+    return CoursePath(end.value, -sum(option.cost for option in kept), kept)
 
 
-def best_route(problem: Problem, seeded: Standing, goals: Collection[Way]) -> Route:
-    """Return T1: the best T0 of several exponents, then tried without each of its courses in turn."""
-    best = Route(-1, 0, [])
+def best_path(problem: ProblemData, start_state: PathState, targets: Collection[CourseOption]) -> CoursePath:
+    """Return T1: the best T0 of several exponents and starts, then exchanges as long as they are worth it."""
+    best = CoursePath(-1, 0, [])
     for exponent in EXPONENTS:
-        best = best.better(route_of(problem, seeded, greedy(problem, seeded.copy(), goals, exponent)))
-    for _ in range(ROUNDS):
+        best = best.better(pruned_path(problem, start_state, greedy(problem, start_state.copy(), targets, exponent)))
+    everything = start_state.copy()
+    for target in targets:
+        everything.study(target)
+    complete = best.value == everything.value
+    starts = starts_of(problem, start_state, targets, complete=complete)
+    for course in starts:
+        best = best.better(started_with(problem, start_state, targets, course, []))
+    for _ in range(MAX_PASSES):
         before = best
         for place in reversed(range(len(before.courses))):
             if place >= len(best.courses):
                 continue
             out = best.courses[place]
-            rest = [way for way in best.courses if way is not out]
-            start, now = lean(problem, seeded, rest, rest)
-            more = greedy(problem, now, [goal for goal in goals if goal is not out])
-            best = best.better(route_of(problem, seeded, start + more))
+            rest = [option for option in best.courses if option is not out]
+            start, state = drop_redundant(problem, start_state, rest, rest)
+            more = greedy(problem, state, [target for target in targets if target is not out])
+            best = best.better(pruned_path(problem, start_state, start + more))
+        for course in [] if complete else starts:
+            if walk(problem, start_state, best.courses)[1].gains(course):
+                best = best.better(started_with(problem, start_state, targets, course, best.courses))
         if best is before:
             break
     return best
 
 
+def starts_of(
+    problem: ProblemData, start_state: PathState, targets: Collection[CourseOption], *, complete: bool
+) -> list[CourseOption]:
+    """Return the courses whose closures are tried as the start of a path, best first.
+
+    They are scored by what their closure gains and what they spare others, per cost. `complete`: there is nothing more
+    to gain, so only those that spare others something may lower the cost.
+    """
+    costs = problem.costs(start_state)
+    shares = spared_by_conditions(problem, start_state, costs, targets)
+    scores: dict[CourseOption, int] = {}
+    for course in problem.courses.values():
+        if costs.of(course) < UNREACHABLE:
+            spared = sum(share for one, share in shares.items() if course in problem.achievers[one])
+            closure = problem.closure(course, costs)
+            fits = sum(one.hours for one in closure) <= start_state.hours and len(closure) <= start_state.steps
+            if fits and not (complete and spared == 0):
+                gain = gain_of(start_state, closure)
+                scores[course] = score_of(gain + spared, sum(one.cost for one in closure))
+    best = sorted(scores, key=lambda course: (-scores[course], course.id))
+    return [course for course in best if scores[course]][:MAX_STARTS]
+
+
+def spared_by_conditions(
+    problem: ProblemData, start_state: PathState, costs: Costs, targets: Iterable[CourseOption]
+) -> dict[Condition, int]:
+    """Return per condition the gain that its share in the cost of closures stands for, over all targets.
+
+    A target whose closure gains 8 for 10 hours, 5 of which are for a condition, adds 4 to that condition.
+    """
+    shares = defaultdict[Condition, int](int)
+    for target in targets:
+        closure = problem.closure(target, costs)
+        gain, cost = gain_of(start_state, closure), sum(one.cost for one in closure)
+        for condition in problem.conditions_in(target, costs):
+            shares[condition] += gain * (min(costs.conditions[condition], cost) // max(cost // 1000, 1)) // 1000
+    return shares
+
+
+def started_with(
+    problem: ProblemData,
+    start_state: PathState,
+    targets: Collection[CourseOption],
+    course: CourseOption,
+    kept: Iterable[CourseOption],
+) -> CoursePath:
+    """Return the path of the closure of a course, then what fits of those `kept`, then the greedy."""
+    closure = problem.closure(course, problem.costs(start_state))
+    path, state = drop_redundant(problem, start_state, closure, closure[:-1])
+    if kept:
+        for other in kept:
+            fits = other.hours <= state.hours and state.steps > 0 and other.id not in state.done
+            if fits and problem.admits(state, other):
+                state.study(other)
+                path.append(other)
+        path, state = drop_redundant(problem, start_state, path, path)
+    return pruned_path(problem, start_state, path + greedy(problem, state, targets))
+
+
 class Plan:
-    """One officer's plan: `picks`, `notes`, whether the path before was `kept`, standings `seeded` and at the `end`."""
+    """One officer's plan: `picks`, `notes`, whether the previous path was `kept`, states at the start and the `end`."""
 
     def __init__(  # noqa: PLR0913 - what a plan is made from
         self,
         inputs: Inputs,
         courses: Mapping[str, Course],
-        worth: Worth,
-        doors: Mapping[SkillKey, float],
+        value: ValueFunction,
+        entry_levels: Mapping[SkillKey, float],
         also: Collection[str] = (),
         *,
-        plain: bool,
+        ignore_preferences: bool,
     ) -> None:
-        self.inputs, self.courses, self.plain = inputs, courses, plain
+        self.inputs, self.courses, self.ignore_preferences = inputs, courses, ignore_preferences
         self.picks: list[Pick] = []
         self.notes: list[Note] = []
-        self.end = Standing(
-            hours=NO_LIMIT if inputs.budget_hours is None else round(inputs.budget_hours * MICRO),
+        self.end = PathState(
+            hours=UNLIMITED if inputs.budget_hours is None else round(inputs.budget_hours * MICRO),
             steps=MOST_STEPS if inputs.max_steps is None else min(inputs.max_steps, MOST_STEPS),
-            levels={skill: micro(level) for skill, level in doors.items()},
+            levels={skill: micro(level) for skill, level in entry_levels.items()},
             done=set(inputs.done),
-            held=dict.fromkeys(worth.gaps, 0),
+            held=dict.fromkeys(value.gaps, 0),
         )
-        self.worth, self.doors = worth, doors
-        self.problem, reachable = problem_of(inputs, courses.values(), worth, self.end, also, plain=plain)
-        self.stock = self._stock(reachable)
+        self.value, self.entry_levels = value, entry_levels
+        self.problem, reachable = build_instance(
+            inputs, courses.values(), value, self.end, also, ignore_preferences=ignore_preferences
+        )
+        self.available = self._available(reachable)
         self.missing: list[str] = []
         self._seed()
-        self.seeded, self.goals = self.end, goals_of(self.problem, self.end)
-        route = self._before()
-        self.finishing, self.kept = inputs.finishing and route is not None, False
-        if route is None or not inputs.finishing:
-            found = best_route(self.problem, self.seeded, self.goals)
-            if route is not None and self._left():
-                self.kept = found.worth * 100 < route.worth * WORTH_A_CHANGE
-            route = route if route is not None and self.kept else self._in_order(found)
-        picks, self.end = self._told(route, in_order=True)
+        self.start_state, self.targets = self.end, targets_of(self.problem, self.end)
+        path = self._before()
+        self.finishing, self.kept = inputs.finishing and path is not None, False
+        if path is None or not inputs.finishing:
+            found = best_path(self.problem, self.start_state, self.targets)
+            if path is not None and self._left():
+                self.kept = found.value * 100 < path.value * CHANGE_THRESHOLD
+            path = path if path is not None and self.kept else self._in_order(found)
+        picks, self.end = self._told(path, in_order=True)
         self.picks += picks
 
-    def _in_order(self, route: Route) -> Route:
+    def _in_order(self, path: CoursePath) -> CoursePath:
         """Return a route in the order in which it is studied; in its own where the cheapest opener was spare."""
-        picks, end = self._told(route, in_order=False)
-        if end.worth != route.worth:
-            return route
-        return route_of(self.problem, self.seeded, [self.problem.courses[pick.offer.id] for pick in picks])
+        picks, end = self._told(path, in_order=False)
+        if end.value != path.value:
+            return path
+        return pruned_path(self.problem, self.start_state, [self.problem.courses[pick.spec.id] for pick in picks])
 
     def _seed(self) -> None:
         """Take what comes first whatever it closes: what is started, mandatory, pinned."""
         inputs = self.inputs
-        wanted: dict[Seed, list[str]]
+        wanted: dict[Origin, list[str]]
         wanted = {"started": inputs.started, "mandatory": inputs.mandatory, "pinned": inputs.pinned}
         for seed, names in wanted.items():
             for name in dict.fromkeys(names):
                 if name not in self.end.done:
                     self._plant(name, seed)
-        told = {note.course for note in self.notes}
+        rebuilt = {note.course for note in self.notes}
         for name in inputs.previous:
-            if name not in self.courses and name not in told and name not in inputs.done:
+            if name not in self.courses and name not in rebuilt and name not in inputs.done:
                 self._note(name, "withdrawn")
         self.notes += unknown_completed(inputs, self.courses.get)
 
-    def _plant(self, name: str, seed: Seed) -> None:
+    def _plant(self, name: str, seed: Origin) -> None:
         """Take a course, with what opens its door unless it was started; or note why not."""
         if name not in self.courses:
-            return self._note(name, gone(self.inputs, name))
+            return self._note(name, missing_course_cause(self.inputs, name))
         if name not in self.problem.courses:
             return self._note(name, "excluded")
-        way, prices = self.problem.courses[name], self.problem.prices(self.end)
-        bundle = [way]
+        option, costs = self.problem.courses[name], self.problem.costs(self.end)
+        closure = [option]
         if seed != "started":
-            if prices.of(way) == FAR:
+            if costs.of(option) == UNREACHABLE:
                 return self._note(name, "unreachable")
-            bundle = self.problem.bundle(way, prices)
-            if seed == "mandatory" and len(bundle) + len(self.picks) > MOST_STEPS:
+            closure = self.problem.closure(option, costs)
+            if seed == "mandatory" and len(closure) + len(self.picks) > MOST_STEPS:
                 return self._note(name, "does_not_fit")
-            hours = sum(one.hours for one in bundle)
-            if seed == "pinned" and (hours > self.end.hours or len(bundle) > self.end.steps):
-                bundle = self._pinned(name)
+            hours = sum(one.hours for one in closure)
+            if seed == "pinned" and (hours > self.end.hours or len(closure) > self.end.steps):
+                closure = self._pinned(name)
             else:
-                bundle, _ = lean(self.problem, self.end, bundle, bundle[:-1])
-        for one in bundle:
+                closure, _ = drop_redundant(self.problem, self.end, closure, closure[:-1])
+        for one in closure:
             self.end.study(one)
-            self.picks.append(Pick(one.offer, 0, one.cosine / MICRO, [], seed))
+            self.picks.append(Pick(one.spec, 0, one.cosine / MICRO, [], seed))
         return None
 
-    def _pinned(self, name: str) -> list[Way]:
+    def _pinned(self, name: str) -> list[CourseOption]:
         """Return the shortest way to a pinned course; where it does not fit or is not known, note that."""
-        found, short = pinned_in(self.end, name, self.stock)
+        found, short = pinned_closure(self.end, name, self.available)
         if not found:
             self._note(name, "does_not_fit", short)
         elif not all(one in self.problem.courses for one in found):
@@ -329,70 +427,75 @@ class Plan:
             return [self.problem.courses[one] for one in found]
         return []
 
-    def _note(self, name: str, kind: Left, short: Short | None = None) -> None:
+    def _note(self, name: str, kind: LeftOutCause, short: MissingHours | None = None) -> None:
         title = self.courses[name].title if name in self.courses else None
         self.notes.append(Note(name, kind, left_out_reason(kind, short), title=title))
 
     def _left(self) -> list[str]:
         """Return the courses of the path before that are still to be done after the seeds."""
-        return [name for name in self.inputs.previous if name not in self.seeded.done]
+        return [name for name in self.inputs.previous if name not in self.start_state.done]
 
-    def _before(self) -> Route | None:
+    def _before(self) -> CoursePath | None:
         """Return the route of the path before; None where it can no longer be studied."""
         names = self._left()
-        ways = [self.problem.courses[name] for name in names if name in self.problem.courses]
-        entered, then = walked(self.problem, self.seeded, ways)
+        options = [self.problem.courses[name] for name in names if name in self.problem.courses]
+        entered, then = walk(self.problem, self.start_state, options)
         if len(entered) < len(names) or (names and min(then.hours, then.steps) < 0):
             return None
-        return route_of(self.problem, self.seeded, ways)
+        return pruned_path(self.problem, self.start_state, options)
 
-    def _told(self, route: Route, *, in_order: bool) -> tuple[list[Pick], Standing]:
+    def _told(self, path: CoursePath, *, in_order: bool) -> tuple[list[Pick], PathState]:
         """Return the picks of a route after the seeds, and the standing at their end.
 
         As if the route were all there is, the bundle worth most per hour comes next; with `in_order` as they stand.
         Beside each stand the best other bundles of all courses that still fit.
         """
         picks: list[Pick] = []
-        now, inside, left = self.seeded.copy(), self.seeded.copy(), route.courses
-        inside.hours = inside.steps = NO_LIMIT
+        state, inside, left = self.start_state.copy(), self.start_state.copy(), path.courses
+        inside.hours = inside.steps = UNLIMITED
         while left:
             if in_order:
-                last = next((place for place, way in enumerate(left, 1) if inside.gains(way)), len(left))
-                bundle = left[:last]
+                last = next((place for place, option in enumerate(left, 1) if inside.gains(option)), len(left))
+                closure = left[:last]
             else:
-                goals = [goal for goal in self.goals if goal in left]
-                found = bids(self.problem, inside, self.problem.prices(inside, only=left), goals)
+                targets = [target for target in self.targets if target in left]
+                found = scored_closures(self.problem, inside, self.problem.costs(inside, only=left), targets)
                 if not found:
                     break
-                bundle, _ = lean(self.problem, inside, found[0].bundle, found[0].bundle[:-1])
-            score = score_of(gain_of(inside, bundle), sum(way.cost for way in bundle))
-            rivals = bids(self.problem, now, self.problem.prices(now), self.goals)
-            others = [RunnerUp(bid.goal.offer.course, bid.score) for bid in rivals if bid.goal not in route.courses]
-            for way in bundle:
-                runners_up = others[:RUNNERS_UP] if way is bundle[-1] else []
-                picks.append(Pick(way.offer, score, way.cosine / MICRO, runners_up))
-                now.study(way)
-                inside.study(way)
-            left = [way for way in left if way not in bundle]
-        return picks, now
+                closure, _ = drop_redundant(self.problem, inside, found[0].closure, found[0].closure[:-1])
+            score = score_of(gain_of(inside, closure), sum(option.cost for option in closure))
+            rivals = scored_closures(self.problem, state, self.problem.costs(state), self.targets)
+            others = [RunnerUp(bid.target.spec.course, bid.score) for bid in rivals if bid.target not in path.courses]
+            for option in closure:
+                runners_up = others[:RUNNERS_UP] if option is closure[-1] else []
+                picks.append(Pick(option.spec, score, option.cosine / MICRO, runners_up))
+                state.study(option)
+                inside.study(option)
+            left = [option for option in left if option not in closure]
+        return picks, state
 
     def fits(self, name: str) -> bool:
         """Return whether the search has a way to a course within the hours that the seeds leave."""
-        way, prices = self.problem.courses.get(name), self.problem.prices(self.seeded)
-        if way is None or prices.of(way) == FAR:
+        option, costs = self.problem.courses.get(name), self.problem.costs(self.start_state)
+        if option is None or costs.of(option) == UNREACHABLE:
             return False
-        bundle = self.problem.bundle(way, prices)
-        return len(bundle) <= MOST_STEPS and sum(one.hours for one in bundle) <= self.seeded.hours
+        closure = self.problem.closure(option, costs)
+        return len(closure) <= MOST_STEPS and sum(one.hours for one in closure) <= self.start_state.hours
 
     def teachers(self, skill: SkillKey) -> list[tuple[int, str]]:
         """Return (micro-level, id) of the courses that teach a skill."""
-        taught = ((offer_of(course).teaches.get(skill), course.id) for course in self.courses.values())
+        taught = ((course_spec(course).teaches.get(skill), course.id) for course in self.courses.values())
         return [(micro(row[1]), name) for row, name in taught if row]
 
-    def _stock(self, known: Mapping[str, Way]) -> Stock:
+    def _available(self, known: Mapping[str, CourseOption]) -> AvailableCourses:
         """Return the courses that the officer may use and can reach."""
-        taught = sorted(known.values(), key=lambda way: (way.hours, way.id))
-        return Stock(lambda skill: [(way.lifts[skill], way.id) for way in taught if skill in way.lifts], known.get)
+        taught = sorted(known.values(), key=lambda option: (option.hours, option.id))
+        return AvailableCourses(
+            lambda skill: [
+                (option.level_effects[skill], option.id) for option in taught if skill in option.level_effects
+            ],
+            known.get,
+        )
 
     def above(self, skill: str, level: int) -> list[Course]:
         """Return the courses, not done, that teach a skill beyond a micro-level."""
@@ -400,5 +503,5 @@ class Plan:
         return [course for course in courses if self._reached_by(course, skill) > level]
 
     def _reached_by(self, course: Course, skill: str) -> int:
-        _, high = offer_of(course).teaches.get((self.inputs.framework.id, skill), (0.0, 0.0))
+        _, high = course_spec(course).teaches.get((self.inputs.framework.id, skill), (0.0, 0.0))
         return micro(high)

@@ -1,8 +1,17 @@
 """The recommender's database: plans with feedback and events, past revisions, and tenants' rules."""
 
 from services.recommender.store import history, plans, rules
-from services.recommender.store.documents import MOST_KEYS, Base, Held, Key, NewPlan, StoredPlan, reduced, write_of
-from services.recommender.store.history import Past
+from services.recommender.store.documents import (
+    MOST_KEYS,
+    IdempotencyRecord,
+    NewPlan,
+    PlanBase,
+    PlanWithKeys,
+    StoredPlan,
+    reduced,
+    write_of,
+)
+from services.recommender.store.history import ArchivedPlan
 from services.recommender.store.plans import COLLECTION, INDEXES, PlanStore
 
 ALL_INDEXES = {
@@ -17,12 +26,12 @@ __all__ = [
     "COLLECTION",
     "INDEXES",
     "MOST_KEYS",
-    "Base",
-    "Held",
-    "Key",
+    "ArchivedPlan",
+    "IdempotencyRecord",
     "NewPlan",
-    "Past",
+    "PlanBase",
     "PlanStore",
+    "PlanWithKeys",
     "StoredPlan",
     "reduced",
     "write_of",

@@ -9,7 +9,7 @@ from pymongo import InsertOne, UpdateOne
 
 from services.recommender.catalog_replica import PlanSummary
 from services.recommender.feedback import Feedback
-from services.recommender.path_summary import measures_of
+from services.recommender.path_summary import path_summary
 from services.recommender.provenance import Record
 from shared.events import NAMES, Envelope, PathRecommended, PathStored, announce
 from shared.outbox import stage, staged
@@ -35,7 +35,7 @@ PLAN = _PLAN
 
 
 @dataclass(frozen=True, slots=True)
-class Base:
+class PlanBase:
     """What a new plan is based on: the plan before it, and what the officer has said."""
 
     summary: PlanSummary
@@ -70,7 +70,7 @@ class StoredPlan:
     replan_at: datetime | None = None
 
 
-class Key(msgspec.Struct, frozen=True):
+class IdempotencyRecord(msgspec.Struct, frozen=True):
     """An Idempotency-Key of a feedback: the digest of its body, what was answered, and when."""
 
     id: str
@@ -82,11 +82,11 @@ class Key(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class PlanWithKeys:
     """A plan as it stands, with the keys of the feedback that was taken."""
 
     plan: StoredPlan
-    keys: list[Key]
+    keys: list[IdempotencyRecord]
 
     def kept_keys(self, now: datetime) -> int:
         """Return how many of the keys, the newest, are to be remembered beside one that is taken now."""
@@ -138,7 +138,7 @@ def _fields(plan: NewPlan, path_bytes: bytes) -> Document:
         "courses": [step.course.id for step in path.steps],
         "open_skills": [f"{path.framework}/{gap.skill}" for gap in path.open],
         "rules": record.rules_version if record else 0,
-        "measures": msgspec.json.encode(measures_of(path)),
+        "measures": msgspec.json.encode(path_summary(path)),
         "replan_at": replan_at(plan.profile, path.as_of),
         "planned_at": datetime.now(UTC),
     }
@@ -149,7 +149,7 @@ def _fields(plan: NewPlan, path_bytes: bytes) -> Document:
     return fields
 
 
-def pushed(key: Key, beside: int) -> Document:
+def pushed(key: IdempotencyRecord, beside: int) -> Document:
     """Return the `$push` that remembers a key, and so many of those before it."""
     return {"feedback_keys": {"$each": [msgspec.to_builtins(key)], "$slice": -(beside + 1)}}
 

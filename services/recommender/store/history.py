@@ -23,7 +23,7 @@ KEPT = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class ArchivedPlan:
     """A path as it was announced, in its bytes, and what it was computed from (None: a path without steps)."""
 
     path: bytes
@@ -59,7 +59,7 @@ class History:
             if outlived:
                 await self._history.delete_many({"_id": {"$in": outlived}})
 
-    async def find(self, key: str, revision: int | None) -> Past | None:
+    async def find(self, key: str, revision: int | None) -> ArchivedPlan | None:
         """Return a revision of an officer's path, the present one without a revision; None where it is not kept."""
         with unavailable():
             found = await self._plans.find_one({"_id": key}, {"revision": 1, "path": 1, "inputs": 1})
@@ -68,7 +68,7 @@ class History:
         if found is None or "path" not in found:
             return None
         inputs = found.get("inputs")
-        return Past(found["path"], msgspec.json.decode(inputs, type=Record) if inputs else None)
+        return ArchivedPlan(found["path"], msgspec.json.decode(inputs, type=Record) if inputs else None)
 
     async def erase(self, key: str) -> None:
         """Forget all of an officer's revisions. Raises Unavailable."""

@@ -15,18 +15,18 @@ from pymongo import IndexModel, UpdateOne
 
 from services.recommender.catalog_replica import PlanSummary
 from services.recommender.feedback import Feedback
-from services.recommender.path_summary import Measures, measures_of
+from services.recommender.path_summary import PathSummary, path_summary
 from services.recommender.store.documents import (
     AGAIN,
     HELD,
     PLAN,
     SOURCE,
     SUMMARY,
-    Base,
     Document,
-    Held,
-    Key,
+    IdempotencyRecord,
     NewPlan,
+    PlanBase,
+    PlanWithKeys,
     StoredPlan,
     feedback_of,
     is_stored,
@@ -96,13 +96,13 @@ class PlanStore:
             return None
         return found["path"], summary_of({"profile_sequence": 0, **found})
 
-    async def held(self, tenant: str, officer: str) -> Held | None:
+    async def held(self, tenant: str, officer: str) -> PlanWithKeys | None:
         """Return an officer's plan with the keys of the feedback that was taken, or None. Raises Unavailable."""
         with unavailable():
             found = await self._plans.find_one({"_id": key_of(tenant, officer)}, HELD)
         if found is None or found.get("erased"):
             return None
-        return Held(plan_of(found), msgspec.convert(found.get("feedback_keys") or [], list[Key]))
+        return PlanWithKeys(plan_of(found), msgspec.convert(found.get("feedback_keys") or [], list[IdempotencyRecord]))
 
     async def summaries(self, keys: Collection[str]) -> dict[str, PlanSummary]:
         """Return the summaries of the plans that exist, by key."""
@@ -116,11 +116,11 @@ class PlanStore:
             found = await self._plans.find({"_id": {"$in": list(keys)}}, {"profile_sequence": 1}).to_list(None)
         return {document["_id"]: document["profile_sequence"] for document in found}
 
-    async def bases(self, keys: Collection[str]) -> dict[str, Base]:
+    async def bases(self, keys: Collection[str]) -> dict[str, PlanBase]:
         """Return what new plans are based on, by key, of the officers who have a plan."""
         with unavailable():
             found = await self._plans.find({"_id": {"$in": list(keys)}}, {**SUMMARY, "feedback": 1}).to_list(None)
-        return {document["_id"]: Base(summary_of(document), feedback_of(document)) for document in found}
+        return {document["_id"]: PlanBase(summary_of(document), feedback_of(document)) for document in found}
 
     async def matching(
         self, partitions: Collection[int], conditions: Sequence[Mapping[str, Any]]
@@ -148,7 +148,7 @@ class PlanStore:
         with unavailable():
             return {row["_id"]: row["officers"] async for row in self._plans.aggregate(pipeline)}
 
-    async def measures(self, tenant: str, agency: str, framework: str) -> AsyncIterator[tuple[str, int, Measures]]:
+    async def measures(self, tenant: str, agency: str, framework: str) -> AsyncIterator[tuple[str, int, PathSummary]]:
         """Yield officer, plan revision and figures of an agency's officers under a framework. Raises Unavailable.
 
         An officer whose figures cannot be read is passed over.
@@ -195,7 +195,7 @@ class PlanStore:
         for key in [key for key, summary in plans.items() if summary.erased]:
             await self.history.erase(key)
 
-    async def save_feedback(self, plan: NewPlan, key: Key, beside: int) -> bool:
+    async def save_feedback(self, plan: NewPlan, key: IdempotencyRecord, beside: int) -> bool:
         """Save feedback, its key and the path that follows from it in one write; False where a race was lost.
 
         `beside`: how many of the keys before it stay.
@@ -210,7 +210,7 @@ class PlanStore:
         return saved
 
     async def keep_feedback(
-        self, summary: PlanSummary, officer: str, feedback: Feedback, key: Key, beside: int
+        self, summary: PlanSummary, officer: str, feedback: Feedback, key: IdempotencyRecord, beside: int
     ) -> bool:
         """Save feedback while the path stays, stale; False where a race was lost. Raises Unavailable."""
         fields = {"feedback": msgspec.json.encode(feedback), "feedback_sequence": feedback.sequence, "stale": True}
@@ -292,10 +292,10 @@ class PlanStore:
         return count
 
 
-def _measures(document: Document) -> Measures:
+def _measures(document: Document) -> PathSummary:
     if stored := document.get("measures"):
-        return msgspec.json.decode(stored, type=Measures)
-    return measures_of(msgspec.json.decode(document["path"], type=PathRecommended).path)
+        return msgspec.json.decode(stored, type=PathSummary)
+    return path_summary(msgspec.json.decode(document["path"], type=PathRecommended).path)
 
 
 def _present(document: Document) -> Envelope:

@@ -1,9 +1,9 @@
 """The fewest hours in which an officer meets a need: a set of courses that can be studied one after the other.
 
 A course that opens two doors counts once, so prices that add up can be too high; what is told of hours is found here.
-First two figures per course (`Takes`): no way to it is shorter than its hours and those of its dearest need, and so on
-back; and the cheapest course for each of its needs, and so on back, makes a way. Where that way, each course counted
-once, is as short as no way can fall below, it is the shortest, which is so for most needs.
+Two figures per course (`ClosureCosts`) come first: its hours with those of its dearest condition, recursively, are a
+lower bound (h_max); the cheapest course for each of its conditions, recursively, makes a closure (h_add). Where that
+closure, each course counted once, is as short as the lower bound, it is proved minimal, as it is for most conditions.
 
 Else it is searched, best first: of the sets begun, the one that may become the shortest is extended by a course that
 meets what it still lacks, if it may become shorter than the shortest way known. No set is shorter than its own hours
@@ -20,94 +20,94 @@ from typing import NamedTuple
 from services.recommender.inputs import MOST_STEPS
 from services.recommender.planner.course_spec import SkillKey
 from services.recommender.planner.exact.conditions import (
-    AnyOf,
-    Done,
-    Level,
-    Need,
-    Standing,
-    Way,
+    AnyCondition,
+    Condition,
+    CourseCondition,
+    CourseOption,
+    LevelCondition,
+    PathState,
 )
-from services.recommender.planner.units import FAR
+from services.recommender.planner.units import UNREACHABLE
 
-MOST_SETS = 40
+MAX_EXPANSIONS = 40
 """Sets visited in one search."""
 
-LOOKED_AT = 8
+MAX_COMPARED = 8
 """Courses compared for the least share of one need; later ones are longer, so their hours bound what they may share."""
 
-FEW = 4
+MAX_SHARED_CONDITIONS = 4
 """Needs up to which shares are counted; of more only the dearest."""
 
-WEIGHED = 40
+MAX_PRUNED = 40
 """Courses of a way up to which each is tried to be left out."""
 
-NOT_AT_ALL = 1 << 60
+UNBOUNDED = 1 << 60
 
 
-class Rise(NamedTuple):
+class TaughtLevel(NamedTuple):
     """What is wanted of a set: that it has a course which leads to a level, whatever level counts at doors already."""
 
     skill: SkillKey
     level: int
 
 
-Wanted = Need | Rise
+Goal = Condition | TaughtLevel
 
 
-class Least(NamedTuple):
-    """The shortest set found, in order of study. No set takes fewer than `floor` hours. Micro-hours."""
+class MinimumClosure(NamedTuple):
+    """The shortest set found, in order of study. No set takes fewer than `lower_bound` hours. Micro-hours."""
 
     hours: int
-    floor: int
-    courses: list[Way]
+    lower_bound: int
+    courses: list[CourseOption]
 
     @property
     def proved(self) -> bool:
         """Whether no set is shorter."""
-        return self.hours <= self.floor
+        return self.hours <= self.lower_bound
 
 
-class Takes(NamedTuple):
-    """What courses take from one standing, with what opens their doors, in micro-hours; FAR out of reach.
+class ClosureCosts(NamedTuple):
+    """Costs of courses with their prerequisites from one state, in micro-hours; UNREACHABLE if there is none.
 
-    `floor`: its hours and those of the dearest of its needs, so no way to a course takes less. `added`: its hours and
-    those of each of its needs, one by one.
+    `lower_bound`: the hours of a course and of its dearest condition (h_max). `additive_cost`: the hours of a course
+    and of each of its conditions (h_add).
     """
 
-    floor: Callable[[Way], int]
-    added: Callable[[Way], int]
+    lower_bound: Callable[[CourseOption], int]
+    additive_cost: Callable[[CourseOption], int]
 
 
-class Stock:
+class AvailableCourses:
     """The courses that an officer may use and can reach, looked up when they are asked for.
 
-    `teachers`: (level reached, id) of the courses that teach a skill, shortest first, then by id. `way`: a course of
-    this id as the officer may use it, or None. `takes`: what courses take from a standing; None: it is worked out here.
-    `unsure`: whether any was passed over that is not known to be in reach.
+    `teachers`: (level reached, id) of the courses that teach a skill, shortest first, then by id. `option`: the course
+    of an id as the officer may use it, or None. `closure_costs`: costs from a state; None: computed here. `incomplete`:
+    whether a course was skipped because it is not known whether it can be reached.
     """
 
     def __init__(
         self,
         teachers: Callable[[SkillKey], Iterable[tuple[int, str]]],
-        way: Callable[[str], Way | None],
-        takes: Callable[[Standing], Takes] | None = None,
+        option: Callable[[str], CourseOption | None],
+        closure_costs: Callable[[PathState], ClosureCosts] | None = None,
     ) -> None:
-        self._teachers, self._way, self._takes = teachers, way, takes
-        self._ways: dict[str, Way | None] = {}
+        self._teachers, self._way, self._closure_costs = teachers, option, closure_costs
+        self._ways: dict[str, CourseOption | None] = {}
         self._lists: dict[SkillKey, list[tuple[int, str]]] = {}
-        self._known: tuple[object, _Roads] | None = None
-        self.unsure = False
+        self._known: tuple[object, _ClosureBounds] | None = None
+        self.incomplete = False
 
-    def roads(self, start: Standing, targets: Sequence["Wanted"]) -> "_Roads":
+    def bounds(self, start: PathState, targets: Sequence["Goal"]) -> "_ClosureBounds":
         """Return the cheapest courses from a standing; those from the last one asked for are kept."""
-        if self._takes is None:
-            return _Roads(self, start, worked_out(self, start, targets))
+        if self._closure_costs is None:
+            return _ClosureBounds(self, start, relaxed_costs(self, start, targets))
         key = frozenset(start.done), frozenset(start.levels.items())
         if self._known is None or self._known[0] != key:
-            self._known = key, _Roads(self, start.copy(), self._takes(start))
+            self._known = key, _ClosureBounds(self, start.copy(), self._closure_costs(start))
         return self._known[1]
 
-    def way(self, course_id: str) -> Way | None:
+    def option(self, course_id: str) -> CourseOption | None:
         """Return a course that may be used and can be reached."""
         if course_id not in self._ways:
             self._ways[course_id] = self._way(course_id)
@@ -121,120 +121,133 @@ class Stock:
     def highest(self, skill: SkillKey, above: int, wanted: int) -> int | None:
         """Return the highest level above one and up to the wanted that some course leads to; None: there is none."""
         levels = sorted({min(level, wanted) for level, _ in self._taught(skill) if level > above}, reverse=True)
-        return next((level for level in levels if next(self.meeting(Level(skill, level)), None)), None)
+        return next((level for level in levels if next(self.meeting(LevelCondition(skill, level)), None)), None)
 
-    def meeting(self, need: Wanted) -> Iterator[Way]:
+    def meeting(self, condition: Goal) -> Iterator[CourseOption]:
         """Yield the courses that meet a need or a part of it, shortest first."""
-        if isinstance(need, Level | Rise):
+        if isinstance(condition, LevelCondition | TaughtLevel):
             yield from (
-                way for level, name in self._taught(need.skill) if level >= need.level and (way := self.way(name))
+                option
+                for level, name in self._taught(condition.skill)
+                if level >= condition.level and (option := self.option(name))
             )
-        elif isinstance(need, Done):
-            if way := self.way(need.course):
-                yield way
+        elif isinstance(condition, CourseCondition):
+            if option := self.option(condition.course):
+                yield option
         else:
-            yield from shortest_first(self.meeting(one) for branch in need.branches for one in branch)
+            yield from merged_by_hours(self.meeting(one) for branch in condition.branches for one in branch)
 
 
-class _Roads:
+class _ClosureBounds:
     """From one standing, what meets a need at the least, and the way that its cheapest courses make."""
 
-    def __init__(self, stock: Stock, start: Standing, takes: Takes) -> None:
-        self._stock, self._takes, self._begun = stock, takes, _Set(start)
-        self._floors: dict[Wanted, int] = {}
-        self._openers: dict[Wanted, tuple[int, Way | None]] = {}
+    def __init__(self, available: AvailableCourses, start: PathState, closure_costs: ClosureCosts) -> None:
+        self._available, self._closure_costs, self._root = available, closure_costs, _PartialClosure(start)
+        self._lower_bounds: dict[Goal, int] = {}
+        self._achievers: dict[Goal, tuple[int, CourseOption | None]] = {}
 
-    def floor_of(self, way: Way) -> int:
+    def lower_bound_of(self, option: CourseOption) -> int:
         """Return the hours below which no way to a course falls."""
-        return max(self._takes.floor(way), way.hours)
+        return max(self._closure_costs.lower_bound(option), option.hours)
 
-    def floor(self, need: Wanted) -> int:
-        """Return the hours below which no way to a need falls; FAR where there is none."""
-        if self._begun.meets(need):
+    def lower_bound(self, condition: Goal) -> int:
+        """Return the hours below which no way to a need falls; UNREACHABLE where there is none."""
+        if self._root.meets(condition):
             return 0
-        if isinstance(need, AnyOf):
-            return min((max(map(self.floor, branch), default=0) for branch in need.branches), default=FAR)
-        if (known := self._floors.get(need)) is None:
-            known = FAR
-            for way in self._stock.meeting(need):
-                if way.hours >= known:
+        if isinstance(condition, AnyCondition):
+            return min(
+                (max(map(self.lower_bound, branch), default=0) for branch in condition.branches), default=UNREACHABLE
+            )
+        if (known := self._lower_bounds.get(condition)) is None:
+            known = UNREACHABLE
+            for option in self._available.meeting(condition):
+                if option.hours >= known:
                     break
-                known = min(known, self.floor_of(way))
-            self._floors[need] = known
+                known = min(known, self.lower_bound_of(option))
+            self._lower_bounds[condition] = known
         return known
 
-    def way(self, targets: Sequence[Wanted]) -> list[Way]:
+    def option(self, targets: Sequence[Goal]) -> list[CourseOption]:
         """Return the cheapest courses for each target, for each need of those, and so on, in order of study.
 
         No more than one above what a path may hold.
         """
-        found: dict[str, Way] = {}
+        found: dict[str, CourseOption] = {}
         waiting = list(targets)
         while waiting and len(found) <= MOST_STEPS:
-            need = waiting.pop()
-            if self._begun.meets(need):
+            condition = waiting.pop()
+            if self._root.meets(condition):
                 continue
-            if isinstance(need, AnyOf):
-                waiting += min(need.branches, key=lambda branch: sum(self._opener(one)[0] for one in branch))
-            elif (way := self._opener(need)[1]) and way.id not in found:
-                found[way.id] = way
-                waiting += way.needs
-        return sorted(found.values(), key=lambda way: (self._takes.added(way), way.id))
+            if isinstance(condition, AnyCondition):
+                waiting += min(condition.branches, key=lambda branch: sum(self._achiever(one)[0] for one in branch))
+            elif (option := self._achiever(condition)[1]) and option.id not in found:
+                found[option.id] = option
+                waiting += option.conditions
+        return sorted(found.values(), key=lambda option: (self._closure_costs.additive_cost(option), option.id))
 
-    def _opener(self, need: Wanted) -> tuple[int, Way | None]:
+    def _achiever(self, condition: Goal) -> tuple[int, CourseOption | None]:
         """Return what a need takes by the course that takes least, and that course where there is one."""
-        if self._begun.meets(need):
+        if self._root.meets(condition):
             return 0, None
-        if isinstance(need, AnyOf):
-            return min(sum(self._opener(one)[0] for one in branch) for branch in need.branches), None
-        if (known := self._openers.get(need)) is None:
-            known = FAR, None
-            for way in self._stock.meeting(need):
-                if way.hours > known[0]:
+        if isinstance(condition, AnyCondition):
+            return min(sum(self._achiever(one)[0] for one in branch) for branch in condition.branches), None
+        if (known := self._achievers.get(condition)) is None:
+            known = UNREACHABLE, None
+            for option in self._available.meeting(condition):
+                if option.hours > known[0]:
                     break
-                added = self._takes.added(way)
-                if known[1] is None or (added, way.id) < (known[0], known[1].id):
-                    known = added, way
-            self._openers[need] = known
+                additive_cost = self._closure_costs.additive_cost(option)
+                if known[1] is None or (additive_cost, option.id) < (known[0], known[1].id):
+                    known = additive_cost, option
+            self._achievers[condition] = known
         return known
 
 
-def worked_out(stock: Stock, start: Standing, targets: Sequence[Wanted]) -> Takes:
+def relaxed_costs(available: AvailableCourses, start: PathState, targets: Sequence[Goal]) -> ClosureCosts:
     """Return what the courses that may lead to these targets take: out of reach at first, then lower until none falls.
 
-    The rule to be read; `stock` finds the same for a whole catalogue.
+    The rule to be read; `available` finds the same for a whole catalogue.
     """
-    begun, ways, meeting, waiting = _Set(start), dict[str, Way](), dict[Wanted, list[Way]](), list(targets)
+    begun, options, meeting, waiting = (
+        _PartialClosure(start),
+        dict[str, CourseOption](),
+        dict[Goal, list[CourseOption]](),
+        list(targets),
+    )
     while waiting:
-        need = waiting.pop()
-        if isinstance(need, AnyOf):
-            waiting += [one for branch in need.branches for one in branch]
-        elif need not in meeting and not begun.meets(need):
-            meeting[need] = list(stock.meeting(need))
-            fresh = {way.id: way for way in meeting[need] if way.id not in ways}
-            ways.update(fresh)
-            waiting += [one for way in fresh.values() for one in way.needs]
+        condition = waiting.pop()
+        if isinstance(condition, AnyCondition):
+            waiting += [one for branch in condition.branches for one in branch]
+        elif condition not in meeting and not begun.meets(condition):
+            meeting[condition] = list(available.meeting(condition))
+            fresh = {option.id: option for option in meeting[condition] if option.id not in options}
+            options.update(fresh)
+            waiting += [one for option in fresh.values() for one in option.conditions]
 
     def settled(join: Callable[[list[int]], int]) -> dict[str, int]:
-        def behind(need: Wanted) -> int:
-            if begun.meets(need):
+        def behind(condition: Goal) -> int:
+            if begun.meets(condition):
                 return 0
-            if isinstance(need, AnyOf):
-                return min((join([behind(one) for one in branch]) for branch in need.branches), default=FAR)
-            return min((now[way.id] for way in meeting[need]), default=FAR)
+            if isinstance(condition, AnyCondition):
+                return min(
+                    (join([behind(one) for one in branch]) for branch in condition.branches), default=UNREACHABLE
+                )
+            return min((state[option.id] for option in meeting[condition]), default=UNREACHABLE)
 
-        now, before = dict.fromkeys(ways, FAR), dict[str, int]()
-        while now != before:
-            before = dict(now)
-            for way in ways.values():
-                now[way.id] = min(way.hours + join([behind(need) for need in way.needs]), FAR)
-        return now
+        state, before = dict.fromkeys(options, UNREACHABLE), dict[str, int]()
+        while state != before:
+            before = dict(state)
+            for option in options.values():
+                state[option.id] = min(
+                    option.hours + join([behind(condition) for condition in option.conditions]), UNREACHABLE
+                )
+        return state
 
-    floor, added = settled(lambda parts: max(parts, default=0)), settled(sum)
-    return Takes(lambda way: floor[way.id], lambda way: added[way.id])
+    lower_bound, additive_cost = settled(lambda parts: max(parts, default=0)), settled(sum)
+    return ClosureCosts(lambda option: lower_bound[option.id], lambda option: additive_cost[option.id])
 
 
-class _Set:
+class _PartialClosure:
     """A set of courses begun: `order` can be studied, `stuck` cannot yet; the last of `stuck` came last.
 
     `met`: whether what is wanted is met by those that can be studied; `after`: course -> hours of it and of what it was
@@ -243,38 +256,38 @@ class _Set:
 
     __slots__ = ("after", "done", "hours", "ids", "levels", "met", "order", "start", "stuck")
 
-    def __init__(self, start: Standing) -> None:
+    def __init__(self, start: PathState) -> None:
         self.start = start
         self.levels: dict[SkillKey, int] = {}
         self.ids: frozenset[str] = frozenset()
         self.done: set[str] = set()
-        self.order: list[Way] = []
-        self.stuck: list[tuple[Way | None, Sequence[Wanted]]] = []
+        self.order: list[CourseOption] = []
+        self.stuck: list[tuple[CourseOption | None, Sequence[Goal]]] = []
         self.hours = 0
         self.met = False
         self.after: dict[str, int] = {}
 
-    def copy(self) -> "_Set":
-        other = _Set(self.start)
+    def copy(self) -> "_PartialClosure":
+        other = _PartialClosure(self.start)
         other.levels, other.ids, other.done = dict(self.levels), self.ids, set(self.done)
         other.order, other.stuck, other.hours = list(self.order), list(self.stuck), self.hours
         other.after = dict(self.after)
         return other
 
-    def add(self, way: Way, after: int = 0) -> None:
+    def add(self, option: CourseOption, after: int = 0) -> None:
         """Add a course for one that takes so long with what waits for it; study what can now be entered."""
-        self.ids |= {way.id}
-        self.after[way.id] = way.hours + after
-        self.hours += way.hours
-        self.stuck.append((way, way.needs))
-        if not all(map(self.meets, way.needs)):
+        self.ids |= {option.id}
+        self.after[option.id] = option.hours + after
+        self.hours += option.hours
+        self.stuck.append((option, option.conditions))
+        if not all(map(self.meets, option.conditions)):
             return
         moved = True
         while moved:
             moved = False
             for place in reversed(range(len(self.stuck))):
-                one, needs = self.stuck[place]
-                if all(map(self.meets, needs)):
+                one, conditions = self.stuck[place]
+                if all(map(self.meets, conditions)):
                     del self.stuck[place]
                     moved = True
                     if one is None:
@@ -282,79 +295,92 @@ class _Set:
                     else:
                         self.order.append(one)
                         self.done.add(one.id)
-                        for skill, level in one.lifts.items():
+                        for skill, level in one.level_effects.items():
                             self.levels[skill] = max(self.levels.get(skill, 0), level)
 
-    def meets(self, need: Wanted) -> bool:
-        if isinstance(need, Rise):
-            return self.levels.get(need.skill, 0) >= need.level
-        if isinstance(need, Level):
-            held = self.start.levels.get(need.skill, 0)
-            return max(held, self.levels.get(need.skill, 0)) >= need.level
-        if isinstance(need, Done):
-            return need.course in self.done or need.course in self.start.done
-        return any(all(map(self.meets, branch)) for branch in need.branches)
+    def meets(self, condition: Goal) -> bool:
+        if isinstance(condition, TaughtLevel):
+            return self.levels.get(condition.skill, 0) >= condition.level
+        if isinstance(condition, LevelCondition):
+            held = self.start.levels.get(condition.skill, 0)
+            return max(held, self.levels.get(condition.skill, 0)) >= condition.level
+        if isinstance(condition, CourseCondition):
+            return condition.course in self.done or condition.course in self.start.done
+        return any(all(map(self.meets, branch)) for branch in condition.branches)
 
-    def lacks(self) -> list[tuple[Wanted, bool]]:
+    def lacks(self) -> list[tuple[Goal, bool]]:
         """Return the unmet needs that no course of the set could meet; if there are none, all that are unmet.
 
         Each with whether it must be met from outside: courses of the set that wait for each other leave a choice.
         """
-        unmet = [(one, need) for one, needs in reversed(self.stuck) for need in needs if not self.meets(need)]
-        outside = list(dict.fromkeys(need for one, need in unmet if not self._could(need, one)))
-        return [(need, True) for need in outside] or [(need, False) for need in dict.fromkeys(n for _, n in unmet)]
+        unmet = [
+            (one, condition)
+            for one, conditions in reversed(self.stuck)
+            for condition in conditions
+            if not self.meets(condition)
+        ]
+        outside = list(dict.fromkeys(condition for one, condition in unmet if not self._could(condition, one)))
+        return [(condition, True) for condition in outside] or [
+            (condition, False) for condition in dict.fromkeys(n for _, n in unmet)
+        ]
 
-    def waits(self, need: Wanted) -> int:
+    def waits(self, condition: Goal) -> int:
         """Return the least that waits for a need: the hours of a course that has it, and of what that was taken for."""
         asking = [
-            self.after[one.id] if one else 0 for one, needs in self.stuck if need in needs and not self.meets(need)
+            self.after[one.id] if one else 0
+            for one, conditions in self.stuck
+            if condition in conditions and not self.meets(condition)
         ]
         return min(asking, default=0)
 
-    def _could(self, need: Wanted, asking: Way | None) -> bool:
+    def _could(self, condition: Goal, asking: CourseOption | None) -> bool:
         """Return whether a need would be met if all that is stuck, but who asks, were studied."""
-        if self.meets(need):
+        if self.meets(condition):
             return True
         others = [one for one, _ in self.stuck if one and one is not asking]
-        if isinstance(need, Level | Rise):
-            return any(one.lifts.get(need.skill, 0) >= need.level for one in others)
-        if isinstance(need, Done):
-            return any(one.id == need.course for one in others)
-        return any(all(self._could(one, asking) for one in branch) for branch in need.branches)
+        if isinstance(condition, LevelCondition | TaughtLevel):
+            return any(one.level_effects.get(condition.skill, 0) >= condition.level for one in others)
+        if isinstance(condition, CourseCondition):
+            return any(one.id == condition.course for one in others)
+        return any(all(self._could(one, asking) for one in branch) for branch in condition.branches)
 
 
-def least(
-    start: Standing, targets: Sequence[Wanted], stock: Stock, steps: int = NOT_AT_ALL, most_sets: int = MOST_SETS
-) -> Least | None:
+def minimum_closure(
+    start: PathState,
+    targets: Sequence[Goal],
+    available: AvailableCourses,
+    steps: int = UNBOUNDED,
+    most_sets: int = MAX_EXPANSIONS,
+) -> MinimumClosure | None:
     """Return the shortest set of at most `steps` courses that meets all targets from here; None where there is none.
 
-    What the limit on the search (`most_sets` visited) leaves open shows in `floor`.
+    What the limit on the search (`most_sets` visited) leaves open shows in `lower_bound`.
     """
-    if all(map(_Set(start).meets, targets)):
-        return Least(0, 0, [])
-    roads = stock.roads(start, targets)
-    floor = max(map(roads.floor, targets))
-    if floor >= FAR:
+    if all(map(_PartialClosure(start).meets, targets)):
+        return MinimumClosure(0, 0, [])
+    bounds = available.bounds(start, targets)
+    lower_bound = max(map(bounds.lower_bound, targets))
+    if lower_bound >= UNREACHABLE:
         return None
-    known = roads.way(targets)
+    known = bounds.option(targets)
     if len(known) > MOST_STEPS:
-        return None if steps <= MOST_STEPS else Least(sum(way.hours for way in known), floor, [])
-    if len(known) <= WEIGHED:
-        known = without_spare(start, known, targets)
-    found = Least(sum(way.hours for way in known), floor, known) if len(known) <= steps else None
+        return None if steps <= MOST_STEPS else MinimumClosure(sum(option.hours for option in known), lower_bound, [])
+    if len(known) <= MAX_PRUNED:
+        known = drop_redundant(start, known, targets)
+    found = MinimumClosure(sum(option.hours for option in known), lower_bound, known) if len(known) <= steps else None
     if found and (found.proved or not most_sets):
         return found
-    return _Search(start, stock, steps, targets, most_sets, roads, found).run()
+    return _Search(start, available, steps, targets, most_sets, bounds, found).run()
 
 
-def cheapest(start: Standing, targets: Sequence[Wanted], stock: Stock) -> list[Way] | None:
+def greedy_closure(start: PathState, targets: Sequence[Goal], available: AvailableCourses) -> list[CourseOption] | None:
     """Return the courses that take least for each need alone, in order of study; None where a path may not hold them.
 
     All targets are in reach.
     """
-    found = stock.roads(start, targets).way(targets)
-    if 1 < len(found) <= WEIGHED:
-        return without_spare(start, found, targets)
+    found = available.bounds(start, targets).option(targets)
+    if 1 < len(found) <= MAX_PRUNED:
+        return drop_redundant(start, found, targets)
     return found if len(found) <= MOST_STEPS else None
 
 
@@ -363,152 +389,156 @@ class _Search:
 
     def __init__(  # noqa: PLR0913, PLR0917 - what a search knows
         self,
-        start: Standing,
-        stock: Stock,
+        start: PathState,
+        available: AvailableCourses,
         steps: int,
-        targets: Sequence[Wanted],
+        targets: Sequence[Goal],
         most_sets: int,
-        roads: _Roads,
-        known: Least | None,
+        bounds: _ClosureBounds,
+        known: MinimumClosure | None,
     ) -> None:
-        self._begun, self._stock, self._steps, self._targets = _Set(start), stock, steps, targets
-        self._most_sets, self._roads, self._known = most_sets, roads, known
-        self._below = known.hours if known else FAR
-        self._begun.stuck.append((None, targets))
-        self._heap: list[tuple[int, int, _Set, Iterator[tuple[_Set, int]] | None]] = []
+        self._root, self._available, self._steps, self._targets = _PartialClosure(start), available, steps, targets
+        self._most_sets, self._bounds, self._known = most_sets, bounds, known
+        self._below = known.hours if known else UNREACHABLE
+        self._root.stuck.append((None, targets))
+        self._heap: list[tuple[int, int, _PartialClosure, Iterator[tuple[_PartialClosure, int]] | None]] = []
         self._seen: dict[frozenset[str], int] = {}
         self._visited = 0
 
-    def run(self) -> Least | None:
-        self._push(self._begun, max(map(self._roads.floor, self._targets)))
+    def run(self) -> MinimumClosure | None:
+        self._push(self._root, max(map(self._bounds.lower_bound, self._targets)))
         while self._heap:
-            floor, _, one, rest = heappop(self._heap)
+            lower_bound, _, one, rest = heappop(self._heap)
             if one.met:
-                return Least(one.hours, floor, one.order)
+                return MinimumClosure(one.hours, lower_bound, one.order)
             if self._visited >= self._most_sets:
-                return self._cut_short(one, floor)
-            self._next(one, floor, rest if rest is not None else self._longer(one))
-        return self._known._replace(floor=self._known.hours) if self._known else None
+                return self._cut_short(one, lower_bound)
+            self._next(one, lower_bound, rest if rest is not None else self._longer(one))
+        return self._known._replace(lower_bound=self._known.hours) if self._known else None
 
-    def _push(self, one: _Set, floor: int, rest: Iterator[tuple[_Set, int]] | None = None) -> None:
+    def _push(
+        self, one: _PartialClosure, lower_bound: int, rest: Iterator[tuple[_PartialClosure, int]] | None = None
+    ) -> None:
         """Keep a set that may become shorter than the shortest way known."""
-        if floor < self._below:
-            heappush(self._heap, (floor, -2 * self._visited + (rest is not None), one, rest))  # of equals the newest
+        if lower_bound < self._below:
+            heappush(
+                self._heap, (lower_bound, -2 * self._visited + (rest is not None), one, rest)
+            )  # of equals the newest
 
-    def _next(self, one: _Set, floor: int, rest: Iterator[tuple[_Set, int]]) -> None:
+    def _next(self, one: _PartialClosure, lower_bound: int, rest: Iterator[tuple[_PartialClosure, int]]) -> None:
         """Take on the next of the sets that one more course makes, and what comes after it where it may be."""
         for longer, with_all in rest:
             self._visited += 1
-            self._push(one, max(floor, longer.hours), rest)
+            self._push(one, max(lower_bound, longer.hours), rest)
             if len(longer.ids) > self._steps or (longer.met and longer.stuck):
                 return  # the same without what is stuck is shorter
-            able = max(floor, longer.hours + self._missing(longer), with_all)
-            if able < self._seen.get(longer.ids, NOT_AT_ALL):
+            able = max(lower_bound, longer.hours + self._missing(longer), with_all)
+            if able < self._seen.get(longer.ids, UNBOUNDED):
                 self._seen[longer.ids] = able
                 self._push(longer, able)
             return
 
-    def _longer(self, one: _Set) -> Iterator[tuple[_Set, int]]:
+    def _longer(self, one: _PartialClosure) -> Iterator[tuple[_PartialClosure, int]]:
         """Yield the sets that one more course makes of it, shortest first, each with what it takes at least.
 
         Every larger set that can be studied has one of these courses, which stands before what waits for it.
         """
         after, found = self._outside(one)
-        for way in found:
-            if one.hours + way.hours >= self._below:
+        for option in found:
+            if one.hours + option.hours >= self._below:
                 return
-            with_all = self._roads.floor_of(way) + after
+            with_all = self._bounds.lower_bound_of(option) + after
             if with_all < self._below:
                 longer = one.copy()
-                longer.add(way, after)
+                longer.add(option, after)
                 yield longer, with_all
 
-    def _outside(self, one: _Set) -> tuple[int, Iterator[Way]]:
+    def _outside(self, one: _PartialClosure) -> tuple[int, Iterator[CourseOption]]:
         """Return the courses of which any larger set that can be studied has one, shortest first.
 
         Before them the hours of what waits for the one that is taken, at least.
         """
         lacked = one.lacks()
         if lacked and lacked[0][1]:
-            firsts = [(next(self._meeting(need, one), None), place) for place, (need, _) in enumerate(lacked)]
-            dearest = max(firsts, key=lambda item: (item[0].hours if item[0] else NOT_AT_ALL, -item[1]))[1]
+            firsts = [(next(self._meeting(condition, one), None), place) for place, (condition, _) in enumerate(lacked)]
+            dearest = max(firsts, key=lambda item: (item[0].hours if item[0] else UNBOUNDED, -item[1]))[1]
             return one.waits(lacked[dearest][0]), self._meeting(lacked[dearest][0], one)
-        return 0, shortest_first(self._meeting(need, one) for need, _ in lacked)
+        return 0, merged_by_hours(self._meeting(condition, one) for condition, _ in lacked)
 
-    def _meeting(self, need: Wanted, one: _Set) -> Iterator[Way]:
-        return (way for way in self._stock.meeting(need) if way.id not in one.ids)
+    def _meeting(self, condition: Goal, one: _PartialClosure) -> Iterator[CourseOption]:
+        return (option for option in self._available.meeting(condition) if option.id not in one.ids)
 
-    def _missing(self, one: _Set) -> int:
+    def _missing(self, one: _PartialClosure) -> int:
         """Return hours that any larger set that can be studied takes more, at least."""
         lacked = one.lacks()
         if not lacked or not lacked[0][1]:
             return 0
-        needs = [need for need, _ in lacked]
-        firsts = [next(self._meeting(need, one), None) for need in needs]
-        longest = max(way.hours if way else NOT_AT_ALL for way in firsts)
-        if longest == NOT_AT_ALL or not 1 < len(needs) <= FEW:
+        conditions = [condition for condition, _ in lacked]
+        firsts = [next(self._meeting(condition, one), None) for condition in conditions]
+        longest = max(option.hours if option else UNBOUNDED for option in firsts)
+        if longest == UNBOUNDED or not 1 < len(conditions) <= MAX_SHARED_CONDITIONS:
             return longest
-        return max(longest, sum(self._share(need, needs, one) for need in needs))
+        return max(longest, sum(self._share(condition, conditions, one) for condition in conditions))
 
-    def _share(self, need: Wanted, needs: Sequence[Wanted], one: _Set) -> int:
-        best = NOT_AT_ALL
-        for looked, way in enumerate(self._meeting(need, one)):
-            least_share = way.hours // len(needs)
+    def _share(self, condition: Goal, conditions: Sequence[Goal], one: _PartialClosure) -> int:
+        best = UNBOUNDED
+        for looked, option in enumerate(self._meeting(condition, one)):
+            least_share = option.hours // len(conditions)
             if best <= least_share:
                 break
-            if looked >= LOOKED_AT:
+            if looked >= MAX_COMPARED:
                 return least_share
-            best = min(best, way.hours // max(sum(helps(way, other) for other in needs), 1))
+            best = min(best, option.hours // max(sum(satisfies(option, other) for other in conditions), 1))
         return best
 
-    def _cut_short(self, one: _Set, floor: int) -> Least | None:
+    def _cut_short(self, one: _PartialClosure, lower_bound: int) -> MinimumClosure | None:
         """Return the shortest way known, or the one that the cheapest courses make of the best set begun."""
         whole = one.copy()
-        for way in self._roads.way([need for need, _ in one.lacks()]):
-            if way.id not in whole.ids:
-                whole.add(way)
+        for option in self._bounds.option([condition for condition, _ in one.lacks()]):
+            if option.id not in whole.ids:
+                whole.add(option)
         if not whole.met:
-            return self._known and self._known._replace(floor=floor)
-        found = without_spare(one.start, whole.order, self._targets) if len(whole.order) <= WEIGHED else whole.order
-        hours = sum(way.hours for way in found)
+            return self._known and self._known._replace(lower_bound=lower_bound)
+        found = drop_redundant(one.start, whole.order, self._targets) if len(whole.order) <= MAX_PRUNED else whole.order
+        hours = sum(option.hours for option in found)
         if hours >= self._below or len(found) > min(self._steps, MOST_STEPS):
-            return self._known and self._known._replace(floor=floor)
-        return Least(hours, floor, found)
+            return self._known and self._known._replace(lower_bound=lower_bound)
+        return MinimumClosure(hours, lower_bound, found)
 
 
-def without_spare(start: Standing, courses: Sequence[Way], targets: Sequence[Wanted]) -> list[Way]:
+def drop_redundant(start: PathState, courses: Sequence[CourseOption], targets: Sequence[Goal]) -> list[CourseOption]:
     """Return courses that meet all targets without, from the end, those that are not needed for it."""
     found = list(courses)
-    for way in reversed(courses):
-        rest = [other for other in found if other is not way]
+    for option in reversed(courses):
+        rest = [other for other in found if other is not option]
         if _meets_all(start, rest, targets):
             found = rest
     return found
 
 
-def _meets_all(start: Standing, courses: Sequence[Way], targets: Sequence[Wanted]) -> bool:
+def _meets_all(start: PathState, courses: Sequence[CourseOption], targets: Sequence[Goal]) -> bool:
     """Return whether these courses can be studied in this order and meet all targets."""
-    now = _Set(start)
-    for way in courses:
-        now.add(way)
-        if now.stuck:
+    state = _PartialClosure(start)
+    for option in courses:
+        state.add(option)
+        if state.stuck:
             return False
-    return all(map(now.meets, targets))
+    return all(map(state.meets, targets))
 
 
-def shortest_first(parts: Iterable[Iterator[Way]]) -> Iterator[Way]:
+def merged_by_hours(parts: Iterable[Iterator[CourseOption]]) -> Iterator[CourseOption]:
     """Yield the courses of several lists, each once."""
     last = ""
-    for way in merge(*parts, key=lambda one: (one.hours, one.id)):
-        if way.id != last:  # one of several lists comes several times in a row
-            yield way
-        last = way.id
+    for option in merge(*parts, key=lambda one: (one.hours, one.id)):
+        if option.id != last:  # one of several lists comes several times in a row
+            yield option
+        last = option.id
 
 
-def helps(way: Way, need: Wanted) -> bool:
+def satisfies(option: CourseOption, condition: Goal) -> bool:
     """Return whether a course meets a need or a part of it."""
-    if isinstance(need, Level | Rise):
-        return way.lifts.get(need.skill, 0) >= need.level
-    if isinstance(need, Done):
-        return way.id == need.course
-    return any(helps(way, one) for branch in need.branches for one in branch)
+    if isinstance(condition, LevelCondition | TaughtLevel):
+        return option.level_effects.get(condition.skill, 0) >= condition.level
+    if isinstance(condition, CourseCondition):
+        return option.id == condition.course
+    return any(satisfies(option, one) for branch in condition.branches for one in branch)

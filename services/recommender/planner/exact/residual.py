@@ -13,23 +13,23 @@ from services.recommender.inputs import (
     Inputs,
     names_of,
 )
-from services.recommender.planner.course_spec import Offer, SkillKey
-from services.recommender.planner.exact.conditions import Done, Standing, Way, way_of
+from services.recommender.planner.course_spec import CourseSpec, SkillKey
+from services.recommender.planner.exact.conditions import CourseCondition, CourseOption, PathState, course_option
 from services.recommender.planner.exact.minimum_closure import (
-    WEIGHED,
-    Least,
-    Rise,
-    Stock,
-    cheapest,
-    helps,
-    least,
-    without_spare,
+    MAX_PRUNED,
+    AvailableCourses,
+    MinimumClosure,
+    TaughtLevel,
+    drop_redundant,
+    greedy_closure,
+    minimum_closure,
+    satisfies,
 )
-from services.recommender.planner.units import NO_LIMIT, micro
-from services.recommender.planner.value import Worth
+from services.recommender.planner.units import UNLIMITED, micro
+from services.recommender.planner.value import ValueFunction
 from shared.skills import Course, Text
 
-Seed = Literal["started", "mandatory", "pinned"]
+Origin = Literal["started", "mandatory", "pinned"]
 
 
 class RunnerUp(Struct, frozen=True):
@@ -42,17 +42,17 @@ class RunnerUp(Struct, frozen=True):
 class Pick(Struct, frozen=True):
     """A course taken into the path, with the score of the bundle that brought it in."""
 
-    offer: Offer
+    spec: CourseSpec
     score: int
     similarity: float
     runners_up: list[RunnerUp]
-    seed: Seed | None = None
+    seed: Origin | None = None
 
 
-Barred = Literal["language", "rule", "feedback"]
+Exclusion = Literal["language", "rule", "feedback"]
 
 
-class Short(Struct, frozen=True):
+class MissingHours(Struct, frozen=True):
     """Hours that are needed and hours that are left. `proved`: no way takes fewer; else it is the shortest found."""
 
     needed: float
@@ -65,86 +65,88 @@ class Short(Struct, frozen=True):
         return round(self.needed - self.left, 6)
 
 
-class Obstacle(Struct, frozen=True):
+class GapBlocker(Struct, frozen=True):
     """Why a skill stays below what is required. `nearest`: the title of the course that would come next.
 
     `courses`: the ids of the shortest way found to it. `short` is set where the hours are what is missing; `steps`
-    where the number of steps is; `barred` where it is not to be used; `kept` where only the path before stands in the
-    way.
+    where the number of steps is; `exclusion` where it must not be used; `kept` where only the previous path is the
+    cause.
     """
 
     cause: Literal["no_course", "budget", "little", "prerequisite", "excluded", "kept"]
     nearest: Text | None = None
-    short: Short | None = None
+    short: MissingHours | None = None
     steps: bool = False
-    barred: Barred = "language"
+    exclusion: Exclusion = "language"
     kept: bool = False
     courses: list[str] = []
 
 
-Left = Literal["withdrawn", "unknown", "excluded", "unreachable", "does_not_fit"]
+LeftOutCause = Literal["withdrawn", "unknown", "excluded", "unreachable", "does_not_fit"]
 
 
-def pinned_in(end: Standing, course_id: str, stock: Stock) -> tuple[list[str], Short | None]:
+def pinned_closure(
+    end: PathState, course_id: str, available: AvailableCourses
+) -> tuple[list[str], MissingHours | None]:
     """Return the shortest way to a pinned course in order of study; or none, and the hours where those are missing."""
-    left, target = max(end.hours, 0), [Done(course_id)]
-    within = least(end, target, stock, max(end.steps, 0))
+    left, target = max(end.hours, 0), [CourseCondition(course_id)]
+    within = minimum_closure(end, target, available, max(end.steps, 0))
     if within and within.courses and within.hours <= left:
-        return [way.id for way in within.courses], None
-    found = least(end, target, stock)
+        return [option.id for option in within.courses], None
+    found = minimum_closure(end, target, available)
     if found and found.courses and found.hours > left:
-        return [], Short(found.hours / MICRO, left / MICRO, found.proved and not stock.unsure)
+        return [], MissingHours(found.hours / MICRO, left / MICRO, found.proved and not available.incomplete)
     return [], None
 
 
-class Beyond(NamedTuple):
+class ResidualProblem(NamedTuple):
     """What lies beyond the end of a path: where the officer then stands, and the courses that may still be taken.
 
     `above` (skill, micro-level): the courses that teach a skill beyond a level, whether they may be taken or not.
     """
 
     inputs: Inputs
-    end: Standing
-    stock: Stock
+    end: PathState
+    available: AvailableCourses
     above: Callable[[str, int], Iterable[Course]]
     kept: bool = False
     finishing: bool = False
 
-    def obstacle(self, skill: str, reached: float) -> Obstacle:
+    def blocker(self, skill: str, reached: float) -> GapBlocker:
         """Return what keeps a skill at the level that the path reaches: hours, a closed door, a bar, no course."""
-        need = Rise((self.inputs.framework.id, skill), micro(reached) + 1)
-        found = least(self.end, [need], self.stock)
+        condition = TaughtLevel((self.inputs.framework.id, skill), micro(reached) + 1)
+        found = minimum_closure(self.end, [condition], self.available)
         if found is None:
             return self._out_of_reach(skill, micro(reached))
         if not found.courses:  # more courses than any path may hold
-            return Obstacle("budget", next(self.stock.meeting(need)).offer.course.title, steps=True)
-        title = next(way for way in found.courses if helps(way, need)).offer.course.title
-        courses, left = [way.id for way in found.courses], max(self.end.hours, 0)
+            return GapBlocker("budget", next(self.available.meeting(condition)).spec.course.title, steps=True)
+        title = next(option for option in found.courses if satisfies(option, condition)).spec.course.title
+        courses, left = [option.id for option in found.courses], max(self.end.hours, 0)
         if found.hours > left:
-            short = Short(found.hours / MICRO, left / MICRO, self._proved(found))
-            return Obstacle("budget", title, short, courses=courses)
+            short = MissingHours(found.hours / MICRO, left / MICRO, self._proved(found))
+            return GapBlocker("budget", title, short, courses=courses)
         steps = max(self.end.steps, 0)
-        within = found if len(courses) <= steps else least(self.end, [need], self.stock, steps)
+        within = found if len(courses) <= steps else minimum_closure(self.end, [condition], self.available, steps)
         if within is None or within.hours > left:
-            return Obstacle("budget", title, steps=True, courses=courses)
+            return GapBlocker("budget", title, steps=True, courses=courses)
         if self.finishing:
-            return Obstacle("kept", title, courses=courses)
-        return Obstacle("little", title, kept=self.kept, courses=courses)
+            return GapBlocker("kept", title, courses=courses)
+        return GapBlocker("little", title, kept=self.kept, courses=courses)
 
-    def _proved(self, found: Least) -> bool:
-        return found.proved and not self.stock.unsure
+    def _proved(self, found: MinimumClosure) -> bool:
+        return found.proved and not self.available.incomplete
 
-    def _out_of_reach(self, skill: str, reached: int) -> Obstacle:
+    def _out_of_reach(self, skill: str, reached: int) -> GapBlocker:
         """Return what keeps a skill from rising where no course that can be entered and used raises it."""
         above = sorted(self.above(skill, reached), key=lambda course: (course.hours, course.id))
         for course in above:
-            if why_barred(self.inputs, course) is None:
-                return Obstacle("prerequisite", course.title)
+            if exclusion_reason(self.inputs, course) is None:
+                return GapBlocker("prerequisite", course.title)
         for course in above:
-            return Obstacle("excluded", course.title, barred=why_barred(self.inputs, course) or "rule")
-        return Obstacle("no_course")
+            return GapBlocker("excluded", course.title, exclusion=exclusion_reason(self.inputs, course) or "rule")
+        return GapBlocker("no_course")
 
-    def short(self, worth: Worth, reached: Mapping[str, float]) -> Short | None:
+    def short(self, value: ValueFunction, reached: Mapping[str, float]) -> MissingHours | None:
         """Return how many hours it takes to close all that courses can close, beside those left.
 
         None where hours are not missing.
@@ -152,67 +154,69 @@ class Beyond(NamedTuple):
         if self.inputs.budget_hours is None:
             return None
         targets = []
-        for skill in worth.gaps:
+        for skill in value.gaps:
             key, held = (self.inputs.framework.id, skill), micro(reached[skill])
-            wanted = micro(worth.wants[skill].required)
+            wanted = micro(value.targets[skill].required)
             if (
-                worth.wants[skill].lacks(reached[skill])
-                and (level := self.stock.highest(key, held, wanted)) is not None
+                value.targets[skill].lacks(reached[skill])
+                and (level := self.available.highest(key, held, wanted)) is not None
             ):
-                targets.append(Rise(key, level))
+                targets.append(TaughtLevel(key, level))
         if not targets:
             return None
         hours, proved, left = *self._together(targets), max(self.end.hours, 0)
-        return Short(hours / MICRO, left / MICRO, proved) if hours > left else None
+        return MissingHours(hours / MICRO, left / MICRO, proved) if hours > left else None
 
-    def _together(self, targets: list[Rise]) -> tuple[int, bool]:
+    def _together(self, targets: list[TaughtLevel]) -> tuple[int, bool]:
         """Return the hours of a way to all targets, and whether none is shorter.
 
         The way to one begins where those to the others end, the one that takes longest first; what is then spare is
         left out. It is proved where it takes no more than one of them takes at least.
         """
-        apart = {target: least(self.end, [target], self.stock, most_sets=0) for target in targets}
-        now, taken = self.end.copy(), list[Way]()
+        apart = {target: minimum_closure(self.end, [target], self.available, most_sets=0) for target in targets}
+        state, taken = self.end.copy(), list[CourseOption]()
         for target, _ in sorted(apart.items(), key=lambda item: (-item[1].hours if item[1] else 0, item[0])):
-            if any(helps(way, target) for way in taken):
+            if any(satisfies(option, target) for option in taken):
                 continue
-            if (more := cheapest(now, [target], self.stock)) is None:
+            if (more := greedy_closure(state, [target], self.available)) is None:
                 return 0, False  # more courses than any path may hold: no number is told
-            for way in more:
-                now.study(way)
+            for option in more:
+                state.study(option)
             taken += more
-        if len(taken) <= WEIGHED:
-            taken = without_spare(self.end, taken, targets)
-        hours = sum(way.hours for way in taken)
-        floor = max(alone.floor for alone in apart.values() if alone)
-        return hours, hours <= floor and not self.stock.unsure
+        if len(taken) <= MAX_PRUNED:
+            taken = drop_redundant(self.end, taken, targets)
+        hours = sum(option.hours for option in taken)
+        lower_bound = max(alone.lower_bound for alone in apart.values() if alone)
+        return hours, hours <= lower_bound and not self.available.incomplete
 
 
-def end_of(inputs: Inputs, worth: Worth, doors: Mapping[SkillKey, float], picks: Sequence[Pick]) -> Standing:
-    """Return where an officer stands after a path. `doors`: the levels that entries are tested against before it."""
-    end = Standing(
-        hours=NO_LIMIT if inputs.budget_hours is None else round(inputs.budget_hours * MICRO),
+def end_state(
+    inputs: Inputs, value: ValueFunction, entry_levels: Mapping[SkillKey, float], picks: Sequence[Pick]
+) -> PathState:
+    """Return the state after a path. `entry_levels`: the levels that count at entry before the path."""
+    end = PathState(
+        hours=UNLIMITED if inputs.budget_hours is None else round(inputs.budget_hours * MICRO),
         steps=MOST_STEPS if inputs.max_steps is None else min(inputs.max_steps, MOST_STEPS),
-        levels={skill: micro(level) for skill, level in doors.items()},
+        levels={skill: micro(level) for skill, level in entry_levels.items()},
         done=set(inputs.done),
-        held=dict.fromkeys(worth.gaps, 0),
+        held=dict.fromkeys(value.gaps, 0),
     )
     for pick in picks:
-        end.study(way_of(inputs, worth, pick.offer, 1.0))
+        end.study(course_option(inputs, value, pick.spec, 1.0))
     return end
 
 
-def reached_by(inputs: Inputs, worth: Worth, picks: Sequence[Pick]) -> dict[str, float]:
+def levels_reached(inputs: Inputs, value: ValueFunction, picks: Sequence[Pick]) -> dict[str, float]:
     """Return required skill -> the level that a path reaches."""
-    held = {skill: want.level for skill, want in worth.wants.items()}
+    held = {skill: want.level for skill, want in value.targets.items()}
     for pick in picks:
-        for (framework, skill), (_, level) in pick.offer.teaches.items():
+        for (framework, skill), (_, level) in pick.spec.teaches.items():
             if framework == inputs.framework.id and skill in held:
                 held[skill] = max(held[skill], level)
     return held
 
 
-def why_barred(inputs: Inputs, course: Course) -> Barred | None:
+def exclusion_reason(inputs: Inputs, course: Course) -> Exclusion | None:
     """Return why a course that can be seen is not to be used; None where it is."""
     if course.id in inputs.excluded:
         return "feedback"

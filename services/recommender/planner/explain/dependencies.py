@@ -11,49 +11,51 @@ from functools import reduce
 from msgspec import UNSET
 
 from services.recommender.planner.course_spec import (
-    Offer,
+    CourseSpec,
+    LearnerState,
     SkillKey,
-    Standing,
     level_condition,
 )
 from shared.skills import Prerequisite
 
-Needed = Mapping[int, Prerequisite | None]
+Dependencies = Mapping[int, Prerequisite | None]
 """Place of an earlier course -> the condition of entry that it makes true itself and that no branch goes around, or
 None where it is needed by way of other courses or of several branches."""
 
 
-def needed(framework: str, offers: Sequence[Offer], standing: Standing, begun: Collection[str] = ()) -> list[Needed]:
+def dependencies(
+    framework: str, offers: Sequence[CourseSpec], entry_levels: LearnerState, begun: Collection[str] = ()
+) -> list[Dependencies]:
     """Return for each course of a path the places of the earlier ones that it cannot be entered without.
 
-    `standing`: before the path. `begun`: courses that were entered before it.
+    `entry_levels`: before the path. `begun`: courses that were entered before it.
     """
-    found: list[Needed] = []
+    found: list[Dependencies] = []
     earlier = _Earlier()
 
     def lacks(condition: Prerequisite) -> frozenset[int] | None:
         """Return what a condition cannot do without; None where it does not hold at all."""
-        if standing.meets(condition):
+        if entry_levels.meets(condition):
             return frozenset()
         if condition.all is not UNSET:
             parts = [lacks(part) for part in condition.all]
             held = [part for part in parts if part is not None]
             return frozenset[int]().union(*held) if len(held) == len(parts) else None
         if condition.any is not UNSET:
-            ways = [way for way in map(lacks, condition.any) if way is not None]
+            options = [option for option in map(lacks, condition.any) if option is not None]
         else:
-            ways = [frozenset({place, *found[place]}) for place in earlier.opening(condition)]
-        return reduce(frozenset.__and__, ways) if ways else None
+            options = [frozenset({place, *found[place]}) for place in earlier.opening(condition)]
+        return reduce(frozenset.__and__, options) if options else None
 
-    for offer in offers:
-        conditions = [] if offer.id in begun else offer.entry(framework)
+    for spec in offers:
+        conditions = [] if spec.id in begun else spec.entry(framework)
         places = frozenset[int]().union(*(lacks(condition) or () for condition in conditions))
         because: dict[int, Prerequisite | None] = dict.fromkeys(sorted(places))
         for condition in _firm(conditions):
             for place in lacks(condition) or ():
                 if because[place] is None and _opens(offers[place], condition):
                     because[place] = condition
-        earlier.add(offer)
+        earlier.add(spec)
         found.append(because)
     return found
 
@@ -65,11 +67,11 @@ class _Earlier:
         self._places: dict[str, int] = {}
         self._teaching = defaultdict[SkillKey, list[tuple[int, float]]](list)
 
-    def add(self, offer: Offer) -> None:
+    def add(self, spec: CourseSpec) -> None:
         """Put a course at the end."""
-        for key, (_, reached) in offer.teaches.items():
+        for key, (_, reached) in spec.teaches.items():
             self._teaching[key].append((len(self._places), reached))
-        self._places[offer.id] = len(self._places)
+        self._places[spec.id] = len(self._places)
 
     def opening(self, condition: Prerequisite) -> list[int]:
         """Return the places of those that make a single condition true."""
@@ -90,8 +92,8 @@ def _firm(conditions: Iterable[Prerequisite]) -> Iterator[Prerequisite]:
             yield from _firm(condition.any)
 
 
-def _opens(offer: Offer, condition: Prerequisite) -> bool:
+def _opens(spec: CourseSpec, condition: Prerequisite) -> bool:
     if condition.course is not UNSET:
-        return offer.id == condition.course
+        return spec.id == condition.course
     key, level = level_condition(condition)
-    return key in offer.teaches and offer.teaches[key][1] >= level
+    return key in spec.teaches and spec.teaches[key][1] >= level

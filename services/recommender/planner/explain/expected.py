@@ -8,37 +8,50 @@ are taken as independent of each other.
 from collections.abc import Collection, Mapping, Sequence
 from math import prod
 
-from services.recommender.planner.course_spec import Offer, Standing, completion_rate
-from services.recommender.planner.explain.dependencies import Needed, needed
-from services.recommender.planner.value import Worth
+from services.recommender.planner.course_spec import CourseSpec, LearnerState, completion_rate
+from services.recommender.planner.explain.dependencies import Dependencies, dependencies
+from services.recommender.planner.value import ValueFunction
 
 
 def expected_gain(
-    worth: Worth, framework: str, offers: Sequence[Offer], standing: Standing, begun: Collection[str] = ()
+    value: ValueFunction,
+    framework: str,
+    offers: Sequence[CourseSpec],
+    entry_levels: LearnerState,
+    begun: Collection[str] = (),
 ) -> int:
     """Return what a path is expected to gain, in micro-levels, when each course is completed with its own rate."""
-    needs = needed(framework, offers, standing, begun)
-    rates = [completion_rate(offer.course) for offer in offers]
-    chances = [rate * prod(rates[place] for place in sorted(need)) for rate, need in zip(rates, needs, strict=True)]
-    teaching: dict[str, dict[int, float]] = {skill: {} for skill in worth.gaps}
-    for place, offer in enumerate(offers):
-        for (name, skill), (_, to) in offer.teaches.items():
+    conditions = dependencies(framework, offers, entry_levels, begun)
+    rates = [completion_rate(spec.course) for spec in offers]
+    chances = [
+        rate * prod(rates[place] for place in sorted(condition))
+        for rate, condition in zip(rates, conditions, strict=True)
+    ]
+    teaching: dict[str, dict[int, float]] = {skill: {} for skill in value.gaps}
+    for place, spec in enumerate(offers):
+        for (name, skill), (_, to) in spec.teaches.items():
             if name == framework and skill in teaching:
                 teaching[skill][place] = to
-    return int(sum(_expected(worth, skill, rows, needs, chances) for skill, rows in teaching.items()) + 0.5)
+    return int(sum(_expected(value, skill, rows, conditions, chances) for skill, rows in teaching.items()) + 0.5)
 
 
 def _expected(
-    worth: Worth, skill: str, rows: Mapping[int, float], needs: Sequence[Needed], chances: Sequence[float]
+    value: ValueFunction,
+    skill: str,
+    rows: Mapping[int, float],
+    conditions: Sequence[Dependencies],
+    chances: Sequence[float],
 ) -> float:
     """Return what one skill is expected to gain. `rows`: place in the path -> level."""
     gained, below = 0.0, 0
     for level in sorted(set(rows.values())):
-        if (held := worth.of(skill, level)) > below:
+        if (held := value.of(skill, level)) > below:
             able = {place: chances[place] for place, to in rows.items() if to >= level}
             missed = 1.0
             for place, chance in able.items():
-                if able.keys().isdisjoint(needs[place]):  # who completes another of these has completed what it needs
+                if able.keys().isdisjoint(
+                    conditions[place]
+                ):  # who completes another of these has completed what it needs
                     missed *= 1 - chance
             gained += (held - below) * (1 - missed)
             below = held

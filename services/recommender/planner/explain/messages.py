@@ -5,8 +5,8 @@ from typing import Literal
 
 from msgspec import UNSET, Struct
 
-from services.recommender.inputs import MICRO, Inputs, Want
-from services.recommender.planner.exact.residual import Obstacle, Short
+from services.recommender.inputs import MICRO, Inputs, SkillTarget
+from services.recommender.planner.exact.residual import GapBlocker, MissingHours
 from shared.paths import Closes, Note, Reason
 from shared.skills import Course, Prerequisite, Text
 
@@ -49,7 +49,7 @@ class Whole(Struct, frozen=True):
     usually: int
     left: int
     over: float | None = None
-    short: Short | None = None
+    short: MissingHours | None = None
     kept: bool = False
     limited: bool = False
     small: int = 0
@@ -76,7 +76,7 @@ def hours_in_english(hours: float) -> str:
     return f"{number(hours)} hour{'' if number(hours) == '1' else 's'}"
 
 
-def importance(want: Want, wants: Mapping[str, Want]) -> tuple[str, str]:
+def importance(want: SkillTarget, wants: Mapping[str, SkillTarget]) -> tuple[str, str]:
     """Return a weight in words, Thai and English, beside the other requirements of the same officer."""
     mean = sum(other.weight for other in wants.values()) / len(wants)
     grade = "high" if want.weight >= NOTABLY * mean else "low" if want.weight * NOTABLY <= mean else "usual"
@@ -94,7 +94,7 @@ def step_reason(
     closes: Sequence[Closes],
     unlocks: Sequence[Unlock],
     hours: float,
-    wants: Mapping[str, Want],
+    wants: Mapping[str, SkillTarget],
     seed: str | None = None,
 ) -> Reason:
     """Return why a course stands in the path: what brought it in, what it closes, what it unlocks, what it takes."""
@@ -117,7 +117,7 @@ def step_reason(
     )
 
 
-def _closes_in_thai(row: Closes, wants: Mapping[str, Want]) -> str:
+def _closes_in_thai(row: Closes, wants: Mapping[str, SkillTarget]) -> str:
     verb = "ปิดช่องว่าง" if row.to_level >= row.required else "ลดช่องว่าง"
     doubt = "" if wants[row.skill].assessed else " ยังไม่ได้ประเมิน"
     return (
@@ -126,7 +126,7 @@ def _closes_in_thai(row: Closes, wants: Mapping[str, Want]) -> str:
     )
 
 
-def _closes_in_english(row: Closes, wants: Mapping[str, Want]) -> str:
+def _closes_in_english(row: Closes, wants: Mapping[str, SkillTarget]) -> str:
     verb = "closes" if row.to_level >= row.required else "narrows"
     doubt = "" if wants[row.skill].assessed else ", not assessed yet"
     return (
@@ -162,7 +162,7 @@ _BARRED = {
 }
 
 
-def open_reason(want: Want, reached: float, obstacle: Obstacle) -> Reason:
+def open_reason(want: SkillTarget, reached: float, obstacle: GapBlocker) -> Reason:
     """Return why a requirement stays open, with the numbers that say how far."""
     th, en = in_thai(want.skill.title), in_english(want.skill.title)
     above_th = f"{th} สูงกว่าระดับ {number(reached)} (ต้องการ {number(want.required)})"
@@ -181,10 +181,10 @@ def open_reason(want: Want, reached: float, obstacle: Obstacle) -> Reason:
     return Reason(f"มีหลักสูตร {next_th} ที่สอน {above_th} แต่{but.th}", f"{next_en} teaches {above_en}, but {but.en}.")
 
 
-def _but(obstacle: Obstacle) -> Reason:
+def _but(obstacle: GapBlocker) -> Reason:
     """Return why the nearest course is not in the path, as half a sentence."""
     if obstacle.cause == "excluded":
-        return Reason(*_BARRED[obstacle.barred])
+        return Reason(*_BARRED[obstacle.exclusion])
     if obstacle.cause == "prerequisite":
         return Reason("ต้องมีพื้นฐานก่อน ซึ่งยังไม่มีหลักสูตรใดพาไปถึงได้", "it has prerequisites that no available course leads to")
     if obstacle.short:
@@ -196,7 +196,7 @@ def _but(obstacle: Obstacle) -> Reason:
     return Reason("ช่วยได้น้อยมากเมื่อเทียบกับเวลาเรียน", "adds next to nothing for its hours")
 
 
-def _too_long(short: Short) -> Reason:
+def _too_long(short: MissingHours) -> Reason:
     needed, left, missing = number(short.needed), number(short.left), number(short.missing)
     hours = hours_in_english(short.needed)
     if short.proved:
@@ -210,7 +210,7 @@ def _too_long(short: Short) -> Reason:
     )
 
 
-def too_small_reason(want: Want, reached: float) -> Reason:
+def too_small_reason(want: SkillTarget, reached: float) -> Reason:
     """Return why no course is recommended for what is left of a gap."""
     th, en, short = in_thai(want.skill.title), in_english(want.skill.title), number(want.required - reached)
     return Reason(
@@ -229,7 +229,7 @@ _NO_COURSE = {
 }
 
 
-def path_reason(wants: Mapping[str, Want], whole: Whole) -> Reason:
+def path_reason(wants: Mapping[str, SkillTarget], whole: Whole) -> Reason:
     """Return what the whole path comes to."""
     if not wants:
         return Reason("กรอบทักษะยังไม่ได้กำหนดระดับที่ต้องการไว้", "The framework requires no level here yet.")
@@ -285,7 +285,7 @@ def _also(whole: Whole) -> Reason:
     return Reason(thai, english)
 
 
-def assess_reason(want: Want) -> Reason:
+def assess_reason(want: SkillTarget) -> Reason:
     """Return why a skill is to be assessed before it is studied."""
     th, en = in_thai(want.skill.title), in_english(want.skill.title)
     level, sd, required = number(want.level), number(want.sd), number(want.required)
@@ -295,7 +295,7 @@ def assess_reason(want: Want) -> Reason:
     )
 
 
-def confirm_reason(want: Want) -> Reason:
+def confirm_reason(want: SkillTarget) -> Reason:
     """Return why a level that completed courses lead to is to be assessed."""
     th, en = in_thai(want.skill.title), in_english(want.skill.title)
     level, measured, sd = number(want.level), number(want.measured), number(want.sd)
@@ -319,7 +319,7 @@ LONGEST_CAUSE = 300
 Gone = Literal["withdrawn", "unknown"]
 
 
-def gone(inputs: Inputs, course_id: str) -> Gone:
+def missing_course_cause(inputs: Inputs, course_id: str) -> Gone:
     """Return what is known of a course that is not to be seen: it was offered once, or only its name was ever given."""
     return "withdrawn" if course_id in inputs.previous or course_id in inputs.started else "unknown"
 
@@ -330,7 +330,7 @@ def unknown_completed(inputs: Inputs, find: Callable[[str], Course | None]) -> l
     return [Note(name, "unknown", reason) for name in sorted(inputs.done) if find(name) is None]
 
 
-def left_out_reason(kind: str, short: Short | None = None) -> Reason:
+def left_out_reason(kind: str, short: MissingHours | None = None) -> Reason:
     """Return why a course that was wanted is not in the path. `short`: the hours, where they are what is missing."""
     if kind == "does_not_fit":
         if short is None:
@@ -415,7 +415,7 @@ def why_not_reason(  # noqa: PLR0913 - the numbers of one sentence, given by nam
     taken: float = 0,
     hours: float = 0,
     proved: bool = True,
-    short: Short | None = None,
+    short: MissingHours | None = None,
 ) -> Reason:
     """Return why a course is not in a path. `score`, `taken`: micro-levels per hour; `hours`: of the shortest way.
 

@@ -10,16 +10,16 @@ from services.recommender.inputs import (
     ALGORITHM,
     MICRO,
     Inputs,
-    Want,
+    SkillTarget,
 )
 from services.recommender.planner.course_spec import (
-    Offer,
+    CourseSpec,
+    LearnerState,
     SkillKey,
-    Standing,
     level_condition,
 )
-from services.recommender.planner.exact.residual import Obstacle, Pick, Short
-from services.recommender.planner.explain.dependencies import Needed, needed
+from services.recommender.planner.exact.residual import GapBlocker, MissingHours, Pick
+from services.recommender.planner.explain.dependencies import Dependencies, dependencies
 from services.recommender.planner.explain.expected import expected_gain
 from services.recommender.planner.explain.messages import (
     Unlock,
@@ -33,7 +33,7 @@ from services.recommender.planner.explain.messages import (
     too_small_reason,
     waiting_reason,
 )
-from services.recommender.planner.value import Worth, shortfall
+from services.recommender.planner.value import ValueFunction, expected_shortfall
 from shared.paths import (
     Alternative,
     AssessFirst,
@@ -55,7 +55,7 @@ DOUBT = 0.5
 _NOTHING: dict[str, Any] = {"steps": [], "gaps": [], "open": [], "coverage": Coverage(0.0, 0.0, 0, 0, 0), "hours": 0.0}
 
 
-class Told(Struct, frozen=True):
+class PlanResult(Struct, frozen=True):
     """What a plan has to tell. `obstacle` (skill, level reached) says what keeps a skill below what is required.
 
     `short`: the hours that are missing; `limited`: the search ended at its limit with the best found so far;
@@ -63,20 +63,20 @@ class Told(Struct, frozen=True):
     """
 
     picks: list[Pick]
-    obstacle: Callable[[str, float], Obstacle]
+    obstacle: Callable[[str, float], GapBlocker]
     notes: list[Note]
-    short: Short | None = None
+    short: MissingHours | None = None
     kept: bool = False
     limited: bool = False
     finishing: bool = False
 
 
 def path_of(
-    inputs: Inputs, worth: Worth, standing: Mapping[SkillKey, float], told: Told, catalogue_revision: int
+    inputs: Inputs, worth: ValueFunction, standing: Mapping[SkillKey, float], told: PlanResult, catalogue_revision: int
 ) -> LearningPath:
-    """Return the finished path. `standing`: the levels that entries are tested against, before the path."""
-    held = {skill: want.level for skill, want in worth.wants.items()}
-    steps = _steps(inputs, worth, Standing(dict(standing), inputs.done), held, told.picks)
+    """Return the finished path. `entry_levels`: the levels that entries are tested against, before the path."""
+    held = {skill: want.level for skill, want in worth.targets.items()}
+    steps = _steps(inputs, worth, LearnerState(dict(standing), inputs.done), held, told.picks)
     gaps = [
         Gap(
             skill=want.skill.id,
@@ -89,13 +89,13 @@ def path_of(
             reached=held[want.skill.id],
             weight=want.weight,
         )
-        for want in worth.wants.values()
+        for want in worth.targets.values()
     ]
     left = [_open(worth, gap, told) for gap in gaps if gap.reached < gap.required]
     small = sum(row.cause == "too_small" for row in left)
     gained = sum(row.contribution for step in steps for row in step.closes)
-    begun = {pick.offer.id for pick in told.picks if pick.seed == "started"}
-    offers, start = [pick.offer for pick in told.picks], Standing(dict(standing), inputs.done)
+    begun = {pick.spec.id for pick in told.picks if pick.seed == "started"}
+    offers, start = [pick.spec for pick in told.picks], LearnerState(dict(standing), inputs.done)
     expected = expected_gain(worth, inputs.framework.id, offers, start, begun)
     hours = steps[-1].cumulative_hours if steps else 0.0
     over = None
@@ -110,12 +110,12 @@ def path_of(
         steps=steps,
         gaps=gaps,
         open=left,
-        coverage=Coverage(worth.covered(0), worth.covered(gained), worth.gap, gained, expected),
+        coverage=Coverage(worth.coverage(0), worth.coverage(gained), worth.gap, gained, expected),
         hours=hours,
         versions=Versions(inputs.profile_sequence, inputs.framework_version, catalogue_revision, ALGORITHM),
         as_of=inputs.as_of,
         reason=path_reason(
-            worth.wants,
+            worth.targets,
             Whole(
                 courses=len(steps),
                 hours=hours,
@@ -135,20 +135,20 @@ def path_of(
         over_budget_hours=over,
         short_hours=told.short.missing if told.short else None,
         short_at_most=bool(told.short and not told.short.proved),
-        assess_first=assess_first(worth.wants),
+        assess_first=assessments_first(worth.targets),
         notes=told.notes,
         kept=told.kept,
     )
 
 
-def assess_first(wants: Mapping[str, Want]) -> list[AssessFirst]:
+def assessments_first(wants: Mapping[str, SkillTarget]) -> list[AssessFirst]:
     """Return what to assess: levels that rest on completed courses, and gaps that are mostly doubt.
 
     Mostly doubt: without it less than half of the gap would be expected.
     """
     doubtful = []
     for want in wants.values():
-        whole, short = shortfall(want.required, want.level, want.sd), want.required - want.level
+        whole, short = expected_shortfall(want.required, want.level, want.sd), want.required - want.level
         if want.rests_on_courses:
             doubtful.append(AssessFirst(want.skill.id, want.skill.title, confirm_reason(want), "confirm"))
         elif short > 0 and whole - short > whole * DOUBT:
@@ -157,17 +157,17 @@ def assess_first(wants: Mapping[str, Want]) -> list[AssessFirst]:
 
 
 def _steps(
-    inputs: Inputs, worth: Worth, standing: Standing, held: dict[str, float], picks: Sequence[Pick]
+    inputs: Inputs, worth: ValueFunction, standing: LearnerState, held: dict[str, float], picks: Sequence[Pick]
 ) -> list[Step]:
     """Return the steps; `held` (believed levels of what is required) moves on to the end."""
-    unlocks, taken = _unlocks(inputs, standing, picks), {pick.offer.id for pick in picks}
+    unlocks, taken = _unlocks(inputs, standing, picks), {pick.spec.id for pick in picks}
     steps: list[Step] = []
     spent = 0
     for position, pick in enumerate(picks, 1):
-        closes = list(_closes(inputs, worth, held, pick.offer))
-        _lift(inputs, held, pick.offer)
-        spent += pick.offer.hours
-        course = pick.offer.course
+        closes = list(_closes(inputs, worth, held, pick.spec))
+        _lift(inputs, held, pick.spec)
+        spent += pick.spec.hours
+        course = pick.spec.course
         opens = unlocks[position - 1]
         steps.append(
             Step(
@@ -175,7 +175,7 @@ def _steps(
                 course=card_of(course),
                 closes=closes,
                 requires=course.requires,
-                reason=step_reason(closes, opens, course.hours, worth.wants, pick.seed),
+                reason=step_reason(closes, opens, course.hours, worth.targets, pick.seed),
                 similarity=pick.similarity,
                 score=float(pick.score),
                 cumulative_hours=spent / MICRO,
@@ -191,8 +191,8 @@ def _steps(
     return steps
 
 
-def _closes(inputs: Inputs, worth: Worth, held: Mapping[str, float], offer: Offer) -> Iterator[Closes]:
-    for want in worth.wants.values():
+def _closes(inputs: Inputs, worth: ValueFunction, held: Mapping[str, float], offer: CourseSpec) -> Iterator[Closes]:
+    for want in worth.targets.values():
         key = (inputs.framework.id, want.skill.id)
         if key not in offer.teaches or not want.is_gap:
             continue
@@ -209,48 +209,50 @@ def _closes(inputs: Inputs, worth: Worth, held: Mapping[str, float], offer: Offe
             )
 
 
-def _unlocks(inputs: Inputs, standing: Standing, picks: Sequence[Pick]) -> list[list[Unlock]]:
+def _unlocks(inputs: Inputs, standing: LearnerState, picks: Sequence[Pick]) -> list[list[Unlock]]:
     """Return for each pick the later courses that cannot be entered without it, in their order."""
     titles = {(inputs.framework.id, skill.id): skill.title for skill in inputs.framework.skills}
     found: list[list[Unlock]] = [[] for _ in picks]
-    for pick, needs in zip(picks, needed_by(inputs, standing, picks), strict=True):
+    for pick, needs in zip(picks, dependencies_of(inputs, standing, picks), strict=True):
         for place, condition in needs.items():
             skill = titles.get(level_condition(condition)[0]) if condition and condition.course is UNSET else None
-            found[place].append(Unlock(pick.offer.id, pick.offer.course.title, condition, skill))
+            found[place].append(Unlock(pick.spec.id, pick.spec.course.title, condition, skill))
     return found
 
 
-def needed_by(inputs: Inputs, standing: Standing, picks: Sequence[Pick]) -> list[Needed]:
+def dependencies_of(inputs: Inputs, standing: LearnerState, picks: Sequence[Pick]) -> list[Dependencies]:
     """Return for each pick the places of the earlier ones that it cannot be entered without."""
-    begun = {pick.offer.id for pick in picks if pick.seed == "started"}
-    return needed(inputs.framework.id, [pick.offer for pick in picks], standing, begun)
+    begun = {pick.spec.id for pick in picks if pick.seed == "started"}
+    return dependencies(inputs.framework.id, [pick.spec for pick in picks], standing, begun)
 
 
-def serving(inputs: Inputs, worth: Worth, standing: Mapping[SkillKey, float], picks: Sequence[Pick]) -> list[Pick]:
+def without_idle(
+    inputs: Inputs, worth: ValueFunction, standing: Mapping[SkillKey, float], picks: Sequence[Pick]
+) -> list[Pick]:
     """Return the picks without those that close nothing and that no later one needs; what was wanted stays."""
     kept = list(picks)
     while True:
-        needs = needed_by(inputs, Standing(dict(standing), inputs.done), kept)
+        needs = dependencies_of(inputs, LearnerState(dict(standing), inputs.done), kept)
         needing = {place for places in needs for place in places}
-        held = {skill: want.level for skill, want in worth.wants.items()}
+        held = {skill: want.level for skill, want in worth.targets.items()}
         idle = -1
         for place, pick in enumerate(kept):
-            if not pick.seed and place not in needing and not any(_closes(inputs, worth, held, pick.offer)):
+            if not pick.seed and place not in needing and not any(_closes(inputs, worth, held, pick.spec)):
                 idle = place
-            _lift(inputs, held, pick.offer)
+            _lift(inputs, held, pick.spec)
         if idle < 0:
             return kept
         del kept[idle]
 
 
-def _lift(inputs: Inputs, held: dict[str, float], offer: Offer) -> None:
+def _lift(inputs: Inputs, held: dict[str, float], offer: CourseSpec) -> None:
     for (framework, skill), (_, reached) in offer.teaches.items():
         if framework == inputs.framework.id and skill in held:
             held[skill] = max(held[skill], reached)
 
 
-def _open(worth: Worth, gap: Gap, told: Told) -> OpenGap:
-    want = worth.wants[gap.skill]
+def _open(worth: ValueFunction, gap: Gap, told: PlanResult) -> OpenGap:
+    want = worth.targets[gap.skill]
     if not want.lacks(gap.reached):
         small = too_small_reason(want, gap.reached)
         return OpenGap(gap.skill, gap.title, gap.required, gap.reached, "too_small", small)

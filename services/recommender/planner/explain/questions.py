@@ -6,21 +6,21 @@ from typing import NamedTuple
 import numpy as np
 
 from services.recommender.inputs import MICRO, Inputs
-from services.recommender.planner.course_spec import offer_of
+from services.recommender.planner.course_spec import course_spec
 from services.recommender.planner.exact.conditions import (
-    Done,
-    Standing,
+    CourseCondition,
+    PathState,
+    course_option,
     score_of,
-    way_of,
 )
-from services.recommender.planner.exact.minimum_closure import least
-from services.recommender.planner.exact.residual import Short, end_of, why_barred
+from services.recommender.planner.exact.minimum_closure import minimum_closure
+from services.recommender.planner.exact.residual import MissingHours, end_state, exclusion_reason
 from services.recommender.planner.explain.messages import why_not_reason
 from services.recommender.planner.explain.path import card_of
 from services.recommender.planner.index.catalog import View
 from services.recommender.planner.index.segment import HIGH, LOW, ROW
-from services.recommender.planner.index.vocabulary import NAMES
-from services.recommender.planner.optimizer.solve import Planned, planned
+from services.recommender.planner.index.vocabulary import VOCABULARY
+from services.recommender.planner.optimizer.solve import PlanSolution, solve
 from shared.errors import NotFound
 from shared.paths import Changes, LearningPath, Similar, WhyNot
 from shared.paths import WhyNotCause as Cause
@@ -42,34 +42,34 @@ def why_not(inputs: Inputs, view: View, path: LearningPath, course_id: str) -> W
         return _answer(course, "in_path")
     if course_id in inputs.done:
         return _answer(course, "completed")
-    if barred := why_barred(inputs, course):
-        return _answer(course, barred)
+    if exclusion := exclusion_reason(inputs, course):
+        return _answer(course, exclusion)
     if path.status in ("refused", "waiting_for_framework"):
         return _answer(course, "no_path")
-    return _replayed(planned(inputs, view, also=(course_id,)), view, path, course)
+    return _replayed(solve(inputs, view, extra=(course_id,)), view, path, course)
 
 
-def _replayed(found: Planned, view: View, path: LearningPath, course: Course) -> WhyNot:
+def _replayed(found: PlanSolution, view: View, path: LearningPath, course: Course) -> WhyNot:
     """Return the answer of the best of all places where the shortest way to the course could have stood.
 
     What is started or mandatory stands before it in any case.
     """
-    now = end_of(found.inputs, found.worth, found.standing, [])
+    state = end_state(found.inputs, found.value, found.entry_levels, [])
     bids: list[tuple[int, _Bid]] = []
     for place, step in enumerate([*path.steps, None]):
         if step is None or step.seed not in FIRM:
-            if (bid := _bid(found, now, course.id)) is None:
+            if (bid := _bid(found, state, course.id)) is None:
                 return _answer(course, "unreachable")
             bids.append((place, bid))
-        if step and (offer := view.offer(step.course.id)):
-            now.study(way_of(found.inputs, found.worth, offer, 1.0))
+        if step and (spec := view.spec(step.course.id)):
+            state.study(course_option(found.inputs, found.value, spec, 1.0))
     gaining = [(place, bid) for place, bid in bids if bid.gain > 0]
     if not gaining:
         return _answer(course, "nothing_left")
     fitting = [(place, bid) for place, bid in gaining if bid.hours <= bid.left]
     if not fitting:
         _, bid = gaining[0]  # what was studied before only takes hours away
-        return _answer(course, "does_not_fit", Short(bid.hours / MICRO, bid.left / MICRO, bid.proved))
+        return _answer(course, "does_not_fit", MissingHours(bid.hours / MICRO, bid.left / MICRO, bid.proved))
     if not (within := [(place, bid) for place, bid in fitting if bid.within]):
         return _answer(course, "does_not_fit")
     if found.finishing and within[-1][0] == len(path.steps):  # it would fit behind the path, and close more
@@ -96,33 +96,33 @@ class _Bid(NamedTuple):
     proved: bool
 
 
-def _bid(found: Planned, now: Standing, course_id: str) -> _Bid | None:
+def _bid(found: PlanSolution, state: PathState, course_id: str) -> _Bid | None:
     """Return the bid of a course; None where it is out of reach."""
-    way = least(now, [Done(course_id)], found.stock)
-    if way is None:
+    option = minimum_closure(state, [CourseCondition(course_id)], found.available)
+    if option is None:
         return None
-    then, goal = now.copy(), found.stock.way(course_id)
-    if goal and not way.courses:  # more courses than any path may hold
-        then.study(goal)
-        return _Bid(then.worth - now.worth, 0, 0, 0, within=False, proved=True)
-    for one in way.courses:
+    then, target = state.copy(), found.available.option(course_id)
+    if target and not option.courses:  # more courses than any path may hold
+        then.study(target)
+        return _Bid(then.value - state.value, 0, 0, 0, within=False, proved=True)
+    for one in option.courses:
         then.study(one)
-    gain, cost = then.worth - now.worth, sum(one.cost for one in way.courses)
+    gain, cost = then.value - state.value, sum(one.cost for one in option.courses)
     score = score_of(gain, cost)
-    proved = way.proved and not found.stock.unsure
-    return _Bid(gain, way.hours, score, max(now.hours, 0), 0 < len(way.courses) <= now.steps, proved)
+    proved = option.proved and not found.available.incomplete
+    return _Bid(gain, option.hours, score, max(state.hours, 0), 0 < len(option.courses) <= state.steps, proved)
 
 
-def no_path(course_id: str) -> WhyNot:
+def without_path(course_id: str) -> WhyNot:
     """Return why a course is not in a path where none could be given."""
     return WhyNot(course_id, "no_path", why_not_reason("no_path"))
 
 
-def _answer(course: Course, cause: Cause, short: Short | None = None) -> WhyNot:
+def _answer(course: Course, cause: Cause, short: MissingHours | None = None) -> WhyNot:
     return WhyNot(course.id, cause, why_not_reason(cause, short=short), hours=short.missing if short else None)
 
 
-def similar(course_id: str, view: View, limit: int = 10, without: Collection[str] = ()) -> list[Similar]:
+def similar_courses(course_id: str, view: View, limit: int = 10, without: Collection[str] = ()) -> list[Similar]:
     """Return the courses that teach most alike, by the cosine of the levels that they gain; equals by id.
 
     None of those `without`, and none that has no skill in common. Raises NotFound where there is no such course.
@@ -130,14 +130,16 @@ def similar(course_id: str, view: View, limit: int = 10, without: Collection[str
     if (course := view.course(course_id)) is None:
         raise NotFound("no such course")
     wanted = {
-        NAMES.skills[key]: high - low for key, (low, high) in offer_of(course).teaches.items() if key in NAMES.skills
+        VOCABULARY.skills[key]: high - low
+        for key, (low, high) in course_spec(course).teaches.items()
+        if key in VOCABULARY.skills
     }
     scores: list[tuple[float, str]] = []
-    base, near = view.shelf.base, view.shelf.near
+    base, delta = view.catalog.base, view.catalog.delta
     for number, score in _alike(view, wanted):
-        name = base.ids[number] if number < base.segment.size else near[1][number - base.segment.size]
-        hidden = number < base.segment.size and name in view.shelf.beside
-        if score > 0 and name != course_id and name not in without and not hidden:
+        name = base.ids[number] if number < base.segment.size else delta[1][number - base.segment.size]
+        deleted = number < base.segment.size and name in view.catalog.overlay
+        if score > 0 and name != course_id and name not in without and not deleted:
             scores.append((-score, name))
     found = []
     for score, name in sorted(scores)[:limit]:
@@ -151,7 +153,7 @@ def _alike(view: View, wanted: dict[int, float]) -> list[tuple[int, float]]:
     found: list[tuple[int, float]] = []
     before = 0
     length = sum(size * size for size in wanted.values()) ** 0.5
-    for segment in (view.shelf.base.segment, view.shelf.near[0]):
+    for segment in (view.catalog.base.segment, view.catalog.delta[0]):
         lists = [segment.taught(skill)[:, 0] for skill in wanted]
         numbers = np.unique(np.concatenate(lists)) if lists else np.zeros(0, np.int32)
         for number in numbers.tolist():
@@ -164,7 +166,7 @@ def _alike(view: View, wanted: dict[int, float]) -> list[tuple[int, float]]:
     return found
 
 
-def changes(before: LearningPath, after: LearningPath) -> Changes:
+def path_diff(before: LearningPath, after: LearningPath) -> Changes:
     """Return what differs between two paths. `moved`: courses of both outside a longest run that both orders share."""
     old = [step.course.id for step in before.steps]
     new = [step.course.id for step in after.steps]

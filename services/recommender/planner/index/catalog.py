@@ -15,30 +15,30 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from services.recommender.planner.course_spec import Offer, offer_of
-from services.recommender.planner.index.graph import Mesh, mesh_beside, mesh_of
+from services.recommender.planner.course_spec import CourseSpec, course_spec
+from services.recommender.planner.index.graph import IndexedGraph, build_graph, extend_graph
 from services.recommender.planner.index.segment import (
     CHAMPIONS_FROM,
+    LANGUAGES,
     PROVIDER,
-    TONGUE,
     Ints,
     Segment,
     champions_of,
     columns_of,
+    overlay_ranks,
     part_of,
-    ranks_beside,
     segment_of,
 )
-from services.recommender.planner.index.vocabulary import NAMES, Entry
+from services.recommender.planner.index.vocabulary import VOCABULARY, EncodedCourse
 from shared.skills import SHARED_TENANT, Course, Framework, Profile
 
 K = TypeVar("K")
 
-MERGE_AT = 512
+MERGE_THRESHOLD = 512
 """Changed courses beside a base; with one more they become part of a new base."""
 
 
-KINDS = 32
+MAX_COST_PROFILES = 32
 """Kinds of officers (framework, languages, rules) whose prices are kept per base."""
 
 _decoder = msgspec.msgpack.Decoder(Course)
@@ -51,19 +51,19 @@ def decoded(encoded: bytes) -> Course:
 
 
 @lru_cache(maxsize=4096)
-def offered(encoded: bytes) -> Offer:
+def decoded_spec(encoded: bytes) -> CourseSpec:
     """Return the course of an entry as the planner reads it."""
-    return offer_of(decoded(encoded))
+    return course_spec(decoded(encoded))
 
 
-class Base:
+class BaseSegment:
     """Many courses, sorted by id, with their columns made on first use."""
 
-    def __init__(self, entries: Mapping[str, Entry]) -> None:
+    def __init__(self, entries: Mapping[str, EncodedCourse]) -> None:
         self.entries = entries
         self._lock = Lock()
-        self._meshes: dict[bool, Mesh] = {}
-        self._kinds: dict[Hashable, Any] = {}
+        self._graphs: dict[bool, IndexedGraph] = {}
+        self._cost_profiles: dict[Hashable, Any] = {}
 
     @cached_property
     def ids(self) -> list[str]:
@@ -73,36 +73,36 @@ class Base:
     @cached_property
     def segment(self) -> Segment:
         """All courses."""
-        return segment_of(columns_of([self.entries[name] for name in self.ids]), len(NAMES.skills))
+        return segment_of(columns_of([self.entries[name] for name in self.ids]), len(VOCABULARY.skills))
 
     @cached_property
     def champions(self) -> tuple[Segment, NDArray[np.int32]] | None:
         """The champions and their numbers among all courses; None where the catalogue is small."""
         if self.segment.size <= CHAMPIONS_FROM:
             return None
-        numbers = champions_of(self.segment, *NAMES.needs.read())
+        numbers = champions_of(self.segment, *VOCABULARY.conditions.read())
         return part_of(self.segment, numbers), numbers
 
-    def mesh(self, *, champions: bool) -> Mesh:
+    def graph(self, *, champions: bool) -> IndexedGraph:
         """Return the net of all courses, or of the champions."""
         with self._lock:
-            if (found := self._meshes.get(champions)) is None:
+            if (found := self._graphs.get(champions)) is None:
                 segment = self.champions[0] if champions and self.champions else self.segment
-                found = self._meshes[champions] = mesh_of(segment, NAMES.needs, len(NAMES.skills))
+                found = self._graphs[champions] = build_graph(segment, VOCABULARY.conditions, len(VOCABULARY.skills))
             return found
 
-    def kind(self, key: Hashable, make: Callable[[], K]) -> K:
+    def cost_profile(self, key: Hashable, make: Callable[[], K]) -> K:
         """Return the prices for a kind of officer; those asked for last are kept."""
         with self._lock:
-            if key in self._kinds:
-                known: K = self._kinds.pop(key)
-                self._kinds[key] = known
+            if key in self._cost_profiles:
+                known: K = self._cost_profiles.pop(key)
+                self._cost_profiles[key] = known
                 return known
         found = make()
         with self._lock:
-            self._kinds[key] = found
-            if len(self._kinds) > KINDS:
-                del self._kinds[next(iter(self._kinds))]
+            self._cost_profiles[key] = found
+            if len(self._cost_profiles) > MAX_COST_PROFILES:
+                del self._cost_profiles[next(iter(self._cost_profiles))]
         return found
 
     def build(self) -> None:
@@ -111,46 +111,46 @@ class Base:
             _ = self.champions
 
 
-class Shelf:
-    """The courses that a tenant sees: a base, and beside it `beside` {id: entry, None where it is not to be seen}."""
+class TenantCatalog:
+    """The courses that a tenant sees: a base, and beside it `overlay` {id: entry, None where it is not to be seen}."""
 
-    def __init__(self, base: Base, beside: Mapping[str, Entry | None]) -> None:
+    def __init__(self, base: BaseSegment, overlay: Mapping[str, EncodedCourse | None]) -> None:
         self.base = base
-        self.beside = beside
-        self._meshes: dict[bool, Mesh] = {}
-        self._hidden: dict[int, Ints] = {}
+        self.overlay = overlay
+        self._graphs: dict[bool, IndexedGraph] = {}
+        self._deleted: dict[int, Ints] = {}
 
-    def entry(self, course_id: str) -> Entry | None:
+    def entry(self, course_id: str) -> EncodedCourse | None:
         """Return a visible course as it is kept."""
-        return self.beside[course_id] if course_id in self.beside else self.base.entries.get(course_id)
+        return self.overlay[course_id] if course_id in self.overlay else self.base.entries.get(course_id)
 
     @cached_property
-    def near(self) -> tuple[Segment, list[str]]:
+    def delta(self) -> tuple[Segment, list[str]]:
         """The courses beside the base, and their ids."""
-        entries = sorted((entry for entry in self.beside.values() if entry), key=lambda entry: entry.id)
-        ranks = ranks_beside([bisect_left(self.base.ids, entry.id) for entry in entries])
-        return segment_of(columns_of(entries), len(NAMES.skills), ranks), [entry.id for entry in entries]
+        entries = sorted((entry for entry in self.overlay.values() if entry), key=lambda entry: entry.id)
+        ranks = overlay_ranks([bisect_left(self.base.ids, entry.id) for entry in entries])
+        return segment_of(columns_of(entries), len(VOCABULARY.skills), ranks), [entry.id for entry in entries]
 
     @cached_property
-    def beside_names(self) -> frozenset[int]:
+    def overlay_names(self) -> frozenset[int]:
         """The numbers of the names beside the base."""
-        return frozenset(NAMES.courses[course_id] for course_id in self.beside if course_id in NAMES.courses)
+        return frozenset(VOCABULARY.courses[course_id] for course_id in self.overlay if course_id in VOCABULARY.courses)
 
-    def hidden(self, segment: Segment) -> Ints:
+    def deleted(self, segment: Segment) -> Ints:
         """Return the courses of a segment of the base that have been replaced or withdrawn."""
-        if (found := self._hidden.get(segment.size)) is None:
-            numbers = segment.find(sorted(self.beside_names))
-            found = self._hidden[segment.size] = numbers[numbers >= 0]
+        if (found := self._deleted.get(segment.size)) is None:
+            numbers = segment.find(sorted(self.overlay_names))
+            found = self._deleted[segment.size] = numbers[numbers >= 0]
         return found
 
-    def mesh(self, *, champions: bool) -> Mesh:
+    def graph(self, *, champions: bool) -> IndexedGraph:
         """Return where the planner looks: the whole base or its champions, and what lies beside."""
-        if (found := self._meshes.get(champions)) is None:
+        if (found := self._graphs.get(champions)) is None:
             base = self.base.champions[0] if champions and self.base.champions else self.base.segment
-            found = self.base.mesh(champions=champions)
-            if self.near[0].size:
-                found = mesh_beside(found, base, self.near, NAMES.needs)
-            self._meshes[champions] = found
+            found = self.base.graph(champions=champions)
+            if self.delta[0].size:
+                found = extend_graph(found, base, self.delta, VOCABULARY.conditions)
+            self._graphs[champions] = found
         return found
 
 
@@ -160,42 +160,42 @@ class View:
 
     tenant: str
     catalogue_revision: int
-    shelf: Shelf
+    catalog: TenantCatalog
     frameworks: Mapping[str, Framework]
     shared_frameworks: Mapping[str, Framework] = field(default_factory=dict)
 
     def course(self, course_id: str) -> Course | None:
         """Return a visible course."""
-        entry = self.shelf.entry(course_id)
+        entry = self.catalog.entry(course_id)
         return decoded(entry.encoded) if entry else None
 
     def courses_like(self, name: str) -> list[str]:
         """Return the ids of the visible courses that are this name, whatever their case."""
-        shelf, names = self.shelf, NAMES.courses_like([name])
-        near, ids = shelf.near
-        found = [ids[n] for n in near.find(names).tolist() if n >= 0]
-        base = [n for n in shelf.base.segment.find(names).tolist() if n >= 0]
-        return found + [course for course in (shelf.base.ids[n] for n in base) if course not in shelf.beside]
+        catalog, names = self.catalog, VOCABULARY.courses_like([name])
+        delta, ids = catalog.delta
+        found = [ids[n] for n in delta.find(names).tolist() if n >= 0]
+        base = [n for n in catalog.base.segment.find(names).tolist() if n >= 0]
+        return found + [course for course in (catalog.base.ids[n] for n in base) if course not in catalog.overlay]
 
     def providers(self) -> frozenset[str]:
         """Return the titles of all providers of visible courses, as they are compared."""
-        names = list(NAMES.providers)
+        names = list(VOCABULARY.providers)
         return frozenset(title for number in self._held(PROVIDER) for title in names[number])
 
     def languages(self) -> frozenset[str]:
         """Return the languages of all visible courses."""
-        names = list(NAMES.tongues)
-        return frozenset(language for number in self._held(TONGUE) for language in names[number])
+        names = list(VOCABULARY.language_sets)
+        return frozenset(language for number in self._held(LANGUAGES) for language in names[number])
 
     def _held(self, column: int) -> list[int]:
-        base, near = self.shelf.base.segment, self.shelf.near[0]
-        seen = np.delete(base.info[:-1, column], self.shelf.hidden(base))
-        return np.union1d(seen, near.info[:-1, column]).tolist()  # type: ignore[no-any-return]
+        base, delta = self.catalog.base.segment, self.catalog.delta[0]
+        seen = np.delete(base.info[:-1, column], self.catalog.deleted(base))
+        return np.union1d(seen, delta.info[:-1, column]).tolist()  # type: ignore[no-any-return]
 
-    def offer(self, course_id: str) -> Offer | None:
+    def spec(self, course_id: str) -> CourseSpec | None:
         """Return a visible course as the planner reads it."""
-        entry = self.shelf.entry(course_id)
-        return offered(entry.encoded) if entry else None
+        entry = self.catalog.entry(course_id)
+        return decoded_spec(entry.encoded) if entry else None
 
     def framework(self, framework_id: str) -> Framework | None:
         """Return a visible framework."""
@@ -221,27 +221,27 @@ class View:
 
 
 @dataclass(frozen=True)
-class Courses:
+class TenantCourses:
     """The courses of one tenant: a base, and what changed since, None where withdrawn."""
 
-    base: Base
-    changed: Mapping[str, Entry | None]
+    base: BaseSegment
+    changed: Mapping[str, EncodedCourse | None]
 
-    def put(self, changes: Mapping[str, Entry | None]) -> "Courses":
+    def put(self, changes: Mapping[str, EncodedCourse | None]) -> "TenantCourses":
         """Return the courses with changes; with many, on a new base."""
         changed = {**self.changed, **changes}
-        if len(changed) <= MERGE_AT:
-            return Courses(self.base, changed)
+        if len(changed) <= MERGE_THRESHOLD:
+            return TenantCourses(self.base, changed)
         merged = {name: entry for name, entry in {**self.base.entries, **changed}.items() if entry}
-        return Courses(Base(merged), {})
+        return TenantCourses(BaseSegment(merged), {})
 
     @property
-    def entries(self) -> dict[str, Entry | None]:
+    def entries(self) -> dict[str, EncodedCourse | None]:
         """All of them, and which are withdrawn of the base."""
         return {**self.base.entries, **self.changed}
 
 
-_NO_COURSES = Courses(Base({}), {})
+_NO_COURSES = TenantCourses(BaseSegment({}), {})
 
 
 @dataclass(frozen=True)
@@ -249,9 +249,9 @@ class Snapshot:
     """The whole catalogue at one `catalogue_revision`. Never changed, only succeeded."""
 
     catalogue_revision: int = 0
-    courses: Mapping[str, Courses] = field(default_factory=dict)
+    courses: Mapping[str, TenantCourses] = field(default_factory=dict)
     frameworks: Mapping[str, Mapping[str, Framework]] = field(default_factory=dict)
-    _shelves: dict[str, Shelf] = field(default_factory=dict, repr=False, compare=False)
+    _catalogs: dict[str, TenantCatalog] = field(default_factory=dict, repr=False, compare=False)
 
     def own_course(self, tenant: str, course_id: str) -> Course | None:
         """Return a course of a tenant's own, or a shared one where that is the tenant."""
@@ -265,7 +265,9 @@ class Snapshot:
 
     def put_courses(self, tenant: str, courses: Iterable[Course], catalogue_revision: int) -> "Snapshot":
         """Return the snapshot with many courses of one tenant new or changed: one copy for all of them."""
-        return self._with_courses(tenant, {course.id: NAMES.entry(course) for course in courses}, catalogue_revision)
+        return self._with_courses(
+            tenant, {course.id: VOCABULARY.entry(course) for course in courses}, catalogue_revision
+        )
 
     def withdraw_course(self, tenant: str, course_id: str, catalogue_revision: int) -> "Snapshot":
         """Return the snapshot without a course; a shared one of the same id comes into sight again."""
@@ -277,9 +279,11 @@ class Snapshot:
         revision = max(self.catalogue_revision, catalogue_revision)
         return replace(self, catalogue_revision=revision, frameworks={**self.frameworks, tenant: mine})
 
-    def _with_courses(self, tenant: str, changes: Mapping[str, Entry | None], catalogue_revision: int) -> "Snapshot":
+    def _with_courses(
+        self, tenant: str, changes: Mapping[str, EncodedCourse | None], catalogue_revision: int
+    ) -> "Snapshot":
         # A copy first: a plan in another thread may be building a shelf right now.
-        kept = {} if tenant == SHARED_TENANT else dict(self._shelves)
+        kept = {} if tenant == SHARED_TENANT else dict(self._catalogs)
         kept.pop(tenant, None)
         revision = max(self.catalogue_revision, catalogue_revision)
         held = {**self.courses, tenant: self.courses.get(tenant, _NO_COURSES).put(changes)}
@@ -289,20 +293,20 @@ class Snapshot:
         """Return what a tenant sees."""
         shared = self.frameworks.get(SHARED_TENANT, {})
         frameworks = {**shared, **self.frameworks.get(tenant, {})}
-        return View(tenant, self.catalogue_revision, self._shelf(tenant), frameworks, shared)
+        return View(tenant, self.catalogue_revision, self._catalog(tenant), frameworks, shared)
 
-    def _shelf(self, tenant: str) -> Shelf:
+    def _catalog(self, tenant: str) -> TenantCatalog:
         name = tenant if tenant in self.courses else SHARED_TENANT  # tenants without courses of their own share one
-        if (shelf := self._shelves.get(name)) is None:
-            shelf = self._shelves[name] = self._new_shelf(name)
-        return shelf
+        if (catalog := self._catalogs.get(name)) is None:
+            catalog = self._catalogs[name] = self._new_catalog(name)
+        return catalog
 
-    def _new_shelf(self, tenant: str) -> Shelf:
+    def _new_catalog(self, tenant: str) -> TenantCatalog:
         shared = self.courses.get(SHARED_TENANT, _NO_COURSES)
         if tenant == SHARED_TENANT:
-            return Shelf(shared.base, shared.changed)
+            return TenantCatalog(shared.base, shared.changed)
         own = {name: entry for name, entry in self.courses[tenant].entries.items() if entry}
-        if len(own) + len(shared.changed) <= MERGE_AT:
-            return Shelf(shared.base, {**shared.changed, **own})
+        if len(own) + len(shared.changed) <= MERGE_THRESHOLD:
+            return TenantCatalog(shared.base, {**shared.changed, **own})
         merged = {name: entry for name, entry in {**shared.entries, **own}.items() if entry}
-        return Shelf(Base(merged), {})
+        return TenantCatalog(BaseSegment(merged), {})

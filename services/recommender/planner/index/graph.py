@@ -17,9 +17,9 @@ from services.recommender.planner.index.segment import (
     Longs,
     Segment,
     Table,
-    all_needs,
-    starts_of,
-    within,
+    all_conditions,
+    offsets_of,
+    ranges,
 )
 from services.recommender.planner.index.vocabulary import (
     COURSE_ASKED,
@@ -27,145 +27,183 @@ from services.recommender.planner.index.vocabulary import (
     LAST,
     LEVEL_ASKED,
     SKILL_ASKED,
-    Needs,
+    ConditionTable,
 )
-from services.recommender.planner.jit import laid_out
+from services.recommender.planner.jit import as_array
 
 ASKED_SKILL, ASKED_LEVEL, ANY_FIRST, ANY_LAST, ONLY = range(5)
 FIRST_ROW, FIRST_NEED = range(2)
 
 
-class Net(NamedTuple):
-    """N courses, M needs, B branches; numbers, not names.
+class PrerequisiteGraph(NamedTuple):
+    """An AND-OR graph of N courses, M conditions and B branches of `any`; all are numbers.
 
-    `begins` (N + 1): FIRST_ROW and FIRST_NEED; `rows`, `requires` as in Segment, with needs of the net. `asked` (M):
-    ASKED_SKILL and ASKED_LEVEL, or branches ANY_FIRST to ANY_LAST, or the course that ONLY meets it; else -1. Branch b
-    needs `inner[opens[b]:opens[b + 1]]`, and `branch_need[b]` is met by it. `course_need`: the need that a course meets
-    by itself, or -1. Skill s is taught by `teaching[lists[s]:lists[s + 1]]` (course, level), shortest first, and asked
-    for by the needs `asking[asks[s]:asks[s + 1]]`, lowest level first. `users[uses[n]:uses[n + 1]]`: who has need n, as
-    ~course where it is a `from`; `holders[holds[n]:holds[n + 1]]`: the branches.
+    A list per item is a pair of arrays: item i has `values[starts[i]:starts[i + 1]]`.
     """
 
     begins: Table
+    """(N + 1, 2): where the rows and the required conditions of each course begin: FIRST_ROW, FIRST_CONDITION."""
     hours: Longs
+    """(N,): micro-hours."""
     rank: Longs
+    """(N,): order of the course ids, across segments."""
     rows: Table
+    """Taught skills, as in `Segment`; ENTRY is a condition of this graph."""
     requires: Ints
-    asked: Table
-    opens: Ints
-    inner: Ints
-    branch_need: Ints
-    course_need: Ints
-    lists: Ints
-    teaching: Table
-    asks: Ints
-    asking: Ints
-    uses: Ints
-    users: Ints
-    holds: Ints
-    holders: Ints
+    """Required conditions of all courses."""
+    condition_table: Table
+    """(M, 5): CONDITION_SKILL and CONDITION_LEVEL, or ANY_FIRST to ANY_LAST (branches), or ONLY (course); else -1."""
+    branch_starts: Ints
+    """(B + 1,): into `branch_conditions`."""
+    branch_conditions: Ints
+    """The conditions of each branch."""
+    branch_condition: Ints
+    """(B,): the condition that a branch satisfies."""
+    course_condition: Ints
+    """(N,): the condition that a course satisfies by having been completed, or -1."""
+    teacher_starts: Ints
+    """Per skill, into `teachers`."""
+    teachers: Table
+    """(course, micro-level reached) of the courses that teach each skill, shortest first."""
+    level_index_starts: Ints
+    """Per skill, into `level_index`."""
+    level_index: Ints
+    """The conditions on each skill, lowest level first."""
+    consumer_starts: Ints
+    """(M + 1,): into `consumers`."""
+    consumers: Ints
+    """The courses that have each condition; ~course where it is a `from` level."""
+    branch_holder_starts: Ints
+    """(M + 1,): into `branch_holders`."""
+    branch_holders: Ints
+    """The branches that hold each condition."""
 
 
-class Mesh(NamedTuple):
-    """A net, and `names`: the numbers that its needs have in `Needs`, sorted up to those that were added `beside`."""
+class IndexedGraph(NamedTuple):
+    """A prerequisite graph, and which conditions of the vocabulary its numbers stand for."""
 
-    net: Net
+    arrays: PrerequisiteGraph
     names: Ints
-    beside: dict[int, int]
+    """(M of the base,): numbers in `ConditionTable`, sorted."""
+    overlay: dict[int, int]
+    """Number in `ConditionTable` -> condition, for those added by the overlay."""
 
-    def need(self, name: int | None) -> int:
+    def condition(self, name: int | None) -> int:
         """Return the net's number of a need; -1 where nothing in the net has it."""
         if name is None:
             return -1
         place = int(np.searchsorted(self.names, name))
         if place < len(self.names) and self.names[place] == name:
             return place
-        return self.beside.get(name, -1)
+        return self.overlay.get(name, -1)
 
 
 class _Conditions(NamedTuple):
-    asked: Table
-    opens: Ints
-    inner: Ints
-    branch_need: Ints
+    condition_table: Table
+    branch_starts: Ints
+    branch_conditions: Ints
+    branch_condition: Ints
 
 
-def mesh_of(segment: Segment, needs: Needs, skills: int) -> Mesh:
+def build_graph(segment: Segment, conditions: ConditionTable, skills: int) -> IndexedGraph:
     """Return the net of one segment."""
-    names = all_needs(_needs_in(segment), *needs.read())
-    found = _conditions(names, needs, lambda asked: np.searchsorted(names, asked), segment, (0, 0))
-    rows, requires = _localised(segment, lambda asked: np.searchsorted(names, asked))
-    course_need = np.full(segment.size, -1, np.int32)
-    only = np.flatnonzero(found.asked[:, ONLY] >= 0)
-    course_need[found.asked[only, ONLY]] = only
-    net = _laid_out(
-        segment.info[:, [ROW, REQUIRED]], segment.hours, segment.rank, rows, requires, *found, course_need,
-        segment.lists, segment.teaching, *_asking(found.asked, skills),
+    names = all_conditions(_needs_in(segment), *conditions.read())
+    found = _conditions(
+        names, conditions, lambda condition_table: np.searchsorted(names, condition_table), segment, (0, 0)
+    )
+    rows, requires = _localised(segment, lambda condition_table: np.searchsorted(names, condition_table))
+    course_condition = np.full(segment.size, -1, np.int32)
+    only = np.flatnonzero(found.condition_table[:, ONLY] >= 0)
+    course_condition[found.condition_table[only, ONLY]] = only
+    arrays = _laid_out(
+        segment.info[:, [ROW, REQUIRED]], segment.hours, segment.rank, rows, requires, *found, course_condition,
+        segment.teacher_starts, segment.teachers, *_asking(found.condition_table, skills),
         *_lists(*_users(segment, rows, requires, 0), len(names)), *_lists(*_holders(found, 0), len(names)),
     )  # fmt: skip
-    return Mesh(net, names, {})
+    return IndexedGraph(arrays, names, {})
 
 
-def mesh_beside(mesh: Mesh, base: Segment, beside: tuple[Segment, Sequence[str]], needs: Needs) -> Mesh:
+def extend_graph(
+    graph: IndexedGraph, base: Segment, overlay: tuple[Segment, Sequence[str]], conditions: ConditionTable
+) -> IndexedGraph:
     """Return the net of a base with the courses beside it, and their ids; they stand in place of those of the base."""
-    net, (near, ids) = mesh.net, beside
-    wanted = all_needs(_needs_in(near), *needs.read())
-    fresh = np.array([name for name in wanted.tolist() if mesh.need(name) < 0], np.int32)
-    known = Mesh(net, mesh.names, {int(name): len(mesh.names) + place for place, name in enumerate(fresh)})
+    arrays, (delta, ids) = graph.arrays, overlay
+    wanted = all_conditions(_needs_in(delta), *conditions.read())
+    fresh = np.array([name for name in wanted.tolist() if graph.condition(name) < 0], np.int32)
+    known = IndexedGraph(arrays, graph.names, {int(name): len(graph.names) + place for place, name in enumerate(fresh)})
 
-    def local(asked: Ints) -> Ints:
-        return np.array([known.need(name) for name in asked.tolist()], np.int32)
+    def local(condition_table: Ints) -> Ints:
+        return np.array([known.condition(name) for name in condition_table.tolist()], np.int32)
 
-    found = _conditions(fresh, needs, local, base, (len(net.branch_need), len(net.inner)))
-    rows, requires = _localised(near, local)
-    asked = np.concatenate([net.asked, found.asked])
-    course_need = np.concatenate([net.course_need, np.full(near.size, -1, np.int32)])
-    for place in range(len(net.asked), len(asked)):
-        if asked[place, ONLY] >= 0:
-            course_need[asked[place, ONLY]] = place
+    found = _conditions(fresh, conditions, local, base, (len(arrays.branch_condition), len(arrays.branch_conditions)))
+    rows, requires = _localised(delta, local)
+    condition_table = np.concatenate([arrays.condition_table, found.condition_table])
+    course_condition = np.concatenate([arrays.course_condition, np.full(delta.size, -1, np.int32)])
+    for place in range(len(arrays.condition_table), len(condition_table)):
+        if condition_table[place, ONLY] >= 0:
+            course_condition[condition_table[place, ONLY]] = place
     for number, course_id in enumerate(ids, base.size):
-        if (need := known.need(needs.known(course_id))) >= 0:
-            asked[need, ONLY], course_need[number] = number, need
-    begins = near.info[:, [ROW, REQUIRED]] + np.array([len(net.rows), len(net.requires)], np.int32)
-    hours = np.concatenate([net.hours, near.hours])
+        if (condition := known.condition(conditions.known(course_id))) >= 0:
+            condition_table[condition, ONLY], course_condition[number] = number, condition
+    begins = delta.info[:, [ROW, REQUIRED]] + np.array([len(arrays.rows), len(arrays.requires)], np.int32)
+    hours = np.concatenate([arrays.hours, delta.hours])
     # Either may have been made when fewer skills had a number.
-    skills = max(len(net.lists), len(net.asks), len(near.lists)) - 1
-    lists, teaching = _taught(net, near, hours, skills)
-    asks, asking = _asking(asked, skills) if len(fresh) or skills >= len(net.asks) else (net.asks, net.asking)
-    users, holders = _users(near, rows, requires, base.size), _holders(found, len(net.branch_need))
+    skills = max(len(arrays.teacher_starts), len(arrays.level_index_starts), len(delta.teacher_starts)) - 1
+    teacher_starts, teachers = _taught(arrays, delta, hours, skills)
+    level_index_starts, level_index = (
+        _asking(condition_table, skills)
+        if len(fresh) or skills >= len(arrays.level_index_starts)
+        else (arrays.level_index_starts, arrays.level_index)
+    )
+    consumers, branch_holders = _users(delta, rows, requires, base.size), _holders(found, len(arrays.branch_condition))
     longer = _laid_out(
-        np.concatenate([net.begins[:-1], begins]), hours, np.concatenate([net.rank, near.rank]),
-        np.concatenate([net.rows, rows]), np.concatenate([net.requires, requires]), asked,
-        np.concatenate([net.opens[:-1], found.opens]), np.concatenate([net.inner, found.inner]),
-        np.concatenate([net.branch_need, found.branch_need]), course_need, lists, teaching, asks, asking,
-        *_longer(net.uses, net.users, *users, len(asked)), *_longer(net.holds, net.holders, *holders, len(asked)),
-    )  # fmt: skip
-    return known._replace(net=longer)
+        np.concatenate([arrays.begins[:-1], begins]),
+        hours,
+        np.concatenate([arrays.rank, delta.rank]),
+        np.concatenate([arrays.rows, rows]),
+        np.concatenate([arrays.requires, requires]),
+        condition_table,
+        np.concatenate([arrays.branch_starts[:-1], found.branch_starts]),
+        np.concatenate([arrays.branch_conditions, found.branch_conditions]),
+        np.concatenate([arrays.branch_condition, found.branch_condition]),
+        course_condition,
+        teacher_starts,
+        teachers,
+        level_index_starts,
+        level_index,
+        *_longer(arrays.consumer_starts, arrays.consumers, *consumers, len(condition_table)),
+        *_longer(arrays.branch_holder_starts, arrays.branch_holders, *branch_holders, len(condition_table)),
+    )
+    return known._replace(arrays=longer)
 
 
-def _laid_out(*parts: Any) -> Net:
+def _laid_out(*parts: Any) -> PrerequisiteGraph:
     """Return the net of these parts, each laid out in memory as the kernels are compiled for."""
     longs = {"hours", "rank"}
-    return Net(
+    return PrerequisiteGraph(
         *(
-            laid_out(part, np.int64 if name in longs else np.int32)
-            for name, part in zip(Net._fields, parts, strict=True)
+            as_array(part, np.int64 if name in longs else np.int32)
+            for name, part in zip(PrerequisiteGraph._fields, parts, strict=True)
         )
     )
 
 
-def _taught(net: Net, near: Segment, hours: Longs, skills: int) -> tuple[Ints, Table]:
+def _taught(arrays: PrerequisiteGraph, delta: Segment, hours: Longs, skills: int) -> tuple[Ints, Table]:
     """Return who teaches each skill, with the courses beside the base where they belong by their hours."""
-    lists, more = (
-        np.concatenate([part, np.full(skills + 1 - len(part), part[-1], np.int32)]) for part in (net.lists, near.lists)
+    teacher_starts, more = (
+        np.concatenate([part, np.full(skills + 1 - len(part), part[-1], np.int32)])
+        for part in (arrays.teacher_starts, delta.teacher_starts)
     )
-    taught = near.teaching + np.array([len(net.hours), 0], np.int32)
+    taught = delta.teachers + np.array([len(arrays.hours), 0], np.int32)
     skill_of = np.repeat(np.arange(skills), np.diff(more))
     places = [
-        lists[skill] + np.searchsorted(hours[net.teaching[lists[skill] : lists[skill + 1], 0]], hours[course], "right")
+        teacher_starts[skill]
+        + np.searchsorted(
+            hours[arrays.teachers[teacher_starts[skill] : teacher_starts[skill + 1], 0]], hours[course], "right"
+        )
         for skill, course in zip(skill_of.tolist(), taught[:, 0].tolist(), strict=True)
     ]
-    return lists + more, _inserted(net.teaching, np.array(places, np.int64), taught)
+    return teacher_starts + more, _inserted(arrays.teachers, np.array(places, np.int64), taught)
 
 
 def _users(segment: Segment, rows: Table, requires: Ints, before: int) -> tuple[Ints, Ints]:
@@ -176,14 +214,14 @@ def _users(segment: Segment, rows: Table, requires: Ints, before: int) -> tuple[
     requiring = np.repeat(numbers, np.diff(segment.info[:, REQUIRED]))
     pairs = (rows[entered, ENTRY].astype(np.int64) << 32) | owner[entered]
     alone = ~np.isin(pairs, (requires.astype(np.int64) << 32) | requiring)  # what is also required counts once
-    needs = np.concatenate([rows[entered, ENTRY][alone], requires])
-    return needs, np.concatenate([~owner[entered][alone], requiring])
+    conditions = np.concatenate([rows[entered, ENTRY][alone], requires])
+    return conditions, np.concatenate([~owner[entered][alone], requiring])
 
 
 def _holders(found: _Conditions, before: int) -> tuple[Ints, Ints]:
     """Return needs, and the branches that hold them."""
-    branches = np.arange(before, before + len(found.branch_need), dtype=np.int32)
-    return found.inner, np.repeat(branches, np.diff(found.opens))
+    branches = np.arange(before, before + len(found.branch_condition), dtype=np.int32)
+    return found.branch_conditions, np.repeat(branches, np.diff(found.branch_starts))
 
 
 def _needs_in(segment: Segment) -> Ints:
@@ -200,37 +238,40 @@ def _localised(segment: Segment, local: Callable[[Ints], Any]) -> tuple[Table, I
 
 
 def _conditions(
-    names: Ints, needs: Needs, local: Callable[[Ints], Any], segment: Segment, before: tuple[int, int]
+    names: Ints, conditions: ConditionTable, local: Callable[[Ints], Any], segment: Segment, before: tuple[int, int]
 ) -> _Conditions:
     """Return what these needs ask for. `before`: branches, and needs of branches, that are numbered already."""
-    inner, opens, table = needs.read()
+    branch_conditions, branch_starts, table = conditions.read()
     rows = table[names]
     counts = rows[:, LAST] - rows[:, FIRST]
-    branches = within(rows[:, FIRST], counts)
-    lengths = np.diff(opens)[branches]
-    asked = np.zeros((len(names), 5), np.int32)
-    asked[:, ASKED_SKILL], asked[:, ASKED_LEVEL] = rows[:, SKILL_ASKED], rows[:, LEVEL_ASKED]
-    asked[:, ANY_LAST] = np.cumsum(counts) + before[0]
-    asked[:, ANY_FIRST] = asked[:, ANY_LAST] - counts
-    asked[:, ONLY] = segment.find(rows[:, COURSE_ASKED])
-    held = inner[within(opens[branches], lengths)]
+    branches = ranges(rows[:, FIRST], counts)
+    lengths = np.diff(branch_starts)[branches]
+    condition_table = np.zeros((len(names), 5), np.int32)
+    condition_table[:, ASKED_SKILL], condition_table[:, ASKED_LEVEL] = rows[:, SKILL_ASKED], rows[:, LEVEL_ASKED]
+    condition_table[:, ANY_LAST] = np.cumsum(counts) + before[0]
+    condition_table[:, ANY_FIRST] = condition_table[:, ANY_LAST] - counts
+    condition_table[:, ONLY] = segment.find(rows[:, COURSE_ASKED])
+    held = branch_conditions[ranges(branch_starts[branches], lengths)]
     places = np.asarray(local(names), np.int32)
     return _Conditions(
-        asked, starts_of(lengths) + np.int32(before[1]), np.asarray(local(held), np.int32), np.repeat(places, counts)
+        condition_table,
+        offsets_of(lengths) + np.int32(before[1]),
+        np.asarray(local(held), np.int32),
+        np.repeat(places, counts),
     )
 
 
-def _asking(asked: Table, skills: int) -> tuple[Ints, Ints]:
+def _asking(condition_table: Table, skills: int) -> tuple[Ints, Ints]:
     """Return the inverted index of the needs that ask for a level."""
-    order = np.lexsort((asked[:, ASKED_LEVEL], asked[:, ASKED_SKILL])).astype(np.int32)
-    order = order[asked[order, ASKED_SKILL] >= 0]
-    return starts_of(np.bincount(asked[order, ASKED_SKILL], minlength=skills)), order
+    order = np.lexsort((condition_table[:, ASKED_LEVEL], condition_table[:, ASKED_SKILL])).astype(np.int32)
+    order = order[condition_table[order, ASKED_SKILL] >= 0]
+    return offsets_of(np.bincount(condition_table[order, ASKED_SKILL], minlength=skills)), order
 
 
 def _lists(keys: Ints, values: Ints, count: int) -> tuple[Ints, Ints]:
     """Return the values of each key, end to end, and where they begin."""
     order = np.argsort(keys, kind="stable")
-    return starts_of(np.bincount(keys, minlength=count)), np.asarray(values[order], np.int32)
+    return offsets_of(np.bincount(keys, minlength=count)), np.asarray(values[order], np.int32)
 
 
 def _longer(starts: Ints, values: Ints, keys: Ints, more: Ints, count: int) -> tuple[Ints, Ints]:
@@ -238,7 +279,7 @@ def _longer(starts: Ints, values: Ints, keys: Ints, more: Ints, count: int) -> t
     starts = np.concatenate([starts, np.full(count + 1 - len(starts), starts[-1], np.int32)])
     order = np.argsort(keys, kind="stable")
     values = _inserted(values, starts[keys[order] + 1], more[order])
-    return starts + starts_of(np.bincount(keys, minlength=count)), values
+    return starts + offsets_of(np.bincount(keys, minlength=count)), values
 
 
 def _inserted(values: Ints, places: Any, more: Ints) -> Ints:

@@ -14,7 +14,7 @@ from services.recommender.planner.index.vocabulary import (
     COURSE_ASKED,
     FIRST,
     LAST,
-    Entry,
+    EncodedCourse,
 )
 
 Ints = NDArray[np.int32]
@@ -31,31 +31,35 @@ _HEAD = 9
 _ROW = 4
 
 
-NAME, PROVIDER, TONGUE, MODALITY, EFFORT, ROW, REQUIRED = range(7)
+NAME, PROVIDER, LANGUAGES, MODALITY, COST_FACTOR, ROW, REQUIRED = range(7)
 SKILL, LOW, HIGH, ENTRY = range(4)
 
 
 class Segment(NamedTuple):
-    """N courses; `rank` orders them, across segments, as their ids do. Few arrays, so that compiled calls stay cheap.
-
-    `info`: NAME, PROVIDER, TONGUE, MODALITY, EFFORT (millionths), and where ROW and REQUIRED begin, with one more row
-    at the end. `rows`: of each skill taught SKILL, LOW and HIGH (micro-levels) and ENTRY, the need of its LOW (-1:
-    none). `requires`: needs. Skill s is taught by `teaching[lists[s]:lists[s + 1]]` (course, level reached), shortest
-    first, to the levels `tops[steps[s]:steps[s + 1]]`. `places`: course name -> number, where `sparse` is empty; else
-    the numbers of the names in `sparse`, which is sorted.
-    """
+    """N courses as columns, in the order of their ids. Immutable. Few arrays, so that compiled calls stay cheap."""
 
     info: Table
+    """(N + 1, 7): NAME, PROVIDER, LANGUAGES, MODALITY, COST_FACTOR (millionths), where ROW and REQUIRED begin."""
     hours: Longs
+    """(N,): micro-hours."""
     rank: Longs
+    """(N,): order of the course ids, across segments."""
     rows: Table
+    """Per skill taught: SKILL, LOW and HIGH (micro-levels), ENTRY (condition of its LOW, or -1)."""
     requires: Ints
-    lists: Ints
-    teaching: Table
+    """Required conditions of all courses."""
+    teacher_starts: Ints
+    """Per skill, into `teachers`."""
+    teachers: Table
+    """(course, micro-level reached) of the courses that teach each skill, shortest first."""
     steps: Ints
+    """Per skill, into `tops`."""
     tops: Ints
+    """The micro-levels that each skill is taught to, ascending."""
     places: Ints
+    """Number by course name, -1 where there is none; where `sparse` is not empty, the numbers of its names."""
     sparse: Ints
+    """Course names, sorted; empty where `places` is by name."""
 
     @property
     def size(self) -> int:
@@ -75,23 +79,23 @@ class Segment(NamedTuple):
 
     def levels(self, skill: int) -> list[int]:
         """Return the levels that a skill is taught to, ascending."""
-        if skill + 1 >= len(self.lists):
+        if skill + 1 >= len(self.teacher_starts):
             return []
         return [int(top) for top in self.tops[self.steps[skill] : self.steps[skill + 1]]]
 
     def taught(self, skill: int) -> Table:
         """Return (course, level reached) of those that teach a skill."""
-        if skill + 1 >= len(self.lists):
-            return self.teaching[:0]
-        return self.teaching[self.lists[skill] : self.lists[skill + 1]]
+        if skill + 1 >= len(self.teacher_starts):
+            return self.teachers[:0]
+        return self.teachers[self.teacher_starts[skill] : self.teacher_starts[skill + 1]]
 
 
 class Columns(NamedTuple):
-    """What a segment is made from: a number per course, row or need; `starts` and `opens` say where these begin."""
+    """What a segment is made from: a number per course, row or condition."""
 
     name: Ints
     provider: Ints
-    tongue: Ints
+    language_set: Ints
     modality: Ints
     effort: Ints
     hours: Longs
@@ -100,35 +104,35 @@ class Columns(NamedTuple):
     low: Ints
     high: Ints
     entry: Ints
-    opens: Ints
+    branch_starts: Ints
     requires: Ints
 
 
-def columns_of(entries: Sequence[Entry]) -> Columns:
+def columns_of(entries: Sequence[EncodedCourse]) -> Columns:
     """Return the columns of these entries."""
     head = np.frombuffer(b"".join([entry.head for entry in entries]), np.int32).copy().reshape(-1, _HEAD)
     rows = np.frombuffer(b"".join([entry.rows for entry in entries]), np.int32).copy().reshape(-1, _ROW)
-    name, provider, tongue, modality, effort = (head[:, column].copy() for column in (0, 1, 2, 3, 8))
+    name, provider, language_set, modality, effort = (head[:, column].copy() for column in (0, 1, 2, 3, 8))
     skill, low, high, entry = (rows[:, column].copy() for column in range(4))
     requires = np.frombuffer(b"".join([entry.requires for entry in entries]), np.int32).copy()
     return Columns(
         name,
         provider,
-        tongue,
+        language_set,
         modality,
         effort,
         (head[:, 6].astype(np.int64) << 31) | head[:, 7],
-        starts_of(head[:, 4]),
+        offsets_of(head[:, 4]),
         skill,
         low,
         high,
         entry,
-        starts_of(head[:, 5]),
+        offsets_of(head[:, 5]),
         requires,
     )
 
 
-def starts_of(counts: Any) -> Ints:
+def offsets_of(counts: Any) -> Ints:
     """Return where lists of these lengths begin, end to end, and where the last one ends."""
     starts = np.zeros(len(counts) + 1, np.int32)
     np.cumsum(counts, out=starts[1:])
@@ -154,23 +158,23 @@ def segment_of(columns: Columns, skills: int, rank: Longs | None = None) -> Segm
     info = np.zeros((count + 1, 7), np.int32)
     for column, values in enumerate(columns[:5]):
         info[:count, column] = values
-    info[:, ROW], info[:, REQUIRED] = columns.starts, columns.opens
+    info[:, ROW], info[:, REQUIRED] = columns.starts, columns.branch_starts
     return Segment(
         info=info,
         hours=columns.hours,
         rank=np.arange(count, dtype=np.int64) << 20 if rank is None else rank,
         rows=np.stack([columns.skill, columns.low, columns.high, columns.entry], axis=1),
         requires=columns.requires,
-        lists=starts_of(np.bincount(columns.skill, minlength=skills)),
-        teaching=np.stack([owner[order], columns.high[order]], axis=1),
-        steps=starts_of(np.bincount(taught >> 32, minlength=skills)),
+        teacher_starts=offsets_of(np.bincount(columns.skill, minlength=skills)),
+        teachers=np.stack([owner[order], columns.high[order]], axis=1),
+        steps=offsets_of(np.bincount(taught >> 32, minlength=skills)),
         tops=(taught & 0xFFFFFFFF).astype(np.int32),
         places=places,
         sparse=sparse,
     )
 
 
-def ranks_beside(numbers: Sequence[int]) -> Longs:
+def overlay_ranks(numbers: Sequence[int]) -> Longs:
     """Return ranks of courses whose ids stand, in order, before these numbers of another segment."""
     places = np.array(numbers, np.int64)
     first = np.searchsorted(places, places)
@@ -179,65 +183,67 @@ def ranks_beside(numbers: Sequence[int]) -> Longs:
 
 def part_of(segment: Segment, numbers: Ints) -> Segment:
     """Return the segment of some courses of another, in its order and with its ranks."""
-    lengths, needs = (np.diff(segment.info[:, column])[numbers] for column in (ROW, REQUIRED))
-    rows = segment.rows[within(segment.info[numbers, ROW], lengths)]
+    lengths, conditions = (np.diff(segment.info[:, column])[numbers] for column in (ROW, REQUIRED))
+    rows = segment.rows[ranges(segment.info[numbers, ROW], lengths)]
     info = segment.info[numbers]
     columns = Columns(
         info[:, NAME],
         info[:, PROVIDER],
-        info[:, TONGUE],
+        info[:, LANGUAGES],
         info[:, MODALITY],
-        info[:, EFFORT],
+        info[:, COST_FACTOR],
         segment.hours[numbers],
-        starts_of(lengths),
+        offsets_of(lengths),
         rows[:, SKILL],
         rows[:, LOW],
         rows[:, HIGH],
         rows[:, ENTRY],
-        starts_of(needs),
-        segment.requires[within(info[:, REQUIRED], needs)],
+        offsets_of(conditions),
+        segment.requires[ranges(info[:, REQUIRED], conditions)],
     )
-    return segment_of(columns, len(segment.lists) - 1, segment.rank[numbers])
+    return segment_of(columns, len(segment.teacher_starts) - 1, segment.rank[numbers])
 
 
-def within(starts: Any, lengths: Any) -> Longs:
+def ranges(starts: Any, lengths: Any) -> Longs:
     """Return the places of slices, end to end."""
     ends = np.cumsum(lengths)
     return np.asarray(np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths))
 
 
-def champions_of(segment: Segment, inner: Ints, opens: Ints, table: Table) -> Ints:
+def champions_of(segment: Segment, branch_conditions: Ints, branch_starts: Ints, table: Table) -> Ints:
     """Return the numbers of the champions, closed under the courses that they require.
 
-    `table`, `opens`, `inner`: see `names.Needs`.
+    `table`, `branch_starts`, `branch_conditions`: see `names.Needs`.
     """
     owner = np.repeat(np.arange(segment.size, dtype=np.int32), np.diff(segment.info[:, ROW]))
-    skill, high, tongue = segment.rows[:, SKILL], segment.rows[:, HIGH], segment.info[owner, TONGUE]
+    skill, high, language_set = segment.rows[:, SKILL], segment.rows[:, HIGH], segment.info[owner, LANGUAGES]
     gains = np.bincount(owner, high - segment.rows[:, LOW], segment.size)
-    cost = segment.hours * (segment.info[:-1, EFFORT] / MICRO)
+    cost = segment.hours * (segment.info[:-1, COST_FACTOR] / MICRO)
     narrow = cost / np.maximum(gains, 1)
     chosen = np.zeros(segment.size, bool)
     for measure in (cost, narrow):
-        order = np.lexsort((owner, measure[owner], tongue, high, skill))
-        keys = np.stack([skill[order], high[order], tongue[order]])
+        order = np.lexsort((owner, measure[owner], language_set, high, skill))
+        keys = np.stack([skill[order], high[order], language_set[order]])
         begins = np.flatnonzero(np.concatenate([[True], (keys[:, 1:] != keys[:, :-1]).any(axis=0)]))
         place = np.arange(len(order)) - np.repeat(begins, np.diff(np.append(begins, len(order))))
         chosen[owner[order[place < CHAMPIONS]]] = True
     waiting = np.flatnonzero(chosen).astype(np.int32)
     while waiting.size:
         counts = np.diff(segment.info[:, REQUIRED])[waiting]
-        required = segment.requires[within(segment.info[waiting, REQUIRED], counts)]
-        numbers = np.unique(segment.find(table[all_needs(required, inner, opens, table), COURSE_ASKED]))
+        required = segment.requires[ranges(segment.info[waiting, REQUIRED], counts)]
+        numbers = np.unique(
+            segment.find(table[all_conditions(required, branch_conditions, branch_starts, table), COURSE_ASKED])
+        )
         waiting = numbers[(numbers >= 0) & ~chosen[numbers]]
         chosen[waiting] = True
     return np.flatnonzero(chosen).astype(np.int32)
 
 
-def all_needs(needs: Ints, inner: Ints, opens: Ints, table: Table) -> Ints:
+def all_conditions(conditions: Ints, branch_conditions: Ints, branch_starts: Ints, table: Table) -> Ints:
     """Return these needs and those of their branches, at any depth, sorted, each once."""
-    found = [np.unique(needs)]
+    found = [np.unique(conditions)]
     while found[-1].size:
         first, last = table[found[-1], FIRST], table[found[-1], LAST]
-        paths = within(first, last - first)
-        found.append(np.unique(inner[within(opens[paths], np.diff(opens)[paths])]))
+        paths = ranges(first, last - first)
+        found.append(np.unique(branch_conditions[ranges(branch_starts[paths], np.diff(branch_starts)[paths])]))
     return np.unique(np.concatenate(found))

@@ -17,7 +17,7 @@ from msgspec import UNSET
 from numpy.typing import NDArray
 
 from services.recommender.inputs import MICRO
-from services.recommender.planner.course_spec import SkillKey, effort_of, level_condition
+from services.recommender.planner.course_spec import SkillKey, cost_factor, level_condition
 from services.recommender.planner.units import micro
 from shared.skills import Course, Prerequisite
 from shared.texts import folded
@@ -26,7 +26,7 @@ SKILL_ASKED, LEVEL_ASKED, COURSE_ASKED, FIRST, LAST = range(5)
 MODALITIES = ("online", "classroom", "blended")
 
 
-class Grown:
+class AppendOnlyArray:
     """Integers, or rows of them, that only grow at the end. What was read of it once stays as it was read."""
 
     def __init__(self, *width: int) -> None:
@@ -48,23 +48,23 @@ class Grown:
         return self._held[: self._count]
 
 
-class Needs:
+class ConditionTable:
     """Conditions of entry. `table`: SKILL_ASKED and LEVEL_ASKED, or COURSE_ASKED, else -1, or branches FIRST to LAST.
 
-    The needs of branch b are `inner[opens[b]:opens[b + 1]]`.
+    The needs of branch b are `branch_conditions[branch_starts[b]:branch_starts[b + 1]]`.
     """
 
     def __init__(self) -> None:
-        self.table = Grown(5)
-        self.opens, self.inner = Grown(), Grown()
-        self.opens.add(0)
+        self.table = AppendOnlyArray(5)
+        self.branch_starts, self.branch_conditions = AppendOnlyArray(), AppendOnlyArray()
+        self.branch_starts.add(0)
         self._numbers: dict[Hashable, int] = {}
 
     def number(self, key: Hashable, skill: int = -1, level: int = 0, course: int = -1, first: int = 0) -> int:
         """Return the number of a condition, which is new if its key is."""
         if (known := self._numbers.get(key)) is None:
             known = len(self.table)
-            last = len(self.opens) - 1 if skill < 0 and course < 0 else first
+            last = len(self.branch_starts) - 1 if skill < 0 and course < 0 else first
             self.table.add((skill, level, course, first, last))
             self._numbers[key] = known  # last: who finds the number finds the condition
         return known
@@ -74,18 +74,21 @@ class Needs:
         return self._numbers.get(key)
 
     def read(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
-        """Return `inner`, `opens` and `table` as they are now."""
-        table, opens = self.table.read(), self.opens.read()  # first what points at the others: they may grow meanwhile
-        return self.inner.read(), opens, table
+        """Return `branch_conditions`, `branch_starts` and `table` as they are now."""
+        table, branch_starts = (
+            self.table.read(),
+            self.branch_starts.read(),
+        )  # first what points at the others: they may grow meanwhile
+        return self.branch_conditions.read(), branch_starts, table
 
-    def branch(self, needs: Sequence[int]) -> None:
+    def branch(self, conditions: Sequence[int]) -> None:
         """Add a branch for the `any` that is numbered next."""
-        for need in needs:
-            self.inner.add(need)
-        self.opens.add(len(self.inner))
+        for condition in conditions:
+            self.branch_conditions.add(condition)
+        self.branch_starts.add(len(self.branch_conditions))
 
 
-class Entry(msgspec.Struct, frozen=True, gc=False):
+class EncodedCourse(msgspec.Struct, frozen=True, gc=False):
     """A course as the index keeps it: encoded for readers, and as the integers that the planner works on.
 
     `head`: name, provider, languages, modality, rows, needs, hours (two words), effort (millionths). `rows`: skill,
@@ -99,7 +102,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     requires: bytes
 
 
-class Names:
+class Vocabulary:
     """The numbers of everything that has a name. Only `entry` adds to them, one thread at a time."""
 
     def __init__(self) -> None:
@@ -108,15 +111,15 @@ class Names:
         self.courses: dict[str, int] = {}
         self.providers: dict[frozenset[str], int] = {}
         self._cased: dict[str, tuple[int, ...]] = {}
-        self.tongues: dict[frozenset[str], int] = {}
-        self.needs = Needs()
+        self.language_sets: dict[frozenset[str], int] = {}
+        self.conditions = ConditionTable()
 
-    def entry(self, course: Course) -> Entry:
+    def entry(self, course: Course) -> EncodedCourse:
         """Return a course as the index keeps it."""
         with self._adding:
             return self._entry(course)
 
-    def _entry(self, course: Course) -> Entry:
+    def _entry(self, course: Course) -> EncodedCourse:
         taught: dict[SkillKey, tuple[float, float]] = {}
         for row in course.teaches:
             low, high = taught.get(key := (row.framework, row.skill), (row.from_level, row.to_level))
@@ -124,18 +127,18 @@ class Names:
         rows: list[int] = []
         for key, (low, high) in taught.items():
             skill, entered = self._number(self.skills, key), micro(low)
-            need = self.needs.number((skill, entered), skill, entered) if entered > 0 else -1
-            rows += (skill, entered, micro(high), need)
+            condition = self.conditions.number((skill, entered), skill, entered) if entered > 0 else -1
+            rows += (skill, entered, micro(high), condition)
         requires = list(dict.fromkeys(self._needs(course.requires)))
         titles = (course.provider.th, course.provider.en)
         provider = self._number(self.providers, frozenset(folded(title) for title in titles if title))
-        tongue = self._number(self.tongues, frozenset(course.languages))
+        language_set = self._number(self.language_sets, frozenset(course.languages))
         hours = max(round(course.hours * MICRO), 1)
         head = np.array([
-            self._course(course.id), provider, tongue, MODALITIES.index(course.modality),
-            len(taught), len(requires), hours >> 31, hours & 0x7FFFFFFF, effort_of(course),
+            self._course(course.id), provider, language_set, MODALITIES.index(course.modality),
+            len(taught), len(requires), hours >> 31, hours & 0x7FFFFFFF, cost_factor(course),
         ], np.int32)  # fmt: skip
-        return Entry(
+        return EncodedCourse(
             course.id,
             msgspec.msgpack.encode(course),
             head.tobytes(),
@@ -171,21 +174,21 @@ class Names:
             else:
                 key, level = level_condition(condition)
                 skill = self._number(self.skills, key)
-                found.append(self.needs.number((skill, micro(level)), skill, micro(level)))
+                found.append(self.conditions.number((skill, micro(level)), skill, micro(level)))
         return found
 
     def _course_need(self, course_id: str) -> int:
         course = self._course(course_id)
-        return self.needs.number(course_id, course=course)
+        return self.conditions.number(course_id, course=course)
 
     def _any(self, branches: Sequence[Prerequisite]) -> int:
         compiled = tuple(tuple(self._needs([branch])) for branch in branches)
-        if (known := self.needs.known(compiled)) is not None:
+        if (known := self.conditions.known(compiled)) is not None:
             return known
-        first = len(self.needs.opens) - 1
+        first = len(self.conditions.branch_starts) - 1
         for branch in compiled:
-            self.needs.branch(branch)
-        return self.needs.number(compiled, first=first)
+            self.conditions.branch(branch)
+        return self.conditions.number(compiled, first=first)
 
 
-NAMES = Names()
+VOCABULARY = Vocabulary()

@@ -7,26 +7,26 @@ from heapq import merge
 import numpy as np
 
 from services.recommender.inputs import Inputs
-from services.recommender.planner.course_spec import Offer, SkillKey
+from services.recommender.planner.course_spec import CourseSpec, SkillKey
 from services.recommender.planner.exact.conditions import (
-    Level,
-    Need,
-    Standing,
-    Way,
-    closes_of,
-    factor_of,
-    needs_of,
-    way_of,
+    Condition,
+    CourseOption,
+    LevelCondition,
+    PathState,
+    conditions_of,
+    cost_multiplier,
+    course_option,
+    gap_effects,
 )
-from services.recommender.planner.exact.minimum_closure import Stock, Takes
+from services.recommender.planner.exact.minimum_closure import AvailableCourses, ClosureCosts
 from services.recommender.planner.index.catalog import View
 from services.recommender.planner.index.segment import Ints, Longs, Table
-from services.recommender.planner.index.vocabulary import NAMES
+from services.recommender.planner.index.vocabulary import VOCABULARY
 from services.recommender.planner.jit import ZERO, wide
-from services.recommender.planner.optimizer.closure_cost import Prices, outlay, settle
-from services.recommender.planner.optimizer.query import Field, needs_met, skills_of
-from services.recommender.planner.units import FAR, micro
-from services.recommender.planner.value import Worth
+from services.recommender.planner.optimizer.closure_cost import Costs, costs_from, specialise
+from services.recommender.planner.optimizer.query import SearchSpace, conditions_met, skills_of
+from services.recommender.planner.units import UNREACHABLE, micro
+from services.recommender.planner.value import ValueFunction
 from shared.skills import Course
 
 ONE = wide(1)
@@ -35,23 +35,23 @@ _NONE_CHANGED = np.empty(0, np.int32)
 
 def _rows(view: View, skill: SkillKey, above: int) -> tuple[Table, Table]:
     """Return (course, micro-level reached) of those of the base, and beside it, that lead beyond a level."""
-    number = NAMES.skills.get(skill)
-    base, near = view.shelf.base.segment, view.shelf.near[0]
-    whole = base.taught(number if number is not None else len(base.lists))
-    beside = near.taught(number if number is not None else len(near.lists))
-    return whole[whole[:, 1] > above], beside[beside[:, 1] > above]
+    number = VOCABULARY.skills.get(skill)
+    base, delta = view.catalog.base.segment, view.catalog.delta[0]
+    whole = base.taught(number if number is not None else len(base.teacher_starts))
+    overlay = delta.taught(number if number is not None else len(delta.teacher_starts))
+    return whole[whole[:, 1] > above], overlay[overlay[:, 1] > above]
 
 
-def _in_order(view: View, whole: Table, beside: Table) -> Iterator[tuple[int, str]]:
+def _in_order(view: View, whole: Table, overlay: Table) -> Iterator[tuple[int, str]]:
     """Yield (micro-level reached, id) of these rows that are to be seen, shortest first, then by id."""
-    base, near, hidden = view.shelf.base, view.shelf.near, view.shelf.beside
+    base, delta, deleted = view.catalog.base, view.catalog.delta, view.catalog.overlay
     hours = base.segment.hours[whole[:, 0]].tolist()
     rows = (
         (long, base.ids[course], level)
         for long, (course, level) in zip(hours, whole.tolist(), strict=True)
-        if base.ids[course] not in hidden
+        if base.ids[course] not in deleted
     )
-    others = ((int(near[0].hours[course]), near[1][course], level) for course, level in beside.tolist())
+    others = ((int(delta[0].hours[course]), delta[1][course], level) for course, level in overlay.tolist())
     return ((level, name) for _, name, level in merge(rows, others))
 
 
@@ -61,21 +61,24 @@ def taught(view: View, skill: SkillKey, above: int = 0) -> Iterator[tuple[int, s
 
 
 @lru_cache(maxsize=4096)
-def entered(offer: Offer, framework: str) -> tuple[tuple[Need, ...], dict[SkillKey, int]]:
+def entered(spec: CourseSpec, framework: str) -> tuple[tuple[Condition, ...], dict[SkillKey, int]]:
     """Return the needs of a course, and skill -> micro-level that it leads to."""
-    needs = tuple(dict.fromkeys(needs_of(offer.entry(framework))))
-    return needs, {skill: micro(high) for skill, (_, high) in offer.teaches.items()}
+    conditions = tuple(dict.fromkeys(conditions_of(spec.entry(framework))))
+    return conditions, {skill: micro(high) for skill, (_, high) in spec.teaches.items()}
 
 
-def _open_at_once(needs: Iterable[Need], doors: Mapping[SkillKey, float]) -> bool:
-    return all(isinstance(need, Level) and micro(doors.get(need.skill, 0.0)) >= need.level for need in needs)
+def _open_at_once(conditions: Iterable[Condition], entry_levels: Mapping[SkillKey, float]) -> bool:
+    return all(
+        isinstance(condition, LevelCondition) and micro(entry_levels.get(condition.skill, 0.0)) >= condition.level
+        for condition in conditions
+    )
 
 
 class _Numbers:
     """The numbers that courses have where a plan looks, -1 where they have none."""
 
-    def __init__(self, field: Field) -> None:
-        self._field = field
+    def __init__(self, space: SearchSpace) -> None:
+        self._field = space
         self.known: dict[str, int] = {}
 
     def of(self, course_id: str) -> int:
@@ -85,97 +88,109 @@ class _Numbers:
 
 
 def stock_of(  # noqa: PLR0913, PLR0917 - what a plan knows before there is a path
-    inputs: Inputs, view: View, worth: Worth, doors: Mapping[SkillKey, float], field: Field, prices: Prices, plain: bool
-) -> Stock:
-    """Return the courses that an officer may use and can reach. `prices`: settled for this officer."""
-    ours, size = inputs.framework.id, field.base.size
-    numbers = _Numbers(field)
+    inputs: Inputs,
+    view: View,
+    value: ValueFunction,
+    entry_levels: Mapping[SkillKey, float],
+    space: SearchSpace,
+    costs: Costs,
+    ignore_preferences: bool,
+) -> AvailableCourses:
+    """Return the courses that an officer may use and can reach. `costs`: settled for this officer."""
+    ours, size = inputs.framework.id, space.base.size
+    numbers = _Numbers(space)
 
     def teachers(skill: SkillKey) -> Iterator[tuple[int, str]]:
-        whole, beside = _rows(view, skill, 0)
-        if field.base_numbers is None:
-            whole = whole[prices.price[whole[:, 0]] < FAR]
-            beside = beside[prices.price[size + beside[:, 0]] < FAR]
-            numbers.known.update((view.shelf.base.ids[course], course) for course in whole[:, 0].tolist())
-            numbers.known.update((view.shelf.near[1][course], size + course) for course in beside[:, 0].tolist())
-        return _in_order(view, whole, beside)
+        whole, overlay = _rows(view, skill, 0)
+        if space.base_numbers is None:
+            whole = whole[costs.closure_cost[whole[:, 0]] < UNREACHABLE]
+            overlay = overlay[costs.closure_cost[size + overlay[:, 0]] < UNREACHABLE]
+            numbers.known.update((view.catalog.base.ids[course], course) for course in whole[:, 0].tolist())
+            numbers.known.update((view.catalog.delta[1][course], size + course) for course in overlay[:, 0].tolist())
+        return _in_order(view, whole, overlay)
 
-    def way(course_id: str) -> Way | None:
-        number, offer = numbers.of(course_id), view.offer(course_id)
-        if offer is None or (number >= 0 and prices.price[number] >= FAR):
+    def option(course_id: str) -> CourseOption | None:
+        number, spec = numbers.of(course_id), view.spec(course_id)
+        if spec is None or (number >= 0 and costs.closure_cost[number] >= UNREACHABLE):
             return None
-        needs, lifts = entered(offer, ours)
+        conditions, level_effects = entered(spec, ours)
         if number >= 0:
-            cost = int(prices.cost[number])
-            return Way(needs, offer.id, cost, offer.hours, offer, lifts, closes_of(inputs, worth, offer), 0)
-        if not (factor := factor_of(inputs, offer.course, plain=plain)):
+            cost = int(costs.cost[number])
+            return CourseOption(
+                conditions, spec.id, cost, spec.hours, spec, level_effects, gap_effects(inputs, value, spec), 0
+            )
+        if not (factor := cost_multiplier(inputs, spec.course, ignore_preferences=ignore_preferences)):
             return None
-        if _open_at_once(needs, doors):
-            return way_of(inputs, worth, offer, factor)
-        stock.unsure = True  # no champion, so it is not known whether anything leads to it
+        if _open_at_once(conditions, entry_levels):
+            return course_option(inputs, value, spec, factor)
+        available.incomplete = True  # no champion, so it is not known whether anything leads to it
         return None
 
-    stock = Stock(teachers, way, _Takers(field, prices, ours, numbers.of).takes)
-    return stock
+    available = AvailableCourses(teachers, option, _Takers(space, costs, ours, numbers.of).closure_costs)
+    return available
 
 
 class _Takers:
     """What courses take from one standing after the other; what was found for the last is moved on to a later one."""
 
-    def __init__(self, field: Field, prices: Prices, framework: str, number_of: Callable[[str], int]) -> None:
-        self._field, self._number_of, self._count = field, number_of, len(NAMES.skills)
-        self._usable = np.where(prices.price < FAR, field.mesh.net.hours, 0)
+    def __init__(self, space: SearchSpace, costs: Costs, framework: str, number_of: Callable[[str], int]) -> None:
+        self._field, self._number_of, self._count = space, number_of, len(VOCABULARY.skills)
+        self._usable = np.where(costs.closure_cost < UNREACHABLE, space.graph.arrays.hours, 0)
         self._ours = skills_of(framework, self._count)
-        self._last: tuple[Standing, Prices] | None = None
+        self._last: tuple[PathState, Costs] | None = None
 
-    def takes(self, start: Standing) -> Takes:
+    def closure_costs(self, start: PathState) -> ClosureCosts:
         """Return what courses take from a standing.
 
-        What is no champion, and so has no number, can be entered at once; as it may lead to others, `floor` is 0.
+        What is no champion, and so has no number, can be entered at once; as it may lead to others, `lower_bound` is 0.
         """
-        doors, held = self._doors(start), np.array(needs_met(self._field, start.done), np.int32)
-        added, number_of = self._added(start, doors, held).price, self._number_of
-        floors: list[Prices] = []
+        entry_levels, held = self._doors(start), np.array(conditions_met(self._field, start.done), np.int32)
+        additive_cost, number_of = self._added(start, entry_levels, held).closure_cost, self._number_of
+        lower_bounds: list[Costs] = []
 
-        def added_of(way: Way) -> int:
-            return min(int(added[number]), FAR) if (number := number_of(way.id)) >= 0 else way.hours
+        def added_of(option: CourseOption) -> int:
+            return (
+                min(int(additive_cost[number]), UNREACHABLE) if (number := number_of(option.id)) >= 0 else option.hours
+            )
 
-        def floor_of(way: Way) -> int:
+        def lower_bound_of(option: CourseOption) -> int:
             if self._field.base_numbers is not None:
                 return 0
-            if not floors:
-                floors.append(self._empty())
-                outlay(self._field.mesh.net, self._ours, doors, held, ZERO, floors[0])
-            return int(floors[0].price[number_of(way.id)])
+            if not lower_bounds:
+                lower_bounds.append(self._empty())
+                costs_from(self._field.graph.arrays, self._ours, entry_levels, held, ZERO, lower_bounds[0])
+            return int(lower_bounds[0].closure_cost[number_of(option.id)])
 
-        return Takes(floor_of, added_of)
+        return ClosureCosts(lower_bound_of, added_of)
 
-    def _added(self, start: Standing, doors: Longs, held: Ints) -> Prices:
-        net = self._field.mesh.net
+    def _added(self, start: PathState, entry_levels: Longs, held: Ints) -> Costs:
+        arrays = self._field.graph.arrays
         if self._last and _is_later(start, self._last[0]):
-            cost, price, reach = self._last[1]
-            prices = Prices(cost, price.copy(), reach.copy())
+            cost, closure_cost, condition_cost = self._last[1]
+            costs = Costs(cost, closure_cost.copy(), condition_cost.copy())
         else:
-            prices = self._empty()
-            outlay(net, self._ours, doors, held, ONE, prices)
-        settle(net, self._ours, doors, held, _NONE_CHANGED, len(net.asked), prices)
-        self._last = start.copy(), prices
-        return prices
+            costs = self._empty()
+            costs_from(arrays, self._ours, entry_levels, held, ONE, costs)
+        specialise(arrays, self._ours, entry_levels, held, _NONE_CHANGED, len(arrays.condition_table), costs)
+        self._last = start.copy(), costs
+        return costs
 
-    def _empty(self) -> Prices:
-        return Prices(
-            self._usable, np.empty(len(self._usable), np.int64), np.empty(len(self._field.mesh.net.asked), np.int64)
+    def _empty(self) -> Costs:
+        return Costs(
+            self._usable,
+            np.empty(len(self._usable), np.int64),
+            np.empty(len(self._field.graph.arrays.condition_table), np.int64),
         )
 
-    def _doors(self, start: Standing) -> Longs:
-        doors = np.zeros(self._count, np.int64)
+    def _doors(self, start: PathState) -> Longs:
+        entry_levels = np.zeros(self._count, np.int64)
         for key, level in start.levels.items():
-            if (skill := NAMES.skills.get(key, self._count)) < self._count:
-                doors[skill] = level
-        return doors
+            if (skill := VOCABULARY.skills.get(key, self._count)) < self._count:
+                entry_levels[skill] = level
+        return entry_levels
 
 
-def _is_later(start: Standing, before: Standing) -> bool:
+def _is_later(start: PathState, before: PathState) -> bool:
     """Return whether all that was held before is held."""
     return before.done <= start.done and all(start.levels.get(key, 0) >= level for key, level in before.levels.items())
 

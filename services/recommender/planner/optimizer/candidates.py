@@ -9,7 +9,7 @@ import numpy as np
 
 from services.recommender.planner.index.graph import (
     FIRST_ROW,
-    Net,
+    PrerequisiteGraph,
 )
 from services.recommender.planner.index.segment import (
     HIGH,
@@ -17,36 +17,45 @@ from services.recommender.planner.index.segment import (
     Ints,
     Longs,
 )
-from services.recommender.planner.jit import ZERO, kernel
+from services.recommender.planner.jit import ZERO, jit
 from services.recommender.planner.optimizer.closure_cost import (
-    Prices,
+    Costs,
     score_of,
 )
-from services.recommender.planner.optimizer.query import GAP, Seeker
-from services.recommender.planner.units import FAR
+from services.recommender.planner.optimizer.query import GAP, Query
+from services.recommender.planner.units import UNREACHABLE
 
-PER_LEVEL = 2
+TOP_BY_COST = 2
 """Per gap and level reached, so many of the cheapest candidates are weighed."""
 
-BY_WORTH = 24
+TOP_BY_DENSITY = 24
 """And so many more of those worth most by themselves for their price, to the powers of 1 and 0.4."""
 
 
-@kernel
-def shortlist(net: Net, seeker: Seeker, prices: Prices) -> Ints:
+@jit
+def shortlist(graph: PrerequisiteGraph, query: Query, costs: Costs) -> Ints:
     """Return the candidates that are weighed, by number."""
-    lists, teaching, cut, skills = net.lists, net.teaching, seeker.cut, seeker.skills
-    seen = np.zeros(len(net.hours), np.bool_)
-    found, count = np.empty(len(net.hours), np.int32), 0
-    for skill in range(min(len(skills), len(lists) - 1)):
+    teacher_starts, teachers, current_level, skills = (
+        graph.teacher_starts,
+        graph.teachers,
+        query.current_level,
+        query.skills,
+    )
+    seen = np.zeros(len(graph.hours), np.bool_)
+    found, count = np.empty(len(graph.hours), np.int32), 0
+    for skill in range(min(len(skills), len(teacher_starts) - 1)):
         gap = skills[skill, GAP]
-        for place in range(lists[skill], lists[skill + 1] if gap >= 0 else 0):
-            course = teaching[place, 0]
-            if teaching[place, 1] > cut[gap] and not seen[course] and prices.price[course] < FAR:
+        for place in range(teacher_starts[skill], teacher_starts[skill + 1] if gap >= 0 else 0):
+            course = teachers[place, 0]
+            if (
+                teachers[place, 1] > current_level[gap]
+                and not seen[course]
+                and costs.closure_cost[course] < UNREACHABLE
+            ):
                 seen[course] = True
                 found[count] = course
                 count += 1
-    weighed = weigh(net, seeker, prices, found[:count])
+    weighed = top_candidates(graph, query, costs, found[:count])
     seen[:] = False
     for course in weighed:
         if course >= 0:
@@ -54,44 +63,47 @@ def shortlist(net: Net, seeker: Seeker, prices: Prices) -> Ints:
     return np.flatnonzero(seen).astype(np.int32)
 
 
-@kernel
-def weigh(net: Net, seeker: Seeker, prices: Prices, candidates: Ints) -> Ints:
+@jit
+def top_candidates(graph: PrerequisiteGraph, query: Query, costs: Costs, candidates: Ints) -> Ints:
     """Return the cheapest candidates per gap and level, and those worth most for their price; -1 where there are none.
 
     A course may stand in several of these lists.
     """
-    begins, rows, rank, price = net.begins, net.rows, net.rank, prices.price
-    skills, tops, starts, cut = seeker.skills, seeker.tops, seeker.begins, seeker.cut
-    least, cheapest = np.full((len(tops), PER_LEVEL), FAR, np.int64), np.full((len(tops), PER_LEVEL), -1, np.int32)
-    score, worthiest = np.zeros((2, BY_WORTH), np.int64), np.full((2, BY_WORTH), -1, np.int32)
+    begins, rows, rank, closure_cost = graph.begins, graph.rows, graph.rank, costs.closure_cost
+    skills, level_values, starts, current_level = query.skills, query.level_values, query.begins, query.current_level
+    least, cheapest = (
+        np.full((len(level_values), TOP_BY_COST), UNREACHABLE, np.int64),
+        np.full((len(level_values), TOP_BY_COST), -1, np.int32),
+    )
+    score, worthiest = np.zeros((2, TOP_BY_DENSITY), np.int64), np.full((2, TOP_BY_DENSITY), -1, np.int32)
     for course in candidates:
-        worth = ZERO
+        value = ZERO
         for row in range(begins[course, FIRST_ROW], begins[course + 1, FIRST_ROW]):
             gap, high = skills[rows[row, SKILL], GAP], rows[row, HIGH]
-            if gap < 0 or high <= cut[gap]:
+            if gap < 0 or high <= current_level[gap]:
                 continue
             for top in range(starts[gap], starts[gap + 1]):
-                if tops[top, 0] == high and tops[top, 1] > 0:
-                    worth += tops[top, 1]
-                    if price[course] <= least[top, PER_LEVEL - 1]:
-                        enter(least[top], cheapest[top], rank, price[course], course)
-        for by in range(2 if worth else 0):
-            value = -score_of(worth, price[course], 0.4 if by else 1.0)
-            if value <= score[by, BY_WORTH - 1]:
-                enter(score[by], worthiest[by], rank, value, course)
+                if level_values[top, 0] == high and level_values[top, 1] > 0:
+                    value += level_values[top, 1]
+                    if closure_cost[course] <= least[top, TOP_BY_COST - 1]:
+                        insert_topk(least[top], cheapest[top], rank, closure_cost[course], course)
+        for by in range(2 if value else 0):
+            key = -score_of(value, closure_cost[course], 0.4 if by else 1.0)
+            if key <= score[by, TOP_BY_DENSITY - 1]:
+                insert_topk(score[by], worthiest[by], rank, key, course)
     return np.concatenate((cheapest.ravel(), worthiest.ravel()))
 
 
-@kernel
-def enter(values: Longs, courses: Ints, rank: Longs, value: int, course: int) -> None:
-    """Enter a course in a list of the least values, equals by rank, if it is among them."""
-    place = len(values)
+@jit
+def insert_topk(keys: Longs, courses: Ints, rank: Longs, key: int, course: int) -> None:
+    """Enter a course in a list of the least keys, equals by rank, if it is among them."""
+    place = len(keys)
     while place > 0 and (
-        value < values[place - 1]
-        or (value == values[place - 1] and (courses[place - 1] < 0 or rank[course] < rank[courses[place - 1]]))
+        key < keys[place - 1]
+        or (key == keys[place - 1] and (courses[place - 1] < 0 or rank[course] < rank[courses[place - 1]]))
     ):
         place -= 1
-        if place + 1 < len(values):
-            values[place + 1], courses[place + 1] = values[place], courses[place]
-    if place < len(values):
-        values[place], courses[place] = value, course
+        if place + 1 < len(keys):
+            keys[place + 1], courses[place + 1] = keys[place], courses[place]
+    if place < len(keys):
+        keys[place], courses[place] = key, course

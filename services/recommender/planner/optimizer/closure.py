@@ -1,7 +1,7 @@
 """Bundles: a course with the cheapest courses that open its door, put together, in order, and without what is spare."""
 
 from services.recommender.planner.index.segment import Longs
-from services.recommender.planner.jit import NONE, kernel
+from services.recommender.planner.jit import NONE, jit
 from services.recommender.planner.optimizer.closure_cost import score_of
 from services.recommender.planner.optimizer.instance import (
     BRANCH,
@@ -21,147 +21,152 @@ from services.recommender.planner.optimizer.instance import (
     STEPS_LEFT,
     WAYS,
     WAYS_END,
-    Problem,
+    ProblemData,
 )
 from services.recommender.planner.optimizer.state import (
     ALL_COST,
     ALL_HOURS,
     COUNT,
-    FUEL,
+    EPOCH,
+    EVALUATIONS_LEFT,
     GAIN,
+    MAX_COURSES,
     MEMBERS,
-    MOST,
-    STAMP,
-    Bench,
+    Workspace,
     admits,
-    held_in,
     study,
+    value_held,
 )
-from services.recommender.planner.units import FAR
+from services.recommender.planner.units import UNREACHABLE
 
 
-@kernel
-def assemble(problem: Problem, now: Longs, bench: Bench, goal: int) -> None:
+@jit
+def build_closure(problem: ProblemData, state: Longs, workspace: Workspace, target: int) -> None:
     """Put the bundle of a goal that is in reach on the bench; its members are not in order yet.
 
-    One of more than MOST courses is left unfinished: no path holds it. Its COUNT says so, and its hours are 0.
+    One of more than MAX_COURSES courses is left unfinished: no path holds it. Its COUNT says so, and its hours are 0.
     """
-    ways, needs, links, at = problem.ways, problem.needs, problem.links, problem.at
-    members, marks, best, figures = bench.members, bench.marks, bench.best, bench.figures
-    prices, reach = at[PRICES], at[REACH]
-    figures[STAMP] += 1
-    figures[ALL_HOURS] = figures[ALL_COST] = figures[COUNT] = figures[GAIN] = 0
-    best[:] = now[at[HELD] : at[DOORS]]
-    members[0] = goal
-    marks[goal] = figures[STAMP]
+    alternatives, conditions, adjacency, at = problem.alternatives, problem.conditions, problem.adjacency, problem.at
+    closure, visited, best, counters = workspace.closure, workspace.visited, workspace.best, workspace.counters
+    costs, condition_cost = at[PRICES], at[REACH]
+    counters[EPOCH] += 1
+    counters[ALL_HOURS] = counters[ALL_COST] = counters[COUNT] = counters[GAIN] = 0
+    best[:] = state[at[HELD] : at[DOORS]]
+    closure[0] = target
+    visited[target] = counters[EPOCH]
     found, looked = 1, 0
     while looked < found:
-        way = members[looked]
+        alternative = closure[looked]
         looked += 1
-        if not ways[way, BRANCH]:
-            figures[ALL_HOURS] += ways[way, HOURS]
-            figures[ALL_COST] += ways[way, COST]
-            figures[COUNT] += 1
-            if figures[COUNT] > figures[MOST]:
-                figures[ALL_HOURS] = 0
+        if not alternatives[alternative, BRANCH]:
+            counters[ALL_HOURS] += alternatives[alternative, HOURS]
+            counters[ALL_COST] += alternatives[alternative, COST]
+            counters[COUNT] += 1
+            if counters[COUNT] > counters[MAX_COURSES]:
+                counters[ALL_HOURS] = 0
                 break
-        for place in range(ways[way, GAINS], ways[way, GAINS_END], 2):
-            if links[place + 1] > best[links[place]]:
-                figures[GAIN] += links[place + 1] - best[links[place]]
-                best[links[place]] = links[place + 1]
-        for edge in range(ways[way, NEEDS], ways[way, NEEDS_END]):
-            need = links[edge]
-            if now[reach + need] == 0:
+        for place in range(alternatives[alternative, GAINS], alternatives[alternative, GAINS_END], 2):
+            if adjacency[place + 1] > best[adjacency[place]]:
+                counters[GAIN] += adjacency[place + 1] - best[adjacency[place]]
+                best[adjacency[place]] = adjacency[place + 1]
+        for edge in range(alternatives[alternative, NEEDS], alternatives[alternative, NEEDS_END]):
+            condition = adjacency[edge]
+            if state[condition_cost + condition] == 0:
                 continue
-            opener = -1
-            for place in range(needs[need, WAYS], needs[need, WAYS_END]):
-                other = links[place]
-                if now[prices + other] == now[reach + need] and (opener < 0 or ways[other, RANK] < ways[opener, RANK]):
-                    opener = other
-            if marks[opener] != figures[STAMP]:
-                marks[opener] = figures[STAMP]
-                members[found] = opener
+            achiever = -1
+            for place in range(conditions[condition, WAYS], conditions[condition, WAYS_END]):
+                other = adjacency[place]
+                if state[costs + other] == state[condition_cost + condition] and (
+                    achiever < 0 or alternatives[other, RANK] < alternatives[achiever, RANK]
+                ):
+                    achiever = other
+            if visited[achiever] != counters[EPOCH]:
+                visited[achiever] = counters[EPOCH]
+                closure[found] = achiever
                 found += 1
-    figures[MEMBERS] = found
-    figures[FUEL] -= found
+    counters[MEMBERS] = found
+    counters[EVALUATIONS_LEFT] -= found
 
 
-@kernel
-def in_order(problem: Problem, now: Longs, bench: Bench) -> int:
+@jit
+def topological_order(problem: ProblemData, state: Longs, workspace: Workspace) -> int:
     """Put the courses of the bundle on the bench into an order of study; return how many."""
-    ways, members, prices = problem.ways, bench.members, problem.at[PRICES]
+    alternatives, closure, costs = problem.alternatives, workspace.closure, problem.at[PRICES]
     kept = 0
-    for place in range(bench.figures[MEMBERS]):
-        way = members[place]
-        if ways[way, BRANCH]:
+    for place in range(workspace.counters[MEMBERS]):
+        alternative = closure[place]
+        if alternatives[alternative, BRANCH]:
             continue
-        cost, at = now[prices + way], kept
+        cost, at = state[costs + alternative], kept
         while at > 0 and (
-            now[prices + members[at - 1]] > cost
-            or (now[prices + members[at - 1]] == cost and ways[members[at - 1], RANK] > ways[way, RANK])
+            state[costs + closure[at - 1]] > cost
+            or (
+                state[costs + closure[at - 1]] == cost
+                and alternatives[closure[at - 1], RANK] > alternatives[alternative, RANK]
+            )
         ):
-            members[at] = members[at - 1]
+            closure[at] = closure[at - 1]
             at -= 1
-        members[at] = way
+        closure[at] = alternative
         kept += 1
     return kept
 
 
-@kernel
-def precedes(problem: Problem, way: int, cost: int, other: int, other_cost: int) -> bool:
+@jit
+def precedes(problem: ProblemData, alternative: int, cost: int, other: int, other_cost: int) -> bool:
     """Return whether of two courses of equal score the first stands before the second."""
-    ways = problem.ways
-    if ways[way, COSINE] != ways[other, COSINE]:
-        return bool(ways[way, COSINE] > ways[other, COSINE])
+    alternatives = problem.alternatives
+    if alternatives[alternative, COSINE] != alternatives[other, COSINE]:
+        return bool(alternatives[alternative, COSINE] > alternatives[other, COSINE])
     if cost != other_cost:
         return cost < other_cost
-    return bool(ways[way, RANK] < ways[other, RANK])
+    return bool(alternatives[alternative, RANK] < alternatives[other, RANK])
 
 
-@kernel
-def adds(ways: Longs, links: Longs, held: int, now: Longs, way: int) -> bool:
+@jit
+def has_marginal_gain(alternatives: Longs, adjacency: Longs, held: int, state: Longs, alternative: int) -> bool:
     """Return whether a course by itself closes anything."""
-    for place in range(ways[way, GAINS], ways[way, GAINS_END], 2):
-        if links[place + 1] > now[held + links[place]]:
+    for place in range(alternatives[alternative, GAINS], alternatives[alternative, GAINS_END], 2):
+        if adjacency[place + 1] > state[held + adjacency[place]]:
             return True
     return False
 
 
-@kernel
-def bid(problem: Problem, now: Longs, bench: Bench, way: int, exponent: float) -> int:
+@jit
+def score_closure(problem: ProblemData, state: Longs, workspace: Workspace, alternative: int, exponent: float) -> int:
     """Return the score of a course's bundle, which is then on the bench; 0 where it is out of reach or does not fit."""
-    if now[problem.at[PRICES] + way] >= FAR:
+    if state[problem.at[PRICES] + alternative] >= UNREACHABLE:
         return 0
-    assemble(problem, now, bench, way)
-    figures = bench.figures
-    if figures[ALL_HOURS] > now[HOURS_LEFT] or figures[COUNT] > now[STEPS_LEFT]:
+    build_closure(problem, state, workspace, alternative)
+    counters = workspace.counters
+    if counters[ALL_HOURS] > state[HOURS_LEFT] or counters[COUNT] > state[STEPS_LEFT]:
         return 0
-    return score_of(figures[GAIN], figures[ALL_COST], exponent)
+    return score_of(counters[GAIN], counters[ALL_COST], exponent)
 
 
-@kernel
-def lean(problem: Problem, now: Longs, bench: Bench, count: int) -> int:
+@jit
+def drop_redundant(problem: ProblemData, state: Longs, workspace: Workspace, count: int) -> int:
     """Drop courses of the bundle on the bench that, once its parts are joined, close nothing and open no door."""
-    gain = gain_without(problem, now, bench, count, NONE)
-    spare = count - 2
-    while spare >= 0:
-        if gain_without(problem, now, bench, count, spare) == gain:
-            bench.members[spare : count - 1] = bench.members[spare + 1 : count].copy()
+    gain = gain_excluding(problem, state, workspace, count, NONE)
+    left_out = count - 2
+    while left_out >= 0:
+        if gain_excluding(problem, state, workspace, count, left_out) == gain:
+            workspace.closure[left_out : count - 1] = workspace.closure[left_out + 1 : count].copy()
             count -= 1
-        spare -= 1
+        left_out -= 1
     return count
 
 
-@kernel
-def gain_without(problem: Problem, now: Longs, bench: Bench, count: int, spare: int) -> int:
+@jit
+def gain_excluding(problem: ProblemData, state: Longs, workspace: Workspace, count: int, left_out: int) -> int:
     """Return what the bundle gains without one of it; -1 where it then cannot be studied."""
-    ways, needs, links, at = problem.ways, problem.needs, problem.links, problem.at
-    then = now[: at[PRICES]].copy()
-    bench.figures[FUEL] -= count
+    alternatives, conditions, adjacency, at = problem.alternatives, problem.conditions, problem.adjacency, problem.at
+    after = state[: at[PRICES]].copy()
+    workspace.counters[EVALUATIONS_LEFT] -= count
     for place in range(count):
-        if place == spare:
+        if place == left_out:
             continue
-        if spare >= 0 and not admits(ways, needs, links, at, then, bench.members[place]):
+        if left_out >= 0 and not admits(alternatives, conditions, adjacency, at, after, workspace.closure[place]):
             return -1
-        study(ways, links, at, then, bench.members[place])
-    return held_in(problem, then) - held_in(problem, now)
+        study(alternatives, adjacency, at, after, workspace.closure[place])
+    return value_held(problem, after) - value_held(problem, state)

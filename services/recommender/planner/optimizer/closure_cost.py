@@ -1,11 +1,13 @@
-"""Reach: what every course of a catalogue costs one officer, together with the cheapest courses that open its door.
+"""Closure cost: what every course costs one officer together with the cheapest courses that satisfy its conditions.
 
-    price(course) = its cost + the reach of each of its needs
-    reach(need)   = 0 where it is met, else the least price among what meets it; a branch costs the sum of its needs
+    closure_cost(course)      = its cost + the cost of each of its conditions
+    condition_cost(condition) = 0 where it holds, else the lowest closure cost of what satisfies it;
+                                a branch costs the sum of its conditions
 
-The prices are the least fixed point of these two lines, so circles and what points nowhere stay out of reach. They are
-found once per catalogue and kind of officer, for one who holds nothing. Each officer's own follow from those: what may
-not be used rises with all that leaned on it, what is held falls, and only what changes is looked at.
+These are the costs of the additive relaxation (h_add): shortest hyperpaths of the prerequisite graph, found in Dijkstra
+order, so that circles and missing prerequisites stay UNREACHABLE. They are computed once per catalog and cost profile
+for an officer who holds nothing. An officer's own costs are derived from them: costs that depend on a changed course
+are invalidated and recomputed, and conditions that the officer meets decrease to 0.
 """
 
 from typing import NamedTuple
@@ -22,7 +24,7 @@ from services.recommender.planner.index.graph import (
     FIRST_NEED,
     FIRST_ROW,
     ONLY,
-    Net,
+    PrerequisiteGraph,
 )
 from services.recommender.planner.index.segment import (
     ENTRY,
@@ -31,33 +33,37 @@ from services.recommender.planner.index.segment import (
     Ints,
     Longs,
 )
-from services.recommender.planner.jit import ZERO, kernel, wide
-from services.recommender.planner.units import FAR, NEVER
+from services.recommender.planner.jit import ZERO, jit, wide
+from services.recommender.planner.units import FORBIDDEN, UNREACHABLE
 
 Flags = NDArray[np.bool_]
 
 
-class Prices(NamedTuple):
-    """Micro-hours: `cost` per course, 0 where it is not to be used; `price` per course; `reach` per need."""
+class Costs(NamedTuple):
+    """Costs in micro-hours."""
 
     cost: Longs
-    price: Longs
-    reach: Longs
+    """(N,): of each course by itself; 0 where it must not be used."""
+    closure_cost: Longs
+    """(N,): of each course with its prerequisites."""
+    condition_cost: Longs
+    """(M,): of satisfying each condition."""
 
 
 class Heap(NamedTuple):
-    """Needs whose reach fell, the least first. `place` of each in `needs`, -1 where it is not there.
+    """A binary heap of conditions whose cost decreased, the lowest cost first."""
 
-    `before`: what the users of one in it were priced with; `size`: how many there are.
-    """
-
-    needs: Longs
+    conditions: Longs
+    """The heap."""
     place: Longs
-    before: Longs
+    """(M,): where each condition is in the heap, or -1."""
+    previous_cost: Longs
+    """(M,): the cost that the consumers of a condition in the heap were computed with."""
     size: Longs
+    """(1,): conditions in the heap."""
 
 
-@kernel
+@jit
 def score_of(gain: int, cost: int, exponent: float) -> int:
     """Return micro-levels per hour, the hours to the power of an exponent."""
     if exponent == 1.0:
@@ -65,290 +71,338 @@ def score_of(gain: int, cost: int, exponent: float) -> int:
     return gain * MICRO // max(int(MICRO * (cost / MICRO) ** exponent + 0.5), 1)
 
 
-@kernel
-def branch_cost(net: Net, reach: Longs, branch: int) -> int:
-    """Return what the needs of a branch cost."""
+@jit
+def branch_cost(graph: PrerequisiteGraph, condition_cost: Longs, branch: int) -> int:
+    """Return the cost of all conditions of a branch."""
     total = 0
-    for place in range(net.opens[branch], net.opens[branch + 1]):
-        total = min(total + reach[net.inner[place]], FAR)
+    for place in range(graph.branch_starts[branch], graph.branch_starts[branch + 1]):
+        total = min(total + condition_cost[graph.branch_conditions[place]], UNREACHABLE)
     return total
 
 
-@kernel
-def fall(reach: Longs, heap: Heap, need: int, total: int) -> None:
-    """Note that a need can be met for so much."""
-    if total >= reach[need]:
+@jit
+def decrease(condition_cost: Longs, heap: Heap, condition: int, total: int) -> None:
+    """Lower the cost of a condition to `total`, if it is lower, and queue the condition."""
+    if total >= condition_cost[condition]:
         return
-    at = heap.place[need]
+    at = heap.place[condition]
     if at < 0:
         at = heap.size[0]
         heap.size[0] += 1
-        heap.before[need] = reach[need]
-    reach[need] = total
-    while at > 0 and reach[heap.needs[(at - 1) >> 1]] > total:
-        heap.needs[at] = heap.needs[(at - 1) >> 1]
-        heap.place[heap.needs[at]] = at
+        heap.previous_cost[condition] = condition_cost[condition]
+    condition_cost[condition] = total
+    while at > 0 and condition_cost[heap.conditions[(at - 1) >> 1]] > total:
+        heap.conditions[at] = heap.conditions[(at - 1) >> 1]
+        heap.place[heap.conditions[at]] = at
         at = (at - 1) >> 1
-    heap.needs[at], heap.place[need] = need, at
+    heap.conditions[at], heap.place[condition] = condition, at
 
 
-@kernel
-def least_of(reach: Longs, heap: Heap) -> int:
-    """Take the need of least reach from the heap."""
-    needs, place = heap.needs, heap.place
-    least = needs[0]
+@jit
+def pop_cheapest(condition_cost: Longs, heap: Heap) -> int:
+    """Remove the condition of lowest cost from the heap and return it."""
+    conditions, place = heap.conditions, heap.place
+    least = conditions[0]
     place[least] = -1
     heap.size[0] -= 1
     size = heap.size[0]
     if size:
-        last, at = needs[size], 0
+        last, at = conditions[size], 0
         while 2 * at + 1 < size:
             child = 2 * at + 1
-            if child + 1 < size and reach[needs[child + 1]] < reach[needs[child]]:
+            if child + 1 < size and condition_cost[conditions[child + 1]] < condition_cost[conditions[child]]:
                 child += 1
-            if reach[needs[child]] >= reach[last]:
+            if condition_cost[conditions[child]] >= condition_cost[last]:
                 break
-            needs[at] = needs[child]
-            place[needs[at]] = at
+            conditions[at] = conditions[child]
+            place[conditions[at]] = at
             at = child
-        needs[at], place[last] = last, at
+        conditions[at], place[last] = last, at
     return int(least)
 
 
-@kernel
-def drain(net: Net, ours: Flags, prices: Prices, heap: Heap, fresh: Ints) -> None:
-    """Tell what `fresh` courses cost, and price on, from the least, until nothing falls any more."""
-    price, reach, size, before = prices.price, prices.reach, heap.size, heap.before
-    begins, rows, asks, asking, asked, course_need = (
-        net.begins, net.rows, net.asks, net.asking, net.asked, net.course_need,
-    )  # fmt: skip
-    uses, users, holds, holders, branch_need = net.uses, net.users, net.holds, net.holders, net.branch_need
-    told = np.empty(max(len(price), len(fresh)), np.int32)
-    told[: len(fresh)] = fresh
+@jit
+def relax(graph: PrerequisiteGraph, ours: Flags, costs: Costs, heap: Heap, fresh: Ints) -> None:
+    """Propagate the costs of `fresh` courses, in Dijkstra order, until no condition gets cheaper."""
+    closure_cost, condition_cost, size, previous_cost = (
+        costs.closure_cost,
+        costs.condition_cost,
+        heap.size,
+        heap.previous_cost,
+    )
+    begins, rows, condition_table, course_condition = (
+        graph.begins,
+        graph.rows,
+        graph.condition_table,
+        graph.course_condition,
+    )
+    level_index_starts, level_index = graph.level_index_starts, graph.level_index
+    consumer_starts, consumers, branch_holder_starts, branch_holders, branch_condition = (
+        graph.consumer_starts,
+        graph.consumers,
+        graph.branch_holder_starts,
+        graph.branch_holders,
+        graph.branch_condition,
+    )
+    queue = np.empty(max(len(closure_cost), len(fresh)), np.int32)
+    queue[: len(fresh)] = fresh
     count, change = len(fresh), 0
     while True:
-        for course in told[:count]:
-            price[course] += change
-            total = price[course]
-            if total >= FAR:
+        for course in queue[:count]:
+            closure_cost[course] += change
+            total = closure_cost[course]
+            if total >= UNREACHABLE:
                 continue
             for row in range(begins[course, FIRST_ROW], begins[course + 1, FIRST_ROW]):
-                first, place = asks[rows[row, SKILL]], asks[rows[row, SKILL] + 1] - 1
-                while place >= first and asked[asking[place], ASKED_LEVEL] > rows[row, HIGH]:
+                first, place = level_index_starts[rows[row, SKILL]], level_index_starts[rows[row, SKILL] + 1] - 1
+                while place >= first and condition_table[level_index[place], ASKED_LEVEL] > rows[row, HIGH]:
                     place -= 1
-                while place >= first and total < reach[asking[place]]:  # a lower level never costs more
-                    fall(reach, heap, wide(asking[place]), total)
+                while place >= first and total < condition_cost[level_index[place]]:  # a lower level never costs more
+                    decrease(condition_cost, heap, wide(level_index[place]), total)
                     place -= 1
-            if course_need[course] >= 0 and total < reach[course_need[course]]:
-                fall(reach, heap, wide(course_need[course]), total)
+            if course_condition[course] >= 0 and total < condition_cost[course_condition[course]]:
+                decrease(condition_cost, heap, wide(course_condition[course]), total)
         if size[0] == 0:
             break
-        need, count = least_of(reach, heap), 0
-        change = reach[need] - before[need]
-        mine = asked[need, ASKED_SKILL] >= 0 and ours[asked[need, ASKED_SKILL]]
-        for place in range(uses[need], uses[need + 1]):
-            if users[place] >= 0 or mine:
-                told[count] = users[place] if users[place] >= 0 else ~users[place]
+        condition, count = pop_cheapest(condition_cost, heap), 0
+        change = condition_cost[condition] - previous_cost[condition]
+        mine = condition_table[condition, ASKED_SKILL] >= 0 and ours[condition_table[condition, ASKED_SKILL]]
+        for place in range(consumer_starts[condition], consumer_starts[condition + 1]):
+            if consumers[place] >= 0 or mine:
+                queue[count] = consumers[place] if consumers[place] >= 0 else ~consumers[place]
                 count += 1
-        for place in range(holds[need], holds[need + 1]):
-            fall(reach, heap, wide(branch_need[holders[place]]), branch_cost(net, reach, holders[place]))
+        for place in range(branch_holder_starts[condition], branch_holder_starts[condition + 1]):
+            decrease(
+                condition_cost,
+                heap,
+                wide(branch_condition[branch_holders[place]]),
+                branch_cost(graph, condition_cost, branch_holders[place]),
+            )
 
 
-@kernel
-def sum_up(net: Net, ours: Flags, prices: Prices, courses: Ints) -> None:
-    """Price courses by the sum of their needs, each once; a `from` counts on the officer's own framework only."""
-    begins, rows, requires = net.begins, net.rows, net.requires
-    cost, price, reach = prices.cost, prices.price, prices.reach
+@jit
+def sum_condition_costs(graph: PrerequisiteGraph, ours: Flags, costs: Costs, courses: Ints) -> None:
+    """Set closure costs to the sum of the conditions, each once; a `from` counts on the officer's framework only."""
+    begins, rows, requires = graph.begins, graph.rows, graph.requires
+    cost, closure_cost, condition_cost = costs.cost, costs.closure_cost, costs.condition_cost
     for course in courses:
         first, last = begins[course, FIRST_ROW], begins[course + 1, FIRST_ROW]
-        price[course] = cost[course] or NEVER
+        closure_cost[course] = cost[course] or FORBIDDEN
         for row in range(first, last):
             if rows[row, ENTRY] >= 0 and ours[rows[row, SKILL]]:
-                price[course] += reach[rows[row, ENTRY]]
+                closure_cost[course] += condition_cost[rows[row, ENTRY]]
         for place in range(begins[course, FIRST_NEED], begins[course + 1, FIRST_NEED]):
-            need, twice = requires[place], False
+            condition, twice = requires[place], False
             for row in range(first, last):
-                twice = twice or (rows[row, ENTRY] == need and ours[rows[row, SKILL]])
-            price[course] += 0 if twice else reach[need]
+                twice = twice or (rows[row, ENTRY] == condition and ours[rows[row, SKILL]])
+            closure_cost[course] += 0 if twice else condition_cost[condition]
 
 
-@kernel
-def heap_for(needs: int) -> Heap:
-    """Return an empty heap for so many needs."""
+@jit
+def empty_heap(conditions: int) -> Heap:
+    """Return an empty heap for so many conditions."""
     return Heap(
-        np.empty(needs, np.int64), np.full(needs, -1, np.int64), np.empty(needs, np.int64), np.zeros(1, np.int64)
+        np.empty(conditions, np.int64),
+        np.full(conditions, -1, np.int64),
+        np.empty(conditions, np.int64),
+        np.zeros(1, np.int64),
     )
 
 
-@kernel
-def prices_of(net: Net, ours: Flags, cost: Longs) -> Prices:
-    """Return the prices for an officer who holds nothing."""
-    courses, needs = len(cost), len(net.asked)
-    prices = Prices(cost, np.empty(courses, np.int64), np.full(needs, FAR, np.int64))
-    heap = heap_for(len(net.asked))
+@jit
+def base_costs(graph: PrerequisiteGraph, ours: Flags, cost: Longs) -> Costs:
+    """Return the costs for an officer who holds nothing."""
+    courses, conditions = len(cost), len(graph.condition_table)
+    costs = Costs(cost, np.empty(courses, np.int64), np.full(conditions, UNREACHABLE, np.int64))
+    heap = empty_heap(len(graph.condition_table))
     everything = np.arange(courses, dtype=np.int32)
-    sum_up(net, ours, prices, everything)
-    drain(net, ours, prices, heap, everything)
-    return prices
+    sum_condition_costs(graph, ours, costs, everything)
+    relax(graph, ours, costs, heap, everything)
+    return costs
 
 
-@kernel
-def settle(net: Net, ours: Flags, doors: Longs, held: Ints, changed: Ints, known: int, prices: Prices) -> None:
-    """Make prices for an officer who holds nothing those of an officer.
+@jit
+def specialise(
+    graph: PrerequisiteGraph, ours: Flags, entry_levels: Longs, held: Ints, changed: Ints, known: int, costs: Costs
+) -> None:
+    """Turn the costs for an officer who holds nothing into those of one officer, in place.
 
-    `doors`: level per skill; `held`: needs that are met; `changed`: courses whose cost is another now, or that are new;
-    so many needs were `known` before.
+    `entry_levels`: micro-level per skill; `held`: conditions that hold; `changed`: courses that are new or cost another
+    amount; `known`: how many conditions had a cost before.
     """
-    heap = heap_for(len(net.asked))
-    fresh = rise(net, ours, changed, prices, heap) if len(changed) else changed
-    for need in range(known, len(net.asked)):
-        fall(prices.reach, heap, need, cheapest(net, prices, need))
-    for need in held:
-        fall(prices.reach, heap, wide(need), ZERO)
-    for skill in range(min(len(doors), len(net.asks) - 1)):
-        if doors[skill] > 0:
-            for place in range(net.asks[skill], net.asks[skill + 1]):
-                if net.asked[net.asking[place], ASKED_LEVEL] > doors[skill]:
+    heap = empty_heap(len(graph.condition_table))
+    fresh = invalidate(graph, ours, changed, costs, heap) if len(changed) else changed
+    for condition in range(known, len(graph.condition_table)):
+        decrease(costs.condition_cost, heap, condition, cheapest_achiever(graph, costs, condition))
+    for condition in held:
+        decrease(costs.condition_cost, heap, wide(condition), ZERO)
+    for skill in range(min(len(entry_levels), len(graph.level_index_starts) - 1)):
+        if entry_levels[skill] > 0:
+            for place in range(graph.level_index_starts[skill], graph.level_index_starts[skill + 1]):
+                if graph.condition_table[graph.level_index[place], ASKED_LEVEL] > entry_levels[skill]:
                     break
-                fall(prices.reach, heap, wide(net.asking[place]), ZERO)
-    drain(net, ours, prices, heap, fresh)
+                decrease(costs.condition_cost, heap, wide(graph.level_index[place]), ZERO)
+    relax(graph, ours, costs, heap, fresh)
 
 
-@kernel
-def cheapest(net: Net, prices: Prices, need: int) -> int:
-    """Return the least that meets a need, as everything is priced now."""
-    best, skill = FAR, net.asked[need, ASKED_SKILL]
-    if skill >= 0 and skill + 1 < len(net.lists):
-        for place in range(net.lists[skill], net.lists[skill + 1]):
-            if net.teaching[place, 1] >= net.asked[need, ASKED_LEVEL]:
-                best = min(best, prices.price[net.teaching[place, 0]])
-    if net.asked[need, ONLY] >= 0:
-        best = min(best, prices.price[net.asked[need, ONLY]])
-    for branch in range(net.asked[need, ANY_FIRST], net.asked[need, ANY_LAST]):
-        best = min(best, branch_cost(net, prices.reach, branch))
+@jit
+def cheapest_achiever(graph: PrerequisiteGraph, costs: Costs, condition: int) -> int:
+    """Return the lowest current cost of satisfying a condition; UNREACHABLE if nothing does."""
+    best, skill = UNREACHABLE, graph.condition_table[condition, ASKED_SKILL]
+    if skill >= 0 and skill + 1 < len(graph.teacher_starts):
+        for place in range(graph.teacher_starts[skill], graph.teacher_starts[skill + 1]):
+            if graph.teachers[place, 1] >= graph.condition_table[condition, ASKED_LEVEL]:
+                best = min(best, costs.closure_cost[graph.teachers[place, 0]])
+    if graph.condition_table[condition, ONLY] >= 0:
+        best = min(best, costs.closure_cost[graph.condition_table[condition, ONLY]])
+    for branch in range(graph.condition_table[condition, ANY_FIRST], graph.condition_table[condition, ANY_LAST]):
+        best = min(best, branch_cost(graph, costs.condition_cost, branch))
     return int(best)
 
 
-@kernel
-def rise(net: Net, ours: Flags, changed: Ints, prices: Prices, heap: Heap) -> Ints:
-    """Put out of reach all that may lean on the changed courses; price it from what is left, and return it."""
-    count, reach = len(prices.price), prices.reach
-    dear, unmet = np.zeros(count, np.bool_), np.zeros(len(reach), np.bool_)
-    courses, needs = np.empty(count, np.int32), np.empty(len(reach), np.int64)
+@jit
+def invalidate(graph: PrerequisiteGraph, ours: Flags, changed: Ints, costs: Costs, heap: Heap) -> Ints:
+    """Invalidate every cost that may depend on `changed`, recompute it from the others, and return the courses."""
+    count, condition_cost = len(costs.closure_cost), costs.condition_cost
+    affected, unmet = np.zeros(count, np.bool_), np.zeros(len(condition_cost), np.bool_)
+    courses, conditions = np.empty(count, np.int32), np.empty(len(condition_cost), np.int64)
     looked = found = seen = opened = ZERO
     for course in changed:
-        if not dear[course]:
-            dear[course] = True
+        if not affected[course]:
+            affected[course] = True
             courses[found] = course
             found += 1
     while looked < found or seen < opened:
         if looked < found:
-            opened = doubt(net, prices, courses[looked], unmet, needs, opened)
+            opened = mark_dependents(graph, costs, courses[looked], unmet, conditions, opened)
             looked += 1
             continue
-        need = needs[seen]
+        condition = conditions[seen]
         seen += 1
-        for place in range(net.uses[need], net.uses[need + 1]):
-            course = net.users[place] if net.users[place] >= 0 else ~net.users[place]
-            if not dear[course]:
-                dear[course] = True
+        for place in range(graph.consumer_starts[condition], graph.consumer_starts[condition + 1]):
+            course = graph.consumers[place] if graph.consumers[place] >= 0 else ~graph.consumers[place]
+            if not affected[course]:
+                affected[course] = True
                 courses[found] = course
                 found += 1
-        for place in range(net.holds[need], net.holds[need + 1]):
-            other = net.branch_need[net.holders[place]]
-            if not unmet[other] and reach[other] < FAR and branch_cost(net, reach, net.holders[place]) == reach[other]:
+        for place in range(graph.branch_holder_starts[condition], graph.branch_holder_starts[condition + 1]):
+            other = graph.branch_condition[graph.branch_holders[place]]
+            if (
+                not unmet[other]
+                and condition_cost[other] < UNREACHABLE
+                and branch_cost(graph, condition_cost, graph.branch_holders[place]) == condition_cost[other]
+            ):
                 unmet[other] = True
-                needs[opened] = other
+                conditions[opened] = other
                 opened += 1
     for place in range(opened):
-        reach[needs[place]] = FAR
-    sum_up(net, ours, prices, courses[:found])
+        condition_cost[conditions[place]] = UNREACHABLE
+    sum_condition_costs(graph, ours, costs, courses[:found])
     for place in range(opened):
-        fall(reach, heap, needs[place], cheapest(net, prices, needs[place]))
+        decrease(condition_cost, heap, conditions[place], cheapest_achiever(graph, costs, conditions[place]))
     return courses[:found]
 
 
-@kernel
-def doubt(net: Net, prices: Prices, course: int, unmet: Flags, needs: Longs, opened: int) -> int:
-    """Note the needs whose reach is the price of a course; return how many were noted so far."""
-    total = prices.price[course]
-    if total >= FAR:
+@jit
+def mark_dependents(
+    graph: PrerequisiteGraph, costs: Costs, course: int, unmet: Flags, conditions: Longs, opened: int
+) -> int:
+    """Mark the conditions whose cost may be that of a course; return how many are marked so far."""
+    total = costs.closure_cost[course]
+    if total >= UNREACHABLE:
         return opened
-    for row in range(net.begins[course, FIRST_ROW], net.begins[course + 1, FIRST_ROW]):
-        skill = net.rows[row, SKILL]
-        for place in range(net.asks[skill], net.asks[skill + 1]):
-            need = net.asking[place]
-            if net.asked[need, ASKED_LEVEL] > net.rows[row, HIGH]:
+    for row in range(graph.begins[course, FIRST_ROW], graph.begins[course + 1, FIRST_ROW]):
+        skill = graph.rows[row, SKILL]
+        for place in range(graph.level_index_starts[skill], graph.level_index_starts[skill + 1]):
+            condition = graph.level_index[place]
+            if graph.condition_table[condition, ASKED_LEVEL] > graph.rows[row, HIGH]:
                 break
-            if not unmet[need] and prices.reach[need] == total:
-                unmet[need] = True
-                needs[opened] = need
+            if not unmet[condition] and costs.condition_cost[condition] == total:
+                unmet[condition] = True
+                conditions[opened] = condition
                 opened += 1
-    need = net.course_need[course]
-    if need >= 0 and not unmet[need] and prices.reach[need] == total:
-        unmet[need] = True
-        needs[opened] = need
+    condition = graph.course_condition[course]
+    if condition >= 0 and not unmet[condition] and costs.condition_cost[condition] == total:
+        unmet[condition] = True
+        conditions[opened] = condition
         opened += 1
     return opened
 
 
-@kernel
-def outlay(net: Net, ours: Flags, doors: Longs, held: Ints, adding: int, prices: Prices) -> None:
-    """Fill in prices from nothing for one standing, each course priced once, when all of its needs are known.
+@jit
+def costs_from(
+    graph: PrerequisiteGraph, ours: Flags, entry_levels: Longs, held: Ints, adding: int, costs: Costs
+) -> None:
+    """Compute all costs from one state; each course once, when the costs of all its conditions are final.
 
-    `doors`: level per skill; `held`: needs that are met. `adding` 1: a course costs what each of its needs does, as
-    elsewhere here; 0: only what the dearest does, so no way to it costs less, and FAR or more out of reach.
+    `entry_levels`: micro-level per skill; `held`: conditions that hold. `adding` 1: the sum of the conditions (h_add),
+    as elsewhere here; 0: only the dearest condition (h_max), a lower bound of the cost of any closure.
     """
-    cost, price, reach = prices.cost, prices.price, prices.reach
-    reach[:] = FAR
-    heap, lacking, behind = heap_for(len(reach)), np.zeros(len(price), np.int64), np.zeros(len(price), np.int64)
-    for need in range(len(reach)):
-        mine = net.asked[need, ASKED_SKILL] >= 0 and ours[net.asked[need, ASKED_SKILL]]
-        for place in range(net.uses[need], net.uses[need + 1]):
-            if net.users[place] >= 0 or mine:
-                lacking[net.users[place] if net.users[place] >= 0 else ~net.users[place]] += 1
-    for need in held:
-        fall(reach, heap, wide(need), ZERO)
-    for skill in range(min(len(doors), len(net.asks) - 1)):
-        for place in range(net.asks[skill], net.asks[skill + 1]):
-            if net.asked[net.asking[place], ASKED_LEVEL] > doors[skill]:
+    cost, closure_cost, condition_cost = costs.cost, costs.closure_cost, costs.condition_cost
+    condition_cost[:] = UNREACHABLE
+    heap, lacking, behind = (
+        empty_heap(len(condition_cost)),
+        np.zeros(len(closure_cost), np.int64),
+        np.zeros(len(closure_cost), np.int64),
+    )
+    for condition in range(len(condition_cost)):
+        mine = (
+            graph.condition_table[condition, ASKED_SKILL] >= 0 and ours[graph.condition_table[condition, ASKED_SKILL]]
+        )
+        for place in range(graph.consumer_starts[condition], graph.consumer_starts[condition + 1]):
+            if graph.consumers[place] >= 0 or mine:
+                lacking[graph.consumers[place] if graph.consumers[place] >= 0 else ~graph.consumers[place]] += 1
+    for condition in held:
+        decrease(condition_cost, heap, wide(condition), ZERO)
+    for skill in range(min(len(entry_levels), len(graph.level_index_starts) - 1)):
+        for place in range(graph.level_index_starts[skill], graph.level_index_starts[skill + 1]):
+            if graph.condition_table[graph.level_index[place], ASKED_LEVEL] > entry_levels[skill]:
                 break
-            fall(reach, heap, wide(net.asking[place]), ZERO)
-    for course in range(len(price)):
-        price[course] = FAR if cost[course] else NEVER
+            decrease(condition_cost, heap, wide(graph.level_index[place]), ZERO)
+    for course in range(len(closure_cost)):
+        closure_cost[course] = UNREACHABLE if cost[course] else FORBIDDEN
         if cost[course] and not lacking[course]:
-            price[course] = cost[course]
-            offer(net, reach, heap, wide(course), price[course])
+            closure_cost[course] = cost[course]
+            offer_cost(graph, condition_cost, heap, wide(course), closure_cost[course])
     while heap.size[0]:
-        need = least_of(reach, heap)
-        mine = net.asked[need, ASKED_SKILL] >= 0 and ours[net.asked[need, ASKED_SKILL]]
-        for place in range(net.uses[need], net.uses[need + 1]):
-            if net.users[place] >= 0 or mine:
-                course = net.users[place] if net.users[place] >= 0 else ~net.users[place]
+        condition = pop_cheapest(condition_cost, heap)
+        mine = (
+            graph.condition_table[condition, ASKED_SKILL] >= 0 and ours[graph.condition_table[condition, ASKED_SKILL]]
+        )
+        for place in range(graph.consumer_starts[condition], graph.consumer_starts[condition + 1]):
+            if graph.consumers[place] >= 0 or mine:
+                course = graph.consumers[place] if graph.consumers[place] >= 0 else ~graph.consumers[place]
                 lacking[course] -= 1
-                behind[course] = behind[course] + reach[need] if adding else max(behind[course], reach[need])
+                behind[course] = (
+                    behind[course] + condition_cost[condition]
+                    if adding
+                    else max(behind[course], condition_cost[condition])
+                )
                 if cost[course] and not lacking[course]:
-                    price[course] = min(behind[course] + cost[course], FAR)
-                    offer(net, reach, heap, wide(course), price[course])
-        for place in range(net.holds[need], net.holds[need + 1]):
-            branch, total = net.holders[place], ZERO
-            for inner in range(net.opens[branch], net.opens[branch + 1]):
-                one = reach[net.inner[inner]]
-                total = min(total + one, FAR) if adding else max(total, one)
-            fall(reach, heap, wide(net.branch_need[branch]), total)
+                    closure_cost[course] = min(behind[course] + cost[course], UNREACHABLE)
+                    offer_cost(graph, condition_cost, heap, wide(course), closure_cost[course])
+        for place in range(graph.branch_holder_starts[condition], graph.branch_holder_starts[condition + 1]):
+            branch, total = graph.branch_holders[place], ZERO
+            for branch_conditions in range(graph.branch_starts[branch], graph.branch_starts[branch + 1]):
+                one = condition_cost[graph.branch_conditions[branch_conditions]]
+                total = min(total + one, UNREACHABLE) if adding else max(total, one)
+            decrease(condition_cost, heap, wide(graph.branch_condition[branch]), total)
     if adding:
-        sum_up(net, ours, prices, np.arange(len(price), dtype=np.int32))
+        sum_condition_costs(graph, ours, costs, np.arange(len(closure_cost), dtype=np.int32))
 
 
-@kernel
-def offer(net: Net, reach: Longs, heap: Heap, course: int, total: int) -> None:
-    """Tell what a course meets that it costs so much."""
-    for row in range(net.begins[course, FIRST_ROW], net.begins[course + 1, FIRST_ROW]):
-        first, place = net.asks[net.rows[row, SKILL]], net.asks[net.rows[row, SKILL] + 1] - 1
-        while place >= first and net.asked[net.asking[place], ASKED_LEVEL] > net.rows[row, HIGH]:
+@jit
+def offer_cost(graph: PrerequisiteGraph, condition_cost: Longs, heap: Heap, course: int, total: int) -> None:
+    """Lower the conditions that a course satisfies to `total`."""
+    for row in range(graph.begins[course, FIRST_ROW], graph.begins[course + 1, FIRST_ROW]):
+        first, place = (
+            graph.level_index_starts[graph.rows[row, SKILL]],
+            graph.level_index_starts[graph.rows[row, SKILL] + 1] - 1,
+        )
+        while place >= first and graph.condition_table[graph.level_index[place], ASKED_LEVEL] > graph.rows[row, HIGH]:
             place -= 1
-        while place >= first and total < reach[net.asking[place]]:  # a lower level never costs more
-            fall(reach, heap, wide(net.asking[place]), total)
+        while place >= first and total < condition_cost[graph.level_index[place]]:  # a lower level never costs more
+            decrease(condition_cost, heap, wide(graph.level_index[place]), total)
             place -= 1
-    if net.course_need[course] >= 0:
-        fall(reach, heap, wide(net.course_need[course]), total)
+    if graph.course_condition[course] >= 0:
+        decrease(condition_cost, heap, wide(graph.course_condition[course]), total)

@@ -6,13 +6,20 @@ from typing import NamedTuple
 import numpy as np
 
 from services.recommender.inputs import MICRO, MOST_STEPS, Inputs
-from services.recommender.planner.course_spec import SkillKey, offer_of
-from services.recommender.planner.exact.minimum_closure import Stock
-from services.recommender.planner.exact.residual import Left, Pick, Seed, Short, end_of, pinned_in
-from services.recommender.planner.explain.messages import gone, left_out_reason, unknown_completed
+from services.recommender.planner.course_spec import SkillKey, course_spec
+from services.recommender.planner.exact.minimum_closure import AvailableCourses
+from services.recommender.planner.exact.residual import (
+    LeftOutCause,
+    MissingHours,
+    Origin,
+    Pick,
+    end_state,
+    pinned_closure,
+)
+from services.recommender.planner.explain.messages import left_out_reason, missing_course_cause, unknown_completed
 from services.recommender.planner.index.catalog import View
 from services.recommender.planner.index.segment import Longs
-from services.recommender.planner.optimizer.closure import assemble
+from services.recommender.planner.optimizer.closure import build_closure
 from services.recommender.planner.optimizer.instance import (
     COSINE,
     HOURS_LEFT,
@@ -20,152 +27,156 @@ from services.recommender.planner.optimizer.instance import (
     PRICES,
     STATUS,
     STEPS_LEFT,
-    Problem,
+    ProblemData,
 )
-from services.recommender.planner.optimizer.query import Field
-from services.recommender.planner.optimizer.search import SIZE, route_of, take
+from services.recommender.planner.optimizer.query import SearchSpace
+from services.recommender.planner.optimizer.search import SIZE, add_closure, empty_path
 from services.recommender.planner.optimizer.state import (
     ALL_HOURS,
     COUNT,
     DONE,
-    Bench,
-    study_on,
+    Workspace,
+    study_and_update,
 )
-from services.recommender.planner.units import FAR
-from services.recommender.planner.value import Worth
+from services.recommender.planner.units import UNREACHABLE
+from services.recommender.planner.value import ValueFunction
 from shared.paths import Note
 from shared.skills import Course
 
 
-class Seeds(NamedTuple):
+class FixedCourses(NamedTuple):
     """What comes first whatever it closes, and what was wanted and cannot."""
 
     picks: list[Pick]
     notes: list[Note]
 
 
-def course_of(field: Field, problem: Problem, view: View, way: int) -> Course:
+def course_of(space: SearchSpace, problem: ProblemData, view: View, alternative: int) -> Course:
     """Return the course of a way."""
-    course = view.course(field.course_id(int(problem.ways[way, NUMBER])))
+    course = view.course(space.course_id(int(problem.alternatives[alternative, NUMBER])))
     if course is None:
-        raise LookupError(f"way {way} is no course of this view")
+        raise LookupError(f"row {alternative} is no course of this view")
     return course
 
 
-def way_of(field: Field, problem: Problem, course_id: str) -> int:
+def alternative_of(space: SearchSpace, problem: ProblemData, course_id: str) -> int:
     """Return the way of a course; -1 where the problem has none."""
-    for number in field.numbers([course_id]):
-        for way in np.flatnonzero(problem.ways[:, NUMBER] == number).tolist():
-            return int(way)
+    for number in space.numbers([course_id]):
+        for alternative in np.flatnonzero(problem.alternatives[:, NUMBER] == number).tolist():
+            return int(alternative)
     return -1
 
 
-class Ground(NamedTuple):
-    """What seeds are planted in: an officer, who stands at these `doors`, and the courses there are."""
+class PlanContext(NamedTuple):
+    """What seeds are planted in: an officer, who stands at these `entry_levels`, and the courses there are."""
 
     inputs: Inputs
     view: View
-    worth: Worth
-    doors: Mapping[SkillKey, float]
-    field: Field
-    stock: Stock
+    value: ValueFunction
+    entry_levels: Mapping[SkillKey, float]
+    space: SearchSpace
+    available: AvailableCourses
 
 
-class _Bed:
+class _FixedCourseBuilder:
     """Plants one course after the other into a standing. `missing`: courses that would be needed and are not known."""
 
-    def __init__(self, ground: Ground, problem: Problem, state: Longs, bench: Bench) -> None:
-        self._inputs, self._view, self._field = ground.inputs, ground.view, ground.field
-        self._ground, self._problem, self._state, self._bench = ground, problem, state, bench
-        self.seeds = Seeds([], [])
+    def __init__(self, context: PlanContext, problem: ProblemData, state: Longs, workspace: Workspace) -> None:
+        self._inputs, self._view, self._space = context.inputs, context.view, context.space
+        self._context, self._problem, self._state, self._workspace = context, problem, state, workspace
+        self.fixed_courses = FixedCourses([], [])
         self.missing: list[str] = []
 
-    def plant(self, course_id: str, seed: Seed) -> None:
+    def add(self, course_id: str, seed: Origin) -> None:
         """Take a course with what opens its door, or note why not."""
         course = self._view.course(course_id)
         if course_id in self._inputs.done:
             return
         if course is None:
-            self._note(course_id, gone(self._inputs, course_id))
+            self._note(course_id, missing_course_cause(self._inputs, course_id))
             return
-        way = way_of(self._field, self._problem, course_id)
-        if way < 0:
+        alternative = alternative_of(self._space, self._problem, course_id)
+        if alternative < 0:
             self._note(course_id, "excluded")
-        elif self._state[self._problem.at[STATUS] + way] == DONE:
+        elif self._state[self._problem.at[STATUS] + alternative] == DONE:
             return
         elif seed == "started":
-            study_on(self._problem, self._state, self._bench, np.array([way]))
-            self._pick(way, seed)
-        elif self._state[self._problem.at[PRICES] + way] >= FAR:
+            study_and_update(self._problem, self._state, self._workspace, np.array([alternative]))
+            self._pick(alternative, seed)
+        elif self._state[self._problem.at[PRICES] + alternative] >= UNREACHABLE:
             self._note(course_id, "unreachable")
-        elif seed == "pinned" and not self._fits(way):
+        elif seed == "pinned" and not self._fits(alternative):
             self._pin(course_id)
-        elif seed == "mandatory" and self._crowded(way):
+        elif seed == "mandatory" and self._crowded(alternative):
             self._note(course_id, "does_not_fit")
         else:
-            route = route_of(self._problem)
-            take(self._problem, self._state, self._bench, way, route)
-            for taken in route.ways[: int(route.figures[SIZE])].tolist():
+            path = empty_path(self._problem)
+            add_closure(self._problem, self._state, self._workspace, alternative, path)
+            for taken in path.alternatives[: int(path.counters[SIZE])].tolist():
                 self._pick(taken, seed)
 
-    def _fits(self, way: int) -> bool:
-        assemble(self._problem, self._state, self._bench, way)
-        figures, state = self._bench.figures, self._state
-        return bool(figures[ALL_HOURS] <= state[HOURS_LEFT] and figures[COUNT] <= state[STEPS_LEFT])
+    def _fits(self, alternative: int) -> bool:
+        build_closure(self._problem, self._state, self._workspace, alternative)
+        counters, state = self._workspace.counters, self._state
+        return bool(counters[ALL_HOURS] <= state[HOURS_LEFT] and counters[COUNT] <= state[STEPS_LEFT])
 
     def _pin(self, course_id: str) -> None:
         """Take a course by the shortest way there is, where the cheapest does not fit; or note what is missing."""
-        ground, picks = self._ground, self.seeds.picks
-        end = end_of(ground.inputs, ground.worth, ground.doors, picks)
-        courses, short = pinned_in(end, course_id, ground.stock)
+        context, picks = self._context, self.fixed_courses.picks
+        end = end_state(context.inputs, context.value, context.entry_levels, picks)
+        courses, short = pinned_closure(end, course_id, context.available)
         if not courses:
             return self._note(course_id, "does_not_fit", short)
-        ways = [way_of(self._field, self._problem, name) for name in courses]
-        if min(ways) < 0:
+        alternatives = [alternative_of(self._space, self._problem, name) for name in courses]
+        if min(alternatives) < 0:
             self.missing += courses
             return None
-        study_on(self._problem, self._state, self._bench, np.array(ways))
-        for way in ways:
-            self._pick(way, "pinned")
+        study_and_update(self._problem, self._state, self._workspace, np.array(alternatives))
+        for alternative in alternatives:
+            self._pick(alternative, "pinned")
         return None
 
-    def _crowded(self, way: int) -> bool:
+    def _crowded(self, alternative: int) -> bool:
         """Return whether a course's bundle is more than a path may hold."""
-        assemble(self._problem, self._state, self._bench, way)
-        return bool(self._bench.figures[COUNT] + len(self.seeds.picks) > MOST_STEPS)
+        build_closure(self._problem, self._state, self._workspace, alternative)
+        return bool(self._workspace.counters[COUNT] + len(self.fixed_courses.picks) > MOST_STEPS)
 
-    def _pick(self, way: int, seed: Seed) -> None:
-        course = course_of(self._field, self._problem, self._view, way)
-        self.seeds.picks.append(Pick(offer_of(course), 0, int(self._problem.ways[way, COSINE]) / MICRO, [], seed))
+    def _pick(self, alternative: int, seed: Origin) -> None:
+        course = course_of(self._space, self._problem, self._view, alternative)
+        self.fixed_courses.picks.append(
+            Pick(course_spec(course), 0, int(self._problem.alternatives[alternative, COSINE]) / MICRO, [], seed)
+        )
 
-    def _note(self, course_id: str, kind: Left, short: Short | None = None) -> None:
+    def _note(self, course_id: str, kind: LeftOutCause, short: MissingHours | None = None) -> None:
         course = self._view.course(course_id)
-        self.seeds.notes.append(
+        self.fixed_courses.notes.append(
             Note(course_id, kind, left_out_reason(kind, short), title=course.title if course else None)
         )
 
     def withdrawn(self) -> None:
         """Note the courses of the path before that are no longer offered, and completed ones that nobody knows."""
-        told = {note.course for note in self.seeds.notes} | self._inputs.done
+        trace = {note.course for note in self.fixed_courses.notes} | self._inputs.done
         for course_id in self._inputs.previous:
-            if course_id not in told and self._view.course(course_id) is None:
+            if course_id not in trace and self._view.course(course_id) is None:
                 self._note(course_id, "withdrawn")
-        self.seeds.notes.extend(unknown_completed(self._inputs, self._view.course))
+        self.fixed_courses.notes.extend(unknown_completed(self._inputs, self._view.course))
 
 
-def plant(ground: Ground, problem: Problem, state: Longs, bench: Bench) -> tuple[Seeds, list[str]]:
+def fix_courses(
+    context: PlanContext, problem: ProblemData, state: Longs, workspace: Workspace
+) -> tuple[FixedCourses, list[str]]:
     """Take the seeds in order: started, mandatory, pinned. Moves the state on.
 
     Returns them, and the courses that the problem must also know, or something pinned seems not to fit.
     """
-    bed, inputs = _Bed(ground, problem, state, bench), ground.inputs
-    wanted: list[tuple[Seed, list[str]]] = [
+    builder, inputs = _FixedCourseBuilder(context, problem, state, workspace), context.inputs
+    wanted: list[tuple[Origin, list[str]]] = [
         ("started", inputs.started),
         ("mandatory", inputs.mandatory),
         ("pinned", inputs.pinned),
     ]
     for seed, course_ids in wanted:
         for course_id in dict.fromkeys(course_ids):
-            bed.plant(course_id, seed)
-    bed.withdrawn()
-    return bed.seeds, bed.missing
+            builder.add(course_id, seed)
+    builder.withdrawn()
+    return builder.fixed_courses, builder.missing

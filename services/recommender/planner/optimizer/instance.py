@@ -1,7 +1,7 @@
-"""An officer's planning problem as three small tables: ways, needs, and the links between them.
+"""One officer's problem instance: alternatives, conditions, and the adjacency between them.
 
-Two kinds of nodes take turns. A *way* needs all of its needs: every course is one, and so is every branch of an `any`,
-at no cost. A *need* is met by any one of its ways, or by the officer's own standing.
+An AND-OR graph. An *alternative* (AND node) requires all of its conditions: a course, or a branch of an `any`, which
+costs nothing. A *condition* (OR node) is satisfied by any one of its alternatives, or by the officer's own state.
 """
 
 from math import sqrt
@@ -17,7 +17,7 @@ from services.recommender.planner.index.graph import (
     FIRST_NEED,
     FIRST_ROW,
     ONLY,
-    Net,
+    PrerequisiteGraph,
 )
 from services.recommender.planner.index.segment import (
     ENTRY,
@@ -28,23 +28,23 @@ from services.recommender.planner.index.segment import (
     Longs,
     Table,
 )
-from services.recommender.planner.jit import ZERO, kernel, wide
-from services.recommender.planner.optimizer.candidates import enter, shortlist
-from services.recommender.planner.optimizer.closure_cost import Prices, branch_cost, score_of
+from services.recommender.planner.jit import ZERO, jit, wide
+from services.recommender.planner.optimizer.candidates import insert_topk, shortlist
+from services.recommender.planner.optimizer.closure_cost import Costs, branch_cost, score_of
 from services.recommender.planner.optimizer.query import (
-    DOOR,
+    ENTRY_LEVEL,
     GAP,
-    OURS,
-    Seeker,
+    IN_FRAMEWORK,
+    Query,
 )
-from services.recommender.planner.units import FAR
+from services.recommender.planner.units import UNREACHABLE
 
-SLACK = 4
-"""A way is kept for a need where it costs at most a quarter more than the cheapest one at the start, or is the shortest
-by itself."""
+COST_TOLERANCE = 4
+"""An alternative is kept for a condition if it costs at most one part in so many more than the cheapest one, or is
+the shortest course."""
 
-SEVERAL = 24
-"""So many courses more that cost less than the cheapest ways to the needs that they meet, taken together."""
+MAX_SHARED = 24
+"""So many courses more that cost less than the cheapest alternatives of the conditions that they meet together."""
 
 BRANCH, NUMBER, COST, HOURS, RANK, COSINE, NEEDS, NEEDS_END, LIFTS, LIFTS_END, GAINS, GAINS_END = range(12)
 MEETS, MEETS_END, OWN_NEED, WAY_COLUMNS = range(12, 16)
@@ -53,408 +53,471 @@ HOURS_LEFT, STEPS_LEFT = 0, 1
 HELD, DOORS, STATUS, PRICES, REACH, END = range(6)
 
 
-class Problem(NamedTuple):
-    """Costs and hours in micro-hours, levels in micro-levels, ids as ranks; `links` holds all lists end to end.
+class ProblemData(NamedTuple):
+    """An instance. Costs and hours in micro-hours, levels in micro-levels, ids as ranks."""
 
-    A row of `ways`: whether a BRANCH, NUMBER, COST, HOURS, RANK, COSINE (millionths), where its links begin and end -
-    NEEDS, LIFTS (skill, level), GAINS (gap, worth), and the needs that it MEETS - and the one that asks for this course
-    (OWN_NEED, or -1). A row of `needs`: ASKED skill and LEVEL, or COURSE (way); WAYS that meet it; ANY where those are
-    branches; USERS; the NEXT need on the same skill. `first_need`: where that begins per skill. `at`: where in a
-    standing HELD worth, DOORS, STATUS and PRICES of ways, and the REACH of needs begin.
-    """
-
-    ways: Longs
-    needs: Longs
-    links: Longs
+    alternatives: Longs
+    """Per row: BRANCH, NUMBER, COST, HOURS, RANK, COSINE (millionths), where its lists in `adjacency` begin and
+    end: NEEDS (conditions), LIFTS (skill, level), GAINS (gap, value), MEETS (conditions that it satisfies); and
+    OWN_NEED, the condition that asks for this course, or -1."""
+    conditions: Longs
+    """Per row: ASKED (skill) and LEVEL, or COURSE (row); WAYS (alternatives); ANY: 1 where those are branches; USERS
+    (consumers); NEXT condition on the same skill."""
+    adjacency: Longs
+    """All lists, end to end."""
     at: Longs
-    doors: Longs
-    first_need: Longs
+    """Where the parts of a state begin: HELD values, DOORS (levels), STATUS, PRICES and REACH (costs), END."""
+    entry_levels: Longs
+    """Per skill: the level before the path."""
+    first_condition: Longs
+    """Per skill: its first condition, or -1."""
 
 
 class _Draft(NamedTuple):
-    """Tables that grow: rows of ways and needs, links, where each way and need of the net stands (-1: nowhere)."""
+    """Growing tables, and the row of each alternative and condition of the graph in them (-1: none)."""
 
-    ways: Longs
-    needs: Longs
-    links: Longs
-    way_at: Longs
-    need_at: Longs
+    alternatives: Longs
+    conditions: Longs
+    adjacency: Longs
+    alternative_at: Longs
+    condition_at: Longs
     sizes: Longs
 
 
 WAY_COUNT, NEED_COUNT, LINK_COUNT = range(3)
 
 
-@kernel
-def problem_of(net: Net, seeker: Seeker, prices: Prices) -> Problem:
-    """Return the problem of one officer: what is weighed, the roots, and what leads to them."""
-    courses, numbers = len(net.hours), len(net.hours) + len(net.branch_need)
+@jit
+def build_instance(graph: PrerequisiteGraph, query: Query, costs: Costs) -> ProblemData:
+    """Return the instance of one officer: candidates, forced courses, and what satisfies their conditions."""
+    courses, numbers = len(graph.hours), len(graph.hours) + len(graph.branch_condition)
     draft = _Draft(
         np.zeros((256, WAY_COLUMNS), np.int64), np.zeros((128, NEED_COLUMNS), np.int64), np.empty(8192, np.int64),
-        np.full(numbers, -1, np.int64), np.full(len(net.asked), -1, np.int64), np.zeros(3, np.int64),
+        np.full(numbers, -1, np.int64), np.full(len(graph.condition_table), -1, np.int64), np.zeros(3, np.int64),
     )  # fmt: skip
-    for course in shortlist(net, seeker, prices):
-        draft = place_way(draft, wide(course))
-    for course in seeker.roots:
-        if prices.cost[course] > 0:
-            draft = place_way(draft, wide(course))
-    levels = root_levels(net, seeker, prices)
-    draft = follow(net, seeker, prices, levels, draft, ZERO, ZERO)
+    for course in shortlist(graph, query, costs):
+        draft = place_alternative(draft, wide(course))
+    for course in query.forced:
+        if costs.cost[course] > 0:
+            draft = place_alternative(draft, wide(course))
+    levels = forced_levels(graph, query, costs)
+    draft = expand(graph, query, costs, levels, draft, ZERO, ZERO)
     looked, opened = draft.sizes[WAY_COUNT], draft.sizes[NEED_COUNT]
-    for course in serving_several(net, seeker, prices, draft):
-        draft = place_way(draft, wide(course))
-    draft = follow(net, seeker, prices, levels, draft, looked, opened)
+    for course in shared_prerequisites(graph, query, costs, draft):
+        draft = place_alternative(draft, wide(course))
+    draft = expand(graph, query, costs, levels, draft, looked, opened)
     looked, opened = draft.sizes[WAY_COUNT], draft.sizes[NEED_COUNT]
-    ways, needs = draft.ways[:looked], draft.needs[:opened]
-    skill_at, doors = settle_needs(net, seeker, draft, needs)
-    for way in range(looked):
-        if ways[way, NUMBER] >= courses:
-            ways[way, BRANCH], ways[way, RANK] = 1, FAR + ways[way, NUMBER]
+    alternatives, conditions = draft.alternatives[:looked], draft.conditions[:opened]
+    skill_at, entry_levels = resolve_conditions(graph, query, draft, conditions)
+    for alternative in range(looked):
+        if alternatives[alternative, NUMBER] >= courses:
+            alternatives[alternative, BRANCH], alternatives[alternative, RANK] = (
+                1,
+                UNREACHABLE + alternatives[alternative, NUMBER],
+            )
         else:
-            draft = link_course(net, seeker, prices, draft, skill_at, way)
-    first = chain(needs, len(doors))
-    draft = link_openers(draft, ways, needs, first)
-    links = turn(ways, needs, draft.links[: draft.sizes[LINK_COUNT]])
-    sizes = np.array([2, len(seeker.cut), len(doors), looked, looked, opened])
-    return Problem(ways, needs, links, np.cumsum(sizes), doors, first)
+            draft = link_course(graph, query, costs, draft, skill_at, alternative)
+    first_condition = index_levels(conditions, len(entry_levels))
+    draft = link_levels(draft, alternatives, conditions, first_condition)
+    adjacency = add_reverse_edges(alternatives, conditions, draft.adjacency[: draft.sizes[LINK_COUNT]])
+    sizes = np.array([2, len(query.current_level), len(entry_levels), looked, looked, opened])
+    return ProblemData(alternatives, conditions, adjacency, np.cumsum(sizes), entry_levels, first_condition)
 
 
-@kernel
-def follow(net: Net, seeker: Seeker, prices: Prices, levels: Longs, draft: _Draft, looked: int, opened: int) -> _Draft:
-    """Return the draft with what leads to its ways: those from `looked` on, and the needs from `opened` on."""
-    found, asked = np.empty(len(draft.way_at), np.int64), np.empty(len(net.asked), np.int64)
+@jit
+def expand(
+    graph: PrerequisiteGraph, query: Query, costs: Costs, levels: Longs, draft: _Draft, looked: int, opened: int
+) -> _Draft:
+    """Return the draft with what leads to its alternatives from row `looked` on, its conditions from `opened` on."""
+    found, asked = np.empty(len(draft.alternative_at), np.int64), np.empty(len(graph.condition_table), np.int64)
     while looked < draft.sizes[WAY_COUNT]:
-        number = draft.ways[looked, NUMBER]
-        draft = link_needs(draft, looked, asked[: needs_of(net, seeker, prices.reach, number, asked)])
+        number = draft.alternatives[looked, NUMBER]
+        draft = link_conditions(
+            draft, looked, asked[: conditions_of(graph, query, costs.condition_cost, number, asked)]
+        )
         looked += 1
         while opened < draft.sizes[NEED_COUNT]:
-            need = draft.needs[opened, ASKED]
-            draft = link_ways(draft, opened, found[: ways_of(net, seeker, prices, levels, need, found)])
+            condition = draft.conditions[opened, ASKED]
+            draft = link_alternatives(
+                draft, opened, found[: alternatives_of(graph, query, costs, levels, condition, found)]
+            )
             opened += 1
     return draft
 
 
-@kernel
-def serving_several(net: Net, seeker: Seeker, prices: Prices, draft: _Draft) -> Ints:
-    """Return the courses outside a draft that cost least beside the cheapest ways to all that they meet of its needs.
+@jit
+def shared_prerequisites(graph: PrerequisiteGraph, query: Query, costs: Costs, draft: _Draft) -> Ints:
+    """Return courses outside a draft that cost less than the cheapest alternatives of all conditions that they meet.
 
-    Of the needs of such a course those that the draft has cost nothing: others have to meet them as well.
+    At most `MAX_SHARED`, those that save most for their cost. A course of them costs itself and those of its conditions
+    that the draft does not have: what the draft has is met for others anyway.
     """
-    asked, lists, teaching, cost, price, reach = (
-        net.asked, net.lists, net.teaching, prices.cost, prices.price, prices.reach,
+    condition_table, starts, teachers, condition_cost = (
+        graph.condition_table, graph.teacher_starts, graph.teachers, costs.condition_cost,
     )  # fmt: skip
-    saved, total, own = np.zeros(len(net.hours), np.int64), ZERO, np.empty(len(asked), np.int64)
-    waiting = np.empty(draft.sizes[NEED_COUNT], np.int64)
+    saved, total, asked = np.zeros(len(graph.hours), np.int64), ZERO, np.empty(len(condition_table), np.int64)
+    levels = np.empty(draft.sizes[NEED_COUNT], np.int64)
     count = ZERO
-    for place in range(draft.sizes[NEED_COUNT]):
-        need = draft.needs[place, ASKED]
-        if 0 <= asked[need, ASKED_SKILL] < len(lists) - 1 and 0 < reach[need] < FAR:
-            waiting[count] = need
-            total += reach[need]
+    for row in range(draft.sizes[NEED_COUNT]):
+        condition = draft.conditions[row, ASKED]
+        taught = 0 <= condition_table[condition, ASKED_SKILL] < len(starts) - 1
+        if taught and 0 < condition_cost[condition] < UNREACHABLE:
+            levels[count] = condition
+            total += condition_cost[condition]
             count += 1
-    for need in waiting[:count]:
-        skill, level = asked[need, ASKED_SKILL], asked[need, ASKED_LEVEL]
-        for place in range(lists[skill], lists[skill + 1]):
-            course = teaching[place, 0]
-            if net.hours[course] * seeker.least > total:
+    for condition in levels[:count]:
+        skill, level = condition_table[condition, ASKED_SKILL], condition_table[condition, ASKED_LEVEL]
+        for place in range(starts[skill], starts[skill + 1]):
+            course = teachers[place, 0]
+            if graph.hours[course] * query.min_factor > total:
                 break
-            if teaching[place, 1] >= level and price[course] < FAR:
-                saved[course] += reach[need]
-    ratio, best = np.zeros(SEVERAL, np.int64), np.full(SEVERAL, -1, np.int32)
+            if teachers[place, 1] >= level and costs.closure_cost[course] < UNREACHABLE:
+                saved[course] += condition_cost[condition]
+    values, best = np.zeros(MAX_SHARED, np.int64), np.full(MAX_SHARED, -1, np.int32)
     for course in np.flatnonzero(saved):
-        if draft.way_at[course] < 0:
-            spent = cost[course]
-            for need in own[: needs_of(net, seeker, reach, course, own)]:
-                if draft.need_at[need] < 0:
-                    spent += reach[need]
+        if draft.alternative_at[course] < 0:
+            spent = costs.cost[course]
+            for condition in asked[: conditions_of(graph, query, condition_cost, course, asked)]:
+                if draft.condition_at[condition] < 0:
+                    spent += condition_cost[condition]
             if spent < saved[course]:
-                enter(ratio, best, net.rank, -score_of(saved[course], spent, 1.0), course)
+                insert_topk(values, best, graph.rank, -score_of(saved[course], spent, 1.0), course)
     return best[best >= 0]
 
 
-@kernel
-def link_openers(draft: _Draft, ways: Longs, needs: Longs, first: Longs) -> _Draft:
+@jit
+def link_levels(draft: _Draft, alternatives: Longs, conditions: Longs, first_condition: Longs) -> _Draft:
     """Return the draft with every course linked to all levels that it meets, whatever it costs."""
-    counts = np.zeros(len(needs), np.int64)
-    links = draft.links
+    counts, adjacency = np.zeros(len(conditions), np.int64), draft.adjacency
     for filling in range(2):
-        for way in range(len(ways)):
-            for place in range(ways[way, LIFTS], ways[way, LIFTS_END], 2):
-                need = first[links[place]]
-                while need >= 0:
-                    if needs[need, LEVEL] <= links[place + 1]:
+        for alternative in range(len(alternatives)):
+            for place in range(alternatives[alternative, LIFTS], alternatives[alternative, LIFTS_END], 2):
+                condition = first_condition[adjacency[place]]
+                while condition >= 0:
+                    if conditions[condition, LEVEL] <= adjacency[place + 1]:
                         if filling:
-                            links[needs[need, WAYS] + counts[need]] = way
-                        counts[need] += 1
-                    need = needs[need, NEXT]
+                            adjacency[conditions[condition, WAYS] + counts[condition]] = alternative
+                        counts[condition] += 1
+                    condition = conditions[condition, NEXT]
         if not filling:
-            links = room_for(draft, counts.sum())
-            end = draft.sizes[LINK_COUNT]
-            for need in range(len(needs)):
-                if needs[need, ASKED] >= 0:
-                    needs[need, WAYS] = end
-                    end += counts[need]
-                    needs[need, WAYS_END] = end
+            adjacency, end = room_for(draft, counts.sum()), draft.sizes[LINK_COUNT]
+            for condition in range(len(conditions)):
+                if conditions[condition, ASKED] >= 0:
+                    conditions[condition, WAYS], end = end, end + counts[condition]
+                    conditions[condition, WAYS_END] = end
             draft.sizes[LINK_COUNT] = end
             counts[:] = 0
-    return _Draft(draft.ways, draft.needs, links, draft.way_at, draft.need_at, draft.sizes)
+    return _Draft(
+        draft.alternatives, draft.conditions, adjacency, draft.alternative_at, draft.condition_at, draft.sizes
+    )
 
 
-@kernel
-def turn(ways: Longs, needs: Longs, links: Longs) -> Longs:
-    """Return the links with those in the other direction behind them: users of needs, and what ways meet."""
-    end = len(links)
-    total = (ways[:, NEEDS_END] - ways[:, NEEDS]).sum() + (needs[:, WAYS_END] - needs[:, WAYS]).sum()
+@jit
+def add_reverse_edges(alternatives: Longs, conditions: Longs, adjacency: Longs) -> Longs:
+    """Return the adjacency with the reverse edges appended: consumers of conditions, conditions of alternatives."""
+    end = len(adjacency)
+    total = (alternatives[:, NEEDS_END] - alternatives[:, NEEDS]).sum() + (
+        conditions[:, WAYS_END] - conditions[:, WAYS]
+    ).sum()
     longer = np.empty(end + total, np.int64)
-    longer[:end] = links
-    for way in range(len(ways)):
-        for place in range(ways[way, NEEDS], ways[way, NEEDS_END]):
-            needs[links[place], USERS_END] += 1
-    for need in range(len(needs)):
-        for place in range(needs[need, WAYS], needs[need, WAYS_END]):
-            ways[links[place], MEETS_END] += 1
-    for need in range(len(needs)):
-        needs[need, USERS], end = end, end + needs[need, USERS_END]
-        needs[need, USERS_END] = needs[need, USERS]
-    for way in range(len(ways)):
-        ways[way, MEETS], end = end, end + ways[way, MEETS_END]
-        ways[way, MEETS_END] = ways[way, MEETS]
-    for way in range(len(ways)):
-        for place in range(ways[way, NEEDS], ways[way, NEEDS_END]):
-            need = links[place]
-            longer[needs[need, USERS_END]] = way
-            needs[need, USERS_END] += 1
-    for need in range(len(needs)):
-        for place in range(needs[need, WAYS], needs[need, WAYS_END]):
-            way = links[place]
-            longer[ways[way, MEETS_END]] = need
-            ways[way, MEETS_END] += 1
-    ways[:, OWN_NEED] = -1
-    for need in range(len(needs)):
-        if needs[need, COURSE] >= 0:
-            ways[needs[need, COURSE], OWN_NEED] = need
+    longer[:end] = adjacency
+    for alternative in range(len(alternatives)):
+        for place in range(alternatives[alternative, NEEDS], alternatives[alternative, NEEDS_END]):
+            conditions[adjacency[place], USERS_END] += 1
+    for condition in range(len(conditions)):
+        for place in range(conditions[condition, WAYS], conditions[condition, WAYS_END]):
+            alternatives[adjacency[place], MEETS_END] += 1
+    for condition in range(len(conditions)):
+        conditions[condition, USERS], end = end, end + conditions[condition, USERS_END]
+        conditions[condition, USERS_END] = conditions[condition, USERS]
+    for alternative in range(len(alternatives)):
+        alternatives[alternative, MEETS], end = end, end + alternatives[alternative, MEETS_END]
+        alternatives[alternative, MEETS_END] = alternatives[alternative, MEETS]
+    for alternative in range(len(alternatives)):
+        for place in range(alternatives[alternative, NEEDS], alternatives[alternative, NEEDS_END]):
+            condition = adjacency[place]
+            longer[conditions[condition, USERS_END]] = alternative
+            conditions[condition, USERS_END] += 1
+    for condition in range(len(conditions)):
+        for place in range(conditions[condition, WAYS], conditions[condition, WAYS_END]):
+            alternative = adjacency[place]
+            longer[alternatives[alternative, MEETS_END]] = condition
+            alternatives[alternative, MEETS_END] += 1
+    alternatives[:, OWN_NEED] = -1
+    for condition in range(len(conditions)):
+        if conditions[condition, COURSE] >= 0:
+            alternatives[conditions[condition, COURSE], OWN_NEED] = condition
     return longer
 
 
-@kernel
-def chain(needs: Longs, skills: int) -> Longs:
-    """Link the needs of each skill; return where each chain begins, -1 where there is none."""
+@jit
+def index_levels(conditions: Longs, skills: int) -> Longs:
+    """Chain the conditions on each skill; return the first of each chain, or -1."""
     first = np.full(skills, -1, np.int64)
-    for need in range(len(needs)):
-        if needs[need, ASKED] >= 0:
-            needs[need, NEXT] = first[needs[need, ASKED]]
-            first[needs[need, ASKED]] = need
+    for condition in range(len(conditions)):
+        if conditions[condition, ASKED] >= 0:
+            conditions[condition, NEXT] = first[conditions[condition, ASKED]]
+            first[conditions[condition, ASKED]] = condition
     return first
 
 
-@kernel
-def place_way(draft: _Draft, number: int) -> _Draft:
-    """Return the draft with a way, once."""
-    ways, count = draft.ways, draft.sizes[WAY_COUNT]
-    if draft.way_at[number] < 0:
-        if count == len(ways):
-            ways = np.concatenate((ways, np.zeros_like(ways)))
-        ways[count, NUMBER] = number
-        draft.way_at[number] = count
+@jit
+def place_alternative(draft: _Draft, number: int) -> _Draft:
+    """Return the draft with an alternative, added once."""
+    alternatives, count = draft.alternatives, draft.sizes[WAY_COUNT]
+    if draft.alternative_at[number] < 0:
+        if count == len(alternatives):
+            alternatives = np.concatenate((alternatives, np.zeros_like(alternatives)))
+        alternatives[count, NUMBER] = number
+        draft.alternative_at[number] = count
         draft.sizes[WAY_COUNT] += 1
-    return _Draft(ways, draft.needs, draft.links, draft.way_at, draft.need_at, draft.sizes)
+    return _Draft(
+        alternatives, draft.conditions, draft.adjacency, draft.alternative_at, draft.condition_at, draft.sizes
+    )
 
 
-@kernel
-def link_needs(draft: _Draft, way: int, found: Longs) -> _Draft:
-    """Return the draft with the needs of a way."""
-    needs, need_at, sizes, links = draft.needs, draft.need_at, draft.sizes, room_for(draft, len(found))
-    draft.ways[way, NEEDS] = sizes[LINK_COUNT]
-    for need in found:
-        if need_at[need] < 0:
-            if sizes[NEED_COUNT] == len(needs):
-                needs = np.concatenate((needs, np.zeros_like(needs)))
-            needs[sizes[NEED_COUNT], ASKED] = need
-            need_at[need] = sizes[NEED_COUNT]
+@jit
+def link_conditions(draft: _Draft, alternative: int, found: Longs) -> _Draft:
+    """Return the draft with the conditions of an alternative."""
+    conditions, condition_at, sizes, adjacency = (
+        draft.conditions,
+        draft.condition_at,
+        draft.sizes,
+        room_for(draft, len(found)),
+    )
+    draft.alternatives[alternative, NEEDS] = sizes[LINK_COUNT]
+    for condition in found:
+        if condition_at[condition] < 0:
+            if sizes[NEED_COUNT] == len(conditions):
+                conditions = np.concatenate((conditions, np.zeros_like(conditions)))
+            conditions[sizes[NEED_COUNT], ASKED] = condition
+            condition_at[condition] = sizes[NEED_COUNT]
             sizes[NEED_COUNT] += 1
-        links[sizes[LINK_COUNT]] = need_at[need]
+        adjacency[sizes[LINK_COUNT]] = condition_at[condition]
         sizes[LINK_COUNT] += 1
-    draft.ways[way, NEEDS_END] = sizes[LINK_COUNT]
-    return _Draft(draft.ways, needs, links, draft.way_at, need_at, sizes)
+    draft.alternatives[alternative, NEEDS_END] = sizes[LINK_COUNT]
+    return _Draft(draft.alternatives, conditions, adjacency, draft.alternative_at, condition_at, sizes)
 
 
-@kernel
-def link_ways(draft: _Draft, need: int, found: Longs) -> _Draft:
-    """Return the draft with the ways that meet a need."""
-    links, needs, sizes, way_at = room_for(draft, len(found)), draft.needs, draft.sizes, draft.way_at
-    needs[need, WAYS], end = sizes[LINK_COUNT], sizes[LINK_COUNT]
-    for way in found:
-        if way_at[way] < 0:
-            draft = place_way(draft, way)
-        links[end] = way_at[way]
+@jit
+def link_alternatives(draft: _Draft, condition: int, found: Longs) -> _Draft:
+    """Return the draft with the alternatives that satisfy a condition."""
+    adjacency, conditions, sizes, alternative_at = (
+        room_for(draft, len(found)),
+        draft.conditions,
+        draft.sizes,
+        draft.alternative_at,
+    )
+    conditions[condition, WAYS], end = sizes[LINK_COUNT], sizes[LINK_COUNT]
+    for alternative in found:
+        if alternative_at[alternative] < 0:
+            draft = place_alternative(draft, alternative)
+        adjacency[end] = alternative_at[alternative]
         end += 1
-    needs[need, WAYS_END] = sizes[LINK_COUNT] = end
-    return _Draft(draft.ways, needs, links, way_at, draft.need_at, sizes)
+    conditions[condition, WAYS_END] = sizes[LINK_COUNT] = end
+    return _Draft(draft.alternatives, conditions, adjacency, alternative_at, draft.condition_at, sizes)
 
 
-@kernel
+@jit
 def room_for(draft: _Draft, more: int) -> Longs:
-    """Return the links with room for more."""
-    links, end = draft.links, draft.sizes[LINK_COUNT]
-    if end + more > len(links):
-        return np.concatenate((links, np.empty(len(links) + more, np.int64)))
-    return links
+    """Return the adjacency with room for more."""
+    adjacency, end = draft.adjacency, draft.sizes[LINK_COUNT]
+    if end + more > len(adjacency):
+        return np.concatenate((adjacency, np.empty(len(adjacency) + more, np.int64)))
+    return adjacency
 
 
-@kernel
-def settle_needs(net: Net, seeker: Seeker, draft: _Draft, needs: Longs) -> tuple[Longs, Longs]:
-    """Say in every need what it asks for; until here ASKED holds its number in the net.
+@jit
+def resolve_conditions(graph: PrerequisiteGraph, query: Query, draft: _Draft, conditions: Longs) -> tuple[Longs, Longs]:
+    """Fill in what each condition requires; until here its SKILL column holds its number in the graph.
 
-    Returns where each skill stands among those that are asked for (-1: nowhere), and the levels held of these.
+    Returns the number of each skill among the required ones (-1: not required), and the levels held of these.
     """
-    asked, skills, way_at = net.asked, seeker.skills, draft.way_at
-    skill_at, doors, numbers, count = (
+    condition_table, skills, alternative_at = graph.condition_table, query.skills, draft.alternative_at
+    skill_at, entry_levels, numbers, count = (
         np.full(len(skills), -1, np.int64),
-        np.empty(len(needs), np.int64),
-        needs[:, ASKED].copy(),
+        np.empty(len(conditions), np.int64),
+        conditions[:, ASKED].copy(),
         0,
     )
-    for place in range(len(needs)):
+    for place in range(len(conditions)):
         number = numbers[place]
-        skill, only = asked[number, ASKED_SKILL], asked[number, ONLY]
+        skill, only = condition_table[number, ASKED_SKILL], condition_table[number, ONLY]
         if skill >= 0 and skill_at[skill] < 0:
             skill_at[skill] = count
-            doors[count] = skills[skill, DOOR]
+            entry_levels[count] = skills[skill, ENTRY_LEVEL]
             count += 1
-        needs[place, ASKED] = skill_at[skill] if skill >= 0 else -1
-        needs[place, LEVEL], needs[place, COURSE] = asked[number, ASKED_LEVEL], way_at[only] if only >= 0 else -1
-        needs[place, ANY] = asked[number, ANY_LAST] > asked[number, ANY_FIRST]
-    return skill_at, doors[:count]
+        conditions[place, ASKED] = skill_at[skill] if skill >= 0 else -1
+        conditions[place, LEVEL], conditions[place, COURSE] = (
+            condition_table[number, ASKED_LEVEL],
+            alternative_at[only] if only >= 0 else -1,
+        )
+        conditions[place, ANY] = condition_table[number, ANY_LAST] > condition_table[number, ANY_FIRST]
+    return skill_at, entry_levels[:count]
 
 
-@kernel
-def link_course(net: Net, seeker: Seeker, prices: Prices, draft: _Draft, skill_at: Longs, way: int) -> _Draft:
-    """Return the draft with what a course costs, lifts and gains, and its cosine."""
-    rows, skills, tops, cut, size, starts = net.rows, seeker.skills, seeker.tops, seeker.cut, seeker.size, seeker.begins
-    row_of, course, end = draft.ways[way], draft.ways[way, NUMBER], draft.sizes[LINK_COUNT]
-    first, last = net.begins[course, FIRST_ROW], net.begins[course + 1, FIRST_ROW]
-    links = room_for(draft, 4 * (last - first))
-    row_of[COST], row_of[HOURS], row_of[RANK] = prices.cost[course], net.hours[course], net.rank[course]
+@jit
+def link_course(
+    graph: PrerequisiteGraph, query: Query, costs: Costs, draft: _Draft, skill_at: Longs, alternative: int
+) -> _Draft:
+    """Return the draft with cost, level effects, gap effects and cosine of a course."""
+    rows, skills, level_values, current_level, size, starts = (
+        graph.rows,
+        query.skills,
+        query.level_values,
+        query.current_level,
+        query.size,
+        query.begins,
+    )
+    row_of, course, end = (
+        draft.alternatives[alternative],
+        draft.alternatives[alternative, NUMBER],
+        draft.sizes[LINK_COUNT],
+    )
+    first, last = graph.begins[course, FIRST_ROW], graph.begins[course + 1, FIRST_ROW]
+    adjacency = room_for(draft, 4 * (last - first))
+    row_of[COST], row_of[HOURS], row_of[RANK] = costs.cost[course], graph.hours[course], graph.rank[course]
     row_of[LIFTS] = end
     for row in range(first, last):
         skill, high = rows[row, SKILL], rows[row, HIGH]
-        if skill_at[skill] >= 0 and high > skills[skill, DOOR]:
-            links[end], links[end + 1] = skill_at[skill], high
+        if skill_at[skill] >= 0 and high > skills[skill, ENTRY_LEVEL]:
+            adjacency[end], adjacency[end + 1] = skill_at[skill], high
             end += 2
     row_of[LIFTS_END] = row_of[GAINS] = end
     dot = own = 0.0
     for row in range(first, last):
         skill, high = rows[row, SKILL], rows[row, HIGH]
         gap = skills[skill, GAP]
-        if skills[skill, OURS]:
+        if skills[skill, IN_FRAMEWORK]:
             gain = (high - rows[row, LOW]) / 1e6
             own += gain * gain
             dot += gain * size[gap] if gap >= 0 else 0.0
-        if gap >= 0 and high > cut[gap]:
+        if gap >= 0 and high > current_level[gap]:
             for top in range(starts[gap], starts[gap + 1]):
-                if tops[top, 0] == high:
-                    links[end], links[end + 1] = gap, tops[top, 1]
+                if level_values[top, 0] == high:
+                    adjacency[end], adjacency[end + 1] = gap, level_values[top, 1]
             end += 2
     row_of[GAINS_END] = end
     # To six places, so that no machine's last bit decides a tie.
     row_of[COSINE] = int(dot / (sqrt(own) * sqrt((size * size).sum())) * 1e6 + 0.5) if dot > 0 else 0
     draft.sizes[LINK_COUNT] = end
-    return _Draft(draft.ways, draft.needs, links, draft.way_at, draft.need_at, draft.sizes)
+    return _Draft(
+        draft.alternatives, draft.conditions, adjacency, draft.alternative_at, draft.condition_at, draft.sizes
+    )
 
 
-@kernel
-def needs_of(net: Net, seeker: Seeker, reach: Longs, way: int, found: Longs) -> int:
-    """Fill in the unmet needs of a course, or of a branch, which is numbered past the courses; return how many."""
-    courses, begins, rows, requires, skills = len(net.hours), net.begins, net.rows, net.requires, seeker.skills
+@jit
+def conditions_of(graph: PrerequisiteGraph, query: Query, condition_cost: Longs, alternative: int, found: Longs) -> int:
+    """Fill in the unmet conditions of a course, or of a branch (numbered past the courses); return how many."""
+    courses, begins, rows, requires, skills = len(graph.hours), graph.begins, graph.rows, graph.requires, query.skills
     count = ZERO
-    if way >= courses:
-        inner, branch = net.inner, way - courses
-        for place in range(net.opens[branch], net.opens[branch + 1]):
-            count = add_need(net.asked, seeker.met, skills, reach, found, count, inner[place])
+    if alternative >= courses:
+        branch_conditions, branch = graph.branch_conditions, alternative - courses
+        for place in range(graph.branch_starts[branch], graph.branch_starts[branch + 1]):
+            count = add_condition(
+                graph.condition_table, query.met, skills, condition_cost, found, count, branch_conditions[place]
+            )
         return int(count)
-    asked, met = net.asked, seeker.met
-    for row in range(begins[way, FIRST_ROW], begins[way + 1, FIRST_ROW]):
-        if rows[row, ENTRY] >= 0 and skills[rows[row, SKILL], OURS]:
-            count = add_need(asked, met, skills, reach, found, count, rows[row, ENTRY])
-    for place in range(begins[way, FIRST_NEED], begins[way + 1, FIRST_NEED]):
-        count = add_need(asked, met, skills, reach, found, count, requires[place])
+    condition_table, met = graph.condition_table, query.met
+    for row in range(begins[alternative, FIRST_ROW], begins[alternative + 1, FIRST_ROW]):
+        if rows[row, ENTRY] >= 0 and skills[rows[row, SKILL], IN_FRAMEWORK]:
+            count = add_condition(condition_table, met, skills, condition_cost, found, count, rows[row, ENTRY])
+    for place in range(begins[alternative, FIRST_NEED], begins[alternative + 1, FIRST_NEED]):
+        count = add_condition(condition_table, met, skills, condition_cost, found, count, requires[place])
     return int(count)
 
 
-@kernel
-def add_need(
-    asked: Table, met: Ints, skills: Longs, reach: Longs, found: Longs, count: int, need: int
+@jit
+def add_condition(
+    condition_table: Table, met: Ints, skills: Longs, condition_cost: Longs, found: Longs, count: int, condition: int
 ) -> int:  # fmt: skip
-    """Add a need that is not met before the path, once; return how many there are."""
-    skill = asked[need, ASKED_SKILL]
+    """Add a condition that does not hold before the path, once; return how many there are."""
+    skill = condition_table[condition, ASKED_SKILL]
     if skill >= 0:
-        if skills[skill, DOOR] >= asked[need, ASKED_LEVEL]:
+        if skills[skill, ENTRY_LEVEL] >= condition_table[condition, ASKED_LEVEL]:
             return count
-    elif asked[need, ANY_LAST] > asked[need, ANY_FIRST]:
-        if reach[need] == 0:
+    elif condition_table[condition, ANY_LAST] > condition_table[condition, ANY_FIRST]:
+        if condition_cost[condition] == 0:
             return count
     else:
         for done in met:
-            if done == need:
+            if done == condition:
                 return count
     for place in range(count):
-        if found[place] == need:
+        if found[place] == condition:
             return count
-    found[count] = need
+    found[count] = condition
     return count + 1
 
 
-@kernel
-def root_levels(net: Net, seeker: Seeker, prices: Prices) -> Longs:
-    """Return per skill the level that is held, or that the roots lead to."""
-    levels = seeker.skills[:, DOOR].copy()
-    for course in seeker.roots:
-        if prices.cost[course] > 0:
-            for row in range(net.begins[course, FIRST_ROW], net.begins[course + 1, FIRST_ROW]):
-                levels[net.rows[row, SKILL]] = max(levels[net.rows[row, SKILL]], net.rows[row, HIGH])
+@jit
+def forced_levels(graph: PrerequisiteGraph, query: Query, costs: Costs) -> Longs:
+    """Return per skill the level that is held, or that the forced courses lead to."""
+    levels = query.skills[:, ENTRY_LEVEL].copy()
+    for course in query.forced:
+        if costs.cost[course] > 0:
+            for row in range(graph.begins[course, FIRST_ROW], graph.begins[course + 1, FIRST_ROW]):
+                levels[graph.rows[row, SKILL]] = max(levels[graph.rows[row, SKILL]], graph.rows[row, HIGH])
     return levels
 
 
-@kernel
-def by_roots(net: Net, seeker: Seeker, prices: Prices, levels: Longs, branch: int) -> bool:
-    """Return whether the roots may meet a branch: a path that uses a dear one can be studied all the same."""
-    if len(seeker.roots) == 0:
+@jit
+def met_by_forced(graph: PrerequisiteGraph, query: Query, costs: Costs, levels: Longs, branch: int) -> bool:
+    """Return whether forced courses may satisfy a branch: a path that uses an expensive one is still feasible."""
+    if len(query.forced) == 0:
         return False
-    for place in range(net.opens[branch], net.opens[branch + 1]):
-        need = net.inner[place]
-        skill, only = net.asked[need, ASKED_SKILL], net.asked[need, ONLY]
-        if skill >= 0 and levels[skill] < net.asked[need, ASKED_LEVEL]:
+    for place in range(graph.branch_starts[branch], graph.branch_starts[branch + 1]):
+        condition = graph.branch_conditions[place]
+        skill, only = graph.condition_table[condition, ASKED_SKILL], graph.condition_table[condition, ONLY]
+        if skill >= 0 and levels[skill] < graph.condition_table[condition, ASKED_LEVEL]:
             return False
-        if only >= 0 and prices.reach[need] > 0 and not (prices.cost[only] > 0 and (seeker.roots == only).any()):
+        if (
+            only >= 0
+            and costs.condition_cost[condition] > 0
+            and not (costs.cost[only] > 0 and (query.forced == only).any())
+        ):
             return False
     return True
 
 
-@kernel
-def ways_of(net: Net, seeker: Seeker, prices: Prices, levels: Longs, need: int, found: Longs) -> int:
-    """Fill in the courses, and branches past them, that meet a need at about the least price or are the shortest.
+@jit
+def alternatives_of(
+    graph: PrerequisiteGraph, query: Query, costs: Costs, levels: Longs, condition: int, found: Longs
+) -> int:
+    """Fill in the courses, and branches past them, that meet a need at about the least price; return how many.
 
-    With them the branches that the roots may meet at `levels`; see `root_levels`. Returns how many.
+    With them the shortest course that meets it, and the branches that forced courses may meet at `levels`.
     """
-    asked, hours, teaching, price, reach = net.asked, net.hours, net.teaching, prices.price, prices.reach
-    skill, level, only = asked[need, ASKED_SKILL], asked[need, ASKED_LEVEL], asked[need, ONLY]
-    if reach[need] >= FAR:
+    condition_table, hours, teachers, closure_cost, condition_cost = (
+        graph.condition_table,
+        graph.hours,
+        graph.teachers,
+        costs.closure_cost,
+        costs.condition_cost,
+    )
+    skill, level, only = (
+        condition_table[condition, ASKED_SKILL],
+        condition_table[condition, ASKED_LEVEL],
+        condition_table[condition, ONLY],
+    )
+    if condition_cost[condition] >= UNREACHABLE:
         return 0
-    limit, count = reach[need] + reach[need] // SLACK, 0
-    if 0 <= skill < len(net.lists) - 1:
-        for place in range(net.lists[skill], net.lists[skill + 1]):
-            course = teaching[place, 0]
-            if hours[course] * seeker.least > limit and count > 0:
+    limit, count = condition_cost[condition] + condition_cost[condition] // COST_TOLERANCE, 0
+    if 0 <= skill < len(graph.teacher_starts) - 1:
+        for place in range(graph.teacher_starts[skill], graph.teacher_starts[skill + 1]):
+            course = teachers[place, 0]
+            if hours[course] * query.min_factor > limit and count > 0:
                 break
-            if teaching[place, 1] >= level and (price[course] <= limit or (count == 0 and price[course] < FAR)):
+            within = closure_cost[course] <= limit or (count == 0 < limit and closure_cost[course] < UNREACHABLE)
+            if teachers[place, 1] >= level and within:
                 found[count] = course
                 count += 1
-    if only >= 0 and price[only] <= limit:
+    if only >= 0 and closure_cost[only] <= limit:
         found[count] = only
         count += 1
-    for branch in range(asked[need, ANY_FIRST], asked[need, ANY_LAST]):
-        cost = branch_cost(net, reach, branch)
-        if cost <= limit or (cost < FAR and by_roots(net, seeker, prices, levels, branch)):
+    for branch in range(condition_table[condition, ANY_FIRST], condition_table[condition, ANY_LAST]):
+        cost = branch_cost(graph, condition_cost, branch)
+        if cost <= limit or (cost < UNREACHABLE and met_by_forced(graph, query, costs, levels, branch)):
             found[count] = len(hours) + branch
             count += 1
     return count

@@ -16,209 +16,230 @@ from services.recommender.inputs import (
     Rule,
 )
 from services.recommender.planner.course_spec import SkillKey
-from services.recommender.planner.index.catalog import Shelf
-from services.recommender.planner.index.graph import FIRST_ROW, Mesh
+from services.recommender.planner.index.catalog import TenantCatalog
+from services.recommender.planner.index.graph import FIRST_ROW, IndexedGraph
 from services.recommender.planner.index.segment import (
-    EFFORT,
+    COST_FACTOR,
     HIGH,
+    LANGUAGES,
     MODALITY,
     PROVIDER,
     SKILL,
-    TONGUE,
     Ints,
     Longs,
     Segment,
 )
-from services.recommender.planner.index.vocabulary import MODALITIES, NAMES
-from services.recommender.planner.optimizer.closure_cost import Flags, Prices, prices_of
-from services.recommender.planner.units import FAR, NEVER, micro
-from services.recommender.planner.value import Worth
+from services.recommender.planner.index.vocabulary import MODALITIES, VOCABULARY
+from services.recommender.planner.optimizer.closure_cost import Costs, Flags, base_costs
+from services.recommender.planner.units import FORBIDDEN, UNREACHABLE, micro
+from services.recommender.planner.value import ValueFunction
 from shared.skills import Framework
 from shared.texts import folded
 
 Factors = NDArray[np.float64]
 
 
-class Kind(NamedTuple):
-    """What a catalogue costs officers of one kind who hold nothing. `factor`: what multiplies hours, 0 not to be used.
-
-    No usable course has a factor below `least`.
-    """
+class CostProfile(NamedTuple):
+    """Costs shared by officers of one framework, with the same languages and rules, who hold nothing."""
 
     factor: NDArray[np.float64]
-    least: float
-    prices: Prices
+    """(N,): multiplies the hours of each course; 0 where it must not be used."""
+    min_factor: float
+    """The lowest factor of a usable course."""
+    costs: Costs
 
 
-DOOR, GAP, OURS = range(3)
+ENTRY_LEVEL, GAP, IN_FRAMEWORK = range(3)
 
 
-class Seeker(NamedTuple):
-    """One officer. `skills`: DOOR level for entries (micro-levels), GAP (-1: none), OURS (of this framework).
-
-    Per gap: `cut`, the level held, and `size`; `tops[begins[g]:begins[g + 1]]`: (level, its worth). `met`: needs of the
-    net that courses done before meet. `roots`: courses wanted whatever they close. `least`: no course costs less than
-    its hours times this. For `reach.settle`, with what was started as done: `ours`, `lifted` doors per skill, `held`
-    needs, `changed` courses, and how many needs were `known` before.
-    """
+class Query(NamedTuple):
+    """One officer, for the compiled search over S skills and G gaps."""
 
     skills: Longs
-    cut: Longs
+    """(S, 3): ENTRY_LEVEL (micro-level tested at entry), GAP (number, or -1), IN_FRAMEWORK (0 or 1)."""
+    current_level: Longs
+    """(G,): micro-level held."""
     size: NDArray[np.float64]
+    """(G,): value of closing the gap."""
     begins: Longs
-    tops: Longs
+    """(G + 1,): into `level_values`."""
+    level_values: Longs
+    """(micro-level, its value) per gap."""
     met: Ints
-    roots: Ints
-    least: float
+    """Conditions that completed courses satisfy."""
+    forced: Ints
+    """Courses that must be candidates whatever they close."""
+    min_factor: float
+    """No course costs less than its hours times this."""
     ours: Flags
-    lifted: Longs
+    """(S,): skills of the officer's framework."""
+    levels_after_started: Longs
+    """(S,): entry levels once the started courses are completed."""
     held: Ints
+    """Conditions that hold once the started courses are completed."""
     changed: Ints
+    """Courses whose cost differs from their cost profile's."""
     known: int
+    """Conditions that the cost profile has costs of."""
 
 
-class Field(NamedTuple):
-    """Where a plan looks: the whole base or its champions, by number, and what lies beside."""
+class SearchSpace(NamedTuple):
+    """The courses that a search considers: the base or its champion lists, and the overlay."""
 
-    mesh: Mesh
+    graph: IndexedGraph
     base: Segment
     base_numbers: Ints | None
-    shelf: Shelf
+    catalog: TenantCatalog
 
     def course_id(self, number: int) -> str:
         """Return the id of a course."""
         if number >= self.base.size:
-            return self.shelf.near[1][number - self.base.size]
-        return self.shelf.base.ids[number if self.base_numbers is None else int(self.base_numbers[number])]
+            return self.catalog.delta[1][number - self.base.size]
+        return self.catalog.base.ids[number if self.base_numbers is None else int(self.base_numbers[number])]
 
     def numbers(self, course_ids: Iterable[str]) -> list[int]:
-        """Return the numbers of those of these courses that are to be seen, in order, each once."""
-        names = [NAMES.courses.get(course_id, -1) for course_id in dict.fromkeys(course_ids)]
+        """Return the numbers of the visible ones of these courses, in order, each once."""
+        names = [VOCABULARY.courses.get(course_id, -1) for course_id in dict.fromkeys(course_ids)]
         if not names:
             return []
-        beside = self.shelf.near[0].find(names)
-        found = np.where(beside >= 0, beside + self.base.size, self.base.find(names))
-        hidden = self.shelf.beside_names
+        overlay = self.catalog.delta[0].find(names)
+        found = np.where(overlay >= 0, overlay + self.base.size, self.base.find(names))
+        deleted = self.catalog.overlay_names
         return [
             n
             for n, name in zip(found.tolist(), names, strict=True)
-            if n >= self.base.size or (name not in hidden and n >= 0)
+            if n >= self.base.size or (name not in deleted and n >= 0)
         ]
 
 
-def field_of(shelf: Shelf, inputs: Inputs, also: Sequence[str] = ()) -> Field:
-    """Return the champions and what lies beside them; the whole catalogue where champions could miss what is wanted."""
-    shelf.base.build()
-    base, numbers = shelf.base.segment, None
-    if (champions := shelf.base.champions) and not any(rule.bias == INCLUDE_ONLY for rule in inputs.rules):
-        names = [NAMES.courses.get(course_id, -1) for course_id in wanted_by(inputs, also)]
+def search_space(catalog: TenantCatalog, inputs: Inputs, also: Sequence[str] = ()) -> SearchSpace:
+    """Return the champions and the overlay; the whole catalog where champions could miss what is wanted."""
+    catalog.base.build()
+    base, numbers = catalog.base.segment, None
+    if (champions := catalog.base.champions) and not any(rule.bias == INCLUDE_ONLY for rule in inputs.rules):
+        names = [VOCABULARY.courses.get(course_id, -1) for course_id in forced_courses(inputs, also)]
         if ((champions[0].find(names) >= 0) == (base.find(names) >= 0)).all():
             base, numbers = champions
-    return Field(shelf.mesh(champions=numbers is not None), base, numbers, shelf)
+    return SearchSpace(catalog.graph(champions=numbers is not None), base, numbers, catalog)
 
 
-def wanted_by(inputs: Inputs, also: Sequence[str]) -> list[str]:
-    """Return the courses that a plan looks at whatever they close."""
+def forced_courses(inputs: Inputs, also: Sequence[str]) -> list[str]:
+    """Return course ids that must be candidates whatever they close."""
     return [*inputs.started, *inputs.mandatory, *inputs.pinned, *inputs.previous, *also]
 
 
-class Outlook(NamedTuple):
-    """What an officer looks for, and prices that are still to be settled for this officer."""
+class PreparedQuery(NamedTuple):
+    """A query, and costs that are still to be specialised for its officer."""
 
-    seeker: Seeker
-    prices: Prices
+    query: Query
+    costs: Costs
 
 
-def outlook_of(
-    inputs: Inputs, worth: Worth, standing: Mapping[SkillKey, float], field: Field, also: Sequence[str], plain: bool
-) -> Outlook:
-    """Return the officer. `plain`: without what is preferred or put off, which only changes costs."""
-    count = len(NAMES.skills)
+def build_query(
+    inputs: Inputs,
+    value: ValueFunction,
+    entry_levels: Mapping[SkillKey, float],
+    space: SearchSpace,
+    also: Sequence[str],
+    ignore_preferences: bool,
+) -> PreparedQuery:
+    """Return the query of an officer. `ignore_preferences`: boosts and deferred courses change no cost."""
+    count = len(VOCABULARY.skills)
     skills = np.zeros((count, 3), np.int64)
     skills[:, GAP] = -1
-    skills[:, OURS] = ours = skills_of(inputs.framework.id, count)
-    for key, level in standing.items():
-        if (skill := NAMES.skills.get(key, count)) < count:
-            skills[skill, DOOR] = micro(level)
-    gaps = list(worth.gaps)
-    tops: list[tuple[int, int]] = []
+    skills[:, IN_FRAMEWORK] = ours = skills_of(inputs.framework.id, count)
+    for key, level in entry_levels.items():
+        if (skill := VOCABULARY.skills.get(key, count)) < count:
+            skills[skill, ENTRY_LEVEL] = micro(level)
+    gaps = list(value.gaps)
+    level_values: list[tuple[int, int]] = []
     begins = [0]
     for gap, name in enumerate(gaps):
-        if (skill := NAMES.skills.get((inputs.framework.id, name), count)) < count:
+        if (skill := VOCABULARY.skills.get((inputs.framework.id, name), count)) < count:
             skills[skill, GAP] = gap
-            levels = {*field.base.levels(skill), *field.shelf.near[0].levels(skill)}
-            tops += [(level, worth.of(name, level / MICRO)) for level in sorted(levels)]
-        begins.append(len(tops))
-    prices, changed, least = _costs(inputs, field, ours, plain)
-    met = needs_met(field, inputs.done)
-    net = field.mesh.net
-    started = [course for course in field.numbers(inputs.started) if prices.cost[course] > 0]
-    opened = [int(net.course_need[course]) for course in started if net.course_need[course] >= 0]
+            levels = {*space.base.levels(skill), *space.catalog.delta[0].levels(skill)}
+            level_values += [(level, value.of(name, level / MICRO)) for level in sorted(levels)]
+        begins.append(len(level_values))
+    costs, changed, min_factor = _costs(inputs, space, ours, ignore_preferences)
+    met = conditions_met(space, inputs.done)
+    arrays = space.graph.arrays
+    started = [course for course in space.numbers(inputs.started) if costs.cost[course] > 0]
+    opened = [int(arrays.course_condition[course]) for course in started if arrays.course_condition[course] >= 0]
     held = np.array([*met, *opened], np.int32)
-    seeker = Seeker(
+    query = Query(
         skills=skills,
-        cut=np.array([micro(worth.wants[name].level) for name in gaps], np.int64),
-        size=np.array([worth.gaps[name] / MICRO for name in gaps], np.float64),
+        current_level=np.array([micro(value.targets[name].level) for name in gaps], np.int64),
+        size=np.array([value.gaps[name] / MICRO for name in gaps], np.float64),
         begins=np.array(begins, np.int64),
-        tops=np.array(tops, np.int64).reshape(-1, 2),
+        level_values=np.array(level_values, np.int64).reshape(-1, 2),
         met=np.array(met, np.int32),
-        roots=np.array(field.numbers(wanted_by(inputs, also)), np.int32),
-        least=float(least),
+        forced=np.array(space.numbers(forced_courses(inputs, also)), np.int32),
+        min_factor=float(min_factor),
         ours=ours,
-        lifted=_lifted(field, skills[:, DOOR], started),
+        levels_after_started=_levels_after_started(space, skills[:, ENTRY_LEVEL], started),
         held=held,
         changed=changed,
-        known=len(field.mesh.names),
+        known=len(space.graph.names),
     )
-    return Outlook(seeker, prices)
+    return PreparedQuery(query, costs)
 
 
-def needs_met(field: Field, course_ids: Iterable[str]) -> list[int]:
-    """Return the needs that these courses meet by having been done."""
-    needs = [field.mesh.need(NAMES.needs.known(course_id)) for course_id in sorted(course_ids)]
-    return [need for need in needs if need >= 0]
+def conditions_met(space: SearchSpace, course_ids: Iterable[str]) -> list[int]:
+    """Return the conditions that these completed courses satisfy."""
+    conditions = [space.graph.condition(VOCABULARY.conditions.known(course_id)) for course_id in sorted(course_ids)]
+    return [condition for condition in conditions if condition >= 0]
 
 
-def _lifted(field: Field, doors: Longs, started: Sequence[int]) -> Longs:
+def _levels_after_started(space: SearchSpace, entry_levels: Longs, started: Sequence[int]) -> Longs:
     """Return the levels that entries are tested against once what was started is done: it comes first in any case."""
-    lifted, net = doors.copy(), field.mesh.net
+    levels_after_started, arrays = entry_levels.copy(), space.graph.arrays
     for course in started:
-        for row in net.rows[net.begins[course, FIRST_ROW] : net.begins[course + 1, FIRST_ROW]]:
-            lifted[row[SKILL]] = max(lifted[row[SKILL]], row[HIGH])
-    return lifted
+        for row in arrays.rows[arrays.begins[course, FIRST_ROW] : arrays.begins[course + 1, FIRST_ROW]]:
+            levels_after_started[row[SKILL]] = max(levels_after_started[row[SKILL]], row[HIGH])
+    return levels_after_started
 
 
-def _costs(inputs: Inputs, field: Field, ours: NDArray[np.bool_], plain: bool) -> tuple[Prices, Ints, float]:
+def _costs(
+    inputs: Inputs, space: SearchSpace, ours: NDArray[np.bool_], ignore_preferences: bool
+) -> tuple[Costs, Ints, float]:
     """Return prices to be settled, the courses whose cost is not that of their kind, and the least factor."""
-    kind, size, net = _kind(inputs, field, ours, plain), field.base.size, field.mesh.net
-    factors, near = dict[int, float](), _factors(inputs, field.shelf.near[0], plain)
+    cost_profile, size, arrays = (
+        _cost_profile(inputs, space, ours, ignore_preferences),
+        space.base.size,
+        space.graph.arrays,
+    )
+    factors, delta = dict[int, float](), _factors(inputs, space.catalog.delta[0], ignore_preferences)
 
     def factor_of(course: int) -> float:
-        usual = kind.factor[course] if course < size else near[course - size]
+        usual = cost_profile.factor[course] if course < size else delta[course - size]
         return factors.get(course, float(usual))
 
-    if not plain:
+    if not ignore_preferences:
         for course_id, slow in inputs.slowed.items():
-            factors.update({course: factor_of(course) * slow for course in field.numbers([course_id])})
-    for course in field.numbers([*inputs.mandatory, *inputs.started]):
+            factors.update({course: factor_of(course) * slow for course in space.numbers([course_id])})
+    for course in space.numbers([*inputs.mandatory, *inputs.started]):
         factors[course] = factor_of(course) or 1.0
-    factors.update(dict.fromkeys(field.numbers([*inputs.done, *inputs.excluded]), 0.0))
+    factors.update(dict.fromkeys(space.numbers([*inputs.done, *inputs.excluded]), 0.0))
     for course in [course for course in factors if course >= size]:
-        near[course - size] = factors.pop(course)
-    hidden = field.shelf.hidden(field.base)
-    cost = np.concatenate([kind.prices.cost, _cost(net.hours[size:], near)])
-    cost[hidden] = 0
+        delta[course - size] = factors.pop(course)
+    deleted = space.catalog.deleted(space.base)
+    cost = np.concatenate([cost_profile.costs.cost, _cost(arrays.hours[size:], delta)])
+    cost[deleted] = 0
     for course, factor in factors.items():
-        cost[course] = _cost(net.hours[course : course + 1], np.array([factor]))[0]
-    least = min([kind.least, *(factor for factor in [*factors.values(), *near.tolist()] if factor > 0)])
-    changed = np.array([*hidden.tolist(), *factors, *range(size, size + len(near))], np.int32)
-    return Prices(cost, *_longer(kind.prices, len(near), len(net.asked))), changed, least
+        cost[course] = _cost(arrays.hours[course : course + 1], np.array([factor]))[0]
+    min_factor = min(
+        [cost_profile.min_factor, *(factor for factor in [*factors.values(), *delta.tolist()] if factor > 0)]
+    )
+    changed = np.array([*deleted.tolist(), *factors, *range(size, size + len(delta))], np.int32)
+    return Costs(cost, *_longer(cost_profile.costs, len(delta), len(arrays.condition_table))), changed, min_factor
 
 
-def _longer(prices: Prices, courses: int, needs: int) -> tuple[Longs, Longs]:
+def _longer(costs: Costs, courses: int, conditions: int) -> tuple[Longs, Longs]:
     """Return price and reach, copied, with room for so many more courses and so many needs in all."""
-    price = np.concatenate([prices.price, np.full(courses, NEVER, np.int64)])
-    return price, np.concatenate([prices.reach, np.full(needs - len(prices.reach), FAR, np.int64)])
+    closure_cost = np.concatenate([costs.closure_cost, np.full(courses, FORBIDDEN, np.int64)])
+    return closure_cost, np.concatenate(
+        [costs.condition_cost, np.full(conditions - len(costs.condition_cost), UNREACHABLE, np.int64)]
+    )
 
 
 def _cost(hours: Longs, factor: Factors) -> Longs:
@@ -227,45 +248,45 @@ def _cost(hours: Longs, factor: Factors) -> Longs:
     return np.where(factor > 0, cost, 0)
 
 
-def _kind(inputs: Inputs, field: Field, ours: NDArray[np.bool_], plain: bool) -> Kind:
+def _cost_profile(inputs: Inputs, space: SearchSpace, ours: NDArray[np.bool_], ignore_preferences: bool) -> CostProfile:
     """Return the prices of the base for officers of the same framework, languages and rules who hold nothing."""
     key = (
         inputs.framework.id,
         tuple(sorted(inputs.languages)),
         msgspec.json.encode(inputs.rules),
-        plain,
-        field.base_numbers is None,
+        ignore_preferences,
+        space.base_numbers is None,
     )
 
-    def made() -> Kind:
-        factor = _factors(inputs, field.base, plain)
-        net = field.shelf.base.mesh(champions=field.base_numbers is not None).net
-        least = float(factor[factor > 0].min(initial=1.0))
-        return Kind(factor, least, prices_of(net, ours, _cost(net.hours, factor)))
+    def made() -> CostProfile:
+        factor = _factors(inputs, space.base, ignore_preferences)
+        arrays = space.catalog.base.graph(champions=space.base_numbers is not None).arrays
+        min_factor = float(factor[factor > 0].min(initial=1.0))
+        return CostProfile(factor, min_factor, base_costs(arrays, ours, _cost(arrays.hours, factor)))
 
-    return field.shelf.base.kind(key, made)
+    return space.catalog.base.cost_profile(key, made)
 
 
 @lru_cache(maxsize=64)
 def skills_of(framework: str, count: int) -> NDArray[np.bool_]:
-    return np.array([name == framework for name, _ in list(NAMES.skills)[:count]], np.bool_)
+    return np.array([name == framework for name, _ in list(VOCABULARY.skills)[:count]], np.bool_)
 
 
-def _factors(inputs: Inputs, segment: Segment, plain: bool) -> Factors:
+def _factors(inputs: Inputs, segment: Segment, ignore_preferences: bool) -> Factors:
     """Return per course by what its effort, languages and rules multiply its hours; 0: not to be used."""
-    factors = segment.info[:-1, EFFORT] / MICRO
+    factors = segment.info[:-1, COST_FACTOR] / MICRO
     if inputs.languages and segment.size:
         spoken = set(inputs.languages)
-        factors *= np.array([not spoken.isdisjoint(tongue) for tongue in list(NAMES.tongues)], bool)[
-            segment.info[:-1, TONGUE]
-        ]
+        factors *= np.array(
+            [not spoken.isdisjoint(language_set) for language_set in list(VOCABULARY.language_sets)], bool
+        )[segment.info[:-1, LANGUAGES]]
     for rule in inputs.rules:
         holding = _holding(rule, inputs.framework, segment)
         if rule.bias == INCLUDE_ONLY:
             factors[~holding] = 0
         elif rule.bias == EXCLUDE:
             factors[holding] = 0
-        elif not plain:
+        elif not ignore_preferences:
             factors[holding] /= rule.bias
     return factors
 
@@ -274,22 +295,22 @@ def _holding(rule: Rule, framework: Framework, segment: Segment) -> NDArray[np.b
     """Return per course whether it holds any of the values of a rule."""
     names = rule.names
     if rule.field == "provider":
-        return np.array([not names.isdisjoint(titles) for titles in list(NAMES.providers)], bool)[
+        return np.array([not names.isdisjoint(titles) for titles in list(VOCABULARY.providers)], bool)[
             segment.info[:-1, PROVIDER]
         ]
     if rule.field == "language":
-        return np.array([not names.isdisjoint(tongue) for tongue in list(NAMES.tongues)], bool)[
-            segment.info[:-1, TONGUE]
+        return np.array([not names.isdisjoint(language_set) for language_set in list(VOCABULARY.language_sets)], bool)[
+            segment.info[:-1, LANGUAGES]
         ]
     if rule.field == "modality":
         return np.array([modality in names for modality in MODALITIES], bool)[segment.info[:-1, MODALITY]]
     holding = np.zeros(segment.size, bool)
     if rule.field == "course":
-        found = segment.find(NAMES.courses_like(names))
+        found = segment.find(VOCABULARY.courses_like(names))
         holding[found[found >= 0]] = True
         return holding
     for skill in framework.skills:
         if folded(skill.id) in names:
-            number = NAMES.skills.get((framework.id, skill.id), len(segment.lists))
+            number = VOCABULARY.skills.get((framework.id, skill.id), len(segment.teacher_starts))
             holding[segment.taught(number)[:, 0]] = True
     return holding

@@ -1,12 +1,12 @@
-"""T0 and T1 over one officer's problem: greedy by gain per cost; then other beginnings and local search.
+"""T0 and T1 over one officer's problem: greedy by gain per cost; then multi-start and local search.
 
-T0 is a greedy: again and again the bundle worth most per cost that still fits. T1 is the best of
+T0 is a greedy: again and again the closure worth most per cost that still fits. T1 is the best of
 
     exponents   the greedy with the cost to several powers
-    beginnings  the greedy after the bundle of one course, for those that close most, or make most of what closes
-                cheaper, for their cost (partial enumeration): a course that serves several needs counts once
-    exchange    local search: without each course of the path in turn; and with each of the beginnings that closes more
-                put first, what still fits of the path kept, and the greedy for the rest
+    starts      the greedy after the closure of one course (partial enumeration), for those courses that close most, or
+                spare other closures most, for their cost: a course that serves several conditions counts once
+    exchanges   local search: without each course of the path in turn; and with each start that closes more than the
+                path put first, what still fits of the path kept, and the greedy for the rest
 
 all without what loses nothing. A path is better when it closes more, and of equals when it costs less. Where the visits
 of the plan are spent, the best path so far stands.
@@ -17,17 +17,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from services.recommender.inputs import MICRO
 from services.recommender.planner.index.segment import Longs
-from services.recommender.planner.jit import NONE, ZERO, kernel
-from services.recommender.planner.optimizer.candidates import enter
+from services.recommender.planner.jit import NONE, ZERO, jit
+from services.recommender.planner.optimizer.candidates import insert_topk
 from services.recommender.planner.optimizer.closure import (
-    adds,
-    assemble,
-    bid,
-    in_order,
-    lean,
+    build_closure,
+    drop_redundant,
+    has_marginal_gain,
     precedes,
+    score_closure,
+    topological_order,
 )
 from services.recommender.planner.optimizer.closure_cost import Flags, score_of
 from services.recommender.planner.optimizer.instance import (
@@ -48,404 +47,467 @@ from services.recommender.planner.optimizer.instance import (
     REACH,
     STATUS,
     STEPS_LEFT,
-    Problem,
+    ProblemData,
 )
 from services.recommender.planner.optimizer.state import (
     ALL_COST,
     ALL_HOURS,
+    AVAILABLE,
     COUNT,
-    CUT,
-    FREE,
-    FUEL,
+    EVALUATIONS_LEFT,
     GAIN,
+    LIMITED,
     MEMBERS,
-    Bench,
+    Workspace,
     admits,
-    held_in,
-    price_from,
+    costs_from_start,
     study,
-    study_on,
+    study_and_update,
+    value_held,
 )
-from services.recommender.planner.units import FAR
+from services.recommender.planner.units import UNREACHABLE
 
 EXPONENTS = np.array([1.0, 0.8, 0.6, 0.4, 0.1])
-ROUNDS = 2
+MAX_PASSES = 2
 """So many times the swaps begin anew after one that was worth it."""
 
-BEGINNINGS = 24
-"""So many courses are tried as the beginning of a path."""
+MAX_STARTS = 24
+"""Courses whose closure is tried as the start of a path."""
 
-SHARES = 8
-"""Of the fuel, each exponent may spend one part in so many, all beginnings as much as all exponents may not."""
+BUDGET_SHARES = 8
+"""Each exponent may spend one visit in so many; all starts half of what is left then, and the exchanges the rest."""
 
-_ANY = 1 << 62
-
-
-WAY, CEILING, AT_PRICE, FIRST_GAIN, FIRST_COST, FIRST_PRICE = range(6)
+UNBOUNDED = 1 << 62
 
 
-class Route(NamedTuple):
-    """Ways in order of study; `figures`: how many, what is held at their end, and what they cost."""
+WAY, UPPER_BOUND, AT_PRICE, FIRST_GAIN, FIRST_COST, FIRST_PRICE = range(6)
 
-    ways: Longs
-    figures: Longs
+
+class CoursePath(NamedTuple):
+    """Ways in order of study; `counters`: how many, what is held at their end, and what they cost."""
+
+    alternatives: Longs
+    counters: Longs
 
 
 SIZE, WORTH, PAID = range(3)
 
 
-@kernel
-def route_of(problem: Problem) -> Route:
+@jit
+def empty_path(problem: ProblemData) -> CoursePath:
     """Return an empty route."""
-    return Route(np.zeros(len(problem.ways) + 1, np.int64), np.zeros(3, np.int64))
+    return CoursePath(np.zeros(len(problem.alternatives) + 1, np.int64), np.zeros(3, np.int64))
 
 
-@kernel
-def goals_of(problem: Problem, now: Longs, bench: Bench) -> Longs:
+@jit
+def targets_of(problem: ProblemData, state: Longs, workspace: Workspace) -> Longs:
     """Return the candidates in reach, by score at the start.
 
-    Columns: WAY; no bundle of it scores more than its CEILING, found AT_PRICE; gain, cost and price at the start.
+    Columns: WAY; no bundle of it scores more than its UPPER_BOUND, found AT_PRICE; gain, cost and price at the start.
     """
-    ways = np.flatnonzero(problem.ways[:, GAINS_END] > problem.ways[:, GAINS])
-    goals = np.zeros((len(ways), 6), np.int64)
+    alternatives = np.flatnonzero(problem.alternatives[:, GAINS_END] > problem.alternatives[:, GAINS])
+    targets = np.zeros((len(alternatives), 6), np.int64)
     count = 0
-    for place in range(len(ways)):
-        way = int(ways[place])
-        price = now[problem.at[PRICES] + way]
-        if price < FAR and bench.figures[FUEL] > 0 and adds(problem.ways, problem.links, problem.at[HELD], now, way):
-            assemble(problem, now, bench, way)
-            goals[count, WAY], goals[count, FIRST_PRICE] = way, price
-            goals[count, FIRST_GAIN], goals[count, FIRST_COST] = bench.figures[GAIN], bench.figures[ALL_COST]
-            goals[count, CEILING] = score_of(bench.figures[GAIN], bench.figures[ALL_COST], 1.0)
+    for place in range(len(alternatives)):
+        alternative = int(alternatives[place])
+        closure_cost = state[problem.at[PRICES] + alternative]
+        if (
+            closure_cost < UNREACHABLE
+            and workspace.counters[EVALUATIONS_LEFT] > 0
+            and has_marginal_gain(problem.alternatives, problem.adjacency, problem.at[HELD], state, alternative)
+        ):
+            build_closure(problem, state, workspace, alternative)
+            targets[count, WAY], targets[count, FIRST_PRICE] = alternative, closure_cost
+            targets[count, FIRST_GAIN], targets[count, FIRST_COST] = (
+                workspace.counters[GAIN],
+                workspace.counters[ALL_COST],
+            )
+            targets[count, UPPER_BOUND] = score_of(workspace.counters[GAIN], workspace.counters[ALL_COST], 1.0)
             count += 1
-    return goals[:count][np.argsort(-goals[:count, CEILING], kind="mergesort")]
+    return targets[:count][np.argsort(-targets[:count, UPPER_BOUND], kind="mergesort")]
 
 
-@kernel
-def set_ceilings(problem: Problem, now: Longs, goals: Longs, exponent: float, banned: int) -> None:
+@jit
+def reset_bounds(problem: ProblemData, state: Longs, targets: Longs, exponent: float, excluded: int) -> None:
     """Set the ceilings anew: what was worth so much at the start, and has the price of then, is not worth more now."""
-    for place in range(len(goals)):
-        price = now[problem.at[PRICES] + goals[place, WAY]]
-        goals[place, AT_PRICE] = price
-        if price >= FAR or goals[place, WAY] == banned:
-            goals[place, CEILING] = 0
-        elif price == goals[place, FIRST_PRICE]:
-            goals[place, CEILING] = score_of(goals[place, FIRST_GAIN], goals[place, FIRST_COST], exponent)
+    for place in range(len(targets)):
+        closure_cost = state[problem.at[PRICES] + targets[place, WAY]]
+        targets[place, AT_PRICE] = closure_cost
+        if closure_cost >= UNREACHABLE or targets[place, WAY] == excluded:
+            targets[place, UPPER_BOUND] = 0
+        elif closure_cost == targets[place, FIRST_PRICE]:
+            targets[place, UPPER_BOUND] = score_of(targets[place, FIRST_GAIN], targets[place, FIRST_COST], exponent)
         else:
-            goals[place, CEILING] = _ANY
+            targets[place, UPPER_BOUND] = UNBOUNDED
 
 
-@kernel
-def lift_ceilings(problem: Problem, now: Longs, goals: Longs, banned: int) -> None:
+@jit
+def invalidate_bounds(problem: ProblemData, state: Longs, targets: Longs, excluded: int) -> None:
     """Forget the ceiling of every bundle whose price has changed: an unchanged price is an unchanged bundle."""
-    for place in range(len(goals)):
-        price = now[problem.at[PRICES] + goals[place, WAY]]
-        if price != goals[place, AT_PRICE]:
-            goals[place, AT_PRICE] = price
-            goals[place, CEILING] = 0 if price >= FAR or goals[place, WAY] == banned else _ANY
+    for place in range(len(targets)):
+        closure_cost = state[problem.at[PRICES] + targets[place, WAY]]
+        if closure_cost != targets[place, AT_PRICE]:
+            targets[place, AT_PRICE] = closure_cost
+            targets[place, UPPER_BOUND] = (
+                0 if closure_cost >= UNREACHABLE or targets[place, WAY] == excluded else UNBOUNDED
+            )
 
 
-@kernel
-def best_goal(problem: Problem, now: Longs, bench: Bench, goals: Longs, exponent: float) -> int:
+@jit
+def best_target(problem: ProblemData, state: Longs, workspace: Workspace, targets: Longs, exponent: float) -> int:
     """Return the course whose bundle scores most; then the higher cosine, the lower cost, the lower id; or -1."""
-    ways, links, held = problem.ways, problem.links, problem.at[HELD]
+    alternatives, adjacency, held = problem.alternatives, problem.adjacency, problem.at[HELD]
     best, top, top_cost = NONE, -NONE, ZERO
-    for place in range(len(goals)):
-        if goals[place, CEILING] < top:
+    for place in range(len(targets)):
+        if targets[place, UPPER_BOUND] < top:
             continue
-        way = goals[place, WAY]
-        score = bid(problem, now, bench, way, exponent) if adds(ways, links, held, now, way) else 0
-        goals[place, CEILING] = score
-        cost = bench.figures[ALL_COST]
-        if score > top or (score == top and (best < 0 or precedes(problem, way, cost, best, top_cost))):
-            best, top, top_cost = way, score, cost
+        alternative = targets[place, WAY]
+        score = (
+            score_closure(problem, state, workspace, alternative, exponent)
+            if has_marginal_gain(alternatives, adjacency, held, state, alternative)
+            else 0
+        )
+        targets[place, UPPER_BOUND] = score
+        cost = workspace.counters[ALL_COST]
+        if score > top or (score == top and (best < 0 or precedes(problem, alternative, cost, best, top_cost))):
+            best, top, top_cost = alternative, score, cost
     return int(best)
 
 
-@kernel
+@jit
 def greedy(
-    problem: Problem, now: Longs, bench: Bench, goals: Longs, exponent: float, banned: int, route: Route
+    problem: ProblemData,
+    state: Longs,
+    workspace: Workspace,
+    targets: Longs,
+    exponent: float,
+    excluded: int,
+    path: CoursePath,
 ) -> None:
-    """Take bundles until none fits or closes anything, or the fuel is spent. `banned` is the goal of none of them."""
-    set_ceilings(problem, now, goals, exponent, banned)
-    while bench.figures[FUEL] > 0:
-        goal = best_goal(problem, now, bench, goals, exponent)
-        if goal < 0:
+    """Take bundles until none fits or closes anything, or the fuel is spent. `excluded` is the goal of none of them."""
+    reset_bounds(problem, state, targets, exponent, excluded)
+    while workspace.counters[EVALUATIONS_LEFT] > 0:
+        target = best_target(problem, state, workspace, targets, exponent)
+        if target < 0:
             break
-        take(problem, now, bench, goal, route)
-        lift_ceilings(problem, now, goals, banned)
-    if bench.figures[FUEL] <= 0:
-        bench.figures[CUT] = 1
+        add_closure(problem, state, workspace, target, path)
+        invalidate_bounds(problem, state, targets, excluded)
+    if workspace.counters[EVALUATIONS_LEFT] <= 0:
+        workspace.counters[LIMITED] = 1
 
 
-@kernel
-def take(problem: Problem, now: Longs, bench: Bench, goal: int, route: Route) -> None:
+@jit
+def add_closure(problem: ProblemData, state: Longs, workspace: Workspace, target: int, path: CoursePath) -> None:
     """Take the bundle of a goal that is in reach."""
-    assemble(problem, now, bench, goal)
-    count = in_order(problem, now, bench)
+    build_closure(problem, state, workspace, target)
+    count = topological_order(problem, state, workspace)
     if count > 1:
-        count = lean(problem, now, bench, count)
-    size = route.figures[SIZE]
-    route.ways[size : size + count] = bench.members[:count]
-    route.figures[SIZE] += count
-    study_on(problem, now, bench, bench.members[:count])
+        count = drop_redundant(problem, state, workspace, count)
+    size = path.counters[SIZE]
+    path.alternatives[size : size + count] = workspace.closure[:count]
+    path.counters[SIZE] += count
+    study_and_update(problem, state, workspace, workspace.closure[:count])
 
 
-@kernel
-def replay(problem: Problem, seeded: Longs, now: Longs, bench: Bench, route: Route, skip: int, left: Route) -> None:
+@jit
+def replay(
+    problem: ProblemData,
+    start_state: Longs,
+    state: Longs,
+    workspace: Workspace,
+    path: CoursePath,
+    skip: int,
+    remaining: CoursePath,
+) -> None:
     """Walk a route from the seeded standing, without one place of it and what can then not be entered.
 
     Prices are not told anew.
     """
-    now[: problem.at[PRICES]] = seeded[: problem.at[PRICES]]
-    ways, needs, links, at, steps, kept = problem.ways, problem.needs, problem.links, problem.at, route.ways, left.ways
+    state[: problem.at[PRICES]] = start_state[: problem.at[PRICES]]
+    alternatives, conditions, adjacency, at, steps, kept = (
+        problem.alternatives,
+        problem.conditions,
+        problem.adjacency,
+        problem.at,
+        path.alternatives,
+        remaining.alternatives,
+    )
     size = paid = 0
-    bench.figures[FUEL] -= route.figures[SIZE]
-    for place in range(route.figures[SIZE]):
-        way = steps[place]
-        if place != skip and admits(ways, needs, links, at, now, way):
-            study(ways, links, at, now, way)
-            kept[size] = way
+    workspace.counters[EVALUATIONS_LEFT] -= path.counters[SIZE]
+    for place in range(path.counters[SIZE]):
+        alternative = steps[place]
+        if place != skip and admits(alternatives, conditions, adjacency, at, state, alternative):
+            study(alternatives, adjacency, at, state, alternative)
+            kept[size] = alternative
             size += 1
-            paid += ways[way, COST]
-    left.figures[SIZE], left.figures[WORTH], left.figures[PAID] = size, held_in(problem, now), paid
+            paid += alternatives[alternative, COST]
+    remaining.counters[SIZE], remaining.counters[WORTH], remaining.counters[PAID] = (
+        size,
+        value_held(problem, state),
+        paid,
+    )
 
 
-@kernel
-def copy_route(source: Route, target: Route) -> None:
+@jit
+def copy_path(source: CoursePath, target: CoursePath) -> None:
     """Make one route what another is."""
-    target.ways[: source.figures[SIZE]] = source.ways[: source.figures[SIZE]]
-    target.figures[:] = source.figures
+    target.alternatives[: source.counters[SIZE]] = source.alternatives[: source.counters[SIZE]]
+    target.counters[:] = source.counters
 
 
-@kernel
-def needed(problem: Problem, seeded: Longs, route: Route) -> Flags:
+@jit
+def sole_contributors(problem: ProblemData, start_state: Longs, path: CoursePath) -> Flags:
     """Return which courses of a route close what no other of it does."""
-    ways, links, held = problem.ways, problem.links, problem.at[HELD]
-    first = seeded[held : problem.at[DOORS]].copy()
+    alternatives, adjacency, held = problem.alternatives, problem.adjacency, problem.at[HELD]
+    first = start_state[held : problem.at[DOORS]].copy()
     second, holder = first.copy(), np.full(len(first), -1, np.int64)
-    for place in range(route.figures[SIZE]):
-        way = route.ways[place]
-        for gain in range(ways[way, GAINS], ways[way, GAINS_END], 2):
-            gap, worth = links[gain], links[gain + 1]
-            if worth > first[gap]:
-                first[gap], second[gap], holder[gap] = worth, first[gap], place
-            elif worth > second[gap]:
-                second[gap] = worth
-    alone = np.zeros(route.figures[SIZE], np.bool_)
+    for place in range(path.counters[SIZE]):
+        alternative = path.alternatives[place]
+        for gain in range(alternatives[alternative, GAINS], alternatives[alternative, GAINS_END], 2):
+            gap, value = adjacency[gain], adjacency[gain + 1]
+            if value > first[gap]:
+                first[gap], second[gap], holder[gap] = value, first[gap], place
+            elif value > second[gap]:
+                second[gap] = value
+    alone = np.zeros(path.counters[SIZE], np.bool_)
     for gap in range(len(first)):
         if holder[gap] >= 0 and first[gap] > second[gap]:
             alone[holder[gap]] = True
     return alone
 
 
-@kernel
-def prune(problem: Problem, seeded: Longs, now: Longs, bench: Bench, route: Route, spare: Route) -> None:
+@jit
+def prune(
+    problem: ProblemData, start_state: Longs, state: Longs, workspace: Workspace, path: CoursePath, scratch: CoursePath
+) -> None:
     """Drop, from the end, every course whose loss loses nothing and shuts no door; leave the now at the end."""
-    replay(problem, seeded, now, bench, route, NONE, spare)
-    copy_route(spare, route)
-    alone = needed(problem, seeded, route)
-    place = route.figures[SIZE] - 1
+    replay(problem, start_state, state, workspace, path, NONE, scratch)
+    copy_path(scratch, path)
+    alone = sole_contributors(problem, start_state, path)
+    place = path.counters[SIZE] - 1
     moved = False
     while place >= 0:
         if not alone[place]:
-            replay(problem, seeded, now, bench, route, place, spare)
+            replay(problem, start_state, state, workspace, path, place, scratch)
             moved = True
-            if spare.figures[WORTH] == route.figures[WORTH] and spare.figures[SIZE] == route.figures[SIZE] - 1:
-                copy_route(spare, route)
-                alone = needed(problem, seeded, route)
+            if scratch.counters[WORTH] == path.counters[WORTH] and scratch.counters[SIZE] == path.counters[SIZE] - 1:
+                copy_path(scratch, path)
+                alone = sole_contributors(problem, start_state, path)
         place -= 1
     if moved:
-        replay(problem, seeded, now, bench, route, NONE, spare)
+        replay(problem, start_state, state, workspace, path, NONE, scratch)
 
 
-@kernel
-def better(one: Route, other: Route) -> bool:
+@jit
+def is_better(one: CoursePath, other: CoursePath) -> bool:
     """Return whether a route closes more than another, or as much at less cost."""
-    if one.figures[WORTH] != other.figures[WORTH]:
-        return bool(one.figures[WORTH] > other.figures[WORTH])
-    return bool(one.figures[PAID] < other.figures[PAID])
+    if one.counters[WORTH] != other.counters[WORTH]:
+        return bool(one.counters[WORTH] > other.counters[WORTH])
+    return bool(one.counters[PAID] < other.counters[PAID])
 
 
 class Found(NamedTuple):
-    """The `goals` of a search, the `best` route found, and two routes and a standing to go on working with."""
+    """The `targets` of a search, the `best` route found, and two routes and a standing to go on working with."""
 
-    goals: Longs
-    best: Route
-    trial: Route
-    spare: Route
+    targets: Longs
+    best: CoursePath
+    trial: CoursePath
+    scratch: CoursePath
     state: Longs
 
 
-@kernel
-def search(problem: Problem, seeded: Longs, bench: Bench, exponents: NDArray[np.float64]) -> Found:
+@jit
+def search(problem: ProblemData, start_state: Longs, workspace: Workspace, exponents: NDArray[np.float64]) -> Found:
     """Return what T0 and T1 find after the seeds."""
     found = Found(
-        goals_of(problem, seeded, bench), route_of(problem), route_of(problem), route_of(problem), np.empty_like(seeded)
+        targets_of(problem, start_state, workspace),
+        empty_path(problem),
+        empty_path(problem),
+        empty_path(problem),
+        np.empty_like(start_state),
     )
-    plan(problem, seeded, bench, found.goals, exponents, found.best, found.state, found.trial, found.spare)
+    run_search(
+        problem, start_state, workspace, found.targets, exponents, found.best, found.state, found.trial, found.scratch
+    )
     return found
 
 
-@kernel
-def plan(
-    problem: Problem, seeded: Longs, bench: Bench, goals: Longs, exponents: NDArray[np.float64], best: Route,
-    now: Longs, trial: Route, spare: Route,
-) -> None:  # fmt: skip
-    """Fill `best` with the path after the seeds: T0 per exponent, beginnings, then exchanges while they are worth it.
+@jit
+def run_search(
+    problem: ProblemData,
+    start_state: Longs,
+    workspace: Workspace,
+    targets: Longs,
+    exponents: NDArray[np.float64],
+    best: CoursePath,
+    state: Longs,
+    trial: CoursePath,
+    scratch: CoursePath,
+) -> None:
+    """Fill `best` with the path after the seeds: T0 per exponent, starts, then exchanges while they are worth it.
 
     Each exponent has an equal share of the fuel, so that one that runs out leaves the others theirs.
     """
-    figures = bench.figures
-    best.figures[WORTH] = -1
-    left = figures[FUEL]
-    share = left // SHARES
+    counters = workspace.counters
+    best.counters[WORTH] = -1
+    remaining = counters[EVALUATIONS_LEFT]
+    share = remaining // BUDGET_SHARES
     for exponent in exponents:
-        now[:] = seeded
-        trial.figures[SIZE] = 0
-        figures[FUEL] = share
-        greedy(problem, now, bench, goals, exponent, NONE, trial)
-        prune(problem, seeded, now, bench, trial, spare)
-        if better(trial, best):
-            copy_route(trial, best)
-        left -= share - figures[FUEL]
-    figures[FUEL] = left
-    closed = best.figures[WORTH] == most_of(problem, seeded, goals)
-    first = beginnings(problem, seeded, bench, goals, closed)
-    for way in first:
-        if figures[FUEL] > left // 2:
-            lead(problem, seeded, bench, goals, way, best, now, trial, spare, 0)
-    for _ in range(ROUNDS):
-        exchanged = swap(problem, seeded, bench, goals, best, now, trial, spare)
-        if not closed:
-            exchanged = insert(problem, seeded, bench, goals, first, best, now, trial, spare) or exchanged
-        if not exchanged:
+        state[:] = start_state
+        trial.counters[SIZE] = 0
+        counters[EVALUATIONS_LEFT] = share
+        greedy(problem, state, workspace, targets, exponent, NONE, trial)
+        prune(problem, start_state, state, workspace, trial, scratch)
+        if is_better(trial, best):
+            copy_path(trial, best)
+        remaining -= share - counters[EVALUATIONS_LEFT]
+    counters[EVALUATIONS_LEFT] = remaining
+    complete = best.counters[WORTH] == attainable_value(problem, start_state, targets)
+    starts = starts_of(problem, start_state, workspace, targets, complete)
+    for course in starts:
+        if counters[EVALUATIONS_LEFT] > remaining // 2:
+            start_with(problem, start_state, workspace, targets, course, best, state, trial, scratch, ZERO)
+    for _ in range(MAX_PASSES):
+        improved = drop_and_refill(problem, start_state, workspace, targets, best, state, trial, scratch)
+        for course in starts[: 0 if complete else len(starts)]:
+            replay(problem, start_state, state, workspace, best, NONE, scratch)
+            adds = has_marginal_gain(problem.alternatives, problem.adjacency, problem.at[HELD], state, course)
+            if adds and counters[EVALUATIONS_LEFT] > 0:
+                kept = best.counters[SIZE]
+                better = start_with(problem, start_state, workspace, targets, course, best, state, trial, scratch, kept)
+                improved = improved or better
+        if not improved:
             break
-    if figures[FUEL] <= 0:
-        figures[CUT] = 1
+    if counters[EVALUATIONS_LEFT] <= 0:
+        counters[LIMITED] = 1
 
 
-@kernel
-def most_of(problem: Problem, seeded: Longs, goals: Longs) -> int:
-    """Return what all goals together would hold."""
-    held = seeded[problem.at[HELD] : problem.at[DOORS]].copy()
-    for way in goals[:, WAY]:
-        for gain in range(problem.ways[way, GAINS], problem.ways[way, GAINS_END], 2):
-            gap = problem.links[gain]
-            held[gap] = max(held[gap], problem.links[gain + 1])
+@jit
+def attainable_value(problem: ProblemData, start_state: Longs, targets: Longs) -> int:
+    """Return what is held once all targets are studied."""
+    alternatives, adjacency = problem.alternatives, problem.adjacency
+    held = start_state[problem.at[HELD] : problem.at[DOORS]].copy()
+    for target in targets[:, WAY]:
+        for gain in range(alternatives[target, GAINS], alternatives[target, GAINS_END], 2):
+            held[adjacency[gain]] = max(held[adjacency[gain]], adjacency[gain + 1])
     return int(held.sum())
 
 
-@kernel
-def demand_of(problem: Problem, seeded: Longs, bench: Bench, goals: Longs) -> Longs:
-    """Return per need what is gained per hour by the bundles that have it, all together."""
-    ways, links, reach = problem.ways, problem.links, problem.at[REACH]
-    demand, seen = np.zeros(len(problem.needs), np.int64), np.full(len(problem.needs), -1, np.int64)
-    for goal in range(len(goals)):
-        if bench.figures[FUEL] <= 0:
-            break
-        assemble(problem, seeded, bench, goals[goal, WAY])
-        score = score_of(bench.figures[GAIN], bench.figures[ALL_COST], 1.0)
-        for member in bench.members[: bench.figures[MEMBERS]]:
-            for edge in range(ways[member, NEEDS], ways[member, NEEDS_END]):
-                need = links[edge]
-                if seeded[reach + need] > 0 and seen[need] != goal:
-                    seen[need] = goal
-                    demand[need] += score
-    return demand
+@jit
+def spared_by_conditions(problem: ProblemData, start_state: Longs, workspace: Workspace, targets: Longs) -> Longs:
+    """Return per condition the gain that its share in the cost of closures stands for, over all targets.
 
-
-@kernel
-def beginnings(problem: Problem, seeded: Longs, bench: Bench, goals: Longs, openers: bool) -> Longs:
-    """Return the courses that are tried as beginnings, best first.
-
-    They are scored by what their bundle closes and what they spare others, per cost. `openers`: only those that spare
-    others anything.
+    A target whose closure gains 8 for 10 hours, 5 of which are for a condition, adds 4 to that condition.
     """
-    ways, links, at = problem.ways, problem.links, problem.at
-    demand = demand_of(problem, seeded, bench, goals)
-    scores, found = np.zeros(BEGINNINGS, np.int64), np.full(BEGINNINGS, -1, np.int32)
-    for way in range(len(ways)):
-        if seeded[at[PRICES] + way] >= FAR or ways[way, BRANCH] or bench.figures[FUEL] <= 0:
+    alternatives, adjacency, reach = problem.alternatives, problem.adjacency, problem.at[REACH]
+    spared, seen = np.zeros(len(problem.conditions), np.int64), np.full(len(problem.conditions), -1, np.int64)
+    for place in range(len(targets)):
+        if workspace.counters[EVALUATIONS_LEFT] <= 0:
+            break
+        build_closure(problem, start_state, workspace, targets[place, WAY])
+        gain, cost = workspace.counters[GAIN], workspace.counters[ALL_COST]
+        for member in workspace.closure[: workspace.counters[MEMBERS]]:
+            for edge in range(alternatives[member, NEEDS], alternatives[member, NEEDS_END]):
+                condition = adjacency[edge]
+                alone = start_state[reach + condition]
+                if alone > 0 and seen[condition] != place:
+                    seen[condition] = place
+                    spared[condition] += gain * (min(alone, cost) // max(cost // 1000, 1)) // 1000
+    return spared
+
+
+@jit
+def starts_of(problem: ProblemData, start_state: Longs, workspace: Workspace, targets: Longs, complete: bool) -> Longs:
+    """Return the courses whose closures are tried as the start of a path, best first.
+
+    They are scored by what their closure gains and what they spare others, per cost. `complete`: there is nothing more
+    to gain, so only those that spare others something may lower the cost.
+    """
+    alternatives, at, counters = problem.alternatives, problem.at, workspace.counters
+    shares = spared_by_conditions(problem, start_state, workspace, targets)
+    keys, found = np.zeros(MAX_STARTS, np.int64), np.full(MAX_STARTS, -1, np.int32)
+    for course in range(len(alternatives)):
+        reachable = start_state[at[PRICES] + course] < UNREACHABLE and counters[EVALUATIONS_LEFT] > 0
+        if not reachable or alternatives[course, BRANCH]:
             continue
         spared = ZERO
-        for place in range(ways[way, MEETS], ways[way, MEETS_END]):
-            spared += seeded[at[REACH] + links[place]] * demand[links[place]] // MICRO
-        if openers and spared == 0:
+        for place in range(alternatives[course, MEETS], alternatives[course, MEETS_END]):
+            spared += shares[problem.adjacency[place]]
+        if complete and spared == 0:
             continue
-        assemble(problem, seeded, bench, way)
-        figures = bench.figures
-        if figures[ALL_HOURS] <= seeded[HOURS_LEFT] and figures[COUNT] <= seeded[STEPS_LEFT]:
-            score = score_of(figures[GAIN] + spared, figures[ALL_COST], 1.0)
+        build_closure(problem, start_state, workspace, course)
+        if counters[ALL_HOURS] <= start_state[HOURS_LEFT] and counters[COUNT] <= start_state[STEPS_LEFT]:
+            score = score_of(counters[GAIN] + spared, counters[ALL_COST], 1.0)
             if score > 0:
-                enter(scores, found, ways[:, RANK], -score, way)
+                insert_topk(keys, found, alternatives[:, RANK], -score, course)
     return found[found >= 0].astype(np.int64)
 
 
-@kernel
-def lead(
-    problem: Problem, seeded: Longs, bench: Bench, goals: Longs, way: int, best: Route, now: Longs, trial: Route,
-    spare: Route, kept: int,
-) -> bool:  # fmt: skip
-    """Try a path that begins with the bundle of a course, then has what fits of the first `kept` of the best path.
+@jit
+def start_with(
+    problem: ProblemData,
+    start_state: Longs,
+    workspace: Workspace,
+    targets: Longs,
+    course: int,
+    best: CoursePath,
+    state: Longs,
+    trial: CoursePath,
+    scratch: CoursePath,
+    kept: int,
+) -> bool:
+    """Try the closure of a course, then what fits of the first `kept` courses of the best path, then the greedy.
 
-    Returns whether that made it better.
+    Returns whether that made the path better.
     """
-    ways, needs, links, at = problem.ways, problem.needs, problem.links, problem.at
-    now[:] = seeded
-    trial.figures[SIZE] = 0
-    take(problem, now, bench, way, trial)
-    if kept:
-        bench.figures[FUEL] -= kept
-        for other in best.ways[:kept]:
-            fits = ways[other, HOURS] <= now[HOURS_LEFT] and now[STEPS_LEFT] > 0
-            if fits and now[at[STATUS] + other] == FREE and admits(ways, needs, links, at, now, other):
-                study(ways, links, at, now, other)
-                trial.ways[trial.figures[SIZE]] = other
-                trial.figures[SIZE] += 1
-        prune(problem, seeded, now, bench, trial, spare)
-        price_from(problem, seeded, now, bench)
-    greedy(problem, now, bench, goals, 1.0, NONE, trial)
-    prune(problem, seeded, now, bench, trial, spare)
-    if better(trial, best):
-        copy_route(trial, best)
+    alternatives, conditions, adjacency, at = problem.alternatives, problem.conditions, problem.adjacency, problem.at
+    state[:] = start_state
+    trial.counters[SIZE] = 0
+    add_closure(problem, state, workspace, course, trial)
+    if kept > 0:
+        workspace.counters[EVALUATIONS_LEFT] -= kept
+        for other in best.alternatives[:kept]:
+            fits = alternatives[other, HOURS] <= state[HOURS_LEFT] and state[STEPS_LEFT] > 0
+            open_to = fits and state[at[STATUS] + other] == AVAILABLE
+            if open_to and admits(alternatives, conditions, adjacency, at, state, other):
+                study(alternatives, adjacency, at, state, other)
+                trial.alternatives[trial.counters[SIZE]] = other
+                trial.counters[SIZE] += 1
+        prune(problem, start_state, state, workspace, trial, scratch)
+        costs_from_start(problem, start_state, state, workspace)
+    greedy(problem, state, workspace, targets, 1.0, NONE, trial)
+    prune(problem, start_state, state, workspace, trial, scratch)
+    if is_better(trial, best):
+        copy_path(trial, best)
         return True
     return False
 
 
-@kernel
-def insert(
-    problem: Problem, seeded: Longs, bench: Bench, goals: Longs, first: Longs, best: Route, now: Longs, trial: Route,
-    spare: Route,
-) -> bool:  # fmt: skip
-    """Try each of the courses that close more than the path with it first; return whether that made it better."""
-    improved = False
-    for way in first:
-        replay(problem, seeded, now, bench, best, NONE, spare)
-        if bench.figures[FUEL] > 0 and adds(problem.ways, problem.links, problem.at[HELD], now, way):
-            if lead(problem, seeded, bench, goals, way, best, now, trial, spare, best.figures[SIZE]):
-                improved = True
-    return improved
-
-
-@kernel
-def swap(
-    problem: Problem, seeded: Longs, bench: Bench, goals: Longs, best: Route, now: Longs, trial: Route, spare: Route
+@jit
+def drop_and_refill(
+    problem: ProblemData,
+    start_state: Longs,
+    workspace: Workspace,
+    targets: Longs,
+    best: CoursePath,
+    state: Longs,
+    trial: CoursePath,
+    scratch: CoursePath,
 ) -> bool:
     """Try without each course of the path in turn, as a goal of its own; return whether that made it better."""
-    improved, place = False, best.figures[SIZE] - 1
-    while place >= 0 and bench.figures[FUEL] > 0:
-        if place < best.figures[SIZE]:
-            out = best.ways[place]
-            replay(problem, seeded, now, bench, best, place, trial)
-            prune(problem, seeded, now, bench, trial, spare)
-            left = trial.figures[SIZE]
-            price_from(problem, seeded, now, bench)
-            greedy(problem, now, bench, goals, 1.0, out, trial)
-            if trial.figures[SIZE] > left:
-                prune(problem, seeded, now, bench, trial, spare)
-                if better(trial, best):
-                    copy_route(trial, best)
+    improved, place = False, best.counters[SIZE] - 1
+    while place >= 0 and workspace.counters[EVALUATIONS_LEFT] > 0:
+        if place < best.counters[SIZE]:
+            out = best.alternatives[place]
+            replay(problem, start_state, state, workspace, best, place, trial)
+            prune(problem, start_state, state, workspace, trial, scratch)
+            remaining = trial.counters[SIZE]
+            costs_from_start(problem, start_state, state, workspace)
+            greedy(problem, state, workspace, targets, 1.0, out, trial)
+            if trial.counters[SIZE] > remaining:
+                prune(problem, start_state, state, workspace, trial, scratch)
+                if is_better(trial, best):
+                    copy_path(trial, best)
                     improved = True
         place -= 1
     return improved

@@ -21,27 +21,33 @@ from services.recommender.inputs import (
     MOST_STEPS,
     Inputs,
 )
-from services.recommender.planner.course_spec import Offer, SkillKey
-from services.recommender.planner.exact.minimum_closure import Stock
-from services.recommender.planner.exact.refinement import WORTH_A_CHANGE
+from services.recommender.planner.course_spec import CourseSpec, SkillKey
+from services.recommender.planner.exact.minimum_closure import AvailableCourses
+from services.recommender.planner.exact.refinement import CHANGE_THRESHOLD
 from services.recommender.planner.index.catalog import View
-from services.recommender.planner.index.graph import Net
+from services.recommender.planner.index.graph import PrerequisiteGraph
 from services.recommender.planner.index.segment import Longs
-from services.recommender.planner.jit import kernel
+from services.recommender.planner.jit import jit
 from services.recommender.planner.optimizer.available_courses import stock_of
-from services.recommender.planner.optimizer.closure import assemble
-from services.recommender.planner.optimizer.closure_cost import Prices, settle
-from services.recommender.planner.optimizer.fixed_courses import Ground, Seeds, course_of, plant, way_of
+from services.recommender.planner.optimizer.closure import build_closure
+from services.recommender.planner.optimizer.closure_cost import Costs, specialise
+from services.recommender.planner.optimizer.fixed_courses import (
+    FixedCourses,
+    PlanContext,
+    alternative_of,
+    course_of,
+    fix_courses,
+)
 from services.recommender.planner.optimizer.instance import (
     HOURS_LEFT,
     NUMBER,
     PRICES,
     STATUS,
     STEPS_LEFT,
-    Problem,
-    problem_of,
+    ProblemData,
+    build_instance,
 )
-from services.recommender.planner.optimizer.query import Field, Seeker, field_of, outlook_of
+from services.recommender.planner.optimizer.query import Query, SearchSpace, build_query, search_space
 from services.recommender.planner.optimizer.search import (
     EXPONENTS,
     SIZE,
@@ -54,189 +60,213 @@ from services.recommender.planner.optimizer.search import (
 from services.recommender.planner.optimizer.state import (
     ALL_HOURS,
     COUNT,
-    CUT,
     DONE,
-    FUEL,
-    Bench,
-    bench_of,
-    held_in,
-    standing_of,
+    EVALUATIONS_LEFT,
+    LIMITED,
+    Workspace,
+    empty_workspace,
+    initial_state,
+    value_held,
 )
-from services.recommender.planner.optimizer.trace import Account, account
-from services.recommender.planner.units import FAR, NO_LIMIT
-from services.recommender.planner.value import Worth, believed
+from services.recommender.planner.optimizer.trace import PlanTrace, trace_path
+from services.recommender.planner.units import UNLIMITED, UNREACHABLE
+from services.recommender.planner.value import ValueFunction, posterior_targets
 from shared.skills import Course
 
-MOST_VISITS = 3_000_000
+MAX_VISITS = 3_000_000
 """Courses visited in the search of one plan: some 0.1 to 0.2 seconds. A search that needs more ends with the best path
 found so far, and says so. A plan with preferences, which is made with and without them, has half for each."""
 
-TELLING_VISITS = 1_000_000
+TRACE_VISITS = 1_000_000
 """And so many more for the order and the runners-up, and again for the hours that are missing."""
 
 
-class Planned(NamedTuple):
-    """A plan in numbers. `before`, `seeded`, `final`: the standing at the start, after the seeds, at the end.
+class PlanSolution(NamedTuple):
+    """A plan in numbers. `initial_state`, `start_state`, `final_state`: before, after the fixed courses, at the end.
 
-    `stock`: what the officer may use and can reach. `kept`: the path before stayed for being as good; `finishing`:
-    because it is being studied. `plain`: without what is preferred or put off.
+    `available`: what the officer may use and can reach. `kept`: the path before stayed for being as good; `finishing`:
+    because it is being studied. `ignore_preferences`: without what is preferred or put off.
     `limited`: the search, or the telling of the path, ended at its limit of work.
     """
 
     inputs: Inputs
-    worth: Worth
-    standing: dict[SkillKey, float]
-    field: Field
-    problem: Problem
-    seeds: Seeds
-    before: Longs
-    seeded: Longs
-    final: Longs
-    goals: Longs
-    bench: Bench
-    account: Account
+    value: ValueFunction
+    entry_levels: dict[SkillKey, float]
+    space: SearchSpace
+    problem: ProblemData
+    fixed_courses: FixedCourses
+    initial_state: Longs
+    start_state: Longs
+    final_state: Longs
+    targets: Longs
+    workspace: Workspace
+    trace: PlanTrace
     kept: bool
-    stock: Stock
+    available: AvailableCourses
     finishing: bool = False
-    plain: bool = False
+    ignore_preferences: bool = False
     limited: bool = False
 
 
-def course_at(found: Planned, view: View, way: int) -> Course:
+def course_at(found: PlanSolution, view: View, alternative: int) -> Course:
     """Return the course of a way."""
-    return course_of(found.field, found.problem, view, way)
+    return course_of(found.space, found.problem, view, alternative)
 
 
-def offer_at(found: Planned, view: View, way: int) -> Offer:
+def offer_at(found: PlanSolution, view: View, alternative: int) -> CourseSpec:
     """Return the course of a way as the planner reads it."""
-    if (offer := view.offer(found.field.course_id(int(found.problem.ways[way, NUMBER])))) is None:
-        raise LookupError(f"way {way} is no course of this view")
-    return offer
+    if (spec := view.spec(found.space.course_id(int(found.problem.alternatives[alternative, NUMBER])))) is None:
+        raise LookupError(f"row {alternative} is no course of this view")
+    return spec
 
 
-@kernel
-def open_plan(
-    net: Net, seeker: Seeker, prices: Prices, fuel: int, most: int, hours: int, steps: int
-) -> tuple[Problem, Bench, Longs]:  # fmt: skip
+@jit
+def open_instance(
+    graph: PrerequisiteGraph, query: Query, costs: Costs, fuel: int, most: int, hours: int, steps: int
+) -> tuple[ProblemData, Workspace, Longs]:  # fmt: skip
     """Return the problem of one officer, an empty bench, and the standing before the path. Settles the prices."""
-    settle(net, seeker.ours, seeker.lifted, seeker.held, seeker.changed, seeker.known, prices)
-    problem = problem_of(net, seeker, prices)
-    bench = bench_of(problem, fuel, most)
-    return problem, bench, standing_of(problem, bench, hours, steps)
+    specialise(graph, query.ours, query.levels_after_started, query.held, query.changed, query.known, costs)
+    problem = build_instance(graph, query, costs)
+    workspace = empty_workspace(problem, fuel, most)
+    return problem, workspace, initial_state(problem, workspace, hours, steps)
 
 
-OPINION = 90
+PREFERENCE_FLOOR = 90
 """Per cent of what could be closed that preferences (boosts, courses put off) must leave."""
 
 
-def planned(inputs: Inputs, view: View, also: tuple[str, ...] = ()) -> Planned:
-    """Return the plan in numbers. `also`: courses that are to be among those it knows."""
-    wants, standing = believed(inputs, view.course)
-    worth, field = Worth(wants), field_of(view.shelf, inputs, also)
+def solve(inputs: Inputs, view: View, extra: tuple[str, ...] = ()) -> PlanSolution:
+    """Return the plan in numbers. `extra`: courses that are to be among those it knows."""
+    targets, entry_levels = posterior_targets(inputs, view.course)
+    value, space = ValueFunction(targets), search_space(view.catalog, inputs, extra)
     prefers = bool(inputs.slowed) or any(rule.bias not in (INCLUDE_ONLY, EXCLUDE) for rule in inputs.rules)
-    visits = MOST_VISITS // 2 if prefers else MOST_VISITS
-    one = _searched(inputs, view, worth, standing, field, also, visits, plain=False)
+    visits = MAX_VISITS // 2 if prefers else MAX_VISITS
+    one = _searched(inputs, view, value, entry_levels, space, extra, visits, ignore_preferences=False)
     if prefers:
-        other = _searched(inputs, view, worth, standing, field, also, visits, plain=True)
-        if _gained(one) * 100 < _gained(other) * OPINION:
+        other = _searched(inputs, view, value, entry_levels, space, extra, visits, ignore_preferences=True)
+        if _gained(one) * 100 < _gained(other) * PREFERENCE_FLOOR:
             one = other
     return one
 
 
-def retold(found: Planned, view: View, names: Sequence[str]) -> Planned:
+def solve_as_kept(found: PlanSolution, view: View, names: Sequence[str]) -> PlanSolution:
     """Return the plan as the path of these courses is told when it is kept.
 
     What is told of a path (scores, runners-up, what stays open) then follows from the inputs and the path alone, not
     from the path before it.
     """
     inputs = replace(found.inputs, previous=list(names), finishing=True)
-    field = field_of(view.shelf, inputs)
-    again = _searched(inputs, view, found.worth, found.standing, field, (), MOST_VISITS, plain=found.plain)
-    seeds = Seeds(again.seeds.picks, found.seeds.notes)
-    return again._replace(inputs=found.inputs, seeds=seeds, kept=found.kept, finishing=found.finishing)
+    space = search_space(view.catalog, inputs)
+    again = _searched(
+        inputs,
+        view,
+        found.value,
+        found.entry_levels,
+        space,
+        (),
+        MAX_VISITS,
+        ignore_preferences=found.ignore_preferences,
+    )
+    fixed_courses = FixedCourses(again.fixed_courses.picks, found.fixed_courses.notes)
+    return again._replace(inputs=found.inputs, fixed_courses=fixed_courses, kept=found.kept, finishing=found.finishing)
 
 
-def fits(found: Planned, name: str) -> bool:
+def fits_hours(found: PlanSolution, name: str) -> bool:
     """Return whether the search has a way to a course within the hours that the seeds leave."""
-    way, bench = way_of(found.field, found.problem, name), found.bench
-    if way < 0 or found.seeded[found.problem.at[PRICES] + way] >= FAR:
+    alternative, workspace = alternative_of(found.space, found.problem, name), found.workspace
+    if alternative < 0 or found.start_state[found.problem.at[PRICES] + alternative] >= UNREACHABLE:
         return False
-    assemble(found.problem, found.seeded, bench, way)
-    return bool(bench.figures[COUNT] <= MOST_STEPS and bench.figures[ALL_HOURS] <= found.seeded[HOURS_LEFT])
+    build_closure(found.problem, found.start_state, workspace, alternative)
+    return bool(
+        workspace.counters[COUNT] <= MOST_STEPS and workspace.counters[ALL_HOURS] <= found.start_state[HOURS_LEFT]
+    )
 
 
-def _gained(found: Planned) -> int:
-    return int(held_in(found.problem, found.final))
+def _gained(found: PlanSolution) -> int:
+    return int(value_held(found.problem, found.final_state))
 
 
 def _searched(
     inputs: Inputs,
     view: View,
-    worth: Worth,
-    standing: dict[SkillKey, float],
-    field: Field,
-    also: tuple[str, ...],
+    value: ValueFunction,
+    entry_levels: dict[SkillKey, float],
+    space: SearchSpace,
+    extra: tuple[str, ...],
     visits: int,
     *,
-    plain: bool,
-) -> Planned:
-    seeker, prices = outlook_of(inputs, worth, standing, field, also, plain)
-    hours = NO_LIMIT if inputs.budget_hours is None else round(inputs.budget_hours * MICRO)
+    ignore_preferences: bool,
+) -> PlanSolution:
+    query, costs = build_query(inputs, value, entry_levels, space, extra, ignore_preferences)
+    hours = UNLIMITED if inputs.budget_hours is None else round(inputs.budget_hours * MICRO)
     steps = MOST_STEPS if inputs.max_steps is None else min(inputs.max_steps, MOST_STEPS)
-    problem, bench, seeded = open_plan(field.mesh.net, seeker, prices, visits, MOST_STEPS, hours, steps)
-    before, stock = seeded.copy(), stock_of(inputs, view, worth, standing, field, prices, plain)
-    seeds, missing = plant(Ground(inputs, view, worth, standing, field, stock), problem, seeded, bench)
-    if more := [name for name in missing if name not in also]:
+    problem, workspace, start_state = open_instance(space.graph.arrays, query, costs, visits, MOST_STEPS, hours, steps)
+    initial_state, available = (
+        start_state.copy(),
+        stock_of(inputs, view, value, entry_levels, space, costs, ignore_preferences),
+    )
+    fixed_courses, missing = fix_courses(
+        PlanContext(inputs, view, value, entry_levels, space, available), problem, start_state, workspace
+    )
+    if more := [name for name in missing if name not in extra]:
         # what is pinned fits by way of courses that were not looked at
-        return _searched(inputs, view, worth, standing, field, (*also, *more), visits, plain=plain)
-    left = _left(inputs, field, problem, seeded)
-    found = search(problem, seeded, bench, EXPONENTS[:0] if inputs.finishing else EXPONENTS)
-    finishing, kept = inputs.finishing and _walks(problem, seeded, bench, found, left), False
+        return _searched(
+            inputs, view, value, entry_levels, space, (*extra, *more), visits, ignore_preferences=ignore_preferences
+        )
+    left = _left(inputs, space, problem, start_state)
+    found = search(problem, start_state, workspace, EXPONENTS[:0] if inputs.finishing else EXPONENTS)
+    finishing, kept = inputs.finishing and _walks(problem, start_state, workspace, found, left), False
     if inputs.finishing and not finishing:
-        found = search(problem, seeded, bench, EXPONENTS)
-    if left and not inputs.finishing and _walks(problem, seeded, bench, found, left):
-        kept = bool(found.best.figures[WORTH] * 100 < found.trial.figures[WORTH] * WORTH_A_CHANGE)
+        found = search(problem, start_state, workspace, EXPONENTS)
+    if left and not inputs.finishing and _walks(problem, start_state, workspace, found, left):
+        kept = bool(found.best.counters[WORTH] * 100 < found.trial.counters[WORTH] * CHANGE_THRESHOLD)
     stays = finishing or kept
-    bench.figures[FUEL] = TELLING_VISITS
-    told, final = account(problem, seeded, bench, found.goals, found.trial if stays else found.best, stays)
-    return Planned(
+    workspace.counters[EVALUATIONS_LEFT] = TRACE_VISITS
+    trace, final_state = trace_path(
+        problem, start_state, workspace, found.targets, found.trial if stays else found.best, stays
+    )
+    return PlanSolution(
         inputs,
-        worth,
-        standing,
-        field,
+        value,
+        entry_levels,
+        space,
         problem,
-        seeds,
-        before,
-        seeded,
-        final,
-        found.goals,
-        bench,
-        told,
+        fixed_courses,
+        initial_state,
+        start_state,
+        final_state,
+        found.targets,
+        workspace,
+        trace,
         kept,
-        stock,
+        available,
         finishing=finishing,
-        plain=plain,
-        limited=bool(bench.figures[CUT]),
+        ignore_preferences=ignore_preferences,
+        limited=bool(workspace.counters[LIMITED]),
     )
 
 
-def _left(inputs: Inputs, field: Field, problem: Problem, seeded: Longs) -> list[int]:
+def _left(inputs: Inputs, space: SearchSpace, problem: ProblemData, start_state: Longs) -> list[int]:
     """Return the ways of the path before that are still to be done after the seeds; -1 where there is none."""
-    ways = [way_of(field, problem, name) for name in inputs.previous if name not in inputs.done]
-    return [way for way in ways if way < 0 or seeded[problem.at[STATUS] + way] != DONE]
+    alternatives = [alternative_of(space, problem, name) for name in inputs.previous if name not in inputs.done]
+    return [
+        alternative
+        for alternative in alternatives
+        if alternative < 0 or start_state[problem.at[STATUS] + alternative] != DONE
+    ]
 
 
-def _walks(problem: Problem, seeded: Longs, bench: Bench, found: Found, left: list[int]) -> bool:
+def _walks(problem: ProblemData, start_state: Longs, workspace: Workspace, found: Found, left: list[int]) -> bool:
     """Walk what is left of the path before, without what no longer closes anything; return whether it can be."""
-    walked, spare = found.trial, found.spare
+    walked, spare = found.trial, found.scratch
     if min(left, default=0) < 0:
         return False
-    walked.ways[: len(left)] = left
-    walked.figures[SIZE] = len(left)
-    replay(problem, seeded, found.state, bench, walked, -1, spare)
+    walked.alternatives[: len(left)] = left
+    walked.counters[SIZE] = len(left)
+    replay(problem, start_state, found.state, workspace, walked, -1, spare)
     if not left:
         return True
-    if spare.figures[SIZE] < len(left) or min(found.state[HOURS_LEFT], found.state[STEPS_LEFT]) < 0:
+    if spare.counters[SIZE] < len(left) or min(found.state[HOURS_LEFT], found.state[STEPS_LEFT]) < 0:
         return False
-    prune(problem, seeded, found.state, bench, walked, spare)
+    prune(problem, start_state, found.state, workspace, walked, spare)
     return True

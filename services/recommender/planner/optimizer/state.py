@@ -1,16 +1,15 @@
-"""Price: what every course costs together with the cheapest courses that open its door, and the bundles that result.
+"""The state along a path, and the closure costs in it.
 
-A need is met by its cheapest way; a way costs its own hours and those of all its needs. The prices are the fixed point
-of that sentence, found by repeating it from "out of reach" until nothing gets cheaper: circles and prerequisites that
-point nowhere stay out of reach. What opens a door is cheaper than what lies behind it, so in the order of price a
-bundle can be studied. Finding the least set of prerequisites exactly is hard; here each need is priced on its own, and
-a course that serves two of them is counted twice in the price that chooses, once in the bundle.
+A condition costs its cheapest alternative; an alternative costs its own hours and those of all its conditions: the
+additive relaxation, computed in Dijkstra order. A prerequisite is cheaper than the course behind it, so a closure can
+be studied in the order of closure cost. Finding the minimum closure is NP-hard; here each condition is priced on its
+own, and a course that satisfies two of them is counted twice in the cost that chooses, once in the closure.
 
-Work is counted in courses visited: the members of a bundle put together, the courses of a path walked through, those
-whose price is told anew. A plan stops where the visits that it may make are spent.
+Work is counted in courses visited: the courses of an assembled closure, the courses of a replayed path, the courses
+whose cost is recomputed. A plan stops when its visits are spent.
 
-A standing is one row of integers: hours and steps left, then what `Problem.at` says. Where the reach of a need is 0, it
-is met.
+A state is one row of integers: hours and steps left, then the parts that `ProblemData.at` gives the offsets of. A
+condition whose cost is 0 holds.
 """
 
 from typing import NamedTuple
@@ -18,13 +17,13 @@ from typing import NamedTuple
 import numpy as np
 
 from services.recommender.planner.index.segment import Longs
-from services.recommender.planner.jit import ZERO, kernel, wide
+from services.recommender.planner.jit import ZERO, jit, wide
 from services.recommender.planner.optimizer.closure_cost import (
     Flags,
     Heap,
-    fall,
-    heap_for,
-    least_of,
+    decrease,
+    empty_heap,
+    pop_cheapest,
 )
 from services.recommender.planner.optimizer.instance import (
     ANY,
@@ -55,186 +54,197 @@ from services.recommender.planner.optimizer.instance import (
     USERS_END,
     WAYS,
     WAYS_END,
-    Problem,
+    ProblemData,
 )
-from services.recommender.planner.units import FAR, NEVER
+from services.recommender.planner.units import FORBIDDEN, UNREACHABLE
 
-FREE, DONE, SHUT = 0, 1, 2
-ALL_HOURS, ALL_COST, COUNT, GAIN, MEMBERS, FUEL, STAMP, MOST, CUT = range(9)
+AVAILABLE, DONE, BLOCKED = 0, 1, 2
+ALL_HOURS, ALL_COST, COUNT, GAIN, MEMBERS, EVALUATIONS_LEFT, EPOCH, MAX_COURSES, LIMITED = range(9)
 
 
-class Bench(NamedTuple):
-    """Where bundles are put together: the `members` of one, `marks` (stamps) per way, and `best` worth per gap.
+class Workspace(NamedTuple):
+    """Where closures are assembled, and the counters of one plan."""
 
-    `figures`: ALL_HOURS, ALL_COST, COUNT of courses, GAIN, MEMBERS, FUEL (courses that may still be visited), STAMP,
-    MOST courses that a bundle may hold, CUT (1: something was left out because the fuel was spent).
-    `heap`: needs whose users are to be priced anew.
-    """
-
-    members: Longs
-    marks: Longs
+    closure: Longs
+    """Rows of the alternatives of the closure."""
+    visited: Longs
+    """Per alternative: the EPOCH in which it was last added to a closure."""
     best: Longs
-    figures: Longs
+    """Per gap: the value held with the closure."""
+    counters: Longs
+    """ALL_HOURS, ALL_COST, COUNT of courses, GAIN and MEMBERS of the closure; EVALUATIONS_LEFT: courses that may still
+    be visited; EPOCH; MAX_COURSES in a closure; LIMITED: 1 if something was left out because the visits were spent."""
     heap: Heap
+    """Conditions whose consumers are to be costed again."""
 
 
-@kernel
-def bench_of(problem: Problem, fuel: int, most: int) -> Bench:
+@jit
+def empty_workspace(problem: ProblemData, evaluations: int, max_courses: int) -> Workspace:
     """Return an empty bench."""
-    ways, gaps = len(problem.ways), problem.at[DOORS] - problem.at[HELD]
-    figures = np.zeros(9, np.int64)
-    figures[FUEL], figures[MOST] = fuel, most
-    return Bench(
-        np.zeros(ways + 1, np.int64), np.zeros(ways + 1, np.int64), np.zeros(gaps, np.int64), figures,
-        heap_for(len(problem.needs)),
+    alternatives, gaps = len(problem.alternatives), problem.at[DOORS] - problem.at[HELD]
+    counters = np.zeros(9, np.int64)
+    counters[EVALUATIONS_LEFT], counters[MAX_COURSES] = evaluations, max_courses
+    return Workspace(
+        np.zeros(alternatives + 1, np.int64), np.zeros(alternatives + 1, np.int64), np.zeros(gaps, np.int64), counters,
+        empty_heap(len(problem.conditions)),
     )  # fmt: skip
 
 
-@kernel
-def standing_of(problem: Problem, bench: Bench, hours: int, steps: int) -> Longs:
+@jit
+def initial_state(problem: ProblemData, workspace: Workspace, hours: int, steps: int) -> Longs:
     """Return the standing before the path, priced."""
-    now = np.zeros(problem.at[END], np.int64)
-    now[HOURS_LEFT], now[STEPS_LEFT] = hours, steps
-    now[problem.at[DOORS] : problem.at[STATUS]] = problem.doors
-    price_anew(problem, now, bench)
-    return now
+    state = np.zeros(problem.at[END], np.int64)
+    state[HOURS_LEFT], state[STEPS_LEFT] = hours, steps
+    state[problem.at[DOORS] : problem.at[STATUS]] = problem.entry_levels
+    compute_costs(problem, state, workspace)
+    return state
 
 
-@kernel
-def held_in(problem: Problem, now: Longs) -> int:
+@jit
+def value_held(problem: ProblemData, state: Longs) -> int:
     """Return all that is held, in micro-levels."""
-    return int(now[problem.at[HELD] : problem.at[DOORS]].sum())
+    return int(state[problem.at[HELD] : problem.at[DOORS]].sum())
 
 
-@kernel
-def met_directly(problem: Problem, now: Longs) -> Flags:
+@jit
+def directly_met(problem: ProblemData, state: Longs) -> Flags:
     """Return which needs are met by a level or a course; branches are not looked at."""
-    needs, doors, status = problem.needs, problem.at[DOORS], problem.at[STATUS]
-    met = np.zeros(len(needs), np.bool_)
-    for need in range(len(needs)):
-        if needs[need, ASKED] >= 0:
-            met[need] = now[doors + needs[need, ASKED]] >= needs[need, LEVEL]
-        elif needs[need, COURSE] >= 0:
-            met[need] = now[status + needs[need, COURSE]] == DONE
+    conditions, entry_levels, status = problem.conditions, problem.at[DOORS], problem.at[STATUS]
+    met = np.zeros(len(conditions), np.bool_)
+    for condition in range(len(conditions)):
+        if conditions[condition, ASKED] >= 0:
+            met[condition] = state[entry_levels + conditions[condition, ASKED]] >= conditions[condition, LEVEL]
+        elif conditions[condition, COURSE] >= 0:
+            met[condition] = state[status + conditions[condition, COURSE]] == DONE
     return met
 
 
-@kernel
-def admits(ways: Longs, needs: Longs, links: Longs, at: Longs, now: Longs, way: int) -> bool:
+@jit
+def admits(alternatives: Longs, conditions: Longs, adjacency: Longs, at: Longs, state: Longs, alternative: int) -> bool:
     """Return whether a course can be entered. Prices need not be told."""
-    for edge in range(ways[way, NEEDS], ways[way, NEEDS_END]):
-        if not meets(ways, needs, links, at, now, links[edge]):
+    for edge in range(alternatives[alternative, NEEDS], alternatives[alternative, NEEDS_END]):
+        if not meets(alternatives, conditions, adjacency, at, state, adjacency[edge]):
             return False
     return True
 
 
-@kernel
-def meets(ways: Longs, needs: Longs, links: Longs, at: Longs, now: Longs, need: int) -> bool:
+@jit
+def meets(alternatives: Longs, conditions: Longs, adjacency: Longs, at: Longs, state: Longs, condition: int) -> bool:
     """Return whether a need is met."""
-    if needs[need, ASKED] >= 0:
-        return bool(now[at[DOORS] + needs[need, ASKED]] >= needs[need, LEVEL])
-    if not needs[need, ANY]:
-        return bool(needs[need, COURSE] >= 0 and now[at[STATUS] + needs[need, COURSE]] == DONE)
-    for place in range(needs[need, WAYS], needs[need, WAYS_END]):
-        way, every = links[place], True
-        for edge in range(ways[way, NEEDS], ways[way, NEEDS_END]):
-            every = every and meets(ways, needs, links, at, now, links[edge])
+    if conditions[condition, ASKED] >= 0:
+        return bool(state[at[DOORS] + conditions[condition, ASKED]] >= conditions[condition, LEVEL])
+    if not conditions[condition, ANY]:
+        return bool(conditions[condition, COURSE] >= 0 and state[at[STATUS] + conditions[condition, COURSE]] == DONE)
+    for place in range(conditions[condition, WAYS], conditions[condition, WAYS_END]):
+        alternative, every = adjacency[place], True
+        for edge in range(alternatives[alternative, NEEDS], alternatives[alternative, NEEDS_END]):
+            every = every and meets(alternatives, conditions, adjacency, at, state, adjacency[edge])
         if every:
             return True
     return False
 
 
-@kernel
-def study(ways: Longs, links: Longs, at: Longs, now: Longs, way: int) -> None:
+@jit
+def study(alternatives: Longs, adjacency: Longs, at: Longs, state: Longs, alternative: int) -> None:
     """Do a course: every level that it teaches rises, none falls. Prices stay as they were."""
-    doors, held = at[DOORS], at[HELD]
-    now[at[STATUS] + way] = DONE
-    now[HOURS_LEFT] -= ways[way, HOURS]
-    now[STEPS_LEFT] -= 1
-    for place in range(ways[way, LIFTS], ways[way, LIFTS_END], 2):
-        now[doors + links[place]] = max(now[doors + links[place]], links[place + 1])
-    for place in range(ways[way, GAINS], ways[way, GAINS_END], 2):
-        now[held + links[place]] = max(now[held + links[place]], links[place + 1])
+    entry_levels, held = at[DOORS], at[HELD]
+    state[at[STATUS] + alternative] = DONE
+    state[HOURS_LEFT] -= alternatives[alternative, HOURS]
+    state[STEPS_LEFT] -= 1
+    for place in range(alternatives[alternative, LIFTS], alternatives[alternative, LIFTS_END], 2):
+        state[entry_levels + adjacency[place]] = max(state[entry_levels + adjacency[place]], adjacency[place + 1])
+    for place in range(alternatives[alternative, GAINS], alternatives[alternative, GAINS_END], 2):
+        state[held + adjacency[place]] = max(state[held + adjacency[place]], adjacency[place + 1])
 
 
-@kernel
-def price_anew(problem: Problem, now: Longs, bench: Bench) -> None:
+@jit
+def compute_costs(problem: ProblemData, state: Longs, workspace: Workspace) -> None:
     """Price everything at a standing of which nothing is priced."""
-    ways, at = problem.ways, problem.at
-    reach, prices = now[at[REACH] : at[END]], now[at[PRICES] : at[REACH]]
-    reach[:] = FAR
-    for way in range(len(ways)):
-        usable = now[at[STATUS] + way] == FREE
-        prices[way] = FAR * (ways[way, NEEDS_END] - ways[way, NEEDS]) + (ways[way, COST] if usable else NEVER)
-    for need in np.flatnonzero(met_directly(problem, now)):
-        fall(reach, bench.heap, wide(need), ZERO)
-    for way in range(len(ways)):
-        if prices[way] < FAR:
-            give(ways, problem.links, reach, bench.heap, way, prices[way])
-    bench.figures[FUEL] -= len(ways) + flow(problem, now, bench.heap)
+    alternatives, at = problem.alternatives, problem.at
+    condition_cost, costs = state[at[REACH] : at[END]], state[at[PRICES] : at[REACH]]
+    condition_cost[:] = UNREACHABLE
+    for alternative in range(len(alternatives)):
+        usable = state[at[STATUS] + alternative] == AVAILABLE
+        costs[alternative] = UNREACHABLE * (alternatives[alternative, NEEDS_END] - alternatives[alternative, NEEDS]) + (
+            alternatives[alternative, COST] if usable else FORBIDDEN
+        )
+    for condition in np.flatnonzero(directly_met(problem, state)):
+        decrease(condition_cost, workspace.heap, wide(condition), ZERO)
+    for alternative in range(len(alternatives)):
+        if costs[alternative] < UNREACHABLE:
+            offer_cost(alternatives, problem.adjacency, condition_cost, workspace.heap, alternative, costs[alternative])
+    workspace.counters[EVALUATIONS_LEFT] -= len(alternatives) + relax(problem, state, workspace.heap)
 
 
-@kernel
-def price_from(problem: Problem, seeded: Longs, now: Longs, bench: Bench) -> None:
+@jit
+def costs_from_start(problem: ProblemData, start_state: Longs, state: Longs, workspace: Workspace) -> None:
     """Price a standing that was reached from the seeded one."""
-    at, ways = problem.at, problem.ways
-    now[at[PRICES] : at[END]] = seeded[at[PRICES] : at[END]]
-    reach = now[at[REACH] : at[END]]
-    for need in np.flatnonzero(met_directly(problem, now)):
-        fall(reach, bench.heap, wide(need), ZERO)
-    bench.figures[FUEL] -= len(ways) + flow(problem, now, bench.heap)
-    put_away(problem, now)
+    at, alternatives = problem.at, problem.alternatives
+    state[at[PRICES] : at[END]] = start_state[at[PRICES] : at[END]]
+    condition_cost = state[at[REACH] : at[END]]
+    for condition in np.flatnonzero(directly_met(problem, state)):
+        decrease(condition_cost, workspace.heap, wide(condition), ZERO)
+    workspace.counters[EVALUATIONS_LEFT] -= len(alternatives) + relax(problem, state, workspace.heap)
+    forbid_done(problem, state)
 
 
-@kernel
-def study_on(problem: Problem, now: Longs, bench: Bench, courses: Longs) -> None:
+@jit
+def study_and_update(problem: ProblemData, state: Longs, workspace: Workspace, courses: Longs) -> None:
     """Do courses, one after the other, and price on."""
-    ways, needs, links, at = problem.ways, problem.needs, problem.links, problem.at
-    reach = now[at[REACH] : at[END]]
-    for way in courses:
-        study(ways, links, at, now, way)
-        if ways[way, OWN_NEED] >= 0:
-            fall(reach, bench.heap, ways[way, OWN_NEED], ZERO)
-        for place in range(ways[way, LIFTS], ways[way, LIFTS_END], 2):
-            need = problem.first_need[links[place]]
-            while need >= 0:
-                if needs[need, LEVEL] <= links[place + 1]:
-                    fall(reach, bench.heap, wide(need), ZERO)
-                need = needs[need, NEXT]
-    bench.figures[FUEL] -= len(ways) + flow(problem, now, bench.heap)
-    put_away(problem, now)
+    alternatives, conditions, adjacency, at = problem.alternatives, problem.conditions, problem.adjacency, problem.at
+    condition_cost = state[at[REACH] : at[END]]
+    for alternative in courses:
+        study(alternatives, adjacency, at, state, alternative)
+        if alternatives[alternative, OWN_NEED] >= 0:
+            decrease(condition_cost, workspace.heap, alternatives[alternative, OWN_NEED], ZERO)
+        for place in range(alternatives[alternative, LIFTS], alternatives[alternative, LIFTS_END], 2):
+            condition = problem.first_condition[adjacency[place]]
+            while condition >= 0:
+                if conditions[condition, LEVEL] <= adjacency[place + 1]:
+                    decrease(condition_cost, workspace.heap, wide(condition), ZERO)
+                condition = conditions[condition, NEXT]
+    workspace.counters[EVALUATIONS_LEFT] -= len(alternatives) + relax(problem, state, workspace.heap)
+    forbid_done(problem, state)
 
 
-@kernel
-def put_away(problem: Problem, now: Longs) -> None:
+@jit
+def forbid_done(problem: ProblemData, state: Longs) -> None:
     """Put out of reach what is done."""
-    status, prices = problem.at[STATUS], problem.at[PRICES]
-    for way in range(len(problem.ways)):
-        if now[status + way] == DONE:
-            now[prices + way] = NEVER
+    status, costs = problem.at[STATUS], problem.at[PRICES]
+    for alternative in range(len(problem.alternatives)):
+        if state[status + alternative] == DONE:
+            state[costs + alternative] = FORBIDDEN
 
 
-@kernel
-def flow(problem: Problem, now: Longs, heap: Heap) -> int:
+@jit
+def relax(problem: ProblemData, state: Longs, heap: Heap) -> int:
     """Price on, from the least, until nothing falls any more; return how many courses were visited."""
-    ways, needs, links, at, size = problem.ways, problem.needs, problem.links, problem.at, heap.size
-    reach, prices = now[at[REACH] : at[END]], now[at[PRICES] : at[REACH]]
+    alternatives, conditions, adjacency, at, size = (
+        problem.alternatives,
+        problem.conditions,
+        problem.adjacency,
+        problem.at,
+        heap.size,
+    )
+    condition_cost, costs = state[at[REACH] : at[END]], state[at[PRICES] : at[REACH]]
     visited = ZERO
     while size[0]:
-        need = least_of(reach, heap)
-        visited += needs[need, USERS_END] - needs[need, USERS]
-        change = reach[need] - heap.before[need]
-        for place in range(needs[need, USERS], needs[need, USERS_END]):
-            way = links[place]
-            prices[way] += change
-            if prices[way] < FAR:
-                give(ways, links, reach, heap, way, prices[way])
+        condition = pop_cheapest(condition_cost, heap)
+        visited += conditions[condition, USERS_END] - conditions[condition, USERS]
+        change = condition_cost[condition] - heap.previous_cost[condition]
+        for place in range(conditions[condition, USERS], conditions[condition, USERS_END]):
+            alternative = adjacency[place]
+            costs[alternative] += change
+            if costs[alternative] < UNREACHABLE:
+                offer_cost(alternatives, adjacency, condition_cost, heap, alternative, costs[alternative])
     return int(visited)
 
 
-@kernel
-def give(ways: Longs, links: Longs, reach: Longs, heap: Heap, way: int, total: int) -> None:
+@jit
+def offer_cost(
+    alternatives: Longs, adjacency: Longs, condition_cost: Longs, heap: Heap, alternative: int, total: int
+) -> None:
     """Tell what a way meets that it costs so much."""
-    for place in range(ways[way, MEETS], ways[way, MEETS_END]):
-        if total < reach[links[place]]:
-            fall(reach, heap, links[place], total)
+    for place in range(alternatives[alternative, MEETS], alternatives[alternative, MEETS_END]):
+        if total < condition_cost[adjacency[place]]:
+            decrease(condition_cost, heap, adjacency[place], total)

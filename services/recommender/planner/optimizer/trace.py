@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from services.recommender.planner.index.segment import Longs
-from services.recommender.planner.jit import NONE, ZERO, kernel
+from services.recommender.planner.jit import NONE, ZERO, jit
 from services.recommender.planner.optimizer.closure import (
-    adds,
-    assemble,
-    bid,
-    gain_without,
-    in_order,
-    lean,
+    build_closure,
+    drop_redundant,
+    gain_excluding,
+    has_marginal_gain,
     precedes,
+    score_closure,
+    topological_order,
 )
 from services.recommender.planner.optimizer.closure_cost import score_of
 from services.recommender.planner.optimizer.instance import (
@@ -27,42 +27,42 @@ from services.recommender.planner.optimizer.instance import (
     HOURS_LEFT,
     STATUS,
     STEPS_LEFT,
-    Problem,
+    ProblemData,
 )
 from services.recommender.planner.optimizer.search import (
-    CEILING,
     FIRST_PRICE,
     SIZE,
+    UPPER_BOUND,
     WAY,
     WORTH,
-    Route,
-    best_goal,
-    lift_ceilings,
+    CoursePath,
+    best_target,
+    empty_path,
+    invalidate_bounds,
     prune,
-    route_of,
-    set_ceilings,
+    reset_bounds,
 )
 from services.recommender.planner.optimizer.state import (
     ALL_COST,
-    CUT,
-    FREE,
-    FUEL,
-    SHUT,
-    Bench,
-    held_in,
-    price_anew,
-    study_on,
+    AVAILABLE,
+    BLOCKED,
+    EVALUATIONS_LEFT,
+    LIMITED,
+    Workspace,
+    compute_costs,
+    study_and_update,
+    value_held,
 )
-from services.recommender.planner.units import NO_LIMIT
+from services.recommender.planner.units import UNLIMITED
 
 RUNNERS_UP = 3
 FIXED: Any = np.bool_(True)  # noqa: FBT003 - not a literal: see `compiled`
 
 
-class Account(NamedTuple):
+class PlanTrace(NamedTuple):
     """Per step: its way, the score of its bundle, the place of the bundle's last; runners-up (-1: none) and scores."""
 
-    ways: Longs
+    alternatives: Longs
     score: Longs
     last: Longs
     runners: Longs
@@ -70,150 +70,188 @@ class Account(NamedTuple):
     size: Longs
 
 
-@kernel
-def account_of(steps: int) -> Account:
+@jit
+def empty_trace(steps: int) -> PlanTrace:
     """Return an empty account."""
     rows, runners = np.zeros((3, steps), np.int64), np.full((steps, RUNNERS_UP), -1, np.int64)
-    return Account(rows[0], rows[1], rows[2], runners, np.zeros_like(runners), np.zeros(1, np.int64))
+    return PlanTrace(rows[0], rows[1], rows[2], runners, np.zeros_like(runners), np.zeros(1, np.int64))
 
 
-@kernel
-def account(
-    problem: Problem, seeded: Longs, bench: Bench, goals: Longs, route: Route, kept: bool
-) -> tuple[Account, Longs]:
+@jit
+def trace_path(
+    problem: ProblemData, start_state: Longs, workspace: Workspace, targets: Longs, path: CoursePath, kept: bool
+) -> tuple[PlanTrace, Longs]:
     """Return the account of a route and the standing at its end. `kept`: the route stands in its order already.
 
     A route that was searched is put in order first, and then told as one that is kept: the same path has the same
     account. Where the cheapest opener was left out as spare, only the order of the search is left.
     """
-    chosen = np.zeros(len(problem.ways), np.bool_)
-    chosen[route.ways[: route.figures[SIZE]]] = True
-    mine = goals[chosen[goals[:, WAY]]]
-    mine[:, FIRST_PRICE] = -1  # priced among the chosen alone, nothing is what it was at the start
-    full, inner = seeded.copy(), np.empty_like(seeded)
-    told = account_of(route.figures[SIZE])
+    chosen = np.zeros(len(problem.alternatives), np.bool_)
+    chosen[path.alternatives[: path.counters[SIZE]]] = True
+    own_targets = targets[chosen[targets[:, WAY]]]
+    own_targets[:, FIRST_PRICE] = -1  # priced among the chosen alone, nothing is what it was at the start
+    full_state, path_state = start_state.copy(), np.empty_like(start_state)
+    trace = empty_trace(path.counters[SIZE])
     if not kept:
-        tell(problem, full, inner, bench, np.zeros((0, goals.shape[1]), np.int64), mine, route, kept, told)
-        if held_in(problem, full) == route.figures[WORTH]:
-            route = reordered(problem, told)
-            prune(problem, seeded, full, bench, route, route_of(problem))
-        full[:] = seeded
-        told = account_of(route.figures[SIZE])
+        order_path(
+            problem,
+            full_state,
+            path_state,
+            workspace,
+            np.zeros((0, targets.shape[1]), np.int64),
+            own_targets,
+            path,
+            kept,
+            trace,
+        )
+        if value_held(problem, full_state) == path.counters[WORTH]:
+            path = path_in_traced_order(problem, trace)
+            prune(problem, start_state, full_state, workspace, path, empty_path(problem))
+        full_state[:] = start_state
+        trace = empty_trace(path.counters[SIZE])
     chosen[:] = False
-    chosen[route.ways[: route.figures[SIZE]]] = True
-    tell(problem, full, inner, bench, goals[~chosen[goals[:, WAY]]], mine, route, FIXED, told)
-    return told, full
+    chosen[path.alternatives[: path.counters[SIZE]]] = True
+    order_path(
+        problem, full_state, path_state, workspace, targets[~chosen[targets[:, WAY]]], own_targets, path, FIXED, trace
+    )
+    return trace, full_state
 
 
-@kernel
-def reordered(problem: Problem, told: Account) -> Route:
+@jit
+def path_in_traced_order(problem: ProblemData, trace: PlanTrace) -> CoursePath:
     """Return the route in the order in which it was told."""
-    route, size = route_of(problem), told.size[0]
-    route.ways[:size] = told.ways[:size]
-    route.figures[SIZE] = size
-    return route
+    path, size = empty_path(problem), trace.size[0]
+    path.alternatives[:size] = trace.alternatives[:size]
+    path.counters[SIZE] = size
+    return path
 
 
-@kernel
-def tell(
-    problem: Problem, full: Longs, inner: Longs, bench: Bench, goals: Longs, mine: Longs, route: Route, fixed: bool,
-    account: Account,
-) -> None:  # fmt: skip
+@jit
+def order_path(
+    problem: ProblemData,
+    full_state: Longs,
+    path_state: Longs,
+    workspace: Workspace,
+    targets: Longs,
+    own_targets: Longs,
+    path: CoursePath,
+    fixed: bool,
+    trace_path: PlanTrace,
+) -> None:
     """Fill the account of a route; `full` goes on from the seeds to the end. `fixed`: in the order of the route."""
-    inner[:] = full
+    path_state[:] = full_state
     status = problem.at[STATUS]
-    for way in range(len(problem.ways)):
-        if inner[status + way] == FREE and not problem.ways[way, BRANCH]:
-            inner[status + way] = SHUT
-    for place in range(route.figures[SIZE]):
-        inner[status + route.ways[place]] = FREE
-    inner[HOURS_LEFT] = inner[STEPS_LEFT] = NO_LIMIT
-    price_anew(problem, inner, bench)
-    set_ceilings(problem, inner, mine, 1.0, NONE)
-    set_ceilings(problem, full, goals, 1.0, NONE)
+    for alternative in range(len(problem.alternatives)):
+        if path_state[status + alternative] == AVAILABLE and not problem.alternatives[alternative, BRANCH]:
+            path_state[status + alternative] = BLOCKED
+    for place in range(path.counters[SIZE]):
+        path_state[status + path.alternatives[place]] = AVAILABLE
+    path_state[HOURS_LEFT] = path_state[STEPS_LEFT] = UNLIMITED
+    compute_costs(problem, path_state, workspace)
+    reset_bounds(problem, path_state, own_targets, 1.0, NONE)
+    reset_bounds(problem, full_state, targets, 1.0, NONE)
     looked = ZERO
     while True:
         if fixed:
-            count = next_of(problem, inner, bench, route, looked)
+            count = next_closure(problem, path_state, workspace, path, looked)
         else:
-            goal = best_goal(problem, inner, bench, mine, 1.0)
-            if goal < 0 or bench.figures[FUEL] <= 0:
+            target = best_target(problem, path_state, workspace, own_targets, 1.0)
+            if target < 0 or workspace.counters[EVALUATIONS_LEFT] <= 0:
                 break
-            assemble(problem, inner, bench, goal)
-            count = lean(problem, inner, bench, in_order(problem, inner, bench))
+            build_closure(problem, path_state, workspace, target)
+            count = drop_redundant(problem, path_state, workspace, topological_order(problem, path_state, workspace))
         if count == 0:
             break
         looked += count
-        note(problem, full, inner, bench, goals, account, count)
-        lift_ceilings(problem, inner, mine, NONE)
-        lift_ceilings(problem, full, goals, NONE)
+        record_pick(problem, full_state, path_state, workspace, targets, trace_path, count)
+        invalidate_bounds(problem, path_state, own_targets, NONE)
+        invalidate_bounds(problem, full_state, targets, NONE)
 
 
-@kernel
-def next_of(problem: Problem, now: Longs, bench: Bench, route: Route, looked: int) -> int:
+@jit
+def next_closure(problem: ProblemData, state: Longs, workspace: Workspace, path: CoursePath, looked: int) -> int:
     """Put the next courses of a route on the bench, up to one that closes something; return how many."""
     count = 0
-    while looked + count < route.figures[SIZE]:
-        way = route.ways[looked + count]
-        bench.members[count] = way
+    while looked + count < path.counters[SIZE]:
+        alternative = path.alternatives[looked + count]
+        workspace.closure[count] = alternative
         count += 1
-        if adds(problem.ways, problem.links, problem.at[HELD], now, way):
+        if has_marginal_gain(problem.alternatives, problem.adjacency, problem.at[HELD], state, alternative):
             break
     return count
 
 
-@kernel
-def note(
-    problem: Problem, full: Longs, inner: Longs, bench: Bench, goals: Longs, account: Account, count: int
-) -> None:  # fmt: skip
+@jit
+def record_pick(
+    problem: ProblemData,
+    full_state: Longs,
+    path_state: Longs,
+    workspace: Workspace,
+    targets: Longs,
+    trace_path: PlanTrace,
+    count: int,
+) -> None:
     """Note the bundle on the bench and its runners-up, and study it."""
-    members = bench.members[:count].copy()
+    closure = workspace.closure[:count].copy()
     cost = ZERO
-    for way in members:
-        cost += problem.ways[way, COST]
-    gain = gain_without(problem, inner, bench, count, NONE)
+    for alternative in closure:
+        cost += problem.alternatives[alternative, COST]
+    gain = gain_excluding(problem, path_state, workspace, count, NONE)
     score = score_of(gain, cost, 1.0) if cost > 0 else 0
-    first = account.size[0]
+    first = trace_path.size[0]
     last = first + count - 1
-    if bench.figures[FUEL] <= 0:
-        bench.figures[CUT] = 1
+    if workspace.counters[EVALUATIONS_LEFT] <= 0:
+        workspace.counters[LIMITED] = 1
     else:
-        losers(problem, full, bench, goals, members, account.runners[last], account.runner_score[last])
+        runners_up(
+            problem, full_state, workspace, targets, closure, trace_path.runners[last], trace_path.runner_score[last]
+        )
     for place in range(count):
-        account.ways[first + place] = members[place]
-        account.score[first + place] = score
-        account.last[first + place] = last
-    account.size[0] = last + 1
-    study_on(problem, full, bench, members)
-    study_on(problem, inner, bench, members)
+        trace_path.alternatives[first + place] = closure[place]
+        trace_path.score[first + place] = score
+        trace_path.last[first + place] = last
+    trace_path.size[0] = last + 1
+    study_and_update(problem, full_state, workspace, closure)
+    study_and_update(problem, path_state, workspace, closure)
 
 
-@kernel
-def losers(
-    problem: Problem, now: Longs, bench: Bench, goals: Longs, members: Longs, ways: Longs, scores: Longs
-) -> None:  # fmt: skip
+@jit
+def runners_up(
+    problem: ProblemData,
+    state: Longs,
+    workspace: Workspace,
+    targets: Longs,
+    closure: Longs,
+    alternatives: Longs,
+    scores: Longs,
+) -> None:
     """Fill in the best bids of others than these members, best first."""
-    costs = np.zeros(len(ways), np.int64)
-    for place in range(len(goals)):
-        worst = len(ways) - 1
-        if goals[place, CEILING] < max(scores[worst], 1):
+    costs = np.zeros(len(alternatives), np.int64)
+    for place in range(len(targets)):
+        worst = len(alternatives) - 1
+        if targets[place, UPPER_BOUND] < max(scores[worst], 1):
             continue
-        way = goals[place, WAY]
-        if (members == way).any() or not adds(problem.ways, problem.links, problem.at[HELD], now, way):
+        alternative = targets[place, WAY]
+        if (closure == alternative).any() or not has_marginal_gain(
+            problem.alternatives, problem.adjacency, problem.at[HELD], state, alternative
+        ):
             continue
-        score = bid(problem, now, bench, way, 1.0)
-        goals[place, CEILING] = score
-        cost, at = bench.figures[ALL_COST], worst + 1
+        score = score_closure(problem, state, workspace, alternative, 1.0)
+        targets[place, UPPER_BOUND] = score
+        cost, at = workspace.counters[ALL_COST], worst + 1
         while (
             at > 0
             and score > 0
             and (
                 score > scores[at - 1]
-                or (score == scores[at - 1] and precedes(problem, way, cost, ways[at - 1], costs[at - 1]))
+                or (
+                    score == scores[at - 1]
+                    and precedes(problem, alternative, cost, alternatives[at - 1], costs[at - 1])
+                )
             )
         ):
             at -= 1
             if at < worst:
-                ways[at + 1], scores[at + 1], costs[at + 1] = ways[at], scores[at], costs[at]
+                alternatives[at + 1], scores[at + 1], costs[at + 1] = alternatives[at], scores[at], costs[at]
         if at <= worst:
-            ways[at], scores[at], costs[at] = way, score, cost
+            alternatives[at], scores[at], costs[at] = alternative, score, cost

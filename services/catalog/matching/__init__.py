@@ -1,0 +1,96 @@
+"""Matches courses to the skills of a framework by similarity, with a calibrated confidence.
+
+Pure: it reads nothing but its own resource.
+
+    matcher = Matcher(framework, examples, shipped())
+    for proposals in matcher.match([CourseText("c1", Text(th="การวิเคราะห์ข้อมูลเบื้องต้น")), ...]): ...
+
+texts → similarity → comparison → calibration → levels, words → Matcher
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from msgspec import Struct
+
+from services.catalog.matching.calibration import Calibration
+from services.catalog.matching.comparison import Comparison, Example, SimilarityIndex
+from services.catalog.matching.levels import span
+from services.catalog.matching.similarity import NgramSimilarity, Similarity
+from services.catalog.matching.texts import CourseText
+from services.catalog.matching.words import shared_words
+from shared.skills import Framework, millionths
+from shared.texts import fold
+
+__all__ = ["MOST", "CourseText", "Example", "Matcher", "Proposal", "SimilarityIndex"]
+
+MOST = 10
+"""How many skills are proposed for a course at most: the surest."""
+
+
+class Proposal(Struct, frozen=True):
+    """That a course teaches a skill, from a level to a level, right with this probability.
+
+    `words` are the course's words that a label of the skill shares; `like` is the most alike course that teaches the
+    skill, where one of the nearest does. `labels` and `examples` are the similarities that the confidence comes from.
+    """
+
+    skill: str
+    from_level: float
+    to_level: float
+    confidence: float
+    labels: float
+    examples: float
+    words: list[str]
+    like: str | None
+
+
+class Matcher:
+    """Proposes skills of one framework for courses."""
+
+    def __init__(
+        self,
+        framework: Framework,
+        examples: Sequence[Example],
+        calibration: Calibration,
+        similarity: Callable[[Sequence[str], Sequence[str]], Similarity] = NgramSimilarity,
+    ) -> None:
+        self._skills = framework.skills
+        self._scale = framework.scale
+        self._calibration = calibration
+        self._index = SimilarityIndex(framework.skills, examples, similarity)
+
+    def match(self, courses: Sequence[CourseText]) -> list[list[Proposal]]:
+        """Return the proposals for each course, the surest first: those that a person is to be shown."""
+        matched: list[list[Proposal]] = []
+        at_once = self._index.at_once
+        for start in range(0, len(courses), at_once):
+            part = courses[start : start + at_once]
+            compared = self._index.compare(part)
+            confidence = self._calibration.confidence(compared.found)
+            for row, course in enumerate(part):
+                certain = confidence[row]
+                shown = np.flatnonzero(certain >= self._calibration.shown)
+                order = shown[np.argsort(-certain[shown], kind="stable")][:MOST]
+                matched.append([self._proposal(course, compared, row, int(at), certain[at]) for at in order])
+        return matched
+
+    def _proposal(self, course: CourseText, compared: Comparison, row: int, skill: int, confidence: float) -> Proposal:
+        found = compared.found
+        nearest = int(found.nearest[row, skill])
+        like = self._index.examples[nearest] if nearest >= 0 else None
+        words = shared_words(*self._index.best(compared, row, skill)) if found.labels[row, skill] > 0 else []
+        if not words and like is not None:
+            titles = [fold(title) for title in like.titles]
+            words = [word for text in course.titles() for title in titles for word in shared_words(text, title)]
+        low, high = span(course, self._skills[skill], self._scale)
+        return Proposal(
+            skill=self._skills[skill].id,
+            from_level=low,
+            to_level=high,
+            confidence=millionths(float(confidence)),
+            labels=millionths(float(found.labels[row, skill])),
+            examples=millionths(float(found.examples[row, skill])),
+            words=list(dict.fromkeys(words))[:5],
+            like=like.id if like is not None else None,
+        )

@@ -1,0 +1,201 @@
+"""From similarity to probability: a logistic curve fitted on courses whose right skills are known.
+
+    calibration = fit(found, right, "what the data was")
+    confidence = calibration.confidence(found)          # courses x skills, from 0 to 1
+
+The curve has five numbers, one for each of `_features`. They and the thresholds are kept in `calibration.json`, made by
+`python -m services.catalog calibrate`. A threshold is the least confidence at which the rows at or above it were right
+so often, measured on courses that the curve was not fitted on.
+"""
+
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Annotated
+
+import msgspec
+import numpy as np
+from msgspec import Meta, Struct
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+
+from services.catalog.matching.comparison import SimilarityTable
+from shared.errors import InvalidInput
+
+VERSION = 1
+"""The form of a stored calibration: which features its weights belong to."""
+ENTERS, SHOWN = 0.8, 0.5
+"""How often matches must be right to enter a path unconfirmed, and to be shown to a person at all."""
+FOLDS = 5
+LEAST_ROWS = 10
+"""From fewer rows at the top no threshold is taken: they may be right by luck."""
+CANDIDATES = 50
+"""How many skills of a course, by label and by example, the curve is fitted on; the others are alike: far away."""
+BINS = 10
+
+Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+class ReliabilityBin(Struct, frozen=True):
+    """Rows of about the same confidence: how many, their mean confidence, and the share that was right."""
+
+    rows: int
+    confidence: float
+    right: float
+
+
+class Reliability(Struct, frozen=True):
+    """How the curve did on courses it was not fitted on.
+
+    `error` is the expected calibration error over the best match of every course; precision and recall are those at
+    the threshold `ENTERS`, also chosen without these courses.
+    """
+
+    error: float
+    precision: float
+    recall: float
+    entered: int
+    bins: list[ReliabilityBin]
+
+
+class Calibration(Struct, frozen=True):
+    """The curve, its thresholds, and what made it. A threshold of 1 says that no confidence was right often enough."""
+
+    version: int
+    weights: Annotated[list[float], Meta(min_length=5, max_length=5)]
+    enters: float
+    shown: float
+    data: str
+    courses: int
+    right: int
+    measured: Reliability
+
+    def __post_init__(self) -> None:
+        if self.version != VERSION:
+            raise ValueError(
+                f"a calibration of form {self.version}; this program reads form {VERSION}: calibrate again"
+            )
+
+    def confidence(self, found: SimilarityTable) -> Array:
+        """Return the probability that each skill is right for each course, courses x skills."""
+        return _curve(np.asarray(self.weights), _features(found))
+
+
+def shipped() -> Calibration:
+    """Return the calibration of the package."""
+    return decoded(files(__package__).joinpath("calibration.json").read_bytes())
+
+
+def decoded(raw: bytes) -> Calibration:
+    """Return a stored calibration. Raises msgspec.ValidationError."""
+    return msgspec.json.decode(raw, type=Calibration)
+
+
+def encoded(calibration: Calibration) -> bytes:
+    """Return a calibration as it is stored."""
+    return msgspec.json.format(msgspec.json.encode(calibration), indent=2) + b"\n"
+
+
+def fit(found: SimilarityTable, right: Flags, data: str, *, precision: float = ENTERS) -> Calibration:
+    """Return the curve of these courses, with what it measures on courses held out by turns.
+
+    `right` is courses x skills. Raises InvalidInput where nothing, or everything, is right: there is nothing to learn.
+    """
+    chosen = _candidates(found)
+    features, answers = _features(found), np.asarray(right, dtype=bool)
+    folds = np.arange(len(answers)) % FOLDS
+    held_out = np.zeros(answers.shape)
+    entered = np.zeros(answers.shape, dtype=bool)
+    for fold in range(FOLDS):
+        inside, outside = folds != fold, folds == fold
+        weights = _fitted(features[inside][chosen[inside]], answers[inside][chosen[inside]])
+        held_out[outside] = _curve(weights, features[outside])
+        known = _curve(weights, features[inside])
+        entered[outside] = held_out[outside] >= _threshold(known, answers[inside], precision)
+    weights = _fitted(features[chosen], answers[chosen])
+    best = held_out.argmax(axis=1)
+    rows = np.arange(len(best))
+    bins = reliability(held_out[rows, best], answers[rows, best])
+    hits = int((entered & answers).sum())
+    measured = Reliability(
+        error=round(calibration_error(bins), 4),
+        precision=round(hits / max(int(entered.sum()), 1), 4),
+        recall=round(hits / max(int(answers.sum()), 1), 4),
+        entered=int(entered.sum()),
+        bins=bins,
+    )
+    return Calibration(
+        version=VERSION,
+        weights=[round(float(weight), 6) for weight in weights],
+        enters=round(_threshold(held_out, answers, precision), 4),
+        shown=round(_threshold(held_out, answers, SHOWN), 4),
+        data=data,
+        courses=len(answers),
+        right=int(answers.sum()),
+        measured=measured,
+    )
+
+
+def fit_rows(labels: Array, examples: Array, right: Flags, data: str) -> Calibration:
+    """Return the curve of single rows, each decided by a person: similarities and whether they were right."""
+    column = np.zeros((len(labels), 1), dtype=np.intp)
+    found = SimilarityTable(labels[:, None].astype(np.float32), examples[:, None].astype(np.float32), column)
+    return fit(found, right[:, None], data)
+
+
+def reliability(confidence: Array, right: Flags) -> list[ReliabilityBin]:
+    """Return the rows in ten bins of confidence, empty ones left out."""
+    places = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    inside = [places == place for place in range(BINS) if (places == place).any()]
+    return [
+        ReliabilityBin(int(rows.sum()), round(float(confidence[rows].mean()), 4), round(float(right[rows].mean()), 4))
+        for rows in inside
+    ]
+
+
+def calibration_error(bins: Sequence[ReliabilityBin]) -> float:
+    """Return by how much confidence and truth differ in the mean, over the rows."""
+    total = sum(one.rows for one in bins)
+    return sum(one.rows * abs(one.confidence - one.right) for one in bins) / total if total else 0.0
+
+
+def _features(found: SimilarityTable) -> Array:
+    """Return courses x skills x 5: what the logarithm of the odds is a sum of."""
+    labels, examples = found.labels.astype(float), found.examples.astype(float)
+    near, alike = np.log(labels + 0.05), np.log(examples + 0.01)
+    return np.stack([np.ones_like(labels), labels, near, alike, near * alike], axis=-1)
+
+
+def _curve(weights: Array, features: Array) -> Array:
+    odds: Array = features @ weights
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(odds, -40, 40))))
+
+
+def _candidates(found: SimilarityTable) -> Flags:
+    """Return which skills of each course the curve is fitted on."""
+    if found.labels.shape[1] <= CANDIDATES:
+        return np.ones(found.labels.shape, dtype=bool)
+    chosen = np.zeros(found.labels.shape, dtype=bool)
+    for scores in (found.labels, found.examples):
+        np.put_along_axis(chosen, np.argpartition(-scores, CANDIDATES, axis=1)[:, :CANDIDATES], values=True, axis=1)
+    return chosen
+
+
+def _fitted(features: Array, right: Flags) -> Array:
+    if right.all() or not right.any():
+        raise InvalidInput("needs courses with right skills and courses with wrong ones", "labelled")
+    spread = features.std(axis=0)
+    spread[spread == 0] = 1.0  # the constant, and a feature that never varies
+    middle = features.mean(axis=0)
+    model = LogisticRegression(C=1.0, max_iter=2000).fit((features - middle)[:, 1:] / spread[1:], right)
+    weights = np.concatenate([[0.0], model.coef_[0] / spread[1:]])
+    weights[0] = model.intercept_[0] - float((weights * middle)[1:].sum())
+    return np.asarray(weights)
+
+
+def _threshold(confidence: Array, right: Flags, precision: float) -> float:
+    order = np.argsort(-confidence, axis=None, kind="stable")
+    rows = np.arange(1, len(order) + 1)
+    share = np.cumsum(right.ravel()[order]) / rows
+    enough = np.flatnonzero((share >= precision) & (rows >= LEAST_ROWS))
+    return float(confidence.ravel()[order[enough[-1]]]) if len(enough) else 1.0

@@ -1,0 +1,141 @@
+"""What speaks for each skill of a framework in each course: its labels, and courses whose skills are known.
+
+    index = SimilarityIndex(framework.skills, examples)
+    found = index.of(courses)        # found.labels, found.examples: courses x skills, from 0 to 1
+
+An example votes for the skills it teaches. A course asks its `NEIGHBOURS` nearest examples; a vote weighs as the
+similarity to the power `SHARPNESS`; the share of the votes for a skill counts times the similarity of the nearest.
+Both numbers were chosen on courses that no figure is taken from.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from services.catalog.matching.similarity import Floats, NgramSimilarity, Similarity
+from services.catalog.matching.texts import CourseText, labels_of
+from shared.skills import Skill
+from shared.texts import fold
+
+NEIGHBOURS = 20
+SHARPNESS = 4
+AT_ONCE = 4_000_000
+"""How many similarities are held at a time."""
+
+Positions = NDArray[np.intp]
+
+
+class Example(Struct, frozen=True):
+    """A course whose skills in this framework are known: its titles, and the ids of the skills."""
+
+    id: str
+    titles: tuple[str, ...]
+    skills: frozenset[str]
+
+
+class SimilarityTable(Struct, frozen=True):
+    """Similarities, courses x skills; `nearest` is the nearest example that teaches a skill, -1 where there is none."""
+
+    labels: Floats
+    examples: Floats
+    nearest: Positions
+
+
+class Comparison(Struct, frozen=True):
+    """What was found for a few courses, and what it was found by: their texts, and every text beside every label."""
+
+    found: SimilarityTable
+    texts: list[str]
+    rows: Positions
+    alike: Floats
+
+
+class SimilarityIndex:
+    """Compares courses with the skills of one framework."""
+
+    def __init__(
+        self,
+        skills: Sequence[Skill],
+        examples: Sequence[Example] = (),
+        similarity: Callable[[Sequence[str], Sequence[str]], Similarity] = NgramSimilarity,
+    ) -> None:
+        self.skills = [skill.id for skill in skills]
+        self.examples = [one for one in examples if one.titles]
+        named = [labels_of(skill) for skill in skills]
+        self.labels = [label for labels in named for label in labels]
+        self._columns = _starts([len(labels) for labels in named])
+        known = [list(map(fold, one.titles)) for one in self.examples]
+        self._titles = _starts([len(titles) for titles in known])
+        self._places = {one.id: place for place, one in enumerate(self.examples)}
+        self._similarity = similarity(self.labels, [text for titles in known for text in titles])
+        column = {skill: place for place, skill in enumerate(self.skills)}
+        self._teaches = np.zeros((len(known), len(column)), dtype=np.float32)
+        for row, example in enumerate(self.examples):
+            for skill in example.skills & column.keys():
+                self._teaches[row, column[skill]] = 1.0
+
+    @property
+    def at_once(self) -> int:
+        """How many courses are compared together."""
+        return max(AT_ONCE // max(len(self.labels), len(self.examples), 1) // 4, 1)
+
+    def of(self, courses: Sequence[CourseText]) -> SimilarityTable:
+        """Return what speaks for each skill in each course. An example does not speak for itself, by its id."""
+        parts = [self.compare(courses[at : at + self.at_once]).found for at in range(0, len(courses), self.at_once)]
+        return SimilarityTable(
+            *(np.concatenate([getattr(part, name) for part in parts]) for name in SimilarityTable.__struct_fields__)
+        )
+
+    def compare(self, courses: Sequence[CourseText]) -> Comparison:
+        """Return what speaks for each skill in each of a few courses, at least one, and what it was found by."""
+        read = [course.pieces() for course in courses]
+        texts = [text for pieces, _ in read for text in pieces]
+        rows = _starts([len(pieces) for pieces, _ in read])
+        vectors = self._similarity.read(texts)
+        alike = self._similarity.to_labels(vectors)
+        labels = np.maximum.reduceat(np.maximum.reduceat(alike, self._columns, axis=1), rows, axis=0)
+        titles = [start + at for start, (_, count) in zip(rows, read, strict=True) for at in range(count)]
+        examples, nearest = self._votes(courses, vectors[titles], _starts([count for _, count in read]))
+        return Comparison(SimilarityTable(labels, examples, nearest), texts, rows, alike)
+
+    def best(self, compared: Comparison, course: int, skill: int) -> tuple[str, str]:
+        """Return the text of a course and the label of a skill that are most alike."""
+        ends = [*compared.rows, len(compared.texts)], [*self._columns, len(self.labels)]
+        first, column = ends[0][course], ends[1][skill]
+        part = compared.alike[first : ends[0][course + 1], column : ends[1][skill + 1]]
+        text, label = np.unravel_index(int(part.argmax()), part.shape)
+        return compared.texts[first + int(text)], self.labels[column + int(label)]
+
+    def _votes(self, courses: Sequence[CourseText], vectors: Any, rows: Positions) -> tuple[Floats, Positions]:
+        """Return the votes of the examples for each skill, and the nearest that teaches it, courses x skills."""
+        shape = (len(courses), len(self.skills))
+        votes, nearest = np.zeros(shape, dtype=np.float32), np.full(shape, -1, dtype=np.intp)
+        if not self.examples:
+            return votes, nearest
+        alike = np.maximum.reduceat(self._similarity.to_examples(vectors), rows, axis=0)
+        alike = np.maximum.reduceat(alike, self._titles, axis=1)
+        for row, course in enumerate(courses):
+            if (own := self._places.get(course.id)) is not None:
+                alike[row, own] = 0.0
+        most = min(NEIGHBOURS, len(self.examples))
+        chosen = np.argpartition(-alike, most - 1, axis=1)[:, :most]
+        chosen.sort(axis=1)
+        near = np.take_along_axis(alike, chosen, axis=1)
+        order = np.argsort(-near, axis=1, kind="stable")
+        chosen, near = np.take_along_axis(chosen, order, axis=1), np.take_along_axis(near, order, axis=1)
+        weights = near**SHARPNESS
+        share = weights / np.maximum(weights.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny) * near[:, :1]
+        for row in range(len(courses)):
+            taught = self._teaches[chosen[row]]
+            votes[row] = share[row] @ taught
+            voted = votes[row] > 0
+            nearest[row, voted] = chosen[row, taught[:, voted].argmax(axis=0)]
+        return votes, nearest
+
+
+def _starts(sizes: Sequence[int]) -> Positions:
+    """Return where each of some neighbouring groups begins; no group is empty."""
+    return np.cumsum([0, *sizes[:-1]], dtype=np.intp)

@@ -1,0 +1,116 @@
+"""From which level to which a course probably teaches a skill: an estimate from what the course says of itself.
+
+In this order: the level that its provider states; words of level in its title, tags and description, in Thai and
+English; the framework's own names of levels; the descriptor of the skill that the title is nearest to; otherwise from
+nothing to the middle of the scale, or one level up where it is short. What its entry requires raises both ends.
+"""
+
+import re
+from collections.abc import Sequence
+from enum import IntEnum
+
+from services.catalog.matching.texts import CourseText, languages
+from shared.skills import ScaleLevel, Skill
+from shared.texts import fold
+
+SHORT_HOURS = 6.0
+"""A day. What is no longer leads a beginner one level up, not to the middle of the scale."""
+
+
+class LevelBand(IntEnum):
+    """A part of a scale."""
+
+    LOW = 0
+    MIDDLE = 1
+    HIGH = 2
+
+
+_WORDS = {
+    LevelBand.HIGH: re.compile(
+        r"ขั้นสูง|ระดับสูง|เชี่ยวชาญ|เจาะลึก|เชิงลึก|มืออาชีพ|"
+        r"\b(?:advanced|expert|mastering|masterclass|professional|in[- ]depth|deep dive)\b"
+    ),
+    LevelBand.MIDDLE: re.compile(
+        r"ระดับกลาง|ขั้นกลาง|ประยุกต์|เชิงปฏิบัติการ|\b(?:intermediate|applied|in practice|hands-on)\b"
+    ),
+    LevelBand.LOW: re.compile(
+        r"เบื้องต้น|พื้นฐาน|เริ่มต้น|มือใหม่|ขั้นต้น|ทำความรู้จัก|\b(?:beginners?|basics?|introduction|introductory|intro|"
+        r"fundamentals?|foundations?|essentials|getting started|for everyone|101)\b"
+    ),
+}
+_STATED = {
+    "beginner": [LevelBand.LOW],
+    "intermediate": [LevelBand.MIDDLE],
+    "advanced": [LevelBand.HIGH],
+    "mixed": [LevelBand.LOW, LevelBand.HIGH],
+}
+
+
+def span(course: CourseText, skill: Skill, scale: Sequence[ScaleLevel]) -> tuple[float, float]:
+    """Return the level before and after, on the framework's scale."""
+    steps = sorted({step.level for step in scale})
+    edges = _edges(len(steps) - 1)
+    low, high = 0, edges[0]
+    texts = [*course.titles(), *map(fold, course.tags), *(fold(text) for text in languages(course.description))]
+    bands = _STATED.get(course.level or "") or [
+        band for band, words in _WORDS.items() if any(words.search(text) for text in texts)
+    ]
+    if bands:
+        low = 0 if LevelBand.LOW in bands else edges[min(bands) - 1]
+        high = edges[max(bands)]
+    elif named := _named(texts, steps, scale):
+        low, high = named - 1, named
+    elif described := _described(course, skill, steps):
+        low, high = described - 1, described
+    if low == 0 and high == edges[0] and course.hours is not None and course.hours <= SHORT_HOURS:
+        high = 1
+    low = min(low, high - 1)
+    asked = course.requires.get(skill.id)
+    if asked is not None:
+        reached = max((place for place, step in enumerate(steps) if step <= asked), default=0)
+        low = max(low, min(reached, len(steps) - 2))
+        high = max(high, low + 1)
+    return steps[low], steps[high]
+
+
+def _edges(count: int) -> tuple[int, int, int]:
+    """Return the places of the steps at which the low, the middle and the high part of a scale end."""
+    low = max(round(count / 2), 1)
+    middle = max(round(count * 3 / 4), min(low + 1, count))
+    return low, middle, count
+
+
+def _named(texts: Sequence[str], steps: Sequence[float], scale: Sequence[ScaleLevel]) -> int | None:
+    """Return the place of the highest level whose own name stands in the texts as a whole."""
+    found = [
+        steps.index(step.level)
+        for step in scale
+        if step.level > steps[0]
+        for name in map(fold, languages(step.title))
+        if any(
+            re.search(rf"(?<!\w){re.escape(name)}(?!\w)" if name.isascii() else re.escape(name), text) for text in texts
+        )
+    ]
+    return max(found, default=None)
+
+
+def _holds(text: str, name: str) -> bool:
+    """Return whether a name stands in a text: as whole words, or anywhere in Thai, which has no spaces."""
+    return bool(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)) if name.isascii() else name in text
+
+
+def _described(course: CourseText, skill: Skill, steps: Sequence[float]) -> int | None:
+    """Return the place of the level whose descriptor shares most runs of letters with the title, if one shares any."""
+    titles = [_runs(title) for title in course.titles()]
+    best, most = None, 0.0
+    for step in skill.descriptors:
+        for text in map(fold, languages(step.title)):
+            runs = _runs(text)
+            shared = max((len(runs & title) / max(len(runs), 1) for title in titles), default=0.0)
+            if step.level in steps and step.level > steps[0] and shared > most:
+                best, most = steps.index(step.level), shared
+    return best
+
+
+def _runs(text: str) -> set[str]:
+    return {text[place : place + 4] for place in range(len(text) - 3)}

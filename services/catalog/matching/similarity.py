@@ -1,0 +1,71 @@
+"""How alike texts are: TF-IDF on character n-grams of two to four characters.
+
+They need no words, so Thai, which has no spaces, and typing errors are no obstacle.
+
+Of a label (what a skill is called) two things count: how much of it stands in the text, by the weight of its n-grams
+(`cover`), and how little else stands there (the cosine). Their product, the cosine under a root, is the similarity:
+a long title that holds a whole label is closer to it than a short one that shares half of its letters. With a text of
+the same kind, another course's title, the plain cosine is taken.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+Floats = NDArray[np.float32]
+NGRAMS = (2, 4)
+"""How many characters an n-gram has: at least, at most."""
+COMMON = 0.3
+"""An n-gram that stands in more than this share of the texts tells nothing, and is left out."""
+RARE_TEXTS = 50
+"""With fewer texts than this no n-gram is left out: shares of a few texts tell nothing."""
+
+
+class Similarity(Protocol):
+    """Compares texts with labels and with examples, all known when it was made. An embedder may stand here too."""
+
+    def read(self, texts: Sequence[str]) -> Any:
+        """Return a row for each text; rows are chosen by numpy's indexing."""
+
+    def to_labels(self, rows: Any) -> Floats:
+        """Return texts x labels, each from 0 to 1."""
+
+    def to_examples(self, rows: Any) -> Floats:
+        """Return texts x examples, each from 0 to 1."""
+
+
+class NgramSimilarity:
+    """Similarity by character n-grams; how rare one is, is counted over labels and examples together."""
+
+    def __init__(self, labels: Sequence[str], examples: Sequence[str]) -> None:
+        corpus = [*labels, *examples]
+        self._vectors = TfidfVectorizer(
+            analyzer="char_wb",
+            ngram_range=NGRAMS,
+            lowercase=False,
+            sublinear_tf=True,
+            dtype=np.float32,
+            max_df=COMMON if len(corpus) >= RARE_TEXTS else 1.0,
+        )
+        every = self._vectors.fit_transform(corpus).tocsr()
+        named, known = every[: len(labels)], every[len(labels) :]
+        self._labels, self._examples = named.T.tocsr(), known.T.tocsr()
+        self._shares = named.multiply(named).T.tocsr()
+
+    def read(self, texts: Sequence[str]) -> Any:
+        """Return a row for each text: the weights of its n-grams."""
+        return self._vectors.transform(texts)
+
+    def to_labels(self, rows: Any) -> Floats:
+        """Return texts x labels, each from 0 to 1."""
+        held = sparse.csr_matrix((np.ones_like(rows.data), rows.indices, rows.indptr), rows.shape)
+        cosine, cover = (rows @ self._labels).toarray(), (held @ self._shares).toarray()
+        return np.asarray(np.clip(np.sqrt(cosine) * cover, 0.0, 1.0), dtype=np.float32)
+
+    def to_examples(self, rows: Any) -> Floats:
+        """Return texts x examples, each from 0 to 1."""
+        return np.asarray((rows @ self._examples).toarray().clip(0.0, 1.0), dtype=np.float32)

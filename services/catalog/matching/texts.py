@@ -1,0 +1,94 @@
+"""What of a course and of a skill is compared, as it is compared: folded, in pieces of a bounded length."""
+
+import re
+from collections.abc import Iterator, Mapping
+from itertools import chain
+
+from msgspec import UNSET, Struct
+
+from shared.skills import Course, Skill, Text
+from shared.texts import fold
+
+PIECE = 300
+"""The most characters of a piece: a longer text would hold a few letters of every skill."""
+PIECES = 4
+"""The most pieces of a description; its beginning says what a course is about."""
+TAGS = 50
+"""The most tags that are compared."""
+_BREAK = re.compile(r"(?<=[.!?;:\n])\s+|\n+")
+
+
+class CourseText(Struct, frozen=True):
+    """What is known of a course by words: its title, what describes it, its tags, and what bears on its levels.
+
+    `requires` has the levels of skills that its entry asks for, by skill id of the framework that is matched.
+    """
+
+    id: str
+    title: Text
+    description: Text | None = None
+    tags: tuple[str, ...] = ()
+    hours: float | None = None
+    level: str | None = None
+    requires: dict[str, float] = {}
+
+    @classmethod
+    def of(cls, course: Course, framework: str, names: Mapping[tuple[str, str], str]) -> "CourseText":
+        """Return what is known of a course; the skills of other frameworks that it teaches count as tags by `names`.
+
+        `names` is (framework, skill) -> what the skill is called.
+        """
+        foreign = [(row.framework, row.skill) for row in course.teaches if row.framework != framework]
+        levels: dict[str, float] = {}
+        for one in course.requires:
+            if one.framework == framework and one.skill is not UNSET and one.level is not UNSET:
+                levels[one.skill] = max(levels.get(one.skill, 0.0), one.level)
+        return cls(
+            id=course.id,
+            title=course.title,
+            description=course.description,
+            tags=(*course.tags, *(names[skill] for skill in foreign if skill in names)),
+            hours=None if "hours" in course.assumed else course.hours,
+            level=course.educational_level,
+            requires=levels,
+        )
+
+    def pieces(self) -> tuple[list[str], int]:
+        """Return the folded texts that are compared, each on its own, and how many of them are the title's.
+
+        The title in each language comes first, then every tag, then the description's beginning.
+        """
+        titles = self.titles()
+        told = [piece for text in languages(self.description) for piece in _pieces(text)]
+        rest = dict.fromkeys(filter(None, map(fold, chain(self.tags[:TAGS], told))))
+        return [*titles, *(text for text in rest if text not in titles)], len(titles)
+
+    def titles(self) -> list[str]:
+        """Return the folded title in each of its languages."""
+        return list(dict.fromkeys(map(fold, languages(self.title)))) or [""]
+
+
+def labels_of(skill: Skill) -> list[str]:
+    """Return what a skill is called and described by, in every language: title, synonyms, descriptors of its levels."""
+    texts = [skill.title, *skill.synonyms, *(step.title for step in skill.descriptors)]
+    return list(dict.fromkeys(filter(None, (fold(text) for both in texts for text in languages(both)))))
+
+
+def languages(text: Text | None) -> list[str]:
+    """Return a text in each language that it has."""
+    return [] if text is None else [one for one in (text.th, text.en) if one]
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Yield the first pieces of a text: sentences together up to the limit, a longer one cut at a space."""
+    held, count = "", 0
+    for sentence in chain(_BREAK.split(text[: PIECE * PIECES * 2]), [None]):
+        if sentence is not None and len(held) + len(sentence) < PIECE:
+            held = f"{held} {sentence}".strip()
+            continue
+        if held:
+            yield held
+            count += 1
+        if sentence is None or count == PIECES:
+            return
+        held = sentence[:PIECE].rpartition(" ")[0] or sentence[:PIECE] if len(sentence) > PIECE else sentence

@@ -1,0 +1,359 @@
+"""`python -m tests.evaluation.matching`: how well courses are matched to skills, beside BM25 and words.
+
+    platforms   the Coursera and edX courses: the union of their skills is the framework. The skills of one course in
+                five are held out; three in five are examples, and on one in five the confidence is calibrated.
+    thaimooc    400 Thai courses with the labels in `labels/thaimooc.json` against the shipped framework. Confidence and
+                threshold of a course come from the four fifths that it is not in; the shipped courses are examples.
+
+`--labelled FILE` writes the labelled Thai courses, from which `python -m services.catalog calibrate` makes what ships.
+"""
+
+import argparse
+import ast
+import html
+import json
+import os
+import re
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import bm25s
+import msgspec
+import numpy as np
+from rich.console import Console
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from services.catalog.matching import CourseText, Example, Matcher, SimilarityIndex
+from services.catalog.matching import calibration as curve
+from services.catalog.matching.calibration import Calibration, ReliabilityBin
+from services.catalog.matching.levels import span
+from services.catalog.matching.texts import languages
+from shared.skills import Course, Framework, Skill, Text
+from tests.evaluation import real, report
+from tests.evaluation.gates import Gate
+from tests.evaluation.pictures import Axis, chart
+
+LABELS = Path(__file__).parent / "labels" / "thaimooc.json"
+SEED = report.ROOT / "deploy" / "seed"
+BEGIN, END = "<!-- matching -->", "<!-- /matching -->"
+BM25, WORDS, OURS, KNOWN = "BM25", "words, TF-IDF", "ours, labels alone", "ours, with examples"
+_SPEED_COURSES = 4000
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Precision of the first, recall of the first five, and nDCG of the first ten, in the mean over courses."""
+
+    precision: float
+    recall: float
+    gain: float
+
+
+@dataclass(frozen=True)
+class Platforms:
+    """What the held-out courses of the platforms came to."""
+
+    courses: int
+    skills: int
+    methods: dict[str, Ranked]
+    error: float
+    bins: list[ReliabilityBin]
+
+
+@dataclass(frozen=True)
+class Thai:
+    """What the labelled Thai titles came to; `agreement` is Cohen's kappa of the two passes over every pair."""
+
+    courses: int
+    right: int
+    disagreements: int
+    agreement: float
+    calibration: Calibration
+    titles_alone: Calibration
+
+
+# --- the platforms' courses ------------------------------------------------------------------------------------------
+
+
+def _platform_courses() -> tuple[list[CourseText], list[set[str]], list[Skill]]:
+    """Return each course once by its title, the skills given to it, and all skills."""
+    names = dict[str, str]()
+    given: dict[str, tuple[str, set[str]]] = {}
+    for title, about, told in _platform_rows():
+        known = {real.skill_id(skill): html.unescape(skill).strip()[:300] for skill in told}
+        known = {key: name for key, name in known.items() if key and key != "none"}
+        if title and known:
+            names |= {key: name for key, name in known.items() if key not in names}
+            given.setdefault(title, (about, set()))[1].update(known)
+    courses = [
+        CourseText(f"p{number:05}", Text(en=f"{title}. {about}"[:300]))
+        for number, (title, (about, _)) in enumerate(given.items())
+    ]
+    skills = [Skill(key, "all", Text(en=names[key])) for key in sorted(names)]
+    return courses, [taught for _, taught in given.values()], skills
+
+
+def _platform_rows() -> Sequence[tuple[str, str, list[str]]]:
+    """Return title, subject and skills as the three sets tell them."""
+    rows = []
+    for row in real.read("coursera_5164_forstmaple/coursera_courses.csv"):
+        skills = ast.literal_eval(row["course_skills"]) if row["course_skills"].startswith("[") else []
+        rows.append((row["course_name"], f"{row['category']} {row['sub_category']}", skills))
+    rows += [(row["course"], "", row["skills"].split(", ")) for row in real.read("coursera_1139_ayesha/Coursera.csv")]
+    rows += [
+        (row["title"], row["subject"], row["associatedskills"].split(", "))
+        for row in real.read("edx_816_prereq_skills/edx.csv")
+    ]
+    return [(html.unescape(title).strip(), about, skills) for title, about, skills in rows]
+
+
+def platforms() -> Platforms:
+    """Return how the held-out skills of the platforms' courses are found."""
+    courses, given, skills = _platform_courses()
+    order = np.random.default_rng(20).permutation(len(courses))
+    fifth = len(order) // 5
+    held, fitting, known = order[:fifth], order[fifth : 2 * fifth], order[2 * fifth :]
+    texts = [(courses[place].title.en or "", given[place]) for place in held]
+
+    def right(places: Iterable[int]) -> np.ndarray:
+        return np.array([[skill.id in given[place] for skill in skills] for place in places])
+
+    examples = [
+        Example(courses[place].id, (courses[place].title.en or "",), frozenset(given[place])) for place in known
+    ]
+    index = SimilarityIndex(skills, examples)
+    answers = right(held)
+    fitted = curve.fit(index.of([courses[place] for place in fitting]), right(fitting), "platforms")
+    found = index.of([courses[place] for place in held])
+    confidence = fitted.confidence(found)
+    best, rows = confidence.argmax(axis=1), np.arange(len(held))
+    bins = curve.reliability(confidence[rows, best], answers[rows, best])
+    labels = [skill.title.en or "" for skill in skills]
+    queries = [text for text, _ in texts]
+    methods = {
+        BM25: ranked(_bm25(labels, queries), answers),
+        WORDS: ranked(_words(labels, queries), answers),
+        OURS: ranked(found.labels, answers),
+        KNOWN: ranked(confidence, answers),
+    }
+    return Platforms(len(held), len(skills), methods, curve.calibration_error(bins), bins)
+
+
+def _bm25(labels: Sequence[str], queries: Sequence[str]) -> np.ndarray:
+    index = bm25s.BM25()
+    index.index(bm25s.tokenize(list(labels), stopwords="en", show_progress=False), show_progress=False)
+    words = bm25s.tokenize(list(queries), stopwords="en", return_ids=False, show_progress=False)
+    return np.array([index.get_scores(one) if one else np.zeros(len(labels)) for one in words])
+
+
+def _words(labels: Sequence[str], queries: Sequence[str]) -> np.ndarray:
+    vectors = TfidfVectorizer(sublinear_tf=True, stop_words="english")
+    named = vectors.fit_transform(labels)
+    return np.asarray((vectors.transform(queries) @ named.T).toarray())
+
+
+def ranked(scores: np.ndarray, right: np.ndarray) -> Ranked:
+    """Return what a ranking by scores comes to; of equal scores the first column stands first."""
+    top = np.argsort(-scores, axis=1, kind="stable")[:, :10]
+    hits = np.take_along_axis(right, top, axis=1) & (np.take_along_axis(scores, top, axis=1) > 0)
+    count = right.sum(axis=1)
+    discounts = 1 / np.log2(np.arange(2, 12))
+    ideal = np.cumsum(discounts)[np.minimum(count, 10) - 1]
+    return Ranked(
+        precision=float(hits[:, 0].mean()),
+        recall=float((hits[:, :5].sum(axis=1) / count).mean()),
+        gain=float((hits @ discounts / ideal).mean()),
+    )
+
+
+# --- the Thai titles -------------------------------------------------------------------------------------------------
+
+
+def thai_courses(*, thai_alone: bool = False) -> list[CourseText]:
+    """Return the 400 courses by their titles in Thai and English, or in Thai alone where they have one."""
+    courses = []
+    for row in list(real.read("thaimooc_400/course_data.csv"))[:400]:
+        th, en = row["Title (TH)"].strip(), row["Title (EN)"].strip()
+        english = None if en in ("", "null") or thai_alone else en[:300]
+        courses.append(CourseText(row["Course Code"], Text(th=th[:300], en=english)))
+    return courses
+
+
+def labelled() -> tuple[dict[str, set[str]], int, float]:
+    """Return the skills that both passes name, by course, the pairs that one pass alone names, and Cohen's kappa."""
+    read = json.loads(LABELS.read_text(encoding="utf-8"))
+    first, second = (
+        {(course, skill) for course, of in read[name].items() for skill in of} for name in ("first", "second")
+    )
+    pairs = read["courses"] * len(_framework().skills)
+    agreed = 1 - len(first ^ second) / pairs
+    chance = (len(first) * len(second) + (pairs - len(first)) * (pairs - len(second))) / pairs**2
+    both: dict[str, set[str]] = {}
+    for course, skill in first & second:
+        both.setdefault(course, set()).add(skill)
+    return both, len(first ^ second), (agreed - chance) / (1 - chance)
+
+
+def _framework() -> Framework:
+    return msgspec.json.decode((SEED / "frameworks" / "th-digital-2018.json").read_bytes(), type=Framework)
+
+
+def shipped_examples(framework: Framework) -> list[Example]:
+    """Return the courses of the starter catalogue as examples."""
+    read = [msgspec.json.decode(line, type=Course) for line in (SEED / "courses.ndjson").read_bytes().splitlines()]
+    taught = [(one, frozenset(row.skill for row in one.teaches if row.framework == framework.id)) for one in read]
+    return [Example(one.id, tuple(languages(one.title)), skills) for one, skills in taught if skills]
+
+
+def thai() -> Thai:
+    """Return how the labelled titles are matched to the shipped framework."""
+    framework = _framework()
+    both, disagreements, kappa = labelled()
+    index = SimilarityIndex(framework.skills, shipped_examples(framework))
+    courses = thai_courses()
+    right = np.array([[skill in both.get(course.id, ()) for skill in index.skills] for course in courses])
+    fitted = curve.fit(index.of(courses), right, "thaimooc")
+    alone = curve.fit(index.of(thai_courses(thai_alone=True)), right, "thaimooc, Thai titles")
+    return Thai(len(courses), int(right.sum()), disagreements, kappa, fitted, alone)
+
+
+def levels() -> tuple[float, float]:
+    """Return how often the levels of the starter catalogue's courses are estimated exactly, and the mean distance."""
+    framework = _framework()
+    skills = {skill.id: skill for skill in framework.skills}
+    exact, away, count = 0, 0.0, 0
+    for line in (SEED / "courses.ndjson").read_bytes().splitlines():
+        course = msgspec.json.decode(line, type=Course)
+        for row in course.teaches:
+            if row.framework == framework.id:
+                low, high = span(CourseText.of(course, framework.id, {}), skills[row.skill], framework.scale)
+                exact += (low, high) == (row.from_level, row.to_level)
+                away += (abs(low - row.from_level) + abs(high - row.to_level)) / 2
+                count += 1
+    return exact / count, away / count
+
+
+def speed() -> float:
+    """Return how many Thai courses are matched in a second of processor time, one thread."""
+    framework = _framework()
+    matcher = Matcher(framework, shipped_examples(framework), curve.shipped())
+    courses = (thai_courses() * (_SPEED_COURSES // 400 + 1))[:_SPEED_COURSES]
+    matcher.match(courses[:100])
+    begun = time.process_time()
+    matcher.match(courses)
+    return len(courses) / (time.process_time() - begun)
+
+
+# --- what is written -------------------------------------------------------------------------------------------------
+
+
+def gates(found: Platforms, titles: Thai, exact: float, away: float, rate: float) -> list[Gate]:
+    """Return every row of the matching."""
+    measured = titles.calibration.measured
+    rows = []
+    for name, field in (("precision of the first", "precision"), ("recall of five", "recall"), ("nDCG of ten", "gain")):
+        others = 100 * max(getattr(found.methods[method], field) for method in (BM25, WORDS))
+        note = f"the better of BM25 and words {others:.1f} %"
+        for method, label in ((OURS, ", labels alone"), (KNOWN, "")):
+            value = 100 * getattr(found.methods[method], field)
+            rows.append(Gate(f"platforms{label}: {name}", value, "%", low=others, note=note))
+    share = f"{measured.entered} rows enter, at confidence {titles.calibration.enters:.2f}"
+    return [
+        *rows,
+        Gate("platforms: calibration error", 100 * found.error, "%", high=5.0, note="best match of held-out courses"),
+        Gate("Thai titles: precision at the threshold", 100 * measured.precision, "%", low=80.0, note=share),
+        Gate("Thai titles: recall at the threshold", 100 * measured.recall, "%", note=f"of {titles.right} right rows"),
+        Gate(
+            "Thai titles: calibration error", 100 * measured.error, "%", high=5.0, note="best match of each, by turns"
+        ),
+        Gate(
+            "levels estimated exactly", 100 * exact, "%", note=f"starter catalogue; {away:.2f} levels away in the mean"
+        ),
+        Gate("courses matched in a second", rate, "/s", low=2000.0, note="one core, titles in two languages"),
+    ]
+
+
+def _section(found: Platforms, titles: Thai, rows: Sequence[Gate], day: str) -> str:
+    table = [
+        "| method | precision of the first | recall of five | nDCG of ten |",
+        "| --- | --- | --- | --- |",
+        *(
+            f"| {name} | {one.precision:.3f} | {one.recall:.3f} | {one.gain:.3f} |"
+            for name, one in found.methods.items()
+        ),
+    ]
+    listed = [
+        "| gate | value | target | verdict | about |",
+        "| --- | --- | --- | --- | --- |",
+        *(f"| {row.name} | {report.figure(row)} | {row.target} | {row.verdict} | {row.note} |" for row in rows),
+    ]
+    alone = titles.titles_alone.measured
+    about = (
+        f"Measured on {day}. Platforms: {found.courses} held-out courses, {found.skills} skills. Thai: "
+        f"{titles.courses} titles, {titles.right} right rows; the two passes of labelling differ in "
+        f"{titles.disagreements} rows (Cohen's kappa {titles.agreement:.2f})."
+    )
+    thai_alone = (
+        f"With the Thai titles alone, without their English: precision {alone.precision:.2f}, recall "
+        f"{alone.recall:.2f}, calibration error {alone.error:.3f}."
+    )
+    picture = "![Confidence and how often it was right](img/evaluation-matching.svg)"
+    return "\n".join([about, "", *listed, "", *table, "", thai_alone, "", picture])
+
+
+def write_docs(page: Path, found: Platforms, titles: Thai, rows: Sequence[Gate]) -> None:
+    """Put the figures between the marks of a page, and the picture into `img/` beside it."""
+    text = page.read_text(encoding="utf-8")
+    section = f"{BEGIN}\n{_section(found, titles, rows, f'{datetime.now(UTC):%d %B %Y}')}\n{END}"
+    page.write_text(re.sub(f"{BEGIN}.*{END}", lambda _: section, text, flags=re.DOTALL), encoding="utf-8")
+    series = {
+        "certain and right are equal": [(0.0, 0.0), (1.0, 1.0)],
+        "platforms": [(one.confidence, one.right) for one in found.bins],
+        "Thai titles": [(one.confidence, one.right) for one in titles.calibration.measured.bins],
+    }
+    marks = [(tenth / 10, f"{tenth * 10} %") for tenth in range(0, 11, 2)]
+    picture = chart(
+        "Confidence and how often it was right", Axis("confidence", marks), Axis("share that was right", marks), series
+    )
+    (page.parent / "img" / "evaluation-matching.svg").write_text(picture, encoding="utf-8")
+
+
+def write_labelled(target: Path) -> None:
+    """Write the labelled Thai courses as the command `calibrate` reads them: one JSON object a line."""
+    both, _, _ = labelled()
+    lines: list[dict[str, Any]] = [
+        {"id": one.id, "title": msgspec.to_builtins(one.title), "skills": sorted(both.get(one.id, ()))}
+        for one in thai_courses()
+    ]
+    target.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(prog="python -m tests.evaluation.matching")
+    parser.add_argument("--labelled", type=Path, help="write the labelled courses here, and measure nothing")
+    parser.add_argument("--print", action="store_true", dest="only", help="print only; docs/ stays as it is")
+    asked = parser.parse_args()
+    console = Console(width=170)
+    if real.folder() is None:
+        console.print(f"The matching is not measured: {real.SETTING} is not set.")
+        return
+    if asked.labelled:
+        write_labelled(asked.labelled)
+        return
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    found, titles = platforms(), thai()
+    rows = gates(found, titles, *levels(), speed())
+    report.show(console, rows, "The matching's gates")
+    for name, one in found.methods.items():
+        console.print(f"{name:24} {one.precision:.3f} {one.recall:.3f} {one.gain:.3f}")
+    if not asked.only:
+        write_docs(report.PAGE, found, titles, rows)
+
+
+if __name__ == "__main__":
+    main()
