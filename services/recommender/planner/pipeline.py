@@ -13,7 +13,7 @@ from services.recommender.planner.exact.residual import Pick, ResidualProblem, R
 from services.recommender.planner.explain.path import PlanResult, path_of, refused, waiting_for_framework, without_idle
 from services.recommender.planner.explain.questions import path_diff, similar_courses, why_not, without_path
 from services.recommender.planner.index.catalog import View
-from services.recommender.planner.optimizer.available_courses import courses_above, taught
+from services.recommender.planner.optimizer.available_courses import courses_above
 from services.recommender.planner.optimizer.instance import COSINE
 from services.recommender.planner.optimizer.solve import (
     PlanSolution,
@@ -36,7 +36,6 @@ def recommend(inputs: Inputs, view: View) -> LearningPath:
         lambda names: _draft(solve_as_kept(first._replace(kept=False), view, names), view),
         lambda name: fits_hours(first, name),
         lambda name: _draft(solve(replace(inputs, pinned=[*inputs.pinned, name]), view), view).names,
-        lambda skill: taught(view, skill),
     )
     draft = _draft(first, view)
     if not first.limited:

@@ -5,7 +5,7 @@ leads there, or a branch of an `any`. Levels are in micro-levels, hours and cost
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -165,27 +165,14 @@ def build_instance(  # noqa: PLR0913 - what an officer's problem is made of
     near: dict[Condition, Sequence[Achiever]] = {}
 
     def follow() -> None:
-        """Choose what leads to the chosen: per condition what costs about the least, and the shortest course."""
+        """Choose what leads to the chosen."""
         waiting = list(chosen)
         while waiting:
             for condition in waiting.pop().conditions:
                 if condition not in near:
-                    near[condition] = alternatives(condition)
+                    near[condition] = near_achievers(whole, costs, condition, wanted_meet)
                     waiting += [one for one in near[condition] if one not in chosen]
                     chosen.update(near[condition])
-
-    def alternatives(condition: Condition) -> list[Achiever]:
-        reach, achievers = costs.conditions[condition], whole.achievers[condition]
-        most = reach + reach // COST_TOLERANCE if reach < UNREACHABLE else -1
-        courses = [one for one in achievers if isinstance(one, CourseOption) and costs.of(one) < UNREACHABLE]
-        shortest = sorted(courses, key=lambda one: (one.hours, one.id))[:1] if most > 0 else []
-        return [
-            one
-            for one in achievers
-            if costs.of(one) <= most
-            or one in shortest
-            or (isinstance(one, Branch) and costs.of(one) < UNREACHABLE and wanted_meet(one))
-        ]
 
     follow()
     chosen.update(shared_prerequisites(whole, costs, chosen, near))
@@ -195,6 +182,23 @@ def build_instance(  # noqa: PLR0913 - what an officer's problem is made of
             near[condition] = [one for one in whole.achievers[condition] if one in chosen]
     reachable = {option.id: option for option in usable.values() if costs.of(option) < UNREACHABLE}
     return ProblemData({one.id: one for one in chosen if isinstance(one, CourseOption)}, near), reachable
+
+
+def near_achievers(
+    whole: ProblemData, costs: Costs, condition: Condition, wanted_meet: Callable[[Branch], bool]
+) -> list[Achiever]:
+    """Return what meets a condition at about the least cost, the shortest course, and branches that the wanted meet."""
+    reach, achievers = costs.conditions[condition], whole.achievers[condition]
+    most = reach + reach // COST_TOLERANCE if reach < UNREACHABLE else -1
+    courses = [one for one in achievers if isinstance(one, CourseOption) and costs.of(one) < UNREACHABLE]
+    shortest = sorted(courses, key=lambda one: (one.hours, one.id))[:1] if most > 0 else []
+    return [
+        one
+        for one in achievers
+        if costs.of(one) <= most
+        or one in shortest
+        or (isinstance(one, Branch) and costs.of(one) < UNREACHABLE and wanted_meet(one))
+    ]
 
 
 def shared_prerequisites(

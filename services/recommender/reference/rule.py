@@ -83,9 +83,7 @@ def recommend(inputs: Inputs, courses: Iterable[Course], catalogue_revision: int
             preferred(replace(inputs, pinned=[*inputs.pinned, name]), by_id, value, entry_levels), value, entry_levels
         ).names
 
-    best = refine(
-        draft(first, value, entry_levels), value, entry_levels, PathBuilder(rebuilt, first.fits, forced, first.teachers)
-    )
+    best = refine(draft(first, value, entry_levels), value, entry_levels, PathBuilder(rebuilt, first.fits, forced))
     plan, short = best.plan, best.residual.short(value, levels_reached(inputs, value, best.picks))
     whole = PlanResult(best.picks, best.blocker, plan.notes, short, plan.kept, finishing=plan.finishing)
     return path_of(inputs, value, entry_levels, whole, catalogue_revision)
@@ -481,11 +479,6 @@ class Plan:
             return False
         closure = self.problem.closure(option, costs)
         return len(closure) <= MOST_STEPS and sum(one.hours for one in closure) <= self.start_state.hours
-
-    def teachers(self, skill: SkillKey) -> list[tuple[int, str]]:
-        """Return (micro-level, id) of the courses that teach a skill."""
-        taught = ((course_spec(course).teaches.get(skill), course.id) for course in self.courses.values())
-        return [(micro(row[1]), name) for row, name in taught if row]
 
     def _available(self, known: Mapping[str, CourseOption]) -> AvailableCourses:
         """Return the courses that the officer may use and can reach."""

@@ -174,7 +174,8 @@ def shared_prerequisites(graph: PrerequisiteGraph, query: Query, costs: Costs, d
             if teachers[place, 1] >= level and costs.closure_cost[course] < UNREACHABLE:
                 saved[course] += condition_cost[condition]
     values, best = np.zeros(MAX_SHARED, np.int64), np.full(MAX_SHARED, -1, np.int32)
-    for course in np.flatnonzero(saved):
+    for found in np.flatnonzero(saved):
+        course = wide(found)
         if draft.alternative_at[course] < 0:
             spent = costs.cost[course]
             for condition in asked[: conditions_of(graph, query, condition_cost, course, asked)]:

@@ -426,6 +426,7 @@ def starts_of(problem: ProblemData, start_state: Longs, workspace: Workspace, ta
     alternatives, at, counters = problem.alternatives, problem.at, workspace.counters
     shares = spared_by_conditions(problem, start_state, workspace, targets)
     keys, found = np.zeros(MAX_STARTS, np.int64), np.full(MAX_STARTS, -1, np.int32)
+    ranks = alternatives[:, RANK].copy()
     for course in range(len(alternatives)):
         reachable = start_state[at[PRICES] + course] < UNREACHABLE and counters[EVALUATIONS_LEFT] > 0
         if not reachable or alternatives[course, BRANCH]:
@@ -439,7 +440,7 @@ def starts_of(problem: ProblemData, start_state: Longs, workspace: Workspace, ta
         if counters[ALL_HOURS] <= start_state[HOURS_LEFT] and counters[COUNT] <= start_state[STEPS_LEFT]:
             score = score_of(counters[GAIN] + spared, counters[ALL_COST], 1.0)
             if score > 0:
-                insert_topk(keys, found, alternatives[:, RANK], -score, course)
+                insert_topk(keys, found, ranks, -score, course)
     return found[found >= 0].astype(np.int64)
 
 
