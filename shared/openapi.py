@@ -64,6 +64,9 @@ _PARAMETERS = {
     "weekly_hours": ("Hours of study a week; with `deadline`.", 2),
     "officer": ("For whom: the courses of this officer's path are left out.", "officer-014"),
     "name": ("The name of a file.", None),
+    "status": ("What people have made of a match.", "proposed"),
+    "least": ("Matches of at least this confidence, from 0 to 1.", 0.5),
+    "most": ("Matches of at most this confidence, from 0 to 1.", 0.8),
 }
 """What a parameter of a path or a query means, and an example."""
 

@@ -345,6 +345,9 @@ class AssessmentSettings(Settings):
 @dataclass(frozen=True, kw_only=True)
 class CatalogSettings(Settings):
     http_port: int = _setting(_PORT_SENTENCE, _port, "8102")
+    matching_calibration: str = _setting(
+        "A file that `python -m services.catalog calibrate` has written; empty: the calibration that ships.", str, ""
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

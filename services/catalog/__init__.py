@@ -4,7 +4,9 @@ owns    courses and frameworks (with their outbox: one document each) and the hi
 emits   `course.published.v1`, `course.withdrawn.v1`, `framework.published.v1` on `catalog.state`, stamped by the relay
 serves  PUT, PATCH, GET, DELETE /v1/courses/{course_id} · GET /v1/courses · POST /v1/courses:import
         PUT, PATCH, GET /v1/frameworks/{framework_id} · GET /v1/frameworks
+        GET /v1/courses/{course_id}/matches and :confirm, :reject, :correct · the same of many on /v1/matches
 
-model → importers → store → api → __main__; the history is written from what the relay reads back from the topic.
-`python -m services.catalog` serves; `python -m services.catalog republish` announces every entry once more.
+model → matching, matches → importers → store → match_store → matching_loop, api → __main__; the history is written from
+what the relay reads back from the topic. `python -m services.catalog` serves; `republish` announces every entry once
+more, `match` matches every course without skills once more, `calibrate` fits the confidence of matches.
 """

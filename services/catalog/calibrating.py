@@ -9,6 +9,7 @@
 """
 
 import argparse
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -17,11 +18,14 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
+from services.catalog.match_store import MatchStore
 from services.catalog.matching import CourseText, Example, SimilarityIndex
-from services.catalog.matching.calibration import Calibration, decoded, encoded, fit
-from services.catalog.matching.texts import languages
+from services.catalog.matching.calibration import Calibration, decoded, encoded, fit, fit_rows
+from services.catalog.store import CatalogStore
 from shared.decoding import decode
 from shared.errors import InvalidInput, Problem
+from shared.mongo import connect
+from shared.settings import CatalogSettings, load
 from shared.skills import Course, Framework, Text
 
 T = TypeVar("T")
@@ -41,7 +45,7 @@ def of_files(labelled: Path, framework: Path, examples: Path | None, data: str) 
     """Return the calibration of labelled courses. Raises InvalidInput naming the file."""
     read = decode(_bytes(framework), Framework)
     known = _lines(examples, Course) if examples else []
-    index = SimilarityIndex(read.skills, [example for course in known if (example := example_of(course, read.id))])
+    index = SimilarityIndex(read.skills, Example.of_courses(known, read.id))
     courses = _lines(labelled, LabelledCourse)
     unknown = {skill for course in courses for skill in course.skills} - set(index.skills)
     if unknown:
@@ -53,10 +57,20 @@ def of_files(labelled: Path, framework: Path, examples: Path | None, data: str) 
     return fit(index.of(described), right, data)
 
 
-def example_of(course: Course, framework: str) -> Example | None:
-    """Return a course as an example of the skills that it teaches in a framework, None where it teaches none."""
-    skills = frozenset(row.skill for row in course.teaches if row.framework == framework)
-    return Example(course.id, tuple(languages(course.title)), skills) if skills else None
+async def of_decisions(settings: CatalogSettings, tenant: str, data: str) -> Calibration:
+    """Return the calibration of what people of a tenant have decided. Raises InvalidInput, Unavailable."""
+    client = connect(settings, "catalog")
+    try:
+        database = client[settings.database("catalog")]
+        store = MatchStore(database, CatalogStore(database))
+        decided = [match async for match in store.decided(tenant)]
+    finally:
+        client.close()
+    if not decided:
+        raise InvalidInput("nobody has confirmed or rejected a match yet", "tenant")
+    right = [one.row is not None and one.row.skill == one.skill for one in decided]
+    labels, examples = np.array([one.labels for one in decided]), np.array([one.examples for one in decided])
+    return fit_rows(labels, examples, np.array(right), data)
 
 
 def read_calibration(path: Path) -> Calibration:
@@ -70,14 +84,21 @@ def read_calibration(path: Path) -> Calibration:
 def main(arguments: Sequence[str]) -> str:
     """Carry out the command; return what it says. Raises SystemExit with its reason."""
     parser = argparse.ArgumentParser(prog="python -m services.catalog calibrate", description=__doc__)
-    parser.add_argument("--labelled", type=Path, required=True)
-    parser.add_argument("--framework", type=Path, required=True)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--labelled", type=Path)
+    source.add_argument("--tenant")
+    parser.add_argument("--framework", type=Path)
     parser.add_argument("--examples", type=Path)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--data", required=True)
     asked = parser.parse_args(arguments)
+    if asked.labelled and not asked.framework:
+        parser.error("--labelled needs --framework")
     try:
-        fitted = of_files(asked.labelled, asked.framework, asked.examples, asked.data)
+        if asked.tenant:
+            fitted = asyncio.run(of_decisions(load(CatalogSettings), asked.tenant, asked.data))
+        else:
+            fitted = of_files(asked.labelled, asked.framework, asked.examples, asked.data)
         asked.output.write_bytes(encoded(fitted))
     except (Problem, OSError) as error:
         raise SystemExit(f"calibrate: {error}") from error

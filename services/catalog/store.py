@@ -14,6 +14,7 @@ import msgspec
 from pymongo import ASCENDING, IndexModel
 from pymongo.errors import DuplicateKeyError
 
+from services.catalog.matches import Match, given_rows, kept
 from services.catalog.model import FrameworkSummary, ListCourses, ListFrameworks, Yardstick
 from shared.decoding import stored
 from shared.errors import TooLarge
@@ -37,6 +38,11 @@ class Entry:
     id: str
     sequence: int
     content: Course | Framework | None
+    matches: tuple[Match, ...] = ()
+
+    def keeping(self, course: Course) -> Course:
+        """Return a course that is put here: one without skills keeps those that people have confirmed."""
+        return kept(course, self.matches)
 
 
 def framework_key(tenant: str, framework: str) -> str:
@@ -165,11 +171,24 @@ class CatalogStore:
 
     # --- changing ----------------------------------------------------------------------------------------------------
 
-    async def put_course(self, before: Entry | None, tenant: str, course: Course, trace: str) -> Entry | None:
-        """Write a course's next revision and its event. Raises Unavailable."""
+    async def put_course(  # noqa: PLR0913, PLR0917 - what a course is put with
+        self,
+        before: Entry | None,
+        tenant: str,
+        course: Course,
+        trace: str,
+        fields: Document | None = None,
+        only_if: Document | None = None,
+    ) -> Entry | None:
+        """Write a course's next revision and its event. Raises Unavailable.
+
+        `fields` are written beside the content; without them a course without skills waits to be matched. `only_if` is
+        what must hold of the stored document besides its sequence.
+        """
         revision = before.sequence + 1 if before else 1
-        after = Entry(key_of(tenant, course.id), tenant, course.id, revision, course)
-        return await self._put(before, after, CoursePublished(tenant, course), trace)
+        matches = before.matches if before else ()
+        after = Entry(key_of(tenant, course.id), tenant, course.id, revision, course, matches)
+        return await self._put(before, after, CoursePublished(tenant, course), trace, fields, only_if)
 
     async def withdraw_course(self, before: Entry, trace: str) -> Entry | None:
         """Write that a course is no longer offered, and its event. Raises Unavailable."""
@@ -183,7 +202,15 @@ class CatalogStore:
         after = Entry(framework_key(tenant, framework.id), tenant, framework.id, version, numbered)
         return await self._put(before, after, FrameworkPublished(tenant, numbered), trace)
 
-    async def _put(self, before: Entry | None, after: Entry, data: Data, trace: str) -> Entry | None:
+    async def _put(  # noqa: PLR0913, PLR0917 - as put_course
+        self,
+        before: Entry | None,
+        after: Entry,
+        data: Data,
+        trace: str,
+        also: Document | None = None,
+        only_if: Document | None = None,
+    ) -> Entry | None:
         envelope = announce(SOURCE, after.key, after.sequence, data, trace)
         if envelope.data and len(envelope.data) > EVENT_LIMIT:
             raise TooLarge(
@@ -191,6 +218,7 @@ class CatalogStore:
                 "leave out what no job group requires, or divide it"
             )
         fields = {"sequence": after.sequence, "withdrawn": after.content is None}
+        fields |= match_fields(after.content, after.matches) if also is None else also
         if after.content is not None:
             fields["content"] = msgspec.to_builtins(after.content)
         if before is None:
@@ -199,7 +227,7 @@ class CatalogStore:
         change["$set"] |= fields
         if after.content is None:
             change["$unset"] = {"content": ""}
-        return after if await self._compare_and_set(before, change) else None
+        return after if await self._compare_and_set(before, change, only_if or {}) else None
 
     async def _insert(self, after: Entry, fields: Document, envelope: Envelope) -> bool:
         kind = "framework" if isinstance(after.content, Framework) else "course"
@@ -212,9 +240,10 @@ class CatalogStore:
         self._staged.set()
         return True
 
-    async def _compare_and_set(self, before: Entry, change: Document) -> bool:
+    async def _compare_and_set(self, before: Entry, change: Document, only_if: Document | None = None) -> bool:
+        wanted = {"_id": before.key, "sequence": before.sequence, **(only_if or {})}
         with unavailable():
-            result = await self._entries.update_one({"_id": before.key, "sequence": before.sequence}, change)
+            result = await self._entries.update_one(wanted, change)
         if result.matched_count:
             self._staged.set()
         return bool(result.matched_count)
@@ -240,6 +269,14 @@ class CatalogStore:
         return count
 
 
+def match_fields(content: Course | Framework | None, matches: Sequence[Match]) -> Document:
+    """Return the fields that let a course without skills, or the courses of a framework, wait to be matched."""
+    if isinstance(content, Course):
+        to_match = not given_rows(content, matches)
+        return {"to_match": to_match, "match_due": to_match}
+    return {"match_due": True} if content is not None else {"to_match": False, "match_due": False}
+
+
 def matching(wanted: ListCourses) -> Document:
     """Return the filter on a stored course of a list's parameters; all of them are texts by their type."""
     query: Document = {}
@@ -255,7 +292,8 @@ def _entry(document: Mapping[str, Any]) -> Entry:
     content: Course | Framework | None = None
     if document.get("content"):
         content = _framework(document) if document["kind"] == "framework" else _course(document)
-    return Entry(document["_id"], document["tenant"], document["id"], document["sequence"], content)
+    matches = tuple(stored(document.get("matches", []), list[Match]))
+    return Entry(document["_id"], document["tenant"], document["id"], document["sequence"], content, matches)
 
 
 def _course(document: Mapping[str, Any]) -> Course:

@@ -23,6 +23,8 @@ import shared
 from services.assessment.model import Evidence, ListEvidence, Result
 from services.assessment.store import KEPT_EVIDENCE, OfficerStore
 from services.catalog.history import HistoryStore
+from services.catalog.match_store import MatchStore
+from services.catalog.matches import ListMatches, Match, with_decisions
 from services.catalog.model import ListCourses, ListFrameworks
 from services.catalog.store import CatalogStore
 from services.recommender.agency_report import DeadlineReport
@@ -70,6 +72,11 @@ READ_WHOLE = {
     "PlanStore.restage of all": "an operator announces everything again, or the topic was lost",
     "OfficerStore.restage of all": "the same",
     "CatalogStore.restage of all": "the same",
+    "MatchStore.mark": "a framework changed: all courses without skills are matched again",
+    "MatchStore.mark of all": "the same, of all tenants",
+    "MatchStore.spread": "the same",
+    "MatchStore.examples": "courses are compared with up to 5,000 examples, kept for a minute",
+    "MatchStore.decided": "an operator calibrates on all that people have decided",
     "KeyStore.list": "an operator lists every key of a tenant",
     "KeyStore.list of all": "the same, of all tenants",
 }
@@ -185,7 +192,37 @@ async def courses(watched: Watched) -> AsyncIterator[Call]:
     found = await store.find(found.key)
     assert found is not None
     yield "CatalogStore.withdraw_course", store.withdraw_course(found, "")
-    await store.put_course(None, TENANT, course("kept", ("reading", 0, 3)), "")
+    async for call in matches(MatchStore(watched.database("catalog"), store), store):
+        yield call
+
+
+async def matches(store: MatchStore, catalog: CatalogStore) -> AsyncIterator[Call]:
+    await store.prepare()
+    yield "MatchStore.prepare", store.prepare()
+    await catalog.put_course(None, TENANT, course("kept"), "")
+    proposals = [Match(FRAMEWORK, skill, 0, 1, 0.7) for skill in ("reading", "writing")]
+    one = await store.find(TENANT, "kept")
+    assert one is not None
+    yield "MatchStore.find", store.find(TENANT, "kept")
+    yield "MatchStore.due", store.due(200)
+    yield "MatchStore.propose", store.propose([(one, proposals)])
+    one = await store.find(TENANT, "kept")
+    assert one is not None
+    confirmed = [msgspec.structs.replace(proposals[0], status="confirmed"), proposals[1]]
+    taught = with_decisions(one.course, proposals, confirmed)
+    yield "MatchStore.decide", store.decide(one, one.course, proposals, "")
+    one = await store.find(TENANT, "kept")
+    assert one is not None
+    yield "MatchStore.decide with a row", store.decide(one, taught, confirmed, "")
+    for wanted in (ListMatches(), ListMatches(status="proposed", after="b"), ListMatches(status="corrected")):
+        yield f"MatchStore.page with {wanted}", store.page(TENANT, wanted)
+    yield "MatchStore.frameworks", store.frameworks(TENANT)
+    yield "MatchStore.versions", store.versions(TENANT)
+    yield "MatchStore.examples", store.examples(TENANT, FRAMEWORK)
+    yield "MatchStore.decided", store.decided(TENANT)
+    yield "MatchStore.spread", store.spread()
+    yield "MatchStore.mark", store.mark(TENANT)
+    yield "MatchStore.mark of all", store.mark(None)
 
 
 def _lists() -> Iterator[ListCourses]:

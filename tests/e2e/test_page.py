@@ -97,7 +97,7 @@ async def test_thai_and_english_change_at_one_touch_and_the_choice_stays(platfor
         kept = await page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])")
         assert json.loads(kept) == [{"language": "en"}, {}, ""]
         keys = await page.evaluate(
-            "import('/static/words.js').then(m => ['th', 'en'].map(l => JSON.stringify(Object.keys(m.WORDS[l]))))"
+            "import('/static/messages.js').then(m => ['th', 'en'].map(l => JSON.stringify(Object.keys(m.MESSAGES[l]))))"
         )
         assert keys[0] == keys[1]
 
@@ -213,7 +213,7 @@ async def test_a_text_that_shows_nothing_gives_way_to_the_other_language(platfor
             (None, "", None),
         ]:
             found = await reader.page.evaluate(
-                "async (text) => { const one = (await import('/static/language.js')).told('b', text);"
+                "async (text) => { const one = (await import('/static/i18n.js')).localized('b', text);"
                 " return [one.textContent, one.getAttribute('lang')]; }",
                 text,
             )

@@ -28,27 +28,27 @@ async def test_each_thing_said_about_a_step_stands_in_the_list_and_can_be_undone
 ) -> None:
     async with at_the_path(platform, browser) as (officer, reader):
         page = reader.page
-        assert "ยังไม่มี" in await page.inner_text(".told-list")
+        assert "ยังไม่มี" in await page.inner_text(".statements")
         for action, words in ACTIONS.items():
             course = (await courses(reader))[1]
             button = page.locator(f'[data-keep="{"finish" if action == "completed" else action}-{course}"]')
             assert (await button.text_content() or "").startswith(words)
             await say(reader, course, action)
             await says(reader, "จัดเส้นทางใหม่ให้แล้ว")
-            await page.wait_for_selector(f'.told-list [data-said="{course}"]')
+            await page.wait_for_selector(f'.statements [data-statement="{course}"]')
             assert [(one["course"], one["action"]) for one in await officer.feedback()] == [(course, action)]
             if action in ("completed", "not_relevant"):
                 assert course not in await courses(reader)
             if action == "started":
                 assert (await courses(reader)).index(course) == 0
             assert await reader.violations() == []
-            await page.click("#word-close")
-            await page.locator(f'.told-list [data-said="{course}"] button').click()
+            await page.click("#toast-close")
+            await page.locator(f'.statements [data-statement="{course}"] button').click()
             await says(reader, "เลิกทำแล้ว")
-            await page.wait_for_selector(f'.told-list [data-said="{course}"]', state="detached")
+            await page.wait_for_selector(f'.statements [data-statement="{course}"]', state="detached")
             assert await officer.feedback() == []
             await says(reader, "จัดเส้นทางใหม่ให้แล้ว")
-            await page.click("#word-close")
+            await page.click("#toast-close")
             assert not await page.is_visible("#word")
 
 
@@ -77,7 +77,7 @@ async def test_a_course_is_finished_today_or_on_a_day_before_and_never_in_the_fu
         await says(reader, "บันทึกแล้วว่าเรียนจบ")
         [said] = await officer.feedback()
         assert (said["action"], datetime.fromisoformat(said["at"]).astimezone().date()) == ("completed", before)
-        entry = f'.told-list [data-said="{course}"]'
+        entry = f'.statements [data-statement="{course}"]'
         assert f"{before.day} " in await reader.text(f"{entry} time")
         assert said["title"]["th"] in await page.inner_text(entry)
         await page.click("#language")
@@ -104,7 +104,7 @@ async def test_what_the_agency_requires_is_marked_and_cannot_be_dismissed(platfo
         page = reader.page
         await reader.sign_in(await officer.api_key())
         await reader.shows("path")
-        await page.wait_for_selector(".told-list >> text=ยังไม่มี")
+        await page.wait_for_selector(".statements >> text=ยังไม่มี")
         seeds = {step["course"]["id"]: step.get("seed") for step in (await officer.path())["path"]["steps"]}
         first = [course for course, seed in seeds.items() if seed == "mandatory"]
         assert first[-1] == "zero-trust"
@@ -134,7 +134,7 @@ async def test_what_was_just_said_is_undone_from_the_step_and_from_the_word_and_
         await say(reader, course, "started")
         await says(reader, "บันทึกแล้วว่าเริ่มเรียน")
         await page.reload()
-        await page.wait_for_selector(f'.told-list [data-said="{course}"]')
+        await page.wait_for_selector(f'.statements [data-statement="{course}"]')
         card = page.locator(f'.step[data-course="{course}"]')
         assert ACTIONS["started"] in await card.locator(".said").inner_text()
         await card.locator(".said button").click()
@@ -142,12 +142,12 @@ async def test_what_was_just_said_is_undone_from_the_step_and_from_the_word_and_
         await card.locator(".said").wait_for(state="detached")
         await say(reader, course, "not_relevant")
         await says(reader, "จัดเส้นทางใหม่ให้แล้ว")
-        await page.click("#word-undo")
+        await page.click("#toast-undo")
         await says(reader, "เลิกทำแล้ว")
         assert await officer.feedback() == []
         await say(reader, (await courses(reader))[0], "completed")
         await says(reader, "จัดเส้นทางใหม่ให้แล้ว")
-        await page.click("#word-change")
+        await page.click("#toast-change")
         assert "ตามที่ท่านบอก" in await page.inner_text("#news")
         assert await page.evaluate("document.activeElement.id") == "dismiss"
 
@@ -251,7 +251,8 @@ async def test_on_a_phone_every_control_fits_and_the_two_paths_are_stacked(
             assert await reader.overflow() == 0
             assert await reader.violations() == []
             small = await page.evaluate(
-                "[...document.querySelectorAll('.say button, .desk button, .desk select, .word button, .jumps a')]"
+                "[...document.querySelectorAll('.feedback button, .controls :is(button, select), .toast button,"
+                " .page-nav a')]"
                 ".filter(one => one.offsetParent && one.getBoundingClientRect().height < 24).length"
             )
             assert small == 0
@@ -266,15 +267,15 @@ async def test_the_controls_are_used_with_the_keyboard_alone(platform: Platform,
         assert await reader.focused() == f"finished-{course}"
         await page.keyboard.press("Enter")
         await says(reader, "จัดเส้นทางใหม่ให้แล้ว")
-        assert await reader.focused() == "word-close"  # the button is gone with its step: the focus is not lost
+        assert await reader.focused() == "toast-close"  # the button is gone with its step: the focus is not lost
         await page.keyboard.press("Shift+Tab")
         await page.keyboard.press("Shift+Tab")
-        assert await reader.focused() == "word-undo"
+        assert await reader.focused() == "toast-undo"
         await page.keyboard.press("Enter")
         await says(reader, "เลิกทำแล้ว")
         assert await officer.feedback() == []
         await page.focus("#main")
-        await reader.tab_to("jump-what-if-title")
+        await reader.tab_to("nav-what-if-title")
         await page.keyboard.press("Enter")
         assert await reader.focused() == "what-if-title"
         await reader.tab_to("what-if-send")
@@ -287,10 +288,10 @@ async def test_every_word_of_the_controls_is_there_in_both_languages(platform: P
     keys = """async () => {
       const all = (words, at = '') => Object.entries(words).flatMap(([key, value]) =>
         typeof value === 'object' ? all(value, `${at}${key}.`) : [`${at}${key}`]);
-      const { WORDS } = await import('/static/words.js');
-      const { CONTROL_WORDS } = await import('/static/control_words.js');
-      const hidden = Object.keys(CONTROL_WORDS.th).filter((key) => WORDS.th[key] !== CONTROL_WORDS.th[key]);
-      return JSON.stringify([all(WORDS.th), all(WORDS.en), hidden]);
+      const { MESSAGES } = await import('/static/messages.js');
+      const { CONTROL_MESSAGES } = await import('/static/control_messages.js');
+      const hidden = Object.keys(CONTROL_MESSAGES.th).filter((key) => MESSAGES.th[key] !== CONTROL_MESSAGES.th[key]);
+      return JSON.stringify([all(MESSAGES.th), all(MESSAGES.en), hidden]);
     }"""
     async with reading(browser, platform.stack.urls["portal"][0]) as reader:
         await reader.page.goto(reader.url)

@@ -239,7 +239,7 @@ async def test_a_kept_course_that_does_not_fit_is_said_with_its_reason(platform:
         await officer.register(weekly_hours=1, deadline=in_two_weeks())
         await reader.news("เพราะข้อมูลงานของท่านเปลี่ยน")
         await officer.give_feedback(longest["id"], "pin")  # said elsewhere: the open page follows
-        await page.wait_for_selector(f'.told-list [data-said="{longest["id"]}"]')
+        await page.wait_for_selector(f'.statements [data-statement="{longest["id"]}"]')
         await page.wait_for_selector(f'.notes [data-course="{longest["id"]}"]')
         [note] = (await officer.path())["path"]["notes"]
         assert note["reason"]["th"] in await reader.text(".notes")

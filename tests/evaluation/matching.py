@@ -31,7 +31,6 @@ from services.catalog.matching import CourseText, Example, Matcher, SimilarityIn
 from services.catalog.matching import calibration as curve
 from services.catalog.matching.calibration import Calibration, ReliabilityBin
 from services.catalog.matching.levels import span
-from services.catalog.matching.texts import languages
 from shared.skills import Course, Framework, Skill, Text
 from tests.evaluation import real, report
 from tests.evaluation.gates import Gate
@@ -205,8 +204,7 @@ def _framework() -> Framework:
 def shipped_examples(framework: Framework) -> list[Example]:
     """Return the courses of the starter catalogue as examples."""
     read = [msgspec.json.decode(line, type=Course) for line in (SEED / "courses.ndjson").read_bytes().splitlines()]
-    taught = [(one, frozenset(row.skill for row in one.teaches if row.framework == framework.id)) for one in read]
-    return [Example(one.id, tuple(languages(one.title)), skills) for one, skills in taught if skills]
+    return Example.of_courses(read, framework.id)
 
 
 def thai() -> Thai:

@@ -1,6 +1,7 @@
 """Signing in, the page's files, and what is forwarded to whom."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -8,6 +9,7 @@ from dataclasses import replace
 import aiohttp
 import pytest
 
+from services.portal.api.page import FOLDER, INDEX
 from shared.auth import Role
 from shared.settings import PortalSettings
 from tests.support.portal import Owner, Portal, path, running_portal
@@ -198,3 +200,9 @@ async def test_the_page_and_its_files_are_served_under_a_strict_policy_and_not_s
     for target in ("/static/nothing.js", "/static/..%2F__main__.py", "/static/../__main__.py"):
         async with portal.session.get(portal.url + target) as answer:
             assert answer.status == 404
+
+
+def test_the_page_preloads_every_module_of_its_own() -> None:
+    index = (FOLDER / INDEX).read_text(encoding="utf-8")
+    modules = {path.name for path in FOLDER.glob("*.js")}
+    assert set(re.findall(r'rel="modulepreload" href="/static/([^"]+)"', index)) | {"page.js"} == modules

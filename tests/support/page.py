@@ -21,7 +21,7 @@ FLAGS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 _PATIENCE_MS = 90_000  # far more than anything takes on a busy machine
-SAID = "#word-said"
+TOAST = "#toast-text"
 NO_CHROMIUM = "the page's test needs Chromium and a Thai font: apt install chromium fonts-noto-core"
 
 
@@ -155,9 +155,9 @@ async def at_the_path(platform: Platform, browser: Browser, **window: Any) -> As
 async def says(reader: Reader, words: str) -> str:
     """Wait until the word at the foot of the screen has these words; return all of it."""
     await reader.page.wait_for_function(
-        "words => document.getElementById('word-said').innerText.includes(words)", arg=words
+        "words => document.getElementById('toast-text').innerText.includes(words)", arg=words
     )
-    return await reader.page.inner_text(SAID)
+    return await reader.page.inner_text(TOAST)
 
 
 async def say(reader: Reader, course: str, action: str) -> None:
@@ -166,7 +166,7 @@ async def say(reader: Reader, course: str, action: str) -> None:
     if action == "completed":
         await card.locator(f'[data-keep="finish-{course}"]').click()
     elif action != "started" and not await card.locator(".choices").is_visible():
-        await card.locator(".say summary").click()
+        await card.locator(".feedback summary").click()
     await card.locator(f'[data-keep="{action}-{course}"]').click()
 
 

@@ -103,6 +103,17 @@ def test_a_title_that_says_nothing_is_like_no_skill(title: str) -> None:
     assert np.isfinite(found.examples).all()
 
 
+@pytest.mark.parametrize("name", ["x", "🎓", "ทักษะ", "!"])
+def test_a_framework_whose_skills_are_all_called_the_same_is_matched_too(name: str) -> None:
+    same = [skill(f"s{n}", en=name) for n in range(80)]
+    found = SimilarityIndex(same).of([course(en=name), course(en="something else")])
+    assert found.labels[0, 0] > found.labels[1, 0]
+
+
+def test_a_framework_of_one_skill_is_matched_too() -> None:
+    assert best(SimilarityIndex(SKILLS[:1]), course(en="Data analytics")) == "data"
+
+
 def test_what_is_read_of_a_course_is_bounded() -> None:
     description = Prose(th="ยาวมาก" * 1000, en="One sentence of the description. " * 150)
     long = course(en="Title", description=description, tags=tuple(f"tag {n}" for n in range(500)))

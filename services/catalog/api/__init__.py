@@ -1,9 +1,33 @@
 """The routes of the catalogue."""
 
+from typing import Any
+
 from services.catalog.api.courses import get_course, list_courses, patch_course, put_course, withdraw_course
 from services.catalog.api.entries import HISTORY, STORE
 from services.catalog.api.frameworks import get_framework, list_frameworks, patch_framework, put_framework
 from services.catalog.api.importing import import_courses
+from services.catalog.api.matches import (
+    CALIBRATION,
+    MATCHES,
+    confirm_many,
+    confirm_matches,
+    correct_many,
+    correct_matches,
+    list_matches,
+    reject_many,
+    reject_matches,
+    show_matches,
+)
+from services.catalog.matches import (
+    CorrectCourseMatches,
+    CorrectMatches,
+    CourseMatches,
+    DecideCourseMatches,
+    DecideMatches,
+    ListMatches,
+    MatchPage,
+    MatchResults,
+)
 from services.catalog.model import (
     CoursePage,
     CoursePut,
@@ -15,10 +39,10 @@ from services.catalog.model import (
     ShowFramework,
 )
 from shared.auth import ADMINS, EVERYONE
-from shared.routes import IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, MergePatch, Route
+from shared.routes import IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, Handler, MergePatch, Route
 from shared.skills import Course, Framework
 
-__all__ = ["HISTORY", "ROUTES", "STORE"]
+__all__ = ["CALIBRATION", "HISTORY", "MATCHES", "ROUTES", "STORE"]
 
 _FRAMEWORK_LIMIT = 4 * 1024 * 1024  # with its spaces; the store bounds what its event holds
 _COURSE = "/v1/courses/{course_id}"
@@ -54,6 +78,27 @@ _FRAMEWORK_EXAMPLE = {
     "job_groups": [{"id": "clerks", "title": {"th": "งานธุรการ", "en": "Clerks"}}],
     "requirements": [{"job_group": "clerks", "skill": "archiving", "level": 2, "weight": 1.5}],
 }
+_NAMED = {"framework": "th-digital-2018", "skill": "dt-analytics"}
+_RIGHT = {"right": {"skill": "dt-analytics", "from": 1, "to": 2}}
+_OF_COURSE = {"course": "data-basics"}
+
+
+def _matches(path: str, handler: Handler, body: type, answers: type, example: dict[str, Any]) -> Route:
+    """Return the route of a decision on matches."""
+    one = path.startswith(_COURSE)
+    return Route(
+        "POST",
+        path,
+        handler,
+        ADMINS,
+        body=body,
+        example={"matches": [example]},
+        headers=[IF_MATCH] if one else [],
+        answers={200: answers},
+        problems=[412] if one else [],
+    )
+
+
 ROUTES = [
     Route(
         "PUT",
@@ -128,4 +173,19 @@ ROUTES = [
         answers={200: Framework, 304: None},
     ),
     Route("GET", "/v1/frameworks", list_frameworks, EVERYONE, query=ListFrameworks, answers={200: FrameworkList}),
+    Route(
+        "GET",
+        f"{_COURSE}/matches",
+        show_matches,
+        ADMINS,
+        headers=[IF_NONE_MATCH],
+        answers={200: CourseMatches, 304: None},
+    ),
+    _matches(f"{_COURSE}/matches:confirm", confirm_matches, DecideMatches, CourseMatches, _NAMED),
+    _matches(f"{_COURSE}/matches:reject", reject_matches, DecideMatches, CourseMatches, _NAMED),
+    _matches(f"{_COURSE}/matches:correct", correct_matches, CorrectMatches, CourseMatches, _NAMED | _RIGHT),
+    Route("GET", "/v1/matches", list_matches, ADMINS, query=ListMatches, answers={200: MatchPage}),
+    _matches("/v1/matches:confirm", confirm_many, DecideCourseMatches, MatchResults, _OF_COURSE | _NAMED),
+    _matches("/v1/matches:reject", reject_many, DecideCourseMatches, MatchResults, _OF_COURSE | _NAMED),
+    _matches("/v1/matches:correct", correct_many, CorrectCourseMatches, MatchResults, _OF_COURSE | _NAMED | _RIGHT),
 ]

@@ -115,9 +115,10 @@ async def store_course(request: web.Request, course: Course, asked: Precondition
         before = await store.find(key_of(tenant, course.id))
         if asked.given:
             asked.check(present_tag(before, tenant) or present_tag(await store.visible(tenant, course.id), tenant))
-        if before and before.content == course:
+        kept = before.keeping(course) if before else course
+        if before and before.content == kept:
             return CoursePut(course.id, before.sequence, changed=False, warnings=warnings), False
-        after = await store.put_course(before, tenant, course, trace)
+        after = await store.put_course(before, tenant, kept, trace)
         if after is None:
             return None
         new = before is None or before.content is None

@@ -8,7 +8,7 @@ similarity to the power `SHARPNESS`; the share of the votes for a skill counts t
 Both numbers were chosen on courses that no figure is taken from.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,8 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from services.catalog.matching.similarity import Floats, NgramSimilarity, Similarity
-from services.catalog.matching.texts import CourseText, labels_of
-from shared.skills import Skill
+from services.catalog.matching.texts import CourseText, labels_of, languages
+from shared.skills import Course, Skill
 from shared.texts import fold
 
 NEIGHBOURS = 20
@@ -34,6 +34,12 @@ class Example(Struct, frozen=True):
     id: str
     titles: tuple[str, ...]
     skills: frozenset[str]
+
+    @classmethod
+    def of_courses(cls, courses: Iterable[Course], framework: str) -> "list[Example]":
+        """Return those of some courses that teach something in a framework, as examples of it."""
+        taught = [(one, frozenset(row.skill for row in one.teaches if row.framework == framework)) for one in courses]
+        return [cls(one.id, tuple(languages(one.title)), skills) for one, skills in taught if skills]
 
 
 class SimilarityTable(Struct, frozen=True):

@@ -43,15 +43,12 @@ class NgramSimilarity:
 
     def __init__(self, labels: Sequence[str], examples: Sequence[str]) -> None:
         corpus = [*labels, *examples]
-        self._vectors = TfidfVectorizer(
-            analyzer="char_wb",
-            ngram_range=NGRAMS,
-            lowercase=False,
-            sublinear_tf=True,
-            dtype=np.float32,
-            max_df=COMMON if len(corpus) >= RARE_TEXTS else 1.0,
-        )
-        every = self._vectors.fit_transform(corpus).tocsr()
+        try:
+            self._vectors = _vectorizer(COMMON if len(corpus) >= RARE_TEXTS else 1.0)
+            every = self._vectors.fit_transform(corpus).tocsr()
+        except ValueError:  # nearly all texts are the same
+            self._vectors = _vectorizer(1.0)
+            every = self._vectors.fit_transform(corpus).tocsr()
         named, known = every[: len(labels)], every[len(labels) :]
         self._labels, self._examples = named.T.tocsr(), known.T.tocsr()
         self._shares = named.multiply(named).T.tocsr()
@@ -69,3 +66,9 @@ class NgramSimilarity:
     def to_examples(self, rows: Any) -> Floats:
         """Return texts x examples, each from 0 to 1."""
         return np.asarray((rows @ self._examples).toarray().clip(0.0, 1.0), dtype=np.float32)
+
+
+def _vectorizer(most: float) -> TfidfVectorizer:
+    return TfidfVectorizer(
+        analyzer="char_wb", ngram_range=NGRAMS, lowercase=False, sublinear_tf=True, dtype=np.float32, max_df=most
+    )

@@ -69,9 +69,9 @@ class CourseText(Struct, frozen=True):
 
 
 def labels_of(skill: Skill) -> list[str]:
-    """Return what a skill is called and described by, in every language: title, synonyms, descriptors of its levels."""
+    """Return what a skill is called and described by, in every language; its id where none of it shows anything."""
     texts = [skill.title, *skill.synonyms, *(step.title for step in skill.descriptors)]
-    return list(dict.fromkeys(filter(None, (fold(text) for both in texts for text in languages(both)))))
+    return list(dict.fromkeys(filter(None, (fold(text) for both in texts for text in languages(both))))) or [skill.id]
 
 
 def languages(text: Text | None) -> list[str]:

@@ -1,4 +1,4 @@
-/** What a new path changes for the reader of the old one: pure, no page. */
+/** The difference between two paths. Pure, no DOM. */
 
 /** Return the longest run of course ids that both orders share, as a set: what is in both and not in it has moved. */
 function kept(before, after) {

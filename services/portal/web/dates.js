@@ -1,7 +1,7 @@
-/** Days: how the date fields write them, and in words beside the field, where Thai readers count other years. */
+/** Date fields, with the day in words beside them because Thai years differ. */
 
-import { el } from './dom.js';
-import { day } from './language.js';
+import { h } from './dom.js';
+import { day } from './i18n.js';
 
 /** Return today as the date fields write it. */
 export function today() {
@@ -9,15 +9,15 @@ export function today() {
   return new Date(now.getTime() - now.getTimezoneOffset() * 60000).toISOString().slice(0, 10);
 }
 
-/** Return the middle of a day where the reader is, as a moment. */
+/** Return noon of a day in the reader's time zone, as ISO 8601 in UTC. */
 export const noonOf = (date) => new Date(`${date}T12:00:00`).toISOString();
 
-/** Return a labelled date field with its day in words beneath; `wrong` is the id of what is said of it. */
+/** Return a labelled date field with its day in words; `wrong` is the id of its error message. */
 export function dateField(id, label, { value, wrong, ...attributes }) {
   const inWords = (date) => (date ? day(date) : '');
-  const words = el('p', { class: 'quiet in-words', id: `${id}-words` }, inWords(value));
-  return el('div', {}, el('label', { for: id }, label),
-    el('input', { id, type: 'date', 'data-keep': id, autocomplete: 'off', value, ...attributes,
+  const words = h('p', { class: 'quiet in-words', id: `${id}-words` }, inWords(value));
+  return h('div', {}, h('label', { for: id }, label),
+    h('input', { id, type: 'date', 'data-keep': id, autocomplete: 'off', value, ...attributes,
       'aria-describedby': wrong ? `${wrong} ${id}-words` : `${id}-words`, 'aria-invalid': wrong ? 'true' : undefined,
       oninput: (event) => {
         words.textContent = inWords(event.target.value);

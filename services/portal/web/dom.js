@@ -1,4 +1,4 @@
-/** Elements without markup: every text goes in as a text node, so nothing that a service sends is ever read as HTML. */
+/** DOM elements. Every text becomes a text node, so nothing that a service sends is parsed as HTML. */
 
 const SVG = 'http://www.w3.org/2000/svg';
 
@@ -13,7 +13,7 @@ function fill(node, attributes, children) {
 }
 
 /** Return a new HTML element; `onclick` and the like are listeners, other attributes are set as they are. */
-export function el(tag, attributes = {}, ...children) {
+export function h(tag, attributes = {}, ...children) {
   return fill(document.createElement(tag), attributes, children);
 }
 
@@ -23,12 +23,12 @@ export function svg(tag, attributes = {}, ...children) {
 }
 
 /** Return a button; while `busy` it keeps the focus but does nothing, so that nothing is sent twice. */
-export function press(words, { busy = false, onclick, ...attributes } = {}, ...more) {
-  return el('button', { type: 'button', ...attributes, 'aria-disabled': busy ? 'true' : undefined,
+export function button(words, { busy = false, onclick, ...attributes } = {}, ...more) {
+  return h('button', { type: 'button', ...attributes, 'aria-disabled': busy ? 'true' : undefined,
     onclick: busy ? undefined : onclick }, words, ...more);
 }
 
-const HELD = 'input[data-keep], select[data-keep]';
+const FIELDS = 'input[data-keep], select[data-keep]';
 
 function holds(node, value) {
   return node.localName !== 'select' || [...node.options].some((option) => option.value === value);
@@ -40,7 +40,7 @@ function holds(node, value) {
  */
 export function replace(host, ...children) {
   const opened = new Set([...host.querySelectorAll('details[open][data-keep]')].map((node) => node.dataset.keep));
-  const typed = new Map([...host.querySelectorAll(HELD)].map((node) => [node.dataset.keep, node.value]));
+  const typed = new Map([...host.querySelectorAll(FIELDS)].map((node) => [node.dataset.keep, node.value]));
   const active = host.contains(document.activeElement) ? document.activeElement : undefined;
   const place = active?.closest('[data-keep]');
   const inner = place === active ? undefined : active?.localName;
@@ -50,7 +50,7 @@ export function replace(host, ...children) {
     if (opened.has(keep)) node.open = true;
     if (typed.has(keep) && holds(node, typed.get(keep))) {
       node.value = typed.get(keep);
-      node.dispatchEvent(new Event('input')); // what stands beside the field follows it
+      node.dispatchEvent(new Event('input')); // the text beside the field follows its value
     }
     if (keep === place?.dataset.keep) (inner ? node.querySelector(inner) : node)?.focus({ preventScroll: true });
   }

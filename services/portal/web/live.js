@@ -1,6 +1,6 @@
-/** An officer's live stream: EventSource reconnects after a lost line; after a refusal we try again ourselves. */
+/** An officer's live stream: EventSource reconnects after a lost connection; after an error response this module does. */
 
-const LOST_AFTER = 1500; // ms: a stream that moves to another server is back before anyone need be told
+const LOST_AFTER = 1500; // ms: a stream that moves to another server is back before this
 const LONGEST_WAIT = 30000; // ms
 
 /**

@@ -1,52 +1,48 @@
-/** The officers' page: what is known (`state`), how it is drawn (`render`), and what changes it. */
+/** The officers' page: rendering, and the events that change what the store holds. */
 
-import { assessSection, notesSection } from './advice.js';
+import * as api from './api.js';
 import { compare } from './changes.js';
-import { createDesk } from './desk.js';
-import { el, replace } from './dom.js';
-import { toldSection } from './feedback.js';
-import { gapsSection } from './gaps_picture.js';
-import { goTo, jumps } from './jumps.js';
-import { current, other, say, use } from './language.js';
+import { h, replace } from './dom.js';
+import { statementsSection } from './feedback.js';
+import { gapsSection } from './gap_chart.js';
+import { language, otherLanguage, setLanguage, t } from './i18n.js';
 import { follow } from './live.js';
-import * as server from './server.js';
+import { assessSection, notesSection } from './notices.js';
+import { goTo, pageNav } from './page_nav.js';
 import { openSection, stepsSection } from './steps.js';
+import { createStore } from './store.js';
+import { short, timeSection } from './study_time.js';
 import { news, summarySection } from './summary.js';
-import { short, timeSection } from './time.js';
+import { createToast } from './toast.js';
 import { whatIfSection } from './what_if.js';
 import { whyNotSection } from './why_not.js';
-import { createWord } from './word.js';
 
 const OFFICER = '[A-Za-z0-9][A-Za-z0-9._\\-]{0,63}';
 
-/** `view` is one of: loading, signIn, choose, waiting, unknown, path, erased, failed. */
-const state = { view: 'loading', session: undefined, officer: undefined, complaint: undefined, requestId: undefined,
-  recommended: undefined, framework: undefined, change: undefined, connection: undefined, stop: undefined };
-
 const at = (id) => document.getElementById(id);
-const desk = createDesk({ changed: () => render(), signedOut: (error) => refused(error) });
-const word = createWord(desk);
+const store = createStore({ changed: () => render(), signedOut: (error) => refused(error) });
+const toast = createToast(store);
 
-// --- how it is drawn
+// --- rendering
 
 function message(title, words, ...more) {
-  return el('section', { class: 'message', 'aria-labelledby': 'page-title' },
-    el('h1', { id: 'page-title' }, say(title)), words && el('p', {}, say(words)), ...more);
+  return h('section', { class: 'message', 'aria-labelledby': 'page-title' },
+    h('h1', { id: 'page-title' }, t(title)), words && h('p', {}, t(words)), ...more);
 }
 
 function form(name, { title, why, label, hint, button, input, onsubmit }) {
-  const wrong = state.complaint;
-  return message(title, why, el('form', { novalidate: true, onsubmit },
-    el('label', { for: name }, say(label)),
-    el('p', { class: 'quiet', id: `${name}-hint` }, say(hint)),
-    el('input', { id: name, name, required: true, autocomplete: 'off', spellcheck: 'false', autocapitalize: 'none',
+  const wrong = store.page.complaint;
+  return message(title, why, h('form', { novalidate: true, onsubmit },
+    h('label', { for: name }, t(label)),
+    h('p', { class: 'quiet', id: `${name}-hint` }, t(hint)),
+    h('input', { id: name, name, required: true, autocomplete: 'off', spellcheck: 'false', autocapitalize: 'none',
       'data-keep': name, 'aria-describedby': wrong ? `${name}-wrong ${name}-hint` : `${name}-hint`,
       'aria-invalid': wrong ? 'true' : undefined, ...input }),
-    el('p', { class: 'wrong', id: `${name}-wrong`, role: 'alert' }, wrong ? say(wrong) : ''),
-    el('button', { type: 'submit', class: 'main', 'data-keep': `${name}-send` }, say(button))));
+    h('p', { class: 'wrong', id: `${name}-wrong`, role: 'alert' }, wrong ? t(wrong) : ''),
+    h('button', { type: 'submit', class: 'main', 'data-keep': `${name}-send` }, t(button))));
 }
 
-const retry = () => el('p', {}, el('button', { type: 'button', class: 'main', 'data-keep': 'again', onclick: start }, say('again')));
+const retry = () => h('p', {}, h('button', { type: 'button', class: 'main', 'data-keep': 'again', onclick: start }, t('again')));
 
 const views = {
   loading: () => message('loading'),
@@ -54,30 +50,30 @@ const views = {
     input: { type: 'password' }, onsubmit: signIn }),
   choose: () => form('officer', { title: 'choose', why: 'chooseWhy', label: 'officerId', hint: 'officerHint', button: 'show',
     input: { type: 'text', pattern: OFFICER, lang: 'en' }, onsubmit: choose }),
-  waiting: () => message('waiting', 'waitingWhy', el('div', { class: 'pulse', 'aria-hidden': 'true' }), whose()),
+  waiting: () => message('waiting', 'waitingWhy', h('div', { class: 'pulse', 'aria-hidden': 'true' }), whose()),
   unknown: () => message('unknown', 'unknownWhy', whose()),
   erased: () => message('erased', 'erasedWhy', whose()),
-  failed: () => message('failed', state.complaint ?? 'failedWhy', retry(),
-    state.requestId && el('p', { class: 'quiet' }, say('reference', state.requestId))),
+  failed: () => message('failed', store.page.complaint ?? 'failedWhy', retry(),
+    store.page.requestId && h('p', { class: 'quiet' }, t('reference', store.page.requestId))),
   path: () => {
-    const { recommended: { path }, framework } = state;
-    return [summarySection(state.recommended, framework, whose(), ...short(path), jumps(Boolean(framework), path.gaps.length > 0)),
-      el('div', { class: 'columns' },
-        path.steps.length > 0 && stepsSection(path, framework, state.change?.difference, desk, askWhyNot),
-        el('div', { class: 'beside' }, timeSection(desk, path, tryTime), assessSection(path), gapsSection(path, framework),
+    const { recommended: { path }, framework } = store.page;
+    return [summarySection(store.page.recommended, framework, whose(), ...short(path), pageNav(Boolean(framework), path.gaps.length > 0)),
+      h('div', { class: 'columns' },
+        path.steps.length > 0 && stepsSection(path, framework, store.page.change?.difference, store, askWhyNot),
+        h('div', { class: 'beside' }, timeSection(store, path, tryTime), assessSection(path), gapsSection(path, framework),
           openSection(path), notesSection(path))),
-      el('div', { class: 'desk' }, framework && [whatIfSection(desk, path, framework), whyNotSection(desk, path, framework)],
-        toldSection(desk))];
+      h('div', { class: 'controls' }, framework && [whatIfSection(store, path, framework), whyNotSection(store, path, framework)],
+        statementsSection(store))];
   },
 };
 
 function askWhyNot(course) {
-  desk.askWhyNot(course);
+  store.askWhyNot(course);
   goTo('why-not-title');
 }
 
 function tryTime() {
-  desk.wish({ time: 'weekly' });
+  store.setWhatIf({ time: 'weekly' });
   const field = at('what-if-myTime');
   if (!field) return;
   field.value = 'weekly';
@@ -86,56 +82,55 @@ function tryTime() {
 
 /** Return whose page this is, for a reader who is not the officer. */
 function whose() {
-  if (!state.session || state.session.role === 'officer') return undefined;
-  return el('span', { class: 'whose' }, say('officer', state.officer), ' ',
-    el('a', { href: '#', 'data-keep': 'another' }, say('anotherOfficer')));
+  if (!store.page.session || store.page.session.role === 'officer') return undefined;
+  return h('span', { class: 'whose' }, t('officer', store.page.officer), ' ',
+    h('a', { href: '#', 'data-keep': 'another' }, t('anotherOfficer')));
 }
 
 function renderConnection() {
-  const words = { open: 'connected', lost: 'disconnected', opening: 'connecting' }[state.connection];
+  const words = { open: 'connected', lost: 'disconnected', opening: 'connecting' }[store.page.connection];
   const line = at('connection');
-  line.className = `connection ${state.connection ?? ''}`;
-  line.textContent = words ? say(words) : '';
+  line.className = `connection ${store.page.connection ?? ''}`;
+  line.textContent = words ? t(words) : '';
 }
 
 function renderNews() {
-  at('change').classList.toggle('shown', Boolean(state.change));
-  replace(at('news'), ...(state.change ? news(state.change) : []));
-  at('dismiss').hidden = !state.change;
-  at('dismiss').textContent = say('dismiss');
+  at('change').classList.toggle('shown', Boolean(store.page.change));
+  replace(at('news'), ...(store.page.change ? news(store.page.change) : []));
+  at('dismiss').hidden = !store.page.change;
+  at('dismiss').textContent = t('dismiss');
 }
 
 function render() {
-  document.documentElement.lang = current();
-  document.title = say('title');
+  document.documentElement.lang = language();
+  document.title = t('title');
   for (const [id, key] of [['skip', 'skip'], ['brand-name', 'brand'], ['brand-for', 'brandFor'], ['sign-out', 'signOut'],
-    ['privacy', 'privacy']]) at(id).textContent = say(key);
+    ['privacy', 'privacy']]) at(id).textContent = t(key);
   const toggle = at('language');
-  toggle.lang = other();
-  toggle.textContent = { th: 'ไทย', en: 'English' }[other()];
-  at('sign-out').hidden = !state.session;
-  at('main').setAttribute('aria-busy', String(state.view === 'loading'));
-  at('main').dataset.view = state.view;
-  const lost = replace(at('view'), ...[views[state.view]()].flat());
+  toggle.lang = otherLanguage();
+  toggle.textContent = { th: 'ไทย', en: 'English' }[otherLanguage()];
+  at('sign-out').hidden = !store.page.session;
+  at('main').setAttribute('aria-busy', String(store.page.view === 'loading'));
+  at('main').dataset.view = store.page.view;
+  const lost = replace(at('view'), ...[views[store.page.view]()].flat());
   renderConnection();
   renderNews();
-  word.draw(state.view === 'path', Boolean(state.change));
-  if (lost && word.shown()) at('word-close').focus({ preventScroll: true });
+  toast.render(store.page.view === 'path', Boolean(store.page.change));
+  if (lost && toast.isShown()) at('toast-close').focus({ preventScroll: true });
 }
 
 function show(view, changes = {}) {
-  Object.assign(state, { complaint: undefined, requestId: undefined }, changes, { view });
-  render();
+  store.set({ complaint: undefined, requestId: undefined, ...changes, view });
 }
 
-// --- what changes it
+// --- events
 
-/** Draw the reason why a request was refused. */
+/** Show why a request was refused. */
 function refused(error) {
-  if (!(error instanceof server.Refusal)) throw error;
+  if (!(error instanceof api.ApiError)) throw error;
   if (error.status === 401) {
     leave();
-    show('signIn', { session: undefined, complaint: state.session ? 'sessionOver' : undefined });
+    show('signIn', { session: undefined, complaint: store.page.session ? 'sessionOver' : undefined });
   } else show('failed', { complaint: error.status === 0 ? 'unreachable' : undefined, requestId: error.requestId });
 }
 
@@ -150,9 +145,9 @@ async function signIn(event) {
   if (!key) return complain('keyNeeded');
   event.submitter?.setAttribute('disabled', '');
   try {
-    state.session = await server.signIn(key);
+    store.page.session = await api.signIn(key);
   } catch (error) {
-    if (!(error instanceof server.Refusal)) throw error;
+    if (!(error instanceof api.ApiError)) throw error;
     return complain(error.status === 0 ? 'unreachable' : error.status >= 500 ? 'busy' : 'keyRefused');
   }
   field.value = '';
@@ -170,88 +165,88 @@ function choose(event) {
   }
 }
 
-/** Open the page of the officer that this session is about, or ask whose. */
+/** Open the page of the session's officer, or ask which officer. */
 function enter() {
   const named = new URLSearchParams(window.location.hash.slice(1)).get('officer');
-  const officer = state.session.role === 'officer' ? state.session.officer : named;
+  const officer = store.page.session.role === 'officer' ? store.page.session.officer : named;
   leave();
   if (!officer) return show('choose');
-  desk.open(officer, state.session.role);
+  store.open(officer, store.page.session.role);
   show('loading', { officer, connection: 'opening' });
-  state.stop = follow(officer, {
+  store.page.stop = follow(officer, {
     path: (recommended) => accept(officer, recommended),
     status: (status) => wait(officer, status),
     erased: () => show('erased', { recommended: undefined, change: undefined }),
     refused: () => check(officer),
     connection: (connection) => {
-      state.connection = connection;
+      store.page.connection = connection;
       renderConnection();
     },
   });
   return undefined;
 }
 
-/** Stop following; forget what was shown. */
+/** Close the stream and clear the page. */
 function leave() {
-  state.stop?.();
-  desk.open();
-  Object.assign(state, { stop: undefined, recommended: undefined, framework: undefined, change: undefined,
+  store.page.stop?.();
+  store.open();
+  Object.assign(store.page, { stop: undefined, recommended: undefined, framework: undefined, change: undefined,
     connection: undefined, officer: undefined });
 }
 
-/** Draw a path that came in, and say what it changes. */
+/** Show an arrived path and what it changes. */
 async function accept(officer, recommended) {
-  const before = state.recommended;
+  const before = store.page.recommended;
   if (before && recommended.revision <= before.revision) return;
-  const waited = ['waiting', 'unknown', 'erased'].includes(state.view);
+  const waited = ['waiting', 'unknown', 'erased'].includes(store.page.view);
   const difference = before && compare(before.path, recommended.path);
   const change = difference || waited ? { at: new Date(), cause: recommended.cause, difference, path: recommended.path }
     : undefined;
-  desk.arrived(recommended);
+  store.arrived(recommended);
   show('path', { recommended, change });
   await measure(officer, recommended);
 }
 
-/** Fetch the framework that a path is measured against; the page stands without it, with ids for names. */
+/** Fetch the framework of a path; without it the page shows ids for names. */
 async function measure(officer, recommended) {
   const { framework, versions } = recommended.path;
-  if (state.framework?.known === versions.framework) return;
+  if (store.page.framework?.known === versions.framework) return;
   try {
-    const found = await server.framework(framework);
-    if (state.officer !== officer) return;
-    state.framework = { ...(found.framework ?? found), known: versions.framework };
+    const found = await api.framework(framework);
+    if (store.page.officer !== officer) return;
+    store.page.framework = { ...(found.framework ?? found), known: versions.framework };
     render();
   } catch (error) {
     if (error.status === 401) refused(error);
   }
 }
 
-/** There is no path yet; say so, or that nobody knows this officer, or that it cannot be had just now. */
+/** Show that there is no path yet, that the officer is unknown, or that the service is unavailable. */
 async function wait(officer, status) {
-  if (state.view === 'path') return;
+  if (store.page.view === 'path') return;
   if (status === 'unavailable') {
     show('failed');
     return;
   }
-  if (state.view !== 'unknown') show('waiting');
-  if (state.session.role === 'officer') return;
+  if (store.page.view !== 'unknown') show('waiting');
+  if (store.page.session.role === 'officer') return;
   try {
-    await server.officer(officer);
-    if (state.view === 'unknown') show('waiting');
+    await api.officer(officer);
+    if (store.page.view === 'unknown') show('waiting');
   } catch (error) {
-    if (error.status === 404 && state.view === 'waiting' && state.officer === officer) show('unknown');
+    if (error.status === 404 && store.page.view === 'waiting' && store.page.officer === officer) show('unknown');
   }
 }
 
-/** The stream was refused: find out why. Returns false where following makes no more sense. */
+/** Find out why the stream was refused. Returns false where reconnecting is useless. */
 async function check(officer) {
   try {
-    await server.session();
+    await api.session();
   } catch (error) {
-    if (error.status === 401 || state.view === 'loading') refused(error);
+    if (error.status === 401 || store.page.view === 'loading') refused(error);
     return error.status !== 401;
   }
-  if (state.officer === officer && state.view === 'loading') show('failed');
+  if (store.page.officer === officer && store.page.view === 'loading') show('failed');
   return true;
 }
 
@@ -259,7 +254,7 @@ async function start() {
   leave();
   show('loading');
   try {
-    state.session = await server.session();
+    store.page.session = await api.session();
   } catch (error) {
     return refused(error);
   }
@@ -267,12 +262,12 @@ async function start() {
 }
 
 at('language').addEventListener('click', () => {
-  use(other());
+  setLanguage(otherLanguage());
   render();
 });
 at('sign-out').addEventListener('click', async () => {
   try {
-    await server.signOut();
+    await api.signOut();
   } catch (error) {
     return refused(error);
   }
@@ -281,7 +276,7 @@ at('sign-out').addEventListener('click', async () => {
   return at('main').focus();
 });
 at('dismiss').addEventListener('click', () => {
-  state.change = undefined;
+  store.page.change = undefined;
   render();
   at('main').focus();
 });
@@ -290,6 +285,6 @@ at('skip').addEventListener('click', (event) => {
   at('main').focus();
 });
 window.addEventListener('hashchange', () => {
-  if (state.session) enter();
+  if (store.page.session) enter();
 });
 start();

@@ -1,9 +1,9 @@
-/** Requests to the portal, the only server this page speaks to. The key itself is never kept here, only in the cookie. */
+/** Requests to the portal. The API key is kept in the cookie only. */
 
 const LONGEST = 30000; // ms: nobody waits longer than this for an answer
 
-/** An answer other than success; `status` 0 means that there was no answer. */
-export class Refusal extends Error {
+/** A response other than success; `status` 0 means no response. */
+export class ApiError extends Error {
   constructor(status, requestId) {
     super(`answer ${status}`);
     this.status = status;
@@ -17,9 +17,9 @@ async function ask(path, options = {}) {
     answer = await fetch(path,
       { credentials: 'same-origin', cache: 'no-store', signal: AbortSignal.timeout(LONGEST), ...options });
   } catch {
-    throw new Refusal(0);
+    throw new ApiError(0);
   }
-  if (!answer.ok) throw new Refusal(answer.status, answer.headers.get('X-Request-Id') ?? undefined);
+  if (!answer.ok) throw new ApiError(answer.status, answer.headers.get('X-Request-Id') ?? undefined);
   return answer.status === 204 ? undefined : answer.json();
 }
 
@@ -27,7 +27,7 @@ const sent = (method, body, headers = {}) =>
   ({ method, headers: { 'Content-Type': 'application/json', ...headers }, body: JSON.stringify(body) });
 const of = (id) => `/api/v1/officers/${encodeURIComponent(id)}`;
 
-/** Return {tenant, role, officer} of who is signed in. Throws Refusal 401 where nobody is. */
+/** Return {tenant, role, officer} of who is signed in. Throws ApiError 401 where nobody is. */
 export const session = () => ask('/session');
 
 /** Sign in with an API key; returns the session. */
@@ -42,14 +42,14 @@ export const framework = (id) => ask(`/api/v1/frameworks/${encodeURIComponent(id
 /** Return an officer's profile. */
 export const officer = (id) => ask(of(id));
 
-/** Change an officer's profile, if it still is at `sequence`; Refusal 412 where it is not. */
+/** Change an officer's profile, if it still is at `sequence`; ApiError 412 where it is not. */
 export const putOfficer = (id, profile, sequence) => ask(of(id), sent('PUT', profile, { 'If-Match': `"${sequence}"` }));
 
-/** Return all that stands of what an officer has said about courses. */
+/** Return an officer's current statements about courses. */
 export const feedback = (id) => ask(`${of(id)}/feedback`);
 
-/** Say something about a course; said again under the same `key`, it counts once. */
-export const tell = (id, statement, key) => ask(`${of(id)}/feedback`, sent('POST', statement, { 'Idempotency-Key': key }));
+/** Send feedback about a course; sent again under the same `key`, it counts once. */
+export const giveFeedback = (id, statement, key) => ask(`${of(id)}/feedback`, sent('POST', statement, { 'Idempotency-Key': key }));
 
 /** Return why a course is not in an officer's path. */
 export const whyNot = (id, course) => ask(`${of(id)}/path/why-not/${encodeURIComponent(course)}`);
@@ -58,7 +58,7 @@ export const whyNot = (id, course) => ask(`${of(id)}/path/why-not/${encodeURICom
 export const similar = (id, course) =>
   ask(`/api/v1/courses/${encodeURIComponent(course)}/similar?${new URLSearchParams({ officer: id, limit: '3' })}`);
 
-/** Return a path for what is asked; nothing is stored. */
+/** Return the path for a request; nothing is stored. */
 export const recommend = (wish) => ask('/api/v1/recommendations', sent('POST', wish));
 
 /** Return the courses that teach a skill, at most `most`. */

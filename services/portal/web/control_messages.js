@@ -1,15 +1,15 @@
-/** The words of the controls: what one can ask and try. The two languages have the same keys. */
+/** Messages of the controls; both languages have the same keys. */
 
-const en = (count, one, many) => `${count} ${Number(count) === 1 ? one : many}`;
+import { plural } from './plural.js';
 
-export const CONTROL_WORDS = {
+export const CONTROL_MESSAGES = {
   th: {
-    jumps: 'ไปยัง',
-    jumpWhatIf: 'ลองดูว่าถ้า…',
-    jumpWhyNot: 'ทำไมไม่มีหลักสูตรนี้',
-    jumpTime: 'เวลาเรียนของท่าน',
-    jumpGaps: 'ทักษะของท่าน',
-    jumpTold: 'สิ่งที่ท่านบอกไว้',
+    pageNav: 'ไปยัง',
+    navWhatIf: 'ลองดูว่าถ้า…',
+    navWhyNot: 'ทำไมไม่มีหลักสูตรนี้',
+    navTime: 'เวลาเรียนของท่าน',
+    navGaps: 'ทักษะของท่าน',
+    navStatements: 'สิ่งที่ท่านบอกไว้',
 
     assessFirst: 'ควรประเมินทักษะเหล่านี้ก่อน',
     assessFirstWhy: 'เรายังไม่แน่ใจระดับของท่าน ผลประเมินอาจทำให้ต้องเรียนน้อยลง',
@@ -88,12 +88,12 @@ export const CONTROL_WORDS = {
   },
 
   en: {
-    jumps: 'Go to',
-    jumpWhatIf: 'What if…?',
-    jumpWhyNot: 'Why not this course?',
-    jumpTime: 'Your time',
-    jumpGaps: 'Your skills',
-    jumpTold: 'What you told us',
+    pageNav: 'Go to',
+    navWhatIf: 'What if…?',
+    navWhyNot: 'Why not this course?',
+    navTime: 'Your time',
+    navGaps: 'Your skills',
+    navStatements: 'What you told us',
 
     assessFirst: 'Worth assessing first',
     assessFirstWhy: 'We are not sure of your level here. An assessment may save you some learning.',
@@ -102,14 +102,14 @@ export const CONTROL_WORDS = {
     notes: 'Courses that are not in this path',
 
     time: 'Your time for learning',
-    perWeek: (n) => `${en(n, 'hour', 'hours')} a week`,
+    perWeek: (n) => `${plural(n, 'hour', 'hours')} a week`,
     noWeekly: 'No hours a week are set',
     until: (day) => `To be finished by ${day}`,
     noDeadline: 'No deadline, so there is no limit to the hours in all',
-    budgetOf: (n) => `${en(n, 'hour', 'hours')} for learning in all`,
-    fits: (n) => `This path fits into the ${en(n, 'hour', 'hours')} that you have.`,
+    budgetOf: (n) => `${plural(n, 'hour', 'hours')} for learning in all`,
+    fits: (n) => `This path fits into the ${plural(n, 'hour', 'hours')} that you have.`,
     shortBy: (n) => `Not enough time: it takes ${n} more ${Number(n) === 1 ? 'hour' : 'hours'} to learn all that courses can teach you.`,
-    overBy: (n) => `What you have started or your agency requires takes ${en(n, 'hour', 'hours')} more than there are.`,
+    overBy: (n) => `What you have started or your agency requires takes ${plural(n, 'hour', 'hours')} more than there are.`,
     timeAgency: 'Your agency sets your time for learning. You can try out what more or less of it would mean.',
     timeTry: 'Try other hours',
     weekly: 'Hours for learning a week',
@@ -166,7 +166,7 @@ export const CONTROL_WORDS = {
     'mark-removed': 'Left out',
     'mark-new': 'Added',
     'mark-moved': 'Moved',
-    stillOpen: (n) => `${en(n, 'skill stays', 'skills stay')} below the requirement`,
+    stillOpen: (n) => `${plural(n, 'skill stays', 'skills stay')} below the requirement`,
     reachedChange: (from, to) => `Skills after all courses: ${from} at present, ${to} as you tried`,
     triedClose: 'Close what I tried',
   },

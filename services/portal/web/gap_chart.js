@@ -1,7 +1,7 @@
-/** The gaps as a picture: per skill one bar on the framework's own scale, by area; in words beside it and as a table. */
+/** The gap chart: one bar per skill on the framework's scale, grouped by area, with text and as a table. */
 
-import { el, svg } from './dom.js';
-import { level, say, told } from './language.js';
+import { h, svg } from './dom.js';
+import { level, localized, t } from './i18n.js';
 
 const MIDDLE = 14; // px from the top of a bar's picture
 const UNDER = 25; // px from the top to the line of the likely range, clear of the bar
@@ -35,18 +35,18 @@ function bar(gap, scale) {
 
 function verdict(gap) {
   const missing = gap.required - gap.reached;
-  if (gap.level >= gap.required - ROUNDING) return ['held', say('held')];
-  if (missing < ROUNDING) return ['will-hold', say('willHold')];
-  return ['short', say('short', level(missing))];
+  if (gap.level >= gap.required - ROUNDING) return ['held', t('held')];
+  if (missing < ROUNDING) return ['will-hold', t('willHold')];
+  return ['short', t('short', level(missing))];
 }
 
 function row(gap, scale) {
   const [kind, words] = verdict(gap);
-  return el('li', { class: 'gap' },
-    el('p', { class: 'gap-title' }, told('strong', gap.title), el('span', { class: `verdict ${kind}` }, words)),
+  return h('li', { class: 'gap' },
+    h('p', { class: 'gap-title' }, localized('strong', gap.title), h('span', { class: `verdict ${kind}` }, words)),
     bar(gap, scale),
-    el('p', { class: 'gap-words' }, say('levels', level(gap.level), level(gap.reached), level(gap.required)),
-      !gap.assessed && [el('br'), el('em', {}, say('untested'))]));
+    h('p', { class: 'gap-words' }, t('levels', level(gap.level), level(gap.reached), level(gap.required)),
+      !gap.assessed && [h('br'), h('em', {}, t('untested'))]));
 }
 
 function swatch(kind, words) {
@@ -57,7 +57,7 @@ function swatch(kind, words) {
     reached: [svg('rect', { class: 'reached', x: 0, y: 5, width: 28, height: 10, rx: 2 })],
     required: [svg('path', { class: 'required', d: 'M14 6V20M14 6l-4 -6h8z' })],
   };
-  return el('li', {}, svg('svg', { class: 'swatch', width: 28, height: 20, 'aria-hidden': 'true' }, shapes[kind]), words);
+  return h('li', {}, svg('svg', { class: 'swatch', width: 28, height: 20, 'aria-hidden': 'true' }, shapes[kind]), words);
 }
 
 function axis(scale) {
@@ -69,24 +69,24 @@ function axis(scale) {
 
 function table(gaps, top) {
   const heads = ['skill', 'legendNow', 'range', 'legendReached', 'legendRequired'];
-  return el('details', { 'data-keep': 'gaps-table' }, el('summary', {}, say('asTable')),
-    el('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': say('asTable') },
-      el('table', {},
-        el('thead', {}, el('tr', {}, heads.map((head) => el('th', { scope: 'col' }, say(head))))),
-        el('tbody', {}, gaps.map((gap) => el('tr', {}, told('th', gap.title, { scope: 'row' }),
-          el('td', {}, level(gap.level)),
-          el('td', {}, say('rangeOf', level(Math.max(0, gap.level - gap.sd)), level(Math.min(top, gap.level + gap.sd)))),
-          el('td', {}, level(gap.reached)), el('td', {}, level(gap.required))))))));
+  return h('details', { 'data-keep': 'gaps-table' }, h('summary', {}, t('asTable')),
+    h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': t('asTable') },
+      h('table', {},
+        h('thead', {}, h('tr', {}, heads.map((head) => h('th', { scope: 'col' }, t(head))))),
+        h('tbody', {}, gaps.map((gap) => h('tr', {}, localized('th', gap.title, { scope: 'row' }),
+          h('td', {}, level(gap.level)),
+          h('td', {}, t('rangeOf', level(Math.max(0, gap.level - gap.sd)), level(Math.min(top, gap.level + gap.sd)))),
+          h('td', {}, level(gap.reached)), h('td', {}, level(gap.required))))))));
 }
 
 function explanation(scale, framework, path) {
   const named = scale.filter((step) => step.title);
-  return el('details', { 'data-keep': 'gaps-explained' }, el('summary', {}, say('explain')),
-    named.length > 0 && [el('p', {}, say('explainLevel')),
-      el('dl', { class: 'scale' }, named.map((step) =>
-        el('div', {}, el('dt', {}, level(step.level)), told('dd', step.title))))],
-    el('p', {}, say('explainRange')), el('p', {}, say('explainShare')),
-    illustrative(framework, path) && el('p', {}, say('illustrative')));
+  return h('details', { 'data-keep': 'gaps-explained' }, h('summary', {}, t('explain')),
+    named.length > 0 && [h('p', {}, t('explainLevel')),
+      h('dl', { class: 'scale' }, named.map((step) =>
+        h('div', {}, h('dt', {}, level(step.level)), localized('dd', step.title))))],
+    h('p', {}, t('explainRange')), h('p', {}, t('explainShare')),
+    illustrative(framework, path) && h('p', {}, t('illustrative')));
 }
 
 /** Return whether any level that this job group requires is marked as an example of ours, not as published. */
@@ -109,13 +109,13 @@ function byArea(gaps, framework) {
 export function gapsSection(path, framework) {
   if (path.gaps.length === 0) return undefined;
   const scale = scaleOf(path, framework);
-  return el('section', { class: 'gaps', 'aria-labelledby': 'gaps-title' },
-    el('h2', { id: 'gaps-title', tabindex: '-1' }, say('gaps')),
-    el('p', { class: 'quiet' }, say('gapsWhy')),
-    el('ul', { class: 'legend' }, swatch('now', say('legendNow')), swatch('reached', say('legendReached')),
-      swatch('required', say('legendRequired')), swatch('range', say('legendRange'))),
-    byArea(path.gaps, framework).map(([title, gaps]) => [told('h3', title), axis(scale),
-      el('ul', { class: 'gap-list' }, gaps.map((gap) => row(gap, scale)))]),
+  return h('section', { class: 'gaps', 'aria-labelledby': 'gaps-title' },
+    h('h2', { id: 'gaps-title', tabindex: '-1' }, t('gaps')),
+    h('p', { class: 'quiet' }, t('gapsWhy')),
+    h('ul', { class: 'legend' }, swatch('now', t('legendNow')), swatch('reached', t('legendReached')),
+      swatch('required', t('legendRequired')), swatch('range', t('legendRange'))),
+    byArea(path.gaps, framework).map(([title, gaps]) => [localized('h3', title), axis(scale),
+      h('ul', { class: 'gap-list' }, gaps.map((gap) => row(gap, scale)))]),
     table(path.gaps, scale.at(-1).level),
     explanation(scale, framework, path));
 }

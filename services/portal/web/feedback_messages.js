@@ -1,8 +1,8 @@
-/** The words about what an officer says of courses. The two languages have the same keys. */
+/** Messages about feedback; both languages have the same keys. */
 
-export const FEEDBACK_WORDS = {
+export const FEEDBACK_MESSAGES = {
   th: {
-    tellUs: 'บอกเราเกี่ยวกับหลักสูตรนี้',
+    feedbackLabel: 'บอกเราเกี่ยวกับหลักสูตรนี้',
     actions: {
       started: 'เริ่มเรียนแล้ว',
       completed: 'เรียนจบแล้ว',
@@ -19,7 +19,7 @@ export const FEEDBACK_WORDS = {
     finishedSave: 'บันทึกว่าเรียนจบ',
     finishedWrong: 'กรุณาเลือกวันนี้หรือวันก่อนหน้า',
     moreChoices: 'เก็บไว้ ไว้ทีหลัง หรือนำออก',
-    heldMarks: {
+    statementMarks: {
       started: 'เริ่มเรียนแล้ว',
       completed: 'เรียนจบแล้ว',
       pin: 'ท่านให้เก็บไว้',
@@ -59,22 +59,22 @@ export const FEEDBACK_WORDS = {
       other: 'ระบบไม่รับคำขอนี้ กรุณาลองใหม่',
     },
 
-    toldTitle: 'สิ่งที่ท่านบอกไว้',
-    toldWhy: 'เราใช้สิ่งเหล่านี้จัดเส้นทาง ถ้าเปลี่ยนใจ กดเลิกทำได้เสมอ',
-    toldNone: 'ยังไม่มี เมื่อท่านกดปุ่มใต้หลักสูตร รายการจะมาอยู่ที่นี่',
-    toldFailed: 'ขณะนี้เปิดรายการนี้ไม่ได้',
-    toldGroups: {
+    statementsTitle: 'สิ่งที่ท่านบอกไว้',
+    statementsWhy: 'เราใช้สิ่งเหล่านี้จัดเส้นทาง ถ้าเปลี่ยนใจ กดเลิกทำได้เสมอ',
+    statementsNone: 'ยังไม่มี เมื่อท่านกดปุ่มใต้หลักสูตร รายการจะมาอยู่ที่นี่',
+    statementsFailed: 'ขณะนี้เปิดรายการนี้ไม่ได้',
+    statementGroups: {
       not_relevant: 'ไม่เกี่ยวกับงาน จะไม่แนะนำอีก',
       not_now: 'ไว้ทีหลัง',
       pin: 'เก็บไว้ในเส้นทาง',
       started: 'เริ่มเรียนแล้ว',
       completed: 'เรียนจบแล้ว',
     },
-    saidOn: (day) => `เมื่อ ${day}`,
+    statedOn: (day) => `เมื่อ ${day}`,
   },
 
   en: {
-    tellUs: 'Tell us about this course',
+    feedbackLabel: 'Tell us about this course',
     actions: {
       started: 'I have started',
       completed: 'I have finished',
@@ -91,7 +91,7 @@ export const FEEDBACK_WORDS = {
     finishedSave: 'Note as finished',
     finishedWrong: 'Please choose today or a day before.',
     moreChoices: 'Keep, postpone or remove',
-    heldMarks: {
+    statementMarks: {
       started: 'Started',
       completed: 'Finished',
       pin: 'Kept by you',
@@ -131,17 +131,17 @@ export const FEEDBACK_WORDS = {
       other: 'The system did not accept this. Please try again.',
     },
 
-    toldTitle: 'What you told us',
-    toldWhy: 'Your path is made with these in mind. You can change your mind at any time.',
-    toldNone: 'Nothing yet. When you press a button under a course, it is listed here.',
-    toldFailed: 'This list cannot be opened just now.',
-    toldGroups: {
+    statementsTitle: 'What you told us',
+    statementsWhy: 'Your path is made with these in mind. You can change your mind at any time.',
+    statementsNone: 'Nothing yet. When you press a button under a course, it is listed here.',
+    statementsFailed: 'This list cannot be opened just now.',
+    statementGroups: {
       not_relevant: 'Not relevant to your work: not suggested again',
       not_now: 'Postponed',
       pin: 'Kept in your path',
       started: 'Started',
       completed: 'Finished',
     },
-    saidOn: (day) => `on ${day}`,
+    statedOn: (day) => `on ${day}`,
   },
 };

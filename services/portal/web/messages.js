@@ -1,14 +1,13 @@
-/** Every word that the page itself says, in Thai and in English: the two have the same keys. */
+/** The page's own messages in Thai and English; both languages have the same keys. */
 
-import { CONTROL_WORDS } from './control_words.js';
-import { FEEDBACK_WORDS } from './feedback_words.js';
+import { CONTROL_MESSAGES } from './control_messages.js';
+import { FEEDBACK_MESSAGES } from './feedback_messages.js';
+import { plural } from './plural.js';
 
-const en = (count, one, many) => `${count} ${Number(count) === 1 ? one : many}`;
-
-export const WORDS = {
+export const MESSAGES = {
   th: {
-    ...CONTROL_WORDS.th,
-    ...FEEDBACK_WORDS.th,
+    ...CONTROL_MESSAGES.th,
+    ...FEEDBACK_MESSAGES.th,
     title: 'เส้นทางการเรียนรู้ของท่าน',
     brand: 'เส้นทางการเรียนรู้',
     brandFor: 'ทักษะดิจิทัลของบุคลากรภาครัฐ',
@@ -24,7 +23,6 @@ export const WORDS = {
     keyNeeded: 'กรุณาใส่รหัสเข้าใช้งาน',
     keyRefused: 'รหัสนี้ใช้ไม่ได้ กรุณาตรวจดูว่าคัดลอกมาครบ หรือขอรหัสใหม่จากหน่วยงานของท่าน',
     sessionOver: 'การเข้าใช้งานหมดเวลาแล้ว กรุณาเข้าสู่ระบบอีกครั้ง',
-    signingIn: 'กำลังเข้าสู่ระบบ…',
 
     choose: 'ดูเส้นทางของใคร',
     chooseWhy: 'รหัสของท่านเป็นรหัสของหน่วยงาน กรุณาระบุรหัสเจ้าหน้าที่ที่ต้องการดู',
@@ -150,8 +148,8 @@ export const WORDS = {
   },
 
   en: {
-    ...CONTROL_WORDS.en,
-    ...FEEDBACK_WORDS.en,
+    ...CONTROL_MESSAGES.en,
+    ...FEEDBACK_MESSAGES.en,
     title: 'Your learning path',
     brand: 'Learning path',
     brandFor: 'Digital skills for public officers',
@@ -167,7 +165,6 @@ export const WORDS = {
     keyNeeded: 'Please enter your access key.',
     keyRefused: 'This key does not work. Please check that you copied all of it, or ask your agency for a new one.',
     sessionOver: 'Your visit has timed out. Please sign in again.',
-    signingIn: 'Signing in…',
 
     choose: 'Whose path would you like to see?',
     chooseWhy: 'Your key belongs to an agency. Please say which officer you would like to see.',
@@ -204,8 +201,8 @@ export const WORDS = {
     nothing: 'There is no course for you yet',
     nothingWhy: 'Some skills are still to be developed, but no course helps at present. The reasons are below.',
 
-    courses: (n) => en(n, 'course', 'courses'),
-    hours: (n) => en(n, 'hour', 'hours'),
+    courses: (n) => plural(n, 'course', 'courses'),
+    hours: (n) => plural(n, 'hour', 'hours'),
     jobGroup: 'Job group',
     stage: 'Stage',
     framework: 'Measured against',
@@ -282,9 +279,9 @@ export const WORDS = {
       rules: 'because your agency changed its rules',
       deadline: 'because the deadline has come nearer',
     },
-    added: (n) => `${en(n, 'course', 'courses')} added`,
-    removed: (n) => `${en(n, 'course', 'courses')} removed`,
-    moved: (n) => `${en(n, 'course', 'courses')} moved`,
+    added: (n) => `${plural(n, 'course', 'courses')} added`,
+    removed: (n) => `${plural(n, 'course', 'courses')} removed`,
+    moved: (n) => `${plural(n, 'course', 'courses')} moved`,
     sameCourses: 'The courses and their order are the same',
     coverageChange: (from, to, by) => `Skills after all courses: from ${from} to ${to} (${by})`,
     nowChange: (from, to, by) => `Skills today: from ${from} to ${to} (${by})`,

@@ -1,0 +1,164 @@
+"""Matches: what was proposed for courses, and what people decide of it."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Literal
+
+from aiohttp import web
+
+from services.catalog.api.entries import STORE, present_tag
+from services.catalog.match_store import MatchedCourse, MatchStore
+from services.catalog.matches import (
+    CorrectCourseMatches,
+    CorrectMatches,
+    CourseMatchCorrection,
+    CourseMatches,
+    CourseMatchName,
+    DecideCourseMatches,
+    DecideMatches,
+    ListMatches,
+    MatchCorrection,
+    MatchDecision,
+    MatchedTitle,
+    MatchName,
+    MatchPage,
+    MatchProblem,
+    MatchResult,
+    MatchResults,
+    Status,
+    check_right,
+    decide,
+    with_decisions,
+)
+from services.catalog.matching.calibration import Calibration
+from shared.errors import NotFound, Problem
+from shared.preconditions import Preconditions, Tag
+from shared.retries import retry_on_conflict
+from shared.routes import answer, not_modified, preconditions, principal, read_body, read_query, trace_of
+
+MATCHES: web.AppKey[MatchStore] = web.AppKey("matches", MatchStore)
+CALIBRATION: web.AppKey[Calibration] = web.AppKey("calibration", Calibration)
+
+_UNCONDITIONAL = Preconditions(None, None)
+
+
+async def show_matches(request: web.Request) -> web.StreamResponse:
+    """Return the matches of one of the tenant's own courses.
+
+    `waiting` says that the course is about to be matched again. The tag changes with the course and with its matches.
+    """
+    found = await request.app[MATCHES].find(principal(request).tenant, request.match_info["course_id"])
+    if found is None:
+        raise NotFound("no such course of your own")
+    tag = Tag(f"{found.entry.sequence}-{found.version or 0}{'-waiting' if found.waiting else ''}")
+    return not_modified(request, tag) or answer(_shown(request, found), tag=tag)
+
+
+async def list_matches(request: web.Request) -> web.StreamResponse:
+    """Return a page of the tenant's own courses that have matches as asked for, by course id."""
+    wanted = read_query(request, ListMatches)
+    found = await request.app[MATCHES].page(principal(request).tenant, wanted)
+    page = found[: wanted.limit]
+    courses = [
+        MatchedTitle(name, one.course.title, [match for match in one.matches if wanted.wants(match)])
+        for name, one in page
+    ]
+    more = page[-1][0] if len(found) > len(page) else None
+    return answer(MatchPage(courses, more, request.app[CALIBRATION].enters))
+
+
+async def confirm_matches(request: web.Request) -> web.StreamResponse:
+    """Say that matches of a course are right.
+
+    They become rows of what the course teaches at once, and officers get paths from them.
+    """
+    return await _decide_one(request, (await read_body(request, DecideMatches)).matches, "confirmed")
+
+
+async def reject_matches(request: web.Request) -> web.StreamResponse:
+    """Say that matches of a course are wrong.
+
+    They are not proposed again while the course's text stays the same; a row that was confirmed before is removed.
+    """
+    return await _decide_one(request, (await read_body(request, DecideMatches)).matches, "rejected")
+
+
+async def correct_matches(request: web.Request) -> web.StreamResponse:
+    """Say what a course teaches instead of what was proposed: other levels, or another skill.
+
+    What is right becomes a row of what the course teaches at once.
+    """
+    return await _decide_one(request, (await read_body(request, CorrectMatches)).matches, "corrected")
+
+
+async def confirm_many(request: web.Request) -> web.StreamResponse:
+    """Say that matches of several courses are right; each is answered, and a refused one never stops the rest."""
+    return await _decide_many(request, (await read_body(request, DecideCourseMatches)).matches, "confirmed")
+
+
+async def reject_many(request: web.Request) -> web.StreamResponse:
+    """Say that matches of several courses are wrong; each is answered, and a refused one never stops the rest."""
+    return await _decide_many(request, (await read_body(request, DecideCourseMatches)).matches, "rejected")
+
+
+async def correct_many(request: web.Request) -> web.StreamResponse:
+    """Say what several courses teach instead; each is answered, and a refused one never stops the rest."""
+    return await _decide_many(request, (await read_body(request, CorrectCourseMatches)).matches, "corrected")
+
+
+def _shown(request: web.Request, found: MatchedCourse) -> CourseMatches:
+    threshold = request.app[CALIBRATION].enters
+    return CourseMatches(found.entry.id, found.entry.sequence, found.matches, threshold, found.waiting)
+
+
+async def _decide_one(request: web.Request, names: Sequence[MatchName], status: Status) -> web.StreamResponse:
+    course_id = request.match_info["course_id"]
+    after, _ = await _decided(request, course_id, names, status, preconditions(request))
+    return answer(_shown(request, after), tag=Tag(str(after.entry.sequence)))
+
+
+async def _decide_many(request: web.Request, names: Sequence[CourseMatchName], status: Status) -> web.StreamResponse:
+    """Decide one row after the other: of two for the same match the later one holds."""
+    results = []
+    for name in names:
+        try:
+            after, changed = await _decided(request, name.course, [name], status, _UNCONDITIONAL)
+        except Problem as problem:
+            told = MatchProblem.of(problem)
+            results.append(MatchResult(name.course, name.framework, name.skill, "refused", problem=told))
+        else:
+            result: Literal["changed", "unchanged"] = "changed" if changed else "unchanged"
+            results.append(MatchResult(name.course, name.framework, name.skill, result, after.entry.sequence))
+    return answer(MatchResults(results))
+
+
+async def _decided(
+    request: web.Request, course_id: str, names: Sequence[MatchName], status: Status, asked: Preconditions
+) -> tuple[MatchedCourse, bool]:
+    """Return a course after decisions, all of them or none, and whether anything changed."""
+    store, who = request.app[MATCHES], principal(request)
+    yardsticks = await request.app[STORE].yardsticks(who.tenant, {name.framework for name in names})
+    for place, name in enumerate(names):
+        if isinstance(name, MatchCorrection | CourseMatchCorrection):
+            known = yardsticks.get(name.framework)
+            top, skills = (known.max_level, known.skills) if known else (None, frozenset[str]())
+            check_right(name.right, f"matches[{place}].right", top, skills)
+
+    async def attempt() -> tuple[MatchedCourse, bool] | None:
+        before = await store.find(who.tenant, course_id)
+        if before is None:
+            raise NotFound("no such course of your own")
+        asked.check(present_tag(before.entry, who.tenant))
+        matches, decision = before.matches, MatchDecision(status, who.key_id, datetime.now(UTC))
+        for name in names:
+            right = name.right if isinstance(name, MatchCorrection | CourseMatchCorrection) else None
+            matches = decide(matches, name, decision, right)
+        if matches == before.matches:
+            return before, False
+        course = with_decisions(before.course, before.matches, matches)
+        if await store.decide(before, course, matches, trace_of(request)) is None:
+            return None
+        after = await store.find(who.tenant, course_id)
+        return (after, True) if after is not None else None
+
+    return await retry_on_conflict(attempt, "the matches of this course")

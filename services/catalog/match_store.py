@@ -1,0 +1,215 @@
+"""Matches in MongoDB: in the document of their course, beside its content, so that a decision is one write.
+
+to_match       the course came without skills: it is matched again when a framework changes
+match_due      the course, or the courses of a framework, wait to be matched
+matches        what was proposed and decided
+matched        there are matches
+match_version  one more with every change of them: every write is a compare-and-set on it and on the sequence
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from pymongo import ASCENDING, IndexModel, UpdateOne
+
+from services.catalog.matches import ListMatches, Match
+from services.catalog.store import COLLECTION, CatalogStore, Entry
+from shared.decoding import stored
+from shared.mongo import Database, Document, Write, bulk_write, ensure_indexes, readable, unavailable
+from shared.skills import SHARED_TENANT, Course, Framework, key_of
+
+EXAMPLES = 5000
+"""How many examples a course is compared with at most: the first by tenant and id."""
+
+
+@dataclass(frozen=True)
+class MatchedCourse:
+    """A course with its matches. `waiting`: it is to be matched."""
+
+    entry: Entry
+    course: Course
+    matches: list[Match] = field(default_factory=list)
+    version: int | None = None
+    waiting: bool = False
+
+
+class MatchStore:
+    def __init__(self, database: Database, catalog: CatalogStore) -> None:
+        self._database = database
+        self._entries = database[COLLECTION]
+        self._catalog = catalog
+
+    async def prepare(self) -> None:
+        """Create the indexes. Raises Unavailable."""
+        by_key = [("match_due", ASCENDING), ("_id", ASCENDING)]
+        due = IndexModel(by_key, name="match_due", partialFilterExpression={"match_due": True})
+        by_tenant = [("tenant", ASCENDING), ("to_match", ASCENDING), ("id", ASCENDING)]
+        to_match = IndexModel(by_tenant, name="to_match", partialFilterExpression={"to_match": True})
+        by_status = IndexModel([("tenant", 1), ("matches.status", 1), ("id", 1)], name="by_match_status")
+        by_match = IndexModel([("tenant", 1), ("matched", 1), ("id", 1)], name="matched")
+        await ensure_indexes(self._database, {COLLECTION: [due, to_match, by_status, by_match]})
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    async def find(self, tenant: str, course: str) -> MatchedCourse | None:
+        """Return the tenant's own course with its matches, None where it offers none of this id. Raises Unavailable."""
+        with unavailable():
+            document = await self._entries.find_one({"_id": key_of(tenant, course), "withdrawn": False}, {"outbox": 0})
+        return _matched(document) if document else None
+
+    async def page(self, tenant: str, wanted: ListMatches) -> list[tuple[str, MatchedCourse]]:
+        """Return the first courses after `after` that have a match as asked for, with all of theirs.
+
+        One more than the limit, where there are more. One that cannot be read is passed over. Raises Unavailable.
+        """
+        named = {
+            name: value for name in ("status", "framework", "skill") if (value := getattr(wanted, name)) is not None
+        }
+        asked = {**named, "confidence": {"$gte": wanted.least, "$lte": wanted.most}}
+        query: Document = {"tenant": tenant, "id": {"$gt": wanted.after}, "matches": {"$elemMatch": asked}}
+        query |= {"matches.status": wanted.status} if wanted.status is not None else {"matched": True}
+        most = wanted.limit + 1
+        found: list[tuple[str, MatchedCourse]] = []
+        with unavailable():
+            async for document in self._entries.find(query, {"outbox": 0}, batch_size=most).sort("id", ASCENDING):
+                if not document["withdrawn"] and (one := readable(document, _matched)):
+                    found.append((document["id"], one))
+                if len(found) == most:
+                    break
+        return found
+
+    async def due(self, limit: int) -> list[MatchedCourse]:
+        """Return courses that wait to be matched, those of a tenant together. Raises Unavailable."""
+        query = {"match_due": True, "kind": "course"}
+        with unavailable():
+            documents = await self._entries.find(query, {"outbox": 0}).sort("_id", 1).limit(limit).to_list(None)
+            found = [one for document in documents if (one := readable(document, _matched))]
+            unreadable = {document["_id"] for document in documents} - {one.entry.key for one in found}
+            if unreadable:
+                done = {"$unset": {"match_due": ""}}
+                await self._entries.update_many({"_id": {"$in": list(unreadable)}}, done)
+        return found
+
+    async def versions(self, tenant: str) -> dict[str, int]:
+        """Return the version of each framework that a tenant sees, by key, shared ones too. Raises Unavailable."""
+        found: dict[str, int] = {}
+        with unavailable():
+            for owner in dict.fromkeys((SHARED_TENANT, tenant)):
+                rows = self._entries.find({"kind": "framework", "tenant": owner}, {"sequence": 1})
+                found |= {row["_id"]: row["sequence"] async for row in rows}
+        return found
+
+    async def frameworks(self, tenant: str) -> dict[str, Framework]:
+        """Return the frameworks that a tenant sees, by id; its own stand before shared ones. Raises Unavailable."""
+        found: dict[str, Framework] = {}
+        with unavailable():
+            for owner in dict.fromkeys((SHARED_TENANT, tenant)):
+                query = {"kind": "framework", "tenant": owner}
+                async for document in self._entries.find(query, {"content": 1}).sort("id", ASCENDING):
+                    if document.get("content") and (one := readable(document, _framework)):
+                        found[one.id] = one
+        return found
+
+    async def examples(self, tenant: str, framework: str) -> list[Course]:
+        """Return courses that teach something in a framework, of the tenant and shared ones. Raises Unavailable."""
+        found: list[Course] = []
+        with unavailable():
+            for owner in dict.fromkeys((tenant, SHARED_TENANT)):
+                query = {"kind": "course", "tenant": owner, "content.teaches.framework": framework}
+                rows = self._entries.find(query, {"content": 1}).limit(EXAMPLES)
+                found += [one async for document in rows if (one := readable(document, _course))]
+        return found[:EXAMPLES]
+
+    async def decided(self, tenant: str) -> AsyncIterator[Match]:
+        """Yield the matches of a tenant that people have decided. Raises Unavailable."""
+        for status in ("confirmed", "rejected", "corrected"):
+            query = {"tenant": tenant, "matches.status": status}
+            with unavailable():
+                async for document in self._entries.find(query, {"matches": 1}):
+                    for match in _matches(document):
+                        if match.status == status:
+                            yield match
+
+    # --- changing ----------------------------------------------------------------------------------------------------
+
+    async def spread(self) -> int:
+        """Let the courses of changed frameworks wait to be matched; return how many frameworks. Raises Unavailable.
+
+        A shared framework concerns every tenant's courses.
+        """
+        count = 0
+        with unavailable():
+            async for document in self._entries.find(
+                {"match_due": True, "kind": "framework"}, {"tenant": 1, "sequence": 1}
+            ):
+                owner = document["tenant"]
+                await self.mark(None if owner == SHARED_TENANT else owner)
+                done = {"_id": document["_id"], "sequence": document["sequence"]}
+                await self._entries.update_one(done, {"$unset": {"match_due": ""}})
+                count += 1
+        return count
+
+    async def mark(self, tenant: str | None) -> int:
+        """Let the courses that came without skills wait to be matched, of a tenant or of all. Raises Unavailable."""
+        query: Document = {"to_match": True} | ({"tenant": tenant} if tenant is not None else {})
+        with unavailable():
+            result = await self._entries.update_many(query, {"$set": {"match_due": True}})
+        return int(result.modified_count)
+
+    async def propose(self, matched: Sequence[tuple[MatchedCourse, list[Match]]]) -> int:
+        """Store what was proposed for courses, and that they wait no more; return for how many.
+
+        A course that changed meanwhile still waits. Raises Unavailable.
+        """
+        writes: list[Write] = [
+            UpdateOne(
+                _unchanged(before),
+                {"$set": _fields(before, matches), "$unset": {"match_due": ""}},
+            )
+            for before, matches in matched
+        ]
+        return await bulk_write(self._entries, writes) if writes else 0
+
+    async def decide(self, before: MatchedCourse, course: Course, matches: list[Match], trace: str) -> int | None:
+        """Store decisions, and the course's next revision with its event where they change what it teaches.
+
+        Return the revision of the course; None: another change came first. Raises Unavailable, TooLarge.
+        """
+        fields = _fields(before, matches)
+        if course != before.course:
+            also = {"match_version": before.version}
+            after = await self._catalog.put_course(before.entry, before.entry.tenant, course, trace, fields, also)
+            return after.sequence if after else None
+        with unavailable():
+            result = await self._entries.update_one(_unchanged(before), {"$set": fields})
+        return before.entry.sequence if result.matched_count else None
+
+
+def _unchanged(before: MatchedCourse) -> Document:
+    return {"_id": before.entry.key, "sequence": before.entry.sequence, "match_version": before.version}
+
+
+def _fields(before: MatchedCourse, matches: Sequence[Match]) -> Document:
+    rows = [msgspec.to_builtins(match) for match in matches]
+    return {"matches": rows, "matched": bool(rows), "match_version": (before.version or 0) + 1}
+
+
+def _matches(document: Mapping[str, Any]) -> list[Match]:
+    return stored(document.get("matches", []), list[Match])
+
+
+def _matched(document: Mapping[str, Any]) -> MatchedCourse:
+    course = _course(document)
+    entry = Entry(document["_id"], document["tenant"], document["id"], document["sequence"], course)
+    waiting = bool(document.get("match_due"))
+    return MatchedCourse(entry, course, _matches(document), document.get("match_version"), waiting)
+
+
+def _course(document: Mapping[str, Any]) -> Course:
+    return stored(document["content"], Course)
+
+
+def _framework(document: Mapping[str, Any]) -> Framework:
+    return stored(document["content"], Framework)

@@ -1,0 +1,304 @@
+"""Matches of a course as they are stored, and what people's decisions make of them. Pure.
+
+A match is `proposed` until a person decides. `confirmed` and `corrected` ones are rows of what the course teaches; a
+`rejected` one is not proposed again while the course's text stays the same. A decision may be changed by another one.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from hashlib import blake2b
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+from msgspec.structs import replace
+
+from services.catalog.matching import CourseText, Proposal
+from shared.errors import InvalidInput, NotFound, Problem
+from shared.skills import Course, Identifier, Level, Teaches, Text, keep_millionths
+
+Status = Annotated[
+    Literal["proposed", "confirmed", "rejected", "corrected"], Meta(description="what people have made of a match")
+]
+Share = Annotated[float, Meta(ge=0, le=1, description="from 0 to 1")]
+DECISIONS = 20
+"""How many decisions of a match are kept: the last ones."""
+AT_ONCE = 500
+"""How many matches one request decides at most."""
+
+
+class SkillSpan(Struct, frozen=True, forbid_unknown_fields=True):
+    """A skill of the same framework, and the levels before and after the course."""
+
+    skill: Identifier
+    from_level: Level = field(name="from")
+    to_level: Level = field(name="to")
+
+    def __post_init__(self) -> None:
+        if self.to_level <= self.from_level:
+            raise ValueError("`to` must be above `from`")
+        keep_millionths(self, "from_level", "to_level")
+
+
+class MatchDecision(Struct, frozen=True):
+    """What a person made of a match, when, and by which key."""
+
+    status: Status
+    by: str
+    at: datetime
+
+
+class Match(Struct, frozen=True):
+    """That a course probably teaches a skill, from a level to a level.
+
+    `words` are the course's words that matched, `like` is a similar course that teaches the skill. `corrected` is what
+    the course teaches instead. `labels` and `examples` are the similarities behind the confidence.
+    """
+
+    framework: Identifier
+    skill: Identifier
+    from_level: Level = field(name="from")
+    to_level: Level = field(name="to")
+    confidence: Share
+    status: Status = "proposed"
+    source: Literal["matched"] = "matched"
+    words: list[str] = []
+    like: Identifier | None = None
+    corrected: SkillSpan | None = None
+    decisions: list[MatchDecision] = []
+    labels: Share = 0.0
+    examples: Share = 0.0
+    text: str = ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Framework and skill."""
+        return self.framework, self.skill
+
+    @property
+    def row(self) -> Teaches | None:
+        """The row of the course that a decision made, None where there is none."""
+        if self.status == "confirmed":
+            return Teaches(self.framework, self.skill, self.from_level, self.to_level)
+        if self.status == "corrected" and self.corrected is not None:
+            right = self.corrected
+            return Teaches(self.framework, right.skill, right.from_level, right.to_level)
+        return None
+
+
+class MatchName(Struct, frozen=True, forbid_unknown_fields=True):
+    """One match of a course."""
+
+    framework: Identifier
+    skill: Identifier
+
+
+class MatchCorrection(MatchName, frozen=True, forbid_unknown_fields=True):
+    """One match of a course, and what the course teaches instead."""
+
+    right: SkillSpan
+
+
+class CourseMatchName(MatchName, frozen=True, forbid_unknown_fields=True):
+    """One match of any course."""
+
+    course: Identifier
+
+
+class CourseMatchCorrection(CourseMatchName, frozen=True, forbid_unknown_fields=True):
+    """One match of any course, and what the course teaches instead."""
+
+    right: SkillSpan
+
+
+def text_of(course: CourseText) -> str:
+    """Return a short digest of what is compared of a course; the same text has the same one."""
+    pieces, _ = course.pieces()
+    return blake2b("\n".join(pieces).encode(), digest_size=8).hexdigest()
+
+
+def proposed(
+    before: Sequence[Match], found: Mapping[str, Sequence[Proposal]], text: str, given: Sequence[Teaches]
+) -> list[Match]:
+    """Return the matches of a course after it was matched: what people decided stays, the other proposals are new.
+
+    `found` is framework id -> proposals. What the course teaches anyway is not proposed, nor what was rejected for the
+    same text.
+    """
+    decided = {match.key: match for match in before if match.status != "proposed"}
+    taught = {(row.framework, row.skill) for row in given}
+    fresh: list[Match] = []
+    for framework, proposals in found.items():
+        for one in proposals:
+            known = decided.get((framework, one.skill))
+            again = known is not None and known.status == "rejected" and known.text != text
+            if (framework, one.skill) in taught or (known is not None and not again):
+                continue
+            fresh.append(
+                Match(
+                    framework=framework,
+                    skill=one.skill,
+                    from_level=one.from_level,
+                    to_level=one.to_level,
+                    confidence=one.confidence,
+                    words=one.words,
+                    like=one.like,
+                    labels=one.labels,
+                    examples=one.examples,
+                    text=text,
+                    decisions=known.decisions if known is not None else [],
+                )
+            )
+    replaced = {match.key for match in fresh}
+    return [*(match for key, match in decided.items() if key not in replaced), *fresh]
+
+
+def decide(
+    matches: Sequence[Match], name: MatchName, decision: MatchDecision, right: SkillSpan | None = None
+) -> list[Match]:
+    """Return the matches after a decision; the same ones where it was so already. Raises NotFound."""
+    for place, match in enumerate(matches):
+        if match.key == (name.framework, name.skill):
+            if match.status == decision.status and match.corrected == right:
+                return list(matches)
+            last = [*match.decisions, decision][-DECISIONS:]
+            changed = replace(match, status=decision.status, corrected=right, decisions=last)
+            return [*matches[:place], changed, *matches[place + 1 :]]
+    raise NotFound(f"{name.skill!r} of {name.framework!r} is not among this course's matches")
+
+
+def rows_of(matches: Sequence[Match]) -> list[Teaches]:
+    """Return the rows that people's decisions made; of one skill the later match's."""
+    return list({(row.framework, row.skill): row for match in matches if (row := match.row)}.values())
+
+
+def given_rows(course: Course, matches: Sequence[Match]) -> list[Teaches]:
+    """Return what a course teaches by its provider's word: its rows without those that decisions made."""
+    made = rows_of(matches)
+    return [row for row in course.teaches if row not in made]
+
+
+def with_decisions(course: Course, before: Sequence[Match], after: Sequence[Match]) -> Course:
+    """Return a course with the rows that decisions make now in the place of those that they made before."""
+    made = rows_of(after)
+    names = {(row.framework, row.skill) for row in made}
+    given = [row for row in given_rows(course, before) if (row.framework, row.skill) not in names]
+    return replace(course, teaches=[*given, *made])
+
+
+def kept(course: Course, matches: Sequence[Match]) -> Course:
+    """Return a course that was put without skills with the rows that people confirmed before."""
+    return course if course.teaches else replace(course, teaches=rows_of(matches))
+
+
+# --- what clients send and get back ----------------------------------------------------------------------------------
+
+
+class DecideMatches(Struct, frozen=True, forbid_unknown_fields=True):
+    """Matches of one course that are right, or wrong."""
+
+    matches: Annotated[list[MatchName], Meta(min_length=1, max_length=AT_ONCE)]
+
+
+class CorrectMatches(Struct, frozen=True, forbid_unknown_fields=True):
+    """Matches of one course, each with what the course teaches instead."""
+
+    matches: Annotated[list[MatchCorrection], Meta(min_length=1, max_length=AT_ONCE)]
+
+
+class DecideCourseMatches(Struct, frozen=True, forbid_unknown_fields=True):
+    """Matches of several courses that are right, or wrong."""
+
+    matches: Annotated[list[CourseMatchName], Meta(min_length=1, max_length=AT_ONCE)]
+
+
+class CorrectCourseMatches(Struct, frozen=True, forbid_unknown_fields=True):
+    """Matches of several courses, each with what its course teaches instead."""
+
+    matches: Annotated[list[CourseMatchCorrection], Meta(min_length=1, max_length=AT_ONCE)]
+
+
+class CourseMatches(Struct, frozen=True):
+    """The matches of a course. `threshold` is the confidence from which matches were right four times in five."""
+
+    course: str
+    revision: int
+    matches: list[Match]
+    threshold: float
+    waiting: bool
+
+
+class MatchedTitle(Struct, frozen=True):
+    """A course by its title, with those of its matches that were asked for."""
+
+    course: str
+    title: Text
+    matches: list[Match]
+
+
+class MatchPage(Struct, frozen=True):
+    """Courses with matches, by id. `next` is the `after` of the following page, null on the last one."""
+
+    courses: list[MatchedTitle]
+    next: str | None
+    threshold: float
+
+
+class ListMatches(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which matches: by status, framework, skill, and least and most confidence; `limit` counts courses."""
+
+    status: Status | None = None
+    framework: Identifier | None = None
+    skill: Identifier | None = None
+    least: Share = 0.0
+    most: Share = 1.0
+    after: Annotated[str, Meta(max_length=64)] = ""
+    limit: Annotated[int, Meta(ge=1, le=500)] = 100
+
+    def wants(self, match: Match) -> bool:
+        """Return whether a match is asked for."""
+        return (
+            self.status in (None, match.status)
+            and self.framework in (None, match.framework)
+            and self.skill in (None, match.skill)
+            and self.least <= match.confidence <= self.most
+        )
+
+
+class MatchProblem(Struct, frozen=True, omit_defaults=True):
+    """Why a decision was refused."""
+
+    status: int
+    detail: str
+    field: str | None = None
+
+    @classmethod
+    def of(cls, problem: Problem) -> "MatchProblem":
+        """Return a problem as a row tells it."""
+        return cls(problem.status, problem.detail, problem.field)
+
+
+class MatchResult(Struct, frozen=True, omit_defaults=True):
+    """What became of one decision of many, in their order."""
+
+    course: str
+    framework: str
+    skill: str
+    result: Literal["changed", "unchanged", "refused"]
+    revision: int | None = None
+    problem: MatchProblem | None = None
+
+
+class MatchResults(Struct, frozen=True):
+    """What became of each decision."""
+
+    results: list[MatchResult]
+
+
+def check_right(right: SkillSpan, place: str, top: float | None, skills: frozenset[str]) -> None:
+    """Refuse a correction that the framework does not know. Raises InvalidInput naming the field."""
+    if top is None:
+        raise InvalidInput("the framework is not there any more", f"{place}.framework")
+    if right.skill not in skills:
+        raise InvalidInput(f"the framework has no skill {right.skill!r}", f"{place}.skill")
+    if right.to_level > top:
+        raise InvalidInput(f"above the scale's top, {top:g}", f"{place}.to")

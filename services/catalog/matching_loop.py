@@ -1,0 +1,132 @@
+"""Matches the courses that wait for it, beside the event loop, and stores what is proposed.
+
+A course waits when it came without skills, when it changed, and when a framework that its tenant sees changed. What is
+waiting is marked in its document, so nothing is lost when a process ends; of two replicas that match the same course
+one is stored. Each of the frameworks that the tenant sees is matched, unless the course teaches something in it by its
+provider's word.
+"""
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from services.catalog.match_store import MatchedCourse, MatchStore
+from services.catalog.matches import Match, given_rows, proposed, text_of
+from services.catalog.matching import CourseText, Example, Matcher, Proposal
+from services.catalog.matching.calibration import Calibration
+from services.catalog.matching.texts import languages
+from shared.errors import Unavailable
+from shared.skills import Course, Framework
+
+log = logging.getLogger(__name__)
+
+BATCH = 200
+_LOOK_SECONDS = 2.0
+_KEEP_SECONDS = 60.0
+_KEPT = 8
+"""Tenants whose matchers are kept in memory."""
+
+
+class MatchingLoop:
+    """Matches what waits; `run` for ever, `once` until nothing waits."""
+
+    def __init__(self, store: MatchStore, calibration: Calibration) -> None:
+        self._store = store
+        self._calibration = calibration
+        self._kept: dict[str, _Matchers] = {}
+
+    async def run(self) -> None:
+        """Look for waiting courses every few seconds, and match them."""
+        while True:
+            try:
+                await self.once()
+            except Unavailable as error:
+                log.warning("matching waits: %s", error.detail)
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def once(self) -> int:
+        """Match every course that waits; return how many. Raises Unavailable."""
+        count = 0
+        await self._store.spread()
+        while batch := await self._store.due(BATCH):
+            count += len(batch)
+            by_tenant = defaultdict[str, list[MatchedCourse]](list)
+            for one in batch:
+                by_tenant[one.entry.tenant].append(one)
+            for tenant, courses in by_tenant.items():
+                by = await self._of(tenant)
+                try:
+                    matched = await asyncio.to_thread(self.matched, courses, by.matchers, by.names)
+                except Exception:
+                    log.exception("a batch of courses cannot be matched together")
+                    matched = [await self._alone(one, by) for one in courses]
+                await self._store.propose(matched)
+        return count
+
+    async def _alone(self, course: MatchedCourse, by: "_Matchers") -> tuple[MatchedCourse, list[Match]]:
+        """Return a course with its matches; with those that it has where it cannot be matched."""
+        try:
+            (matched,) = await asyncio.to_thread(self.matched, [course], by.matchers, by.names)
+        except Exception:
+            log.exception("course %s cannot be matched", course.entry.key)
+            return course, course.matches
+        return matched
+
+    def matched(
+        self, courses: Sequence[MatchedCourse], matchers: Mapping[str, Matcher], names: Mapping[tuple[str, str], str]
+    ) -> list[tuple[MatchedCourse, list[Match]]]:
+        """Return courses with the matches that they have from now on."""
+        found: list[dict[str, list[Proposal]]] = [{} for _ in courses]
+        for framework, matcher in matchers.items():
+            texts = [CourseText.of(one.course, framework, names) for one in courses]
+            for place, proposals in enumerate(matcher.match(texts)):
+                if proposals:
+                    found[place][framework] = proposals
+        matched = []
+        for one, by_framework in zip(courses, found, strict=True):
+            given = given_rows(one.course, one.matches)
+            taught = {row.framework for row in given}
+            open_ones = {framework: rows for framework, rows in by_framework.items() if framework not in taught}
+            text = text_of(CourseText.of(one.course, "", names))
+            matched.append((one, proposed(one.matches, open_ones, text, given)))
+        return matched
+
+    async def _of(self, tenant: str) -> "_Matchers":
+        """Return what a tenant's courses are matched by: kept while the frameworks stay as they are, for a minute."""
+        versions = await self._store.versions(tenant)
+        kept = self._kept.pop(tenant, None)
+        if kept is None or kept.versions != versions or time.monotonic() - kept.made > _KEEP_SECONDS:
+            frameworks = await self._store.frameworks(tenant)
+            matchers: dict[str, Matcher] = {}
+            for framework in frameworks.values():
+                known = await self._store.examples(tenant, framework.id)
+                try:
+                    matchers[framework.id] = await asyncio.to_thread(_matcher, framework, known, self._calibration)
+                except Exception:
+                    log.exception("no course can be matched to framework %s of %s", framework.id, tenant)
+            kept = _Matchers(versions, time.monotonic(), matchers, _names(frameworks.values()))
+        self._kept[tenant] = kept
+        while len(self._kept) > _KEPT:
+            self._kept.pop(next(iter(self._kept)))
+        return kept
+
+
+@dataclass(frozen=True)
+class _Matchers:
+    """A matcher for each framework that a tenant sees, by id, and what their skills are called."""
+
+    versions: dict[str, int]
+    made: float
+    matchers: dict[str, Matcher]
+    names: dict[tuple[str, str], str]
+
+
+def _names(frameworks: Iterable[Framework]) -> dict[tuple[str, str], str]:
+    return {(one.id, skill.id): languages(skill.title)[0] for one in frameworks for skill in one.skills}
+
+
+def _matcher(framework: Framework, known: Sequence[Course], calibration: Calibration) -> Matcher:
+    return Matcher(framework, Example.of_courses(known, framework.id), calibration)

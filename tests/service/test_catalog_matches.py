@@ -1,0 +1,377 @@
+"""Courses that come without skills are matched, and people confirm, reject and correct, on real servers."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from services.catalog import calibrating
+from services.catalog.__main__ import match
+from services.catalog.api import MATCHES
+from services.catalog.match_store import MatchStore
+from services.catalog.matching.calibration import shipped
+from services.catalog.matching_loop import MatchingLoop
+from shared.auth import Role
+from shared.errors import InvalidInput
+from shared.events import CoursePublished
+from shared.settings import CatalogSettings
+from tests.support.builders import unique
+from tests.support.catalog import catalog
+from tests.support.services import Started, Topic
+
+pytestmark = pytest.mark.timeout(400)
+
+NATIONAL = "th-digital-2018"
+SEED = Path(__file__).parents[2] / "deploy" / "seed" / "frameworks" / f"{NATIONAL}.json"
+ANALYTICS = {"framework": NATIONAL, "skill": "dt-analytics"}
+
+
+@pytest.fixture(scope="module")
+async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
+    async with catalog(mongodb_uri, kafka_bootstrap) as service:
+        got = await service.ask(
+            "PUT", f"/v1/frameworks/{NATIONAL}", "admin", tenant="shared", json=json.loads(SEED.read_bytes())
+        )
+        assert got.status == 201, await got.text()
+        yield service
+
+
+def bare(identifier: str, **changed: Any) -> dict[str, Any]:
+    """Return a course without skills, about data."""
+    body = {
+        "id": identifier,
+        "title": {"th": "การวิเคราะห์ข้อมูลเบื้องต้น", "en": "Introduction to Data Analytics"},
+        "provider": {"en": "Provider"},
+        "hours": 12.0,
+        "languages": ["th"],
+    }
+    return body | changed
+
+
+async def put(service: Started, body: dict[str, Any], tenant: str = "agency") -> dict[str, Any]:
+    got = await service.ask("PUT", f"/v1/courses/{body['id']}", "admin", tenant=tenant, json=body)
+    assert got.status in (200, 201), await got.text()
+    return dict(await got.json())
+
+
+async def matched(service: Started, course: str, tenant: str = "agency") -> dict[str, Any]:
+    """Let everything that waits be matched, and return the matches of a course."""
+    await MatchingLoop(service.client.app[MATCHES], shipped()).once()
+    got = await service.ask("GET", f"/v1/courses/{course}/matches", "admin", tenant=tenant)
+    assert got.status == 200, await got.text()
+    return dict(await got.json())
+
+
+async def decide(
+    service: Started, course: str, what: str, *rows: dict[str, Any], **options: Any
+) -> tuple[int, dict[str, Any]]:
+    path = f"/v1/courses/{course}/matches:{what}"
+    got = await service.ask("POST", path, "admin", json={"matches": list(rows)}, **options)
+    return got.status, await got.json()
+
+
+async def teaches(service: Started, course: str) -> list[dict[str, Any]]:
+    got = await service.ask("GET", f"/v1/courses/{course}")
+    return list((await got.json()).get("teaches", []))
+
+
+async def test_a_course_without_skills_is_matched_and_nothing_of_it_is_taught_yet(
+    service: Started, announced: Topic
+) -> None:
+    body = bare(unique("course"))
+    await put(service, body)
+    found = await matched(service, body["id"])
+    assert not found["waiting"]
+    first = found["matches"][0]
+    assert (first["framework"], first["skill"]) == (NATIONAL, "dt-analytics")
+    assert (first["status"], first["source"], first["from"], first["to"]) == ("proposed", "matched", 0.0, 2.0)
+    assert first["confidence"] >= found["threshold"] == shipped().enters
+    assert any("data" in word or "ข้อมูล" in word for word in first["words"])
+    assert await teaches(service, body["id"]) == []
+    (event,) = await announced.of(f"agency/{body['id']}", 1)
+    assert isinstance(event.data, CoursePublished)
+    assert event.data.course.teaches == []
+
+
+async def test_a_confirmed_match_is_taught_at_once_and_announced(service: Started, announced: Topic) -> None:
+    body = bare(unique("course"))
+    await put(service, body)
+    await matched(service, body["id"])
+    status, answer = await decide(service, body["id"], "confirm", ANALYTICS)
+    assert (status, answer["revision"]) == (200, 2)
+    decided = answer["matches"][0]
+    assert decided["status"] == "confirmed"
+    assert len(decided["decisions"]) == 1
+    assert decided["decisions"][0]["by"]
+    row = {**ANALYTICS, "from": 0.0, "to": 2.0}
+    assert await teaches(service, body["id"]) == [row]
+    events = await announced.of(f"agency/{body['id']}", 2)
+    assert msgspec.to_builtins(events[-1].data)["course"]["teaches"] == [row]
+    again = await decide(service, body["id"], "confirm", ANALYTICS)
+    assert (again[1]["revision"], len(again[1]["matches"][0]["decisions"])) == (2, 1)
+
+
+async def test_the_same_file_again_does_not_take_away_what_was_confirmed(service: Started) -> None:
+    body = bare(unique("course"))
+    await put(service, body)
+    await matched(service, body["id"])
+    await decide(service, body["id"], "confirm", ANALYTICS)
+    assert not (await put(service, body))["changed"]
+    assert (await put(service, body | {"hours": 20.0}))["changed"]
+    assert [row["skill"] for row in await teaches(service, body["id"])] == ["dt-analytics"]
+    assert (await matched(service, body["id"]))["matches"][0]["status"] == "confirmed"
+
+
+async def test_a_rejected_match_never_comes_back_by_the_same_text(service: Started) -> None:
+    body = bare(unique("course"))
+    await put(service, body)
+    await matched(service, body["id"])
+    status, answer = await decide(service, body["id"], "reject", ANALYTICS)
+    assert (status, answer["revision"]) == (200, 1)
+    await put(service, body | {"hours": 20.0})
+    after = await matched(service, body["id"])
+    assert [one["status"] for one in after["matches"] if one["skill"] == "dt-analytics"] == ["rejected"]
+    await put(service, body | {"title": {"en": "Advanced Data Analytics with Dashboards"}})
+    after = await matched(service, body["id"])
+    (again,) = [one for one in after["matches"] if one["skill"] == "dt-analytics"]
+    assert again["status"] == "proposed"
+    assert [one["status"] for one in again["decisions"]] == ["rejected"]
+
+
+async def test_rejecting_what_was_confirmed_takes_the_row_away(service: Started) -> None:
+    body = bare(unique("course"))
+    await put(service, body)
+    await matched(service, body["id"])
+    await decide(service, body["id"], "confirm", ANALYTICS)
+    status, answer = await decide(service, body["id"], "reject", ANALYTICS)
+    assert (status, answer["revision"]) == (200, 3)
+    assert await teaches(service, body["id"]) == []
+    assert [one["status"] for one in answer["matches"][0]["decisions"]] == ["confirmed", "rejected"]
+
+
+async def test_a_correction_is_what_the_course_teaches(service: Started) -> None:
+    body = bare(unique("course"))
+    await put(service, body)
+    await matched(service, body["id"])
+    right = {"skill": "dg-open-data", "from": 1, "to": 3}
+    status, answer = await decide(service, body["id"], "correct", {**ANALYTICS, "right": right})
+    assert status == 200, answer
+    assert answer["matches"][0]["status"] == "corrected"
+    assert await teaches(service, body["id"]) == [{"framework": NATIONAL, **right, "from": 1.0, "to": 3.0}]
+
+
+@pytest.mark.parametrize(
+    ("right", "field"),
+    [
+        ({"skill": "nowhere", "from": 0, "to": 1}, "matches[0].right.skill"),
+        ({"skill": "dt-analytics", "from": 0, "to": 99}, "matches[0].right.to"),
+        ({"skill": "dt-analytics", "from": 2, "to": 1}, "matches[0].right"),
+    ],
+)
+async def test_a_correction_that_the_framework_does_not_know_is_refused_by_field(
+    service: Started, right: dict[str, Any], field: str
+) -> None:
+    body = bare(unique("course"))
+    await put(service, body)
+    await matched(service, body["id"])
+    status, problem = await decide(service, body["id"], "correct", {**ANALYTICS, "right": right})
+    assert (status, problem["field"]) == (422, field)
+    assert await teaches(service, body["id"]) == []
+
+
+async def test_of_several_decisions_on_a_course_all_hold_or_none(service: Started) -> None:
+    body = bare(unique("course"))
+    await put(service, body)
+    await matched(service, body["id"])
+    status, _ = await decide(service, body["id"], "confirm", ANALYTICS, {"framework": NATIONAL, "skill": "dg-law"})
+    assert status == 404
+    assert await teaches(service, body["id"]) == []
+
+
+async def test_a_decision_on_another_revision_is_refused(service: Started) -> None:
+    body = bare(unique("course"))
+    await put(service, body)
+    await matched(service, body["id"])
+    status, problem = await decide(service, body["id"], "confirm", ANALYTICS, headers={"If-Match": '"7"'})
+    assert (status, problem["field"]) == (412, "If-Match")
+    assert (await decide(service, body["id"], "confirm", ANALYTICS, headers={"If-Match": '"1"'}))[0] == 200
+
+
+@pytest.mark.parametrize(("role", "officer"), [("platform", None), ("officer", "somchai")])
+async def test_only_an_admin_sees_and_decides_matches(service: Started, role: Role, officer: str | None) -> None:
+    body = bare(unique("course"))
+    await put(service, body)
+    path = f"/v1/courses/{body['id']}/matches"
+    row = {"matches": [ANALYTICS]}
+    assert (await service.ask("GET", path, role, officer=officer)).status == 403
+    assert (await service.ask("POST", f"{path}:confirm", role, officer=officer, json=row)).status == 403
+    assert (await service.ask("GET", "/v1/matches", role, officer=officer)).status == 403
+
+
+async def test_another_tenants_course_is_not_there(service: Started) -> None:
+    body = bare(unique("course"))
+    await put(service, body, tenant="other")
+    await matched(service, body["id"], tenant="other")
+    assert (await service.ask("GET", f"/v1/courses/{body['id']}/matches", "admin")).status == 404
+    assert (await decide(service, body["id"], "confirm", ANALYTICS))[0] == 404
+    got = await service.ask(
+        "POST", "/v1/matches:confirm", "admin", json={"matches": [{"course": body["id"], **ANALYTICS}]}
+    )
+    (row,) = (await got.json())["results"]
+    assert (row["result"], row["problem"]["status"]) == ("refused", 404)
+
+
+async def test_many_are_decided_at_once_and_a_refused_one_stops_none(service: Started) -> None:
+    courses = [bare(unique("course")) for _ in range(3)]
+    for body in courses:
+        await put(service, body)
+    await matched(service, courses[0]["id"])
+    rows = [{"course": body["id"], **ANALYTICS} for body in courses]
+    rows.insert(1, {"course": "nobody", **ANALYTICS})
+    got = await service.ask("POST", "/v1/matches:confirm", "admin", json={"matches": [*rows, rows[0]]})
+    results = (await got.json())["results"]
+    assert [row["result"] for row in results] == ["changed", "refused", "changed", "changed", "unchanged"]
+    for body in courses:
+        assert len(await teaches(service, body["id"])) == 1
+
+
+async def test_matches_are_listed_by_status_in_pages(service: Started) -> None:
+    tenant = unique("lists").replace("_", "-")[:60]
+    names = sorted(unique("course") for _ in range(5))
+    for name in names:
+        await put(service, bare(name), tenant=tenant)
+    await matched(service, names[0], tenant=tenant)
+    row = {"matches": [ANALYTICS]}
+    await service.ask("POST", f"/v1/courses/{names[0]}/matches:confirm", "admin", tenant=tenant, json=row)
+
+    async def listed(query: str) -> list[str]:
+        found, after = [], ""
+        while True:
+            got = await service.ask("GET", f"/v1/matches?limit=2&after={after}&{query}", "admin", tenant=tenant)
+            page = await got.json()
+            found += [one["course"] for one in page["courses"]]
+            if page["next"] is None:
+                return found
+            after = page["next"]
+
+    assert await listed("skill=dt-analytics&status=proposed") == names[1:]
+    assert await listed("status=confirmed") == names[:1]
+    assert await listed("skill=dt-analytics") == names
+    assert await listed("skill=dt-analytics&least=1") == []
+
+
+async def test_a_course_with_given_skills_is_not_matched(service: Started) -> None:
+    body = bare(unique("course"), teaches=[{**ANALYTICS, "from": 0, "to": 1}])
+    await put(service, body)
+    found = await matched(service, body["id"])
+    assert (found["matches"], found["waiting"]) == ([], False)
+
+
+async def test_a_changed_framework_matches_its_courses_again(service: Started) -> None:
+    tenant = unique("frame").replace("_", "-")[:60]
+    body = bare(unique("course"), title={"en": "Glass blowing by hand"})
+    await put(service, body, tenant=tenant)
+    assert (await matched(service, body["id"], tenant=tenant))["matches"] == []
+    framework = json.loads(SEED.read_bytes())
+    framework |= {
+        "id": "crafts",
+        "skills": [{"id": "glass", "area": "dt", "title": {"en": "Glass blowing"}}],
+        "requirements": [],
+    }
+    got = await service.ask("PUT", "/v1/frameworks/crafts", "admin", tenant=tenant, json=framework)
+    assert got.status == 201, await got.text()
+    found = await matched(service, body["id"], tenant=tenant)
+    assert [(one["framework"], one["skill"]) for one in found["matches"]] == [("crafts", "glass")]
+
+
+async def test_what_was_found_for_an_older_text_is_not_stored(service: Started) -> None:
+    body = bare(unique("course"))
+    await put(service, body)
+    store: MatchStore = service.client.app[MATCHES]
+    await matched(service, body["id"])
+    before = await store.find("agency", body["id"])
+    assert before is not None
+    await put(service, body | {"title": {"en": "Glass blowing by hand"}})
+    assert await store.propose([(before, before.matches)]) == 0
+    assert (await matched(service, body["id"]))["matches"] == []
+
+
+class Failing(MatchingLoop):
+    """Cannot match one course."""
+
+    def __init__(self, store: MatchStore, course: str) -> None:
+        super().__init__(store, shipped())
+        self._course = course
+
+    def matched(self, courses: Any, *rest: Any) -> Any:
+        if any(one.entry.id == self._course for one in courses):
+            raise ValueError("this text cannot be matched")
+        return super().matched(courses, *rest)
+
+
+async def test_a_course_that_cannot_be_matched_keeps_no_other_from_it(service: Started) -> None:
+    tenant = unique("fails").replace("_", "-")[:60]
+    good, bad = bare(unique("course")), bare(unique("course"))
+    for body in (good, bad):
+        await put(service, body, tenant=tenant)
+    store: MatchStore = service.client.app[MATCHES]
+    await store.mark(tenant)
+    await Failing(store, bad["id"]).once()
+    for body in (good, bad):
+        found = await store.find(tenant, body["id"])
+        assert found is not None
+        assert not found.waiting
+    assert (await store.find(tenant, good["id"])).matches[0].skill == "dt-analytics"  # type: ignore[union-attr]
+
+
+async def test_of_two_decisions_at_once_none_is_lost(service: Started) -> None:
+    body = bare(unique("course"), title={"en": "Data Analytics and Project Management"})
+    await put(service, body)
+    found = await matched(service, body["id"])
+    names = [{"framework": one["framework"], "skill": one["skill"]} for one in found["matches"][:2]]
+    assert len(names) == 2
+    answers = await asyncio.gather(*(decide(service, body["id"], "confirm", name) for name in names))
+    assert [status for status, _ in answers] == [200, 200]
+    assert len(await teaches(service, body["id"])) == 2
+
+
+async def test_the_command_matches_the_whole_catalogue_again(service: Started) -> None:
+    body = bare(unique("course"))
+    await put(service, body)
+    assert isinstance(service.settings, CatalogSettings)
+    assert await match(service.settings) >= 1
+    found = await matched(service, body["id"])
+    assert found["matches"][0]["skill"] == "dt-analytics"
+
+
+async def test_a_withdrawn_course_has_no_matches_to_decide(service: Started) -> None:
+    body = bare(unique("course"))
+    await put(service, body)
+    await matched(service, body["id"])
+    assert (await service.ask("DELETE", f"/v1/courses/{body['id']}", "admin")).status == 204
+    assert (await decide(service, body["id"], "confirm", ANALYTICS))[0] == 404
+    got = await service.ask("GET", "/v1/matches?limit=500", "admin")
+    assert body["id"] not in {one["course"] for one in (await got.json())["courses"]}
+    await put(service, body)
+    assert (await matched(service, body["id"]))["matches"][0]["status"] == "proposed"
+
+
+async def test_what_people_decided_calibrates_anew(service: Started) -> None:
+    tenant = unique("decided").replace("_", "-")[:60]
+    settings = service.settings
+    assert isinstance(settings, CatalogSettings)
+    with pytest.raises(InvalidInput, match="nobody"):
+        await calibrating.of_decisions(settings, tenant, "no decision")
+    names = sorted(unique("course") for _ in range(6))
+    for name in names:
+        await put(service, bare(name), tenant=tenant)
+    await matched(service, names[0], tenant=tenant)
+    for place, name in enumerate(names):
+        what = "confirm" if place % 2 else "reject"
+        assert (await decide(service, name, what, ANALYTICS, tenant=tenant))[0] == 200
+    fitted = await calibrating.of_decisions(settings, tenant, "six decisions")
+    assert (fitted.courses, fitted.right, fitted.data) == (6, 3, "six decisions")
