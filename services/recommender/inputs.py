@@ -13,7 +13,7 @@ from shared.errors import InvalidInput
 from shared.skills import Course, Framework, Profile, Skill, Teaches, keep_millionths, millionths
 from shared.texts import folded
 
-ALGORITHM = "t1.4"
+ALGORITHM = "t1.5"
 """Changes whenever the same inputs may give another path."""
 
 MICRO = 1_000_000

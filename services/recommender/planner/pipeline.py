@@ -13,7 +13,6 @@ from services.recommender.planner.exact.residual import Pick, ResidualProblem, R
 from services.recommender.planner.explain.path import PlanResult, path_of, refused, waiting_for_framework, without_idle
 from services.recommender.planner.explain.questions import path_diff, similar_courses, why_not, without_path
 from services.recommender.planner.index.catalog import View
-from services.recommender.planner.optimizer.available_courses import courses_above
 from services.recommender.planner.optimizer.instance import COSINE
 from services.recommender.planner.optimizer.solve import (
     PlanSolution,
@@ -66,7 +65,6 @@ def _draft(found: PlanSolution, view: View) -> PathDraft[PlanSolution]:
         inputs,
         end_state(inputs, value, entry_levels, picks),
         found.available,
-        lambda skill, above: courses_above(inputs, view, skill, above),
         found.kept,
         found.finishing,
     )

@@ -36,6 +36,7 @@ from services.recommender.planner.exact.residual import (
     ResidualProblem,
     RunnerUp,
     end_state,
+    exclusion_reason,
     levels_reached,
     pinned_closure,
 )
@@ -110,7 +111,7 @@ def draft(plan: "Plan", value: ValueFunction, entry_levels: Mapping[SkillKey, fl
         plan = solve_as_kept(plan, names, value, entry_levels)
         picks = without_idle(inputs, value, entry_levels, plan.picks)
     residual = ResidualProblem(
-        inputs, end_state(inputs, value, entry_levels, picks), plan.available, plan.above, plan.kept, plan.finishing
+        inputs, end_state(inputs, value, entry_levels, picks), plan.available, plan.kept, plan.finishing
     )
     return new_draft(plan, picks, residual)
 
@@ -488,12 +489,16 @@ class Plan:
                 (option.level_effects[skill], option.id) for option in taught if skill in option.level_effects
             ],
             known.get,
+            self._above,
         )
 
-    def above(self, skill: str, level: int) -> list[Course]:
-        """Return the courses, not done, that teach a skill beyond a micro-level."""
-        courses = [course for course in self.courses.values() if course.id not in self.inputs.done]
-        return [course for course in courses if self._reached_by(course, skill) > level]
+    def _above(self, skill: str, level: int) -> list[Course]:
+        """Return the courses, not done, that teach a skill beyond a micro-level; those that may be used first."""
+        found = [course for course in self.courses.values() if course.id not in self.inputs.done]
+        found = [course for course in found if self._reached_by(course, skill) > level]
+        return sorted(
+            found, key=lambda one: (exclusion_reason(self.inputs, one) is not None, course_spec(one).hours, one.id)
+        )
 
     def _reached_by(self, course: Course, skill: str) -> int:
         _, high = course_spec(course).teaches.get((self.inputs.framework.id, skill), (0.0, 0.0))
