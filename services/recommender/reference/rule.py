@@ -250,7 +250,7 @@ def best_path(problem: ProblemData, start_state: PathState, targets: Collection[
     complete = best.value == everything.value
     starts = starts_of(problem, start_state, targets, complete=complete)
     for course in starts:
-        best = best.better(started_with(problem, start_state, targets, course, []))
+        best = best.better(started_with(problem, start_state, targets, course, best.courses if complete else []))
     for _ in range(MAX_PASSES):
         before = best
         for place in reversed(range(len(before.courses))):

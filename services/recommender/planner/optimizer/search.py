@@ -366,7 +366,8 @@ def run_search(
     starts = starts_of(problem, start_state, workspace, targets, complete)
     for course in starts:
         if counters[EVALUATIONS_LEFT] > remaining // 2:
-            start_with(problem, start_state, workspace, targets, course, best, state, trial, scratch, ZERO)
+            kept = best.counters[SIZE] if complete else ZERO
+            start_with(problem, start_state, workspace, targets, course, best, state, trial, scratch, kept)
     for _ in range(MAX_PASSES):
         improved = drop_and_refill(problem, start_state, workspace, targets, best, state, trial, scratch)
         for course in starts[: 0 if complete else len(starts)]:
