@@ -1,8 +1,8 @@
-"""The HTTP shell of every service: one middleware, probes, metrics, and a process that stops in good order.
+"""The HTTP middleware of every service: one middleware, probes, metrics, and a process that stops in good order.
 
     async def build(settings: CatalogSettings) -> web.Application:      # in a service's __main__
         client = connect(settings, "catalog")
-        app = build_app("Catalogue", ROUTES, Authenticator(KeyStore(client, settings), settings.api_key_pepper),
+        app = build_app("Catalog", ROUTES, Authenticator(KeyStore(client, settings), settings.api_key_pepper),
                         checks={"mongodb": partial(reachable, client)},       # None, or what is wrong
                         contexts=[background("relay", relay.run),
                                   background("consumer", consumer.run, stop=consumer.stop)])
@@ -37,9 +37,9 @@ from shared.auth import PUBLIC, Authenticator
 from shared.connections import Application
 from shared.errors import Problem, Unavailable
 from shared.limits import Limits
+from shared.middleware import Credential, Lifecycle, Middleware, bearer
 from shared.routes import BODY_LIMIT, Handler, Route
 from shared.settings import Settings
-from shared.shell import Credential, Life, Shell, bearer
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ Context = Callable[[web.Application], AsyncIterator[None]]
 Check = Callable[[], Awaitable[str | None]]
 S = TypeVar("S", bound=Settings)
 
-LIFE: web.AppKey[Life] = web.AppKey("life", Life)
+LIFECYCLE: web.AppKey[Lifecycle] = web.AppKey("lifecycle", Lifecycle)
 REGISTRY: web.AppKey[CollectorRegistry] = web.AppKey("registry", CollectorRegistry)
 TABLE: web.AppKey[Sequence[Route]] = web.AppKey("table", Sequence)  # every route, for the tests that walk them all
 
@@ -86,27 +86,27 @@ def build_app(  # noqa: PLR0913 - an app is built once, by name, in a __main__
     if open_to_all:
         raise ValueError(f"routes without a policy: {', '.join(open_to_all)}")
     registry = _registry()
-    life = Life()
+    lifecycle = Lifecycle()
     limits = limits or Limits()
-    shell = Shell(authenticator, credential, registry, limits)
+    middleware = Middleware(authenticator, credential, registry, limits)
     app = Application(
         limits,
-        shell.middleware,
+        middleware.middleware,
         client_max_size=BODY_LIMIT,
         handler_args={"auto_decompress": False, "lingering_time": _LINGERING_SECONDS, "access_log": None},
     )
-    app[LIFE] = life
+    app[LIFECYCLE] = lifecycle
     app[REGISTRY] = registry
-    every = [*routes, *_probes(life, checks or {}, warnings or {}, registry)]
+    every = [*routes, *_probes(lifecycle, checks or {}, warnings or {}, registry)]
     described = openapi.document(title, description or title, every)
     app[TABLE] = [*every, *openapi.pages(title, described)]
     for route in app[TABLE]:
         for method in [route.method, "HEAD"] if route.method == "GET" else [route.method]:
             resolved = app.router.add_route(method, _pattern(route.path), route.handler, expect_handler=_expected)
-            shell.add(resolved, route)
-    app.on_response_prepare.append(shell.dress)
+            middleware.add(resolved, route)
+    app.on_response_prepare.append(middleware.dress)
     app.cleanup_ctx.extend(contexts)
-    app.on_shutdown.append(shell.finish)
+    app.on_shutdown.append(middleware.finish)
     return app
 
 
@@ -132,7 +132,7 @@ def _registry() -> CollectorRegistry:
 
 
 def _probes(
-    life: Life, checks: Mapping[str, Check], warnings: Mapping[str, Check], registry: CollectorRegistry
+    lifecycle: Lifecycle, checks: Mapping[str, Check], warnings: Mapping[str, Check], registry: CollectorRegistry
 ) -> list[Route]:
     async def livez(_: web.Request) -> web.StreamResponse:
         """Say that the process lives; asks neither MongoDB nor Kafka."""
@@ -141,10 +141,10 @@ def _probes(
     async def readyz(_: web.Request) -> web.StreamResponse:
         """Say whether the service may be sent work, and what is wrong if not."""
         results, told = await asyncio.gather(_all_checked(checks), _all_checked(warnings))
-        if life.failure:
-            results["background"] = life.failure
-        ready = not life.draining and all(result == "ok" for result in results.values())
-        status = "ready" if ready else "draining" if life.draining else "not ready"
+        if lifecycle.failure:
+            results["background"] = lifecycle.failure
+        ready = not lifecycle.draining and all(result == "ok" for result in results.values())
+        status = "ready" if ready else "draining" if lifecycle.draining else "not ready"
         told = {name: result for name, result in told.items() if result != "ok"}
         body = msgspec.json.encode(Readiness(status, results, told))
         return web.Response(body=body, status=200 if ready else 503, content_type="application/json")
@@ -188,7 +188,7 @@ def background(name: str, work: Callable[[], Awaitable[None]], *, stop: Callable
 
     async def running(app: web.Application) -> AsyncIterator[None]:
         task = asyncio.ensure_future(work())
-        ended = partial(_ended, app[LIFE], name)
+        ended = partial(_ended, app[LIFECYCLE], name)
         task.add_done_callback(ended)
         yield
         task.remove_done_callback(ended)
@@ -203,9 +203,9 @@ def background(name: str, work: Callable[[], Awaitable[None]], *, stop: Callable
     return running
 
 
-def _ended(life: Life, name: str, task: "asyncio.Future[None]") -> None:
+def _ended(lifecycle: Lifecycle, name: str, task: "asyncio.Future[None]") -> None:
     error = None if task.cancelled() else task.exception()
-    life.fail(f"{name} ended: {error!r}" if error else f"{name} ended")
+    lifecycle.fail(f"{name} ended: {error!r}" if error else f"{name} ended")
     log.error("%s ended by itself", name, exc_info=error)
 
 
@@ -226,7 +226,7 @@ async def _serve(build: Callable[[S], Awaitable[web.Application]], settings: S) 
     runner: web.AppRunner | None = None
     try:
         app = await build(settings)
-        _obey_signals(app[LIFE])
+        _obey_signals(app[LIFECYCLE])
         runner = web.AppRunner(
             app,
             handler_cancellation=True,
@@ -235,7 +235,7 @@ async def _serve(build: Callable[[S], Awaitable[web.Application]], settings: S) 
         )
         await runner.setup()
         await _listen(runner, settings)
-        await _until_told(app[LIFE], settings.drain_seconds)
+        await _until_told(app[LIFECYCLE], settings.drain_seconds)
     except Problem as error:
         log.error("cannot start: %s", error.detail)  # noqa: TRY400 - the reason is the whole story
         return 1
@@ -243,7 +243,7 @@ async def _serve(build: Callable[[S], Awaitable[web.Application]], settings: S) 
         if runner is not None:
             await runner.cleanup()
     log.info("stopped")
-    return 1 if app[LIFE].failure else 0
+    return 1 if app[LIFECYCLE].failure else 0
 
 
 async def _listen(runner: web.AppRunner, settings: Settings) -> None:
@@ -255,19 +255,19 @@ async def _listen(runner: web.AppRunner, settings: Settings) -> None:
     log.info("listening", extra={"fields": {"addresses": [_url(address) for address in runner.addresses]}})
 
 
-def _obey_signals(life: Life) -> None:
+def _obey_signals(lifecycle: Lifecycle) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, life.stop)
+        asyncio.get_running_loop().add_signal_handler(number, lifecycle.stop)
 
 
-async def _until_told(life: Life, drain_seconds: float) -> None:
+async def _until_told(lifecycle: Lifecycle, drain_seconds: float) -> None:
     """Return when the process is to stop: after a signal not before balancers had time to turn away."""
-    await life.stopping.wait()
-    if life.failure is None:
-        life.draining = True
+    await lifecycle.stopping.wait()
+    if lifecycle.failure is None:
+        lifecycle.draining = True
         log.info("draining", extra={"fields": {"seconds": drain_seconds}})
-        life.stopping.clear()  # a second signal, or a task that dies, ends the wait
-        await _at_most(life.stopping.wait(), drain_seconds)
+        lifecycle.stopping.clear()  # a second signal, or a task that dies, ends the wait
+        await _at_most(lifecycle.stopping.wait(), drain_seconds)
 
 
 async def _at_most(waiting: Awaitable[Any], seconds: float) -> None:

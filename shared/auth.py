@@ -32,9 +32,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from shared.domain import Identifier
 from shared.errors import Forbidden, NotFound, Unauthorized, Unavailable
 from shared.limits import Buckets, check, counted_as
-from shared.skills import Identifier
 
 Role = Literal["admin", "platform", "officer"]
 
@@ -161,14 +161,14 @@ class Authenticator:
         *,
         clock: Callable[[], float] = time.monotonic,
         capacity: int = _CACHED_KEYS,
-        guesses: "Guesses | None" = None,
+        guesses: "WrongKeyLimiter | None" = None,
     ) -> None:
         self._keys = keys
         self._pepper = pepper
         self._clock = clock
         self._capacity = capacity
         self._known: OrderedDict[bytes, tuple[float, Principal | None]] = OrderedDict()
-        self._guesses = guesses or Guesses()
+        self._guesses = guesses or WrongKeyLimiter()
 
     async def authenticate(self, credential: str | None, address: str = "") -> Principal:
         """Return whose credential it is; `address`: who asks.
@@ -224,7 +224,7 @@ class Authenticator:
             self._known.popitem(last=False)
 
 
-class Guesses:
+class WrongKeyLimiter:
     """How many wrong credentials one address may try, for any key id and for one.
 
     Counted by address, so that nobody can keep the owner of a key out by guessing at it.

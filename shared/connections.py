@@ -44,7 +44,7 @@ class _Middleware(Protocol):
     ) -> Awaitable[web.StreamResponse]: ...
 
 
-class Door:
+class ConnectionLimiter:
     """Counts the connections of each address; trusted proxies, which stand for many, are not counted."""
 
     def __init__(self, limits: Limits) -> None:
@@ -71,11 +71,11 @@ class Door:
 class Connection(web.RequestHandler):
     """One connection of a client."""
 
-    __slots__ = ("_body", "_came", "_door", "_head_deadline", "address", "broken")
+    __slots__ = ("_body", "_came", "_head_deadline", "_limiter", "address", "broken")
 
-    def __init__(self, server: web.Server, door: Door, **options: Any) -> None:
+    def __init__(self, server: web.Server, limiter: ConnectionLimiter, **options: Any) -> None:
         super().__init__(server, **options)
-        self._door = door
+        self._limiter = limiter
         self._head_deadline: asyncio.TimerHandle | None = None
         self._body: StreamReader = EMPTY_PAYLOAD
         self._came = 0.0
@@ -86,7 +86,7 @@ class Connection(web.RequestHandler):
     @property
     def crowded(self) -> bool:
         """Whether its address has more connections than it may: then it is answered so, and closed."""
-        return self._door.crowded(self.address)
+        return self._limiter.crowded(self.address)
 
     @property
     def waited(self) -> float:
@@ -98,8 +98,8 @@ class Connection(web.RequestHandler):
         super().connection_made(transport)
         peer = self.peername
         self.address = plain_address(str(peer[0])) if isinstance(peer, tuple) else ""
-        self._door.enter(self.address)
-        if self._door.crowded(self.address, 2):
+        self._limiter.enter(self.address)
+        if self._limiter.crowded(self.address, 2):
             self._abort()
 
     def _abort(self) -> None:
@@ -109,7 +109,7 @@ class Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """End."""
         self._head_came()
-        self._door.leave(self.address)
+        self._limiter.leave(self.address)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -161,7 +161,7 @@ class Connection(web.RequestHandler):
     ) -> tuple[web.StreamResponse, bool]:
         """Send an answer; a client that does not take it within a minute is cut off."""
         try:
-            async with asyncio.timeout(self._door.answer_seconds):
+            async with asyncio.timeout(self._limiter.answer_seconds):
                 return await super().finish_response(request, resp, start_time)
         except TimeoutError:
             self._abort()
@@ -212,7 +212,7 @@ class Connection(web.RequestHandler):
 
 
 class _Server(web.Server):
-    def __init__(self, like: web.Server, door: Door) -> None:
+    def __init__(self, like: web.Server, limiter: ConnectionLimiter) -> None:
         super().__init__(
             like.request_handler,
             request_factory=like.request_factory,
@@ -220,10 +220,10 @@ class _Server(web.Server):
             loop=like._loop,  # noqa: SLF001
             **like._kwargs,  # noqa: SLF001
         )
-        self._door = door
+        self._limiter = limiter
 
     def __call__(self) -> web.RequestHandler:
-        return Connection(self, self._door, loop=self._loop, **self._kwargs)
+        return Connection(self, self._limiter, loop=self._loop, **self._kwargs)
 
 
 async def _unreached(_: web.Request) -> web.StreamResponse:
@@ -239,10 +239,10 @@ with warnings.catch_warnings():
         def __init__(self, limits: Limits, middleware: _Middleware, **options: Any) -> None:
             super().__init__(middlewares=[middleware], **options)
             self._middleware = middleware
-            self._door = Door(limits)
+            self._limiter = ConnectionLimiter(limits)
 
         def _make_handler(self, **options: Any) -> web.Server:
-            return _Server(super()._make_handler(**options), self._door)
+            return _Server(super()._make_handler(**options), self._limiter)
 
         async def _handle(self, request: web.Request) -> web.StreamResponse:
             """Have an `Expect` that nobody knows answered as well: aiohttp refuses it before any middleware.

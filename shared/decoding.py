@@ -2,6 +2,7 @@
 
 decode(raw, Course)              JSON; Malformed where it is none, InvalidInput naming the field
 convert(given, ListCourses)      what was decoded already, as the texts of a query are
+faults(given, Course)            every fault of what was decoded already, each naming its field
 decode_patch(raw)                JSON of any shape, a merge patch
 patched(course, patch, 262_144)  what a merge patch makes of something stored
 """
@@ -17,8 +18,8 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 import msgspec
 from msgspec import inspect
 
+from shared.domain import LocalizedText
 from shared.errors import InvalidInput, Malformed, TooLarge
-from shared.skills import Text
 
 T = TypeVar("T")
 
@@ -77,6 +78,53 @@ def convert(given: object, shape: type[T], *, strict: bool = True) -> T:
     return found
 
 
+def faults(given: object, shape: Any) -> list[InvalidInput]:
+    """Return everything that is wrong with builtins in a shape, by field; nothing where they fit.
+
+    What only a whole object can be judged by is judged where its fields are right. Raises Malformed where they stand
+    too deep inside each other.
+    """
+    try:
+        convert(given, shape)
+    except InvalidInput as first:
+        return [*_faults(given, shape, "")] or [first]
+    return []
+
+
+def _faults(given: object, shape: Any, place: str) -> Iterator[InvalidInput]:
+    found = False
+    for inner in _parts_with_faults(given, shape, place):
+        found = True
+        yield inner
+    if not found:
+        try:
+            convert(given, shape)
+        except InvalidInput as error:
+            inside = error.field or ""
+            joined = f"{place}{inside}" if inside.startswith("[") else f"{place}.{inside}" if inside else place
+            yield InvalidInput(error.detail, _at(joined))
+
+
+def _parts_with_faults(given: object, shape: Any, place: str) -> Iterator[InvalidInput]:
+    """Yield what is wrong with the fields of an object, or the items of a list."""
+    for one in _members(shape):
+        if isinstance(given, dict) and isinstance(one, type) and issubclass(one, msgspec.Struct):
+            inner = dict(_fields(one))
+            for name in given:
+                if name not in inner:
+                    told = f"Object contains unknown field `{str(name)[:_LONGEST]}`; there are: {', '.join(inner)}"
+                    yield InvalidInput(told, _at(f"{place}.{str(name)[:_LONGEST]}"))
+            for field in msgspec.structs.fields(one):
+                name = field.encode_name
+                if name in given:
+                    yield from _faults(given[name], inner[name], f"{place}.{name}")
+                elif field.required:
+                    yield InvalidInput(f"Object missing required field `{name}`", _at(f"{place}.{name}"))
+        elif isinstance(given, list) and get_origin(one) is list:
+            for i, item in enumerate(given):
+                yield from _faults(item, get_args(one)[0], f"{place}[{i}]")
+
+
 def patched(present: T, patch: object, most: int) -> T:
     """Return something with a JSON merge patch (RFC 7396) applied: what it leaves out stays, null takes a field away.
 
@@ -133,7 +181,7 @@ def _is_looked_at(shape: Any) -> bool:
         one = left.pop()
         if isinstance(one, inspect.DateType | inspect.DateTimeType):
             return True
-        if isinstance(one, inspect.StructType) and one.cls is Text:
+        if isinstance(one, inspect.StructType) and one.cls is LocalizedText:
             return True
         if id(one) in seen:
             continue
@@ -147,7 +195,7 @@ def _is_looked_at(shape: Any) -> bool:
 
 
 def _look(value: object, place: str) -> None:
-    if isinstance(value, Text):
+    if isinstance(value, LocalizedText):
         if value.shows_nothing:
             raise InvalidInput(
                 "shows nothing: neither its Thai nor its English text has a visible character", _at(place)
@@ -198,6 +246,8 @@ def _known(given: Any, shape: Any) -> Any:
     for one in _members(shape):
         if isinstance(given, dict) and isinstance(one, type) and issubclass(one, msgspec.Struct):
             return {name: _known(given[name], inner) for name, inner in _fields(one) if name in given}
+        if isinstance(given, list) and isinstance(one, type) and issubclass(one, msgspec.Struct):  # a row, in its order
+            return [_known(item, inner) for item, (_, inner) in zip(given, _fields(one), strict=False)]
         if isinstance(given, list) and get_origin(one) is list:
             return [_known(item, get_args(one)[0]) for item in given]
         if isinstance(given, dict) and get_origin(one) is dict:

@@ -111,7 +111,7 @@ class Overloaded(Unavailable):
 
 
 class Warned(Struct, frozen=True):
-    """Something in a request that is accepted and may not be meant so: what it names is not in the catalogue (yet)."""
+    """Something in a request that is accepted and may not be meant so: what it names is not in the catalog (yet)."""
 
     field: str
     detail: str

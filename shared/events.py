@@ -19,10 +19,11 @@ from uuid import uuid4
 import msgspec
 from msgspec import Meta, Struct
 
+from shared.compact_paths import CompactPath, compact, encoded, expanded
 from shared.decoding import stored
+from shared.domain import Course, Framework, Identifier, Profile, key_of
 from shared.errors import Rejected
 from shared.paths import LearningPath
-from shared.skills import Course, Framework, Identifier, Profile, key_of
 
 PROFILES_TOPIC = "assessment.profiles"
 CATALOG_TOPIC = "catalog.state"
@@ -67,7 +68,7 @@ def planned_topics(name_on_broker: Callable[[str], str], *topics: str) -> dict[s
 
 
 AssessmentKind = Literal["test", "self", "supervisor", "external"]
-Cause = Literal["assessment", "officer", "catalogue", "framework", "request", "feedback", "rules", "deadline"]
+Cause = Literal["assessment", "officer", "catalog", "framework", "request", "feedback", "rules", "deadline"]
 
 
 Counter = Annotated[int, Meta(ge=0, le=MAX_SEQUENCE)]
@@ -125,11 +126,32 @@ class PathHead(Struct, frozen=True):
 
 
 class PathRecommended(PathHead, frozen=True):
-    """An officer's path is new. `revision` is one more with every new path; `cause` is what made it change."""
+    """An officer's path, as it is shown. `revision` is one more with every new path; `cause` is what made it change.
+
+    Once it was announced so, with its sentences; such records are still read.
+    """
 
     cause: Cause
     planned_at: datetime
     path: LearningPath
+
+
+class PathAnnounced(PathHead, frozen=True):
+    """An officer's path is new: what PathRecommended says, without sentences and without what follows from the rest."""
+
+    cause: Cause
+    planned_at: datetime
+    path: CompactPath
+
+    @classmethod
+    def of(cls, event: PathRecommended) -> "PathAnnounced":
+        """Return the event as it is stored and announced."""
+        return cls(event.tenant, event.officer, event.revision, event.cause, event.planned_at, compact(event.path))
+
+    def recommended(self) -> PathRecommended:
+        """Return the event with what follows from it, without sentences (`messages.told`). Raises ValueError."""
+        head = (self.tenant, self.officer, self.revision, self.cause, self.planned_at)
+        return PathRecommended(*head, expanded(self.path))
 
 
 class PathStored(PathHead, frozen=True):
@@ -147,6 +169,7 @@ Data = (
     | CourseWithdrawn
     | FrameworkPublished
     | PathRecommended
+    | PathAnnounced
     | PathStored
 )
 
@@ -158,20 +181,25 @@ TYPES: dict[str, type[Data]] = {
     "course.withdrawn.v1": CourseWithdrawn,
     "framework.published.v1": FrameworkPublished,
     "path.recommended.v1": PathRecommended,
+    "path.recommended.v2": PathAnnounced,
     "path.stored.v1": PathStored,
 }
 NAMES: dict[type[Data], str] = {shape: name for name, shape in TYPES.items()}
 TOMBSTONE = "tombstone"
 """The type of a record without a value: its subject is erased. Not a CloudEvents type; it only labels the outbox."""
 
-PATH_HEADS: dict[str, type[Struct]] = {"path.recommended.v1": PathHead, "path.stored.v1": PathStored}
+PATH_HEADS: dict[str, type[Struct]] = {
+    "path.recommended.v1": PathHead,
+    "path.recommended.v2": PathHead,
+    "path.stored.v1": PathStored,
+}
 """The `shapes` of a reader that passes paths on; see `from_kafka`."""
 
 
 class Event(Struct, frozen=True):
     """One event: its CloudEvents attributes and its data; `data` is None in a tombstone.
 
-    `sequence` is 0 in a plain tombstone, which has none. `catalogue_revision` is stamped by the relay on records of
+    `sequence` is 0 in a plain tombstone, which has none. `catalog_revision` is stamped by the relay on records of
     `catalog.state` and is 0 elsewhere.
     """
 
@@ -183,7 +211,7 @@ class Event(Struct, frozen=True):
     sequence: int
     data: Data | None
     traceparent: str | None = None
-    catalogue_revision: int = 0
+    catalog_revision: int = 0
 
 
 class Envelope(Struct, frozen=True):
@@ -197,10 +225,17 @@ class Envelope(Struct, frozen=True):
     sequence: int
     data: bytes | None
     traceparent: str | None = None
-    catalogue_revision: int = 0
+    catalog_revision: int = 0
 
 
-def announce(source: str, subject: str, sequence: int, data: Data | None, traceparent: str | None = None) -> Envelope:
+def encode(data: Data) -> bytes:
+    """Return the JSON of an event's data."""
+    if isinstance(data, PathAnnounced):
+        return msgspec.json.encode({**msgspec.structs.asdict(data), "path": encoded(data.path)})
+    return msgspec.json.encode(data)
+
+
+def new_event(source: str, subject: str, sequence: int, data: Data | None, traceparent: str | None = None) -> Envelope:
     """Return the envelope of a new event; `data` None makes a tombstone."""
     return Envelope(
         id=str(uuid4()),
@@ -209,7 +244,7 @@ def announce(source: str, subject: str, sequence: int, data: Data | None, tracep
         subject=subject,
         time=datetime.now(UTC),
         sequence=sequence,
-        data=None if data is None else msgspec.json.encode(data),
+        data=None if data is None else encode(data),
         traceparent=traceparent,
     )
 
@@ -227,8 +262,8 @@ def to_kafka(envelope: Envelope) -> tuple[bytes, bytes | None, list[tuple[str, b
     }
     if envelope.traceparent:
         attributes["traceparent"] = envelope.traceparent
-    if envelope.catalogue_revision:
-        attributes["cataloguerevision"] = str(envelope.catalogue_revision)
+    if envelope.catalog_revision:
+        attributes["catalogrevision"] = str(envelope.catalog_revision)
     headers = [(f"ce_{name}", value.encode()) for name, value in attributes.items()]
     if envelope.data is not None:
         headers.append(("content-type", b"application/json"))
@@ -241,7 +276,7 @@ Headers = Iterable[tuple[str, bytes | None]]
 
 _STRUCTURED = "application/cloudevents+json"
 _REQUIRED = ("specversion", "id", "type", "source", "subject", "sequence")
-_ATTRIBUTES = {*_REQUIRED, "time", "traceparent", "cataloguerevision"}
+_ATTRIBUTES = {*_REQUIRED, "time", "traceparent", "catalogrevision"}
 _LONGEST = 1024
 _DEEPEST = 64
 _REASON = 500
@@ -266,7 +301,7 @@ class _Structured(Struct):
     time: str | None = None
     sequence: str | int | None = None
     traceparent: Any = None
-    cataloguerevision: str | int | None = None
+    catalogrevision: str | int | None = None
     data: msgspec.Raw = msgspec.Raw(b"null")
     data_base64: str | None = None
 
@@ -391,7 +426,7 @@ def _event(
         sequence=_whole("sequence", attributes["sequence"], MAX_SEQUENCE),
         data=_data(attributes["type"], value, shapes),
         traceparent=trace if _TRACE.fullmatch(trace := attributes.get("traceparent", "")) else None,
-        catalogue_revision=_whole("cataloguerevision", attributes.get("cataloguerevision", "0"), MAX_STAMP),
+        catalog_revision=_whole("catalogrevision", attributes.get("catalogrevision", "0"), MAX_STAMP),
     )
 
 
@@ -446,7 +481,7 @@ def _hold_together(event: Event) -> None:
         moments.append(data.taken_at)
     elif isinstance(data, FrameworkPublished):
         _whole("version", str(data.framework.version), MAX_SEQUENCE)
-    elif isinstance(data, PathRecommended | PathStored):
+    elif isinstance(data, PathRecommended | PathAnnounced | PathStored):
         moments.append(data.planned_at)
     for moment in moments:
         if moment.tzinfo is None or moment.year not in _YEARS:
@@ -493,7 +528,7 @@ def check_stamps(events: Iterable[Event], known: int) -> None:
     `known` 0: nothing was taken yet, and the first stamp may be any. Raises Rejected.
     """
     for event in events:
-        stamp = event.catalogue_revision
+        stamp = event.catalog_revision
         if known and stamp > known + MAX_STAMP_JUMP:
             raise Rejected(f"stamp {stamp} of {event.subject} is more than {MAX_STAMP_JUMP} above {known}")
         known = max(known, stamp)

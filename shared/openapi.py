@@ -1,7 +1,7 @@
 """The OpenAPI 3.1 document of a service, made from its routes, and the page that shows it without the internet.
 
-document("Catalogue", "What it does.", ROUTES)     -> the document, ready for JSON
-pages("Catalogue", document)                       -> the routes /openapi.json and /docs, served by shared.app
+document("Catalog", "What it does.", ROUTES)     -> the document, ready for JSON
+pages("Catalog", document)                       -> the routes /openapi.json and /docs, served by shared.app
 """
 
 import functools
@@ -18,8 +18,8 @@ import msgspec
 from aiohttp import web
 
 from shared.auth import PUBLIC
+from shared.domain import Identifier
 from shared.routes import Route
-from shared.skills import Identifier
 
 _SCHEMAS = "#/components/schemas/{name}"
 _REQUEST_ID = {
@@ -58,13 +58,26 @@ _PARAMETERS = {
     "language": ("Courses held in this language.", "th"),
     "after": ("The `next` of the page before; without it, the first page.", None),
     "limit": ("How many at most.", 50),
-    "catalogue_revision": ("The catalogue as it was at this revision; without it, as it is.", 1200),
+    "catalog_revision": ("The catalog as it was at this revision; without it, as it is.", 1200),
     "first": ("Job groups to put in front, with commas between them; `name*` for all that begin so.", "service,exec*"),
     "deadline": ("Until when there is time; with `weekly_hours`.", "2027-09-30"),
     "weekly_hours": ("Hours of study a week; with `deadline`.", 2),
     "officer": ("For whom: the courses of this officer's path are left out.", "officer-014"),
     "name": ("The name of a file.", None),
+    "lang": (
+        "The languages of sentences: `th`, `en` or `th,en`. Without it `Accept-Language` decides, without that both.",
+        "th",
+    ),
     "status": ("What people have made of a match.", "proposed"),
+    "import_id": ("The id of an import, from its report.", "0f3c2d1b4a5968778695a4b3c2d1e0f0"),
+    "verdict": ("Rows of which this became.", "refused"),
+    "map": ("Of a table: `fact=column` items with commas between them, or `guess`.", "title=Name,tags=Skills"),
+    "default": ("What the file does not state: `fact=value` items.", "provider=Thai MOOC,hours=6"),
+    "encoding": ("The encoding of a text; without it, told by the bytes.", "tis-620"),
+    "header": ("Whether the first row of a table names the columns.", True),
+    "dry_run": ("Say what would happen, and write nothing.", False),
+    "full": ("List the courses of the file's providers that it no longer holds.", False),
+    "withdraw": ("Withdraw them.", False),
     "least": ("Matches of at least this confidence, from 0 to 1.", 0.5),
     "most": ("Matches of at most this confidence, from 0 to 1.", 0.8),
 }

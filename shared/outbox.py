@@ -35,7 +35,7 @@ from pymongo.errors import PyMongoError
 
 from shared.errors import Unavailable
 from shared.events import MAX_VALUE_BYTES, Envelope
-from shared.kafka import Brokers, Follower, Landed, Publisher, Received, describe_topics, is_permanent
+from shared.kafka import Brokers, ConsumedEvent, Follower, Publisher, RecordMetadata, describe_topics, is_permanent
 from shared.mongo import bulk_write
 
 log = logging.getLogger(__name__)
@@ -63,14 +63,14 @@ _MARGIN_SECONDS = 1.0
 _SWEEP_SECONDS = 2.0
 
 
-def stage(*envelopes: Envelope) -> Document:
+def outbox_push(*envelopes: Envelope) -> Document:
     """Return the operators that stage events in an update: `$push` on `outbox` and `$set` of `staged_at`."""
     entries = [msgspec.structs.asdict(envelope) for envelope in envelopes]
     largest = max(len(envelope.data or b"") for envelope in envelopes)
     return _push(entries, max(len(entries), min(KEPT, KEPT_BYTES // max(1, largest))))
 
 
-def staged(*envelopes: Envelope) -> Document:
+def outbox_insert(*envelopes: Envelope) -> Document:
     """Return the fields that stage events in a document that is inserted."""
     return {
         "outbox": [msgspec.structs.asdict(envelope) for envelope in envelopes],
@@ -78,7 +78,7 @@ def staged(*envelopes: Envelope) -> Document:
     }
 
 
-def stage_held(envelope: Envelope, field: str) -> Document:
+def outbox_push_held(envelope: Envelope, field: str) -> Document:
     """Return the operators that stage an event whose data the same update sets as `field`, in bytes.
 
     It takes the place of all that waits: the field holds the data of the newest event only.
@@ -86,7 +86,7 @@ def stage_held(envelope: Envelope, field: str) -> Document:
     return _push([_held_entry(envelope, field)], 1)
 
 
-def staged_held(envelope: Envelope, field: str) -> Document:
+def outbox_insert_held(envelope: Envelope, field: str) -> Document:
     """Return the fields that stage an event in a document that is inserted with its data as `field`, in bytes."""
     return {"outbox": [_held_entry(envelope, field)], "staged_at": datetime.now(UTC)}
 
@@ -109,12 +109,12 @@ def _with_data(entry: Document, document: Document) -> Document:
 class Relay:
     """Sends the staged events of one collection to one topic; see the module's first lines.
 
-    `restage` is asked, by document id or for all (None), to stage the present state once more. `landed` is given the
-    records of the topic as they are read back. With `stamp`, records carry a `catalogue_revision` that counts up for
+    `republish` is asked, by document id or for all (None), to stage the present state once more. `landed` is given the
+    records of the topic as they are read back. With `stamp`, records carry a `catalog_revision` that counts up for
     ever: it is reserved in the lease document before the send, and used for one attempt only. `reduced` returns a
     smaller event to send in place of one that is too large, or None; what cannot be sent at all is left where it is,
     counted in `unsendable`, and holds up the later events of its document only. `staged` is set by whoever stages
-    something in this process. `held_in`: the field that entries of `stage_held` name.
+    something in this process. `held_in`: the field that entries of `outbox_push_held` name.
     """
 
     def __init__(  # noqa: PLR0913 - a relay is made once, by name, in a __main__
@@ -125,8 +125,8 @@ class Relay:
         publisher: Publisher,
         *,
         brokers: Brokers,
-        restage: Callable[[Sequence[str] | None], Awaitable[object]],
-        landed: Callable[[Sequence[Received]], Awaitable[None]] | None = None,
+        republish: Callable[[Sequence[str] | None], Awaitable[object]],
+        landed: Callable[[Sequence[ConsumedEvent]], Awaitable[None]] | None = None,
         stamp: bool = False,
         reduced: Callable[[Envelope], Envelope | None] = lambda _: None,
         staged: asyncio.Event | None = None,
@@ -140,7 +140,7 @@ class Relay:
         self._topic = topic
         self._publisher = publisher
         self._brokers = brokers
-        self._restage = restage
+        self._republish = republish
         self._landed = landed
         self._stamp = stamp
         self._reduced = reduced
@@ -253,13 +253,13 @@ class Relay:
             return len(found)
         first = await self._reserve(len(entries)) if self._stamp else 0
         envelopes = [
-            self._fitting(msgspec.structs.replace(envelope, catalogue_revision=first + i if self._stamp else 0))
+            self._fitting(msgspec.structs.replace(envelope, catalog_revision=first + i if self._stamp else 0))
             for i, (_, envelope) in enumerate(entries)
         ]
         if not self.holds_lease:  # reading took too long: another relay may have begun
             return 0
         results = await self._publisher.send(self._topic, envelopes)
-        stamps = [envelope.catalogue_revision for envelope in envelopes]
+        stamps = [envelope.catalog_revision for envelope in envelopes]
         await self._acknowledge(zip(entries, stamps, results, strict=True))
         for (key, envelope), result in zip(entries, results, strict=True):
             if isinstance(result, Exception) and is_permanent(result):
@@ -298,15 +298,15 @@ class Relay:
 
     async def _reserve(self, count: int) -> int:
         lease = await self._leases.find_one_and_update(
-            {"_id": self._lease}, {"$inc": {"catalogue_revision": count}}, return_document=ReturnDocument.AFTER
+            {"_id": self._lease}, {"$inc": {"catalog_revision": count}}, return_document=ReturnDocument.AFTER
         )
-        return int(lease["catalogue_revision"]) - count + 1
+        return int(lease["catalog_revision"]) - count + 1
 
     async def _acknowledge(self, sent: Any) -> None:
         taken: dict[str, tuple[list[str], Document]] = {}
         blocked = set()
         for (key, envelope), stamp, result in sent:
-            if not isinstance(result, Landed):
+            if not isinstance(result, RecordMetadata):
                 blocked.add(key)
             if key not in blocked:
                 ids, _ = taken.setdefault(key, ([], {}))
@@ -346,9 +346,10 @@ class Relay:
         follower = Follower(
             self._brokers,
             self._topic,
-            self._on_landed,
+            self._on_read_back,
             start=offsets,
-            patient=self._landed is None,  # what is read back is looked at here only: it may come late and together
+            low_priority=self._landed
+            is None,  # what is read back is looked at here only: it may come late and together
             topic_id=await self._known_topic(lease.get("topic_id")),
             on_replaced=self._on_replaced,
         )
@@ -382,7 +383,7 @@ class Relay:
         try:
             # The generation first: what is sent from now on lands in the new topic.
             await self._leases.update_one({"_id": self._lease}, {"$set": {"generation": self._generation}})
-            await self._restage(None)
+            await self._republish(None)
             done: Document = {"$unset": {"read_back": "", "read_back_stamp": ""}}
             if found is not None:
                 done["$set"] = {"topic_id": str(found.id)}
@@ -396,21 +397,21 @@ class Relay:
             position, self._position = self._position, {}
             await self._leases.update_one({"_id": self._lease, "holder": self._holder}, {"$set": position})
 
-    async def _on_landed(self, batch: Sequence[Received]) -> None:
+    async def _on_read_back(self, batch: Sequence[ConsumedEvent]) -> None:
         if self._landed:
             await self._landed(batch)
         try:
             if outdated := await self._outdated(batch):
                 log.warning("%d old records landed late on %s: staged again", len(outdated), self._topic)
-                await self._restage(outdated)
+                await self._republish(outdated)
         except PyMongoError as error:
             raise Unavailable(str(error)) from error
         if self._stamp:
-            self._highest_stamp = max([self._highest_stamp, *(item.event.catalogue_revision for item in batch)])
+            self._highest_stamp = max([self._highest_stamp, *(item.event.catalog_revision for item in batch)])
             self._position["read_back_stamp"] = self._highest_stamp
         self._position |= {f"read_back.{item.record.partition}": item.record.offset + 1 for item in batch}
 
-    async def _outdated(self, batch: Sequence[Received]) -> list[str]:
+    async def _outdated(self, batch: Sequence[ConsumedEvent]) -> list[str]:
         """Return the ids of documents of which a record landed that readers drop, with no newer record behind it."""
         keys = list({item.event.subject for item in batch})
         marks: dict[str, Mapping[str, int]] = {
@@ -422,7 +423,7 @@ class Relay:
         outdated: set[str] = set()
         highest = self._highest_stamp
         for item in batch:
-            stamp = item.event.catalogue_revision if self._stamp else 0
+            stamp = item.event.catalog_revision if self._stamp else 0
             if mark := marks.get(item.event.subject):
                 # An acknowledgement of an older topic says nothing of this one's offsets.
                 acknowledged = mark["offset"] if mark.get("topic_generation", 0) == self._generation else -1

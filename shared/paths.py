@@ -9,14 +9,31 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from shared.skills import Prerequisite, Text
+from shared.domain import LocalizedText, Prerequisite
+
+Value = str | bool | int | float | LocalizedText
 
 
-class Reason(Struct, frozen=True):
-    """A sentence or two from a template, always in both languages."""
+class Message(Struct, frozen=True):
+    """A sentence by its code and the values that fill its template; see `shared/templates.json`."""
 
-    th: str
-    en: str
+    code: str
+    values: dict[str, Value] = {}
+
+
+class Reason(Struct, frozen=True, omit_defaults=True):
+    """Sentences: as messages, to be filled into templates of any language, and in the languages that were asked for.
+
+    Whoever shows a path fills it in; see `shared/messages.py`. Paths of events of the first version have no messages.
+    """
+
+    th: str | None = None
+    en: str | None = None
+    messages: list[Message] = []
+
+
+UNSAID = Reason()
+"""The reason of what is not shown yet."""
 
 
 class Closes(Struct, frozen=True):
@@ -26,7 +43,7 @@ class Closes(Struct, frozen=True):
     """
 
     skill: str
-    title: Text
+    title: LocalizedText
     from_level: float = field(name="from")
     to_level: float = field(name="to")
     required: float
@@ -38,8 +55,8 @@ class CourseCard(Struct, frozen=True, omit_defaults=True):
     """What a reader sees of a course in a path."""
 
     id: str
-    title: Text
-    provider: Text
+    title: LocalizedText
+    provider: LocalizedText
     hours: float
     languages: list[str]
     url: str | None = None
@@ -52,14 +69,23 @@ class Alternative(Struct, frozen=True):
     score: float
 
 
+class UnlockCondition(Struct, frozen=True, omit_defaults=True):
+    """The condition of a course's entry that a step makes true itself: a level of a skill, or having done the step."""
+
+    skill: str | None = None
+    title: LocalizedText | None = None
+    level: float | None = None
+
+
 class Step(Struct, frozen=True, omit_defaults=True):
     """One course of the path. `score`: micro-levels per weighted hour of the bundle that brought it in.
 
     `similarity`: cosine.
 
     `unlocks` names later courses of the path that cannot be entered if this one, and what then cannot be entered
-    either, is left out. `alternatives`, none of them in the path, stand at the course that was picked, not at the
-    prerequisites that were picked with it. `seed`: what brought it in where that was not its worth; a prerequisite
+    either, is left out; `unlock_conditions` says why, where the step itself makes a condition of theirs true. None of
+    the `alternatives` is in the path; they stand at the course that was picked, not at the prerequisites that were
+    picked with it. `seed`: what brought it in where that was not its worth; a prerequisite
     has the seed of what it was taken for.
     """
 
@@ -73,6 +99,7 @@ class Step(Struct, frozen=True, omit_defaults=True):
     cumulative_hours: float
     alternatives: list[Alternative] = []
     unlocks: list[str] = []
+    unlock_conditions: dict[str, UnlockCondition] = {}
     seed: Literal["started", "mandatory", "pinned"] | None = None
 
 
@@ -80,7 +107,7 @@ class Gap(Struct, frozen=True):
     """One requirement beside the officer: level and sd now, the level that the path reaches."""
 
     skill: str
-    title: Text
+    title: LocalizedText
     area: str
     level: float
     sd: float
@@ -90,6 +117,13 @@ class Gap(Struct, frozen=True):
     weight: float
 
 
+class CourseName(Struct, frozen=True):
+    """A course by its id and title."""
+
+    id: str
+    title: LocalizedText
+
+
 class OpenGap(Struct, frozen=True, omit_defaults=True):
     """A requirement that the path does not reach, and why not.
 
@@ -97,11 +131,11 @@ class OpenGap(Struct, frozen=True, omit_defaults=True):
     not suffice for it, `hours` are those it takes, `missing_hours` those that are missing; with `at_most` a shorter way
     was not ruled out. `little`: there is room for it, and it adds next to nothing. `too_small`: what is missing is
     less than an assessment could tell. `kept`: a course would close it, and the path that is being studied stays as it
-    was promised.
+    was promised. `nearest`: the course that would raise it next, if it could be used; `barred`: why it is not used.
     """
 
     skill: str
-    title: Text
+    title: LocalizedText
     required: float
     reached: float
     cause: Literal["no_course", "budget", "little", "prerequisite", "excluded", "too_small", "kept"]
@@ -110,6 +144,8 @@ class OpenGap(Struct, frozen=True, omit_defaults=True):
     hours: float | None = None
     missing_hours: float | None = None
     at_most: bool = False
+    nearest: CourseName | None = None
+    barred: Literal["language", "rule", "feedback"] | None = None
 
 
 class Coverage(Struct, frozen=True, omit_defaults=True):
@@ -131,7 +167,7 @@ class Versions(Struct, frozen=True, omit_defaults=True):
 
     profile: int
     framework: str
-    catalogue: int
+    catalog: int
     algorithm: str
     feedback: int = 0
     rules: int = 0
@@ -140,25 +176,30 @@ class Versions(Struct, frozen=True, omit_defaults=True):
 class AssessFirst(Struct, frozen=True, omit_defaults=True):
     """A required skill to be assessed. `first`: its gap is mostly doubt, and an assessment may do as much as a course.
 
-    `confirm`: its level is that of completed courses, and was not assessed since.
+    `confirm`: its level is that of completed courses, and was not assessed since; `measured`: the level before them.
     """
 
     skill: str
-    title: Text
+    title: LocalizedText
     reason: Reason
     kind: Literal["first", "confirm"] = "first"
+    measured: float | None = None
 
 
 class Note(Struct, frozen=True, omit_defaults=True):
     """A course that was wanted (mandatory, pinned, started) or stood in the path before, and is not in this one.
 
-    `unknown`: no course of this id is in the catalogue; that is also said of a completed one.
+    `unknown`: no course of this id is in the catalog; that is also said of a `completed` one. `does_not_fit`: by so
+    many hours, with `at_most` no more than these; without hours, because the path may hold no more courses.
     """
 
     course: str
     kind: Literal["withdrawn", "unknown", "excluded", "unreachable", "does_not_fit"]
     reason: Reason
-    title: Text | None = None
+    title: LocalizedText | None = None
+    completed: bool = False
+    missing_hours: float | None = None
+    at_most: bool = False
 
 
 WhyNotCause = Literal[
@@ -181,7 +222,8 @@ class WhyNot(Struct, frozen=True, omit_defaults=True):
     """Why a course is not in a path. At its best `step` its bundle would have gained so many micro-levels in `hours`.
 
     `score` and `taken_score`: micro-levels per weighted hour of its bundle, and of what was taken there. With
-    `does_not_fit`, `hours` are those that are missing. `no_path`: there is no path that a course could be missing from.
+    `does_not_fit`, `hours` are those that are missing. `at_most`: fewer hours were not ruled out. `no_path`: there is
+    no path that a course could be missing from.
     """
 
     course: str
@@ -192,6 +234,7 @@ class WhyNot(Struct, frozen=True, omit_defaults=True):
     hours: float | None = None
     score: float | None = None
     taken_score: float | None = None
+    at_most: bool = False
 
 
 class Similar(Struct, frozen=True):
@@ -216,7 +259,8 @@ class LearningPath(Struct, frozen=True, omit_defaults=True):
 
     `over_budget_hours`: by how much what is started or mandatory exceeds the budget. `short_hours`: how many hours more
     it would take to close all that courses can close; with `short_at_most` fewer were not ruled out. `kept`: the path
-    before stayed, as nothing new was worth notably more.
+    before stayed, as nothing new was worth notably more. `limited`: the search ended at its limit. `finishing`: the
+    path before stands as it was promised. `refusal`: why no path may be given, for whoever looks after the system.
     """
 
     status: Literal["ready", "provisional", "waiting_for_framework", "refused"]
@@ -238,3 +282,6 @@ class LearningPath(Struct, frozen=True, omit_defaults=True):
     assess_first: list[AssessFirst] = []
     notes: list[Note] = []
     kept: bool = False
+    limited: bool = False
+    finishing: bool = False
+    refusal: str | None = None

@@ -17,7 +17,7 @@
         trace_of(request), request[REQUEST_ID]           # for events and answers
         async for piece in pieces(request): ...          # a streaming route's body (shared.bodies), unpacked
         not_modified(request, Tag("7"))                  # 304 where the reader holds it, else None
-        return answer(Put(...), 201, tag=Tag("7"))       # JSON with ETag "7"
+        return json_response(Put(...), 201, tag=Tag("7"))       # JSON with ETag "7"
         return await open_stream(request, "application/x-ndjson")   # streaming routes only
 
 Raise shared.errors for everything else; shared.app turns them into problem+json. A path's `{officer_id}` is compared
@@ -40,9 +40,20 @@ from shared.bodies import READING, pieces
 from shared.decoding import convert, decode, decode_patch
 from shared.errors import InvalidInput, Malformed, TooLarge, Unsupported
 from shared.preconditions import Preconditions, Tag
+from shared.templates import LANGUAGES, Language
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 T = TypeVar("T")
+
+
+class AskWords(msgspec.Struct, frozen=True):
+    """In which languages sentences are wanted.
+
+    `lang`: `th`, `en`, or both with a comma between them; without it `Accept-Language` decides, and without that both.
+    """
+
+    lang: str = ""
+
 
 BODY_LIMIT = 256 * 1024
 MERGE_PATCH = "application/merge-patch+json"
@@ -73,6 +84,7 @@ IDEMPOTENCY_KEY = Header(
     "Your own name of this submission: sent again with the same body, it changes nothing.",
     required=True,
 )
+ACCEPT_LANGUAGE = Header("Accept-Language", "The languages that sentences are wanted in, where `lang` does not say.")
 IF_ABSENT = Header("If-None-Match", "With `*`: add only what is not there yet; 412 otherwise.")
 
 
@@ -176,6 +188,31 @@ def read_query(request: web.Request, shape: type[T]) -> T:
     return found
 
 
+def languages_of(request: web.Request) -> tuple[Language, ...]:
+    """Return the languages that sentences are wanted in: `?lang=`, else by `Accept-Language`, else all.
+
+    Raises Malformed for a `lang` that names no language that there is.
+    """
+    if given := request.query.getall("lang", []):
+        names = {name.strip().lower() for name in ",".join(given).split(",")}
+        if not names <= set(LANGUAGES):
+            raise Malformed("needs `th`, `en`, or both with a comma between them", "lang")
+    else:
+        names = _accepted(",".join(request.headers.getall("Accept-Language", [])))
+    return tuple(language for language in LANGUAGES if language in names) or LANGUAGES
+
+
+def _accepted(header: str) -> set[str]:
+    """Return the languages, of those that there are, that an `Accept-Language` takes (RFC 9110, 12.5.4)."""
+    weights: dict[str, float] = {}
+    for part in header.lower().split(","):
+        tag, _, parameter = part.strip().partition(";")
+        quality = re.fullmatch(r"\s*q=(0(\.\d{0,3})?|1(\.0{0,3})?)\s*", parameter or "q=1")
+        name = tag.strip().partition("-")[0]
+        weights[name] = max(float(quality[1]) if quality else 0.0, weights.get(name, 0.0))
+    return {language for language in LANGUAGES if weights.get(language, weights.get("*", 0.0)) > 0}
+
+
 def preconditions(request: web.Request) -> Preconditions:
     """Return `If-Match` and `If-None-Match`. Raises Malformed naming the header."""
     return Preconditions.of(request.headers.getall("If-Match", []), request.headers.getall("If-None-Match", []))
@@ -203,15 +240,19 @@ def trace_of(request: web.Request) -> str:
 # --- what a handler answers ------------------------------------------------------------------------------------------
 
 
-def answer(content: Any, status: int = 200, *, tag: Tag | None = None) -> web.Response:
-    """Return a JSON answer, with its ETag."""
-    headers = None if tag is None else {"ETag": str(tag)}
+def json_response(
+    content: Any, status: int = 200, *, tag: Tag | None = None, languages: Sequence[Language] = ()
+) -> web.Response:
+    """Return a JSON answer, with its ETag, and the languages of its sentences."""
+    headers = {} if tag is None else {"ETag": str(tag)}
+    if languages:
+        headers |= {"Content-Language": ", ".join(languages), "Vary": "Accept-Language"}
     return web.Response(
         body=msgspec.json.encode(content), status=status, headers=headers, content_type="application/json"
     )
 
 
-def nothing() -> web.Response:
+def no_content() -> web.Response:
     """Return an answer without a body: 204."""
     return web.Response(status=204)
 

@@ -374,7 +374,7 @@ class RecommenderSettings(Settings):
         "technology,it-*",
     )
     catalog_url: tuple[str, ...] = _setting(
-        "Where the catalogue answers; only the command `recompute` asks it, at the first of several addresses.",
+        "Where the catalog answers; only the command `recompute` asks it, at the first of several addresses.",
         _urls,
         "http://127.0.0.1:8102",
     )
@@ -387,7 +387,7 @@ class PortalSettings(Settings):
         "Where the assessment service answers; several replicas separated by commas.", _urls, "http://127.0.0.1:8101"
     )
     catalog_url: tuple[str, ...] = _setting(
-        "Where the catalogue answers; several replicas separated by commas.", _urls, "http://127.0.0.1:8102"
+        "Where the catalog answers; several replicas separated by commas.", _urls, "http://127.0.0.1:8102"
     )
     recommender_url: tuple[str, ...] = _setting(
         "Where the recommender answers; several replicas separated by commas.", _urls, "http://127.0.0.1:8103"
@@ -413,7 +413,7 @@ _NEAR = 0.87  # HTTP_PROT is near HTTP_PORT, POD_NAMESPACE is not near NAMESPACE
 
 
 @dataclass(frozen=True)
-class Described:
+class SettingDescription:
     """One setting as documented; `default` None means that it must be set."""
 
     name: str
@@ -422,10 +422,10 @@ class Described:
     secret: bool
 
 
-def described(shape: type[NamedSettings]) -> list[Described]:
+def described(shape: type[NamedSettings]) -> list[SettingDescription]:
     """Return the settings of a service, in order."""
     return [
-        Described(name, one.metadata["sentence"], one.metadata["default"], one.metadata["secret"])
+        SettingDescription(name, one.metadata["sentence"], one.metadata["default"], one.metadata["secret"])
         for name, one in _named(shape)
     ]
 

@@ -72,7 +72,7 @@ def embedded_bootstrap(embedded_server: Server) -> str:
 
 @pytest.fixture(scope="session")
 async def stack(mongodb_server: Server, kafka_server: Server) -> AsyncIterator[Stack]:
-    """Return the whole system, one copy of each service, with the starter catalogue, shared by the session's tests."""
+    """Return the whole system, one copy of each service, with the starter catalog, shared by the session's tests."""
     try:
         async with Stack("e2e", mongodb=mongodb_server, broker=kafka_server, namespace="e2e-") as whole:
             yield whole

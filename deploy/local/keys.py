@@ -9,10 +9,10 @@ from pathlib import Path
 from deploy.local.processes import CannotStart
 from deploy.local.seed import sample_officers
 from shared.auth import NotLoopback, Role, development_key
+from shared.domain import SHARED_TENANT
 from shared.errors import Unavailable
 from shared.mongo import KeyStore, connect
 from shared.settings import StoreSettings, read
-from shared.skills import SHARED_TENANT
 
 TENANT = "example"
 """The tenant of the sample officers."""

@@ -15,7 +15,7 @@ _SHOWN = 5
 _TOO_BUSY = {429, 503}
 
 
-async def load_catalogue(session: aiohttp.ClientSession, catalog_url: str, key: str, display: Display) -> None:
+async def load_catalog(session: aiohttp.ClientSession, catalog_url: str, key: str, display: Display) -> None:
     """Load every framework, then every course, with an admin key of the tenant `shared`. Raises CannotStart."""
     files = sorted((SEED / "frameworks").glob("*.json"))
     courses = SEED / "courses.ndjson"
@@ -44,9 +44,13 @@ async def import_courses(
                 if not line.strip():
                     continue
                 result = json.loads(line)
+                if "line" not in result:  # the report of the whole
+                    if problem := result.get("problem"):
+                        refused.append(f"the rest is not read: {problem}")
+                    continue
                 changed += result["status"] in ("created", "changed")
                 if result["status"] == "refused":
-                    refused.append(f"line {result['line']} ({result.get('id')}): {result.get('problem')}")
+                    refused.append(f"line {result['line']} ({result.get('begins')}): {result['problems']}")
                 loaded()
     if refused:
         raise CannotStart("\n".join([f"{len(refused)} courses are refused:", *refused[:_SHOWN]]))

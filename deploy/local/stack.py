@@ -22,7 +22,7 @@ from deploy.local.display import Display, Quiet
 from deploy.local.keys import Issuer, Keys, pepper_file
 from deploy.local.processes import LOCAL, CannotStart, Child
 from deploy.local.replicas import SERVICES, Replica, Service
-from deploy.local.seed import load_catalogue
+from deploy.local.seed import load_catalog
 from deploy.local.servers import Server, find_mongodb
 from deploy.topics import ensure_topics
 from shared.errors import Unavailable
@@ -243,12 +243,12 @@ class Stack:
         for replica in replicas:
             replica.start(self.environment())
         async with aiohttp.ClientSession() as session:
-            # A recommender is ready only when it holds a framework, and an empty catalogue has none yet.
+            # A recommender is ready only when it holds a framework, and an empty catalog has none yet.
             first = [replica.until(session, "livez" if self._seed else "readyz") for replica in replicas]
             await asyncio.gather(*first)
             if self._seed:
                 await self.running["catalog"][0].until(session, "readyz")
-                await load_catalogue(session, self.urls["catalog"][0], self.keys.admin, self.display)
+                await load_catalog(session, self.urls["catalog"][0], self.keys.admin, self.display)
                 (self.directory / "seeded").touch()
             await asyncio.gather(*(replica.until(session, "readyz") for replica in replicas))
 

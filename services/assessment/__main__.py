@@ -11,12 +11,12 @@ from aiohttp import web
 
 from services.assessment import __doc__ as card
 from services.assessment.api import CAUGHT_UP, DEFAULT_FRAMEWORK, INDEX, KEYS, ROUTES, STORE
-from services.assessment.consumer import CatalogueConsumer
-from services.assessment.index import FrameworkIndex
+from services.assessment.consumer import CatalogConsumer
+from services.assessment.framework_replica import FrameworkReplica
 from services.assessment.store import COLLECTION, OfficerStore
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
-from shared.auth import Authenticator, Guesses
+from shared.auth import Authenticator, WrongKeyLimiter
 from shared.events import CATALOG_TOPIC, PROFILES_TOPIC, planned_topics
 from shared.kafka import Follower, Publisher, TopicWarning, overdue
 from shared.kafka import reachable as kafka_reachable
@@ -37,21 +37,21 @@ async def build(settings: AssessmentSettings) -> web.Application:
     await keys.prepare()
     publisher = Publisher(settings)
     await publisher.start()
-    index = FrameworkIndex()
-    follower = Follower(settings, settings.topic(CATALOG_TOPIC), CatalogueConsumer(index).on_catalogue)
+    index = FrameworkReplica()
+    follower = Follower(settings, settings.topic(CATALOG_TOPIC), CatalogConsumer(index).on_catalog)
     relay = Relay(
         database,
         COLLECTION,
         settings.topic(PROFILES_TOPIC),
         publisher,
         brokers=settings,
-        restage=store.restage,
+        republish=store.republish,
         staged=staged,
     )
 
     async def has_frameworks() -> str | None:
         if not follower.caught_up.is_set():
-            return "the catalogue has not been read to its end"
+            return "the catalog has not been read to its end"
         return overdue(follower, settings.held_seconds)
 
     async def clients(_: web.Application) -> AsyncIterator[None]:
@@ -63,7 +63,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
         "Assessment",
         ROUTES,
         Authenticator(
-            KeyStore(client, settings), settings.api_key_pepper, guesses=Guesses(settings.wrong_keys_per_minute)
+            KeyStore(client, settings), settings.api_key_pepper, guesses=WrongKeyLimiter(settings.wrong_keys_per_minute)
         ),
         limits=settings.limits,
         description=card or "",
@@ -73,7 +73,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
             "frameworks": has_frameworks,
         },
         warnings={"topics": TopicWarning(settings, planned_topics(settings.topic, CATALOG_TOPIC, PROFILES_TOPIC))},
-        contexts=[clients, background("relay", relay.run), background("catalogue", follower.run)],
+        contexts=[clients, background("relay", relay.run), background("catalog", follower.run)],
     )
     app[STORE], app[INDEX], app[CAUGHT_UP] = store, index, follower.caught_up
     app[KEYS] = keys
@@ -87,7 +87,7 @@ async def republish(settings: AssessmentSettings) -> int:
     """Stage the present state of every officer once more; the service's relay sends it."""
     client = connect(settings, "assessment")
     try:
-        return await OfficerStore(client[settings.database("assessment")]).restage()
+        return await OfficerStore(client[settings.database("assessment")]).republish()
     finally:
         client.close()
 

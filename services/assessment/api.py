@@ -7,7 +7,7 @@ from aiohttp import web
 
 from services.assessment import profile as profiles
 from services.assessment import scoring
-from services.assessment.index import FrameworkIndex
+from services.assessment.framework_replica import FrameworkReplica
 from services.assessment.model import (
     AssessmentAccepted,
     Evidence,
@@ -22,8 +22,9 @@ from services.assessment.model import (
 from services.assessment.store import SOURCE, Officer, OfficerStore
 from shared.auth import EVERYONE, FORGOTTEN_SECONDS, PLATFORMS
 from shared.decoding import patched
+from shared.domain import Framework, Profile
 from shared.errors import Conflict, Forbidden, InvalidInput, NotFound, PreconditionFailed, Unavailable
-from shared.events import AssessmentCompleted, OfficerChanged, OfficerErased, announce
+from shared.events import AssessmentCompleted, OfficerChanged, OfficerErased, new_event
 from shared.mongo import KeyStore
 from shared.preconditions import Preconditions, Tag
 from shared.retries import retry_on_conflict
@@ -36,10 +37,10 @@ from shared.routes import (
     ROUTE,
     MergePatch,
     Route,
-    answer,
     idempotency_key,
+    json_response,
+    no_content,
     not_modified,
-    nothing,
     preconditions,
     principal,
     read_body,
@@ -47,10 +48,9 @@ from shared.routes import (
     read_query,
     trace_of,
 )
-from shared.skills import Framework, Profile
 
 STORE: web.AppKey[OfficerStore] = web.AppKey("store", OfficerStore)
-INDEX: web.AppKey[FrameworkIndex] = web.AppKey("index", FrameworkIndex)
+INDEX: web.AppKey[FrameworkReplica] = web.AppKey("index", FrameworkReplica)
 CAUGHT_UP: web.AppKey[asyncio.Event] = web.AppKey("caught_up", asyncio.Event)
 KEYS: web.AppKey[KeyStore] = web.AppKey("keys", KeyStore)
 DEFAULT_FRAMEWORK: web.AppKey[str] = web.AppKey("default_framework", str)
@@ -67,7 +67,7 @@ async def put_officer(request: web.Request) -> web.StreamResponse:
     asked = preconditions(request)
     body = await read_body(request, PutOfficer)
     put, new = await _register(request, body, asked)
-    return answer(put, 201 if new else 200, tag=Tag(str(put.profile_sequence)))
+    return json_response(put, 201 if new else 200, tag=Tag(str(put.profile_sequence)))
 
 
 async def patch_officer(request: web.Request) -> web.StreamResponse:
@@ -88,7 +88,7 @@ async def patch_officer(request: web.Request) -> web.StreamResponse:
         return put
 
     put = await retry_on_conflict(decide, "this officer")
-    return answer(put, tag=Tag(str(put.profile_sequence)))
+    return json_response(put, tag=Tag(str(put.profile_sequence)))
 
 
 async def _register(request: web.Request, body: PutOfficer, asked: Preconditions) -> tuple[OfficerPut, bool]:
@@ -111,7 +111,7 @@ async def _register(request: web.Request, body: PutOfficer, asked: Preconditions
         )
         if after is None:
             return OfficerPut(officer_id, sequence, changed=False), False
-        envelope = announce(SOURCE, after.key, after.sequence, OfficerChanged(after), trace)
+        envelope = new_event(SOURCE, after.key, after.sequence, OfficerChanged(after), trace)
         if not await store.save(before, after, envelope):
             return None
         return OfficerPut(officer_id, after.sequence, changed=True), known is None
@@ -122,7 +122,7 @@ async def _register(request: web.Request, body: PutOfficer, asked: Preconditions
 async def get_officer(request: web.Request) -> web.StreamResponse:
     """Return an officer's skill profile."""
     _, known = await _known(request)
-    return not_modified(request, _tag(known)) or answer(known, tag=_tag(known))
+    return not_modified(request, _tag(known)) or json_response(known, tag=_tag(known))
 
 
 async def erase_officer(request: web.Request) -> web.StreamResponse:
@@ -143,14 +143,14 @@ async def erase_officer(request: web.Request) -> web.StreamResponse:
         asked.check(_tag(before.profile) if before.profile else None)
         if before.profile is None:
             await request.app[KEYS].revoke_of(tenant, officer_id, before.erased_at or datetime.now(UTC))
-            await store.restage([before.key])  # who reads it takes back what was refused since
+            await store.republish([before.key])  # who reads it takes back what was refused since
             return True
         await request.app[KEYS].revoke_of(tenant, officer_id, datetime.now(UTC))  # first: nobody erased has a key
         data = OfficerErased(tenant, officer_id)
-        return await store.erase(before, announce(SOURCE, before.key, before.sequence + 1, data, trace)) or None
+        return await store.erase(before, new_event(SOURCE, before.key, before.sequence + 1, data, trace)) or None
 
     await retry_on_conflict(decide, "this officer")
-    return nothing()
+    return no_content()
 
 
 async def submit_assessment(request: web.Request) -> web.StreamResponse:
@@ -180,10 +180,12 @@ async def submit_assessment(request: web.Request) -> web.StreamResponse:
         after = profiles.assessed(known, scoring.measured(body), own, owner)
         evidence = Evidence(assessment_id, body.framework, body.kind, body.results, body.taken_at, now, after.sequence)
         data = AssessmentCompleted(after, assessment_id, body.kind, body.taken_at)
-        envelope = announce(SOURCE, after.key, after.sequence, data, trace)
+        envelope = new_event(SOURCE, after.key, after.sequence, data, trace)
         return after.sequence if await store.save(before, after, envelope, (evidence, digest)) else None
 
-    return answer(AssessmentAccepted(assessment_id, officer_id, await retry_on_conflict(decide, "this officer")), 202)
+    return json_response(
+        AssessmentAccepted(assessment_id, officer_id, await retry_on_conflict(decide, "this officer")), 202
+    )
 
 
 async def list_assessments(request: web.Request) -> web.StreamResponse:
@@ -194,7 +196,7 @@ async def list_assessments(request: web.Request) -> web.StreamResponse:
     if found is None:
         raise InvalidInput("there is no such assessment of this officer", "after")
     page = found[: wanted.limit]
-    return answer(EvidenceList(page, page[-1].assessment_id if len(found) > len(page) else None))
+    return json_response(EvidenceList(page, page[-1].assessment_id if len(found) > len(page) else None))
 
 
 # --- what the handlers share -----------------------------------------------------------------------------------------
@@ -227,7 +229,7 @@ async def _allow_again(request: web.Request, erased: Officer) -> None:
 
 
 async def _framework(request: web.Request, framework: str) -> Framework:
-    """Return a framework; wait a moment for one that the catalogue may just have announced."""
+    """Return a framework; wait a moment for one that the catalog may just have announced."""
     index, caught_up = request.app[INDEX], request.app[CAUGHT_UP]
     deadline = asyncio.get_running_loop().time() + _ARRIVAL_SECONDS
     while (found := index.find(principal(request).tenant, framework)) is None:

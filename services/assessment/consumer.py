@@ -1,17 +1,17 @@
-"""Follows the catalogue for its frameworks."""
+"""Follows the catalog for its frameworks."""
 
 from collections.abc import Sequence
 
-from services.assessment.index import FrameworkIndex
-from shared.kafka import Received
+from services.assessment.framework_replica import FrameworkReplica
+from shared.kafka import ConsumedEvent
 
 
-class CatalogueConsumer:
+class CatalogConsumer:
     """Takes the records of `catalog.state`."""
 
-    def __init__(self, index: FrameworkIndex) -> None:
+    def __init__(self, index: FrameworkReplica) -> None:
         self._index = index
 
-    async def on_catalogue(self, batch: Sequence[Received]) -> None:
+    async def on_catalog(self, batch: Sequence[ConsumedEvent]) -> None:
         """Keep the frameworks among them."""
         self._index.put(item.event for item in batch)

@@ -7,8 +7,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
+from shared.domain import LEAST, Hours, Identifier, Language, Level, keep_millionths
 from shared.events import AssessmentKind
-from shared.skills import LEAST, Hours, Identifier, Language, Level, keep_millionths
 
 
 class PutOfficer(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import msgspec
 
 from services.assessment.model import PutOfficer
+from shared.domain import Framework, Profile, SkillLevel
 from shared.errors import InvalidInput
-from shared.skills import Framework, Profile, SkillLevel
 
 
 def check(body: PutOfficer, framework: Framework) -> None:

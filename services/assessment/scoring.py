@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 
 from services.assessment.model import SubmitAssessment
+from shared.domain import Framework, SkillLevel
 from shared.errors import InvalidInput
 from shared.events import AssessmentKind
-from shared.skills import Framework, SkillLevel
 
 STANDARD_DEVIATION: dict[AssessmentKind, float] = {"test": 0.3, "external": 0.4, "supervisor": 0.5, "self": 0.8}
 """How far a level of each kind is off, in levels, unless the assessment says so itself."""

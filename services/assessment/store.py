@@ -16,11 +16,11 @@ from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne
 from pymongo.errors import DuplicateKeyError
 
 from services.assessment.model import Evidence, ListEvidence
+from shared.domain import Profile, key_of
 from shared.errors import TooLarge
-from shared.events import Data, Envelope, OfficerChanged, OfficerErased, announce, sendable
+from shared.events import Data, Envelope, OfficerChanged, OfficerErased, new_event, sendable
 from shared.mongo import Database, Document, bulk_write, ensure_indexes, readable, unavailable
-from shared.outbox import OUTBOX_INDEXES, stage, staged
-from shared.skills import Profile, key_of
+from shared.outbox import OUTBOX_INDEXES, outbox_insert, outbox_push
 
 SOURCE = "/assessment"
 COLLECTION = "officers"
@@ -121,12 +121,12 @@ class OfficerStore:
             owner = {"_id": profile.key, "tenant": profile.tenant, "officer": profile.officer}
             try:
                 with unavailable():
-                    await self._officers.insert_one({**owner, **fields, "evidence": [], **staged(envelope)})
+                    await self._officers.insert_one({**owner, **fields, "evidence": [], **outbox_insert(envelope)})
             except DuplicateKeyError:
                 return False
             self._staged.set()
             return True
-        change = stage(envelope)
+        change = outbox_push(envelope)
         change["$set"] |= fields
         if evidence:
             one, digest = evidence
@@ -142,7 +142,7 @@ class OfficerStore:
 
         Announcements that wait are dropped with it: they carry the profile. Raises Unavailable.
         """
-        change = stage(envelope)
+        change = outbox_push(envelope)
         change["$push"]["outbox"]["$slice"] = -1
         change["$set"] |= {"sequence": envelope.sequence, "erased": True, "erased_at": datetime.now(UTC)}
         change["$unset"] = {"profile": "", "evidence": "", "archived": ""}
@@ -182,7 +182,7 @@ class OfficerStore:
 
     # --- announcing again --------------------------------------------------------------------------------------------
 
-    async def restage(self, keys: Sequence[str] | None = None) -> int:
+    async def republish(self, keys: Sequence[str] | None = None) -> int:
         """Stage the present state of officers (all, without keys) once more under the same sequence; return how many.
 
         What an erased officer may have left in the archive goes with it. One that cannot be read is passed over. Raises
@@ -199,7 +199,7 @@ class OfficerStore:
                     data: Data = OfficerErased(officer.tenant, officer.officer)
                 else:
                     data = OfficerChanged(officer.profile)
-                change = stage(announce(SOURCE, officer.key, officer.sequence, data))
+                change = outbox_push(new_event(SOURCE, officer.key, officer.sequence, data))
                 if officer.profile is None:
                     change["$push"]["outbox"]["$slice"] = -1
                 count += await self._compare_and_set(officer, change)

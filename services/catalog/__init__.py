@@ -1,12 +1,15 @@
-"""Catalogue: which courses there are, and by which frameworks skills are measured.
+"""Catalog: which courses there are, and by which frameworks skills are measured.
 
-owns    courses and frameworks (with their outbox: one document each) and the history of courses
+owns    courses and frameworks (with their outbox: one document each), the history of courses, reports of imports
 emits   `course.published.v1`, `course.withdrawn.v1`, `framework.published.v1` on `catalog.state`, stamped by the relay
 serves  PUT, PATCH, GET, DELETE /v1/courses/{course_id} · GET /v1/courses · POST /v1/courses:import
+        GET /v1/imports/{import_id} · GET /v1/imports/{import_id}/rows
         PUT, PATCH, GET /v1/frameworks/{framework_id} · GET /v1/frameworks
         GET /v1/courses/{course_id}/matches and :confirm, :reject, :correct · the same of many on /v1/matches
+        GET /v1/catalog/health
 
-model → matching, matches → importers → store → match_store → matching_loop, api → __main__; the history is written from
-what the relay reads back from the topic. `python -m services.catalog` serves; `republish` announces every entry once
-more, `match` matches every course without skills once more, `calibrate` fits the confidence of matches.
+model → matching, matches → store → importers, match_store → imports, matching_loop → api → __main__; the history is
+written from what the relay reads back from the topic. `python -m services.catalog` serves; `republish` announces every
+entry once more, `match` matches every course without skills once more, `calibrate` fits the confidence of matches, and
+`import`, `export` and `check` take a file of courses.
 """

@@ -1,8 +1,11 @@
-"""Starts the catalogue: `python -m services.catalog`.
+"""Starts the catalog: `python -m services.catalog`.
 
-republish   stage every course and framework once more; a running service sends them
-match       match every course that came without skills once more
-calibrate   fit the confidence of matches on courses whose right skills are known; `calibrate --help`
+import, export, check   courses of a file; see services/catalog/commands.py
+republish          stage every course and framework once more; a running service sends them
+match              match every course that came without skills once more
+calibrate          fit the confidence of matches on courses whose right skills are known; `calibrate --help`
+import-framework   take a framework from files in one of the formats of docs/frameworks.md
+export-framework   write a framework to a file
 """
 
 import asyncio
@@ -14,16 +17,17 @@ from pathlib import Path
 from aiohttp import web
 
 from services.catalog import __doc__ as card
-from services.catalog import calibrating
-from services.catalog.api import CALIBRATION, HISTORY, MATCHES, ROUTES, STORE
+from services.catalog import calibrating, commands, framework_files
+from services.catalog.api import CALIBRATION, FILES, HISTORY, MATCHES, ONE, REPORTS, ROUTES, STORE
 from services.catalog.history import HistoryStore
 from services.catalog.match_store import MatchStore
 from services.catalog.matching.calibration import Calibration, shipped
 from services.catalog.matching_loop import MatchingLoop
+from services.catalog.reports import ReportStore
 from services.catalog.store import COLLECTION, CatalogStore
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
-from shared.auth import Authenticator, Guesses
+from shared.auth import Authenticator, WrongKeyLimiter
 from shared.events import CATALOG_TOPIC, planned_topics
 from shared.kafka import Publisher, TopicWarning
 from shared.kafka import reachable as kafka_reachable
@@ -39,10 +43,12 @@ async def build(settings: CatalogSettings) -> web.Application:
     database = client[settings.database("catalog")]
     staged = asyncio.Event()
     store, history = CatalogStore(database, staged), HistoryStore(database)
+    reports = ReportStore(database)
     matches, calibration = MatchStore(database, store), calibration_of(settings)
     await store.prepare()
     await history.prepare()
     await matches.prepare()
+    await reports.prepare()
     publisher = Publisher(settings)
     await publisher.start()
     relay = Relay(
@@ -51,8 +57,8 @@ async def build(settings: CatalogSettings) -> web.Application:
         settings.topic(CATALOG_TOPIC),
         publisher,
         brokers=settings,
-        restage=store.restage,
-        landed=history.on_landed,
+        republish=store.republish,
+        landed=history.on_read_back,
         stamp=True,
         staged=staged,
     )
@@ -63,10 +69,10 @@ async def build(settings: CatalogSettings) -> web.Application:
         client.close()
 
     app = build_app(
-        "Catalogue",
+        "Catalog",
         ROUTES,
         Authenticator(
-            KeyStore(client, settings), settings.api_key_pepper, guesses=Guesses(settings.wrong_keys_per_minute)
+            KeyStore(client, settings), settings.api_key_pepper, guesses=WrongKeyLimiter(settings.wrong_keys_per_minute)
         ),
         limits=settings.limits,
         description=card or "",
@@ -78,8 +84,9 @@ async def build(settings: CatalogSettings) -> web.Application:
             background("matching", MatchingLoop(matches, calibration).run),
         ],
     )
-    app[STORE], app[HISTORY] = store, history
-    app[MATCHES], app[CALIBRATION] = matches, calibration
+    app[STORE], app[HISTORY], app[REPORTS] = store, history, reports
+    app[MATCHES], app[CALIBRATION], app[ONE] = matches, calibration, asyncio.Lock()
+    app[FILES] = asyncio.Semaphore(1)
     metrics.watch_relay(app[REGISTRY], relay)
     return app
 
@@ -107,7 +114,7 @@ async def republish(settings: CatalogSettings) -> int:
     """Stage the present state of every course and framework once more; the service's relay sends them."""
     client = connect(settings, "catalog")
     try:
-        return await CatalogStore(client[settings.database("catalog")]).restage()
+        return await CatalogStore(client[settings.database("catalog")]).republish()
     finally:
         client.close()
 
@@ -116,4 +123,8 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["calibrate"]:
         print(calibrating.main(sys.argv[2:]))  # noqa: T201 - the answer of a command
         raise SystemExit(0)
+    if sys.argv[1:2] and sys.argv[1] in commands.NAMES:
+        raise SystemExit(commands.main(sys.argv[1:]))
+    if sys.argv[1:2] and sys.argv[1] in framework_files.COMMANDS:
+        raise SystemExit(asyncio.run(framework_files.run(sys.argv[1:])))
     main(build, load(CatalogSettings), {"republish": republish, "match": match})

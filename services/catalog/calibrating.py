@@ -23,10 +23,10 @@ from services.catalog.matching import CourseText, Example, SimilarityIndex
 from services.catalog.matching.calibration import Calibration, decoded, encoded, fit, fit_rows
 from services.catalog.store import CatalogStore
 from shared.decoding import decode
+from shared.domain import Course, Framework, LocalizedText
 from shared.errors import InvalidInput, Problem
 from shared.mongo import connect
 from shared.settings import CatalogSettings, load
-from shared.skills import Course, Framework, Text
 
 T = TypeVar("T")
 
@@ -35,9 +35,9 @@ class LabelledCourse(Struct, frozen=True, forbid_unknown_fields=True):
     """A course, and the skills of the framework that it is known to teach."""
 
     id: str
-    title: Text
+    title: LocalizedText
     skills: list[str] = []
-    description: Text | None = None
+    description: LocalizedText | None = None
     tags: list[str] = []
 
 

@@ -1,7 +1,7 @@
-"""Courses and frameworks as they were at every revision of the catalogue, from what was read back from the topic.
+"""Courses and frameworks as they were at every revision of the catalog, from what was read back from the topic.
 
 A revision is the stamp of a record. As every reader does, only a stamp above the largest accepted one counts, so that
-"catalogue N" means one thing for ever, and a sequence seen before changes nothing.
+"catalog N" means one thing for ever, and a sequence seen before changes nothing.
 """
 
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne
 from services.catalog.model import ListCourses
 from services.catalog.store import COLLECTION, matching
 from shared.decoding import stored
+from shared.domain import Course, Framework
 from shared.events import CoursePublished, CourseWithdrawn, FrameworkPublished, check_jump, check_stamps
-from shared.kafka import Received
+from shared.kafka import ConsumedEvent
 from shared.mongo import Database, Document, Write, bulk_write, ensure_indexes, unavailable
-from shared.skills import Course, Framework
 
 _ACCEPTED = "catalog.state"
 _LEASE = f"relay:{COLLECTION}"
@@ -44,7 +44,7 @@ class HistoryStore:
             document = await self._positions.find_one({"_id": _ACCEPTED}) or {}
         return int(document.get("accepted", 0))
 
-    async def on_landed(self, batch: Sequence[Received]) -> None:
+    async def on_read_back(self, batch: Sequence[ConsumedEvent]) -> None:
         """Take records of the topic, in its order; one that was taken before changes nothing. Raises Unavailable.
 
         Raises Rejected, with nothing taken, where a stamp or a sequence is beyond what could have happened.
@@ -57,9 +57,9 @@ class HistoryStore:
         for item in batch:
             event = item.event
             check_jump(event.subject, event.sequence, sequences.get(event.subject, 0))
-            if event.catalogue_revision <= accepted:
+            if event.catalog_revision <= accepted:
                 continue
-            accepted = event.catalogue_revision
+            accepted = event.catalog_revision
             if event.sequence > sequences.get(event.subject, 0) and (row := _row(item)):
                 sequences[event.subject] = event.sequence
                 rows = frameworks if isinstance(event.data, FrameworkPublished) else changes
@@ -70,7 +70,7 @@ class HistoryStore:
             await bulk_write(self._frameworks, frameworks, ordered=True)
         with unavailable():
             # A stamp that was never reserved, from whoever wrote it, must not make every later one look old.
-            await self._leases.update_one({"_id": _LEASE}, {"$max": {"catalogue_revision": accepted}})
+            await self._leases.update_one({"_id": _LEASE}, {"$max": {"catalog_revision": accepted}})
             await self._positions.update_one({"_id": _ACCEPTED}, {"$max": {"accepted": accepted}}, upsert=True)
 
     async def _sequences(self, keys: list[str], accepted: int) -> dict[str, int]:
@@ -136,9 +136,9 @@ def _as_of(wanted: Document, revision: int) -> list[Document]:
     ]
 
 
-def _row(item: Received) -> Document | None:
+def _row(item: ConsumedEvent) -> Document | None:
     event = item.event
-    row: Document = {"_id": event.catalogue_revision, "key": event.subject, "sequence": event.sequence}
+    row: Document = {"_id": event.catalog_revision, "key": event.subject, "sequence": event.sequence}
     if isinstance(event.data, CoursePublished):
         content = msgspec.to_builtins(event.data.course)
         return row | {"tenant": event.data.tenant, "id": event.data.course.id, "withdrawn": False, "content": content}

@@ -17,8 +17,8 @@ from pymongo import ASCENDING, IndexModel, UpdateOne
 from services.catalog.matches import ListMatches, Match
 from services.catalog.store import COLLECTION, CatalogStore, Entry
 from shared.decoding import stored
+from shared.domain import SHARED_TENANT, Course, Framework, key_of
 from shared.mongo import Database, Document, Write, bulk_write, ensure_indexes, readable, unavailable
-from shared.skills import SHARED_TENANT, Course, Framework, key_of
 
 EXAMPLES = 5000
 """How many examples a course is compared with at most: the first by tenant and id."""
@@ -131,6 +131,26 @@ class MatchStore:
                     for match in _matches(document):
                         if match.status == status:
                             yield match
+
+    async def whole(self, tenant: str) -> tuple[list[Course], dict[str, list[Match]], int]:
+        """Return every course that a tenant sees, the matches of its own by course id, and how many wait.
+
+        Its own courses stand before shared ones. One that cannot be read is passed over. Raises Unavailable.
+        """
+        courses: dict[str, Course] = {}
+        matches: dict[str, list[Match]] = {}
+        waiting = 0
+        with unavailable():
+            for owner in dict.fromkeys((SHARED_TENANT, tenant)):
+                query = {"kind": "course", "tenant": owner, "withdrawn": False}
+                async for document in self._entries.find(query, {"outbox": 0}):
+                    if (one := readable(document, _matched)) is None:
+                        continue
+                    courses[one.entry.id] = one.course
+                    if owner == tenant:
+                        matches[one.entry.id] = one.matches
+                        waiting += one.waiting
+        return list(courses.values()), matches, waiting
 
     # --- changing ----------------------------------------------------------------------------------------------------
 

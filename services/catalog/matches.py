@@ -13,8 +13,8 @@ from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
 from services.catalog.matching import CourseText, Proposal
+from shared.domain import Course, Identifier, Level, LocalizedText, Teaches, keep_millionths
 from shared.errors import InvalidInput, NotFound, Problem
-from shared.skills import Course, Identifier, Level, Teaches, Text, keep_millionths
 
 Status = Annotated[
     Literal["proposed", "confirmed", "rejected", "corrected"], Meta(description="what people have made of a match")
@@ -231,7 +231,7 @@ class MatchedTitle(Struct, frozen=True):
     """A course by its title, with those of its matches that were asked for."""
 
     course: str
-    title: Text
+    title: LocalizedText
     matches: list[Match]
 
 

@@ -18,8 +18,8 @@ from services.catalog.matches import Match, given_rows, proposed, text_of
 from services.catalog.matching import CourseText, Example, Matcher, Proposal
 from services.catalog.matching.calibration import Calibration
 from services.catalog.matching.texts import languages
+from shared.domain import Course, Framework
 from shared.errors import Unavailable
-from shared.skills import Course, Framework
 
 log = logging.getLogger(__name__)
 

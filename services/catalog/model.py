@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct
 
+from shared.domain import Course, Identifier, Language, LocalizedText, Prerequisite, courses_named
 from shared.errors import InvalidInput, Warned
-from shared.skills import Course, Identifier, Language, Prerequisite, Text, courses_named
 
 DEPTH_LIMIT = 10
 """How deep prerequisites may stand inside each other."""
@@ -38,20 +39,20 @@ class CoursePage(Struct, frozen=True):
 
 
 class ListCourses(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which courses: those teaching a skill of a framework, in a language, as of a revision of the catalogue."""
+    """Which courses: those teaching a skill of a framework, in a language, as of a revision of the catalog."""
 
     framework: Identifier | None = None
     skill: Identifier | None = None
     language: Language | None = None
     after: Annotated[str, Meta(max_length=64)] = ""
     limit: Annotated[int, Meta(ge=1, le=500)] = 100
-    catalogue_revision: Annotated[int, Meta(ge=1)] | None = None
+    catalog_revision: Annotated[int, Meta(ge=1)] | None = None
 
 
 class ShowFramework(Struct, frozen=True, forbid_unknown_fields=True):
-    """As it is, or as it was at a revision of the catalogue."""
+    """As it is, or as it was at a revision of the catalog."""
 
-    catalogue_revision: Annotated[int, Meta(ge=1)] | None = None
+    catalog_revision: Annotated[int, Meta(ge=1)] | None = None
 
 
 class FrameworkSummary(Struct, frozen=True):
@@ -59,7 +60,7 @@ class FrameworkSummary(Struct, frozen=True):
 
     id: str
     version: int
-    title: Text
+    title: LocalizedText
     shared: bool
     areas: int
     skills: int
@@ -81,57 +82,154 @@ class FrameworkList(Struct, frozen=True):
 
 
 class RowProblem(Struct, frozen=True, omit_defaults=True):
-    """Why a row was refused."""
+    """One thing that is wrong with a row."""
 
     status: int
     detail: str
     field: str | None = None
 
 
+RowStatus = Literal["created", "changed", "unchanged", "refused"]
+
+
 class RowResult(Struct, frozen=True, omit_defaults=True):
-    """What became of one line of an import; lines count from 1."""
+    """What became of one row of an import; rows count from 1, in CSV and workbooks the header among them.
+
+    `begins`: of a refused row its id as it came, or its first words. `problems`: everything that is wrong with it.
+    """
 
     line: int
-    status: Literal["created", "changed", "unchanged", "refused"]
+    status: RowStatus
     id: str | None = None
     revision: int | None = None
+    begins: str | None = None
     warnings: list[Warned] = []
+    problems: list[RowProblem] = []
+
+
+class UnknownCourse(Struct, frozen=True):
+    """A course that rows require and nobody offers: how many rows, and the first of them by their ids."""
+
+    course: str
+    rows: int
+    required_by: list[str]
+
+
+class ImportReport(Struct, frozen=True, omit_defaults=True):
+    """What an import did, as a whole. `problem`: why it ended before the end of its file.
+
+    An import that is `interrupted` was ended with its service; what it had stored stays. `unknown_courses` are the
+    first of the `unknown`: required and not offered. `missing` are the first of the `absent`: what a full import no
+    longer holds.
+    `cycles`: courses of the file that require each other, so that nobody can enter one of them.
+    """
+
+    import_id: str
+    state: Literal["running", "finished", "stopped", "interrupted"]
+    format: str
+    started_at: datetime
+    updated_at: datetime
+    dry_run: bool = False
+    created: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    refused: int = 0
+    encoding: str | None = None
+    mapping: dict[str, list[str]] = {}
+    unused_columns: list[str] = []
+    unknown: int = 0
+    unknown_courses: list[UnknownCourse] = []
+    cycles: list[list[str]] = []
+    absent: int = 0
+    missing: list[str] = []
+    withdrawn: int = 0
     problem: RowProblem | None = None
 
 
+class ImportCourses(Struct, frozen=True, forbid_unknown_fields=True):
+    """How a list of courses is to be read, and what is to be done with it.
+
+    `map`: of a table, `fact=column` items separated by commas, or `guess`. `default`: `fact=value` items for what the
+    file does not state. `header` false: the first row is a course. `full`: list the courses of the providers in the
+    file that it no longer holds, and with `withdraw` withdraw them.
+    """
+
+    map: Annotated[str, Meta(max_length=10_000)] | None = None
+    default: Annotated[str, Meta(max_length=10_000)] | None = None
+    encoding: Annotated[str, Meta(max_length=20)] | None = None
+    header: bool = True
+    dry_run: bool = False
+    full: bool = False
+    withdraw: bool = False
+
+
+class ListRows(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which rows of an import: after a row, those with a verdict."""
+
+    after: Annotated[int, Meta(ge=0)] = 0
+    verdict: RowStatus | None = None
+
+
+class RowPage(Struct, frozen=True):
+    """Rows of an import in their order. `next` is the `after` of the following page, null on the last one."""
+
+    rows: list[RowResult]
+    next: int | None
+
+
 @dataclass(frozen=True)
-class Yardstick:
+class FrameworkScale:
     """What a course is checked against of a framework: the top of its scale, and its skills."""
 
     max_level: float
     skills: frozenset[str]
 
 
-def check_course(course: Course, frameworks: Mapping[str, Yardstick], courses: Iterable[str]) -> list[Warned]:
+def check_course(course: Course, frameworks: Mapping[str, FrameworkScale], courses: Iterable[str]) -> list[Warned]:
     """Return warnings about references to frameworks, skills and courses that are not there.
 
-    A catalogue may be loaded before its framework, and a course before its prerequisite. Raises InvalidInput, naming
+    A catalog may be loaded before its framework, and a course before its prerequisite. Raises InvalidInput, naming
     the field, for a level above its framework's scale, a course that requires itself, and conditions inside conditions
     without end.
     """
-    for i, condition in enumerate(course.requires):
-        if _depth(condition) > DEPTH_LIMIT:
-            raise InvalidInput(f"conditions may stand inside each other {DEPTH_LIMIT} deep", f"requires[{i}]")
-    warnings: list[Warned] = []
+    for problem in course_faults(course, frameworks):
+        raise problem
     known = set(courses)
-    for field, framework, skill, level in _levels(course):
-        yardstick = frameworks.get(framework)
-        if yardstick is None:
-            warnings.append(Warned(field.rpartition(".")[0] + ".framework", f"unknown framework {framework!r}"))
+    unknown = [named for named in sorted(set(courses_named(course.requires))) if named not in known]
+    return [
+        *framework_warnings(course, frameworks),
+        *(Warned("requires", f"unknown course {named!r}") for named in unknown),
+    ]
+
+
+def course_faults(course: Course, frameworks: Mapping[str, FrameworkScale]) -> list[InvalidInput]:
+    """Return everything for which a course is refused that its shape does not show."""
+    too_deep = [
+        InvalidInput(f"conditions may stand inside each other {DEPTH_LIMIT} deep", f"requires[{i}]")
+        for i, condition in enumerate(course.requires)
+        if _depth(condition) > DEPTH_LIMIT
+    ]
+    if too_deep:
+        return too_deep  # no condition is looked into
+    found = [
+        InvalidInput(f"above the scale's top, {yardstick.max_level:g}", field)
+        for field, framework, skill, level in _levels(course)
+        if (yardstick := frameworks.get(framework)) and skill in yardstick.skills and level > yardstick.max_level
+    ]
+    if course.id in courses_named(course.requires):
+        found.append(InvalidInput("a course cannot require itself", "requires"))
+    return found
+
+
+def framework_warnings(course: Course, frameworks: Mapping[str, FrameworkScale]) -> list[Warned]:
+    """Return which frameworks and skills a course speaks of that are not there."""
+    warnings: list[Warned] = []
+    for field, framework, skill, _ in _levels(course):
+        place = field.rpartition(".")[0]
+        if (yardstick := frameworks.get(framework)) is None:
+            warnings.append(Warned(f"{place}.framework", f"unknown framework {framework!r}"))
         elif skill not in yardstick.skills:
-            warnings.append(Warned(field.rpartition(".")[0] + ".skill", f"{framework} has no skill {skill!r}"))
-        elif level > yardstick.max_level:
-            raise InvalidInput(f"above the scale's top, {yardstick.max_level:g}", field)
-    for named in sorted(set(courses_named(course.requires))):
-        if named == course.id:
-            raise InvalidInput("a course cannot require itself", "requires")
-        if named not in known:
-            warnings.append(Warned("requires", f"unknown course {named!r}"))
+            warnings.append(Warned(f"{place}.skill", f"{framework} has no skill {skill!r}"))
     return warnings
 
 

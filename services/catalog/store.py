@@ -8,20 +8,20 @@ framework's version. Every change is one compare-and-set on it; None means that 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import msgspec
-from pymongo import ASCENDING, IndexModel
+from pymongo import ASCENDING, IndexModel, InsertOne, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from services.catalog.matches import Match, given_rows, kept
-from services.catalog.model import FrameworkSummary, ListCourses, ListFrameworks, Yardstick
+from services.catalog.model import FrameworkScale, FrameworkSummary, ListCourses, ListFrameworks
 from shared.decoding import stored
+from shared.domain import SHARED_TENANT, Course, Framework, key_of
 from shared.errors import TooLarge
-from shared.events import CoursePublished, CourseWithdrawn, Data, Envelope, FrameworkPublished, announce
-from shared.mongo import Database, Document, ensure_indexes, readable, unavailable
-from shared.outbox import OUTBOX_INDEXES, stage, staged
-from shared.skills import SHARED_TENANT, Course, Framework, key_of
+from shared.events import CoursePublished, CourseWithdrawn, Data, Envelope, FrameworkPublished, new_event
+from shared.mongo import Database, Document, bulk_write, ensure_indexes, readable, unavailable
+from shared.outbox import OUTBOX_INDEXES, outbox_insert, outbox_push
 
 SOURCE = "/catalog"
 COLLECTION = "entries"
@@ -45,6 +45,13 @@ class Entry:
         return kept(course, self.matches)
 
 
+class Stored(NamedTuple):
+    """What became of a course that was put."""
+
+    status: Literal["created", "changed", "unchanged"]
+    revision: int
+
+
 def framework_key(tenant: str, framework: str) -> str:
     """Return the key of a framework: `tenant/framework:id`."""
     return key_of(tenant, f"framework:{framework}")
@@ -57,7 +64,7 @@ class CatalogStore:
         self._staged = staged or asyncio.Event()
         self._database = database
         self._entries = database[COLLECTION]
-        self._yardsticks: dict[str, tuple[int, Yardstick]] = {}
+        self._yardsticks: dict[str, tuple[int, FrameworkScale]] = {}
 
     async def prepare(self) -> None:
         """Create the indexes. Raises Unavailable."""
@@ -125,16 +132,16 @@ class CatalogStore:
             found = self._entries.find({"_id": {"$in": keys}, "withdrawn": False}, {"id": 1})
             return {document["id"] async for document in found}
 
-    async def yardsticks(self, tenant: str, frameworks: Iterable[str]) -> dict[str, Yardstick]:
+    async def framework_scales(self, tenant: str, frameworks: Iterable[str]) -> dict[str, FrameworkScale]:
         """Return what courses are checked against, by framework id. Raises Unavailable."""
-        found: dict[str, Yardstick] = {}
+        found: dict[str, FrameworkScale] = {}
         for framework in frameworks:
             for owner in dict.fromkeys((SHARED_TENANT, tenant)):
-                if yardstick := await self._yardstick(framework_key(owner, framework)):
+                if yardstick := await self._framework_scale(framework_key(owner, framework)):
                     found[framework] = yardstick
         return found
 
-    async def _yardstick(self, key: str) -> Yardstick | None:
+    async def _framework_scale(self, key: str) -> FrameworkScale | None:
         """Ask for the version only: an import checks thousands of courses against the same large framework."""
         with unavailable():
             document = await self._entries.find_one({"_id": key}, {"sequence": 1})
@@ -146,7 +153,7 @@ class CatalogStore:
                 document = await self._entries.find_one({"_id": key}, wanted) or document
                 content = document["content"]
                 top = max(step["level"] for step in content["scale"])
-                yardstick = Yardstick(top, frozenset(skill["id"] for skill in content["skills"]))
+                yardstick = FrameworkScale(top, frozenset(skill["id"] for skill in content["skills"]))
                 self._yardsticks[key] = document["sequence"], yardstick
         return yardstick
 
@@ -195,6 +202,55 @@ class CatalogStore:
         after = Entry(before.key, before.tenant, before.id, before.sequence + 1, None)
         return await self._put(before, after, CourseWithdrawn(before.tenant, before.id), trace)
 
+    async def put_courses(self, tenant: str, marked: Mapping[str, Course], trace: str) -> dict[str, Stored]:
+        """Write many courses, each with its next revision and its event; return what became of them, by mark.
+
+        A mark stands for one row of one import, and is stored with what it wrote: asked again, after an answer that was
+        lost, it is found to be done. What is missing from the answer met another change at the same time, and is to be
+        asked for again. No two may have one id. Raises Unavailable; then any of them may be done.
+        """
+        keys = {key_of(tenant, course.id): mark for mark, course in marked.items()}
+        with unavailable():
+            before = {one["_id"]: one async for one in self._entries.find({"_id": {"$in": list(keys)}}, {"outbox": 0})}
+        found: dict[str, Stored] = {}
+        writes: list[InsertOne[Document] | UpdateOne] = []
+        written: dict[str, Stored] = {}
+        for key, mark in keys.items():
+            document = before.get(key)
+            sequence = document["sequence"] if document else 0
+            new = document is None or document["withdrawn"]
+            if document and document.get("written_by") == mark:
+                found[mark] = Stored("created" if sequence == 1 else "changed", sequence)
+                continue
+            entry = readable(document, _entry) if document else None
+            course = entry.keeping(marked[mark]) if entry else marked[mark]
+            if entry and entry.content == course:
+                found[mark] = Stored("unchanged", sequence)
+                continue
+            envelope = new_event(SOURCE, key, sequence + 1, CoursePublished(tenant, course), trace)
+            fields = {
+                "sequence": sequence + 1,
+                "withdrawn": False,
+                "content": msgspec.to_builtins(course),
+                "written_by": mark,
+                **match_fields(course, entry.matches if entry else ()),
+            }
+            if document is None:
+                owner = {"_id": key, "kind": "course", "tenant": tenant, "id": course.id}
+                writes.append(InsertOne({**owner, **fields, **outbox_insert(envelope)}))
+            else:
+                change = outbox_push(envelope)
+                change["$set"] |= fields
+                writes.append(UpdateOne({"_id": key, "sequence": sequence}, change))
+            written[mark] = Stored("created" if new else "changed", sequence + 1)
+        if writes:
+            count = await bulk_write(self._entries, writes)
+            if count:
+                self._staged.set()
+            if count == len(writes):
+                found |= written
+        return found
+
     async def put_framework(self, before: Entry | None, tenant: str, framework: Framework, trace: str) -> Entry | None:
         """Write a framework's next version and its event. Raises Unavailable, TooLarge."""
         version = before.sequence + 1 if before else 1
@@ -211,7 +267,7 @@ class CatalogStore:
         also: Document | None = None,
         only_if: Document | None = None,
     ) -> Entry | None:
-        envelope = announce(SOURCE, after.key, after.sequence, data, trace)
+        envelope = new_event(SOURCE, after.key, after.sequence, data, trace)
         if envelope.data and len(envelope.data) > EVENT_LIMIT:
             raise TooLarge(
                 f"its event would hold {len(envelope.data)} bytes; a record takes {EVENT_LIMIT}: "
@@ -223,7 +279,7 @@ class CatalogStore:
             fields["content"] = msgspec.to_builtins(after.content)
         if before is None:
             return after if await self._insert(after, fields, envelope) else None
-        change = stage(envelope)
+        change = outbox_push(envelope)
         change["$set"] |= fields
         if after.content is None:
             change["$unset"] = {"content": ""}
@@ -234,7 +290,7 @@ class CatalogStore:
         owner = {"_id": after.key, "kind": kind, "tenant": after.tenant, "id": after.id}
         try:
             with unavailable():
-                await self._entries.insert_one({**owner, **fields, **staged(envelope)})
+                await self._entries.insert_one({**owner, **fields, **outbox_insert(envelope)})
         except DuplicateKeyError:
             return False
         self._staged.set()
@@ -248,7 +304,7 @@ class CatalogStore:
             self._staged.set()
         return bool(result.matched_count)
 
-    async def restage(self, keys: Sequence[str] | None = None) -> int:
+    async def republish(self, keys: Sequence[str] | None = None) -> int:
         """Stage the present state of entries (all, without keys) once more; return how many.
 
         One that cannot be read is passed over. Raises Unavailable.
@@ -264,8 +320,8 @@ class CatalogStore:
                     data = FrameworkPublished(entry.tenant, entry.content)
                 elif entry.content is not None:
                     data = CoursePublished(entry.tenant, entry.content)
-                envelope = announce(SOURCE, entry.key, entry.sequence, data)
-                count += await self._compare_and_set(entry, stage(envelope))
+                envelope = new_event(SOURCE, entry.key, entry.sequence, data)
+                count += await self._compare_and_set(entry, outbox_push(envelope))
         return count
 
 

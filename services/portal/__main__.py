@@ -16,7 +16,7 @@ from services.portal.consumer import PathConsumer
 from services.portal.replicas import Replicas
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, run
-from shared.auth import Authenticator, Guesses
+from shared.auth import Authenticator, WrongKeyLimiter
 from shared.events import PATH_HEADS, PATHS_TOPIC, planned_topics
 from shared.kafka import Follower, TopicWarning, overdue
 from shared.kafka import reachable as kafka_reachable
@@ -40,7 +40,7 @@ async def build(
     )
     client._retry_connection = False  # noqa: SLF001 - whether to repeat is for the forwarder to say
     keys = KeyStore(mongodb, settings)
-    guesses = Guesses(settings.wrong_keys_per_minute)
+    guesses = WrongKeyLimiter(settings.wrong_keys_per_minute)
     authenticator = Authenticator(keys, settings.api_key_pepper, guesses=guesses)
     connections = Connections()
     consumer = PathConsumer(connections)

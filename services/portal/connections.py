@@ -11,16 +11,28 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from shared.auth import FORGOTTEN_SECONDS
+from shared.templates import Language
 
 Drop = Literal["shutdown", "follower", "slow", "expired", "revoked", "erased", "large"]
 
 
-class Push(Struct, frozen=True):
-    """Something to tell a stream. `revision` orders paths and erasures of one officer; 0 says that it has none."""
+Languages = tuple[Language, ...]
+InWords = Callable[[Languages], str]
+
+
+class StreamMessage(Struct, frozen=True):
+    """Something to tell a stream: JSON, or what gives it in the languages of the stream.
+
+    `revision` orders paths and erasures of one officer; 0 says that it has none.
+    """
 
     event: Literal["path", "status", "erased"]
-    data: str
+    data: str | InWords
     revision: int = 0
+
+    def in_words(self, languages: Languages) -> str:
+        """Return what to send."""
+        return self.data if isinstance(self.data, str) else self.data(languages)
 
 
 class Connection:
@@ -30,7 +42,7 @@ class Connection:
         self.key_id = key_id
         self.newest = 0
         self._known = last_event_id
-        self._slot: Push | None = None
+        self._slot: StreamMessage | None = None
         self._closed = False
         self._wake = asyncio.Event()
 
@@ -39,7 +51,7 @@ class Connection:
         """Whether a path or an erasure, not only a status, has been offered or was known to the reader."""
         return self.newest > 0
 
-    def offer(self, push: Push) -> bool:
+    def offer(self, push: StreamMessage) -> bool:
         """Take a push unless something newer was here; return whether it replaced one that nobody had read."""
         if push.event == "status":
             if self.told:
@@ -56,7 +68,7 @@ class Connection:
         self._wake.set()
         return replaced
 
-    async def next(self) -> Push | None:
+    async def next(self) -> StreamMessage | None:
         """Return what is to be told next, once there is something; None when the stream is to end."""
         await self._wake.wait()
         if self._closed:
@@ -102,6 +114,10 @@ class Connections(Collector):
             if not self._by_key[key]:
                 del self._by_key[key]
 
+    def watches(self, key: str) -> bool:
+        """Return whether a stream of an officer is open."""
+        return key in self._by_key
+
     def newest(self, key: str) -> int:
         """Return the largest revision that a stream of an officer knows of; 0 without one."""
         return max((connection.newest for connection in self._by_key.get(key, ())), default=0)
@@ -110,7 +126,7 @@ class Connections(Collector):
         """Return whether an officer was erased so lately that a key from before may still be remembered here."""
         return self._erased.get(key, -FORGOTTEN_SECONDS) > self._clock() - FORGOTTEN_SECONDS
 
-    def push(self, key: str, push: Push) -> None:
+    def push(self, key: str, push: StreamMessage) -> None:
         """Offer a push to every stream of an officer."""
         if push.event == "erased":
             self._erased = {one: at for one, at in self._erased.items() if self.was_erased(one)} | {key: self._clock()}

@@ -1,10 +1,16 @@
 """What the portal does when an officer has a new path: tell the streams that are open."""
 
 from collections.abc import Callable, Sequence
+from functools import cache, partial
 
-from services.portal.connections import Connections, Push
-from shared.events import TOMBSTONE, PathHead, check_jump, data_of
-from shared.kafka import Follower, Received
+import msgspec
+
+from services.portal.connections import Connections, InWords, Languages, StreamMessage
+from shared.errors import Rejected
+from shared.events import TOMBSTONE, PathAnnounced, PathHead, PathRecommended, check_jump, data_of, from_kafka
+from shared.kafka import ConsumedEvent, Follower
+from shared.messages import told
+from shared.templates import LANGUAGES
 
 ERASED = "{}"
 
@@ -22,34 +28,61 @@ class PathConsumer:
         finally:
             self._connections.drop_all("follower")
 
-    async def on_paths(self, batch: Sequence[Received]) -> None:
+    async def on_paths(self, batch: Sequence[ConsumedEvent]) -> None:
         """Push what came, in order. Raises Rejected where a revision is beyond what could have happened."""
         for item in batch:
             if handle := HANDLERS.get(item.event.type):
                 handle(self, item)
 
-    def on_path_recommended(self, item: Received) -> None:
-        """An officer's path is new: the event's data go to the page as they came, but for what is not UTF-8."""
+    def on_path_recommended(self, item: ConsumedEvent) -> None:
+        """An officer's path is new: open streams are told it in words. Raises Rejected where it cannot be read."""
         data = data_of(item.record.value, item.record.headers)
-        if isinstance(item.event.data, PathHead) and data is not None:
-            self._push(item, Push("path", data.decode("utf-8", "replace"), item.event.data.revision))
+        if isinstance(item.event.data, PathHead) and data is not None and self._connections.watches(item.event.subject):
+            once = item.event.type == "path.recommended.v1"
+            in_words = _once_told(data.decode("utf-8", "replace")) if once else _announced(item)
+            self._push(item, StreamMessage("path", in_words, item.event.data.revision))
 
-    def on_path_stored(self, item: Received) -> None:
+    def on_path_stored(self, item: ConsumedEvent) -> None:
         """An officer's path is new and too large for an event: streams reconnect, and are sent the stored path then."""
         self._connections.drop(item.event.subject, "large")
 
-    def on_erased(self, item: Received) -> None:
+    def on_erased(self, item: ConsumedEvent) -> None:
         """An officer is forgotten."""
-        self._push(item, Push("erased", ERASED, item.event.sequence))
+        self._push(item, StreamMessage("erased", ERASED, item.event.sequence))
 
-    def _push(self, item: Received, push: Push) -> None:
+    def _push(self, item: ConsumedEvent, push: StreamMessage) -> None:
         key = item.event.subject
         check_jump(key, push.revision, self._connections.newest(key), "revision")
         self._connections.push(key, push)
 
 
-HANDLERS: dict[str, Callable[[PathConsumer, Received], None]] = {
+def _announced(item: ConsumedEvent) -> InWords:
+    """Return what shows an announced path in words. Raises Rejected where it cannot be read."""
+    data = from_kafka(item.record.key, item.record.value, item.record.headers).data
+    if not isinstance(data, PathAnnounced):
+        raise Rejected(f"{item.event.type} announces no path")
+    try:
+        return cache(partial(_shown, data.recommended()))
+    except ValueError as error:
+        raise Rejected(str(error)) from None
+
+
+def _once_told(text: str) -> InWords:
+    """Return what shows a path that was announced with its sentences: as it came, or with those of one language."""
+
+    def in_words(languages: Languages) -> str:
+        return text if languages == LANGUAGES else _shown(msgspec.json.decode(text, type=PathRecommended), languages)
+
+    return in_words
+
+
+def _shown(event: PathRecommended, languages: Languages) -> str:
+    return msgspec.json.encode(msgspec.structs.replace(event, path=told(event.path, languages))).decode()
+
+
+HANDLERS: dict[str, Callable[[PathConsumer, ConsumedEvent], None]] = {
     "path.recommended.v1": PathConsumer.on_path_recommended,
+    "path.recommended.v2": PathConsumer.on_path_recommended,
     "path.stored.v1": PathConsumer.on_path_stored,
     TOMBSTONE: PathConsumer.on_erased,
 }

@@ -20,7 +20,7 @@ from services.recommender import __doc__ as card
 from services.recommender import recompute
 from services.recommender.api import (
     ASKED,
-    CATALOGUE,
+    CATALOG,
     FIRST_GROUPS,
     HEEDER,
     MIN_GROUP,
@@ -35,12 +35,13 @@ from services.recommender.api import (
 from services.recommender.catalog_replica import CatalogReplica
 from services.recommender.consumer import CatalogConsumer, ProfileConsumer
 from services.recommender.planning import FeedbackHandler, Planner
-from services.recommender.store import ALL_INDEXES, COLLECTION, PlanStore, reduced
+from services.recommender.replanning import Replanner
+from services.recommender.store import ALL_INDEXES, ANNOUNCED, COLLECTION, PlanStore, reduced
 from services.recommender.warmup import warm_up
 from services.recommender.work_queue import WorkQueue
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
-from shared.auth import Authenticator, Guesses
+from shared.auth import Authenticator, WrongKeyLimiter
 from shared.events import CATALOG_TOPIC, PATHS_TOPIC, PROFILES_TOPIC, planned_topics
 from shared.kafka import Follower, GroupConsumer, Publisher, TopicWarning, overdue, replay
 from shared.kafka import reachable as kafka_reachable
@@ -58,9 +59,9 @@ async def build(settings: RecommenderSettings) -> web.Application:
     database = client[settings.database("recommender")]
     await ensure_indexes(database, ALL_INDEXES)
     store = PlanStore(database, staged := asyncio.Event())
-    catalogue = CatalogReplica()
+    catalog = CatalogReplica()
     zone = ZoneInfo(settings.time_zone)
-    planner = Planner(store, catalogue, zone, settings.planning_threads, smallest_gap=settings.smallest_gap)
+    planner = Planner(store, catalog, zone, settings.planning_threads, smallest_gap=settings.smallest_gap)
     heeder = FeedbackHandler(planner, asked := WorkQueue())
     publisher = Publisher(settings)
     await publisher.start()
@@ -70,26 +71,29 @@ async def build(settings: RecommenderSettings) -> web.Application:
     async def take_back(key: str) -> None:
         await consumer.take_back(key)
 
-    changes = CatalogConsumer(catalogue, planner, lambda: consumer.partitions)
+    replanner = Replanner(planner, lambda: consumer.partitions)
     consumer = GroupConsumer(
         settings,
         settings.topic(PROFILES_TOPIC),
         settings.group(GROUP),
         ProfileConsumer(planner, take_back).on_profiles,
         publisher=publisher,
-        on_assigned=changes.on_assigned,
+        on_assigned=replanner.on_assigned,
     )
     topics = planned_topics(settings.topic, CATALOG_TOPIC, PROFILES_TOPIC, PATHS_TOPIC)
-    follower = Follower(settings, settings.topic(CATALOG_TOPIC), changes.on_catalogue)
+    follower = Follower(
+        settings, settings.topic(CATALOG_TOPIC), CatalogConsumer(catalog, replanner.catalog_changed).on_catalog
+    )
     relay = Relay(
         database,
         COLLECTION,
         settings.topic(PATHS_TOPIC),
         publisher,
         brokers=settings,
-        restage=store.restage,
+        republish=store.republish,
         reduced=reduced,
         staged=staged,
+        held_in=ANNOUNCED,
     )
 
     warm = asyncio.Event()
@@ -101,14 +105,14 @@ async def build(settings: RecommenderSettings) -> web.Application:
         gc.freeze()  # what the compiler has left is there for good: no need to walk over it again and again
         warm.set()
         await follower.caught_up.wait()
-        while not catalogue.has_framework:
+        while not catalog.has_framework:
             await asyncio.sleep(0.2)
         await consumer.run()
 
-    async def has_catalogue() -> str | None:
+    async def has_catalog() -> str | None:
         if not follower.caught_up.is_set():
-            return "the catalogue has not been read to its end"
-        if not catalogue.has_framework:
+            return "the catalog has not been read to its end"
+        if not catalog.has_framework:
             return "there is no framework yet"
         return overdue(follower, settings.held_seconds)
 
@@ -129,14 +133,14 @@ async def build(settings: RecommenderSettings) -> web.Application:
         "Recommender",
         ROUTES,
         Authenticator(
-            KeyStore(client, settings), settings.api_key_pepper, guesses=Guesses(settings.wrong_keys_per_minute)
+            KeyStore(client, settings), settings.api_key_pepper, guesses=WrongKeyLimiter(settings.wrong_keys_per_minute)
         ),
         limits=settings.limits,
         description=card or "",
         checks={
             "mongodb": partial(mongo_reachable, client),
             "kafka": partial(kafka_reachable, settings),
-            "catalogue": has_catalogue,
+            "catalog": has_catalog,
             "profiles": takes_profiles,
             "planner": is_warm,
         },
@@ -144,13 +148,13 @@ async def build(settings: RecommenderSettings) -> web.Application:
         contexts=[
             clients,
             background("relay", relay.run),
-            background("catalogue", follower.run),
+            background("catalog", follower.run),
             background("profiles", consume, stop=consumer.stop),
-            background("sweep", changes.sweep_for_ever),
+            background("replanning", replanner.run),
         ],
     )
-    app[STORE], app[CATALOGUE], app[TODAY] = store, catalogue, today_in(zone)
-    app[HEEDER], app[ASKED], app[SOLVER], app[RULES_CHANGED] = heeder, asked, planner.solver, changes.look_again
+    app[STORE], app[CATALOG], app[TODAY] = store, catalog, today_in(zone)
+    app[HEEDER], app[ASKED], app[SOLVER], app[RULES_CHANGED] = heeder, asked, planner.solver, replanner.look_now
     app[MIN_GROUP], app[FIRST_GROUPS] = settings.min_group_size, settings.first_job_groups
     app[TOKEN_KEY], registry = settings.api_key_pepper, app[REGISTRY]
     _measure(registry, planner, heeder, asked)
@@ -161,7 +165,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
 
 
 def _measure(registry: CollectorRegistry, planner: Planner, heeder: FeedbackHandler, asked: WorkQueue) -> None:
-    catalogue = planner.catalogue
+    catalog = planner.catalog
     metrics.count(registry, "plans_saved", "Paths that were saved and announced.", lambda: planner.planned)
     metrics.count(registry, "plans_refused", "Paths that the checker refused.", lambda: planner.refused)
     metrics.count(
@@ -170,7 +174,7 @@ def _measure(registry: CollectorRegistry, planner: Planner, heeder: FeedbackHand
         "Times that a sweep passed a plan over because it could not be read or planned again.",
         lambda: planner.passed_over,
     )
-    metrics.gauge(registry, "catalogue_revision", "The catalogue that is planned with.", lambda: catalogue.revision)
+    metrics.gauge(registry, "catalog_revision", "The catalog that is planned with.", lambda: catalog.revision)
     metrics.gauge(registry, "asked_in_hand", "Work of requests that waits or runs.", lambda: asked.in_hand)
     metrics.count(registry, "asked_refused", "Work of requests beyond the limits: 429 or 503.", lambda: asked.refused)
     metrics.count(registry, "asked_dropped", "Work whose client went away before its turn.", lambda: asked.dropped)
@@ -187,7 +191,7 @@ async def republish(settings: RecommenderSettings) -> int:
     """Stage the present path of every officer once more; the service's relay sends them."""
     client = connect(settings, "recommender")
     try:
-        return await PlanStore(client[settings.database("recommender")]).restage()
+        return await PlanStore(client[settings.database("recommender")]).republish()
     finally:
         client.close()
 

@@ -10,8 +10,8 @@ from msgspec import Struct
 from services.recommender.disclosure import BOUNDS, POOL, Cohort, SkillSums, rounded_down
 from services.recommender.inputs import MICRO
 from services.recommender.path_summary import PathSummary
+from shared.domain import Framework, LocalizedText
 from shared.paths import CourseCard
-from shared.skills import Framework, Text
 
 _COURSES = 20
 
@@ -32,7 +32,7 @@ class SkillGaps(Struct, frozen=True):
     """
 
     skill: str
-    title: Text
+    title: LocalizedText
     officers: int
     level: float
     required: float
@@ -56,7 +56,7 @@ class GroupGaps(Struct, frozen=True):
     """
 
     job_group: str
-    title: Text
+    title: LocalizedText
     officers: int
     before: float
     after: float
@@ -93,7 +93,7 @@ class UnclosableGap(Struct, frozen=True):
     """
 
     skill: str
-    title: Text
+    title: LocalizedText
     officers: int
     short: int
     unreachable: int | None
@@ -146,7 +146,7 @@ def _skills(cohorts: Sequence[Cohort], framework: Framework, smallest: int) -> l
     return sorted(found, key=lambda row: (-row.gap * row.officers, row.skill))
 
 
-def _skill(name: str, title: Text, number: int, sums: Sequence[SkillSums], smallest: int) -> SkillGaps:
+def _skill(name: str, title: LocalizedText, number: int, sums: Sequence[SkillSums], smallest: int) -> SkillGaps:
     edges = [None, *BOUNDS, None]
     sizes = [sum(column) for column in zip(*(one.sizes for one in sums), strict=True)]
     return SkillGaps(
@@ -182,10 +182,10 @@ def _groups(cohorts: Sequence[Cohort], framework: Framework, first: Collection[s
     return sorted(rows, key=lambda row: (place.get(row.job_group, len(place)), -row.gap, row.job_group))
 
 
-def _group(name: str, titles: Mapping[str, Text], cohorts: Sequence[Cohort]) -> GroupGaps:
+def _group(name: str, titles: Mapping[str, LocalizedText], cohorts: Sequence[Cohort]) -> GroupGaps:
     figures = [cohort.figures for cohort in cohorts]
     number = sum(one.officers for one in figures)
-    others = Text(th="กลุ่มงานอื่น", en="Other job groups")
+    others = LocalizedText(th="กลุ่มงานอื่น", en="Other job groups")
     return GroupGaps(
         name,
         others if name == POOL else titles.get(name, others),

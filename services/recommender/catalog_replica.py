@@ -1,4 +1,4 @@
-"""The catalogue as this replica has followed it: the present snapshot, and when what was changed. No I/O.
+"""The catalog as this replica has followed it: the present snapshot, and when what was changed. No I/O.
 
 A stamp that is not above the largest one taken is an old record or a second delivery, and changes nothing. Folding runs
 in a thread and changes nothing that others read; the event loop takes its result in one step (see "Threads" in
@@ -7,21 +7,24 @@ docs/architecture.md).
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from services.recommender.planner.index.catalog import Snapshot
+from shared.domain import SHARED_TENANT, Course
 from shared.events import CoursePublished, CourseWithdrawn, Event, FrameworkPublished
-from shared.skills import SHARED_TENANT, Course
 
 _MANY = 2000
 
+PlanField = Literal["courses", "open_skills", "framework_id"]
+"""Where a stored plan names what a catalog change may concern."""
+
 
 class PlanSummary(msgspec.Struct, frozen=True):
-    """What decides whether a plan is newer than news, and whether the catalogue has moved on under it.
+    """What decides whether a plan is newer than news, and whether the catalog has moved on under it.
 
-    `considered` is the catalogue revision up to which the plan is known to be good; `framework` is `id@version`;
+    `considered` is the catalog revision up to which the plan is known to be good; `framework` is `id@version`;
     `courses` are the path's, in its order; `open_skills` are `framework/skill`; `rules` is the version of the tenant's
     rules; `stale`: feedback was kept that the path does not obey yet.
     """
@@ -40,7 +43,7 @@ class PlanSummary(msgspec.Struct, frozen=True):
 
 
 Revisions = dict[tuple[str, str], int]
-"""(tenant, name) -> the catalogue revision of the last change."""
+"""(tenant, name) -> the catalog revision of the last change."""
 
 
 class FoldedCatalog(NamedTuple):
@@ -55,16 +58,16 @@ class FoldedCatalog(NamedTuple):
 def fold_events(snapshot: Snapshot, events: Iterable[Event]) -> FoldedCatalog:
     """Return what events, in the order of the log, make of a snapshot.
 
-    Courses of one tenant that follow each other are taken together, without what no path is made of: a catalogue is
+    Courses of one tenant that follow each other are taken together, without what no path is made of: a catalog is
     mostly descriptions. Where only such a thing is new, no stamp says so.
     """
     found = FoldedCatalog(snapshot, {}, {}, {})
     waiting: dict[str, Course] = {}
-    tenant, stamp = "", snapshot.catalogue_revision
+    tenant, stamp = "", snapshot.catalog_revision
     for event in events:
-        if event.catalogue_revision <= stamp:
+        if event.catalog_revision <= stamp:
             continue
-        stamp = event.catalogue_revision
+        stamp = event.catalog_revision
         published = event.data if isinstance(event.data, CoursePublished) else None
         if waiting and (published is None or published.tenant != tenant):
             snapshot = snapshot.put_courses(tenant, waiting.values(), stamp - 1)
@@ -120,7 +123,7 @@ class CatalogReplica:
     @property
     def revision(self) -> int:
         """The largest stamp taken."""
-        return self.snapshot.catalogue_revision
+        return self.snapshot.catalog_revision
 
     @property
     def has_framework(self) -> bool:
@@ -158,17 +161,16 @@ class CatalogReplica:
         )
         return any(stamp > plan.considered for stamp in stamps)
 
-    def changed_since(self, revision: int) -> list[dict[str, Any]]:
-        """Return, as MongoDB conditions, which plans the changes after a revision may concern; `[{}]`: any plan."""
-        fields = {"courses": self._courses, "open_skills": self._skills, "framework_id": self._frameworks}
-        names: dict[tuple[str, str], list[str]] = defaultdict(list)
+    def changed_since(self, revision: int) -> dict[tuple[str, PlanField], list[str]] | None:
+        """Return (tenant, field of a plan) -> what changed after a revision; None: too much to name."""
+        fields: dict[PlanField, Revisions] = {
+            "courses": self._courses,
+            "open_skills": self._skills,
+            "framework_id": self._frameworks,
+        }
+        names: dict[tuple[str, PlanField], list[str]] = defaultdict(list)
         for field, changed in fields.items():
             for (tenant, name), stamp in changed.items():
                 if stamp > revision:
                     names[tenant, field].append(name)
-        if sum(map(len, names.values())) > _MANY:
-            return [{}]
-        return [
-            {field: {"$in": found}} | ({} if tenant == SHARED_TENANT else {"tenant": tenant})
-            for (tenant, field), found in names.items()
-        ]
+        return None if sum(map(len, names.values())) > _MANY else dict(names)

@@ -16,8 +16,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from shared.domain import Teaches
 from shared.errors import Conflict, InvalidInput
-from shared.skills import Teaches
 
 Saying = Literal["completed", "started", "not_relevant", "not_now", "pin"]
 Action = Literal["completed", "started", "not_relevant", "not_now", "pin", "undo"]
@@ -30,7 +30,7 @@ KEPT_PER_COURSE = 5
 
 MOST_COURSES = 2000
 MOST_ROWS = 2000
-"""Rows of what completed courses taught that are kept per officer, some 300 kB; past it the catalogue is asked."""
+"""Rows of what completed courses taught that are kept per officer, some 300 kB; past it the catalog is asked."""
 
 _CLOCK_SKEW = timedelta(minutes=5)
 
@@ -38,7 +38,7 @@ _CLOCK_SKEW = timedelta(minutes=5)
 class Statement(Struct, frozen=True, omit_defaults=True):
     """One statement. `sequence` counts an officer's statements; `at` is when it came true.
 
-    `taught`: what a completed course taught at that time, so that the level reached outlives the catalogue's entry.
+    `taught`: what a completed course taught at that time, so that the level reached outlives the catalog's entry.
     """
 
     sequence: int

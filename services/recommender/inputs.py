@@ -9,8 +9,8 @@ from msgspec import Meta, Struct
 from msgspec.structs import force_setattr, replace
 
 from services.recommender.feedback import Feedback
+from shared.domain import Course, Framework, Profile, Skill, Teaches, keep_millionths, millionths
 from shared.errors import InvalidInput
-from shared.skills import Course, Framework, Profile, Skill, Teaches, keep_millionths, millionths
 from shared.texts import folded
 
 ALGORITHM = "t1.5"
@@ -129,18 +129,18 @@ class SkillTarget(Struct, frozen=True):
 
 
 class Inputs(Struct, frozen=True, kw_only=True):
-    """Everything a plan depends on but the catalogue, so the same inputs and the same view give the same path.
+    """Everything a plan depends on but the catalog, so the same inputs and the same view give the same path.
 
     `target` {skill: level} stands in place of the job group's requirements, every weight 1. `levels` holds what was
     assessed in `framework`, where a level above the scale counts as its top; `elsewhere` {framework: {skill: level}}
-    what is known on other yardsticks. A course in
+    what is known on other framework_scales. A course in
     `completed` is never suggested and satisfies whoever requires it. `budget_hours` and `max_steps` None: no limit.
     `languages` empty: any language will do.
 
     `mandatory` courses are planned with what opens their doors, past the budget if need be; `pinned` ones where they
     fit. `excluded` courses never appear; `slowed` {course: factor} multiplies a cost. `started` courses stay in front,
     in this order, unless they were withdrawn. `completed_at` {course: when}; `taught`: what those of them taught that
-    the catalogue may have changed since. `previous`: the courses of the path before, which stays unless a new one is
+    the catalog may have changed since. `previous`: the courses of the path before, which stays unless a new one is
     worth notably more. With `finishing` nothing but the officer's own progress has changed: the path before stays as
     far as it can still be studied. `smallest_gap`: see SMALLEST_GAP.
     """
@@ -344,7 +344,7 @@ def inputs_for(  # noqa: PLR0913 - each is a part of the record, given by name
 
 
 def rules_within(rules: Sequence[Rule], framework: Framework) -> list[Rule]:
-    """Return the rules of a tenant as far as they speak of a framework: skills of other yardsticks say nothing here."""
+    """Return the rules of a tenant without skills that the framework does not have."""
     known = {folded(skill.id) for skill in framework.skills}
     found = []
     for rule in rules:

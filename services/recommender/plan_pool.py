@@ -20,13 +20,14 @@ from services.recommender.plan_validator.validate import Find, validate
 from services.recommender.planner import pipeline
 from services.recommender.planner.index.catalog import Snapshot, View
 from services.recommender.provenance import Record, inputs_of_record, record_of
+from shared.domain import Profile
 from shared.errors import InvalidInput
+from shared.events import Cause
 from shared.paths import LearningPath
-from shared.skills import Profile
 
 _PIECES_PER_THREAD = 4
 
-NOTHING_SAID = Feedback()
+NO_FEEDBACK = Feedback()
 NO_RULES = TenantRules()
 
 Check = Callable[[LearningPath, Inputs, Find], list[str]]
@@ -35,21 +36,24 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """An officer to plan for: the profile, what was said, the tenant's rules, the path before, the date to count from.
+class PlanRequest:
+    """An officer to plan for, and all that the path depends on but the catalog.
 
-    `previous` names the courses of the path before, in its order; with `stable` it stays unless another is worth
-    notably more. `finishing`: nothing has changed but what the officer has done of it, or the date; it stays as far as
-    it can still be studied.
+    `previous`: the courses of the previous path, in its order; with `stable` it stays unless another is notably better.
+    `finishing`: nothing has changed but the officer's progress in it, or the date; it stays as far as it can still be
+    studied. `cause`, `partition` and `traceparent`: of the event that asks for it.
     """
 
     profile: Profile
     as_of: date
-    feedback: Feedback = NOTHING_SAID
+    feedback: Feedback = NO_FEEDBACK
     rules: TenantRules = NO_RULES
     previous: Sequence[str] = ()
     stable: bool = True
     finishing: bool = False
+    cause: Cause = "assessment"
+    partition: int = -1
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,6 @@ class PlannedPath:
 
 def plan_stateless(inputs: Inputs, view: View) -> LearningPath:
     """Return the checked path for a request. Raises InvalidInput, or AssertionError where the checker refuses it."""
-    inputs.check()
     path = pipeline.recommend(inputs, view)
     if found := validate(path, inputs, view.course):
         raise AssertionError(f"the checker refuses a path: {found}")
@@ -72,44 +75,43 @@ def plan_stateless(inputs: Inputs, view: View) -> LearningPath:
 
 def plan_for(profile: Profile, view: View, as_of: date) -> PlannedPath:
     """Return the path of an officer who has said nothing, in a tenant without rules."""
-    return solve(Case(profile, as_of), view)
+    return solve(PlanRequest(profile, as_of), view)
 
 
-def solve(case: Case, view: View, check: Check = validate, smallest_gap: float = SMALLEST_GAP) -> PlannedPath:
+def solve(request: PlanRequest, view: View, check: Check = validate, smallest_gap: float = SMALLEST_GAP) -> PlannedPath:
     """Return an officer's path: with steps, without (and why), or waiting for a framework that is not here yet."""
-    profile = case.profile
+    profile = request.profile
     framework = view.arrived(profile)
     if framework is None:
-        waiting = pipeline.waiting_for_framework(profile, view.catalogue_revision, case.as_of)
-        return PlannedPath(_stamped(waiting, case), [])
+        waiting = pipeline.waiting_for_framework(profile, view.catalog_revision, request.as_of)
+        return PlannedPath(_stamped(waiting, request), [])
     record = record_of(
         profile,
-        case.feedback,
-        case.rules,
-        case.previous,
+        request.feedback,
+        request.rules,
+        request.previous,
         framework=framework,
-        as_of=case.as_of,
-        catalogue_revision=view.catalogue_revision,
-        stable=case.stable,
-        finishing=case.finishing,
+        as_of=request.as_of,
+        catalog_revision=view.catalog_revision,
+        stable=request.stable,
+        finishing=request.finishing,
         smallest_gap=smallest_gap,
     )
-    inputs = inputs_of_record(record, case.rules, framework)
+    inputs = inputs_of_record(record, request.rules, framework)
     try:
-        inputs.check()
+        path = pipeline.recommend(inputs, view)
     except InvalidInput as problem:  # the framework has moved on and no longer knows the officer's job group or stage
-        refused = pipeline.refused(inputs, view.catalogue_revision, problem.detail)
-        return PlannedPath(_stamped(refused, case), [], record)
-    path = pipeline.recommend(inputs, view)
+        refused = pipeline.refused(inputs, view.catalog_revision, problem.detail)
+        return PlannedPath(_stamped(refused, request), [], record)
     found = check(path, inputs, view.course)
     if found:
-        path = pipeline.refused(inputs, view.catalogue_revision, "; ".join(found))
-    return PlannedPath(_stamped(path, case), found, record)
+        path = pipeline.refused(inputs, view.catalog_revision, "; ".join(found))
+    return PlannedPath(_stamped(path, request), found, record)
 
 
-def _stamped(path: LearningPath, case: Case) -> LearningPath:
+def _stamped(path: LearningPath, request: PlanRequest) -> LearningPath:
     """Return the path with the versions of what its planner does not see: feedback and rules are already inputs."""
-    versions = msgspec.structs.replace(path.versions, feedback=case.feedback.sequence, rules=case.rules.version)
+    versions = msgspec.structs.replace(path.versions, feedback=request.feedback.sequence, rules=request.rules.version)
     return msgspec.structs.replace(path, versions=versions)
 
 
@@ -125,24 +127,24 @@ class PlanPool:
         self.threads = threads or os.cpu_count() or 1
         self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="planning")
 
-    async def solve(self, cases: Sequence[Case], snapshot: Snapshot) -> list[PlannedPath]:
+    async def solve(self, requests: Sequence[PlanRequest], snapshot: Snapshot) -> list[PlannedPath]:
         """Return the paths of a batch, in its order; the same as one by one."""
-        if not cases:
+        if not requests:
             return []
-        views = {tenant: snapshot.view(tenant) for tenant in {case.profile.tenant for case in cases}}
-        size = max(1, -(-len(cases) // (self.threads * _PIECES_PER_THREAD)))
-        pieces = [cases[start : start + size] for start in range(0, len(cases), size)]
+        views = {tenant: snapshot.view(tenant) for tenant in {request.profile.tenant for request in requests}}
+        size = max(1, -(-len(requests) // (self.threads * _PIECES_PER_THREAD)))
+        pieces = [requests[start : start + size] for start in range(0, len(requests), size)]
         loop = asyncio.get_running_loop()
 
-        def solved(piece: Sequence[Case]) -> list[PlannedPath]:
-            return [self.one(case, views[case.profile.tenant]) for case in piece]
+        def solved(piece: Sequence[PlanRequest]) -> list[PlannedPath]:
+            return [self.one(request, views[request.profile.tenant]) for request in piece]
 
         found = await asyncio.gather(*(loop.run_in_executor(self._pool, solved, piece) for piece in pieces))
         return [planned for piece in found for planned in piece]
 
-    def one(self, case: Case, view: View) -> PlannedPath:
+    def one(self, request: PlanRequest, view: View) -> PlannedPath:
         """Return one officer's path, in the caller's thread."""
-        return solve(case, view, self._check, self.smallest_gap)
+        return solve(request, view, self._check, self.smallest_gap)
 
     async def run(self, work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
         """Return what a piece of work returns, done off the event loop."""

@@ -1,6 +1,6 @@
-"""Reading, planning and saving: the one loop that events and the sweeps after a change go through.
+"""Reading, planning and saving: for events, for stored plans after a change, and for feedback.
 
-A plan is a deterministic function of profile, feedback, rules, catalogue, framework, date and the path before. The
+A plan is a deterministic function of profile, feedback, rules, catalog, framework, date and the path before. The
 checker simulates it before it is saved by compare-and-set: who lost a race reads again and decides again.
 
 Feedback by HTTP and an assessment by event meet in the same document, so feedback is stored with the path that follows
@@ -9,23 +9,16 @@ from it in one write. Where the checker refuses the new path, the feedback is ke
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, tzinfo
-from typing import Any
 
 import msgspec
 
 from services.recommender.catalog_replica import CatalogReplica, PlanSummary
 from services.recommender.feedback import Action, Feedback, apply_feedback
 from services.recommender.inputs import SMALLEST_GAP, TenantRules
-from services.recommender.plan_pool import (
-    Case,
-    PlannedPath,
-    PlanPool,
-    plan_for,
-    plan_stateless,
-)
+from services.recommender.plan_pool import PlannedPath, PlanPool, PlanRequest, plan_for, plan_stateless
 from services.recommender.store import (
     MOST_KEYS,
     IdempotencyRecord,
@@ -33,33 +26,23 @@ from services.recommender.store import (
     PlanBase,
     PlanStore,
     PlanWithKeys,
+    RunnersUp,
     StoredPlan,
 )
 from services.recommender.work_queue import Caller, WorkQueue
+from shared.compact_paths import alternatives, compact
+from shared.domain import key_of
 from shared.errors import Conflict, InvalidInput, NotFound, Rejected, TooManyRequests, Unavailable
 from shared.events import MAX_JUMP, Cause, PathRecommended, check_jump
 from shared.logs import frames_of
 from shared.paths import LearningPath
-from shared.skills import Profile, key_of
 
-__all__ = ["Order", "PlannedPath", "Planner", "new_plan", "plan_for", "plan_stateless"]
+__all__ = ["PlanRequest", "PlannedPath", "Planner", "new_plan", "plan_for", "plan_stateless"]
 
 log = logging.getLogger(__name__)
 
 _FRAMEWORK_SECONDS = 5.0
 _CATCH_UP_SECONDS = 10.0
-_SWEEP_BATCH = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """A profile to plan for: where its event lay, what caused it, and the date it counts from."""
-
-    partition: int
-    profile: Profile
-    cause: Cause
-    as_of: date
-    traceparent: str | None = None
 
 
 class Planner:
@@ -68,7 +51,7 @@ class Planner:
     def __init__(
         self,
         store: PlanStore,
-        catalogue: CatalogReplica,
+        catalog: CatalogReplica,
         zone: tzinfo,
         threads: int = 0,
         *,
@@ -78,7 +61,7 @@ class Planner:
         self.refused = 0
         self.failed = 0
         self.store = store
-        self.catalogue = catalogue
+        self.catalog = catalog
         self.solver = PlanPool(threads, smallest_gap=smallest_gap)
         self._zone = zone
 
@@ -94,37 +77,41 @@ class Planner:
 
     @property
     def passed_over(self) -> int:
-        """How often a sweep passed a plan over because it could not be read or planned again."""
+        """How often a stored plan was skipped because it could not be read or planned again."""
         return self.failed + self.store.unreadable
 
-    async def plan(self, orders: Sequence[Order]) -> None:
+    async def plan(self, requests: Sequence[PlanRequest]) -> None:
         """Plan for the newest profile of every officer and save; older and repeated profiles change nothing.
 
         Raises Rejected where the checker refused a path: the others of the batch are saved by then. A batch of one
         that is refused leaves, where there is no plan yet, one without steps and with the cause. Raises Rejected too,
         with nothing planned, where a profile's sequence is beyond what could have happened.
         """
-        newest = {order.profile.key: order for order in sorted(orders, key=lambda order: order.profile.sequence)}
-        await self._check_jumps({key: order.profile.sequence for key, order in newest.items()})
+        newest = {
+            request.profile.key: request for request in sorted(requests, key=lambda request: request.profile.sequence)
+        }
+        await self._check_jumps({key: request.profile.sequence for key, request in newest.items()})
         refused: list[str] = []
         while newest:
             before = await self.store.bases(newest)
-            news = [order for key, order in newest.items() if _is_news(order, before.get(key))]
+            news = [request for key, request in newest.items() if _is_news(request, before.get(key))]
             await self.catch_up([before[key].summary for key in newest if key in before], news)
             rules = await self._rules_of(news)
-            cases = [_case(order, before.get(order.profile.key), rules[order.profile.tenant]) for order in news]
-            replaced = [(key, before[key].summary) for order in news if (key := order.profile.key) in before]
+            complete = [
+                _with_basis(request, before.get(request.profile.key), rules[request.profile.tenant]) for request in news
+            ]
+            replaced = [(key, before[key].summary) for request in news if (key := request.profile.key) in before]
             results, _ = await asyncio.gather(
-                self.solver.solve(cases, self.catalogue.snapshot), self.store.history.keep(replaced)
+                self.solver.solve(complete, self.catalog.snapshot), self.store.history.keep(replaced)
             )
             plans = []
-            for order, result in zip(news, results, strict=True):
-                base = before.get(order.profile.key)
+            for request, result in zip(news, results, strict=True):
+                base = before.get(request.profile.key)
                 if result.violations:
-                    refused.append(f"{order.profile.key}: {'; '.join(result.violations)}")
-                    if base is not None or len(orders) > 1:
+                    refused.append(f"{request.profile.key}: {'; '.join(result.violations)}")
+                    if base is not None or len(requests) > 1:
                         continue
-                plans.append(new_plan(order, result, base.summary if base else None))
+                plans.append(new_plan(request, result, base.summary if base else None))
             lost = await self.store.save(plans)
             self.planned += len(plans) - len(lost)
             newest = {plan.profile.key: newest[plan.profile.key] for plan in lost}
@@ -158,98 +145,41 @@ class Planner:
         for key in far:
             check_jump(key, sequences[key], known.get(key, 0))
 
-    async def _rules_of(self, orders: Sequence[Order]) -> dict[str, TenantRules]:
-        return {tenant: await self.store.rules.of(tenant) for tenant in {order.profile.tenant for order in orders}}
+    async def _rules_of(self, requests: Sequence[PlanRequest]) -> dict[str, TenantRules]:
+        return {
+            tenant: await self.store.rules.of(tenant) for tenant in {request.profile.tenant for request in requests}
+        }
 
-    async def catch_up(self, before: Collection[PlanSummary], news: Sequence[Order]) -> None:
-        """Wait for a catalogue at least as new as the stored plans', and a moment for a framework on its way.
+    async def catch_up(self, before: Collection[PlanSummary], news: Sequence[PlanRequest]) -> None:
+        """Wait for a catalog at least as new as the stored plans', and a moment for a framework on its way.
 
         Raises Unavailable where this replica stays behind.
         """
         loop = asyncio.get_running_loop()
         begun = loop.time()
         newest = max((plan.considered for plan in before), default=0)
-        while self.catalogue.revision < newest:
+        while self.catalog.revision < newest:
             if loop.time() - begun > _CATCH_UP_SECONDS:
-                raise Unavailable(f"catalogue {newest} was planned with, this replica is at {self.catalogue.revision}")
+                raise Unavailable(f"catalog {newest} was planned with, this replica is at {self.catalog.revision}")
             await asyncio.sleep(0.05)
         while loop.time() - begun < _FRAMEWORK_SECONDS and not all(map(self._knows_framework, news)):
             await asyncio.sleep(0.05)
 
-    def _knows_framework(self, order: Order) -> bool:
-        return self.catalogue.snapshot.view(order.profile.tenant).arrived(order.profile) is not None
+    def _knows_framework(self, request: PlanRequest) -> bool:
+        return self.catalog.snapshot.view(request.profile.tenant).arrived(request.profile) is not None
 
-    # --- sweeps ------------------------------------------------------------------------------------------------------
+    # --- stored plans -----------------------------------------------------------------------------------------------
 
-    async def sweep(self, partitions: Collection[int], since: int) -> int:
-        """Plan again what the catalogue changes after a revision concern, and return how many paths are new.
-
-        A path that comes out the same stays as it is and is remembered as considered. Where the checker refuses the
-        new one, the one before stays and is due again with the next sweep.
-        """
-        revision = self.catalogue.revision
-        conditions = [{**one, "considered": {"$lt": revision}} for one in self.catalogue.changed_since(since)]
-        count = 0
-        async for stored in self._batches(partitions, conditions):
-            due = [plan for plan in stored if self.catalogue.is_due(plan.summary)]
-            saved, same, refused = await self._again(due, "catalogue")
-            left = {plan.profile.key for plan in [*refused, *due]} - {plan.profile.key for plan in same}
-            good = [plan.profile.key for plan in stored if plan.profile.key not in left]
-            await self.store.mark_considered(good, revision)
-            count += saved
-        return count
-
-    async def sweep_rules(self, partitions: Collection[int]) -> int:
-        """Plan again those whose tenant has newer rules, and return how many paths are new. Raises Unavailable."""
-        versions = await self.store.rules.refresh()
-        # `$not` finds plans from before there were rules, too.
-        conditions = [
-            {"tenant": tenant, "erased": False, "rules": {"$not": {"$gte": version}}}
-            for tenant, version in versions.items()
-        ]
-        count = 0
-        async for stored in self._batches(partitions, conditions):
-            saved, same, _ = await self._again(stored, "rules")
-            for tenant in {plan.profile.tenant for plan in same}:
-                mine = [plan for plan in same if plan.profile.tenant == tenant]
-                await self.store.mark_ruled(mine, versions[tenant])
-            count += saved
-        return count
-
-    async def sweep_deadlines(self, partitions: Collection[int], now: datetime | None = None) -> int:
-        """Plan again the paths with a deadline that are a week old, and return how many are new. Raises Unavailable."""
-        count = 0
-        due = {"replan_at": {"$type": "date", "$lte": now or datetime.now(UTC)}}
-        async for stored in self._batches(partitions, [due]):
-            saved, same, refused = await self._again(stored, "deadline")
-            await self.store.put_off([plan.profile.key for plan in [*same, *refused]])
-            count += saved
-        return count
-
-    async def _batches(
-        self, partitions: Collection[int], conditions: Sequence[Mapping[str, Any]]
-    ) -> AsyncIterator[list[StoredPlan]]:
-        if not conditions or not partitions:
-            return
-        batch: list[StoredPlan] = []
-        async for plan in self.store.matching(partitions, conditions):
-            batch.append(plan)
-            if len(batch) == _SWEEP_BATCH:
-                yield batch
-                batch = []
-        if batch:
-            yield batch
-
-    async def _again(
+    async def replan(
         self, stored: Sequence[StoredPlan], cause: Cause
     ) -> tuple[int, list[StoredPlan], list[StoredPlan]]:
-        """Return how many paths are new, the plans whose path came out the same, and those whose new one is refused.
+        """Plan again; return how many paths are new, the plans whose path is the same, and the refused ones.
 
-        Where planning or saving fails, the plans are halved until the one to blame is alone; it counts as refused.
-        Raises Unavailable.
+        If planning or saving fails, the batch is halved until the failing plan is alone; it counts as refused. Raises
+        Unavailable.
         """
         try:
-            return await self._planned_again(stored, cause)
+            return await self._replanned(stored, cause)
         except Unavailable:
             raise
         except Exception as error:  # noqa: BLE001 - one officer's plan must not stop the sweep of all others
@@ -259,33 +189,33 @@ class Planner:
                 log.error("%s cannot be planned again", stored[0].profile.key, extra={"fields": fields})  # noqa: TRY400
                 return 0, [], list(stored)
         middle = len(stored) // 2
-        one, other = await self._again(stored[:middle], cause), await self._again(stored[middle:], cause)
+        one, other = await self.replan(stored[:middle], cause), await self.replan(stored[middle:], cause)
         return one[0] + other[0], one[1] + other[1], one[2] + other[2]
 
-    async def _planned_again(
+    async def _replanned(
         self, stored: Sequence[StoredPlan], cause: Cause
     ) -> tuple[int, list[StoredPlan], list[StoredPlan]]:
         today = self.today()
-        orders = [Order(plan.partition, plan.profile, cause, today) for plan in stored]
-        rules = await self._rules_of(orders)
-        cases = [
-            _case(
-                order,
+        requests = [PlanRequest(plan.profile, today, cause=cause, partition=plan.partition) for plan in stored]
+        rules = await self._rules_of(requests)
+        complete = [
+            _with_basis(
+                request,
                 PlanBase(plan.summary, plan.feedback),
-                rules[order.profile.tenant],
+                rules[request.profile.tenant],
                 finishing=cause == "deadline" and is_studied(plan),
             )
-            for order, plan in zip(orders, stored, strict=True)
+            for request, plan in zip(requests, stored, strict=True)
         ]
-        results = await self.solver.solve(cases, self.catalogue.snapshot)
+        results = await self.solver.solve(complete, self.catalog.snapshot)
         plans, same, refused = [], [], []
-        for plan, order, result in zip(stored, orders, results, strict=True):
+        for plan, request, result in zip(stored, requests, results, strict=True):
             if result.violations:
                 refused.append(plan)
-            elif same_path(plan.path, result.path) and not plan.summary.stale:
+            elif same_path(plan.path, plan.runners_up, result.path) and not plan.summary.stale:
                 same.append(plan)
             else:
-                plans.append(new_plan(order, result, plan.summary))
+                plans.append(new_plan(request, result, plan.summary))
         if refused:
             self.refused += len(refused)
             log.error("the checker refuses %d paths after a change; the ones before stay, stale", len(refused))
@@ -295,10 +225,14 @@ class Planner:
         return len(plans) - len(lost), same, refused
 
 
-def _case(order: Order, base: PlanBase | None, rules: TenantRules, *, finishing: bool = False) -> Case:
+def _with_basis(
+    request: PlanRequest, base: PlanBase | None, rules: TenantRules, *, finishing: bool = False
+) -> PlanRequest:
+    """Return a request with what is stored of the officer, and the tenant's rules."""
     if base is None:
-        return Case(order.profile, order.as_of, rules=rules)
-    return Case(order.profile, order.as_of, base.feedback, rules, base.summary.courses, finishing=finishing)
+        return replace(request, rules=rules)
+    previous = base.summary.courses
+    return replace(request, feedback=base.feedback, rules=rules, previous=previous, finishing=finishing)
 
 
 def is_studied(plan: StoredPlan) -> bool:
@@ -306,31 +240,32 @@ def is_studied(plan: StoredPlan) -> bool:
     return plan.path.status in ("ready", "provisional") and not plan.summary.stale
 
 
-def _is_news(order: Order, before: PlanBase | None) -> bool:
-    return before is None or order.profile.sequence > before.summary.profile_sequence
+def _is_news(request: PlanRequest, before: PlanBase | None) -> bool:
+    return before is None or request.profile.sequence > before.summary.profile_sequence
 
 
-def new_plan(order: Order, planned: PlannedPath, based_on: PlanSummary | None) -> NewPlan:
+def new_plan(request: PlanRequest, planned: PlannedPath, based_on: PlanSummary | None) -> NewPlan:
     """Return the plan to save: the next revision, announced with its cause."""
     event = PathRecommended(
-        tenant=order.profile.tenant,
-        officer=order.profile.officer,
+        tenant=request.profile.tenant,
+        officer=request.profile.officer,
         revision=based_on.revision + 1 if based_on else 1,
-        cause=order.cause,
+        cause=request.cause,
         planned_at=datetime.now(UTC),
         path=planned.path,
     )
-    return NewPlan(order.partition, order.profile, event, based_on, order.traceparent, planned.record)
+    return NewPlan(request.partition, request.profile, event, based_on, request.traceparent, planned.record)
 
 
-def same_path(one: LearningPath, other: LearningPath) -> bool:
-    """Return whether two paths differ in nothing but the versions and the date they were made from.
+def same_path(stored: LearningPath, runners_up: Sequence[RunnersUp], path: LearningPath) -> bool:
+    """Return whether a path differs from a stored one in nothing but the versions and the date it was made from.
 
-    Nor does it count that the second one stayed for being as good as the first; its `reason` says so, and nothing else
-    that its other parts do not.
+    `runners_up`: the stored alternatives of each step. Nor does it count that the path stayed for being as good as the
+    one before, or how the search ended.
     """
-    apart = {name: getattr(other, name) for name in ("versions", "as_of", "kept", "reason")}
-    return msgspec.structs.replace(one, **apart) == other
+    apart = {name: getattr(path, name) for name in ("versions", "as_of", "kept", "limited", "finishing")}
+    before = compact(msgspec.structs.replace(stored, **apart))
+    return before == compact(path) and list(runners_up) == alternatives(path)
 
 
 log = logging.getLogger(__name__)
@@ -388,7 +323,7 @@ class FeedbackHandler:
             text = f"{MOST_KEYS} statements of this officer were taken within a day"
             raise TooManyRequests(text, retry_after=_COME_BACK_SECONDS)
         await self.planner.catch_up([plan.summary], [])
-        snapshot = self.planner.catalogue.snapshot
+        snapshot = self.planner.catalog.snapshot
         if word.action != "undo":
             stood = {*plan.summary.courses, *(said.course for said in plan.feedback.said)}
             if word.course not in stood and snapshot.view(word.tenant).course(word.course) is None:
@@ -404,20 +339,28 @@ class FeedbackHandler:
             mandatory=rules.mandatory,
             teaches=course.teaches if course else (),
         )
-        order = Order(plan.partition, plan.profile, "feedback", self.planner.date_of(now), word.traceparent)
-        return await self._save(word, held, order, feedback, rules)
+        request = PlanRequest(
+            plan.profile,
+            self.planner.date_of(now),
+            cause="feedback",
+            partition=plan.partition,
+            traceparent=word.traceparent,
+        )
+        return await self._save(word, held, request, feedback, rules)
 
     async def _save(
-        self, word: FeedbackCommand, held: PlanWithKeys, order: Order, feedback: Feedback, rules: TenantRules
+        self, word: FeedbackCommand, held: PlanWithKeys, request: PlanRequest, feedback: Feedback, rules: TenantRules
     ) -> IdempotencyRecord | None:
         summary = held.plan.summary
         # Who puts a course off, or takes a word back, asks for another path: one that is only as good is welcome.
         stable = word.action not in ("not_now", "undo")
         # Who goes on with the path, or is done with a course of it, finds the rest as it was promised.
         finishing = word.action in ("started", "completed") and is_studied(held.plan)
-        case = Case(order.profile, order.as_of, feedback, rules, summary.courses, stable, finishing)
-        view = self.planner.catalogue.snapshot.view(word.tenant)
-        planned = await self._asked.run(Caller(f"{word.tenant}/{word.officer}"), self.planner.solver.one, case, view)
+        request = replace(
+            request, feedback=feedback, rules=rules, previous=summary.courses, stable=stable, finishing=finishing
+        )
+        view = self.planner.catalog.snapshot.view(word.tenant)
+        planned = await self._asked.run(Caller(f"{word.tenant}/{word.officer}"), self.planner.solver.one, request, view)
         refused = bool(planned.violations) or planned.path.status == "refused"
         revision = summary.revision if refused else summary.revision + 1
         now = datetime.now(UTC)
@@ -431,7 +374,7 @@ class FeedbackHandler:
             self.kept_stale += 1
             log.error("a path is refused after a feedback; the one before stays, stale: %s", planned.violations)
         else:
-            plan = replace(new_plan(order, planned, summary), feedback=feedback)
+            plan = replace(new_plan(request, planned, summary), feedback=feedback)
             if not await self._store.save_feedback(plan, key, beside):
                 return None
             self.planner.planned += 1

@@ -19,7 +19,7 @@ from services.recommender.inputs import (
     TenantRules,
     inputs_for,
 )
-from shared.skills import Framework, Profile
+from shared.domain import Framework, Profile
 
 
 class Hashes(Struct, frozen=True):
@@ -42,7 +42,7 @@ class Record(Struct, frozen=True, omit_defaults=True):
     feedback: Feedback
     as_of: date
     framework: str
-    catalogue_revision: int
+    catalog_revision: int
     algorithm: str
     hashes: Hashes
     rules_version: int = 0
@@ -86,7 +86,7 @@ def record_of(  # noqa: PLR0913 - each is a part of the record, given by name
     *,
     framework: Framework,
     as_of: date,
-    catalogue_revision: int,
+    catalog_revision: int,
     stable: bool = True,
     finishing: bool = False,
     smallest_gap: float = SMALLEST_GAP,
@@ -97,7 +97,7 @@ def record_of(  # noqa: PLR0913 - each is a part of the record, given by name
         feedback=feedback,
         as_of=as_of,
         framework=f"{framework.id}@{framework.version}",
-        catalogue_revision=catalogue_revision,
+        catalog_revision=catalog_revision,
         algorithm=ALGORITHM,
         hashes=Hashes(hash_of(profile), hash_of(feedback), hash_of(rules), _FRAMEWORKS.of(framework)),
         rules_version=rules.version,

@@ -1,9 +1,9 @@
-"""Computing a stored path once more from what was stored, also after the catalogue has moved on.
+"""Computing a stored path once more from what was stored, also after the catalog has moved on.
 
     python -m services.recommender recompute OFFICER --tenant TENANT [--revision N] [--reference]
 
-An operator's command: it reads the plan from the recommender's database, and courses and framework from the catalogue
-as they were at that path's `catalogue_revision`, over HTTP with a key of its own that lasts some minutes. With
+An operator's command: it reads the plan from the recommender's database, and courses and framework from the catalog
+as they were at that path's `catalog_revision`, over HTTP with a key of its own that lasts some minutes. With
 `--reference` the rule that is there to be read (`reference/`) computes the path too.
 """
 
@@ -17,17 +17,19 @@ import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from services.recommender.inputs import ALGORITHM, TenantRules
-from services.recommender.plan_pool import Case, solve
+from services.recommender.plan_pool import PlanRequest, solve
 from services.recommender.planner.index.catalog import Snapshot
 from services.recommender.provenance import Record, hash_of, inputs_of_record
 from services.recommender.reference import rule as reference
 from services.recommender.store import ArchivedPlan, PlanStore
 from shared.auth import issue
+from shared.compact_paths import alternatives
+from shared.domain import SHARED_TENANT, Course, Framework, key_of
 from shared.errors import NotFound, Problem, Unavailable
+from shared.events import PathAnnounced, encode
 from shared.mongo import KeyStore, connect
 from shared.paths import LearningPath
 from shared.settings import RecommenderSettings
-from shared.skills import SHARED_TENANT, Course, Framework, key_of
 
 _KEY_MINUTES = 10
 _PAGE = 500
@@ -39,7 +41,7 @@ class _Page(msgspec.Struct):
 
 
 class Catalog:
-    """The catalogue service as it was at a revision, read with a key of one tenant."""
+    """The catalog service as it was at a revision, read with a key of one tenant."""
 
     def __init__(self, client: ClientSession, address: str, key: str) -> None:
         self._client = client
@@ -48,7 +50,7 @@ class Catalog:
 
     async def read(self, framework: str, revision: int) -> tuple[list[Course], Framework]:
         """Return the courses that the key's tenant saw at a revision, and a framework. Raises NotFound, Unavailable."""
-        as_was = {"catalogue_revision": str(revision)}
+        as_was = {"catalog_revision": str(revision)}
         held = msgspec.json.decode(await self._get(f"/v1/frameworks/{framework}", as_was), type=Framework)
         courses: list[Course] = []
         after: str | None = ""
@@ -64,9 +66,9 @@ class Catalog:
             async with self._client.get(self._address + path, params=query, headers=self._headers) as got:
                 body = await got.read()
         except (ClientError, TimeoutError) as error:
-            raise Unavailable(f"the catalogue at {self._address} is away: {error}") from error
+            raise Unavailable(f"the catalog at {self._address} is away: {error}") from error
         if got.status != 200:  # noqa: PLR2004 - anything else is a refusal
-            raise NotFound(f"the catalogue answers {got.status} to {path}: {body[:300].decode(errors='replace')}")
+            raise NotFound(f"the catalog answers {got.status} to {path}: {body[:300].decode(errors='replace')}")
         return body
 
 
@@ -86,11 +88,13 @@ def compared(
     ]
     if record.algorithm != ALGORITHM:
         differences.append(f"algorithm: it was {record.algorithm}, this program is {ALGORITHM}")
-    revision = record.catalogue_revision
+    revision = record.catalog_revision
     # Under the tenant it is never late, as a shared one would be for a profile that was written by the tenant's own.
     snapshot = Snapshot().put_framework(record.profile.tenant, framework, revision)
     view = snapshot.put_courses(SHARED_TENANT, courses, revision).view(record.profile.tenant)
-    case = Case(record.profile, record.as_of, record.feedback, rules, record.previous, record.stable, record.finishing)
+    case = PlanRequest(
+        record.profile, record.as_of, record.feedback, rules, record.previous, record.stable, record.finishing
+    )
     if said := _difference(past, solve(case, view, smallest_gap=record.smallest_gap).path):
         differences.append(said)
     return differences
@@ -100,16 +104,23 @@ def by_reference(
     past: ArchivedPlan, record: Record, courses: list[Course], framework: Framework, rules: TenantRules
 ) -> list[str]:
     """Return how the path of the rule in plain Python differs from the stored bytes; nothing where it does not."""
-    path = reference.recommend(inputs_of_record(record, rules, framework), courses, record.catalogue_revision)
+    path = reference.recommend(inputs_of_record(record, rules, framework), courses, record.catalog_revision)
     said = _difference(past, msgspec.structs.replace(path, versions=past.event.path.versions))
     return [f"by the reference, {said}"] if said else []
 
 
 def _difference(past: ArchivedPlan, path: LearningPath) -> str | None:
-    again = msgspec.json.encode(msgspec.structs.replace(past.event, path=path))
-    if again == past.path:
-        return None
-    return first_difference(msgspec.json.decode(past.path), msgspec.json.decode(again)) or "the bytes"
+    """Return how a path differs from the stored bytes; of one that was stored with its sentences, in what it says."""
+    again = msgspec.structs.replace(past.event, path=path)
+    if past.alternatives is None:
+        pairs = [(encode(PathAnnounced.of(past.event)), encode(PathAnnounced.of(again)))]
+    else:
+        others = msgspec.json.encode(alternatives(path))
+        pairs = [(past.path, encode(PathAnnounced.of(again))), (past.alternatives, others)]
+    for stored, found in pairs:
+        if stored != found:
+            return first_difference(msgspec.json.decode(stored), msgspec.json.decode(found)) or "the bytes"
+    return None
 
 
 def first_difference(stored: Any, found: Any, place: str = "") -> str | None:
@@ -138,7 +149,7 @@ async def recompute(
 ) -> tuple[str, bool]:
     """Return what came of computing a stored path again, in a sentence, and whether every byte is the same.
 
-    `readable`: also by the reference. Raises NotFound where that path, its rules or its catalogue are not kept,
+    `readable`: also by the reference. Raises NotFound where that path, its rules or its catalog are not kept,
     Unavailable.
     """
     mongodb = connect(settings, "recompute")
@@ -160,13 +171,13 @@ async def recompute(
             ClientSession(timeout=ClientTimeout(total=120)) as client,
         ):
             catalog = Catalog(client, settings.catalog_url[0], key)
-            courses, framework = await catalog.read(record.profile.framework, record.catalogue_revision)
+            courses, framework = await catalog.read(record.profile.framework, record.catalog_revision)
     finally:
         mongodb.close()
     differences = compared(past, record, courses, framework, rules)
     if readable := readable and event.path.status != "refused":  # what was refused was not ranked
         differences += by_reference(past, record, courses, framework, rules)
-    made_from = f"catalogue {record.catalogue_revision}, framework {record.framework}, algorithm {record.algorithm}"
+    made_from = f"catalog {record.catalog_revision}, framework {record.framework}, algorithm {record.algorithm}"
     if differences:
         return f"{name} ({made_from}): different\n  " + "\n  ".join(differences), False
     also = ", by the reference too" if readable else ""
@@ -175,7 +186,7 @@ async def recompute(
 
 @asynccontextmanager
 async def _key(settings: RecommenderSettings, keys: KeyStore, tenant: str) -> AsyncIterator[str]:
-    """Yield a key that reads the catalogue as the tenant sees it, and works only for as long as it is needed."""
+    """Yield a key that reads the catalog as the tenant sees it, and works only for as long as it is needed."""
     ends = datetime.now(UTC) + timedelta(minutes=_KEY_MINUTES)
     credential, stored = issue(settings.api_key_pepper, tenant, "platform", expires_at=ends)
     await keys.create(stored)

@@ -1,6 +1,6 @@
 """Plans for made-up officers, so that everything that is compiled is there before the first real one. No I/O.
 
-Every kind of plan and question, on both shapes that a catalogue has in memory: courses beside a base, and a base of its
+Every kind of plan and question, on both shapes that a catalog has in memory: courses beside a base, and a base of its
 own. What is compiled afterwards, in service, keeps officers waiting: a test holds the list to be complete.
 """
 
@@ -13,26 +13,26 @@ from services.recommender.plan_pool import plan_stateless
 from services.recommender.planner import pipeline
 from services.recommender.planner.index.catalog import MERGE_THRESHOLD, Snapshot
 from services.recommender.planner.jit import signatures
-from shared.skills import (
+from shared.domain import (
     SHARED_TENANT,
     Area,
     Course,
     Framework,
     JobGroup,
+    LocalizedText,
     Prerequisite,
     Requirement,
     ScaleLevel,
     Skill,
     Teaches,
-    Text,
 )
 
-_NAME = Text(th="ตัวอย่าง", en="Example")
+_NAME = LocalizedText(th="ตัวอย่าง", en="Example")
 _DAY = date(2026, 1, 1)
 
 
 def warm_up() -> None:
-    """Plan and answer once for every kind of officer and catalogue. Takes long only once.
+    """Plan and answer once for every kind of officer and catalog. Takes long only once.
 
     Raises RuntimeError where a kernel was compiled for two signatures: arrays then lie in memory in two ways.
     """

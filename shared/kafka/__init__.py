@@ -22,18 +22,18 @@ from shared.kafka.delivery import overdue
 from shared.kafka.follower import Follower
 from shared.kafka.operations import create_topics, reachable, replay
 from shared.kafka.publisher import Publisher, is_permanent
-from shared.kafka.records import Landed, OnEvents, Received, Record, TopicSpec
+from shared.kafka.records import ConsumedEvent, OnEvents, Record, RecordMetadata, TopicSpec
 from shared.kafka.topics import TopicState, TopicWarning, describe_topics, deviations
 
 __all__ = [
     "Brokers",
+    "ConsumedEvent",
     "Follower",
     "GroupConsumer",
-    "Landed",
     "OnEvents",
     "Publisher",
-    "Received",
     "Record",
+    "RecordMetadata",
     "TopicSpec",
     "TopicState",
     "TopicWarning",

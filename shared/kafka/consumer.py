@@ -51,7 +51,7 @@ class GroupConsumer:
         self.replaced = 0
         self.partitions: frozenset[int] = frozenset()
         self._group = group
-        self._delivery = Delivery(group, _decode, on_events, self._bury)
+        self._delivery = Delivery(group, _decode, on_events, self._send_to_dlq)
         self._on_assigned = on_assigned
         self._publisher = publisher
         self._batch = batch
@@ -124,7 +124,7 @@ class GroupConsumer:
         self.partitions = frozenset(place.partition for place in places)
         self._on_assigned(self.partitions)
 
-    async def _bury(self, record: Record, reason: str) -> None:
+    async def _send_to_dlq(self, record: Record, reason: str) -> None:
         """Send the record to the dead-letter topic, however long that takes: only then may it be committed.
 
         What the topic does not take whole is cut; see `dead_letter`.

@@ -15,7 +15,7 @@ from typing import Protocol
 from shared.errors import Rejected, Unavailable
 from shared.events import Event
 from shared.kafka.client import backoff
-from shared.kafka.records import UNREADABLE, OnEvents, Received, Record
+from shared.kafka.records import UNREADABLE, ConsumedEvent, OnEvents, Record
 
 log = logging.getLogger(__name__)
 
@@ -69,18 +69,18 @@ class Delivery:
         finally:
             self._since = None
 
-    async def _decoded(self, records: Sequence[Record]) -> list[Received]:
+    async def _decoded(self, records: Sequence[Record]) -> list[ConsumedEvent]:
         received = []
         for record in records:
             try:
                 _check_readable(record)
-                received.append(Received(record, self._decode(record)))
+                received.append(ConsumedEvent(record, self._decode(record)))
             except Rejected as error:
                 await self._give_up(record, str(error))
                 self._since = monotonic()
         return received
 
-    async def _hand_over(self, batch: list[Received]) -> None:
+    async def _hand_over(self, batch: list[ConsumedEvent]) -> None:
         attempt = 0
         while batch and (error := await self._attempt(batch)):
             attempt += 1
@@ -99,7 +99,7 @@ class Delivery:
         self._since = monotonic()
         return None
 
-    async def _attempt(self, batch: list[Received]) -> Exception | None:
+    async def _attempt(self, batch: list[ConsumedEvent]) -> Exception | None:
         try:
             await self._on_events(batch)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises must not stop the partition

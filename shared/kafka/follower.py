@@ -39,8 +39,8 @@ async def _nothing() -> None:
 class Follower:
     """Reads every record of a topic, from the beginning, from the end, or from given offsets {partition: offset}.
 
-    `patient` is for a reader that nobody waits for: records gather at the broker for half a second, and of their events
-    only the attributes are read, `data` stays None. `shapes`: what data are decoded to, by type.
+    `low_priority`: larger and later fetches (records gather at the broker for half a second), and payloads are not
+    decoded, `data` stays None. `shapes`: what data are decoded to, by type.
 
     `caught_up` is set once everything that was there at the start has been handed over. Batches come in offset order
     per partition; `on_events` is retried in place while it raises Unavailable. A record that cannot be read, or that
@@ -58,7 +58,7 @@ class Follower:
         on_events: OnEvents,
         *,
         start: Literal["beginning", "end"] | Mapping[int, int] = "beginning",
-        patient: bool = False,
+        low_priority: bool = False,
         shapes: Mapping[str, type[Struct]] = TYPES,
         topic_id: UUID | None = None,
         on_replaced: Callable[[], Awaitable[None]] = _nothing,
@@ -71,7 +71,7 @@ class Follower:
         self._delivery = Delivery(f"follower of {topic}", self._decode, on_events, self._skip)
         self._shapes = shapes
         self._from = start
-        self._patient = patient
+        self._patient = low_priority
         self._on_replaced = on_replaced
         self._identity = TopicIdentity(brokers, topic, topic_id)
         self._brokers = brokers

@@ -15,7 +15,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 from shared.errors import Rejected, Unavailable
 from shared.kafka.client import BATCH, Brokers, addresses, connection, poll, start, within
 from shared.kafka.publisher import Publisher
-from shared.kafka.records import Record, TopicSpec, is_cut, revived, takes_back
+from shared.kafka.records import Record, TopicSpec, from_dead_letter, is_cut, takes_back
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +125,7 @@ async def _replayed(publisher: Publisher, topic: str, letter: Record) -> bool:
         log.warning("not replayed: %s was cut when it was dead-lettered, and is not whole", place)
         return False
     try:
-        await publisher.resend(topic, *revived(letter))
+        await publisher.resend(topic, *from_dead_letter(letter))
     except Rejected as error:
         log.warning("not replayed: %s: %s", place, error)
         return False

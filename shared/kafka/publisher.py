@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooL
 from shared.errors import Rejected, Unavailable
 from shared.events import MAX_VALUE_BYTES, Envelope, to_kafka
 from shared.kafka.client import Brokers, connection, within
-from shared.kafka.records import Headers, Landed
+from shared.kafka.records import Headers, RecordMetadata
 
 _MAX_REQUEST_BYTES = MAX_VALUE_BYTES + 1024 * 1024
 """Above what can be read as an event, uncompressed. What fits a topic is for its broker to say, after compression."""
@@ -58,7 +58,7 @@ class Publisher:
         """Send what is queued and disconnect, within a few seconds."""
         await within(self._producer.stop())
 
-    async def send(self, topic: str, envelopes: Iterable[Envelope]) -> list[Landed | Exception]:
+    async def send(self, topic: str, envelopes: Iterable[Envelope]) -> list[RecordMetadata | Exception]:
         """Send events in order and wait for all; return per event where it landed or the error (outcome unknown)."""
         return await self._send_records(topic, [to_kafka(envelope) for envelope in envelopes])
 
@@ -72,7 +72,7 @@ class Publisher:
 
     async def _send_records(
         self, topic: str, records: Iterable[tuple[bytes | None, bytes | None, Headers]]
-    ) -> list[Landed | Exception]:
+    ) -> list[RecordMetadata | Exception]:
         waiting: list[Awaitable[Any]] = []
         for key, value, headers in records:
             try:
@@ -87,9 +87,9 @@ async def _failed(error: Exception) -> None:
     raise error
 
 
-def _landed(result: Any) -> Landed | Exception:
+def _landed(result: Any) -> RecordMetadata | Exception:
     if isinstance(result, Exception):
         return result
     if isinstance(result, BaseException):
         raise result
-    return Landed(result.partition, result.offset)
+    return RecordMetadata(result.partition, result.offset)

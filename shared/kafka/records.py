@@ -24,7 +24,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class ConsumedEvent:
     """A record and the event in it."""
 
     record: Record
@@ -32,7 +32,7 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
-class Landed:
+class RecordMetadata:
     """Where an event landed."""
 
     partition: int
@@ -49,7 +49,7 @@ class TopicSpec:
     config: Mapping[str, str]
 
 
-OnEvents = Callable[[Sequence[Received]], Awaitable[None]]
+OnEvents = Callable[[Sequence[ConsumedEvent]], Awaitable[None]]
 
 
 _KEY_ROOM = 4 * 1024
@@ -116,7 +116,7 @@ def takes_back(record: Record) -> bool:
     return record.value is None and not any(name == "dead_topic" for name, _ in record.headers)
 
 
-def revived(letter: Record) -> tuple[bytes | None, bytes | None, Headers]:
+def from_dead_letter(letter: Record) -> tuple[bytes | None, bytes | None, Headers]:
     """Return key, value and headers of the record that a dead letter was, where it is whole."""
     about = dict(letter.headers)
     return about.get("dead_key") or None, letter.value, [(k, v) for k, v in letter.headers if not k.startswith("dead_")]

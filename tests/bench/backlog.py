@@ -21,13 +21,14 @@ from pymongo import InsertOne
 
 from deploy.local.replicas import Replica
 from deploy.topics import ensure_topics
-from services.recommender.planning import Order, PlannedPath, new_plan, plan_for
+from services.recommender.plan_pool import PlanRequest
+from services.recommender.planning import PlannedPath, new_plan, plan_for
 from services.recommender.store import COLLECTION, write_of
+from shared.domain import Profile
 from shared.events import CATALOG_TOPIC, PROFILES_TOPIC, AssessmentCompleted, Envelope, from_kafka
 from shared.kafka import Publisher
 from shared.mongo import connect
 from shared.settings import RecommenderSettings, read
-from shared.skills import Profile
 from tests.bench import fixtures
 from tests.bench.figures import Figure
 from tests.bench.topics import read_all
@@ -66,7 +67,7 @@ async def measure(servers: Mapping[str, str], directory: Path, events: int, tick
     """
     settings = read(RecommenderSettings, {**servers, "NAMESPACE": "backlog-"})
     await ensure_topics(settings.kafka_bootstrap_servers, settings.namespace)
-    await publish(settings, CATALOG_TOPIC, fixtures.catalogue())
+    await publish(settings, CATALOG_TOPIC, fixtures.catalog())
     profiles = [fixtures.completed(profile) for profile in fixtures.profiles(events)]
     await publish(settings, PROFILES_TOPIC, profiles)
     client = connect(settings, "bench")
@@ -161,7 +162,7 @@ class _Bare:
             self._profiles.append((event.data.profile, record.partition, event.time))
         if len(records) != events:
             raise AssertionError(f"{len(records)} records of {events} are on the topic")
-        plan_for(self._profiles[0][0], self._view, datetime.now(UTC).date())  # what a catalogue costs once: not counted
+        plan_for(self._profiles[0][0], self._view, datetime.now(UTC).date())  # what a catalog costs once: not counted
 
     async def work(self, first: int, last: int) -> None:
         """Plan and write so many of the officers; the documents between the two are not counted."""
@@ -184,7 +185,9 @@ def _inserts(
 ) -> Iterator[InsertOne[dict[str, Any]]]:
     """Yield the inserts that the recommender makes of the same plans."""
     for (profile, partition, moment), one in zip(known, planned, strict=True):
-        insert = write_of(new_plan(Order(partition, profile, "assessment", moment.date()), one, None))
+        insert = write_of(
+            new_plan(PlanRequest(profile, moment.date(), cause="assessment", partition=partition), one, None)
+        )
         assert isinstance(insert, InsertOne)
         yield insert
 

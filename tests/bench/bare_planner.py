@@ -1,6 +1,6 @@
 """The floor of a recommendation: `python -m tests.bench.bare_planner`, an aiohttp handler that only plans.
 
-It holds the catalogue of `plans` and plans as the service does, off its loop on as many threads; there are no keys, no
+It holds the catalog of `plans` and plans as the service does, off its loop on as many threads; there are no keys, no
 rules, no log and no measurements. HTTP_PORT says where it listens.
 """
 
@@ -17,7 +17,7 @@ from services.recommender.plan_pool import PlanPool, plan_stateless
 from services.recommender.planner.index.catalog import Snapshot
 from services.recommender.warmup import warm_up
 from services.recommender.work_queue import THREADS
-from shared.skills import SHARED_TENANT
+from shared.domain import SHARED_TENANT
 from tests.bench.fixtures import TENANT
 from tests.bench.plans import world
 

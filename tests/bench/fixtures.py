@@ -1,4 +1,4 @@
-"""What the bench is fed with, made from the starter data: the catalogue as events, profiles, assessments.
+"""What the bench is fed with, made from the starter data: the catalog as events, profiles, assessments.
 
 Everything comes from a seeded generator, so two runs are given the same.
 """
@@ -6,16 +6,23 @@ Everything comes from a seeded generator, so two runs are given the same.
 import json
 import random
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from statistics import median
 from typing import Any
 
+import bson
 import msgspec
+from pymongo import InsertOne
 
 from deploy.local.seed import SEED
+from services.recommender.plan_pool import PlanRequest
 from services.recommender.planner.index.catalog import Snapshot, View
-from shared.events import AssessmentCompleted, CoursePublished, Envelope, FrameworkPublished, announce
-from shared.skills import SHARED_TENANT, Course, Framework, Profile, SkillLevel, key_of
+from services.recommender.planning import new_plan, plan_for
+from services.recommender.store import ANNOUNCED, write_of
+from shared.domain import SHARED_TENANT, Course, Framework, Profile, SkillLevel, key_of
+from shared.events import AssessmentCompleted, CoursePublished, Envelope, FrameworkPublished, new_event
 
 TENANT = "example"
 FRAMEWORK = "th-digital-2018"
@@ -24,7 +31,7 @@ _MEASURED = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)
 
 @cache
 def frameworks() -> list[Framework]:
-    """Return the frameworks of the starter data, as the catalogue publishes them the first time."""
+    """Return the frameworks of the starter data, as the catalog publishes them the first time."""
     files = sorted((SEED / "frameworks").glob("*.json"))
     found = [msgspec.json.decode(file.read_bytes(), type=Framework) for file in files]
     return [msgspec.structs.replace(framework, version=1) for framework in found]
@@ -37,25 +44,25 @@ def courses() -> list[Course]:
     return [msgspec.json.decode(line, type=Course) for line in lines if line.strip()]
 
 
-def catalogue() -> list[Envelope]:
-    """Return the starter catalogue as events with their stamps."""
+def catalog() -> list[Envelope]:
+    """Return the starter catalog as events with their stamps."""
     return announced(frameworks(), courses())
 
 
 def announced(frameworks: Iterable[Framework], courses: Iterable[Course]) -> list[Envelope]:
-    """Return a catalogue as events with their stamps: the frameworks, then the courses."""
+    """Return a catalog as events with their stamps: the frameworks, then the courses."""
     data: list[tuple[str, FrameworkPublished | CoursePublished]] = [
         (f"framework:{framework.id}", FrameworkPublished(SHARED_TENANT, framework)) for framework in frameworks
     ]
     data += [(course.id, CoursePublished(SHARED_TENANT, course)) for course in courses]
     return [
-        msgspec.structs.replace(announce("catalog", key_of(SHARED_TENANT, name), 1, fact), catalogue_revision=stamp)
+        msgspec.structs.replace(new_event("catalog", key_of(SHARED_TENANT, name), 1, fact), catalog_revision=stamp)
         for stamp, (name, fact) in enumerate(data, 1)
     ]
 
 
 def view() -> View:
-    """Return the starter catalogue as a tenant without courses of its own sees it."""
+    """Return the starter catalog as a tenant without courses of its own sees it."""
     snapshot = Snapshot()
     for stamp, framework in enumerate(frameworks(), 1):
         snapshot = snapshot.put_framework(SHARED_TENANT, framework, stamp)
@@ -92,7 +99,7 @@ def profiles(count: int) -> Iterator[Profile]:
 def completed(profile: Profile) -> Envelope:
     """Return the event that an officer was assessed, as the assessment service stages it."""
     fact = AssessmentCompleted(profile, f"assessment-of-{profile.officer}", "test", _MEASURED)
-    return announce("assessment", profile.key, profile.sequence, fact)
+    return new_event("assessment", profile.key, profile.sequence, fact)
 
 
 def registration(number: int) -> Mapping[str, Any]:
@@ -108,3 +115,31 @@ def assessment(chance: random.Random, taken_at: datetime) -> bytes:
     results = [{"skill": skill, "level": round(chance.uniform(0, framework.max_level), 2)} for skill in skills]
     body = {"framework": FRAMEWORK, "kind": "test", "results": results, "taken_at": taken_at.isoformat()}
     return json.dumps(body).encode()
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Bytes of paths with so many steps: of the event, and of the whole plan as it stands in MongoDB, nothing waiting.
+
+    `longest`: the largest event of all, and its steps.
+    """
+
+    count: int
+    median_event: float
+    median_plan: float
+    longest: tuple[int, int]
+
+
+def sizes(officers: int, steps: int) -> Sizes:
+    """Return how large the paths of so many made-up officers are, of those with so many steps."""
+    seen, found = view(), list[tuple[int, int, int]]()
+    for profile in profiles(officers):
+        planned = plan_for(profile, seen, _MEASURED.date())
+        insert = write_of(new_plan(PlanRequest(profile, _MEASURED.date(), partition=0), planned, None))
+        document: dict[str, Any] = insert._doc if isinstance(insert, InsertOne) else {}
+        found.append((len(planned.path.steps), len(document[ANNOUNCED]), len(bson.encode({**document, "outbox": []}))))
+    wanted = [one for one in found if one[0] == steps]
+    longest = max(found, key=lambda one: one[1])
+    return Sizes(
+        len(wanted), median(one[1] for one in wanted), median(one[2] for one in wanted), (longest[1], longest[0])
+    )

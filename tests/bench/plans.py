@@ -1,6 +1,6 @@
 """How many recommendations a service makes a second, beside a bare aiohttp handler around the same planning function.
 
-A recommender of its own follows a generated catalogue of 2,400 courses; the bare handler holds the same one. Both are
+A recommender of its own follows a generated catalog of 2,400 courses; the bare handler holds the same one. Both are
 asked for the same officers, drawn as `make evaluate` draws them, one process each; blocks of the two take turns.
 """
 
@@ -20,9 +20,9 @@ from deploy.local.replicas import Replica
 from deploy.local.seed import bearer
 from deploy.topics import ensure_topics
 from services.recommender.inputs import Inputs
+from shared.domain import Course, Framework
 from shared.events import CATALOG_TOPIC
 from shared.settings import RecommenderSettings, read
-from shared.skills import Course, Framework
 from tests.bench.backlog import publish
 from tests.bench.figures import Figure
 from tests.bench.fixtures import announced
@@ -38,7 +38,7 @@ _TARGET = 0.6
 
 @cache
 def world() -> tuple[Sequence[Course], Framework]:
-    """Return the generated catalogue and its framework."""
+    """Return the generated catalog and its framework."""
     made = generated(COURSES, _SKILLS, _SEED)
     return list(made.courses), made.officer(np.random.default_rng(_SEED), 0).framework
 

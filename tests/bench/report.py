@@ -151,7 +151,7 @@ Measured on {date} in {seconds} s on {machine}.
   The value is what was accepted then, the floor what was accepted before; the 99th percentile and the memory of the
   service's process likewise, at most five times and one and a half times as much. Every assessment that was accepted
   is looked for in the officers' profiles afterwards. (`overload.py`, `flood.py`)
-- **Recommendations.** One recommender process answers `POST /v1/recommendations` over a generated catalogue of 2,400
+- **Recommendations.** One recommender process answers `POST /v1/recommendations` over a generated catalog of 2,400
   courses, on 16 kept connections; 200 officers, drawn as `make evaluate` draws them, are asked for in turn. *Floor:*
   one process with a bare aiohttp handler that decodes the same bodies, calls the same planning function (the checker
   is part of it) on as many threads, and encodes the path: no keys, rules, log or measurements. Both must answer every
@@ -161,7 +161,7 @@ Measured on {date} in {seconds} s on {machine}.
   event was acknowledged. *Floor:* in one process, one after another, bare aiokafka reads of the same records, the
   same `plan_for` calls, and bare bulk writes of the same documents to a collection without indexes. It took:
   {parts}. Both sides must come to the same plans. (`backlog.py`)
-- **Memory.** Resident memory of each service process after the demo's work: starter catalogue loaded, one officer
+- **Memory.** Resident memory of each service process after the demo's work: starter catalog loaded, one officer
   registered, assessed and pushed. (`memory.py`)
 
 ## Where the time of a push goes

@@ -1,15 +1,15 @@
 """Golden wire files are replayed for ever: what was once on a topic must be readable by every later version."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from cloudevents.core.bindings.kafka import KafkaMessage, from_kafka_event, to_structured_event
 
 from shared.errors import Rejected
-from shared.events import NAMES, TYPES, CourseWithdrawn, announce, from_kafka, to_kafka
+from shared.events import NAMES, TYPES, CourseWithdrawn, from_kafka, new_event, to_kafka
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -28,15 +28,16 @@ def test_what_was_once_on_a_topic_is_still_understood(name: str) -> None:
     assert isinstance(event.data, TYPES[name])
     assert event.subject.encode() == key
     assert event.sequence > 0
-    written = json.loads(msgspec.json.encode(event.data))
+    written = new_event("here", event.subject, event.sequence, event.data).data
     assert value is not None
-    assert written == json.loads(value), "a field of the golden file is lost or renamed"
+    assert written is not None
+    assert json.loads(written) == json.loads(value), "a field of the golden file is lost or renamed"
 
 
 @pytest.mark.parametrize("name", TYPES)
 def test_another_implementation_of_cloudevents_reads_what_is_written(name: str) -> None:
     event = from_kafka(*wire(name))
-    key, value, headers = to_kafka(announce("here", event.subject, event.sequence, event.data))
+    key, value, headers = to_kafka(new_event("here", event.subject, event.sequence, event.data))
     assert value is not None
     theirs = from_kafka_event(KafkaMessage(headers=dict(headers), key=key, value=value))
     assert theirs.get_type() == name
@@ -61,7 +62,7 @@ def test_unknown_fields_are_ignored_within_a_version() -> None:
 
 
 def test_a_record_without_value_is_a_tombstone() -> None:
-    key, value, headers = to_kafka(announce("here", "t/o-1", 7, None))
+    key, value, headers = to_kafka(new_event("here", "t/o-1", 7, None))
     assert value is None
     event = from_kafka(key, value, headers)
     assert (event.data, event.subject, event.sequence) == (None, "t/o-1", 7)
@@ -91,5 +92,5 @@ def test_what_no_retry_will_make_good_is_rejected_with_the_reason(
 
 
 def test_every_event_is_named_subject_action_version() -> None:
-    assert all(len(name.split(".")) == 3 and name.endswith(".v1") for name in TYPES)
+    assert all(len(name.split(".")) == 3 and re.search(r"\.v[12]$", name) for name in TYPES)
     assert {NAMES[shape] for shape in TYPES.values()} == set(TYPES)

@@ -14,14 +14,14 @@ from deploy.local.broker import ApacheKafka
 from deploy.local.servers import Server
 from deploy.topics import read_topics
 from shared.errors import Rejected, Unavailable
-from shared.events import CourseWithdrawn, Envelope, TopicPlan, announce, to_kafka
+from shared.events import CourseWithdrawn, Envelope, TopicPlan, new_event, to_kafka
 from shared.kafka import (
+    ConsumedEvent,
     Follower,
     GroupConsumer,
-    Landed,
     Publisher,
-    Received,
     Record,
+    RecordMetadata,
     TopicSpec,
     TopicWarning,
     batches,
@@ -59,18 +59,18 @@ async def publisher(bootstrap: str) -> AsyncIterator[Publisher]:
 
 def things(count: int, first: int = 1) -> list[Envelope]:
     return [
-        announce("here", f"t/c-{i % 7}", i, CourseWithdrawn("t", f"c-{i % 7}")) for i in range(first, first + count)
+        new_event("here", f"t/c-{i % 7}", i, CourseWithdrawn("t", f"c-{i % 7}")) for i in range(first, first + count)
     ]
 
 
 class Reader:
     """Remembers what it was handed; `refuse` may raise instead."""
 
-    def __init__(self, refuse: Callable[[Sequence[Received]], None] = lambda _: None) -> None:
-        self.taken: list[Received] = []
+    def __init__(self, refuse: Callable[[Sequence[ConsumedEvent]], None] = lambda _: None) -> None:
+        self.taken: list[ConsumedEvent] = []
         self._refuse = refuse
 
-    async def __call__(self, batch: Sequence[Received]) -> None:
+    async def __call__(self, batch: Sequence[ConsumedEvent]) -> None:
         self._refuse(batch)
         self.taken.extend(batch)
 
@@ -105,7 +105,7 @@ async def test_of_many_who_create_a_topic_at_once_one_has_made_it(bootstrap: str
 
 async def test_a_group_takes_every_event_in_order_per_key(bootstrap: str, topic: str, publisher: Publisher) -> None:
     landed = await publisher.send(topic, things(500))
-    assert all(isinstance(place, Landed) for place in landed)
+    assert all(isinstance(place, RecordMetadata) for place in landed)
     reader = Reader()
     async with running(GroupConsumer(bootstrap, topic, f"{topic}.g", reader, publisher=publisher)):
         await until(lambda: len(reader.sequences) == 500)
@@ -120,7 +120,7 @@ async def test_what_was_not_committed_comes_again_and_what_was_does_not(
     await publisher.send(topic, things(20))
     held = asyncio.Event()
 
-    async def hang(_: Sequence[Received]) -> None:
+    async def hang(_: Sequence[ConsumedEvent]) -> None:
         held.set()
         await asyncio.Event().wait()
 
@@ -142,7 +142,7 @@ async def test_what_was_not_committed_comes_again_and_what_was_does_not(
 async def test_an_unavailable_store_is_waited_for_in_place(bootstrap: str, topic: str, publisher: Publisher) -> None:
     tries = 0
 
-    def away_twice(_: Sequence[Received]) -> None:
+    def away_twice(_: Sequence[ConsumedEvent]) -> None:
         nonlocal tries
         tries += 1
         if tries <= 2:
@@ -160,7 +160,7 @@ async def test_an_unavailable_store_is_waited_for_in_place(bootstrap: str, topic
 async def test_what_cannot_be_taken_goes_to_the_dead_letters_and_the_flow_goes_on(
     bootstrap: str, topic: str, publisher: Publisher
 ) -> None:
-    def refuse(batch: Sequence[Received]) -> None:
+    def refuse(batch: Sequence[ConsumedEvent]) -> None:
         if any(item.event.sequence == 13 for item in batch):
             raise Rejected("thirteen is refused")
         if any(item.event.sequence == 17 for item in batch):
@@ -187,7 +187,7 @@ async def test_dead_letters_that_were_taken_back_are_not_replayed(
 ) -> None:
     broken = True
 
-    def refuse(_: Sequence[Received]) -> None:
+    def refuse(_: Sequence[ConsumedEvent]) -> None:
         if broken:
             raise Rejected("not yet")
 
@@ -197,7 +197,7 @@ async def test_dead_letters_that_were_taken_back_are_not_replayed(
     async with running(consumer):
         await until(lambda: consumer.dead_lettered == 14)
         await consumer.take_back("t/c-3")
-        await publisher.send(topic, [announce("here", "t/c-3", 17, CourseWithdrawn("t", "c-3"))])
+        await publisher.send(topic, [new_event("here", "t/c-3", 17, CourseWithdrawn("t", "c-3"))])
         await until(lambda: consumer.dead_lettered == 15)
         broken = False
         assert await replay(bootstrap, topic, f"{topic}.g") == 13
@@ -219,7 +219,7 @@ async def test_what_was_taken_back_leaves_the_dead_letter_topic(kafka_server: Se
     dead = TopicSpec(f"{topic}.dead", planned.partitions, 1, {**planned.config, **at_once})
     await create_topics(brokers, [TopicSpec(topic, 1, 1, {}), dead])
 
-    def refuse(_: Sequence[Received]) -> None:
+    def refuse(_: Sequence[ConsumedEvent]) -> None:
         raise Rejected("refused")
 
     async def left() -> set[bytes | None]:
@@ -255,7 +255,7 @@ async def test_what_was_taken_back_leaves_the_dead_letter_topic(kafka_server: Se
 async def test_dead_letters_are_replayed_once_as_they_were(bootstrap: str, topic: str, publisher: Publisher) -> None:
     broken = True
 
-    def refuse(batch: Sequence[Received]) -> None:
+    def refuse(batch: Sequence[ConsumedEvent]) -> None:
         if broken and any(item.event.sequence == 3 for item in batch):
             raise Rejected("not yet")
 
@@ -268,9 +268,9 @@ async def test_dead_letters_are_replayed_once_as_they_were(bootstrap: str, topic
         assert await replay(bootstrap, topic, f"{topic}.g") == 1
         await until(lambda: reader.sequences == {1, 2, 3, 4, 5})
         assert await replay(bootstrap, topic, f"{topic}.g") == 0
-    revived = next(item for item in reader.taken if item.event.sequence == 3)
-    assert revived.record.key == b"t/c-3"
-    assert not [name for name, _ in revived.record.headers if name.startswith("dead_")]
+    from_dead_letter = next(item for item in reader.taken if item.event.sequence == 3)
+    assert from_dead_letter.record.key == b"t/c-3"
+    assert not [name for name, _ in from_dead_letter.record.headers if name.startswith("dead_")]
 
 
 async def test_two_of_a_group_share_the_partitions_and_one_takes_over(
@@ -474,7 +474,7 @@ async def test_a_follower_skips_only_the_record_that_its_handler_cannot_take(
 ) -> None:
     tries = 0
 
-    def refuse(batch: Sequence[Received]) -> None:
+    def refuse(batch: Sequence[ConsumedEvent]) -> None:
         nonlocal tries
         if any(item.event.sequence == 7 for item in batch):
             raise Rejected("seven is refused")
@@ -498,7 +498,7 @@ async def test_a_reader_tells_how_long_it_has_had_the_same_records_in_hand(
 ) -> None:
     held, gate = asyncio.Event(), asyncio.Event()
 
-    async def wait(_: Sequence[Received]) -> None:
+    async def wait(_: Sequence[ConsumedEvent]) -> None:
         held.set()
         await gate.wait()
 

@@ -11,8 +11,8 @@ from deploy.local.broker import answers, find_broker
 from deploy.local.processes import CannotStart
 from deploy.local.servers import External, Server, find_mongodb
 from deploy.topics import ensure_topics, read_topics
-from shared.events import PROFILES_TOPIC, announce
-from shared.kafka import Landed, Publisher
+from shared.events import PROFILES_TOPIC, new_event
+from shared.kafka import Publisher, RecordMetadata
 from tests.support.servers import missing
 
 
@@ -67,8 +67,8 @@ async def test_a_killed_broker_comes_back_on_its_port(broker: Server) -> None:
 async def _send(address: str) -> int:
     """Send one event and return its offset."""
     async with Publisher(address) as publisher:
-        (landed,) = await publisher.send(PROFILES_TOPIC, [announce("test", "example/officer", 1, None)])
-    assert isinstance(landed, Landed), landed
+        (landed,) = await publisher.send(PROFILES_TOPIC, [new_event("test", "example/officer", 1, None)])
+    assert isinstance(landed, RecordMetadata), landed
     return landed.offset
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from deploy.local.servers import External, find_mongodb
 from shared import outbox
-from shared.events import MAX_VALUE_BYTES, CourseWithdrawn, Envelope, announce
-from shared.kafka import Follower, Landed, Publisher, Received, TopicSpec, create_topics
-from shared.outbox import KEPT, KEPT_BYTES, stage, staged
+from shared.events import MAX_VALUE_BYTES, CourseWithdrawn, Envelope, new_event
+from shared.kafka import ConsumedEvent, Follower, Publisher, RecordMetadata, TopicSpec, create_topics
+from shared.outbox import KEPT, KEPT_BYTES, outbox_insert, outbox_push
 from tests.support.outbox import COLLECTION, LEASE, Owner, Paused, owning, thing, until_read_back, until_sent
 from tests.support.servers import missing, recreate_topic
 from tests.support.waiting import WAIT_SECONDS, running, until
@@ -88,7 +88,7 @@ class LosesAnswers(Publisher):
 
     lost = 1
 
-    async def send(self, topic: str, envelopes: Iterable[Envelope]) -> list[Landed | Exception]:
+    async def send(self, topic: str, envelopes: Iterable[Envelope]) -> list[RecordMetadata | Exception]:
         results = await super().send(topic, envelopes)
         if self.lost:
             self.lost -= 1
@@ -104,7 +104,7 @@ async def test_a_send_without_an_answer_is_sent_again_as_the_same_event(owner: O
         await until_sent(owner)
     assert owner.sequences("t/a") == [1, 2, 1, 2]
     assert len({item.event.id for item in owner.read}) == 2
-    newest: dict[str, Received] = {}
+    newest: dict[str, ConsumedEvent] = {}
     for item in owner.read:  # what every reader does: only what is newer is taken
         if item.event.subject not in newest or item.event.sequence > newest[item.event.subject].event.sequence:
             newest[item.event.subject] = item
@@ -117,24 +117,24 @@ async def test_stamps_count_up_for_ever_even_where_the_broker_forgot(owner: Owne
     async with running(owner.relay(stamp=True)):
         await until(lambda: len(owner.read) == 3)
         await until_sent(owner)
-    before = [item.event.catalogue_revision for item in owner.read]
+    before = [item.event.catalog_revision for item in owner.read]
     assert before == sorted(set(before))
     assert before[0] >= 1
     emptied = f"{owner.topic}-anew"
     await create_topics(owner.bootstrap, [TopicSpec(emptied, 2, 1, {})])
-    await owner.restage(["t/a"])
+    await owner.republish(["t/a"])
     owner.read.clear()
     follower = Follower(owner.bootstrap, emptied, owner.on_things)
     async with running(follower, owner.relay(stamp=True, topic=emptied)):
         await until(lambda: owner.sequences("t/a") == [3])
-    assert owner.read[0].event.catalogue_revision > before[-1]
+    assert owner.read[0].event.catalog_revision > before[-1]
 
 
 async def test_an_attempt_that_had_no_answer_takes_fresh_stamps(owner: Owner) -> None:
     await owner.change("t/a", 1)
     async with LosesAnswers(owner.bootstrap) as publisher, running(owner.relay(publisher=publisher, stamp=True)):
         await until(lambda: len(owner.read) == 2)
-    first, again = (item.event.catalogue_revision for item in owner.read)
+    first, again = (item.event.catalog_revision for item in owner.read)
     assert first < again
 
 
@@ -152,13 +152,13 @@ async def test_an_old_record_that_lands_late_does_not_stay_last(owner: Owner) ->
     assert len(owner.read) == 5
 
 
-def compacted(records: Iterable[Received]) -> dict[str, int]:
+def compacted(records: Iterable[ConsumedEvent]) -> dict[str, int]:
     """Return subject -> sequence as a new reader of the compacted topic holds them: it drops older stamps."""
     last = {item.event.subject: item for item in records}
     held, highest = {}, 0
     for item in sorted(last.values(), key=lambda one: one.record.offset):
-        if item.event.catalogue_revision > highest:
-            highest = item.event.catalogue_revision
+        if item.event.catalog_revision > highest:
+            highest = item.event.catalog_revision
             held[item.event.subject] = item.event.sequence
     return held
 
@@ -179,13 +179,13 @@ async def test_a_record_with_an_old_stamp_does_not_stay_last(owner: Owner) -> No
         await owner.change("t/b", 1)
         await until(lambda: owner.sequences("t/b") == [1])
         await until_sent(owner)
-        stamps = [item.event.catalogue_revision for item in owner.read]
-        old = msgspec.structs.replace(thing("t/a", 1), catalogue_revision=stamps[0])
+        stamps = [item.event.catalog_revision for item in owner.read]
+        old = msgspec.structs.replace(thing("t/a", 1), catalog_revision=stamps[0])
         await owner.publisher.send(owner.topic, [old])
         await until(lambda: len(owner.read) == 4)
         await until(lambda: compacted(owner.read) == {"t/a": 1, "t/b": 1})
     assert owner.read[-1].event.subject == "t/a"
-    assert owner.read[-1].event.catalogue_revision > stamps[1]
+    assert owner.read[-1].event.catalog_revision > stamps[1]
 
 
 async def test_a_relay_that_was_paused_with_its_stamps_taken_leaves_no_old_stamp_last(owner: Owner) -> None:
@@ -255,12 +255,12 @@ async def test_a_relay_that_was_paused_in_its_send_hides_nothing_newer(owner: Ow
 
 async def test_large_events_leave_room_in_their_document(owner: Owner) -> None:
     for sequence in range(1, 20):
-        large = announce("here", "t/a", sequence, CourseWithdrawn("t", "x" * (KEPT_BYTES // 2)))
-        update = stage(large) if sequence > 1 else {"$set": {"sequence": 1, **staged(large)}}
+        large = new_event("here", "t/a", sequence, CourseWithdrawn("t", "x" * (KEPT_BYTES // 2)))
+        update = outbox_push(large) if sequence > 1 else {"$set": {"sequence": 1, **outbox_insert(large)}}
         await owner.database[COLLECTION].update_one({"_id": "t/a"}, update, upsert=True)
     outbox = (await owner.document("t/a"))["outbox"]
     assert [entry["sequence"] for entry in outbox] == [19]
-    update = stage(thing("t/a", 20))
+    update = outbox_push(thing("t/a", 20))
     await owner.database[COLLECTION].update_one({"_id": "t/a"}, update)
     async with running(owner.relay()):
         await until(lambda: owner.sequences("t/a")[-1:] == [20])
@@ -268,8 +268,8 @@ async def test_large_events_leave_room_in_their_document(owner: Owner) -> None:
 
 
 async def test_an_event_that_is_too_large_goes_out_in_its_smaller_form(owner: Owner) -> None:
-    large = announce("here", "t/a", 1, CourseWithdrawn("t", "a" + "x" * MAX_VALUE_BYTES))
-    await owner.database[COLLECTION].insert_one({"_id": "t/a", "sequence": 1, **staged(large)})
+    large = new_event("here", "t/a", 1, CourseWithdrawn("t", "a" + "x" * MAX_VALUE_BYTES))
+    await owner.database[COLLECTION].insert_one({"_id": "t/a", "sequence": 1, **outbox_insert(large)})
     small = thing("t/a", 1).data
     relay = owner.relay(reduced=lambda one: msgspec.structs.replace(one, data=small))
     async with running(relay):
@@ -280,8 +280,8 @@ async def test_an_event_that_is_too_large_goes_out_in_its_smaller_form(owner: Ow
 
 
 async def test_an_event_that_no_broker_takes_holds_up_its_own_document_only(owner: Owner) -> None:
-    large = announce("here", "t/a", 1, CourseWithdrawn("t", "x" * (2 * MAX_VALUE_BYTES)))
-    await owner.database[COLLECTION].insert_one({"_id": "t/a", "sequence": 1, **staged(large)})
+    large = new_event("here", "t/a", 1, CourseWithdrawn("t", "x" * (2 * MAX_VALUE_BYTES)))
+    await owner.database[COLLECTION].insert_one({"_id": "t/a", "sequence": 1, **outbox_insert(large)})
     relay = owner.relay()
     async with running(relay):
         await owner.change("t/b", 1)

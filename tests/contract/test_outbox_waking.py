@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from shared import outbox
-from shared.events import CourseWithdrawn, Envelope, announce
-from shared.outbox import Relay, stage, stage_held, staged_held
+from shared.events import CourseWithdrawn, Envelope, new_event
+from shared.outbox import Relay, outbox_insert_held, outbox_push, outbox_push_held
 from tests.support.outbox import COLLECTION, LEASE, Owner, Paused, owning, thing, until_sent
 from tests.support.waiting import WAIT_SECONDS, running, until
 
@@ -41,9 +41,9 @@ async def keep_state(owner: Owner, key: str, sequence: int) -> None:
     envelope = thing(key, sequence)
     fields = {"sequence": sequence, "state": envelope.data}
     if sequence == 1:
-        await owner.database[COLLECTION].insert_one({"_id": key, **fields, **staged_held(envelope, "state")})
+        await owner.database[COLLECTION].insert_one({"_id": key, **fields, **outbox_insert_held(envelope, "state")})
         return
-    update = stage_held(envelope, "state")
+    update = outbox_push_held(envelope, "state")
     update["$set"] |= fields
     await owner.database[COLLECTION].update_one({"_id": key}, update)
 
@@ -157,8 +157,8 @@ async def test_an_event_is_staged_without_the_data_that_its_document_holds(owner
 
 async def test_an_event_whose_data_its_document_no_longer_holds_is_left_out(owner: Owner) -> None:
     await keep_state(owner, "t/a", 1)
-    newer = announce("here", "t/a", 2, CourseWithdrawn("t", "a"))
-    update = stage(newer)  # as another version of the program stages it
+    newer = new_event("here", "t/a", 2, CourseWithdrawn("t", "a"))
+    update = outbox_push(newer)  # as another version of the program stages it
     update["$set"] |= {"sequence": 2, "state": b"of another form"}
     await owner.database[COLLECTION].update_one({"_id": "t/a"}, update)
     async with running(owner.relay()):

@@ -25,7 +25,8 @@ from services.assessment.store import KEPT_EVIDENCE, OfficerStore
 from services.catalog.history import HistoryStore
 from services.catalog.match_store import MatchStore
 from services.catalog.matches import ListMatches, Match, with_decisions
-from services.catalog.model import ListCourses, ListFrameworks
+from services.catalog.model import ImportReport, ListCourses, ListFrameworks, ListRows, RowResult
+from services.catalog.reports import ReportStore
 from services.catalog.store import CatalogStore
 from services.recommender.agency_report import DeadlineReport
 from services.recommender.disclosure import Release
@@ -34,6 +35,7 @@ from services.recommender.inputs import TenantRules
 from services.recommender.store import ALL_INDEXES, IdempotencyRecord, NewPlan
 from services.recommender.store.history import KEPT
 from shared.auth import StoredKey
+from shared.domain import Profile
 from shared.events import (
     CATALOG_TOPIC,
     MAX_VALUE_BYTES,
@@ -45,15 +47,14 @@ from shared.events import (
     OfficerChanged,
     OfficerErased,
     PathRecommended,
-    announce,
     from_kafka,
+    new_event,
     to_kafka,
 )
-from shared.kafka import Publisher, Received, Record, TopicSpec, create_topics
+from shared.kafka import ConsumedEvent, Publisher, Record, TopicSpec, create_topics
 from shared.mongo import BUILD_SECONDS, Client, Collection, Database, Document, KeyStore, ensure_indexes
-from shared.outbox import OUTBOX_INDEXES, staged
+from shared.outbox import OUTBOX_INDEXES, outbox_insert
 from shared.settings import StoreSettings, read
-from shared.skills import Profile
 from tests.support.builders import DAY, FRAMEWORK, MOMENT, TENANT, course, framework, profile
 from tests.support.outbox import COLLECTION, LEASE, Owner
 from tests.support.planner import LONG, READ, Office
@@ -69,13 +70,14 @@ LATER = datetime(2026, 12, 1, tzinfo=UTC)
 NEXT_YEAR = datetime(2027, 12, 1, tzinfo=UTC)
 
 READ_WHOLE = {
-    "PlanStore.restage of all": "an operator announces everything again, or the topic was lost",
-    "OfficerStore.restage of all": "the same",
-    "CatalogStore.restage of all": "the same",
+    "PlanStore.republish of all": "an operator announces everything again, or the topic was lost",
+    "OfficerStore.republish of all": "the same",
+    "CatalogStore.republish of all": "the same",
     "MatchStore.mark": "a framework changed: all courses without skills are matched again",
     "MatchStore.mark of all": "the same, of all tenants",
     "MatchStore.spread": "the same",
     "MatchStore.examples": "courses are compared with up to 5,000 examples, kept for a minute",
+    "MatchStore.whole": "the health of a catalog is that of every course; one request at a time",
     "MatchStore.decided": "an operator calibrates on all that people have decided",
     "KeyStore.list": "an operator lists every key of a tenant",
     "KeyStore.list of all": "the same, of all tenants",
@@ -134,7 +136,7 @@ async def watched(mongodb_uri: str, namespace: str) -> AsyncIterator[Watched]:
 
 def changed(sequence: int, officer: str = "a") -> tuple[Profile, Envelope]:
     one = profile(officer, {"reading": 1}, sequence=sequence)
-    return one, announce("/test", one.key, sequence, OfficerChanged(one))
+    return one, new_event("/test", one.key, sequence, OfficerChanged(one))
 
 
 async def officers(watched: Watched) -> AsyncIterator[Call]:
@@ -158,14 +160,14 @@ async def officers(watched: Watched) -> AsyncIterator[Call]:
     yield "OfficerStore.evidence", store.evidence(found, ListEvidence())
     yield "OfficerStore.evidence after one in the document", store.evidence(found, ListEvidence(after="e9"))
     yield "OfficerStore.evidence after one in the archive", store.evidence(found, ListEvidence(after="e2"))
-    yield "OfficerStore.restage", store.restage([found.key])
-    yield "OfficerStore.restage of all", store.restage()
+    yield "OfficerStore.republish", store.republish([found.key])
+    yield "OfficerStore.republish of all", store.republish()
     archived = await watched.database("assessment")["archive"].find_one()
     assert archived is not None
-    gone = announce("/test", found.key, found.sequence + 1, OfficerErased(TENANT, "a"))
+    gone = new_event("/test", found.key, found.sequence + 1, OfficerErased(TENANT, "a"))
     yield "OfficerStore.erase", store.erase(found, gone)
     yield "OfficerStore.clear_archive", store.clear_archive(found.key)
-    yield "OfficerStore.restage of an erased officer", store.restage([found.key])
+    yield "OfficerStore.republish of an erased officer", store.republish([found.key])
     await store.save(None, *changed(1, "b"))
     await watched.database("assessment")["archive"].insert_one(archived)
 
@@ -185,10 +187,14 @@ async def courses(watched: Watched) -> AsyncIterator[Call]:
     for wanted in _lists():
         yield f"CatalogStore.page with {wanted}", store.page(TENANT, wanted)
     yield "CatalogStore.offered", store.offered(TENANT, ["c", "d"])
-    yield "CatalogStore.yardsticks", store.yardsticks(TENANT, [FRAMEWORK])
+    yield "CatalogStore.framework_scales", store.framework_scales(TENANT, [FRAMEWORK])
     yield "CatalogStore.frameworks", store.frameworks(TENANT, ListFrameworks(after="a"))
-    yield "CatalogStore.restage", store.restage([found.key])
-    yield "CatalogStore.restage of all", store.restage()
+    yield (
+        "CatalogStore.put_courses",
+        store.put_courses(TENANT, {"m1": one, "m2": course("other", ("reading", 0, 2))}, ""),
+    )
+    yield "CatalogStore.republish", store.republish([found.key])
+    yield "CatalogStore.republish of all", store.republish()
     found = await store.find(found.key)
     assert found is not None
     yield "CatalogStore.withdraw_course", store.withdraw_course(found, "")
@@ -220,6 +226,7 @@ async def matches(store: MatchStore, catalog: CatalogStore) -> AsyncIterator[Cal
     yield "MatchStore.versions", store.versions(TENANT)
     yield "MatchStore.examples", store.examples(TENANT, FRAMEWORK)
     yield "MatchStore.decided", store.decided(TENANT)
+    yield "MatchStore.whole", store.whole(TENANT)
     yield "MatchStore.spread", store.spread()
     yield "MatchStore.mark", store.mark(TENANT)
     yield "MatchStore.mark of all", store.mark(None)
@@ -234,6 +241,17 @@ def _lists() -> Iterator[ListCourses]:
     yield ListCourses(language="en")
 
 
+async def reports(watched: Watched) -> AsyncIterator[Call]:
+    store = ReportStore(watched.database("catalog"))
+    yield "ReportStore.prepare", store.prepare()
+    report = ImportReport("i-5", "running", "csv", MOMENT, MOMENT)
+    yield "ReportStore.save", store.save(TENANT, report)
+    yield "ReportStore.add", store.add("i-5", [RowResult(1, "created", "c", 1), RowResult(2, "refused")])
+    yield "ReportStore.find", store.find(TENANT, "i-5")
+    yield "ReportStore.page", store.page("i-5", ListRows())
+    yield "ReportStore.page of a verdict", store.page("i-5", ListRows(after=1, verdict="refused"))
+
+
 async def history(watched: Watched) -> AsyncIterator[Call]:
     store = HistoryStore(watched.database("catalog"))
     yield "HistoryStore.prepare", store.prepare()
@@ -245,11 +263,11 @@ async def history(watched: Watched) -> AsyncIterator[Call]:
     ]
     batch = []
     for stamp, (name, news) in enumerate(data, 1):
-        envelope = msgspec.structs.replace(announce("/test", f"{TENANT}/{name}", 1, news), catalogue_revision=stamp)
+        envelope = msgspec.structs.replace(new_event("/test", f"{TENANT}/{name}", 1, news), catalog_revision=stamp)
         key, value, headers = to_kafka(envelope)
         event = from_kafka(key, value, headers)
-        batch.append(Received(Record(CATALOG_TOPIC, 0, stamp, key, value, headers), event))
-    yield "HistoryStore.on_landed", store.on_landed(batch)
+        batch.append(ConsumedEvent(Record(CATALOG_TOPIC, 0, stamp, key, value, headers), event))
+    yield "HistoryStore.on_read_back", store.on_read_back(batch)
     yield "HistoryStore.position", store.position()
     for wanted in _lists():
         yield f"HistoryStore.page with {wanted}", store.page(TENANT, wanted, 30_000)
@@ -275,7 +293,7 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     database = watched.database("recommender")
     await ensure_indexes(database, ALL_INDEXES)
     office = Office(database, READ, LONG)
-    store, planner = office.store, office.planner()
+    store, replanner = office.store, office.replanner()
     one = profile("a", {"reading": 1}, sequence=1)
     await office.plan(one)
     await office.plan(msgspec.structs.replace(one, sequence=2, deadline=NEXT_YEAR.date(), weekly_hours=2.0))
@@ -285,26 +303,26 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     yield "PlanStore.summaries", store.summaries([key, "absent"])
     yield "PlanStore.sequences", store.sequences([key])
     yield "PlanStore.bases", store.bases([key])
-    yield "PlanStore.matching any plan", store.matching(range(3), [{"considered": {"$lt": 900}}])
+    yield "PlanStore.affected_by any change", store.affected_by(None, range(3), 900)
     yield "PlanStore.frameworks_of", store.frameworks_of(TENANT, "office")
     yield "PlanStore.measures", store.measures(TENANT, "office", FRAMEWORK)
     yield "PlanStore.sample", store.sample(TENANT, "office", FRAMEWORK, 64)
     yield "PlanStore.mark_considered", store.mark_considered([key], 1)
     yield "PlanStore.put_off", store.put_off([key])
-    yield "PlanStore.restage", store.restage([key])
-    yield "PlanStore.restage of all", store.restage()
+    yield "PlanStore.republish", store.republish([key])
+    yield "PlanStore.republish of all", store.republish()
     rules = TenantRules(1)
     yield "RuleStore.put", store.rules.put(TENANT, rules, "key")
     yield "RuleStore.of", store.rules.of(TENANT)
     yield "RuleStore.recent", store.rules.recent("another")
     yield "RuleStore.find", store.rules.find(TENANT, 1)
     yield "RuleStore.refresh", store.rules.refresh()
-    # The conditions of sweeps are made by the planner, so the planner asks here.
-    yield "PlanStore.matching after a catalogue change", planner.sweep(range(3), 0)
-    yield "PlanStore.mark_ruled after newer rules", planner.sweep_rules(range(3))
-    yield "PlanStore.matching near a deadline", planner.sweep_deadlines(range(3), NEXT_YEAR)
+    yield "PlanStore.affected_by", replanner.after_catalog_change(range(3), 0)
+    yield "PlanStore.under_older_rules", replanner.after_newer_rules(range(3))
+    yield "PlanStore.due_by", replanner.near_deadlines(range(3), NEXT_YEAR)
     held = await store.held(TENANT, "a")
     assert held is not None
+    yield "PlanStore.mark_ruled", store.mark_ruled([held.plan], 1)
     path = PathRecommended(TENANT, "a", held.plan.summary.revision + 1, "assessment", MOMENT, held.plan.path)
     new = NewPlan(0, msgspec.structs.replace(held.plan.profile, sequence=3), path, held.plan.summary)
     yield "History.keep", store.history.keep([(key, msgspec.structs.replace(held.plan.summary, revision=KEPT + 1))])
@@ -338,8 +356,8 @@ async def relay(watched: Watched, bootstrap: str) -> AsyncIterator[Call]:
     async with Publisher(bootstrap) as publisher:
         owner = Owner(database, bootstrap, topic, publisher)
         await owner.change("t/a", 1)
-        large = announce("/test", "t/large", 1, CourseWithdrawn("t", "x" * (2 * MAX_VALUE_BYTES)))
-        await database[COLLECTION].insert_one({"_id": "t/large", "sequence": 1, **staged(large)})
+        large = new_event("/test", "t/large", 1, CourseWithdrawn("t", "x" * (2 * MAX_VALUE_BYTES)))
+        await database[COLLECTION].insert_one({"_id": "t/large", "sequence": 1, **outbox_insert(large)})
 
         async def sent_and_read_back() -> None:
             relay = owner.relay(stamp=True)
@@ -376,6 +394,8 @@ def _of_archive(n: int) -> Document:
 COPIES: Mapping[tuple[str, str], Callable[[int], Document]] = {
     ("assessment", "officers"): lambda n: {**_of_officers(n), "outbox": []},
     ("assessment", "archive"): lambda n: {"_id": f"e{n + 1000}", **_of_archive(n)},
+    ("catalog", "imports"): lambda n: {"_id": f"i{n}", "tenant": TENANT},
+    ("catalog", "import_rows"): lambda n: {"_id": f"i{n // 100}/{n}", "import_id": f"i{n // 100}", "last": n},
     ("catalog", "entries"): lambda n: {"_id": f"{TENANT}/c{n}", "id": f"c{n}", "outbox": []},
     ("catalog", "history"): lambda n: {"_id": n + 10, "key": f"{TENANT}/c{n // 2}", "id": f"c{n // 2}"},
     ("catalog", "framework_history"): lambda n: {"_id": n + 10, "key": f"{TENANT}/f{n // 20}", "id": f"f{n // 20}"},
@@ -486,7 +506,8 @@ def _stores() -> Iterator[type]:
 async def test_every_query_of_the_stores_is_led_by_an_index(watched: Watched, kafka_bootstrap: str) -> None:
     labels: set[str] = set()
     asked: list[tuple[str, str, Document]] = []
-    for calls in (officers(watched), courses(watched), history(watched), keys(watched), plans(watched)):
+    of_catalog = (courses(watched), reports(watched), history(watched))
+    for calls in (officers(watched), *of_catalog, keys(watched), plans(watched)):
         labels |= await _noted(watched, calls, asked)
     labels |= await _noted(watched, relay(watched, kafka_bootstrap), asked)
     forgotten = {name for store in _stores() for name in _methods(store)} - {label.split()[0] for label in labels}

@@ -12,7 +12,7 @@ from services.assessment.store import OfficerStore
 from services.catalog.store import CatalogStore
 from services.recommender.store import ALL_INDEXES
 from shared.errors import Unavailable
-from shared.events import OfficerChanged, announce
+from shared.events import OfficerChanged, new_event
 from shared.mongo import Client, Database, Write, bulk_write, connect, ensure_indexes
 from shared.settings import StoreSettings, read
 from tests.support.builders import TENANT, profile
@@ -61,7 +61,7 @@ async def test_no_store_takes_a_change_for_saved_before_a_majority_has_it(
     for name in ("planned", "speaking"):
         await office.plan(profile(name, {"reading": 0}))
     one = profile("assessed", {"reading": 0})
-    event = announce("/assessment", one.key, 1, OfficerChanged(one))
+    event = new_event("/assessment", one.key, 1, OfficerChanged(one))
     things = client[f"{namespace}things"]["things"]
     await things.insert_one({"_id": "there"})
     with members.frozen(1, 2):

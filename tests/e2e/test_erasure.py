@@ -16,10 +16,10 @@ from deploy.local.live import messages
 from deploy.local.processes import ROOT
 from deploy.local.seed import bearer
 from deploy.local.stack import Stack
-from shared.events import PATHS_TOPIC, PROFILES_TOPIC, OfficerChanged, announce, to_kafka
+from shared.domain import Profile
+from shared.events import PATHS_TOPIC, PROFILES_TOPIC, OfficerChanged, new_event, to_kafka
 from shared.events import TOPICS as PLANNED
 from shared.kafka import Publisher
-from shared.skills import Profile
 from tests.support.platform import PROFILE, SKILLS, Officer, Platform
 from tests.support.waiting import until
 
@@ -77,7 +77,7 @@ async def newest(stack: Stack, topic: str, key: bytes) -> tuple[bytes | None, in
 async def dead_letter(stack: Stack, officer: Officer, known: dict[str, Any]) -> None:
     """Send an event of the officer that the recommender does not know, with the whole profile in it."""
     profile = msgspec.convert(known, Profile)
-    key, value, headers = to_kafka(announce("/test", officer.key, profile.sequence, OfficerChanged(profile)))
+    key, value, headers = to_kafka(new_event("/test", officer.key, profile.sequence, OfficerChanged(profile)))
     unknown = [(name, b"officer.changed.v9" if name == "ce_type" else text) for name, text in headers]
     async with Publisher(stack.broker.address) as publisher:
         await publisher.resend(f"{stack.namespace}{PROFILES_TOPIC}", key, value, unknown)

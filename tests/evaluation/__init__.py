@@ -3,8 +3,8 @@
     make evaluate                               every gate; a table, .local/evaluation.json, docs/evaluation.md
     python -m tests.evaluation --quick          the same rows on small samples, about two minutes; leaves docs/ alone
 
-    generate, officers, real    the worlds: catalogues and officers
-    problem                     one officer before one catalogue, in the auditor's own reading of the rules
+    generate, officers, real    the worlds: catalogs and officers
+    problem                     one officer before one catalog, in the auditor's own reading of the rules
     exact, baselines            other ways to choose courses for that problem
     quality, truth, pace, index measurements
     gates, report, pictures     what they come to

@@ -28,7 +28,7 @@ Call = tuple[Callable[..., Any], tuple[Any, ...]]
 class Plan:
     """How much is measured. `drawn`, `real`: cases of each world.
 
-    `truths`: catalogues and officers of each; `scales`: courses, officers a block, seconds.
+    `truths`: catalogs and officers of each; `scales`: courses, officers a block, seconds.
     """
 
     drawn: int
@@ -82,8 +82,8 @@ def measure(plan: Plan, progress: Progress) -> Results:
         (finishing.finished, (name, first, size)) for name, _ in names for first in range(0, plan.finishing, size)
     ]
     results.finished = _run(progress, "paths that are finished", parts, CORES)
-    catalogues, officers = plan.truths
-    draws: list[Call] = [(realised_gain.told, (number, officers)) for number in range(catalogues)]
+    catalogs, officers = plan.truths
+    draws: list[Call] = [(realised_gain.told, (number, officers)) for number in range(catalogs)]
     results.truths = _run(progress, "predicted and realised", draws, CORES)
     sizes: list[Call] = [(scale.scale, size) for size in plan.scales]
     results.scales = _run(progress, "time and index by size", sizes, 1)

@@ -1,4 +1,4 @@
-"""`python -m tests.evaluation.determinism COUNT SEED`: a digest of COUNT paths over a shuffled catalogue.
+"""`python -m tests.evaluation.determinism COUNT SEED`: a digest of COUNT paths over a shuffled catalog.
 
 Runs of different seeds, each in a process with its own hash seed, must print the same.
 """
@@ -17,7 +17,7 @@ from tests.evaluation.worlds import generated, view_of
 
 
 def digest(count: int, seed: int) -> str:
-    """Return the digest of the paths of `count` officers; `seed` only shuffles the catalogue."""
+    """Return the digest of the paths of `count` officers; `seed` only shuffles the catalog."""
     world = generated(1000, 200, 3)
     order = np.random.default_rng(seed).permutation(len(world.courses))
     view = view_of([world.courses[number] for number in order])

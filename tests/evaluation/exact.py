@@ -25,7 +25,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
 from services.recommender.inputs import MICRO
-from shared.skills import Prerequisite
+from shared.domain import Prerequisite
 from tests.evaluation.problem import Candidate, Leaf, Problem, State, leaves
 
 SECONDS = 60.0

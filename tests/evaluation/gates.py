@@ -227,7 +227,7 @@ def _index(results: Results) -> Iterator[Gate]:
 
 
 def _same(results: Results) -> Iterator[Gate]:
-    note = f"{results.same_officers} officers, three processes, three orders of the catalogue"
+    note = f"{results.same_officers} officers, three processes, three orders of the catalog"
     yield Gate("different bytes from the same input", len(results.digests) - 1, "", high=0, note=note)
 
 

@@ -1,14 +1,14 @@
-"""Generated catalogues: drawn as arrays, so that a million courses fit; turned into courses when somebody asks.
+"""Generated catalogs: drawn as arrays, so that a million courses fit; turned into courses when somebody asks.
 
 What is drawn, so that figures mean something (every share is of the courses):
 
     skills      1 to 5 (35, 30, 20, 10, 5 %), popular ones more often (~ rank^-0.7); one course in 2,000 teaches 40
     levels      from 0, 1, 2, 3 (45, 27, 18, 10 %), a row sometimes one lower; to one level higher, or two (25 %)
     hours       2.5 x levels gained^0.7 x log-normal(0, 0.6), in half hours from 0.5 to 120: worth and cost go together,
-                with noise, as in real catalogues
+                with noise, as in real catalogs
     prerequisites (besides `from`)
       course    25 %: mostly (80 %) an easier course of the same skill, else any course at all; of these 1 % are not in
-                the catalogue, and 1 % of the courses require each other in pairs, so there are circles too
+                the catalog, and 1 % of the courses require each other in pairs, so there are circles too
       level     15 %: level 1 or 2 of any skill
       any       8 %: a course or a level; 2 %: (a course and a level) or a higher level
     language    Thai 50 %, English 30 %, both 20 %
@@ -25,14 +25,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.skills import Completions, Course, Prerequisite, Rating, Teaches, Text
+from shared.domain import Completions, Course, LocalizedText, Prerequisite, Rating, Teaches
 
 FRAMEWORK = "generated"
 TOP = 5
 _NONE = -1
 _WIDE = 40
 _LANGUAGES = (["th"], ["en"], ["th", "en"])
-_PROVIDER = Text(th="ผู้สอนสมมติ", en="Generated provider")
+_PROVIDER = LocalizedText(th="ผู้สอนสมมติ", en="Generated provider")
 
 Ints = NDArray[np.int64]
 
@@ -60,7 +60,7 @@ class Learners:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A catalogue as arrays. Rows of course i are `starts[i]:starts[i + 1]` of `skill_of`, `low`, `high`.
+    """A catalog as arrays. Rows of course i are `starts[i]:starts[i + 1]` of `skill_of`, `low`, `high`.
 
     `after`: the course required before, -1 none, `len(self)` or more: one that is not there.
     """
@@ -97,7 +97,7 @@ class Drawn:
         counts = int(learners.started[number]), int(learners.completed[number])
         return Course(
             id=course_id(number),
-            title=Text(th=f"หลักสูตรที่ {number}", en=f"Course {number}"),
+            title=LocalizedText(th=f"หลักสูตรที่ {number}", en=f"Course {number}"),
             provider=_PROVIDER,
             hours=float(self.hours[number]),
             languages=_LANGUAGES[self.language[number]],
@@ -144,7 +144,7 @@ def course_id(number: int) -> str:
 
 
 def draw(courses: int, skills: int, seed: int, framework: str = FRAMEWORK, top: int = TOP) -> Drawn:
-    """Return a catalogue drawn from a seed."""
+    """Return a catalog drawn from a seed."""
     chance = np.random.default_rng([courses, skills, seed])
     popularity: NDArray[np.float64] = (np.arange(skills, dtype=np.float64) + 1.0) ** -0.7
     popularity /= popularity.sum()

@@ -1,7 +1,7 @@
 """What the index costs: bytes per course, a change of one course, a rebuild. Seen from outside, by what can be reached.
 
 `arrays`: the numeric numpy arrays that can be reached from a view, each memory once. `encoded`: `bytes`, and arrays of
-bytes. `objects`: everything else that Python holds for the catalogue.
+bytes. `objects`: everything else that Python holds for the catalog.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from services.recommender.inputs import Inputs
 from services.recommender.planner import pipeline
 from services.recommender.planner.index import catalog as index
 from services.recommender.planner.index.catalog import Snapshot, View
-from shared.skills import SHARED_TENANT, Course
+from shared.domain import SHARED_TENANT, Course
 from tests.evaluation.worlds import TENANT, Courses
 
 _FOREIGN = (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType)
@@ -51,7 +51,7 @@ def rebuilt(snapshot: Snapshot, officer: Inputs) -> float:
     entries = snapshot.courses[SHARED_TENANT].base.entries
     pipeline.recommend(officer, snapshot.view(TENANT))
     begun = time.perf_counter()
-    again = Snapshot(snapshot.catalogue_revision, {SHARED_TENANT: index.TenantCourses(index.BaseSegment(entries), {})})
+    again = Snapshot(snapshot.catalog_revision, {SHARED_TENANT: index.TenantCourses(index.BaseSegment(entries), {})})
     pipeline.recommend(officer, again.view(TENANT))
     first = time.perf_counter()
     pipeline.recommend(officer, again.view(TENANT))
@@ -83,7 +83,7 @@ def change(snapshot: Snapshot, courses: Courses, officer: Inputs, times: int, se
         begun = time.perf_counter()
         pipeline.recommend(officer, view)
         usual = time.perf_counter()
-        later = snapshot.put_course(SHARED_TENANT, other, snapshot.catalogue_revision + 1)
+        later = snapshot.put_course(SHARED_TENANT, other, snapshot.catalog_revision + 1)
         pipeline.recommend(officer, later.view(TENANT))
         delays.append(1000 * (time.perf_counter() - 2 * usual + begun))
         if time.perf_counter() > ends:
@@ -106,7 +106,7 @@ def loop_pause(courses: Courses, officer: Inputs) -> float:
 
 
 def held(view: View) -> Held:
-    """Return what a view holds, by walking over every object: for small catalogues."""
+    """Return what a view holds, by walking over every object: for small catalogs."""
     seen: set[int] = set()
     waiting: list[Any] = [view.catalog]
     arrays = encoded = objects = courses = 0
@@ -147,7 +147,7 @@ def _size(found: object) -> int:
 
 
 def array_bytes(view: View) -> int:
-    """Return the bytes of numeric arrays without looking into long lists: for large catalogues."""
+    """Return the bytes of numeric arrays without looking into long lists: for large catalogs."""
     memory: dict[int, int] = {}
     for array in _arrays(view.catalog):
         root = array

@@ -31,7 +31,7 @@ from services.catalog.matching import CourseText, Example, Matcher, SimilarityIn
 from services.catalog.matching import calibration as curve
 from services.catalog.matching.calibration import Calibration, ReliabilityBin
 from services.catalog.matching.levels import span
-from shared.skills import Course, Framework, Skill, Text
+from shared.domain import Course, Framework, LocalizedText, Skill
 from tests.evaluation import real, report
 from tests.evaluation.gates import Gate
 from tests.evaluation.pictures import Axis, chart
@@ -89,10 +89,10 @@ def _platform_courses() -> tuple[list[CourseText], list[set[str]], list[Skill]]:
             names |= {key: name for key, name in known.items() if key not in names}
             given.setdefault(title, (about, set()))[1].update(known)
     courses = [
-        CourseText(f"p{number:05}", Text(en=f"{title}. {about}"[:300]))
+        CourseText(f"p{number:05}", LocalizedText(en=f"{title}. {about}"[:300]))
         for number, (title, (about, _)) in enumerate(given.items())
     ]
-    skills = [Skill(key, "all", Text(en=names[key])) for key in sorted(names)]
+    skills = [Skill(key, "all", LocalizedText(en=names[key])) for key in sorted(names)]
     return courses, [taught for _, taught in given.values()], skills
 
 
@@ -178,7 +178,7 @@ def thai_courses(*, thai_alone: bool = False) -> list[CourseText]:
     for row in list(real.read("thaimooc_400/course_data.csv"))[:400]:
         th, en = row["Title (TH)"].strip(), row["Title (EN)"].strip()
         english = None if en in ("", "null") or thai_alone else en[:300]
-        courses.append(CourseText(row["Course Code"], Text(th=th[:300], en=english)))
+        courses.append(CourseText(row["Course Code"], LocalizedText(th=th[:300], en=english)))
     return courses
 
 
@@ -202,7 +202,7 @@ def _framework() -> Framework:
 
 
 def shipped_examples(framework: Framework) -> list[Example]:
-    """Return the courses of the starter catalogue as examples."""
+    """Return the courses of the starter catalog as examples."""
     read = [msgspec.json.decode(line, type=Course) for line in (SEED / "courses.ndjson").read_bytes().splitlines()]
     return Example.of_courses(read, framework.id)
 
@@ -220,7 +220,7 @@ def thai() -> Thai:
 
 
 def levels() -> tuple[float, float]:
-    """Return how often the levels of the starter catalogue's courses are estimated exactly, and the mean distance."""
+    """Return how often the levels of the starter catalog's courses are estimated exactly, and the mean distance."""
     framework = _framework()
     skills = {skill.id: skill for skill in framework.skills}
     exact, away, count = 0, 0.0, 0
@@ -268,9 +268,7 @@ def gates(found: Platforms, titles: Thai, exact: float, away: float, rate: float
         Gate(
             "Thai titles: calibration error", 100 * measured.error, "%", high=5.0, note="best match of each, by turns"
         ),
-        Gate(
-            "levels estimated exactly", 100 * exact, "%", note=f"starter catalogue; {away:.2f} levels away in the mean"
-        ),
+        Gate("levels estimated exactly", 100 * exact, "%", note=f"starter catalog; {away:.2f} levels away in the mean"),
         Gate("courses matched in a second", rate, "/s", low=2000.0, note="one core, titles in two languages"),
     ]
 

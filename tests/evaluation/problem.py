@@ -1,4 +1,4 @@
-"""One officer before one catalogue, in the auditor's own reading of the rules: who may enter what, what it is worth.
+"""One officer before one catalog, in the auditor's own reading of the rules: who may enter what, what it is worth.
 
 The planner's arrays and prices are not used. What a level is worth is the one definition that is shared (`gaps`): it is
 what is being maximised, and the checker works it out by itself.
@@ -11,7 +11,7 @@ from msgspec import UNSET
 
 from services.recommender.inputs import MICRO, Inputs
 from services.recommender.planner.value import ValueFunction, posterior_targets
-from shared.skills import Course, Prerequisite
+from shared.domain import Course, Prerequisite
 
 Leaf = tuple[str, float]
 """A skill of the officer's framework and the level that is needed of it."""

@@ -31,7 +31,7 @@ DRAWN: dict[str, Callable[[int], World]] = {
     SHARED: shared,
     **{name: partial(shaped, name) for name in SHAPES},
 }
-"""Worlds with a catalogue of its own for every number."""
+"""Worlds with a catalog of its own for every number."""
 
 PLANNER, OPTIMUM = "planner", "exact optimum"
 
@@ -60,13 +60,13 @@ class Case:
 
 @lru_cache(maxsize=4)
 def world_of(name: str, number: int) -> tuple[World, View]:
-    """Return a world and its catalogue; `number`: which of the generated ones."""
+    """Return a world and its catalog; `number`: which of the generated ones."""
     world = DRAWN[name](number) if name in DRAWN else real.WORLDS[name]()
     return world, world.view()
 
 
 def case(name: str, number: int) -> Case:
-    """Return one case: a drawn world has its own catalogue for every number, a real set one for all.
+    """Return one case: a drawn world has its own catalog for every number, a real set one for all.
 
     The baselines are compared in the generated world and in the real sets.
     """

@@ -9,7 +9,7 @@ They are constructed, and every figure from them says so:
     university  courses of 11 universities and their real prerequisites. Each teaches one skill of its own, 0 to 1, in
                 drawn hours; targets: 6 courses that have prerequisites.
     roles       the role levels of the UK government's framework: their required levels are the targets, over a
-                generated catalogue of 1,000 courses that teaches their skills.
+                generated catalog of 1,000 courses that teaches their skills.
 """
 
 import ast
@@ -26,7 +26,7 @@ from typing import NamedTuple
 import numpy as np
 
 from services.recommender.inputs import Estimate, Inputs
-from shared.skills import Course, Framework, Prerequisite, Teaches
+from shared.domain import Course, Framework, Prerequisite, Teaches
 from tests.evaluation.generate import draw
 from tests.evaluation.worlds import DAY, SDS, TENANT, World, framework_of, officers_of, words
 
@@ -205,7 +205,7 @@ def university() -> World:
 
 
 def roles() -> World:
-    """Return the UK role levels as job groups over a generated catalogue."""
+    """Return the UK role levels as job groups over a generated catalog."""
     groups = defaultdict[str, dict[str, tuple[float, float]]](dict)
     numbers: dict[tuple[str, str], str] = {}
     skills: dict[str, str] = {}

@@ -5,7 +5,7 @@
     whole    rounded, and each course is completed with its own true probability, of which the planner knows what the
              platform counted: one that is not completed teaches nothing, and what needed it is not entered
 
-A completed course lifts the true level to its `to`, as the catalogue claims; entry is by the assessed level, as on the
+A completed course lifts the true level to its `to`, as the catalog claims; entry is by the assessed level, as on the
 platforms. Gain: weight x the part of the gap between true and required level that is removed.
 """
 
@@ -42,7 +42,7 @@ class Told:
 
 
 def told(number: int, count: int) -> Told:
-    """Return officers of one generated catalogue of 1,000 courses, with 40 hours each."""
+    """Return officers of one generated catalog of 1,000 courses, with 40 hours each."""
     world = generated(1000, 200, 50_000 + number)
     view = world.view()
     chance = np.random.default_rng([number, 5])

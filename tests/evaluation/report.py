@@ -35,7 +35,7 @@ METHODS = (
 _CAPTIONS = {
     "optimum": "Gap to the exact optimum",
     "closed": "Gap closed against hours, generated world",
-    "time": "Time of a plan against the size of the catalogue",
+    "time": "Time of a plan against the size of the catalog",
 }
 _PASSED = {True: "[green]", False: "[red]", None: ""}
 

@@ -1,4 +1,4 @@
-"""One size of catalogue, measured in a process of its own: pace, index, throughput."""
+"""One size of catalog, measured in a process of its own: pace, index, throughput."""
 
 import gc
 import time
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import psutil
 
 from services.recommender.planner.index.catalog import Snapshot
-from shared.skills import SHARED_TENANT
+from shared.domain import SHARED_TENANT
 from tests.evaluation.index import array_bytes, built, change, held, loop_pause, ready, rebuilt
 from tests.evaluation.timing import Pace, many_at_once, officers, pace
 from tests.evaluation.worlds import TENANT, World, generated
@@ -99,7 +99,7 @@ def rebuild(courses: int, times: int) -> Rebuild:
 
 
 def shares(courses: int) -> Shares:
-    """Return what a catalogue holds by kind, every object counted."""
+    """Return what a catalog holds by kind, every object counted."""
     world = world_of(courses)
     view = built(world.courses, officers(world, 1)[0])[0].view(TENANT)
     found = held(view)

@@ -1,6 +1,6 @@
 """Worlds of other shapes than the generated one: what the planner was not tuned to must not cost the officer his path.
 
-Every shape is drawn by the same few rules from its own figures, one catalogue per number:
+Every shape is drawn by the same few rules from its own figures, one catalog per number:
 
     levels        a skill rises in `rungs` equal steps from 0 to the top of the scale
     a course      teaches `teaches` skills, each by one rung or (25 %) two; its entry is the rung below where it has a
@@ -12,7 +12,7 @@ Every shape is drawn by the same few rules from its own figures, one catalogue p
 
     deep          8 skills of 8 rungs, every course stands on the rung below and often on another course
     wide          60 required skills, short courses that teach one or two, few conditions
-    many skills   courses that teach 4 to 14 skills and ask for a level of most of them, as catalogues with entry and
+    many skills   courses that teach 4 to 14 skills and ask for a level of most of them, as catalogs with entry and
                   exit levels do
     scale n       0-3, 0-7 and 0-100, with conditions on other skills
     uneven        hours and costs part: completion rates from 20 to 100 %, so the cheapest closure is often not the
@@ -26,7 +26,7 @@ from zlib import crc32
 import numpy as np
 
 from services.recommender.inputs import Estimate, Inputs
-from shared.skills import Completions, Course, Prerequisite, Teaches
+from shared.domain import Completions, Course, Prerequisite, Teaches
 from tests.evaluation.worlds import DAY, TENANT, World, framework_of, words
 
 _NAME = "shaped"
@@ -64,7 +64,7 @@ SHAPES = {
 
 
 def shaped(name: str, number: int) -> World:
-    """Return a world of a shape: the catalogue of this number and officers of its one job group."""
+    """Return a world of a shape: the catalog of this number and officers of its one job group."""
     shape, chance = SHAPES[name], np.random.default_rng([number, crc32(name.encode())])
     skills = [f"s{n:02}" for n in range(shape.skills)]
     rung = shape.top / shape.rungs

@@ -1,4 +1,4 @@
-"""A world: a framework, a catalogue that teaches it, ratings, and officers drawn for it. And the two generated ones.
+"""A world: a framework, a catalog that teaches it, ratings, and officers drawn for it. And the two generated ones.
 
 Officers of the generated world: one of 20 job groups, each of which requires 12 skills at level 2, 3 or 4 (40, 40,
 20 %) with weight 0.5, 1 or 2 (25, 50, 25 %). 85 % of those are assessed, from 0 to half a level above what is required,
@@ -21,18 +21,18 @@ import numpy as np
 
 from services.recommender.inputs import Estimate, Inputs
 from services.recommender.planner.index.catalog import Snapshot, View
-from shared.skills import (
+from shared.domain import (
     SHARED_TENANT,
     Area,
     Course,
     Framework,
     JobGroup,
+    LocalizedText,
     Prerequisite,
     Requirement,
     ScaleLevel,
     Skill,
     Teaches,
-    Text,
 )
 from tests.evaluation.generate import FRAMEWORK, TOP, course_id, draw
 
@@ -49,7 +49,7 @@ _IN_MEMORY = 100_000
 
 
 class Courses(Protocol):
-    """Courses in order: a list, or a drawn catalogue that makes each when it is asked for."""
+    """Courses in order: a list, or a drawn catalog that makes each when it is asked for."""
 
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[Course]: ...
@@ -69,7 +69,7 @@ class World:
     completing: Mapping[str, float] = field(default_factory=dict)
 
     def view(self) -> View:
-        """Return the catalogue as the planner reads it."""
+        """Return the catalog as the planner reads it."""
         return view_of(self.courses)
 
 
@@ -78,9 +78,9 @@ def view_of(courses: Iterable[Course]) -> View:
     return Snapshot().put_courses(SHARED_TENANT, courses, 1).view(TENANT)
 
 
-def words(name: str) -> Text:
+def words(name: str) -> LocalizedText:
     """Return a name as a title; what it is called does not matter here."""
-    return Text(th=name, en=name)
+    return LocalizedText(th=name, en=name)
 
 
 def framework_of(

@@ -9,7 +9,7 @@ import pytest
 from services.assessment.__main__ import build, republish
 from services.assessment.store import KEPT_EVIDENCE, OfficerStore
 from shared.errors import TooLarge, Unavailable
-from shared.events import AssessmentCompleted, OfficerChanged, OfficerErased, announce
+from shared.events import AssessmentCompleted, OfficerChanged, OfficerErased, new_event
 from shared.mongo import KeyStore
 from shared.settings import AssessmentSettings
 from tests.support.assessment import PUT, TAKEN_AT, assessment, assessment_service, profile_of, registered, submit
@@ -212,7 +212,7 @@ async def test_an_officer_who_cannot_be_read_is_passed_over_where_all_are_announ
     whole = {"tenant": "agency", "officer": "x", "sequence": 1, "erased": False, "evidence": [], "outbox": []}
     await officers.insert_one({"_id": "agency/another-version", **whole, "profile": {"officer": "x"}})
     try:
-        count = await OfficerStore(service.database("assessment")).restage()
+        count = await OfficerStore(service.database("assessment")).republish()
         assert count == await officers.count_documents({}) - 1
     finally:
         await officers.delete_one({"_id": "agency/another-version"})
@@ -244,7 +244,7 @@ async def test_a_copy_left_in_the_archive_by_an_erasure_is_cleared(service: Star
     await service.ask("DELETE", f"/v1/officers/{officer}")
     database = service.database("assessment")
     await database["archive"].insert_one({"_id": "left", "officer_key": f"agency/{officer}"})
-    await OfficerStore(database).restage([f"agency/{officer}"])
+    await OfficerStore(database).republish([f"agency/{officer}"])
     assert await database["archive"].count_documents({"officer_key": f"agency/{officer}"}) == 0
 
 
@@ -252,5 +252,5 @@ async def test_a_profile_too_large_to_announce_is_refused_before_it_is_stored(se
     large = profile("large", {f"skill-{number}-{'x' * 40}": 1 for number in range(15_000)})
     store = OfficerStore(service.database("assessment"))
     with pytest.raises(TooLarge, match="can be announced"):
-        await store.save(None, large, announce("/assessment", large.key, 1, OfficerChanged(large)))
+        await store.save(None, large, new_event("/assessment", large.key, 1, OfficerChanged(large)))
     assert await store.find(large.tenant, large.officer) is None

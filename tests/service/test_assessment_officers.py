@@ -8,7 +8,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from services.assessment.api import CAUGHT_UP, DEFAULT_FRAMEWORK, INDEX, ROUTES, STORE
-from services.assessment.index import FrameworkIndex
+from services.assessment.framework_replica import FrameworkReplica
 from services.assessment.store import OfficerStore
 from shared.app import build_app
 from shared.auth import Authenticator
@@ -169,10 +169,10 @@ async def test_of_registrations_at_once_one_is_the_first_and_none_is_lost(servic
     assert sorted([(await answer.json())["profile_sequence"] for answer in answers]) == [1, 2, 3, 4, 5, 6]
 
 
-async def test_until_the_catalogue_is_read_an_unknown_framework_is_503(service: Started) -> None:
+async def test_until_the_catalog_is_read_an_unknown_framework_is_503(service: Started) -> None:
     keys = KeyStore(service.mongodb, service.settings)
     app = build_app("Starting", ROUTES, Authenticator(keys, service.settings.api_key_pepper))
-    app[STORE], app[INDEX] = OfficerStore(service.database("assessment")), FrameworkIndex()
+    app[STORE], app[INDEX] = OfficerStore(service.database("assessment")), FrameworkReplica()
     app[CAUGHT_UP], app[DEFAULT_FRAMEWORK] = asyncio.Event(), FRAMEWORK
     headers = {"Authorization": f"Bearer {await service.key('platform')}"}
     async with TestClient(TestServer(app)) as client:

@@ -103,7 +103,7 @@ async def test_nothing_packed_is_unpacked_for_nobody(services: Services, name: s
 async def test_a_packed_import_is_answered_row_by_row(services: Services, through: str) -> None:
     service, prefix = (services["portal"], "/api") if through == "portal" else (services["catalog"], "")
     rows = b"".join(json.dumps(COURSE | {"id": f"packed-{through}-{one}"}).encode() + b"\n" for one in range(50))
-    headers = {"Authorization": f"Bearer {await services['catalog'].key('admin')}", "Content-Encoding": "gzip"}
+    headers = {"Authorization": f"Bearer {await services['catalog'].key('admin')}", "Content-Encoding": "gzip"} | NDJSON
     packed = gzip.compress(rows)
 
     async def body() -> AsyncIterator[bytes]:
@@ -112,11 +112,13 @@ async def test_a_packed_import_is_answered_row_by_row(services: Services, throug
 
     async with service.client.post(f"{prefix}/v1/courses:import", data=body(), headers=headers) as answer:
         results = [json.loads(line) for line in (await answer.read()).splitlines()]
-    assert [row["status"] for row in results] == ["created"] * 50
+    assert [row["status"] for row in results[:-1]] == ["created"] * 50
+    assert (results[-1]["state"], results[-1]["created"]) == ("finished", 50)
     async with service.client.post(f"{prefix}/v1/courses:import", data=rows, headers=headers) as answer:
         assert answer.status == 400
 
 
+NDJSON = {"Content-Type": "application/x-ndjson"}
 BROKEN = {
     "cut short": lambda packed: packed[:-5],
     "something after it": lambda packed: packed + b"xx",
@@ -130,17 +132,13 @@ BROKEN = {
 async def test_an_import_whose_body_breaks_is_told_so(services: Services, through: str, how: str, lines: int) -> None:
     service, prefix = (services["portal"], "/api") if through == "portal" else (services["catalog"], "")
     rows = [json.dumps(COURSE | {"id": f"breaks-{one}"}).encode() for one in range(lines + 1)]
-    headers = {"Authorization": f"Bearer {await services['catalog'].key('admin')}", "Content-Encoding": "gzip"}
+    headers = {"Authorization": f"Bearer {await services['catalog'].key('admin')}", "Content-Encoding": "gzip"} | NDJSON
     body = BROKEN[how](gzip.compress(b"\n".join(rows)))  # the last row has no end of line, so it waits for the rest
     async with service.client.post(f"{prefix}/v1/courses:import", data=body, headers=headers) as answer:
         told = [json.loads(line) for line in (await answer.read()).splitlines()]
     if lines:
-        assert [(row["line"], row["status"] == "refused") for row in told] == [
-            (1, False),
-            (2, False),
-            (3, False),
-            (4, True),
-        ]
+        assert [(row["line"], row["status"] == "refused") for row in told[:-1]] == [(1, False), (2, False), (3, False)]
+        assert told[-1]["state"] == "stopped"
         problem = told[-1]["problem"]
     else:
         (problem,) = told
@@ -156,6 +154,7 @@ async def test_an_import_whose_body_is_cut_off_is_told_so(services: Services) ->
         reader, writer = await asyncio.open_connection(server.host, server.port)
         key = await services["catalog"].key("admin")
         head = f"POST /v1/courses:import HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n"
+        head += "Content-Type: application/x-ndjson\r\n"
         writer.write(
             head.encode() + framing + b"\r\n" + (b"%x\r\n%s\r\n" % (len(row), row) if framing is CHUNKED else row)
         )
@@ -166,7 +165,7 @@ async def test_an_import_whose_body_is_cut_off_is_told_so(services: Services) ->
                 writer.write_eof()
             rest = await reader.read()
         writer.close()
-        assert b'"line":2,"status":"refused"' in rest
+        assert b'"state":"stopped"' in rest
         assert b"breaks off" in rest
         assert rest.endswith(b"0\r\n\r\n")
 

@@ -1,4 +1,4 @@
-"""Courses through the front door of the catalogue, on a real MongoDB and a real broker."""
+"""Courses through the front door of the catalog, on a real MongoDB and a real broker."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -47,7 +47,7 @@ async def test_a_course_is_announced_with_every_change_and_only_then(service: St
     events = await announced.of(f"agency/{body['id']}", 3)
     assert [event.sequence for event in events] == [1, 2, 3]
     assert [type(event.data) for event in events] == [CoursePublished, CoursePublished, CourseWithdrawn]
-    stamps = [event.catalogue_revision for event in events]
+    stamps = [event.catalog_revision for event in events]
     assert stamps == sorted(set(stamps))
     assert (await put(service, body))[1]["revision"] == 4
 
@@ -246,4 +246,4 @@ async def test_an_entry_that_cannot_be_read_is_passed_over_by_lists_and_when_all
     listed = await (await service.ask("GET", "/v1/frameworks", tenant=tenant)).json()
     assert {"a", "b"} & {one["id"] for one in listed["frameworks"]} == {"b"}
     keys = [f"{tenant}/{name}" for name in ("a", "b", "c", "framework:a", "framework:b")]
-    assert await CatalogStore(service.database("catalog")).restage(keys) == 3
+    assert await CatalogStore(service.database("catalog")).republish(keys) == 3

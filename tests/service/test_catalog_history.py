@@ -1,4 +1,4 @@
-"""The catalogue as it was, and announced once more: one history, written from what readers saw."""
+"""The catalog as it was, and announced once more: one history, written from what readers saw."""
 
 import random
 from collections.abc import AsyncIterator
@@ -10,8 +10,8 @@ import pytest
 from services.catalog.__main__ import republish
 from services.catalog.history import HistoryStore
 from services.catalog.model import ListCourses
-from shared.events import CATALOG_TOPIC, CourseWithdrawn, announce
-from shared.kafka import Landed, Publisher
+from shared.events import CATALOG_TOPIC, CourseWithdrawn, new_event
+from shared.kafka import Publisher, RecordMetadata
 from shared.settings import CatalogSettings
 from tests.support.builders import unique
 from tests.support.catalog import catalog, course, ids, put
@@ -27,7 +27,7 @@ async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Start
         yield service
 
 
-async def test_the_catalogue_is_shown_as_it_was(service: Started, announced: Topic) -> None:
+async def test_the_catalog_is_shown_as_it_was(service: Started, announced: Topic) -> None:
     tenant, identifier = "museum", unique("course")
     await put(service, course(identifier), tenant=tenant)
     await put(service, course(identifier, hours=5.0), tenant=tenant)
@@ -36,22 +36,22 @@ async def test_the_catalogue_is_shown_as_it_was(service: Started, announced: Top
     events = await announced.of(f"{tenant}/{identifier}", 4)
 
     async def written() -> bool:
-        query = f"/v1/courses?catalogue_revision={events[-1].catalogue_revision}"
+        query = f"/v1/courses?catalog_revision={events[-1].catalog_revision}"
         return (await service.ask("GET", query, tenant=tenant)).status == 200
 
     await until(written)
 
     async def hours_at(revision: int) -> list[float]:
-        got = await service.ask("GET", f"/v1/courses?catalogue_revision={revision}", tenant=tenant)
+        got = await service.ask("GET", f"/v1/courses?catalog_revision={revision}", tenant=tenant)
         return [one["hours"] for one in (await got.json())["courses"] if one["id"] == identifier]
 
-    assert [await hours_at(event.catalogue_revision) for event in events] == [[3.0], [5.0], [], [6.0]]
-    assert await hours_at(events[0].catalogue_revision - 1) == []
-    revision = f"catalogue_revision={events[1].catalogue_revision}"
+    assert [await hours_at(event.catalog_revision) for event in events] == [[3.0], [5.0], [], [6.0]]
+    assert await hours_at(events[0].catalog_revision - 1) == []
+    revision = f"catalog_revision={events[1].catalog_revision}"
     assert await ids(service, f"{revision}&limit=1&skill=reading", tenant)
     assert await ids(service, f"{revision}&skill=writing", tenant) == []
-    got = await service.ask("GET", "/v1/courses?catalogue_revision=999999999")
-    assert (got.status, (await got.json())["field"]) == (422, "catalogue_revision")
+    got = await service.ask("GET", "/v1/courses?catalog_revision=999999999")
+    assert (got.status, (await got.json())["field"]) == (422, "catalog_revision")
 
 
 async def test_republishing_makes_new_stamps_and_no_new_history(service: Started, announced: Topic) -> None:
@@ -62,38 +62,38 @@ async def test_republishing_makes_new_stamps_and_no_new_history(service: Started
     await republish(service.settings)
     second = (await announced.of(f"again/{body['id']}", 2))[1]
     assert (second.sequence, second.data) == (first.sequence, first.data)
-    assert second.catalogue_revision > first.catalogue_revision
+    assert second.catalog_revision > first.catalog_revision
     database = service.database("catalog")
 
     async def read_back() -> bool:
         position = await database["positions"].find_one({"_id": "catalog.state"})
-        return position is not None and position["accepted"] >= second.catalogue_revision
+        return position is not None and position["accepted"] >= second.catalog_revision
 
     await until(read_back)
     assert await database["history"].count_documents({"key": f"again/{body['id']}"}) == 1
 
 
 async def test_a_stamp_that_was_never_given_out_makes_no_later_change_old(service: Started, announced: Topic) -> None:
-    foreign = announce("/test", "shared/foreign", 1, CourseWithdrawn("shared", "foreign"))
+    foreign = new_event("/test", "shared/foreign", 1, CourseWithdrawn("shared", "foreign"))
     await put(service, course(unique("course")), tenant="first")
     position = (await service.database("catalog")["leases"].find_one({"_id": "relay:entries"}) or {})[
-        "catalogue_revision"
+        "catalog_revision"
     ]
     stamp = position + 1_000_000
     async with Publisher(service.settings) as publisher:
-        far = msgspec.structs.replace(foreign, catalogue_revision=stamp)
+        far = msgspec.structs.replace(foreign, catalog_revision=stamp)
         [landed] = await publisher.send(service.settings.topic(CATALOG_TOPIC), [far])
-    assert isinstance(landed, Landed)
+    assert isinstance(landed, RecordMetadata)
 
     async def read_back() -> bool:
         lease = await service.database("catalog")["leases"].find_one({"_id": "relay:entries"}) or {}
-        return bool(lease["catalogue_revision"] >= stamp)
+        return bool(lease["catalog_revision"] >= stamp)
 
     await until(read_back)
     body = course(unique("course"))
     await put(service, body, tenant="then")
     [event] = await announced.of(f"then/{body['id']}", 1)
-    assert event.catalogue_revision > stamp
+    assert event.catalog_revision > stamp
 
 
 @pytest.mark.parametrize("rows", [1, 3, 500])

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from services.catalog.api.importing import Answers
-from services.catalog.importers.ndjson import LINE_LIMIT
+from services.catalog.importers.rows import ROW_LIMIT
 from shared.errors import TooSlow
 from tests.support.builders import unique
 from tests.support.catalog import catalog, course, ids, put
@@ -27,22 +27,29 @@ async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Start
         yield service
 
 
+NDJSON = {"Content-Type": "application/x-ndjson"}
+
+
 async def imported(service: Started, lines: Sequence[bytes], tenant: str = "agency") -> list[dict[str, Any]]:
-    got = await service.ask("POST", "/v1/courses:import", "admin", tenant=tenant, data=b"\n".join(lines))
+    """Return the answers to the rows."""
+    body = b"\n".join(lines)
+    got = await service.ask("POST", "/v1/courses:import", "admin", tenant=tenant, data=body, headers=NDJSON)
     assert (got.status, got.content_type) == (200, "application/x-ndjson")
-    return [json.loads(line) for line in (await got.text()).splitlines()]
+    *rows, report = [json.loads(line) for line in (await got.text()).splitlines()]
+    assert report["state"] == "finished"
+    return rows
 
 
 async def test_an_import_answers_every_line_and_a_bad_one_never_stops_the_rest(service: Started) -> None:
     first, second, third = unique("course"), unique("course"), unique("course")
     await put(service, course(second))
     lines = [
-        json.dumps(course(first)).encode(),
+        json.dumps(course(first), ensure_ascii=False).encode(),
         b"",
         b"not json",
         json.dumps(course(second, hours=8.0)).encode() + b"\r",
         b'{"id": "\xff"}',
-        b"x" * (LINE_LIMIT + 5),
+        b"x" * (ROW_LIMIT + 5),
         json.dumps(course(first)).encode(),
         json.dumps(course(first, hours=7.0)).encode(),
         json.dumps(course(unique("course"), to=7)).encode(),
@@ -56,12 +63,15 @@ async def test_an_import_answers_every_line_and_a_bad_one_never_stops_the_rest(s
         (5, "refused"),
         (6, "refused"),
         (7, "unchanged"),
-        (8, "changed"),
+        (8, "refused"),
         (9, "refused"),
         (10, "created"),
     ]
-    assert [one["problem"]["status"] for one in results if one["status"] == "refused"] == [400, 400, 413, 422]
-    assert (results[7]["problem"]["field"], results[6]["revision"]) == ("teaches[0].to", 2)
+    problems = [one["problems"] for one in results if one["status"] == "refused"]
+    assert [[one["status"] for one in told] for told in problems] == [[400], [400], [413], [409], [422]]
+    assert (problems[3][0]["field"], "row 1" in problems[3][0]["detail"]) == ("id", True)
+    assert "differs in hours" in problems[3][0]["detail"]
+    assert (problems[4][0]["field"], results[2]["revision"]) == ("teaches[0].to", 2)
 
 
 async def test_an_import_is_answered_while_it_is_sent(service: Started) -> None:
@@ -73,10 +83,11 @@ async def test_an_import_is_answered_while_it_is_sent(service: Started) -> None:
         await asyncio.wait_for(answered.wait(), 90)
         yield json.dumps(course("many-last")).encode()
 
-    got = await service.ask("POST", "/v1/courses:import", "admin", tenant="many", data=lines())
+    got = await service.ask("POST", "/v1/courses:import", "admin", tenant="many", data=lines(), headers=NDJSON)
     seen = [json.loads(await got.content.readline())]
     answered.set()
     seen += [json.loads(line) async for line in got.content]
+    assert seen.pop()["created"] == total + 1
     assert len(seen) == total + 1
     assert {one["status"] for one in seen} == {"created"}
     assert len(await ids(service, "limit=100", "many")) == total + 1
@@ -94,14 +105,14 @@ async def test_each_row_is_stored_and_answered_while_the_next_one_is_not_there_y
             assert (answer["line"], answer["status"]) == (number, "created")
             assert (await service.ask("GET", f"/v1/courses/{name}")).status == 200
 
-    got = await service.ask("POST", "/v1/courses:import", "admin", data=lines())
+    got = await service.ask("POST", "/v1/courses:import", "admin", data=lines(), headers=NDJSON)
     for _ in names:
         await answered.put(json.loads(await got.content.readline()))
-    assert await got.content.read() == b""
+    assert json.loads(await got.content.read())["created"] == len(names)
 
 
 async def test_a_client_that_sends_all_before_it_reads_gets_every_answer(service: Started) -> None:
-    rows, filler = 50_000, b'{"x":"' + b"x" * 1000 + b'"}\n'
+    rows, filler = 50_000, b"x" * 1000 + b"\n"
     body = b"".join(filler if n % 1000 else json.dumps(course(f"blind-{n}")).encode() + b"\n" for n in range(rows))
     url = service.client.make_url("/v1/courses:import")
     # 50 MB out, 12 MB back: more than the buffers of both sockets hold, so a server that waits for its reader stops.
@@ -112,6 +123,7 @@ async def test_a_client_that_sends_all_before_it_reads_gets_every_answer(service
     reader, writer = await asyncio.open_connection(sock=connection, limit=2**16)
     head = (
         f"POST {url.path} HTTP/1.0\r\nHost: {url.host}\r\nAuthorization: Bearer {await service.key('admin')}\r\n"
+        "Content-Type: application/x-ndjson\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"  # HTTP/1.0: an answer without chunks
     )
     try:
@@ -161,7 +173,7 @@ async def test_a_client_that_never_reads_the_end_is_given_up() -> None:
 async def test_an_import_of_empty_lines_is_ended_and_says_so(service: Started) -> None:
     first = unique("course")
     body = json.dumps(course(first)).encode() + b"\n" * 20_000_000
-    got = await service.ask("POST", "/v1/courses:import", "admin", data=io.BytesIO(body))
+    got = await service.ask("POST", "/v1/courses:import", "admin", data=io.BytesIO(body), headers=NDJSON)
     results = [json.loads(line) for line in (await got.text()).splitlines()]
-    assert [(one["line"], one["status"]) for one in results] == [(1, "created"), (100_003, "refused")]
+    assert (results[0]["line"], results[0]["status"], results[1]["state"]) == (1, "created", "stopped")
     assert (results[1]["problem"]["status"], "not read" in results[1]["problem"]["detail"]) == (413, True)

@@ -339,7 +339,7 @@ async def test_of_two_decisions_at_once_none_is_lost(service: Started) -> None:
     assert len(await teaches(service, body["id"])) == 2
 
 
-async def test_the_command_matches_the_whole_catalogue_again(service: Started) -> None:
+async def test_the_command_matches_the_whole_catalog_again(service: Started) -> None:
     body = bare(unique("course"))
     await put(service, body)
     assert isinstance(service.settings, CatalogSettings)
@@ -375,3 +375,21 @@ async def test_what_people_decided_calibrates_anew(service: Started) -> None:
         assert (await decide(service, name, what, ANALYTICS, tenant=tenant))[0] == 200
     fitted = await calibrating.of_decisions(settings, tenant, "six decisions")
     assert (fitted.courses, fitted.right, fitted.data) == (6, 3, "six decisions")
+
+
+async def test_the_health_of_a_catalog_is_told_to_its_admin(service: Started) -> None:
+    tenant = unique("health").replace("_", "-")[:60]
+    one, other = unique("course"), unique("course")
+    await put(service, bare(one, requires=[{"course": other}], url="https://example.org/a"), tenant=tenant)
+    await put(service, bare(other, requires=[{"course": one}, {"course": "gone"}]), tenant=tenant)
+    await matched(service, one, tenant=tenant)
+    got = await service.ask("GET", "/v1/catalog/health", "admin", tenant=tenant)
+    assert got.status == 200, await got.text()
+    found = await got.json()
+    assert [sorted(cycle) for cycle in found["cycles"]] == [sorted([one, other])]
+    assert found["dangling"] == [{"course": other, "missing": ["gone"]}]
+    assert found["twins"] == [sorted([one, other])]
+    assert found["hosts"] == {"example.org": 1}
+    assert (found["without_skills"], found["waiting"]) == (2, 0)
+    assert {row["framework"] for row in found["unreachable"]} >= {NATIONAL}
+    assert (await service.ask("GET", "/v1/catalog/health", "platform", tenant=tenant)).status == 403

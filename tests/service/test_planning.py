@@ -8,15 +8,16 @@ import pytest
 
 from services.recommender.consumer import ProfileConsumer
 from services.recommender.inputs import Inputs
-from services.recommender.plan_pool import PlanPool
-from services.recommender.planning import Order, Planner
+from services.recommender.plan_pool import PlanPool, PlanRequest
+from services.recommender.planning import Planner
+from shared.domain import SHARED_TENANT, Profile, key_of
 from shared.errors import Rejected
-from shared.events import AssessmentCompleted, CoursePublished, CourseWithdrawn, announce, from_kafka, to_kafka
-from shared.kafka import Received, Record
+from shared.events import AssessmentCompleted, CoursePublished, CourseWithdrawn, from_kafka, new_event, to_kafka
+from shared.kafka import ConsumedEvent, Record
 from shared.paths import LearningPath
-from shared.skills import SHARED_TENANT, Profile, key_of
 from tests.support.builders import DAY, MOMENT, TENANT, course, profile
 from tests.support.planner import READ, Office, heard, office_at
+from tests.support.words import said
 
 
 @pytest.fixture
@@ -25,18 +26,18 @@ async def office(mongodb_uri: str, namespace: str) -> AsyncIterator[Office]:
         yield office
 
 
-def received(offset: int, one: Profile) -> Received:
+def received(offset: int, one: Profile) -> ConsumedEvent:
     data = AssessmentCompleted(one, f"assessment-{one.sequence}", "test", MOMENT)
-    key, value, headers = to_kafka(announce("/test", one.key, one.sequence, data))
-    return Received(Record("profiles", 0, offset, key, value, headers), from_kafka(key, value, headers))
+    key, value, headers = to_kafka(new_event("/test", one.key, one.sequence, data))
+    return ConsumedEvent(Record("profiles", 0, offset, key, value, headers), from_kafka(key, value, headers))
 
 
 async def nothing_to_take_back(_: str) -> None:
     """There is no topic here."""
 
 
-def order(officer: str, sequence: int = 1, **levels: float) -> Order:
-    return Order(0, profile(officer, levels, sequence=sequence), "assessment", DAY)
+def order(officer: str, sequence: int = 1, **levels: float) -> PlanRequest:
+    return PlanRequest(profile(officer, levels, sequence=sequence), DAY, cause="assessment", partition=0)
 
 
 async def test_of_several_events_of_one_officer_in_a_batch_only_the_newest_is_planned(office: Office) -> None:
@@ -70,44 +71,47 @@ async def test_who_loses_a_race_decides_again_and_nothing_is_lost(office: Office
     # Two replicas that both believe to own the partition, with the same news and with news of their own.
     await asyncio.gather(work([1, 2, 3, 4, 5, 6]), work([2, 4, 6, 7]), work([1, 3, 5, 7]))
     for officer in officers:
-        announced = await office.announced(officer)
-        assert [revision for revision, _ in announced] == list(range(1, len(announced) + 1))
-        sequences = [sequence for _, sequence in announced]
-        assert sequences == sorted(set(sequences))
-        assert sequences[-1] == 7
+        [(revision, sequence)] = await office.announced(officer)
+        past = [row["revision"] async for row in office.database["history"].find({"officer": officer})]
+        assert set(past) >= set(range(1, revision))  # who lost a race may have copied the present one too
+        assert sequence == 7
 
 
 async def test_an_assessment_that_meets_a_sweep_is_not_lost_and_neither_is_the_change(office: Office) -> None:
     officers = [f"o{number}" for number in range(10)]
     await office.planner().plan([order(officer) for officer in officers])
-    heard(office.catalogue, ("read", CoursePublished(SHARED_TENANT, course("read", ("reading", 0, 3), hours=3))))
+    heard(office.catalog, ("read", CoursePublished(SHARED_TENANT, course("read", ("reading", 0, 3), hours=3))))
     await asyncio.gather(
-        office.planner().sweep([0], 2), office.planner().plan([order(officer, 2, reading=1) for officer in officers])
+        office.replanner().after_catalog_change([0], 2),
+        office.planner().plan([order(officer, 2, reading=1) for officer in officers]),
     )
-    await office.planner().sweep([0], 2)
+    await office.replanner().after_catalog_change([0], 2)
     for officer in officers:
         path = (await office.path_of(officer)).path
-        assert (path.versions.profile, path.versions.catalogue) == (2, 3)
+        assert (path.versions.profile, path.versions.catalog) == (2, 3)
         assert [step.course.hours for step in path.steps] == [3]
-        announced = await office.announced(officer)
-        assert [revision for revision, _ in announced] == list(range(1, len(announced) + 1))
+        [(revision, _)] = await office.announced(officer)
+        past = [row["revision"] async for row in office.database["history"].find({"officer": officer})]
+        assert set(past) >= set(range(1, revision))  # who lost a race may have copied the present one too
 
 
 async def test_a_sweep_looks_only_at_the_partitions_it_is_given(office: Office) -> None:
-    await office.planner().plan([order("mine"), Order(1, order("theirs").profile, "assessment", DAY)])
-    heard(office.catalogue, ("read", CourseWithdrawn(SHARED_TENANT, "read")))
-    assert await office.planner().sweep([0], 2) == 1
+    await office.planner().plan(
+        [order("mine"), PlanRequest(order("theirs").profile, DAY, cause="assessment", partition=1)]
+    )
+    heard(office.catalog, ("read", CourseWithdrawn(SHARED_TENANT, "read")))
+    assert await office.replanner().after_catalog_change([0], 2) == 1
     assert (await office.plan_of("mine"))["revision"] == 2
     assert (await office.plan_of("theirs"))["revision"] == 1
-    assert await office.planner().sweep([0], 2) == 0
+    assert await office.replanner().after_catalog_change([0], 2) == 0
 
 
 async def test_a_change_that_alters_nothing_makes_no_new_path(office: Office) -> None:
     await office.planner().plan([order("a")])
     before = await office.path_of("a")
     same = msgspec.structs.replace(READ, modality="blended")
-    heard(office.catalogue, ("read", CoursePublished(SHARED_TENANT, same)))
-    assert await office.planner().sweep([0], 2) == 0
+    heard(office.catalog, ("read", CoursePublished(SHARED_TENANT, same)))
+    assert await office.replanner().after_catalog_change([0], 2) == 0
     assert await office.path_of("a") == before
     assert (await office.plan_of("a"))["considered"] == 3
 
@@ -128,7 +132,7 @@ async def test_an_officer_whose_first_path_is_refused_is_left_with_a_word(office
         await planner.plan([order("a")])
     path = (await office.path_of("a")).path
     assert (path.status, path.steps) == ("refused", [])
-    assert path.reason.th
+    assert "unsound" in said(path).en
     assert await office.announced("a") == [(1, 1)]
     assert planner.refused == 1
 
@@ -147,9 +151,9 @@ async def test_a_refused_path_leaves_the_one_before_and_does_not_stop_the_others
 async def test_a_sweep_never_saves_a_refused_path(office: Office) -> None:
     await office.planner().plan([order("a")])
     before = await office.path_of("a")
-    heard(office.catalogue, ("read", CoursePublished(SHARED_TENANT, course("read", ("reading", 0, 3), hours=3))))
+    heard(office.catalog, ("read", CoursePublished(SHARED_TENANT, course("read", ("reading", 0, 3), hours=3))))
     planner = doubting(office)
-    assert await planner.sweep([0], 2) == 0
+    assert await office.replanner(planner).after_catalog_change([0], 2) == 0
     assert await office.path_of("a") == before
     assert planner.refused == 1
     assert (await office.plan_of("a"))["considered"] == 2  # still stale, and looked at again
@@ -159,11 +163,11 @@ async def test_a_sweep_never_saves_a_refused_path(office: Office) -> None:
 
 
 def dearer(office: Office) -> None:
-    """Let the catalogue hear that the course takes longer: every path is due."""
-    heard(office.catalogue, ("read", CoursePublished(SHARED_TENANT, course("read", ("reading", 0, 3), hours=9))))
+    """Let the catalog hear that the course takes longer: every path is due."""
+    heard(office.catalog, ("read", CoursePublished(SHARED_TENANT, course("read", ("reading", 0, 3), hours=9))))
 
 
-@pytest.mark.parametrize("field", ["path", "profile", "feedback"])
+@pytest.mark.parametrize("field", ["announced", "profile", "feedback"])
 async def test_a_plan_that_cannot_be_read_is_passed_over_by_a_sweep(office: Office, field: str) -> None:
     officers = [f"o{number}" for number in range(5)]
     planner = office.planner()
@@ -172,9 +176,9 @@ async def test_a_plan_that_cannot_be_read_is_passed_over_by_a_sweep(office: Offi
     await office.plans.update_one({"_id": key_of(TENANT, "o2")}, left)
     before = await office.plan_of("o2")
     dearer(office)
-    assert await planner.sweep([0], 2) == 4
+    assert await office.replanner(planner).after_catalog_change([0], 2) == 4
     assert (await office.plan_of("o2"), planner.passed_over) == (before, 1)
-    assert await office.store.restage() == (4 if field == "path" else 5)
+    assert await office.store.republish() == (4 if field == "announced" else 5)
 
 
 async def test_an_officer_whose_planning_fails_is_passed_over_by_a_sweep(office: Office) -> None:
@@ -189,15 +193,19 @@ async def test_an_officer_whose_planning_fails_is_passed_over_by_a_sweep(office:
         return []
 
     planner.solver = PlanPool(2, check=check)
-    assert await planner.sweep([0], 2) == 7
+    assert await office.replanner(planner).after_catalog_change([0], 2) == 7
     assert planner.passed_over == 2
-    assert (await office.plan_of("o4"))["considered"] < office.catalogue.revision  # due again with the next sweep
+    assert (await office.plan_of("o4"))["considered"] < office.catalog.revision  # due again with the next sweep
 
 
 async def test_rules_that_cannot_be_read_concern_their_tenant_alone(office: Office) -> None:
     others = msgspec.structs.replace(order("b").profile, tenant="other")
-    await office.planner().plan([order("a"), Order(0, others, "assessment", DAY)])
+    await office.planner().plan([order("a"), PlanRequest(others, DAY, cause="assessment", partition=0)])
     await office.database["rules"].insert_one({"_id": "other@1", "tenant": "other", "version": 1, "content": b"{"})
     dearer(office)
     planner = office.planner()
-    assert (await planner.sweep([0], 2), await planner.sweep_rules([0]), planner.passed_over) == (1, 0, 2)
+    assert (
+        await office.replanner(planner).after_catalog_change([0], 2),
+        await office.replanner(planner).after_newer_rules([0]),
+        planner.passed_over,
+    ) == (1, 0, 2)

@@ -12,7 +12,7 @@ from deploy.local.live import messages
 from services.portal.connections import Connections
 from services.portal.consumer import PathConsumer
 from shared.errors import Unavailable
-from shared.events import PATHS_TOPIC, PathStored, announce, to_kafka
+from shared.events import PATHS_TOPIC, PathStored, new_event, to_kafka
 from shared.kafka import Follower
 from shared.mongo import KeyStore, connect
 from shared.settings import PortalSettings
@@ -153,7 +153,7 @@ async def test_a_structured_event_reaches_the_page_as_the_path_alone(portal: Por
     async with portal.stream(officer, key) as stream:
         await stream.next()
         newer = path(officer, 2)
-        record_key, value, headers = to_kafka(announce("/recommender", f"agency/{officer}", 2, newer))
+        record_key, value, headers = to_kafka(new_event("/recommender", f"agency/{officer}", 2, newer))
         attributes = {name.removeprefix("ce_"): raw.decode() for name, raw in headers if name.startswith("ce_")}
         whole = {**attributes, "traceparent": None, "data": json.loads(value or b"")}
         structured = [("content-type", b"application/cloudevents+json")]
@@ -182,8 +182,8 @@ async def test_records_that_somebody_else_wrote_end_no_stream_and_are_not_logged
 ) -> None:
     officer, key = await portal.officer()
     portal.owner.stored[officer] = path(officer, 1)
-    record_key, value, headers = to_kafka(announce("/recommender", f"agency/{officer}", 2, path(officer, 2)))
-    far = to_kafka(announce("/recommender", f"agency/{officer}", 3, path(officer, 1_000_000)))
+    record_key, value, headers = to_kafka(new_event("/recommender", f"agency/{officer}", 2, path(officer, 2)))
+    far = to_kafka(new_event("/recommender", f"agency/{officer}", 3, path(officer, 1_000_000)))
     topic = portal.settings.topic(PATHS_TOPIC)
     skipped = (await portal.metrics("follower_"))["follower_skipped_total"]
     async with portal.stream(officer, key) as stream:

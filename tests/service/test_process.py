@@ -19,7 +19,7 @@ from aiohttp import web
 from shared.app import background, build_app, run
 from shared.auth import PUBLIC, Authenticator
 from shared.errors import Unavailable
-from shared.routes import Route, nothing
+from shared.routes import Route, no_content
 from shared.settings import Settings, read
 
 async def slow(request):
@@ -27,7 +27,7 @@ async def slow(request):
     print("changing", flush=True)
     await asyncio.sleep(1)
     print("changed", flush=True)
-    return nothing()
+    return no_content()
 
 async def fine():
     await asyncio.Event().wait()

@@ -8,8 +8,8 @@ import pytest
 from openapi_spec_validator import validate
 
 from services.recommender.api import HEEDER
+from shared.domain import Course, Framework, JobGroup, Requirement
 from shared.events import PROFILES_TOPIC
-from shared.skills import Course, Framework, JobGroup, Requirement
 from tests.support.builders import course, framework, text
 from tests.support.recommender import assessed, path_of, planned, recommender, registered, somebody
 from tests.support.services import Started
@@ -143,13 +143,13 @@ async def test_the_document_of_the_routes_is_valid(service: Started) -> None:
     assert document["paths"]["/v1/agencies/{agency_id}/gaps"]["get"]["x-roles"] == ["admin", "platform"]
 
 
-@pytest.mark.parametrize("field", ["measures", "path"])
+@pytest.mark.parametrize("field", ["measures", "announced"])
 async def test_an_officer_whose_figures_cannot_be_read_does_not_blank_the_view(service: Started, field: str) -> None:
     officers = [somebody(agency=f"versions-{field}", levels={"reading": 1, "dancing": 0}) for _ in range(6)]
     await planned(service, *officers)
     plans = service.database("recommender")["plans"]
     changed: dict[str, Any] = {"$set": {field: b'{"of": "another version"}'}}
-    if field == "path":
+    if field == "announced":
         changed["$unset"] = {"measures": ""}
     await plans.update_one({"_id": officers[0].key}, changed)
     status, found = await gaps(service, f"versions-{field}")

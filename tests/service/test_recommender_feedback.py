@@ -11,8 +11,8 @@ import pytest
 from services.recommender.api import HEEDER
 from services.recommender.plan_pool import PlanPool
 from services.recommender.store.documents import FEWEST_KEYS, MOST_KEYS
-from shared.events import PROFILES_TOPIC, OfficerErased, PathRecommended
-from shared.skills import Profile
+from shared.domain import Profile
+from shared.events import PROFILES_TOPIC, OfficerErased, PathAnnounced
 from tests.support.builders import profile, text
 from tests.support.recommender import assessed, courses_of, path_of, planned, recommender, registered, somebody, tell
 from tests.support.services import Started, Topic
@@ -54,8 +54,8 @@ async def test_a_course_that_is_not_relevant_leaves_the_path_at_once_and_undo_br
     now = await path_of(service, officer)
     assert (now["cause"], now["revision"], now["path"]["versions"]["feedback"]) == ("feedback", 2, 1)
     assert set(courses_of(now)) == {"read-long", "write"}
-    event = (await announced.of(officer.key, 2))[1]
-    assert isinstance(event.data, PathRecommended)
+    event = await announced.newest(officer.key, 2)
+    assert isinstance(event.data, PathAnnounced)
     assert event.data.cause == "feedback"
     assert (await tell(service, officer, "read", "undo"))[0] == 200
     assert set(courses_of(await path_of(service, officer, revision=3))) == {"read", "write"}
@@ -141,10 +141,10 @@ async def test_feedback_and_assessments_at_the_same_time_are_both_kept(service: 
     now = await path_of(service, officer, 7)
     assert now["path"]["versions"]["feedback"] == 4
     assert len((await feedback_of(service, officer))["said"]) == 4
-    events = await announced.of(officer.key, now["revision"])
-    assert [event.sequence for event in events] == list(range(1, now["revision"] + 1))
-    last = events[-1].data
-    assert isinstance(last, PathRecommended)
+    last = (await announced.newest(officer.key, now["revision"])).data
+    sequences = [event.sequence for event in announced.events if event.subject == officer.key]
+    assert sequences == sorted(set(sequences))
+    assert isinstance(last, PathAnnounced)
     assert (last.path.versions.profile, last.path.versions.feedback) == (7, 4)
 
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from services.recommender.store import reduced
-from shared.events import PATHS_TOPIC, PROFILES_TOPIC, PathRecommended, PathStored, announce
+from shared.events import PATHS_TOPIC, PROFILES_TOPIC, PathAnnounced, PathStored, new_event
 from tests.support.builders import framework
 from tests.support.recommender import path_of, recommender, registered, somebody
 from tests.support.services import Started, Topic, followed
@@ -38,7 +38,7 @@ async def test_the_path_under_a_framework_of_thousands_of_skills_is_announced_ch
         stored = await path_of(service, changed)
     assert len(msgspec.json.encode(stored)) > 1_000_000
     first, *_ = await announced.of(officer.key, 1)
-    assert isinstance(first.data, PathRecommended)
+    assert isinstance(first.data, PathAnnounced)
 
     async def emptied() -> bool:
         plans = service.database("recommender")["plans"]
@@ -52,8 +52,8 @@ async def test_a_path_too_large_for_an_event_is_announced_as_stored(service: Sta
     await service.publish(PROFILES_TOPIC, registered(officer))
     stored = await path_of(service, officer)
     [event] = await announced.of(officer.key, 1)
-    assert isinstance(event.data, PathRecommended)
-    smaller = reduced(announce("/recommender", officer.key, stored["revision"], event.data))
+    assert isinstance(event.data, PathAnnounced)
+    smaller = reduced(new_event("/recommender", officer.key, stored["revision"], event.data))
     assert smaller is not None
     assert msgspec.json.decode(smaller.data or b"", type=PathStored).revision == stored["revision"]
     assert len(smaller.data or b"") < 500

@@ -13,15 +13,14 @@ from deploy.local.servers import Mongod, find_mongodb
 from services.recommender.catalog_replica import CatalogReplica, PlanSummary
 from services.recommender.feedback import apply_feedback as said
 from services.recommender.inputs import Rule, TenantRules
-from services.recommender.plan_pool import Case, PlanPool, solve
-from services.recommender.planning import Order
+from services.recommender.plan_pool import PlanPool, PlanRequest, solve
 from services.recommender.provenance import Record
 from services.recommender.store import IdempotencyRecord
 from services.recommender.store.history import KEPT, History
+from shared.domain import SHARED_TENANT
 from shared.errors import NotFound, Unavailable
 from shared.events import TOMBSTONE, CoursePublished, FrameworkPublished
-from shared.skills import SHARED_TENANT
-from tests.support.builders import DAY, FRAMEWORK, TENANT, catalogue, course, framework, profile
+from tests.support.builders import DAY, FRAMEWORK, TENANT, catalog, course, framework, profile
 from tests.support.planner import LONG, READ, Office, heard, office_at
 from tests.support.servers import missing
 
@@ -49,7 +48,7 @@ async def test_every_past_revision_is_kept_with_its_inputs_and_only_so_many(offi
         assert past.record is not None
         assert past.event.revision == row["revision"]
         assert past.record.profile.sequence == past.event.path.versions.profile == row["revision"]
-        assert past.record.catalogue_revision == past.event.path.versions.catalogue
+        assert past.record.catalog_revision == past.event.path.versions.catalog
     present = await office.store.history.find(f"{TENANT}/a", None)
     assert present is not None
     assert present.event.revision == KEPT + 3
@@ -61,7 +60,7 @@ async def test_paths_that_wait_to_be_announced_are_dropped_by_an_erasure(office:
     for sequence in (1, 2, 3):
         await office.plan(profile("a", {"reading": sequence % 3}, sequence=sequence))
     before = await office.plan_of("a")
-    assert [entry["type"] for entry in before["outbox"]] == ["path.recommended.v1"] * 3
+    assert [entry["type"] for entry in before["outbox"]] == ["path.recommended.v2"]
     await office.store.erase(TENANT, "a", 4, 0)
     left = await office.plan_of("a")
     assert [(entry["type"], entry["data"], entry["sequence"]) for entry in left["outbox"]] == [(TOMBSTONE, None, 4)]
@@ -69,7 +68,7 @@ async def test_paths_that_wait_to_be_announced_are_dropped_by_an_erasure(office:
     assert not await office.database["history"].count_documents({"key": key})
     # What a version before this one has left in an erased officer's outbox goes when it is announced again.
     await office.plans.update_one({"_id": key}, {"$set": {"outbox": before["outbox"]}})
-    await office.store.restage([key])
+    await office.store.republish([key])
     assert [entry["data"] for entry in (await office.plan_of("a"))["outbox"]] == [None]
 
 
@@ -116,7 +115,7 @@ async def test_a_path_names_everything_that_it_was_computed_from(office: Office)
     record = msgspec.json.decode(document["inputs"], type=Record)
     assert record.profile == profile("a", {"reading": 0})
     assert [(said.course, said.action) for said in record.feedback.said] == [("read", "not_relevant")]
-    assert (record.framework, record.catalogue_revision, record.previous) == (f"{FRAMEWORK}@1", 3, ["read"])
+    assert (record.framework, record.catalog_revision, record.previous) == (f"{FRAMEWORK}@1", 3, ["read"])
     assert len({record.hashes.profile, record.hashes.feedback, record.hashes.rules, record.hashes.framework}) == 4
     assert all(len(found) == 64 for found in msgspec.structs.astuple(record.hashes))
 
@@ -128,24 +127,24 @@ async def test_the_paths_of_a_tenant_with_newer_rules_are_planned_again_by_their
     for officer in ("a", "b"):
         await office.plan(profile(officer, {"reading": 0 if officer == "a" else 3}))
     await office.store.rules.put(TENANT, TenantRules(1, [Rule("course", ["read"], 0)]), "key")
-    assert await office.planner().sweep_rules([1]) == 0
-    assert await office.planner().sweep_rules([0]) == 1
+    assert await office.replanner().after_newer_rules([1]) == 0
+    assert await office.replanner().after_newer_rules([0]) == 1
     path = await office.path_of("a")
     assert ([step.course.id for step in path.path.steps], path.cause) == (["long"], "rules")
     untouched = await office.plan_of("b")  # its path came out the same
     assert (untouched["revision"], untouched["rules"]) == (1, 1)
-    assert await office.planner().sweep_rules([0]) == 0
+    assert await office.replanner().after_newer_rules([0]) == 0
 
 
 async def test_a_path_with_a_deadline_is_planned_again_after_a_week(office: Office) -> None:
     due = profile("due", {"reading": 0})
     due = msgspec.structs.replace(due, weekly_hours=5, deadline=date(2999, 1, 1))
-    await office.planner().plan([Order(0, due, "assessment", date(2026, 11, 1))])
+    await office.planner().plan([PlanRequest(due, date(2026, 11, 1), cause="assessment", partition=0)])
     await office.plan(profile("free", {"reading": 0}))
-    assert await office.planner().sweep_deadlines([0]) == 0
+    assert await office.replanner().near_deadlines([0]) == 0
     later = datetime.now(UTC) + timedelta(days=8)
-    assert await office.planner().sweep_deadlines([1], later) == 0
-    assert await office.planner().sweep_deadlines([0], later) == 1
+    assert await office.replanner().near_deadlines([1], later) == 0
+    assert await office.replanner().near_deadlines([0], later) == 1
     path = await office.path_of("due")
     assert (path.revision, path.cause, path.path.as_of) == (2, "deadline", office.planner().today())
     assert (await office.path_of("free")).revision == 1
@@ -165,14 +164,14 @@ async def test_a_deadline_that_has_passed_is_left_alone(office: Office) -> None:
 async def test_a_batch_over_threads_is_the_same_as_one_by_one() -> None:
     known = CatalogReplica()
     levels = {f"s{number:02}": 4.0 for number in range(8)}
-    entries = catalogue(300, 8, seed=7)
+    entries = catalog(300, 8, seed=7)
     heard(
         known,
         (FRAMEWORK, FrameworkPublished(SHARED_TENANT, framework(levels))),
         *((entry.id, CoursePublished(SHARED_TENANT, entry)) for entry in entries),
     )
     officers = [profile(f"o{i}", {skill: (i + j) % 4 for j, skill in enumerate(levels)}) for i in range(40)]
-    cases = [Case(one, DAY) for one in officers]
+    cases = [PlanRequest(one, DAY) for one in officers]
     solver = PlanPool(4)
     try:
         together = await solver.solve(cases, known.snapshot)
@@ -195,7 +194,9 @@ async def test_the_event_loop_turns_while_a_batch_is_planned(office: Office) -> 
             await asyncio.sleep(0)
 
     task = asyncio.create_task(turning())
-    await office.planner().plan([Order(0, profile(f"o{i}", {"reading": 0}), "assessment", DAY) for i in range(50)])
+    await office.planner().plan(
+        [PlanRequest(profile(f"o{i}", {"reading": 0}), DAY, cause="assessment", partition=0) for i in range(50)]
+    )
     task.cancel()
     assert turns > 10
     assert await office.plans.count_documents({}) == 50
@@ -231,7 +232,7 @@ async def test_feedback_that_cannot_be_stored_is_an_error_and_once_stored_a_ban_
 # --- a path that does not obey yet -----------------------------------------------------------------------------------
 
 
-async def test_a_stale_path_is_due_and_obeys_with_the_next_change_of_the_catalogue(office: Office) -> None:
+async def test_a_stale_path_is_due_and_obeys_with_the_next_change_of_the_catalog(office: Office) -> None:
     await office.plan(profile("a", {"reading": 0}))
     held = await office.store.held(TENANT, "a")
     assert held is not None
@@ -243,9 +244,9 @@ async def test_a_stale_path_is_due_and_obeys_with_the_next_change_of_the_catalog
     )  # a lost race changes nothing
     found = await office.store.find_path(TENANT, "a")
     assert found is not None
-    assert office.catalogue.is_due(found[1])
-    heard(office.catalogue, ("long", CoursePublished(SHARED_TENANT, course("long", ("reading", 0, 3), hours=5))))
-    assert await office.planner().sweep([0], 0) == 1
+    assert office.catalog.is_due(found[2])
+    heard(office.catalog, ("long", CoursePublished(SHARED_TENANT, course("long", ("reading", 0, 3), hours=5))))
+    assert await office.replanner().after_catalog_change([0], 0) == 1
     path = await office.path_of("a")
     assert ([step.course.id for step in path.path.steps], path.path.versions.feedback) == (["long"], 1)
     assert (await office.plan_of("a"))["stale"] is False

@@ -1,4 +1,4 @@
-"""Any stored path can be computed again byte for byte, also after catalogue, framework and rules have moved on."""
+"""Any stored path can be computed again byte for byte, also after catalog, framework and rules have moved on."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -22,7 +22,7 @@ from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 
-YARDSTICK = framework({"reading": 3, "writing": 2})
+SKILL_FRAMEWORK = framework({"reading": 3, "writing": 2})
 
 
 @dataclass
@@ -49,7 +49,7 @@ async def two(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Two]:
         more = {"NAMESPACE": settings.namespace, "CATALOG_URL": address}
         here = settings_of(RecommenderSettings, mongodb_uri, kafka_bootstrap, **more)
         both = Two(catalog, catalog, here)
-        await both.put("frameworks", YARDSTICK)
+        await both.put("frameworks", SKILL_FRAMEWORK)
         for entry in (course("read", ("reading", 0, 3), hours=4), course("write", ("writing", 0, 2), hours=4)):
             await both.put("courses", entry)
         await create_topics(kafka_bootstrap, [TopicSpec(here.topic(f"{PROFILES_TOPIC}.dead"), 1, 1, {})])
@@ -65,7 +65,7 @@ async def settled(two: Two) -> None:
             return False
         position = await two.catalog.database("catalog")["positions"].find_one({"_id": CATALOG_TOPIC})
         metrics = await (await two.recommender.client.get("/metrics")).text()
-        return position is not None and f"\ncatalogue_revision {position['accepted']:.1f}" in metrics
+        return position is not None and f"\ncatalog_revision {position['accepted']:.1f}" in metrics
 
     await until(same)
 
@@ -95,7 +95,7 @@ async def test_a_path_is_the_same_byte_for_byte_and_stays_so_when_everything_mov
     for revision in (*revisions, moved["revision"], None):
         sentence, same = await two.again(officer.officer, revision)
         assert same, sentence
-    assert "catalogue" in sentence
+    assert "catalog" in sentence
     now = await path_of(service, officer)
     assert "short" in courses_of(now)
     asked = [officer.officer, "--tenant", "agency", "--revision", "1"]
@@ -105,9 +105,9 @@ async def test_a_path_is_the_same_byte_for_byte_and_stays_so_when_everything_mov
     assert capsys.readouterr().out == alone.replace("same", "same, by the reference too")
 
 
-@pytest.mark.parametrize("owner", ["yardsticks", "shared", None])
+@pytest.mark.parametrize("owner", ["framework_scales", "shared", None])
 async def test_a_path_by_a_tenants_own_framework_is_computed_again_by_it(two: Two, owner: str | None) -> None:
-    tenant = "yardsticks"
+    tenant = "framework_scales"
     await two.put("frameworks", framework({"reading": 1, "writing": 1}), tenant=tenant)
     await settled(two)
     officer = somebody(tenant, framework_owner=owner, framework_version=1)
@@ -137,13 +137,13 @@ async def test_a_path_that_was_tampered_with_is_told_apart(two: Two, capsys: pyt
     plans = two.recommender.database("recommender")["plans"]
     document = await plans.find_one({"_id": officer.key})
     assert document is not None
-    changed = msgspec.json.decode(document["path"])
-    changed["path"]["hours"] += 1
-    await plans.update_one({"_id": officer.key}, {"$set": {"path": msgspec.json.encode(changed)}})
+    changed = msgspec.json.decode(document["announced"])
+    changed["path"]["coverage"][2] += 1
+    await plans.update_one({"_id": officer.key}, {"$set": {"announced": msgspec.json.encode(changed)}})
     assert await command(two.settings, [officer.officer, "--tenant", "agency", "--reference"]) == 1
     said = capsys.readouterr().out
-    assert "\n  path.hours: stored" in said
-    assert "\n  by the reference, path.hours: stored" in said
+    assert "\n  path.coverage[2]: stored" in said
+    assert "\n  by the reference, path.coverage[2]: stored" in said
 
 
 async def test_what_cannot_be_computed_is_said(two: Two, capsys: pytest.CaptureFixture[str]) -> None:
@@ -157,7 +157,7 @@ async def test_what_cannot_be_computed_is_said(two: Two, capsys: pytest.CaptureF
         await recompute(gone, "agency", officer.officer, None)
 
 
-async def test_the_catalogue_serves_a_framework_as_it_was(two: Two) -> None:
+async def test_the_catalog_serves_a_framework_as_it_was(two: Two) -> None:
     await two.put("frameworks", msgspec.structs.replace(framework({"singing": 1}), id="moving"))
     await two.put("frameworks", msgspec.structs.replace(framework({"singing": 2}), id="moving"))
     history = two.catalog.database("catalog")["framework_history"]
@@ -169,13 +169,13 @@ async def test_the_catalogue_serves_a_framework_as_it_was(two: Two) -> None:
     first, second = [row["_id"] for row in await until(both)]
     await settled(two)
     for revision, version in ((first, 1), (second, 2)):
-        got = await two.catalog.ask("GET", f"/v1/frameworks/moving?catalogue_revision={revision}")
+        got = await two.catalog.ask("GET", f"/v1/frameworks/moving?catalog_revision={revision}")
         found = await got.json()
         assert (got.status, found["version"], found["requirements"][0]["level"]) == (200, version, version)
-    assert (await two.catalog.ask("GET", f"/v1/frameworks/moving?catalogue_revision={first - 1}")).status == 404
-    late = await two.catalog.ask("GET", "/v1/frameworks/moving?catalogue_revision=99999999")
-    assert (late.status, (await late.json())["field"]) == (422, "catalogue_revision")
-    assert (await two.catalog.ask("GET", f"/v1/frameworks/{FRAMEWORK}?catalogue_revision=0")).status == 422
+    assert (await two.catalog.ask("GET", f"/v1/frameworks/moving?catalog_revision={first - 1}")).status == 404
+    late = await two.catalog.ask("GET", "/v1/frameworks/moving?catalog_revision=99999999")
+    assert (late.status, (await late.json())["field"]) == (422, "catalog_revision")
+    assert (await two.catalog.ask("GET", f"/v1/frameworks/{FRAMEWORK}?catalog_revision=0")).status == 422
 
 
 def test_the_first_difference_is_named() -> None:

@@ -131,7 +131,7 @@ async def test_a_restore_in_the_written_order(mongodb_uri: str, kafka_bootstrap:
         await recreate_topic(kafka_bootstrap, platform.catalog_settings.topic(topic), 1)
 
     async with AsyncExitStack() as stack:
-        # 4. The catalogue first.
+        # 4. The catalog first.
         catalog = await stack.enter_async_context(started(build_catalog, platform.catalog_settings))
         assert await republish_catalog(platform.catalog_settings) == 2
         # 5. Assessment; who was erased since is erased before anything is announced.

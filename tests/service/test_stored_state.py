@@ -7,7 +7,7 @@ import pytest
 
 from services.recommender.consumer import ProfileConsumer
 from shared.events import PROFILES_TOPIC
-from shared.kafka import Received
+from shared.kafka import ConsumedEvent
 from tests.support.recommender import READ, SHOWN, assessed, path_of, recommender, somebody
 from tests.support.waiting import until
 
@@ -20,7 +20,7 @@ async def test_readiness_and_a_metric_tell_of_a_record_in_hand_for_too_long(
     gate, held = asyncio.Event(), asyncio.Event()
     on_profiles = ProfileConsumer.on_profiles
 
-    async def gated(consumer: ProfileConsumer, batch: Sequence[Received]) -> None:
+    async def gated(consumer: ProfileConsumer, batch: Sequence[ConsumedEvent]) -> None:
         held.set()
         await gate.wait()
         await on_profiles(consumer, batch)

@@ -1,4 +1,4 @@
-"""A fresh process that warms up, then plans and answers for catalogues of every shape.
+"""A fresh process that warms up, then plans and answers for catalogs of every shape.
 
 `python -m tests.support.after_warm_up` writes one line of JSON: what was compiled or loaded after the
 warm-up, by what was asked for.
@@ -17,11 +17,11 @@ from services.recommender.planner.index import catalog as index
 from services.recommender.planner.index.catalog import Snapshot, View
 from services.recommender.planner.jit import signatures
 from services.recommender.warmup import warm_up
-from shared.skills import SHARED_TENANT, Course
-from tests.support.builders import MOMENT, TENANT, after, catalogue, framework, inputs
+from shared.domain import SHARED_TENANT, Course
+from tests.support.builders import MOMENT, TENANT, after, catalog, framework, inputs
 
 SKILLS = 8
-YARDSTICK = framework({f"s{n:02}": 3 for n in range(SKILLS)})
+SKILL_FRAMEWORK = framework({f"s{n:02}": 3 for n in range(SKILLS)})
 SIZES = ((0, 0), (0, 1), (0, 513), (1, 511), (600, 0), (600, 1), (600, 511), (600, 512), (600, 513), (600, 5000))
 """Shared courses, and courses of the tenant's own: below and above what is kept beside a base."""
 
@@ -29,15 +29,15 @@ CHAMPIONS_OF = ((600, 0), (600, 513), (600, 5000))
 
 
 def own(count: int, seed: int = 5) -> list[Course]:
-    return [msgspec.structs.replace(one, id=f"own-{one.id}") for one in catalogue(count, SKILLS, seed)]
+    return [msgspec.structs.replace(one, id=f"own-{one.id}") for one in catalog(count, SKILLS, seed)]
 
 
 def snapshots(sizes: Iterable[tuple[int, int]]) -> Iterator[tuple[str, Snapshot]]:
     for shared, count in sizes:
-        snapshot = Snapshot().put_courses(SHARED_TENANT, catalogue(shared, SKILLS, seed=4), 1)
+        snapshot = Snapshot().put_courses(SHARED_TENANT, catalog(shared, SKILLS, seed=4), 1)
         snapshot = snapshot.put_courses(TENANT, own(count), 2)
         yield f"{shared} shared and {count} own", snapshot
-        changed = snapshot.put_courses(SHARED_TENANT, catalogue(3, SKILLS, seed=9), 3)
+        changed = snapshot.put_courses(SHARED_TENANT, catalog(3, SKILLS, seed=9), 3)
         changed = changed.put_course(TENANT, own(1, seed=8)[0], 4)
         yield f"{shared} shared and {count} own, some changed", changed
         for name in ("c00001", "own-c00000", "own-c00002"):
@@ -49,9 +49,9 @@ def snapshots(sizes: Iterable[tuple[int, int]]) -> Iterator[tuple[str, Snapshot]
 
 def officers() -> Iterator[Inputs]:
     held = {skill: Estimate(0.5, 0.4, MOMENT) for skill in ("s00", "s03")}
-    plain = inputs(YARDSTICK)
+    plain = inputs(SKILL_FRAMEWORK)
     yield plain
-    yield inputs(YARDSTICK, {f"s{n:02}": 3 for n in range(SKILLS)})  # nothing to close
+    yield inputs(SKILL_FRAMEWORK, {f"s{n:02}": 3 for n in range(SKILLS)})  # nothing to close
     known = msgspec.structs.replace(plain, levels=held, budget_hours=20.0)
     yield known
     yield msgspec.structs.replace(known, budget_hours=0.0, max_steps=0, target={"s01": 2.5}, job_group="")

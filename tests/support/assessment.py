@@ -8,9 +8,9 @@ import msgspec
 
 from services.assessment.__main__ import build
 from services.assessment.api import INDEX
+from shared.domain import SHARED_TENANT, JobGroup, Stage
 from shared.events import CATALOG_TOPIC, FrameworkPublished
 from shared.settings import AssessmentSettings
-from shared.skills import SHARED_TENANT, JobGroup, Stage
 from tests.support.builders import FRAMEWORK, framework, text, unique
 from tests.support.services import Started, settings_of, started
 from tests.support.waiting import until

@@ -10,13 +10,14 @@ import msgspec
 
 from services.recommender.inputs import Estimate, Inputs
 from services.recommender.planner.index.catalog import Snapshot, View
-from shared.skills import (
+from shared.domain import (
     SHARED_TENANT,
     Area,
     Completions,
     Course,
     Framework,
     JobGroup,
+    LocalizedText,
     Prerequisite,
     Profile,
     Rating,
@@ -25,7 +26,6 @@ from shared.skills import (
     Skill,
     SkillLevel,
     Teaches,
-    Text,
 )
 
 FRAMEWORK = "fw"
@@ -41,9 +41,9 @@ def unique(prefix: str) -> str:
     return f"{prefix}-{next(_numbers):05}"
 
 
-def text(name: str) -> Text:
+def text(name: str) -> LocalizedText:
     """Return a title in both languages."""
-    return Text(th=f"เรื่อง {name}", en=f"About {name}")
+    return LocalizedText(th=f"เรื่อง {name}", en=f"About {name}")
 
 
 def framework(
@@ -156,7 +156,7 @@ def _known(draw: random.Random) -> dict[str, Completions | Rating]:
     return found
 
 
-def catalogue(count: int, skills: int, seed: int) -> list[Course]:
+def catalog(count: int, skills: int, seed: int) -> list[Course]:
     """Return generated courses over skills s00, s01...: levels, hours, prerequisites and some circles among them.
 
     Half of them have completions, half ratings.

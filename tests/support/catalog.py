@@ -1,4 +1,4 @@
-"""The catalogue on real servers with a small framework, and what its tests ask of it."""
+"""The catalog on real servers with a small framework, and what its tests ask of it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

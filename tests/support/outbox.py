@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from shared.events import CourseWithdrawn, Envelope, announce
-from shared.kafka import Follower, Landed, Publisher, Received, TopicSpec, create_topics
+from shared.events import CourseWithdrawn, Envelope, new_event
+from shared.kafka import ConsumedEvent, Follower, Publisher, RecordMetadata, TopicSpec, create_topics
 from shared.mongo import Database, connect, ensure_indexes
-from shared.outbox import OUTBOX_INDEXES, Relay, stage, staged
+from shared.outbox import OUTBOX_INDEXES, Relay, outbox_insert, outbox_push
 from shared.settings import StoreSettings, read
 from tests.support.waiting import running, until
 
@@ -17,7 +17,7 @@ LEASE = f"relay:{COLLECTION}"
 
 
 def thing(key: str, sequence: int) -> Envelope:
-    return announce("here", key, sequence, CourseWithdrawn(*key.split("/", 1)))
+    return new_event("here", key, sequence, CourseWithdrawn(*key.split("/", 1)))
 
 
 class Owner:
@@ -25,22 +25,22 @@ class Owner:
 
     def __init__(self, database: Database, bootstrap: str, topic: str, publisher: Publisher) -> None:
         self.database, self.bootstrap, self.topic, self.publisher = database, bootstrap, topic, publisher
-        self.read: list[Received] = []
+        self.read: list[ConsumedEvent] = []
 
     async def change(self, key: str, sequence: int) -> None:
         envelope = thing(key, sequence)
         if sequence == 1:
-            await self.database[COLLECTION].insert_one({"_id": key, "sequence": 1, **staged(envelope)})
+            await self.database[COLLECTION].insert_one({"_id": key, "sequence": 1, **outbox_insert(envelope)})
         else:
-            update = stage(envelope)
+            update = outbox_push(envelope)
             update["$set"]["sequence"] = sequence
             await self.database[COLLECTION].update_one({"_id": key}, update)
 
-    async def restage(self, keys: Sequence[str] | None = None) -> None:
+    async def republish(self, keys: Sequence[str] | None = None) -> None:
         every = [document["_id"] async for document in self.database[COLLECTION].find({}, {"_id": 1})]
         for key in every if keys is None else keys:
             sequence = (await self.document(key))["sequence"]
-            await self.database[COLLECTION].update_one({"_id": key}, stage(thing(key, sequence)))
+            await self.database[COLLECTION].update_one({"_id": key}, outbox_push(thing(key, sequence)))
 
     async def document(self, key: str) -> dict[str, Any]:
         found = await self.database[COLLECTION].find_one({"_id": key})
@@ -67,14 +67,14 @@ class Owner:
             topic or self.topic,
             publisher or self.publisher,
             brokers=self.bootstrap,
-            restage=self.restage,
+            republish=self.republish,
             stamp=stamp,
             reduced=reduced,
             staged=staged,
             held_in="state",
         )
 
-    async def on_things(self, batch: Sequence[Received]) -> None:
+    async def on_things(self, batch: Sequence[ConsumedEvent]) -> None:
         self.read.extend(batch)
 
     def sequences(self, key: str) -> list[int]:
@@ -126,7 +126,7 @@ class Paused(Publisher):
         super().__init__(bootstrap)
         self.reached, self.go_on = asyncio.Event(), asyncio.Event()
 
-    async def send(self, topic: str, envelopes: Iterable[Envelope]) -> list[Landed | Exception]:
+    async def send(self, topic: str, envelopes: Iterable[Envelope]) -> list[RecordMetadata | Exception]:
         self.reached.set()
         await self.go_on.wait()
         return await super().send(topic, envelopes)

@@ -1,4 +1,4 @@
-"""A catalogue and the plans of one recommender on a real MongoDB, without a broker: for the tests of planning."""
+"""A catalog and the plans of one recommender on a real MongoDB, without a broker: for the tests of planning."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,27 +9,30 @@ import msgspec
 
 from services.recommender.catalog_replica import CatalogReplica, fold_events
 from services.recommender.feedback import Action
-from services.recommender.planning import FeedbackCommand, FeedbackHandler, Order, Planner
-from services.recommender.store import ALL_INDEXES, COLLECTION, PlanStore
+from services.recommender.plan_pool import PlanRequest
+from services.recommender.planning import FeedbackCommand, FeedbackHandler, Planner
+from services.recommender.replanning import Replanner
+from services.recommender.store import ALL_INDEXES, ANNOUNCED, COLLECTION, PlanStore
+from services.recommender.store.documents import event_of
 from services.recommender.work_queue import WorkQueue
-from shared.events import CoursePublished, Data, FrameworkPublished, PathRecommended, announce, from_kafka, to_kafka
+from shared.domain import SHARED_TENANT, Course, Profile, key_of
+from shared.events import CoursePublished, Data, FrameworkPublished, PathRecommended, from_kafka, new_event, to_kafka
 from shared.mongo import Database, connect, ensure_indexes
 from shared.settings import StoreSettings, read
-from shared.skills import SHARED_TENANT, Course, Profile, key_of
 from tests.support.builders import DAY, FRAMEWORK, TENANT, course, framework
 
 READ = course("read", ("reading", 0, 3), hours=4)
 LONG = course("long", ("reading", 0, 3), hours=6)
 
 
-def heard(catalogue: CatalogReplica, *news: tuple[str, Data]) -> None:
-    """Let the catalogue hear of changes, each with the next stamp."""
+def heard(catalog: CatalogReplica, *news: tuple[str, Data]) -> None:
+    """Let the catalog hear of changes, each with the next stamp."""
     records = []
-    for stamp, (name, data) in enumerate(news, catalogue.revision + 1):
+    for stamp, (name, data) in enumerate(news, catalog.revision + 1):
         prefix = "framework:" if isinstance(data, FrameworkPublished) else ""
-        event = announce("/test", key_of(SHARED_TENANT, prefix + name), stamp, data)
-        records.append(to_kafka(msgspec.structs.replace(event, catalogue_revision=stamp)))
-    catalogue.take(fold_events(catalogue.snapshot, [from_kafka(*record) for record in records]))
+        event = new_event("/test", key_of(SHARED_TENANT, prefix + name), stamp, data)
+        records.append(to_kafka(msgspec.structs.replace(event, catalog_revision=stamp)))
+    catalog.take(fold_events(catalog.snapshot, [from_kafka(*record) for record in records]))
 
 
 class Office:
@@ -39,19 +42,22 @@ class Office:
         self.database = database
         self.plans = database[COLLECTION]
         self.store = PlanStore(database)
-        self.catalogue = CatalogReplica()
+        self.catalog = CatalogReplica()
         heard(
-            self.catalogue,
+            self.catalog,
             (FRAMEWORK, FrameworkPublished(SHARED_TENANT, framework({"reading": 3}))),
             *((one.id, CoursePublished(SHARED_TENANT, one)) for one in courses),
         )
         self._heeder = FeedbackHandler(self.planner(), WorkQueue())
 
     def planner(self) -> Planner:
-        return Planner(self.store, self.catalogue, UTC)
+        return Planner(self.store, self.catalog, UTC)
+
+    def replanner(self, planner: Planner | None = None) -> Replanner:
+        return Replanner(planner or self.planner(), list)
 
     async def plan(self, one: Profile) -> None:
-        await self._heeder.planner.plan([Order(0, one, "assessment", DAY)])
+        await self._heeder.planner.plan([PlanRequest(one, DAY, cause="assessment", partition=0)])
 
     async def tell(self, officer: str, course_id: str, action: Action, key: str) -> None:
         word = FeedbackCommand(TENANT, officer, course_id, action, None, key, f"digest of {key}")
@@ -63,14 +69,14 @@ class Office:
         return found
 
     async def path_of(self, officer: str) -> PathRecommended:
-        return msgspec.json.decode((await self.plan_of(officer))["path"], type=PathRecommended)
+        return event_of(await self.plan_of(officer))
 
     async def announced(self, officer: str) -> list[tuple[int, int]]:
-        """Return (revision, profile sequence) of every path that waits to be sent, in the order of staging."""
-        entries = (await self.plan_of(officer))["outbox"]
-        paths = [msgspec.json.decode(entry["data"], type=PathRecommended) for entry in entries]
-        assert [path.revision for path in paths] == [entry["sequence"] for entry in entries]
-        return [(path.revision, path.path.versions.profile) for path in paths]
+        """Return (revision, profile sequence) of the path that waits to be sent; a newer one has taken its place."""
+        document = await self.plan_of(officer)
+        event = event_of(document)
+        assert [(one["held_in"], one["sequence"]) for one in document["outbox"]] == [(ANNOUNCED, event.revision)]
+        return [(event.revision, event.path.versions.profile)]
 
 
 @asynccontextmanager

@@ -17,9 +17,9 @@ from deploy.local.live import messages
 from deploy.local.replicas import Service
 from deploy.local.seed import SEED, bearer
 from deploy.local.stack import Stack
-from shared.events import PATHS_TOPIC, PROFILES_TOPIC, Event, PathRecommended
-from shared.kafka import Follower, Received
-from shared.skills import key_of
+from shared.domain import key_of
+from shared.events import PATHS_TOPIC, PROFILES_TOPIC, Event, PathAnnounced
+from shared.kafka import ConsumedEvent, Follower
 from tests.support.builders import unique
 from tests.support.waiting import WAIT_SECONDS, running, until
 
@@ -131,7 +131,7 @@ class Platform:
             assert profiles[officer.key][-1].sequence == officer.sequence
             events = paths[officer.key]
             assert [event.sequence for event in events] == list(range(1, stored[officer.key]["revision"] + 1))
-            made_from = [e.data.path.versions.profile for e in events if isinstance(e.data, PathRecommended)]
+            made_from = [e.data.path.versions.profile for e in events if isinstance(e.data, PathAnnounced)]
             assert made_from == sorted(made_from)
             assert made_from[-1] == officer.sequence
 
@@ -139,7 +139,7 @@ class Platform:
         """Return what a reader of a whole topic takes of these subjects: what is newer than all before it."""
         taken: dict[str, list[Event]] = {key: [] for key in ends}
 
-        async def take(batch: Sequence[Received]) -> None:
+        async def take(batch: Sequence[ConsumedEvent]) -> None:
             for item in batch:
                 events = taken.get(item.event.subject)
                 if events is not None and item.event.sequence > (events[-1].sequence if events else 0):

@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from deploy.local.live import Message, messages
 from services.portal.__main__ import build
 from shared.auth import Role
-from shared.events import PATHS_TOPIC, Data, PathRecommended, announce
+from shared.events import PATHS_TOPIC, Data, PathRecommended, new_event
 from shared.kafka import Publisher, TopicSpec, create_topics
 from shared.mongo import connect
 from shared.paths import Coverage, LearningPath, Reason, Versions
@@ -113,17 +113,21 @@ class Portal:
         return name, await self.key("officer", name)
 
     async def announce(self, officer: str, revision: int, data: Data | None, tenant: str = "agency") -> None:
-        envelope = announce("/recommender", f"{tenant}/{officer}", revision, data)
+        envelope = new_event("/recommender", f"{tenant}/{officer}", revision, data)
         await self.publisher.send(self.settings.topic(PATHS_TOPIC), [envelope])
 
     @asynccontextmanager
-    async def stream(self, officer: str, key: str, last_event_id: str = "") -> AsyncIterator["Stream"]:
-        source = messages(self.session, self.url, officer, key, last_event_id)
-        stream = Stream(source)
-        try:
-            yield stream
-        finally:
-            await source.aclose()
+    async def stream(
+        self, officer: str, key: str, last_event_id: str = "", accept: str | None = None
+    ) -> AsyncIterator["Stream"]:
+        """Open the stream of an officer; `accept`: the languages that its reader says to prefer."""
+        headers = {} if accept is None else {"Accept-Language": accept}
+        async with aiohttp.ClientSession(headers=headers) as session:
+            source = messages(session, self.url, officer, key, last_event_id)
+            try:
+                yield Stream(source)
+            finally:
+                await source.aclose()
 
     async def metrics(self, prefix: str = "portal_") -> dict[str, float]:
         async with self.session.get(f"{self.url}/metrics") as answer:

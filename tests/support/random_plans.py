@@ -1,4 +1,4 @@
-"""Random catalogues and officers for property tests, and the comparison of the planner with the readable rule."""
+"""Random catalogs and officers for property tests, and the comparison of the planner with the readable rule."""
 
 import random
 from collections.abc import Iterable, Sequence
@@ -13,10 +13,10 @@ from services.recommender.planner.index.catalog import View
 from services.recommender.planner.pipeline import recommend
 from services.recommender.recompute import first_difference
 from services.recommender.reference import rule as reference
-from shared.skills import Completions, Course, Prerequisite, Rating
-from tests.support.builders import MOMENT, after, at, catalogue, course, framework, inputs
+from shared.domain import Completions, Course, Prerequisite, Rating
+from tests.support.builders import MOMENT, after, at, catalog, course, framework, inputs
 
-YARDSTICK = framework(
+SKILL_FRAMEWORK = framework(
     {f"s{n:02}": 2 + n % 3 for n in range(6)}, weights={"s01": 2.5, "s02": 0.3, "s05": 0}, others=["s06", "s07"]
 )
 IDS = [f"c{n:05}" for n in range(25)]
@@ -38,7 +38,7 @@ def entangled(count: int, skills: int, seed: int) -> list[Course]:
         return Prerequisite(any=parts) if kind == 2 else Prerequisite(all=parts)
 
     courses = []
-    for one in catalogue(count, skills, seed):
+    for one in catalog(count, skills, seed):
         change: dict[str, Any] = {"modality": draw.choice(["online", "classroom", "blended"])}
         if draw.random() < 0.3:
             change["requires"] = [*one.requires, condition(2)]
@@ -54,7 +54,7 @@ def entangled(count: int, skills: int, seed: int) -> list[Course]:
 
 
 def published(courses: Sequence[Course]) -> list[Course]:
-    """Return courses as they come out of the catalogue, where every number of levels and hours is a float."""
+    """Return courses as they come out of the catalog, where every number of levels and hours is a float."""
     return msgspec.json.decode(msgspec.json.encode(courses), type=list[Course])
 
 
@@ -93,7 +93,7 @@ def officers(draw: st.DrawFn) -> Inputs:
     dated = {name: MOMENT + timedelta(place - 1) for place, name in enumerate(draw(often_none(some(2), [])))}
     return msgspec.structs.replace(
         inputs(
-            YARDSTICK,
+            SKILL_FRAMEWORK,
             budget_hours=draw(st.sampled_from([None, 0, 7.5, 20, 60])),
             languages=draw(often_none(st.just(["th"]), [])),
             max_steps=draw(often_none(st.integers(0, 4), None)),

@@ -1,4 +1,4 @@
-"""A recommender on real servers with a small catalogue, and what its tests ask of it."""
+"""A recommender on real servers with a small catalog, and what its tests ask of it."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from services.recommender.__main__ import build
+from shared.domain import SHARED_TENANT, Course, Framework, Profile, key_of
 from shared.events import (
     CATALOG_TOPIC,
     PROFILES_TOPIC,
@@ -15,11 +16,10 @@ from shared.events import (
     Data,
     FrameworkPublished,
     OfficerChanged,
-    announce,
+    new_event,
 )
 from shared.kafka import Publisher, TopicSpec, create_topics
 from shared.settings import RecommenderSettings
-from shared.skills import SHARED_TENANT, Course, Framework, Profile, key_of
 from tests.support.builders import FRAMEWORK, JOB_GROUP, MOMENT, course, framework, profile, unique
 from tests.support.services import Started, settings_of, started
 from tests.support.waiting import until
@@ -61,15 +61,15 @@ async def recommender(
     mongodb_uri: str, kafka_bootstrap: str, entries: Sequence[Course | Framework] = (SHOWN, *COURSES), **more: str
 ) -> AsyncIterator[Started]:
     settings = settings_of(RecommenderSettings, mongodb_uri, kafka_bootstrap, **more)
-    catalogue = settings.topic(CATALOG_TOPIC)
+    catalog = settings.topic(CATALOG_TOPIC)
     dead = settings.topic(f"{PROFILES_TOPIC}.dead")
-    await create_topics(kafka_bootstrap, [TopicSpec(catalogue, 1, 1, {}), TopicSpec(dead, 1, 1, {})])
+    await create_topics(kafka_bootstrap, [TopicSpec(catalog, 1, 1, {}), TopicSpec(dead, 1, 1, {})])
     first = [published(SHARED_TENANT, entry) for entry in entries]
     envelopes = [
-        msgspec.structs.replace(announce("/test", *one), catalogue_revision=stamp) for stamp, one in enumerate(first, 1)
+        msgspec.structs.replace(new_event("/test", *one), catalog_revision=stamp) for stamp, one in enumerate(first, 1)
     ]
     async with Publisher(kafka_bootstrap) as publisher:
-        await publisher.send(catalogue, envelopes)
+        await publisher.send(catalog, envelopes)
     async with started(build, settings) as service:
         yield service
 

@@ -16,9 +16,9 @@ from shared.preconditions import Tag
 from shared.routes import (
     IF_MATCH,
     Route,
-    answer,
+    json_response,
+    no_content,
     not_modified,
-    nothing,
     open_stream,
     preconditions,
     principal,
@@ -68,20 +68,20 @@ class Shelf:
         And answer it.
         """
         preconditions(request).check(Tag("4"))
-        return answer(await read_body(request, Thing), 201, tag=Tag("5"))
+        return json_response(await read_body(request, Thing), 201, tag=Tag("5"))
 
     async def get_thing(self, request: web.Request) -> web.StreamResponse:
         """Return a thing."""
         asking = principal(request)
         whole = {"who": asking.tenant, "limit": read_query(request, Paging).limit}
-        return not_modified(request, Tag("7")) or answer(whole, tag=Tag("7"))
+        return not_modified(request, Tag("7")) or json_response(whole, tag=Tag("7"))
 
     async def slow_change(self, _: web.Request) -> web.StreamResponse:
         """Change something slowly."""
         self.entered.set()
         await self.go_on.wait()
         self.stored = True
-        return nothing()
+        return no_content()
 
     async def wrong(self, _: web.Request) -> web.StreamResponse:
         """Fail."""

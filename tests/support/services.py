@@ -11,8 +11,8 @@ from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from shared.auth import Role, issue
-from shared.events import CATALOG_TOPIC, PATHS_TOPIC, PROFILES_TOPIC, Data, Event, announce
-from shared.kafka import Follower, Publisher, Received, TopicSpec, create_topics
+from shared.events import CATALOG_TOPIC, PATHS_TOPIC, PROFILES_TOPIC, Data, Event, new_event
+from shared.kafka import ConsumedEvent, Follower, Publisher, TopicSpec, create_topics
 from shared.mongo import Client, Database, KeyStore, connect
 from shared.settings import Settings, StoreSettings, read
 from tests.support.waiting import running, until
@@ -77,8 +77,8 @@ class Started:
         envelopes = []
         for subject, sequence, data in announced:
             self._revision += 1
-            envelope = announce("/test", subject, sequence, data)
-            envelopes.append(type(envelope)(**{**_fields(envelope), "catalogue_revision": self._revision}))
+            envelope = new_event("/test", subject, sequence, data)
+            envelopes.append(type(envelope)(**{**_fields(envelope), "catalog_revision": self._revision}))
         async with Publisher(self.settings) as publisher:
             await publisher.send(self.settings.topic(topic), envelopes)
         if topic == CATALOG_TOPIC:
@@ -100,8 +100,19 @@ class Topic:
     def __init__(self) -> None:
         self.events: list[Event] = []
 
-    async def take(self, batch: Sequence[Received]) -> None:
+    async def take(self, batch: Sequence[ConsumedEvent]) -> None:
         self.events += [item.event for item in batch]
+
+    async def newest(self, subject: str, sequence: int) -> Event:
+        """Return the event of a subject with a sequence, once it is there. A newer one may stand for older ones."""
+        await until(
+            lambda: any(self._is(event, subject, sequence) for event in self.events), f"{sequence} of {subject}"
+        )
+        return next(event for event in self.events if self._is(event, subject, sequence))
+
+    @staticmethod
+    def _is(event: Event, subject: str, sequence: int) -> bool:
+        return (event.subject, event.sequence) == (subject, sequence)
 
     async def of(self, subject: str, count: int) -> list[Event]:
         """Return the events of a subject once there are so many."""

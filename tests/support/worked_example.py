@@ -14,7 +14,7 @@ import msgspec
 
 from services.recommender.inputs import MICRO, Estimate, Inputs
 from services.recommender.planner.optimizer.search import EXPONENTS as _EXPONENTS
-from shared.skills import Course
+from shared.domain import Course
 from tests.support.builders import MOMENT, at, course, framework, inputs
 
 PAGE = Path(__file__).parents[2] / "docs" / "ranking.md"

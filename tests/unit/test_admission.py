@@ -4,7 +4,7 @@ import asyncio
 
 from aiohttp import web
 
-from shared.auth import EVERYONE, Guesses, StoredKey
+from shared.auth import EVERYONE, StoredKey, WrongKeyLimiter
 from shared.limits import Limits, networks
 from shared.routes import Route
 from tests.support.raw_http import PATIENCE, answer_on, logged, wired
@@ -169,7 +169,7 @@ async def test_an_address_without_a_key_is_held_back_and_keys_from_it_are_not() 
 
 async def test_guessing_keys_is_held_back_and_a_key_that_was_good_still_opens() -> None:
     now = [0.0]
-    async with wired(guesses=Guesses(12), clock=lambda: now[0]) as wire:
+    async with wired(guesses=WrongKeyLimiter(12), clock=lambda: now[0]) as wire:
         good, fresh = await wire.key("platform"), await wire.key("platform")
         assert (await wire.ask(READ + good + b"\r\n")).status == 200
         tried = [await wire.ask(READ + b"Authorization: Bearer guess%d.x\r\n\r\n" % one) for one in range(40)]
@@ -184,7 +184,7 @@ async def test_guessing_keys_is_held_back_and_a_key_that_was_good_still_opens() 
 
 
 async def test_guessing_the_secret_of_one_key_id_is_held_back_sooner() -> None:
-    async with wired(guesses=Guesses(60), clock=lambda: 0.0) as wire:
+    async with wired(guesses=WrongKeyLimiter(60), clock=lambda: 0.0) as wire:
         key = await wire.key("platform")
         key_id = key.split()[2].partition(b".")[0]
         tried = [await wire.ask(READ + b"Authorization: Bearer %s.x%d\r\n\r\n" % (key_id, one)) for one in range(15)]

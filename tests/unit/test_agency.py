@@ -24,15 +24,15 @@ from services.recommender.disclosure import (
 )
 from services.recommender.inputs import MICRO
 from services.recommender.path_summary import PathSummary, SkillOutcome
+from shared.domain import Framework, JobGroup
 from shared.paths import CourseCard
-from shared.skills import Framework, JobGroup
 from tests.support.builders import FRAMEWORK, framework, text
 
 K = 5
 DAY = date(2026, 11, 20)
 SKILLS = framework({"reading": 3, "writing": 2})
 GROUPS = ("service", "it-ops", "it-dev", "legal")
-YARDSTICK: Framework = msgspec.structs.replace(SKILLS, job_groups=[JobGroup(name, text(name)) for name in GROUPS])
+SKILL_FRAMEWORK: Framework = msgspec.structs.replace(SKILLS, job_groups=[JobGroup(name, text(name)) for name in GROUPS])
 CARDS = {name: CourseCard(name, text(name), text("p"), 2, ["th"]) for name in ("read", "write")}
 
 
@@ -61,7 +61,7 @@ def shown(cohorts: Sequence[Cohort], first: Iterable[str] = (), **frameworks: in
     return agency_report(
         cohorts,
         agency="north",
-        framework=YARDSTICK,
+        framework=SKILL_FRAMEWORK,
         frameworks=frameworks,
         min_group=K,
         cards=CARDS,
@@ -134,7 +134,7 @@ def test_those_of_one_job_group_with_other_requirements_are_another_cohort() -> 
 
 
 def test_it_stands_first_where_it_is_asked_for() -> None:
-    assert first_groups(YARDSTICK, ["it-*", "service"]) == ["it-ops", "it-dev", "service"]
+    assert first_groups(SKILL_FRAMEWORK, ["it-*", "service"]) == ["it-ops", "it-dev", "service"]
     officers = [officer(name, gap=gap) for name, gap in (("service", 9), ("it-dev", 1)) for _ in range(6)]
     assert [one.job_group for one in report(officers, ["it-ops", "it-dev"]).groups] == ["it-dev", "service"]
 
@@ -150,7 +150,7 @@ def test_who_is_on_no_path_and_why() -> None:
 def test_what_training_cannot_close_calls_for_hiring_or_for_time() -> None:
     sample = [officer("service", row("reading", 0, reached=1, cause="no_course")) for _ in range(6)]
     sample += [officer("service", row("writing", 0, required=2, reached=0, cause="budget")) for _ in range(11)]
-    found = unclosable_gaps(sample, YARDSTICK, K)
+    found = unclosable_gaps(sample, SKILL_FRAMEWORK, K)
     assert [(one.skill, one.short, one.unreachable, one.insufficient_time, one.recommendation) for one in found] == [
         ("writing", 10, 0, 10, "more_time"),
         ("reading", 5, 5, 0, "hire"),
@@ -161,8 +161,8 @@ def test_a_gap_of_few_is_not_told_and_neither_is_a_part_of_few() -> None:
     few = [officer("service", row("reading", 0, reached=1, cause="no_course")) for _ in range(2)]
     many = [officer("service", row("reading", 0, reached=1, cause="budget")) for _ in range(6)]
     done = [officer("service", row("reading", 3)) for _ in range(9)]
-    assert unclosable_gaps([*few, *done], YARDSTICK, K) == []
-    [found] = unclosable_gaps([*few, *many, *done], YARDSTICK, K)
+    assert unclosable_gaps([*few, *done], SKILL_FRAMEWORK, K) == []
+    [found] = unclosable_gaps([*few, *many, *done], SKILL_FRAMEWORK, K)
     assert (found.short, found.unreachable, found.insufficient_time) == (5, None, 5)
 
 

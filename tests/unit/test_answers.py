@@ -17,7 +17,8 @@ from services.recommender.planner.pipeline import (
 )
 from shared.errors import NotFound
 from shared.paths import LearningPath
-from tests.support.builders import after, catalogue, course, framework, inputs, view_of
+from tests.support.builders import after, catalog, course, framework, inputs, view_of
+from tests.support.words import said_why_not
 
 COURSES = [
     course("a-long", ("a", 0, 2), hours=8),
@@ -54,11 +55,11 @@ def test_every_course_that_is_not_there_has_its_reason(name: str, cause: str) ->
     path = recommend(PLAN, view)
     found = why_not(PLAN, view, path, name)
     assert found.cause == cause
-    assert found.reason.th
+    assert said_why_not(found).th
     if cause == "worth_less":
         assert (found.step, found.gain, found.hours, found.score) == (1, 2_000_000, 8, 250_000)
         assert found.taken_score == path.steps[0].score
-        assert "0.25 levels per hour" in found.reason.en
+        assert "0.25 levels per hour" in said_why_not(found).en
     if cause == "does_not_fit":
         assert found.hours == 18
 
@@ -73,7 +74,7 @@ def test_a_course_that_is_not_there_is_not_found() -> None:
 
 
 def test_similar_courses_are_those_of_an_outside_cosine() -> None:
-    courses = catalogue(80, 6, seed=5)
+    courses = catalog(80, 6, seed=5)
     skills = [f"s{n:02}" for n in range(6)]
     vectors = np.zeros((len(courses), 6))
     for number, one in enumerate(courses):
@@ -146,6 +147,6 @@ def test_no_fewer_courses_could_have_moved(before: list[str], after: list[str]) 
 
 def test_a_path_that_was_refused_left_no_course_out() -> None:
     view = view_of(COURSES)
-    path = refused(PLAN, view.catalogue_revision, "the cause")
+    path = refused(PLAN, view.catalog_revision, "the cause")
     causes = {name: why_not(PLAN, view, path, name).cause for name in ("a-short", "big", "c", "english")}
     assert causes == {"a-short": "no_path", "big": "no_path", "c": "completed", "english": "language"}

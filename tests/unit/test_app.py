@@ -12,7 +12,7 @@ from shared.app import build_app
 from shared.auth import Authenticator
 from shared.routes import (
     Route,
-    nothing,
+    no_content,
 )
 from tests.support.sample_service import PEPPER, KeysInMemory, Shelf, bearer, serving
 
@@ -24,7 +24,7 @@ async def shelf() -> Shelf:
 
 def test_a_route_without_a_policy_stops_the_service() -> None:
     async def handler(_: web.Request) -> web.StreamResponse:
-        return nothing()
+        return no_content()
 
     with pytest.raises(ValueError, match="GET /v1/forgotten"):
         build_app("X", [Route("GET", "/v1/forgotten", handler)], Authenticator(KeysInMemory(), PEPPER))

@@ -6,7 +6,7 @@ import logging
 import pytest
 from aiohttp.test_utils import TestServer
 
-from shared.app import LIFE, background, build_app
+from shared.app import LIFECYCLE, background, build_app
 from shared.auth import Authenticator
 from tests.support.sample_service import PEPPER, KeysInMemory, Shelf, serving
 
@@ -56,7 +56,7 @@ async def test_readiness_names_what_is_wrong(shelf: Shelf) -> None:
     async with serving(shelf, checks={"a": fine}) as (client, _):
         assert (await client.get("/readyz")).status == 200
         assert client.app is not None
-        client.app[LIFE].draining = True
+        client.app[LIFECYCLE].draining = True
         got = await client.get("/readyz")
         assert (got.status, (await got.json())["status"]) == (503, "draining")
 
@@ -67,8 +67,8 @@ async def test_a_background_task_that_dies_ends_the_process(shelf: Shelf, caplog
 
     async with serving(shelf, contexts=[background("relay", dies)]) as (client, _):
         assert client.app is not None
-        await asyncio.wait_for(client.app[LIFE].stopping.wait(), 90)
-        assert client.app[LIFE].failure == "relay ended: RuntimeError('the broker is gone')"
+        await asyncio.wait_for(client.app[LIFECYCLE].stopping.wait(), 90)
+        assert client.app[LIFECYCLE].failure == "relay ended: RuntimeError('the broker is gone')"
         got = await client.get("/readyz")
         assert got.status == 503
     assert "relay ended by itself" in caplog.text
@@ -85,7 +85,7 @@ async def test_a_background_task_may_finish_what_it_has_in_hand(shelf: Shelf) ->
 
     async with serving(shelf, contexts=[background("consumer", works, stop=told.set)]) as (client, _):
         assert client.app is not None
-        assert client.app[LIFE].failure is None
+        assert client.app[LIFECYCLE].failure is None
     assert finished == [True]
 
 

@@ -1,4 +1,4 @@
-"""What the recommender keeps of the catalogue's events."""
+"""What the recommender keeps of the catalog's events."""
 
 from datetime import date
 
@@ -6,14 +6,14 @@ import msgspec
 
 from services.recommender.catalog_replica import fold_events
 from services.recommender.planner.index.catalog import Snapshot
-from shared.events import CoursePublished, Event, announce, from_kafka, to_kafka
-from shared.skills import Course, Prose
+from shared.domain import Course, Prose
+from shared.events import CoursePublished, Event, from_kafka, new_event, to_kafka
 from tests.support.builders import TENANT, course
 
 
 def event(one: Course, stamp: int) -> Event:
-    envelope = announce("/catalog", f"{TENANT}/{one.id}", stamp, CoursePublished(TENANT, one))
-    stamped = msgspec.structs.replace(envelope, catalogue_revision=stamp)
+    envelope = new_event("/catalog", f"{TENANT}/{one.id}", stamp, CoursePublished(TENANT, one))
+    stamped = msgspec.structs.replace(envelope, catalog_revision=stamp)
     return from_kafka(*to_kafka(stamped))
 
 
@@ -39,6 +39,6 @@ def test_what_no_path_is_made_of_is_not_kept_and_its_change_is_no_news() -> None
     assert first.snapshot.own_course(TENANT, "c1") == one
     assert first.courses == {(TENANT, "c1"): 1}
     second = fold_events(first.snapshot, [event(one, 2)])
-    assert (second.courses, second.snapshot.catalogue_revision) == ({}, 2)
+    assert (second.courses, second.snapshot.catalog_revision) == ({}, 2)
     third = fold_events(second.snapshot, [event(msgspec.structs.replace(one, hours=9.0), 3)])
     assert third.courses == {(TENANT, "c1"): 3}

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.pipeline import recommend, waiting_for_framework
-from shared.paths import LearningPath, Reason
+from shared.paths import CourseName, LearningPath, UnlockCondition
 from tests.support.builders import DAY, after, at, course, framework, inputs, profile, text, view_of
 
 COURSES = [
@@ -19,7 +19,10 @@ COURSES = [
 VIEW = view_of(COURSES)
 PLAN = inputs(framework({"a": 3, "b": 3}, others=["x"]), {"a": 0, "b": 0}, sd=0.4, budget_hours=8, languages=["th"])
 PATH = recommend(PLAN, VIEW)
-BLANK = Reason("", " ")
+
+
+def nearest(course: CourseName) -> LearningPath:
+    return replace(PATH, open=[replace(PATH.open[0], nearest=course)])
 
 
 def with_step(number: int, **changes: Any) -> LearningPath:
@@ -64,9 +67,16 @@ CORRUPTIONS = {
     "a contribution": with_row(1, contribution=PATH.steps[1].closes[0].contribution + 5),
     "a gap closed twice": with_step(1, closes=PATH.steps[1].closes * 2),
     "nothing closed": with_step(1, closes=[]),
-    "a step without a reason": with_step(0, reason=BLANK),
-    "a path without a reason": replace(PATH, reason=BLANK),
-    "an open gap without a reason": replace(PATH, open=[replace(PATH.open[0], reason=BLANK)]),
+    "the title of a gap closed": with_row(1, title=text("another")),
+    "the level that a step opens": with_step(0, unlock_conditions={"goal": UnlockCondition("x", text("x"), 0.5)}),
+    "the skill that a step opens": with_step(0, unlock_conditions={"goal": UnlockCondition("a", text("a"), 1.0)}),
+    "the title of what a step opens": with_step(0, unlock_conditions={"goal": UnlockCondition("x", text("y"), 1.0)}),
+    "a course to come first that need not": with_step(0, unlock_conditions={"goal": UnlockCondition()}),
+    "a condition of a course that is not unlocked": with_step(0, unlock_conditions={"high": UnlockCondition()}),
+    "a course to come next that does not raise the skill": nearest(CourseName("foreign", text("foreign"))),
+    "a course to come next that nobody knows": nearest(CourseName("nowhere", text("nowhere"))),
+    "a skill kept out that is not": replace(PATH, open=[replace(PATH.open[0], cause="excluded", barred="rule")]),
+    "no way on where hours are missing": replace(PATH, open=[replace(PATH.open[0], cause="budget", hours=9.0)]),
     "an open gap concealed": replace(PATH, open=[]),
     "a level reached": replace(PATH, gaps=[replace(PATH.gaps[0], reached=2.0), *PATH.gaps[1:]]),
     "a gap concealed": replace(PATH, gaps=PATH.gaps[1:]),
@@ -116,4 +126,4 @@ def test_a_course_withdrawn_or_changed_since_is_refused() -> None:
 
 
 def test_a_path_without_steps_is_sound_where_it_says_why() -> None:
-    assert validate(waiting_for_framework(profile(), VIEW.catalogue_revision, DAY), PLAN, VIEW.course) == []
+    assert validate(waiting_for_framework(profile(), VIEW.catalog_revision, DAY), PLAN, VIEW.course) == []

@@ -7,8 +7,8 @@ import pytest
 
 from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.pipeline import recommend
+from shared.domain import Completions, Course, Framework, Prerequisite
 from shared.paths import LearningPath
-from shared.skills import Completions, Course, Framework, Prerequisite
 from tests.support.builders import after, at, course, framework, inputs, view_of
 from tests.support.random_plans import differences, published
 

@@ -9,8 +9,8 @@ import pytest
 from msgspec import Meta, Struct
 
 from shared.decoding import _merged, convert, decode, decode_patch, patched
+from shared.domain import NO_TEXT, Course, Identifier, Level, LocalizedText
 from shared.errors import InvalidInput, Malformed, TooLarge
-from shared.skills import NO_TEXT, Course, Identifier, Level, Text
 from tests.support.builders import course
 
 
@@ -26,8 +26,8 @@ class Whole(Struct, forbid_unknown_fields=True):
     on: date | None = None
     at: Annotated[datetime, Meta(tz=True)] | None = None
     days: dict[str, date] = {}
-    title: Text | None = None
-    titles: list[Text] = []
+    title: LocalizedText | None = None
+    titles: list[LocalizedText] = []
     start: Level | None = msgspec.field(name="from", default=None)
 
 
@@ -163,14 +163,14 @@ def test_dates_beyond_use_are_refused(text: str, said: str) -> None:
 def test_a_text_that_shows_nothing_counts_as_missing(blank: str) -> None:
     for here, there in (("th", "en"), ("en", "th")):
         found = decode(msgspec.json.encode({"title": {here: blank, there: "Real"}}), Whole).title
-        assert found == Text(**{there: "Real"})
+        assert found == LocalizedText(**{there: "Real"})
         assert refused({"title": {here: blank}}).field == "title"
         assert refused({"title": {here: blank, there: blank}}).field == "title"
 
 
 def test_a_stored_text_that_shows_nothing_is_read_and_shown_as_such() -> None:
-    assert msgspec.json.decode('{"th": "\u200b"}'.encode(), type=Text) == Text(*NO_TEXT)
-    assert decode(b'{"title": {"en": "-"}}', Whole).title == Text(en="-")
+    assert msgspec.json.decode('{"th": "\u200b"}'.encode(), type=LocalizedText) == LocalizedText(*NO_TEXT)
+    assert decode(b'{"title": {"en": "-"}}', Whole).title == LocalizedText(en="-")
 
 
 @pytest.mark.parametrize(
@@ -198,10 +198,10 @@ def test_a_merge_patch(present: Any, patch: Any, result: Any) -> None:
 
 
 def test_a_patched_whole_is_checked_like_one_that_was_sent() -> None:
-    whole = Whole(target={"a": 1.0}, on=date(2027, 1, 1), title=Text(th="ก", en="A"), start=2.0)
+    whole = Whole(target={"a": 1.0}, on=date(2027, 1, 1), title=LocalizedText(th="ก", en="A"), start=2.0)
     assert patched(whole, {}, 10_000) == whole
     found = patched(whole, {"target": {"b": 2}, "title": {"en": None}, "on": "2028-01-01", "from": None}, 10_000)
-    assert found == Whole(target={"a": 1.0, "b": 2.0}, on=date(2028, 1, 1), title=Text(th="ก"))
+    assert found == Whole(target={"a": 1.0, "b": 2.0}, on=date(2028, 1, 1), title=LocalizedText(th="ก"))
     for patch, field in [
         ({"target": {"b": "x"}}, "target.b"),
         ({"title": {"th": None, "en": None}}, "title"),

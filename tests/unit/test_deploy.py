@@ -9,7 +9,16 @@ import yaml
 
 from deploy.topics import read_topics
 from shared import events
-from shared.settings import BY_SERVICE, BadSettings, Described, KafkaSettings, Settings, TopicsSettings, described, read
+from shared.settings import (
+    BY_SERVICE,
+    BadSettings,
+    KafkaSettings,
+    SettingDescription,
+    Settings,
+    TopicsSettings,
+    described,
+    read,
+)
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -27,7 +36,7 @@ def sections_of_the_example() -> dict[str, set[tuple[str, str | None, str]]]:
     return sections
 
 
-def as_documented(setting: Described) -> tuple[str, str | None, str]:
+def as_documented(setting: SettingDescription) -> tuple[str, str | None, str]:
     name = f"{setting.name}_FILE" if setting.secret and not setting.default else setting.name
     return name, setting.default, setting.sentence
 

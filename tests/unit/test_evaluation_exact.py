@@ -1,4 +1,4 @@
-"""The auditor's exact solver against every subset of tiny catalogues, and its paths before the independent checker."""
+"""The auditor's exact solver against every subset of tiny catalogs, and its paths before the independent checker."""
 
 from itertools import combinations
 
@@ -8,12 +8,12 @@ import pytest
 from services.recommender.inputs import Inputs
 from services.recommender.plan_validator.validate import infeasibilities
 from services.recommender.planner import pipeline
-from shared.skills import Course, Prerequisite
+from shared.domain import Course, Prerequisite
 from tests.evaluation.exact import optimum
 from tests.evaluation.problem import Problem
 from tests.evaluation.solution_to_path import told
 from tests.evaluation.worlds import generated
-from tests.support.builders import after, at, catalogue, course, framework, inputs, view_of
+from tests.support.builders import after, at, catalog, course, framework, inputs, view_of
 
 
 def brute_force(problem: Problem) -> int:
@@ -41,7 +41,7 @@ def check(officer: Inputs, courses: list[Course]) -> None:
 
 
 @pytest.mark.parametrize("seed", range(25))
-def test_no_subset_of_a_generated_catalogue_gains_more(seed: int) -> None:
+def test_no_subset_of_a_generated_catalog_gains_more(seed: int) -> None:
     world = generated(10, 3, seed)
     check(world.officer(np.random.default_rng(seed), 12.0), list(world.courses))
 
@@ -49,7 +49,7 @@ def test_no_subset_of_a_generated_catalogue_gains_more(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(25))
 def test_no_subset_gains_more_where_prerequisites_are_dense(seed: int) -> None:
     officer = inputs(framework({"s00": 4, "s01": 3, "s02": 2}), {"s00": 0.5, "s01": 0, "s02": 0.3}, budget_hours=14)
-    check(officer, catalogue(10, 3, seed))
+    check(officer, catalog(10, 3, seed))
 
 
 def test_two_courses_that_open_each_others_doors_are_worth_nothing() -> None:
@@ -73,7 +73,7 @@ def test_a_circle_is_worth_its_worth_once_one_door_opens_from_outside() -> None:
     assert poor.gained == 3_000_000
 
 
-def test_an_empty_catalogue_has_an_empty_optimum() -> None:
+def test_an_empty_catalog_has_an_empty_optimum() -> None:
     best = optimum(Problem(inputs(framework({"s": 3}), {"s": 0}, budget_hours=6), []))
     assert (best.gained, best.bound, best.chosen) == (0, 0, [])
 

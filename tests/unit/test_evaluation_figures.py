@@ -84,7 +84,7 @@ def test_no_path_that_is_counted_is_refused_by_the_checker() -> None:
     assert [len(gains) for gains in (*found.predicted.values(), *found.realised.values())] == [15] * 6
 
 
-def test_the_order_of_the_catalogue_changes_no_byte() -> None:
+def test_the_order_of_the_catalog_changes_no_byte() -> None:
     assert digest(3, 1) == digest(3, 2)
 
 

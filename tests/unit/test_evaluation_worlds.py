@@ -1,9 +1,9 @@
-"""What the auditor measures on: generated catalogues and officers, durations and levels as real sets write them."""
+"""What the auditor measures on: generated catalogs and officers, durations and levels as real sets write them."""
 
 import numpy as np
 import pytest
 
-from shared.skills import courses_named
+from shared.domain import courses_named
 from tests.evaluation import real
 from tests.evaluation.generate import draw
 from tests.evaluation.problem import Problem
@@ -11,13 +11,13 @@ from tests.evaluation.quality import DRAWN, SYNTHETIC
 from tests.evaluation.worlds import generated
 
 
-def test_the_same_seed_draws_the_same_catalogue_and_another_seed_another() -> None:
+def test_the_same_seed_draws_the_same_catalog_and_another_seed_another() -> None:
     one, same, other = (list(draw(200, 30, seed)) for seed in (1, 1, 2))
     assert one == same
     assert one != other
 
 
-def test_a_generated_catalogue_is_what_its_description_says() -> None:
+def test_a_generated_catalog_is_what_its_description_says() -> None:
     drawn = draw(20_000, 200, 1)
     courses = list(drawn)
     assert [course.id for course in courses] == sorted({course.id for course in courses})

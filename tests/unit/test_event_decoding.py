@@ -70,7 +70,7 @@ def decoded(key: bytes | None, value: bytes | None, headers: Sequence[tuple[str,
     if event.data is not None:
         assert msgspec.json.decode(msgspec.json.encode(event.data), type=TYPES[event.type]) == event.data
     if not isinstance(event.data, PathRecommended):  # no reader keeps one
-        bson.encode({"sequence": event.sequence, "stamp": event.catalogue_revision, "time": event.time})
+        bson.encode({"sequence": event.sequence, "stamp": event.catalog_revision, "time": event.time})
         bson.encode({"data": msgspec.to_builtins(event.data)})
     return event
 
@@ -195,7 +195,7 @@ def test_headers_that_no_reader_knows_change_nothing(name: str, more: list[tuple
 
 
 @pytest.mark.parametrize(
-    "change", [{"traceparent": None}, {"traceparent": {}}, {"time": None}, {"cataloguerevision": None}, {"later": [1]}]
+    "change", [{"traceparent": None}, {"traceparent": {}}, {"time": None}, {"catalogrevision": None}, {"later": [1]}]
 )
 def test_an_attribute_that_is_null_is_absent(change: dict[str, Any]) -> None:
     event = from_kafka(*structured(WITHDRAWN, **change))
@@ -252,7 +252,7 @@ def test_a_tombstone_of_no_subject_is_rejected(key: bytes | None) -> None:
         ({"ce_sequence": "\u0663"}, "is not a whole number"),
         ({"ce_sequence": "9223372036854775807"}, "is not a whole number"),
         ({"ce_sequence": "1000000001"}, "is not a whole number from 0 to 1000000000"),
-        ({"ce_cataloguerevision": "4611686018427387904"}, "cataloguerevision '4611686018427387904' is not"),
+        ({"ce_catalogrevision": "4611686018427387904"}, "catalogrevision '4611686018427387904' is not"),
         ({"ce_time": "2026-01-01T00:00:00"}, "no time zone"),
         ({"ce_time": "0001-01-01T00:00:00+14:00"}, "a year outside"),
         ({"ce_time": "today"}, "datetime"),
@@ -358,7 +358,7 @@ def test_a_number_may_be_ahead_by_what_was_missed_and_not_by_more() -> None:
 
 
 def stamped(stamp: int) -> Event:
-    return from_kafka(*wire(WITHDRAWN, {"ce_cataloguerevision": str(stamp)}))
+    return from_kafka(*wire(WITHDRAWN, {"ce_catalogrevision": str(stamp)}))
 
 
 def test_stamps_may_jump_by_what_was_used_and_not_by_more() -> None:

@@ -18,9 +18,10 @@ from services.recommender.planner.course_spec import (
 from services.recommender.planner.explain.expected import expected_gain
 from services.recommender.planner.pipeline import recommend
 from services.recommender.planner.value import ValueFunction
+from shared.domain import Completions, Course, Prerequisite, Rating
 from shared.paths import LearningPath
-from shared.skills import Completions, Course, Prerequisite, Rating
-from tests.support.builders import FRAMEWORK, after, at, catalogue, course, framework, inputs, view_of
+from tests.support.builders import FRAMEWORK, after, at, catalog, course, framework, inputs, view_of
+from tests.support.words import said
 
 
 def known(one: Course, started: int, completed: int) -> Course:
@@ -114,7 +115,7 @@ def test_a_budget_counts_plain_hours() -> None:
 
 
 def sentence(path: LearningPath) -> str:
-    return path.reason.en
+    return said(path).en
 
 
 def test_the_path_says_both_figures_where_they_differ_notably() -> None:
@@ -123,7 +124,7 @@ def test_the_path_says_both_figures_where_they_differ_notably() -> None:
     assert sentence(one) == "1 course in 2 hours closes 100% of the gap; every required level is reached."
     two = recommend(plan, view_of([known(course("hard", ("a", 0, 2)), 100, 42)]))
     assert "closes 100% of the gap if every course is completed, 50% as courses are usually completed;" in sentence(two)
-    assert "100% หากเรียนจบทุกหลักสูตร หรือ 50% ตามที่ผู้เรียนมักเรียนจบ" in two.reason.th
+    assert "100% หากเรียนจบทุกหลักสูตร หรือ 50% ตามที่ผู้เรียนมักเรียนจบ" in said(two).th
 
 
 PLANS: Any = st.builds(
@@ -144,7 +145,7 @@ PLANS: Any = st.builds(
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(PLANS, st.integers(0, 10_000))
 def test_never_more_is_expected_than_gained_and_the_checker_finds_the_same(plan: Any, seed: int) -> None:
-    view = view_of(catalogue(30, 8, seed))
+    view = view_of(catalog(30, 8, seed))
     path = recommend(plan, view)
     assert path.coverage.expected is not None
     assert 0 <= path.coverage.expected <= path.coverage.gained

@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
+from shared.domain import Area, Framework, Relation, find_cycle
 from shared.errors import InvalidInput
-from shared.skills import Area, Framework, Relation, find_cycle
 from tests.support.builders import framework, text
 
 

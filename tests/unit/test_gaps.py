@@ -12,8 +12,8 @@ from services.recommender.inputs import (
     inputs_of,
 )
 from services.recommender.planner.value import ValueFunction, expected_shortfall
+from shared.domain import SkillLevel
 from shared.errors import InvalidInput
-from shared.skills import SkillLevel
 from tests.support.builders import DAY, MOMENT, framework, inputs, profile
 
 

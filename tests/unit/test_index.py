@@ -1,8 +1,8 @@
 from services.recommender.planner.course_spec import course_spec
 from services.recommender.planner.index.catalog import Snapshot
 from services.recommender.planner.pipeline import recommend
-from shared.skills import SHARED_TENANT
-from tests.support.builders import catalogue, course, framework, inputs
+from shared.domain import SHARED_TENANT
+from tests.support.builders import catalog, course, framework, inputs
 
 
 def test_a_tenant_sees_shared_courses_and_its_own_and_never_those_of_another() -> None:
@@ -12,7 +12,7 @@ def test_a_tenant_sees_shared_courses_and_its_own_and_never_those_of_another() -
     )
     assert [snapshot.view("mine").course(name) is not None for name in "abc"] == [True, True, False]
     assert [snapshot.view("nobody").course(name) is not None for name in "abc"] == [True, False, False]
-    assert snapshot.view("mine").catalogue_revision == 3
+    assert snapshot.view("mine").catalog_revision == 3
 
 
 def test_an_own_course_stands_before_a_shared_one_until_it_is_withdrawn() -> None:
@@ -32,9 +32,7 @@ def test_frameworks_resolve_like_courses() -> None:
 
 
 def test_a_change_leaves_the_old_snapshot_as_it_was_and_keeps_what_it_did_not_touch() -> None:
-    before = (
-        Snapshot().put_courses("shared", catalogue(30, 4, seed=1), 1).put_course("mine", course("m", ("a", 0, 1)), 2)
-    )
+    before = Snapshot().put_courses("shared", catalog(30, 4, seed=1), 1).put_course("mine", course("m", ("a", 0, 1)), 2)
     shelf = before.view("other").catalog
     after = before.put_course("mine", course("n", ("a", 0, 1)), 3)
     assert before.view("mine").course("n") is None
@@ -42,7 +40,7 @@ def test_a_change_leaves_the_old_snapshot_as_it_was_and_keeps_what_it_did_not_to
     assert after.view("other").catalog is shelf
     assert after.put_framework("shared", framework({"a": 1}), 4).view("other").catalog is shelf
     assert after.withdraw_course("shared", "c00001", 5).view("other").catalog is not shelf
-    assert (before.catalogue_revision, after.catalogue_revision) == (2, 3)
+    assert (before.catalog_revision, after.catalog_revision) == (2, 3)
 
 
 def test_rows_of_one_skill_are_read_as_one() -> None:

@@ -7,7 +7,7 @@ import pytest
 from msgspec import UNSET
 
 from services.recommender.plan_validator.expected_gain import dependents
-from shared.skills import Course, Prerequisite
+from shared.domain import Course, Prerequisite
 from tests.support.builders import after, at, course
 from tests.support.random_plans import entangled
 

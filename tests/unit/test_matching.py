@@ -14,15 +14,15 @@ from services.catalog.matching.comparison import SimilarityTable
 from services.catalog.matching.levels import span
 from services.catalog.matching.texts import PIECE, PIECES, TAGS
 from services.catalog.matching.words import shared_words
+from shared.domain import Framework, LocalizedText, Prose, ScaleLevel, Skill
 from shared.errors import InvalidInput
-from shared.skills import Framework, Prose, ScaleLevel, Skill, Text
 
 SEED = Path(__file__).parents[2] / "deploy" / "seed"
 NATIONAL = msgspec.json.decode((SEED / "frameworks" / "th-digital-2018.json").read_bytes(), type=Framework)
 
 
 def skill(name: str, th: str | None = None, en: str | None = None, **more: object) -> Skill:
-    return Skill(name, "a", Text(th=th, en=en), **more)  # type: ignore[arg-type]
+    return Skill(name, "a", LocalizedText(th=th, en=en), **more)  # type: ignore[arg-type]
 
 
 SKILLS = [
@@ -33,7 +33,7 @@ SKILLS = [
 
 
 def course(name: str = "c", th: str | None = None, en: str | None = None, **more: object) -> CourseText:
-    return CourseText(name, Text(th=th, en=en), **more)  # type: ignore[arg-type]
+    return CourseText(name, LocalizedText(th=th, en=en), **more)  # type: ignore[arg-type]
 
 
 def best(index: SimilarityIndex, one: CourseText) -> str:
@@ -77,8 +77,8 @@ def test_a_synonym_and_a_descriptor_count_as_the_skill_is_called() -> None:
     more = skill(
         "cloud",
         en="Run systems",
-        synonyms=[Text(en="Kubernetes")],
-        descriptors=[ScaleLevel(1, Text(en="Deploys containers by hand"))],
+        synonyms=[LocalizedText(en="Kubernetes")],
+        descriptors=[ScaleLevel(1, LocalizedText(en="Deploys containers by hand"))],
     )
     index = SimilarityIndex([*SKILLS, more])
     assert best(index, course(en="Kubernetes")) == "cloud"
@@ -216,11 +216,11 @@ def test_what_ships_says_what_made_it() -> None:
 
 # --- levels ----------------------------------------------------------------------------------------------------------
 
-FIVE = [ScaleLevel(float(n), Text(en=f"Step {n} of five")) for n in range(5)]
+FIVE = [ScaleLevel(float(n), LocalizedText(en=f"Step {n} of five")) for n in range(5)]
 
 
 def scale(*levels: float) -> list[ScaleLevel]:
-    return [ScaleLevel(level, Text(en=f"Grade {level:g} of all")) for level in levels]
+    return [ScaleLevel(level, LocalizedText(en=f"Grade {level:g} of all")) for level in levels]
 
 
 @pytest.mark.parametrize(
@@ -268,8 +268,8 @@ def test_a_descriptor_tells_the_level() -> None:
         "data",
         en="Data analytics",
         descriptors=[
-            ScaleLevel(1, Text(en="Reads tables and charts")),
-            ScaleLevel(3, Text(en="Builds predictive models")),
+            ScaleLevel(1, LocalizedText(en="Reads tables and charts")),
+            ScaleLevel(3, LocalizedText(en="Builds predictive models")),
         ],
     )
     assert span(course(en="Building predictive models"), described, FIVE) == (2, 3)

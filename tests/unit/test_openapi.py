@@ -20,9 +20,9 @@ from services.portal.api import routes as portal_routes
 from services.recommender.api import ROUTES as RECOMMENDER
 from services.recommender.api.recommendations import RecommendationRequest
 from shared.decoding import decode
+from shared.domain import Framework
 from shared.openapi import document
 from shared.routes import MergePatch, Route
-from shared.skills import Framework
 
 TABLES = {
     "assessment": ASSESSMENT,

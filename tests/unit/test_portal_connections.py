@@ -1,6 +1,6 @@
 """One slot per connection: what is told, what is passed over, and when it ends."""
 
-from services.portal.connections import Connection, Connections, Push
+from services.portal.connections import Connection, Connections, StreamMessage
 from shared.auth import FORGOTTEN_SECONDS
 
 
@@ -8,8 +8,8 @@ async def test_of_several_unread_paths_only_the_latest_is_told() -> None:
     connections = Connections()
     with connections.open("t/o", "k") as connection:
         for revision in (1, 3, 2):
-            connections.push("t/o", Push("path", f"path {revision}", revision))
-        assert await connection.next() == Push("path", "path 3", 3)
+            connections.push("t/o", StreamMessage("path", f"path {revision}", revision))
+        assert await connection.next() == StreamMessage("path", "path 3", 3)
         connection.close()
         assert await connection.next() is None
     assert (connections.superseded, connections.streams) == (1, 0)
@@ -17,16 +17,16 @@ async def test_of_several_unread_paths_only_the_latest_is_told() -> None:
 
 async def test_a_status_never_stands_in_the_way_of_a_path() -> None:
     connection = Connection()
-    connection.offer(Push("path", "one", 1))
-    connection.offer(Push("status", "waiting"))
-    assert await connection.next() == Push("path", "one", 1)
+    connection.offer(StreamMessage("path", "one", 1))
+    connection.offer(StreamMessage("status", "waiting"))
+    assert await connection.next() == StreamMessage("path", "one", 1)
 
 
 async def test_a_replica_that_stops_opens_no_stream_any_more() -> None:
     connections = Connections()
     connections.drop_all("follower")
     with connections.open("t/o", "k") as still_open:
-        still_open.offer(Push("path", "one", 1))
+        still_open.offer(StreamMessage("path", "one", 1))
         assert await still_open.next() is not None
         connections.drop_all("shutdown")
     with connections.open("t/o", "k") as connection:
@@ -37,9 +37,9 @@ async def test_a_replica_that_stops_opens_no_stream_any_more() -> None:
 async def test_an_erasure_is_remembered_until_no_older_key_is() -> None:
     now = 100.0
     connections = Connections(lambda: now)
-    connections.push("t/o", Push("path", "one", 1))
+    connections.push("t/o", StreamMessage("path", "one", 1))
     assert not connections.was_erased("t/o")
-    connections.push("t/o", Push("erased", "{}", 2))
+    connections.push("t/o", StreamMessage("erased", "{}", 2))
     now += FORGOTTEN_SECONDS - 0.1
     assert connections.was_erased("t/o")
     assert not connections.was_erased("t/p")
@@ -57,7 +57,7 @@ async def test_the_streams_of_a_revoked_key_end_and_no_others() -> None:
         assert connections.key_ids == {"gone", "k"}
         connections.drop_keys({"gone", "another"})
         assert (await one.next(), await two.next()) == (None, None)
-        on.offer(Push("path", "one", 1))
+        on.offer(StreamMessage("path", "one", 1))
         assert await on.next() is not None
     assert connections.dropped["revoked"] == 2
     assert connections.key_ids == set()

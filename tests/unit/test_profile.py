@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from services.assessment.model import PutOfficer
 from services.assessment.profile import assessed, check, merged, registered
+from shared.domain import Identifier, Profile, SkillLevel, Stage
 from shared.errors import InvalidInput
-from shared.skills import Identifier, Profile, SkillLevel, Stage
 from tests.support.builders import FRAMEWORK, JOB_GROUP, MOMENT, framework, text
 
-YARDSTICK = msgspec.structs.replace(framework({"reading": 3}), stages=[Stage("early", text("early"))])
+SKILL_FRAMEWORK = msgspec.structs.replace(framework({"reading": 3}), stages=[Stage("early", text("early"))])
 BODY = PutOfficer(job_group=JOB_GROUP, agency="north", languages=["th"])
 
 
@@ -23,7 +23,7 @@ def level(skill: str, mean: float, hours: float = 0, framework: str = FRAMEWORK)
 
 
 def put(body: PutOfficer, before: Profile | None = None, sequence: int = 0) -> Profile | None:
-    return registered(body, YARDSTICK, before=before, tenant="agency", officer="me", sequence=sequence)
+    return registered(body, SKILL_FRAMEWORK, before=before, tenant="agency", officer="me", sequence=sequence)
 
 
 def test_a_registration_begins_with_no_levels_and_goes_on_from_the_sequence() -> None:
@@ -38,7 +38,7 @@ def test_a_registration_begins_with_no_levels_and_goes_on_from_the_sequence() ->
 def test_the_same_registration_again_is_no_change_though_the_framework_has_moved_on() -> None:
     first = put(BODY)
     assert first is not None
-    newer = msgspec.structs.replace(YARDSTICK, version=5)
+    newer = msgspec.structs.replace(SKILL_FRAMEWORK, version=5)
     assert registered(BODY, newer, before=first, tenant="agency", officer="me", sequence=1) is None
     moved = put(msgspec.structs.replace(BODY, weekly_hours=2), assessed(first, [level("reading", 2)]), 2)
     assert moved is not None
@@ -47,9 +47,9 @@ def test_the_same_registration_again_is_no_change_though_the_framework_has_moved
 
 @pytest.mark.parametrize(("changed", "field"), [({"job_group": "x"}, "job_group"), ({"stage": "x"}, "stage")])
 def test_what_the_framework_does_not_hold_is_refused_by_field(changed: dict[str, str], field: str) -> None:
-    check(msgspec.structs.replace(BODY, stage="early"), YARDSTICK)
+    check(msgspec.structs.replace(BODY, stage="early"), SKILL_FRAMEWORK)
     with pytest.raises(InvalidInput) as caught:
-        check(msgspec.structs.replace(BODY, **changed), YARDSTICK)
+        check(msgspec.structs.replace(BODY, **changed), SKILL_FRAMEWORK)
     assert caught.value.field == field
 
 
@@ -84,12 +84,12 @@ def test_identifiers_are_plain(name: str) -> None:
 
 def test_a_profile_says_whose_version_it_was_written_under() -> None:
     named = {"before": None, "tenant": "agency", "officer": "me", "sequence": 0}
-    first = registered(BODY, YARDSTICK, owner="shared", **named)  # type: ignore[arg-type]
+    first = registered(BODY, SKILL_FRAMEWORK, owner="shared", **named)  # type: ignore[arg-type]
     assert first is not None
     assert first.framework_owner == "shared"
-    again = registered(BODY, YARDSTICK, owner="agency", **named | {"before": first})  # type: ignore[arg-type]
+    again = registered(BODY, SKILL_FRAMEWORK, owner="agency", **named | {"before": first})  # type: ignore[arg-type]
     assert again is None
-    mine = msgspec.structs.replace(YARDSTICK, version=7)
+    mine = msgspec.structs.replace(SKILL_FRAMEWORK, version=7)
     measured = assessed(first, [level("reading", 2)], mine, "agency")
     assert (measured.framework_version, measured.framework_owner) == (7, "agency")
     other = assessed(measured, [level("reading", 2, framework="other")])

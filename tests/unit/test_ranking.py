@@ -10,9 +10,10 @@ from services.recommender.inputs import Estimate, Inputs
 from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.index.catalog import Snapshot
 from services.recommender.planner.pipeline import recommend, refused, waiting_for_framework
+from shared.domain import Course, Prerequisite
 from shared.paths import LearningPath
-from shared.skills import Course, Prerequisite
-from tests.support.builders import DAY, TENANT, after, at, catalogue, course, framework, inputs, profile, view_of
+from tests.support.builders import DAY, TENANT, after, at, catalog, course, framework, inputs, profile, view_of
+from tests.support.words import said
 
 
 def ids(path: LearningPath) -> list[str]:
@@ -69,7 +70,7 @@ def test_a_course_whose_skills_are_not_known_yet_is_taken_only_for_what_it_opens
     assert ids(path) == ["stone", "goal"]
     assert validate(path, inputs(framework({"a": 2}), {"a": 0}), {one.id: one for one in courses}.get) == []
     none = recommend(inputs(framework({"a": 2}), {"a": 0}), view_of(courses[:1]))
-    assert (none.steps, none.open[0].reason.en) == (
+    assert (none.steps, said(none, none.open[0]).en) == (
         [],
         "No further course teaches “About a” above level 0 (2 required).",
     )
@@ -109,8 +110,8 @@ def test_an_open_gap_says_why(cause: str, change: dict[str, Any], courses: list[
     plan = inputs(framework({"a": 2}), {"a": 0}, **change)
     path = recommend(plan, view_of(courses))
     assert (path.steps, [row.cause for row in path.open]) == ([], [cause])
-    assert path.open[0].reason.th
-    assert path.reason.th
+    assert said(path, path.open[0]).th
+    assert said(path).th
     assert not validate(path, plan, view_of(courses).course)
 
 
@@ -122,7 +123,7 @@ def test_nothing_assessed_gives_a_provisional_path() -> None:
 def test_no_gap_gives_no_steps_and_says_so() -> None:
     path = recommend(inputs(framework({"a": 2}), {"a": 2}, sd=0.4), view_of([course("a", ("a", 1, 3))]))
     assert (path.status, path.steps, path.open, path.coverage.after) == ("ready", [], [], 1)
-    assert path.reason.en == "No gap: every required level is met."
+    assert said(path).en == "No gap: every required level is met."
 
 
 def test_an_explicit_target_stands_in_place_of_the_job_group() -> None:
@@ -160,16 +161,16 @@ def test_a_needless_prerequisite_is_left_out_once_parts_are_joined() -> None:
 
 def test_the_paths_without_steps_carry_their_reason() -> None:
     view = view_of([])
-    waiting = waiting_for_framework(profile(), view.catalogue_revision, DAY)
+    waiting = waiting_for_framework(profile(), view.catalog_revision, DAY)
     assert (waiting.status, waiting.steps, waiting.versions.framework) == ("waiting_for_framework", [], "fw@1")
-    no = refused(inputs(framework({"a": 1})), view.catalogue_revision, "step 1: stands twice")
+    no = refused(inputs(framework({"a": 1})), view.catalog_revision, "step 1: stands twice")
     assert no.status == "refused"
-    assert "stands twice" in no.reason.en
-    assert waiting.reason.th
-    assert no.reason.th
+    assert "stands twice" in said(no).en
+    assert said(waiting).th
+    assert said(no).th
 
 
-# --- properties over generated catalogues ----------------------------------------------------------------------------
+# --- properties over generated catalogs ----------------------------------------------------------------------------
 
 LEVELS = st.dictionaries(st.sampled_from([f"s{n:02}" for n in range(8)]), st.sampled_from([0, 0.5, 1, 1.5, 2, 3]))
 PLANS = st.builds(
@@ -185,12 +186,12 @@ PLANS = st.builds(
     st.sampled_from([None, None, 3]),
     st.lists(st.integers(0, 39), max_size=3),
 )  # fmt: skip
-CATALOGUES = st.builds(catalogue, st.integers(0, 40), st.just(8), st.integers(0, 10_000))
+CATALOGS = st.builds(catalog, st.integers(0, 40), st.just(8), st.integers(0, 10_000))
 thorough = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @thorough
-@given(PLANS, CATALOGUES)
+@given(PLANS, CATALOGS)
 def test_every_path_passes_the_independent_checker(plan: Inputs, courses: list[Course]) -> None:
     view = view_of(courses)
     path = recommend(plan, view)
@@ -201,8 +202,8 @@ def test_every_path_passes_the_independent_checker(plan: Inputs, courses: list[C
 
 
 @thorough
-@given(PLANS, CATALOGUES, st.randoms(use_true_random=False))
-def test_the_order_of_the_catalogue_changes_no_byte(plan: Inputs, courses: list[Course], draw: random.Random) -> None:
+@given(PLANS, CATALOGS, st.randoms(use_true_random=False))
+def test_the_order_of_the_catalog_changes_no_byte(plan: Inputs, courses: list[Course], draw: random.Random) -> None:
     first = msgspec.json.encode(recommend(plan, view_of(courses)))
     draw.shuffle(courses)
     snapshot = Snapshot().put_courses("shared", [], 1)

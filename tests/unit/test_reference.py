@@ -12,13 +12,12 @@ from hypothesis import strategies as st
 
 from services.recommender.inputs import Inputs, Rule
 from services.recommender.plan_validator.validate import validate
-from services.recommender.planner.optimizer.instance import BRANCH, NUMBER
 from services.recommender.planner.optimizer.solve import solve
 from services.recommender.planner.pipeline import recommend
 from services.recommender.planner.value import ValueFunction, posterior_targets
 from services.recommender.reference import rule as reference
+from shared.domain import Course, Prerequisite
 from shared.errors import InvalidInput
-from shared.skills import Course, Prerequisite
 from tests.evaluation import real
 from tests.evaluation.generate import course_id
 from tests.evaluation.worlds import HOURS, World, generated
@@ -141,7 +140,7 @@ def test_a_generated_world_is_narrowed_to_the_same_courses() -> None:
     view = world.view()
     for plan in drawn(world, 4):
         found = solve(plan, view)
-        numbers = found.problem.alternatives[found.problem.alternatives[:, BRANCH] == 0, NUMBER].tolist()
+        numbers = found.problem.alternatives["number"][found.problem.alternatives["is_branch"] == 0].tolist()
         wants, doors = posterior_targets(plan, view.course)
         courses = {one.id: one for one in world.courses}
         readable = reference.Plan(plan, courses, ValueFunction(wants), doors, ignore_preferences=False)
@@ -169,7 +168,7 @@ sys.modules.update(numpy=None, numba=None)  # an import of either raises ImportE
 import msgspec
 from services.recommender.inputs import Inputs
 from services.recommender.reference import recommend
-from shared.skills import Course
+from shared.domain import Course
 plan, courses, revision = msgspec.json.decode(sys.stdin.buffer.read(), type=tuple[Inputs, list[Course], int])
 sys.stdout.buffer.write(msgspec.json.encode(recommend(plan, courses, revision)))
 """
@@ -181,7 +180,7 @@ def test_the_readable_rule_gives_the_same_bytes_where_neither_numpy_nor_numba_is
     plan = msgspec.json.decode(msgspec.json.encode(plan), type=Inputs)
     path = recommend(plan, view_of(courses))
     assert path.steps
-    given = msgspec.json.encode((plan, courses, path.versions.catalogue))
+    given = msgspec.json.encode((plan, courses, path.versions.catalog))
     ran = subprocess.run([sys.executable, "-c", WITHOUT_ARRAYS], input=given, capture_output=True, check=False)
     assert ran.returncode == 0, ran.stderr.decode()
     assert ran.stdout == msgspec.json.encode(path)

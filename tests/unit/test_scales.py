@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.assessment.model import Result, SubmitAssessment
 from services.assessment.scoring import check as check_assessment
-from services.catalog.model import Yardstick, check_course
+from services.catalog.model import FrameworkScale, check_course
 from services.recommender.feedback import Feedback
 from services.recommender.inputs import Estimate, TenantRules, inputs_for
 from services.recommender.plan_pool import plan_for, plan_stateless
@@ -18,8 +18,8 @@ from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.index.catalog import Snapshot, View
 from services.recommender.planner.pipeline import recommend
 from services.recommender.reference import rule as reference
+from shared.domain import SHARED_TENANT, Course, Framework, Prerequisite, Requirement, ScaleLevel, SkillLevel, Teaches
 from shared.paths import LearningPath
-from shared.skills import SHARED_TENANT, Course, Framework, Prerequisite, Requirement, ScaleLevel, SkillLevel, Teaches
 from tests.support.builders import DAY, FRAMEWORK, MOMENT, TENANT, at, course, framework, inputs, profile, text, view_of
 
 NOISY = 0.7 * 3
@@ -139,7 +139,9 @@ def test_a_level_that_equals_the_top_but_for_noise_is_on_the_scale() -> None:
     top = scaled(0, 1, 2.1, required=2)
     body = SubmitAssessment(FRAMEWORK, "test", [Result("a", 2.1000000000000005)], MOMENT)
     check_assessment(body, top, MOMENT)
-    check_course(course("c", ("a", 0, 2.1000000000000005)), {FRAMEWORK: Yardstick(top.max_level, frozenset("a"))}, [])
+    check_course(
+        course("c", ("a", 0, 2.1000000000000005)), {FRAMEWORK: FrameworkScale(top.max_level, frozenset("a"))}, []
+    )
 
 
 # --- a scale that is shorter now --------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from shared.errors import InvalidInput
 from shared.events import AssessmentKind
 from tests.support.builders import FRAMEWORK, MOMENT, framework
 
-YARDSTICK = framework({"reading": 3, "writing": 4})
+SKILL_FRAMEWORK = framework({"reading": 3, "writing": 4})
 
 
 def assessment(*results: Result, kind: AssessmentKind = "test") -> SubmitAssessment:
@@ -35,15 +35,15 @@ def test_each_kind_has_its_own_uncertainty_unless_the_result_says_it(kind: Asses
 )
 def test_what_the_framework_does_not_hold_is_refused_by_field(results: list[Result], field: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        check(assessment(*results), YARDSTICK, MOMENT)
+        check(assessment(*results), SKILL_FRAMEWORK, MOMENT)
     assert caught.value.field == field
 
 
 def test_a_clock_may_be_a_little_ahead_but_not_more() -> None:
     taken = assessment(Result("reading", 5))
-    check(taken, YARDSTICK, MOMENT - CLOCK_SKEW)
+    check(taken, SKILL_FRAMEWORK, MOMENT - CLOCK_SKEW)
     with pytest.raises(InvalidInput, match="future"):
-        check(taken, YARDSTICK, MOMENT - CLOCK_SKEW - timedelta(seconds=1))
+        check(taken, SKILL_FRAMEWORK, MOMENT - CLOCK_SKEW - timedelta(seconds=1))
 
 
 def test_an_assessments_id_is_its_tenants_officers_and_keys_alone() -> None:

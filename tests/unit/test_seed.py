@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 import pytest
 
-from shared.skills import Course, Framework, Identifier, Level, Prerequisite, Provenance, Text, courses_named
+from shared.domain import Course, Framework, Identifier, Level, LocalizedText, Prerequisite, Provenance, courses_named
 
 SEED = Path(__file__).parents[2] / "deploy" / "seed"
 NATIONAL, REVISION = "th-digital-2018", "th-digital-2024"
@@ -52,7 +52,7 @@ class Officer(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Officers(msgspec.Struct, forbid_unknown_fields=True):
-    note: Text
+    note: LocalizedText
     officers: list[Officer]
 
 
@@ -74,9 +74,9 @@ def officers() -> list[Officer]:
     return msgspec.json.decode((SEED / "officers.json").read_bytes(), type=Officers).officers
 
 
-def texts(value: Any) -> Iterator[Text]:
+def texts(value: Any) -> Iterator[LocalizedText]:
     """Yield every Text below a value, at any depth."""
-    if isinstance(value, Text):
+    if isinstance(value, LocalizedText):
         yield value
     elif isinstance(value, msgspec.Struct):
         for name in value.__struct_fields__:
@@ -86,7 +86,7 @@ def texts(value: Any) -> Iterator[Text]:
             yield from texts(item)
 
 
-def has_both_languages(text: Text) -> bool:
+def has_both_languages(text: LocalizedText) -> bool:
     return bool(re.search("[ก-๛]", text.th or "") and re.search("[A-Za-z]", text.en or ""))
 
 
@@ -137,7 +137,7 @@ def test_a_framework_holds_together_and_speaks_both_languages(name: str) -> None
     read = framework(name)
     read.check()
     assert read.id == name
-    assert read.version == 0, "the catalogue counts versions"
+    assert read.version == 0, "the catalog counts versions"
     assert len(read.areas) == 7
     assert len(read.job_groups) == 6
     assert [text for text in texts(read) if not has_both_languages(text)] == []
@@ -205,7 +205,7 @@ def test_what_is_sourced_names_its_page(name: str) -> None:
 # --- courses ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_catalogue_is_large_enough_and_every_course_says_that_it_is_an_example() -> None:
+def test_the_catalog_is_large_enough_and_every_course_says_that_it_is_an_example() -> None:
     assert len(courses()) >= 120
     for course in courses().values():
         assert course.example, course.id
@@ -258,7 +258,7 @@ def test_every_skill_is_taught_to_the_top_of_the_scale_in_several_ways_except_th
         assert taught.count(key) >= 3, key
 
 
-def test_the_catalogue_is_varied() -> None:
+def test_the_catalog_is_varied() -> None:
     all_courses = list(courses().values())
     assert {tuple(course.languages) for course in all_courses} == {("th",), ("en",), ("th", "en")}
     assert {course.modality for course in all_courses} == {"online", "classroom", "blended"}

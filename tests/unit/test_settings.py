@@ -162,7 +162,7 @@ def test_settings_of_kafka_that_do_not_fit_together_are_refused(changed: dict[st
         ("HTTP_PORT_FILE", "HTTP_PORT"),
         ("API_KEY_PEPER", "API_KEY_PEPPER"),
         ("DRAIN_SECOND", "DRAIN_SECONDS"),
-        ("CATALOGUE_URL", "CATALOG_URL"),
+        ("CATALOGS_URL", "CATALOG_URL"),
         ("LOGLEVEL", "LOG_LEVEL"),
     ],
 )

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from services.recommender.inputs import Inputs
 from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.pipeline import recommend
+from shared.domain import Course, Prerequisite
 from shared.errors import InvalidInput
 from shared.paths import LearningPath
-from shared.skills import Course, Prerequisite
 from tests.support.builders import after, at, course, framework, inputs, view_of
 from tests.support.random_plans import entangled, officers
+from tests.support.words import said
 
 SKILLS = framework({"a": 2, "b": 1}, others=["x", "y"])
 
@@ -29,7 +30,7 @@ def planned(courses: list[Course], **wishes: Any) -> LearningPath:
 
 def told(path: LearningPath, course_id: str) -> tuple[list[str], str]:
     step = next(step for step in path.steps if step.course.id == course_id)
-    return step.unlocks, step.reason.en
+    return step.unlocks, said(path, step).en
 
 
 X, Y = course("x", ("x", 0, 1), ("b", 0, 0.5), hours=1), course("y", ("y", 0, 1), ("b", 0, 1), hours=1)

@@ -1,4 +1,4 @@
-"""Nothing is compiled once the planner is warm, whatever shape a catalogue has and whatever is asked of it."""
+"""Nothing is compiled once the planner is warm, whatever shape a catalog has and whatever is asked of it."""
 
 import json
 import subprocess
@@ -11,8 +11,8 @@ from services.recommender import warmup as warming
 from services.recommender.planner.index.catalog import Snapshot
 from services.recommender.planner.jit import COMPILED, as_array, signatures
 from services.recommender.warmup import warm_up
-from shared.skills import SHARED_TENANT
-from tests.support.builders import TENANT, catalogue
+from shared.domain import SHARED_TENANT
+from tests.support.builders import TENANT, catalog
 
 
 @pytest.mark.timeout(600)
@@ -27,8 +27,8 @@ def test_a_fresh_process_compiles_and_loads_nothing_after_its_warm_up() -> None:
 
 
 def test_every_array_of_a_net_lies_in_memory_as_the_kernels_take_it() -> None:
-    shared = Snapshot().put_courses(SHARED_TENANT, catalogue(600, 8, seed=4), 1)
-    beside = shared.put_courses(TENANT, catalogue(3, 8, seed=9), 2)
+    shared = Snapshot().put_courses(SHARED_TENANT, catalog(600, 8, seed=4), 1)
+    beside = shared.put_courses(TENANT, catalog(3, 8, seed=9), 2)
     for view in (shared.view(TENANT), beside.view(TENANT)):
         net = view.catalog.graph(champions=False).arrays
         for name, array in net._asdict().items():

@@ -12,10 +12,11 @@ from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.index.catalog import Snapshot
 from services.recommender.planner.pipeline import recommend
 from services.recommender.reference import rule as reference
+from shared.domain import Course, LocalizedText
 from shared.errors import InvalidInput
 from shared.paths import LearningPath
-from shared.skills import Course, Text
-from tests.support.builders import MOMENT, after, catalogue, course, framework, inputs, view_of
+from tests.support.builders import MOMENT, after, catalog, course, framework, inputs, view_of
+from tests.support.words import said
 
 TWO = framework({"a": 2, "b": 2}, others=["x"])
 NOTHING = {"a": 0, "b": 0}
@@ -76,7 +77,7 @@ def test_mandatory_courses_come_with_what_opens_them_past_the_budget() -> None:
     assert ids(path) == ["x-basic", "extra"]
     assert [step.seed for step in path.steps] == ["mandatory", "mandatory"]
     assert path.over_budget_hours == 1
-    assert "1 hour over the budget" in path.reason.en
+    assert "1 hour over the budget" in said(path).en
 
 
 def test_a_pinned_course_comes_where_it_fits_and_is_told_where_not() -> None:
@@ -84,7 +85,7 @@ def test_a_pinned_course_comes_where_it_fits_and_is_told_where_not() -> None:
     path = planned(pinned=["extra"], budget_hours=3)
     assert "extra" not in ids(path)
     assert [(note.course, note.kind) for note in path.notes] == [("extra", "does_not_fit")]
-    assert "1 hour" in path.notes[0].reason.en
+    assert "1 hour" in said(path, path.notes[0]).en
 
 
 def test_what_was_started_stays_in_front_unless_it_was_withdrawn() -> None:
@@ -120,7 +121,7 @@ def test_the_path_before_stays_unless_a_new_one_is_worth_notably_more() -> None:
 def test_what_does_not_fit_says_how_many_hours_are_missing() -> None:
     path = planned(budget_hours=4)
     assert path.short_hours == 4
-    assert "short by 4 hours" in path.reason.en
+    assert "short by 4 hours" in said(path).en
     assert {row.cause for row in path.open} == {"budget"}
 
 
@@ -128,7 +129,7 @@ def test_a_gap_that_is_mostly_doubt_is_to_be_assessed_first() -> None:
     plan = inputs(TWO, {"a": 1.9, "b": 0}, sd=0.8)
     path = recommend(plan, view_of(COURSES))
     assert [row.skill for row in path.assess_first] == ["a"]
-    assert "1.9" in path.assess_first[0].reason.th
+    assert "1.9" in said(path, path.assess_first[0]).th
 
 
 def test_preferences_never_cost_more_than_a_tenth_of_what_could_be_closed() -> None:
@@ -153,7 +154,7 @@ WISHES = st.fixed_dictionaries({
 @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 @given(WISHES, st.integers(0, 10_000), st.sampled_from([0, 0.5]))
 def test_whatever_is_wished_the_path_is_sound(wishes: dict[str, Any], seed: int, sd: float) -> None:
-    courses = catalogue(30, 6, seed)
+    courses = catalog(30, 6, seed)
     named = {
         field: [f"c{number:05}" for number in values]
         if field in ("mandatory", "pinned", "started", "previous")
@@ -172,9 +173,9 @@ def test_whatever_is_wished_the_path_is_sound(wishes: dict[str, Any], seed: int,
 AGENCY = "สำนักงานพัฒนาน้ำ"
 SPELT = AGENCY.replace("\u0e33", "\u0e4d\u0e32")
 OURS = [
-    msgspec.structs.replace(course("a-long", ("a", 0, 2), hours=8), provider=Text(th="อื่น")),
-    msgspec.structs.replace(course("A-Short", ("a", 0, 2), hours=4), provider=Text(th=AGENCY, en="Water")),
-    msgspec.structs.replace(course("b-all", ("b", 0, 2), hours=4), provider=Text(en="Other")),
+    msgspec.structs.replace(course("a-long", ("a", 0, 2), hours=8), provider=LocalizedText(th="อื่น")),
+    msgspec.structs.replace(course("A-Short", ("a", 0, 2), hours=4), provider=LocalizedText(th=AGENCY, en="Water")),
+    msgspec.structs.replace(course("b-all", ("b", 0, 2), hours=4), provider=LocalizedText(en="Other")),
 ]
 
 

@@ -15,12 +15,12 @@ from services.recommender.planner.index.catalog import View
 from services.recommender.planner.optimizer import solve as solution
 from services.recommender.planner.optimizer.search import search
 from services.recommender.planner.optimizer.solve import MAX_VISITS, TRACE_VISITS
-from services.recommender.planner.optimizer.state import EVALUATIONS_LEFT
 from services.recommender.planner.optimizer.trace import trace_path
 from services.recommender.planner.units import UNLIMITED
+from shared.domain import Course, Framework
 from shared.paths import LearningPath
-from shared.skills import Course, Framework
-from tests.support.builders import after, catalogue, course, framework, inputs, view_of
+from tests.support.builders import after, catalog, course, framework, inputs, view_of
+from tests.support.words import said, said_why_not
 
 LIMIT_TH, LIMIT_EN = "การค้นหาถึงขีดจำกัดแล้ว", "The search reached its limit"
 
@@ -37,7 +37,7 @@ def chain(length: int) -> tuple[list[Course], Framework]:
 
 def wide(count: int, skills: int) -> tuple[list[Course], Framework]:
     """Return generated courses, and a framework that requires all of their skills."""
-    return catalogue(count, skills, seed=1), framework({f"s{n:02}": 4 for n in range(skills)})
+    return catalog(count, skills, seed=1), framework({f"s{n:02}": 4 for n in range(skills)})
 
 
 PREFER = [Rule("provider", ["About provider"], 1.5), Rule("language", ["th"], 2.0)]
@@ -55,15 +55,15 @@ def spent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     found: list[int] = []
 
     def searched(problem, seeded, bench, exponents):  # type: ignore[no-untyped-def]
-        before = int(bench.counters[EVALUATIONS_LEFT])
+        before = int(bench.counters["visits_left"][0])
         result = search(problem, seeded, bench, exponents)
-        found.append(before - int(bench.counters[EVALUATIONS_LEFT]))
+        found.append(before - int(bench.counters["visits_left"][0]))
         return result
 
     def told(problem, seeded, bench, *more):  # type: ignore[no-untyped-def]
-        before = int(bench.counters[EVALUATIONS_LEFT])
+        before = int(bench.counters["visits_left"][0])
         result = trace_path(problem, seeded, bench, *more)
-        found.append(before - int(bench.counters[EVALUATIONS_LEFT]))
+        found.append(before - int(bench.counters["visits_left"][0]))
         return result
 
     monkeypatch.setattr(solution, "search", searched)
@@ -78,8 +78,8 @@ def path_of(plan: Inputs, view: View) -> LearningPath:
 
 
 def is_limited(path: LearningPath) -> bool:
-    assert (LIMIT_TH in path.reason.th) == (LIMIT_EN in path.reason.en)
-    return LIMIT_EN in path.reason.en
+    assert (LIMIT_TH in said(path).th) == (LIMIT_EN in said(path).en)
+    return LIMIT_EN in said(path).en
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_long_chain_is_taken_as_far_as_a_path_may_hold() -> None:
     path = path_of(from_nothing(yardstick), view_of(courses))
     assert [step.course.id for step in path.steps] == [one.id for one in courses[:MOST_STEPS]]
     assert {gap.cause for gap in path.open} == {"budget"}
-    assert all("may hold no more courses" in gap.reason.en for gap in path.open)
+    assert all("may hold no more courses" in said(path, gap).en for gap in path.open)
 
 
 @pytest.mark.parametrize("budget", [None, 20.0, 60.0])
@@ -144,7 +144,7 @@ def test_a_mandatory_course_behind_more_than_a_path_may_hold_is_noted_and_the_re
     plan = msgspec.structs.replace(from_nothing(yardstick), mandatory=[courses[-1].id, courses[9].id])
     path = path_of(plan, view_of(courses))
     assert [(note.course, note.kind) for note in path.notes] == [(courses[-1].id, "does_not_fit")]
-    assert "may hold no more courses" in path.notes[0].reason.en
+    assert "may hold no more courses" in said(path, path.notes[0]).en
     assert [step.course.id for step in path.steps][:10] == [one.id for one in courses[:10]]
     assert len(path.steps) <= MOST_STEPS
 
@@ -163,4 +163,4 @@ def test_questions_about_a_path_at_its_limit_are_answered() -> None:
     path = path_of(plan, view)
     found = pipeline.why_not(plan, view, path, courses[-1].id)
     assert (found.cause, found.hours) == ("does_not_fit", None)
-    assert "may hold no more courses" in found.reason.en
+    assert "may hold no more courses" in said_why_not(found).en

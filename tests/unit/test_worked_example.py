@@ -99,7 +99,7 @@ def test_prices_and_bids_are_those_of_the_planner() -> None:
 
 def test_the_path_is_the_same_by_the_planner_and_by_the_readable_rule() -> None:
     path = _path()
-    same = reference.recommend(example.officer(), example.COURSES, path.versions.catalogue)
+    same = reference.recommend(example.officer(), example.COURSES, path.versions.catalog)
     assert msgspec.json.encode(same) == msgspec.json.encode(path)
     assert sum(row.contribution for step in path.steps for row in step.closes) == path.coverage.gained
 

@@ -1,11 +1,22 @@
-"""The routes of the catalogue."""
+"""The routes of the catalog."""
 
 from typing import Any
 
 from services.catalog.api.courses import get_course, list_courses, patch_course, put_course, withdraw_course
 from services.catalog.api.entries import HISTORY, STORE
+from services.catalog.api.framework_import import (
+    FILE_LIMIT,
+    FILES,
+    ExportFramework,
+    FrameworkFile,
+    FrameworkImport,
+    ImportFramework,
+    export_framework,
+    import_framework,
+)
 from services.catalog.api.frameworks import get_framework, list_frameworks, patch_framework, put_framework
-from services.catalog.api.importing import import_courses
+from services.catalog.api.health import ONE, show_health
+from services.catalog.api.importing import REPORTS, import_courses, list_import_rows, show_import
 from services.catalog.api.matches import (
     CALIBRATION,
     MATCHES,
@@ -18,6 +29,7 @@ from services.catalog.api.matches import (
     reject_matches,
     show_matches,
 )
+from services.catalog.health import CatalogHealth
 from services.catalog.matches import (
     CorrectCourseMatches,
     CorrectMatches,
@@ -33,16 +45,20 @@ from services.catalog.model import (
     CoursePut,
     FrameworkList,
     FrameworkPut,
+    ImportCourses,
+    ImportReport,
     ListCourses,
     ListFrameworks,
+    ListRows,
+    RowPage,
     RowResult,
     ShowFramework,
 )
 from shared.auth import ADMINS, EVERYONE
+from shared.domain import Course, Framework
 from shared.routes import IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, Handler, MergePatch, Route
-from shared.skills import Course, Framework
 
-__all__ = ["CALIBRATION", "HISTORY", "MATCHES", "ROUTES", "STORE"]
+__all__ = ["CALIBRATION", "FILES", "HISTORY", "MATCHES", "ONE", "REPORTS", "ROUTES", "STORE"]
 
 _FRAMEWORK_LIMIT = 4 * 1024 * 1024  # with its spaces; the store bounds what its event holds
 _COURSE = "/v1/courses/{course_id}"
@@ -133,11 +149,15 @@ ROUTES = [
         ADMINS,
         body=Course,
         example=_COURSE_EXAMPLE,
+        query=ImportCourses,
         answers={200: RowResult},
+        problems=[415],
         streams=True,
         accepts=_NDJSON,
         produces=_NDJSON,
     ),
+    Route("GET", "/v1/imports/{import_id}", show_import, ADMINS, answers={200: ImportReport}),
+    Route("GET", "/v1/imports/{import_id}/rows", list_import_rows, ADMINS, query=ListRows, answers={200: RowPage}),
     Route(
         "PUT",
         _FRAMEWORK,
@@ -164,6 +184,28 @@ ROUTES = [
         limit=_FRAMEWORK_LIMIT,
     ),
     Route(
+        "POST",
+        "/v1/frameworks:import",
+        import_framework,
+        ADMINS,
+        body=FrameworkFile,
+        example="role,skill,level\nclerk,archiving,2\n",
+        query=ImportFramework,
+        headers=_GUARDS,
+        answers={200: FrameworkImport, 201: FrameworkImport},
+        problems=[412, 413, 422],
+        accepts="text/csv",
+        limit=FILE_LIMIT,
+    ),
+    Route(
+        "GET",
+        f"{_FRAMEWORK}:export",
+        export_framework,
+        EVERYONE,
+        query=ExportFramework,
+        answers={200: None},
+    ),
+    Route(
         "GET",
         _FRAMEWORK,
         get_framework,
@@ -188,4 +230,5 @@ ROUTES = [
     _matches("/v1/matches:confirm", confirm_many, DecideCourseMatches, MatchResults, _OF_COURSE | _NAMED),
     _matches("/v1/matches:reject", reject_many, DecideCourseMatches, MatchResults, _OF_COURSE | _NAMED),
     _matches("/v1/matches:correct", correct_many, CorrectCourseMatches, MatchResults, _OF_COURSE | _NAMED | _RIGHT),
+    Route("GET", "/v1/catalog/health", show_health, ADMINS, answers={200: CatalogHealth}, reads=True),
 ]

@@ -5,19 +5,19 @@ from aiohttp import web
 from services.catalog.api.entries import HISTORY, STORE, patch_entry, present_tag, reached, same_id, shown
 from services.catalog.model import CoursePage, CoursePut, ListCourses, check_course, frameworks_named
 from services.catalog.store import Entry
+from shared.domain import SHARED_TENANT, Course, courses_named, key_of
 from shared.errors import NotFound
 from shared.preconditions import Preconditions, Tag
 from shared.retries import retry_on_conflict
 from shared.routes import (
-    answer,
-    nothing,
+    json_response,
+    no_content,
     preconditions,
     principal,
     read_body,
     read_query,
     trace_of,
 )
-from shared.skills import SHARED_TENANT, Course, courses_named, key_of
 
 
 async def put_course(request: web.Request) -> web.StreamResponse:
@@ -29,7 +29,7 @@ async def put_course(request: web.Request) -> web.StreamResponse:
     course = await read_body(request, Course)
     same_id(course.id, request.match_info["course_id"])
     put, new = await store_course(request, course, asked)
-    return answer(put, 201 if new else 200, tag=Tag(str(put.revision)))
+    return json_response(put, 201 if new else 200, tag=Tag(str(put.revision)))
 
 
 async def patch_course(request: web.Request) -> web.StreamResponse:
@@ -39,7 +39,7 @@ async def patch_course(request: web.Request) -> web.StreamResponse:
     """
     tenant, course_id = principal(request).tenant, request.match_info["course_id"]
     put = await patch_entry(request, key_of(tenant, course_id), course_id, Course, store_course)
-    return answer(put, tag=Tag(str(put.revision)))
+    return json_response(put, tag=Tag(str(put.revision)))
 
 
 async def get_course(request: web.Request) -> web.StreamResponse:
@@ -65,18 +65,18 @@ async def withdraw_course(request: web.Request) -> web.StreamResponse:
         return await store.withdraw_course(before, trace)
 
     await retry_on_conflict(decide, "this course")
-    return nothing()
+    return no_content()
 
 
 async def list_courses(request: web.Request) -> web.StreamResponse:
     """Return a page of the courses that the caller sees, by id.
 
-    A tenant's own course stands before a shared one of the same id. With `catalogue_revision` the catalogue is shown as
+    A tenant's own course stands before a shared one of the same id. With `catalog_revision` the catalog is shown as
     it was at that revision.
     """
     wanted = read_query(request, ListCourses)
     tenant, store, history = principal(request).tenant, request.app[STORE], request.app[HISTORY]
-    revision = wanted.catalogue_revision
+    revision = wanted.catalog_revision
     if revision is not None:
         await reached(history, revision)
 
@@ -89,7 +89,7 @@ async def list_courses(request: web.Request) -> web.StreamResponse:
         own = await page_of(tenant)
         ids = [identifier for identifier, _ in shared]
         hidden = await (store.offered(tenant, ids) if revision is None else history.offered(tenant, ids, revision))
-    return answer(_merged(shared, own, hidden, wanted.limit))
+    return json_response(_merged(shared, own, hidden, wanted.limit))
 
 
 def _merged(
@@ -106,10 +106,10 @@ def _merged(
 async def store_course(request: web.Request, course: Course, asked: Preconditions) -> tuple[CoursePut, bool]:
     """Return what became of a course, and whether it is new (or offered again)."""
     store, tenant, trace = request.app[STORE], principal(request).tenant, trace_of(request)
-    yardsticks = await store.yardsticks(tenant, frameworks_named(course))
+    framework_scales = await store.framework_scales(tenant, frameworks_named(course))
     named = set(courses_named(course.requires))
     known = await store.offered(SHARED_TENANT, named) | await store.offered(tenant, named) if named else set()
-    warnings = check_course(course, yardsticks, known)
+    warnings = check_course(course, framework_scales, known)
 
     async def decide() -> tuple[CoursePut, bool] | None:
         before = await store.find(key_of(tenant, course.id))

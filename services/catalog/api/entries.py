@@ -9,11 +9,11 @@ from services.catalog.history import HistoryStore
 from services.catalog.model import CoursePut, FrameworkPut
 from services.catalog.store import CatalogStore, Entry
 from shared.decoding import patched
+from shared.domain import Course, Framework
 from shared.errors import InvalidInput, NotFound, PreconditionFailed
 from shared.preconditions import Preconditions, Tag
 from shared.retries import retry_on_conflict
-from shared.routes import ROUTE, answer, not_modified, preconditions, principal, read_patch
-from shared.skills import Course, Framework
+from shared.routes import ROUTE, json_response, not_modified, preconditions, principal, read_patch
 
 STORE: web.AppKey[CatalogStore] = web.AppKey("store", CatalogStore)
 HISTORY: web.AppKey[HistoryStore] = web.AppKey("history", HistoryStore)
@@ -27,7 +27,7 @@ def shown(request: web.Request, entry: Entry | None, what: str) -> web.StreamRes
     if entry is None:
         raise NotFound(f"no such {what}")
     tag = tag_of(entry.sequence, entry.tenant, principal(request).tenant)
-    return not_modified(request, tag) or answer(entry.content, tag=tag)
+    return not_modified(request, tag) or json_response(entry.content, tag=tag)
 
 
 def tag_of(sequence: int, owner: str, reader: str) -> Tag:
@@ -51,7 +51,7 @@ def same_id(given: str, asked: str) -> None:
 async def reached(history: HistoryStore, revision: int) -> None:
     """Refuse a revision that the history has not got to yet. Raises InvalidInput, Unavailable."""
     if revision > (position := await history.position()):
-        raise InvalidInput(f"the catalogue is at {position}", "catalogue_revision")
+        raise InvalidInput(f"the catalog is at {position}", "catalog_revision")
 
 
 async def patch_entry(

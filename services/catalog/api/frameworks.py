@@ -6,11 +6,12 @@ from aiohttp import web
 from services.catalog.api.entries import HISTORY, STORE, patch_entry, present_tag, reached, same_id, shown, tag_of
 from services.catalog.model import FrameworkList, FrameworkPut, ListFrameworks, ShowFramework
 from services.catalog.store import framework_key
+from shared.domain import SHARED_TENANT, Framework
 from shared.errors import NotFound
 from shared.preconditions import Preconditions, Tag
 from shared.retries import retry_on_conflict
 from shared.routes import (
-    answer,
+    json_response,
     not_modified,
     preconditions,
     principal,
@@ -18,19 +19,18 @@ from shared.routes import (
     read_query,
     trace_of,
 )
-from shared.skills import SHARED_TENANT, Framework
 
 
 async def put_framework(request: web.Request) -> web.StreamResponse:
     """Add a framework, or change it.
 
-    The catalogue counts its versions; a version in the body is ignored.
+    The catalog counts its versions; a version in the body is ignored.
     """
     asked = preconditions(request)
     framework = await read_body(request, Framework)
     same_id(framework.id, request.match_info["framework_id"])
-    put, new = await _store_framework(request, framework, asked)
-    return answer(put, 201 if new else 200, tag=Tag(str(put.version)))
+    put, new = await store_framework(request, framework, asked)
+    return json_response(put, 201 if new else 200, tag=Tag(str(put.version)))
 
 
 async def patch_framework(request: web.Request) -> web.StreamResponse:
@@ -39,11 +39,11 @@ async def patch_framework(request: web.Request) -> web.StreamResponse:
     What the patch leaves out stays as it is; null takes a field away; a list is replaced as a whole.
     """
     tenant, framework_id = principal(request).tenant, request.match_info["framework_id"]
-    put = await patch_entry(request, framework_key(tenant, framework_id), framework_id, Framework, _store_framework)
-    return answer(put, tag=Tag(str(put.version)))
+    put = await patch_entry(request, framework_key(tenant, framework_id), framework_id, Framework, store_framework)
+    return json_response(put, tag=Tag(str(put.version)))
 
 
-async def _store_framework(
+async def store_framework(
     request: web.Request, framework: Framework, asked: Preconditions
 ) -> tuple[FrameworkPut, bool]:
     """Return what became of a framework, and whether it is new."""
@@ -66,10 +66,10 @@ async def _store_framework(
 async def get_framework(request: web.Request) -> web.StreamResponse:
     """Return a framework: the tenant's own, else the shared one.
 
-    With `catalogue_revision` as it was at that revision.
+    With `catalog_revision` as it was at that revision.
     """
     store, tenant, name = request.app[STORE], principal(request).tenant, request.match_info["framework_id"]
-    revision = read_query(request, ShowFramework).catalogue_revision
+    revision = read_query(request, ShowFramework).catalog_revision
     if revision is None:
         return shown(request, await store.visible_framework(tenant, name), "framework")
     history = request.app[HISTORY]
@@ -77,7 +77,7 @@ async def get_framework(request: web.Request) -> web.StreamResponse:
     for owner in dict.fromkeys((tenant, SHARED_TENANT)):
         if found := await history.framework(owner, name, revision):
             tag = tag_of(found.version, owner, tenant)
-            return not_modified(request, tag) or answer(found, tag=tag)
+            return not_modified(request, tag) or json_response(found, tag=tag)
     raise NotFound("no such framework at that revision")
 
 
@@ -86,4 +86,4 @@ async def list_frameworks(request: web.Request) -> web.StreamResponse:
     wanted = read_query(request, ListFrameworks)
     found = await request.app[STORE].frameworks(principal(request).tenant, wanted)
     page = found[: wanted.limit]
-    return answer(FrameworkList(page, page[-1].id if len(found) > len(page) else None))
+    return json_response(FrameworkList(page, page[-1].id if len(found) > len(page) else None))

@@ -1,37 +1,75 @@
-"""Many courses at once."""
+"""Many courses at once, and the reports of what became of them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
-from typing import Literal, Self
+from typing import Self
 
 import msgspec
 from aiohttp import web
 
-from services.catalog.api.courses import store_course
-from services.catalog.importers import ndjson
-from services.catalog.model import RowProblem, RowResult
+from services.catalog.api.entries import STORE
+from services.catalog.importers import TYPES, ListReader, Options
+from services.catalog.importers.rows import WITHOUT_COURSE_LIMIT, Row
+from services.catalog.importers.tables import pairs
+from services.catalog.imports import CourseImport
+from services.catalog.model import ImportCourses, ImportReport, ListRows, RowPage, RowResult
+from services.catalog.reports import ReportStore
 from shared.bodies import pieces
-from shared.errors import Problem, TooSlow
-from shared.preconditions import Preconditions
-from shared.routes import open_stream
-from shared.skills import Course
+from shared.errors import NotFound, Problem, TooLarge, TooSlow, Unsupported
+from shared.routes import json_response, open_stream, principal, read_query, trace_of
 
-_ROWS_AT_ONCE = 32
-_UNCONDITIONAL = Preconditions(None, None)
+REPORTS: web.AppKey[ReportStore] = web.AppKey("reports", ReportStore)
+
+_ROWS_AT_ONCE = 500
 _SLICE = 64 * 1024
 
 
 async def import_courses(request: web.Request) -> web.StreamResponse:
-    """Add or change many courses: one JSON object a line.
+    """Add or change many courses: NDJSON, CSV, an Excel workbook or schema.org JSON-LD, as the content type says.
 
-    Each line is answered by one line as soon as it is stored or refused, in order; a bad one never stops the rest,
-    until 100,000 lines were empty or refused. Where the body breaks off, a last line says so. Up to 16 MiB of answers
-    wait for a client that sends everything before it reads, some 100,000 lines; more are read only as the answers are
-    taken.
+    Each row is answered by one line as soon as it is stored or refused, in order, and a last line is the report of the
+    whole, which `GET /v1/imports/{import_id}` returns again. A bad row never stops the rest, until 100,000 rows were
+    empty or refused. The first row of a course stands: a later one that is the same is unchanged, one that differs is
+    refused. With `dry_run` nothing is written, and the columns of a table are guessed. Where the body breaks off, the
+    report says so; what was stored stays, and the file may be sent again. Up to 16 MiB of answers wait for a client
+    that sends everything before it reads; more are read only as the answers are taken.
     """
-    answered = _answered(request)
+    form = TYPES.get(request.content_type)
+    if form is None:
+        raise Unsupported(f"the content type is to be one of: {', '.join(TYPES)}", "Content-Type")
+    asked = read_query(request, ImportCourses)
+    options = Options(
+        columns=asked.map,
+        defaults=dict(pairs(asked.default or "", "default")),
+        header=asked.header,
+        encoding=asked.encoding or _named_encoding(request),
+        accept_guess=asked.dry_run,
+    )
+    reader = ListReader(form, options)
+    taken = CourseImport(
+        request.app[STORE],
+        request.app[REPORTS],
+        principal(request).tenant,
+        trace_of(request),
+        form,
+        dry_run=asked.dry_run,
+    )
+    try:
+        return await _answer(request, _answered(request, asked, reader, taken), taken)
+    finally:
+        reader.close()
+
+
+def _named_encoding(request: web.Request) -> str | None:
+    """Return the encoding that the content type names, where it is not the one that is expected anyway."""
+    named = (request.charset or "").lower()
+    return None if named in ("", "utf-8", "utf8", "us-ascii") else named
+
+
+async def _answer(request: web.Request, answered: AsyncIterator[bytes], taken: CourseImport) -> web.StreamResponse:
     first = await anext(answered, b"")  # a body that cannot be read is refused before an answer begins
-    stream = await open_stream(request, "application/x-ndjson")
+    place = {} if taken.report.dry_run else {"Location": f"/v1/imports/{taken.report.import_id}"}
+    stream = await open_stream(request, "application/x-ndjson", place)
     async with Answers(stream) as answers:
         await answers.put(first)
         async for more in answered:
@@ -40,28 +78,121 @@ async def import_courses(request: web.Request) -> web.StreamResponse:
     return stream
 
 
-async def _answered(request: web.Request) -> AsyncIterator[bytes]:
-    """Yield the answers to the lines as they come.
+async def _answered(
+    request: web.Request, asked: ImportCourses, reader: ListReader, taken: CourseImport
+) -> AsyncIterator[bytes]:
+    """Yield the answers to the rows as they come, and at the end the report.
 
-    Where the body breaks off or is not packed as it says, the last answer says so. Raises Problem where it was the
-    first that was to be answered.
+    Where the body breaks off or cannot be read further, the report says so. Raises Problem where it was the first that
+    was to be answered.
     """
-    reader = ndjson.Reader()
     begun = False
+    counted = _Counted()
     try:
         async for chunk in pieces(request):
-            async for results in _import(request, reader.feed(chunk)):
+            for batch in _batches(counted.rows(reader.feed(chunk))):
+                await _begin(taken, reader, begun=begun)
                 begun = True
-                yield results
-            if reader.over:
+                yield _lines(await taken.take(batch))
+            if counted.over:
                 break
-        async for results in _import(request, reader.end()):
-            begun = True
-            yield results
+        else:
+            batches = _batches(counted.rows(reader.end()))
+            while batch := await asyncio.to_thread(_next, batches):
+                await _begin(taken, reader, begun=begun)
+                begun = True
+                yield _lines(await taken.take(batch))
+        if counted.over:
+            raise TooLarge(f"over {WITHOUT_COURSE_LIMIT} rows are empty or refused; the rest is not read")
+        _describe(taken, reader)
+        report = await taken.finish(full=asked.full, withdraw=asked.withdraw)
     except Problem as problem:
         if not begun:
             raise
-        yield _line(RowResult(reader.line, "refused", problem=_refused(problem)))
+        _describe(taken, reader)
+        report = await taken.stop(problem)
+    yield _line(report)
+
+
+async def _begin(taken: CourseImport, reader: ListReader, *, begun: bool) -> None:
+    if not begun:
+        _describe(taken, reader)
+        await taken.begin()
+
+
+def _describe(taken: CourseImport, reader: ListReader) -> None:
+    table = reader.table
+    taken.describe(reader.encoding, table.mapping if table else {}, table.unused if table else [])
+
+
+class _Counted:
+    """Passes rows on until too many of them held no course."""
+
+    def __init__(self) -> None:
+        self.over = False
+        self._without = 0
+
+    def rows(self, rows: Iterable[Row | None]) -> Iterator[Row]:
+        for row in rows:
+            if row is None or row.course is None:
+                self._without += 1
+            if self._without > WITHOUT_COURSE_LIMIT:
+                self.over = True
+                return
+            if row is not None:
+                yield row
+
+
+def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    """Yield rows together. Where the rest cannot be read, what came before is yielded first. Raises Problem."""
+    batch: list[Row] = []
+    try:
+        for row in rows:
+            batch.append(row)
+            if len(batch) == _ROWS_AT_ONCE:
+                yield batch
+                batch = []
+    except Problem:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
+
+
+def _next(batches: Iterator[list[Row]]) -> list[Row]:
+    return next(batches, [])
+
+
+def _lines(results: Iterable[RowResult]) -> bytes:
+    return b"".join(map(_line, results))
+
+
+def _line(result: RowResult | ImportReport) -> bytes:
+    return msgspec.json.encode(result) + b"\n"
+
+
+async def show_import(request: web.Request) -> web.StreamResponse:
+    """Return the report of an import: its counts, and what holds of the file as a whole.
+
+    It is kept for 90 days.
+    """
+    return json_response(await _report(request))
+
+
+async def list_import_rows(request: web.Request) -> web.StreamResponse:
+    """Return a page of the rows of an import, in their order, with what became of each."""
+    wanted = read_query(request, ListRows)
+    report = await _report(request)
+    rows, following = await request.app[REPORTS].page(report.import_id, wanted)
+    return json_response(RowPage(rows, following))
+
+
+async def _report(request: web.Request) -> ImportReport:
+    report = await request.app[REPORTS].find(principal(request).tenant, request.match_info["import_id"])
+    if report is None:
+        raise NotFound("no such import")
+    return report
 
 
 class Answers:
@@ -118,47 +249,3 @@ class Answers:
                 await self._stream.write(part)
                 del self._waiting[: len(part)]
                 self._moved.set()
-
-
-async def _import(request: web.Request, rows: Iterable[ndjson.Row]) -> AsyncIterator[bytes]:
-    for batch in _batches(rows):
-        results = await asyncio.gather(*(_import_row(request, row) for row in batch))
-        yield b"".join(map(_line, results))
-
-
-def _line(result: RowResult) -> bytes:
-    return msgspec.json.encode(result) + b"\n"
-
-
-def _refused(problem: Problem) -> RowProblem:
-    return RowProblem(problem.status, problem.detail, problem.field)
-
-
-async def _import_row(request: web.Request, row: ndjson.Row) -> RowResult:
-    identifier = None
-    try:
-        if isinstance(row.course, Problem):
-            raise row.course
-        identifier = row.course.id
-        put, new = await store_course(request, row.course, _UNCONDITIONAL)
-    except Problem as problem:
-        return RowResult(row.line, "refused", identifier, problem=_refused(problem))
-    status: Literal["created", "changed", "unchanged"]
-    status = "created" if new else "changed" if put.changed else "unchanged"
-    return RowResult(row.line, status, put.id, put.revision, put.warnings)
-
-
-def _batches(rows: Iterable[ndjson.Row]) -> Iterator[list[ndjson.Row]]:
-    """Yield rows to store at the same time; the same course twice is stored one after the other."""
-    batch: list[ndjson.Row] = []
-    ids: set[str] = set()
-    for row in rows:
-        identifier = row.course.id if isinstance(row.course, Course) else ""
-        if len(batch) == _ROWS_AT_ONCE or identifier in ids:
-            yield batch
-            batch, ids = [], set()
-        batch.append(row)
-        if identifier:
-            ids.add(identifier)
-    if batch:
-        yield batch

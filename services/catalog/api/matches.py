@@ -34,7 +34,7 @@ from services.catalog.matching.calibration import Calibration
 from shared.errors import NotFound, Problem
 from shared.preconditions import Preconditions, Tag
 from shared.retries import retry_on_conflict
-from shared.routes import answer, not_modified, preconditions, principal, read_body, read_query, trace_of
+from shared.routes import json_response, not_modified, preconditions, principal, read_body, read_query, trace_of
 
 MATCHES: web.AppKey[MatchStore] = web.AppKey("matches", MatchStore)
 CALIBRATION: web.AppKey[Calibration] = web.AppKey("calibration", Calibration)
@@ -51,7 +51,7 @@ async def show_matches(request: web.Request) -> web.StreamResponse:
     if found is None:
         raise NotFound("no such course of your own")
     tag = Tag(f"{found.entry.sequence}-{found.version or 0}{'-waiting' if found.waiting else ''}")
-    return not_modified(request, tag) or answer(_shown(request, found), tag=tag)
+    return not_modified(request, tag) or json_response(_shown(request, found), tag=tag)
 
 
 async def list_matches(request: web.Request) -> web.StreamResponse:
@@ -64,7 +64,7 @@ async def list_matches(request: web.Request) -> web.StreamResponse:
         for name, one in page
     ]
     more = page[-1][0] if len(found) > len(page) else None
-    return answer(MatchPage(courses, more, request.app[CALIBRATION].enters))
+    return json_response(MatchPage(courses, more, request.app[CALIBRATION].enters))
 
 
 async def confirm_matches(request: web.Request) -> web.StreamResponse:
@@ -114,7 +114,7 @@ def _shown(request: web.Request, found: MatchedCourse) -> CourseMatches:
 async def _decide_one(request: web.Request, names: Sequence[MatchName], status: Status) -> web.StreamResponse:
     course_id = request.match_info["course_id"]
     after, _ = await _decided(request, course_id, names, status, preconditions(request))
-    return answer(_shown(request, after), tag=Tag(str(after.entry.sequence)))
+    return json_response(_shown(request, after), tag=Tag(str(after.entry.sequence)))
 
 
 async def _decide_many(request: web.Request, names: Sequence[CourseMatchName], status: Status) -> web.StreamResponse:
@@ -129,7 +129,7 @@ async def _decide_many(request: web.Request, names: Sequence[CourseMatchName], s
         else:
             result: Literal["changed", "unchanged"] = "changed" if changed else "unchanged"
             results.append(MatchResult(name.course, name.framework, name.skill, result, after.entry.sequence))
-    return answer(MatchResults(results))
+    return json_response(MatchResults(results))
 
 
 async def _decided(
@@ -137,10 +137,10 @@ async def _decided(
 ) -> tuple[MatchedCourse, bool]:
     """Return a course after decisions, all of them or none, and whether anything changed."""
     store, who = request.app[MATCHES], principal(request)
-    yardsticks = await request.app[STORE].yardsticks(who.tenant, {name.framework for name in names})
+    framework_scales = await request.app[STORE].framework_scales(who.tenant, {name.framework for name in names})
     for place, name in enumerate(names):
         if isinstance(name, MatchCorrection | CourseMatchCorrection):
-            known = yardsticks.get(name.framework)
+            known = framework_scales.get(name.framework)
             top, skills = (known.max_level, known.skills) if known else (None, frozenset[str]())
             check_right(name.right, f"matches[{place}].right", top, skills)
 

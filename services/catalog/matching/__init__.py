@@ -3,7 +3,7 @@
 Pure: it reads nothing but its own resource.
 
     matcher = Matcher(framework, examples, shipped())
-    for proposals in matcher.match([CourseText("c1", Text(th="การวิเคราะห์ข้อมูลเบื้องต้น")), ...]): ...
+    for proposals in matcher.match([CourseText("c1", LocalizedText(th="การวิเคราะห์ข้อมูลเบื้องต้น")), ...]): ...
 
 texts → similarity → comparison → calibration → levels, words → Matcher
 """
@@ -19,7 +19,7 @@ from services.catalog.matching.levels import span
 from services.catalog.matching.similarity import NgramSimilarity, Similarity
 from services.catalog.matching.texts import CourseText
 from services.catalog.matching.words import shared_words
-from shared.skills import Framework, millionths
+from shared.domain import Framework, millionths
 from shared.texts import fold
 
 __all__ = ["MOST", "CourseText", "Example", "Matcher", "Proposal", "SimilarityIndex"]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from services.catalog.matching.similarity import Floats, NgramSimilarity, Similarity
 from services.catalog.matching.texts import CourseText, labels_of, languages
-from shared.skills import Course, Skill
+from shared.domain import Course, Skill
 from shared.texts import fold
 
 NEIGHBOURS = 20

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 
 from services.catalog.matching.texts import CourseText, languages
-from shared.skills import ScaleLevel, Skill
+from shared.domain import ScaleLevel, Skill
 from shared.texts import fold
 
 SHORT_HOURS = 6.0

@@ -6,7 +6,7 @@ from itertools import chain
 
 from msgspec import UNSET, Struct
 
-from shared.skills import Course, Skill, Text
+from shared.domain import Course, LocalizedText, Skill
 from shared.texts import fold
 
 PIECE = 300
@@ -25,8 +25,8 @@ class CourseText(Struct, frozen=True):
     """
 
     id: str
-    title: Text
-    description: Text | None = None
+    title: LocalizedText
+    description: LocalizedText | None = None
     tags: tuple[str, ...] = ()
     hours: float | None = None
     level: str | None = None
@@ -74,7 +74,7 @@ def labels_of(skill: Skill) -> list[str]:
     return list(dict.fromkeys(filter(None, (fold(text) for both in texts for text in languages(both))))) or [skill.id]
 
 
-def languages(text: Text | None) -> list[str]:
+def languages(text: LocalizedText | None) -> list[str]:
     """Return a text in each language that it has."""
     return [] if text is None else [one for one in (text.th, text.en) if one]
 

@@ -5,7 +5,7 @@ from services.portal.api.live import Live
 from services.portal.api.page import Page
 from services.portal.api.session import Session, Sessions, SignIn
 from shared.auth import EVERYONE, PUBLIC
-from shared.routes import Header, Route
+from shared.routes import ACCEPT_LANGUAGE, AskWords, Header, Route
 
 _KEY = {"key": "0123456789abcdef.secret"}
 _LAST_EVENT_ID = Header("Last-Event-ID", "The revision that is held already; only newer paths are sent then.")
@@ -33,7 +33,8 @@ def routes(page: Page, sessions: Sessions, live: Live, forwarder: Forwarder) -> 
             "/v1/officers/{officer_id}/live",
             live.watch_path,
             EVERYONE,
-            headers=[_LAST_EVENT_ID],
+            query=AskWords,
+            headers=[_LAST_EVENT_ID, ACCEPT_LANGUAGE],
             answers={200: str},
             problems=[503],
             streams=True,

@@ -20,8 +20,8 @@ from services.portal.api.session import credential_of
 from services.portal.replicas import Replicas
 from shared.bodies import READING, received
 from shared.errors import NotFound, Problem, Unavailable
+from shared.middleware import ADDRESS
 from shared.routes import BODY_LIMIT, REQUEST_ID, STREAM
-from shared.shell import ADDRESS
 
 PREFIX = "/api"
 
@@ -30,7 +30,7 @@ _OWNERS: list[tuple[re.Pattern[str], str]] = [
     (re.compile(pattern), owner)
     for pattern, owner in [
         (rf"{_OFFICER}/(path(/why-not/[^/]+)?|feedback)", "recommender"),
-        (r"/v1/(recommendations|rules|courses/[^/]+/similar|agencies/[^/]+/gaps)", "recommender"),
+        (r"/v1/(recommendations|rules|messages|courses/[^/]+/similar|agencies/[^/]+/gaps)", "recommender"),
         (rf"{_OFFICER}(/assessments)?", "assessment"),
         (r"/v1/(courses|frameworks)(/[^/]+)?", "catalog"),
         (r"/v1/courses:import", "catalog"),

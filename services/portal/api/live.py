@@ -11,13 +11,13 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, hdrs, web
 from aiohttp_sse import EventSourceResponse
 
 from services.portal.api.session import credential_of
-from services.portal.connections import Connection, Connections, Push
+from services.portal.connections import Connection, Connections, Languages, StreamMessage
 from services.portal.replicas import Replicas
 from shared.auth import Authenticator
+from shared.domain import key_of
 from shared.errors import Unauthorized, Unavailable
 from shared.events import PathHead
-from shared.routes import REQUEST_ID, STREAM, principal
-from shared.skills import key_of
+from shared.routes import REQUEST_ID, STREAM, languages_of, principal
 
 PING_SECONDS = 15.0
 SLOW_SECONDS = 30.0
@@ -84,11 +84,12 @@ class Live:
     async def watch_path(self, request: web.Request) -> web.StreamResponse:
         """Stream an officer's path: the stored one, then each new one as it comes (server-sent events).
 
-        `event: path`, `id: <revision>`: a PathRecommended. `event: status`: {"status": "waiting"} while there is no
+        `event: path`, `id: <revision>`: a PathRecommended; the steps of a path that comes while the stream is open have
+        no alternatives, which are read with the stored path. `event: status`: {"status": "waiting"} while there is no
         path yet, {"status": "unavailable"} while it cannot be read. `event: erased`: the officer is forgotten; that
         ends the stream. With a `Last-Event-ID` equal to the stored revision only newer paths are sent.
         """
-        officer = request.match_info["officer_id"]
+        officer, languages = request.match_info["officer_id"], languages_of(request)
         if not self._following():
             raise Unavailable("the portal does not read new paths yet; try again soon")
         key = key_of(principal(request).tenant, officer)
@@ -103,26 +104,26 @@ class Live:
             request[STREAM] = stream
             await stream.prepare(request)
             async with stream:
-                fetching = asyncio.create_task(self._introduce(connection, officer, request))
+                fetching = asyncio.create_task(self._introduce(connection, officer, request, languages))
                 expiry = asyncio.get_running_loop().call_later(
                     self._lifetime * random.uniform(0.8, 1.0),  # noqa: S311 - jitter, no secret
                     self._expire,
                     connection,
                 )
                 try:
-                    await self._tell(connection, stream)
+                    await self._tell(connection, stream, languages)
                 finally:
                     expiry.cancel()
                     fetching.cancel()
         return stream
 
-    async def _tell(self, connection: Connection, stream: EventSourceResponse) -> None:
+    async def _tell(self, connection: Connection, stream: EventSourceResponse, languages: Languages) -> None:
         retry = random.randint(*_RETRY_MS)  # noqa: S311 - jitter, no secret: readers must not come back all at once
         try:
             await stream.write(f"retry: {retry}\n\n".encode())
             while (push := await connection.next()) is not None:
                 event_id = str(push.revision) if push.revision else None
-                await stream.send(push.data, event=push.event, id=event_id)
+                await stream.send(push.in_words(languages), event=push.event, id=event_id)
                 self._connections.pushes += 1
                 if push.event == "erased":
                     self._connections.dropped["erased"] += 1
@@ -136,12 +137,14 @@ class Live:
         self._connections.dropped["expired"] += 1
         connection.close()
 
-    async def _introduce(self, connection: Connection, officer: str, request: web.Request) -> None:
+    async def _introduce(
+        self, connection: Connection, officer: str, request: web.Request, languages: Languages
+    ) -> None:
         """Offer the stored path; until there is one, say so, and look again at growing intervals."""
         said = ""
         for attempt in count():
             try:
-                stored = await self._stored(officer, credential_of(request), request[REQUEST_ID])
+                stored = await self._stored(officer, credential_of(request), request[REQUEST_ID], languages)
                 status = "waiting"
             except Unavailable:
                 stored, status = None, "unavailable"
@@ -149,24 +152,26 @@ class Live:
                 return connection.close()
             if stored is not None:
                 data = msgspec.json.encode(stored).decode("utf-8", "replace")
-                connection.offer(Push("path", data, stored.revision))
+                connection.offer(StreamMessage("path", data, stored.revision))
             if connection.told:
                 return None
             if status != said:
-                connection.offer(Push("status", f'{{"status":"{status}"}}'))
+                connection.offer(StreamMessage("status", f'{{"status":"{status}"}}'))
                 said = status
             longest = min(_LONGEST_WAIT_SECONDS, 0.5 * 2.0 ** min(attempt, 10))
             await asyncio.sleep(longest * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
         return None
 
-    async def _stored(self, officer: str, credential: str | None, request_id: str) -> StoredPath | None:
+    async def _stored(
+        self, officer: str, credential: str | None, request_id: str, languages: Languages
+    ) -> StoredPath | None:
         """Return the stored path, None where there is none. Raises Unavailable, Unauthorized."""
         headers = {"Authorization": f"Bearer {credential}", "X-Request-Id": request_id}
-        left = self._recommenders.in_order()
+        left, query = self._recommenders.in_order(), f"lang={','.join(languages)}"
         while True:
             address = left.pop(0)
             try:
-                found = await self._stored_at(f"{address}/v1/officers/{officer}/path", headers)
+                found = await self._stored_at(f"{address}/v1/officers/{officer}/path?{query}", headers)
             except Unavailable:
                 self._recommenders.failed(address)
                 if not left:

@@ -12,8 +12,8 @@ from msgspec import Meta, Struct
 
 from shared.auth import Authenticator, Principal, Role
 from shared.errors import Forbidden
-from shared.routes import answer, nothing, principal, read_body
-from shared.shell import ADDRESS, bearer
+from shared.middleware import ADDRESS, bearer
+from shared.routes import json_response, no_content, principal, read_body
 
 LASTS_SECONDS = 12 * 3600
 PLAIN_COOKIE = "learning-path"
@@ -82,7 +82,7 @@ class Sessions:
         """
         check_origin(request)
         key = (await read_body(request, SignIn)).key.strip()
-        response = answer(_session(await self._authenticator.authenticate(key, request[ADDRESS])))
+        response = json_response(_session(await self._authenticator.authenticate(key, request[ADDRESS])))
         response.set_cookie(
             request.app[COOKIE],
             key,
@@ -96,12 +96,12 @@ class Sessions:
 
     async def get_session(self, request: web.Request) -> web.Response:
         """Return who is signed in."""
-        return answer(_session(principal(request)))
+        return json_response(_session(principal(request)))
 
     async def sign_out(self, request: web.Request) -> web.Response:
         """Sign out: the cookie is forgotten."""
         check_origin(request)
-        response = nothing()
+        response = no_content()
         response.del_cookie(request.app[COOKIE], path="/", secure=self._secure, httponly=True, samesite="Strict")
         return response
 

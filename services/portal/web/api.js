@@ -25,6 +25,7 @@ async function ask(path, options = {}) {
 
 const sent = (method, body, headers = {}) =>
   ({ method, headers: { 'Content-Type': 'application/json', ...headers }, body: JSON.stringify(body) });
+const WORDS = 'lang=th,en'; // both, whatever the browser prefers: the page changes its language without asking again
 const of = (id) => `/api/v1/officers/${encodeURIComponent(id)}`;
 
 /** Return {tenant, role, officer} of who is signed in. Throws ApiError 401 where nobody is. */
@@ -51,15 +52,18 @@ export const feedback = (id) => ask(`${of(id)}/feedback`);
 /** Send feedback about a course; sent again under the same `key`, it counts once. */
 export const giveFeedback = (id, statement, key) => ask(`${of(id)}/feedback`, sent('POST', statement, { 'Idempotency-Key': key }));
 
+/** Return an officer's path as it is stored, with the alternatives of its steps. */
+export const path = (id) => ask(`${of(id)}/path?${WORDS}`);
+
 /** Return why a course is not in an officer's path. */
-export const whyNot = (id, course) => ask(`${of(id)}/path/why-not/${encodeURIComponent(course)}`);
+export const whyNot = (id, course) => ask(`${of(id)}/path/why-not/${encodeURIComponent(course)}?${WORDS}`);
 
 /** Return the courses that teach most like this one, none of them in the officer's path. */
 export const similar = (id, course) =>
   ask(`/api/v1/courses/${encodeURIComponent(course)}/similar?${new URLSearchParams({ officer: id, limit: '3' })}`);
 
 /** Return the path for a request; nothing is stored. */
-export const recommend = (wish) => ask('/api/v1/recommendations', sent('POST', wish));
+export const recommend = (wish) => ask(`/api/v1/recommendations?${WORDS}`, sent('POST', wish));
 
 /** Return the courses that teach a skill, at most `most`. */
 export async function coursesTeaching(frameworkId, skill, most = 2000) {

@@ -35,7 +35,7 @@ export function follow(officer, on) {
 
   function open() {
     source?.close();
-    source = new EventSource(`/v1/officers/${encodeURIComponent(officer)}/live`);
+    source = new EventSource(`/v1/officers/${encodeURIComponent(officer)}/live?lang=th,en`);
     source.addEventListener('open', found);
     source.addEventListener('path', (event) => on.path(JSON.parse(event.data)));
     source.addEventListener('status', (event) => on.status(JSON.parse(event.data).status));

@@ -130,7 +130,7 @@ export const MESSAGES = {
     because: {
       assessment: 'เพราะมีผลประเมินใหม่',
       officer: 'เพราะข้อมูลงานของท่านเปลี่ยน',
-      catalogue: 'เพราะรายการหลักสูตรเปลี่ยน',
+      catalog: 'เพราะรายการหลักสูตรเปลี่ยน',
       framework: 'เพราะเกณฑ์ทักษะเปลี่ยน',
       request: 'ตามคำขอของท่าน',
       feedback: 'ตามที่ท่านบอก',
@@ -272,7 +272,7 @@ export const MESSAGES = {
     because: {
       assessment: 'because of a new assessment',
       officer: 'because your work details changed',
-      catalogue: 'because the courses on offer changed',
+      catalog: 'because the courses on offer changed',
       framework: 'because the skill framework changed',
       request: 'as you asked',
       feedback: 'as you told us',

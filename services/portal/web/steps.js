@@ -53,8 +53,10 @@ function similar(step, names, store, ask) {
 }
 
 function details(step, names, store, ask) {
-  const { requires = [], unlocks = [], alternatives = [] } = step;
-  return h('details', { 'data-keep': `more-${step.course.id}` },
+  const { requires = [], unlocks = [] } = step;
+  const alternatives = step.alternatives ?? store.controls.alternatives?.of.get(step.course.id) ?? [];
+  const look = (event) => event.target.open && names.unread && store.askAlternatives();
+  return h('details', { 'data-keep': `more-${step.course.id}`, ontoggle: look },
     h('summary', {}, t('more'), h('span', { class: 'unseen' }, ': ', localized('span', step.course.title))),
     part(t('closes'), step.closes.length > 0 && closes(step)),
     part(t('requires'), requires.length > 0 &&
@@ -106,7 +108,8 @@ function naming(path, framework) {
     .map((skill) => [skill.id, skill.title]));
   const name = (known, id) => (known.has(id) ? localized('span', known.get(id)) : h('span', { lang: 'en' }, id));
   const taken = new Set(path.steps.map(({ course }) => course.id));
-  return { course: (id) => name(courses, id), skill: (id) => name(skills, id), inPath: (id) => taken.has(id) };
+  const unread = path.steps.every((step) => !step.alternatives);
+  return { unread, course: (id) => name(courses, id), skill: (id) => name(skills, id), inPath: (id) => taken.has(id) };
 }
 
 /**

@@ -173,6 +173,18 @@ export function createStore({ changed, signedOut }) {
       });
     },
 
+    /** Fetch the alternatives of the path's steps, once: a path that comes while the page is open is without them. */
+    askAlternatives() {
+      const asked = store.controls.revision;
+      if (store.controls.alternatives?.asked === asked) return undefined;
+      return exclusive('alternatives', async (mine) => {
+        const { path } = await api.path(mine.officer);
+        mine.alternatives = { asked, of: new Map(path.steps.map((step) => [step.course.id, step.alternatives])) };
+      }, (error, mine) => {
+        mine.alternatives = { asked, of: new Map() };
+      });
+    },
+
     /** Fetch courses that teach the same skills as one of the path. */
     askSimilar(course) {
       return exclusive('similar', async (mine) => {

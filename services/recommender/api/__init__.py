@@ -3,7 +3,7 @@
 from services.recommender.api.agencies import AgencyView, AskGaps, get_gaps
 from services.recommender.api.context import (
     ASKED,
-    CATALOGUE,
+    CATALOG,
     FIRST_GROUPS,
     HEEDER,
     IDEMPOTENCY_KEY,
@@ -30,15 +30,15 @@ from services.recommender.api.feedback import (
     get_feedback,
     give_feedback,
 )
-from services.recommender.api.paths import StoredPath, get_path
+from services.recommender.api.paths import Messages, StoredPath, get_messages, get_path
 from services.recommender.api.recommendations import Recommendation, RecommendationRequest, recommend
 from services.recommender.api.rules import PutRules, Rules, RulesPut, get_rules, patch_rules, put_rules
 from shared.auth import ADMINS, EVERYONE, PLATFORMS
-from shared.routes import IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, MergePatch, Route
+from shared.routes import ACCEPT_LANGUAGE, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, AskWords, MergePatch, Route
 
 __all__ = [
     "ASKED",
-    "CATALOGUE",
+    "CATALOG",
     "FIRST_GROUPS",
     "HEEDER",
     "MIN_GROUP",
@@ -68,12 +68,24 @@ _REQUEST_EXAMPLE = {
     "budget_hours": 20,
 }
 ROUTES = [
-    Route("GET", _PATH, get_path, EVERYONE, headers=_HELD, answers={200: StoredPath, 304: None}, problems=[503]),
+    Route(
+        "GET",
+        _PATH,
+        get_path,
+        EVERYONE,
+        query=AskWords,
+        headers=[*_HELD, ACCEPT_LANGUAGE],
+        answers={200: StoredPath, 304: None},
+        problems=[503],
+    ),
+    Route("GET", "/v1/messages", get_messages, EVERYONE, query=AskWords, answers={200: Messages}),
     Route(
         "GET",
         _PATH + "/why-not/{course_id}",
         why_not,
         EVERYONE,
+        query=AskWords,
+        headers=[ACCEPT_LANGUAGE],
         answers={200: WhyNotAnswer},
         problems=[429, 503],
         apart=True,
@@ -95,7 +107,9 @@ ROUTES = [
         "/v1/recommendations",
         recommend,
         EVERYONE,
+        query=AskWords,
         body=RecommendationRequest,
+        headers=[ACCEPT_LANGUAGE],
         example=_REQUEST_EXAMPLE,
         answers={200: Recommendation},
         problems=[404, 429, 503],

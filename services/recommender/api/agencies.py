@@ -30,12 +30,12 @@ from services.recommender.api.context import (
 from services.recommender.disclosure import Officer, Release, cohorts_of, released, rounded_down, token_of
 from services.recommender.inputs import hours_until
 from services.recommender.path_summary import path_summary
-from services.recommender.plan_pool import Case
+from services.recommender.plan_pool import PlanRequest
 from services.recommender.planner.explain.path import card_of
 from services.recommender.planner.index.catalog import View
+from shared.domain import Framework, Hours, Identifier
 from shared.errors import InvalidInput, NotFound
-from shared.routes import REQUEST_ID, answer, principal, read_query
-from shared.skills import Framework, Hours, Identifier
+from shared.routes import REQUEST_ID, json_response, principal, read_query
 
 SAMPLE = 64
 """How many officers are planned for one question about a deadline, at most."""
@@ -99,7 +99,7 @@ async def get_gaps(request: web.Request) -> web.StreamResponse:
             if in_time is not None:
                 await store.releases.keep_report(tenant, agency, version, in_time, **about)
     fields = {name: getattr(report, name) for name in report.__struct_fields__}
-    return answer(AgencyView(**fields, in_time=in_time, request_id=request[REQUEST_ID]))
+    return json_response(AgencyView(**fields, in_time=in_time, request_id=request[REQUEST_ID]))
 
 
 async def _release(request: web.Request, tenant: str, agency: str, framework: str) -> tuple[int, Release]:
@@ -136,7 +136,7 @@ async def _in_time(
     plans = await store.sample(tenant, agency, framework.id, SAMPLE)
     rules = await store.rules.recent(tenant)
     cases = [
-        Case(
+        PlanRequest(
             replace(plan.profile, deadline=deadline, weekly_hours=weekly_hours),
             today,
             plan.feedback,

@@ -18,12 +18,12 @@ from services.recommender.work_queue import (
     WorkQueue,
 )
 from shared.auth import authorize
+from shared.domain import Framework
 from shared.errors import InvalidInput, Malformed, NotFound, Unavailable
 from shared.routes import ROUTE, Header, principal
-from shared.skills import Framework
 
 STORE: web.AppKey[PlanStore] = web.AppKey("store", PlanStore)
-CATALOGUE: web.AppKey[CatalogReplica] = web.AppKey("catalogue", CatalogReplica)
+CATALOG: web.AppKey[CatalogReplica] = web.AppKey("catalog", CatalogReplica)
 HEEDER: web.AppKey[FeedbackHandler] = web.AppKey("heeder", FeedbackHandler)
 SOLVER: web.AppKey[PlanPool] = web.AppKey("solver", PlanPool)
 ASKED: web.AppKey[WorkQueue] = web.AppKey("asked", WorkQueue)
@@ -56,10 +56,10 @@ def caller_of(request: web.Request) -> Caller:
 
 
 def view_of(request: web.Request) -> View:
-    """Return what the caller's tenant sees of the catalogue. Raises Unavailable before there is one."""
-    if not request.app[CATALOGUE].has_framework:
-        raise Unavailable("the catalogue is not here yet; try again soon")
-    return request.app[CATALOGUE].snapshot.view(principal(request).tenant)
+    """Return what the caller's tenant sees of the catalog. Raises Unavailable before there is one."""
+    if not request.app[CATALOG].has_framework:
+        raise Unavailable("the catalog is not here yet; try again soon")
+    return request.app[CATALOG].snapshot.view(principal(request).tenant)
 
 
 def framework_of(view: View, framework_id: str, field: str = "framework") -> Framework:

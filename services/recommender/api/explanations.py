@@ -14,10 +14,11 @@ from services.recommender.api.context import (
 )
 from services.recommender.planner import pipeline
 from services.recommender.provenance import inputs_of_record
+from shared.domain import Identifier
 from shared.errors import NotFound, Unavailable
+from shared.messages import told_why_not
 from shared.paths import Similar, WhyNot
-from shared.routes import REQUEST_ID, answer, read_query
-from shared.skills import Identifier
+from shared.routes import REQUEST_ID, json_response, languages_of, read_query
 
 
 class WhyNotAnswer(WhyNot, frozen=True, kw_only=True):
@@ -44,6 +45,7 @@ class SimilarCourses(Struct, frozen=True):
 
 async def why_not(request: web.Request) -> web.StreamResponse:
     """Why a course is not in an officer's path: its bundle, played at the step where it is worth most."""
+    languages_of(request)
     held = await held_of(request, request.match_info["officer_id"])
     plan, course = held.plan, request.match_info["course_id"]
     store, view = request.app[STORE], view_of(request)
@@ -52,8 +54,7 @@ async def why_not(request: web.Request) -> web.StreamResponse:
     past = await store.history.find(plan.profile.key, plan.summary.revision)
     framework = view.framework(plan.profile.framework)
     if past is not None and past.event.path.status == "waiting_for_framework":
-        found = pipeline.without_path(course)
-        return answer(_answered(found, plan.summary.revision, request[REQUEST_ID]))
+        return _answered(request, pipeline.without_path(course), plan.summary.revision)
     if past is None or past.record is None or framework is None:
         raise NotFound("what this path was computed from is not here")
     rules = await store.rules.find(plan.profile.tenant, past.record.rules_version)
@@ -61,12 +62,14 @@ async def why_not(request: web.Request) -> web.StreamResponse:
         raise Unavailable("the rules of this path are not here; try again soon")
     inputs = inputs_of_record(past.record, rules, framework)
     found = await request.app[ASKED].run(caller_of(request), pipeline.why_not, inputs, view, past.event.path, course)
-    return answer(_answered(found, plan.summary.revision, request[REQUEST_ID]))
+    return _answered(request, found, plan.summary.revision)
 
 
-def _answered(found: WhyNot, revision: int, request_id: str) -> WhyNotAnswer:
+def _answered(request: web.Request, found: WhyNot, revision: int) -> web.Response:
+    languages = languages_of(request)
+    found = told_why_not(found, languages)
     fields = {name: getattr(found, name) for name in found.__struct_fields__}
-    return WhyNotAnswer(**fields, revision=revision, request_id=request_id)
+    return json_response(WhyNotAnswer(**fields, revision=revision, request_id=request[REQUEST_ID]), languages=languages)
 
 
 async def similar_courses(request: web.Request) -> web.StreamResponse:
@@ -78,4 +81,4 @@ async def similar_courses(request: web.Request) -> web.StreamResponse:
     path = (await held_of(request, asked.officer)).plan.path if asked.officer else None
     taken = {step.course.id for step in path.steps} if path else set[str]()
     found = await request.app[ASKED].run(caller_of(request), pipeline.similar_courses, course, view, asked.limit, taken)
-    return answer(SimilarCourses(course, found, request[REQUEST_ID]))
+    return json_response(SimilarCourses(course, found, request[REQUEST_ID]))

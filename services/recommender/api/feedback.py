@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
 from services.recommender.api.context import (
-    CATALOGUE,
+    CATALOG,
     HEEDER,
     held_of,
     idempotency_key,
@@ -16,8 +16,8 @@ from services.recommender.api.context import (
 from services.recommender.feedback import Action, Statement
 from services.recommender.planning import FeedbackCommand
 from services.recommender.provenance import hash_of
-from shared.routes import answer, principal, read_body, read_query, trace_of
-from shared.skills import Identifier, Text
+from shared.domain import Identifier, LocalizedText
+from shared.routes import json_response, principal, read_body, read_query, trace_of
 
 Moment = Annotated[datetime, Meta(tz=True)]
 
@@ -45,7 +45,7 @@ class FeedbackTaken(Struct, frozen=True):
 class Standing(Statement, frozen=True, kw_only=True):
     """A statement that stands, and what its course is called; no title where the course is no longer offered."""
 
-    title: Text | None
+    title: LocalizedText | None
 
 
 class ListFeedback(Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,7 +79,7 @@ async def give_feedback(request: web.Request) -> web.StreamResponse:
     key, digest = idempotency_key(request), hash_of(body)
     word = FeedbackCommand(tenant, officer, body.course, body.action, body.at, key, digest, trace_of(request))
     taken = await request.app[HEEDER].take(word)
-    return answer(FeedbackTaken(officer, taken.feedback_sequence, taken.revision, taken.stale))
+    return json_response(FeedbackTaken(officer, taken.feedback_sequence, taken.revision, taken.stale))
 
 
 async def get_feedback(request: web.Request) -> web.StreamResponse:
@@ -87,11 +87,11 @@ async def get_feedback(request: web.Request) -> web.StreamResponse:
     wanted = read_query(request, ListFeedback)
     officer = request.match_info["officer_id"]
     feedback = (await held_of(request, officer)).plan.feedback
-    view = request.app[CATALOGUE].snapshot.view(principal(request).tenant)
+    view = request.app[CATALOG].snapshot.view(principal(request).tenant)
     rest = [said for said in feedback.said if said.sequence > wanted.after]
     page = rest[: wanted.limit]
     courses = {said.course: view.course(said.course) for said in page}
     titles = {name: course.title if course else None for name, course in courses.items()}
     said = [Standing(**asdict(one), title=titles[one.course]) for one in page]
     following = page[-1].sequence if len(rest) > len(page) else None
-    return answer(FeedbackHeld(officer, feedback.sequence, said, following))
+    return json_response(FeedbackHeld(officer, feedback.sequence, said, following))

@@ -1,17 +1,44 @@
 """The stored path of an officer."""
 
 from aiohttp import web
+from msgspec import Struct
+from msgspec.structs import replace
 
-from services.recommender.api.context import CATALOGUE, STORE
+from services.recommender.api.context import CATALOG, STORE
+from services.recommender.planner.explain.path import card_of
+from services.recommender.planner.index.catalog import View
+from services.recommender.store import RunnersUp
+from shared.domain import key_of
 from shared.errors import NotFound
 from shared.events import PathRecommended
+from shared.messages import told
+from shared.paths import Alternative
 from shared.preconditions import Tag
-from shared.routes import REQUEST_ID, not_modified, principal
-from shared.skills import key_of
+from shared.routes import REQUEST_ID, json_response, languages_of, not_modified, principal
+from shared.templates import LANGUAGES, TEMPLATES, Language
+
+
+class Messages(Struct, frozen=True):
+    """The templates of sentences: code -> language -> an ICU message, which `messages` of a reason fill with values."""
+
+    languages: list[Language]
+    templates: dict[str, dict[Language, str]]
+
+
+async def get_messages(request: web.Request) -> web.StreamResponse:
+    """The templates that every sentence of a path is rendered from.
+
+    An ICU message each, in Thai and English. A `reason` holds `messages`, codes with values: whoever shows paths in
+    another language translates the templates once and fills them with any library for ICU messages. Messages of one
+    reason are put one after the other, with a space between them; levels and hours are shown with two decimals at most.
+    """
+    languages = languages_of(request)
+    templates = {code: {language: texts[language] for language in languages} for code, texts in TEMPLATES.items()}
+    return json_response(Messages(list(languages), templates), languages=languages)
 
 
 class StoredPath(PathRecommended, frozen=True):
-    """An officer's stored path. `stale`: catalogue, rules or feedback have moved on, and a new one is on its way."""
+    """An officer's stored path. `stale`: catalog, rules or feedback have moved on, and a new one is on its way."""
 
     stale: bool
     request_id: str
@@ -22,20 +49,32 @@ async def get_path(request: web.Request) -> web.StreamResponse:
 
     Never plans. 404 while there is none yet: follow the portal's live stream to be told.
     """
-    store, catalogue = request.app[STORE], request.app[CATALOGUE]
+    store, catalog, languages = request.app[STORE], request.app[CATALOG], languages_of(request)
     tenant, officer = principal(request).tenant, request.match_info["officer_id"]
     found = await store.find_path(tenant, officer)
     if found is None:
         raise NotFound("there is no path for this officer yet")
-    path, plan = found
-    if plan.considered < catalogue.revision:  # only then does it matter which courses are in it
+    event, runners_up, plan = found
+    if plan.considered < catalog.revision:  # only then does it matter which courses are in it
         key = key_of(tenant, officer)
         plan = (await store.summaries([key])).get(key, plan)
-    stale = catalogue.is_due(plan) or plan.rules < store.rules.versions.get(plan.tenant, 0)
+    stale = catalog.is_due(plan) or plan.rules < store.rules.versions.get(plan.tenant, 0)
     # Weak, because every answer carries the id of its request.
-    tag = Tag(f"{plan.revision}-stale" if stale else str(plan.revision), weak=True)
+    parts = [str(plan.revision), *(["stale"] if stale else []), *(languages if languages != LANGUAGES else ())]
+    tag = Tag("-".join(parts), weak=True)
     if held := not_modified(request, tag):
         return held
-    # The stored bytes are the answer but for its last two fields: nothing is decoded on this route.
-    last = f',"stale":{"true" if stale else "false"},"request_id":"{request[REQUEST_ID]}"}}'
-    return web.Response(body=path[:-1] + last.encode(), headers={"ETag": str(tag)}, content_type="application/json")
+    view = catalog.snapshot.view(tenant)
+    steps = [
+        replace(step, alternatives=_alternatives(others, view))
+        for step, others in zip(event.path.steps, runners_up, strict=True)
+    ]
+    path = told(replace(event.path, steps=steps), languages)
+    head = (event.tenant, event.officer, event.revision, event.cause, event.planned_at)
+    return json_response(StoredPath(*head, path, stale, request[REQUEST_ID]), tag=tag, languages=languages)
+
+
+def _alternatives(runners_up: RunnersUp, view: View) -> list[Alternative]:
+    """Return runners-up as they are shown; one that was withdrawn since is left out."""
+    courses = [(view.course(name), score) for name, score in runners_up]
+    return [Alternative(card_of(course), score) for course, score in courses if course]

@@ -31,10 +31,11 @@ from services.recommender.plan_pool import plan_stateless
 from services.recommender.planner import pipeline
 from services.recommender.planning import is_studied
 from services.recommender.store import StoredPlan
+from shared.domain import Framework, Hours, Identifier, Language, Level
 from shared.errors import InvalidInput, Warned
+from shared.messages import told
 from shared.paths import Changes, LearningPath
-from shared.routes import REQUEST_ID, answer, principal, read_body
-from shared.skills import Framework, Hours, Identifier, Language, Level
+from shared.routes import REQUEST_ID, json_response, languages_of, principal, read_body
 
 _GIVEN_SD = 0.3
 """Levels. What a level given without an `sd` is taken for: as sure as a test."""
@@ -96,6 +97,7 @@ async def recommend(request: web.Request) -> web.StreamResponse:
 
     Stores nothing.
     """
+    languages = languages_of(request)
     asked = await read_body(request, RecommendationRequest)
     present = (await held_of(request, asked.compare_with)).plan if asked.compare_with else None
     view = view_of(request)
@@ -113,20 +115,22 @@ async def recommend(request: web.Request) -> web.StreamResponse:
     if present is None:
         inputs = _inputs(asked, framework, rules, as_of, principal(request).tenant)
         path = await asking.run(caller, plan_stateless, replace(inputs, smallest_gap=smallest_gap), view)
-        return answer(Recommendation(path, stale=False, request_id=request[REQUEST_ID], warnings=warnings))
+        found = Recommendation(told(path, languages), stale=False, request_id=request[REQUEST_ID], warnings=warnings)
+        return json_response(found, languages=languages)
     inputs = replace(_if(asked, present, framework, rules, as_of), smallest_gap=smallest_gap)
     path = await asking.run(caller, plan_stateless, inputs, view)
     changes = pipeline.path_diff(present.path, path)
     revision = present.summary.revision
-    return answer(
+    return json_response(
         Recommendation(
-            path,
+            told(path, languages),
             stale=False,
             request_id=request[REQUEST_ID],
             changes=changes,
             revision=revision,
             warnings=warnings,
-        )
+        ),
+        languages=languages,
     )
 
 

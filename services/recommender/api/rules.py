@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from services.recommender.api.context import (
     ASKED,
-    CATALOGUE,
+    CATALOG,
     RULES_CHANGED,
     STORE,
     caller_of,
@@ -17,10 +17,10 @@ from services.recommender.api.context import (
 from services.recommender.api.unmatched_rules import unmatched
 from services.recommender.inputs import Rule, TenantRules, check_rules
 from shared.decoding import patched
+from shared.domain import Identifier
 from shared.errors import Unavailable, Warned
 from shared.preconditions import Preconditions, Tag
-from shared.routes import ROUTE, answer, not_modified, preconditions, principal, read_body, read_patch
-from shared.skills import Identifier
+from shared.routes import ROUTE, json_response, not_modified, preconditions, principal, read_body, read_patch
 
 _ATTEMPTS = 5
 
@@ -78,7 +78,7 @@ async def _store(
 ) -> web.StreamResponse:
     """Store what is wished for, given the rules of now. Who loses a race reads and decides again."""
     asker, store = principal(request), request.app[STORE].rules
-    view = request.app[CATALOGUE].snapshot.view(asker.tenant)
+    view = request.app[CATALOG].snapshot.view(asker.tenant)
     for _ in range(_ATTEMPTS):
         present = await store.of(asker.tenant)
         asked.check(Tag(str(present.version)))
@@ -88,11 +88,11 @@ async def _store(
         warnings = await request.app[ASKED].run(caller_of(request), unmatched, body.rules, body.mandatory, view)
         if replace(present, version=0) == wanted:
             put = RulesPut(present.version, changed=False, warnings=warnings)
-            return answer(put, tag=Tag(str(present.version)))
+            return json_response(put, tag=Tag(str(present.version)))
         after = replace(wanted, version=present.version + 1)
         if await store.put(asker.tenant, after, asker.key_id):
             request.app[RULES_CHANGED]()
-            return answer(RulesPut(after.version, changed=True, warnings=warnings), tag=Tag(str(after.version)))
+            return json_response(RulesPut(after.version, changed=True, warnings=warnings), tag=Tag(str(after.version)))
     raise Unavailable("the rules change too fast; try again soon")
 
 
@@ -100,4 +100,4 @@ async def get_rules(request: web.Request) -> web.StreamResponse:
     """Return the rules of the caller's tenant."""
     found = await request.app[STORE].rules.of(principal(request).tenant)
     tag = Tag(str(found.version))
-    return not_modified(request, tag) or answer(Rules(found.version, found.rules, found.mandatory), tag=tag)
+    return not_modified(request, tag) or json_response(Rules(found.version, found.rules, found.mandatory), tag=tag)

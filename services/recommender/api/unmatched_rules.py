@@ -1,4 +1,4 @@
-"""What rules name that the catalogue does not hold: a rule that matches nothing says so. Pure."""
+"""What rules name that the catalog does not hold: a rule that matches nothing says so. Pure."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice

@@ -13,7 +13,7 @@ from typing import Protocol, Self
 from msgspec import UNSET
 
 from services.recommender.inputs import LEARNERS_ASSUMED, LEARNERS_COMPLETING
-from shared.skills import Course
+from shared.domain import Course
 
 Key = tuple[str, str]
 """A skill, as its framework and its id, or a course, as nothing and its id."""

@@ -4,22 +4,20 @@ A way that is said to lead on is walked from the end of the path, and its hours 
 there is proved by tests against exhaustive searches, not here.
 """
 
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Protocol, Self
 
 from msgspec import UNSET
 
-from shared.paths import LearningPath, OpenGap, Reason, Step
-from shared.skills import Course, Prerequisite, Text
+from shared.domain import Course, Framework, LocalizedText, Prerequisite
+from shared.messages import open_messages, path_messages, step_messages
+from shared.paths import LearningPath, Message, OpenGap, Step
 
 SLACK = 5e-7
 """Hours: half a millionth, for hours are kept in millionths and a course may take one."""
 
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
-_MARK = re.compile(r"[«»“”]")
-_QUOTED = re.compile(r"«[^»]*»|“[^”]*”")
-"""A title, but for those that have such a mark in them."""
+PLACES = 5
+"""Decimals to which a number that is said is compared with the fact; two are shown."""
 
 Find = Callable[[str], Course | None]
 
@@ -42,18 +40,27 @@ class Officer(Protocol):
         """Return whether a course is not to be used."""
 
 
-def false_statements(path: LearningPath, framework: str, end: Officer, find: Find) -> Iterator[str]:
+def false_statements(path: LearningPath, framework: Framework, end: Officer, find: Find) -> Iterator[str]:
     """Yield what is said and does not follow, one sentence each."""
-    titles = [gap.title for gap in path.gaps]
-    named = [*titles, *(step.course.title for step in path.steps)]
+    known = {gap.skill for gap in path.gaps}
+    named = {row.skill for step in path.steps for row in step.closes} | {one.skill for one in path.assess_first}
+    if not (named | {row.skill for row in path.open}) <= known:
+        yield "speaks of skills that are not among the gaps"
+        return
     for row in path.open:
-        for fault in [*_way_on(path, framework, row, end, find), *_words_of_open(row, find)]:
+        faults = [*_way_on(path, framework.id, row, end, find), *_nearest(row, end, find), *_untrue_of_open(path, row)]
+        for fault in faults:
             yield f"the open skill {row.skill}: {fault}"
-    for step in path.steps:
-        if wrong := _words(step.reason, _facts_of_step(step, find), named):
-            yield f"step {step.position} ({step.course.id}): {wrong}"
-    if wrong := _words(path.reason, _facts_of_path(path), titles):
-        yield f"the reason of the path: {wrong}"
+    courses = {step.course.id: find(step.course.id) for step in path.steps}
+    titles = {gap.title for gap in path.gaps} | {step.course.title for step in path.steps}
+    if asked := {one.skill for step in path.steps for one in step.unlock_conditions.values() if one.title}:
+        titles |= {skill.title for skill in framework.skills if skill.id in asked}
+    for step, messages in step_messages(path):
+        faults = [*_untrue(messages, _facts_of_step(step, courses), titles), *_conditions(step, courses)]
+        for fault in faults:
+            yield f"step {step.position} ({step.course.id}): {fault}"
+    for fault in _untrue(list(path_messages(path)), _facts_of_path(path), set()):
+        yield f"the reason of the path: {fault}"
     yield from _short(path)
 
 
@@ -93,8 +100,6 @@ def _no_way_on(row: OpenGap) -> Iterator[str]:
     """Check what is said where no way on is named: there is none, or one of more courses than a path may hold."""
     if row.courses or row.hours is not None:
         yield f"{row.cause}, yet there is a way on"
-    if row.cause == "budget" and "may hold no more courses" not in row.reason.en:
-        yield "names no way on, and does not say that the path may hold no more courses"
 
 
 def _short(path: LearningPath) -> Iterator[str]:
@@ -108,33 +113,66 @@ def _short(path: LearningPath) -> Iterator[str]:
         yield "at most so many hours are missing, but not how many"
 
 
-def _words_of_open(row: OpenGap, find: Find) -> Iterator[str]:
+def _nearest(row: OpenGap, end: Officer, find: Find) -> Iterator[str]:
+    """Check the course that is said to come next: it is on the way on, or is kept out where that is what is said."""
+    if row.nearest is None:
+        if row.cause not in ("no_course", "too_small"):
+            yield "names no course that would raise it"
+        return
+    course = find(row.nearest.id)
+    if course is None or course.title != row.nearest.title:
+        yield f"{row.nearest.id} is not as the catalog has it"
+        return
+    if not any(taught.skill == row.skill and taught.to_level > row.reached for taught in course.teaches):
+        yield f"{row.nearest.id} does not raise it"
+    if row.courses and row.nearest.id not in row.courses:
+        yield f"{row.nearest.id} is not on the way that is said to lead on"
+    if (row.cause == "excluded") != (row.barred is not None) or (row.cause == "excluded") != end.bars(course):
+        yield f"whether {row.nearest.id} is kept out is not what is said"
+
+
+def _untrue_of_open(path: LearningPath, row: OpenGap) -> Iterator[str]:
     facts = [row.reached, row.required, row.required - row.reached]
     if row.hours is not None and row.missing_hours is not None:
         facts += [row.hours, row.hours - row.missing_hours, row.missing_hours]
-        if ("at most" in row.reason.en, "ไม่เกิน" in row.reason.th) != (row.at_most, row.at_most):
-            yield "what is proved is not what is said to be"
-    named = [course.title for name in row.courses if (course := find(name))]
-    if fault := _words(row.reason, facts, [row.title, *named]):
-        yield fault
+    titles = {row.title, row.nearest.title} if row.nearest else {row.title}
+    yield from _untrue(list(open_messages(path, row)), facts, titles)
 
 
-def _facts_of_step(step: Step, find: Find) -> list[float]:
+def _conditions(step: Step, courses: Mapping[str, Course | None]) -> Iterator[str]:
+    """Check why later courses are said to need this step: a condition of theirs that it makes true itself."""
+    own = courses.get(step.course.id)
+    for name, said in step.unlock_conditions.items():
+        course = courses.get(name)
+        if own is None or course is None:
+            continue
+        single = list(_single(course.requires))
+        needs = said.skill is None and any(one.course == own.id for one in single)
+        if said.skill is not None:
+            given = any(row.skill == said.skill and row.to_level >= (said.level or 0.0) for row in own.teaches)
+            asked = [one.level for one in single if one.skill == said.skill]
+            asked += [row.from_level for row in course.teaches if row.skill == said.skill]
+            needs = given and said.level in asked
+        if not needs or name not in step.unlocks:
+            yield f"{name} is said to need it for what it does not give or does not need"
+
+
+def _single(conditions: Iterable[Prerequisite]) -> Iterator[Prerequisite]:
+    for condition in conditions:
+        yield condition
+        for parts in (condition.any, condition.all):
+            if parts is not UNSET:
+                yield from _single(parts)
+
+
+def _facts_of_step(step: Step, courses: Mapping[str, Course | None]) -> list[float]:
     facts = [step.course.hours, float(len(step.unlocks) - 2)]
     for row in step.closes:
         facts += [row.from_level, row.to_level, row.required]
-    for course in filter(None, map(find, step.unlocks)):
-        facts += [*_levels(course.requires), *(row.from_level for row in course.teaches)]
+    for course in filter(None, (courses.get(name) for name in step.unlocks)):
+        facts += [one.level for one in _single(course.requires) if one.level is not UNSET]
+        facts += [row.from_level for row in course.teaches]
     return facts
-
-
-def _levels(conditions: Iterable[Prerequisite]) -> Iterator[float]:
-    for condition in conditions:
-        if condition.level is not UNSET:
-            yield condition.level
-        for parts in (condition.any, condition.all):
-            if parts is not UNSET:
-                yield from _levels(parts)
 
 
 def _facts_of_path(path: LearningPath) -> list[float]:
@@ -145,20 +183,13 @@ def _facts_of_path(path: LearningPath) -> list[float]:
     return [len(path.steps), *hours, *shares, len(path.open) - small, small]
 
 
-def _words(reason: Reason, facts: Iterable[float], titles: Iterable[Text]) -> str | None:
-    """Return what is wrong with the numbers of a sentence: one that does not follow, or another in Thai."""
-    thai, english = (_numbers(text, titles) for text in (reason.th, reason.en))
-    known = {f"{fact:.2f}".rstrip("0").rstrip(".") for fact in facts}
-    if sorted(thai) != sorted(english):
-        return f"says {thai} in Thai and {english} in English"
-    if wrong := [number for number in english if number not in known]:
-        return f"says {wrong}, which does not follow"
-    return None
-
-
-def _numbers(text: str, titles: Iterable[Text]) -> list[str]:
-    for title in titles:
-        for words in (title.th, title.en):
-            if isinstance(words, str) and _MARK.search(words):
-                text = text.replace(f"«{words}»", "").replace(f"“{words}”", "")
-    return _NUMBER.findall(_QUOTED.sub("", text))
+def _untrue(messages: Iterable[Message], facts: Iterable[float], titles: Collection[LocalizedText]) -> Iterator[str]:
+    """Yield what messages say that is no fact: a number, or a title of nothing that is named here."""
+    known = {round(fact, PLACES) for fact in facts}
+    for message in messages:
+        for name, value in message.values.items():
+            if isinstance(value, LocalizedText):
+                if value not in titles:
+                    yield f"{message.code} names {value} as {name}, which is not here"
+            elif not isinstance(value, bool | str) and round(value, PLACES) not in known:
+                yield f"{message.code} says {value:g} as {name}, which does not follow"

@@ -24,8 +24,8 @@ from services.recommender.inputs import (
 )
 from services.recommender.plan_validator.expected_gain import dependents, expected_gain
 from services.recommender.plan_validator.statements import false_statements
+from shared.domain import Course, Prerequisite
 from shared.paths import Closes, LearningPath, Step
-from shared.skills import Course, Prerequisite
 from shared.texts import folded
 
 HOURS_SLACK = 1e-5
@@ -48,7 +48,7 @@ def validate(path: LearningPath, inputs: Inputs, find: Find) -> list[str]:
     return [
         *found,
         *_leaning(path, _Walk(inputs, find), find),
-        *false_statements(path, inputs.framework.id, walk, find),
+        *false_statements(path, inputs.framework, walk, find),
     ]
 
 
@@ -75,8 +75,6 @@ def _head(path: LearningPath, inputs: Inputs) -> Iterator[str]:
     assessed = any(want.assessed for want in inputs.targets().values()) or not inputs.targets()
     if path.status != ("ready" if assessed else "provisional"):
         yield f"status {path.status} does not tell whether anything was assessed"
-    if not path.reason.th.strip() or not path.reason.en.strip():
-        yield "the path has no reason"
 
 
 def _budget(path: LearningPath, inputs: Inputs) -> Iterator[str]:
@@ -173,8 +171,6 @@ class _Walk:
         below = [skill for skill, want in self.targets.items() if self.held[skill] < want.required]
         if [row.skill for row in path.open] != below:
             yield "the open skills are not those that stay below the requirement"
-        if any(not row.reason.th.strip() or not row.reason.en.strip() for row in path.open):
-            yield "an open skill has no reason"
 
     def _level(self, skill: str) -> float:
         return self.levels.get((self._inputs.framework.id, skill), 0.0)
@@ -182,8 +178,6 @@ class _Walk:
     def _step(self, position: int, step: Step) -> Iterator[str]:
         if step.position != position:
             yield f"stands at position {step.position}"
-        if not step.reason.th.strip() or not step.reason.en.strip():
-            yield "has no reason"
         if step.course.id in self.done:
             yield "is done already or stands twice"
         course = self._find(step.course.id)
@@ -191,7 +185,7 @@ class _Walk:
             yield "is unknown, withdrawn or of another tenant"
             return
         if step.course.hours != course.hours or step.course.title != course.title or step.requires != course.requires:
-            yield "is not as the catalogue has it"
+            yield "is not as the catalog has it"
         yield from self._allowed(course, started=step.seed == "started")
         if step.seed != "started":
             yield from self._entry(course)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from msgspec import UNSET
 
 from services.recommender.inputs import LEARNERS_ASSUMED, LEARNERS_COMPLETING, MICRO
-from shared.skills import Course, Prerequisite
+from services.recommender.planner.params import PARAMS
+from shared.domain import Course, Prerequisite
 
 SkillKey = tuple[str, str]
 """(framework, skill)."""
@@ -95,14 +96,9 @@ class LearnerState:
         return all(map(self.meets, offer.entry(framework)))
 
 
-RATING_WEIGHT = 0.1
-"""By so much ratings lower or raise a cost at most: an opinion, never more than a tenth."""
-
-RATING_PRIOR_COUNT = 20
-"""So many ratings count half."""
-
-MAX_COST_FACTOR = 100 * MICRO
-"""A course that next to nobody completes costs its hours a hundred times, no more."""
+RATING_WEIGHT = PARAMS.rating_weight
+RATING_PRIOR_COUNT = PARAMS.rating_prior_count
+MAX_COST_FACTOR = PARAMS.max_cost_factor * MICRO
 
 
 def completion_rate(course: Course) -> float:

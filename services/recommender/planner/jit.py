@@ -1,7 +1,7 @@
 """How the hot loops are compiled: without the interpreter's lock, and kept on disk under the hash of their sources.
 
-Compiled code knows only its own file's age, not that of what it calls; so all of it lies in a folder named after every
-source with a compiled function in it and of the constants in `units`; a change of any of them begins another folder.
+numba's cache compares only a function's own file, not what the function calls. So the cache is in a folder named after
+the hash of all sources with compiled functions and of the constants in `params` and `units`.
 
 Every function is compiled for one signature. The memory layout of an array is part of it: one that lies in memory in
 another way than those of the warm-up would be compiled for anew, for a minute and a half, while officers wait. So what
@@ -27,11 +27,14 @@ ZERO, NONE = wide(0), wide(-1)
 _SETTINGS: Any = numba.config
 
 
+_CONSTANTS = ("params.py", "units.py")
+
+
 def _folder() -> Path | None:
     """Return the folder of these sources, in NUMBA_CACHE_DIR or beside them; None where it cannot be written."""
     here = Path(__file__).parent
     sources = {source: source.read_bytes() for source in sorted(here.rglob("*.py"))}
-    compiled = (code for source, code in sources.items() if b"@jit" in code or source.name == "units.py")
+    compiled = (code for source, code in sources.items() if b"@jit" in code or source.name in _CONSTANTS)
     code = hashlib.sha256(b"".join(compiled)).hexdigest()[:16]
     folder = Path(_SETTINGS.CACHE_DIR or here / "__pycache__") / f"recommender-{code}"
     try:

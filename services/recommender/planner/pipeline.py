@@ -13,7 +13,6 @@ from services.recommender.planner.exact.residual import Pick, ResidualProblem, R
 from services.recommender.planner.explain.path import PlanResult, path_of, refused, waiting_for_framework, without_idle
 from services.recommender.planner.explain.questions import path_diff, similar_courses, why_not, without_path
 from services.recommender.planner.index.catalog import View
-from services.recommender.planner.optimizer.instance import COSINE
 from services.recommender.planner.optimizer.solve import (
     PlanSolution,
     course_at,
@@ -49,7 +48,7 @@ def recommend(inputs: Inputs, view: View) -> LearningPath:
         limited=first.limited or found.limited,
         finishing=found.finishing,
     )
-    return path_of(inputs, found.value, found.entry_levels, rebuilt, view.catalogue_revision)
+    return path_of(inputs, found.value, found.entry_levels, rebuilt, view.catalog_revision)
 
 
 def _draft(found: PlanSolution, view: View) -> PathDraft[PlanSolution]:
@@ -81,7 +80,7 @@ def _picks(found: PlanSolution, view: View) -> list[Pick]:
             Pick(
                 offer_at(found, view, option),
                 int(account.score[place]),
-                int(problem.alternatives[option, COSINE]) / MICRO,
+                int(problem.alternatives[option]["cosine"]) / MICRO,
                 [RunnerUp(course_at(found, view, rival), score) for rival, score in rivals if rival >= 0],
             )
         )

@@ -26,7 +26,7 @@ from msgspec.structs import replace
 
 from services.recommender.inputs import MICRO, Inputs, SkillTarget
 from services.recommender.planner.course_spec import SkillKey
-from shared.skills import Course, Teaches
+from shared.domain import Course, Teaches
 
 
 def expected_shortfall(level: float, mean: float, sd: float) -> float:

@@ -29,7 +29,7 @@ from services.recommender.planner.exact.conditions import (
 )
 from services.recommender.planner.units import UNREACHABLE
 from services.recommender.planner.value import ValueFunction
-from shared.skills import Course
+from shared.domain import Course
 
 TOP_BY_COST = 2
 """Per gap and level reached, so many of the cheapest candidates are weighed."""

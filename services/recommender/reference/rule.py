@@ -37,16 +37,18 @@ from services.recommender.planner.exact.residual import (
     RunnerUp,
     end_state,
     exclusion_reason,
+    left_out,
     levels_reached,
+    missing_course_cause,
     pinned_closure,
+    unknown_completed,
 )
-from services.recommender.planner.explain.messages import left_out_reason, missing_course_cause, unknown_completed
 from services.recommender.planner.explain.path import PlanResult, path_of, without_idle
 from services.recommender.planner.units import UNLIMITED, UNREACHABLE, micro
 from services.recommender.planner.value import ValueFunction, posterior_targets
 from services.recommender.reference.costs import Costs, ProblemData, build_instance
+from shared.domain import Course
 from shared.paths import LearningPath, Note
-from shared.skills import Course
 
 EXPONENTS = (1.0, 0.8, 0.6, 0.4, 0.1)
 """A greedy pass divides gain by cost to each of these powers; the best path of all passes counts."""
@@ -64,7 +66,7 @@ RUNNERS_UP = 3
 """Courses left out that are shown for each step."""
 
 
-def recommend(inputs: Inputs, courses: Iterable[Course], catalogue_revision: int) -> LearningPath:
+def recommend(inputs: Inputs, courses: Iterable[Course], catalog_revision: int) -> LearningPath:
     """Return the officer's learning path over these courses. Raises InvalidInput as the planner does."""
     inputs.check()
     by_id = {course.id: course for course in courses}
@@ -87,7 +89,7 @@ def recommend(inputs: Inputs, courses: Iterable[Course], catalogue_revision: int
     best = refine(draft(first, value, entry_levels), value, entry_levels, PathBuilder(rebuilt, first.fits, forced))
     plan, short = best.plan, best.residual.short(value, levels_reached(inputs, value, best.picks))
     whole = PlanResult(best.picks, best.blocker, plan.notes, short, plan.kept, finishing=plan.finishing)
-    return path_of(inputs, value, entry_levels, whole, catalogue_revision)
+    return path_of(inputs, value, entry_levels, whole, catalog_revision)
 
 
 def preferred(
@@ -427,8 +429,7 @@ class Plan:
         return []
 
     def _note(self, name: str, kind: LeftOutCause, short: MissingHours | None = None) -> None:
-        title = self.courses[name].title if name in self.courses else None
-        self.notes.append(Note(name, kind, left_out_reason(kind, short), title=title))
+        self.notes.append(left_out(name, kind, self.courses.get(name), short))
 
     def _left(self) -> list[str]:
         """Return the courses of the path before that are still to be done after the seeds."""

@@ -2,11 +2,13 @@
 
 from services.recommender.store import history, plans, rules
 from services.recommender.store.documents import (
+    ANNOUNCED,
     MOST_KEYS,
     IdempotencyRecord,
     NewPlan,
     PlanBase,
     PlanWithKeys,
+    RunnersUp,
     StoredPlan,
     reduced,
     write_of,
@@ -23,6 +25,7 @@ ALL_INDEXES = {
 
 __all__ = [
     "ALL_INDEXES",
+    "ANNOUNCED",
     "COLLECTION",
     "INDEXES",
     "MOST_KEYS",
@@ -32,6 +35,7 @@ __all__ = [
     "PlanBase",
     "PlanStore",
     "PlanWithKeys",
+    "RunnersUp",
     "StoredPlan",
     "reduced",
     "write_of",

@@ -1,6 +1,6 @@
 """The shapes of what is stored about an officer's plan, and the document that they make."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -11,10 +11,11 @@ from services.recommender.catalog_replica import PlanSummary
 from services.recommender.feedback import Feedback
 from services.recommender.path_summary import path_summary
 from services.recommender.provenance import Record
-from shared.events import NAMES, Envelope, PathRecommended, PathStored, announce
-from shared.outbox import stage, staged
+from shared.compact_paths import alternatives
+from shared.domain import Profile
+from shared.events import NAMES, Envelope, PathAnnounced, PathRecommended, PathStored, new_event
+from shared.outbox import outbox_insert_held, outbox_push_held
 from shared.paths import LearningPath
-from shared.skills import Profile
 
 Document = dict[str, Any]
 
@@ -29,7 +30,16 @@ AGAIN = timedelta(days=7)
 """How long a path with a deadline stands before it is planned again."""
 
 SUMMARY: Document = dict.fromkeys(PlanSummary.__struct_fields__, 1)
-_PLAN: Document = {**SUMMARY, "partition": 1, "profile": 1, "path": 1, "feedback": 1, "replan_at": 1}
+ANNOUNCED = "announced"
+"""The field with the data of the newest event, in bytes: the path as it is stored (PathAnnounced)."""
+
+PATH: Document = {"revision": 1, ANNOUNCED: 1, "path": 1, "alternatives": 1}
+"""What the path is read from. `path` holds it where a program stored it that kept its sentences (PathRecommended)."""
+
+RunnersUp = list[tuple[str, float]]
+"""The ids and scores of the courses that lost to one step."""
+
+_PLAN: Document = {**SUMMARY, **PATH, "partition": 1, "profile": 1, "feedback": 1, "replan_at": 1}
 HELD: Document = {**_PLAN, "feedback_keys": 1}
 PLAN = _PLAN
 
@@ -60,7 +70,7 @@ class NewPlan:
 
 @dataclass(frozen=True, slots=True)
 class StoredPlan:
-    """A plan as it stands: what it was made from and the path."""
+    """A plan as it stands: what it was made from and the path, without its alternatives, which are `runners_up`."""
 
     partition: int
     profile: Profile
@@ -68,6 +78,7 @@ class StoredPlan:
     summary: PlanSummary
     feedback: Feedback
     replan_at: datetime | None = None
+    runners_up: list[RunnersUp] = field(default_factory=list)
 
 
 class IdempotencyRecord(msgspec.Struct, frozen=True):
@@ -97,16 +108,16 @@ class PlanWithKeys:
 
 def write_of(plan: NewPlan, key: Document | None = None) -> InsertOne[Document] | UpdateOne:
     """Return the one write that saves a plan with its event; `key`: `pushed` of the feedback that it follows from."""
-    envelope = announce(SOURCE, plan.profile.key, plan.event.revision, plan.event, plan.traceparent)
+    event = PathAnnounced.of(plan.event)
+    envelope = new_event(SOURCE, plan.profile.key, event.revision, event, plan.traceparent)
     fields = _fields(plan, envelope.data or b"")
     if plan.based_on is None:
-        return InsertOne({"_id": plan.profile.key, **fields, **staged(envelope)})
-    update = stage(envelope)
+        return InsertOne({"_id": plan.profile.key, **fields, **outbox_insert_held(envelope, ANNOUNCED)})
+    update = outbox_push_held(envelope, ANNOUNCED)
     update["$set"] |= fields
     if key is not None:
         update["$push"] |= key
-    if plan.record is None:
-        update["$unset"] = {"inputs": ""}
+    update["$unset"] = {"path": ""} | ({"inputs": ""} if plan.record is None else {})
     return UpdateOne(unchanged(plan.profile.key, plan.based_on), update)
 
 
@@ -118,7 +129,7 @@ def reduced(envelope: Envelope) -> Envelope | None:
     return msgspec.structs.replace(envelope, type=NAMES[PathStored], data=msgspec.json.encode(stored))
 
 
-def _fields(plan: NewPlan, path_bytes: bytes) -> Document:
+def _fields(plan: NewPlan, announced: bytes) -> Document:
     path, record = plan.event.path, plan.record
     fields: Document = {
         "tenant": plan.profile.tenant,
@@ -128,10 +139,11 @@ def _fields(plan: NewPlan, path_bytes: bytes) -> Document:
         "profile": msgspec.json.encode(plan.profile),
         "profile_sequence": plan.profile.sequence,
         "revision": plan.event.revision,
-        "considered": path.versions.catalogue,
+        "considered": path.versions.catalog,
         "erased": False,
         "stale": False,
-        "path": path_bytes,
+        ANNOUNCED: announced,
+        "alternatives": msgspec.json.encode(alternatives(path)),
         "framework": path.versions.framework,
         "framework_id": path.framework,
         "status": path.status,
@@ -185,15 +197,35 @@ def feedback_of(document: Document) -> Feedback:
     return msgspec.json.decode(stored, type=Feedback)
 
 
+def event_of(document: Document) -> PathRecommended:
+    """Return the path in a document that was read with PATH.
+
+    A program that stores paths with their sentences may have written after one that does not; the revision tells.
+    """
+    if (announced := document.get(ANNOUNCED)) is not None:
+        event = msgspec.json.decode(announced, type=PathAnnounced)
+        if event.revision == document["revision"]:
+            return event.recommended()
+    return msgspec.json.decode(document["path"], type=PathRecommended)
+
+
+def runners_up_of(document: Document) -> list[RunnersUp]:
+    """Return the alternatives of each step in a document that was read with PATH."""
+    if "path" in document:
+        return alternatives(event_of(document).path)
+    return msgspec.json.decode(document["alternatives"], type=list[RunnersUp])
+
+
 def plan_of(document: Document) -> StoredPlan:
     """Return the plan in a document that was read with PLAN."""
     return StoredPlan(
         document["partition"],
         msgspec.json.decode(document["profile"], type=Profile),
-        msgspec.json.decode(document["path"], type=PathRecommended).path,
+        event_of(document).path,
         summary_of(document),
         feedback_of(document),
         document.get("replan_at"),
+        runners_up_of(document),
     )
 
 

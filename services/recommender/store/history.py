@@ -13,6 +13,7 @@ from pymongo import IndexModel
 
 from services.recommender.catalog_replica import PlanSummary
 from services.recommender.provenance import Record
+from services.recommender.store.documents import ANNOUNCED, PATH, event_of
 from shared.events import PathRecommended
 from shared.mongo import Database, unavailable
 
@@ -24,15 +25,15 @@ KEPT = 50
 
 @dataclass(frozen=True, slots=True)
 class ArchivedPlan:
-    """A path as it was announced, in its bytes, and what it was computed from (None: a path without steps)."""
+    """A path as it was stored, in its bytes, and what it was computed from (None: a path without steps).
 
+    `alternatives`: None where a program stored it that kept the path's sentences.
+    """
+
+    event: PathRecommended
     path: bytes
+    alternatives: bytes | None
     record: Record | None
-
-    @property
-    def event(self) -> PathRecommended:
-        """The path, decoded."""
-        return msgspec.json.decode(self.path, type=PathRecommended)
 
 
 class History:
@@ -45,10 +46,10 @@ class History:
         keys = [key for key, summary in plans if not summary.erased]
         if not keys:
             return
-        copied = {"key": "$_id", "tenant": 1, "officer": 1, "revision": 1, "path": 1, "inputs": 1}
+        copied = {"key": "$_id", "tenant": 1, "officer": 1, **PATH, "inputs": 1}
         name = {"$concat": ["$_id", "@", {"$toString": "$revision"}]}
         pipeline: list[dict[str, Any]] = [
-            {"$match": {"_id": {"$in": keys}, "path": {"$exists": True}}},
+            {"$match": {"_id": {"$in": keys}, "erased": False}},
             {"$project": {**copied, "_id": name}},
             {"$merge": {"into": COLLECTION, "on": "_id", "whenMatched": "keepExisting", "whenNotMatched": "insert"}},
         ]
@@ -62,13 +63,16 @@ class History:
     async def find(self, key: str, revision: int | None) -> ArchivedPlan | None:
         """Return a revision of an officer's path, the present one without a revision; None where it is not kept."""
         with unavailable():
-            found = await self._plans.find_one({"_id": key}, {"revision": 1, "path": 1, "inputs": 1})
+            found = await self._plans.find_one({"_id": key}, {**PATH, "erased": 1, "inputs": 1})
             if revision is not None and (found is None or found["revision"] != revision):
                 found = await self._history.find_one({"_id": f"{key}@{revision}"})
-        if found is None or "path" not in found:
+        if found is None or found.get("erased"):
             return None
-        inputs = found.get("inputs")
-        return ArchivedPlan(found["path"], msgspec.json.decode(inputs, type=Record) if inputs else None)
+        event, inputs = event_of(found), found.get("inputs")
+        record = msgspec.json.decode(inputs, type=Record) if inputs else None
+        if isinstance(found.get(ANNOUNCED), bytes) and "path" not in found:
+            return ArchivedPlan(event, found[ANNOUNCED], found.get("alternatives"), record)
+        return ArchivedPlan(event, found["path"], None, record)
 
     async def erase(self, key: str) -> None:
         """Forget all of an officer's revisions. Raises Unavailable."""

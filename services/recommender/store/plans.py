@@ -1,8 +1,8 @@
 """Where plans are kept: one document per officer with its profile, feedback, path and the events about to be sent.
 
 Every write is a compare-and-set on what the writer has read (profile, feedback and path are counted); who lost the race
-reads again and decides again. The path is stored as the JSON bytes that are pushed and answered, so a reader decodes
-nothing; beside it stand what it was computed from and its figures.
+reads again and decides again. The path is stored as the bytes that are announced, so the outbox only refers to them;
+beside it stand the alternatives of its steps, what it was computed from, and its figures.
 """
 
 import asyncio
@@ -13,12 +13,14 @@ from typing import Any
 import msgspec
 from pymongo import IndexModel, UpdateOne
 
-from services.recommender.catalog_replica import PlanSummary
+from services.recommender.catalog_replica import PlanField, PlanSummary
 from services.recommender.feedback import Feedback
 from services.recommender.path_summary import PathSummary, path_summary
 from services.recommender.store.documents import (
     AGAIN,
+    ANNOUNCED,
     HELD,
+    PATH,
     PLAN,
     SOURCE,
     SUMMARY,
@@ -27,11 +29,14 @@ from services.recommender.store.documents import (
     NewPlan,
     PlanBase,
     PlanWithKeys,
+    RunnersUp,
     StoredPlan,
+    event_of,
     feedback_of,
     is_stored,
     plan_of,
     pushed,
+    runners_up_of,
     summary_of,
     unchanged,
     write_of,
@@ -39,10 +44,10 @@ from services.recommender.store.documents import (
 from services.recommender.store.history import History
 from services.recommender.store.releases import ReleaseStore
 from services.recommender.store.rules import RuleStore
-from shared.events import Envelope, PathRecommended, announce
+from shared.domain import SHARED_TENANT, key_of
+from shared.events import PathAnnounced, PathRecommended, new_event
 from shared.mongo import Database, bulk_write, readable, unavailable
-from shared.outbox import OUTBOX_INDEXES, stage, staged
-from shared.skills import key_of
+from shared.outbox import OUTBOX_INDEXES, outbox_insert, outbox_push, outbox_push_held
 
 COLLECTION = "plans"
 
@@ -59,14 +64,26 @@ INDEXES = [
 
 _FORGOTTEN = dict.fromkeys(
     [
-        *("profile", "path", "agency", "feedback", "feedback_keys", "inputs", "measures", "replan_at", "stale"),
+        *(
+            "profile",
+            "path",
+            ANNOUNCED,
+            "alternatives",
+            "agency",
+            "feedback",
+            "feedback_keys",
+            "inputs",
+            "measures",
+            "replan_at",
+            "stale",
+        ),
         *("planned_at", "framework_id", "status"),
     ],
     "",
 )
 
 
-_GLANCE = {name: 1 for name in [*SUMMARY, "path"] if name not in ("courses", "open_skills", "profile_sequence")}
+_GLANCE = {name: 1 for name in [*SUMMARY, *PATH] if name not in ("courses", "open_skills", "profile_sequence")}
 
 
 class PlanStore:
@@ -85,8 +102,8 @@ class PlanStore:
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
-    async def find_path(self, tenant: str, officer: str) -> tuple[bytes, PlanSummary] | None:
-        """Return an officer's path as JSON bytes (a PathRecommended) and the summary of its plan, or None.
+    async def find_path(self, tenant: str, officer: str) -> tuple[PathRecommended, list[RunnersUp], PlanSummary] | None:
+        """Return an officer's path, the runners-up of its steps and the summary of its plan, or None.
 
         The summary is without courses and open skills: this is read most of all, and they are seldom asked for.
         """
@@ -94,7 +111,7 @@ class PlanStore:
             found = await self._plans.find_one({"_id": key_of(tenant, officer)}, _GLANCE)
         if found is None or found.get("erased"):
             return None
-        return found["path"], summary_of({"profile_sequence": 0, **found})
+        return event_of(found), runners_up_of(found), summary_of({"profile_sequence": 0, **found})
 
     async def held(self, tenant: str, officer: str) -> PlanWithKeys | None:
         """Return an officer's plan with the keys of the feedback that was taken, or None. Raises Unavailable."""
@@ -122,13 +139,43 @@ class PlanStore:
             found = await self._plans.find({"_id": {"$in": list(keys)}}, {**SUMMARY, "feedback": 1}).to_list(None)
         return {document["_id"]: PlanBase(summary_of(document), feedback_of(document)) for document in found}
 
-    async def matching(
+    def affected_by(
+        self,
+        changed: Mapping[tuple[str, PlanField], Collection[str]] | None,
+        partitions: Collection[int],
+        revision: int,
+    ) -> AsyncIterator[StoredPlan]:
+        """Yield the plans that hold what changed (see `CatalogReplica.changed_since`) and were checked before it."""
+        conditions: list[dict[str, Any]] = [{}]
+        if changed is not None:
+            conditions = [
+                {field: {"$in": list(names)}} | ({} if tenant == SHARED_TENANT else {"tenant": tenant})
+                for (tenant, field), names in changed.items()
+            ]
+        return self._matching(partitions, [{**one, "considered": {"$lt": revision}} for one in conditions])
+
+    def under_older_rules(self, versions: Mapping[str, int], partitions: Collection[int]) -> AsyncIterator[StoredPlan]:
+        """Yield the plans made under older rules of their tenant. `versions`: the newest of each tenant."""
+        # `$not` finds plans from before there were rules, too.
+        conditions = [
+            {"tenant": tenant, "erased": False, "rules": {"$not": {"$gte": version}}}
+            for tenant, version in versions.items()
+        ]
+        return self._matching(partitions, conditions)
+
+    def due_by(self, moment: datetime, partitions: Collection[int]) -> AsyncIterator[StoredPlan]:
+        """Yield the plans with a deadline that were to be planned again by a moment."""
+        return self._matching(partitions, [{"replan_at": {"$type": "date", "$lte": moment}}])
+
+    async def _matching(
         self, partitions: Collection[int], conditions: Sequence[Mapping[str, Any]]
     ) -> AsyncIterator[StoredPlan]:
-        """Yield the plans of these Kafka partitions that meet any of the conditions.
+        """Yield the plans of these Kafka partitions that meet any of the conditions. Raises Unavailable.
 
         One that cannot be read is passed over and counted in `unreadable`.
         """
+        if not conditions or not partitions:
+            return
         query = {"partition": {"$in": list(partitions)}, "$or": list(conditions)}
         with unavailable():
             async for document in self._plans.find(query, PLAN):
@@ -158,7 +205,7 @@ class PlanStore:
             async for document in self._plans.find(query, {"officer": 1, "revision": 1, "measures": 1}):
                 whole: Document | None = document
                 if "measures" not in document:  # saved before figures were kept beside the path
-                    whole = await self._plans.find_one({"_id": document["_id"], "path": {"$exists": True}}, {"path": 1})
+                    whole = await self._plans.find_one({"_id": document["_id"], "erased": False}, PATH)
                 if whole and (measures := readable(whole, _measures)):
                     yield document["officer"], document["revision"], measures
 
@@ -170,7 +217,7 @@ class PlanStore:
             step = max(1, -(-len(found) // most))
             ids = [document["_id"] for document in found[::step]]
             documents = await self._plans.find({"_id": {"$in": ids}}, PLAN).sort("_id", 1).to_list(None)
-        plans = [readable(document, plan_of) for document in documents if "path" in document]
+        plans = [readable(document, plan_of) for document in documents if not document.get("erased")]
         return [plan for plan in plans if plan]
 
     # --- writing -----------------------------------------------------------------------------------------------------
@@ -238,13 +285,13 @@ class PlanStore:
                 return before.erased
             revision = before.revision + 1 if before else 1
             counters = {"profile_sequence": sequence, "revision": revision}
-            tombstone = announce(SOURCE, key, revision, None)
+            tombstone = new_event(SOURCE, key, revision, None)
             with unavailable():
                 if before is None:
-                    insert = {"_id": key, **kept, **counters, **staged(tombstone)}
+                    insert = {"_id": key, **kept, **counters, **outbox_insert(tombstone)}
                     await self._plans.update_one({"_id": key}, {"$setOnInsert": insert}, upsert=True)
                     continue
-                update = stage(tombstone)
+                update = outbox_push(tombstone)
                 update["$push"]["outbox"]["$slice"] = -1
                 update["$set"] |= {**kept, **counters, "courses": [], "open_skills": [], "framework": ""}
                 update["$unset"] = _FORGOTTEN
@@ -254,7 +301,7 @@ class PlanStore:
                     return True
 
     async def mark_considered(self, keys: Collection[str], revision: int) -> None:
-        """Remember that these plans are still good at a catalogue revision."""
+        """Remember that these plans are still good at a catalog revision."""
         with unavailable():
             await self._plans.update_many(
                 {"_id": {"$in": list(keys)}, "considered": {"$lt": revision}}, {"$set": {"considered": revision}}
@@ -274,7 +321,7 @@ class PlanStore:
         if changes:
             await bulk_write(self._plans, changes)
 
-    async def restage(self, keys: Collection[str] | None = None) -> int:
+    async def republish(self, keys: Collection[str] | None = None) -> int:
         """Stage the present state of these officers, or of all, once more; return how many.
 
         A path that cannot be read is passed over.
@@ -282,24 +329,28 @@ class PlanStore:
         query = {} if keys is None else {"_id": {"$in": list(keys)}}
         count = 0
         with unavailable():
-            async for document in self._plans.find(query, {"revision": 1, "path": 1}):
-                if envelope := readable(document, _present):
-                    update = stage(envelope)
-                    if envelope.data is None:
-                        update["$push"]["outbox"]["$slice"] = -1
+            async for document in self._plans.find(query, {**PATH, "erased": 1}):
+                if update := readable(document, _restaged):
                     await self._plans.update_one({"_id": document["_id"], "revision": document["revision"]}, update)
                     count += 1
+        self._staged.set()
         return count
 
 
 def _measures(document: Document) -> PathSummary:
     if stored := document.get("measures"):
         return msgspec.json.decode(stored, type=PathSummary)
-    return path_summary(msgspec.json.decode(document["path"], type=PathRecommended).path)
+    return path_summary(event_of(document).path)
 
 
-def _present(document: Document) -> Envelope:
-    """Return the event of a plan as it stands."""
-    path = document.get("path")
-    event = None if path is None else msgspec.json.decode(path, type=PathRecommended)
-    return announce(SOURCE, document["_id"], document["revision"], event)
+def _restaged(document: Document) -> Document:
+    """Return the update that announces a plan as it stands once more."""
+    key, revision = document["_id"], document["revision"]
+    if document.get("erased"):
+        update = outbox_push(new_event(SOURCE, key, revision, None))
+        update["$push"]["outbox"]["$slice"] = -1
+        return update
+    event = event_of(document)
+    if "path" in document:  # stored with its sentences, and announced so
+        return outbox_push(new_event(SOURCE, key, revision, event))
+    return outbox_push_held(new_event(SOURCE, key, revision, PathAnnounced.of(event)), ANNOUNCED)

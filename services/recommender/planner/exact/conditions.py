@@ -11,7 +11,7 @@ from services.recommender.inputs import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, na
 from services.recommender.planner.course_spec import CourseSpec, SkillKey, cost_factor, level_condition
 from services.recommender.planner.units import micro
 from services.recommender.planner.value import ValueFunction
-from shared.skills import Course, Prerequisite
+from shared.domain import Course, Prerequisite
 
 
 class LevelCondition(NamedTuple):

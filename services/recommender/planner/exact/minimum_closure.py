@@ -27,21 +27,14 @@ from services.recommender.planner.exact.conditions import (
     LevelCondition,
     PathState,
 )
+from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import UNREACHABLE
-from shared.skills import Course
+from shared.domain import Course
 
-MAX_EXPANSIONS = 40
-"""Sets visited in one search."""
-
-MAX_COMPARED = 8
-"""Courses compared for the least share of one need; later ones are longer, so their hours bound what they may share."""
-
-MAX_SHARED_CONDITIONS = 4
-"""Needs up to which shares are counted; of more only the dearest."""
-
-MAX_PRUNED = 40
-"""Courses of a way up to which each is tried to be left out."""
-
+MAX_EXPANSIONS = PARAMS.max_expansions
+MAX_COMPARED = PARAMS.max_compared
+MAX_SHARED_CONDITIONS = PARAMS.max_shared_conditions
+MAX_PRUNED = PARAMS.max_pruned
 UNBOUNDED = 1 << 60
 
 
@@ -210,7 +203,7 @@ class _ClosureBounds:
 def relaxed_costs(available: AvailableCourses, start: PathState, targets: Sequence[Goal]) -> ClosureCosts:
     """Return what the courses that may lead to these targets take: out of reach at first, then lower until none falls.
 
-    The rule to be read; `available` finds the same for a whole catalogue.
+    The rule to be read; `available` finds the same for a whole catalog.
     """
     begun, options, meeting, waiting = (
         _PartialClosure(start),

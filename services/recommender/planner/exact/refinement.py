@@ -21,18 +21,13 @@ from services.recommender.planner.exact.conditions import (
 )
 from services.recommender.planner.exact.minimum_closure import TaughtLevel, minimum_closure, satisfies
 from services.recommender.planner.exact.residual import GapBlocker, Pick, ResidualProblem, end_state, levels_reached
+from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import micro
 from services.recommender.planner.value import ValueFunction
 
-MAX_CHANGES = 12
-"""Changes tried on one path."""
-
-MAX_FORCED = 2
-"""Of them, those that search anew."""
-
-CHANGE_THRESHOLD = 101
-"""Per cent of what the path before closes: a new one that closes less does not replace it."""
-
+MAX_CHANGES = PARAMS.max_changes
+MAX_FORCED = PARAMS.max_forced
+CHANGE_THRESHOLD = PARAMS.change_threshold
 P = TypeVar("P")
 
 

@@ -1,6 +1,6 @@
 """What keeps a skill from rising above the level that a finished path reaches, and how many hours more would do."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from msgspec import Struct
@@ -27,7 +27,8 @@ from services.recommender.planner.exact.minimum_closure import (
 )
 from services.recommender.planner.units import UNLIMITED, micro
 from services.recommender.planner.value import ValueFunction
-from shared.skills import Course, Text
+from shared.domain import Course
+from shared.paths import UNSAID, CourseName, Note
 
 Origin = Literal["started", "mandatory", "pinned"]
 
@@ -66,23 +67,42 @@ class MissingHours(Struct, frozen=True):
 
 
 class GapBlocker(Struct, frozen=True):
-    """Why a skill stays below what is required. `nearest`: the title of the course that would come next.
+    """Why a skill stays below what is required. `nearest`: the course that would come next.
 
-    `courses`: the ids of the shortest way found to it. `short` is set where the hours are what is missing; `steps`
-    where the number of steps is; `exclusion` where it must not be used; `kept` where only the previous path is the
-    cause.
+    `courses`: the ids of the shortest way found to it. `short` is set where the hours are what is missing, `exclusion`
+    where it must not be used. A `budget` without missing hours is one of steps.
     """
 
     cause: Literal["no_course", "budget", "little", "prerequisite", "excluded", "kept"]
-    nearest: Text | None = None
+    nearest: CourseName | None = None
     short: MissingHours | None = None
-    steps: bool = False
-    exclusion: Exclusion = "language"
-    kept: bool = False
+    exclusion: Exclusion | None = None
     courses: list[str] = []
 
 
 LeftOutCause = Literal["withdrawn", "unknown", "excluded", "unreachable", "does_not_fit"]
+
+
+def missing_course_cause(inputs: Inputs, course_id: str) -> Literal["withdrawn", "unknown"]:
+    """Return what is known of a course that is not to be seen: it was offered once, or only its name was ever given."""
+    return "withdrawn" if course_id in inputs.previous or course_id in inputs.started else "unknown"
+
+
+def left_out(course_id: str, cause: LeftOutCause, course: Course | None, short: MissingHours | None = None) -> Note:
+    """Return the note on a course that was wanted. `short`: the hours, where they are what is missing."""
+    return Note(
+        course_id,
+        cause,
+        UNSAID,
+        title=course.title if course else None,
+        missing_hours=short.missing if short else None,
+        at_most=bool(short and not short.proved),
+    )
+
+
+def unknown_completed(inputs: Inputs, find: Callable[[str], Course | None]) -> list[Note]:
+    """Return a note on every completed course that is not to be seen, by id."""
+    return [Note(name, "unknown", UNSAID, completed=True) for name in sorted(inputs.done) if find(name) is None]
 
 
 def pinned_closure(
@@ -115,19 +135,19 @@ class ResidualProblem(NamedTuple):
         if found is None:
             return self._out_of_reach(skill, micro(reached))
         if not found.courses:  # more courses than any path may hold
-            return GapBlocker("budget", next(self.available.meeting(condition)).spec.course.title, steps=True)
-        title = next(option for option in found.courses if satisfies(option, condition)).spec.course.title
+            return GapBlocker("budget", _named(next(self.available.meeting(condition)).spec.course))
+        nearest = _named(next(option for option in found.courses if satisfies(option, condition)).spec.course)
         courses, left = [option.id for option in found.courses], max(self.end.hours, 0)
         if found.hours > left:
             short = MissingHours(found.hours / MICRO, left / MICRO, self._proved(found))
-            return GapBlocker("budget", title, short, courses=courses)
+            return GapBlocker("budget", nearest, short, courses=courses)
         steps = max(self.end.steps, 0)
         within = found if len(courses) <= steps else minimum_closure(self.end, [condition], self.available, steps)
         if within is None or within.hours > left:
-            return GapBlocker("budget", title, steps=True, courses=courses)
+            return GapBlocker("budget", nearest, courses=courses)
         if self.finishing:
-            return GapBlocker("kept", title, courses=courses)
-        return GapBlocker("little", title, kept=self.kept, courses=courses)
+            return GapBlocker("kept", nearest, courses=courses)
+        return GapBlocker("little", nearest, courses=courses)
 
     def _proved(self, found: MinimumClosure) -> bool:
         return found.proved and not self.available.incomplete
@@ -138,8 +158,8 @@ class ResidualProblem(NamedTuple):
         if course is None:
             return GapBlocker("no_course")
         if exclusion := exclusion_reason(self.inputs, course):
-            return GapBlocker("excluded", course.title, exclusion=exclusion)
-        return GapBlocker("prerequisite", course.title)
+            return GapBlocker("excluded", _named(course), exclusion=exclusion)
+        return GapBlocker("prerequisite", _named(course))
 
     def short(self, value: ValueFunction, reached: Mapping[str, float]) -> MissingHours | None:
         """Return how many hours it takes to close all that courses can close, beside those left.
@@ -183,6 +203,10 @@ class ResidualProblem(NamedTuple):
         hours = sum(option.hours for option in taken)
         lower_bound = max(alone.lower_bound for alone in apart.values() if alone)
         return hours, hours <= lower_bound and not self.available.incomplete
+
+
+def _named(course: Course) -> CourseName:
+    return CourseName(course.id, course.title)
 
 
 def end_state(

@@ -16,7 +16,7 @@ from services.recommender.planner.course_spec import (
     SkillKey,
     level_condition,
 )
-from shared.skills import Prerequisite
+from shared.domain import Prerequisite
 
 Dependencies = Mapping[int, Prerequisite | None]
 """Place of an earlier course -> the condition of entry that it makes true itself and that no branch goes around, or

@@ -21,20 +21,10 @@ from services.recommender.planner.course_spec import (
 from services.recommender.planner.exact.residual import GapBlocker, MissingHours, Pick
 from services.recommender.planner.explain.dependencies import Dependencies, dependencies
 from services.recommender.planner.explain.expected import expected_gain
-from services.recommender.planner.explain.messages import (
-    Unlock,
-    Whole,
-    assess_reason,
-    confirm_reason,
-    open_reason,
-    path_reason,
-    refused_reason,
-    step_reason,
-    too_small_reason,
-    waiting_reason,
-)
 from services.recommender.planner.value import ValueFunction, expected_shortfall
+from shared.domain import Course, LocalizedText, Prerequisite, Profile
 from shared.paths import (
+    UNSAID,
     Alternative,
     AssessFirst,
     Closes,
@@ -45,12 +35,14 @@ from shared.paths import (
     Note,
     OpenGap,
     Step,
+    UnlockCondition,
     Versions,
 )
-from shared.skills import Course, Profile
 
 DOUBT = 0.5
 """The share of a skill's expected gap that, when it is only doubt, asks for an assessment."""
+
+_LONGEST_CAUSE = 300
 
 _NOTHING: dict[str, Any] = {"steps": [], "gaps": [], "open": [], "coverage": Coverage(0.0, 0.0, 0, 0, 0), "hours": 0.0}
 
@@ -72,7 +64,7 @@ class PlanResult(Struct, frozen=True):
 
 
 def path_of(
-    inputs: Inputs, worth: ValueFunction, standing: Mapping[SkillKey, float], told: PlanResult, catalogue_revision: int
+    inputs: Inputs, worth: ValueFunction, standing: Mapping[SkillKey, float], told: PlanResult, catalog_revision: int
 ) -> LearningPath:
     """Return the finished path. `entry_levels`: the levels that entries are tested against, before the path."""
     held = {skill: want.level for skill, want in worth.targets.items()}
@@ -92,7 +84,6 @@ def path_of(
         for want in worth.targets.values()
     ]
     left = [_open(worth, gap, told) for gap in gaps if gap.reached < gap.required]
-    small = sum(row.cause == "too_small" for row in left)
     gained = sum(row.contribution for step in steps for row in step.closes)
     begun = {pick.spec.id for pick in told.picks if pick.seed == "started"}
     offers, start = [pick.spec for pick in told.picks], LearnerState(dict(standing), inputs.done)
@@ -102,7 +93,6 @@ def path_of(
     if inputs.budget_hours is not None and hours > inputs.budget_hours:
         over = round(hours - inputs.budget_hours, 6) or None
     assessed = any(gap.assessed for gap in gaps) or not gaps
-    closed, usually = (100 * part // worth.gap if worth.gap else 100 for part in (gained, expected))
     return LearningPath(
         status="ready" if assessed else "provisional",
         job_group=inputs.job_group,
@@ -112,24 +102,9 @@ def path_of(
         open=left,
         coverage=Coverage(worth.coverage(0), worth.coverage(gained), worth.gap, gained, expected),
         hours=hours,
-        versions=Versions(inputs.profile_sequence, inputs.framework_version, catalogue_revision, ALGORITHM),
+        versions=Versions(inputs.profile_sequence, inputs.framework_version, catalog_revision, ALGORITHM),
         as_of=inputs.as_of,
-        reason=path_reason(
-            worth.targets,
-            Whole(
-                courses=len(steps),
-                hours=hours,
-                closed=closed,
-                usually=usually,
-                left=len(left) - small,
-                over=over,
-                short=told.short,
-                kept=told.kept,
-                limited=told.limited,
-                small=small,
-                finishing=told.finishing,
-            ),
-        ),
+        reason=UNSAID,
         stage=inputs.stage,
         budget_hours=inputs.budget_hours,
         over_budget_hours=over,
@@ -138,6 +113,8 @@ def path_of(
         assess_first=assessments_first(worth.targets),
         notes=told.notes,
         kept=told.kept,
+        limited=told.limited,
+        finishing=told.finishing,
     )
 
 
@@ -150,9 +127,10 @@ def assessments_first(wants: Mapping[str, SkillTarget]) -> list[AssessFirst]:
     for want in wants.values():
         whole, short = expected_shortfall(want.required, want.level, want.sd), want.required - want.level
         if want.rests_on_courses:
-            doubtful.append(AssessFirst(want.skill.id, want.skill.title, confirm_reason(want), "confirm"))
+            measured = want.measured if want.assessed else None
+            doubtful.append(AssessFirst(want.skill.id, want.skill.title, UNSAID, "confirm", measured))
         elif short > 0 and whole - short > whole * DOUBT:
-            doubtful.append(AssessFirst(want.skill.id, want.skill.title, assess_reason(want)))
+            doubtful.append(AssessFirst(want.skill.id, want.skill.title, UNSAID))
     return doubtful
 
 
@@ -175,7 +153,7 @@ def _steps(
                 course=card_of(course),
                 closes=closes,
                 requires=course.requires,
-                reason=step_reason(closes, opens, course.hours, worth.targets, pick.seed),
+                reason=UNSAID,
                 similarity=pick.similarity,
                 score=float(pick.score),
                 cumulative_hours=spent / MICRO,
@@ -184,7 +162,8 @@ def _steps(
                     for it in pick.runners_up
                     if it.course.id not in taken
                 ],
-                unlocks=[unlock.course for unlock in opens],
+                unlocks=list(opens),
+                unlock_conditions={name: condition for name, condition in opens.items() if condition},
                 seed=pick.seed,
             )
         )
@@ -209,15 +188,24 @@ def _closes(inputs: Inputs, worth: ValueFunction, held: Mapping[str, float], off
             )
 
 
-def _unlocks(inputs: Inputs, standing: LearnerState, picks: Sequence[Pick]) -> list[list[Unlock]]:
-    """Return for each pick the later courses that cannot be entered without it, in their order."""
+def _unlocks(inputs: Inputs, standing: LearnerState, picks: Sequence[Pick]) -> list[dict[str, UnlockCondition | None]]:
+    """Return for each pick the later courses that cannot be entered without it, in their order.
+
+    With each the condition that the pick makes true itself; None where it is needed by way of others.
+    """
     titles = {(inputs.framework.id, skill.id): skill.title for skill in inputs.framework.skills}
-    found: list[list[Unlock]] = [[] for _ in picks]
+    found: list[dict[str, UnlockCondition | None]] = [{} for _ in picks]
     for pick, needs in zip(picks, dependencies_of(inputs, standing, picks), strict=True):
         for place, condition in needs.items():
-            skill = titles.get(level_condition(condition)[0]) if condition and condition.course is UNSET else None
-            found[place].append(Unlock(pick.spec.id, pick.spec.course.title, condition, skill))
+            found[place][pick.spec.id] = _unlock_condition(condition, titles) if condition else None
     return found
+
+
+def _unlock_condition(condition: Prerequisite, titles: Mapping[SkillKey, LocalizedText]) -> UnlockCondition:
+    if condition.course is not UNSET:
+        return UnlockCondition()
+    key, level = level_condition(condition)
+    return UnlockCondition(key[1], titles.get(key), level)
 
 
 def dependencies_of(inputs: Inputs, standing: LearnerState, picks: Sequence[Pick]) -> list[Dependencies]:
@@ -254,8 +242,7 @@ def _lift(inputs: Inputs, held: dict[str, float], offer: CourseSpec) -> None:
 def _open(worth: ValueFunction, gap: Gap, told: PlanResult) -> OpenGap:
     want = worth.targets[gap.skill]
     if not want.lacks(gap.reached):
-        small = too_small_reason(want, gap.reached)
-        return OpenGap(gap.skill, gap.title, gap.required, gap.reached, "too_small", small)
+        return OpenGap(gap.skill, gap.title, gap.required, gap.reached, "too_small", UNSAID)
     obstacle = told.obstacle(gap.skill, gap.reached)
     short = obstacle.short
     return OpenGap(
@@ -264,11 +251,13 @@ def _open(worth: ValueFunction, gap: Gap, told: PlanResult) -> OpenGap:
         required=gap.required,
         reached=gap.reached,
         cause=obstacle.cause,
-        reason=open_reason(want, gap.reached, obstacle),
+        reason=UNSAID,
         courses=obstacle.courses,
         hours=short.needed if short else None,
         missing_hours=short.missing if short else None,
         at_most=bool(short and not short.proved),
+        nearest=obstacle.nearest,
+        barred=obstacle.exclusion,
     )
 
 
@@ -287,7 +276,7 @@ def waiting_for_framework(profile: Profile, catalog_revision: int, as_of: date) 
             profile.sequence, f"{profile.framework}@{profile.framework_version}", catalog_revision, ALGORITHM
         ),
         as_of=as_of,
-        reason=waiting_reason(profile.framework, profile.framework_version),
+        reason=UNSAID,
         stage=profile.stage,
         **_NOTHING,
     )
@@ -301,7 +290,8 @@ def refused(inputs: Inputs, catalog_revision: int, why: str) -> LearningPath:
         framework=inputs.framework.id,
         versions=Versions(inputs.profile_sequence, inputs.framework_version, catalog_revision, ALGORITHM),
         as_of=inputs.as_of,
-        reason=refused_reason(why),
+        reason=UNSAID,
+        refusal=why if len(why) <= _LONGEST_CAUSE else f"{why[:_LONGEST_CAUSE]}...",
         stage=inputs.stage,
         budget_hours=inputs.budget_hours,
         **_NOTHING,

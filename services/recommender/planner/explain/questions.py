@@ -15,16 +15,14 @@ from services.recommender.planner.exact.conditions import (
 )
 from services.recommender.planner.exact.minimum_closure import minimum_closure
 from services.recommender.planner.exact.residual import MissingHours, end_state, exclusion_reason
-from services.recommender.planner.explain.messages import why_not_reason
 from services.recommender.planner.explain.path import card_of
 from services.recommender.planner.index.catalog import View
-from services.recommender.planner.index.segment import HIGH, LOW, ROW
 from services.recommender.planner.index.vocabulary import VOCABULARY
 from services.recommender.planner.optimizer.solve import PlanSolution, solve
+from shared.domain import Course
 from shared.errors import NotFound
-from shared.paths import Changes, LearningPath, Similar, WhyNot
+from shared.paths import UNSAID, Changes, LearningPath, Similar, WhyNot
 from shared.paths import WhyNotCause as Cause
-from shared.skills import Course
 
 FIRM = ("started", "mandatory")
 """Seeds that stand in a path before anything else."""
@@ -78,8 +76,8 @@ def _replayed(found: PlanSolution, view: View, path: LearningPath, course: Cours
     taken = path.steps[place].score if place < len(path.steps) else 0.0
     cause: Cause = "as_a_whole" if bid.score > taken > 0 else "worth_less"
     hours = bid.hours / MICRO
-    reason = why_not_reason(cause, step=place + 1, score=bid.score, taken=taken, hours=hours, proved=bid.proved)
-    return WhyNot(course.id, cause, reason, place + 1, bid.gain, hours, float(bid.score), taken)
+    score, at_most = float(bid.score), not bid.proved
+    return WhyNot(course.id, cause, UNSAID, place + 1, bid.gain, hours, score, taken, at_most=at_most)
 
 
 class _Bid(NamedTuple):
@@ -115,11 +113,12 @@ def _bid(found: PlanSolution, state: PathState, course_id: str) -> _Bid | None:
 
 def without_path(course_id: str) -> WhyNot:
     """Return why a course is not in a path where none could be given."""
-    return WhyNot(course_id, "no_path", why_not_reason("no_path"))
+    return WhyNot(course_id, "no_path", UNSAID)
 
 
 def _answer(course: Course, cause: Cause, short: MissingHours | None = None) -> WhyNot:
-    return WhyNot(course.id, cause, why_not_reason(cause, short=short), hours=short.missing if short else None)
+    hours, at_most = (short.missing, not short.proved) if short else (None, False)
+    return WhyNot(course.id, cause, UNSAID, hours=hours, at_most=at_most)
 
 
 def similar_courses(course_id: str, view: View, limit: int = 10, without: Collection[str] = ()) -> list[Similar]:
@@ -154,12 +153,12 @@ def _alike(view: View, wanted: dict[int, float]) -> list[tuple[int, float]]:
     before = 0
     length = sum(size * size for size in wanted.values()) ** 0.5
     for segment in (view.catalog.base.segment, view.catalog.delta[0]):
-        lists = [segment.taught(skill)[:, 0] for skill in wanted]
+        lists = [segment.taught(skill)["course"] for skill in wanted]
         numbers = np.unique(np.concatenate(lists)) if lists else np.zeros(0, np.int32)
         for number in numbers.tolist():
-            rows = segment.rows[segment.info[number, ROW] : segment.info[number + 1, ROW]]
-            gains = (rows[:, HIGH] - rows[:, LOW]) / MICRO
-            dot = sum(wanted.get(int(skill), 0.0) * gain for skill, gain in zip(rows[:, 0], gains, strict=True))
+            rows = segment.rows[segment.info["row"][number] : segment.info["row"][number + 1]]
+            gains = (rows["high"] - rows["low"]) / MICRO
+            dot = sum(wanted.get(int(skill), 0.0) * gain for skill, gain in zip(rows["skill"], gains, strict=True))
             both = length * float(np.sqrt((gains * gains).sum()))
             found.append((before + number, round(float(dot) / both, 6) if both else 0.0))
         before += segment.size

@@ -1,4 +1,4 @@
-"""The catalogue in memory: immutable snapshots of all tenants, and what each tenant sees of one, ready for the planner.
+"""The catalog in memory: immutable snapshots of all tenants, and what each tenant sees of one, ready for the planner.
 
 A change makes a new snapshot that shares everything it did not touch: a large base, and beside it the few courses that
 changed since. What is costly is built when a view is first asked for it, by whoever plans, never by whoever changes.
@@ -19,28 +19,21 @@ from services.recommender.planner.course_spec import CourseSpec, course_spec
 from services.recommender.planner.index.graph import IndexedGraph, build_graph, extend_graph
 from services.recommender.planner.index.segment import (
     CHAMPIONS_FROM,
-    LANGUAGES,
-    PROVIDER,
     Ints,
     Segment,
     champions_of,
-    columns_of,
     overlay_ranks,
     part_of,
     segment_of,
 )
 from services.recommender.planner.index.vocabulary import VOCABULARY, EncodedCourse
-from shared.skills import SHARED_TENANT, Course, Framework, Profile
+from services.recommender.planner.params import PARAMS
+from shared.domain import SHARED_TENANT, Course, Framework, Profile
 
 K = TypeVar("K")
 
-MERGE_THRESHOLD = 512
-"""Changed courses beside a base; with one more they become part of a new base."""
-
-
-MAX_COST_PROFILES = 32
-"""Kinds of officers (framework, languages, rules) whose prices are kept per base."""
-
+MERGE_THRESHOLD = PARAMS.merge_threshold
+MAX_COST_PROFILES = PARAMS.max_cost_profiles
 _decoder = msgspec.msgpack.Decoder(Course)
 
 
@@ -73,11 +66,11 @@ class BaseSegment:
     @cached_property
     def segment(self) -> Segment:
         """All courses."""
-        return segment_of(columns_of([self.entries[name] for name in self.ids]), len(VOCABULARY.skills))
+        return segment_of([self.entries[name] for name in self.ids], len(VOCABULARY.skills))
 
     @cached_property
     def champions(self) -> tuple[Segment, NDArray[np.int32]] | None:
-        """The champions and their numbers among all courses; None where the catalogue is small."""
+        """The champions and their numbers among all courses; None where the catalog is small."""
         if self.segment.size <= CHAMPIONS_FROM:
             return None
         numbers = champions_of(self.segment, *VOCABULARY.conditions.read())
@@ -129,7 +122,7 @@ class TenantCatalog:
         """The courses beside the base, and their ids."""
         entries = sorted((entry for entry in self.overlay.values() if entry), key=lambda entry: entry.id)
         ranks = overlay_ranks([bisect_left(self.base.ids, entry.id) for entry in entries])
-        return segment_of(columns_of(entries), len(VOCABULARY.skills), ranks), [entry.id for entry in entries]
+        return segment_of(entries, len(VOCABULARY.skills), ranks), [entry.id for entry in entries]
 
     @cached_property
     def overlay_names(self) -> frozenset[int]:
@@ -159,7 +152,7 @@ class View:
     """What one tenant sees: the shared entries and its own, its own standing before a shared one of the same id."""
 
     tenant: str
-    catalogue_revision: int
+    catalog_revision: int
     catalog: TenantCatalog
     frameworks: Mapping[str, Framework]
     shared_frameworks: Mapping[str, Framework] = field(default_factory=dict)
@@ -180,17 +173,17 @@ class View:
     def providers(self) -> frozenset[str]:
         """Return the titles of all providers of visible courses, as they are compared."""
         names = list(VOCABULARY.providers)
-        return frozenset(title for number in self._held(PROVIDER) for title in names[number])
+        return frozenset(title for number in self._held("provider") for title in names[number])
 
     def languages(self) -> frozenset[str]:
         """Return the languages of all visible courses."""
         names = list(VOCABULARY.language_sets)
-        return frozenset(language for number in self._held(LANGUAGES) for language in names[number])
+        return frozenset(language for number in self._held("languages") for language in names[number])
 
-    def _held(self, column: int) -> list[int]:
+    def _held(self, field: str) -> list[int]:
         base, delta = self.catalog.base.segment, self.catalog.delta[0]
-        seen = np.delete(base.info[:-1, column], self.catalog.deleted(base))
-        return np.union1d(seen, delta.info[:-1, column]).tolist()  # type: ignore[no-any-return]
+        seen = np.delete(base.info[field][:-1], self.catalog.deleted(base))
+        return np.union1d(seen, delta.info[field][:-1]).tolist()  # type: ignore[no-any-return]
 
     def spec(self, course_id: str) -> CourseSpec | None:
         """Return a visible course as the planner reads it."""
@@ -246,9 +239,9 @@ _NO_COURSES = TenantCourses(BaseSegment({}), {})
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The whole catalogue at one `catalogue_revision`. Never changed, only succeeded."""
+    """The whole catalog at one `catalog_revision`. Never changed, only succeeded."""
 
-    catalogue_revision: int = 0
+    catalog_revision: int = 0
     courses: Mapping[str, TenantCourses] = field(default_factory=dict)
     frameworks: Mapping[str, Mapping[str, Framework]] = field(default_factory=dict)
     _catalogs: dict[str, TenantCatalog] = field(default_factory=dict, repr=False, compare=False)
@@ -259,33 +252,31 @@ class Snapshot:
         entry = held.changed[course_id] if course_id in held.changed else held.base.entries.get(course_id)
         return decoded(entry.encoded) if entry else None
 
-    def put_course(self, tenant: str, course: Course, catalogue_revision: int) -> "Snapshot":
+    def put_course(self, tenant: str, course: Course, catalog_revision: int) -> "Snapshot":
         """Return the snapshot with a course new or changed."""
-        return self.put_courses(tenant, [course], catalogue_revision)
+        return self.put_courses(tenant, [course], catalog_revision)
 
-    def put_courses(self, tenant: str, courses: Iterable[Course], catalogue_revision: int) -> "Snapshot":
+    def put_courses(self, tenant: str, courses: Iterable[Course], catalog_revision: int) -> "Snapshot":
         """Return the snapshot with many courses of one tenant new or changed: one copy for all of them."""
-        return self._with_courses(
-            tenant, {course.id: VOCABULARY.entry(course) for course in courses}, catalogue_revision
-        )
+        return self._with_courses(tenant, {course.id: VOCABULARY.entry(course) for course in courses}, catalog_revision)
 
-    def withdraw_course(self, tenant: str, course_id: str, catalogue_revision: int) -> "Snapshot":
+    def withdraw_course(self, tenant: str, course_id: str, catalog_revision: int) -> "Snapshot":
         """Return the snapshot without a course; a shared one of the same id comes into sight again."""
-        return self._with_courses(tenant, {course_id: None}, catalogue_revision)
+        return self._with_courses(tenant, {course_id: None}, catalog_revision)
 
-    def put_framework(self, tenant: str, framework: Framework, catalogue_revision: int) -> "Snapshot":
+    def put_framework(self, tenant: str, framework: Framework, catalog_revision: int) -> "Snapshot":
         """Return the snapshot with a framework new or changed. Courses, and what is built on them, stay."""
         mine = {**self.frameworks.get(tenant, {}), framework.id: framework}
-        revision = max(self.catalogue_revision, catalogue_revision)
-        return replace(self, catalogue_revision=revision, frameworks={**self.frameworks, tenant: mine})
+        revision = max(self.catalog_revision, catalog_revision)
+        return replace(self, catalog_revision=revision, frameworks={**self.frameworks, tenant: mine})
 
     def _with_courses(
-        self, tenant: str, changes: Mapping[str, EncodedCourse | None], catalogue_revision: int
+        self, tenant: str, changes: Mapping[str, EncodedCourse | None], catalog_revision: int
     ) -> "Snapshot":
         # A copy first: a plan in another thread may be building a shelf right now.
         kept = {} if tenant == SHARED_TENANT else dict(self._catalogs)
         kept.pop(tenant, None)
-        revision = max(self.catalogue_revision, catalogue_revision)
+        revision = max(self.catalog_revision, catalog_revision)
         held = {**self.courses, tenant: self.courses.get(tenant, _NO_COURSES).put(changes)}
         return Snapshot(revision, held, self.frameworks, kept)
 
@@ -293,7 +284,7 @@ class Snapshot:
         """Return what a tenant sees."""
         shared = self.frameworks.get(SHARED_TENANT, {})
         frameworks = {**shared, **self.frameworks.get(tenant, {})}
-        return View(tenant, self.catalogue_revision, self._catalog(tenant), frameworks, shared)
+        return View(tenant, self.catalog_revision, self._catalog(tenant), frameworks, shared)
 
     def _catalog(self, tenant: str) -> TenantCatalog:
         name = tenant if tenant in self.courses else SHARED_TENANT  # tenants without courses of their own share one

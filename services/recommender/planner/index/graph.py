@@ -8,31 +8,22 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from services.recommender.planner.index.segment import (
-    ENTRY,
-    REQUIRED,
-    ROW,
+    TEACHER_DTYPE,
     Ints,
     Longs,
     Segment,
-    Table,
     all_conditions,
     offsets_of,
     ranges,
 )
-from services.recommender.planner.index.vocabulary import (
-    COURSE_ASKED,
-    FIRST,
-    LAST,
-    LEVEL_ASKED,
-    SKILL_ASKED,
-    ConditionTable,
-)
+from services.recommender.planner.index.vocabulary import CONDITION_DTYPE, ROW_DTYPE, ConditionTable, Records
 from services.recommender.planner.jit import as_array
 
-ASKED_SKILL, ASKED_LEVEL, ANY_FIRST, ANY_LAST, ONLY = range(5)
-FIRST_ROW, FIRST_NEED = range(2)
+BEGIN_DTYPE = np.dtype([("row", np.int32), ("condition", np.int32)])
+"""Where the rows and the required conditions of a course begin."""
 
 
 class PrerequisiteGraph(NamedTuple):
@@ -41,18 +32,18 @@ class PrerequisiteGraph(NamedTuple):
     A list per item is a pair of arrays: item i has `values[starts[i]:starts[i + 1]]`.
     """
 
-    begins: Table
-    """(N + 1, 2): where the rows and the required conditions of each course begin: FIRST_ROW, FIRST_CONDITION."""
+    begins: Records
+    """(N + 1,) BEGIN_DTYPE."""
     hours: Longs
     """(N,): micro-hours."""
     rank: Longs
     """(N,): order of the course ids, across segments."""
-    rows: Table
-    """Taught skills, as in `Segment`; ENTRY is a condition of this graph."""
+    rows: Records
+    """ROW_DTYPE: the skills taught by all courses; `entry` is a condition of this graph."""
     requires: Ints
     """Required conditions of all courses."""
-    condition_table: Table
-    """(M, 5): CONDITION_SKILL and CONDITION_LEVEL, or ANY_FIRST to ANY_LAST (branches), or ONLY (course); else -1."""
+    condition_table: Records
+    """(M,) CONDITION_DTYPE; `course` and the branches are of this graph."""
     branch_starts: Ints
     """(B + 1,): into `branch_conditions`."""
     branch_conditions: Ints
@@ -63,8 +54,8 @@ class PrerequisiteGraph(NamedTuple):
     """(N,): the condition that a course satisfies by having been completed, or -1."""
     teacher_starts: Ints
     """Per skill, into `teachers`."""
-    teachers: Table
-    """(course, micro-level reached) of the courses that teach each skill, shortest first."""
+    teachers: Records
+    """TEACHER_DTYPE: the courses that teach each skill, shortest first."""
     level_index_starts: Ints
     """Per skill, into `level_index`."""
     level_index: Ints
@@ -77,6 +68,16 @@ class PrerequisiteGraph(NamedTuple):
     """(M + 1,): into `branch_holders`."""
     branch_holders: Ints
     """The branches that hold each condition."""
+
+
+_DTYPES: dict[str, DTypeLike] = {
+    "begins": BEGIN_DTYPE,
+    "hours": np.int64,
+    "rank": np.int64,
+    "rows": ROW_DTYPE,
+    "condition_table": CONDITION_DTYPE,
+    "teachers": TEACHER_DTYPE,
+}
 
 
 class IndexedGraph(NamedTuple):
@@ -99,7 +100,7 @@ class IndexedGraph(NamedTuple):
 
 
 class _Conditions(NamedTuple):
-    condition_table: Table
+    condition_table: Records
     branch_starts: Ints
     branch_conditions: Ints
     branch_condition: Ints
@@ -113,10 +114,10 @@ def build_graph(segment: Segment, conditions: ConditionTable, skills: int) -> In
     )
     rows, requires = _localised(segment, lambda condition_table: np.searchsorted(names, condition_table))
     course_condition = np.full(segment.size, -1, np.int32)
-    only = np.flatnonzero(found.condition_table[:, ONLY] >= 0)
-    course_condition[found.condition_table[only, ONLY]] = only
+    only = np.flatnonzero(found.condition_table["course"] >= 0)
+    course_condition[found.condition_table[only]["course"]] = only
     arrays = _laid_out(
-        segment.info[:, [ROW, REQUIRED]], segment.hours, segment.rank, rows, requires, *found, course_condition,
+        _begins(segment, 0, 0), segment.hours, segment.rank, rows, requires, *found, course_condition,
         segment.teacher_starts, segment.teachers, *_asking(found.condition_table, skills),
         *_lists(*_users(segment, rows, requires, 0), len(names)), *_lists(*_holders(found, 0), len(names)),
     )  # fmt: skip
@@ -140,12 +141,12 @@ def extend_graph(
     condition_table = np.concatenate([arrays.condition_table, found.condition_table])
     course_condition = np.concatenate([arrays.course_condition, np.full(delta.size, -1, np.int32)])
     for place in range(len(arrays.condition_table), len(condition_table)):
-        if condition_table[place, ONLY] >= 0:
-            course_condition[condition_table[place, ONLY]] = place
+        if condition_table[place]["course"] >= 0:
+            course_condition[condition_table[place]["course"]] = place
     for number, course_id in enumerate(ids, base.size):
         if (condition := known.condition(conditions.known(course_id))) >= 0:
-            condition_table[condition, ONLY], course_condition[number] = number, condition
-    begins = delta.info[:, [ROW, REQUIRED]] + np.array([len(arrays.rows), len(arrays.requires)], np.int32)
+            condition_table[condition]["course"], course_condition[number] = number, condition
+    begins = _begins(delta, len(arrays.rows), len(arrays.requires))
     hours = np.concatenate([arrays.hours, delta.hours])
     # Either may have been made when fewer skills had a number.
     skills = max(len(arrays.teacher_starts), len(arrays.level_index_starts), len(delta.teacher_starts)) - 1
@@ -177,44 +178,51 @@ def extend_graph(
     return known._replace(arrays=longer)
 
 
+def _begins(segment: Segment, rows: int, conditions: int) -> Records:
+    """Return where the lists of each course begin, behind so many rows and conditions of other courses."""
+    begins = np.empty(len(segment.info), BEGIN_DTYPE)
+    begins["row"], begins["condition"] = segment.info["row"] + rows, segment.info["condition"] + conditions
+    return begins
+
+
 def _laid_out(*parts: Any) -> PrerequisiteGraph:
     """Return the net of these parts, each laid out in memory as the kernels are compiled for."""
-    longs = {"hours", "rank"}
     return PrerequisiteGraph(
         *(
-            as_array(part, np.int64 if name in longs else np.int32)
+            as_array(part, _DTYPES.get(name, np.int32))
             for name, part in zip(PrerequisiteGraph._fields, parts, strict=True)
         )
     )
 
 
-def _taught(arrays: PrerequisiteGraph, delta: Segment, hours: Longs, skills: int) -> tuple[Ints, Table]:
+def _taught(arrays: PrerequisiteGraph, delta: Segment, hours: Longs, skills: int) -> tuple[Ints, Records]:
     """Return who teaches each skill, with the courses beside the base where they belong by their hours."""
     teacher_starts, more = (
         np.concatenate([part, np.full(skills + 1 - len(part), part[-1], np.int32)])
         for part in (arrays.teacher_starts, delta.teacher_starts)
     )
-    taught = delta.teachers + np.array([len(arrays.hours), 0], np.int32)
+    taught = delta.teachers.copy()
+    taught["course"] += len(arrays.hours)
     skill_of = np.repeat(np.arange(skills), np.diff(more))
     places = [
         teacher_starts[skill]
         + np.searchsorted(
-            hours[arrays.teachers[teacher_starts[skill] : teacher_starts[skill + 1], 0]], hours[course], "right"
+            hours[arrays.teachers["course"][teacher_starts[skill] : teacher_starts[skill + 1]]], hours[course], "right"
         )
-        for skill, course in zip(skill_of.tolist(), taught[:, 0].tolist(), strict=True)
+        for skill, course in zip(skill_of.tolist(), taught["course"].tolist(), strict=True)
     ]
     return teacher_starts + more, _inserted(arrays.teachers, np.array(places, np.int64), taught)
 
 
-def _users(segment: Segment, rows: Table, requires: Ints, before: int) -> tuple[Ints, Ints]:
+def _users(segment: Segment, rows: Records, requires: Ints, before: int) -> tuple[Ints, Ints]:
     """Return needs, and who has each: courses as they are required, ~courses as they are entered at a level."""
     numbers = np.arange(before, before + segment.size, dtype=np.int32)
-    owner = np.repeat(numbers, np.diff(segment.info[:, ROW]))
-    entered = rows[:, ENTRY] >= 0
-    requiring = np.repeat(numbers, np.diff(segment.info[:, REQUIRED]))
-    pairs = (rows[entered, ENTRY].astype(np.int64) << 32) | owner[entered]
+    owner = np.repeat(numbers, np.diff(segment.info["row"]))
+    entered = rows["entry"] >= 0
+    requiring = np.repeat(numbers, np.diff(segment.info["condition"]))
+    pairs = (rows["entry"][entered].astype(np.int64) << 32) | owner[entered]
     alone = ~np.isin(pairs, (requires.astype(np.int64) << 32) | requiring)  # what is also required counts once
-    conditions = np.concatenate([rows[entered, ENTRY][alone], requires])
+    conditions = np.concatenate([rows["entry"][entered][alone], requires])
     return conditions, np.concatenate([~owner[entered][alone], requiring])
 
 
@@ -225,15 +233,15 @@ def _holders(found: _Conditions, before: int) -> tuple[Ints, Ints]:
 
 
 def _needs_in(segment: Segment) -> Ints:
-    entered = segment.rows[:, ENTRY]
+    entered = segment.rows["entry"]
     return np.unique(np.concatenate([entered[entered >= 0], segment.requires]))
 
 
-def _localised(segment: Segment, local: Callable[[Ints], Any]) -> tuple[Table, Ints]:
+def _localised(segment: Segment, local: Callable[[Ints], Any]) -> tuple[Records, Ints]:
     """Return rows and requirements with the net's numbers of needs."""
     rows = segment.rows.copy()
-    entered = rows[:, ENTRY] >= 0
-    rows[entered, ENTRY] = local(rows[entered, ENTRY])
+    entered = rows["entry"] >= 0
+    rows["entry"][entered] = local(rows["entry"][entered])
     return rows, np.asarray(local(segment.requires), np.int32)
 
 
@@ -243,14 +251,14 @@ def _conditions(
     """Return what these needs ask for. `before`: branches, and needs of branches, that are numbered already."""
     branch_conditions, branch_starts, table = conditions.read()
     rows = table[names]
-    counts = rows[:, LAST] - rows[:, FIRST]
-    branches = ranges(rows[:, FIRST], counts)
+    counts = rows["last_branch"] - rows["first_branch"]
+    branches = ranges(rows["first_branch"], counts)
     lengths = np.diff(branch_starts)[branches]
-    condition_table = np.zeros((len(names), 5), np.int32)
-    condition_table[:, ASKED_SKILL], condition_table[:, ASKED_LEVEL] = rows[:, SKILL_ASKED], rows[:, LEVEL_ASKED]
-    condition_table[:, ANY_LAST] = np.cumsum(counts) + before[0]
-    condition_table[:, ANY_FIRST] = condition_table[:, ANY_LAST] - counts
-    condition_table[:, ONLY] = segment.find(rows[:, COURSE_ASKED])
+    condition_table = np.zeros(len(names), CONDITION_DTYPE)
+    condition_table["skill"], condition_table["level"] = rows["skill"], rows["level"]
+    condition_table["last_branch"] = np.cumsum(counts) + before[0]
+    condition_table["first_branch"] = condition_table["last_branch"] - counts
+    condition_table["course"] = segment.find(rows["course"])
     held = branch_conditions[ranges(branch_starts[branches], lengths)]
     places = np.asarray(local(names), np.int32)
     return _Conditions(
@@ -261,11 +269,11 @@ def _conditions(
     )
 
 
-def _asking(condition_table: Table, skills: int) -> tuple[Ints, Ints]:
+def _asking(condition_table: Records, skills: int) -> tuple[Ints, Ints]:
     """Return the inverted index of the needs that ask for a level."""
-    order = np.lexsort((condition_table[:, ASKED_LEVEL], condition_table[:, ASKED_SKILL])).astype(np.int32)
-    order = order[condition_table[order, ASKED_SKILL] >= 0]
-    return offsets_of(np.bincount(condition_table[order, ASKED_SKILL], minlength=skills)), order
+    order = np.lexsort((condition_table["level"], condition_table["skill"])).astype(np.int32)
+    order = order[condition_table[order]["skill"] >= 0]
+    return offsets_of(np.bincount(condition_table[order]["skill"], minlength=skills)), order
 
 
 def _lists(keys: Ints, values: Ints, count: int) -> tuple[Ints, Ints]:
@@ -282,7 +290,7 @@ def _longer(starts: Ints, values: Ints, keys: Ints, more: Ints, count: int) -> t
     return starts + offsets_of(np.bincount(keys, minlength=count)), values
 
 
-def _inserted(values: Ints, places: Any, more: Ints) -> Ints:
+def _inserted(values: NDArray[Any], places: Any, more: NDArray[Any]) -> NDArray[Any]:
     """Return values with more of them, each before its place; those of one place in their order."""
     pieces, before = [], 0
     for number in np.argsort(places, kind="stable").tolist():

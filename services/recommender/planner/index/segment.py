@@ -10,48 +10,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.recommender.inputs import MICRO
-from services.recommender.planner.index.vocabulary import (
-    COURSE_ASKED,
-    FIRST,
-    LAST,
-    EncodedCourse,
-)
+from services.recommender.planner.index.vocabulary import HEAD_DTYPE, ROW_DTYPE, EncodedCourse, Records
+from services.recommender.planner.params import PARAMS
 
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
-Table = NDArray[np.int32]
 
-CHAMPIONS = 4
-"""Per skill, level reached and set of languages: so many of the cheapest, and so many of the broadest per cost."""
+CHAMPIONS = PARAMS.champions
+CHAMPIONS_FROM = PARAMS.champions_from
+COURSE_DTYPE = np.dtype(
+    [(field, np.int32) for field in ("name", "provider", "languages", "modality", "cost_factor", "row", "condition")]
+)
+"""A course: numbers of its names, millionths, and where its rows and its required conditions begin."""
 
-CHAMPIONS_FROM = 20_000
-"""Courses. A smaller catalogue is searched whole."""
-
-_HEAD = 9
-_ROW = 4
-
-
-NAME, PROVIDER, LANGUAGES, MODALITY, COST_FACTOR, ROW, REQUIRED = range(7)
-SKILL, LOW, HIGH, ENTRY = range(4)
+TEACHER_DTYPE = np.dtype([("course", np.int32), ("level", np.int32)])
+"""A course that teaches a skill, and the micro-level that it leads to."""
 
 
 class Segment(NamedTuple):
     """N courses as columns, in the order of their ids. Immutable. Few arrays, so that compiled calls stay cheap."""
 
-    info: Table
-    """(N + 1, 7): NAME, PROVIDER, LANGUAGES, MODALITY, COST_FACTOR (millionths), where ROW and REQUIRED begin."""
+    info: Records
+    """(N + 1,) COURSE_DTYPE; of the last only where its lists would begin."""
     hours: Longs
     """(N,): micro-hours."""
     rank: Longs
     """(N,): order of the course ids, across segments."""
-    rows: Table
-    """Per skill taught: SKILL, LOW and HIGH (micro-levels), ENTRY (condition of its LOW, or -1)."""
+    rows: Records
+    """ROW_DTYPE: the skills taught by all courses."""
     requires: Ints
     """Required conditions of all courses."""
     teacher_starts: Ints
     """Per skill, into `teachers`."""
-    teachers: Table
-    """(course, micro-level reached) of the courses that teach each skill, shortest first."""
+    teachers: Records
+    """TEACHER_DTYPE: the courses that teach each skill, shortest first."""
     steps: Ints
     """Per skill, into `tops`."""
     tops: Ints
@@ -83,53 +75,11 @@ class Segment(NamedTuple):
             return []
         return [int(top) for top in self.tops[self.steps[skill] : self.steps[skill + 1]]]
 
-    def taught(self, skill: int) -> Table:
+    def taught(self, skill: int) -> Records:
         """Return (course, level reached) of those that teach a skill."""
         if skill + 1 >= len(self.teacher_starts):
             return self.teachers[:0]
         return self.teachers[self.teacher_starts[skill] : self.teacher_starts[skill + 1]]
-
-
-class Columns(NamedTuple):
-    """What a segment is made from: a number per course, row or condition."""
-
-    name: Ints
-    provider: Ints
-    language_set: Ints
-    modality: Ints
-    effort: Ints
-    hours: Longs
-    starts: Ints
-    skill: Ints
-    low: Ints
-    high: Ints
-    entry: Ints
-    branch_starts: Ints
-    requires: Ints
-
-
-def columns_of(entries: Sequence[EncodedCourse]) -> Columns:
-    """Return the columns of these entries."""
-    head = np.frombuffer(b"".join([entry.head for entry in entries]), np.int32).copy().reshape(-1, _HEAD)
-    rows = np.frombuffer(b"".join([entry.rows for entry in entries]), np.int32).copy().reshape(-1, _ROW)
-    name, provider, language_set, modality, effort = (head[:, column].copy() for column in (0, 1, 2, 3, 8))
-    skill, low, high, entry = (rows[:, column].copy() for column in range(4))
-    requires = np.frombuffer(b"".join([entry.requires for entry in entries]), np.int32).copy()
-    return Columns(
-        name,
-        provider,
-        language_set,
-        modality,
-        effort,
-        (head[:, 6].astype(np.int64) << 31) | head[:, 7],
-        offsets_of(head[:, 4]),
-        skill,
-        low,
-        high,
-        entry,
-        offsets_of(head[:, 5]),
-        requires,
-    )
 
 
 def offsets_of(counts: Any) -> Ints:
@@ -139,34 +89,46 @@ def offsets_of(counts: Any) -> Ints:
     return starts
 
 
-def segment_of(columns: Columns, skills: int, rank: Longs | None = None) -> Segment:
-    """Return the segment of these columns, in the order of the courses' ids. `rank` None: they stand alone.
+def segment_of(entries: Sequence[EncodedCourse], skills: int, rank: Longs | None = None) -> Segment:
+    """Return the segment of these courses, which are in the order of their ids. `rank` None: they stand alone.
 
     `skills` is how many skills have a number. A segment with its own `rank` is looked up by sorted names.
     """
-    count = len(columns.name)
-    owner = np.repeat(np.arange(count, dtype=np.int32), np.diff(columns.starts))
-    order = np.lexsort((owner, columns.hours[owner], columns.skill))
-    taught = np.unique(columns.skill.astype(np.int64) << 32 | columns.high)
+    heads = np.frombuffer(b"".join([entry.head for entry in entries]), HEAD_DTYPE)
+    info = np.zeros(len(heads) + 1, COURSE_DTYPE)
+    for field in ("name", "provider", "languages", "modality", "cost_factor"):
+        info[field][:-1] = heads[field]
+    info["row"], info["condition"] = offsets_of(heads["rows"]), offsets_of(heads["conditions"])
+    rows = np.frombuffer(b"".join([entry.rows for entry in entries]), ROW_DTYPE).copy()
+    requires = np.frombuffer(b"".join([entry.requires for entry in entries]), np.int32).copy()
+    return _indexed(info, heads["hours"].copy(), rows, requires, skills, rank)
+
+
+def _indexed(  # noqa: PLR0913, PLR0917 - the columns of a segment
+    info: Records, hours: Longs, rows: Records, requires: Ints, skills: int, rank: Longs | None
+) -> Segment:
+    """Return the segment of these columns with its inverted index."""
+    name, count = info["name"][:-1], len(hours)
+    owner = np.repeat(np.arange(count, dtype=np.int32), np.diff(info["row"]))
+    order = np.lexsort((owner, hours[owner], rows["skill"]))
+    teachers = np.empty(len(order), TEACHER_DTYPE)
+    teachers["course"], teachers["level"] = owner[order], rows["high"][order]
+    taught = np.unique(rows["skill"].astype(np.int64) << 32 | rows["high"])
     if rank is None:
-        places = np.full(int(columns.name.max(initial=-1)) + 1, -1, np.int32)
-        places[columns.name] = np.arange(count, dtype=np.int32)
+        places = np.full(int(name.max(initial=-1)) + 1, -1, np.int32)
+        places[name] = np.arange(count, dtype=np.int32)
         sparse = np.zeros(0, np.int32)
     else:
-        places = np.argsort(columns.name).astype(np.int32)
-        sparse = columns.name[places]
-    info = np.zeros((count + 1, 7), np.int32)
-    for column, values in enumerate(columns[:5]):
-        info[:count, column] = values
-    info[:, ROW], info[:, REQUIRED] = columns.starts, columns.branch_starts
+        places = np.argsort(name).astype(np.int32)
+        sparse = name[places]
     return Segment(
         info=info,
-        hours=columns.hours,
+        hours=hours,
         rank=np.arange(count, dtype=np.int64) << 20 if rank is None else rank,
-        rows=np.stack([columns.skill, columns.low, columns.high, columns.entry], axis=1),
-        requires=columns.requires,
-        teacher_starts=offsets_of(np.bincount(columns.skill, minlength=skills)),
-        teachers=np.stack([owner[order], columns.high[order]], axis=1),
+        rows=rows,
+        requires=requires,
+        teacher_starts=offsets_of(np.bincount(rows["skill"], minlength=skills)),
+        teachers=teachers,
         steps=offsets_of(np.bincount(taught >> 32, minlength=skills)),
         tops=(taught & 0xFFFFFFFF).astype(np.int32),
         places=places,
@@ -183,25 +145,13 @@ def overlay_ranks(numbers: Sequence[int]) -> Longs:
 
 def part_of(segment: Segment, numbers: Ints) -> Segment:
     """Return the segment of some courses of another, in its order and with its ranks."""
-    lengths, conditions = (np.diff(segment.info[:, column])[numbers] for column in (ROW, REQUIRED))
-    rows = segment.rows[ranges(segment.info[numbers, ROW], lengths)]
-    info = segment.info[numbers]
-    columns = Columns(
-        info[:, NAME],
-        info[:, PROVIDER],
-        info[:, LANGUAGES],
-        info[:, MODALITY],
-        info[:, COST_FACTOR],
-        segment.hours[numbers],
-        offsets_of(lengths),
-        rows[:, SKILL],
-        rows[:, LOW],
-        rows[:, HIGH],
-        rows[:, ENTRY],
-        offsets_of(conditions),
-        segment.requires[ranges(info[:, REQUIRED], conditions)],
-    )
-    return segment_of(columns, len(segment.teacher_starts) - 1, segment.rank[numbers])
+    row_counts, condition_counts = (np.diff(segment.info[field])[numbers] for field in ("row", "condition"))
+    rows = segment.rows[ranges(segment.info["row"][numbers], row_counts)]
+    requires = segment.requires[ranges(segment.info["condition"][numbers], condition_counts)]
+    info = np.append(segment.info[numbers], segment.info[-1:])
+    info["row"], info["condition"] = offsets_of(row_counts), offsets_of(condition_counts)
+    hours, skills = segment.hours[numbers], len(segment.teacher_starts) - 1
+    return _indexed(info, hours, rows, requires, skills, segment.rank[numbers])
 
 
 def ranges(starts: Any, lengths: Any) -> Longs:
@@ -210,15 +160,15 @@ def ranges(starts: Any, lengths: Any) -> Longs:
     return np.asarray(np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths))
 
 
-def champions_of(segment: Segment, branch_conditions: Ints, branch_starts: Ints, table: Table) -> Ints:
+def champions_of(segment: Segment, branch_conditions: Ints, branch_starts: Ints, table: Records) -> Ints:
     """Return the numbers of the champions, closed under the courses that they require.
 
-    `table`, `branch_starts`, `branch_conditions`: see `names.Needs`.
+    `table`, `branch_starts`, `branch_conditions`: see `ConditionTable`.
     """
-    owner = np.repeat(np.arange(segment.size, dtype=np.int32), np.diff(segment.info[:, ROW]))
-    skill, high, language_set = segment.rows[:, SKILL], segment.rows[:, HIGH], segment.info[owner, LANGUAGES]
-    gains = np.bincount(owner, high - segment.rows[:, LOW], segment.size)
-    cost = segment.hours * (segment.info[:-1, COST_FACTOR] / MICRO)
+    owner = np.repeat(np.arange(segment.size, dtype=np.int32), np.diff(segment.info["row"]))
+    skill, high, language_set = segment.rows["skill"], segment.rows["high"], segment.info[owner]["languages"]
+    gains = np.bincount(owner, high - segment.rows["low"], segment.size)
+    cost = segment.hours * (segment.info[:-1]["cost_factor"] / MICRO)
     narrow = cost / np.maximum(gains, 1)
     chosen = np.zeros(segment.size, bool)
     for measure in (cost, narrow):
@@ -229,21 +179,21 @@ def champions_of(segment: Segment, branch_conditions: Ints, branch_starts: Ints,
         chosen[owner[order[place < CHAMPIONS]]] = True
     waiting = np.flatnonzero(chosen).astype(np.int32)
     while waiting.size:
-        counts = np.diff(segment.info[:, REQUIRED])[waiting]
-        required = segment.requires[ranges(segment.info[waiting, REQUIRED], counts)]
+        counts = np.diff(segment.info["condition"])[waiting]
+        required = segment.requires[ranges(segment.info[waiting]["condition"], counts)]
         numbers = np.unique(
-            segment.find(table[all_conditions(required, branch_conditions, branch_starts, table), COURSE_ASKED])
+            segment.find(table[all_conditions(required, branch_conditions, branch_starts, table)]["course"])
         )
         waiting = numbers[(numbers >= 0) & ~chosen[numbers]]
         chosen[waiting] = True
     return np.flatnonzero(chosen).astype(np.int32)
 
 
-def all_conditions(conditions: Ints, branch_conditions: Ints, branch_starts: Ints, table: Table) -> Ints:
+def all_conditions(conditions: Ints, branch_conditions: Ints, branch_starts: Ints, table: Records) -> Ints:
     """Return these needs and those of their branches, at any depth, sorted, each once."""
     found = [np.unique(conditions)]
     while found[-1].size:
-        first, last = table[found[-1], FIRST], table[found[-1], LAST]
+        first, last = table[found[-1]]["first_branch"], table[found[-1]]["last_branch"]
         paths = ranges(first, last - first)
         found.append(np.unique(branch_conditions[ranges(branch_starts[paths], np.diff(branch_starts)[paths])]))
     return np.unique(np.concatenate(found))

@@ -1,4 +1,4 @@
-"""Names as numbers: skills, courses, providers and conditions of entry, once for all catalogues of a process.
+"""Names as numbers: skills, courses, providers and conditions of entry, once for all catalogs of a process.
 
 Numbers are given once and never taken back, so arrays made at different times fit each other. A level is counted in
 micro-levels, integers; what differs by less is the same.
@@ -14,23 +14,40 @@ from typing import Any
 import msgspec
 import numpy as np
 from msgspec import UNSET
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from services.recommender.inputs import MICRO
 from services.recommender.planner.course_spec import SkillKey, cost_factor, level_condition
 from services.recommender.planner.units import micro
-from shared.skills import Course, Prerequisite
+from shared.domain import Course, Prerequisite
 from shared.texts import folded
 
-SKILL_ASKED, LEVEL_ASKED, COURSE_ASKED, FIRST, LAST = range(5)
+HEAD_DTYPE = np.dtype(
+    [
+        *((field, np.int32) for field in ("name", "provider", "languages", "modality", "rows", "conditions")),
+        ("cost_factor", np.int32),
+        ("hours", np.int64),
+    ]
+)
+"""A course: numbers of its names, how many rows and required conditions it has, millionths, micro-hours."""
+
+ROW_DTYPE = np.dtype([(field, np.int32) for field in ("skill", "low", "high", "entry")])
+"""A skill taught: from `low` to `high` (micro-levels); `entry`: the condition that `low` is held, or -1."""
+
+CONDITION_DTYPE = np.dtype([(field, np.int32) for field in ("skill", "level", "course", "first_branch", "last_branch")])
+"""A condition: a micro-level of a skill, or a completed course (else both -1), or any branch of a range."""
+
+Records = NDArray[np.void]
+"""A structured array: its fields have names."""
+
 MODALITIES = ("online", "classroom", "blended")
 
 
 class AppendOnlyArray:
-    """Integers, or rows of them, that only grow at the end. What was read of it once stays as it was read."""
+    """Integers, or records, that only grow at the end. What was read of it once stays as it was read."""
 
-    def __init__(self, *width: int) -> None:
-        self._held = np.zeros((1024, *width), np.int32)
+    def __init__(self, dtype: DTypeLike = np.int32) -> None:
+        self._held: NDArray[Any] = np.zeros(1024, dtype)
         self._count = 0
 
     def add(self, number: int | Sequence[int]) -> None:
@@ -43,19 +60,19 @@ class AppendOnlyArray:
     def __len__(self) -> int:
         return self._count
 
-    def read(self) -> NDArray[np.int32]:
+    def read(self) -> NDArray[Any]:
         """Return all of it."""
         return self._held[: self._count]
 
 
 class ConditionTable:
-    """Conditions of entry. `table`: SKILL_ASKED and LEVEL_ASKED, or COURSE_ASKED, else -1, or branches FIRST to LAST.
+    """Conditions of entry. `table`: one CONDITION_DTYPE each.
 
-    The needs of branch b are `branch_conditions[branch_starts[b]:branch_starts[b + 1]]`.
+    The conditions of branch b are `branch_conditions[branch_starts[b]:branch_starts[b + 1]]`.
     """
 
     def __init__(self) -> None:
-        self.table = AppendOnlyArray(5)
+        self.table = AppendOnlyArray(CONDITION_DTYPE)
         self.branch_starts, self.branch_conditions = AppendOnlyArray(), AppendOnlyArray()
         self.branch_starts.add(0)
         self._numbers: dict[Hashable, int] = {}
@@ -73,7 +90,7 @@ class ConditionTable:
         """Return the number of a condition that was met before."""
         return self._numbers.get(key)
 
-    def read(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+    def read(self) -> tuple[NDArray[np.int32], NDArray[np.int32], Records]:
         """Return `branch_conditions`, `branch_starts` and `table` as they are now."""
         table, branch_starts = (
             self.table.read(),
@@ -91,8 +108,7 @@ class ConditionTable:
 class EncodedCourse(msgspec.Struct, frozen=True, gc=False):
     """A course as the index keeps it: encoded for readers, and as the integers that the planner works on.
 
-    `head`: name, provider, languages, modality, rows, needs, hours (two words), effort (millionths). `rows`: skill,
-    from, to (micro-levels) and the need of its `from` (-1: none) of each skill taught. `requires`: needs.
+    `head`: a HEAD_DTYPE. `rows`: a ROW_DTYPE per skill taught. `requires`: numbers of conditions.
     """
 
     id: str
@@ -124,25 +140,34 @@ class Vocabulary:
         for row in course.teaches:
             low, high = taught.get(key := (row.framework, row.skill), (row.from_level, row.to_level))
             taught[key] = (min(low, row.from_level), max(high, row.to_level))
-        rows: list[int] = []
+        rows: list[tuple[int, int, int, int]] = []
         for key, (low, high) in taught.items():
             skill, entered = self._number(self.skills, key), micro(low)
             condition = self.conditions.number((skill, entered), skill, entered) if entered > 0 else -1
-            rows += (skill, entered, micro(high), condition)
+            rows.append((skill, entered, micro(high), condition))
         requires = list(dict.fromkeys(self._needs(course.requires)))
         titles = (course.provider.th, course.provider.en)
         provider = self._number(self.providers, frozenset(folded(title) for title in titles if title))
         language_set = self._number(self.language_sets, frozenset(course.languages))
         hours = max(round(course.hours * MICRO), 1)
-        head = np.array([
-            self._course(course.id), provider, language_set, MODALITIES.index(course.modality),
-            len(taught), len(requires), hours >> 31, hours & 0x7FFFFFFF, cost_factor(course),
-        ], np.int32)  # fmt: skip
+        head = np.array(
+            (
+                self._course(course.id),
+                provider,
+                language_set,
+                MODALITIES.index(course.modality),
+                len(taught),
+                len(requires),
+                cost_factor(course),
+                hours,
+            ),
+            HEAD_DTYPE,
+        )
         return EncodedCourse(
             course.id,
             msgspec.msgpack.encode(course),
             head.tobytes(),
-            np.array(rows, np.int32).tobytes(),
+            np.array(rows, ROW_DTYPE).tobytes(),
             np.array(requires, np.int32).tobytes(),
         )
 

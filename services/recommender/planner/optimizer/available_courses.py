@@ -21,32 +21,32 @@ from services.recommender.planner.exact.conditions import (
 )
 from services.recommender.planner.exact.minimum_closure import AvailableCourses, ClosureCosts
 from services.recommender.planner.index.catalog import View
-from services.recommender.planner.index.segment import Ints, Longs, Table
-from services.recommender.planner.index.vocabulary import VOCABULARY
+from services.recommender.planner.index.segment import Ints, Longs
+from services.recommender.planner.index.vocabulary import VOCABULARY, Records
 from services.recommender.planner.jit import ZERO, wide
 from services.recommender.planner.optimizer.closure_cost import Costs, costs_from, specialise
 from services.recommender.planner.optimizer.query import SearchSpace, conditions_met, skills_of
 from services.recommender.planner.units import UNREACHABLE, micro
 from services.recommender.planner.value import ValueFunction
-from shared.skills import Course
+from shared.domain import Course
 
 ONE = wide(1)
 _NONE_CHANGED = np.empty(0, np.int32)
 
 
-def _rows(view: View, skill: SkillKey, above: int) -> tuple[Table, Table]:
+def _rows(view: View, skill: SkillKey, above: int) -> tuple[Records, Records]:
     """Return (course, micro-level reached) of those of the base, and beside it, that lead beyond a level."""
     number = VOCABULARY.skills.get(skill)
     base, delta = view.catalog.base.segment, view.catalog.delta[0]
     whole = base.taught(number if number is not None else len(base.teacher_starts))
     overlay = delta.taught(number if number is not None else len(delta.teacher_starts))
-    return whole[whole[:, 1] > above], overlay[overlay[:, 1] > above]
+    return whole[whole["level"] > above], overlay[overlay["level"] > above]
 
 
-def _in_order(view: View, whole: Table, overlay: Table) -> Iterator[tuple[int, str]]:
+def _in_order(view: View, whole: Records, overlay: Records) -> Iterator[tuple[int, str]]:
     """Yield (micro-level reached, id) of these rows that are to be seen, shortest first, then by id."""
     base, delta, deleted = view.catalog.base, view.catalog.delta, view.catalog.overlay
-    hours = base.segment.hours[whole[:, 0]].tolist()
+    hours = base.segment.hours[whole["course"]].tolist()
     rows = (
         (long, base.ids[course], level)
         for long, (course, level) in zip(hours, whole.tolist(), strict=True)
@@ -104,10 +104,12 @@ def stock_of(  # noqa: PLR0913, PLR0917 - what a plan knows before there is a pa
     def teachers(skill: SkillKey) -> Iterator[tuple[int, str]]:
         whole, overlay = _rows(view, skill, 0)
         if space.base_numbers is None:
-            whole = whole[costs.closure_cost[whole[:, 0]] < UNREACHABLE]
-            overlay = overlay[costs.closure_cost[size + overlay[:, 0]] < UNREACHABLE]
-            numbers.known.update((view.catalog.base.ids[course], course) for course in whole[:, 0].tolist())
-            numbers.known.update((view.catalog.delta[1][course], size + course) for course in overlay[:, 0].tolist())
+            whole = whole[costs.closure_cost[whole["course"]] < UNREACHABLE]
+            overlay = overlay[costs.closure_cost[size + overlay["course"]] < UNREACHABLE]
+            numbers.known.update((view.catalog.base.ids[course], course) for course in whole["course"].tolist())
+            numbers.known.update(
+                (view.catalog.delta[1][course], size + course) for course in overlay["course"].tolist()
+            )
         return _in_order(view, whole, overlay)
 
     def option(course_id: str) -> CourseOption | None:
@@ -205,7 +207,7 @@ def courses_above(  # noqa: PLR0913, PLR0917 - bound to a plan
     """Yield the visible courses, not done, that teach a skill beyond a micro-level; those that may be used first."""
     whole, overlay = _rows(view, (inputs.framework.id, skill), level)
     if space.base_numbers is None:  # costs tell which may be used, so that no course is decoded to find out
-        usable, beside = costs.cost[whole[:, 0]] > 0, costs.cost[space.base.size + overlay[:, 0]] > 0
+        usable, beside = costs.cost[whole["course"]] > 0, costs.cost[space.base.size + overlay["course"]] > 0
         found = chain(
             _in_order(view, whole[usable], overlay[beside]), _in_order(view, whole[~usable], overlay[~beside])
         )

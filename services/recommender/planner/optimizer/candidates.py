@@ -1,4 +1,4 @@
-"""Match: out of the whole catalogue, the courses that one officer's plan weighs, and what leads to them.
+"""Match: out of the whole catalog, the courses that one officer's plan weighs, and what leads to them.
 
 The inverted index gives every course that teaches a gap skill beyond the level held: the candidates. Weighed are the
 cheapest of them per gap and level, and those worth most for their price; with each come the ways that meet its needs at
@@ -8,12 +8,9 @@ about the least price, and so on down.
 import numpy as np
 
 from services.recommender.planner.index.graph import (
-    FIRST_ROW,
     PrerequisiteGraph,
 )
 from services.recommender.planner.index.segment import (
-    HIGH,
-    SKILL,
     Ints,
     Longs,
 )
@@ -22,14 +19,13 @@ from services.recommender.planner.optimizer.closure_cost import (
     Costs,
     score_of,
 )
-from services.recommender.planner.optimizer.query import GAP, Query
+from services.recommender.planner.optimizer.query import Query
+from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import UNREACHABLE
 
-TOP_BY_COST = 2
-"""Per gap and level reached, so many of the cheapest candidates are weighed."""
-
-TOP_BY_DENSITY = 24
-"""And so many more of those worth most by themselves for their price, to the powers of 1 and 0.4."""
+TOP_BY_COST = PARAMS.top_by_cost
+TOP_BY_DENSITY = PARAMS.top_by_density
+FLAT_EXPONENT = PARAMS.flat_exponent
 
 
 @jit
@@ -44,11 +40,11 @@ def shortlist(graph: PrerequisiteGraph, query: Query, costs: Costs) -> Ints:
     seen = np.zeros(len(graph.hours), np.bool_)
     found, count = np.empty(len(graph.hours), np.int32), 0
     for skill in range(min(len(skills), len(teacher_starts) - 1)):
-        gap = skills[skill, GAP]
+        gap = skills[skill]["gap"]
         for place in range(teacher_starts[skill], teacher_starts[skill + 1] if gap >= 0 else 0):
-            course = teachers[place, 0]
+            course = teachers[place]["course"]
             if (
-                teachers[place, 1] > current_level[gap]
+                teachers[place]["level"] > current_level[gap]
                 and not seen[course]
                 and costs.closure_cost[course] < UNREACHABLE
             ):
@@ -78,17 +74,17 @@ def top_candidates(graph: PrerequisiteGraph, query: Query, costs: Costs, candida
     score, worthiest = np.zeros((2, TOP_BY_DENSITY), np.int64), np.full((2, TOP_BY_DENSITY), -1, np.int32)
     for course in candidates:
         value = ZERO
-        for row in range(begins[course, FIRST_ROW], begins[course + 1, FIRST_ROW]):
-            gap, high = skills[rows[row, SKILL], GAP], rows[row, HIGH]
+        for row in range(begins[course]["row"], begins[course + 1]["row"]):
+            gap, high = skills[rows[row]["skill"]]["gap"], rows[row]["high"]
             if gap < 0 or high <= current_level[gap]:
                 continue
             for top in range(starts[gap], starts[gap + 1]):
-                if level_values[top, 0] == high and level_values[top, 1] > 0:
-                    value += level_values[top, 1]
+                if level_values[top]["level"] == high and level_values[top]["value"] > 0:
+                    value += level_values[top]["value"]
                     if closure_cost[course] <= least[top, TOP_BY_COST - 1]:
                         insert_topk(least[top], cheapest[top], rank, closure_cost[course], wide(course))
         for by in range(2 if value else 0):
-            key = -score_of(value, closure_cost[course], 0.4 if by else 1.0)
+            key = -score_of(value, closure_cost[course], FLAT_EXPONENT if by else 1.0)
             if key <= score[by, TOP_BY_DENSITY - 1]:
                 insert_topk(score[by], worthiest[by], rank, key, wide(course))
     return np.concatenate((cheapest.ravel(), worthiest.ravel()))

@@ -1,37 +1,13 @@
 """Bundles: a course with the cheapest courses that open its door, put together, in order, and without what is spare."""
 
 from services.recommender.planner.index.segment import Longs
+from services.recommender.planner.index.vocabulary import Records
 from services.recommender.planner.jit import NONE, jit
 from services.recommender.planner.optimizer.closure_cost import score_of
 from services.recommender.planner.optimizer.instance import (
-    BRANCH,
-    COSINE,
-    COST,
-    DOORS,
-    GAINS,
-    GAINS_END,
-    HELD,
-    HOURS,
-    HOURS_LEFT,
-    NEEDS,
-    NEEDS_END,
-    PRICES,
-    RANK,
-    REACH,
-    STEPS_LEFT,
-    WAYS,
-    WAYS_END,
     ProblemData,
 )
 from services.recommender.planner.optimizer.state import (
-    ALL_COST,
-    ALL_HOURS,
-    COUNT,
-    EPOCH,
-    EVALUATIONS_LEFT,
-    GAIN,
-    MAX_COURSES,
-    MEMBERS,
     Workspace,
     admits,
     study,
@@ -46,63 +22,68 @@ def build_closure(problem: ProblemData, state: Longs, workspace: Workspace, targ
 
     One of more than MAX_COURSES courses is left unfinished: no path holds it. Its COUNT says so, and its hours are 0.
     """
-    alternatives, conditions, adjacency, at = problem.alternatives, problem.conditions, problem.adjacency, problem.at
+    alternatives, conditions, adjacency, offsets = (
+        problem.alternatives,
+        problem.conditions,
+        problem.adjacency,
+        problem.offsets,
+    )
     closure, visited, best, counters = workspace.closure, workspace.visited, workspace.best, workspace.counters
-    costs, condition_cost = at[PRICES], at[REACH]
-    counters[EPOCH] += 1
-    counters[ALL_HOURS] = counters[ALL_COST] = counters[COUNT] = counters[GAIN] = 0
-    best[:] = state[at[HELD] : at[DOORS]]
+    costs, condition_cost = offsets[0]["closure_costs"], offsets[0]["condition_costs"]
+    counters[0]["epoch"] += 1
+    counters[0]["hours"] = counters[0]["cost"] = counters[0]["courses"] = counters[0]["gain"] = 0
+    best[:] = state[offsets[0]["value_held"] : offsets[0]["levels"]]
     closure[0] = target
-    visited[target] = counters[EPOCH]
+    visited[target] = counters[0]["epoch"]
     found, looked = 1, 0
     while looked < found:
         alternative = closure[looked]
         looked += 1
-        if not alternatives[alternative, BRANCH]:
-            counters[ALL_HOURS] += alternatives[alternative, HOURS]
-            counters[ALL_COST] += alternatives[alternative, COST]
-            counters[COUNT] += 1
-            if counters[COUNT] > counters[MAX_COURSES]:
-                counters[ALL_HOURS] = 0
+        if not alternatives[alternative]["is_branch"]:
+            counters[0]["hours"] += alternatives[alternative]["hours"]
+            counters[0]["cost"] += alternatives[alternative]["cost"]
+            counters[0]["courses"] += 1
+            if counters[0]["courses"] > counters[0]["max_courses"]:
+                counters[0]["hours"] = 0
                 break
-        for place in range(alternatives[alternative, GAINS], alternatives[alternative, GAINS_END], 2):
+        for place in range(alternatives[alternative]["gap_effects"], alternatives[alternative]["gap_effects_end"], 2):
             if adjacency[place + 1] > best[adjacency[place]]:
-                counters[GAIN] += adjacency[place + 1] - best[adjacency[place]]
+                counters[0]["gain"] += adjacency[place + 1] - best[adjacency[place]]
                 best[adjacency[place]] = adjacency[place + 1]
-        for edge in range(alternatives[alternative, NEEDS], alternatives[alternative, NEEDS_END]):
+        for edge in range(alternatives[alternative]["conditions"], alternatives[alternative]["conditions_end"]):
             condition = adjacency[edge]
             if state[condition_cost + condition] == 0:
                 continue
             achiever = -1
-            for place in range(conditions[condition, WAYS], conditions[condition, WAYS_END]):
+            for place in range(conditions[condition]["alternatives"], conditions[condition]["alternatives_end"]):
                 other = adjacency[place]
                 if state[costs + other] == state[condition_cost + condition] and (
-                    achiever < 0 or alternatives[other, RANK] < alternatives[achiever, RANK]
+                    achiever < 0 or alternatives[other]["rank"] < alternatives[achiever]["rank"]
                 ):
                     achiever = other
-            if visited[achiever] != counters[EPOCH]:
-                visited[achiever] = counters[EPOCH]
+            if visited[achiever] != counters[0]["epoch"]:
+                visited[achiever] = counters[0]["epoch"]
                 closure[found] = achiever
                 found += 1
-    counters[MEMBERS] = found
-    counters[EVALUATIONS_LEFT] -= found
+    counters[0]["size"] = found
+    counters[0]["visits_left"] -= found
 
 
 @jit
 def topological_order(problem: ProblemData, state: Longs, workspace: Workspace) -> int:
     """Put the courses of the bundle on the bench into an order of study; return how many."""
-    alternatives, closure, costs = problem.alternatives, workspace.closure, problem.at[PRICES]
+    alternatives, closure, costs = problem.alternatives, workspace.closure, problem.offsets[0]["closure_costs"]
     kept = 0
-    for place in range(workspace.counters[MEMBERS]):
+    for place in range(workspace.counters[0]["size"]):
         alternative = closure[place]
-        if alternatives[alternative, BRANCH]:
+        if alternatives[alternative]["is_branch"]:
             continue
         cost, at = state[costs + alternative], kept
         while at > 0 and (
             state[costs + closure[at - 1]] > cost
             or (
                 state[costs + closure[at - 1]] == cost
-                and alternatives[closure[at - 1], RANK] > alternatives[alternative, RANK]
+                and alternatives[closure[at - 1]]["rank"] > alternatives[alternative]["rank"]
             )
         ):
             closure[at] = closure[at - 1]
@@ -116,17 +97,17 @@ def topological_order(problem: ProblemData, state: Longs, workspace: Workspace) 
 def precedes(problem: ProblemData, alternative: int, cost: int, other: int, other_cost: int) -> bool:
     """Return whether of two courses of equal score the first stands before the second."""
     alternatives = problem.alternatives
-    if alternatives[alternative, COSINE] != alternatives[other, COSINE]:
-        return bool(alternatives[alternative, COSINE] > alternatives[other, COSINE])
+    if alternatives[alternative]["cosine"] != alternatives[other]["cosine"]:
+        return bool(alternatives[alternative]["cosine"] > alternatives[other]["cosine"])
     if cost != other_cost:
         return cost < other_cost
-    return bool(alternatives[alternative, RANK] < alternatives[other, RANK])
+    return bool(alternatives[alternative]["rank"] < alternatives[other]["rank"])
 
 
 @jit
-def has_marginal_gain(alternatives: Longs, adjacency: Longs, held: int, state: Longs, alternative: int) -> bool:
+def has_marginal_gain(alternatives: Records, adjacency: Longs, held: int, state: Longs, alternative: int) -> bool:
     """Return whether a course by itself closes anything."""
-    for place in range(alternatives[alternative, GAINS], alternatives[alternative, GAINS_END], 2):
+    for place in range(alternatives[alternative]["gap_effects"], alternatives[alternative]["gap_effects_end"], 2):
         if adjacency[place + 1] > state[held + adjacency[place]]:
             return True
     return False
@@ -135,13 +116,16 @@ def has_marginal_gain(alternatives: Longs, adjacency: Longs, held: int, state: L
 @jit
 def score_closure(problem: ProblemData, state: Longs, workspace: Workspace, alternative: int, exponent: float) -> int:
     """Return the score of a course's bundle, which is then on the bench; 0 where it is out of reach or does not fit."""
-    if state[problem.at[PRICES] + alternative] >= UNREACHABLE:
+    if state[problem.offsets[0]["closure_costs"] + alternative] >= UNREACHABLE:
         return 0
     build_closure(problem, state, workspace, alternative)
     counters = workspace.counters
-    if counters[ALL_HOURS] > state[HOURS_LEFT] or counters[COUNT] > state[STEPS_LEFT]:
+    if (
+        counters[0]["hours"] > state[problem.offsets[0]["hours_left"]]
+        or counters[0]["courses"] > state[problem.offsets[0]["steps_left"]]
+    ):
         return 0
-    return score_of(counters[GAIN], counters[ALL_COST], exponent)
+    return score_of(counters[0]["gain"], counters[0]["cost"], exponent)
 
 
 @jit
@@ -160,13 +144,18 @@ def drop_redundant(problem: ProblemData, state: Longs, workspace: Workspace, cou
 @jit
 def gain_excluding(problem: ProblemData, state: Longs, workspace: Workspace, count: int, left_out: int) -> int:
     """Return what the bundle gains without one of it; -1 where it then cannot be studied."""
-    alternatives, conditions, adjacency, at = problem.alternatives, problem.conditions, problem.adjacency, problem.at
-    after = state[: at[PRICES]].copy()
-    workspace.counters[EVALUATIONS_LEFT] -= count
+    alternatives, conditions, adjacency, offsets = (
+        problem.alternatives,
+        problem.conditions,
+        problem.adjacency,
+        problem.offsets,
+    )
+    after = state[: offsets[0]["closure_costs"]].copy()
+    workspace.counters[0]["visits_left"] -= count
     for place in range(count):
         if place == left_out:
             continue
-        if left_out >= 0 and not admits(alternatives, conditions, adjacency, at, after, workspace.closure[place]):
+        if left_out >= 0 and not admits(alternatives, conditions, adjacency, offsets, after, workspace.closure[place]):
             return -1
-        study(alternatives, adjacency, at, after, workspace.closure[place])
+        study(alternatives, adjacency, offsets, after, workspace.closure[place])
     return value_held(problem, after) - value_held(problem, state)

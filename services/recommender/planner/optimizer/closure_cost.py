@@ -17,19 +17,9 @@ from numpy.typing import NDArray
 
 from services.recommender.inputs import MICRO
 from services.recommender.planner.index.graph import (
-    ANY_FIRST,
-    ANY_LAST,
-    ASKED_LEVEL,
-    ASKED_SKILL,
-    FIRST_NEED,
-    FIRST_ROW,
-    ONLY,
     PrerequisiteGraph,
 )
 from services.recommender.planner.index.segment import (
-    ENTRY,
-    HIGH,
-    SKILL,
     Ints,
     Longs,
 )
@@ -153,9 +143,9 @@ def relax(graph: PrerequisiteGraph, ours: Flags, costs: Costs, heap: Heap, fresh
             total = closure_cost[course]
             if total >= UNREACHABLE:
                 continue
-            for row in range(begins[course, FIRST_ROW], begins[course + 1, FIRST_ROW]):
-                first, place = level_index_starts[rows[row, SKILL]], level_index_starts[rows[row, SKILL] + 1] - 1
-                while place >= first and condition_table[level_index[place], ASKED_LEVEL] > rows[row, HIGH]:
+            for row in range(begins[course]["row"], begins[course + 1]["row"]):
+                first, place = level_index_starts[rows[row]["skill"]], level_index_starts[rows[row]["skill"] + 1] - 1
+                while place >= first and condition_table[level_index[place]]["level"] > rows[row]["high"]:
                     place -= 1
                 while place >= first and total < condition_cost[level_index[place]]:  # a lower level never costs more
                     decrease(condition_cost, heap, wide(level_index[place]), total)
@@ -166,7 +156,7 @@ def relax(graph: PrerequisiteGraph, ours: Flags, costs: Costs, heap: Heap, fresh
             break
         condition, count = pop_cheapest(condition_cost, heap), 0
         change = condition_cost[condition] - previous_cost[condition]
-        mine = condition_table[condition, ASKED_SKILL] >= 0 and ours[condition_table[condition, ASKED_SKILL]]
+        mine = condition_table[condition]["skill"] >= 0 and ours[condition_table[condition]["skill"]]
         for place in range(consumer_starts[condition], consumer_starts[condition + 1]):
             if consumers[place] >= 0 or mine:
                 queue[count] = consumers[place] if consumers[place] >= 0 else ~consumers[place]
@@ -186,15 +176,15 @@ def sum_condition_costs(graph: PrerequisiteGraph, ours: Flags, costs: Costs, cou
     begins, rows, requires = graph.begins, graph.rows, graph.requires
     cost, closure_cost, condition_cost = costs.cost, costs.closure_cost, costs.condition_cost
     for course in courses:
-        first, last = begins[course, FIRST_ROW], begins[course + 1, FIRST_ROW]
+        first, last = begins[course]["row"], begins[course + 1]["row"]
         closure_cost[course] = cost[course] or FORBIDDEN
         for row in range(first, last):
-            if rows[row, ENTRY] >= 0 and ours[rows[row, SKILL]]:
-                closure_cost[course] += condition_cost[rows[row, ENTRY]]
-        for place in range(begins[course, FIRST_NEED], begins[course + 1, FIRST_NEED]):
+            if rows[row]["entry"] >= 0 and ours[rows[row]["skill"]]:
+                closure_cost[course] += condition_cost[rows[row]["entry"]]
+        for place in range(begins[course]["condition"], begins[course + 1]["condition"]):
             condition, twice = requires[place], False
             for row in range(first, last):
-                twice = twice or (rows[row, ENTRY] == condition and ours[rows[row, SKILL]])
+                twice = twice or (rows[row]["entry"] == condition and ours[rows[row]["skill"]])
             closure_cost[course] += 0 if twice else condition_cost[condition]
 
 
@@ -239,7 +229,7 @@ def specialise(
     for skill in range(min(len(entry_levels), len(graph.level_index_starts) - 1)):
         if entry_levels[skill] > 0:
             for place in range(graph.level_index_starts[skill], graph.level_index_starts[skill + 1]):
-                if graph.condition_table[graph.level_index[place], ASKED_LEVEL] > entry_levels[skill]:
+                if graph.condition_table[graph.level_index[place]]["level"] > entry_levels[skill]:
                     break
                 decrease(costs.condition_cost, heap, wide(graph.level_index[place]), ZERO)
     relax(graph, ours, costs, heap, fresh)
@@ -248,14 +238,16 @@ def specialise(
 @jit
 def cheapest_achiever(graph: PrerequisiteGraph, costs: Costs, condition: int) -> int:
     """Return the lowest current cost of satisfying a condition; UNREACHABLE if nothing does."""
-    best, skill = UNREACHABLE, graph.condition_table[condition, ASKED_SKILL]
+    best, skill = UNREACHABLE, graph.condition_table[condition]["skill"]
     if skill >= 0 and skill + 1 < len(graph.teacher_starts):
         for place in range(graph.teacher_starts[skill], graph.teacher_starts[skill + 1]):
-            if graph.teachers[place, 1] >= graph.condition_table[condition, ASKED_LEVEL]:
-                best = min(best, costs.closure_cost[graph.teachers[place, 0]])
-    if graph.condition_table[condition, ONLY] >= 0:
-        best = min(best, costs.closure_cost[graph.condition_table[condition, ONLY]])
-    for branch in range(graph.condition_table[condition, ANY_FIRST], graph.condition_table[condition, ANY_LAST]):
+            if graph.teachers[place]["level"] >= graph.condition_table[condition]["level"]:
+                best = min(best, costs.closure_cost[graph.teachers[place]["course"]])
+    if graph.condition_table[condition]["course"] >= 0:
+        best = min(best, costs.closure_cost[graph.condition_table[condition]["course"]])
+    for branch in range(
+        graph.condition_table[condition]["first_branch"], graph.condition_table[condition]["last_branch"]
+    ):
         best = min(best, branch_cost(graph, costs.condition_cost, branch))
     return int(best)
 
@@ -311,11 +303,11 @@ def mark_dependents(
     total = costs.closure_cost[course]
     if total >= UNREACHABLE:
         return opened
-    for row in range(graph.begins[course, FIRST_ROW], graph.begins[course + 1, FIRST_ROW]):
-        skill = graph.rows[row, SKILL]
+    for row in range(graph.begins[course]["row"], graph.begins[course + 1]["row"]):
+        skill = graph.rows[row]["skill"]
         for place in range(graph.level_index_starts[skill], graph.level_index_starts[skill + 1]):
             condition = graph.level_index[place]
-            if graph.condition_table[condition, ASKED_LEVEL] > graph.rows[row, HIGH]:
+            if graph.condition_table[condition]["level"] > graph.rows[row]["high"]:
                 break
             if not unmet[condition] and costs.condition_cost[condition] == total:
                 unmet[condition] = True
@@ -346,9 +338,7 @@ def costs_from(
         np.zeros(len(closure_cost), np.int64),
     )
     for condition in range(len(condition_cost)):
-        mine = (
-            graph.condition_table[condition, ASKED_SKILL] >= 0 and ours[graph.condition_table[condition, ASKED_SKILL]]
-        )
+        mine = graph.condition_table[condition]["skill"] >= 0 and ours[graph.condition_table[condition]["skill"]]
         for place in range(graph.consumer_starts[condition], graph.consumer_starts[condition + 1]):
             if graph.consumers[place] >= 0 or mine:
                 lacking[graph.consumers[place] if graph.consumers[place] >= 0 else ~graph.consumers[place]] += 1
@@ -356,7 +346,7 @@ def costs_from(
         decrease(condition_cost, heap, wide(condition), ZERO)
     for skill in range(min(len(entry_levels), len(graph.level_index_starts) - 1)):
         for place in range(graph.level_index_starts[skill], graph.level_index_starts[skill + 1]):
-            if graph.condition_table[graph.level_index[place], ASKED_LEVEL] > entry_levels[skill]:
+            if graph.condition_table[graph.level_index[place]]["level"] > entry_levels[skill]:
                 break
             decrease(condition_cost, heap, wide(graph.level_index[place]), ZERO)
     for course in range(len(closure_cost)):
@@ -366,9 +356,7 @@ def costs_from(
             offer_cost(graph, condition_cost, heap, wide(course), closure_cost[course])
     while heap.size[0]:
         condition = pop_cheapest(condition_cost, heap)
-        mine = (
-            graph.condition_table[condition, ASKED_SKILL] >= 0 and ours[graph.condition_table[condition, ASKED_SKILL]]
-        )
+        mine = graph.condition_table[condition]["skill"] >= 0 and ours[graph.condition_table[condition]["skill"]]
         for place in range(graph.consumer_starts[condition], graph.consumer_starts[condition + 1]):
             if graph.consumers[place] >= 0 or mine:
                 course = graph.consumers[place] if graph.consumers[place] >= 0 else ~graph.consumers[place]
@@ -394,12 +382,12 @@ def costs_from(
 @jit
 def offer_cost(graph: PrerequisiteGraph, condition_cost: Longs, heap: Heap, course: int, total: int) -> None:
     """Lower the conditions that a course satisfies to `total`."""
-    for row in range(graph.begins[course, FIRST_ROW], graph.begins[course + 1, FIRST_ROW]):
+    for row in range(graph.begins[course]["row"], graph.begins[course + 1]["row"]):
         first, place = (
-            graph.level_index_starts[graph.rows[row, SKILL]],
-            graph.level_index_starts[graph.rows[row, SKILL] + 1] - 1,
+            graph.level_index_starts[graph.rows[row]["skill"]],
+            graph.level_index_starts[graph.rows[row]["skill"] + 1] - 1,
         )
-        while place >= first and graph.condition_table[graph.level_index[place], ASKED_LEVEL] > graph.rows[row, HIGH]:
+        while place >= first and graph.condition_table[graph.level_index[place]]["level"] > graph.rows[row]["high"]:
             place -= 1
         while place >= first and total < condition_cost[graph.level_index[place]]:  # a lower level never costs more
             decrease(condition_cost, heap, wide(graph.level_index[place]), total)

@@ -14,34 +14,28 @@ from services.recommender.planner.exact.residual import (
     Origin,
     Pick,
     end_state,
+    left_out,
+    missing_course_cause,
     pinned_closure,
+    unknown_completed,
 )
-from services.recommender.planner.explain.messages import left_out_reason, missing_course_cause, unknown_completed
 from services.recommender.planner.index.catalog import View
 from services.recommender.planner.index.segment import Longs
 from services.recommender.planner.optimizer.closure import build_closure
 from services.recommender.planner.optimizer.instance import (
-    COSINE,
-    HOURS_LEFT,
-    NUMBER,
-    PRICES,
-    STATUS,
-    STEPS_LEFT,
     ProblemData,
 )
 from services.recommender.planner.optimizer.query import SearchSpace
-from services.recommender.planner.optimizer.search import SIZE, add_closure, empty_path
+from services.recommender.planner.optimizer.search import add_closure, empty_path
 from services.recommender.planner.optimizer.state import (
-    ALL_HOURS,
-    COUNT,
     DONE,
     Workspace,
     study_and_update,
 )
 from services.recommender.planner.units import UNREACHABLE
 from services.recommender.planner.value import ValueFunction
+from shared.domain import Course
 from shared.paths import Note
-from shared.skills import Course
 
 
 class FixedCourses(NamedTuple):
@@ -53,7 +47,7 @@ class FixedCourses(NamedTuple):
 
 def course_of(space: SearchSpace, problem: ProblemData, view: View, alternative: int) -> Course:
     """Return the course of a way."""
-    course = view.course(space.course_id(int(problem.alternatives[alternative, NUMBER])))
+    course = view.course(space.course_id(int(problem.alternatives[alternative]["number"])))
     if course is None:
         raise LookupError(f"row {alternative} is no course of this view")
     return course
@@ -62,7 +56,7 @@ def course_of(space: SearchSpace, problem: ProblemData, view: View, alternative:
 def alternative_of(space: SearchSpace, problem: ProblemData, course_id: str) -> int:
     """Return the way of a course; -1 where the problem has none."""
     for number in space.numbers([course_id]):
-        for alternative in np.flatnonzero(problem.alternatives[:, NUMBER] == number).tolist():
+        for alternative in np.flatnonzero(problem.alternatives["number"] == number).tolist():
             return int(alternative)
     return -1
 
@@ -98,12 +92,12 @@ class _FixedCourseBuilder:
         alternative = alternative_of(self._space, self._problem, course_id)
         if alternative < 0:
             self._note(course_id, "excluded")
-        elif self._state[self._problem.at[STATUS] + alternative] == DONE:
+        elif self._state[self._problem.offsets[0]["status"] + alternative] == DONE:
             return
         elif seed == "started":
             study_and_update(self._problem, self._state, self._workspace, np.array([alternative]))
             self._pick(alternative, seed)
-        elif self._state[self._problem.at[PRICES] + alternative] >= UNREACHABLE:
+        elif self._state[self._problem.offsets[0]["closure_costs"] + alternative] >= UNREACHABLE:
             self._note(course_id, "unreachable")
         elif seed == "pinned" and not self._fits(alternative):
             self._pin(course_id)
@@ -112,13 +106,16 @@ class _FixedCourseBuilder:
         else:
             path = empty_path(self._problem)
             add_closure(self._problem, self._state, self._workspace, alternative, path)
-            for taken in path.alternatives[: int(path.counters[SIZE])].tolist():
+            for taken in path.alternatives[: int(path.totals[0]["size"])].tolist():
                 self._pick(taken, seed)
 
     def _fits(self, alternative: int) -> bool:
         build_closure(self._problem, self._state, self._workspace, alternative)
         counters, state = self._workspace.counters, self._state
-        return bool(counters[ALL_HOURS] <= state[HOURS_LEFT] and counters[COUNT] <= state[STEPS_LEFT])
+        return bool(
+            counters[0]["hours"] <= state[self._problem.offsets[0]["hours_left"]]
+            and counters[0]["courses"] <= state[self._problem.offsets[0]["steps_left"]]
+        )
 
     def _pin(self, course_id: str) -> None:
         """Take a course by the shortest way there is, where the cheapest does not fit; or note what is missing."""
@@ -139,19 +136,16 @@ class _FixedCourseBuilder:
     def _crowded(self, alternative: int) -> bool:
         """Return whether a course's bundle is more than a path may hold."""
         build_closure(self._problem, self._state, self._workspace, alternative)
-        return bool(self._workspace.counters[COUNT] + len(self.fixed_courses.picks) > MOST_STEPS)
+        return bool(self._workspace.counters[0]["courses"] + len(self.fixed_courses.picks) > MOST_STEPS)
 
     def _pick(self, alternative: int, seed: Origin) -> None:
         course = course_of(self._space, self._problem, self._view, alternative)
         self.fixed_courses.picks.append(
-            Pick(course_spec(course), 0, int(self._problem.alternatives[alternative, COSINE]) / MICRO, [], seed)
+            Pick(course_spec(course), 0, int(self._problem.alternatives[alternative]["cosine"]) / MICRO, [], seed)
         )
 
     def _note(self, course_id: str, kind: LeftOutCause, short: MissingHours | None = None) -> None:
-        course = self._view.course(course_id)
-        self.fixed_courses.notes.append(
-            Note(course_id, kind, left_out_reason(kind, short), title=course.title if course else None)
-        )
+        self.fixed_courses.notes.append(left_out(course_id, kind, self._view.course(course_id), short))
 
     def withdrawn(self) -> None:
         """Note the courses of the path before that are no longer offered, and completed ones that nobody knows."""

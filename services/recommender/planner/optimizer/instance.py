@@ -10,62 +10,80 @@ from typing import NamedTuple
 import numpy as np
 
 from services.recommender.planner.index.graph import (
-    ANY_FIRST,
-    ANY_LAST,
-    ASKED_LEVEL,
-    ASKED_SKILL,
-    FIRST_NEED,
-    FIRST_ROW,
-    ONLY,
     PrerequisiteGraph,
 )
 from services.recommender.planner.index.segment import (
-    ENTRY,
-    HIGH,
-    LOW,
-    SKILL,
     Ints,
     Longs,
-    Table,
 )
+from services.recommender.planner.index.vocabulary import Records
 from services.recommender.planner.jit import ZERO, jit, wide
 from services.recommender.planner.optimizer.candidates import insert_topk, shortlist
 from services.recommender.planner.optimizer.closure_cost import Costs, branch_cost, score_of
 from services.recommender.planner.optimizer.query import (
-    ENTRY_LEVEL,
-    GAP,
-    IN_FRAMEWORK,
     Query,
 )
+from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import UNREACHABLE
 
-COST_TOLERANCE = 4
-"""An alternative is kept for a condition if it costs at most one part in so many more than the cheapest one, or is
-the shortest course."""
+COST_TOLERANCE = PARAMS.cost_tolerance
+MAX_SHARED = PARAMS.max_shared
+ALTERNATIVE_DTYPE = np.dtype(
+    [
+        (field, np.int64)
+        for field in (
+            *("is_branch", "number", "cost", "hours", "rank", "cosine"),
+            *("conditions", "conditions_end", "level_effects", "level_effects_end", "gap_effects", "gap_effects_end"),
+            *("satisfies", "satisfies_end", "own_condition"),
+        )
+    ]
+)
+"""An alternative: a course, or a branch (`is_branch` 1); its `number` in the graph; cosine in millionths.
 
-MAX_SHARED = 24
-"""So many courses more that cost less than the cheapest alternatives of the conditions that they meet together."""
+Where its lists in `adjacency` begin and end: conditions, effects on levels (skill, level), effects on gaps (gap,
+value), conditions that it `satisfies`. `own_condition`: the condition that this course was completed, or -1.
+"""
 
-BRANCH, NUMBER, COST, HOURS, RANK, COSINE, NEEDS, NEEDS_END, LIFTS, LIFTS_END, GAINS, GAINS_END = range(12)
-MEETS, MEETS_END, OWN_NEED, WAY_COLUMNS = range(12, 16)
-ASKED, LEVEL, COURSE, WAYS, WAYS_END, ANY, USERS, USERS_END, NEXT, NEED_COLUMNS = range(10)
-HOURS_LEFT, STEPS_LEFT = 0, 1
-HELD, DOORS, STATUS, PRICES, REACH, END = range(6)
+CONDITION_DTYPE = np.dtype(
+    [
+        (field, np.int64)
+        for field in (
+            *("skill", "level", "course", "alternatives", "alternatives_end"),
+            *("is_any", "consumers", "consumers_end", "next"),
+        )
+    ]
+)
+"""A condition: a level of a skill, or a course (row), else -1.
+
+Where its alternatives and its consumers in `adjacency` begin and end; `is_any` 1 where the alternatives are branches;
+the `next` condition on the same skill, or -1.
+"""
+
+COUNTS_DTYPE = np.dtype([("alternatives", np.int64), ("conditions", np.int64), ("adjacency", np.int64)])
+
+OFFSETS_DTYPE = np.dtype(
+    [
+        (field, np.int64)
+        for field in (
+            *("hours_left", "steps_left", "value_held", "levels"),
+            *("status", "closure_costs", "condition_costs", "end"),
+        )
+    ]
+)
+"""Where the parts of a state begin: hours and steps left; the value held per gap; the level per skill; status and
+closure cost per alternative; cost per condition."""
 
 
 class ProblemData(NamedTuple):
     """An instance. Costs and hours in micro-hours, levels in micro-levels, ids as ranks."""
 
-    alternatives: Longs
-    """Per row: BRANCH, NUMBER, COST, HOURS, RANK, COSINE (millionths), where its lists in `adjacency` begin and
-    end: NEEDS (conditions), LIFTS (skill, level), GAINS (gap, value), MEETS (conditions that it satisfies); and
-    OWN_NEED, the condition that asks for this course, or -1."""
-    conditions: Longs
-    """Per row: ASKED (skill) and LEVEL, or COURSE (row); WAYS (alternatives); ANY: 1 where those are branches; USERS
-    (consumers); NEXT condition on the same skill."""
+    alternatives: Records
+    """ALTERNATIVE_DTYPE."""
+    conditions: Records
+    """CONDITION_DTYPE."""
     adjacency: Longs
     """All lists, end to end."""
-    at: Longs
+    offsets: Records
     """Where the parts of a state begin: HELD values, DOORS (levels), STATUS, PRICES and REACH (costs), END."""
     entry_levels: Longs
     """Per skill: the level before the path."""
@@ -76,15 +94,12 @@ class ProblemData(NamedTuple):
 class _Draft(NamedTuple):
     """Growing tables, and the row of each alternative and condition of the graph in them (-1: none)."""
 
-    alternatives: Longs
-    conditions: Longs
+    alternatives: Records
+    conditions: Records
     adjacency: Longs
     alternative_at: Longs
     condition_at: Longs
-    sizes: Longs
-
-
-WAY_COUNT, NEED_COUNT, LINK_COUNT = range(3)
+    sizes: Records
 
 
 @jit
@@ -92,8 +107,8 @@ def build_instance(graph: PrerequisiteGraph, query: Query, costs: Costs) -> Prob
     """Return the instance of one officer: candidates, forced courses, and what satisfies their conditions."""
     courses, numbers = len(graph.hours), len(graph.hours) + len(graph.branch_condition)
     draft = _Draft(
-        np.zeros((256, WAY_COLUMNS), np.int64), np.zeros((128, NEED_COLUMNS), np.int64), np.empty(8192, np.int64),
-        np.full(numbers, -1, np.int64), np.full(len(graph.condition_table), -1, np.int64), np.zeros(3, np.int64),
+        np.zeros(256, ALTERNATIVE_DTYPE), np.zeros(128, CONDITION_DTYPE), np.empty(8192, np.int64),
+        np.full(numbers, -1, np.int64), np.full(len(graph.condition_table), -1, np.int64), np.zeros(1, COUNTS_DTYPE),
     )  # fmt: skip
     for course in shortlist(graph, query, costs):
         draft = place_alternative(draft, wide(course))
@@ -102,26 +117,26 @@ def build_instance(graph: PrerequisiteGraph, query: Query, costs: Costs) -> Prob
             draft = place_alternative(draft, wide(course))
     levels = forced_levels(graph, query, costs)
     draft = expand(graph, query, costs, levels, draft, ZERO, ZERO)
-    looked, opened = draft.sizes[WAY_COUNT], draft.sizes[NEED_COUNT]
+    looked, opened = draft.sizes[0]["alternatives"], draft.sizes[0]["conditions"]
     for course in shared_prerequisites(graph, query, costs, draft):
         draft = place_alternative(draft, wide(course))
     draft = expand(graph, query, costs, levels, draft, looked, opened)
-    looked, opened = draft.sizes[WAY_COUNT], draft.sizes[NEED_COUNT]
+    looked, opened = draft.sizes[0]["alternatives"], draft.sizes[0]["conditions"]
     alternatives, conditions = draft.alternatives[:looked], draft.conditions[:opened]
     skill_at, entry_levels = resolve_conditions(graph, query, draft, conditions)
     for alternative in range(looked):
-        if alternatives[alternative, NUMBER] >= courses:
-            alternatives[alternative, BRANCH], alternatives[alternative, RANK] = (
+        if alternatives[alternative]["number"] >= courses:
+            alternatives[alternative]["is_branch"], alternatives[alternative]["rank"] = (
                 1,
-                UNREACHABLE + alternatives[alternative, NUMBER],
+                UNREACHABLE + alternatives[alternative]["number"],
             )
         else:
             draft = link_course(graph, query, costs, draft, skill_at, alternative)
     first_condition = index_levels(conditions, len(entry_levels))
     draft = link_levels(draft, alternatives, conditions, first_condition)
-    adjacency = add_reverse_edges(alternatives, conditions, draft.adjacency[: draft.sizes[LINK_COUNT]])
-    sizes = np.array([2, len(query.current_level), len(entry_levels), looked, looked, opened])
-    return ProblemData(alternatives, conditions, adjacency, np.cumsum(sizes), entry_levels, first_condition)
+    adjacency = add_reverse_edges(alternatives, conditions, draft.adjacency[: draft.sizes[0]["adjacency"]])
+    offsets = offsets_for(len(query.current_level), len(entry_levels), looked, opened)
+    return ProblemData(alternatives, conditions, adjacency, offsets, entry_levels, first_condition)
 
 
 @jit
@@ -130,14 +145,14 @@ def expand(
 ) -> _Draft:
     """Return the draft with what leads to its alternatives from row `looked` on, its conditions from `opened` on."""
     found, asked = np.empty(len(draft.alternative_at), np.int64), np.empty(len(graph.condition_table), np.int64)
-    while looked < draft.sizes[WAY_COUNT]:
-        number = draft.alternatives[looked, NUMBER]
+    while looked < draft.sizes[0]["alternatives"]:
+        number = draft.alternatives[looked]["number"]
         draft = link_conditions(
             draft, looked, asked[: conditions_of(graph, query, costs.condition_cost, number, asked)]
         )
         looked += 1
-        while opened < draft.sizes[NEED_COUNT]:
-            condition = draft.conditions[opened, ASKED]
+        while opened < draft.sizes[0]["conditions"]:
+            condition = draft.conditions[opened]["skill"]
             draft = link_alternatives(
                 draft, opened, found[: alternatives_of(graph, query, costs, levels, condition, found)]
             )
@@ -156,22 +171,22 @@ def shared_prerequisites(graph: PrerequisiteGraph, query: Query, costs: Costs, d
         graph.condition_table, graph.teacher_starts, graph.teachers, costs.condition_cost,
     )  # fmt: skip
     saved, total, asked = np.zeros(len(graph.hours), np.int64), ZERO, np.empty(len(condition_table), np.int64)
-    levels = np.empty(draft.sizes[NEED_COUNT], np.int64)
+    levels = np.empty(draft.sizes[0]["conditions"], np.int64)
     count = ZERO
-    for row in range(draft.sizes[NEED_COUNT]):
-        condition = draft.conditions[row, ASKED]
-        taught = 0 <= condition_table[condition, ASKED_SKILL] < len(starts) - 1
+    for row in range(draft.sizes[0]["conditions"]):
+        condition = draft.conditions[row]["skill"]
+        taught = 0 <= condition_table[condition]["skill"] < len(starts) - 1
         if taught and 0 < condition_cost[condition] < UNREACHABLE:
             levels[count] = condition
             total += condition_cost[condition]
             count += 1
     for condition in levels[:count]:
-        skill, level = condition_table[condition, ASKED_SKILL], condition_table[condition, ASKED_LEVEL]
+        skill, level = condition_table[condition]["skill"], condition_table[condition]["level"]
         for place in range(starts[skill], starts[skill + 1]):
-            course = teachers[place, 0]
+            course = teachers[place]["course"]
             if graph.hours[course] * query.min_factor > total:
                 break
-            if teachers[place, 1] >= level and costs.closure_cost[course] < UNREACHABLE:
+            if teachers[place]["level"] >= level and costs.closure_cost[course] < UNREACHABLE:
                 saved[course] += condition_cost[condition]
     values, best = np.zeros(MAX_SHARED, np.int64), np.full(MAX_SHARED, -1, np.int32)
     for found in np.flatnonzero(saved):
@@ -187,26 +202,28 @@ def shared_prerequisites(graph: PrerequisiteGraph, query: Query, costs: Costs, d
 
 
 @jit
-def link_levels(draft: _Draft, alternatives: Longs, conditions: Longs, first_condition: Longs) -> _Draft:
+def link_levels(draft: _Draft, alternatives: Records, conditions: Records, first_condition: Longs) -> _Draft:
     """Return the draft with every course linked to all levels that it meets, whatever it costs."""
     counts, adjacency = np.zeros(len(conditions), np.int64), draft.adjacency
     for filling in range(2):
         for alternative in range(len(alternatives)):
-            for place in range(alternatives[alternative, LIFTS], alternatives[alternative, LIFTS_END], 2):
+            for place in range(
+                alternatives[alternative]["level_effects"], alternatives[alternative]["level_effects_end"], 2
+            ):
                 condition = first_condition[adjacency[place]]
                 while condition >= 0:
-                    if conditions[condition, LEVEL] <= adjacency[place + 1]:
+                    if conditions[condition]["level"] <= adjacency[place + 1]:
                         if filling:
-                            adjacency[conditions[condition, WAYS] + counts[condition]] = alternative
+                            adjacency[conditions[condition]["alternatives"] + counts[condition]] = alternative
                         counts[condition] += 1
-                    condition = conditions[condition, NEXT]
+                    condition = conditions[condition]["next"]
         if not filling:
-            adjacency, end = room_for(draft, counts.sum()), draft.sizes[LINK_COUNT]
+            adjacency, end = room_for(draft, counts.sum()), draft.sizes[0]["adjacency"]
             for condition in range(len(conditions)):
-                if conditions[condition, ASKED] >= 0:
-                    conditions[condition, WAYS], end = end, end + counts[condition]
-                    conditions[condition, WAYS_END] = end
-            draft.sizes[LINK_COUNT] = end
+                if conditions[condition]["skill"] >= 0:
+                    conditions[condition]["alternatives"], end = end, end + counts[condition]
+                    conditions[condition]["alternatives_end"] = end
+            draft.sizes[0]["adjacency"] = end
             counts[:] = 0
     return _Draft(
         draft.alternatives, draft.conditions, adjacency, draft.alternative_at, draft.condition_at, draft.sizes
@@ -214,64 +231,77 @@ def link_levels(draft: _Draft, alternatives: Longs, conditions: Longs, first_con
 
 
 @jit
-def add_reverse_edges(alternatives: Longs, conditions: Longs, adjacency: Longs) -> Longs:
+def offsets_for(gaps: int, skills: int, alternatives: int, conditions: int) -> Records:
+    """Return where the parts of a state of these sizes begin."""
+    offsets = np.zeros(1, OFFSETS_DTYPE)
+    offsets[0]["steps_left"], offsets[0]["value_held"] = 1, 2
+    offsets[0]["levels"] = 2 + gaps
+    offsets[0]["status"] = 2 + gaps + skills
+    offsets[0]["closure_costs"] = 2 + gaps + skills + alternatives
+    offsets[0]["condition_costs"] = 2 + gaps + skills + 2 * alternatives
+    offsets[0]["end"] = 2 + gaps + skills + 2 * alternatives + conditions
+    return offsets
+
+
+@jit
+def add_reverse_edges(alternatives: Records, conditions: Records, adjacency: Longs) -> Longs:
     """Return the adjacency with the reverse edges appended: consumers of conditions, conditions of alternatives."""
     end = len(adjacency)
-    total = (alternatives[:, NEEDS_END] - alternatives[:, NEEDS]).sum() + (
-        conditions[:, WAYS_END] - conditions[:, WAYS]
+    total = (alternatives["conditions_end"] - alternatives["conditions"]).sum() + (
+        conditions["alternatives_end"] - conditions["alternatives"]
     ).sum()
     longer = np.empty(end + total, np.int64)
     longer[:end] = adjacency
     for alternative in range(len(alternatives)):
-        for place in range(alternatives[alternative, NEEDS], alternatives[alternative, NEEDS_END]):
-            conditions[adjacency[place], USERS_END] += 1
+        for place in range(alternatives[alternative]["conditions"], alternatives[alternative]["conditions_end"]):
+            conditions[adjacency[place]]["consumers_end"] += 1
     for condition in range(len(conditions)):
-        for place in range(conditions[condition, WAYS], conditions[condition, WAYS_END]):
-            alternatives[adjacency[place], MEETS_END] += 1
+        for place in range(conditions[condition]["alternatives"], conditions[condition]["alternatives_end"]):
+            alternatives[adjacency[place]]["satisfies_end"] += 1
     for condition in range(len(conditions)):
-        conditions[condition, USERS], end = end, end + conditions[condition, USERS_END]
-        conditions[condition, USERS_END] = conditions[condition, USERS]
+        conditions[condition]["consumers"], end = end, end + conditions[condition]["consumers_end"]
+        conditions[condition]["consumers_end"] = conditions[condition]["consumers"]
     for alternative in range(len(alternatives)):
-        alternatives[alternative, MEETS], end = end, end + alternatives[alternative, MEETS_END]
-        alternatives[alternative, MEETS_END] = alternatives[alternative, MEETS]
+        alternatives[alternative]["satisfies"], end = end, end + alternatives[alternative]["satisfies_end"]
+        alternatives[alternative]["satisfies_end"] = alternatives[alternative]["satisfies"]
     for alternative in range(len(alternatives)):
-        for place in range(alternatives[alternative, NEEDS], alternatives[alternative, NEEDS_END]):
+        for place in range(alternatives[alternative]["conditions"], alternatives[alternative]["conditions_end"]):
             condition = adjacency[place]
-            longer[conditions[condition, USERS_END]] = alternative
-            conditions[condition, USERS_END] += 1
+            longer[conditions[condition]["consumers_end"]] = alternative
+            conditions[condition]["consumers_end"] += 1
     for condition in range(len(conditions)):
-        for place in range(conditions[condition, WAYS], conditions[condition, WAYS_END]):
+        for place in range(conditions[condition]["alternatives"], conditions[condition]["alternatives_end"]):
             alternative = adjacency[place]
-            longer[alternatives[alternative, MEETS_END]] = condition
-            alternatives[alternative, MEETS_END] += 1
-    alternatives[:, OWN_NEED] = -1
+            longer[alternatives[alternative]["satisfies_end"]] = condition
+            alternatives[alternative]["satisfies_end"] += 1
+    alternatives["own_condition"][:] = -1
     for condition in range(len(conditions)):
-        if conditions[condition, COURSE] >= 0:
-            alternatives[conditions[condition, COURSE], OWN_NEED] = condition
+        if conditions[condition]["course"] >= 0:
+            alternatives[conditions[condition]["course"]]["own_condition"] = condition
     return longer
 
 
 @jit
-def index_levels(conditions: Longs, skills: int) -> Longs:
+def index_levels(conditions: Records, skills: int) -> Longs:
     """Chain the conditions on each skill; return the first of each chain, or -1."""
     first = np.full(skills, -1, np.int64)
     for condition in range(len(conditions)):
-        if conditions[condition, ASKED] >= 0:
-            conditions[condition, NEXT] = first[conditions[condition, ASKED]]
-            first[conditions[condition, ASKED]] = condition
+        if conditions[condition]["skill"] >= 0:
+            conditions[condition]["next"] = first[conditions[condition]["skill"]]
+            first[conditions[condition]["skill"]] = condition
     return first
 
 
 @jit
 def place_alternative(draft: _Draft, number: int) -> _Draft:
     """Return the draft with an alternative, added once."""
-    alternatives, count = draft.alternatives, draft.sizes[WAY_COUNT]
+    alternatives, count = draft.alternatives, draft.sizes[0]["alternatives"]
     if draft.alternative_at[number] < 0:
         if count == len(alternatives):
             alternatives = np.concatenate((alternatives, np.zeros_like(alternatives)))
-        alternatives[count, NUMBER] = number
+        alternatives[count]["number"] = number
         draft.alternative_at[number] = count
-        draft.sizes[WAY_COUNT] += 1
+        draft.sizes[0]["alternatives"] += 1
     return _Draft(
         alternatives, draft.conditions, draft.adjacency, draft.alternative_at, draft.condition_at, draft.sizes
     )
@@ -286,17 +316,17 @@ def link_conditions(draft: _Draft, alternative: int, found: Longs) -> _Draft:
         draft.sizes,
         room_for(draft, len(found)),
     )
-    draft.alternatives[alternative, NEEDS] = sizes[LINK_COUNT]
+    draft.alternatives[alternative]["conditions"] = sizes[0]["adjacency"]
     for condition in found:
         if condition_at[condition] < 0:
-            if sizes[NEED_COUNT] == len(conditions):
+            if sizes[0]["conditions"] == len(conditions):
                 conditions = np.concatenate((conditions, np.zeros_like(conditions)))
-            conditions[sizes[NEED_COUNT], ASKED] = condition
-            condition_at[condition] = sizes[NEED_COUNT]
-            sizes[NEED_COUNT] += 1
-        adjacency[sizes[LINK_COUNT]] = condition_at[condition]
-        sizes[LINK_COUNT] += 1
-    draft.alternatives[alternative, NEEDS_END] = sizes[LINK_COUNT]
+            conditions[sizes[0]["conditions"]]["skill"] = condition
+            condition_at[condition] = sizes[0]["conditions"]
+            sizes[0]["conditions"] += 1
+        adjacency[sizes[0]["adjacency"]] = condition_at[condition]
+        sizes[0]["adjacency"] += 1
+    draft.alternatives[alternative]["conditions_end"] = sizes[0]["adjacency"]
     return _Draft(draft.alternatives, conditions, adjacency, draft.alternative_at, condition_at, sizes)
 
 
@@ -309,28 +339,30 @@ def link_alternatives(draft: _Draft, condition: int, found: Longs) -> _Draft:
         draft.sizes,
         draft.alternative_at,
     )
-    conditions[condition, WAYS], end = sizes[LINK_COUNT], sizes[LINK_COUNT]
+    conditions[condition]["alternatives"], end = sizes[0]["adjacency"], sizes[0]["adjacency"]
     for alternative in found:
         if alternative_at[alternative] < 0:
             draft = place_alternative(draft, alternative)
         adjacency[end] = alternative_at[alternative]
         end += 1
-    conditions[condition, WAYS_END] = sizes[LINK_COUNT] = end
+    conditions[condition]["alternatives_end"] = sizes[0]["adjacency"] = end
     return _Draft(draft.alternatives, conditions, adjacency, alternative_at, draft.condition_at, sizes)
 
 
 @jit
 def room_for(draft: _Draft, more: int) -> Longs:
     """Return the adjacency with room for more."""
-    adjacency, end = draft.adjacency, draft.sizes[LINK_COUNT]
+    adjacency, end = draft.adjacency, draft.sizes[0]["adjacency"]
     if end + more > len(adjacency):
         return np.concatenate((adjacency, np.empty(len(adjacency) + more, np.int64)))
     return adjacency
 
 
 @jit
-def resolve_conditions(graph: PrerequisiteGraph, query: Query, draft: _Draft, conditions: Longs) -> tuple[Longs, Longs]:
-    """Fill in what each condition requires; until here its SKILL column holds its number in the graph.
+def resolve_conditions(
+    graph: PrerequisiteGraph, query: Query, draft: _Draft, conditions: Records
+) -> tuple[Longs, Longs]:
+    """Fill in what each condition requires; until here its `skill` holds its number in the graph.
 
     Returns the number of each skill among the required ones (-1: not required), and the levels held of these.
     """
@@ -338,22 +370,22 @@ def resolve_conditions(graph: PrerequisiteGraph, query: Query, draft: _Draft, co
     skill_at, entry_levels, numbers, count = (
         np.full(len(skills), -1, np.int64),
         np.empty(len(conditions), np.int64),
-        conditions[:, ASKED].copy(),
+        conditions["skill"].copy(),
         0,
     )
     for place in range(len(conditions)):
         number = numbers[place]
-        skill, only = condition_table[number, ASKED_SKILL], condition_table[number, ONLY]
+        skill, only = condition_table[number]["skill"], condition_table[number]["course"]
         if skill >= 0 and skill_at[skill] < 0:
             skill_at[skill] = count
-            entry_levels[count] = skills[skill, ENTRY_LEVEL]
+            entry_levels[count] = skills[skill]["entry_level"]
             count += 1
-        conditions[place, ASKED] = skill_at[skill] if skill >= 0 else -1
-        conditions[place, LEVEL], conditions[place, COURSE] = (
-            condition_table[number, ASKED_LEVEL],
+        conditions[place]["skill"] = skill_at[skill] if skill >= 0 else -1
+        conditions[place]["level"], conditions[place]["course"] = (
+            condition_table[number]["level"],
             alternative_at[only] if only >= 0 else -1,
         )
-        conditions[place, ANY] = condition_table[number, ANY_LAST] > condition_table[number, ANY_FIRST]
+        conditions[place]["is_any"] = condition_table[number]["last_branch"] > condition_table[number]["first_branch"]
     return skill_at, entry_levels[:count]
 
 
@@ -372,36 +404,36 @@ def link_course(
     )
     row_of, course, end = (
         draft.alternatives[alternative],
-        draft.alternatives[alternative, NUMBER],
-        draft.sizes[LINK_COUNT],
+        draft.alternatives[alternative]["number"],
+        draft.sizes[0]["adjacency"],
     )
-    first, last = graph.begins[course, FIRST_ROW], graph.begins[course + 1, FIRST_ROW]
+    first, last = graph.begins[course]["row"], graph.begins[course + 1]["row"]
     adjacency = room_for(draft, 4 * (last - first))
-    row_of[COST], row_of[HOURS], row_of[RANK] = costs.cost[course], graph.hours[course], graph.rank[course]
-    row_of[LIFTS] = end
+    row_of["cost"], row_of["hours"], row_of["rank"] = costs.cost[course], graph.hours[course], graph.rank[course]
+    row_of["level_effects"] = end
     for row in range(first, last):
-        skill, high = rows[row, SKILL], rows[row, HIGH]
-        if skill_at[skill] >= 0 and high > skills[skill, ENTRY_LEVEL]:
+        skill, high = rows[row]["skill"], rows[row]["high"]
+        if skill_at[skill] >= 0 and high > skills[skill]["entry_level"]:
             adjacency[end], adjacency[end + 1] = skill_at[skill], high
             end += 2
-    row_of[LIFTS_END] = row_of[GAINS] = end
+    row_of["level_effects_end"] = row_of["gap_effects"] = end
     dot = own = 0.0
     for row in range(first, last):
-        skill, high = rows[row, SKILL], rows[row, HIGH]
-        gap = skills[skill, GAP]
-        if skills[skill, IN_FRAMEWORK]:
-            gain = (high - rows[row, LOW]) / 1e6
+        skill, high = rows[row]["skill"], rows[row]["high"]
+        gap = skills[skill]["gap"]
+        if skills[skill]["in_framework"]:
+            gain = (high - rows[row]["low"]) / 1e6
             own += gain * gain
             dot += gain * size[gap] if gap >= 0 else 0.0
         if gap >= 0 and high > current_level[gap]:
             for top in range(starts[gap], starts[gap + 1]):
-                if level_values[top, 0] == high:
-                    adjacency[end], adjacency[end + 1] = gap, level_values[top, 1]
+                if level_values[top]["level"] == high:
+                    adjacency[end], adjacency[end + 1] = gap, level_values[top]["value"]
             end += 2
-    row_of[GAINS_END] = end
+    row_of["gap_effects_end"] = end
     # To six places, so that no machine's last bit decides a tie.
-    row_of[COSINE] = int(dot / (sqrt(own) * sqrt((size * size).sum())) * 1e6 + 0.5) if dot > 0 else 0
-    draft.sizes[LINK_COUNT] = end
+    row_of["cosine"] = int(dot / (sqrt(own) * sqrt((size * size).sum())) * 1e6 + 0.5) if dot > 0 else 0
+    draft.sizes[0]["adjacency"] = end
     return _Draft(
         draft.alternatives, draft.conditions, adjacency, draft.alternative_at, draft.condition_at, draft.sizes
     )
@@ -420,24 +452,24 @@ def conditions_of(graph: PrerequisiteGraph, query: Query, condition_cost: Longs,
             )
         return int(count)
     condition_table, met = graph.condition_table, query.met
-    for row in range(begins[alternative, FIRST_ROW], begins[alternative + 1, FIRST_ROW]):
-        if rows[row, ENTRY] >= 0 and skills[rows[row, SKILL], IN_FRAMEWORK]:
-            count = add_condition(condition_table, met, skills, condition_cost, found, count, rows[row, ENTRY])
-    for place in range(begins[alternative, FIRST_NEED], begins[alternative + 1, FIRST_NEED]):
+    for row in range(begins[alternative]["row"], begins[alternative + 1]["row"]):
+        if rows[row]["entry"] >= 0 and skills[rows[row]["skill"]]["in_framework"]:
+            count = add_condition(condition_table, met, skills, condition_cost, found, count, rows[row]["entry"])
+    for place in range(begins[alternative]["condition"], begins[alternative + 1]["condition"]):
         count = add_condition(condition_table, met, skills, condition_cost, found, count, requires[place])
     return int(count)
 
 
 @jit
 def add_condition(
-    condition_table: Table, met: Ints, skills: Longs, condition_cost: Longs, found: Longs, count: int, condition: int
-) -> int:  # fmt: skip
+    table: Records, met: Ints, skills: Records, condition_cost: Longs, found: Longs, count: int, condition: int
+) -> int:
     """Add a condition that does not hold before the path, once; return how many there are."""
-    skill = condition_table[condition, ASKED_SKILL]
+    skill = table[condition]["skill"]
     if skill >= 0:
-        if skills[skill, ENTRY_LEVEL] >= condition_table[condition, ASKED_LEVEL]:
+        if skills[skill]["entry_level"] >= table[condition]["level"]:
             return count
-    elif condition_table[condition, ANY_LAST] > condition_table[condition, ANY_FIRST]:
+    elif table[condition]["last_branch"] > table[condition]["first_branch"]:
         if condition_cost[condition] == 0:
             return count
     else:
@@ -454,11 +486,11 @@ def add_condition(
 @jit
 def forced_levels(graph: PrerequisiteGraph, query: Query, costs: Costs) -> Longs:
     """Return per skill the level that is held, or that the forced courses lead to."""
-    levels = query.skills[:, ENTRY_LEVEL].copy()
+    levels = query.skills["entry_level"].copy()
     for course in query.forced:
         if costs.cost[course] > 0:
-            for row in range(graph.begins[course, FIRST_ROW], graph.begins[course + 1, FIRST_ROW]):
-                levels[graph.rows[row, SKILL]] = max(levels[graph.rows[row, SKILL]], graph.rows[row, HIGH])
+            for row in range(graph.begins[course]["row"], graph.begins[course + 1]["row"]):
+                levels[graph.rows[row]["skill"]] = max(levels[graph.rows[row]["skill"]], graph.rows[row]["high"])
     return levels
 
 
@@ -469,8 +501,8 @@ def met_by_forced(graph: PrerequisiteGraph, query: Query, costs: Costs, levels: 
         return False
     for place in range(graph.branch_starts[branch], graph.branch_starts[branch + 1]):
         condition = graph.branch_conditions[place]
-        skill, only = graph.condition_table[condition, ASKED_SKILL], graph.condition_table[condition, ONLY]
-        if skill >= 0 and levels[skill] < graph.condition_table[condition, ASKED_LEVEL]:
+        skill, only = graph.condition_table[condition]["skill"], graph.condition_table[condition]["course"]
+        if skill >= 0 and levels[skill] < graph.condition_table[condition]["level"]:
             return False
         if (
             only >= 0
@@ -497,26 +529,26 @@ def alternatives_of(
         costs.condition_cost,
     )
     skill, level, only = (
-        condition_table[condition, ASKED_SKILL],
-        condition_table[condition, ASKED_LEVEL],
-        condition_table[condition, ONLY],
+        condition_table[condition]["skill"],
+        condition_table[condition]["level"],
+        condition_table[condition]["course"],
     )
     if condition_cost[condition] >= UNREACHABLE:
         return 0
     limit, count = condition_cost[condition] + condition_cost[condition] // COST_TOLERANCE, 0
     if 0 <= skill < len(graph.teacher_starts) - 1:
         for place in range(graph.teacher_starts[skill], graph.teacher_starts[skill + 1]):
-            course = teachers[place, 0]
+            course = teachers[place]["course"]
             if hours[course] * query.min_factor > limit and count > 0:
                 break
             within = closure_cost[course] <= limit or (count == 0 < limit and closure_cost[course] < UNREACHABLE)
-            if teachers[place, 1] >= level and within:
+            if teachers[place]["level"] >= level and within:
                 found[count] = course
                 count += 1
     if only >= 0 and closure_cost[only] <= limit:
         found[count] = only
         count += 1
-    for branch in range(condition_table[condition, ANY_FIRST], condition_table[condition, ANY_LAST]):
+    for branch in range(condition_table[condition]["first_branch"], condition_table[condition]["last_branch"]):
         cost = branch_cost(graph, condition_cost, branch)
         if cost <= limit or (cost < UNREACHABLE and met_by_forced(graph, query, costs, levels, branch)):
             found[count] = len(hours) + branch

@@ -1,6 +1,6 @@
 """What one officer looks for, as the arrays that the compiled search reads: levels, gaps, and what everything costs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -17,23 +17,17 @@ from services.recommender.inputs import (
 )
 from services.recommender.planner.course_spec import SkillKey
 from services.recommender.planner.index.catalog import TenantCatalog
-from services.recommender.planner.index.graph import FIRST_ROW, IndexedGraph
+from services.recommender.planner.index.graph import IndexedGraph
 from services.recommender.planner.index.segment import (
-    COST_FACTOR,
-    HIGH,
-    LANGUAGES,
-    MODALITY,
-    PROVIDER,
-    SKILL,
     Ints,
     Longs,
     Segment,
 )
-from services.recommender.planner.index.vocabulary import MODALITIES, VOCABULARY
+from services.recommender.planner.index.vocabulary import MODALITIES, VOCABULARY, Records
 from services.recommender.planner.optimizer.closure_cost import Costs, Flags, base_costs
 from services.recommender.planner.units import FORBIDDEN, UNREACHABLE, micro
 from services.recommender.planner.value import ValueFunction
-from shared.skills import Framework
+from shared.domain import Framework
 from shared.texts import folded
 
 Factors = NDArray[np.float64]
@@ -49,22 +43,26 @@ class CostProfile(NamedTuple):
     costs: Costs
 
 
-ENTRY_LEVEL, GAP, IN_FRAMEWORK = range(3)
+SKILL_DTYPE = np.dtype([("entry_level", np.int64), ("gap", np.int64), ("in_framework", np.int64)])
+"""A skill: the micro-level that counts at entry, its number among the gaps or -1, whether it is of the framework."""
+
+LEVEL_VALUE_DTYPE = np.dtype([("level", np.int64), ("value", np.int64)])
+"""A micro-level and its value."""
 
 
 class Query(NamedTuple):
     """One officer, for the compiled search over S skills and G gaps."""
 
-    skills: Longs
-    """(S, 3): ENTRY_LEVEL (micro-level tested at entry), GAP (number, or -1), IN_FRAMEWORK (0 or 1)."""
+    skills: Records
+    """(S,) SKILL_DTYPE."""
     current_level: Longs
     """(G,): micro-level held."""
     size: NDArray[np.float64]
     """(G,): value of closing the gap."""
     begins: Longs
     """(G + 1,): into `level_values`."""
-    level_values: Longs
-    """(micro-level, its value) per gap."""
+    level_values: Records
+    """LEVEL_VALUE_DTYPE: the levels that candidates lead to, per gap."""
     met: Ints
     """Conditions that completed courses satisfy."""
     forced: Ints
@@ -145,18 +143,18 @@ def build_query(
 ) -> PreparedQuery:
     """Return the query of an officer. `ignore_preferences`: boosts and deferred courses change no cost."""
     count = len(VOCABULARY.skills)
-    skills = np.zeros((count, 3), np.int64)
-    skills[:, GAP] = -1
-    skills[:, IN_FRAMEWORK] = ours = skills_of(inputs.framework.id, count)
+    skills = np.zeros(count, SKILL_DTYPE)
+    skills["gap"] = -1
+    skills["in_framework"] = ours = skills_of(inputs.framework.id, count)
     for key, level in entry_levels.items():
         if (skill := VOCABULARY.skills.get(key, count)) < count:
-            skills[skill, ENTRY_LEVEL] = micro(level)
+            skills[skill]["entry_level"] = micro(level)
     gaps = list(value.gaps)
     level_values: list[tuple[int, int]] = []
     begins = [0]
     for gap, name in enumerate(gaps):
         if (skill := VOCABULARY.skills.get((inputs.framework.id, name), count)) < count:
-            skills[skill, GAP] = gap
+            skills[skill]["gap"] = gap
             levels = {*space.base.levels(skill), *space.catalog.delta[0].levels(skill)}
             level_values += [(level, value.of(name, level / MICRO)) for level in sorted(levels)]
         begins.append(len(level_values))
@@ -171,12 +169,12 @@ def build_query(
         current_level=np.array([micro(value.targets[name].level) for name in gaps], np.int64),
         size=np.array([value.gaps[name] / MICRO for name in gaps], np.float64),
         begins=np.array(begins, np.int64),
-        level_values=np.array(level_values, np.int64).reshape(-1, 2),
+        level_values=np.array(level_values, LEVEL_VALUE_DTYPE),
         met=np.array(met, np.int32),
         forced=np.array(space.numbers(forced_courses(inputs, also)), np.int32),
         min_factor=float(min_factor),
         ours=ours,
-        levels_after_started=_levels_after_started(space, skills[:, ENTRY_LEVEL], started),
+        levels_after_started=_levels_after_started(space, skills["entry_level"], started),
         held=held,
         changed=changed,
         known=len(space.graph.names),
@@ -194,8 +192,8 @@ def _levels_after_started(space: SearchSpace, entry_levels: Longs, started: Sequ
     """Return the levels that entries are tested against once what was started is done: it comes first in any case."""
     levels_after_started, arrays = entry_levels.copy(), space.graph.arrays
     for course in started:
-        for row in arrays.rows[arrays.begins[course, FIRST_ROW] : arrays.begins[course + 1, FIRST_ROW]]:
-            levels_after_started[row[SKILL]] = max(levels_after_started[row[SKILL]], row[HIGH])
+        for row in arrays.rows[arrays.begins[course]["row"] : arrays.begins[course + 1]["row"]]:
+            levels_after_started[row["skill"]] = max(levels_after_started[row["skill"]], row["high"])
     return levels_after_started
 
 
@@ -274,12 +272,12 @@ def skills_of(framework: str, count: int) -> NDArray[np.bool_]:
 
 def _factors(inputs: Inputs, segment: Segment, ignore_preferences: bool) -> Factors:
     """Return per course by what its effort, languages and rules multiply its hours; 0: not to be used."""
-    factors = segment.info[:-1, COST_FACTOR] / MICRO
+    factors = segment.info["cost_factor"][:-1] / MICRO
     if inputs.languages and segment.size:
         spoken = set(inputs.languages)
         factors *= np.array(
             [not spoken.isdisjoint(language_set) for language_set in list(VOCABULARY.language_sets)], bool
-        )[segment.info[:-1, LANGUAGES]]
+        )[segment.info["languages"][:-1]]
     for rule in inputs.rules:
         holding = _holding(rule, inputs.framework, segment)
         if rule.bias == INCLUDE_ONLY:
@@ -294,16 +292,15 @@ def _factors(inputs: Inputs, segment: Segment, ignore_preferences: bool) -> Fact
 def _holding(rule: Rule, framework: Framework, segment: Segment) -> NDArray[np.bool_]:
     """Return per course whether it holds any of the values of a rule."""
     names = rule.names
-    if rule.field == "provider":
-        return np.array([not names.isdisjoint(titles) for titles in list(VOCABULARY.providers)], bool)[
-            segment.info[:-1, PROVIDER]
-        ]
-    if rule.field == "language":
-        return np.array([not names.isdisjoint(language_set) for language_set in list(VOCABULARY.language_sets)], bool)[
-            segment.info[:-1, LANGUAGES]
-        ]
-    if rule.field == "modality":
-        return np.array([modality in names for modality in MODALITIES], bool)[segment.info[:-1, MODALITY]]
+    numbered: dict[str, tuple[str, Iterable[Collection[str]]]] = {
+        "provider": ("provider", list(VOCABULARY.providers)),
+        "language": ("languages", list(VOCABULARY.language_sets)),
+        "modality": ("modality", [{modality} for modality in MODALITIES]),
+    }
+    if rule.field in numbered:
+        column, held = numbered[rule.field]
+        matching = np.array([not names.isdisjoint(one) for one in held], bool)
+        return np.asarray(matching[segment.info[column][:-1]])
     holding = np.zeros(segment.size, bool)
     if rule.field == "course":
         found = segment.find(VOCABULARY.courses_like(names))
@@ -312,5 +309,5 @@ def _holding(rule: Rule, framework: Framework, segment: Segment) -> NDArray[np.b
     for skill in framework.skills:
         if folded(skill.id) in names:
             number = VOCABULARY.skills.get((framework.id, skill.id), len(segment.teacher_starts))
-            holding[segment.taught(number)[:, 0]] = True
+            holding[segment.taught(number)["course"]] = True
     return holding

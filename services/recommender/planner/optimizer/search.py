@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.recommender.planner.index.segment import Longs
+from services.recommender.planner.index.vocabulary import Records
 from services.recommender.planner.jit import NONE, ZERO, jit
 from services.recommender.planner.optimizer.candidates import insert_topk
 from services.recommender.planner.optimizer.closure import (
@@ -30,34 +31,10 @@ from services.recommender.planner.optimizer.closure import (
 )
 from services.recommender.planner.optimizer.closure_cost import Flags, score_of
 from services.recommender.planner.optimizer.instance import (
-    BRANCH,
-    COST,
-    DOORS,
-    GAINS,
-    GAINS_END,
-    HELD,
-    HOURS,
-    HOURS_LEFT,
-    MEETS,
-    MEETS_END,
-    NEEDS,
-    NEEDS_END,
-    PRICES,
-    RANK,
-    REACH,
-    STATUS,
-    STEPS_LEFT,
     ProblemData,
 )
 from services.recommender.planner.optimizer.state import (
-    ALL_COST,
-    ALL_HOURS,
     AVAILABLE,
-    COUNT,
-    EVALUATIONS_LEFT,
-    GAIN,
-    LIMITED,
-    MEMBERS,
     Workspace,
     admits,
     costs_from_start,
@@ -65,110 +42,119 @@ from services.recommender.planner.optimizer.state import (
     study_and_update,
     value_held,
 )
+from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import UNREACHABLE
 
-EXPONENTS = np.array([1.0, 0.8, 0.6, 0.4, 0.1])
-MAX_PASSES = 2
-"""So many times the swaps begin anew after one that was worth it."""
-
-MAX_STARTS = 24
-"""Courses whose closure is tried as the start of a path."""
-
-BUDGET_SHARES = 8
-"""Each exponent may spend one visit in so many; all starts half of what is left then, and the exchanges the rest."""
-
+EXPONENTS = np.array(PARAMS.exponents)
+MAX_PASSES = PARAMS.max_passes
+MAX_STARTS = PARAMS.max_starts
+BUDGET_SHARES = PARAMS.budget_shares
 UNBOUNDED = 1 << 62
 
 
-WAY, UPPER_BOUND, AT_PRICE, FIRST_GAIN, FIRST_COST, FIRST_PRICE = range(6)
+TARGET_DTYPE = np.dtype(
+    [
+        (field, np.int64)
+        for field in (
+            *("alternative", "upper_bound", "bound_cost"),
+            *("initial_gain", "initial_cost", "initial_closure_cost"),
+        )
+    ]
+)
+"""A target: the closure of `alternative` scores at most `upper_bound` while its closure cost is `bound_cost`; its gain,
+cost and closure cost at the start."""
+
+
+TOTALS_DTYPE = np.dtype([("size", np.int64), ("value", np.int64), ("cost", np.int64)])
+"""How many courses, the value held at their end, and their cost."""
 
 
 class CoursePath(NamedTuple):
-    """Ways in order of study; `counters`: how many, what is held at their end, and what they cost."""
+    """Courses in order of study."""
 
     alternatives: Longs
-    counters: Longs
-
-
-SIZE, WORTH, PAID = range(3)
+    """Their rows; the first `size` count."""
+    totals: Records
+    """(1,) TOTALS_DTYPE."""
 
 
 @jit
 def empty_path(problem: ProblemData) -> CoursePath:
     """Return an empty route."""
-    return CoursePath(np.zeros(len(problem.alternatives) + 1, np.int64), np.zeros(3, np.int64))
+    return CoursePath(np.zeros(len(problem.alternatives) + 1, np.int64), np.zeros(1, TOTALS_DTYPE))
 
 
 @jit
-def targets_of(problem: ProblemData, state: Longs, workspace: Workspace) -> Longs:
-    """Return the candidates in reach, by score at the start.
-
-    Columns: WAY; no bundle of it scores more than its UPPER_BOUND, found AT_PRICE; gain, cost and price at the start.
-    """
-    alternatives = np.flatnonzero(problem.alternatives[:, GAINS_END] > problem.alternatives[:, GAINS])
-    targets = np.zeros((len(alternatives), 6), np.int64)
+def targets_of(problem: ProblemData, state: Longs, workspace: Workspace) -> Records:
+    """Return the candidates in reach, by score at the start."""
+    alternatives = np.flatnonzero(problem.alternatives["gap_effects_end"] > problem.alternatives["gap_effects"])
+    targets = np.zeros(len(alternatives), TARGET_DTYPE)
     count = 0
     for place in range(len(alternatives)):
         alternative = int(alternatives[place])
-        closure_cost = state[problem.at[PRICES] + alternative]
+        closure_cost = state[problem.offsets[0]["closure_costs"] + alternative]
         if (
             closure_cost < UNREACHABLE
-            and workspace.counters[EVALUATIONS_LEFT] > 0
-            and has_marginal_gain(problem.alternatives, problem.adjacency, problem.at[HELD], state, alternative)
+            and workspace.counters[0]["visits_left"] > 0
+            and has_marginal_gain(
+                problem.alternatives, problem.adjacency, problem.offsets[0]["value_held"], state, alternative
+            )
         ):
             build_closure(problem, state, workspace, alternative)
-            targets[count, WAY], targets[count, FIRST_PRICE] = alternative, closure_cost
-            targets[count, FIRST_GAIN], targets[count, FIRST_COST] = (
-                workspace.counters[GAIN],
-                workspace.counters[ALL_COST],
+            targets[count]["alternative"], targets[count]["initial_closure_cost"] = alternative, closure_cost
+            targets[count]["initial_gain"], targets[count]["initial_cost"] = (
+                workspace.counters[0]["gain"],
+                workspace.counters[0]["cost"],
             )
-            targets[count, UPPER_BOUND] = score_of(workspace.counters[GAIN], workspace.counters[ALL_COST], 1.0)
+            targets[count]["upper_bound"] = score_of(workspace.counters[0]["gain"], workspace.counters[0]["cost"], 1.0)
             count += 1
-    return targets[:count][np.argsort(-targets[:count, UPPER_BOUND], kind="mergesort")]
+    return targets[:count][np.argsort(-targets[:count]["upper_bound"], kind="mergesort")]
 
 
 @jit
-def reset_bounds(problem: ProblemData, state: Longs, targets: Longs, exponent: float, excluded: int) -> None:
+def reset_bounds(problem: ProblemData, state: Longs, targets: Records, exponent: float, excluded: int) -> None:
     """Set the ceilings anew: what was worth so much at the start, and has the price of then, is not worth more now."""
     for place in range(len(targets)):
-        closure_cost = state[problem.at[PRICES] + targets[place, WAY]]
-        targets[place, AT_PRICE] = closure_cost
-        if closure_cost >= UNREACHABLE or targets[place, WAY] == excluded:
-            targets[place, UPPER_BOUND] = 0
-        elif closure_cost == targets[place, FIRST_PRICE]:
-            targets[place, UPPER_BOUND] = score_of(targets[place, FIRST_GAIN], targets[place, FIRST_COST], exponent)
+        closure_cost = state[problem.offsets[0]["closure_costs"] + targets[place]["alternative"]]
+        targets[place]["bound_cost"] = closure_cost
+        if closure_cost >= UNREACHABLE or targets[place]["alternative"] == excluded:
+            targets[place]["upper_bound"] = 0
+        elif closure_cost == targets[place]["initial_closure_cost"]:
+            targets[place]["upper_bound"] = score_of(
+                targets[place]["initial_gain"], targets[place]["initial_cost"], exponent
+            )
         else:
-            targets[place, UPPER_BOUND] = UNBOUNDED
+            targets[place]["upper_bound"] = UNBOUNDED
 
 
 @jit
-def invalidate_bounds(problem: ProblemData, state: Longs, targets: Longs, excluded: int) -> None:
+def invalidate_bounds(problem: ProblemData, state: Longs, targets: Records, excluded: int) -> None:
     """Forget the ceiling of every bundle whose price has changed: an unchanged price is an unchanged bundle."""
     for place in range(len(targets)):
-        closure_cost = state[problem.at[PRICES] + targets[place, WAY]]
-        if closure_cost != targets[place, AT_PRICE]:
-            targets[place, AT_PRICE] = closure_cost
-            targets[place, UPPER_BOUND] = (
-                0 if closure_cost >= UNREACHABLE or targets[place, WAY] == excluded else UNBOUNDED
+        closure_cost = state[problem.offsets[0]["closure_costs"] + targets[place]["alternative"]]
+        if closure_cost != targets[place]["bound_cost"]:
+            targets[place]["bound_cost"] = closure_cost
+            targets[place]["upper_bound"] = (
+                0 if closure_cost >= UNREACHABLE or targets[place]["alternative"] == excluded else UNBOUNDED
             )
 
 
 @jit
-def best_target(problem: ProblemData, state: Longs, workspace: Workspace, targets: Longs, exponent: float) -> int:
+def best_target(problem: ProblemData, state: Longs, workspace: Workspace, targets: Records, exponent: float) -> int:
     """Return the course whose bundle scores most; then the higher cosine, the lower cost, the lower id; or -1."""
-    alternatives, adjacency, held = problem.alternatives, problem.adjacency, problem.at[HELD]
+    alternatives, adjacency, held = problem.alternatives, problem.adjacency, problem.offsets[0]["value_held"]
     best, top, top_cost = NONE, -NONE, ZERO
     for place in range(len(targets)):
-        if targets[place, UPPER_BOUND] < top:
+        if targets[place]["upper_bound"] < top:
             continue
-        alternative = targets[place, WAY]
+        alternative = targets[place]["alternative"]
         score = (
             score_closure(problem, state, workspace, alternative, exponent)
             if has_marginal_gain(alternatives, adjacency, held, state, alternative)
             else 0
         )
-        targets[place, UPPER_BOUND] = score
-        cost = workspace.counters[ALL_COST]
+        targets[place]["upper_bound"] = score
+        cost = workspace.counters[0]["cost"]
         if score > top or (score == top and (best < 0 or precedes(problem, alternative, cost, best, top_cost))):
             best, top, top_cost = alternative, score, cost
     return int(best)
@@ -179,21 +165,21 @@ def greedy(
     problem: ProblemData,
     state: Longs,
     workspace: Workspace,
-    targets: Longs,
+    targets: Records,
     exponent: float,
     excluded: int,
     path: CoursePath,
 ) -> None:
     """Take bundles until none fits or closes anything, or the fuel is spent. `excluded` is the goal of none of them."""
     reset_bounds(problem, state, targets, exponent, excluded)
-    while workspace.counters[EVALUATIONS_LEFT] > 0:
+    while workspace.counters[0]["visits_left"] > 0:
         target = best_target(problem, state, workspace, targets, exponent)
         if target < 0:
             break
         add_closure(problem, state, workspace, target, path)
         invalidate_bounds(problem, state, targets, excluded)
-    if workspace.counters[EVALUATIONS_LEFT] <= 0:
-        workspace.counters[LIMITED] = 1
+    if workspace.counters[0]["visits_left"] <= 0:
+        workspace.counters[0]["limited"] = 1
 
 
 @jit
@@ -203,9 +189,9 @@ def add_closure(problem: ProblemData, state: Longs, workspace: Workspace, target
     count = topological_order(problem, state, workspace)
     if count > 1:
         count = drop_redundant(problem, state, workspace, count)
-    size = path.counters[SIZE]
+    size = path.totals[0]["size"]
     path.alternatives[size : size + count] = workspace.closure[:count]
-    path.counters[SIZE] += count
+    path.totals[0]["size"] += count
     study_and_update(problem, state, workspace, workspace.closure[:count])
 
 
@@ -223,25 +209,25 @@ def replay(
 
     Prices are not told anew.
     """
-    state[: problem.at[PRICES]] = start_state[: problem.at[PRICES]]
-    alternatives, conditions, adjacency, at, steps, kept = (
+    state[: problem.offsets[0]["closure_costs"]] = start_state[: problem.offsets[0]["closure_costs"]]
+    alternatives, conditions, adjacency, offsets, steps, kept = (
         problem.alternatives,
         problem.conditions,
         problem.adjacency,
-        problem.at,
+        problem.offsets,
         path.alternatives,
         remaining.alternatives,
     )
     size = paid = 0
-    workspace.counters[EVALUATIONS_LEFT] -= path.counters[SIZE]
-    for place in range(path.counters[SIZE]):
+    workspace.counters[0]["visits_left"] -= path.totals[0]["size"]
+    for place in range(path.totals[0]["size"]):
         alternative = steps[place]
-        if place != skip and admits(alternatives, conditions, adjacency, at, state, alternative):
-            study(alternatives, adjacency, at, state, alternative)
+        if place != skip and admits(alternatives, conditions, adjacency, offsets, state, alternative):
+            study(alternatives, adjacency, offsets, state, alternative)
             kept[size] = alternative
             size += 1
-            paid += alternatives[alternative, COST]
-    remaining.counters[SIZE], remaining.counters[WORTH], remaining.counters[PAID] = (
+            paid += alternatives[alternative]["cost"]
+    remaining.totals[0]["size"], remaining.totals[0]["value"], remaining.totals[0]["cost"] = (
         size,
         value_held(problem, state),
         paid,
@@ -251,25 +237,25 @@ def replay(
 @jit
 def copy_path(source: CoursePath, target: CoursePath) -> None:
     """Make one route what another is."""
-    target.alternatives[: source.counters[SIZE]] = source.alternatives[: source.counters[SIZE]]
-    target.counters[:] = source.counters
+    target.alternatives[: source.totals[0]["size"]] = source.alternatives[: source.totals[0]["size"]]
+    target.totals[:] = source.totals
 
 
 @jit
 def sole_contributors(problem: ProblemData, start_state: Longs, path: CoursePath) -> Flags:
     """Return which courses of a route close what no other of it does."""
-    alternatives, adjacency, held = problem.alternatives, problem.adjacency, problem.at[HELD]
-    first = start_state[held : problem.at[DOORS]].copy()
+    alternatives, adjacency, held = problem.alternatives, problem.adjacency, problem.offsets[0]["value_held"]
+    first = start_state[held : problem.offsets[0]["levels"]].copy()
     second, holder = first.copy(), np.full(len(first), -1, np.int64)
-    for place in range(path.counters[SIZE]):
+    for place in range(path.totals[0]["size"]):
         alternative = path.alternatives[place]
-        for gain in range(alternatives[alternative, GAINS], alternatives[alternative, GAINS_END], 2):
+        for gain in range(alternatives[alternative]["gap_effects"], alternatives[alternative]["gap_effects_end"], 2):
             gap, value = adjacency[gain], adjacency[gain + 1]
             if value > first[gap]:
                 first[gap], second[gap], holder[gap] = value, first[gap], place
             elif value > second[gap]:
                 second[gap] = value
-    alone = np.zeros(path.counters[SIZE], np.bool_)
+    alone = np.zeros(path.totals[0]["size"], np.bool_)
     for gap in range(len(first)):
         if holder[gap] >= 0 and first[gap] > second[gap]:
             alone[holder[gap]] = True
@@ -284,13 +270,16 @@ def prune(
     replay(problem, start_state, state, workspace, path, NONE, scratch)
     copy_path(scratch, path)
     alone = sole_contributors(problem, start_state, path)
-    place = path.counters[SIZE] - 1
+    place = path.totals[0]["size"] - 1
     moved = False
     while place >= 0:
         if not alone[place]:
             replay(problem, start_state, state, workspace, path, place, scratch)
             moved = True
-            if scratch.counters[WORTH] == path.counters[WORTH] and scratch.counters[SIZE] == path.counters[SIZE] - 1:
+            if (
+                scratch.totals[0]["value"] == path.totals[0]["value"]
+                and scratch.totals[0]["size"] == path.totals[0]["size"] - 1
+            ):
                 copy_path(scratch, path)
                 alone = sole_contributors(problem, start_state, path)
         place -= 1
@@ -301,15 +290,15 @@ def prune(
 @jit
 def is_better(one: CoursePath, other: CoursePath) -> bool:
     """Return whether a route closes more than another, or as much at less cost."""
-    if one.counters[WORTH] != other.counters[WORTH]:
-        return bool(one.counters[WORTH] > other.counters[WORTH])
-    return bool(one.counters[PAID] < other.counters[PAID])
+    if one.totals[0]["value"] != other.totals[0]["value"]:
+        return bool(one.totals[0]["value"] > other.totals[0]["value"])
+    return bool(one.totals[0]["cost"] < other.totals[0]["cost"])
 
 
 class Found(NamedTuple):
     """The `targets` of a search, the `best` route found, and two routes and a standing to go on working with."""
 
-    targets: Longs
+    targets: Records
     best: CoursePath
     trial: CoursePath
     scratch: CoursePath
@@ -337,78 +326,80 @@ def run_search(
     problem: ProblemData,
     start_state: Longs,
     workspace: Workspace,
-    targets: Longs,
+    targets: Records,
     exponents: NDArray[np.float64],
     best: CoursePath,
     state: Longs,
     trial: CoursePath,
     scratch: CoursePath,
 ) -> None:
-    """Fill `best` with the path after the seeds: T0 per exponent, starts, then exchanges while they are worth it.
+    """Fill `best` with the path after the seeds: T0 per exponent, then swaps while they are worth it.
 
     Each exponent has an equal share of the fuel, so that one that runs out leaves the others theirs.
     """
     counters = workspace.counters
-    best.counters[WORTH] = -1
-    remaining = counters[EVALUATIONS_LEFT]
+    best.totals[0]["value"] = -1
+    remaining = counters[0]["visits_left"]
     share = remaining // BUDGET_SHARES
     for exponent in exponents:
         state[:] = start_state
-        trial.counters[SIZE] = 0
-        counters[EVALUATIONS_LEFT] = share
+        trial.totals[0]["size"] = 0
+        counters[0]["visits_left"] = share
         greedy(problem, state, workspace, targets, exponent, NONE, trial)
         prune(problem, start_state, state, workspace, trial, scratch)
         if is_better(trial, best):
             copy_path(trial, best)
-        remaining -= share - counters[EVALUATIONS_LEFT]
-    counters[EVALUATIONS_LEFT] = remaining
-    complete = best.counters[WORTH] == attainable_value(problem, start_state, targets)
+        remaining -= share - counters[0]["visits_left"]
+    counters[0]["visits_left"] = remaining
+    complete = best.totals[0]["value"] == attainable_value(problem, start_state, targets)
     starts = starts_of(problem, start_state, workspace, targets, complete)
     for course in starts:
-        if counters[EVALUATIONS_LEFT] > remaining // 2:
-            kept = best.counters[SIZE] if complete else ZERO
+        if counters[0]["visits_left"] > remaining // 2:
+            kept = best.totals[0]["size"] if complete else ZERO
             start_with(problem, start_state, workspace, targets, course, best, state, trial, scratch, kept)
     for _ in range(MAX_PASSES):
         improved = drop_and_refill(problem, start_state, workspace, targets, best, state, trial, scratch)
         for course in starts[: 0 if complete else len(starts)]:
             replay(problem, start_state, state, workspace, best, NONE, scratch)
-            adds = has_marginal_gain(problem.alternatives, problem.adjacency, problem.at[HELD], state, course)
-            if adds and counters[EVALUATIONS_LEFT] > 0:
-                kept = best.counters[SIZE]
+            adds = has_marginal_gain(
+                problem.alternatives, problem.adjacency, problem.offsets[0]["value_held"], state, course
+            )
+            if adds and counters[0]["visits_left"] > 0:
+                kept = best.totals[0]["size"]
                 better = start_with(problem, start_state, workspace, targets, course, best, state, trial, scratch, kept)
                 improved = improved or better
         if not improved:
             break
-    if counters[EVALUATIONS_LEFT] <= 0:
-        counters[LIMITED] = 1
+    if counters[0]["visits_left"] <= 0:
+        counters[0]["limited"] = 1
 
 
 @jit
-def attainable_value(problem: ProblemData, start_state: Longs, targets: Longs) -> int:
+def attainable_value(problem: ProblemData, start_state: Longs, targets: Records) -> int:
     """Return what is held once all targets are studied."""
     alternatives, adjacency = problem.alternatives, problem.adjacency
-    held = start_state[problem.at[HELD] : problem.at[DOORS]].copy()
-    for target in targets[:, WAY]:
-        for gain in range(alternatives[target, GAINS], alternatives[target, GAINS_END], 2):
+    held = start_state[problem.offsets[0]["value_held"] : problem.offsets[0]["levels"]].copy()
+    for target in targets["alternative"]:
+        for gain in range(alternatives[target]["gap_effects"], alternatives[target]["gap_effects_end"], 2):
             held[adjacency[gain]] = max(held[adjacency[gain]], adjacency[gain + 1])
     return int(held.sum())
 
 
 @jit
-def spared_by_conditions(problem: ProblemData, start_state: Longs, workspace: Workspace, targets: Longs) -> Longs:
+def spared_by_conditions(problem: ProblemData, start_state: Longs, workspace: Workspace, targets: Records) -> Longs:
     """Return per condition the gain that its share in the cost of closures stands for, over all targets.
 
     A target whose closure gains 8 for 10 hours, 5 of which are for a condition, adds 4 to that condition.
     """
-    alternatives, adjacency, reach = problem.alternatives, problem.adjacency, problem.at[REACH]
+    alternatives, adjacency, reach = problem.alternatives, problem.adjacency, problem.offsets[0]["condition_costs"]
     spared, seen = np.zeros(len(problem.conditions), np.int64), np.full(len(problem.conditions), -1, np.int64)
     for place in range(len(targets)):
-        if workspace.counters[EVALUATIONS_LEFT] <= 0:
+        if workspace.counters[0]["visits_left"] <= 0:
             break
-        build_closure(problem, start_state, workspace, targets[place, WAY])
-        gain, cost = workspace.counters[GAIN], workspace.counters[ALL_COST]
-        for member in workspace.closure[: workspace.counters[MEMBERS]]:
-            for edge in range(alternatives[member, NEEDS], alternatives[member, NEEDS_END]):
+        build_closure(problem, start_state, workspace, targets[place]["alternative"])
+        gain, cost = workspace.counters[0]["gain"], workspace.counters[0]["cost"]
+        for member in workspace.closure[: workspace.counters[0]["size"]]:
+            for edge in range(alternatives[member]["conditions"], alternatives[member]["conditions_end"]):
                 condition = adjacency[edge]
                 alone = start_state[reach + condition]
                 if alone > 0 and seen[condition] != place:
@@ -418,28 +409,33 @@ def spared_by_conditions(problem: ProblemData, start_state: Longs, workspace: Wo
 
 
 @jit
-def starts_of(problem: ProblemData, start_state: Longs, workspace: Workspace, targets: Longs, complete: bool) -> Longs:
+def starts_of(
+    problem: ProblemData, start_state: Longs, workspace: Workspace, targets: Records, complete: bool
+) -> Longs:
     """Return the courses whose closures are tried as the start of a path, best first.
 
     They are scored by what their closure gains and what they spare others, per cost. `complete`: there is nothing more
     to gain, so only those that spare others something may lower the cost.
     """
-    alternatives, at, counters = problem.alternatives, problem.at, workspace.counters
+    alternatives, offsets, counters = problem.alternatives, problem.offsets, workspace.counters
     shares = spared_by_conditions(problem, start_state, workspace, targets)
     keys, found = np.zeros(MAX_STARTS, np.int64), np.full(MAX_STARTS, -1, np.int32)
-    ranks = alternatives[:, RANK].copy()
+    ranks = alternatives["rank"].copy()
     for course in range(len(alternatives)):
-        reachable = start_state[at[PRICES] + course] < UNREACHABLE and counters[EVALUATIONS_LEFT] > 0
-        if not reachable or alternatives[course, BRANCH]:
+        reachable = start_state[offsets[0]["closure_costs"] + course] < UNREACHABLE and counters[0]["visits_left"] > 0
+        if not reachable or alternatives[course]["is_branch"]:
             continue
         spared = ZERO
-        for place in range(alternatives[course, MEETS], alternatives[course, MEETS_END]):
+        for place in range(alternatives[course]["satisfies"], alternatives[course]["satisfies_end"]):
             spared += shares[problem.adjacency[place]]
         if complete and spared == 0:
             continue
         build_closure(problem, start_state, workspace, course)
-        if counters[ALL_HOURS] <= start_state[HOURS_LEFT] and counters[COUNT] <= start_state[STEPS_LEFT]:
-            score = score_of(counters[GAIN] + spared, counters[ALL_COST], 1.0)
+        if (
+            counters[0]["hours"] <= start_state[offsets[0]["hours_left"]]
+            and counters[0]["courses"] <= start_state[offsets[0]["steps_left"]]
+        ):
+            score = score_of(counters[0]["gain"] + spared, counters[0]["cost"], 1.0)
             if score > 0:
                 insert_topk(keys, found, ranks, -score, course)
     return found[found >= 0].astype(np.int64)
@@ -450,7 +446,7 @@ def start_with(
     problem: ProblemData,
     start_state: Longs,
     workspace: Workspace,
-    targets: Longs,
+    targets: Records,
     course: int,
     best: CoursePath,
     state: Longs,
@@ -462,19 +458,23 @@ def start_with(
 
     Returns whether that made the path better.
     """
-    alternatives, conditions, adjacency, at = problem.alternatives, problem.conditions, problem.adjacency, problem.at
+    alternatives, conditions, adjacency, offsets = (
+        problem.alternatives, problem.conditions, problem.adjacency, problem.offsets,
+    )  # fmt: skip
     state[:] = start_state
-    trial.counters[SIZE] = 0
+    trial.totals[0]["size"] = 0
     add_closure(problem, state, workspace, course, trial)
     if kept > 0:
-        workspace.counters[EVALUATIONS_LEFT] -= kept
+        workspace.counters[0]["visits_left"] -= kept
         for other in best.alternatives[:kept]:
-            fits = alternatives[other, HOURS] <= state[HOURS_LEFT] and state[STEPS_LEFT] > 0
-            open_to = fits and state[at[STATUS] + other] == AVAILABLE
-            if open_to and admits(alternatives, conditions, adjacency, at, state, other):
-                study(alternatives, adjacency, at, state, other)
-                trial.alternatives[trial.counters[SIZE]] = other
-                trial.counters[SIZE] += 1
+            fits = (
+                alternatives[other]["hours"] <= state[offsets[0]["hours_left"]] and state[offsets[0]["steps_left"]] > 0
+            )
+            open_to = fits and state[offsets[0]["status"] + other] == AVAILABLE
+            if open_to and admits(alternatives, conditions, adjacency, offsets, state, other):
+                study(alternatives, adjacency, offsets, state, other)
+                trial.alternatives[trial.totals[0]["size"]] = other
+                trial.totals[0]["size"] += 1
         prune(problem, start_state, state, workspace, trial, scratch)
         costs_from_start(problem, start_state, state, workspace)
     greedy(problem, state, workspace, targets, 1.0, NONE, trial)
@@ -490,23 +490,23 @@ def drop_and_refill(
     problem: ProblemData,
     start_state: Longs,
     workspace: Workspace,
-    targets: Longs,
+    targets: Records,
     best: CoursePath,
     state: Longs,
     trial: CoursePath,
     scratch: CoursePath,
 ) -> bool:
     """Try without each course of the path in turn, as a goal of its own; return whether that made it better."""
-    improved, place = False, best.counters[SIZE] - 1
-    while place >= 0 and workspace.counters[EVALUATIONS_LEFT] > 0:
-        if place < best.counters[SIZE]:
+    improved, place = False, best.totals[0]["size"] - 1
+    while place >= 0 and workspace.counters[0]["visits_left"] > 0:
+        if place < best.totals[0]["size"]:
             out = best.alternatives[place]
             replay(problem, start_state, state, workspace, best, place, trial)
             prune(problem, start_state, state, workspace, trial, scratch)
-            remaining = trial.counters[SIZE]
+            remaining = trial.totals[0]["size"]
             costs_from_start(problem, start_state, state, workspace)
             greedy(problem, state, workspace, targets, 1.0, out, trial)
-            if trial.counters[SIZE] > remaining:
+            if trial.totals[0]["size"] > remaining:
                 prune(problem, start_state, state, workspace, trial, scratch)
                 if is_better(trial, best):
                     copy_path(trial, best)

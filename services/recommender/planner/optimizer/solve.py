@@ -27,6 +27,7 @@ from services.recommender.planner.exact.refinement import CHANGE_THRESHOLD
 from services.recommender.planner.index.catalog import View
 from services.recommender.planner.index.graph import PrerequisiteGraph
 from services.recommender.planner.index.segment import Longs
+from services.recommender.planner.index.vocabulary import Records
 from services.recommender.planner.jit import jit
 from services.recommender.planner.optimizer.available_courses import stock_of
 from services.recommender.planner.optimizer.closure import build_closure
@@ -39,46 +40,32 @@ from services.recommender.planner.optimizer.fixed_courses import (
     fix_courses,
 )
 from services.recommender.planner.optimizer.instance import (
-    HOURS_LEFT,
-    NUMBER,
-    PRICES,
-    STATUS,
-    STEPS_LEFT,
     ProblemData,
     build_instance,
 )
 from services.recommender.planner.optimizer.query import Query, SearchSpace, build_query, search_space
 from services.recommender.planner.optimizer.search import (
     EXPONENTS,
-    SIZE,
-    WORTH,
     Found,
     prune,
     replay,
     search,
 )
 from services.recommender.planner.optimizer.state import (
-    ALL_HOURS,
-    COUNT,
     DONE,
-    EVALUATIONS_LEFT,
-    LIMITED,
     Workspace,
     empty_workspace,
     initial_state,
     value_held,
 )
 from services.recommender.planner.optimizer.trace import PlanTrace, trace_path
+from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import UNLIMITED, UNREACHABLE
 from services.recommender.planner.value import ValueFunction, posterior_targets
-from shared.skills import Course
+from shared.domain import Course
 
-MAX_VISITS = 3_000_000
-"""Courses visited in the search of one plan: some 0.1 to 0.2 seconds. A search that needs more ends with the best path
-found so far, and says so. A plan with preferences, which is made with and without them, has half for each."""
-
-TRACE_VISITS = 1_000_000
-"""And so many more for the order and the runners-up, and again for the hours that are missing."""
+MAX_VISITS = PARAMS.max_visits
+TRACE_VISITS = PARAMS.trace_visits
 
 
 class PlanSolution(NamedTuple):
@@ -98,7 +85,7 @@ class PlanSolution(NamedTuple):
     initial_state: Longs
     start_state: Longs
     final_state: Longs
-    targets: Longs
+    targets: Records
     workspace: Workspace
     trace: PlanTrace
     kept: bool
@@ -115,7 +102,7 @@ def course_at(found: PlanSolution, view: View, alternative: int) -> Course:
 
 def offer_at(found: PlanSolution, view: View, alternative: int) -> CourseSpec:
     """Return the course of a way as the planner reads it."""
-    if (spec := view.spec(found.space.course_id(int(found.problem.alternatives[alternative, NUMBER])))) is None:
+    if (spec := view.spec(found.space.course_id(int(found.problem.alternatives[alternative]["number"])))) is None:
         raise LookupError(f"row {alternative} is no course of this view")
     return spec
 
@@ -131,8 +118,7 @@ def open_instance(
     return problem, workspace, initial_state(problem, workspace, hours, steps)
 
 
-PREFERENCE_FLOOR = 90
-"""Per cent of what could be closed that preferences (boosts, courses put off) must leave."""
+PREFERENCE_FLOOR = PARAMS.preference_floor
 
 
 def solve(inputs: Inputs, view: View, extra: tuple[str, ...] = ()) -> PlanSolution:
@@ -174,11 +160,12 @@ def solve_as_kept(found: PlanSolution, view: View, names: Sequence[str]) -> Plan
 def fits_hours(found: PlanSolution, name: str) -> bool:
     """Return whether the search has a way to a course within the hours that the seeds leave."""
     alternative, workspace = alternative_of(found.space, found.problem, name), found.workspace
-    if alternative < 0 or found.start_state[found.problem.at[PRICES] + alternative] >= UNREACHABLE:
+    if alternative < 0 or found.start_state[found.problem.offsets[0]["closure_costs"] + alternative] >= UNREACHABLE:
         return False
     build_closure(found.problem, found.start_state, workspace, alternative)
     return bool(
-        workspace.counters[COUNT] <= MOST_STEPS and workspace.counters[ALL_HOURS] <= found.start_state[HOURS_LEFT]
+        workspace.counters[0]["courses"] <= MOST_STEPS
+        and workspace.counters[0]["hours"] <= found.start_state[found.problem.offsets[0]["hours_left"]]
     )
 
 
@@ -219,9 +206,9 @@ def _searched(
     if inputs.finishing and not finishing:
         found = search(problem, start_state, workspace, EXPONENTS)
     if left and not inputs.finishing and _walks(problem, start_state, workspace, found, left):
-        kept = bool(found.best.counters[WORTH] * 100 < found.trial.counters[WORTH] * CHANGE_THRESHOLD)
+        kept = bool(found.best.totals[0]["value"] * 100 < found.trial.totals[0]["value"] * CHANGE_THRESHOLD)
     stays = finishing or kept
-    workspace.counters[EVALUATIONS_LEFT] = TRACE_VISITS
+    workspace.counters[0]["visits_left"] = TRACE_VISITS
     trace, final_state = trace_path(
         problem, start_state, workspace, found.targets, found.trial if stays else found.best, stays
     )
@@ -242,7 +229,7 @@ def _searched(
         available,
         finishing=finishing,
         ignore_preferences=ignore_preferences,
-        limited=bool(workspace.counters[LIMITED]),
+        limited=bool(workspace.counters[0]["limited"]),
     )
 
 
@@ -252,7 +239,7 @@ def _left(inputs: Inputs, space: SearchSpace, problem: ProblemData, start_state:
     return [
         alternative
         for alternative in alternatives
-        if alternative < 0 or start_state[problem.at[STATUS] + alternative] != DONE
+        if alternative < 0 or start_state[problem.offsets[0]["status"] + alternative] != DONE
     ]
 
 
@@ -262,11 +249,14 @@ def _walks(problem: ProblemData, start_state: Longs, workspace: Workspace, found
     if min(left, default=0) < 0:
         return False
     walked.alternatives[: len(left)] = left
-    walked.counters[SIZE] = len(left)
+    walked.totals[0]["size"] = len(left)
     replay(problem, start_state, found.state, workspace, walked, -1, spare)
     if not left:
         return True
-    if spare.counters[SIZE] < len(left) or min(found.state[HOURS_LEFT], found.state[STEPS_LEFT]) < 0:
+    if (
+        spare.totals[0]["size"] < len(left)
+        or min(found.state[problem.offsets[0]["hours_left"]], found.state[problem.offsets[0]["steps_left"]]) < 0
+    ):
         return False
     prune(problem, start_state, found.state, workspace, walked, spare)
     return True

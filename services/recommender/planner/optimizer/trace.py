@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from services.recommender.planner.index.segment import Longs
+from services.recommender.planner.index.vocabulary import Records
 from services.recommender.planner.jit import NONE, ZERO, jit
 from services.recommender.planner.optimizer.closure import (
     build_closure,
@@ -21,20 +22,9 @@ from services.recommender.planner.optimizer.closure import (
 )
 from services.recommender.planner.optimizer.closure_cost import score_of
 from services.recommender.planner.optimizer.instance import (
-    BRANCH,
-    COST,
-    HELD,
-    HOURS_LEFT,
-    STATUS,
-    STEPS_LEFT,
     ProblemData,
 )
 from services.recommender.planner.optimizer.search import (
-    FIRST_PRICE,
-    SIZE,
-    UPPER_BOUND,
-    WAY,
-    WORTH,
     CoursePath,
     best_target,
     empty_path,
@@ -43,19 +33,17 @@ from services.recommender.planner.optimizer.search import (
     reset_bounds,
 )
 from services.recommender.planner.optimizer.state import (
-    ALL_COST,
     AVAILABLE,
     BLOCKED,
-    EVALUATIONS_LEFT,
-    LIMITED,
     Workspace,
     compute_costs,
     study_and_update,
     value_held,
 )
+from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import UNLIMITED
 
-RUNNERS_UP = 3
+RUNNERS_UP = PARAMS.runners_up
 FIXED: Any = np.bool_(True)  # noqa: FBT003 - not a literal: see `compiled`
 
 
@@ -79,7 +67,7 @@ def empty_trace(steps: int) -> PlanTrace:
 
 @jit
 def trace_path(
-    problem: ProblemData, start_state: Longs, workspace: Workspace, targets: Longs, path: CoursePath, kept: bool
+    problem: ProblemData, start_state: Longs, workspace: Workspace, targets: Records, path: CoursePath, kept: bool
 ) -> tuple[PlanTrace, Longs]:
     """Return the account of a route and the standing at its end. `kept`: the route stands in its order already.
 
@@ -87,32 +75,40 @@ def trace_path(
     account. Where the cheapest opener was left out as spare, only the order of the search is left.
     """
     chosen = np.zeros(len(problem.alternatives), np.bool_)
-    chosen[path.alternatives[: path.counters[SIZE]]] = True
-    own_targets = targets[chosen[targets[:, WAY]]]
-    own_targets[:, FIRST_PRICE] = -1  # priced among the chosen alone, nothing is what it was at the start
+    chosen[path.alternatives[: path.totals[0]["size"]]] = True
+    own_targets = targets[chosen[targets["alternative"]]]
+    own_targets["initial_closure_cost"][:] = -1  # priced among the chosen alone, nothing is what it was at the start
     full_state, path_state = start_state.copy(), np.empty_like(start_state)
-    trace = empty_trace(path.counters[SIZE])
+    trace = empty_trace(path.totals[0]["size"])
     if not kept:
         order_path(
             problem,
             full_state,
             path_state,
             workspace,
-            np.zeros((0, targets.shape[1]), np.int64),
+            targets[:0],
             own_targets,
             path,
             kept,
             trace,
         )
-        if value_held(problem, full_state) == path.counters[WORTH]:
+        if value_held(problem, full_state) == path.totals[0]["value"]:
             path = path_in_traced_order(problem, trace)
             prune(problem, start_state, full_state, workspace, path, empty_path(problem))
         full_state[:] = start_state
-        trace = empty_trace(path.counters[SIZE])
+        trace = empty_trace(path.totals[0]["size"])
     chosen[:] = False
-    chosen[path.alternatives[: path.counters[SIZE]]] = True
+    chosen[path.alternatives[: path.totals[0]["size"]]] = True
     order_path(
-        problem, full_state, path_state, workspace, targets[~chosen[targets[:, WAY]]], own_targets, path, FIXED, trace
+        problem,
+        full_state,
+        path_state,
+        workspace,
+        targets[~chosen[targets["alternative"]]],
+        own_targets,
+        path,
+        FIXED,
+        trace,
     )
     return trace, full_state
 
@@ -122,7 +118,7 @@ def path_in_traced_order(problem: ProblemData, trace: PlanTrace) -> CoursePath:
     """Return the route in the order in which it was told."""
     path, size = empty_path(problem), trace.size[0]
     path.alternatives[:size] = trace.alternatives[:size]
-    path.counters[SIZE] = size
+    path.totals[0]["size"] = size
     return path
 
 
@@ -132,21 +128,21 @@ def order_path(
     full_state: Longs,
     path_state: Longs,
     workspace: Workspace,
-    targets: Longs,
-    own_targets: Longs,
+    targets: Records,
+    own_targets: Records,
     path: CoursePath,
     fixed: bool,
     trace_path: PlanTrace,
 ) -> None:
     """Fill the account of a route; `full` goes on from the seeds to the end. `fixed`: in the order of the route."""
     path_state[:] = full_state
-    status = problem.at[STATUS]
+    status = problem.offsets[0]["status"]
     for alternative in range(len(problem.alternatives)):
-        if path_state[status + alternative] == AVAILABLE and not problem.alternatives[alternative, BRANCH]:
+        if path_state[status + alternative] == AVAILABLE and not problem.alternatives[alternative]["is_branch"]:
             path_state[status + alternative] = BLOCKED
-    for place in range(path.counters[SIZE]):
+    for place in range(path.totals[0]["size"]):
         path_state[status + path.alternatives[place]] = AVAILABLE
-    path_state[HOURS_LEFT] = path_state[STEPS_LEFT] = UNLIMITED
+    path_state[problem.offsets[0]["hours_left"]] = path_state[problem.offsets[0]["steps_left"]] = UNLIMITED
     compute_costs(problem, path_state, workspace)
     reset_bounds(problem, path_state, own_targets, 1.0, NONE)
     reset_bounds(problem, full_state, targets, 1.0, NONE)
@@ -156,7 +152,7 @@ def order_path(
             count = next_closure(problem, path_state, workspace, path, looked)
         else:
             target = best_target(problem, path_state, workspace, own_targets, 1.0)
-            if target < 0 or workspace.counters[EVALUATIONS_LEFT] <= 0:
+            if target < 0 or workspace.counters[0]["visits_left"] <= 0:
                 break
             build_closure(problem, path_state, workspace, target)
             count = drop_redundant(problem, path_state, workspace, topological_order(problem, path_state, workspace))
@@ -172,11 +168,13 @@ def order_path(
 def next_closure(problem: ProblemData, state: Longs, workspace: Workspace, path: CoursePath, looked: int) -> int:
     """Put the next courses of a route on the bench, up to one that closes something; return how many."""
     count = 0
-    while looked + count < path.counters[SIZE]:
+    while looked + count < path.totals[0]["size"]:
         alternative = path.alternatives[looked + count]
         workspace.closure[count] = alternative
         count += 1
-        if has_marginal_gain(problem.alternatives, problem.adjacency, problem.at[HELD], state, alternative):
+        if has_marginal_gain(
+            problem.alternatives, problem.adjacency, problem.offsets[0]["value_held"], state, alternative
+        ):
             break
     return count
 
@@ -187,7 +185,7 @@ def record_pick(
     full_state: Longs,
     path_state: Longs,
     workspace: Workspace,
-    targets: Longs,
+    targets: Records,
     trace_path: PlanTrace,
     count: int,
 ) -> None:
@@ -195,13 +193,13 @@ def record_pick(
     closure = workspace.closure[:count].copy()
     cost = ZERO
     for alternative in closure:
-        cost += problem.alternatives[alternative, COST]
+        cost += problem.alternatives[alternative]["cost"]
     gain = gain_excluding(problem, path_state, workspace, count, NONE)
     score = score_of(gain, cost, 1.0) if cost > 0 else 0
     first = trace_path.size[0]
     last = first + count - 1
-    if workspace.counters[EVALUATIONS_LEFT] <= 0:
-        workspace.counters[LIMITED] = 1
+    if workspace.counters[0]["visits_left"] <= 0:
+        workspace.counters[0]["limited"] = 1
     else:
         runners_up(
             problem, full_state, workspace, targets, closure, trace_path.runners[last], trace_path.runner_score[last]
@@ -220,7 +218,7 @@ def runners_up(
     problem: ProblemData,
     state: Longs,
     workspace: Workspace,
-    targets: Longs,
+    targets: Records,
     closure: Longs,
     alternatives: Longs,
     scores: Longs,
@@ -229,16 +227,16 @@ def runners_up(
     costs = np.zeros(len(alternatives), np.int64)
     for place in range(len(targets)):
         worst = len(alternatives) - 1
-        if targets[place, UPPER_BOUND] < max(scores[worst], 1):
+        if targets[place]["upper_bound"] < max(scores[worst], 1):
             continue
-        alternative = targets[place, WAY]
+        alternative = targets[place]["alternative"]
         if (closure == alternative).any() or not has_marginal_gain(
-            problem.alternatives, problem.adjacency, problem.at[HELD], state, alternative
+            problem.alternatives, problem.adjacency, problem.offsets[0]["value_held"], state, alternative
         ):
             continue
         score = score_closure(problem, state, workspace, alternative, 1.0)
-        targets[place, UPPER_BOUND] = score
-        cost, at = workspace.counters[ALL_COST], worst + 1
+        targets[place]["upper_bound"] = score
+        cost, at = workspace.counters[0]["cost"], worst + 1
         while (
             at > 0
             and score > 0

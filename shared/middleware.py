@@ -49,7 +49,7 @@ def bearer(request: web.Request) -> str | None:
     return credential.strip() if scheme.lower() == "bearer" else None
 
 
-class Life:
+class Lifecycle:
     """Whether this process is to go on: told by signals and by background tasks that died."""
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class Life:
         self.stopping.set()
 
 
-class Shell:
+class Middleware:
     """What stands between aiohttp and the handlers of one application."""
 
     def __init__(

@@ -1,20 +1,20 @@
-"""The frameworks that the catalogue announced, by tenant."""
+"""The frameworks that the catalog announced, by tenant."""
 
 from collections.abc import Iterable
 
+from shared.domain import SHARED_TENANT, Framework, key_of
 from shared.events import Event, FrameworkPublished, check_jump, check_stamps
-from shared.skills import SHARED_TENANT, Framework, key_of
 
 
-class FrameworkIndex:
-    """The newest version of every framework; `position` is the catalogue revision that was read last."""
+class FrameworkReplica:
+    """The newest version of every framework; `position` is the catalog revision that was read last."""
 
     def __init__(self) -> None:
         self.position = 0
         self._held: dict[str, Framework] = {}
 
     def put(self, events: Iterable[Event]) -> None:
-        """Take catalogue events in the order of the topic; those below the position were seen or superseded.
+        """Take catalog events in the order of the topic; those below the position were seen or superseded.
 
         Raises Rejected, with nothing taken, where a stamp or a version is beyond what could have happened.
         """
@@ -25,9 +25,9 @@ class FrameworkIndex:
                 held = self._held.get(key_of(event.data.tenant, event.data.framework.id))
                 check_jump(event.subject, event.data.framework.version, held.version if held else 0, "version")
         for event in events:
-            if event.catalogue_revision <= self.position:
+            if event.catalog_revision <= self.position:
                 continue
-            self.position = event.catalogue_revision
+            self.position = event.catalog_revision
             if isinstance(event.data, FrameworkPublished):
                 framework = event.data.framework
                 key = key_of(event.data.tenant, framework.id)

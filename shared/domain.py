@@ -61,7 +61,7 @@ LEAST = 0.000_001
 """What is smaller but not zero counts as this: an hour, a weight or what a course teaches is never nothing."""
 
 
-class Text(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class LocalizedText(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """The same words in Thai and in English; one of the two may be missing, not both.
 
     A text without a visible character counts as missing. Where both are so, as they could once be stored, words to
@@ -89,7 +89,7 @@ class Text(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
         return (self.th, self.en) == NO_TEXT
 
 
-class Prose(Text, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class Prose(LocalizedText, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A longer text in Thai and in English, such as a description; one of the two may be missing, not both."""
 
     th: LongText | None = None
@@ -111,7 +111,7 @@ class ScaleLevel(Struct, frozen=True, forbid_unknown_fields=True):
     """One step of a framework's scale, and what it is called."""
 
     level: Level
-    title: Text
+    title: LocalizedText
 
     def __post_init__(self) -> None:
         keep_millionths(self, "level")
@@ -121,7 +121,7 @@ class Area(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A group of skills."""
 
     id: Identifier
-    title: Text
+    title: LocalizedText
     description: Prose | None = None
     provenance: dict[FactName, Provenance] = {}
 
@@ -134,9 +134,9 @@ class Skill(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True)
 
     id: Identifier
     area: Identifier
-    title: Text
+    title: LocalizedText
     code: str | None = None
-    synonyms: list[Text] = []
+    synonyms: list[LocalizedText] = []
     descriptors: list[ScaleLevel] = []
     description: Prose | None = None
     provenance: dict[FactName, Provenance] = {}
@@ -146,7 +146,7 @@ class JobGroup(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
     """Officers of the same kind of work, of whom the same levels are required."""
 
     id: Identifier
-    title: Text
+    title: LocalizedText
     description: Prose | None = None
     provenance: dict[FactName, Provenance] = {}
 
@@ -155,7 +155,7 @@ class Stage(Struct, frozen=True, forbid_unknown_fields=True):
     """A stage of a career, within every job group."""
 
     id: Identifier
-    title: Text
+    title: LocalizedText
 
 
 class Requirement(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -188,18 +188,18 @@ class Relation(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
 class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A versioned yardstick: areas, skills, a level scale, job groups and the levels that they require.
 
-    `version` counts up by one with every change; the catalogue sets it, so a body need not carry it.
+    `version` counts up by one with every change; the catalog sets it, so a body need not carry it.
     """
 
     id: Identifier
-    title: Text
+    title: LocalizedText
     scale: Annotated[list[ScaleLevel], Meta(min_length=2)]
     areas: Annotated[list[Area], Meta(min_length=1)]
     skills: Annotated[list[Skill], Meta(min_length=1)]
     job_groups: Annotated[list[JobGroup], Meta(min_length=1)]
     requirements: list[Requirement] = []
     stages: list[Stage] = []
-    description: Text | None = None
+    description: LocalizedText | None = None
     version: int = 0
     provenance: dict[FactName, Provenance] = {}
     relations: list[Relation] = []
@@ -332,7 +332,7 @@ class Rating(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Course(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A course of the catalogue. All of `requires` must hold before it begins.
+    """A course of the catalog. All of `requires` must hold before it begins.
 
     Of one that `teaches` nothing the skills are not known yet: it can be in a path only as a prerequisite of another.
     `completions` and `rating` are the platform's own facts, where it has them. `code` is the provider's own, `tags` are
@@ -344,8 +344,8 @@ class Course(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     """
 
     id: Identifier
-    title: Text
-    provider: Text
+    title: LocalizedText
+    provider: LocalizedText
     hours: Hours
     languages: Annotated[list[Language], Meta(min_length=1)]
     teaches: list[Teaches] = []

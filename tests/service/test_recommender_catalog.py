@@ -1,12 +1,12 @@
-"""What happens to paths when the catalogue changes, and what each tenant sees of it."""
+"""What happens to paths when the catalog changes, and what each tenant sees of it."""
 
 from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
 
-from shared.events import CATALOG_TOPIC, PROFILES_TOPIC, CourseWithdrawn, PathRecommended
-from shared.skills import key_of
+from shared.domain import key_of
+from shared.events import CATALOG_TOPIC, PROFILES_TOPIC, CourseWithdrawn, PathAnnounced
 from tests.support.builders import FRAMEWORK, JOB_GROUP, course, framework
 from tests.support.recommender import (
     READ,
@@ -51,10 +51,10 @@ async def test_a_withdrawn_course_leaves_the_paths_that_held_it_and_their_office
     assert held.status == 200  # the reader is to learn that it is stale
     tag = held.headers["ETag"]
     assert (await service.ask("GET", address, tenant=tenant, headers={"If-None-Match": tag})).status == 304
-    event = (await announced.of(officer.key, 2))[1]
-    assert isinstance(event.data, PathRecommended)
-    assert (event.data.cause, event.data.revision) == ("catalogue", 2)
-    assert [step.course.id for step in event.data.path.steps] == ["write"]
+    event = await announced.newest(officer.key, 2)
+    assert isinstance(event.data, PathAnnounced)
+    assert (event.data.cause, event.data.revision) == ("catalog", 2)
+    assert [step.course.id for step in event.data.recommended().path.steps] == ["write"]
     assert courses_of(await path_of(service, officer, revision=2, stale=False)) == ["write"]
     assert (await service.ask("GET", address, tenant=tenant, headers={"If-None-Match": tag})).status == 200
     assert len(await announced.of(other.key, 1)) == 1
@@ -72,9 +72,9 @@ async def test_a_new_course_reaches_those_who_have_the_gap_it_closes(service: St
         "dancing": "no_course",
     }
     await service.publish(CATALOG_TOPIC, published(tenant, course("dance", ("dancing", 0, 2), of="growing")))
-    event = (await announced.of(officer.key, 2))[1]
-    assert isinstance(event.data, PathRecommended)
-    assert [step.course.id for step in event.data.path.steps] == ["dance"]
+    event = await announced.newest(officer.key, 2)
+    assert isinstance(event.data, PathAnnounced)
+    assert [step.course.id for step in event.data.recommended().path.steps] == ["dance"]
 
 
 async def test_a_framework_that_is_not_here_is_waited_for_and_its_arrival_plans(service: Started) -> None:
@@ -151,6 +151,6 @@ async def test_a_course_whose_description_alone_changes_brings_no_new_revision(
     await service.publish(CATALOG_TOPIC, published(tenant, described, 2), published(tenant, longer))
     renamed = msgspec.structs.replace(described, hours=1.5)
     await service.publish(CATALOG_TOPIC, published(tenant, renamed, 3))
-    event = (await announced.of(officer.key, 2))[1]
-    assert isinstance(event.data, PathRecommended)
-    assert [step.course.hours for step in event.data.path.steps if step.course.id == "mine"] == [1.5]
+    event = await announced.newest(officer.key, 2)
+    assert isinstance(event.data, PathAnnounced)
+    assert [step.course.hours for step in event.data.recommended().path.steps if step.course.id == "mine"] == [1.5]

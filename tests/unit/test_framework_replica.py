@@ -3,19 +3,19 @@
 import msgspec
 import pytest
 
-from services.assessment.index import FrameworkIndex
+from services.assessment.framework_replica import FrameworkReplica
 from shared.errors import Rejected
-from shared.events import MAX_JUMP, MAX_STAMP_JUMP, Event, FrameworkPublished, announce, from_kafka, to_kafka
+from shared.events import MAX_JUMP, MAX_STAMP_JUMP, Event, FrameworkPublished, from_kafka, new_event, to_kafka
 from tests.support.builders import FRAMEWORK, framework
 
 
 def news(version: int, stamp: int, tenant: str = "shared") -> Event:
     data = FrameworkPublished(tenant, framework({"a": 1}, version=version))
-    envelope = announce("/test", f"{tenant}/framework:{FRAMEWORK}", version, data)
-    return from_kafka(*to_kafka(msgspec.structs.replace(envelope, catalogue_revision=stamp)))
+    envelope = new_event("/test", f"{tenant}/framework:{FRAMEWORK}", version, data)
+    return from_kafka(*to_kafka(msgspec.structs.replace(envelope, catalog_revision=stamp)))
 
 
-def version_of(index: FrameworkIndex) -> int:
+def version_of(index: FrameworkReplica) -> int:
     found = index.find("shared", FRAMEWORK)
     assert found is not None
     return found.version
@@ -25,7 +25,7 @@ def version_of(index: FrameworkIndex) -> int:
     ("version", "stamp"), [(3, 12 + MAX_STAMP_JUMP), (3 + MAX_JUMP, 12), (3 + MAX_JUMP, 12 + MAX_STAMP_JUMP)]
 )
 def test_what_could_not_have_happened_is_refused_and_later_changes_are_taken(version: int, stamp: int) -> None:
-    index = FrameworkIndex()
+    index = FrameworkReplica()
     index.put([news(2, 10)])
     with pytest.raises(Rejected, match="above"):
         index.put([news(3, 11), news(version, stamp)])
@@ -35,6 +35,6 @@ def test_what_could_not_have_happened_is_refused_and_later_changes_are_taken(ver
 
 
 def test_the_first_stamp_may_be_any() -> None:
-    index = FrameworkIndex()
+    index = FrameworkReplica()
     index.put([news(7, MAX_STAMP_JUMP * 3)])
     assert version_of(index) == 7

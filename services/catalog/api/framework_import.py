@@ -1,0 +1,182 @@
+"""Frameworks from files and into files, over HTTP. Files are read in a thread, one at a time."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from aiohttp import web
+from msgspec import Meta, Struct
+
+from services.catalog import frameworks
+from services.catalog.api.entries import STORE
+from services.catalog.api.frameworks import store_framework
+from services.catalog.frameworks import FORMATS, Fault, NotKept, Options, Reading, Source
+from services.catalog.frameworks.tables import pairs
+from shared.domain import Framework, Identifier, Level, LocalizedText, ShortText
+from shared.errors import InvalidInput, NotFound, Overloaded, Unsupported
+from shared.openapi import ProblemDetails
+from shared.preconditions import Tag
+from shared.routes import REQUEST_ID, json_response, preconditions, principal, read_query, read_raw
+from shared.texts import shows_something
+
+FILES: web.AppKey[asyncio.Semaphore] = web.AppKey("files", asyncio.Semaphore)
+"""Who holds it may read a file."""
+
+FILE_LIMIT = 8 * 1024 * 1024
+_UNPACKED_LIMIT = 32 * 1024 * 1024
+FormatName = Literal["json", "csv", "case-1.0", "case-1.1", "digcomp", "esco", "onet"]
+FrameworkFile = Annotated[
+    str,
+    Meta(
+        description="A file in the format. Its Content-Type: JSON, JSON-LD, CSV, tab-separated values or a ZIP archive"
+    ),
+]
+
+
+class ImportFramework(Struct, frozen=True, forbid_unknown_fields=True):
+    """How a file is to be read; see Options of the readers. `dry_run`: nothing is stored."""
+
+    format: FormatName
+    dry_run: bool = False
+    id: Identifier | None = None
+    title_th: ShortText | None = None
+    title_en: ShortText | None = None
+    map: Annotated[str, Meta(max_length=4000)] | None = None
+    scale: Annotated[str, Meta(max_length=2000)] | None = None
+    mark: Level | None = None
+    skip_refused: bool = False
+
+
+class ExportFramework(Struct, frozen=True, forbid_unknown_fields=True):
+    """The format of the file."""
+
+    format: FormatName
+
+
+class FrameworkImport(Struct, frozen=True):
+    """What became of a file. Of a dry run: `status` is what would be, `version` is null and nothing was stored."""
+
+    status: Literal["created", "changed", "unchanged", "checked", "refused"]
+    id: str | None
+    version: int | None
+    rows: int
+    areas: int
+    skills: int
+    job_groups: int
+    requirements: int
+    relations: int
+    faults: list[Fault]
+    further_faults: int
+    not_kept: list[NotKept]
+    assumed: list[str]
+
+
+class RefusedImport(ProblemDetails, frozen=True, omit_defaults=True):
+    """The problem of a file that is refused as a whole, with the report of it."""
+
+    report: FrameworkImport | None = None
+
+
+async def import_framework(request: web.Request) -> web.StreamResponse:
+    """Add a framework from a file, or change it.
+
+    The formats and the verdicts of the report are described in docs/frameworks.md. A refused row is left out; where the
+    framework would be untrue without it, the whole is refused with 422 and the report, unless `skip_refused` is true.
+    With `dry_run` the report is answered and nothing is stored. `map` is `column=heading` items, `scale` the names of
+    the levels from 0 on, both separated by commas.
+    """
+    asked, wanted = preconditions(request), read_query(request, ImportFramework)
+    if request.content_type not in (accepted := FORMATS[wanted.format].accepts):
+        raise Unsupported(f"{wanted.format} is read as {' or '.join(accepted)}", "Content-Type")
+    options = Options(
+        id=wanted.id or "",
+        title=_title(wanted),
+        columns=pairs(wanted.map) if wanted.map else {},
+        scale=tuple(wanted.scale.split(",")) if wanted.scale else (),
+        mark=wanted.mark,
+        skip_refused=wanted.skip_refused,
+    )
+    files = request.app[FILES]
+    if files.locked():
+        raise Overloaded("another file is being read", retry_after=5)
+    async with files:
+        source = Source("body", await read_raw(request))
+        reading = await asyncio.to_thread(frameworks.read, wanted.format, [source], options, _UNPACKED_LIMIT)
+    if wanted.dry_run:
+        return json_response(_report(reading, "checked" if reading.framework else "refused"))
+    if reading.framework is None:
+        return _refused(request, reading)
+    put, new = await store_framework(request, reading.framework, asked)
+    status: Literal["created", "changed", "unchanged"] = "created" if new else "changed" if put.changed else "unchanged"
+    return json_response(_report(reading, status, put.version), 201 if new else 200, tag=Tag(str(put.version)))
+
+
+async def export_framework(request: web.Request) -> web.StreamResponse:
+    """Return a framework as a file: the tenant's own, else the shared one.
+
+    What the format does not hold is counted in the header `X-Not-Held`.
+    """
+    name, wanted = request.match_info["framework_id"], read_query(request, ExportFramework)
+    entry = await request.app[STORE].visible_framework(principal(request).tenant, name)
+    if entry is None or not isinstance(entry.content, Framework):
+        raise NotFound("no such framework")
+    written = await asyncio.to_thread(frameworks.write, wanted.format, entry.content, datetime.now(UTC))
+    form = FORMATS[wanted.format]
+    return web.Response(
+        body=written.data,
+        content_type=form.accepts[0],
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}{form.suffix}"',
+            "X-Not-Held": "; ".join(f"{lost.what}: {lost.count}" for lost in written.not_held),
+        },
+    )
+
+
+def _title(wanted: ImportFramework) -> LocalizedText | None:
+    for name in ("title_th", "title_en"):
+        if (words := getattr(wanted, name)) and not shows_something(words):
+            raise InvalidInput("shows nothing", name)
+    return LocalizedText(th=wanted.title_th, en=wanted.title_en) if wanted.title_th or wanted.title_en else None
+
+
+def _report(
+    reading: Reading,
+    status: Literal["created", "changed", "unchanged", "checked", "refused"],
+    version: int | None = None,
+) -> FrameworkImport:
+    found = reading.framework
+    return FrameworkImport(
+        status=status,
+        id=found.id if found else None,
+        version=version,
+        rows=reading.rows,
+        areas=len(found.areas) if found else 0,
+        skills=len(found.skills) if found else 0,
+        job_groups=len(found.job_groups) if found else 0,
+        requirements=len(found.requirements) if found else 0,
+        relations=len(found.relations) if found else 0,
+        faults=reading.faults,
+        further_faults=reading.further_faults,
+        not_kept=reading.not_kept,
+        assumed=reading.assumed,
+    )
+
+
+def _refused(request: web.Request, reading: Reading) -> web.Response:
+    first = next((fault for fault in reading.faults if fault.verdict == "untrue"), None)
+    place = ", ".join(str(part) for part in (first.row and f"row {first.row}", first.id) if part) if first else ""
+    detail = "the framework would be untrue without what is refused"
+    if first:
+        detail = f"{detail}; first: {place}: {first.reason}" if place else f"{detail}; first: {first.reason}"
+    problem = RefusedImport(
+        "about:blank",
+        InvalidInput.title,
+        InvalidInput.status,
+        detail,
+        request[REQUEST_ID],
+        first.field if first else None,
+        _report(reading, "refused"),
+    )
+    response = json_response(problem, InvalidInput.status)
+    response.content_type = "application/problem+json"
+    return response

@@ -1,0 +1,26 @@
+"""The catalog as a whole."""
+
+import asyncio
+
+from aiohttp import web
+
+from services.catalog.api.matches import CALIBRATION, MATCHES
+from services.catalog.health import health
+from shared.routes import json_response, principal
+
+ONE: web.AppKey[asyncio.Lock] = web.AppKey("one_health_at_a_time", asyncio.Lock)
+
+
+async def show_health(request: web.Request) -> web.StreamResponse:
+    """Return what is wrong with the catalog that the tenant sees, its own courses and the shared ones.
+
+    Every course is read, so one such request is worked on at a time. Each list holds up to 1,000 entries; `counts` has
+    them all.
+    """
+    store, tenant = request.app[MATCHES], principal(request).tenant
+    async with request.app[ONE]:
+        frameworks = await store.frameworks(tenant)
+        courses, matches, waiting = await store.whole(tenant)
+        threshold = request.app[CALIBRATION].enters
+        found = await asyncio.to_thread(health, courses, frameworks.values(), matches, threshold, waiting)
+    return json_response(found)

@@ -1,0 +1,411 @@
+"""What an operator does with a file of courses, from the command line: `import`, `export` and `check`.
+
+`import` and `export` speak to a running catalog: its address is `--url` or CATALOG_URL, the key of an admin of the
+tenant that owns the courses stands in CATALOG_KEY. `check` needs no service. The exit code is 0 where every row was
+taken, 1 where some were refused, 2 where it could not be done, 130 where it was interrupted.
+"""
+
+import argparse
+import asyncio
+import dataclasses
+import json
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import get_args
+
+import aiohttp
+import msgspec
+
+from services.catalog import exporters
+from services.catalog.importers import Format, ListReader, Options
+from services.catalog.importers.rows import Row
+from services.catalog.importers.tables import GUESS, as_map, guessed, pairs
+from services.catalog.model import CoursePage, ImportReport, RowResult, RowStatus
+from shared.domain import Course
+from shared.errors import InvalidInput, Problem
+
+NAMES = ("import", "export", "check")
+_TYPES: dict[Format, str] = {
+    "ndjson": "application/x-ndjson",
+    "csv": "text/csv",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "jsonld": "application/ld+json",
+}
+_ENDINGS: dict[str, Format] = {
+    ".ndjson": "ndjson", ".jsonl": "ndjson", ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".xlsx": "xlsx",
+    ".jsonld": "jsonld", ".json": "jsonld", ".html": "jsonld", ".htm": "jsonld",
+}  # fmt: skip
+_PIECE = 64 * 1024
+_SHOWN = 20
+_BAR = 24
+_DEFAULT_URL = "http://127.0.0.1:8102"
+_OK, _REFUSED, _FAILED, _INTERRUPTED = 0, 1, 2, 130
+
+
+def main(arguments: list[str]) -> int:
+    """Carry out a command and return its exit code."""
+    asked = _parser().parse_args(arguments)
+    try:
+        return asyncio.run(_command(asked))
+    except Problem as problem:
+        say(f"{asked.command}: {_where(problem.field)}{problem.detail}")
+    except OSError as error:
+        say(f"{asked.command}: {error}")
+    except KeyboardInterrupt:
+        say("")
+        say("Interrupted. What was stored stays, each course whole; the same command does the rest.")
+        return _INTERRUPTED
+    return _FAILED
+
+
+async def _command(asked: argparse.Namespace) -> int:
+    form = asked.format or _ENDINGS.get(asked.file.suffix.lower())
+    if form is None:
+        raise InvalidInput(f"say in which format {asked.file.name} is: --format {', '.join(_TYPES)}")
+    if asked.command == "export":
+        return await _export(asked, form)
+    options = Options(
+        columns=asked.map and ",".join(asked.map),
+        defaults=dict(pairs(",".join(asked.default), "default")),
+        header=not asked.no_header,
+        encoding=asked.encoding,
+        accept_guess=asked.command == "check",
+    )
+    if asked.command == "check":
+        return _check(asked.file, form, options)
+    return await _import(asked, form, options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m services.catalog", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, about in (
+        ("import", "add or change the courses of a file"),
+        ("check", "read a file and say what is wrong with it"),
+        ("export", "write the courses of the catalog to a file"),
+    ):
+        one = commands.add_parser(name, help=about)
+        one.add_argument("file", type=Path)
+        one.add_argument("--format", choices=get_args(Format), help="without: told by the file's name")
+        if name != "check":
+            one.add_argument("--url", default=os.environ.get("CATALOG_URL") or _DEFAULT_URL, help="of the catalog")
+        if name != "export":
+            one.add_argument("--map", action="append", help="fact=column, or guess; may be given several times")
+            one.add_argument("--default", action="append", default=[], help="fact=value, for what the file leaves out")
+            one.add_argument("--encoding", help="without: told by the bytes")
+            one.add_argument("--no-header", action="store_true", help="the first row is a course")
+        if name == "import":
+            one.add_argument("--dry-run", action="store_true", help="say what would happen, and write nothing")
+            one.add_argument("--full", action="store_true", help="list courses that the file no longer holds")
+            one.add_argument("--withdraw", action="store_true", help="withdraw them")
+    return parser
+
+
+# --- import ----------------------------------------------------------------------------------------------------------
+
+
+async def _import(asked: argparse.Namespace, form: Format, options: Options) -> int:
+    columns = options.columns or _asked_for_columns(asked.file, form, options, dry_run=asked.dry_run)
+    query = {
+        "map": columns,
+        "default": ",".join(asked.default) or None,
+        "encoding": asked.encoding,
+        "header": "false" if asked.no_header else None,
+        **{name: "true" for name in ("dry_run", "full", "withdraw") if getattr(asked, name)},
+    }
+    headers = {"Content-Type": _TYPES[form], "Authorization": f"Bearer {_key()}"}
+    size = asked.file.stat().st_size
+    progress = Progress(size)
+    tally = Tally()
+    report: ImportReport | None = None
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None), read_bufsize=2**20) as session,
+            session.post(
+                f"{asked.url}/v1/courses:import",
+                params={name: value for name, value in query.items() if value is not None},
+                data=_pieces(asked.file, progress),
+                headers=headers,
+            ) as answer,
+        ):
+            if answer.status != 200:  # noqa: PLR2004
+                raise _problem(answer.status, await answer.text())
+            async for line in _lines(answer):
+                if b'"line":' not in line[:8]:
+                    report = msgspec.json.decode(line, type=ImportReport)
+                    break
+                tally.take(msgspec.json.decode(line, type=RowResult))
+                progress.rows(tally.counts.total())
+    except aiohttp.ClientError as error:
+        progress.end()
+        say(f"The catalog at {asked.url} broke off or cannot be reached: {error}")
+        say(f"{tally.counts.total()} rows were answered. What was stored stays; the same command does the rest.")
+        return _FAILED
+    finally:
+        progress.end()
+    tally.say()
+    return _told(report, tally.counts)
+
+
+def _asked_for_columns(file: Path, form: Format, options: Options, *, dry_run: bool) -> str | None:
+    """Return the columns to take: none are needed, the guess where a person agrees. Raises InvalidInput otherwise."""
+    if form not in ("csv", "xlsx"):
+        return None
+    header = _header(file, form, options)
+    guess = as_map(guessed(header), header)
+    if all(name in guessed(header) for name in header if name):  # as our own export names them
+        return None
+    say("The columns seem to hold:")
+    for fact, numbers in guessed(header).items():
+        say(f"  {fact:<16} {', '.join(header[number] for number in numbers)}")
+    used = {number for numbers in guessed(header).values() for number in numbers}
+    say(f"  not taken        {', '.join(name for number, name in enumerate(header) if number not in used) or '-'}")
+    if dry_run:
+        return GUESS
+    if sys.stdin.isatty():
+        say("Take them so? [y/N] ", end="")
+        if sys.stdin.readline().strip().lower() in ("y", "yes", "ใช่"):
+            return GUESS
+    raise InvalidInput(f"say which column holds what, with --map {GUESS} or --map '{guess}'")
+
+
+def _header(file: Path, form: Format, options: Options) -> list[str]:
+    """Return the first row of a table."""
+    reader = ListReader(form, dataclasses.replace(options, columns=None, accept_guess=True))
+    try:
+        for row in _rows(file, reader):
+            if row is not None or (reader.table and reader.table.width):
+                break
+    except InvalidInput as error:
+        if error.field != "map":
+            raise
+    finally:
+        reader.close()
+    return reader.table.header if reader.table else []
+
+
+async def _pieces(file: Path, progress: "Progress") -> AsyncIterator[bytes]:
+    with file.open("rb") as opened:
+        while piece := await asyncio.to_thread(opened.read, _PIECE):
+            yield piece
+            progress.sent(len(piece))
+
+
+async def _lines(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """Yield the lines of an answer, of any length."""
+    held = bytearray()
+    async for piece in answer.content.iter_any():
+        held += piece
+        *ended, rest = bytes(held).split(b"\n")
+        held = bytearray(rest)
+        for line in ended:
+            if line:
+                yield line
+
+
+class Tally:
+    """Counts rows by what became of them, and keeps the first that were refused and the warnings by kind."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self._refused: list[RowResult] = []
+        self._warned: Counter[tuple[str, str]] = Counter()
+
+    def take(self, row: RowResult) -> None:
+        """Count a row."""
+        self.counts[row.status] += 1
+        for one in row.warnings:
+            self._warned[one.field, _kind_of(one.detail)] += 1
+        if row.status == "refused" and len(self._refused) < _SHOWN:
+            self._refused.append(row)
+
+    def say(self) -> None:
+        """Print what is wrong."""
+        for row in self._refused:
+            say(f"row {row.line} ({row.id or row.begins or '?'}):")
+            for one in row.problems:
+                say(f"    {_where(one.field)}{one.detail}")
+        if (more := self.counts["refused"] - len(self._refused)) > 0:
+            say(f"and {more} more refused rows")
+        for (field, detail), count in self._warned.most_common(_SHOWN):
+            say(f"  {count:>7}  {_where(field)}{detail}")
+
+
+def _told(report: ImportReport | None, counts: Counter[str]) -> int:
+    """Print the report of the whole, and return the exit code."""
+    numbers = {status: counts[status] for status in ("created", "changed", "unchanged", "refused")}
+    if report:
+        _say_whole(report)
+        numbers |= {"unknown": report.unknown, "cycles": len(report.cycles)}
+        numbers |= {"missing": report.absent, "withdrawn": report.withdrawn}
+    say("")
+    for name, number in numbers.items():
+        if number or name in ("created", "changed", "unchanged", "refused"):
+            say(f"{name:<10} {number:>9,}")
+    if report is None:
+        say("The answer broke off before its report. The same command does the rest.")
+        return _FAILED
+    if report.problem:
+        say(f"{report.state}: {_where(report.problem.field)}{report.problem.detail}")
+    if not report.dry_run:
+        say(f"report: GET /v1/imports/{report.import_id}")
+    if report.state != "finished":
+        return _FAILED
+    return _REFUSED if counts["refused"] else _OK
+
+
+def _say_whole(report: ImportReport) -> None:
+    for cycle in report.cycles[:_SHOWN]:
+        say(f"nobody can enter: {' -> '.join([*cycle, cycle[0]])}")
+    for unknown in report.unknown_courses[:_SHOWN]:
+        say(f"required and not offered: {unknown.course}, by {', '.join(unknown.required_by)}")
+    for name in report.missing[:_SHOWN]:
+        say(f"no longer in the file: {name}")
+    if report.unused_columns:
+        say(f"columns not taken: {', '.join(report.unused_columns)}")
+
+
+def _kind_of(detail: str) -> str:
+    """Return a warning without what is the row's own."""
+    return detail.split("'", 1)[0].split('"', 1)[0].rstrip(" :") or detail
+
+
+# --- check -----------------------------------------------------------------------------------------------------------
+
+
+def _check(file: Path, form: Format, options: Options) -> int:
+    reader = ListReader(form, options)
+    tally = Tally()
+    seen: set[str] = set()
+    try:
+        for row in _rows(file, reader):
+            if row is not None:
+                status: RowStatus = "unchanged" if row.course and row.course.id in seen else "created"
+                if row.course is None:
+                    status = "refused"
+                else:
+                    seen.add(row.course.id)
+                tally.take(RowResult(row.number, status, None, None, row.begins, row.warnings, row.problems))
+    finally:
+        reader.close()
+    tally.say()
+    if reader.table:
+        for fact, names in reader.table.mapping.items():
+            say(f"  {fact:<16} {', '.join(names)}")
+        say(f"  not taken        {', '.join(reader.table.unused) or '-'}")
+    say(f"encoding   {reader.encoding or '-'}")
+    for name, status in (("courses", "created"), ("repeated", "unchanged"), ("refused", "refused")):
+        say(f"{name:<10} {tally.counts[status]:>9,}")
+    return _REFUSED if tally.counts["refused"] else _OK
+
+
+def _rows(file: Path, reader: ListReader) -> Iterator[Row | None]:
+    with file.open("rb") as opened:
+        while piece := opened.read(_PIECE):
+            yield from reader.feed(piece)
+    yield from reader.end()
+
+
+# --- export ----------------------------------------------------------------------------------------------------------
+
+
+async def _export(asked: argparse.Namespace, form: Format) -> int:
+    """Write to a file beside the one that is named, which takes its place at the end."""
+    headers = {"Authorization": f"Bearer {_key()}"}
+    courses: list[Course] = []
+    try:
+        async with aiohttp.ClientSession(headers=headers) as session:
+            after = ""
+            while True:
+                query = {"after": after, "limit": "500"}
+                async with session.get(f"{asked.url}/v1/courses", params=query) as answer:
+                    if answer.status != 200:  # noqa: PLR2004
+                        raise _problem(answer.status, await answer.text())
+                    page = msgspec.json.decode(await answer.read(), type=CoursePage)
+                courses += page.courses
+                if page.next is None:
+                    break
+                after = page.next
+    except aiohttp.ClientError as error:
+        say(f"The catalog at {asked.url} cannot be reached: {error}")
+        return _FAILED
+    beside = asked.file.with_name(f"{asked.file.name}.part")
+    with beside.open("wb") as opened:
+        exporters.write(form, courses, opened)
+    beside.replace(asked.file)
+    say(f"exported   {len(courses):>9,}")
+    return _OK
+
+
+# --- the terminal ----------------------------------------------------------------------------------------------------
+
+
+class Progress:
+    """A bar with rows, rate and remaining time, on a terminal only."""
+
+    def __init__(self, size: int) -> None:
+        self._size = max(size, 1)
+        self._begun = time.monotonic()
+        self._sent = self._rows = 0
+        self._shown = 0.0
+        self._visible = sys.stderr.isatty()
+
+    def sent(self, size: int) -> None:
+        """Count bytes that were sent."""
+        self._sent += size
+        self._show()
+
+    def rows(self, count: int) -> None:
+        """Note how many rows were answered."""
+        self._rows = count
+        self._show()
+
+    def end(self) -> None:
+        """Leave the line."""
+        if self._visible and self._shown:
+            print(f"\r{self.line()}", file=sys.stderr)  # noqa: T201 - a progress bar
+            self._shown = 0.0
+
+    def line(self) -> str:
+        """Return the bar as it is now."""
+        share = min(self._sent / self._size, 1.0)
+        seconds = max(time.monotonic() - self._begun, 1e-6)
+        left = seconds / share - seconds if share else 0.0
+        bar = "#" * round(share * _BAR)
+        return (
+            f"[{bar:<{_BAR}}] {share:>4.0%}  {self._rows:,} rows  {self._rows / seconds:,.0f}/s  "
+            f"{int(left) // 60}:{int(left) % 60:02} left "
+        )
+
+    def _show(self) -> None:
+        now = time.monotonic()
+        if self._visible and now - self._shown > 0.2:  # noqa: PLR2004 - five times a second
+            self._shown = now
+            print(f"\r{self.line()}", end="", file=sys.stderr, flush=True)  # noqa: T201 - a progress bar
+
+
+def say(text: str, end: str = "\n") -> None:
+    """Print the answer of a command."""
+    print(text, end=end, flush=True)  # noqa: T201 - the answer of a command
+
+
+def _where(field: str | None) -> str:
+    return f"{field}: " if field else ""
+
+
+def _key() -> str:
+    if key := os.environ.get("CATALOG_KEY", "").strip():
+        return key
+    raise InvalidInput("put the key of an admin into the environment, as CATALOG_KEY")
+
+
+def _problem(status: int, text: str) -> Problem:
+    try:
+        told = json.loads(text)
+        return InvalidInput(f"{status}: {told['detail']}", told.get("field"))
+    except (ValueError, KeyError, TypeError):
+        return InvalidInput(f"{status}: {text[:300]}")

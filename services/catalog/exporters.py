@@ -1,0 +1,137 @@
+"""Courses as our own NDJSON, CSV, Excel and schema.org JSON-LD. What is written can be read again."""
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, BinaryIO
+
+import msgspec
+from openpyxl import Workbook
+from openpyxl.cell import WriteOnlyCell
+
+from services.catalog.importers import Format
+from shared.domain import Course
+
+COLUMNS = (
+    "id", "code", "title_th", "title_en", "provider_th", "provider_en", "hours", "languages", "educational_level",
+    "teaches", "requires", "corequisites", "antirequisites", "tags", "description_th", "description_en", "url",
+    "modality", "starts", "ends", "rating", "rating_count", "started", "completed", "accredited_against", "stated",
+    "assumed", "example",
+)  # fmt: skip
+"""The columns of a table, each a fact that the import reads."""
+
+_COMPUTED = re.compile(r"'*[=+\-@\t\r]")
+_NOT_IN_A_WORKBOOK = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+
+
+def write(form: Format, courses: Iterable[Course], file: BinaryIO) -> None:
+    """Write courses to a file, one after the other."""
+    if form == "xlsx":
+        _write_workbook(courses, file)
+        return
+    writers = {"ndjson": _ndjson, "csv": _csv, "jsonld": _jsonld}
+    file.writelines(writers[form](courses))
+
+
+def _ndjson(courses: Iterable[Course]) -> Iterator[bytes]:
+    for course in courses:
+        yield msgspec.json.encode(course) + b"\n"
+
+
+def _csv(courses: Iterable[Course]) -> Iterator[bytes]:
+    yield b"\xef\xbb\xbf" + ",".join(COLUMNS).encode() + b"\r\n"  # with the mark, spreadsheets show Thai
+    for course in courses:
+        line = io.StringIO()
+        csv.writer(line).writerow([_guarded(cell) for cell in _cells(course)])
+        yield line.getvalue().encode()
+
+
+def _guarded(cell: str) -> str:
+    """Return a cell that no spreadsheet computes."""
+    return f"'{cell}" if _COMPUTED.match(cell) else cell
+
+
+def _cells(course: Course) -> list[str]:
+    given = msgspec.to_builtins(course)
+    flat: dict[str, Any] = dict(given)
+    for name in ("title", "provider", "description"):
+        flat |= {f"{name}_{language}": text for language, text in given.get(name, {}).items()}
+    rating, completions = given.get("rating", {}), given.get("completions", {})
+    flat |= {"rating": rating.get("mean"), "rating_count": rating.get("count"), **completions}
+    return [_cell(flat.get(name)) for name in COLUMNS]
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def _write_workbook(courses: Iterable[Course], file: BinaryIO) -> None:
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("courses")
+    sheet.append(list(COLUMNS))
+    for course in courses:
+        row = []
+        for text in _cells(course):
+            cell = WriteOnlyCell(sheet, _NOT_IN_A_WORKBOOK.sub("", _guarded(text)))
+            cell.data_type = "s"  # a text that begins with = is no formula
+            row.append(cell)
+        sheet.append(row)
+    book.save(file)
+
+
+def _jsonld(courses: Iterable[Course]) -> Iterator[bytes]:
+    yield b'{"@context":"https://schema.org","@graph":[\n'
+    mark = b""
+    for course in courses:
+        yield mark + msgspec.json.encode(_node(course))
+        mark = b",\n"
+    yield b"\n]}\n"
+
+
+def _node(course: Course) -> dict[str, Any]:
+    """Return a course as schema.org says it. What it has no word for, such as levels of skills, is left out."""
+    given = msgspec.to_builtins(course)
+    taught = [
+        {"@type": "DefinedTerm", "termCode": row.skill, "inDefinedTermSet": row.framework} for row in course.teaches
+    ]
+    instance: dict[str, Any] = {
+        "@type": "CourseInstance",
+        "courseMode": course.modality,
+        "courseWorkload": _iso(course.hours),
+        "startDate": given.get("starts"),
+        "endDate": given.get("ends"),
+    }
+    node = {
+        "@type": "Course",
+        "identifier": course.id,
+        "courseCode": course.code,
+        "name": _localized(given["title"]),
+        "description": _localized(given.get("description", {})),
+        "provider": {"@type": "Organization", "name": _localized(given["provider"])},
+        "url": course.url,
+        "inLanguage": course.languages,
+        "timeRequired": _iso(course.hours),
+        "educationalLevel": course.educational_level,
+        "keywords": course.tags,
+        "teaches": taught,
+        "coursePrerequisites": course.stated.get("prerequisites"),
+        "hasCourseInstance": {name: value for name, value in instance.items() if value},
+    }
+    if course.rating:
+        node["aggregateRating"] = {
+            "@type": "AggregateRating", "ratingValue": course.rating.mean, "ratingCount": course.rating.count,
+        }  # fmt: skip
+    return {name: value for name, value in node.items() if value}
+
+
+def _localized(text: dict[str, str]) -> list[dict[str, str]]:
+    return [{"@language": language, "@value": words} for language, words in text.items()]
+
+
+def _iso(hours: float) -> str:
+    seconds = round(hours * 3600)
+    parts = [(seconds // 3600, "H"), (seconds // 60 % 60, "M"), (seconds % 60, "S")]
+    return "PT" + "".join(f"{number}{unit}" for number, unit in parts if number)

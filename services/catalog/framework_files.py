@@ -1,0 +1,164 @@
+"""Frameworks from files and into files, on the command line.
+
+import-framework FILE... --format case-1.1 [--id ID] [--map 'job_group=Role,skill=Skill Name'] [--dry-run]
+export-framework ID --format csv [--output FILE]
+
+They work on the database of the settings; a running service announces what was imported.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from services.catalog import frameworks
+from services.catalog.frameworks import FORMATS, Options, Reading, Source
+from services.catalog.frameworks.tables import pairs
+from services.catalog.store import CatalogStore, framework_key
+from shared.decoding import convert
+from shared.domain import SHARED_TENANT, Framework, Identifier, LocalizedText
+from shared.errors import NotFound, Problem
+from shared.mongo import connect
+from shared.retries import retry_on_conflict
+from shared.settings import CatalogSettings, load
+
+SHOWN = 50
+
+
+async def import_framework(arguments: Sequence[str]) -> int:
+    """Carry out `import-framework`; return 0, or 1 where the whole was refused. Raises Problem, OSError."""
+    asked = _import_parser().parse_args(arguments)
+    title = LocalizedText(th=asked.title_th, en=asked.title_en) if asked.title_th or asked.title_en else None
+    options = Options(
+        id=convert(asked.id, Identifier) if asked.id else "",
+        title=title,
+        columns=pairs(asked.map) if asked.map else {},
+        scale=tuple(asked.scale.split(",")) if asked.scale else (),
+        mark=asked.mark,
+        skip_refused=asked.skip_refused,
+    )
+    reading = frameworks.read(asked.format, [Source(path.name, path.read_bytes()) for path in asked.files], options)
+    if asked.report:
+        asked.report.write_bytes(msgspec.json.format(msgspec.json.encode(reading), indent=2) + b"\n")
+    _print(_summary(reading))
+    if reading.framework is None:
+        _print(["refused: nothing was stored"])
+        return 1
+    if asked.dry_run:
+        _print(["dry run: nothing was stored"])
+        return 0
+    changed, version = await _stored(load(CatalogSettings), asked.tenant, reading.framework)
+    _print([f"{reading.framework.id}: version {version}" + ("" if changed else ", unchanged")])
+    return 0
+
+
+async def export_framework(arguments: Sequence[str]) -> int:
+    """Carry out `export-framework`; return 0. Raises Problem, OSError."""
+    asked = _export_parser().parse_args(arguments)
+    settings = load(CatalogSettings)
+    client = connect(settings, "catalog")
+    try:
+        store = CatalogStore(client[settings.database("catalog")])
+        entry = await store.visible_framework(asked.tenant, asked.id)
+    finally:
+        client.close()
+    if entry is None or not isinstance(entry.content, Framework):
+        raise NotFound(f"tenant {asked.tenant!r} sees no framework {asked.id!r}")
+    written = frameworks.write(asked.format, entry.content, datetime.now(UTC))
+    path = asked.output or Path(f"{asked.id}{FORMATS[asked.format].suffix}")
+    path.write_bytes(written.data)
+    _print([f"{path}: {len(written.data)} bytes"])
+    _print(f"not held by {asked.format}: {lost.what}: {lost.count}" for lost in written.not_held)
+    return 0
+
+
+async def run(arguments: Sequence[str]) -> int:
+    """Carry out one of COMMANDS; return its exit code. What is wrong is told in one line."""
+    try:
+        return await COMMANDS[arguments[0]](arguments[1:])
+    except Problem as problem:
+        what = problem.detail if problem.field is None else f"{problem.field}: {problem.detail}"
+    except OSError as error:
+        what = f"{error.filename}: {error.strerror}"
+    sys.stderr.write(f"{arguments[0]}: {what}\n")
+    return 2
+
+
+COMMANDS = {"import-framework": import_framework, "export-framework": export_framework}
+
+
+async def _stored(settings: CatalogSettings, tenant: str, framework: Framework) -> tuple[bool, int]:
+    """Store a framework as the tenant's next version; return whether it changed, and its version."""
+    client = connect(settings, "catalog")
+    try:
+        store = CatalogStore(client[settings.database("catalog")])
+
+        async def decide() -> tuple[bool, int] | None:
+            before = await store.find(framework_key(tenant, framework.id))
+            if before and msgspec.structs.replace(framework, version=before.sequence) == before.content:
+                return False, before.sequence
+            after = await store.put_framework(before, tenant, framework, "")
+            return (True, after.sequence) if after else None
+
+        return await retry_on_conflict(decide, "this framework")
+    finally:
+        client.close()
+
+
+def _summary(reading: Reading) -> Iterable[str]:
+    yield f"rows read: {reading.rows}"
+    if found := reading.framework:
+        counts: Mapping[str, Sequence[object]] = {
+            "areas": found.areas,
+            "skills": found.skills,
+            "levels": found.scale,
+            "job groups": found.job_groups,
+            "requirements": found.requirements,
+            "relations": found.relations,
+        }
+        yield ", ".join(f"{name}: {len(rows)}" for name, rows in counts.items())
+    for what in reading.assumed:
+        yield f"assumed: {what}"
+    for lost in reading.not_kept:
+        yield f"not kept: {lost.what}: {lost.count}" + (f", such as {lost.examples[0]}" if lost.examples else "")
+    for fault in reading.faults[:SHOWN]:
+        place = ", ".join(
+            part for part in (f"row {fault.row}" if fault.row else "", fault.id or "", fault.field or "") if part
+        )
+        yield f"{fault.verdict}: {place}: {fault.reason}"
+    if (more := len(reading.faults) + reading.further_faults - SHOWN) > 0:
+        yield f"and {more} more faults; --report FILE writes them"
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        sys.stdout.write(f"{line}\n")
+
+
+def _import_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m services.catalog import-framework", description="Import a framework.")
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a file, or all files of ESCO or O*NET")
+    parser.add_argument("--format", required=True, choices=FORMATS)
+    parser.add_argument("--tenant", default=SHARED_TENANT, help="whose framework it becomes (shared)")
+    parser.add_argument("--id", help="the id of the framework, where the file has none or another one is wanted")
+    parser.add_argument("--title-th", help="its title in Thai")
+    parser.add_argument("--title-en", help="its title in English")
+    parser.add_argument("--map", help="which column of a table holds what: 'job_group=Role + Role Level,skill=Skill'")
+    parser.add_argument("--scale", help="the names of the levels from 0 on, separated by commas")
+    parser.add_argument("--mark", type=float, help="the level that a mark such as x stands for")
+    parser.add_argument("--skip-refused", action="store_true", help="take the rest where rows are refused")
+    parser.add_argument("--dry-run", action="store_true", help="tell what would be stored, and store nothing")
+    parser.add_argument("--report", type=Path, help="write the whole report to this file, as JSON")
+    return parser
+
+
+def _export_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m services.catalog export-framework", description="Export a framework.")
+    parser.add_argument("id", help="the id of the framework")
+    parser.add_argument("--format", required=True, choices=FORMATS)
+    parser.add_argument("--tenant", default=SHARED_TENANT, help="the tenant who sees it (shared)")
+    parser.add_argument("--output", type=Path, help="the file to write; without it a file named by the id")
+    return parser

@@ -1,0 +1,497 @@
+"""A 1EdTech CASE package, 1.0 or 1.1: a document, its items and how they are associated.
+
+An item with children is an area, one without is a skill of its nearest parent. What CASE has no place for (the scale,
+who requires what, titles in two languages) stands in `extensions`, which 1.1 allows; 1.0 does not, and what it leaves
+out is told. `isChildOf` in a circle leaves items without a place, so such a package is refused with the circle.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+import msgspec
+
+from services.catalog.frameworks.own import json_of
+from services.catalog.frameworks.reading import (
+    EVERYBODY,
+    EXAMPLES,
+    Builder,
+    Given,
+    NotKept,
+    Options,
+    Reading,
+    clean,
+    decimal,
+    identifier,
+)
+from services.catalog.frameworks.tables import Source
+from shared.domain import Framework, LocalizedText, Prose, Requirement, ScaleLevel, Stage, find_cycle
+from shared.errors import InvalidInput
+from shared.texts import folded
+
+EXTENSION = "learning-path-framework"
+_DOCUMENT = ("identifier", "title", "description", "uri", "lastChangeDateTime", "creator", "caseVersion", "language")
+_ITEM = (
+    "identifier", "uri", "fullStatement", "abbreviatedStatement", "humanCodingScheme", "alternativeLabel", "notes",
+    "conceptKeywords", "CFItemType", "lastChangeDateTime", "CFDocumentURI", "language",
+)  # fmt: skip
+_ASSOCIATION = (
+    "identifier", "uri", "associationType", "originNodeURI", "destinationNodeURI", "sequenceNumber",
+    "lastChangeDateTime", "CFDocumentURI",
+)  # fmt: skip
+_PARTS = ("CFDocument", "CFItems", "CFAssociations", "CFRubrics", "extensions")
+_AREA, _SKILL, _JOB_GROUP = "Area", "Skill", "Job group"
+
+
+def read(sources: list[Source], options: Options) -> Reading:
+    """Return what became of a package. Raises Malformed, InvalidInput."""
+    given = json_of(sources)
+    if isinstance(given, dict) and isinstance(given.get("CFPackage"), dict):
+        given = given["CFPackage"]
+    if not isinstance(given, dict) or not isinstance(given.get("CFDocument"), dict):
+        raise InvalidInput("is no CASE package: it has no document", "CFDocument")
+    return _Package(given, Builder(options)).read()
+
+
+class _Package:
+    def __init__(self, given: Mapping[str, Any], builder: Builder) -> None:
+        self._builder = builder
+        self._given = given
+        self._document: dict[str, Any] = given["CFDocument"]
+        self._extension = _mapping(_mapping(self._document.get("extensions")).get(EXTENSION))
+        self._items: dict[str, dict[str, Any]] = {}
+        self._parents: dict[str, list[str]] = {}
+        self._children: dict[str, int] = {}
+
+    def read(self) -> Reading:
+        builder = self._builder
+        self._note_fields(self._document, _DOCUMENT, "CFDocument")
+        for name in self._given:
+            rows = self._given[name]
+            if isinstance(rows, dict):
+                rows = [one for found in rows.values() for one in (found if isinstance(found, list) else [found])]
+            for row in rows if isinstance(rows, list) and name not in _PARTS else []:
+                builder.not_kept(name, _string(row, "title"))
+        for i, item in enumerate(self._list("CFItems")):
+            self._take_item(item, f"CFItems[{i}]")
+        associations = [*self._associations()]
+        self._take_tree(associations)
+        cycles = find_cycle((child, parents[0]) for child, parents in self._parents.items())
+        if cycles:
+            builder.fault(
+                f"`isChildOf` is a cycle: {' → '.join(cycles)}; its items have no place in the framework",
+                field="CFAssociations",
+                verdict="untrue",
+            )
+            return builder.build()
+        kinds = {key: self._kind(key, item) for key, item in self._items.items()}
+        for key, item in self._items.items():
+            self._give_item(key, item, kinds)
+        self._take_others(associations, kinds)
+        self._give_head()
+        return builder.build()
+
+    # --- what the package says ---------------------------------------------------------------------------------------
+
+    def _list(self, name: str) -> list[Any]:
+        rows = self._given.get(name) or []
+        if isinstance(rows, list):
+            self._builder.rows += len(rows)
+            return rows
+        self._builder.fault("is to be a list", field=name, verdict="untrue")
+        return []
+
+    def _take_item(self, item: Any, place: str) -> None:
+        key = _string(item, "identifier")
+        if not clean(key):
+            self._builder.fault("has no identifier", id=place, field=f"{place}.identifier", verdict="untrue")
+        elif key in self._items:
+            same = item == self._items[key]
+            reason = "stands twice" if same else "the same identifier as an earlier item, which says otherwise"
+            verdict: Any = "changed" if same else "untrue"
+            self._builder.fault(reason, id=key, field=f"{place}.identifier", verdict=verdict)
+        else:
+            self._items[key] = item
+            self._note_fields(item, _ITEM, "CFItem")
+
+    def _note_fields(self, given: Mapping[str, Any], known: Iterable[str], what: str) -> None:
+        for name, value in given.items():
+            if name not in known and value not in (None, "", [], {}):
+                if name != "extensions":
+                    self._builder.not_kept(f"{what}.{name}", str(value))
+                elif others := [key for key in _mapping(value) if key != EXTENSION]:
+                    self._builder.not_kept(f"{what}.extensions", ", ".join(others))
+
+    def _associations(self) -> Iterable[tuple[str, str, str, str, Any]]:
+        """Yield identifier, type, origin, destination and the whole of each association."""
+        for i, one in enumerate(self._list("CFAssociations")):
+            name = _string(one, "identifier") or f"CFAssociations[{i}]"
+            kind, origin = _string(one, "associationType"), _node(_mapping(one).get("originNodeURI"))
+            destination = _node(_mapping(one).get("destinationNodeURI"))
+            missing = [
+                field
+                for field, value in (
+                    ("associationType", kind),
+                    ("originNodeURI", origin),
+                    ("destinationNodeURI", destination),
+                )
+                if not value
+            ]
+            for field in missing:
+                self._builder.fault(f"has no {field}", id=name, field=f"CFAssociations[{i}].{field}")
+            if not missing:
+                self._note_fields(one, _ASSOCIATION, "CFAssociation")
+                yield name, kind, origin, destination, one
+
+    def _take_tree(self, associations: Iterable[tuple[str, str, str, str, Any]]) -> None:
+        """Note who lies within whom, in the order that the package gives, and order the items by it."""
+        document = _string(self._document, "identifier")
+        tree = [one for one in associations if one[1] == "isChildOf"]
+        places = {key: i for i, key in enumerate(self._items)}
+        numbers: dict[str, float] = {}
+        siblings: dict[str, list[str]] = {}
+        for name, _, child, parent, whole in tree:
+            if child not in self._items:
+                self._builder.fault(f"origin {child!r} is not in the package", id=name, field="originNodeURI")
+                continue
+            number = whole.get("sequenceNumber")
+            if child not in numbers:
+                numbers[child] = number if isinstance(number, int | float) else len(tree)
+                siblings.setdefault(parent, []).append(child)
+            if parent in self._items:
+                parents = self._parents.setdefault(child, [])
+                if parents:
+                    self._builder.not_kept("isChildOf a second parent", f"{child} → {parent}")
+                parents.append(parent)
+                self._children[parent] = self._children.get(parent, 0) + 1
+            elif parent != document:
+                reason = f"destination {parent!r} is not in the package; the item is put under the document"
+                self._builder.fault(reason, id=name, field="destinationNodeURI", verdict="changed")
+        for children in siblings.values():  # they change places among themselves, and stay among the others
+            theirs = sorted(places[child] for child in children)
+            children.sort(key=lambda child: (numbers[child], places[child]))
+            places |= dict(zip(children, theirs, strict=True))
+        self._items = dict(sorted(self._items.items(), key=lambda pair: places[pair[0]]))
+
+    def _kind(self, key: str, item: Mapping[str, Any]) -> str:
+        if self._children.get(key):
+            return _AREA
+        kind = folded(_string(item, "CFItemType"))
+        return next((one for one in (_AREA, _JOB_GROUP) if folded(one) == kind), _SKILL)
+
+    # --- what is given to the builder --------------------------------------------------------------------------------
+
+    def _give_item(self, key: str, item: Mapping[str, Any], kinds: Mapping[str, str]) -> None:
+        builder, extension = self._builder, _mapping(_mapping(item.get("extensions")).get(EXTENSION))
+        title, description, synonyms = self._words(item, extension)
+        name = str(extension.get("id") or key)
+        more: dict[str, Any] = {"description": description}
+        if "provenance" in extension:
+            more["provenance"] = extension["provenance"]
+        parent = next(iter(self._parents.get(key, [])), None)
+        if kinds[key] == _JOB_GROUP:
+            builder.job_group(name, title, **more)
+        elif kinds[key] == _AREA:
+            builder.area(name, title, **more)
+            if parent is not None:
+                builder.relate("child_of", name, self._name(parent))
+        else:
+            if (code := _string(item, "humanCodingScheme")) and "code" not in extension:
+                more["code"] = clean(code)
+            more |= {field: extension[field] for field in ("code", "descriptors") if field in extension}
+            more["synonyms"] = extension.get("synonyms", synonyms)
+            area = self._name(parent) if parent is not None else self._root()
+            builder.skill(name, title, area=area, **more)
+
+    def _words(self, item: Mapping[str, Any], extension: Mapping[str, Any]) -> tuple[Given, Given, list[LocalizedText]]:
+        """Return title, description and synonyms of an item."""
+        statement, label = _string(item, "fullStatement"), _string(item, "alternativeLabel")
+        short = _string(item, "abbreviatedStatement")
+        title, synonyms = Given(statement), [Given(words) for words in _strings(item.get("conceptKeywords"))]
+        both = _mapping(extension.get("title"))
+        if clean(statement) in map(clean, map(str, both.values())):
+            title = Given("", {language: str(words) for language, words in both.items()})
+        elif label and bool(Given(label).th()) != bool(title.th()):
+            title = Given("", {"th": title.th() or Given(label).th(), "en": title.en() or Given(label).en()})
+        elif label:
+            synonyms.append(Given(label))
+        description = Given(_string(item, "notes"))
+        if said := _mapping(extension.get("description")):
+            description = Given("", {language: str(words) for language, words in said.items()})
+        if short and len(clean(statement)) > len(clean(short)) and not both:
+            title, description = Given(short), Given("\n".join(filter(None, (statement, _string(item, "notes")))))
+        texts = (
+            self._builder.text(one, row=None, id=_string(item, "identifier"), field="synonyms") for one in synonyms
+        )
+        return title, description, [text for text in texts if text]
+
+    def _name(self, key: str) -> str:
+        extension = _mapping(_mapping(self._items[key].get("extensions")).get(EXTENSION))
+        return str(extension.get("id") or key)
+
+    def _root(self) -> str:
+        """Return the area of items that stand directly under the document."""
+        name = f"under-{identifier(_string(self._document, 'identifier') or 'document')}"[:64]
+        if not self._builder.has("areas", name):
+            self._builder.area(name, Given(_string(self._document, "title") or "Document"))
+            self._builder.assume("skills directly under the document are put into an area named like it")
+        return name
+
+    def _take_others(self, associations: Iterable[tuple[str, str, str, str, Any]], kinds: Mapping[str, str]) -> None:
+        for name, kind, origin, destination, whole in associations:
+            if kind == "isChildOf":
+                continue
+            if kind not in ("precedes", "exactMatchOf"):
+                self._builder.not_kept(f"association {kind}", f"{origin} → {destination}")
+            elif kind == "precedes" and (missing := [one for one in (origin, destination) if one not in kinds]):
+                self._builder.fault(f"{missing[0]!r} is not in the package", id=name, field="CFAssociations")
+            elif origin not in kinds:
+                self._builder.fault(f"origin {origin!r} is not in the package", id=name, field="originNodeURI")
+            elif any(kinds.get(one, _SKILL) != _SKILL for one in (origin, destination)):
+                self._builder.not_kept(f"association {kind} of a group of items", f"{origin} → {destination}")
+            elif kind == "precedes":
+                self._builder.relate("precedes", self._name(origin), self._name(destination))
+            else:
+                address = _string(whole["destinationNodeURI"], "uri") or destination
+                target = self._name(destination) if destination in kinds else address
+                self._builder.relate("exact_match", self._name(origin), target)
+
+    def _give_head(self) -> None:
+        builder, extension = self._builder, self._extension
+        name = str(extension.get("id") or identifier(_string(self._document, "identifier") or "document"))
+        title = Given(_string(self._document, "title"))
+        both = _mapping(extension.get("title"))
+        if clean(title.text) in map(clean, map(str, both.values())):
+            title = Given("", {language: str(words) for language, words in both.items()})
+        said = _string(self._document, "description")
+        if "description" not in extension and said:
+            extension = {**extension, "description": builder.text(Given(said), row=None, id=name, field="description")}
+        builder.head(
+            id=name,
+            title=builder.text(title, row=None, id=name, field="CFDocument.title"),
+            **{field: extension[field] for field in ("description", "provenance", "version") if field in extension},
+        )
+        for part, shape in (("stages", Stage), ("requirements", Requirement)):
+            rows = extension.get(part) or []
+            for i, row in enumerate(rows if isinstance(rows, list) else []):
+                builder.take(part, shape, row, f"CFDocument.extensions.{EXTENSION}.{part}[{i}]")
+        self._give_scale()
+
+    def _give_scale(self) -> None:
+        builder, scale = self._builder, self._extension.get("scale")
+        ladders = {tuple(one): None for one in _ladders(self._given.get("CFRubrics"))}
+        if builder.options.scale:
+            for i, name in enumerate(builder.options.scale):
+                builder.level(float(i), Given(name))
+        elif isinstance(scale, list):
+            for i, row in enumerate(scale):
+                builder.take("scale", ScaleLevel, row, f"CFDocument.extensions.{EXTENSION}.scale[{i}]")
+        elif len(ladders) == 1:
+            for level, title in next(iter(ladders)):
+                builder.level(level, Given(title))
+        else:
+            if ladders:
+                builder.not_kept(f"CFRubrics with {len(ladders)} different lists of levels")
+            builder.assume("the package names no levels: 0 is not reached, 1 is reached")
+            builder.level(0.0, Given("", {"th": "ยังไม่บรรลุ", "en": "Not reached"}))
+            builder.level(1.0, Given("", {"th": "บรรลุ", "en": "Reached"}))
+
+
+def _ladders(rubrics: Any) -> Iterable[list[tuple[float, str]]]:
+    """Yield the levels of every criterion: score and name."""
+    for rubric in rubrics if isinstance(rubrics, list) else []:
+        criteria = _mapping(rubric).get("CFRubricCriteria")
+        for criterion in criteria if isinstance(criteria, list) else []:
+            levels = _mapping(criterion).get("CFRubricCriterionLevels")
+            found = [
+                (float(level["score"]), _string(level, "quality"))
+                for level in (levels if isinstance(levels, list) else [])
+                if isinstance(level, dict) and isinstance(level.get("score"), int | float) and level.get("quality")
+            ]
+            if len(found) > 1 and len({score for score, _ in found}) == len(found):
+                yield sorted(found)
+
+
+def _mapping(given: Any) -> dict[str, Any]:
+    return given if isinstance(given, dict) else {}
+
+
+def _string(given: Any, name: str) -> str:
+    value = _mapping(given).get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _strings(given: Any) -> list[str]:
+    return [one for one in given if isinstance(one, str)] if isinstance(given, list) else []
+
+
+def _node(given: Any) -> str:
+    """Return the identifier of an association's end, else its address."""
+    return given if isinstance(given, str) else _string(given, "identifier") or _string(given, "uri")
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+
+def write(framework: Framework, version: str, at: datetime) -> tuple[bytes, list[NotKept]]:
+    """Return a framework as a package of CASE `version`, changed `at`, and what that version does not hold."""
+    return _Written(framework, extended=version != "1.0", at=at).package()
+
+
+class _Written:
+    def __init__(self, framework: Framework, *, extended: bool, at: datetime) -> None:
+        self._framework = framework
+        self._extended = extended
+        self._at = at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        self._root = self._identifier("document", framework.id)
+        self._links: list[dict[str, Any]] = []
+        self._titles: dict[str, str] = {self._root: _plain(framework.title)}
+        self._numbers: dict[str, int] = {}
+
+    def package(self) -> tuple[bytes, list[NotKept]]:
+        framework = self._framework
+        areas = {area.id: self._identifier("area", area.id) for area in framework.areas}
+        skills = {skill.id: self._identifier("skill", skill.id) for skill in framework.skills}
+        within = {one.origin: one.target for one in framework.relations if one.kind == "child_of"}
+        items = [self._item(areas[area.id], _AREA, area) for area in framework.areas]
+        items += [self._item(skills[skill.id], _SKILL, skill) for skill in framework.skills]
+        for area in framework.areas:
+            self._link("isChildOf", areas[area.id], areas[within[area.id]] if area.id in within else self._root)
+        for skill in framework.skills:
+            self._link("isChildOf", skills[skill.id], areas[skill.area])
+        for group in framework.job_groups:
+            if group != EVERYBODY:
+                name = self._identifier("job_group", group.id)
+                items.append(self._item(name, _JOB_GROUP, group))
+                self._link("isChildOf", name, self._root)
+        for one in framework.relations:
+            if one.kind == "precedes":
+                self._link("precedes", skills[one.origin], skills[one.target])
+            elif one.kind == "exact_match":
+                self._link("exactMatchOf", skills[one.origin], skills.get(one.target, one.target))
+        package = {
+            "CFDocument": self._document(),
+            "CFItems": items,
+            "CFAssociations": self._links,
+            "CFRubrics": [self._scale()],
+        }
+        return msgspec.json.format(msgspec.json.encode(package), indent=2) + b"\n", self._not_held()
+
+    def _identifier(self, kind: str, name: str) -> str:
+        try:
+            if str(UUID(name)) == name:
+                return name
+        except ValueError:
+            pass
+        return str(uuid5(NAMESPACE_URL, f"{self._framework.id}/{kind}/{name}"))
+
+    def _document(self) -> dict[str, Any]:
+        framework = self._framework
+        document = {
+            "identifier": self._root,
+            "uri": f"urn:uuid:{self._root}",
+            "lastChangeDateTime": self._at,
+            "creator": framework.id,
+            "title": _plain(framework.title),
+        }
+        if framework.description:
+            document["description"] = _plain(framework.description)
+        if not self._extended:
+            return document
+        names = ("id", "title", "version", "description", "provenance", "scale", "stages", "requirements")
+        kept = {name: value for name in names if (value := getattr(framework, name))}
+        return {**document, "caseVersion": "1.1", "extensions": {EXTENSION: kept}}
+
+    def _item(self, name: str, kind: str, part: Any) -> dict[str, Any]:
+        self._titles[name] = _plain(part.title)
+        item: dict[str, Any] = {
+            "identifier": name,
+            "uri": f"urn:uuid:{name}",
+            "CFDocumentURI": self._node(self._root),
+            "lastChangeDateTime": self._at,
+            "CFItemType": kind,
+            "fullStatement": _plain(part.title),
+        }
+        if part.title.en and part.title.th and Given(part.title.th).th() and not Given(part.title.en).th():
+            item["alternativeLabel"] = part.title.th
+        if part.description:
+            item["notes"] = _plain(part.description)
+        if getattr(part, "code", None):
+            item["humanCodingScheme"] = part.code
+        if getattr(part, "synonyms", None):
+            item["conceptKeywords"] = [words for one in part.synonyms for words in (one.th, one.en) if words]
+        if self._extended:
+            names = ("id", "title", "description", "code", "synonyms", "descriptors", "provenance")
+            kept = {field: value for field in names if (value := getattr(part, field, None))}
+            item["extensions"] = {EXTENSION: kept}
+        return item
+
+    def _node(self, name: str) -> dict[str, str]:
+        inside = name in self._titles
+        return {
+            "title": self._titles.get(name, name),
+            "identifier": name if inside else str(uuid5(NAMESPACE_URL, name)),
+            "uri": f"urn:uuid:{name}" if inside else name,
+        }
+
+    def _link(self, kind: str, origin: str, destination: str) -> None:
+        name = str(uuid5(NAMESPACE_URL, f"{self._root}/{kind}/{origin}/{destination}"))
+        link: dict[str, Any] = {
+            "identifier": name,
+            "uri": f"urn:uuid:{name}",
+            "CFDocumentURI": self._node(self._root),
+            "lastChangeDateTime": self._at,
+            "associationType": kind,
+            "originNodeURI": self._node(origin),
+            "destinationNodeURI": self._node(destination),
+        }
+        if kind == "isChildOf":
+            self._numbers[destination] = link["sequenceNumber"] = self._numbers.get(destination, 0) + 1
+        self._links.append(link)
+
+    def _scale(self) -> dict[str, Any]:
+        """Return the scale as a rubric of one criterion."""
+        rubric, criterion = (str(uuid5(NAMESPACE_URL, f"{self._root}/{name}")) for name in ("rubric", "criterion"))
+        levels: list[dict[str, Any]] = []
+        for i, step in enumerate(self._framework.scale, 1):
+            name = str(uuid5(NAMESPACE_URL, f"{rubric}/{i}"))
+            levels.append({
+                "identifier": name, "uri": f"urn:uuid:{name}", "lastChangeDateTime": self._at,
+                "rubricCriterionId": criterion, "position": i, "score": step.level, "quality": _plain(step.title),
+            })  # fmt: skip
+        common = {"lastChangeDateTime": self._at}
+        criteria = {
+            "identifier": criterion, "uri": f"urn:uuid:{criterion}", "rubricId": rubric, "position": 1,
+            "category": "scale", "CFRubricCriterionLevels": levels, **common,
+        }  # fmt: skip
+        return {
+            "identifier": rubric, "uri": f"urn:uuid:{rubric}", "title": "Scale", "CFRubricCriteria": [criteria],
+            **common,
+        }  # fmt: skip
+
+    def _not_held(self) -> list[NotKept]:
+        if self._extended:
+            return []
+        framework = self._framework
+        parts: list[Any] = [*framework.areas, *framework.skills, *framework.job_groups]
+        every: list[Any] = [framework, *parts]
+        found = [
+            ("id that is no UUID", [one.id for one in parts if self._identifier("", one.id) != one.id]),
+            ("requirement", [f"{one.job_group} / {one.skill}" for one in framework.requirements]),
+            ("stage", [one.id for one in framework.stages]),
+            ("level of a skill in words", [skill.id for skill in framework.skills if skill.descriptors]),
+            ("provenance", [one.id for one in every if one.provenance]),
+            ("second language", [one.id for one in every if one.description and _both(one.description)]),
+            ("second language of a level", [decimal(one.level) for one in framework.scale if _both(one.title)]),
+            ("second language of the title", [framework.id] if _both(framework.title) else []),
+        ]
+        return [NotKept(what, len(names), names[:EXAMPLES]) for what, names in found if names]
+
+
+def _plain(text: LocalizedText | Prose) -> str:
+    return text.en or text.th or ""
+
+
+def _both(text: LocalizedText | Prose) -> bool:
+    return bool(text.en and text.th)

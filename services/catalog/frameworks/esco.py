@@ -1,0 +1,290 @@
+"""ESCO as its CSV files: skills, occupations, which skills an occupation needs, and what lies within what.
+
+The files are told apart by their headings, so their names and their number do not matter; an archive may hold them. An
+occupation is a job group. ESCO has no levels: a skill is there or not. An essential one weighs more than an optional
+one, which is an assumption of ours and marked so.
+"""
+
+from collections.abc import Mapping
+from itertools import chain
+from typing import Any
+
+from services.catalog.frameworks.reading import (
+    EVERYBODY,
+    EXAMPLES,
+    Builder,
+    Given,
+    NotKept,
+    Options,
+    Reading,
+    clean,
+    decimal,
+)
+from services.catalog.frameworks.tables import Row, Source, archive, heading_of, rows_of, table, text_of
+from shared.domain import Framework, LocalizedText, Provenance
+from shared.errors import InvalidInput
+from shared.texts import folded
+
+OPTIONAL_WEIGHT = 0.5
+_SKILLS, _OCCUPATIONS, _GROUPS, _LINKS, _BROADER, _BESIDE = range(6)
+_FIELDS = {
+    _SKILLS: (
+        "concepttype",
+        "concepturi",
+        "skilltype",
+        "preferredlabel",
+        "altlabels",
+        "description",
+        "broaderconcepturi",
+    ),
+    _OCCUPATIONS: ("concepttype", "concepturi", "preferredlabel", "altlabels", "description", "code"),
+    _GROUPS: ("concepttype", "concepturi", "preferredlabel", "description"),
+    _LINKS: ("occupationuri", "relationtype", "skilluri", "skilltype"),
+    _BROADER: ("concepttype", "concepturi", "broadertype", "broaderuri"),
+    _BESIDE: (),
+}
+_NO_GROUP = {"knowledge": "knowledge", "skill/competence": "skill-competence"}
+
+
+def read(sources: list[Source], options: Options) -> Reading:
+    """Return what became of the files. Raises Malformed; InvalidInput where there is no list of skills."""
+    builder = Builder(options)
+    rows: dict[int, list[Row]] = {kind: [] for kind in _FIELDS}
+    for source in sources:
+        text = text_of(source)
+        heading = [folded(name) for name in heading_of(text)[0]]
+        if (kind := _kind(heading, text)) is None:
+            builder.not_kept(f"file {source.name}")
+            continue
+        for name in heading:
+            if name not in _FIELDS[kind] and kind != _BESIDE:
+                builder.not_kept(f"column {name!r} of {source.name}")
+        rows[kind] += rows_of(source, text, builder)
+    if not rows[_SKILLS]:
+        raise InvalidInput("there is no list of skills: a file with the columns conceptUri, skillType, preferredLabel")
+    _Files(builder, rows).give()
+    return builder.build()
+
+
+def _kind(heading: list[str], text: str) -> int | None:
+    has = set(heading).issuperset
+    if has(("occupationuri", "relationtype", "skilluri")):
+        return _LINKS
+    if has(("concepturi", "broaderuri")):
+        return _BROADER
+    if has(("originalskilluri", "relatedskilluri")):
+        return _BESIDE
+    if has(("concepturi", "skilltype", "preferredlabel")):
+        return _SKILLS
+    if has(("concepturi", "iscogroup", "preferredlabel")):
+        return _OCCUPATIONS
+    return _GROUPS if has(("concepturi", "preferredlabel")) and "SkillGroup," in text[:100_000] else None
+
+
+class _Files:
+    def __init__(self, builder: Builder, rows: Mapping[int, list[Row]]) -> None:
+        self._builder = builder
+        self._rows = rows
+        self._skills = {row.get("concepturi") for row in rows[_SKILLS]}
+        self._groups = {row.get("concepturi"): row for row in rows[_GROUPS]}
+        self._broader: dict[str, list[str]] = {}
+
+    def give(self) -> None:
+        """Give the builder everything."""
+        builder = self._builder
+        for row in chain(self._rows[_BROADER], self._rows[_SKILLS]):
+            above = (row.get("broaderuri") or row.get("broaderconcepturi").replace("|", "\n")).split()
+            self._broader.setdefault(row.get("concepturi"), []).extend(above)
+        builder.head(
+            id="esco",
+            title=LocalizedText(en="ESCO: European Skills, Competences, Qualifications and Occupations"),
+            provenance={
+                "scale": Provenance("illustrative", note="ESCO has no levels: 0 is without the skill, 1 with it"),
+                "requirements": Provenance(
+                    "illustrative",
+                    note=f"essential skills weigh 1, optional ones {OPTIONAL_WEIGHT}; the weights are ours",
+                ),
+            },
+        )
+        builder.assume(
+            f"ESCO has no levels: 0 is without, 1 with the skill; an optional skill weighs {OPTIONAL_WEIGHT}"
+        )
+        builder.level(0.0, Given("", {"th": "ไม่มี", "en": "Without"}))
+        builder.level(1.0, Given("", {"th": "มี", "en": "With"}))
+        used = [self._give_skill(row) for row in self._rows[_SKILLS]]
+        for area in dict.fromkeys(used):
+            if group := self._groups.get(area):
+                title = Given(group.get("preferredlabel"))
+                builder.area(_last(area), title, row=group.number, description=_said(group))
+            elif area:
+                builder.area(area, Given(area.replace("-", " / ")))
+        for row in self._rows[_OCCUPATIONS]:
+            if self._named(row):
+                name, title = row.get("concepturi"), Given(row.get("preferredlabel"))
+                self._builder.job_group(_last(name), title, row=row.number, description=_said(row))
+                self._not_kept(row, "code", "altlabels")
+        occupations = {row.get("concepturi") for row in self._rows[_OCCUPATIONS]}
+        for row in self._rows[_LINKS]:
+            self._give_link(row, occupations)
+        for row in self._rows[_BESIDE]:
+            kind, ends = row.get("relationtype"), (row.get("originalskilluri"), row.get("relatedskilluri"))
+            builder.not_kept(f"{kind} skill of a skill", " → ".join(map(_last, ends)))
+
+    def _named(self, row: Row) -> bool:
+        if row.get("concepturi"):
+            return True
+        self._builder.fault("has no conceptUri", row=row.number, field="conceptUri", verdict="untrue")
+        return False
+
+    def _not_kept(self, row: Row, *columns: str) -> None:
+        for name in columns:
+            if words := row.get(name):
+                self._builder.not_kept(f"{name} of an occupation", f"{row.get('preferredlabel')}: {words}")
+
+    def _give_skill(self, row: Row) -> str:
+        """Give the builder a skill; return the address of its area, or its own id where it lies in no group."""
+        if not self._named(row):
+            return ""
+        builder, address = self._builder, row.get("concepturi")
+        area = self._area(address) or _NO_GROUP.get(row.get("skilltype"), "other")
+        label = row.get("preferredlabel")
+        labels = map(clean, chain.from_iterable(part.split(" | ") for part in row.get("altlabels").split("\n")))
+        synonyms = [
+            text
+            for words in dict.fromkeys(labels)
+            if words and folded(words) != folded(label)
+            if (text := builder.text(Given(words), row=row.number, id=_last(address), field="altLabels"))
+        ]
+        builder.skill(
+            _last(address),
+            Given(label),
+            area=_last(area) if "/" in area else area,
+            row=row.number,
+            code=address,
+            synonyms=synonyms,
+            description=_said(row),
+        )
+        return area
+
+    def _area(self, address: str) -> str:
+        """Return the nearest group above a skill, the first named of equally near ones; empty where there is none."""
+        waiting, seen = [address], {address}
+        while waiting:
+            above = [one for name in waiting for one in self._broader.get(name, ()) if one not in seen]
+            if groups := [one for one in above if one in self._groups]:
+                for other in groups[1:]:
+                    self._builder.not_kept("further group of a skill", f"{_last(address)} → {_last(other)}")
+                return groups[0]
+            waiting = list(dict.fromkeys(above))
+            seen.update(waiting)
+        return ""
+
+    def _give_link(self, row: Row, occupations: set[str]) -> None:
+        kind, occupation, skill = (row.get(name) for name in ("relationtype", "occupationuri", "skilluri"))
+        name = f"{_last(occupation)} / {_last(skill)}"
+        if missing := [field for field, words in (("occupationUri", occupation), ("skillUri", skill)) if not words]:
+            self._builder.fault(f"has no {missing[0]}", row=row.number, field=missing[0], verdict="untrue")
+        elif kind not in ("essential", "optional"):
+            reason = f"{kind!r} is neither essential nor optional"
+            self._builder.fault(reason, row=row.number, id=name, field="relationType", verdict="untrue")
+        elif occupation not in occupations:
+            self._builder.not_kept("skill of an occupation that the files do not hold", name)
+        elif skill not in self._skills:
+            self._builder.not_kept("requirement of a skill that the files do not hold", name)
+        else:
+            weight = 1.0 if kind == "essential" else OPTIONAL_WEIGHT
+            self._builder.require(_last(occupation), _last(skill), 1.0, row=row.number, weight=weight)
+
+
+def _said(row: Row) -> Given:
+    return Given(row.get("description", "definition"))
+
+
+def _last(address: str) -> str:
+    return address.rstrip("/").rpartition("/")[2]
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+_BASE = "http://data.europa.eu/esco"
+
+
+def write(framework: Framework) -> tuple[bytes, list[NotKept]]:
+    """Return a framework as an archive of ESCO's files, and what they do not hold. A requirement loses its level."""
+    skills = {
+        skill.id: skill.code if _is_own(skill.code, skill.id) else f"{_BASE}/skill/{skill.id}"
+        for skill in framework.skills
+    }
+    areas = {area.id: f"{_BASE}/skill/{area.id}" for area in framework.areas}
+    kind = "KnowledgeSkillCompetence"
+    files = {
+        "skills_en.csv": table(
+            ("conceptType", "conceptUri", "skillType", "preferredLabel", "altLabels", "description"),
+            [
+                (kind, skills[one.id], "", _words(one.title), _lines(one.synonyms), _words(one.description))
+                for one in framework.skills
+            ],
+        ),
+        "skillGroups_en.csv": table(
+            ("conceptType", "conceptUri", "preferredLabel", "description"),
+            [("SkillGroup", areas[one.id], _words(one.title), _words(one.description)) for one in framework.areas],
+        ),
+        "broaderRelationsSkillPillar.csv": table(
+            ("conceptType", "conceptUri", "broaderType", "broaderUri"),
+            [(kind, skills[one.id], "SkillGroup", areas[one.area]) for one in framework.skills],
+        ),
+        "occupations_en.csv": table(
+            ("conceptType", "conceptUri", "iscoGroup", "preferredLabel", "altLabels", "description"),
+            [
+                ("Occupation", f"{_BASE}/occupation/{one.id}", "", _words(one.title), "", _words(one.description))
+                for one in framework.job_groups
+                if one != EVERYBODY
+            ],
+        ),
+        "occupationSkillRelations.csv": table(
+            ("occupationUri", "relationType", "skillType", "skillUri"),
+            [
+                (f"{_BASE}/occupation/{one.job_group}", _essential(one.weight), "", skills[one.skill])
+                for one in framework.requirements
+                if one.stage is None and one.level > 0
+            ],
+        ),
+    }  # fmt: skip
+    parts: list[Any] = [*framework.areas, *framework.skills, *framework.job_groups]
+    esco = len(framework.scale) == 2 and framework.max_level == 1  # noqa: PLR2004 - without the skill, and with it
+    lost = [
+        ("id, title or description of the framework", [framework.id]),
+        ("level of the scale", [] if esco else [decimal(step.level) for step in framework.scale]),
+        (
+            "level of a requirement",
+            [f"{one.job_group} / {one.skill}" for one in framework.requirements if one.level != 1],
+        ),
+        (
+            "weight of a requirement",
+            [one.skill for one in framework.requirements if one.weight not in (1.0, OPTIONAL_WEIGHT)],
+        ),
+        ("requirement of one stage", [one.skill for one in framework.requirements if one.stage]),
+        ("stage", [one.id for one in framework.stages]),
+        ("relation", [f"{one.origin} → {one.target}" for one in framework.relations]),
+        ("descriptor", [one.id for one in framework.skills if one.descriptors]),
+        ("code", [one.id for one in framework.skills if one.code and not _is_own(one.code, one.id)]),
+        ("second language", [one.id for one in parts if one.title.th and one.title.en]),
+        ("provenance", [one.id for one in parts if one.provenance]),
+    ]
+    return archive(files), [NotKept(what, len(names), names[:EXAMPLES]) for what, names in lost if names]
+
+
+def _is_own(code: str | None, name: str) -> bool:
+    return bool(code and code.startswith(("http://", "https://")) and _last(code) == name)
+
+
+def _essential(weight: float) -> str:
+    return "optional" if weight < 1 else "essential"
+
+
+def _lines(texts: list[LocalizedText]) -> str:
+    return "\n".join(_words(text).replace("\n", " ") for text in texts)
+
+
+def _words(text: Any) -> str:
+    return (text.en or text.th) if text else ""

@@ -1,0 +1,377 @@
+"""A matrix of requirements as CSV: who needs which skill at which level.
+
+Long: a row for each requirement, with a column for the job group, one for the skill and one for the level. Wide: a row
+for each skill and a column for each job group, or the other way round, with the level in the cell. Columns are found by
+their headings in English and Thai, and what was found is told; `Options.columns` says otherwise.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import ceil
+from typing import Any
+
+from services.catalog.frameworks.reading import Builder, Given, NotKept, Options, Reading, decimal, identifier
+from services.catalog.frameworks.tables import Row, Source, heading_of, rows_of, table, text_of
+from shared.domain import Framework, LocalizedText, Prose, ScaleLevel
+from shared.errors import InvalidInput
+from shared.texts import folded
+
+_HEADINGS: dict[str, tuple[str, ...]] = {
+    "job_group": ("job group", "role", "role name", "job role", "position", "กลุ่มงาน", "กลุ่ม", "ตำแหน่ง", "บทบาท"),
+    "job_group_description": ("job group description", "role description"),
+    "stage": ("ระยะ", "career stage"),
+    "area": ("skill area", "domain", "category", "competence area", "มิติ", "ด้าน", "หมวด"),
+    "skill": ("skill name", "competency", "competence", "unit", "ทักษะ", "สมรรถนะ", "หน่วยสมรรถนะ"),
+    "skill_code": ("code", "skill code", "unit code", "รหัส", "รหัสหน่วยสมรรถนะ"),
+    "skill_description": ("skill description", "คำอธิบายทักษะ"),
+    "level": ("required level", "skill level", "proficiency", "proficiency level", "ระดับ", "ระดับที่ต้องการ"),
+    "descriptor": ("skill level description", "level description", "คำอธิบายระดับ"),
+    "weight": ("น้ำหนัก",),
+    "ignore": (),
+}
+_IN_LANGUAGES = ("job_group", "stage", "area", "skill", "level")
+COLUMNS = (
+    *_HEADINGS,
+    *(f"{name}_{part}" for name in _IN_LANGUAGES for part in ("id", "th", "en") if name != "level" or part != "id"),
+)
+_LADDERS = (
+    ("awareness", "working", "practitioner", "expert"),
+    ("basic", "intermediate", "advanced", "highly advanced"),
+    ("foundation", "intermediate", "advanced", "highly specialised"),
+    ("beginner", "intermediate", "advanced", "expert"),
+    ("novice", "advanced beginner", "competent", "proficient", "expert"),
+    ("low", "medium", "high"),
+    ("รู้และเข้าใจ", "ปฏิบัติงานได้", "ชำนาญ", "เชี่ยวชาญ"),
+    ("พื้นฐาน", "ปานกลาง", "สูง", "เชี่ยวชาญ"),
+    ("ต้น", "กลาง", "สูง"),
+)
+_NOT_REQUIRED = frozenset(
+    map(folded, ("not in use", "not used", "not required", "not applicable", "n/a", "-", "–", "ไม่ใช้", "ไม่ต้องการ"))
+)
+_MARKS = frozenset(("x", "✓", "✔", "/", "yes", "y", "●", "•", "o", "ใช่", "ต้องมี"))
+_NUMBER = re.compile(
+    r"(?:level|lv|l|ระดับ(?:ที่)?)?\s*([0-9]{1,3}(?:[.,][0-9]{1,6})?)(?:\s*[-–:.)]\s*(\D.*))?",
+    re.IGNORECASE | re.DOTALL,
+)
+_THAI_DIGITS = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
+_DEFAULT_AREA = LocalizedText(th="ทักษะ", en="Skills")
+
+
+@dataclass
+class _Seen:
+    """What the rows have said of a part so far: its id, its titles and where they first stood."""
+
+    titles: Given
+    row: int
+    more: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """A level as a file has it, and what it is required of."""
+
+    row: int
+    job_group: str
+    skill: str
+    stage: str | None
+    words: str
+    weight: str
+    descriptor: str = ""
+
+
+def read(sources: list[Source], options: Options) -> Reading:
+    """Return what became of one table. Raises Malformed; InvalidInput where a column is not found."""
+    if len(sources) != 1:
+        raise InvalidInput(f"is to be one file; there are {len(sources)}")
+    text = text_of(sources[0])
+    builder = Builder(options)
+    matrix = _Matrix(builder, heading_of(text)[0])
+    for row in rows_of(sources[0], text, builder):
+        matrix.take(row)
+    matrix.finish()
+    return builder.build()
+
+
+class _Matrix:
+    def __init__(self, builder: Builder, heading: Sequence[str]) -> None:
+        self._builder = builder
+        self._columns = _columns(heading, builder)
+        taken = {folded(name) for names in self._columns.values() for name in names}
+        self._rest = [name.strip() for name in heading if name.strip() and folded(name) not in taken]
+        self._across = self._orientation(heading)
+        self._parts: dict[str, dict[str, _Seen]] = {name: {} for name in ("job_group", "stage", "area", "skill")}
+        self._scale: dict[float, Given] = {}
+        self._cells: list[_Cell] = []
+        self._told: set[tuple[str, str | None]] = set()
+
+    def _has(self, name: str) -> bool:
+        return any(key in self._columns for key in (name, f"{name}_id", f"{name}_th", f"{name}_en"))
+
+    def _orientation(self, heading: Sequence[str]) -> str | None:
+        """Return what stands across a wide table: `job_group` or `skill`; None for a long one."""
+        missing = [name for name in ("job_group", "skill") if not self._has(name)]
+        if not missing and "level" in self._columns:
+            for name in self._rest:
+                self._builder.not_kept(f"column {name!r}")
+            return None
+        if len(missing) == 1 and "level" not in self._columns and self._rest:
+            self._builder.assume(f"a column for each {missing[0].replace('_', ' ')}: {', '.join(self._rest)}")
+            return missing[0]
+        missing += [] if "level" in self._columns else ["level"]
+        found = ", ".join(repr(name.strip()) for name in heading)
+        raise InvalidInput(f"no column is known as {', '.join(missing)}; the headings are {found}", "map")
+
+    # --- rows --------------------------------------------------------------------------------------------------------
+
+    def take(self, row: Row) -> None:
+        """Note what a row says."""
+        names = {name: self._part(row, name) for name in self._parts if name != self._across}
+        if self._across:
+            self._take_wide(row, names.get("job_group"), names.get("skill"))
+            return
+        job_group, skill, words = names["job_group"], names["skill"], self._words(row, "level")
+        if titles := self._titles(row, "level"):
+            if (level := _number(words)) is None:
+                self._builder.fault("a named level needs a number", row=row.number, field="level", verdict="untrue")
+                return
+            self._scale.setdefault(level[0], titles)
+        if not job_group and not skill:
+            if words and not titles:
+                self._builder.fault("names no skill", row=row.number, field="skill", verdict="untrue")
+        elif words and job_group and skill:
+            stage, weight, said = names["stage"], self._words(row, "weight"), self._words(row, "descriptor")
+            self._cells.append(_Cell(row.number, job_group, skill, stage, words, weight, said))
+        elif words or (job_group and skill):
+            missing = "level" if not words else "job_group" if not job_group else "skill"
+            name = " / ".join(one for one in (job_group, skill) if one)
+            reason = f"has no {missing.replace('_', ' ')}"
+            self._builder.fault(reason, row=row.number, id=name, field=missing, verdict="untrue")
+
+    def _take_wide(self, row: Row, job_group: str | None, skill: str | None) -> None:
+        if not (job_group or skill):
+            self._builder.fault("names nothing in its first columns", row=row.number, verdict="untrue")
+            return
+        for heading in self._rest:
+            other = self._note(str(self._across), folded(heading), Given(heading), 1)
+            if words := row.get(folded(heading)):
+                weight = self._words(row, "weight")
+                self._cells.append(_Cell(row.number, job_group or other, skill or other, None, words, weight))
+
+    def _words(self, row: Row, name: str) -> str:
+        found = [row.get(folded(heading)) for heading in self._columns.get(name, ())]
+        if len(found) > 1:
+            found = [words for words in found if folded(words) not in _NOT_REQUIRED]
+        return " – ".join(words for words in found if words)
+
+    def _titles(self, row: Row, name: str) -> Given | None:
+        by_language = {key: words for key in ("th", "en") if (words := self._words(row, f"{name}_{key}"))}
+        plain = self._words(row, name) if name != "level" else ""
+        return Given(plain, by_language) if plain or by_language else None
+
+    def _part(self, row: Row, name: str) -> str | None:
+        """Return the id of what a row names, None where it names none."""
+        raw, titles = self._words(row, f"{name}_id"), self._titles(row, name)
+        if not raw and titles is None:
+            return None
+        titles = titles or Given(raw)
+        more: dict[str, Any] = {}
+        if description := self._words(row, f"{name}_description"):
+            more["description"] = Given(description)
+        if name == "skill":
+            more |= {"code": self._words(row, "skill_code") or None, "area": self._part(row, "area")}
+        return self._note(name, raw or folded(titles.text or titles.en() or titles.th()), titles, row.number, more)
+
+    def _note(self, name: str, raw: str, titles: Given, row: int, more: Mapping[str, Any] | None = None) -> str:
+        """Note a part; of one that was named before, the first row counts, and another title or area is told."""
+        key = identifier(raw)
+        given = {field: value for field, value in (more or {}).items() if value is not None}
+        seen = self._parts[name].setdefault(key, _Seen(titles, row, given))
+        if [*map(folded, (seen.titles.th(), seen.titles.en()))] != [*map(folded, (titles.th(), titles.en()))]:
+            reason = f"is titled {seen.titles.en() or seen.titles.th()!r} in row {seen.row}, which is kept"
+            self._builder.fault(reason, row=row, id=key, field=name, verdict="changed")
+        other = (key, given.get("area"))
+        if (
+            given.get("area", seen.more.get("area")) != seen.more.get("area", given.get("area"))
+            and other not in self._told
+        ):
+            self._told.add(other)
+            reason = f"lies in {seen.more['area']!r} in row {seen.row}, which is kept; here in {given['area']!r}"
+            self._builder.fault(reason, row=row, id=key, field="area", verdict="changed")
+        seen.more = given | seen.more
+        return key
+
+    # --- levels ------------------------------------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """Give the builder all parts, and the requirements on the scale that the levels tell."""
+        builder = self._builder
+        levels = self._levels()
+        for name, add in (("area", builder.area), ("stage", builder.stage), ("job_group", builder.job_group)):
+            for key, seen in self._parts[name].items():
+                add(key, seen.titles, row=seen.row, **seen.more)
+        if any("area" not in seen.more for seen in self._parts["skill"].values()):
+            builder.area("skills", Given("", {"th": str(_DEFAULT_AREA.th), "en": str(_DEFAULT_AREA.en)}))
+            builder.assume("skills without an area are put into one area, `skills`")
+        descriptors: dict[str, list[ScaleLevel]] = {}
+        for cell in self._cells:
+            if (level := levels.get(cell.words)) is None:
+                self._unknown_level(cell)
+                continue
+            if cell.descriptor:
+                found = descriptors.setdefault(cell.skill, [])
+                found += [one for one in builder.descriptors(level, Given(cell.descriptor)) if one not in found]
+            weight = _number(cell.weight) if cell.weight else (1.0, "")
+            if weight is None:
+                reason = f"{cell.weight!r} is no number"
+                builder.fault(reason, row=cell.row, id=cell.skill, field="weight", verdict="untrue")
+                continue
+            builder.require(cell.job_group, cell.skill, level, row=cell.row, stage=cell.stage, weight=weight[0])
+        for key, seen in self._parts["skill"].items():
+            steps = sorted(descriptors.get(key, []), key=lambda one: one.level)
+            builder.skill(key, seen.titles, row=seen.row, **{"area": "skills", "descriptors": steps, **seen.more})
+
+    def _unknown_level(self, cell: _Cell) -> None:
+        name = f"{cell.job_group} / {cell.skill}"
+        if folded(cell.words) in _NOT_REQUIRED:
+            self._builder.not_kept("a row that says that no level is required", f"row {cell.row}: {name}")
+            return
+        reason = f"{cell.words[:100]!r} is no level of the scale; name the levels from 0 on with `scale`"
+        if folded(cell.words) in _MARKS:
+            reason = f"{cell.words!r} marks a skill without its level; say with `mark` which level a mark stands for"
+        self._builder.fault(reason, row=cell.row, id=name, field="level", verdict="untrue")
+
+    def _levels(self) -> dict[str, float]:
+        """Return words -> level of all that can be read, and give the builder the scale."""
+        options, words = self._builder.options, sorted({cell.words for cell in self._cells})
+        levels: dict[str, float] = {}
+        for one in words:
+            if (number := _number(one)) is not None:
+                levels[one] = number[0]
+                if number[1]:
+                    self._scale.setdefault(number[0], Given(number[1]))
+            elif options.mark is not None and folded(one) in _MARKS:
+                levels[one] = options.mark
+        named = [one for one in words if one not in levels and folded(one) not in _NOT_REQUIRED | _MARKS]
+        ladder = options.scale or _ladder(named)
+        places = {folded(name): float(i) for i, name in enumerate(ladder)}
+        levels |= {one: places[folded(one)] for one in named if folded(one) in places}
+        if options.scale or (named and ladder):
+            if not options.scale:
+                self._builder.assume(f"the levels are, from 0: {', '.join(ladder)}")
+            spelt = {folded(one): one for one in named}
+            for i, name in enumerate(ladder):
+                self._scale.setdefault(float(i), Given(spelt.get(name, name.capitalize() if name.isascii() else name)))
+        self._give_scale(max(levels.values(), default=0))
+        return levels
+
+    def _give_scale(self, highest: float) -> None:
+        if not self._scale:
+            top = max(2, ceil(highest))
+            self._builder.assume(f"the file names no levels; the scale is 0 to {top}")
+            self._scale = {float(i): Given("", {"th": f"ระดับ {i}", "en": f"Level {i}"}) for i in range(top + 1)}
+        if min(self._scale) > 0:
+            self._scale[0.0] = Given("", {"th": "ไม่มี", "en": "None"})
+        for level, titles in sorted(self._scale.items()):
+            self._builder.level(level, titles)
+
+
+def _ladder(named: Iterable[str]) -> tuple[str, ...]:
+    """Return a well-known list of levels from 0 on that has all these names; empty where none has."""
+    wanted = set(map(folded, named))
+    return next((("none", *one) for one in _LADDERS if wanted <= set(one)), ())
+
+
+def _number(words: str) -> tuple[float, str] | None:
+    """Return a level that is written as a number, and the name beside it."""
+    if not (found := _NUMBER.fullmatch(words.translate(_THAI_DIGITS).strip())):
+        return None
+    return float(found[1].replace(",", ".")), (found[2] or "").strip()
+
+
+def _columns(heading: Sequence[str], builder: Builder) -> dict[str, list[str]]:
+    """Return our name of a column -> the headings that it is made of. Raises InvalidInput."""
+    present = {folded(name): name.strip() for name in heading if name.strip()}
+    found: dict[str, list[str]] = {}
+    for name, given in builder.options.columns.items():
+        if name not in COLUMNS:
+            raise InvalidInput(f"{name!r} is no column; there are: {', '.join(COLUMNS)}", "map")
+        wanted = [given] if folded(given) in present else [part.strip() for part in given.split("+")]
+        if missing := [part for part in wanted if folded(part) not in present]:
+            there = ", ".join(map(repr, present.values()))
+            raise InvalidInput(f"there is no column {missing[0]!r}; the headings are {there}", "map")
+        found[name] = [present[folded(part)] for part in wanted]
+    taken = {folded(one) for names in found.values() for one in names}
+    for name in COLUMNS:
+        for guess in (name, name.replace("_", " "), *_HEADINGS.get(name, ())):
+            if name not in found and folded(guess) in present and folded(guess) not in taken:
+                found[name] = [present[folded(guess)]]
+                taken.add(folded(guess))
+                if guess != name:
+                    builder.assume(f"column {present[folded(guess)]!r} is the {name.replace('_', ' ')}")
+    return found
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+_WRITTEN = (
+    *(f"{name}_{part}" for name in ("job_group", "stage", "area", "skill") for part in ("id", "th", "en")),
+    "skill_code", "level", "level_th", "level_en", "weight",
+)  # fmt: skip
+
+
+def write(framework: Framework) -> tuple[bytes, list[NotKept]]:
+    """Return a framework as a long table, and what the table does not hold."""
+    rows: list[dict[str, Any]] = [
+        {"level": decimal(step.level), **_titles("level", step.title)} for step in framework.scale
+    ]
+    named = {
+        name: {one.id: {f"{name}_id": one.id, **_titles(name, one.title)} for one in found}
+        for name, found in (
+            ("area", framework.areas),
+            ("stage", framework.stages),
+            ("job_group", framework.job_groups),
+        )
+    }
+    rows += [cells for found in named.values() for cells in found.values()]
+    skills: dict[str, dict[str, Any]] = {
+        skill.id: {
+            "skill_id": skill.id,
+            "skill_code": skill.code,
+            **_titles("skill", skill.title),
+            **named["area"].get(skill.area, {"area_id": skill.area}),
+        }
+        for skill in framework.skills
+    }
+    rows += skills.values()
+    for row in framework.requirements:
+        stage = named["stage"][row.stage] if row.stage else {}
+        level = {"level": decimal(row.level), "weight": decimal(row.weight)}
+        rows.append({**named["job_group"][row.job_group], **skills[row.skill], **stage, **level})
+    return table(_WRITTEN, [[row.get(name) for name in _WRITTEN] for row in rows]), _not_held(framework)
+
+
+def _titles(name: str, text: LocalizedText | Prose) -> dict[str, str | None]:
+    return {f"{name}_th": text.th, f"{name}_en": text.en}
+
+
+def _not_held(framework: Framework) -> list[NotKept]:
+    parts: list[tuple[str, Iterable[str]]] = [
+        ("id, title or description of the framework", [framework.id]),
+        ("description", [one.id for one in _described(framework) if one.description]),
+        ("descriptor", [skill.id for skill in framework.skills for _ in skill.descriptors]),
+        ("synonym", [skill.id for skill in framework.skills for _ in skill.synonyms]),
+        ("relation", [f"{one.origin} → {one.target}" for one in framework.relations]),
+        ("provenance", [one.id for one in (framework, *_described(framework)) if one.provenance]),
+        (
+            "provenance of a requirement",
+            [f"{one.job_group} / {one.skill}" for one in framework.requirements if one.provenance],
+        ),
+    ]
+    return [
+        NotKept(what, len(found), found[:5]) for what, found in ((what, [*names]) for what, names in parts) if found
+    ]
+
+
+def _described(framework: Framework) -> list[Any]:
+    return [*framework.areas, *framework.skills, *framework.job_groups]

@@ -1,0 +1,262 @@
+"""O*NET as its tables: ratings of elements by occupation, with the names of both.
+
+The files are told apart by their headings. An element is a skill; the group above it is an area; an occupation is a job
+group. A rating on the scale LV (0 to 7) is the required level, and the one on the scale IM (1 to 5) its weight.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from services.catalog.frameworks.reading import EVERYBODY, EXAMPLES, Builder, Given, NotKept, Options, Reading, decimal
+from services.catalog.frameworks.tables import Row, Source, archive, heading_of, rows_of, table, text_of
+from shared.domain import Framework, LocalizedText, ScaleLevel
+from shared.errors import InvalidInput
+from shared.texts import folded
+
+TOP = 7
+_RATINGS, _OCCUPATIONS, _CONTENT, _ANCHORS = range(4)
+_CODE = "o*net-soc code"
+_FIELDS = {
+    _RATINGS: (
+        _CODE,
+        "title",
+        "element id",
+        "element name",
+        "scale id",
+        "data value",
+        "recommend suppress",
+        "not relevant",
+    ),
+    _OCCUPATIONS: (_CODE, "title", "description"),
+    _CONTENT: ("element id", "element name", "description"),
+    _ANCHORS: ("element id", "element name", "scale id", "anchor value", "anchor description"),
+}
+_GROUPS = {
+    "1": "Worker characteristics",
+    "2": "Worker requirements",
+    "3": "Experience requirements",
+    "4": "Occupational requirements",
+    "5": "Workforce characteristics",
+    "6": "Occupation-specific information",
+}
+
+
+def read(sources: list[Source], options: Options) -> Reading:
+    """Return what became of the tables. Raises Malformed; InvalidInput where there are no ratings."""
+    builder = Builder(options)
+    rows: dict[int, list[Row]] = {kind: [] for kind in _FIELDS}
+    for source in sources:
+        text = text_of(source)
+        heading = [folded(name) for name in heading_of(text)[0]]
+        if (kind := _kind(heading)) is None:
+            builder.not_kept(f"file {source.name}")
+            continue
+        for name in heading:
+            if name not in _FIELDS[kind] and name != "scale name":
+                builder.not_kept(f"column {name!r} of {source.name}")
+        rows[kind] += rows_of(source, text, builder)
+    if not rows[_RATINGS]:
+        raise InvalidInput("there are no ratings: a table with O*NET-SOC Code, Element ID, Scale ID and Data Value")
+    _Tables(builder, rows).give()
+    return builder.build()
+
+
+def _kind(heading: list[str]) -> int | None:
+    has = set(heading).issuperset
+    if has((_CODE, "element id", "scale id", "data value")):
+        return _RATINGS
+    if has(("element id", "anchor value", "anchor description")):
+        return _ANCHORS
+    if has((_CODE, "title", "description")):
+        return _OCCUPATIONS
+    return _CONTENT if has(("element id", "element name", "description")) else None
+
+
+class _Tables:
+    def __init__(self, builder: Builder, rows: Mapping[int, list[Row]]) -> None:
+        self._builder = builder
+        self._rows = rows
+        self._content = {row.get("element id"): row for row in rows[_CONTENT]}
+        self._skills: dict[str, Row] = {}
+        self._occupations: dict[str, Row] = {}
+
+    def give(self) -> None:
+        """Give the builder everything."""
+        builder = self._builder
+        builder.head(id="onet", title=LocalizedText(en="O*NET"))
+        for level in range(TOP + 1):
+            builder.level(float(level), Given("", {"th": f"ระดับ {level}", "en": f"Level {level}"}))
+        self._give_requirements()
+        for name in dict.fromkeys(_above(element) for element in self._skills):
+            row = self._content.get(name)
+            title = row.get("element name") if row else _GROUPS.get(name, name)
+            builder.area(name, Given(title), description=Given(row.get("description") if row else ""))
+        descriptors = self._descriptors()
+        for element, row in self._skills.items():
+            content = self._content.get(element)
+            title = row.get("element name") or (content.get("element name") if content else "") or element
+            builder.skill(
+                element,
+                Given(title),
+                area=_above(element),
+                row=row.number,
+                code=element,
+                descriptors=descriptors.get(element, []),
+                description=Given(content.get("description") if content else ""),
+            )
+        titled = {row.get(_CODE): row for row in self._rows[_OCCUPATIONS]}
+        for code, row in self._occupations.items():
+            told = titled.get(code)
+            title = (told or row).get("title") or code
+            builder.job_group(
+                code, Given(title), row=row.number, description=Given(told.get("description") if told else "")
+            )
+        for code in titled:
+            if code not in self._occupations:
+                builder.not_kept("occupation without ratings", code)
+
+    def _give_requirements(self) -> None:
+        builder = self._builder
+        levels: dict[tuple[str, str], tuple[float, int]] = {}
+        weights: dict[tuple[str, str], float] = {}
+        for row in self._rows[_RATINGS]:
+            place = (row.get(_CODE), row.get("element id"))
+            if (value := self._value(row, place)) is None:
+                continue
+            if row.get("scale id").upper() == "IM":
+                weights[place] = value
+            elif place in levels:
+                verdict: Any = "changed" if levels[place][0] == value else "untrue"
+                reason = f"stands twice, also in row {levels[place][1]}"
+                builder.fault(reason, row=row.number, id=" / ".join(place), field="Data Value", verdict=verdict)
+            else:
+                levels[place] = value, row.number
+                self._occupations.setdefault(place[0], row)
+                self._skills.setdefault(place[1], row)
+        for place, (level, number) in levels.items():
+            builder.require(*place, level, row=number, weight=weights.get(place, 1.0))
+        for place in weights:
+            if place not in levels:
+                builder.not_kept("importance without a level", " / ".join(place))
+        if levels and not weights:
+            builder.assume("the ratings hold no importance (scale IM): every requirement weighs 1")
+
+    def _value(self, row: Row, place: tuple[str, str]) -> float | None:
+        """Return a rating on the scales LV and IM; None, told, for what is none or is not to be used."""
+        scale, words, name = row.get("scale id").upper(), row.get("data value"), " / ".join(place)
+        for field, words_of in (("O*NET-SOC Code", place[0]), ("Element ID", place[1])):
+            if not words_of:
+                self._builder.fault(f"has no {field}", row=row.number, id=name, field=field, verdict="untrue")
+                return None
+        if scale not in ("LV", "IM"):
+            self._builder.not_kept(f"rating on the scale {scale or 'none'}", name)
+            return None
+        for field in ("recommend suppress", "not relevant"):
+            if row.get(field).upper() == "Y":
+                self._builder.not_kept(f"{scale} rating marked {field!r}", name)
+                return None
+        least, most = (0, TOP) if scale == "LV" else (1, 5)
+        try:
+            value = float(words)
+        except ValueError:
+            value = math.nan
+        if not least <= value <= most:
+            reason = f"{words[:40]!r} is no number from {least} to {most}, as the scale {scale} has them"
+            self._builder.fault(reason, row=row.number, id=name, field="Data Value", verdict="untrue")
+            return None
+        return value
+
+    def _descriptors(self) -> dict[str, list[ScaleLevel]]:
+        found: dict[str, list[ScaleLevel]] = {}
+        for row in self._rows[_ANCHORS]:
+            element, words = row.get("element id"), row.get("anchor value")
+            if row.get("scale id").upper() not in ("LV", "") or element not in self._skills:
+                self._builder.not_kept("anchor of another scale or element", element)
+                continue
+            try:
+                level = float(words)
+            except ValueError:
+                level = math.nan
+            if not 0 <= level <= TOP:
+                reason = f"{words[:40]!r} is no number from 0 to {TOP}"
+                self._builder.fault(reason, row=row.number, id=element, field="Anchor Value")
+                continue
+            found.setdefault(element, []).extend(self._builder.descriptors(level, Given(row.get("anchor description"))))
+        return {element: sorted(steps, key=lambda one: one.level) for element, steps in found.items()}
+
+
+def _above(element: str) -> str:
+    """Return the group of an element: 2.A.1.a lies in 2.A.1."""
+    return element.rpartition(".")[0] or element
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+
+def write(framework: Framework) -> tuple[bytes, list[NotKept]]:
+    """Return a framework as an archive of O*NET's tables, and what they do not hold."""
+    codes = {skill.id: skill.id for skill in framework.skills}
+    named = {group.id: _words(group.title) for group in framework.job_groups}
+    ratings: list[tuple[Any, ...]] = []
+    held = [row for row in framework.requirements if row.stage is None and row.level <= TOP]
+    for row in held:
+        element = (row.job_group, named[row.job_group], codes[row.skill], _words(_skill(framework, row.skill)))
+        ratings.append((*element, "LV", decimal(row.level)))
+        if 1 <= row.weight <= 5:  # noqa: PLR2004 - the scale of importance
+            ratings.append((*element, "IM", decimal(row.weight)))
+    anchors = [
+        (skill.id, _words(skill.title), "LV", decimal(one.level), _words(one.title))
+        for skill in framework.skills
+        for one in skill.descriptors
+    ]
+    elements: list[Any] = [*framework.areas, *framework.skills]
+    content = [(one.id, _words(one.title), _words(one.description)) for one in elements]
+    groups = [(one.id, _words(one.title), _words(one.description)) for one in framework.job_groups if one != EVERYBODY]
+    files = {
+        "Skills.txt": table(
+            ("O*NET-SOC Code", "Title", "Element ID", "Element Name", "Scale ID", "Data Value"), ratings, "\t"
+        ),
+        "Occupation Data.txt": table(("O*NET-SOC Code", "Title", "Description"), groups, "\t"),
+        "Content Model Reference.txt": table(("Element ID", "Element Name", "Description"), content, "\t"),
+        "Level Scale Anchors.txt": table(
+            ("Element ID", "Element Name", "Scale ID", "Anchor Value", "Anchor Description"), anchors, "\t"
+        ),
+    }
+    return archive(files), _not_held(framework)
+
+
+def _not_held(framework: Framework) -> list[NotKept]:
+    parts: list[Any] = [*framework.areas, *framework.skills, *framework.job_groups]
+    required = {row.skill for row in framework.requirements}
+    groups = {row.job_group for row in framework.requirements}
+    lost: list[tuple[str, Iterable[str]]] = [
+        ("id, title or description of the framework", [framework.id]),
+        ("level of the scale", [decimal(one.level) for one in framework.scale] if framework.max_level != TOP else []),
+        ("area of a skill", [one.id for one in framework.skills if _above(one.id) != one.area]),
+        ("skill that nobody needs", [one.id for one in framework.skills if one.id not in required]),
+        ("job group that needs nothing", [one.id for one in framework.job_groups if one.id not in groups]),
+        (
+            "requirement of one stage, or above 7",
+            [row.skill for row in framework.requirements if row.stage or row.level > TOP],
+        ),
+        ("weight below 1 or above 5", [row.skill for row in framework.requirements if not 1 <= row.weight <= 5]),  # noqa: PLR2004
+        ("stage", [one.id for one in framework.stages]),
+        ("relation", [f"{one.origin} → {one.target}" for one in framework.relations]),
+        ("code or synonym", [one.id for one in framework.skills if one.synonyms or one.code not in (None, one.id)]),
+        ("second language", [one.id for one in parts if one.title.th and one.title.en]),
+        ("provenance", [one.id for one in parts if one.provenance]),
+    ]
+    return [
+        NotKept(what, len(names), names[:EXAMPLES])
+        for what, names in ((what, [*names]) for what, names in lost)
+        if names
+    ]
+
+
+def _skill(framework: Framework, name: str) -> LocalizedText:
+    return next(skill.title for skill in framework.skills if skill.id == name)
+
+
+def _words(text: Any) -> str:
+    return (text.en or text.th) if text else ""

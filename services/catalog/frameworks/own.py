@@ -1,0 +1,55 @@
+"""A framework in the project's own JSON, as `GET /v1/frameworks/{id}` answers it. Every part is judged for itself."""
+
+from typing import Any
+
+import msgspec
+
+from services.catalog.frameworks.reading import Builder, NotKept, Options, Reading
+from services.catalog.frameworks.tables import Source, text_of
+from shared.decoding import decode_patch
+from shared.domain import Area, Framework, JobGroup, Relation, Requirement, ScaleLevel, Skill, Stage
+from shared.errors import InvalidInput
+
+_PARTS: dict[str, Any] = {
+    "scale": ScaleLevel,
+    "areas": Area,
+    "skills": Skill,
+    "job_groups": JobGroup,
+    "stages": Stage,
+    "requirements": Requirement,
+    "relations": Relation,
+}
+_HEAD = ("id", "title", "description", "version", "provenance")
+
+
+def read(sources: list[Source], options: Options) -> Reading:
+    """Return what became of one JSON object. Raises Malformed, InvalidInput."""
+    builder = Builder(options)
+    given = json_of(sources)
+    if not isinstance(given, dict):
+        raise InvalidInput("is to be a JSON object: a framework")
+    for name in given:
+        if name not in _HEAD and name not in _PARTS:
+            builder.not_kept(f"field {name!r}")
+    builder.head(**{name: given[name] for name in _HEAD if name in given})
+    for part, shape in _PARTS.items():
+        rows = given.get(part) or []
+        if not isinstance(rows, list):
+            builder.fault("is to be a list", field=part, verdict="untrue")
+            continue
+        for i, row in enumerate(rows):
+            builder.rows += 1
+            builder.take(part, shape, row, f"{part}[{i}]")
+    return builder.build()
+
+
+def json_of(sources: list[Source]) -> object:
+    """Return the JSON of the only file. Raises Malformed, InvalidInput."""
+    if len(sources) != 1:
+        raise InvalidInput(f"is to be one file; there are {len(sources)}")
+    return decode_patch(text_of(sources[0]).encode())
+
+
+def write(framework: Framework) -> tuple[bytes, list[NotKept]]:
+    """Return a framework as JSON; everything is held."""
+    return msgspec.json.format(msgspec.json.encode(framework), indent=2) + b"\n", []

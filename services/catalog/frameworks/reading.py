@@ -1,0 +1,489 @@
+"""What every reader of a framework file gives back, and how it is put together.
+
+    builder = Builder(options)
+    builder.skill("1.1", Given(text="Searching"), area="1", row=7)
+    builder.require("clerks", "1.1", 2.0, row=9)
+    return builder.build()                       # a Reading
+
+Every fault is kept with its row or identifier, its field and the reason. A refused row is left out and the rest is
+read on. Where the framework would be untrue without it (a level of the scale, a skill or a job group that is required
+of somebody, a requirement) the whole is refused with the list of faults, unless `skip_refused` asks for the rest.
+"""
+
+import hashlib
+import html
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from shared.decoding import convert
+from shared.domain import (
+    Area,
+    Framework,
+    JobGroup,
+    LocalizedText,
+    Prose,
+    Relation,
+    Requirement,
+    ScaleLevel,
+    Skill,
+    Stage,
+    find_cycle,
+)
+from shared.errors import Problem
+from shared.texts import folded, shows_something
+
+TITLE_LIMIT, PROSE_LIMIT = 300, 5000
+EXAMPLES = 5
+FAULTS_LIMIT = 20_000
+"""How many faults are listed; the others are counted."""
+
+_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_THAI = re.compile("[\u0e01-\u0e3a\u0e40-\u0e4e]")
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CHILD_OF: Literal["child_of"] = "child_of"
+_SHAPES: dict[str, Any] = {"areas": Area, "skills": Skill, "job_groups": JobGroup, "stages": Stage}
+_CYCLES = 100
+EVERYBODY = JobGroup("everybody", LocalizedText(th="ทุกคน", en="Everybody"))
+"""The job group of a framework whose publisher names none."""
+
+
+class Fault(Struct, frozen=True, omit_defaults=True):
+    """What is wrong with a row. `row` counts from 1, a table's heading included; `id` is the publisher's own.
+
+    `refused`: the row is left out. `changed`: it is kept otherwise than it came. `untrue`: it is left out, and the
+    framework would be untrue without it, so the whole is refused.
+    """
+
+    verdict: Literal["refused", "changed", "untrue"]
+    reason: str
+    row: int | None = None
+    id: str | None = None
+    field: str | None = None
+
+
+class NotKept(Struct, frozen=True):
+    """What a format holds and a framework does not, or the other way round: how many, and the first of them."""
+
+    what: str
+    count: int
+    examples: list[str] = []
+
+
+class Reading(Struct, frozen=True):
+    """What became of a file. `framework` is None where the whole is refused.
+
+    `assumed` tells what was taken for granted, such as which column holds the skill. `further_faults`: how many faults
+    are counted and not listed, for want of room.
+    """
+
+    framework: Framework | None
+    rows: int
+    faults: list[Fault]
+    not_kept: list[NotKept]
+    assumed: list[str]
+    further_faults: int = 0
+
+
+class Options(Struct, frozen=True):
+    """What a file does not say by itself.
+
+    `id` and `title` of the framework; `columns`: our name of a column -> its heading (several joined by ` + `);
+    `scale`: the names of the levels from 0 on, where a table gives levels by unknown words; `mark`: the level that a
+    mark such as `x` stands for; `skip_refused`: take the rest, although the framework is untrue without the refused.
+    """
+
+    id: str = ""
+    title: LocalizedText | None = None
+    columns: Mapping[str, str] = {}
+    scale: tuple[str, ...] = ()
+    mark: float | None = None
+    skip_refused: bool = False
+
+
+@dataclass
+class Given:
+    """A text as a file has it, in one language or several: language -> words."""
+
+    text: str = ""
+    by_language: Mapping[str, str] = field(default_factory=dict)
+
+    def th(self) -> str:
+        return clean(self.by_language.get("th", self.text if _is_thai(self.text) else ""))
+
+    def en(self) -> str:
+        plain = "" if _is_thai(self.text) else self.text
+        others = (words for language, words in self.by_language.items() if language != "th")
+        return clean(self.by_language.get("en") or plain or next(others, ""))
+
+
+def clean(words: str) -> str:
+    """Return words as a reader sees them: NFC, entities resolved, without controls and spaces at the ends."""
+    if words.isascii() and words.isprintable() and "&" not in words:
+        return words.strip()
+    words = _ENTITY.sub(lambda found: html.unescape(found[0]), words) if "&" in words else words
+    words = unicodedata.normalize("NFC", _UNSEEN.sub("", words)).replace("\r\n", "\n").strip()
+    return words if shows_something(words) else ""
+
+
+def escaped(words: str) -> str:
+    """Return words of which `clean` makes the same words again, where they speak of entities."""
+    return _ENTITY.sub(lambda found: f"&amp;{found[0][1:]}", words)
+
+
+def decimal(number: float) -> str:
+    """Return a level or a weight as its shortest decimal number; both are kept to the millionth."""
+    return f"{number:.6f}".rstrip("0").rstrip(".")
+
+
+def identifier(raw: str) -> str:
+    """Return words as an identifier: as they are where they are one, else ASCII with a hash where letters were lost."""
+    if _IDENTIFIER.fullmatch(raw):
+        return raw
+    words = clean(raw)
+    if _IDENTIFIER.fullmatch(words):
+        return words
+    slug = re.sub(r"[^a-z0-9._]+", "-", unicodedata.normalize("NFKD", words).casefold()).strip("-._")
+    if slug and _IDENTIFIER.fullmatch(slug) and slug == folded(words).replace(" ", "-"):
+        return slug
+    return f"{slug[:55].strip('-._') or 'id'}-{hashlib.sha256(folded(words).encode()).hexdigest()[:8]}"
+
+
+def _is_thai(words: str) -> bool:
+    return bool(_THAI.search(words))
+
+
+class Builder:
+    """Collects the parts of a framework from any order of rows, then checks what they say of each other."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.rows = 0
+        self._faults: list[Fault] = []
+        self._further_faults = 0
+        self._is_untrue = False
+        self._not_kept: dict[str, tuple[int, list[str]]] = {}
+        self._assumed: list[str] = []
+        self._parts: dict[str, dict[str, tuple[Any, int | None]]] = {
+            name: {} for name in ("scale", "areas", "skills", "job_groups", "stages")
+        }
+        self._requirements: dict[tuple[str, str, str | None], tuple[Requirement, int | None]] = {}
+        self._relations: dict[Relation, int | None] = {}
+        self._head: dict[str, Any] = {}
+
+    # --- telling -----------------------------------------------------------------------------------------------------
+
+    def fault(
+        self,
+        reason: str,
+        *,
+        row: int | None = None,
+        id: str | None = None,  # noqa: A002 - the name that the report has
+        field: str | None = None,
+        verdict: Literal["refused", "changed", "untrue"] = "refused",
+    ) -> None:
+        """Note a fault."""
+        self._note(Fault(verdict, reason, row, id, field))
+
+    def _note(self, fault: Fault) -> None:
+        self._is_untrue = self._is_untrue or fault.verdict == "untrue"
+        if len(self._faults) < FAULTS_LIMIT:
+            self._faults.append(fault)
+        else:
+            self._further_faults += 1
+
+    def not_kept(self, what: str, example: str = "") -> None:
+        """Note something that a framework does not hold."""
+        count, examples = self._not_kept.get(what, (0, []))
+        if example and len(examples) < EXAMPLES:
+            examples.append(example[:TITLE_LIMIT])
+        self._not_kept[what] = count + 1, examples
+
+    def assume(self, what: str) -> None:
+        """Note something that the file does not say and that is taken for granted."""
+        if what not in self._assumed:
+            self._assumed.append(what)
+
+    # --- parts -------------------------------------------------------------------------------------------------------
+
+    def head(self, **fields: Any) -> None:
+        """Set fields of the framework itself."""
+        self._head |= {name: value for name, value in fields.items() if value is not None}
+
+    def level(self, level: float, title: Given, row: int | None = None) -> None:
+        """Add a level of the scale."""
+        if text := self.text(title, row=row, id=decimal(level), field="scale.title"):
+            self._add("scale", decimal(level), ScaleLevel, row, level=level, title=text)
+
+    def area(self, id: str, title: Given, *, row: int | None = None, **more: Any) -> None:  # noqa: A002
+        """Add a group of skills."""
+        self._titled("areas", id, title, row, more)
+
+    def skill(self, id: str, title: Given, *, area: str, row: int | None = None, **more: Any) -> None:  # noqa: A002
+        """Add a skill; `area` by its identifier, given before or after."""
+        self._titled("skills", id, title, row, {**more, "area": identifier(area)})
+
+    def job_group(self, id: str, title: Given, *, row: int | None = None, **more: Any) -> None:  # noqa: A002
+        """Add a job group."""
+        self._titled("job_groups", id, title, row, more)
+
+    def stage(self, id: str, title: Given, *, row: int | None = None) -> None:  # noqa: A002
+        """Add a stage."""
+        self._titled("stages", id, title, row, {})
+
+    def require(  # noqa: PLR0913 - the fields of a requirement, by name
+        self,
+        job_group: str,
+        skill: str,
+        level: float,
+        *,
+        row: int | None = None,
+        stage: str | None = None,
+        weight: float = 1.0,
+        **more: Any,
+    ) -> None:
+        """Add the level that a job group needs. Twice the same is told once; twice another level is a fault."""
+        fields = {
+            "job_group": identifier(job_group),
+            "skill": identifier(skill),
+            "stage": None if stage is None else identifier(stage),
+        }
+        name = " / ".join(value for value in fields.values() if value)
+        made = self._made(
+            Requirement, {**fields, "level": level, "weight": weight, **more}, Fault("untrue", "", row, name)
+        )
+        if made is None:
+            return
+        place = (made.job_group, made.skill, made.stage)
+        before, first = self._requirements.setdefault(place, (made, row))
+        if first == row and before is made:
+            return
+        if before == made:
+            self.fault(f"says the same as {_at(first)}", row=row, id=name, verdict="changed")
+        else:
+            said, here = (f"{decimal(one.level)}, weight {decimal(one.weight)}" for one in (before, made))
+            text = f"{said}, in {_at(first)}; here {here}"
+            self.fault(f"the level is required twice: {text}", row=row, id=name, field="level", verdict="untrue")
+
+    def has(self, part: str, key: str) -> bool:
+        """Return whether there is such a part already."""
+        return key in self._parts[part]
+
+    def relate(self, kind: str, origin: str, target: str, row: int | None = None) -> None:
+        """Add how an area or a skill stands to another one."""
+        fields = {"kind": kind, "origin": identifier(origin), "target": target}
+        if made := self._made(Relation, fields, Fault("refused", "", row, f"{origin} → {target}")):
+            if made in self._relations:
+                self.fault("stands twice", row=row, id=f"{origin} → {target}", verdict="changed")
+            self._relations.setdefault(made, row)
+
+    def take(self, part: str, shape: Any, given: Any, place: str, row: int | None = None) -> None:
+        """Add a part that is written in our own JSON."""
+        name = given.get("id") if isinstance(given, dict) and isinstance(given.get("id"), str) else place
+        if part == "requirements" and isinstance(given, dict):
+            name = " / ".join(str(given.get(key)) for key in ("job_group", "skill", "stage") if given.get(key))
+        made = self._made(
+            shape, given, Fault("refused" if part == "relations" else "untrue", "", row, str(name), place)
+        )
+        if made is None:
+            return
+        if part == "requirements":
+            self.require(**{key: getattr(made, key) for key in made.__struct_fields__}, row=row)
+        elif part == "relations":
+            self._relations.setdefault(made, row)
+        else:
+            self._keep(part, decimal(made.level) if part == "scale" else made.id, made, row)
+
+    # --- texts -------------------------------------------------------------------------------------------------------
+
+    def text(self, given: Given, *, row: int | None, id: str | None, field: str) -> LocalizedText | None:  # noqa: A002
+        """Return a title; None, with a fault, where nothing is to be seen. One over 300 characters is cut and told."""
+        th, en = given.th(), given.en()
+        if not th and not en:
+            self.fault("has no words that show anything", row=row, id=id, field=field)
+            return None
+        for language, words in (("th", th), ("en", en)):
+            if len(words) > TITLE_LIMIT:
+                reason = f"has {len(words)} characters; a title takes {TITLE_LIMIT}, the whole is in `description`"
+                self.fault(reason, row=row, id=id, field=f"{field}.{language}", verdict="changed")
+        return LocalizedText(th=_cut(th, TITLE_LIMIT) or None, en=_cut(en, TITLE_LIMIT) or None)
+
+    def prose(self, given: Given, *, row: int | None, id: str | None, title: Given | None = None) -> Prose | None:  # noqa: A002
+        """Return a description, None where there is none. `title`: kept whole here where it is too long for a title."""
+        parts = {"th": given.th(), "en": given.en()}
+        if title is not None:
+            for language, words in (("th", title.th()), ("en", title.en())):
+                if len(words) > TITLE_LIMIT and words != parts[language]:
+                    parts[language] = f"{words}\n{parts[language]}".strip()
+        if not any(parts.values()):
+            return None
+        for language, words in parts.items():
+            if len(words) > PROSE_LIMIT:
+                reason = f"has {len(words)} characters, of which the first {PROSE_LIMIT} are kept"
+                self.fault(reason, row=row, id=id, field=f"description.{language}", verdict="changed")
+        return Prose(**{language: _cut(words, PROSE_LIMIT) or None for language, words in parts.items()})
+
+    def descriptors(self, level: float, given: Given) -> list[ScaleLevel]:
+        """Return what a level of a skill means, a paragraph or point each; longer ones are divided between words."""
+        return [
+            ScaleLevel(level, LocalizedText(**{language: part}))
+            for language, words in (("th", given.th()), ("en", given.en()))
+            for line in words.splitlines()
+            for part in _divided(line.strip().lstrip("-•* ").strip())
+            if shows_something(part)
+        ]
+
+    # --- putting together --------------------------------------------------------------------------------------------
+
+    def _titled(self, part: str, raw_id: str, title: Given, row: int | None, more: Mapping[str, Any]) -> None:
+        kept = identifier(raw_id)
+        if not clean(raw_id):
+            self.fault("has no identifier", row=row, field=f"{part}.id")
+            return
+        if (text := self.text(title, row=row, id=raw_id, field=f"{part}.title")) is None:
+            return
+        fields: dict[str, Any] = {"id": kept, "title": text}
+        if part != "stages":
+            description = more.get("description") or Given()
+            fields["description"] = self.prose(description, row=row, id=raw_id, title=title)
+        fields |= {name: value for name, value in more.items() if name != "description"}
+        self._add(part, kept, _SHAPES[part], row, **fields)
+
+    def _add(self, part: str, key: str, shape: Any, row: int | None, **fields: Any) -> None:
+        if made := self._made(shape, fields, Fault("untrue" if part == "scale" else "refused", "", row, key)):
+            self._keep(part, key, made, row)
+
+    def _keep(self, part: str, key: str, made: Any, row: int | None) -> None:
+        before, first = self._parts[part].setdefault(key, (made, row))
+        if before is made:
+            return
+        if before == made:
+            self.fault(f"says the same as {_at(first)}", row=row, id=key, verdict="changed")
+        else:
+            reason = f"the same id as in {_at(first)}, and says otherwise"
+            self.fault(reason, row=row, id=key, field=f"{part}.id", verdict="untrue")
+
+    def _made(self, shape: Any, given: Any, at: Fault) -> Any:
+        """Return what is given in a shape, None where it does not fit: then `at` is noted with field and reason."""
+        try:
+            return convert(msgspec.to_builtins(given), shape)
+        except Problem as problem:
+            where = ".".join(part for part in (at.field, problem.field) if part).replace(".[", "[")
+            self._note(msgspec.structs.replace(at, reason=problem.detail, field=where or None))
+            return None
+
+    def build(self) -> Reading:
+        """Return what was read. Skills, job groups and requirements are checked against each other here."""
+        parts = {name: [made for made, _ in found.values()] for name, found in self._parts.items()}
+        scale = sorted(parts["scale"], key=lambda step: step.level)
+        known = {name: {one.id for one in parts[name]} for name in ("areas", "skills", "job_groups", "stages")}
+        skills = [skill for skill in parts["skills"] if self._has_area(skill, known["areas"])]
+        known["skills"] = {skill.id for skill in skills}
+        top = scale[-1].level if scale else 0.0
+        requirements = [
+            made for made, row in self._requirements.values() if self._can_be_required(made, row, known, top)
+        ]
+        if not parts["job_groups"]:
+            parts["job_groups"] = [EVERYBODY]
+            self.assume("the file names no job group; one for everybody is made, of which nothing is required")
+        whole: dict[str, Any] = {
+            **self._head,
+            "id": self.options.id or self._head.get("id", ""),
+            "title": self.options.title or self._head.get("title"),
+            "scale": scale,
+            **{name: parts[name] for name in ("areas", "job_groups", "stages")},
+            "skills": skills,
+            "requirements": requirements,
+            "relations": self._sound_relations(known),
+        }
+        framework = self._whole(whole)
+        if self._is_untrue and not self.options.skip_refused:
+            framework = None
+        not_kept = [NotKept(what, count, examples) for what, (count, examples) in self._not_kept.items()]
+        return Reading(framework, self.rows, self._faults, not_kept, self._assumed, self._further_faults)
+
+    def _has_area(self, skill: Skill, areas: Iterable[str]) -> bool:
+        if skill.area in areas:
+            return True
+        _, row = self._parts["skills"][skill.id]
+        self.fault(f"unknown area {skill.area!r}", row=row, id=skill.id, field="skills.area")
+        return False
+
+    def _can_be_required(self, made: Requirement, row: int | None, known: Mapping[str, set[str]], top: float) -> bool:
+        wrong = [
+            (name, f"unknown {name.replace('_', ' ')} {value!r}")
+            for name, part in (("job_group", "job_groups"), ("skill", "skills"), ("stage", "stages"))
+            if (value := getattr(made, name)) is not None and value not in known[part]
+        ]
+        if made.level > top:
+            wrong.append(("level", f"{decimal(made.level)} is above the scale's top, {decimal(top)}"))
+        for name, reason in wrong:
+            place = " / ".join(value for value in (made.job_group, made.skill, made.stage) if value)
+            self.fault(reason, row=row, id=place, field=f"requirements.{name}", verdict="untrue")
+        return not wrong
+
+    def _sound_relations(self, known: Mapping[str, set[str]]) -> list[Relation]:
+        """Return the relations that lead somewhere and in no circle; the circles are told."""
+        sound: list[Relation] = []
+        for relation, row in self._relations.items():
+            inside = known["areas" if relation.kind == _CHILD_OF else "skills"]
+            ends = [relation.origin] if relation.kind == "exact_match" else [relation.origin, relation.target]
+            if missing := [end for end in ends if end not in inside]:
+                name = f"{relation.kind}: {relation.origin} → {relation.target}"
+                reason = f"{', '.join(map(repr, missing))} {'is' if len(missing) == 1 else 'are'} not there"
+                self.fault(reason, row=row, id=name, field="relations")
+            else:
+                sound.append(relation)
+        for kind in (_CHILD_OF, "precedes"):
+            sound = self._without_cycles(kind, sound)
+        return sound
+
+    def _without_cycles(self, kind: str, relations: list[Relation]) -> list[Relation]:
+        for _ in range(_CYCLES):
+            if not (cycle := find_cycle((one.origin, one.target) for one in relations if one.kind == kind)):
+                return relations
+            on_it = set(pairwise(cycle))
+            reason = f"`{kind}` is a cycle: {' → '.join(cycle)}; these relations are left out"
+            self.fault(reason, field="relations")
+            relations = [one for one in relations if one.kind != kind or (one.origin, one.target) not in on_it]
+        self.fault(f"`{kind}` has over {_CYCLES} cycles; all these relations are left out", field="relations")
+        return [one for one in relations if one.kind != kind]
+
+    def _whole(self, fields: Mapping[str, Any]) -> Framework | None:
+        """Return the framework; None, with faults, where something is missing without which there is none."""
+        needs = [
+            ("id", bool(fields["id"]), "needs an id: the file has none"),
+            ("title", fields["title"] is not None, "needs a title: the file has none"),
+            ("scale", len(fields["scale"]) > 1, "needs at least two levels"),
+            ("areas", bool(fields["areas"]), "there is no area"),
+            ("skills", bool(fields["skills"]), "there is no skill"),
+        ]
+        missing = [(name, reason) for name, there, reason in needs if not there]
+        for name, reason in missing:
+            self.fault(reason, field=name, verdict="untrue")
+        return None if missing else self._made(Framework, fields, Fault("untrue", "", id=str(fields["id"])))
+
+
+def _at(row: int | None) -> str:
+    return "an earlier part" if row is None else f"row {row}"
+
+
+def _cut(words: str, most: int) -> str:
+    return words if len(words) <= most else f"{words[: most - 1].rstrip()}…"
+
+
+def _divided(words: str) -> Iterable[str]:
+    """Yield words in pieces that a title holds, divided at a space where there is one."""
+    while len(words) > TITLE_LIMIT:
+        at = words.rfind(" ", 1, TITLE_LIMIT)
+        at = at if at > 0 else TITLE_LIMIT
+        yield words[:at].rstrip()
+        words = words[at:].lstrip()
+    yield words

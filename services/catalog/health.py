@@ -1,0 +1,287 @@
+"""What is wrong with a catalog as a whole: no single course shows it. Pure.
+
+Whether a course can be entered at all is found by letting a learner who knows nothing take every course that is open,
+until no other opens. What stays closed stands in a cycle of prerequisites, names a course that is not there, or asks
+for a level to which no course leads.
+"""
+
+import unicodedata
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Literal
+from urllib.parse import urlsplit
+
+from msgspec import UNSET, Struct
+
+from services.catalog.matches import Match
+from shared.domain import Course, Framework, Prerequisite, courses_named
+from shared.texts import fold, folded
+
+TOLD = 1000
+"""How many of each kind are listed; `counts` has them all."""
+
+Skill = tuple[str, str]
+
+
+class DanglingPrerequisite(Struct, frozen=True):
+    """A course, and the courses that it requires and that are not there."""
+
+    course: str
+    missing: list[str]
+
+
+class UnreachableLevel(Struct, frozen=True):
+    """A required level that no officer can come to by courses.
+
+    `taught` is the highest level that a course teaches, `reached` the highest to which courses lead from nothing. Cause
+    `no_course`: none teaches so far; `no_way`: one does, and it cannot be entered.
+    """
+
+    framework: str
+    job_group: str
+    stage: str | None
+    skill: str
+    required: float
+    taught: float
+    reached: float
+    cause: Literal["no_course", "no_way"]
+
+
+class WeakMatch(Struct, frozen=True):
+    """A proposed match whose confidence is below the threshold."""
+
+    course: str
+    framework: str
+    skill: str
+    confidence: float
+
+
+class CatalogHealth(Struct, frozen=True):
+    """The state of a catalog as a tenant sees it.
+
+    `cycles` are courses that require each other in this order, the last one the first; `twins` are courses of one title
+    and provider, or of one address. `hosts` are those of the courses' addresses, none of which was asked.
+    """
+
+    courses: int
+    without_skills: int
+    waiting: int
+    counts: dict[str, int]
+    cycles: list[list[str]]
+    dangling: list[DanglingPrerequisite]
+    unreachable: list[UnreachableLevel]
+    twins: list[list[str]]
+    weak_matches: list[WeakMatch]
+    languages: dict[str, int]
+    hosts: dict[str, int]
+    threshold: float
+
+
+def health(
+    courses: Sequence[Course],
+    frameworks: Iterable[Framework],
+    matches: Mapping[str, Sequence[Match]],
+    threshold: float,
+    waiting: int,
+) -> CatalogHealth:
+    """Return the state of the courses and frameworks that a tenant sees, with the matches of its own by course id."""
+    known = {course.id: course for course in courses}
+    walk = _Walk(courses)
+    dangling = [
+        DanglingPrerequisite(course.id, missing)
+        for course in courses
+        if (missing := sorted({name for name in courses_named(course.requires) if name not in known}))
+    ]
+    cycles = list(_cycles({name: course for name, course in known.items() if name not in walk.open}))
+    unreachable = [row for framework in frameworks for row in _unreachable(framework, courses, walk.levels)]
+    twins = _twins(courses)
+    weak = sorted(
+        (
+            WeakMatch(course, one.framework, one.skill, one.confidence)
+            for course, of in matches.items()
+            for one in of
+            if one.status == "proposed" and one.confidence < threshold
+        ),
+        key=lambda one: (one.confidence, one.course, one.skill),
+    )
+    counts = Counter(f"matches_{one.status}" for of in matches.values() for one in of)
+    counts |= Counter(
+        cycles=len(cycles),
+        dangling=len(dangling),
+        unreachable=len(unreachable),
+        twins=len(twins),
+        weak_matches=len(weak),
+    )
+    hosts = Counter(host for course in courses if course.url and (host := _host(course.url)))
+    return CatalogHealth(
+        courses=len(courses),
+        without_skills=sum(not course.teaches for course in courses),
+        waiting=waiting,
+        counts=dict(sorted(counts.items())),
+        cycles=cycles[:TOLD],
+        dangling=dangling[:TOLD],
+        unreachable=unreachable[:TOLD],
+        twins=twins[:TOLD],
+        weak_matches=weak[:TOLD],
+        languages=dict(Counter(one for course in courses for one in course.languages).most_common(TOLD)),
+        hosts=dict(hosts.most_common(TOLD)),
+        threshold=threshold,
+    )
+
+
+class _Walk:
+    """What a learner who knows nothing comes to: the courses that open, and the levels they lead to."""
+
+    def __init__(self, courses: Sequence[Course]) -> None:
+        self.open: set[str] = set()
+        self.levels: dict[Skill, float] = {}
+        waiting: dict[str | Skill, list[Course]] = defaultdict(list)
+        for course in courses:
+            names: set[str | Skill] = {*courses_named(course.requires), *_skills_named(course)}
+            for name in names:
+                waiting[name].append(course)
+        at_hand = deque(courses)
+        while at_hand:
+            course = at_hand.popleft()
+            if course.id in self.open or not self._enters(course):
+                continue
+            self.open.add(course.id)
+            at_hand.extend(waiting[course.id])
+            for row in course.teaches:
+                key = (row.framework, row.skill)
+                if row.to_level > self.levels.get(key, 0.0):
+                    self.levels[key] = row.to_level
+                    at_hand.extend(waiting[key])
+
+    def _enters(self, course: Course) -> bool:
+        enough = all(self.levels.get((row.framework, row.skill), 0.0) >= row.from_level for row in course.teaches)
+        return enough and all(self._holds(one) for one in course.requires)
+
+    def _holds(self, one: Prerequisite) -> bool:
+        if one.course is not UNSET:
+            return one.course in self.open
+        if one.any is not UNSET:
+            return any(map(self._holds, one.any))
+        if one.all is not UNSET:
+            return all(map(self._holds, one.all))
+        if one.framework is UNSET or one.skill is UNSET or one.level is UNSET:
+            return True
+        return self.levels.get((one.framework, one.skill), 0.0) >= one.level
+
+
+def _skills_named(course: Course) -> Iterator[Skill]:
+    """Yield the skills whose levels bear on whether a course can be entered."""
+    for row in course.teaches:
+        yield row.framework, row.skill
+    row_of = list(course.requires)
+    while row_of:
+        one = row_of.pop()
+        if one.framework is not UNSET and one.skill is not UNSET:
+            yield one.framework, one.skill
+        row_of += [inner for branch in (one.any, one.all) if branch is not UNSET for inner in branch]
+
+
+def _cycles(closed: Mapping[str, Course]) -> Iterator[list[str]]:
+    """Yield a shortest cycle of each group of courses that require each other, by its smallest id."""
+    after = {
+        name: sorted({one for one in courses_named(course.requires) if one in closed})
+        for name, course in closed.items()
+    }
+    for group in _components(after):
+        first = min(group)
+        if len(group) > 1 or first in after[first]:
+            yield _cycle(first, group, after)
+
+
+def _components(after: Mapping[str, Sequence[str]]) -> Iterator[set[str]]:
+    """Yield the strongly connected components of a graph (Tarjan 1972), without recursion."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    held: list[str] = []
+    on_stack: set[str] = set()
+    for root in sorted(after):
+        work = [(root, iter(after[root]))] if root not in index else []
+        if work:
+            index[root] = low[root] = len(index)
+            held.append(root)
+            on_stack.add(root)
+        while work:
+            name, rest = work[-1]
+            for other in rest:
+                if other not in index:
+                    index[other] = low[other] = len(index)
+                    held.append(other)
+                    on_stack.add(other)
+                    work.append((other, iter(after[other])))
+                    break
+                if other in on_stack:
+                    low[name] = min(low[name], index[other])
+            else:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[name])
+                if low[name] == index[name]:
+                    group: set[str] = set()
+                    while name not in group:
+                        group.add(held.pop())
+                    on_stack -= group
+                    yield group
+
+
+def _cycle(first: str, group: set[str], after: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return a shortest way from a course back to itself, within its group."""
+    came: dict[str, str] = {}
+    row = deque([first])
+    while row:
+        name = row.popleft()
+        for other in after[name]:
+            if other == first:
+                way = [name]
+                while way[-1] != first:
+                    way.append(came[way[-1]])
+                return way[::-1]
+            if other in group and other not in came:
+                came[other] = name
+                row.append(other)
+    return sorted(group)
+
+
+def _unreachable(
+    framework: Framework, courses: Sequence[Course], reached: Mapping[Skill, float]
+) -> Iterator[UnreachableLevel]:
+    taught: dict[str, float] = defaultdict(float)
+    for course in courses:
+        for row in course.teaches:
+            if row.framework == framework.id:
+                taught[row.skill] = max(taught[row.skill], row.to_level)
+    for one in framework.requirements:
+        led = reached.get((framework.id, one.skill), 0.0)
+        if led < one.level:
+            top = taught[one.skill]
+            cause: Literal["no_course", "no_way"] = "no_course" if top < one.level else "no_way"
+            yield UnreachableLevel(framework.id, one.job_group, one.stage, one.skill, one.level, top, led, cause)
+
+
+def _twins(courses: Sequence[Course]) -> list[list[str]]:
+    """Return groups of courses that are probably one."""
+    groups: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for course in courses:
+        provider = folded(course.provider.th or course.provider.en or "")
+        for title in filter(None, (course.title.th, course.title.en)):
+            if letters := _letters(title):
+                groups["title", letters, provider].add(course.id)
+        if course.url:
+            groups["url", course.url.rstrip("/")].add(course.id)
+    return [list(group) for group in sorted({tuple(sorted(group)) for group in groups.values() if len(group) > 1})]
+
+
+def _letters(text: str) -> str:
+    """Return the folded letters, marks and digits of a text."""
+    return "".join(char for char in fold(text) if unicodedata.category(char)[0] in "LMN")
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""

@@ -1,0 +1,131 @@
+"""In which encoding a text file is: decided by evidence, as the bytes come. Pure.
+
+UTF-8, with or without its mark, passes through as it is, single faults too. UTF-16 is known by its mark or by its NUL
+bytes. What is neither is read as TIS-620 (cp874), where bytes above 127 stand together as Thai letters do, or else as
+cp1252.
+"""
+
+import codecs
+import re
+from collections.abc import Iterator
+
+from shared.errors import InvalidInput
+
+NAMES = ("utf-8", "utf-16", "cp1252", "tis-620", "cp874")
+"""What may be named as an encoding."""
+
+_EVIDENCE = 4096
+_START = 200
+_HIGH = re.compile(rb"[\x80-\xff]+")
+_NOT_THAI = re.compile(rb"[\x81-\x84\x86-\x90\x98-\xa0\xdb-\xde\xfc-\xff]")
+_RUN = 3
+
+
+def eight_bit(raw: bytes) -> str:
+    """Return `cp874` or `cp1252` for bytes that are not UTF-8: Thai letters stand together, accents stand alone."""
+    runs = _HIGH.findall(raw)
+    thai = sum(len(run) for run in runs if len(run) >= _RUN and not _NOT_THAI.search(run))
+    return "cp874" if thai * 2 > sum(map(len, runs)) else "cp1252"
+
+
+class Recoder:
+    """Makes UTF-8 of a body that comes in pieces. `found`: what it was taken for, None while only ASCII came."""
+
+    def __init__(self, named: str | None = None) -> None:
+        """Raises InvalidInput for an encoding that is not known."""
+        self.found: str | None = None
+        self._decoder: codecs.IncrementalDecoder | None = None
+        self._held = b""
+        self._begun = False
+        if named is None:
+            return
+        name = named.lower().replace("_", "-")
+        if name not in NAMES:
+            raise InvalidInput(f"unknown encoding; known are {', '.join(NAMES)}", "encoding")
+        self.found = "cp874" if name == "tis-620" else name
+        if name != "utf-8":
+            self._decide(self.found)
+
+    def feed(self, piece: bytes) -> Iterator[bytes]:
+        """Yield UTF-8. Bytes that are not UTF-8 in a file that is otherwise are passed on as they are."""
+        if self._decoder is None and self.found is None:
+            yield from self._look(piece)
+        else:
+            yield from self._through(piece)
+
+    def end(self) -> Iterator[bytes]:
+        """Yield what was held back."""
+        if self._held:
+            yield from self._settle()
+        if self._decoder is not None:
+            yield self._decoder.decode(b"", final=True).encode()
+
+    def _look(self, piece: bytes) -> Iterator[bytes]:
+        self._held += piece
+        if not self._begun and not self._begin():
+            return
+        if self.found is None and not self._held.isascii():
+            if _has_utf_8(self._held):
+                self.found = "utf-8"
+            elif sum(map(len, _HIGH.findall(self._held))) >= _EVIDENCE:
+                yield from self._settle()
+                return
+            else:
+                return  # too little to tell by
+        held, self._held = self._held, b""
+        yield from self._through(held)
+
+    def _begin(self) -> bool:
+        """Look for a mark or for UTF-16, and return whether enough has come for that."""
+        if len(self._held) < len(codecs.BOM_UTF32_LE) or (b"\0" in self._held and len(self._held) < _START):
+            return False
+        self._begun = True
+        if utf_16 := _utf_16(self._held):
+            self._decide(utf_16)
+        elif self._held.startswith(codecs.BOM_UTF8):
+            self.found = "utf-8"
+        return True
+
+    def _through(self, piece: bytes) -> Iterator[bytes]:
+        yield piece if self._decoder is None else self._decoder.decode(piece).encode()
+
+    def _settle(self) -> Iterator[bytes]:
+        """Decide by all that is held."""
+        held, self._held = self._held, b""
+        if not self._begun and (utf_16 := _utf_16(held)):
+            self._decide(utf_16)
+        elif not held.isascii() and _is_mostly_utf_8(held):
+            self.found = "utf-8"
+        elif not held.isascii():
+            self._decide(eight_bit(held))
+        yield from self._through(held)
+
+    def _decide(self, name: str) -> None:
+        self.found = name
+        # cp1252 leaves five bytes undefined: as in browsers, they stand for control characters.
+        self._decoder = codecs.getincrementaldecoder(name)(errors="replace")
+
+
+def _utf_16(start: bytes) -> str | None:
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    head = start[:_START]
+    even, odd = head[::2].count(0), head[1::2].count(0)
+    least = max(len(head) // 5, 2)
+    if odd >= least and even * 4 < odd:
+        return "utf-16-le"
+    return "utf-16-be" if even >= least and odd * 4 < even else None
+
+
+def _has_utf_8(raw: bytes) -> bool:
+    """Return whether bytes are UTF-8 as far as they go, with a whole character beyond ASCII; the last may be cut."""
+    try:
+        return not codecs.getincrementaldecoder("utf-8")().decode(raw).isascii()
+    except UnicodeDecodeError:
+        return False
+
+
+def _is_mostly_utf_8(raw: bytes) -> bool:
+    """Return whether more characters are UTF-8 than bytes are not: then those are single faults."""
+    high = [char for char in raw.decode(errors="surrogateescape") if not char.isascii()]
+    return sum("\udc80" <= char <= "\udcff" for char in high) * 2 < len(high)

@@ -1,0 +1,311 @@
+"""From what a file states of a course, in its own words, to a course. Pure.
+
+A fact is a text or a list of texts by name (`FACTS`). What a file does not state is taken from `defaults`, and hours,
+language and provider that nobody states are assumed; the course says so in `assumed`.
+"""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import msgspec
+
+from services.catalog.importers.prerequisites import code_key, conditions_of
+from services.catalog.importers.rows import Row, row_of
+from services.catalog.importers.words import (
+    InvalidDate,
+    date_of,
+    duration_of,
+    language_of,
+    language_of_writing,
+    level_of,
+    list_of,
+    modality_of,
+    number_of,
+    plain,
+    says_nothing,
+)
+from shared.decoding import convert
+from shared.domain import Completions, Rating
+from shared.errors import InvalidInput, Warned
+from shared.texts import folded
+
+Fact = str | list[str]
+
+FACTS = (
+    "id", "code", "title", "title_th", "title_en", "provider", "provider_th", "provider_en", "hours", "duration",
+    "languages", "level", "tags", "prerequisites", "description", "description_th", "description_en", "url", "modality",
+    "starts", "ends", "rating", "rating_count", "started", "completed", "accredited_against", "teaches", "requires",
+    "educational_level", "corequisites", "antirequisites", "stated", "assumed", "example",
+)  # fmt: skip
+"""What a column may be mapped to. From `teaches` on they hold what our own export writes, lists as JSON."""
+
+MANY = frozenset({"tags", "accredited_against"})
+"""What several columns may hold."""
+
+ASSUMED_HOURS = 10.0
+"""The hours of a course whose file does not state them and gives no default; marked as assumed."""
+
+NOT_STATED = {"th": "ไม่ระบุผู้จัด", "en": "Provider not stated"}
+_LONGEST, _SHORT, _MOST_TAGS, _MOST_STATED = 5000, 300, 200, 2000
+_VALID_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_TRACKING = re.compile(r"utm_\w+|fbclid|gclid|ref")
+
+
+def course_row(number: int, stated: Mapping[str, Fact], defaults: Mapping[str, str]) -> Row:
+    """Return the row of a course from what a file states of it."""
+    return _Draft(number, stated, defaults).row()
+
+
+def identifier(text: str) -> str:
+    """Return a provider's own id as an identifier: itself where it is one."""
+    return text if _VALID_ID.fullmatch(text) else _named(text, folded(text))
+
+
+def id_by_code(provider: str, code: str) -> str:
+    """Return the id of a provider's course by its code, however the two are spelt."""
+    return _named(f"{folded(provider)}-{code_key(code)}", f"{folded(provider)}\0{code_key(code)}")
+
+
+def id_by_url(url: str) -> str:
+    """Return the id of a course by its address, without what only follows a reader around."""
+    parts = urlsplit(url)
+    query = urlencode([pair for pair in parse_qsl(parts.query) if not _TRACKING.fullmatch(pair[0])])
+    host = parts.netloc.lower().removeprefix("www.")
+    path = parts.path.rstrip("/")
+    return _named(path.rpartition("/")[2] or host, urlunsplit(("", host, path, query, "")))
+
+
+def _named(words: str, key: str) -> str:
+    ascii_words = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9.]+", "-", ascii_words).strip("-.")[:40].rstrip("-.")
+    digest = hashlib.blake2b(key.encode(), digest_size=6).hexdigest()
+    return f"{slug}-{digest}" if slug else f"c-{digest}"
+
+
+class _Draft:
+    def __init__(self, number: int, stated: Mapping[str, Fact], defaults: Mapping[str, str]) -> None:
+        self._number = number
+        self._stated = stated
+        self._defaults = defaults
+        self._given: dict[str, Any] = {}
+        self._warnings: list[Warned] = []
+        self._words: dict[str, str] = {}
+        self._assumed: list[str] = []
+
+    def row(self) -> Row:
+        given = self._given
+        self._names()
+        provider = self._provider()
+        given["id"] = self._id(provider)
+        if code := self._text("code"):
+            given["code"] = code
+        self._hours()
+        self._languages()
+        self._description()
+        self._tags()
+        self._level()
+        self._entry(provider)
+        self._dates()
+        self._rest()
+        self._own()
+        if self._words:
+            given["stated"] = self._words | given.get("stated", {})
+        if self._assumed or "assumed" in given:
+            given["assumed"] = list(dict.fromkeys([*given.get("assumed", []), *self._assumed]))
+        shown = self._text("id") or self._text("code") or next(iter(given.get("title", {}).values()), "")
+        return row_of(self._number, given, self._warnings, shown[:60] or None)
+
+    # --- reading a fact ----------------------------------------------------------------------------------------------
+
+    def _text(self, name: str) -> str:
+        """Return a fact as one text, empty where nothing is stated."""
+        for source in (self._stated, self._defaults):
+            fact = source.get(name, "")
+            text = plain("; ".join(fact) if isinstance(fact, list) else fact)
+            if text and (name.startswith("title") or not says_nothing(text)):
+                return text
+        return ""
+
+    def _items(self, name: str) -> list[str]:
+        fact = self._stated.get(name) or self._defaults.get(name, "")
+        parts = fact if isinstance(fact, list) else [fact]
+        items = [item for part in parts for item in list_of(part)]
+        return list({folded(item): item for item in reversed(items)}.values())[::-1]
+
+    def _warn(self, field: str, detail: str) -> None:
+        self._warnings.append(Warned(field, detail))
+
+    def _in_both(self, name: str) -> dict[str, str]:
+        """Return a text by its language: told by the column, or by the letters."""
+        found = {language: self._text(f"{name}_{language}") for language in ("th", "en")}
+        if plain_text := self._text(name):
+            language = language_of_writing(plain_text)
+            found[language] = found[language] or plain_text
+        return {language: text for language, text in found.items() if text}
+
+    # --- the facts ---------------------------------------------------------------------------------------------------
+
+    def _names(self) -> None:
+        if title := self._in_both("title"):
+            self._given["title"] = title
+
+    def _provider(self) -> str:
+        provider = self._in_both("provider")
+        if not provider:
+            self._assumed.append("provider")
+        self._given["provider"] = provider or NOT_STATED
+        return provider.get("en") or provider.get("th") or ""
+
+    def _id(self, provider: str) -> str:
+        if own := self._text("id"):
+            return identifier(own)
+        if code := self._text("code"):
+            return id_by_code(provider, code)
+        if url := self._url():
+            return id_by_url(url)
+        title = self._given.get("title", {})
+        words = title.get("en") or title.get("th") or ""
+        return _named(words, "\0".join(map(folded, (provider, title.get("th", ""), title.get("en", "")))))
+
+    def _url(self) -> str:
+        url = self._text("url")
+        return f"https://{url}" if re.match(r"(?:www\.|[\w-]+\.)+[a-z]{2,}(?:/|$)", url) else url
+
+    def _hours(self) -> None:
+        words = self._text("duration")
+        told = self._text("hours")
+        number = number_of(told) if re.fullmatch(r"[\d๐-๙.,\s]+", told) else None
+        if words:
+            self._words["duration"] = words[:_MOST_STATED]
+        if number is not None:
+            self._given["hours"] = number
+            return
+        read = duration_of(told) if told else None
+        if read is None and words and (read := duration_of(words)) is None:
+            self._warn("hours", f"no duration is read from {words[:100]!r}")
+        if read is None:
+            self._given["hours"] = ASSUMED_HOURS
+            self._warn("hours", f"not stated; {ASSUMED_HOURS:g} are assumed")
+        else:
+            self._given["hours"] = read.hours
+            if read.assumed:
+                self._warn("hours", f"{read.hours:g} are assumed for {(told or words)[:100]!r}")
+        if read is None or read.assumed:
+            self._assumed.append("hours")
+
+    def _languages(self) -> None:
+        codes: list[str] = []
+        for name in self._items("languages"):
+            if code := language_of(name):
+                codes.append(code)
+            else:
+                self._warn("languages", f"{name[:100]!r} is no language that is known here")
+        if not codes:
+            title = self._given.get("title", {})
+            codes = ["th"] if "th" in title else ["en"]
+            self._assumed.append("languages")
+        self._given["languages"] = list(dict.fromkeys(codes))
+
+    def _description(self) -> None:
+        text = self._in_both("description")
+        for language, words in text.items():
+            if len(words) > _LONGEST:
+                text[language] = words[:_LONGEST]
+                self._warn(f"description.{language}", f"cut to {_LONGEST} of {len(words)} characters")
+        if text:
+            self._given["description"] = text
+
+    def _tags(self) -> None:
+        for name, most in (("tags", _MOST_TAGS), ("accredited_against", 20)):
+            items = self._items(name)
+            kept = [item for item in items if len(item) <= _SHORT][:most]
+            if len(kept) < len(items):
+                self._warn(name, f"{len(items) - len(kept)} are left out: too long, or more than {most}")
+            if kept:
+                self._given[name] = kept
+
+    def _level(self) -> None:
+        if not (words := self._text("level")):
+            return
+        if level := level_of(words):
+            self._given["educational_level"] = level
+            self._words["level"] = words[:_MOST_STATED]
+        else:
+            self._warn("educational_level", f"no level is read from {words[:100]!r}")
+
+    def _entry(self, provider: str) -> None:
+        fact = self._stated.get("prerequisites", "")
+        words = plain("; ".join(fact) if isinstance(fact, list) else fact)
+        if says_nothing(words):
+            return
+        by_id = bool(self._text("id"))
+
+        def identify(code: str) -> str:
+            return identifier(code) if by_id else id_by_code(provider, code)
+
+        listed = list_of(words) if words.startswith("[") else []
+        text = " and ".join(f"({item})" for item in listed) if listed else words
+        found = conditions_of(text, identify, ids=by_id)
+        self._words["prerequisites"] = words[:_MOST_STATED]
+        if not found.understood:
+            self._warn("requires", f"kept as text and not enforced: {words[:100]!r}")
+            return
+        if not found.whole:
+            self._warn("requires", f"the consent of somebody is kept as text and not enforced: {words[:100]!r}")
+        if found.requires:
+            self._given["requires"] = msgspec.to_builtins(found.requires)
+        for name in ("corequisites", "antirequisites"):
+            if ids := list(dict.fromkeys(getattr(found, name))):
+                self._given[name] = ids
+
+    def _dates(self) -> None:
+        for name in ("starts", "ends"):
+            if not (words := self._text(name)):
+                continue
+            try:
+                if found := date_of(words):
+                    self._given[name] = found.isoformat()
+            except InvalidDate as error:
+                self._warn(name, f"{words[:100]!r}: {error}")
+
+    def _rest(self) -> None:
+        if url := self._url():
+            self._given["url"] = url
+        if words := self._text("modality"):
+            if modality := modality_of(words):
+                self._given["modality"] = modality
+            else:
+                self._warn("modality", f"{words[:100]!r} is neither online, classroom nor blended")
+        for name, first, second in (
+            ("rating", ("mean", "rating"), ("count", "rating_count")),
+            ("completions", ("started", "started"), ("completed", "completed")),
+        ):
+            numbers = {key: number_of(self._text(fact)) for key, fact in (first, second)}
+            if any(number is None for number in numbers.values()):
+                continue
+            whole = {key: value if key == "mean" else int(value or 0) for key, value in numbers.items()}
+            try:
+                convert(whole, Rating if name == "rating" else Completions)
+            except InvalidInput as error:
+                self._warn(name, f"left out: {error.detail}")
+            else:
+                self._given[name] = whole
+
+    def _own(self) -> None:
+        """Take what our own export writes, as it stands."""
+        for name in ("teaches", "requires", "stated", "assumed", "corequisites", "antirequisites"):
+            fact = self._stated.get(name, "")
+            if not isinstance(fact, str) or says_nothing(fact):
+                continue
+            try:
+                self._given[name] = msgspec.json.decode(fact)
+            except msgspec.DecodeError:
+                self._given[name] = list_of(fact) if name not in ("teaches", "stated") else fact
+        if level := self._text("educational_level"):
+            self._given["educational_level"] = level
+        if (example := self._text("example").lower()) in ("true", "1", "yes"):
+            self._given["example"] = bool(example)

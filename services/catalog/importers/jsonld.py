@@ -1,0 +1,324 @@
+"""Courses as schema.org JSON-LD: one object, a list, a `@graph`, an `ItemList`, lines of objects, or inside HTML. Pure.
+
+The document is cut into its nodes as it comes, so that it may be of any length. A `@context` is never fetched: names
+are taken as schema.org's, with or without its address or prefix. Nodes that are no courses, and were met before, are
+found by `@id`: a provider, for one.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from services.catalog.importers.facts import Fact, course_row
+from services.catalog.importers.rows import ROW_LIMIT, Row, refused
+from services.catalog.importers.tables import Options
+from services.catalog.importers.words import duration_of
+from shared.errors import Malformed, TooLarge, Warned
+
+_HTML_LIMIT = 16 * 1024 * 1024
+_NODES = 10_000
+_DEPTH = 100
+_STRUCTURE = re.compile(rb'["{}\[\]\\]')
+_STRING_END = re.compile(rb'["\\]')
+_LISTS = re.compile(rb'"(?:@graph|itemListElement|schema:itemListElement)"\s*:\s*$')
+_SCRIPT = re.compile(rb"<script\b[^>]*ld\+json[^>]*>(.*?)</script>", re.DOTALL | re.IGNORECASE)
+_PREFIX = re.compile(r"^(?:https?://schema\.org/|schema:|sdo:)")
+_COURSES = frozenset({"Course", "EducationalOccupationalProgram", "LearningResource"})
+_HELPERS = frozenset({"CourseInstance", "Syllabus"})
+
+
+class JsonLdReader:
+    """Reads rows out of JSON-LD that comes in pieces. Courses count from 1."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._splitter = _Splitter()
+        self._number = 0
+        self._nodes: dict[str, Mapping[str, Any]] = {}
+        self._html: bytearray | None = None
+        self._begun = False
+
+    def feed(self, piece: bytes) -> Iterator[Row | None]:
+        """Yield the rows that a piece completes. Raises TooLarge for a page of HTML over its limit."""
+        if not self._begun:
+            piece = piece.removeprefix(b"\xef\xbb\xbf").lstrip()
+            if not piece:
+                return
+            self._begun = True
+            if piece[:1] not in b"{[":
+                self._html = bytearray()
+        if self._html is None:
+            yield from self._rows(self._splitter.feed(piece))
+            return
+        self._html += piece
+        if len(self._html) > _HTML_LIMIT:
+            raise TooLarge(f"a page that holds JSON-LD may hold {_HTML_LIMIT} bytes")
+
+    def end(self) -> Iterator[Row | None]:
+        """Yield the last rows. Raises Malformed for a page without JSON-LD."""
+        if self._html is None:
+            yield from self._rows(self._splitter.end())
+            return
+        found = False
+        for script in _SCRIPT.finditer(self._html):
+            found = True
+            splitter = _Splitter()
+            yield from self._rows(splitter.feed(script[1].strip()))
+            yield from self._rows(splitter.end())
+        if not found:
+            raise Malformed("this is neither JSON-LD nor a page that holds some")
+
+    def _rows(self, parts: Iterator[bytes | Malformed | TooLarge]) -> Iterator[Row | None]:
+        for part in parts:
+            if isinstance(part, Malformed | TooLarge):
+                self._number += 1
+                yield refused(self._number, part)
+                continue
+            try:
+                found = msgspec.json.decode(part)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                self._number += 1
+                yield refused(self._number, Malformed(f"is not JSON: {error}"), part[:60].decode(errors="replace"))
+                continue
+            for node in found if isinstance(found, list) else [found]:
+                yield self._row(node)
+
+    def _row(self, node: object) -> Row | None:
+        if not isinstance(node, dict):
+            return None
+        node = _short(node)
+        if isinstance(item := node.get("item"), dict):
+            node = _short(item)
+        if not _types(node) & _COURSES and not (_types(node) <= {""} and "name" in node):
+            if isinstance(name := node.get("@id"), str) and len(self._nodes) < _NODES:
+                self._nodes[name] = node
+            return None
+        self._number += 1
+        try:
+            stated, warnings = _Facts(node, self._nodes).stated()
+        except RecursionError:
+            return refused(self._number, Malformed("objects stand too deep inside each other"))
+        row = course_row(self._number, stated, self._options.defaults)
+        row.warnings = [*warnings, *row.warnings]
+        return row
+
+
+class _Splitter:
+    """Cuts JSON that comes in pieces into the objects that are items of its lists, or stand for themselves."""
+
+    def __init__(self) -> None:
+        self._left = b""
+        self._stack: list[bytes] = []
+        self._base = 0
+        """How deep the list stands whose items are cut out."""
+        self._item = bytearray()
+        self._in_string = False
+        self._over = False
+
+    def feed(self, piece: bytes) -> Iterator[bytes | Malformed | TooLarge]:
+        data = self._left + piece
+        self._left = b""
+        start = place = 0
+        while mark := (_STRING_END if self._in_string else _STRUCTURE).search(data, place):
+            place = mark.end()
+            sign = mark[0]
+            if sign == b"\\":
+                if place == len(data):  # what it stands before has not come yet
+                    self._keep(data[start : place - 1])
+                    self._left = b"\\"
+                    return
+                place += 1
+            elif sign == b'"':
+                self._in_string = not self._in_string
+            elif sign in b"{[":
+                if self._opens_list(sign, bytes(self._item[-200:]) + data[start : mark.start()][-200:]):
+                    self._base = len(self._stack) + 1
+                    self._item.clear()
+                    start = place
+                elif len(self._stack) == self._base:
+                    self._item.clear()
+                    start = mark.start()
+                self._stack.append(sign)
+            elif self._stack:
+                self._stack.pop()
+                if len(self._stack) < self._base:
+                    # beyond a list in an object comes the rest of that object
+                    self._base = len(self._stack) + 1 if self._stack else 0
+                    self._item.clear()
+                    start = place
+                elif len(self._stack) == self._base and sign == b"}":
+                    self._keep(data[start:place])
+                    yield from self._cut()
+                    start = place
+        self._keep(data[start:])
+
+    def end(self) -> Iterator[bytes | Malformed | TooLarge]:
+        if self._stack or self._in_string:
+            yield Malformed("the JSON breaks off")
+
+    def _opens_list(self, sign: bytes, before: bytes) -> bool:
+        if sign != b"[":
+            return False
+        if not self._stack:
+            return True
+        return len(self._stack) == 1 and self._stack[0] == b"{" and bool(_LISTS.search(before))
+
+    def _keep(self, part: bytes) -> None:
+        if len(self._item) + len(part) > ROW_LIMIT:
+            self._over = True
+            self._item.clear()
+        elif not self._over:
+            self._item += part
+
+    def _cut(self) -> Iterator[bytes | TooLarge]:
+        over, self._over = self._over, False
+        part = bytes(self._item)
+        self._item.clear()
+        yield TooLarge(f"a course may hold {ROW_LIMIT} bytes") if over else part
+
+
+# --- what a node states ----------------------------------------------------------------------------------------------
+
+
+def _short(node: Mapping[str, Any]) -> dict[str, Any]:
+    return {_PREFIX.sub("", str(name)): value for name, value in node.items()}
+
+
+def _types(node: Mapping[str, Any]) -> set[str]:
+    return {_PREFIX.sub("", str(one)) for one in _many(node.get("@type", ""))}
+
+
+def _many(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+class _Facts:
+    """Reads the facts of one node."""
+
+    def __init__(self, node: dict[str, Any], nodes: Mapping[str, Mapping[str, Any]]) -> None:
+        self._node = node
+        self._nodes = nodes
+        self._facts: dict[str, Fact] = {}
+        self._warnings: list[Warned] = []
+
+    def stated(self) -> tuple[dict[str, Fact], list[Warned]]:
+        node = self._node
+        for fact, name in (("title", "name"), ("description", "description")):
+            self._in_languages(fact, node.get(name))
+        provider = next((node[name] for name in ("provider", "publisher", "creator") if node.get(name)), None)
+        named = [self._name(one) for one in _many(provider)]
+        if any(named):
+            self._facts["provider"] = next(name for name in named if name)
+        elif isinstance(provider, dict | list):
+            for one in _many(provider):
+                self._in_languages("provider", self._known(one).get("name"))
+        address = next(
+            (one for name in ("url", "@id", "sameAs") for one in _many(node.get(name)) if _is_url(one)), None
+        )
+        if address:
+            self._facts["url"] = address
+        for fact, name in (("id", "identifier"), ("code", "courseCode"), ("level", "educationalLevel")):
+            if texts := [text for one in _many(node.get(name)) if (text := self._name(one))]:
+                self._facts[fact] = texts[0] if fact != "level" else ", ".join(texts)
+        if languages := [text for one in _many(node.get("inLanguage")) if (text := self._language(one))]:
+            self._facts["languages"] = languages
+        tags = [
+            text
+            for name in ("teaches", "about", "keywords")
+            for one in _many(node.get(name))
+            for text in self._tags(one)
+        ]
+        if tags:
+            self._facts["tags"] = tags
+        self._instances()
+        self._prerequisites()
+        rating = self._known(node.get("aggregateRating"))
+        if rating:
+            self._facts["rating"] = str(rating.get("ratingValue", ""))
+            self._facts["rating_count"] = str(rating.get("ratingCount", rating.get("reviewCount", "")))
+        return self._facts, self._warnings
+
+    def _known(self, value: Any) -> dict[str, Any]:
+        """Return a node, or the one that a reference means; empty for what is none."""
+        if isinstance(value, str):
+            value = {"@id": value}
+        if not isinstance(value, dict):
+            return {}
+        node = _short(value)
+        if set(node) == {"@id"}:
+            return dict(self._nodes.get(str(node["@id"]), {}))
+        return node
+
+    def _name(self, value: Any) -> str:
+        if isinstance(value, dict) and "@value" not in value:
+            node = self._known(value)
+            value = next((node[key] for key in ("name", "value", "termCode", "targetName") if node.get(key)), "")
+        if isinstance(value, dict):
+            value = value.get("@value", "")
+        if isinstance(value, list):
+            value = value[0] if value else ""
+        return str(value) if isinstance(value, str | int | float) else ""
+
+    def _language(self, value: Any) -> str:
+        if isinstance(value, dict):
+            return str(_short(value).get("alternateName") or self._name(value))
+        return self._name(value)
+
+    def _tags(self, value: Any) -> list[str]:
+        return [text] if (text := self._name(value)) else []
+
+    def _in_languages(self, fact: str, value: Any) -> None:
+        for one in _many(value):
+            if isinstance(one, str):
+                self._facts.setdefault(fact, one)
+            elif isinstance(one, dict) and "@value" in one:
+                language = str(one.get("@language", "")).lower()[:2]
+                place = f"{fact}_{language}" if language in ("th", "en") else fact
+                self._facts.setdefault(place, str(one["@value"]))
+            elif isinstance(one, dict):
+                for language in ("th", "en"):
+                    if isinstance(text := one.get(language), str):
+                        self._facts.setdefault(f"{fact}_{language}", text)
+
+    def _instances(self) -> None:
+        """Take how it is held, how long and when: of the first occasion that says so."""
+        occasions = [self._known(one) for one in _many(self._node.get("hasCourseInstance"))]
+        times = [self._name(self._node.get("timeRequired"))]
+        for one in occasions:
+            times.append(self._name(one.get("courseWorkload")))
+            for schedule in map(self._known, _many(one.get("courseSchedule"))):
+                times += [_times(self._name(schedule.get("duration")), self._name(schedule.get("repeatCount")))]
+        if found := [text for text in times if text]:
+            self._facts["duration"] = next((text for text in found if duration_of(text)), found[0])
+        modes = [self._name(mode) for one in [self._node, *occasions] for mode in _many(one.get("courseMode"))]
+        if any(modes):
+            self._facts["modality"] = ", ".join(mode for mode in modes if mode)
+        if len(occasions) == 1:
+            for fact, name in (("starts", "startDate"), ("ends", "endDate")):
+                if text := self._name(occasions[0].get(name)):
+                    self._facts[fact] = text
+
+    def _prerequisites(self) -> None:
+        words: list[str] = []
+        for one in _many(self._node.get("coursePrerequisites")):
+            node = self._known(one) if isinstance(one, dict) else {}
+            if "Course" in _types(node) and node.get("courseCode"):
+                words.append(str(node["courseCode"]))
+            elif text := self._name(one):
+                words.append(text)
+        if words:
+            self._facts["prerequisites"] = "; ".join(words)
+
+
+def _is_url(value: object) -> bool:
+    return isinstance(value, str) and bool(re.match(r"https?://", value))
+
+
+def _times(duration: str, count: str) -> str:
+    """Return a duration that is repeated so often, in hours."""
+    each = duration_of(duration) if duration else None
+    if each and re.fullmatch(r"\d{1,4}", count):
+        return f"{each.hours * int(count):g} hours"
+    return duration

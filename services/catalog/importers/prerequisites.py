@@ -1,0 +1,206 @@
+"""Prerequisites as providers write them: ids, lists, expressions and prose. Pure.
+
+    "CS 101 and (MATH 2 or MATH 3)"                      requires: CS 101, any of MATH 2 and MATH 3
+    "CS 101; concurrent with CS 102"                     a corequisite
+    "not for those who took CS 99"                       an antirequisite
+    "CS 101 or consent of instructor"                    requires CS 101; the consent is left to the text
+    "a good command of English"                          nothing is required; the text is kept and shown
+
+What is not understood to its last word is not enforced at all: half a condition would be another condition.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from shared.domain import Prerequisite
+from shared.texts import folded
+
+_MOST = 2000
+_DEPTH = 10
+_NO_CODE = r"(?!(?:grade|year|age|level|version|windows|office|python|class|week|java|html|css|iso|top|form|unit|part|อายุ|ชั้น|ปี)\s*\d)"
+_CODE = (
+    rf"{_NO_CODE}(?-i:[A-Z\u0e01-\u0e2e][A-Za-z\u0e01-\u0e2e._]{{0,9}})[\s_:.-]?\d{{2,}}(?:[\w-]|\.(?=\w))*|"
+    rf"{_NO_CODE}(?-i:[A-Z]{{2,10}})[\s_:.-]?\d(?![\w.])|\d+\.\d+[A-Za-z]*|\d{(2,)}-\d{(2,)}[A-Za-z]*|\d{(5,)}|(?-i:[A-Z])(?![\w.-])"
+)
+_ID = r"(?=[\w.-]*[\d_.-])[A-Za-z0-9](?:[\w-]|\.(?=\w))*|(?-i:[A-Z][A-Z0-9]*)(?![\w.-])"
+_CONSENT = (
+    r"(?:the\s+)?(?:consent|permission|approval)\s+(?:of|from|by)\s+(?:the\s+)?(?:instructor|department|lecturer|teacher|"
+    r"advis[eo]r|faculty|school)s?|instructor'?s?\s+(?:consent|permission|approval)|"
+    r"(?:ได้รับ)?(?:ความเห็นชอบ|อนุญาต|ความยินยอม)(?:จาก|ของ)?(?:อาจารย์)?(?:ผู้สอน|ภาควิชา|ประจำวิชา)"
+)
+_NOT_AFTER = (
+    r"not\s+(?:open\s+)?(?:for|to)\s+(?:those|students|anyone)\s+(?:who\s+(?:have\s+)?(?:took|taken|completed|passed)|"
+    r"with\s+credit\s+(?:for|in))|(?:cannot|may\s+not|must\s+not)\s+(?:be\s+)?(?:taken?|have\s+taken)\s*(?:after)?|"
+    r"no\s+credit\s+(?:for|after)|antirequisites?\s*:?|ไม่(?:เปิด)?(?:สำหรับ|รับ)ผู้ที่(?:เคย)?(?:เรียน|ผ่าน)"
+)
+_CONCURRENT = (
+    r"(?:taken\s+)?concurrent(?:ly)?(?:\s+(?:enrollment|enrolment|registration))?\s*(?:with|in)?|"
+    r"co-?requisites?\s*(?:of\s+)?:?|(?:taken\s+)?together\s+with|เรียน(?:ควบคู่|พร้อม)(?:กัน)?(?:กับ)?"
+)
+_WORDS = [
+    ("open", r"[(\[]"),
+    ("close", r"[)\]]"),
+    ("consent", _CONSENT),
+    ("not", _NOT_AFTER),
+    ("with", _CONCURRENT),
+    ("and", r"(?:and(?!/)|&|plus|และ|\+)"),
+    ("or", r"(?:and/or|or|\||หรือ)"),
+    ("comma", r"[,/]"),
+    ("stop", r"[;.\n]"),
+    (
+        "filler",
+        (
+            r"(?:pre-?requisites?|requirements?|required|requires?|completion\s+of|completed|passed|pass|course|courses|both|"
+            r"either|all\s+of|one\s+of|any\s+of|วิชาบังคับก่อน|ต้องผ่าน(?:วิชา|รายวิชา)?|ผ่าน(?:วิชา|รายวิชา)?|รายวิชา|วิชา|"
+            r"เรียน)\s*:?"
+        ),
+    ),
+]
+_TOKEN, _TOKEN_OF_IDS = (
+    re.compile(r"\s*(?:" + "|".join(f"(?P<{name}>{pattern})" for name, pattern in words) + ")", re.IGNORECASE)
+    for words in ([*_WORDS, ("code", _CODE)], [*_WORDS, ("code", f"{_CODE}|{_ID}")])
+)
+_WORD_END = re.compile(r"[A-Za-z]")
+
+
+@dataclass
+class Conditions:
+    """What was read; where `understood` is false, nothing is enforced and the text says it."""
+
+    requires: list[Prerequisite] = field(default_factory=list)
+    corequisites: list[str] = field(default_factory=list)
+    antirequisites: list[str] = field(default_factory=list)
+    understood: bool = True
+    whole: bool = True
+    """Whether the text says nothing beyond this: no consent of anybody, for one."""
+
+
+class _NotUnderstood(Exception):
+    pass
+
+
+def conditions_of(text: str, identify: Callable[[str], str], *, ids: bool = False) -> Conditions:
+    """Return the conditions that a text states; `identify` gives the id of a course from its code.
+
+    `ids`: courses may be named by any identifier with a digit, a mark or in capitals, not only by codes as `CS 101`.
+    """
+    if len(text) > _MOST:
+        return Conditions(understood=False)
+    try:
+        return _Reader(_tokens(text, _TOKEN_OF_IDS if ids else _TOKEN), identify).conditions()
+    except _NotUnderstood:
+        return Conditions(understood=False)
+
+
+def _tokens(text: str, pattern: re.Pattern[str]) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    place = 0
+    text = text.strip()
+    while place < len(text):
+        token = pattern.match(text, place)
+        if token is None or token.lastgroup is None or not token[token.lastgroup]:
+            raise _NotUnderstood
+        word = token[token.lastgroup]
+        if _WORD_END.match(word[-1]) and token.lastgroup != "code" and _WORD_END.match(text[token.end() :][:1]):
+            raise _NotUnderstood  # it ends within a word
+        if token.lastgroup != "filler":
+            found.append((token.lastgroup, word))
+        place = token.end()
+    return found
+
+
+class _Reader:
+    """Reads sentences of `or` over `and`; a comma means what the next word between codes means, else `and`."""
+
+    def __init__(self, tokens: list[tuple[str, str]], identify: Callable[[str], str]) -> None:
+        self._tokens = tokens
+        self._at = 0
+        self._identify = identify
+        self._found = Conditions()
+
+    def conditions(self) -> Conditions:
+        while self._at < len(self._tokens):
+            if self._kind() in ("stop", "comma", "and"):
+                if self._kind() == "and" and (not self._at or self._kind(1) is None):
+                    raise _NotUnderstood
+                self._at += 1
+            elif self._kind() in ("with", "not"):
+                self._others()
+            elif (one := self._any(0)) is not None:
+                self._found.requires += one.all if isinstance(one.all, list) else [one]
+        found = self._found
+        if not (found.requires or found.corequisites or found.antirequisites):
+            raise _NotUnderstood
+        return found
+
+    def _kind(self, ahead: int = 0) -> str | None:
+        place = self._at + ahead
+        return self._tokens[place][0] if place < len(self._tokens) else None
+
+    def _others(self) -> None:
+        """Read the courses after `concurrent with` or `not for those who took`; alternatives are not told apart."""
+        kind = self._kind()
+        self._at += 1
+        into = self._found.corequisites if kind == "with" else self._found.antirequisites
+        before = len(into)
+        while self._kind() in ("code", "comma", "or", "and", "open", "close"):
+            if self._kind() == "code":
+                into.append(self._identify(self._tokens[self._at][1]))
+            elif kind == "with" and self._kind() == "or":
+                raise _NotUnderstood
+            self._at += 1
+        if len(into) == before:
+            raise _NotUnderstood
+
+    def _any(self, depth: int) -> Prerequisite | None:
+        if depth > _DEPTH:
+            raise _NotUnderstood
+        branches = [self._all(depth)]
+        while self._kind() == "or" or (self._kind() == "comma" and self._next_joint() == "or"):
+            self._at += 1
+            if self._kind() == "or":  # ", or"
+                self._at += 1
+            branches.append(self._all(depth))
+        kept = [branch for branch in branches if branch is not None]
+        return kept[0] if len(kept) == 1 else Prerequisite(any=kept) if kept else None
+
+    def _all(self, depth: int) -> Prerequisite | None:
+        parts = [self._one(depth)]
+        while self._kind() == "and" or (self._kind() == "comma" and self._next_joint() != "or"):
+            ahead = 1 if self._kind(1) != "and" else 2
+            if self._kind(ahead) in ("with", "not", None):
+                break
+            self._at += ahead
+            parts.append(self._one(depth))
+        kept = [part for part in parts if part is not None]
+        return kept[0] if len(kept) == 1 else Prerequisite(all=kept) if kept else None
+
+    def _next_joint(self) -> str | None:
+        """Return the next `and` or `or` of this list of codes, beyond its commas."""
+        place = self._at
+        while place < len(self._tokens) and self._tokens[place][0] in ("comma", "code"):
+            place += 1
+        return self._tokens[place][0] if place < len(self._tokens) else None
+
+    def _one(self, depth: int) -> Prerequisite | None:
+        kind = self._kind()
+        if kind not in ("code", "consent", "open"):
+            raise _NotUnderstood
+        word = self._tokens[self._at][1]
+        self._at += 1
+        if kind == "code":
+            return Prerequisite(course=self._identify(word.rstrip(".")))
+        if kind == "consent":
+            self._found.whole = False
+            return None
+        inner = self._any(depth + 1)
+        if self._kind() != "close":
+            raise _NotUnderstood
+        self._at += 1
+        return inner
+
+
+def code_key(code: str) -> str:
+    """Return what two spellings of a course's code have in common: `CS 101` and `cs101`."""
+    return folded(code).replace(" ", "")

@@ -1,0 +1,324 @@
+"""Courses as a table: which column holds what, and CSV. Pure.
+
+A header's columns are mapped to facts (`services/catalog/importers/facts.py:FACTS`) by `map`: `title=Course name,
+tags=Skills,tags=Category`, a column by its name or as `#3`, names with commas in quotes. Without `map` the columns must
+be named by facts, as our own export names them; otherwise a guess is told and not taken before it is asked for, with
+`map=guess`.
+"""
+
+import codecs
+import csv
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from services.catalog.importers.encodings import eight_bit
+from services.catalog.importers.facts import FACTS, MANY, Fact, course_row
+from services.catalog.importers.rows import ROW_LIMIT, Row, refused
+from shared.errors import InvalidInput, Malformed, TooLarge, Warned
+from shared.texts import folded
+
+GUESS = "guess"
+_LINES = 1000
+_DELIMITERS = ",;\t|"
+_NAMES: dict[str, str] = {
+    "id": "id,course id,courseid,course_id",
+    "code": "code,course code,coursecode,course number,รหัส,รหัสวิชา,รหัสหลักสูตร,รหัสรายวิชา",
+    "title": "title,name,course,course name,course title,ชื่อ,ชื่อวิชา,ชื่อรายวิชา,ชื่อหลักสูตร,หลักสูตร,รายวิชา",
+    "title_th": "title th,title thai,thai title,name th,thai name,ชื่อไทย,ชื่อภาษาไทย,ชื่อหลักสูตร ไทย,ชื่อวิชา ไทย,ชื่อหลักสูตรภาษาไทย",
+    "title_en": "title en,title english,english title,name en,english name,ชื่ออังกฤษ,ชื่อภาษาอังกฤษ,ชื่อหลักสูตร อังกฤษ,ชื่อวิชา อังกฤษ",
+    "provider": "provider,institution,university,university name,partner,organization,organisation,school,publisher,หน่วยงาน,สถาบัน,ผู้จัด,มหาวิทยาลัย,หน่วยงานเจ้าของหลักสูตร,สถาบันการศึกษา",
+    "provider_th": "provider th,institution th",
+    "provider_en": "provider en,institution en",
+    "hours": "hours,hour,learning hours,total hours,ชั่วโมง,จำนวนชั่วโมง,ชั่วโมงเรียน,จำนวนชั่วโมงเรียนรู้",
+    "duration": "duration,time required,length,estimated time,workload,effort,ระยะเวลา,ระยะเวลาเรียน,เวลาเรียน",
+    "languages": "language,languages,course language,in language,ภาษา,ภาษาที่ใช้",
+    "level": "level,difficulty,course level,educational level,course difficulty,difficulty level,ระดับ,ระดับความยาก",
+    "tags": "tags,tag,skills,skill,course skills,associatedskills,associated skills,skills covered,keywords,keyword,topics,topic,subject,subjects,category,categories,sub category,subcategory,teaches,ทักษะ,หมวดหมู่,หมวด,คำสำคัญ,กลุ่มวิชา",
+    "prerequisites": "prerequisites,prerequisite,course prerequisites,entry requirements,วิชาบังคับก่อน,เงื่อนไขก่อนเรียน,เงื่อนไขรายวิชา,พื้นฐานที่ต้องมี",
+    "description": "description,summary,about,course description,abstract,รายละเอียด,คำอธิบาย,คำอธิบายรายวิชา,เนื้อหา",
+    "url": "url,link,course url,course link,website,ลิงก์,ลิงค์,เว็บไซต์",
+    "modality": "modality,mode,course mode,delivery,รูปแบบ,รูปแบบการเรียน,วิธีการเรียน",
+    "starts": "starts,start,start date,วันที่เริ่ม,วันเริ่ม,วันเริ่มเรียน",
+    "ends": "ends,end,end date,expires,valid until,วันที่สิ้นสุด,วันสิ้นสุด,สิ้นสุด",
+    "rating": "rating,course rating,stars,คะแนน",
+    "rating_count": "rating count,reviewcount,review count,reviews,ratings,number of ratings,num reviews",
+    "accredited_against": "accredited against,accreditation,การรับรอง",
+}
+_FACT_OF = {folded(name): fact for fact, names in _NAMES.items() for name in names.split(",")}
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a list of courses is to be read. `columns`: the text of `map`; `accept_guess`: for a look without writing."""
+
+    columns: str | None = None
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    header: bool = True
+    encoding: str | None = None
+    accept_guess: bool = False
+
+
+def pairs(text: str, parameter: str) -> list[tuple[str, str]]:
+    """Return the `fact=value` items of a parameter, separated by commas. Raises InvalidInput naming it."""
+    found: list[tuple[str, str]] = []
+    try:
+        items = next(csv.reader([text.replace("\n", " ")], skipinitialspace=True, strict=True), [])
+    except csv.Error as error:
+        raise InvalidInput(f"its items are to be separated by commas: {error}", parameter) from error
+    for item in items:
+        fact, mark, value = item.partition("=")
+        if item.strip() == GUESS and parameter == "map":
+            found.append((GUESS, ""))
+        elif not mark or fact.strip() not in FACTS:
+            raise InvalidInput(f"{item[:100]!r} is not one of: {', '.join(FACTS)}, followed by =", parameter)
+        else:
+            found.append((fact.strip(), value.strip().strip('"')))
+    return found
+
+
+def guessed(header: Sequence[str]) -> dict[str, list[int]]:
+    """Return which columns seem to hold which fact, by their names in Thai or English."""
+    found: dict[str, list[int]] = {}
+    for number, name in enumerate(header):
+        key = folded(re.sub(r"[\s_()\[\]./:-]+", " ", name))
+        fact = key.replace(" ", "_") if key.replace(" ", "_") in FACTS else _FACT_OF.get(key)
+        if fact == "teaches" and key != "teaches":
+            fact = "tags"
+        if fact and (fact in MANY or fact not in found):
+            found.setdefault(fact, []).append(number)
+    if "title" in found and ("title_th" in found or "title_en" in found):
+        del found["title"]
+    return found
+
+
+def as_map(columns: Mapping[str, Sequence[int]], header: Sequence[str]) -> str:
+    """Return columns as `map` takes them."""
+    items = []
+    for fact, numbers in columns.items():
+        for number in numbers:
+            item = f"{fact}={header[number]}"
+            items.append('"' + item.replace('"', '""') + '"' if re.search(r'[,"\n]', item) else item)
+    return ",".join(items)
+
+
+def columns_of(header: Sequence[str], options: Options) -> dict[str, list[int]]:
+    """Return which columns hold which fact. Raises InvalidInput naming `map`."""
+    names = [folded(name) for name in header]
+    if options.columns is None:
+        guess = guessed(header)
+        certain = all(name.strip() in FACTS for name in header if name.strip())
+        if not certain and not options.accept_guess:
+            told = as_map(guess, header) or "none"
+            raise InvalidInput(f"say which column holds what; the guess is: {told}. Take it with map=guess", "map")
+        found = guess
+    else:
+        found = {}
+        for fact, name in pairs(options.columns, "map"):
+            if fact == GUESS:
+                found |= guessed(header)
+                continue
+            number = int(name[1:]) - 1 if re.fullmatch(r"#\d{1,4}", name) else None
+            if number is None and folded(name) in names:
+                number = names.index(folded(name))
+            if number is None or not 0 <= number < len(header):
+                raise InvalidInput(f"there is no column {name[:100]!r}; there are: {', '.join(header)[:1000]}", "map")
+            found[fact] = [*found[fact], number] if fact in MANY and fact in found else [number]
+    if not any(fact.startswith("title") for fact in found):
+        raise InvalidInput(f"no column holds the title; there are: {', '.join(header)[:1000]}", "map")
+    return found
+
+
+class Table:
+    """Makes courses of rows of cells, the first of which may name the columns."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._columns: dict[str, list[int]] = {}
+        self._header: list[str] | None = None
+
+    @property
+    def mapping(self) -> dict[str, list[str]]:
+        """Fact -> names of its columns, once they are known."""
+        header = self._header or []
+        return {fact: [header[number] for number in numbers] for fact, numbers in self._columns.items()}
+
+    @property
+    def unused(self) -> list[str]:
+        """The names of the columns that hold no fact."""
+        used = {number for numbers in self._columns.values() for number in numbers}
+        return [name for number, name in enumerate(self._header or []) if number not in used]
+
+    @property
+    def header(self) -> list[str]:
+        """The names of the columns, empty before the first row."""
+        return list(self._header or [])
+
+    @property
+    def width(self) -> int | None:
+        """How many columns there are, None before the first row."""
+        return None if self._header is None else len(self._header)
+
+    def row(self, number: int, cells: Sequence[str]) -> Row | None:
+        """Return the course of a row, None for the header and an empty row. Raises InvalidInput naming `map`."""
+        if not any(cell.strip() for cell in cells):
+            return None
+        if self._header is None:
+            named = [cell.strip() for cell in cells]
+            while named and not named[-1]:
+                named.pop()
+            self._header = named if self._options.header else [f"#{n}" for n in range(1, len(cells) + 1)]
+            self._columns = columns_of(self._header, self._options)
+            if self._options.header:
+                return None
+        if len(cells) != len(self._header) and any(cell.strip() for cell in cells[len(self._header) :]):
+            problem = Malformed(f"has {len(cells)} columns; the first row has {len(self._header)}")
+            return refused(number, problem, " ".join(cells).strip())
+        stated: dict[str, Fact] = {}
+        for fact, numbers in self._columns.items():
+            found = [text for n in numbers if n < len(cells) and (text := _unguarded(cells[n])).strip()]
+            if found:
+                stated[fact] = found if fact in MANY else found[0]
+        if self._columns.get("title") == self._columns.get("description") is not None:
+            whole = str(stated.get("title", ""))
+            stated["title"] = re.split(r"(?<=\w)[.!?](?=\s)|\n", whole, maxsplit=1)[0].strip()
+        return course_row(number, stated, self._options.defaults)
+
+
+def _unguarded(cell: str) -> str:
+    """Return a cell without the quote that keeps a spreadsheet from computing it, as our export sets it."""
+    return cell[1:] if re.match(r"'+[=+\-@\t\r]", cell) else cell
+
+
+class _Open(Exception):
+    """A quote is not closed yet."""
+
+
+class CsvReader:
+    """Reads rows out of CSV in UTF-8 that comes in pieces. Rows count from 1, the header among them.
+
+    A quote that is never closed costs its own line: what follows is read again as rows.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self.table = Table(options)
+        self._number = 0
+        self._rest = b""
+        self._held: list[bytes] = []
+        self._delimiter: str | None = None
+        self._newline = b"\n"
+
+    def feed(self, piece: bytes) -> Iterator[Row | None]:
+        """Yield the rows that a piece completes, None for what holds no course."""
+        if not self._number and not self._rest and piece.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+            raise Malformed("this is a workbook or another binary file, not CSV")
+        self._rest += piece
+        if self._delimiter is None and b"\n" not in self._rest and b"\r" in self._rest[:-1]:
+            self._newline = b"\r"
+        *lines, self._rest = self._rest.split(self._newline)
+        yield from self._read(lines)
+        if len(self._rest) > ROW_LIMIT:
+            yield from self._read([self._rest[:ROW_LIMIT]])
+            self._rest = b""
+
+    def end(self) -> Iterator[Row | None]:
+        """Yield the last rows."""
+        if self._rest:
+            yield from self._read([self._rest])
+        while self._held:
+            lines, self._held = self._held, []
+            yield self._never_closed(lines[0])
+            yield from self._read(lines[1:])
+
+    def _read(self, lines: Sequence[bytes]) -> Iterator[Row | None]:
+        left = deque(lines)
+        while left:
+            line = left.popleft()
+            self._held.append(line)
+            if len(self._held) > 1 and b'"' not in line and not self._too_long():
+                continue
+            try:
+                cells, warnings = self._cells(b"\n".join(self._held))
+            except _Open:
+                if self._too_long():
+                    first, *others = self._held
+                    self._held = []
+                    left.extendleft(reversed(others))
+                    yield self._never_closed(first)
+                continue
+            except csv.Error as error:
+                first, *others = self._held
+                self._held = []
+                left.extendleft(reversed(others))
+                self._number += 1
+                text = "a quote is opened here and not closed" if others else f"is not CSV: {error}"
+                yield refused(self._number, Malformed(text), first.decode(errors="replace"))
+                continue
+            width = self.table.width
+            if len(self._held) > 1 and width is not None and len(cells) != width:
+                first, *others = self._held
+                self._held = []
+                left.extendleft(reversed(others))
+                yield self._never_closed(first)
+                continue
+            long, self._held = sum(map(len, self._held)) >= ROW_LIMIT, []
+            self._number += 1
+            if long:
+                yield refused(self._number, TooLarge(f"a row may hold {ROW_LIMIT} bytes"), cells[0])
+                continue
+            if cells and self._number == 1 and re.fullmatch(r"sep=.", cells[0].strip()):
+                yield None
+                continue
+            if (width := self.table.width) is not None and cells and len(cells) < width and any(cells):
+                problem = Malformed(f"has {len(cells)} columns; the first row has {width}")
+                yield refused(self._number, problem, " ".join(cells))
+                continue
+            row = self.table.row(self._number, cells)
+            if row is not None:
+                row.warnings += warnings
+            yield row
+
+    def _too_long(self) -> bool:
+        return len(self._held) > _LINES or sum(map(len, self._held)) > ROW_LIMIT
+
+    def _never_closed(self, line: bytes) -> Row:
+        self._number += 1
+        return refused(
+            self._number, Malformed("a quote is opened here and not closed"), line.decode(errors="replace").strip()
+        )
+
+    def _cells(self, raw: bytes) -> tuple[list[str], list[Warned]]:
+        warnings: list[Warned] = []
+        raw = raw.removesuffix(b"\r")
+        if not self._number:
+            raw = raw.removeprefix(codecs.BOM_UTF8)
+        try:
+            text = raw.decode()
+        except UnicodeDecodeError:
+            encoding = eight_bit(raw)
+            text = raw.decode(encoding, errors="replace")
+            warnings = [Warned("", f"the row is not UTF-8; it is read as {encoding}")]
+        if self._delimiter is None:
+            self._delimiter = _delimiter_of(text)
+        lines = iter(f"{line}\n" for line in text.split("\n"))
+        strict = csv.reader(lines, delimiter=self._delimiter, strict=True)
+        try:
+            cells = next(strict, [])
+        except csv.Error as error:
+            if "unexpected end" in str(error):
+                raise _Open from error
+            if "\n" in text:
+                raise
+            cells = next(csv.reader([text], delimiter=self._delimiter), [])
+        return [cell.removesuffix("\r") for cell in cells], warnings
+
+
+def _delimiter_of(line: str) -> str:
+    if found := re.fullmatch(r"sep=(.)\s*", line):
+        return found[1]
+    bare = re.sub(r'"[^"]*"', "", line)
+    return max(_DELIMITERS, key=bare.count)
+
+
+csv.field_size_limit(4 * ROW_LIMIT)

@@ -1,0 +1,320 @@
+"""What words in a cell mean: lists, durations, levels, languages, dates. Thai and English; pure.
+
+Every function returns what it read, or None where the words do not say it. None of them guesses: what is taken for
+granted, such as the hours of a training day, is reported as assumed.
+"""
+
+import ast
+import html
+import json
+import re
+from collections.abc import Iterable
+from datetime import date
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+from shared.texts import folded
+
+HOURS_A_DAY, HOURS_A_WEEK, HOURS_A_MONTH, HOURS_A_CREDIT = 6.0, 4.0, 16.0, 15.0
+"""What is assumed where only days, weeks, months or credits are stated: a training day, and study beside work."""
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_TAG = re.compile(
+    r"</?(?:a|b|br|div|em|font|h[1-6]|i|img|li|ol|p|small|span|strong|sub|sup|table|tbody|td|th|tr|u|ul)(?:\s[^<>]*)?/?>",
+    re.IGNORECASE,
+)
+_BREAK = re.compile(r"<(?:br|/p|/div|/li|/tr|/h[1-6])(?:\s[^<>]*)?/?>", re.IGNORECASE)
+_NOTHING = frozenset(
+    folded(word)
+    for word in (
+        "", "-", "--", "—", "n/a", "na", "n.a.", "none", "none.", "null", "nil", "nan", "not mentioned", "not-mentioned",
+        "not stated", "unknown", "tbd", "tba", "[]", "{}", "ไม่มี", "ไม่ระบุ", "ไม่กำหนด", "ไม่ได้ระบุ", "ว่าง",
+    )
+)  # fmt: skip
+_THAI_DIGITS = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
+
+
+def plain(text: str) -> str:
+    """Return a cell as a reader sees it: entities and HTML resolved once, no control characters, no outer spaces."""
+    if "&" in text:
+        text = html.unescape(text)
+    if "<" in text:
+        text = _TAG.sub("", _BREAK.sub("\n", text))
+    return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip().strip("\ufeff\u200b").strip()
+
+
+def says_nothing(text: str) -> bool:
+    """Return whether a cell says that there is nothing to say: empty, `N/A`, `not-mentioned`, `ไม่ระบุ`."""
+    return folded(text) in _NOTHING
+
+
+def list_of(text: str) -> list[str]:
+    """Return the items of a list in any of its forms: JSON, a Python literal, separated by lines, `;`, `|` or `,`.
+
+    Commas inside brackets separate nothing.
+    """
+    text = text.strip()
+    if text[:1] in "[(" and text[-1:] in "])":
+        for read in (json.loads, ast.literal_eval):
+            try:
+                found = read(text)
+            except (ValueError, SyntaxError, MemoryError, RecursionError):
+                continue
+            if isinstance(found, list | tuple):
+                return _distinct(plain(str(one)) for one in found if isinstance(one, str | int | float))
+    text = plain(text)  # before it is divided: an entity ends with a semicolon
+    for mark in ("\n", ";", "|"):
+        if mark in text:
+            return _distinct(text.split(mark))
+    return _distinct(re.split(r",(?![^()\[\]]*[)\]])|、", text))
+
+
+def _distinct(parts: Iterable[str]) -> list[str]:
+    found: dict[str, str] = {}
+    for part in parts:
+        if not says_nothing(one := part.strip()):
+            found.setdefault(folded(one), one)
+    return list(found.values())
+
+
+def number_of(text: str) -> float | None:
+    """Return the one number of a cell: `4.2stars`, `16,400`, `๑๒`."""
+    found = re.findall(r"\d[\d,]*(?:\.\d+)?", text.translate(_THAI_DIGITS))
+    return float(found[0].replace(",", "")) if len(found) == 1 else None
+
+
+# --- durations -------------------------------------------------------------------------------------------------------
+
+
+class Duration(NamedTuple):
+    """Hours of study. `assumed`: days, weeks, months, credits or a bound were turned into hours."""
+
+    hours: float
+    assumed: bool
+
+
+_WORD_NUMBERS = {
+    "half an": "0.5", "half a": "0.5", "one": "1", "an": "1", "a": "1", "two": "2", "three": "3", "four": "4",
+    "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9", "ten": "10", "twelve": "12",
+}  # fmt: skip
+_THAI_NUMBERS = {
+    "ครึ่ง": "0.5 ", "หนึ่ง": "1 ", "สอง": "2 ", "สาม": "3 ", "สี่": "4 ", "ห้า": "5 ", "หก": "6 ", "เจ็ด": "7 ",
+    "แปด": "8 ", "เก้า": "9 ", "สิบ": "10 ",
+}  # fmt: skip
+_UNITS = {
+    "second": (r"seconds?|secs?|วินาที", 1 / 3600, False),
+    "minute": (r"minutes?|mins?|นาที", 1 / 60, False),
+    "hour": (r"hours?|hrs?|h|ชั่วโมง|ชม", 1.0, False),
+    "day": (r"days?|d|วัน", HOURS_A_DAY, True),
+    "week": (r"weeks?|wks?|w|สัปดาห์|อาทิตย์", HOURS_A_WEEK, True),
+    "month": (r"months?|mos?|เดือน", HOURS_A_MONTH, True),
+    "year": (r"years?|yrs?|ปี", 12 * HOURS_A_MONTH, True),
+    "credit": (r"credits?|หน่วยกิต", HOURS_A_CREDIT, True),
+}
+_UNIT = "|".join(f"(?P<{name}>{pattern})" for name, (pattern, _, _) in _UNITS.items())
+_NUMBER = r"\d+(?:[.,]\d+)*"
+_AMOUNT = re.compile(
+    rf"(?P<low>{_NUMBER})\s*(?:(?:-|–|—|to|ถึง)\s*(?P<high>{_NUMBER}))?\+?\s*-?\s*(?:{_UNIT})\.?(?![a-z])"
+)
+_RATE = re.compile(
+    r"(?:\s*(?:of\s+\w+\s*)?(?:per|/|a|each|every|ต่อ|ละ)\s*(?P<week>week|wk|สัปดาห์|อาทิตย์)|"
+    r"\s*(?:per|/|a|each|every|ต่อ|ละ)\s*(?P<day>day|วัน)|\s*(?:per|/|a|each|every|ต่อ|ละ)\s*(?P<month>month|เดือน))"
+)
+_ISO = re.compile(
+    rf"^p(?:(?P<year>{_NUMBER})y)?(?:(?P<month>{_NUMBER})m)?(?:(?P<week>{_NUMBER})w)?(?:(?P<day>{_NUMBER})d)?"
+    rf"(?:t(?:(?P<hour>{_NUMBER})h)?(?:(?P<minute>{_NUMBER})m)?(?:(?P<second>{_NUMBER})s)?)?$"
+)
+_CLOCK = re.compile(r"^(\d{1,3}):([0-5]\d)(?::([0-5]\d))?\s*(?:hours?|hrs?|h|ชั่วโมง|ชม\.?)?$")
+_MINUTES_AFTER_HOURS = re.compile(r"(\d\s*(?:hours?|hrs?|h|ชั่วโมง|ชม\.?))\s*(\d+)\s*(?:m|น\.?)(?![a-z\u0e00-\u0e7f])")
+_BOUND = re.compile(r"less than|under|up to|at most|more than|over|at least|ไม่เกิน|น้อยกว่า|มากกว่า|อย่างน้อย|\+")
+_PERIODS = {"day": 1.0, "week": 7.0, "month": 28.0, "year": 336.0}
+_ENDLESS = 10_000
+
+
+@lru_cache(maxsize=4096)
+def duration_of(text: str) -> Duration | None:
+    """Return how many hours of study a duration states: ISO 8601, a clock, or amounts with units, in words or figures.
+
+    Of a range the middle is taken. `6 weeks, 3-5 hours per week` is 24 hours; of days, weeks or months alone the hours
+    are assumed, and so are those of a bare number and of a bound.
+    """
+    text = folded(text).translate(_THAI_DIGITS)
+    if iso := _ISO.match(text):
+        parts = {unit: _number(value) for unit, value in iso.groupdict().items() if value}
+        return _total([(value, unit) for unit, value in parts.items()], assumed=False) if parts else None
+    if clock := _CLOCK.match(text):
+        return _bounded(int(clock[1]) + int(clock[2]) / 60 + int(clock[3] or 0) / 3600, assumed=False)
+    if re.fullmatch(_NUMBER, text):
+        return _bounded(_number(text), assumed=True)
+    for word, digits in _THAI_NUMBERS.items():
+        text = text.replace(word, digits)
+    for word, digits in _WORD_NUMBERS.items():
+        text = re.sub(rf"\b{word}\s+(?=(?:{_UNIT})\b)", f"{digits} ", text)
+    text = _MINUTES_AFTER_HOURS.sub(r"\1 \2 min", text)
+    if re.search(r"\d", _AMOUNT.sub(" ", text)) or re.match(r"^-\s*\d", text):
+        return None  # a number that nothing is known of
+    bound = bool(_BOUND.search(text))
+    amounts: list[tuple[float, str]] = []
+    rates: list[tuple[float, str]] = []
+    for found in _AMOUNT.finditer(text):
+        unit = next(name for name in _UNITS if found[name])
+        low = _number(found["low"])
+        middle = (low + _number(found["high"])) / 2 if found["high"] else low
+        if rate := _RATE.match(text, found.end()):
+            rates.append((middle * _UNITS[unit][1], next(name for name in ("day", "week", "month") if rate[name])))
+        elif not amounts or amounts[-1][1] != unit:  # "3 hours (3 hours of video)" tells one thing twice
+            amounts.append((middle, unit))
+    lasting = [(value, unit) for value, unit in amounts if unit in _PERIODS]
+    if rates and lasting:
+        days = sum(value * _PERIODS[unit] for value, unit in lasting)
+        each, period = rates[0]
+        return _bounded(each * days / _PERIODS[period], assumed=bound)
+    if rates or not amounts:
+        return None
+    exact = [(value, unit) for value, unit in amounts if not _UNITS[unit][2]]
+    if exact and lasting:  # "2 days (12 hours)"
+        return _total(exact, assumed=bound)
+    return _total(amounts, assumed=bound)
+
+
+def _number(text: str) -> float:
+    """Return a number in which a comma stands before thousands, or where it cannot, before tenths."""
+    if re.fullmatch(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?", text):
+        return float(text.replace(",", ""))
+    whole, _, rest = text.replace(",", ".").partition(".")
+    return float(f"{whole}.{rest.replace('.', '')}") if rest else float(whole)
+
+
+def _total(amounts: list[tuple[float, str]], *, assumed: bool) -> Duration | None:
+    hours = sum(value * _UNITS[unit][1] for value, unit in amounts)
+    return _bounded(hours, assumed=assumed or any(_UNITS[unit][2] for _, unit in amounts))
+
+
+def _bounded(hours: float, *, assumed: bool) -> Duration | None:
+    return Duration(round(hours, 6), assumed) if 0 < hours <= _ENDLESS else None
+
+
+# --- levels, languages, ways of teaching -----------------------------------------------------------------------------
+
+EducationalLevel = Literal["beginner", "intermediate", "advanced", "mixed"]
+_LEVELS: list[tuple[EducationalLevel, str]] = [
+    ("mixed", r"all levels|any level|mixed|every level|ทุกระดับ|ทุกคน|หลายระดับ"),
+    (
+        "intermediate",
+        r"intermediate|medium|middle|working|practitioner|ปานกลาง|ระดับกลาง|ขั้นกลาง|กลาง",
+    ),
+    ("advanced", r"advanced|expert|proficient|master|สูง|เชี่ยวชาญ|ชำนาญ"),
+    (
+        "beginner",
+        (
+            r"beginner|introductory|introduction|basic|foundation|foundational|fundamental|fundamentals|elementary|entry|"
+            r"novice|starter|awareness|เบื้องต้น|เริ่มต้น|พื้นฐาน|ระดับต้น|ขั้นต้น|ต้น|ง่าย"
+        ),
+    ),
+]
+_ABOUT_LEVELS = re.compile(r"\b(level|course|stage|and|to|or|of|the|for|learners?|students?)\b|ระดับ|ขั้น|หลักสูตร|ถึง|และ")
+
+
+@lru_cache(maxsize=4096)
+def level_of(text: str) -> EducationalLevel | None:
+    """Return the level that words name in Thai or English; None for words that are about something else."""
+    left = folded(text)
+    found: list[EducationalLevel] = []
+    for level, pattern in _LEVELS:
+        thai_or_word = rf"(?<![a-z])(?:{pattern})(?![a-z])"
+        if re.search(thai_or_word, left):
+            found.append(level)
+            left = re.sub(thai_or_word, " ", left)
+    if not found or re.search(r"[^\W\d_]", _ABOUT_LEVELS.sub(" ", left)):
+        return None
+    return found[0] if len(found) == 1 else "mixed"
+
+
+_LANGUAGES = {
+    "th": "thai tha ไทย ภาษาไทย", "en": "english eng อังกฤษ ภาษาอังกฤษ", "zh": "chinese mandarin cantonese zho chi จีน ภาษาจีน",
+    "ja": "japanese jpn ญี่ปุ่น ภาษาญี่ปุ่น", "ko": "korean kor เกาหลี ภาษาเกาหลี", "fr": "french français francais fra fre ฝรั่งเศส",
+    "de": "german deutsch deu ger เยอรมัน", "es": "spanish español espanol castellano spa สเปน", "pt": "portuguese português por",
+    "ru": "russian русский rus รัสเซีย", "ar": "arabic العربية ara อาหรับ", "it": "italian italiano ita", "nl": "dutch nld",
+    "pl": "polish pol", "tr": "turkish türkçe tur", "vi": "vietnamese vie เวียดนาม", "id": "indonesian bahasa ind อินโดนีเซีย",
+    "ms": "malay msa มลายู มาเลย์", "hi": "hindi hin", "lo": "lao ลาว", "km": "khmer เขมร", "my": "burmese พม่า", "uk": "ukrainian",
+    "el": "greek", "he": "hebrew", "sv": "swedish", "da": "danish", "no": "norwegian", "fi": "finnish", "cs": "czech",
+    "hu": "hungarian", "ro": "romanian", "bg": "bulgarian", "ca": "catalan", "et": "estonian", "kk": "kazakh",
+    "mn": "mongolian", "fa": "persian farsi", "ur": "urdu", "bn": "bengali", "ta": "tamil", "te": "telugu", "sk": "slovak",
+    "sr": "serbian", "hr": "croatian", "lt": "lithuanian", "lv": "latvian", "eu": "basque", "tl": "tagalog filipino",
+}  # fmt: skip
+_CODES = {folded(word): code for code, words in _LANGUAGES.items() for word in words.split()}
+
+
+def language_of(text: str) -> str | None:
+    """Return the ISO 639 code of a language by its name or tag: `ภาษาไทย`, `Chinese (Simplified)`, `en-US`."""
+    name = folded(text)
+    if re.fullmatch(r"[a-z]{2}(?:[-_][a-z0-9]+)*", name):
+        return name[:2]
+    word = re.split(r"[\s(\-_,/]", name, maxsplit=1)[0]
+    return _CODES.get(name) or _CODES.get(word)
+
+
+def language_of_writing(text: str) -> str:
+    """Return `th` for a text with Thai letters, else `en`."""
+    return "th" if re.search(r"[\u0e01-\u0e2e]", text) else "en"
+
+
+Modality = Literal["online", "classroom", "blended"]
+
+
+def modality_of(text: str) -> Modality | None:
+    """Return how a course is held: online, in a classroom, or both."""
+    name = folded(text)
+    online = re.search(r"online|mooc|e-?learning|self-?paced|distance|virtual|remote|ออนไลน์|ทางไกล", name)
+    onsite = re.search(
+        r"on-?site|on-?campus|classroom|in-?person|face|full-?time|part-?time|workshop|ห้องเรียน|อบรม|onground", name
+    )
+    if re.search(r"blended|hybrid|ผสม", name) or (online and onsite):
+        return "blended"
+    return "online" if online else "classroom" if onsite else None
+
+
+# --- dates -----------------------------------------------------------------------------------------------------------
+
+_BUDDHIST, _FIRST_BUDDHIST, _NEVER = 543, 2400, 2050
+_MONTHS = (
+    "january february march april may june july august september october november december",
+    "jan feb mar apr may jun jul aug sep oct nov dec",
+    "มกราคม กุมภาพันธ์ มีนาคม เมษายน พฤษภาคม มิถุนายน กรกฎาคม สิงหาคม กันยายน ตุลาคม พฤศจิกายน ธันวาคม",
+    "ม.ค. ก.พ. มี.ค. เม.ย. พ.ค. มิ.ย. ก.ค. ส.ค. ก.ย. ต.ค. พ.ย. ธ.ค.",
+)
+_MONTH_NUMBERS = {folded(name): n for names in _MONTHS for n, name in enumerate(names.split(), 1)}
+
+
+class InvalidDate(ValueError):
+    """The words are no date."""
+
+
+def date_of(text: str) -> date | None:
+    """Return a date in the Gregorian calendar; None for one that means never: 2599, 9999.
+
+    Years from 2400 on are Buddhist. Days stand before months, as in Thai writing. Raises InvalidDate.
+    """
+    words = folded(text).translate(_THAI_DIGITS).replace("พ.ศ.", "").replace("ค.ศ.", "")
+    if found := re.match(r"^(\d{4})-(\d{1,2})-(\d{1,2})(?:[t ].*)?$", words):
+        year, month, day = (int(part) for part in found.groups())
+    elif found := re.match(r"^(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})(?: .*)?$", words):
+        day, month, year = (int(part) for part in found.groups())
+    elif (found := re.match(r"^(?:วันที่ )?(\d{1,2}) ?(\D+?) ?(\d{4})$", words)) and found[2].strip() in _MONTH_NUMBERS:
+        day, month, year = int(found[1]), _MONTH_NUMBERS[found[2].strip()], int(found[3])
+    elif (found := re.match(r"^([a-z]+)\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})$", words)) and found[
+        1
+    ] in _MONTH_NUMBERS:
+        day, month, year = int(found[2]), _MONTH_NUMBERS[found[1]], int(found[3])
+    elif re.fullmatch(r"\d{4}", words):
+        year, month, day = int(words), 1, 1
+    else:
+        raise InvalidDate("not read as a date")
+    if year >= _FIRST_BUDDHIST and year != 9999:  # noqa: PLR2004 - the largest year of many programs
+        year -= _BUDDHIST
+    if year >= _NEVER:
+        return None
+    try:
+        return date(year, month, day)
+    except ValueError as error:
+        raise InvalidDate(str(error)) from error

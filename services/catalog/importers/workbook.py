@@ -1,0 +1,120 @@
+"""Courses as an Excel workbook: the first sheet with a row in it, read row by row.
+
+A workbook is a zip archive whose index stands at its end, so it is kept in a temporary file first. What it would
+unpack to is bounded before anything is unpacked.
+"""
+
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import IO, Any
+
+from openpyxl import load_workbook
+
+from services.catalog.importers.rows import Row
+from services.catalog.importers.tables import Options, Table
+from shared.errors import Malformed, TooLarge
+
+PACKED_LIMIT = 64 * 1024 * 1024
+UNPACKED_LIMIT = 512 * 1024 * 1024
+_STRINGS_LIMIT = 48 * 1024 * 1024
+"""How much text that cells share may hold: it is kept in memory."""
+
+_COLUMNS = 500
+
+
+class WorkbookReader:
+    """Keeps a workbook as it comes and reads it at its end. Closing it removes the file."""
+
+    def __init__(self, options: Options) -> None:
+        self.table = Table(options)
+        self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+        self._size = 0
+
+    def feed(self, piece: bytes) -> Iterator[Row | None]:
+        """Keep a piece. Raises TooLarge, Malformed."""
+        if not self._size and piece.startswith(b"\xd0\xcf\x11\xe0"):
+            raise Malformed("this workbook is in the old format or under a password; save it as .xlsx, without one")
+        self._size += len(piece)
+        if self._size > PACKED_LIMIT:
+            raise TooLarge(f"a workbook may hold {PACKED_LIMIT} bytes; save it as CSV, or divide it")
+        self._file.write(piece)
+        yield from ()
+
+    def end(self) -> Iterator[Row | None]:
+        """Yield the rows, None for what holds no course. Raises Malformed, TooLarge, InvalidInput naming `map`."""
+        self._file.seek(0)
+        _bound(self._file)
+        self._file.seek(0)
+        try:
+            book = load_workbook(self._file, read_only=True, data_only=True, keep_links=False)
+        except Exception as error:
+            raise _not_read(error) from error
+        try:
+            rows = self._rows(book)
+            while True:
+                try:
+                    number, cells = next(rows)
+                except StopIteration:
+                    return
+                except Exception as error:
+                    raise _not_read(error) from error
+                yield self.table.row(number, cells)
+        finally:
+            book.close()
+
+    def close(self) -> None:
+        """Remove the file."""
+        self._file.close()
+
+    @staticmethod
+    def _rows(book: Any) -> Iterator[tuple[int, list[str]]]:
+        for sheet in book.worksheets:
+            sheet.reset_dimensions()
+            begun = False
+            for number, values in enumerate(sheet.iter_rows(values_only=True, max_col=_COLUMNS), 1):
+                cells = [_text(value) for value in values]
+                begun = begun or any(cells)
+                yield number, cells
+            if begun:
+                return
+
+
+def _bound(file: IO[bytes]) -> None:
+    """Raise TooLarge for what would unpack to too much, Malformed for what is no workbook."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            parts = archive.infolist()
+    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
+        raise Malformed("this is no Excel workbook (.xlsx)") from error
+    if not any(part.filename == "xl/workbook.xml" for part in parts):
+        raise Malformed("this is a zip archive, but no Excel workbook (.xlsx)")
+    strings = sum(part.file_size for part in parts if Path(part.filename).name.lower().startswith("sharedstrings"))
+    if sum(part.file_size for part in parts) > UNPACKED_LIMIT or strings > _STRINGS_LIMIT:
+        raise TooLarge(
+            f"the workbook unpacks to more than {UNPACKED_LIMIT} bytes, or its texts to more than {_STRINGS_LIMIT}; "
+            "save it as CSV"
+        )
+
+
+def _not_read(error: Exception) -> Malformed:
+    return Malformed(f"the workbook cannot be read ({type(error).__name__}); save it again, or as CSV")
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, datetime):
+        return value.date().isoformat() if value.time() == time() else value.isoformat(" ")
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        minutes = round(value.total_seconds() / 60)
+        return f"{minutes // 60}:{minutes % 60:02}"
+    return str(value)

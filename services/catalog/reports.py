@@ -1,0 +1,78 @@
+"""Reports of imports in MongoDB: one document for each import, and its rows in parts of some hundred.
+
+They are kept for 90 days.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from pymongo import ASCENDING, IndexModel
+
+from services.catalog.model import ImportReport, ListRows, RowResult
+from shared.decoding import stored
+from shared.mongo import Database, ensure_indexes, unavailable
+
+_KEPT = timedelta(days=90)
+_SILENT = timedelta(minutes=5)
+_PARTS = 50
+
+
+class ReportStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._imports = database["imports"]
+        self._rows = database["import_rows"]
+
+    async def prepare(self) -> None:
+        """Create the indexes. Raises Unavailable."""
+        expiry = IndexModel([("expires_at", ASCENDING)], name="expiry", expireAfterSeconds=0)
+        by_import = IndexModel([("import_id", ASCENDING), ("last", ASCENDING)], name="by_import")
+        refused = IndexModel([("import_id", ASCENDING), ("statuses", ASCENDING), ("last", ASCENDING)], name="by_status")
+        await ensure_indexes(self._database, {"imports": [expiry], "import_rows": [expiry, by_import, refused]})
+
+    async def save(self, tenant: str, report: ImportReport) -> None:
+        """Store a report as it is now. Raises Unavailable."""
+        content = msgspec.to_builtins(report)
+        whole = {"tenant": tenant, "content": content, "expires_at": datetime.now(UTC) + _KEPT}
+        with unavailable():
+            await self._imports.replace_one({"_id": report.import_id}, whole, upsert=True)
+
+    async def add(self, import_id: str, results: Sequence[RowResult]) -> None:
+        """Store the next rows of an import; doing it again changes nothing. Raises Unavailable."""
+        first, last = results[0].line, results[-1].line
+        part: dict[str, Any] = {
+            "import_id": import_id,
+            "last": last,
+            "statuses": sorted({one.status for one in results}),
+            "rows": [msgspec.to_builtins(one) for one in results],
+            "expires_at": datetime.now(UTC) + _KEPT,
+        }
+        with unavailable():
+            await self._rows.replace_one({"_id": f"{import_id}/{first}"}, part, upsert=True)
+
+    async def find(self, tenant: str, import_id: str) -> ImportReport | None:
+        """Return a report of this tenant. Raises Unavailable.
+
+        One that should be running and has not been heard of for five minutes was interrupted.
+        """
+        with unavailable():
+            found = await self._imports.find_one({"_id": import_id, "tenant": tenant})
+        if found is None:
+            return None
+        report = stored(found["content"], ImportReport)
+        if report.state == "running" and datetime.now(UTC) - report.updated_at > _SILENT:
+            report = msgspec.structs.replace(report, state="interrupted")
+        return report
+
+    async def page(self, import_id: str, wanted: ListRows) -> tuple[list[RowResult], int | None]:
+        """Return rows of an import, and the row after which the next ones begin. Raises Unavailable."""
+        query: dict[str, Any] = {"import_id": import_id, "last": {"$gt": wanted.after}}
+        if wanted.verdict:
+            query["statuses"] = wanted.verdict
+        with unavailable():
+            parts = await self._rows.find(query).sort("last", ASCENDING).limit(_PARTS).to_list(None)
+        rows = [stored(row, RowResult) for part in parts for row in part["rows"]]
+        kept = [row for row in rows if row.line > wanted.after and wanted.verdict in (None, row.status)]
+        return kept, parts[-1]["last"] if len(parts) == _PARTS else None

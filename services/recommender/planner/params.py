@@ -1,0 +1,76 @@
+"""Every tunable number of the planner. A change of any of them may change paths: see `ALGORITHM` in `inputs`."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PlannerParams:
+    """Tunables. Compiled code takes them when it is compiled, so they are fixed for a process."""
+
+    # what a course costs
+    rating_weight: float = 0.1
+    """Ratings lower or raise a cost by this share at most."""
+    rating_prior_count: int = 20
+    """So many ratings count half."""
+    max_cost_factor: int = 100
+    """The hours of a course are multiplied by this at most, however few complete it."""
+
+    # the index
+    champions: int = 4
+    """Champions per skill, level reached and set of languages, of each of two measures: lowest cost, cost per level."""
+    champions_from: int = 20_000
+    """Courses of a catalog above which only champions are searched."""
+    merge_threshold: int = 512
+    """Changed courses kept beside a base segment; one more, and they become part of a new base."""
+    max_cost_profiles: int = 32
+    """Cost profiles cached per base segment."""
+
+    # candidates
+    top_by_cost: int = 2
+    """Cheapest candidates kept per gap and level reached."""
+    top_by_density: int = 24
+    """Candidates of the highest value per cost kept, for each of two exponents of the cost."""
+    flat_exponent: float = 0.4
+    """The second exponent of the cost in that ranking; the first is 1."""
+    cost_tolerance: int = 4
+    """An alternative of a condition is kept if it costs at most 1 / `cost_tolerance` more than the cheapest one."""
+    max_shared: int = 24
+    """Courses kept beside them that cost less than the cheapest alternatives of all conditions that they meet."""
+
+    # the search
+    exponents: tuple[float, ...] = (1.0, 0.8, 0.6, 0.4, 0.1)
+    """Exponents of the cost in the greedy passes; the best of their paths is improved."""
+    max_passes: int = 2
+    """Passes of the local search over the courses of a path."""
+    max_starts: int = 24
+    """Courses whose closure is tried as the start of a path."""
+    budget_shares: int = 8
+    """Each greedy pass may spend one part in so many of the visits; all starts half of what is left then, the exchanges
+    the rest."""
+    max_visits: int = 3_000_000
+    """Courses visited in the search of one plan (0.1 to 0.2 s); the search then ends with the best path so far."""
+    trace_visits: int = 1_000_000
+    """Courses visited for the order and the runners-up of a path."""
+    preference_floor: int = 90
+    """Per cent of the value without preferences that a path with preferences must reach."""
+    change_threshold: int = 101
+    """Per cent of the value of the previous path below which a new one does not replace it."""
+    runners_up: int = 3
+    """Runners-up recorded per pick."""
+
+    # minimum closures and refinement
+    max_expansions: int = 40
+    """Partial closures expanded in one search for a minimum closure."""
+    max_compared: int = 8
+    """Courses compared for the lowest share of one condition."""
+    max_shared_conditions: int = 4
+    """Conditions up to which shares are counted in a lower bound; above, only the dearest one is."""
+    max_pruned: int = 40
+    """Courses of a closure up to which leaving out each of them is tried."""
+    max_changes: int = 12
+    """Changes tried on one path."""
+    max_forced: int = 2
+    """Changes that run the search again."""
+
+
+PARAMS = PlannerParams()

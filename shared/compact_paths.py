@@ -1,0 +1,467 @@
+"""A path as it is stored and announced: codes, numbers, ids and titles, each once; sentences and sums are left out.
+
+    compact(path)              -> what is stored and announced, and encoded(that) as JSON
+    expanded(stored)           -> the path again, with what follows from it; without alternatives and sentences
+    alternatives(path)         -> ids and scores of the runners-up, which are stored beside it and not announced
+
+Rows are JSON arrays: the fields of their struct in its order, without the last ones that hold their defaults. A skill
+is told by its place among the `gaps`, a provider by its place among the `providers`.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from functools import cache
+from typing import Any, Literal
+
+from msgspec import Struct
+from msgspec.structs import fields
+
+from shared.domain import LocalizedText, Prerequisite
+from shared.paths import (
+    UNSAID,
+    Alternative,
+    AssessFirst,
+    Closes,
+    CourseCard,
+    CourseName,
+    Coverage,
+    Gap,
+    LearningPath,
+    Note,
+    OpenGap,
+    Step,
+    UnlockCondition,
+    Versions,
+)
+
+MICRO = 1_000_000
+Number = int | float
+Title = tuple[str | None, str | None]
+"""Thai and English."""
+
+
+class CompactGap(Struct, frozen=True, array_like=True, omit_defaults=True):
+    """A required skill; see Gap. `area` "": as in the row before."""
+
+    skill: str
+    title: Title
+    area: str
+    level: Number
+    required: Number
+    reached: Number
+    sd: Number
+    weight: Number = 1
+    assessed: bool = True
+
+
+class CompactClose(Struct, frozen=True, array_like=True):
+    """A gap that a step narrows: the skill's place, the level after it, the share of the worth in micro-levels."""
+
+    skill: int
+    to_level: Number
+    contribution: int
+
+
+class CompactUnlock(Struct, frozen=True, array_like=True, omit_defaults=True):
+    """A later step, by its place, that cannot be entered without this one.
+
+    `because` "course": this step must come first. "skill": the level of a skill, by its place among the gaps or else by
+    its id and title. None: by way of other steps.
+    """
+
+    step: int
+    because: Literal["course", "skill"] | None = None
+    skill: int | str | None = None
+    level: Number | None = None
+    title: Title | None = None
+
+
+class CompactStep(Struct, frozen=True, array_like=True, omit_defaults=True):
+    """One course of the path. `provider`: its place."""
+
+    course: str
+    title: Title
+    provider: int
+    hours: Number
+    languages: list[str]
+    closes: list[CompactClose]
+    similarity: Number
+    score: Number
+    url: str | None = None
+    requires: list[Prerequisite] = []
+    unlocks: list[CompactUnlock] = []
+    seed: Literal["started", "mandatory", "pinned"] | None = None
+
+
+class CompactOpen(Struct, frozen=True, array_like=True, omit_defaults=True):
+    """A requirement, by its skill's place, that the path does not reach, and why not; see OpenGap."""
+
+    skill: int
+    cause: Literal["no_course", "budget", "little", "prerequisite", "excluded", "too_small", "kept"]
+    courses: list[str] = []
+    nearest: tuple[str, Title] | None = None
+    hours: Number | None = None
+    missing_hours: Number | None = None
+    at_most: bool = False
+    barred: Literal["language", "rule", "feedback"] | None = None
+
+
+class CompactAssess(Struct, frozen=True, array_like=True, omit_defaults=True):
+    """A skill, by its place, to be assessed; see AssessFirst."""
+
+    skill: int
+    kind: Literal["first", "confirm"] = "first"
+    measured: Number | None = None
+
+
+class CompactNote(Struct, frozen=True, array_like=True, omit_defaults=True):
+    """A course that was wanted and is not there; see Note."""
+
+    course: str
+    kind: Literal["withdrawn", "unknown", "excluded", "unreachable", "does_not_fit"]
+    title: Title | None = None
+    completed: bool = False
+    missing_hours: Number | None = None
+    at_most: bool = False
+
+
+class CompactCoverage(Struct, frozen=True, array_like=True):
+    """See Coverage."""
+
+    before: Number
+    after: Number
+    gap: int
+    gained: int
+    expected: int | None
+
+
+class CompactPath(Struct, frozen=True, omit_defaults=True):
+    """A path without what follows from it; its framework is that of `versions`. The rest is as in LearningPath."""
+
+    job_group: str
+    versions: Versions
+    as_of: date
+    coverage: CompactCoverage
+    status: Literal["ready", "provisional", "waiting_for_framework", "refused"] = "ready"
+    providers: list[Title] = []
+    gaps: list[CompactGap] = []
+    steps: list[CompactStep] = []
+    open: list[CompactOpen] = []
+    stage: str | None = None
+    budget_hours: Number | None = None
+    short_hours: Number | None = None
+    short_at_most: bool = False
+    assess_first: list[CompactAssess] = []
+    notes: list[CompactNote] = []
+    kept: bool = False
+    limited: bool = False
+    finishing: bool = False
+    refusal: str | None = None
+
+
+_SIMILARITY_PLACES = 3
+"""A similarity is shown as a whole per cent."""
+
+
+def alternatives(path: LearningPath) -> list[list[tuple[str, Number]]]:
+    """Return for each step the ids and scores of its runners-up."""
+    return [[(other.course.id, _short(other.score)) for other in step.alternatives] for step in path.steps]
+
+
+# --- making it short -------------------------------------------------------------------------------------------------
+
+
+def compact(path: LearningPath) -> CompactPath:
+    """Return what of a path is stored and announced."""
+    skills = {gap.skill: place for place, gap in enumerate(path.gaps)}
+    places = {step.course.id: place for place, step in enumerate(path.steps)}
+    providers: dict[Title, int] = {}
+    same = {name: getattr(path, name) for name in _AS_THEY_ARE}
+    areas = ["", *(gap.area for gap in path.gaps)]
+    whole = path.coverage
+    return CompactPath(
+        **same,
+        coverage=CompactCoverage(_short(whole.before), _short(whole.after), whole.gap, whole.gained, whole.expected),
+        budget_hours=_short_or_none(path.budget_hours),
+        short_hours=_short_or_none(path.short_hours),
+        gaps=[_gap(gap, "" if gap.area == area else gap.area) for gap, area in zip(path.gaps, areas, strict=False)],
+        steps=[_step(step, skills, places, providers) for step in path.steps],
+        open=[_open(row, skills[row.skill]) for row in path.open],
+        assess_first=[
+            CompactAssess(skills[one.skill], one.kind, _short_or_none(one.measured)) for one in path.assess_first
+        ],
+        notes=[
+            CompactNote(
+                note.course,
+                note.kind,
+                _title(note.title) if note.title else None,
+                note.completed,
+                _short_or_none(note.missing_hours),
+                note.at_most,
+            )
+            for note in path.notes
+        ],
+        providers=list(providers),
+    )
+
+
+_AS_THEY_ARE = (
+    *("status", "job_group", "versions", "as_of"),
+    *("stage", "short_at_most", "kept", "limited", "finishing", "refusal"),
+)
+
+
+def _title(text: LocalizedText) -> Title:
+    return text.th, text.en
+
+
+def _short(value: float) -> Number:
+    """Return a whole number as one, for 2 is shorter than 2.0."""
+    return int(value) if value == int(value) else value
+
+
+def _short_or_none(value: float | None) -> Number | None:
+    return None if value is None else _short(value)
+
+
+def _gap(gap: Gap, area: str) -> CompactGap:
+    return CompactGap(
+        gap.skill,
+        _title(gap.title),
+        area,
+        _short(gap.level),
+        _short(gap.required),
+        _short(gap.reached),
+        _short(gap.sd),
+        _short(gap.weight),
+        gap.assessed,
+    )
+
+
+def _step(step: Step, skills: dict[str, int], places: dict[str, int], providers: dict[Title, int]) -> CompactStep:
+    course = step.course
+    return CompactStep(
+        course.id,
+        _title(course.title),
+        providers.setdefault(_title(course.provider), len(providers)),
+        _short(course.hours),
+        course.languages,
+        [CompactClose(skills[row.skill], _short(row.to_level), row.contribution) for row in step.closes],
+        _short(round(step.similarity, _SIMILARITY_PLACES)),
+        _short(step.score),
+        course.url,
+        step.requires,
+        [_unlock(places[other], step.unlock_conditions.get(other), skills) for other in step.unlocks],
+        step.seed,
+    )
+
+
+def _unlock(place: int, condition: UnlockCondition | None, skills: dict[str, int]) -> CompactUnlock:
+    if condition is None:
+        return CompactUnlock(place)
+    if condition.skill is None:
+        return CompactUnlock(place, "course")
+    known = skills.get(condition.skill)
+    title = _title(condition.title) if condition.title and known is None else None
+    # A skill of another framework has no title here, and is no gap although one may be called the same.
+    skill = condition.skill if known is None or condition.title is None else known
+    return CompactUnlock(place, "skill", skill, _short_or_none(condition.level), title)
+
+
+def _open(row: OpenGap, skill: int) -> CompactOpen:
+    return CompactOpen(
+        skill,
+        row.cause,
+        row.courses,
+        (row.nearest.id, _title(row.nearest.title)) if row.nearest else None,
+        _short_or_none(row.hours),
+        _short_or_none(row.missing_hours),
+        row.at_most,
+        row.barred,
+    )
+
+
+def encoded(path: CompactPath) -> dict[str, Any]:
+    """Return a path as its JSON has it: rows without the last fields that hold their defaults."""
+    found: dict[str, Any] = {}
+    for name, default in _defaults(CompactPath):
+        value = getattr(path, name)
+        if value != default:
+            found[name] = [_row(one) for one in value] if isinstance(value, list) else value
+    return found
+
+
+def _row(row: Any) -> Any:
+    if not isinstance(row, Struct):
+        return row
+    values: list[Any] = []
+    kept = 0
+    for place, (name, default) in enumerate(_defaults(type(row)), 1):
+        value = getattr(row, name)
+        if value != default:
+            kept = place
+        values.append([_row(one) for one in value] if name == "unlocks" else value)
+    return values[:kept]
+
+
+@cache
+def _defaults(shape: type[Struct]) -> list[tuple[str, Any]]:
+    """Return the fields of a shape with what they hold where they are left out."""
+    found = []
+    for one in fields(shape):
+        made = one.default_factory
+        found.append((one.name, made() if callable(made) else one.default))
+    return found
+
+
+# --- and long again --------------------------------------------------------------------------------------------------
+
+
+def expanded(path: CompactPath, runners_up: Sequence[Sequence[Alternative]] = ()) -> LearningPath:
+    """Return a path with what follows from it, and without sentences. `runners_up`: those of each step, where known.
+
+    Raises ValueError where a row names a place that there is none of, as no service announces it.
+    """
+    try:
+        return _expanded(path, runners_up)
+    except (LookupError, TypeError) as error:
+        raise ValueError(f"the rows of a path do not fit together: {error!r}") from None
+
+
+def _expanded(path: CompactPath, runners_up: Sequence[Sequence[Alternative]]) -> LearningPath:
+    gaps = _gaps(path.gaps)
+    steps, hours = _steps(path, gaps, runners_up)
+    budget = path.budget_hours
+    over = None if budget is None or hours <= budget else round(hours - budget, 6) or None
+    same: dict[str, Any] = {name: getattr(path, name) for name in _AS_THEY_ARE}
+    whole = path.coverage
+    return LearningPath(
+        **same,
+        framework=path.versions.framework.rpartition("@")[0],
+        coverage=Coverage(float(whole.before), float(whole.after), whole.gap, whole.gained, whole.expected),
+        steps=steps,
+        gaps=gaps,
+        open=[_open_gap(row, gaps[row.skill]) for row in path.open],
+        hours=hours,
+        reason=UNSAID,
+        budget_hours=_float(budget),
+        over_budget_hours=over,
+        short_hours=_float(path.short_hours),
+        assess_first=[
+            AssessFirst(gaps[one.skill].skill, gaps[one.skill].title, UNSAID, one.kind, _float(one.measured))
+            for one in path.assess_first
+        ],
+        notes=[
+            Note(
+                note.course,
+                note.kind,
+                UNSAID,
+                _text(note.title) if note.title else None,
+                note.completed,
+                _float(note.missing_hours),
+                note.at_most,
+            )
+            for note in path.notes
+        ],
+    )
+
+
+def _text(title: Title) -> LocalizedText:
+    return LocalizedText(*title)
+
+
+def _float(value: Number | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _gaps(rows: Sequence[CompactGap]) -> list[Gap]:
+    gaps: list[Gap] = []
+    for row in rows:
+        gaps.append(
+            Gap(
+                skill=row.skill,
+                title=_text(row.title),
+                area=row.area or (gaps[-1].area if gaps else ""),
+                level=float(row.level),
+                sd=float(row.sd),
+                assessed=row.assessed,
+                required=float(row.required),
+                reached=float(row.reached),
+                weight=float(row.weight),
+            )
+        )
+    return gaps
+
+
+def _steps(
+    path: CompactPath, gaps: Sequence[Gap], runners_up: Sequence[Sequence[Alternative]]
+) -> tuple[list[Step], float]:
+    """Return the steps and the hours of all."""
+    held = {place: gap.level for place, gap in enumerate(gaps)}
+    providers = [_text(title) for title in path.providers]
+    steps: list[Step] = []
+    spent = 0
+    for place, row in enumerate(path.steps):
+        spent += round(row.hours * MICRO)
+        closes = []
+        for one in row.closes:
+            gap = gaps[one.skill]
+            closes.append(
+                Closes(
+                    skill=gap.skill,
+                    title=gap.title,
+                    from_level=held[one.skill],
+                    to_level=float(one.to_level),
+                    required=gap.required,
+                    weight=gap.weight,
+                    contribution=one.contribution,
+                )
+            )
+            held[one.skill] = float(one.to_level)
+        conditions = [(path.steps[one.step].course, _condition(one, gaps)) for one in row.unlocks]
+        steps.append(
+            Step(
+                position=place + 1,
+                course=CourseCard(
+                    row.course, _text(row.title), providers[row.provider], float(row.hours), row.languages, row.url
+                ),
+                closes=closes,
+                requires=row.requires,
+                reason=UNSAID,
+                similarity=float(row.similarity),
+                score=float(row.score),
+                cumulative_hours=spent / MICRO,
+                alternatives=list(runners_up[place]) if place < len(runners_up) else [],
+                unlocks=[name for name, _ in conditions],
+                unlock_conditions={name: condition for name, condition in conditions if condition},
+                seed=row.seed,
+            )
+        )
+    return steps, spent / MICRO
+
+
+def _condition(row: CompactUnlock, gaps: Sequence[Gap]) -> UnlockCondition | None:
+    if row.because is None:
+        return None
+    if row.because == "course":
+        return UnlockCondition()
+    if isinstance(row.skill, int):
+        return UnlockCondition(gaps[row.skill].skill, gaps[row.skill].title, _float(row.level))
+    return UnlockCondition(row.skill, _text(row.title) if row.title else None, _float(row.level))
+
+
+def _open_gap(row: CompactOpen, gap: Gap) -> OpenGap:
+    return OpenGap(
+        skill=gap.skill,
+        title=gap.title,
+        required=gap.required,
+        reached=gap.reached,
+        cause=row.cause,
+        reason=UNSAID,
+        courses=row.courses,
+        hours=_float(row.hours),
+        missing_hours=_float(row.missing_hours),
+        at_most=row.at_most,
+        nearest=CourseName(row.nearest[0], _text(row.nearest[1])) if row.nearest else None,
+        barred=row.barred,
+    )

@@ -1,0 +1,269 @@
+"""What a path says, as messages: which template, with which values. Everything follows from the path's own fields.
+
+    told(path, languages)         -> the path with every reason filled in, as messages and in these languages
+    told_why_not(answer, languages)
+    step_messages(path), open_messages(path), ...   -> the messages alone, for whoever judges or counts them
+
+Templates are in `shared/templates.json`. A path that was stored with its sentences keeps them.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from msgspec.structs import replace
+
+from shared.paths import (
+    AssessFirst,
+    Gap,
+    LearningPath,
+    Message,
+    Note,
+    OpenGap,
+    Reason,
+    Step,
+    UnlockCondition,
+    Value,
+    WhyNot,
+)
+from shared.templates import LANGUAGES, Language, render
+
+MICRO = 1_000_000
+"""Micro-levels in a level."""
+
+NAMED_UNLOCKS = 2
+OFTEN_LEFT = 10
+"""Points by which what is usually closed falls short of the whole, from which on both are said."""
+
+NOTABLY = 1.25
+"""A weight this many times the mean of the requirements counts as high; its inverse as low."""
+
+
+def told(path: LearningPath, languages: Sequence[Language] = LANGUAGES) -> LearningPath:
+    """Return the path with every reason filled in, in these languages."""
+
+    def said(reason: Reason, messages: Iterator[Message]) -> Reason:
+        return in_words(list(messages), languages) if not (reason.th or reason.en) else _only(reason, languages)
+
+    gaps = {gap.skill: gap for gap in path.gaps}
+    courses = {step.course.id: step for step in path.steps}
+    mean = _mean_weight(path)
+    return replace(
+        path,
+        reason=said(path.reason, path_messages(path)),
+        steps=[replace(step, reason=said(step.reason, _step(step, gaps, courses, mean))) for step in path.steps],
+        open=[replace(row, reason=said(row.reason, open_messages(path, row))) for row in path.open],
+        assess_first=[
+            replace(one, reason=said(one.reason, assess_messages(one, gaps[one.skill]))) for one in path.assess_first
+        ],
+        notes=[replace(note, reason=said(note.reason, note_messages(note))) for note in path.notes],
+    )
+
+
+def told_why_not(answer: WhyNot, languages: Sequence[Language] = LANGUAGES) -> WhyNot:
+    """Return the answer with its reason filled in, in these languages."""
+    return replace(answer, reason=in_words(list(why_not_messages(answer)), languages))
+
+
+def in_words(messages: list[Message], languages: Sequence[Language]) -> Reason:
+    """Return messages as a reason, in these languages."""
+    words = {
+        language: " ".join([render(message.code, message.values, language) for message in messages])
+        for language in languages
+    }
+    return Reason(th=words.get("th"), en=words.get("en"), messages=messages)
+
+
+def _only(reason: Reason, languages: Sequence[Language]) -> Reason:
+    """Return a reason that was told before without the languages that are not asked for."""
+    return Reason(
+        th=reason.th if "th" in languages else None,
+        en=reason.en if "en" in languages else None,
+        messages=reason.messages,
+    )
+
+
+def _mean_weight(path: LearningPath) -> float:
+    return sum(gap.weight for gap in path.gaps) / len(path.gaps) if path.gaps else 0.0
+
+
+# --- steps -----------------------------------------------------------------------------------------------------------
+
+
+def step_messages(path: LearningPath) -> Iterator[tuple[Step, list[Message]]]:
+    """Yield every step with why it stands in the path: what brought it in, closes, unlocks, and what it takes."""
+    gaps = {gap.skill: gap for gap in path.gaps}
+    courses, mean = {step.course.id: step for step in path.steps}, _mean_weight(path)
+    for step in path.steps:
+        yield step, list(_step(step, gaps, courses, mean))
+
+
+def _step(step: Step, gaps: dict[str, Gap], courses: dict[str, Step], mean: float) -> Iterator[Message]:
+    if step.seed:
+        yield Message(step.seed)
+    for row in step.closes:
+        gap = gaps[row.skill]
+        yield Message(
+            "closes" if row.to_level >= row.required else "narrows",
+            {
+                "skill": row.title,
+                "from": row.from_level,
+                "to": row.to_level,
+                "required": row.required,
+                "importance": _importance(gap.weight, mean),
+                "assessed": gap.assessed,
+            },
+        )
+    named = sorted(step.unlocks, key=lambda course: course not in step.unlock_conditions)[:NAMED_UNLOCKS]
+    for course in named:
+        needs = _needs(step, step.unlock_conditions.get(course))
+        yield Message("unlocks", {"course": courses[course].course.title, **needs})
+    if len(step.unlocks) > len(named):
+        yield Message("unlocks_more", {"courses": len(step.unlocks) - len(named)})
+    yield Message("takes", {"hours": step.course.hours})
+
+
+def _importance(weight: float, mean: float) -> str:
+    """Return a weight as a code, beside the other requirements of the same officer."""
+    return "high" if weight >= NOTABLY * mean else "low" if weight * NOTABLY <= mean else "usual"
+
+
+def _needs(step: Step, condition: UnlockCondition | None) -> dict[str, Value]:
+    if condition is None:
+        return {"need": "otherwise"}
+    if condition.skill is None or condition.level is None:
+        return {"need": "course"}
+    if [row.skill for row in step.closes] == [condition.skill]:
+        return {"need": "level", "level": condition.level}
+    return {"need": "skill", "skill": condition.title or condition.skill, "level": condition.level}
+
+
+# --- the whole -------------------------------------------------------------------------------------------------------
+
+
+def path_messages(path: LearningPath) -> Iterator[Message]:
+    """Yield what the whole path comes to."""
+    if path.status == "waiting_for_framework":
+        framework, _, version = path.versions.framework.rpartition("@")
+        yield Message("waiting", {"framework": framework, "version": version})
+    elif path.status == "refused":
+        yield Message("refused", {"cause": path.refusal or ""})
+    elif not path.gaps:
+        yield Message("no_requirement")
+    else:
+        yield from _outcome(path)
+        yield from _remarks(path)
+
+
+def _outcome(path: LearningPath) -> Iterator[Message]:
+    small = sum(row.cause == "too_small" for row in path.open)
+    left, courses = len(path.open) - small, len(path.steps)
+    if not left and not courses:
+        yield Message("no_gap_told" if small else "no_gap")
+    else:
+        if path.status == "provisional":
+            yield Message("provisional")
+        if courses:
+            share, usually = shares(path)
+            whole: dict[str, Value] = {"courses": courses, "hours": path.hours, "share": share}
+            if share - usually > OFTEN_LEFT:
+                yield Message("closes_share_usually", {**whole, "usually": usually})
+            else:
+                yield Message("closes_share", whole)
+            yield Message("skills_left", {"skills": left}) if left else Message("all_reached")
+        else:
+            yield Message("finished" if path.finishing else "no_course", {"skills": left})
+    if small:
+        yield Message("skills_small", {"skills": small})
+
+
+def _remarks(path: LearningPath) -> Iterator[Message]:
+    if path.over_budget_hours is not None:
+        yield Message("over_budget", {"hours": path.over_budget_hours})
+    if path.short_hours is not None:
+        yield Message("short_of_hours", {"hours": path.short_hours, "at_most": path.short_at_most})
+    if path.kept:
+        yield Message("path_kept")
+    if path.limited:
+        yield Message("search_limited")
+
+
+def shares(path: LearningPath) -> tuple[int, int]:
+    """Return the whole per cent of the gap that are closed: by every course, and as courses are usually completed."""
+    coverage = path.coverage
+    parts = (coverage.gained, coverage.gained if coverage.expected is None else coverage.expected)
+    every, usually = (100 * part // coverage.gap if coverage.gap else 100 for part in parts)
+    return every, usually
+
+
+# --- what stays open, what to assess, what is not there -------------------------------------------------------------
+
+
+def open_messages(path: LearningPath, row: OpenGap) -> Iterator[Message]:
+    """Yield why a requirement stays open, with the numbers that say how far."""
+    if row.cause == "too_small":
+        yield Message("too_small", {"skill": row.title, "missing": round(row.required - row.reached, 6)})
+        return
+    above: dict[str, Value] = {"skill": row.title, "reached": row.reached, "required": row.required}
+    if row.nearest is None:
+        yield Message("none_teaches", above)
+        return
+    yield Message("teaches", {"course": row.nearest.title, **above})
+    if row.cause == "excluded":
+        yield Message(row.barred or "excluded")
+    elif row.cause == "prerequisite":
+        yield Message("unreachable")
+    elif row.hours is not None:
+        missing = row.missing_hours or 0.0
+        yield Message(
+            "too_long",
+            {"hours": row.hours, "left": round(row.hours - missing, 6), "missing": missing, "at_most": row.at_most},
+        )
+    elif row.cause == "kept":
+        yield Message("stays_as_promised")
+    elif row.cause == "budget":
+        yield Message("too_many_courses")
+    else:
+        yield Message("adds_little_kept" if path.kept else "adds_little")
+
+
+def assess_messages(one: AssessFirst, gap: Gap) -> Iterator[Message]:
+    """Yield why a skill is to be assessed."""
+    values: dict[str, Value] = {"skill": one.title, "level": gap.level, "sd": gap.sd}
+    if one.kind == "first":
+        yield Message("assess_first", {**values, "required": gap.required})
+    elif one.measured is None:
+        yield Message("confirm", {**values, "assessed": False})
+    else:
+        yield Message("confirm", {**values, "assessed": gap.assessed, "measured": one.measured})
+
+
+def note_messages(note: Note) -> Iterator[Message]:
+    """Yield why a course that was wanted is not in the path."""
+    if note.kind == "does_not_fit":
+        yield _does_not_fit(note.missing_hours, at_most=note.at_most)
+    else:
+        yield Message("completed_unknown" if note.completed else note.kind)
+
+
+def why_not_messages(answer: WhyNot) -> Iterator[Message]:
+    """Yield why a course is not in a path."""
+    if answer.cause == "does_not_fit":
+        yield _does_not_fit(answer.hours, at_most=answer.at_most)
+    elif answer.cause in ("worth_less", "as_a_whole"):
+        yield Message(
+            answer.cause,
+            {
+                "step": answer.step or 0,
+                "score": (answer.score or 0.0) / MICRO,
+                "taken": (answer.taken_score or 0.0) / MICRO,
+                "hours": answer.hours or 0.0,
+                "at_most": answer.at_most,
+            },
+        )
+    else:
+        yield Message(answer.cause)
+
+
+def _does_not_fit(hours: float | None, *, at_most: bool) -> Message:
+    if hours is None:
+        return Message("too_many_courses")
+    return Message("does_not_fit", {"hours": hours, "at_most": at_most})

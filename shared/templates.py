@@ -1,0 +1,107 @@
+"""The one table of templates that every sentence of a path is rendered from, and how a template is filled.
+
+A template is a message of ICU: arguments, `plural` (`one`, `other`, `#` for the number) and `select`.
+It quotes nothing, so it holds no apostrophe. Whoever renders in another language translates the table, which
+`GET /v1/messages` publishes, and fills it with any library for such messages.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from shared.domain import LocalizedText
+
+Language = Literal["th", "en"]
+LANGUAGES: tuple[Language, ...] = ("th", "en")
+Value = str | int | float | bool | LocalizedText
+Values = Mapping[str, Value]
+
+TEMPLATES: dict[str, dict[Language, str]] = msgspec.json.decode(
+    Path(__file__).with_name("templates.json").read_bytes(), type=dict[str, dict[Language, str]]
+)
+"""Code -> language -> template, as `templates.json` has them."""
+
+_PLAIN = re.compile(r"[^{}#]+|#")
+_ARGUMENT = re.compile(r"{\s*(\w+)\s*(?:,\s*(plural|select)\s*,)?")
+_OPTION = re.compile(r"\s*(\w+)\s*{")
+
+Fill = Callable[[Values], str]
+
+
+def render(code: str, values: Values, language: Language) -> str:
+    """Return a sentence. Raises KeyError for an unknown code and for a value that is missing."""
+    return _filled(code, language)(values)
+
+
+@cache
+def _filled(code: str, language: Language) -> Fill:
+    template = TEMPLATES[code][language]
+    fill, end = compiled(template, language)
+    if end != len(template):
+        raise ValueError(f"{code}: the template in {language} has a bracket too many")
+    return fill
+
+
+def compiled(template: str, language: Language, start: int = 0, counted: str | None = None) -> tuple[Fill, int]:
+    """Return what fills a template, or a part of one from `start` to its closing bracket, and where that ended.
+
+    `counted`: the value that `#` stands for. Raises ValueError for what is no template.
+    """
+    parts: list[str | Fill] = []
+    place = start
+    while place < len(template) and template[place] != "}":
+        if plain := _PLAIN.match(template, place):
+            parts.append(_argument(counted, language) if counted and plain[0] == "#" else plain[0])
+            place = plain.end()
+            continue
+        if (argument := _ARGUMENT.match(template, place)) is None:
+            raise ValueError(f"no argument at {template[place : place + 20]!r}")
+        name, kind, place = argument[1], argument[2], argument.end()
+        options: dict[str, Fill] = {}
+        while kind and (option := _OPTION.match(template, place)):
+            number_sign = name if kind == "plural" else counted
+            options[option[1]], place = compiled(template, language, option.end(), number_sign)
+            place += 1
+        if template[place : place + 1] != "}" or (kind and "other" not in options):
+            raise ValueError(f"{name} does not end, or has no `other`")
+        place += 1
+        parts.append(_choice(name, kind, options) if kind else _argument(name, language))
+    return _joined(parts), place
+
+
+def _joined(parts: list[str | Fill]) -> Fill:
+    def fill(values: Values) -> str:
+        return "".join([part if isinstance(part, str) else part(values) for part in parts])
+
+    return fill
+
+
+def _argument(name: str, language: Language) -> Fill:
+    def fill(values: Values) -> str:
+        value = values[name]
+        if isinstance(value, LocalizedText):
+            return (value.th or value.en or "") if language == "th" else (value.en or value.th or "")
+        return value if isinstance(value, str) else number(value)
+
+    return fill
+
+
+def _choice(name: str, kind: str, options: Mapping[str, Fill]) -> Fill:
+    def fill(values: Values) -> str:
+        value = values[name]
+        if kind == "select" or isinstance(value, str | LocalizedText):
+            chosen = str(value).lower() if isinstance(value, bool) else str(value)
+        else:
+            chosen = "one" if number(value) == "1" else "other"
+        return options.get(chosen, options["other"])(values)
+
+    return fill
+
+
+def number(value: float) -> str:
+    """Return a number as people write it: at most two decimals, none that say nothing."""
+    return f"{value:.2f}".rstrip("0").rstrip(".")

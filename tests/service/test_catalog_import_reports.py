@@ -1,0 +1,275 @@
+"""Imports as a whole: formats over HTTP, reports, twins, cycles, what is missing, and imports that meet trouble."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from services.catalog.api.entries import STORE
+from services.catalog.api.importing import REPORTS
+from services.catalog.importers.rows import Row
+from services.catalog.imports import CourseImport
+from services.catalog.model import ListCourses
+from services.catalog.reports import ReportStore
+from services.catalog.store import CatalogStore
+from shared.decoding import convert
+from shared.domain import Course
+from shared.errors import Unavailable
+from tests.support.builders import unique
+from tests.support.catalog import catalog, course, ids, put
+from tests.support.services import Started
+
+pytestmark = pytest.mark.timeout(400)
+
+CSV, NDJSON, JSONLD = "text/csv", "application/x-ndjson", "application/ld+json"
+
+
+@pytest.fixture(scope="module")
+async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
+    async with catalog(mongodb_uri, kafka_bootstrap) as service:
+        yield service
+
+
+async def sent(
+    service: Started, body: str | bytes, tenant: str, query: str = "", content_type: str = NDJSON
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return the answers to the rows, and the report."""
+    data = body.encode() if isinstance(body, str) else body
+    path = f"/v1/courses:import{query}"
+    got = await service.ask("POST", path, "admin", tenant=tenant, data=data, headers={"Content-Type": content_type})
+    text = await got.text()
+    assert got.status == 200, text
+    *rows, report = [json.loads(line) for line in text.splitlines()]
+    return rows, report
+
+
+def lines(*bodies: dict[str, Any]) -> str:
+    return "\n".join(json.dumps(body, ensure_ascii=False) for body in bodies)
+
+
+async def shown(service: Started, tenant: str, identifier: str) -> dict[str, Any]:
+    body: dict[str, Any] = await (await service.ask("GET", f"/v1/courses/{identifier}", tenant=tenant)).json()
+    return body
+
+
+async def test_a_table_is_taken_by_its_map_and_its_report_can_be_fetched_again(service: Started) -> None:
+    tenant = unique("tenant")
+    body = "Code,Name,Skills,Secret\nA 1,การเขียน,\"['x', 'y']\",1\nA 2,,x,2\nA 1,การเขียน,\"['x', 'y']\",3\nA 1,อื่น,,4\n"
+    refused = await service.ask(
+        "POST", "/v1/courses:import", "admin", tenant=tenant, data=body.encode(), headers={"Content-Type": CSV}
+    )
+    problem = await refused.json()
+    assert (refused.status, problem["field"], "map=guess" in problem["detail"]) == (422, "map", True)
+    rows, report = await sent(service, body, tenant, "?map=guess&default=provider%3DUni,hours%3D6", CSV)
+    assert [(row["line"], row["status"]) for row in rows] == [
+        (2, "created"),
+        (3, "refused"),
+        (4, "unchanged"),
+        (5, "refused"),
+    ]
+    assert rows[1]["begins"] == "A 2"
+    assert rows[2]["warnings"] == [{"field": "id", "detail": "row 2 is the same course"}]
+    assert "differs in title" in rows[3]["problems"][0]["detail"]
+    assert (report["mapping"]["tags"], report["unused_columns"]) == (["Skills"], ["Secret"])
+    assert (report["created"], report["unchanged"], report["refused"]) == (1, 1, 2)
+    stored = await shown(service, tenant, rows[0]["id"])
+    assert (stored["tags"], stored["hours"], "teaches" in stored) == (["x", "y"], 6.0, False)
+    place = f"/v1/imports/{report['import_id']}"
+    again = await service.ask("GET", place, "admin", tenant=tenant)
+    assert await again.json() == report
+    only = await (await service.ask("GET", f"{place}/rows?verdict=refused", "admin", tenant=tenant)).json()
+    assert only == {"rows": [rows[1], rows[3]], "next": None}
+    rest = await (await service.ask("GET", f"{place}/rows?after=3", "admin", tenant=tenant)).json()
+    assert rest["rows"] == rows[2:]
+    for path in (place, f"{place}/rows"):
+        assert (await service.ask("GET", path, "admin", tenant="other")).status == 404
+        assert (await service.ask("GET", path, "platform", tenant=tenant)).status == 403
+
+
+async def test_a_wrong_content_type_is_415_and_names_the_right_ones(service: Started) -> None:
+    for wrong in ("application/json", "application/octet-stream", "application/zip", "text/plain"):
+        got = await service.ask("POST", "/v1/courses:import", "admin", data=b"{}", headers={"Content-Type": wrong})
+        problem = await got.json()
+        assert (got.status, problem["field"], "text/csv" in problem["detail"]) == (415, "Content-Type", True)
+
+
+async def test_what_an_import_may_not_ask_is_refused_by_its_parameter(service: Started) -> None:
+    for query, field in [
+        ("map=x", "map"),
+        ("default=colour%3Dred", "default"),
+        ("encoding=x", "encoding"),
+        ("x=1", "x"),
+    ]:
+        got = await service.ask(
+            "POST", f"/v1/courses:import?{query}", "admin", data=b"title\na\n", headers={"Content-Type": CSV}
+        )
+        assert (got.status, (await got.json())["field"]) == (422, field)
+
+
+async def test_an_encoding_may_be_named_by_the_content_type(service: Started) -> None:
+    tenant = unique("tenant")
+    rows, _ = await sent(service, "title\nก\n".encode("cp874"), tenant, "?map=guess", "text/csv; charset=tis-620")
+    assert (await shown(service, tenant, rows[0]["id"]))["title"] == {"th": "ก"}
+
+
+async def test_a_dry_run_says_what_would_happen_and_writes_nothing(service: Started) -> None:
+    tenant, one, two = unique("tenant"), unique("course"), unique("course")
+    await put(service, course(one), tenant=tenant)
+    body = lines(course(one), course(one, hours=9.0), course(two))
+    rows, report = await sent(service, body, tenant, "?dry_run=true")
+    assert [row["status"] for row in rows] == ["unchanged", "refused", "created"]
+    assert await ids(service, tenant=tenant) == [one]
+    assert (await service.ask("GET", f"/v1/imports/{report['import_id']}", "admin", tenant=tenant)).status == 404
+    table = "Course Name,Skills\nA,x\n"
+    _, report = await sent(service, table, tenant, "?dry_run=true", CSV)
+    assert report["mapping"] == {"title": ["Course Name"], "tags": ["Skills"]}
+
+
+async def test_unknown_courses_are_judged_at_the_end_of_the_file(service: Started) -> None:
+    tenant, there = unique("tenant"), unique("course")
+    await put(service, course(there), tenant=tenant)
+    later = unique("later")
+    body = lines(
+        *(course(unique("first"), requires=[{"course": later}, {"course": there}]) for _ in range(3)),
+        course("needs-ghost", requires=[{"any": [{"course": "ghost"}, {"course": later}]}]),
+        course(later),
+    )
+    rows, report = await sent(service, body, tenant)
+    assert [row["status"] for row in rows] == ["created"] * 5
+    assert [row for row in rows if row.get("warnings")] == []
+    assert report["unknown_courses"] == [{"course": "ghost", "rows": 1, "required_by": ["needs-ghost"]}]
+    assert report["unknown"] == 1
+
+
+def after(*names: str) -> list[dict[str, str]]:
+    return [{"course": name} for name in names]
+
+
+async def test_cycles_that_keep_everybody_out_are_told_as_cycles(service: Started) -> None:
+    tenant = unique("tenant")
+    body = lines(
+        course("c", requires=after("a")),
+        course("b", requires=after("c")),
+        course("a", requires=after("b")),
+        course("behind", requires=after("a")),
+        course("x", requires=[{"any": after("y", "free")}]),
+        course("y", requires=after("x")),
+        course("free"),
+        course("p", requires=[{"any": after("q", "p2")}]),
+        course("q", requires=after("p")),
+        course("p2", requires=after("q")),
+    )
+    _, report = await sent(service, body, tenant)
+    assert report["cycles"] == [["a", "b", "c"], ["p", "p2", "q"]]  # `x` is entered by `free`, and opens `y`
+
+
+async def test_what_a_full_import_no_longer_holds_is_listed_and_withdrawn_only_when_asked(service: Started) -> None:
+    tenant = unique("tenant")
+    bodies = [course(f"c{n}") for n in range(4)]
+    await sent(service, lines(*bodies, course("other", provider={"en": "Another"})), tenant)
+    await put(service, course("shared-one"), tenant="shared")
+    _, plain = await sent(service, lines(*bodies[:2]), tenant)
+    assert "absent" not in plain
+    _, full = await sent(service, lines(*bodies[:2]), tenant, "?full=true")
+    assert (full["missing"], full["absent"], "withdrawn" in full) == (["c2", "c3"], 2, False)
+    broken = f"{lines(*bodies[:2])}\nnot json"
+    _, kept = await sent(service, broken, tenant, "?full=true&withdraw=true")
+    assert (kept["missing"], "withdrawn" in kept, kept["problem"]["field"]) == (["c2", "c3"], False, "withdraw")
+    _, dry = await sent(service, lines(*bodies[:2]), tenant, "?full=true&withdraw=true&dry_run=true")
+    assert (dry["missing"], "withdrawn" in dry) == (["c2", "c3"], False)
+    assert len(await ids(service, tenant=tenant)) >= 5
+    _, done = await sent(service, lines(*bodies[:2]), tenant, "?full=true&withdraw=true")
+    assert (done["missing"], done["withdrawn"]) == (["c2", "c3"], 2)
+    left = await ids(service, tenant=tenant)
+    assert {"c0", "c1", "other", "shared-one"} <= set(left)
+    assert not {"c2", "c3"} & set(left)
+    await service.ask("DELETE", "/v1/courses/shared-one", "admin", tenant="shared")
+
+
+async def test_two_imports_of_one_file_at_once_store_each_course_once(service: Started) -> None:
+    tenant = unique("tenant")
+    body = lines(*(course(f"c{n:04}") for n in range(400)))
+    both = await asyncio.gather(*(sent(service, body, tenant) for _ in range(3)))
+    for row in range(400):
+        statuses = sorted(rows[row]["status"] for rows, _ in both)
+        assert statuses == ["created", "unchanged", "unchanged"]
+    sequences = service.database("catalog")["entries"].find({"tenant": tenant}, {"sequence": 1})
+    assert {entry["sequence"] async for entry in sequences} == {1}
+
+
+class Away(CatalogStore):
+    """A store whose database goes away: before a write, after one whose answer is lost, or for ever."""
+
+    def __init__(self, inner: CatalogStore, *, answers_lost: int = 0, calls_lost: int = 0) -> None:
+        self.__dict__.update(inner.__dict__)
+        self.answers_lost, self.calls_lost = answers_lost, calls_lost
+
+    async def put_courses(self, *arguments: Any) -> Any:
+        if self.calls_lost:
+            self.calls_lost -= 1
+            raise Unavailable("the database is away")
+        done = await super().put_courses(*arguments)
+        if self.answers_lost:
+            self.answers_lost -= 1
+            raise Unavailable("the database is away")
+        return done
+
+
+def rows_of(count: int) -> list[Row]:
+    return [Row(n, convert(course(f"c{n:04}"), Course)) for n in range(1, count + 1)]
+
+
+@pytest.mark.parametrize("lost", [{"answers_lost": 2}, {"calls_lost": 2}, {"answers_lost": 1, "calls_lost": 1}])
+async def test_a_database_that_comes_back_has_lost_nothing_and_stored_nothing_twice(
+    service: Started, lost: dict[str, int]
+) -> None:
+    tenant, app = unique("tenant"), service.client.app
+    taken = CourseImport(Away(app[STORE], **lost), app[REPORTS], tenant, "", "ndjson", patience=30)
+    await taken.begin()
+    results = await taken.take(rows_of(50))
+    assert [(one.status, one.revision) for one in results] == [("created", 1)] * 50
+    report = await taken.finish(full=False, withdraw=False)
+    assert (report.created, report.state) == (50, "finished")
+    assert await ids(service, tenant=tenant) == [f"c{n:04}" for n in range(1, 51)]
+
+
+async def test_a_database_that_stays_away_ends_the_import_with_its_reason(service: Started) -> None:
+    tenant, app = unique("tenant"), service.client.app
+    taken = CourseImport(Away(app[STORE], calls_lost=10**6), app[REPORTS], tenant, "", "ndjson", patience=0.3)
+    await taken.begin()
+    with pytest.raises(Unavailable) as away:
+        await taken.take(rows_of(5))
+    await taken.stop(away.value)
+    found = await ReportStore(service.database("catalog")).find(tenant, taken.report.import_id)
+    assert found
+    assert (found.state, found.problem and found.problem.status) == ("stopped", 503)
+
+
+async def test_an_import_whose_client_goes_has_stored_whole_courses_and_the_next_one_does_the_rest(
+    service: Started,
+) -> None:
+    tenant = unique("tenant")
+    bodies = [course(f"c{n:04}") for n in range(300)]
+    gate = asyncio.Event()
+
+    async def half() -> AsyncIterator[bytes]:
+        yield lines(*bodies[:150]).encode() + b"\n"
+        gate.set()
+        await asyncio.Event().wait()
+
+    got = await service.ask(
+        "POST", "/v1/courses:import", "admin", tenant=tenant, data=half(), headers={"Content-Type": NDJSON}
+    )
+    for _ in range(150):
+        await got.content.readline()
+    got.close()
+    place = got.headers["Location"]
+    running = await (await service.ask("GET", place, "admin", tenant=tenant)).json()
+    assert (running["state"], running["created"]) == ("running", 150)
+    rows, report = await sent(service, lines(*bodies), tenant)
+    assert [row["status"] for row in rows] == ["unchanged"] * 150 + ["created"] * 150
+    assert report["state"] == "finished"
+    store: CatalogStore = service.client.app[STORE]
+    assert len(await store.page(tenant, ListCourses(limit=500))) == 300

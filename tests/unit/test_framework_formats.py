@@ -1,0 +1,477 @@
+"""What real files do wrong, format by format: every fault is told with its row or identifier, its field and why."""
+
+import json
+import os
+import zipfile
+from contextlib import suppress
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.catalog.frameworks import FORMATS, Options, Reading, Source, read, write
+from services.catalog.frameworks.reading import FAULTS_LIMIT, PROSE_LIMIT, TITLE_LIMIT, Given
+from services.catalog.frameworks.tables import Source as File
+from services.catalog.frameworks.tables import unpacked
+from shared.domain import LocalizedText
+from shared.errors import InvalidInput, Malformed, Problem, TooLarge, Unsupported
+from tests.support.builders import framework
+
+NAMED = Options(id="mine", title=LocalizedText(en="Mine"))
+EXPERTS = Options(id="mine", title=LocalizedText(en="Mine"), scale=("None", "Aware", "Able"))
+
+
+def table(*lines: str, options: Options = NAMED, encoding: str = "utf-8") -> Reading:
+    return read("csv", [Source("matrix.csv", "\n".join(lines).encode(encoding))], options)
+
+
+def told(reading: Reading) -> list[tuple[str, int | None, str | None]]:
+    return [(fault.verdict, fault.row, fault.field) for fault in reading.faults]
+
+
+# --- tables ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_a_matrix_is_read_in_every_separator_and_encoding(separator: str, encoding: str) -> None:
+    lines = ["กลุ่มงาน,ทักษะ,ระดับ", "ธุรการ,สารบรรณ,2", "ธุรการ,การเงิน,๑", "บริการ,สารบรรณ,ระดับ 3"]
+    found = table(*(line.replace(",", separator) for line in lines), encoding=encoding).framework
+    assert found
+    assert [group.title.th for group in found.job_groups] == ["ธุรการ", "บริการ"]
+    assert [row.level for row in found.requirements] == [2, 1, 3]
+    assert [step.level for step in found.scale] == [0, 1, 2, 3]
+
+
+def test_a_wide_matrix_may_stand_either_way() -> None:
+    long = table("role,skill,level", "clerk,filing,1", "clerk,law,2", "chief,law,3").framework
+    roles = table("role,filing,law", "clerk,1,2", "chief,,3").framework
+    skills = table("skill,clerk,chief", "filing,1,", "law,2,3").framework
+    assert long
+    assert roles
+    assert skills
+    rows = {(row.job_group, row.skill, row.level) for row in long.requirements}
+    assert rows == {(row.job_group, row.skill, row.level) for row in roles.requirements}
+    assert rows == {(row.job_group, row.skill, row.level) for row in skills.requirements}
+
+
+def test_levels_by_word_need_a_known_list_or_a_given_one() -> None:
+    known = table("role,skill,level", "clerk,filing,Practitioner", "clerk,law,awareness").framework
+    assert known
+    assert [row.level for row in known.requirements] == [3, 1]
+    unknown = table("role,skill,level", "clerk,filing,Able", "clerk,law,Banana")
+    assert (unknown.framework, told(unknown)) == (None, [("untrue", 2, "level"), ("untrue", 3, "level")])
+    given = table("role,skill,level", "clerk,filing,Able", options=EXPERTS).framework
+    assert given
+    assert [(step.level, step.title.en) for step in given.scale] == [(0, "None"), (1, "Aware"), (2, "Able")]
+    assert given.requirements[0].level == 2
+
+
+def test_a_mark_is_a_level_only_where_it_is_said_which() -> None:
+    lines = ("skill,clerk,chief", "filing,✓,", "law,x,✓")
+    refused = table(*lines)
+    assert refused.framework is None
+    assert {fault.reason.split("; ")[-1] for fault in refused.faults} == {
+        "say with `mark` which level a mark stands for"
+    }
+    taken = table(*lines, options=Options(id="m", title=LocalizedText(en="M"), mark=2)).framework
+    assert taken
+    assert [row.level for row in taken.requirements] == [2, 2, 2]
+
+
+def test_every_fault_of_a_table_is_told_and_the_rest_is_taken_where_that_is_asked() -> None:
+    lines = (
+        "role,skill,level,weight,skill description",
+        "clerk,filing,1,,Keeps records",
+        "clerk,,1,,",
+        ",filing,1,,",
+        "clerk,law,,,",
+        "clerk,law,5,heavy,",
+        "clerk,law,2,0,",
+        "clerk,filing,2,,",
+        "clerk,filing,1,,",
+        "clerk,tax,1,,,,stray",
+        "clerk,tax,not required,,",
+        "clerk,tax,1,2.5,",
+    )
+    reading = table(*lines)
+    assert reading.framework is None
+    assert set(told(reading)) == {
+        ("untrue", 3, "skill"),
+        ("untrue", 4, "job_group"),
+        ("untrue", 5, "level"),
+        ("untrue", 6, "weight"),
+        ("untrue", 7, "weight"),
+        ("untrue", 8, "level"),
+        ("changed", 9, None),
+        ("untrue", 10, None),
+    }
+    assert [(lost.what, lost.count) for lost in reading.not_kept] == [("a row that says that no level is required", 1)]
+    rest = table(*lines, options=Options(id="m", title=LocalizedText(en="M"), skip_refused=True)).framework
+    assert rest
+    assert [(row.skill, row.level, row.weight) for row in rest.requirements] == [("filing", 1, 1), ("tax", 1, 2.5)]
+    assert rest.skills[0].description
+    assert rest.skills[0].description.en == "Keeps records"
+
+
+def test_a_quote_that_is_never_closed_is_told_with_its_row() -> None:
+    reading = table("role,skill,level", "clerk,filing,1", 'clerk,"law,2', "clerk,tax,3")
+    assert reading.framework is None
+    assert (reading.faults[0].row, "never closed" in reading.faults[0].reason) == (3, True)
+
+
+def test_columns_are_joined_as_they_are_mapped_and_unknown_ones_are_named() -> None:
+    lines = (
+        "Family,Role,Role Level,Skill Name,Skill Level",
+        "IT,Architect,Lead,Design,Expert",
+        "IT,CIO,NOT IN USE,Design,Working",
+    )
+    mapped = Options(id="m", title=LocalizedText(en="M"), columns={"job_group": "Role + Role Level", "area": "family"})
+    found = table(*lines, options=mapped).framework
+    assert found
+    assert [group.title.en for group in found.job_groups] == ["Architect – Lead", "CIO"]
+    assert found.areas[0].id == "it"
+    for columns in ({"job_group": "Rolle"}, {"role": "Role"}):
+        with pytest.raises(InvalidInput) as wrong:
+            table(*lines, options=Options(columns=columns))
+        assert wrong.value.field == "map"
+    with pytest.raises(InvalidInput, match="no column is known as job_group, skill, level"):
+        table("a,b", "1,2")
+
+
+def test_what_is_no_text_is_refused_with_its_line() -> None:
+    with pytest.raises(Malformed, match=r"matrix.csv: line 2 is not UTF-8"):
+        table("role,skill,level", "clerk,café,1", encoding="cp1252")
+
+
+def test_long_words_are_cut_and_kept_whole_in_the_description() -> None:
+    name = "a skill " * 60
+    reading = table("role,skill,level,skill description", f"clerk,{name},1,{'x' * 6000}")
+    assert reading.framework
+    skill = reading.framework.skills[0]
+    assert skill.title.en
+    assert skill.description
+    assert skill.description.en
+    assert (len(skill.title.en), len(skill.description.en)) == (TITLE_LIMIT, PROSE_LIMIT)
+    assert skill.description.en.startswith(name.strip())
+    assert [fault.verdict for fault in reading.faults] == ["changed", "changed"]
+
+
+def test_faults_past_the_limit_are_counted() -> None:
+    reading = table("role,skill,level", *(f"clerk,skill-{n},bad" for n in range(FAULTS_LIMIT + 5)))
+    assert (len(reading.faults), reading.further_faults, reading.framework) == (FAULTS_LIMIT, 5, None)
+
+
+# --- CASE ------------------------------------------------------------------------------------------------------------
+
+DOCUMENT = {"identifier": "d", "title": "Document", "uri": "urn:d", "creator": "us", "lastChangeDateTime": "2026-01-01"}
+
+
+def link(kind: str, origin: str, destination: str, **more: Any) -> dict[str, Any]:
+    ends = {"originNodeURI": {"identifier": origin}, "destinationNodeURI": {"identifier": destination}}
+    return {"identifier": f"{kind}-{origin}-{destination}", "associationType": kind, **ends, **more}
+
+
+def package(items: list[Any], *links: dict[str, Any], **more: Any) -> Reading:
+    items = [{"identifier": one, "fullStatement": f"Item {one}"} if isinstance(one, str) else one for one in items]
+    whole = {"CFDocument": DOCUMENT, "CFItems": items, "CFAssociations": list(links), **more}
+    return read("case-1.0", [Source("package.json", json.dumps(whole).encode())], Options())
+
+
+def test_items_with_children_are_areas_and_the_others_skills_in_the_order_of_the_package() -> None:
+    tree = [link("isChildOf", "a", "d"), link("isChildOf", "b", "a"), link("isChildOf", "z", "b", sequenceNumber=2)]
+    found = package(["a", "b", "z", "y"], *tree, link("isChildOf", "y", "b", sequenceNumber=1)).framework
+    assert found
+    assert [area.id for area in found.areas] == ["a", "b"]
+    assert [(skill.id, skill.area) for skill in found.skills] == [("y", "b"), ("z", "b")]
+    assert [(one.kind, one.origin, one.target) for one in found.relations] == [("child_of", "b", "a")]
+
+
+def test_a_circle_of_items_is_told_and_nothing_is_taken() -> None:
+    circle = [link("isChildOf", "a", "b"), link("isChildOf", "b", "c"), link("isChildOf", "c", "a")]
+    reading = package(["a", "b", "c", "s"], *circle, link("isChildOf", "s", "a"))
+    assert reading.framework is None
+    assert any("`isChildOf` is a cycle" in fault.reason and "→" in fault.reason for fault in reading.faults)
+    itself = package(["a"], link("isChildOf", "a", "a"))
+    assert (itself.framework, itself.faults[0].reason[:31]) == (None, "`isChildOf` is a cycle: a → a; ")
+
+
+def test_a_circle_of_what_precedes_is_told_and_left_out_and_the_rest_is_kept() -> None:
+    order = [link("precedes", *pair) for pair in ("ab", "ba", "bc", "ce")]
+    reading = package(["a", "b", "c", "e"], *order)
+    assert reading.framework
+    assert [(one.origin, one.target) for one in reading.framework.relations] == [("b", "c"), ("c", "e")]
+    assert sum("`precedes` is a cycle" in fault.reason for fault in reading.faults) == 1
+
+
+def test_associations_of_a_package_are_kept_or_told() -> None:
+    reading = package(
+        ["a", "b", {"identifier": "a", "fullStatement": "Another"}, {"fullStatement": "Nameless"}, {"identifier": "w"}],
+        link("exactMatchOf", "a", "x", destinationNodeURI={"identifier": "x", "uri": "https://example.org/x"}),
+        link("exactMatchOf", "ghost", "a"),
+        link("precedes", "a", "ghost"),
+        link("isRelatedTo", "a", "b"),
+        link("isChildOf", "a", "elsewhere"),
+        {"identifier": "broken", "associationType": "precedes"},
+        CFDefinitions={"CFConcepts": [{"title": "Energy"}], "CFSubjects": []},
+    )
+    assert reading.framework is None  # an item without an identifier, and one with another's
+    assert {(fault.verdict, fault.id) for fault in reading.faults} >= {
+        ("untrue", "a"),
+        ("untrue", "CFItems[3]"),
+        ("refused", "w"),
+        ("refused", "exactMatchOf-ghost-a"),
+        ("refused", "precedes-a-ghost"),
+        ("changed", "isChildOf-a-elsewhere"),
+        ("refused", "broken"),
+    }
+    assert {(lost.what, lost.count) for lost in reading.not_kept} >= {
+        ("association isRelatedTo", 1),
+        ("CFDefinitions", 1),
+    }
+
+
+def test_a_rubric_is_the_scale_and_long_statements_give_way_to_short_ones() -> None:
+    levels = [{"score": 0, "quality": "No"}, {"score": 3, "quality": "Yes"}]
+    rubrics = [{"CFRubricCriteria": [{"CFRubricCriterionLevels": levels}]}]
+    item = {
+        "identifier": "a",
+        "fullStatement": "Long words",
+        "abbreviatedStatement": "Short",
+        "humanCodingScheme": "A.1",
+    }
+    found = package([item], CFRubrics=rubrics).framework
+    assert found
+    assert [(step.level, step.title.en) for step in found.scale] == [(0, "No"), (3, "Yes")]
+    assert (found.skills[0].title.en, found.skills[0].code) == ("Short", "A.1")
+    assert found.skills[0].description
+    assert found.skills[0].description.en == "Long words"
+
+
+# --- DigComp ---------------------------------------------------------------------------------------------------------
+
+
+def outcome(name: str, competence: str, level: str) -> dict[str, str]:
+    about = {"competence_id": competence, "four_levels_proficiency_name": f"ProficiencyLevel/{level}"}
+    return {"@type": "LearningOutcome", "@id": name, "description": "Finds", **about}
+
+
+def test_digcomp_is_read_with_a_context_that_is_not_fetched() -> None:
+    both = [{"@value": "ข้อมูล", "@language": "th"}, {"@value": "Data", "@language": "en"}]
+    search = {"@type": ["x:Competence"], "@id": "Competence/1.1", "name": "Search"}
+    graph = [
+        {"@type": "CompetenceArea", "@id": "CompetenceArea/1", "name": both},
+        {**search, "competence_area_id": {"@id": "CompetenceArea/1"}},
+        outcome("LO1", "Competence/1.1", "Basic"),
+        outcome("LO2", "Competence/9.9", "Basic"),
+        outcome("LO3", "Competence/1.1", "Wizard"),
+        {"@type": "Glossary", "@id": "Glossary/x", "explanation": "y"},
+        "stray",
+    ]
+    raw = json.dumps({"@context": "https://unreachable.invalid/context.jsonld", "@graph": graph}).encode()
+    reading = read("digcomp", [Source("d.jsonld", raw)], Options())
+    assert reading.framework
+    assert reading.framework.areas[0].title == LocalizedText(th="ข้อมูล", en="Data")
+    assert [(one.level, one.title.en) for one in reading.framework.skills[0].descriptors] == [(2, "Finds")]
+    assert [(fault.id, fault.field) for fault in reading.faults] == [
+        ("@graph[6]", "@graph[6]"),
+        ("LO2", "competence_id"),
+        ("LO3", "four_levels_proficiency_name"),
+    ]
+    assert any("not fetched" in line for line in reading.assumed)
+    assert [lost.what for lost in reading.not_kept] == ["node of type Glossary"]
+
+
+# --- ESCO, O*NET -----------------------------------------------------------------------------------------------------
+
+ESCO = "http://data.europa.eu/esco"
+
+
+def esco(*tables: str) -> Reading:
+    return read("esco", [Source(f"{n}.csv", one.encode()) for n, one in enumerate(tables)], Options())
+
+
+def test_esco_makes_job_groups_of_occupations_and_weighs_what_is_optional_less() -> None:
+    skills = "\n".join(
+        [
+            "conceptType,conceptUri,skillType,preferredLabel,altLabels,description",
+            f'S,{ESCO}/skill/s1,knowledge,Law,"Laws\nthe law\nLaw",About law',
+            f"S,{ESCO}/skill/s2,,Filing,,",
+        ]
+    )
+    clerk = f"{ESCO}/occupation/o1"
+    occupations = f"conceptType,conceptUri,iscoGroup,preferredLabel,altLabels\nO,{clerk},1,Clerk,Scribe\n"
+    links = "\n".join(
+        [
+            "occupationUri,relationType,skillType,skillUri",
+            f"{clerk},essential,,{ESCO}/skill/s1",
+            f"{clerk},optional,,{ESCO}/skill/s2",
+            f"{clerk},essential,,{ESCO}/skill/gone",
+        ]
+    )
+    reading = esco(links, occupations, skills)
+    assert reading.framework
+    assert [(row.skill, row.level, row.weight) for row in reading.framework.requirements] == [
+        ("s1", 1, 1),
+        ("s2", 1, 0.5),
+    ]
+    assert [one.en for one in reading.framework.skills[0].synonyms] == ["Laws", "the law"]
+    assert {lost.what: lost.count for lost in reading.not_kept}[
+        "requirement of a skill that the files do not hold"
+    ] == 1
+    wrong = esco(links.replace("optional", "perhaps"), occupations, skills)
+    assert (wrong.framework, told(wrong)) == (None, [("untrue", 3, "relationType")])
+    with pytest.raises(InvalidInput, match="no list of skills"):
+        esco(occupations)
+
+
+def test_esco_skills_lie_in_the_nearest_group_and_groups_in_a_circle_do_not_loop() -> None:
+    skills = f"conceptType,conceptUri,skillType,preferredLabel\nS,{ESCO}/skill/s1,knowledge,Law\n"
+    groups = f"conceptType,conceptUri,preferredLabel,altLabels\nSkillGroup,{ESCO}/skill/g1,Group one,\n"
+    steps = [("s1", "s2"), ("s2", "s1"), ("s2", "g1")]
+    rows = [f"S,{ESCO}/skill/{low},S,{ESCO}/skill/{high}" for low, high in steps]
+    broader = "\n".join(["conceptType,conceptUri,broaderType,broaderUri", *rows])
+    found = esco(skills, groups, broader).framework
+    assert found
+    assert (found.skills[0].area, found.areas[0].title.en) == ("g1", "Group one")
+
+
+ONET = "O*NET-SOC Code\tElement ID\tElement Name\tScale ID\tData Value\tRecommend Suppress\tNot Relevant"
+
+
+def onet(*rows: str) -> Reading:
+    lines = [ONET, *("\t".join(row.split()) for row in rows)]
+    return read("onet", [Source("Skills.txt", "\n".join(lines).encode())], Options())
+
+
+def test_onet_ratings_are_levels_from_0_to_7_and_weights() -> None:
+    reading = onet(
+        "11-1 2.A.1.a Reading LV 4.12 N N",
+        "11-1 2.A.1.a Reading IM 3.5 N n/a",
+        "11-1 2.B.1 Law LV 2 Y N",
+        "11-1 2.C Tax LV 1 N Y",
+    )
+    assert reading.framework
+    assert reading.framework.max_level == 7
+    assert [(row.job_group, row.skill, row.level, row.weight) for row in reading.framework.requirements] == [
+        ("11-1", "2.A.1.a", 4.12, 3.5)
+    ]
+    assert sum(lost.count for lost in reading.not_kept if "marked" in lost.what) == 2
+
+
+@pytest.mark.parametrize("value", ["7.01", "-1", "high", "nan", ""])
+def test_onet_ratings_off_their_scale_are_refused(value: str) -> None:
+    raw = f"{ONET}\n11-1\t2.A\tReading\tLV\t3\tN\tN\n11-2\t2.A\tReading\tLV\t{value}\tN\tN\n"
+    reading = read("onet", [Source("Skills.txt", raw.encode())], Options())
+    assert (reading.framework, told(reading)) == (None, [("untrue", 3, "Data Value")])
+
+
+# --- our own JSON ----------------------------------------------------------------------------------------------------
+
+
+def test_every_fault_of_our_own_json_is_told() -> None:
+    whole = json.loads(write("json", framework({"a": 2, "b": 3}), datetime(2026, 1, 1, tzinfo=UTC)).data)
+    whole["skills"] += [
+        {"id": "c", "area": "ghost", "title": {"en": "C"}},
+        {"id": "d"},
+        {"id": "a", "area": "area", "title": {"en": "Other"}},
+    ]
+    whole["requirements"] += [
+        {"job_group": "service", "skill": "ghost", "level": 1},
+        {"job_group": "service", "skill": "a", "level": 99},
+    ]
+    whole["relations"] = [
+        {"kind": "precedes", "origin": "a", "target": "b"},
+        {"kind": "precedes", "origin": "b", "target": "a"},
+        {"kind": "like"},
+    ]
+    whole["colour"] = "blue"
+    reading = read("json", [Source("f.json", json.dumps(whole).encode())], Options())
+    assert reading.framework is None
+    assert {(fault.verdict, fault.id, fault.field) for fault in reading.faults} == {
+        ("untrue", "d", "skills[3].area"),
+        ("untrue", "a", "skills.id"),
+        ("refused", "c", "skills.area"),
+        ("untrue", "service / ghost", "requirements.skill"),
+        ("untrue", "service / a", "level"),
+        ("refused", "relations[2]", "relations[2].kind"),
+        ("refused", None, "relations"),
+    }
+    assert [lost.what for lost in reading.not_kept] == ["field 'colour'"]
+
+
+RUBBISH = [b"", b"[]", b"null", b"{}", b"{", b"\xff", b"[" * 100_000, b'{"CFDocument": {}}', b'{"@graph": 3}']
+RUBBISH += [b"PK\x03\x04rubbish", b"a,b\n", b"\0\0\0"]
+
+
+@pytest.mark.parametrize("raw", RUBBISH)
+@pytest.mark.parametrize("name", FORMATS)
+def test_rubbish_is_refused_in_words_in_every_format(name: str, raw: bytes) -> None:
+    reading = None
+    with suppress(Problem):  # which says in words what is wrong with the whole
+        reading = read(name, [Source("rubbish", raw)], Options())
+    assert reading is None or (reading.framework is None and reading.faults)
+
+
+# --- archives --------------------------------------------------------------------------------------------------------
+
+
+def packed(**files: bytes) -> bytes:
+    out = BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name.replace("__", "."), data)
+    return out.getvalue()
+
+
+def test_an_archive_is_unpacked_up_to_a_limit_whatever_it_says() -> None:
+    small = packed(a__csv=b"x" * 100, b__txt=b"y", c__pdf=b"no table")
+    assert [one.name for one in unpacked([File("a.zip", small)])] == ["a.zip/a.csv", "a.zip/b.txt"]
+    with pytest.raises(TooLarge):
+        unpacked([File("bomb.zip", packed(a__csv=b"0" * 1_000_000, b__csv=b"0" * 1_000_000))], limit=1_500_000)
+    with pytest.raises(TooLarge):
+        unpacked([File("many.zip", packed(**{f"f{n}__csv": b"" for n in range(101)}))])
+    with pytest.raises(Unsupported, match="Excel"):
+        unpacked([File("book.xlsx", packed(**{"[Content_Types]__xml": b"", "a__csv": b""}))])
+    with pytest.raises(InvalidInput, match="no table"):
+        unpacked([File("a.zip", packed(c__pdf=b""))])
+    broken = bytearray(small)
+    broken[40:60] = b"\0" * 20
+    with pytest.raises(Malformed):
+        unpacked([File("a.zip", bytes(broken))])
+
+
+def test_a_text_in_several_languages_is_kept_in_ours() -> None:
+    assert (Given("ขับเคลื่อน (Digital)").th(), Given("ขับเคลื่อน (Digital)").en()) == ("ขับเคลื่อน (Digital)", "")
+    assert Given("", {"fr": "Données", "th": "ข้อมูล"}).en() == "Données"
+    assert Given("R&amp;D\u0000").en() == "R&D"
+
+
+# --- real files ------------------------------------------------------------------------------------------------------
+
+DATA = Path(os.environ.get("DATASETS_DIR", "/nowhere"))
+real = pytest.mark.skipif(not DATA.exists(), reason="DATASETS_DIR is not set")
+
+
+def of_file(name: str, *files: str, options: Options = NAMED) -> Reading:
+    return read(name, [Source(file, (DATA / file).read_bytes()) for file in files], options)
+
+
+@real
+def test_the_real_files_are_taken_whole() -> None:
+    digcomp = of_file("digcomp", "digcomp_3.0/digcomp3_data_supplement_2025-11-24.jsonld").framework
+    assert digcomp
+    assert (len(digcomp.areas), len(digcomp.skills), len(digcomp.scale)) == (5, 21, 9)
+    case = of_file("case-1.0", "samples_case/cfpackage_smartlevel.json").framework
+    assert case
+    assert (len(case.areas), len(case.skills)) == (2, 12)
+    columns = {"job_group": "Role + Role Level", "job_group_description": "Role Level Description"}
+    options = Options(id="uk", title=LocalizedText(en="UK"), columns=columns)
+    matrix = of_file("csv", "uk_gdad_capability_framework/roles.csv", options=options)
+    assert matrix.framework
+    assert (matrix.rows, len(matrix.framework.skills), len(matrix.framework.job_groups)) == (1825, 188, 205)
+    requirements, unused = len(matrix.framework.requirements), matrix.not_kept[-1].count
+    assert requirements + unused + len(matrix.faults) == matrix.rows
+    assert {fault.verdict for fault in matrix.faults} == {"changed"}

@@ -1,0 +1,95 @@
+"""Prerequisites in words: read where every word is understood, else left to the reader."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from services.catalog.importers.prerequisites import code_key, conditions_of
+
+
+def c(name: str) -> dict[str, Any]:
+    return {"course": name}
+
+
+@pytest.mark.parametrize(
+    ("text", "requires"),
+    [
+        ("CS 101", [c("cs101")]),
+        ("CS101, CS 102 and CS-103", [c("cs101"), c("cs102"), c("cs-103")]),
+        ("CS 101, CS 102, or CS 103", [{"any": [c("cs101"), c("cs102"), c("cs103")]}]),
+        ("CS 101 and (MATH 2 or MATH 3)", [c("cs101"), {"any": [c("math2"), c("math3")]}]),
+        ("A and (B or C)", [c("a"), {"any": [c("b"), c("c")]}]),
+        ("CS 101 or CS 102 and CS 103", [{"any": [c("cs101"), {"all": [c("cs102"), c("cs103")]}]}]),
+        (
+            "(CS 101 or CS 102) and (CS 103 or CS 104)",
+            [{"any": [c("cs101"), c("cs102")]}, {"any": [c("cs103"), c("cs104")]}],
+        ),
+        ("Prerequisites: 6.041 or 6.042.", [{"any": [c("6.041"), c("6.042")]}]),
+        ("วิชาบังคับก่อน: คพ 101 และ คพ 102", [c("คพ101"), c("คพ102")]),
+        ("คพ 101 หรือ คพ 102", [{"any": [c("คพ101"), c("คพ102")]}]),
+    ],
+)  # fmt: skip
+def test_an_expression_is_read(text: str, requires: list[dict[str, Any]]) -> None:
+    found = conditions_of(text, code_key)
+    assert (found.understood, found.whole, msgspec.to_builtins(found.requires)) == (True, True, requires)
+
+
+@pytest.mark.parametrize(
+    ("text", "requires", "corequisites", "antirequisites"),
+    [
+        ("CS 101; concurrent with CS 102", ["cs101"], ["cs102"], []),
+        ("CS 101 and concurrent enrollment in CS 102", ["cs101"], ["cs102"], []),
+        ("Corequisite: CS 102", [], ["cs102"], []),
+        ("คพ 101 และเรียนพร้อมกับ คพ 102", ["คพ101"], ["คพ102"], []),
+        ("not for those who took CS 99", [], [], ["cs99"]),
+        ("CS 101. Not open to students with credit for CS 99 or CS 98.", ["cs101"], [], ["cs99", "cs98"]),
+        ("ไม่เปิดสำหรับผู้ที่เคยเรียน คพ 100", [], [], ["คพ100"]),
+    ],
+)
+def test_what_goes_beside_and_what_shuts_out_are_conditions_of_their_own(
+    text: str, requires: list[str], corequisites: list[str], antirequisites: list[str]
+) -> None:
+    found = conditions_of(text, code_key)
+    assert found.understood
+    assert [one.course for one in found.requires] == requires
+    assert (found.corequisites, found.antirequisites) == (corequisites, antirequisites)
+
+
+@pytest.mark.parametrize(
+    "text", ["CS 101 or consent of instructor", "CS 101 and permission of the department", "คพ 101 หรือได้รับอนุญาตจากผู้สอน"]
+)
+def test_the_consent_of_somebody_is_left_to_the_text(text: str) -> None:
+    found = conditions_of(text, code_key)
+    assert (found.understood, found.whole, len(found.requires)) == (True, False, 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a good command of English",
+        "CS 101 and a good command of English",
+        "CS 101 and",
+        "and CS 101",
+        "CS 101 (or CS 102)",
+        "CS 101 or graduate standing",
+        "consent of instructor",
+        "Python 3",
+        "Windows 10",
+        "Grade 12",
+        "มัธยมศึกษาปีที่ 6",
+        "concurrent with CS 101 or CS 102",
+        "(" * 500 + "CS 101" + ")" * 500,
+        "CS 101 " * 1000,
+        "",
+    ],
+)
+def test_what_is_not_understood_to_its_last_word_is_not_enforced(text: str) -> None:
+    found = conditions_of(text, code_key)
+    assert (found.understood, found.requires, found.corequisites) == (False, [], [])
+
+
+def test_where_a_file_has_ids_conditions_name_ids() -> None:
+    found = conditions_of("intro-1 and (intro_2 or SQL)", str, ids=True)
+    assert msgspec.to_builtins(found.requires) == [c("intro-1"), {"any": [c("intro_2"), c("SQL")]}]
+    assert not conditions_of("algebra and geometry", str, ids=True).understood

@@ -1,0 +1,159 @@
+"""What single cells mean: lists, durations, levels, languages, dates."""
+
+from datetime import date
+
+import pytest
+
+from services.catalog.importers.words import (
+    InvalidDate,
+    date_of,
+    duration_of,
+    language_of,
+    level_of,
+    list_of,
+    modality_of,
+    number_of,
+    plain,
+    says_nothing,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "hours", "assumed"),
+    [
+        ("Approx. 12 hours to complete", 12, False),
+        ("one hour", 1, False),
+        ("half an hour", 0.5, False),
+        ("an hour and 15 minutes", 1.25, False),
+        ("2h30m", 2.5, False),
+        ("1,5 h", 1.5, False),
+        ("1,200 hours", 1200, False),
+        ("PT12H30M", 12.5, False),
+        ("12:30", 12.5, False),
+        ("1:30:00", 1.5, False),
+        ("12 ชั่วโมง 30 นาที", 12.5, False),
+        ("2 ชม. 15 น.", 2.25, False),
+        ("๓ ชั่วโมง", 3, False),
+        ("6 weeks, 3–5 hours per week", 24, False),
+        ("3 hours per week for 5 weeks", 15, False),
+        ("5 ชั่วโมงต่อสัปดาห์ 8 สัปดาห์", 40, False),
+        ("Approx. 5 months to complete Suggested pace of 4 hours/week", 80, False),
+        ("2 days (12 hours)", 12, False),
+        ("4 weeks", 16, True),
+        ("1 - 4 Weeks", 10, True),
+        ("3 - 6 Months", 72, True),
+        ("P4W", 16, True),
+        ("10 วัน", 60, True),
+        ("ครึ่งวัน", 3, True),
+        ("3 หน่วยกิต", 45, True),
+        ("Less Than 2 Hours", 2, True),
+        ("10+ hours", 10, True),
+        ("12", 12, True),
+    ],
+)
+def test_a_duration_is_read_in_every_form(text: str, hours: float, assumed: bool) -> None:
+    assert duration_of(text) == (hours, assumed)
+
+
+@pytest.mark.parametrize(
+    "text", ["self-paced", "", "P0D", "PT", "-3 hours", "Week 3 of 5", "5 modules, 10 hours", "0 hours", "99999 hours"]
+)
+def test_a_duration_that_is_not_understood_to_its_last_number_is_none(text: str) -> None:
+    assert duration_of(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "level"),
+    [
+        ("Beginner ", "beginner"),
+        ("Beginner Level", "beginner"),
+        ("Introductory", "beginner"),
+        ("ระดับต้น", "beginner"),
+        ("พื้นฐาน", "beginner"),
+        ("ระดับกลาง", "intermediate"),
+        ("INTERMEDIATE", "intermediate"),
+        ("ขั้นสูง", "advanced"),
+        ("All levels", "mixed"),
+        ("ทุกระดับ", "mixed"),
+        ("พื้นฐานถึงระดับกลาง", "mixed"),
+        ("Basic to advanced", "mixed"),
+        ("Subtitles: French, English", None),
+        ("not-mentioned", None),
+        ("Advanced Placement Biology", None),
+        ("Level 1", None),
+    ],
+)
+def test_a_level_is_read_from_level_words_only(text: str, level: str | None) -> None:
+    assert level_of(text) == level
+
+
+@pytest.mark.parametrize(
+    ("text", "items"),
+    [
+        ("['a', 'b, c']", ["a", "b, c"]),
+        ('["x", "y"]', ["x", "y"]),
+        ("[]", []),
+        ("('a',)", ["a"]),
+        ("a; b;a ; A", ["a", "b"]),
+        ("a|b", ["a", "b"]),
+        ("C (Programming, Language), SQL", ["C (Programming, Language)", "SQL"]),
+        ("ก, ข", ["ก", "ข"]),
+        ("R&amp;D, AT&amp;T", ["R&D", "AT&T"]),
+        ("not-mentioned", []),
+        ("[" * 5000, ["[" * 5000]),
+        ("['open", ["['open"]),
+    ],
+)
+def test_a_list_is_read_in_every_form(text: str, items: list[str]) -> None:
+    assert list_of(text) == items
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (" R&amp;D\x00 <b>now</b> ", "R&D now"),
+        ("<p>one</p><p>two</p>", "one\ntwo"),
+        ("List<T> and a < b", "List<T> and a < b"),
+        ("\ufeffก\u200b", "ก"),
+        ("a\r\nb\x07", "a\nb"),
+        ("&amp;lt;", "&lt;"),
+        ("<" * 100_000, "<" * 100_000),
+    ],
+)
+def test_a_cell_is_shown_as_a_reader_sees_it(text: str, shown: str) -> None:
+    assert plain(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("2025-12-31", date(2025, 12, 31)),
+        ("31/12/2568", date(2025, 12, 31)),
+        ("31 ธ.ค. 2568", date(2025, 12, 31)),
+        ("๑ มกราคม พ.ศ. ๒๕๖๙", date(2026, 1, 1)),
+        ("May 5, 2026", date(2026, 5, 5)),
+        ("2026-05-05T00:00:00Z", date(2026, 5, 5)),
+        ("2599-12-31", None),
+        ("31 ธันวาคม 2599", None),
+        ("9999-12-31", None),
+    ],
+)
+def test_a_date_is_read_in_both_calendars_and_far_ones_mean_never(text: str, found: date | None) -> None:
+    assert date_of(text) == found
+
+
+@pytest.mark.parametrize("text", ["31/02/2568", "soon", "13/13/2025", "0000-01-01"])
+def test_what_is_no_date_is_refused(text: str) -> None:
+    with pytest.raises(InvalidDate):
+        date_of(text)
+
+
+def test_languages_ways_numbers_and_nothing() -> None:
+    names = ["Chinese (Simplified)", "English", "ภาษาไทย", "en-US", "tha", "Portuguese (Brazilian)", "Klingon"]
+    assert [language_of(name) for name in names] == ["zh", "en", "th", "en", "th", "pt", None]
+    ways = ["MOOC", "ออนไลน์", "On-site", "อบรมในห้องเรียน", "hybrid", "online and classroom", "by post"]
+    expected = ["online", "online", "classroom", "classroom", "blended", "blended", None]
+    assert [modality_of(way) for way in ways] == expected
+    assert [number_of(text) for text in ("4.2stars", "16,400", "๑๒", "1 of 2", "")] == [4.2, 16400, 12, None, None]
+    assert all(says_nothing(text) for text in ("", " ", "N/A", "not-mentioned", "None.", "ไม่ระบุ", "ไม่มี"))
+    assert not says_nothing("0")

@@ -1,0 +1,477 @@
+"""Lists of courses in every format: each trap of real files, in a few lines."""
+
+import io
+import itertools
+import json
+import zipfile
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+import openpyxl
+import pytest
+
+from services.catalog import exporters
+from services.catalog.importers import Format, ListReader, Options
+from services.catalog.importers.encodings import Recoder, eight_bit
+from services.catalog.importers.facts import id_by_code, id_by_url
+from services.catalog.importers.rows import ROW_LIMIT, Row
+from shared.decoding import decode
+from shared.domain import Course
+from shared.errors import InvalidInput, Malformed, Problem, TooLarge
+
+THAI = "การเขียนโปรแกรมภาษาไพทอนเบื้องต้น"
+GUESS = Options(columns="guess")
+
+
+def read(form: Format, body: bytes, options: Options = GUESS, size: int = 1 << 20) -> tuple[ListReader, list[Row]]:
+    reader = ListReader(form, options)
+    try:
+        pieces: Iterable[bytes] = (body[at : at + size] for at in range(0, len(body), size))
+        rows = [row for piece in pieces for row in reader.feed(piece)] + list(reader.end())
+    finally:
+        reader.close()
+    return reader, [row for row in rows if row]
+
+
+def courses(form: Format, body: bytes | str, options: Options = GUESS, size: int = 1 << 20) -> list[Course]:
+    _, rows = read(form, body.encode() if isinstance(body, str) else body, options, size)
+    return [row.course for row in rows if row.course]
+
+
+def told(rows: list[Row]) -> list[tuple[int, str]]:
+    return [(row.number, (row.course.title.en or "") if row.course else row.problems[0].detail) for row in rows]
+
+
+def workbook(*rows: Iterable[Any]) -> bytes:
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(list(row))
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+# --- encodings -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+@pytest.mark.parametrize(
+    ("encoding", "found"),
+    [
+        ("utf-8", "utf-8"),
+        ("utf-8-sig", "utf-8"),
+        ("utf-16", "utf-16"),
+        ("utf-16-le", "utf-16-le"),
+        ("utf-16-be", "utf-16-be"),
+        ("cp874", "cp874"),
+        ("tis-620", "cp874"),
+    ],
+)
+def test_a_thai_file_is_read_in_every_encoding_however_it_is_cut(encoding: str, found: str, size: int) -> None:
+    body = f"code,title\nA1,{THAI}\nA2,Plain English\n".encode(encoding)
+    reader, rows = read("csv", body, size=size)
+    assert reader.encoding == found
+    assert [row.course.title.th or row.course.title.en for row in rows if row.course] == [THAI, "Plain English"]
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_a_western_file_is_read_as_cp1252(size: int) -> None:
+    reader, rows = read("csv", "title\nCafé – “naïve”\nMünchen\n".encode("cp1252"), size=size)
+    assert (reader.encoding, told(rows)) == ("cp1252", [(2, "Café – “naïve”"), (3, "München")])
+
+
+def test_an_ascii_start_of_any_length_does_not_decide() -> None:
+    start = "title\n" + "plain\n" * 50_000
+    assert courses("csv", (start + THAI).encode("cp874"), size=4096)[-1].title.th == THAI
+    assert courses("csv", (start + "Café").encode("cp1252"), size=4096)[-1].title.en == "Café"
+    assert courses("csv", (start + THAI).encode(), size=4096)[-1].title.th == THAI
+
+
+def test_single_faults_in_utf_8_do_not_turn_the_file_into_another_encoding() -> None:
+    _, rows = read("csv", f"title\n{THAI}\n".encode() + b"Caf\xe9\n" + f"{THAI} 2\n".encode())
+    assert [row.course.title.th for row in rows if row.course] == [THAI, None, f"{THAI} 2"]
+    assert rows[1].course
+    assert (rows[1].course.title.en, any("cp1252" in one.detail for one in rows[1].warnings)) == ("Café", True)
+
+
+def test_an_encoding_may_be_named_and_an_unknown_one_is_refused() -> None:
+    body = "title\nก\n".encode("cp874")  # one letter is no evidence
+    assert eight_bit(body) == "cp1252"
+    assert courses("csv", body, Options(columns="guess", encoding="TIS-620"))[0].title.th == "ก"
+    with pytest.raises(InvalidInput) as refused:
+        Recoder("klingon")
+    assert refused.value.field == "encoding"
+
+
+# --- CSV -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_table_is_read_by_its_columns_and_the_guess_is_told_first() -> None:
+    body = (
+        "Course Name,ชื่อภาษาไทย,Provider,Skills,Category,Level,Duration,Language,Rating,Reviews,End date,Link,Logo\n"
+        "Data &amp; You ,ข้อมูลกับคุณ,Uni,\"['SQL', 'R, basics']\",Data,Beginner Level,Approx. 12 hours,English,4.5,"
+        '"1,200",31/12/2568,https://x.example/learn/data?utm_source=a,https://x.example/a.png\n'
+    )
+    with pytest.raises(InvalidInput) as refused:
+        read("csv", body.encode(), Options())
+    assert refused.value.field == "map"
+    assert "title_th=ชื่อภาษาไทย" in refused.value.detail
+    reader, [row] = read("csv", body.encode(), Options(columns="guess,title_en=Course Name"))
+    assert reader.table
+    assert reader.table.unused == ["Logo"]
+    assert row.course
+    assert msgspec.to_builtins(row.course) == {
+        "id": id_by_url("http://www.x.example/learn/data/"),
+        "title": {"th": "ข้อมูลกับคุณ", "en": "Data & You"},
+        "provider": {"en": "Uni"},
+        "hours": 12.0,
+        "languages": ["en"],
+        "url": "https://x.example/learn/data?utm_source=a",
+        "rating": {"mean": 4.5, "count": 1200},
+        "tags": ["SQL", "R, basics", "Data"],
+        "educational_level": "beginner",
+        "ends": "2025-12-31",
+        "stated": {"duration": "Approx. 12 hours", "level": "Beginner Level"},
+    }
+    assert row.warnings == []
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        ("title=Nowhere", "no column Nowhere"),
+        ("title=#9", "no column"),
+        ("colour=A", "is not one of"),
+        ("code=A", "no column holds the title"),
+        ('"title=A', "separated by commas"),
+        ("title", "is not one of"),
+    ],
+)
+def test_a_map_that_does_not_fit_is_refused_by_name(columns: str, told: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        read("csv", b"A,B\n1,2\n", Options(columns=columns))
+    assert refused.value.field == "map"
+    assert told.replace("Nowhere", "'Nowhere'") in refused.value.detail
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_every_separator_and_end_of_line_is_read(mark: str, end: str) -> None:
+    body = end.join([f"title{mark}code", f'"a{mark} ""b"""{mark}1', f"c{mark}2", ""])
+    assert [(one.title.en, one.code) for one in courses("csv", body)] == [(f'a{mark} "b"', "1"), ("c", "2")]
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_a_quote_left_open_costs_its_own_row(size: int) -> None:
+    body = 'title,code\nfirst,1\n"never closed,2\nthird,3\n"two\nlines",4\nfifth,"5"\n'
+    _, rows = read("csv", body.encode(), size=size)
+    text = "a quote is opened here and not closed"
+    assert told(rows) == [(2, "first"), (3, text), (4, "third"), (5, "two\nlines"), (6, "fifth")]
+    assert rows[1].begins == '"never closed,2'
+
+
+def test_a_quote_left_open_at_the_end_or_before_very_much_costs_its_own_row() -> None:
+    lines = [f"row {n},{n}" for n in range(30_000)]
+    _, rows = read("csv", "\n".join(["title,code", '"open,1', *lines, '"open at the end,2']).encode())
+    assert [row.number for row in rows if row.course is None] == [2, 30_003]
+    assert sum(row.course is not None for row in rows) == 30_000
+
+
+def test_rows_of_another_width_are_refused_and_the_rest_is_read() -> None:
+    _, rows = read("csv", b"title,code\na,1,more\nb\nc,3,,\nd,4\n\n")
+    assert [(row.number, row.course is None) for row in rows] == [(2, True), (3, True), (4, False), (5, False)]
+    assert [row.problems[0].detail for row in rows[:2]] == [
+        "has 3 columns; the first row has 2",
+        "has 1 columns; the first row has 2",
+    ]
+
+
+def test_a_row_without_end_is_refused_and_never_held() -> None:
+    reader = ListReader("csv", GUESS)
+    found = list(reader.feed(b"title,code\n"))
+    for _ in range(20):
+        found += reader.feed(b"x" * ROW_LIMIT)
+    found += [*reader.feed(b"\nnext,2\n"), *reader.end()]
+    rows = [row for row in found if row]
+    assert {row.problems[0].status for row in rows if row.course is None} == {413}
+    assert [row.course.title.en for row in rows if row.course] == ["next"]
+
+
+def test_nul_bytes_and_controls_are_left_out() -> None:
+    assert [one.title.en for one in courses("csv", b"title\nab\x00c\x07\n")] == ["abc"]
+
+
+def test_a_binary_file_is_no_csv() -> None:
+    for body in (workbook(["title"], ["a"]), b"\xd0\xcf\x11\xe0" + b"\x00" * 100):
+        with pytest.raises(Problem):
+            read("csv", body)
+
+
+def test_every_fault_of_a_row_is_told_with_its_words() -> None:
+    _, [row] = read("csv", b"code,title,url,hours\nC 1,,javascript:x,20000\n", Options(columns="guess"))
+    assert sorted((one.field, one.status) for one in row.problems) == [("hours", 422), ("title", 422), ("url", 422)]
+    assert row.begins == "C 1"
+
+
+def test_what_is_not_stated_is_assumed_and_says_so() -> None:
+    [plain] = courses("csv", f"title\n{THAI}\n")
+    assert (plain.hours, plain.languages, plain.assumed) == (10, ["th"], ["provider", "hours", "languages"])
+    given = Options(columns="guess", defaults={"provider": "หน่วยงาน", "hours": "6", "languages": "ไทย, English"})
+    [with_defaults] = courses("csv", f"title\n{THAI}\n", given)
+    assert (with_defaults.provider.th, with_defaults.hours, with_defaults.languages) == ("หน่วยงาน", 6, ["th", "en"])
+    assert with_defaults.assumed == []
+
+
+def test_one_column_may_be_title_and_description() -> None:
+    options = Options(columns="code=#1,title=#2,description=#2", header=False)
+    [one] = courses("csv", '6.002,"Circuits and Electronics. Fundamentals of circuits. More."\n', options)
+    assert (one.title.en, one.description and one.description.en) == (
+        "Circuits and Electronics",
+        "Circuits and Electronics. Fundamentals of circuits. More.",
+    )
+
+
+def test_a_long_description_is_kept_and_a_longer_one_is_cut_with_a_word() -> None:
+    _, rows = read("csv", f"title,description\na,{'x' * 5000}\nb,{'y' * 5001}\n".encode())
+    assert [len(row.course.description.en or "") for row in rows if row.course and row.course.description] == [5000] * 2
+    assert [[one.field for one in row.warnings if "cut" in one.detail] for row in rows] == [[], ["description.en"]]
+
+
+def test_prerequisites_of_a_provider_name_its_courses() -> None:
+    body = (
+        "provider,code,title,prerequisites\n"
+        'Uni,CS 102,Two,"CS101 and (MATH 201 or MATH 202); concurrent with CS 103"\n'
+        "Uni,CS 101,One,basic algebra\n"
+        "Uni,CS 104,Four,\"['CS 101', 'CS 102']\"\n"
+    )
+    two, one, four = courses("csv", body)
+    assert one.id == id_by_code("uni", "cs101")
+    assert msgspec.to_builtins(two.requires) == [
+        {"course": one.id},
+        {"any": [{"course": id_by_code("Uni", "MATH 201")}, {"course": id_by_code("Uni", "MATH 202")}]},
+    ]
+    assert two.corequisites == [id_by_code("Uni", "CS 103")]
+    assert (one.requires, one.stated) == ([], {"prerequisites": "basic algebra"})
+    assert [row.course for row in four.requires] == [one.id, two.id]
+
+
+def test_two_spellings_of_one_course_have_one_id_and_are_shown_as_they_came() -> None:
+    nikhahit = THAI.replace("ำ", "\u0e4d\u0e32")
+    body = f"provider,code,title\nสํานักงาน,CS 1,{nikhahit}\nสำนักงาน\u200b,cs1,{THAI}\n"
+    first, second = courses("csv", body)
+    assert first.id == second.id
+    assert first.provider.th == "สํานักงาน"
+
+
+# --- Excel -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_workbook_is_read_cell_by_cell() -> None:
+    body = workbook(["title", "code", "hours", "url"], [THAI, 101, 6.0, None], [None], ["two", "x", "2 h", ""])
+    first, second = courses("xlsx", body, size=1000)
+    assert (first.title.th, first.code, first.hours) == (THAI, "101", 6)
+    assert second.hours == 2
+
+
+def bomb(name: str, size: int) -> bytes:
+    file = io.BytesIO(workbook(["title"], ["a"]))
+    with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive, archive.open(name, "w", force_zip64=True) as part:
+        for _ in range(size // (1 << 20)):
+            part.write(bytes(1 << 20))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("body", "shape"),
+    [
+        (bomb("xl/worksheets/sheet9.xml", 600 << 20), TooLarge),
+        (bomb("xl/sharedStrings2.xml", 60 << 20), TooLarge),
+        (b"PK\x03\x04 nothing", Malformed),
+        (b"", Malformed),
+        (b"\xd0\xcf\x11\xe0" + bytes(100), Malformed),
+        (workbook(["title"], ["a"])[:-100], Malformed),
+    ],
+)
+def test_a_workbook_that_is_none_or_unpacks_to_too_much_is_refused_before(body: bytes, shape: type[Problem]) -> None:
+    with pytest.raises(shape):
+        read("xlsx", body)
+
+
+def test_a_zip_archive_is_no_workbook() -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a.csv", "title\na\n")
+    with pytest.raises(Malformed, match="no Excel workbook"):
+        read("xlsx", file.getvalue())
+
+
+def test_a_sheet_that_claims_to_be_huge_is_read_for_what_it_holds() -> None:
+    parts = zipfile.ZipFile(io.BytesIO(workbook(["title"], ["a"])))
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in parts.namelist():
+            text = parts.read(name)
+            archive.writestr(name, text.replace(b'ref="A1:A2"', b'ref="A1:XFD1048576"'))
+    assert [one.title.en for one in courses("xlsx", file.getvalue())] == ["a"]
+
+
+# --- JSON-LD ---------------------------------------------------------------------------------------------------------
+
+NODE = {
+    "@context": "http://192.0.2.1/never/fetched",
+    "@type": "Course",
+    "name": [{"@language": "th", "@value": THAI}, {"@language": "en", "@value": "Python for beginners"}],
+    "description": 'About {brackets} [and] "quotes" \\ and &amp;',
+    "provider": {"@type": "Organization", "name": "Uni"},
+    "courseCode": "CS 1",
+    "inLanguage": ["th-TH", {"@type": "Language", "name": "English"}],
+    "educationalLevel": {"@type": "DefinedTerm", "name": "Beginner"},
+    "teaches": ["loops", {"@type": "DefinedTerm", "name": "lists"}],
+    "keywords": "code, Python",
+    "coursePrerequisites": [{"@type": "Course", "courseCode": "CS 99", "name": "Before"}],
+    "hasCourseInstance": {
+        "@type": "CourseInstance",
+        "courseMode": ["MOOC", "online"],
+        "courseSchedule": {"@type": "Schedule", "duration": "PT3H", "repeatCount": 5},
+        "endDate": "2026-12-31",
+    },
+    "aggregateRating": {"ratingValue": 4.5, "ratingCount": 12},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [1, 5, 64, 100_000])
+@pytest.mark.parametrize(
+    "form",
+    [
+        json.dumps,
+        lambda node: json.dumps([node]),
+        lambda node: json.dumps(
+            {"@context": "https://schema.org", "@graph": [{"@type": "WebPage", "name": "x"}, node]}
+        ),
+        lambda node: json.dumps({"@type": "ItemList", "itemListElement": [{"@type": "ListItem", "item": node}]}),
+        lambda node: json.dumps(node, indent=2, ensure_ascii=False),
+        lambda node: f"<html><script type='application/ld+json'>{json.dumps(node)}</script></html>",
+        lambda node: json.dumps({f"http://schema.org/{key}" if key[0] != "@" else key: node[key] for key in node}),
+    ],
+)
+def test_a_course_in_json_ld_is_read_in_every_form_however_it_is_cut(form: Any, size: int) -> None:
+    [one] = courses("jsonld", form(NODE), size=size)
+    assert msgspec.to_builtins(one) == {
+        "id": id_by_code("Uni", "CS 1"),
+        "title": {"th": THAI, "en": "Python for beginners"},
+        "provider": {"en": "Uni"},
+        "hours": 15.0,
+        "languages": ["th", "en"],
+        "requires": [{"course": id_by_code("Uni", "CS 99")}],
+        "description": {"en": 'About {brackets} [and] "quotes" \\ and &'},
+        "code": "CS 1",
+        "tags": ["loops", "lists", "code", "Python"],
+        "educational_level": "beginner",
+        "rating": {"mean": 4.5, "count": 12},
+        "ends": "2026-12-31",
+        "stated": {"duration": "15 hours", "level": "Beginner", "prerequisites": "CS 99"},
+    }
+
+
+def test_many_nodes_are_read_one_by_one_and_a_bad_one_costs_itself() -> None:
+    nodes = [
+        json.dumps({"@id": "#u", "@type": "Organization", "name": "Uni"}),
+        json.dumps({"@type": "Course", "name": "one", "provider": {"@id": "#u"}}),
+        '{"@type": "Course", "name": broken}',
+        json.dumps({"@type": "Course", "name": "x" * ROW_LIMIT}),
+        json.dumps({"@type": ["Course", "Product"], "name": "two"}),
+    ]
+    _, rows = read("jsonld", ('{"@graph": [' + ",".join(nodes) + "]}").encode(), size=1000)
+    assert [(row.number, row.course is not None) for row in rows] == [(1, True), (2, False), (3, False), (4, True)]
+    assert rows[0].course
+    assert rows[0].course.provider.en == "Uni"
+    assert rows[2].problems[0].status == 413
+
+
+@pytest.mark.parametrize("body", ['{"@type": "Course", "name": "a"', "[", '{"a": "', "<html>nothing</html>"])
+def test_json_ld_that_breaks_off_or_is_none_says_so(body: str) -> None:
+    try:
+        _, rows = read("jsonld", body.encode())
+    except Malformed:
+        return
+    assert [row.course for row in rows] == [None]
+
+
+def test_json_ld_of_any_depth_does_not_end_the_reader() -> None:
+    deep = '{"@type": "Course", "name": "a", "provider": ' + '{"name": ' * 3000 + '"x"' + "}" * 3000 + "}"
+    _, rows = read("jsonld", deep.encode())
+    assert len(rows) == 1
+
+
+# --- export ----------------------------------------------------------------------------------------------------------
+
+WHOLE = decode(
+    json.dumps({
+        "id": "whole",
+        "title": {"th": '=ชื่อ, "อ้าง"', "en": "+SUM(A1)"},
+        "provider": {"th": "หน่วยงาน", "en": "'=Agency"},
+        "hours": 1.5,
+        "languages": ["th", "en"],
+        "teaches": [{"framework": "f", "skill": "s", "from": 0.5, "to": 2}],
+        "requires": [{"any": [{"course": "a"}, {"framework": "f", "skill": "s", "level": 1}]}],
+        "description": {"en": "two\nlines"},
+        "url": "https://x.example/?a=1&b=2",
+        "modality": "blended",
+        "accredited_against": ["ว6"],
+        "example": True,
+        "completions": {"started": 5, "completed": 3},
+        "rating": {"mean": 4.25, "count": 7},
+        "code": "0012",
+        "tags": ["a, b", "c;d"],
+        "educational_level": "advanced",
+        "corequisites": ["x"],
+        "antirequisites": ["y"],
+        "starts": "2026-01-02",
+        "ends": "2027-01-02",
+        "stated": {"duration": "90 min"},
+        "assumed": ["languages"],
+    }).encode(),
+    Course,
+)  # fmt: skip
+LITTLE = decode(
+    b'{"id": "little", "title": {"en": "N/A"}, "provider": {"en": "P"}, "hours": 3, "languages": ["en"]}', Course
+)
+
+
+@pytest.mark.parametrize("form", ["ndjson", "csv", "xlsx"])
+def test_what_is_exported_is_read_again_as_it_was(form: Format) -> None:
+    file = io.BytesIO()
+    exporters.write(form, [WHOLE, LITTLE], file)
+    _, rows = read(form, file.getvalue(), Options())
+    assert [row.course for row in rows] == [WHOLE, LITTLE]
+    assert list(itertools.chain(*(row.warnings for row in rows))) == []
+
+
+def test_json_ld_is_exported_without_what_it_has_no_word_for() -> None:
+    file = io.BytesIO()
+    exporters.write("jsonld", [WHOLE, LITTLE], file)
+    assert json.loads(file.getvalue())["@context"] == "https://schema.org"
+    first, second = courses("jsonld", file.getvalue())
+    for name in (
+        "id",
+        "title",
+        "provider",
+        "hours",
+        "languages",
+        "url",
+        "modality",
+        "code",
+        "rating",
+        "starts",
+        "ends",
+    ):
+        assert getattr(first, name) == getattr(WHOLE, name), name
+    assert (second.id, second.title, second.hours) == (LITTLE.id, LITTLE.title, 3)
+
+
+def test_no_cell_of_an_export_is_computed_by_a_spreadsheet() -> None:
+    file = io.BytesIO()
+    exporters.write("xlsx", [WHOLE], file)
+    cells = [cell for row in openpyxl.load_workbook(file).active.iter_rows() for cell in row]
+    assert {cell.data_type for cell in cells if cell.value} == {"s"}
