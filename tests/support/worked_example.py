@@ -170,7 +170,7 @@ def route(power: float) -> tuple[list[str], list[str]]:
 
 
 def best_route() -> list[str]:
-    """Return the route that closes most, or what an exchange makes of it: a bundle first, then what of it still fits."""
+    """Return the route that closes most, or what an exchange makes of it: a bundle first, then what still fits."""
     best = max((route(power)[1] for power in EXPONENTS), key=_worth_of)
     for goal, members in BUNDLES.items():
         if _worth_of([*best, goal]) > _worth_of(best):

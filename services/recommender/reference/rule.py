@@ -252,7 +252,7 @@ def best_path(problem: ProblemData, start_state: PathState, targets: Collection[
     complete = best.value == everything.value
     starts = starts_of(problem, start_state, targets, complete=complete)
     for course in starts:
-        best = best.better(started_with(problem, start_state, targets, course, best.courses if complete else []))
+        best = best.better(started_with(problem, start_state, targets, course, []))
     for _ in range(MAX_PASSES):
         before = best
         for place in reversed(range(len(before.courses))):
@@ -263,8 +263,9 @@ def best_path(problem: ProblemData, start_state: PathState, targets: Collection[
             start, state = drop_redundant(problem, start_state, rest, rest)
             more = greedy(problem, state, [target for target in targets if target is not out])
             best = best.better(pruned_path(problem, start_state, start + more))
-        for course in [] if complete else starts:
-            if walk(problem, start_state, best.courses)[1].gains(course):
+        for course in starts:
+            end = walk(problem, start_state, best.courses)[1]
+            if course.id not in end.done and (complete or end.gains(course)):
                 best = best.better(started_with(problem, start_state, targets, course, best.courses))
         if best is before:
             break

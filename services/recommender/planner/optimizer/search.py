@@ -355,16 +355,16 @@ def run_search(
     starts = starts_of(problem, start_state, workspace, targets, complete)
     for course in starts:
         if counters[0]["visits_left"] > remaining // 2:
-            kept = best.totals[0]["size"] if complete else ZERO
-            start_with(problem, start_state, workspace, targets, course, best, state, trial, scratch, kept)
+            start_with(problem, start_state, workspace, targets, course, best, state, trial, scratch, ZERO)
     for _ in range(MAX_PASSES):
         improved = drop_and_refill(problem, start_state, workspace, targets, best, state, trial, scratch)
-        for course in starts[: 0 if complete else len(starts)]:
+        for course in starts:
             replay(problem, start_state, state, workspace, best, NONE, scratch)
-            adds = has_marginal_gain(
+            absent = state[problem.offsets[0]["status"] + course] == AVAILABLE
+            adds = complete or has_marginal_gain(
                 problem.alternatives, problem.adjacency, problem.offsets[0]["value_held"], state, course
             )
-            if adds and counters[0]["visits_left"] > 0:
+            if absent and adds and counters[0]["visits_left"] > 0:
                 kept = best.totals[0]["size"]
                 better = start_with(problem, start_state, workspace, targets, course, best, state, trial, scratch, kept)
                 improved = improved or better
@@ -420,7 +420,8 @@ def starts_of(
     alternatives, offsets, counters = problem.alternatives, problem.offsets, workspace.counters
     shares = spared_by_conditions(problem, start_state, workspace, targets)
     keys, found = np.zeros(MAX_STARTS, np.int64), np.full(MAX_STARTS, -1, np.int32)
-    ranks = alternatives["rank"].copy()
+    ranks = np.empty(len(alternatives), np.int64)
+    ranks[:] = alternatives["rank"]
     for course in range(len(alternatives)):
         reachable = start_state[offsets[0]["closure_costs"] + course] < UNREACHABLE and counters[0]["visits_left"] > 0
         if not reachable or alternatives[course]["is_branch"]:
