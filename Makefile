@@ -27,7 +27,7 @@ key: setup-local ## make one more key for `make run`: make key ROLE=platform TEN
 	@$(VENV)/python -m deploy.local key --role "$(or $(ROLE),officer)" --tenant "$(or $(TENANT),example)" --officer "$(OFFICER)"
 
 test: setup compiled ## unit, service, contract and end-to-end tests, on real servers
-	@$(VENV)/pytest -n 2 --dist loadfile tests/unit tests/test_docs.py tests/service tests/contract tests/e2e $(TESTS)
+	@$(VENV)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/unit tests/test_docs.py tests/service tests/contract tests/e2e $(TESTS)
 
 compiled:
 	@$(VENV)/python -m services.recommender warm

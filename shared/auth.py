@@ -62,7 +62,7 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Who may use a route. No roles at all means that anybody may, without a key."""
+    """The roles that may use a route. No roles: public, without a key."""
 
     roles: frozenset[Role]
 
@@ -111,7 +111,7 @@ class Keys(Protocol):
     """Where keys are stored: shared.mongo.KeyStore, or a dictionary in a unit test."""
 
     async def find(self, key_id: str) -> StoredKey | None:
-        """Return a key that was not revoked. Raises Unavailable."""
+        """Return a stored key unless it was revoked. Raises Unavailable."""
 
     async def create(self, key: StoredKey) -> None:
         """Store a new key. Raises Unavailable."""
@@ -236,7 +236,7 @@ class WrongKeyLimiter:
         self._one = Buckets(of_one / 60, of_one)
 
     def check(self, address: str, credential: str, now: float) -> None:
-        """Return where one more may be tried. Raises TooManyRequests."""
+        """Raise TooManyRequests if the address has no attempt left."""
         check(self._one, _place(address, credential), now, "wrong keys with this id from this address")
         check(self._any, counted_as(address), now, "wrong keys from this address")
 

@@ -115,7 +115,7 @@ class CompactAssess(Struct, frozen=True, array_like=True, omit_defaults=True):
 
 
 class CompactNote(Struct, frozen=True, array_like=True, omit_defaults=True):
-    """A course that was wanted and is not there; see Note."""
+    """A wanted course that is not in the path; see Note."""
 
     course: str
     kind: Literal["withdrawn", "unknown", "excluded", "unreachable", "does_not_fit"]
@@ -136,7 +136,7 @@ class CompactCoverage(Struct, frozen=True, array_like=True):
 
 
 class CompactPath(Struct, frozen=True, omit_defaults=True):
-    """A path without what follows from it; its framework is that of `versions`. The rest is as in LearningPath."""
+    """A LearningPath without derivable fields; its framework is that of `versions`."""
 
     job_group: str
     versions: Versions

@@ -159,7 +159,7 @@ class Connection(web.RequestHandler):
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        """Send an answer; a client that does not take it within a minute is cut off."""
+        """Send a response; close the connection of a client that does not read it within a minute."""
         try:
             async with asyncio.timeout(self._limiter.answer_seconds):
                 return await super().finish_response(request, resp, start_time)
@@ -168,7 +168,7 @@ class Connection(web.RequestHandler):
             raise ConnectionResetError("the client does not read its answer") from None
 
     def _make_error_handler(self, err_info: _ErrInfo) -> _Handler:
-        """Have the application answer what could not be parsed."""
+        """Let the application answer a request that could not be parsed."""
         answer = self._request_handler
 
         async def handler(request: web.BaseRequest) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""What a client sends, decoded into a shape: every refusal names the field, and no date or text is beyond use.
+"""Decodes what a client sends into a struct: every error names its field, and dates and texts are checked.
 
 decode(raw, Course)              JSON; Malformed where it is none, InvalidInput naming the field
 convert(given, ListCourses)      what was decoded already, as the texts of a query are
@@ -57,7 +57,7 @@ def decode_patch(raw: bytes) -> object:
 
 @contextmanager
 def _malformed() -> Iterator[None]:
-    """Raise Malformed for what is no JSON. A ValidationError is a DecodeError too, so it is caught within."""
+    """Raise Malformed for invalid JSON. A ValidationError is a DecodeError too, so it is caught inside."""
     try:
         yield
     except RecursionError as error:
@@ -174,14 +174,14 @@ def _too_deep() -> Malformed:
 
 @lru_cache(maxsize=512)
 def _is_looked_at(shape: Any) -> bool:
-    """Return whether anything in a shape is a date or a text in two languages."""
+    """Return whether a shape contains a date or a LocalizedText."""
     seen: set[int] = set()
     left: list[Any] = [inspect.type_info(shape)]
     while left:
         one = left.pop()
         if isinstance(one, inspect.DateType | inspect.DateTimeType):
             return True
-        if isinstance(one, inspect.StructType) and one.cls is LocalizedText:
+        if isinstance(one, inspect.StructType) and issubclass(one.cls, LocalizedText):
             return True
         if id(one) in seen:
             continue
@@ -194,6 +194,14 @@ def _is_looked_at(shape: Any) -> bool:
     return False
 
 
+@lru_cache(maxsize=256)
+def _looked_fields(shape: type[msgspec.Struct]) -> list[tuple[str, str]]:
+    """Return the fields of a shape that may hold a date or a text in two languages, with their encoded names."""
+    hints = get_type_hints(shape, include_extras=True)
+    names = zip(shape.__struct_fields__, shape.__struct_encode_fields__, strict=True)
+    return [(name, encoded) for name, encoded in names if _is_looked_at(hints[name])]
+
+
 def _look(value: object, place: str) -> None:
     if isinstance(value, LocalizedText):
         if value.shows_nothing:
@@ -201,7 +209,7 @@ def _look(value: object, place: str) -> None:
                 "shows nothing: neither its Thai nor its English text has a visible character", _at(place)
             )
     elif isinstance(value, msgspec.Struct):
-        for name, encoded in zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True):
+        for name, encoded in _looked_fields(type(value)):
             _look(getattr(value, name), f"{place}.{encoded}")
     elif isinstance(value, list):
         for i, item in enumerate(value):
@@ -223,7 +231,7 @@ def _look_at_year(year: int, place: str) -> None:
 
 
 def _at(place: str) -> str | None:
-    """Return the name of a field; None where the whole is meant. A key may be empty."""
+    """Return the name of a field; None for the whole value. A key may be empty."""
     return place.removeprefix(".") if place else None
 
 

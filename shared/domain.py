@@ -174,7 +174,7 @@ class Requirement(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields
 
 
 class Relation(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """How an area or a skill stands to another one, as the publisher says; no path is computed from it.
+    """A relation between areas or skills as published; the planner does not use it.
 
     `child_of`: an area lies within another area. `precedes`: a skill is learnt before another one. `exact_match`: a
     skill is the same as one of another framework, whose address or id `target` is.
@@ -188,7 +188,8 @@ class Relation(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
 class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A versioned yardstick: areas, skills, a level scale, job groups and the levels that they require.
 
-    `version` counts up by one with every change; the catalog sets it, so a body need not carry it.
+    `version` counts up by one with every change; the catalog sets it, so a body need not carry it. Nobody is
+    registered anew under one that is `retired`; whoever is under it stays and goes on.
     """
 
     id: Identifier
@@ -203,6 +204,7 @@ class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
     version: int = 0
     provenance: dict[FactName, Provenance] = {}
     relations: list[Relation] = []
+    retired: bool = False
 
     @property
     def max_level(self) -> float:
@@ -215,7 +217,7 @@ class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
         return {row.skill: row for row in sorted(rows, key=lambda row: row.stage is not None)}
 
     def check(self) -> None:
-        """Refuse what points nowhere or stands twice. Raises InvalidInput naming the field."""
+        """Raise InvalidInput, naming the field, for dangling references and duplicates."""
         known = {
             "areas": _distinct("areas", [area.id for area in self.areas]),
             "skills": _distinct("skills", [skill.id for skill in self.skills]),
@@ -398,7 +400,7 @@ class SkillLevel(Struct, frozen=True, omit_defaults=True):
 
 
 class Profile(Struct, frozen=True, omit_defaults=True):
-    """All that the recommender needs of an officer. `sequence` is one more with every accepted change.
+    """What the recommender needs to know about an officer. `sequence` grows by one with every accepted change.
 
     `framework_version` counts the changes of the framework as `framework_owner` publishes it: the tenant, or `shared`.
     Two owners count apart. None: written before owners were noted.

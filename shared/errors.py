@@ -110,6 +110,16 @@ class Overloaded(Unavailable):
     """The service has as much in hand as it can bear."""
 
 
+TITLES: dict[int, str] = {
+    kind.status: kind.title
+    for kind in (
+        *(Problem, InvalidInput, Malformed, Unauthorized, Forbidden, NotFound, Conflict, PreconditionFailed),
+        *(TooSlow, TooLarge, Unsupported, TooManyRequests, Unavailable),
+    )
+}
+"""The title of a problem by its status."""
+
+
 class Warned(Struct, frozen=True):
     """Something in a request that is accepted and may not be meant so: what it names is not in the catalog (yet)."""
 

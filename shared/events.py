@@ -47,7 +47,7 @@ them, two tries a second use this many in 115 days without a broker."""
 
 
 class TopicPlan(NamedTuple):
-    """What a topic has to be; `deploy/topics.yaml`, from which topics are created, says the same."""
+    """The planned properties of a topic; `deploy/topics.yaml`, from which topics are created, has the same values."""
 
     partitions: int
     cleanup_policy: str
@@ -62,7 +62,7 @@ TOPICS = {
 
 
 def planned_topics(name_on_broker: Callable[[str], str], *topics: str) -> dict[str, TopicPlan]:
-    """Return what these topics, and their dead-letter topics, have to be, by their names on the broker."""
+    """Return the plans of these topics and their dead-letter topics, by their names on the broker."""
     wanted = [name for topic in topics for name in (topic, f"{topic}.dead") if name in TOPICS]
     return {name_on_broker(name): TOPICS[name] for name in wanted}
 
@@ -137,7 +137,7 @@ class PathRecommended(PathHead, frozen=True):
 
 
 class PathAnnounced(PathHead, frozen=True):
-    """An officer's path is new: what PathRecommended says, without sentences and without what follows from the rest."""
+    """A new path of an officer: PathRecommended without sentences and derivable fields."""
 
     cause: Cause
     planned_at: datetime
@@ -382,7 +382,7 @@ def _structured(value: bytes) -> tuple[dict[str, str], bytes | None]:
 
 
 def _bound(value: bytes) -> None:
-    """Refuse what is too large, or nested so deep that what decodes or stores it would fail."""
+    """Raise Rejected for data that are too large or nested too deep to decode and store."""
     if len(value) > MAX_VALUE_BYTES:
         raise ValueError(f"the value holds {len(value)} bytes, over {MAX_VALUE_BYTES}")
     # Brackets in texts count at first, as most values have few of either.
@@ -405,7 +405,7 @@ def _utf8(name: str, raw: bytes) -> str:
 def _event(
     key: bytes | None, attributes: Mapping[str, str], value: bytes | None, shapes: Mapping[str, type[Struct]] | None
 ) -> Event:
-    """Return the event of these parts; `shapes` None: whatever its data."""
+    """Return the event of these parts; `shapes` None accepts any data."""
     subject = _subject(key)
     if value is None and "type" not in attributes:  # a plain tombstone, as any Kafka tool writes it
         return Event("", TOMBSTONE, "", subject, datetime.now(UTC), 0, None)

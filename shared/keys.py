@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    """Create, revoke or list API keys, as the arguments say; what goes wrong is told in a sentence."""
+    """Create, revoke or list API keys; print an error as one sentence."""
     wanted = _parser().parse_args()
     settings = load(StoreSettings)
     try:

@@ -108,7 +108,7 @@ class Slot:
         """Whether something other than the request gives the place back."""
 
     def claim(self, key: str, share: int, *, apart: bool = False) -> None:
-        """Count the request as one of this key's; `apart` from those in hand: a stream, or with limits of its own.
+        """Count the request for this key; `apart` from the active requests if it is a stream or has limits of its own.
 
         Raises Overloaded over the share; a key may have four times as many apart.
         """
@@ -142,7 +142,7 @@ class Slot:
 
 
 class Buckets:
-    """Token buckets by name: `rate` a second, `burst` at once. Who asked longest ago is forgotten, so full again."""
+    """Token buckets by name: `rate` per second, up to `burst`. The least recently used is dropped, so full again."""
 
     def __init__(self, rate: float, burst: float | None = None, capacity: int = _REMEMBERED) -> None:
         self._rate = rate
@@ -168,7 +168,7 @@ class Buckets:
 
 
 def check(buckets: Buckets, name: str, now: float, what: str) -> None:
-    """Return where there is a token. Raises TooManyRequests, saying what was too much and when to come back."""
+    """Raise TooManyRequests, with `what` and Retry-After, if no token is left."""
     if wait := buckets.wait(name, now):
         raise TooManyRequests(f"too many {what}", retry_after=math.ceil(wait))
 
@@ -188,7 +188,7 @@ def networks(text: str) -> tuple[Network, ...]:
 
 
 def plain_address(address: str) -> str:
-    """Return an address as it is compared: IPv4 that came over IPv6 as IPv4; what is no address as it is."""
+    """Return an address in canonical form: IPv4-mapped IPv6 as IPv4; anything that is no address unchanged."""
     if ":" not in address:
         return address
     try:

@@ -59,7 +59,7 @@ def told(path: LearningPath, languages: Sequence[Language] = LANGUAGES) -> Learn
 
 
 def told_why_not(answer: WhyNot, languages: Sequence[Language] = LANGUAGES) -> WhyNot:
-    """Return the answer with its reason filled in, in these languages."""
+    """Return the answer with its reason rendered in these languages."""
     return replace(answer, reason=in_words(list(why_not_messages(answer)), languages))
 
 
@@ -248,7 +248,7 @@ def why_not_messages(answer: WhyNot) -> Iterator[Message]:
     """Yield why a course is not in a path."""
     if answer.cause == "does_not_fit":
         yield _does_not_fit(answer.hours, at_most=answer.at_most)
-    elif answer.cause in ("worth_less", "as_a_whole"):
+    elif answer.cause in ("lower_value", "worse_overall"):
         yield Message(
             answer.cause,
             {

@@ -12,6 +12,9 @@ from prometheus_client.registry import Collector
 from shared.kafka import Follower, GroupConsumer
 from shared.outbox import Relay
 
+NAMESPACE = "learning_path"
+"""The first part of every name, as Prometheus asks for."""
+
 
 class _Count(Collector):
     """A counter that asks for its value when it is scraped."""
@@ -26,35 +29,95 @@ class _Count(Collector):
 
 
 def count(registry: CollectorRegistry, name: str, sentence: str, value: Callable[[], float], **labels: str) -> None:
-    """Expose a number that only grows, as `name_total`."""
-    registry.register(_Count(name, sentence, value, labels))
+    """Expose a number that only grows, as `learning_path_NAME_total`."""
+    registry.register(_Count(f"{NAMESPACE}_{name}", sentence, value, labels))
 
 
 def gauge(registry: CollectorRegistry, name: str, sentence: str, value: Callable[[], float]) -> None:
-    """Expose a number that goes up and down."""
-    Gauge(name, sentence, registry=registry).set_function(value)
+    """Expose a number that goes up and down, as `learning_path_NAME`."""
+    Gauge(name, sentence, namespace=NAMESPACE, registry=registry).set_function(value)
 
 
 def watch_relay(registry: CollectorRegistry, relay: Relay) -> None:
-    """Expose how many documents wait to be announced, whether this replica sends, and how many events it sent."""
-    gauge(registry, "outbox_pending", "Documents with events that no broker acknowledged.", lambda: relay.pending)
-    gauge(registry, "relay_unsendable", "Documents with an event that no broker takes.", lambda: relay.unsendable)
-    gauge(registry, "relay_holds_lease", "1 where this replica is the one that sends.", lambda: relay.holds_lease)
-    count(registry, "relay_sent", "Events that this replica's relay sent.", lambda: relay.sent)
+    """Expose the relay's pending and unsendable documents, its lease and its number of sent events."""
+    gauge(
+        registry,
+        "learning_path_outbox_pending_documents",
+        "Documents with events that no broker acknowledged.",
+        lambda: relay.pending,
+    )
+    gauge(
+        registry,
+        "learning_path_relay_unsendable_documents",
+        "Documents with an event that no broker takes.",
+        lambda: relay.unsendable,
+    )
+    gauge(
+        registry,
+        "learning_path_relay_holds_lease",
+        "1 where this replica is the one that sends.",
+        lambda: relay.holds_lease,
+    )
+    count(registry, "relay_sent_events", "Events that this replica's relay sent.", lambda: relay.sent)
 
 
 def watch_consumer(registry: CollectorRegistry, consumer: GroupConsumer) -> None:
-    """Expose how far a group's reader is behind, how many partitions it owns, and how many events it gave up."""
-    gauge(registry, "consumer_lag", "Records of the owned partitions not read yet.", lambda: consumer.lag)
-    gauge(registry, "consumer_partitions", "Partitions that this replica owns.", lambda: len(consumer.partitions))
-    gauge(registry, "consumer_held_seconds", "How long the same records are in hand.", lambda: consumer.held_seconds)
-    count(registry, "consumer_replaced", "Times that the topic was another one, or shorter.", lambda: consumer.replaced)
-    count(registry, "consumer_dead_lettered", "Events sent to the dead-letter topic.", lambda: consumer.dead_lettered)
+    """Expose a consumer's lag, owned partitions, held seconds and dead-lettered events."""
+    gauge(
+        registry,
+        "learning_path_consumer_lag_records",
+        "Records of the owned partitions not read yet.",
+        lambda: consumer.lag,
+    )
+    gauge(
+        registry,
+        "learning_path_consumer_owned_partitions",
+        "Partitions that this replica owns.",
+        lambda: len(consumer.partitions),
+    )
+    gauge(
+        registry,
+        "learning_path_consumer_held_seconds",
+        "How long the same records are in hand.",
+        lambda: consumer.held_seconds,
+    )
+    count(
+        registry,
+        "learning_path_consumer_topic_replacements",
+        "Times that the topic was another one, or shorter.",
+        lambda: consumer.replaced,
+    )
+    count(
+        registry,
+        "learning_path_consumer_dead_lettered_events",
+        "Events sent to the dead-letter topic.",
+        lambda: consumer.dead_lettered,
+    )
 
 
 def watch_follower(registry: CollectorRegistry, follower: Follower) -> None:
-    """Expose how far a follower is behind, how long it has the same records, and how many it could not take."""
-    gauge(registry, "follower_lag", "Records of the followed topic not read yet.", lambda: follower.lag)
-    gauge(registry, "follower_held_seconds", "How long the same records are in hand.", lambda: follower.held_seconds)
-    count(registry, "follower_replaced", "Times that the topic was another one, or shorter.", lambda: follower.replaced)
-    count(registry, "follower_skipped", "Records that could not be read or taken.", lambda: follower.skipped)
+    """Expose a follower's lag, the seconds that its records have been held, and the number of skipped records."""
+    gauge(
+        registry,
+        "learning_path_follower_lag_records",
+        "Records of the followed topic not read yet.",
+        lambda: follower.lag,
+    )
+    gauge(
+        registry,
+        "learning_path_follower_held_seconds",
+        "How long the same records are in hand.",
+        lambda: follower.held_seconds,
+    )
+    count(
+        registry,
+        "learning_path_follower_topic_replacements",
+        "Times that the topic was another one, or shorter.",
+        lambda: follower.replaced,
+    )
+    count(
+        registry,
+        "learning_path_follower_skipped_records",
+        "Records that could not be read or taken.",
+        lambda: follower.skipped,
+    )

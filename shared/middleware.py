@@ -20,7 +20,7 @@ from prometheus_client import CollectorRegistry, Gauge, Histogram
 from shared.auth import ADMINS, Authenticator, authorize
 from shared.bodies import ACCEPTED, READING, Reading, coding_of
 from shared.connections import UNREADABLE, Connection
-from shared.errors import Malformed, Problem, TooManyRequests, TooSlow, Unauthorized
+from shared.errors import TITLES, Malformed, Problem, TooManyRequests, TooSlow, Unauthorized
 from shared.limits import Admission, Buckets, Limits, Slot, client_address, counted_as, spend
 from shared.logs import frames_of
 from shared.openapi import ProblemDetails
@@ -83,26 +83,28 @@ class Middleware:
         self._routes: dict[Any, Route] = {}
         self._unfinished: set[asyncio.Task[web.StreamResponse]] = set()
         self._seconds = Histogram(
-            "http_request_seconds",
+            "learning_path_http_server_request_duration_seconds",
             "Duration of HTTP requests by route template and status.",
             ["method", "route", "status"],
             buckets=_BUCKETS,
             registry=registry,
         )
-        in_hand = Gauge("http_in_hand", "Requests that are worked on.", registry=registry)
+        in_hand = Gauge("learning_path_http_server_active_requests", "Requests that are worked on.", registry=registry)
         in_hand.set_function(lambda: self._admission.in_hand)
         apart = Gauge(
-            "http_apart",
+            "learning_path_http_server_detached_requests",
             "Requests that are open and not among those in hand.",
             registry=registry,
         )
         apart.set_function(lambda: self._admission.apart)
-        held = Gauge("http_bytes_in_hand", "Bytes of bodies that are kept in memory.", registry=registry)
+        held = Gauge(
+            "learning_path_http_server_body_bytes", "Bytes of bodies that are kept in memory.", registry=registry
+        )
         held.set_function(lambda: self._admission.bytes)
         self._measured: dict[tuple[Route | None, int], Any] = {}
 
     def add(self, resolved: web.AbstractRoute, route: Route) -> None:
-        """Know what a route of the router declares."""
+        """Register the declaration of a route."""
         self._routes[resolved] = route
 
     async def finish(self, _: web.Application) -> None:
@@ -167,7 +169,9 @@ class Middleware:
         except Exception as error:  # noqa: BLE001 - logged without its words: they may hold what the client sent
             fields = {"request_id": request[REQUEST_ID], "error": frames_of(error)}
             log.error("request failed", extra={"fields": fields})  # noqa: TRY400
-            return self._failed(request, _SERVER_ERROR, "Internal error", "something went wrong here; it is logged")
+            return self._failed(
+                request, _SERVER_ERROR, TITLES[_SERVER_ERROR], "something went wrong here; it is logged"
+            )
 
     def _read(self, request: web.Request, route: Route | None) -> None:
         """Return where a request can be read. Raises Malformed, TooSlow, Unsupported."""
@@ -225,7 +229,9 @@ class Middleware:
 
     def _answered_otherwise(self, request: web.Request, error: web.HTTPException) -> web.StreamResponse:
         """Return the problem of aiohttp's own refusals; an OPTIONS is answered with what it asks for."""
-        response = self._failed(request, error.status, error.reason, _OWN_WORDS.get(error.status, error.reason))
+        response = self._failed(
+            request, error.status, TITLES.get(error.status, error.reason), _DETAILS.get(error.status, error.reason)
+        )
         if isinstance(error, web.HTTPMethodNotAllowed):
             if request.method == "OPTIONS":
                 response = web.Response(status=204)
@@ -310,7 +316,7 @@ def _is_text(value: str) -> bool:
 
 
 def _whole(text: str) -> str:
-    """Return a text that can be sent, whatever it quotes."""
+    """Return a text without unpaired surrogates, so that it can be encoded."""
     return text.encode("utf-8", "replace").decode()
 
 
@@ -319,7 +325,7 @@ def _left_alone(task: "asyncio.Task[web.StreamResponse]") -> None:
         log.error("a change failed after its client had gone", extra={"fields": {"error": frames_of(error)}})
 
 
-_OWN_WORDS = {404: "there is no such path", 405: "this path has no such method", 413: "the body is over the limit"}
+_DETAILS = {404: "there is no such path", 405: "this path has no such method", 413: "the body is over the limit"}
 _UNREADABLE: dict[int, Problem] = {
     408: TooSlow("the request line and the headers did not come in time"),
     417: Malformed("the only expectation that is known is 100-continue", "Expect"),

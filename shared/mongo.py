@@ -78,7 +78,7 @@ def connect(settings: StoreSettings, name: str = "learning-path") -> Client:
 
 @contextmanager
 def unavailable() -> Iterator[None]:
-    """Turn errors that pass by themselves (no server, no primary, a time-out) into Unavailable; let others through."""
+    """Turn transient errors (no server, no primary, time-out) into Unavailable; re-raise others."""
     try:
         yield
     except PyMongoError as error:
@@ -134,9 +134,8 @@ def readable(document: Document, decode: Callable[[Document], T]) -> T | None:
 async def ensure_indexes(database: Database, indexes: Mapping[str, Sequence[IndexModel]]) -> None:
     """Create the indexes of each collection that are not there yet. Raises Unavailable.
 
-    The server gives an index up whose build outlasts the time-out of the command, and the next start would begin again
-    and never end, so a build may take longer than other commands: ten minutes. Whether a server answers is
-    asked before, within the usual time.
+    The server aborts an index build at the time-out of its command, and every later start would abort again, so the
+    time-out of builds is ten minutes. Whether a server answers is checked before, within the usual time-out.
     """
     with unavailable():
         await database.command("ping")
@@ -170,7 +169,7 @@ class KeyStore:
         await ensure_indexes(self._database, {"keys": [officer, of_tenant, of_all]})
 
     async def find(self, key_id: str) -> StoredKey | None:
-        """Return a key that was not revoked. Raises Unavailable."""
+        """Return a stored key unless it was revoked. Raises Unavailable."""
         with unavailable():
             document = await self._keys.find_one({"_id": str(key_id), "revoked_at": None})
         return _key(document) if document else None
@@ -206,9 +205,9 @@ class KeyStore:
             return {document["_id"] async for document in self._keys.find({**wanted, **alive}, {"_id": 1})}
 
     async def revoke_of(self, tenant: str, officer: str, until: datetime) -> int:
-        """Revoke the keys of an officer that were made by then, with their labels; return how many. Raises Unavailable.
+        """Revoke an officer's keys that were made by then and delete their labels; return how many. Raises Unavailable.
 
-        Doing it again changes nothing.
+        Idempotent.
         """
         theirs = {"tenant": str(tenant), "officer": str(officer), "created_at": {"$lte": until}, "revoked_at": None}
         with unavailable():

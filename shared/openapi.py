@@ -19,6 +19,7 @@ from aiohttp import web
 
 from shared.auth import PUBLIC
 from shared.domain import Identifier
+from shared.errors import TITLES
 from shared.routes import Route
 
 _SCHEMAS = "#/components/schemas/{name}"
@@ -31,23 +32,7 @@ _REQUEST_ID = {
 }
 _ETAG = {"description": "Names this representation, for `If-None-Match` and `If-Match`.", "schema": {"type": "string"}}
 _NO_CONTENT = 204
-_TITLES = {
-    304: "Not modified",
-    400: "Malformed request",
-    401: "Not signed in",
-    403: "Not allowed",
-    404: "Not found",
-    408: "Body too slow",
-    409: "Conflict",
-    412: "Stale revision",
-    413: "Body too large",
-    415: "Unsupported body",
-    422: "Invalid input",
-    429: "Too many requests",
-    503: "Temporarily unavailable",
-}
-
-
+_DONE = {304: "Not modified"}
 _PARAMETERS = {
     "officer_id": ("The agency's own pseudonym of an officer.", "officer-014"),
     "course_id": ("The id of a course.", "ocsc-digital-101"),
@@ -237,14 +222,14 @@ def _parameter(name: str, place: str, schema: dict[str, Any], *, required: bool)
 def _responses(route: Route, schemas: _Schemas) -> dict[str, Any]:
     responses: dict[str, Any] = {}
     for status, shape in route.answers.items():
-        responses[str(status)] = {"description": _TITLES.get(status, "Done")}
+        responses[str(status)] = {"description": _DONE.get(status, "Done")}
         if any(header.name in ("If-Match", "If-None-Match") for header in route.headers) and status != _NO_CONTENT:
             responses[str(status)]["headers"] = {"ETag": _ETAG}
         if shape is not None:
             responses[str(status)]["content"] = {route.produces: {"schema": schemas[shape]}}
     problem = {"application/problem+json": {"schema": schemas[ProblemDetails]}}
     for status in sorted(problems_of(route)):
-        responses[str(status)] = {"description": _TITLES[status], "content": problem}
+        responses[str(status)] = {"description": TITLES[status], "content": problem}
     return responses
 
 

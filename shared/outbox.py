@@ -412,7 +412,7 @@ class Relay:
         self._position |= {f"read_back.{item.record.partition}": item.record.offset + 1 for item in batch}
 
     async def _outdated(self, batch: Sequence[ConsumedEvent]) -> list[str]:
-        """Return the ids of documents of which a record landed that readers drop, with no newer record behind it."""
+        """Return the ids of documents whose newest record on the topic is one that readers drop as outdated."""
         keys = list({item.event.subject for item in batch})
         marks: dict[str, Mapping[str, int]] = {
             document["_id"]: document["acknowledged"]

@@ -104,7 +104,7 @@ class Step(Struct, frozen=True, omit_defaults=True):
 
 
 class Gap(Struct, frozen=True):
-    """One requirement beside the officer: level and sd now, the level that the path reaches."""
+    """One requirement with the officer's current level and sd, and the level after the path."""
 
     skill: str
     title: LocalizedText
@@ -212,8 +212,8 @@ WhyNotCause = Literal[
     "unreachable",
     "nothing_left",
     "does_not_fit",
-    "worth_less",
-    "as_a_whole",
+    "lower_value",
+    "worse_overall",
     "kept",
 ]
 

@@ -53,7 +53,7 @@ class Preconditions(Struct, frozen=True):
             raise PreconditionFailed(f"it is there already, as {present}", "If-None-Match")
 
     def unchanged(self, present: Tag) -> bool:
-        """Return whether the reader holds what is there. Raises PreconditionFailed for an `If-Match` of another tag."""
+        """Return whether the client's copy is current. Raises PreconditionFailed for an `If-Match` of another tag."""
         self._check_match(present)
         return self.none_match is not None and _is_one_of(self.none_match, present)
 

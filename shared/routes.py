@@ -47,7 +47,7 @@ T = TypeVar("T")
 
 
 class AskWords(msgspec.Struct, frozen=True):
-    """In which languages sentences are wanted.
+    """The languages in which sentences are rendered.
 
     `lang`: `th`, `en`, or both with a comma between them; without it `Accept-Language` decides, and without that both.
     """
@@ -243,7 +243,7 @@ def trace_of(request: web.Request) -> str:
 def json_response(
     content: Any, status: int = 200, *, tag: Tag | None = None, languages: Sequence[Language] = ()
 ) -> web.Response:
-    """Return a JSON answer, with its ETag, and the languages of its sentences."""
+    """Return a JSON response with its ETag and the languages of its sentences."""
     headers = {} if tag is None else {"ETag": str(tag)}
     if languages:
         headers |= {"Content-Language": ", ".join(languages), "Vary": "Accept-Language"}
@@ -253,7 +253,7 @@ def json_response(
 
 
 def no_content() -> web.Response:
-    """Return an answer without a body: 204."""
+    """Return a 204 response."""
     return web.Response(status=204)
 
 

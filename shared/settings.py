@@ -165,7 +165,7 @@ def _pepper(text: str) -> bytes:
 
 
 def _setting(sentence: str, parse: _Parse, default: str | None = None, *, secret: bool = False) -> Any:
-    """Declare one setting: its name is the field's in capitals; `default` None makes it required."""
+    """Declare a setting. Its name is the field's in capitals; `default` None makes it required."""
     about = {"sentence": sentence, "parse": parse, "default": default, "secret": secret}
     if default is None:
         return field(metadata=about, repr=not secret)

@@ -15,7 +15,7 @@ _SPACES = re.compile(r"\s+")
 
 
 def shows_something(text: str) -> bool:
-    """Return whether a reader sees anything of a text.
+    """Return whether a text has a visible character.
 
     Spaces, controls, zero-width and bidirectional marks, fillers and combining marks without a letter show nothing.
     """

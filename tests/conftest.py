@@ -17,6 +17,14 @@ from deploy.local.servers import Server, find_mongodb
 from deploy.local.stack import Stack
 from tests.support.servers import started_server
 
+SLOW_FIRST = ("unit/test_warming", "service/test_restore", "e2e/", "contract/", "service/")
+"""Parts of the suite that take long, in the order in which they start."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with the slow files, so that no worker is left alone with one of them at the end."""
+    items.sort(key=lambda item: next((n for n, part in enumerate(SLOW_FIRST) if part in item.nodeid), len(SLOW_FIRST)))
+
 
 def pytest_report_header() -> str:
     return "servers: started only by the tests that need them; BROKER=apache|embedded chooses the broker"

@@ -20,6 +20,7 @@ from services.recommender.api import ROUTES as RECOMMENDER
 from shared.app import build_app
 from shared.auth import Authenticator
 from shared.events import TYPES
+from shared.metrics import NAMESPACE
 from shared.routes import Route
 from shared.settings import BY_SERVICE, described
 
@@ -152,9 +153,14 @@ def metrics_in_code() -> Iterator[str]:
                 texts = [arg.value for arg in node.args[:2] if isinstance(arg, ast.Constant)]
                 names = [text for text in texts if isinstance(text, str) and re.fullmatch(r"[a-z]+(_[a-z]+)+", text)]
                 if called in ("count", "Counter", "CounterMetricFamily") and names:
-                    yield f"{names[0].removesuffix('_total')}_total"
+                    yield prefixed(f"{names[0].removesuffix('_total')}_total")
                 elif called in ("gauge", "Gauge", "GaugeMetricFamily", "Histogram", "Summary") and names:
-                    yield names[0]
+                    yield prefixed(names[0])
+
+
+def prefixed(name: str) -> str:
+    """Return the exposed name: `count` and `gauge` of shared.metrics put the namespace in front."""
+    return name if name.startswith(f"{NAMESPACE}_") else f"{NAMESPACE}_{name}"
 
 
 def test_every_metric_is_described_and_every_described_metric_exists() -> None:

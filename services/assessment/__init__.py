@@ -1,4 +1,4 @@
-"""Assessment: who the officers are and what is known of their skills.
+"""Assessment: officers and the evidence of their skills.
 
 owns    officers (profile, evidence, outbox: one document each) and the archive of old evidence
 reads   `catalog.state`, for the frameworks

@@ -84,7 +84,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
 
 
 async def republish(settings: AssessmentSettings) -> int:
-    """Stage the present state of every officer once more; the service's relay sends it."""
+    """Stage the current state of every officer again; the service's relay sends it."""
     client = connect(settings, "assessment")
     try:
         return await OfficerStore(client[settings.database("assessment")]).republish()

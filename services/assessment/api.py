@@ -105,6 +105,7 @@ async def _register(request: web.Request, body: PutOfficer, asked: Preconditions
         asked.check(_tag(known) if known else None)
         if before is not None and known is None:
             await _allow_again(request, before)
+        profiles.check_admitted(framework, known)
         sequence = before.sequence if before else 0
         after = profiles.registered(
             body, framework, before=known, tenant=tenant, officer=officer_id, sequence=sequence, owner=owner

@@ -73,7 +73,7 @@ class Evidence(Struct, frozen=True):
 
 
 class EvidenceList(Struct, frozen=True):
-    """Assessments, those measured last first. `next` is the `after` of the following page, null on the last one."""
+    """Assessments, newest measurement first. `next` is the `after` of the next page, null on the last one."""
 
     assessments: list[Evidence]
     next: str | None

@@ -1,4 +1,4 @@
-"""The skill profile: evidence in, the present estimate of every level out. Pure."""
+"""Computes the skill profile, the current estimate of every level, from evidence. Pure."""
 
 from collections.abc import Iterable
 
@@ -15,6 +15,12 @@ def check(body: PutOfficer, framework: Framework) -> None:
         raise InvalidInput(f"framework {framework.id} has no job group {body.job_group!r}", "job_group")
     if body.stage is not None and body.stage not in {stage.id for stage in framework.stages}:
         raise InvalidInput(f"framework {framework.id} has no stage {body.stage!r}", "stage")
+
+
+def check_admitted(framework: Framework, known: Profile | None) -> None:
+    """Refuse a retired framework to an officer who is not under it already. Raises InvalidInput naming the field."""
+    if framework.retired and (known is None or known.framework != framework.id):
+        raise InvalidInput(f"framework {framework.id} is retired: nobody new is registered under it", "framework")
 
 
 def registration(known: Profile) -> PutOfficer:
@@ -69,7 +75,7 @@ def registered(  # noqa: PLR0913 - by name, from one place
 def assessed(
     before: Profile, measured: Iterable[SkillLevel], framework: Framework | None = None, owner: str | None = None
 ) -> Profile:
-    """Return the profile with new measurements, one sequence on.
+    """Return the profile with new measurements and the next sequence.
 
     `framework`, of this `owner`: the officer's own, where that is what was measured.
     """

@@ -80,9 +80,9 @@ class OfficerStore:
         return (document["digest"], document["evidence"]["profile_sequence"]) if document else None
 
     async def evidence(self, officer: Officer, wanted: ListEvidence) -> list[Evidence] | None:
-        """Return the assessments measured last, newest first: one more than `limit`, where there are more.
+        """Return up to `limit` + 1 assessments, newest measurement first.
 
-        None where `after` is no assessment of this officer. Raises Unavailable.
+        None if `after` is no assessment of this officer. Raises Unavailable.
         """
         with unavailable():
             document = await self._officers.find_one({"_id": officer.key}, {"evidence": 1}) or {}
@@ -183,10 +183,9 @@ class OfficerStore:
     # --- announcing again --------------------------------------------------------------------------------------------
 
     async def republish(self, keys: Sequence[str] | None = None) -> int:
-        """Stage the present state of officers (all, without keys) once more under the same sequence; return how many.
+        """Stage the current state of officers (all, without keys) again under the same sequence; return how many.
 
-        What an erased officer may have left in the archive goes with it. One that cannot be read is passed over. Raises
-        Unavailable.
+        Also deletes archived evidence of erased officers. Unreadable documents are skipped. Raises Unavailable.
         """
         count = 0
         wanted: Document = {} if keys is None else {"_id": {"$in": list(keys)}}
@@ -223,7 +222,7 @@ def _officer(document: Document) -> Officer:
 
 
 def _profile(stored: Document) -> Profile:
-    """Return a stored profile as it can be announced, with times that could once be stored beyond what events hold."""
+    """Return a stored profile with its times limited to the range of events."""
     profile = msgspec.convert(stored, Profile)
     levels = [msgspec.structs.replace(held, measured_at=sendable(held.measured_at)) for held in profile.levels]
     return profile if levels == profile.levels else msgspec.structs.replace(profile, levels=levels)
@@ -235,7 +234,7 @@ def _archived(key: str, entry: Document) -> Document:
 
 
 def _to_the_millisecond(moment: datetime) -> datetime:
-    """Return a time as MongoDB keeps it. A time beyond the calendar, as could once be stored, becomes its first day."""
+    """Return a time at MongoDB's precision (milliseconds). One out of range becomes the first day of the calendar."""
     try:
         moment = moment.astimezone(UTC)
     except OverflowError:
@@ -252,6 +251,6 @@ def _rank(assessment_id: str, entry: Document) -> tuple[datetime, str, str]:
 
 
 def _below(rank: tuple[Any, ...]) -> list[Document]:
-    """Return the conditions, any of which holds for what comes after a rank, newest first."""
+    """Return the `$or` conditions of documents that follow a rank, newest first."""
     names = [name for name, _ in _NEWEST_FIRST]
     return [{**dict(zip(names[:i], rank, strict=False)), names[i]: {"$lt": rank[i]}} for i in range(len(names))]

@@ -1,4 +1,4 @@
-"""Catalog: which courses there are, and by which frameworks skills are measured.
+"""Catalog: courses, and the frameworks that measure skills.
 
 owns    courses and frameworks (with their outbox: one document each), the history of courses, reports of imports
 emits   `course.published.v1`, `course.withdrawn.v1`, `framework.published.v1` on `catalog.state`, stamped by the relay

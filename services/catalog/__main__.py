@@ -18,7 +18,8 @@ from aiohttp import web
 
 from services.catalog import __doc__ as card
 from services.catalog import calibrating, commands, framework_files
-from services.catalog.api import CALIBRATION, FILES, HISTORY, MATCHES, ONE, REPORTS, ROUTES, STORE
+from services.catalog.api import CALIBRATION, DRAFTS, FILES, HISTORY, MATCHES, ONE, REPORTS, ROUTES, STORE
+from services.catalog.draft_store import DraftStore
 from services.catalog.history import HistoryStore
 from services.catalog.match_store import MatchStore
 from services.catalog.matching.calibration import Calibration, shipped
@@ -86,19 +87,19 @@ async def build(settings: CatalogSettings) -> web.Application:
     )
     app[STORE], app[HISTORY], app[REPORTS] = store, history, reports
     app[MATCHES], app[CALIBRATION], app[ONE] = matches, calibration, asyncio.Lock()
-    app[FILES] = asyncio.Semaphore(1)
+    app[FILES], app[DRAFTS] = asyncio.Semaphore(1), DraftStore(database)
     metrics.watch_relay(app[REGISTRY], relay)
     return app
 
 
 def calibration_of(settings: CatalogSettings) -> Calibration:
-    """Return the calibration that the settings name, else the one that ships. Raises InvalidInput."""
+    """Return the calibration from the settings, or the packaged one. Raises InvalidInput."""
     named = settings.matching_calibration
     return calibrating.read_calibration(Path(named)) if named else shipped()
 
 
 async def match(settings: CatalogSettings) -> int:
-    """Match every course that came without skills, of every tenant, and return when it is done."""
+    """Match every course without given skills, for all tenants; return when all are matched."""
     client = connect(settings, "catalog")
     try:
         database = client[settings.database("catalog")]

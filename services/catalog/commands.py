@@ -47,7 +47,7 @@ _OK, _REFUSED, _FAILED, _INTERRUPTED = 0, 1, 2, 130
 
 
 def main(arguments: list[str]) -> int:
-    """Carry out a command and return its exit code."""
+    """Run a command and return its exit code."""
     asked = _parser().parse_args(arguments)
     try:
         return asyncio.run(_command(asked))
@@ -196,7 +196,7 @@ async def _pieces(file: Path, progress: "Progress") -> AsyncIterator[bytes]:
 
 
 async def _lines(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    """Yield the lines of an answer, of any length."""
+    """Yield the lines of a response, of any length."""
     held = bytearray()
     async for piece in answer.content.iter_any():
         held += piece

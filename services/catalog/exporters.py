@@ -26,7 +26,7 @@ _NOT_IN_A_WORKBOOK = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 def write(form: Format, courses: Iterable[Course], file: BinaryIO) -> None:
-    """Write courses to a file, one after the other."""
+    """Write courses to a file one by one."""
     if form == "xlsx":
         _write_workbook(courses, file)
         return

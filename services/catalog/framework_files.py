@@ -29,7 +29,7 @@ SHOWN = 50
 
 
 async def import_framework(arguments: Sequence[str]) -> int:
-    """Carry out `import-framework`; return 0, or 1 where the whole was refused. Raises Problem, OSError."""
+    """Run `import-framework`; return 0, or 1 if the framework was refused. Raises Problem, OSError."""
     asked = _import_parser().parse_args(arguments)
     title = LocalizedText(th=asked.title_th, en=asked.title_en) if asked.title_th or asked.title_en else None
     options = Options(

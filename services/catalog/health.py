@@ -1,4 +1,4 @@
-"""What is wrong with a catalog as a whole: no single course shows it. Pure.
+"""Faults of a catalog as a whole, which no single course shows. Pure.
 
 Whether a course can be entered at all is found by letting a learner who knows nothing take every course that is open,
 until no other opens. What stays closed stands in a cycle of prerequisites, names a course that is not there, or asks

@@ -5,6 +5,7 @@ A revision is the stamp of a record. As every reader does, only a stamp above th
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from operator import itemgetter
 
 import msgspec
@@ -22,6 +23,15 @@ _ACCEPTED = "catalog.state"
 _LEASE = f"relay:{COLLECTION}"
 _ROWS = 500
 _AS_OF = [("tenant", ASCENDING), ("id", ASCENDING), ("_id", DESCENDING)]
+
+
+@dataclass(frozen=True)
+class FrameworkRevision:
+    """A published version of a framework, and the revision of the catalogue that published it."""
+
+    version: int
+    catalogue_revision: int
+    retired: bool
 
 
 class HistoryStore:
@@ -74,7 +84,7 @@ class HistoryStore:
             await self._positions.update_one({"_id": _ACCEPTED}, {"$max": {"accepted": accepted}}, upsert=True)
 
     async def _sequences(self, keys: list[str], accepted: int) -> dict[str, int]:
-        """Return the newest sequence of each key in the history; what an unfinished batch wrote is not counted."""
+        """Return the newest sequence of each key in the history, without the rows of an unfinished batch."""
         pipeline: list[Document] = [
             {"$match": {"key": {"$in": keys}, "_id": {"$lte": accepted}}},
             {"$group": {"_id": "$key", "sequence": {"$max": "$sequence"}}},
@@ -120,11 +130,26 @@ class HistoryStore:
             return {row["id"] async for row in self._history.aggregate(pipeline)}
 
     async def framework(self, tenant: str, framework: str, revision: int) -> Framework | None:
-        """Return a framework of this very tenant as it was at a revision. Raises Unavailable."""
+        """Return a framework of this tenant (not a shared one) at a revision. Raises Unavailable."""
         query = {"tenant": tenant, "id": framework, "_id": {"$lte": revision}}
         with unavailable():
             found = await self._frameworks.find_one(query, sort=[("_id", DESCENDING)])
         return stored(found["content"], Framework) if found else None
+
+    async def framework_versions(
+        self, tenant: str, framework: str, below: int | None, limit: int
+    ) -> list[FrameworkRevision]:
+        """Return the newest versions of a framework of this very tenant, the newest first. Raises Unavailable.
+
+        `below`: only those published before this revision of the catalogue.
+        """
+        query: Document = {"tenant": tenant, "id": framework} | ({"_id": {"$lt": below}} if below else {})
+        with unavailable():
+            rows = self._frameworks.find(query, {"sequence": 1, "content.retired": 1}).sort(_AS_OF).limit(limit)
+            return [
+                FrameworkRevision(row["sequence"], row["_id"], bool(row["content"].get("retired")))
+                async for row in rows
+            ]
 
 
 def _as_of(wanted: Document, revision: int) -> list[Document]:

@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import msgspec
@@ -44,6 +44,7 @@ _TOLD = 1000
 _TOLD_OF_A_ROW = 50
 _ATTEMPTS = 20
 _ROWS_OF_A_PART = 200
+_SAVED_EVERY = timedelta(seconds=1)
 
 
 class CourseImport:
@@ -65,6 +66,8 @@ class CourseImport:
         self._patience = patience
         now = datetime.now(UTC)
         self.report = ImportReport(secrets.token_hex(16), "running", form, now, now, dry_run=dry_run)
+        self.begun = False
+        self._saved_at = now
         self._seen: dict[int, int] = {}
         """The hash of an id -> the row that stands, and the hash of its content."""
         self._named: dict[str, list[str]] = {}
@@ -79,6 +82,7 @@ class CourseImport:
 
     async def begin(self) -> None:
         """Store that the import has begun. Raises Unavailable."""
+        self.begun = True
         await self._save()
 
     async def take(self, rows: Sequence[Row]) -> list[RowResult]:
@@ -190,10 +194,13 @@ class CourseImport:
         self._change(**{status: getattr(self.report, status) + count for status, count in counts.items()})
         if self.report.dry_run:
             return
-        for at in range(0, len(results), _ROWS_OF_A_PART):
-            part = results[at : at + _ROWS_OF_A_PART]
-            await self._patiently(lambda: self._reports.add(self.report.import_id, part))  # noqa: B023
-        await self._save()
+        parts = [results[at : at + _ROWS_OF_A_PART] for at in range(0, len(results), _ROWS_OF_A_PART)]
+        await asyncio.gather(*map(self._keep, parts))
+        if self.report.updated_at - self._saved_at > _SAVED_EVERY:
+            await self._save()
+
+    async def _keep(self, part: Sequence[RowResult]) -> None:
+        await self._patiently(lambda: self._reports.add(self.report.import_id, part))
 
     # --- the end -----------------------------------------------------------------------------------------------------
 
@@ -263,9 +270,10 @@ class CourseImport:
     async def _save(self) -> None:
         if not self.report.dry_run:
             await self._patiently(lambda: self._reports.save(self._tenant, self.report))
+            self._saved_at = self.report.updated_at
 
     async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Return what work gives, trying again while the database is away. Raises Unavailable when patience ends."""
+        """Return the result of work, retried while MongoDB is unavailable. Raises Unavailable after a time limit."""
         loop = asyncio.get_running_loop()
         deadline, pause = loop.time() + self._patience, 0.1
         while True:

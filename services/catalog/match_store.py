@@ -23,6 +23,8 @@ from shared.mongo import Database, Document, Write, bulk_write, ensure_indexes, 
 EXAMPLES = 5000
 """How many examples a course is compared with at most: the first by tenant and id."""
 
+_WITHOUT_PROSE = {"outbox": 0, "content.description": 0, "content.tags": 0, "content.stated": 0}
+
 
 @dataclass(frozen=True)
 class MatchedCourse:
@@ -102,7 +104,7 @@ class MatchStore:
         return found
 
     async def frameworks(self, tenant: str) -> dict[str, Framework]:
-        """Return the frameworks that a tenant sees, by id; its own stand before shared ones. Raises Unavailable."""
+        """Return the frameworks that a tenant sees, by id; its own ones hide shared ones. Raises Unavailable."""
         found: dict[str, Framework] = {}
         with unavailable():
             for owner in dict.fromkeys((SHARED_TENANT, tenant)):
@@ -135,7 +137,8 @@ class MatchStore:
     async def whole(self, tenant: str) -> tuple[list[Course], dict[str, list[Match]], int]:
         """Return every course that a tenant sees, the matches of its own by course id, and how many wait.
 
-        Its own courses stand before shared ones. One that cannot be read is passed over. Raises Unavailable.
+        Without descriptions and tags, which are the most of them. Its own courses stand before shared ones. One that
+        cannot be read is passed over. Raises Unavailable.
         """
         courses: dict[str, Course] = {}
         matches: dict[str, list[Match]] = {}
@@ -143,7 +146,7 @@ class MatchStore:
         with unavailable():
             for owner in dict.fromkeys((SHARED_TENANT, tenant)):
                 query = {"kind": "course", "tenant": owner, "withdrawn": False}
-                async for document in self._entries.find(query, {"outbox": 0}):
+                async for document in self._entries.find(query, _WITHOUT_PROSE):
                     if (one := readable(document, _matched)) is None:
                         continue
                     courses[one.entry.id] = one.course
@@ -179,9 +182,9 @@ class MatchStore:
         return int(result.modified_count)
 
     async def propose(self, matched: Sequence[tuple[MatchedCourse, list[Match]]]) -> int:
-        """Store what was proposed for courses, and that they wait no more; return for how many.
+        """Store the proposed matches of courses and clear their due mark; return the number of courses.
 
-        A course that changed meanwhile still waits. Raises Unavailable.
+        A course that changed meanwhile stays due. Raises Unavailable.
         """
         writes: list[Write] = [
             UpdateOne(

@@ -1,11 +1,11 @@
-"""Matches of a course as they are stored, and what people's decisions make of them. Pure.
+"""The stored matches of a course, and the effect of people's decisions on them. Pure.
 
 A match is `proposed` until a person decides. `confirmed` and `corrected` ones are rows of what the course teaches; a
 `rejected` one is not proposed again while the course's text stays the same. A decision may be changed by another one.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Annotated, Literal
 
@@ -22,6 +22,7 @@ Status = Annotated[
 Share = Annotated[float, Meta(ge=0, le=1, description="from 0 to 1")]
 DECISIONS = 20
 """How many decisions of a match are kept: the last ones."""
+_NEVER = datetime.min.replace(tzinfo=UTC)
 AT_ONCE = 500
 """How many matches one request decides at most."""
 
@@ -155,7 +156,7 @@ def proposed(
 def decide(
     matches: Sequence[Match], name: MatchName, decision: MatchDecision, right: SkillSpan | None = None
 ) -> list[Match]:
-    """Return the matches after a decision; the same ones where it was so already. Raises NotFound."""
+    """Return the matches after a decision; the same object if nothing changed. Raises NotFound."""
     for place, match in enumerate(matches):
         if match.key == (name.framework, name.skill):
             if match.status == decision.status and match.corrected == right:
@@ -167,8 +168,9 @@ def decide(
 
 
 def rows_of(matches: Sequence[Match]) -> list[Teaches]:
-    """Return the rows that people's decisions made; of one skill the later match's."""
-    return list({(row.framework, row.skill): row for match in matches if (row := match.row)}.values())
+    """Return the rows that people's decisions made; of one skill that of the last decision."""
+    decided = sorted(matches, key=lambda match: match.decisions[-1].at if match.decisions else _NEVER)
+    return list({(row.framework, row.skill): row for match in decided if (row := match.row)}.values())
 
 
 def given_rows(course: Course, matches: Sequence[Match]) -> list[Teaches]:
@@ -178,11 +180,17 @@ def given_rows(course: Course, matches: Sequence[Match]) -> list[Teaches]:
 
 
 def with_decisions(course: Course, before: Sequence[Match], after: Sequence[Match]) -> Course:
-    """Return a course with the rows that decisions make now in the place of those that they made before."""
-    made = rows_of(after)
-    names = {(row.framework, row.skill) for row in made}
-    given = [row for row in given_rows(course, before) if (row.framework, row.skill) not in names]
-    return replace(course, teaches=[*given, *made])
+    """Return a course with what decisions changed: rows that they made no more left out, new ones added.
+
+    A new row takes the place of another one of the same skill. What its provider has put since stays.
+    """
+    made, makes = rows_of(before), rows_of(after)
+    fresh = [row for row in makes if row not in made]
+    names = {(row.framework, row.skill) for row in fresh}
+    stay = [
+        row for row in course.teaches if (row not in made or row in makes) and (row.framework, row.skill) not in names
+    ]
+    return replace(course, teaches=[*stay, *fresh])
 
 
 def kept(course: Course, matches: Sequence[Match]) -> Course:
@@ -295,7 +303,7 @@ class MatchResults(Struct, frozen=True):
 
 
 def check_right(right: SkillSpan, place: str, top: float | None, skills: frozenset[str]) -> None:
-    """Refuse a correction that the framework does not know. Raises InvalidInput naming the field."""
+    """Raise InvalidInput, naming the field, if the framework lacks what a correction names."""
     if top is None:
         raise InvalidInput("the framework is not there any more", f"{place}.framework")
     if right.skill not in skills:

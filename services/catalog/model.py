@@ -15,7 +15,7 @@ DEPTH_LIMIT = 10
 
 
 class CoursePut(Struct, frozen=True):
-    """`changed` is false where everything was so already; then there is no new revision."""
+    """`changed` is false if nothing changed; then there is no new revision."""
 
     id: str
     revision: int
@@ -82,7 +82,7 @@ class FrameworkList(Struct, frozen=True):
 
 
 class RowProblem(Struct, frozen=True, omit_defaults=True):
-    """One thing that is wrong with a row."""
+    """One fault of a row."""
 
     status: int
     detail: str
@@ -203,7 +203,7 @@ def check_course(course: Course, frameworks: Mapping[str, FrameworkScale], cours
 
 
 def course_faults(course: Course, frameworks: Mapping[str, FrameworkScale]) -> list[InvalidInput]:
-    """Return everything for which a course is refused that its shape does not show."""
+    """Return all faults of a course beyond those of its shape."""
     too_deep = [
         InvalidInput(f"conditions may stand inside each other {DEPTH_LIMIT} deep", f"requires[{i}]")
         for i, condition in enumerate(course.requires)
@@ -239,7 +239,7 @@ def frameworks_named(course: Course) -> set[str]:
 
 
 def _levels(course: Course) -> Iterator[tuple[str, str, str, float]]:
-    """Yield field, framework, skill and level of everything in a course that is on a scale."""
+    """Yield field, framework, skill and level of every level that a course names."""
     for i, taught in enumerate(course.teaches):
         yield f"teaches[{i}].to", taught.framework, taught.skill, taught.to_level
     yield from _required_levels("requires", course.requires)

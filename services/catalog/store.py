@@ -103,9 +103,9 @@ class CatalogStore:
         return None
 
     async def page(self, tenant: str, wanted: ListCourses) -> list[tuple[str, Course]]:
-        """Return the first courses of one tenant, by id, that are after `after` and match. Raises Unavailable.
+        """Return the first matching courses of one tenant after `after`, by id. Raises Unavailable.
 
-        One that cannot be read is passed over.
+        Unreadable documents are skipped.
         """
         most = wanted.limit + 1
         query = {
@@ -126,7 +126,7 @@ class CatalogStore:
             return courses
 
     async def offered(self, tenant: str, courses: Iterable[str]) -> set[str]:
-        """Return which of these courses this very tenant offers. Raises Unavailable."""
+        """Return which of these courses are the tenant's own (not shared) and not withdrawn. Raises Unavailable."""
         keys = [key_of(tenant, course) for course in courses]
         with unavailable():
             found = self._entries.find({"_id": {"$in": keys}, "withdrawn": False}, {"id": 1})
@@ -158,7 +158,7 @@ class CatalogStore:
         return yardstick
 
     async def frameworks(self, tenant: str, wanted: ListFrameworks) -> list[FrameworkSummary]:
-        """Return the frameworks that a tenant sees, by id; its own stand before shared ones. Raises Unavailable.
+        """Return the frameworks that a tenant sees, by id; its own ones hide shared ones. Raises Unavailable.
 
         The first after `after`: one more than `limit`, where there are more. One that cannot be read is passed over.
         """

@@ -1,4 +1,4 @@
-"""Open streams and what each has still to be told: one slot per connection, the latest path wins. No HTTP, no Kafka."""
+"""Open streams, with one slot per connection for the newest unsent message. No HTTP, no Kafka."""
 
 import asyncio
 import time
@@ -102,7 +102,7 @@ class Connections(Collector):
 
     @contextmanager
     def open(self, key: str, key_id: str, last_event_id: str | None = None) -> Iterator[Connection]:
-        """Register a stream of an officer (`tenant/officer`), opened with an API key, for as long as the block runs."""
+        """Register an officer's stream (`tenant/officer`) and its API key for the duration of the block."""
         connection = Connection(key_id, last_event_id)
         if self._shut:
             connection.close()
@@ -162,12 +162,16 @@ class Connections(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics."""
-        yield GaugeMetricFamily("portal_streams", "Live streams that are open.", self.streams)
-        yield CounterMetricFamily("portal_pushes", "Events sent on live streams.", self.pushes)
+        yield GaugeMetricFamily("learning_path_portal_streams", "Live streams that are open.", self.streams)
+        yield CounterMetricFamily("learning_path_portal_pushed_events", "Events sent on live streams.", self.pushes)
         yield CounterMetricFamily(
-            "portal_superseded", "Paths that a newer one replaced before a stream could be told.", self.superseded
+            "learning_path_portal_conflated_paths",
+            "Paths that a newer one replaced before a stream could be told.",
+            self.superseded,
         )
-        dropped = CounterMetricFamily("portal_dropped", "Streams ended by the portal, by reason.", labels=["reason"])
+        dropped = CounterMetricFamily(
+            "learning_path_portal_closed_streams", "Streams ended by the portal, by reason.", labels=["reason"]
+        )
         for reason, number in self.dropped.items():
             dropped.add_metric([reason], number)
         yield dropped

@@ -35,7 +35,7 @@ class PathConsumer:
                 handle(self, item)
 
     def on_path_recommended(self, item: ConsumedEvent) -> None:
-        """An officer's path is new: open streams are told it in words. Raises Rejected where it cannot be read."""
+        """Push a new path to the officer's open streams. Raises Rejected if it cannot be read."""
         data = data_of(item.record.value, item.record.headers)
         if isinstance(item.event.data, PathHead) and data is not None and self._connections.watches(item.event.subject):
             once = item.event.type == "path.recommended.v1"
@@ -47,7 +47,7 @@ class PathConsumer:
         self._connections.drop(item.event.subject, "large")
 
     def on_erased(self, item: ConsumedEvent) -> None:
-        """An officer is forgotten."""
+        """Close the streams of an erased officer."""
         self._push(item, StreamMessage("erased", ERASED, item.event.sequence))
 
     def _push(self, item: ConsumedEvent, push: StreamMessage) -> None:
@@ -68,7 +68,7 @@ def _announced(item: ConsumedEvent) -> InWords:
 
 
 def _once_told(text: str) -> InWords:
-    """Return what shows a path that was announced with its sentences: as it came, or with those of one language."""
+    """Return the function that renders a path whose event holds its sentences: unchanged, or in one language."""
 
     def in_words(languages: Languages) -> str:
         return text if languages == LANGUAGES else _shown(msgspec.json.decode(text, type=PathRecommended), languages)

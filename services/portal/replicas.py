@@ -8,7 +8,7 @@ AVOIDED_SECONDS = 5.0
 
 
 class Replicas:
-    """Every address of one service: they take turns, and one that did not answer comes last for a few seconds."""
+    """The addresses of one service, used in rotation; one that did not answer comes last for a few seconds."""
 
     def __init__(self, urls: Sequence[str], clock: Callable[[], float] = time.monotonic) -> None:
         self._urls = list(urls)

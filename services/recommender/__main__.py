@@ -19,17 +19,18 @@ from prometheus_client import CollectorRegistry
 from services.recommender import __doc__ as card
 from services.recommender import recompute
 from services.recommender.api import (
-    ASKED,
     CATALOG,
+    FEEDBACK_HANDLER,
     FIRST_GROUPS,
-    HEEDER,
     MIN_GROUP,
+    PLAN_POOL,
+    RENDERED,
     ROUTES,
     RULES_CHANGED,
-    SOLVER,
     STORE,
     TODAY,
     TOKEN_KEY,
+    WORK_QUEUE,
     today_in,
 )
 from services.recommender.catalog_replica import CatalogReplica
@@ -62,7 +63,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
     catalog = CatalogReplica()
     zone = ZoneInfo(settings.time_zone)
     planner = Planner(store, catalog, zone, settings.planning_threads, smallest_gap=settings.smallest_gap)
-    heeder = FeedbackHandler(planner, asked := WorkQueue())
+    feedback_handler = FeedbackHandler(planner, asked := WorkQueue())
     publisher = Publisher(settings)
     await publisher.start()
 
@@ -100,7 +101,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
 
     async def consume() -> None:
         """Join the group only once there is something to plan with, and what is compiled is there."""
-        await planner.solver.run(warm_up)
+        await planner.pool.run(warm_up)
         gc.collect()
         gc.freeze()  # what the compiler has left is there for good: no need to walk over it again and again
         warm.set()
@@ -125,7 +126,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
     async def clients(_: web.Application) -> AsyncIterator[None]:
         yield
         await publisher.stop()
-        planner.solver.close()
+        planner.pool.close()
         asked.close()
         client.close()
 
@@ -153,37 +154,60 @@ async def build(settings: RecommenderSettings) -> web.Application:
             background("replanning", replanner.run),
         ],
     )
-    app[STORE], app[CATALOG], app[TODAY] = store, catalog, today_in(zone)
-    app[HEEDER], app[ASKED], app[SOLVER], app[RULES_CHANGED] = heeder, asked, planner.solver, replanner.look_now
+    app[STORE], app[CATALOG], app[TODAY], app[RENDERED] = store, catalog, today_in(zone), {}
+    app[FEEDBACK_HANDLER], app[WORK_QUEUE], app[PLAN_POOL], app[RULES_CHANGED] = (
+        feedback_handler,
+        asked,
+        planner.pool,
+        replanner.look_now,
+    )
     app[MIN_GROUP], app[FIRST_GROUPS] = settings.min_group_size, settings.first_job_groups
     app[TOKEN_KEY], registry = settings.api_key_pepper, app[REGISTRY]
-    _measure(registry, planner, heeder, asked)
+    _measure(registry, planner, feedback_handler, asked)
     metrics.watch_relay(registry, relay)
     metrics.watch_consumer(registry, consumer)
     metrics.watch_follower(registry, follower)
     return app
 
 
-def _measure(registry: CollectorRegistry, planner: Planner, heeder: FeedbackHandler, asked: WorkQueue) -> None:
+def _measure(
+    registry: CollectorRegistry, planner: Planner, feedback_handler: FeedbackHandler, asked: WorkQueue
+) -> None:
     catalog = planner.catalog
-    metrics.count(registry, "plans_saved", "Paths that were saved and announced.", lambda: planner.planned)
-    metrics.count(registry, "plans_refused", "Paths that the checker refused.", lambda: planner.refused)
+    metrics.count(
+        registry, "learning_path_plans_saved", "Paths that were saved and announced.", lambda: planner.planned
+    )
+    metrics.count(registry, "plans_rejected", "Paths that the checker refused.", lambda: planner.refused)
     metrics.count(
         registry,
-        "plans_passed_over",
+        "plans_skipped",
         "Times that a sweep passed a plan over because it could not be read or planned again.",
         lambda: planner.passed_over,
     )
-    metrics.gauge(registry, "catalog_revision", "The catalog that is planned with.", lambda: catalog.revision)
-    metrics.gauge(registry, "asked_in_hand", "Work of requests that waits or runs.", lambda: asked.in_hand)
-    metrics.count(registry, "asked_refused", "Work of requests beyond the limits: 429 or 503.", lambda: asked.refused)
-    metrics.count(registry, "asked_dropped", "Work whose client went away before its turn.", lambda: asked.dropped)
-    metrics.count(registry, "feedback_taken", "Feedback that was stored.", lambda: heeder.taken)
+    metrics.gauge(
+        registry, "learning_path_catalog_revision", "The catalog that is planned with.", lambda: catalog.revision
+    )
+    metrics.gauge(
+        registry, "learning_path_work_queue_tasks", "Work of requests that waits or runs.", lambda: asked.in_hand
+    )
     metrics.count(
         registry,
-        "feedback_kept_stale",
+        "learning_path_work_queue_rejected_tasks",
+        "Work of requests beyond the limits: 429 or 503.",
+        lambda: asked.refused,
+    )
+    metrics.count(
+        registry,
+        "learning_path_work_queue_abandoned_tasks",
+        "Work whose client went away before its turn.",
+        lambda: asked.dropped,
+    )
+    metrics.count(registry, "feedback_stored", "Feedback that was stored.", lambda: feedback_handler.taken)
+    metrics.count(
+        registry,
+        "feedback_stored_stale",
         "Feedback that was stored while the checker refused the path that follows from it.",
-        lambda: heeder.kept_stale,
+        lambda: feedback_handler.kept_stale,
     )
 
 

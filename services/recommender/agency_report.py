@@ -121,7 +121,7 @@ def agency_report(  # noqa: PLR0913 - one report, by name
     cards: Mapping[str, CourseCard],
     first: Collection[str] = (),
 ) -> AgencyGaps:
-    """Return the agency's view. `cards`: the courses that are still in sight; `first`: job groups to put in front."""
+    """Return the report of an agency. `cards`: the visible courses; `first`: job groups to list first."""
     return AgencyGaps(
         agency,
         framework.id,

@@ -122,7 +122,7 @@ class CatalogReplica:
 
     @property
     def revision(self) -> int:
-        """The largest stamp taken."""
+        """The largest catalog revision applied."""
         return self.snapshot.catalog_revision
 
     @property
@@ -137,7 +137,7 @@ class CatalogReplica:
         self._skills.update(news.skills)
         self._frameworks.update(news.frameworks)
 
-    def is_due(self, plan: PlanSummary) -> bool:
+    def is_stale(self, plan: PlanSummary) -> bool:
         """Return whether a plan holds a changed course, leaves open what a changed course teaches, or is out of date.
 
         Out of date: under an older version of its framework, or of what the officer has said. Costs one comparison
@@ -161,7 +161,7 @@ class CatalogReplica:
         )
         return any(stamp > plan.considered for stamp in stamps)
 
-    def changed_since(self, revision: int) -> dict[tuple[str, PlanField], list[str]] | None:
+    def changes_since(self, revision: int) -> dict[tuple[str, PlanField], list[str]] | None:
         """Return (tenant, field of a plan) -> what changed after a revision; None: too much to name."""
         fields: dict[PlanField, Revisions] = {
             "courses": self._courses,

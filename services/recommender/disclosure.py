@@ -1,4 +1,4 @@
-"""Which figures of an agency's officers are published, so that nothing follows about a few of them. No I/O.
+"""Statistical disclosure control: which figures about an agency's officers may be published. No I/O.
 
 Statistical disclosure control by release. The officers of an agency under one framework are divided into cohorts:
 those of one job group of whom the same is required, and one pool of the cohorts that are too small. A cohort of fewer
@@ -127,7 +127,7 @@ def token_of(key: bytes, officer: str) -> int:
 
 
 def cohorts_of(officers: Iterable[Officer], smallest: int, as_of: date) -> list[Cohort]:
-    """Return the cohorts of at least `smallest` officers, by name; one of them may be the pool of the others."""
+    """Return the cohorts of at least `smallest` officers by name; smaller ones are merged into one cohort."""
     groups: dict[tuple[str, str], list[Officer]] = defaultdict(list)
     for one in officers:
         groups[one.measures.job_group, _requirement(one.measures)].append(one)

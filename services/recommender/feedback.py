@@ -73,7 +73,7 @@ class Feedback(Struct, frozen=True):
         return {said.course: said.taught for said in self.said if said.action == "completed" and said.taught}
 
     def those(self, action: Saying) -> list[str]:
-        """Return the courses about which this holds, in the order in which it was said; never a completed one."""
+        """Return the courses with this current statement, oldest statement first, without completed courses."""
         done = self.completed_at()
         return [name for name, said in self.holding().items() if said.action == action and name not in done]
 

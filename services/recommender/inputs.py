@@ -306,7 +306,7 @@ def hours_until(deadline: date | None, weekly_hours: float | None, as_of: date) 
 
 
 class TenantRules(Struct, frozen=True, omit_defaults=True):
-    """What a tenant wants of every path of its officers. Version 0: nothing was ever said."""
+    """A tenant's rules and mandatory courses. Version 0: never set."""
 
     version: int = 0
     rules: list[Rule] = []

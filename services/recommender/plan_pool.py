@@ -1,4 +1,4 @@
-"""From an officer's record to a checked path; many officers at a time over threads. No I/O.
+"""Plans a batch of officers on several threads and validates each path. No I/O.
 
 The hot part of planning lets go of the interpreter, so officers of a batch are planned side by side.
 """
@@ -74,12 +74,12 @@ def plan_stateless(inputs: Inputs, view: View) -> LearningPath:
 
 
 def plan_for(profile: Profile, view: View, as_of: date) -> PlannedPath:
-    """Return the path of an officer who has said nothing, in a tenant without rules."""
+    """Return the path of an officer without feedback, in a tenant without rules."""
     return solve(PlanRequest(profile, as_of), view)
 
 
 def solve(request: PlanRequest, view: View, check: Check = validate, smallest_gap: float = SMALLEST_GAP) -> PlannedPath:
-    """Return an officer's path: with steps, without (and why), or waiting for a framework that is not here yet."""
+    """Return an officer's path: with steps, or without steps and with the reason, or waiting for a framework."""
     profile = request.profile
     framework = view.arrived(profile)
     if framework is None:
@@ -128,7 +128,7 @@ class PlanPool:
         self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="planning")
 
     async def solve(self, requests: Sequence[PlanRequest], snapshot: Snapshot) -> list[PlannedPath]:
-        """Return the paths of a batch, in its order; the same as one by one."""
+        """Return the paths of a batch in its order; equal to planning one by one."""
         if not requests:
             return []
         views = {tenant: snapshot.view(tenant) for tenant in {request.profile.tenant for request in requests}}
@@ -147,9 +147,9 @@ class PlanPool:
         return solve(request, view, self._check, self.smallest_gap)
 
     async def run(self, work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
-        """Return what a piece of work returns, done off the event loop."""
+        """Run a function in a thread and return its result."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, partial(work, *given, **named))
 
     def close(self) -> None:
-        """Let the threads go."""
+        """Shut the threads down."""
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -36,6 +36,7 @@ from shared.errors import Conflict, InvalidInput, NotFound, Rejected, TooManyReq
 from shared.events import MAX_JUMP, Cause, PathRecommended, check_jump
 from shared.logs import frames_of
 from shared.paths import LearningPath
+from shared.retries import retry_on_conflict
 
 __all__ = ["PlanRequest", "PlannedPath", "Planner", "new_plan", "plan_for", "plan_stateless"]
 
@@ -62,7 +63,7 @@ class Planner:
         self.failed = 0
         self.store = store
         self.catalog = catalog
-        self.solver = PlanPool(threads, smallest_gap=smallest_gap)
+        self.pool = PlanPool(threads, smallest_gap=smallest_gap)
         self._zone = zone
 
     def date_of(self, moment: datetime) -> date:
@@ -102,7 +103,7 @@ class Planner:
             ]
             replaced = [(key, before[key].summary) for request in news if (key := request.profile.key) in before]
             results, _ = await asyncio.gather(
-                self.solver.solve(complete, self.catalog.snapshot), self.store.history.keep(replaced)
+                self.pool.solve(complete, self.catalog.snapshot), self.store.history.keep(replaced)
             )
             plans = []
             for request, result in zip(news, results, strict=True):
@@ -151,7 +152,7 @@ class Planner:
         }
 
     async def catch_up(self, before: Collection[PlanSummary], news: Sequence[PlanRequest]) -> None:
-        """Wait for a catalog at least as new as the stored plans', and a moment for a framework on its way.
+        """Wait until the catalog is at least as new as the stored plans', and shortly for a missing framework.
 
         Raises Unavailable where this replica stays behind.
         """
@@ -207,7 +208,7 @@ class Planner:
             )
             for request, plan in zip(requests, stored, strict=True)
         ]
-        results = await self.solver.solve(complete, self.catalog.snapshot)
+        results = await self.pool.solve(complete, self.catalog.snapshot)
         plans, same, refused = [], [], []
         for plan, request, result in zip(stored, requests, results, strict=True):
             if result.violations:
@@ -270,13 +271,12 @@ def same_path(stored: LearningPath, runners_up: Sequence[RunnersUp], path: Learn
 
 log = logging.getLogger(__name__)
 
-_ATTEMPTS = 20
 _COME_BACK_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True)
 class FeedbackCommand:
-    """One feedback as it was sent: under which Idempotency-Key, with which digest of its body."""
+    """One feedback as sent, with its Idempotency-Key and the digest of its body."""
 
     tenant: str
     officer: str
@@ -289,52 +289,55 @@ class FeedbackCommand:
 
 
 class FeedbackHandler:
-    """Takes feedback. `taken` counts what was stored; `kept_stale` what was stored while the checker refused a path."""
+    """Stores feedback and plans again.
+
+    `taken` counts stored feedback; `kept_stale` counts feedback whose new path the validator rejected.
+    """
 
     def __init__(self, planner: Planner, asked: WorkQueue) -> None:
         self.taken = 0
         self.kept_stale = 0
         self.planner = planner
         self._store = planner.store
-        self._asked = asked
+        self._queue = asked
 
-    async def take(self, word: FeedbackCommand) -> IdempotencyRecord:
+    async def take(self, command: FeedbackCommand) -> IdempotencyRecord:
         """Return what became of a feedback: once for one key, however often it is sent within 24 hours.
 
         Raises NotFound without a plan, Conflict and InvalidInput for what cannot be said, TooManyRequests over 2,000 a
-        day, Unavailable where it could not be stored, and what Asked.run raises: then nothing was stored either.
+        day, Unavailable where it could not be stored, and what WorkQueue.run raises: then nothing was stored either.
         """
-        for attempt in range(_ATTEMPTS):
-            held = await self._store.held(word.tenant, word.officer)
+
+        async def decide() -> IdempotencyRecord | None:
+            held = await self._store.held(command.tenant, command.officer)
             if held is None:
                 raise NotFound("there is no path for this officer yet")
-            if known := next((key for key in held.keys if key.id == word.key), None):
-                if known.digest != word.digest:
+            if known := next((key for key in held.keys if key.id == command.key), None):
+                if known.digest != command.digest:
                     raise Conflict("this key was used for another feedback", "Idempotency-Key")
                 return known
-            if taken := await self._decide(word, held):
-                return taken
-            await asyncio.sleep(0.005 * attempt)
-        raise Unavailable("this officer's plan changes too fast; try again soon")
+            return await self._decide(command, held)
 
-    async def _decide(self, word: FeedbackCommand, held: PlanWithKeys) -> IdempotencyRecord | None:
+        return await retry_on_conflict(decide, "this officer's plan")
+
+    async def _decide(self, command: FeedbackCommand, held: PlanWithKeys) -> IdempotencyRecord | None:
         plan, now = held.plan, datetime.now(UTC)
         if held.kept_keys(now) >= MOST_KEYS:
             text = f"{MOST_KEYS} statements of this officer were taken within a day"
             raise TooManyRequests(text, retry_after=_COME_BACK_SECONDS)
         await self.planner.catch_up([plan.summary], [])
         snapshot = self.planner.catalog.snapshot
-        if word.action != "undo":
+        if command.action != "undo":
             stood = {*plan.summary.courses, *(said.course for said in plan.feedback.said)}
-            if word.course not in stood and snapshot.view(word.tenant).course(word.course) is None:
-                raise InvalidInput(f"unknown course {word.course!r}", "course")
-        rules = await self._store.rules.of(word.tenant)
-        course = snapshot.view(word.tenant).course(word.course)
+            if command.course not in stood and snapshot.view(command.tenant).course(command.course) is None:
+                raise InvalidInput(f"unknown course {command.course!r}", "course")
+        rules = await self._store.rules.of(command.tenant)
+        course = snapshot.view(command.tenant).course(command.course)
         feedback = apply_feedback(
             plan.feedback,
-            word.course,
-            word.action,
-            at=word.at or now,
+            command.course,
+            command.action,
+            at=command.at or now,
             now=now,
             mandatory=rules.mandatory,
             teaches=course.teaches if course else (),
@@ -344,32 +347,34 @@ class FeedbackHandler:
             self.planner.date_of(now),
             cause="feedback",
             partition=plan.partition,
-            traceparent=word.traceparent,
+            traceparent=command.traceparent,
         )
-        return await self._save(word, held, request, feedback, rules)
+        return await self._save(command, held, request, feedback, rules)
 
     async def _save(
-        self, word: FeedbackCommand, held: PlanWithKeys, request: PlanRequest, feedback: Feedback, rules: TenantRules
+        self, command: FeedbackCommand, held: PlanWithKeys, request: PlanRequest, feedback: Feedback, rules: TenantRules
     ) -> IdempotencyRecord | None:
         summary = held.plan.summary
         # Who puts a course off, or takes a word back, asks for another path: one that is only as good is welcome.
-        stable = word.action not in ("not_now", "undo")
+        stable = command.action not in ("not_now", "undo")
         # Who goes on with the path, or is done with a course of it, finds the rest as it was promised.
-        finishing = word.action in ("started", "completed") and is_studied(held.plan)
+        finishing = command.action in ("started", "completed") and is_studied(held.plan)
         request = replace(
             request, feedback=feedback, rules=rules, previous=summary.courses, stable=stable, finishing=finishing
         )
-        view = self.planner.catalog.snapshot.view(word.tenant)
-        planned = await self._asked.run(Caller(f"{word.tenant}/{word.officer}"), self.planner.solver.one, request, view)
+        view = self.planner.catalog.snapshot.view(command.tenant)
+        planned = await self._queue.run(
+            Caller(f"{command.tenant}/{command.officer}"), self.planner.pool.one, request, view
+        )
         refused = bool(planned.violations) or planned.path.status == "refused"
         revision = summary.revision if refused else summary.revision + 1
         now = datetime.now(UTC)
         key, beside = (
-            IdempotencyRecord(word.key, word.digest, feedback.sequence, revision, refused, now),
+            IdempotencyRecord(command.key, command.digest, feedback.sequence, revision, refused, now),
             held.kept_keys(now),
         )
         if refused:
-            if not await self._store.keep_feedback(summary, word.officer, feedback, key, beside):
+            if not await self._store.keep_feedback(summary, command.officer, feedback, key, beside):
                 return None
             self.kept_stale += 1
             log.error("a path is refused after a feedback; the one before stays, stale: %s", planned.violations)

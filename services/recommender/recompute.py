@@ -41,7 +41,7 @@ class _Page(msgspec.Struct):
 
 
 class Catalog:
-    """The catalog service as it was at a revision, read with a key of one tenant."""
+    """A client of the catalog service at one revision, with the key of one tenant."""
 
     def __init__(self, client: ClientSession, address: str, key: str) -> None:
         self._client = client
@@ -110,7 +110,7 @@ def by_reference(
 
 
 def _difference(past: ArchivedPlan, path: LearningPath) -> str | None:
-    """Return how a path differs from the stored bytes; of one that was stored with its sentences, in what it says."""
+    """Return how a path differs from the stored bytes; a path stored with sentences is compared by its content."""
     again = msgspec.structs.replace(past.event, path=path)
     if past.alternatives is None:
         pairs = [(encode(PathAnnounced.of(past.event)), encode(PathAnnounced.of(again)))]
@@ -207,7 +207,7 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
 
 
 async def command(settings: RecommenderSettings, arguments: list[str]) -> int:
-    """Print what came of it, and return the exit code: 0 the same, 1 different, 2 it could not be computed."""
+    """Print the result and return the exit code: 0 for the same path, 1 for a different one, 2 for a failure."""
     asked = parsed(arguments)
     try:
         sentence, same = await recompute(

@@ -103,13 +103,13 @@ class Replanner:
         """
         revision = self._catalog.revision
         count = 0
-        affected = self._store.affected_by(self._catalog.changed_since(since), partitions, revision)
+        affected = self._store.affected_by(self._catalog.changes_since(since), partitions, revision)
         async for stored in _batches(affected):
-            due = [plan for plan in stored if self._catalog.is_due(plan.summary)]
+            due = [plan for plan in stored if self._catalog.is_stale(plan.summary)]
             saved, same, refused = await self._planner.replan(due, "catalog")
             left = {plan.profile.key for plan in [*refused, *due]} - {plan.profile.key for plan in same}
             good = [plan.profile.key for plan in stored if plan.profile.key not in left]
-            await self._store.mark_considered(good, revision)
+            await self._store.mark_checked(good, revision)
             count += saved
         return count
 
@@ -121,7 +121,7 @@ class Replanner:
             saved, same, _ = await self._planner.replan(stored, "rules")
             for tenant in {plan.profile.tenant for plan in same}:
                 mine = [plan for plan in same if plan.profile.tenant == tenant]
-                await self._store.mark_ruled(mine, versions[tenant])
+                await self._store.mark_rules_checked(mine, versions[tenant])
             count += saved
         return count
 
@@ -130,7 +130,7 @@ class Replanner:
         count = 0
         async for stored in _batches(self._store.due_by(now or datetime.now(UTC), partitions)):
             saved, same, refused = await self._planner.replan(stored, "deadline")
-            await self._store.put_off([plan.profile.key for plan in [*same, *refused]])
+            await self._store.defer([plan.profile.key for plan in [*same, *refused]])
             count += saved
         return count
 

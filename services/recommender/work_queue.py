@@ -56,9 +56,9 @@ class WorkQueue:
         return self._held.total()
 
     async def run(self, caller: Caller, work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
-        """Return what a piece of work returns, done when it is the caller's turn.
+        """Run a function in the caller's turn and return its result.
 
-        Raises TooManyRequests beyond the caller's share, Overloaded beyond the whole.
+        Raises TooManyRequests over the caller's share, Overloaded over the total limit.
         """
         self._admit(caller.id, caller.share)
         loop = asyncio.get_running_loop()
@@ -122,5 +122,5 @@ class WorkQueue:
             del self._held[caller]
 
     def close(self) -> None:
-        """Let the threads go."""
+        """Shut the threads down."""
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -45,7 +45,7 @@ class _LooseBatch(default_records._DefaultRecordBatchPy):  # type: ignore[misc] 
 
 
 class _Batch:
-    """A batch as aiokafka reads it; where a name cannot be decoded, the rest of it as `_LooseBatch` does."""
+    """A batch read by aiokafka; from a header name that cannot be decoded on, read by `_LooseBatch`."""
 
     def __init__(self, batch: Any, raw: memoryview) -> None:
         self._batch = batch
@@ -83,7 +83,7 @@ class _Batch:
 
 @dataclass(frozen=True, slots=True)
 class _Unreadable:
-    """Stands for all records of a batch; `value` is the batch as it is packed."""
+    """Represents all records of an unreadable batch; `value` is the compressed batch."""
 
     offset: int
     value: bytes
@@ -95,7 +95,7 @@ class _Unreadable:
 
 
 def unpacked(compression: int, packed: memoryview) -> int:
-    """Return how many bytes a batch unpacks to at most, where that is not bounded by how many there are packed.
+    """Return the maximum decompressed size of a batch in bytes, for codecs without a bounded ratio.
 
     Of gzip no more than `MAX_UNPACKED_BYTES` and a little are counted. Nothing is kept in memory.
     """

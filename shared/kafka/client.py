@@ -60,7 +60,7 @@ def addresses(brokers: Brokers) -> str:
 
 
 async def start(consumer: AIOKafkaConsumer) -> None:
-    """Connect. Raises Unavailable where no broker answers.
+    """Connect. Raises Unavailable if no broker answers.
 
     Cancelled, it waits until the client has started, so that stopping the client closes its connections: aiokafka
     forgets the connection on which it was asking.
@@ -93,7 +93,7 @@ async def poll(consumer: AIOKafkaConsumer, limit: int, wait_ms: int = _POLL_MS) 
 
 
 class Lag:
-    """How far a reader is behind, from what the client knows; no I/O."""
+    """The lag of a reader in records, from the client's own state; no I/O."""
 
     def __init__(self, consumer: AIOKafkaConsumer) -> None:
         self._records = 0

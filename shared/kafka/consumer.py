@@ -105,7 +105,7 @@ class GroupConsumer:
             await within(consumer.stop())
 
     def stop(self) -> None:
-        """Let `run` return once the batch in hand is taken and committed."""
+        """Make `run` return after the current batch is handled and committed."""
         self._stopping.set()
 
     def _notice_reset(self, polled: list[Record]) -> None:

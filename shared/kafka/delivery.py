@@ -35,7 +35,7 @@ class Reader(Protocol):
 
 
 def overdue(reader: Reader, limit: float) -> str | None:
-    """Return, for readiness, None or that a reader has had the same records in hand for more than `limit` seconds."""
+    """Return a readiness message if a reader has held the same records for more than `limit` seconds, else None."""
     if reader.held_seconds <= limit:
         return None
     return f"the same records of {reader.topic} have been in hand for {reader.held_seconds:.0f} s"
@@ -44,7 +44,7 @@ def overdue(reader: Reader, limit: float) -> str | None:
 class Delivery:
     """Hands records to a handler; `give_up` is awaited for each record that cannot be taken, with the reason.
 
-    Handlers must bear to be given a record twice: the records before a bad one come again, in the same order.
+    Handlers must be idempotent: the records before a bad one are delivered again, in the same order.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Delivery:
 
     @property
     def held_seconds(self) -> float:
-        """How long the records in hand have waited since the last one was taken or given up; 0 with none in hand."""
+        """Seconds since the current records last made progress (one taken or given up); 0 without records."""
         return 0.0 if self._since is None else monotonic() - self._since
 
     async def deliver(self, records: Sequence[Record]) -> None:

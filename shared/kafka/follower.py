@@ -78,7 +78,7 @@ class Follower:
 
     @property
     def held_seconds(self) -> float:
-        """How long the records in hand have waited since the last one was taken or skipped."""
+        """Seconds since the current records last made progress (one taken or skipped)."""
         return self._delivery.held_seconds
 
     async def run(self) -> None:

@@ -78,10 +78,10 @@ async def _answers(address: str, arguments: Mapping[str, Any]) -> bool:
 
 
 async def replay(brokers: Brokers, topic: str, group: str) -> int:
-    """Send every dead letter of a topic that was not replayed before to the topic again; return how many.
+    """Send every dead letter that was not replayed yet to its topic again; return how many.
 
-    One that was taken back since is passed over. One that was cut, or that the topic does not take, is logged and stays
-    in the dead-letter topic.
+    Retracted letters are skipped. Truncated letters, and those that the topic refuses, are logged and stay in the
+    dead-letter topic.
     """
     consumer = AIOKafkaConsumer(
         f"{topic}.dead",
@@ -114,7 +114,7 @@ async def replay(brokers: Brokers, topic: str, group: str) -> int:
 
 
 async def _batches(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> AsyncIterator[list[Record]]:
-    """Yield what lies between the position and these ends."""
+    """Yield the records from the current position to these end offsets."""
     while any([await consumer.position(place) < end for place, end in ends.items()]):
         yield await poll(consumer, BATCH)
 

@@ -47,7 +47,7 @@ class Publisher:
         await self.stop()
 
     async def start(self) -> None:
-        """Connect. Raises Unavailable where no broker answers."""
+        """Connect. Raises Unavailable if no broker answers."""
         try:
             await self._producer.start()
         except KafkaError as error:

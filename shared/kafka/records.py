@@ -1,4 +1,4 @@
-"""What is read and written: records, the events in them, where they landed, and dead letters. No I/O."""
+"""Records, the events in them, their offsets, and dead letters. No I/O."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Headers = Sequence[tuple[str, bytes | None]]
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One Kafka record as it stands on the wire."""
+    """One Kafka record: topic, partition, offset, key, value, headers."""
 
     topic: str
     partition: int
@@ -112,7 +112,7 @@ def is_cut(letter: Record) -> bool:
 
 
 def takes_back(record: Record) -> bool:
-    """Return whether a record of a dead-letter topic is no letter, but takes back those of its key before it."""
+    """Return whether a record of a dead-letter topic retracts the earlier letters of its key."""
     return record.value is None and not any(name == "dead_topic" for name, _ in record.headers)
 
 

@@ -1,4 +1,4 @@
-"""What a topic is on the broker: its id, its partitions, its cleanup policy; and whether that is what was planned.
+"""The state of a topic on the broker (id, partitions, cleanup policy), and its deviations from the plan.
 
 Kafka gives a topic an id when it is created. A topic that was deleted and created again keeps its name and gets another
 id: offsets of the old one mean nothing in it. aiokafka 0.14 does not read topic ids, so the request that returns them
@@ -180,7 +180,7 @@ def deviations(planned: Mapping[str, TopicPlan], found: Mapping[str, TopicState]
 
 
 class TopicWarning:
-    """What readiness tells of topics: None where all are as planned. The broker is asked every five seconds at most."""
+    """The readiness warning about topics; None if all are as planned. Asks the broker at most every five seconds."""
 
     def __init__(self, brokers: Brokers, planned: Mapping[str, TopicPlan]) -> None:
         self._brokers = brokers

@@ -17,10 +17,10 @@ from deploy.local.display import Terminal
 from deploy.local.processes import ROOT, CannotStart, kill_all
 from deploy.local.replicas import SERVICES
 from deploy.local.stack import Stack
-from tests.bench import backlog, interleaved, memory, overload, plans, push_latency, reads, report
+from tests.bench import backlog, cost, imports, interleaved, memory, overload, plans, push_latency, reads, report
 from tests.bench.figures import Figure
 
-_ROUNDS, _SECONDS, _EVENTS = 100, 5.0, 10_000
+_ROUNDS, _SECONDS, _EVENTS, _COURSES = 100, 5.0, 10_000, 100_000
 
 
 class Tick(Protocol):
@@ -32,7 +32,7 @@ class Tick(Protocol):
 async def bench(console: Console, share: float) -> report.Results:
     """Return all figures; `share` scales how much is measured. Raises CannotStart."""
     begun = time.perf_counter()
-    rounds, events = int(_ROUNDS * share), int(_EVENTS * share)
+    rounds, events, courses = int(_ROUNDS * share), int(_EVENTS * share), int(_COURSES * share)
     columns = (TextColumn("{task.description}"), BarColumn(30), MofNCompleteColumn(), TimeElapsedColumn())
     broker = os.environ.get("BROKER") or "apache"
     unlimited = {"RATE_PER_KEY": "1000000"}  # all of it is asked with one key
@@ -56,10 +56,19 @@ async def bench(console: Console, share: float) -> report.Results:
             site, place = _site(stack), stack.directory
             found, stages = await push_latency.measure(site, rounds, begin("pushes"))
             figures += found
+            figures += [*cost.sizes(), *await cost.measure(site, share)]
             figures += await reads.measure(site, push_latency.OFFICERS[0], place, _SECONDS * share, begin("reads"))
             await asyncio.gather(stack.stop("portal"), stack.stop("recommender"))
             figures += await overload.measure(
                 site, stack.running["assessment"][0].child.pid, 4 * _SECONDS * share, begin("overload")
+            )
+            figures += await imports.measure(
+                stack.servers,
+                stack.urls["catalog"][0],
+                stack.keys.admin,
+                stack.running["catalog"][0].child.pid,
+                courses,
+                begin("imports"),
             )
             await asyncio.gather(stack.stop("assessment"), stack.stop("catalog"))
             figures += await plans.measure(stack.servers, place / "plans", _SECONDS * share, begin("recommendations"))

@@ -135,7 +135,9 @@ async def _look_again(replica: Replica, deadline: float) -> None:
 async def _sent(session: aiohttp.ClientSession, url: str) -> float:
     async with session.get(f"{url}/metrics") as answer:
         lines = (await answer.text()).splitlines()
-    return next(float(line.rpartition(" ")[2]) for line in lines if line.startswith("relay_sent_total"))
+    return next(
+        float(line.rpartition(" ")[2]) for line in lines if line.startswith("learning_path_relay_sent_events_total")
+    )
 
 
 # --- the floor -------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import asyncio
 
 from aiohttp import web
 
-from services.recommender.store import COLLECTION
+from services.recommender.store import ANNOUNCED, COLLECTION
 from shared.mongo import connect
 from shared.settings import RecommenderSettings, load
 
@@ -19,10 +19,10 @@ def build(settings: RecommenderSettings) -> web.Application:
 
     async def path(request: web.Request) -> web.Response:
         key = f"{request.match_info['tenant']}/{request.match_info['officer']}"
-        found = await plans.find_one({"_id": key}, {"path": 1})
+        found = await plans.find_one({"_id": key}, {ANNOUNCED: 1})
         if found is None:
             raise web.HTTPNotFound
-        return web.Response(body=found["path"], content_type="application/json")
+        return web.Response(body=found[ANNOUNCED], content_type="application/json")
 
     app = web.Application()
     app.router.add_get("/{tenant}/{officer}", path)

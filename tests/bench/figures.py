@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_LOWER_IS_BETTER = {"ms", "MiB"}
+_LOWER_IS_BETTER = {"ms", "MiB", "bytes"}
 
 
 @dataclass(frozen=True)

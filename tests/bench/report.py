@@ -142,8 +142,16 @@ Measured on {date} in {seconds} s on {machine}.
   the value is the median of the blocks' medians, p99 is over all rounds. *Floor:* two MongoDB writes (majority,
   journal), two change-stream wakes and two Kafka round trips, one after another, with contents of the same size.
   (`tests/bench/push_latency.py`, `chain.py`)
+- **Sizes.** The paths of 250 made-up officers over the starter catalogue that have ten steps: the data of the event,
+  and the whole document with nothing waiting, as BSON. The floor is the bound itself. (`cost.py`, `fixtures.py`)
+- **CPU of an officer.** Assessments are submitted one after the other, each once the path of the one before has come
+  on the stream; the CPU of all processes (services, MongoDB, the broker) is added up, what they use while nothing
+  happens is taken off, and the rest divided by the assessments. Median of five blocks, first with 1,000 officers
+  stored, then with 100,000, which is the value beside the former as its floor. (`cost.py`, which also runs alone:
+  `python -m tests.bench.cost`)
 - **Stored paths.** One recommender process answers `GET /v1/officers/{{id}}/path` on 16 kept connections. *Floor:* one
-  process with a bare aiohttp handler that does one motor `find_one` of the same document, taking only the path of it.
+  process with a bare aiohttp handler that does one motor `find_one` of the same document, taking only the path of it,
+  and answers it as it is stored. The service keeps the last 128 rendered answers, and here it is asked for one path.
   The load generator is the same small process for both; five blocks of each take turns. (`reads.py`,
   `bare_handler.py`, `turns.py`, `load.py`)
 - **Overload.** Sixteen clients that wait for their answers submit assessments for 20 s: what comes of it is what the

@@ -22,6 +22,8 @@ import services
 import shared
 from services.assessment.model import Evidence, ListEvidence, Result
 from services.assessment.store import KEPT_EVIDENCE, OfficerStore
+from services.catalog.draft_store import DraftStore
+from services.catalog.drafts import FrameworkDraft, Signature
 from services.catalog.history import HistoryStore
 from services.catalog.match_store import MatchStore
 from services.catalog.matches import ListMatches, Match, with_decisions
@@ -200,6 +202,21 @@ async def courses(watched: Watched) -> AsyncIterator[Call]:
     yield "CatalogStore.withdraw_course", store.withdraw_course(found, "")
     async for call in matches(MatchStore(watched.database("catalog"), store), store):
         yield call
+    async for call in drafts(DraftStore(watched.database("catalog"))):
+        yield call
+
+
+async def drafts(store: DraftStore) -> AsyncIterator[Call]:
+    yardstick = framework({"reading": 1})
+    by = Signature("somebody", "key", LATER)
+    first = FrameworkDraft(yardstick, 1, "draft", 0, by)
+    second = msgspec.structs.replace(first, revision=2)
+    yield "DraftStore.save", store.save(TENANT, None, first)
+    yield "DraftStore.save again", store.save(TENANT, first, second)
+    yield "DraftStore.find", store.find(TENANT, yardstick.id)
+    yield "DraftStore.keep_approval", store.keep_approval(TENANT, second, 1)
+    yield "DraftStore.approvals", store.approvals(TENANT, yardstick.id, [1, 2])
+    yield "DraftStore.remove", store.remove(TENANT, second)
 
 
 async def matches(store: MatchStore, catalog: CatalogStore) -> AsyncIterator[Call]:
@@ -273,6 +290,7 @@ async def history(watched: Watched) -> AsyncIterator[Call]:
         yield f"HistoryStore.page with {wanted}", store.page(TENANT, wanted, 30_000)
     yield "HistoryStore.offered", store.offered(TENANT, ["c", "gone"], 30_000)
     yield "HistoryStore.framework", store.framework(TENANT, FRAMEWORK, 30_000)
+    yield "HistoryStore.framework_versions", store.framework_versions(TENANT, FRAMEWORK, 30_000, 100)
 
 
 async def keys(watched: Watched) -> AsyncIterator[Call]:
@@ -307,8 +325,8 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     yield "PlanStore.frameworks_of", store.frameworks_of(TENANT, "office")
     yield "PlanStore.measures", store.measures(TENANT, "office", FRAMEWORK)
     yield "PlanStore.sample", store.sample(TENANT, "office", FRAMEWORK, 64)
-    yield "PlanStore.mark_considered", store.mark_considered([key], 1)
-    yield "PlanStore.put_off", store.put_off([key])
+    yield "PlanStore.mark_considered", store.mark_checked([key], 1)
+    yield "PlanStore.put_off", store.defer([key])
     yield "PlanStore.republish", store.republish([key])
     yield "PlanStore.republish of all", store.republish()
     rules = TenantRules(1)
@@ -322,7 +340,7 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     yield "PlanStore.due_by", replanner.near_deadlines(range(3), NEXT_YEAR)
     held = await store.held(TENANT, "a")
     assert held is not None
-    yield "PlanStore.mark_ruled", store.mark_ruled([held.plan], 1)
+    yield "PlanStore.mark_ruled", store.mark_rules_checked([held.plan], 1)
     path = PathRecommended(TENANT, "a", held.plan.summary.revision + 1, "assessment", MOMENT, held.plan.path)
     new = NewPlan(0, msgspec.structs.replace(held.plan.profile, sequence=3), path, held.plan.summary)
     yield "History.keep", store.history.keep([(key, msgspec.structs.replace(held.plan.summary, revision=KEPT + 1))])

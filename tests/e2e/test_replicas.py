@@ -36,7 +36,7 @@ async def owned(platform: Platform) -> list[int]:
     for url in platform.stack.urls["recommender"]:
         async with platform.session.get(f"{url}/metrics") as answer:
             families = text_string_to_metric_families(await answer.text())
-            found += [int(f.samples[0].value) for f in families if f.name == "consumer_partitions"]
+            found += [int(f.samples[0].value) for f in families if f.name == "learning_path_consumer_owned_partitions"]
     return found
 
 

@@ -143,6 +143,7 @@ async def test_of_first_changes_at_once_one_adds_and_none_is_lost(service: Start
     [
         ({"teaches": [{"framework": FRAMEWORK, "skill": "reading", "from": 0, "to": 6}]}, 422, "teaches[0].to"),
         ({"description": {"en": "x" * 5001}}, 422, "description.en"),
+        ({"description": {"th": " \u200b", "en": "\u2800"}}, 422, "description"),
         ({"tags": ["x"] * 201}, 422, "tags"),
         ({"educational_level": "hard"}, 422, "educational_level"),
         ({"ends": "2568-01-01"}, 422, "ends"),

@@ -20,6 +20,7 @@ from shared.errors import Unavailable
 from tests.support.builders import unique
 from tests.support.catalog import catalog, course, ids, put
 from tests.support.services import Started
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -247,6 +248,11 @@ async def test_a_database_that_stays_away_ends_the_import_with_its_reason(servic
     assert (found.state, found.problem and found.problem.status) == ("stopped", 503)
 
 
+async def _stopped(service: Started, tenant: str, place: str) -> dict[str, Any] | None:
+    report: dict[str, Any] = await (await service.ask("GET", place, "admin", tenant=tenant)).json()
+    return report if report["state"] == "stopped" else None
+
+
 async def test_an_import_whose_client_goes_has_stored_whole_courses_and_the_next_one_does_the_rest(
     service: Started,
 ) -> None:
@@ -266,8 +272,8 @@ async def test_an_import_whose_client_goes_has_stored_whole_courses_and_the_next
         await got.content.readline()
     got.close()
     place = got.headers["Location"]
-    running = await (await service.ask("GET", place, "admin", tenant=tenant)).json()
-    assert (running["state"], running["created"]) == ("running", 150)
+    report = await until(lambda: _stopped(service, tenant, place), "the import is stopped")
+    assert (report["created"], "went away" in report["problem"]["detail"]) == (150, True)
     rows, report = await sent(service, lines(*bodies), tenant)
     assert [row["status"] for row in rows] == ["unchanged"] * 150 + ["created"] * 150
     assert report["state"] == "finished"

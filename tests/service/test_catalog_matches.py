@@ -393,3 +393,24 @@ async def test_the_health_of_a_catalog_is_told_to_its_admin(service: Started) ->
     assert (found["without_skills"], found["waiting"]) == (2, 0)
     assert {row["framework"] for row in found["unreachable"]} >= {NATIONAL}
     assert (await service.ask("GET", "/v1/catalog/health", "platform", tenant=tenant)).status == 403
+
+
+async def test_an_imported_catalog_is_matched_and_imported_again_keeps_what_was_confirmed(service: Started) -> None:
+    names = sorted(unique("course") for _ in range(40))
+    lines = "".join(json.dumps(bare(name)) + "\n" for name in names).encode()
+
+    async def imported() -> list[str]:
+        headers = {"Content-Type": "application/x-ndjson"}
+        got = await service.ask("POST", "/v1/courses:import", "admin", data=lines, headers=headers)
+        assert got.status == 200, await got.text()
+        rows = [json.loads(line) for line in (await got.text()).splitlines()]
+        return [row["status"] for row in rows if row.get("id") in names]
+
+    assert await imported() == ["created"] * 40
+    assert (await matched(service, names[-1]))["matches"][0]["skill"] == "dt-analytics"
+    rows = [{"course": name, **ANALYTICS} for name in names]
+    got = await service.ask("POST", "/v1/matches:confirm", "admin", json={"matches": rows})
+    assert {row["result"] for row in (await got.json())["results"]} == {"changed"}
+    assert await imported() == ["unchanged"] * 40
+    for name in names:
+        assert [row["skill"] for row in await teaches(service, name)] == ["dt-analytics"]

@@ -122,7 +122,7 @@ async def test_a_change_that_alters_nothing_makes_no_new_path(office: Office) ->
 def doubting(office: Office) -> Planner:
     """Return a planner whose checker is against every path that has steps."""
     planner = office.planner()
-    planner.solver = PlanPool(1, check=lambda path, *_: ["unsound"] if path.steps else [])
+    planner.pool = PlanPool(1, check=lambda path, *_: ["unsound"] if path.steps else [])
     return planner
 
 
@@ -192,7 +192,7 @@ async def test_an_officer_whose_planning_fails_is_passed_over_by_a_sweep(office:
             raise ZeroDivisionError
         return []
 
-    planner.solver = PlanPool(2, check=check)
+    planner.pool = PlanPool(2, check=check)
     assert await office.replanner(planner).after_catalog_change([0], 2) == 7
     assert planner.passed_over == 2
     assert (await office.plan_of("o4"))["considered"] < office.catalog.revision  # due again with the next sweep

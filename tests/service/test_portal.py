@@ -143,7 +143,7 @@ async def test_the_streams_of_a_revoked_or_expired_key_end_at_once_and_open_no_m
                 assert await stream.ends()
             await portal.announce(officer, 2, path(officer, 2))
             assert (await stays.next()).id == "2"
-        assert (await portal.metrics())["portal_dropped_total revoked"] == 3
+        assert (await portal.metrics())["learning_path_portal_closed_streams_total revoked"] == 3
         client.close()
 
 
@@ -185,7 +185,7 @@ async def test_records_that_somebody_else_wrote_end_no_stream_and_are_not_logged
     record_key, value, headers = to_kafka(new_event("/recommender", f"agency/{officer}", 2, path(officer, 2)))
     far = to_kafka(new_event("/recommender", f"agency/{officer}", 3, path(officer, 1_000_000)))
     topic = portal.settings.topic(PATHS_TOPIC)
-    skipped = (await portal.metrics("follower_"))["follower_skipped_total"]
+    skipped = (await portal.metrics("follower_"))["learning_path_follower_skipped_records_total"]
     async with portal.stream(officer, key) as stream:
         await stream.next()
         await portal.publisher.resend(topic, record_key, b"\xff" + (value or b""), headers)
@@ -197,7 +197,7 @@ async def test_records_that_somebody_else_wrote_end_no_stream_and_are_not_logged
         assert (got.event, got.id, got.data["later"]) == ("path", "2", "\ufffd\ufffd")
         await portal.announce(officer, 3, path(officer, 3))
         assert (await stream.next()).id == "3"
-    assert (await portal.metrics("follower_"))["follower_skipped_total"] == skipped + 3
+    assert (await portal.metrics("follower_"))["learning_path_follower_skipped_records_total"] == skipped + 3
     assert "ครบแล้ว" not in caplog.text
 
 
@@ -253,7 +253,7 @@ async def test_stopping_ends_every_stream_at_once_and_a_long_one_ends_by_itself(
     ):
         await s.next()
         assert await s.ends()
-        assert (await portal.metrics())["portal_dropped_total expired"] == 1
+        assert (await portal.metrics())["learning_path_portal_closed_streams_total expired"] == 1
     async with aiohttp.ClientSession() as session:
         async with running_portal(settings, owner) as portal:
             source = messages(session, portal.url, "long", await portal.key("platform"))
@@ -270,8 +270,8 @@ async def test_what_happens_is_counted(portal: Portal) -> None:
     async with portal.stream(officer, key) as stream:
         await stream.next()
         after = await portal.metrics()
-    assert after["portal_pushes_total"] == before["portal_pushes_total"] + 1
-    assert after["portal_streams"] == 1
+    assert after["learning_path_portal_pushed_events_total"] == before["learning_path_portal_pushed_events_total"] + 1
+    assert after["learning_path_portal_streams"] == 1
 
 
 async def test_losing_the_topic_ends_every_stream() -> None:

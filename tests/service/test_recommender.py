@@ -249,10 +249,10 @@ async def test_a_stamp_beyond_what_could_have_been_used_does_not_make_later_chan
         return {sample.name: sample.value for one in text_string_to_metric_families(text) for sample in one.samples}
 
     async def taken() -> bool:
-        return (await metrics())["catalog_revision"] > 1000  # where the stamps of `publish` begin
+        return (await metrics())["learning_path_catalog_revision"] > 1000  # where the stamps of `publish` begin
 
     await until(taken)
-    assert (await metrics())["follower_skipped_total"] == 4
+    assert (await metrics())["learning_path_follower_skipped_records_total"] == 4
     another = somebody("stamped", levels={"reading": 2, "writing": 4})
     await service.publish(PROFILES_TOPIC, assessed(another))
     assert courses_of(await path_of(service, another)) == ["newer"]
@@ -274,4 +274,4 @@ async def test_a_path_is_shown_to_its_officer_and_its_platform_only(service: Sta
 async def test_the_documents_are_served(service: Started) -> None:
     validate(await (await service.ask("GET", "/openapi.json", None)).json())
     metrics = await (await service.ask("GET", "/metrics", None)).text()
-    assert "plans_saved_total" in metrics
+    assert "learning_path_plans_saved_total" in metrics

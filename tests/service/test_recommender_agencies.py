@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from openapi_spec_validator import validate
 
-from services.recommender.api import HEEDER
+from services.recommender.api import FEEDBACK_HANDLER
 from shared.domain import Course, Framework, JobGroup, Requirement
 from shared.events import PROFILES_TOPIC
 from tests.support.builders import course, framework, text
@@ -74,7 +74,7 @@ async def test_an_agency_of_few_is_told_nothing_about(service: Started) -> None:
 
 
 async def test_a_deadline_tells_what_training_cannot_close_and_stores_nothing(service: Started) -> None:
-    planner = service.client.app[HEEDER].planner
+    planner = service.client.app[FEEDBACK_HANDLER].planner
     before = planner.planned
     _, found = await gaps(service, deadline="2027-11-20", weekly_hours="0.1")
     assert found["in_time"]["sampled"] == 10

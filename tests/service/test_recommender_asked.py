@@ -8,7 +8,7 @@ from threading import Event as Flag
 import pytest
 from aiohttp import ClientResponse
 
-from services.recommender.api import ASKED
+from services.recommender.api import WORK_QUEUE
 from services.recommender.work_queue import (
     MAX_IN_HAND,
     OFFICERS_SHARE,
@@ -44,7 +44,7 @@ async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Start
 
 
 def asked_of(service: Started) -> WorkQueue:
-    return service.client.app[ASKED]  # type: ignore[no-any-return]
+    return service.client.app[WORK_QUEUE]  # type: ignore[no-any-return]
 
 
 @asynccontextmanager
@@ -100,7 +100,7 @@ async def test_a_caller_beyond_its_share_is_429_and_everybody_else_goes_on(servi
         assert {got.status for got in await asyncio.gather(modest, *waiting)} == {200}
     await in_hand(service, 0)
     metrics = await (await service.client.get("/metrics")).text()
-    assert f"asked_refused_total {asked_of(service).refused:.1f}" in metrics
+    assert f"learning_path_work_queue_rejected_tasks_total {asked_of(service).refused:.1f}" in metrics
     assert (await what_if(service, "greedy")).status == 200
 
 

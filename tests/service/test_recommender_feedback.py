@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.recommender.api import HEEDER
+from services.recommender.api import FEEDBACK_HANDLER
 from services.recommender.plan_pool import PlanPool
 from services.recommender.store.documents import FEWEST_KEYS, MOST_KEYS
 from shared.domain import Profile
@@ -151,19 +151,19 @@ async def test_feedback_and_assessments_at_the_same_time_are_both_kept(service: 
 async def test_where_the_checker_refuses_the_feedback_is_kept_and_the_old_path_stays_stale(service: Started) -> None:
     officer = somebody()
     await planned(service, officer)
-    heeder = service.client.app[HEEDER]
-    planner = heeder.planner
-    sound, kept = planner.solver, heeder.kept_stale
-    planner.solver = PlanPool(1, check=lambda *_: ["unsound"])
+    feedback_handler = service.client.app[FEEDBACK_HANDLER]
+    planner = feedback_handler.planner
+    sound, kept = planner.pool, feedback_handler.kept_stale
+    planner.pool = PlanPool(1, check=lambda *_: ["unsound"])
     try:
         status, taken = await tell(service, officer, "write", "not_now")
     finally:
-        planner.solver.close()
-        planner.solver = sound
+        planner.pool.close()
+        planner.pool = sound
     assert (status, taken["stale"], taken["revision"]) == (200, True, 1)
-    assert heeder.kept_stale == kept + 1
+    assert feedback_handler.kept_stale == kept + 1
     metrics = await (await service.client.get("/metrics")).text()
-    assert f"feedback_kept_stale_total {kept + 1:.1f}" in metrics
+    assert f"learning_path_feedback_stored_stale_total {kept + 1:.1f}" in metrics
     assert (await path_of(service, officer, revision=1))["stale"] is True
     assert len((await feedback_of(service, officer))["said"]) == 1
     assert (await tell(service, officer, "read", "pin"))[0] == 200

@@ -244,7 +244,7 @@ async def test_a_stale_path_is_due_and_obeys_with_the_next_change_of_the_catalog
     )  # a lost race changes nothing
     found = await office.store.find_path(TENANT, "a")
     assert found is not None
-    assert office.catalog.is_due(found[2])
+    assert office.catalog.is_stale(found[1])
     heard(office.catalog, ("long", CoursePublished(SHARED_TENANT, course("long", ("reading", 0, 3), hours=5))))
     assert await office.replanner().after_catalog_change([0], 0) == 1
     path = await office.path_of("a")

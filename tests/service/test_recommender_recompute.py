@@ -65,7 +65,7 @@ async def settled(two: Two) -> None:
             return False
         position = await two.catalog.database("catalog")["positions"].find_one({"_id": CATALOG_TOPIC})
         metrics = await (await two.recommender.client.get("/metrics")).text()
-        return position is not None and f"\ncatalog_revision {position['accepted']:.1f}" in metrics
+        return position is not None and f"\nlearning_path_catalog_revision {position['accepted']:.1f}" in metrics
 
     await until(same)
 

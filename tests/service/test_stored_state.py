@@ -36,7 +36,9 @@ async def test_readiness_and_a_metric_tell_of_a_record_in_hand_for_too_long(
         assert answer.status == 503
         assert told.startswith(f"the same records of {service.settings.topic(PROFILES_TOPIC)} have been in hand for")
         metrics = await (await service.ask("GET", "/metrics", None)).text()
-        [seconds] = [line.split()[1] for line in metrics.splitlines() if line.startswith("consumer_held_seconds ")]
+        [seconds] = [
+            line.split()[1] for line in metrics.splitlines() if line.startswith("learning_path_consumer_held_seconds ")
+        ]
         assert float(seconds) > 0
         gate.set()
         await path_of(service, officer)

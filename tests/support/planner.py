@@ -48,7 +48,7 @@ class Office:
             (FRAMEWORK, FrameworkPublished(SHARED_TENANT, framework({"reading": 3}))),
             *((one.id, CoursePublished(SHARED_TENANT, one)) for one in courses),
         )
-        self._heeder = FeedbackHandler(self.planner(), WorkQueue())
+        self._feedback_handler = FeedbackHandler(self.planner(), WorkQueue())
 
     def planner(self) -> Planner:
         return Planner(self.store, self.catalog, UTC)
@@ -57,11 +57,11 @@ class Office:
         return Replanner(planner or self.planner(), list)
 
     async def plan(self, one: Profile) -> None:
-        await self._heeder.planner.plan([PlanRequest(one, DAY, cause="assessment", partition=0)])
+        await self._feedback_handler.planner.plan([PlanRequest(one, DAY, cause="assessment", partition=0)])
 
     async def tell(self, officer: str, course_id: str, action: Action, key: str) -> None:
         word = FeedbackCommand(TENANT, officer, course_id, action, None, key, f"digest of {key}")
-        await self._heeder.take(word)
+        await self._feedback_handler.take(word)
 
     async def plan_of(self, officer: str) -> dict[str, Any]:
         found = await self.plans.find_one({"_id": key_of(TENANT, officer)})

@@ -129,7 +129,7 @@ class Portal:
             finally:
                 await source.aclose()
 
-    async def metrics(self, prefix: str = "portal_") -> dict[str, float]:
+    async def metrics(self, prefix: str = "learning_path_portal_") -> dict[str, float]:
         async with self.session.get(f"{self.url}/metrics") as answer:
             families = text_string_to_metric_families(await answer.text())
             return {
@@ -141,7 +141,7 @@ class Portal:
 
     async def until_streams(self, number: int) -> None:
         async def are_open() -> bool:
-            return (await self.metrics())["portal_streams"] == number
+            return (await self.metrics())["learning_path_portal_streams"] == number
 
         await until(are_open, f"{number} streams")
 

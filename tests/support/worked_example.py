@@ -123,7 +123,7 @@ def bid(name: str, power: float) -> int:
 
 
 def _bids() -> Iterable[Sequence[str]]:
-    yield "bundle", "price h", "gain", *("gain / h" if power == 1 else f"gain / h^{power:g}" for power in EXPONENTS)
+    yield "closure", "cost h", "gain", *("gain / h" if power == 1 else f"gain / h^{power:g}" for power in EXPONENTS)
     for name, members in BUNDLES.items():
         scores = (f"{bid(name, power):,}" for power in EXPONENTS)
         yield " + ".join(members), f"{price(name):g}", f"{gain(name):,}", *scores

@@ -50,7 +50,7 @@ async def test_one_more_than_can_be_borne_is_refused_at_once_and_probes_are_not(
         for probe in (b"/livez", b"/readyz", b"/metrics"):
             got = await wire.ask(b"GET " + probe + b" HTTP/1.1\r\n" + HOST + b"\r\n")
             assert got.status == 200
-        assert b"http_in_hand 2.0" in got.body
+        assert b"learning_path_http_server_active_requests 2.0" in got.body
         shelf.go_on.set()
         for reader, _ in held:
             assert (await answer_on(reader)).status == 204

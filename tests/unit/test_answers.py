@@ -47,7 +47,7 @@ PLAN = inputs(
         ("english", "language"),
         ("closed", "unreachable"),
         ("big", "does_not_fit"),
-        ("a-long", "worth_less"),
+        ("a-long", "lower_value"),
     ],
 )
 def test_every_course_that_is_not_there_has_its_reason(name: str, cause: str) -> None:
@@ -56,7 +56,7 @@ def test_every_course_that_is_not_there_has_its_reason(name: str, cause: str) ->
     found = why_not(PLAN, view, path, name)
     assert found.cause == cause
     assert said_why_not(found).th
-    if cause == "worth_less":
+    if cause == "lower_value":
         assert (found.step, found.gain, found.hours, found.score) == (1, 2_000_000, 8, 250_000)
         assert found.taken_score == path.steps[0].score
         assert "0.25 levels per hour" in said_why_not(found).en

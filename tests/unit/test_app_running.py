@@ -105,5 +105,11 @@ async def test_requests_are_measured_by_template(shelf: Shelf) -> None:
         await client.get("/v1/trace")
         await client.get("/any/thing")
         text = await (await client.get("/metrics")).text()
-    assert 'http_request_seconds_count{method="GET",route="/v1/trace",status="200"} 1.0' in text
-    assert 'http_request_seconds_count{method="-",route="unmatched",status="404"} 1.0' in text
+    assert (
+        'learning_path_http_server_request_duration_seconds_count{method="GET",route="/v1/trace",status="200"} 1.0'
+        in text
+    )
+    assert (
+        'learning_path_http_server_request_duration_seconds_count{method="-",route="unmatched",status="404"} 1.0'
+        in text
+    )

@@ -85,6 +85,17 @@ def test_a_synonym_and_a_descriptor_count_as_the_skill_is_called() -> None:
     assert best(index, course(en="Containers deployed by hand")) == "cloud"
 
 
+def test_what_a_label_lists_or_adds_in_brackets_is_a_label_too() -> None:
+    more = skill("things", en="Internet of things (IoT)", synonyms=[LocalizedText(en="Arduino, Raspberry Pi")])
+    index = SimilarityIndex([*SKILLS, more])
+    for title in ("IoT", "Raspberry Pi", "Arduino"):
+        assert index.of([course(en=title)]).labels[0, 3] == pytest.approx(1.0, abs=1e-5)
+
+
+def test_letters_of_another_width_are_the_same_letters() -> None:
+    assert best(SimilarityIndex(SKILLS), course(en="ＤＡＴＡ ＡＮＡＬＹＴＩＣＳ")) == "data"
+
+
 def test_courses_matched_together_come_out_as_each_alone() -> None:
     index = SimilarityIndex(SKILLS, [Example("e", ("Data analytics for beginners",), frozenset({"data"}))])
     courses = [course(f"c{n}", en=text) for n, text in enumerate(["Data", "Law of data", "x", "Projects and law", "1"])]
@@ -152,6 +163,7 @@ def test_an_example_may_teach_a_skill_that_the_framework_has_no_more() -> None:
 def test_the_words_shown_are_whole_where_words_have_spaces() -> None:
     assert shared_words("advanced data analytics", "data analytics") == ["data analytics"]
     assert shared_words("metadata", "data analytics") == []
+    assert shared_words("ai skills for everyone", "ai") == ["ai"]
 
 
 def test_thai_words_shown_do_not_begin_with_a_mark_that_lost_its_letter() -> None:

@@ -73,7 +73,7 @@ def test_every_code_that_is_said_has_a_template_and_every_template_is_said() -> 
     source = Path(messages.__file__).read_text(encoding="utf-8")
     said_here = set(re.findall(r'"([a-z_]+)"', source))
     causes = {"started", "mandatory", "pinned", "language", "rule", "feedback", "withdrawn", "unknown", "excluded"}
-    causes |= {"unreachable", "no_path", "in_path", "completed", "kept", "nothing_left", "worth_less", "as_a_whole"}
+    causes |= {"unreachable", "no_path", "in_path", "completed", "kept", "nothing_left", "lower_value", "worse_overall"}
     assert set(TEMPLATES) <= said_here | causes
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.assessment.model import PutOfficer
-from services.assessment.profile import assessed, check, merged, registered
+from services.assessment.profile import assessed, check, check_admitted, merged, registered
 from shared.domain import Identifier, Profile, SkillLevel, Stage
 from shared.errors import InvalidInput
 from tests.support.builders import FRAMEWORK, JOB_GROUP, MOMENT, framework, text
@@ -94,3 +94,14 @@ def test_a_profile_says_whose_version_it_was_written_under() -> None:
     assert (measured.framework_version, measured.framework_owner) == (7, "agency")
     other = assessed(measured, [level("reading", 2, framework="other")])
     assert (other.framework_version, other.framework_owner) == (7, "agency")
+
+
+def test_nobody_new_is_registered_under_a_retired_framework_and_whoever_is_under_it_stays() -> None:
+    retired = msgspec.structs.replace(SKILL_FRAMEWORK, retired=True)
+    known = put(BODY)
+    check_admitted(SKILL_FRAMEWORK, None)
+    check_admitted(retired, known)
+    for wrong in (None, msgspec.structs.replace(known, framework="other") if known else None):
+        with pytest.raises(InvalidInput) as refused:
+            check_admitted(retired, wrong)
+        assert refused.value.field == "framework"

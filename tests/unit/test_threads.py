@@ -73,22 +73,22 @@ async def test_the_catalog_can_be_asked_what_changed_while_a_thread_folds_more(
     batch = [put("one", course("new", ("b", 0, 1)), 3), put("two", course("newer", ("c", 0, 1)), 4)]
     folding = asyncio.create_task(consumer.on_catalog([ConsumedEvent(record, event) for event in batch]))
     await asyncio.to_thread(gate.reached.wait, LONG)
-    conditions = catalog.changed_since(Asked(1))
+    conditions = catalog.changes_since(Asked(1))
     assert through.is_set()  # the thread folded on while the question was answered
     assert conditions == {("one", "courses"): ["old"], ("one", "open_skills"): ["fw/a"]}
     await folding
     assert catalog.revision == 4
     plan = PlanSummary(1, 1, "two", considered=2, open_skills=["fw/c"])
-    assert catalog.is_due(plan)
+    assert catalog.is_stale(plan)
 
 
 def test_nothing_of_a_fold_is_seen_before_it_is_taken() -> None:
     catalog = CatalogReplica()
     found = fold_events(catalog.snapshot, [put("one", course("new", ("b", 0, 1)), 3)])
-    assert (catalog.revision, catalog.changed_since(0)) == (0, {})
+    assert (catalog.revision, catalog.changes_since(0)) == (0, {})
     catalog.take(found)
     assert catalog.revision == 3
-    assert catalog.changed_since(0)
+    assert catalog.changes_since(0)
 
 
 def test_two_threads_that_name_what_is_new_never_give_one_number_twice() -> None:

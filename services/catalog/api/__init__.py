@@ -3,6 +3,21 @@
 from typing import Any
 
 from services.catalog.api.courses import get_course, list_courses, patch_course, put_course, withdraw_course
+from services.catalog.api.drafts import (
+    DRAFTS,
+    DraftPut,
+    FrameworkVersions,
+    ListVersions,
+    approve_draft,
+    comment_draft,
+    delete_draft,
+    get_draft,
+    list_versions,
+    publish_draft,
+    put_draft,
+    review_draft,
+    show_impact,
+)
 from services.catalog.api.entries import HISTORY, STORE
 from services.catalog.api.framework_import import (
     FILE_LIMIT,
@@ -29,6 +44,7 @@ from services.catalog.api.matches import (
     reject_matches,
     show_matches,
 )
+from services.catalog.drafts import CommentDraft, FrameworkDraft, FrameworkImpact, ProposeDraft, SignDraft
 from services.catalog.health import CatalogHealth
 from services.catalog.matches import (
     CorrectCourseMatches,
@@ -58,11 +74,17 @@ from shared.auth import ADMINS, EVERYONE
 from shared.domain import Course, Framework
 from shared.routes import IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, Handler, MergePatch, Route
 
-__all__ = ["CALIBRATION", "FILES", "HISTORY", "MATCHES", "ONE", "REPORTS", "ROUTES", "STORE"]
+__all__ = ["CALIBRATION", "DRAFTS", "FILES", "HISTORY", "MATCHES", "ONE", "REPORTS", "ROUTES", "STORE"]
 
 _FRAMEWORK_LIMIT = 4 * 1024 * 1024  # with its spaces; the store bounds what its event holds
 _COURSE = "/v1/courses/{course_id}"
 _FRAMEWORK = "/v1/frameworks/{framework_id}"
+_DRAFT = f"{_FRAMEWORK}/draft"
+_DRAFT_STEPS: list[tuple[str, Handler, Any]] = [
+    ("review", review_draft, SignDraft),
+    ("approve", approve_draft, SignDraft),
+    ("comment", comment_draft, CommentDraft),
+]
 _PUT_COURSE = {200: CoursePut, 201: CoursePut}
 _PUT_FRAMEWORK = {200: FrameworkPut, 201: FrameworkPut}
 _NDJSON = "application/x-ndjson"
@@ -167,7 +189,7 @@ ROUTES = [
         example=_FRAMEWORK_EXAMPLE,
         headers=_GUARDS,
         answers=_PUT_FRAMEWORK,
-        problems=[412],
+        problems=[409, 412],
         limit=_FRAMEWORK_LIMIT,
     ),
     Route(
@@ -180,7 +202,7 @@ ROUTES = [
         accepts=MERGE_PATCH,
         headers=[IF_MATCH],
         answers={200: FrameworkPut},
-        problems=[412, 415],
+        problems=[409, 412, 415],
         limit=_FRAMEWORK_LIMIT,
     ),
     Route(
@@ -193,7 +215,7 @@ ROUTES = [
         query=ImportFramework,
         headers=_GUARDS,
         answers={200: FrameworkImport, 201: FrameworkImport},
-        problems=[412, 413, 422],
+        problems=[409, 412, 413, 422],
         accepts="text/csv",
         limit=FILE_LIMIT,
     ),
@@ -204,6 +226,47 @@ ROUTES = [
         EVERYONE,
         query=ExportFramework,
         answers={200: None},
+    ),
+    Route(
+        "PUT",
+        _DRAFT,
+        put_draft,
+        ADMINS,
+        body=ProposeDraft,
+        example={"framework": _FRAMEWORK_EXAMPLE, "by": "S. Wongsuwan", "comment": "after the circular of 2027"},
+        headers=_GUARDS,
+        answers={200: DraftPut, 201: DraftPut},
+        problems=[409, 412],
+        limit=_FRAMEWORK_LIMIT,
+    ),
+    Route("GET", _DRAFT, get_draft, ADMINS, headers=[IF_NONE_MATCH], answers={200: FrameworkDraft, 304: None}),
+    Route("DELETE", _DRAFT, delete_draft, ADMINS, headers=[IF_MATCH], answers={204: None}, problems=[412]),
+    *(
+        Route(
+            "POST",
+            f"{_DRAFT}:{name}",
+            handler,
+            ADMINS,
+            body=shape,
+            example={"by": "P. Chaiyasit", "comment": "as agreed on 4 March"},
+            headers=[IF_MATCH],
+            answers={200: DraftPut},
+            problems=[409, 412],
+        )
+        for name, handler, shape in _DRAFT_STEPS
+    ),
+    Route(
+        "POST",
+        f"{_DRAFT}:publish",
+        publish_draft,
+        ADMINS,
+        headers=[IF_MATCH],
+        answers={200: FrameworkPut},
+        problems=[409, 412, 413, 422],
+    ),
+    Route("GET", f"{_FRAMEWORK}:impact", show_impact, ADMINS, answers={200: FrameworkImpact}),
+    Route(
+        "GET", f"{_FRAMEWORK}/versions", list_versions, EVERYONE, query=ListVersions, answers={200: FrameworkVersions}
     ),
     Route(
         "GET",

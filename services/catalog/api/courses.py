@@ -71,8 +71,8 @@ async def withdraw_course(request: web.Request) -> web.StreamResponse:
 async def list_courses(request: web.Request) -> web.StreamResponse:
     """Return a page of the courses that the caller sees, by id.
 
-    A tenant's own course stands before a shared one of the same id. With `catalog_revision` the catalog is shown as
-    it was at that revision.
+    A tenant's own course hides a shared one of the same id. `catalog_revision` shows the catalog as it was at that
+    revision.
     """
     wanted = read_query(request, ListCourses)
     tenant, store, history = principal(request).tenant, request.app[STORE], request.app[HISTORY]
@@ -95,7 +95,7 @@ async def list_courses(request: web.Request) -> web.StreamResponse:
 def _merged(
     shared: list[tuple[str, Course]], own: list[tuple[str, Course]], hidden: set[str], limit: int
 ) -> CoursePage:
-    """Merge two pages by id. A hidden row counts as looked at, so a page may be short and still have a next one."""
+    """Merge two pages by id. Hidden rows count towards the limit, so a short page may still have a next one."""
     places = sorted({identifier for identifier, _ in shared} | {identifier for identifier, _ in own})
     visible = {identifier: course for identifier, course in shared if identifier not in hidden} | dict(own)
     looked_at = places[:limit]

@@ -4,6 +4,7 @@ import msgspec
 from aiohttp import web
 
 from services.catalog.api.entries import HISTORY, STORE, patch_entry, present_tag, reached, same_id, shown, tag_of
+from services.catalog.drafts import check_change
 from services.catalog.model import FrameworkList, FrameworkPut, ListFrameworks, ShowFramework
 from services.catalog.store import framework_key
 from shared.domain import SHARED_TENANT, Framework
@@ -55,6 +56,7 @@ async def store_framework(
         if asked.given:
             visible = await store.visible_framework(tenant, framework.id)
             asked.check(present_tag(before, tenant) or present_tag(visible, tenant))
+        check_change(before.content if before and isinstance(before.content, Framework) else None, framework)
         if before and msgspec.structs.replace(framework, version=before.sequence) == before.content:
             return FrameworkPut(framework.id, before.sequence, changed=False), False
         after = await store.put_framework(before, tenant, framework, trace)

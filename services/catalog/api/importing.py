@@ -56,6 +56,10 @@ async def import_courses(request: web.Request) -> web.StreamResponse:
     )
     try:
         return await _answer(request, _answered(request, asked, reader, taken), taken)
+    except (ConnectionError, TooSlow, asyncio.CancelledError):
+        if taken.begun:
+            await asyncio.shield(taken.stop(TooSlow("the client went away before the end of the file")))
+        raise
     finally:
         reader.close()
 

@@ -270,7 +270,11 @@ class _Package:
         builder.head(
             id=name,
             title=builder.text(title, row=None, id=name, field="CFDocument.title"),
-            **{field: extension[field] for field in ("description", "provenance", "version") if field in extension},
+            **{
+                field: extension[field]
+                for field in ("description", "provenance", "version", "retired")
+                if field in extension
+            },
         )
         for part, shape in (("stages", Stage), ("requirements", Requirement)):
             rows = extension.get(part) or []
@@ -399,7 +403,7 @@ class _Written:
             document["description"] = _plain(framework.description)
         if not self._extended:
             return document
-        names = ("id", "title", "version", "description", "provenance", "scale", "stages", "requirements")
+        names = ("id", "title", "version", "description", "provenance", "retired", "scale", "stages", "requirements")
         kept = {name: value for name in names if (value := getattr(framework, name))}
         return {**document, "caseVersion": "1.1", "extensions": {EXTENSION: kept}}
 

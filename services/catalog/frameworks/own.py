@@ -19,7 +19,7 @@ _PARTS: dict[str, Any] = {
     "requirements": Requirement,
     "relations": Relation,
 }
-_HEAD = ("id", "title", "description", "version", "provenance")
+_HEAD = ("id", "title", "description", "version", "provenance", "retired")
 
 
 def read(sources: list[Source], options: Options) -> Reading:

@@ -144,7 +144,7 @@ def decimal(number: float) -> str:
 
 
 def identifier(raw: str) -> str:
-    """Return words as an identifier: as they are where they are one, else ASCII with a hash where letters were lost."""
+    """Return words as an identifier: unchanged if they are one, else as ASCII, with a hash if letters were lost."""
     if _IDENTIFIER.fullmatch(raw):
         return raw
     words = clean(raw)

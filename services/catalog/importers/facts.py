@@ -56,7 +56,7 @@ _TRACKING = re.compile(r"utm_\w+|fbclid|gclid|ref")
 
 
 def course_row(number: int, stated: Mapping[str, Fact], defaults: Mapping[str, str]) -> Row:
-    """Return the row of a course from what a file states of it."""
+    """Return the row of a course from the values of a file."""
     return _Draft(number, stated, defaults).row()
 
 

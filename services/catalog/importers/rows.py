@@ -1,4 +1,4 @@
-"""A row of a list of courses: the course in it, or everything that is wrong with it. Pure."""
+"""A row of a course list: its course, or all of its faults. Pure."""
 
 from dataclasses import dataclass, field
 from typing import Any

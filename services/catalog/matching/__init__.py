@@ -17,10 +17,9 @@ from services.catalog.matching.calibration import Calibration
 from services.catalog.matching.comparison import Comparison, Example, SimilarityIndex
 from services.catalog.matching.levels import span
 from services.catalog.matching.similarity import NgramSimilarity, Similarity
-from services.catalog.matching.texts import CourseText
+from services.catalog.matching.texts import CourseText, normalised
 from services.catalog.matching.words import shared_words
 from shared.domain import Framework, millionths
-from shared.texts import fold
 
 __all__ = ["MOST", "CourseText", "Example", "Matcher", "Proposal", "SimilarityIndex"]
 
@@ -81,7 +80,7 @@ class Matcher:
         like = self._index.examples[nearest] if nearest >= 0 else None
         words = shared_words(*self._index.best(compared, row, skill)) if found.labels[row, skill] > 0 else []
         if not words and like is not None:
-            titles = [fold(title) for title in like.titles]
+            titles = [normalised(title) for title in like.titles]
             words = [word for text in course.titles() for title in titles for word in shared_words(text, title)]
         low, high = span(course, self._skills[skill], self._scale)
         return Proposal(

@@ -16,9 +16,8 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from services.catalog.matching.similarity import Floats, NgramSimilarity, Similarity
-from services.catalog.matching.texts import CourseText, labels_of, languages
+from services.catalog.matching.texts import CourseText, labels_of, languages, normalised
 from shared.domain import Course, Skill
-from shared.texts import fold
 
 NEIGHBOURS = 20
 SHARPNESS = 4
@@ -73,7 +72,7 @@ class SimilarityIndex:
         named = [labels_of(skill) for skill in skills]
         self.labels = [label for labels in named for label in labels]
         self._columns = _starts([len(labels) for labels in named])
-        known = [list(map(fold, one.titles)) for one in self.examples]
+        known = [list(map(normalised, one.titles)) for one in self.examples]
         self._titles = _starts([len(titles) for titles in known])
         self._places = {one.id: place for place, one in enumerate(self.examples)}
         self._similarity = similarity(self.labels, [text for titles in known for text in titles])

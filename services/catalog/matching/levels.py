@@ -9,9 +9,8 @@ import re
 from collections.abc import Sequence
 from enum import IntEnum
 
-from services.catalog.matching.texts import CourseText, languages
+from services.catalog.matching.texts import CourseText, languages, normalised
 from shared.domain import ScaleLevel, Skill
-from shared.texts import fold
 
 SHORT_HOURS = 6.0
 """A day. What is no longer leads a beginner one level up, not to the middle of the scale."""
@@ -51,7 +50,11 @@ def span(course: CourseText, skill: Skill, scale: Sequence[ScaleLevel]) -> tuple
     steps = sorted({step.level for step in scale})
     edges = _edges(len(steps) - 1)
     low, high = 0, edges[0]
-    texts = [*course.titles(), *map(fold, course.tags), *(fold(text) for text in languages(course.description))]
+    texts = [
+        *course.titles(),
+        *map(normalised, course.tags),
+        *(normalised(text) for text in languages(course.description)),
+    ]
     bands = _STATED.get(course.level or "") or [
         band for band, words in _WORDS.items() if any(words.search(text) for text in texts)
     ]
@@ -86,7 +89,7 @@ def _named(texts: Sequence[str], steps: Sequence[float], scale: Sequence[ScaleLe
         steps.index(step.level)
         for step in scale
         if step.level > steps[0]
-        for name in map(fold, languages(step.title))
+        for name in map(normalised, languages(step.title))
         if any(
             re.search(rf"(?<!\w){re.escape(name)}(?!\w)" if name.isascii() else re.escape(name), text) for text in texts
         )
@@ -104,7 +107,7 @@ def _described(course: CourseText, skill: Skill, steps: Sequence[float]) -> int 
     titles = [_runs(title) for title in course.titles()]
     best, most = None, 0.0
     for step in skill.descriptors:
-        for text in map(fold, languages(step.title)):
+        for text in map(normalised, languages(step.title)):
             runs = _runs(text)
             shared = max((len(runs & title) / max(len(runs), 1) for title in titles), default=0.0)
             if step.level in steps and step.level > steps[0] and shared > most:

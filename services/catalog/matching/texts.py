@@ -1,6 +1,7 @@
 """What of a course and of a skill is compared, as it is compared: folded, in pieces of a bounded length."""
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from itertools import chain
 
@@ -15,6 +16,9 @@ PIECES = 4
 """The most pieces of a description; its beginning says what a course is about."""
 TAGS = 50
 """The most tags that are compared."""
+_BRACKETS = re.compile(r"\([^()]*\)")
+_ABBREVIATION = re.compile(r"\(\s*(\w*[A-Z]\w*[A-Z]\w*)\s*\)")
+_LIST = re.compile(r"[,;]")
 _BREAK = re.compile(r"(?<=[.!?;:\n])\s+|\n+")
 
 
@@ -60,18 +64,31 @@ class CourseText(Struct, frozen=True):
         """
         titles = self.titles()
         told = [piece for text in languages(self.description) for piece in _pieces(text)]
-        rest = dict.fromkeys(filter(None, map(fold, chain(self.tags[:TAGS], told))))
+        rest = dict.fromkeys(filter(None, map(normalised, chain(self.tags[:TAGS], told))))
         return [*titles, *(text for text in rest if text not in titles)], len(titles)
 
     def titles(self) -> list[str]:
         """Return the folded title in each of its languages."""
-        return list(dict.fromkeys(map(fold, languages(self.title)))) or [""]
+        return list(dict.fromkeys(map(normalised, languages(self.title)))) or [""]
+
+
+def normalised(text: str) -> str:
+    """Return a text as it is compared: folded, letters of another width as the usual ones."""
+    return fold(unicodedata.normalize("NFKC", text))
 
 
 def labels_of(skill: Skill) -> list[str]:
-    """Return what a skill is called and described by, in every language; its id where none of it shows anything."""
-    texts = [skill.title, *skill.synonyms, *(step.title for step in skill.descriptors)]
-    return list(dict.fromkeys(filter(None, (fold(text) for both in texts for text in languages(both))))) or [skill.id]
+    """Return what a skill is called and described by, in every language; its id where none of it shows anything.
+
+    "Internet of things (IoT)" is three labels: the whole, without its brackets, and the abbreviation in them. What a
+    synonym lists with commas are labels too.
+    """
+    names = [text for both in (skill.title, *skill.synonyms) for text in languages(both)]
+    short = [part for name in names for part in (_BRACKETS.sub(" ", name), *_ABBREVIATION.findall(name))]
+    listed = [part for both in skill.synonyms for text in languages(both) for part in _LIST.split(text)]
+    described = [text for step in skill.descriptors for text in languages(step.title)]
+    every = [*names, *(part for part in (*short, *listed) if len(part.strip()) > 1), *described]
+    return list(dict.fromkeys(filter(None, map(normalised, every)))) or [skill.id]
 
 
 def languages(text: LocalizedText | None) -> list[str]:

@@ -19,8 +19,9 @@ def shared_words(text: str, other: str) -> list[str]:
     for place in range(len(text) - _RUN + 1):
         if text[place : place + _RUN] in runs:
             same[place : place + _RUN] = [True] * _RUN
+    words = set(_LATIN.findall(other))
     for word in _LATIN.finditer(text):
-        held = sum(same[word.start() : word.end()]) * 4 >= 3 * (word.end() - word.start())
+        held = word[0] in words or sum(same[word.start() : word.end()]) * 4 >= 3 * (word.end() - word.start())
         same[word.start() : word.end()] = [held] * (word.end() - word.start())
     parts: list[str] = []
     begin = None
@@ -30,7 +31,7 @@ def shared_words(text: str, other: str) -> list[str]:
         elif not held and begin is not None:
             parts.append(_trimmed(text[begin:place]))
             begin = None
-    found = sorted({part for part in parts if len(part) >= _RUN}, key=lambda part: (-len(part), part))
+    found = sorted({part for part in parts if len(part) >= _RUN or part in words}, key=lambda part: (-len(part), part))
     return found[:_MOST]
 
 

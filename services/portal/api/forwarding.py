@@ -81,10 +81,10 @@ def is_repeatable(method: str, path: str, headers: Mapping[str, str]) -> bool:
 
 
 class Forwarder:
-    """Passes requests on, streaming both ways; the limits and refusals of the owning service stand.
+    """Forwards requests and responses as streams; limits and errors are those of the owning service.
 
-    A replica that cannot be reached is passed over. What is safe to repeat is also sent to the next one where a
-    replica breaks off, says 503 or takes too long, before anything was answered.
+    Unreachable replicas are skipped. A request that is safe to repeat is also sent to the next replica when one
+    breaks off, answers 503 or takes too long before its response has begun.
     """
 
     def __init__(self, client: ClientSession, owners: Mapping[str, Replicas]) -> None:
@@ -92,7 +92,7 @@ class Forwarder:
         self._owners = owners
 
     async def forward(self, request: web.Request) -> web.StreamResponse:
-        """Return the owner's answer. Raises NotFound for a path nobody owns, Unavailable where the owner is away."""
+        """Return the owner's response. Raises NotFound for a path without owner, Unavailable."""
         path = request.rel_url.raw_path.removeprefix(PREFIX)
         owner = owner_of(path)
         if owner is None:
@@ -162,7 +162,7 @@ class _Body:
 
     @property
     def data(self) -> bytes | AsyncIterator[bytes] | None:
-        """What to send: all of it, or what is still to come; None without a body."""
+        """The body to send: the bytes, or an iterator over them; None without a body."""
         if self._held is not None or not self._request.body_exists:
             return self._held
         return self._pieces()

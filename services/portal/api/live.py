@@ -1,4 +1,4 @@
-"""The live stream of one officer's path: register first, then fetch what is stored, then whatever comes."""
+"""The live stream of one officer's path: registers, then sends the stored path, then every newer one."""
 
 import asyncio
 import random
@@ -33,14 +33,14 @@ _LONGEST_WAIT_SECONDS = 30.0
 
 
 class WorkingKeys(Protocol):
-    """Who knows which API keys work: shared.mongo.KeyStore."""
+    """Protocol of shared.mongo.KeyStore: which API keys still work."""
 
     async def working(self, key_ids: Collection[str]) -> set[str]:
         """Return those of these keys that are neither revoked nor expired. Raises Unavailable."""
 
 
 class StoredPath(PathHead, frozen=True):
-    """The recommender's answer, of which only the head is read; the rest goes on as it came."""
+    """The recommender's response; only the head is decoded, the rest is forwarded unchanged."""
 
     cause: msgspec.Raw
     planned_at: msgspec.Raw

@@ -1,4 +1,4 @@
-"""The officers' page and its files, read once; they are small, so browsers only ask whether they changed."""
+"""Serves the officers' page and its files from memory; browsers revalidate them by ETag."""
 
 import hashlib
 from pathlib import Path

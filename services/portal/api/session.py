@@ -1,7 +1,7 @@
-"""Signing in: the API key goes into a cookie that no script can read, because EventSource sends no headers.
+"""Sessions: the API key is kept in an HttpOnly cookie, because EventSource cannot send headers.
 
-A cookie travels by itself, so a request that changes something on its strength must come from this very origin:
-SameSite=Strict in the browser, and here once more by `Sec-Fetch-Site` or `Origin`.
+Browsers send cookies automatically, so a request that changes something must come from the same origin: by
+SameSite=Strict in the browser, and checked here by `Sec-Fetch-Site` or `Origin`.
 """
 
 from typing import Annotated
@@ -39,7 +39,7 @@ class Session(Struct, frozen=True):
 
 
 def check_origin(request: web.Request) -> None:
-    """Return where the request comes from this origin, or from no browser. Raises Forbidden."""
+    """Raise Forbidden if a browser sent the request from another origin."""
     site = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get(hdrs.ORIGIN)
     if site is None and origin is not None:  # browsers leave Sec-Fetch-Site out where there is no HTTPS

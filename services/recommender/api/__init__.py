@@ -2,17 +2,17 @@
 
 from services.recommender.api.agencies import AgencyView, AskGaps, get_gaps
 from services.recommender.api.context import (
-    ASKED,
     CATALOG,
+    FEEDBACK_HANDLER,
     FIRST_GROUPS,
-    HEEDER,
-    IDEMPOTENCY_KEY,
     MIN_GROUP,
+    PLAN_POOL,
+    RENDERED,
     RULES_CHANGED,
-    SOLVER,
     STORE,
     TODAY,
     TOKEN_KEY,
+    WORK_QUEUE,
     today_in,
 )
 from services.recommender.api.explanations import (
@@ -34,20 +34,30 @@ from services.recommender.api.paths import Messages, StoredPath, get_messages, g
 from services.recommender.api.recommendations import Recommendation, RecommendationRequest, recommend
 from services.recommender.api.rules import PutRules, Rules, RulesPut, get_rules, patch_rules, put_rules
 from shared.auth import ADMINS, EVERYONE, PLATFORMS
-from shared.routes import ACCEPT_LANGUAGE, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, AskWords, MergePatch, Route
+from shared.routes import (
+    ACCEPT_LANGUAGE,
+    IDEMPOTENCY_KEY,
+    IF_MATCH,
+    IF_NONE_MATCH,
+    MERGE_PATCH,
+    AskWords,
+    MergePatch,
+    Route,
+)
 
 __all__ = [
-    "ASKED",
     "CATALOG",
+    "FEEDBACK_HANDLER",
     "FIRST_GROUPS",
-    "HEEDER",
     "MIN_GROUP",
+    "PLAN_POOL",
+    "RENDERED",
     "ROUTES",
     "RULES_CHANGED",
-    "SOLVER",
     "STORE",
     "TODAY",
     "TOKEN_KEY",
+    "WORK_QUEUE",
     "today_in",
 ]
 

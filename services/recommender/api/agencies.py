@@ -1,4 +1,4 @@
-"""What an agency sees of its officers' gaps."""
+"""The agency report over HTTP."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -16,13 +16,13 @@ from services.recommender.agency_report import (
     unclosable_gaps,
 )
 from services.recommender.api.context import (
-    ASKED,
     FIRST_GROUPS,
     MIN_GROUP,
-    SOLVER,
+    PLAN_POOL,
     STORE,
     TODAY,
     TOKEN_KEY,
+    WORK_QUEUE,
     caller_of,
     framework_of,
     view_of,
@@ -145,7 +145,7 @@ async def _in_time(
         )
         for plan in plans
     ]
-    view, asked, solver = view_of(request), request.app[ASKED], request.app[SOLVER]
+    view, asked, solver = view_of(request), request.app[WORK_QUEUE], request.app[PLAN_POOL]
     planned = [await asked.run(caller_of(request), solver.one, case, view) for case in cases]
     figures = [path_summary(one.path) for one in planned if not one.violations and one.path.status in _PLANNED]
     if len(figures) < request.app[MIN_GROUP]:

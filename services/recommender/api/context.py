@@ -1,6 +1,5 @@
 """What the routes are given by the wiring, and what several of them read of a request."""
 
-import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, tzinfo
 
@@ -19,14 +18,14 @@ from services.recommender.work_queue import (
 )
 from shared.auth import authorize
 from shared.domain import Framework
-from shared.errors import InvalidInput, Malformed, NotFound, Unavailable
-from shared.routes import ROUTE, Header, principal
+from shared.errors import InvalidInput, NotFound, Unavailable
+from shared.routes import ROUTE, principal
 
 STORE: web.AppKey[PlanStore] = web.AppKey("store", PlanStore)
 CATALOG: web.AppKey[CatalogReplica] = web.AppKey("catalog", CatalogReplica)
-HEEDER: web.AppKey[FeedbackHandler] = web.AppKey("heeder", FeedbackHandler)
-SOLVER: web.AppKey[PlanPool] = web.AppKey("solver", PlanPool)
-ASKED: web.AppKey[WorkQueue] = web.AppKey("asked", WorkQueue)
+FEEDBACK_HANDLER: web.AppKey[FeedbackHandler] = web.AppKey("feedback_handler", FeedbackHandler)
+PLAN_POOL: web.AppKey[PlanPool] = web.AppKey("plan_pool", PlanPool)
+WORK_QUEUE: web.AppKey[WorkQueue] = web.AppKey("work_queue", WorkQueue)
 TODAY: web.AppKey[Callable[[], date]] = web.AppKey("today")
 RULES_CHANGED: web.AppKey[Callable[[], None]] = web.AppKey("rules_changed")
 MIN_GROUP: web.AppKey[int] = web.AppKey("min_group", int)
@@ -34,23 +33,12 @@ TOKEN_KEY: web.AppKey[bytes] = web.AppKey("token_key", bytes)
 """The key of the hashes that stand for officers in what is published of agencies."""
 FIRST_GROUPS: web.AppKey[str] = web.AppKey("first_groups", str)
 
-IDEMPOTENCY_KEY = Header(
-    "Idempotency-Key",
-    "Your own name of this submission: sent again with the same body, it changes nothing.",
-    required=True,
-)
-
-
-def idempotency_key(request: web.Request) -> str:
-    """Return the client's own name of a submission. Raises Malformed."""
-    key = request.headers.get("Idempotency-Key", "").strip()
-    if not re.fullmatch(r"[!-~]{1,200}", key):
-        raise Malformed("needs 1 to 200 printable ASCII characters without spaces", "Idempotency-Key")
-    return key
+RENDERED: web.AppKey[dict[object, bytes]] = web.AppKey("rendered", dict)
+"""The paths that were answered last: stored bytes, languages, tenant and catalog revision -> JSON."""
 
 
 def caller_of(request: web.Request) -> Caller:
-    """Return who asks for work, and the share of it that its role has."""
+    """Return the caller of a request for the work queue, with the share of its role."""
     asker = principal(request)
     return Caller(asker.key_id, OFFICERS_SHARE if asker.role == "officer" else SYSTEMS_SHARE)
 

@@ -6,8 +6,8 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from services.recommender.api.context import (
-    ASKED,
     STORE,
+    WORK_QUEUE,
     caller_of,
     held_of,
     view_of,
@@ -29,14 +29,14 @@ class WhyNotAnswer(WhyNot, frozen=True, kw_only=True):
 
 
 class AskSimilar(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many courses, at most; with `officer`, none that stands in the path of this officer."""
+    """`limit`: the maximum number of courses; `officer`: leave out the courses of this officer's path."""
 
     limit: Annotated[int, Meta(ge=1, le=50)] = 10
     officer: Identifier | None = None
 
 
 class SimilarCourses(Struct, frozen=True):
-    """The courses that teach most alike, by the cosine of what they teach."""
+    """The most similar courses by the cosine of what they teach."""
 
     course: str
     similar: list[Similar]
@@ -61,7 +61,9 @@ async def why_not(request: web.Request) -> web.StreamResponse:
     if rules is None:
         raise Unavailable("the rules of this path are not here; try again soon")
     inputs = inputs_of_record(past.record, rules, framework)
-    found = await request.app[ASKED].run(caller_of(request), pipeline.why_not, inputs, view, past.event.path, course)
+    found = await request.app[WORK_QUEUE].run(
+        caller_of(request), pipeline.why_not, inputs, view, past.event.path, course
+    )
     return _answered(request, found, plan.summary.revision)
 
 
@@ -80,5 +82,7 @@ async def similar_courses(request: web.Request) -> web.StreamResponse:
         raise NotFound("no such course")
     path = (await held_of(request, asked.officer)).plan.path if asked.officer else None
     taken = {step.course.id for step in path.steps} if path else set[str]()
-    found = await request.app[ASKED].run(caller_of(request), pipeline.similar_courses, course, view, asked.limit, taken)
+    found = await request.app[WORK_QUEUE].run(
+        caller_of(request), pipeline.similar_courses, course, view, asked.limit, taken
+    )
     return json_response(SimilarCourses(course, found, request[REQUEST_ID]))

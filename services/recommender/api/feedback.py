@@ -9,15 +9,14 @@ from msgspec.structs import asdict
 
 from services.recommender.api.context import (
     CATALOG,
-    HEEDER,
+    FEEDBACK_HANDLER,
     held_of,
-    idempotency_key,
 )
 from services.recommender.feedback import Action, Statement
 from services.recommender.planning import FeedbackCommand
 from services.recommender.provenance import hash_of
 from shared.domain import Identifier, LocalizedText
-from shared.routes import json_response, principal, read_body, read_query, trace_of
+from shared.routes import idempotency_key, json_response, principal, read_body, read_query, trace_of
 
 Moment = Annotated[datetime, Meta(tz=True)]
 
@@ -77,8 +76,8 @@ async def give_feedback(request: web.Request) -> web.StreamResponse:
     body = await read_body(request, GiveFeedback)
     tenant, officer = principal(request).tenant, request.match_info["officer_id"]
     key, digest = idempotency_key(request), hash_of(body)
-    word = FeedbackCommand(tenant, officer, body.course, body.action, body.at, key, digest, trace_of(request))
-    taken = await request.app[HEEDER].take(word)
+    command = FeedbackCommand(tenant, officer, body.course, body.action, body.at, key, digest, trace_of(request))
+    taken = await request.app[FEEDBACK_HANDLER].take(command)
     return json_response(FeedbackTaken(officer, taken.feedback_sequence, taken.revision, taken.stale))
 
 

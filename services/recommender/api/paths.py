@@ -1,13 +1,14 @@
 """The stored path of an officer."""
 
+import msgspec
 from aiohttp import web
 from msgspec import Struct
 from msgspec.structs import replace
 
-from services.recommender.api.context import CATALOG, STORE
+from services.recommender.api.context import CATALOG, RENDERED, STORE
 from services.recommender.planner.explain.path import card_of
 from services.recommender.planner.index.catalog import View
-from services.recommender.store import RunnersUp
+from services.recommender.store import RunnersUp, StoredBytes, event_of, runners_up_of
 from shared.domain import key_of
 from shared.errors import NotFound
 from shared.events import PathRecommended
@@ -16,6 +17,9 @@ from shared.paths import Alternative
 from shared.preconditions import Tag
 from shared.routes import REQUEST_ID, json_response, languages_of, not_modified, principal
 from shared.templates import LANGUAGES, TEMPLATES, Language
+
+_RENDERED = 128
+"""How many answers are kept, at most: some 5 MB."""
 
 
 class Messages(Struct, frozen=True):
@@ -54,27 +58,36 @@ async def get_path(request: web.Request) -> web.StreamResponse:
     found = await store.find_path(tenant, officer)
     if found is None:
         raise NotFound("there is no path for this officer yet")
-    event, runners_up, plan = found
+    stored, plan = found
     if plan.considered < catalog.revision:  # only then does it matter which courses are in it
         key = key_of(tenant, officer)
         plan = (await store.summaries([key])).get(key, plan)
-    stale = catalog.is_due(plan) or plan.rules < store.rules.versions.get(plan.tenant, 0)
+    stale = catalog.is_stale(plan) or plan.rules < store.rules.versions.get(plan.tenant, 0)
     # Weak, because every answer carries the id of its request.
     parts = [str(plan.revision), *(["stale"] if stale else []), *(languages if languages != LANGUAGES else ())]
     tag = Tag("-".join(parts), weak=True)
     if held := not_modified(request, tag):
         return held
-    view = catalog.snapshot.view(tenant)
+    rendered, name = request.app[RENDERED], (stored, languages, tenant, catalog.revision)
+    if (body := rendered.get(name)) is None:  # what several ask for at once is rendered once
+        if len(rendered) >= _RENDERED:
+            del rendered[next(iter(rendered))]
+        body = rendered[name] = _in_words(stored, languages, catalog.snapshot.view(tenant))
+    last = f',"stale":{"true" if stale else "false"},"request_id":"{request[REQUEST_ID]}"}}'
+    return json_response(msgspec.Raw(body[:-1] + last.encode()), tag=tag, languages=languages)
+
+
+def _in_words(stored: StoredBytes, languages: tuple[Language, ...], view: View) -> bytes:
+    """Return a path as JSON with its sentences and alternatives."""
+    event = event_of(stored.fields)
     steps = [
         replace(step, alternatives=_alternatives(others, view))
-        for step, others in zip(event.path.steps, runners_up, strict=True)
+        for step, others in zip(event.path.steps, runners_up_of(stored.fields), strict=True)
     ]
-    path = told(replace(event.path, steps=steps), languages)
-    head = (event.tenant, event.officer, event.revision, event.cause, event.planned_at)
-    return json_response(StoredPath(*head, path, stale, request[REQUEST_ID]), tag=tag, languages=languages)
+    return msgspec.json.encode(replace(event, path=told(replace(event.path, steps=steps), languages)))
 
 
 def _alternatives(runners_up: RunnersUp, view: View) -> list[Alternative]:
-    """Return runners-up as they are shown; one that was withdrawn since is left out."""
+    """Return the runners-up to show, without withdrawn courses."""
     courses = [(view.course(name), score) for name, score in runners_up]
     return [Alternative(card_of(course), score) for course, score in courses if course]

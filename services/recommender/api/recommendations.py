@@ -8,10 +8,10 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from services.recommender.api.context import (
-    ASKED,
-    SOLVER,
+    PLAN_POOL,
     STORE,
     TODAY,
+    WORK_QUEUE,
     caller_of,
     framework_of,
     held_of,
@@ -79,9 +79,9 @@ class RecommendationRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Recommendation(Struct, frozen=True, omit_defaults=True):
-    """A path that was not stored; with `compare_with` also what changes against the present path, of `revision`.
+    """A path that is not stored; with `compare_with` also the changes from the current path, which has `revision`.
 
-    `warnings` name the values of the request's rules that match no course in sight.
+    `warnings` name the values of the request's rules that match no visible course.
     """
 
     path: LearningPath
@@ -105,10 +105,10 @@ async def recommend(request: web.Request) -> web.StreamResponse:
     if name is None:
         raise InvalidInput("needs a framework, or an officer to compare with", "framework")
     framework = framework_of(view, name)
-    caller, asking = caller_of(request), request.app[ASKED]
+    caller, asking = caller_of(request), request.app[WORK_QUEUE]
     rules, smallest_gap = (
         await request.app[STORE].rules.recent(principal(request).tenant),
-        request.app[SOLVER].smallest_gap,
+        request.app[PLAN_POOL].smallest_gap,
     )
     as_of = asked.as_of or request.app[TODAY]()
     warnings = await asking.run(caller, unmatched, asked.rules, [], view) if asked.rules else []

@@ -8,21 +8,20 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from services.recommender.api.context import (
-    ASKED,
     CATALOG,
     RULES_CHANGED,
     STORE,
+    WORK_QUEUE,
     caller_of,
 )
 from services.recommender.api.unmatched_rules import unmatched
 from services.recommender.inputs import Rule, TenantRules, check_rules
 from shared.decoding import patched
 from shared.domain import Identifier
-from shared.errors import Unavailable, Warned
+from shared.errors import Warned
 from shared.preconditions import Preconditions, Tag
+from shared.retries import retry_on_conflict
 from shared.routes import ROUTE, json_response, not_modified, preconditions, principal, read_body, read_patch
-
-_ATTEMPTS = 5
 
 
 class PutRules(Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,13 +78,14 @@ async def _store(
     """Store what is wished for, given the rules of now. Who loses a race reads and decides again."""
     asker, store = principal(request), request.app[STORE].rules
     view = request.app[CATALOG].snapshot.view(asker.tenant)
-    for _ in range(_ATTEMPTS):
+
+    async def decide() -> web.StreamResponse | None:
         present = await store.of(asker.tenant)
         asked.check(Tag(str(present.version)))
         body = wish(present)
         wanted = TenantRules(0, body.rules, body.mandatory)
         check_rules(wanted)
-        warnings = await request.app[ASKED].run(caller_of(request), unmatched, body.rules, body.mandatory, view)
+        warnings = await request.app[WORK_QUEUE].run(caller_of(request), unmatched, body.rules, body.mandatory, view)
         if replace(present, version=0) == wanted:
             put = RulesPut(present.version, changed=False, warnings=warnings)
             return json_response(put, tag=Tag(str(present.version)))
@@ -93,7 +93,9 @@ async def _store(
         if await store.put(asker.tenant, after, asker.key_id):
             request.app[RULES_CHANGED]()
             return json_response(RulesPut(after.version, changed=True, warnings=warnings), tag=Tag(str(after.version)))
-    raise Unavailable("the rules change too fast; try again soon")
+        return None
+
+    return await retry_on_conflict(decide, "the rules")
 
 
 async def get_rules(request: web.Request) -> web.StreamResponse:

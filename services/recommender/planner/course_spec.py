@@ -1,7 +1,7 @@
 """Courses as the planner reads them, their conditions of entry, and an officer who stands before them.
 
 To enter a course an officer must hold `from` of every skill of the target framework that it teaches, and everything
-that it `requires`. `from` levels on other frameworks are not tested: they say the same of another yardstick, on which
+that it `requires`. `from` levels on other frameworks are not tested: they are levels of another scale, on which
 the officer was as a rule never measured; what a course `requires` explicitly is always tested.
 """
 
@@ -70,7 +70,7 @@ class LearnerState:
     done: set[str]
 
     def copy(self) -> "LearnerState":
-        """Return one that can go its own way."""
+        """Return a copy."""
         return LearnerState(dict(self.levels), set(self.done))
 
     def take(self, offer: CourseSpec) -> None:

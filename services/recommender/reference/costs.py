@@ -35,7 +35,7 @@ TOP_BY_COST = 2
 """Per gap and level reached, so many of the cheapest candidates are weighed."""
 
 TOP_BY_DENSITY = 24
-"""And so many more of those worth most by themselves for their price, to the powers of 1 and 0.4."""
+"""And so many more of the highest value per closure cost, for exponents 1 and 0.4 of the cost."""
 
 COST_TOLERANCE = 4
 """What costs up to a quarter more than the cheapest opener of a need is weighed with it."""
@@ -57,13 +57,13 @@ Achiever = CourseOption | Branch
 
 
 class Costs(NamedTuple):
-    """What each course or branch costs with all that opens its door, and each need by its cheapest opener."""
+    """The closure cost of each course or branch, and the cost of each condition by its cheapest achiever."""
 
     achievers: Mapping[Achiever, int]
     conditions: Mapping[Condition, int]
 
     def of(self, achiever: Achiever) -> int:
-        """Return a price; UNREACHABLE where it is out of reach or done."""
+        """Return a closure cost; UNREACHABLE for one that is unreachable or done."""
         return self.achievers.get(achiever, UNREACHABLE)
 
 
@@ -87,7 +87,7 @@ class ProblemData:
         return all(self.meets(state, condition) for condition in achiever.conditions)
 
     def costs(self, state: PathState, only: Collection[CourseOption] | None = None) -> Costs:
-        """Return the prices, of all courses not done or of some: out of reach at first, then lower until none falls."""
+        """Return the costs of all courses not done, or of some, as a fixed point from UNREACHABLE."""
         courses = [option for option in self.courses.values() if option.id not in state.done] if only is None else only
         branches = [one for achievers in self.achievers.values() for one in achievers if isinstance(one, Branch)]
         priced: list[Achiever] = [*branches, *courses]
@@ -107,7 +107,7 @@ class ProblemData:
             costs = Costs(lower, conditions)
 
     def closure(self, target: CourseOption, costs: Costs) -> list[CourseOption]:
-        """Return a course in reach with the cheapest openers of all its needs, in the order of price, then id."""
+        """Return a reachable course with the cheapest achievers of all its conditions, by closure cost, then id."""
         found = self._closure(target, costs)
         return sorted(
             (one for one in found if isinstance(one, CourseOption)), key=lambda option: (costs.of(option), option.id)
@@ -219,7 +219,7 @@ def shared_prerequisites(
 
 
 def shortlist(ours: str, usable: Iterable[CourseOption], costs: Costs) -> list[CourseOption]:
-    """Return the candidates to weigh: the cheapest per gap and level, and those worth most for their price."""
+    """Return the candidates: the cheapest per gap and level, and those of the highest value per cost."""
     candidates = [option for option in usable if any(option.gap_effects.values()) and costs.of(option) < UNREACHABLE]
     found: list[CourseOption] = []
     for gap, level in {

@@ -105,7 +105,7 @@ def preferred(
 
 
 def draft(plan: "Plan", value: ValueFunction, entry_levels: Mapping[SkillKey, float]) -> PathDraft["Plan"]:
-    """Return the path of a plan without what serves nothing, told as if it were kept."""
+    """Return the draft of a plan without idle courses, traced as a kept path is."""
     inputs = plan.inputs
     picks = without_idle(inputs, value, entry_levels, plan.picks)
     names = [pick.spec.id for pick in picks]
@@ -126,7 +126,7 @@ def solve(
     *,
     ignore_preferences: bool,
 ) -> "Plan":
-    """Return the plan; anew where what is pinned fits only by way of courses that it did not look at."""
+    """Return the plan; again where a pinned course fits only by prerequisites that were no candidates."""
     also: list[str] = []
     while True:
         plan = Plan(inputs, courses, value, entry_levels, also, ignore_preferences=ignore_preferences)
@@ -138,7 +138,7 @@ def solve(
 def solve_as_kept(
     plan: "Plan", names: list[str], value: ValueFunction, entry_levels: Mapping[SkillKey, float]
 ) -> "Plan":
-    """Return the plan as the path of these courses is told when it is kept: from the inputs and the path alone."""
+    """Return the plan whose path is these courses, traced from the inputs and the path alone."""
     inputs = replace(plan.inputs, previous=names, finishing=True)
     again = solve(inputs, plan.courses, value, entry_levels, ignore_preferences=plan.ignore_preferences)
     again.inputs, again.notes, again.kept, again.finishing = plan.inputs, plan.notes, plan.kept, plan.finishing
@@ -146,7 +146,7 @@ def solve_as_kept(
 
 
 class ScoredClosure(NamedTuple):
-    """The bundle of a goal that fits, in order of study, and its score."""
+    """The closure of a target that fits, in order of study, and its score."""
 
     target: CourseOption
     closure: list[CourseOption]
@@ -181,7 +181,7 @@ def gain_of(state: PathState, courses: Iterable[CourseOption]) -> int:
 def walk(
     problem: ProblemData, state: PathState, courses: Iterable[CourseOption]
 ) -> tuple[list[CourseOption], PathState]:
-    """Return those of these courses that can be entered one after the other, and the standing at the end."""
+    """Return those of these courses that can be entered one after the other, and the state at the end."""
     entered, then = [], state.copy()
     for option in courses:
         if problem.admits(then, option):
@@ -193,7 +193,7 @@ def walk(
 def drop_redundant(
     problem: ProblemData, state: PathState, courses: Sequence[CourseOption], tried: Sequence[CourseOption]
 ) -> tuple[list[CourseOption], PathState]:
-    """Walk courses without, from the end, each of those tried whose loss loses nothing and shuts no door."""
+    """Walk courses without, from the end, each of `tried` without which the rest is feasible and closes as much."""
     kept, end = walk(problem, state, courses)
     for option in reversed(tried):
         rest = [other for other in kept if other is not option]
@@ -204,7 +204,7 @@ def drop_redundant(
 
 
 def targets_of(problem: ProblemData, state: PathState) -> list[CourseOption]:
-    """Return the courses that are in reach and close something. What only later comes into reach is no goal."""
+    """Return the reachable courses that close something. What becomes reachable later is no target."""
     costs = problem.costs(state)
     return [option for option in problem.courses.values() if costs.of(option) < UNREACHABLE and state.gains(option)]
 
@@ -212,7 +212,7 @@ def targets_of(problem: ProblemData, state: PathState) -> list[CourseOption]:
 def greedy(
     problem: ProblemData, state: PathState, targets: Collection[CourseOption], exponent: float = 1.0
 ) -> list[CourseOption]:
-    """Return T0: again and again the bundle that bids most, until none fits or closes anything. Moves `state` on."""
+    """Return the greedy path: the closure of the highest score, until none fits or closes anything. Moves `state`."""
     path: list[CourseOption] = []
     while found := scored_closures(problem, state, problem.costs(state), targets, exponent):
         closure = found[0].closure
@@ -224,7 +224,7 @@ def greedy(
 
 
 class CoursePath(NamedTuple):
-    """A way through after the seeds: what is held at its end, less what it costs, its courses."""
+    """A path after the fixed courses: the value at its end, its negated cost, its courses."""
 
     value: int
     saved: int
@@ -360,26 +360,26 @@ class Plan:
         )
         self.available = self._available(reachable)
         self.missing: list[str] = []
-        self._seed()
+        self._add_fixed()
         self.start_state, self.targets = self.end, targets_of(self.problem, self.end)
-        path = self._before()
+        path = self._previous()
         self.finishing, self.kept = inputs.finishing and path is not None, False
         if path is None or not inputs.finishing:
             found = best_path(self.problem, self.start_state, self.targets)
             if path is not None and self._left():
                 self.kept = found.value * 100 < path.value * CHANGE_THRESHOLD
             path = path if path is not None and self.kept else self._in_order(found)
-        picks, self.end = self._told(path, in_order=True)
+        picks, self.end = self._traced(path, in_order=True)
         self.picks += picks
 
     def _in_order(self, path: CoursePath) -> CoursePath:
         """Return a route in the order in which it is studied; in its own where the cheapest opener was spare."""
-        picks, end = self._told(path, in_order=False)
+        picks, end = self._traced(path, in_order=False)
         if end.value != path.value:
             return path
         return pruned_path(self.problem, self.start_state, [self.problem.courses[pick.spec.id] for pick in picks])
 
-    def _seed(self) -> None:
+    def _add_fixed(self) -> None:
         """Take what comes first whatever it closes: what is started, mandatory, pinned."""
         inputs = self.inputs
         wanted: dict[Origin, list[str]]
@@ -387,15 +387,15 @@ class Plan:
         for seed, names in wanted.items():
             for name in dict.fromkeys(names):
                 if name not in self.end.done:
-                    self._plant(name, seed)
+                    self._add(name, seed)
         rebuilt = {note.course for note in self.notes}
         for name in inputs.previous:
             if name not in self.courses and name not in rebuilt and name not in inputs.done:
                 self._note(name, "withdrawn")
         self.notes += unknown_completed(inputs, self.courses.get)
 
-    def _plant(self, name: str, seed: Origin) -> None:
-        """Take a course, with what opens its door unless it was started; or note why not."""
+    def _add(self, name: str, seed: Origin) -> None:
+        """Add a course, with its prerequisites unless it was started; or note why not."""
         if name not in self.courses:
             return self._note(name, missing_course_cause(self.inputs, name))
         if name not in self.problem.courses:
@@ -410,7 +410,7 @@ class Plan:
                 return self._note(name, "does_not_fit")
             hours = sum(one.hours for one in closure)
             if seed == "pinned" and (hours > self.end.hours or len(closure) > self.end.steps):
-                closure = self._pinned(name)
+                closure = self._pin(name)
             else:
                 closure, _ = drop_redundant(self.problem, self.end, closure, closure[:-1])
         for one in closure:
@@ -418,8 +418,8 @@ class Plan:
             self.picks.append(Pick(one.spec, 0, one.cosine / MICRO, [], seed))
         return None
 
-    def _pinned(self, name: str) -> list[CourseOption]:
-        """Return the shortest way to a pinned course; where it does not fit or is not known, note that."""
+    def _pin(self, name: str) -> list[CourseOption]:
+        """Return the minimum closure of a pinned course; where it does not fit or is not known, note that."""
         found, short = pinned_closure(self.end, name, self.available)
         if not found:
             self._note(name, "does_not_fit", short)
@@ -433,10 +433,10 @@ class Plan:
         self.notes.append(left_out(name, kind, self.courses.get(name), short))
 
     def _left(self) -> list[str]:
-        """Return the courses of the path before that are still to be done after the seeds."""
+        """Return the remaining courses of the previous path after the fixed ones."""
         return [name for name in self.inputs.previous if name not in self.start_state.done]
 
-    def _before(self) -> CoursePath | None:
+    def _previous(self) -> CoursePath | None:
         """Return the route of the path before; None where it can no longer be studied."""
         names = self._left()
         options = [self.problem.courses[name] for name in names if name in self.problem.courses]
@@ -445,11 +445,11 @@ class Plan:
             return None
         return pruned_path(self.problem, self.start_state, options)
 
-    def _told(self, path: CoursePath, *, in_order: bool) -> tuple[list[Pick], PathState]:
-        """Return the picks of a route after the seeds, and the standing at their end.
+    def _traced(self, path: CoursePath, *, in_order: bool) -> tuple[list[Pick], PathState]:
+        """Return the picks of a path after the fixed courses, and the state at their end.
 
-        As if the route were all there is, the bundle worth most per hour comes next; with `in_order` as they stand.
-        Beside each stand the best other bundles of all courses that still fit.
+        Of the path's courses alone, the closure of the highest value per hour comes next; with `in_order` the order
+        stays. The runners-up are the best closures of all other courses that still fit.
         """
         picks: list[Pick] = []
         state, inside, left = self.start_state.copy(), self.start_state.copy(), path.courses
@@ -476,7 +476,7 @@ class Plan:
         return picks, state
 
     def fits(self, name: str) -> bool:
-        """Return whether the search has a way to a course within the hours that the seeds leave."""
+        """Return whether the closure of a course fits into the hours that the fixed courses leave."""
         option, costs = self.problem.courses.get(name), self.problem.costs(self.start_state)
         if option is None or costs.of(option) == UNREACHABLE:
             return False

@@ -9,8 +9,11 @@ from services.recommender.store.documents import (
     PlanBase,
     PlanWithKeys,
     RunnersUp,
+    StoredBytes,
     StoredPlan,
+    event_of,
     reduced,
+    runners_up_of,
     write_of,
 )
 from services.recommender.store.history import ArchivedPlan
@@ -36,7 +39,10 @@ __all__ = [
     "PlanStore",
     "PlanWithKeys",
     "RunnersUp",
+    "StoredBytes",
     "StoredPlan",
+    "event_of",
     "reduced",
+    "runners_up_of",
     "write_of",
 ]

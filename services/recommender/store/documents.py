@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from pymongo import InsertOne, UpdateOne
@@ -70,7 +70,7 @@ class NewPlan:
 
 @dataclass(frozen=True, slots=True)
 class StoredPlan:
-    """A plan as it stands: what it was made from and the path, without its alternatives, which are `runners_up`."""
+    """A stored plan: its inputs and the path, without the alternatives, which are in `runners_up`."""
 
     partition: int
     profile: Profile
@@ -190,11 +190,25 @@ def summary_of(document: Document) -> PlanSummary:
 
 
 def feedback_of(document: Document) -> Feedback:
-    """Return the feedback in a document; of an erased officer nothing but its count."""
+    """Return the feedback in a document; for an erased officer only its sequence."""
     stored = document.get("feedback")
     if stored is None:
         return Feedback(document.get("feedback_sequence") or 0)
     return msgspec.json.decode(stored, type=Feedback)
+
+
+class StoredBytes(NamedTuple):
+    """The fields that a path is read from, as they are stored; equal where every byte is."""
+
+    revision: int
+    announced: bytes | None
+    path: bytes | None
+    alternatives: bytes | None
+
+    @property
+    def fields(self) -> Document:
+        """What is there of them, as in a document."""
+        return {name: value for name, value in self._asdict().items() if value is not None}
 
 
 def event_of(document: Document) -> PathRecommended:

@@ -29,14 +29,13 @@ from services.recommender.store.documents import (
     NewPlan,
     PlanBase,
     PlanWithKeys,
-    RunnersUp,
+    StoredBytes,
     StoredPlan,
     event_of,
     feedback_of,
     is_stored,
     plan_of,
     pushed,
-    runners_up_of,
     summary_of,
     unchanged,
     write_of,
@@ -45,7 +44,7 @@ from services.recommender.store.history import History
 from services.recommender.store.releases import ReleaseStore
 from services.recommender.store.rules import RuleStore
 from shared.domain import SHARED_TENANT, key_of
-from shared.events import PathAnnounced, PathRecommended, new_event
+from shared.events import PathAnnounced, new_event
 from shared.mongo import Database, bulk_write, readable, unavailable
 from shared.outbox import OUTBOX_INDEXES, outbox_insert, outbox_push, outbox_push_held
 
@@ -102,8 +101,8 @@ class PlanStore:
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
-    async def find_path(self, tenant: str, officer: str) -> tuple[PathRecommended, list[RunnersUp], PlanSummary] | None:
-        """Return an officer's path, the runners-up of its steps and the summary of its plan, or None.
+    async def find_path(self, tenant: str, officer: str) -> tuple[StoredBytes, PlanSummary] | None:
+        """Return an officer's path as it is stored and the summary of its plan, or None.
 
         The summary is without courses and open skills: this is read most of all, and they are seldom asked for.
         """
@@ -111,7 +110,8 @@ class PlanStore:
             found = await self._plans.find_one({"_id": key_of(tenant, officer)}, _GLANCE)
         if found is None or found.get("erased"):
             return None
-        return event_of(found), runners_up_of(found), summary_of({"profile_sequence": 0, **found})
+        stored = StoredBytes(found["revision"], found.get(ANNOUNCED), found.get("path"), found.get("alternatives"))
+        return stored, summary_of({"profile_sequence": 0, **found})
 
     async def held(self, tenant: str, officer: str) -> PlanWithKeys | None:
         """Return an officer's plan with the keys of the feedback that was taken, or None. Raises Unavailable."""
@@ -145,7 +145,7 @@ class PlanStore:
         partitions: Collection[int],
         revision: int,
     ) -> AsyncIterator[StoredPlan]:
-        """Yield the plans that hold what changed (see `CatalogReplica.changed_since`) and were checked before it."""
+        """Yield the plans affected by a catalog change (`CatalogReplica.changes_since`) and checked before it."""
         conditions: list[dict[str, Any]] = [{}]
         if changed is not None:
             conditions = [
@@ -172,7 +172,7 @@ class PlanStore:
     ) -> AsyncIterator[StoredPlan]:
         """Yield the plans of these Kafka partitions that meet any of the conditions. Raises Unavailable.
 
-        One that cannot be read is passed over and counted in `unreadable`.
+        Unreadable plans are skipped and counted in `unreadable`.
         """
         if not conditions or not partitions:
             return
@@ -300,14 +300,14 @@ class PlanStore:
                     await self.history.erase(key)
                     return True
 
-    async def mark_considered(self, keys: Collection[str], revision: int) -> None:
+    async def mark_checked(self, keys: Collection[str], revision: int) -> None:
         """Remember that these plans are still good at a catalog revision."""
         with unavailable():
             await self._plans.update_many(
                 {"_id": {"$in": list(keys)}, "considered": {"$lt": revision}}, {"$set": {"considered": revision}}
             )
 
-    async def put_off(self, keys: Collection[str]) -> None:
+    async def defer(self, keys: Collection[str]) -> None:
         """Plan these officers for their deadline's sake a week later. Raises Unavailable."""
         with unavailable():
             await self._plans.update_many(
@@ -315,7 +315,7 @@ class PlanStore:
                 {"$set": {"replan_at": datetime.now(UTC) + AGAIN}},
             )
 
-    async def mark_ruled(self, plans: Sequence[StoredPlan], version: int) -> None:
+    async def mark_rules_checked(self, plans: Sequence[StoredPlan], version: int) -> None:
         """Remember that these plans are still good under a version of their tenant's rules. Raises Unavailable."""
         changes = [UpdateOne(unchanged(plan.profile.key, plan.summary), {"$set": {"rules": version}}) for plan in plans]
         if changes:

@@ -18,7 +18,7 @@ _KEPT_REPORTS = 20
 
 
 class ReleaseStore:
-    """The releases of all tenants; every question names the tenant."""
+    """The releases of all tenants; every query names the tenant."""
 
     def __init__(self, database: Database) -> None:
         self._releases = database[COLLECTION]

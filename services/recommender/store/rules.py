@@ -67,7 +67,7 @@ class RuleStore:
         return True
 
     async def refresh(self) -> dict[str, int]:
-        """Read again which version every tenant is at, and return it. Raises Unavailable."""
+        """Read the current rule version of every tenant and return it by tenant. Raises Unavailable."""
         # Sorted as the index `newest` is, so that the server reads one key of each tenant.
         pipeline: list[dict[str, Any]] = [
             {"$sort": {"tenant": 1, "version": DESCENDING}},

@@ -55,7 +55,7 @@ class CourseOption:
 
 @dataclass(slots=True)
 class PathState:
-    """Where the officer stands: hours and courses left, levels at the next door, courses done, worth held per gap."""
+    """The state along a path: hours and courses left, levels that count at entry, courses done, value held per gap."""
 
     hours: int
     steps: int
@@ -69,7 +69,7 @@ class PathState:
         return sum(self.held.values())
 
     def copy(self) -> "PathState":
-        """Return one that can go its own way."""
+        """Return a copy."""
         return PathState(self.hours, self.steps, dict(self.levels), set(self.done), dict(self.held))
 
     def study(self, option: CourseOption) -> None:

@@ -1,6 +1,6 @@
 """The fewest hours in which an officer meets a need: a set of courses that can be studied one after the other.
 
-A course that opens two doors counts once, so prices that add up can be too high; what is told of hours is found here.
+A course that satisfies two conditions counts once, so added costs can be too high; hours that are shown are found here.
 Two figures per course (`ClosureCosts`) come first: its hours with those of its dearest condition, recursively, are a
 lower bound (h_max); the cheapest course for each of its conditions, recursively, makes a closure (h_add). Where that
 closure, each course counted once, is as short as the lower bound, it is proved minimal, as it is for most conditions.
@@ -39,7 +39,7 @@ UNBOUNDED = 1 << 60
 
 
 class TaughtLevel(NamedTuple):
-    """What is wanted of a set: that it has a course which leads to a level, whatever level counts at doors already."""
+    """A goal: a course of the set leads to this level, whatever level counts at entry already."""
 
     skill: SkillKey
     level: int
@@ -96,7 +96,7 @@ class AvailableCourses:
         self.incomplete = False
 
     def bounds(self, start: PathState, targets: Sequence["Goal"]) -> "_ClosureBounds":
-        """Return the cheapest courses from a standing; those from the last one asked for are kept."""
+        """Return the bounds from a state; those of the last state are cached."""
         if self._closure_costs is None:
             return _ClosureBounds(self, start, relaxed_costs(self, start, targets))
         key = frozenset(start.done), frozenset(start.levels.items())
@@ -136,7 +136,7 @@ class AvailableCourses:
 
 
 class _ClosureBounds:
-    """From one standing, what meets a need at the least, and the way that its cheapest courses make."""
+    """From one state: lower bounds of conditions, and the closure that their cheapest courses make."""
 
     def __init__(self, available: AvailableCourses, start: PathState, closure_costs: ClosureCosts) -> None:
         self._available, self._closure_costs, self._root = available, closure_costs, _PartialClosure(start)
@@ -144,11 +144,11 @@ class _ClosureBounds:
         self._achievers: dict[Goal, tuple[int, CourseOption | None]] = {}
 
     def lower_bound_of(self, option: CourseOption) -> int:
-        """Return the hours below which no way to a course falls."""
+        """Return a lower bound of the hours of any closure of a course."""
         return max(self._closure_costs.lower_bound(option), option.hours)
 
     def lower_bound(self, condition: Goal) -> int:
-        """Return the hours below which no way to a need falls; UNREACHABLE where there is none."""
+        """Return a lower bound of the hours that satisfy a condition; UNREACHABLE if nothing does."""
         if self._root.meets(condition):
             return 0
         if isinstance(condition, AnyCondition):
@@ -201,7 +201,7 @@ class _ClosureBounds:
 
 
 def relaxed_costs(available: AvailableCourses, start: PathState, targets: Sequence[Goal]) -> ClosureCosts:
-    """Return what the courses that may lead to these targets take: out of reach at first, then lower until none falls.
+    """Return the closure costs of the courses that may lead to these targets, as a fixed point from UNREACHABLE.
 
     The rule to be read; `available` finds the same for a whole catalog.
     """
@@ -373,7 +373,7 @@ def minimum_closure(
 def greedy_closure(start: PathState, targets: Sequence[Goal], available: AvailableCourses) -> list[CourseOption] | None:
     """Return the courses that take least for each need alone, in order of study; None where a path may not hold them.
 
-    All targets are in reach.
+    All targets are reachable.
     """
     found = available.bounds(start, targets).option(targets)
     if 1 < len(found) <= MAX_PRUNED:
@@ -416,7 +416,7 @@ class _Search:
     def _push(
         self, one: _PartialClosure, lower_bound: int, rest: Iterator[tuple[_PartialClosure, int]] | None = None
     ) -> None:
-        """Keep a set that may become shorter than the shortest way known."""
+        """Queue a set that may become shorter than the shortest closure known."""
         if lower_bound < self._below:
             heappush(
                 self._heap, (lower_bound, -2 * self._visited + (rest is not None), one, rest)
@@ -489,7 +489,7 @@ class _Search:
         return best
 
     def _cut_short(self, one: _PartialClosure, lower_bound: int) -> MinimumClosure | None:
-        """Return the shortest way known, or the one that the cheapest courses make of the best set begun."""
+        """Return the shortest closure known, or the one that the cheapest courses make of the best partial one."""
         whole = one.copy()
         for option in self._bounds.option([condition for condition, _ in one.lacks()]):
             if option.id not in whole.ids:

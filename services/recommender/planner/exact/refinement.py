@@ -1,4 +1,4 @@
-"""Improve a path by least closures: the search adds the costs of conditions up, a closure costs its union.
+"""Improve a path by minimum closures: the search adds up the costs of conditions, a closure costs its union.
 
 Two kinds of change are tried on the path that the search found, with `minimum_closure`:
 
@@ -32,7 +32,7 @@ P = TypeVar("P")
 
 
 class PathDraft(NamedTuple, Generic[P]):
-    """A path before it is told: its plan, its picks, what lies beyond them, and what keeps a skill from rising."""
+    """A path before it is explained: its plan, its picks, the residual problem, and what blocks an open gap."""
 
     plan: P
     picks: list[Pick]

@@ -34,14 +34,14 @@ Origin = Literal["started", "mandatory", "pinned"]
 
 
 class RunnerUp(Struct, frozen=True):
-    """A candidate that lost a pick. `score`: micro-levels per hour of its bundle."""
+    """A candidate that lost a pick. `score`: micro-levels per hour of its closure."""
 
     course: Course
     score: int
 
 
 class Pick(Struct, frozen=True):
-    """A course taken into the path, with the score of the bundle that brought it in."""
+    """A course taken into the path, with the score of the closure that brought it in."""
 
     spec: CourseSpec
     score: int
@@ -108,7 +108,7 @@ def unknown_completed(inputs: Inputs, find: Callable[[str], Course | None]) -> l
 def pinned_closure(
     end: PathState, course_id: str, available: AvailableCourses
 ) -> tuple[list[str], MissingHours | None]:
-    """Return the shortest way to a pinned course in order of study; or none, and the hours where those are missing."""
+    """Return the minimum closure of a pinned course in order of study; or none, and the missing hours if any."""
     left, target = max(end.hours, 0), [CourseCondition(course_id)]
     within = minimum_closure(end, target, available, max(end.steps, 0))
     if within and within.courses and within.hours <= left:
@@ -129,7 +129,7 @@ class ResidualProblem(NamedTuple):
     finishing: bool = False
 
     def blocker(self, skill: str, reached: float) -> GapBlocker:
-        """Return what keeps a skill at the level that the path reaches: hours, a closed door, a bar, no course."""
+        """Return what keeps a skill at the level that the path reaches: hours, a condition, an exclusion, no course."""
         condition = TaughtLevel((self.inputs.framework.id, skill), micro(reached) + 1)
         found = minimum_closure(self.end, [condition], self.available)
         if found is None:
@@ -194,7 +194,7 @@ class ResidualProblem(NamedTuple):
             if any(satisfies(option, target) for option in taken):
                 continue
             if (more := greedy_closure(state, [target], self.available)) is None:
-                return 0, False  # more courses than any path may hold: no number is told
+                return 0, False  # more courses than any path may hold: no number is given
             for option in more:
                 state.study(option)
             taken += more

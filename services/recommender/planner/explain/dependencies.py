@@ -24,18 +24,18 @@ None where it is needed by way of other courses or of several branches."""
 
 
 def dependencies(
-    framework: str, offers: Sequence[CourseSpec], entry_levels: LearnerState, begun: Collection[str] = ()
+    framework: str, offers: Sequence[CourseSpec], state: LearnerState, begun: Collection[str] = ()
 ) -> list[Dependencies]:
     """Return for each course of a path the places of the earlier ones that it cannot be entered without.
 
-    `entry_levels`: before the path. `begun`: courses that were entered before it.
+    `state`: before the path. `begun`: courses that were entered before it.
     """
     found: list[Dependencies] = []
     earlier = _Earlier()
 
     def lacks(condition: Prerequisite) -> frozenset[int] | None:
         """Return what a condition cannot do without; None where it does not hold at all."""
-        if entry_levels.meets(condition):
+        if state.meets(condition):
             return frozenset()
         if condition.all is not UNSET:
             parts = [lacks(part) for part in condition.all]

@@ -17,11 +17,11 @@ def expected_gain(
     value: ValueFunction,
     framework: str,
     offers: Sequence[CourseSpec],
-    entry_levels: LearnerState,
+    state: LearnerState,
     begun: Collection[str] = (),
 ) -> int:
     """Return what a path is expected to gain, in micro-levels, when each course is completed with its own rate."""
-    conditions = dependencies(framework, offers, entry_levels, begun)
+    conditions = dependencies(framework, offers, state, begun)
     rates = [completion_rate(spec.course) for spec in offers]
     chances = [
         rate * prod(rates[place] for place in sorted(condition))

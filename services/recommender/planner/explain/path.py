@@ -64,11 +64,15 @@ class PlanResult(Struct, frozen=True):
 
 
 def path_of(
-    inputs: Inputs, worth: ValueFunction, standing: Mapping[SkillKey, float], told: PlanResult, catalog_revision: int
+    inputs: Inputs,
+    value: ValueFunction,
+    entry_levels: Mapping[SkillKey, float],
+    result: PlanResult,
+    catalog_revision: int,
 ) -> LearningPath:
     """Return the finished path. `entry_levels`: the levels that entries are tested against, before the path."""
-    held = {skill: want.level for skill, want in worth.targets.items()}
-    steps = _steps(inputs, worth, LearnerState(dict(standing), inputs.done), held, told.picks)
+    held = {skill: want.level for skill, want in value.targets.items()}
+    steps = _steps(inputs, value, LearnerState(dict(entry_levels), inputs.done), held, result.picks)
     gaps = [
         Gap(
             skill=want.skill.id,
@@ -81,13 +85,13 @@ def path_of(
             reached=held[want.skill.id],
             weight=want.weight,
         )
-        for want in worth.targets.values()
+        for want in value.targets.values()
     ]
-    left = [_open(worth, gap, told) for gap in gaps if gap.reached < gap.required]
+    left = [_open(value, gap, result) for gap in gaps if gap.reached < gap.required]
     gained = sum(row.contribution for step in steps for row in step.closes)
-    begun = {pick.spec.id for pick in told.picks if pick.seed == "started"}
-    offers, start = [pick.spec for pick in told.picks], LearnerState(dict(standing), inputs.done)
-    expected = expected_gain(worth, inputs.framework.id, offers, start, begun)
+    begun = {pick.spec.id for pick in result.picks if pick.seed == "started"}
+    offers, start = [pick.spec for pick in result.picks], LearnerState(dict(entry_levels), inputs.done)
+    expected = expected_gain(value, inputs.framework.id, offers, start, begun)
     hours = steps[-1].cumulative_hours if steps else 0.0
     over = None
     if inputs.budget_hours is not None and hours > inputs.budget_hours:
@@ -100,7 +104,7 @@ def path_of(
         steps=steps,
         gaps=gaps,
         open=left,
-        coverage=Coverage(worth.coverage(0), worth.coverage(gained), worth.gap, gained, expected),
+        coverage=Coverage(value.coverage(0), value.coverage(gained), value.gap, gained, expected),
         hours=hours,
         versions=Versions(inputs.profile_sequence, inputs.framework_version, catalog_revision, ALGORITHM),
         as_of=inputs.as_of,
@@ -108,13 +112,13 @@ def path_of(
         stage=inputs.stage,
         budget_hours=inputs.budget_hours,
         over_budget_hours=over,
-        short_hours=told.short.missing if told.short else None,
-        short_at_most=bool(told.short and not told.short.proved),
-        assess_first=assessments_first(worth.targets),
-        notes=told.notes,
-        kept=told.kept,
-        limited=told.limited,
-        finishing=told.finishing,
+        short_hours=result.short.missing if result.short else None,
+        short_at_most=bool(result.short and not result.short.proved),
+        assess_first=assessments_first(value.targets),
+        notes=result.notes,
+        kept=result.kept,
+        limited=result.limited,
+        finishing=result.finishing,
     )
 
 
@@ -135,14 +139,14 @@ def assessments_first(wants: Mapping[str, SkillTarget]) -> list[AssessFirst]:
 
 
 def _steps(
-    inputs: Inputs, worth: ValueFunction, standing: LearnerState, held: dict[str, float], picks: Sequence[Pick]
+    inputs: Inputs, value: ValueFunction, state: LearnerState, held: dict[str, float], picks: Sequence[Pick]
 ) -> list[Step]:
     """Return the steps; `held` (believed levels of what is required) moves on to the end."""
-    unlocks, taken = _unlocks(inputs, standing, picks), {pick.spec.id for pick in picks}
+    unlocks, taken = _unlocks(inputs, state, picks), {pick.spec.id for pick in picks}
     steps: list[Step] = []
     spent = 0
     for position, pick in enumerate(picks, 1):
-        closes = list(_closes(inputs, worth, held, pick.spec))
+        closes = list(_closes(inputs, value, held, pick.spec))
         _lift(inputs, held, pick.spec)
         spent += pick.spec.hours
         course = pick.spec.course
@@ -170,8 +174,8 @@ def _steps(
     return steps
 
 
-def _closes(inputs: Inputs, worth: ValueFunction, held: Mapping[str, float], offer: CourseSpec) -> Iterator[Closes]:
-    for want in worth.targets.values():
+def _closes(inputs: Inputs, value: ValueFunction, held: Mapping[str, float], offer: CourseSpec) -> Iterator[Closes]:
+    for want in value.targets.values():
         key = (inputs.framework.id, want.skill.id)
         if key not in offer.teaches or not want.is_gap:
             continue
@@ -184,18 +188,18 @@ def _closes(inputs: Inputs, worth: ValueFunction, held: Mapping[str, float], off
                 to_level=after,
                 required=want.required,
                 weight=want.weight,
-                contribution=worth.of(want.skill.id, after) - worth.of(want.skill.id, before),
+                contribution=value.of(want.skill.id, after) - value.of(want.skill.id, before),
             )
 
 
-def _unlocks(inputs: Inputs, standing: LearnerState, picks: Sequence[Pick]) -> list[dict[str, UnlockCondition | None]]:
+def _unlocks(inputs: Inputs, state: LearnerState, picks: Sequence[Pick]) -> list[dict[str, UnlockCondition | None]]:
     """Return for each pick the later courses that cannot be entered without it, in their order.
 
     With each the condition that the pick makes true itself; None where it is needed by way of others.
     """
     titles = {(inputs.framework.id, skill.id): skill.title for skill in inputs.framework.skills}
     found: list[dict[str, UnlockCondition | None]] = [{} for _ in picks]
-    for pick, needs in zip(picks, dependencies_of(inputs, standing, picks), strict=True):
+    for pick, needs in zip(picks, dependencies_of(inputs, state, picks), strict=True):
         for place, condition in needs.items():
             found[place][pick.spec.id] = _unlock_condition(condition, titles) if condition else None
     return found
@@ -208,24 +212,24 @@ def _unlock_condition(condition: Prerequisite, titles: Mapping[SkillKey, Localiz
     return UnlockCondition(key[1], titles.get(key), level)
 
 
-def dependencies_of(inputs: Inputs, standing: LearnerState, picks: Sequence[Pick]) -> list[Dependencies]:
+def dependencies_of(inputs: Inputs, state: LearnerState, picks: Sequence[Pick]) -> list[Dependencies]:
     """Return for each pick the places of the earlier ones that it cannot be entered without."""
     begun = {pick.spec.id for pick in picks if pick.seed == "started"}
-    return dependencies(inputs.framework.id, [pick.spec for pick in picks], standing, begun)
+    return dependencies(inputs.framework.id, [pick.spec for pick in picks], state, begun)
 
 
 def without_idle(
-    inputs: Inputs, worth: ValueFunction, standing: Mapping[SkillKey, float], picks: Sequence[Pick]
+    inputs: Inputs, value: ValueFunction, entry_levels: Mapping[SkillKey, float], picks: Sequence[Pick]
 ) -> list[Pick]:
     """Return the picks without those that close nothing and that no later one needs; what was wanted stays."""
     kept = list(picks)
     while True:
-        needs = dependencies_of(inputs, LearnerState(dict(standing), inputs.done), kept)
+        needs = dependencies_of(inputs, LearnerState(dict(entry_levels), inputs.done), kept)
         needing = {place for places in needs for place in places}
-        held = {skill: want.level for skill, want in worth.targets.items()}
+        held = {skill: want.level for skill, want in value.targets.items()}
         idle = -1
         for place, pick in enumerate(kept):
-            if not pick.seed and place not in needing and not any(_closes(inputs, worth, held, pick.spec)):
+            if not pick.seed and place not in needing and not any(_closes(inputs, value, held, pick.spec)):
                 idle = place
             _lift(inputs, held, pick.spec)
         if idle < 0:
@@ -239,11 +243,11 @@ def _lift(inputs: Inputs, held: dict[str, float], offer: CourseSpec) -> None:
             held[skill] = max(held[skill], reached)
 
 
-def _open(worth: ValueFunction, gap: Gap, told: PlanResult) -> OpenGap:
-    want = worth.targets[gap.skill]
+def _open(value: ValueFunction, gap: Gap, result: PlanResult) -> OpenGap:
+    want = value.targets[gap.skill]
     if not want.lacks(gap.reached):
         return OpenGap(gap.skill, gap.title, gap.required, gap.reached, "too_small", UNSAID)
-    obstacle = told.obstacle(gap.skill, gap.reached)
+    obstacle = result.obstacle(gap.skill, gap.reached)
     short = obstacle.short
     return OpenGap(
         skill=gap.skill,

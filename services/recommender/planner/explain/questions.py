@@ -74,7 +74,7 @@ def _replayed(found: PlanSolution, view: View, path: LearningPath, course: Cours
         return _answer(course, "kept")
     place, bid = max(within, key=lambda item: (item[1].score, -item[0]))
     taken = path.steps[place].score if place < len(path.steps) else 0.0
-    cause: Cause = "as_a_whole" if bid.score > taken > 0 else "worth_less"
+    cause: Cause = "worse_overall" if bid.score > taken > 0 else "lower_value"
     hours = bid.hours / MICRO
     score, at_most = float(bid.score), not bid.proved
     return WhyNot(course.id, cause, UNSAID, place + 1, bid.gain, hours, score, taken, at_most=at_most)

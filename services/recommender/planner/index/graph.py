@@ -1,7 +1,7 @@
-"""The courses that a tenant sees as one net for compiled functions: what each needs, and who needs what it gives.
+"""The courses that a tenant sees as a prerequisite graph for compiled functions.
 
-Courses of the base come first, those beside it after them; needs and branches have numbers of their own, so that
-everything stays small where only champions are searched.
+Courses of the base come first, those of the overlay after them. Conditions and branches have numbers of the graph, so
+that everything stays small where only champions are searched.
 """
 
 from collections.abc import Callable, Sequence
@@ -90,7 +90,7 @@ class IndexedGraph(NamedTuple):
     """Number in `ConditionTable` -> condition, for those added by the overlay."""
 
     def condition(self, name: int | None) -> int:
-        """Return the net's number of a need; -1 where nothing in the net has it."""
+        """Return the graph's number of a condition; -1 if the graph does not have it."""
         if name is None:
             return -1
         place = int(np.searchsorted(self.names, name))
@@ -107,8 +107,8 @@ class _Conditions(NamedTuple):
 
 
 def build_graph(segment: Segment, conditions: ConditionTable, skills: int) -> IndexedGraph:
-    """Return the net of one segment."""
-    names = all_conditions(_needs_in(segment), *conditions.read())
+    """Return the graph of one segment."""
+    names = all_conditions(_conditions_in(segment), *conditions.read())
     found = _conditions(
         names, conditions, lambda condition_table: np.searchsorted(names, condition_table), segment, (0, 0)
     )
@@ -118,8 +118,8 @@ def build_graph(segment: Segment, conditions: ConditionTable, skills: int) -> In
     course_condition[found.condition_table[only]["course"]] = only
     arrays = _laid_out(
         _begins(segment, 0, 0), segment.hours, segment.rank, rows, requires, *found, course_condition,
-        segment.teacher_starts, segment.teachers, *_asking(found.condition_table, skills),
-        *_lists(*_users(segment, rows, requires, 0), len(names)), *_lists(*_holders(found, 0), len(names)),
+        segment.teacher_starts, segment.teachers, *_level_index(found.condition_table, skills),
+        *_lists(*_consumers(segment, rows, requires, 0), len(names)), *_lists(*_branch_holders(found, 0), len(names)),
     )  # fmt: skip
     return IndexedGraph(arrays, names, {})
 
@@ -127,9 +127,9 @@ def build_graph(segment: Segment, conditions: ConditionTable, skills: int) -> In
 def extend_graph(
     graph: IndexedGraph, base: Segment, overlay: tuple[Segment, Sequence[str]], conditions: ConditionTable
 ) -> IndexedGraph:
-    """Return the net of a base with the courses beside it, and their ids; they stand in place of those of the base."""
+    """Return the graph of a base extended by an overlay (courses and their ids), which replaces courses of the base."""
     arrays, (delta, ids) = graph.arrays, overlay
-    wanted = all_conditions(_needs_in(delta), *conditions.read())
+    wanted = all_conditions(_conditions_in(delta), *conditions.read())
     fresh = np.array([name for name in wanted.tolist() if graph.condition(name) < 0], np.int32)
     known = IndexedGraph(arrays, graph.names, {int(name): len(graph.names) + place for place, name in enumerate(fresh)})
 
@@ -152,11 +152,14 @@ def extend_graph(
     skills = max(len(arrays.teacher_starts), len(arrays.level_index_starts), len(delta.teacher_starts)) - 1
     teacher_starts, teachers = _taught(arrays, delta, hours, skills)
     level_index_starts, level_index = (
-        _asking(condition_table, skills)
+        _level_index(condition_table, skills)
         if len(fresh) or skills >= len(arrays.level_index_starts)
         else (arrays.level_index_starts, arrays.level_index)
     )
-    consumers, branch_holders = _users(delta, rows, requires, base.size), _holders(found, len(arrays.branch_condition))
+    consumers, branch_holders = (
+        _consumers(delta, rows, requires, base.size),
+        _branch_holders(found, len(arrays.branch_condition)),
+    )
     longer = _laid_out(
         np.concatenate([arrays.begins[:-1], begins]),
         hours,
@@ -186,7 +189,7 @@ def _begins(segment: Segment, rows: int, conditions: int) -> Records:
 
 
 def _laid_out(*parts: Any) -> PrerequisiteGraph:
-    """Return the net of these parts, each laid out in memory as the kernels are compiled for."""
+    """Return the graph of these arrays, each laid out in memory as compiled code takes it."""
     return PrerequisiteGraph(
         *(
             as_array(part, _DTYPES.get(name, np.int32))
@@ -196,7 +199,7 @@ def _laid_out(*parts: Any) -> PrerequisiteGraph:
 
 
 def _taught(arrays: PrerequisiteGraph, delta: Segment, hours: Longs, skills: int) -> tuple[Ints, Records]:
-    """Return who teaches each skill, with the courses beside the base where they belong by their hours."""
+    """Return the teachers of each skill, with the courses of the overlay in the order of hours."""
     teacher_starts, more = (
         np.concatenate([part, np.full(skills + 1 - len(part), part[-1], np.int32)])
         for part in (arrays.teacher_starts, delta.teacher_starts)
@@ -214,31 +217,33 @@ def _taught(arrays: PrerequisiteGraph, delta: Segment, hours: Longs, skills: int
     return teacher_starts + more, _inserted(arrays.teachers, np.array(places, np.int64), taught)
 
 
-def _users(segment: Segment, rows: Records, requires: Ints, before: int) -> tuple[Ints, Ints]:
-    """Return needs, and who has each: courses as they are required, ~courses as they are entered at a level."""
+def _consumers(segment: Segment, rows: Records, requires: Ints, before: int) -> tuple[Ints, Ints]:
+    """Return conditions and their consumers: courses, or ~course where the condition is a `from` level."""
     numbers = np.arange(before, before + segment.size, dtype=np.int32)
     owner = np.repeat(numbers, np.diff(segment.info["row"]))
     entered = rows["entry"] >= 0
     requiring = np.repeat(numbers, np.diff(segment.info["condition"]))
     pairs = (rows["entry"][entered].astype(np.int64) << 32) | owner[entered]
-    alone = ~np.isin(pairs, (requires.astype(np.int64) << 32) | requiring)  # what is also required counts once
+    alone = ~np.isin(
+        pairs, (requires.astype(np.int64) << 32) | requiring
+    )  # a `from` level that is also required must not count twice
     conditions = np.concatenate([rows["entry"][entered][alone], requires])
     return conditions, np.concatenate([~owner[entered][alone], requiring])
 
 
-def _holders(found: _Conditions, before: int) -> tuple[Ints, Ints]:
-    """Return needs, and the branches that hold them."""
+def _branch_holders(found: _Conditions, before: int) -> tuple[Ints, Ints]:
+    """Return conditions, and the branches that hold them."""
     branches = np.arange(before, before + len(found.branch_condition), dtype=np.int32)
     return found.branch_conditions, np.repeat(branches, np.diff(found.branch_starts))
 
 
-def _needs_in(segment: Segment) -> Ints:
+def _conditions_in(segment: Segment) -> Ints:
     entered = segment.rows["entry"]
     return np.unique(np.concatenate([entered[entered >= 0], segment.requires]))
 
 
 def _localised(segment: Segment, local: Callable[[Ints], Any]) -> tuple[Records, Ints]:
-    """Return rows and requirements with the net's numbers of needs."""
+    """Return rows and requirements with the graph's numbers of conditions."""
     rows = segment.rows.copy()
     entered = rows["entry"] >= 0
     rows["entry"][entered] = local(rows["entry"][entered])
@@ -248,7 +253,7 @@ def _localised(segment: Segment, local: Callable[[Ints], Any]) -> tuple[Records,
 def _conditions(
     names: Ints, conditions: ConditionTable, local: Callable[[Ints], Any], segment: Segment, before: tuple[int, int]
 ) -> _Conditions:
-    """Return what these needs ask for. `before`: branches, and needs of branches, that are numbered already."""
+    """Return these conditions. `before`: how many branches, and conditions of branches, have numbers already."""
     branch_conditions, branch_starts, table = conditions.read()
     rows = table[names]
     counts = rows["last_branch"] - rows["first_branch"]
@@ -269,8 +274,8 @@ def _conditions(
     )
 
 
-def _asking(condition_table: Records, skills: int) -> tuple[Ints, Ints]:
-    """Return the inverted index of the needs that ask for a level."""
+def _level_index(condition_table: Records, skills: int) -> tuple[Ints, Ints]:
+    """Return the inverted index of the conditions on levels."""
     order = np.lexsort((condition_table["level"], condition_table["skill"])).astype(np.int32)
     order = order[condition_table[order]["skill"] >= 0]
     return offsets_of(np.bincount(condition_table[order]["skill"], minlength=skills)), order

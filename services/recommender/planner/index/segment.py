@@ -190,7 +190,7 @@ def champions_of(segment: Segment, branch_conditions: Ints, branch_starts: Ints,
 
 
 def all_conditions(conditions: Ints, branch_conditions: Ints, branch_starts: Ints, table: Records) -> Ints:
-    """Return these needs and those of their branches, at any depth, sorted, each once."""
+    """Return these conditions and those of their branches, at any depth, sorted, each once."""
     found = [np.unique(conditions)]
     while found[-1].size:
         first, last = table[found[-1]]["first_branch"], table[found[-1]]["last_branch"]

@@ -97,7 +97,7 @@ def stock_of(  # noqa: PLR0913, PLR0917 - what a plan knows before there is a pa
     costs: Costs,
     ignore_preferences: bool,
 ) -> AvailableCourses:
-    """Return the courses that an officer may use and can reach. `costs`: settled for this officer."""
+    """Return the courses that an officer may use and can reach. `costs`: specialised for this officer."""
     ours, size = inputs.framework.id, space.base.size
     numbers = _Numbers(space)
 
@@ -137,7 +137,7 @@ def stock_of(  # noqa: PLR0913, PLR0917 - what a plan knows before there is a pa
 
 
 class _Takers:
-    """What courses take from one standing after the other; what was found for the last is moved on to a later one."""
+    """Closure costs from one state after the other; the costs from the last state are updated for a later one."""
 
     def __init__(self, space: SearchSpace, costs: Costs, framework: str, number_of: Callable[[str], int]) -> None:
         self._field, self._number_of, self._count = space, number_of, len(VOCABULARY.skills)
@@ -146,7 +146,7 @@ class _Takers:
         self._last: tuple[PathState, Costs] | None = None
 
     def closure_costs(self, start: PathState) -> ClosureCosts:
-        """Return what courses take from a standing.
+        """Return closure costs from a state.
 
         What is no champion, and so has no number, can be entered at once; as it may lead to others, `lower_bound` is 0.
         """

@@ -1,8 +1,8 @@
 """Match: out of the whole catalog, the courses that one officer's plan weighs, and what leads to them.
 
-The inverted index gives every course that teaches a gap skill beyond the level held: the candidates. Weighed are the
-cheapest of them per gap and level, and those worth most for their price; with each come the ways that meet its needs at
-about the least price, and so on down.
+The inverted index gives every course that teaches a gap skill beyond the level held. The candidates are the cheapest of
+them per gap and level, and those of the highest value per closure cost. The instance adds the alternatives that satisfy
+their conditions at about the lowest cost, recursively.
 """
 
 import numpy as np
@@ -30,7 +30,7 @@ FLAT_EXPONENT = PARAMS.flat_exponent
 
 @jit
 def shortlist(graph: PrerequisiteGraph, query: Query, costs: Costs) -> Ints:
-    """Return the candidates that are weighed, by number."""
+    """Return the candidates, by number."""
     teacher_starts, teachers, current_level, skills = (
         graph.teacher_starts,
         graph.teachers,
@@ -61,9 +61,9 @@ def shortlist(graph: PrerequisiteGraph, query: Query, costs: Costs) -> Ints:
 
 @jit
 def top_candidates(graph: PrerequisiteGraph, query: Query, costs: Costs, candidates: Ints) -> Ints:
-    """Return the cheapest candidates per gap and level, and those worth most for their price; -1 where there are none.
+    """Return the cheapest courses per gap and level, and those of the highest value per cost; -1 where there are none.
 
-    A course may stand in several of these lists.
+    A course may be in several of these lists.
     """
     begins, rows, rank, closure_cost = graph.begins, graph.rows, graph.rank, costs.closure_cost
     skills, level_values, starts, current_level = query.skills, query.level_values, query.begins, query.current_level

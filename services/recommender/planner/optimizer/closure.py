@@ -1,4 +1,4 @@
-"""Bundles: a course with the cheapest courses that open its door, put together, in order, and without what is spare."""
+"""Prerequisite closures: a course with the cheapest courses that satisfy its conditions, in order, none redundant."""
 
 from services.recommender.planner.index.segment import Longs
 from services.recommender.planner.index.vocabulary import Records
@@ -18,9 +18,9 @@ from services.recommender.planner.units import UNREACHABLE
 
 @jit
 def build_closure(problem: ProblemData, state: Longs, workspace: Workspace, target: int) -> None:
-    """Put the bundle of a goal that is in reach on the bench; its members are not in order yet.
+    """Assemble the closure of a reachable target in the workspace; its rows are not in order yet.
 
-    One of more than MAX_COURSES courses is left unfinished: no path holds it. Its COUNT says so, and its hours are 0.
+    A closure of more than `max_courses` is left unfinished, with 0 hours: no path can hold it.
     """
     alternatives, conditions, adjacency, offsets = (
         problem.alternatives,
@@ -71,7 +71,7 @@ def build_closure(problem: ProblemData, state: Longs, workspace: Workspace, targ
 
 @jit
 def topological_order(problem: ProblemData, state: Longs, workspace: Workspace) -> int:
-    """Put the courses of the bundle on the bench into an order of study; return how many."""
+    """Put the courses of the closure into an order of study; return how many."""
     alternatives, closure, costs = problem.alternatives, workspace.closure, problem.offsets[0]["closure_costs"]
     kept = 0
     for place in range(workspace.counters[0]["size"]):
@@ -106,7 +106,7 @@ def precedes(problem: ProblemData, alternative: int, cost: int, other: int, othe
 
 @jit
 def has_marginal_gain(alternatives: Records, adjacency: Longs, held: int, state: Longs, alternative: int) -> bool:
-    """Return whether a course by itself closes anything."""
+    """Return whether a course by itself closes a part of any gap."""
     for place in range(alternatives[alternative]["gap_effects"], alternatives[alternative]["gap_effects_end"], 2):
         if adjacency[place + 1] > state[held + adjacency[place]]:
             return True
@@ -115,7 +115,7 @@ def has_marginal_gain(alternatives: Records, adjacency: Longs, held: int, state:
 
 @jit
 def score_closure(problem: ProblemData, state: Longs, workspace: Workspace, alternative: int, exponent: float) -> int:
-    """Return the score of a course's bundle, which is then on the bench; 0 where it is out of reach or does not fit."""
+    """Assemble the closure of a course and return its score; 0 if it is unreachable or does not fit."""
     if state[problem.offsets[0]["closure_costs"] + alternative] >= UNREACHABLE:
         return 0
     build_closure(problem, state, workspace, alternative)
@@ -130,7 +130,7 @@ def score_closure(problem: ProblemData, state: Longs, workspace: Workspace, alte
 
 @jit
 def drop_redundant(problem: ProblemData, state: Longs, workspace: Workspace, count: int) -> int:
-    """Drop courses of the bundle on the bench that, once its parts are joined, close nothing and open no door."""
+    """Remove courses that add no value and satisfy no remaining condition; return the new length."""
     gain = gain_excluding(problem, state, workspace, count, NONE)
     left_out = count - 2
     while left_out >= 0:
@@ -143,7 +143,7 @@ def drop_redundant(problem: ProblemData, state: Longs, workspace: Workspace, cou
 
 @jit
 def gain_excluding(problem: ProblemData, state: Longs, workspace: Workspace, count: int, left_out: int) -> int:
-    """Return what the bundle gains without one of it; -1 where it then cannot be studied."""
+    """Return the gain of the closure without one of its courses; -1 if the rest cannot be studied."""
     alternatives, conditions, adjacency, offsets = (
         problem.alternatives,
         problem.conditions,

@@ -1,4 +1,4 @@
-"""What comes first in a path whatever it closes: started, mandatory and pinned courses, with what opens their doors."""
+"""The courses that come first whatever they close: started, mandatory and pinned ones, with their prerequisites."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -46,7 +46,7 @@ class FixedCourses(NamedTuple):
 
 
 def course_of(space: SearchSpace, problem: ProblemData, view: View, alternative: int) -> Course:
-    """Return the course of a way."""
+    """Return the course of an alternative."""
     course = view.course(space.course_id(int(problem.alternatives[alternative]["number"])))
     if course is None:
         raise LookupError(f"row {alternative} is no course of this view")
@@ -54,7 +54,7 @@ def course_of(space: SearchSpace, problem: ProblemData, view: View, alternative:
 
 
 def alternative_of(space: SearchSpace, problem: ProblemData, course_id: str) -> int:
-    """Return the way of a course; -1 where the problem has none."""
+    """Return the row of a course in `alternatives`, or -1."""
     for number in space.numbers([course_id]):
         for alternative in np.flatnonzero(problem.alternatives["number"] == number).tolist():
             return int(alternative)
@@ -62,7 +62,7 @@ def alternative_of(space: SearchSpace, problem: ProblemData, course_id: str) -> 
 
 
 class PlanContext(NamedTuple):
-    """What seeds are planted in: an officer, who stands at these `entry_levels`, and the courses there are."""
+    """What fixed courses are chosen from: an officer with these `entry_levels`, and the courses there are."""
 
     inputs: Inputs
     view: View
@@ -73,7 +73,7 @@ class PlanContext(NamedTuple):
 
 
 class _FixedCourseBuilder:
-    """Plants one course after the other into a standing. `missing`: courses that would be needed and are not known."""
+    """Adds one course after the other to a state. `missing`: courses that are required and are no candidates."""
 
     def __init__(self, context: PlanContext, problem: ProblemData, state: Longs, workspace: Workspace) -> None:
         self._inputs, self._view, self._space = context.inputs, context.view, context.space
@@ -82,7 +82,7 @@ class _FixedCourseBuilder:
         self.missing: list[str] = []
 
     def add(self, course_id: str, seed: Origin) -> None:
-        """Take a course with what opens its door, or note why not."""
+        """Add a course with its prerequisites, or note why not."""
         course = self._view.course(course_id)
         if course_id in self._inputs.done:
             return
@@ -118,7 +118,7 @@ class _FixedCourseBuilder:
         )
 
     def _pin(self, course_id: str) -> None:
-        """Take a course by the shortest way there is, where the cheapest does not fit; or note what is missing."""
+        """Add a course with its minimum closure where the cheapest one does not fit; or note the missing hours."""
         context, picks = self._context, self.fixed_courses.picks
         end = end_state(context.inputs, context.value, context.entry_levels, picks)
         courses, short = pinned_closure(end, course_id, context.available)
@@ -134,7 +134,7 @@ class _FixedCourseBuilder:
         return None
 
     def _crowded(self, alternative: int) -> bool:
-        """Return whether a course's bundle is more than a path may hold."""
+        """Return whether the closure of a course is more than a path may hold."""
         build_closure(self._problem, self._state, self._workspace, alternative)
         return bool(self._workspace.counters[0]["courses"] + len(self.fixed_courses.picks) > MOST_STEPS)
 
@@ -159,7 +159,7 @@ class _FixedCourseBuilder:
 def fix_courses(
     context: PlanContext, problem: ProblemData, state: Longs, workspace: Workspace
 ) -> tuple[FixedCourses, list[str]]:
-    """Take the seeds in order: started, mandatory, pinned. Moves the state on.
+    """Add the fixed courses in order: started, mandatory, pinned. Updates the state.
 
     Returns them, and the courses that the problem must also know, or something pinned seems not to fit.
     """

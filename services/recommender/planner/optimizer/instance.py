@@ -84,7 +84,7 @@ class ProblemData(NamedTuple):
     adjacency: Longs
     """All lists, end to end."""
     offsets: Records
-    """Where the parts of a state begin: HELD values, DOORS (levels), STATUS, PRICES and REACH (costs), END."""
+    """(1,) OFFSETS_DTYPE."""
     entry_levels: Longs
     """Per skill: the level before the path."""
     first_condition: Longs
@@ -517,9 +517,9 @@ def met_by_forced(graph: PrerequisiteGraph, query: Query, costs: Costs, levels: 
 def alternatives_of(
     graph: PrerequisiteGraph, query: Query, costs: Costs, levels: Longs, condition: int, found: Longs
 ) -> int:
-    """Fill in the courses, and branches past them, that meet a need at about the least price; return how many.
+    """Fill in the courses, and branches past them, that satisfy a condition at about the lowest cost; return how many.
 
-    With them the shortest course that meets it, and the branches that forced courses may meet at `levels`.
+    Includes the shortest course, and branches that forced courses may satisfy at `levels`; see `forced_levels`.
     """
     condition_table, hours, teachers, closure_cost, condition_cost = (
         graph.condition_table,

@@ -200,7 +200,7 @@ def _levels_after_started(space: SearchSpace, entry_levels: Longs, started: Sequ
 def _costs(
     inputs: Inputs, space: SearchSpace, ours: NDArray[np.bool_], ignore_preferences: bool
 ) -> tuple[Costs, Ints, float]:
-    """Return prices to be settled, the courses whose cost is not that of their kind, and the least factor."""
+    """Return costs to specialise, the courses whose cost differs from their profile's, and the lowest factor."""
     cost_profile, size, arrays = (
         _cost_profile(inputs, space, ours, ignore_preferences),
         space.base.size,
@@ -233,7 +233,7 @@ def _costs(
 
 
 def _longer(costs: Costs, courses: int, conditions: int) -> tuple[Longs, Longs]:
-    """Return price and reach, copied, with room for so many more courses and so many needs in all."""
+    """Return closure and condition costs, copied, with room for more courses and for `conditions` in all."""
     closure_cost = np.concatenate([costs.closure_cost, np.full(courses, FORBIDDEN, np.int64)])
     return closure_cost, np.concatenate(
         [costs.condition_cost, np.full(conditions - len(costs.condition_cost), UNREACHABLE, np.int64)]
@@ -247,7 +247,7 @@ def _cost(hours: Longs, factor: Factors) -> Longs:
 
 
 def _cost_profile(inputs: Inputs, space: SearchSpace, ours: NDArray[np.bool_], ignore_preferences: bool) -> CostProfile:
-    """Return the prices of the base for officers of the same framework, languages and rules who hold nothing."""
+    """Return the costs shared by officers of the same framework, languages and rules who hold nothing."""
     key = (
         inputs.framework.id,
         tuple(sorted(inputs.languages)),

@@ -80,13 +80,13 @@ class CoursePath(NamedTuple):
 
 @jit
 def empty_path(problem: ProblemData) -> CoursePath:
-    """Return an empty route."""
+    """Return an empty path."""
     return CoursePath(np.zeros(len(problem.alternatives) + 1, np.int64), np.zeros(1, TOTALS_DTYPE))
 
 
 @jit
 def targets_of(problem: ProblemData, state: Longs, workspace: Workspace) -> Records:
-    """Return the candidates in reach, by score at the start."""
+    """Return the reachable targets, by score at the start."""
     alternatives = np.flatnonzero(problem.alternatives["gap_effects_end"] > problem.alternatives["gap_effects"])
     targets = np.zeros(len(alternatives), TARGET_DTYPE)
     count = 0
@@ -113,7 +113,7 @@ def targets_of(problem: ProblemData, state: Longs, workspace: Workspace) -> Reco
 
 @jit
 def reset_bounds(problem: ProblemData, state: Longs, targets: Records, exponent: float, excluded: int) -> None:
-    """Set the ceilings anew: what was worth so much at the start, and has the price of then, is not worth more now."""
+    """Reset the upper bounds. Gains only shrink, so a closure of unchanged cost cannot score above its first score."""
     for place in range(len(targets)):
         closure_cost = state[problem.offsets[0]["closure_costs"] + targets[place]["alternative"]]
         targets[place]["bound_cost"] = closure_cost
@@ -129,7 +129,7 @@ def reset_bounds(problem: ProblemData, state: Longs, targets: Records, exponent:
 
 @jit
 def invalidate_bounds(problem: ProblemData, state: Longs, targets: Records, excluded: int) -> None:
-    """Forget the ceiling of every bundle whose price has changed: an unchanged price is an unchanged bundle."""
+    """Forget the upper bound of every target whose closure cost has changed (lazy greedy, Minoux 1978)."""
     for place in range(len(targets)):
         closure_cost = state[problem.offsets[0]["closure_costs"] + targets[place]["alternative"]]
         if closure_cost != targets[place]["bound_cost"]:
@@ -141,7 +141,7 @@ def invalidate_bounds(problem: ProblemData, state: Longs, targets: Records, excl
 
 @jit
 def best_target(problem: ProblemData, state: Longs, workspace: Workspace, targets: Records, exponent: float) -> int:
-    """Return the course whose bundle scores most; then the higher cosine, the lower cost, the lower id; or -1."""
+    """Return the target of the highest score; of equals the higher cosine, the lower cost, the lower id; or -1."""
     alternatives, adjacency, held = problem.alternatives, problem.adjacency, problem.offsets[0]["value_held"]
     best, top, top_cost = NONE, -NONE, ZERO
     for place in range(len(targets)):
@@ -170,7 +170,7 @@ def greedy(
     excluded: int,
     path: CoursePath,
 ) -> None:
-    """Take bundles until none fits or closes anything, or the fuel is spent. `excluded` is the goal of none of them."""
+    """Add the best closures until none fits or closes anything, or the visits are spent; never that of `excluded`."""
     reset_bounds(problem, state, targets, exponent, excluded)
     while workspace.counters[0]["visits_left"] > 0:
         target = best_target(problem, state, workspace, targets, exponent)
@@ -184,7 +184,7 @@ def greedy(
 
 @jit
 def add_closure(problem: ProblemData, state: Longs, workspace: Workspace, target: int, path: CoursePath) -> None:
-    """Take the bundle of a goal that is in reach."""
+    """Add the closure of a reachable target to the path."""
     build_closure(problem, state, workspace, target)
     count = topological_order(problem, state, workspace)
     if count > 1:
@@ -205,9 +205,9 @@ def replay(
     skip: int,
     remaining: CoursePath,
 ) -> None:
-    """Walk a route from the seeded standing, without one place of it and what can then not be entered.
+    """Replay a path from the start state without the course at `skip` and what then cannot be entered.
 
-    Prices are not told anew.
+    The costs are not updated.
     """
     state[: problem.offsets[0]["closure_costs"]] = start_state[: problem.offsets[0]["closure_costs"]]
     alternatives, conditions, adjacency, offsets, steps, kept = (
@@ -236,14 +236,14 @@ def replay(
 
 @jit
 def copy_path(source: CoursePath, target: CoursePath) -> None:
-    """Make one route what another is."""
+    """Copy a path."""
     target.alternatives[: source.totals[0]["size"]] = source.alternatives[: source.totals[0]["size"]]
     target.totals[:] = source.totals
 
 
 @jit
 def sole_contributors(problem: ProblemData, start_state: Longs, path: CoursePath) -> Flags:
-    """Return which courses of a route close what no other of it does."""
+    """Return which courses of a path close what no other of its courses closes."""
     alternatives, adjacency, held = problem.alternatives, problem.adjacency, problem.offsets[0]["value_held"]
     first = start_state[held : problem.offsets[0]["levels"]].copy()
     second, holder = first.copy(), np.full(len(first), -1, np.int64)
@@ -266,7 +266,7 @@ def sole_contributors(problem: ProblemData, start_state: Longs, path: CoursePath
 def prune(
     problem: ProblemData, start_state: Longs, state: Longs, workspace: Workspace, path: CoursePath, scratch: CoursePath
 ) -> None:
-    """Drop, from the end, every course whose loss loses nothing and shuts no door; leave the now at the end."""
+    """Drop, from the end, every course without which the rest is feasible and closes as much; `state`: at the end."""
     replay(problem, start_state, state, workspace, path, NONE, scratch)
     copy_path(scratch, path)
     alone = sole_contributors(problem, start_state, path)
@@ -289,14 +289,14 @@ def prune(
 
 @jit
 def is_better(one: CoursePath, other: CoursePath) -> bool:
-    """Return whether a route closes more than another, or as much at less cost."""
+    """Return whether a path closes more than another, or as much at less cost."""
     if one.totals[0]["value"] != other.totals[0]["value"]:
         return bool(one.totals[0]["value"] > other.totals[0]["value"])
     return bool(one.totals[0]["cost"] < other.totals[0]["cost"])
 
 
 class Found(NamedTuple):
-    """The `targets` of a search, the `best` route found, and two routes and a standing to go on working with."""
+    """The targets of a search, the best path found, and two paths and a state for further work."""
 
     targets: Records
     best: CoursePath
@@ -307,7 +307,7 @@ class Found(NamedTuple):
 
 @jit
 def search(problem: ProblemData, start_state: Longs, workspace: Workspace, exponents: NDArray[np.float64]) -> Found:
-    """Return what T0 and T1 find after the seeds."""
+    """Return the best path after the fixed courses."""
     found = Found(
         targets_of(problem, start_state, workspace),
         empty_path(problem),
@@ -333,9 +333,9 @@ def run_search(
     trial: CoursePath,
     scratch: CoursePath,
 ) -> None:
-    """Fill `best` with the path after the seeds: T0 per exponent, then swaps while they are worth it.
+    """Fill `best` with the path after the fixed courses: greedy per exponent, then local search while it improves.
 
-    Each exponent has an equal share of the fuel, so that one that runs out leaves the others theirs.
+    Each exponent has an equal share of the visits, so that one that spends its share leaves the others theirs.
     """
     counters = workspace.counters
     best.totals[0]["value"] = -1
@@ -497,7 +497,7 @@ def drop_and_refill(
     trial: CoursePath,
     scratch: CoursePath,
 ) -> bool:
-    """Try without each course of the path in turn, as a goal of its own; return whether that made it better."""
+    """Drop each course in turn and refill greedily without it as a target; return whether the path improved."""
     improved, place = False, best.totals[0]["size"] - 1
     while place >= 0 and workspace.counters[0]["visits_left"] > 0:
         if place < best.totals[0]["size"]:

@@ -1,12 +1,12 @@
-"""One plan in numbers: match, seeds, search, stability, account.
+"""One plan in numbers: candidates, fixed courses, search, stability, trace.
 
-    match   cosine over the inverted index: the candidates, and what leads to them (`candidates`)
-    seeds   what is started, mandatory or pinned comes first, with what opens its door
-    search  T0 and T1 (`search`): what closes most of the weighted gap in the hours that are left
-    keep    the path before stays unless the new one closes at least 1 % more; while it is being finished, in any case
-    tell    order, worth per hour, runners-up (`trace`); then texts (`explain`)
+    candidates  what may close a gap, and what satisfies its conditions (`candidates`, `instance`)
+    fixed       started, mandatory and pinned courses come first, with their prerequisites (`fixed_courses`)
+    search      greedy and local search: closes most of the weighted gap in the hours that are left (`search`)
+    stability   the previous path stays unless the new one is notably better; while it is being finished, in any case
+    trace       order, value per hour, runners-up (`trace`); texts follow elsewhere (`explain`)
 
-Integers all the way (micro-levels, micro-hours), no clock, no randomness: the same inputs and view give the same bytes.
+Integers throughout (micro-levels, micro-hours), no clock, no randomness: the same inputs and view give the same bytes.
 """
 
 from collections.abc import Sequence
@@ -71,9 +71,9 @@ TRACE_VISITS = PARAMS.trace_visits
 class PlanSolution(NamedTuple):
     """A plan in numbers. `initial_state`, `start_state`, `final_state`: before, after the fixed courses, at the end.
 
-    `available`: what the officer may use and can reach. `kept`: the path before stayed for being as good; `finishing`:
-    because it is being studied. `ignore_preferences`: without what is preferred or put off.
-    `limited`: the search, or the telling of the path, ended at its limit of work.
+    `available`: courses that the officer may use and can reach. `kept`: the previous path stayed because no other was
+    notably better; `finishing`: because it is being studied. `ignore_preferences`: boosts and deferred courses changed
+    no cost. `limited`: the search or the trace ended at its limit of visits.
     """
 
     inputs: Inputs
@@ -96,12 +96,12 @@ class PlanSolution(NamedTuple):
 
 
 def course_at(found: PlanSolution, view: View, alternative: int) -> Course:
-    """Return the course of a way."""
+    """Return the course of an alternative."""
     return course_of(found.space, found.problem, view, alternative)
 
 
 def offer_at(found: PlanSolution, view: View, alternative: int) -> CourseSpec:
-    """Return the course of a way as the planner reads it."""
+    """Return the course of an alternative as the planner reads it."""
     if (spec := view.spec(found.space.course_id(int(found.problem.alternatives[alternative]["number"])))) is None:
         raise LookupError(f"row {alternative} is no course of this view")
     return spec
@@ -109,12 +109,12 @@ def offer_at(found: PlanSolution, view: View, alternative: int) -> CourseSpec:
 
 @jit
 def open_instance(
-    graph: PrerequisiteGraph, query: Query, costs: Costs, fuel: int, most: int, hours: int, steps: int
+    graph: PrerequisiteGraph, query: Query, costs: Costs, visits: int, max_courses: int, hours: int, steps: int
 ) -> tuple[ProblemData, Workspace, Longs]:  # fmt: skip
-    """Return the problem of one officer, an empty bench, and the standing before the path. Settles the prices."""
+    """Return the instance of one officer, an empty workspace, and the initial state. Specialises `costs`."""
     specialise(graph, query.ours, query.levels_after_started, query.held, query.changed, query.known, costs)
     problem = build_instance(graph, query, costs)
-    workspace = empty_workspace(problem, fuel, most)
+    workspace = empty_workspace(problem, visits, max_courses)
     return problem, workspace, initial_state(problem, workspace, hours, steps)
 
 
@@ -136,10 +136,10 @@ def solve(inputs: Inputs, view: View, extra: tuple[str, ...] = ()) -> PlanSoluti
 
 
 def solve_as_kept(found: PlanSolution, view: View, names: Sequence[str]) -> PlanSolution:
-    """Return the plan as the path of these courses is told when it is kept.
+    """Return the solution whose path is these courses, traced as a kept path is.
 
-    What is told of a path (scores, runners-up, what stays open) then follows from the inputs and the path alone, not
-    from the path before it.
+    What is shown of a path (scores, runners-up, what stays open) then depends on the inputs and the path alone, not on
+    the previous path.
     """
     inputs = replace(found.inputs, previous=list(names), finishing=True)
     space = search_space(view.catalog, inputs)
@@ -158,7 +158,7 @@ def solve_as_kept(found: PlanSolution, view: View, names: Sequence[str]) -> Plan
 
 
 def fits_hours(found: PlanSolution, name: str) -> bool:
-    """Return whether the search has a way to a course within the hours that the seeds leave."""
+    """Return whether the assembled closure of a course fits into the hours that the fixed courses leave."""
     alternative, workspace = alternative_of(found.space, found.problem, name), found.workspace
     if alternative < 0 or found.start_state[found.problem.offsets[0]["closure_costs"] + alternative] >= UNREACHABLE:
         return False
@@ -196,7 +196,7 @@ def _searched(
         PlanContext(inputs, view, value, entry_levels, space, available), problem, start_state, workspace
     )
     if more := [name for name in missing if name not in extra]:
-        # what is pinned fits by way of courses that were not looked at
+        # a pinned course fits by prerequisites that were no candidates
         return _searched(
             inputs, view, value, entry_levels, space, (*extra, *more), visits, ignore_preferences=ignore_preferences
         )
@@ -234,7 +234,7 @@ def _searched(
 
 
 def _left(inputs: Inputs, space: SearchSpace, problem: ProblemData, start_state: Longs) -> list[int]:
-    """Return the ways of the path before that are still to be done after the seeds; -1 where there is none."""
+    """Return the rows of the previous path's remaining courses after the fixed ones; -1 for one without a row."""
     alternatives = [alternative_of(space, problem, name) for name in inputs.previous if name not in inputs.done]
     return [
         alternative

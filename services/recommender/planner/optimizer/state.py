@@ -62,7 +62,7 @@ class Workspace(NamedTuple):
 
 @jit
 def empty_workspace(problem: ProblemData, evaluations: int, max_courses: int) -> Workspace:
-    """Return an empty bench."""
+    """Return an empty workspace."""
     alternatives, gaps = len(problem.alternatives), problem.offsets[0]["levels"] - problem.offsets[0]["value_held"]
     counters = np.zeros(1, COUNTERS_DTYPE)
     counters[0]["visits_left"], counters[0]["max_courses"] = evaluations, max_courses
@@ -74,7 +74,7 @@ def empty_workspace(problem: ProblemData, evaluations: int, max_courses: int) ->
 
 @jit
 def initial_state(problem: ProblemData, workspace: Workspace, hours: int, steps: int) -> Longs:
-    """Return the standing before the path, priced."""
+    """Return the state before the path, with its costs."""
     state = np.zeros(problem.offsets[0]["end"], np.int64)
     state[problem.offsets[0]["hours_left"]], state[problem.offsets[0]["steps_left"]] = hours, steps
     state[problem.offsets[0]["levels"] : problem.offsets[0]["status"]] = problem.entry_levels
@@ -84,13 +84,13 @@ def initial_state(problem: ProblemData, workspace: Workspace, hours: int, steps:
 
 @jit
 def value_held(problem: ProblemData, state: Longs) -> int:
-    """Return all that is held, in micro-levels."""
+    """Return the value held, in micro-levels."""
     return int(state[problem.offsets[0]["value_held"] : problem.offsets[0]["levels"]].sum())
 
 
 @jit
 def directly_met(problem: ProblemData, state: Longs) -> Flags:
-    """Return which needs are met by a level or a course; branches are not looked at."""
+    """Return which conditions hold by a level or a completed course; branches are not considered."""
     conditions, entry_levels, status = problem.conditions, problem.offsets[0]["levels"], problem.offsets[0]["status"]
     met = np.zeros(len(conditions), np.bool_)
     for condition in range(len(conditions)):
@@ -105,7 +105,7 @@ def directly_met(problem: ProblemData, state: Longs) -> Flags:
 def admits(
     alternatives: Records, conditions: Records, adjacency: Longs, offsets: Records, state: Longs, alternative: int
 ) -> bool:
-    """Return whether a course can be entered. Prices need not be told."""
+    """Return whether a course can be entered. Does not read the costs."""
     for edge in range(alternatives[alternative]["conditions"], alternatives[alternative]["conditions_end"]):
         if not meets(alternatives, conditions, adjacency, offsets, state, adjacency[edge]):
             return False
@@ -116,7 +116,7 @@ def admits(
 def meets(
     alternatives: Records, conditions: Records, adjacency: Longs, offsets: Records, state: Longs, condition: int
 ) -> bool:
-    """Return whether a need is met."""
+    """Return whether a condition holds."""
     if conditions[condition]["skill"] >= 0:
         return bool(state[offsets[0]["levels"] + conditions[condition]["skill"]] >= conditions[condition]["level"])
     if not conditions[condition]["is_any"]:
@@ -135,7 +135,7 @@ def meets(
 
 @jit
 def study(alternatives: Records, adjacency: Longs, offsets: Records, state: Longs, alternative: int) -> None:
-    """Do a course: every level that it teaches rises, none falls. Prices stay as they were."""
+    """Complete a course: levels and values rise to what it leads to. The costs are not updated."""
     entry_levels, held = offsets[0]["levels"], offsets[0]["value_held"]
     state[offsets[0]["status"] + alternative] = DONE
     state[offsets[0]["hours_left"]] -= alternatives[alternative]["hours"]
@@ -148,7 +148,7 @@ def study(alternatives: Records, adjacency: Longs, offsets: Records, state: Long
 
 @jit
 def compute_costs(problem: ProblemData, state: Longs, workspace: Workspace) -> None:
-    """Price everything at a standing of which nothing is priced."""
+    """Compute all costs of a state."""
     alternatives, offsets = problem.alternatives, problem.offsets
     condition_cost, costs = (
         state[offsets[0]["condition_costs"] : offsets[0]["end"]],
@@ -170,7 +170,7 @@ def compute_costs(problem: ProblemData, state: Longs, workspace: Workspace) -> N
 
 @jit
 def costs_from_start(problem: ProblemData, start_state: Longs, state: Longs, workspace: Workspace) -> None:
-    """Price a standing that was reached from the seeded one."""
+    """Compute the costs of a state from those of the start state, from which it was reached."""
     offsets, alternatives = problem.offsets, problem.alternatives
     state[offsets[0]["closure_costs"] : offsets[0]["end"]] = start_state[
         offsets[0]["closure_costs"] : offsets[0]["end"]
@@ -184,7 +184,7 @@ def costs_from_start(problem: ProblemData, start_state: Longs, state: Longs, wor
 
 @jit
 def study_and_update(problem: ProblemData, state: Longs, workspace: Workspace, courses: Longs) -> None:
-    """Do courses, one after the other, and price on."""
+    """Complete courses, one after the other, and update the costs."""
     alternatives, conditions, adjacency, offsets = (
         problem.alternatives,
         problem.conditions,
@@ -210,7 +210,7 @@ def study_and_update(problem: ProblemData, state: Longs, workspace: Workspace, c
 
 @jit
 def forbid_done(problem: ProblemData, state: Longs) -> None:
-    """Put out of reach what is done."""
+    """Forbid the courses that are done."""
     status, costs = problem.offsets[0]["status"], problem.offsets[0]["closure_costs"]
     for alternative in range(len(problem.alternatives)):
         if state[status + alternative] == DONE:
@@ -219,7 +219,7 @@ def forbid_done(problem: ProblemData, state: Longs) -> None:
 
 @jit
 def relax(problem: ProblemData, state: Longs, heap: Heap) -> int:
-    """Price on, from the least, until nothing falls any more; return how many courses were visited."""
+    """Propagate decreased costs in Dijkstra order; return how many courses were visited."""
     alternatives, conditions, adjacency, offsets, size = (
         problem.alternatives,
         problem.conditions,
@@ -248,7 +248,7 @@ def relax(problem: ProblemData, state: Longs, heap: Heap) -> int:
 def offer_cost(
     alternatives: Records, adjacency: Longs, condition_cost: Longs, heap: Heap, alternative: int, total: int
 ) -> None:
-    """Tell what a way meets that it costs so much."""
+    """Lower the conditions that an alternative satisfies to `total`."""
     for place in range(alternatives[alternative]["satisfies"], alternatives[alternative]["satisfies_end"]):
         if total < condition_cost[adjacency[place]]:
             decrease(condition_cost, heap, adjacency[place], total)

@@ -1,7 +1,7 @@
-"""The order of a path and what is told of each pick: its worth per hour, and the best three courses left out.
+"""The trace of a path: its order, the score of each pick, and its runners-up.
 
-Within the courses that were chosen, again and again the bundle worth most per hour comes next. Beside it stand the best
-bundles of other courses at that point which still fit. A path found as a whole may leave out the best of them.
+Of the chosen courses, the closure of the highest value per hour comes next. Its runners-up are the best closures of
+other courses that still fit at that point; a path found as a whole may leave out the best of them.
 """
 
 from typing import Any, NamedTuple
@@ -48,7 +48,7 @@ FIXED: Any = np.bool_(True)  # noqa: FBT003 - not a literal: see `compiled`
 
 
 class PlanTrace(NamedTuple):
-    """Per step: its way, the score of its bundle, the place of the bundle's last; runners-up (-1: none) and scores."""
+    """Per step: its row, the score and last place of its closure; rows of runners-up (-1: none) and their scores."""
 
     alternatives: Longs
     score: Longs
@@ -60,7 +60,7 @@ class PlanTrace(NamedTuple):
 
 @jit
 def empty_trace(steps: int) -> PlanTrace:
-    """Return an empty account."""
+    """Return an empty trace."""
     rows, runners = np.zeros((3, steps), np.int64), np.full((steps, RUNNERS_UP), -1, np.int64)
     return PlanTrace(rows[0], rows[1], rows[2], runners, np.zeros_like(runners), np.zeros(1, np.int64))
 
@@ -69,15 +69,15 @@ def empty_trace(steps: int) -> PlanTrace:
 def trace_path(
     problem: ProblemData, start_state: Longs, workspace: Workspace, targets: Records, path: CoursePath, kept: bool
 ) -> tuple[PlanTrace, Longs]:
-    """Return the account of a route and the standing at its end. `kept`: the route stands in its order already.
+    """Return the trace of a path and the state at its end. `kept`: the path is in its order already.
 
-    A route that was searched is put in order first, and then told as one that is kept: the same path has the same
-    account. Where the cheapest opener was left out as spare, only the order of the search is left.
+    A path that was searched is put in order first, and then traced like one that is kept, so that the same path has the
+    same trace. Where the cheapest achiever was dropped as redundant, the order of the search stays.
     """
     chosen = np.zeros(len(problem.alternatives), np.bool_)
     chosen[path.alternatives[: path.totals[0]["size"]]] = True
     own_targets = targets[chosen[targets["alternative"]]]
-    own_targets["initial_closure_cost"][:] = -1  # priced among the chosen alone, nothing is what it was at the start
+    own_targets["initial_closure_cost"][:] = -1  # costs among the chosen courses alone differ from those at the start
     full_state, path_state = start_state.copy(), np.empty_like(start_state)
     trace = empty_trace(path.totals[0]["size"])
     if not kept:
@@ -115,7 +115,7 @@ def trace_path(
 
 @jit
 def path_in_traced_order(problem: ProblemData, trace: PlanTrace) -> CoursePath:
-    """Return the route in the order in which it was told."""
+    """Return the path in the order of its trace."""
     path, size = empty_path(problem), trace.size[0]
     path.alternatives[:size] = trace.alternatives[:size]
     path.totals[0]["size"] = size
@@ -134,7 +134,7 @@ def order_path(
     fixed: bool,
     trace_path: PlanTrace,
 ) -> None:
-    """Fill the account of a route; `full` goes on from the seeds to the end. `fixed`: in the order of the route."""
+    """Fill the trace of a path; `full_state` moves from the start state to the end. `fixed`: keep the path's order."""
     path_state[:] = full_state
     status = problem.offsets[0]["status"]
     for alternative in range(len(problem.alternatives)):
@@ -166,7 +166,7 @@ def order_path(
 
 @jit
 def next_closure(problem: ProblemData, state: Longs, workspace: Workspace, path: CoursePath, looked: int) -> int:
-    """Put the next courses of a route on the bench, up to one that closes something; return how many."""
+    """Put the next courses of a path into the workspace, up to one that closes something; return how many."""
     count = 0
     while looked + count < path.totals[0]["size"]:
         alternative = path.alternatives[looked + count]
@@ -189,7 +189,7 @@ def record_pick(
     trace_path: PlanTrace,
     count: int,
 ) -> None:
-    """Note the bundle on the bench and its runners-up, and study it."""
+    """Record the closure in the workspace and its runners-up, and complete its courses."""
     closure = workspace.closure[:count].copy()
     cost = ZERO
     for alternative in closure:
@@ -223,7 +223,7 @@ def runners_up(
     alternatives: Longs,
     scores: Longs,
 ) -> None:
-    """Fill in the best bids of others than these members, best first."""
+    """Fill in the best targets outside this closure with their scores, best first."""
     costs = np.zeros(len(alternatives), np.int64)
     for place in range(len(targets)):
         worst = len(alternatives) - 1

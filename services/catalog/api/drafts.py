@@ -1,0 +1,246 @@
+"""Drafts of frameworks, and the versions that were published."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+import msgspec
+from aiohttp import web
+from msgspec import Meta, Struct
+
+from services.catalog import drafts
+from services.catalog.api.entries import HISTORY, STORE, present_tag, same_id
+from services.catalog.api.frameworks import store_framework
+from services.catalog.draft_store import DraftStore
+from services.catalog.drafts import (
+    CommentDraft,
+    DraftComment,
+    DraftState,
+    FrameworkDraft,
+    ProposeDraft,
+    Signature,
+    SignDraft,
+)
+from services.catalog.model import FrameworkPut
+from services.catalog.store import framework_key
+from shared.decoding import stored
+from shared.domain import Framework
+from shared.errors import InvalidInput, NotFound
+from shared.preconditions import Preconditions, Tag
+from shared.retries import retry_on_conflict
+from shared.routes import json_response, no_content, not_modified, preconditions, principal, read_body, read_query
+from shared.texts import shows_something
+
+DRAFTS: web.AppKey[DraftStore] = web.AppKey("drafts", DraftStore)
+
+
+class DraftPut(Struct, frozen=True):
+    """`changed` is false where everything was so already; then there is no new revision."""
+
+    id: str
+    revision: int
+    state: DraftState
+    base_version: int
+    changed: bool
+
+
+class ListVersions(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many versions at most, the newest first, and below which revision of the catalogue."""
+
+    after: Annotated[int, Meta(ge=1)] | None = None
+    limit: Annotated[int, Meta(ge=1, le=500)] = 100
+
+
+class FrameworkVersion(Struct, frozen=True):
+    """A version that was published. `superseded`: there is a newer one. The signatures are those of its draft."""
+
+    version: int
+    catalogue_revision: int
+    state: Literal["published", "superseded", "retired"]
+    proposed: Signature | None = None
+    reviewed: Signature | None = None
+    approved: Signature | None = None
+    comments: list[DraftComment] = []
+
+
+class FrameworkVersions(Struct, frozen=True):
+    """Versions, the newest first. `next` is the `after` of the following page, null on the last one."""
+
+    versions: list[FrameworkVersion]
+    next: int | None
+
+
+class _Approval(Struct, frozen=True):
+    proposed: Signature
+    reviewed: Signature | None = None
+    approved: Signature | None = None
+    comments: list[DraftComment] = []
+
+
+async def put_draft(request: web.Request) -> web.StreamResponse:
+    """Propose a framework, or change the draft of it.
+
+    It is seen by admins of the tenant alone and changes nothing until it is published. Other content takes reviews and
+    approvals away. It is made from the version that is published when it is put.
+    """
+    asked, body = preconditions(request), await read_body(request, ProposeDraft)
+    tenant, name = principal(request).tenant, request.match_info["framework_id"]
+    same_id(body.framework.id, name)
+    body.framework.check()
+    store, kept = request.app[STORE], request.app[DRAFTS]
+
+    async def decide() -> tuple[DraftPut, bool] | None:
+        before = await kept.find(tenant, name)
+        asked.check(Tag(str(before.revision)) if before else None)
+        entry = await store.find(framework_key(tenant, name))
+        base = entry.sequence if entry else 0
+        after = drafts.proposed(before, body, _signature(request, body.by), base)
+        if after is None and before:
+            return _put(before, changed=False), False
+        if after and await kept.save(tenant, before, after):
+            return _put(after, changed=True), before is None
+        return None
+
+    put, new = await retry_on_conflict(decide, "this draft")
+    return json_response(put, 201 if new else 200, tag=Tag(str(put.revision)))
+
+
+async def get_draft(request: web.Request) -> web.StreamResponse:
+    """Return the draft of a framework, with who did what and all comments."""
+    draft = await _draft(request)
+    tag = Tag(str(draft.revision))
+    return not_modified(request, tag) or json_response(draft, tag=tag)
+
+
+async def delete_draft(request: web.Request) -> web.StreamResponse:
+    """Drop the draft of a framework."""
+    asked = preconditions(request)
+
+    async def decide() -> bool | None:
+        draft = await _draft(request)
+        asked.check(Tag(str(draft.revision)))
+        return await request.app[DRAFTS].remove(principal(request).tenant, draft) or None
+
+    await retry_on_conflict(decide, "this draft")
+    return no_content()
+
+
+async def review_draft(request: web.Request) -> web.StreamResponse:
+    """Note that somebody has reviewed the draft as it is."""
+    body = await read_body(request, SignDraft)
+    by = _signature(request, body.by)
+    return await _changed(request, lambda draft: drafts.reviewed(draft, by, body.comment))
+
+
+async def approve_draft(request: web.Request) -> web.StreamResponse:
+    """Note that somebody approves the draft as it is. 409 where nobody has reviewed it."""
+    body = await read_body(request, SignDraft)
+    by = _signature(request, body.by)
+    return await _changed(request, lambda draft: drafts.approved(draft, by, body.comment))
+
+
+async def comment_draft(request: web.Request) -> web.StreamResponse:
+    """Say something of the draft; its state stays."""
+    body = await read_body(request, CommentDraft)
+    by = _signature(request, body.by)
+    return await _changed(request, lambda draft: drafts.commented(draft, by, body.comment))
+
+
+async def publish_draft(request: web.Request) -> web.StreamResponse:
+    """Publish an approved draft as the next version.
+
+    409 where it is not approved, or where another version was published since it was made. Sent again after a broken
+    connection it finishes what was begun.
+    """
+    asked, tenant, kept = preconditions(request), principal(request).tenant, request.app[DRAFTS]
+    draft = await _draft(request)
+    asked.check(Tag(str(draft.revision)))
+    entry = await request.app[STORE].find(framework_key(tenant, draft.framework.id))
+    version = entry.sequence if entry else 0
+    begun = version == draft.base_version + 1 and entry is not None and _same(entry.content, draft.framework)
+    if begun and draft.state == "approved":
+        put = FrameworkPut(draft.framework.id, version, changed=False)
+    else:
+        drafts.check_publishable(draft, version)
+        seen = present_tag(await request.app[STORE].visible_framework(tenant, draft.framework.id), tenant)
+        only = Preconditions.of([str(seen)], []) if seen else Preconditions.of([], ["*"])
+        put, _ = await store_framework(request, draft.framework, only)
+    await kept.keep_approval(tenant, draft, put.version)
+    await kept.remove(tenant, draft)
+    return json_response(put, tag=Tag(str(put.version)))
+
+
+async def show_impact(request: web.Request) -> web.StreamResponse:
+    """Return what publishing the draft would change: skills, job groups and every required level.
+
+    Officers are not counted here: the catalogue knows none.
+    """
+    draft = await _draft(request)
+    entry = await request.app[STORE].find(framework_key(principal(request).tenant, draft.framework.id))
+    present = entry.content if entry and isinstance(entry.content, Framework) else None
+    return json_response(drafts.impact(draft, present))
+
+
+async def list_versions(request: web.Request) -> web.StreamResponse:
+    """Return the published versions of a framework, the newest first: the tenant's own, else the shared one's.
+
+    A version never changes once it is published; `GET /v1/frameworks/{id}` with its `catalogue_revision` shows it. Who
+    proposed, reviewed and approved it is told to the admins of its tenant only.
+    """
+    wanted, tenant, name = (
+        read_query(request, ListVersions),
+        principal(request).tenant,
+        request.match_info["framework_id"],
+    )
+    entry = await request.app[STORE].visible_framework(tenant, name)
+    if entry is None:
+        raise NotFound("no such framework")
+    rows = await request.app[HISTORY].framework_versions(entry.tenant, name, wanted.after, wanted.limit + 1)
+    page = rows[: wanted.limit]
+    told_who = entry.tenant == tenant and principal(request).role == "admin"
+    numbers = [row.version for row in page] if told_who else []
+    approvals = await request.app[DRAFTS].approvals(entry.tenant, name, numbers)
+    versions = []
+    for row in page:
+        state: Literal["published", "superseded", "retired"] = "superseded"
+        if row.version == entry.sequence:
+            state = "retired" if row.retired else "published"
+        by = stored(approvals[row.version], _Approval) if row.version in approvals else None
+        told = (by.proposed, by.reviewed, by.approved, by.comments) if by else (None, None, None, [])
+        versions.append(FrameworkVersion(row.version, row.catalogue_revision, state, *told))
+    return json_response(FrameworkVersions(versions, page[-1].catalogue_revision if len(rows) > len(page) else None))
+
+
+async def _draft(request: web.Request) -> FrameworkDraft:
+    found = await request.app[DRAFTS].find(principal(request).tenant, request.match_info["framework_id"])
+    if found is None:
+        raise NotFound("no draft of this framework")
+    return found
+
+
+async def _changed(request: web.Request, change: Callable[[FrameworkDraft], FrameworkDraft]) -> web.StreamResponse:
+    asked = preconditions(request)
+
+    async def decide() -> DraftPut | None:
+        before = await _draft(request)
+        asked.check(Tag(str(before.revision)))
+        after = change(before)
+        saved = await request.app[DRAFTS].save(principal(request).tenant, before, after)
+        return _put(after, changed=True) if saved else None
+
+    put = await retry_on_conflict(decide, "this draft")
+    return json_response(put, tag=Tag(str(put.revision)))
+
+
+def _signature(request: web.Request, by: str) -> Signature:
+    if not shows_something(by):
+        raise InvalidInput("shows nothing", "by")
+    return Signature(by, principal(request).key_id, datetime.now(UTC))
+
+
+def _put(draft: FrameworkDraft, *, changed: bool) -> DraftPut:
+    return DraftPut(draft.framework.id, draft.revision, draft.state, draft.base_version, changed)
+
+
+def _same(present: object, wanted: Framework) -> bool:
+    return isinstance(present, Framework) and msgspec.structs.replace(wanted, version=present.version) == present

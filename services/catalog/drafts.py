@@ -1,0 +1,235 @@
+"""Drafts of frameworks: who proposed, reviewed and approved one, and what publishing it would change. Pure.
+
+draft → reviewed → approved → published; other content makes it a draft again. A version that was published never
+changes, and a retired framework takes no new version until it is taken out of retirement.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from shared.domain import Framework, Requirement, ShortText
+from shared.errors import Conflict
+
+COMMENTS_LIMIT = 500
+Remark = Annotated[str, Meta(min_length=1, max_length=2000)]
+DraftState = Literal["draft", "reviewed", "approved"]
+Place = tuple[str, str | None, str]
+"""Job group, stage and skill of a requirement."""
+
+
+class Signature(Struct, frozen=True):
+    """Who did something to a draft: the person as the agency writes it, the API key that was used, and when."""
+
+    by: str
+    key: str
+    at: datetime
+
+
+class DraftComment(Struct, frozen=True):
+    """A comment on a draft."""
+
+    by: str
+    key: str
+    at: datetime
+    comment: str
+
+
+class FrameworkDraft(Struct, frozen=True):
+    """A framework that is not published yet. `base_version`: the version that it was made from, 0 for a new framework.
+
+    Reviews and approvals are of this very content.
+    """
+
+    framework: Framework
+    revision: int
+    state: DraftState
+    base_version: int
+    proposed: Signature
+    reviewed: Signature | None = None
+    approved: Signature | None = None
+    comments: list[DraftComment] = []
+
+
+class ProposeDraft(Struct, frozen=True, forbid_unknown_fields=True):
+    """A framework to be talked over, and who proposes it."""
+
+    framework: Framework
+    by: ShortText
+    comment: Remark | None = None
+
+
+class SignDraft(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who reviews or approves a draft."""
+
+    by: ShortText
+    comment: Remark | None = None
+
+
+class CommentDraft(Struct, frozen=True, forbid_unknown_fields=True):
+    """A comment on a draft."""
+
+    by: ShortText
+    comment: Remark
+
+
+class RequirementChange(Struct, frozen=True, omit_defaults=True):
+    """How a required level changes; null where nothing was or will be required."""
+
+    job_group: str
+    skill: str
+    stage: str | None = None
+    before: float | None = None
+    after: float | None = None
+    weight_before: float | None = None
+    weight_after: float | None = None
+
+
+class FrameworkImpact(Struct, frozen=True):
+    """What publishing the draft would change. `exact_matches`: a skill that disappears -> the new ones that match it.
+
+    `job_groups`: those whose officers are asked for other levels than today. `officers` is null: the catalogue knows no
+    officers, the agency's report counts them by job group.
+    """
+
+    framework: str
+    base_version: int
+    version: int
+    draft_revision: int
+    outdated: bool
+    scale_changed: bool
+    skills_added: list[str]
+    skills_removed: list[str]
+    exact_matches: dict[str, list[str]]
+    job_groups_added: list[str]
+    job_groups_removed: list[str]
+    job_groups: list[str]
+    requirements: list[RequirementChange]
+    officers: int | None = None
+
+
+def proposed(before: FrameworkDraft | None, body: ProposeDraft, by: Signature, base: int) -> FrameworkDraft | None:
+    """Return the draft after a proposal; None where nothing changes. Comments stay, reviews of other content do not.
+
+    Raises Conflict where there are too many comments.
+    """
+    if before and before.framework == body.framework and before.base_version == base and body.comment is None:
+        return None
+    same = before is not None and before.framework == body.framework and before.base_version == base
+    draft = FrameworkDraft(
+        body.framework,
+        before.revision + 1 if before else 1,
+        before.state if before and same else "draft",
+        base,
+        before.proposed if before and same else by,
+        before.reviewed if before and same else None,
+        before.approved if before and same else None,
+        before.comments if before else [],
+    )
+    return _commented(draft, by, body.comment)
+
+
+def reviewed(draft: FrameworkDraft, by: Signature, comment: str | None) -> FrameworkDraft:
+    """Return the draft after a review; an approval of before is gone. Raises Conflict."""
+    after = msgspec.structs.replace(draft, revision=draft.revision + 1, state="reviewed", reviewed=by, approved=None)
+    return _commented(after, by, comment)
+
+
+def approved(draft: FrameworkDraft, by: Signature, comment: str | None) -> FrameworkDraft:
+    """Return the draft after an approval. Raises Conflict where nobody has reviewed it."""
+    if draft.reviewed is None:
+        raise Conflict("the draft was not reviewed yet, or has changed since", "state")
+    after = msgspec.structs.replace(draft, revision=draft.revision + 1, state="approved", approved=by)
+    return _commented(after, by, comment)
+
+
+def commented(draft: FrameworkDraft, by: Signature, comment: str) -> FrameworkDraft:
+    """Return the draft with a comment; its state stays. Raises Conflict."""
+    return _commented(msgspec.structs.replace(draft, revision=draft.revision + 1), by, comment)
+
+
+def _commented(draft: FrameworkDraft, by: Signature, comment: str | None) -> FrameworkDraft:
+    if comment is None:
+        return draft
+    if len(draft.comments) >= COMMENTS_LIMIT:
+        raise Conflict(f"a draft takes {COMMENTS_LIMIT} comments", "comment")
+    return msgspec.structs.replace(draft, comments=[*draft.comments, DraftComment(by.by, by.key, by.at, comment)])
+
+
+def check_publishable(draft: FrameworkDraft, version: int) -> None:
+    """Refuse what is not approved, or was made from another version than the present one. Raises Conflict."""
+    if draft.state != "approved":
+        raise Conflict(f"the draft is {draft.state}: it is published once it is approved", "state")
+    if draft.base_version != version:
+        reason = (
+            f"the draft was made from version {draft.base_version}, and version {version} is published: put it again"
+        )
+        raise Conflict(reason, "base_version")
+
+
+def check_change(before: Framework | None, after: Framework) -> None:
+    """Refuse to change a retired framework that stays retired. Raises Conflict."""
+    if before and before.retired and after.retired and msgspec.structs.replace(after, version=before.version) != before:
+        raise Conflict("the framework is retired; set `retired` to false to change it", "retired")
+
+
+def impact(draft: FrameworkDraft, present: Framework | None) -> FrameworkImpact:
+    """Return what publishing a draft would change of the present version."""
+    after = draft.framework
+    skills = _difference([one.id for one in present.skills] if present else [], [one.id for one in after.skills])
+    groups = _difference(
+        [one.id for one in present.job_groups] if present else [], [one.id for one in after.job_groups]
+    )
+    changes = _changes(_required(present) if present else {}, _required(after))
+    matches = [(one.target, one.origin) for one in after.relations if one.kind == "exact_match"]
+    before_scale = [step.level for step in present.scale] if present else []
+    version = present.version if present else 0
+    return FrameworkImpact(
+        framework=after.id,
+        base_version=draft.base_version,
+        version=version,
+        draft_revision=draft.revision,
+        outdated=draft.base_version != version,
+        scale_changed=before_scale != [step.level for step in after.scale],
+        skills_added=skills[0],
+        skills_removed=skills[1],
+        exact_matches={old: [new for target, new in matches if target == old] for old in skills[1]},
+        job_groups_added=groups[0],
+        job_groups_removed=groups[1],
+        job_groups=list(dict.fromkeys(change.job_group for change in changes)),
+        requirements=changes,
+    )
+
+
+def _difference(before: list[str], after: list[str]) -> tuple[list[str], list[str]]:
+    """Return what is added and what is removed, each in its own order."""
+    held, wanted = set(before), set(after)
+    return [one for one in after if one not in held], [one for one in before if one not in wanted]
+
+
+def _required(framework: Framework) -> dict[Place, Requirement]:
+    return {(row.job_group, row.stage, row.skill): row for row in framework.requirements}
+
+
+def _changes(before: Mapping[Place, Requirement], after: Mapping[Place, Requirement]) -> list[RequirementChange]:
+    found: list[RequirementChange] = []
+    for place in dict.fromkeys((*before, *after)):
+        old, new = before.get(place), after.get(place)
+        if old and new and (old.level, old.weight) == (new.level, new.weight):
+            continue
+        group, stage, skill = place
+        found.append(
+            RequirementChange(
+                group,
+                skill,
+                stage,
+                old.level if old else None,
+                new.level if new else None,
+                old.weight if old else None,
+                new.weight if new else None,
+            )
+        )
+    return found

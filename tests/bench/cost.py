@@ -1,0 +1,152 @@
+"""What an officer costs: CPU of all processes from the request to the push, with few and with many officers stored.
+
+    python -m tests.bench.cost [--quick]     these figures alone
+
+The processes are those that the bench has started: the services, MongoDB and the broker. Their CPU while nothing
+happens is measured first and taken off. The officers that are stored beside are copies of one of them.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+import psutil
+from rich.console import Console
+
+from deploy.local.display import Terminal
+from deploy.local.processes import CannotStart
+from deploy.local.replicas import SERVICES
+from deploy.local.stack import Stack
+from services.assessment.store import COLLECTION as OFFICERS
+from services.recommender.store import COLLECTION as PLANS
+from shared.mongo import Database, connect
+from shared.settings import StoreSettings, read
+from tests.bench import fixtures, report
+from tests.bench.figures import Figure, median
+from tests.bench.push_latency import Site, Submitter
+
+FEW, MANY = 1_000, 100_000
+STEPS = 10
+_ROUNDS, _BLOCKS, _WARM_UP = 100, 5, 40
+_IDLE_SECONDS = 5.0
+_BATCH = 1_000
+_TARGET = 1.2
+_MADE_UP = 250
+
+
+def sizes() -> list[Figure]:
+    """Return how large a path of ten steps is, announced and stored."""
+    found = fixtures.sizes(_MADE_UP, STEPS)
+    return [
+        Figure(f"event of a path of {STEPS} steps, median of {found.count}", found.median_event, "bytes", 6_000, 1.0),
+        Figure(f"plan with a path of {STEPS} steps, as it is stored", found.median_plan, "bytes", 15_000, 1.0),
+        Figure(f"event of the largest path, of {found.longest[1]} steps", found.longest[0], "bytes"),
+    ]
+
+
+async def measure(site: Site, share: float) -> list[Figure]:
+    """Return the CPU of an officer with few and with many officers stored; `share` scales how many and how often."""
+    rounds, many = max(20, int(_ROUNDS * share)), max(2 * FEW, int(MANY * share))
+    few_ms = await _cost(site, FEW, rounds)
+    many_ms = await _cost(site, many, rounds)
+    name = "CPU of all processes per officer, from request to push"
+    return [
+        Figure(f"{name}, {FEW:,} officers stored", few_ms, "ms"),
+        Figure(f"{name}, {many:,} officers stored", many_ms, "ms", few_ms, _TARGET),
+    ]
+
+
+async def _cost(site: Site, stored: int, rounds: int) -> float:
+    officers = [f"cost-{stored}-{number:02}" for number in range(20)]
+    async with aiohttp.ClientSession() as session:
+        submit = Submitter(site, officers)
+        try:
+            await submit.begin(session)
+            await _fill(site.servers, stored)
+            for _ in range(_WARM_UP):
+                await submit.one()
+            idle = await _idle()
+            blocks = []
+            for _ in range(_BLOCKS):
+                begun, before = time.perf_counter(), _cpu_seconds()
+                for _ in range(rounds):
+                    await submit.one()
+                spent = _cpu_seconds() - before - idle * (time.perf_counter() - begun)
+                blocks.append(1000 * spent / rounds)
+        finally:
+            await submit.end()
+    return median(blocks)
+
+
+async def _idle() -> float:
+    """Return the CPU seconds a second of processes that have nothing to do."""
+    await asyncio.sleep(1)
+    before = _cpu_seconds()
+    await asyncio.sleep(_IDLE_SECONDS)
+    return (_cpu_seconds() - before) / _IDLE_SECONDS
+
+
+def _cpu_seconds() -> float:
+    times = [process.cpu_times() for process in psutil.Process().children(recursive=True)]
+    return float(sum(one.user + one.system for one in times))
+
+
+async def _fill(servers: Mapping[str, str], stored: int) -> None:
+    """Store copies of an officer and of its plan until there are so many."""
+    settings = read(StoreSettings, servers)
+    client = connect(settings, "bench")
+    try:
+        for database, collection in (("assessment", OFFICERS), ("recommender", PLANS)):
+            await _copies(client[settings.database(database)], collection, stored)
+    finally:
+        client.close()
+
+
+async def _copies(database: Database, collection: str, stored: int) -> None:
+    held = database[collection]
+    one = await held.find_one({"officer": {"$regex": "^cost-"}})
+    if one is None:
+        raise AssertionError(f"{collection} holds nothing to copy")
+    there = await held.estimated_document_count()
+    for first in range(there, stored, _BATCH):
+        numbers = range(first, min(first + _BATCH, stored))
+        await held.insert_many([_copy(one, number) for number in numbers], ordered=False)
+
+
+def _copy(one: Mapping[str, Any], number: int) -> dict[str, Any]:
+    officer = f"copy-{number:06}"
+    fields = {"_id": f"{one['tenant']}/{officer}", "officer": officer, "outbox": []}
+    return {**one, **fields} | ({"partition": number % 24} if "partition" in one else {})
+
+
+async def alone(console: Console, share: float) -> list[Figure]:
+    """Start everything, and return these figures alone. Raises CannotStart."""
+    broker = os.environ.get("BROKER") or "apache"
+    unlimited = {"RATE_PER_KEY": "1000000"}
+    async with Stack("bench", force_broker=broker, display=Terminal(console), environment=unlimited) as stack:
+        urls = {service: stack.urls[service][0] for service in SERVICES}
+        site = Site(urls["assessment"], urls["portal"], urls["recommender"], stack.keys.platform, stack.servers)
+        return [*sizes(), *await measure(site, share)]
+
+
+def main() -> int:
+    """Print the figures; the status is 0 when everything was measured."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.cost", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a tenth of everything")
+    console = Console(highlight=False, soft_wrap=True)
+    try:
+        figures = asyncio.run(alone(console, 0.1 if parser.parse_args().quick else 1.0))
+    except CannotStart as error:
+        console.print(str(error), markup=False)
+        return 1
+    console.print(report.table(figures))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

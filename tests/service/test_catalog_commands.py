@@ -1,0 +1,208 @@
+"""`python -m services.catalog import`, `export` and `check` against a running catalogue."""
+
+import ast
+import asyncio
+import contextlib
+import csv
+import html
+import io
+import json
+import os
+import random
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from services.catalog.commands import Progress, main
+from tests.support.builders import unique
+from tests.support.catalog import catalog, course, ids
+from tests.support.services import Started
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.timeout(400)
+
+
+@pytest.fixture(scope="module")
+async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
+    async with catalog(mongodb_uri, kafka_bootstrap) as service:
+        yield service
+
+
+async def environment_of(service: Started, tenant: str) -> dict[str, str]:
+    address = str(service.client.make_url("/")).rstrip("/")
+    return {"CATALOG_URL": address, "CATALOG_KEY": await service.key("admin", tenant)}
+
+
+async def told(service: Started, tenant: str, *arguments: str) -> tuple[int, str]:
+    """Carry out a command in a thread, and return its exit code and what it said."""
+    said = io.StringIO()
+    with patch.dict(os.environ, await environment_of(service, tenant)), contextlib.redirect_stdout(said):
+        code = await asyncio.to_thread(main, list(arguments))
+    return code, said.getvalue()
+
+
+def count(said: str, name: str) -> int:
+    found = re.search(rf"^{name} +([\d,]+)$", said, re.MULTILINE)
+    return int(found[1].replace(",", "")) if found else 0
+
+
+async def test_a_table_is_shown_first_and_taken_when_its_columns_are_said(service: Started, tmp_path: Path) -> None:
+    tenant, file = unique("tenant"), tmp_path / "courses.csv"
+    file.write_bytes("รหัสวิชา,ชื่อหลักสูตร,อื่น\nก 1,การเขียน,x\nก 2,,y\n".encode("cp874"))
+    code, said = await told(service, tenant, "import", str(file))
+    assert code == 2
+    assert "title            ชื่อหลักสูตร" in said
+    assert "--map 'code=รหัสวิชา,title=ชื่อหลักสูตร'" in said
+    assert await ids(service, tenant=tenant) == []
+    code, said = await told(service, tenant, "import", str(file), "--map", "guess", "--dry-run")
+    assert (code, count(said, "created"), count(said, "refused")) == (1, 1, 1)
+    assert await ids(service, tenant=tenant) == []
+    code, said = await told(service, tenant, "import", str(file), "--map", "guess", "--default", "provider=กรม,hours=6")
+    assert (code, count(said, "created"), count(said, "refused")) == (1, 1, 1)
+    assert "row 3 (ก 2):\n    title: " in said
+    assert "columns not taken: อื่น" in said
+    code, said = await told(service, tenant, "import", str(file), "--map", "guess", "--default", "provider=กรม,hours=6")
+    assert (code, count(said, "unchanged")) == (1, 1)
+    code, said = await told(service, tenant, "check", str(file))
+    assert (code, count(said, "courses"), count(said, "refused"), "cp874" in said) == (1, 1, 1, True)
+
+
+@pytest.mark.parametrize("ending", ["ndjson", "csv", "xlsx"])
+async def test_what_is_exported_is_unchanged_when_it_is_imported(service: Started, tmp_path: Path, ending: str) -> None:
+    tenant, file, there = unique("tenant"), tmp_path / "in.ndjson", tmp_path / f"out.{ending}"
+    bodies = [course(f"c{n}", tags=["x, y"], requires=[{"course": "c0"}] if n else []) for n in range(5)]
+    file.write_text("\n".join(json.dumps(body, ensure_ascii=False) for body in bodies))
+    code, said = await told(service, tenant, "import", str(file))
+    assert (code, count(said, "created")) == (0, 5), said
+    code, said = await told(service, tenant, "export", str(there))
+    assert (code, count(said, "exported")) == (0, 5)
+    code, said = await told(service, tenant, "import", str(there))
+    assert (code, count(said, "unchanged"), count(said, "changed")) == (0, 5, 0), said
+
+
+async def test_what_cannot_be_done_says_why_in_a_line(service: Started, tmp_path: Path) -> None:
+    tenant, file = unique("tenant"), tmp_path / "courses.csv"
+    file.write_text("title\na\n")
+    for arguments, word in (
+        (["import", str(tmp_path / "absent.csv"), "--map", "guess"], "No such file"),
+        (["import", str(file), "--map", "colour=title"], "is not one of"),
+        (["import", str(file), "--map", "title=Nowhere"], "no column"),
+        (["import", str(file), "--map", "guess", "--encoding", "klingon"], "unknown encoding"),
+        (["import", str(file), "--map", "guess", "--format", "xlsx"], "no Excel workbook"),
+        (["import", str(file), "--map", "guess", "--url", "http://127.0.0.1:9"], "cannot be reached"),
+        (["check", str(tmp_path)], "in which format"),
+    ):
+        code, said = await told(service, tenant, *arguments)
+        assert (code, word in said, "Traceback" in said) == (2, True, False), said
+
+
+async def test_an_import_that_is_interrupted_says_so_and_the_next_one_does_the_rest(
+    service: Started, tmp_path: Path
+) -> None:
+    tenant, file = unique("tenant"), tmp_path / "courses.ndjson"
+    bodies = [course(f"c{n:05}") for n in range(200)]
+    os.mkfifo(file)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "services.catalog", "import", str(file)),
+        env=os.environ | await environment_of(service, tenant),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    writer = await asyncio.to_thread(file.open, "wb")
+    try:
+        lines = b"".join(json.dumps(body).encode() + b"\n" for body in bodies[:100])
+        writer.write(lines + b" " * (1 << 17))
+        writer.flush()
+        await until(lambda: _offers(service, tenant, 100))
+        process.send_signal(signal.SIGINT)
+        await asyncio.sleep(0)
+    finally:
+        await asyncio.to_thread(writer.close)
+    said, _ = await process.communicate()
+    assert (process.returncode, "Interrupted" in said.decode()) == (130, True), said
+    file.unlink()
+    file.write_bytes(b"".join(json.dumps(body).encode() + b"\n" for body in bodies))
+    code, words = await told(service, tenant, "import", str(file))
+    assert (code, count(words, "unchanged"), count(words, "created")) == (0, 100, 100), words
+
+
+async def _offers(service: Started, tenant: str, courses: int) -> bool:
+    return len(await ids(service, "limit=500", tenant)) == courses
+
+
+def test_the_bar_tells_share_rows_rate_and_what_is_left() -> None:
+    bar = Progress(1000)
+    bar.sent(250)
+    bar.rows(10)
+    assert re.fullmatch(r"\[######                  \]  25%  10 rows  [\d,]+/s  \d+:\d\d left ", bar.line())
+
+
+# --- real files ------------------------------------------------------------------------------------------------------
+
+DATASETS = os.environ.get("DATASETS_DIR")
+REAL = pytest.mark.skipif(not DATASETS, reason="DATASETS_DIR is not set")
+FILES: dict[str, list[str]] = {
+    "coursera_5164_forstmaple/coursera_courses.csv": ["--map", "guess"],
+    "coursera_1139_ayesha/Coursera.csv": ["--map", "guess"],
+    "edx_816_prereq_skills/edx.csv": ["--map", "guess"],
+    "thaimooc_400/course_data.csv": ["--map", "guess", "--default", "provider=Thai MOOC"],
+    "university_course_prereqs/cs_courses.csv": ["--no-header", "--map", "code=#1,title=#2,description=#2"],
+    "samples_schemaorg_course/sdo-course-examples.txt": ["--format", "jsonld"],
+}
+
+
+@REAL
+@pytest.mark.parametrize("name", FILES)
+async def test_a_real_file_is_taken_whole_by_one_command_and_nothing_changes_its_meaning(
+    service: Started, name: str
+) -> None:
+    tenant, file = unique("tenant"), Path(DATASETS or "", name)
+    code, said = await told(service, tenant, "import", str(file), *FILES[name])
+    print(f"{name}\n{said}")  # noqa: T201 - the report is what is wanted of a run with real files
+    assert code in (0, 1), said
+    assert "no title" not in said
+    stored = [one async for one in service.database("catalog")["entries"].find({"tenant": tenant, "kind": "course"})]
+    assert len(stored) == count(said, "created")
+    again, words = await told(service, tenant, "import", str(file), *FILES[name])
+    assert (again, count(words, "created"), count(words, "changed")) == (code, 0, 0)
+    assert count(words, "unchanged") == count(said, "created") + count(said, "unchanged")
+    if file.suffix == ".csv":
+        _compare(file, [one["content"] for one in stored])
+
+
+def _compare(file: Path, stored: list[dict[str, Any]]) -> None:
+    """Compare a sample with what another reader finds in the file, cell by cell."""
+    with file.open(encoding="utf-8-sig", newline="") as opened:
+        first = next(csv.reader(opened))
+    headed = "cmu" not in first[0] and "_" not in first[0][:5]
+    with file.open(encoding="utf-8-sig", newline="") as opened:
+        rows = (
+            list(csv.DictReader(opened)) if headed else [{"code": one, "text": two} for one, two in csv.reader(opened)]
+        )
+    cells = {html.unescape(cell).strip() for row in rows for cell in row.values() if cell}
+    skills = {skill for row in rows for skill in _listed(row.get("course_skills", ""))}
+    for one in random.Random(7).sample(stored, min(200, len(stored))):  # noqa: S311 - a sample
+        texts = [*one["title"].values(), one.get("code"), one.get("url"), *one.get("stated", {}).values()]
+        for text in texts:
+            if text:
+                assert text in cells or any(cell.startswith(text) for cell in cells), text
+        if skills and one.get("tags"):
+            assert len(set(one["tags"]) - skills) <= 2, one["tags"]  # the category and the sub-category
+        words = one.get("stated", {}).get("duration", "")
+        if found := re.fullmatch(r"Approx\. (\d+) hours to complete", words):
+            assert one["hours"] == int(found[1])
+            assert "hours" not in one.get("assumed", [])
+        elif not words:
+            assert "hours" in one["assumed"]
+
+
+def _listed(cell: str) -> list[str]:
+    return [html.unescape(str(one)).strip() for one in ast.literal_eval(cell)] if cell.startswith("[") else []

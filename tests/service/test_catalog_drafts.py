@@ -1,0 +1,120 @@
+"""Drafts of frameworks through the front door: people first, then a version that never changes."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.support.builders import FRAMEWORK, framework
+from tests.support.catalog import catalog
+from tests.support.services import Started, Topic
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.timeout(400)
+
+
+@pytest.fixture(scope="module")
+async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
+    async with catalog(mongodb_uri, kafka_bootstrap) as service:
+        yield service
+
+
+def body(name: str, **required: float) -> dict[str, Any]:
+    return {"framework": msgspec.to_builtins(framework(required)) | {"id": name}, "by": "ann"}
+
+
+async def asked(service: Started, method: str, path: str, **options: Any) -> tuple[int, Any]:
+    got = await service.ask(method, f"/v1/frameworks/{path}", "admin", **options)
+    return got.status, await got.json() if got.status != 204 else None
+
+
+async def test_a_draft_goes_through_people_to_a_version(service: Started, announced: Topic) -> None:
+    status, put = await asked(service, "PUT", "drafted/draft", json=body("drafted", cooking=2) | {"comment": "first"})
+    assert (status, put["revision"], put["state"], put["base_version"]) == (201, 1, "draft", 0)
+    assert (await service.ask("GET", "/v1/frameworks/drafted")).status == 404
+    assert (await asked(service, "GET", "drafted/draft", tenant="other"))[0] == 404
+    assert (await service.ask("GET", "/v1/frameworks/drafted/draft", "platform")).status == 403
+    status, problem = await asked(service, "POST", "drafted/draft:publish")
+    assert (status, problem["field"]) == (409, "state")
+    assert (await asked(service, "POST", "drafted/draft:approve", json={"by": "ben"}))[0] == 409
+    assert (await asked(service, "POST", "drafted/draft:review", json={"by": " "}))[0] == 422
+    assert (await asked(service, "POST", "drafted/draft:review", json={"by": "ben", "comment": "well"}))[0] == 200
+    stale = await asked(service, "POST", "drafted/draft:approve", json={"by": "cat"}, headers={"If-Match": '"1"'})
+    assert stale[0] == 412
+    fresh = await asked(service, "POST", "drafted/draft:approve", json={"by": "cat"}, headers={"If-Match": '"2"'})
+    assert (fresh[0], fresh[1]["state"]) == (200, "approved")
+    status, impact = await asked(service, "GET", "drafted:impact")
+    assert (status, impact["requirements"][0]["after"], impact["officers"]) == (200, 2, None)
+    status, put = await asked(service, "POST", "drafted/draft:publish")
+    assert (status, put) == (200, {"id": "drafted", "version": 1, "changed": True})
+    assert (await asked(service, "GET", "drafted/draft"))[0] == 404
+    assert await announced.of("agency/framework:drafted", 1)
+
+    async def is_history() -> bool:
+        return bool((await asked(service, "GET", "drafted/versions"))[1]["versions"])
+
+    await until(is_history)
+    (version,) = (await asked(service, "GET", "drafted/versions"))[1]["versions"]
+    assert (version["version"], version["state"]) == (1, "published")
+    assert [version[name]["by"] for name in ("proposed", "reviewed", "approved")] == ["ann", "ben", "cat"]
+    assert [said["comment"] for said in version["comments"]] == ["first", "well"]
+    others = await (await service.ask("GET", "/v1/frameworks/drafted/versions")).json()
+    assert (others["versions"][0]["approved"], others["versions"][0]["comments"]) == (None, [])
+
+
+async def approve(service: Started, name: str, **required: float) -> None:
+    assert (await asked(service, "PUT", f"{name}/draft", json=body(name, **required)))[0] in (200, 201)
+    for step in ("review", "approve"):
+        assert (await asked(service, "POST", f"{name}/draft:{step}", json={"by": "ben"}))[0] == 200
+
+
+async def test_a_version_that_was_published_meanwhile_stops_the_draft(service: Started) -> None:
+    await approve(service, "raced", cooking=2)
+    direct = body("raced", cooking=1)["framework"]
+    assert (await asked(service, "PUT", "raced", json=direct))[0] == 201
+    status, problem = await asked(service, "POST", "raced/draft:publish")
+    assert (status, problem["field"]) == (409, "base_version")
+    assert (await asked(service, "GET", "raced:impact"))[1]["outdated"] is True
+    await approve(service, "raced", cooking=2)
+    assert (await asked(service, "POST", "raced/draft:publish"))[1]["version"] == 2
+    assert (await asked(service, "DELETE", "raced/draft"))[0] == 404
+
+
+async def test_publishing_goes_on_where_it_was_broken_off(service: Started) -> None:
+    await approve(service, "broken-off", cooking=2)
+    published = body("broken-off", cooking=2)["framework"]
+    assert (await asked(service, "PUT", "broken-off", json=published))[0] == 201  # as far as the first try came
+    status, put = await asked(service, "POST", "broken-off/draft:publish")
+    assert (status, put) == (200, {"id": "broken-off", "version": 1, "changed": False})
+    assert (await asked(service, "GET", "broken-off/draft"))[0] == 404
+
+
+async def test_a_tenant_drafts_its_own_one_in_place_of_the_shared_one(service: Started) -> None:
+    await approve(service, FRAMEWORK, cooking=2)
+    assert (await asked(service, "POST", f"{FRAMEWORK}/draft:publish"))[1]["version"] == 1
+    assert (await asked(service, "GET", FRAMEWORK, tenant="other"))[1]["requirements"] != []
+
+
+async def test_a_draft_of_another_id_or_with_a_fault_is_refused_and_one_may_be_dropped(service: Started) -> None:
+    status, problem = await asked(service, "PUT", "one/draft", json=body("other", cooking=2))
+    assert (status, problem["field"]) == (422, "id")
+    wrong = body("one", cooking=2)
+    wrong["framework"]["requirements"][0]["skill"] = "ghost"
+    status, problem = await asked(service, "PUT", "one/draft", json=wrong)
+    assert (status, problem["field"]) == (422, "requirements[0].skill")
+    assert (await asked(service, "PUT", "one/draft", json=body("one", cooking=2)))[0] == 201
+    assert (await asked(service, "DELETE", "one/draft", headers={"If-Match": '"7"'}))[0] == 412
+    assert (await asked(service, "DELETE", "one/draft"))[0] == 204
+    for path in ("one/draft", "one:impact", "one/versions"):
+        assert (await asked(service, "GET", path))[0] == 404
+
+
+async def test_a_retired_framework_takes_no_change_until_it_comes_back(service: Started) -> None:
+    whole = body("ageing", cooking=2)["framework"]
+    assert (await asked(service, "PUT", "ageing", json=whole))[0] == 201
+    assert (await asked(service, "PATCH", "ageing", json={"retired": True}))[1]["version"] == 2
+    status, problem = await asked(service, "PATCH", "ageing", json={"title": {"en": "New"}})
+    assert (status, problem["field"]) == (409, "retired")
+    assert (await asked(service, "PUT", "ageing", json=whole))[1]["version"] == 3  # without `retired` it is back
+    assert (await asked(service, "PATCH", "ageing", json={"title": {"en": "New"}}))[1]["version"] == 4

@@ -1,0 +1,121 @@
+"""What people's decisions make of matches, and what a new matching leaves of them."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from services.catalog.matches import (
+    DECISIONS,
+    Match,
+    MatchDecision,
+    MatchName,
+    SkillSpan,
+    Status,
+    decide,
+    given_rows,
+    kept,
+    proposed,
+    text_of,
+    with_decisions,
+)
+from services.catalog.matching import CourseText, Proposal
+from shared.domain import LocalizedText, Teaches
+from shared.errors import NotFound
+from tests.support.builders import FRAMEWORK, course
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+READING = MatchName(FRAMEWORK, "reading")
+
+
+def match(skill: str, status: Status = "proposed", text: str = "t") -> Match:
+    return Match(FRAMEWORK, skill, 0.0, 2.0, 0.7, status=status, text=text)
+
+
+def found(*skills: str) -> dict[str, list[Proposal]]:
+    return {FRAMEWORK: [Proposal(skill, 0.0, 1.0, 0.6, 0.5, 0.1, ["word"], None) for skill in skills]}
+
+
+def by(status: Status) -> MatchDecision:
+    return MatchDecision(status, "key", NOW)
+
+
+def statuses(matches: list[Match]) -> dict[str, str]:
+    return {one.skill: one.status for one in matches}
+
+
+def test_a_new_matching_replaces_what_nobody_decided() -> None:
+    before = [match("reading"), match("writing", "confirmed"), match("sums", "rejected")]
+    after = proposed(before, found("maps", "writing", "sums"), "t", [])
+    assert statuses(after) == {"writing": "confirmed", "sums": "rejected", "maps": "proposed"}
+
+
+def test_what_was_rejected_comes_back_only_by_another_text_and_with_its_past() -> None:
+    rejected = decide([match("sums")], MatchName(FRAMEWORK, "sums"), by("rejected"))
+    assert statuses(proposed(rejected, found("sums"), "t", [])) == {"sums": "rejected"}
+    (again,) = proposed(rejected, found("sums"), "another", [])
+    assert (again.status, [one.status for one in again.decisions]) == ("proposed", ["rejected"])
+
+
+def test_what_a_course_teaches_anyway_is_not_proposed() -> None:
+    assert proposed([], found("reading"), "t", [Teaches(FRAMEWORK, "reading", 0, 1)]) == []
+
+
+def test_a_decision_on_what_is_not_there_is_refused() -> None:
+    with pytest.raises(NotFound):
+        decide([match("writing")], READING, by("confirmed"))
+
+
+def test_the_same_decision_again_changes_nothing() -> None:
+    once = decide([match("reading")], READING, by("confirmed"))
+    later = MatchDecision("confirmed", "another", NOW + timedelta(days=1))
+    assert decide(once, READING, later) == once
+
+
+def test_the_last_decisions_are_kept() -> None:
+    matches = [match("reading")]
+    for n in range(DECISIONS + 5):
+        matches = decide(matches, READING, by("rejected" if n % 2 else "confirmed"))
+    assert len(matches[0].decisions) == DECISIONS
+    assert matches[0].decisions[-1].status == matches[0].status == "confirmed"
+
+
+def test_rows_come_and_go_with_decisions_and_others_stay() -> None:
+    given = course("c", ("sums", 0, 1))
+    before = [match("reading"), match("writing")]
+    both = decide(decide(before, READING, by("confirmed")), MatchName(FRAMEWORK, "writing"), by("confirmed"))
+    taught = with_decisions(given, before, both)
+    assert [row.skill for row in taught.teaches] == ["sums", "reading", "writing"]
+    assert [row.skill for row in given_rows(taught, both)] == ["sums"]
+    without = decide(both, READING, by("rejected"))
+    assert [row.skill for row in with_decisions(taught, both, without).teaches] == ["sums", "writing"]
+
+
+def test_levels_that_the_provider_put_since_are_not_put_back_by_another_decision() -> None:
+    before = [match("reading", "confirmed"), match("writing")]
+    put = replace(course("c"), teaches=[Teaches(FRAMEWORK, "reading", 1, 3)])
+    after = decide(before, MatchName(FRAMEWORK, "writing"), by("confirmed"))
+    levels = {row.skill: (row.from_level, row.to_level) for row in with_decisions(put, before, after).teaches}
+    assert levels == {"reading": (1, 3), "writing": (0, 2)}
+
+
+def test_a_correction_to_a_skill_that_is_taught_already_leaves_one_row_the_last_decided() -> None:
+    right = SkillSpan("writing", 1.0, 2.0)
+    before = [match("reading"), match("writing", "confirmed")]
+    taught = kept(course("c"), before)
+    after = decide(before, READING, by("corrected"), right)
+    rows = [row for row in with_decisions(taught, before, after).teaches if row.skill == "writing"]
+    assert [(row.from_level, row.to_level) for row in rows] == [(1, 2)]
+
+
+def test_a_course_put_without_skills_keeps_the_confirmed_ones_and_one_with_skills_its_own() -> None:
+    confirmed = [match("reading", "confirmed"), match("writing", "rejected")]
+    assert [row.skill for row in kept(course("c"), confirmed).teaches] == ["reading"]
+    assert [row.skill for row in kept(course("c", ("sums", 0, 1)), confirmed).teaches] == ["sums"]
+
+
+def test_the_text_of_a_course_is_its_words_however_they_are_written() -> None:
+    def text(title: str) -> str:
+        return text_of(CourseText("c", LocalizedText(th=title)))
+
+    assert text("น้ำ  ใจ") == text("น\u0e4d\u0e49\u0e32 ใจ") != text("น้ำ")
