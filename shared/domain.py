@@ -7,7 +7,7 @@ Levels, weights and hours are kept to the millionth from here on (`keep_milliont
 reader, stored or sent, and two of them are compared as they are.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from graphlib import CycleError, TopologicalSorter
 from typing import Annotated, Literal
@@ -248,7 +248,7 @@ class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
                     raise InvalidInput(f"unknown {what} {getattr(relation, name)!r}", f"relations[{i}].{name}")
         for kind in ("child_of", "precedes"):
             if cycle := find_cycle((row.origin, row.target) for row in self.relations if row.kind == kind):
-                raise InvalidInput(f"`{kind}` is a cycle: {' → '.join(cycle)}", "relations")
+                raise InvalidInput(f"`{kind}` is a cycle: {cycle_text(cycle)}", "relations")
 
 
 def find_cycle(links: Iterable[tuple[str, str]]) -> list[str]:
@@ -261,6 +261,14 @@ def find_cycle(links: Iterable[tuple[str, str]]) -> list[str]:
     except CycleError as error:
         return list(error.args[1])
     return []
+
+
+def cycle_text(cycle: Sequence[str]) -> str:
+    """Return a cycle as words; of one over 50 nodes the first ones, and how many there are."""
+    most = 50
+    if len(cycle) <= most:
+        return " → ".join(cycle)
+    return f"{' → '.join(cycle[:most])} → … ({len(cycle) - 1} in all)"
 
 
 def _distinct(name: str, ids: list[str]) -> set[str | None]:

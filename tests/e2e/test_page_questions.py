@@ -57,6 +57,21 @@ async def test_why_not_answers_with_a_reason_in_both_languages(platform: Platfor
         assert "no longer there" in await page.inner_text("#why-not-answer")
 
 
+async def test_the_alternatives_of_a_path_that_came_on_the_open_page_are_read_once_somebody_looks(
+    platform: Platform, browser: Browser
+) -> None:
+    async with at_the_path(platform, browser) as (officer, reader):
+        page = reader.page
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url) if "/path?" in request.url else None)
+        await officer.assess(required(0.7))
+        await reader.news("เพราะมีผลประเมินใหม่")
+        assert asked == []
+        await page.evaluate("document.querySelectorAll('.step details').forEach(one => { one.open = true; })")
+        await page.wait_for_selector(".step [data-keep^='why-']", state="attached")
+        assert len(asked) == 1
+
+
 async def test_what_if_stands_beside_the_present_path_and_stores_nothing(platform: Platform, browser: Browser) -> None:
     async with at_the_path(platform, browser) as (officer, reader):
         page = reader.page

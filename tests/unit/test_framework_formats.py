@@ -45,6 +45,23 @@ def test_a_matrix_is_read_in_every_separator_and_encoding(separator: str, encodi
     assert [step.level for step in found.scale] == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("raw", ["\n \nrole,skill,level\n\nclerk,law,2\n", "role,skill,level\rclerk,law,2\r"])
+def test_empty_rows_and_old_line_ends_are_no_rows(raw: str) -> None:
+    found = read("csv", [Source("matrix.csv", raw.encode())], NAMED)
+    assert found.framework, found.faults
+    assert (found.rows, [row.level for row in found.framework.requirements]) == (1, [2])
+
+
+def test_a_written_table_holds_no_formula() -> None:
+    found = table("role,skill,level", "=cmd(),law,2", "'=twice,law,1").framework
+    assert found
+    assert [group.title.en for group in found.job_groups] == ["=cmd()", "=twice"]
+    written = write("csv", found, datetime(2026, 1, 1, tzinfo=UTC)).data
+    assert b",=" not in written
+    assert b"'=cmd()" in written
+    assert read("csv", [Source("matrix.csv", written)], NAMED).framework == found
+
+
 def test_a_wide_matrix_may_stand_either_way() -> None:
     long = table("role,skill,level", "clerk,filing,1", "clerk,law,2", "chief,law,3").framework
     roles = table("role,filing,law", "clerk,1,2", "chief,,3").framework
@@ -233,6 +250,24 @@ def test_associations_of_a_package_are_kept_or_told() -> None:
     }
 
 
+def test_a_long_circle_is_told_shortened_and_many_circles_are_bounded() -> None:
+    names = [f"i{n}" for n in range(400)]
+    ring = [link("isChildOf", one, after) for one, after in zip(names, [*names[1:], names[0]], strict=True)]
+    long = package(list(names), *ring)
+    assert (long.framework, len(long.faults)) == (None, 3)
+    assert "(400 in all)" in long.faults[0].reason
+    pairs = [link("precedes", names[n], names[n ^ 1]) for n in range(400)]
+    many = package(list(names), *pairs)
+    assert many.framework
+    assert (many.framework.relations, len(many.faults)) == ([], 101)
+
+
+def test_words_in_another_language_are_told() -> None:
+    whole = {"CFDocument": {**DOCUMENT, "language": "es-MX"}, "CFItems": [{"identifier": "a", "fullStatement": "Día"}]}
+    reading = read("case-1.0", [Source("package.json", json.dumps(whole).encode())], Options())
+    assert any("'es-mx'" in line for line in reading.assumed)
+
+
 def test_a_rubric_is_the_scale_and_long_statements_give_way_to_short_ones() -> None:
     levels = [{"score": 0, "quality": "No"}, {"score": 3, "quality": "Yes"}]
     rubrics = [{"CFRubricCriteria": [{"CFRubricCriterionLevels": levels}]}]
@@ -403,6 +438,7 @@ def test_every_fault_of_our_own_json_is_told() -> None:
 
 
 RUBBISH = [b"", b"[]", b"null", b"{}", b"{", b"\xff", b"[" * 100_000, b'{"CFDocument": {}}', b'{"@graph": 3}']
+RUBBISH += [b'{"@graph": [{"@type": 5, "@id": null}]}', b'{"CFDocument": {"title": 5}, "CFItems": [1, null]}']
 RUBBISH += [b"PK\x03\x04rubbish", b"a,b\n", b"\0\0\0"]
 
 

@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 
+from services.catalog.importers.rows import ROW_LIMIT
 from services.catalog.importers.words import (
     InvalidDate,
     date_of,
@@ -144,6 +145,16 @@ def test_a_date_is_read_in_both_calendars_and_far_ones_mean_never(text: str, fou
 
 @pytest.mark.parametrize("text", ["31/02/2568", "soon", "13/13/2025", "0000-01-01"])
 def test_what_is_no_date_is_refused(text: str) -> None:
+    with pytest.raises(InvalidDate):
+        date_of(text)
+
+
+@pytest.mark.parametrize("unit", ["1,", "a,", "(", "(a,", "1 - ", "12:", "<a ", "&amp", "3 hours ", "beginner ", "[,"])
+def test_a_cell_as_large_as_a_row_may_be_is_read_at_once(unit: str) -> None:
+    """A reader that looks at everything again for each character would not end within the test's time."""
+    text = unit * (ROW_LIMIT // len(unit))
+    for read in (list_of, plain, duration_of, level_of, language_of, modality_of, number_of, says_nothing):
+        read(text)
     with pytest.raises(InvalidDate):
         date_of(text)
 

@@ -3,12 +3,16 @@
 import json
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
 
 from services.recommender import warmup as warming
 from services.recommender.planner.index.catalog import Snapshot
+from services.recommender.planner.index.graph import BEGIN_DTYPE
+from services.recommender.planner.index.segment import TEACHER_DTYPE
+from services.recommender.planner.index.vocabulary import CONDITION_DTYPE, ROW_DTYPE
 from services.recommender.planner.jit import COMPILED, as_array, signatures
 from services.recommender.warmup import warm_up
 from shared.domain import SHARED_TENANT
@@ -26,7 +30,15 @@ def test_a_fresh_process_compiles_and_loads_nothing_after_its_warm_up() -> None:
     assert found["kernels"] > 0
 
 
-def test_every_array_of_a_net_lies_in_memory_as_the_kernels_take_it() -> None:
+RECORDS: dict[str, Any] = {
+    "begins": BEGIN_DTYPE,
+    "rows": ROW_DTYPE,
+    "condition_table": CONDITION_DTYPE,
+    "teachers": TEACHER_DTYPE,
+}
+
+
+def test_every_array_of_a_graph_lies_in_memory_as_compiled_code_takes_it() -> None:
     shared = Snapshot().put_courses(SHARED_TENANT, catalog(600, 8, seed=4), 1)
     beside = shared.put_courses(TENANT, catalog(3, 8, seed=9), 2)
     for view in (shared.view(TENANT), beside.view(TENANT)):
@@ -34,7 +46,8 @@ def test_every_array_of_a_net_lies_in_memory_as_the_kernels_take_it() -> None:
         for name, array in net._asdict().items():
             assert array.flags.c_contiguous, name
             assert array.flags.writeable, name
-            assert array.dtype == (np.int64 if name in ("hours", "rank") else np.int32), name
+            expected = RECORDS.get(name, np.int64 if name in ("hours", "rank") else np.int32)
+            assert array.dtype == expected, name
 
 
 def test_an_array_is_laid_out_anew_only_where_it_lies_otherwise() -> None:

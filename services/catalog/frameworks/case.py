@@ -26,7 +26,7 @@ from services.catalog.frameworks.reading import (
     identifier,
 )
 from services.catalog.frameworks.tables import Source
-from shared.domain import Framework, LocalizedText, Prose, Requirement, ScaleLevel, Stage, find_cycle
+from shared.domain import Framework, LocalizedText, Prose, Requirement, ScaleLevel, Stage, cycle_text, find_cycle
 from shared.errors import InvalidInput
 from shared.texts import folded
 
@@ -79,11 +79,9 @@ class _Package:
         self._take_tree(associations)
         cycles = find_cycle((child, parents[0]) for child, parents in self._parents.items())
         if cycles:
-            builder.fault(
-                f"`isChildOf` is a cycle: {' → '.join(cycles)}; its items have no place in the framework",
-                field="CFAssociations",
-                verdict="untrue",
-            )
+            reason = f"`isChildOf` is a cycle: {cycle_text(cycles)}; its items have no place in the framework"
+            builder.fault(reason, field="CFAssociations", verdict="untrue")
+            self._give_head()
             return builder.build()
         kinds = {key: self._kind(key, item) for key, item in self._items.items()}
         for key, item in self._items.items():
@@ -264,7 +262,11 @@ class _Package:
         both = _mapping(extension.get("title"))
         if clean(title.text) in map(clean, map(str, both.values())):
             title = Given("", {language: str(words) for language, words in both.items()})
-        said = _string(self._document, "description")
+        said, language = _string(self._document, "description"), _string(self._document, "language").lower()
+        if language.partition("-")[0] not in ("", "en", "th"):
+            builder.assume(
+                f"the words of the package are in {language[:20]!r}; they stand in the place of English ones"
+            )
         if "description" not in extension and said:
             extension = {**extension, "description": builder.text(Given(said), row=None, id=name, field="description")}
         builder.head(

@@ -164,7 +164,7 @@ def _distinct(steps: list[ScaleLevel]) -> list[ScaleLevel]:
 
 def _kind(node: Mapping[str, Any]) -> str:
     given = node.get("@type", "")
-    names = [given] if isinstance(given, str) else [one for one in given if isinstance(one, str)]
+    names = [one for one in (given if isinstance(given, list) else [given]) if isinstance(one, str)]
     kinds = [re.split(r"[/#:]", name)[-1] for name in names]
     return next((kind for kind in kinds if kind in _READ), kinds[0] if kinds else "")
 

@@ -348,7 +348,8 @@ def write(framework: Framework) -> tuple[bytes, list[NotKept]]:
         stage = named["stage"][row.stage] if row.stage else {}
         level = {"level": decimal(row.level), "weight": decimal(row.weight)}
         rows.append({**named["job_group"][row.job_group], **skills[row.skill], **stage, **level})
-    return table(_WRITTEN, [[row.get(name) for name in _WRITTEN] for row in rows]), _not_held(framework)
+    cells = [[row.get(name) for name in _WRITTEN] for row in rows]
+    return table(_WRITTEN, cells, guarded=True), _not_held(framework)
 
 
 def _titles(name: str, text: LocalizedText | Prose) -> dict[str, str | None]:

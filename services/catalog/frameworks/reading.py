@@ -34,6 +34,7 @@ from shared.domain import (
     ScaleLevel,
     Skill,
     Stage,
+    cycle_text,
     find_cycle,
 )
 from shared.errors import Problem
@@ -450,7 +451,7 @@ class Builder:
             if not (cycle := find_cycle((one.origin, one.target) for one in relations if one.kind == kind)):
                 return relations
             on_it = set(pairwise(cycle))
-            reason = f"`{kind}` is a cycle: {' → '.join(cycle)}; these relations are left out"
+            reason = f"`{kind}` is a cycle: {cycle_text(cycle)}; these relations are left out"
             self.fault(reason, field="relations")
             relations = [one for one in relations if one.kind != kind or (one.origin, one.target) not in on_it]
         self.fault(f"`{kind}` has over {_CYCLES} cycles; all these relations are left out", field="relations")

@@ -6,6 +6,7 @@ An archive is unpacked up to a limit of bytes and of files, whatever it says of 
 import codecs
 import csv
 import io
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ FILES_LIMIT = 100
 _PIECE = 1024 * 1024
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _SEPARATORS = "\t;,|"
+_FORMULA, _GUARDED = re.compile(r"'*[=+\-@]"), re.compile(r"'+[=+\-@]")
 _TEXTS = (".csv", ".tsv", ".txt")
 
 
@@ -100,7 +102,7 @@ def text_of(source: Source) -> str:
 
 def _decoded(source: Source, data: bytes, encoding: str) -> str:
     try:
-        return data.decode(encoding)
+        return data.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         line = data[: error.start].decode(encoding, "replace").count("\n") + 1
         raise Malformed(f"{source.name}: line {line} is not {encoding.upper()}; save the file as UTF-8") from error
@@ -108,9 +110,10 @@ def _decoded(source: Source, data: bytes, encoding: str) -> str:
 
 def heading_of(text: str) -> tuple[list[str], str]:
     """Return the cells of a table's first row, and what separates them."""
-    first = text.lstrip("\n\r").partition("\n")[0]
+    first = text.lstrip("\n \t").partition("\n")[0]
     separator = max(_SEPARATORS, key=lambda one: len(next(csv.reader([first], delimiter=one), [])))
-    return next(csv.reader(io.StringIO(text), delimiter=separator), []), separator
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    return next((row for row in rows if any(cell.strip() for cell in row)), []), separator
 
 
 def rows_of(source: Source, text: str, builder: Builder) -> Iterator[Row]:
@@ -123,19 +126,23 @@ def rows_of(source: Source, text: str, builder: Builder) -> Iterator[Row]:
     for name in sorted({name for name in names if name and names.count(name) > 1}):
         builder.fault(f"two columns are called {name!r}; the last one is read", row=1, verdict="changed")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    number, line = 0, 1
+    number, line, headed = 0, 1, False
     try:
         for cells in reader:
             number += 1
             line = reader.line_num + 1
-            if number == 1 or not any(cell.strip() for cell in cells):
+            if not any(cell.strip() for cell in cells):
+                continue
+            if not headed:
+                headed = True
                 continue
             builder.rows += 1
             if any(cell.strip() for cell in cells[len(names) :]):
                 reason = f"has {len(cells)} cells, and the heading {len(names)}"
                 builder.fault(reason, row=number, id=clean(cells[0])[:64], verdict="untrue")
                 continue
-            found = {name: words for name, cell in zip(names, cells, strict=False) if name and (words := clean(cell))}
+            read = zip(names, map(_unguarded, cells), strict=False)
+            found = {name: words for name, cell in read if name and (words := clean(cell))}
             yield Row(number, found)
     except csv.Error as error:
         closed = "a quote that opens in this row is never closed" if "unexpected end" in str(error) else str(error)
@@ -161,14 +168,25 @@ def pairs(text: str) -> dict[str, str]:
     return found
 
 
-def table(heading: Sequence[str], rows: Sequence[Sequence[object]], separator: str = ",") -> bytes:
-    """Return rows as a table in UTF-8."""
+def _unguarded(cell: str) -> str:
+    """Return a cell without the apostrophe that keeps a spreadsheet from reading it as a formula."""
+    return cell[1:] if _GUARDED.match(cell) else cell
+
+
+def table(
+    heading: Sequence[str], rows: Sequence[Sequence[object]], separator: str = ",", *, guarded: bool = False
+) -> bytes:
+    """Return rows as a table in UTF-8. `guarded`: no cell is a formula to a spreadsheet."""
+
+    def shown(cell: object) -> object:
+        if not isinstance(cell, str):
+            return "" if cell is None else cell
+        return f"'{escaped(cell)}" if guarded and _FORMULA.match(cell) else escaped(cell)
+
     out = io.StringIO()
     writer = csv.writer(out, delimiter=separator, lineterminator="\n")
     writer.writerow(heading)
-    writer.writerows(
-        ["" if cell is None else escaped(cell) if isinstance(cell, str) else cell for cell in row] for row in rows
-    )
+    writer.writerows([shown(cell) for cell in row] for row in rows)
     return out.getvalue().encode()
 
 

@@ -8,7 +8,7 @@ import ast
 import html
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date
 from functools import lru_cache
 from typing import Literal, NamedTuple
@@ -31,6 +31,10 @@ _NOTHING = frozenset(
         "not stated", "unknown", "tbd", "tba", "[]", "{}", "ไม่มี", "ไม่ระบุ", "ไม่กำหนด", "ไม่ได้ระบุ", "ว่าง",
     )
 )  # fmt: skip
+_LONGEST_NOTHING = 40
+_LONGEST_WORDS = 300
+"""A duration, a level or a date is no longer than this; what is longer is prose, and is not searched."""
+
 _THAI_DIGITS = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
 
 
@@ -45,7 +49,7 @@ def plain(text: str) -> str:
 
 def says_nothing(text: str) -> bool:
     """Return whether a cell says that there is nothing to say: empty, `N/A`, `not-mentioned`, `ไม่ระบุ`."""
-    return folded(text) in _NOTHING
+    return len(text) <= _LONGEST_NOTHING and folded(text) in _NOTHING
 
 
 def list_of(text: str) -> list[str]:
@@ -66,7 +70,21 @@ def list_of(text: str) -> list[str]:
     for mark in ("\n", ";", "|"):
         if mark in text:
             return _distinct(text.split(mark))
-    return _distinct(re.split(r",(?![^()\[\]]*[)\]])|、", text))
+    return _distinct(_between_commas(text))
+
+
+def _between_commas(text: str) -> Iterator[str]:
+    """Yield what stands between commas that are in no bracket."""
+    begin = depth = 0
+    for mark in re.finditer(r"[,、()\[\]]", text):
+        if mark[0] in "([":
+            depth += 1
+        elif mark[0] in ")]":
+            depth = max(depth - 1, 0)
+        elif not depth:
+            yield text[begin : mark.start()]
+            begin = mark.end()
+    yield text[begin:]
 
 
 def _distinct(parts: Iterable[str]) -> list[str]:
@@ -131,13 +149,17 @@ _PERIODS = {"day": 1.0, "week": 7.0, "month": 28.0, "year": 336.0}
 _ENDLESS = 10_000
 
 
-@lru_cache(maxsize=4096)
 def duration_of(text: str) -> Duration | None:
     """Return how many hours of study a duration states: ISO 8601, a clock, or amounts with units, in words or figures.
 
     Of a range the middle is taken. `6 weeks, 3-5 hours per week` is 24 hours; of days, weeks or months alone the hours
     are assumed, and so are those of a bare number and of a bound.
     """
+    return _duration(text) if len(text) <= _LONGEST_WORDS else None
+
+
+@lru_cache(maxsize=4096)
+def _duration(text: str) -> Duration | None:
     text = folded(text).translate(_THAI_DIGITS)
     if iso := _ISO.match(text):
         parts = {unit: _number(value) for unit, value in iso.groupdict().items() if value}
@@ -215,9 +237,13 @@ _LEVELS: list[tuple[EducationalLevel, str]] = [
 _ABOUT_LEVELS = re.compile(r"\b(level|course|stage|and|to|or|of|the|for|learners?|students?)\b|ระดับ|ขั้น|หลักสูตร|ถึง|และ")
 
 
-@lru_cache(maxsize=4096)
 def level_of(text: str) -> EducationalLevel | None:
     """Return the level that words name in Thai or English; None for words that are about something else."""
+    return _level(text) if len(text) <= _LONGEST_WORDS else None
+
+
+@lru_cache(maxsize=4096)
+def _level(text: str) -> EducationalLevel | None:
     left = folded(text)
     found: list[EducationalLevel] = []
     for level, pattern in _LEVELS:
@@ -247,7 +273,7 @@ _CODES = {folded(word): code for code, words in _LANGUAGES.items() for word in w
 
 def language_of(text: str) -> str | None:
     """Return the ISO 639 code of a language by its name or tag: `ภาษาไทย`, `Chinese (Simplified)`, `en-US`."""
-    name = folded(text)
+    name = folded(text[:_LONGEST_WORDS])
     if re.fullmatch(r"[a-z]{2}(?:[-_][a-z0-9]+)*", name):
         return name[:2]
     word = re.split(r"[\s(\-_,/]", name, maxsplit=1)[0]
@@ -264,7 +290,7 @@ Modality = Literal["online", "classroom", "blended"]
 
 def modality_of(text: str) -> Modality | None:
     """Return how a course is held: online, in a classroom, or both."""
-    name = folded(text)
+    name = folded(text[:_LONGEST_WORDS])
     online = re.search(r"online|mooc|e-?learning|self-?paced|distance|virtual|remote|ออนไลน์|ทางไกล", name)
     onsite = re.search(
         r"on-?site|on-?campus|classroom|in-?person|face|full-?time|part-?time|workshop|ห้องเรียน|อบรม|onground", name
@@ -295,6 +321,8 @@ def date_of(text: str) -> date | None:
 
     Years from 2400 on are Buddhist. Days stand before months, as in Thai writing. Raises InvalidDate.
     """
+    if len(text) > _LONGEST_WORDS:
+        raise InvalidDate("not read as a date")
     words = folded(text).translate(_THAI_DIGITS).replace("พ.ศ.", "").replace("ค.ศ.", "")
     if found := re.match(r"^(\d{4})-(\d{1,2})-(\d{1,2})(?:[t ].*)?$", words):
         year, month, day = (int(part) for part in found.groups())
