@@ -42,19 +42,19 @@ def watch_relay(registry: CollectorRegistry, relay: Relay) -> None:
     """Expose the relay's pending and unsendable documents, its lease and its number of sent events."""
     gauge(
         registry,
-        "learning_path_outbox_pending_documents",
+        "outbox_pending_documents",
         "Documents with events that no broker acknowledged.",
         lambda: relay.pending,
     )
     gauge(
         registry,
-        "learning_path_relay_unsendable_documents",
+        "relay_unsendable_documents",
         "Documents with an event that no broker takes.",
         lambda: relay.unsendable,
     )
     gauge(
         registry,
-        "learning_path_relay_holds_lease",
+        "relay_holds_lease",
         "1 where this replica is the one that sends.",
         lambda: relay.holds_lease,
     )
@@ -65,31 +65,31 @@ def watch_consumer(registry: CollectorRegistry, consumer: GroupConsumer) -> None
     """Expose a consumer's lag, owned partitions, held seconds and dead-lettered events."""
     gauge(
         registry,
-        "learning_path_consumer_lag_records",
+        "consumer_lag_records",
         "Records of the owned partitions not read yet.",
         lambda: consumer.lag,
     )
     gauge(
         registry,
-        "learning_path_consumer_owned_partitions",
+        "consumer_owned_partitions",
         "Partitions that this replica owns.",
         lambda: len(consumer.partitions),
     )
     gauge(
         registry,
-        "learning_path_consumer_held_seconds",
+        "consumer_held_seconds",
         "How long the same records are in hand.",
         lambda: consumer.held_seconds,
     )
     count(
         registry,
-        "learning_path_consumer_topic_replacements",
+        "consumer_topic_replacements",
         "Times that the topic was another one, or shorter.",
         lambda: consumer.replaced,
     )
     count(
         registry,
-        "learning_path_consumer_dead_lettered_events",
+        "consumer_dead_lettered_events",
         "Events sent to the dead-letter topic.",
         lambda: consumer.dead_lettered,
     )
@@ -99,25 +99,25 @@ def watch_follower(registry: CollectorRegistry, follower: Follower) -> None:
     """Expose a follower's lag, the seconds that its records have been held, and the number of skipped records."""
     gauge(
         registry,
-        "learning_path_follower_lag_records",
+        "follower_lag_records",
         "Records of the followed topic not read yet.",
         lambda: follower.lag,
     )
     gauge(
         registry,
-        "learning_path_follower_held_seconds",
+        "follower_held_seconds",
         "How long the same records are in hand.",
         lambda: follower.held_seconds,
     )
     count(
         registry,
-        "learning_path_follower_topic_replacements",
+        "follower_topic_replacements",
         "Times that the topic was another one, or shorter.",
         lambda: follower.replaced,
     )
     count(
         registry,
-        "learning_path_follower_skipped_records",
+        "follower_skipped_records",
         "Records that could not be read or taken.",
         lambda: follower.skipped,
     )

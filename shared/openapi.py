@@ -56,7 +56,10 @@ _PARAMETERS = {
     "status": ("What people have made of a match.", "proposed"),
     "import_id": ("The id of an import, from its report.", "0f3c2d1b4a5968778695a4b3c2d1e0f0"),
     "verdict": ("Rows of which this became.", "refused"),
-    "map": ("Of a table: `fact=column` items with commas between them, or `guess`.", "title=Name,tags=Skills"),
+    "map": (
+        "Of a table: `name=column` items with commas between them; of courses also `guess`.",
+        "title=Name,tags=Skills",
+    ),
     "default": ("What the file does not state: `fact=value` items.", "provider=Thai MOOC,hours=6"),
     "encoding": ("The encoding of a text; without it, told by the bytes.", "tis-620"),
     "header": ("Whether the first row of a table names the columns.", True),

@@ -145,22 +145,18 @@ def test_the_topics_are_those_of_the_list() -> None:
 
 
 def metrics_in_code() -> Iterator[str]:
-    """Yield the exposed name of every metric that services or shared make."""
+    """Yield the exposed name of every metric that services or shared make; `count` and `gauge` add the namespace."""
     for path in [*(ROOT / "services").rglob("*.py"), *(ROOT / "shared").rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call):
                 called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
                 texts = [arg.value for arg in node.args[:2] if isinstance(arg, ast.Constant)]
                 names = [text for text in texts if isinstance(text, str) and re.fullmatch(r"[a-z]+(_[a-z]+)+", text)]
+                name = f"{NAMESPACE}_{names[0]}" if names and called in ("count", "gauge") else "".join(names[:1])
                 if called in ("count", "Counter", "CounterMetricFamily") and names:
-                    yield prefixed(f"{names[0].removesuffix('_total')}_total")
+                    yield f"{name.removesuffix('_total')}_total"
                 elif called in ("gauge", "Gauge", "GaugeMetricFamily", "Histogram", "Summary") and names:
-                    yield prefixed(names[0])
-
-
-def prefixed(name: str) -> str:
-    """Return the exposed name: `count` and `gauge` of shared.metrics put the namespace in front."""
-    return name if name.startswith(f"{NAMESPACE}_") else f"{NAMESPACE}_{name}"
+                    yield name
 
 
 def test_every_metric_is_described_and_every_described_metric_exists() -> None:

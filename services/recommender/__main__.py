@@ -174,9 +174,7 @@ def _measure(
     registry: CollectorRegistry, planner: Planner, feedback_handler: FeedbackHandler, asked: WorkQueue
 ) -> None:
     catalog = planner.catalog
-    metrics.count(
-        registry, "learning_path_plans_saved", "Paths that were saved and announced.", lambda: planner.planned
-    )
+    metrics.count(registry, "plans_saved", "Paths that were saved and announced.", lambda: planner.planned)
     metrics.count(registry, "plans_rejected", "Paths that the checker refused.", lambda: planner.refused)
     metrics.count(
         registry,
@@ -184,21 +182,17 @@ def _measure(
         "Times that a sweep passed a plan over because it could not be read or planned again.",
         lambda: planner.passed_over,
     )
-    metrics.gauge(
-        registry, "learning_path_catalog_revision", "The catalog that is planned with.", lambda: catalog.revision
-    )
-    metrics.gauge(
-        registry, "learning_path_work_queue_tasks", "Work of requests that waits or runs.", lambda: asked.in_hand
-    )
+    metrics.gauge(registry, "catalog_revision", "The catalog that is planned with.", lambda: catalog.revision)
+    metrics.gauge(registry, "work_queue_tasks", "Work of requests that waits or runs.", lambda: asked.in_hand)
     metrics.count(
         registry,
-        "learning_path_work_queue_rejected_tasks",
+        "work_queue_rejected_tasks",
         "Work of requests beyond the limits: 429 or 503.",
         lambda: asked.refused,
     )
     metrics.count(
         registry,
-        "learning_path_work_queue_abandoned_tasks",
+        "work_queue_abandoned_tasks",
         "Work whose client went away before its turn.",
         lambda: asked.dropped,
     )

@@ -217,6 +217,7 @@ async def drafts(store: DraftStore) -> AsyncIterator[Call]:
     yield "DraftStore.keep_approval", store.keep_approval(TENANT, second, 1)
     yield "DraftStore.approvals", store.approvals(TENANT, yardstick.id, [1, 2])
     yield "DraftStore.remove", store.remove(TENANT, second)
+    yield "DraftStore.save of another one", store.save(TENANT, None, first)
 
 
 async def matches(store: MatchStore, catalog: CatalogStore) -> AsyncIterator[Call]:
@@ -417,6 +418,8 @@ COPIES: Mapping[tuple[str, str], Callable[[int], Document]] = {
     ("catalog", "entries"): lambda n: {"_id": f"{TENANT}/c{n}", "id": f"c{n}", "outbox": []},
     ("catalog", "history"): lambda n: {"_id": n + 10, "key": f"{TENANT}/c{n // 2}", "id": f"c{n // 2}"},
     ("catalog", "framework_history"): lambda n: {"_id": n + 10, "key": f"{TENANT}/f{n // 20}", "id": f"f{n // 20}"},
+    ("catalog", "framework_drafts"): lambda n: {"_id": f"{TENANT}/framework:f{n}"},
+    ("catalog", "framework_approvals"): lambda n: {"_id": f"{TENANT}/framework:f{n // 20}@{n % 20}"},
     ("access", "keys"): lambda n: {"_id": f"k{n}", "officer": f"o{n}", **_made(n)},
     ("recommender", "plans"): _of_plans,
     ("recommender", "history"): lambda n: {"_id": f"{TENANT}/o{n // 50}@{n % 50}", "key": f"{TENANT}/o{n // 50}"},

@@ -185,7 +185,7 @@ async def test_records_that_somebody_else_wrote_end_no_stream_and_are_not_logged
     record_key, value, headers = to_kafka(new_event("/recommender", f"agency/{officer}", 2, path(officer, 2)))
     far = to_kafka(new_event("/recommender", f"agency/{officer}", 3, path(officer, 1_000_000)))
     topic = portal.settings.topic(PATHS_TOPIC)
-    skipped = (await portal.metrics("follower_"))["learning_path_follower_skipped_records_total"]
+    skipped = (await portal.metrics("learning_path_follower_"))["learning_path_follower_skipped_records_total"]
     async with portal.stream(officer, key) as stream:
         await stream.next()
         await portal.publisher.resend(topic, record_key, b"\xff" + (value or b""), headers)
@@ -197,7 +197,9 @@ async def test_records_that_somebody_else_wrote_end_no_stream_and_are_not_logged
         assert (got.event, got.id, got.data["later"]) == ("path", "2", "\ufffd\ufffd")
         await portal.announce(officer, 3, path(officer, 3))
         assert (await stream.next()).id == "3"
-    assert (await portal.metrics("follower_"))["learning_path_follower_skipped_records_total"] == skipped + 3
+    assert (await portal.metrics("learning_path_follower_"))[
+        "learning_path_follower_skipped_records_total"
+    ] == skipped + 3
     assert "ครบแล้ว" not in caplog.text
 
 

@@ -98,7 +98,11 @@ def test_single_faults_in_utf_8_do_not_turn_the_file_into_another_encoding() -> 
 def test_an_encoding_may_be_named_and_an_unknown_one_is_refused() -> None:
     body = "title\nก\n".encode("cp874")  # one letter is no evidence
     assert eight_bit(body) == "cp1252"
-    assert courses("csv", body, Options(columns="guess", encoding="TIS-620"))[0].title.th == "ก"
+    for name in ("TIS-620", "cp874", "windows-874", "ISO_8859-11"):
+        assert courses("csv", body, Options(columns="guess", encoding=name))[0].title.th == "ก"
+    assert (
+        courses("csv", "title\né\n".encode("cp1252"), Options(columns="guess", encoding="latin-1"))[0].title.en == "é"
+    )
     with pytest.raises(InvalidInput) as refused:
         Recoder("klingon")
     assert refused.value.field == "encoding"

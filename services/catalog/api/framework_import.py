@@ -36,21 +36,24 @@ FrameworkFile = Annotated[
 class ImportFramework(Struct, frozen=True, forbid_unknown_fields=True):
     """How a file is to be read; see Options of the readers. `dry_run`: nothing is stored."""
 
-    format: FormatName
+    format: Annotated[FormatName, Meta(description="The format of the file.")]
     dry_run: bool = False
-    id: Identifier | None = None
-    title_th: ShortText | None = None
-    title_en: ShortText | None = None
+    id: Annotated[Identifier | None, Meta(description="The id of the framework, where the file has none.")] = None
+    title_th: Annotated[ShortText | None, Meta(description="Its title in Thai.")] = None
+    title_en: Annotated[ShortText | None, Meta(description="Its title in English.")] = None
     map: Annotated[str, Meta(max_length=4000)] | None = None
-    scale: Annotated[str, Meta(max_length=2000)] | None = None
-    mark: Level | None = None
-    skip_refused: bool = False
+    scale: Annotated[
+        Annotated[str, Meta(max_length=2000)] | None,
+        Meta(description="The names of the levels from 0 on, with commas between them."),
+    ] = None
+    mark: Annotated[Level | None, Meta(description="The level that a mark such as x stands for.")] = None
+    skip_refused: Annotated[bool, Meta(description="Take the rest of a framework that is untrue without it.")] = False
 
 
 class ExportFramework(Struct, frozen=True, forbid_unknown_fields=True):
     """The format of the file."""
 
-    format: FormatName
+    format: Annotated[FormatName, Meta(description="The format of the file.")]
 
 
 class FrameworkImport(Struct, frozen=True):

@@ -14,6 +14,12 @@ from shared.errors import InvalidInput
 NAMES = ("utf-8", "utf-16", "cp1252", "tis-620", "cp874")
 """What may be named as an encoding."""
 
+_ALIASES = {
+    "tis-620": "cp874", "tis620": "cp874", "windows-874": "cp874", "iso-8859-11": "cp874",
+    "windows-1252": "cp1252", "iso-8859-1": "cp1252", "latin-1": "cp1252", "latin1": "cp1252", "utf8": "utf-8",
+}  # fmt: skip
+"""Other names, and the superset that files under them are really in."""
+
 _EVIDENCE = 4096
 _START = 200
 _HIGH = re.compile(rb"[\x80-\xff]+")
@@ -40,9 +46,10 @@ class Recoder:
         if named is None:
             return
         name = named.lower().replace("_", "-")
+        name = _ALIASES.get(name, name)
         if name not in NAMES:
             raise InvalidInput(f"unknown encoding; known are {', '.join(NAMES)}", "encoding")
-        self.found = "cp874" if name == "tis-620" else name
+        self.found = name
         if name != "utf-8":
             self._decide(self.found)
 
