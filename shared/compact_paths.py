@@ -318,7 +318,7 @@ def _defaults(shape: type[Struct]) -> list[tuple[str, Any]]:
 
 
 def expanded(path: CompactPath, runners_up: Sequence[Sequence[Alternative]] = ()) -> LearningPath:
-    """Return a path with what follows from it, and without sentences. `runners_up`: those of each step, where known.
+    """Return a full path with its derived fields, without sentences. `runners_up`: those of each step, if known.
 
     Raises ValueError where a row names a place that there is none of, as no service announces it.
     """

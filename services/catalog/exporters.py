@@ -92,7 +92,7 @@ def _jsonld(courses: Iterable[Course]) -> Iterator[bytes]:
 
 
 def _node(course: Course) -> dict[str, Any]:
-    """Return a course as schema.org says it. What it has no word for, such as levels of skills, is left out."""
+    """Return a course as schema.org JSON-LD. Properties without a schema.org term, such as levels, are left out."""
     given = msgspec.to_builtins(course)
     taught = [
         {"@type": "DefinedTerm", "termCode": row.skill, "inDefinedTermSet": row.framework} for row in course.teaches

@@ -127,7 +127,7 @@ class CourseImport:
         return not found
 
     def _held_by_id(self, row: Row) -> bool:
-        """Return whether a refused row names its course, which the file then holds in spite of it."""
+        """Return whether a refused row names its course; the course then counts as contained in the file."""
         if row.course is not None:
             self._seen.setdefault(_hash(row.course.id), row.number << 32)
         return row.course is not None

@@ -234,7 +234,7 @@ class Inputs(Struct, frozen=True, kw_only=True):
         return {*self.completed, *self.completed_at}
 
     def known(self, framework: str, skill: str) -> Estimate | None:
-        """Return what was measured of a skill, on whatever yardstick; None where it never was."""
+        """Return the measured estimate of a skill in any framework; None without a measurement."""
         held = self.levels if framework == self.framework.id else self.elsewhere.get(framework, {})
         return held.get(skill)
 

@@ -302,7 +302,7 @@ class FeedbackHandler:
         self._queue = asked
 
     async def take(self, command: FeedbackCommand) -> IdempotencyRecord:
-        """Return what became of a feedback: once for one key, however often it is sent within 24 hours.
+        """Store a feedback and return its record; one Idempotency-Key counts once within 24 hours.
 
         Raises NotFound without a plan, Conflict and InvalidInput for what cannot be said, TooManyRequests over 2,000 a
         day, Unavailable where it could not be stored, and what WorkQueue.run raises: then nothing was stored either.

@@ -170,8 +170,20 @@ def route(power: float) -> tuple[list[str], list[str]]:
 
 
 def best_route() -> list[str]:
-    """Return the route that closes most."""
-    return max((route(power)[1] for power in EXPONENTS), key=lambda kept: sum(closed(kept).values()))
+    """Return the route that closes most, or what an exchange makes of it: a bundle first, then what still fits."""
+    best = max((route(power)[1] for power in EXPONENTS), key=_worth_of)
+    for goal, members in BUNDLES.items():
+        if _worth_of([*best, goal]) > _worth_of(best):
+            changed = list(members)
+            for name in best:
+                if name not in changed and hours_of([*changed, name]) <= BUDGET:
+                    changed.append(name)
+            best = max(best, changed, key=_worth_of)
+    return best
+
+
+def _worth_of(taken: Iterable[str]) -> int:
+    return sum(closed(taken).values())
 
 
 def in_order() -> Iterable[tuple[int, str, list[str]]]:

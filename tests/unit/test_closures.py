@@ -2,11 +2,12 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.pipeline import recommend
-from shared.domain import Course, Framework, Prerequisite
+from shared.domain import Completions, Course, Framework, Prerequisite
 from shared.paths import LearningPath
 from tests.support.builders import after, at, course, framework, inputs, view_of
 from tests.support.random_plans import differences, published
@@ -121,3 +122,32 @@ def test_three_runners_up_are_shown_where_three_are_left_out() -> None:
     assert [[one.course.id for one in step.alternatives] for step in path.steps] == [["c3", "c2", "c1"]] * 2
     path = found(yardstick, courses, budget_hours=6)
     assert [one.course.id for one in path.steps[0].alternatives] == ["c2", "c1", "c0"]
+
+
+@pytest.mark.parametrize("budget", [None, 6, 8, 40])
+def test_two_courses_that_open_half_of_the_conditions_each_stand_for_all_of_them(budget: float | None) -> None:
+    halves = [
+        course("first-half", *((name, 0, 1) for name in NAMES[:10]), hours=2),
+        course("second-half", *((name, 0, 1) for name in NAMES[10:]), hours=2),
+    ]
+    path = found(TWENTY, [*WIDE[:1], *WIDE[2:], *halves], budget_hours=budget)
+    assert (set(names(path)), path.hours) == ({"first-half", "second-half", "goal"}, 6)
+
+
+def test_a_course_that_closes_more_takes_the_place_of_what_then_does_not_fit() -> None:
+    three = framework({"t": 3, "u": 2, "v": 2}, weights={"t": 4, "u": 1, "v": 1.1})
+    courses = [
+        course("main", ("t", 0, 3), hours=10),
+        course("dense", ("u", 0, 2), hours=3),
+        course("worth-more", ("v", 0, 2), hours=6),
+    ]
+    assert set(names(found(three, courses, budget_hours=16))) == {"main", "worth-more"}
+
+
+@pytest.mark.parametrize("budget", [6, 7])
+def test_a_shorter_prerequisite_is_taken_where_the_cheaper_one_does_not_fit(budget: float) -> None:
+    """Few complete the short one, so that it costs more than the long one; but only it leaves the hours."""
+    hard = msgspec.structs.replace(course("short", ("x", 0, 1), hours=4), completions=Completions(1000, 100))
+    courses = [course("goal", ("t", 0, 2), hours=2, requires=[at("x", 1)]), hard, course("long", ("x", 0, 1), hours=8)]
+    path = found(framework({"t": 2}, others=["x"]), courses, budget_hours=budget)
+    assert (names(path), path.hours) == (["short", "goal"], 6)

@@ -52,7 +52,9 @@ def ways_of(courses: Sequence[Course], plan: Inputs) -> dict[str, CourseOption]:
 def stock_of(ways: Mapping[str, CourseOption]) -> AvailableCourses:
     shortest = sorted(ways.values(), key=lambda way: (way.hours, way.id))
     return AvailableCourses(
-        lambda skill: [(way.level_effects[skill], way.id) for way in shortest if skill in way.level_effects], ways.get
+        lambda skill: [(way.level_effects[skill], way.id) for way in shortest if skill in way.level_effects],
+        ways.get,
+        lambda *_: [],
     )
 
 

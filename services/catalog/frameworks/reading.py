@@ -431,7 +431,7 @@ class Builder:
         return not wrong
 
     def _sound_relations(self, known: Mapping[str, set[str]]) -> list[Relation]:
-        """Return the relations that lead somewhere and in no circle; the circles are told."""
+        """Return the relations without dangling ends and cycles; report the cycles."""
         sound: list[Relation] = []
         for relation, row in self._relations.items():
             inside = known["areas" if relation.kind == _CHILD_OF else "skills"]

@@ -73,7 +73,7 @@ class CourseText(Struct, frozen=True):
 
 
 def normalised(text: str) -> str:
-    """Return a text as it is compared: folded, letters of another width as the usual ones."""
+    """Return a text normalised for comparison: case-folded, full-width letters as usual ones."""
     return fold(unicodedata.normalize("NFKC", text))
 
 

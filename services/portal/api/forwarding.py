@@ -33,7 +33,7 @@ _OWNERS: list[tuple[re.Pattern[str], str]] = [
         (r"/v1/(recommendations|rules|messages|courses/[^/]+/similar|agencies/[^/]+/gaps)", "recommender"),
         (rf"{_OFFICER}(/assessments)?", "assessment"),
         (r"/v1/(courses|frameworks)(/[^/]+)?", "catalog"),
-        (r"/v1/courses:import", "catalog"),
+        (r"/v1/courses:import|/v1/imports/[^/]+(/rows)?", "catalog"),
     ]
 ]
 

@@ -34,14 +34,19 @@ class PlannerParams:
     """The second exponent of the cost in that ranking; the first is 1."""
     cost_tolerance: int = 4
     """An alternative of a condition is kept if it costs at most 1 / `cost_tolerance` more than the cheapest one."""
+    max_shared: int = 24
+    """Courses kept beside them that cost less than the cheapest alternatives of all conditions that they meet."""
 
     # the search
     exponents: tuple[float, ...] = (1.0, 0.8, 0.6, 0.4, 0.1)
     """Exponents of the cost in the greedy passes; the best of their paths is improved."""
     max_passes: int = 2
     """Passes of the local search over the courses of a path."""
+    max_starts: int = 24
+    """Courses whose closure is tried as the start of a path."""
     budget_shares: int = 8
-    """Each greedy pass may spend one part in so many of the visits; the local search has the rest."""
+    """Each greedy pass may spend one part in so many of the visits; all starts half of what is left then, the exchanges
+    the rest."""
     max_visits: int = 3_000_000
     """Courses visited in the search of one plan (0.1 to 0.2 s); the search then ends with the best path so far."""
     trace_visits: int = 1_000_000
@@ -64,8 +69,6 @@ class PlannerParams:
     """Courses of a closure up to which leaving out each of them is tried."""
     max_changes: int = 12
     """Changes tried on one path."""
-    max_closure_expansions: int = 8
-    """As `max_expansions`, for each closure that such a change is made of."""
     max_forced: int = 2
     """Changes that run the search again."""
 

@@ -13,7 +13,6 @@ from services.recommender.planner.exact.residual import Pick, ResidualProblem, R
 from services.recommender.planner.explain.path import PlanResult, path_of, refused, waiting_for_framework, without_idle
 from services.recommender.planner.explain.questions import path_diff, similar_courses, why_not, without_path
 from services.recommender.planner.index.catalog import View
-from services.recommender.planner.optimizer.available_courses import courses_above, taught
 from services.recommender.planner.optimizer.solve import (
     PlanSolution,
     course_at,
@@ -35,7 +34,6 @@ def recommend(inputs: Inputs, view: View) -> LearningPath:
         lambda names: _draft(solve_as_kept(first._replace(kept=False), view, names), view),
         lambda name: fits_hours(first, name),
         lambda name: _draft(solve(replace(inputs, pinned=[*inputs.pinned, name]), view), view).names,
-        lambda skill: taught(view, skill),
     )
     draft = _draft(first, view)
     if not first.limited:
@@ -66,7 +64,6 @@ def _draft(found: PlanSolution, view: View) -> PathDraft[PlanSolution]:
         inputs,
         end_state(inputs, value, entry_levels, picks),
         found.available,
-        lambda skill, above: courses_above(inputs, view, skill, above),
         found.kept,
         found.finishing,
     )

@@ -5,7 +5,7 @@ leads there, or a branch of an `any`. Levels are in micro-levels, hours and cost
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -39,6 +39,9 @@ TOP_BY_DENSITY = 24
 
 COST_TOLERANCE = 4
 """What costs up to a quarter more than the cheapest opener of a need is weighed with it."""
+
+MAX_SHARED = 24
+"""So many courses more that cost less than the cheapest alternatives of the conditions that they meet together."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,15 +108,24 @@ class ProblemData:
 
     def closure(self, target: CourseOption, costs: Costs) -> list[CourseOption]:
         """Return a reachable course with the cheapest achievers of all its conditions, by closure cost, then id."""
+        found = self._closure(target, costs)
+        return sorted(
+            (one for one in found if isinstance(one, CourseOption)), key=lambda option: (costs.of(option), option.id)
+        )
+
+    def conditions_in(self, target: CourseOption, costs: Costs) -> set[Condition]:
+        """Return the conditions that the closure of a course meets."""
+        found = self._closure(target, costs)
+        return {condition for one in found for condition in one.conditions if costs.conditions[condition] > 0}
+
+    def _closure(self, target: CourseOption, costs: Costs) -> list[Achiever]:
         found, looked = list[Achiever]([target]), 0
         while looked < len(found):
             unmet = [condition for condition in found[looked].conditions if costs.conditions[condition] > 0]
             cheapest = [min(self.achievers[condition], key=lambda one: (costs.of(one), one.id)) for condition in unmet]
             found += [one for one in dict.fromkeys(cheapest) if one not in found]
             looked += 1
-        return sorted(
-            (one for one in found if isinstance(one, CourseOption)), key=lambda option: (costs.of(option), option.id)
-        )
+        return found
 
 
 def build_instance(  # noqa: PLR0913 - what an officer's problem is made of
@@ -151,22 +163,59 @@ def build_instance(  # noqa: PLR0913 - what an officer's problem is made of
 
     chosen.update(shortlist(inputs.framework.id, usable.values(), costs))
     near: dict[Condition, Sequence[Achiever]] = {}
-    waiting = list(chosen)
-    while waiting:
-        for condition in waiting.pop().conditions:
-            if condition not in near:
-                reach = costs.conditions[condition]
-                most = reach + reach // COST_TOLERANCE if reach < UNREACHABLE else -1
-                near[condition] = [
-                    one
-                    for one in whole.achievers[condition]
-                    if costs.of(one) <= most
-                    or (isinstance(one, Branch) and costs.of(one) < UNREACHABLE and wanted_meet(one))
-                ]
-                waiting += [one for one in near[condition] if one not in chosen]
-                chosen.update(near[condition])
+
+    def follow() -> None:
+        """Choose what leads to the chosen."""
+        waiting = list(chosen)
+        while waiting:
+            for condition in waiting.pop().conditions:
+                if condition not in near:
+                    near[condition] = near_achievers(whole, costs, condition, wanted_meet)
+                    waiting += [one for one in near[condition] if one not in chosen]
+                    chosen.update(near[condition])
+
+    follow()
+    chosen.update(shared_prerequisites(whole, costs, chosen, near))
+    follow()
+    for condition in near:
+        if isinstance(condition, LevelCondition):
+            near[condition] = [one for one in whole.achievers[condition] if one in chosen]
     reachable = {option.id: option for option in usable.values() if costs.of(option) < UNREACHABLE}
     return ProblemData({one.id: one for one in chosen if isinstance(one, CourseOption)}, near), reachable
+
+
+def near_achievers(
+    whole: ProblemData, costs: Costs, condition: Condition, wanted_meet: Callable[[Branch], bool]
+) -> list[Achiever]:
+    """Return what meets a condition at about the least cost, the shortest course, and branches that the wanted meet."""
+    reach, achievers = costs.conditions[condition], whole.achievers[condition]
+    most = reach + reach // COST_TOLERANCE if reach < UNREACHABLE else -1
+    courses = [one for one in achievers if isinstance(one, CourseOption) and costs.of(one) < UNREACHABLE]
+    shortest = sorted(courses, key=lambda one: (one.hours, one.id))[:1] if most > 0 else []
+    return [
+        one
+        for one in achievers
+        if costs.of(one) <= most
+        or one in shortest
+        or (isinstance(one, Branch) and costs.of(one) < UNREACHABLE and wanted_meet(one))
+    ]
+
+
+def shared_prerequisites(
+    whole: ProblemData, costs: Costs, chosen: Collection[Achiever], near: Collection[Condition]
+) -> list[CourseOption]:
+    """Return courses that cost less than the cheapest alternatives of all conditions that they meet, best first.
+
+    A course of them costs itself and those of its conditions that are not near: what is near is met for others anyway.
+    """
+    scores: dict[CourseOption, int] = {}
+    for option in whole.courses.values():
+        levels = [one for one in near if isinstance(one, LevelCondition) and option in whole.achievers[one]]
+        saved = sum(costs.conditions[one] for one in levels if costs.conditions[one] < UNREACHABLE)
+        spent = option.cost + sum(costs.conditions[one] for one in option.conditions if one not in near)
+        if option not in chosen and costs.of(option) < UNREACHABLE and spent < saved:
+            scores[option] = score_of(saved, spent)
+    return sorted(scores, key=lambda option: (-scores[option], option.id))[:MAX_SHARED]
 
 
 def shortlist(ours: str, usable: Iterable[CourseOption], costs: Costs) -> list[CourseOption]:

@@ -5,6 +5,7 @@ closes, costs and needs stands in `costs`; here stands what is done with it. It 
 limit on courses visited nor its champion lists: it looks at all there is.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from services.recommender.inputs import (
     Inputs,
 )
 from services.recommender.planner.course_spec import SkillKey, course_spec
-from services.recommender.planner.exact.conditions import CourseOption, PathState, score_of
+from services.recommender.planner.exact.conditions import Condition, CourseOption, PathState, score_of
 from services.recommender.planner.exact.minimum_closure import AvailableCourses
 from services.recommender.planner.exact.refinement import (
     CHANGE_THRESHOLD,
@@ -35,6 +36,7 @@ from services.recommender.planner.exact.residual import (
     ResidualProblem,
     RunnerUp,
     end_state,
+    exclusion_reason,
     left_out,
     levels_reached,
     missing_course_cause,
@@ -53,6 +55,9 @@ EXPONENTS = (1.0, 0.8, 0.6, 0.4, 0.1)
 
 MAX_PASSES = 2
 """Passes of local search over the courses of a path."""
+
+MAX_STARTS = 24
+"""Courses whose closure is tried as the start of a path."""
 
 PREFERENCE_FLOOR = 90
 """Per cent of what could be closed that preferences (boosts, courses put off) must leave."""
@@ -81,9 +86,7 @@ def recommend(inputs: Inputs, courses: Iterable[Course], catalog_revision: int) 
             preferred(replace(inputs, pinned=[*inputs.pinned, name]), by_id, value, entry_levels), value, entry_levels
         ).names
 
-    best = refine(
-        draft(first, value, entry_levels), value, entry_levels, PathBuilder(rebuilt, first.fits, forced, first.teachers)
-    )
+    best = refine(draft(first, value, entry_levels), value, entry_levels, PathBuilder(rebuilt, first.fits, forced))
     plan, short = best.plan, best.residual.short(value, levels_reached(inputs, value, best.picks))
     whole = PlanResult(best.picks, best.blocker, plan.notes, short, plan.kept, finishing=plan.finishing)
     return path_of(inputs, value, entry_levels, whole, catalog_revision)
@@ -110,7 +113,7 @@ def draft(plan: "Plan", value: ValueFunction, entry_levels: Mapping[SkillKey, fl
         plan = solve_as_kept(plan, names, value, entry_levels)
         picks = without_idle(inputs, value, entry_levels, plan.picks)
     residual = ResidualProblem(
-        inputs, end_state(inputs, value, entry_levels, picks), plan.available, plan.above, plan.kept, plan.finishing
+        inputs, end_state(inputs, value, entry_levels, picks), plan.available, plan.kept, plan.finishing
     )
     return new_draft(plan, picks, residual)
 
@@ -239,10 +242,17 @@ def pruned_path(problem: ProblemData, start_state: PathState, courses: Sequence[
 
 
 def best_path(problem: ProblemData, start_state: PathState, targets: Collection[CourseOption]) -> CoursePath:
-    """Return T1: the best T0 of several exponents, then tried without each of its courses in turn."""
+    """Return T1: the best T0 of several exponents and starts, then exchanges as long as they are worth it."""
     best = CoursePath(-1, 0, [])
     for exponent in EXPONENTS:
         best = best.better(pruned_path(problem, start_state, greedy(problem, start_state.copy(), targets, exponent)))
+    everything = start_state.copy()
+    for target in targets:
+        everything.study(target)
+    complete = best.value == everything.value
+    starts = starts_of(problem, start_state, targets, complete=complete)
+    for course in starts:
+        best = best.better(started_with(problem, start_state, targets, course, []))
     for _ in range(MAX_PASSES):
         before = best
         for place in reversed(range(len(before.courses))):
@@ -253,9 +263,72 @@ def best_path(problem: ProblemData, start_state: PathState, targets: Collection[
             start, state = drop_redundant(problem, start_state, rest, rest)
             more = greedy(problem, state, [target for target in targets if target is not out])
             best = best.better(pruned_path(problem, start_state, start + more))
+        for course in starts:
+            end = walk(problem, start_state, best.courses)[1]
+            if course.id not in end.done and (complete or end.gains(course)):
+                best = best.better(started_with(problem, start_state, targets, course, best.courses))
         if best is before:
             break
     return best
+
+
+def starts_of(
+    problem: ProblemData, start_state: PathState, targets: Collection[CourseOption], *, complete: bool
+) -> list[CourseOption]:
+    """Return the courses whose closures are tried as the start of a path, best first.
+
+    They are scored by what their closure gains and what they spare others, per cost. `complete`: there is nothing more
+    to gain, so only those that spare others something may lower the cost.
+    """
+    costs = problem.costs(start_state)
+    shares = spared_by_conditions(problem, start_state, costs, targets)
+    scores: dict[CourseOption, int] = {}
+    for course in problem.courses.values():
+        if costs.of(course) < UNREACHABLE:
+            spared = sum(share for one, share in shares.items() if course in problem.achievers[one])
+            closure = problem.closure(course, costs)
+            fits = sum(one.hours for one in closure) <= start_state.hours and len(closure) <= start_state.steps
+            if fits and not (complete and spared == 0):
+                gain = gain_of(start_state, closure)
+                scores[course] = score_of(gain + spared, sum(one.cost for one in closure))
+    best = sorted(scores, key=lambda course: (-scores[course], course.id))
+    return [course for course in best if scores[course]][:MAX_STARTS]
+
+
+def spared_by_conditions(
+    problem: ProblemData, start_state: PathState, costs: Costs, targets: Iterable[CourseOption]
+) -> dict[Condition, int]:
+    """Return per condition the gain that its share in the cost of closures stands for, over all targets.
+
+    A target whose closure gains 8 for 10 hours, 5 of which are for a condition, adds 4 to that condition.
+    """
+    shares = defaultdict[Condition, int](int)
+    for target in targets:
+        closure = problem.closure(target, costs)
+        gain, cost = gain_of(start_state, closure), sum(one.cost for one in closure)
+        for condition in problem.conditions_in(target, costs):
+            shares[condition] += gain * (min(costs.conditions[condition], cost) // max(cost // 1000, 1)) // 1000
+    return shares
+
+
+def started_with(
+    problem: ProblemData,
+    start_state: PathState,
+    targets: Collection[CourseOption],
+    course: CourseOption,
+    kept: Iterable[CourseOption],
+) -> CoursePath:
+    """Return the path of the closure of a course, then what fits of those `kept`, then the greedy."""
+    closure = problem.closure(course, problem.costs(start_state))
+    path, state = drop_redundant(problem, start_state, closure, closure[:-1])
+    if kept:
+        for other in kept:
+            fits = other.hours <= state.hours and state.steps > 0 and other.id not in state.done
+            if fits and problem.admits(state, other):
+                state.study(other)
+                path.append(other)
+        path, state = drop_redundant(problem, start_state, path, path)
+    return pruned_path(problem, start_state, path + greedy(problem, state, targets))
 
 
 class Plan:
@@ -410,11 +483,6 @@ class Plan:
         closure = self.problem.closure(option, costs)
         return len(closure) <= MOST_STEPS and sum(one.hours for one in closure) <= self.start_state.hours
 
-    def teachers(self, skill: SkillKey) -> list[tuple[int, str]]:
-        """Return (micro-level, id) of the courses that teach a skill."""
-        taught = ((course_spec(course).teaches.get(skill), course.id) for course in self.courses.values())
-        return [(micro(row[1]), name) for row, name in taught if row]
-
     def _available(self, known: Mapping[str, CourseOption]) -> AvailableCourses:
         """Return the courses that the officer may use and can reach."""
         taught = sorted(known.values(), key=lambda option: (option.hours, option.id))
@@ -423,12 +491,16 @@ class Plan:
                 (option.level_effects[skill], option.id) for option in taught if skill in option.level_effects
             ],
             known.get,
+            self._above,
         )
 
-    def above(self, skill: str, level: int) -> list[Course]:
-        """Return the courses, not done, that teach a skill beyond a micro-level."""
-        courses = [course for course in self.courses.values() if course.id not in self.inputs.done]
-        return [course for course in courses if self._reached_by(course, skill) > level]
+    def _above(self, skill: str, level: int) -> list[Course]:
+        """Return the courses, not done, that teach a skill beyond a micro-level; those that may be used first."""
+        found = [course for course in self.courses.values() if course.id not in self.inputs.done]
+        found = [course for course in found if self._reached_by(course, skill) > level]
+        return sorted(
+            found, key=lambda one: (exclusion_reason(self.inputs, one) is not None, course_spec(one).hours, one.id)
+        )
 
     def _reached_by(self, course: Course, skill: str) -> int:
         _, high = course_spec(course).teaches.get((self.inputs.framework.id, skill), (0.0, 0.0))

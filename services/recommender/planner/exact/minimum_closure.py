@@ -29,6 +29,7 @@ from services.recommender.planner.exact.conditions import (
 )
 from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import UNREACHABLE
+from shared.domain import Course
 
 MAX_EXPANSIONS = PARAMS.max_expansions
 MAX_COMPARED = PARAMS.max_compared
@@ -75,17 +76,20 @@ class AvailableCourses:
     """The courses that an officer may use and can reach, looked up when they are asked for.
 
     `teachers`: (level reached, id) of the courses that teach a skill, shortest first, then by id. `option`: the course
-    of an id as the officer may use it, or None. `closure_costs`: costs from a state; None: computed here. `incomplete`:
-    whether a course was skipped because it is not known whether it can be reached.
+    of an id as the officer may use it, or None. `above` (skill, micro-level): all courses that teach a skill of the
+    framework beyond a level, those that may be used first, then shortest first, then by id. `closure_costs`: costs from
+    a state; None: computed here. `incomplete`: whether a course was skipped because it is not known whether it can be
+    reached.
     """
 
     def __init__(
         self,
         teachers: Callable[[SkillKey], Iterable[tuple[int, str]]],
         option: Callable[[str], CourseOption | None],
+        above: Callable[[str, int], Iterable[Course]],
         closure_costs: Callable[[PathState], ClosureCosts] | None = None,
     ) -> None:
-        self._teachers, self._way, self._closure_costs = teachers, option, closure_costs
+        self._teachers, self._way, self._closure_costs, self.above = teachers, option, closure_costs, above
         self._ways: dict[str, CourseOption | None] = {}
         self._lists: dict[SkillKey, list[tuple[int, str]]] = {}
         self._known: tuple[object, _ClosureBounds] | None = None

@@ -1,30 +1,22 @@
 """Improve a path by minimum closures: the search adds up the costs of conditions, a closure costs its union.
 
-A course that satisfies two conditions is counted twice in a closure cost (`optimizer.closure_cost`), so its target may
-look too expensive to fit, or be reached by a longer closure. Three kinds of change are tried on the path that the
-search found, with `minimum_closure`:
+Two kinds of change are tried on the path that the search found, with `minimum_closure`:
 
-    shorten    another, shorter set of prerequisites for a target of the path
     extend     the shortest way that raises an open skill, where its hours and steps are left
     force      a target that the search found no fitting way to, taken first; the search fills the rest of the hours
 
 A change stands where the path closes more, or as much at less cost. The number of changes tried is limited.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from itertools import chain
 from typing import Generic, NamedTuple, TypeVar
 
 from services.recommender.planner.course_spec import SkillKey
 from services.recommender.planner.exact.conditions import (
-    AnyCondition,
-    Condition,
     CourseCondition,
     CourseOption,
-    LevelCondition,
     PathState,
-    conditions_of,
     score_of,
 )
 from services.recommender.planner.exact.minimum_closure import TaughtLevel, minimum_closure, satisfies
@@ -34,7 +26,6 @@ from services.recommender.planner.units import micro
 from services.recommender.planner.value import ValueFunction
 
 MAX_CHANGES = PARAMS.max_changes
-MAX_CLOSURE_EXPANSIONS = PARAMS.max_closure_expansions
 MAX_FORCED = PARAMS.max_forced
 CHANGE_THRESHOLD = PARAMS.change_threshold
 P = TypeVar("P")
@@ -63,14 +54,12 @@ class PathBuilder(NamedTuple, Generic[P]):
     """How a path is made anew.
 
     `rebuilt`: the draft of a path of these courses. `fits`: whether the search has a way to a course within the hours
-    that the seeds leave. `forced`: the courses of the path that the search finds with this course in it. `teachers`:
-    (micro-level, id) of the courses that teach a skill, whether they can be used or not.
+    that the seeds leave. `forced`: the courses of the path that the search finds with this course in it.
     """
 
     rebuilt: Callable[[list[str]], PathDraft[P]]
     fits: Callable[[str], bool]
     forced: Callable[[str], list[str]]
-    teachers: Callable[[SkillKey], Iterable[tuple[int, str]]]
 
 
 def new_draft(plan: P, picks: list[Pick], residual: ResidualProblem) -> PathDraft[P]:
@@ -83,12 +72,11 @@ def refine(
 ) -> PathDraft[P]:
     """Return the best path that the changes lead to. `entry_levels`: before the path."""
     best, left = first, MAX_CHANGES
-    again = again._replace(teachers=cache(lambda skill, find=again.teachers: list(find(skill))))
     if first.residual.finishing:
         return first
     seen, searches = {tuple(first.names)}, MAX_FORCED
     while left > 0:
-        for names in chain(_shorter(best, value, entry_levels, again), _longer(best, value)):
+        for names in _longer(best, value):
             if tuple(names) in seen:
                 continue
             seen.add(tuple(names))
@@ -117,82 +105,6 @@ def _better(one: PathDraft[P], other: PathDraft[P]) -> bool:
     if other.residual.kept:
         return mine * 100 >= theirs * CHANGE_THRESHOLD and mine > theirs
     return mine > theirs or (mine == theirs and one.cost < other.cost)
-
-
-def _shorter(
-    draft: PathDraft[P], value: ValueFunction, entry_levels: Mapping[SkillKey, float], again: PathBuilder[P]
-) -> Iterator[list[str]]:
-    """Yield the path with the shortest prerequisites of each target that has two or more of its own."""
-    if draft.residual.kept:
-        return
-    inputs, available, names = draft.residual.inputs, draft.residual.available, draft.names
-    held = {(inputs.framework.id, skill): value.targets[skill].level for skill in value.gaps}
-    levels, first = dict(entry_levels), 0
-    for place, pick in enumerate(draft.picks):
-        rows = {key: high for key, (_, high) in pick.spec.teaches.items()}
-        gap_effects = [key for key, high in rows.items() if high > held.get(key, high)]
-        if not (gap_effects or pick.seed):
-            continue
-        if place - first > 1 and not pick.seed:
-            closure = draft.picks[first : place + 1]
-            if _shared(levels, closure, draft, again):
-                start = end_state(inputs, value, entry_levels, draft.picks[:first])
-                found = minimum_closure(
-                    start, [CourseCondition(pick.spec.id)], available, most_sets=MAX_CLOSURE_EXPANSIONS
-                )
-                if found and found.courses and found.hours < sum(one.spec.hours for one in closure):
-                    instead = [option.id for option in found.courses]
-                    yield [*names[:first], *instead, *(name for name in names[place + 1 :] if name not in instead)]
-        for other in draft.picks[first : place + 1]:
-            for key, (_, high) in other.spec.teaches.items():
-                levels[key] = max(levels.get(key, 0.0), high)
-        held |= {key: rows[key] for key in gap_effects}
-        first = place + 1
-
-
-def _shared(levels: Mapping[SkillKey, float], closure: list[Pick], draft: PathDraft[P], again: PathBuilder[P]) -> bool:
-    """Return whether another course meets all that two or more of these but the last are there for, in fewer hours.
-
-    It may need no level that is not held or needed there anyway.
-    """
-    ours, available = draft.residual.inputs.framework.id, draft.residual.available
-    conditions = (condition for pick in closure for condition in _levels(conditions_of(pick.spec.entry(ours))))
-    lacked = {condition for condition in conditions if micro(levels.get(condition.skill, 0.0)) < condition.level}
-    served = [
-        (
-            spec.hours,
-            {
-                condition
-                for condition in lacked
-                if micro(spec.teaches.get(condition.skill, (0.0, 0.0))[1]) >= condition.level
-            },
-        )
-        for spec in (pick.spec for pick in closure[:-1])
-    ]
-    if sum(bool(asked) for _, asked in served) < 2:  # noqa: PLR2004 - one course for two
-        return False
-    met: dict[str, set[LevelCondition]] = {}
-    for condition in sorted(lacked):
-        for high, name in again.teachers(condition.skill):
-            if high >= condition.level:
-                met.setdefault(name, set()).add(condition)
-    for name in met.keys() - {pick.spec.id for pick in closure}:
-        replaced = [hours for hours, conditions in served if conditions and conditions <= met[name]]
-        if len(replaced) > 1 and (option := available.option(name)) and option.hours < sum(replaced):
-            entry = (condition for condition in _levels(option.conditions) if condition not in lacked)
-            if all(micro(levels.get(condition.skill, 0.0)) >= condition.level for condition in entry):
-                return True
-    return False
-
-
-def _levels(conditions: Iterable[Condition]) -> Iterator[LevelCondition]:
-    """Yield the levels among conditions, those of branches too."""
-    for condition in conditions:
-        if isinstance(condition, LevelCondition):
-            yield condition
-        elif isinstance(condition, AnyCondition):
-            for branch in condition.branches:
-                yield from _levels(branch)
 
 
 def _longer(draft: PathDraft[P], value: ValueFunction) -> Iterator[list[str]]:

@@ -1,6 +1,6 @@
 """What keeps a skill from rising above the level that a finished path reaches, and how many hours more would do."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from msgspec import Struct
@@ -120,15 +120,11 @@ def pinned_closure(
 
 
 class ResidualProblem(NamedTuple):
-    """What lies beyond the end of a path: where the officer then stands, and the courses that may still be taken.
-
-    `above` (skill, micro-level): the courses that teach a skill beyond a level, whether they may be taken or not.
-    """
+    """What lies beyond the end of a path: where the officer then stands, and the courses that may still be taken."""
 
     inputs: Inputs
     end: PathState
     available: AvailableCourses
-    above: Callable[[str, int], Iterable[Course]]
     kept: bool = False
     finishing: bool = False
 
@@ -158,13 +154,12 @@ class ResidualProblem(NamedTuple):
 
     def _out_of_reach(self, skill: str, reached: int) -> GapBlocker:
         """Return what keeps a skill from rising where no course that can be entered and used raises it."""
-        above = sorted(self.above(skill, reached), key=lambda course: (course.hours, course.id))
-        for course in above:
-            if exclusion_reason(self.inputs, course) is None:
-                return GapBlocker("prerequisite", _named(course))
-        for course in above:
-            return GapBlocker("excluded", _named(course), exclusion=exclusion_reason(self.inputs, course) or "rule")
-        return GapBlocker("no_course")
+        course = next(iter(self.available.above(skill, reached)), None)
+        if course is None:
+            return GapBlocker("no_course")
+        if exclusion := exclusion_reason(self.inputs, course):
+            return GapBlocker("excluded", _named(course), exclusion=exclusion)
+        return GapBlocker("prerequisite", _named(course))
 
     def short(self, value: ValueFunction, reached: Mapping[str, float]) -> MissingHours | None:
         """Return how many hours it takes to close all that courses can close, beside those left.

@@ -261,7 +261,7 @@ class Snapshot:
         return self._with_courses(tenant, {course.id: VOCABULARY.entry(course) for course in courses}, catalog_revision)
 
     def withdraw_course(self, tenant: str, course_id: str, catalog_revision: int) -> "Snapshot":
-        """Return the snapshot without a course; a shared one of the same id comes into sight again."""
+        """Return the snapshot without a course; a shared one of the same id becomes visible again."""
         return self._with_courses(tenant, {course_id: None}, catalog_revision)
 
     def put_framework(self, tenant: str, framework: Framework, catalog_revision: int) -> "Snapshot":

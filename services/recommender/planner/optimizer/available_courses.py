@@ -1,8 +1,9 @@
 """The courses of a view as `exact` looks them up: by skill, shortest first, and by id."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from heapq import merge
+from itertools import chain
 
 import numpy as np
 
@@ -128,7 +129,10 @@ def stock_of(  # noqa: PLR0913, PLR0917 - what a plan knows before there is a pa
         available.incomplete = True  # no champion, so it is not known whether anything leads to it
         return None
 
-    available = AvailableCourses(teachers, option, _Takers(space, costs, ours, numbers.of).closure_costs)
+    takers = _Takers(space, costs, ours, numbers.of)
+    available = AvailableCourses(
+        teachers, option, partial(courses_above, inputs, view, space, costs), takers.closure_costs
+    )
     return available
 
 
@@ -197,8 +201,20 @@ def _is_later(start: PathState, before: PathState) -> bool:
     return before.done <= start.done and all(start.levels.get(key, 0) >= level for key, level in before.levels.items())
 
 
-def courses_above(inputs: Inputs, view: View, skill: str, above: int) -> Iterator[Course]:
-    """Yield the visible courses, not done, that teach a skill beyond a micro-level."""
-    for _, name in taught(view, (inputs.framework.id, skill), above):
-        if name not in inputs.done and (course := view.course(name)):
-            yield course
+def courses_above(  # noqa: PLR0913, PLR0917 - bound to a plan
+    inputs: Inputs, view: View, space: SearchSpace, costs: Costs, skill: str, level: int
+) -> Iterator[Course]:
+    """Yield the visible courses, not done, that teach a skill beyond a micro-level; those that may be used first."""
+    whole, overlay = _rows(view, (inputs.framework.id, skill), level)
+    if space.base_numbers is None:  # costs tell which may be used, so that no course is decoded to find out
+        usable, beside = costs.cost[whole["course"]] > 0, costs.cost[space.base.size + overlay["course"]] > 0
+        found = chain(
+            _in_order(view, whole[usable], overlay[beside]), _in_order(view, whole[~usable], overlay[~beside])
+        )
+        yield from (course for _, name in found if name not in inputs.done and (course := view.course(name)))
+        return
+    names = [name for _, name in _in_order(view, whole, overlay) if name not in inputs.done]
+    for first in (True, False):
+        for course in filter(None, map(view.course, names)):
+            if (cost_multiplier(inputs, course, ignore_preferences=True) > 0) == first:
+                yield course

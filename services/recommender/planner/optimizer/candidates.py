@@ -14,7 +14,7 @@ from services.recommender.planner.index.segment import (
     Ints,
     Longs,
 )
-from services.recommender.planner.jit import ZERO, jit
+from services.recommender.planner.jit import ZERO, jit, wide
 from services.recommender.planner.optimizer.closure_cost import (
     Costs,
     score_of,
@@ -82,11 +82,11 @@ def top_candidates(graph: PrerequisiteGraph, query: Query, costs: Costs, candida
                 if level_values[top]["level"] == high and level_values[top]["value"] > 0:
                     value += level_values[top]["value"]
                     if closure_cost[course] <= least[top, TOP_BY_COST - 1]:
-                        insert_topk(least[top], cheapest[top], rank, closure_cost[course], course)
+                        insert_topk(least[top], cheapest[top], rank, closure_cost[course], wide(course))
         for by in range(2 if value else 0):
             key = -score_of(value, closure_cost[course], FLAT_EXPONENT if by else 1.0)
             if key <= score[by, TOP_BY_DENSITY - 1]:
-                insert_topk(score[by], worthiest[by], rank, key, course)
+                insert_topk(score[by], worthiest[by], rank, key, wide(course))
     return np.concatenate((cheapest.ravel(), worthiest.ravel()))
 
 

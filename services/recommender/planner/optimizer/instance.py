@@ -18,8 +18,8 @@ from services.recommender.planner.index.segment import (
 )
 from services.recommender.planner.index.vocabulary import Records
 from services.recommender.planner.jit import ZERO, jit, wide
-from services.recommender.planner.optimizer.candidates import shortlist
-from services.recommender.planner.optimizer.closure_cost import Costs, branch_cost
+from services.recommender.planner.optimizer.candidates import insert_topk, shortlist
+from services.recommender.planner.optimizer.closure_cost import Costs, branch_cost, score_of
 from services.recommender.planner.optimizer.query import (
     Query,
 )
@@ -27,6 +27,7 @@ from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import UNREACHABLE
 
 COST_TOLERANCE = PARAMS.cost_tolerance
+MAX_SHARED = PARAMS.max_shared
 ALTERNATIVE_DTYPE = np.dtype(
     [
         (field, np.int64)
@@ -115,24 +116,12 @@ def build_instance(graph: PrerequisiteGraph, query: Query, costs: Costs) -> Prob
         if costs.cost[course] > 0:
             draft = place_alternative(draft, wide(course))
     levels = forced_levels(graph, query, costs)
-    found, condition_table, looked, opened = (
-        np.empty(numbers, np.int64),
-        np.empty(len(graph.condition_table), np.int64),
-        ZERO,
-        ZERO,
-    )
-    while looked < draft.sizes[0]["alternatives"]:
-        number = draft.alternatives[looked]["number"]
-        draft = link_conditions(
-            draft, looked, condition_table[: conditions_of(graph, query, costs.condition_cost, number, condition_table)]
-        )
-        looked += 1
-        while opened < draft.sizes[0]["conditions"]:
-            condition = draft.conditions[opened]["skill"]
-            draft = link_alternatives(
-                draft, opened, found[: alternatives_of(graph, query, costs, levels, condition, found)]
-            )
-            opened += 1
+    draft = expand(graph, query, costs, levels, draft, ZERO, ZERO)
+    looked, opened = draft.sizes[0]["alternatives"], draft.sizes[0]["conditions"]
+    for course in shared_prerequisites(graph, query, costs, draft):
+        draft = place_alternative(draft, wide(course))
+    draft = expand(graph, query, costs, levels, draft, looked, opened)
+    looked, opened = draft.sizes[0]["alternatives"], draft.sizes[0]["conditions"]
     alternatives, conditions = draft.alternatives[:looked], draft.conditions[:opened]
     skill_at, entry_levels = resolve_conditions(graph, query, draft, conditions)
     for alternative in range(looked):
@@ -143,10 +132,101 @@ def build_instance(graph: PrerequisiteGraph, query: Query, costs: Costs) -> Prob
             )
         else:
             draft = link_course(graph, query, costs, draft, skill_at, alternative)
+    first_condition = index_levels(conditions, len(entry_levels))
+    draft = link_levels(draft, alternatives, conditions, first_condition)
     adjacency = add_reverse_edges(alternatives, conditions, draft.adjacency[: draft.sizes[0]["adjacency"]])
     offsets = offsets_for(len(query.current_level), len(entry_levels), looked, opened)
-    return ProblemData(
-        alternatives, conditions, adjacency, offsets, entry_levels, index_levels(conditions, len(entry_levels))
+    return ProblemData(alternatives, conditions, adjacency, offsets, entry_levels, first_condition)
+
+
+@jit
+def expand(
+    graph: PrerequisiteGraph, query: Query, costs: Costs, levels: Longs, draft: _Draft, looked: int, opened: int
+) -> _Draft:
+    """Return the draft with what leads to its alternatives from row `looked` on, its conditions from `opened` on."""
+    found, asked = np.empty(len(draft.alternative_at), np.int64), np.empty(len(graph.condition_table), np.int64)
+    while looked < draft.sizes[0]["alternatives"]:
+        number = draft.alternatives[looked]["number"]
+        draft = link_conditions(
+            draft, looked, asked[: conditions_of(graph, query, costs.condition_cost, number, asked)]
+        )
+        looked += 1
+        while opened < draft.sizes[0]["conditions"]:
+            condition = draft.conditions[opened]["skill"]
+            draft = link_alternatives(
+                draft, opened, found[: alternatives_of(graph, query, costs, levels, condition, found)]
+            )
+            opened += 1
+    return draft
+
+
+@jit
+def shared_prerequisites(graph: PrerequisiteGraph, query: Query, costs: Costs, draft: _Draft) -> Ints:
+    """Return courses outside a draft that cost less than the cheapest alternatives of all conditions that they meet.
+
+    At most `MAX_SHARED`, those that save most for their cost. A course of them costs itself and those of its conditions
+    that the draft does not have: what the draft has is met for others anyway.
+    """
+    condition_table, starts, teachers, condition_cost = (
+        graph.condition_table, graph.teacher_starts, graph.teachers, costs.condition_cost,
+    )  # fmt: skip
+    saved, total, asked = np.zeros(len(graph.hours), np.int64), ZERO, np.empty(len(condition_table), np.int64)
+    levels = np.empty(draft.sizes[0]["conditions"], np.int64)
+    count = ZERO
+    for row in range(draft.sizes[0]["conditions"]):
+        condition = draft.conditions[row]["skill"]
+        taught = 0 <= condition_table[condition]["skill"] < len(starts) - 1
+        if taught and 0 < condition_cost[condition] < UNREACHABLE:
+            levels[count] = condition
+            total += condition_cost[condition]
+            count += 1
+    for condition in levels[:count]:
+        skill, level = condition_table[condition]["skill"], condition_table[condition]["level"]
+        for place in range(starts[skill], starts[skill + 1]):
+            course = teachers[place]["course"]
+            if graph.hours[course] * query.min_factor > total:
+                break
+            if teachers[place]["level"] >= level and costs.closure_cost[course] < UNREACHABLE:
+                saved[course] += condition_cost[condition]
+    values, best = np.zeros(MAX_SHARED, np.int64), np.full(MAX_SHARED, -1, np.int32)
+    for found in np.flatnonzero(saved):
+        course = wide(found)
+        if draft.alternative_at[course] < 0:
+            spent = costs.cost[course]
+            for condition in asked[: conditions_of(graph, query, condition_cost, course, asked)]:
+                if draft.condition_at[condition] < 0:
+                    spent += condition_cost[condition]
+            if spent < saved[course]:
+                insert_topk(values, best, graph.rank, -score_of(saved[course], spent, 1.0), course)
+    return best[best >= 0]
+
+
+@jit
+def link_levels(draft: _Draft, alternatives: Records, conditions: Records, first_condition: Longs) -> _Draft:
+    """Return the draft with every course linked to all levels that it meets, whatever it costs."""
+    counts, adjacency = np.zeros(len(conditions), np.int64), draft.adjacency
+    for filling in range(2):
+        for alternative in range(len(alternatives)):
+            for place in range(
+                alternatives[alternative]["level_effects"], alternatives[alternative]["level_effects_end"], 2
+            ):
+                condition = first_condition[adjacency[place]]
+                while condition >= 0:
+                    if conditions[condition]["level"] <= adjacency[place + 1]:
+                        if filling:
+                            adjacency[conditions[condition]["alternatives"] + counts[condition]] = alternative
+                        counts[condition] += 1
+                    condition = conditions[condition]["next"]
+        if not filling:
+            adjacency, end = room_for(draft, counts.sum()), draft.sizes[0]["adjacency"]
+            for condition in range(len(conditions)):
+                if conditions[condition]["skill"] >= 0:
+                    conditions[condition]["alternatives"], end = end, end + counts[condition]
+                    conditions[condition]["alternatives_end"] = end
+            draft.sizes[0]["adjacency"] = end
+            counts[:] = 0
+    return _Draft(
+        draft.alternatives, draft.conditions, adjacency, draft.alternative_at, draft.condition_at, draft.sizes
     )
 
 
@@ -439,7 +519,7 @@ def alternatives_of(
 ) -> int:
     """Fill in the courses, and branches past them, that satisfy a condition at about the lowest cost; return how many.
 
-    Includes branches that forced courses may satisfy at `levels`; see `forced_levels`.
+    Includes the shortest course, and branches that forced courses may satisfy at `levels`; see `forced_levels`.
     """
     condition_table, hours, teachers, closure_cost, condition_cost = (
         graph.condition_table,
@@ -459,9 +539,10 @@ def alternatives_of(
     if 0 <= skill < len(graph.teacher_starts) - 1:
         for place in range(graph.teacher_starts[skill], graph.teacher_starts[skill + 1]):
             course = teachers[place]["course"]
-            if hours[course] * query.min_factor > limit:
+            if hours[course] * query.min_factor > limit and count > 0:
                 break
-            if teachers[place]["level"] >= level and closure_cost[course] <= limit:
+            within = closure_cost[course] <= limit or (count == 0 < limit and closure_cost[course] < UNREACHABLE)
+            if teachers[place]["level"] >= level and within:
                 found[count] = course
                 count += 1
     if only >= 0 and closure_cost[only] <= limit:

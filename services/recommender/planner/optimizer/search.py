@@ -1,9 +1,15 @@
-"""T0 and T1 over one officer's problem: greedy by gain per cost, then the best of several exponents, then swaps.
+"""T0 and T1 over one officer's problem: greedy by gain per cost; then multi-start and local search.
 
-T0 takes again and again the bundle worth most per cost that still fits. T1 does so for several exponents of the cost,
-drops what loses nothing, and then tries without each course in turn whether the hours it frees are worth more. A path
-is better when it closes more, and of equals when it costs less. Where the visits of the plan are spent, the best path
-so far stands.
+T0 is a greedy: again and again the closure worth most per cost that still fits. T1 is the best of
+
+    exponents   the greedy with the cost to several powers
+    starts      the greedy after the closure of one course (partial enumeration), for those courses that close most, or
+                spare other closures most, for their cost: a course that serves several conditions counts once
+    exchanges   local search: without each course of the path in turn; and with each start that closes more than the
+                path put first, what still fits of the path kept, and the greedy for the rest
+
+all without what loses nothing. A path is better when it closes more, and of equals when it costs less. Where the visits
+of the plan are spent, the best path so far stands.
 """
 
 from typing import NamedTuple
@@ -14,6 +20,7 @@ from numpy.typing import NDArray
 from services.recommender.planner.index.segment import Longs
 from services.recommender.planner.index.vocabulary import Records
 from services.recommender.planner.jit import NONE, ZERO, jit
+from services.recommender.planner.optimizer.candidates import insert_topk
 from services.recommender.planner.optimizer.closure import (
     build_closure,
     drop_redundant,
@@ -27,6 +34,7 @@ from services.recommender.planner.optimizer.instance import (
     ProblemData,
 )
 from services.recommender.planner.optimizer.state import (
+    AVAILABLE,
     Workspace,
     admits,
     costs_from_start,
@@ -39,6 +47,7 @@ from services.recommender.planner.units import UNREACHABLE
 
 EXPONENTS = np.array(PARAMS.exponents)
 MAX_PASSES = PARAMS.max_passes
+MAX_STARTS = PARAMS.max_starts
 BUDGET_SHARES = PARAMS.budget_shares
 UNBOUNDED = 1 << 62
 
@@ -342,11 +351,139 @@ def run_search(
             copy_path(trial, best)
         remaining -= share - counters[0]["visits_left"]
     counters[0]["visits_left"] = remaining
+    complete = best.totals[0]["value"] == attainable_value(problem, start_state, targets)
+    starts = starts_of(problem, start_state, workspace, targets, complete)
+    for course in starts:
+        if counters[0]["visits_left"] > remaining // 2:
+            start_with(problem, start_state, workspace, targets, course, best, state, trial, scratch, ZERO)
     for _ in range(MAX_PASSES):
-        if not drop_and_refill(problem, start_state, workspace, targets, best, state, trial, scratch):
+        improved = drop_and_refill(problem, start_state, workspace, targets, best, state, trial, scratch)
+        for course in starts:
+            replay(problem, start_state, state, workspace, best, NONE, scratch)
+            absent = state[problem.offsets[0]["status"] + course] == AVAILABLE
+            adds = complete or has_marginal_gain(
+                problem.alternatives, problem.adjacency, problem.offsets[0]["value_held"], state, course
+            )
+            if absent and adds and counters[0]["visits_left"] > 0:
+                kept = best.totals[0]["size"]
+                better = start_with(problem, start_state, workspace, targets, course, best, state, trial, scratch, kept)
+                improved = improved or better
+        if not improved:
             break
     if counters[0]["visits_left"] <= 0:
         counters[0]["limited"] = 1
+
+
+@jit
+def attainable_value(problem: ProblemData, start_state: Longs, targets: Records) -> int:
+    """Return what is held once all targets are studied."""
+    alternatives, adjacency = problem.alternatives, problem.adjacency
+    held = start_state[problem.offsets[0]["value_held"] : problem.offsets[0]["levels"]].copy()
+    for target in targets["alternative"]:
+        for gain in range(alternatives[target]["gap_effects"], alternatives[target]["gap_effects_end"], 2):
+            held[adjacency[gain]] = max(held[adjacency[gain]], adjacency[gain + 1])
+    return int(held.sum())
+
+
+@jit
+def spared_by_conditions(problem: ProblemData, start_state: Longs, workspace: Workspace, targets: Records) -> Longs:
+    """Return per condition the gain that its share in the cost of closures stands for, over all targets.
+
+    A target whose closure gains 8 for 10 hours, 5 of which are for a condition, adds 4 to that condition.
+    """
+    alternatives, adjacency, reach = problem.alternatives, problem.adjacency, problem.offsets[0]["condition_costs"]
+    spared, seen = np.zeros(len(problem.conditions), np.int64), np.full(len(problem.conditions), -1, np.int64)
+    for place in range(len(targets)):
+        if workspace.counters[0]["visits_left"] <= 0:
+            break
+        build_closure(problem, start_state, workspace, targets[place]["alternative"])
+        gain, cost = workspace.counters[0]["gain"], workspace.counters[0]["cost"]
+        for member in workspace.closure[: workspace.counters[0]["size"]]:
+            for edge in range(alternatives[member]["conditions"], alternatives[member]["conditions_end"]):
+                condition = adjacency[edge]
+                alone = start_state[reach + condition]
+                if alone > 0 and seen[condition] != place:
+                    seen[condition] = place
+                    spared[condition] += gain * (min(alone, cost) // max(cost // 1000, 1)) // 1000
+    return spared
+
+
+@jit
+def starts_of(
+    problem: ProblemData, start_state: Longs, workspace: Workspace, targets: Records, complete: bool
+) -> Longs:
+    """Return the courses whose closures are tried as the start of a path, best first.
+
+    They are scored by what their closure gains and what they spare others, per cost. `complete`: there is nothing more
+    to gain, so only those that spare others something may lower the cost.
+    """
+    alternatives, offsets, counters = problem.alternatives, problem.offsets, workspace.counters
+    shares = spared_by_conditions(problem, start_state, workspace, targets)
+    keys, found = np.zeros(MAX_STARTS, np.int64), np.full(MAX_STARTS, -1, np.int32)
+    ranks = np.empty(len(alternatives), np.int64)
+    ranks[:] = alternatives["rank"]
+    for course in range(len(alternatives)):
+        reachable = start_state[offsets[0]["closure_costs"] + course] < UNREACHABLE and counters[0]["visits_left"] > 0
+        if not reachable or alternatives[course]["is_branch"]:
+            continue
+        spared = ZERO
+        for place in range(alternatives[course]["satisfies"], alternatives[course]["satisfies_end"]):
+            spared += shares[problem.adjacency[place]]
+        if complete and spared == 0:
+            continue
+        build_closure(problem, start_state, workspace, course)
+        if (
+            counters[0]["hours"] <= start_state[offsets[0]["hours_left"]]
+            and counters[0]["courses"] <= start_state[offsets[0]["steps_left"]]
+        ):
+            score = score_of(counters[0]["gain"] + spared, counters[0]["cost"], 1.0)
+            if score > 0:
+                insert_topk(keys, found, ranks, -score, course)
+    return found[found >= 0].astype(np.int64)
+
+
+@jit
+def start_with(
+    problem: ProblemData,
+    start_state: Longs,
+    workspace: Workspace,
+    targets: Records,
+    course: int,
+    best: CoursePath,
+    state: Longs,
+    trial: CoursePath,
+    scratch: CoursePath,
+    kept: int,
+) -> bool:
+    """Try the closure of a course, then what fits of the first `kept` courses of the best path, then the greedy.
+
+    Returns whether that made the path better.
+    """
+    alternatives, conditions, adjacency, offsets = (
+        problem.alternatives, problem.conditions, problem.adjacency, problem.offsets,
+    )  # fmt: skip
+    state[:] = start_state
+    trial.totals[0]["size"] = 0
+    add_closure(problem, state, workspace, course, trial)
+    if kept > 0:
+        workspace.counters[0]["visits_left"] -= kept
+        for other in best.alternatives[:kept]:
+            fits = (
+                alternatives[other]["hours"] <= state[offsets[0]["hours_left"]] and state[offsets[0]["steps_left"]] > 0
+            )
+            open_to = fits and state[offsets[0]["status"] + other] == AVAILABLE
+            if open_to and admits(alternatives, conditions, adjacency, offsets, state, other):
+                study(alternatives, adjacency, offsets, state, other)
+                trial.alternatives[trial.totals[0]["size"]] = other
+                trial.totals[0]["size"] += 1
+        prune(problem, start_state, state, workspace, trial, scratch)
+        costs_from_start(problem, start_state, state, workspace)
+    greedy(problem, state, workspace, targets, 1.0, NONE, trial)
+    prune(problem, start_state, state, workspace, trial, scratch)
+    if is_better(trial, best):
+        copy_path(trial, best)
+        return True
+    return False
 
 
 @jit
