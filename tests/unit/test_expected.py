@@ -121,9 +121,9 @@ def sentence(path: LearningPath) -> str:
 def test_the_path_says_both_figures_where_they_differ_notably() -> None:
     plan = inputs(framework({"a": 2}), {"a": 0})
     one = recommend(plan, view_of([course("usual", ("a", 0, 2))]))
-    assert sentence(one) == "1 course in 2 hours closes 100% of the gap; every required level is reached."
+    assert sentence(one) == "1 course in 2 hours closes 100% of the gap. Every required level is reached."
     two = recommend(plan, view_of([known(course("hard", ("a", 0, 2)), 100, 42)]))
-    assert "closes 100% of the gap if every course is completed, 50% as courses are usually completed;" in sentence(two)
+    assert "closes 100% of the gap if every course is completed, 50% as courses are usually completed." in sentence(two)
     assert "100% หากเรียนจบทุกหลักสูตร หรือ 50% ตามที่ผู้เรียนมักเรียนจบ" in said(two).th
 
 
