@@ -48,11 +48,13 @@ def address(route: Route) -> str:
 
 
 def request_of(route: Route) -> dict[str, Any]:
-    """Return a request that would be served, were it not for the door."""
+    """Return a request that would be served if the key had the right to it."""
     if route.path.endswith("/assessments") and route.method == "POST":
-        return {"json": ASSESSMENT, "headers": {"Idempotency-Key": "door"}}
+        return {"json": ASSESSMENT, "headers": {"Idempotency-Key": "authorization"}}
     if route.path.endswith("/feedback") and route.method == "POST":
-        return {"json": {"course": HERE, "action": "not_now"}, "headers": {"Idempotency-Key": "door"}}
+        return {"json": {"course": HERE, "action": "not_now"}, "headers": {"Idempotency-Key": "authorization"}}
+    if route.method == "POST" and route.body is not None:
+        return {"json": route.example}
     return {"json": {}} if route.method in ("POST", "PUT", "PATCH") else {}
 
 

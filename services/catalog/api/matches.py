@@ -138,16 +138,16 @@ async def _decided(
     """Return a course after decisions, all of them or none, and whether anything changed."""
     store, who = request.app[MATCHES], principal(request)
     framework_scales = await request.app[STORE].framework_scales(who.tenant, {name.framework for name in names})
-    for place, name in enumerate(names):
-        if isinstance(name, MatchCorrection | CourseMatchCorrection):
-            known = framework_scales.get(name.framework)
-            top, skills = (known.max_level, known.skills) if known else (None, frozenset[str]())
-            check_right(name.right, f"matches[{place}].right", top, skills)
 
     async def attempt() -> tuple[MatchedCourse, bool] | None:
         before = await store.find(who.tenant, course_id)
         if before is None:
             raise NotFound("no such course of your own")
+        for place, name in enumerate(names):
+            if isinstance(name, MatchCorrection | CourseMatchCorrection):
+                known = framework_scales.get(name.framework)
+                top, skills = (known.max_level, known.skills) if known else (None, frozenset[str]())
+                check_right(name.right, f"matches[{place}].right", top, skills)
         asked.check(present_tag(before.entry, who.tenant))
         matches, decision = before.matches, MatchDecision(status, who.key_id, datetime.now(UTC))
         for name in names:
