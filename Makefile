@@ -57,7 +57,7 @@ fmt: setup ## format, and mend what ruff can mend
 bench: setup ## the performance table, each figure beside its floor
 	@$(VENV)/python -m tests.bench
 
-evaluate: setup ## every gate of ranking and matching, in about five minutes; DATASETS_DIR=folder adds the real sets, QUICK=1 takes two
+evaluate: setup ## every gate of ranking and matching, in about half an hour; DATASETS_DIR=folder adds the real sets, QUICK=1 takes two
 	@$(VENV)/python -m tests.evaluation $(if $(QUICK),--quick)
 	@$(VENV)/python -m tests.evaluation.matching $(if $(QUICK),--print)
 

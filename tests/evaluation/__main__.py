@@ -43,15 +43,15 @@ class Plan:
 
 
 FULL = Plan(
-    drawn=210,
-    real=dict.fromkeys(real.WORLDS, 210),
+    drawn=84,
+    real=dict.fromkeys(real.WORLDS, 84),
     truths=(26, 200),
     scales=((1000, 40, 60), (TEN_THOUSAND, 40, 90), (100_000, 20, 120), (MILLION, 20, 180)),
     rebuild=(100_000, 3),
     shares=20_000,
     together=TEN_THOUSAND,
     same=100,
-    finishing=1000,
+    finishing=250,
 )
 QUICK = Plan(
     drawn=7,
@@ -75,7 +75,7 @@ def measure(plan: Plan, progress: Progress) -> Results:
     else:
         names += plan.real.items()
     for name, count in names:
-        calls: list[Call] = [(quality.case, (name, number)) for number in range(count)]
+        calls: list[Call] = [(quality.case, (name, quality.HELD_OUT + number)) for number in range(count)]
         results.cases[name] = _run(progress, f"exact optimum, {name}", calls, CORES)
     size = min(plan.finishing, _BLOCK)
     parts: list[Call] = [
