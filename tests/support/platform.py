@@ -127,10 +127,10 @@ class Platform:
         profiles = await self._announced(PROFILES_TOPIC, ends)
         paths = await self._announced(PATHS_TOPIC, {key: path["revision"] for key, path in stored.items()})
         for officer in officers:
-            # Of a long outage only the newest twenty profiles of an officer are announced: each says all.
+            # Of profiles that wait the newest twenty are announced, of paths the newest: each says all.
             assert profiles[officer.key][-1].sequence == officer.sequence
             events = paths[officer.key]
-            assert [event.sequence for event in events] == list(range(1, stored[officer.key]["revision"] + 1))
+            assert events[-1].sequence == stored[officer.key]["revision"]
             made_from = [e.data.path.versions.profile for e in events if isinstance(e.data, PathAnnounced)]
             assert made_from == sorted(made_from)
             assert made_from[-1] == officer.sequence
