@@ -33,10 +33,10 @@ def test_a_route_without_a_policy_stops_the_service() -> None:
 @pytest.mark.parametrize(
     ("method", "path", "status", "title"),
     [
-        ("GET", "/nowhere", 404, "Not Found"),
+        ("GET", "/nowhere", 404, "Not found"),
         ("DELETE", "/v1/away", 405, "Method Not Allowed"),
-        ("GET", "/v1/things/bad%20id", 404, "Not Found"),
-        ("GET", "/v1/things/ok%0A", 404, "Not Found"),
+        ("GET", "/v1/things/bad%20id", 404, "Not found"),
+        ("GET", "/v1/things/ok%0A", 404, "Not found"),
         ("GET", "/v1/things/ok", 401, "Not signed in"),
         ("GET", "/v1/wrong", 500, "Internal error"),
         ("GET", "/v1/away", 503, "Temporarily unavailable"),
