@@ -116,14 +116,14 @@ async def test_an_import_that_is_interrupted_says_so_and_the_next_one_does_the_r
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    writer = await asyncio.to_thread(file.open, "wb")
+    writer = await asyncio.to_thread(file.open, "wb", 0)
     try:
         lines = b"".join(json.dumps(body).encode() + b"\n" for body in bodies[:100])
-        writer.write(lines + b" " * (1 << 17))
-        writer.flush()
+        await asyncio.to_thread(writer.write, lines + b" " * (1 << 17))
         await until(lambda: _offers(service, tenant, 100))
         process.send_signal(signal.SIGINT)
-        await asyncio.sleep(0)
+        with pytest.raises(BrokenPipeError):  # the file never ends: only the signal can have ended the command
+            await asyncio.to_thread(_blanks_for_ever, writer)
     finally:
         await asyncio.to_thread(writer.close)
     said, _ = await process.communicate()
@@ -132,6 +132,11 @@ async def test_an_import_that_is_interrupted_says_so_and_the_next_one_does_the_r
     file.write_bytes(b"".join(json.dumps(body).encode() + b"\n" for body in bodies))
     code, words = await told(service, tenant, "import", str(file))
     assert (code, count(words, "unchanged"), count(words, "created")) == (0, 100, 100), words
+
+
+def _blanks_for_ever(writer: io.RawIOBase) -> None:
+    while True:
+        writer.write(b" " * (1 << 16))
 
 
 async def _offers(service: Started, tenant: str, courses: int) -> bool:
