@@ -16,6 +16,7 @@ from services.catalog.importers import Format, ListReader, Options
 from services.catalog.importers.encodings import Recoder, eight_bit
 from services.catalog.importers.facts import id_by_code, id_by_url
 from services.catalog.importers.rows import ROW_LIMIT, Row
+from services.catalog.importers.tables import CsvReader
 from shared.decoding import decode
 from shared.domain import Course
 from shared.errors import InvalidInput, Malformed, Problem, TooLarge
@@ -64,6 +65,7 @@ def workbook(*rows: Iterable[Any]) -> bytes:
         ("utf-16", "utf-16"),
         ("utf-16-le", "utf-16-le"),
         ("utf-16-be", "utf-16-be"),
+        ("utf-32", "utf-32"),
         ("cp874", "cp874"),
         ("tis-620", "cp874"),
     ],
@@ -73,6 +75,13 @@ def test_a_thai_file_is_read_in_every_encoding_however_it_is_cut(encoding: str, 
     reader, rows = read("csv", body, size=size)
     assert reader.encoding == found
     assert [row.course.title.th or row.course.title.en for row in rows if row.course] == [THAI, "Plain English"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_utf_16_of_thai_letters_alone_needs_no_mark(encoding: str, size: int) -> None:
+    reader, rows = read("csv", f"ชื่อวิชา,ชั่วโมง\n{THAI},3\n".encode(encoding), size=size)
+    assert (reader.encoding, [row.course and row.course.title.th for row in rows]) == (encoding, [THAI])
 
 
 @pytest.mark.parametrize("size", [1, 3, 1000])
@@ -150,11 +159,13 @@ def test_a_table_is_read_by_its_columns_and_the_guess_is_told_first() -> None:
         ("code=A", "no column holds the title"),
         ('"title=A', "separated by commas"),
         ("title", "is not one of"),
+        ("title=A,title=B", "title stands twice"),
+        ("title=C", "two columns are called 'C'"),
     ],
 )
 def test_a_map_that_does_not_fit_is_refused_by_name(columns: str, told: str) -> None:
     with pytest.raises(InvalidInput) as refused:
-        read("csv", b"A,B\n1,2\n", Options(columns=columns))
+        read("csv", b"A,B,C,c\n1,2,3,4\n", Options(columns=columns))
     assert refused.value.field == "map"
     assert told.replace("Nowhere", "'Nowhere'") in refused.value.detail
 
@@ -180,6 +191,28 @@ def test_a_quote_left_open_at_the_end_or_before_very_much_costs_its_own_row() ->
     _, rows = read("csv", "\n".join(["title,code", '"open,1', *lines, '"open at the end,2']).encode())
     assert [row.number for row in rows if row.course is None] == [2, 30_003]
     assert sum(row.course is not None for row in rows) == 30_000
+
+
+def test_lines_within_an_open_quote_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    cells = CsvReader._cells
+
+    def counted(reader: CsvReader, raw: bytes) -> Any:
+        asked.append(len(raw))
+        return cells(reader, raw)
+
+    monkeypatch.setattr(CsvReader, "_cells", counted)
+    body = b"title,code\n" + b'"open\n' + b'""\n' * 900 + b'",1\nnext,2\n'
+    _, rows = read("csv", body)
+    assert [(row.number, row.course is None) for row in rows] == [(2, True), (3, False)]
+    assert sum(asked) < 2 * len(body)
+
+
+@pytest.mark.parametrize("size", [1, 5, 1000])
+def test_quotes_that_stand_for_themselves_over_several_lines_are_kept(size: int) -> None:
+    body = b'title,code\r\n"a ""b""\r\n""c"" d\r\ne""",1\r\nnext,2\r\n'
+    _, rows = read("csv", body, size=size)
+    assert told(rows) == [(2, 'a "b"\n"c" d\ne"'), (3, "next")]
 
 
 def test_rows_of_another_width_are_refused_and_the_rest_is_read() -> None:
@@ -210,6 +243,20 @@ def test_a_binary_file_is_no_csv() -> None:
     for body in (workbook(["title"], ["a"]), b"\xd0\xcf\x11\xe0" + b"\x00" * 100):
         with pytest.raises(Problem):
             read("csv", body)
+
+
+@pytest.mark.parametrize("url", ["https://[::1", "https://[x]/", "http://\u2100/"])
+def test_an_address_that_is_none_costs_at_most_its_row(url: str) -> None:
+    _, rows = read("csv", f"title,url\na,{url}\nb,https://example.org/b\n".encode())
+    assert [row.number for row in rows] == [2, 3]
+    assert rows[1].course
+    assert id_by_url(url) == id_by_url(url.upper())
+
+
+@pytest.mark.parametrize("hours", ["-5", "3-", "1e999"])
+def test_hours_that_are_no_hours_are_told_with_their_words(hours: str) -> None:
+    _, [row] = read("csv", f"title,hours\na,{hours}\n".encode())
+    assert [one.detail for one in row.warnings][:1] == [f"no duration is read from {hours!r}"]
 
 
 def test_every_fault_of_a_row_is_told_with_its_words() -> None:
@@ -310,6 +357,22 @@ def test_a_zip_archive_is_no_workbook() -> None:
         read("xlsx", file.getvalue())
 
 
+def test_a_row_of_a_workbook_has_the_limit_of_every_row() -> None:
+    _, rows = read("xlsx", workbook(["title", *"abcdefghi"], ["x" * 32_000] * 10, ["a"]))
+    assert [row.problems[0].status for row in rows if row.course is None] == [413]
+    assert [row.course.title.en for row in rows if row.course] == ["a"]
+
+
+def test_what_is_read_whole_of_a_workbook_is_bounded() -> None:
+    parts = zipfile.ZipFile(io.BytesIO(workbook(["title"], ["a"])))
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in parts.namelist():
+            archive.writestr(name, parts.read(name) + (b" " * 9_000_000 if name == "xl/styles.xml" else b""))
+    with pytest.raises(TooLarge, match="styles"):
+        read("xlsx", file.getvalue())
+
+
 def test_a_sheet_that_claims_to_be_huge_is_read_for_what_it_holds() -> None:
     parts = zipfile.ZipFile(io.BytesIO(workbook(["title"], ["a"])))
     file = io.BytesIO()
@@ -400,6 +463,18 @@ def test_json_ld_that_breaks_off_or_is_none_says_so(body: str) -> None:
     except Malformed:
         return
     assert [row.course for row in rows] == [None]
+
+
+def test_a_page_of_scripts_that_are_left_open_is_looked_through_once() -> None:
+    """It would take days where every one of them is looked for an end."""
+    for page in (b"<script " * 2_000_000, b"<script ld+json>" * 1_000_000, b"<SCRIPT ld+json" * 1_000_000 + b">"):
+        with pytest.raises(Malformed):
+            read("jsonld", page)
+
+
+def test_json_ld_of_a_page_is_read_beside_other_scripts() -> None:
+    page = '<script>let a = "<script>ld+json";</script><SCRIPT Type="application/ld+json">%s</SCRIPT ><script>'
+    assert [one.code for one in courses("jsonld", (page % json.dumps(NODE)).encode())] == ["CS 1"]
 
 
 def test_json_ld_of_any_depth_does_not_end_the_reader() -> None:

@@ -1,7 +1,7 @@
 """In which encoding a text file is: decided by evidence, as the bytes come. Pure.
 
-UTF-8, with or without its mark, passes through as it is, single faults too. UTF-16 is known by its mark or by its NUL
-bytes. What is neither is read as TIS-620 (cp874), where bytes above 127 stand together as Thai letters do, or else as
+UTF-8, with or without its mark, passes through as it is, single faults too. UTF-16 is known by its mark or by the
+upper bytes of ASCII and Thai letters, UTF-32 by its mark. What is neither is read as TIS-620 (cp874), where bytes above 127 stand together as Thai letters do, or else as
 cp1252.
 """
 
@@ -22,6 +22,8 @@ _ALIASES = {
 
 _EVIDENCE = 4096
 _START = 200
+_THAI_BLOCK = 0x0E
+"""The upper byte of every Thai letter in UTF-16."""
 _HIGH = re.compile(rb"[\x80-\xff]+")
 _NOT_THAI = re.compile(rb"[\x81-\x84\x86-\x90\x98-\xa0\xdb-\xde\xfc-\xff]")
 _RUN = 3
@@ -84,11 +86,13 @@ class Recoder:
 
     def _begin(self) -> bool:
         """Look for a mark or for UTF-16, and return whether enough has come for that."""
-        if len(self._held) < len(codecs.BOM_UTF32_LE) or (b"\0" in self._held and len(self._held) < _START):
+        if len(self._held) < len(codecs.BOM_UTF32_LE) or (
+            len(self._held) < _START and (b"\0" in self._held or _THAI_BLOCK in self._held)
+        ):
             return False
         self._begun = True
-        if utf_16 := _utf_16(self._held):
-            self._decide(utf_16)
+        if wide := _wide(self._held):
+            self._decide(wide)
         elif self._held.startswith(codecs.BOM_UTF8):
             self.found = "utf-8"
         return True
@@ -99,8 +103,8 @@ class Recoder:
     def _settle(self) -> Iterator[bytes]:
         """Decide by all that is held."""
         held, self._held = self._held, b""
-        if not self._begun and (utf_16 := _utf_16(held)):
-            self._decide(utf_16)
+        if not self._begun and (wide := _wide(held)):
+            self._decide(wide)
         elif not held.isascii() and _is_mostly_utf_8(held):
             self.found = "utf-8"
         elif not held.isascii():
@@ -113,11 +117,14 @@ class Recoder:
         self._decoder = codecs.getincrementaldecoder(name)(errors="replace")
 
 
-def _utf_16(start: bytes) -> str | None:
+def _wide(start: bytes) -> str | None:
+    """Return which encoding of two or four bytes a letter a file begins in."""
+    if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     head = start[:_START]
-    even, odd = head[::2].count(0), head[1::2].count(0)
+    even, odd = (part.count(0) + part.count(_THAI_BLOCK) for part in (head[::2], head[1::2]))
     least = max(len(head) // 5, 2)
     if odd >= least and even * 4 < odd:
         return "utf-16-le"

@@ -72,7 +72,10 @@ def id_by_code(provider: str, code: str) -> str:
 
 def id_by_url(url: str) -> str:
     """Return the id of a course by its address, without what only follows a reader around."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # an open bracket, for one: then the address is only words
+        return _named(url, folded(url))
     query = urlencode([pair for pair in parse_qsl(parts.query) if not _TRACKING.fullmatch(pair[0])])
     host = parts.netloc.lower().removeprefix("www.")
     path = parts.path.rstrip("/")
@@ -185,9 +188,11 @@ class _Draft:
             self._given["hours"] = number
             return
         read = duration_of(told) if told else None
-        if read is None and words and (read := duration_of(words)) is None:
-            self._warn("hours", f"no duration is read from {words[:100]!r}")
+        if read is None and words:
+            read = duration_of(words)
         if read is None:
+            if told or words:
+                self._warn("hours", f"no duration is read from {(words or told)[:100]!r}")
             self._given["hours"] = ASSUMED_HOURS
             self._warn("hours", f"not stated; {ASSUMED_HOURS:g} are assumed")
         else:

@@ -23,7 +23,6 @@ _DEPTH = 100
 _STRUCTURE = re.compile(rb'["{}\[\]\\]')
 _STRING_END = re.compile(rb'["\\]')
 _LISTS = re.compile(rb'"(?:@graph|itemListElement|schema:itemListElement)"\s*:\s*$')
-_SCRIPT = re.compile(rb"<script\b[^>]*ld\+json[^>]*>(.*?)</script>", re.DOTALL | re.IGNORECASE)
 _PREFIX = re.compile(r"^(?:https?://schema\.org/|schema:|sdo:)")
 _COURSES = frozenset({"Course", "EducationalOccupationalProgram", "LearningResource"})
 _HELPERS = frozenset({"CourseInstance", "Syllabus"})
@@ -62,10 +61,10 @@ class JsonLdReader:
             yield from self._rows(self._splitter.end())
             return
         found = False
-        for script in _SCRIPT.finditer(self._html):
+        for script in _scripts(bytes(self._html)):
             found = True
             splitter = _Splitter()
-            yield from self._rows(splitter.feed(script[1].strip()))
+            yield from self._rows(splitter.feed(script.strip()))
             yield from self._rows(splitter.end())
         if not found:
             raise Malformed("this is neither JSON-LD nor a page that holds some")
@@ -105,6 +104,20 @@ class JsonLdReader:
         return row
 
 
+def _scripts(page: bytes) -> Iterator[bytes]:
+    """Yield the JSON-LD of a page. Every byte is looked at a few times, however many scripts are left open."""
+    lower = page.lower()
+    place = 0
+    while (start := lower.find(b"<script", place)) >= 0:
+        begin = lower.find(b">", start) + 1
+        end = lower.find(b"</script", begin)
+        if not begin or end < 0:
+            return
+        if b"ld+json" in lower[start:begin]:
+            yield page[begin:end]
+        place = end + 1
+
+
 class _Splitter:
     """Cuts JSON that comes in pieces into the objects that are items of its lists, or stand for themselves."""
 
@@ -133,7 +146,7 @@ class _Splitter:
             elif sign == b'"':
                 self._in_string = not self._in_string
             elif sign in b"{[":
-                if self._opens_list(sign, bytes(self._item[-200:]) + data[start : mark.start()][-200:]):
+                if self._opens_list(sign, bytes(self._item[-200:]) + data[max(start, mark.start() - 200) : mark.start()]):
                     self._base = len(self._stack) + 1
                     self._item.clear()
                     start = place

@@ -115,11 +115,17 @@ def columns_of(header: Sequence[str], options: Options) -> dict[str, list[int]]:
         found = guess
     else:
         found = {}
+        named: set[str] = set()
         for fact, name in pairs(options.columns, "map"):
             if fact == GUESS:
                 found |= guessed(header)
                 continue
+            if fact in named and fact not in MANY:
+                raise InvalidInput(f"{fact} stands twice; only {' and '.join(sorted(MANY))} may", "map")
+            named.add(fact)
             number = int(name[1:]) - 1 if re.fullmatch(r"#\d{1,4}", name) else None
+            if number is None and names.count(folded(name)) > 1:
+                raise InvalidInput(f"two columns are called {name[:100]!r}; name one by its number, such as #3", "map")
             if number is None and folded(name) in names:
                 number = names.index(folded(name))
             if number is None or not 0 <= number < len(header):
@@ -172,6 +178,8 @@ class Table:
             self._columns = columns_of(self._header, self._options)
             if self._options.header:
                 return None
+        if sum(map(len, cells)) > ROW_LIMIT:
+            return refused(number, TooLarge(f"a row may hold {ROW_LIMIT} bytes"), cells[0])
         if len(cells) != len(self._header) and any(cell.strip() for cell in cells[len(self._header) :]):
             problem = Malformed(f"has {len(cells)} columns; the first row has {len(self._header)}")
             return refused(number, problem, " ".join(cells).strip())
@@ -206,6 +214,9 @@ class CsvReader:
         self._number = 0
         self._rest = b""
         self._held: list[bytes] = []
+        self._held_size = 0
+        self._is_open = False
+        """Whether what is held ends within quotes."""
         self._delimiter: str | None = None
         self._newline = b"\n"
 
@@ -235,12 +246,16 @@ class CsvReader:
         left = deque(lines)
         while left:
             line = left.popleft()
+            self._is_open = self._is_open and bool(self._held)
+            self._held_size = len(line) + (self._held_size if self._held else 0)
             self._held.append(line)
-            if len(self._held) > 1 and b'"' not in line and not self._too_long():
+            if self._is_open and not self._too_long() and self._stays_open(line):
                 continue
+            self._is_open = False
             try:
                 cells, warnings = self._cells(b"\n".join(self._held))
             except _Open:
+                self._is_open = True
                 if self._too_long():
                     first, *others = self._held
                     self._held = []
@@ -262,7 +277,7 @@ class CsvReader:
                 left.extendleft(reversed(others))
                 yield self._never_closed(first)
                 continue
-            long, self._held = sum(map(len, self._held)) >= ROW_LIMIT, []
+            long, self._held = self._held_size >= ROW_LIMIT, []
             self._number += 1
             if long:
                 yield refused(self._number, TooLarge(f"a row may hold {ROW_LIMIT} bytes"), cells[0])
@@ -280,7 +295,18 @@ class CsvReader:
             yield row
 
     def _too_long(self) -> bool:
-        return len(self._held) > _LINES or sum(map(len, self._held)) > ROW_LIMIT
+        return len(self._held) > _LINES or self._held_size > ROW_LIMIT
+
+    def _stays_open(self, line: bytes) -> bool:
+        """Return whether a line within quotes does not end them. Only it is looked at, so that many cost no more."""
+        if b'"' not in line:
+            return True
+        text = '"' + line.removesuffix(b"\r").decode(errors="replace") + "\n"
+        try:
+            next(csv.reader([text], delimiter=self._delimiter or ",", strict=True), [])
+        except csv.Error as error:
+            return "unexpected end" in str(error)
+        return False
 
     def _never_closed(self, line: bytes) -> Row:
         self._number += 1

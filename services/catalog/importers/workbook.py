@@ -22,6 +22,10 @@ UNPACKED_LIMIT = 512 * 1024 * 1024
 _STRINGS_LIMIT = 48 * 1024 * 1024
 """How much text that cells share may hold: it is kept in memory."""
 
+_SETTINGS_LIMIT = 8 * 1024 * 1024
+"""How much styles, names and the list of sheets may hold together: they are read whole too."""
+
+_SETTINGS = ("workbook.xml", "workbook.xml.rels", "styles.xml", "[content_types].xml", "core.xml", "custom.xml")
 _COLUMNS = 500
 
 
@@ -91,6 +95,9 @@ def _bound(file: IO[bytes]) -> None:
         raise Malformed("this is no Excel workbook (.xlsx)") from error
     if not any(part.filename == "xl/workbook.xml" for part in parts):
         raise Malformed("this is a zip archive, but no Excel workbook (.xlsx)")
+    settings = sum(part.file_size for part in parts if Path(part.filename).name.lower() in _SETTINGS)
+    if settings > _SETTINGS_LIMIT:
+        raise TooLarge(f"the styles and names of the workbook hold more than {_SETTINGS_LIMIT} bytes; save it as CSV")
     strings = sum(part.file_size for part in parts if Path(part.filename).name.lower().startswith("sharedstrings"))
     if sum(part.file_size for part in parts) > UNPACKED_LIMIT or strings > _STRINGS_LIMIT:
         raise TooLarge(
