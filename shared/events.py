@@ -118,7 +118,7 @@ class FrameworkPublished(Struct, frozen=True):
 
 
 class PathHead(Struct, frozen=True):
-    """What a reader needs of a PathRecommended that passes it on without looking into the path."""
+    """The fields of PathRecommended that a consumer needs to forward it without decoding the path."""
 
     tenant: Identifier
     officer: Identifier
@@ -126,9 +126,9 @@ class PathHead(Struct, frozen=True):
 
 
 class PathRecommended(PathHead, frozen=True):
-    """An officer's path, as it is shown. `revision` is one more with every new path; `cause` is what made it change.
+    """An officer's path, as it is shown. `revision` counts the officer's paths; `cause` is why the path changed.
 
-    Once it was announced so, with its sentences; such records are still read.
+    Older versions announced paths in this form, with sentences; such records are still read.
     """
 
     cause: Cause

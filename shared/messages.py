@@ -1,8 +1,8 @@
-"""What a path says, as messages: which template, with which values. Everything follows from the path's own fields.
+"""The messages of a path: template codes with values, made from the fields of the path alone.
 
     told(path, languages)         -> the path with every reason filled in, as messages and in these languages
     told_why_not(answer, languages)
-    step_messages(path), open_messages(path), ...   -> the messages alone, for whoever judges or counts them
+    step_messages(path), open_messages(path), ...   -> the messages alone, for checks and statistics
 
 Templates are in `shared/templates.json`. A path that was stored with its sentences keeps them.
 """
@@ -73,7 +73,7 @@ def in_words(messages: list[Message], languages: Sequence[Language]) -> Reason:
 
 
 def _only(reason: Reason, languages: Sequence[Language]) -> Reason:
-    """Return a reason that was told before without the languages that are not asked for."""
+    """Return a stored reason in the requested languages only."""
     return Reason(
         th=reason.th if "th" in languages else None,
         en=reason.en if "en" in languages else None,
@@ -89,7 +89,7 @@ def _mean_weight(path: LearningPath) -> float:
 
 
 def step_messages(path: LearningPath) -> Iterator[tuple[Step, list[Message]]]:
-    """Yield every step with why it stands in the path: what brought it in, closes, unlocks, and what it takes."""
+    """Yield every step with its messages: why it is included, which gaps it closes, what it unlocks, and its hours."""
     gaps = {gap.skill: gap for gap in path.gaps}
     courses, mean = {step.course.id: step for step in path.steps}, _mean_weight(path)
     for step in path.steps:
@@ -122,7 +122,7 @@ def _step(step: Step, gaps: dict[str, Gap], courses: dict[str, Step], mean: floa
 
 
 def _importance(weight: float, mean: float) -> str:
-    """Return a weight as a code, beside the other requirements of the same officer."""
+    """Return the code of a weight, relative to the other requirements of the officer."""
     return "high" if weight >= NOTABLY * mean else "low" if weight * NOTABLY <= mean else "usual"
 
 
@@ -140,7 +140,7 @@ def _needs(step: Step, condition: UnlockCondition | None) -> dict[str, Value]:
 
 
 def path_messages(path: LearningPath) -> Iterator[Message]:
-    """Yield what the whole path comes to."""
+    """Yield the messages that summarise the path."""
     if path.status == "waiting_for_framework":
         framework, _, version = path.versions.framework.rpartition("@")
         yield Message("waiting", {"framework": framework, "version": version})
@@ -187,7 +187,7 @@ def _remarks(path: LearningPath) -> Iterator[Message]:
 
 
 def shares(path: LearningPath) -> tuple[int, int]:
-    """Return the whole per cent of the gap that are closed: by every course, and as courses are usually completed."""
+    """Return the closed share of the gap in whole percent: if all courses are completed, and as they usually are."""
     coverage = path.coverage
     parts = (coverage.gained, coverage.gained if coverage.expected is None else coverage.expected)
     every, usually = (100 * part // coverage.gap if coverage.gap else 100 for part in parts)
@@ -198,7 +198,7 @@ def shares(path: LearningPath) -> tuple[int, int]:
 
 
 def open_messages(path: LearningPath, row: OpenGap) -> Iterator[Message]:
-    """Yield why a requirement stays open, with the numbers that say how far."""
+    """Yield why a requirement stays open, with the levels and hours that are missing."""
     if row.cause == "too_small":
         yield Message("too_small", {"skill": row.title, "missing": round(row.required - row.reached, 6)})
         return
@@ -237,7 +237,7 @@ def assess_messages(one: AssessFirst, gap: Gap) -> Iterator[Message]:
 
 
 def note_messages(note: Note) -> Iterator[Message]:
-    """Yield why a course that was wanted is not in the path."""
+    """Yield why a requested course is not in the path."""
     if note.kind == "does_not_fit":
         yield _does_not_fit(note.missing_hours, at_most=note.at_most)
     else:

@@ -5,8 +5,8 @@
     settings.database("assessment"), settings.topic(events.PROFILES_TOPIC), settings.group("recommender")
 
 `described()` lists each setting with its sentence and default; `deploy/env.example` holds the same, tied by a test.
-A secret NAME may stand in a file instead: NAME_FILE holds the file's path. A variable that looks like a setting and is
-none is a problem too: one that begins as only ours do (KAFKA_, MONGODB_, API_KEY_, HTTP_), or is nearly spelt like one.
+A secret NAME may be read from a file: NAME_FILE holds its path. A variable that resembles a setting but is none is a
+problem too: one with a prefix of ours (KAFKA_, MONGODB_, API_KEY_, HTTP_), or with nearly the name of a setting.
 """
 
 import difflib
@@ -27,7 +27,7 @@ SERVICES = ("assessment", "catalog", "recommender", "portal")
 
 
 class BadSettings(Exception):
-    """The environment cannot be used; `problems` says all that is wrong with it."""
+    """The settings in the environment are invalid; `problems` lists all faults."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(["The settings cannot be used:", *(f"  - {problem}" for problem in problems)]))
@@ -174,7 +174,7 @@ def _setting(sentence: str, parse: _Parse, default: str | None = None, *, secret
 
 @dataclass(frozen=True, kw_only=True)
 class NamedSettings:
-    """Which installation this is, of several that share servers."""
+    """The names of one installation, where several share servers."""
 
     namespace: str = _setting("A prefix of every database, topic and consumer group.", _namespace, "")
 
@@ -192,13 +192,13 @@ class NamedSettings:
 
     @classmethod
     def disagreements(cls, values: Mapping[str, Any]) -> Iterator[str]:  # noqa: ARG003 - for those that have some
-        """Yield what is wrong between settings that are each right; `values` by field, without those that are wrong."""
+        """Yield conflicts between settings that are valid alone. `values`: the valid ones, by field."""
         yield from ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoreSettings(NamedSettings):
-    """What is needed to reach MongoDB and to check keys: also what `python -m shared.keys` reads."""
+    """Settings for MongoDB and for checking API keys; `python -m shared.keys` reads these alone."""
 
     mongodb_uri: str = _setting(
         "MongoDB's connection string; it must be a replica set. User, password and TLS stand in it.",
@@ -215,7 +215,7 @@ class StoreSettings(NamedSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class KafkaSettings(NamedSettings):
-    """What is needed to reach Kafka: also what `python -m deploy.topics` reads."""
+    """Settings for the connection to Kafka; `python -m deploy.topics` reads them too."""
 
     kafka_bootstrap_servers: str = _setting(
         "The Kafka brokers, host:port, several separated by commas.", _servers, "127.0.0.1:9092"
@@ -238,7 +238,7 @@ class KafkaSettings(NamedSettings):
 
     @classmethod
     def disagreements(cls, values: Mapping[str, Any]) -> Iterator[str]:
-        """Yield what is wrong between the protocol, the user and the authorities."""
+        """Yield conflicts between the security protocol, the user and the certificate authorities."""
         protocol = values.get("kafka_security_protocol", "PLAINTEXT")
         for name in ("kafka_sasl_username", "kafka_sasl_password"):
             if protocol.startswith("SASL_") and not values.get(name):
@@ -251,7 +251,7 @@ class KafkaSettings(NamedSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class TopicsSettings(KafkaSettings):
-    """What `python -m deploy.topics` is told."""
+    """The settings of `python -m deploy.topics`."""
 
     topic_replication: int = _setting(
         "How many brokers keep each topic; with 3 or more, two of them must have a record before it is acknowledged.",
@@ -262,7 +262,7 @@ class TopicsSettings(KafkaSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(StoreSettings, KafkaSettings):
-    """What every service is told."""
+    """Settings that every service has."""
 
     http_host: str = _setting("The address the service listens on.", _text, "127.0.0.1")
     http_port: int = _setting("The port the service listens on; 0 takes a free one.", _port, "8100")
@@ -318,7 +318,7 @@ class Settings(StoreSettings, KafkaSettings):
 
     @property
     def limits(self) -> Limits:
-        """What the service takes on."""
+        """The limits on requests and connections."""
         return Limits(
             requests_in_hand=self.requests_in_hand,
             body_seconds=self.body_seconds,

@@ -224,7 +224,7 @@ class Stack:
         command = Child("compiling the planner", argv, self.directory / "warm.log")
         command.start()
         if not await command.ended(5):
-            self.display.say("compiling the planner: once, for about half a minute")
+            self.display.say("loading the planner; the first time it is compiled, which takes about half a minute")
             await command.ended(_COMPILE_SECONDS)
         if command.returncode != 0:
             raise command.failure("did not end well")

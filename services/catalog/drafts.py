@@ -91,7 +91,7 @@ class RequirementChange(Struct, frozen=True, omit_defaults=True):
 class FrameworkImpact(Struct, frozen=True):
     """What publishing the draft would change. `exact_matches`: a skill that disappears -> the new ones that match it.
 
-    `job_groups`: those whose officers are asked for other levels than today. `officers` is null: the catalogue knows no
+    `job_groups`: those whose officers are asked for other levels than today. `officers` is null: the catalog knows no
     officers, the agency's report counts them by job group.
     """
 

@@ -27,10 +27,10 @@ _AS_OF = [("tenant", ASCENDING), ("id", ASCENDING), ("_id", DESCENDING)]
 
 @dataclass(frozen=True)
 class FrameworkRevision:
-    """A published version of a framework, and the revision of the catalogue that published it."""
+    """A published version of a framework, and the revision of the catalog that published it."""
 
     version: int
-    catalogue_revision: int
+    catalog_revision: int
     retired: bool
 
 
@@ -141,7 +141,7 @@ class HistoryStore:
     ) -> list[FrameworkRevision]:
         """Return the newest versions of a framework of this very tenant, the newest first. Raises Unavailable.
 
-        `below`: only those published before this revision of the catalogue.
+        `below`: only those published before this revision of the catalog.
         """
         query: Document = {"tenant": tenant, "id": framework} | ({"_id": {"$lt": below}} if below else {})
         with unavailable():

@@ -1,7 +1,7 @@
-"""One import: rows in, a verdict on each, and at the end what holds of the whole file.
+"""One import: a verdict on every row, and a report on the whole file at the end.
 
-The first row of a course stands: a later one that is the same is unchanged, and one that differs is refused, so that
-two imports of one file end alike. Every course is one write of its own, with its event, so an import may end anywhere.
+The first row of a course is taken; a later equal row is unchanged, and a different one is refused, so two imports of
+one file give the same result. Each course is one write with its event, so an import may stop after any row.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ _SAVED_EVERY = timedelta(seconds=1)
 
 
 class CourseImport:
-    """Takes the rows of one file of one tenant."""
+    """Imports the rows of one file for one tenant."""
 
     def __init__(  # noqa: PLR0913 - an import is begun once, by name
         self,
@@ -77,7 +77,7 @@ class CourseImport:
         self._unknown_rows = False
 
     def describe(self, encoding: str | None, mapping: dict[str, list[str]], unused: list[str]) -> None:
-        """Note how the file was read."""
+        """Record how the file was read."""
         self._change(encoding=encoding, mapping=mapping, unused_columns=unused[:_TOLD])
 
     async def begin(self) -> None:
@@ -86,7 +86,7 @@ class CourseImport:
         await self._save()
 
     async def take(self, rows: Sequence[Row]) -> list[RowResult]:
-        """Return the verdicts on rows, in their order. Raises TooLarge over the most courses, Unavailable."""
+        """Return the verdicts on rows, in order. Raises TooLarge above the maximum number of courses, Unavailable."""
         framework_scales = await self._patiently(
             lambda: self._store.framework_scales(
                 self._tenant, {name for row in rows if row.course for name in frameworks_named(row.course)}
@@ -205,7 +205,7 @@ class CourseImport:
     # --- the end -----------------------------------------------------------------------------------------------------
 
     async def finish(self, *, full: bool, withdraw: bool) -> ImportReport:
-        """Judge the file as a whole and store the report. Raises Unavailable."""
+        """Check the file as a whole and store the report. Raises Unavailable."""
         names = [name for name in self._count_named if _hash(name) not in self._seen]
         unknown: list[str] = []
         for at in range(0, len(names), 1000):
@@ -229,9 +229,9 @@ class CourseImport:
         return self.report
 
     async def _missing(self, *, withdraw: bool) -> None:
-        """List the courses of the file's providers that it does not hold, and withdraw them where that is asked.
+        """List the courses of the file's providers that are not in the file; withdraw them if the request says so.
 
-        Where a refused row does not tell its course, nothing is withdrawn: it may be one of them.
+        Nothing is withdrawn if a refused row does not name its course: it may be one of the missing.
         """
         after, absent, withdrawn = "", 0, 0
         first: list[str] = []
@@ -317,10 +317,10 @@ def _accepted(row: Row, done: Stored) -> RowResult:
 
 
 def cycles_of(conditions: Mapping[str, list[Prerequisite]]) -> Iterator[list[str]]:
-    """Yield the cycles that keep anybody from entering: each course requires the next, and the last one the first.
+    """Yield the cycles of courses that nobody can enter: each requires the next, and the last requires the first.
 
-    `conditions`: of every course that requires a course, what it requires. A course that can be entered another way is
-    in no cycle.
+    `conditions`: {course: its prerequisite}, for courses that require another course. A course that can be entered
+    without the cycle is not reported.
     """
     blocked = set(conditions)
     needed_by: dict[str, list[str]] = {}

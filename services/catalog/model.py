@@ -1,4 +1,4 @@
-"""What clients send and get back, and what is refused or only warned of in a course. Pure."""
+"""The bodies of requests and answers, and the checks of a course: faults refuse it, warnings do not. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class CoursePut(Struct, frozen=True):
 
 
 class FrameworkPut(Struct, frozen=True):
-    """`changed` is false where everything was so already; then there is no new version."""
+    """`changed` is false if nothing changed; then there is no new version."""
 
     id: str
     version: int
@@ -50,13 +50,13 @@ class ListCourses(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ShowFramework(Struct, frozen=True, forbid_unknown_fields=True):
-    """As it is, or as it was at a revision of the catalog."""
+    """The current framework, or the framework at a revision of the catalog."""
 
     catalog_revision: Annotated[int, Meta(ge=1)] | None = None
 
 
 class FrameworkSummary(Struct, frozen=True):
-    """A framework without its rows. `shared` frameworks are everybody's."""
+    """A framework without its rows. `shared` ones are visible to all tenants."""
 
     id: str
     version: int
@@ -68,7 +68,7 @@ class FrameworkSummary(Struct, frozen=True):
 
 
 class ListFrameworks(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many at most, and after which id."""
+    """The maximum number, and the id after which the page begins."""
 
     after: Annotated[str, Meta(max_length=64)] = ""
     limit: Annotated[int, Meta(ge=1, le=500)] = 100
@@ -93,9 +93,9 @@ RowStatus = Literal["created", "changed", "unchanged", "refused"]
 
 
 class RowResult(Struct, frozen=True, omit_defaults=True):
-    """What became of one row of an import; rows count from 1, in CSV and workbooks the header among them.
+    """The result of one row of an import. Rows are numbered from 1; in CSV and workbooks the header is row 1.
 
-    `begins`: of a refused row its id as it came, or its first words. `problems`: everything that is wrong with it.
+    `begins`: for a refused row, its id in the file, or its first words. `problems`: all faults of the row.
     """
 
     line: int
@@ -116,12 +116,11 @@ class UnknownCourse(Struct, frozen=True):
 
 
 class ImportReport(Struct, frozen=True, omit_defaults=True):
-    """What an import did, as a whole. `problem`: why it ended before the end of its file.
+    """The result of a whole import. `problem`: why it stopped before the end of the file.
 
-    An import that is `interrupted` was ended with its service; what it had stored stays. `unknown_courses` are the
-    first of the `unknown`: required and not offered. `missing` are the first of the `absent`: what a full import no
-    longer holds.
-    `cycles`: courses of the file that require each other, so that nobody can enter one of them.
+    `interrupted`: the service stopped during the import; stored courses remain. `unknown` counts courses that are
+    required and not offered, `unknown_courses` lists the first. `absent` counts courses that a full import does not
+    contain, `missing` lists the first. `cycles`: courses of the file that require each other, so nobody can enter them.
     """
 
     import_id: str
@@ -147,7 +146,7 @@ class ImportReport(Struct, frozen=True, omit_defaults=True):
 
 
 class ImportCourses(Struct, frozen=True, forbid_unknown_fields=True):
-    """How a list of courses is to be read, and what is to be done with it.
+    """How an import reads a list of courses, and what it does with them.
 
     `map`: of a table, `fact=column` items separated by commas, or `guess`. `default`: `fact=value` items for what the
     file does not state. `header` false: the first row is a course. `full`: list the courses of the providers in the
@@ -171,7 +170,7 @@ class ListRows(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RowPage(Struct, frozen=True):
-    """Rows of an import in their order. `next` is the `after` of the following page, null on the last one."""
+    """Rows of an import in order. `next` is the `after` of the following page, null on the last one."""
 
     rows: list[RowResult]
     next: int | None
@@ -179,7 +178,7 @@ class RowPage(Struct, frozen=True):
 
 @dataclass(frozen=True)
 class FrameworkScale:
-    """What a course is checked against of a framework: the top of its scale, and its skills."""
+    """The parts of a framework that courses are checked against: the top of its scale, and its skills."""
 
     max_level: float
     skills: frozenset[str]
@@ -203,7 +202,7 @@ def check_course(course: Course, frameworks: Mapping[str, FrameworkScale], cours
 
 
 def course_faults(course: Course, frameworks: Mapping[str, FrameworkScale]) -> list[InvalidInput]:
-    """Return all faults of a course beyond those of its shape."""
+    """Return all faults of a course that the types do not exclude."""
     too_deep = [
         InvalidInput(f"conditions may stand inside each other {DEPTH_LIMIT} deep", f"requires[{i}]")
         for i, condition in enumerate(course.requires)
@@ -222,7 +221,7 @@ def course_faults(course: Course, frameworks: Mapping[str, FrameworkScale]) -> l
 
 
 def framework_warnings(course: Course, frameworks: Mapping[str, FrameworkScale]) -> list[Warned]:
-    """Return which frameworks and skills a course speaks of that are not there."""
+    """Return warnings about frameworks and skills that a course names and that do not exist."""
     warnings: list[Warned] = []
     for field, framework, skill, _ in _levels(course):
         place = field.rpartition(".")[0]
@@ -234,7 +233,7 @@ def framework_warnings(course: Course, frameworks: Mapping[str, FrameworkScale])
 
 
 def frameworks_named(course: Course) -> set[str]:
-    """Return the frameworks that a course speaks of."""
+    """Return the frameworks that a course names."""
     return {framework for _, framework, _, _ in _levels(course)}
 
 
@@ -246,7 +245,7 @@ def _levels(course: Course) -> Iterator[tuple[str, str, str, float]]:
 
 
 def _depth(condition: Prerequisite) -> int:
-    """Return how deep conditions stand inside each other, without going deep itself."""
+    """Return the nesting depth of conditions, without recursion."""
     depth, row = 0, [condition]
     while row:
         depth += 1

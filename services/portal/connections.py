@@ -21,9 +21,9 @@ InWords = Callable[[Languages], str]
 
 
 class StreamMessage(Struct, frozen=True):
-    """Something to tell a stream: JSON, or what gives it in the languages of the stream.
+    """A message for a stream: JSON, or a function that renders it in the languages of the stream.
 
-    `revision` orders paths and erasures of one officer; 0 says that it has none.
+    `revision` orders paths and erasures of one officer; 0 for messages without one.
     """
 
     event: Literal["path", "status", "erased"]
@@ -36,7 +36,7 @@ class StreamMessage(Struct, frozen=True):
 
 
 class Connection:
-    """One open stream: the newest push that it has not been told yet."""
+    """One open stream, and the newest message that was not sent yet."""
 
     def __init__(self, key_id: str = "", last_event_id: str | None = None) -> None:
         self.key_id = key_id
@@ -48,11 +48,11 @@ class Connection:
 
     @property
     def told(self) -> bool:
-        """Whether a path or an erasure, not only a status, has been offered or was known to the reader."""
+        """Whether a path or an erasure, not only a status, was offered or was known to the client."""
         return self.newest > 0
 
     def offer(self, push: StreamMessage) -> bool:
-        """Take a push unless something newer was here; return whether it replaced one that nobody had read."""
+        """Keep a message unless a newer one was offered; return whether it replaced an unsent one."""
         if push.event == "status":
             if self.told:
                 return False
@@ -69,7 +69,7 @@ class Connection:
         return replaced
 
     async def next(self) -> StreamMessage | None:
-        """Return what is to be told next, once there is something; None when the stream is to end."""
+        """Wait for the next message and return it; None when the stream is to end."""
         await self._wake.wait()
         if self._closed:
             return None
@@ -78,13 +78,13 @@ class Connection:
         return push if push is not None else await self.next()
 
     def close(self) -> None:
-        """End the stream; what was not told will be fetched when it reconnects."""
+        """End the stream. The client fetches unsent messages when it reconnects."""
         self._closed = True
         self._wake.set()
 
 
 class Connections(Collector):
-    """Every open stream of this replica, by officer key (`tenant/officer`), and the metrics of them."""
+    """All open streams of this replica, by officer key (`tenant/officer`), and their metrics."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._shut = False
@@ -119,15 +119,15 @@ class Connections(Collector):
         return key in self._by_key
 
     def newest(self, key: str) -> int:
-        """Return the largest revision that a stream of an officer knows of; 0 without one."""
+        """Return the largest revision that a stream of an officer has or was offered; 0 without a stream."""
         return max((connection.newest for connection in self._by_key.get(key, ())), default=0)
 
     def was_erased(self, key: str) -> bool:
-        """Return whether an officer was erased so lately that a key from before may still be remembered here."""
+        """Return whether an officer was erased recently, while an older key may still be cached here."""
         return self._erased.get(key, -FORGOTTEN_SECONDS) > self._clock() - FORGOTTEN_SECONDS
 
     def push(self, key: str, push: StreamMessage) -> None:
-        """Offer a push to every stream of an officer."""
+        """Offer a message to every stream of an officer."""
         if push.event == "erased":
             self._erased = {one: at for one, at in self._erased.items() if self.was_erased(one)} | {key: self._clock()}
         for connection in self._by_key.get(key, ()):
@@ -135,7 +135,7 @@ class Connections(Collector):
 
     @property
     def key_ids(self) -> set[str]:
-        """The ids of the API keys that streams are open with."""
+        """The ids of the API keys that opened the streams."""
         return {connection.key_id for connections in self._by_key.values() for connection in connections}
 
     def drop_keys(self, key_ids: Collection[str]) -> None:
@@ -147,13 +147,13 @@ class Connections(Collector):
                     self.dropped["revoked"] += 1
 
     def drop(self, key: str, why: Drop) -> None:
-        """End the streams of an officer, so that their readers reconnect."""
+        """End the streams of an officer, so that their clients reconnect."""
         for connection in self._by_key.get(key, ()):
             connection.close()
             self.dropped[why] += 1
 
     def drop_all(self, why: Drop) -> None:
-        """End every stream, so that their readers reconnect, here or at another replica; after a shutdown not here."""
+        """End every stream, so that clients reconnect, here or, after a shutdown, to another replica."""
         self._shut = self._shut or why == "shutdown"
         for connections in self._by_key.values():
             for connection in connections:

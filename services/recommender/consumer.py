@@ -1,4 +1,4 @@
-"""What the recommender does when something has happened: to an officer, or to the catalog."""
+"""Handles the events of officers and of the catalog."""
 
 import asyncio
 import logging
@@ -14,10 +14,10 @@ log = logging.getLogger(__name__)
 
 
 class ProfileConsumer:
-    """Takes the events of `assessment.profiles`: of several events of one officer only the newest counts."""
+    """Handles the events of `assessment.profiles`. Only the newest event of an officer in a batch is used."""
 
     def __init__(self, planner: Planner, take_back: Callable[[str], Awaitable[None]]) -> None:
-        """`take_back` removes the dead letters of an officer's key."""
+        """`take_back` deletes the dead letters with an officer's key."""
         self._planner = planner
         self._take_back = take_back
 
@@ -39,7 +39,7 @@ class ProfileConsumer:
         return [*requests, self._order(item, "assessment")]
 
     async def on_officer_erased(self, item: ConsumedEvent, requests: list[PlanRequest]) -> list[PlanRequest]:
-        """An officer is to be forgotten; the counters stay."""
+        """An officer is to be erased; counters are kept."""
         if isinstance(item.event.data, OfficerErased):
             gone = item.event.data
             if await self._planner.erase(gone.tenant, gone.officer, item.event.sequence, item.record.partition):
@@ -47,7 +47,7 @@ class ProfileConsumer:
         return requests
 
     async def on_tombstone(self, item: ConsumedEvent, requests: list[PlanRequest]) -> list[PlanRequest]:
-        """The topic has forgotten an officer: erased. A plain tombstone, without sequence, is newer than all before."""
+        """Erase the officer of a tombstone. One without a sequence counts as newer than all before it."""
         tenant, _, officer = item.event.subject.partition("/")
         sequence = item.event.sequence
         superseded = [request for request in requests if _is_superseded(request, item.event)]
@@ -67,21 +67,21 @@ class ProfileConsumer:
 
 
 def _is_superseded(request: PlanRequest, tombstone: Event) -> bool:
-    """Return whether a tombstone behind an request in the same batch makes it void."""
+    """Return whether a later tombstone in the same batch cancels a plan request."""
     if request.profile.key != tombstone.subject:
         return False
     return tombstone.sequence == 0 or request.profile.sequence <= tombstone.sequence
 
 
 class CatalogConsumer:
-    """Takes the events of `catalog.state`. `changed` is called when the replica has moved on."""
+    """Handles the events of `catalog.state`. `changed` is called after the replica was updated."""
 
     def __init__(self, catalog: CatalogReplica, changed: Callable[[], None]) -> None:
         self._catalog = catalog
         self._changed = changed
 
     async def on_catalog(self, batch: Sequence[ConsumedEvent]) -> None:
-        """Build the next snapshot in a thread, and swap it in on the event loop. Raises Rejected: too far a stamp."""
+        """Build the next snapshot in a thread, install it on the loop. Raises Rejected for a stamp too far ahead."""
         events = [item.event for item in batch]
         check_stamps(events, self._catalog.revision)
         self._catalog.take(await asyncio.to_thread(fold_events, self._catalog.snapshot, events))

@@ -32,7 +32,7 @@ Tick = Callable[[int], None]
 
 
 def courses(count: int) -> list[Course]:
-    """Return made-up courses, as large as those of a real catalogue."""
+    """Return made-up courses, as large as those of a real catalog."""
     words = Prose(th="คำอธิบายรายวิชาที่ยาวพอสมควร " * 4, en="A description of some length. " * 6)
     return [
         Course(

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,16 @@ import aiohttp
 from deploy.local.live import Message, messages
 from deploy.local.stack import Stack
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 TOUR = README.split("## One officer, with curl")[1].split("\n## ")[0]
+CATALOG = README.split("## Your own catalog")[1].split("\n## ")[0]
 
 
-async def shell(script: str, environment: dict[str, str]) -> str:
+async def shell(script: str, environment: dict[str, str], directory: Path = ROOT) -> str:
     """Return what a block of the tour prints; it has to end well."""
     process = await asyncio.create_subprocess_exec(
-        "bash", "-euc", script, env={**os.environ, **environment}, stdout=asyncio.subprocess.PIPE
+        "bash", "-euc", script, cwd=directory, env={**os.environ, **environment}, stdout=asyncio.subprocess.PIPE
     )
     out, _ = await asyncio.wait_for(process.communicate(), 90)
     assert process.returncode == 0, script
@@ -69,3 +72,38 @@ async def test_the_tour_of_one_officer_does_what_it_says(stack: Stack) -> None:
     async with asyncio.timeout(90):
         while await shell(with_status, env) != "404":
             await asyncio.sleep(0.1)
+
+
+async def test_a_list_of_thai_titles_becomes_a_path_as_the_readme_says(stack: Stack, tmp_path: Path) -> None:
+    variables, titles, load, choose, confirm, assess, read = re.findall(r"```sh\n(.*?)```", CATALOG, re.DOTALL)
+    assert "make -s key ROLE=admin TENANT=my-agency" in variables
+    key = await stack.issuer.issue("my-agency", "admin")
+    env = {
+        "A": stack.urls["assessment"][0],
+        "C": stack.urls["catalog"][0],
+        "R": stack.urls["recommender"][0],
+        "CATALOG_URL": stack.urls["catalog"][0],
+        "CATALOG_KEY": key,
+        "AUTH": f"Authorization: Bearer {key}",
+        "JSON": "Content-Type: application/json",
+        "PYTHONPATH": str(ROOT),
+    }
+    await shell(titles, env, tmp_path)
+    imported = await shell(load.replace(".venv/bin/python", sys.executable), env, tmp_path)
+    assert re.search(r"created +5$", imported, re.MULTILINE)
+    chosen = await shell(choose, env, tmp_path)
+    assert "พลเมืองดิจิทัล" in chosen
+    assert "ขนม" not in chosen
+    confirmed = json.loads((await shell(confirm, env, tmp_path)).split('{"version"')[0])["results"]
+    assert {one["result"] for one in confirmed} == {"changed"}
+    assert len(confirmed) == len(chosen.splitlines())
+    assessed = int(re.findall(r'"profile_sequence":(\d+)', await shell(assess, env, tmp_path))[-1])
+    async with aiohttp.ClientSession() as session, asyncio.timeout(90):
+        async for message in messages(session, stack.urls["portal"][0], "mine-001", key):
+            if message.event == "path" and message.data["path"]["versions"]["profile"] == assessed:
+                titles_of_steps = [step["course"]["title"]["th"] for step in message.data["path"]["steps"]]
+                if "พลเมืองดิจิทัล" in titles_of_steps:
+                    break
+    shown = await shell(read, env, tmp_path)
+    assert "พลเมืองดิจิทัล - Narrows the gap in" in shown
+    assert "A rule keeps it out." in shown

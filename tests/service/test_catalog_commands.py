@@ -1,4 +1,4 @@
-"""`python -m services.catalog import`, `export` and `check` against a running catalogue."""
+"""`python -m services.catalog import`, `export` and `check` against a running catalog."""
 
 import ast
 import asyncio

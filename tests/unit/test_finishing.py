@@ -232,7 +232,7 @@ def test_only_an_assessment_takes_a_level_back() -> None:
     assert said(after, confirm).en == (
         "Assess “About a” to confirm: level 2 is counted from completed courses; the assessment before found 0 ± 0.3."
     )
-    assert said(after, confirm).th.startswith("ควรประเมิน «เรื่อง a» เพื่อยืนยัน ระดับ 2 นับจากหลักสูตรที่เรียนจบ")
+    assert said(after, confirm).th.startswith("ควรประเมิน “เรื่อง a” เพื่อยืนยัน ระดับ 2 นับจากหลักสูตรที่เรียนจบ")
     again = one.is_assessed(a=1.0)
     assert [gap.level for gap in again.gaps] == [1, 0]
     assert [row.skill for row in again.assess_first if row.kind == "confirm"] == []

@@ -20,7 +20,7 @@ def test_a_step_says_what_it_closes_in_both_languages_with_its_own_numbers() -> 
     step = path.steps[0]
     words = said(path, step)
     assert words.th == (
-        "ลดช่องว่าง «เรื่อง a» จากระดับ 1 เป็น 2 (ต้องการ 3 ความสำคัญสูง) ปิดช่องว่าง «เรื่อง b» จากระดับ 1.25 เป็น 2 "
+        "ลดช่องว่าง “เรื่อง a” จากระดับ 1 เป็น 2 (ต้องการ 3 ความสำคัญสูง) ปิดช่องว่าง “เรื่อง b” จากระดับ 1.25 เป็น 2 "
         "(ต้องการ 2 ความสำคัญรอง) ใช้เวลา 6 ชั่วโมง"
     )
     assert words.en == (
@@ -38,7 +38,7 @@ def test_a_pure_prerequisite_says_what_it_unlocks() -> None:
     path = recommend(inputs(framework({"a": 1}, others=["x"]), {"a": 0}), view_of(courses))
     words = said(path, path.steps[0])
     assert words.en == "Unlocks “About goal” (needs “About x” at level 2 or above). Takes 1 hour."
-    assert words.th == "เป็นพื้นฐานของ «เรื่อง goal» (ต้องมี «เรื่อง x» ระดับ 2 ขึ้นไป) ใช้เวลา 1 ชั่วโมง"
+    assert words.th == "เป็นพื้นฐานของ “เรื่อง goal” (ต้องมี “เรื่อง x” ระดับ 2 ขึ้นไป) ใช้เวลา 1 ชั่วโมง"
 
 
 def test_a_course_that_must_come_first_is_said_to() -> None:
@@ -78,7 +78,7 @@ def test_reasons_stand_in_both_languages_where_a_title_has_only_one() -> None:
     only_thai = msgspec.structs.replace(course("c", ("b", 0, 1), requires=[after("x")]), title=LocalizedText(th="ไทย"))
     courses = [course("x", ("a", 0, 1)), only_thai]
     path = recommend(inputs(framework({"b": 1}, others=["a"]), {"b": 0}), view_of(courses))
-    assert "«ไทย»" in said(path, path.steps[0]).th
+    assert "“ไทย”" in said(path, path.steps[0]).th
     assert "“ไทย”" in said(path, path.steps[0]).en
 
 

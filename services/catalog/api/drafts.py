@@ -35,7 +35,7 @@ DRAFTS: web.AppKey[DraftStore] = web.AppKey("drafts", DraftStore)
 
 
 class DraftPut(Struct, frozen=True):
-    """`changed` is false where everything was so already; then there is no new revision."""
+    """`changed` is false if nothing changed; then there is no new revision."""
 
     id: str
     revision: int
@@ -45,7 +45,7 @@ class DraftPut(Struct, frozen=True):
 
 
 class ListVersions(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many versions at most, the newest first, and below which revision of the catalogue."""
+    """Which versions: at most `limit`, the newest first; with `after`, only those of lower catalog revisions."""
 
     after: Annotated[int, Meta(ge=1)] | None = None
     limit: Annotated[int, Meta(ge=1, le=500)] = 100
@@ -55,7 +55,7 @@ class FrameworkVersion(Struct, frozen=True):
     """A version that was published. `superseded`: there is a newer one. The signatures are those of its draft."""
 
     version: int
-    catalogue_revision: int
+    catalog_revision: int
     state: Literal["published", "superseded", "retired"]
     proposed: Signature | None = None
     reviewed: Signature | None = None
@@ -80,8 +80,8 @@ class _Approval(Struct, frozen=True):
 async def put_draft(request: web.Request) -> web.StreamResponse:
     """Propose a framework, or change the draft of it.
 
-    It is seen by admins of the tenant alone and changes nothing until it is published. Other content takes reviews and
-    approvals away. It is made from the version that is published when it is put.
+    Only admins of the tenant see it, and it changes nothing until it is published. A change of its content removes
+    reviews and approvals. Its base is the version that is published now.
     """
     asked, body = preconditions(request), await read_body(request, ProposeDraft)
     tenant, name = principal(request).tenant, request.match_info["framework_id"]
@@ -106,7 +106,7 @@ async def put_draft(request: web.Request) -> web.StreamResponse:
 
 
 async def get_draft(request: web.Request) -> web.StreamResponse:
-    """Return the draft of a framework, with who did what and all comments."""
+    """Return the draft of a framework with its history: who proposed, reviewed and approved it, and all comments."""
     draft = await _draft(request)
     tag = Tag(str(draft.revision))
     return not_modified(request, tag) or json_response(draft, tag=tag)
@@ -126,7 +126,7 @@ async def delete_draft(request: web.Request) -> web.StreamResponse:
 
 
 async def review_draft(request: web.Request) -> web.StreamResponse:
-    """Note that somebody has reviewed the draft as it is."""
+    """Record that a person has reviewed this revision of the draft."""
     await _draft(request)
     body = await read_body(request, SignDraft)
     by = _signature(request, body.by)
@@ -134,7 +134,7 @@ async def review_draft(request: web.Request) -> web.StreamResponse:
 
 
 async def approve_draft(request: web.Request) -> web.StreamResponse:
-    """Note that somebody approves the draft as it is. 409 where nobody has reviewed it."""
+    """Record that a person approves this revision of the draft. 409 if it was not reviewed."""
     await _draft(request)
     body = await read_body(request, SignDraft)
     by = _signature(request, body.by)
@@ -142,7 +142,7 @@ async def approve_draft(request: web.Request) -> web.StreamResponse:
 
 
 async def comment_draft(request: web.Request) -> web.StreamResponse:
-    """Say something of the draft; its state stays."""
+    """Comment on the draft; its state does not change."""
     await _draft(request)
     body = await read_body(request, CommentDraft)
     by = _signature(request, body.by)
@@ -152,8 +152,8 @@ async def comment_draft(request: web.Request) -> web.StreamResponse:
 async def publish_draft(request: web.Request) -> web.StreamResponse:
     """Publish an approved draft as the next version.
 
-    409 where it is not approved, or where another version was published since it was made. Sent again after a broken
-    connection it finishes what was begun.
+    409 if it is not approved, or if another version was published since it was made. A request that broke off may be
+    sent again and completes the publication.
     """
     asked, tenant, kept = preconditions(request), principal(request).tenant, request.app[DRAFTS]
     draft = await _draft(request)
@@ -176,7 +176,7 @@ async def publish_draft(request: web.Request) -> web.StreamResponse:
 async def show_impact(request: web.Request) -> web.StreamResponse:
     """Return what publishing the draft would change: skills, job groups and every required level.
 
-    Officers are not counted here: the catalogue knows none.
+    Officers are not counted: the catalog has no data about them.
     """
     draft = await _draft(request)
     entry = await request.app[STORE].find(framework_key(principal(request).tenant, draft.framework.id))
@@ -187,8 +187,8 @@ async def show_impact(request: web.Request) -> web.StreamResponse:
 async def list_versions(request: web.Request) -> web.StreamResponse:
     """Return the published versions of a framework, the newest first: the tenant's own, else the shared one's.
 
-    A version never changes once it is published; `GET /v1/frameworks/{id}` with its `catalogue_revision` shows it. Who
-    proposed, reviewed and approved it is told to the admins of its tenant only.
+    A version never changes once it is published; `GET /v1/frameworks/{id}` with its `catalog_revision` shows it. Only
+    admins of its tenant see who proposed, reviewed and approved it.
     """
     wanted, tenant, name = (
         read_query(request, ListVersions),
@@ -210,8 +210,8 @@ async def list_versions(request: web.Request) -> web.StreamResponse:
             state = "retired" if row.retired else "published"
         by = stored(approvals[row.version], _Approval) if row.version in approvals else None
         told = (by.proposed, by.reviewed, by.approved, by.comments) if by else (None, None, None, [])
-        versions.append(FrameworkVersion(row.version, row.catalogue_revision, state, *told))
-    return json_response(FrameworkVersions(versions, page[-1].catalogue_revision if len(rows) > len(page) else None))
+        versions.append(FrameworkVersion(row.version, row.catalog_revision, state, *told))
+    return json_response(FrameworkVersions(versions, page[-1].catalog_revision if len(rows) > len(page) else None))
 
 
 async def _draft(request: web.Request) -> FrameworkDraft:

@@ -1,8 +1,8 @@
-"""A 1EdTech CASE package, 1.0 or 1.1: a document, its items and how they are associated.
+"""A 1EdTech CASE package, 1.0 or 1.1: a document, its items and their associations.
 
-An item with children is an area, one without is a skill of its nearest parent. What CASE has no place for (the scale,
-who requires what, titles in two languages) stands in `extensions`, which 1.1 allows; 1.0 does not, and what it leaves
-out is told. `isChildOf` in a circle leaves items without a place, so such a package is refused with the circle.
+An item with children is an area, one without is a skill of its nearest parent. Data without a field in CASE (the
+scale, requirements, titles in two languages) are in `extensions`, which 1.1 allows; writing 1.0 reports them as left
+out. A package with a cycle of `isChildOf` is refused, and the error names the cycle.
 """
 
 from collections.abc import Iterable, Mapping
@@ -45,7 +45,7 @@ _AREA, _SKILL, _JOB_GROUP = "Area", "Skill", "Job group"
 
 
 def read(sources: list[Source], options: Options) -> Reading:
-    """Return what became of a package. Raises Malformed, InvalidInput."""
+    """Read a package and return the framework with its report. Raises Malformed, InvalidInput."""
     given = json_of(sources)
     if isinstance(given, dict) and isinstance(given.get("CFPackage"), dict):
         given = given["CFPackage"]
@@ -122,7 +122,7 @@ class _Package:
                     self._builder.not_kept(f"{what}.extensions", ", ".join(others))
 
     def _associations(self) -> Iterable[tuple[str, str, str, str, Any]]:
-        """Yield identifier, type, origin, destination and the whole of each association."""
+        """Yield identifier, type, origin, destination and the full record of each association."""
         for i, one in enumerate(self._list("CFAssociations")):
             name = _string(one, "identifier") or f"CFAssociations[{i}]"
             kind, origin = _string(one, "associationType"), _node(_mapping(one).get("originNodeURI"))
@@ -143,7 +143,7 @@ class _Package:
                 yield name, kind, origin, destination, one
 
     def _take_tree(self, associations: Iterable[tuple[str, str, str, str, Any]]) -> None:
-        """Note who lies within whom, in the order that the package gives, and order the items by it."""
+        """Record the parent of each item, and sort the items in the order of the package."""
         document = _string(self._document, "identifier")
         tree = [one for one in associations if one[1] == "isChildOf"]
         places = {key: i for i, key in enumerate(self._items)}
@@ -229,7 +229,7 @@ class _Package:
         return str(extension.get("id") or key)
 
     def _root(self) -> str:
-        """Return the area of items that stand directly under the document."""
+        """Return the area for items without a parent item."""
         name = f"under-{identifier(_string(self._document, 'identifier') or 'document')}"[:64]
         if not self._builder.has("areas", name):
             self._builder.area(name, Given(_string(self._document, "title") or "Document"))
@@ -333,7 +333,7 @@ def _strings(given: Any) -> list[str]:
 
 
 def _node(given: Any) -> str:
-    """Return the identifier of an association's end, else its address."""
+    """Return the identifier of one end of an association, or its URI."""
     return given if isinstance(given, str) else _string(given, "identifier") or _string(given, "uri")
 
 

@@ -1,13 +1,13 @@
-"""What every reader of a framework file gives back, and how it is put together.
+"""The result of reading a framework file, and the builder with which every reader makes it.
 
     builder = Builder(options)
     builder.skill("1.1", Given(text="Searching"), area="1", row=7)
     builder.require("clerks", "1.1", 2.0, row=9)
     return builder.build()                       # a Reading
 
-Every fault is kept with its row or identifier, its field and the reason. A refused row is left out and the rest is
-read on. Where the framework would be untrue without it (a level of the scale, a skill or a job group that is required
-of somebody, a requirement) the whole is refused with the list of faults, unless `skip_refused` asks for the rest.
+Every fault is kept with its row or identifier, its field and the reason. A refused row is left out and reading
+continues. If the framework would be wrong without it (a level of the scale, a required skill, a job group with
+requirements, a requirement), the whole file is refused with the list of faults, unless `skip_refused` is set.
 """
 
 import hashlib
@@ -59,8 +59,8 @@ EVERYBODY = JobGroup("everybody", LocalizedText(th="ทุกคน", en="Everyb
 class Fault(Struct, frozen=True, omit_defaults=True):
     """What is wrong with a row. `row` counts from 1, a table's heading included; `id` is the publisher's own.
 
-    `refused`: the row is left out. `changed`: it is kept otherwise than it came. `untrue`: it is left out, and the
-    framework would be untrue without it, so the whole is refused.
+    `refused`: the row is left out. `changed`: it is kept in a changed form. `untrue`: it is left out, and the framework
+    would be wrong without it, so the whole file is refused.
     """
 
     verdict: Literal["refused", "changed", "untrue"]
@@ -71,7 +71,7 @@ class Fault(Struct, frozen=True, omit_defaults=True):
 
 
 class NotKept(Struct, frozen=True):
-    """What a format holds and a framework does not, or the other way round: how many, and the first of them."""
+    """Data that a format has and a framework has not, or the reverse: how many items, and the first of them."""
 
     what: str
     count: int
@@ -79,10 +79,10 @@ class NotKept(Struct, frozen=True):
 
 
 class Reading(Struct, frozen=True):
-    """What became of a file. `framework` is None where the whole is refused.
+    """The result of reading a file. `framework` is None if the whole file is refused.
 
-    `assumed` tells what was taken for granted, such as which column holds the skill. `further_faults`: how many faults
-    are counted and not listed, for want of room.
+    `assumed` lists assumptions, such as which column holds the skill. `further_faults`: the number of faults beyond the
+    maximum that is listed.
     """
 
     framework: Framework | None
@@ -94,11 +94,11 @@ class Reading(Struct, frozen=True):
 
 
 class Options(Struct, frozen=True):
-    """What a file does not say by itself.
+    """What the caller states because a file does not contain it.
 
     `id` and `title` of the framework; `columns`: our name of a column -> its heading (several joined by ` + `);
     `scale`: the names of the levels from 0 on, where a table gives levels by unknown words; `mark`: the level that a
-    mark such as `x` stands for; `skip_refused`: take the rest, although the framework is untrue without the refused.
+    mark such as `x` stands for; `skip_refused`: import the valid rows, although refused rows are missing.
     """
 
     id: str = ""
@@ -126,7 +126,7 @@ class Given:
 
 
 def clean(words: str) -> str:
-    """Return words as a reader sees them: NFC, entities resolved, without controls and spaces at the ends."""
+    """Return a text in NFC, with entities resolved, without control characters and outer spaces."""
     if words.isascii() and words.isprintable() and "&" not in words:
         return words.strip()
     words = _ENTITY.sub(lambda found: html.unescape(found[0]), words) if "&" in words else words
@@ -135,7 +135,7 @@ def clean(words: str) -> str:
 
 
 def escaped(words: str) -> str:
-    """Return words of which `clean` makes the same words again, where they speak of entities."""
+    """Return a text with entities escaped, so that `clean` returns the original text."""
     return _ENTITY.sub(lambda found: f"&amp;{found[0][1:]}", words)
 
 
@@ -145,7 +145,7 @@ def decimal(number: float) -> str:
 
 
 def identifier(raw: str) -> str:
-    """Return words as an identifier: unchanged if they are one, else as ASCII, with a hash if letters were lost."""
+    """Return a text as an identifier: unchanged if it is valid, else in ASCII, with a hash if letters were lost."""
     if _IDENTIFIER.fullmatch(raw):
         return raw
     words = clean(raw)
@@ -162,7 +162,7 @@ def _is_thai(words: str) -> bool:
 
 
 class Builder:
-    """Collects the parts of a framework from any order of rows, then checks what they say of each other."""
+    """Collects the parts of a framework from rows in any order, then checks their references to each other."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -190,7 +190,7 @@ class Builder:
         field: str | None = None,
         verdict: Literal["refused", "changed", "untrue"] = "refused",
     ) -> None:
-        """Note a fault."""
+        """Record a fault."""
         self._note(Fault(verdict, reason, row, id, field))
 
     def _note(self, fault: Fault) -> None:
@@ -201,14 +201,14 @@ class Builder:
             self._further_faults += 1
 
     def not_kept(self, what: str, example: str = "") -> None:
-        """Note something that a framework does not hold."""
+        """Record an item that a framework cannot hold."""
         count, examples = self._not_kept.get(what, (0, []))
         if example and len(examples) < EXAMPLES:
             examples.append(example[:TITLE_LIMIT])
         self._not_kept[what] = count + 1, examples
 
     def assume(self, what: str) -> None:
-        """Note something that the file does not say and that is taken for granted."""
+        """Record an assumption about something that the file does not say."""
         if what not in self._assumed:
             self._assumed.append(what)
 
@@ -250,7 +250,7 @@ class Builder:
         weight: float = 1.0,
         **more: Any,
     ) -> None:
-        """Add the level that a job group needs. Twice the same is told once; twice another level is a fault."""
+        """Add the level that a job group needs. A repeated row is reported; one with another level is a fault."""
         fields = {
             "job_group": identifier(job_group),
             "skill": identifier(skill),
@@ -274,11 +274,11 @@ class Builder:
             self.fault(f"the level is required twice: {text}", row=row, id=name, field="level", verdict="untrue")
 
     def has(self, part: str, key: str) -> bool:
-        """Return whether there is such a part already."""
+        """Return whether this part was added already."""
         return key in self._parts[part]
 
     def relate(self, kind: str, origin: str, target: str, row: int | None = None) -> None:
-        """Add how an area or a skill stands to another one."""
+        """Add a relation between areas or skills."""
         fields = {"kind": kind, "origin": identifier(origin), "target": target}
         if made := self._made(Relation, fields, Fault("refused", "", row, f"{origin} → {target}")):
             if made in self._relations:
@@ -305,7 +305,7 @@ class Builder:
     # --- texts -------------------------------------------------------------------------------------------------------
 
     def text(self, given: Given, *, row: int | None, id: str | None, field: str) -> LocalizedText | None:  # noqa: A002
-        """Return a title; None, with a fault, where nothing is to be seen. One over 300 characters is cut and told."""
+        """Return a title; None, with a fault, if it is blank. A title over 300 characters is cut and reported."""
         th, en = given.th(), given.en()
         if not th and not en:
             self.fault("has no words that show anything", row=row, id=id, field=field)
@@ -317,7 +317,7 @@ class Builder:
         return LocalizedText(th=_cut(th, TITLE_LIMIT) or None, en=_cut(en, TITLE_LIMIT) or None)
 
     def prose(self, given: Given, *, row: int | None, id: str | None, title: Given | None = None) -> Prose | None:  # noqa: A002
-        """Return a description, None where there is none. `title`: kept whole here where it is too long for a title."""
+        """Return a description or None. `title`: a title that was cut is kept whole in the description."""
         parts = {"th": given.th(), "en": given.en()}
         if title is not None:
             for language, words in (("th", title.th()), ("en", title.en())):
@@ -332,7 +332,7 @@ class Builder:
         return Prose(**{language: _cut(words, PROSE_LIMIT) or None for language, words in parts.items()})
 
     def descriptors(self, level: float, given: Given) -> list[ScaleLevel]:
-        """Return what a level of a skill means, a paragraph or point each; longer ones are divided between words."""
+        """Return the descriptors of a level, one per paragraph or list item; longer ones are split between words."""
         return [
             ScaleLevel(level, LocalizedText(**{language: part}))
             for language, words in (("th", given.th()), ("en", given.en()))
@@ -372,7 +372,7 @@ class Builder:
             self.fault(reason, row=row, id=key, field=f"{part}.id", verdict="untrue")
 
     def _made(self, shape: Any, given: Any, at: Fault) -> Any:
-        """Return what is given in a shape, None where it does not fit: then `at` is noted with field and reason."""
+        """Return the data converted to a shape, or None if invalid; the fault is recorded at `at`."""
         try:
             return convert(msgspec.to_builtins(given), shape)
         except Problem as problem:
@@ -381,7 +381,7 @@ class Builder:
             return None
 
     def build(self) -> Reading:
-        """Return what was read. Skills, job groups and requirements are checked against each other here."""
+        """Return the result, after checking skills, job groups and requirements against each other."""
         parts = {name: [made for made, _ in found.values()] for name, found in self._parts.items()}
         scale = sorted(parts["scale"], key=lambda step: step.level)
         known = {name: {one.id for one in parts[name]} for name in ("areas", "skills", "job_groups", "stages")}
@@ -458,7 +458,7 @@ class Builder:
         return [one for one in relations if one.kind != kind]
 
     def _whole(self, fields: Mapping[str, Any]) -> Framework | None:
-        """Return the framework; None, with faults, where something is missing without which there is none."""
+        """Return the framework; None, with faults, if a required part is missing."""
         needs = [
             ("id", bool(fields["id"]), "needs an id: the file has none"),
             ("title", fields["title"] is not None, "needs a title: the file has none"),
@@ -481,7 +481,7 @@ def _cut(words: str, most: int) -> str:
 
 
 def _divided(words: str) -> Iterable[str]:
-    """Yield words in pieces that a title holds, divided at a space where there is one."""
+    """Split a text into parts not longer than a title, at spaces where possible."""
     while len(words) > TITLE_LIMIT:
         at = words.rfind(" ", 1, TITLE_LIMIT)
         at = at if at > 0 else TITLE_LIMIT

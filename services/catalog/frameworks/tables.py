@@ -1,6 +1,6 @@
-"""The files of a framework as text and as rows: packed or not, with one encoding, one separator and one heading each.
+"""Read the files of a framework, alone or in archives, as text and as table rows. Each file has its own encoding.
 
-An archive is unpacked up to a limit of bytes and of files, whatever it says of itself.
+Unpacking stops at a limit of bytes and of files; the sizes that an archive declares are not trusted.
 """
 
 import codecs
@@ -37,7 +37,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a table, counted from 1 with the heading, by heading in small letters; without the empty cells."""
+    """A row of a table: its number, the heading being row 1, and its non-empty cells by heading in lower case."""
 
     number: int
     cells: Mapping[str, str]
@@ -81,7 +81,7 @@ def _tables_in(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
 
 
 def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo, limit: int) -> bytes | None:
-    """Return a file of an archive; None as soon as it is over the limit."""
+    """Return the content of a file in an archive, or None if it is larger than the limit."""
     parts: list[bytes] = []
     with archive.open(member) as file:
         while part := file.read(_PIECE):
@@ -109,7 +109,7 @@ def _decoded(source: Source, data: bytes, encoding: str) -> str:
 
 
 def heading_of(text: str) -> tuple[list[str], str]:
-    """Return the cells of a table's first row, and what separates them."""
+    """Return the cells of a table's first row, and the separator of its columns."""
     first = text.lstrip("\n \t").partition("\n")[0]
     separator = max(_SEPARATORS, key=lambda one: len(next(csv.reader([first], delimiter=one), [])))
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
@@ -117,9 +117,9 @@ def heading_of(text: str) -> tuple[list[str], str]:
 
 
 def rows_of(source: Source, text: str, builder: Builder) -> Iterator[Row]:
-    """Yield the rows of a table. One with more cells than the heading is told and left out, an empty one passed over.
+    """Yield the rows of a table. Rows with more cells than the heading are reported and left out.
 
-    A quote that is never closed is told with the row where it opens; what stands behind it cannot be read.
+    A quote that is never closed is reported with the row where it opens; the rest of the file cannot be read.
     """
     heading, separator = heading_of(text)
     names = [folded(name) for name in heading]

@@ -2,8 +2,8 @@
 
 A header's columns are mapped to facts (`services/catalog/importers/facts.py:FACTS`) by `map`: `title=Course name,
 tags=Skills,tags=Category`, a column by its name or as `#3`, names with commas in quotes. Without `map` the columns must
-be named by facts, as our own export names them; otherwise a guess is told and not taken before it is asked for, with
-`map=guess`.
+be named by facts, as our own export names them; otherwise the import is refused and the error names a guess, which
+`map=guess` accepts.
 """
 
 import codecs
@@ -51,7 +51,7 @@ _FACT_OF = {folded(name): fact for fact, names in _NAMES.items() for name in nam
 
 @dataclass(frozen=True)
 class Options:
-    """How a list of courses is to be read. `columns`: the text of `map`; `accept_guess`: for a look without writing."""
+    """How a list of courses is read. `columns`: the text of `map`. `accept_guess`: use the guess, where nothing is written."""
 
     columns: str | None = None
     defaults: Mapping[str, str] = field(default_factory=dict)
@@ -79,7 +79,7 @@ def pairs(text: str, parameter: str) -> list[tuple[str, str]]:
 
 
 def guessed(header: Sequence[str]) -> dict[str, list[int]]:
-    """Return which columns seem to hold which fact, by their names in Thai or English."""
+    """Guess which columns hold which fact, from their names in Thai or English."""
     found: dict[str, list[int]] = {}
     for number, name in enumerate(header):
         key = folded(re.sub(r"[\s_()\[\]./:-]+", " ", name))
@@ -94,7 +94,7 @@ def guessed(header: Sequence[str]) -> dict[str, list[int]]:
 
 
 def as_map(columns: Mapping[str, Sequence[int]], header: Sequence[str]) -> str:
-    """Return columns as `map` takes them."""
+    """Return a mapping of columns in the syntax of `map`."""
     items = []
     for fact, numbers in columns.items():
         for number in numbers:
@@ -137,7 +137,7 @@ def columns_of(header: Sequence[str], options: Options) -> dict[str, list[int]]:
 
 
 class Table:
-    """Makes courses of rows of cells, the first of which may name the columns."""
+    """Converts rows of cells to courses. The first row may name the columns."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -146,7 +146,7 @@ class Table:
 
     @property
     def mapping(self) -> dict[str, list[str]]:
-        """Fact -> names of its columns, once they are known."""
+        """{fact: names of its columns}, once they are known."""
         header = self._header or []
         return {fact: [header[number] for number in numbers] for fact, numbers in self._columns.items()}
 
@@ -195,18 +195,18 @@ class Table:
 
 
 def _unguarded(cell: str) -> str:
-    """Return a cell without the quote that keeps a spreadsheet from computing it, as our export sets it."""
+    """Return a cell without the apostrophe that our export puts before a formula."""
     return cell[1:] if re.match(r"'+[=+\-@\t\r]", cell) else cell
 
 
 class _Open(Exception):
-    """A quote is not closed yet."""
+    """Raised while a quote is not closed yet."""
 
 
 class CsvReader:
-    """Reads rows out of CSV in UTF-8 that comes in pieces. Rows count from 1, the header among them.
+    """Reads rows from CSV in UTF-8 that arrives in chunks. Rows are numbered from 1, the header included.
 
-    A quote that is never closed costs its own line: what follows is read again as rows.
+    A line with a quote that is never closed is refused; the lines after it are read as rows.
     """
 
     def __init__(self, options: Options) -> None:
@@ -221,7 +221,7 @@ class CsvReader:
         self._newline = b"\n"
 
     def feed(self, piece: bytes) -> Iterator[Row | None]:
-        """Yield the rows that a piece completes, None for what holds no course."""
+        """Yield the rows that a chunk completes; None for a row without a course."""
         if not self._number and not self._rest and piece.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
             raise Malformed("this is a workbook or another binary file, not CSV")
         self._rest += piece
@@ -234,7 +234,7 @@ class CsvReader:
             self._rest = b""
 
     def end(self) -> Iterator[Row | None]:
-        """Yield the last rows."""
+        """Yield the rows that remain at the end of the file."""
         if self._rest:
             yield from self._read([self._rest])
         while self._held:

@@ -1,11 +1,11 @@
-"""What speaks for each skill of a framework in each course: its labels, and courses whose skills are known.
+"""Similarity of courses to the skills of a framework: to their labels, and to courses whose skills are known.
 
     index = SimilarityIndex(framework.skills, examples)
     found = index.of(courses)        # found.labels, found.examples: courses x skills, from 0 to 1
 
-An example votes for the skills it teaches. A course asks its `NEIGHBOURS` nearest examples; a vote weighs as the
-similarity to the power `SHARPNESS`; the share of the votes for a skill counts times the similarity of the nearest.
-Both numbers were chosen on courses that no figure is taken from.
+The `NEIGHBOURS` nearest examples of a course vote for the skills they teach, with the weight similarity **
+`SHARPNESS`. The result for a skill is its share of the votes times the similarity of the nearest example that teaches
+it. Both constants were chosen on courses that are in no published figure.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -36,7 +36,7 @@ class Example(Struct, frozen=True):
 
     @classmethod
     def of_courses(cls, courses: Iterable[Course], framework: str) -> "list[Example]":
-        """Return those of some courses that teach something in a framework, as examples of it."""
+        """Return the courses that teach a skill of a framework, as examples."""
         taught = [(one, frozenset(row.skill for row in one.teaches if row.framework == framework)) for one in courses]
         return [cls(one.id, tuple(languages(one.title)), skills) for one, skills in taught if skills]
 
@@ -50,7 +50,7 @@ class SimilarityTable(Struct, frozen=True):
 
 
 class Comparison(Struct, frozen=True):
-    """What was found for a few courses, and what it was found by: their texts, and every text beside every label."""
+    """The similarities of a batch of courses, with their texts and the similarity of every text to every label."""
 
     found: SimilarityTable
     texts: list[str]
@@ -84,18 +84,18 @@ class SimilarityIndex:
 
     @property
     def at_once(self) -> int:
-        """How many courses are compared together."""
+        """The number of courses compared in one batch."""
         return max(AT_ONCE // max(len(self.labels), len(self.examples), 1) // 4, 1)
 
     def of(self, courses: Sequence[CourseText]) -> SimilarityTable:
-        """Return what speaks for each skill in each course. An example does not speak for itself, by its id."""
+        """Return the similarities of each course to each skill. An example with the id of the course is left out."""
         parts = [self.compare(courses[at : at + self.at_once]).found for at in range(0, len(courses), self.at_once)]
         return SimilarityTable(
             *(np.concatenate([getattr(part, name) for part in parts]) for name in SimilarityTable.__struct_fields__)
         )
 
     def compare(self, courses: Sequence[CourseText]) -> Comparison:
-        """Return what speaks for each skill in each of a few courses, at least one, and what it was found by."""
+        """Return the comparison of a batch of at least one course."""
         read = [course.pieces() for course in courses]
         texts = [text for pieces, _ in read for text in pieces]
         rows = _starts([len(pieces) for pieces, _ in read])
@@ -107,7 +107,7 @@ class SimilarityIndex:
         return Comparison(SimilarityTable(labels, examples, nearest), texts, rows, alike)
 
     def best(self, compared: Comparison, course: int, skill: int) -> tuple[str, str]:
-        """Return the text of a course and the label of a skill that are most alike."""
+        """Return the most similar pair of a text of a course and a label of a skill."""
         ends = [*compared.rows, len(compared.texts)], [*self._columns, len(self.labels)]
         first, column = ends[0][course], ends[1][skill]
         part = compared.alike[first : ends[0][course + 1], column : ends[1][skill + 1]]
@@ -142,5 +142,5 @@ class SimilarityIndex:
 
 
 def _starts(sizes: Sequence[int]) -> Positions:
-    """Return where each of some neighbouring groups begins; no group is empty."""
+    """Return the first index of each of consecutive groups; no group is empty."""
     return np.cumsum([0, *sizes[:-1]], dtype=np.intp)

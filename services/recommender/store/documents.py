@@ -1,4 +1,4 @@
-"""The shapes of what is stored about an officer's plan, and the document that they make."""
+"""The document that stores an officer's plan, and the shapes of its parts."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -46,7 +46,7 @@ PLAN = _PLAN
 
 @dataclass(frozen=True, slots=True)
 class PlanBase:
-    """What a new plan is based on: the plan before it, and what the officer has said."""
+    """The base of a new plan: the plan before it, and the officer's feedback."""
 
     summary: PlanSummary
     feedback: Feedback
@@ -82,7 +82,7 @@ class StoredPlan:
 
 
 class IdempotencyRecord(msgspec.Struct, frozen=True):
-    """An Idempotency-Key of a feedback: the digest of its body, what was answered, and when."""
+    """An Idempotency-Key of a feedback: the digest of its body, the answer, and the time."""
 
     id: str
     digest: str
@@ -94,20 +94,20 @@ class IdempotencyRecord(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class PlanWithKeys:
-    """A plan as it stands, with the keys of the feedback that was taken."""
+    """The current plan, with the idempotency keys of accepted feedback."""
 
     plan: StoredPlan
     keys: list[IdempotencyRecord]
 
     def kept_keys(self, now: datetime) -> int:
-        """Return how many of the keys, the newest, are to be remembered beside one that is taken now."""
+        """Return how many of the newest keys to keep beside a key that is added now."""
         since = now - KEYS_KEPT_FOR
         old = next((i for i, key in enumerate(self.keys) if key.at and key.at > since), len(self.keys))
         return min(max(len(self.keys) - old, FEWEST_KEYS - 1), len(self.keys))
 
 
 def write_of(plan: NewPlan, key: Document | None = None) -> InsertOne[Document] | UpdateOne:
-    """Return the one write that saves a plan with its event; `key`: `pushed` of the feedback that it follows from."""
+    """Return the single update that saves a plan with its event; `key`: `pushed` of the feedback that caused it."""
     event = PathAnnounced.of(plan.event)
     envelope = new_event(SOURCE, plan.profile.key, event.revision, event, plan.traceparent)
     fields = _fields(plan, envelope.data or b"")
@@ -162,19 +162,19 @@ def _fields(plan: NewPlan, announced: bytes) -> Document:
 
 
 def pushed(key: IdempotencyRecord, beside: int) -> Document:
-    """Return the `$push` that remembers a key, and so many of those before it."""
+    """Return the `$push` that stores a key and keeps the given number of earlier ones."""
     return {"feedback_keys": {"$each": [msgspec.to_builtins(key)], "$slice": -(beside + 1)}}
 
 
 def replan_at(profile: Profile, as_of: date) -> datetime | None:
-    """Return when a path is to be planned again for its deadline's sake; None without one, or once it has passed."""
+    """Return when a path is replanned because of its deadline; None without a deadline or after it."""
     if profile.deadline is None or profile.weekly_hours is None or profile.deadline <= as_of:
         return None
     return datetime.now(UTC) + AGAIN
 
 
 def unchanged(key: str, summary: PlanSummary) -> Document:
-    """Return the condition that a plan is still the one that was read."""
+    """Return the query that matches a plan only while it is unchanged."""
     said = summary.feedback_sequence
     return {
         "_id": key,
@@ -198,7 +198,7 @@ def feedback_of(document: Document) -> Feedback:
 
 
 class StoredBytes(NamedTuple):
-    """The fields that a path is read from, as they are stored; equal where every byte is."""
+    """The stored fields of a path; equal if all bytes are equal."""
 
     revision: int
     announced: bytes | None
@@ -207,14 +207,14 @@ class StoredBytes(NamedTuple):
 
     @property
     def fields(self) -> Document:
-        """What is there of them, as in a document."""
+        """The fields that are set, as in a document."""
         return {name: value for name, value in self._asdict().items() if value is not None}
 
 
 def event_of(document: Document) -> PathRecommended:
     """Return the path in a document that was read with PATH.
 
-    A program that stores paths with their sentences may have written after one that does not; the revision tells.
+    Older versions of this program store another form, with sentences; the form of the latest revision is read.
     """
     if (announced := document.get(ANNOUNCED)) is not None:
         event = msgspec.json.decode(announced, type=PathAnnounced)
@@ -244,7 +244,7 @@ def plan_of(document: Document) -> StoredPlan:
 
 
 def is_stored(plan: NewPlan, summary: PlanSummary | None) -> bool:
-    """Return whether what is stored now is this plan."""
+    """Return whether this plan is the stored one."""
     if summary is None:
         return False
     before = plan.based_on.feedback_sequence if plan.based_on else 0

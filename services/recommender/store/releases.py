@@ -1,6 +1,6 @@
-"""What is published of agencies: one document per agency and framework, with answers about deadlines beside it.
+"""The published figures of agencies: one document per agency and framework, and the answers about deadlines.
 
-A release is replaced by compare-and-set on its version, so two requests cannot publish two different ones.
+A release is replaced by compare-and-set on its version, so two requests cannot publish two different releases.
 """
 
 from collections.abc import Sequence
@@ -24,13 +24,13 @@ class ReleaseStore:
         self._releases = database[COLLECTION]
 
     async def find(self, tenant: str, agency: str, framework: str) -> tuple[int, Release]:
-        """Return version and release; 0 and an empty one before the first. Raises Unavailable."""
+        """Return the version and the release; version 0 and an empty release before the first. Raises Unavailable."""
         with unavailable():
             found = await self._releases.find_one({"_id": _id(tenant, agency, framework)}, {"version": 1, "release": 1})
         return (found["version"], msgspec.json.decode(found["release"], type=Release)) if found else (0, Release())
 
     async def replace(self, tenant: str, agency: str, framework: str, version: int, release: Release) -> bool:
-        """Store the release that follows a version; False where another one came first. Raises Unavailable."""
+        """Store the release that follows a version; return False if another was stored first. Raises Unavailable."""
         key = _id(tenant, agency, framework)
         fields: dict[str, Any] = {"version": version + 1, "release": msgspec.json.encode(release), "reports": []}
         with unavailable():
@@ -45,7 +45,7 @@ class ReleaseStore:
         return bool(result.matched_count)
 
     async def officers(self, tenant: str, agency: str, frameworks: Sequence[str]) -> dict[str, int]:
-        """Return framework -> officers of the cohorts that are published of it. Raises Unavailable."""
+        """Return {framework: number of officers in its published cohorts}. Raises Unavailable."""
         keys = [_id(tenant, agency, framework) for framework in frameworks]
         with unavailable():
             found = await self._releases.find({"_id": {"$in": keys}}, {"framework": 1, "release": 1}).to_list(None)
@@ -56,7 +56,7 @@ class ReleaseStore:
     async def report(
         self, tenant: str, agency: str, version: int, *, framework: str, question: str
     ) -> DeadlineReport | None:
-        """Return the answer that was given to a question while this release stood, or None. Raises Unavailable."""
+        """Return the stored answer to a question about this release, or None. Raises Unavailable."""
         wanted = {"_id": _id(tenant, agency, framework), "version": version}
         with unavailable():
             found = await self._releases.find_one(wanted, {"reports": {"$elemMatch": {"question": question}}})
@@ -66,7 +66,7 @@ class ReleaseStore:
     async def keep_report(  # noqa: PLR0913 - by name, from one place
         self, tenant: str, agency: str, version: int, report: DeadlineReport, *, framework: str, question: str
     ) -> None:
-        """Keep an answer while this release stands, the last ones only. Raises Unavailable."""
+        """Store an answer about this release; only the latest answers are kept. Raises Unavailable."""
         row = {"question": question, "report": msgspec.json.encode(report)}
         with unavailable():
             await self._releases.update_one(

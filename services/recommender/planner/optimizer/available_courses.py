@@ -56,11 +56,6 @@ def _in_order(view: View, whole: Records, overlay: Records) -> Iterator[tuple[in
     return ((level, name) for _, name, level in merge(rows, others))
 
 
-def taught(view: View, skill: SkillKey, above: int = 0) -> Iterator[tuple[int, str]]:
-    """Return (micro-level reached, id) of the visible courses that lead beyond a level, shortest first, then by id."""
-    return _in_order(view, *_rows(view, skill, above))
-
-
 @lru_cache(maxsize=4096)
 def entered(spec: CourseSpec, framework: str) -> tuple[tuple[Condition, ...], dict[SkillKey, int]]:
     """Return the needs of a course, and skill -> micro-level that it leads to."""
