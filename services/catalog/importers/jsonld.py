@@ -146,7 +146,9 @@ class _Splitter:
             elif sign == b'"':
                 self._in_string = not self._in_string
             elif sign in b"{[":
-                if self._opens_list(sign, bytes(self._item[-200:]) + data[max(start, mark.start() - 200) : mark.start()]):
+                if self._opens_list(
+                    sign, bytes(self._item[-200:]) + data[max(start, mark.start() - 200) : mark.start()]
+                ):
                     self._base = len(self._stack) + 1
                     self._item.clear()
                     start = place

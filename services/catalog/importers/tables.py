@@ -246,12 +246,8 @@ class CsvReader:
         left = deque(lines)
         while left:
             line = left.popleft()
-            self._is_open = self._is_open and bool(self._held)
-            self._held_size = len(line) + (self._held_size if self._held else 0)
-            self._held.append(line)
-            if self._is_open and not self._too_long() and self._stays_open(line):
+            if self._is_within_quotes(line):
                 continue
-            self._is_open = False
             try:
                 cells, warnings = self._cells(b"\n".join(self._held))
             except _Open:
@@ -293,6 +289,14 @@ class CsvReader:
             if row is not None:
                 row.warnings += warnings
             yield row
+
+    def _is_within_quotes(self, line: bytes) -> bool:
+        """Hold a line; return whether it stands within quotes that are open, and does not end them."""
+        before = self._is_open and bool(self._held)
+        self._held_size = len(line) + (self._held_size if self._held else 0)
+        self._held.append(line)
+        self._is_open = before and not self._too_long() and self._stays_open(line)
+        return self._is_open
 
     def _too_long(self) -> bool:
         return len(self._held) > _LINES or self._held_size > ROW_LIMIT
