@@ -231,7 +231,7 @@ class CoursePath(NamedTuple):
     courses: list[CourseOption]
 
     def better(self, other: "CoursePath") -> "CoursePath":
-        """Return the other where it closes more, or as much at less cost."""
+        """Return the better of two paths: the one that closes more, or at equal value costs less."""
         return other if (other.value, other.saved) > (self.value, self.saved) else self
 
 
