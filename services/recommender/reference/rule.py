@@ -126,7 +126,7 @@ def solve(
     *,
     ignore_preferences: bool,
 ) -> "Plan":
-    """Return the plan; again where a pinned course fits only by prerequisites that were no candidates."""
+    """Return the plan. Plans again if a pinned course fits only with prerequisites that were not candidates."""
     also: list[str] = []
     while True:
         plan = Plan(inputs, courses, value, entry_levels, also, ignore_preferences=ignore_preferences)
