@@ -1,10 +1,10 @@
-"""Decodes what a client sends into a struct: every error names its field, and dates and texts are checked.
+"""Decodes the data of clients into structs: every error names its field, and dates and texts are checked.
 
 decode(raw, Course)              JSON; Malformed where it is none, InvalidInput naming the field
-convert(given, ListCourses)      what was decoded already, as the texts of a query are
-faults(given, Course)            every fault of what was decoded already, each naming its field
+convert(given, ListCourses)      data that are decoded already, such as a query
+faults(given, Course)            every fault of decoded data, each naming its field
 decode_patch(raw)                JSON of any shape, a merge patch
-patched(course, patch, 262_144)  what a merge patch makes of something stored
+patched(course, patch, 262_144)  a stored value with a merge patch applied
 """
 
 import re
@@ -81,8 +81,7 @@ def convert(given: object, shape: type[T], *, strict: bool = True) -> T:
 def faults(given: object, shape: Any) -> list[InvalidInput]:
     """Return everything that is wrong with builtins in a shape, by field; nothing where they fit.
 
-    What only a whole object can be judged by is judged where its fields are right. Raises Malformed where they stand
-    too deep inside each other.
+    Checks of a whole object are made only if its fields are valid. Raises Malformed if they are nested too deep.
     """
     try:
         convert(given, shape)
@@ -153,9 +152,9 @@ def _merged(present: object, patch: object) -> object:
 
 
 def check(found: object, shape: Any) -> None:
-    """Refuse a date of a year beyond use and a text that shows nothing.
+    """Refuse a date with a year out of range and a text without visible characters.
 
-    Raises InvalidInput naming the field, Malformed where it is too deep to be looked at.
+    Raises InvalidInput naming the field, Malformed if the value is nested too deep.
     """
     if not _is_looked_at(shape):
         return
@@ -239,9 +238,9 @@ def _at(place: str) -> str | None:
 
 
 def stored(given: Any, shape: type[T]) -> T:
-    """Return builtins that any version may have stored or announced in a shape. Raises msgspec.ValidationError.
+    """Return stored or announced builtins, of any version, in a shape. Raises msgspec.ValidationError.
 
-    Shapes refuse a field that they do not know, so that a client hears of its slip; here such fields are left out.
+    Shapes refuse unknown fields, so that clients learn of mistakes; here such fields are left out.
     """
     try:
         return msgspec.convert(given, shape)
@@ -335,7 +334,7 @@ def _inside(shape: Any, given: Any, step: str) -> tuple[Any, Any]:
 
 
 def _wrong_key(shape: Any, given: Any) -> str:
-    """Return the first key of a mapping that does not fit, itself or with its value."""
+    """Return the first key of a mapping that is invalid or has an invalid value."""
     for one in _members(shape):
         if get_origin(one) is dict and isinstance(given, Mapping):
             for key, value in given.items():

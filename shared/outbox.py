@@ -81,7 +81,7 @@ def outbox_insert(*envelopes: Envelope) -> Document:
 def outbox_push_held(envelope: Envelope, field: str) -> Document:
     """Return the operators that stage an event whose data the same update sets as `field`, in bytes.
 
-    It takes the place of all that waits: the field holds the data of the newest event only.
+    It replaces all staged events, because the field holds the data of the newest event only.
     """
     return _push([_held_entry(envelope, field)], 1)
 
@@ -96,7 +96,7 @@ def _push(entries: list[Document], kept: int) -> Document:
 
 
 def _held_entry(envelope: Envelope, field: str) -> Document:
-    """Return the entry of an event without its data. A program that knows no `held_in` cannot read it, and waits."""
+    """Return the entry of an event without its data. Older versions without `held_in` cannot read it, and wait."""
     entry = msgspec.structs.asdict(envelope)
     del entry["data"]
     return {**entry, "held_in": field}
@@ -157,16 +157,16 @@ class Relay:
 
     @property
     def unsendable(self) -> int:
-        """How many documents hold an event that no broker takes, or that cannot be read."""
+        """The number of documents with an event that is too large to send or cannot be read."""
         return len(self._unsendable)
 
     @property
     def holds_lease(self) -> bool:
-        """Whether this relay may send now, by its own clock."""
+        """Whether this relay holds the lease now, by its own clock."""
         return asyncio.get_running_loop().time() < self._deadline
 
     async def run(self) -> None:
-        """Relay until cancelled. MongoDB or Kafka being away is waited out; a KafkaError past mending is raised."""
+        """Relay until cancelled. Waits while MongoDB or Kafka is unavailable; raises permanent KafkaErrors."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._patiently(self._keep_lease))
@@ -210,7 +210,7 @@ class Relay:
     # --- sending -----------------------------------------------------------------------------------------------------
 
     async def _watch(self) -> None:
-        """Wake the sender when something is staged; `$pull` of what was sent does not touch `staged_at`."""
+        """Wake the sender when an event is staged; removing sent events does not change `staged_at`."""
         noticed = {
             "$or": [
                 {"operationType": {"$in": ["insert", "replace"]}},
@@ -238,7 +238,7 @@ class Relay:
             await self._count()
 
     async def _count(self) -> None:
-        """Count what waits, once a second at most, and after sending: an event must not wait for a number."""
+        """Count waiting events, at most once a second and after sending, so that counting delays no event."""
         if (now := asyncio.get_running_loop().time()) >= self._next_count:
             self._next_count = now + _SWEEP_SECONDS / 2
             self.pending = await self._documents.count_documents(_PENDING, hint=_PENDING_INDEX)
@@ -269,10 +269,10 @@ class Relay:
         return len(found)
 
     def _staged_in(self, key: str, document: Document) -> list[Envelope]:
-        """Return the events of an outbox in their order; of one that cannot be read none, and it is left alone.
+        """Return the events of an outbox in order; none if one cannot be read, and then the document is not changed.
 
-        Fields that are not known, as a newer version may have staged, are ignored. An event whose data the document
-        held is left out where another was staged after it: the field may hold other data by now.
+        Unknown fields, which a newer version may have staged, are ignored. An event with its data in a field of the
+        document is left out if another was staged after it, because the field may have changed.
         """
         box = document["outbox"]
         try:
@@ -284,13 +284,13 @@ class Relay:
             return []
 
     def _fitting(self, envelope: Envelope) -> Envelope:
-        """Return what to send of an event: the smaller one that stands for it where it is too large."""
+        """Return the event to send: the event itself, or a smaller one in its place if it is too large."""
         if len(envelope.data or b"") > MAX_VALUE_BYTES or envelope.id in self._too_large:
             return self._reduced(envelope) or envelope
         return envelope
 
     def _note_refused(self, key: str, event_id: str, error: Exception) -> None:
-        """Remember an event that is too large; leave its document alone where its smaller form is too large as well."""
+        """Record an event as too large; if its smaller form is too large as well, record its document as unsendable."""
         if event_id in self._too_large:
             log.error("event %s of %s cannot be sent to %s: %r", event_id, key, self._topic, error)
             self._unsendable.add(key)
@@ -335,7 +335,7 @@ class Relay:
     # --- reading back ------------------------------------------------------------------------------------------------
 
     async def _read_back(self) -> None:
-        """While the lease is held, follow the topic from where the last holder got to."""
+        """While the lease is held, read the topic from the stored position."""
         if not self.holds_lease:
             await asyncio.sleep(_RENEW_SECONDS / 3)
             return
@@ -365,7 +365,7 @@ class Relay:
             self._position.clear()
 
     async def _known_topic(self, noted: str | None) -> UUID | None:
-        """Return the id of the topic that the offsets of the lease document are of; note it at the very first start."""
+        """Return the id of the topic that the stored offsets belong to; store it at the first start."""
         if noted is None:
             found = (await describe_topics(self._brokers, [self._topic])).get(self._topic)
             if found is not None:
@@ -374,7 +374,7 @@ class Relay:
         return UUID(noted) if noted else None
 
     async def _on_replaced(self) -> None:
-        """Announce everything again, then go on with the new topic; whoever is stopped in between begins again."""
+        """Stage everything again, then continue with the new topic; an interrupted run is repeated."""
         log.warning("%s is another topic, or shorter than it was: everything is staged again", self._topic)
         self._position.clear()
         self._highest_stamp = 0
@@ -392,7 +392,7 @@ class Relay:
             raise Unavailable(str(error)) from error
 
     async def _note_position(self) -> None:
-        """Store how far reading back has got. Whoever begins a little earlier than need be reads some records twice."""
+        """Store the position of reading back. After a crash some records are read twice."""
         if self._position:
             position, self._position = self._position, {}
             await self._leases.update_one({"_id": self._lease, "holder": self._holder}, {"$set": position})

@@ -59,10 +59,10 @@ _ARRIVAL_SECONDS = 1.0
 
 
 async def put_officer(request: web.Request) -> web.StreamResponse:
-    """Register an officer, or replace the registration: a field that is left out is taken away.
+    """Register an officer, or replace the registration: a field that is left out is removed.
 
-    Levels are kept. Where nothing changed there is no new sequence and no event. An id that was erased may name another
-    person now, so only an admin's key registers it again (409 for others), and none of the keys made before works then.
+    Levels are kept. If nothing changed there is no new sequence and no event. An erased id may now belong to another
+    person, so only an admin may register it again (409 for others), and keys made before the erasure are revoked.
     """
     asked = preconditions(request)
     body = await read_body(request, PutOfficer)
@@ -92,7 +92,7 @@ async def patch_officer(request: web.Request) -> web.StreamResponse:
 
 
 async def _register(request: web.Request, body: PutOfficer, asked: Preconditions) -> tuple[OfficerPut, bool]:
-    """Return what became of an officer's registration, and whether the officer is new."""
+    """Register the officer and return the answer, and whether the officer is new."""
     tenant, officer_id = _asked(request)
     framework = await _framework(request, body.framework or request.app[DEFAULT_FRAMEWORK])
     owner = request.app[INDEX].owner(tenant, framework.id)
@@ -129,9 +129,9 @@ async def get_officer(request: web.Request) -> web.StreamResponse:
 async def erase_officer(request: web.Request) -> web.StreamResponse:
     """Forget an officer.
 
-    The officer's keys are revoked, profile and evidence are removed, and every service is told to forget. The number
-    of the last change stays, so that an officer who is registered again goes on from it. Asked again, it finishes what
-    was left undone, and tells every service again.
+    The officer's keys are revoked, profile and evidence are removed, and every service erases its data. The sequence
+    is kept, so that a later registration continues from it. A repeated request completes an unfinished erasure and
+    announces it again.
     """
     asked = preconditions(request)
     tenant, officer_id = _asked(request)
@@ -157,8 +157,8 @@ async def erase_officer(request: web.Request) -> web.StreamResponse:
 async def submit_assessment(request: web.Request) -> web.StreamResponse:
     """Submit evidence about an officer's levels.
 
-    Of two measurements of a skill the one taken later counts. The path that follows is pushed to the officer's page
-    and can be had from the recommender. An officer's own key may submit self-assessments only.
+    The measurement of a skill that was taken last counts. The new path is pushed to the officer's page
+    and can be read from the recommender. An officer's own key may submit self-assessments only.
     """
     body = await read_body(request, SubmitAssessment)
     tenant, officer_id = _asked(request)
@@ -190,7 +190,7 @@ async def submit_assessment(request: web.Request) -> web.StreamResponse:
 
 
 async def list_assessments(request: web.Request) -> web.StreamResponse:
-    """Return a page of an officer's assessments, those taken last first."""
+    """Return a page of an officer's assessments, the latest first."""
     wanted = read_query(request, ListEvidence)
     officer, _ = await _known(request)
     found = await request.app[STORE].evidence(officer, wanted)
@@ -215,10 +215,10 @@ async def _known(request: web.Request) -> tuple[Officer, Profile]:
 
 
 async def _allow_again(request: web.Request, erased: Officer) -> None:
-    """Return where an erased id may be registered again: an admin asks, and no key of whom it named works anywhere.
+    """Return if an erased id may be registered again. Raises Conflict unless the caller is an admin.
 
-    A key made by the time of the erasure is revoked, if it is not, and every process has forgotten it after
-    `FORGOTTEN_SECONDS`, which are waited for. Raises Conflict.
+    Revokes the keys that the id had before the erasure, and waits `FORGOTTEN_SECONDS`, after which no process has them
+    in its cache.
     """
     if principal(request).role != "admin":
         raise Conflict("this id was erased and may name another person now: only an admin's key may register it again")
@@ -230,7 +230,7 @@ async def _allow_again(request: web.Request, erased: Officer) -> None:
 
 
 async def _framework(request: web.Request, framework: str) -> Framework:
-    """Return a framework; wait a moment for one that the catalog may just have announced."""
+    """Return a framework; wait briefly for one that the catalog may have announced just now."""
     index, caught_up = request.app[INDEX], request.app[CAUGHT_UP]
     deadline = asyncio.get_running_loop().time() + _ARRIVAL_SECONDS
     while (found := index.find(principal(request).tenant, framework)) is None:

@@ -1,7 +1,7 @@
-"""Drafts of frameworks: who proposed, reviewed and approved one, and what publishing it would change. Pure.
+"""Drafts of frameworks: proposal, review, approval, and the changes that publishing would make. Pure.
 
-draft → reviewed → approved → published; other content makes it a draft again. A version that was published never
-changes, and a retired framework takes no new version until it is taken out of retirement.
+draft → reviewed → approved → published; a change of content makes it a draft again. A published version never
+changes. A retired framework gets no new version until `retired` is false again.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ Place = tuple[str, str | None, str]
 
 
 class Signature(Struct, frozen=True):
-    """Who did something to a draft: the person as the agency writes it, the API key that was used, and when."""
+    """The person who acted on a draft, as the agency writes the name, with the API key and the time."""
 
     by: str
     key: str
@@ -41,7 +41,7 @@ class DraftComment(Struct, frozen=True):
 class FrameworkDraft(Struct, frozen=True):
     """A framework that is not published yet. `base_version`: the version that it was made from, 0 for a new framework.
 
-    Reviews and approvals are of this very content.
+    Reviews and approvals apply to exactly this content.
     """
 
     framework: Framework
@@ -55,7 +55,7 @@ class FrameworkDraft(Struct, frozen=True):
 
 
 class ProposeDraft(Struct, frozen=True, forbid_unknown_fields=True):
-    """A framework to be talked over, and who proposes it."""
+    """A proposed framework, and who proposes it."""
 
     framework: Framework
     by: ShortText
@@ -77,7 +77,7 @@ class CommentDraft(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RequirementChange(Struct, frozen=True, omit_defaults=True):
-    """How a required level changes; null where nothing was or will be required."""
+    """The change of a required level; null if the skill was not, or will not be, required."""
 
     job_group: str
     skill: str
@@ -89,9 +89,9 @@ class RequirementChange(Struct, frozen=True, omit_defaults=True):
 
 
 class FrameworkImpact(Struct, frozen=True):
-    """What publishing the draft would change. `exact_matches`: a skill that disappears -> the new ones that match it.
+    """What publishing the draft would change. `exact_matches`: {removed skill: new skills that match it}.
 
-    `job_groups`: those whose officers are asked for other levels than today. `officers` is null: the catalog knows no
+    `job_groups`: those with changed required levels. `officers` is null: the catalog knows no
     officers, the agency's report counts them by job group.
     """
 
@@ -112,7 +112,7 @@ class FrameworkImpact(Struct, frozen=True):
 
 
 def proposed(before: FrameworkDraft | None, body: ProposeDraft, by: Signature, base: int) -> FrameworkDraft | None:
-    """Return the draft after a proposal; None where nothing changes. Comments stay, reviews of other content do not.
+    """Return the draft after a proposal; None if nothing changes. Comments are kept, reviews of other content removed.
 
     Raises Conflict where there are too many comments.
     """
@@ -133,13 +133,13 @@ def proposed(before: FrameworkDraft | None, body: ProposeDraft, by: Signature, b
 
 
 def reviewed(draft: FrameworkDraft, by: Signature, comment: str | None) -> FrameworkDraft:
-    """Return the draft after a review; an approval of before is gone. Raises Conflict."""
+    """Return the draft after a review, which removes an earlier approval. Raises Conflict."""
     after = msgspec.structs.replace(draft, revision=draft.revision + 1, state="reviewed", reviewed=by, approved=None)
     return _commented(after, by, comment)
 
 
 def approved(draft: FrameworkDraft, by: Signature, comment: str | None) -> FrameworkDraft:
-    """Return the draft after an approval. Raises Conflict where nobody has reviewed it."""
+    """Return the draft after an approval. Raises Conflict if it was not reviewed."""
     if draft.reviewed is None:
         raise Conflict("the draft was not reviewed yet, or has changed since", "state")
     after = msgspec.structs.replace(draft, revision=draft.revision + 1, state="approved", approved=by)
@@ -147,7 +147,7 @@ def approved(draft: FrameworkDraft, by: Signature, comment: str | None) -> Frame
 
 
 def commented(draft: FrameworkDraft, by: Signature, comment: str) -> FrameworkDraft:
-    """Return the draft with a comment; its state stays. Raises Conflict."""
+    """Return the draft with a comment; its state does not change. Raises Conflict."""
     return _commented(msgspec.structs.replace(draft, revision=draft.revision + 1), by, comment)
 
 
@@ -160,7 +160,7 @@ def _commented(draft: FrameworkDraft, by: Signature, comment: str | None) -> Fra
 
 
 def check_publishable(draft: FrameworkDraft, version: int) -> None:
-    """Refuse what is not approved, or was made from another version than the present one. Raises Conflict."""
+    """Raise Conflict unless the draft is approved and was made from the current version."""
     if draft.state != "approved":
         raise Conflict(f"the draft is {draft.state}: it is published once it is approved", "state")
     if draft.base_version != version:
@@ -171,13 +171,13 @@ def check_publishable(draft: FrameworkDraft, version: int) -> None:
 
 
 def check_change(before: Framework | None, after: Framework) -> None:
-    """Refuse to change a retired framework that stays retired. Raises Conflict."""
+    """Raise Conflict for a change of a retired framework that leaves it retired."""
     if before and before.retired and after.retired and msgspec.structs.replace(after, version=before.version) != before:
         raise Conflict("the framework is retired; set `retired` to false to change it", "retired")
 
 
 def impact(draft: FrameworkDraft, present: Framework | None) -> FrameworkImpact:
-    """Return what publishing a draft would change of the present version."""
+    """Return the changes that publishing a draft would make to the current version."""
     after = draft.framework
     skills = _difference([one.id for one in present.skills] if present else [], [one.id for one in after.skills])
     groups = _difference(

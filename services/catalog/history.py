@@ -1,7 +1,7 @@
-"""Courses and frameworks as they were at every revision of the catalog, from what was read back from the topic.
+"""The history of courses and frameworks by catalog revision, built from the records of the topic.
 
-A revision is the stamp of a record. As every reader does, only a stamp above the largest accepted one counts, so that
-"catalog N" means one thing for ever, and a sequence seen before changes nothing.
+A revision is the stamp of a record. As in every reader, a record is used only if its stamp is above the largest
+accepted one, so that "catalog N" never changes its meaning; a repeated sequence changes nothing.
 """
 
 from collections.abc import Sequence
@@ -55,9 +55,9 @@ class HistoryStore:
         return int(document.get("accepted", 0))
 
     async def on_read_back(self, batch: Sequence[ConsumedEvent]) -> None:
-        """Take records of the topic, in its order; one that was taken before changes nothing. Raises Unavailable.
+        """Store records of the topic, in its order; a repeated record changes nothing. Raises Unavailable.
 
-        Raises Rejected, with nothing taken, where a stamp or a sequence is beyond what could have happened.
+        Raises Rejected, without storing any record, if a stamp or a sequence is impossibly high.
         """
         accepted = await self.position()
         check_stamps([item.event for item in batch], accepted)
@@ -111,7 +111,7 @@ class HistoryStore:
         return [(row["id"], stored(row["content"], Course)) for row in found[: wanted.limit + 1]]
 
     async def _newest(self, tenant: str, after: str, revision: int) -> dict[str, int]:
-        """Return the newest row at a revision of each of the next courses, by course id; empty after the last one."""
+        """Return, for the next page of courses by id, the newest row up to a revision; empty after the last course."""
         query = {"tenant": tenant, "id": {"$gt": after}, "_id": {"$lte": revision}}
         rows = self._history.find(query, {"id": 1}).sort(_AS_OF).limit(_ROWS)
         newest: dict[str, int] = {}
@@ -120,7 +120,7 @@ class HistoryStore:
         return newest
 
     async def offered(self, tenant: str, courses: Sequence[str], revision: int) -> set[str]:
-        """Return which of these courses this very tenant offered at a revision. Raises Unavailable."""
+        """Return which of these courses the tenant itself offered at a revision. Raises Unavailable."""
         pipeline = [
             *_as_of({"tenant": tenant, "id": {"$in": list(courses)}}, revision),
             {"$match": {"withdrawn": False}},
@@ -139,7 +139,7 @@ class HistoryStore:
     async def framework_versions(
         self, tenant: str, framework: str, below: int | None, limit: int
     ) -> list[FrameworkRevision]:
-        """Return the newest versions of a framework of this very tenant, the newest first. Raises Unavailable.
+        """Return the latest versions of a framework of the tenant itself, the newest first. Raises Unavailable.
 
         `below`: only those published before this revision of the catalog.
         """

@@ -1,4 +1,4 @@
-"""A path in the few figures that an agency's view adds up, kept beside it so that the view need not read paths. No I/O.
+"""The figures of a path that an agency's report sums, stored beside it so that the report reads no paths. No I/O.
 
 Worth is in micro-levels, as in the path.
 """
@@ -11,7 +11,7 @@ from shared.paths import LearningPath
 class SkillOutcome(Struct, frozen=True, array_like=True):
     """One required skill of one officer; `cause` is why the path leaves it open, "" where it does not.
 
-    What is short by too little to tell counts as closed.
+    A gap that is too small to measure counts as closed.
     """
 
     skill: str
@@ -26,8 +26,8 @@ class SkillOutcome(Struct, frozen=True, array_like=True):
 class PathSummary(Struct, frozen=True, omit_defaults=True):
     """One officer's path in figures.
 
-    `closes`: course -> worth of what it closes, micro-levels; `hours`: of the path; `short_hours`: what it
-    would take beyond the budget to close all that courses can close.
+    `closes`: {course: worth of the gaps that it closes}; `hours`: of the path; `short_hours`: the hours missing
+    from the budget to close all gaps that courses can close.
     """
 
     status: str

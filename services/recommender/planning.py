@@ -302,10 +302,10 @@ class FeedbackHandler:
         self._queue = asked
 
     async def take(self, command: FeedbackCommand) -> IdempotencyRecord:
-        """Store a feedback and return its record; one Idempotency-Key counts once within 24 hours.
+        """Store feedback and return its record; repeats of an Idempotency-Key within 24 hours are stored once.
 
-        Raises NotFound without a plan, Conflict and InvalidInput for what cannot be said, TooManyRequests over 2,000 a
-        day, Unavailable where it could not be stored, and what WorkQueue.run raises: then nothing was stored either.
+        Raises NotFound without a plan, Conflict or InvalidInput for invalid feedback, TooManyRequests above 2,000 a
+        day, Unavailable if it could not be stored, and the errors of WorkQueue.run. After an error nothing is stored.
         """
 
         async def decide() -> IdempotencyRecord | None:

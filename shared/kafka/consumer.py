@@ -125,9 +125,9 @@ class GroupConsumer:
         self._on_assigned(self.partitions)
 
     async def _send_to_dlq(self, record: Record, reason: str) -> None:
-        """Send the record to the dead-letter topic, however long that takes: only then may it be committed.
+        """Send the record to the dead-letter topic, with retries without limit: it may be committed only after that.
 
-        What the topic does not take whole is cut; see `dead_letter`.
+        A record too large for the topic is cut; see `dead_letter`.
         """
         attempt, room = 0, 0
         while True:

@@ -59,6 +59,8 @@ async def test_a_draft_goes_through_people_to_a_version(service: Started, announ
     assert (version["version"], version["state"]) == (1, "published")
     assert [version[name]["by"] for name in ("proposed", "reviewed", "approved")] == ["ann", "ben", "cat"]
     assert [said["comment"] for said in version["comments"]] == ["first", "well"]
+    status, published = await asked(service, "GET", f"drafted?catalog_revision={version['catalog_revision']}")
+    assert (status, published["version"]) == (200, 1)
     others = await (await service.ask("GET", "/v1/frameworks/drafted/versions")).json()
     assert (others["versions"][0]["approved"], others["versions"][0]["comments"]) == (None, [])
 

@@ -1,4 +1,4 @@
-"""Many courses at once, and the reports of what became of them."""
+"""Imports of many courses, and their reports."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
@@ -29,9 +29,9 @@ async def import_courses(request: web.Request) -> web.StreamResponse:
 
     Each row is answered by one line as soon as it is stored or refused, in order, and a last line is the report of the
     whole, which `GET /v1/imports/{import_id}` returns again. A bad row never stops the rest, until 100,000 rows were
-    empty or refused. The first row of a course stands: a later one that is the same is unchanged, one that differs is
-    refused. With `dry_run` nothing is written, and the columns of a table are guessed. Where the body breaks off, the
-    report says so; what was stored stays, and the file may be sent again. Up to 16 MiB of answers wait for a client
+    empty or refused. The first row of a course is taken; a later equal row is unchanged, a different one is
+    refused. With `dry_run` nothing is written, and the columns of a table are guessed. If the body breaks off, the
+    report says so; stored courses remain, and the file may be sent again. Up to 16 MiB of answers wait for a client
     that sends everything before it reads; more are read only as the answers are taken.
     """
     form = TYPES.get(request.content_type)
@@ -65,7 +65,7 @@ async def import_courses(request: web.Request) -> web.StreamResponse:
 
 
 def _named_encoding(request: web.Request) -> str | None:
-    """Return the encoding that the content type names, where it is not the one that is expected anyway."""
+    """Return the encoding in the content type; None if there is none, or it is UTF-8 or ASCII."""
     named = (request.charset or "").lower()
     return None if named in ("", "utf-8", "utf8", "us-ascii") else named
 
@@ -85,10 +85,10 @@ async def _answer(request: web.Request, answered: AsyncIterator[bytes], taken: C
 async def _answered(
     request: web.Request, asked: ImportCourses, reader: ListReader, taken: CourseImport
 ) -> AsyncIterator[bytes]:
-    """Yield the answers to the rows as they come, and at the end the report.
+    """Yield the answer to each row as it is ready, and the report at the end.
 
-    Where the body breaks off or cannot be read further, the report says so. Raises Problem where it was the first that
-    was to be answered.
+    If the body breaks off or cannot be read further, the report says so. Raises Problem if that happens before the
+    first answer.
     """
     begun = False
     counted = _Counted()
@@ -130,7 +130,7 @@ def _describe(taken: CourseImport, reader: ListReader) -> None:
 
 
 class _Counted:
-    """Passes rows on until too many of them held no course."""
+    """Forwards rows until too many of them contain no course."""
 
     def __init__(self) -> None:
         self.over = False
@@ -148,7 +148,7 @@ class _Counted:
 
 
 def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
-    """Yield rows together. Where the rest cannot be read, what came before is yielded first. Raises Problem."""
+    """Yield rows in batches. If the rest cannot be read, the rows before it are yielded first. Raises Problem."""
     batch: list[Row] = []
     try:
         for row in rows:
@@ -177,7 +177,7 @@ def _line(result: RowResult | ImportReport) -> bytes:
 
 
 async def show_import(request: web.Request) -> web.StreamResponse:
-    """Return the report of an import: its counts, and what holds of the file as a whole.
+    """Return the report of an import: its counts, and the findings about the whole file.
 
     It is kept for 90 days.
     """
@@ -185,7 +185,7 @@ async def show_import(request: web.Request) -> web.StreamResponse:
 
 
 async def list_import_rows(request: web.Request) -> web.StreamResponse:
-    """Return a page of the rows of an import, in their order, with what became of each."""
+    """Return a page of the rows of an import, in order, with the verdict on each."""
     wanted = read_query(request, ListRows)
     report = await _report(request)
     rows, following = await request.app[REPORTS].page(report.import_id, wanted)
@@ -200,10 +200,10 @@ async def _report(request: web.Request) -> ImportReport:
 
 
 class Answers:
-    """Sends what is put, beside the reading of more: a client may send all before it reads.
+    """Sends answers while more of the request is read: a client may send everything before it reads.
 
-    At most `limit` bytes wait. Where they do, or nothing more is to come, a client that takes nothing for `patience`
-    seconds ends the import: TooSlow. What was stored by then stays stored.
+    At most `limit` bytes are buffered. If the buffer is full or the request has ended, a client that reads nothing for
+    `patience` seconds ends the import with TooSlow. Stored courses remain.
     """
 
     def __init__(self, stream: web.StreamResponse, limit: int = 16 * 1024 * 1024, patience: float = 60.0) -> None:
@@ -228,7 +228,7 @@ class Answers:
             await asyncio.wait({self._sender})
 
     async def put(self, answers: bytes) -> None:
-        """Send these too. Raises TooSlow, ConnectionError."""
+        """Add answers to the buffer. Raises TooSlow, ConnectionError."""
         while len(self._waiting) > self._limit:
             await self._progress()
         self._waiting += answers

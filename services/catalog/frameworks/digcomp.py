@@ -205,7 +205,7 @@ def _given(value: Any) -> Given:
 
 
 def write(framework: Framework) -> tuple[bytes, list[NotKept]]:
-    """Return a framework with the terms of DigComp 3.0, and what they do not hold."""
+    """Return a framework as JSON-LD with the terms of DigComp 3.0, and the data that they cannot hold."""
     graph = [
         _node("CompetenceArea", area.id, name=area.title, description=area.description) for area in framework.areas
     ]

@@ -1,8 +1,8 @@
-"""A matrix of requirements as CSV: who needs which skill at which level.
+"""A matrix of requirements as CSV: the level of each skill that each job group needs.
 
 Long: a row for each requirement, with a column for the job group, one for the skill and one for the level. Wide: a row
 for each skill and a column for each job group, or the other way round, with the level in the cell. Columns are found by
-their headings in English and Thai, and what was found is told; `Options.columns` says otherwise.
+their headings in English and Thai, and the report names them; `Options.columns` overrides that.
 """
 
 import re
@@ -60,7 +60,7 @@ _DEFAULT_AREA = LocalizedText(th="ทักษะ", en="Skills")
 
 @dataclass
 class _Seen:
-    """What the rows have said of a part so far: its id, its titles and where they first stood."""
+    """A part as far as it was read: its id, its titles, and the rows where they were first found."""
 
     titles: Given
     row: int
@@ -69,7 +69,7 @@ class _Seen:
 
 @dataclass(frozen=True)
 class _Cell:
-    """A level as a file has it, and what it is required of."""
+    """A level as written in the file, with its job group and skill."""
 
     row: int
     job_group: str
@@ -81,7 +81,7 @@ class _Cell:
 
 
 def read(sources: list[Source], options: Options) -> Reading:
-    """Return what became of one table. Raises Malformed; InvalidInput where a column is not found."""
+    """Read a table and return the framework with its report. Raises Malformed; InvalidInput for a missing column."""
     if len(sources) != 1:
         raise InvalidInput(f"is to be one file; there are {len(sources)}")
     text = text_of(sources[0])
@@ -109,7 +109,7 @@ class _Matrix:
         return any(key in self._columns for key in (name, f"{name}_id", f"{name}_th", f"{name}_en"))
 
     def _orientation(self, heading: Sequence[str]) -> str | None:
-        """Return what stands across a wide table: `job_group` or `skill`; None for a long one."""
+        """Return what the columns of a wide table are: `job_group` or `skill`; None for a long table."""
         missing = [name for name in ("job_group", "skill") if not self._has(name)]
         if not missing and "level" in self._columns:
             for name in self._rest:
@@ -125,7 +125,7 @@ class _Matrix:
     # --- rows --------------------------------------------------------------------------------------------------------
 
     def take(self, row: Row) -> None:
-        """Note what a row says."""
+        """Collect the parts and the level of a row."""
         names = {name: self._part(row, name) for name in self._parts if name != self._across}
         if self._across:
             self._take_wide(row, names.get("job_group"), names.get("skill"))
@@ -170,7 +170,7 @@ class _Matrix:
         return Given(plain, by_language) if plain or by_language else None
 
     def _part(self, row: Row, name: str) -> str | None:
-        """Return the id of what a row names, None where it names none."""
+        """Return the id of the part that a row names, or None."""
         raw, titles = self._words(row, f"{name}_id"), self._titles(row, name)
         if not raw and titles is None:
             return None
@@ -183,7 +183,7 @@ class _Matrix:
         return self._note(name, raw or folded(titles.text or titles.en() or titles.th()), titles, row.number, more)
 
     def _note(self, name: str, raw: str, titles: Given, row: int, more: Mapping[str, Any] | None = None) -> str:
-        """Note a part; of one that was named before, the first row counts, and another title or area is told."""
+        """Collect a part. If it was named before, the first row counts, and a different title or area is reported."""
         key = identifier(raw)
         given = {field: value for field, value in (more or {}).items() if value is not None}
         seen = self._parts[name].setdefault(key, _Seen(titles, row, given))
@@ -204,7 +204,7 @@ class _Matrix:
     # --- levels ------------------------------------------------------------------------------------------------------
 
     def finish(self) -> None:
-        """Give the builder all parts, and the requirements on the scale that the levels tell."""
+        """Pass all parts to the builder, and the requirements on the scale found from the levels."""
         builder = self._builder
         levels = self._levels()
         for name, add in (("area", builder.area), ("stage", builder.stage), ("job_group", builder.job_group)):
@@ -242,7 +242,7 @@ class _Matrix:
         self._builder.fault(reason, row=cell.row, id=name, field="level", verdict="untrue")
 
     def _levels(self) -> dict[str, float]:
-        """Return words -> level of all that can be read, and give the builder the scale."""
+        """Return {text: level} for all levels that can be parsed, and pass the scale to the builder."""
         options, words = self._builder.options, sorted({cell.words for cell in self._cells})
         levels: dict[str, float] = {}
         for one in words:
@@ -277,20 +277,20 @@ class _Matrix:
 
 
 def _ladder(named: Iterable[str]) -> tuple[str, ...]:
-    """Return a well-known list of levels from 0 on that has all these names; empty where none has."""
+    """Return the known scale, from level 0 on, that contains all these names; empty if there is none."""
     wanted = set(map(folded, named))
     return next((("none", *one) for one in _LADDERS if wanted <= set(one)), ())
 
 
 def _number(words: str) -> tuple[float, str] | None:
-    """Return a level that is written as a number, and the name beside it."""
+    """Parse a level written as a number with an optional name."""
     if not (found := _NUMBER.fullmatch(words.translate(_THAI_DIGITS).strip())):
         return None
     return float(found[1].replace(",", ".")), (found[2] or "").strip()
 
 
 def _columns(heading: Sequence[str], builder: Builder) -> dict[str, list[str]]:
-    """Return our name of a column -> the headings that it is made of. Raises InvalidInput."""
+    """Return {name of a column: the headings it is made of}. Raises InvalidInput."""
     present = {folded(name): name.strip() for name in heading if name.strip()}
     found: dict[str, list[str]] = {}
     for name, given in builder.options.columns.items():
@@ -321,7 +321,7 @@ _WRITTEN = (
 
 
 def write(framework: Framework) -> tuple[bytes, list[NotKept]]:
-    """Return a framework as a long table, and what the table does not hold."""
+    """Return a framework as a long table, and the data that the table cannot hold."""
     rows: list[dict[str, Any]] = [
         {"level": decimal(step.level), **_titles("level", step.title)} for step in framework.scale
     ]

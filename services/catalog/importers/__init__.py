@@ -1,14 +1,14 @@
-"""Readers of course lists. All are fed a body in pieces and yield rows; none stops at a bad one.
+"""Readers of course lists. Each takes a body in chunks and yields rows; a bad row does not stop it.
 
     reader = ListReader("csv", Options(columns="guess"))
-    for row in reader.feed(piece): ...          # None for what holds no course
+    for row in reader.feed(piece): ...          # None for a row without a course
     for row in reader.end(): ...
     reader.close()
 
-rows        a row: a course, or everything that is wrong with it
-encodings   which encoding a text is in
+rows        a row: its course, or all of its faults
+encodings   detection of the encoding of a text
 ndjson · tables (CSV) · workbook (Excel) · jsonld (schema.org)
-facts       from the words of a file to a course; words and prerequisites read single cells
+facts       conversion of named values to a course; words and prerequisites parse single cells
 """
 
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ TYPES: dict[str, Format] = {
 
 
 class ListReader:
-    """Reads a list of courses in one of the formats, a text in any of the encodings."""
+    """Reads a list of courses in one of the formats; texts may be in any of the encodings."""
 
     def __init__(self, form: Format, options: Options) -> None:
         """Raises InvalidInput for an encoding that is not known."""
@@ -57,26 +57,26 @@ class ListReader:
 
     @property
     def encoding(self) -> str | None:
-        """In which encoding the text was, None where there is none."""
+        """The encoding of the text; None if there is none."""
         return (self._recoder.found or "ascii") if self._recoder else None
 
     @property
     def table(self) -> Table | None:
-        """The columns, of a table."""
+        """The columns, for a table."""
         return getattr(self._reader, "table", None)
 
     def feed(self, piece: bytes) -> Iterator[Row | None]:
-        """Yield the rows that a piece completes, None for what holds no course. Raises Problem for the whole."""
+        """Yield the rows that a chunk completes; None for a row without a course. Raises Problem for the whole file."""
         for text in self._recoder.feed(piece) if self._recoder else (piece,):
             yield from self._reader.feed(text)
 
     def end(self) -> Iterator[Row | None]:
-        """Yield the last rows. Raises Problem for the whole."""
+        """Yield the rows that remain at the end. Raises Problem for the whole file."""
         for text in self._recoder.end() if self._recoder else ():
             yield from self._reader.feed(text)
         yield from self._reader.end()
 
     def close(self) -> None:
-        """Let go of what was kept."""
+        """Release the resources of the reader."""
         if isinstance(self._reader, WorkbookReader):
             self._reader.close()

@@ -1,6 +1,6 @@
-"""Courses as NDJSON: one JSON object a line, each read as soon as its line has ended. Pure.
+"""Courses as NDJSON: one JSON object a line, parsed when its line is complete. Pure.
 
-A byte order mark before the first line, which some programs write, is left out.
+A byte order mark before the first line is skipped.
 """
 
 import codecs
@@ -18,7 +18,7 @@ _ID = re.compile(rb'"id"\s*:\s*"([^"\\]{1,64})"')
 
 
 class NdjsonReader:
-    """Reads rows out of a body that comes in chunks; a row counts as its line."""
+    """Reads rows from a body that arrives in chunks. The number of a row is its line."""
 
     def __init__(self) -> None:
         self._line = 0
@@ -37,7 +37,7 @@ class NdjsonReader:
         yield from self._take(rest)
 
     def end(self) -> Iterator[Row | None]:
-        """Yield the row of a last line without an end."""
+        """Yield the row of a last line that has no line end."""
         if self._held:
             yield from self._end_line()
 
@@ -79,7 +79,7 @@ def _row(number: int, raw: bytes) -> Row:
 
 
 def problem_of(raw: bytes) -> Problem:
-    """Return the first thing that is wrong with a course."""
+    """Return the first fault of a course."""
     try:
         decode(raw, Course)
     except Problem as problem:

@@ -19,7 +19,7 @@ _BEGINS = 60
 
 @dataclass
 class Row:
-    """A row, counted from 1. `begins`: its id as it came, or its first words, by which a refused row is known."""
+    """A row, numbered from 1. `begins`: its id in the file, or its first words, to identify a refused row."""
 
     number: int
     course: Course | None = None
@@ -29,7 +29,7 @@ class Row:
 
 
 def row_of(number: int, given: dict[str, Any], warnings: list[Warned] | None = None, begins: str | None = None) -> Row:
-    """Return the row of a course as builtins."""
+    """Return the row of a course given as builtin types."""
     row = Row(number, begins=(begins or _begins(given)), warnings=warnings or [])
     try:
         wrong: list[Problem] = list(faults(given, Course))
@@ -47,7 +47,7 @@ def refused(number: int, problem: Problem, begins: str | None = None) -> Row:
 
 
 def refusal(problem: Problem) -> RowProblem:
-    """Return a problem as the answer to a row tells it."""
+    """Return a problem in the form used in the answer to a row."""
     return RowProblem(problem.status, problem.detail, problem.field)
 
 

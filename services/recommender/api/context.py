@@ -1,4 +1,4 @@
-"""What the routes are given by the wiring, and what several of them read of a request."""
+"""The shared objects of the application, and helpers that several routes use on a request."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, tzinfo
@@ -44,7 +44,7 @@ def caller_of(request: web.Request) -> Caller:
 
 
 def view_of(request: web.Request) -> View:
-    """Return what the caller's tenant sees of the catalog. Raises Unavailable before there is one."""
+    """Return the catalog as the caller's tenant sees it. Raises Unavailable until it is loaded."""
     if not request.app[CATALOG].has_framework:
         raise Unavailable("the catalog is not here yet; try again soon")
     return request.app[CATALOG].snapshot.view(principal(request).tenant)
@@ -58,7 +58,7 @@ def framework_of(view: View, framework_id: str, field: str = "framework") -> Fra
 
 
 async def held_of(request: web.Request, officer: str) -> PlanWithKeys:
-    """Return an officer's stored plan, where the caller may see it. Raises NotFound."""
+    """Return an officer's stored plan. Raises NotFound if there is none or the caller may not see it."""
     asker = principal(request)
     policy = request[ROUTE].policy
     if policy is not None:
@@ -70,5 +70,5 @@ async def held_of(request: web.Request, officer: str) -> PlanWithKeys:
 
 
 def today_in(zone: tzinfo) -> Callable[[], date]:
-    """Return a clock that tells the date where the officers are."""
+    """Return a function that gives the current date in the officers' time zone."""
     return lambda: datetime.now(UTC).astimezone(zone).date()

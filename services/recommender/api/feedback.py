@@ -1,4 +1,4 @@
-"""What officers say about courses."""
+"""Feedback of officers about courses."""
 
 from datetime import datetime
 from typing import Annotated
@@ -22,9 +22,9 @@ Moment = Annotated[datetime, Meta(tz=True)]
 
 
 class GiveFeedback(Struct, frozen=True, forbid_unknown_fields=True):
-    """One statement about a course. `at` is when it came true; now, without it.
+    """One statement about a course. `at` is the time when it became true; by default now.
 
-    `undo` takes back the newest statement about the course that still stands.
+    `undo` takes back the newest valid statement about the course.
     """
 
     course: Identifier
@@ -33,7 +33,7 @@ class GiveFeedback(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FeedbackTaken(Struct, frozen=True):
-    """What became of it: the path of this `revision` obeys it, unless `stale`: then the old path stays for now."""
+    """The result: the path with this `revision` follows the feedback; if `stale`, the old path stays for now."""
 
     officer: str
     feedback_sequence: int
@@ -42,7 +42,7 @@ class FeedbackTaken(Struct, frozen=True):
 
 
 class Standing(Statement, frozen=True, kw_only=True):
-    """A statement that stands, and what its course is called; no title where the course is no longer offered."""
+    """A valid statement with the title of its course; no title if the course is no longer offered."""
 
     title: LocalizedText | None
 
@@ -55,7 +55,7 @@ class ListFeedback(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FeedbackHeld(Struct, frozen=True):
-    """What stands, in the order in which it was said; per course the newest holds, and a completion always.
+    """The valid statements, oldest first: the newest of each course, and all completions.
 
     `next` is the `after` of the following page, null on the last one.
     """
@@ -67,11 +67,10 @@ class FeedbackHeld(Struct, frozen=True):
 
 
 async def give_feedback(request: web.Request) -> web.StreamResponse:
-    """Say something about a course; the path is planned again at once.
+    """Give feedback about a course; the path is replanned at once.
 
-    Stored together with the new path, or answered as an error: nothing is dropped in silence. A mandatory course
-    cannot be dismissed (409). Of all that was said about a course the newest holds; a completion holds until it is
-    taken back.
+    It is stored together with the new path, or answered with an error. A mandatory course cannot be dismissed (409).
+    The newest statement about a course is valid; a completion is valid until it is taken back.
     """
     body = await read_body(request, GiveFeedback)
     tenant, officer = principal(request).tenant, request.match_info["officer_id"]
@@ -82,7 +81,7 @@ async def give_feedback(request: web.Request) -> web.StreamResponse:
 
 
 async def get_feedback(request: web.Request) -> web.StreamResponse:
-    """Return what stands of what an officer has said about courses: all of it, or a page."""
+    """Return an officer's valid statements about courses: all of them, or a page."""
     wanted = read_query(request, ListFeedback)
     officer = request.match_info["officer_id"]
     feedback = (await held_of(request, officer)).plan.feedback

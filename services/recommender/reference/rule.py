@@ -126,7 +126,7 @@ def solve(
     *,
     ignore_preferences: bool,
 ) -> "Plan":
-    """Return the plan; again where a pinned course fits only by prerequisites that were no candidates."""
+    """Return the plan. Plans again if a pinned course fits only with prerequisites that were not candidates."""
     also: list[str] = []
     while True:
         plan = Plan(inputs, courses, value, entry_levels, also, ignore_preferences=ignore_preferences)
@@ -231,7 +231,7 @@ class CoursePath(NamedTuple):
     courses: list[CourseOption]
 
     def better(self, other: "CoursePath") -> "CoursePath":
-        """Return the other where it closes more, or as much at less cost."""
+        """Return the better of two paths: the one that closes more, or at equal value costs less."""
         return other if (other.value, other.saved) > (self.value, self.saved) else self
 
 

@@ -1,7 +1,7 @@
-"""Where plans are kept: one document per officer with its profile, feedback, path and the events about to be sent.
+"""Stores plans: one document per officer with profile, feedback, path and the events to be sent.
 
-Every write is a compare-and-set on what the writer has read (profile, feedback and path are counted); who lost the race
-reads again and decides again. The path is stored as the bytes that are announced, so the outbox only refers to them;
+Every write is a compare-and-set on the counters of profile, feedback and path that the writer has read; after losing a
+race it reads and decides again. The path is stored as the bytes that are announced, so the outbox only refers to them;
 beside it stand the alternatives of its steps, what it was computed from, and its figures.
 """
 
@@ -86,7 +86,7 @@ _GLANCE = {name: 1 for name in [*SUMMARY, *PATH] if name not in ("courses", "ope
 
 
 class PlanStore:
-    """The plans of all tenants; every question names the tenant. `rules`, `history` and `releases` are beside them.
+    """The plans of all tenants; every query names the tenant. Holds the stores `rules`, `history` and `releases`.
 
     `staged` is set when events were staged, for the relay of this process.
     """
@@ -104,7 +104,7 @@ class PlanStore:
     async def find_path(self, tenant: str, officer: str) -> tuple[StoredBytes, PlanSummary] | None:
         """Return an officer's path as it is stored and the summary of its plan, or None.
 
-        The summary is without courses and open skills: this is read most of all, and they are seldom asked for.
+        The summary is without courses and open skills, because this is the most frequent read and seldom needs them.
         """
         with unavailable():
             found = await self._plans.find_one({"_id": key_of(tenant, officer)}, _GLANCE)
@@ -114,7 +114,7 @@ class PlanStore:
         return stored, summary_of({"profile_sequence": 0, **found})
 
     async def held(self, tenant: str, officer: str) -> PlanWithKeys | None:
-        """Return an officer's plan with the keys of the feedback that was taken, or None. Raises Unavailable."""
+        """Return an officer's plan with the idempotency keys of accepted feedback, or None. Raises Unavailable."""
         with unavailable():
             found = await self._plans.find_one({"_id": key_of(tenant, officer)}, HELD)
         if found is None or found.get("erased"):
@@ -134,7 +134,7 @@ class PlanStore:
         return {document["_id"]: document["profile_sequence"] for document in found}
 
     async def bases(self, keys: Collection[str]) -> dict[str, PlanBase]:
-        """Return what new plans are based on, by key, of the officers who have a plan."""
+        """Return the base of new plans, by key, for officers who have a plan."""
         with unavailable():
             found = await self._plans.find({"_id": {"$in": list(keys)}}, {**SUMMARY, "feedback": 1}).to_list(None)
         return {document["_id"]: PlanBase(summary_of(document), feedback_of(document)) for document in found}
@@ -164,7 +164,7 @@ class PlanStore:
         return self._matching(partitions, conditions)
 
     def due_by(self, moment: datetime, partitions: Collection[int]) -> AsyncIterator[StoredPlan]:
-        """Yield the plans with a deadline that were to be planned again by a moment."""
+        """Yield the plans that are due to be replanned, because of a deadline, by a time."""
         return self._matching(partitions, [{"replan_at": {"$type": "date", "$lte": moment}}])
 
     async def _matching(
@@ -187,7 +187,7 @@ class PlanStore:
                     self.unreadable += 1
 
     async def frameworks_of(self, tenant: str, agency: str) -> dict[str, int]:
-        """Return framework -> how many of an agency's officers are planned with it. Raises Unavailable."""
+        """Return {framework: number of an agency's officers with a plan}. Raises Unavailable."""
         pipeline: list[dict[str, Any]] = [
             {"$match": {"tenant": tenant, "agency": agency}},
             {"$group": {"_id": "$framework_id", "officers": {"$sum": 1}}},
@@ -198,7 +198,7 @@ class PlanStore:
     async def measures(self, tenant: str, agency: str, framework: str) -> AsyncIterator[tuple[str, int, PathSummary]]:
         """Yield officer, plan revision and figures of an agency's officers under a framework. Raises Unavailable.
 
-        An officer whose figures cannot be read is passed over.
+        Officers with unreadable figures are skipped.
         """
         query = {"tenant": tenant, "agency": agency, "framework_id": framework}
         with unavailable():
@@ -210,7 +210,7 @@ class PlanStore:
                     yield document["officer"], document["revision"], measures
 
     async def sample(self, tenant: str, agency: str, framework: str, most: int) -> list[StoredPlan]:
-        """Return at most so many of an agency's plans that can be read, always the same ones. Raises Unavailable."""
+        """Return up to a number of an agency's readable plans, always the same ones. Raises Unavailable."""
         query = {"tenant": tenant, "agency": agency, "framework_id": framework}
         with unavailable():
             found = await self._plans.find(query, {"_id": 1}).sort("_id", 1).to_list(None)
@@ -225,7 +225,7 @@ class PlanStore:
     async def save(self, plans: Sequence[NewPlan]) -> list[NewPlan]:
         """Save plans with their events, each in one write; return those that lost a race. Raises Unavailable.
 
-        What they replace is to be in the history by then (`History.keep`).
+        The plans they replace must be in the history before (`History.keep`).
         """
         if not plans:
             return []
@@ -238,14 +238,14 @@ class PlanStore:
         return [plan for plan in plans if not is_stored(plan, now.get(plan.profile.key))]
 
     async def _drop_copies(self, plans: Mapping[str, PlanSummary]) -> None:
-        """Erase the history of who was erased meanwhile: whoever lost that race may have copied a path after it."""
+        """Erase the history of officers erased meanwhile: a concurrent writer may have copied a path."""
         for key in [key for key, summary in plans.items() if summary.erased]:
             await self.history.erase(key)
 
     async def save_feedback(self, plan: NewPlan, key: IdempotencyRecord, beside: int) -> bool:
-        """Save feedback, its key and the path that follows from it in one write; False where a race was lost.
+        """Save feedback, its key and the resulting path in one write; return False if a race was lost.
 
-        `beside`: how many of the keys before it stay.
+        `beside`: how many earlier keys are kept.
         """
         if plan.based_on is None:
             raise ValueError("feedback is kept beside a plan")
@@ -259,7 +259,7 @@ class PlanStore:
     async def keep_feedback(
         self, summary: PlanSummary, officer: str, feedback: Feedback, key: IdempotencyRecord, beside: int
     ) -> bool:
-        """Save feedback while the path stays, stale; False where a race was lost. Raises Unavailable."""
+        """Save feedback and keep the path, marked stale; return False if a race was lost. Raises Unavailable."""
         fields = {"feedback": msgspec.json.encode(feedback), "feedback_sequence": feedback.sequence, "stale": True}
         with unavailable():
             result = await self._plans.update_one(
@@ -268,10 +268,10 @@ class PlanStore:
         return bool(result.matched_count)
 
     async def erase(self, tenant: str, officer: str, sequence: int, partition: int) -> bool:
-        """Forget an officer but for the counters, and announce a tombstone; return whether the officer is erased now.
+        """Erase an officer except for the counters, and stage a tombstone; return whether the officer is erased now.
 
-        Older or repeated news changes nothing; news of the plan's own sequence is newer than the plan: the officer is
-        gone with that change. Paths that wait to be announced are dropped. Raises Unavailable.
+        An erasure of a lower sequence than the plan's, or a repeated one, changes nothing; one of the same sequence
+        erases the plan. Paths not announced yet are dropped. Raises Unavailable.
         """
         key = key_of(tenant, officer)
         kept = {"tenant": tenant, "officer": officer, "partition": partition, "erased": True}
@@ -301,14 +301,14 @@ class PlanStore:
                     return True
 
     async def mark_checked(self, keys: Collection[str], revision: int) -> None:
-        """Remember that these plans are still good at a catalog revision."""
+        """Record that these plans are valid at a catalog revision."""
         with unavailable():
             await self._plans.update_many(
                 {"_id": {"$in": list(keys)}, "considered": {"$lt": revision}}, {"$set": {"considered": revision}}
             )
 
     async def defer(self, keys: Collection[str]) -> None:
-        """Plan these officers for their deadline's sake a week later. Raises Unavailable."""
+        """Postpone the replanning of these officers, due to a deadline, by a week. Raises Unavailable."""
         with unavailable():
             await self._plans.update_many(
                 {"_id": {"$in": list(keys)}, "replan_at": {"$type": "date"}},
@@ -316,7 +316,7 @@ class PlanStore:
             )
 
     async def mark_rules_checked(self, plans: Sequence[StoredPlan], version: int) -> None:
-        """Remember that these plans are still good under a version of their tenant's rules. Raises Unavailable."""
+        """Record that these plans are valid under a version of their tenant's rules. Raises Unavailable."""
         changes = [UpdateOne(unchanged(plan.profile.key, plan.summary), {"$set": {"rules": version}}) for plan in plans]
         if changes:
             await bulk_write(self._plans, changes)
@@ -324,7 +324,7 @@ class PlanStore:
     async def republish(self, keys: Collection[str] | None = None) -> int:
         """Stage the present state of these officers, or of all, once more; return how many.
 
-        A path that cannot be read is passed over.
+        Unreadable paths are skipped.
         """
         query = {} if keys is None else {"_id": {"$in": list(keys)}}
         count = 0
@@ -344,7 +344,7 @@ def _measures(document: Document) -> PathSummary:
 
 
 def _restaged(document: Document) -> Document:
-    """Return the update that announces a plan as it stands once more."""
+    """Return the update that announces the current plan once more."""
     key, revision = document["_id"], document["revision"]
     if document.get("erased"):
         update = outbox_push(new_event(SOURCE, key, revision, None))
