@@ -165,7 +165,7 @@ class ImportCourses(Struct, frozen=True, forbid_unknown_fields=True):
 class ListRows(Struct, frozen=True, forbid_unknown_fields=True):
     """Which rows of an import: after a row, those with a verdict."""
 
-    after: Annotated[int, Meta(ge=0)] = 0
+    after: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
     verdict: RowStatus | None = None
 
 

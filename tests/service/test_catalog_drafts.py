@@ -120,3 +120,9 @@ async def test_a_retired_framework_takes_no_change_until_it_comes_back(service: 
     assert (status, problem["field"]) == (409, "retired")
     assert (await asked(service, "PUT", "ageing", json=whole))[1]["version"] == 3  # without `retired` it is back
     assert (await asked(service, "PATCH", "ageing", json={"title": {"en": "New"}}))[1]["version"] == 4
+
+
+async def test_a_place_in_a_list_beyond_every_number_stored_is_refused(service: Started) -> None:
+    for after, status in ((2**63 - 1, 200), (2**63, 422), (10**30, 422)):
+        got = await service.ask("GET", f"/v1/frameworks/{FRAMEWORK}/versions?after={after}", "admin")
+        assert (got.status, (await got.json()).get("field")) == (status, "after" if status != 200 else None)

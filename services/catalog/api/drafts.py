@@ -47,7 +47,7 @@ class DraftPut(Struct, frozen=True):
 class ListVersions(Struct, frozen=True, forbid_unknown_fields=True):
     """Which versions: at most `limit`, the newest first; with `after`, only those of lower catalog revisions."""
 
-    after: Annotated[int, Meta(ge=1)] | None = None
+    after: Annotated[int, Meta(ge=1, le=2**63 - 1)] | None = None
     limit: Annotated[int, Meta(ge=1, le=500)] = 100
 
 

@@ -51,7 +51,7 @@ class ListFeedback(Struct, frozen=True, forbid_unknown_fields=True):
     """How many statements at most, and after which `sequence`."""
 
     limit: Annotated[int, Meta(ge=1, le=10_000)] = 10_000
-    after: Annotated[int, Meta(ge=0)] = 0
+    after: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
 
 
 class FeedbackHeld(Struct, frozen=True):
