@@ -14,11 +14,9 @@ import msgspec
 import pytest
 
 from services.assessment.api import ROUTES as ASSESSMENT
-from services.assessment.model import PutOfficer, SubmitAssessment
 from services.catalog.api import ROUTES as CATALOG
 from services.portal.api import routes as portal_routes
 from services.recommender.api import ROUTES as RECOMMENDER
-from services.recommender.api.recommendations import RecommendationRequest
 from shared.decoding import decode
 from shared.domain import Framework
 from shared.openapi import document
@@ -111,17 +109,28 @@ def test_every_example_fits_its_own_schema(service: str) -> None:
                 assert not found, name
 
 
+SERVICE_OF = {"A": "assessment", "C": "catalog", "R": "recommender", "P": "portal"}
+"""The variables that README.md keeps the services' addresses in."""
+
+
 def readme_bodies() -> list[tuple[str, str, dict[str, Any]]]:
     """Return service, shape and content of each body that README.md sends."""
-    bodies = [msgspec.json.decode(text) for text in re.findall(r"-d '(\{.*?\})'", README, re.DOTALL)]
-    assert len(bodies) >= 4
     found = []
-    for body in bodies:
-        if "target" in body:
-            found.append(("recommender", RecommendationRequest.__name__, body))
-        else:
-            found.append(("assessment", (PutOfficer if "job_group" in body else SubmitAssessment).__name__, body))
+    for command in README.split("curl ")[1:]:
+        body = re.search(r"-d '(\{.*?\})'", command, re.DOTALL)
+        if body is not None:
+            asked = re.search(r"-X (\w+) \$([ACRP])(/\S+)", command)
+            assert asked is not None, command
+            service = SERVICE_OF[asked[2]]
+            shape = next(route.body.__name__ for route in TABLES[service] if _takes(route, asked[1], asked[3]))
+            found.append((service, shape, msgspec.json.decode(body[1])))
+    assert len(found) >= 5
     return found
+
+
+def _takes(route: Route, method: str, path: str) -> bool:
+    """Return whether a route serves a method and a path."""
+    return route.method == method and re.fullmatch(re.sub(r"{[^}]*}", "[^/]+", route.path), path) is not None
 
 
 def examples() -> list[tuple[str, str, dict[str, Any]]]:
