@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from functools import partial
+from pathlib import Path
 
 from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, web
 
@@ -9,7 +10,7 @@ from services.portal import __doc__ as card
 from services.portal.api import routes
 from services.portal.api.forwarding import Forwarder
 from services.portal.api.live import KEYS_SECONDS, LIFETIME_SECONDS, Live
-from services.portal.api.page import Page, read_assets
+from services.portal.api.page import BUILT, Page, read_assets
 from services.portal.api.session import COOKIE, PLAIN_COOKIE, SECURE_COOKIE, Sessions, credential_of
 from services.portal.connections import Connections
 from services.portal.consumer import PathConsumer
@@ -27,9 +28,15 @@ _UPSTREAM = ClientTimeout(total=None, sock_connect=5, sock_read=120)
 
 
 async def build(
-    settings: PortalSettings, lifetime: float = LIFETIME_SECONDS, keys_every: float = KEYS_SECONDS
+    settings: PortalSettings,
+    lifetime: float = LIFETIME_SECONDS,
+    keys_every: float = KEYS_SECONDS,
+    pages: Path = BUILT,
 ) -> web.Application:
-    """Return the portal, wired; a stream lasts for `lifetime` seconds, its key is looked at every `keys_every`."""
+    """Return the portal, wired, with the built pages of a folder.
+
+    A stream lasts for `lifetime` seconds, its key is looked at every `keys_every`.
+    """
     mongodb = connect(settings, "portal")
     client = ClientSession(
         connector=TCPConnector(limit=0),
@@ -67,7 +74,7 @@ async def build(
     }
     live = Live(connections, client, owners["recommender"], follower.caught_up.is_set, lifetime)
     table = routes(
-        Page(read_assets()),
+        Page(read_assets(pages)),
         Sessions(authenticator, secure=settings.cookie_secure),
         live,
         Forwarder(client, owners),

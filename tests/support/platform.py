@@ -217,6 +217,10 @@ class Officer:
         )
         return found
 
+    async def is_planned(self) -> None:
+        """Wait until the stored path is of the newest profile."""
+        await until(self._up_to_date, f"a path of {self.name}")
+
     async def path(self) -> dict[str, Any]:
         """Return the stored path with its revision."""
         found: dict[str, Any] = await self._insist("recommender", "GET", "/path")
