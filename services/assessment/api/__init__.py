@@ -2,13 +2,15 @@
 
 from services.assessment.api.assessments import list_assessments, submit_assessment
 from services.assessment.api.common import DEFAULT_FRAMEWORK, INDEX, INTAKE, KEYS, STORE
-from services.assessment.api.officers import erase_officer, get_officer, patch_officer, put_officer
+from services.assessment.api.officers import erase_officer, get_officer, patch_officer, put_officer, show_profile
 from services.assessment.model import (
     AssessmentAccepted,
     EvidenceList,
     ListEvidence,
     OfficerPut,
     PutOfficer,
+    ShowProfile,
+    SkillProfile,
     SubmitAssessment,
 )
 from shared.auth import EVERYONE, PLATFORMS
@@ -58,6 +60,7 @@ ROUTES = [
         problems=[412, 415],
     ),
     Route("GET", _OFFICER, get_officer, EVERYONE, headers=[IF_NONE_MATCH], answers={200: Profile, 304: None}),
+    Route("GET", f"{_OFFICER}/profile", show_profile, EVERYONE, query=ShowProfile, answers={200: SkillProfile}),
     Route(
         "DELETE",
         _OFFICER,

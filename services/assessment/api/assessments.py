@@ -11,8 +11,8 @@ from shared.routes import idempotency_key, json_response, principal, read_body, 
 async def submit_assessment(request: web.Request) -> web.StreamResponse:
     """Submit evidence about an officer's levels.
 
-    The measurement of a skill that was taken last counts. The new path is pushed to the officer's page
-    and can be read from the recommender. An officer's own key may submit self-assessments only.
+    It is fused with all earlier evidence of the same skill, by how sure each is. The new path is pushed to the
+    officer's page and can be read from the recommender. An officer's own key may submit self-assessments only.
     """
     body = await read_body(request, SubmitAssessment)
     if principal(request).role == "officer" and body.kind != "self":
