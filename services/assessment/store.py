@@ -4,12 +4,7 @@ Every change is one compare-and-set on `sequence`; False means that another chan
 An erased officer leaves a document with the sequence and the time of the erasure only.
 """
 
-<<<<<<< HEAD
-from collections.abc import Sequence
-=======
-import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
->>>>>>> main
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from operator import itemgetter
