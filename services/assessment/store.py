@@ -4,7 +4,6 @@ Every change is one compare-and-set on `sequence`; False means that another chan
 An erased officer leaves a document with the sequence and the time of the erasure only.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,7 +20,7 @@ from shared.domain import Profile, key_of
 from shared.errors import TooLarge
 from shared.events import Data, Envelope, OfficerChanged, OfficerErased, new_event, sendable
 from shared.mongo import Database, Document, bulk_write, ensure_indexes, readable, unavailable
-from shared.outbox import OUTBOX_INDEXES, outbox_insert, outbox_push
+from shared.outbox import OUTBOX_INDEXES, Staged, outbox_insert, outbox_push
 
 SOURCE = "/assessment"
 COLLECTION = "officers"
@@ -62,8 +61,8 @@ class Officer:
 class OfficerStore:
     """The officers of all tenants. `staged` is set when an event was staged, for the relay of this process."""
 
-    def __init__(self, database: Database, staged: asyncio.Event | None = None) -> None:
-        self._staged = staged or asyncio.Event()
+    def __init__(self, database: Database, staged: Staged | None = None) -> None:
+        self._staged = staged or Staged()
         self._database = database
         self._officers = database[COLLECTION]
         self._archive = database["archive"]
