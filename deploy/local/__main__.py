@@ -9,6 +9,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Coroutine
+from typing import get_args
 
 import aiohttp
 from rich.console import Console
@@ -19,6 +20,7 @@ from deploy.local.kafka_jars import lock_jars
 from deploy.local.pages import COMMANDS, pages
 from deploy.local.processes import LOCAL, CannotStart, kill_all, shown
 from deploy.local.run import make_key, run
+from shared.auth import Role
 
 _CRASH = LOCAL / "crash.log"
 
@@ -32,8 +34,9 @@ def main() -> int:
     commands.add_parser("lock", help="lock the jars that deploy/local/kafka/pom.xml names")
     key = commands.add_parser("key", help="print one more key for what `run` runs")
     key.add_argument("--tenant", required=True)
-    key.add_argument("--role", required=True, choices=("admin", "platform", "officer"))
+    key.add_argument("--role", required=True, choices=get_args(Role))
     key.add_argument("--officer", default="")
+    key.add_argument("--agency", default="")
     of_pages = commands.add_parser("pages", help="build, check or try out the portal's pages")
     of_pages.add_argument("work", choices=COMMANDS)
     wanted = parser.parse_args()
@@ -48,7 +51,7 @@ def main() -> int:
         return _finish(asyncio.to_thread(lock_jars, print))
     if wanted.command == "pages":
         return _finish(asyncio.to_thread(pages, wanted.work, print))
-    return _finish(make_key(console, wanted.tenant, wanted.role, wanted.officer or None))
+    return _finish(make_key(console, wanted.tenant, wanted.role, wanted.officer or None, wanted.agency or None))
 
 
 _INTERRUPTED = 130

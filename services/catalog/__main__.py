@@ -24,17 +24,18 @@ from services.catalog.history import HistoryStore
 from services.catalog.match_store import MatchStore
 from services.catalog.matching.calibration import Calibration, shipped
 from services.catalog.matching_loop import MatchingLoop
-from services.catalog.reports import ReportStore
+from services.catalog.model import CourseImportReport
 from services.catalog.store import COLLECTION, CatalogStore
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
 from shared.auth import Authenticator, WrongKeyLimiter
 from shared.events import CATALOG_TOPIC, planned_topics
+from shared.imports.reports import ReportStore
 from shared.kafka import Publisher, TopicWarning
 from shared.kafka import reachable as kafka_reachable
 from shared.mongo import KeyStore, connect
 from shared.mongo import reachable as mongo_reachable
-from shared.outbox import Relay
+from shared.outbox import Relay, Staged
 from shared.settings import CatalogSettings, load
 
 
@@ -42,9 +43,9 @@ async def build(settings: CatalogSettings) -> web.Application:
     """Return the service: its routes, and the relay that runs beside them."""
     client = connect(settings, "catalog")
     database = client[settings.database("catalog")]
-    staged = asyncio.Event()
+    staged = Staged()
     store, history = CatalogStore(database, staged), HistoryStore(database)
-    reports = ReportStore(database)
+    reports = ReportStore(database, CourseImportReport)
     matches, calibration = MatchStore(database, store), calibration_of(settings)
     await store.prepare()
     await history.prepare()
