@@ -98,7 +98,7 @@ function Masthead(): JSX.Element {
           </span>
         </p>
         <div class="tools">
-          <button type="button" id="language" lang={otherLanguage()} onClick={() => setLanguage(otherLanguage())}>
+          <button type="button" id="language" lang={otherLanguage()} onClick={() => setLanguage(otherLanguage()).catch(() => undefined)}>
             {NAMES[otherLanguage()]}
           </button>
           {session.value && (

@@ -29,9 +29,14 @@ export const otherLanguage = (): Language => (present.value === 'th' ? 'en' : 't
 /** Return the locale that numbers and dates are written by: in Thai of the Buddhist era, with Arabic digits. */
 export const locale = (): string => LOCALES[present.value];
 
-/** Show the page in `next` from now on, and remember it on this device. */
+/** Fetch the words that are not here yet, so that the language changes at one touch, without a connection too. */
+export async function fetchWords(): Promise<void> {
+  messages.en ??= (await import('../locales/en.json')).default;
+}
+
+/** Show the page in `next` from now on, and remember it on this device. Rejects where its words cannot be fetched. */
 export async function setLanguage(next: Language): Promise<void> {
-  if (next === 'en') messages.en ??= (await import('../locales/en.json')).default;
+  if (next === 'en' && !messages.en) await fetchWords();
   present.value = next;
   try {
     localStorage.setItem(REMEMBERED, next);

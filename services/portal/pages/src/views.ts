@@ -8,4 +8,9 @@ type Load = () => Promise<{ default: ComponentType }>;
 const officer: Load = () => import('./officer/page');
 
 /** What somebody of a role sees after signing in. */
-export const VIEWS: Record<Session['role'], Load> = { officer, platform: officer, admin: officer };
+export const VIEWS: Record<Session['role'], Load> = {
+  officer,
+  platform: officer,
+  supervisor: officer,
+  admin: officer,
+};

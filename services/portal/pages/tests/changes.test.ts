@@ -5,7 +5,7 @@ import { compare } from '../src/officer/changes';
 /** A path of these courses; what else it holds is of no matter here. */
 const path = (courses: string): LearningPath =>
   ({
-    steps: [...courses].map((id) => ({ course: { id } })),
+    steps: Array.from(courses).map((id) => ({ course: { id } })),
     hours: courses.length,
     coverage: { before: 0.1, after: 0.2 },
     gaps: [{}],

@@ -56,15 +56,15 @@ function Told({ at, cause, difference, path }: Change): JSX.Element {
 }
 
 /** The news, in a live region that is always there. */
-export function News({ visit }: { visit: Visit }): JSX.Element {
-  const change = visit.change.value;
-  const waits = visit.waiting.value !== undefined;
+export function News({ visit }: { visit: Visit | undefined }): JSX.Element {
+  const change = visit?.change.value;
+  const waits = visit?.waiting.value !== undefined;
   const show = () => {
-    visit.showWaiting();
-    focusOn('dismiss');
+    visit?.showWaiting();
+    requestAnimationFrame(() => focusOn('dismiss'));
   };
   const dismiss = () => {
-    visit.change.value = undefined;
+    if (visit) visit.change.value = undefined;
     focusOn('main');
   };
   return (

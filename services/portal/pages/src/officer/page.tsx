@@ -7,6 +7,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { t } from '../i18n';
 import { focusOn, session, show, shown } from '../shell';
 import { EntryForm, Message } from '../ui';
+import { News } from './news';
 import { PathView } from './path_view';
 import { current, Visit } from './visit';
 
@@ -78,9 +79,7 @@ function useVisit(): void {
   }, [role, officer]);
 }
 
-/** What is shown of the officer who is meant. */
-export default function OfficerPage(): JSX.Element {
-  useVisit();
+function Screen(): JSX.Element {
   const visit = current.value;
   const { screen } = shown.value;
   if (screen === 'choose') return <Choose />;
@@ -101,4 +100,15 @@ export default function OfficerPage(): JSX.Element {
     );
   }
   return <Message title="loading" />;
+}
+
+/** What is shown of the officer who is meant, below the news of their path. */
+export default function OfficerPage(): JSX.Element {
+  useVisit();
+  return (
+    <>
+      <News visit={current.value} />
+      <Screen />
+    </>
+  );
 }

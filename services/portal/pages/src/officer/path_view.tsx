@@ -5,7 +5,6 @@ import type { Recommended } from '../api';
 import { type Key, t } from '../i18n';
 import { goTo } from '../shell';
 import { Statements } from './feedback';
-import { News } from './news';
 import { NextStep } from './next_step';
 import { Notes, OpenGaps, ToAssess } from './notices';
 import { Whose } from './page';
@@ -53,7 +52,6 @@ export function PathView({ visit, recommended }: { visit: Visit; recommended: Re
   const framework = visit.framework.value;
   return (
     <>
-      <News visit={visit} />
       <Summary recommended={recommended} framework={framework} whose={<Whose />}>
         <NextStep path={path} visit={visit} />
         <Missing path={path} />
