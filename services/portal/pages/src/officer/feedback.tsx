@@ -2,7 +2,7 @@
 
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useLayoutEffect } from 'preact/hooks';
 import type { Action, Course, FeedbackHeld, LearningPath, Statement, Step } from '../api';
 import { day } from '../formats';
 import { Localized, t } from '../i18n';
@@ -51,7 +51,7 @@ function Undo({ visit, course, place }: { visit: Visit; course: Titled; place: s
 function Finished({ visit, course }: { visit: Visit; course: Titled }): JSX.Element {
   const wrong = useSignal(false);
   const id = `finished-${course.id}`;
-  useEffect(() => field(id).focus(), [id]);
+  useLayoutEffect(() => field(id).focus(), [id]);
   const send = async (event: Event) => {
     event.preventDefault();
     const { validity, value } = field(id);

@@ -1,6 +1,8 @@
 /** What changed, and why: told at once; what is being read changes only when the reader asks for it. */
 
+import { useSignal } from '@preact/signals';
 import type { ComponentChild, JSX } from 'preact';
+import { useLayoutEffect } from 'preact/hooks';
 import type { CourseCard } from '../api';
 import { clock, decimal, percent, points, signed, tenths } from '../formats';
 import { type Key, Localized, t } from '../i18n';
@@ -59,10 +61,16 @@ function Told({ at, cause, difference, path }: Change): JSX.Element {
 export function News({ visit }: { visit: Visit | undefined }): JSX.Element {
   const change = visit?.change.value;
   const waits = visit?.waiting.value !== undefined;
+  const asked = useSignal(false);
   const show = () => {
+    asked.value = true;
     visit?.showWaiting();
-    requestAnimationFrame(() => focusOn('dismiss'));
   };
+  useLayoutEffect(() => {
+    if (!asked.value || waits) return;
+    asked.value = false;
+    focusOn('dismiss');
+  }, [asked, waits]);
   const dismiss = () => {
     if (visit) visit.change.value = undefined;
     focusOn('main');

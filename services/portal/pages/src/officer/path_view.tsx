@@ -52,8 +52,7 @@ export function PathView({ visit, recommended }: { visit: Visit; recommended: Re
   const framework = visit.framework.value;
   return (
     <>
-      <Summary recommended={recommended} framework={framework} whose={<Whose />}>
-        <NextStep path={path} visit={visit} />
+      <Summary recommended={recommended} framework={framework} whose={<Whose />} next={<NextStep path={path} visit={visit} />}>
         <Missing path={path} />
         <PageNav asking={framework !== undefined} measured={path.gaps.length > 0} />
       </Summary>

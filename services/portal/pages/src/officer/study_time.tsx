@@ -6,7 +6,6 @@ import { type ApiError, type LearningPath, type Profile } from '../api';
 import { asApiError, Refusal } from '../errors';
 import { day, tenths } from '../formats';
 import { type Key, t } from '../i18n';
-import { goTo } from '../shell';
 import { Button, DateField, field, Section, today, Wrong } from '../ui';
 import type { Visit } from './visit';
 
@@ -128,7 +127,6 @@ export function StudyTime({ path, visit }: { path: LearningPath; visit: Visit })
   const { value: failed } = visit.profileFailed;
   const tryIt = () => {
     visit.tryTime.value = true;
-    requestAnimationFrame(() => goTo('what-if-weekly'));
   };
   return (
     <Section name="time" title="time" target>

@@ -1,9 +1,10 @@
 /** The head of the page: what is special about the path, what it comes to, and the share of the requirement. */
 
 import type { ComponentChildren, JSX } from 'preact';
-import type { Framework, LearningPath, Recommended } from '../api';
+import type { Framework, Gap, LearningPath, Recommended } from '../api';
 import { day, percent, tenths } from '../formats';
 import { type Key, Localized, rich, t, type Text } from '../i18n';
+import { meets } from './skills';
 
 type Coverage = LearningPath['coverage'];
 
@@ -107,26 +108,40 @@ interface SummaryProps {
   recommended: Recommended;
   framework: Framework | undefined;
   whose: JSX.Element;
+  /** What to do next: it stands above all else. */
+  next: JSX.Element;
   children: ComponentChildren;
 }
 
+/** What the path comes to: courses, hours, and how many of the required skills are met. */
+function Sentence({ path }: { path: LearningPath }): JSX.Element | null {
+  const { steps, gaps, hours } = path;
+  if (steps.length === 0) return null;
+  const met = (level: (gap: Gap) => number) => gaps.filter((gap) => meets(level(gap), gap.required)).length;
+  const whole = {
+    courses: <strong>{t('courses', { n: steps.length })}</strong>,
+    hours: <strong>{t('hours', { n: tenths(hours) })}</strong>,
+  };
+  const now = met((gap) => gap.level);
+  const reached = met((gap) => gap.reached);
+  return (
+    <p class="sentence">
+      {rich('summary', whole)}{' '}
+      {gaps.length > 0 && rich('summarySkills', { now, reached: <strong>{reached}</strong>, all: gaps.length })}
+    </p>
+  );
+}
+
 /** The head of the page; children stand at its end. */
-export function Summary({ recommended, framework, whose, children }: SummaryProps): JSX.Element {
+export function Summary({ recommended, framework, whose, next, children }: SummaryProps): JSX.Element {
   const { path } = recommended;
   return (
     <section class="summary" aria-labelledby="page-title">
       {whose}
       <h1 id="page-title">{t('title')}</h1>
       <Notice path={path} />
-      {path.steps.length > 0 && (
-        <p class="sentence">
-          {rich('summary', {
-            courses: <strong>{t('courses', { n: path.steps.length })}</strong>,
-            hours: <strong>{t('hours', { n: tenths(path.hours) })}</strong>,
-            after: <strong>{percent(path.coverage.after)}</strong>,
-          })}
-        </p>
-      )}
+      {next}
+      <Sentence path={path} />
       {path.gaps.length > 0 && <CoverageBar coverage={path.coverage} />}
       <Facts recommended={recommended} framework={framework} />
       {children}

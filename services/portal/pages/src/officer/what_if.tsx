@@ -2,7 +2,7 @@
 
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren, JSX } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useLayoutEffect } from 'preact/hooks';
 import * as api from '../api';
 import { asApiError, Refusal } from '../errors';
 import { decimal, percent, signed, tenths } from '../formats';
@@ -127,11 +127,14 @@ function Form({ visit, path, framework, profile, onAnswer }: FormProps): JSX.Ele
   const error = useSignal<api.ApiError | undefined>(undefined);
   const busy = useSignal(false);
   const asked = visit.tryTime.value;
-  useEffect(() => {
+  const chosenTime = time.value;
+  useLayoutEffect(() => {
     if (!asked) return;
     time.value = 'weekly';
+    if (chosenTime !== 'weekly') return; // its fields are there the next time
     visit.tryTime.value = false;
-  }, [asked, time, visit]);
+    goTo('what-if-weekly');
+  }, [asked, chosenTime, time, visit]);
   const send = async (event: Event) => {
     event.preventDefault();
     const budget = readBudget(time.value);
@@ -273,6 +276,7 @@ function Result({ path, tried, framework, children }: ResultProps): JSX.Element 
   const kinds = [['added', added], ['removed', removed], ['moved', moved]] as const;
   const sentences = kinds.filter(([, courses]) => courses.length > 0).map(([kind, courses]) => t(kind, { n: courses.length }));
   const by = tried.hours - path.hours;
+  useLayoutEffect(() => goTo('what-if-result'), [tried]);
   return (
     <div class="tried">
       <h3 id="what-if-result" tabIndex={-1}>
@@ -311,10 +315,6 @@ export function WhatIf({ visit, path, framework }: Omit<FormProps, 'profile' | '
   const tried = useSignal<api.LearningPath | undefined>(undefined);
   const { value: profile } = visit.profile;
   const { value: failed } = visit.profileFailed;
-  const answered = (found: api.LearningPath | undefined) => {
-    tried.value = found;
-    if (found) requestAnimationFrame(() => goTo('what-if-result'));
-  };
   const close = () => {
     tried.value = undefined;
     focusOn('what-if-title');
@@ -322,7 +322,15 @@ export function WhatIf({ visit, path, framework }: Omit<FormProps, 'profile' | '
   return (
     <Section name="what-if" title="whatIf" why="whatIfWhy" target>
       {profile ? (
-        <Form visit={visit} path={path} framework={framework} profile={profile} onAnswer={answered} />
+        <Form
+          visit={visit}
+          path={path}
+          framework={framework}
+          profile={profile}
+          onAnswer={(found) => {
+            tried.value = found;
+          }}
+        />
       ) : (
         <p class="quiet">{failed ? <Refusal error={failed} /> : t('loading')}</p>
       )}
