@@ -9,15 +9,18 @@ from functools import partial
 from aiohttp import web
 
 from services.assessment import __doc__ as card
-from services.assessment.api import DEFAULT_FRAMEWORK, INDEX, INTAKE, KEYS, ROUTES, STORE
+from services.assessment.api import INDEX, INTAKE, KEYS, REGISTRAR, REPORTS, ROUTES, STORE
 from services.assessment.consumer import CatalogConsumer
 from services.assessment.framework_replica import FrameworkReplica
 from services.assessment.intake import Intake
+from services.assessment.registration import Registrar
 from services.assessment.store import COLLECTION, OfficerStore
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
 from shared.auth import Authenticator, WrongKeyLimiter
 from shared.events import CATALOG_TOPIC, PROFILES_TOPIC, planned_topics
+from shared.imports.reports import ReportStore
+from shared.imports.rows import ImportReport
 from shared.kafka import Follower, Publisher, TopicWarning, overdue
 from shared.kafka import reachable as kafka_reachable
 from shared.mongo import KeyStore, connect
@@ -33,6 +36,8 @@ async def build(settings: AssessmentSettings) -> web.Application:
     staged = Staged()
     store = OfficerStore(database, staged)
     await store.prepare()
+    reports = ReportStore(database, ImportReport)
+    await reports.prepare()
     keys = KeyStore(client, settings)
     await keys.prepare()
     publisher = Publisher(settings)
@@ -77,8 +82,9 @@ async def build(settings: AssessmentSettings) -> web.Application:
     )
     app[STORE], app[INDEX] = store, index
     app[INTAKE] = Intake(store, index, follower.caught_up)
+    app[REGISTRAR] = Registrar(store, app[INTAKE], index, settings.default_framework)
+    app[REPORTS] = reports
     app[KEYS] = keys
-    app[DEFAULT_FRAMEWORK] = settings.default_framework
     metrics.watch_relay(app[REGISTRY], relay)
     metrics.watch_follower(app[REGISTRY], follower)
     return app
