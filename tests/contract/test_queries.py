@@ -188,6 +188,7 @@ async def courses(watched: Watched) -> AsyncIterator[Call]:
     yield "CatalogStore.visible_framework", store.visible_framework(TENANT, FRAMEWORK)
     for wanted in _lists():
         yield f"CatalogStore.page with {wanted}", store.page(TENANT, wanted)
+    yield "CatalogStore.courses", store.courses([f"{TENANT}/c", f"{TENANT}/d"])
     yield "CatalogStore.offered", store.offered(TENANT, ["c", "d"])
     yield "CatalogStore.framework_scales", store.framework_scales(TENANT, [FRAMEWORK])
     yield "CatalogStore.frameworks", store.frameworks(TENANT, ListFrameworks(after="a"))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.catalog.api.courses import get_course, list_courses, patch_course, put_course, withdraw_course
+from services.catalog.api.courses import SEARCH, get_course, list_courses, patch_course, put_course, withdraw_course
 from services.catalog.api.drafts import (
     DRAFTS,
     DraftPut,
@@ -74,7 +74,7 @@ from shared.auth import ADMINS, EVERYONE
 from shared.domain import Course, Framework
 from shared.routes import IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, Handler, MergePatch, Route
 
-__all__ = ["CALIBRATION", "DRAFTS", "FILES", "HISTORY", "MATCHES", "ONE", "REPORTS", "ROUTES", "STORE"]
+__all__ = ["CALIBRATION", "DRAFTS", "FILES", "HISTORY", "MATCHES", "ONE", "REPORTS", "ROUTES", "SEARCH", "STORE"]
 
 _FRAMEWORK_LIMIT = 4 * 1024 * 1024  # with its spaces; the store bounds what its event holds
 _COURSE = "/v1/courses/{course_id}"
