@@ -10,9 +10,10 @@ from functools import partial
 from aiohttp import web
 
 from services.assessment import __doc__ as card
-from services.assessment.api import CAUGHT_UP, DEFAULT_FRAMEWORK, INDEX, KEYS, ROUTES, STORE
+from services.assessment.api import DEFAULT_FRAMEWORK, INDEX, INTAKE, KEYS, ROUTES, STORE
 from services.assessment.consumer import CatalogConsumer
 from services.assessment.framework_replica import FrameworkReplica
+from services.assessment.intake import Intake
 from services.assessment.store import COLLECTION, OfficerStore
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
@@ -75,7 +76,8 @@ async def build(settings: AssessmentSettings) -> web.Application:
         warnings={"topics": TopicWarning(settings, planned_topics(settings.topic, CATALOG_TOPIC, PROFILES_TOPIC))},
         contexts=[clients, background("relay", relay.run), background("catalog", follower.run)],
     )
-    app[STORE], app[INDEX], app[CAUGHT_UP] = store, index, follower.caught_up
+    app[STORE], app[INDEX] = store, index
+    app[INTAKE] = Intake(store, index, follower.caught_up)
     app[KEYS] = keys
     app[DEFAULT_FRAMEWORK] = settings.default_framework
     metrics.watch_relay(app[REGISTRY], relay)

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from services.assessment.api import CAUGHT_UP, DEFAULT_FRAMEWORK, INDEX, ROUTES, STORE
+from services.assessment.api import DEFAULT_FRAMEWORK, INDEX, INTAKE, ROUTES, STORE
 from services.assessment.framework_replica import FrameworkReplica
+from services.assessment.intake import Intake
 from services.assessment.store import OfficerStore
 from shared.app import build_app
 from shared.auth import Authenticator
@@ -173,11 +174,12 @@ async def test_until_the_catalog_is_read_an_unknown_framework_is_503(service: St
     keys = KeyStore(service.mongodb, service.settings)
     app = build_app("Starting", ROUTES, Authenticator(keys, service.settings.api_key_pepper))
     app[STORE], app[INDEX] = OfficerStore(service.database("assessment")), FrameworkReplica()
-    app[CAUGHT_UP], app[DEFAULT_FRAMEWORK] = asyncio.Event(), FRAMEWORK
+    caught_up = asyncio.Event()
+    app[INTAKE], app[DEFAULT_FRAMEWORK] = Intake(app[STORE], app[INDEX], caught_up), FRAMEWORK
     headers = {"Authorization": f"Bearer {await service.key('platform')}"}
     async with TestClient(TestServer(app)) as client:
         assert (await client.put("/v1/officers/early", json=PUT, headers=headers)).status == 503
-        app[CAUGHT_UP].set()
+        caught_up.set()
         assert (await client.put("/v1/officers/early", json=PUT, headers=headers)).status == 422
 
 
