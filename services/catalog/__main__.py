@@ -32,7 +32,7 @@ from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
 from shared.auth import Authenticator, WrongKeyLimiter
 from shared.events import CATALOG_TOPIC, planned_topics
-from shared.kafka import Publisher, TopicWarning
+from shared.kafka import Publisher, TopicWarning, overdue
 from shared.kafka import reachable as kafka_reachable
 from shared.mongo import KeyStore, connect
 from shared.mongo import reachable as mongo_reachable
@@ -69,6 +69,9 @@ async def build(settings: CatalogSettings) -> web.Application:
 
     search = SearchReplica(settings, settings.topic(CATALOG_TOPIC), work := WorkQueue())
 
+    async def has_index() -> str | None:
+        return await search.is_ready() or overdue(search.follower, settings.held_seconds)
+
     async def clients(_: web.Application) -> AsyncIterator[None]:
         yield
         await publisher.stop()
@@ -83,7 +86,11 @@ async def build(settings: CatalogSettings) -> web.Application:
         ),
         limits=settings.limits,
         description=card or "",
-        checks={"mongodb": partial(mongo_reachable, client), "kafka": partial(kafka_reachable, settings)},
+        checks={
+            "mongodb": partial(mongo_reachable, client),
+            "kafka": partial(kafka_reachable, settings),
+            "search": has_index,
+        },
         warnings={"topics": TopicWarning(settings, planned_topics(settings.topic, CATALOG_TOPIC))},
         contexts=[
             clients,

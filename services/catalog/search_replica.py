@@ -36,11 +36,15 @@ class SearchReplica:
         self.index = await asyncio.to_thread(fold_events, self.index, events)
         self.index = await asyncio.to_thread(tidy, self.index)
 
+    async def is_ready(self) -> str | None:
+        """Return None once the topic was read to its end, before that what is missing."""
+        self._complete = self._complete or self.follower.caught_up.is_set()
+        return None if self._complete else "the search index is being built"
+
     async def find(self, caller: Caller, tenant: str, wanted: ListCourses) -> Found:
         """Return a page of courses. Raises InvalidInput, TooManyRequests, Overloaded; Unavailable while it is built."""
-        self._complete = self._complete or self.follower.caught_up.is_set()
-        if not self._complete:
-            raise Unavailable("the search index is being built; try again soon")
+        if missing := await self.is_ready():
+            raise Unavailable(f"{missing}; try again soon")
         return await self._work.run(caller, find, self.index, tenant, wanted)
 
     async def highlights(self, caller: Caller, query: str, courses: Sequence[Course]) -> Highlights:

@@ -13,7 +13,16 @@ from services.catalog.search.grams import Highlighter
 from services.catalog.search.index import EMPTY, SearchIndex, fold_events, tidy
 from shared.domain import SHARED_TENANT, Course, Framework, LocalizedText, Prose, Teaches, key_of
 from shared.errors import InvalidInput
-from shared.events import CoursePublished, CourseWithdrawn, Data, Event, FrameworkPublished, from_kafka, new_event, to_kafka
+from shared.events import (
+    CoursePublished,
+    CourseWithdrawn,
+    Data,
+    Event,
+    FrameworkPublished,
+    from_kafka,
+    new_event,
+    to_kafka,
+)
 from tests.support.builders import framework
 
 TENANT = "agency"
@@ -47,7 +56,9 @@ class Log:
         self.index = tidy(fold_events(self.index, events))
 
     def publish(self, one: Framework, tenant: str = SHARED_TENANT) -> None:
-        self.index = fold_events(self.index, [self.event(tenant, f"framework:{one.id}", FrameworkPublished(tenant, one))])
+        self.index = fold_events(
+            self.index, [self.event(tenant, f"framework:{one.id}", FrameworkPublished(tenant, one))]
+        )
 
     def find(self, q: str | None = None, tenant: str = TENANT, **asked: Any) -> Found:
         return find(self.index, tenant, ListCourses(q=q, **asked))
@@ -58,7 +69,7 @@ class Log:
 
 def course(name: str, th: str | None = None, en: str | None = None, **more: Any) -> Course:
     title = LocalizedText(th, en or (None if th else name))
-    given = {"provider": LocalizedText(en="Provider"), "hours": 3.0, "languages": ["th"]} | more
+    given: dict[str, Any] = {"provider": LocalizedText(en="Provider"), "hours": 3.0, "languages": ["th"]} | more
     return Course(id=name, title=title, **given)
 
 
@@ -91,8 +102,8 @@ def test_a_course_is_found_by_words_with_a_misspelling_or_without_tone_marks(log
 
 
 def test_what_no_course_is_about_is_not_found(log: Log) -> None:
-    for query in ("xylophone", "การทำอาหาร", "😀", ".*", "^$", "$where", "العربية", "\u0000\u0001"):
-        assert log.ids(query) == [] or query == "\u0000\u0001", query
+    for query in ("xylophone", "การทำอาหาร", "😀", ".*", "^$", "$where", "العربية", "ฮฮ" * 100, "\u202eabc"):
+        assert log.ids(query) == [], query
 
 
 @pytest.mark.parametrize("nothing", ["", " ", "\t\n", "\u0e48\u0e49", "\u200b", "\u0301\u0301", "\u0000"])
@@ -103,8 +114,8 @@ def test_a_query_that_shows_nothing_is_every_course_by_id(log: Log, nothing: str
 
 
 def test_a_single_character_finds_what_holds_it(log: Log) -> None:
-    assert set(log.ids("น")) == {"water", "data", "law", "leader", "python"} & set(log.ids("น"))
-    assert "water" in log.ids("น")
+    assert set(log.ids("น")) == {"data", "law", "python", "water", "leader"}
+    assert set(log.ids("ฎ")) == {"law"}
     log.put(course("vitamins", en="Vitamin C and D"))
     assert log.ids("c")[:1] == ["vitamins"]
 
@@ -144,7 +155,7 @@ def test_an_old_record_changes_nothing(log: Log) -> None:
 def test_a_tenant_sees_its_own_courses_and_shared_ones_only(log: Log) -> None:
     log.put(course("data", en="Shared data"), course("common", en="Common data"), tenant=SHARED_TENANT)
     log.put(course("secret", en="Secret data"), tenant="other")
-    assert log.ids("data") == ["data", "common", "law"] or set(log.ids("data")) == {"data", "common", "law"}
+    assert set(log.ids("data")) == {"data", "common", "law"}
     assert ("shared", "data") not in log.find("data").courses
     assert set(log.ids("data", tenant="other")) == {"data", "common", "secret"}
     assert set(log.ids("data", tenant=SHARED_TENANT)) == {"data", "common"}
@@ -164,10 +175,12 @@ def test_what_a_tenant_has_changes_nothing_for_another(log: Log) -> None:
 
 @pytest.mark.parametrize("query", ["", "data", "ข้อมูล", "zz"])
 def test_pages_hold_every_course_once_while_the_catalog_changes(query: str) -> None:
-    chance = random.Random(7)
+    chance = random.Random(7)  # noqa: S311 - the same courses each time
     log = Log()
     names = [f"c-{number:03}" for number in range(300)]
-    log.put(*(course(name, "ข้อมูล", f"data {chance.choice(['law', 'science', 'zz'])} {chance.random()}") for name in names))
+    log.put(
+        *(course(name, "ข้อมูล", f"data {chance.choice(['law', 'science', 'zz'])} {chance.random()}") for name in names)
+    )
     stays = set(log.ids(query, limit=500)) - set(names[::7])
     seen: list[str] = []
     after, page = "", 0
@@ -178,7 +191,7 @@ def test_pages_hold_every_course_once_while_the_catalog_changes(query: str) -> N
             break
         after, page = found.next, page + 1
         log.put(*(course(f"new-{page}-{number}", "ข้อมูล", f"data zz {number}") for number in range(40)))
-        log.withdraw(*names[::7][page :: 3])
+        log.withdraw(*names[::7][page::3])
     assert len(seen) == len(set(seen))
     assert stays <= set(seen)
 
@@ -226,7 +239,9 @@ def test_filters_hold_together_and_facets_count_what_is_left() -> None:
     log.put(
         course("a", en="Data one", teaches=[Teaches(fw, "reading", 0, 2)], hours=1.0, educational_level="beginner"),
         course("b", en="Data two", teaches=[Teaches(fw, "reading", 2, 4)], hours=8.0, languages=["en", "th"]),
-        course("c", en="Data three", teaches=[Teaches(fw, "writing", 0, 2)], provider=LocalizedText("สถาบัน ก", "Institute")),
+        course(
+            "c", en="Data three", teaches=[Teaches(fw, "writing", 0, 2)], provider=LocalizedText("สถาบัน ก", "Institute")
+        ),
         course("d", en="Data four", teaches=[Teaches("esco", "reading", 0, 2)], hours=99.0),
         course("e", en="Data five"),
     )
@@ -248,7 +263,8 @@ def test_filters_hold_together_and_facets_count_what_is_left() -> None:
     ]
     group = framework({"reading": 3}).job_groups[0].id
     for asked, names in cases:
-        asked = {name: group if value == "clerks" else value for name, value in asked.items()}
+        if "job_group" in asked:
+            asked["job_group"] = group
         assert "".join(sorted(log.ids("data", **asked))) == names, asked
     facets = log.find("data", max_hours=10.0).facets
     assert [(one.provider.en, one.count) for one in facets.provider] == [("Provider", 3), ("Institute", 1)]
@@ -263,7 +279,7 @@ def test_filters_hold_together_and_facets_count_what_is_left() -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_an_index_of_many_changes_finds_what_one_of_the_last_state_finds(seed: int) -> None:
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311 - the same changes each time
     log, present = Log(), dict[str, Course]()
     for _ in range(60):
         names = [f"c-{chance.randrange(80):02}" for _ in range(chance.choice([1, 1, 2, 30]))]
@@ -272,12 +288,15 @@ def test_an_index_of_many_changes_finds_what_one_of_the_last_state_finds(seed: i
             present = {name: one for name, one in present.items() if name not in names}
             continue
         words = ["ข้อมูล", "กฎหมาย", "น้ำ", "data", "law", "water"]
-        made = {name: course(name, en=" ".join(chance.sample(words, 3)), hours=chance.choice([1.0, 9.0])) for name in names}
+        made = {
+            name: course(name, en=" ".join(chance.sample(words, 3)), hours=chance.choice([1.0, 9.0])) for name in names
+        }
         log.put(*made.values())
         present |= made
     once = Log()
     once.put(*present.values())
-    for query, asked in [("", {}), ("data", {}), ("ข้อมูล law", {}), ("น้ำ", {"max_hours": 2.0})]:
+    searches: list[tuple[str, dict[str, Any]]] = [("", {}), ("data", {}), ("ข้อมูล law", {}), ("น้ำ", {"max_hours": 2.0})]
+    for query, asked in searches:
         many, one = log.find(query, limit=500, **asked), once.find(query, limit=500, **asked)
         assert (many.total, many.facets) == (one.total, one.facets)
         assert {name for _, name in many.courses} == {name for _, name in one.courses}

@@ -2,7 +2,7 @@
 
 grams      texts as n-grams: folded, without tone marks, so that most of them survive a misspelling
 segment    the postings and filters of some thousand courses; never changed once it is built
-owner      the courses of one tenant: segments, and which of their courses are still there
+tenant     the courses of one tenant: segments, and which of their courses are still there
 find       scores, filters, facets and cursors over what a tenant sees
 index      what the events of the catalog make of it
 

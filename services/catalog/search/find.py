@@ -29,8 +29,8 @@ from services.catalog.model import (
 )
 from services.catalog.search.grams import FIRST_TRIGRAM, Codes, codes_of, single_range, words_of
 from services.catalog.search.index import SearchIndex
-from services.catalog.search.owner import OwnedCourses, Part
 from services.catalog.search.segment import LEVELS, Flags, Numbers, Segment
+from services.catalog.search.tenant import AlivePart, TenantCourses
 from shared.domain import LocalizedText
 from shared.errors import InvalidInput
 from shared.texts import folded, shows_something
@@ -107,7 +107,7 @@ def find(index: SearchIndex, tenant: str, wanted: ListCourses) -> Found:
 
 
 def _best(
-    part: Part, matches: Flags, score: NDArray[np.int64], cursor: _Cursor | None, most: int
+    part: AlivePart, matches: Flags, score: NDArray[np.int64], cursor: _Cursor | None, most: int
 ) -> list[tuple[int, str]]:
     """Return the best courses of a part behind a cursor with their scores; of equal ones those of the lower ids."""
     if cursor is not None:
@@ -140,14 +140,12 @@ class _Query:
         self.lows: Codes = np.array([low for low, _ in ranges], dtype=np.uint64)
         self.highs: Codes = np.array([high for _, high in ranges], dtype=np.uint64)
 
-    def postings(self, part: Part) -> tuple[list[Numbers], list[Numbers]]:
+    def postings(self, part: AlivePart) -> tuple[list[Numbers], list[Numbers]]:
         """Return the courses of a part with each n-gram in the title, and with each trigram in the rest."""
         rest = slice(self.trigrams)
         return part.segment.titles.of(self.lows, self.highs), part.segment.rest.of(self.lows[rest], self.highs[rest])
 
-    def weights(
-        self, found: Sequence[tuple[list[Numbers], list[Numbers]]], courses: int
-    ) -> list[int]:
+    def weights(self, found: Sequence[tuple[list[Numbers], list[Numbers]]], courses: int) -> list[int]:
         """Return the weight of each n-gram by how many of the courses have it."""
         count = Counter[int]()
         for titles, rest in found:
@@ -160,7 +158,7 @@ class _Query:
 
     def scored(
         self,
-        part: Part,
+        part: AlivePart,
         postings: tuple[list[Numbers], list[Numbers]],
         weights: Sequence[int],
     ) -> tuple[Flags, NDArray[np.int64]]:
@@ -199,7 +197,7 @@ def _required_skills(index: SearchIndex, tenant: str, wanted: ListCourses) -> se
 class _Filter:
     """What the parameters but `q` ask of the courses of one tenant."""
 
-    def __init__(self, owned: OwnedCourses, wanted: ListCourses, required: set[tuple[str, str]] | None) -> None:
+    def __init__(self, owned: TenantCourses, wanted: ListCourses, required: set[tuple[str, str]] | None) -> None:
         names = owned.vocabulary
         self._wanted = wanted
         self._language = None if wanted.language is None else names.languages.known(wanted.language)
@@ -255,7 +253,7 @@ class _Tally:
         self._skills = Counter[tuple[str, str]]()
         self._hours = np.zeros(len(HOURS) + 1, dtype=np.int64)
 
-    def add(self, owned: OwnedCourses, part: Part, matches: Flags) -> None:
+    def add(self, owned: TenantCourses, part: AlivePart, matches: Flags) -> None:
         """Count the courses of a part that match."""
         self.total += int(np.count_nonzero(matches))
         segment, names = part.segment, owned.vocabulary

@@ -5,6 +5,7 @@ characters of no width; everything else separates words. A word in a script with
 that its beginning and end count; Thai and other scripts without spaces run on.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
@@ -24,8 +25,9 @@ _KEPT_MARKS = frozenset("\u0e38\u0e39")
 _DROPPED_MARKS = frozenset("\u0e47\u0e4c\u0e4e\u034f")
 _RUNNING_ON = ((0x0E00, 0x0F00), (0x1000, 0x10A0), (0x1780, 0x1800), (0x2E80, 0xA000), (0xF900, 0xFB00))
 """Blocks of scripts without spaces: Thai and Lao, Burmese, Khmer, Chinese and Japanese."""
-_SHOWN_RUN = 3
-"""Of a script without spaces so many characters are highlighted at least."""
+_TRIGRAM = 3
+_SHOWN_RUN = 5
+"""Of a script without spaces so many characters in a row are highlighted at least, or a whole word of the query."""
 
 FIRST_TRIGRAM = 1 << (2 * _BITS)
 """Codes below are those of bigrams."""
@@ -106,7 +108,9 @@ class Highlighter:
     def __init__(self, query: str) -> None:
         self._words = words_of(query)
         self._grams = {gram for word in self._words for gram in _grams(word)}
-        self._short = {word for word in self._words if len(word) < _SHOWN_RUN}
+        self._short = {word for word in self._words if len(word) < _TRIGRAM}
+        running_on = [len(word) for word in self._words if len(word) >= _TRIGRAM and not _is_spaced(word[:1])]
+        self._least = min([_SHOWN_RUN, *running_on])
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Return begin and end of what matches, in characters of the text, in order and apart from each other."""
@@ -115,30 +119,28 @@ class Highlighter:
         begin = 0
         for end in range(len(places) + 1):
             if end == len(places) or places[end][1] == " ":
-                self._mark(places, marked, begin, end)
+                for first, last in self._within("".join(char for _, char in places[begin:end])):
+                    marked[begin + first : begin + last] = [True] * (last - first)
                 begin = end + 1
         return [(first, _with_marks(text, last)) for first, last in _joined(places, marked)]
 
-    def _mark(self, places: list[tuple[int, str]], marked: list[bool], begin: int, end: int) -> None:
-        """Mark a word between spaces: whole where half of it matches, or by its parts where the script runs on."""
-        word = "".join(char for _, char in places[begin:end])
-        if word in self._short:
-            marked[begin:end] = [True] * (end - begin)
-        if len(word) < _SHOWN_RUN and _is_spaced(word[:1]):
-            return
-        found = [gram in self._grams for gram in _grams(word)]
+    def _within(self, word: str) -> Iterator[tuple[int, int]]:
+        """Yield what matches in a word: all of it where half of it does, or its parts where the script runs on."""
         if _is_spaced(word[:1]):
-            if sum(found) * 2 >= len(found) and found:
-                marked[begin:end] = [True] * (end - begin)
+            found = [gram in self._grams for gram in _grams(word)] if len(word) >= _TRIGRAM else []
+            if word in self._short or (found and sum(found) * 2 >= len(found)):
+                yield 0, len(word)
             return
-        for place, one in enumerate(found):
-            if one:
-                marked[begin + place : begin + place + _SHOWN_RUN] = [True] * _SHOWN_RUN
         for short in self._short:
-            at = word.find(short)
-            while at >= 0:
-                marked[begin + at : begin + at + len(short)] = [True] * len(short)
-                at = word.find(short, at + 1)
+            yield from (match.span() for match in re.finditer(re.escape(short), word))
+        run = -1
+        for place, gram in enumerate([*_grams(word), ""]):
+            if gram in self._grams:
+                run = place if run < 0 else run
+            elif run >= 0:
+                if place - run + _TRIGRAM - 1 >= self._least:
+                    yield run, place + _TRIGRAM - 1
+                run = -1
 
 
 def _grams(word: str) -> list[str]:

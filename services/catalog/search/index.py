@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from services.catalog.search.owner import OwnedCourses
+from services.catalog.search.tenant import TenantCourses
 from shared.domain import SHARED_TENANT, Course, Framework
 from shared.events import CoursePublished, CourseWithdrawn, Event, FrameworkPublished
 
@@ -22,11 +22,11 @@ class SearchIndex:
     `required` is {(tenant, framework id): {job group: skills}}.
     """
 
-    owners: Mapping[str, OwnedCourses]
+    owners: Mapping[str, TenantCourses]
     required: Mapping[tuple[str, str], Required]
     revision: int = 0
 
-    def sees(self, tenant: str) -> list[tuple[str, OwnedCourses]]:
+    def sees(self, tenant: str) -> list[tuple[str, TenantCourses]]:
         """Return the tenants whose courses a tenant sees, with these: itself first, then `shared`."""
         names = dict.fromkeys((tenant, SHARED_TENANT))
         return [(name, self.owners[name]) for name in names if name in self.owners]
@@ -68,7 +68,7 @@ def fold_events(index: SearchIndex, events: Iterable[Event]) -> SearchIndex:
             required[event.data.tenant, event.data.framework.id] = _required(event.data.framework)
     owners = dict(index.owners)
     for tenant, courses in changes.items():
-        owners[tenant] = (owners.get(tenant) or OwnedCourses.none()).changed(courses)
+        owners[tenant] = (owners.get(tenant) or TenantCourses.none()).changed(courses)
     for tenant, courses in changes.items():
         _hide(owners, tenant, courses)
     return SearchIndex(owners, required, revision)
@@ -80,7 +80,7 @@ def tidy(index: SearchIndex) -> SearchIndex:
     return index if owners == index.owners else replace(index, owners=owners)
 
 
-def _hide(owners: dict[str, OwnedCourses], changed: str, courses: Iterable[str]) -> None:
+def _hide(owners: dict[str, TenantCourses], changed: str, courses: Iterable[str]) -> None:
     """Find out anew which shared courses stand behind own ones of the same id, where a tenant's courses changed."""
     shared = owners.get(SHARED_TENANT)
     if shared is None:

@@ -18,7 +18,7 @@ from shared.domain import Course, LocalizedText
 
 MOST = 8192
 """The most courses of a segment: what merging takes for a moment grows with it."""
-PROSE = 240
+PROSE = 200
 """So much of a description is searched, in each language, in characters: its beginning says what a course is about."""
 TAGS = 20
 """So many tags are searched."""

@@ -13,12 +13,11 @@ import numpy as np
 from services.catalog.search.segment import MOST, Flags, Names, Segment, Vocabulary, build, merge
 from shared.domain import Course
 
-
 _ALIKE = 4
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class AlivePart:
     """A segment, and which of its courses are still there."""
 
     segment: Segment
@@ -36,15 +35,15 @@ class Part:
 
 
 @dataclass(frozen=True, eq=False)
-class OwnedCourses:
+class TenantCourses:
     """The courses of one tenant. `hides`: those shared ones that stand behind its own of the same id."""
 
     vocabulary: Vocabulary
-    parts: tuple[Part, ...] = ()
+    parts: tuple[AlivePart, ...] = ()
     hides: frozenset[str] = frozenset()
 
     @classmethod
-    def none(cls) -> "OwnedCourses":
+    def none(cls) -> "TenantCourses":
         """Return no courses."""
         return cls(Vocabulary(Names(), Names(), Names()))
 
@@ -54,22 +53,22 @@ class OwnedCourses:
     def __contains__(self, course: str) -> bool:
         return any(part.place(course) >= 0 for part in self.parts)
 
-    def changed(self, courses: Mapping[str, Course | None]) -> "OwnedCourses":
+    def changed(self, courses: Mapping[str, Course | None]) -> "TenantCourses":
         """Return the courses after some were put, or withdrawn (None); `tidied` comes after it."""
         parts = [_without(part, courses) for part in self.parts]
         if put := [courses[name] for name in sorted(courses) if courses[name] is not None]:
             for begin in range(0, len(put), MOST):
                 segment = build([one for one in put[begin : begin + MOST] if one], self.vocabulary)
-                parts.append(Part(segment, np.ones(len(segment.ids), dtype=np.bool_)))
+                parts.append(AlivePart(segment, np.ones(len(segment.ids), dtype=np.bool_)))
         return replace(self, parts=tuple(parts))
 
-    def tidied(self) -> "OwnedCourses":
+    def tidied(self) -> "TenantCourses":
         """Return the same courses in few parts; itself where nothing is to be done."""
         parts = _tidied(self.parts)
         return self if parts == self.parts else replace(self, parts=parts)
 
 
-def _without(part: Part, courses: Mapping[str, Course | None]) -> Part:
+def _without(part: AlivePart, courses: Mapping[str, Course | None]) -> AlivePart:
     gone = [place for name in courses if (place := part.place(name)) >= 0]
     if not gone:
         return part
@@ -78,9 +77,9 @@ def _without(part: Part, courses: Mapping[str, Course | None]) -> Part:
     return replace(part, alive=alive)
 
 
-def _tidied(parts: Sequence[Part]) -> tuple[Part, ...]:
+def _tidied(parts: Sequence[AlivePart]) -> tuple[AlivePart, ...]:
     """Return parts without empty ones, of those of which half is gone the rest, and several of one size as one."""
-    kept: list[Part] = []
+    kept: list[AlivePart] = []
     for part in parts:
         if not (count := part.count):
             continue
@@ -91,12 +90,12 @@ def _tidied(parts: Sequence[Part]) -> tuple[Part, ...]:
     return tuple(kept)
 
 
-def _fitting(parts: list[Part]) -> int:
+def _fitting(parts: list[AlivePart]) -> int:
     """Return how many of the first parts fit into one."""
     return sum(total <= MOST for total in accumulate(part.count for part in parts))
 
 
-def _alike(parts: list[Part]) -> list[Part]:
+def _alike(parts: list[AlivePart]) -> list[AlivePart]:
     """Return the last parts that are of the size of the last one, or smaller."""
     size = _size(parts[-1])
     begin = len(parts)
@@ -105,11 +104,11 @@ def _alike(parts: list[Part]) -> list[Part]:
     return parts[begin:]
 
 
-def _size(part: Part) -> int:
+def _size(part: AlivePart) -> int:
     """Return the size of a part: 0 up to 3 courses, 1 up to 15, and so on."""
     return (part.count.bit_length() - 1) // 2
 
 
-def _merge(parts: list[Part]) -> Part:
+def _merge(parts: list[AlivePart]) -> AlivePart:
     segment = merge([(part.segment, part.alive) for part in parts])
-    return Part(segment, np.ones(len(segment.ids), dtype=np.bool_))
+    return AlivePart(segment, np.ones(len(segment.ids), dtype=np.bool_))
