@@ -25,13 +25,14 @@ from services.catalog.history import HistoryStore
 from services.catalog.match_store import MatchStore
 from services.catalog.matching.calibration import Calibration, shipped
 from services.catalog.matching_loop import MatchingLoop
-from services.catalog.reports import ReportStore
+from services.catalog.model import CourseImportReport
 from services.catalog.search_replica import SearchReplica
 from services.catalog.store import COLLECTION, CatalogStore
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
 from shared.auth import Authenticator, WrongKeyLimiter
 from shared.events import CATALOG_TOPIC, planned_topics
+from shared.imports.reports import ReportStore
 from shared.kafka import Publisher, TopicWarning, overdue
 from shared.kafka import reachable as kafka_reachable
 from shared.mongo import KeyStore, connect
@@ -47,7 +48,7 @@ async def build(settings: CatalogSettings) -> web.Application:
     database = client[settings.database("catalog")]
     staged = Staged()
     store, history = CatalogStore(database, staged), HistoryStore(database)
-    reports = ReportStore(database)
+    reports = ReportStore(database, CourseImportReport)
     matches, calibration = MatchStore(database, store), calibration_of(settings)
     await store.prepare()
     await history.prepare()

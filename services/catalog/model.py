@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from shared.domain import (
     Course,
@@ -19,6 +18,7 @@ from shared.domain import (
     courses_named,
 )
 from shared.errors import InvalidInput, Warned
+from shared.imports.rows import ImportReport
 
 DEPTH_LIMIT = 10
 """How deep prerequisites may stand inside each other."""
@@ -155,32 +155,6 @@ class FrameworkList(Struct, frozen=True):
     next: str | None
 
 
-class RowProblem(Struct, frozen=True, omit_defaults=True):
-    """One fault of a row."""
-
-    status: int
-    detail: str
-    field: str | None = None
-
-
-RowStatus = Literal["created", "changed", "unchanged", "refused"]
-
-
-class RowResult(Struct, frozen=True, omit_defaults=True):
-    """The result of one row of an import. Rows are numbered from 1; in CSV and workbooks the header is row 1.
-
-    `begins`: for a refused row, its id in the file, or its first words. `problems`: all faults of the row.
-    """
-
-    line: int
-    status: RowStatus
-    id: str | None = None
-    revision: int | None = None
-    begins: str | None = None
-    warnings: list[Warned] = []
-    problems: list[RowProblem] = []
-
-
 class UnknownCourse(Struct, frozen=True):
     """A course that rows require and nobody offers: how many rows, and the first of them by their ids."""
 
@@ -189,34 +163,20 @@ class UnknownCourse(Struct, frozen=True):
     required_by: list[str]
 
 
-class ImportReport(Struct, frozen=True, omit_defaults=True):
-    """The result of a whole import. `problem`: why it stopped before the end of the file.
+class CourseImportReport(ImportReport, frozen=True, omit_defaults=True):
+    """The result of an import of courses.
 
-    `interrupted`: the service stopped during the import; stored courses remain. `unknown` counts courses that are
-    required and not offered, `unknown_courses` lists the first. `absent` counts courses that a full import does not
-    contain, `missing` lists the first. `cycles`: courses of the file that require each other, so nobody can enter them.
+    `unknown` counts courses that are required and not offered, `unknown_courses` lists the first. `absent` counts
+    courses that a full import does not contain, `missing` lists the first. `cycles`: courses of the file that require
+    each other, so nobody can enter them.
     """
 
-    import_id: str
-    state: Literal["running", "finished", "stopped", "interrupted"]
-    format: str
-    started_at: datetime
-    updated_at: datetime
-    dry_run: bool = False
-    created: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    refused: int = 0
-    encoding: str | None = None
-    mapping: dict[str, list[str]] = {}
-    unused_columns: list[str] = []
     unknown: int = 0
-    unknown_courses: list[UnknownCourse] = []
-    cycles: list[list[str]] = []
+    unknown_courses: list[UnknownCourse] = field(default_factory=list)
+    cycles: list[list[str]] = field(default_factory=list)
     absent: int = 0
-    missing: list[str] = []
+    missing: list[str] = field(default_factory=list)
     withdrawn: int = 0
-    problem: RowProblem | None = None
 
 
 class ImportCourses(Struct, frozen=True, forbid_unknown_fields=True):
@@ -234,20 +194,6 @@ class ImportCourses(Struct, frozen=True, forbid_unknown_fields=True):
     dry_run: bool = False
     full: bool = False
     withdraw: bool = False
-
-
-class ListRows(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which rows of an import: after a row, those with a verdict."""
-
-    after: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
-    verdict: RowStatus | None = None
-
-
-class RowPage(Struct, frozen=True):
-    """Rows of an import in order. `next` is the `after` of the following page, null on the last one."""
-
-    rows: list[RowResult]
-    next: int | None
 
 
 @dataclass(frozen=True)
@@ -303,8 +249,8 @@ def matched_warnings(course: Course) -> list[Warned]:
 def framework_warnings(course: Course, frameworks: Mapping[str, FrameworkScale]) -> list[Warned]:
     """Return warnings about frameworks and skills that a course names and that do not exist."""
     warnings: list[Warned] = []
-    for field, framework, skill, _ in _levels(course):
-        place = field.rpartition(".")[0]
+    for place_of, framework, skill, _ in _levels(course):
+        place = place_of.rpartition(".")[0]
         if (yardstick := frameworks.get(framework)) is None:
             warnings.append(Warned(f"{place}.framework", f"unknown framework {framework!r}"))
         elif skill not in yardstick.skills:
