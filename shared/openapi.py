@@ -57,8 +57,7 @@ _PARAMETERS = {
     "status": ("What people have made of a match.", "proposed"),
     "q": ("Words to search for, Thai or English; an empty one stands for every course.", "วิเคราะห์ข้อมูล"),
     "level": (
-        "A level that courses lead to, on the framework's scale; or whom they are for: `beginner`, `intermediate`, "
-        "`advanced`, `mixed`.",
+        "A level that courses lead to, or whom they are for: `beginner`, `intermediate`, `advanced` or `mixed`.",
         2,
     ),
     "provider": ("Courses of this provider, by its whole name in Thai or English.", "Thai MOOC"),
