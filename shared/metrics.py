@@ -121,3 +121,8 @@ def watch_follower(registry: CollectorRegistry, follower: Follower) -> None:
         "Records that could not be read or taken.",
         lambda: follower.skipped,
     )
+
+
+def watch_assembly(registry: CollectorRegistry, missing: Callable[[], int]) -> None:
+    """Expose how many parts of announced frameworks have not come."""
+    gauge(registry, "framework_parts_missing", "Parts of announced frameworks that are missing or wrong.", missing)

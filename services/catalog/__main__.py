@@ -24,6 +24,7 @@ from services.catalog.history import HistoryStore
 from services.catalog.match_store import MatchStore
 from services.catalog.matching.calibration import Calibration, shipped
 from services.catalog.matching_loop import MatchingLoop
+from services.catalog.part_store import DATA
 from services.catalog.reports import ReportStore
 from services.catalog.store import COLLECTION, CatalogStore
 from shared import metrics
@@ -62,6 +63,7 @@ async def build(settings: CatalogSettings) -> web.Application:
         landed=history.on_read_back,
         stamp=True,
         staged=staged,
+        held_in=DATA,
     )
 
     async def clients(_: web.Application) -> AsyncIterator[None]:

@@ -28,6 +28,7 @@ from services.catalog.history import HistoryStore
 from services.catalog.match_store import MatchStore
 from services.catalog.matches import ListMatches, Match, with_decisions
 from services.catalog.model import ImportReport, ListCourses, ListFrameworks, ListRows, RowResult
+from services.catalog.part_store import PartedFramework, PartStore
 from services.catalog.reports import ReportStore
 from services.catalog.store import CatalogStore
 from services.recommender.agency_report import DeadlineReport
@@ -37,7 +38,7 @@ from services.recommender.inputs import TenantRules
 from services.recommender.store import ALL_INDEXES, IdempotencyRecord, NewPlan
 from services.recommender.store.history import KEPT
 from shared.auth import StoredKey
-from shared.domain import Profile
+from shared.domain import Framework, Profile
 from shared.events import (
     CATALOG_TOPIC,
     MAX_VALUE_BYTES,
@@ -53,11 +54,12 @@ from shared.events import (
     new_event,
     to_kafka,
 )
+from shared.framework_parts import divided
 from shared.kafka import ConsumedEvent, Publisher, Record, TopicSpec, create_topics
 from shared.mongo import BUILD_SECONDS, Client, Collection, Database, Document, KeyStore, ensure_indexes
 from shared.outbox import OUTBOX_INDEXES, outbox_insert
 from shared.settings import StoreSettings, read
-from tests.support.builders import DAY, FRAMEWORK, MOMENT, TENANT, course, framework, profile
+from tests.support.builders import DAY, FRAMEWORK, MOMENT, TENANT, course, framework, large_framework, profile
 from tests.support.outbox import COLLECTION, LEASE, Owner
 from tests.support.planner import LONG, READ, Office
 from tests.support.waiting import running, until
@@ -197,6 +199,12 @@ async def courses(watched: Watched) -> AsyncIterator[Call]:
     )
     yield "CatalogStore.republish", store.republish([found.key])
     yield "CatalogStore.republish of all", store.republish()
+    large = msgspec.structs.replace(large_framework(), id="large")
+    yield "CatalogStore.put_framework in parts", store.put_framework(None, TENANT, large, "")
+    document = await watched.database("catalog")["entries"].find_one({"id": "large"}) or {}
+    yield "CatalogStore.whole", store.whole(document)
+    async for call in parts(store.parts, large):
+        yield call
     found = await store.find(found.key)
     assert found is not None
     yield "CatalogStore.withdraw_course", store.withdraw_course(found, "")
@@ -204,6 +212,16 @@ async def courses(watched: Watched) -> AsyncIterator[Call]:
         yield call
     async for call in drafts(DraftStore(watched.database("catalog"))):
         yield call
+
+
+async def parts(store: PartStore, whole: Framework) -> AsyncIterator[Call]:
+    made = divided(TENANT, msgspec.structs.replace(whole, version=2))
+    yield "PartStore.prepare", store.prepare()
+    yield "PartStore.stage", store.stage(made)
+    named = PartedFramework(2, made.header.digest, made.header.parts)
+    yield "PartStore.read", store.read(TENANT, "large", named)
+    yield "PartStore.republish", store.republish([made.parts[0].key])
+    yield "PartStore.retire", store.retire(TENANT, "large", 3)
 
 
 async def drafts(store: DraftStore) -> AsyncIterator[Call]:
@@ -279,6 +297,9 @@ async def history(watched: Watched) -> AsyncIterator[Call]:
         ("c", CoursePublished(TENANT, one)),
         ("gone", CourseWithdrawn(TENANT, "gone")),
     ]
+    made = divided(TENANT, msgspec.structs.replace(large_framework(), id="large"))
+    data += [(part.key.partition("/")[2], part) for part in made.parts]
+    data.append(("framework:large", made.header))
     batch = []
     for stamp, (name, news) in enumerate(data, 1):
         envelope = msgspec.structs.replace(new_event("/test", f"{TENANT}/{name}", 1, news), catalog_revision=stamp)
