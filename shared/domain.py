@@ -321,6 +321,29 @@ class Teaches(Struct, frozen=True, forbid_unknown_fields=True):
             force_setattr(self, "from_level", millionths(self.to_level - LEAST))
 
 
+Confidence = Annotated[float, Meta(gt=0, lt=1, description="the probability that it is right")]
+
+
+class MatchedRow(Struct, frozen=True, forbid_unknown_fields=True):
+    """A skill that a course probably teaches, from a level to a level, by its description; nobody has confirmed it.
+
+    Matches as confident as `threshold` were right four times in five.
+    """
+
+    framework: Identifier
+    skill: Identifier
+    from_level: Level = field(name="from")
+    to_level: Level = field(name="to")
+    confidence: Confidence
+    threshold: Annotated[float, Meta(ge=0, le=1)]
+    source: Literal["matched"] = "matched"
+
+    def __post_init__(self) -> None:
+        if self.to_level <= self.from_level:
+            raise ValueError("`to` must be above `from`")
+        keep_millionths(self, "from_level", "to_level", "confidence", "threshold")
+
+
 class Prerequisite(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """One condition of entry: a course done, a level reached, any of several, or all of several.
 
@@ -365,9 +388,11 @@ class Rating(Struct, frozen=True, forbid_unknown_fields=True):
 class Course(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A course of the catalog. All of `requires` must hold before it begins.
 
-    Of one that `teaches` nothing the skills are not known yet: it can be in a path only as a prerequisite of another.
+    Of one that `teaches` nothing the skills are not known yet: it can be in a path only as a prerequisite of another,
+    or by what is `matched`.
     `completions` and `rating` are the platform's own facts, where it has them. `code` is the provider's own, `tags` are
-    its words for what the course is about.
+    its words for what the course is about. `matched` is what it teaches by its description, unconfirmed; the catalog
+    alone sets it, and none of it is in `teaches`.
 
     `corequisites` are to be taken before or at the same time, and whoever has taken one of `antirequisites` is not
     admitted; both are shown and not enforced, as are `starts` and `ends`. `stated` keeps the provider's own words for
@@ -397,6 +422,7 @@ class Course(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     ends: date | None = None
     stated: dict[StatedFact, Annotated[str, Meta(min_length=1, max_length=2000)]] = {}
     assumed: list[Literal["hours", "languages", "provider"]] = []
+    matched: list[MatchedRow] = []
 
     def __post_init__(self) -> None:
         keep_millionths(self, "hours", least=LEAST)

@@ -1,10 +1,10 @@
 """Assessment: officers and the evidence of their skills.
 
-owns    officers (profile, evidence, outbox: one document each) and the archive of old evidence
+owns    officers (profile, evidence, outbox: one document each) and the archive of old evidence; item banks
 reads   `catalog.state`, for the frameworks
 emits   `assessment.completed.v1`, `officer.changed.v1`, `officer.erased.v1` on `assessment.profiles`
-serves  PUT, PATCH, GET, DELETE /v1/officers/{officer_id} · POST, GET /v1/officers/{officer_id}/assessments
+serves  PUT, PATCH, GET, DELETE /v1/officers/{officer_id} · GET …/profile · POST, GET …/assessments
 
-model → scoring · profile · index → store → api · consumer → __main__
+model → item_bank → fusion → scoring → profile · framework_replica → store → intake → api/ · consumer → __main__
 `python -m services.assessment` serves; `python -m services.assessment republish` announces every officer once more.
 """

@@ -3,16 +3,16 @@
 republish   stage every officer's present state once more; a running service sends it
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
 
 from aiohttp import web
 
 from services.assessment import __doc__ as card
-from services.assessment.api import CAUGHT_UP, DEFAULT_FRAMEWORK, INDEX, KEYS, ROUTES, STORE
+from services.assessment.api import DEFAULT_FRAMEWORK, INDEX, INTAKE, KEYS, ROUTES, STORE
 from services.assessment.consumer import CatalogConsumer
 from services.assessment.framework_replica import FrameworkReplica
+from services.assessment.intake import Intake
 from services.assessment.store import COLLECTION, OfficerStore
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
@@ -22,7 +22,7 @@ from shared.kafka import Follower, Publisher, TopicWarning, overdue
 from shared.kafka import reachable as kafka_reachable
 from shared.mongo import KeyStore, connect
 from shared.mongo import reachable as mongo_reachable
-from shared.outbox import Relay
+from shared.outbox import Relay, Staged
 from shared.settings import AssessmentSettings, load
 
 
@@ -30,7 +30,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
     """Return the service: its routes, and the tasks that run beside them."""
     client = connect(settings, "assessment")
     database = client[settings.database("assessment")]
-    staged = asyncio.Event()
+    staged = Staged()
     store = OfficerStore(database, staged)
     await store.prepare()
     keys = KeyStore(client, settings)
@@ -79,7 +79,8 @@ async def build(settings: AssessmentSettings) -> web.Application:
         },
         contexts=[clients, background("relay", relay.run), background("catalog", follower.run)],
     )
-    app[STORE], app[INDEX], app[CAUGHT_UP] = store, index, follower.caught_up
+    app[STORE], app[INDEX] = store, index
+    app[INTAKE] = Intake(store, index, follower.caught_up)
     app[KEYS] = keys
     app[DEFAULT_FRAMEWORK] = settings.default_framework
     metrics.watch_relay(app[REGISTRY], relay)

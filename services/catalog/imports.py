@@ -25,6 +25,7 @@ from services.catalog.model import (
     course_faults,
     framework_warnings,
     frameworks_named,
+    matched_warnings,
 )
 from services.catalog.reports import ReportStore
 from services.catalog.store import CatalogStore, Stored
@@ -123,7 +124,7 @@ class CourseImport:
             return False
         found = course_faults(row.course, framework_scales)
         row.problems += [RowProblem(one.status, one.detail, one.field) for one in found]
-        row.warnings += framework_warnings(row.course, framework_scales)
+        row.warnings += [*matched_warnings(row.course), *framework_warnings(row.course, framework_scales)]
         return not found
 
     def _held_by_id(self, row: Row) -> bool:

@@ -14,11 +14,13 @@ from typing import Any
 import msgspec
 from pymongo import ASCENDING, IndexModel, UpdateOne
 
-from services.catalog.matches import ListMatches, Match
-from services.catalog.store import COLLECTION, CatalogStore, Entry
+from services.catalog.matches import ListMatches, Match, announced
+from services.catalog.store import COLLECTION, SOURCE, CatalogStore, Entry
 from shared.decoding import stored
 from shared.domain import SHARED_TENANT, Course, Framework, key_of
-from shared.mongo import Database, Document, Write, bulk_write, ensure_indexes, readable, unavailable
+from shared.events import CoursePublished, new_event
+from shared.mongo import Database, Document, ensure_indexes, readable, unavailable
+from shared.outbox import outbox_push
 
 EXAMPLES = 5000
 """How many examples a course is compared with at most: the first by tenant and id."""
@@ -185,30 +187,39 @@ class MatchStore:
     async def propose(self, matched: Sequence[tuple[MatchedCourse, list[Match]]]) -> int:
         """Store the proposed matches of courses and clear their due mark; return the number of courses.
 
-        A course that changed meanwhile stays due. Raises Unavailable.
+        Where they change what is announced of a course, its next revision and its event are part of the same write. A
+        course that changed meanwhile stays due. Raises Unavailable.
         """
-        writes: list[Write] = [
-            UpdateOne(
-                _unchanged(before),
-                {"$set": _fields(before, matches), "$unset": {"match_due": ""}},
-            )
-            for before, matches in matched
-        ]
-        return await bulk_write(self._entries, writes) if writes else 0
+        return await self._catalog.write_staged([_proposal(before, matches) for before, matches in matched])
 
     async def decide(self, before: MatchedCourse, course: Course, matches: list[Match], trace: str) -> int | None:
-        """Store decisions, and the course's next revision with its event where they change what it teaches.
+        """Store decisions, and the course's next revision with its event where they change what is announced of it.
 
         Return the revision of the course; None: another change came first. Raises Unavailable, TooLarge.
         """
         fields = _fields(before, matches)
-        if course != before.course:
+        if announced(course, matches) != announced(before.course, before.matches):
             also = {"match_version": before.version}
-            after = await self._catalog.put_course(before.entry, before.entry.tenant, course, trace, fields, also)
+            after = await self._catalog.put_course(
+                before.entry, before.entry.tenant, course, trace, fields, also, matches
+            )
             return after.sequence if after else None
         with unavailable():
             result = await self._entries.update_one(_unchanged(before), {"$set": fields})
         return before.entry.sequence if result.matched_count else None
+
+
+def _proposal(before: MatchedCourse, matches: Sequence[Match]) -> UpdateOne:
+    """Return the write of what was proposed for a course."""
+    change: Document = {"$set": {}}
+    after = announced(before.course, matches)
+    if after != announced(before.course, before.matches):
+        entry, sequence = before.entry, before.entry.sequence + 1
+        event = new_event(SOURCE, entry.key, sequence, CoursePublished(entry.tenant, after))
+        change = outbox_push(event, bulk=True)
+        change["$set"]["sequence"] = sequence
+    change["$set"] |= _fields(before, matches)
+    return UpdateOne(_unchanged(before), change | {"$unset": {"match_due": ""}})
 
 
 def _unchanged(before: MatchedCourse) -> Document:

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
 from services.catalog.matching import CourseText, Proposal
-from shared.domain import Course, Identifier, Level, LocalizedText, Teaches, keep_millionths
+from shared.domain import Course, Identifier, Level, LocalizedText, MatchedRow, Teaches, keep_millionths
 from shared.errors import InvalidInput, NotFound, Problem
 
 Status = Annotated[
@@ -52,7 +52,8 @@ class Match(Struct, frozen=True):
     """That a course probably teaches a skill, from a level to a level.
 
     `words` are the course's words that matched, `like` is a similar course that teaches the skill. `corrected` is what
-    the course teaches instead. `labels` and `examples` are the similarities behind the confidence.
+    the course teaches instead. `labels` and `examples` are the similarities behind the confidence; matches as confident
+    as `threshold` were right four times in five.
     """
 
     framework: Identifier
@@ -69,6 +70,7 @@ class Match(Struct, frozen=True):
     labels: Share = 0.0
     examples: Share = 0.0
     text: str = ""
+    threshold: Share = 1.0
 
     @property
     def key(self) -> tuple[str, str]:
@@ -118,12 +120,16 @@ def text_of(course: CourseText) -> str:
 
 
 def proposed(
-    before: Sequence[Match], found: Mapping[str, Sequence[Proposal]], text: str, given: Sequence[Teaches]
+    before: Sequence[Match],
+    found: Mapping[str, Sequence[Proposal]],
+    text: str,
+    given: Sequence[Teaches],
+    threshold: float = 1.0,
 ) -> list[Match]:
     """Return the matches of a course after it was matched: what people decided stays, the other proposals are new.
 
     `found` is framework id -> proposals. What the course teaches anyway is not proposed, nor what was rejected for the
-    same text.
+    same text. `threshold`: of the calibration.
     """
     decided = {match.key: match for match in before if match.status != "proposed"}
     taught = {(row.framework, row.skill) for row in given}
@@ -146,6 +152,7 @@ def proposed(
                     labels=one.labels,
                     examples=one.examples,
                     text=text,
+                    threshold=threshold,
                     decisions=known.decisions if known is not None else [],
                 )
             )
@@ -194,8 +201,34 @@ def with_decisions(course: Course, before: Sequence[Match], after: Sequence[Matc
 
 
 def kept(course: Course, matches: Sequence[Match]) -> Course:
-    """Return a course that was put without skills with the rows that people confirmed before."""
-    return course if course.teaches else replace(course, teaches=rows_of(matches))
+    """Return a course that was put without skills with the rows that people confirmed before, and nothing matched."""
+    return replace(course, teaches=course.teaches or rows_of(matches), matched=[])
+
+
+LEAST_DOUBT = 0.000_001
+"""No confidence is nearer to certain, or to impossible."""
+
+
+def announced(course: Course, matches: Sequence[Match]) -> Course:
+    """Return a course as it is announced and shown: with what is proposed for it, apart from what it teaches.
+
+    Nothing in a framework in which it teaches something by its provider's word, nor of a skill that it teaches.
+    """
+    frameworks = {row.framework for row in given_rows(course, matches)}
+    taught = {(row.framework, row.skill) for row in course.teaches}
+    rows = [
+        MatchedRow(
+            framework=match.framework,
+            skill=match.skill,
+            from_level=match.from_level,
+            to_level=match.to_level,
+            confidence=min(max(match.confidence, LEAST_DOUBT), 1 - LEAST_DOUBT),
+            threshold=match.threshold,
+        )
+        for match in matches
+        if match.status == "proposed" and match.framework not in frameworks and match.key not in taught
+    ]
+    return replace(course, matched=sorted(rows, key=lambda row: (row.framework, row.skill)))
 
 
 # --- what clients send and get back ----------------------------------------------------------------------------------

@@ -91,7 +91,7 @@ class MatchingLoop:
             taught = {row.framework for row in given}
             open_ones = {framework: rows for framework, rows in by_framework.items() if framework not in taught}
             text = text_of(CourseText.of(one.course, "", names))
-            matched.append((one, proposed(one.matches, open_ones, text, given)))
+            matched.append((one, proposed(one.matches, open_ones, text, given, self._calibration.enters)))
         return matched
 
     async def _of(self, tenant: str) -> "_Matchers":

@@ -196,6 +196,7 @@ def check_course(course: Course, frameworks: Mapping[str, FrameworkScale], cours
     known = set(courses)
     unknown = [named for named in sorted(set(courses_named(course.requires))) if named not in known]
     return [
+        *matched_warnings(course),
         *framework_warnings(course, frameworks),
         *(Warned("requires", f"unknown course {named!r}") for named in unknown),
     ]
@@ -218,6 +219,11 @@ def course_faults(course: Course, frameworks: Mapping[str, FrameworkScale]) -> l
     if course.id in courses_named(course.requires):
         found.append(InvalidInput("a course cannot require itself", "requires"))
     return found
+
+
+def matched_warnings(course: Course) -> list[Warned]:
+    """Return a warning where a client sent `matched`, as it may send back what it was shown."""
+    return [Warned("matched", "is set by the catalog; what was sent is not used")] if course.matched else []
 
 
 def framework_warnings(course: Course, frameworks: Mapping[str, FrameworkScale]) -> list[Warned]:

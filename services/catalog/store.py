@@ -16,7 +16,7 @@ import msgspec
 from pymongo import ASCENDING, IndexModel, InsertOne, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
-from services.catalog.matches import Match, given_rows, kept
+from services.catalog.matches import Match, announced, given_rows, kept
 from services.catalog.model import FrameworkScale, FrameworkSummary, ListCourses, ListFrameworks
 from services.catalog.part_store import PartStore, is_part, parted, publication_of
 from shared.decoding import stored
@@ -33,8 +33,8 @@ from shared.events import (
     new_event,
 )
 from shared.framework_parts import divided, keys_of
-from shared.mongo import Database, Document, bulk_write, ensure_indexes, readable, unavailable
-from shared.outbox import OUTBOX_INDEXES, outbox_insert, outbox_push
+from shared.mongo import Database, Document, Write, bulk_write, ensure_indexes, readable, unavailable
+from shared.outbox import OUTBOX_INDEXES, Staged, outbox_insert, outbox_push
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +59,11 @@ class Entry:
         """Return a course that is put here: one without skills keeps those that people have confirmed."""
         return kept(course, self.matches)
 
+    @property
+    def shown(self) -> Course | Framework | None:
+        """The content as it is shown and announced: a course with what is matched."""
+        return announced(self.content, self.matches) if isinstance(self.content, Course) else self.content
+
 
 class Stored(NamedTuple):
     """What became of a course that was put."""
@@ -75,8 +80,8 @@ def framework_key(tenant: str, framework: str) -> str:
 class CatalogStore:
     """The entries of all tenants. `staged` is set when an event was staged, for the relay of this process."""
 
-    def __init__(self, database: Database, staged: asyncio.Event | None = None) -> None:
-        self._staged = staged or asyncio.Event()
+    def __init__(self, database: Database, staged: Staged | None = None) -> None:
+        self._staged = staged or Staged()
         self._database = database
         self._entries = database[COLLECTION]
         self._yardsticks: dict[str, tuple[int, FrameworkScale]] = {}
@@ -150,9 +155,9 @@ class CatalogStore:
         }
         with unavailable():
             courses: list[tuple[str, Course]] = []
-            wide = {"content": 1, "id": 1}
+            wide = {"content": 1, "id": 1, "matches": 1}
             async for document in self._entries.find(query, wide, batch_size=most).sort("id", ASCENDING):
-                if course := readable(document, _course):
+                if course := readable(document, _shown):
                     courses.append((document["id"], course))
                 if len(courses) == most:
                     break
@@ -217,16 +222,27 @@ class CatalogStore:
         trace: str,
         fields: Document | None = None,
         only_if: Document | None = None,
+        matches: Sequence[Match] | None = None,
     ) -> Entry | None:
         """Write a course's next revision and its event. Raises Unavailable.
 
         `fields` are written beside the content; without them a course without skills waits to be matched. `only_if` is
-        what must hold of the stored document besides its sequence.
+        what must hold of the stored document besides its sequence. `matches`: those that `fields` set.
         """
         revision = before.sequence + 1 if before else 1
-        matches = before.matches if before else ()
-        after = Entry(key_of(tenant, course.id), tenant, course.id, revision, course, matches)
-        return await self._put(before, after, CoursePublished(tenant, course), trace, fields, only_if)
+        if matches is None:
+            matches = before.matches if before else ()
+        after = Entry(key_of(tenant, course.id), tenant, course.id, revision, course, tuple(matches))
+        return await self._put(
+            before, after, CoursePublished(tenant, announced(course, matches)), trace, fields, only_if
+        )
+
+    async def write_staged(self, writes: list[Write]) -> int:
+        """Make updates that stage events as a bulk; return how many were made. Raises Unavailable."""
+        count = await bulk_write(self._entries, writes) if writes else 0
+        if count:
+            self._staged.set_bulk()
+        return count
 
     async def withdraw_course(self, before: Entry, trace: str) -> Entry | None:
         """Write that a course is no longer offered, and its event. Raises Unavailable."""
@@ -244,7 +260,7 @@ class CatalogStore:
         with unavailable():
             before = {one["_id"]: one async for one in self._entries.find({"_id": {"$in": list(keys)}}, {"outbox": 0})}
         found: dict[str, Stored] = {}
-        writes: list[InsertOne[Document] | UpdateOne] = []
+        writes: list[Write] = []
         written: dict[str, Stored] = {}
         for key, mark in keys.items():
             document = before.get(key)
@@ -254,32 +270,30 @@ class CatalogStore:
                 found[mark] = Stored("created" if sequence == 1 else "changed", sequence)
                 continue
             entry = readable(document, _entry) if document else None
-            course = entry.keeping(marked[mark]) if entry else marked[mark]
+            matches = entry.matches if entry else ()
+            course = kept(marked[mark], matches)
             if entry and entry.content == course:
                 found[mark] = Stored("unchanged", sequence)
                 continue
-            envelope = new_event(SOURCE, key, sequence + 1, CoursePublished(tenant, course), trace)
+            data = CoursePublished(tenant, announced(course, matches))
+            envelope = new_event(SOURCE, key, sequence + 1, data, trace)
             fields = {
                 "sequence": sequence + 1,
                 "withdrawn": False,
                 "content": msgspec.to_builtins(course),
                 "written_by": mark,
-                **match_fields(course, entry.matches if entry else ()),
+                **match_fields(course, matches),
             }
             if document is None:
                 owner = {"_id": key, "kind": "course", "tenant": tenant, "id": course.id}
-                writes.append(InsertOne({**owner, **fields, **outbox_insert(envelope)}))
+                writes.append(InsertOne({**owner, **fields, **outbox_insert(envelope, bulk=True)}))
             else:
-                change = outbox_push(envelope)
+                change = outbox_push(envelope, bulk=True)
                 change["$set"] |= fields
                 writes.append(UpdateOne({"_id": key, "sequence": sequence}, change))
             written[mark] = Stored("created" if new else "changed", sequence + 1)
-        if writes:
-            count = await bulk_write(self._entries, writes)
-            if count:
-                self._staged.set()
-            if count == len(writes):
-                found |= written
+        if writes and await self.write_staged(writes) == len(writes):
+            found |= written
         return found
 
     async def put_framework(self, before: Entry | None, tenant: str, framework: Framework, trace: str) -> Entry | None:
@@ -370,7 +384,7 @@ class CatalogStore:
                 elif isinstance(entry.content, Framework):
                     data = FrameworkPublished(entry.tenant, entry.content)
                 elif entry.content is not None:
-                    data = CoursePublished(entry.tenant, entry.content)
+                    data = CoursePublished(entry.tenant, announced(entry.content, entry.matches))
                 envelope = new_event(SOURCE, entry.key, entry.sequence, data)
                 count += await self._compare_and_set(entry, outbox_push(envelope))
         return count
@@ -393,6 +407,10 @@ def matching(wanted: ListCourses) -> Document:
     if wanted.language is not None:
         query["content.languages"] = wanted.language
     return query
+
+
+def _shown(document: Mapping[str, Any]) -> Course:
+    return announced(_course(document), stored(document.get("matches", []), list[Match]))
 
 
 def _entry(document: Mapping[str, Any]) -> Entry:

@@ -8,7 +8,7 @@ called here fails the test.
 import inspect
 import pkgutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any
@@ -20,6 +20,8 @@ from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStart
 
 import services
 import shared
+from services.assessment.item_bank.model import BankFacts, Item, OptionText, StemText
+from services.assessment.item_bank.store import ItemBankStore, NewDraft
 from services.assessment.model import Evidence, ListEvidence, Result
 from services.assessment.store import KEPT_EVIDENCE, OfficerStore
 from services.catalog.draft_store import DraftStore
@@ -38,7 +40,7 @@ from services.recommender.inputs import TenantRules
 from services.recommender.store import ALL_INDEXES, IdempotencyRecord, NewPlan
 from services.recommender.store.history import KEPT
 from shared.auth import StoredKey
-from shared.domain import Framework, Profile
+from shared.domain import Framework, LocalizedText, Profile
 from shared.events import (
     CATALOG_TOPIC,
     MAX_VALUE_BYTES,
@@ -151,7 +153,7 @@ async def officers(watched: Watched) -> AsyncIterator[Call]:
         found = await store.find(TENANT, "a")
         results = [Result("reading", 1.0)]
         one = Evidence(f"e{number}", FRAMEWORK, "test", results, MOMENT, MOMENT, number)
-        call = store.save(found, *changed(number), (one, "digest"))
+        call = store.save(found, *changed(number), [(one, "digest")], {})
         if number < KEPT_EVIDENCE + 2:
             await call
         else:
@@ -164,6 +166,9 @@ async def officers(watched: Watched) -> AsyncIterator[Call]:
     yield "OfficerStore.evidence", store.evidence(found, ListEvidence())
     yield "OfficerStore.evidence after one in the document", store.evidence(found, ListEvidence(after="e9"))
     yield "OfficerStore.evidence after one in the archive", store.evidence(found, ListEvidence(after="e2"))
+    yield "OfficerStore.statistics", store.statistics(found)
+    yield "OfficerStore.recomputed", store.recomputed(found)
+    yield "OfficerStore.recomputed at a time", store.recomputed(found, MOMENT)
     yield "OfficerStore.republish", store.republish([found.key])
     yield "OfficerStore.republish of all", store.republish()
     archived = await watched.database("assessment")["archive"].find_one()
@@ -174,6 +179,37 @@ async def officers(watched: Watched) -> AsyncIterator[Call]:
     yield "OfficerStore.republish of an erased officer", store.republish([found.key])
     await store.save(None, *changed(1, "b"))
     await watched.database("assessment")["archive"].insert_one(archived)
+
+
+async def banks(watched: Watched) -> AsyncIterator[Call]:
+    store = ItemBankStore(watched.database("assessment"))
+    facts = BankFacts(FRAMEWORK, LocalizedText(en="Bank"))
+    options = [OptionText("ไม่", "no"), OptionText("ใช่", "yes")]
+    item = Item("i", "reading", "choice", 1, StemText("อ่านได้ไหม", "Can you read?"), options, 1)
+    made = NewDraft(TENANT, "b", facts, 0, 1)
+    yield "ItemBankStore.prepare", store.prepare()
+    yield "ItemBankStore.save_draft", store.save_draft(None, made, [item])
+    draft = await store.draft(TENANT, "b")
+    assert draft is not None
+    yield "ItemBankStore.save_draft again", store.save_draft(draft, made, [item])
+    yield "ItemBankStore.draft", store.draft(TENANT, "b")
+    draft = await store.draft(TENANT, "b")
+    assert draft is not None
+    yield "ItemBankStore.publish", store.publish(draft, 1)
+    found = await store.version(TENANT, "b")
+    assert found is not None
+    yield "ItemBankStore.version", store.version(TENANT, "b")
+    yield "ItemBankStore.version of a number", store.version(TENANT, "b", 1)
+    yield "ItemBankStore.of_framework", store.of_framework(TENANT, FRAMEWORK)
+    yield "ItemBankStore.bank_at", store.bank_at(TENANT, "absent", 1)
+    yield "ItemBankStore.newest", store.newest(TENANT, "a", 10)
+    yield "ItemBankStore.whole", store.whole(found)
+    yield "ItemBankStore.items", ItemBankStore(watched.database("assessment")).items(found)
+    yield "ItemBankStore.page", store.page(found, 0, 10)
+    gone = await store.save_draft(None, replace(made, version=1), [item])
+    assert gone is not None
+    yield "ItemBankStore.remove_draft", store.remove_draft(gone)
+    await store.save_draft(None, replace(made, bank="c"), [item])
 
 
 async def courses(watched: Watched) -> AsyncIterator[Call]:
@@ -431,9 +467,17 @@ def _of_archive(n: int) -> Document:
     return {"officer_key": f"{TENANT}/o{n // 300}", "taken_at": MOMENT - timedelta(hours=n)}
 
 
+def _of_banks(n: int) -> Document:
+    bank = {"bank": f"b{n // 20}", "key": f"{TENANT}/b{n // 20}", "version": n % 20 + 2, "newest": n % 20 == 0}
+    return {"_id": f"{bank['key']}@{bank['version']}", **bank, "framework": f"fw{n // 20 % 500}"}
+
+
 COPIES: Mapping[tuple[str, str], Callable[[int], Document]] = {
     ("assessment", "officers"): lambda n: {**_of_officers(n), "outbox": []},
     ("assessment", "archive"): lambda n: {"_id": f"e{n + 1000}", **_of_archive(n)},
+    ("assessment", "item_bank_drafts"): lambda n: {"_id": f"{TENANT}/b{n}", "edition": f"{TENANT}/d{n}"},
+    ("assessment", "item_bank_versions"): _of_banks,
+    ("assessment", "item_bank_items"): lambda n: {"_id": f"i{n}", "edition": f"e{n // 200}", "position": n % 200},
     ("catalog", "imports"): lambda n: {"_id": f"i{n}", "tenant": TENANT},
     ("catalog", "import_rows"): lambda n: {"_id": f"i{n // 100}/{n}", "import_id": f"i{n // 100}", "last": n},
     ("catalog", "entries"): lambda n: {"_id": f"{TENANT}/c{n}", "id": f"c{n}", "outbox": []},
@@ -549,7 +593,7 @@ async def test_every_query_of_the_stores_is_led_by_an_index(watched: Watched, ka
     labels: set[str] = set()
     asked: list[tuple[str, str, Document]] = []
     of_catalog = (courses(watched), reports(watched), history(watched))
-    for calls in (officers(watched), *of_catalog, keys(watched), plans(watched)):
+    for calls in (officers(watched), banks(watched), *of_catalog, keys(watched), plans(watched)):
         labels |= await _noted(watched, calls, asked)
     labels |= await _noted(watched, relay(watched, kafka_bootstrap), asked)
     forgotten = {name for store in _stores() for name in _methods(store)} - {label.split()[0] for label in labels}

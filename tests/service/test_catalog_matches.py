@@ -79,9 +79,13 @@ async def teaches(service: Started, course: str) -> list[dict[str, Any]]:
     return list((await got.json()).get("teaches", []))
 
 
-async def test_a_course_without_skills_is_matched_and_nothing_of_it_is_taught_yet(
-    service: Started, announced: Topic
-) -> None:
+async def shown(service: Started, course: str) -> list[tuple[str, str]]:
+    """Return framework and skill of what is matched to a course, as the course itself is shown."""
+    got = await service.ask("GET", f"/v1/courses/{course}")
+    return [(row["framework"], row["skill"]) for row in (await got.json()).get("matched", [])]
+
+
+async def test_a_match_is_announced_at_once_and_is_not_taught(service: Started, announced: Topic) -> None:
     body = bare(unique("course"))
     await put(service, body)
     found = await matched(service, body["id"])
@@ -92,9 +96,51 @@ async def test_a_course_without_skills_is_matched_and_nothing_of_it_is_taught_ye
     assert first["confidence"] >= found["threshold"] == shipped().enters
     assert any("data" in word or "ข้อมูล" in word for word in first["words"])
     assert await teaches(service, body["id"]) == []
-    (event,) = await announced.of(f"agency/{body['id']}", 1)
+    before, event = await announced.of(f"agency/{body['id']}", 2)
+    assert isinstance(before.data, CoursePublished)
     assert isinstance(event.data, CoursePublished)
-    assert event.data.course.teaches == []
+    assert (before.data.course.matched, event.sequence, event.data.course.teaches) == ([], 2, [])
+    row = next(one for one in event.data.course.matched if one.skill == "dt-analytics")
+    assert (row.framework, row.from_level, row.to_level, row.source) == (NATIONAL, 0.0, 2.0, "matched")
+    assert row.confidence == pytest.approx(first["confidence"], abs=1e-6)
+    assert row.threshold == shipped().enters
+    assert (NATIONAL, "dt-analytics") in await shown(service, body["id"])
+    got = await service.ask("GET", "/v1/courses?limit=500")
+    (listed,) = [one for one in (await got.json())["courses"] if one["id"] == body["id"]]
+    assert listed["matched"] == msgspec.to_builtins(event.data.course.matched)
+
+
+async def test_matching_again_with_the_same_result_announces_nothing(service: Started) -> None:
+    body = bare(unique("course"))
+    await put(service, body)
+    assert (await matched(service, body["id"]))["revision"] == 2
+    await service.client.app[MATCHES].mark("agency")
+    assert (await matched(service, body["id"]))["revision"] == 2
+
+
+async def test_what_a_course_is_shown_with_can_be_put_again_and_changes_nothing(service: Started) -> None:
+    body = bare(unique("course"))
+    await put(service, body)
+    await matched(service, body["id"])
+    whole = await (await service.ask("GET", f"/v1/courses/{body['id']}")).json()
+    assert whole["matched"]
+    answer = await put(service, whole)
+    assert (answer["changed"], [one["field"] for one in answer["warnings"]]) == (False, ["matched"])
+    forged = await put(service, bare(unique("course"), matched=whole["matched"]))
+    assert (forged["revision"], await shown(service, forged["id"])) == (1, [])
+
+
+async def test_a_course_that_teaches_by_its_providers_word_is_announced_without_matches(
+    service: Started, announced: Topic
+) -> None:
+    body = bare(unique("course"))
+    await put(service, body)
+    await matched(service, body["id"])
+    row = {"framework": NATIONAL, "skill": "dg-open-data", "from": 0.0, "to": 1.0}
+    await put(service, body | {"teaches": [row]})
+    event = (await announced.of(f"agency/{body['id']}", 3))[-1]
+    assert isinstance(event.data, CoursePublished)
+    assert (len(event.data.course.teaches), event.data.course.matched) == (1, [])
 
 
 async def test_a_confirmed_match_is_taught_at_once_and_announced(service: Started, announced: Topic) -> None:
@@ -102,17 +148,19 @@ async def test_a_confirmed_match_is_taught_at_once_and_announced(service: Starte
     await put(service, body)
     await matched(service, body["id"])
     status, answer = await decide(service, body["id"], "confirm", ANALYTICS)
-    assert (status, answer["revision"]) == (200, 2)
+    assert (status, answer["revision"]) == (200, 3)
     decided = answer["matches"][0]
     assert decided["status"] == "confirmed"
     assert len(decided["decisions"]) == 1
     assert decided["decisions"][0]["by"]
     row = {**ANALYTICS, "from": 0.0, "to": 2.0}
     assert await teaches(service, body["id"]) == [row]
-    events = await announced.of(f"agency/{body['id']}", 2)
-    assert msgspec.to_builtins(events[-1].data)["course"]["teaches"] == [row]
+    events = await announced.of(f"agency/{body['id']}", 3)
+    course = msgspec.to_builtins(events[-1].data)["course"]
+    assert course["teaches"] == [row]
+    assert "dt-analytics" not in [one["skill"] for one in course.get("matched", [])]
     again = await decide(service, body["id"], "confirm", ANALYTICS)
-    assert (again[1]["revision"], len(again[1]["matches"][0]["decisions"])) == (2, 1)
+    assert (again[1]["revision"], len(again[1]["matches"][0]["decisions"])) == (3, 1)
 
 
 async def test_the_same_file_again_does_not_take_away_what_was_confirmed(service: Started) -> None:
@@ -131,7 +179,8 @@ async def test_a_rejected_match_never_comes_back_by_the_same_text(service: Start
     await put(service, body)
     await matched(service, body["id"])
     status, answer = await decide(service, body["id"], "reject", ANALYTICS)
-    assert (status, answer["revision"]) == (200, 1)
+    assert (status, answer["revision"]) == (200, 3)
+    assert (NATIONAL, "dt-analytics") not in await shown(service, body["id"])
     await put(service, body | {"hours": 20.0})
     after = await matched(service, body["id"])
     assert [one["status"] for one in after["matches"] if one["skill"] == "dt-analytics"] == ["rejected"]
@@ -148,7 +197,7 @@ async def test_rejecting_what_was_confirmed_takes_the_row_away(service: Started)
     await matched(service, body["id"])
     await decide(service, body["id"], "confirm", ANALYTICS)
     status, answer = await decide(service, body["id"], "reject", ANALYTICS)
-    assert (status, answer["revision"]) == (200, 3)
+    assert (status, answer["revision"]) == (200, 4)
     assert await teaches(service, body["id"]) == []
     assert [one["status"] for one in answer["matches"][0]["decisions"]] == ["confirmed", "rejected"]
 
@@ -198,7 +247,7 @@ async def test_a_decision_on_another_revision_is_refused(service: Started) -> No
     await matched(service, body["id"])
     status, problem = await decide(service, body["id"], "confirm", ANALYTICS, headers={"If-Match": '"7"'})
     assert (status, problem["field"]) == (412, "If-Match")
-    assert (await decide(service, body["id"], "confirm", ANALYTICS, headers={"If-Match": '"1"'}))[0] == 200
+    assert (await decide(service, body["id"], "confirm", ANALYTICS, headers={"If-Match": '"2"'}))[0] == 200
 
 
 @pytest.mark.parametrize(("role", "officer"), [("platform", None), ("officer", "somchai")])

@@ -1,6 +1,7 @@
 """Courses: one at a time, and lists of them."""
 
 from aiohttp import web
+from msgspec.structs import replace
 
 from services.catalog.api.entries import HISTORY, STORE, patch_entry, present_tag, reached, same_id, shown
 from services.catalog.model import CoursePage, CoursePut, ListCourses, check_course, frameworks_named
@@ -110,6 +111,7 @@ async def store_course(request: web.Request, course: Course, asked: Precondition
     named = set(courses_named(course.requires))
     known = await store.offered(SHARED_TENANT, named) | await store.offered(tenant, named) if named else set()
     warnings = check_course(course, framework_scales, known)
+    course = replace(course, matched=[])
 
     async def decide() -> tuple[CoursePut, bool] | None:
         before = await store.find(key_of(tenant, course.id))

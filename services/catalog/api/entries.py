@@ -28,7 +28,7 @@ def shown(request: web.Request, entry: Entry | None, what: str) -> web.StreamRes
     if entry is None:
         raise NotFound(f"no such {what}")
     tag = tag_of(entry.sequence, entry.tenant, principal(request).tenant)
-    return not_modified(request, tag) or json_response(entry.content, tag=tag)
+    return not_modified(request, tag) or json_response(entry.shown, tag=tag)
 
 
 def tag_of(sequence: int, owner: str, reader: str) -> Tag:

@@ -1,0 +1,164 @@
+"""Registrations: where an officer works, and erasure."""
+
+import asyncio
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from services.assessment import profile as profiles
+from services.assessment.api.common import (
+    DEFAULT_FRAMEWORK,
+    INDEX,
+    INTAKE,
+    KEYS,
+    STORE,
+    known_officer,
+    subject_of,
+    tag_of,
+)
+from services.assessment.model import OfficerPut, PutOfficer, ShowProfile
+from services.assessment.store import SOURCE, Officer
+from shared.auth import FORGOTTEN_SECONDS
+from shared.decoding import patched
+from shared.errors import Conflict, NotFound, PreconditionFailed
+from shared.events import OfficerChanged, OfficerErased, new_event
+from shared.preconditions import Preconditions, Tag
+from shared.retries import retry_on_conflict
+from shared.routes import (
+    ROUTE,
+    json_response,
+    no_content,
+    not_modified,
+    preconditions,
+    principal,
+    read_body,
+    read_patch,
+    read_query,
+    trace_of,
+)
+
+
+async def put_officer(request: web.Request) -> web.StreamResponse:
+    """Register an officer, or replace the registration: a field that is left out is removed.
+
+    Levels are kept. If nothing changed there is no new sequence and no event. An erased id may now belong to another
+    person, so only an admin may register it again (409 for others), and keys made before the erasure are revoked.
+    """
+    asked = preconditions(request)
+    body = await read_body(request, PutOfficer)
+    put, new = await _register(request, body, asked)
+    return json_response(put, 201 if new else 200, tag=Tag(str(put.profile_sequence)))
+
+
+async def patch_officer(request: web.Request) -> web.StreamResponse:
+    """Change where an officer works, or how much time there is, by a JSON merge patch.
+
+    What the patch leaves out stays as it is; null takes a field away; a list is replaced as a whole. Levels are kept.
+    """
+    asked, patch = preconditions(request), await read_patch(request)
+
+    async def decide() -> OfficerPut | None:
+        _, known = await known_officer(request)
+        asked.check(tag_of(known))
+        body = patched(profiles.registration(known), patch, request[ROUTE].limit)
+        try:
+            put, _ = await _register(request, body, Preconditions.of([str(tag_of(known))], []))
+        except PreconditionFailed:
+            return None
+        return put
+
+    put = await retry_on_conflict(decide, "this officer")
+    return json_response(put, tag=Tag(str(put.profile_sequence)))
+
+
+async def _register(request: web.Request, body: PutOfficer, asked: Preconditions) -> tuple[OfficerPut, bool]:
+    """Register the officer and return the answer, and whether the officer is new."""
+    tenant, officer_id = subject_of(request)
+    framework = await request.app[INTAKE].framework(tenant, body.framework or request.app[DEFAULT_FRAMEWORK])
+    owner = request.app[INDEX].owner(tenant, framework.id)
+    profiles.check(body, framework)
+    store, trace = request.app[STORE], trace_of(request)
+
+    async def decide() -> tuple[OfficerPut, bool] | None:
+        before = await store.find(tenant, officer_id)
+        known = before.profile if before else None
+        asked.check(tag_of(known) if known else None)
+        if before is not None and known is None:
+            await _allow_again(request, before)
+        profiles.check_admitted(framework, known)
+        sequence = before.sequence if before else 0
+        after = profiles.registered(
+            body, framework, before=known, tenant=tenant, officer=officer_id, sequence=sequence, owner=owner
+        )
+        if after is None:
+            return OfficerPut(officer_id, sequence, changed=False), False
+        envelope = new_event(SOURCE, after.key, after.sequence, OfficerChanged(after), trace)
+        if not await store.save(before, after, envelope):
+            return None
+        return OfficerPut(officer_id, after.sequence, changed=True), known is None
+
+    return await retry_on_conflict(decide, "this officer")
+
+
+async def get_officer(request: web.Request) -> web.StreamResponse:
+    """Return an officer's skill profile."""
+    _, known = await known_officer(request)
+    return not_modified(request, tag_of(known)) or json_response(known, tag=tag_of(known))
+
+
+async def show_profile(request: web.Request) -> web.StreamResponse:
+    """Return what the evidence says of each skill, at any date: level, uncertainty and what contradicts itself.
+
+    With `at`, only evidence that was taken by then counts. Age widens the standard deviation: that of `at` is shown,
+    while events carry that of `measured_at`.
+    """
+    wanted = read_query(request, ShowProfile)
+    officer, known = await known_officer(request)
+    store, at = request.app[STORE], wanted.at or datetime.now(UTC)
+    statistics = await store.statistics(officer)
+    if wanted.at and any(piece.taken_at > at for held in statistics.values() for piece in held.latest):
+        statistics = await store.recomputed(officer, at)
+    return json_response(profiles.skill_profile(known, statistics, at))
+
+
+async def erase_officer(request: web.Request) -> web.StreamResponse:
+    """Forget an officer.
+
+    The officer's keys are revoked, profile and evidence are removed, and every service erases its data. The sequence
+    is kept, so that a later registration continues from it. A repeated request completes an unfinished erasure and
+    announces it again.
+    """
+    asked = preconditions(request)
+    tenant, officer_id = subject_of(request)
+    store, trace = request.app[STORE], trace_of(request)
+
+    async def decide() -> bool | None:
+        before = await store.find(tenant, officer_id)
+        if before is None:
+            raise NotFound("no such officer")
+        asked.check(tag_of(before.profile) if before.profile else None)
+        if before.profile is None:
+            await request.app[KEYS].revoke_of(tenant, officer_id, before.erased_at or datetime.now(UTC))
+            await store.republish([before.key])  # who reads it takes back what was refused since
+            return True
+        await request.app[KEYS].revoke_of(tenant, officer_id, datetime.now(UTC))  # first: nobody erased has a key
+        data = OfficerErased(tenant, officer_id)
+        return await store.erase(before, new_event(SOURCE, before.key, before.sequence + 1, data, trace)) or None
+
+    await retry_on_conflict(decide, "this officer")
+    return no_content()
+
+
+async def _allow_again(request: web.Request, erased: Officer) -> None:
+    """Return if an erased id may be registered again. Raises Conflict unless the caller is an admin.
+
+    Revokes the keys that the id had before the erasure, and waits `FORGOTTEN_SECONDS`, after which no process has them
+    in its cache.
+    """
+    if principal(request).role != "admin":
+        raise Conflict("this id was erased and may name another person now: only an admin's key may register it again")
+    now = datetime.now(UTC)
+    erased_at = erased.erased_at or now
+    revoked = await request.app[KEYS].revoke_of(erased.tenant, erased.officer, erased_at)
+    left = FORGOTTEN_SECONDS - (0 if revoked else (now - erased_at).total_seconds())
+    await asyncio.sleep(min(max(0.0, left), FORGOTTEN_SECONDS))
