@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo import UpdateOne
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 import services
@@ -233,6 +234,8 @@ async def courses(watched: Watched) -> AsyncIterator[Call]:
         "CatalogStore.put_courses",
         store.put_courses(TENANT, {"m1": one, "m2": course("other", ("reading", 0, 2))}, ""),
     )
+    touched = UpdateOne({"_id": found.key}, {"$set": {"match_due": True}})
+    yield "CatalogStore.write_staged", store.write_staged([touched])
     yield "CatalogStore.republish", store.republish([found.key])
     yield "CatalogStore.republish of all", store.republish()
     large = msgspec.structs.replace(large_framework(), id="large")
@@ -481,8 +484,9 @@ COPIES: Mapping[tuple[str, str], Callable[[int], Document]] = {
     ("catalog", "imports"): lambda n: {"_id": f"i{n}", "tenant": TENANT},
     ("catalog", "import_rows"): lambda n: {"_id": f"i{n // 100}/{n}", "import_id": f"i{n // 100}", "last": n},
     ("catalog", "entries"): lambda n: {"_id": f"{TENANT}/c{n}", "id": f"c{n}", "outbox": []},
-    ("catalog", "history"): lambda n: {"_id": n + 10, "key": f"{TENANT}/c{n // 2}", "id": f"c{n // 2}"},
-    ("catalog", "framework_history"): lambda n: {"_id": n + 10, "key": f"{TENANT}/f{n // 20}", "id": f"f{n // 20}"},
+    ("catalog", "history"): lambda n: {"_id": n + 1000, "key": f"{TENANT}/c{n // 2}", "id": f"c{n // 2}"},
+    ("catalog", "framework_history"): lambda n: {"_id": n + 1000, "key": f"{TENANT}/f{n // 20}", "id": f"f{n // 20}"},
+    ("catalog", "framework_publications"): lambda n: {"_id": f"{TENANT}/framework:f{n}@1-d", "key": f"{TENANT}/f{n}"},
     ("catalog", "framework_drafts"): lambda n: {"_id": f"{TENANT}/framework:f{n}"},
     ("catalog", "framework_approvals"): lambda n: {"_id": f"{TENANT}/framework:f{n // 20}@{n % 20}"},
     ("access", "keys"): lambda n: {"_id": f"k{n}", "officer": f"o{n}", **_made(n)},
@@ -505,7 +509,11 @@ async def _fill(watched: Watched) -> None:
         for name in await database.list_collection_names():
             if (service, name) in SMALL:
                 continue
-            usual = {"erased": {"$ne": True}, "withdrawn": {"$ne": True}, "kind": {"$ne": "framework"}}
+            usual = {
+                "erased": {"$ne": True},
+                "withdrawn": {"$ne": True},
+                "kind": {"$nin": ["framework", "framework_part"]},
+            }
             document = await database[name].find_one(usual)
             assert document is not None, (service, name)
             different = COPIES[service, name]
