@@ -15,7 +15,7 @@ from services.assessment.sessions.model import (
 )
 from services.assessment.sessions.runner import SessionRunner
 from services.assessment.sessions.store import SessionStore
-from services.assessment.sessions.views import detail_of, heading_of, step_of
+from services.assessment.sessions.views import detail_of, row_of, step_of
 from shared.auth import EVERYONE
 from shared.errors import InvalidInput
 from shared.routes import Route, json_response, read_body, read_query, trace_of
@@ -45,7 +45,7 @@ async def list_sessions(request: web.Request) -> web.StreamResponse:
         raise InvalidInput("there is no such session of this officer", "after")
     page = found[: wanted.limit]
     after = page[-1].plan.id if len(found) > len(page) else None
-    return json_response(SessionList([heading_of(one) for one in page], after))
+    return json_response(SessionList([row_of(one) for one in page], after))
 
 
 async def get_session(request: web.Request) -> web.StreamResponse:

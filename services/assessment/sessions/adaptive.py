@@ -33,7 +33,7 @@ from services.assessment.sessions.model import (
     SessionPlan,
     SessionSkill,
     ShownItem,
-    SkillMeasure,
+    SkillResult,
     SubmitAnswer,
 )
 from shared.domain import millionths
@@ -132,9 +132,9 @@ def stopped(sitting: Sitting, ending: SessionEnding, now: datetime) -> Sitting:
     return replace(sitting, session=after)
 
 
-def measures(sitting: Sitting) -> list[SkillMeasure]:
+def measures(sitting: Sitting) -> list[SkillResult]:
     """Return what is known of each skill by now."""
-    return [_measure(sitting, one) for one in sitting.plan.skills]
+    return [_result_of(sitting, one) for one in sitting.plan.skills]
 
 
 def seconds_left(session: Session, now: datetime) -> float | None:
@@ -236,14 +236,14 @@ def _drawn(sitting: Sitting, skill: str, exposure: Exposure) -> Mask:
     return allowed
 
 
-def _measure(sitting: Sitting, one: SessionSkill) -> SkillMeasure:
+def _result_of(sitting: Sitting, one: SessionSkill) -> SkillResult:
     state, grid = sitting.skills[one.skill], sitting.pool.grid
     reason = sitting.session.stopped.get(one.skill)
     if not state.answered:
-        return SkillMeasure(one.skill, 0, one.required, reason=reason)
+        return SkillResult(one.skill, 0, one.required, reason=reason)
     found = estimate(grid, state.posterior)
     reached = None if one.required is None else probability_of(grid, state.posterior, one.required)
-    return SkillMeasure(
+    return SkillResult(
         skill=one.skill,
         answered=state.answered,
         required=one.required,

@@ -86,7 +86,7 @@ class SessionAnswer(Struct, frozen=True):
     score: int | None
 
 
-class SkillMeasure(Struct, frozen=True):
+class SkillResult(Struct, frozen=True):
     """What a session tells of one skill. Levels are on the framework's scale; the rest is null without an answer.
 
     `level` is the mean of what is likely, `sd` its standard deviation; `low_68` to `high_68` holds the level with a
@@ -114,7 +114,7 @@ class SessionEnd(Struct, frozen=True):
 
     ending: SessionEnding
     ended_at: datetime
-    skills: list[SkillMeasure]
+    skills: list[SkillResult]
 
 
 class Session(Struct, frozen=True):
@@ -173,7 +173,7 @@ class SessionItem(Struct, frozen=True):
     seconds_left: float | None
 
 
-class SessionProgress(Struct, frozen=True):
+class SessionSummary(Struct, frozen=True):
     """How far a session is: items shown and answered, the most there can be, skills that need no more and all."""
 
     shown: int
@@ -194,7 +194,7 @@ class SessionResult(Struct, frozen=True):
     ending: SessionEnding
     explanation: LocalizedText
     ended_at: datetime
-    skills: list[SkillMeasure]
+    skills: list[SkillResult]
     not_precise: list[str]
     assessment_id: str | None
     profile_sequence: int | None
@@ -208,7 +208,7 @@ class SessionStep(Struct, frozen=True):
     officer: str
     status: Literal["open", "finished"]
     item: SessionItem | None
-    progress: SessionProgress
+    progress: SessionSummary
     result: SessionResult | None
 
 
@@ -233,13 +233,13 @@ class SessionDetail(Struct, frozen=True):
     bank_version: int
     started_at: datetime
     item: SessionItem | None
-    progress: SessionProgress
+    progress: SessionSummary
     asked: list[AskedItem]
-    skills: list[SkillMeasure]
+    skills: list[SkillResult]
     result: SessionResult | None
 
 
-class SessionHeading(Struct, frozen=True):
+class SessionRow(Struct, frozen=True):
     """A session in a list."""
 
     session: str
@@ -254,7 +254,7 @@ class SessionHeading(Struct, frozen=True):
 class SessionList(Struct, frozen=True):
     """An officer's sessions, the newest first. `next` is the `after` of the next page, null on the last one."""
 
-    sessions: list[SessionHeading]
+    sessions: list[SessionRow]
     next: str | None
 
 

@@ -9,9 +9,9 @@ from services.assessment.sessions.model import (
     Session,
     SessionDetail,
     SessionEnding,
-    SessionHeading,
+    SessionRow,
     SessionItem,
-    SessionProgress,
+    SessionSummary,
     SessionResult,
     SessionStep,
     submission_key,
@@ -67,9 +67,9 @@ def detail_of(sitting: Sitting, now: datetime) -> SessionDetail:
     )
 
 
-def heading_of(session: Session) -> SessionHeading:
+def row_of(session: Session) -> SessionRow:
     """Return what a list says of a session."""
-    return SessionHeading(
+    return SessionRow(
         session=session.plan.id,
         status="finished" if session.end else "open",
         framework=session.plan.framework,
@@ -97,8 +97,8 @@ def _item(sitting: Sitting, now: datetime) -> SessionItem | None:
     )
 
 
-def _progress(session: Session) -> SessionProgress:
-    return SessionProgress(
+def _progress(session: Session) -> SessionSummary:
+    return SessionSummary(
         shown=len(session.answers) + (session.current is not None),
         answered=sum(one.response is not None for one in session.answers),
         max_items=session.plan.max_items,
