@@ -184,6 +184,7 @@ class KeyStore:
                     "tenant": key.tenant,
                     "role": key.role,
                     "officer": key.officer,
+                    "agency": key.agency,
                     "expires_at": key.expires_at,
                     "label": key.label,
                     "created_at": datetime.now(UTC),
@@ -243,4 +244,5 @@ def _key(document: Document) -> StoredKey:
         label=document.get("label", ""),
         created_at=document.get("created_at"),
         used_at=document.get("used_at"),
+        agency=document.get("agency"),
     )

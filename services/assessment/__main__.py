@@ -3,7 +3,6 @@
 republish   stage every officer's present state once more; a running service sends it
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from functools import partial
@@ -27,7 +26,7 @@ from shared.kafka import Follower, Publisher, TopicWarning, overdue
 from shared.kafka import reachable as kafka_reachable
 from shared.mongo import KeyStore, connect
 from shared.mongo import reachable as mongo_reachable
-from shared.outbox import Relay
+from shared.outbox import Relay, Staged
 from shared.settings import AssessmentSettings, load
 
 
@@ -35,7 +34,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
     """Return the service: its routes, and the tasks that run beside them."""
     client = connect(settings, "assessment")
     database = client[settings.database("assessment")]
-    staged = asyncio.Event()
+    staged = Staged()
     store = OfficerStore(database, staged)
     await store.prepare()
     banks, sessions = ItemBankStore(database), SessionStore(database)

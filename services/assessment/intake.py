@@ -61,12 +61,17 @@ class Intake:
             owner = self._frameworks.owner(tenant, framework.id)
             scoring.check(body, framework, now)
             own = framework if framework.id == before.profile.framework else None
-            after = profiles.assessed(before.profile, scoring.measured(body), own, owner)
-            evidence = Evidence(
-                assessment_id, body.framework, body.kind, body.results, body.taken_at, now, after.sequence
+            sequence = before.sequence + 1
+            evidence = Evidence(assessment_id, body.framework, body.kind, body.results, body.taken_at, now, sequence)
+            statistics = await self._store.statistics(before)
+            changed = profiles.with_evidence(statistics, [evidence])
+            statistics |= changed
+            told = statistics if before.statistics is None else changed
+            after = profiles.assessed(before.profile, told, own, owner)
+            data = AssessmentCompleted(after, assessment_id, scoring.announced_kind(body.kind), body.taken_at)
+            envelope = new_event(SOURCE, after.key, sequence, data, trace)
+            return (
+                sequence if await self._store.save(before, after, envelope, [(evidence, digest)], statistics) else None
             )
-            data = AssessmentCompleted(after, assessment_id, body.kind, body.taken_at)
-            envelope = new_event(SOURCE, after.key, after.sequence, data, trace)
-            return after.sequence if await self._store.save(before, after, envelope, (evidence, digest)) else None
 
         return AssessmentAccepted(assessment_id, officer, await retry_on_conflict(decide, "this officer"))

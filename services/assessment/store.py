@@ -4,8 +4,7 @@ Every change is one compare-and-set on `sequence`; False means that another chan
 An erased officer leaves a document with the sequence and the time of the erasure only.
 """
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from operator import itemgetter
@@ -16,11 +15,12 @@ from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne
 from pymongo.errors import DuplicateKeyError
 
 from services.assessment.model import Evidence, ListEvidence
+from services.assessment.profile import Statistics, with_evidence
 from shared.domain import Profile, key_of
 from shared.errors import TooLarge
 from shared.events import Data, Envelope, OfficerChanged, OfficerErased, new_event, sendable
 from shared.mongo import Database, Document, bulk_write, ensure_indexes, readable, unavailable
-from shared.outbox import OUTBOX_INDEXES, outbox_insert, outbox_push
+from shared.outbox import OUTBOX_INDEXES, Staged, outbox_insert, outbox_push
 
 SOURCE = "/assessment"
 COLLECTION = "officers"
@@ -30,12 +30,18 @@ KEPT_EVIDENCE = 200
 PROFILE_BYTES = 2_000_000
 """How large a profile may be as JSON: it is announced whole, and kept beside evidence and events in one document."""
 
+STATISTICS_BYTES = 2_000_000
+"""How large what is kept of an officer's evidence may be: some 8,000 skills."""
+
 _WITHOUT_BULK = {"outbox": 0, "evidence.evidence.results": 0}
 
 
 @dataclass(frozen=True)
 class Officer:
-    """An officer as stored; `profile` is None after an erasure. `accepted`: assessment id -> (digest, sequence)."""
+    """An officer as stored; `profile` is None after an erasure. `accepted`: assessment id -> (digest, sequence).
+
+    `statistics` is None where an older version wrote the evidence: `OfficerStore.statistics` makes them of it.
+    """
 
     tenant: str
     officer: str
@@ -44,6 +50,7 @@ class Officer:
     accepted: dict[str, tuple[str, int]] = field(default_factory=dict)
     archived: bool = False
     erased_at: datetime | None = None
+    statistics: Statistics | None = None
 
     @property
     def key(self) -> str:
@@ -54,8 +61,8 @@ class Officer:
 class OfficerStore:
     """The officers of all tenants. `staged` is set when an event was staged, for the relay of this process."""
 
-    def __init__(self, database: Database, staged: asyncio.Event | None = None) -> None:
-        self._staged = staged or asyncio.Event()
+    def __init__(self, database: Database, staged: Staged | None = None) -> None:
+        self._staged = staged or Staged()
         self._database = database
         self._officers = database[COLLECTION]
         self._archive = database["archive"]
@@ -101,6 +108,36 @@ class OfficerStore:
         rest = [entry for rank, entry in ranked if after is None or rank < after]
         return [msgspec.convert(entry["evidence"], Evidence) for entry in rest[: wanted.limit + 1]]
 
+    async def statistics(self, officer: Officer) -> Statistics:
+        """Return what is kept of an officer's evidence; made of all of it where it is not kept. Raises Unavailable."""
+        if officer.statistics is not None:
+            return officer.statistics
+        return await self.recomputed(officer)
+
+    async def recomputed(self, officer: Officer, at: datetime | None = None) -> Statistics:
+        """Return the statistics of all evidence that was taken by a time, archived too. Raises Unavailable."""
+        found: Statistics = {}
+        async for evidence in self._all_evidence(officer, at):
+            found |= with_evidence(found, [evidence])
+        return found
+
+    async def _all_evidence(self, officer: Officer, at: datetime | None) -> AsyncIterator[Evidence]:
+        """Yield evidence in no order. The document first: what moves to the archive meanwhile is met there again."""
+        query: Document = {"officer_key": officer.key}
+        if at is not None:
+            query["taken_at"] = {"$lte": at}
+        with unavailable():
+            document = await self._officers.find_one({"_id": officer.key}, {"evidence": 1}) or {}
+            held = {entry["id"]: entry for entry in document.get("evidence", [])}
+            for entry in held.values():
+                evidence = msgspec.convert(entry["evidence"], Evidence)
+                if at is None or evidence.taken_at <= at:
+                    yield evidence
+            async for entry in self._archive.find(query, {"evidence": 1}).sort(_NEWEST_FIRST):
+                evidence = msgspec.convert(entry["evidence"], Evidence)
+                if entry["_id"] not in held and (at is None or evidence.taken_at <= at):
+                    yield evidence
+
     # --- changes -----------------------------------------------------------------------------------------------------
 
     async def save(
@@ -108,9 +145,10 @@ class OfficerStore:
         before: Officer | None,
         profile: Profile,
         envelope: Envelope,
-        evidence: tuple[Evidence, str] | None = None,
+        evidence: Sequence[tuple[Evidence, str]] = (),
+        statistics: Statistics | None = None,
     ) -> bool:
-        """Write the next profile, the evidence for it with its digest, and its event.
+        """Write the next profile, the evidence for it with its digests, what is kept of all evidence, and the event.
 
         False where another change came first. Raises Unavailable, TooLarge.
         """
@@ -129,11 +167,10 @@ class OfficerStore:
         change = outbox_push(envelope)
         change["$set"] |= fields
         if evidence:
-            one, digest = evidence
-            entry = {"id": one.assessment_id, "digest": digest, "evidence": msgspec.to_builtins(one)}
-            change["$push"]["evidence"] = entry
+            change["$push"]["evidence"] = {"$each": list(_entries(evidence))}
+            change["$set"]["statistics"] = _encoded(statistics or {})
         saved = await self._compare_and_set(before, change)
-        if saved and evidence and len(before.accepted) >= KEPT_EVIDENCE:
+        if saved and evidence and len(before.accepted) + len(evidence) > KEPT_EVIDENCE:
             await self._move_to_archive(before.key)
         return saved
 
@@ -145,7 +182,7 @@ class OfficerStore:
         change = outbox_push(envelope)
         change["$push"]["outbox"]["$slice"] = -1
         change["$set"] |= {"sequence": envelope.sequence, "erased": True, "erased_at": datetime.now(UTC)}
-        change["$unset"] = {"profile": "", "evidence": "", "archived": ""}
+        change["$unset"] = {"profile": "", "evidence": "", "archived": "", "statistics": ""}
         if not await self._compare_and_set(before, change):
             return False
         await self.clear_archive(before.key)
@@ -190,7 +227,7 @@ class OfficerStore:
         count = 0
         wanted: Document = {} if keys is None else {"_id": {"$in": list(keys)}}
         with unavailable():
-            async for document in self._officers.find(wanted, {"outbox": 0, "evidence": 0}):
+            async for document in self._officers.find(wanted, {"outbox": 0, "evidence": 0, "statistics": 0}):
                 if (officer := readable(document, _officer)) is None:
                     continue
                 if officer.profile is None:
@@ -218,7 +255,28 @@ def _officer(document: Document) -> Officer:
         },
         archived=document.get("archived", False),
         erased_at=document.get("erased_at"),
+        statistics=_decoded(document),
     )
+
+
+def _encoded(statistics: Statistics) -> bytes:
+    """Return statistics as they are stored. Raises TooLarge."""
+    encoded = msgspec.msgpack.encode(statistics)
+    if len(encoded) > STATISTICS_BYTES:
+        raise TooLarge("there would be evidence of too many skills of this officer")
+    return encoded
+
+
+def _decoded(document: Document) -> Statistics | None:
+    stored = document.get("statistics")
+    if stored is None:
+        return None if document.get("evidence") or document.get("archived") else {}
+    return msgspec.msgpack.decode(stored, type=Statistics)
+
+
+def _entries(evidence: Iterable[tuple[Evidence, str]]) -> Iterator[Document]:
+    for one, digest in evidence:
+        yield {"id": one.assessment_id, "digest": digest, "evidence": msgspec.to_builtins(one)}
 
 
 def _profile(stored: Document) -> Profile:

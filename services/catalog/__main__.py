@@ -34,7 +34,7 @@ from shared.kafka import Publisher, TopicWarning
 from shared.kafka import reachable as kafka_reachable
 from shared.mongo import KeyStore, connect
 from shared.mongo import reachable as mongo_reachable
-from shared.outbox import Relay
+from shared.outbox import Relay, Staged
 from shared.settings import CatalogSettings, load
 
 
@@ -42,7 +42,7 @@ async def build(settings: CatalogSettings) -> web.Application:
     """Return the service: its routes, and the relay that runs beside them."""
     client = connect(settings, "catalog")
     database = client[settings.database("catalog")]
-    staged = asyncio.Event()
+    staged = Staged()
     store, history = CatalogStore(database, staged), HistoryStore(database)
     reports = ReportStore(database)
     matches, calibration = MatchStore(database, store), calibration_of(settings)

@@ -214,7 +214,8 @@ def _proposal(before: MatchedCourse, matches: Sequence[Match]) -> UpdateOne:
     after = announced(before.course, matches)
     if after != announced(before.course, before.matches):
         entry, sequence = before.entry, before.entry.sequence + 1
-        change = outbox_push(new_event(SOURCE, entry.key, sequence, CoursePublished(entry.tenant, after)))
+        event = new_event(SOURCE, entry.key, sequence, CoursePublished(entry.tenant, after))
+        change = outbox_push(event, bulk=True)
         change["$set"]["sequence"] = sequence
     change["$set"] |= _fields(before, matches)
     return UpdateOne(_unchanged(before), change | {"$unset": {"match_due": ""}})

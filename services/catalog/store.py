@@ -5,7 +5,6 @@ framework of the same id stay apart, here and in the compacted topic. `sequence`
 framework's version. Every change is one compare-and-set on it; None means that another change came first.
 """
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -21,7 +20,7 @@ from shared.domain import SHARED_TENANT, Course, Framework, key_of
 from shared.errors import TooLarge
 from shared.events import CoursePublished, CourseWithdrawn, Data, Envelope, FrameworkPublished, new_event
 from shared.mongo import Database, Document, Write, bulk_write, ensure_indexes, readable, unavailable
-from shared.outbox import OUTBOX_INDEXES, outbox_insert, outbox_push
+from shared.outbox import OUTBOX_INDEXES, Staged, outbox_insert, outbox_push
 
 SOURCE = "/catalog"
 COLLECTION = "entries"
@@ -65,8 +64,8 @@ def framework_key(tenant: str, framework: str) -> str:
 class CatalogStore:
     """The entries of all tenants. `staged` is set when an event was staged, for the relay of this process."""
 
-    def __init__(self, database: Database, staged: asyncio.Event | None = None) -> None:
-        self._staged = staged or asyncio.Event()
+    def __init__(self, database: Database, staged: Staged | None = None) -> None:
+        self._staged = staged or Staged()
         self._database = database
         self._entries = database[COLLECTION]
         self._yardsticks: dict[str, tuple[int, FrameworkScale]] = {}
@@ -207,10 +206,10 @@ class CatalogStore:
         )
 
     async def write_staged(self, writes: list[Write]) -> int:
-        """Make updates that stage events; return how many were made. Raises Unavailable."""
+        """Make updates that stage events as a bulk; return how many were made. Raises Unavailable."""
         count = await bulk_write(self._entries, writes) if writes else 0
         if count:
-            self._staged.set()
+            self._staged.set_bulk()
         return count
 
     async def withdraw_course(self, before: Entry, trace: str) -> Entry | None:
@@ -255,9 +254,9 @@ class CatalogStore:
             }
             if document is None:
                 owner = {"_id": key, "kind": "course", "tenant": tenant, "id": course.id}
-                writes.append(InsertOne({**owner, **fields, **outbox_insert(envelope)}))
+                writes.append(InsertOne({**owner, **fields, **outbox_insert(envelope, bulk=True)}))
             else:
-                change = outbox_push(envelope)
+                change = outbox_push(envelope, bulk=True)
                 change["$set"] |= fields
                 writes.append(UpdateOne({"_id": key, "sequence": sequence}, change))
             written[mark] = Stored("created" if new else "changed", sequence + 1)

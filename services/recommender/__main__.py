@@ -48,7 +48,7 @@ from shared.kafka import Follower, GroupConsumer, Publisher, TopicWarning, overd
 from shared.kafka import reachable as kafka_reachable
 from shared.mongo import KeyStore, connect, ensure_indexes
 from shared.mongo import reachable as mongo_reachable
-from shared.outbox import Relay
+from shared.outbox import Relay, Staged
 from shared.settings import RecommenderSettings, load
 
 GROUP = "recommender"
@@ -59,7 +59,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
     client = connect(settings, "recommender")
     database = client[settings.database("recommender")]
     await ensure_indexes(database, ALL_INDEXES)
-    store = PlanStore(database, staged := asyncio.Event())
+    store = PlanStore(database, staged := Staged())
     catalog = CatalogReplica()
     zone = ZoneInfo(settings.time_zone)
     planner = Planner(store, catalog, zone, settings.planning_threads, smallest_gap=settings.smallest_gap)

@@ -151,7 +151,7 @@ async def officers(watched: Watched) -> AsyncIterator[Call]:
         found = await store.find(TENANT, "a")
         results = [Result("reading", 1.0)]
         one = Evidence(f"e{number}", FRAMEWORK, "test", results, MOMENT, MOMENT, number)
-        call = store.save(found, *changed(number), (one, "digest"))
+        call = store.save(found, *changed(number), [(one, "digest")], {})
         if number < KEPT_EVIDENCE + 2:
             await call
         else:
@@ -164,6 +164,9 @@ async def officers(watched: Watched) -> AsyncIterator[Call]:
     yield "OfficerStore.evidence", store.evidence(found, ListEvidence())
     yield "OfficerStore.evidence after one in the document", store.evidence(found, ListEvidence(after="e9"))
     yield "OfficerStore.evidence after one in the archive", store.evidence(found, ListEvidence(after="e2"))
+    yield "OfficerStore.statistics", store.statistics(found)
+    yield "OfficerStore.recomputed", store.recomputed(found)
+    yield "OfficerStore.recomputed at a time", store.recomputed(found, MOMENT)
     yield "OfficerStore.republish", store.republish([found.key])
     yield "OfficerStore.republish of all", store.republish()
     archived = await watched.database("assessment")["archive"].find_one()

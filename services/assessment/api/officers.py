@@ -17,7 +17,7 @@ from services.assessment.api.common import (
     tag_of,
 )
 from services.assessment.api.sessions import SESSIONS
-from services.assessment.model import OfficerPut, PutOfficer
+from services.assessment.model import OfficerPut, PutOfficer, ShowProfile
 from services.assessment.store import SOURCE, Officer
 from shared.auth import FORGOTTEN_SECONDS
 from shared.decoding import patched
@@ -35,6 +35,7 @@ from shared.routes import (
     principal,
     read_body,
     read_patch,
+    read_query,
     trace_of,
 )
 
@@ -105,6 +106,21 @@ async def get_officer(request: web.Request) -> web.StreamResponse:
     """Return an officer's skill profile."""
     _, known = await known_officer(request)
     return not_modified(request, tag_of(known)) or json_response(known, tag=tag_of(known))
+
+
+async def show_profile(request: web.Request) -> web.StreamResponse:
+    """Return what the evidence says of each skill, at any date: level, uncertainty and what contradicts itself.
+
+    With `at`, only evidence that was taken by then counts. Age widens the standard deviation: that of `at` is shown,
+    while events carry that of `measured_at`.
+    """
+    wanted = read_query(request, ShowProfile)
+    officer, known = await known_officer(request)
+    store, at = request.app[STORE], wanted.at or datetime.now(UTC)
+    statistics = await store.statistics(officer)
+    if wanted.at and any(piece.taken_at > at for held in statistics.values() for piece in held.latest):
+        statistics = await store.recomputed(officer, at)
+    return json_response(profiles.skill_profile(known, statistics, at))
 
 
 async def erase_officer(request: web.Request) -> web.StreamResponse:

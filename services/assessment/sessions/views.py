@@ -9,11 +9,11 @@ from services.assessment.sessions.model import (
     Session,
     SessionDetail,
     SessionEnding,
-    SessionRow,
     SessionItem,
-    SessionSummary,
     SessionResult,
+    SessionRow,
     SessionStep,
+    SessionSummary,
     submission_key,
 )
 from shared.domain import LocalizedText

@@ -21,6 +21,7 @@ from shared.routes import json_response, open_stream, principal, read_query, tra
 REPORTS: web.AppKey[ReportStore] = web.AppKey("reports", ReportStore)
 
 _ROWS_AT_ONCE = 500
+_BATCHES_AHEAD = 8
 _SLICE = 64 * 1024
 
 
@@ -93,19 +94,12 @@ async def _answered(
     begun = False
     counted = _Counted()
     try:
-        async for chunk in pieces(request):
-            for batch in _batches(counted.rows(reader.feed(chunk))):
-                await _begin(taken, reader, begun=begun)
+        async for batch in _together(_read(request, reader, counted)):
+            if not begun:
+                _describe(taken, reader)
+                await taken.begin()
                 begun = True
-                yield _lines(await taken.take(batch))
-            if counted.over:
-                break
-        else:
-            batches = _batches(counted.rows(reader.end()))
-            while batch := await asyncio.to_thread(_next, batches):
-                await _begin(taken, reader, begun=begun)
-                begun = True
-                yield _lines(await taken.take(batch))
+            yield _lines(await taken.take(batch))
         if counted.over:
             raise TooLarge(f"over {WITHOUT_COURSE_LIMIT} rows are empty or refused; the rest is not read")
         _describe(taken, reader)
@@ -118,10 +112,48 @@ async def _answered(
     yield _line(report)
 
 
-async def _begin(taken: CourseImport, reader: ListReader, *, begun: bool) -> None:
-    if not begun:
-        _describe(taken, reader)
-        await taken.begin()
+async def _read(request: web.Request, reader: ListReader, counted: "_Counted") -> AsyncIterator[list[Row]]:
+    """Yield the rows of the body in batches, as it comes. Raises Problem if it cannot be read further."""
+    async for chunk in pieces(request):
+        for batch in _batches(counted.rows(reader.feed(chunk))):
+            yield batch
+        if counted.over:
+            return
+    batches = _batches(counted.rows(reader.end()))
+    while batch := await asyncio.to_thread(_next, batches):
+        yield batch
+
+
+async def _together(batches: AsyncIterator[list[Row]]) -> AsyncIterator[list[Row]]:
+    """Yield the rows of batches; those that are read while earlier ones are stored come as one batch.
+
+    Raises what reading raises, after the rows before it.
+    """
+    ahead: asyncio.Queue[list[Row] | None] = asyncio.Queue(_BATCHES_AHEAD)
+
+    async def read() -> None:
+        try:
+            async for batch in batches:
+                await ahead.put(batch)
+        except Exception:
+            await ahead.put(None)
+            raise
+        await ahead.put(None)
+
+    reading = asyncio.create_task(read())
+    try:
+        rows: list[Row] = []
+        while (batch := await ahead.get()) is not None:
+            rows += batch
+            if len(rows) >= _ROWS_AT_ONCE or ahead.empty():
+                yield rows
+                rows = []
+        if rows:
+            yield rows
+        await reading
+    finally:
+        reading.cancel()
+        await asyncio.wait({reading})
 
 
 def _describe(taken: CourseImport, reader: ListReader) -> None:
