@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from shared.kafka import Follower, GroupConsumer
 from shared.outbox import Relay
+from shared.work_queue import WorkQueue
 
 NAMESPACE = "learning_path"
 """The first part of every name, as Prometheus asks for."""
@@ -120,4 +121,21 @@ def watch_follower(registry: CollectorRegistry, follower: Follower) -> None:
         "follower_skipped_records",
         "Records that could not be read or taken.",
         lambda: follower.skipped,
+    )
+
+
+def watch_work(registry: CollectorRegistry, work: WorkQueue) -> None:
+    """Expose the pieces of work in hand, and how many were refused and dropped."""
+    gauge(registry, "work_queue_tasks", "Work of requests that waits or runs.", lambda: work.in_hand)
+    count(
+        registry,
+        "work_queue_rejected_tasks",
+        "Work of requests beyond the limits: 429 or 503.",
+        lambda: work.refused,
+    )
+    count(
+        registry,
+        "work_queue_abandoned_tasks",
+        "Work whose client went away before its turn.",
+        lambda: work.dropped,
     )

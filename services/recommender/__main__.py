@@ -39,7 +39,6 @@ from services.recommender.planning import FeedbackHandler, Planner
 from services.recommender.replanning import Replanner
 from services.recommender.store import ALL_INDEXES, ANNOUNCED, COLLECTION, PlanStore, reduced
 from services.recommender.warmup import warm_up
-from services.recommender.work_queue import WorkQueue
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
 from shared.auth import Authenticator, WrongKeyLimiter
@@ -50,6 +49,7 @@ from shared.mongo import KeyStore, connect, ensure_indexes
 from shared.mongo import reachable as mongo_reachable
 from shared.outbox import Relay, Staged
 from shared.settings import RecommenderSettings, load
+from shared.work_queue import WorkQueue
 
 GROUP = "recommender"
 
@@ -183,19 +183,7 @@ def _measure(
         lambda: planner.passed_over,
     )
     metrics.gauge(registry, "catalog_revision", "The catalog that is planned with.", lambda: catalog.revision)
-    metrics.gauge(registry, "work_queue_tasks", "Work of requests that waits or runs.", lambda: asked.in_hand)
-    metrics.count(
-        registry,
-        "work_queue_rejected_tasks",
-        "Work of requests beyond the limits: 429 or 503.",
-        lambda: asked.refused,
-    )
-    metrics.count(
-        registry,
-        "work_queue_abandoned_tasks",
-        "Work whose client went away before its turn.",
-        lambda: asked.dropped,
-    )
+    metrics.watch_work(registry, asked)
     metrics.count(registry, "feedback_stored", "Feedback that was stored.", lambda: feedback_handler.taken)
     metrics.count(
         registry,

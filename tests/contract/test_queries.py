@@ -38,8 +38,7 @@ from services.catalog.drafts import FrameworkDraft, Signature
 from services.catalog.history import HistoryStore
 from services.catalog.match_store import MatchStore
 from services.catalog.matches import ListMatches, Match, with_decisions
-from services.catalog.model import ImportReport, ListCourses, ListFrameworks, ListRows, RowResult
-from services.catalog.reports import ReportStore
+from services.catalog.model import CourseImportReport, ListCourses, ListFrameworks
 from services.catalog.store import CatalogStore
 from services.recommender.agency_report import DeadlineReport
 from services.recommender.disclosure import Release
@@ -64,6 +63,8 @@ from shared.events import (
     new_event,
     to_kafka,
 )
+from shared.imports.reports import ReportStore
+from shared.imports.rows import ListRows, RowResult
 from shared.kafka import ConsumedEvent, Publisher, Record, TopicSpec, create_topics
 from shared.mongo import BUILD_SECONDS, Client, Collection, Database, Document, KeyStore, ensure_indexes
 from shared.outbox import OUTBOX_INDEXES, outbox_insert
@@ -259,6 +260,7 @@ async def courses(watched: Watched) -> AsyncIterator[Call]:
     yield "CatalogStore.visible_framework", store.visible_framework(TENANT, FRAMEWORK)
     for wanted in _lists():
         yield f"CatalogStore.page with {wanted}", store.page(TENANT, wanted)
+    yield "CatalogStore.courses", store.courses([f"{TENANT}/c", f"{TENANT}/d"])
     yield "CatalogStore.offered", store.offered(TENANT, ["c", "d"])
     yield "CatalogStore.framework_scales", store.framework_scales(TENANT, [FRAMEWORK])
     yield "CatalogStore.frameworks", store.frameworks(TENANT, ListFrameworks(after="a"))
@@ -331,9 +333,9 @@ def _lists() -> Iterator[ListCourses]:
 
 
 async def reports(watched: Watched) -> AsyncIterator[Call]:
-    store = ReportStore(watched.database("catalog"))
+    store = ReportStore(watched.database("catalog"), CourseImportReport)
     yield "ReportStore.prepare", store.prepare()
-    report = ImportReport("i-5", "running", "csv", MOMENT, MOMENT)
+    report = CourseImportReport("i-5", "running", "csv", MOMENT, MOMENT)
     yield "ReportStore.save", store.save(TENANT, report)
     yield "ReportStore.add", store.add("i-5", [RowResult(1, "created", "c", 1), RowResult(2, "refused")])
     yield "ReportStore.find", store.find(TENANT, "i-5")

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from services.catalog.api.importing import Answers
-from services.catalog.importers.rows import ROW_LIMIT
 from shared.errors import TooSlow
+from shared.imports.rows import ROW_LIMIT
+from shared.imports.streaming import Answers
 from tests.support.builders import unique
 from tests.support.catalog import catalog, course, ids, put
 from tests.support.services import Started

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.catalog.api.courses import get_course, list_courses, patch_course, put_course, withdraw_course
+from services.catalog.api.courses import SEARCH, get_course, list_courses, patch_course, put_course, withdraw_course
 from services.catalog.api.drafts import (
     DRAFTS,
     DraftPut,
@@ -57,24 +57,22 @@ from services.catalog.matches import (
     MatchResults,
 )
 from services.catalog.model import (
+    CourseImportReport,
     CoursePage,
     CoursePut,
     FrameworkList,
     FrameworkPut,
     ImportCourses,
-    ImportReport,
     ListCourses,
     ListFrameworks,
-    ListRows,
-    RowPage,
-    RowResult,
     ShowFramework,
 )
 from shared.auth import ADMINS, EVERYONE
 from shared.domain import Course, Framework
+from shared.imports.rows import ListRows, RowPage, RowResult
 from shared.routes import IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, Handler, MergePatch, Route
 
-__all__ = ["CALIBRATION", "DRAFTS", "FILES", "HISTORY", "MATCHES", "ONE", "REPORTS", "ROUTES", "STORE"]
+__all__ = ["CALIBRATION", "DRAFTS", "FILES", "HISTORY", "MATCHES", "ONE", "REPORTS", "ROUTES", "SEARCH", "STORE"]
 
 _FRAMEWORK_LIMIT = 4 * 1024 * 1024  # with its spaces; the store bounds what its event holds
 _COURSE = "/v1/courses/{course_id}"
@@ -178,7 +176,7 @@ ROUTES = [
         accepts=_NDJSON,
         produces=_NDJSON,
     ),
-    Route("GET", "/v1/imports/{import_id}", show_import, ADMINS, answers={200: ImportReport}),
+    Route("GET", "/v1/imports/{import_id}", show_import, ADMINS, answers={200: CourseImportReport}),
     Route("GET", "/v1/imports/{import_id}/rows", list_import_rows, ADMINS, query=ListRows, answers={200: RowPage}),
     Route(
         "PUT",
