@@ -139,3 +139,8 @@ def watch_work(registry: CollectorRegistry, work: WorkQueue) -> None:
         "Work whose client went away before its turn.",
         lambda: work.dropped,
     )
+
+
+def watch_assembly(registry: CollectorRegistry, missing: Callable[[], int]) -> None:
+    """Expose how many parts of announced frameworks have not come."""
+    gauge(registry, "framework_parts_missing", "Parts of announced frameworks that are missing or wrong.", missing)

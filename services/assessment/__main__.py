@@ -45,7 +45,8 @@ async def build(settings: AssessmentSettings) -> web.Application:
     publisher = Publisher(settings)
     await publisher.start()
     index = FrameworkReplica()
-    follower = Follower(settings, settings.topic(CATALOG_TOPIC), CatalogConsumer(index).on_catalog)
+    catalog = CatalogConsumer(index)
+    follower = Follower(settings, settings.topic(CATALOG_TOPIC), catalog.on_catalog)
     relay = Relay(
         database,
         COLLECTION,
@@ -83,7 +84,10 @@ async def build(settings: AssessmentSettings) -> web.Application:
             "kafka": partial(kafka_reachable, settings),
             "frameworks": has_frameworks,
         },
-        warnings={"topics": TopicWarning(settings, planned_topics(settings.topic, CATALOG_TOPIC, PROFILES_TOPIC))},
+        warnings={
+            "topics": TopicWarning(settings, planned_topics(settings.topic, CATALOG_TOPIC, PROFILES_TOPIC)),
+            "framework_parts": catalog.assembly.warning,
+        },
         contexts=[
             clients,
             background("relay", relay.run),
@@ -98,6 +102,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
     app[DEFAULT_FRAMEWORK] = settings.default_framework
     metrics.watch_relay(app[REGISTRY], relay)
     metrics.watch_follower(app[REGISTRY], follower)
+    metrics.watch_assembly(app[REGISTRY], catalog.assembly.missing_parts)
     _watch_sessions(app, runner)
     return app
 

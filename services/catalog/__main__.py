@@ -26,6 +26,7 @@ from services.catalog.match_store import MatchStore
 from services.catalog.matching.calibration import Calibration, shipped
 from services.catalog.matching_loop import MatchingLoop
 from services.catalog.model import CourseImportReport
+from services.catalog.part_store import DATA
 from services.catalog.search_replica import SearchReplica
 from services.catalog.store import COLLECTION, CatalogStore
 from shared import metrics
@@ -66,6 +67,7 @@ async def build(settings: CatalogSettings) -> web.Application:
         landed=history.on_read_back,
         stamp=True,
         staged=staged,
+        held_in=DATA,
     )
 
     search = SearchReplica(settings, settings.topic(CATALOG_TOPIC), work := WorkQueue())
@@ -92,7 +94,10 @@ async def build(settings: CatalogSettings) -> web.Application:
             "kafka": partial(kafka_reachable, settings),
             "search": has_index,
         },
-        warnings={"topics": TopicWarning(settings, planned_topics(settings.topic, CATALOG_TOPIC))},
+        warnings={
+            "topics": TopicWarning(settings, planned_topics(settings.topic, CATALOG_TOPIC)),
+            "framework_parts": search.assembly.warning,
+        },
         contexts=[
             clients,
             background("relay", relay.run),
@@ -113,6 +118,7 @@ async def build(settings: CatalogSettings) -> web.Application:
 def _measure(registry: CollectorRegistry, search: SearchReplica, work: WorkQueue) -> None:
     metrics.gauge(registry, "catalog_revision", "The catalog that is searched.", lambda: search.index.revision)
     metrics.gauge(registry, "search_courses", "Courses in the search index.", lambda: search.index.courses)
+    metrics.watch_assembly(registry, search.assembly.missing_parts)
     metrics.watch_work(registry, work)
 
 

@@ -13,7 +13,8 @@ from services.catalog.search.grams import Highlighter
 from services.catalog.search.index import EMPTY, SearchIndex, fold_events, tidy
 from shared.domain import Course, LocalizedText
 from shared.errors import Unavailable
-from shared.events import check_stamps
+from shared.events import FrameworkPublished, check_stamps
+from shared.framework_parts import FrameworkAssembly
 from shared.kafka import Brokers, ConsumedEvent, Follower
 from shared.work_queue import Caller, WorkQueue
 
@@ -21,11 +22,16 @@ Highlights = dict[str, dict[str, list[tuple[int, int]]]]
 
 
 class SearchReplica:
-    """The present index, and the follower that keeps it. Belongs to the event loop; searches are `work`."""
+    """The present index, and the follower that keeps it. Belongs to the event loop; searches are `work`.
+
+    `assembly`: the frameworks of which not every part has come.
+    """
 
     def __init__(self, brokers: Brokers, topic: str, work: WorkQueue) -> None:
         self.index: SearchIndex = EMPTY
         self.follower = Follower(brokers, topic, self.on_catalog)
+        self.assembly = FrameworkAssembly(lambda tenant, framework: self._versions.get((tenant, framework), 0))
+        self._versions: dict[tuple[str, str], int] = {}
         self._work = work
         self._complete = False
 
@@ -33,7 +39,10 @@ class SearchReplica:
         """Take events of `catalog.state`. Raises Rejected for a stamp too far ahead."""
         events = [item.event for item in batch]
         check_stamps(events, self.index.revision)
+        events = await self.assembly.whole(events, self.index.revision)
         self.index = await asyncio.to_thread(fold_events, self.index, events)
+        published = [event.data for event in events if isinstance(event.data, FrameworkPublished)]
+        self._versions |= {(one.tenant, one.framework.id): one.framework.version for one in published}
         self.index = await asyncio.to_thread(tidy, self.index)
 
     async def is_ready(self) -> str | None:

@@ -83,7 +83,9 @@ async def build(settings: RecommenderSettings) -> web.Application:
     )
     topics = planned_topics(settings.topic, CATALOG_TOPIC, PROFILES_TOPIC, PATHS_TOPIC)
     follower = Follower(
-        settings, settings.topic(CATALOG_TOPIC), CatalogConsumer(catalog, replanner.catalog_changed).on_catalog
+        settings,
+        settings.topic(CATALOG_TOPIC),
+        (followed := CatalogConsumer(catalog, replanner.catalog_changed)).on_catalog,
     )
     relay = Relay(
         database,
@@ -145,7 +147,10 @@ async def build(settings: RecommenderSettings) -> web.Application:
             "profiles": takes_profiles,
             "planner": is_warm,
         },
-        warnings={"topics": TopicWarning(settings, topics)},
+        warnings={
+            "topics": TopicWarning(settings, topics),
+            "framework_parts": followed.assembly.warning,
+        },
         contexts=[
             clients,
             background("relay", relay.run),
@@ -163,7 +168,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
     )
     app[MIN_GROUP], app[FIRST_GROUPS] = settings.min_group_size, settings.first_job_groups
     app[TOKEN_KEY], registry = settings.api_key_pepper, app[REGISTRY]
-    _measure(registry, planner, feedback_handler, asked)
+    _measure(registry, planner, feedback_handler, asked, followed)
     metrics.watch_relay(registry, relay)
     metrics.watch_consumer(registry, consumer)
     metrics.watch_follower(registry, follower)
@@ -171,9 +176,14 @@ async def build(settings: RecommenderSettings) -> web.Application:
 
 
 def _measure(
-    registry: CollectorRegistry, planner: Planner, feedback_handler: FeedbackHandler, asked: WorkQueue
+    registry: CollectorRegistry,
+    planner: Planner,
+    feedback_handler: FeedbackHandler,
+    asked: WorkQueue,
+    followed: CatalogConsumer,
 ) -> None:
     catalog = planner.catalog
+    metrics.watch_assembly(registry, followed.assembly.missing_parts)
     metrics.count(registry, "plans_saved", "Paths that were saved and announced.", lambda: planner.planned)
     metrics.count(registry, "plans_rejected", "Paths that the checker refused.", lambda: planner.refused)
     metrics.count(

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo import UpdateOne
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 import services
@@ -39,6 +40,7 @@ from services.catalog.history import HistoryStore
 from services.catalog.match_store import MatchStore
 from services.catalog.matches import ListMatches, Match, with_decisions
 from services.catalog.model import CourseImportReport, ListCourses, ListFrameworks
+from services.catalog.part_store import PartedFramework, PartStore
 from services.catalog.store import CatalogStore
 from services.recommender.agency_report import DeadlineReport
 from services.recommender.disclosure import Release
@@ -47,7 +49,7 @@ from services.recommender.inputs import TenantRules
 from services.recommender.store import ALL_INDEXES, IdempotencyRecord, NewPlan
 from services.recommender.store.history import KEPT
 from shared.auth import StoredKey
-from shared.domain import LocalizedText, Profile
+from shared.domain import Framework, LocalizedText, Profile
 from shared.events import (
     CATALOG_TOPIC,
     MAX_VALUE_BYTES,
@@ -63,13 +65,14 @@ from shared.events import (
     new_event,
     to_kafka,
 )
+from shared.framework_parts import divided
 from shared.imports.reports import ReportStore
 from shared.imports.rows import ListRows, RowResult
 from shared.kafka import ConsumedEvent, Publisher, Record, TopicSpec, create_topics
 from shared.mongo import BUILD_SECONDS, Client, Collection, Database, Document, KeyStore, ensure_indexes
 from shared.outbox import OUTBOX_INDEXES, outbox_insert
 from shared.settings import StoreSettings, read
-from tests.support.builders import DAY, FRAMEWORK, MOMENT, TENANT, course, framework, profile
+from tests.support.builders import DAY, FRAMEWORK, MOMENT, TENANT, course, framework, large_framework, profile
 from tests.support.outbox import COLLECTION, LEASE, Owner
 from tests.support.planner import LONG, READ, Office
 from tests.support.waiting import running, until
@@ -268,8 +271,16 @@ async def courses(watched: Watched) -> AsyncIterator[Call]:
         "CatalogStore.put_courses",
         store.put_courses(TENANT, {"m1": one, "m2": course("other", ("reading", 0, 2))}, ""),
     )
+    touched = UpdateOne({"_id": found.key}, {"$set": {"match_due": True}})
+    yield "CatalogStore.write_staged", store.write_staged([touched])
     yield "CatalogStore.republish", store.republish([found.key])
     yield "CatalogStore.republish of all", store.republish()
+    large = msgspec.structs.replace(large_framework(), id="large")
+    yield "CatalogStore.put_framework in parts", store.put_framework(None, TENANT, large, "")
+    document = await watched.database("catalog")["entries"].find_one({"id": "large"}) or {}
+    yield "CatalogStore.whole", store.whole(document)
+    async for call in parts(store.parts, large):
+        yield call
     found = await store.find(found.key)
     assert found is not None
     yield "CatalogStore.withdraw_course", store.withdraw_course(found, "")
@@ -277,6 +288,16 @@ async def courses(watched: Watched) -> AsyncIterator[Call]:
         yield call
     async for call in drafts(DraftStore(watched.database("catalog"))):
         yield call
+
+
+async def parts(store: PartStore, whole: Framework) -> AsyncIterator[Call]:
+    made = divided(TENANT, msgspec.structs.replace(whole, version=2))
+    yield "PartStore.prepare", store.prepare()
+    yield "PartStore.stage", store.stage(made)
+    named = PartedFramework(2, made.header.digest, made.header.parts)
+    yield "PartStore.read", store.read(TENANT, "large", named)
+    yield "PartStore.republish", store.republish([made.parts[0].key])
+    yield "PartStore.retire", store.retire(TENANT, "large", 3)
 
 
 async def drafts(store: DraftStore) -> AsyncIterator[Call]:
@@ -352,6 +373,9 @@ async def history(watched: Watched) -> AsyncIterator[Call]:
         ("c", CoursePublished(TENANT, one)),
         ("gone", CourseWithdrawn(TENANT, "gone")),
     ]
+    made = divided(TENANT, msgspec.structs.replace(large_framework(), id="large"))
+    data += [(part.key.partition("/")[2], part) for part in made.parts]
+    data.append(("framework:large", made.header))
     batch = []
     for stamp, (name, news) in enumerate(data, 1):
         envelope = msgspec.structs.replace(new_event("/test", f"{TENANT}/{name}", 1, news), catalog_revision=stamp)
@@ -504,8 +528,9 @@ COPIES: Mapping[tuple[str, str], Callable[[int], Document]] = {
     ("catalog", "imports"): lambda n: {"_id": f"i{n}", "tenant": TENANT},
     ("catalog", "import_rows"): lambda n: {"_id": f"i{n // 100}/{n}", "import_id": f"i{n // 100}", "last": n},
     ("catalog", "entries"): lambda n: {"_id": f"{TENANT}/c{n}", "id": f"c{n}", "outbox": []},
-    ("catalog", "history"): lambda n: {"_id": n + 10, "key": f"{TENANT}/c{n // 2}", "id": f"c{n // 2}"},
-    ("catalog", "framework_history"): lambda n: {"_id": n + 10, "key": f"{TENANT}/f{n // 20}", "id": f"f{n // 20}"},
+    ("catalog", "history"): lambda n: {"_id": n + 1000, "key": f"{TENANT}/c{n // 2}", "id": f"c{n // 2}"},
+    ("catalog", "framework_history"): lambda n: {"_id": n + 1000, "key": f"{TENANT}/f{n // 20}", "id": f"f{n // 20}"},
+    ("catalog", "framework_publications"): lambda n: {"_id": f"{TENANT}/framework:f{n}@1-d", "key": f"{TENANT}/f{n}"},
     ("catalog", "framework_drafts"): lambda n: {"_id": f"{TENANT}/framework:f{n}"},
     ("catalog", "framework_approvals"): lambda n: {"_id": f"{TENANT}/framework:f{n // 20}@{n % 20}"},
     ("access", "keys"): lambda n: {"_id": f"k{n}", "officer": f"o{n}", **_made(n)},
@@ -528,7 +553,11 @@ async def _fill(watched: Watched) -> None:
         for name in await database.list_collection_names():
             if (service, name) in SMALL:
                 continue
-            usual = {"erased": {"$ne": True}, "withdrawn": {"$ne": True}, "kind": {"$ne": "framework"}}
+            usual = {
+                "erased": {"$ne": True},
+                "withdrawn": {"$ne": True},
+                "kind": {"$nin": ["framework", "framework_part"]},
+            }
             document = await database[name].find_one(usual)
             assert document is not None, (service, name)
             different = COPIES[service, name]

@@ -74,7 +74,7 @@ from shared.routes import IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, Handl
 
 __all__ = ["CALIBRATION", "DRAFTS", "FILES", "HISTORY", "MATCHES", "ONE", "REPORTS", "ROUTES", "SEARCH", "STORE"]
 
-_FRAMEWORK_LIMIT = 4 * 1024 * 1024  # with its spaces; the store bounds what its event holds
+_FRAMEWORK_LIMIT = 32 * 1024 * 1024
 _COURSE = "/v1/courses/{course_id}"
 _FRAMEWORK = "/v1/frameworks/{framework_id}"
 _DRAFT = f"{_FRAMEWORK}/draft"
