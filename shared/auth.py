@@ -105,6 +105,9 @@ class StoredKey:
     label: str = ""
     created_at: datetime | None = None
     used_at: datetime | None = None
+    subject: str | None = None
+    """The person who signed in, by the provider's name; such a key ends `idle_seconds` after its last use."""
+    idle_seconds: int | None = None
 
 
 class Keys(Protocol):
@@ -210,6 +213,8 @@ class Authenticator:
         now = datetime.now(UTC)
         longest = _OFFICER_SECONDS if key.role == "officer" else _CACHED_SECONDS
         left = (key.expires_at - now).total_seconds() if key.expires_at else longest
+        if key.idle_seconds is not None:
+            left = min(left, key.idle_seconds - (now - (key.used_at or key.created_at or now)).total_seconds())
         if left <= 0:
             return refused
         if key.used_at is None or (now - key.used_at).total_seconds() > _USED_SECONDS:

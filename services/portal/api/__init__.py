@@ -3,7 +3,16 @@
 from services.portal.api.forwarding import Forwarder
 from services.portal.api.live import Live
 from services.portal.api.page import Page
-from services.portal.api.session import Session, Sessions, SignIn
+from services.portal.api.session import (
+    CALLBACK,
+    AskOpenId,
+    AskSignOut,
+    OpenIdCallback,
+    Session,
+    Sessions,
+    SignIn,
+    SignInOptions,
+)
 from shared.auth import EVERYONE, PUBLIC
 from shared.routes import ACCEPT_LANGUAGE, AskWords, Header, Route
 
@@ -27,7 +36,26 @@ def routes(page: Page, sessions: Sessions, live: Live, forwarder: Forwarder) -> 
             problems=[401, 403, 503],
         ),
         Route("GET", "/session", sessions.get_session, EVERYONE, answers={200: Session}),
-        Route("DELETE", "/session", sessions.sign_out, PUBLIC, answers={204: None}, problems=[403]),
+        Route(
+            "DELETE",
+            "/session",
+            sessions.sign_out,
+            PUBLIC,
+            query=AskSignOut,
+            answers={204: None},
+            problems=[403, 503],
+        ),
+        Route("GET", "/session/options", sessions.get_options, PUBLIC, answers={200: SignInOptions}),
+        Route(
+            "GET",
+            "/session/openid",
+            sessions.go_to_provider,
+            PUBLIC,
+            query=AskOpenId,
+            answers={303: None},
+            problems=[400, 404, 503],
+        ),
+        Route("GET", CALLBACK, sessions.come_back, PUBLIC, query=OpenIdCallback, answers={303: None}, problems=[404]),
         Route(
             "GET",
             "/v1/officers/{officer_id}/live",
