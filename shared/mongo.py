@@ -191,6 +191,7 @@ class KeyStore:
                     "tenant": key.tenant,
                     "role": key.role,
                     "officer": key.officer,
+                    "agency": key.agency,
                     "expires_at": key.expires_at,
                     "label": key.label,
                     "created_at": datetime.now(UTC),
@@ -212,14 +213,15 @@ class KeyStore:
             return {document["_id"] async for document in self._keys.find({**wanted, **alive}, {"_id": 1})}
 
     async def revoke_of(self, tenant: str, officer: str, until: datetime) -> int:
-        """Revoke an officer's keys that were made by then and delete their labels; return how many. Raises Unavailable.
+        """Revoke an officer's keys made by then, and forget labels and subjects; return how many. Raises Unavailable.
 
         Idempotent.
         """
         theirs = {"tenant": str(tenant), "officer": str(officer), "created_at": {"$lte": until}, "revoked_at": None}
         with unavailable():
             result = await self._keys.update_many(
-                theirs, {"$set": {"revoked_at": datetime.now(UTC)}, "$unset": {"label": "", "used_at": ""}}
+                theirs,
+                {"$set": {"revoked_at": datetime.now(UTC)}, "$unset": {"label": "", "used_at": "", "subject": ""}},
             )
         return int(result.modified_count)
 
@@ -260,4 +262,5 @@ def _key(document: Document) -> StoredKey:
         used_at=document.get("used_at"),
         subject=document.get("subject"),
         idle_seconds=document.get("idle_seconds"),
+        agency=document.get("agency"),
     )

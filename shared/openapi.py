@@ -41,6 +41,7 @@ _PARAMETERS = {
     "framework": ("The id of a framework.", "th-digital-2018"),
     "skill": ("The id of a skill of the framework.", "dlit-safety"),
     "language": ("Courses held in this language.", "th"),
+    "at": ("The time of which it is asked, with its time zone; without it: now.", "2026-11-20T09:00:00+07:00"),
     "after": ("The `next` of the page before; without it, the first page.", None),
     "limit": ("How many at most.", 50),
     "catalog_revision": ("The catalog as it was at this revision; without it, as it is.", 1200),

@@ -6,7 +6,7 @@
 
 `described()` lists each setting with its sentence and default; `deploy/env.example` holds the same, tied by a test.
 A secret NAME may be read from a file: NAME_FILE holds its path. A variable that resembles a setting but is none is a
-problem too: one with a prefix of ours (KAFKA_, MONGODB_, API_KEY_, HTTP_, OPENID_), or with nearly the name of a setting.
+problem too: one with a prefix of ours (KAFKA_, MONGODB_, API_KEY_, HTTP_, OPENID_), or nearly the name of a setting.
 """
 
 import difflib
@@ -111,13 +111,14 @@ def _own_url(text: str) -> str:
     return _urls(text)[0] if text.strip() else ""
 
 
-def _roles(text: str) -> tuple[tuple[str, str], ...]:
-    pairs = []
+def _roles(text: str) -> tuple[tuple[str, Role], ...]:
+    pairs: list[tuple[str, Role]] = []
+    known: dict[str, Role] = {role: role for role in get_args(Role)}
     for part in filter(None, (one.strip() for one in text.split(","))):
         value, _, role = (one.strip() for one in part.rpartition("="))
-        if not value or role not in get_args(Role):
+        if not value or role not in known:
             raise ValueError(f"must be value=role, separated by commas; a role is one of {', '.join(get_args(Role))}")
-        pairs.append((value, role))
+        pairs.append((value, known[role]))
     return tuple(pairs)
 
 
@@ -432,7 +433,7 @@ class PortalSettings(Settings):
     openid_role_claim: str = _setting(
         "The claim that holds roles, a list or words; it may be a path.", _text, "realm_access.roles"
     )
-    openid_roles: tuple[tuple[str, str], ...] = _setting(
+    openid_roles: tuple[tuple[str, Role], ...] = _setting(
         "Which value of the role claim means which role, value=role, separated by commas, the strongest first; whoever "
         "has none of them is an officer.",
         _roles,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from shared.domain import LEAST, Hours, Identifier, Language, Level, keep_millionths
+from shared.domain import LEAST, Hours, Identifier, Language, Level, LocalizedText, Prose, keep_millionths
 
 EvidenceKind = Literal["test", "self", "supervisor", "external", "completion"]
 """What evidence comes from. `completion`: a course was completed, which is weak evidence and no measurement."""
@@ -127,6 +127,38 @@ class ShowProfile(Struct, frozen=True, forbid_unknown_fields=True):
     """The time of which the profile is asked, with its time zone; without it: now."""
 
     at: Annotated[datetime, Meta(tz=True)] | None = None
+
+
+class FormLevel(Struct, frozen=True, omit_defaults=True):
+    """One answer to choose: a level, what it is called, and what somebody at it can do, where the framework says it."""
+
+    level: float
+    title: LocalizedText
+    descriptor: LocalizedText | None = None
+
+
+class FormSkill(Struct, frozen=True, omit_defaults=True):
+    """One question: which of these levels describes you? `required`: the level that the job group needs."""
+
+    skill: str
+    title: LocalizedText
+    required: float
+    levels: list[FormLevel]
+    description: Prose | None = None
+
+
+class SelfAssessmentForm(Struct, frozen=True, omit_defaults=True):
+    """What an officer is asked: every skill that the job group requires. A supervisor may rate by the same form.
+
+    The answers are sent as the `results` of an assessment of kind `self`.
+    """
+
+    officer: str
+    framework: str
+    framework_version: int
+    job_group: str
+    skills: list[FormSkill]
+    stage: str | None = None
 
 
 class EvidenceList(Struct, frozen=True):

@@ -9,7 +9,10 @@ from services.assessment.fusion import Piece, SkillEvidence, added, contradictio
 from services.assessment.model import (
     Evidence,
     EvidencePiece,
+    FormLevel,
+    FormSkill,
     PutOfficer,
+    SelfAssessmentForm,
     SkillContradiction,
     SkillEstimate,
     SkillProfile,
@@ -143,6 +146,24 @@ def skill_profile(profile: Profile, statistics: Statistics, at: datetime) -> Ski
             first, second = (_shown(piece, counts=piece in counted) for piece in (one.first, one.second))
             apart.append(SkillContradiction(framework, skill, first, second, one.apart, one.allowed))
     return SkillProfile(profile.officer, at, profile.sequence, profile.framework, profile.job_group, skills, apart)
+
+
+def self_assessment(profile: Profile, framework: Framework) -> SelfAssessmentForm:
+    """Return the form of an officer: the required skills in the framework's order, each with every level of the scale.
+
+    A level that the skill describes itself stands with that descriptor, the others with the title of the scale only.
+    """
+    required = framework.required(profile.job_group, profile.stage)
+    scale = sorted(framework.scale, key=lambda step: step.level)
+    skills = []
+    for skill in framework.skills:
+        if skill.id in required:
+            said = {step.level: step.title for step in skill.descriptors}
+            levels = [FormLevel(step.level, step.title, said.get(step.level)) for step in scale]
+            skills.append(FormSkill(skill.id, skill.title, required[skill.id].level, levels, skill.description))
+    return SelfAssessmentForm(
+        profile.officer, framework.id, framework.version, profile.job_group, skills, profile.stage
+    )
 
 
 def _shown(piece: Piece, *, counts: bool) -> EvidencePiece:

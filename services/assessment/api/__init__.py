@@ -1,6 +1,6 @@
 """The routes of the assessment service."""
 
-from services.assessment.api.assessments import list_assessments, submit_assessment
+from services.assessment.api.assessments import list_assessments, show_self_assessment, submit_assessment
 from services.assessment.api.common import DEFAULT_FRAMEWORK, INDEX, INTAKE, KEYS, STORE
 from services.assessment.api.officers import erase_officer, get_officer, patch_officer, put_officer, show_profile
 from services.assessment.model import (
@@ -9,11 +9,12 @@ from services.assessment.model import (
     ListEvidence,
     OfficerPut,
     PutOfficer,
+    SelfAssessmentForm,
     ShowProfile,
     SkillProfile,
     SubmitAssessment,
 )
-from shared.auth import EVERYONE, PLATFORMS
+from shared.auth import ASSESSORS, PLATFORMS
 from shared.domain import Profile
 from shared.routes import IDEMPOTENCY_KEY, IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, MergePatch, Route
 
@@ -59,8 +60,8 @@ ROUTES = [
         answers={200: OfficerPut},
         problems=[412, 415],
     ),
-    Route("GET", _OFFICER, get_officer, EVERYONE, headers=[IF_NONE_MATCH], answers={200: Profile, 304: None}),
-    Route("GET", f"{_OFFICER}/profile", show_profile, EVERYONE, query=ShowProfile, answers={200: SkillProfile}),
+    Route("GET", _OFFICER, get_officer, ASSESSORS, headers=[IF_NONE_MATCH], answers={200: Profile, 304: None}),
+    Route("GET", f"{_OFFICER}/profile", show_profile, ASSESSORS, query=ShowProfile, answers={200: SkillProfile}),
     Route(
         "DELETE",
         _OFFICER,
@@ -74,14 +75,15 @@ ROUTES = [
         "POST",
         f"{_OFFICER}/assessments",
         submit_assessment,
-        EVERYONE,
+        ASSESSORS,
         body=SubmitAssessment,
         example=_ASSESSMENT,
         headers=[IDEMPOTENCY_KEY],
         answers={202: AssessmentAccepted},
         problems=[409],
     ),
+    Route("GET", f"{_OFFICER}/self-assessment", show_self_assessment, ASSESSORS, answers={200: SelfAssessmentForm}),
     Route(
-        "GET", f"{_OFFICER}/assessments", list_assessments, EVERYONE, query=ListEvidence, answers={200: EvidenceList}
+        "GET", f"{_OFFICER}/assessments", list_assessments, ASSESSORS, query=ListEvidence, answers={200: EvidenceList}
     ),
 ]

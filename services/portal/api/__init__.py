@@ -7,13 +7,12 @@ from services.portal.api.session import (
     CALLBACK,
     AskOpenId,
     AskSignOut,
-    OpenIdCallback,
     Session,
     Sessions,
     SignIn,
     SignInOptions,
 )
-from shared.auth import EVERYONE, PUBLIC
+from shared.auth import EVERYONE, PUBLIC, SIGNED_IN
 from shared.routes import ACCEPT_LANGUAGE, AskWords, Header, Route
 
 _KEY = {"key": "0123456789abcdef.secret"}
@@ -35,7 +34,7 @@ def routes(page: Page, sessions: Sessions, live: Live, forwarder: Forwarder) -> 
             answers={200: Session},
             problems=[401, 403, 503],
         ),
-        Route("GET", "/session", sessions.get_session, EVERYONE, answers={200: Session}),
+        Route("GET", "/session", sessions.get_session, SIGNED_IN, answers={200: Session}),
         Route(
             "DELETE",
             "/session",
@@ -55,7 +54,7 @@ def routes(page: Page, sessions: Sessions, live: Live, forwarder: Forwarder) -> 
             answers={303: None},
             problems=[400, 404, 503],
         ),
-        Route("GET", CALLBACK, sessions.come_back, PUBLIC, query=OpenIdCallback, answers={303: None}, problems=[404]),
+        Route("GET", CALLBACK, sessions.come_back, PUBLIC, answers={303: None}, problems=[404]),
         Route(
             "GET",
             "/v1/officers/{officer_id}/live",
@@ -68,5 +67,5 @@ def routes(page: Page, sessions: Sessions, live: Live, forwarder: Forwarder) -> 
             streams=True,
             produces="text/event-stream",
         ),
-        Route("*", "/api/{path:.*}", forwarder.forward, EVERYONE, streams=True, hidden=True),
+        Route("*", "/api/{path:.*}", forwarder.forward, SIGNED_IN, streams=True, hidden=True),
     ]

@@ -37,7 +37,7 @@ COOKIE: web.AppKey[str] = web.AppKey("cookie", str)
 CALLBACK = "/session/openid/callback"
 
 _SAFE = {"GET", "HEAD", "OPTIONS"}
-_ON_THE_WAY_SECONDS = 600
+_PENDING_SECONDS = 600
 
 
 class SignIn(Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,25 +53,18 @@ class SignInOptions(Struct, frozen=True):
 
 
 class Session(Struct, frozen=True):
-    """Who is signed in; `officer` in the role `officer` only."""
+    """Who is signed in; `officer` in the role `officer` only, `agency` in the role `supervisor` only."""
 
     tenant: str
     role: Role
     officer: str | None
+    agency: str | None
 
 
-class AskOpenId(Struct, frozen=True, forbid_unknown_fields=True, rename={"back": "return"}):
+class AskOpenId(Struct, frozen=True, forbid_unknown_fields=True):
     """Where to go after the sign-in: a path of this portal."""
 
-    back: Annotated[str, Meta(max_length=500)] = "/"
-
-
-class OpenIdCallback(Struct, frozen=True):
-    """What the provider sends the browser back with: a code, or an error (RFC 6749, section 4.1.2)."""
-
-    state: Annotated[str, Meta(max_length=500)] = ""
-    code: Annotated[str, Meta(max_length=4000)] = ""
-    error: Annotated[str, Meta(max_length=500)] = ""
+    to: Annotated[str, Meta(max_length=500)] = "/"
 
 
 class AskSignOut(Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,13 +73,13 @@ class AskSignOut(Struct, frozen=True, forbid_unknown_fields=True):
     everywhere: bool = False
 
 
-class OnTheWay(Struct, frozen=True, array_like=True):
+class PendingSignIn(Struct, frozen=True, array_like=True):
     """What is remembered of a browser that is at the provider."""
 
     state: str
     nonce: str
     verifier: str
-    back: str
+    to: str
     until: float
 
 
@@ -200,18 +193,19 @@ class Sessions:
     # --- OpenID Connect ----------------------------------------------------------------------------------------------
 
     async def go_to_provider(self, request: web.Request) -> web.Response:
-        """Send the browser to the provider to sign in; it comes back to the path `return` of this portal."""
+        """Send the browser to the provider to sign in; it goes on to the path `to` of this portal afterwards."""
         provider = self._known_provider()
-        back = read_query(request, AskOpenId).back
-        if not _is_own_path(back):
-            raise Malformed("is to be a path of this portal", "return")
-        until = self._clock() + _ON_THE_WAY_SECONDS
-        asked = OnTheWay(*(secrets.token_urlsafe(32) for _ in range(3)), back, until)
-        response = _moved(await provider.authorization_address(asked.state, asked.nonce, asked.verifier))
+        to = read_query(request, AskOpenId).to
+        if not _is_own_path(to):
+            raise Malformed("is to be a path of this portal", "to")
+        until = self._clock() + _PENDING_SECONDS
+        state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
+        asked = PendingSignIn(state, nonce, verifier, to, until)
+        response = _moved(await provider.authorization_address(state, nonce, verifier))
         response.set_cookie(
             self._waiting_cookie(request),
             self._signed(asked),
-            max_age=_ON_THE_WAY_SECONDS,
+            max_age=_PENDING_SECONDS,
             path="/",
             secure=self._secure,
             httponly=True,
@@ -225,24 +219,22 @@ class Sessions:
         If that fails, the page is told why: `/?sign-in=refused`, `expired`, `unknown` or `unavailable`.
         """
         provider = self._known_provider()
-        answer = read_query(request, OpenIdCallback)
+        state, code = request.query.get("state", ""), request.query.get("code", "")
         asked = self._unsigned(request.cookies.get(self._waiting_cookie(request), ""))
         try:
-            if asked is None or not hmac.compare_digest(asked.state.encode(), answer.state.encode()):
+            if asked is None or not hmac.compare_digest(asked.state.encode(), state.encode()):
                 response = _moved("/?sign-in=expired")
-            elif answer.error or not answer.code:
+            elif not code:  # but an error: RFC 6749, section 4.1.2.1
                 response = _moved("/?sign-in=refused")
             else:
-                claims = await provider.claims_of(answer.code, asked.nonce, asked.verifier)
-                response = _moved(asked.back)
+                claims = await provider.claims_of(code, asked.nonce, asked.verifier)
+                response = _moved(asked.to)
                 self._set_key(request, response, await self._new_key(identity_of(claims, self._claims)))
         except Forbidden:
             response = _moved("/?sign-in=unknown")
         except Problem as problem:
             response = _moved(f"/?sign-in={'refused' if isinstance(problem, Unauthorized) else 'unavailable'}")
-        response.del_cookie(
-            self._waiting_cookie(request), path="/", secure=self._secure, httponly=True, samesite="Lax"
-        )
+        response.del_cookie(self._waiting_cookie(request), path="/", secure=self._secure, httponly=True, samesite="Lax")
         return response
 
     def _known_provider(self) -> OpenIdProvider:
@@ -276,16 +268,16 @@ class Sessions:
     def _waiting_cookie(self, request: web.Request) -> str:
         return f"{request.app[COOKIE]}-openid"
 
-    def _signed(self, asked: OnTheWay) -> str:
+    def _signed(self, asked: PendingSignIn) -> str:
         text = base64.urlsafe_b64encode(msgspec.json.encode(asked)).decode()
         return f"{text}.{self._mark(text)}"
 
-    def _unsigned(self, cookie: str) -> OnTheWay | None:
+    def _unsigned(self, cookie: str) -> PendingSignIn | None:
         """Return what a cookie of ours says; None for another one, or if its time is over."""
         text, _, mark = cookie.partition(".")
         if not cookie.isascii() or not hmac.compare_digest(mark, self._mark(text)):
             return None
-        asked = msgspec.json.decode(base64.urlsafe_b64decode(text), type=OnTheWay)
+        asked = msgspec.json.decode(base64.urlsafe_b64decode(text), type=PendingSignIn)
         return asked if asked.until > self._clock() else None
 
     def _mark(self, text: str) -> str:
@@ -294,7 +286,13 @@ class Sessions:
 
 def _is_own_path(text: str) -> bool:
     """Return whether a browser takes this for a path of the same origin."""
-    return text.startswith("/") and not text.startswith("//") and text.isascii() and text.isprintable() and "\\" not in text
+    return (
+        text.startswith("/")
+        and not text.startswith("//")
+        and text.isascii()
+        and text.isprintable()
+        and "\\" not in text
+    )
 
 
 def _moved(place: str) -> web.Response:
@@ -302,4 +300,4 @@ def _moved(place: str) -> web.Response:
 
 
 def _session(who: Principal) -> Session:
-    return Session(who.tenant, who.role, who.officer)
+    return Session(who.tenant, who.role, who.officer, who.agency)
