@@ -3,6 +3,7 @@
 from services.assessment.api.assessments import list_assessments, show_self_assessment, submit_assessment
 from services.assessment.api.common import DEFAULT_FRAMEWORK, INDEX, INTAKE, KEYS, STORE
 from services.assessment.api.officers import erase_officer, get_officer, patch_officer, put_officer, show_profile
+from services.assessment.api.sessions import RUNNER, SESSION_ROUTES, SESSIONS
 from services.assessment.model import (
     AssessmentAccepted,
     EvidenceList,
@@ -18,7 +19,7 @@ from shared.auth import ASSESSORS, PLATFORMS
 from shared.domain import Profile
 from shared.routes import IDEMPOTENCY_KEY, IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, MergePatch, Route
 
-__all__ = ["DEFAULT_FRAMEWORK", "INDEX", "INTAKE", "KEYS", "ROUTES", "STORE"]
+__all__ = ["DEFAULT_FRAMEWORK", "INDEX", "INTAKE", "KEYS", "ROUTES", "RUNNER", "SESSIONS", "STORE"]
 
 _OFFICER = "/v1/officers/{officer_id}"
 _REGISTRATION = {
@@ -86,4 +87,5 @@ ROUTES = [
     Route(
         "GET", f"{_OFFICER}/assessments", list_assessments, ASSESSORS, query=ListEvidence, answers={200: EvidenceList}
     ),
+    *SESSION_ROUTES,
 ]
