@@ -3,16 +3,18 @@
 republish   stage every officer's present state once more; a running service sends it
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
 
 from aiohttp import web
 
 from services.assessment import __doc__ as card
-from services.assessment.api import DEFAULT_FRAMEWORK, INDEX, INTAKE, KEYS, ROUTES, STORE
+from services.assessment.api import BANK_FILES, BANKS, DEFAULT_FRAMEWORK, INDEX, INTAKE, KEYS, ROUTES, STORE
 from services.assessment.consumer import CatalogConsumer
 from services.assessment.framework_replica import FrameworkReplica
 from services.assessment.intake import Intake
+from services.assessment.item_bank.store import ItemBankStore
 from services.assessment.store import COLLECTION, OfficerStore
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
@@ -33,6 +35,8 @@ async def build(settings: AssessmentSettings) -> web.Application:
     staged = Staged()
     store = OfficerStore(database, staged)
     await store.prepare()
+    banks = ItemBankStore(database)
+    await banks.prepare()
     keys = KeyStore(client, settings)
     await keys.prepare()
     publisher = Publisher(settings)
@@ -78,6 +82,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
     app[STORE], app[INDEX] = store, index
     app[INTAKE] = Intake(store, index, follower.caught_up)
     app[KEYS] = keys
+    app[BANKS], app[BANK_FILES] = banks, asyncio.Semaphore(1)
     app[DEFAULT_FRAMEWORK] = settings.default_framework
     metrics.watch_relay(app[REGISTRY], relay)
     metrics.watch_follower(app[REGISTRY], follower)
