@@ -56,6 +56,14 @@ _PARAMETERS = {
         "th",
     ),
     "status": ("What people have made of a match.", "proposed"),
+    "q": ("Words to search for, Thai or English; an empty one stands for every course.", "วิเคราะห์ข้อมูล"),
+    "level": (
+        "A level that courses lead to, or whom they are for: `beginner`, `intermediate`, `advanced` or `mixed`.",
+        2,
+    ),
+    "provider": ("Courses of this provider, by its whole name in Thai or English.", "Thai MOOC"),
+    "max_hours": ("Courses of so many hours at most.", 10),
+    "job_group": ("Courses that teach a skill which this job group requires.", "technology"),
     "import_id": ("The id of an import, from its report.", "0f3c2d1b4a5968778695a4b3c2d1e0f0"),
     "verdict": ("Rows of which this became.", "refused"),
     "map": (

@@ -340,6 +340,11 @@ class AssessmentSettings(Settings):
     default_framework: str = _setting(
         "The framework of an officer who is registered without one.", _identifier, "th-digital-2018"
     )
+    session_idle_minutes: int = _setting(
+        "How long an adaptive session waits for the next answer; then it ends, and what it measured counts.",
+        _number(1, 100_000),
+        "120",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ from services.assessment.item_bank.model import (
     item_faults,
 )
 from services.assessment.item_bank.store import ItemBankStore, NewDraft, StoredBank
+from shared.auth import ADMINS
 from shared.decoding import convert
 from shared.domain import SHARED_TENANT, Framework, Identifier, Level, LocalizedText, ShortText
 from shared.errors import Conflict, InvalidInput, NotFound, Overloaded
@@ -29,7 +30,11 @@ from shared.openapi import ProblemDetails
 from shared.preconditions import Preconditions, Tag
 from shared.retries import retry_on_conflict
 from shared.routes import (
+    IF_ABSENT,
+    IF_MATCH,
+    IF_NONE_MATCH,
     REQUEST_ID,
+    Route,
     json_response,
     no_content,
     not_modified,
@@ -493,3 +498,81 @@ def _tag(bank: StoredBank) -> Tag:
     """Return the tag: the edition, which is another one after every change, and the version if it is published."""
     edition = bank.edition.rpartition("/")[2]
     return Tag(edition if bank.draft else f"{edition}-{bank.version}")
+
+
+_BANK = "/v1/item-banks/{bank_id}"
+_ITEM_BANK = {
+    "framework": "th-digital-2018",
+    "title": {"th": "ชุดข้อประเมินของกรม", "en": "The department's items"},
+    "items": [
+        {
+            "id": "safety-1",
+            "skill": "dlit-safety",
+            "kind": "choice",
+            "level": 1,
+            "stem": {"th": "ได้รับลิงก์แปลกจากผู้ไม่รู้จัก ควรทำอย่างไร", "en": "A stranger sends you a link. What do you do?"},
+            "options": [
+                {"th": "เปิดลิงก์เพื่อดูเนื้อหา", "en": "Open it and look"},
+                {"th": "ไม่เปิด และแจ้งผู้ดูแลระบบ", "en": "Leave it and tell the administrator"},
+            ],
+            "key": 1,
+        }
+    ],
+}
+BANK_ROUTES = [
+    Route("GET", "/v1/item-banks", list_banks, ADMINS, query=ListBanks, answers={200: BankList}),
+    Route(
+        "PUT",
+        _BANK,
+        put_bank,
+        ADMINS,
+        body=PutItemBank,
+        example=_ITEM_BANK,
+        headers=[IF_MATCH, IF_ABSENT],
+        answers={200: BankPut, 201: BankPut},
+        problems=[409, 412],
+        limit=PUT_LIMIT,
+    ),
+    Route(
+        "GET",
+        _BANK,
+        get_bank,
+        ADMINS,
+        query=ShowBank,
+        headers=[IF_NONE_MATCH],
+        answers={200: BankPage, 304: None},
+    ),
+    Route("DELETE", f"{_BANK}/draft", delete_draft, ADMINS, headers=[IF_MATCH], answers={204: None}, problems=[412]),
+    Route(
+        "POST",
+        f"{_BANK}:publish",
+        publish_bank,
+        ADMINS,
+        headers=[IF_MATCH],
+        answers={200: BankPut},
+        problems=[409, 412],
+    ),
+    Route(
+        "POST",
+        f"{_BANK}:import",
+        import_bank,
+        ADMINS,
+        body=BankFile,
+        example="id,skill,kind,level,stem_th,stem_en,option1_th,option1_en,option2_th,option2_en,right\n",
+        query=ImportBank,
+        headers=[IF_MATCH, IF_ABSENT],
+        answers={200: BankImport},
+        problems=[409, 412, 422],
+        accepts="text/csv",
+        limit=FILE_LIMIT,
+    ),
+    Route(
+        "GET",
+        f"{_BANK}:export",
+        export_bank,
+        ADMINS,
+        query=ExportBank,
+        answers={200: BankFile},
+        produces="application/octet-stream",
+    ),
+]

@@ -16,10 +16,12 @@ from services.assessment.api.common import (
     subject_of,
     tag_of,
 )
+from services.assessment.api.sessions import SESSIONS
 from services.assessment.model import OfficerPut, PutOfficer, ShowProfile
 from services.assessment.store import SOURCE, Officer
 from shared.auth import FORGOTTEN_SECONDS
 from shared.decoding import patched
+from shared.domain import key_of
 from shared.errors import Conflict, NotFound, PreconditionFailed
 from shared.events import OfficerChanged, OfficerErased, new_event
 from shared.preconditions import Preconditions, Tag
@@ -142,10 +144,12 @@ async def erase_officer(request: web.Request) -> web.StreamResponse:
             await store.republish([before.key])  # who reads it takes back what was refused since
             return True
         await request.app[KEYS].revoke_of(tenant, officer_id, datetime.now(UTC))  # first: nobody erased has a key
+        await request.app[SESSIONS].erase(before.key)
         data = OfficerErased(tenant, officer_id)
         return await store.erase(before, new_event(SOURCE, before.key, before.sequence + 1, data, trace)) or None
 
     await retry_on_conflict(decide, "this officer")
+    await request.app[SESSIONS].erase(key_of(tenant, officer_id))  # one that began meanwhile
     return no_content()
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.catalog.api.courses import get_course, list_courses, patch_course, put_course, withdraw_course
+from services.catalog.api.courses import SEARCH, get_course, list_courses, patch_course, put_course, withdraw_course
 from services.catalog.api.drafts import (
     DRAFTS,
     DraftPut,
@@ -72,9 +72,9 @@ from shared.domain import Course, Framework
 from shared.imports.rows import ListRows, RowPage, RowResult
 from shared.routes import IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, Handler, MergePatch, Route
 
-__all__ = ["CALIBRATION", "DRAFTS", "FILES", "HISTORY", "MATCHES", "ONE", "REPORTS", "ROUTES", "STORE"]
+__all__ = ["CALIBRATION", "DRAFTS", "FILES", "HISTORY", "MATCHES", "ONE", "REPORTS", "ROUTES", "SEARCH", "STORE"]
 
-_FRAMEWORK_LIMIT = 4 * 1024 * 1024  # with its spaces; the store bounds what its event holds
+_FRAMEWORK_LIMIT = 32 * 1024 * 1024
 _COURSE = "/v1/courses/{course_id}"
 _FRAMEWORK = "/v1/frameworks/{framework_id}"
 _DRAFT = f"{_FRAMEWORK}/draft"
