@@ -3,6 +3,7 @@
 republish   stage every officer's present state once more; a running service sends it
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from functools import partial
@@ -10,7 +11,18 @@ from functools import partial
 from aiohttp import web
 
 from services.assessment import __doc__ as card
-from services.assessment.api import DEFAULT_FRAMEWORK, INDEX, INTAKE, KEYS, ROUTES, RUNNER, SESSIONS, STORE
+from services.assessment.api import (
+    BANK_FILES,
+    BANKS,
+    DEFAULT_FRAMEWORK,
+    INDEX,
+    INTAKE,
+    KEYS,
+    ROUTES,
+    RUNNER,
+    SESSIONS,
+    STORE,
+)
 from services.assessment.consumer import CatalogConsumer
 from services.assessment.framework_replica import FrameworkReplica
 from services.assessment.intake import Intake
@@ -99,6 +111,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
     app[INTAKE] = intake
     app[SESSIONS], app[RUNNER] = sessions, runner
     app[KEYS] = keys
+    app[BANKS], app[BANK_FILES] = banks, asyncio.Semaphore(1)
     app[DEFAULT_FRAMEWORK] = settings.default_framework
     metrics.watch_relay(app[REGISTRY], relay)
     metrics.watch_follower(app[REGISTRY], follower)

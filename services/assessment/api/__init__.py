@@ -2,6 +2,7 @@
 
 from services.assessment.api.assessments import list_assessments, show_self_assessment, submit_assessment
 from services.assessment.api.common import DEFAULT_FRAMEWORK, INDEX, INTAKE, KEYS, STORE
+from services.assessment.api.item_banks import BANK_FILES, BANK_ROUTES, BANKS
 from services.assessment.api.officers import erase_officer, get_officer, patch_officer, put_officer, show_profile
 from services.assessment.api.sessions import RUNNER, SESSION_ROUTES, SESSIONS
 from services.assessment.model import (
@@ -19,7 +20,18 @@ from shared.auth import ASSESSORS, PLATFORMS
 from shared.domain import Profile
 from shared.routes import IDEMPOTENCY_KEY, IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, MergePatch, Route
 
-__all__ = ["DEFAULT_FRAMEWORK", "INDEX", "INTAKE", "KEYS", "ROUTES", "RUNNER", "SESSIONS", "STORE"]
+__all__ = [
+    "BANKS",
+    "BANK_FILES",
+    "DEFAULT_FRAMEWORK",
+    "INDEX",
+    "INTAKE",
+    "KEYS",
+    "ROUTES",
+    "RUNNER",
+    "SESSIONS",
+    "STORE",
+]
 
 _OFFICER = "/v1/officers/{officer_id}"
 _REGISTRATION = {
@@ -87,5 +99,6 @@ ROUTES = [
     Route(
         "GET", f"{_OFFICER}/assessments", list_assessments, ASSESSORS, query=ListEvidence, answers={200: EvidenceList}
     ),
+    *BANK_ROUTES,
     *SESSION_ROUTES,
 ]
