@@ -3,6 +3,7 @@
 republish   stage every officer's present state once more; a running service sends it
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from functools import partial
@@ -10,7 +11,19 @@ from functools import partial
 from aiohttp import web
 
 from services.assessment import __doc__ as card
-from services.assessment.api import INDEX, INTAKE, KEYS, REGISTRAR, REPORTS, ROUTES, RUNNER, SESSIONS, STORE
+from services.assessment.api import (
+    BANK_FILES,
+    BANKS,
+    INDEX,
+    INTAKE,
+    KEYS,
+    REGISTRAR,
+    REPORTS,
+    ROUTES,
+    RUNNER,
+    SESSIONS,
+    STORE,
+)
 from services.assessment.consumer import CatalogConsumer
 from services.assessment.framework_replica import FrameworkReplica
 from services.assessment.intake import Intake
@@ -106,6 +119,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
     app[REGISTRAR] = Registrar(store, intake, index, settings.default_framework)
     app[REPORTS] = reports
     app[KEYS] = keys
+    app[BANKS], app[BANK_FILES] = banks, asyncio.Semaphore(1)
     metrics.watch_relay(app[REGISTRY], relay)
     metrics.watch_follower(app[REGISTRY], follower)
     metrics.watch_assembly(app[REGISTRY], catalog.assembly.missing_parts)

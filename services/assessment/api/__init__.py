@@ -12,6 +12,7 @@ from services.assessment.api.importing import (
     list_import_rows,
     show_import,
 )
+from services.assessment.api.item_banks import BANK_FILES, BANK_ROUTES, BANKS
 from services.assessment.api.officers import erase_officer, get_officer, patch_officer, put_officer, show_profile
 from services.assessment.api.sessions import RUNNER, SESSION_ROUTES, SESSIONS
 from services.assessment.model import (
@@ -33,7 +34,19 @@ from shared.domain import Profile
 from shared.imports.rows import ImportReport, ListRows, RowPage, RowResult
 from shared.routes import IDEMPOTENCY_KEY, IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, Handler, MergePatch, Route
 
-__all__ = ["INDEX", "INTAKE", "KEYS", "REGISTRAR", "REPORTS", "ROUTES", "RUNNER", "SESSIONS", "STORE"]
+__all__ = [
+    "BANKS",
+    "BANK_FILES",
+    "INDEX",
+    "INTAKE",
+    "KEYS",
+    "REGISTRAR",
+    "REPORTS",
+    "ROUTES",
+    "RUNNER",
+    "SESSIONS",
+    "STORE",
+]
 
 _OFFICER = "/v1/officers/{officer_id}"
 _REGISTRATION = {
@@ -129,6 +142,7 @@ ROUTES = [
     Route(
         "GET", f"{_OFFICER}/assessments", list_assessments, ASSESSORS, query=ListEvidence, answers={200: EvidenceList}
     ),
+    *BANK_ROUTES,
     *SESSION_ROUTES,
     _import("/v1/assessments:import", import_results, ImportedResult, _RESULT),
     _import("/v1/officers:import", import_officers, ImportedOfficer, {"officer": "officer-014", **_REGISTRATION}),
