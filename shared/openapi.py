@@ -37,6 +37,7 @@ _PARAMETERS = {
     "officer_id": ("The agency's own pseudonym of an officer.", "officer-014"),
     "course_id": ("The id of a course.", "ocsc-digital-101"),
     "framework_id": ("The id of a framework.", "th-digital-2018"),
+    "bank_id": ("The id of an item bank.", "th-digital-2018"),
     "agency_id": ("The id of an agency of the tenant.", "dept-a"),
     "framework": ("The id of a framework.", "th-digital-2018"),
     "skill": ("The id of a skill of the framework.", "dlit-safety"),
@@ -55,6 +56,14 @@ _PARAMETERS = {
         "th",
     ),
     "status": ("What people have made of a match.", "proposed"),
+    "q": ("Words to search for, Thai or English; an empty one stands for every course.", "วิเคราะห์ข้อมูล"),
+    "level": (
+        "A level that courses lead to, or whom they are for: `beginner`, `intermediate`, `advanced` or `mixed`.",
+        2,
+    ),
+    "provider": ("Courses of this provider, by its whole name in Thai or English.", "Thai MOOC"),
+    "max_hours": ("Courses of so many hours at most.", 10),
+    "job_group": ("Courses that teach a skill which this job group requires.", "technology"),
     "import_id": ("The id of an import, from its report.", "0f3c2d1b4a5968778695a4b3c2d1e0f0"),
     "verdict": ("Rows of which this became.", "refused"),
     "map": (

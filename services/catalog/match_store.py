@@ -111,9 +111,10 @@ class MatchStore:
         with unavailable():
             for owner in dict.fromkeys((SHARED_TENANT, tenant)):
                 query = {"kind": "framework", "tenant": owner}
-                async for document in self._entries.find(query, {"content": 1}).sort("id", ASCENDING):
-                    if document.get("content") and (one := readable(document, _framework)):
-                        found[one.id] = one
+                async for document in self._entries.find(query, {"outbox": 0}).sort("id", ASCENDING):
+                    entry = await self._catalog.whole(document)
+                    if entry and isinstance(entry.content, Framework):
+                        found[entry.id] = entry.content
         return found
 
     async def examples(self, tenant: str, framework: str) -> list[Course]:
@@ -243,7 +244,3 @@ def _matched(document: Mapping[str, Any]) -> MatchedCourse:
 
 def _course(document: Mapping[str, Any]) -> Course:
     return stored(document["content"], Course)
-
-
-def _framework(document: Mapping[str, Any]) -> Framework:
-    return stored(document["content"], Framework)

@@ -2,11 +2,21 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
-from msgspec import UNSET, Meta, Struct, field
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from shared.domain import Course, Identifier, Language, LocalizedText, Prerequisite, courses_named
+from shared.domain import (
+    Course,
+    Hours,
+    Identifier,
+    Language,
+    Level,
+    LocalizedText,
+    Prerequisite,
+    ShortText,
+    courses_named,
+)
 from shared.errors import InvalidInput, Warned
 from shared.imports.rows import ImportReport
 
@@ -31,22 +41,86 @@ class FrameworkPut(Struct, frozen=True):
     changed: bool
 
 
-class CoursePage(Struct, frozen=True):
-    """Courses by id. `next` is the `after` of the following page, null on the last one."""
+class ProviderCount(Struct, frozen=True):
+    """How many of the courses that were found a provider offers."""
+
+    provider: LocalizedText
+    count: int
+
+
+class LanguageCount(Struct, frozen=True):
+    """How many of the courses that were found are held in a language."""
+
+    language: str
+    count: int
+
+
+class SkillCount(Struct, frozen=True):
+    """How many of the courses that were found teach a skill."""
+
+    framework: str
+    skill: str
+    count: int
+
+
+class HoursCount(Struct, frozen=True):
+    """How many of the courses that were found take more than `over` hours and at most `most`; null is without end."""
+
+    over: float
+    most: float | None
+    count: int
+
+
+class CourseFacets(Struct, frozen=True):
+    """What the courses that were found have in common, the most frequent first, 50 of each kind at most."""
+
+    provider: list[ProviderCount]
+    language: list[LanguageCount]
+    skill: list[SkillCount]
+    hours: list[HoursCount]
+
+
+class CoursePage(Struct, frozen=True, omit_defaults=True):
+    """Courses by id, or by how well they match. `next` is the `after` of the following page, null on the last one.
+
+    Of a search `total` counts the courses that match, and `highlights` says by course id and field (`title.th`) where
+    the words of `q` stand: begin and end of each place, in characters.
+    """
 
     courses: list[Course]
     next: str | None
+    total: int | UnsetType = UNSET
+    facets: CourseFacets | UnsetType = UNSET
+    highlights: dict[str, dict[str, list[tuple[int, int]]]] | UnsetType = UNSET
+
+
+EducationalLevel = Literal["beginner", "intermediate", "advanced", "mixed"]
 
 
 class ListCourses(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which courses: those teaching a skill of a framework, in a language, as of a revision of the catalog."""
+    """Which courses: those teaching a skill of a framework, in a language, as of a revision of the catalog.
 
+    Any of the others makes it a search: `q` are words, an empty one stands for every course. `level` is one that a
+    course leads to, on the scale of its framework, or whom a course is for. `job_group`: courses that teach a skill
+    which it requires.
+    """
+
+    q: Annotated[str, Meta(max_length=200)] | None = None
     framework: Identifier | None = None
     skill: Identifier | None = None
+    level: Level | EducationalLevel | None = None
     language: Language | None = None
-    after: Annotated[str, Meta(max_length=64)] = ""
+    provider: ShortText | None = None
+    max_hours: Hours | None = None
+    job_group: Identifier | None = None
+    after: Annotated[str, Meta(max_length=600)] = ""
     limit: Annotated[int, Meta(ge=1, le=500)] = 100
     catalog_revision: Annotated[int, Meta(ge=1)] | None = None
+
+    @property
+    def searches(self) -> bool:
+        """Whether the search index is asked, and not the list by id."""
+        return any(one is not None for one in (self.q, self.level, self.provider, self.max_hours, self.job_group))
 
 
 class ShowFramework(Struct, frozen=True, forbid_unknown_fields=True):

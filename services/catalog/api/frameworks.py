@@ -1,5 +1,7 @@
 """Frameworks."""
 
+import asyncio
+
 import msgspec
 from aiohttp import web
 
@@ -48,7 +50,7 @@ async def store_framework(
     request: web.Request, framework: Framework, asked: Preconditions
 ) -> tuple[FrameworkPut, bool]:
     """Return what became of a framework, and whether it is new."""
-    framework.check()
+    await asyncio.to_thread(framework.check)
     store, tenant, trace = request.app[STORE], principal(request).tenant, trace_of(request)
 
     async def decide() -> tuple[FrameworkPut, bool] | None:
