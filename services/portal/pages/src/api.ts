@@ -139,7 +139,7 @@ export async function coursesTeaching(framework: string, skill: string, most = 2
   const found: Course[] = [];
   let after: string | null = '';
   while (after !== null && found.length < most) {
-    const page: C['CoursePage'] = await answer(
+    const page: { courses: Course[]; next: string | null } = await answer(
       api.GET('/v1/courses', { params: { query: { framework, skill, limit: 500, after } } }),
     );
     found.push(...page.courses.map(({ id, title, hours }) => ({ id, title, hours })));
