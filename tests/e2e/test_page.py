@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser
 
-from tests.support.page import reading
+from tests.support.page import at_the_path, reading
 from tests.support.platform import Officer, Platform, required
 
 pytestmark = pytest.mark.timeout(400)
@@ -210,3 +210,29 @@ async def test_a_platform_says_whose_path_it_wants(platform: Platform, browser: 
         assert officer.name in await page.inner_text(".whose")
         await page.click(".whose a")
         await reader.shows("choose")
+
+
+async def test_the_first_view_is_light_and_an_officer_takes_the_plan_along(
+    platform: Platform, browser: Browser
+) -> None:
+    async with at_the_path(platform, browser, width=390, height=844) as (_, reader):
+        page = reader.page
+        entries: list[list[Any]] = await page.evaluate(
+            "performance.getEntriesByType('resource').map(one => [one.name, one.encodedBodySize])"
+        )
+        weights = {name: size for name, size in entries if name.endswith((".js", ".css")) and "/en-" not in name}
+        assert len(weights) >= 4
+        assert all(weights.values())
+        assert sum(weights.values()) <= 80_000
+        shown = await page.locator(".next h2").bounding_box()
+        assert shown
+        assert shown["y"] + shown["height"] < 844  # the next step stands on the first screen
+        assert await page.locator(".step .week").count() > 0
+        async with page.expect_download() as download:
+            await page.click("[data-keep=calendar]")
+        text = (await (await download.value).path()).read_text(encoding="utf-8")
+        assert text.startswith("BEGIN:VCALENDAR")
+        assert text.count("BEGIN:VEVENT") == await page.locator(".step").count()
+        await page.emulate_media(media="print")
+        assert not await page.is_visible(".controls")
+        assert await page.is_visible(".step h3 >> nth=0")

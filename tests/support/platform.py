@@ -218,8 +218,13 @@ class Officer:
         return found
 
     async def is_planned(self) -> None:
-        """Wait until the stored path is of the newest profile."""
-        await until(self._up_to_date, f"a path of {self.name}")
+        """Wait until the stored path is one after an assessment."""
+
+        async def is_so() -> bool:
+            stored = await self.path_if_any()
+            return stored is not None and stored["path"]["status"] == "ready"
+
+        await until(is_so, f"a path of {self.name}")
 
     async def path(self) -> dict[str, Any]:
         """Return the stored path with its revision."""

@@ -9,6 +9,7 @@ export default defineConfig({
     assetsDir: 'static',
     assetsInlineLimit: 0, // the policy allows no data: addresses
     target: 'es2022',
+    manifest: 'manifest.json',
     modulePreload: { polyfill: false },
   },
   server: { proxy: Object.fromEntries(['/api', '/session', '/v1'].map((path) => [path, portal])) },

@@ -88,6 +88,9 @@ export const readSession = () => answer(own.GET('/session'));
 /** Sign in with an API key; return the session. */
 export const signIn = (key: string) => answer(own.POST('/session', { body: { key } }));
 
+/** Return how people may sign in besides with a key. */
+export const readSignInOptions = () => answer(own.GET('/session/options'));
+
 /** Forget the key. */
 export const signOut = () => answer(own.DELETE('/session'));
 

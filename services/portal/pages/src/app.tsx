@@ -3,7 +3,7 @@
 import { useSignal } from '@preact/signals';
 import type { ComponentType, JSX } from 'preact';
 import { useEffect, useLayoutEffect } from 'preact/hooks';
-import { type Session, signIn } from './api';
+import { readSignInOptions, type Session, signIn } from './api';
 import { asApiError } from './errors';
 import { type Key, language, otherLanguage, setLanguage, t } from './i18n';
 import icon from './icon.svg';
@@ -33,7 +33,42 @@ async function enter(key: string): Promise<void> {
   focusOn('main');
 }
 
-function SignIn(): JSX.Element {
+const OUTCOMES: Partial<Record<string, Key>> = {
+  expired: 'openid.expired',
+  refused: 'openid.refused',
+  unknown: 'openid.unknown',
+  unavailable: 'openid.unavailable',
+};
+
+/** Signing in with the account of one's organisation, where the portal knows a provider. */
+function OpenId(): JSX.Element | null {
+  const offered = useSignal(false);
+  useEffect(() => {
+    readSignInOptions().then(
+      (options) => {
+        offered.value = options.openid;
+      },
+      () => undefined, // the key still signs in
+    );
+  }, [offered]);
+  if (!offered.value) return null;
+  const outcome = OUTCOMES[new URLSearchParams(window.location.search).get('sign-in') ?? ''];
+  return (
+    <div class="message">
+      <p class="wrong" role="alert">
+        {outcome && t(outcome)}
+      </p>
+      <p>
+        <a class="button main" href={`/session/openid?${new URLSearchParams({ to: '/' })}`} data-keep="openid">
+          {t('openid.signIn')}
+        </a>
+      </p>
+      <p class="quiet">{t('openid.orKey')}</p>
+    </div>
+  );
+}
+
+function KeyForm(): JSX.Element {
   return (
     <EntryForm
       name="key"
@@ -48,6 +83,13 @@ function SignIn(): JSX.Element {
     />
   );
 }
+
+const SignIn = (): JSX.Element => (
+  <>
+    <OpenId />
+    <KeyForm />
+  </>
+);
 
 /** A screen that something could not be had, with a button to try again. */
 export function Failed(): JSX.Element {

@@ -57,7 +57,7 @@ export function PathView({ visit, recommended }: { visit: Visit; recommended: Re
         <PageNav asking={framework !== undefined} measured={path.gaps.length > 0} />
       </Summary>
       <div class="columns">
-        {path.steps.length > 0 && <Steps path={path} visit={visit} />}
+        {path.steps.length > 0 && <Steps recommended={recommended} visit={visit} />}
         <div class="beside">
           <StudyTime path={path} visit={visit} />
           <ToAssess path={path} />

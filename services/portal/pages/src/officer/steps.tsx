@@ -1,10 +1,11 @@
 /** The path as an ordered list, by week where the officer's hours are known. */
 
 import type { JSX } from 'preact';
-import type { CourseCard, LearningPath, Step } from '../api';
+import type { CourseCard, LearningPath, Recommended, Step } from '../api';
 import { decimal, languageName, percent, shortDay, tenths } from '../formats';
-import { Localized, rich, t } from '../i18n';
-import { About } from '../ui';
+import { Localized, localize, rich, t } from '../i18n';
+import { About, Button } from '../ui';
+import { calendarOf } from './calendar';
 import { SeedMark, StepFeedback } from './feedback';
 import { webAddress } from './next_step';
 import { StepDetails } from './step_details';
@@ -99,12 +100,43 @@ function WeekTitle({ week }: { week: Week }): JSX.Element {
   );
 }
 
+/** The plan to take along: as a calendar file, where the hours a week are known, and on paper. */
+function TakeAlong({ recommended, weekly }: { recommended: Recommended; weekly: number | undefined }): JSX.Element {
+  const { path, revision, planned_at } = recommended;
+  const save = (hours: number) => {
+    const write = ({ course, reason }: Step) => ({
+      title: `${localize(course.title).words} (${t('hours', { n: tenths(course.hours) })})`,
+      words: localize(reason).words,
+      url: webAddress(course.url),
+    });
+    const text = calendarOf(path.steps, hours, new Date(), { revision, planned: planned_at, write });
+    const link = document.createElement('a');
+    link.href = URL.createObjectURL(new Blob([text], { type: 'text/calendar;charset=utf-8' }));
+    link.download = 'learning-path.ics';
+    link.click();
+    URL.revokeObjectURL(link.href);
+  };
+  return (
+    <p class="actions take-along">
+      {weekly && (
+        <Button name="calendar" class="small" onClick={() => save(weekly)}>
+          {t('calendarFile')}
+        </Button>
+      )}
+      <Button name="print" class="small" onClick={() => window.print()}>
+        {t('printPlan')}
+      </Button>
+    </p>
+  );
+}
+
 const weeksTaken = (span: Span | undefined): number => (span ? span.last - span.first + 1 : 1);
 
 /** The section of the path; what the last change brought or moved is marked. */
-export function Steps({ path, visit }: { path: LearningPath; visit: Visit }): JSX.Element {
+export function Steps({ recommended, visit }: { recommended: Recommended; visit: Visit }): JSX.Element {
+  const { path } = recommended;
   const shares = sharesAfter(path);
-  const weekly = visit.profile.value?.weekly_hours;
+  const weekly = visit.profile.value?.weekly_hours ?? undefined;
   const weeks = weekly ? weeksOf(path.steps, weekly, new Date()) : [];
   const studied = weekly ? spans(path.steps, weekly) : [];
   const difference = visit.waiting.value ? undefined : visit.change.value?.difference;
@@ -114,6 +146,7 @@ export function Steps({ path, visit }: { path: LearningPath; visit: Visit }): JS
   return (
     <section class="path" aria-labelledby="path-title">
       <h2 id="path-title">{t('path')}</h2>
+      <TakeAlong recommended={recommended} weekly={weekly} />
       <p class="quiet">{weekly ? t('pathWeeks', { hours: tenths(weekly) }) : t('pathWhy')}</p>
       <p class="station start">{rich('start', { share: <strong>{percent(path.coverage.before)}</strong> })}</p>
       <ol class="steps">
