@@ -24,7 +24,16 @@ import shared
 from services.assessment.item_bank.model import BankFacts, Item, OptionText, StemText
 from services.assessment.item_bank.store import ItemBankStore, NewDraft
 from services.assessment.model import Evidence, ListEvidence, Result
-from services.assessment.store import KEPT_EVIDENCE, OfficerStore
+from services.assessment.sessions.model import (
+    ListSessions,
+    Session,
+    SessionAnswer,
+    SessionPlan,
+    SessionSkill,
+    ShownItem,
+)
+from services.assessment.sessions.store import SessionStore
+from services.assessment.store import KEPT_EVIDENCE, Change, OfficerStore
 from services.catalog.draft_store import DraftStore
 from services.catalog.drafts import FrameworkDraft, Signature
 from services.catalog.history import HistoryStore
@@ -78,6 +87,7 @@ LATER = datetime(2026, 12, 1, tzinfo=UTC)
 NEXT_YEAR = datetime(2027, 12, 1, tzinfo=UTC)
 
 READ_WHOLE = {
+    "SessionStore.answered": "an operator calibrates a bank on all that was answered",
     "PlanStore.republish of all": "an operator announces everything again, or the topic was lost",
     "OfficerStore.republish of all": "the same",
     "CatalogStore.republish of all": "the same",
@@ -168,6 +178,15 @@ async def officers(watched: Watched) -> AsyncIterator[Call]:
     yield "OfficerStore.evidence", store.evidence(found, ListEvidence())
     yield "OfficerStore.evidence after one in the document", store.evidence(found, ListEvidence(after="e9"))
     yield "OfficerStore.evidence after one in the archive", store.evidence(found, ListEvidence(after="e2"))
+    yield "OfficerStore.find_many", store.find_many([found.key, "agency/nobody"])
+    yield "OfficerStore.archived", store.archived(["e2", "e9"])
+    one = Evidence("bulk", FRAMEWORK, "test", [Result("reading", 1.0)], MOMENT, MOMENT, found.sequence + 1)
+    bulk = [Change(found, *changed(found.sequence + 1), [(one, "digest")], {}), Change(None, *changed(1, "c"))]
+    yield "OfficerStore.save_many", store.save_many(bulk)
+    lost = [Change(found, *changed(found.sequence + 1), [(one, "digest")], {})]
+    yield "OfficerStore.save_many after a lost race", store.save_many(lost)
+    found = await store.find(TENANT, "a")
+    assert found is not None
     yield "OfficerStore.statistics", store.statistics(found)
     yield "OfficerStore.recomputed", store.recomputed(found)
     yield "OfficerStore.recomputed at a time", store.recomputed(found, MOMENT)
@@ -202,6 +221,7 @@ async def banks(watched: Watched) -> AsyncIterator[Call]:
     assert found is not None
     yield "ItemBankStore.version", store.version(TENANT, "b")
     yield "ItemBankStore.version of a number", store.version(TENANT, "b", 1)
+    yield "ItemBankStore.current", store.current(TENANT, FRAMEWORK)
     yield "ItemBankStore.of_framework", store.of_framework(TENANT, FRAMEWORK)
     yield "ItemBankStore.bank_at", store.bank_at(TENANT, "absent", 1)
     yield "ItemBankStore.newest", store.newest(TENANT, "a", 10)
@@ -212,6 +232,30 @@ async def banks(watched: Watched) -> AsyncIterator[Call]:
     assert gone is not None
     yield "ItemBankStore.remove_draft", store.remove_draft(gone)
     await store.save_draft(None, replace(made, bank="c"), [item])
+
+
+async def sessions(watched: Watched) -> AsyncIterator[Call]:
+    store = SessionStore(watched.database("assessment"))
+    skills = [SessionSkill("reading", 1, 1)]
+    plan = SessionPlan("s", TENANT, "a", FRAMEWORK, TENANT, "b", 1, [0, 1], skills, 7, 60, None, None, MOMENT, "digest")
+    first = Session(plan, 2, [], ShownItem("i", "reading", MOMENT), {})
+    yield "SessionStore.prepare", store.prepare()
+    yield "SessionStore.start", store.start(first, MOMENT)
+    yield "SessionStore.start of a second one", store.start(first, MOMENT)
+    answer = SessionAnswer("i", "reading", MOMENT, MOMENT, 1, 1)
+    second = msgspec.structs.replace(first, revision=3, answers=[answer])
+    yield "SessionStore.advance", store.advance(first, second, MOMENT)
+    yield "SessionStore.find", store.find(TENANT, "a", "s")
+    yield "SessionStore.open_of", store.open_of(TENANT, "a")
+    yield "SessionStore.page", store.page(TENANT, "a", ListSessions())
+    yield "SessionStore.page after one", store.page(TENANT, "a", ListSessions(after="s"))
+    yield "SessionStore.due", store.due(LATER, 100)
+    yield "SessionStore.postpone", store.postpone(second, MOMENT)
+    yield "SessionStore.exposure", store.exposure(plan.bank_key)
+    yield "SessionStore.answered", store.answered(plan.bank_key)
+    yield "SessionStore.remove", store.remove(first)
+    yield "SessionStore.erase", store.erase(plan.officer_key)
+    await store.start(first, MOMENT)
 
 
 async def courses(watched: Watched) -> AsyncIterator[Call]:
@@ -477,9 +521,16 @@ def _of_banks(n: int) -> Document:
     return {"_id": f"{bank['key']}@{bank['version']}", **bank, "framework": f"fw{n // 20 % 500}"}
 
 
+def _of_sessions(n: int) -> Document:
+    of_bank = f"{TENANT}/b@{1 if n < DOCUMENTS // 2 else n // 300}"
+    when = MOMENT + timedelta(seconds=n)
+    return {"_id": f"{TENANT}/o{n}/s", "officer_key": f"{TENANT}/o{n}", "bank_key": of_bank, "started_at": when}
+
+
 COPIES: Mapping[tuple[str, str], Callable[[int], Document]] = {
     ("assessment", "officers"): lambda n: {**_of_officers(n), "outbox": []},
     ("assessment", "archive"): lambda n: {"_id": f"e{n + 1000}", **_of_archive(n)},
+    ("assessment", "sessions"): _of_sessions,
     ("assessment", "item_bank_drafts"): lambda n: {"_id": f"{TENANT}/b{n}", "edition": f"{TENANT}/d{n}"},
     ("assessment", "item_bank_versions"): _of_banks,
     ("assessment", "item_bank_items"): lambda n: {"_id": f"i{n}", "edition": f"e{n // 200}", "position": n % 200},
@@ -603,7 +654,7 @@ async def test_every_query_of_the_stores_is_led_by_an_index(watched: Watched, ka
     labels: set[str] = set()
     asked: list[tuple[str, str, Document]] = []
     of_catalog = (courses(watched), reports(watched), history(watched))
-    for calls in (officers(watched), banks(watched), *of_catalog, keys(watched), plans(watched)):
+    for calls in (officers(watched), banks(watched), sessions(watched), *of_catalog, keys(watched), plans(watched)):
         labels |= await _noted(watched, calls, asked)
     labels |= await _noted(watched, relay(watched, kafka_bootstrap), asked)
     forgotten = {name for store in _stores() for name in _methods(store)} - {label.split()[0] for label in labels}

@@ -12,7 +12,7 @@ from math import ceil
 from typing import Any
 
 from services.catalog.frameworks.reading import Builder, Given, NotKept, Options, Reading, decimal, identifier
-from services.catalog.frameworks.tables import Row, Source, heading_of, rows_of, table, text_of
+from services.catalog.frameworks.tables import Row, Source, row_of, rows_of, table, text_of
 from shared.domain import Framework, LocalizedText, Prose, ScaleLevel
 from shared.errors import InvalidInput
 from shared.texts import folded
@@ -86,7 +86,7 @@ def read(sources: list[Source], options: Options) -> Reading:
         raise InvalidInput(f"is to be one file; there are {len(sources)}")
     text = text_of(sources[0])
     builder = Builder(options)
-    matrix = _Matrix(builder, heading_of(text)[0])
+    matrix = _Matrix(builder, row_of(text)[0])
     for row in rows_of(sources[0], text, builder):
         matrix.take(row)
     matrix.finish()

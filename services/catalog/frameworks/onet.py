@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from services.catalog.frameworks.reading import EVERYBODY, EXAMPLES, Builder, Given, NotKept, Options, Reading, decimal
-from services.catalog.frameworks.tables import Row, Source, archive, heading_of, rows_of, table, text_of
+from services.catalog.frameworks.tables import Row, Source, archive, row_of, rows_of, table, text_of
 from shared.domain import Framework, LocalizedText, ScaleLevel
 from shared.errors import InvalidInput
 from shared.texts import folded
@@ -48,7 +48,7 @@ def read(sources: list[Source], options: Options) -> Reading:
     rows: dict[int, list[Row]] = {kind: [] for kind in _FIELDS}
     for source in sources:
         text = text_of(source)
-        heading = [folded(name) for name in heading_of(text)[0]]
+        heading = [folded(name) for name in row_of(text)[0]]
         if (kind := _kind(heading)) is None:
             builder.not_kept(f"file {source.name}")
             continue
