@@ -34,10 +34,11 @@ from shared.paths import (
     Successor,
     UnlockCondition,
     Versions,
+    Whole,
 )
 
 MICRO = 1_000_000
-Number = int | float
+Number = Whole | float
 Title = tuple[str | None, str | None]
 """Thai and English."""
 
@@ -59,9 +60,9 @@ class CompactGap(Struct, frozen=True, array_like=True, omit_defaults=True):
 class CompactClose(Struct, frozen=True, array_like=True):
     """A gap that a step narrows: the skill's place, the level after it, the share of the worth in micro-levels."""
 
-    skill: int
+    skill: Whole
     to_level: Number
-    contribution: int
+    contribution: Whole
 
 
 class CompactUnlock(Struct, frozen=True, array_like=True, omit_defaults=True):
@@ -71,9 +72,9 @@ class CompactUnlock(Struct, frozen=True, array_like=True, omit_defaults=True):
     its id and title. None: by way of other steps.
     """
 
-    step: int
+    step: Whole
     because: Literal["course", "skill"] | None = None
-    skill: int | str | None = None
+    skill: Whole | str | None = None
     level: Number | None = None
     title: Title | None = None
 
@@ -83,7 +84,7 @@ class CompactStep(Struct, frozen=True, array_like=True, omit_defaults=True):
 
     course: str
     title: Title
-    provider: int
+    provider: Whole
     hours: Number
     languages: list[str]
     closes: list[CompactClose]
@@ -98,7 +99,7 @@ class CompactStep(Struct, frozen=True, array_like=True, omit_defaults=True):
 class CompactOpen(Struct, frozen=True, array_like=True, omit_defaults=True):
     """A requirement, by its skill's place, that the path does not reach, and why not; see OpenGap."""
 
-    skill: int
+    skill: Whole
     cause: Literal["no_course", "budget", "little", "prerequisite", "excluded", "too_small", "kept"]
     courses: list[str] = []
     nearest: tuple[str, Title] | None = None
@@ -111,7 +112,7 @@ class CompactOpen(Struct, frozen=True, array_like=True, omit_defaults=True):
 class CompactAssess(Struct, frozen=True, array_like=True, omit_defaults=True):
     """A skill, by its place, to be assessed; see AssessFirst."""
 
-    skill: int
+    skill: Whole
     kind: Literal["first", "confirm"] = "first"
     measured: Number | None = None
 
@@ -141,9 +142,9 @@ class CompactCoverage(Struct, frozen=True, array_like=True):
 
     before: Number
     after: Number
-    gap: int
-    gained: int
-    expected: int | None
+    gap: Whole
+    gained: Whole
+    expected: Whole | None
 
 
 class CompactPath(Struct, frozen=True, omit_defaults=True):
