@@ -166,8 +166,8 @@ class CatalogStore:
     async def courses(self, keys: Sequence[str]) -> dict[str, Course]:
         """Return by key those of these courses that are offered and can be read. Raises Unavailable."""
         with unavailable():
-            found = self._entries.find({"_id": {"$in": list(keys)}, "withdrawn": False}, {"content": 1})
-            return {one["_id"]: course async for one in found if (course := readable(one, _course))}
+            found = self._entries.find({"_id": {"$in": list(keys)}, "withdrawn": False}, {"content": 1, "matches": 1})
+            return {one["_id"]: course async for one in found if (course := readable(one, _shown))}
 
     async def offered(self, tenant: str, courses: Iterable[str]) -> set[str]:
         """Return which of these courses are the tenant's own (not shared) and not withdrawn. Raises Unavailable."""

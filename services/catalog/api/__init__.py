@@ -19,6 +19,7 @@ from services.catalog.api.drafts import (
     show_impact,
 )
 from services.catalog.api.entries import HISTORY, STORE
+from services.catalog.api.exporting import ExportCourses, export_courses
 from services.catalog.api.framework_import import (
     FILE_LIMIT,
     FILES,
@@ -67,7 +68,7 @@ from services.catalog.model import (
     ListFrameworks,
     ShowFramework,
 )
-from shared.auth import ADMINS, EVERYONE
+from shared.auth import ADMINS, EVERYONE, PLATFORMS
 from shared.domain import Course, Framework
 from shared.imports.rows import ListRows, RowPage, RowResult
 from shared.routes import IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, Handler, MergePatch, Route
@@ -174,6 +175,16 @@ ROUTES = [
         problems=[415],
         streams=True,
         accepts=_NDJSON,
+        produces=_NDJSON,
+    ),
+    Route(
+        "GET",
+        "/v1/courses:export",
+        export_courses,
+        PLATFORMS,
+        query=ExportCourses,
+        answers={200: Course},
+        streams=True,
         produces=_NDJSON,
     ),
     Route("GET", "/v1/imports/{import_id}", show_import, ADMINS, answers={200: CourseImportReport}),
