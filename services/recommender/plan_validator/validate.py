@@ -1,13 +1,14 @@
 """An independent judge of finished paths: it simulates every step by itself and shares no rule with the planner.
 
 Its own reading of the law: who is below `from` cannot enter unless the course was started already, everything required
-must hold before, nothing twice, nothing unknown, excluded or kept out by a rule, nothing over the budget but what is
-started or mandatory, started courses first and in their order, and no number that does not follow from the inputs.
+must hold before, no level counts that nobody has confirmed, nothing twice, nothing unknown, excluded or kept out by a
+rule, nothing over the budget but what is started or mandatory, started courses first and in their order, and no number
+that does not follow from the inputs.
 """
 
 from collections.abc import Callable, Iterator
 from copy import copy
-from functools import partial
+from datetime import datetime
 from statistics import NormalDist
 
 from msgspec import UNSET
@@ -24,7 +25,7 @@ from services.recommender.inputs import (
 )
 from services.recommender.plan_validator.expected_gain import dependents, expected_gain
 from services.recommender.plan_validator.statements import false_statements
-from shared.domain import Course, Prerequisite
+from shared.domain import Course, MatchedRow, Prerequisite
 from shared.paths import Closes, LearningPath, Step
 from shared.texts import folded
 
@@ -59,8 +60,7 @@ def infeasibilities(path: LearningPath, inputs: Inputs, find: Find) -> list[str]
 
 def _walked(path: LearningPath, inputs: Inputs, find: Find) -> tuple[list[str], "_Walk"]:
     walk = _Walk(inputs, find)
-    wants = dict(walk.targets)
-    found = [*_head(path, inputs), *_wishes(path, inputs, find), *walk.steps(path), *_coverage(path, wants)]
+    found = [*_head(path, inputs), *_wishes(path, inputs, find), *walk.steps(path), *_coverage(path, walk)]
     return found, walk
 
 
@@ -132,19 +132,68 @@ class _Walk:
         self._hours = 0.0
         self.targets = self._after_completions()
         self.held = {skill: want.level for skill, want in self.targets.items()}
+        self.gained = self._gained_before()
+        self.worth = dict.fromkeys(self.targets, 0.0)
+        self.unconfirmed: dict[str, MatchedRow] = {}
+
+    def worth_of(self, skill: str, level: float) -> float:
+        """Return the micro-levels that a confirmed level adds to what was gained before the path."""
+        return max(_worth(self.targets[skill], level) - self.gained[skill], 0.0)
+
+    def worth_of_match(self, row: MatchedRow) -> float:
+        """Return the micro-levels that an unconfirmed row adds: its share of what the level adds, if it counts."""
+        want = self.targets[row.skill]
+        if not self._counts(row) or row.from_level > want.level:
+            return 0.0
+        return max(_worth(want, row.to_level) * row.confidence - self.gained[row.skill], 0.0)
+
+    def matches(self, course: Course) -> dict[str, MatchedRow]:
+        """Return the unconfirmed rows of a course of required skills; the surest of each."""
+        confirmed = {(row.framework, row.skill) for row in course.teaches}
+        found: dict[str, MatchedRow] = {}
+        for row in course.matched:
+            mine = row.framework == self._inputs.framework.id and row.skill in self.targets
+            if mine and (row.framework, row.skill) not in confirmed:
+                other = found.get(row.skill, row)
+                found[row.skill] = min(other, row, key=lambda one: (-one.confidence, one.to_level, one.from_level))
+        return found
+
+    def _counts(self, row: MatchedRow) -> bool:
+        least = self._inputs.least_confidence
+        return row.confidence >= (row.threshold if least is None else least)
+
+    def _gained_before(self) -> dict[str, float]:
+        """Return what the unconfirmed rows of completed courses have added, each where it is later than the skill."""
+        gained = dict.fromkeys(self.targets, 0.0)
+        for name in self.done:
+            course, when = self._find(name), self._inputs.completed_at.get(name)
+            for skill, row in self.matches(course).items() if course else ():
+                if self._counts(row) and not self._measured_since(self._inputs.framework.id, skill, when):
+                    gained[skill] = max(gained[skill], _worth(self.targets[skill], row.to_level) * row.confidence)
+        return gained
+
+    def _measured_since(self, framework: str, skill: str, when: datetime | None) -> bool:
+        """Return whether a skill was measured, as far as is known, after a course was completed."""
+        ours = framework == self._inputs.framework.id
+        held = self._inputs.levels if ours else self._inputs.elsewhere.get(framework, {})
+        if skill not in held:
+            return False
+        measured = held[skill].measured_at
+        return when is None or measured is None or when <= measured
 
     def _after_completions(self) -> dict[str, SkillTarget]:
         """Raise levels to what completed courses teach to, each where the skill was not measured after it."""
         wants, ours = self._inputs.targets(), self._inputs.framework.id
         for name in self.done:
             course, when = self._find(name), self._inputs.completed_at.get(name)
-            rows = self._inputs.taught.get(name) or (course.teaches if course else [])
-            for framework, skill, to in ((row.framework, row.skill, row.to_level) for row in rows):
-                held = self._inputs.levels if framework == ours else self._inputs.elsewhere.get(framework, {})
-                if skill in held:
-                    measured = held[skill].measured_at
-                    if when is None or measured is None or when <= measured:
-                        continue
+            rows = [(row.framework, row.skill, row.to_level) for row in self._inputs.taught.get(name, [])]
+            noted = {(framework, skill) for framework, skill, _ in rows}
+            for row in course.teaches if course else []:
+                if (row.framework, row.skill) not in noted:
+                    rows.append((row.framework, row.skill, row.to_level))
+            for framework, skill, to in rows:
+                if self._measured_since(framework, skill, when):
+                    continue
                 self.levels[framework, skill] = max(self.levels.get((framework, skill), 0.0), to)
                 if framework == ours and skill in wants:
                     level = min(to, self._inputs.framework.max_level)
@@ -199,6 +248,7 @@ class _Walk:
         """Return one that can go another way."""
         other = copy(self)
         other.levels, other.done, other.held = dict(self.levels), set(self.done), dict(self.held)
+        other.worth, other.unconfirmed = dict(self.worth), dict(self.unconfirmed)
         return other
 
     def enters(self, course: Course) -> bool:
@@ -212,6 +262,12 @@ class _Walk:
             self.levels[skill] = max(self.levels.get(skill, 0.0), reached)
             if skill[0] == self._inputs.framework.id and skill[1] in self.held:
                 self.held[skill[1]] = max(self.held[skill[1]], reached)
+                if (worth := self.worth_of(skill[1], reached)) >= self.worth[skill[1]] - WORTH_SLACK:
+                    self.worth[skill[1]] = max(worth, self.worth[skill[1]])
+                    self.unconfirmed.pop(skill[1], None)
+        for name, row in self.matches(course).items():
+            if (worth := self.worth_of_match(row)) > self.worth[name] + WORTH_SLACK:
+                self.worth[name], self.unconfirmed[name] = worth, row
 
     def bars(self, course: Course) -> bool:
         """Return whether a course is not to be used."""
@@ -258,28 +314,42 @@ class _Walk:
 
     def _closes(self, course: Course, rows: list[Closes]) -> Iterator[str]:
         taught = {skill: to for (name, skill), to in self._taught(course).items() if name == self._inputs.framework.id}
-        closed = {
-            skill: (self.held[skill], to)
-            for skill, to in taught.items()
-            if skill in self.targets and to > self.held[skill] and _is_short(self.targets[skill], self.held[skill])
-        }
-        if {row.skill: (row.from_level, row.to_level) for row in rows} != closed or len(rows) != len(closed):
+        open_ones = {skill for skill, want in self.targets.items() if _is_short(want, self.held[skill])}
+        closed = {skill: to for skill, to in taught.items() if skill in open_ones and to > self.held[skill]}
+        sure = [row for row in rows if row.confidence is None]
+        if {row.skill: row.to_level for row in sure} != closed or len(sure) != len(closed):
             yield "what it closes is not what it teaches"
             return
+        yield from self._unconfirmed_closes(course, [row for row in rows if row.confidence is not None], open_ones)
         for row in rows:
-            want = self.targets[row.skill]
-            worth = _worth(want, row.to_level) - _worth(want, row.from_level)
-            if abs(row.contribution - worth) > WORTH_SLACK or (row.required, row.weight) != (
+            want, matched = self.targets[row.skill], self.matches(course).get(row.skill)
+            whole = self.worth_of(row.skill, row.to_level) if row.confidence is None or not matched else None
+            worth = max((self.worth_of_match(matched) if whole is None and matched else whole or 0.0), 0.0)
+            added = max(worth - self.worth[row.skill], 0.0)
+            if abs(row.contribution - added) > WORTH_SLACK or (row.required, row.weight, row.from_level) != (
                 want.required,
                 want.weight,
+                self.held[row.skill],
             ):
-                yield f"{row.skill} is worth {worth:.0f}, not {row.contribution}"
+                yield f"{row.skill} is worth {added:.0f}, not {row.contribution}"
+
+    def _unconfirmed_closes(self, course: Course, rows: list[Closes], open_ones: set[str]) -> Iterator[str]:
+        """Check the gaps that a course may close by its description: all that add something, and no other."""
+        matches = {skill: row for skill, row in self.matches(course).items() if skill in open_ones}
+        added = {skill: self.worth_of_match(row) - self.worth[skill] for skill, row in matches.items()}
+        told = {row.skill: (row.to_level, row.confidence) for row in rows}
+        if len(told) != len(rows) or not told.keys() <= {skill for skill, more in added.items() if more > 0}:
+            yield "what it may close is not what is matched to it"
+        elif missing := {skill for skill, more in added.items() if more > WORTH_SLACK} - told.keys():
+            yield f"nothing is said of {', '.join(sorted(missing))}, which is matched to it"
+        elif any(told[skill] != (matches[skill].to_level, matches[skill].confidence) for skill in told):
+            yield "how surely it may close a gap, or up to which level, is not as it is matched"
 
 
-def _coverage(path: LearningPath, held: dict[str, SkillTarget]) -> Iterator[str]:
-    wants = held.values()
+def _coverage(path: LearningPath, walk: _Walk) -> Iterator[str]:
+    wants = walk.targets.values()
     slack = WORTH_SLACK * (len(wants) + 1)
-    gap = sum(_worth(want, want.required) for want in wants)
+    gap = sum(walk.worth_of(skill, want.required) for skill, want in walk.targets.items())
     required = sum(MICRO * want.weight * want.required for want in wants)
     gained = sum(row.contribution for step in path.steps for row in step.closes)
     if path.coverage.gained != gained:
@@ -308,11 +378,20 @@ def _leaning(path: LearningPath, start: _Walk, find: Find) -> Iterator[str]:
     for step in path.steps:
         if not taken.isdisjoint(other.course.id for other in step.alternatives):
             yield f"step {step.position} ({step.course.id}): an alternative stands in the path"
-    worths = {skill: partial(_worth, want) for skill, want in start.targets.items()}
-    gain = expected_gain(courses, leans, path.framework, worths)
-    told, slack = path.coverage.expected, WORTH_SLACK * (len(worths) + 1)
+    worths = [_worths(course, path.framework, start) for course in courses]
+    gain = expected_gain(courses, leans, worths)
+    told, slack = path.coverage.expected, WORTH_SLACK * (len(start.targets) + 1)
     if told is None or told > path.coverage.gained or abs(told - gain) > slack:
         yield f"expected to gain {gain:.0f}, not {told}"
+
+
+def _worths(course: Course, framework: str, start: _Walk) -> dict[str, float]:
+    """Return required skill -> the micro-levels that a course adds to it, taken alone."""
+    found = {skill: start.worth_of_match(row) for skill, row in start.matches(course).items()}
+    for row in course.teaches:
+        if row.framework == framework and row.skill in start.targets:
+            found[row.skill] = max(start.worth_of(row.skill, row.to_level), found.get(row.skill, 0.0))
+    return found
 
 
 def _worth(want: SkillTarget, level: float) -> float:

@@ -219,18 +219,19 @@ def shared_prerequisites(
 
 
 def shortlist(ours: str, usable: Iterable[CourseOption], costs: Costs) -> list[CourseOption]:
-    """Return the candidates: the cheapest per gap and level, and those of the highest value per cost."""
+    """Return the candidates: the cheapest per gap and level, and those of the highest value per cost.
+
+    Courses that lead to a level by their description alone are compared among themselves.
+    """
     candidates = [option for option in usable if any(option.gap_effects.values()) and costs.of(option) < UNREACHABLE]
     found: list[CourseOption] = []
-    for gap, level in {
-        (gap, option.level_effects[ours, gap])
-        for option in candidates
-        for gap in option.gap_effects
-        if option.gap_effects[gap]
-    }:
-        alike = [
-            option for option in candidates if option.gap_effects.get(gap) and option.level_effects[ours, gap] == level
-        ]
+    alikes = defaultdict[tuple[str, int, bool], list[CourseOption]](list)
+    for option in candidates:
+        for gap in (gap for gap, worth in option.gap_effects.items() if worth):
+            matched = gap in option.unconfirmed
+            level = option.unconfirmed[gap] if matched else option.level_effects[ours, gap]
+            alikes[gap, level, matched].append(option)
+    for alike in alikes.values():
         found += sorted(alike, key=lambda option: (costs.of(option), option.id))[:TOP_BY_COST]
     for exponent in (1.0, 0.4):
         scores = {

@@ -1,13 +1,13 @@
 """Conditions of entry, a course as one officer may use it, and where the officer stands: integers, in plain Python."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from math import sqrt
 from typing import NamedTuple
 
 from msgspec import UNSET
 
-from services.recommender.inputs import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, names_of
+from services.recommender.inputs import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, MatchedSpan, names_of
 from services.recommender.planner.course_spec import CourseSpec, SkillKey, cost_factor, level_condition
 from services.recommender.planner.units import micro
 from services.recommender.planner.value import ValueFunction
@@ -40,7 +40,8 @@ Condition = LevelCondition | CourseCondition | AnyCondition
 class CourseOption:
     """A course as one officer may use it.
 
-    `level_effects`: skill -> micro-level; `gap_effects`: gap -> value; `cosine` in millionths.
+    `level_effects`: skill -> micro-level; `gap_effects`: gap -> value; `cosine` in millionths. `unconfirmed`: those of
+    the gap effects that nobody has confirmed, gap -> micro-level; they are no level effects.
     """
 
     conditions: tuple[Condition, ...]
@@ -51,6 +52,7 @@ class CourseOption:
     level_effects: Mapping[SkillKey, int]
     gap_effects: Mapping[str, int]
     cosine: int
+    unconfirmed: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -121,16 +123,30 @@ def course_option(inputs: Inputs, value: ValueFunction, spec: CourseSpec, factor
         level_effects={skill: micro(high) for skill, (_, high) in spec.teaches.items()},
         gap_effects=gap_effects(inputs, value, spec),
         cosine=similarity_of(ours, value, spec),
+        unconfirmed=unconfirmed_levels(inputs, value, spec),
     )
 
 
 def gap_effects(inputs: Inputs, value: ValueFunction, spec: CourseSpec) -> dict[str, int]:
-    """Return gap -> what the level that a course leads to is worth."""
-    return {
+    """Return gap -> what the level that a course leads to is worth, by its confidence where it is not confirmed."""
+    effects = {
         skill: value.of(skill, micro(high) / MICRO)
         for (framework, skill), (_, high) in spec.teaches.items()
         if framework == inputs.framework.id and skill in value.gaps
     }
+    return effects | {skill: worth for skill, _, worth in _unconfirmed(inputs.framework.id, value, spec)}
+
+
+def unconfirmed_levels(inputs: Inputs, value: ValueFunction, spec: CourseSpec) -> dict[str, int]:
+    """Return gap -> the micro-level that a course leads to by its description."""
+    return {skill: row.high for skill, row, _ in _unconfirmed(inputs.framework.id, value, spec)}
+
+
+def _unconfirmed(ours: str, value: ValueFunction, spec: CourseSpec) -> Iterator[tuple[str, MatchedSpan, int]]:
+    """Yield the unconfirmed rows of a course that are worth something, each with its gap and its worth."""
+    for (framework, skill), row in spec.matched.items():
+        if framework == ours and skill in value.gaps and (worth := value.matched(skill, row)):
+            yield skill, row, worth
 
 
 def similarity_of(ours: str, value: ValueFunction, spec: CourseSpec) -> int:
@@ -138,6 +154,8 @@ def similarity_of(ours: str, value: ValueFunction, spec: CourseSpec) -> int:
     gaps = {skill: size / MICRO for skill, size in value.gaps.items()}
     teaches = [(key[1], high, low) for key, (low, high) in spec.teaches.items() if key[0] == ours]
     taught = {skill: (micro(high) - micro(low)) / MICRO for skill, high, low in teaches}
+    for skill, row, _ in _unconfirmed(ours, value, spec):
+        taught[skill] = (row.high - row.low) * row.confidence // MICRO / MICRO
     dot = sum(gained * gaps[skill] for skill, gained in taught.items() if skill in gaps)
     one, other = (sqrt(sum(size * size for size in vector.values())) for vector in (taught, gaps))
     return int(dot / (one * other) * MICRO + 0.5) if dot > 0 else 0

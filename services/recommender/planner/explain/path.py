@@ -10,6 +10,7 @@ from services.recommender.inputs import (
     ALGORITHM,
     MICRO,
     Inputs,
+    MatchedSpan,
     SkillTarget,
 )
 from services.recommender.planner.course_spec import (
@@ -29,6 +30,7 @@ from shared.paths import (
     AssessFirst,
     Closes,
     CourseCard,
+    CourseName,
     Coverage,
     Gap,
     LearningPath,
@@ -71,8 +73,8 @@ def path_of(
     catalog_revision: int,
 ) -> LearningPath:
     """Return the finished path. `entry_levels`: the levels that entries are tested against, before the path."""
-    held = {skill: want.level for skill, want in value.targets.items()}
-    steps = _steps(inputs, value, LearnerState(dict(entry_levels), inputs.done), held, result.picks)
+    reached = Reached(inputs.framework.id, value)
+    steps = _steps(inputs, reached, LearnerState(dict(entry_levels), inputs.done), result.picks)
     gaps = [
         Gap(
             skill=want.skill.id,
@@ -82,12 +84,12 @@ def path_of(
             sd=want.sd,
             assessed=want.assessed,
             required=want.required,
-            reached=held[want.skill.id],
+            reached=reached.levels[want.skill.id],
             weight=want.weight,
         )
         for want in value.targets.values()
     ]
-    left = [_open(value, gap, result) for gap in gaps if gap.reached < gap.required]
+    left = [_open(reached, gap, result) for gap in gaps if gap.reached < gap.required]
     gained = sum(row.contribution for step in steps for row in step.closes)
     begun = {pick.spec.id for pick in result.picks if pick.seed == "started"}
     offers, start = [pick.spec for pick in result.picks], LearnerState(dict(entry_levels), inputs.done)
@@ -114,7 +116,7 @@ def path_of(
         over_budget_hours=over,
         short_hours=result.short.missing if result.short else None,
         short_at_most=bool(result.short and not result.short.proved),
-        assess_first=assessments_first(value.targets),
+        assess_first=[*assessments_first(value.targets), *_to_confirm(value)],
         notes=result.notes,
         kept=result.kept,
         limited=result.limited,
@@ -138,16 +140,78 @@ def assessments_first(wants: Mapping[str, SkillTarget]) -> list[AssessFirst]:
     return doubtful
 
 
-def _steps(
-    inputs: Inputs, value: ValueFunction, state: LearnerState, held: dict[str, float], picks: Sequence[Pick]
-) -> list[Step]:
-    """Return the steps; `held` (believed levels of what is required) moves on to the end."""
+def _to_confirm(value: ValueFunction) -> Iterator[AssessFirst]:
+    """Yield the gaps of which completed courses have closed a part by their description, confirmed by nobody."""
+    for skill, gained in value.gained.items():
+        want = value.targets[skill]
+        if gained and want.is_gap:
+            row = max((row for row in want.evidence if value.counts(row)), key=lambda row: (row.high, row.confidence))
+            level, confidence = row.high / MICRO, row.confidence / MICRO
+            yield AssessFirst(want.skill.id, want.skill.title, UNSAID, "matched", level=level, confidence=confidence)
+
+
+class Reached:
+    """What a path has reached after some of its courses: believed levels, and the worth that counts, of each skill.
+
+    `unconfirmed`: skill -> the course and its matched row that this worth is by, where nobody has confirmed it.
+    """
+
+    def __init__(self, framework: str, value: ValueFunction) -> None:
+        self.framework, self.value = framework, value
+        self.levels = {skill: want.level for skill, want in value.targets.items()}
+        self.worth = dict.fromkeys(value.targets, 0)
+        self.unconfirmed: dict[str, tuple[Course, MatchedSpan]] = {}
+
+    def closes(self, offer: CourseSpec) -> Iterator[Closes]:
+        """Yield what a course closes next."""
+        for want in self.value.targets.values():
+            skill, before = want.skill.id, self.levels[want.skill.id]
+            if not want.is_gap or not want.lacks(before):
+                continue
+            key, worth, confidence = (self.framework, skill), 0, None
+            if key in offer.teaches and before < (after := offer.teaches[key][1]):
+                worth = self.value.of(skill, after)
+            elif key in offer.matched and (worth := self._matched(skill, offer.matched[key])):
+                after, confidence = offer.matched[key].high / MICRO, offer.matched[key].confidence / MICRO
+            else:
+                continue
+            yield Closes(
+                skill=skill,
+                title=want.skill.title,
+                from_level=before,
+                to_level=after,
+                required=want.required,
+                weight=want.weight,
+                contribution=max(worth - self.worth[skill], 0),
+                confidence=confidence,
+            )
+
+    def take(self, offer: CourseSpec) -> None:
+        """Do a course. Only what is confirmed raises a level."""
+        for (framework, skill), (_, reached) in offer.teaches.items():
+            if framework == self.framework and skill in self.levels:
+                self.levels[skill] = max(self.levels[skill], reached)
+                if (worth := self.value.of(skill, reached)) >= self.worth[skill]:
+                    self.worth[skill] = worth
+                    self.unconfirmed.pop(skill, None)
+        for (framework, skill), row in offer.matched.items():
+            if framework == self.framework and skill in self.levels and (worth := self._matched(skill, row)):
+                self.worth[skill], self.unconfirmed[skill] = worth, (offer.course, row)
+
+    def _matched(self, skill: str, row: MatchedSpan) -> int:
+        """Return what a matched row is worth, 0 where as much is gained already."""
+        worth = self.value.matched(skill, row)
+        return worth if worth > self.worth[skill] else 0
+
+
+def _steps(inputs: Inputs, reached: Reached, state: LearnerState, picks: Sequence[Pick]) -> list[Step]:
+    """Return the steps; `reached` moves on to the end."""
     unlocks, taken = _unlocks(inputs, state, picks), {pick.spec.id for pick in picks}
     steps: list[Step] = []
     spent = 0
     for position, pick in enumerate(picks, 1):
-        closes = list(_closes(inputs, value, held, pick.spec))
-        _lift(inputs, held, pick.spec)
+        closes = list(reached.closes(pick.spec))
+        reached.take(pick.spec)
         spent += pick.spec.hours
         course = pick.spec.course
         opens = unlocks[position - 1]
@@ -172,24 +236,6 @@ def _steps(
             )
         )
     return steps
-
-
-def _closes(inputs: Inputs, value: ValueFunction, held: Mapping[str, float], offer: CourseSpec) -> Iterator[Closes]:
-    for want in value.targets.values():
-        key = (inputs.framework.id, want.skill.id)
-        if key not in offer.teaches or not want.is_gap:
-            continue
-        before, after = held[want.skill.id], offer.teaches[key][1]
-        if want.lacks(before) and before < after:
-            yield Closes(
-                skill=want.skill.id,
-                title=want.skill.title,
-                from_level=before,
-                to_level=after,
-                required=want.required,
-                weight=want.weight,
-                contribution=value.of(want.skill.id, after) - value.of(want.skill.id, before),
-            )
 
 
 def _unlocks(inputs: Inputs, state: LearnerState, picks: Sequence[Pick]) -> list[dict[str, UnlockCondition | None]]:
@@ -226,27 +272,34 @@ def without_idle(
     while True:
         needs = dependencies_of(inputs, LearnerState(dict(entry_levels), inputs.done), kept)
         needing = {place for places in needs for place in places}
-        held = {skill: want.level for skill, want in value.targets.items()}
+        reached = Reached(inputs.framework.id, value)
         idle = -1
         for place, pick in enumerate(kept):
-            if not pick.seed and place not in needing and not any(_closes(inputs, value, held, pick.spec)):
+            if not pick.seed and place not in needing and not any(reached.closes(pick.spec)):
                 idle = place
-            _lift(inputs, held, pick.spec)
+            reached.take(pick.spec)
         if idle < 0:
             return kept
         del kept[idle]
 
 
-def _lift(inputs: Inputs, held: dict[str, float], offer: CourseSpec) -> None:
-    for (framework, skill), (_, reached) in offer.teaches.items():
-        if framework == inputs.framework.id and skill in held:
-            held[skill] = max(held[skill], reached)
-
-
-def _open(value: ValueFunction, gap: Gap, result: PlanResult) -> OpenGap:
-    want = value.targets[gap.skill]
+def _open(reached: Reached, gap: Gap, result: PlanResult) -> OpenGap:
+    want = reached.value.targets[gap.skill]
     if not want.lacks(gap.reached):
         return OpenGap(gap.skill, gap.title, gap.required, gap.reached, "too_small", UNSAID)
+    if gap.skill in reached.unconfirmed:
+        course, row = reached.unconfirmed[gap.skill]
+        return OpenGap(
+            skill=gap.skill,
+            title=gap.title,
+            required=gap.required,
+            reached=gap.reached,
+            cause="unconfirmed",
+            reason=UNSAID,
+            nearest=CourseName(course.id, course.title),
+            level=row.high / MICRO,
+            confidence=row.confidence / MICRO,
+        )
     obstacle = result.obstacle(gap.skill, gap.reached)
     short = obstacle.short
     return OpenGap(
@@ -262,6 +315,8 @@ def _open(value: ValueFunction, gap: Gap, result: PlanResult) -> OpenGap:
         at_most=bool(short and not short.proved),
         nearest=obstacle.nearest,
         barred=obstacle.exclusion,
+        level=obstacle.matched.high / MICRO if obstacle.matched else None,
+        confidence=obstacle.matched.confidence / MICRO if obstacle.matched else None,
     )
 
 

@@ -18,7 +18,7 @@ from services.recommender.planner.index.segment import (
 )
 from services.recommender.planner.index.vocabulary import Records
 from services.recommender.planner.jit import ZERO, jit, wide
-from services.recommender.planner.optimizer.candidates import insert_topk, shortlist
+from services.recommender.planner.optimizer.candidates import first_of, insert_topk, shortlist
 from services.recommender.planner.optimizer.closure_cost import Costs, branch_cost, score_of
 from services.recommender.planner.optimizer.query import (
     Query,
@@ -408,7 +408,8 @@ def link_course(
         draft.sizes[0]["adjacency"],
     )
     first, last = graph.begins[course]["row"], graph.begins[course + 1]["row"]
-    adjacency = room_for(draft, 4 * (last - first))
+    begin, stop = first_of(query.unconfirmed, course), first_of(query.unconfirmed, course + 1)
+    adjacency = room_for(draft, 4 * (last - first) + 2 * (stop - begin))
     row_of["cost"], row_of["hours"], row_of["rank"] = costs.cost[course], graph.hours[course], graph.rank[course]
     row_of["level_effects"] = end
     for row in range(first, last):
@@ -430,6 +431,12 @@ def link_course(
                 if level_values[top]["level"] == high:
                     adjacency[end], adjacency[end + 1] = gap, level_values[top]["value"]
             end += 2
+    for place in range(begin, stop):
+        gap, gain = query.unconfirmed[place]["gap"], query.unconfirmed[place]["gain"] / 1e6
+        own += gain * gain
+        dot += gain * size[gap]
+        adjacency[end], adjacency[end + 1] = gap, query.unconfirmed[place]["worth"]
+        end += 2
     row_of["gap_effects_end"] = end
     # To six places, so that no machine's last bit decides a tie.
     row_of["cosine"] = int(dot / (sqrt(own) * sqrt((size * size).sum())) * 1e6 + 0.5) if dot > 0 else 0

@@ -50,6 +50,13 @@ LEVEL_VALUE_DTYPE = np.dtype([("level", np.int64), ("value", np.int64)])
 """A micro-level and its value."""
 
 
+UNCONFIRMED_DTYPE = np.dtype([(field, np.int64) for field in ("course", "gap", "group", "worth", "gain")])
+"""An unconfirmed row that counts: course, gap, what it is worth, and micro-levels gained by its confidence.
+
+Rows of one gap that lead to the same level are of one `group`, counted from 0.
+"""
+
+
 class Query(NamedTuple):
     """One officer, for the compiled search over S skills and G gaps."""
 
@@ -79,6 +86,8 @@ class Query(NamedTuple):
     """Courses whose cost differs from their cost profile's."""
     known: int
     """Conditions that the cost profile has costs of."""
+    unconfirmed: Records
+    """UNCONFIRMED_DTYPE, by course."""
 
 
 class SearchSpace(NamedTuple):
@@ -178,8 +187,42 @@ def build_query(
         held=held,
         changed=changed,
         known=len(space.graph.names),
+        unconfirmed=_unconfirmed(space, inputs.framework.id, value),
     )
     return PreparedQuery(query, costs)
+
+
+def counted(rows: Records, value: ValueFunction) -> NDArray[np.bool_]:
+    """Return which of these matched rows are sure enough to count."""
+    least = rows["threshold"] if value.least_confidence is None else value.least_confidence
+    return np.asarray(rows["confidence"] >= least, np.bool_)
+
+
+def _unconfirmed(space: SearchSpace, framework: str, value: ValueFunction) -> Records:
+    """Return the unconfirmed rows that are worth something to the officer; see `ValueFunction.matched`."""
+    parts: list[Records] = []
+    groups = 0
+    for gap, name in enumerate(value.gaps):
+        skill, gained = VOCABULARY.skills.get((framework, name), -1), value.gained.get(name, 0)
+        base, overlay = space.base.matched_to(skill), space.catalog.delta[0].matched_to(skill)
+        if not len(base) + len(overlay):
+            continue
+        rows = np.concatenate([base, overlay])
+        course = np.concatenate([base["course"], overlay["course"] + np.int32(space.base.size)])
+        levels, group = np.unique(rows["high"], return_inverse=True)
+        certain = np.array([value.certain(name, level / MICRO) for level in levels.tolist()], np.int64)
+        worth = np.maximum(certain[group] * rows["confidence"] // MICRO - gained, 0)
+        kept = counted(rows, value) & (rows["low"] <= micro(value.targets[name].level)) & (worth > 0)
+        found = np.zeros(int(kept.sum()), UNCONFIRMED_DTYPE)
+        found["course"], found["gap"], found["worth"] = course[kept], gap, worth[kept]
+        found["group"] = groups + group[kept]
+        found["gain"] = (rows["high"] - rows["low"]).astype(np.int64)[kept] * rows["confidence"][kept] // MICRO
+        parts.append(found)
+        groups += len(levels)
+    if not parts:
+        return np.zeros(0, UNCONFIRMED_DTYPE)
+    rows = np.concatenate(parts)
+    return rows[np.argsort(rows["course"], kind="stable")]
 
 
 def conditions_met(space: SearchSpace, course_ids: Iterable[str]) -> list[int]:
