@@ -104,6 +104,11 @@ class MatchedSpan(NamedTuple):
     confidence: int
     threshold: int
 
+    @property
+    def percent(self) -> int:
+        """The confidence in whole per cent, rounded down: never surer than it is."""
+        return self.confidence * 100 // MICRO
+
 
 class SkillTarget(Struct, frozen=True):
     """One required skill beside what is believed of the officer. Levels are on the framework's scale.

@@ -12,6 +12,7 @@ from services.recommender.inputs import MICRO, Estimate, Inputs
 from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.explain.questions import similar_courses, why_not
 from services.recommender.planner.pipeline import recommend
+from services.recommender.planner.value import share
 from shared.compact_paths import CompactPath, compact, encoded, expanded
 from shared.domain import Course, MatchedRow
 from shared.messages import told, told_why_not
@@ -83,11 +84,32 @@ def test_the_reason_says_so_in_both_languages_rounded_down() -> None:
     assert "Closes" not in (step.reason.en or "")
 
 
-def test_of_one_skill_the_largest_worth_counts() -> None:
-    sure, dear = matched("sure", ("a", 0, 2, 0.9), hours=1), matched("dear", ("a", 0, 3, 0.5), hours=1)
-    assert taken(path_of(BOTH_LOW, sure, dear)) == ["sure"]
-    path = path_of(BOTH_LOW, sure, course("known", ("a", 0, 1), hours=0.1), matched("twin", ("a", 0, 2, 0.9)))
-    assert contributions(path) == {("known", "a"): 1_000_000, ("sure", "a"): 800_000}
+def test_a_second_match_of_a_level_adds_nothing_unless_it_is_surer() -> None:
+    sure, twin = matched("sure", ("a", 0, 3, 0.9), hours=1), matched("twin", ("a", 0, 3, 0.9), hours=1)
+    assert taken(path_of(BOTH_LOW, sure, twin, matched("doubt", ("a", 0, 3, 0.5), hours=0.5))) == ["sure"]
+
+
+def test_behind_a_confirmed_level_a_match_is_worth_its_share_of_what_is_left() -> None:
+    path = path_of(BOTH_LOW, course("known", ("a", 0, 2), hours=9), matched("guess", ("a", 0, 3, 0.72), hours=1))
+    assert contributions(path) == {("guess", "a"): 2_160_000, ("known", "a"): 560_000}
+    assert path.coverage.gained == 2_000_000 + 720_000
+    assert [gap.reached for gap in path.gaps] == [2, 2]
+
+
+def test_of_matches_of_several_levels_each_counts_for_what_it_is_surer_of_or_higher() -> None:
+    low, high = matched("low", ("a", 0, 2, 0.9)), matched("high", ("a", 0, 3, 0.5))
+    path = path_of(BOTH_LOW, low, high)
+    assert path.coverage.gained == 1_500_000 + 800_000  # 3 with 50 %, and 2 with the other 40 of 90 %
+    assert path.open[0].confidence == 0.9
+
+
+@pytest.mark.parametrize("worth", [0, 1, 71, 72, 99, 100, 199, 2_008_491])
+def test_shares_add_up_and_never_fall_as_a_worth_rises(worth: int) -> None:
+    assert (share(100, worth), share(0, worth)) == (worth, 0)
+    assert abs(share(72, worth) - 0.72 * worth) < 25
+    for percent in range(100):
+        part = share(percent + 1, worth) - share(percent, worth)
+        assert 0 <= part <= share(percent + 1, worth + 1) - share(percent, worth + 1)
 
 
 def test_a_confirmed_row_takes_the_place_of_a_matched_one() -> None:
@@ -167,40 +189,40 @@ def test_a_matched_course_that_does_not_fit_is_named_with_its_hours() -> None:
     assert path.short_hours is None
 
 
+def measured(levels: dict[str, float], done: dict[str, int], **wishes: Any) -> Inputs:
+    """Return an officer measured at these levels, who completed courses so many days later."""
+    plan = inputs(NEEDS, **wishes)
+    dated = {name: MOMENT + timedelta(days) for name, days in done.items()}
+    return replace(
+        plan, levels={skill: Estimate(level, 0, MOMENT) for skill, level in levels.items()}, completed_at=dated
+    )
+
+
 def test_a_completed_matched_course_moves_no_level_and_what_it_was_worth_is_gained() -> None:
     guess, rest = matched("guess", ("a", 0, 2, 0.7), hours=1), course("rest", ("a", 0, 3), hours=30)
     goal = course("goal", ("b", 0, 2), requires=[at("a", 1)])
-    plan = inputs(NEEDS, {"a": 0, "b": 0}, budget_hours=40)
-    before = path_of(plan, guess, rest, goal)
-    assert taken(before) == ["rest", "goal"]
-    short = replace(plan, budget_hours=20)
-    assert contributions(path_of(short, guess, rest, goal)) == {("guess", "a"): 1_400_000}
-    done = path_of(replace(short, completed=["guess"]), guess, rest, goal)
+    low = {"a": 0.0, "b": 0.0}
+    assert contributions(path_of(measured(low, {}, budget_hours=20), guess, rest, goal)) == {("guess", "a"): 1_400_000}
+    done = path_of(measured(low, {"guess": 1}, budget_hours=20), guess, rest, goal)
     assert taken(done) == []
     assert next(gap.level for gap in done.gaps if gap.skill == "a") == 0
     assert (done.coverage.gap, done.coverage.before) == (3_600_000, 0.28)
-    later = path_of(replace(plan, completed=["guess"]), guess, rest, goal)
-    assert contributions(later)["rest", "a"] == 1_600_000
+    later = path_of(measured(low, {"guess": 1}, budget_hours=40), guess, rest, goal)
+    assert contributions(later) == {("rest", "a"): 1_600_000, ("goal", "b"): 2_000_000}
     (asked,) = [one for one in told(done).assess_first if one.kind == "matched"]
     assert (asked.skill, asked.level, asked.confidence) == ("a", 2, 0.7)
     assert "matched by its description, not confirmed (70 %)" in (asked.reason.en or "")
 
 
-def completed_at(level: float, days: int) -> Inputs:
-    """Return an officer measured at a level, who completed `guess` so many days later."""
-    plan = inputs(NEEDS, {"b": 2})
-    levels = {**plan.levels, "a": Estimate(level, 0, MOMENT)}
-    return replace(plan, levels=levels, completed_at={"guess": MOMENT + timedelta(days)})
-
-
 def test_a_later_assessment_takes_the_place_of_what_a_completion_gained() -> None:
     guess = matched("guess", ("a", 0, 2, 0.7))
-    assert path_of(completed_at(0, 1), guess).coverage.gap == 1_600_000
-    assert path_of(completed_at(0, -1), guess).coverage.gap == 3_000_000
+    known = {"a": 0.0, "b": 2.0}
+    assert path_of(measured(known, {"guess": 1}), guess).coverage.gap == 1_600_000
+    assert path_of(measured(known, {"guess": -1}), guess).coverage.gap == 3_000_000
 
 
 def test_confirming_after_a_completion_counts_the_level_and_rejecting_counts_nothing() -> None:
-    plan, guess = completed_at(0, 1), matched("guess", ("a", 0, 2, 0.7))
+    plan, guess = measured({"a": 0.0, "b": 2.0}, {"guess": 1}), matched("guess", ("a", 0, 2, 0.7))
     confirmed = replace(guess, matched=[], teaches=course("guess", ("a", 0, 2)).teaches)
     assert next(gap.level for gap in path_of(plan, confirmed).gaps if gap.skill == "a") == 2
     assert path_of(plan, replace(guess, matched=[])).coverage.gap == 3_000_000
@@ -213,18 +235,18 @@ def test_finishing_a_path_with_matched_rows_leaves_its_other_steps_as_they_were(
         matched("one", ("a", 0, 2, 0.8), hours=1),
         course("two", ("b", 0, 2), hours=2),
         matched("three", ("a", 0, 3, 0.75), hours=3),
+        course("four", ("a", 0, 1), hours=5),
     ]
-    plan = inputs(NEEDS, {"a": 0, "b": 0}, budget_hours=20)
-    path = path_of(plan, *courses)
-    promised = path.coverage.gained
-    gained, left = 0, taken(path)
-    for count in range(1, len(left) + 1):
-        done = replace(plan, completed=left[:count], previous=left[count:], finishing=True)
-        after_it = path_of(done, *courses)
-        assert taken(after_it) == left[count:]
-        gained = path.coverage.gap - after_it.coverage.gap
-        assert gained + after_it.coverage.gained == promised
-    assert gained == promised
+    low = {"a": 0.0, "b": 0.0}
+    path = path_of(measured(low, {}, budget_hours=20), *courses)
+    left, promised = taken(path), path.coverage.gained
+    assert len(left) == 4
+    for count in range(1, 5):
+        done = measured(low, dict.fromkeys(left[:count], 1), budget_hours=20)
+        then = path_of(replace(done, previous=left[count:], finishing=True), *courses)
+        assert taken(then) == left[count:]
+        assert path.coverage.gap - then.coverage.gap + then.coverage.gained == promised
+    assert promised == 2_000_000 + 1_000_000 + 750_000 * 2 + 50_000
 
 
 def test_the_compact_path_carries_the_confidence_and_a_confirmed_one_none() -> None:

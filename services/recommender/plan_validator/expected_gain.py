@@ -5,7 +5,7 @@ with its own rate times those of all it leans on.
 """
 
 from collections import defaultdict
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Sequence
 from heapq import heappop, heappush
 from math import prod
 from typing import Protocol, Self
@@ -32,18 +32,17 @@ class Officer(Protocol):
         """Do a course."""
 
 
-def expected_gain(courses: Sequence[Course], leans: Sequence[set[int]], worths: Sequence[Mapping[str, float]]) -> float:
-    """Return the micro-levels that a path is expected to gain. `worths`: of each course, required skill -> its own."""
+def expected_gain(courses: Sequence[Course], leans: Sequence[set[int]], parts: Sequence[Sequence[float]]) -> float:
+    """Return the micro-levels that a path is expected to gain. `parts`: of a skill, what each course adds to it."""
     rates = [_rate(course) for course in courses]
     chances = [rates[place] * prod(rates[other] for other in leans[place]) for place in range(len(courses))]
     gain = 0.0
-    for skill in {skill for worth in worths for skill in worth}:
-        reached = [worth.get(skill, 0.0) for worth in worths]
+    for added in parts:
         higher = 0.0
-        for worth in sorted({*reached} - {0.0}, reverse=True):
-            chosen = {place for place, own in enumerate(reached) if own >= worth}
+        for worth in sorted({*added} - {0.0}, reverse=True):
+            chosen = {place for place, own in enumerate(added) if own >= worth}
             least = 1 - prod(1 - chances[place] for place in chosen if leans[place].isdisjoint(chosen))
-            gain += worth * (least - higher)  # the chance that nothing is worth more
+            gain += worth * (least - higher)  # the chance that nothing adds more
             higher = least
     return gain
 

@@ -26,8 +26,7 @@ class Officer(Protocol):
     """Who stands at the end of the path."""
 
     done: set[str]
-    unconfirmed: dict[str, MatchedRow]
-    worth: dict[str, float]
+    unconfirmed: dict[str, list[MatchedRow]]
 
     def copy(self) -> Self:
         """Return one who can go another way."""
@@ -44,8 +43,8 @@ class Officer(Protocol):
     def matches(self, course: Course) -> Mapping[str, MatchedRow]:
         """Return the unconfirmed rows of a course, by required skill."""
 
-    def worth_of_match(self, row: MatchedRow) -> float:
-        """Return what an unconfirmed row is worth before the path."""
+    def may_gain(self, row: MatchedRow) -> float:
+        """Return the micro-levels that an unconfirmed row adds to what is held."""
 
 
 def false_statements(path: LearningPath, framework: Framework, end: Officer, find: Find) -> Iterator[str]:
@@ -149,8 +148,8 @@ def _nearest(row: OpenGap, end: Officer, find: Find) -> Iterator[str]:
 
 def _unconfirmed(path: LearningPath, row: OpenGap, end: Officer, find: Find) -> Iterator[str]:
     """Check what is said of a course that may raise the skill by its description."""
-    held = end.unconfirmed.get(row.skill)
-    if (row.cause == "unconfirmed") != (held is not None) and row.cause != "too_small":
+    may_raise = any(one.to_level > row.reached for one in end.unconfirmed.get(row.skill, ()))
+    if (row.cause == "unconfirmed") != may_raise and row.cause != "too_small":
         yield "whether a course of the path may raise it is not what is said"
     course = find(row.nearest.id) if row.nearest else None
     if row.confidence is None or course is None:
@@ -162,7 +161,7 @@ def _unconfirmed(path: LearningPath, row: OpenGap, end: Officer, find: Find) -> 
         yield f"{course.id} is not matched to it so"
     elif (course.id in {step.course.id for step in path.steps}) != (row.cause == "unconfirmed"):
         yield f"whether {course.id} is in the path is not what is said"
-    elif row.cause != "unconfirmed" and end.worth_of_match(matched) <= end.worth[row.skill]:
+    elif row.cause != "unconfirmed" and end.may_gain(matched) <= 0:
         yield f"{course.id} adds nothing to it"
 
 

@@ -6,7 +6,7 @@ rule, nothing over the budget but what is started or mandatory, started courses 
 that does not follow from the inputs.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from datetime import datetime
 from statistics import NormalDist
@@ -34,6 +34,9 @@ HOURS_SLACK = 1e-5
 
 WORTH_SLACK = 2
 """Micro-levels; two roundings per contribution."""
+
+SHARE_SLACK = 60
+"""Micro-levels; a share of a worth is taken to a part of its last hundred."""
 
 Find = Callable[[str], Course | None]
 
@@ -132,20 +135,23 @@ class _Walk:
         self._hours = 0.0
         self.targets = self._after_completions()
         self.held = {skill: want.level for skill, want in self.targets.items()}
-        self.gained = self._gained_before()
-        self.worth = dict.fromkeys(self.targets, 0.0)
-        self.unconfirmed: dict[str, MatchedRow] = {}
+        self.sure = self._sure_before()
+        self.start = {skill: dict(rows) for skill, rows in self.sure.items()}
+        self.unconfirmed: dict[str, list[MatchedRow]] = {skill: [] for skill in self.targets}
 
-    def worth_of(self, skill: str, level: float) -> float:
-        """Return the micro-levels that a confirmed level adds to what was gained before the path."""
-        return max(_worth(self.targets[skill], level) - self.gained[skill], 0.0)
+    def gains(self, skill: str, percent: int, level: float) -> float:
+        """Return the micro-levels that a level of which somebody is so sure adds to what is held."""
+        return _added(self.sure[skill], percent, _worth(self.targets[skill], level))
 
-    def worth_of_match(self, row: MatchedRow) -> float:
-        """Return the micro-levels that an unconfirmed row adds: its share of what the level adds, if it counts."""
-        want = self.targets[row.skill]
-        if not self._counts(row) or row.from_level > want.level:
-            return 0.0
-        return max(_worth(want, row.to_level) * row.confidence - self.gained[row.skill], 0.0)
+    def may_gain(self, row: MatchedRow) -> float:
+        """Return the micro-levels that an unconfirmed row adds to what is held, if it counts."""
+        return self.gains(row.skill, _percent(row), row.to_level) if self.counts(row) else 0.0
+
+    def counts(self, row: MatchedRow) -> bool:
+        """Return whether an unconfirmed row counts for the officer."""
+        least = self._inputs.least_confidence
+        sure = row.confidence >= (row.threshold if least is None else least)
+        return sure and _percent(row) > 0 and row.from_level <= self.targets[row.skill].level
 
     def matches(self, course: Course) -> dict[str, MatchedRow]:
         """Return the unconfirmed rows of a course of required skills; the surest of each."""
@@ -158,19 +164,19 @@ class _Walk:
                 found[row.skill] = min(other, row, key=lambda one: (-one.confidence, one.to_level, one.from_level))
         return found
 
-    def _counts(self, row: MatchedRow) -> bool:
+    def _sure_before(self) -> dict[str, dict[int, float]]:
+        """Return skill -> per cent of sureness -> worth, by the unconfirmed rows of courses completed since."""
+        found: dict[str, dict[int, float]] = {skill: {} for skill in self.targets}
         least = self._inputs.least_confidence
-        return row.confidence >= (row.threshold if least is None else least)
-
-    def _gained_before(self) -> dict[str, float]:
-        """Return what the unconfirmed rows of completed courses have added, each where it is later than the skill."""
-        gained = dict.fromkeys(self.targets, 0.0)
         for name in self.done:
             course, when = self._find(name), self._inputs.completed_at.get(name)
             for skill, row in self.matches(course).items() if course else ():
-                if self._counts(row) and not self._measured_since(self._inputs.framework.id, skill, when):
-                    gained[skill] = max(gained[skill], _worth(self.targets[skill], row.to_level) * row.confidence)
-        return gained
+                if row.confidence < (row.threshold if least is None else least):
+                    continue
+                if not self._measured_since(self._inputs.framework.id, skill, when):
+                    worth = _worth(self.targets[skill], row.to_level)
+                    found[skill][_percent(row)] = max(worth, found[skill].get(_percent(row), 0.0))
+        return found
 
     def _measured_since(self, framework: str, skill: str, when: datetime | None) -> bool:
         """Return whether a skill was measured, as far as is known, after a course was completed."""
@@ -188,9 +194,8 @@ class _Walk:
             course, when = self._find(name), self._inputs.completed_at.get(name)
             rows = [(row.framework, row.skill, row.to_level) for row in self._inputs.taught.get(name, [])]
             noted = {(framework, skill) for framework, skill, _ in rows}
-            for row in course.teaches if course else []:
-                if (row.framework, row.skill) not in noted:
-                    rows.append((row.framework, row.skill, row.to_level))
+            since = [row for row in course.teaches if (row.framework, row.skill) not in noted] if course else []
+            rows += [(row.framework, row.skill, row.to_level) for row in since]
             for framework, skill, to in rows:
                 if self._measured_since(framework, skill, when):
                     continue
@@ -248,7 +253,8 @@ class _Walk:
         """Return one that can go another way."""
         other = copy(self)
         other.levels, other.done, other.held = dict(self.levels), set(self.done), dict(self.held)
-        other.worth, other.unconfirmed = dict(self.worth), dict(self.unconfirmed)
+        other.sure = {skill: dict(rows) for skill, rows in self.sure.items()}
+        other.unconfirmed = {skill: list(rows) for skill, rows in self.unconfirmed.items()}
         return other
 
     def enters(self, course: Course) -> bool:
@@ -262,12 +268,15 @@ class _Walk:
             self.levels[skill] = max(self.levels.get(skill, 0.0), reached)
             if skill[0] == self._inputs.framework.id and skill[1] in self.held:
                 self.held[skill[1]] = max(self.held[skill[1]], reached)
-                if (worth := self.worth_of(skill[1], reached)) >= self.worth[skill[1]] - WORTH_SLACK:
-                    self.worth[skill[1]] = max(worth, self.worth[skill[1]])
-                    self.unconfirmed.pop(skill[1], None)
+                self._hold(skill[1], 100, reached)
         for name, row in self.matches(course).items():
-            if (worth := self.worth_of_match(row)) > self.worth[name] + WORTH_SLACK:
-                self.worth[name], self.unconfirmed[name] = worth, row
+            if self.counts(row):
+                self.unconfirmed[name].append(row)
+                self._hold(name, _percent(row), row.to_level)
+
+    def _hold(self, skill: str, percent: int, level: float) -> None:
+        held = self.sure[skill]
+        held[percent] = max(_worth(self.targets[skill], level), held.get(percent, 0.0))
 
     def bars(self, course: Course) -> bool:
         """Return whether a course is not to be used."""
@@ -322,25 +331,23 @@ class _Walk:
             return
         yield from self._unconfirmed_closes(course, [row for row in rows if row.confidence is not None], open_ones)
         for row in rows:
-            want, matched = self.targets[row.skill], self.matches(course).get(row.skill)
-            whole = self.worth_of(row.skill, row.to_level) if row.confidence is None or not matched else None
-            worth = max((self.worth_of_match(matched) if whole is None and matched else whole or 0.0), 0.0)
-            added = max(worth - self.worth[row.skill], 0.0)
-            if abs(row.contribution - added) > WORTH_SLACK or (row.required, row.weight, row.from_level) != (
-                want.required,
-                want.weight,
-                self.held[row.skill],
-            ):
+            want = self.targets[row.skill]
+            percent = 100 if row.confidence is None else round(row.confidence * MICRO) // 10_000
+            added = self.gains(row.skill, percent, row.to_level)
+            slack = _slack({**self.sure[row.skill], percent: added})
+            facts = (row.required, row.weight, row.from_level)
+            if abs(row.contribution - added) > slack or facts != (want.required, want.weight, self.held[row.skill]):
                 yield f"{row.skill} is worth {added:.0f}, not {row.contribution}"
 
     def _unconfirmed_closes(self, course: Course, rows: list[Closes], open_ones: set[str]) -> Iterator[str]:
         """Check the gaps that a course may close by its description: all that add something, and no other."""
         matches = {skill: row for skill, row in self.matches(course).items() if skill in open_ones}
-        added = {skill: self.worth_of_match(row) - self.worth[skill] for skill, row in matches.items()}
+        added = {skill: self.may_gain(row) for skill, row in matches.items()}
         told = {row.skill: (row.to_level, row.confidence) for row in rows}
-        if len(told) != len(rows) or not told.keys() <= {skill for skill, more in added.items() if more > 0}:
+        counting = {skill for skill, row in matches.items() if self.counts(row)}
+        if len(told) != len(rows) or not told.keys() <= counting:
             yield "what it may close is not what is matched to it"
-        elif missing := {skill for skill, more in added.items() if more > WORTH_SLACK} - told.keys():
+        elif missing := {skill for skill, more in added.items() if more > SHARE_SLACK} - told.keys():
             yield f"nothing is said of {', '.join(sorted(missing))}, which is matched to it"
         elif any(told[skill] != (matches[skill].to_level, matches[skill].confidence) for skill in told):
             yield "how surely it may close a gap, or up to which level, is not as it is matched"
@@ -348,8 +355,8 @@ class _Walk:
 
 def _coverage(path: LearningPath, walk: _Walk) -> Iterator[str]:
     wants = walk.targets.values()
-    slack = WORTH_SLACK * (len(wants) + 1)
-    gap = sum(walk.worth_of(skill, want.required) for skill, want in walk.targets.items())
+    slack = WORTH_SLACK + sum(map(_slack, walk.start.values()))
+    gap = sum(_added(walk.start[skill], 100, _worth(want, want.required)) for skill, want in walk.targets.items())
     required = sum(MICRO * want.weight * want.required for want in wants)
     gained = sum(row.contribution for step in path.steps for row in step.closes)
     if path.coverage.gained != gained:
@@ -378,20 +385,58 @@ def _leaning(path: LearningPath, start: _Walk, find: Find) -> Iterator[str]:
     for step in path.steps:
         if not taken.isdisjoint(other.course.id for other in step.alternatives):
             yield f"step {step.position} ({step.course.id}): an alternative stands in the path"
-    worths = [_worths(course, path.framework, start) for course in courses]
-    gain = expected_gain(courses, leans, worths)
-    told, slack = path.coverage.expected, WORTH_SLACK * (len(start.targets) + 1)
+    gain = expected_gain(courses, leans, list(_parts(courses, path.framework, start)))
+    held = [{**start.start[skill], **_sureness(courses, start, skill)} for skill in start.targets]
+    told, slack = path.coverage.expected, WORTH_SLACK + sum(map(_slack, held))
     if told is None or told > path.coverage.gained or abs(told - gain) > slack:
         yield f"expected to gain {gain:.0f}, not {told}"
 
 
-def _worths(course: Course, framework: str, start: _Walk) -> dict[str, float]:
-    """Return required skill -> the micro-levels that a course adds to it, taken alone."""
-    found = {skill: start.worth_of_match(row) for skill, row in start.matches(course).items()}
-    for row in course.teaches:
-        if row.framework == framework and row.skill in start.targets:
-            found[row.skill] = max(start.worth_of(row.skill, row.to_level), found.get(row.skill, 0.0))
-    return found
+def _parts(courses: Sequence[Course], framework: str, start: _Walk) -> Iterator[list[float]]:
+    """Yield, for each part of the sureness of each required skill, the micro-levels that each course adds to it."""
+    for skill, want in start.targets.items():
+        sure: list[tuple[int, float]] = []
+        for course in courses:
+            rows = [(100, row.to_level) for row in course.teaches if (row.framework, row.skill) == (framework, skill)]
+            matched = start.matches(course).get(skill)
+            rows += [(_percent(matched), matched.to_level)] if matched and start.counts(matched) else []
+            sure.append(max(((percent, _worth(want, level)) for percent, level in rows), default=(0, 0.0)))
+        held, below = start.start[skill], 0
+        for edge in sorted({100, *held, *(percent for percent, _ in sure)} - {0}):
+            before = max((worth for percent, worth in held.items() if percent >= edge), default=0.0)
+            width = (edge - below) / 100
+            yield [width * max(worth - before, 0.0) if percent >= edge else 0.0 for percent, worth in sure]
+            below = edge
+
+
+def _sureness(courses: Sequence[Course], start: _Walk, skill: str) -> dict[int, float]:
+    """Return the per cents of sureness of the unconfirmed rows of a skill."""
+    rows = (start.matches(course).get(skill) for course in courses)
+    return {_percent(row): 0.0 for row in rows if row is not None}
+
+
+def _slack(held: Mapping[int, float]) -> int:
+    """Return by how many micro-levels what is held of a skill may differ: by more where shares of it are taken."""
+    return SHARE_SLACK if held.keys() - {100} else WORTH_SLACK
+
+
+def _percent(row: MatchedRow) -> int:
+    """Return a confidence in whole per cent, rounded down."""
+    return round(row.confidence * MICRO) // 10_000
+
+
+def _added(held: dict[int, float], percent: int, worth: float) -> float:
+    """Return what a worth of which somebody is so sure adds to what is held."""
+    return _expected({**held, percent: max(worth, held.get(percent, 0.0))}) - _expected(held)
+
+
+def _expected(held: dict[int, float]) -> float:
+    """Return the mean of the highest worth, by the worth that is held with each per cent of sureness at least."""
+    total, below = 0.0, 0
+    for edge in sorted(held):
+        total += (edge - below) / 100 * max(worth for percent, worth in held.items() if percent >= edge)
+        below = edge
+    return total
 
 
 def _worth(want: SkillTarget, level: float) -> float:

@@ -12,10 +12,13 @@ Two more things follow from what an officer may rely on. Where completed courses
 reaching R is worth is gained: the next level is worth what the path said would be left. And a level that is short of
 what is required by less than an assessment could tell is worth as much as what is required.
 
-What a course teaches by its description, confirmed by nobody, is worth its confidence times that, rounded down, for
-officers who hold its `from` before the path; where it is less sure than the least confidence that may count, nothing.
-Of one skill the largest worth counts, confirmed or not: however the doubts about several matches hang together, no less
-is expected of them. A completed course whose row is not confirmed moves no level; what it was worth is gained already.
+What a course teaches by its description, confirmed by nobody, counts with its confidence in whole per cent, rounded
+down, for officers who hold its `from` before the path; where it is less sure than the least confidence that may count,
+not at all. Of one skill a path is worth what is expected of the best of its rows, where the doubts about them hang
+together as closely as they can: the p per cent that are surest of a level are worth as much as the highest level that
+is p per cent sure. Those are the stairs of a skill, (per cent, worth of the level), the confirmed level at 100. A
+second match of the same level adds nothing unless it is surer, and no path promises more than may be expected. A
+completed course whose row is not confirmed moves no level; its stair is there from then on.
 
 A completed course counts as having led to the level that it teaches to, for the gaps that are left and for the next
 entry alike, where it is later than the skill's own measurement and its level is higher. The measurement stays as it
@@ -23,7 +26,7 @@ is: the doubt about the level is shown (`assess_first`), and only a later assess
 without a date was given by a request, as of that request: it is later than any completion.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from math import erf, exp, pi, sqrt
 
@@ -33,6 +36,54 @@ from services.recommender.inputs import MICRO, Inputs, MatchedSpan, SkillTarget
 from services.recommender.planner.course_spec import SkillKey, matched_spans
 from services.recommender.planner.units import micro
 from shared.domain import Course, Teaches
+
+Stair = tuple[int, int]
+"""Whole per cent of sureness, 100 for what is confirmed, and the micro-levels that the level is worth."""
+
+Stairs = tuple[Stair, ...]
+"""Of one skill: the surest first, each later one of a higher worth."""
+
+SURE = 100
+
+
+def share(percent: int, worth: int) -> int:
+    """Return so many per cent of a worth, within a per cent of a ten-thousandth of a level.
+
+    Every unit of a worth lies in one of a hundred parts, so that shares add up, and the share between two percentages
+    never falls as the worth rises.
+    """
+    return percent * (worth // SURE) + min(worth % SURE, percent)
+
+
+def worth_of(stairs: Stairs) -> int:
+    """Return what the stairs of a skill are worth."""
+    less_sure = [percent for percent, _ in stairs[1:]]
+    return sum(
+        share(percent, worth) - share(below, worth)
+        for (percent, worth), below in zip(stairs, [*less_sure, 0], strict=False)
+    )
+
+
+def climb(stairs: Stairs, step: Stair) -> Stairs:
+    """Return stairs with one more; without those that are no surer and no higher."""
+    percent, worth = step
+    if any(one[0] >= percent and one[1] >= worth for one in stairs):
+        return stairs
+    rest = [one for one in stairs if one[0] > percent or one[1] > worth]
+    return tuple(sorted([*rest, step], reverse=True))
+
+
+def slots_of(steps: Mapping[int, Stair], gained: Stairs) -> Iterator[dict[int, int]]:
+    """Yield, for each part of the sureness of a skill, what each of some stairs adds in it to what is gained."""
+    below = 0
+    for percent in sorted({SURE, *(one for one, _ in (*steps.values(), *gained))}):
+        held = max((share(percent, worth) - share(below, worth) for one, worth in gained if one >= percent), default=0)
+        yield {
+            place: max(share(percent, worth) - share(below, worth) - held, 0)
+            for place, (one, worth) in steps.items()
+            if one >= percent
+        }
+        below = percent
 
 
 def expected_shortfall(level: float, mean: float, sd: float) -> float:
@@ -47,7 +98,8 @@ def expected_shortfall(level: float, mean: float, sd: float) -> float:
 class ValueFunction:
     """What levels are worth to one officer, in micro-levels. `targets`: every required skill, gap or not.
 
-    `least_confidence` of matched rows that count; None: the threshold that each row has from its calibration.
+    `least_confidence` of matched rows that count; None: the threshold that each row has from its calibration. `stairs`:
+    skill -> what completed courses have gained by their description.
     """
 
     def __init__(self, wants: dict[str, SkillTarget], least_confidence: float | None = None) -> None:
@@ -55,35 +107,46 @@ class ValueFunction:
         self.least_confidence = None if least_confidence is None else round(least_confidence * MICRO)
         self.required = sum(round(MICRO * want.weight * want.required) for want in wants.values())
         self._known: dict[tuple[str, float], int] = {}
-        self.gained = {
-            skill: max(self._weighed(skill, row) for row in want.evidence)
-            for skill, want in wants.items()
-            if want.evidence
-        }
+        self.stairs: dict[str, Stairs] = {}
+        for skill, want in wants.items():
+            for row in want.evidence:
+                if (worth := self.certain(skill, row.high / MICRO)) and self.counts(row) and row.percent:
+                    self.stairs[skill] = climb(self.stairs.get(skill, ()), (row.percent, worth))
         self.gaps = {skill: self.of(skill, want.required) for skill, want in wants.items() if want.is_gap}
         self.gap = sum(self.gaps.values())
 
     def of(self, skill: str, level: float) -> int:
         """Return what holding `level` is worth beyond holding the present one: 0 where nothing is gained."""
-        worth = self.certain(skill, level)
-        return max(worth - self.gained.get(skill, 0), 0) if self.gained else worth
+        return self.alone(skill, (SURE, self.certain(skill, level)))
 
-    def matched(self, skill: str, row: MatchedSpan) -> int:
-        """Return what an unconfirmed row is worth to the officer beyond what is gained: 0 where it does not count."""
+    def matched(self, skill: str, row: MatchedSpan) -> Stair | None:
+        """Return the stair of an unconfirmed row; None where it does not count or adds nothing to the officer."""
+        if not self.may_use(skill, row):
+            return None
+        step = self.stair(skill, row)
+        return step if self.alone(skill, step) else None
+
+    def may_use(self, skill: str, row: MatchedSpan) -> bool:
+        """Return whether an unconfirmed row counts for the officer: sure enough, and not begun too high."""
         want = self.targets.get(skill)
-        if want is None or row.low > micro(want.level):
-            return 0
-        return max(self._weighed(skill, row) - self.gained.get(skill, 0), 0)
+        return want is not None and row.low <= micro(want.level) and row.percent > 0 and self.counts(row)
+
+    def stair(self, skill: str, row: MatchedSpan) -> Stair:
+        """Return the stair of an unconfirmed row."""
+        return row.percent, self.certain(skill, row.high / MICRO)
 
     def counts(self, row: MatchedSpan) -> bool:
         """Return whether a row is sure enough to count."""
         return row.confidence >= (row.threshold if self.least_confidence is None else self.least_confidence)
 
-    def _weighed(self, skill: str, row: MatchedSpan) -> int:
-        return self.certain(skill, row.high / MICRO) * row.confidence // MICRO if self.counts(row) else 0
+    def alone(self, skill: str, step: Stair) -> int:
+        """Return what a stair by itself adds to what completed courses have gained by their description."""
+        if (gained := self.stairs.get(skill)) is None:
+            return share(*step)
+        return worth_of(climb(gained, step)) - worth_of(gained)
 
     def certain(self, skill: str, level: float) -> int:
-        """Return what holding `level` is worth beyond the present one, whatever unconfirmed rows have gained."""
+        """Return what holding `level` is worth beyond the present one, whatever is gained by descriptions."""
         want = self.targets.get(skill)
         if want is None or not want.is_gap or level <= want.level:
             return 0

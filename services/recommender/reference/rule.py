@@ -352,7 +352,7 @@ class Plan:
             steps=MOST_STEPS if inputs.max_steps is None else min(inputs.max_steps, MOST_STEPS),
             levels={skill: micro(level) for skill, level in entry_levels.items()},
             done=set(inputs.done),
-            held=dict.fromkeys(value.gaps, 0),
+            held=dict(value.stairs),
         )
         self.value, self.entry_levels = value, entry_levels
         self.problem, reachable = build_instance(

@@ -168,7 +168,8 @@ class ResidualProblem(NamedTuple):
         key = (self.inputs.framework.id, skill)
         for name in self.available.matched(skill):
             option = self.available.option(name)
-            if option and option.gap_effects.get(skill, 0) > self.end.held[skill] and option.id not in self.end.done:
+            step = option.gap_effects.get(skill) if option and skill in option.unconfirmed else None
+            if option and step and self.end.gain(skill, step) and name not in self.end.done:
                 goal = CourseCondition(option.id)
                 found = minimum_closure(self.end, [goal], self.available)
                 if found and found.courses:
@@ -244,7 +245,7 @@ def end_state(
         steps=MOST_STEPS if inputs.max_steps is None else min(inputs.max_steps, MOST_STEPS),
         levels={skill: micro(level) for skill, level in entry_levels.items()},
         done=set(inputs.done),
-        held=dict.fromkeys(value.gaps, 0),
+        held=dict(value.stairs),
     )
     for pick in picks:
         end.study(course_option(inputs, value, pick.spec, 1.0))

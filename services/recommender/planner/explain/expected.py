@@ -10,7 +10,7 @@ from math import prod
 
 from services.recommender.planner.course_spec import CourseSpec, LearnerState, completion_rate
 from services.recommender.planner.explain.dependencies import Dependencies, dependencies
-from services.recommender.planner.value import ValueFunction
+from services.recommender.planner.value import SURE, Stair, ValueFunction, slots_of
 
 
 def expected_gain(
@@ -27,19 +27,20 @@ def expected_gain(
         rate * prod(rates[place] for place in sorted(condition))
         for rate, condition in zip(rates, conditions, strict=True)
     ]
-    teaching: dict[str, dict[int, int]] = {skill: {} for skill in value.gaps}
+    teaching: dict[str, dict[int, Stair]] = {skill: {} for skill in value.gaps}
     for place, spec in enumerate(offers):
         for (name, skill), (_, to) in spec.teaches.items():
             if name == framework and skill in teaching:
-                teaching[skill][place] = value.of(skill, to)
+                teaching[skill][place] = SURE, value.certain(skill, to)
         for (name, skill), row in spec.matched.items():
-            if name == framework and skill in teaching:
-                teaching[skill][place] = value.matched(skill, row)
-    return int(sum(_expected(rows, conditions, chances) for rows in teaching.values()) + 0.5)
+            if name == framework and skill in teaching and (step := value.matched(skill, row)):
+                teaching[skill][place] = step
+    slots = (rows for skill, steps in teaching.items() for rows in slots_of(steps, value.stairs.get(skill, ())))
+    return int(sum(_expected(rows, conditions, chances) for rows in slots) + 0.5)
 
 
 def _expected(rows: Mapping[int, int], conditions: Sequence[Dependencies], chances: Sequence[float]) -> float:
-    """Return what one skill is expected to gain. `rows`: place in the path -> what the course is worth for it."""
+    """Return what one slot of a skill is expected to gain. `rows`: place in the path -> what the course adds to it."""
     gained, below = 0.0, 0
     for held in sorted(set(rows.values())):
         if held > below:

@@ -1,5 +1,6 @@
 """The account of a path: what each pick closes and unlocks, what stays open and why, what it all comes to."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -22,7 +23,8 @@ from services.recommender.planner.course_spec import (
 from services.recommender.planner.exact.residual import GapBlocker, MissingHours, Pick
 from services.recommender.planner.explain.dependencies import Dependencies, dependencies
 from services.recommender.planner.explain.expected import expected_gain
-from services.recommender.planner.value import ValueFunction, expected_shortfall
+from services.recommender.planner.units import micro
+from services.recommender.planner.value import SURE, Stair, ValueFunction, climb, expected_shortfall, worth_of
 from shared.domain import Course, LocalizedText, Prerequisite, Profile
 from shared.paths import (
     UNSAID,
@@ -73,7 +75,7 @@ def path_of(
     catalog_revision: int,
 ) -> LearningPath:
     """Return the finished path. `entry_levels`: the levels that entries are tested against, before the path."""
-    reached = Reached(inputs.framework.id, value)
+    reached = _Reached(inputs.framework.id, value)
     steps = _steps(inputs, reached, LearnerState(dict(entry_levels), inputs.done), result.picks)
     gaps = [
         Gap(
@@ -142,25 +144,22 @@ def assessments_first(wants: Mapping[str, SkillTarget]) -> list[AssessFirst]:
 
 def _to_confirm(value: ValueFunction) -> Iterator[AssessFirst]:
     """Yield the gaps of which completed courses have closed a part by their description, confirmed by nobody."""
-    for skill, gained in value.gained.items():
+    for skill in value.stairs:
         want = value.targets[skill]
-        if gained and want.is_gap:
-            row = max((row for row in want.evidence if value.counts(row)), key=lambda row: (row.high, row.confidence))
+        if want.is_gap:
+            row = max((row for row in want.evidence if value.counts(row)), key=lambda row: (row.confidence, row.high))
             level, confidence = row.high / MICRO, row.confidence / MICRO
             yield AssessFirst(want.skill.id, want.skill.title, UNSAID, "matched", level=level, confidence=confidence)
 
 
-class Reached:
-    """What a path has reached after some of its courses: believed levels, and the worth that counts, of each skill.
-
-    `unconfirmed`: skill -> the course and its matched row that this worth is by, where nobody has confirmed it.
-    """
+class _Reached:
+    """What a path has reached after some of its courses: believed levels, and the stairs of each skill."""
 
     def __init__(self, framework: str, value: ValueFunction) -> None:
         self.framework, self.value = framework, value
         self.levels = {skill: want.level for skill, want in value.targets.items()}
-        self.worth = dict.fromkeys(value.targets, 0)
-        self.unconfirmed: dict[str, tuple[Course, MatchedSpan]] = {}
+        self._stairs = dict(value.stairs)
+        self._matched = defaultdict[str, list[tuple[Course, MatchedSpan]]](list)
 
     def closes(self, offer: CourseSpec) -> Iterator[Closes]:
         """Yield what a course closes next."""
@@ -168,10 +167,10 @@ class Reached:
             skill, before = want.skill.id, self.levels[want.skill.id]
             if not want.is_gap or not want.lacks(before):
                 continue
-            key, worth, confidence = (self.framework, skill), 0, None
+            key, confidence = (self.framework, skill), None
             if key in offer.teaches and before < (after := offer.teaches[key][1]):
-                worth = self.value.of(skill, after)
-            elif key in offer.matched and (worth := self._matched(skill, offer.matched[key])):
+                gain = self._gain(skill, (SURE, self.value.certain(skill, after)))
+            elif key in offer.matched and (gain := self._matched_gain(skill, offer.matched[key])):
                 after, confidence = offer.matched[key].high / MICRO, offer.matched[key].confidence / MICRO
             else:
                 continue
@@ -182,7 +181,7 @@ class Reached:
                 to_level=after,
                 required=want.required,
                 weight=want.weight,
-                contribution=max(worth - self.worth[skill], 0),
+                contribution=gain,
                 confidence=confidence,
             )
 
@@ -191,20 +190,30 @@ class Reached:
         for (framework, skill), (_, reached) in offer.teaches.items():
             if framework == self.framework and skill in self.levels:
                 self.levels[skill] = max(self.levels[skill], reached)
-                if (worth := self.value.of(skill, reached)) >= self.worth[skill]:
-                    self.worth[skill] = worth
-                    self.unconfirmed.pop(skill, None)
+                self._climb(skill, (SURE, self.value.certain(skill, reached)))
         for (framework, skill), row in offer.matched.items():
-            if framework == self.framework and skill in self.levels and (worth := self._matched(skill, row)):
-                self.worth[skill], self.unconfirmed[skill] = worth, (offer.course, row)
+            if framework == self.framework and self.value.may_use(skill, row):
+                self._matched[skill].append((offer.course, row))
+                self._climb(skill, self.value.stair(skill, row))
 
-    def _matched(self, skill: str, row: MatchedSpan) -> int:
-        """Return what a matched row is worth, 0 where as much is gained already."""
-        worth = self.value.matched(skill, row)
-        return worth if worth > self.worth[skill] else 0
+    def unconfirmed(self, skill: str) -> tuple[Course, MatchedSpan] | None:
+        """Return the surest course that may have led above the level of a skill by its description, with its row."""
+        above = [one for one in self._matched[skill] if one[1].high > micro(self.levels[skill])]
+        return max(above, key=lambda one: (one[1].confidence, one[1].high), default=None)
+
+    def _climb(self, skill: str, step: Stair) -> None:
+        self._stairs[skill] = climb(self._stairs.get(skill, ()), step)
+
+    def _gain(self, skill: str, step: Stair) -> int:
+        """Return what a stair adds to those of a skill."""
+        held = self._stairs.get(skill, ())
+        return worth_of(climb(held, step)) - worth_of(held)
+
+    def _matched_gain(self, skill: str, row: MatchedSpan) -> int:
+        return self._gain(skill, self.value.stair(skill, row)) if self.value.may_use(skill, row) else 0
 
 
-def _steps(inputs: Inputs, reached: Reached, state: LearnerState, picks: Sequence[Pick]) -> list[Step]:
+def _steps(inputs: Inputs, reached: _Reached, state: LearnerState, picks: Sequence[Pick]) -> list[Step]:
     """Return the steps; `reached` moves on to the end."""
     unlocks, taken = _unlocks(inputs, state, picks), {pick.spec.id for pick in picks}
     steps: list[Step] = []
@@ -272,7 +281,7 @@ def without_idle(
     while True:
         needs = dependencies_of(inputs, LearnerState(dict(entry_levels), inputs.done), kept)
         needing = {place for places in needs for place in places}
-        reached = Reached(inputs.framework.id, value)
+        reached = _Reached(inputs.framework.id, value)
         idle = -1
         for place, pick in enumerate(kept):
             if not pick.seed and place not in needing and not any(reached.closes(pick.spec)):
@@ -283,12 +292,12 @@ def without_idle(
         del kept[idle]
 
 
-def _open(reached: Reached, gap: Gap, result: PlanResult) -> OpenGap:
+def _open(reached: _Reached, gap: Gap, result: PlanResult) -> OpenGap:
     want = reached.value.targets[gap.skill]
     if not want.lacks(gap.reached):
         return OpenGap(gap.skill, gap.title, gap.required, gap.reached, "too_small", UNSAID)
-    if gap.skill in reached.unconfirmed:
-        course, row = reached.unconfirmed[gap.skill]
+    if matched := reached.unconfirmed(gap.skill):
+        course, row = matched
         return OpenGap(
             skill=gap.skill,
             title=gap.title,

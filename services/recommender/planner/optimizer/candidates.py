@@ -99,7 +99,7 @@ def top_candidates(graph: PrerequisiteGraph, query: Query, costs: Costs, candida
                         insert_topk(least[top], cheapest[top], rank, closure_cost[course], wide(course))
         for place in range(first_of(unconfirmed, course), first_of(unconfirmed, course + 1)):
             group = unconfirmed[place]["group"]
-            value += unconfirmed[place]["worth"]
+            value += unconfirmed[place]["value"]
             if closure_cost[course] <= least_matched[group, TOP_BY_COST - 1]:
                 insert_topk(least_matched[group], cheapest_matched[group], rank, closure_cost[course], wide(course))
         for by in range(2 if value else 0):
