@@ -24,7 +24,7 @@ run: setup-local ## start everything and stay; RECOMMENDER=2 PORTAL=2 runs repli
 	@$(VENV)/python -m deploy.local run
 
 key: setup-local ## make one more key for `make run`: make key ROLE=platform TENANT=example (or ROLE=officer OFFICER=id)
-	@$(VENV)/python -m deploy.local key --role "$(or $(ROLE),officer)" --tenant "$(or $(TENANT),example)" --officer "$(OFFICER)"
+	@$(VENV)/python -m deploy.local key --role "$(or $(ROLE),officer)" --tenant "$(or $(TENANT),example)" --officer "$(OFFICER)" --agency "$(AGENCY)"
 
 test: setup compiled ## unit, service, contract and end-to-end tests, on real servers
 	@$(VENV)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/unit tests/test_docs.py tests/service tests/contract tests/e2e $(TESTS)

@@ -7,7 +7,9 @@
     PUBLIC     anybody, without a key
     ADMINS     role admin
     PLATFORMS  roles admin and platform
+    SIGNED_IN  every role
     EVERYONE   roles admin, platform and officer; an officer's key opens only paths of its own officer
+    ASSESSORS  those and supervisors; a supervisor's key is for the officers of its own agency (`check_agency`)
 
     python -m shared.keys create | revoke | list                 the operator's command
 
@@ -36,7 +38,7 @@ from shared.domain import Identifier
 from shared.errors import Forbidden, NotFound, Unauthorized, Unavailable
 from shared.limits import Buckets, check, counted_as
 
-Role = Literal["admin", "platform", "officer"]
+Role = Literal["admin", "platform", "officer", "supervisor"]
 
 FORGOTTEN_SECONDS = 4.0
 """How long after its revocation an officer's key may still be in use somewhere, with a margin for a request in hand."""
@@ -52,12 +54,18 @@ _FEWER_FOR_ONE_KEY = 6
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Whoever asks: a key of a tenant in a role; `officer` is set in the role `officer` only."""
+    """Whoever asks: a key of a tenant in a role. An officer's names the `officer`, a supervisor's the `agency`."""
 
     key_id: str
     tenant: str
     role: Role
     officer: str | None = None
+    agency: str | None = None
+
+    @property
+    def is_person(self) -> bool:
+        """Whether one person holds the key, and no system."""
+        return self.role in ("officer", "supervisor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +84,8 @@ PUBLIC = Policy(frozenset())
 ADMINS = Policy(frozenset({"admin"}))
 PLATFORMS = Policy(frozenset({"admin", "platform"}))
 EVERYONE = Policy(frozenset({"admin", "platform", "officer"}))
+SIGNED_IN = Policy(frozenset(get_args(Role)))
+ASSESSORS = Policy(frozenset({"admin", "platform", "officer", "supervisor"}))
 
 
 def authorize(principal: Principal, policy: Policy, officer: str | None = None) -> None:
@@ -86,6 +96,15 @@ def authorize(principal: Principal, policy: Policy, officer: str | None = None) 
     if principal.role not in policy.roles:
         raise Forbidden(f"a key of role {principal.role} may not do this")
     if principal.role == "officer" and officer is not None and officer != principal.officer:
+        raise NotFound("no such officer")
+
+
+def check_agency(principal: Principal, agency: str) -> None:
+    """Return unless a supervisor asks for an officer of another agency. Raises NotFound: it looks the same as none.
+
+    For handlers of routes under `ASSESSORS`, which know the officer's agency once they have read the officer.
+    """
+    if principal.role == "supervisor" and principal.agency != agency:
         raise NotFound("no such officer")
 
 
@@ -105,6 +124,10 @@ class StoredKey:
     label: str = ""
     created_at: datetime | None = None
     used_at: datetime | None = None
+    subject: str | None = None
+    """The person who signed in, by the provider's name; such a key ends `idle_seconds` after its last use."""
+    idle_seconds: int | None = None
+    agency: str | None = None
 
 
 class Keys(Protocol):
@@ -133,13 +156,16 @@ def issue(  # noqa: PLR0913 - each is a part of the key
     expires_at: datetime | None = None,
     *,
     label: str = "",
+    agency: str | None = None,
 ) -> tuple[str, StoredKey]:
     """Return a new credential `id.secret`, to be shown once, and what to store of it. Raises ValueError."""
     if role not in get_args(Role):
         raise ValueError(f"role {role!r} is none of {', '.join(get_args(Role))}")
     if (role == "officer") != (officer is not None):
         raise ValueError("a key of role officer names its officer, and no other key does")
-    for name, what in (("tenant", tenant), ("officer", officer)):
+    if (role == "supervisor") != (agency is not None):
+        raise ValueError("a key of role supervisor names its agency, and no other key does")
+    for name, what in (("tenant", tenant), ("officer", officer), ("agency", agency)):
         try:
             msgspec.convert(what, Identifier | None)
         except msgspec.ValidationError as error:
@@ -147,7 +173,7 @@ def issue(  # noqa: PLR0913 - each is a part of the key
     if len(label) > _LABEL_LENGTH or not label.isprintable():
         raise ValueError(f"a label may hold up to {_LABEL_LENGTH} characters that can be printed in one line")
     key_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
-    stored = StoredKey(key_id, digest_of(secret, pepper), tenant, role, officer, expires_at, label)
+    stored = StoredKey(key_id, digest_of(secret, pepper), tenant, role, officer, expires_at, label, agency=agency)
     return f"{key_id}.{secret}", stored
 
 
@@ -210,12 +236,14 @@ class Authenticator:
         now = datetime.now(UTC)
         longest = _OFFICER_SECONDS if key.role == "officer" else _CACHED_SECONDS
         left = (key.expires_at - now).total_seconds() if key.expires_at else longest
+        if key.idle_seconds is not None:
+            left = min(left, key.idle_seconds - (now - (key.used_at or key.created_at or now)).total_seconds())
         if left <= 0:
             return refused
         if key.used_at is None or (now - key.used_at).total_seconds() > _USED_SECONDS:
             with suppress(Unavailable):  # the request does not depend on it
                 await self._keys.note_use(key_id)
-        return begun + min(left, longest), Principal(key.key_id, key.tenant, key.role, key.officer)
+        return begun + min(left, longest), Principal(key.key_id, key.tenant, key.role, key.officer, key.agency)
 
     def _remember(self, mark: bytes, until: float, principal: Principal | None) -> None:
         self._known[mark] = until, principal
@@ -258,7 +286,14 @@ class NotLoopback(Exception):
 
 
 async def development_key(  # noqa: PLR0913 - called once, by name
-    keys: Keys, pepper: bytes, *, addresses: Iterable[str], tenant: str, role: Role, officer: str | None = None
+    keys: Keys,
+    pepper: bytes,
+    *,
+    addresses: Iterable[str],
+    tenant: str,
+    role: Role,
+    officer: str | None = None,
+    agency: str | None = None,
 ) -> str:
     """Return a new key that works for a day. `addresses`: every host, host:port or URI that the system uses.
 
@@ -268,7 +303,7 @@ async def development_key(  # noqa: PLR0913 - called once, by name
         for host in _hosts(address):
             if not _is_loopback(host):
                 raise NotLoopback(f"{host} is not this machine: make a key with python -m shared.keys create")
-    credential, stored = issue(pepper, tenant, role, officer, datetime.now(UTC) + timedelta(days=1))
+    credential, stored = issue(pepper, tenant, role, officer, datetime.now(UTC) + timedelta(days=1), agency=agency)
     await keys.create(stored)
     return credential
 

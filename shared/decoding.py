@@ -78,33 +78,34 @@ def convert(given: object, shape: type[T], *, strict: bool = True) -> T:
     return found
 
 
-def faults(given: object, shape: Any) -> list[InvalidInput]:
+def faults(given: object, shape: Any, *, strict: bool = True) -> list[InvalidInput]:
     """Return everything that is wrong with builtins in a shape, by field; nothing where they fit.
 
-    Checks of a whole object are made only if its fields are valid. Raises Malformed if they are nested too deep.
+    `strict`: as in `convert`. Checks of a whole object are made only if its fields are valid. Raises Malformed if they
+    are nested too deep.
     """
     try:
-        convert(given, shape)
+        convert(given, shape, strict=strict)
     except InvalidInput as first:
-        return [*_faults(given, shape, "")] or [first]
+        return [*_faults(given, shape, "", strict=strict)] or [first]
     return []
 
 
-def _faults(given: object, shape: Any, place: str) -> Iterator[InvalidInput]:
+def _faults(given: object, shape: Any, place: str, *, strict: bool) -> Iterator[InvalidInput]:
     found = False
-    for inner in _parts_with_faults(given, shape, place):
+    for inner in _parts_with_faults(given, shape, place, strict=strict):
         found = True
         yield inner
     if not found:
         try:
-            convert(given, shape)
+            convert(given, shape, strict=strict)
         except InvalidInput as error:
             inside = error.field or ""
             joined = f"{place}{inside}" if inside.startswith("[") else f"{place}.{inside}" if inside else place
             yield InvalidInput(error.detail, _at(joined))
 
 
-def _parts_with_faults(given: object, shape: Any, place: str) -> Iterator[InvalidInput]:
+def _parts_with_faults(given: object, shape: Any, place: str, *, strict: bool) -> Iterator[InvalidInput]:
     """Yield what is wrong with the fields of an object, or the items of a list."""
     for one in _members(shape):
         if isinstance(given, dict) and isinstance(one, type) and issubclass(one, msgspec.Struct):
@@ -116,12 +117,12 @@ def _parts_with_faults(given: object, shape: Any, place: str) -> Iterator[Invali
             for field in msgspec.structs.fields(one):
                 name = field.encode_name
                 if name in given:
-                    yield from _faults(given[name], inner[name], f"{place}.{name}")
+                    yield from _faults(given[name], inner[name], f"{place}.{name}", strict=strict)
                 elif field.required:
                     yield InvalidInput(f"Object missing required field `{name}`", _at(f"{place}.{name}"))
         elif isinstance(given, list) and get_origin(one) is list:
             for i, item in enumerate(given):
-                yield from _faults(item, get_args(one)[0], f"{place}[{i}]")
+                yield from _faults(item, get_args(one)[0], f"{place}[{i}]", strict=strict)
 
 
 def patched(present: T, patch: object, most: int) -> T:

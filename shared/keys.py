@@ -1,10 +1,10 @@
 """The operator's command for API keys.
 
-python -m shared.keys create --tenant TENANT --role ROLE [--officer ID] [--days N] [--label TEXT]
+python -m shared.keys create --tenant TENANT --role ROLE [--officer ID | --agency ID] [--days N] [--label TEXT]
     prints the key, once (`issue` is another name of it)
 python -m shared.keys revoke KEY_ID
 python -m shared.keys list [--tenant TENANT]
-    id, tenant, role, officer, made, works until, last used (within five minutes), label
+    id, tenant, role, officer or agency, made, works until, last used (within five minutes), label
 """
 
 import argparse
@@ -32,7 +32,13 @@ async def _command(wanted: argparse.Namespace, settings: StoreSettings) -> str:
         if wanted.command in ("create", "issue"):
             expires_at = datetime.now(UTC) + timedelta(days=wanted.days) if wanted.days else None
             credential, stored = issue(
-                settings.api_key_pepper, wanted.tenant, wanted.role, wanted.officer, expires_at, label=wanted.label
+                settings.api_key_pepper,
+                wanted.tenant,
+                wanted.role,
+                wanted.officer,
+                expires_at,
+                label=wanted.label,
+                agency=wanted.agency,
             )
             await store.create(stored)
             return credential
@@ -57,7 +63,8 @@ def _row(key: StoredKey) -> tuple[str, ...]:
     expired = key.expires_at is not None and key.expires_at <= datetime.now(UTC)
     until = f"{_moment(key.expires_at, 'never')}{' (over)' if expired else ''}"
     made, used = _moment(key.created_at, "-"), _moment(key.used_at, "never")
-    return key.key_id, key.tenant, key.role, key.officer or "-", made, until, used, key.label
+    person = key.officer or (f"agency:{key.agency}" if key.agency else "-")
+    return key.key_id, key.tenant, key.role, person, made, until, used, key.label
 
 
 def _moment(moment: datetime | None, otherwise: str) -> str:
@@ -77,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     create.add_argument("--tenant", required=True)
     create.add_argument("--role", required=True, choices=get_args(Role))
     create.add_argument("--officer", help="the only officer that a key of role officer is for")
+    create.add_argument("--agency", help="the agency whose officers a key of role supervisor is for")
     create.add_argument("--days", type=_days, help="how long it works; without: until it is revoked")
     create.add_argument("--label", default="", help="whose it is or what for, as `list` shows it")
     commands.add_parser("revoke", help="make a key stop working").add_argument("key_id")

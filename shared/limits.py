@@ -45,8 +45,8 @@ class Limits:
     trusted_proxies: Sequence[Network] = ()
 
     def share_of(self, role: str) -> int:
-        """Return how many requests of one key may be in hand: an officer an eighth, a system three quarters."""
-        if role == "officer":
+        """Return how many requests of one key may be in hand: a person an eighth, a system three quarters."""
+        if role in ("officer", "supervisor"):
             return max(1, self.requests_in_hand // _OFFICERS_SHARE)
         return max(1, self.requests_in_hand * 3 // 4)
 

@@ -222,7 +222,7 @@ class Middleware:
             )
             raise
         request[PRINCIPAL] = asking
-        rates = self._officers if asking.role == "officer" else self._systems
+        rates = self._officers if asking.is_person else self._systems
         spend(rates, asking.key_id, monotonic(), "requests of this key")
         slot.claim(asking.key_id, self._limits.share_of(asking.role), apart=route.streams or route.apart)
         authorize(asking, route.policy or ADMINS, request.match_info.get("officer_id"))

@@ -7,6 +7,10 @@ the documents in any case, so however the relay is woken, it sends the events of
 waits for the acknowledgements and pulls what was acknowledged. A send without an answer has an unknown outcome and is
 sent again. A state topic's reader drops duplicates by `sequence`.
 
+Documents are read in the order of `staged_at`. An import stages its events as a bulk: with a `staged_at` that lies
+`BULK_DELAY` ahead, so that they are sent after all others; and while the import goes on, its events are sent slowly,
+because the import and the relay share a process and a database.
+
 An event whose data the document holds anyway, in a field of its own, is staged without data: its entry names the field.
 Such an entry is always the only one, for the field holds the newest state.
 
@@ -23,7 +27,7 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import Any
 from uuid import UUID, uuid4
@@ -49,6 +53,9 @@ KEPT = 20
 KEPT_BYTES = 2_000_000
 """With large events fewer wait: as many as fit, the newest always. MongoDB takes documents of up to 16 MB."""
 
+BULK_DELAY = timedelta(days=1)
+"""How far ahead `staged_at` of a bulk's events lies."""
+
 _PENDING_INDEX = "outbox_pending"
 OUTBOX_INDEXES = [
     IndexModel([("staged_at", 1)], name=_PENDING_INDEX, partialFilterExpression={"outbox.sequence": {"$exists": True}})
@@ -61,20 +68,33 @@ _LEASE_SECONDS = 5.0
 _RENEW_SECONDS = 1.5
 _MARGIN_SECONDS = 1.0
 _SWEEP_SECONDS = 2.0
+_BULK_PAUSE_SECONDS = 0.25
+_BULK_EVERY_SECONDS = 2.0
 
 
-def outbox_push(*envelopes: Envelope) -> Document:
+class Staged(asyncio.Event):
+    """Set when an event was staged, for the relay of this process; `bulk_at` is the time of the last bulk write."""
+
+    bulk_at = float("-inf")
+
+    def set_bulk(self) -> None:
+        """Wake the relay after a write of a bulk."""
+        self.bulk_at = asyncio.get_running_loop().time()
+        self.set()
+
+
+def outbox_push(*envelopes: Envelope, bulk: bool = False) -> Document:
     """Return the operators that stage events in an update: `$push` on `outbox` and `$set` of `staged_at`."""
     entries = [msgspec.structs.asdict(envelope) for envelope in envelopes]
     largest = max(len(envelope.data or b"") for envelope in envelopes)
-    return _push(entries, max(len(entries), min(KEPT, KEPT_BYTES // max(1, largest))))
+    return _push(entries, max(len(entries), min(KEPT, KEPT_BYTES // max(1, largest))), bulk=bulk)
 
 
-def outbox_insert(*envelopes: Envelope) -> Document:
+def outbox_insert(*envelopes: Envelope, bulk: bool = False) -> Document:
     """Return the fields that stage events in a document that is inserted."""
     return {
         "outbox": [msgspec.structs.asdict(envelope) for envelope in envelopes],
-        "staged_at": datetime.now(UTC),
+        "staged_at": _staged_at(bulk=bulk),
     }
 
 
@@ -88,11 +108,15 @@ def outbox_push_held(envelope: Envelope, field: str) -> Document:
 
 def outbox_insert_held(envelope: Envelope, field: str) -> Document:
     """Return the fields that stage an event in a document that is inserted with its data as `field`, in bytes."""
-    return {"outbox": [_held_entry(envelope, field)], "staged_at": datetime.now(UTC)}
+    return {"outbox": [_held_entry(envelope, field)], "staged_at": _staged_at()}
 
 
-def _push(entries: list[Document], kept: int) -> Document:
-    return {"$push": {"outbox": {"$each": entries, "$slice": -kept}}, "$set": {"staged_at": datetime.now(UTC)}}
+def _push(entries: list[Document], kept: int, *, bulk: bool = False) -> Document:
+    return {"$push": {"outbox": {"$each": entries, "$slice": -kept}}, "$set": {"staged_at": _staged_at(bulk=bulk)}}
+
+
+def _staged_at(*, bulk: bool = False) -> datetime:
+    return datetime.now(UTC) + (BULK_DELAY if bulk else timedelta())
 
 
 def _held_entry(envelope: Envelope, field: str) -> Document:
@@ -129,7 +153,7 @@ class Relay:
         landed: Callable[[Sequence[ConsumedEvent]], Awaitable[None]] | None = None,
         stamp: bool = False,
         reduced: Callable[[Envelope], Envelope | None] = lambda _: None,
-        staged: asyncio.Event | None = None,
+        staged: Staged | None = None,
         held_in: str | None = None,
     ) -> None:
         self.sent = 0
@@ -148,7 +172,8 @@ class Relay:
         self._unsendable: set[str] = set()
         self._holder = f"{socket.gethostname()}/{os.getpid()}/{uuid4().hex[:8]}"
         self._deadline = 0.0
-        self._wake = staged or asyncio.Event()
+        self._wake = staged or Staged()
+        self._bulk_sent_at = float("-inf")
         self._read = {"outbox": 1} | ({held_in: 1} if held_in else {})
         self._next_count = 0.0
         self._position: Document = {}
@@ -210,12 +235,18 @@ class Relay:
     # --- sending -----------------------------------------------------------------------------------------------------
 
     async def _watch(self) -> None:
-        """Wake the sender when an event is staged; removing sent events does not change `staged_at`."""
+        """Wake the sender when an event is staged; removing sent events does not change `staged_at`.
+
+        What a bulk stages is left out: the process that writes it wakes its own relay, and a timer the others.
+        """
+        staged_at = {"$ifNull": ["$fullDocument.staged_at", "$updateDescription.updatedFields.staged_at"]}
+        soon = {"$add": [{"$toDate": "$clusterTime"}, int(BULK_DELAY.total_seconds() * 1000) // 2]}
         noticed = {
             "$or": [
                 {"operationType": {"$in": ["insert", "replace"]}},
                 {"updateDescription.updatedFields.staged_at": {"$exists": True}},
-            ]
+            ],
+            "$expr": {"$lt": [staged_at, soon]},
         }
         pipeline: list[Mapping[str, Any]] = [{"$match": noticed}, {"$project": {"_id": 1}}]
         async with self._documents.watch(pipeline, max_await_time_ms=1000) as stream:
@@ -226,7 +257,7 @@ class Relay:
     async def _send_pending(self) -> None:
         while True:
             with suppress(TimeoutError):  # `wait_for` of Python 3.11 loses a cancellation that comes with a wake
-                async with asyncio.timeout(_SWEEP_SECONDS):
+                async with asyncio.timeout(_BULK_PAUSE_SECONDS if self._in_bulk() else _SWEEP_SECONDS):
                     await self._wake.wait()
             self._wake.clear()
             try:
@@ -243,8 +274,20 @@ class Relay:
             self._next_count = now + _SWEEP_SECONDS / 2
             self.pending = await self._documents.count_documents(_PENDING, hint=_PENDING_INDEX)
 
+    def _in_bulk(self) -> bool:
+        return asyncio.get_running_loop().time() < self._wake.bulk_at + _BULK_PAUSE_SECONDS
+
+    def _singles_only(self) -> Document:
+        """Return the condition that leaves out a bulk's events while it goes on, except once in a while."""
+        now = asyncio.get_running_loop().time()
+        if self._in_bulk() and now < self._bulk_sent_at + _BULK_EVERY_SECONDS:
+            return {"staged_at": {"$lt": datetime.now(UTC) + BULK_DELAY / 2}}
+        self._bulk_sent_at = now
+        return {}
+
     async def _send_batch(self) -> int:
         wanted = _PENDING | ({"_id": {"$nin": list(self._unsendable)}} if self._unsendable else {})
+        wanted |= self._singles_only()
         pending = self._documents.find(wanted, self._read).sort("staged_at", 1).hint(_PENDING_INDEX)
         found = await pending.limit(_BATCH).to_list(_BATCH)
         documents = {document["_id"]: document for document in found}  # one that changes is found twice

@@ -9,6 +9,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Coroutine
+from typing import get_args
 
 import aiohttp
 from rich.console import Console
@@ -18,6 +19,7 @@ from deploy.local.environment import sentence_of
 from deploy.local.kafka_jars import lock_jars
 from deploy.local.processes import LOCAL, CannotStart, kill_all, shown
 from deploy.local.run import make_key, run
+from shared.auth import Role
 
 _CRASH = LOCAL / "crash.log"
 
@@ -31,8 +33,9 @@ def main() -> int:
     commands.add_parser("lock", help="lock the jars that deploy/local/kafka/pom.xml names")
     key = commands.add_parser("key", help="print one more key for what `run` runs")
     key.add_argument("--tenant", required=True)
-    key.add_argument("--role", required=True, choices=("admin", "platform", "officer"))
+    key.add_argument("--role", required=True, choices=get_args(Role))
     key.add_argument("--officer", default="")
+    key.add_argument("--agency", default="")
     wanted = parser.parse_args()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it tells its retries; we tell the outcome
     console = Console(highlight=False, soft_wrap=True)
@@ -43,7 +46,7 @@ def main() -> int:
         return 0 if status == _INTERRUPTED else status  # Ctrl-C is how `run` ends
     if wanted.command == "lock":
         return _finish(asyncio.to_thread(lock_jars, print))
-    return _finish(make_key(console, wanted.tenant, wanted.role, wanted.officer or None))
+    return _finish(make_key(console, wanted.tenant, wanted.role, wanted.officer or None, wanted.agency or None))
 
 
 _INTERRUPTED = 130

@@ -14,6 +14,8 @@ from shared.errors import Unavailable
 from shared.mongo import KeyStore, connect
 from shared.settings import StoreSettings, read
 
+_Wanted = tuple[str, Role, str | None, str | None]
+
 TENANT = "example"
 """The tenant of the sample officers."""
 
@@ -34,27 +36,27 @@ class Issuer:
         self._settings = read(StoreSettings, environment)
         self._addresses = list(addresses)
 
-    async def issue(self, tenant: str, role: Role, officer: str | None = None) -> str:
+    async def issue(self, tenant: str, role: Role, officer: str | None = None, agency: str | None = None) -> str:
         """Return a new key that works for a day. Raises CannotStart."""
-        return (await self._issue([(tenant, role, officer)]))[0]
+        return (await self._issue([(tenant, role, officer, agency)]))[0]
 
     async def sample_keys(self) -> Keys:
         """Return keys for the starter data's loader, a platform and each sample officer. Raises CannotStart."""
         officers = [officer["officer"] for officer in sample_officers()]
-        wanted: list[tuple[str, Role, str | None]] = [(SHARED_TENANT, "admin", None), (TENANT, "platform", None)]
-        wanted += [(TENANT, "officer", officer) for officer in officers]
+        wanted: list[_Wanted] = [(SHARED_TENANT, "admin", None, None), (TENANT, "platform", None, None)]
+        wanted += [(TENANT, "officer", officer, None) for officer in officers]
         admin, platform, *rest = await self._issue(wanted)
         return Keys(admin, platform, dict(zip(officers, rest, strict=True)))
 
-    async def _issue(self, wanted: Iterable[tuple[str, Role, str | None]]) -> list[str]:
+    async def _issue(self, wanted: Iterable[_Wanted]) -> list[str]:
         client = connect(self._settings, "keys")
         store, pepper = KeyStore(client, self._settings), self._settings.api_key_pepper
         try:
             return [
                 await development_key(
-                    store, pepper, addresses=self._addresses, tenant=tenant, role=role, officer=officer
+                    store, pepper, addresses=self._addresses, tenant=tenant, role=role, officer=officer, agency=agency
                 )
-                for tenant, role, officer in wanted
+                for tenant, role, officer, agency in wanted
             ]
         except NotLoopback as error:
             raise CannotStart(

@@ -40,14 +40,14 @@ async def run(console: Console) -> None:
             display.say("stopping")
 
 
-async def make_key(console: Console, tenant: str, role: Role, officer: str | None) -> None:
+async def make_key(console: Console, tenant: str, role: Role, officer: str | None, agency: str | None = None) -> None:
     """Print one more key for the system that `make run` runs. Raises CannotStart."""
     try:
         servers = json.loads(_NOTE.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CannotStart("nothing runs: start it with `make run` and make the key in another terminal") from error
     issuer = Issuer(servers, [servers["MONGODB_URI"], servers["KAFKA_BOOTSTRAP_SERVERS"]])
-    console.print(await issuer.issue(tenant, role, officer), markup=False)
+    console.print(await issuer.issue(tenant, role, officer, agency), markup=False)
 
 
 def _print_addresses(console: Console, stack: Stack, officer: str) -> None:

@@ -2,13 +2,15 @@
 
 import hashlib
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
-from shared.domain import LEAST, Hours, Identifier, Language, Level, keep_millionths
-from shared.events import AssessmentKind
+from shared.domain import LEAST, Hours, Identifier, Language, Level, LocalizedText, Prose, keep_millionths
+
+EvidenceKind = Literal["test", "self", "supervisor", "external", "completion"]
+"""What evidence comes from. `completion`: a course was completed, which is weak evidence and no measurement."""
 
 
 class PutOfficer(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -47,9 +49,51 @@ class SubmitAssessment(Struct, frozen=True, forbid_unknown_fields=True):
     """Evidence about an officer's levels, measured at `taken_at`, which carries its time zone."""
 
     framework: Identifier
-    kind: AssessmentKind
+    kind: EvidenceKind
     results: Annotated[list[Result], Meta(min_length=1, max_length=200)]
     taken_at: Annotated[datetime, Meta(tz=True)]
+
+
+class ImportedResult(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One row of results in bulk: an assessment of an officer, with one `skill` and `level`, or with several `results`.
+
+    `key` is your own name of the row, as an `Idempotency-Key` is of a single submission; without it the row's content
+    is its name. `framework` missing: the officer's own.
+    """
+
+    officer: Identifier
+    taken_at: Annotated[datetime, Meta(tz=True)]
+    skill: Identifier | None = None
+    level: Level | None = None
+    sd: Annotated[float, Meta(gt=0, le=100)] | None = None
+    kind: EvidenceKind = "external"
+    framework: Identifier | None = None
+    key: Annotated[str, Meta(pattern=r"^[!-~]{1,200}$(?!\n)")] | None = None
+    results: Annotated[list[Result], Meta(min_length=1, max_length=200)] | None = None
+
+    def __post_init__(self) -> None:
+        single = self.skill is not None and self.level is not None
+        if single == (self.results is not None) or (self.results is not None and (self.skill or self.sd)):
+            raise ValueError("needs either `skill` and `level` (and `sd`), or `results`")
+
+    def measured(self) -> list[Result]:
+        """Return the results, also of a row with one skill."""
+        if self.results is not None:
+            return self.results
+        return [Result(self.skill or "", self.level or 0.0, self.sd)]
+
+
+class ImportedOfficer(PutOfficer, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
+    """One row of officers in bulk: a registration as of `PUT /v1/officers/{officer_id}`, with the id."""
+
+    officer: Identifier
+
+
+class ImportRows(Struct, frozen=True, forbid_unknown_fields=True):
+    """How a file of rows is read. `dry_run`: say what would happen, and write nothing."""
+
+    encoding: Annotated[str, Meta(max_length=20)] | None = None
+    dry_run: bool = False
 
 
 class AssessmentAccepted(Struct, frozen=True):
@@ -65,11 +109,98 @@ class Evidence(Struct, frozen=True):
 
     assessment_id: str
     framework: str
-    kind: AssessmentKind
+    kind: EvidenceKind
     results: list[Result]
     taken_at: datetime
     received_at: datetime
     profile_sequence: int
+
+
+class EvidencePiece(Struct, frozen=True):
+    """What one assessment says of one skill. `counts`: whether the level is computed from it."""
+
+    kind: EvidenceKind
+    level: float
+    sd: float
+    taken_at: datetime
+    assessment_id: str
+    counts: bool
+
+
+class SkillEstimate(Struct, frozen=True):
+    """A level with its standard deviation at the time that was asked for; null where only courses were completed.
+
+    `pieces`: how many assessments of this skill there are. `latest`: the latest of each kind.
+    """
+
+    framework: str
+    skill: str
+    level: float | None
+    sd: float | None
+    measured_at: datetime | None
+    pieces: int
+    latest: list[EvidencePiece]
+
+
+class SkillContradiction(Struct, frozen=True):
+    """Two pieces of evidence that are `apart` levels; not more than `allowed` would agree."""
+
+    framework: str
+    skill: str
+    first: EvidencePiece
+    second: EvidencePiece
+    apart: float
+    allowed: float
+
+
+class SkillProfile(Struct, frozen=True):
+    """What was known of an officer's levels at a time, from the evidence that was taken by then."""
+
+    officer: str
+    at: datetime
+    profile_sequence: int
+    framework: str
+    job_group: str
+    skills: list[SkillEstimate]
+    contradictions: list[SkillContradiction]
+
+
+class ShowProfile(Struct, frozen=True, forbid_unknown_fields=True):
+    """The time of which the profile is asked, with its time zone; without it: now."""
+
+    at: Annotated[datetime, Meta(tz=True)] | None = None
+
+
+class FormLevel(Struct, frozen=True, omit_defaults=True):
+    """One answer to choose: a level, what it is called, and what somebody at it can do, where the framework says it."""
+
+    level: float
+    title: LocalizedText
+    descriptor: LocalizedText | None = None
+
+
+class FormSkill(Struct, frozen=True, omit_defaults=True):
+    """One question: which of these levels describes you? `required`: the level that the job group needs."""
+
+    skill: str
+    title: LocalizedText
+    required: float
+    levels: list[FormLevel]
+    description: Prose | None = None
+
+
+class SelfAssessmentForm(Struct, frozen=True, omit_defaults=True):
+    """What an officer is asked: every skill that the job group requires. A supervisor may rate by the same form.
+
+    The answers are sent as the `results` of an assessment of kind `self`.
+    """
+
+    officer: str
+    framework: str
+    framework_version: int
+    job_group: str
+    skills: list[FormSkill]
+    stage: str | None = None
 
 
 class EvidenceList(Struct, frozen=True):

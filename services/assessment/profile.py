@@ -1,11 +1,24 @@
 """Computes the skill profile, the current estimate of every level, from evidence. Pure."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 import msgspec
 
-from services.assessment.model import PutOfficer
-from shared.domain import Framework, Profile, SkillLevel
+from services.assessment.fusion import Piece, SkillEvidence, added, contradictions, estimate, widened
+from services.assessment.model import (
+    Evidence,
+    EvidencePiece,
+    FormLevel,
+    FormSkill,
+    PutOfficer,
+    SelfAssessmentForm,
+    SkillContradiction,
+    SkillEstimate,
+    SkillProfile,
+)
+from services.assessment.scoring import pieces
+from shared.domain import Framework, Profile, SkillLevel, key_of
 from shared.errors import InvalidInput
 
 
@@ -72,24 +85,86 @@ def registered(  # noqa: PLR0913 - by name, from one place
     return after
 
 
-def assessed(
-    before: Profile, measured: Iterable[SkillLevel], framework: Framework | None = None, owner: str | None = None
-) -> Profile:
-    """Return the profile with new measurements and the next sequence.
+Statistics = dict[str, SkillEvidence]
+"""What is kept of all evidence of an officer, by `framework/skill`."""
 
-    `framework`, of this `owner`: the officer's own, where that is what was measured.
+
+def with_evidence(statistics: Statistics, evidence: Iterable[Evidence]) -> Statistics:
+    """Return the statistics of the skills of which there is more evidence; the order of evidence does not matter."""
+    changed: Statistics = {}
+    for one in evidence:
+        for key, piece in pieces(one):
+            changed[key] = added(changed.get(key) or statistics.get(key) or SkillEvidence(), piece)
+    return changed
+
+
+def assessed(
+    before: Profile, changed: Statistics, framework: Framework | None = None, owner: str | None = None
+) -> Profile:
+    """Return the profile with the levels that all evidence of these skills gives, and the next sequence.
+
+    `framework`, of this `owner`: the officer's own, where that is what was assessed.
     """
-    after = msgspec.structs.replace(before, sequence=before.sequence + 1, levels=merged(before.levels, measured))
+    after = msgspec.structs.replace(before, sequence=before.sequence + 1, levels=fused(before.levels, changed))
     if framework is None:
         return after
     return msgspec.structs.replace(after, framework_version=framework.version, framework_owner=owner)
 
 
-def merged(levels: Iterable[SkillLevel], measured: Iterable[SkillLevel]) -> list[SkillLevel]:
-    """Return one level per framework and skill: the one measured last; of two at the same time, the new one."""
-    latest = {(level.framework, level.skill): level for level in levels}
-    for level in measured:
-        place = (level.framework, level.skill)
-        if place not in latest or level.measured_at >= latest[place].measured_at:
-            latest[place] = level
-    return [latest[place] for place in sorted(latest)]
+def fused(levels: Iterable[SkillLevel], changed: Statistics) -> list[SkillLevel]:
+    """Return one level per framework and skill, as announced: with the sd of the time when it was last measured.
+
+    What is not among the changed skills stays as it is.
+    """
+    held = {key_of(level.framework, level.skill): level for level in levels}
+    for key, evidence in changed.items():
+        framework, _, skill = key.partition("/")
+        if found := estimate(evidence):
+            held[key] = SkillLevel(framework, skill, found.level, found.sd, found.measured_at)
+    return sorted(held.values(), key=lambda level: (level.framework, level.skill))
+
+
+def skill_profile(profile: Profile, statistics: Statistics, at: datetime) -> SkillProfile:
+    """Return every level as it is known at a time, with the evidence behind it and what contradicts it."""
+    skills, apart = [], []
+    for key, evidence in sorted(statistics.items()):
+        framework, _, skill = key.partition("/")
+        found = estimate(evidence)
+        counted = found.counted if found else []
+        skills.append(
+            SkillEstimate(
+                framework=framework,
+                skill=skill,
+                level=found.level if found else None,
+                sd=widened(found.sd, found.measured_at, at) if found else None,
+                measured_at=found.measured_at if found else None,
+                pieces=evidence.count,
+                latest=[_shown(piece, counts=piece in counted) for piece in evidence.latest],
+            )
+        )
+        for one in contradictions(evidence):
+            first, second = (_shown(piece, counts=piece in counted) for piece in (one.first, one.second))
+            apart.append(SkillContradiction(framework, skill, first, second, one.apart, one.allowed))
+    return SkillProfile(profile.officer, at, profile.sequence, profile.framework, profile.job_group, skills, apart)
+
+
+def self_assessment(profile: Profile, framework: Framework) -> SelfAssessmentForm:
+    """Return the form of an officer: the required skills in the framework's order, each with every level of the scale.
+
+    A level that the skill describes itself stands with that descriptor, the others with the title of the scale only.
+    """
+    required = framework.required(profile.job_group, profile.stage)
+    scale = sorted(framework.scale, key=lambda step: step.level)
+    skills = []
+    for skill in framework.skills:
+        if skill.id in required:
+            said = {step.level: step.title for step in skill.descriptors}
+            levels = [FormLevel(step.level, step.title, said.get(step.level)) for step in scale]
+            skills.append(FormSkill(skill.id, skill.title, required[skill.id].level, levels, skill.description))
+    return SelfAssessmentForm(
+        profile.officer, framework.id, framework.version, profile.job_group, skills, profile.stage
+    )
+
+
+def _shown(piece: Piece, *, counts: bool) -> EvidencePiece:
+    return EvidencePiece(piece.kind, piece.level, piece.sd, piece.taken_at, piece.assessment_id, counts)

@@ -1,47 +1,54 @@
-"""From an assessment to measured levels: what is refused, and how sure each kind of assessment is."""
+"""From an assessment to pieces of evidence: what is refused, and what is kept of each skill."""
 
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
-from services.assessment.model import SubmitAssessment
-from shared.domain import Framework, SkillLevel
+from services.assessment.fusion import STANDARD_DEVIATION, Piece
+from services.assessment.model import Evidence, EvidenceKind, SubmitAssessment
+from shared.domain import Framework, key_of
 from shared.errors import InvalidInput
-from shared.events import AssessmentKind
-
-STANDARD_DEVIATION: dict[AssessmentKind, float] = {"test": 0.3, "external": 0.4, "supervisor": 0.5, "self": 0.8}
-"""How far a level of each kind is off, in levels, unless the assessment says so itself."""
+from shared.events import AssessmentKind, sendable
 
 CLOCK_SKEW = timedelta(minutes=5)
 
 
 def check(assessment: SubmitAssessment, framework: Framework, now: datetime) -> None:
-    """Refuse a skill that the framework lacks or that stands twice, a level off its scale, a time to come.
+    """Raise the first of the `faults`, an InvalidInput naming the field."""
+    for fault in faults(assessment, framework, now):
+        raise fault
 
-    Raises InvalidInput naming the field.
+
+def faults(assessment: SubmitAssessment, framework: Framework, now: datetime) -> Iterator[InvalidInput]:
+    """Yield what is wrong with an assessment, by field.
+
+    A skill that the framework lacks or that stands twice, a level off its scale, and a time that cannot be.
     """
     if assessment.taken_at > now + CLOCK_SKEW:
-        raise InvalidInput("lies in the future", "taken_at")
-    known = {skill.id for skill in framework.skills}
+        yield InvalidInput("lies in the future", "taken_at")
+    if sendable(assessment.taken_at) != assessment.taken_at:
+        yield InvalidInput("lies before the year 1900", "taken_at")
+    known, top = {skill.id for skill in framework.skills}, framework.max_level
     seen: set[str] = set()
     for i, result in enumerate(assessment.results):
         if result.skill not in known:
-            raise InvalidInput(f"framework {framework.id} has no skill {result.skill!r}", f"results[{i}].skill")
-        if result.skill in seen:
-            raise InvalidInput(f"{result.skill!r} stands twice", f"results[{i}].skill")
-        if result.level > framework.max_level:
-            raise InvalidInput(f"above the scale's top, {framework.max_level:g}", f"results[{i}].level")
+            yield InvalidInput(f"framework {framework.id} has no skill {result.skill!r}", f"results[{i}].skill")
+        elif result.skill in seen:
+            yield InvalidInput(f"{result.skill!r} stands twice", f"results[{i}].skill")
+        if result.level > top:
+            yield InvalidInput(f"above the scale's top, {top:g}", f"results[{i}].level")
         seen.add(result.skill)
 
 
-def measured(assessment: SubmitAssessment) -> list[SkillLevel]:
-    """Return the levels that an assessment measured, each with its standard deviation and time."""
-    usual = STANDARD_DEVIATION[assessment.kind]
-    return [
-        SkillLevel(
-            framework=assessment.framework,
-            skill=result.skill,
-            level=result.level,
-            sd=usual if result.sd is None else result.sd,
-            measured_at=assessment.taken_at,
-        )
-        for result in assessment.results
-    ]
+def pieces(evidence: Evidence) -> Iterator[tuple[str, Piece]]:
+    """Yield what an assessment says of each skill, with the key of the skill, `framework/skill`."""
+    usual = STANDARD_DEVIATION[evidence.kind]
+    taken_at = sendable(sendable(evidence.taken_at).astimezone(UTC))
+    for result in evidence.results:
+        sd = usual if result.sd is None else result.sd
+        piece = Piece(evidence.kind, result.level, sd, taken_at, evidence.assessment_id)
+        yield key_of(evidence.framework, result.skill), piece
+
+
+def announced_kind(kind: EvidenceKind) -> AssessmentKind:
+    """Return the kind that an event names: a completed course is announced as what another system says, `external`."""
+    return "external" if kind == "completion" else kind

@@ -4,23 +4,24 @@ Every change is one compare-and-set on `sequence`; False means that another chan
 An erased officer leaves a document with the sequence and the time of the erasure only.
 """
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from operator import itemgetter
 from typing import Any
 
 import msgspec
-from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne
+from pymongo import ASCENDING, DESCENDING, IndexModel, InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from services.assessment.model import Evidence, ListEvidence
+from services.assessment.profile import Statistics, with_evidence
 from shared.domain import Profile, key_of
 from shared.errors import TooLarge
 from shared.events import Data, Envelope, OfficerChanged, OfficerErased, new_event, sendable
 from shared.mongo import Database, Document, bulk_write, ensure_indexes, readable, unavailable
-from shared.outbox import OUTBOX_INDEXES, outbox_insert, outbox_push
+from shared.outbox import OUTBOX_INDEXES, Staged, outbox_insert, outbox_push
 
 SOURCE = "/assessment"
 COLLECTION = "officers"
@@ -30,12 +31,18 @@ KEPT_EVIDENCE = 200
 PROFILE_BYTES = 2_000_000
 """How large a profile may be as JSON: it is announced whole, and kept beside evidence and events in one document."""
 
+STATISTICS_BYTES = 2_000_000
+"""How large what is kept of an officer's evidence may be: some 8,000 skills."""
+
 _WITHOUT_BULK = {"outbox": 0, "evidence.evidence.results": 0}
 
 
 @dataclass(frozen=True)
 class Officer:
-    """An officer as stored; `profile` is None after an erasure. `accepted`: assessment id -> (digest, sequence)."""
+    """An officer as stored; `profile` is None after an erasure. `accepted`: assessment id -> (digest, sequence).
+
+    `statistics` is None where an older version wrote the evidence: `OfficerStore.statistics` makes them of it.
+    """
 
     tenant: str
     officer: str
@@ -44,6 +51,7 @@ class Officer:
     accepted: dict[str, tuple[str, int]] = field(default_factory=dict)
     archived: bool = False
     erased_at: datetime | None = None
+    statistics: Statistics | None = None
 
     @property
     def key(self) -> str:
@@ -51,11 +59,55 @@ class Officer:
         return key_of(self.tenant, self.officer)
 
 
+@dataclass(frozen=True)
+class Change:
+    """An officer's next profile, with the event of it, evidence with digests, and what is kept of all evidence."""
+
+    before: Officer | None
+    profile: Profile
+    envelope: Envelope
+    evidence: Sequence[tuple[Evidence, str]] = ()
+    statistics: Statistics | None = None
+
+    @property
+    def overfull(self) -> bool:
+        """Whether evidence has to move to the archive afterwards."""
+        return len(self.before.accepted if self.before else ()) + len(self.evidence) > KEPT_EVIDENCE
+
+    def check(self) -> None:
+        """Raise TooLarge where the profile, or what is kept of evidence, would be over its limit."""
+        if (size := len(self.envelope.data or b"")) > PROFILE_BYTES:
+            raise TooLarge(f"the officer's profile would hold {size} bytes; {PROFILE_BYTES} can be announced")
+        if len(self._encoded) > STATISTICS_BYTES:
+            raise TooLarge("there would be evidence of too many skills of this officer")
+
+    @cached_property
+    def _encoded(self) -> bytes:
+        return msgspec.msgpack.encode(self.statistics or {})
+
+    def _fields(self) -> Document:
+        return {"sequence": self.profile.sequence, "erased": False, "profile": msgspec.to_builtins(self.profile)}
+
+    def document(self, *, bulk: bool = False) -> Document:
+        """Return the document of a new officer. `bulk`: the event is sent after single changes."""
+        owner = {"_id": self.profile.key, "tenant": self.profile.tenant, "officer": self.profile.officer}
+        return {**owner, **self._fields(), "evidence": [], **outbox_insert(self.envelope, bulk=bulk)}
+
+    def operators(self, *, bulk: bool = False) -> Document:
+        """Return the operators of the update, for a compare-and-set on the sequence before."""
+        change = outbox_push(self.envelope, bulk=bulk)
+        change["$set"] |= self._fields()
+        if self.evidence:
+            change["$push"]["evidence"] = {"$each": list(_entries(self.evidence))}
+            change["$set"]["statistics"] = self._encoded
+        return change
+
+
 class OfficerStore:
     """The officers of all tenants. `staged` is set when an event was staged, for the relay of this process."""
 
-    def __init__(self, database: Database, staged: asyncio.Event | None = None) -> None:
-        self._staged = staged or asyncio.Event()
+    def __init__(self, database: Database, staged: Staged | None = None) -> None:
+        self._staged = staged or Staged()
         self._database = database
         self._officers = database[COLLECTION]
         self._archive = database["archive"]
@@ -70,6 +122,21 @@ class OfficerStore:
         with unavailable():
             document = await self._officers.find_one({"_id": key_of(tenant, officer)}, _WITHOUT_BULK)
         return _officer(document) if document else None
+
+    async def find_many(self, keys: Sequence[str]) -> dict[str, Officer]:
+        """Return the officers of these keys that there are, erased ones too. Raises Unavailable."""
+        with unavailable():
+            found = self._officers.find({"_id": {"$in": list(keys)}}, _WITHOUT_BULK)
+            return {document["_id"]: _officer(document) async for document in found}
+
+    async def archived(self, assessment_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
+        """Return digest and sequence of those of these assessments that are archived. Raises Unavailable."""
+        if not assessment_ids:
+            return {}
+        wanted = {"digest": 1, "evidence.profile_sequence": 1}
+        with unavailable():
+            found = self._archive.find({"_id": {"$in": list(assessment_ids)}}, wanted)
+            return {one["_id"]: (one["digest"], one["evidence"]["profile_sequence"]) async for one in found}
 
     async def accepted(self, officer: Officer, assessment_id: str) -> tuple[str, int] | None:
         """Return digest and sequence of an assessment accepted before, be it archived. Raises Unavailable."""
@@ -101,6 +168,36 @@ class OfficerStore:
         rest = [entry for rank, entry in ranked if after is None or rank < after]
         return [msgspec.convert(entry["evidence"], Evidence) for entry in rest[: wanted.limit + 1]]
 
+    async def statistics(self, officer: Officer) -> Statistics:
+        """Return what is kept of an officer's evidence; made of all of it where it is not kept. Raises Unavailable."""
+        if officer.statistics is not None:
+            return officer.statistics
+        return await self.recomputed(officer)
+
+    async def recomputed(self, officer: Officer, at: datetime | None = None) -> Statistics:
+        """Return the statistics of all evidence that was taken by a time, archived too. Raises Unavailable."""
+        found: Statistics = {}
+        async for evidence in self._all_evidence(officer, at):
+            found |= with_evidence(found, [evidence])
+        return found
+
+    async def _all_evidence(self, officer: Officer, at: datetime | None) -> AsyncIterator[Evidence]:
+        """Yield evidence in no order. The document first: what moves to the archive meanwhile is met there again."""
+        query: Document = {"officer_key": officer.key}
+        if at is not None:
+            query["taken_at"] = {"$lte": at}
+        with unavailable():
+            document = await self._officers.find_one({"_id": officer.key}, {"evidence": 1}) or {}
+            held = {entry["id"]: entry for entry in document.get("evidence", [])}
+            for entry in held.values():
+                evidence = msgspec.convert(entry["evidence"], Evidence)
+                if at is None or evidence.taken_at <= at:
+                    yield evidence
+            async for entry in self._archive.find(query, {"evidence": 1}).sort(_NEWEST_FIRST):
+                evidence = msgspec.convert(entry["evidence"], Evidence)
+                if entry["_id"] not in held and (at is None or evidence.taken_at <= at):
+                    yield evidence
+
     # --- changes -----------------------------------------------------------------------------------------------------
 
     async def save(
@@ -108,34 +205,61 @@ class OfficerStore:
         before: Officer | None,
         profile: Profile,
         envelope: Envelope,
-        evidence: tuple[Evidence, str] | None = None,
+        evidence: Sequence[tuple[Evidence, str]] = (),
+        statistics: Statistics | None = None,
     ) -> bool:
-        """Write the next profile, the evidence for it with its digest, and its event.
+        """Write the next profile, the evidence for it with its digests, what is kept of all evidence, and the event.
 
         False where another change came first. Raises Unavailable, TooLarge.
         """
-        if (size := len(envelope.data or b"")) > PROFILE_BYTES:
-            raise TooLarge(f"the officer's profile would hold {size} bytes; {PROFILE_BYTES} can be announced")
-        fields = {"sequence": profile.sequence, "erased": False, "profile": msgspec.to_builtins(profile)}
+        change = Change(before, profile, envelope, evidence, statistics)
+        change.check()
         if before is None:
-            owner = {"_id": profile.key, "tenant": profile.tenant, "officer": profile.officer}
             try:
                 with unavailable():
-                    await self._officers.insert_one({**owner, **fields, "evidence": [], **outbox_insert(envelope)})
+                    await self._officers.insert_one(change.document())
             except DuplicateKeyError:
                 return False
             self._staged.set()
             return True
-        change = outbox_push(envelope)
-        change["$set"] |= fields
-        if evidence:
-            one, digest = evidence
-            entry = {"id": one.assessment_id, "digest": digest, "evidence": msgspec.to_builtins(one)}
-            change["$push"]["evidence"] = entry
-        saved = await self._compare_and_set(before, change)
-        if saved and evidence and len(before.accepted) >= KEPT_EVIDENCE:
+        saved = await self._compare_and_set(before, change.operators())
+        if saved and change.overfull:
             await self._move_to_archive(before.key)
         return saved
+
+    async def save_many(self, changes: Sequence["Change"]) -> set[str]:
+        """Write changes of different officers as a bulk; return the keys of those that were written.
+
+        The others lost a race. Each is one write as in `save`, and its event is sent after single changes. A change
+        that raises TooLarge by its `check` must not be among them. Raises Unavailable.
+        """
+        writes = [
+            InsertOne(change.document(bulk=True))
+            if change.before is None
+            else UpdateOne({"_id": change.profile.key, "sequence": change.before.sequence}, change.operators(bulk=True))
+            for change in changes
+        ]
+        done = {change.profile.key for change in changes}
+        if await bulk_write(self._officers, writes) < len(changes):
+            done = await self._written(changes)
+        self._staged.set_bulk()
+        for change in changes:
+            if change.overfull and change.profile.key in done:
+                await self._move_to_archive(change.profile.key)
+        return done
+
+    async def _written(self, changes: Sequence["Change"]) -> set[str]:
+        """Return the keys of those changes that are what is stored now, or were."""
+        found = await self.find_many([change.profile.key for change in changes])
+        done = set()
+        for change in changes:
+            officer = found.get(change.profile.key)
+            ids = [one.assessment_id for one, _ in change.evidence]
+            if officer and (
+                all(name in officer.accepted for name in ids) if ids else officer.profile == change.profile
+            ):
+                done.add(change.profile.key)
+        return done
 
     async def erase(self, before: Officer, envelope: Envelope) -> bool:
         """Forget everything about an officer but the sequence; False where another change came first.
@@ -145,7 +269,7 @@ class OfficerStore:
         change = outbox_push(envelope)
         change["$push"]["outbox"]["$slice"] = -1
         change["$set"] |= {"sequence": envelope.sequence, "erased": True, "erased_at": datetime.now(UTC)}
-        change["$unset"] = {"profile": "", "evidence": "", "archived": ""}
+        change["$unset"] = {"profile": "", "evidence": "", "archived": "", "statistics": ""}
         if not await self._compare_and_set(before, change):
             return False
         await self.clear_archive(before.key)
@@ -190,7 +314,7 @@ class OfficerStore:
         count = 0
         wanted: Document = {} if keys is None else {"_id": {"$in": list(keys)}}
         with unavailable():
-            async for document in self._officers.find(wanted, {"outbox": 0, "evidence": 0}):
+            async for document in self._officers.find(wanted, {"outbox": 0, "evidence": 0, "statistics": 0}):
                 if (officer := readable(document, _officer)) is None:
                     continue
                 if officer.profile is None:
@@ -218,7 +342,20 @@ def _officer(document: Document) -> Officer:
         },
         archived=document.get("archived", False),
         erased_at=document.get("erased_at"),
+        statistics=_decoded(document),
     )
+
+
+def _decoded(document: Document) -> Statistics | None:
+    stored = document.get("statistics")
+    if stored is None:
+        return None if document.get("evidence") or document.get("archived") else {}
+    return msgspec.msgpack.decode(stored, type=Statistics)
+
+
+def _entries(evidence: Iterable[tuple[Evidence, str]]) -> Iterator[Document]:
+    for one, digest in evidence:
+        yield {"id": one.assessment_id, "digest": digest, "evidence": msgspec.to_builtins(one)}
 
 
 def _profile(stored: Document) -> Profile:

@@ -22,11 +22,11 @@ import msgspec
 
 from services.catalog import exporters
 from services.catalog.importers import Format, ListReader, Options
-from services.catalog.importers.rows import Row
 from services.catalog.importers.tables import GUESS, as_map, guessed, pairs
-from services.catalog.model import CoursePage, ImportReport, RowResult, RowStatus
+from services.catalog.model import CourseImportReport, CoursePage
 from shared.domain import Course
 from shared.errors import InvalidInput, Problem
+from shared.imports.rows import Row, RowResult, RowStatus
 
 NAMES = ("import", "export", "check")
 _TYPES: dict[Format, str] = {
@@ -121,7 +121,7 @@ async def _import(asked: argparse.Namespace, form: Format, options: Options) -> 
     size = asked.file.stat().st_size
     progress = Progress(size)
     tally = Tally()
-    report: ImportReport | None = None
+    report: CourseImportReport | None = None
     try:
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None), read_bufsize=2**20) as session,
@@ -136,7 +136,7 @@ async def _import(asked: argparse.Namespace, form: Format, options: Options) -> 
                 raise _problem(answer.status, await answer.text())
             async for line in _lines(answer):
                 if b'"line":' not in line[:8]:
-                    report = msgspec.json.decode(line, type=ImportReport)
+                    report = msgspec.json.decode(line, type=CourseImportReport)
                     break
                 tally.take(msgspec.json.decode(line, type=RowResult))
                 progress.rows(tally.counts.total())
@@ -235,7 +235,7 @@ class Tally:
             say(f"  {count:>7}  {_where(field)}{detail}")
 
 
-def _told(report: ImportReport | None, counts: Counter[str]) -> int:
+def _told(report: CourseImportReport | None, counts: Counter[str]) -> int:
     """Print the report of the whole, and return the exit code."""
     numbers = {status: counts[status] for status in ("created", "changed", "unchanged", "refused")}
     if report:
@@ -258,7 +258,7 @@ def _told(report: ImportReport | None, counts: Counter[str]) -> int:
     return _REFUSED if counts["refused"] else _OK
 
 
-def _say_whole(report: ImportReport) -> None:
+def _say_whole(report: CourseImportReport) -> None:
     for cycle in report.cycles[:_SHOWN]:
         say(f"nobody can enter: {' -> '.join([*cycle, cycle[0]])}")
     for unknown in report.unknown_courses[:_SHOWN]:
@@ -284,11 +284,11 @@ def _check(file: Path, form: Format, options: Options) -> int:
     try:
         for row in _rows(file, reader):
             if row is not None:
-                status: RowStatus = "unchanged" if row.course and row.course.id in seen else "created"
-                if row.course is None:
+                status: RowStatus = "unchanged" if row.content and row.content.id in seen else "created"
+                if row.content is None:
                     status = "refused"
                 else:
-                    seen.add(row.course.id)
+                    seen.add(row.content.id)
                 tally.take(RowResult(row.number, status, None, None, row.begins, row.warnings, row.problems))
     finally:
         reader.close()
@@ -303,7 +303,7 @@ def _check(file: Path, form: Format, options: Options) -> int:
     return _REFUSED if tally.counts["refused"] else _OK
 
 
-def _rows(file: Path, reader: ListReader) -> Iterator[Row | None]:
+def _rows(file: Path, reader: ListReader) -> Iterator[Row[Course] | None]:
     with file.open("rb") as opened:
         while piece := opened.read(_PIECE):
             yield from reader.feed(piece)

@@ -111,9 +111,10 @@ class MatchStore:
         with unavailable():
             for owner in dict.fromkeys((SHARED_TENANT, tenant)):
                 query = {"kind": "framework", "tenant": owner}
-                async for document in self._entries.find(query, {"content": 1}).sort("id", ASCENDING):
-                    if document.get("content") and (one := readable(document, _framework)):
-                        found[one.id] = one
+                async for document in self._entries.find(query, {"outbox": 0}).sort("id", ASCENDING):
+                    entry = await self._catalog.whole(document)
+                    if entry and isinstance(entry.content, Framework):
+                        found[entry.id] = entry.content
         return found
 
     async def examples(self, tenant: str, framework: str) -> list[Course]:
@@ -214,7 +215,8 @@ def _proposal(before: MatchedCourse, matches: Sequence[Match]) -> UpdateOne:
     after = announced(before.course, matches)
     if after != announced(before.course, before.matches):
         entry, sequence = before.entry, before.entry.sequence + 1
-        change = outbox_push(new_event(SOURCE, entry.key, sequence, CoursePublished(entry.tenant, after)))
+        event = new_event(SOURCE, entry.key, sequence, CoursePublished(entry.tenant, after))
+        change = outbox_push(event, bulk=True)
         change["$set"]["sequence"] = sequence
     change["$set"] |= _fields(before, matches)
     return UpdateOne(_unchanged(before), change | {"$unset": {"match_due": ""}})
@@ -242,7 +244,3 @@ def _matched(document: Mapping[str, Any]) -> MatchedCourse:
 
 def _course(document: Mapping[str, Any]) -> Course:
     return stored(document["content"], Course)
-
-
-def _framework(document: Mapping[str, Any]) -> Framework:
-    return stored(document["content"], Framework)

@@ -1,13 +1,15 @@
 """Courses and frameworks in MongoDB: one document each in one collection, so that one relay gives them one order.
 
 A course's key is `tenant/id`, a framework's `tenant/framework:id`: no identifier holds a colon, so a course and a
-framework of the same id stay apart, here and in the compacted topic. `sequence` is a course's revision and a
-framework's version. Every change is one compare-and-set on it; None means that another change came first.
+framework of the same id stay apart, here and in the compacted topic. A large framework is stored in parts beside its
+entry, see `part_store`. `sequence` is a course's revision and a framework's version. Every change is one
+compare-and-set on it; None means that another change came first.
 """
 
 import asyncio
+import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -16,17 +18,30 @@ from pymongo.errors import DuplicateKeyError
 
 from services.catalog.matches import Match, announced, given_rows, kept
 from services.catalog.model import FrameworkScale, FrameworkSummary, ListCourses, ListFrameworks
+from services.catalog.part_store import PartStore, is_part, parted, publication_of
 from shared.decoding import stored
 from shared.domain import SHARED_TENANT, Course, Framework, key_of
-from shared.errors import TooLarge
-from shared.events import CoursePublished, CourseWithdrawn, Data, Envelope, FrameworkPublished, new_event
+from shared.errors import Rejected, TooLarge
+from shared.events import (
+    CoursePublished,
+    CourseWithdrawn,
+    Data,
+    Envelope,
+    FrameworkAnnounced,
+    FrameworkPublished,
+    encode,
+    new_event,
+)
+from shared.framework_parts import divided, keys_of
 from shared.mongo import Database, Document, Write, bulk_write, ensure_indexes, readable, unavailable
-from shared.outbox import OUTBOX_INDEXES, outbox_insert, outbox_push
+from shared.outbox import OUTBOX_INDEXES, Staged, outbox_insert, outbox_push
+
+log = logging.getLogger(__name__)
 
 SOURCE = "/catalog"
 COLLECTION = "entries"
 EVENT_LIMIT = 900_000
-"""How large an event may be, in bytes: brokers take a record of a megabyte."""
+"""How large an event may be, in bytes: brokers take a record of a megabyte. A larger framework is stored in parts."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +80,12 @@ def framework_key(tenant: str, framework: str) -> str:
 class CatalogStore:
     """The entries of all tenants. `staged` is set when an event was staged, for the relay of this process."""
 
-    def __init__(self, database: Database, staged: asyncio.Event | None = None) -> None:
-        self._staged = staged or asyncio.Event()
+    def __init__(self, database: Database, staged: Staged | None = None) -> None:
+        self._staged = staged or Staged()
         self._database = database
         self._entries = database[COLLECTION]
         self._yardsticks: dict[str, tuple[int, FrameworkScale]] = {}
+        self.parts = PartStore(database, COLLECTION)
 
     async def prepare(self) -> None:
         """Create the indexes. Raises Unavailable."""
@@ -84,6 +100,7 @@ class CatalogStore:
             for name, filtered in filters.items()
         ]
         await ensure_indexes(self._database, {COLLECTION: [*lists, *OUTBOX_INDEXES]})
+        await self.parts.prepare()
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -91,7 +108,23 @@ class CatalogStore:
         """Return an entry, withdrawn ones too. Raises Unavailable."""
         with unavailable():
             document = await self._entries.find_one({"_id": key}, {"outbox": 0})
-        return _entry(document) if document else None
+        return await self._whole(document) if document else None
+
+    async def whole(self, document: Document) -> Entry | None:
+        """Return the entry of a document, of a framework in parts too; None if unreadable. Raises Unavailable."""
+        if (entry := readable(document, _entry)) is None or parted(document) is None:
+            return entry
+        try:
+            return await self._whole(document)
+        except Rejected as error:
+            log.error("document %s cannot be read: %s", document["_id"], error)  # noqa: TRY400
+            return None
+
+    async def _whole(self, document: Document) -> Entry:
+        entry = _entry(document)
+        if (named := parted(document)) is None:
+            return entry
+        return replace(entry, content=await self.parts.read(entry.tenant, entry.id, named))
 
     async def visible(self, tenant: str, course: str) -> Entry | None:
         """Return the tenant's own course of this id, else the shared one. Raises Unavailable."""
@@ -130,6 +163,12 @@ class CatalogStore:
                     break
             return courses
 
+    async def courses(self, keys: Sequence[str]) -> dict[str, Course]:
+        """Return by key those of these courses that are offered and can be read. Raises Unavailable."""
+        with unavailable():
+            found = self._entries.find({"_id": {"$in": list(keys)}, "withdrawn": False}, {"content": 1, "matches": 1})
+            return {one["_id"]: course async for one in found if (course := readable(one, _shown))}
+
     async def offered(self, tenant: str, courses: Iterable[str]) -> set[str]:
         """Return which of these courses are the tenant's own (not shared) and not withdrawn. Raises Unavailable."""
         keys = [key_of(tenant, course) for course in courses]
@@ -154,12 +193,10 @@ class CatalogStore:
                 return None
             version, yardstick = self._yardsticks.get(key, (0, None))
             if yardstick is None or version != document["sequence"]:
-                wanted = {"sequence": 1, "content.scale.level": 1, "content.skills.id": 1}
-                document = await self._entries.find_one({"_id": key}, wanted) or document
-                content = document["content"]
-                top = max(step["level"] for step in content["scale"])
-                yardstick = FrameworkScale(top, frozenset(skill["id"] for skill in content["skills"]))
-                self._yardsticks[key] = document["sequence"], yardstick
+                if (entry := await self.find(key)) is None or not isinstance(entry.content, Framework):
+                    return None
+                yardstick = FrameworkScale(entry.content.max_level, frozenset(entry.content.skills_by_id))
+                self._yardsticks[key] = entry.sequence, yardstick
         return yardstick
 
     async def frameworks(self, tenant: str, wanted: ListFrameworks) -> list[FrameworkSummary]:
@@ -174,8 +211,8 @@ class CatalogStore:
                 query = {"kind": "framework", "tenant": owner, "id": {"$gt": wanted.after}}
                 count = 0
                 async for document in self._entries.find(query, {"outbox": 0}, batch_size=most).sort("id", ASCENDING):
-                    if framework := readable(document, _framework):
-                        found[framework.id] = _summary(framework, shared=owner == SHARED_TENANT)
+                    if summary := readable(document, _summary_of):
+                        found[summary.id] = summary
                         count += 1
                     if count == most:
                         break
@@ -207,10 +244,10 @@ class CatalogStore:
         )
 
     async def write_staged(self, writes: list[Write]) -> int:
-        """Make updates that stage events; return how many were made. Raises Unavailable."""
+        """Make updates that stage events as a bulk; return how many were made. Raises Unavailable."""
         count = await bulk_write(self._entries, writes) if writes else 0
         if count:
-            self._staged.set()
+            self._staged.set_bulk()
         return count
 
     async def withdraw_course(self, before: Entry, trace: str) -> Entry | None:
@@ -255,9 +292,9 @@ class CatalogStore:
             }
             if document is None:
                 owner = {"_id": key, "kind": "course", "tenant": tenant, "id": course.id}
-                writes.append(InsertOne({**owner, **fields, **outbox_insert(envelope)}))
+                writes.append(InsertOne({**owner, **fields, **outbox_insert(envelope, bulk=True)}))
             else:
-                change = outbox_push(envelope)
+                change = outbox_push(envelope, bulk=True)
                 change["$set"] |= fields
                 writes.append(UpdateOne({"_id": key, "sequence": sequence}, change))
             written[mark] = Stored("created" if new else "changed", sequence + 1)
@@ -266,11 +303,23 @@ class CatalogStore:
         return found
 
     async def put_framework(self, before: Entry | None, tenant: str, framework: Framework, trace: str) -> Entry | None:
-        """Write a framework's next version and its event. Raises Unavailable, TooLarge."""
+        """Write a framework's next version and its event; a large one in parts. Raises Unavailable, TooLarge."""
         version = before.sequence + 1 if before else 1
         numbered = msgspec.structs.replace(framework, version=version)
         after = Entry(framework_key(tenant, framework.id), tenant, framework.id, version, numbered)
-        return await self._put(before, after, FrameworkPublished(tenant, numbered), trace)
+        whole = FrameworkPublished(tenant, numbered)
+        data: Data = whole
+        digest = ""
+        if await asyncio.to_thread(_is_large, whole):
+            publication = await asyncio.to_thread(divided, tenant, numbered)
+            await self.parts.stage(publication)
+            data, digest = publication.header, publication.header.digest
+            self._staged.set()
+        stored = await self._put(before, after, data, trace)
+        if stored:
+            await self.parts.retire(tenant, framework.id, version, digest)
+            self._staged.set()
+        return stored
 
     async def _put(  # noqa: PLR0913, PLR0917 - as put_course
         self,
@@ -283,20 +332,20 @@ class CatalogStore:
     ) -> Entry | None:
         envelope = new_event(SOURCE, after.key, after.sequence, data, trace)
         if envelope.data and len(envelope.data) > EVENT_LIMIT:
-            raise TooLarge(
-                f"its event would hold {len(envelope.data)} bytes; a record takes {EVENT_LIMIT}: "
-                "leave out what no job group requires, or divide it"
-            )
-        fields = {"sequence": after.sequence, "withdrawn": after.content is None}
+            raise TooLarge(f"its event would hold {len(envelope.data)} bytes; a record takes {EVENT_LIMIT}")
+        fields: Document = {"sequence": after.sequence, "withdrawn": after.content is None}
         fields |= match_fields(after.content, after.matches) if also is None else also
-        if after.content is not None:
+        gone = ("content", "publication", "summary")
+        if isinstance(data, FrameworkAnnounced) and isinstance(after.content, Framework):
+            summary = msgspec.to_builtins(_summary(after.content, shared=after.tenant == SHARED_TENANT))
+            fields |= {"publication": publication_of(data), "summary": summary}
+        elif after.content is not None:
             fields["content"] = msgspec.to_builtins(after.content)
         if before is None:
             return after if await self._insert(after, fields, envelope) else None
         change = outbox_push(envelope)
         change["$set"] |= fields
-        if after.content is None:
-            change["$unset"] = {"content": ""}
+        change["$unset"] = {name: "" for name in gone if name not in fields}
         return after if await self._compare_and_set(before, change, only_if or {}) else None
 
     async def _insert(self, after: Entry, fields: Document, envelope: Envelope) -> bool:
@@ -321,16 +370,24 @@ class CatalogStore:
     async def republish(self, keys: Sequence[str] | None = None) -> int:
         """Stage the present state of entries (all, without keys) once more; return how many.
 
-        One that cannot be read is passed over. Raises Unavailable.
+        Of a framework in parts, the parts stand before their announcement. One that cannot be read is passed over.
+        Raises Unavailable.
         """
-        count = 0
-        wanted: Document = {} if keys is None else {"_id": {"$in": list(keys)}}
+        count = await self.parts.republish([key for key in keys or () if is_part(key)])
+        wanted: Document = {"kind": {"$in": ["course", "framework"]}}
+        if keys is not None:
+            wanted = {"_id": {"$in": [key for key in keys if not is_part(key)]}}
         with unavailable():
             async for document in self._entries.find(wanted, {"outbox": 0}):
                 if (entry := readable(document, _entry)) is None:
                     continue
                 data: Data = CourseWithdrawn(entry.tenant, entry.id)
-                if isinstance(entry.content, Framework):
+                if named := parted(document):
+                    data = named.header(entry.tenant, entry.id)
+                    if keys is None:
+                        await self.parts.retire(entry.tenant, entry.id, named.version, named.digest)
+                        count += await self.parts.republish(keys_of(data))
+                elif isinstance(entry.content, Framework):
                     data = FrameworkPublished(entry.tenant, entry.content)
                 elif entry.content is not None:
                     data = CoursePublished(entry.tenant, announced(entry.content, entry.matches))
@@ -376,6 +433,16 @@ def _course(document: Mapping[str, Any]) -> Course:
 
 def _framework(document: Mapping[str, Any]) -> Framework:
     return stored(document["content"], Framework)
+
+
+def _is_large(data: FrameworkPublished) -> bool:
+    return len(encode(data)) > EVENT_LIMIT
+
+
+def _summary_of(document: Mapping[str, Any]) -> FrameworkSummary:
+    if "summary" in document:
+        return stored(document["summary"], FrameworkSummary)
+    return _summary(_framework(document), shared=document["tenant"] == SHARED_TENANT)
 
 
 def _summary(framework: Framework, *, shared: bool) -> FrameworkSummary:

@@ -90,7 +90,7 @@ def fold_events(snapshot: Snapshot, events: Iterable[Event]) -> FoldedCatalog:
             snapshot = snapshot.put_framework(event.data.tenant, event.data.framework, stamp)
     if waiting:
         snapshot = snapshot.put_courses(tenant, waiting.values(), stamp)
-    return found._replace(snapshot=snapshot)
+    return found._replace(snapshot=snapshot.at(stamp))
 
 
 def _as_planned_with(course: Course) -> Course:
@@ -130,6 +130,11 @@ class CatalogReplica:
     def has_framework(self) -> bool:
         """Whether there is anything to plan for."""
         return bool(self._frameworks)
+
+    def framework_version(self, tenant: str, framework: str) -> int:
+        """Return the version that is held of a tenant's own framework; 0 without one."""
+        held = self.snapshot.frameworks.get(tenant, {}).get(framework)
+        return held.version if held else 0
 
     def take(self, news: FoldedCatalog) -> None:
         """Move on to what was folded from the present snapshot."""

@@ -9,7 +9,7 @@ import pytest
 
 from shared import outbox
 from shared.events import CourseWithdrawn, Envelope, new_event
-from shared.outbox import Relay, outbox_insert_held, outbox_push, outbox_push_held
+from shared.outbox import Relay, Staged, outbox_insert_held, outbox_push, outbox_push_held
 from tests.support.outbox import COLLECTION, LEASE, Owner, Paused, owning, thing, until_sent
 from tests.support.waiting import WAIT_SECONDS, running, until
 
@@ -55,7 +55,7 @@ async def hold_lease(owner: Owner, holder: str, until_then: datetime) -> None:
 
 @pytest.mark.usefixtures("deaf")
 async def test_what_a_process_stages_is_sent_by_its_own_relay_without_the_change_stream(owner: Owner) -> None:
-    staged = asyncio.Event()
+    staged = Staged()
     relay = owner.relay(staged=staged)
     async with running(relay):
         for sequence in range(1, 6):
@@ -67,7 +67,7 @@ async def test_what_a_process_stages_is_sent_by_its_own_relay_without_the_change
 
 @pytest.mark.usefixtures("untimed")
 async def test_what_another_process_stages_is_noticed_by_the_change_stream(owner: Owner) -> None:
-    relay = owner.relay(staged=asyncio.Event())
+    relay = owner.relay(staged=Staged())
     async with running(relay):
         await owner.change("t/a", 1)
         await until(lambda: relay.sent == 1)
@@ -77,7 +77,7 @@ async def test_what_another_process_stages_is_noticed_by_the_change_stream(owner
 
 @pytest.mark.usefixtures("deaf")
 async def test_who_lost_the_lease_between_staging_and_sending_sends_nothing(owner: Owner) -> None:
-    staged = asyncio.Event()
+    staged = Staged()
     first, second = owner.relay(staged=staged), owner.relay()
     async with running(first):
         await until(lambda: first.holds_lease)
@@ -96,7 +96,7 @@ async def test_who_lost_the_lease_between_staging_and_sending_sends_nothing(owne
 
 @pytest.mark.usefixtures("deaf")
 async def test_a_lease_that_is_lost_while_reading_what_is_staged_sends_nothing(owner: Owner) -> None:
-    staged = asyncio.Event()
+    staged = Staged()
     relay = owner.relay(staged=staged)
     reading, go_on = asyncio.Event(), asyncio.Event()
 
@@ -123,14 +123,14 @@ async def test_a_lease_that_is_lost_while_reading_what_is_staged_sends_nothing(o
 async def test_what_was_staged_before_its_process_was_killed_is_sent_by_the_next_one(owner: Owner) -> None:
     await keep_state(owner, "t/a", 1)
     await owner.change("t/b", 1)  # nobody was told: the process ended in between
-    relay = owner.relay(staged=asyncio.Event())
+    relay = owner.relay(staged=Staged())
     async with running(relay):
         await until(lambda: relay.sent == len(owner.read) == 2)  # having the lease is reason enough to look
     assert owner.sequences("t/a") == owner.sequences("t/b") == [1]
 
 
 async def test_two_processes_that_stage_by_turns_keep_the_order_of_every_document(owner: Owner) -> None:
-    wakes = [asyncio.Event(), asyncio.Event()]
+    wakes = [Staged(), Staged()]
     relays = [owner.relay(staged=wake) for wake in wakes]
     async with running(*relays):
         for sequence in range(1, 21):
@@ -181,7 +181,7 @@ async def test_a_program_that_knows_no_data_held_by_the_document_cannot_take_it_
 
 @pytest.mark.usefixtures("deaf")
 async def test_a_relay_that_is_woken_while_it_sends_looks_again(owner: Owner) -> None:
-    staged = asyncio.Event()
+    staged = Staged()
     async with Paused(owner.bootstrap) as publisher:
         relay = owner.relay(publisher=publisher, staged=staged)
         async with running(relay):
@@ -192,3 +192,65 @@ async def test_a_relay_that_is_woken_while_it_sends_looks_again(owner: Owner) ->
             staged.set()
             publisher.go_on.set()
             await until(lambda: owner.sequences("t/b") == [1])
+
+
+async def test_what_a_bulk_stages_is_sent_after_everything_else(owner: Owner) -> None:
+    relay = owner.relay(stamp=True)
+    for key in ("t/bulk-1", "t/bulk-2", "t/both"):
+        await owner.change(key, 1, bulk=True)
+    await owner.change("t/single", 1)
+    await owner.change("t/both", 2)  # a single change takes along what waits of its document
+    async with running(relay):
+        await until_sent(owner)
+        await until(lambda: len(owner.read) == 5)
+    stamps = {item.event.catalog_revision: item.event.subject for item in owner.read}
+    order = [stamps[stamp] for stamp in sorted(stamps)]
+    assert order == ["t/single", "t/both", "t/both", "t/bulk-1", "t/bulk-2"]
+
+
+@pytest.mark.usefixtures("deaf")
+async def test_while_a_bulk_goes_on_its_events_wait_and_single_ones_are_sent(
+    owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "_BULK_PAUSE_SECONDS", 3600.0)
+    monkeypatch.setattr(outbox, "_BULK_EVERY_SECONDS", 3600.0)
+    staged = Staged()
+    relay = owner.relay(staged=staged)
+    async with running(relay):
+        await owner.change("t/bulk-1", 1, bulk=True)
+        staged.set_bulk()
+        await until(lambda: relay.sent == 1, "the first of a bulk is sent")
+        await owner.change("t/bulk-2", 1, bulk=True)
+        staged.set_bulk()
+        await owner.change("t/single", 1)
+        staged.set()
+        await until(lambda: relay.sent == 2)
+        assert (await owner.document("t/single"))["outbox"] == []
+        assert len((await owner.document("t/bulk-2"))["outbox"]) == 1
+        staged.bulk_at = float("-inf")  # the bulk has ended
+        staged.set()
+        await until_sent(owner)
+
+
+class Counted(Staged):
+    """Counts how often the relay was woken."""
+
+    wakes = 0
+
+    def set(self) -> None:
+        self.wakes += 1
+        super().set()
+
+
+@pytest.mark.usefixtures("untimed")
+async def test_the_change_stream_leaves_out_what_a_bulk_stages(owner: Owner) -> None:
+    staged = Counted()
+    relay = owner.relay(staged=staged)
+    async with running(relay):
+        await owner.change("t/first", 1)
+        await until(lambda: relay.sent == 1)
+        for number in range(50):
+            await owner.change(f"t/bulk-{number}", 1, bulk=True)
+        await owner.change("t/single", 1)
+        await until_sent(owner)
+        assert staged.wakes < 10  # the lease, the opened stream, and two single changes

@@ -5,10 +5,12 @@ Whatever a test kills is started again, also when the test fails. Run alone with
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import aiohttp
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from pymongo import MongoClient
@@ -103,6 +105,43 @@ async def test_the_portal_is_killed_while_it_streams(stack: Stack, platform: Pla
         await until(lambda: all(watcher.connections > count for watcher, count in before.items()), "they come back")
         await asyncio.gather(*(officer.assess_next() for officer in officers))
         await platform.audit(officers, watchers)
+
+
+async def test_the_catalog_is_killed_in_the_middle_of_an_import(stack: Stack) -> None:
+    answered = asyncio.Event()
+    courses = [
+        {
+            "id": f"killed-{n}",
+            "title": {"en": f"Course {n}"},
+            "provider": {"en": "Somebody"},
+            "hours": 1,
+            "languages": ["en"],
+            "teaches": [{"framework": "th-digital-2018", "skill": "dlit-safety", "from": 0, "to": 1}],
+        }
+        for n in range(40)
+    ]
+    rows = [json.dumps(course).encode() + b"\n" for course in courses]
+    headers = {"Authorization": f"Bearer {stack.keys.admin}", "Content-Type": "application/x-ndjson"}
+
+    async def half() -> AsyncIterator[bytes]:
+        yield b"".join(rows[:20])
+        yield rows[20][:50]
+        await answered.wait()  # until the service is killed: the other half never comes
+
+    async with aiohttp.ClientSession(headers=headers) as client:
+        place = f"{stack.urls['catalog'][0]}/v1/courses:import"
+        async with client.post(place, data=half()) as answer:
+            for _ in range(20):
+                assert json.loads(await answer.content.readline())["status"] == "created"
+            stack.kill("catalog")
+            with pytest.raises(aiohttp.ClientError):
+                await answer.content.read()
+        answered.set()
+        await stack.start("catalog")
+        async with client.post(f"{stack.urls['catalog'][0]}/v1/courses:import", data=b"".join(rows)) as answer:
+            told = [json.loads(line) async for line in answer.content]
+    assert [row["status"] for row in told[:-1]] == ["unchanged"] * 20 + ["created"] * 20
+    assert (told[-1]["state"], told[-1]["unchanged"], told[-1]["created"]) == ("finished", 20, 20)
 
 
 async def restarted(server: Server, noticed: Callable[[], bool]) -> None:

@@ -9,6 +9,8 @@ import msgspec
 import pytest
 from openapi_spec_validator import validate
 
+from services.assessment.profile import fused
+from services.assessment.store import KEPT_EVIDENCE, Officer, OfficerStore
 from shared.events import AssessmentCompleted, OfficerChanged
 from tests.support.assessment import assessment, assessment_service, profile_of, registered, submit
 from tests.support.services import Started, Topic
@@ -44,19 +46,25 @@ async def test_an_assessment_changes_the_profile_and_is_announced_with_it(servic
     assert (stored["framework_version"], stored["deadline"]) == (1, "2027-05-01")
 
 
-async def test_a_later_measurement_counts_whatever_the_order_of_arrival(service: Started) -> None:
-    officer = await registered(service)
-    await submit(service, officer, assessment(3))
-    status, _ = await submit(service, officer, assessment(1, taken_at="2026-11-19T09:00:00+07:00"))
-    assert status == 202
-    profile = await profile_of(service, officer)
-    assert ([level["level"] for level in profile["levels"]], profile["sequence"]) == ([3], 3)
-    await submit(service, officer, assessment(4, taken_at="2026-11-21T09:00:00+07:00", kind="self"))
-    [level] = (await profile_of(service, officer))["levels"]
-    assert (level["level"], level["sd"]) == (4, 0.8)
+async def test_evidence_is_fused_whatever_the_order_of_arrival(service: Started) -> None:
+    pieces = [
+        assessment(2, taken_at="2026-11-19T09:00:00+07:00"),
+        assessment(2.4),
+        assessment(2.2, taken_at="2026-11-21T09:00:00+07:00", kind="supervisor"),
+    ]
+    levels = []
+    for order in (pieces, pieces[::-1]):
+        officer = await registered(service)
+        for piece in order:
+            assert (await submit(service, officer, piece))[0] == 202
+        levels.append((await profile_of(service, officer))["levels"])
+    assert levels[0] == levels[1]
+    [level] = levels[0]
+    assert 2.1 < level["level"] < 2.3
+    assert level["sd"] < 0.3
     got = await service.ask("GET", f"/v1/officers/{officer}/assessments?limit=2")
     listed = (await got.json())["assessments"]
-    assert [one["results"][0]["level"] for one in listed] == [4, 3]
+    assert [one["results"][0]["level"] for one in listed] == [2.2, 2.4]
     assert "digest" not in listed[0]
 
 
@@ -81,7 +89,9 @@ async def test_submissions_at_once_are_all_applied_and_the_same_one_once(service
     assert {status for status, _ in answers} == {202}
     assert sorted({answer["profile_sequence"] for _, answer in answers}) == list(range(2, 10))
     profile = await profile_of(service, officer)
-    assert (profile["sequence"], profile["levels"][0]["level"]) == (9, 7 % 5)
+    recomputed = await OfficerStore(service.database("assessment")).recomputed(await found(service, officer))
+    assert profile["sequence"] == 9
+    assert profile["levels"] == msgspec.to_builtins(fused([], recomputed))
 
 
 @pytest.mark.parametrize(
@@ -120,6 +130,57 @@ async def test_unregistered_officers_and_missing_keys(service: Started) -> None:
     officer = await registered(service)
     got = await service.ask("POST", f"/v1/officers/{officer}/assessments", json=assessment())
     assert (got.status, (await got.json())["field"]) == (400, "Idempotency-Key")
+
+
+async def found(service: Started, officer: str) -> Officer:
+    officer_found = await OfficerStore(service.database("assessment")).find("agency", officer)
+    assert officer_found is not None
+    return officer_found
+
+
+async def test_a_profile_recomputed_from_all_its_evidence_equals_the_stored_one(service: Started) -> None:
+    """The archive takes some of it, and an older version has stored some of it."""
+    officer = await registered(service)
+    kinds = ["test", "self", "supervisor", "external", "completion"]
+    for n in [number * 7 % (KEPT_EVIDENCE + 20) for number in range(KEPT_EVIDENCE + 20)]:
+        body = assessment(n % 5, kind=kinds[n % 5], taken_at=f"2026-{n % 10 + 1:02}-{n % 28 + 1:02}T09:00:00+07:00")
+        assert (await submit(service, officer, body))[0] == 202
+    store = OfficerStore(service.database("assessment"))
+    before = await found(service, officer)
+    assert before.archived
+    assert before.profile is not None
+    assert await store.recomputed(before) == before.statistics
+    assert before.profile.levels == fused([], await store.recomputed(before))
+    await service.database("assessment")["officers"].update_one({"_id": before.key}, {"$unset": {"statistics": ""}})
+    assert (await submit(service, officer, assessment(1, taken_at="2026-11-01T09:00:00+07:00")))[0] == 202
+    after = await found(service, officer)
+    assert after.statistics == await store.recomputed(after)
+    assert after.statistics != before.statistics
+
+
+async def shown(service: Started, officer: str, query: str = "", **options: Any) -> dict[str, Any]:
+    got = await service.ask("GET", f"/v1/officers/{officer}/profile{query}", **options)
+    assert got.status == 200, await got.text()
+    profile: dict[str, Any] = await got.json()
+    return profile
+
+
+async def test_the_profile_is_known_at_any_date_with_what_contradicts_itself(service: Started) -> None:
+    officer = await registered(service)
+    assert (await shown(service, officer))["skills"] == []
+    await submit(service, officer, assessment(1, taken_at="2026-03-01T09:00:00+07:00"))
+    await submit(service, officer, assessment(4, kind="self", taken_at="2026-01-01T09:00:00+07:00"))
+    [now] = (await shown(service, officer))["skills"]
+    assert (now["level"], now["pieces"]) == (1, 2)
+    assert now["sd"] > 0.3
+    [one] = (await shown(service, officer))["contradictions"]
+    assert ([one["first"]["kind"], one["second"]["kind"]], one["apart"]) == (["self", "test"], 3)
+    then = await shown(service, officer, "?at=2026-01-01T09:00:00%2B07:00")
+    assert [(skill["level"], skill["sd"], skill["pieces"]) for skill in then["skills"]] == [(4, 0.8, 1)]
+    assert then["contradictions"] == []
+    assert (await shown(service, officer, "?at=2025-12-31T00:00:00Z"))["skills"] == []
+    got = await service.ask("GET", f"/v1/officers/{officer}/profile?at=yesterday")
+    assert (got.status, (await got.json())["field"]) == (422, "at")
 
 
 async def test_the_document_of_the_api_is_valid(service: Started) -> None:

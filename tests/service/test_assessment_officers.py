@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from services.assessment.api import DEFAULT_FRAMEWORK, INDEX, INTAKE, ROUTES, STORE
+from services.assessment.api import INDEX, INTAKE, REGISTRAR, ROUTES, STORE
 from services.assessment.framework_replica import FrameworkReplica
 from services.assessment.intake import Intake
+from services.assessment.registration import Registrar
 from services.assessment.store import OfficerStore
 from shared.app import build_app
 from shared.auth import Authenticator
@@ -175,7 +176,8 @@ async def test_until_the_catalog_is_read_an_unknown_framework_is_503(service: St
     app = build_app("Starting", ROUTES, Authenticator(keys, service.settings.api_key_pepper))
     app[STORE], app[INDEX] = OfficerStore(service.database("assessment")), FrameworkReplica()
     caught_up = asyncio.Event()
-    app[INTAKE], app[DEFAULT_FRAMEWORK] = Intake(app[STORE], app[INDEX], caught_up), FRAMEWORK
+    app[INTAKE] = Intake(app[STORE], app[INDEX], caught_up)
+    app[REGISTRAR] = Registrar(app[STORE], app[INTAKE], app[INDEX], FRAMEWORK)
     headers = {"Authorization": f"Bearer {await service.key('platform')}"}
     async with TestClient(TestServer(app)) as client:
         assert (await client.put("/v1/officers/early", json=PUT, headers=headers)).status == 503
@@ -195,3 +197,38 @@ async def test_a_tenants_own_framework_stands_before_the_shared_one(service: Sta
     await until(accepted)
     officer = await registered(service)
     assert (await submit(service, officer, body))[0] == 422
+
+
+async def test_a_supervisor_rates_officers_of_the_own_agency_and_sees_no_others(service: Started) -> None:
+    officer, other = await registered(service), await registered(service, agency="south")
+    rating = assessment(3, kind="supervisor")
+    status, accepted = await submit(service, officer, rating, role="supervisor")
+    assert (status, accepted["profile_sequence"]) == (202, 2)
+    status, problem = await submit(service, officer, assessment(3, kind="self"), role="supervisor")
+    assert (status, problem["field"]) == (403, "kind")
+    assert (await submit(service, other, rating, role="supervisor"))[0] == 404
+    for path in ("", "/profile", "/assessments", "/self-assessment"):
+        for one, expected in ((officer, 200), (other, 404), ("nobody", 404)):
+            got = await service.ask("GET", f"/v1/officers/{one}{path}", "supervisor")
+            assert got.status == expected, (path, one)
+    await service.ask("PATCH", f"/v1/officers/{officer}", json={"agency": "south"})
+    assert (await submit(service, officer, rating, role="supervisor"))[0] == 404
+    assert (await submit(service, officer, rating, role="supervisor", agency="south"))[0] == 202
+    assert (await service.ask("PUT", f"/v1/officers/{officer}", "supervisor", json=PUT)).status == 403
+    assert (await service.ask("DELETE", f"/v1/officers/{officer}", "supervisor")).status == 403
+
+
+async def test_the_form_of_a_self_assessment_asks_what_the_job_group_requires(service: Started) -> None:
+    officer, executive = await registered(service), await registered(service, job_group="executive")
+    got = await service.ask("GET", f"/v1/officers/{officer}/self-assessment", "officer", officer=officer)
+    form = await got.json()
+    assert (got.status, form["framework"], form["job_group"]) == (200, FRAMEWORK, "service")
+    assert [(skill["skill"], skill["required"]) for skill in form["skills"]] == [("reading", 3), ("writing", 4)]
+    assert [level["level"] for level in form["skills"][0]["levels"]] == [0, 1, 2, 3, 4, 5]
+    assert set(form["skills"][0]["levels"][0]["title"]) == {"th", "en"}
+    assert form["skills"][0]["levels"][2]["descriptor"] == {"th": "เรื่อง reads", "en": "About reads"}
+    results = [{"skill": skill["skill"], "level": skill["levels"][1]["level"]} for skill in form["skills"]]
+    body = assessment(kind="self", results=results)
+    assert (await submit(service, officer, body, role="officer", officer=officer))[0] == 202
+    got = await service.ask("GET", f"/v1/officers/{executive}/self-assessment")
+    assert (await got.json())["skills"] == []

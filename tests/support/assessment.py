@@ -8,7 +8,7 @@ import msgspec
 
 from services.assessment.__main__ import build
 from services.assessment.api import INDEX
-from shared.domain import SHARED_TENANT, JobGroup, Stage
+from shared.domain import SHARED_TENANT, JobGroup, ScaleLevel, Stage
 from shared.events import CATALOG_TOPIC, FrameworkPublished
 from shared.settings import AssessmentSettings
 from tests.support.builders import FRAMEWORK, framework, text, unique
@@ -26,6 +26,10 @@ async def assessment_service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIte
     plain = framework({"reading": 3, "writing": 4})
     shown = msgspec.structs.replace(
         plain,
+        skills=[
+            msgspec.structs.replace(plain.skills[0], descriptors=[ScaleLevel(2, text("reads"))]),
+            *plain.skills[1:],
+        ],
         job_groups=[*plain.job_groups, JobGroup("executive", text("executive"))],
         stages=[Stage("early", text("early"))],
     )

@@ -8,7 +8,7 @@ from typing import Any
 from shared.events import CourseWithdrawn, Envelope, new_event
 from shared.kafka import ConsumedEvent, Follower, Publisher, RecordMetadata, TopicSpec, create_topics
 from shared.mongo import Database, connect, ensure_indexes
-from shared.outbox import OUTBOX_INDEXES, Relay, outbox_insert, outbox_push
+from shared.outbox import OUTBOX_INDEXES, Relay, Staged, outbox_insert, outbox_push
 from shared.settings import StoreSettings, read
 from tests.support.waiting import running, until
 
@@ -27,12 +27,13 @@ class Owner:
         self.database, self.bootstrap, self.topic, self.publisher = database, bootstrap, topic, publisher
         self.read: list[ConsumedEvent] = []
 
-    async def change(self, key: str, sequence: int) -> None:
+    async def change(self, key: str, sequence: int, *, bulk: bool = False) -> None:
         envelope = thing(key, sequence)
         if sequence == 1:
-            await self.database[COLLECTION].insert_one({"_id": key, "sequence": 1, **outbox_insert(envelope)})
+            staged = outbox_insert(envelope, bulk=bulk)
+            await self.database[COLLECTION].insert_one({"_id": key, "sequence": 1, **staged})
         else:
-            update = outbox_push(envelope)
+            update = outbox_push(envelope, bulk=bulk)
             update["$set"]["sequence"] = sequence
             await self.database[COLLECTION].update_one({"_id": key}, update)
 
@@ -59,7 +60,7 @@ class Owner:
         topic: str | None = None,
         stamp: bool = False,
         reduced: Callable[[Envelope], Envelope | None] = lambda _: None,
-        staged: asyncio.Event | None = None,
+        staged: Staged | None = None,
     ) -> Relay:
         return Relay(
             self.database,

@@ -28,10 +28,13 @@ async def issue_key(
     *,
     tenant: str = "agency",
     officer: str | None = None,
+    agency: str | None = None,
     expires_at: datetime | None = None,
 ) -> str:
-    """Return the credential of a new key."""
-    credential, stored = issue(settings.api_key_pepper, tenant, role, officer, expires_at)
+    """Return the credential of a new key; that of a supervisor is for the agency `north` where none is named."""
+    if role == "supervisor" and agency is None:
+        agency = "north"
+    credential, stored = issue(settings.api_key_pepper, tenant, role, officer, expires_at, agency=agency)
     await KeyStore(mongodb, settings).create(stored)
     return credential
 
@@ -44,13 +47,17 @@ class Started:
         self.client = client
         self.mongodb = connect(settings)
         self.environment: dict[str, str] = {}
-        self._keys: dict[tuple[str, Role, str | None], str] = {}
+        self._keys: dict[tuple[str, Role, str | None, str | None], str] = {}
         self._revision = 1000
 
-    async def key(self, role: Role, tenant: str = "agency", officer: str | None = None) -> str:
-        place = tenant, role, officer
+    async def key(
+        self, role: Role, tenant: str = "agency", officer: str | None = None, agency: str | None = None
+    ) -> str:
+        place = tenant, role, officer, agency
         if place not in self._keys:
-            self._keys[place] = await issue_key(self.mongodb, self.settings, role, tenant=tenant, officer=officer)
+            self._keys[place] = await issue_key(
+                self.mongodb, self.settings, role, tenant=tenant, officer=officer, agency=agency
+            )
         return self._keys[place]
 
     async def ask(
@@ -61,12 +68,13 @@ class Started:
         *,
         tenant: str = "agency",
         officer: str | None = None,
+        agency: str | None = None,
         headers: dict[str, str] | None = None,
         **options: Any,
     ) -> ClientResponse:
         headers = dict(headers or {})
         if role:
-            headers["Authorization"] = f"Bearer {await self.key(role, tenant, officer)}"
+            headers["Authorization"] = f"Bearer {await self.key(role, tenant, officer, agency)}"
         return await self.client.request(method, path, headers=headers, **options)
 
     def database(self, name: str) -> Database:

@@ -1,15 +1,12 @@
-"""The profile: the measurement taken last counts, whatever the order; unchanged input makes no sequence."""
+"""The profile: the levels of all evidence; unchanged input makes no sequence."""
 
-import itertools
 from datetime import timedelta
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from services.assessment.model import PutOfficer
-from services.assessment.profile import assessed, check, check_admitted, merged, registered
+from services.assessment.model import Evidence, EvidenceKind, PutOfficer, Result
+from services.assessment.profile import assessed, check, check_admitted, fused, registered, skill_profile, with_evidence
 from shared.domain import Identifier, Profile, SkillLevel, Stage
 from shared.errors import InvalidInput
 from tests.support.builders import FRAMEWORK, JOB_GROUP, MOMENT, framework, text
@@ -20,6 +17,13 @@ BODY = PutOfficer(job_group=JOB_GROUP, agency="north", languages=["th"])
 
 def level(skill: str, mean: float, hours: float = 0, framework: str = FRAMEWORK) -> SkillLevel:
     return SkillLevel(framework, skill, mean, 0.3, MOMENT + timedelta(hours=hours))
+
+
+def evidence(
+    skill: str, mean: float, hours: float = 0, kind: EvidenceKind = "test", framework: str = FRAMEWORK
+) -> Evidence:
+    taken_at = MOMENT + timedelta(hours=hours)
+    return Evidence(f"a-{skill}-{hours}", framework, kind, [Result(skill, mean)], taken_at, taken_at, 2)
 
 
 def put(body: PutOfficer, before: Profile | None = None, sequence: int = 0) -> Profile | None:
@@ -40,7 +44,9 @@ def test_the_same_registration_again_is_no_change_though_the_framework_has_moved
     assert first is not None
     newer = msgspec.structs.replace(SKILL_FRAMEWORK, version=5)
     assert registered(BODY, newer, before=first, tenant="agency", officer="me", sequence=1) is None
-    moved = put(msgspec.structs.replace(BODY, weekly_hours=2), assessed(first, [level("reading", 2)]), 2)
+    moved = put(
+        msgspec.structs.replace(BODY, weekly_hours=2), assessed(first, with_evidence({}, [evidence("reading", 2)])), 2
+    )
     assert moved is not None
     assert (moved.sequence, moved.weekly_hours, len(moved.levels)) == (3, 2, 1)
 
@@ -53,27 +59,33 @@ def test_what_the_framework_does_not_hold_is_refused_by_field(changed: dict[str,
     assert caught.value.field == field
 
 
-def test_of_two_measurements_the_one_taken_later_counts() -> None:
-    assert merged([level("a", 3, hours=1)], [level("a", 1)]) == [level("a", 3, hours=1)]
-    assert merged([level("a", 3)], [level("a", 1, hours=1)]) == [level("a", 1, hours=1)]
-    assert merged([level("a", 3)], [level("a", 1)]) == [level("a", 1)]
+def test_levels_are_those_of_all_evidence_and_other_skills_stay() -> None:
+    first = with_evidence({}, [evidence("a", 1)])
+    both = with_evidence(first, [evidence("a", 1.5, hours=1)])
+    held = fused([level("b", 4)], both)
+    assert [(one.skill, one.level) for one in held] == [("a", pytest.approx(1.25, abs=1e-4)), ("b", 4)]
+    assert held[0].measured_at == MOMENT + timedelta(hours=1)
 
 
 def test_the_same_skill_of_two_frameworks_is_two_levels() -> None:
-    both = merged([level("a", 3)], [level("a", 1, framework="other")])
+    both = fused([], with_evidence({}, [evidence("a", 3), evidence("a", 1, framework="other")]))
     assert [(one.framework, one.level) for one in both] == [(FRAMEWORK, 3), ("other", 1)]
 
 
-@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 5)), max_size=5))
-def test_the_order_of_arrival_does_not_matter(measurements: list[tuple[str, int]]) -> None:
-    levels = [level(skill, mean, hours) for hours, (skill, mean) in enumerate(measurements)]
-    results = set()
-    for order in itertools.permutations(levels):
-        held: list[SkillLevel] = []
-        for one in order:
-            held = merged(held, [one])
-        results.add(msgspec.json.encode(held))
-    assert len(results) == 1
+def test_the_profile_shows_what_counts_and_what_contradicts() -> None:
+    first = put(BODY)
+    assert first is not None
+    known = with_evidence(
+        {}, [evidence("a", 4, kind="self"), evidence("a", 1, hours=1), evidence("b", 2, kind="completion")]
+    )
+    shown = skill_profile(first, known, MOMENT + timedelta(days=730.5, hours=1))
+    a, b = shown.skills
+    assert (a.level, a.pieces) == (1, 2)
+    assert a.sd == pytest.approx(0.3 * 2**0.5, abs=1e-6)
+    assert [(one.kind, one.counts) for one in a.latest] == [("self", False), ("test", True)]
+    assert (b.level, b.sd, b.measured_at) == (None, None, None)
+    [apart] = shown.contradictions
+    assert (apart.skill, apart.first.kind, apart.second.kind, apart.apart) == ("a", "self", "test", 3)
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a/b", "-a", "a\n", "ก", "a" * 65, "a\x00"])
@@ -90,9 +102,9 @@ def test_a_profile_says_whose_version_it_was_written_under() -> None:
     again = registered(BODY, SKILL_FRAMEWORK, owner="agency", **named | {"before": first})  # type: ignore[arg-type]
     assert again is None
     mine = msgspec.structs.replace(SKILL_FRAMEWORK, version=7)
-    measured = assessed(first, [level("reading", 2)], mine, "agency")
+    measured = assessed(first, with_evidence({}, [evidence("reading", 2)]), mine, "agency")
     assert (measured.framework_version, measured.framework_owner) == (7, "agency")
-    other = assessed(measured, [level("reading", 2, framework="other")])
+    other = assessed(measured, with_evidence({}, [evidence("reading", 2, framework="other")]))
     assert (other.framework_version, other.framework_owner) == (7, "agency")
 
 

@@ -1,12 +1,13 @@
 """Scoring: what an assessment may not say, and how sure it is."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 import msgspec
 import pytest
 
-from services.assessment.model import Result, SubmitAssessment, assessment_id_of, digest_of
-from services.assessment.scoring import CLOCK_SKEW, check, measured
+from services.assessment.model import Evidence, EvidenceKind, Result, SubmitAssessment, assessment_id_of, digest_of
+from services.assessment.scoring import CLOCK_SKEW, announced_kind, check, pieces
 from shared.errors import InvalidInput
 from shared.events import AssessmentKind
 from tests.support.builders import FRAMEWORK, MOMENT, framework
@@ -14,15 +15,23 @@ from tests.support.builders import FRAMEWORK, MOMENT, framework
 SKILL_FRAMEWORK = framework({"reading": 3, "writing": 4})
 
 
-def assessment(*results: Result, kind: AssessmentKind = "test") -> SubmitAssessment:
+def assessment(*results: Result, kind: EvidenceKind = "test") -> SubmitAssessment:
     return SubmitAssessment(FRAMEWORK, kind, list(results), MOMENT)
 
 
-@pytest.mark.parametrize(("kind", "sd"), [("test", 0.3), ("external", 0.4), ("supervisor", 0.5), ("self", 0.8)])
-def test_each_kind_has_its_own_uncertainty_unless_the_result_says_it(kind: AssessmentKind, sd: float) -> None:
-    levels = measured(assessment(Result("reading", 2), Result("writing", 1, sd=0.1), kind=kind))
-    assert [level.sd for level in levels] == [sd, 0.1]
-    assert {level.measured_at for level in levels} == {MOMENT}
+KINDS = [("test", 0.3), ("external", 0.4), ("supervisor", 0.5), ("self", 0.8), ("completion", 1.0)]
+
+
+@pytest.mark.parametrize(("kind", "sd"), KINDS)
+def test_each_kind_has_its_own_uncertainty_unless_the_result_says_it(kind: EvidenceKind, sd: float) -> None:
+    results = [Result("reading", 2), Result("writing", 1, sd=0.1)]
+    found = dict(pieces(Evidence("a-1", FRAMEWORK, kind, results, MOMENT, MOMENT, 2)))
+    assert {key: one.sd for key, one in found.items()} == {"fw/reading": sd, "fw/writing": 0.1}
+    assert {(one.kind, one.taken_at, one.assessment_id) for one in found.values()} == {(kind, MOMENT, "a-1")}
+
+
+def test_events_name_kinds_that_every_reader_knows() -> None:
+    assert {announced_kind(kind) for kind in get_args(EvidenceKind)} == set(get_args(AssessmentKind))
 
 
 @pytest.mark.parametrize(
@@ -44,6 +53,16 @@ def test_a_clock_may_be_a_little_ahead_but_not_more() -> None:
     check(taken, SKILL_FRAMEWORK, MOMENT - CLOCK_SKEW)
     with pytest.raises(InvalidInput, match="future"):
         check(taken, SKILL_FRAMEWORK, MOMENT - CLOCK_SKEW - timedelta(seconds=1))
+
+
+def test_nobody_was_assessed_before_1900() -> None:
+    for year, good in ((1900, True), (1899, False), (1, False)):
+        taken = msgspec.structs.replace(assessment(Result("reading", 1)), taken_at=datetime(year, 1, 1, tzinfo=UTC))
+        if good:
+            check(taken, SKILL_FRAMEWORK, MOMENT)
+        else:
+            with pytest.raises(InvalidInput, match="1900"):
+                check(taken, SKILL_FRAMEWORK, MOMENT)
 
 
 def test_an_assessments_id_is_its_tenants_officers_and_keys_alone() -> None:

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from services.assessment.api.common import INTAKE, STORE, known_officer, subject_of
 from services.assessment.model import EvidenceList, ListEvidence, SubmitAssessment
+from services.assessment.profile import self_assessment
 from shared.errors import Forbidden, InvalidInput
 from shared.routes import idempotency_key, json_response, principal, read_body, read_query, trace_of
 
@@ -11,14 +12,31 @@ from shared.routes import idempotency_key, json_response, principal, read_body, 
 async def submit_assessment(request: web.Request) -> web.StreamResponse:
     """Submit evidence about an officer's levels.
 
-    The measurement of a skill that was taken last counts. The new path is pushed to the officer's page
-    and can be read from the recommender. An officer's own key may submit self-assessments only.
+    It is fused with all earlier evidence of the same skill, by how sure each is. The new path is pushed to the
+    officer's page and can be read from the recommender. An officer's own key may submit self-assessments only, a
+    supervisor's key ratings of the kind `supervisor` only, of officers of its agency.
     """
     body = await read_body(request, SubmitAssessment)
-    if principal(request).role == "officer" and body.kind != "self":
+    role = principal(request).role
+    if role == "officer" and body.kind != "self":
         raise Forbidden("an officer's key may submit self-assessments only", "kind")
+    if role == "supervisor":
+        await known_officer(request)
+        if body.kind != "supervisor":
+            raise Forbidden("a supervisor's key may submit ratings of the kind `supervisor` only", "kind")
     key = idempotency_key(request)
     return json_response(await request.app[INTAKE].submit(*subject_of(request), key, body, trace_of(request)), 202)
+
+
+async def show_self_assessment(request: web.Request) -> web.StreamResponse:
+    """Return the form of a self-assessment: the skills that the job group requires, with the levels to choose from.
+
+    Titles and descriptors stand in Thai and English where the framework has both. The answers are submitted as an
+    assessment of kind `self`.
+    """
+    _, known = await known_officer(request)
+    framework = await request.app[INTAKE].framework(known.tenant, known.framework)
+    return json_response(self_assessment(known, framework))
 
 
 async def list_assessments(request: web.Request) -> web.StreamResponse:

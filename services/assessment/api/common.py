@@ -4,7 +4,9 @@ from aiohttp import web
 
 from services.assessment.framework_replica import FrameworkReplica
 from services.assessment.intake import Intake
+from services.assessment.registration import Registrar
 from services.assessment.store import Officer, OfficerStore
+from shared.auth import check_agency
 from shared.domain import Profile
 from shared.errors import NotFound
 from shared.mongo import KeyStore
@@ -15,7 +17,7 @@ STORE: web.AppKey[OfficerStore] = web.AppKey("store", OfficerStore)
 INDEX: web.AppKey[FrameworkReplica] = web.AppKey("index", FrameworkReplica)
 INTAKE: web.AppKey[Intake] = web.AppKey("intake", Intake)
 KEYS: web.AppKey[KeyStore] = web.AppKey("keys", KeyStore)
-DEFAULT_FRAMEWORK: web.AppKey[str] = web.AppKey("default_framework", str)
+REGISTRAR: web.AppKey[Registrar] = web.AppKey("registrar", Registrar)
 
 
 def subject_of(request: web.Request) -> tuple[str, str]:
@@ -24,10 +26,11 @@ def subject_of(request: web.Request) -> tuple[str, str]:
 
 
 async def known_officer(request: web.Request) -> tuple[Officer, Profile]:
-    """Return the officer of the path with the profile. Raises NotFound, Unavailable."""
+    """Return the officer of the path with the profile. Raises NotFound, also to supervisors elsewhere; Unavailable."""
     officer = await request.app[STORE].find(*subject_of(request))
     if officer is None or officer.profile is None:
         raise NotFound("no such officer")
+    check_agency(principal(request), officer.profile.agency)
     return officer, officer.profile
 
 

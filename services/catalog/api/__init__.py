@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.catalog.api.courses import get_course, list_courses, patch_course, put_course, withdraw_course
+from services.catalog.api.courses import SEARCH, get_course, list_courses, patch_course, put_course, withdraw_course
 from services.catalog.api.drafts import (
     DRAFTS,
     DraftPut,
@@ -19,6 +19,7 @@ from services.catalog.api.drafts import (
     show_impact,
 )
 from services.catalog.api.entries import HISTORY, STORE
+from services.catalog.api.exporting import ExportCourses, export_courses
 from services.catalog.api.framework_import import (
     FILE_LIMIT,
     FILES,
@@ -57,26 +58,24 @@ from services.catalog.matches import (
     MatchResults,
 )
 from services.catalog.model import (
+    CourseImportReport,
     CoursePage,
     CoursePut,
     FrameworkList,
     FrameworkPut,
     ImportCourses,
-    ImportReport,
     ListCourses,
     ListFrameworks,
-    ListRows,
-    RowPage,
-    RowResult,
     ShowFramework,
 )
-from shared.auth import ADMINS, EVERYONE
+from shared.auth import ADMINS, EVERYONE, PLATFORMS
 from shared.domain import Course, Framework
+from shared.imports.rows import ListRows, RowPage, RowResult
 from shared.routes import IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, Handler, MergePatch, Route
 
-__all__ = ["CALIBRATION", "DRAFTS", "FILES", "HISTORY", "MATCHES", "ONE", "REPORTS", "ROUTES", "STORE"]
+__all__ = ["CALIBRATION", "DRAFTS", "FILES", "HISTORY", "MATCHES", "ONE", "REPORTS", "ROUTES", "SEARCH", "STORE"]
 
-_FRAMEWORK_LIMIT = 4 * 1024 * 1024  # with its spaces; the store bounds what its event holds
+_FRAMEWORK_LIMIT = 32 * 1024 * 1024
 _COURSE = "/v1/courses/{course_id}"
 _FRAMEWORK = "/v1/frameworks/{framework_id}"
 _DRAFT = f"{_FRAMEWORK}/draft"
@@ -178,7 +177,17 @@ ROUTES = [
         accepts=_NDJSON,
         produces=_NDJSON,
     ),
-    Route("GET", "/v1/imports/{import_id}", show_import, ADMINS, answers={200: ImportReport}),
+    Route(
+        "GET",
+        "/v1/courses:export",
+        export_courses,
+        PLATFORMS,
+        query=ExportCourses,
+        answers={200: Course},
+        streams=True,
+        produces=_NDJSON,
+    ),
+    Route("GET", "/v1/imports/{import_id}", show_import, ADMINS, answers={200: CourseImportReport}),
     Route("GET", "/v1/imports/{import_id}/rows", list_import_rows, ADMINS, query=ListRows, answers={200: RowPage}),
     Route(
         "PUT",

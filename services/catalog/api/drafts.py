@@ -1,5 +1,6 @@
 """Drafts of frameworks, and the versions that were published."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -86,7 +87,7 @@ async def put_draft(request: web.Request) -> web.StreamResponse:
     asked, body = preconditions(request), await read_body(request, ProposeDraft)
     tenant, name = principal(request).tenant, request.match_info["framework_id"]
     same_id(body.framework.id, name)
-    body.framework.check()
+    await asyncio.to_thread(body.framework.check)
     store, kept = request.app[STORE], request.app[DRAFTS]
 
     async def decide() -> tuple[DraftPut, bool] | None:
@@ -181,7 +182,7 @@ async def show_impact(request: web.Request) -> web.StreamResponse:
     draft = await _draft(request)
     entry = await request.app[STORE].find(framework_key(principal(request).tenant, draft.framework.id))
     present = entry.content if entry and isinstance(entry.content, Framework) else None
-    return json_response(drafts.impact(draft, present))
+    return json_response(await asyncio.to_thread(drafts.impact, draft, present))
 
 
 async def list_versions(request: web.Request) -> web.StreamResponse:
@@ -207,7 +208,7 @@ async def list_versions(request: web.Request) -> web.StreamResponse:
     for row in page:
         state: Literal["published", "superseded", "retired"] = "superseded"
         if row.version == entry.sequence:
-            state = "retired" if row.retired else "published"
+            state = "retired" if isinstance(entry.content, Framework) and entry.content.retired else "published"
         by = stored(approvals[row.version], _Approval) if row.version in approvals else None
         told = (by.proposed, by.reviewed, by.approved, by.comments) if by else (None, None, None, [])
         versions.append(FrameworkVersion(row.version, row.catalog_revision, state, *told))

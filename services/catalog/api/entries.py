@@ -1,5 +1,6 @@
 """What the routes of courses and frameworks share."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -73,7 +74,7 @@ async def patch_entry(
         if before is None or not isinstance(before.content, shape):
             raise NotFound(f"no such {shape.__name__.lower()} of your own")
         asked.check(present_tag(before, tenant))
-        content = patched(before.content, patch, request[ROUTE].limit)
+        content = await asyncio.to_thread(patched, before.content, patch, request[ROUTE].limit)
         same_id(content.id, before_id)
         try:
             result, _ = await put(request, content, Preconditions.of([f'"{before.sequence}"'], []))

@@ -20,7 +20,7 @@ from services.catalog.frameworks.reading import (
     clean,
     decimal,
 )
-from services.catalog.frameworks.tables import Row, Source, archive, heading_of, rows_of, table, text_of
+from services.catalog.frameworks.tables import Row, Source, archive, row_of, rows_of, table, text_of
 from shared.domain import Framework, LocalizedText, Provenance
 from shared.errors import InvalidInput
 from shared.texts import folded
@@ -52,7 +52,7 @@ def read(sources: list[Source], options: Options) -> Reading:
     rows: dict[int, list[Row]] = {kind: [] for kind in _FIELDS}
     for source in sources:
         text = text_of(source)
-        heading = [folded(name) for name in heading_of(text)[0]]
+        heading = [folded(name) for name in row_of(text)[0]]
         if (kind := _kind(heading, text)) is None:
             builder.not_kept(f"file {source.name}")
             continue
@@ -266,6 +266,7 @@ def write(framework: Framework) -> tuple[bytes, list[NotKept]]:
         ("requirement of one stage", [one.skill for one in framework.requirements if one.stage]),
         ("stage", [one.id for one in framework.stages]),
         ("relation", [f"{one.origin} → {one.target}" for one in framework.relations]),
+        ("mapping", [f"{one.origin} → {one.target}" for one in framework.mappings]),
         ("descriptor", [one.id for one in framework.skills if one.descriptors]),
         ("code", [one.id for one in framework.skills if one.code and not _is_own(one.code, one.id)]),
         ("second language", [one.id for one in parts if one.title.th and one.title.en]),

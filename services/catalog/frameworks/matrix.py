@@ -12,7 +12,7 @@ from math import ceil
 from typing import Any
 
 from services.catalog.frameworks.reading import Builder, Given, NotKept, Options, Reading, decimal, identifier
-from services.catalog.frameworks.tables import Row, Source, heading_of, rows_of, table, text_of
+from services.catalog.frameworks.tables import Row, Source, row_of, rows_of, table, text_of
 from shared.domain import Framework, LocalizedText, Prose, ScaleLevel
 from shared.errors import InvalidInput
 from shared.texts import folded
@@ -86,7 +86,7 @@ def read(sources: list[Source], options: Options) -> Reading:
         raise InvalidInput(f"is to be one file; there are {len(sources)}")
     text = text_of(sources[0])
     builder = Builder(options)
-    matrix = _Matrix(builder, heading_of(text)[0])
+    matrix = _Matrix(builder, row_of(text)[0])
     for row in rows_of(sources[0], text, builder):
         matrix.take(row)
     matrix.finish()
@@ -363,6 +363,7 @@ def _not_held(framework: Framework) -> list[NotKept]:
         ("descriptor", [skill.id for skill in framework.skills for _ in skill.descriptors]),
         ("synonym", [skill.id for skill in framework.skills for _ in skill.synonyms]),
         ("relation", [f"{one.origin} → {one.target}" for one in framework.relations]),
+        ("mapping", [f"{one.origin} → {one.target}" for one in framework.mappings]),
         ("provenance", [one.id for one in (framework, *_described(framework)) if one.provenance]),
         (
             "provenance of a requirement",

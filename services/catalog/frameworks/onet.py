@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from services.catalog.frameworks.reading import EVERYBODY, EXAMPLES, Builder, Given, NotKept, Options, Reading, decimal
-from services.catalog.frameworks.tables import Row, Source, archive, heading_of, rows_of, table, text_of
+from services.catalog.frameworks.tables import Row, Source, archive, row_of, rows_of, table, text_of
 from shared.domain import Framework, LocalizedText, ScaleLevel
 from shared.errors import InvalidInput
 from shared.texts import folded
@@ -48,7 +48,7 @@ def read(sources: list[Source], options: Options) -> Reading:
     rows: dict[int, list[Row]] = {kind: [] for kind in _FIELDS}
     for source in sources:
         text = text_of(source)
-        heading = [folded(name) for name in heading_of(text)[0]]
+        heading = [folded(name) for name in row_of(text)[0]]
         if (kind := _kind(heading)) is None:
             builder.not_kept(f"file {source.name}")
             continue
@@ -243,6 +243,7 @@ def _not_held(framework: Framework) -> list[NotKept]:
         ("weight below 1 or above 5", [row.skill for row in framework.requirements if not 1 <= row.weight <= 5]),  # noqa: PLR2004
         ("stage", [one.id for one in framework.stages]),
         ("relation", [f"{one.origin} → {one.target}" for one in framework.relations]),
+        ("mapping", [f"{one.origin} → {one.target}" for one in framework.mappings]),
         ("code or synonym", [one.id for one in framework.skills if one.synonyms or one.code not in (None, one.id)]),
         ("second language", [one.id for one in parts if one.title.th and one.title.en]),
         ("provenance", [one.id for one in parts if one.provenance]),

@@ -108,7 +108,7 @@ def _decoded(source: Source, data: bytes, encoding: str) -> str:
         raise Malformed(f"{source.name}: line {line} is not {encoding.upper()}; save the file as UTF-8") from error
 
 
-def heading_of(text: str) -> tuple[list[str], str]:
+def row_of(text: str) -> tuple[list[str], str]:
     """Return the cells of a table's first row, and the separator of its columns."""
     first = text.lstrip("\n \t").partition("\n")[0]
     separator = max(_SEPARATORS, key=lambda one: len(next(csv.reader([first], delimiter=one), [])))
@@ -121,7 +121,7 @@ def rows_of(source: Source, text: str, builder: Builder) -> Iterator[Row]:
 
     A quote that is never closed is reported with the row where it opens; the rest of the file cannot be read.
     """
-    heading, separator = heading_of(text)
+    heading, separator = row_of(text)
     names = [folded(name) for name in heading]
     for name in sorted({name for name in names if name and names.count(name) > 1}):
         builder.fault(f"two columns are called {name!r}; the last one is read", row=1, verdict="changed")

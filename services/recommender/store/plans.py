@@ -5,7 +5,6 @@ race it reads and decides again. The path is stored as the bytes that are announ
 beside it stand the alternatives of its steps, what it was computed from, and its figures.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -46,7 +45,7 @@ from services.recommender.store.rules import RuleStore
 from shared.domain import SHARED_TENANT, key_of
 from shared.events import PathAnnounced, new_event
 from shared.mongo import Database, bulk_write, readable, unavailable
-from shared.outbox import OUTBOX_INDEXES, outbox_insert, outbox_push, outbox_push_held
+from shared.outbox import OUTBOX_INDEXES, Staged, outbox_insert, outbox_push, outbox_push_held
 
 COLLECTION = "plans"
 
@@ -91,9 +90,9 @@ class PlanStore:
     `staged` is set when events were staged, for the relay of this process.
     """
 
-    def __init__(self, database: Database, staged: asyncio.Event | None = None) -> None:
+    def __init__(self, database: Database, staged: Staged | None = None) -> None:
         self.unreadable = 0
-        self._staged = staged or asyncio.Event()
+        self._staged = staged or Staged()
         self._plans = database[COLLECTION]
         self.rules = RuleStore(database)
         self.history = History(database, COLLECTION)

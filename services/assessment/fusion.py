@@ -1,0 +1,206 @@
+"""Fuses all evidence of a skill into one level with its standard deviation. Pure; decision 0036 says why it is so.
+
+Evidence is weighted by its precision, 1/sd², which halves every `HALF_LIFE_YEARS`. All precisions age at the same rate,
+so age changes how sure a level is and never the level itself, and the sums of precisions and of weighted levels at one
+reference date stand for all evidence that went into them. They are whole numbers, so the order of arrival does not
+matter, not even in the last digit.
+
+    SkillEvidence   what is kept of a skill: two sums, and the latest pieces of each kind; its size is bounded
+    added           with one more piece
+    estimate        the level, its standard deviation and when it was measured; None where nothing measures it
+    widened         the standard deviation at a later time
+    contradictions  pairs of pieces that are further apart than their uncertainty allows
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from itertools import combinations
+from math import sqrt
+
+from msgspec import Struct
+
+from services.assessment.model import EvidenceKind
+from shared.domain import LEAST, millionths
+
+HALF_LIFE_YEARS = 2.0
+"""After so many years evidence counts half: its standard deviation grows by 19 % a year."""
+
+STANDARD_DEVIATION: dict[EvidenceKind, float] = {
+    "test": 0.3,
+    "external": 0.4,
+    "supervisor": 0.5,
+    "self": 0.8,
+    "completion": 1.0,
+}
+"""How far a level of each kind is off, in levels, unless the assessment says so itself."""
+
+MEASUREMENTS: tuple[EvidenceKind, ...] = ("test", "external")
+"""Kinds of which every piece counts. Of the others, which one person repeats, the latest piece counts."""
+
+OVERRIDDEN: tuple[EvidenceKind, ...] = ("self", "completion")
+"""Kinds of which nothing counts that is not later than the latest measurement."""
+
+APART = 2.0
+"""Two levels contradict each other if they are more than so many standard deviations of their difference apart."""
+
+LARGEST_SD = 100.0
+
+_REFERENCE = datetime(2020, 1, 1, tzinfo=UTC)
+_YEAR = timedelta(days=365.25)
+_OLDEST_YEARS = -50.0
+"""Evidence of before 1970 counts as of then, so that no weight is too small for its sums."""
+
+_UNIT = 2.0**80
+_PER_LEVEL = 1_000_000
+
+
+class Piece(Struct, frozen=True, array_like=True):
+    """One assessment of one skill, as it is kept."""
+
+    kind: EvidenceKind
+    level: float
+    sd: float
+    taken_at: datetime
+    assessment_id: str
+
+    @property
+    def rank(self) -> tuple[datetime, str]:
+        """What pieces are ordered by: the time, and at the same time the id, whatever came first."""
+        return self.taken_at, self.assessment_id
+
+
+class SkillEvidence(Struct, frozen=True, array_like=True):
+    """What is kept of all evidence of one skill.
+
+    `precision` and `moment`: the sums over all measurements of the weight and of weight times level, in whole units at
+    the reference date, as hexadecimal numbers. `latest`: the latest piece of each kind, of measurements the two latest.
+    """
+
+    count: int = 0
+    precision: str = "0"
+    moment: str = "0"
+    latest: list[Piece] = []
+
+
+class Estimate(Struct, frozen=True):
+    """A level, its standard deviation at the time `measured_at`, and the pieces that count; the others do not."""
+
+    level: float
+    sd: float
+    measured_at: datetime
+    counted: list[Piece]
+
+
+class Contradiction(Struct, frozen=True):
+    """Two pieces of evidence, the older one first, that are `apart` levels; less than `allowed` would agree."""
+
+    first: Piece
+    second: Piece
+    apart: float
+    allowed: float
+
+
+def added(held: SkillEvidence, piece: Piece) -> SkillEvidence:
+    """Return the evidence of a skill with one more piece."""
+    same = [one for one in held.latest if one.kind == piece.kind]
+    most = 2 if piece.kind in MEASUREMENTS else 1
+    kept = sorted([*same, piece], key=lambda one: one.rank)[-most:]
+    others = [one for one in held.latest if one.kind != piece.kind]
+    latest = sorted([*others, *kept], key=lambda one: (one.kind, one.rank))
+    if piece.kind not in MEASUREMENTS:
+        return SkillEvidence(held.count + 1, held.precision, held.moment, latest)
+    weight = _weight(piece)
+    return SkillEvidence(
+        held.count + 1,
+        f"{int(held.precision, 16) + weight:x}",
+        f"{int(held.moment, 16) + weight * _whole(piece.level):x}",
+        latest,
+    )
+
+
+def estimate(held: SkillEvidence) -> Estimate | None:
+    """Return the level that all evidence gives together; None if there is none but completed courses.
+
+    A measurement that contradicts all earlier ones together stands in their place: the officer has changed. A course
+    that was completed can only raise a level that something else has measured.
+    """
+    precision, moment = int(held.precision, 16), int(held.moment, 16)
+    measured = [one for one in held.latest if one.kind in MEASUREMENTS]
+    last = max(measured, key=lambda one: one.rank, default=None)
+    counted: list[Piece] = []
+    if last is not None:
+        own = _weight(last)
+        rest, rest_moment = precision - own, moment - own * _whole(last.level)
+        if rest and _disagree(last.level, last.sd, rest_moment / rest / _PER_LEVEL, _sd(rest, last.taken_at)):
+            precision, moment, measured = own, own * _whole(last.level), [last]
+        counted = measured
+    for one in held.latest:
+        overridden = one.kind in OVERRIDDEN and last is not None and one.taken_at <= last.taken_at
+        if one.kind not in (*MEASUREMENTS, "completion") and not overridden:
+            precision, moment = precision + _weight(one), moment + _weight(one) * _whole(one.level)
+            counted = [*counted, one]
+    if not counted:
+        return None
+    measured_at = max(one.taken_at for one in counted)
+    for one in held.latest:
+        later = one.kind == "completion" and (last is None or one.taken_at > last.taken_at)
+        if later and _whole(one.level) * precision > moment:
+            precision, moment = precision + _weight(one), moment + _weight(one) * _whole(one.level)
+            counted = [*counted, one]
+    return Estimate(_rounded(moment, precision) / _PER_LEVEL, _sd(precision, measured_at), measured_at, counted)
+
+
+def widened(sd: float, since: datetime, at: datetime) -> float:
+    """Return a standard deviation of `since` at a later time; at an earlier one it is the same."""
+    years = max((at - since) / _YEAR, 0.0)
+    return min(max(millionths(sd * 2.0 ** (min(years, 200.0) / 2 / HALF_LIFE_YEARS)), LEAST), LARGEST_SD)
+
+
+def contradictions(held: SkillEvidence) -> list[Contradiction]:
+    """Return the pairs that contradict each other, among the latest pieces of each kind.
+
+    The older one is widened to the time of the later one. A rating that its own successor replaced is not among them.
+    """
+    found = []
+    for first, second in combinations(sorted(held.latest, key=lambda one: one.rank), 2):
+        if "completion" in (first.kind, second.kind):
+            continue
+        sd = widened(first.sd, first.taken_at, second.taken_at)
+        if _disagree(first.level, sd, second.level, second.sd):
+            allowed = millionths(APART * sqrt(sd**2 + second.sd**2))
+            found.append(Contradiction(first, second, millionths(abs(first.level - second.level)), allowed))
+    return found
+
+
+def fold(pieces: Iterable[Piece]) -> SkillEvidence:
+    """Return what is kept of these pieces of one skill, in whatever order they come."""
+    held = SkillEvidence()
+    for piece in pieces:
+        held = added(held, piece)
+    return held
+
+
+def _weight(piece: Piece) -> int:
+    years = max((piece.taken_at - _REFERENCE) / _YEAR, _OLDEST_YEARS)
+    weight: float = 2.0 ** (years / HALF_LIFE_YEARS) / piece.sd**2 * _UNIT
+    return round(weight)
+
+
+def _sd(precision: int, at: datetime) -> float:
+    years = max((at - _REFERENCE) / _YEAR, _OLDEST_YEARS)
+    variance = _UNIT / precision * 2.0 ** (years / HALF_LIFE_YEARS)
+    return min(millionths(sqrt(variance), LEAST), LARGEST_SD)
+
+
+def _disagree(one: float, sd: float, other: float, other_sd: float) -> bool:
+    return abs(one - other) > APART * sqrt(sd**2 + other_sd**2)
+
+
+def _whole(level: float) -> int:
+    return round(level * _PER_LEVEL)
+
+
+def _rounded(moment: int, precision: int) -> int:
+    """Return a quotient to the nearest whole number, of two equally near the even one."""
+    whole, rest = divmod(moment, precision)
+    return whole + (2 * rest > precision or (2 * rest == precision and whole % 2 == 1))
