@@ -161,8 +161,8 @@ class Inputs(Struct, frozen=True, kw_only=True):
     the catalog may have changed since. `previous`: the courses of the path before, which stays unless a new one is
     worth notably more. With `finishing` nothing but the officer's own progress has changed: the path before stays as
     far as it can still be studied. `smallest_gap`: see SMALLEST_GAP. `least_confidence` of the unconfirmed rows that
-    count; None: those that their calibration lets enter. `successions`: what the framework no longer has of the officer,
-    to be told.
+    count; None: those that their calibration lets enter. `successions`: what the framework no longer has of the
+    officer, to be told.
     """
 
     tenant: str
