@@ -21,7 +21,7 @@ from services.catalog.model import FrameworkScale, FrameworkSummary, ListCourses
 from services.catalog.part_store import PartStore, is_part, parted, publication_of
 from shared.decoding import stored
 from shared.domain import SHARED_TENANT, Course, Framework, key_of
-from shared.errors import Rejected, TooLarge
+from shared.errors import Conflict, Rejected, TooLarge
 from shared.events import (
     CoursePublished,
     CourseWithdrawn,
@@ -40,13 +40,19 @@ log = logging.getLogger(__name__)
 
 SOURCE = "/catalog"
 COLLECTION = "entries"
+_NO_NUMBER = {"$not": {"$gt": 0}}
+"""What holds of a document without a sequence."""
 EVENT_LIMIT = 900_000
 """How large an event may be, in bytes: brokers take a record of a megabyte. A larger framework is stored in parts."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A course or a framework as stored; `content` is None for a withdrawn course."""
+    """A course or a framework as stored; `content` is None for a withdrawn course.
+
+    `unreadable`: there is something, and it cannot be read, as another version or a person's hand may have left it.
+    Whoever puts the entry replaces it; its `sequence` is 0 where none is stored.
+    """
 
     key: str
     tenant: str
@@ -54,6 +60,7 @@ class Entry:
     sequence: int
     content: Course | Framework | None
     matches: tuple[Match, ...] = ()
+    unreadable: bool = False
 
     def keeping(self, course: Course) -> Course:
         """Return a course that is put here: one without skills keeps those that people have confirmed."""
@@ -63,6 +70,11 @@ class Entry:
     def shown(self) -> Course | Framework | None:
         """The content as it is shown and announced: a course with what is matched."""
         return announced(self.content, self.matches) if isinstance(self.content, Course) else self.content
+
+
+def cannot_be_read() -> Conflict:
+    """Return the problem of an entry that is unreadable."""
+    return Conflict("what is stored under this id cannot be read by this version of the program; a PUT replaces it")
 
 
 class Stored(NamedTuple):
@@ -108,7 +120,7 @@ class CatalogStore:
         """Return an entry, withdrawn ones too. Raises Unavailable."""
         with unavailable():
             document = await self._entries.find_one({"_id": key}, {"outbox": 0})
-        return await self._whole(document) if document else None
+        return (await self.whole(document) or _unreadable(document)) if document else None
 
     async def whole(self, document: Document) -> Entry | None:
         """Return the entry of a document, of a framework in parts too; None if unreadable. Raises Unavailable."""
@@ -136,7 +148,7 @@ class CatalogStore:
 
     async def _first(self, *keys: str) -> Entry | None:
         for key in dict.fromkeys(keys):
-            if (entry := await self.find(key)) and entry.content is not None:
+            if (entry := await self.find(key)) and (entry.content is not None or entry.unreadable):
                 return entry
         return None
 
@@ -335,7 +347,7 @@ class CatalogStore:
             raise TooLarge(f"its event would hold {len(envelope.data)} bytes; a record takes {EVENT_LIMIT}")
         fields: Document = {"sequence": after.sequence, "withdrawn": after.content is None}
         fields |= match_fields(after.content, after.matches) if also is None else also
-        gone = ("content", "publication", "summary")
+        gone: tuple[str, ...] = ("content", "publication", "summary")
         if isinstance(data, FrameworkAnnounced) and isinstance(after.content, Framework):
             summary = msgspec.to_builtins(_summary(after.content, shared=after.tenant == SHARED_TENANT))
             fields |= {"publication": publication_of(data), "summary": summary}
@@ -345,6 +357,10 @@ class CatalogStore:
             return after if await self._insert(after, fields, envelope) else None
         change = outbox_push(envelope)
         change["$set"] |= fields
+        if before.unreadable:
+            gone = (*gone, "matches", "matched", "match_version")
+            kind = "framework" if isinstance(after.content, Framework) else "course"
+            change["$set"] |= {"kind": kind, "tenant": after.tenant, "id": after.id}
         change["$unset"] = {name: "" for name in gone if name not in fields}
         return after if await self._compare_and_set(before, change, only_if or {}) else None
 
@@ -360,7 +376,7 @@ class CatalogStore:
         return True
 
     async def _compare_and_set(self, before: Entry, change: Document, only_if: Document | None = None) -> bool:
-        wanted = {"_id": before.key, "sequence": before.sequence, **(only_if or {})}
+        wanted: Document = {"_id": before.key, "sequence": before.sequence or _NO_NUMBER, **(only_if or {})}
         with unavailable():
             result = await self._entries.update_one(wanted, change)
         if result.matched_count:
@@ -425,6 +441,19 @@ def _entry(document: Mapping[str, Any]) -> Entry:
         content = _framework(document) if document["kind"] == "framework" else _course(document)
     matches = tuple(stored(document.get("matches", []), list[Match]))
     return Entry(document["_id"], document["tenant"], document["id"], document["sequence"], content, matches)
+
+
+def _unreadable(document: Mapping[str, Any]) -> Entry:
+    tenant, _, identifier = str(document["_id"]).partition("/")
+    sequence = document.get("sequence")
+    return Entry(
+        document["_id"],
+        tenant,
+        identifier.removeprefix("framework:"),
+        sequence if isinstance(sequence, int) and sequence > 0 else 0,
+        None,
+        unreadable=True,
+    )
 
 
 def _course(document: Mapping[str, Any]) -> Course:
