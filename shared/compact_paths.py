@@ -30,6 +30,8 @@ from shared.paths import (
     Note,
     OpenGap,
     Step,
+    Succession,
+    Successor,
     UnlockCondition,
     Versions,
 )
@@ -125,6 +127,15 @@ class CompactNote(Struct, frozen=True, array_like=True, omit_defaults=True):
     at_most: bool = False
 
 
+class CompactSuccession(Struct, frozen=True, array_like=True, omit_defaults=True):
+    """What the framework no longer has of an officer; see Succession."""
+
+    kind: Literal["skill", "job_group", "stage"]
+    id: str
+    successors: list[tuple[str, Title, Literal["exact", "broader", "partial"]]] = []
+    title: Title | None = None
+
+
 class CompactCoverage(Struct, frozen=True, array_like=True):
     """See Coverage."""
 
@@ -157,6 +168,7 @@ class CompactPath(Struct, frozen=True, omit_defaults=True):
     limited: bool = False
     finishing: bool = False
     refusal: str | None = None
+    successions: list[CompactSuccession] = []
 
 
 _SIMILARITY_PLACES = 3
@@ -202,6 +214,15 @@ def compact(path: LearningPath) -> CompactPath:
             for note in path.notes
         ],
         providers=list(providers),
+        successions=[
+            CompactSuccession(
+                one.kind,
+                one.id,
+                [(successor.id, _title(successor.title), successor.match) for successor in one.successors],
+                _title(one.title) if one.title else None,
+            )
+            for one in path.successions
+        ],
     )
 
 
@@ -362,6 +383,15 @@ def _expanded(path: CompactPath, runners_up: Sequence[Sequence[Alternative]]) ->
                 note.at_most,
             )
             for note in path.notes
+        ],
+        successions=[
+            Succession(
+                one.kind,
+                one.id,
+                [Successor(name, _text(title), match) for name, title, match in one.successors],
+                _text(one.title) if one.title else None,
+            )
+            for one in path.successions
         ],
     )
 

@@ -30,6 +30,7 @@ MICRO = 1_000_000
 """Micro-levels in a level."""
 
 NAMED_UNLOCKS = 2
+NAMED_SUCCESSIONS = 5
 OFTEN_LEFT = 10
 """Points by which what is usually closed falls short of the whole, from which on both are said."""
 
@@ -145,12 +146,35 @@ def path_messages(path: LearningPath) -> Iterator[Message]:
         framework, _, version = path.versions.framework.rpartition("@")
         yield Message("waiting", {"framework": framework, "version": version})
     elif path.status == "refused":
-        yield Message("refused", {"cause": path.refusal or ""})
+        gone = [one for one in path.successions if one.kind != "skill" and not one.successors]
+        if not gone:
+            yield Message("refused", {"cause": path.refusal or ""})
     elif not path.gaps:
         yield Message("no_requirement")
     else:
         yield from _outcome(path)
         yield from _remarks(path)
+    yield from _successions(path)
+
+
+def _successions(path: LearningPath) -> Iterator[Message]:
+    """Yield what became of what the framework no longer has: what counts instead, or what is to be done."""
+    for one in path.successions:
+        if one.kind != "skill":
+            former: dict[str, Value] = {"former": one.title or one.id}
+            if one.successors:
+                yield Message("job_group_moved", {**former, "present": one.successors[0].title})
+            else:
+                yield Message("job_group_gone" if one.kind == "job_group" else "stage_gone", former)
+    skills = [one for one in path.successions if one.kind == "skill"]
+    for one in skills[:NAMED_SUCCESSIONS]:
+        former = {"former": one.title or one.id}
+        for successor in one.successors:
+            yield Message("skill_moved", {**former, "present": successor.title, "match": successor.match})
+        if not one.successors:
+            yield Message("skill_gone", former)
+    if len(skills) > NAMED_SUCCESSIONS:
+        yield Message("skills_moved_more", {"skills": len(skills) - NAMED_SUCCESSIONS})
 
 
 def _outcome(path: LearningPath) -> Iterator[Message]:

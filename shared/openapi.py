@@ -37,6 +37,7 @@ _PARAMETERS = {
     "officer_id": ("The agency's own pseudonym of an officer.", "officer-014"),
     "course_id": ("The id of a course.", "ocsc-digital-101"),
     "framework_id": ("The id of a framework.", "th-digital-2018"),
+    "bank_id": ("The id of an item bank.", "th-digital-2018"),
     "agency_id": ("The id of an agency of the tenant.", "dept-a"),
     "framework": ("The id of a framework.", "th-digital-2018"),
     "skill": ("The id of a skill of the framework.", "dlit-safety"),

@@ -254,6 +254,27 @@ class Changes(Struct, frozen=True):
     coverage: float
 
 
+class Successor(Struct, frozen=True):
+    """A skill or a job group of the present version of a framework; `match`: how far it is the former one."""
+
+    id: str
+    title: LocalizedText
+    match: Literal["exact", "broader", "partial"]
+
+
+class Succession(Struct, frozen=True, omit_defaults=True):
+    """What the officer was assessed in, or registered under, and the framework no longer has; and what counts instead.
+
+    Without `successors` the level does not count; without a job group or a stage no path can be planned. `title`: what
+    the former one was called.
+    """
+
+    kind: Literal["skill", "job_group", "stage"]
+    id: str
+    successors: list[Successor] = []
+    title: LocalizedText | None = None
+
+
 class LearningPath(Struct, frozen=True, omit_defaults=True):
     """The answer to a recommendation, whoever asked. `reason` speaks where there are no steps, or about the whole.
 
@@ -285,3 +306,4 @@ class LearningPath(Struct, frozen=True, omit_defaults=True):
     limited: bool = False
     finishing: bool = False
     refusal: str | None = None
+    successions: list[Succession] = []

@@ -3,6 +3,7 @@
 republish   stage every officer's present state once more; a running service sends it
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from functools import partial
@@ -10,11 +11,24 @@ from functools import partial
 from aiohttp import web
 
 from services.assessment import __doc__ as card
-from services.assessment.api import DEFAULT_FRAMEWORK, INDEX, INTAKE, KEYS, ROUTES, RUNNER, SESSIONS, STORE
+from services.assessment.api import (
+    BANK_FILES,
+    BANKS,
+    INDEX,
+    INTAKE,
+    KEYS,
+    REGISTRAR,
+    REPORTS,
+    ROUTES,
+    RUNNER,
+    SESSIONS,
+    STORE,
+)
 from services.assessment.consumer import CatalogConsumer
 from services.assessment.framework_replica import FrameworkReplica
 from services.assessment.intake import Intake
 from services.assessment.item_bank.store import ItemBankStore
+from services.assessment.registration import Registrar
 from services.assessment.sessions.runner import SessionRunner
 from services.assessment.sessions.store import SessionStore
 from services.assessment.store import COLLECTION, OfficerStore
@@ -22,6 +36,8 @@ from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
 from shared.auth import Authenticator, WrongKeyLimiter
 from shared.events import CATALOG_TOPIC, PROFILES_TOPIC, planned_topics
+from shared.imports.reports import ReportStore
+from shared.imports.rows import ImportReport
 from shared.kafka import Follower, Publisher, TopicWarning, overdue
 from shared.kafka import reachable as kafka_reachable
 from shared.mongo import KeyStore, connect
@@ -37,6 +53,8 @@ async def build(settings: AssessmentSettings) -> web.Application:
     staged = Staged()
     store = OfficerStore(database, staged)
     await store.prepare()
+    reports = ReportStore(database, ImportReport)
+    await reports.prepare()
     banks, sessions = ItemBankStore(database), SessionStore(database)
     await banks.prepare()
     await sessions.prepare()
@@ -98,8 +116,10 @@ async def build(settings: AssessmentSettings) -> web.Application:
     app[STORE], app[INDEX] = store, index
     app[INTAKE] = intake
     app[SESSIONS], app[RUNNER] = sessions, runner
+    app[REGISTRAR] = Registrar(store, intake, index, settings.default_framework)
+    app[REPORTS] = reports
     app[KEYS] = keys
-    app[DEFAULT_FRAMEWORK] = settings.default_framework
+    app[BANKS], app[BANK_FILES] = banks, asyncio.Semaphore(1)
     metrics.watch_relay(app[REGISTRY], relay)
     metrics.watch_follower(app[REGISTRY], follower)
     metrics.watch_assembly(app[REGISTRY], catalog.assembly.missing_parts)

@@ -1,6 +1,6 @@
 """What a plan is computed from, and what those inputs mean before any rule looks at them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Annotated, Literal, get_args
@@ -9,11 +9,13 @@ from msgspec import Meta, Struct
 from msgspec.structs import force_setattr, replace
 
 from services.recommender.feedback import Feedback
-from shared.domain import Course, Framework, Profile, Skill, Teaches, keep_millionths, millionths
+from shared.domain import Course, Framework, Profile, Skill, SkillLevel, Teaches, keep_millionths, millionths
 from shared.errors import InvalidInput
+from shared.paths import Succession
+from shared.succession import carried, job_group_of, stage_of
 from shared.texts import folded
 
-ALGORITHM = "t1.5"
+ALGORITHM = "t1.6"
 """Changes whenever the same inputs may give another path."""
 
 MICRO = 1_000_000
@@ -142,7 +144,8 @@ class Inputs(Struct, frozen=True, kw_only=True):
     in this order, unless they were withdrawn. `completed_at` {course: when}; `taught`: what those of them taught that
     the catalog may have changed since. `previous`: the courses of the path before, which stays unless a new one is
     worth notably more. With `finishing` nothing but the officer's own progress has changed: the path before stays as
-    far as it can still be studied. `smallest_gap`: see SMALLEST_GAP.
+    far as it can still be studied. `smallest_gap`: see SMALLEST_GAP. `successions`: what the framework no longer has of
+    the officer, to be told.
     """
 
     tenant: str
@@ -169,6 +172,7 @@ class Inputs(Struct, frozen=True, kw_only=True):
     taught: dict[str, list[Teaches]] = {}
     finishing: bool = False
     smallest_gap: float = SMALLEST_GAP
+    successions: list[Succession] = []
 
     def __post_init__(self) -> None:
         keep_millionths(self, "budget_hours", "smallest_gap")
@@ -182,7 +186,7 @@ class Inputs(Struct, frozen=True, kw_only=True):
 
     def check(self) -> None:
         """Refuse what the framework does not know. Raises InvalidInput naming the field."""
-        skills = {skill.id for skill in self.framework.skills}
+        skills = self.framework.skills_by_id.keys()
         if self.target is None and self.job_group not in {group.id for group in self.framework.job_groups}:
             raise InvalidInput(f"unknown job group {self.job_group!r} in {self.framework.id}", "job_group")
         if self.stage is not None and self.stage not in {stage.id for stage in self.framework.stages}:
@@ -198,9 +202,9 @@ class Inputs(Struct, frozen=True, kw_only=True):
         self._check_rules(skills)
         self._check_wishes()
 
-    def _check_rules(self, skills: set[str]) -> None:
+    def _check_rules(self, skills: Iterable[str]) -> None:
         seen: dict[tuple[str, str], float] = {}
-        skills = {folded(skill) for skill in skills}
+        skills = {folded(skill) for skill in skills} if self.rules else set()
         mandatory = {folded(course) for course in self.mandatory}
         for i, rule in enumerate(self.rules):
             if rule.field not in get_args(RuleField):
@@ -272,30 +276,35 @@ class Inputs(Struct, frozen=True, kw_only=True):
 def inputs_of(
     profile: Profile, framework: Framework, as_of: date, *, completed: Sequence[str] = (), max_steps: int | None = None
 ) -> Inputs:
-    """Return the inputs of an officer's plan. Skills that this version of the framework no longer has are left out."""
-    known = {skill.id for skill in framework.skills}
-    levels: dict[str, Estimate] = {}
+    """Return the inputs of an officer's plan.
+
+    Levels and job group are read through the mappings of this version of the framework (shared/succession.py).
+    """
     elsewhere: dict[str, dict[str, Estimate]] = {}
     for held in profile.levels:
-        measured = Estimate(held.level, held.sd, held.measured_at)
         if held.framework != framework.id:
-            elsewhere.setdefault(held.framework, {})[held.skill] = measured
-        elif held.skill in known:
-            levels[held.skill] = measured
+            elsewhere.setdefault(held.framework, {})[held.skill] = _estimate(held)
+    present, successions = carried(profile.levels, framework)
+    job_group, moved = job_group_of(profile.job_group, framework)
     return Inputs(
         tenant=profile.tenant,
         framework=framework,
         as_of=as_of,
-        job_group=profile.job_group,
+        job_group=job_group,
         stage=profile.stage,
-        levels=levels,
+        levels={skill: _estimate(held) for skill, held in present.items()},
         elsewhere=elsewhere,
         completed=list(completed),
         budget_hours=hours_until(profile.deadline, profile.weekly_hours, as_of),
         languages=list(profile.languages),
         max_steps=max_steps,
         profile_sequence=profile.sequence,
+        successions=[*moved, *stage_of(profile.stage, framework), *successions],
     )
+
+
+def _estimate(held: SkillLevel) -> Estimate:
+    return Estimate(held.level, held.sd, held.measured_at)
 
 
 def hours_until(deadline: date | None, weekly_hours: float | None, as_of: date) -> float | None:
@@ -345,7 +354,7 @@ def inputs_for(  # noqa: PLR0913 - each is a part of the record, given by name
 
 def rules_within(rules: Sequence[Rule], framework: Framework) -> list[Rule]:
     """Return the rules of a tenant without skills that the framework does not have."""
-    known = {folded(skill.id) for skill in framework.skills}
+    known = {folded(skill.id) for skill in framework.skills} if rules else set()
     found = []
     for rule in rules:
         values = [value for value in rule.values if rule.field != "skill" or folded(value) in known]

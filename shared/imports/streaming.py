@@ -41,13 +41,17 @@ class Reader(Protocol[T]):
         """Release what the reader holds."""
 
 
-async def answer_import(request: web.Request, reader: Reader[T], job: ImportJob[T, Any]) -> web.StreamResponse:
+async def answer_import(
+    request: web.Request, reader: Reader[T], job: ImportJob[T, Any], report: str = "/v1/imports/{import_id}"
+) -> web.StreamResponse:
     """Answer each row of the body by one line, in order, and at the end the report of the whole.
+
+    `report`: the path at which the report can be read again, for `Location`.
 
     Raises Problem if the body cannot be read before the first answer; later the report says so. Closes the reader.
     """
     try:
-        return await _answer(request, _answered(request, reader, job), job)
+        return await _answer(request, _answered(request, reader, job), job, report)
     except (ConnectionError, TooSlow, asyncio.CancelledError):
         if job.begun:
             await asyncio.shield(job.stop(TooSlow("the client went away before the end of the file")))
@@ -62,9 +66,11 @@ def named_encoding(request: web.Request) -> str | None:
     return None if named in ("", "utf-8", "utf8", "us-ascii") else named
 
 
-async def _answer(request: web.Request, answered: AsyncIterator[bytes], job: ImportJob[Any, Any]) -> web.StreamResponse:
+async def _answer(
+    request: web.Request, answered: AsyncIterator[bytes], job: ImportJob[Any, Any], report: str
+) -> web.StreamResponse:
     first = await anext(answered, b"")  # a body that cannot be read is refused before an answer begins
-    place = {} if job.report.dry_run else {"Location": f"/v1/imports/{job.report.import_id}"}
+    place = {} if job.report.dry_run else {"Location": report.format(import_id=job.report.import_id)}
     stream = await open_stream(request, "application/x-ndjson", place)
     async with Answers(stream) as answers:
         await answers.put(first)

@@ -17,6 +17,7 @@ T = TypeVar("T")
 
 _LINES = 1000
 _DELIMITERS = ",;\t|"
+_SEVERAL = re.compile(r"[\s,;|]+")
 
 
 class Table(Protocol[T]):
@@ -31,17 +32,26 @@ class Table(Protocol[T]):
 
 
 class FieldTable(Generic[T]):
-    """A table whose columns are named by the fields of a shape, in any order; an empty cell is a field left out."""
+    """A table whose columns are named by the fields of a shape, in any order; an empty cell is a field left out.
+
+    Several values of one field stand in one cell, with spaces, commas, semicolons or bars between them.
+    """
 
     def __init__(self, shape: type[T]) -> None:
         self._shape = shape
         self._fields = list(msgspec.structs.fields(shape))  # type: ignore[arg-type]
+        self._lists = {one.encode_name for one in self._fields if "list" in str(one.type)}
         self._header: list[str] | None = None
 
     @property
     def width(self) -> int | None:
         """How many columns there are, None before the first row."""
         return None if self._header is None else len(self._header)
+
+    @property
+    def header(self) -> list[str]:
+        """The names of the columns, empty before the first row."""
+        return list(self._header or [])
 
     def row(self, number: int, cells: Sequence[str]) -> Row[T] | None:
         """Return a row, None for the header and an empty row. Raises InvalidInput for columns that are none."""
@@ -56,7 +66,9 @@ class FieldTable(Generic[T]):
             problem = Malformed(f"has {len(cells)} columns; the first row has {len(self._header)}")
             return refused(number, problem, " ".join(cells).strip())
         given: dict[str, Any] = {
-            name: text for name, cell in zip(self._header, cells, strict=False) if name and (text := cell.strip())
+            name: _SEVERAL.split(text) if name in self._lists else text
+            for name, cell in zip(self._header, cells, strict=False)
+            if name and (text := cell.strip())
         }
         return row_of(number, given, self._shape, begins=given.get("officer"), strict=False)
 

@@ -33,7 +33,7 @@ from services.assessment.sessions.model import (
     ShownItem,
 )
 from services.assessment.sessions.store import SessionStore
-from services.assessment.store import KEPT_EVIDENCE, OfficerStore
+from services.assessment.store import KEPT_EVIDENCE, Change, OfficerStore
 from services.catalog.draft_store import DraftStore
 from services.catalog.drafts import FrameworkDraft, Signature
 from services.catalog.history import HistoryStore
@@ -178,6 +178,15 @@ async def officers(watched: Watched) -> AsyncIterator[Call]:
     yield "OfficerStore.evidence", store.evidence(found, ListEvidence())
     yield "OfficerStore.evidence after one in the document", store.evidence(found, ListEvidence(after="e9"))
     yield "OfficerStore.evidence after one in the archive", store.evidence(found, ListEvidence(after="e2"))
+    yield "OfficerStore.find_many", store.find_many([found.key, "agency/nobody"])
+    yield "OfficerStore.archived", store.archived(["e2", "e9"])
+    one = Evidence("bulk", FRAMEWORK, "test", [Result("reading", 1.0)], MOMENT, MOMENT, found.sequence + 1)
+    bulk = [Change(found, *changed(found.sequence + 1), [(one, "digest")], {}), Change(None, *changed(1, "c"))]
+    yield "OfficerStore.save_many", store.save_many(bulk)
+    lost = [Change(found, *changed(found.sequence + 1), [(one, "digest")], {})]
+    yield "OfficerStore.save_many after a lost race", store.save_many(lost)
+    found = await store.find(TENANT, "a")
+    assert found is not None
     yield "OfficerStore.statistics", store.statistics(found)
     yield "OfficerStore.recomputed", store.recomputed(found)
     yield "OfficerStore.recomputed at a time", store.recomputed(found, MOMENT)

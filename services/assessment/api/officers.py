@@ -2,15 +2,14 @@
 
 import asyncio
 from datetime import UTC, datetime
+from functools import partial
 
 from aiohttp import web
 
 from services.assessment import profile as profiles
 from services.assessment.api.common import (
-    DEFAULT_FRAMEWORK,
-    INDEX,
-    INTAKE,
     KEYS,
+    REGISTRAR,
     STORE,
     known_officer,
     subject_of,
@@ -23,7 +22,7 @@ from shared.auth import FORGOTTEN_SECONDS
 from shared.decoding import patched
 from shared.domain import key_of
 from shared.errors import Conflict, NotFound, PreconditionFailed
-from shared.events import OfficerChanged, OfficerErased, new_event
+from shared.events import OfficerErased, new_event
 from shared.preconditions import Preconditions, Tag
 from shared.retries import retry_on_conflict
 from shared.routes import (
@@ -75,31 +74,9 @@ async def patch_officer(request: web.Request) -> web.StreamResponse:
 
 async def _register(request: web.Request, body: PutOfficer, asked: Preconditions) -> tuple[OfficerPut, bool]:
     """Register the officer and return the answer, and whether the officer is new."""
-    tenant, officer_id = subject_of(request)
-    framework = await request.app[INTAKE].framework(tenant, body.framework or request.app[DEFAULT_FRAMEWORK])
-    owner = request.app[INDEX].owner(tenant, framework.id)
-    profiles.check(body, framework)
-    store, trace = request.app[STORE], trace_of(request)
-
-    async def decide() -> tuple[OfficerPut, bool] | None:
-        before = await store.find(tenant, officer_id)
-        known = before.profile if before else None
-        asked.check(tag_of(known) if known else None)
-        if before is not None and known is None:
-            await _allow_again(request, before)
-        profiles.check_admitted(framework, known)
-        sequence = before.sequence if before else 0
-        after = profiles.registered(
-            body, framework, before=known, tenant=tenant, officer=officer_id, sequence=sequence, owner=owner
-        )
-        if after is None:
-            return OfficerPut(officer_id, sequence, changed=False), False
-        envelope = new_event(SOURCE, after.key, after.sequence, OfficerChanged(after), trace)
-        if not await store.save(before, after, envelope):
-            return None
-        return OfficerPut(officer_id, after.sequence, changed=True), known is None
-
-    return await retry_on_conflict(decide, "this officer")
+    return await request.app[REGISTRAR].put(
+        *subject_of(request), body, asked, trace_of(request), allow_again=partial(_allow_again, request)
+    )
 
 
 async def get_officer(request: web.Request) -> web.StreamResponse:

@@ -12,6 +12,7 @@ from services.catalog.api.entries import STORE
 from services.catalog.api.frameworks import store_framework
 from services.catalog.frameworks import FORMATS, Fault, NotKept, Options, Reading, Source
 from services.catalog.frameworks.tables import pairs
+from services.catalog.model import FrameworkPut
 from shared.domain import Framework, Identifier, Level, LocalizedText, ShortText
 from shared.errors import InvalidInput, NotFound, Overloaded, Unsupported
 from shared.openapi import ProblemDetails
@@ -72,6 +73,8 @@ class FrameworkImport(Struct, frozen=True):
     further_faults: int
     not_kept: list[NotKept]
     assumed: list[str]
+    unmapped_skills: list[str] = []
+    unmapped_job_groups: list[str] = []
 
 
 class RefusedImport(ProblemDetails, frozen=True, omit_defaults=True):
@@ -111,7 +114,7 @@ async def import_framework(request: web.Request) -> web.StreamResponse:
         return _refused(request, reading)
     put, new = await store_framework(request, reading.framework, asked)
     status: Literal["created", "changed", "unchanged"] = "created" if new else "changed" if put.changed else "unchanged"
-    return json_response(_report(reading, status, put.version), 201 if new else 200, tag=Tag(str(put.version)))
+    return json_response(_report(reading, status, put), 201 if new else 200, tag=Tag(str(put.version)))
 
 
 async def export_framework(request: web.Request) -> web.StreamResponse:
@@ -146,13 +149,13 @@ def _title(wanted: ImportFramework) -> LocalizedText | None:
 def _report(
     reading: Reading,
     status: Literal["created", "changed", "unchanged", "checked", "refused"],
-    version: int | None = None,
+    put: FrameworkPut | None = None,
 ) -> FrameworkImport:
     found = reading.framework
     return FrameworkImport(
         status=status,
         id=found.id if found else None,
-        version=version,
+        version=put.version if put else None,
         rows=reading.rows,
         areas=len(found.areas) if found else 0,
         skills=len(found.skills) if found else 0,
@@ -163,6 +166,8 @@ def _report(
         further_faults=reading.further_faults,
         not_kept=reading.not_kept,
         assumed=reading.assumed,
+        unmapped_skills=put.unmapped_skills if put else [],
+        unmapped_job_groups=put.unmapped_job_groups if put else [],
     )
 
 

@@ -26,7 +26,17 @@ from services.catalog.frameworks.reading import (
     identifier,
 )
 from services.catalog.frameworks.tables import Source
-from shared.domain import Framework, LocalizedText, Prose, Requirement, ScaleLevel, Stage, cycle_text, find_cycle
+from shared.domain import (
+    Framework,
+    LocalizedText,
+    Prose,
+    Requirement,
+    ScaleLevel,
+    Stage,
+    VersionMapping,
+    cycle_text,
+    find_cycle,
+)
 from shared.errors import InvalidInput
 from shared.texts import folded
 
@@ -41,6 +51,9 @@ _ASSOCIATION = (
     "lastChangeDateTime", "CFDocumentURI",
 )  # fmt: skip
 _PARTS = ("CFDocument", "CFItems", "CFAssociations", "CFRubrics", "extensions")
+_EXTENDED = (
+    "id", "title", "version", "description", "provenance", "retired", "scale", "stages", "requirements", "mappings",
+)  # fmt: skip
 _AREA, _SKILL, _JOB_GROUP = "Area", "Skill", "Job group"
 
 
@@ -278,7 +291,7 @@ class _Package:
                 if field in extension
             },
         )
-        for part, shape in (("stages", Stage), ("requirements", Requirement)):
+        for part, shape in (("stages", Stage), ("requirements", Requirement), ("mappings", VersionMapping)):
             rows = extension.get(part) or []
             for i, row in enumerate(rows if isinstance(rows, list) else []):
                 builder.take(part, shape, row, f"CFDocument.extensions.{EXTENSION}.{part}[{i}]")
@@ -405,8 +418,7 @@ class _Written:
             document["description"] = _plain(framework.description)
         if not self._extended:
             return document
-        names = ("id", "title", "version", "description", "provenance", "retired", "scale", "stages", "requirements")
-        kept = {name: value for name in names if (value := getattr(framework, name))}
+        kept = {name: value for name in _EXTENDED if (value := getattr(framework, name))}
         return {**document, "caseVersion": "1.1", "extensions": {EXTENSION: kept}}
 
     def _item(self, name: str, kind: str, part: Any) -> dict[str, Any]:
@@ -486,6 +498,7 @@ class _Written:
             ("id that is no UUID", [one.id for one in parts if self._identifier("", one.id) != one.id]),
             ("requirement", [f"{one.job_group} / {one.skill}" for one in framework.requirements]),
             ("stage", [one.id for one in framework.stages]),
+            ("mapping", [f"{one.origin} → {one.target}" for one in framework.mappings]),
             ("level of a skill in words", [skill.id for skill in framework.skills if skill.descriptors]),
             ("provenance", [one.id for one in every if one.provenance]),
             ("second language", [one.id for one in every if one.description and _both(one.description)]),

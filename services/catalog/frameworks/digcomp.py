@@ -241,6 +241,7 @@ def write(framework: Framework) -> tuple[bytes, list[NotKept]]:
         ("requirement", [f"{one.job_group} / {one.skill}" for one in framework.requirements]),
         ("stage", [one.id for one in framework.stages]),
         ("relation", [f"{one.origin} → {one.target}" for one in framework.relations]),
+        ("mapping", [f"{one.origin} → {one.target}" for one in framework.mappings]),
         ("code or synonym", [one.id for one in framework.skills if one.code or one.synonyms]),
         ("provenance", [one.id for one in (framework, *parts) if one.provenance]),
         ("descriptor beside the scale", [""] * lost),

@@ -266,6 +266,7 @@ def write(framework: Framework) -> tuple[bytes, list[NotKept]]:
         ("requirement of one stage", [one.skill for one in framework.requirements if one.stage]),
         ("stage", [one.id for one in framework.stages]),
         ("relation", [f"{one.origin} → {one.target}" for one in framework.relations]),
+        ("mapping", [f"{one.origin} → {one.target}" for one in framework.mappings]),
         ("descriptor", [one.id for one in framework.skills if one.descriptors]),
         ("code", [one.id for one in framework.skills if one.code and not _is_own(one.code, one.id)]),
         ("second language", [one.id for one in parts if one.title.th and one.title.en]),

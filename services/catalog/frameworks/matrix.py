@@ -363,6 +363,7 @@ def _not_held(framework: Framework) -> list[NotKept]:
         ("descriptor", [skill.id for skill in framework.skills for _ in skill.descriptors]),
         ("synonym", [skill.id for skill in framework.skills for _ in skill.synonyms]),
         ("relation", [f"{one.origin} → {one.target}" for one in framework.relations]),
+        ("mapping", [f"{one.origin} → {one.target}" for one in framework.mappings]),
         ("provenance", [one.id for one in (framework, *_described(framework)) if one.provenance]),
         (
             "provenance of a requirement",

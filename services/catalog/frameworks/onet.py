@@ -243,6 +243,7 @@ def _not_held(framework: Framework) -> list[NotKept]:
         ("weight below 1 or above 5", [row.skill for row in framework.requirements if not 1 <= row.weight <= 5]),  # noqa: PLR2004
         ("stage", [one.id for one in framework.stages]),
         ("relation", [f"{one.origin} → {one.target}" for one in framework.relations]),
+        ("mapping", [f"{one.origin} → {one.target}" for one in framework.mappings]),
         ("code or synonym", [one.id for one in framework.skills if one.synonyms or one.code not in (None, one.id)]),
         ("second language", [one.id for one in parts if one.title.th and one.title.en]),
         ("provenance", [one.id for one in parts if one.provenance]),

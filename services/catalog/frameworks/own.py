@@ -7,7 +7,7 @@ import msgspec
 from services.catalog.frameworks.reading import Builder, NotKept, Options, Reading
 from services.catalog.frameworks.tables import Source, text_of
 from shared.decoding import decode_patch
-from shared.domain import Area, Framework, JobGroup, Relation, Requirement, ScaleLevel, Skill, Stage
+from shared.domain import Area, Framework, JobGroup, Relation, Requirement, ScaleLevel, Skill, Stage, VersionMapping
 from shared.errors import InvalidInput
 
 _PARTS: dict[str, Any] = {
@@ -18,6 +18,7 @@ _PARTS: dict[str, Any] = {
     "stages": Stage,
     "requirements": Requirement,
     "relations": Relation,
+    "mappings": VersionMapping,
 }
 _HEAD = ("id", "title", "description", "version", "provenance", "retired")
 

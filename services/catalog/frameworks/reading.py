@@ -34,8 +34,10 @@ from shared.domain import (
     ScaleLevel,
     Skill,
     Stage,
+    VersionMapping,
     cycle_text,
     find_cycle,
+    mapping_faults,
 )
 from shared.errors import Problem
 from shared.texts import folded, shows_something
@@ -177,6 +179,7 @@ class Builder:
         }
         self._requirements: dict[tuple[str, str, str | None], tuple[Requirement, int | None]] = {}
         self._relations: dict[Relation, int | None] = {}
+        self._mappings: list[VersionMapping] = []
         self._head: dict[str, Any] = {}
 
     # --- telling -----------------------------------------------------------------------------------------------------
@@ -299,6 +302,8 @@ class Builder:
             self.require(**{key: getattr(made, key) for key in made.__struct_fields__}, row=row)
         elif part == "relations":
             self._relations.setdefault(made, row)
+        elif part == "mappings":
+            self._mappings.append(made)
         else:
             self._keep(part, decimal(made.level) if part == "scale" else made.id, made, row)
 
@@ -403,6 +408,7 @@ class Builder:
             "skills": skills,
             "requirements": requirements,
             "relations": self._sound_relations(known),
+            "mappings": self._sound_mappings(known),
         }
         framework = self._whole(whole)
         if self._is_untrue and not self.options.skip_refused:
@@ -445,6 +451,15 @@ class Builder:
         for kind in (_CHILD_OF, "precedes"):
             sound = self._without_cycles(kind, sound)
         return sound
+
+    def _sound_mappings(self, known: Mapping[str, set[str]]) -> list[VersionMapping]:
+        """Return the mappings that fit the framework; report the others: without them a level would not count."""
+        present = {"skill": known["skills"], "job_group": known["job_groups"]}
+        wrong = dict(mapping_faults(self._mappings, present))
+        for i, fault in wrong.items():
+            name = f"{self._mappings[i].origin} → {self._mappings[i].target}"
+            self.fault(fault.detail, id=name, field=f"mappings[{i}].{fault.field}", verdict="untrue")
+        return [row for i, row in enumerate(self._mappings) if i not in wrong]
 
     def _without_cycles(self, kind: str, relations: list[Relation]) -> list[Relation]:
         for _ in range(_CYCLES):

@@ -10,7 +10,7 @@ from typing import Protocol, Self
 from msgspec import UNSET
 
 from shared.domain import Course, Framework, LocalizedText, Prerequisite
-from shared.messages import open_messages, path_messages, step_messages
+from shared.messages import NAMED_SUCCESSIONS, open_messages, path_messages, step_messages
 from shared.paths import LearningPath, Message, OpenGap, Step
 
 SLACK = 5e-7
@@ -59,7 +59,7 @@ def false_statements(path: LearningPath, framework: Framework, end: Officer, fin
         faults = [*_untrue(messages, _facts_of_step(step, courses), titles), *_conditions(step, courses)]
         for fault in faults:
             yield f"step {step.position} ({step.course.id}): {fault}"
-    for fault in _untrue(list(path_messages(path)), _facts_of_path(path), set()):
+    for fault in _untrue(list(path_messages(path)), _facts_of_path(path), _titles_of_path(path)):
         yield f"the reason of the path: {fault}"
     yield from _short(path)
 
@@ -180,7 +180,14 @@ def _facts_of_path(path: LearningPath) -> list[float]:
     shares = [100 * part // gap if gap else 100 for part in (coverage.gained, coverage.expected or 0)]
     small = sum(row.cause == "too_small" for row in path.open)
     hours = [path.hours, path.over_budget_hours or 0.0, path.short_hours or 0.0]
-    return [len(path.steps), *hours, *shares, len(path.open) - small, small]
+    unnamed = sum(one.kind == "skill" for one in path.successions) - NAMED_SUCCESSIONS
+    return [len(path.steps), *hours, *shares, len(path.open) - small, small, unnamed]
+
+
+def _titles_of_path(path: LearningPath) -> set[LocalizedText]:
+    """Return what the framework no longer has, and what counts instead."""
+    present = {successor.title for one in path.successions for successor in one.successors}
+    return present | {one.title for one in path.successions if one.title}
 
 
 def _untrue(messages: Iterable[Message], facts: Iterable[float], titles: Collection[LocalizedText]) -> Iterator[str]:

@@ -70,6 +70,8 @@ def _head(path: LearningPath, inputs: Inputs) -> Iterator[str]:
         yield "made for another framework, job group or stage"
     if path.versions.framework != f"{inputs.framework.id}@{inputs.framework.version}":
         yield f"made from framework {path.versions.framework}"
+    if path.successions != inputs.successions:
+        yield "says otherwise what became of what the framework no longer has"
     if path.versions.profile != inputs.profile_sequence or path.as_of != inputs.as_of:
         yield "made from another profile or date"
     assessed = any(want.assessed for want in inputs.targets().values()) or not inputs.targets()

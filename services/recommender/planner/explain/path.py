@@ -119,6 +119,7 @@ def path_of(
         kept=result.kept,
         limited=result.limited,
         finishing=result.finishing,
+        successions=inputs.successions,
     )
 
 
@@ -298,5 +299,6 @@ def refused(inputs: Inputs, catalog_revision: int, why: str) -> LearningPath:
         refusal=why if len(why) <= _LONGEST_CAUSE else f"{why[:_LONGEST_CAUSE]}...",
         stage=inputs.stage,
         budget_hours=inputs.budget_hours,
+        successions=inputs.successions,
         **_NOTHING,
     )
