@@ -1,6 +1,6 @@
 """Matches in MongoDB: in the document of their course, beside its content, so that a decision is one write.
 
-to_match       the course came without skills: it is matched again when a framework changes
+to_match       the course came without skills of a framework that its tenant sees: it is matched again when one changes
 match_due      the course, or the courses of a framework, wait to be matched
 matches        what was proposed and decided
 matched        there are matches
@@ -183,7 +183,7 @@ class MatchStore:
         return count
 
     async def mark(self, tenant: str | None) -> int:
-        """Let the courses that came without skills wait to be matched, of a tenant or of all. Raises Unavailable."""
+        """Let the courses without known skills wait to be matched, of a tenant or of all. Raises Unavailable."""
         query: Document = {"to_match": True} | ({"tenant": tenant} if tenant is not None else {})
         with unavailable():
             result = await self._entries.update_many(query, {"$set": {"match_due": True}})
