@@ -259,8 +259,7 @@ async def test_an_entry_that_cannot_be_read_is_told_and_a_put_replaces_it(
     entries = service.database("catalog")["entries"]
     await entries.update_one({"_id": f"agency/{body['id']}"}, {"$set": broken})
     path = f"/v1/courses/{body['id']}"
-    for method, more in (("GET", {}), ("PATCH", {"json": {"hours": 4}})):
-        got = await service.ask(method, path, "admin", **more)
+    for got in (await service.ask("GET", path), await service.ask("PATCH", path, "admin", json={"hours": 4})):
         assert (got.status, "PUT" in (await got.json())["detail"]) == (409, True)
     assert (await service.ask("GET", f"{path}/matches", "admin")).status in (409, 200)
     status, answer = await put(service, body | {"hours": 5.0})
