@@ -56,12 +56,16 @@ class CompactGap(Struct, frozen=True, array_like=True, omit_defaults=True):
     assessed: bool = True
 
 
-class CompactClose(Struct, frozen=True, array_like=True):
-    """A gap that a step narrows: the skill's place, the level after it, the share of the worth in micro-levels."""
+class CompactClose(Struct, frozen=True, array_like=True, omit_defaults=True):
+    """A gap that a step narrows: the skill's place, the level after it, the share of the worth in micro-levels.
+
+    `confidence`: nobody has confirmed that the course teaches the skill; it is matched by its description, this surely.
+    """
 
     skill: int
     to_level: Number
     contribution: int
+    confidence: Number | None = None
 
 
 class CompactUnlock(Struct, frozen=True, array_like=True, omit_defaults=True):
@@ -99,21 +103,25 @@ class CompactOpen(Struct, frozen=True, array_like=True, omit_defaults=True):
     """A requirement, by its skill's place, that the path does not reach, and why not; see OpenGap."""
 
     skill: int
-    cause: Literal["no_course", "budget", "little", "prerequisite", "excluded", "too_small", "kept"]
+    cause: Literal["no_course", "budget", "little", "prerequisite", "excluded", "too_small", "kept", "unconfirmed"]
     courses: list[str] = []
     nearest: tuple[str, Title] | None = None
     hours: Number | None = None
     missing_hours: Number | None = None
     at_most: bool = False
     barred: Literal["language", "rule", "feedback"] | None = None
+    level: Number | None = None
+    confidence: Number | None = None
 
 
 class CompactAssess(Struct, frozen=True, array_like=True, omit_defaults=True):
     """A skill, by its place, to be assessed; see AssessFirst."""
 
     skill: int
-    kind: Literal["first", "confirm"] = "first"
+    kind: Literal["first", "confirm", "matched"] = "first"
     measured: Number | None = None
+    level: Number | None = None
+    confidence: Number | None = None
 
 
 class CompactNote(Struct, frozen=True, array_like=True, omit_defaults=True):
@@ -200,7 +208,14 @@ def compact(path: LearningPath) -> CompactPath:
         steps=[_step(step, skills, places, providers) for step in path.steps],
         open=[_open(row, skills[row.skill]) for row in path.open],
         assess_first=[
-            CompactAssess(skills[one.skill], one.kind, _short_or_none(one.measured)) for one in path.assess_first
+            CompactAssess(
+                skills[one.skill],
+                one.kind,
+                _short_or_none(one.measured),
+                _short_or_none(one.level),
+                _short_or_none(one.confidence),
+            )
+            for one in path.assess_first
         ],
         notes=[
             CompactNote(
@@ -267,7 +282,10 @@ def _step(step: Step, skills: dict[str, int], places: dict[str, int], providers:
         providers.setdefault(_title(course.provider), len(providers)),
         _short(course.hours),
         course.languages,
-        [CompactClose(skills[row.skill], _short(row.to_level), row.contribution) for row in step.closes],
+        [
+            CompactClose(skills[row.skill], _short(row.to_level), row.contribution, _short_or_none(row.confidence))
+            for row in step.closes
+        ],
         _short(round(step.similarity, _SIMILARITY_PLACES)),
         _short(step.score),
         course.url,
@@ -299,6 +317,8 @@ def _open(row: OpenGap, skill: int) -> CompactOpen:
         _short_or_none(row.missing_hours),
         row.at_most,
         row.barred,
+        _short_or_none(row.level),
+        _short_or_none(row.confidence),
     )
 
 
@@ -321,7 +341,7 @@ def _row(row: Any) -> Any:
         value = getattr(row, name)
         if value != default:
             kept = place
-        values.append([_row(one) for one in value] if name == "unlocks" else value)
+        values.append([_row(one) for one in value] if name in ("closes", "unlocks") else value)
     return values[:kept]
 
 
@@ -369,7 +389,15 @@ def _expanded(path: CompactPath, runners_up: Sequence[Sequence[Alternative]]) ->
         over_budget_hours=over,
         short_hours=_float(path.short_hours),
         assess_first=[
-            AssessFirst(gaps[one.skill].skill, gaps[one.skill].title, UNSAID, one.kind, _float(one.measured))
+            AssessFirst(
+                gaps[one.skill].skill,
+                gaps[one.skill].title,
+                UNSAID,
+                one.kind,
+                _float(one.measured),
+                _float(one.level),
+                _float(one.confidence),
+            )
             for one in path.assess_first
         ],
         notes=[
@@ -445,9 +473,11 @@ def _steps(
                     required=gap.required,
                     weight=gap.weight,
                     contribution=one.contribution,
+                    confidence=_float(one.confidence),
                 )
             )
-            held[one.skill] = float(one.to_level)
+            if one.confidence is None:  # only what is confirmed raises the level
+                held[one.skill] = float(one.to_level)
         conditions = [(path.steps[one.step].course, _condition(one, gaps)) for one in row.unlocks]
         steps.append(
             Step(
@@ -494,4 +524,6 @@ def _open_gap(row: CompactOpen, gap: Gap) -> OpenGap:
         at_most=row.at_most,
         nearest=CourseName(row.nearest[0], _text(row.nearest[1])) if row.nearest else None,
         barred=row.barred,
+        level=_float(row.level),
+        confidence=_float(row.confidence),
     )

@@ -102,17 +102,18 @@ def _step(step: Step, gaps: dict[str, Gap], courses: dict[str, Step], mean: floa
         yield Message(step.seed)
     for row in step.closes:
         gap = gaps[row.skill]
-        yield Message(
-            "closes" if row.to_level >= row.required else "narrows",
-            {
-                "skill": row.title,
-                "from": row.from_level,
-                "to": row.to_level,
-                "required": row.required,
-                "importance": _importance(gap.weight, mean),
-                "assessed": gap.assessed,
-            },
-        )
+        values: dict[str, Value] = {
+            "skill": row.title,
+            "from": row.from_level,
+            "to": row.to_level,
+            "required": row.required,
+            "importance": _importance(gap.weight, mean),
+            "assessed": gap.assessed,
+        }
+        if row.confidence is not None:
+            yield Message("may_close", {**values, "confidence": percent(row.confidence)})
+        else:
+            yield Message("closes" if row.to_level >= row.required else "narrows", values)
     named = sorted(step.unlocks, key=lambda course: course not in step.unlock_conditions)[:NAMED_UNLOCKS]
     for course in named:
         needs = _needs(step, step.unlock_conditions.get(course))
@@ -120,6 +121,11 @@ def _step(step: Step, gaps: dict[str, Gap], courses: dict[str, Step], mean: floa
     if len(step.unlocks) > len(named):
         yield Message("unlocks_more", {"courses": len(step.unlocks) - len(named)})
     yield Message("takes", {"hours": step.course.hours})
+
+
+def percent(confidence: float) -> int:
+    """Return a confidence in whole per cent, rounded down: never surer than it is."""
+    return round(MICRO * confidence) // (MICRO // 100)
 
 
 def _importance(weight: float, mean: float) -> str:
@@ -204,6 +210,8 @@ def _remarks(path: LearningPath) -> Iterator[Message]:
         yield Message("over_budget", {"hours": path.over_budget_hours})
     if path.short_hours is not None:
         yield Message("short_of_hours", {"hours": path.short_hours, "at_most": path.short_at_most})
+    if unconfirmed := sum(any(row.confidence is not None for row in step.closes) for step in path.steps):
+        yield Message("unconfirmed_courses", {"courses": unconfirmed})
     if path.kept:
         yield Message("path_kept")
     if path.limited:
@@ -230,7 +238,13 @@ def open_messages(path: LearningPath, row: OpenGap) -> Iterator[Message]:
     if row.nearest is None:
         yield Message("none_teaches", above)
         return
-    yield Message("teaches", {"course": row.nearest.title, **above})
+    if row.confidence is not None and row.level is not None:
+        of = {"level": row.level, "confidence": percent(row.confidence), "here": row.cause == "unconfirmed"}
+        yield Message("may_raise", {"course": row.nearest.title, **above, **of})
+    else:
+        yield Message("teaches", {"course": row.nearest.title, **above})
+    if row.cause == "unconfirmed":
+        return
     if row.cause == "excluded":
         yield Message(row.barred or "excluded")
     elif row.cause == "prerequisite":
@@ -252,7 +266,10 @@ def open_messages(path: LearningPath, row: OpenGap) -> Iterator[Message]:
 def assess_messages(one: AssessFirst, gap: Gap) -> Iterator[Message]:
     """Yield why a skill is to be assessed."""
     values: dict[str, Value] = {"skill": one.title, "level": gap.level, "sd": gap.sd}
-    if one.kind == "first":
+    if one.kind == "matched":
+        to, confidence = one.level or 0.0, percent(one.confidence or 0.0)
+        yield Message("confirm_matched", {"skill": one.title, "level": to, "confidence": confidence})
+    elif one.kind == "first":
         yield Message("assess_first", {**values, "required": gap.required})
     elif one.measured is None:
         yield Message("confirm", {**values, "assessed": False})
@@ -283,8 +300,12 @@ def why_not_messages(answer: WhyNot) -> Iterator[Message]:
                 "at_most": answer.at_most,
             },
         )
-    else:
+    elif answer.cause != "unsure":
         yield Message(answer.cause)
+    if answer.confidence is not None:
+        yield Message("only_matched", {"confidence": percent(answer.confidence)})
+    if answer.cause == "unsure":
+        yield Message("unsure")
 
 
 def _does_not_fit(hours: float | None, *, at_most: bool) -> Message:

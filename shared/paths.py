@@ -36,10 +36,12 @@ UNSAID = Reason()
 """The reason of what is not shown yet."""
 
 
-class Closes(Struct, frozen=True):
+class Closes(Struct, frozen=True, omit_defaults=True):
     """One gap that a step narrows: the level before and after it, what is required, and its share of the path's worth.
 
-    `contribution` is in micro-levels; over all steps they add up to `coverage.gained`.
+    `contribution` is in micro-levels; over all steps they add up to `coverage.gained`. `confidence`: the course is only
+    matched to the skill by its description, and nobody has confirmed it; what it is worth counts times this, and the
+    level counts neither as reached nor for any entry.
     """
 
     skill: str
@@ -49,6 +51,7 @@ class Closes(Struct, frozen=True):
     required: float
     weight: float
     contribution: int
+    confidence: float | None = None
 
 
 class CourseCard(Struct, frozen=True, omit_defaults=True):
@@ -131,14 +134,16 @@ class OpenGap(Struct, frozen=True, omit_defaults=True):
     not suffice for it, `hours` are those it takes, `missing_hours` those that are missing; with `at_most` a shorter way
     was not ruled out. `little`: there is room for it, and it adds next to nothing. `too_small`: what is missing is
     less than an assessment could tell. `kept`: a course would close it, and the path that is being studied stays as it
-    was promised. `nearest`: the course that would raise it next, if it could be used; `barred`: why it is not used.
+    was promised. `unconfirmed`: `nearest` is in the path, and nobody has confirmed that it raises the skill. `nearest`:
+    the course that would raise it next, if it could be used; `barred`: why it is not used. With a `confidence` it is
+    only matched to the skill, up to `level`.
     """
 
     skill: str
     title: LocalizedText
     required: float
     reached: float
-    cause: Literal["no_course", "budget", "little", "prerequisite", "excluded", "too_small", "kept"]
+    cause: Literal["no_course", "budget", "little", "prerequisite", "excluded", "too_small", "kept", "unconfirmed"]
     reason: Reason
     courses: list[str] = []
     hours: float | None = None
@@ -146,6 +151,8 @@ class OpenGap(Struct, frozen=True, omit_defaults=True):
     at_most: bool = False
     nearest: CourseName | None = None
     barred: Literal["language", "rule", "feedback"] | None = None
+    level: float | None = None
+    confidence: float | None = None
 
 
 class Coverage(Struct, frozen=True, omit_defaults=True):
@@ -177,13 +184,16 @@ class AssessFirst(Struct, frozen=True, omit_defaults=True):
     """A required skill to be assessed. `first`: its gap is mostly doubt, and an assessment may do as much as a course.
 
     `confirm`: its level is that of completed courses, and was not assessed since; `measured`: the level before them.
+    `matched`: a completed course leads to `level` by its description, with this `confidence`, and was not confirmed.
     """
 
     skill: str
     title: LocalizedText
     reason: Reason
-    kind: Literal["first", "confirm"] = "first"
+    kind: Literal["first", "confirm", "matched"] = "first"
     measured: float | None = None
+    level: float | None = None
+    confidence: float | None = None
 
 
 class Note(Struct, frozen=True, omit_defaults=True):
@@ -215,6 +225,7 @@ WhyNotCause = Literal[
     "lower_value",
     "worse_overall",
     "kept",
+    "unsure",
 ]
 
 
@@ -223,7 +234,8 @@ class WhyNot(Struct, frozen=True, omit_defaults=True):
 
     `score` and `taken_score`: micro-levels per weighted hour of its bundle, and of what was taken there. With
     `does_not_fit`, `hours` are those that are missing. `at_most`: fewer hours were not ruled out. `no_path`: there is
-    no path that a course could be missing from.
+    no path that a course could be missing from. `confidence`: what it teaches of the gaps is only matched to it, this
+    surely at most; `unsure`: less surely than may enter a path.
     """
 
     course: str
@@ -235,6 +247,7 @@ class WhyNot(Struct, frozen=True, omit_defaults=True):
     score: float | None = None
     taken_score: float | None = None
     at_most: bool = False
+    confidence: float | None = None
 
 
 class Similar(Struct, frozen=True):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, NamedTuple, get_args
 
 from msgspec import Meta, Struct
 from msgspec.structs import force_setattr, replace
@@ -98,11 +98,26 @@ class Estimate(Struct, frozen=True):
         keep_millionths(self, "level", "sd")
 
 
+class MatchedSpan(NamedTuple):
+    """A matched row: micro-levels, and its confidence and threshold in millionths."""
+
+    low: int
+    high: int
+    confidence: int
+    threshold: int
+
+    @property
+    def percent(self) -> int:
+        """The confidence in whole per cent, rounded down: never surer than it is."""
+        return self.confidence * 100 // MICRO
+
+
 class SkillTarget(Struct, frozen=True):
     """One required skill beside what is believed of the officer. Levels are on the framework's scale.
 
     `measured` and `sd`: as assessed, or assumed. `level` is what counts: the one measured, or what completed courses
-    lead to where that is higher. `smallest`: a gap below it is none.
+    lead to where that is higher. `smallest`: a gap below it is none. `evidence`: unconfirmed rows of completed courses,
+    each (from, to, confidence, threshold) in millionths; they move no level.
     """
 
     skill: Skill
@@ -113,6 +128,7 @@ class SkillTarget(Struct, frozen=True):
     assessed: bool
     measured: float
     smallest: float = 0.0
+    evidence: tuple[MatchedSpan, ...] = ()
 
     def lacks(self, level: float) -> bool:
         """Return whether a level is below what is required by so much that an assessment could tell."""
@@ -144,8 +160,9 @@ class Inputs(Struct, frozen=True, kw_only=True):
     in this order, unless they were withdrawn. `completed_at` {course: when}; `taught`: what those of them taught that
     the catalog may have changed since. `previous`: the courses of the path before, which stays unless a new one is
     worth notably more. With `finishing` nothing but the officer's own progress has changed: the path before stays as
-    far as it can still be studied. `smallest_gap`: see SMALLEST_GAP. `successions`: what the framework no longer has of
-    the officer, to be told.
+    far as it can still be studied. `smallest_gap`: see SMALLEST_GAP. `least_confidence` of the unconfirmed rows that
+    count; None: those that their calibration lets enter. `successions`: what the framework no longer has of the
+    officer, to be told.
     """
 
     tenant: str
@@ -172,10 +189,11 @@ class Inputs(Struct, frozen=True, kw_only=True):
     taught: dict[str, list[Teaches]] = {}
     finishing: bool = False
     smallest_gap: float = SMALLEST_GAP
+    least_confidence: float | None = None
     successions: list[Succession] = []
 
     def __post_init__(self) -> None:
-        keep_millionths(self, "budget_hours", "smallest_gap")
+        keep_millionths(self, "budget_hours", "smallest_gap", "least_confidence")
         if self.target:
             force_setattr(self, "target", {skill: millionths(level) for skill, level in self.target.items()})
 
@@ -315,11 +333,12 @@ def hours_until(deadline: date | None, weekly_hours: float | None, as_of: date) 
 
 
 class TenantRules(Struct, frozen=True, omit_defaults=True):
-    """A tenant's rules and mandatory courses. Version 0: never set."""
+    """A tenant's rules and mandatory courses, and the least confidence of unconfirmed rows. Version 0: never set."""
 
     version: int = 0
     rules: list[Rule] = []
     mandatory: list[str] = []
+    least_confidence: float | None = None
 
 
 def inputs_for(  # noqa: PLR0913 - each is a part of the record, given by name
@@ -349,6 +368,7 @@ def inputs_for(  # noqa: PLR0913 - each is a part of the record, given by name
         previous=list(previous) if stable else [],
         finishing=finishing,
         smallest_gap=smallest_gap,
+        least_confidence=rules.least_confidence,
     )
 
 
