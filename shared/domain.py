@@ -8,7 +8,7 @@ reader, stored or sent, and two of them are compared as they are.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -188,6 +188,20 @@ class Relation(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
     target: Annotated[str, Meta(min_length=1, max_length=500)]
 
 
+class VersionMapping(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What has taken the place of a skill, or a job group, that the framework had in an earlier version.
+
+    `exact`: another name for the same. `broader`: the former skill is a part of the new one. `partial`: the two
+    overlap. A job group has one successor, and an exact one. `title`: what the former one was called.
+    """
+
+    origin: Identifier
+    target: Identifier
+    kind: Literal["exact", "broader", "partial"] = "exact"
+    of: Literal["skill", "job_group"] = "skill"
+    title: LocalizedText | None = None
+
+
 class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, dict=True):
     """A versioned yardstick: areas, skills, a level scale, job groups and the levels that they require.
 
@@ -208,6 +222,7 @@ class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
     provenance: dict[FactName, Provenance] = {}
     relations: list[Relation] = []
     retired: bool = False
+    mappings: list[VersionMapping] = []
 
     @property
     def max_level(self) -> float:
@@ -223,6 +238,14 @@ class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
     def skills_by_id(self) -> Mapping[str, Skill]:
         """The skills by id, in their order."""
         return {skill.id: skill for skill in self.skills}
+
+    @cached_property
+    def successors(self) -> Mapping[tuple[str, str], list[VersionMapping]]:
+        """The mappings by what they are of (`skill`, `job_group`) and the former id."""
+        found: dict[tuple[str, str], list[VersionMapping]] = {}
+        for row in self.mappings:
+            found.setdefault((row.of, row.origin), []).append(row)
+        return found
 
     @cached_property
     def _requirements_of(self) -> Mapping[str, list[Requirement]]:
@@ -259,6 +282,7 @@ class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
                 raise InvalidInput("the same job group, skill and stage stand twice", f"requirements[{i}]")
             seen.add(place)
         self._check_relations(known["areas"], known["skills"])
+        self._check_mappings({"skill": known["skills"], "job_group": known["job_groups"]})
 
     def _check_relations(self, areas: set[str | None], skills: set[str | None]) -> None:
         for i, relation in enumerate(self.relations):
@@ -270,6 +294,28 @@ class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
         for kind in ("child_of", "precedes"):
             if cycle := find_cycle((row.origin, row.target) for row in self.relations if row.kind == kind):
                 raise InvalidInput(f"`{kind}` is a cycle: {cycle_text(cycle)}", "relations")
+
+    def _check_mappings(self, known: Mapping[str, Container[str | None]]) -> None:
+        for i, fault in mapping_faults(self.mappings, known):
+            raise InvalidInput(fault.detail, f"mappings[{i}].{fault.field}")
+
+
+def mapping_faults(
+    mappings: Iterable[VersionMapping], known: Mapping[str, Container[str | None]]
+) -> Iterator[tuple[int, InvalidInput]]:
+    """Yield what is wrong with mappings, by place and field. `known`: the present ids by what they are of."""
+    seen: set[tuple[str, str, str]] = set()
+    for i, row in enumerate(mappings):
+        what, place = row.of.replace("_", " "), (row.of, row.origin, row.target if row.of == "skill" else "")
+        if row.target not in known[row.of]:
+            yield i, InvalidInput(f"unknown {what} {row.target!r}", "target")
+        elif row.origin in known[row.of]:
+            yield i, InvalidInput(f"{what} {row.origin!r} is still in the framework", "origin")
+        elif row.of == "job_group" and row.kind != "exact":
+            yield i, InvalidInput("a job group has an exact successor", "kind")
+        elif place in seen:
+            yield i, InvalidInput(f"{what} {row.origin!r} is mapped twice", "origin")
+        seen.add(place)
 
 
 def find_cycle(links: Iterable[tuple[str, str]]) -> list[str]:

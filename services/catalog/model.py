@@ -33,12 +33,18 @@ class CoursePut(Struct, frozen=True):
     warnings: list[Warned] = []
 
 
-class FrameworkPut(Struct, frozen=True):
-    """`changed` is false if nothing changed; then there is no new version."""
+class FrameworkPut(Struct, frozen=True, omit_defaults=True):
+    """`changed` is false if nothing changed; then there is no new version.
+
+    `unmapped_skills`, `unmapped_job_groups`: what the version before had, or mapped, and this one neither has nor maps.
+    Levels of these skills do not count any more, and officers of these job groups get no path; both are told so.
+    """
 
     id: str
     version: int
     changed: bool
+    unmapped_skills: list[str] = []
+    unmapped_job_groups: list[str] = []
 
 
 class ProviderCount(Struct, frozen=True):

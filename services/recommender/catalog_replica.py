@@ -79,8 +79,9 @@ def fold_events(snapshot: Snapshot, events: Iterable[Event]) -> FoldedCatalog:
             if former is not None and _as_planned_with(former) == waiting[course.id]:
                 continue
             found.courses[tenant, course.id] = stamp
-            for row in course.teaches:
-                found.skills[tenant, f"{row.framework}/{row.skill}"] = stamp
+            taught = [(row.framework, row.skill) for row in course.teaches]
+            for framework, skill in (*taught, *((row.framework, row.skill) for row in course.matched)):
+                found.skills[tenant, f"{framework}/{skill}"] = stamp
         elif isinstance(event.data, CourseWithdrawn):
             found.courses[event.data.tenant, event.data.course] = stamp
             snapshot = snapshot.withdraw_course(event.data.tenant, event.data.course, stamp)

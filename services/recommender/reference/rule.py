@@ -71,7 +71,7 @@ def recommend(inputs: Inputs, courses: Iterable[Course], catalog_revision: int) 
     inputs.check()
     by_id = {course.id: course for course in courses}
     targets, entry_levels = posterior_targets(inputs, by_id.get)
-    value = ValueFunction(targets)
+    value = ValueFunction(targets, inputs.least_confidence)
     first = preferred(inputs, by_id, value, entry_levels)
 
     def rebuilt(names: list[str]) -> PathDraft[Plan]:
@@ -352,7 +352,7 @@ class Plan:
             steps=MOST_STEPS if inputs.max_steps is None else min(inputs.max_steps, MOST_STEPS),
             levels={skill: micro(level) for skill, level in entry_levels.items()},
             done=set(inputs.done),
-            held=dict.fromkeys(value.gaps, 0),
+            held=dict(value.stairs),
         )
         self.value, self.entry_levels = value, entry_levels
         self.problem, reachable = build_instance(
@@ -492,7 +492,13 @@ class Plan:
             ],
             known.get,
             self._above,
+            matched=lambda skill: [option.id for option in taught if self._may_raise(option, skill)],
         )
+
+    def _may_raise(self, option: CourseOption, skill: str) -> bool:
+        """Return whether a course may raise a skill by its description, surely enough."""
+        row = option.spec.matched.get((self.inputs.framework.id, skill))
+        return row is not None and self.value.counts(row)
 
     def _above(self, skill: str, level: int) -> list[Course]:
         """Return the courses, not done, that teach a skill beyond a micro-level; those that may be used first."""

@@ -18,7 +18,7 @@ from services.recommender.planner.index.segment import (
 )
 from services.recommender.planner.index.vocabulary import Records
 from services.recommender.planner.jit import ZERO, jit, wide
-from services.recommender.planner.optimizer.candidates import insert_topk, shortlist
+from services.recommender.planner.optimizer.candidates import first_of, insert_topk, shortlist
 from services.recommender.planner.optimizer.closure_cost import Costs, branch_cost, score_of
 from services.recommender.planner.optimizer.query import (
     Query,
@@ -28,6 +28,9 @@ from services.recommender.planner.units import UNREACHABLE
 
 COST_TOLERANCE = PARAMS.cost_tolerance
 MAX_SHARED = PARAMS.max_shared
+SURE = 100
+"""Per cent; see `planner.value`."""
+
 ALTERNATIVE_DTYPE = np.dtype(
     [
         (field, np.int64)
@@ -40,7 +43,7 @@ ALTERNATIVE_DTYPE = np.dtype(
 )
 """An alternative: a course, or a branch (`is_branch` 1); its `number` in the graph; cosine in millionths.
 
-Where its lists in `adjacency` begin and end: conditions, effects on levels (skill, level), effects on gaps (gap,
+Where its lists in `adjacency` begin and end: conditions, effects on levels (skill, level), effects on gaps (slot,
 value), conditions that it `satisfies`. `own_condition`: the condition that this course was completed, or -1.
 """
 
@@ -70,8 +73,14 @@ OFFSETS_DTYPE = np.dtype(
         )
     ]
 )
-"""Where the parts of a state begin: hours and steps left; the value held per gap; the level per skill; status and
+"""Where the parts of a state begin: hours and steps left; the value held per slot; the level per skill; status and
 closure cost per alternative; cost per condition."""
+
+SLOT_DTYPE = np.dtype([(field, np.int64) for field in ("gap", "below", "percent", "gained")])
+"""The part of the value of a gap between `below` and `percent` per cent of sureness, and what of it is gained already.
+
+A course counts in the slots up to its own sureness. A gap without unconfirmed rows has one slot, up to 100.
+"""
 
 
 class ProblemData(NamedTuple):
@@ -124,6 +133,7 @@ def build_instance(graph: PrerequisiteGraph, query: Query, costs: Costs) -> Prob
     looked, opened = draft.sizes[0]["alternatives"], draft.sizes[0]["conditions"]
     alternatives, conditions = draft.alternatives[:looked], draft.conditions[:opened]
     skill_at, entry_levels = resolve_conditions(graph, query, draft, conditions)
+    slots = slots_of(query, alternatives)
     for alternative in range(looked):
         if alternatives[alternative]["number"] >= courses:
             alternatives[alternative]["is_branch"], alternatives[alternative]["rank"] = (
@@ -131,11 +141,11 @@ def build_instance(graph: PrerequisiteGraph, query: Query, costs: Costs) -> Prob
                 UNREACHABLE + alternatives[alternative]["number"],
             )
         else:
-            draft = link_course(graph, query, costs, draft, skill_at, alternative)
+            draft = link_course(graph, query, costs, draft, skill_at, slots, alternative)
     first_condition = index_levels(conditions, len(entry_levels))
     draft = link_levels(draft, alternatives, conditions, first_condition)
     adjacency = add_reverse_edges(alternatives, conditions, draft.adjacency[: draft.sizes[0]["adjacency"]])
-    offsets = offsets_for(len(query.current_level), len(entry_levels), looked, opened)
+    offsets = offsets_for(len(slots), len(entry_levels), looked, opened)
     return ProblemData(alternatives, conditions, adjacency, offsets, entry_levels, first_condition)
 
 
@@ -228,6 +238,52 @@ def link_levels(draft: _Draft, alternatives: Records, conditions: Records, first
     return _Draft(
         draft.alternatives, draft.conditions, adjacency, draft.alternative_at, draft.condition_at, draft.sizes
     )
+
+
+@jit
+def slots_of(query: Query, alternatives: Records) -> Records:
+    """Return the slots of all gaps: SLOT_DTYPE, by gap, the least sure first."""
+    edges = np.zeros((len(query.current_level), SURE + 1), np.bool_)
+    edges[:, SURE] = True
+    unconfirmed, stairs = query.unconfirmed, query.stairs
+    if len(unconfirmed):
+        for alternative in range(len(alternatives)):
+            course = alternatives[alternative]["number"]
+            for place in range(first_of(unconfirmed, course), first_of(unconfirmed, course + 1)):
+                edges[unconfirmed[place]["gap"], unconfirmed[place]["percent"]] = True
+    for place in range(len(stairs)):
+        edges[stairs[place]["gap"], stairs[place]["percent"]] = True
+    slots, count = np.zeros(edges.sum(), SLOT_DTYPE), 0
+    for gap in range(len(edges)):
+        below = ZERO
+        for percent in range(1, SURE + 1):
+            if edges[gap, percent]:
+                slots[count]["gap"], slots[count]["below"], slots[count]["percent"] = gap, below, percent
+                for place in range(len(stairs)):
+                    if stairs[place]["gap"] == gap and stairs[place]["percent"] >= percent:
+                        part = slot_value(slots, count, stairs[place]["whole"])
+                        slots[count]["gained"] = max(slots[count]["gained"], part)
+                below = wide(percent)
+                count += 1
+    return slots[:count]
+
+
+@jit
+def slot_value(slots: Records, slot: int, whole: int) -> int:
+    """Return the part of a value that lies in a slot; see `share` of `planner.value`."""
+    above, below = slots[slot]["percent"], slots[slot]["below"]
+    return int((above - below) * (whole // SURE) + min(whole % SURE, above) - min(whole % SURE, below))
+
+
+@jit
+def link_gap(adjacency: Longs, end: int, slots: Records, gap: int, percent: int, whole: int) -> int:
+    """Write what a course adds to each slot of a gap, up to its own sureness; return where that ends."""
+    for slot in range(len(slots)):
+        if slots[slot]["gap"] == gap and slots[slot]["percent"] <= percent:
+            adjacency[end] = slot
+            adjacency[end + 1] = max(slot_value(slots, slot, whole) - slots[slot]["gained"], ZERO)
+            end += 2
+    return end
 
 
 @jit
@@ -391,7 +447,13 @@ def resolve_conditions(
 
 @jit
 def link_course(
-    graph: PrerequisiteGraph, query: Query, costs: Costs, draft: _Draft, skill_at: Longs, alternative: int
+    graph: PrerequisiteGraph,
+    query: Query,
+    costs: Costs,
+    draft: _Draft,
+    skill_at: Longs,
+    slots: Records,
+    alternative: int,
 ) -> _Draft:
     """Return the draft with cost, level effects, gap effects and cosine of a course."""
     rows, skills, level_values, current_level, size, starts = (
@@ -408,7 +470,9 @@ def link_course(
         draft.sizes[0]["adjacency"],
     )
     first, last = graph.begins[course]["row"], graph.begins[course + 1]["row"]
-    adjacency = room_for(draft, 4 * (last - first))
+    begin, stop = first_of(query.unconfirmed, course), first_of(query.unconfirmed, course + 1)
+    room = 2 * (last - first) + 2 * len(slots)  # every slot once: what is confirmed of a skill is not matched
+    adjacency = room_for(draft, room)
     row_of["cost"], row_of["hours"], row_of["rank"] = costs.cost[course], graph.hours[course], graph.rank[course]
     row_of["level_effects"] = end
     for row in range(first, last):
@@ -428,8 +492,13 @@ def link_course(
         if gap >= 0 and high > current_level[gap]:
             for top in range(starts[gap], starts[gap + 1]):
                 if level_values[top]["level"] == high:
-                    adjacency[end], adjacency[end + 1] = gap, level_values[top]["value"]
-            end += 2
+                    end = link_gap(adjacency, end, slots, gap, SURE, level_values[top]["whole"])
+    for place in range(begin, stop):
+        gap, gain = query.unconfirmed[place]["gap"], query.unconfirmed[place]["gain"] / 1e6
+        own += gain * gain
+        dot += gain * size[gap]
+        row = query.unconfirmed[place]
+        end = link_gap(adjacency, end, slots, gap, row["percent"], row["whole"])
     row_of["gap_effects_end"] = end
     # To six places, so that no machine's last bit decides a tie.
     row_of["cosine"] = int(dot / (sqrt(own) * sqrt((size * size).sum())) * 1e6 + 0.5) if dot > 0 else 0

@@ -124,7 +124,7 @@ PREFERENCE_FLOOR = PARAMS.preference_floor
 def solve(inputs: Inputs, view: View, extra: tuple[str, ...] = ()) -> PlanSolution:
     """Return the plan in numbers. `extra`: courses that are to be among those it knows."""
     targets, entry_levels = posterior_targets(inputs, view.course)
-    value, space = ValueFunction(targets), search_space(view.catalog, inputs, extra)
+    value, space = ValueFunction(targets, inputs.least_confidence), search_space(view.catalog, inputs, extra)
     prefers = bool(inputs.slowed) or any(rule.bias not in (INCLUDE_ONLY, EXCLUDE) for rule in inputs.rules)
     visits = MAX_VISITS // 2 if prefers else MAX_VISITS
     one = _searched(inputs, view, value, entry_levels, space, extra, visits, ignore_preferences=False)
