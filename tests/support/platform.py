@@ -221,8 +221,9 @@ class Officer:
         """Wait until the stored path is one after an assessment."""
 
         async def is_so() -> bool:
-            stored = await self.path_if_any()
-            return stored is not None and stored["path"]["status"] == "ready"
+            key = await self._key_of_platform()
+            status, stored = await self.platform.ask("recommender", "GET", f"/v1/officers/{self.name}/path", key=key)
+            return status == 200 and stored["path"]["status"] == "ready"
 
         await until(is_so, f"a path of {self.name}")
 

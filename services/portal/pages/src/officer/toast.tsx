@@ -1,7 +1,7 @@
 /** The toast: what became of the last feedback, at the bottom of the screen, with undo and close. */
 
 import type { ComponentChildren, JSX } from 'preact';
-import { useLayoutEffect, useRef } from 'preact/hooks';
+import { useEffect } from 'preact/hooks';
 import { Refusal } from '../errors';
 import { Localized, t } from '../i18n';
 import { focusOn } from '../shell';
@@ -33,20 +33,24 @@ function Words({ last, arrived }: { last: LastFeedback; arrived: boolean }): JSX
   );
 }
 
-/** Keeps the focus on the page: to the toast where what had it is gone with its step. */
+/** Keeps the focus on the page while the toast is shown: on the toast, where what had the focus is gone. */
 function useKeptFocus(shown: boolean): void {
-  const held = useRef<Element | null>(null);
-  useLayoutEffect(() => {
+  useEffect(() => {
+    if (!shown) return undefined;
+    let held = document.activeElement;
     const note = () => {
-      held.current = document.activeElement;
+      held = document.activeElement;
     };
+    const changes = new MutationObserver(() => {
+      if (held && !held.isConnected && document.activeElement === document.body) focusOn('toast-close');
+    });
     document.addEventListener('focusin', note);
-    return () => document.removeEventListener('focusin', note);
-  }, []);
-  useLayoutEffect(() => {
-    const lost = held.current !== null && !held.current.isConnected && document.activeElement === document.body;
-    if (shown && lost) focusOn('toast-close');
-  });
+    changes.observe(document.body, { childList: true, subtree: true });
+    return () => {
+      document.removeEventListener('focusin', note);
+      changes.disconnect();
+    };
+  }, [shown]);
 }
 
 /** The toast of the last feedback; the path may arrive before the answer that names its revision. */
