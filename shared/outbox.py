@@ -25,8 +25,8 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import Any
@@ -76,6 +76,17 @@ class Staged(asyncio.Event):
     """Set when an event was staged, for the relay of this process; `bulk_at` is the time of the last bulk write."""
 
     bulk_at = float("-inf")
+    bulk_writes = 0
+
+    @contextmanager
+    def bulk(self) -> Iterator[None]:
+        """Hold events of bulks back during a write of one, however long it takes; wake the relay after it."""
+        self.bulk_writes += 1
+        try:
+            yield
+        finally:
+            self.bulk_writes -= 1
+            self.set_bulk()
 
     def set_bulk(self) -> None:
         """Wake the relay after a write of a bulk."""
@@ -275,7 +286,9 @@ class Relay:
             self.pending = await self._documents.count_documents(_PENDING, hint=_PENDING_INDEX)
 
     def _in_bulk(self) -> bool:
-        return asyncio.get_running_loop().time() < self._wake.bulk_at + _BULK_PAUSE_SECONDS
+        return (
+            self._wake.bulk_writes > 0 or asyncio.get_running_loop().time() < self._wake.bulk_at + _BULK_PAUSE_SECONDS
+        )
 
     def _singles_only(self) -> Document:
         """Return the condition that leaves out a bulk's events while it goes on, except once in a while."""
