@@ -44,11 +44,12 @@ _LEAST_ANSWERS = 2
 _AVERAGE_ANSWERS = 2.0
 _ROUNDS = 30
 _WITHIN = 0.01
+_BETTER = 0.001
 Whole = NDArray[np.int64]
 
 
 class Answers(NamedTuple):
-    """Answers in the order they were given: arrays of equal length of learner, problem, skill and right (1) or wrong."""
+    """Answers in the order they were given: arrays of learner, problem, skill, and right (1) or wrong (0)."""
 
     learner: Whole
     problem: Whole
@@ -80,8 +81,10 @@ def answers() -> Answers | None:
         lines = [line.strip().rstrip(",") for line in opened]
     for learner, start in enumerate(range(0, len(lines) - 3, 4)):
         problems, skills, rights = ([int(cell) for cell in lines[start + n].split(",")] for n in (1, 2, 3))
-        for values, column in zip(([learner] * len(problems), problems, skills, rights), columns, strict=True):
-            column += values
+        columns[0].extend([learner] * len(problems))
+        columns[1].extend(problems)
+        columns[2].extend(skills)
+        columns[3].extend(rights)
     return Answers(*(np.array(column, dtype=np.int64) for column in columns))
 
 
@@ -133,7 +136,7 @@ def _step(
     count = len(values)
     slope = sign * np.bincount(who, miss[0], count) - (values - middle) / spread**2
     curve = np.bincount(who, miss[1], count) + 1.0 / spread**2
-    return values + np.clip(slope / curve, -1.0, 1.0), 1.0 / curve
+    return np.asarray(values + np.clip(slope / curve, -1.0, 1.0)), np.asarray(1.0 / curve)
 
 
 # --- the predictions -------------------------------------------------------------------------------------------------
@@ -198,8 +201,8 @@ def gates(told: dict[str, tuple[float, float]], note: str) -> Iterator[Gate]:
     """Yield the rows."""
     auc, loss = told[OURS]
     for other in (MAJORITY, MEAN):
-        yield Gate(f"AUC over that of the {other}", auc - told[other][0], "", low=0.0, note=note)
-        yield Gate(f"log-loss below that of the {other}", told[other][1] - loss, "", low=0.0)
+        yield Gate(f"AUC over that of the {other}", auc - told[other][0], "", low=_BETTER, note=note)
+        yield Gate(f"log-loss below that of the {other}", told[other][1] - loss, "", low=_BETTER)
     yield Gate("AUC below that of the Rasch fit", told[RASCH][0] - auc, "", high=_WITHIN)
 
 
