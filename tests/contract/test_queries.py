@@ -298,6 +298,7 @@ async def courses(watched: Watched) -> AsyncIterator[Call]:
     for wanted in _lists():
         yield f"CatalogStore.page with {wanted}", store.page(TENANT, wanted)
     yield "CatalogStore.courses", store.courses([f"{TENANT}/c", f"{TENANT}/d"])
+    yield "CatalogStore.seen_frameworks", store.seen_frameworks(TENANT, [FRAMEWORK, "none"])
     yield "CatalogStore.offered", store.offered(TENANT, ["c", "d"])
     yield "CatalogStore.framework_scales", store.framework_scales(TENANT, [FRAMEWORK])
     yield "CatalogStore.frameworks", store.frameworks(TENANT, ListFrameworks(after="a"))
