@@ -1,9 +1,11 @@
 """Starts the assessment service: `python -m services.assessment`.
 
-republish   stage every officer's present state once more; a running service sends it
+import, export, check   items of a file; see services/assessment/commands.py
+republish               stage every officer's present state once more; a running service sends it
 """
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from functools import partial
@@ -11,17 +13,20 @@ from functools import partial
 from aiohttp import web
 
 from services.assessment import __doc__ as card
+from services.assessment import commands
 from services.assessment.api import (
     BANK_FILES,
     BANKS,
     INDEX,
     INTAKE,
     KEYS,
+    RECEIVER,
     REGISTRAR,
     REPORTS,
     ROUTES,
     RUNNER,
     SESSIONS,
+    STATEMENTS,
     STORE,
 )
 from services.assessment.consumer import CatalogConsumer
@@ -32,6 +37,8 @@ from services.assessment.registration import Registrar
 from services.assessment.sessions.runner import SessionRunner
 from services.assessment.sessions.store import SessionStore
 from services.assessment.store import COLLECTION, OfficerStore
+from services.assessment.xapi.receiver import StatementReceiver
+from services.assessment.xapi.store import StatementStore
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
 from shared.auth import Authenticator, WrongKeyLimiter
@@ -55,6 +62,8 @@ async def build(settings: AssessmentSettings) -> web.Application:
     await store.prepare()
     reports = ReportStore(database, ImportReport)
     await reports.prepare()
+    statements = StatementStore(database)
+    await statements.prepare()
     banks, sessions = ItemBankStore(database), SessionStore(database)
     await banks.prepare()
     await sessions.prepare()
@@ -118,6 +127,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
     app[SESSIONS], app[RUNNER] = sessions, runner
     app[REGISTRAR] = Registrar(store, intake, index, settings.default_framework)
     app[REPORTS] = reports
+    app[STATEMENTS], app[RECEIVER] = statements, StatementReceiver(statements, store, intake)
     app[KEYS] = keys
     app[BANKS], app[BANK_FILES] = banks, asyncio.Semaphore(1)
     metrics.watch_relay(app[REGISTRY], relay)
@@ -151,4 +161,6 @@ async def republish(settings: AssessmentSettings) -> int:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] and sys.argv[1] in commands.NAMES:
+        raise SystemExit(commands.main(sys.argv[1:]))
     main(build, load(AssessmentSettings), {"republish": republish})

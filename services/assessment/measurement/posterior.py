@@ -19,7 +19,7 @@ from services.assessment.measurement.response_models import Floats
 
 GRID_POINTS = 81
 _INTERVALS = {"68": (0.16, 0.84), "95": (0.025, 0.975)}
-_PRIOR_SD = 0.3
+_PRIOR_SD = 0.27
 """Of the scale's top. With it the intervals hold for officers spread evenly over the scale as for a bell around its
 middle (docs/evaluation.md); a flat one makes them too wide, a narrower one pulls the ends of the scale inwards."""
 
@@ -43,7 +43,7 @@ class Grid:
         return cls(np.linspace(-step / 2, levels[-1] + step / 2, GRID_POINTS), step, levels[-1])
 
     def prior(self) -> Floats:
-        """Return the probability before the first answer: nearly flat, N(middle of the scale, 0.3 of its top)."""
+        """Return the probability before the first answer: nearly flat, N(middle of the scale, 0.27 of its top)."""
         density = np.exp(-(((self.points - self.top / 2) / (_PRIOR_SD * self.top)) ** 2) / 2)
         return np.asarray(density / density.sum())
 

@@ -79,7 +79,7 @@ def begun(plan: SessionPlan, pool: ItemPool, exposure: Exposure) -> Sitting:
     """Return a new session with its first item. Raises InvalidInput where the bank has no item of any skill."""
     first = Sitting.of(Session(plan, 1, [], None, {}), pool)
     if not any(one.skill in pool.skills for one in plan.skills):
-        raise InvalidInput("the item bank has no item with parameters for any of the skills", "skills")
+        raise InvalidInput("the item bank has no item of any of the skills", "skills")
     return _moved_on(first, exposure, plan.started_at)
 
 

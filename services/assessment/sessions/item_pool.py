@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.assessment.item_bank.model import Item, ItemBank
+from services.assessment.item_bank.model import Item, ItemBank, parameters_of
 from services.assessment.measurement.posterior import Grid
 from services.assessment.measurement.response_models import Floats, information, option_probabilities, padded
 from services.assessment.measurement.selection import eligibility
@@ -33,11 +33,11 @@ class SkillItems:
 
 
 class ItemPool:
-    """The items of a bank version that have parameters. Items without parameters are never chosen."""
+    """The items of a bank version; those that are not calibrated yet have the starting values of their level."""
 
     def __init__(self, bank: ItemBank, scale: Sequence[float]) -> None:
         self.grid = Grid.over(scale)
-        self.items = {item.id: item for item in bank.items if item.parameters is not None}
+        self.items = {item.id: item for item in bank.items}
         self.skills: dict[str, SkillItems] = {}
         by_skill: dict[str, list[Item]] = {}
         for item in self.items.values():
@@ -46,9 +46,9 @@ class ItemPool:
             self.skills[skill] = self._arrays(number, items)
 
     def _arrays(self, number: int, items: list[Item]) -> SkillItems:
-        fitted = [item.parameters for item in items if item.parameters is not None]
-        discrimination = np.array([one.discrimination for one in fitted])
-        thresholds = padded([one.boundaries for one in fitted])
+        parameters = [parameters_of(item) for item in items]
+        discrimination = np.array([one.discrimination for one in parameters])
+        thresholds = padded([one.boundaries for one in parameters])
         places = {item.id: place for place, item in enumerate(items)}
         told = information(discrimination, thresholds, self.grid.points)
         return SkillItems(number, items, places, discrimination, thresholds, told)
