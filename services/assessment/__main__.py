@@ -1,9 +1,11 @@
 """Starts the assessment service: `python -m services.assessment`.
 
-republish   stage every officer's present state once more; a running service sends it
+import, export, check   items of a file; see services/assessment/commands.py
+republish               stage every officer's present state once more; a running service sends it
 """
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from functools import partial
@@ -11,6 +13,7 @@ from functools import partial
 from aiohttp import web
 
 from services.assessment import __doc__ as card
+from services.assessment import commands
 from services.assessment.api import (
     BANK_FILES,
     BANKS,
@@ -151,4 +154,6 @@ async def republish(settings: AssessmentSettings) -> int:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] and sys.argv[1] in commands.NAMES:
+        raise SystemExit(commands.main(sys.argv[1:]))
     main(build, load(AssessmentSettings), {"republish": republish})

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from services.assessment.api.common import INTAKE
 from services.assessment.item_bank import formats
 from services.assessment.item_bank.formats import FormatName
-from services.assessment.item_bank.formats.reading import BankReading, GivenItem, ItemDefaults
+from services.assessment.item_bank.formats.reading import BankReading, ItemDefaults
 from services.assessment.item_bank.model import (
     ITEMS_LIMIT,
     BankFacts,
@@ -19,8 +19,8 @@ from services.assessment.item_bank.model import (
     Item,
     ItemLabel,
     bank_faults,
-    item_faults,
 )
+from services.assessment.item_bank.reports import BankImport, ItemResult, results_of
 from services.assessment.item_bank.store import ItemBankStore, NewDraft, StoredBank
 from shared.auth import ADMINS
 from shared.decoding import convert
@@ -51,7 +51,6 @@ BANK_FILES: web.AppKey[asyncio.Semaphore] = web.AppKey("item_bank_files", asynci
 
 FILE_LIMIT = 16 * 1024 * 1024
 PUT_LIMIT = 4 * 1024 * 1024
-_FAULTS = 20
 BankFile = Annotated[str, Meta(description="JSON, CSV (UTF-8), or QTI 3.0 as a ZIP package or one XML file")]
 
 
@@ -130,7 +129,7 @@ class BankPage(Struct, frozen=True):
 class ExportBank(Struct, frozen=True, forbid_unknown_fields=True):
     """The format of the file, and which version; without one the draft where there is one, else the newest."""
 
-    format: Annotated[FormatName, Meta(description="The format of the file.")]
+    format: Annotated[FormatName, Meta(description="The format of the file.")] = "json"
     version: Version = None
 
 
@@ -151,36 +150,6 @@ class ImportBank(Struct, frozen=True, forbid_unknown_fields=True):
     title_en: Annotated[ShortText | None, Meta(description="The title of the bank in English.")] = None
     skill: Annotated[Identifier | None, Meta(description="The skill of items whose file does not say it.")] = None
     level: Annotated[Level | None, Meta(description="The level of items whose file does not say it.")] = None
-
-
-class ItemFault(Struct, frozen=True, omit_defaults=True):
-    """One fault of an item."""
-
-    detail: str
-    field: str | None = None
-
-
-class ItemResult(Struct, frozen=True, omit_defaults=True):
-    """What became of one item of a file, compared with the draft or the version before. Items count from 1."""
-
-    number: int
-    id: str | None
-    verdict: Literal["created", "changed", "unchanged", "refused"]
-    faults: list[ItemFault] = []
-
-
-class BankImport(Struct, frozen=True):
-    """The result of an import. Of a dry run `status` is what would be. `removed`: items that the file does not hold."""
-
-    id: str
-    status: Literal["checked", "drafted", "published", "unchanged", "refused"]
-    version: int | None
-    created: int
-    changed: int
-    unchanged: int
-    refused: int
-    removed: int
-    items: list[ItemResult]
 
 
 class RefusedBank(ProblemDetails, frozen=True, omit_defaults=True):
@@ -295,7 +264,7 @@ async def import_bank(request: web.Request) -> web.StreamResponse:
     before, known = await _before(request)
     facts = _facts(reading, wanted, before)
     framework = await _framework(request, facts)
-    verdicts = await asyncio.to_thread(_verdicts, reading, framework, known)
+    verdicts = await asyncio.to_thread(results_of, reading, framework, known)
     taken = [
         one.item for one, told in zip(reading.items, verdicts, strict=True) if one.item and told.verdict != "refused"
     ]
@@ -428,28 +397,6 @@ def _facts(reading: BankReading, wanted: ImportBank, before: StoredBank | None) 
     if "title" not in given:
         raise InvalidInput("say the title of a bank that is new, in Thai or English", "title_th")
     return convert(given, BankFacts)
-
-
-def _verdicts(reading: BankReading, framework: Framework, known: dict[str, Item]) -> list[ItemResult]:
-    """Return what becomes of each item of a file."""
-    told = []
-    first: dict[str, int] = {}
-    for one in reading.items:
-        faults = [*one.faults, *(item_faults(one.item, framework) if one.item else ())]
-        if one.id is not None and (before := first.setdefault(one.id, one.number)) != one.number:
-            faults.append(InvalidInput(f"stands twice, first as number {before}", "id"))
-        shown = [ItemFault(fault.detail, fault.field) for fault in faults[:_FAULTS]]
-        told.append(ItemResult(one.number, one.id, _verdict(one, known, refused=bool(faults)), shown))
-    return told
-
-
-def _verdict(
-    one: GivenItem, known: dict[str, Item], *, refused: bool
-) -> Literal["created", "changed", "unchanged", "refused"]:
-    if refused or one.item is None:
-        return "refused"
-    before = known.get(one.item.id)
-    return "created" if before is None else "unchanged" if before == one.item else "changed"
 
 
 def _report(
