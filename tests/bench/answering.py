@@ -1,8 +1,8 @@
 """Officers who answer as fast as they can, a process of its own: `python -m tests.bench.answering`.
 
-Told what to ask as JSON on stdin. Each officer has a connection, starts a session, answers it to its end and starts the next one. Against the bare handler
-(`bare`) each sends the same answers without a session. Prints JSON: the answers that were answered 200 within the time
-measured, and the seconds.
+Told what to ask as JSON on stdin. Each officer has a connection, starts a session, answers it to its end and starts the
+next one. Against the bare handler (`bare`) each sends the same answers without a session. Prints JSON: the answers that
+were answered 200 within the time measured, and the seconds.
 """
 
 import asyncio
