@@ -34,10 +34,11 @@ from shared.paths import (
     Successor,
     UnlockCondition,
     Versions,
+    Whole,
 )
 
 MICRO = 1_000_000
-Number = int | float
+Number = Whole | float
 Title = tuple[str | None, str | None]
 """Thai and English."""
 
@@ -62,9 +63,9 @@ class CompactClose(Struct, frozen=True, array_like=True, omit_defaults=True):
     `confidence`: nobody has confirmed that the course teaches the skill; it is matched by its description, this surely.
     """
 
-    skill: int
+    skill: Whole
     to_level: Number
-    contribution: int
+    contribution: Whole
     confidence: Number | None = None
 
 
@@ -75,9 +76,9 @@ class CompactUnlock(Struct, frozen=True, array_like=True, omit_defaults=True):
     its id and title. None: by way of other steps.
     """
 
-    step: int
+    step: Whole
     because: Literal["course", "skill"] | None = None
-    skill: int | str | None = None
+    skill: Whole | str | None = None
     level: Number | None = None
     title: Title | None = None
 
@@ -87,7 +88,7 @@ class CompactStep(Struct, frozen=True, array_like=True, omit_defaults=True):
 
     course: str
     title: Title
-    provider: int
+    provider: Whole
     hours: Number
     languages: list[str]
     closes: list[CompactClose]
@@ -102,7 +103,7 @@ class CompactStep(Struct, frozen=True, array_like=True, omit_defaults=True):
 class CompactOpen(Struct, frozen=True, array_like=True, omit_defaults=True):
     """A requirement, by its skill's place, that the path does not reach, and why not; see OpenGap."""
 
-    skill: int
+    skill: Whole
     cause: Literal["no_course", "budget", "little", "prerequisite", "excluded", "too_small", "kept", "unconfirmed"]
     courses: list[str] = []
     nearest: tuple[str, Title] | None = None
@@ -117,7 +118,7 @@ class CompactOpen(Struct, frozen=True, array_like=True, omit_defaults=True):
 class CompactAssess(Struct, frozen=True, array_like=True, omit_defaults=True):
     """A skill, by its place, to be assessed; see AssessFirst."""
 
-    skill: int
+    skill: Whole
     kind: Literal["first", "confirm", "matched"] = "first"
     measured: Number | None = None
     level: Number | None = None
@@ -149,9 +150,9 @@ class CompactCoverage(Struct, frozen=True, array_like=True):
 
     before: Number
     after: Number
-    gap: int
-    gained: int
-    expected: int | None
+    gap: Whole
+    gained: Whole
+    expected: Whole | None
 
 
 class CompactPath(Struct, frozen=True, omit_defaults=True):

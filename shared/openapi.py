@@ -42,6 +42,7 @@ _PARAMETERS = {
     "framework": ("The id of a framework.", "th-digital-2018"),
     "skill": ("The id of a skill of the framework.", "dlit-safety"),
     "language": ("Courses held in this language.", "th"),
+    "statementId": ("The id of an xAPI statement.", "e577a50a-da92-4074-b390-ca6afc202baa"),
     "at": ("The time of which it is asked, with its time zone; without it: now.", "2026-11-20T09:00:00+07:00"),
     "after": ("The `next` of the page before; without it, the first page.", None),
     "limit": ("How many at most.", 50),

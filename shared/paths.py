@@ -5,11 +5,14 @@ Worth is counted in integer micro-levels (a millionth of weight x level), so tha
 """
 
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from shared.domain import LocalizedText, Prerequisite
+
+Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+"""A whole number that MongoDB keeps."""
 
 Value = str | bool | int | float | LocalizedText
 
@@ -172,12 +175,12 @@ class Coverage(Struct, frozen=True, omit_defaults=True):
 class Versions(Struct, frozen=True, omit_defaults=True):
     """What a path was computed from. `framework` is `id@version`; `feedback` and `rules` count from 1, 0: none."""
 
-    profile: int
+    profile: Whole
     framework: str
-    catalog: int
+    catalog: Whole
     algorithm: str
-    feedback: int = 0
-    rules: int = 0
+    feedback: Whole = 0
+    rules: Whole = 0
 
 
 class AssessFirst(Struct, frozen=True, omit_defaults=True):

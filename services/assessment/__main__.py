@@ -20,11 +20,13 @@ from services.assessment.api import (
     INDEX,
     INTAKE,
     KEYS,
+    RECEIVER,
     REGISTRAR,
     REPORTS,
     ROUTES,
     RUNNER,
     SESSIONS,
+    STATEMENTS,
     STORE,
 )
 from services.assessment.consumer import CatalogConsumer
@@ -35,6 +37,8 @@ from services.assessment.registration import Registrar
 from services.assessment.sessions.runner import SessionRunner
 from services.assessment.sessions.store import SessionStore
 from services.assessment.store import COLLECTION, OfficerStore
+from services.assessment.xapi.receiver import StatementReceiver
+from services.assessment.xapi.store import StatementStore
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
 from shared.auth import Authenticator, WrongKeyLimiter
@@ -58,6 +62,8 @@ async def build(settings: AssessmentSettings) -> web.Application:
     await store.prepare()
     reports = ReportStore(database, ImportReport)
     await reports.prepare()
+    statements = StatementStore(database)
+    await statements.prepare()
     banks, sessions = ItemBankStore(database), SessionStore(database)
     await banks.prepare()
     await sessions.prepare()
@@ -121,6 +127,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
     app[SESSIONS], app[RUNNER] = sessions, runner
     app[REGISTRAR] = Registrar(store, intake, index, settings.default_framework)
     app[REPORTS] = reports
+    app[STATEMENTS], app[RECEIVER] = statements, StatementReceiver(statements, store, intake)
     app[KEYS] = keys
     app[BANKS], app[BANK_FILES] = banks, asyncio.Semaphore(1)
     metrics.watch_relay(app[REGISTRY], relay)

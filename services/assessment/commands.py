@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import os
 from collections.abc import Iterable
+from http import HTTPStatus
 from pathlib import Path
 from typing import get_args
 
@@ -29,8 +30,6 @@ NAMES = ("import", "export", "check")
 _ENDINGS: dict[str, FormatName] = {".json": "json", ".csv": "csv", ".tsv": "csv", ".zip": "qti", ".xml": "qti"}
 _SHOWN = 20
 _DEFAULT_URL = "http://127.0.0.1:8101"
-_CREATED = (200, 201)
-_UNPROCESSABLE = 422
 
 
 class _Refusal(msgspec.Struct):
@@ -109,10 +108,14 @@ async def _import(asked: argparse.Namespace, form: FormatName, session: aiohttp.
     raw = await asyncio.to_thread(asked.file.read_bytes)
     async with session.post(url, params={"format": form, **query}, data=raw, headers=headers) as answer:
         body = await answer.read()
-        if answer.status in _CREATED:
+        if answer.status == HTTPStatus.OK:
             report: BankImport | None = msgspec.json.decode(body, type=BankImport)
         else:
-            report = msgspec.json.decode(body, type=_Refusal).report if answer.status == _UNPROCESSABLE else None
+            report = (
+                msgspec.json.decode(body, type=_Refusal).report
+                if answer.status == HTTPStatus.UNPROCESSABLE_ENTITY
+                else None
+            )
         if report is None:
             raise refused(answer.status, body.decode(errors="replace"))
     _say_faults(report.items)
@@ -127,7 +130,7 @@ async def _export(asked: argparse.Namespace, form: FormatName, session: aiohttp.
     query = {"format": form} | ({"version": str(asked.version)} if asked.version else {})
     async with session.get(f"{asked.url}/v1/item-banks/{asked.bank}:export", params=query) as answer:
         body = await answer.read()
-        if answer.status not in _CREATED:
+        if answer.status != HTTPStatus.OK:
             raise refused(answer.status, body.decode(errors="replace"))
     beside = asked.file.with_name(f"{asked.file.name}.part")
     await asyncio.to_thread(beside.write_bytes, body)

@@ -113,9 +113,9 @@ class Intake:
         return AssessmentAccepted(assessment_id, officer, await retry_on_conflict(decide, "this officer"))
 
     async def submit_many(
-        self, tenant: str, submissions: Sequence[Submission], trace: str, *, dry_run: bool = False
+        self, tenant: str, submissions: Sequence[Submission], trace: str, *, dry_run: bool = False, bulk: bool = True
     ) -> list[Outcome]:
-        """Take evidence of many officers as a bulk: one write for each officer, announced after single changes.
+        """Take evidence of many officers: one write for each officer; of a `bulk` announced after single changes.
 
         What is wrong with one submission stands in its outcome and stops no other. Submissions of one officer are
         taken in their order. With `dry_run` nothing is written. Raises Unavailable; then the same may be sent again.
@@ -141,7 +141,11 @@ class Intake:
                 statistics = await self._store.statistics(known) if known else {}
                 if change := batch.change(known, places[:most], statistics, archived):
                     changes[key] = change
-            done = await self._store.save_many(list(changes.values())) if changes and not dry_run else set(changes)
+            done = (
+                await self._store.save_many(list(changes.values()), bulk=bulk)
+                if changes and not dry_run
+                else set(changes)
+            )
             again = set(changes) - done
             left = {key: places if key in again else places[most:] for key, places in waiting.items()}
             waiting = {key: places for key, places in left.items() if places}

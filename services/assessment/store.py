@@ -129,6 +129,12 @@ class OfficerStore:
             found = self._officers.find({"_id": {"$in": list(keys)}}, _WITHOUT_BULK)
             return {document["_id"]: _officer(document) async for document in found}
 
+    async def known(self, keys: Iterable[str]) -> set[str]:
+        """Return those of these keys that are registered officers. Raises Unavailable."""
+        with unavailable():
+            found = self._officers.find({"_id": {"$in": list(keys)}, "erased": False}, {"_id": 1})
+            return {document["_id"] async for document in found}
+
     async def archived(self, assessment_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
         """Return digest and sequence of those of these assessments that are archived. Raises Unavailable."""
         if not assessment_ids:
@@ -227,22 +233,22 @@ class OfficerStore:
             await self._move_to_archive(before.key)
         return saved
 
-    async def save_many(self, changes: Sequence["Change"]) -> set[str]:
-        """Write changes of different officers as a bulk; return the keys of those that were written.
+    async def save_many(self, changes: Sequence["Change"], *, bulk: bool = True) -> set[str]:
+        """Write changes of different officers together; return the keys of those that were written.
 
-        The others lost a race. Each is one write as in `save`, and its event is sent after single changes. A change
-        that raises TooLarge by its `check` must not be among them. Raises Unavailable.
+        The others lost a race. Each is one write as in `save`; events of a `bulk` are sent after single changes.
+        A change that raises TooLarge by its `check` must not be among them. Raises Unavailable.
         """
         writes = [
-            InsertOne(change.document(bulk=True))
+            InsertOne(change.document(bulk=bulk))
             if change.before is None
-            else UpdateOne({"_id": change.profile.key, "sequence": change.before.sequence}, change.operators(bulk=True))
+            else UpdateOne({"_id": change.profile.key, "sequence": change.before.sequence}, change.operators(bulk=bulk))
             for change in changes
         ]
         done = {change.profile.key for change in changes}
         if await bulk_write(self._officers, writes) < len(changes):
             done = await self._written(changes)
-        self._staged.set_bulk()
+        self._staged.set_bulk() if bulk else self._staged.set()
         for change in changes:
             if change.overfull and change.profile.key in done:
                 await self._move_to_archive(change.profile.key)

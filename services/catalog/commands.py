@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import get_args
 
@@ -131,7 +132,7 @@ async def _import(asked: argparse.Namespace, form: Format, options: Options) -> 
                 headers=headers,
             ) as answer,
         ):
-            if answer.status != 200:  # noqa: PLR2004
+            if answer.status != HTTPStatus.OK:
                 raise refused(answer.status, await answer.text())
             async for line in _lines(answer):
                 if b'"line":' not in line[:8]:
@@ -322,7 +323,7 @@ async def _export(asked: argparse.Namespace, form: Format) -> int:
             while True:
                 query = {"after": after, "limit": "500"}
                 async with session.get(f"{asked.url}/v1/courses", params=query) as answer:
-                    if answer.status != 200:  # noqa: PLR2004
+                    if answer.status != HTTPStatus.OK:
                         raise refused(answer.status, await answer.text())
                     page = msgspec.json.decode(await answer.read(), type=CoursePage)
                 courses += page.courses

@@ -9,6 +9,7 @@ compare-and-set on it; None means that another change came first.
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
@@ -21,7 +22,7 @@ from services.catalog.model import FrameworkScale, FrameworkSummary, ListCourses
 from services.catalog.part_store import PartStore, is_part, parted, publication_of
 from shared.decoding import stored
 from shared.domain import SHARED_TENANT, Course, Framework, key_of
-from shared.errors import Rejected, TooLarge
+from shared.errors import Conflict, Rejected, TooLarge
 from shared.events import (
     CoursePublished,
     CourseWithdrawn,
@@ -40,13 +41,20 @@ log = logging.getLogger(__name__)
 
 SOURCE = "/catalog"
 COLLECTION = "entries"
+_NO_NUMBER = {"$not": {"$gt": 0}}
+"""What holds of a document without a sequence."""
+_MATCHES = ("matches", "matched", "match_version")
 EVENT_LIMIT = 900_000
 """How large an event may be, in bytes: brokers take a record of a megabyte. A larger framework is stored in parts."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A course or a framework as stored; `content` is None for a withdrawn course."""
+    """A course or a framework as stored; `content` is None for a withdrawn course.
+
+    `unreadable`: there is something, and it cannot be read, as another version or a person's hand may have left it.
+    Whoever puts the entry replaces it; its `sequence` is 0 where none is stored.
+    """
 
     key: str
     tenant: str
@@ -54,6 +62,7 @@ class Entry:
     sequence: int
     content: Course | Framework | None
     matches: tuple[Match, ...] = ()
+    unreadable: bool = False
 
     def keeping(self, course: Course) -> Course:
         """Return a course that is put here: one without skills keeps those that people have confirmed."""
@@ -63,6 +72,11 @@ class Entry:
     def shown(self) -> Course | Framework | None:
         """The content as it is shown and announced: a course with what is matched."""
         return announced(self.content, self.matches) if isinstance(self.content, Course) else self.content
+
+
+def cannot_be_read() -> Conflict:
+    """Return the problem of an entry that is unreadable."""
+    return Conflict("what is stored under this id cannot be read by this version of the program; a PUT replaces it")
 
 
 class Stored(NamedTuple):
@@ -108,7 +122,7 @@ class CatalogStore:
         """Return an entry, withdrawn ones too. Raises Unavailable."""
         with unavailable():
             document = await self._entries.find_one({"_id": key}, {"outbox": 0})
-        return await self._whole(document) if document else None
+        return (await self.whole(document) or _unreadable(document)) if document else None
 
     async def whole(self, document: Document) -> Entry | None:
         """Return the entry of a document, of a framework in parts too; None if unreadable. Raises Unavailable."""
@@ -136,7 +150,7 @@ class CatalogStore:
 
     async def _first(self, *keys: str) -> Entry | None:
         for key in dict.fromkeys(keys):
-            if (entry := await self.find(key)) and entry.content is not None:
+            if (entry := await self.find(key)) and (entry.content is not None or entry.unreadable):
                 return entry
         return None
 
@@ -175,6 +189,22 @@ class CatalogStore:
         with unavailable():
             found = self._entries.find({"_id": {"$in": keys}, "withdrawn": False}, {"id": 1})
             return {document["id"] async for document in found}
+
+    async def seen_frameworks(self, tenant: str, frameworks: Iterable[str]) -> set[str]:
+        """Return which of these frameworks a tenant sees. Raises Unavailable."""
+        owners = dict.fromkeys((SHARED_TENANT, tenant))
+        keys = {framework_key(owner, name): name for owner in owners for name in frameworks}
+        if not keys:
+            return set()
+        with unavailable():
+            return {keys[one["_id"]] async for one in self._entries.find({"_id": {"$in": list(keys)}}, {"_id": 1})}
+
+    async def _match_fields(self, entry: Entry) -> Document:
+        """Return the fields that let a course, or the courses of a framework, wait to be matched."""
+        if isinstance(entry.content, Course):
+            named = {row.framework for row in entry.content.teaches}
+            return match_fields(entry.content, entry.matches, await self.seen_frameworks(entry.tenant, named))
+        return {"match_due": True} if entry.content is not None else {"to_match": False, "match_due": False}
 
     async def framework_scales(self, tenant: str, frameworks: Iterable[str]) -> dict[str, FrameworkScale]:
         """Return what courses are checked against, by framework id. Raises Unavailable."""
@@ -232,8 +262,9 @@ class CatalogStore:
     ) -> Entry | None:
         """Write a course's next revision and its event. Raises Unavailable.
 
-        `fields` are written beside the content; without them a course without skills waits to be matched. `only_if` is
-        what must hold of the stored document besides its sequence. `matches`: those that `fields` set.
+        `fields` are written beside the content; without them a course waits to be matched as `match_fields`
+        says. `only_if` is what must hold of the stored document besides its sequence. `matches`: those that `fields`
+        set.
         """
         revision = before.sequence + 1 if before else 1
         if matches is None:
@@ -265,13 +296,15 @@ class CatalogStore:
         keys = {key_of(tenant, course.id): mark for mark, course in marked.items()}
         with unavailable():
             before = {one["_id"]: one async for one in self._entries.find({"_id": {"$in": list(keys)}}, {"outbox": 0})}
+        named = {row.framework for course in marked.values() for row in course.teaches}
+        seen = await self.seen_frameworks(tenant, named)
         found: dict[str, Stored] = {}
         writes: list[Write] = []
         written: dict[str, Stored] = {}
         for key, mark in keys.items():
             document = before.get(key)
-            sequence = document["sequence"] if document else 0
-            new = document is None or document["withdrawn"]
+            sequence = _sequence(document) if document else 0
+            new = document is None or bool(document.get("withdrawn"))
             if document and document.get("written_by") == mark:
                 found[mark] = Stored("created" if sequence == 1 else "changed", sequence)
                 continue
@@ -288,7 +321,7 @@ class CatalogStore:
                 "withdrawn": False,
                 "content": msgspec.to_builtins(course),
                 "written_by": mark,
-                **match_fields(course, matches),
+                **match_fields(course, matches, seen),
             }
             if document is None:
                 owner = {"_id": key, "kind": "course", "tenant": tenant, "id": course.id}
@@ -296,7 +329,9 @@ class CatalogStore:
             else:
                 change = outbox_push(envelope, bulk=True)
                 change["$set"] |= fields
-                writes.append(UpdateOne({"_id": key, "sequence": sequence}, change))
+                if entry is None:
+                    change["$unset"] = dict.fromkeys(_MATCHES, "")
+                writes.append(UpdateOne({"_id": key, "sequence": sequence or _NO_NUMBER}, change))
             written[mark] = Stored("created" if new else "changed", sequence + 1)
         if writes and await self.write_staged(writes) == len(writes):
             found |= written
@@ -334,8 +369,8 @@ class CatalogStore:
         if envelope.data and len(envelope.data) > EVENT_LIMIT:
             raise TooLarge(f"its event would hold {len(envelope.data)} bytes; a record takes {EVENT_LIMIT}")
         fields: Document = {"sequence": after.sequence, "withdrawn": after.content is None}
-        fields |= match_fields(after.content, after.matches) if also is None else also
-        gone = ("content", "publication", "summary")
+        fields |= await self._match_fields(after) if also is None else also
+        gone: tuple[str, ...] = ("content", "publication", "summary")
         if isinstance(data, FrameworkAnnounced) and isinstance(after.content, Framework):
             summary = msgspec.to_builtins(_summary(after.content, shared=after.tenant == SHARED_TENANT))
             fields |= {"publication": publication_of(data), "summary": summary}
@@ -345,6 +380,10 @@ class CatalogStore:
             return after if await self._insert(after, fields, envelope) else None
         change = outbox_push(envelope)
         change["$set"] |= fields
+        if before.unreadable:
+            gone = (*gone, *_MATCHES)
+            kind = "framework" if isinstance(after.content, Framework) else "course"
+            change["$set"] |= {"kind": kind, "tenant": after.tenant, "id": after.id}
         change["$unset"] = {name: "" for name in gone if name not in fields}
         return after if await self._compare_and_set(before, change, only_if or {}) else None
 
@@ -360,7 +399,7 @@ class CatalogStore:
         return True
 
     async def _compare_and_set(self, before: Entry, change: Document, only_if: Document | None = None) -> bool:
-        wanted = {"_id": before.key, "sequence": before.sequence, **(only_if or {})}
+        wanted: Document = {"_id": before.key, "sequence": before.sequence or _NO_NUMBER, **(only_if or {})}
         with unavailable():
             result = await self._entries.update_one(wanted, change)
         if result.matched_count:
@@ -396,12 +435,14 @@ class CatalogStore:
         return count
 
 
-def match_fields(content: Course | Framework | None, matches: Sequence[Match]) -> Document:
-    """Return the fields that let a course without skills, or the courses of a framework, wait to be matched."""
-    if isinstance(content, Course):
-        to_match = not given_rows(content, matches)
-        return {"to_match": to_match, "match_due": to_match}
-    return {"match_due": True} if content is not None else {"to_match": False, "match_due": False}
+def match_fields(course: Course, matches: Sequence[Match], seen: AbstractSet[str]) -> Document:
+    """Return the fields that let a course wait to be matched.
+
+    It waits if its provider names no skill for it, or only skills of frameworks that its tenant does not see; `seen`
+    are those that it does.
+    """
+    to_match = not any(row.framework in seen for row in given_rows(course, matches))
+    return {"to_match": to_match, "match_due": to_match}
 
 
 def matching(wanted: ListCourses) -> Document:
@@ -424,7 +465,20 @@ def _entry(document: Mapping[str, Any]) -> Entry:
     if document.get("content"):
         content = _framework(document) if document["kind"] == "framework" else _course(document)
     matches = tuple(stored(document.get("matches", []), list[Match]))
-    return Entry(document["_id"], document["tenant"], document["id"], document["sequence"], content, matches)
+    return Entry(
+        document["_id"], document["tenant"], document["id"], stored(document["sequence"], int), content, matches
+    )
+
+
+def _unreadable(document: Mapping[str, Any]) -> Entry:
+    tenant, _, identifier = str(document["_id"]).partition("/")
+    name = identifier.removeprefix("framework:")
+    return Entry(document["_id"], tenant, name, _sequence(document), None, unreadable=True)
+
+
+def _sequence(document: Mapping[str, Any]) -> int:
+    sequence = document.get("sequence")
+    return sequence if isinstance(sequence, int) and sequence > 0 else 0
 
 
 def _course(document: Mapping[str, Any]) -> Course:

@@ -28,6 +28,7 @@ from tests.bench import (
     push_latency,
     reads,
     report,
+    search,
     sessions,
 )
 from tests.bench.figures import Figure
@@ -85,6 +86,7 @@ async def bench(console: Console, share: float) -> report.Results:
                 begin("imports"),
             )
             await asyncio.gather(stack.stop("assessment"), stack.stop("catalog"))
+            figures += await asyncio.to_thread(search.measure, courses)
             figures += await plans.measure(stack.servers, place / "plans", _SECONDS * share, begin("recommendations"))
             found, parts = await backlog.measure(stack.servers, place / "backlog", events, begin("backlog"))
             figures += found

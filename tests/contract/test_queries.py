@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -34,6 +35,9 @@ from services.assessment.sessions.model import (
 )
 from services.assessment.sessions.store import SessionStore
 from services.assessment.store import KEPT_EVIDENCE, Change, OfficerStore
+from services.assessment.xapi.mapping import PutXapiMapping
+from services.assessment.xapi.statements import read_statement
+from services.assessment.xapi.store import KeptStatement, StatementStore
 from services.catalog.draft_store import DraftStore
 from services.catalog.drafts import FrameworkDraft, Signature
 from services.catalog.history import HistoryStore
@@ -179,6 +183,7 @@ async def officers(watched: Watched) -> AsyncIterator[Call]:
     yield "OfficerStore.evidence after one in the document", store.evidence(found, ListEvidence(after="e9"))
     yield "OfficerStore.evidence after one in the archive", store.evidence(found, ListEvidence(after="e2"))
     yield "OfficerStore.find_many", store.find_many([found.key, "agency/nobody"])
+    yield "OfficerStore.known", store.known([found.key, "agency/nobody"])
     yield "OfficerStore.archived", store.archived(["e2", "e9"])
     one = Evidence("bulk", FRAMEWORK, "test", [Result("reading", 1.0)], MOMENT, MOMENT, found.sequence + 1)
     bulk = [Change(found, *changed(found.sequence + 1), [(one, "digest")], {}), Change(None, *changed(1, "c"))]
@@ -200,6 +205,26 @@ async def officers(watched: Watched) -> AsyncIterator[Call]:
     yield "OfficerStore.republish of an erased officer", store.republish([found.key])
     await store.save(None, *changed(1, "b"))
     await watched.database("assessment")["archive"].insert_one(archived)
+
+
+async def statements(watched: Watched) -> AsyncIterator[Call]:
+    store = StatementStore(watched.database("assessment"))
+    given = {
+        "actor": {"account": {"homePage": "https://a.example", "name": "a"}},
+        "verb": {"id": "http://adlnet.gov/expapi/verbs/passed"},
+        "object": {"id": "https://a.example/quiz"},
+    }
+    one, two = (read_statement(given | {"id": str(UUID(int=n))}, "", MOMENT) for n in (1, 2))
+    yield "StatementStore.prepare", store.prepare()
+    yield "StatementStore.put_mapping", store.put_mapping(TENANT, PutXapiMapping("https://a.example", []))
+    yield "StatementStore.mapping", store.mapping(TENANT)
+    kept = [KeptStatement(received, f"{TENANT}/a", "unmapped", MOMENT) for received in (one, two)]
+    yield "StatementStore.keep", store.keep(TENANT, kept, {})
+    yield "StatementStore.keep again", store.keep(TENANT, kept, {one.id: None})
+    yield "StatementStore.shown_mapping", store.shown_mapping(TENANT)
+    yield "StatementStore.digests", store.digests(TENANT, [one.id])
+    yield "StatementStore.find", store.find(TENANT, one.id)
+    yield "StatementStore.erase", store.erase(f"{TENANT}/b")
 
 
 async def banks(watched: Watched) -> AsyncIterator[Call]:
@@ -273,6 +298,7 @@ async def courses(watched: Watched) -> AsyncIterator[Call]:
     for wanted in _lists():
         yield f"CatalogStore.page with {wanted}", store.page(TENANT, wanted)
     yield "CatalogStore.courses", store.courses([f"{TENANT}/c", f"{TENANT}/d"])
+    yield "CatalogStore.seen_frameworks", store.seen_frameworks(TENANT, [FRAMEWORK, "none"])
     yield "CatalogStore.offered", store.offered(TENANT, ["c", "d"])
     yield "CatalogStore.framework_scales", store.framework_scales(TENANT, [FRAMEWORK])
     yield "CatalogStore.frameworks", store.frameworks(TENANT, ListFrameworks(after="a"))
@@ -654,7 +680,15 @@ async def test_every_query_of_the_stores_is_led_by_an_index(watched: Watched, ka
     labels: set[str] = set()
     asked: list[tuple[str, str, Document]] = []
     of_catalog = (courses(watched), reports(watched), history(watched))
-    for calls in (officers(watched), banks(watched), sessions(watched), *of_catalog, keys(watched), plans(watched)):
+    for calls in (
+        officers(watched),
+        statements(watched),
+        banks(watched),
+        sessions(watched),
+        *of_catalog,
+        keys(watched),
+        plans(watched),
+    ):
         labels |= await _noted(watched, calls, asked)
     labels |= await _noted(watched, relay(watched, kafka_bootstrap), asked)
     forgotten = {name for store in _stores() for name in _methods(store)} - {label.split()[0] for label in labels}

@@ -15,6 +15,7 @@ from services.assessment.api.importing import (
 from services.assessment.api.item_banks import BANK_FILES, BANK_ROUTES, BANKS
 from services.assessment.api.officers import erase_officer, get_officer, patch_officer, put_officer, show_profile
 from services.assessment.api.sessions import RUNNER, SESSION_ROUTES, SESSIONS
+from services.assessment.api.xapi import RECEIVER, STATEMENTS, XAPI_ROUTES
 from services.assessment.model import (
     AssessmentAccepted,
     EvidenceList,
@@ -40,11 +41,13 @@ __all__ = [
     "INDEX",
     "INTAKE",
     "KEYS",
+    "RECEIVER",
     "REGISTRAR",
     "REPORTS",
     "ROUTES",
     "RUNNER",
     "SESSIONS",
+    "STATEMENTS",
     "STORE",
 ]
 
@@ -144,6 +147,7 @@ ROUTES = [
     ),
     *BANK_ROUTES,
     *SESSION_ROUTES,
+    *XAPI_ROUTES,
     _import("/v1/assessments:import", import_results, ImportedResult, _RESULT),
     _import("/v1/officers:import", import_officers, ImportedOfficer, {"officer": "officer-014", **_REGISTRATION}),
     Route("GET", REPORT, show_import, PLATFORMS, answers={200: ImportReport}),

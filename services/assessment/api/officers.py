@@ -16,6 +16,7 @@ from services.assessment.api.common import (
     tag_of,
 )
 from services.assessment.api.sessions import SESSIONS
+from services.assessment.api.xapi import STATEMENTS
 from services.assessment.model import OfficerPut, PutOfficer, ShowProfile
 from services.assessment.store import SOURCE, Officer
 from shared.auth import FORGOTTEN_SECONDS
@@ -122,11 +123,13 @@ async def erase_officer(request: web.Request) -> web.StreamResponse:
             return True
         await request.app[KEYS].revoke_of(tenant, officer_id, datetime.now(UTC))  # first: nobody erased has a key
         await request.app[SESSIONS].erase(before.key)
+        await request.app[STATEMENTS].erase(before.key)
         data = OfficerErased(tenant, officer_id)
         return await store.erase(before, new_event(SOURCE, before.key, before.sequence + 1, data, trace)) or None
 
     await retry_on_conflict(decide, "this officer")
     await request.app[SESSIONS].erase(key_of(tenant, officer_id))  # one that began meanwhile
+    await request.app[STATEMENTS].erase(key_of(tenant, officer_id))
     return no_content()
 
 

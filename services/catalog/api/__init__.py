@@ -132,7 +132,7 @@ def _matches(path: str, handler: Handler, body: type, answers: type, example: di
         example={"matches": [example]},
         headers=[IF_MATCH] if one else [],
         answers={200: answers},
-        problems=[412] if one else [],
+        problems=[409, 412] if one else [],
     )
 
 
@@ -158,9 +158,11 @@ ROUTES = [
         accepts=MERGE_PATCH,
         headers=[IF_MATCH],
         answers={200: CoursePut},
-        problems=[412, 415],
+        problems=[409, 412, 415],
     ),
-    Route("GET", _COURSE, get_course, EVERYONE, headers=[IF_NONE_MATCH], answers={200: Course, 304: None}),
+    Route(
+        "GET", _COURSE, get_course, EVERYONE, headers=[IF_NONE_MATCH], answers={200: Course, 304: None}, problems=[409]
+    ),
     Route("DELETE", _COURSE, withdraw_course, ADMINS, headers=[IF_MATCH], answers={204: None}, problems=[412]),
     Route("GET", "/v1/courses", list_courses, EVERYONE, query=ListCourses, answers={200: CoursePage}),
     Route(
@@ -285,6 +287,7 @@ ROUTES = [
         query=ShowFramework,
         headers=[IF_NONE_MATCH],
         answers={200: Framework, 304: None},
+        problems=[409],
     ),
     Route("GET", "/v1/frameworks", list_frameworks, EVERYONE, query=ListFrameworks, answers={200: FrameworkList}),
     Route(
@@ -294,6 +297,7 @@ ROUTES = [
         ADMINS,
         headers=[IF_NONE_MATCH],
         answers={200: CourseMatches, 304: None},
+        problems=[409],
     ),
     _matches(f"{_COURSE}/matches:confirm", confirm_matches, DecideMatches, CourseMatches, _NAMED),
     _matches(f"{_COURSE}/matches:reject", reject_matches, DecideMatches, CourseMatches, _NAMED),

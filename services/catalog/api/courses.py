@@ -67,7 +67,7 @@ async def withdraw_course(request: web.Request) -> web.StreamResponse:
 
     async def decide() -> Entry | None:
         before = await store.find(key)
-        if before is None or before.content is None:
+        if before is None or (before.content is None and not before.unreadable):
             raise NotFound("no such course")
         asked.check(present_tag(before, tenant))
         return await store.withdraw_course(before, trace)
@@ -150,7 +150,7 @@ async def store_course(request: web.Request, course: Course, asked: Precondition
         after = await store.put_course(before, tenant, kept, trace)
         if after is None:
             return None
-        new = before is None or before.content is None
+        new = before is None or (before.content is None and not before.unreadable)
         return CoursePut(course.id, after.sequence, changed=True, warnings=warnings), new
 
     return await retry_on_conflict(decide, "this course")

@@ -26,7 +26,7 @@ from services.catalog.model import FrameworkPut
 from services.catalog.store import framework_key
 from shared.decoding import stored
 from shared.domain import Framework
-from shared.errors import InvalidInput, NotFound
+from shared.errors import Conflict, InvalidInput, NotFound, PreconditionFailed
 from shared.preconditions import Preconditions, Tag
 from shared.retries import retry_on_conflict
 from shared.routes import json_response, no_content, not_modified, preconditions, principal, read_body, read_query
@@ -153,8 +153,8 @@ async def comment_draft(request: web.Request) -> web.StreamResponse:
 async def publish_draft(request: web.Request) -> web.StreamResponse:
     """Publish an approved draft as the next version.
 
-    409 if it is not approved, or if another version was published since it was made. A request that broke off may be
-    sent again and completes the publication.
+    409 if it is not approved, or if another version was published since it was made, at the same moment too. A request
+    that broke off may be sent again and completes the publication.
     """
     asked, tenant, kept = preconditions(request), principal(request).tenant, request.app[DRAFTS]
     draft = await _draft(request)
@@ -168,7 +168,13 @@ async def publish_draft(request: web.Request) -> web.StreamResponse:
         drafts.check_publishable(draft, version)
         seen = present_tag(await request.app[STORE].visible_framework(tenant, draft.framework.id), tenant)
         only = Preconditions.of([str(seen)], []) if seen else Preconditions.of([], ["*"])
-        put, _ = await store_framework(request, draft.framework, only)
+        try:
+            put, _ = await store_framework(request, draft.framework, only)
+        except PreconditionFailed as lost:  # the caller's own preconditions have held
+            raise Conflict(
+                "another version of this framework was published at the same moment: put the draft again",
+                "base_version",
+            ) from lost
     await kept.keep_approval(tenant, draft, put.version)
     await kept.remove(tenant, draft)
     return json_response(put, tag=Tag(str(put.version)))

@@ -15,7 +15,6 @@ import msgspec
 from services.catalog.frameworks.own import json_of
 from services.catalog.frameworks.reading import (
     EVERYBODY,
-    EXAMPLES,
     Builder,
     Given,
     NotKept,
@@ -24,6 +23,8 @@ from services.catalog.frameworks.reading import (
     clean,
     decimal,
     identifier,
+    not_held,
+    plain,
 )
 from services.catalog.frameworks.tables import Source
 from shared.domain import (
@@ -59,12 +60,13 @@ _AREA, _SKILL, _JOB_GROUP = "Area", "Skill", "Job group"
 
 def read(sources: list[Source], options: Options) -> Reading:
     """Read a package and return the framework with its report. Raises Malformed, InvalidInput."""
-    given = json_of(sources)
+    builder = Builder(options)
+    given = json_of(sources, builder)
     if isinstance(given, dict) and isinstance(given.get("CFPackage"), dict):
         given = given["CFPackage"]
     if not isinstance(given, dict) or not isinstance(given.get("CFDocument"), dict):
         raise InvalidInput("is no CASE package: it has no document", "CFDocument")
-    return _Package(given, Builder(options)).read()
+    return _Package(given, builder).read()
 
 
 class _Package:
@@ -365,7 +367,7 @@ class _Written:
         self._at = at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         self._root = self._identifier("document", framework.id)
         self._links: list[dict[str, Any]] = []
-        self._titles: dict[str, str] = {self._root: _plain(framework.title)}
+        self._titles: dict[str, str] = {self._root: plain(framework.title)}
         self._numbers: dict[str, int] = {}
 
     def package(self) -> tuple[bytes, list[NotKept]]:
@@ -412,29 +414,29 @@ class _Written:
             "uri": f"urn:uuid:{self._root}",
             "lastChangeDateTime": self._at,
             "creator": framework.id,
-            "title": _plain(framework.title),
+            "title": plain(framework.title),
         }
         if framework.description:
-            document["description"] = _plain(framework.description)
+            document["description"] = plain(framework.description)
         if not self._extended:
             return document
         kept = {name: value for name in _EXTENDED if (value := getattr(framework, name))}
         return {**document, "caseVersion": "1.1", "extensions": {EXTENSION: kept}}
 
     def _item(self, name: str, kind: str, part: Any) -> dict[str, Any]:
-        self._titles[name] = _plain(part.title)
+        self._titles[name] = plain(part.title)
         item: dict[str, Any] = {
             "identifier": name,
             "uri": f"urn:uuid:{name}",
             "CFDocumentURI": self._node(self._root),
             "lastChangeDateTime": self._at,
             "CFItemType": kind,
-            "fullStatement": _plain(part.title),
+            "fullStatement": plain(part.title),
         }
         if part.title.en and part.title.th and Given(part.title.th).th() and not Given(part.title.en).th():
             item["alternativeLabel"] = part.title.th
         if part.description:
-            item["notes"] = _plain(part.description)
+            item["notes"] = plain(part.description)
         if getattr(part, "code", None):
             item["humanCodingScheme"] = part.code
         if getattr(part, "synonyms", None):
@@ -476,7 +478,7 @@ class _Written:
             name = str(uuid5(NAMESPACE_URL, f"{rubric}/{i}"))
             levels.append({
                 "identifier": name, "uri": f"urn:uuid:{name}", "lastChangeDateTime": self._at,
-                "rubricCriterionId": criterion, "position": i, "score": step.level, "quality": _plain(step.title),
+                "rubricCriterionId": criterion, "position": i, "score": step.level, "quality": plain(step.title),
             })  # fmt: skip
         common = {"lastChangeDateTime": self._at}
         criteria = {
@@ -505,11 +507,7 @@ class _Written:
             ("second language of a level", [decimal(one.level) for one in framework.scale if _both(one.title)]),
             ("second language of the title", [framework.id] if _both(framework.title) else []),
         ]
-        return [NotKept(what, len(names), names[:EXAMPLES]) for what, names in found if names]
-
-
-def _plain(text: LocalizedText | Prose) -> str:
-    return text.en or text.th or ""
+        return not_held(found)
 
 
 def _both(text: LocalizedText | Prose) -> bool:

@@ -136,6 +136,17 @@ def clean(words: str) -> str:
     return words if shows_something(words) else ""
 
 
+def not_held(parts: Iterable[tuple[str, Iterable[str]]]) -> list[NotKept]:
+    """Return what a format cannot hold of a framework, by what it is and the names of its items."""
+    found = [(what, [*names]) for what, names in parts]
+    return [NotKept(what, len(names), names[:EXAMPLES]) for what, names in found if names]
+
+
+def plain(text: LocalizedText | Prose | None) -> str:
+    """Return a text where a format takes one language: the English one, else the Thai one."""
+    return (text.en or text.th or "") if text else ""
+
+
 def escaped(words: str) -> str:
     """Return a text with entities escaped, so that `clean` returns the original text."""
     return _ENTITY.sub(lambda found: f"&amp;{found[0][1:]}", words)
@@ -180,6 +191,7 @@ class Builder:
         self._requirements: dict[tuple[str, str, str | None], tuple[Requirement, int | None]] = {}
         self._relations: dict[Relation, int | None] = {}
         self._mappings: list[VersionMapping] = []
+        self._names: dict[str, str] = {}
         self._head: dict[str, Any] = {}
 
     # --- telling -----------------------------------------------------------------------------------------------------
@@ -255,9 +267,9 @@ class Builder:
     ) -> None:
         """Add the level that a job group needs. A repeated row is reported; one with another level is a fault."""
         fields = {
-            "job_group": identifier(job_group),
-            "skill": identifier(skill),
-            "stage": None if stage is None else identifier(stage),
+            "job_group": self._shared(identifier(job_group)),
+            "skill": self._shared(identifier(skill)),
+            "stage": None if stage is None else self._shared(identifier(stage)),
         }
         name = " / ".join(value for value in fields.values() if value)
         made = self._made(
@@ -275,6 +287,10 @@ class Builder:
             said, here = (f"{decimal(one.level)}, weight {decimal(one.weight)}" for one in (before, made))
             text = f"{said}, in {_at(first)}; here {here}"
             self.fault(f"the level is required twice: {text}", row=row, id=name, field="level", verdict="untrue")
+
+    def _shared(self, name: str) -> str:
+        """Return a name as the same object wherever it stands: there may be 100,000 requirements."""
+        return self._names.setdefault(name, name)
 
     def has(self, part: str, key: str) -> bool:
         """Return whether this part was added already."""
