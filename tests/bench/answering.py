@@ -31,7 +31,7 @@ class Officer:
                 await self._take()
 
     async def _take(self) -> None:
-        step = await self._ask(self._path, {})
+        step = await self._ask(self._path, self._asked["session"])
         while item := step["item"]:
             body = {"item": item["id"], "response": 1, "sequence": item["sequence"]}
             step = await self._ask(f"{self._path}/{step['session']}/answers", body)

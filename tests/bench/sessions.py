@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from deploy.local.processes import ROOT, Child, free_port, until
-from deploy.local.seed import bearer, put
+from deploy.local.seed import SEED, bearer, put
 from services.assessment.sessions.adaptive import answered, begun
 from services.assessment.sessions.item_pool import Exposure, ItemPool
 from services.assessment.sessions.model import SessionPlan, SessionSkill, SubmitAnswer
@@ -80,6 +80,7 @@ async def measure(site: Site, directory: Path, seconds: float, share: float, tic
     )
     bare.start()
     asked: dict[str, Any] = {"headers": bearer(site.key), "officers": officers, "seconds": seconds}
+    asked["session"] = {"skills": _skills(), "max_items": 300}
     ours = {**asked, "port": urlsplit(site.assessment).port, "bare": False}
     floor = {**asked, "port": port, "bare": True}
     try:
@@ -93,6 +94,12 @@ async def measure(site: Site, directory: Path, seconds: float, share: float, tic
         await bare.stop()
     rate, bare_rate = map(median, rates)
     return [*choosing(share), Figure("POST …/sessions/{id}/answers", rate, "requests/s", bare_rate, _TARGET)]
+
+
+def _skills() -> list[str]:
+    """Return every skill of the framework: a session of them all is a long one."""
+    framework = json.loads((SEED / "frameworks" / f"{_REGISTRATION['framework']}.json").read_bytes())
+    return [skill["id"] for skill in framework["skills"]]
 
 
 async def _listens(port: int) -> bool:
