@@ -82,6 +82,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
         brokers=settings,
         republish=store.republish,
         staged=staged,
+        bulk_rate=settings.bulk_officers_per_second,
     )
 
     intake = Intake(store, index, follower.caught_up)
