@@ -163,6 +163,9 @@ export function StepDetails({ step, path, visit }: Omit<AlternativeProps, 'cours
                 <span>
                   {t('fromTo', { from: decimal(close.from), to: decimal(close.to), required: decimal(close.required) })}
                 </span>
+                {close.confidence != null && (
+                  <span class="quiet"> {t('unconfirmed', { share: percent(Math.floor(close.confidence * 100 + 1e-4) / 100) })}</span>
+                )}
               </li>
             ))}
           </ul>
