@@ -31,7 +31,7 @@ _OWNERS: list[tuple[re.Pattern[str], str]] = [
     for pattern, owner in [
         (rf"{_OFFICER}/(path(/why-not/[^/]+)?|feedback)", "recommender"),
         (r"/v1/(recommendations|rules|messages|courses/[^/]+/similar|agencies/[^/]+/gaps)", "recommender"),
-        (rf"{_OFFICER}(/assessments|/profile|/self-assessment)?", "assessment"),
+        (rf"{_OFFICER}(/assessments|/profile|/self-assessment|/sessions(/[^/]+(/answers)?)?)?", "assessment"),
         (r"/v1/(assessments|officers):import|/v1/assessments/imports/[^/]+(/rows)?", "assessment"),
         (r"/v1/(courses|frameworks)(/[^/]+)?", "catalog"),
         (r"/v1/courses:import|/v1/imports/[^/]+(/rows)?", "catalog"),
