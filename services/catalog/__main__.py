@@ -55,6 +55,8 @@ async def build(settings: CatalogSettings) -> web.Application:
     await history.prepare()
     await matches.prepare()
     await reports.prepare()
+    drafts = DraftStore(database)
+    await drafts.prepare()
     publisher = Publisher(settings)
     await publisher.start()
     relay = Relay(
@@ -107,7 +109,7 @@ async def build(settings: CatalogSettings) -> web.Application:
     )
     app[STORE], app[HISTORY], app[REPORTS] = store, history, reports
     app[MATCHES], app[CALIBRATION], app[ONE] = matches, calibration, asyncio.Lock()
-    app[FILES], app[DRAFTS] = asyncio.Semaphore(1), DraftStore(database)
+    app[FILES], app[DRAFTS] = asyncio.Semaphore(1), drafts
     app[SEARCH] = search
     metrics.watch_relay(app[REGISTRY], relay)
     metrics.watch_follower(app[REGISTRY], search.follower)

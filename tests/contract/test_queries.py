@@ -340,6 +340,7 @@ async def drafts(store: DraftStore) -> AsyncIterator[Call]:
     by = Signature("somebody", "key", LATER)
     first = FrameworkDraft(yardstick, 1, "draft", 0, by)
     second = msgspec.structs.replace(first, revision=2)
+    yield "DraftStore.prepare", store.prepare()
     yield "DraftStore.save", store.save(TENANT, None, first)
     yield "DraftStore.save again", store.save(TENANT, first, second)
     yield "DraftStore.find", store.find(TENANT, yardstick.id)
@@ -347,6 +348,12 @@ async def drafts(store: DraftStore) -> AsyncIterator[Call]:
     yield "DraftStore.approvals", store.approvals(TENANT, yardstick.id, [1, 2])
     yield "DraftStore.remove", store.remove(TENANT, second)
     yield "DraftStore.save of another one", store.save(TENANT, None, first)
+    large = FrameworkDraft(msgspec.structs.replace(large_framework(), id="large"), 1, "draft", 0, by)
+    yield "DraftStore.save in pieces", store.save(TENANT, None, large)
+    yield "DraftStore.save in pieces again", store.save(TENANT, large, msgspec.structs.replace(large, revision=2))
+    yield "DraftStore.find in pieces", store.find(TENANT, "large")
+    yield "DraftStore.remove in pieces", store.remove(TENANT, msgspec.structs.replace(large, revision=2))
+    yield "DraftStore.save in pieces once more", store.save(TENANT, None, large)
 
 
 async def matches(store: MatchStore, catalog: CatalogStore) -> AsyncIterator[Call]:
@@ -567,6 +574,7 @@ COPIES: Mapping[tuple[str, str], Callable[[int], Document]] = {
     ("catalog", "framework_history"): lambda n: {"_id": n + 1000, "key": f"{TENANT}/f{n // 20}", "id": f"f{n // 20}"},
     ("catalog", "framework_publications"): lambda n: {"_id": f"{TENANT}/framework:f{n}@1-d", "key": f"{TENANT}/f{n}"},
     ("catalog", "framework_drafts"): lambda n: {"_id": f"{TENANT}/framework:f{n}"},
+    ("catalog", "framework_draft_pieces"): lambda n: {"_id": n, "of": f"d{n // 10}", "number": n % 10, "data": b""},
     ("catalog", "framework_approvals"): lambda n: {"_id": f"{TENANT}/framework:f{n // 20}@{n % 20}"},
     ("access", "keys"): lambda n: {"_id": f"k{n}", "officer": f"o{n}", **_made(n)},
     ("recommender", "plans"): _of_plans,

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -109,6 +110,34 @@ async def test_a_new_version_withdraws_the_parts_of_the_one_before(service: Star
     last = await shown(service, name)
     assert last is not None
     assert (last.retired, last.skills) == (True, one.skills)
+
+
+async def test_a_large_draft_goes_through_people_to_a_version(service: Started) -> None:
+    name = unique("big")
+    where, pieces = f"/v1/frameworks/{name}/draft", service.database("catalog")["framework_draft_pieces"]
+
+    async def asked(method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        data = io.BytesIO(msgspec.json.encode(body)) if body else None
+        got = await service.ask(method, path, "admin", data=data)
+        return got.status, json.loads(await got.read() or b"null")
+
+    async def kept() -> int:
+        return len(await pieces.distinct("of"))
+
+    before = await kept()
+    assert (await asked("PUT", where, {"framework": named(name, large_framework()), "by": "S."}))[0] == 201
+    other = named(name, large_framework(skills=4100))
+    assert (await asked("PUT", where, {"framework": other, "by": "S."}))[0] == 200
+    assert await kept() == before + 1
+    status, draft = await asked("GET", where)
+    assert (status, draft["revision"], len(draft["framework"]["skills"])) == (200, 2, 4100)
+    assert (await asked("POST", f"{where}:review", {"by": "P."}))[0] == 200
+    assert (await asked("POST", f"{where}:approve", {"by": "K."}))[0] == 200
+    assert len((await asked("GET", f"/v1/frameworks/{name}:impact"))[1]["skills_added"]) == 4100
+    assert (await asked("POST", f"{where}:publish"))[1]["version"] == 1
+    assert await shown(service, name) == msgspec.structs.replace(other, version=1)
+    assert (await asked("GET", where))[0] == 404
+    assert await kept() == before
 
 
 async def test_republishing_announces_parts_then_their_header(service: Started, announced: Topic) -> None:

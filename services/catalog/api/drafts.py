@@ -205,7 +205,10 @@ async def list_versions(request: web.Request) -> web.StreamResponse:
     entry = await request.app[STORE].visible_framework(tenant, name)
     if entry is None:
         raise NotFound("no such framework")
-    rows = await request.app[HISTORY].framework_versions(entry.tenant, name, wanted.after, wanted.limit + 1)
+    history = request.app[HISTORY]
+    below = await history.position() + 1  # what is not to be read as it was yet is not listed
+    below = below if wanted.after is None else min(below, wanted.after)
+    rows = await history.framework_versions(entry.tenant, name, below, wanted.limit + 1)
     page = rows[: wanted.limit]
     told_who = entry.tenant == tenant and principal(request).role == "admin"
     numbers = [row.version for row in page] if told_who else []
