@@ -101,6 +101,7 @@ READ_WHOLE = {
     "MatchStore.examples": "courses are compared with up to 5,000 examples, kept for a minute",
     "MatchStore.whole": "the health of a catalog is that of every course; one request at a time",
     "MatchStore.decided": "an operator calibrates on all that people have decided",
+    "OfficerStore.job_groups_under": "an admin is told how many officers a change of a framework concerns",
     "KeyStore.list": "an operator lists every key of a tenant",
     "KeyStore.list of all": "the same, of all tenants",
 }
@@ -174,6 +175,8 @@ async def officers(watched: Watched) -> AsyncIterator[Call]:
             await call
         else:
             yield "OfficerStore.save with evidence over the number kept", call
+    yield "OfficerStore.job_groups_under", store.job_groups_under(TENANT, FRAMEWORK)
+    yield "OfficerStore.job_groups_under of all tenants", store.job_groups_under("shared", FRAMEWORK)
     yield "OfficerStore.find", store.find(TENANT, "a")
     found = await store.find(TENANT, "a")
     assert found is not None

@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 from services.catalog import drafts
 from services.catalog.api.entries import HISTORY, STORE, present_tag, same_id
 from services.catalog.api.frameworks import store_framework
+from services.catalog.api.officers import OFFICERS
 from services.catalog.draft_store import DraftStore
 from services.catalog.drafts import (
     CommentDraft,
@@ -181,14 +182,15 @@ async def publish_draft(request: web.Request) -> web.StreamResponse:
 
 
 async def show_impact(request: web.Request) -> web.StreamResponse:
-    """Return what publishing the draft would change: skills, job groups and every required level.
-
-    Officers are not counted: the catalog has no data about them.
-    """
+    """Return what publishing the draft would change: skills, job groups, every required level, and for how many."""
     draft = await _draft(request)
-    entry = await request.app[STORE].find(framework_key(principal(request).tenant, draft.framework.id))
+    name = draft.framework.id
+    entry = await request.app[STORE].find(framework_key(principal(request).tenant, name))
     present = entry.content if entry and isinstance(entry.content, Framework) else None
-    return json_response(await asyncio.to_thread(drafts.impact, draft, present))
+    found = await asyncio.to_thread(drafts.impact, draft, present)
+    groups = {*found.job_groups, *found.job_groups_removed}
+    officers = await request.app[OFFICERS].count(request, name, groups)
+    return json_response(msgspec.structs.replace(found, officers=officers))
 
 
 async def list_versions(request: web.Request) -> web.StreamResponse:
