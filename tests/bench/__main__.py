@@ -17,7 +17,20 @@ from deploy.local.display import Terminal
 from deploy.local.processes import ROOT, CannotStart, kill_all
 from deploy.local.replicas import SERVICES
 from deploy.local.stack import Stack
-from tests.bench import backlog, cost, imports, interleaved, memory, overload, plans, push_latency, reads, report
+from tests.bench import (
+    backlog,
+    cost,
+    imports,
+    interleaved,
+    memory,
+    overload,
+    plans,
+    push_latency,
+    reads,
+    report,
+    search,
+    sessions,
+)
 from tests.bench.figures import Figure
 
 _ROUNDS, _SECONDS, _EVENTS, _COURSES = 100, 5.0, 10_000, 100_000
@@ -43,6 +56,7 @@ async def bench(console: Console, share: float) -> report.Results:
             totals = {
                 "pushes": push_latency.BLOCKS * rounds,
                 "reads": interleaved.BLOCKS,
+                "answers": sessions.BLOCKS,
                 "overload": overload.PHASES,
                 "recommendations": interleaved.BLOCKS,
                 "backlog": 2 * events,
@@ -59,6 +73,7 @@ async def bench(console: Console, share: float) -> report.Results:
             figures += [*cost.sizes(), *await cost.measure(site, share)]
             figures += await reads.measure(site, push_latency.OFFICERS[0], place, _SECONDS * share, begin("reads"))
             await asyncio.gather(stack.stop("portal"), stack.stop("recommender"))
+            figures += await sessions.measure(site, place, _SECONDS * share, share, begin("answers"))
             figures += await overload.measure(
                 site, stack.running["assessment"][0].child.pid, 4 * _SECONDS * share, begin("overload")
             )
@@ -71,6 +86,7 @@ async def bench(console: Console, share: float) -> report.Results:
                 begin("imports"),
             )
             await asyncio.gather(stack.stop("assessment"), stack.stop("catalog"))
+            figures += await asyncio.to_thread(search.measure, courses)
             figures += await plans.measure(stack.servers, place / "plans", _SECONDS * share, begin("recommendations"))
             found, parts = await backlog.measure(stack.servers, place / "backlog", events, begin("backlog"))
             figures += found

@@ -98,6 +98,7 @@ export const MESSAGES = {
     findingSimilar: 'กำลังค้นหา…',
     noneSimilar: 'ไม่มีหลักสูตรอื่นที่สอนทักษะเดียวกัน',
     match: 'ตรงกับทักษะที่ท่านขาด',
+    unconfirmed: (percent) => `จับคู่จากคำอธิบายหลักสูตร ยังไม่ได้ยืนยัน (${percent} %)`,
 
     gaps: 'ทักษะของท่านเทียบกับเกณฑ์',
     gapsWhy: 'แต่ละแถบคือทักษะหนึ่งอย่าง ยิ่งยาวยิ่งชำนาญ',
@@ -240,6 +241,7 @@ export const MESSAGES = {
     findingSimilar: 'Searching…',
     noneSimilar: 'No other course teaches the same skills.',
     match: 'Match with the skills you lack',
+    unconfirmed: (percent) => `matched by its description, not confirmed (${percent} %)`,
 
     gaps: 'Your skills beside the requirement',
     gapsWhy: 'Each bar is one skill: the longer, the more skilled.',

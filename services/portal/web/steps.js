@@ -18,7 +18,8 @@ export function sharesAfter(path) {
 function closes(step) {
   return h('ul', { class: 'closes' }, step.closes.map((close) => h('li', {},
     localized('strong', close.title), ' ',
-    h('span', {}, t('fromTo', level(close.from), level(close.to), level(close.required))))));
+    h('span', {}, t('fromTo', level(close.from), level(close.to), level(close.required))),
+    close.confidence !== undefined && h('span', { class: 'quiet' }, ' ', t('unconfirmed', Math.floor(close.confidence * 100 + 1e-4))))));
 }
 
 function condition(rule, names) {
