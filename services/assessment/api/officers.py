@@ -8,6 +8,7 @@ from aiohttp import web
 
 from services.assessment import profile as profiles
 from services.assessment.api.common import (
+    INDEX,
     KEYS,
     REGISTRAR,
     STORE,
@@ -153,6 +154,8 @@ async def count_officers(request: web.Request) -> web.StreamResponse:
 
     To an admin of the tenant `shared`: the officers of all tenants who are under the shared framework of this id.
     """
-    name = request.match_info["framework_id"]
-    groups = await request.app[STORE].job_groups_under(principal(request).tenant, name)
+    tenant, name = principal(request).tenant, request.match_info["framework_id"]
+    if request.app[INDEX].find(tenant, name) is None:
+        raise NotFound("no such framework")
+    groups = await request.app[STORE].job_groups_under(tenant, name)
     return json_response(FrameworkOfficers(name, sum(groups.values()), dict(sorted(groups.items()))))
