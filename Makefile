@@ -60,6 +60,7 @@ bench: setup ## the performance table, each figure beside its floor
 evaluate: setup ## every gate of ranking and matching, in about half an hour; DATASETS_DIR=folder adds the real sets, QUICK=1 takes two
 	@$(VENV)/python -m tests.evaluation $(if $(QUICK),--quick)
 	@$(VENV)/python -m tests.evaluation.matching $(if $(QUICK),--print)
+	@$(VENV)/python -m tests.evaluation.sessions $(if $(QUICK),--quick)
 
 clean: ## remove the virtual environment, downloads, data, logs and caches
 	rm -rf .venv .local .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage

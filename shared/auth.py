@@ -7,6 +7,7 @@
     PUBLIC     anybody, without a key
     ADMINS     role admin
     PLATFORMS  roles admin and platform
+    SIGNED_IN  every role
     EVERYONE   roles admin, platform and officer; an officer's key opens only paths of its own officer
     ASSESSORS  those and supervisors; a supervisor's key is for the officers of its own agency (`check_agency`)
 
@@ -83,6 +84,7 @@ PUBLIC = Policy(frozenset())
 ADMINS = Policy(frozenset({"admin"}))
 PLATFORMS = Policy(frozenset({"admin", "platform"}))
 EVERYONE = Policy(frozenset({"admin", "platform", "officer"}))
+SIGNED_IN = Policy(frozenset(get_args(Role)))
 ASSESSORS = Policy(frozenset({"admin", "platform", "officer", "supervisor"}))
 
 
@@ -122,6 +124,9 @@ class StoredKey:
     label: str = ""
     created_at: datetime | None = None
     used_at: datetime | None = None
+    subject: str | None = None
+    """The person who signed in, by the provider's name; such a key ends `idle_seconds` after its last use."""
+    idle_seconds: int | None = None
     agency: str | None = None
 
 
@@ -231,6 +236,8 @@ class Authenticator:
         now = datetime.now(UTC)
         longest = _OFFICER_SECONDS if key.role == "officer" else _CACHED_SECONDS
         left = (key.expires_at - now).total_seconds() if key.expires_at else longest
+        if key.idle_seconds is not None:
+            left = min(left, key.idle_seconds - (now - (key.used_at or key.created_at or now)).total_seconds())
         if left <= 0:
             return refused
         if key.used_at is None or (now - key.used_at).total_seconds() > _USED_SECONDS:

@@ -30,12 +30,15 @@ from shared.paths import (
     Note,
     OpenGap,
     Step,
+    Succession,
+    Successor,
     UnlockCondition,
     Versions,
+    Whole,
 )
 
 MICRO = 1_000_000
-Number = int | float
+Number = Whole | float
 Title = tuple[str | None, str | None]
 """Thai and English."""
 
@@ -54,12 +57,16 @@ class CompactGap(Struct, frozen=True, array_like=True, omit_defaults=True):
     assessed: bool = True
 
 
-class CompactClose(Struct, frozen=True, array_like=True):
-    """A gap that a step narrows: the skill's place, the level after it, the share of the worth in micro-levels."""
+class CompactClose(Struct, frozen=True, array_like=True, omit_defaults=True):
+    """A gap that a step narrows: the skill's place, the level after it, the share of the worth in micro-levels.
 
-    skill: int
+    `confidence`: nobody has confirmed that the course teaches the skill; it is matched by its description, this surely.
+    """
+
+    skill: Whole
     to_level: Number
-    contribution: int
+    contribution: Whole
+    confidence: Number | None = None
 
 
 class CompactUnlock(Struct, frozen=True, array_like=True, omit_defaults=True):
@@ -69,9 +76,9 @@ class CompactUnlock(Struct, frozen=True, array_like=True, omit_defaults=True):
     its id and title. None: by way of other steps.
     """
 
-    step: int
+    step: Whole
     because: Literal["course", "skill"] | None = None
-    skill: int | str | None = None
+    skill: Whole | str | None = None
     level: Number | None = None
     title: Title | None = None
 
@@ -81,7 +88,7 @@ class CompactStep(Struct, frozen=True, array_like=True, omit_defaults=True):
 
     course: str
     title: Title
-    provider: int
+    provider: Whole
     hours: Number
     languages: list[str]
     closes: list[CompactClose]
@@ -96,22 +103,26 @@ class CompactStep(Struct, frozen=True, array_like=True, omit_defaults=True):
 class CompactOpen(Struct, frozen=True, array_like=True, omit_defaults=True):
     """A requirement, by its skill's place, that the path does not reach, and why not; see OpenGap."""
 
-    skill: int
-    cause: Literal["no_course", "budget", "little", "prerequisite", "excluded", "too_small", "kept"]
+    skill: Whole
+    cause: Literal["no_course", "budget", "little", "prerequisite", "excluded", "too_small", "kept", "unconfirmed"]
     courses: list[str] = []
     nearest: tuple[str, Title] | None = None
     hours: Number | None = None
     missing_hours: Number | None = None
     at_most: bool = False
     barred: Literal["language", "rule", "feedback"] | None = None
+    level: Number | None = None
+    confidence: Number | None = None
 
 
 class CompactAssess(Struct, frozen=True, array_like=True, omit_defaults=True):
     """A skill, by its place, to be assessed; see AssessFirst."""
 
-    skill: int
-    kind: Literal["first", "confirm"] = "first"
+    skill: Whole
+    kind: Literal["first", "confirm", "matched"] = "first"
     measured: Number | None = None
+    level: Number | None = None
+    confidence: Number | None = None
 
 
 class CompactNote(Struct, frozen=True, array_like=True, omit_defaults=True):
@@ -125,14 +136,23 @@ class CompactNote(Struct, frozen=True, array_like=True, omit_defaults=True):
     at_most: bool = False
 
 
+class CompactSuccession(Struct, frozen=True, array_like=True, omit_defaults=True):
+    """What the framework no longer has of an officer; see Succession."""
+
+    kind: Literal["skill", "job_group", "stage"]
+    id: str
+    successors: list[tuple[str, Title, Literal["exact", "broader", "partial"]]] = []
+    title: Title | None = None
+
+
 class CompactCoverage(Struct, frozen=True, array_like=True):
     """See Coverage."""
 
     before: Number
     after: Number
-    gap: int
-    gained: int
-    expected: int | None
+    gap: Whole
+    gained: Whole
+    expected: Whole | None
 
 
 class CompactPath(Struct, frozen=True, omit_defaults=True):
@@ -157,6 +177,7 @@ class CompactPath(Struct, frozen=True, omit_defaults=True):
     limited: bool = False
     finishing: bool = False
     refusal: str | None = None
+    successions: list[CompactSuccession] = []
 
 
 _SIMILARITY_PLACES = 3
@@ -188,7 +209,14 @@ def compact(path: LearningPath) -> CompactPath:
         steps=[_step(step, skills, places, providers) for step in path.steps],
         open=[_open(row, skills[row.skill]) for row in path.open],
         assess_first=[
-            CompactAssess(skills[one.skill], one.kind, _short_or_none(one.measured)) for one in path.assess_first
+            CompactAssess(
+                skills[one.skill],
+                one.kind,
+                _short_or_none(one.measured),
+                _short_or_none(one.level),
+                _short_or_none(one.confidence),
+            )
+            for one in path.assess_first
         ],
         notes=[
             CompactNote(
@@ -202,6 +230,15 @@ def compact(path: LearningPath) -> CompactPath:
             for note in path.notes
         ],
         providers=list(providers),
+        successions=[
+            CompactSuccession(
+                one.kind,
+                one.id,
+                [(successor.id, _title(successor.title), successor.match) for successor in one.successors],
+                _title(one.title) if one.title else None,
+            )
+            for one in path.successions
+        ],
     )
 
 
@@ -246,7 +283,10 @@ def _step(step: Step, skills: dict[str, int], places: dict[str, int], providers:
         providers.setdefault(_title(course.provider), len(providers)),
         _short(course.hours),
         course.languages,
-        [CompactClose(skills[row.skill], _short(row.to_level), row.contribution) for row in step.closes],
+        [
+            CompactClose(skills[row.skill], _short(row.to_level), row.contribution, _short_or_none(row.confidence))
+            for row in step.closes
+        ],
         _short(round(step.similarity, _SIMILARITY_PLACES)),
         _short(step.score),
         course.url,
@@ -278,6 +318,8 @@ def _open(row: OpenGap, skill: int) -> CompactOpen:
         _short_or_none(row.missing_hours),
         row.at_most,
         row.barred,
+        _short_or_none(row.level),
+        _short_or_none(row.confidence),
     )
 
 
@@ -300,7 +342,7 @@ def _row(row: Any) -> Any:
         value = getattr(row, name)
         if value != default:
             kept = place
-        values.append([_row(one) for one in value] if name == "unlocks" else value)
+        values.append([_row(one) for one in value] if name in ("closes", "unlocks") else value)
     return values[:kept]
 
 
@@ -348,7 +390,15 @@ def _expanded(path: CompactPath, runners_up: Sequence[Sequence[Alternative]]) ->
         over_budget_hours=over,
         short_hours=_float(path.short_hours),
         assess_first=[
-            AssessFirst(gaps[one.skill].skill, gaps[one.skill].title, UNSAID, one.kind, _float(one.measured))
+            AssessFirst(
+                gaps[one.skill].skill,
+                gaps[one.skill].title,
+                UNSAID,
+                one.kind,
+                _float(one.measured),
+                _float(one.level),
+                _float(one.confidence),
+            )
             for one in path.assess_first
         ],
         notes=[
@@ -362,6 +412,15 @@ def _expanded(path: CompactPath, runners_up: Sequence[Sequence[Alternative]]) ->
                 note.at_most,
             )
             for note in path.notes
+        ],
+        successions=[
+            Succession(
+                one.kind,
+                one.id,
+                [Successor(name, _text(title), match) for name, title, match in one.successors],
+                _text(one.title) if one.title else None,
+            )
+            for one in path.successions
         ],
     )
 
@@ -415,9 +474,11 @@ def _steps(
                     required=gap.required,
                     weight=gap.weight,
                     contribution=one.contribution,
+                    confidence=_float(one.confidence),
                 )
             )
-            held[one.skill] = float(one.to_level)
+            if one.confidence is None:  # only what is confirmed raises the level
+                held[one.skill] = float(one.to_level)
         conditions = [(path.steps[one.step].course, _condition(one, gaps)) for one in row.unlocks]
         steps.append(
             Step(
@@ -464,4 +525,6 @@ def _open_gap(row: CompactOpen, gap: Gap) -> OpenGap:
         at_most=row.at_most,
         nearest=CourseName(row.nearest[0], _text(row.nearest[1])) if row.nearest else None,
         barred=row.barred,
+        level=_float(row.level),
+        confidence=_float(row.confidence),
     )

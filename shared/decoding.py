@@ -1,5 +1,8 @@
 """Decodes the data of clients into structs: every error names its field, and dates and texts are checked.
 
+No text may hold a control character other than tabs and line ends: whatever shows it, or is compared with it, would
+do so in another way than the next.
+
 decode(raw, Course)              JSON; Malformed where it is none, InvalidInput naming the field
 convert(given, ListCourses)      data that are decoded already, such as a query
 faults(given, Course)            every fault of decoded data, each naming its field
@@ -42,6 +45,8 @@ def decode(raw: bytes, shape: type[T]) -> T:
             found = msgspec.json.decode(raw, type=shape)
         except msgspec.ValidationError as error:
             raise _invalid(error, shape, _loosely(raw)) from error
+    if _MAY_HOLD_CONTROLS.search(raw):
+        _check_controls(_loosely(raw))
     check(found, shape)
     return found
 
@@ -74,37 +79,39 @@ def convert(given: object, shape: type[T], *, strict: bool = True) -> T:
         raise _invalid(error, shape, given) from error
     except RecursionError as error:
         raise _too_deep() from error
+    _check_controls(given)
     check(found, shape)
     return found
 
 
-def faults(given: object, shape: Any) -> list[InvalidInput]:
+def faults(given: object, shape: Any, *, strict: bool = True) -> list[InvalidInput]:
     """Return everything that is wrong with builtins in a shape, by field; nothing where they fit.
 
-    Checks of a whole object are made only if its fields are valid. Raises Malformed if they are nested too deep.
+    `strict`: as in `convert`. Checks of a whole object are made only if its fields are valid. Raises Malformed if they
+    are nested too deep.
     """
     try:
-        convert(given, shape)
+        convert(given, shape, strict=strict)
     except InvalidInput as first:
-        return [*_faults(given, shape, "")] or [first]
+        return [*_faults(given, shape, "", strict=strict)] or [first]
     return []
 
 
-def _faults(given: object, shape: Any, place: str) -> Iterator[InvalidInput]:
+def _faults(given: object, shape: Any, place: str, *, strict: bool) -> Iterator[InvalidInput]:
     found = False
-    for inner in _parts_with_faults(given, shape, place):
+    for inner in _parts_with_faults(given, shape, place, strict=strict):
         found = True
         yield inner
     if not found:
         try:
-            convert(given, shape)
+            convert(given, shape, strict=strict)
         except InvalidInput as error:
             inside = error.field or ""
             joined = f"{place}{inside}" if inside.startswith("[") else f"{place}.{inside}" if inside else place
             yield InvalidInput(error.detail, _at(joined))
 
 
-def _parts_with_faults(given: object, shape: Any, place: str) -> Iterator[InvalidInput]:
+def _parts_with_faults(given: object, shape: Any, place: str, *, strict: bool) -> Iterator[InvalidInput]:
     """Yield what is wrong with the fields of an object, or the items of a list."""
     for one in _members(shape):
         if isinstance(given, dict) and isinstance(one, type) and issubclass(one, msgspec.Struct):
@@ -116,12 +123,12 @@ def _parts_with_faults(given: object, shape: Any, place: str) -> Iterator[Invali
             for field in msgspec.structs.fields(one):
                 name = field.encode_name
                 if name in given:
-                    yield from _faults(given[name], inner[name], f"{place}.{name}")
+                    yield from _faults(given[name], inner[name], f"{place}.{name}", strict=strict)
                 elif field.required:
                     yield InvalidInput(f"Object missing required field `{name}`", _at(f"{place}.{name}"))
         elif isinstance(given, list) and get_origin(one) is list:
             for i, item in enumerate(given):
-                yield from _faults(item, get_args(one)[0], f"{place}[{i}]")
+                yield from _faults(item, get_args(one)[0], f"{place}[{i}]", strict=strict)
 
 
 def patched(present: T, patch: object, most: int) -> T:
@@ -166,6 +173,39 @@ def check(found: object, shape: Any) -> None:
 
 def _too_deep() -> Malformed:
     return Malformed("lists and objects stand too deep inside each other")
+
+
+# --- control characters ----------------------------------------------------------------------------------------------
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_MAY_HOLD_CONTROLS = re.compile(rb"\\u00[0189]|\\u007[fF]|\\[bf]|\x7f|\xc2[\x80-\x9f]")
+"""JSON that may hold one: escaped, or DEL and what follows it, which may stand as they are."""
+
+
+def _check_controls(given: object) -> None:
+    """Refuse a text, or a key, with a control character other than tabs and line ends, at any depth.
+
+    Raises InvalidInput naming the field, Malformed if the value is nested too deep.
+    """
+    try:
+        _refuse_controls(given, "")
+    except RecursionError as error:
+        raise _too_deep() from error
+
+
+def _refuse_controls(given: object, place: str) -> None:
+    if isinstance(given, str):
+        if found := _CONTROL.search(given):
+            raise InvalidInput(f"holds the control character U+{ord(found[0]):04X}", _at(place))
+    elif isinstance(given, Mapping):
+        for key, value in given.items():
+            name = str(key)
+            if _CONTROL.search(name):
+                raise InvalidInput("holds a name with a control character", _at(place))
+            _refuse_controls(value, f"{place}.{name}")
+    elif isinstance(given, list | tuple):
+        for i, item in enumerate(given):
+            _refuse_controls(item, f"{place}[{i}]")
 
 
 # --- dates and texts -------------------------------------------------------------------------------------------------

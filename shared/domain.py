@@ -7,11 +7,14 @@ Levels, weights and hours are kept to the millionth from here on (`keep_milliont
 reader, stored or sent, and two of them are compared as they are.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import hashlib
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 from msgspec.structs import force_setattr
 
@@ -185,7 +188,21 @@ class Relation(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
     target: Annotated[str, Meta(min_length=1, max_length=500)]
 
 
-class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class VersionMapping(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What has taken the place of a skill, or a job group, that the framework had in an earlier version.
+
+    `exact`: another name for the same. `broader`: the former skill is a part of the new one. `partial`: the two
+    overlap. A job group has one successor, and an exact one. `title`: what the former one was called.
+    """
+
+    origin: Identifier
+    target: Identifier
+    kind: Literal["exact", "broader", "partial"] = "exact"
+    of: Literal["skill", "job_group"] = "skill"
+    title: LocalizedText | None = None
+
+
+class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, dict=True):
     """A versioned yardstick: areas, skills, a level scale, job groups and the levels that they require.
 
     `version` counts up by one with every change; the catalog sets it, so a body need not carry it. Nobody is
@@ -205,15 +222,42 @@ class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
     provenance: dict[FactName, Provenance] = {}
     relations: list[Relation] = []
     retired: bool = False
+    mappings: list[VersionMapping] = []
 
     @property
     def max_level(self) -> float:
         """The top of the scale."""
         return max(step.level for step in self.scale)
 
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256, in hexadecimal, of the JSON."""
+        return hashlib.sha256(msgspec.json.encode(self)).hexdigest()
+
+    @cached_property
+    def skills_by_id(self) -> Mapping[str, Skill]:
+        """The skills by id, in their order."""
+        return {skill.id: skill for skill in self.skills}
+
+    @cached_property
+    def successors(self) -> Mapping[tuple[str, str], list[VersionMapping]]:
+        """The mappings by what they are of (`skill`, `job_group`) and the former id."""
+        found: dict[tuple[str, str], list[VersionMapping]] = {}
+        for row in self.mappings:
+            found.setdefault((row.of, row.origin), []).append(row)
+        return found
+
+    @cached_property
+    def _requirements_of(self) -> Mapping[str, list[Requirement]]:
+        """The requirements of each job group. A large framework has 100,000 for 3,000 job groups."""
+        found: dict[str, list[Requirement]] = {}
+        for row in self.requirements:
+            found.setdefault(row.job_group, []).append(row)
+        return found
+
     def required(self, job_group: str, stage: str | None) -> dict[str, Requirement]:
         """Return skill id -> requirement of a job group; a row of the stage stands before the row of every stage."""
-        rows = [row for row in self.requirements if row.job_group == job_group and row.stage in (None, stage)]
+        rows = [row for row in self._requirements_of.get(job_group, ()) if row.stage in (None, stage)]
         return {row.skill: row for row in sorted(rows, key=lambda row: row.stage is not None)}
 
     def check(self) -> None:
@@ -238,6 +282,7 @@ class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
                 raise InvalidInput("the same job group, skill and stage stand twice", f"requirements[{i}]")
             seen.add(place)
         self._check_relations(known["areas"], known["skills"])
+        self._check_mappings({"skill": known["skills"], "job_group": known["job_groups"]})
 
     def _check_relations(self, areas: set[str | None], skills: set[str | None]) -> None:
         for i, relation in enumerate(self.relations):
@@ -249,6 +294,28 @@ class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
         for kind in ("child_of", "precedes"):
             if cycle := find_cycle((row.origin, row.target) for row in self.relations if row.kind == kind):
                 raise InvalidInput(f"`{kind}` is a cycle: {cycle_text(cycle)}", "relations")
+
+    def _check_mappings(self, known: Mapping[str, Container[str | None]]) -> None:
+        for i, fault in mapping_faults(self.mappings, known):
+            raise InvalidInput(fault.detail, f"mappings[{i}].{fault.field}")
+
+
+def mapping_faults(
+    mappings: Iterable[VersionMapping], known: Mapping[str, Container[str | None]]
+) -> Iterator[tuple[int, InvalidInput]]:
+    """Yield what is wrong with mappings, by place and field. `known`: the present ids by what they are of."""
+    seen: set[tuple[str, str, str]] = set()
+    for i, row in enumerate(mappings):
+        what, place = row.of.replace("_", " "), (row.of, row.origin, row.target if row.of == "skill" else "")
+        if row.target not in known[row.of]:
+            yield i, InvalidInput(f"unknown {what} {row.target!r}", "target")
+        elif row.origin in known[row.of]:
+            yield i, InvalidInput(f"{what} {row.origin!r} is still in the framework", "origin")
+        elif row.of == "job_group" and row.kind != "exact":
+            yield i, InvalidInput("a job group has an exact successor", "kind")
+        elif place in seen:
+            yield i, InvalidInput(f"{what} {row.origin!r} is mapped twice", "origin")
+        seen.add(place)
 
 
 def find_cycle(links: Iterable[tuple[str, str]]) -> list[str]:

@@ -117,6 +117,48 @@ class FrameworkPublished(Struct, frozen=True):
     framework: Framework
 
 
+Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$(?!\n)")]
+"""Names the content of a framework: the first 16 digits of the SHA-256 of its JSON, without its version."""
+
+MAX_PARTS = 1000
+
+
+class FrameworkPart(Struct, frozen=True):
+    """Some rows of a framework that is too large for one record; `content`: an object with fields of Framework.
+
+    A version is read from its parts once FrameworkAnnounced has named them. A part never changes.
+    """
+
+    tenant: Identifier
+    framework: Identifier
+    version: Counter
+    digest: Digest
+    number: Annotated[int, Meta(ge=0, lt=MAX_PARTS)]
+    content: msgspec.Raw
+
+    @property
+    def key(self) -> str:
+        """`tenant/framework:id@version-digest/number`."""
+        return part_key(self.tenant, self.framework, self.version, self.digest, self.number)
+
+
+class FrameworkAnnounced(Struct, frozen=True):
+    """A framework is new or changed, and too large for one record. `parts`: the SHA-256 of each part's content."""
+
+    tenant: Identifier
+    framework: Identifier
+    version: Counter
+    digest: Digest
+    parts: Annotated[
+        list[Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]], Meta(min_length=1, max_length=MAX_PARTS)
+    ]
+
+
+def part_key(tenant: str, framework: str, version: int, digest: str, number: int) -> str:
+    """Return the key of a part of a version of a framework."""
+    return f"{key_of(tenant, f'framework:{framework}')}@{version}-{digest}/{number}"
+
+
 class PathHead(Struct, frozen=True):
     """The fields of PathRecommended that a consumer needs to forward it without decoding the path."""
 
@@ -168,6 +210,8 @@ Data = (
     | CoursePublished
     | CourseWithdrawn
     | FrameworkPublished
+    | FrameworkPart
+    | FrameworkAnnounced
     | PathRecommended
     | PathAnnounced
     | PathStored
@@ -180,6 +224,8 @@ TYPES: dict[str, type[Data]] = {
     "course.published.v1": CoursePublished,
     "course.withdrawn.v1": CourseWithdrawn,
     "framework.published.v1": FrameworkPublished,
+    "framework.part.v1": FrameworkPart,
+    "framework.published.v2": FrameworkAnnounced,
     "path.recommended.v1": PathRecommended,
     "path.recommended.v2": PathAnnounced,
     "path.stored.v1": PathStored,
@@ -281,7 +327,7 @@ _LONGEST = 1024
 _DEEPEST = 64
 _REASON = 500
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-_SUBJECT = re.compile(rf"{_NAME}/(framework:)?{_NAME}")
+_SUBJECT = re.compile(rf"{_NAME}/(?:{_NAME}|framework:{_NAME}(?:@[0-9]{{1,10}}-[0-9a-f]{{16}}/[0-9]{{1,3}})?)")
 _WHOLE = re.compile(r"[0-9]{1,15}")
 _TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _YEARS = range(1900, 9999)
@@ -433,7 +479,7 @@ def _event(
 def _subject(key: bytes | None) -> str:
     text = (key or b"")[:_LONGEST].decode("ascii", "replace")
     if not _SUBJECT.fullmatch(text):
-        raise ValueError("the key is not `tenant/id` or `tenant/framework:id`")
+        raise ValueError("the key is not `tenant/id`, `tenant/framework:id` or that of a part of a framework")
     return text
 
 
@@ -490,15 +536,16 @@ def _hold_together(event: Event) -> None:
 
 def _owner(data: Data) -> str:
     """Return the key that data of this kind has."""
+    if isinstance(data, FrameworkPart):
+        return data.key
+    if isinstance(data, FrameworkPublished | FrameworkAnnounced):
+        framework = data.framework.id if isinstance(data, FrameworkPublished) else data.framework
+        return key_of(data.tenant, f"framework:{framework}")
     if isinstance(data, AssessmentCompleted | OfficerChanged):
         return data.profile.key
     if isinstance(data, CoursePublished):
         return key_of(data.tenant, data.course.id)
-    if isinstance(data, CourseWithdrawn):
-        return key_of(data.tenant, data.course)
-    if isinstance(data, FrameworkPublished):
-        return key_of(data.tenant, f"framework:{data.framework.id}")
-    return key_of(data.tenant, data.officer)
+    return key_of(data.tenant, data.course if isinstance(data, CourseWithdrawn) else data.officer)
 
 
 def sendable(moment: datetime) -> datetime:

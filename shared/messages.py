@@ -30,6 +30,7 @@ MICRO = 1_000_000
 """Micro-levels in a level."""
 
 NAMED_UNLOCKS = 2
+NAMED_SUCCESSIONS = 5
 OFTEN_LEFT = 10
 """Points by which what is usually closed falls short of the whole, from which on both are said."""
 
@@ -101,17 +102,18 @@ def _step(step: Step, gaps: dict[str, Gap], courses: dict[str, Step], mean: floa
         yield Message(step.seed)
     for row in step.closes:
         gap = gaps[row.skill]
-        yield Message(
-            "closes" if row.to_level >= row.required else "narrows",
-            {
-                "skill": row.title,
-                "from": row.from_level,
-                "to": row.to_level,
-                "required": row.required,
-                "importance": _importance(gap.weight, mean),
-                "assessed": gap.assessed,
-            },
-        )
+        values: dict[str, Value] = {
+            "skill": row.title,
+            "from": row.from_level,
+            "to": row.to_level,
+            "required": row.required,
+            "importance": _importance(gap.weight, mean),
+            "assessed": gap.assessed,
+        }
+        if row.confidence is not None:
+            yield Message("may_close", {**values, "confidence": percent(row.confidence)})
+        else:
+            yield Message("closes" if row.to_level >= row.required else "narrows", values)
     named = sorted(step.unlocks, key=lambda course: course not in step.unlock_conditions)[:NAMED_UNLOCKS]
     for course in named:
         needs = _needs(step, step.unlock_conditions.get(course))
@@ -119,6 +121,11 @@ def _step(step: Step, gaps: dict[str, Gap], courses: dict[str, Step], mean: floa
     if len(step.unlocks) > len(named):
         yield Message("unlocks_more", {"courses": len(step.unlocks) - len(named)})
     yield Message("takes", {"hours": step.course.hours})
+
+
+def percent(confidence: float) -> int:
+    """Return a confidence in whole per cent, rounded down: never surer than it is."""
+    return round(MICRO * confidence) // (MICRO // 100)
 
 
 def _importance(weight: float, mean: float) -> str:
@@ -145,12 +152,35 @@ def path_messages(path: LearningPath) -> Iterator[Message]:
         framework, _, version = path.versions.framework.rpartition("@")
         yield Message("waiting", {"framework": framework, "version": version})
     elif path.status == "refused":
-        yield Message("refused", {"cause": path.refusal or ""})
+        gone = [one for one in path.successions if one.kind != "skill" and not one.successors]
+        if not gone:
+            yield Message("refused", {"cause": path.refusal or ""})
     elif not path.gaps:
         yield Message("no_requirement")
     else:
         yield from _outcome(path)
         yield from _remarks(path)
+    yield from _successions(path)
+
+
+def _successions(path: LearningPath) -> Iterator[Message]:
+    """Yield what became of what the framework no longer has: what counts instead, or what is to be done."""
+    for one in path.successions:
+        if one.kind != "skill":
+            former: dict[str, Value] = {"former": one.title or one.id}
+            if one.successors:
+                yield Message("job_group_moved", {**former, "present": one.successors[0].title})
+            else:
+                yield Message("job_group_gone" if one.kind == "job_group" else "stage_gone", former)
+    skills = [one for one in path.successions if one.kind == "skill"]
+    for one in skills[:NAMED_SUCCESSIONS]:
+        former = {"former": one.title or one.id}
+        for successor in one.successors:
+            yield Message("skill_moved", {**former, "present": successor.title, "match": successor.match})
+        if not one.successors:
+            yield Message("skill_gone", former)
+    if len(skills) > NAMED_SUCCESSIONS:
+        yield Message("skills_moved_more", {"skills": len(skills) - NAMED_SUCCESSIONS})
 
 
 def _outcome(path: LearningPath) -> Iterator[Message]:
@@ -180,6 +210,8 @@ def _remarks(path: LearningPath) -> Iterator[Message]:
         yield Message("over_budget", {"hours": path.over_budget_hours})
     if path.short_hours is not None:
         yield Message("short_of_hours", {"hours": path.short_hours, "at_most": path.short_at_most})
+    if unconfirmed := sum(any(row.confidence is not None for row in step.closes) for step in path.steps):
+        yield Message("unconfirmed_courses", {"courses": unconfirmed})
     if path.kept:
         yield Message("path_kept")
     if path.limited:
@@ -206,7 +238,13 @@ def open_messages(path: LearningPath, row: OpenGap) -> Iterator[Message]:
     if row.nearest is None:
         yield Message("none_teaches", above)
         return
-    yield Message("teaches", {"course": row.nearest.title, **above})
+    if row.confidence is not None and row.level is not None:
+        of = {"level": row.level, "confidence": percent(row.confidence), "here": row.cause == "unconfirmed"}
+        yield Message("may_raise", {"course": row.nearest.title, **above, **of})
+    else:
+        yield Message("teaches", {"course": row.nearest.title, **above})
+    if row.cause == "unconfirmed":
+        return
     if row.cause == "excluded":
         yield Message(row.barred or "excluded")
     elif row.cause == "prerequisite":
@@ -228,7 +266,10 @@ def open_messages(path: LearningPath, row: OpenGap) -> Iterator[Message]:
 def assess_messages(one: AssessFirst, gap: Gap) -> Iterator[Message]:
     """Yield why a skill is to be assessed."""
     values: dict[str, Value] = {"skill": one.title, "level": gap.level, "sd": gap.sd}
-    if one.kind == "first":
+    if one.kind == "matched":
+        to, confidence = one.level or 0.0, percent(one.confidence or 0.0)
+        yield Message("confirm_matched", {"skill": one.title, "level": to, "confidence": confidence})
+    elif one.kind == "first":
         yield Message("assess_first", {**values, "required": gap.required})
     elif one.measured is None:
         yield Message("confirm", {**values, "assessed": False})
@@ -259,8 +300,12 @@ def why_not_messages(answer: WhyNot) -> Iterator[Message]:
                 "at_most": answer.at_most,
             },
         )
-    else:
+    elif answer.cause != "unsure":
         yield Message(answer.cause)
+    if answer.confidence is not None:
+        yield Message("only_matched", {"confidence": percent(answer.confidence)})
+    if answer.cause == "unsure":
+        yield Message("unsure")
 
 
 def _does_not_fit(hours: float | None, *, at_most: bool) -> Message:

@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from shared.kafka import Follower, GroupConsumer
 from shared.outbox import Relay
+from shared.work_queue import WorkQueue
 
 NAMESPACE = "learning_path"
 """The first part of every name, as Prometheus asks for."""
@@ -121,3 +122,25 @@ def watch_follower(registry: CollectorRegistry, follower: Follower) -> None:
         "Records that could not be read or taken.",
         lambda: follower.skipped,
     )
+
+
+def watch_work(registry: CollectorRegistry, work: WorkQueue) -> None:
+    """Expose the pieces of work in hand, and how many were refused and dropped."""
+    gauge(registry, "work_queue_tasks", "Work of requests that waits or runs.", lambda: work.in_hand)
+    count(
+        registry,
+        "work_queue_rejected_tasks",
+        "Work of requests beyond the limits: 429 or 503.",
+        lambda: work.refused,
+    )
+    count(
+        registry,
+        "work_queue_abandoned_tasks",
+        "Work whose client went away before its turn.",
+        lambda: work.dropped,
+    )
+
+
+def watch_assembly(registry: CollectorRegistry, missing: Callable[[], int]) -> None:
+    """Expose how many parts of announced frameworks have not come."""
+    gauge(registry, "framework_parts_missing", "Parts of announced frameworks that are missing or wrong.", missing)

@@ -14,7 +14,7 @@ import logging
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import pymongo
@@ -166,7 +166,9 @@ class KeyStore:
         officer = IndexModel([("tenant", 1), ("officer", 1)], name="officer")
         of_tenant = IndexModel([("tenant", 1), ("created_at", 1)], name="tenant_created_at")
         of_all = IndexModel([("created_at", 1)], name="created_at")
-        await ensure_indexes(self._database, {"keys": [officer, of_tenant, of_all]})
+        of_person = IndexModel([("subject", 1)], name="subject", sparse=True)
+        over = IndexModel([("remove_at", 1)], name="remove_at", expireAfterSeconds=0)
+        await ensure_indexes(self._database, {"keys": [officer, of_tenant, of_all, of_person, over]})
 
     async def find(self, key_id: str) -> StoredKey | None:
         """Return a stored key unless it was revoked. Raises Unavailable."""
@@ -175,10 +177,15 @@ class KeyStore:
         return _key(document) if document else None
 
     async def create(self, key: StoredKey) -> None:
-        """Store a new key. Raises Unavailable."""
+        """Store a new key; one of a person who signed in is removed a day after its end. Raises Unavailable."""
+        session: Document = {}
+        if key.subject is not None and key.expires_at is not None:
+            session = {"subject": key.subject, "idle_seconds": key.idle_seconds}
+            session["remove_at"] = key.expires_at + timedelta(days=1)
         with unavailable():
             await self._keys.insert_one(
-                {
+                session
+                | {
                     "_id": key.key_id,
                     "digest": key.digest,
                     "tenant": key.tenant,
@@ -206,14 +213,15 @@ class KeyStore:
             return {document["_id"] async for document in self._keys.find({**wanted, **alive}, {"_id": 1})}
 
     async def revoke_of(self, tenant: str, officer: str, until: datetime) -> int:
-        """Revoke an officer's keys that were made by then and delete their labels; return how many. Raises Unavailable.
+        """Revoke an officer's keys made by then, and forget labels and subjects; return how many. Raises Unavailable.
 
         Idempotent.
         """
         theirs = {"tenant": str(tenant), "officer": str(officer), "created_at": {"$lte": until}, "revoked_at": None}
         with unavailable():
             result = await self._keys.update_many(
-                theirs, {"$set": {"revoked_at": datetime.now(UTC)}, "$unset": {"label": "", "used_at": ""}}
+                theirs,
+                {"$set": {"revoked_at": datetime.now(UTC)}, "$unset": {"label": "", "used_at": "", "subject": ""}},
             )
         return int(result.modified_count)
 
@@ -224,6 +232,14 @@ class KeyStore:
                 {"_id": str(key_id), "revoked_at": None}, {"$set": {"revoked_at": datetime.now(UTC)}}
             )
         return bool(result.modified_count)
+
+    async def revoke_subject(self, subject: str) -> int:
+        """Revoke the keys of a person who signed in, on every device; return how many. Raises Unavailable."""
+        with unavailable():
+            result = await self._keys.update_many(
+                {"subject": str(subject), "revoked_at": None}, {"$set": {"revoked_at": datetime.now(UTC)}}
+            )
+        return int(result.modified_count)
 
     async def list(self, tenant: str | None = None) -> AsyncIterator[StoredKey]:
         """Yield the keys that were not revoked, oldest first. Raises Unavailable."""
@@ -244,5 +260,7 @@ def _key(document: Document) -> StoredKey:
         label=document.get("label", ""),
         created_at=document.get("created_at"),
         used_at=document.get("used_at"),
+        subject=document.get("subject"),
+        idle_seconds=document.get("idle_seconds"),
         agency=document.get("agency"),
     )

@@ -5,11 +5,14 @@ Worth is counted in integer micro-levels (a millionth of weight x level), so tha
 """
 
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from shared.domain import LocalizedText, Prerequisite
+
+Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+"""A whole number that MongoDB keeps."""
 
 Value = str | bool | int | float | LocalizedText
 
@@ -36,10 +39,12 @@ UNSAID = Reason()
 """The reason of what is not shown yet."""
 
 
-class Closes(Struct, frozen=True):
+class Closes(Struct, frozen=True, omit_defaults=True):
     """One gap that a step narrows: the level before and after it, what is required, and its share of the path's worth.
 
-    `contribution` is in micro-levels; over all steps they add up to `coverage.gained`.
+    `contribution` is in micro-levels; over all steps they add up to `coverage.gained`. `confidence`: the course is only
+    matched to the skill by its description, and nobody has confirmed it; what it is worth counts times this, and the
+    level counts neither as reached nor for any entry.
     """
 
     skill: str
@@ -49,6 +54,7 @@ class Closes(Struct, frozen=True):
     required: float
     weight: float
     contribution: int
+    confidence: float | None = None
 
 
 class CourseCard(Struct, frozen=True, omit_defaults=True):
@@ -131,14 +137,16 @@ class OpenGap(Struct, frozen=True, omit_defaults=True):
     not suffice for it, `hours` are those it takes, `missing_hours` those that are missing; with `at_most` a shorter way
     was not ruled out. `little`: there is room for it, and it adds next to nothing. `too_small`: what is missing is
     less than an assessment could tell. `kept`: a course would close it, and the path that is being studied stays as it
-    was promised. `nearest`: the course that would raise it next, if it could be used; `barred`: why it is not used.
+    was promised. `unconfirmed`: `nearest` is in the path, and nobody has confirmed that it raises the skill. `nearest`:
+    the course that would raise it next, if it could be used; `barred`: why it is not used. With a `confidence` it is
+    only matched to the skill, up to `level`.
     """
 
     skill: str
     title: LocalizedText
     required: float
     reached: float
-    cause: Literal["no_course", "budget", "little", "prerequisite", "excluded", "too_small", "kept"]
+    cause: Literal["no_course", "budget", "little", "prerequisite", "excluded", "too_small", "kept", "unconfirmed"]
     reason: Reason
     courses: list[str] = []
     hours: float | None = None
@@ -146,6 +154,8 @@ class OpenGap(Struct, frozen=True, omit_defaults=True):
     at_most: bool = False
     nearest: CourseName | None = None
     barred: Literal["language", "rule", "feedback"] | None = None
+    level: float | None = None
+    confidence: float | None = None
 
 
 class Coverage(Struct, frozen=True, omit_defaults=True):
@@ -165,25 +175,28 @@ class Coverage(Struct, frozen=True, omit_defaults=True):
 class Versions(Struct, frozen=True, omit_defaults=True):
     """What a path was computed from. `framework` is `id@version`; `feedback` and `rules` count from 1, 0: none."""
 
-    profile: int
+    profile: Whole
     framework: str
-    catalog: int
+    catalog: Whole
     algorithm: str
-    feedback: int = 0
-    rules: int = 0
+    feedback: Whole = 0
+    rules: Whole = 0
 
 
 class AssessFirst(Struct, frozen=True, omit_defaults=True):
     """A required skill to be assessed. `first`: its gap is mostly doubt, and an assessment may do as much as a course.
 
     `confirm`: its level is that of completed courses, and was not assessed since; `measured`: the level before them.
+    `matched`: a completed course leads to `level` by its description, with this `confidence`, and was not confirmed.
     """
 
     skill: str
     title: LocalizedText
     reason: Reason
-    kind: Literal["first", "confirm"] = "first"
+    kind: Literal["first", "confirm", "matched"] = "first"
     measured: float | None = None
+    level: float | None = None
+    confidence: float | None = None
 
 
 class Note(Struct, frozen=True, omit_defaults=True):
@@ -215,6 +228,7 @@ WhyNotCause = Literal[
     "lower_value",
     "worse_overall",
     "kept",
+    "unsure",
 ]
 
 
@@ -223,7 +237,8 @@ class WhyNot(Struct, frozen=True, omit_defaults=True):
 
     `score` and `taken_score`: micro-levels per weighted hour of its bundle, and of what was taken there. With
     `does_not_fit`, `hours` are those that are missing. `at_most`: fewer hours were not ruled out. `no_path`: there is
-    no path that a course could be missing from.
+    no path that a course could be missing from. `confidence`: what it teaches of the gaps is only matched to it, this
+    surely at most; `unsure`: less surely than may enter a path.
     """
 
     course: str
@@ -235,6 +250,7 @@ class WhyNot(Struct, frozen=True, omit_defaults=True):
     score: float | None = None
     taken_score: float | None = None
     at_most: bool = False
+    confidence: float | None = None
 
 
 class Similar(Struct, frozen=True):
@@ -252,6 +268,27 @@ class Changes(Struct, frozen=True):
     moved: list[str]
     hours: float
     coverage: float
+
+
+class Successor(Struct, frozen=True):
+    """A skill or a job group of the present version of a framework; `match`: how far it is the former one."""
+
+    id: str
+    title: LocalizedText
+    match: Literal["exact", "broader", "partial"]
+
+
+class Succession(Struct, frozen=True, omit_defaults=True):
+    """What the officer was assessed in, or registered under, and the framework no longer has; and what counts instead.
+
+    Without `successors` the level does not count; without a job group or a stage no path can be planned. `title`: what
+    the former one was called.
+    """
+
+    kind: Literal["skill", "job_group", "stage"]
+    id: str
+    successors: list[Successor] = []
+    title: LocalizedText | None = None
 
 
 class LearningPath(Struct, frozen=True, omit_defaults=True):
@@ -285,3 +322,4 @@ class LearningPath(Struct, frozen=True, omit_defaults=True):
     limited: bool = False
     finishing: bool = False
     refusal: str | None = None
+    successions: list[Succession] = []

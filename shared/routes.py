@@ -25,6 +25,7 @@ with the officer of an officer's key before the handler runs. Work of a route th
 stream is finished even where the client goes away.
 """
 
+import asyncio
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -164,7 +165,8 @@ async def read_body(request: web.Request, shape: type[T]) -> T:
     """Return the JSON body in the route's shape. Raises Malformed, TooLarge, InvalidInput naming the field."""
     if request[ROUTE].body is not shape:
         raise TypeError(f"{request[ROUTE].path} declares another body than its handler reads")
-    return decode(await read_raw(request), shape)
+    raw = await read_raw(request)
+    return await asyncio.to_thread(decode, raw, shape) if len(raw) > _LARGE_BYTES else decode(raw, shape)
 
 
 async def read_patch(request: web.Request) -> object:
@@ -226,6 +228,8 @@ def idempotency_key(request: web.Request) -> str:
     return key
 
 
+_LARGE_BYTES = 256 * 1024
+"""A larger body is decoded in a thread."""
 _TRACEPARENT = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$")
 
 

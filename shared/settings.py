@@ -6,7 +6,7 @@
 
 `described()` lists each setting with its sentence and default; `deploy/env.example` holds the same, tied by a test.
 A secret NAME may be read from a file: NAME_FILE holds its path. A variable that resembles a setting but is none is a
-problem too: one with a prefix of ours (KAFKA_, MONGODB_, API_KEY_, HTTP_), or with nearly the name of a setting.
+problem too: one with a prefix of ours (KAFKA_, MONGODB_, API_KEY_, HTTP_, OPENID_), or nearly the name of a setting.
 """
 
 import difflib
@@ -18,9 +18,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, get_args
 from zoneinfo import available_timezones
 
+from shared.auth import Role
 from shared.limits import Limits, networks
 
 SERVICES = ("assessment", "catalog", "recommender", "portal")
@@ -104,6 +105,21 @@ def _urls(text: str) -> tuple[str, ...]:
         if not re.fullmatch(r"https?://(\[[0-9A-Fa-f:.]+\]|[^\s/?#@:;\[\]]+)(:\d{1,5})?(/[^\s?#]*)?", url):
             raise ValueError("must be an http:// or https:// address, several separated by commas")
     return tuple(dict.fromkeys(url.rstrip("/") for url in urls))
+
+
+def _own_url(text: str) -> str:
+    return _urls(text)[0] if text.strip() else ""
+
+
+def _roles(text: str) -> tuple[tuple[str, Role], ...]:
+    pairs: list[tuple[str, Role]] = []
+    known: dict[str, Role] = {role: role for role in get_args(Role)}
+    for part in filter(None, (one.strip() for one in text.split(","))):
+        value, _, role = (one.strip() for one in part.rpartition("="))
+        if not value or role not in known:
+            raise ValueError(f"must be value=role, separated by commas; a role is one of {', '.join(get_args(Role))}")
+        pairs.append((value, known[role]))
+    return tuple(pairs)
 
 
 def _number(least: int, most: int) -> _Parse:
@@ -340,6 +356,11 @@ class AssessmentSettings(Settings):
     default_framework: str = _setting(
         "The framework of an officer who is registered without one.", _identifier, "th-digital-2018"
     )
+    session_idle_minutes: int = _setting(
+        "How long an adaptive session waits for the next answer; then it ends, and what it measured counts.",
+        _number(1, 100_000),
+        "120",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -395,6 +416,53 @@ class PortalSettings(Settings):
     cookie_secure: bool = _setting(
         "Whether the sign-in cookie travels over HTTPS only; false is for one machine.", _flag, "true"
     )
+    session_hours: int = _setting("How long a sign-in lasts at most.", _number(1, 168), "12")
+    session_idle_minutes: int = _setting(
+        "After how long without a request a sign-in with OpenID Connect ends.", _number(10, 10_080), "60"
+    )
+    portal_url: str = _setting(
+        "The portal's own address, as browsers see it: where the OpenID provider sends them back to.", _own_url, ""
+    )
+    openid_issuer: str = _setting(
+        "The issuer of the OpenID provider that people sign in with; empty: they sign in with keys only.", _own_url, ""
+    )
+    openid_client_id: str = _setting("The name under which the provider knows the portal.", str, "")
+    openid_client_secret: str = _setting(
+        "The secret that the provider gave to the portal; empty for a public client.", str, "", secret=True
+    )
+    openid_scopes: str = _setting("What the provider is asked for.", _text, "openid profile")
+    openid_tenant: str = _setting(
+        "The tenant of everybody who signs in with the provider; empty: OPENID_TENANT_CLAIM says it.", str, ""
+    )
+    openid_tenant_claim: str = _setting("The claim that names the tenant.", str, "")
+    openid_role_claim: str = _setting(
+        "The claim that holds roles, a list or words; it may be a path.", _text, "realm_access.roles"
+    )
+    openid_roles: tuple[tuple[str, Role], ...] = _setting(
+        "Which value of the role claim means which role, value=role, separated by commas, the strongest first; whoever "
+        "has none of them is an officer.",
+        _roles,
+        "",
+    )
+    openid_officer_claim: str = _setting(
+        "The claim that holds an officer's id, as the platform registered it.", _text, "preferred_username"
+    )
+    openid_agency_claim: str = _setting("The claim that names a supervisor's agency.", _text, "agency")
+
+    @classmethod
+    def disagreements(cls, values: Mapping[str, Any]) -> Iterator[str]:
+        """Yield what sign-in with OpenID Connect lacks, besides what disagrees of Kafka."""
+        yield from super().disagreements(values)
+        if not values.get("openid_issuer"):
+            return
+        for name in ("portal_url", "openid_client_id"):
+            if not values.get(name):
+                yield f"{name.upper()} is not set, and OPENID_ISSUER needs it"
+        if bool(values.get("openid_tenant")) == bool(values.get("openid_tenant_claim")):
+            yield "one of OPENID_TENANT and OPENID_TENANT_CLAIM is to be set with OPENID_ISSUER"
+        for name in ("portal_url", "openid_issuer"):
+            if values.get("cookie_secure", True) and values.get(name, "").startswith("http://"):
+                yield f"{name.upper()} must begin with https://, except with COOKIE_SECURE=false on one machine"
 
 
 BY_SERVICE: dict[str, type[Settings]] = dict(
@@ -403,7 +471,7 @@ BY_SERVICE: dict[str, type[Settings]] = dict(
 
 # All services are often given one environment, so what another of them reads is no mistake.
 _EVERY: tuple[type[NamedSettings], ...] = (*BY_SERVICE.values(), TopicsSettings)
-_OURS = ("KAFKA_", "MONGODB_", "API_KEY_", "HTTP_")
+_OURS = ("KAFKA_", "MONGODB_", "API_KEY_", "HTTP_", "OPENID_")
 # Of Kafka's own programs, of proxies, and of Kubernetes, which names every service of its namespace to every process.
 _FOREIGN = re.compile(
     r"KAFKA_(HOME|\w*OPTS|VERSION)|MONGODB_VERSION|HTTP_PROXY|\w+_SERVICE_(HOST|PORT)\w*|\w+_PORT_\d+_\w+|"

@@ -13,6 +13,7 @@ from deploy.local.processes import ROOT, CannotStart
 SEED = ROOT / "deploy" / "seed"
 _SHOWN = 5
 _TOO_BUSY = {429, 503}
+_ATTEMPTS = 20
 
 
 async def load_catalog(session: aiohttp.ClientSession, catalog_url: str, key: str, display: Display) -> None:
@@ -26,6 +27,25 @@ async def load_catalog(session: aiohttp.ClientSession, catalog_url: str, key: st
             await put(session, f"{catalog_url}/v1/frameworks/{file.stem}", key, json.loads(file.read_bytes()))
             loaded()
     await import_courses(session, catalog_url, key, courses.read_bytes(), display)
+
+
+async def load_item_banks(session: aiohttp.ClientSession, assessment_url: str, key: str, display: Display) -> None:
+    """Load and publish the starter items with an admin key of the tenant `shared`. Raises CannotStart."""
+    files = sorted((SEED / "item_banks").glob("*.json"))
+    if not files:
+        raise CannotStart("the starter data is missing: deploy/seed/ should hold item_banks/*.json")
+    with display.progress("item banks", len(files)) as loaded:
+        for file in files:
+            url = f"{assessment_url}/v1/item-banks/{file.stem}:import?format=json&publish=true"
+            for attempt in range(_ATTEMPTS):
+                async with session.post(url, data=file.read_bytes(), headers=bearer(key)) as answer:
+                    # Right after the start, the service may not have read the newest framework yet.
+                    early = answer.status == 422 and (await answer.json()).get("field") == "framework"  # noqa: PLR2004
+                    if attempt == _ATTEMPTS - 1 or not (early or answer.status in _TOO_BUSY):
+                        await _accepted(answer)
+                        break
+                await asyncio.sleep(1)
+            loaded()
 
 
 async def import_courses(
@@ -112,9 +132,9 @@ async def submit(
 
 async def put(session: aiohttp.ClientSession, url: str, key: str, body: Any) -> dict[str, Any]:
     """PUT a body and return the answer; a service that is busy is asked again, 20 s at most."""
-    for attempt in range(20):
+    for attempt in range(_ATTEMPTS):
         async with session.put(url, json=body, headers=bearer(key)) as answer:
-            if answer.status not in _TOO_BUSY or attempt == 19:  # noqa: PLR2004 - the last of twenty
+            if answer.status not in _TOO_BUSY or attempt == _ATTEMPTS - 1:
                 return await _accepted(answer)
         await asyncio.sleep(1)
     raise AssertionError

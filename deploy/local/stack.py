@@ -22,7 +22,7 @@ from deploy.local.display import Display, Quiet
 from deploy.local.keys import Issuer, Keys, pepper_file
 from deploy.local.processes import LOCAL, CannotStart, Child
 from deploy.local.replicas import SERVICES, Replica, Service
-from deploy.local.seed import load_catalog
+from deploy.local.seed import load_catalog, load_item_banks
 from deploy.local.servers import Server, find_mongodb
 from deploy.topics import ensure_topics
 from shared.errors import Unavailable
@@ -249,6 +249,8 @@ class Stack:
             if self._seed:
                 await self.running["catalog"][0].until(session, "readyz")
                 await load_catalog(session, self.urls["catalog"][0], self.keys.admin, self.display)
+                await self.running["assessment"][0].until(session, "readyz")
+                await load_item_banks(session, self.urls["assessment"][0], self.keys.admin, self.display)
                 (self.directory / "seeded").touch()
             await asyncio.gather(*(replica.until(session, "readyz") for replica in replicas))
 

@@ -3,8 +3,10 @@
 owns    officers (profile, evidence, outbox: one document each) and the archive of old evidence; item banks
 reads   `catalog.state`, for the frameworks
 emits   `assessment.completed.v1`, `officer.changed.v1`, `officer.erased.v1` on `assessment.profiles`
-serves  PUT, PATCH, GET, DELETE /v1/officers/{officer_id} · GET …/profile · POST, GET …/assessments
+serves  PUT, PATCH, GET, DELETE /v1/officers/{officer_id} · GET …/profile, …/self-assessment
+        POST, GET …/assessments, …/sessions · POST /v1/assessments:import · POST /v1/officers:import · /xapi
 
-model → item_bank → fusion → scoring → profile · framework_replica → store → intake → api/ · consumer → __main__
+model → item_bank · measurement → fusion → scoring → profile · framework_replica → store → intake
+      → sessions · registration · xapi → imports → api/ · consumer → __main__
 `python -m services.assessment` serves; `python -m services.assessment republish` announces every officer once more.
 """

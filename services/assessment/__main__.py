@@ -1,23 +1,50 @@
 """Starts the assessment service: `python -m services.assessment`.
 
-republish   stage every officer's present state once more; a running service sends it
+import, export, check   items of a file; see services/assessment/commands.py
+republish               stage every officer's present state once more; a running service sends it
 """
 
+import asyncio
+import sys
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from functools import partial
 
 from aiohttp import web
 
 from services.assessment import __doc__ as card
-from services.assessment.api import DEFAULT_FRAMEWORK, INDEX, INTAKE, KEYS, ROUTES, STORE
+from services.assessment import commands
+from services.assessment.api import (
+    BANK_FILES,
+    BANKS,
+    INDEX,
+    INTAKE,
+    KEYS,
+    RECEIVER,
+    REGISTRAR,
+    REPORTS,
+    ROUTES,
+    RUNNER,
+    SESSIONS,
+    STATEMENTS,
+    STORE,
+)
 from services.assessment.consumer import CatalogConsumer
 from services.assessment.framework_replica import FrameworkReplica
 from services.assessment.intake import Intake
+from services.assessment.item_bank.store import ItemBankStore
+from services.assessment.registration import Registrar
+from services.assessment.sessions.runner import SessionRunner
+from services.assessment.sessions.store import SessionStore
 from services.assessment.store import COLLECTION, OfficerStore
+from services.assessment.xapi.receiver import StatementReceiver
+from services.assessment.xapi.store import StatementStore
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
 from shared.auth import Authenticator, WrongKeyLimiter
 from shared.events import CATALOG_TOPIC, PROFILES_TOPIC, planned_topics
+from shared.imports.reports import ReportStore
+from shared.imports.rows import ImportReport
 from shared.kafka import Follower, Publisher, TopicWarning, overdue
 from shared.kafka import reachable as kafka_reachable
 from shared.mongo import KeyStore, connect
@@ -33,12 +60,20 @@ async def build(settings: AssessmentSettings) -> web.Application:
     staged = Staged()
     store = OfficerStore(database, staged)
     await store.prepare()
+    reports = ReportStore(database, ImportReport)
+    await reports.prepare()
+    statements = StatementStore(database)
+    await statements.prepare()
+    banks, sessions = ItemBankStore(database), SessionStore(database)
+    await banks.prepare()
+    await sessions.prepare()
     keys = KeyStore(client, settings)
     await keys.prepare()
     publisher = Publisher(settings)
     await publisher.start()
     index = FrameworkReplica()
-    follower = Follower(settings, settings.topic(CATALOG_TOPIC), CatalogConsumer(index).on_catalog)
+    catalog = CatalogConsumer(index)
+    follower = Follower(settings, settings.topic(CATALOG_TOPIC), catalog.on_catalog)
     relay = Relay(
         database,
         COLLECTION,
@@ -48,6 +83,10 @@ async def build(settings: AssessmentSettings) -> web.Application:
         republish=store.republish,
         staged=staged,
     )
+
+    intake = Intake(store, index, follower.caught_up)
+    idle = timedelta(minutes=settings.session_idle_minutes)
+    runner = SessionRunner(sessions, banks, store, intake, idle=idle)
 
     async def has_frameworks() -> str | None:
         if not follower.caught_up.is_set():
@@ -72,16 +111,44 @@ async def build(settings: AssessmentSettings) -> web.Application:
             "kafka": partial(kafka_reachable, settings),
             "frameworks": has_frameworks,
         },
-        warnings={"topics": TopicWarning(settings, planned_topics(settings.topic, CATALOG_TOPIC, PROFILES_TOPIC))},
-        contexts=[clients, background("relay", relay.run), background("catalog", follower.run)],
+        warnings={
+            "topics": TopicWarning(settings, planned_topics(settings.topic, CATALOG_TOPIC, PROFILES_TOPIC)),
+            "framework_parts": catalog.assembly.warning,
+        },
+        contexts=[
+            clients,
+            background("relay", relay.run),
+            background("catalog", follower.run),
+            background("sessions", runner.run),
+        ],
     )
     app[STORE], app[INDEX] = store, index
-    app[INTAKE] = Intake(store, index, follower.caught_up)
+    app[INTAKE] = intake
+    app[SESSIONS], app[RUNNER] = sessions, runner
+    app[REGISTRAR] = Registrar(store, intake, index, settings.default_framework)
+    app[REPORTS] = reports
+    app[STATEMENTS], app[RECEIVER] = statements, StatementReceiver(statements, store, intake)
     app[KEYS] = keys
-    app[DEFAULT_FRAMEWORK] = settings.default_framework
+    app[BANKS], app[BANK_FILES] = banks, asyncio.Semaphore(1)
     metrics.watch_relay(app[REGISTRY], relay)
     metrics.watch_follower(app[REGISTRY], follower)
+    metrics.watch_assembly(app[REGISTRY], catalog.assembly.missing_parts)
+    _watch_sessions(app, runner)
     return app
+
+
+def _watch_sessions(app: web.Application, runner: SessionRunner) -> None:
+    """Expose how many sessions began and ended here, and how many items were answered."""
+    registry = app[REGISTRY]
+    metrics.count(registry, "sessions_started", "Adaptive sessions that this replica began.", lambda: runner.started)
+    metrics.count(registry, "session_answers", "Items answered in time.", lambda: runner.answers)
+    metrics.count(registry, "sessions_ended", "Adaptive sessions that ended here.", runner.endings.total)
+    metrics.count(
+        registry,
+        "sessions_left",
+        "Adaptive sessions that ended because no answer came any more.",
+        lambda: runner.endings["left"],
+    )
 
 
 async def republish(settings: AssessmentSettings) -> int:
@@ -94,4 +161,6 @@ async def republish(settings: AssessmentSettings) -> int:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] and sys.argv[1] in commands.NAMES:
+        raise SystemExit(commands.main(sys.argv[1:]))
     main(build, load(AssessmentSettings), {"republish": republish})

@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 
 from services.assessment.framework_replica import FrameworkReplica
+from shared.framework_parts import FrameworkAssembly
 from shared.kafka import ConsumedEvent
 
 
 class CatalogConsumer:
-    """Takes the records of `catalog.state`."""
+    """Takes the records of `catalog.state`. `assembly`: the frameworks of which not every part has come."""
 
     def __init__(self, index: FrameworkReplica) -> None:
         self._index = index
+        self.assembly = FrameworkAssembly(index.version)
 
     async def on_catalog(self, batch: Sequence[ConsumedEvent]) -> None:
-        """Keep the frameworks among them."""
-        self._index.put(item.event for item in batch)
+        """Keep the frameworks among them, those in parts too. Raises Rejected."""
+        events = [item.event for item in batch]
+        self._index.put(await self.assembly.whole(events, self._index.position))

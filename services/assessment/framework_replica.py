@@ -34,6 +34,11 @@ class FrameworkReplica:
                 if key not in self._held or self._held[key].version < framework.version:
                     self._held[key] = framework
 
+    def version(self, tenant: str, framework: str) -> int:
+        """Return the version that is held of a tenant's own framework; 0 without one."""
+        held = self._held.get(key_of(tenant, framework))
+        return held.version if held else 0
+
     def find(self, tenant: str, framework: str) -> Framework | None:
         """Return the tenant's own framework of this id, else the shared one."""
         return self._held.get(key_of(self.owner(tenant, framework), framework))

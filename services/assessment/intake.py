@@ -1,19 +1,55 @@
 """The one way in for evidence: checked, fused into the profile, and written with its event in one compare-and-set."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from services.assessment import profile as profiles
 from services.assessment import scoring
 from services.assessment.framework_replica import FrameworkReplica
-from services.assessment.model import AssessmentAccepted, Evidence, SubmitAssessment, assessment_id_of, digest_of
-from services.assessment.store import SOURCE, OfficerStore
-from shared.domain import Framework
-from shared.errors import Conflict, InvalidInput, NotFound, Unavailable
+from services.assessment.model import (
+    AssessmentAccepted,
+    Evidence,
+    EvidenceKind,
+    Result,
+    SubmitAssessment,
+    assessment_id_of,
+    digest_of,
+)
+from services.assessment.store import SOURCE, Change, Officer, OfficerStore
+from shared.domain import Framework, Profile, key_of
+from shared.errors import Conflict, InvalidInput, NotFound, Problem, TooLarge, Unavailable
 from shared.events import AssessmentCompleted, new_event
 from shared.retries import retry_on_conflict
 
 _ARRIVAL_SECONDS = 1.0
+_ATTEMPTS = 20
+_STEP_SECONDS = 0.005
+_PER_WRITE = 100
+"""How many assessments of one officer are written together: MongoDB keeps documents of up to 16 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """Evidence about an officer under an idempotency key; of the officer's own framework where none is named."""
+
+    officer: str
+    key: str
+    kind: EvidenceKind
+    results: list[Result]
+    taken_at: datetime
+    framework: str | None = None
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a submission: it is new, was there before, or has `problems`; `sequence` of the profile."""
+
+    assessment_id: str = ""
+    is_new: bool = False
+    sequence: int = 0
+    problems: list[Problem] = field(default_factory=list)
 
 
 class Intake:
@@ -75,3 +111,147 @@ class Intake:
             )
 
         return AssessmentAccepted(assessment_id, officer, await retry_on_conflict(decide, "this officer"))
+
+    async def submit_many(
+        self, tenant: str, submissions: Sequence[Submission], trace: str, *, dry_run: bool = False, bulk: bool = True
+    ) -> list[Outcome]:
+        """Take evidence of many officers: one write for each officer; of a `bulk` announced after single changes.
+
+        What is wrong with one submission stands in its outcome and stops no other. Submissions of one officer are
+        taken in their order. With `dry_run` nothing is written. Raises Unavailable; then the same may be sent again.
+        """
+        outcomes = [Outcome() for _ in submissions]
+        waiting: dict[str, list[int]] = {}
+        for i, one in enumerate(submissions):
+            waiting.setdefault(key_of(tenant, one.officer), []).append(i)
+        frameworks: dict[str, Framework | Problem] = {}
+        lost = 0
+        while waiting:
+            await asyncio.sleep(_STEP_SECONDS * lost)
+            officers = await self._store.find_many(list(waiting))
+            names = {one.framework for one in submissions if one.framework}
+            names |= {officer.profile.framework for officer in officers.values() if officer.profile}
+            frameworks |= {name: await self._framework_or_problem(tenant, name) for name in names - set(frameworks)}
+            batch = _Batch(submissions, outcomes, frameworks, self._frameworks, trace)
+            archived = await self._archived(tenant, submissions, waiting, officers)
+            changes: dict[str, Change] = {}
+            most = len(submissions) if dry_run else _PER_WRITE
+            for key, places in waiting.items():
+                known = officers.get(key)
+                statistics = await self._store.statistics(known) if known else {}
+                if change := batch.change(known, places[:most], statistics, archived):
+                    changes[key] = change
+            done = (
+                await self._store.save_many(list(changes.values()), bulk=bulk)
+                if changes and not dry_run
+                else set(changes)
+            )
+            again = set(changes) - done
+            left = {key: places if key in again else places[most:] for key, places in waiting.items()}
+            waiting = {key: places for key, places in left.items() if places}
+            lost = 0 if done else lost + 1
+            if lost == _ATTEMPTS:
+                raise Unavailable("too many changes at once to these officers; try again soon")
+        return outcomes
+
+    async def _framework_or_problem(self, tenant: str, framework: str) -> Framework | Problem:
+        try:
+            return await self.framework(tenant, framework)
+        except InvalidInput as problem:
+            return problem
+
+    async def _archived(
+        self,
+        tenant: str,
+        submissions: Sequence[Submission],
+        waiting: Mapping[str, list[int]],
+        officers: Mapping[str, Officer],
+    ) -> dict[str, tuple[str, int]]:
+        ids = [
+            assessment_id_of(tenant, submissions[i].officer, submissions[i].key)
+            for key, officer in officers.items()
+            if officer.archived
+            for i in waiting[key]
+        ]
+        return await self._store.archived(ids)
+
+
+@dataclass
+class _Batch:
+    """Decides on the submissions of a bulk, officer by officer; no I/O."""
+
+    submissions: Sequence[Submission]
+    outcomes: list[Outcome]
+    frameworks: Mapping[str, Framework | Problem]
+    replica: FrameworkReplica
+    trace: str
+
+    def change(
+        self,
+        officer: Officer | None,
+        places: Sequence[int],
+        statistics: profiles.Statistics,
+        archived: Mapping[str, tuple[str, int]],
+    ) -> Change | None:
+        """Return an officer's change by the submissions at these places; None where they change nothing.
+
+        Fills in the outcomes.
+        """
+        if officer is None or officer.profile is None:
+            for i in places:
+                self.outcomes[i].problems = [NotFound("no such officer", "officer")]
+            return None
+        before, sequence = officer.profile, officer.sequence + 1
+        accepted = {**archived, **officer.accepted}
+        taken = [self._decide(i, before, sequence, accepted) for i in places]
+        evidence = [one for one in taken if one]
+        if not evidence:
+            return None
+        changed = profiles.with_evidence(statistics, [one for one, _ in evidence])
+        whole = statistics | changed
+        told = whole if officer.statistics is None else changed
+        is_own = any(one.framework == before.framework for one, _ in evidence)
+        own = self.frameworks[before.framework] if is_own else None
+        framework = own if isinstance(own, Framework) else None
+        after = profiles.assessed(before, told, framework, self.replica.owner(before.tenant, before.framework))
+        last = evidence[-1][0]
+        data = AssessmentCompleted(after, last.assessment_id, scoring.announced_kind(last.kind), last.taken_at)
+        envelope = new_event(SOURCE, after.key, sequence, data, self.trace)
+        change = Change(officer, after, envelope, evidence, whole)
+        try:
+            change.check()
+        except TooLarge as problem:
+            for i in places:
+                if self.outcomes[i].is_new:
+                    self.outcomes[i].is_new, self.outcomes[i].problems = False, [problem]
+            return None
+        return change
+
+    def _decide(
+        self, i: int, before: Profile, sequence: int, accepted: dict[str, tuple[str, int]]
+    ) -> tuple[Evidence, str] | None:
+        """Return the evidence that a submission is, with its digest; None if it was there before or is wrong.
+
+        Fills in the outcome, and notes what is new in `accepted`.
+        """
+        one, outcome, now = self.submissions[i], self.outcomes[i], datetime.now(UTC)
+        outcome.problems, outcome.is_new = [], False
+        framework = self.frameworks[one.framework or before.framework]
+        body = SubmitAssessment(one.framework or "", one.kind, one.results, one.taken_at)
+        digest = digest_of(body)
+        outcome.assessment_id = assessment_id_of(before.tenant, before.officer, one.key)
+        if known := accepted.get(outcome.assessment_id):
+            outcome.sequence = known[1]
+            if known[0] != digest:
+                outcome.problems = [Conflict("this key was used for another assessment", "key")]
+            return None
+        if isinstance(framework, Problem):
+            outcome.problems = [framework]
+            return None
+        outcome.problems = [*scoring.faults(body, framework, now)]
+        if outcome.problems:
+            return None
+        accepted[outcome.assessment_id] = digest, sequence
+        outcome.is_new, outcome.sequence = True, sequence
+        taken = Evidence(outcome.assessment_id, framework.id, one.kind, one.results, one.taken_at, now, sequence)
+        return taken, digest

@@ -54,6 +54,48 @@ class SubmitAssessment(Struct, frozen=True, forbid_unknown_fields=True):
     taken_at: Annotated[datetime, Meta(tz=True)]
 
 
+class ImportedResult(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One row of results in bulk: an assessment of an officer, with one `skill` and `level`, or with several `results`.
+
+    `key` is your own name of the row, as an `Idempotency-Key` is of a single submission; without it the row's content
+    is its name. `framework` missing: the officer's own.
+    """
+
+    officer: Identifier
+    taken_at: Annotated[datetime, Meta(tz=True)]
+    skill: Identifier | None = None
+    level: Level | None = None
+    sd: Annotated[float, Meta(gt=0, le=100)] | None = None
+    kind: EvidenceKind = "external"
+    framework: Identifier | None = None
+    key: Annotated[str, Meta(pattern=r"^[!-~]{1,200}$(?!\n)")] | None = None
+    results: Annotated[list[Result], Meta(min_length=1, max_length=200)] | None = None
+
+    def __post_init__(self) -> None:
+        single = self.skill is not None and self.level is not None
+        if single == (self.results is not None) or (self.results is not None and (self.skill or self.sd)):
+            raise ValueError("needs either `skill` and `level` (and `sd`), or `results`")
+
+    def measured(self) -> list[Result]:
+        """Return the results, also of a row with one skill."""
+        if self.results is not None:
+            return self.results
+        return [Result(self.skill or "", self.level or 0.0, self.sd)]
+
+
+class ImportedOfficer(PutOfficer, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
+    """One row of officers in bulk: a registration as of `PUT /v1/officers/{officer_id}`, with the id."""
+
+    officer: Identifier
+
+
+class ImportRows(Struct, frozen=True, forbid_unknown_fields=True):
+    """How a file of rows is read. `dry_run`: say what would happen, and write nothing."""
+
+    encoding: Annotated[str, Meta(max_length=20)] | None = None
+    dry_run: bool = False
+
+
 class AssessmentAccepted(Struct, frozen=True):
     """The assessment is stored, and the profile that resulted will be announced."""
 

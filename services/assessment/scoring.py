@@ -13,23 +13,29 @@ CLOCK_SKEW = timedelta(minutes=5)
 
 
 def check(assessment: SubmitAssessment, framework: Framework, now: datetime) -> None:
-    """Refuse a skill that the framework lacks or that stands twice, a level off its scale, and a time that cannot be.
+    """Raise the first of the `faults`, an InvalidInput naming the field."""
+    for fault in faults(assessment, framework, now):
+        raise fault
 
-    Raises InvalidInput naming the field.
+
+def faults(assessment: SubmitAssessment, framework: Framework, now: datetime) -> Iterator[InvalidInput]:
+    """Yield what is wrong with an assessment, by field.
+
+    A skill that the framework lacks or that stands twice, a level off its scale, and a time that cannot be.
     """
     if assessment.taken_at > now + CLOCK_SKEW:
-        raise InvalidInput("lies in the future", "taken_at")
+        yield InvalidInput("lies in the future", "taken_at")
     if sendable(assessment.taken_at) != assessment.taken_at:
-        raise InvalidInput("lies before the year 1900", "taken_at")
-    known = {skill.id for skill in framework.skills}
+        yield InvalidInput("lies before the year 1900", "taken_at")
+    known, top = {skill.id for skill in framework.skills}, framework.max_level
     seen: set[str] = set()
     for i, result in enumerate(assessment.results):
         if result.skill not in known:
-            raise InvalidInput(f"framework {framework.id} has no skill {result.skill!r}", f"results[{i}].skill")
-        if result.skill in seen:
-            raise InvalidInput(f"{result.skill!r} stands twice", f"results[{i}].skill")
-        if result.level > framework.max_level:
-            raise InvalidInput(f"above the scale's top, {framework.max_level:g}", f"results[{i}].level")
+            yield InvalidInput(f"framework {framework.id} has no skill {result.skill!r}", f"results[{i}].skill")
+        elif result.skill in seen:
+            yield InvalidInput(f"{result.skill!r} stands twice", f"results[{i}].skill")
+        if result.level > top:
+            yield InvalidInput(f"above the scale's top, {top:g}", f"results[{i}].level")
         seen.add(result.skill)
 
 

@@ -7,11 +7,12 @@ An erased officer leaves a document with the sequence and the time of the erasur
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from operator import itemgetter
 from typing import Any
 
 import msgspec
-from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne
+from pymongo import ASCENDING, DESCENDING, IndexModel, InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from services.assessment.model import Evidence, ListEvidence
@@ -58,6 +59,50 @@ class Officer:
         return key_of(self.tenant, self.officer)
 
 
+@dataclass(frozen=True)
+class Change:
+    """An officer's next profile, with the event of it, evidence with digests, and what is kept of all evidence."""
+
+    before: Officer | None
+    profile: Profile
+    envelope: Envelope
+    evidence: Sequence[tuple[Evidence, str]] = ()
+    statistics: Statistics | None = None
+
+    @property
+    def overfull(self) -> bool:
+        """Whether evidence has to move to the archive afterwards."""
+        return len(self.before.accepted if self.before else ()) + len(self.evidence) > KEPT_EVIDENCE
+
+    def check(self) -> None:
+        """Raise TooLarge where the profile, or what is kept of evidence, would be over its limit."""
+        if (size := len(self.envelope.data or b"")) > PROFILE_BYTES:
+            raise TooLarge(f"the officer's profile would hold {size} bytes; {PROFILE_BYTES} can be announced")
+        if len(self._encoded) > STATISTICS_BYTES:
+            raise TooLarge("there would be evidence of too many skills of this officer")
+
+    @cached_property
+    def _encoded(self) -> bytes:
+        return msgspec.msgpack.encode(self.statistics or {})
+
+    def _fields(self) -> Document:
+        return {"sequence": self.profile.sequence, "erased": False, "profile": msgspec.to_builtins(self.profile)}
+
+    def document(self, *, bulk: bool = False) -> Document:
+        """Return the document of a new officer. `bulk`: the event is sent after single changes."""
+        owner = {"_id": self.profile.key, "tenant": self.profile.tenant, "officer": self.profile.officer}
+        return {**owner, **self._fields(), "evidence": [], **outbox_insert(self.envelope, bulk=bulk)}
+
+    def operators(self, *, bulk: bool = False) -> Document:
+        """Return the operators of the update, for a compare-and-set on the sequence before."""
+        change = outbox_push(self.envelope, bulk=bulk)
+        change["$set"] |= self._fields()
+        if self.evidence:
+            change["$push"]["evidence"] = {"$each": list(_entries(self.evidence))}
+            change["$set"]["statistics"] = self._encoded
+        return change
+
+
 class OfficerStore:
     """The officers of all tenants. `staged` is set when an event was staged, for the relay of this process."""
 
@@ -77,6 +122,27 @@ class OfficerStore:
         with unavailable():
             document = await self._officers.find_one({"_id": key_of(tenant, officer)}, _WITHOUT_BULK)
         return _officer(document) if document else None
+
+    async def find_many(self, keys: Sequence[str]) -> dict[str, Officer]:
+        """Return the officers of these keys that there are, erased ones too. Raises Unavailable."""
+        with unavailable():
+            found = self._officers.find({"_id": {"$in": list(keys)}}, _WITHOUT_BULK)
+            return {document["_id"]: _officer(document) async for document in found}
+
+    async def known(self, keys: Iterable[str]) -> set[str]:
+        """Return those of these keys that are registered officers. Raises Unavailable."""
+        with unavailable():
+            found = self._officers.find({"_id": {"$in": list(keys)}, "erased": False}, {"_id": 1})
+            return {document["_id"] async for document in found}
+
+    async def archived(self, assessment_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
+        """Return digest and sequence of those of these assessments that are archived. Raises Unavailable."""
+        if not assessment_ids:
+            return {}
+        wanted = {"digest": 1, "evidence.profile_sequence": 1}
+        with unavailable():
+            found = self._archive.find({"_id": {"$in": list(assessment_ids)}}, wanted)
+            return {one["_id"]: (one["digest"], one["evidence"]["profile_sequence"]) async for one in found}
 
     async def accepted(self, officer: Officer, assessment_id: str) -> tuple[str, int] | None:
         """Return digest and sequence of an assessment accepted before, be it archived. Raises Unavailable."""
@@ -152,27 +218,54 @@ class OfficerStore:
 
         False where another change came first. Raises Unavailable, TooLarge.
         """
-        if (size := len(envelope.data or b"")) > PROFILE_BYTES:
-            raise TooLarge(f"the officer's profile would hold {size} bytes; {PROFILE_BYTES} can be announced")
-        fields = {"sequence": profile.sequence, "erased": False, "profile": msgspec.to_builtins(profile)}
+        change = Change(before, profile, envelope, evidence, statistics)
+        change.check()
         if before is None:
-            owner = {"_id": profile.key, "tenant": profile.tenant, "officer": profile.officer}
             try:
                 with unavailable():
-                    await self._officers.insert_one({**owner, **fields, "evidence": [], **outbox_insert(envelope)})
+                    await self._officers.insert_one(change.document())
             except DuplicateKeyError:
                 return False
             self._staged.set()
             return True
-        change = outbox_push(envelope)
-        change["$set"] |= fields
-        if evidence:
-            change["$push"]["evidence"] = {"$each": list(_entries(evidence))}
-            change["$set"]["statistics"] = _encoded(statistics or {})
-        saved = await self._compare_and_set(before, change)
-        if saved and evidence and len(before.accepted) + len(evidence) > KEPT_EVIDENCE:
+        saved = await self._compare_and_set(before, change.operators())
+        if saved and change.overfull:
             await self._move_to_archive(before.key)
         return saved
+
+    async def save_many(self, changes: Sequence["Change"], *, bulk: bool = True) -> set[str]:
+        """Write changes of different officers together; return the keys of those that were written.
+
+        The others lost a race. Each is one write as in `save`; events of a `bulk` are sent after single changes.
+        A change that raises TooLarge by its `check` must not be among them. Raises Unavailable.
+        """
+        writes = [
+            InsertOne(change.document(bulk=bulk))
+            if change.before is None
+            else UpdateOne({"_id": change.profile.key, "sequence": change.before.sequence}, change.operators(bulk=bulk))
+            for change in changes
+        ]
+        done = {change.profile.key for change in changes}
+        if await bulk_write(self._officers, writes) < len(changes):
+            done = await self._written(changes)
+        self._staged.set_bulk() if bulk else self._staged.set()
+        for change in changes:
+            if change.overfull and change.profile.key in done:
+                await self._move_to_archive(change.profile.key)
+        return done
+
+    async def _written(self, changes: Sequence["Change"]) -> set[str]:
+        """Return the keys of those changes that are what is stored now, or were."""
+        found = await self.find_many([change.profile.key for change in changes])
+        done = set()
+        for change in changes:
+            officer = found.get(change.profile.key)
+            ids = [one.assessment_id for one, _ in change.evidence]
+            if officer and (
+                all(name in officer.accepted for name in ids) if ids else officer.profile == change.profile
+            ):
+                done.add(change.profile.key)
+        return done
 
     async def erase(self, before: Officer, envelope: Envelope) -> bool:
         """Forget everything about an officer but the sequence; False where another change came first.
@@ -257,14 +350,6 @@ def _officer(document: Document) -> Officer:
         erased_at=document.get("erased_at"),
         statistics=_decoded(document),
     )
-
-
-def _encoded(statistics: Statistics) -> bytes:
-    """Return statistics as they are stored. Raises TooLarge."""
-    encoded = msgspec.msgpack.encode(statistics)
-    if len(encoded) > STATISTICS_BYTES:
-        raise TooLarge("there would be evidence of too many skills of this officer")
-    return encoded
 
 
 def _decoded(document: Document) -> Statistics | None:

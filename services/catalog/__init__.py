@@ -2,7 +2,8 @@
 
 owns    courses and frameworks (with their outbox: one document each), the history of courses, reports of imports
 emits   `course.published.v1`, `course.withdrawn.v1`, `framework.published.v1` on `catalog.state`, stamped by the relay
-serves  PUT, PATCH, GET, DELETE /v1/courses/{course_id} · GET /v1/courses · POST /v1/courses:import
+serves  PUT, PATCH, GET, DELETE /v1/courses/{course_id} · GET /v1/courses, a list or a search · POST /v1/courses:import
+        GET /v1/courses:export
         GET /v1/imports/{import_id} · GET /v1/imports/{import_id}/rows
         PUT, PATCH, GET /v1/frameworks/{framework_id} · GET /v1/frameworks
         GET /v1/courses/{course_id}/matches and :confirm, :reject, :correct · the same of many on /v1/matches

@@ -15,27 +15,32 @@ from functools import partial
 from pathlib import Path
 
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 
 from services.catalog import __doc__ as card
 from services.catalog import calibrating, commands, framework_files
-from services.catalog.api import CALIBRATION, DRAFTS, FILES, HISTORY, MATCHES, ONE, REPORTS, ROUTES, STORE
+from services.catalog.api import CALIBRATION, DRAFTS, FILES, HISTORY, MATCHES, ONE, REPORTS, ROUTES, SEARCH, STORE
 from services.catalog.draft_store import DraftStore
 from services.catalog.history import HistoryStore
 from services.catalog.match_store import MatchStore
 from services.catalog.matching.calibration import Calibration, shipped
 from services.catalog.matching_loop import MatchingLoop
-from services.catalog.reports import ReportStore
+from services.catalog.model import CourseImportReport
+from services.catalog.part_store import DATA
+from services.catalog.search_replica import SearchReplica
 from services.catalog.store import COLLECTION, CatalogStore
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
 from shared.auth import Authenticator, WrongKeyLimiter
 from shared.events import CATALOG_TOPIC, planned_topics
-from shared.kafka import Publisher, TopicWarning
+from shared.imports.reports import ReportStore
+from shared.kafka import Publisher, TopicWarning, overdue
 from shared.kafka import reachable as kafka_reachable
 from shared.mongo import KeyStore, connect
 from shared.mongo import reachable as mongo_reachable
 from shared.outbox import Relay, Staged
 from shared.settings import CatalogSettings, load
+from shared.work_queue import WorkQueue
 
 
 async def build(settings: CatalogSettings) -> web.Application:
@@ -44,7 +49,7 @@ async def build(settings: CatalogSettings) -> web.Application:
     database = client[settings.database("catalog")]
     staged = Staged()
     store, history = CatalogStore(database, staged), HistoryStore(database)
-    reports = ReportStore(database)
+    reports = ReportStore(database, CourseImportReport)
     matches, calibration = MatchStore(database, store), calibration_of(settings)
     await store.prepare()
     await history.prepare()
@@ -62,11 +67,18 @@ async def build(settings: CatalogSettings) -> web.Application:
         landed=history.on_read_back,
         stamp=True,
         staged=staged,
+        held_in=DATA,
     )
+
+    search = SearchReplica(settings, settings.topic(CATALOG_TOPIC), work := WorkQueue())
+
+    async def has_index() -> str | None:
+        return await search.is_ready() or overdue(search.follower, settings.held_seconds)
 
     async def clients(_: web.Application) -> AsyncIterator[None]:
         yield
         await publisher.stop()
+        work.close()
         client.close()
 
     app = build_app(
@@ -77,19 +89,37 @@ async def build(settings: CatalogSettings) -> web.Application:
         ),
         limits=settings.limits,
         description=card or "",
-        checks={"mongodb": partial(mongo_reachable, client), "kafka": partial(kafka_reachable, settings)},
-        warnings={"topics": TopicWarning(settings, planned_topics(settings.topic, CATALOG_TOPIC))},
+        checks={
+            "mongodb": partial(mongo_reachable, client),
+            "kafka": partial(kafka_reachable, settings),
+            "search": has_index,
+        },
+        warnings={
+            "topics": TopicWarning(settings, planned_topics(settings.topic, CATALOG_TOPIC)),
+            "framework_parts": search.assembly.warning,
+        },
         contexts=[
             clients,
             background("relay", relay.run),
+            background("search", search.follower.run),
             background("matching", MatchingLoop(matches, calibration).run),
         ],
     )
     app[STORE], app[HISTORY], app[REPORTS] = store, history, reports
     app[MATCHES], app[CALIBRATION], app[ONE] = matches, calibration, asyncio.Lock()
     app[FILES], app[DRAFTS] = asyncio.Semaphore(1), DraftStore(database)
+    app[SEARCH] = search
     metrics.watch_relay(app[REGISTRY], relay)
+    metrics.watch_follower(app[REGISTRY], search.follower)
+    _measure(app[REGISTRY], search, work)
     return app
+
+
+def _measure(registry: CollectorRegistry, search: SearchReplica, work: WorkQueue) -> None:
+    metrics.gauge(registry, "catalog_revision", "The catalog that is searched.", lambda: search.index.revision)
+    metrics.gauge(registry, "search_courses", "Courses in the search index.", lambda: search.index.courses)
+    metrics.watch_assembly(registry, search.assembly.missing_parts)
+    metrics.watch_work(registry, work)
 
 
 def calibration_of(settings: CatalogSettings) -> Calibration:

@@ -8,12 +8,12 @@ taken, 1 where some were refused, 2 where it could not be done, 130 where it was
 import argparse
 import asyncio
 import dataclasses
-import json
 import os
 import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import get_args
 
@@ -22,11 +22,12 @@ import msgspec
 
 from services.catalog import exporters
 from services.catalog.importers import Format, ListReader, Options
-from services.catalog.importers.rows import Row
 from services.catalog.importers.tables import GUESS, as_map, guessed, pairs
-from services.catalog.model import CoursePage, ImportReport, RowResult, RowStatus
+from services.catalog.model import CourseImportReport, CoursePage
+from shared.console import FAILED, INTERRUPTED, OK, REFUSED, key_of_environment, refused, say, where
 from shared.domain import Course
 from shared.errors import InvalidInput, Problem
+from shared.imports.rows import Row, RowResult, RowStatus
 
 NAMES = ("import", "export", "check")
 _TYPES: dict[Format, str] = {
@@ -43,7 +44,6 @@ _PIECE = 64 * 1024
 _SHOWN = 20
 _BAR = 24
 _DEFAULT_URL = "http://127.0.0.1:8102"
-_OK, _REFUSED, _FAILED, _INTERRUPTED = 0, 1, 2, 130
 
 
 def main(arguments: list[str]) -> int:
@@ -52,14 +52,14 @@ def main(arguments: list[str]) -> int:
     try:
         return asyncio.run(_command(asked))
     except Problem as problem:
-        say(f"{asked.command}: {_where(problem.field)}{problem.detail}")
+        say(f"{asked.command}: {where(problem.field)}{problem.detail}")
     except OSError as error:
         say(f"{asked.command}: {error}")
     except KeyboardInterrupt:
         say("")
         say("Interrupted. What was stored stays, each course whole; the same command does the rest.")
-        return _INTERRUPTED
-    return _FAILED
+        return INTERRUPTED
+    return FAILED
 
 
 async def _command(asked: argparse.Namespace) -> int:
@@ -117,11 +117,11 @@ async def _import(asked: argparse.Namespace, form: Format, options: Options) -> 
         "header": "false" if asked.no_header else None,
         **{name: "true" for name in ("dry_run", "full", "withdraw") if getattr(asked, name)},
     }
-    headers = {"Content-Type": _TYPES[form], "Authorization": f"Bearer {_key()}"}
+    headers = {"Content-Type": _TYPES[form], "Authorization": f"Bearer {key_of_environment('CATALOG_KEY')}"}
     size = asked.file.stat().st_size
     progress = Progress(size)
     tally = Tally()
-    report: ImportReport | None = None
+    report: CourseImportReport | None = None
     try:
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None), read_bufsize=2**20) as session,
@@ -132,11 +132,11 @@ async def _import(asked: argparse.Namespace, form: Format, options: Options) -> 
                 headers=headers,
             ) as answer,
         ):
-            if answer.status != 200:  # noqa: PLR2004
-                raise _problem(answer.status, await answer.text())
+            if answer.status != HTTPStatus.OK:
+                raise refused(answer.status, await answer.text())
             async for line in _lines(answer):
                 if b'"line":' not in line[:8]:
-                    report = msgspec.json.decode(line, type=ImportReport)
+                    report = msgspec.json.decode(line, type=CourseImportReport)
                     break
                 tally.take(msgspec.json.decode(line, type=RowResult))
                 progress.rows(tally.counts.total())
@@ -144,7 +144,7 @@ async def _import(asked: argparse.Namespace, form: Format, options: Options) -> 
         progress.end()
         say(f"The catalog at {asked.url} broke off or cannot be reached: {error}")
         say(f"{tally.counts.total()} rows were answered. What was stored stays; the same command does the rest.")
-        return _FAILED
+        return FAILED
     finally:
         progress.end()
     tally.say()
@@ -228,14 +228,14 @@ class Tally:
         for row in self._refused:
             say(f"row {row.line} ({row.id or row.begins or '?'}):")
             for one in row.problems:
-                say(f"    {_where(one.field)}{one.detail}")
+                say(f"    {where(one.field)}{one.detail}")
         if (more := self.counts["refused"] - len(self._refused)) > 0:
             say(f"and {more} more refused rows")
         for (field, detail), count in self._warned.most_common(_SHOWN):
-            say(f"  {count:>7}  {_where(field)}{detail}")
+            say(f"  {count:>7}  {where(field)}{detail}")
 
 
-def _told(report: ImportReport | None, counts: Counter[str]) -> int:
+def _told(report: CourseImportReport | None, counts: Counter[str]) -> int:
     """Print the report of the whole, and return the exit code."""
     numbers = {status: counts[status] for status in ("created", "changed", "unchanged", "refused")}
     if report:
@@ -248,17 +248,17 @@ def _told(report: ImportReport | None, counts: Counter[str]) -> int:
             say(f"{name:<10} {number:>9,}")
     if report is None:
         say("The answer broke off before its report. The same command does the rest.")
-        return _FAILED
+        return FAILED
     if report.problem:
-        say(f"{report.state}: {_where(report.problem.field)}{report.problem.detail}")
+        say(f"{report.state}: {where(report.problem.field)}{report.problem.detail}")
     if not report.dry_run:
         say(f"report: GET /v1/imports/{report.import_id}")
     if report.state != "finished":
-        return _FAILED
-    return _REFUSED if counts["refused"] else _OK
+        return FAILED
+    return REFUSED if counts["refused"] else OK
 
 
-def _say_whole(report: ImportReport) -> None:
+def _say_whole(report: CourseImportReport) -> None:
     for cycle in report.cycles[:_SHOWN]:
         say(f"nobody can enter: {' -> '.join([*cycle, cycle[0]])}")
     for unknown in report.unknown_courses[:_SHOWN]:
@@ -284,11 +284,11 @@ def _check(file: Path, form: Format, options: Options) -> int:
     try:
         for row in _rows(file, reader):
             if row is not None:
-                status: RowStatus = "unchanged" if row.course and row.course.id in seen else "created"
-                if row.course is None:
+                status: RowStatus = "unchanged" if row.content and row.content.id in seen else "created"
+                if row.content is None:
                     status = "refused"
                 else:
-                    seen.add(row.course.id)
+                    seen.add(row.content.id)
                 tally.take(RowResult(row.number, status, None, None, row.begins, row.warnings, row.problems))
     finally:
         reader.close()
@@ -300,10 +300,10 @@ def _check(file: Path, form: Format, options: Options) -> int:
     say(f"encoding   {reader.encoding or '-'}")
     for name, status in (("courses", "created"), ("repeated", "unchanged"), ("refused", "refused")):
         say(f"{name:<10} {tally.counts[status]:>9,}")
-    return _REFUSED if tally.counts["refused"] else _OK
+    return REFUSED if tally.counts["refused"] else OK
 
 
-def _rows(file: Path, reader: ListReader) -> Iterator[Row | None]:
+def _rows(file: Path, reader: ListReader) -> Iterator[Row[Course] | None]:
     with file.open("rb") as opened:
         while piece := opened.read(_PIECE):
             yield from reader.feed(piece)
@@ -315,7 +315,7 @@ def _rows(file: Path, reader: ListReader) -> Iterator[Row | None]:
 
 async def _export(asked: argparse.Namespace, form: Format) -> int:
     """Write to a file beside the one that is named, which takes its place at the end."""
-    headers = {"Authorization": f"Bearer {_key()}"}
+    headers = {"Authorization": f"Bearer {key_of_environment('CATALOG_KEY')}"}
     courses: list[Course] = []
     try:
         async with aiohttp.ClientSession(headers=headers) as session:
@@ -323,8 +323,8 @@ async def _export(asked: argparse.Namespace, form: Format) -> int:
             while True:
                 query = {"after": after, "limit": "500"}
                 async with session.get(f"{asked.url}/v1/courses", params=query) as answer:
-                    if answer.status != 200:  # noqa: PLR2004
-                        raise _problem(answer.status, await answer.text())
+                    if answer.status != HTTPStatus.OK:
+                        raise refused(answer.status, await answer.text())
                     page = msgspec.json.decode(await answer.read(), type=CoursePage)
                 courses += page.courses
                 if page.next is None:
@@ -332,13 +332,13 @@ async def _export(asked: argparse.Namespace, form: Format) -> int:
                 after = page.next
     except aiohttp.ClientError as error:
         say(f"The catalog at {asked.url} cannot be reached: {error}")
-        return _FAILED
+        return FAILED
     beside = asked.file.with_name(f"{asked.file.name}.part")
     with beside.open("wb") as opened:
         exporters.write(form, courses, opened)
     beside.replace(asked.file)
     say(f"exported   {len(courses):>9,}")
-    return _OK
+    return OK
 
 
 # --- the terminal ----------------------------------------------------------------------------------------------------
@@ -386,26 +386,3 @@ class Progress:
         if self._visible and now - self._shown > 0.2:  # noqa: PLR2004 - five times a second
             self._shown = now
             print(f"\r{self.line()}", end="", file=sys.stderr, flush=True)  # noqa: T201 - a progress bar
-
-
-def say(text: str, end: str = "\n") -> None:
-    """Print the answer of a command."""
-    print(text, end=end, flush=True)  # noqa: T201 - the answer of a command
-
-
-def _where(field: str | None) -> str:
-    return f"{field}: " if field else ""
-
-
-def _key() -> str:
-    if key := os.environ.get("CATALOG_KEY", "").strip():
-        return key
-    raise InvalidInput("put the key of an admin into the environment, as CATALOG_KEY")
-
-
-def _problem(status: int, text: str) -> Problem:
-    try:
-        told = json.loads(text)
-        return InvalidInput(f"{status}: {told['detail']}", told.get("field"))
-    except (ValueError, KeyError, TypeError):
-        return InvalidInput(f"{status}: {text[:300]}")

@@ -91,6 +91,8 @@ class RequirementChange(Struct, frozen=True, omit_defaults=True):
 class FrameworkImpact(Struct, frozen=True):
     """What publishing the draft would change. `exact_matches`: {removed skill: new skills that match it}.
 
+    `unmapped_skills`, `unmapped_job_groups`: see FrameworkPut.
+
     `job_groups`: those with changed required levels. `officers` is null: the catalog knows no
     officers, the agency's report counts them by job group.
     """
@@ -109,6 +111,8 @@ class FrameworkImpact(Struct, frozen=True):
     job_groups: list[str]
     requirements: list[RequirementChange]
     officers: int | None = None
+    unmapped_skills: list[str] = []
+    unmapped_job_groups: list[str] = []
 
 
 def proposed(before: FrameworkDraft | None, body: ProposeDraft, by: Signature, base: int) -> FrameworkDraft | None:
@@ -185,6 +189,7 @@ def impact(draft: FrameworkDraft, present: Framework | None) -> FrameworkImpact:
     )
     changes = _changes(_required(present) if present else {}, _required(after))
     matches = [(one.target, one.origin) for one in after.relations if one.kind == "exact_match"]
+    matches += [(one.origin, one.target) for one in after.mappings if (one.of, one.kind) == ("skill", "exact")]
     before_scale = [step.level for step in present.scale] if present else []
     version = present.version if present else 0
     return FrameworkImpact(
@@ -201,7 +206,22 @@ def impact(draft: FrameworkDraft, present: Framework | None) -> FrameworkImpact:
         job_groups_removed=groups[1],
         job_groups=list(dict.fromkeys(change.job_group for change in changes)),
         requirements=changes,
+        unmapped_skills=unmapped(present, after, "skill"),
+        unmapped_job_groups=unmapped(present, after, "job_group"),
     )
+
+
+def unmapped(before: Framework | None, after: Framework, of: Literal["skill", "job_group"]) -> list[str]:
+    """Return the skills, or job groups, that a version had or mapped and the next one neither has nor maps."""
+    if before is None:
+        return []
+    had, has = (
+        [one.id for one in (framework.skills if of == "skill" else framework.job_groups)]
+        for framework in (before, after)
+    )
+    mapped = [row.origin for row in before.mappings if row.of == of]
+    kept = {*has, *(row.origin for row in after.mappings if row.of == of)}
+    return [name for name in dict.fromkeys([*had, *mapped]) if name not in kept]
 
 
 def _difference(before: list[str], after: list[str]) -> tuple[list[str], list[str]]:

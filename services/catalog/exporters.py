@@ -3,10 +3,12 @@
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, BinaryIO
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 
@@ -25,26 +27,34 @@ _COMPUTED = re.compile(r"'*[=+\-@\t\r]")
 _NOT_IN_A_WORKBOOK = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
+class Form(Struct, frozen=True):
+    """A format that is written course by course: what stands before all, between two, and after all of them."""
+
+    row: Callable[[Course], bytes]
+    before: bytes = b""
+    between: bytes = b""
+    after: bytes = b""
+
+
 def write(form: Format, courses: Iterable[Course], file: BinaryIO) -> None:
     """Write courses to a file one by one."""
     if form == "xlsx":
         _write_workbook(courses, file)
         return
-    writers = {"ndjson": _ndjson, "csv": _csv, "jsonld": _jsonld}
-    file.writelines(writers[form](courses))
+    wanted = FORMS[form]
+    file.write(wanted.before)
+    file.writelines((wanted.between if place else b"") + wanted.row(course) for place, course in enumerate(courses))
+    file.write(wanted.after)
 
 
-def _ndjson(courses: Iterable[Course]) -> Iterator[bytes]:
-    for course in courses:
-        yield msgspec.json.encode(course) + b"\n"
+def _ndjson(course: Course) -> bytes:
+    return msgspec.json.encode(replace(course, matched=[])) + b"\n"  # the catalog alone sets what is matched
 
 
-def _csv(courses: Iterable[Course]) -> Iterator[bytes]:
-    yield b"\xef\xbb\xbf" + ",".join(COLUMNS).encode() + b"\r\n"  # with the mark, spreadsheets show Thai
-    for course in courses:
-        line = io.StringIO()
-        csv.writer(line).writerow([_guarded(cell) for cell in _cells(course)])
-        yield line.getvalue().encode()
+def _csv(course: Course) -> bytes:
+    line = io.StringIO()
+    csv.writer(line).writerow([_guarded(cell) for cell in _cells(course)])
+    return line.getvalue().encode()
 
 
 def _guarded(cell: str) -> str:
@@ -80,15 +90,6 @@ def _write_workbook(courses: Iterable[Course], file: BinaryIO) -> None:
             row.append(cell)
         sheet.append(row)
     book.save(file)
-
-
-def _jsonld(courses: Iterable[Course]) -> Iterator[bytes]:
-    yield b'{"@context":"https://schema.org","@graph":[\n'
-    mark = b""
-    for course in courses:
-        yield mark + msgspec.json.encode(_node(course))
-        mark = b",\n"
-    yield b"\n]}\n"
 
 
 def _node(course: Course) -> dict[str, Any]:
@@ -135,3 +136,17 @@ def _iso(hours: float) -> str:
     seconds = round(hours * 3600)
     parts = [(seconds // 3600, "H"), (seconds // 60 % 60, "M"), (seconds % 60, "S")]
     return "PT" + "".join(f"{number}{unit}" for number, unit in parts if number)
+
+
+FORMS: dict[Format, Form] = {
+    "ndjson": Form(_ndjson),
+    # with the mark, spreadsheets show Thai
+    "csv": Form(_csv, before=b"\xef\xbb\xbf" + ",".join(COLUMNS).encode() + b"\r\n"),
+    "jsonld": Form(
+        lambda course: msgspec.json.encode(_node(course)),
+        before=b'{"@context":"https://schema.org","@graph":[\n',
+        between=b",\n",
+        after=b"\n]}\n",
+    ),
+}
+"""The formats that can be written as a stream; a workbook is packed as a whole."""

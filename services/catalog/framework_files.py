@@ -40,7 +40,7 @@ async def import_framework(arguments: Sequence[str]) -> int:
         mark=asked.mark,
         skip_refused=asked.skip_refused,
     )
-    reading = frameworks.read(asked.format, [Source(path.name, path.read_bytes()) for path in asked.files], options)
+    reading = frameworks.read(asked.format, [Source(path.name, path) for path in asked.files], options)
     if asked.report:
         asked.report.write_bytes(msgspec.json.format(msgspec.json.encode(reading), indent=2) + b"\n")
     _print(_summary(reading))

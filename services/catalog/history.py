@@ -2,6 +2,9 @@
 
 A revision is the stamp of a record. As in every reader, a record is used only if its stamp is above the largest
 accepted one, so that "catalog N" never changes its meaning; a repeated sequence changes nothing.
+
+A framework in parts has its revision when the announcement and all parts have come, as for every reader. Which of them
+have come is kept in `framework_publications` until then; the contents stay with the parts themselves.
 """
 
 from collections.abc import Sequence
@@ -9,13 +12,23 @@ from dataclasses import dataclass
 from operator import itemgetter
 
 import msgspec
-from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne, ReturnDocument
 
 from services.catalog.model import ListCourses
-from services.catalog.store import COLLECTION, matching
+from services.catalog.part_store import PartStore, parted, publication_of
+from services.catalog.store import COLLECTION, framework_key, matching
 from shared.decoding import stored
 from shared.domain import Course, Framework
-from shared.events import CoursePublished, CourseWithdrawn, FrameworkPublished, check_jump, check_stamps
+from shared.events import (
+    CoursePublished,
+    CourseWithdrawn,
+    FrameworkAnnounced,
+    FrameworkPart,
+    FrameworkPublished,
+    check_jump,
+    check_stamps,
+)
+from shared.framework_parts import hash_of_content
 from shared.kafka import ConsumedEvent
 from shared.mongo import Database, Document, Write, bulk_write, ensure_indexes, unavailable
 
@@ -31,7 +44,6 @@ class FrameworkRevision:
 
     version: int
     catalog_revision: int
-    retired: bool
 
 
 class HistoryStore:
@@ -39,6 +51,8 @@ class HistoryStore:
         self._database = database
         self._history = database["history"]
         self._frameworks = database["framework_history"]
+        self._publications = database["framework_publications"]
+        self._parts = PartStore(database, COLLECTION)
         self._positions = database["positions"]
         self._leases = database["leases"]
 
@@ -46,7 +60,15 @@ class HistoryStore:
         """Create the indexes. Raises Unavailable."""
         as_of = IndexModel(_AS_OF, name="as_of")
         by_key = IndexModel([("key", ASCENDING), ("sequence", DESCENDING)], name="by_key")
-        await ensure_indexes(self._database, {"history": [as_of, by_key], "framework_history": [as_of, by_key]})
+        of_framework = IndexModel([("key", ASCENDING), ("version", ASCENDING)], name="key_version")
+        await ensure_indexes(
+            self._database,
+            {
+                "history": [as_of, by_key],
+                "framework_history": [as_of, by_key],
+                "framework_publications": [of_framework],
+            },
+        )
 
     async def position(self) -> int:
         """Return the revision up to which the history is written, 0 before the first. Raises Unavailable."""
@@ -63,14 +85,18 @@ class HistoryStore:
         check_stamps([item.event for item in batch], accepted)
         changes: list[Write] = []
         frameworks: list[Write] = []
-        sequences = await self._sequences([item.event.subject for item in batch], accepted)
+        sequences = await self._sequences([_key_of(item) for item in batch], accepted)
         for item in batch:
             event = item.event
-            check_jump(event.subject, event.sequence, sequences.get(event.subject, 0))
+            if not isinstance(event.data, FrameworkPart):
+                check_jump(event.subject, event.sequence, sequences.get(event.subject, 0))
             if event.catalog_revision <= accepted:
                 continue
             accepted = event.catalog_revision
-            if event.sequence > sequences.get(event.subject, 0) and (row := _row(item)):
+            if isinstance(event.data, FrameworkPart | FrameworkAnnounced):
+                if row := await self._completed(event.data, accepted, sequences):
+                    frameworks.append(ReplaceOne({"_id": accepted}, row, upsert=True))
+            elif event.sequence > sequences.get(event.subject, 0) and (row := _row(item)):
                 sequences[event.subject] = event.sequence
                 rows = frameworks if isinstance(event.data, FrameworkPublished) else changes
                 rows.append(ReplaceOne({"_id": accepted}, row, upsert=True))
@@ -82,6 +108,41 @@ class HistoryStore:
             # A stamp that was never reserved, from whoever wrote it, must not make every later one look old.
             await self._leases.update_one({"_id": _LEASE}, {"$max": {"catalog_revision": accepted}})
             await self._positions.update_one({"_id": _ACCEPTED}, {"$max": {"accepted": accepted}}, upsert=True)
+
+    async def _completed(
+        self, data: FrameworkPart | FrameworkAnnounced, stamp: int, sequences: dict[str, int]
+    ) -> Document | None:
+        """Note that a part or an announcement has come; return the row of the version that it completes.
+
+        Idempotent: what has come is forgotten only when a later version is complete. Raises Unavailable.
+        """
+        key = framework_key(data.tenant, data.framework)
+        if data.version <= sequences.get(key, 0):
+            return None
+        if isinstance(data, FrameworkPart):
+            came: Document = {f"came.{data.number}": hash_of_content(bytes(data.content))}
+        else:
+            came = {"named": data.parts}
+        query = {"_id": f"{key}@{data.version}-{data.digest}"}
+        change = {"$set": came | {"key": key, "version": data.version}}
+        with unavailable():
+            found = await self._publications.find_one_and_update(
+                query, change, upsert=True, return_document=ReturnDocument.AFTER
+            )
+            named = found.get("named", [])
+            if not named or any(found.get("came", {}).get(str(i)) != one for i, one in enumerate(named)):
+                return None
+            await self._publications.delete_many({"key": key, "version": {"$lt": data.version}})
+        sequences[key] = data.version
+        header = FrameworkAnnounced(data.tenant, data.framework, data.version, data.digest, named)
+        return {
+            "_id": stamp,
+            "key": key,
+            "sequence": data.version,
+            "tenant": data.tenant,
+            "id": data.framework,
+            "publication": publication_of(header),
+        }
 
     async def _sequences(self, keys: list[str], accepted: int) -> dict[str, int]:
         """Return the newest sequence of each key in the history, without the rows of an unfinished batch."""
@@ -134,6 +195,8 @@ class HistoryStore:
         query = {"tenant": tenant, "id": framework, "_id": {"$lte": revision}}
         with unavailable():
             found = await self._frameworks.find_one(query, sort=[("_id", DESCENDING)])
+        if found and (named := parted(found)):
+            return await self._parts.read(tenant, framework, named)
         return stored(found["content"], Framework) if found else None
 
     async def framework_versions(
@@ -145,11 +208,13 @@ class HistoryStore:
         """
         query: Document = {"tenant": tenant, "id": framework} | ({"_id": {"$lt": below}} if below else {})
         with unavailable():
-            rows = self._frameworks.find(query, {"sequence": 1, "content.retired": 1}).sort(_AS_OF).limit(limit)
-            return [
-                FrameworkRevision(row["sequence"], row["_id"], bool(row["content"].get("retired")))
-                async for row in rows
-            ]
+            rows = self._frameworks.find(query, {"sequence": 1}).sort(_AS_OF).limit(limit)
+            return [FrameworkRevision(row["sequence"], row["_id"]) async for row in rows]
+
+
+def _key_of(item: ConsumedEvent) -> str:
+    """Return the key of what a record is about: of a part, the framework's."""
+    return item.event.subject.partition("@")[0]
 
 
 def _as_of(wanted: Document, revision: int) -> list[Document]:

@@ -1,6 +1,6 @@
 """Matches in MongoDB: in the document of their course, beside its content, so that a decision is one write.
 
-to_match       the course came without skills: it is matched again when a framework changes
+to_match       the course came without skills of a framework that its tenant sees: it is matched again when one changes
 match_due      the course, or the courses of a framework, wait to be matched
 matches        what was proposed and decided
 matched        there are matches
@@ -15,7 +15,7 @@ import msgspec
 from pymongo import ASCENDING, IndexModel, UpdateOne
 
 from services.catalog.matches import ListMatches, Match, announced
-from services.catalog.store import COLLECTION, SOURCE, CatalogStore, Entry
+from services.catalog.store import COLLECTION, SOURCE, CatalogStore, Entry, cannot_be_read
 from shared.decoding import stored
 from shared.domain import SHARED_TENANT, Course, Framework, key_of
 from shared.events import CoursePublished, new_event
@@ -58,10 +58,15 @@ class MatchStore:
     # --- reading -----------------------------------------------------------------------------------------------------
 
     async def find(self, tenant: str, course: str) -> MatchedCourse | None:
-        """Return the tenant's own course with its matches, None where it offers none of this id. Raises Unavailable."""
+        """Return the tenant's own course with its matches, None where it offers none of this id.
+
+        Raises Unavailable, Conflict where it cannot be read.
+        """
         with unavailable():
             document = await self._entries.find_one({"_id": key_of(tenant, course), "withdrawn": False}, {"outbox": 0})
-        return _matched(document) if document else None
+        if document and (found := readable(document, _matched)) is None:
+            raise cannot_be_read()
+        return found if document else None
 
     async def page(self, tenant: str, wanted: ListMatches) -> list[tuple[str, MatchedCourse]]:
         """Return the first courses after `after` that have a match as asked for, with all of theirs.
@@ -111,9 +116,10 @@ class MatchStore:
         with unavailable():
             for owner in dict.fromkeys((SHARED_TENANT, tenant)):
                 query = {"kind": "framework", "tenant": owner}
-                async for document in self._entries.find(query, {"content": 1}).sort("id", ASCENDING):
-                    if document.get("content") and (one := readable(document, _framework)):
-                        found[one.id] = one
+                async for document in self._entries.find(query, {"outbox": 0}).sort("id", ASCENDING):
+                    entry = await self._catalog.whole(document)
+                    if entry and isinstance(entry.content, Framework):
+                        found[entry.id] = entry.content
         return found
 
     async def examples(self, tenant: str, framework: str) -> list[Course]:
@@ -177,7 +183,7 @@ class MatchStore:
         return count
 
     async def mark(self, tenant: str | None) -> int:
-        """Let the courses that came without skills wait to be matched, of a tenant or of all. Raises Unavailable."""
+        """Let the courses without known skills wait to be matched, of a tenant or of all. Raises Unavailable."""
         query: Document = {"to_match": True} | ({"tenant": tenant} if tenant is not None else {})
         with unavailable():
             result = await self._entries.update_many(query, {"$set": {"match_due": True}})
@@ -243,7 +249,3 @@ def _matched(document: Mapping[str, Any]) -> MatchedCourse:
 
 def _course(document: Mapping[str, Any]) -> Course:
     return stored(document["content"], Course)
-
-
-def _framework(document: Mapping[str, Any]) -> Framework:
-    return stored(document["content"], Framework)

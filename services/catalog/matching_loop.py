@@ -1,9 +1,9 @@
 """Matches the courses that wait for it, beside the event loop, and stores what is proposed.
 
-A course waits when it came without skills, when it changed, and when a framework that its tenant sees changed. What is
-waiting is marked in its document, so nothing is lost when a process ends; of two replicas that match the same course
-one is stored. Each of the frameworks that the tenant sees is matched, unless the course teaches something in it by its
-provider's word.
+A course waits when it came without skills of a framework that its tenant sees, when it changed, and when a framework
+that its tenant sees changed. What is waiting is marked in its document, so nothing is lost when a process ends; of two
+replicas that match the same course one is stored. Each of the frameworks that the tenant sees is matched, unless the
+course teaches something in it by its provider's word.
 """
 
 import asyncio

@@ -2,13 +2,23 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Literal
 
-from msgspec import UNSET, Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from shared.domain import Course, Identifier, Language, LocalizedText, Prerequisite, courses_named
+from shared.domain import (
+    Course,
+    Hours,
+    Identifier,
+    Language,
+    Level,
+    LocalizedText,
+    Prerequisite,
+    ShortText,
+    courses_named,
+)
 from shared.errors import InvalidInput, Warned
+from shared.imports.rows import ImportReport
 
 DEPTH_LIMIT = 10
 """How deep prerequisites may stand inside each other."""
@@ -23,30 +33,100 @@ class CoursePut(Struct, frozen=True):
     warnings: list[Warned] = []
 
 
-class FrameworkPut(Struct, frozen=True):
-    """`changed` is false if nothing changed; then there is no new version."""
+class FrameworkPut(Struct, frozen=True, omit_defaults=True):
+    """`changed` is false if nothing changed; then there is no new version.
+
+    `unmapped_skills`, `unmapped_job_groups`: what the version before had, or mapped, and this one neither has nor maps.
+    Levels of these skills do not count any more, and officers of these job groups get no path; both are told so.
+    """
 
     id: str
     version: int
     changed: bool
+    unmapped_skills: list[str] = []
+    unmapped_job_groups: list[str] = []
 
 
-class CoursePage(Struct, frozen=True):
-    """Courses by id. `next` is the `after` of the following page, null on the last one."""
+class ProviderCount(Struct, frozen=True):
+    """How many of the courses that were found a provider offers."""
+
+    provider: LocalizedText
+    count: int
+
+
+class LanguageCount(Struct, frozen=True):
+    """How many of the courses that were found are held in a language."""
+
+    language: str
+    count: int
+
+
+class SkillCount(Struct, frozen=True):
+    """How many of the courses that were found teach a skill."""
+
+    framework: str
+    skill: str
+    count: int
+
+
+class HoursCount(Struct, frozen=True):
+    """How many of the courses that were found take more than `over` hours and at most `most`; null is without end."""
+
+    over: float
+    most: float | None
+    count: int
+
+
+class CourseFacets(Struct, frozen=True):
+    """What the courses that were found have in common, the most frequent first, 50 of each kind at most."""
+
+    provider: list[ProviderCount]
+    language: list[LanguageCount]
+    skill: list[SkillCount]
+    hours: list[HoursCount]
+
+
+class CoursePage(Struct, frozen=True, omit_defaults=True):
+    """Courses by id, or by how well they match. `next` is the `after` of the following page, null on the last one.
+
+    Of a search `total` counts the courses that match, and `highlights` says by course id and field (`title.th`) where
+    the words of `q` stand: begin and end of each place, in characters.
+    """
 
     courses: list[Course]
     next: str | None
+    total: int | UnsetType = UNSET
+    facets: CourseFacets | UnsetType = UNSET
+    highlights: dict[str, dict[str, list[tuple[int, int]]]] | UnsetType = UNSET
+
+
+EducationalLevel = Literal["beginner", "intermediate", "advanced", "mixed"]
 
 
 class ListCourses(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which courses: those teaching a skill of a framework, in a language, as of a revision of the catalog."""
+    """Which courses: those teaching a skill of a framework, in a language, as of a revision of the catalog.
 
+    Any of the others makes it a search: `q` are words, an empty one stands for every course. `level` is one that a
+    course leads to, on the scale of its framework, or whom a course is for. `job_group`: courses that teach a skill
+    which it requires.
+    """
+
+    q: Annotated[str, Meta(max_length=200)] | None = None
     framework: Identifier | None = None
     skill: Identifier | None = None
+    level: Level | EducationalLevel | None = None
     language: Language | None = None
-    after: Annotated[str, Meta(max_length=64)] = ""
+    provider: ShortText | None = None
+    max_hours: Hours | None = None
+    job_group: Identifier | None = None
+    after: Annotated[str, Meta(max_length=600)] = ""
     limit: Annotated[int, Meta(ge=1, le=500)] = 100
     catalog_revision: Annotated[int, Meta(ge=1)] | None = None
+
+    @property
+    def searches(self) -> bool:
+        """Whether the search index is asked, and not the list by id."""
+        return any(one is not None for one in (self.q, self.level, self.provider, self.max_hours, self.job_group))
 
 
 class ShowFramework(Struct, frozen=True, forbid_unknown_fields=True):
@@ -81,32 +161,6 @@ class FrameworkList(Struct, frozen=True):
     next: str | None
 
 
-class RowProblem(Struct, frozen=True, omit_defaults=True):
-    """One fault of a row."""
-
-    status: int
-    detail: str
-    field: str | None = None
-
-
-RowStatus = Literal["created", "changed", "unchanged", "refused"]
-
-
-class RowResult(Struct, frozen=True, omit_defaults=True):
-    """The result of one row of an import. Rows are numbered from 1; in CSV and workbooks the header is row 1.
-
-    `begins`: for a refused row, its id in the file, or its first words. `problems`: all faults of the row.
-    """
-
-    line: int
-    status: RowStatus
-    id: str | None = None
-    revision: int | None = None
-    begins: str | None = None
-    warnings: list[Warned] = []
-    problems: list[RowProblem] = []
-
-
 class UnknownCourse(Struct, frozen=True):
     """A course that rows require and nobody offers: how many rows, and the first of them by their ids."""
 
@@ -115,34 +169,20 @@ class UnknownCourse(Struct, frozen=True):
     required_by: list[str]
 
 
-class ImportReport(Struct, frozen=True, omit_defaults=True):
-    """The result of a whole import. `problem`: why it stopped before the end of the file.
+class CourseImportReport(ImportReport, frozen=True, omit_defaults=True):
+    """The result of an import of courses.
 
-    `interrupted`: the service stopped during the import; stored courses remain. `unknown` counts courses that are
-    required and not offered, `unknown_courses` lists the first. `absent` counts courses that a full import does not
-    contain, `missing` lists the first. `cycles`: courses of the file that require each other, so nobody can enter them.
+    `unknown` counts courses that are required and not offered, `unknown_courses` lists the first. `absent` counts
+    courses that a full import does not contain, `missing` lists the first. `cycles`: courses of the file that require
+    each other, so nobody can enter them.
     """
 
-    import_id: str
-    state: Literal["running", "finished", "stopped", "interrupted"]
-    format: str
-    started_at: datetime
-    updated_at: datetime
-    dry_run: bool = False
-    created: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    refused: int = 0
-    encoding: str | None = None
-    mapping: dict[str, list[str]] = {}
-    unused_columns: list[str] = []
     unknown: int = 0
-    unknown_courses: list[UnknownCourse] = []
-    cycles: list[list[str]] = []
+    unknown_courses: list[UnknownCourse] = field(default_factory=list)
+    cycles: list[list[str]] = field(default_factory=list)
     absent: int = 0
-    missing: list[str] = []
+    missing: list[str] = field(default_factory=list)
     withdrawn: int = 0
-    problem: RowProblem | None = None
 
 
 class ImportCourses(Struct, frozen=True, forbid_unknown_fields=True):
@@ -160,20 +200,6 @@ class ImportCourses(Struct, frozen=True, forbid_unknown_fields=True):
     dry_run: bool = False
     full: bool = False
     withdraw: bool = False
-
-
-class ListRows(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which rows of an import: after a row, those with a verdict."""
-
-    after: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
-    verdict: RowStatus | None = None
-
-
-class RowPage(Struct, frozen=True):
-    """Rows of an import in order. `next` is the `after` of the following page, null on the last one."""
-
-    rows: list[RowResult]
-    next: int | None
 
 
 @dataclass(frozen=True)
@@ -229,8 +255,8 @@ def matched_warnings(course: Course) -> list[Warned]:
 def framework_warnings(course: Course, frameworks: Mapping[str, FrameworkScale]) -> list[Warned]:
     """Return warnings about frameworks and skills that a course names and that do not exist."""
     warnings: list[Warned] = []
-    for field, framework, skill, _ in _levels(course):
-        place = field.rpartition(".")[0]
+    for place_of, framework, skill, _ in _levels(course):
+        place = place_of.rpartition(".")[0]
         if (yardstick := frameworks.get(framework)) is None:
             warnings.append(Warned(f"{place}.framework", f"unknown framework {framework!r}"))
         elif skill not in yardstick.skills:

@@ -1,12 +1,16 @@
 """Courses and frameworks in MongoDB: one document each in one collection, so that one relay gives them one order.
 
 A course's key is `tenant/id`, a framework's `tenant/framework:id`: no identifier holds a colon, so a course and a
-framework of the same id stay apart, here and in the compacted topic. `sequence` is a course's revision and a
-framework's version. Every change is one compare-and-set on it; None means that another change came first.
+framework of the same id stay apart, here and in the compacted topic. A large framework is stored in parts beside its
+entry, see `part_store`. `sequence` is a course's revision and a framework's version. Every change is one
+compare-and-set on it; None means that another change came first.
 """
 
+import asyncio
+import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -15,22 +19,42 @@ from pymongo.errors import DuplicateKeyError
 
 from services.catalog.matches import Match, announced, given_rows, kept
 from services.catalog.model import FrameworkScale, FrameworkSummary, ListCourses, ListFrameworks
+from services.catalog.part_store import PartStore, is_part, parted, publication_of
 from shared.decoding import stored
 from shared.domain import SHARED_TENANT, Course, Framework, key_of
-from shared.errors import TooLarge
-from shared.events import CoursePublished, CourseWithdrawn, Data, Envelope, FrameworkPublished, new_event
+from shared.errors import Conflict, Rejected, TooLarge
+from shared.events import (
+    CoursePublished,
+    CourseWithdrawn,
+    Data,
+    Envelope,
+    FrameworkAnnounced,
+    FrameworkPublished,
+    encode,
+    new_event,
+)
+from shared.framework_parts import divided, keys_of
 from shared.mongo import Database, Document, Write, bulk_write, ensure_indexes, readable, unavailable
 from shared.outbox import OUTBOX_INDEXES, Staged, outbox_insert, outbox_push
 
+log = logging.getLogger(__name__)
+
 SOURCE = "/catalog"
 COLLECTION = "entries"
+_NO_NUMBER = {"$not": {"$gt": 0}}
+"""What holds of a document without a sequence."""
+_MATCHES = ("matches", "matched", "match_version")
 EVENT_LIMIT = 900_000
-"""How large an event may be, in bytes: brokers take a record of a megabyte."""
+"""How large an event may be, in bytes: brokers take a record of a megabyte. A larger framework is stored in parts."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A course or a framework as stored; `content` is None for a withdrawn course."""
+    """A course or a framework as stored; `content` is None for a withdrawn course.
+
+    `unreadable`: there is something, and it cannot be read, as another version or a person's hand may have left it.
+    Whoever puts the entry replaces it; its `sequence` is 0 where none is stored.
+    """
 
     key: str
     tenant: str
@@ -38,6 +62,7 @@ class Entry:
     sequence: int
     content: Course | Framework | None
     matches: tuple[Match, ...] = ()
+    unreadable: bool = False
 
     def keeping(self, course: Course) -> Course:
         """Return a course that is put here: one without skills keeps those that people have confirmed."""
@@ -47,6 +72,11 @@ class Entry:
     def shown(self) -> Course | Framework | None:
         """The content as it is shown and announced: a course with what is matched."""
         return announced(self.content, self.matches) if isinstance(self.content, Course) else self.content
+
+
+def cannot_be_read() -> Conflict:
+    """Return the problem of an entry that is unreadable."""
+    return Conflict("what is stored under this id cannot be read by this version of the program; a PUT replaces it")
 
 
 class Stored(NamedTuple):
@@ -69,6 +99,7 @@ class CatalogStore:
         self._database = database
         self._entries = database[COLLECTION]
         self._yardsticks: dict[str, tuple[int, FrameworkScale]] = {}
+        self.parts = PartStore(database, COLLECTION)
 
     async def prepare(self) -> None:
         """Create the indexes. Raises Unavailable."""
@@ -83,6 +114,7 @@ class CatalogStore:
             for name, filtered in filters.items()
         ]
         await ensure_indexes(self._database, {COLLECTION: [*lists, *OUTBOX_INDEXES]})
+        await self.parts.prepare()
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -90,7 +122,23 @@ class CatalogStore:
         """Return an entry, withdrawn ones too. Raises Unavailable."""
         with unavailable():
             document = await self._entries.find_one({"_id": key}, {"outbox": 0})
-        return _entry(document) if document else None
+        return (await self.whole(document) or _unreadable(document)) if document else None
+
+    async def whole(self, document: Document) -> Entry | None:
+        """Return the entry of a document, of a framework in parts too; None if unreadable. Raises Unavailable."""
+        if (entry := readable(document, _entry)) is None or parted(document) is None:
+            return entry
+        try:
+            return await self._whole(document)
+        except Rejected as error:
+            log.error("document %s cannot be read: %s", document["_id"], error)  # noqa: TRY400
+            return None
+
+    async def _whole(self, document: Document) -> Entry:
+        entry = _entry(document)
+        if (named := parted(document)) is None:
+            return entry
+        return replace(entry, content=await self.parts.read(entry.tenant, entry.id, named))
 
     async def visible(self, tenant: str, course: str) -> Entry | None:
         """Return the tenant's own course of this id, else the shared one. Raises Unavailable."""
@@ -102,7 +150,7 @@ class CatalogStore:
 
     async def _first(self, *keys: str) -> Entry | None:
         for key in dict.fromkeys(keys):
-            if (entry := await self.find(key)) and entry.content is not None:
+            if (entry := await self.find(key)) and (entry.content is not None or entry.unreadable):
                 return entry
         return None
 
@@ -129,12 +177,34 @@ class CatalogStore:
                     break
             return courses
 
+    async def courses(self, keys: Sequence[str]) -> dict[str, Course]:
+        """Return by key those of these courses that are offered and can be read. Raises Unavailable."""
+        with unavailable():
+            found = self._entries.find({"_id": {"$in": list(keys)}, "withdrawn": False}, {"content": 1, "matches": 1})
+            return {one["_id"]: course async for one in found if (course := readable(one, _shown))}
+
     async def offered(self, tenant: str, courses: Iterable[str]) -> set[str]:
         """Return which of these courses are the tenant's own (not shared) and not withdrawn. Raises Unavailable."""
         keys = [key_of(tenant, course) for course in courses]
         with unavailable():
             found = self._entries.find({"_id": {"$in": keys}, "withdrawn": False}, {"id": 1})
             return {document["id"] async for document in found}
+
+    async def seen_frameworks(self, tenant: str, frameworks: Iterable[str]) -> set[str]:
+        """Return which of these frameworks a tenant sees. Raises Unavailable."""
+        owners = dict.fromkeys((SHARED_TENANT, tenant))
+        keys = {framework_key(owner, name): name for owner in owners for name in frameworks}
+        if not keys:
+            return set()
+        with unavailable():
+            return {keys[one["_id"]] async for one in self._entries.find({"_id": {"$in": list(keys)}}, {"_id": 1})}
+
+    async def _match_fields(self, entry: Entry) -> Document:
+        """Return the fields that let a course, or the courses of a framework, wait to be matched."""
+        if isinstance(entry.content, Course):
+            named = {row.framework for row in entry.content.teaches}
+            return match_fields(entry.content, entry.matches, await self.seen_frameworks(entry.tenant, named))
+        return {"match_due": True} if entry.content is not None else {"to_match": False, "match_due": False}
 
     async def framework_scales(self, tenant: str, frameworks: Iterable[str]) -> dict[str, FrameworkScale]:
         """Return what courses are checked against, by framework id. Raises Unavailable."""
@@ -153,12 +223,10 @@ class CatalogStore:
                 return None
             version, yardstick = self._yardsticks.get(key, (0, None))
             if yardstick is None or version != document["sequence"]:
-                wanted = {"sequence": 1, "content.scale.level": 1, "content.skills.id": 1}
-                document = await self._entries.find_one({"_id": key}, wanted) or document
-                content = document["content"]
-                top = max(step["level"] for step in content["scale"])
-                yardstick = FrameworkScale(top, frozenset(skill["id"] for skill in content["skills"]))
-                self._yardsticks[key] = document["sequence"], yardstick
+                if (entry := await self.find(key)) is None or not isinstance(entry.content, Framework):
+                    return None
+                yardstick = FrameworkScale(entry.content.max_level, frozenset(entry.content.skills_by_id))
+                self._yardsticks[key] = entry.sequence, yardstick
         return yardstick
 
     async def frameworks(self, tenant: str, wanted: ListFrameworks) -> list[FrameworkSummary]:
@@ -173,8 +241,8 @@ class CatalogStore:
                 query = {"kind": "framework", "tenant": owner, "id": {"$gt": wanted.after}}
                 count = 0
                 async for document in self._entries.find(query, {"outbox": 0}, batch_size=most).sort("id", ASCENDING):
-                    if framework := readable(document, _framework):
-                        found[framework.id] = _summary(framework, shared=owner == SHARED_TENANT)
+                    if summary := readable(document, _summary_of):
+                        found[summary.id] = summary
                         count += 1
                     if count == most:
                         break
@@ -194,8 +262,9 @@ class CatalogStore:
     ) -> Entry | None:
         """Write a course's next revision and its event. Raises Unavailable.
 
-        `fields` are written beside the content; without them a course without skills waits to be matched. `only_if` is
-        what must hold of the stored document besides its sequence. `matches`: those that `fields` set.
+        `fields` are written beside the content; without them a course waits to be matched as `match_fields`
+        says. `only_if` is what must hold of the stored document besides its sequence. `matches`: those that `fields`
+        set.
         """
         revision = before.sequence + 1 if before else 1
         if matches is None:
@@ -227,13 +296,15 @@ class CatalogStore:
         keys = {key_of(tenant, course.id): mark for mark, course in marked.items()}
         with unavailable():
             before = {one["_id"]: one async for one in self._entries.find({"_id": {"$in": list(keys)}}, {"outbox": 0})}
+        named = {row.framework for course in marked.values() for row in course.teaches}
+        seen = await self.seen_frameworks(tenant, named)
         found: dict[str, Stored] = {}
         writes: list[Write] = []
         written: dict[str, Stored] = {}
         for key, mark in keys.items():
             document = before.get(key)
-            sequence = document["sequence"] if document else 0
-            new = document is None or document["withdrawn"]
+            sequence = _sequence(document) if document else 0
+            new = document is None or bool(document.get("withdrawn"))
             if document and document.get("written_by") == mark:
                 found[mark] = Stored("created" if sequence == 1 else "changed", sequence)
                 continue
@@ -250,7 +321,7 @@ class CatalogStore:
                 "withdrawn": False,
                 "content": msgspec.to_builtins(course),
                 "written_by": mark,
-                **match_fields(course, matches),
+                **match_fields(course, matches, seen),
             }
             if document is None:
                 owner = {"_id": key, "kind": "course", "tenant": tenant, "id": course.id}
@@ -258,18 +329,32 @@ class CatalogStore:
             else:
                 change = outbox_push(envelope, bulk=True)
                 change["$set"] |= fields
-                writes.append(UpdateOne({"_id": key, "sequence": sequence}, change))
+                if entry is None:
+                    change["$unset"] = dict.fromkeys(_MATCHES, "")
+                writes.append(UpdateOne({"_id": key, "sequence": sequence or _NO_NUMBER}, change))
             written[mark] = Stored("created" if new else "changed", sequence + 1)
         if writes and await self.write_staged(writes) == len(writes):
             found |= written
         return found
 
     async def put_framework(self, before: Entry | None, tenant: str, framework: Framework, trace: str) -> Entry | None:
-        """Write a framework's next version and its event. Raises Unavailable, TooLarge."""
+        """Write a framework's next version and its event; a large one in parts. Raises Unavailable, TooLarge."""
         version = before.sequence + 1 if before else 1
         numbered = msgspec.structs.replace(framework, version=version)
         after = Entry(framework_key(tenant, framework.id), tenant, framework.id, version, numbered)
-        return await self._put(before, after, FrameworkPublished(tenant, numbered), trace)
+        whole = FrameworkPublished(tenant, numbered)
+        data: Data = whole
+        digest = ""
+        if await asyncio.to_thread(_is_large, whole):
+            publication = await asyncio.to_thread(divided, tenant, numbered)
+            await self.parts.stage(publication)
+            data, digest = publication.header, publication.header.digest
+            self._staged.set()
+        stored = await self._put(before, after, data, trace)
+        if stored:
+            await self.parts.retire(tenant, framework.id, version, digest)
+            self._staged.set()
+        return stored
 
     async def _put(  # noqa: PLR0913, PLR0917 - as put_course
         self,
@@ -282,20 +367,24 @@ class CatalogStore:
     ) -> Entry | None:
         envelope = new_event(SOURCE, after.key, after.sequence, data, trace)
         if envelope.data and len(envelope.data) > EVENT_LIMIT:
-            raise TooLarge(
-                f"its event would hold {len(envelope.data)} bytes; a record takes {EVENT_LIMIT}: "
-                "leave out what no job group requires, or divide it"
-            )
-        fields = {"sequence": after.sequence, "withdrawn": after.content is None}
-        fields |= match_fields(after.content, after.matches) if also is None else also
-        if after.content is not None:
+            raise TooLarge(f"its event would hold {len(envelope.data)} bytes; a record takes {EVENT_LIMIT}")
+        fields: Document = {"sequence": after.sequence, "withdrawn": after.content is None}
+        fields |= await self._match_fields(after) if also is None else also
+        gone: tuple[str, ...] = ("content", "publication", "summary")
+        if isinstance(data, FrameworkAnnounced) and isinstance(after.content, Framework):
+            summary = msgspec.to_builtins(_summary(after.content, shared=after.tenant == SHARED_TENANT))
+            fields |= {"publication": publication_of(data), "summary": summary}
+        elif after.content is not None:
             fields["content"] = msgspec.to_builtins(after.content)
         if before is None:
             return after if await self._insert(after, fields, envelope) else None
         change = outbox_push(envelope)
         change["$set"] |= fields
-        if after.content is None:
-            change["$unset"] = {"content": ""}
+        if before.unreadable:
+            gone = (*gone, *_MATCHES)
+            kind = "framework" if isinstance(after.content, Framework) else "course"
+            change["$set"] |= {"kind": kind, "tenant": after.tenant, "id": after.id}
+        change["$unset"] = {name: "" for name in gone if name not in fields}
         return after if await self._compare_and_set(before, change, only_if or {}) else None
 
     async def _insert(self, after: Entry, fields: Document, envelope: Envelope) -> bool:
@@ -310,7 +399,7 @@ class CatalogStore:
         return True
 
     async def _compare_and_set(self, before: Entry, change: Document, only_if: Document | None = None) -> bool:
-        wanted = {"_id": before.key, "sequence": before.sequence, **(only_if or {})}
+        wanted: Document = {"_id": before.key, "sequence": before.sequence or _NO_NUMBER, **(only_if or {})}
         with unavailable():
             result = await self._entries.update_one(wanted, change)
         if result.matched_count:
@@ -320,16 +409,24 @@ class CatalogStore:
     async def republish(self, keys: Sequence[str] | None = None) -> int:
         """Stage the present state of entries (all, without keys) once more; return how many.
 
-        One that cannot be read is passed over. Raises Unavailable.
+        Of a framework in parts, the parts stand before their announcement. One that cannot be read is passed over.
+        Raises Unavailable.
         """
-        count = 0
-        wanted: Document = {} if keys is None else {"_id": {"$in": list(keys)}}
+        count = await self.parts.republish([key for key in keys or () if is_part(key)])
+        wanted: Document = {"kind": {"$in": ["course", "framework"]}}
+        if keys is not None:
+            wanted = {"_id": {"$in": [key for key in keys if not is_part(key)]}}
         with unavailable():
             async for document in self._entries.find(wanted, {"outbox": 0}):
                 if (entry := readable(document, _entry)) is None:
                     continue
                 data: Data = CourseWithdrawn(entry.tenant, entry.id)
-                if isinstance(entry.content, Framework):
+                if named := parted(document):
+                    data = named.header(entry.tenant, entry.id)
+                    if keys is None:
+                        await self.parts.retire(entry.tenant, entry.id, named.version, named.digest)
+                        count += await self.parts.republish(keys_of(data))
+                elif isinstance(entry.content, Framework):
                     data = FrameworkPublished(entry.tenant, entry.content)
                 elif entry.content is not None:
                     data = CoursePublished(entry.tenant, announced(entry.content, entry.matches))
@@ -338,12 +435,14 @@ class CatalogStore:
         return count
 
 
-def match_fields(content: Course | Framework | None, matches: Sequence[Match]) -> Document:
-    """Return the fields that let a course without skills, or the courses of a framework, wait to be matched."""
-    if isinstance(content, Course):
-        to_match = not given_rows(content, matches)
-        return {"to_match": to_match, "match_due": to_match}
-    return {"match_due": True} if content is not None else {"to_match": False, "match_due": False}
+def match_fields(course: Course, matches: Sequence[Match], seen: AbstractSet[str]) -> Document:
+    """Return the fields that let a course wait to be matched.
+
+    It waits if its provider names no skill for it, or only skills of frameworks that its tenant does not see; `seen`
+    are those that it does.
+    """
+    to_match = not any(row.framework in seen for row in given_rows(course, matches))
+    return {"to_match": to_match, "match_due": to_match}
 
 
 def matching(wanted: ListCourses) -> Document:
@@ -366,7 +465,20 @@ def _entry(document: Mapping[str, Any]) -> Entry:
     if document.get("content"):
         content = _framework(document) if document["kind"] == "framework" else _course(document)
     matches = tuple(stored(document.get("matches", []), list[Match]))
-    return Entry(document["_id"], document["tenant"], document["id"], document["sequence"], content, matches)
+    return Entry(
+        document["_id"], document["tenant"], document["id"], stored(document["sequence"], int), content, matches
+    )
+
+
+def _unreadable(document: Mapping[str, Any]) -> Entry:
+    tenant, _, identifier = str(document["_id"]).partition("/")
+    name = identifier.removeprefix("framework:")
+    return Entry(document["_id"], tenant, name, _sequence(document), None, unreadable=True)
+
+
+def _sequence(document: Mapping[str, Any]) -> int:
+    sequence = document.get("sequence")
+    return sequence if isinstance(sequence, int) and sequence > 0 else 0
 
 
 def _course(document: Mapping[str, Any]) -> Course:
@@ -375,6 +487,16 @@ def _course(document: Mapping[str, Any]) -> Course:
 
 def _framework(document: Mapping[str, Any]) -> Framework:
     return stored(document["content"], Framework)
+
+
+def _is_large(data: FrameworkPublished) -> bool:
+    return len(encode(data)) > EVENT_LIMIT
+
+
+def _summary_of(document: Mapping[str, Any]) -> FrameworkSummary:
+    if "summary" in document:
+        return stored(document["summary"], FrameworkSummary)
+    return _summary(_framework(document), shared=document["tenant"] == SHARED_TENANT)
 
 
 def _summary(framework: Framework, *, shared: bool) -> FrameworkSummary:

@@ -1,6 +1,7 @@
 """Starts the portal: `python -m services.portal`."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from functools import partial
 
 from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, web
@@ -10,9 +11,18 @@ from services.portal.api import routes
 from services.portal.api.forwarding import Forwarder
 from services.portal.api.live import KEYS_SECONDS, LIFETIME_SECONDS, Live
 from services.portal.api.page import Page, read_assets
-from services.portal.api.session import COOKIE, PLAIN_COOKIE, SECURE_COOKIE, Sessions, credential_of
+from services.portal.api.session import (
+    CALLBACK,
+    COOKIE,
+    PLAIN_COOKIE,
+    SECURE_COOKIE,
+    SessionLimits,
+    Sessions,
+    credential_of,
+)
 from services.portal.connections import Connections
 from services.portal.consumer import PathConsumer
+from services.portal.openid import ClaimNames, OpenIdClient, OpenIdProvider
 from services.portal.replicas import Replicas
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, run
@@ -24,6 +34,34 @@ from shared.mongo import KeyStore, connect, reachable
 from shared.settings import PortalSettings, load
 
 _UPSTREAM = ClientTimeout(total=None, sock_connect=5, sock_read=120)
+
+
+def provider_of(settings: PortalSettings, client: ClientSession) -> OpenIdProvider | None:
+    """Return the provider that people sign in with, None if they sign in with keys only."""
+    if not settings.openid_issuer:
+        return None
+    return OpenIdProvider(
+        client,
+        OpenIdClient(
+            settings.openid_issuer,
+            settings.openid_client_id,
+            settings.openid_client_secret,
+            settings.portal_url + CALLBACK,
+            settings.openid_scopes,
+        ),
+    )
+
+
+def claim_names_of(settings: PortalSettings) -> ClaimNames:
+    """Return which claims say who a person is."""
+    return ClaimNames(
+        settings.openid_tenant,
+        settings.openid_tenant_claim,
+        settings.openid_role_claim,
+        settings.openid_roles,
+        settings.openid_officer_claim,
+        settings.openid_agency_claim,
+    )
 
 
 async def build(
@@ -68,7 +106,17 @@ async def build(
     live = Live(connections, client, owners["recommender"], follower.caught_up.is_set, lifetime)
     table = routes(
         Page(read_assets()),
-        Sessions(authenticator, secure=settings.cookie_secure),
+        Sessions(
+            authenticator,
+            keys,
+            settings.api_key_pepper,
+            secure=settings.cookie_secure,
+            limits=SessionLimits(
+                timedelta(hours=settings.session_hours), timedelta(minutes=settings.session_idle_minutes)
+            ),
+            provider=provider_of(settings, client),
+            claims=claim_names_of(settings),
+        ),
         live,
         Forwarder(client, owners),
     )

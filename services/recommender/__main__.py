@@ -39,7 +39,6 @@ from services.recommender.planning import FeedbackHandler, Planner
 from services.recommender.replanning import Replanner
 from services.recommender.store import ALL_INDEXES, ANNOUNCED, COLLECTION, PlanStore, reduced
 from services.recommender.warmup import warm_up
-from services.recommender.work_queue import WorkQueue
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
 from shared.auth import Authenticator, WrongKeyLimiter
@@ -50,6 +49,7 @@ from shared.mongo import KeyStore, connect, ensure_indexes
 from shared.mongo import reachable as mongo_reachable
 from shared.outbox import Relay, Staged
 from shared.settings import RecommenderSettings, load
+from shared.work_queue import WorkQueue
 
 GROUP = "recommender"
 
@@ -83,7 +83,9 @@ async def build(settings: RecommenderSettings) -> web.Application:
     )
     topics = planned_topics(settings.topic, CATALOG_TOPIC, PROFILES_TOPIC, PATHS_TOPIC)
     follower = Follower(
-        settings, settings.topic(CATALOG_TOPIC), CatalogConsumer(catalog, replanner.catalog_changed).on_catalog
+        settings,
+        settings.topic(CATALOG_TOPIC),
+        (followed := CatalogConsumer(catalog, replanner.catalog_changed)).on_catalog,
     )
     relay = Relay(
         database,
@@ -145,7 +147,10 @@ async def build(settings: RecommenderSettings) -> web.Application:
             "profiles": takes_profiles,
             "planner": is_warm,
         },
-        warnings={"topics": TopicWarning(settings, topics)},
+        warnings={
+            "topics": TopicWarning(settings, topics),
+            "framework_parts": followed.assembly.warning,
+        },
         contexts=[
             clients,
             background("relay", relay.run),
@@ -163,7 +168,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
     )
     app[MIN_GROUP], app[FIRST_GROUPS] = settings.min_group_size, settings.first_job_groups
     app[TOKEN_KEY], registry = settings.api_key_pepper, app[REGISTRY]
-    _measure(registry, planner, feedback_handler, asked)
+    _measure(registry, planner, feedback_handler, asked, followed)
     metrics.watch_relay(registry, relay)
     metrics.watch_consumer(registry, consumer)
     metrics.watch_follower(registry, follower)
@@ -171,9 +176,14 @@ async def build(settings: RecommenderSettings) -> web.Application:
 
 
 def _measure(
-    registry: CollectorRegistry, planner: Planner, feedback_handler: FeedbackHandler, asked: WorkQueue
+    registry: CollectorRegistry,
+    planner: Planner,
+    feedback_handler: FeedbackHandler,
+    asked: WorkQueue,
+    followed: CatalogConsumer,
 ) -> None:
     catalog = planner.catalog
+    metrics.watch_assembly(registry, followed.assembly.missing_parts)
     metrics.count(registry, "plans_saved", "Paths that were saved and announced.", lambda: planner.planned)
     metrics.count(registry, "plans_rejected", "Paths that the checker refused.", lambda: planner.refused)
     metrics.count(
@@ -183,19 +193,7 @@ def _measure(
         lambda: planner.passed_over,
     )
     metrics.gauge(registry, "catalog_revision", "The catalog that is planned with.", lambda: catalog.revision)
-    metrics.gauge(registry, "work_queue_tasks", "Work of requests that waits or runs.", lambda: asked.in_hand)
-    metrics.count(
-        registry,
-        "work_queue_rejected_tasks",
-        "Work of requests beyond the limits: 429 or 503.",
-        lambda: asked.refused,
-    )
-    metrics.count(
-        registry,
-        "work_queue_abandoned_tasks",
-        "Work whose client went away before its turn.",
-        lambda: asked.dropped,
-    )
+    metrics.watch_work(registry, asked)
     metrics.count(registry, "feedback_stored", "Feedback that was stored.", lambda: feedback_handler.taken)
     metrics.count(
         registry,

@@ -203,7 +203,8 @@ def unclosable_gaps(sample: Iterable[PathSummary], framework: Framework, smalles
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for one in sample:
         for row in one.skills:
-            counts[row.skill]["" if row.cause in ("", "little") else "time" if row.cause == "budget" else "course"] += 1
+            closable = row.cause in ("", "little", "unconfirmed")
+            counts[row.skill]["" if closable else "time" if row.cause == "budget" else "course"] += 1
     found = []
     for skill in framework.skills:
         cells = counts[skill.id]

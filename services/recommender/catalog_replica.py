@@ -79,8 +79,9 @@ def fold_events(snapshot: Snapshot, events: Iterable[Event]) -> FoldedCatalog:
             if former is not None and _as_planned_with(former) == waiting[course.id]:
                 continue
             found.courses[tenant, course.id] = stamp
-            for row in course.teaches:
-                found.skills[tenant, f"{row.framework}/{row.skill}"] = stamp
+            taught = [(row.framework, row.skill) for row in course.teaches]
+            for framework, skill in (*taught, *((row.framework, row.skill) for row in course.matched)):
+                found.skills[tenant, f"{framework}/{skill}"] = stamp
         elif isinstance(event.data, CourseWithdrawn):
             found.courses[event.data.tenant, event.data.course] = stamp
             snapshot = snapshot.withdraw_course(event.data.tenant, event.data.course, stamp)
@@ -89,7 +90,7 @@ def fold_events(snapshot: Snapshot, events: Iterable[Event]) -> FoldedCatalog:
             snapshot = snapshot.put_framework(event.data.tenant, event.data.framework, stamp)
     if waiting:
         snapshot = snapshot.put_courses(tenant, waiting.values(), stamp)
-    return found._replace(snapshot=snapshot)
+    return found._replace(snapshot=snapshot.at(stamp))
 
 
 def _as_planned_with(course: Course) -> Course:
@@ -129,6 +130,11 @@ class CatalogReplica:
     def has_framework(self) -> bool:
         """Whether there is anything to plan for."""
         return bool(self._frameworks)
+
+    def framework_version(self, tenant: str, framework: str) -> int:
+        """Return the version that is held of a tenant's own framework; 0 without one."""
+        held = self.snapshot.frameworks.get(tenant, {}).get(framework)
+        return held.version if held else 0
 
     def take(self, news: FoldedCatalog) -> None:
         """Move on to what was folded from the present snapshot."""

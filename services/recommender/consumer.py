@@ -8,6 +8,7 @@ from services.recommender.catalog_replica import CatalogReplica, fold_events
 from services.recommender.plan_pool import PlanRequest
 from services.recommender.planning import Planner
 from shared.events import TOMBSTONE, AssessmentCompleted, Cause, Event, OfficerChanged, OfficerErased, check_stamps
+from shared.framework_parts import FrameworkAssembly
 from shared.kafka import ConsumedEvent
 
 log = logging.getLogger(__name__)
@@ -74,16 +75,21 @@ def _is_superseded(request: PlanRequest, tombstone: Event) -> bool:
 
 
 class CatalogConsumer:
-    """Handles the events of `catalog.state`. `changed` is called after the replica was updated."""
+    """Handles the events of `catalog.state`. `changed` is called after the replica was updated.
+
+    `assembly`: the frameworks of which not every part has come.
+    """
 
     def __init__(self, catalog: CatalogReplica, changed: Callable[[], None]) -> None:
         self._catalog = catalog
+        self.assembly = FrameworkAssembly(catalog.framework_version)
         self._changed = changed
 
     async def on_catalog(self, batch: Sequence[ConsumedEvent]) -> None:
         """Build the next snapshot in a thread, install it on the loop. Raises Rejected for a stamp too far ahead."""
         events = [item.event for item in batch]
         check_stamps(events, self._catalog.revision)
+        events = await self.assembly.whole(events, self._catalog.revision)
         self._catalog.take(await asyncio.to_thread(fold_events, self._catalog.snapshot, events))
         self._changed()
 

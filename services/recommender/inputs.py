@@ -1,19 +1,21 @@
 """What a plan is computed from, and what those inputs mean before any rule looks at them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, NamedTuple, get_args
 
 from msgspec import Meta, Struct
 from msgspec.structs import force_setattr, replace
 
 from services.recommender.feedback import Feedback
-from shared.domain import Course, Framework, Profile, Skill, Teaches, keep_millionths, millionths
+from shared.domain import Course, Framework, Profile, Skill, SkillLevel, Teaches, keep_millionths, millionths
 from shared.errors import InvalidInput
+from shared.paths import Succession
+from shared.succession import carried, job_group_of, stage_of
 from shared.texts import folded
 
-ALGORITHM = "t1.5"
+ALGORITHM = "t1.7"
 """Changes whenever the same inputs may give another path."""
 
 MICRO = 1_000_000
@@ -96,11 +98,26 @@ class Estimate(Struct, frozen=True):
         keep_millionths(self, "level", "sd")
 
 
+class MatchedSpan(NamedTuple):
+    """A matched row: micro-levels, and its confidence and threshold in millionths."""
+
+    low: int
+    high: int
+    confidence: int
+    threshold: int
+
+    @property
+    def percent(self) -> int:
+        """The confidence in whole per cent, rounded down: never surer than it is."""
+        return self.confidence * 100 // MICRO
+
+
 class SkillTarget(Struct, frozen=True):
     """One required skill beside what is believed of the officer. Levels are on the framework's scale.
 
     `measured` and `sd`: as assessed, or assumed. `level` is what counts: the one measured, or what completed courses
-    lead to where that is higher. `smallest`: a gap below it is none.
+    lead to where that is higher. `smallest`: a gap below it is none. `evidence`: unconfirmed rows of completed courses,
+    each (from, to, confidence, threshold) in millionths; they move no level.
     """
 
     skill: Skill
@@ -111,6 +128,7 @@ class SkillTarget(Struct, frozen=True):
     assessed: bool
     measured: float
     smallest: float = 0.0
+    evidence: tuple[MatchedSpan, ...] = ()
 
     def lacks(self, level: float) -> bool:
         """Return whether a level is below what is required by so much that an assessment could tell."""
@@ -142,7 +160,9 @@ class Inputs(Struct, frozen=True, kw_only=True):
     in this order, unless they were withdrawn. `completed_at` {course: when}; `taught`: what those of them taught that
     the catalog may have changed since. `previous`: the courses of the path before, which stays unless a new one is
     worth notably more. With `finishing` nothing but the officer's own progress has changed: the path before stays as
-    far as it can still be studied. `smallest_gap`: see SMALLEST_GAP.
+    far as it can still be studied. `smallest_gap`: see SMALLEST_GAP. `least_confidence` of the unconfirmed rows that
+    count; None: those that their calibration lets enter. `successions`: what the framework no longer has of the
+    officer, to be told.
     """
 
     tenant: str
@@ -169,9 +189,11 @@ class Inputs(Struct, frozen=True, kw_only=True):
     taught: dict[str, list[Teaches]] = {}
     finishing: bool = False
     smallest_gap: float = SMALLEST_GAP
+    least_confidence: float | None = None
+    successions: list[Succession] = []
 
     def __post_init__(self) -> None:
-        keep_millionths(self, "budget_hours", "smallest_gap")
+        keep_millionths(self, "budget_hours", "smallest_gap", "least_confidence")
         if self.target:
             force_setattr(self, "target", {skill: millionths(level) for skill, level in self.target.items()})
 
@@ -182,7 +204,7 @@ class Inputs(Struct, frozen=True, kw_only=True):
 
     def check(self) -> None:
         """Refuse what the framework does not know. Raises InvalidInput naming the field."""
-        skills = {skill.id for skill in self.framework.skills}
+        skills = self.framework.skills_by_id.keys()
         if self.target is None and self.job_group not in {group.id for group in self.framework.job_groups}:
             raise InvalidInput(f"unknown job group {self.job_group!r} in {self.framework.id}", "job_group")
         if self.stage is not None and self.stage not in {stage.id for stage in self.framework.stages}:
@@ -198,9 +220,9 @@ class Inputs(Struct, frozen=True, kw_only=True):
         self._check_rules(skills)
         self._check_wishes()
 
-    def _check_rules(self, skills: set[str]) -> None:
+    def _check_rules(self, skills: Iterable[str]) -> None:
         seen: dict[tuple[str, str], float] = {}
-        skills = {folded(skill) for skill in skills}
+        skills = {folded(skill) for skill in skills} if self.rules else set()
         mandatory = {folded(course) for course in self.mandatory}
         for i, rule in enumerate(self.rules):
             if rule.field not in get_args(RuleField):
@@ -272,30 +294,35 @@ class Inputs(Struct, frozen=True, kw_only=True):
 def inputs_of(
     profile: Profile, framework: Framework, as_of: date, *, completed: Sequence[str] = (), max_steps: int | None = None
 ) -> Inputs:
-    """Return the inputs of an officer's plan. Skills that this version of the framework no longer has are left out."""
-    known = {skill.id for skill in framework.skills}
-    levels: dict[str, Estimate] = {}
+    """Return the inputs of an officer's plan.
+
+    Levels and job group are read through the mappings of this version of the framework (shared/succession.py).
+    """
     elsewhere: dict[str, dict[str, Estimate]] = {}
     for held in profile.levels:
-        measured = Estimate(held.level, held.sd, held.measured_at)
         if held.framework != framework.id:
-            elsewhere.setdefault(held.framework, {})[held.skill] = measured
-        elif held.skill in known:
-            levels[held.skill] = measured
+            elsewhere.setdefault(held.framework, {})[held.skill] = _estimate(held)
+    present, successions = carried(profile.levels, framework)
+    job_group, moved = job_group_of(profile.job_group, framework)
     return Inputs(
         tenant=profile.tenant,
         framework=framework,
         as_of=as_of,
-        job_group=profile.job_group,
+        job_group=job_group,
         stage=profile.stage,
-        levels=levels,
+        levels={skill: _estimate(held) for skill, held in present.items()},
         elsewhere=elsewhere,
         completed=list(completed),
         budget_hours=hours_until(profile.deadline, profile.weekly_hours, as_of),
         languages=list(profile.languages),
         max_steps=max_steps,
         profile_sequence=profile.sequence,
+        successions=[*moved, *stage_of(profile.stage, framework), *successions],
     )
+
+
+def _estimate(held: SkillLevel) -> Estimate:
+    return Estimate(held.level, held.sd, held.measured_at)
 
 
 def hours_until(deadline: date | None, weekly_hours: float | None, as_of: date) -> float | None:
@@ -306,11 +333,12 @@ def hours_until(deadline: date | None, weekly_hours: float | None, as_of: date) 
 
 
 class TenantRules(Struct, frozen=True, omit_defaults=True):
-    """A tenant's rules and mandatory courses. Version 0: never set."""
+    """A tenant's rules and mandatory courses, and the least confidence of unconfirmed rows. Version 0: never set."""
 
     version: int = 0
     rules: list[Rule] = []
     mandatory: list[str] = []
+    least_confidence: float | None = None
 
 
 def inputs_for(  # noqa: PLR0913 - each is a part of the record, given by name
@@ -340,12 +368,13 @@ def inputs_for(  # noqa: PLR0913 - each is a part of the record, given by name
         previous=list(previous) if stable else [],
         finishing=finishing,
         smallest_gap=smallest_gap,
+        least_confidence=rules.least_confidence,
     )
 
 
 def rules_within(rules: Sequence[Rule], framework: Framework) -> list[Rule]:
     """Return the rules of a tenant without skills that the framework does not have."""
-    known = {folded(skill.id) for skill in framework.skills}
+    known = {folded(skill.id) for skill in framework.skills} if rules else set()
     found = []
     for rule in rules:
         values = [value for value in rule.values if rule.field != "skill" or folded(value) in known]

@@ -29,7 +29,6 @@ from services.recommender.store import (
     RunnersUp,
     StoredPlan,
 )
-from services.recommender.work_queue import Caller, WorkQueue
 from shared.compact_paths import alternatives, compact
 from shared.domain import key_of
 from shared.errors import Conflict, InvalidInput, NotFound, Rejected, TooManyRequests, Unavailable
@@ -37,6 +36,7 @@ from shared.events import MAX_JUMP, Cause, PathRecommended, check_jump
 from shared.logs import frames_of
 from shared.paths import LearningPath
 from shared.retries import retry_on_conflict
+from shared.work_queue import Caller, WorkQueue
 
 __all__ = ["PlanRequest", "PlannedPath", "Planner", "new_plan", "plan_for", "plan_stateless"]
 

@@ -57,27 +57,6 @@ def hash_of(content: object) -> str:
     return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
 
 
-class FrameworkHashes:
-    """The hashes of frameworks, each computed once: they may be large, and a batch of officers shares one."""
-
-    _MOST = 64
-
-    def __init__(self) -> None:
-        self._known: dict[int, tuple[Framework, str]] = {}
-
-    def of(self, framework: Framework) -> str:
-        """Return the hash of a framework."""
-        known = self._known.get(id(framework))
-        if known is None:
-            if len(self._known) >= self._MOST:
-                self._known = {}
-            known = self._known[id(framework)] = (framework, hash_of(framework))
-        return known[1]
-
-
-_FRAMEWORKS = FrameworkHashes()
-
-
 def record_of(  # noqa: PLR0913 - each is a part of the record, given by name
     profile: Profile,
     feedback: Feedback,
@@ -99,7 +78,7 @@ def record_of(  # noqa: PLR0913 - each is a part of the record, given by name
         framework=f"{framework.id}@{framework.version}",
         catalog_revision=catalog_revision,
         algorithm=ALGORITHM,
-        hashes=Hashes(hash_of(profile), hash_of(feedback), hash_of(rules), _FRAMEWORKS.of(framework)),
+        hashes=Hashes(hash_of(profile), hash_of(feedback), hash_of(rules), framework.content_hash),
         rules_version=rules.version,
         previous=list(previous),
         stable=stable,

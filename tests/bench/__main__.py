@@ -17,7 +17,19 @@ from deploy.local.display import Terminal
 from deploy.local.processes import ROOT, CannotStart, kill_all
 from deploy.local.replicas import SERVICES
 from deploy.local.stack import Stack
-from tests.bench import backlog, cost, imports, interleaved, memory, overload, plans, push_latency, reads, report
+from tests.bench import (
+    backlog,
+    cost,
+    imports,
+    interleaved,
+    memory,
+    overload,
+    plans,
+    push_latency,
+    reads,
+    report,
+    search,
+)
 from tests.bench.figures import Figure
 
 _ROUNDS, _SECONDS, _EVENTS, _COURSES = 100, 5.0, 10_000, 100_000
@@ -71,6 +83,7 @@ async def bench(console: Console, share: float) -> report.Results:
                 begin("imports"),
             )
             await asyncio.gather(stack.stop("assessment"), stack.stop("catalog"))
+            figures += await asyncio.to_thread(search.measure, courses)
             figures += await plans.measure(stack.servers, place / "plans", _SECONDS * share, begin("recommendations"))
             found, parts = await backlog.measure(stack.servers, place / "backlog", events, begin("backlog"))
             figures += found

@@ -16,8 +16,8 @@ from services.recommender.inputs import Estimate, Inputs
 from services.recommender.plan_pool import PlanPool, plan_stateless
 from services.recommender.planner.index.catalog import Snapshot
 from services.recommender.warmup import warm_up
-from services.recommender.work_queue import THREADS
 from shared.domain import SHARED_TENANT
+from shared.work_queue import THREADS
 from tests.bench.fixtures import TENANT
 from tests.bench.plans import world
 

@@ -14,7 +14,7 @@ import aiohttp
 import msgspec
 import psutil
 
-from services.catalog.model import ImportReport
+from services.catalog.model import CourseImportReport
 from services.catalog.store import COLLECTION
 from shared.domain import SHARED_TENANT, Course, LocalizedText, Prose, Teaches, key_of
 from shared.events import CoursePublished, new_event
@@ -125,7 +125,7 @@ async def _imported(process: psutil.Process, url: str, key: str, made: list[Cour
         async for line in answer.content:
             last = line
     took = time.perf_counter() - begun
-    report = msgspec.json.decode(last, type=ImportReport)
+    report = msgspec.json.decode(last, type=CourseImportReport)
     if report.created != len(made):
         raise AssertionError(f"{report.created} of {len(made)} courses were created: {report.problem}")
     await asyncio.sleep(0)

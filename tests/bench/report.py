@@ -142,7 +142,7 @@ Measured on {date} in {seconds} s on {machine}.
   the value is the median of the blocks' medians, p99 is over all rounds. *Floor:* two MongoDB writes (majority,
   journal), two change-stream wakes and two Kafka round trips, one after another, with contents of the same size.
   (`tests/bench/push_latency.py`, `chain.py`)
-- **Sizes.** The paths of 250 made-up officers over the starter catalogue that have ten steps: the data of the event,
+- **Sizes.** The paths of 250 made-up officers over the starter catalog that have ten steps: the data of the event,
   and the whole document with nothing waiting, as BSON. The floor is the bound itself. (`cost.py`, `fixtures.py`)
 - **CPU of an officer.** Assessments are submitted one after the other, each once the path of the one before has come
   on the stream; the CPU of all processes (services, MongoDB, the broker) is added up, what they use while nothing

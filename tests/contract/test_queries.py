@@ -12,10 +12,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo import UpdateOne
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 import services
@@ -23,14 +25,26 @@ import shared
 from services.assessment.item_bank.model import BankFacts, Item, OptionText, StemText
 from services.assessment.item_bank.store import ItemBankStore, NewDraft
 from services.assessment.model import Evidence, ListEvidence, Result
-from services.assessment.store import KEPT_EVIDENCE, OfficerStore
+from services.assessment.sessions.model import (
+    ListSessions,
+    Session,
+    SessionAnswer,
+    SessionPlan,
+    SessionSkill,
+    ShownItem,
+)
+from services.assessment.sessions.store import SessionStore
+from services.assessment.store import KEPT_EVIDENCE, Change, OfficerStore
+from services.assessment.xapi.mapping import PutXapiMapping
+from services.assessment.xapi.statements import read_statement
+from services.assessment.xapi.store import KeptStatement, StatementStore
 from services.catalog.draft_store import DraftStore
 from services.catalog.drafts import FrameworkDraft, Signature
 from services.catalog.history import HistoryStore
 from services.catalog.match_store import MatchStore
 from services.catalog.matches import ListMatches, Match, with_decisions
-from services.catalog.model import ImportReport, ListCourses, ListFrameworks, ListRows, RowResult
-from services.catalog.reports import ReportStore
+from services.catalog.model import CourseImportReport, ListCourses, ListFrameworks
+from services.catalog.part_store import PartedFramework, PartStore
 from services.catalog.store import CatalogStore
 from services.recommender.agency_report import DeadlineReport
 from services.recommender.disclosure import Release
@@ -39,7 +53,7 @@ from services.recommender.inputs import TenantRules
 from services.recommender.store import ALL_INDEXES, IdempotencyRecord, NewPlan
 from services.recommender.store.history import KEPT
 from shared.auth import StoredKey
-from shared.domain import LocalizedText, Profile
+from shared.domain import Framework, LocalizedText, Profile
 from shared.events import (
     CATALOG_TOPIC,
     MAX_VALUE_BYTES,
@@ -55,11 +69,14 @@ from shared.events import (
     new_event,
     to_kafka,
 )
+from shared.framework_parts import divided
+from shared.imports.reports import ReportStore
+from shared.imports.rows import ListRows, RowResult
 from shared.kafka import ConsumedEvent, Publisher, Record, TopicSpec, create_topics
 from shared.mongo import BUILD_SECONDS, Client, Collection, Database, Document, KeyStore, ensure_indexes
 from shared.outbox import OUTBOX_INDEXES, outbox_insert
 from shared.settings import StoreSettings, read
-from tests.support.builders import DAY, FRAMEWORK, MOMENT, TENANT, course, framework, profile
+from tests.support.builders import DAY, FRAMEWORK, MOMENT, TENANT, course, framework, large_framework, profile
 from tests.support.outbox import COLLECTION, LEASE, Owner
 from tests.support.planner import LONG, READ, Office
 from tests.support.waiting import running, until
@@ -74,6 +91,7 @@ LATER = datetime(2026, 12, 1, tzinfo=UTC)
 NEXT_YEAR = datetime(2027, 12, 1, tzinfo=UTC)
 
 READ_WHOLE = {
+    "SessionStore.answered": "an operator calibrates a bank on all that was answered",
     "PlanStore.republish of all": "an operator announces everything again, or the topic was lost",
     "OfficerStore.republish of all": "the same",
     "CatalogStore.republish of all": "the same",
@@ -164,6 +182,16 @@ async def officers(watched: Watched) -> AsyncIterator[Call]:
     yield "OfficerStore.evidence", store.evidence(found, ListEvidence())
     yield "OfficerStore.evidence after one in the document", store.evidence(found, ListEvidence(after="e9"))
     yield "OfficerStore.evidence after one in the archive", store.evidence(found, ListEvidence(after="e2"))
+    yield "OfficerStore.find_many", store.find_many([found.key, "agency/nobody"])
+    yield "OfficerStore.known", store.known([found.key, "agency/nobody"])
+    yield "OfficerStore.archived", store.archived(["e2", "e9"])
+    one = Evidence("bulk", FRAMEWORK, "test", [Result("reading", 1.0)], MOMENT, MOMENT, found.sequence + 1)
+    bulk = [Change(found, *changed(found.sequence + 1), [(one, "digest")], {}), Change(None, *changed(1, "c"))]
+    yield "OfficerStore.save_many", store.save_many(bulk)
+    lost = [Change(found, *changed(found.sequence + 1), [(one, "digest")], {})]
+    yield "OfficerStore.save_many after a lost race", store.save_many(lost)
+    found = await store.find(TENANT, "a")
+    assert found is not None
     yield "OfficerStore.statistics", store.statistics(found)
     yield "OfficerStore.recomputed", store.recomputed(found)
     yield "OfficerStore.recomputed at a time", store.recomputed(found, MOMENT)
@@ -177,6 +205,26 @@ async def officers(watched: Watched) -> AsyncIterator[Call]:
     yield "OfficerStore.republish of an erased officer", store.republish([found.key])
     await store.save(None, *changed(1, "b"))
     await watched.database("assessment")["archive"].insert_one(archived)
+
+
+async def statements(watched: Watched) -> AsyncIterator[Call]:
+    store = StatementStore(watched.database("assessment"))
+    given = {
+        "actor": {"account": {"homePage": "https://a.example", "name": "a"}},
+        "verb": {"id": "http://adlnet.gov/expapi/verbs/passed"},
+        "object": {"id": "https://a.example/quiz"},
+    }
+    one, two = (read_statement(given | {"id": str(UUID(int=n))}, "", MOMENT) for n in (1, 2))
+    yield "StatementStore.prepare", store.prepare()
+    yield "StatementStore.put_mapping", store.put_mapping(TENANT, PutXapiMapping("https://a.example", []))
+    yield "StatementStore.mapping", store.mapping(TENANT)
+    kept = [KeptStatement(received, f"{TENANT}/a", "unmapped", MOMENT) for received in (one, two)]
+    yield "StatementStore.keep", store.keep(TENANT, kept, {})
+    yield "StatementStore.keep again", store.keep(TENANT, kept, {one.id: None})
+    yield "StatementStore.shown_mapping", store.shown_mapping(TENANT)
+    yield "StatementStore.digests", store.digests(TENANT, [one.id])
+    yield "StatementStore.find", store.find(TENANT, one.id)
+    yield "StatementStore.erase", store.erase(f"{TENANT}/b")
 
 
 async def banks(watched: Watched) -> AsyncIterator[Call]:
@@ -198,6 +246,7 @@ async def banks(watched: Watched) -> AsyncIterator[Call]:
     assert found is not None
     yield "ItemBankStore.version", store.version(TENANT, "b")
     yield "ItemBankStore.version of a number", store.version(TENANT, "b", 1)
+    yield "ItemBankStore.current", store.current(TENANT, FRAMEWORK)
     yield "ItemBankStore.of_framework", store.of_framework(TENANT, FRAMEWORK)
     yield "ItemBankStore.bank_at", store.bank_at(TENANT, "absent", 1)
     yield "ItemBankStore.newest", store.newest(TENANT, "a", 10)
@@ -208,6 +257,30 @@ async def banks(watched: Watched) -> AsyncIterator[Call]:
     assert gone is not None
     yield "ItemBankStore.remove_draft", store.remove_draft(gone)
     await store.save_draft(None, replace(made, bank="c"), [item])
+
+
+async def sessions(watched: Watched) -> AsyncIterator[Call]:
+    store = SessionStore(watched.database("assessment"))
+    skills = [SessionSkill("reading", 1, 1)]
+    plan = SessionPlan("s", TENANT, "a", FRAMEWORK, TENANT, "b", 1, [0, 1], skills, 7, 60, None, None, MOMENT, "digest")
+    first = Session(plan, 2, [], ShownItem("i", "reading", MOMENT), {})
+    yield "SessionStore.prepare", store.prepare()
+    yield "SessionStore.start", store.start(first, MOMENT)
+    yield "SessionStore.start of a second one", store.start(first, MOMENT)
+    answer = SessionAnswer("i", "reading", MOMENT, MOMENT, 1, 1)
+    second = msgspec.structs.replace(first, revision=3, answers=[answer])
+    yield "SessionStore.advance", store.advance(first, second, MOMENT)
+    yield "SessionStore.find", store.find(TENANT, "a", "s")
+    yield "SessionStore.open_of", store.open_of(TENANT, "a")
+    yield "SessionStore.page", store.page(TENANT, "a", ListSessions())
+    yield "SessionStore.page after one", store.page(TENANT, "a", ListSessions(after="s"))
+    yield "SessionStore.due", store.due(LATER, 100)
+    yield "SessionStore.postpone", store.postpone(second, MOMENT)
+    yield "SessionStore.exposure", store.exposure(plan.bank_key)
+    yield "SessionStore.answered", store.answered(plan.bank_key)
+    yield "SessionStore.remove", store.remove(first)
+    yield "SessionStore.erase", store.erase(plan.officer_key)
+    await store.start(first, MOMENT)
 
 
 async def courses(watched: Watched) -> AsyncIterator[Call]:
@@ -224,6 +297,8 @@ async def courses(watched: Watched) -> AsyncIterator[Call]:
     yield "CatalogStore.visible_framework", store.visible_framework(TENANT, FRAMEWORK)
     for wanted in _lists():
         yield f"CatalogStore.page with {wanted}", store.page(TENANT, wanted)
+    yield "CatalogStore.courses", store.courses([f"{TENANT}/c", f"{TENANT}/d"])
+    yield "CatalogStore.seen_frameworks", store.seen_frameworks(TENANT, [FRAMEWORK, "none"])
     yield "CatalogStore.offered", store.offered(TENANT, ["c", "d"])
     yield "CatalogStore.framework_scales", store.framework_scales(TENANT, [FRAMEWORK])
     yield "CatalogStore.frameworks", store.frameworks(TENANT, ListFrameworks(after="a"))
@@ -231,8 +306,16 @@ async def courses(watched: Watched) -> AsyncIterator[Call]:
         "CatalogStore.put_courses",
         store.put_courses(TENANT, {"m1": one, "m2": course("other", ("reading", 0, 2))}, ""),
     )
+    touched = UpdateOne({"_id": found.key}, {"$set": {"match_due": True}})
+    yield "CatalogStore.write_staged", store.write_staged([touched])
     yield "CatalogStore.republish", store.republish([found.key])
     yield "CatalogStore.republish of all", store.republish()
+    large = msgspec.structs.replace(large_framework(), id="large")
+    yield "CatalogStore.put_framework in parts", store.put_framework(None, TENANT, large, "")
+    document = await watched.database("catalog")["entries"].find_one({"id": "large"}) or {}
+    yield "CatalogStore.whole", store.whole(document)
+    async for call in parts(store.parts, large):
+        yield call
     found = await store.find(found.key)
     assert found is not None
     yield "CatalogStore.withdraw_course", store.withdraw_course(found, "")
@@ -240,6 +323,16 @@ async def courses(watched: Watched) -> AsyncIterator[Call]:
         yield call
     async for call in drafts(DraftStore(watched.database("catalog"))):
         yield call
+
+
+async def parts(store: PartStore, whole: Framework) -> AsyncIterator[Call]:
+    made = divided(TENANT, msgspec.structs.replace(whole, version=2))
+    yield "PartStore.prepare", store.prepare()
+    yield "PartStore.stage", store.stage(made)
+    named = PartedFramework(2, made.header.digest, made.header.parts)
+    yield "PartStore.read", store.read(TENANT, "large", named)
+    yield "PartStore.republish", store.republish([made.parts[0].key])
+    yield "PartStore.retire", store.retire(TENANT, "large", 3)
 
 
 async def drafts(store: DraftStore) -> AsyncIterator[Call]:
@@ -296,9 +389,9 @@ def _lists() -> Iterator[ListCourses]:
 
 
 async def reports(watched: Watched) -> AsyncIterator[Call]:
-    store = ReportStore(watched.database("catalog"))
+    store = ReportStore(watched.database("catalog"), CourseImportReport)
     yield "ReportStore.prepare", store.prepare()
-    report = ImportReport("i-5", "running", "csv", MOMENT, MOMENT)
+    report = CourseImportReport("i-5", "running", "csv", MOMENT, MOMENT)
     yield "ReportStore.save", store.save(TENANT, report)
     yield "ReportStore.add", store.add("i-5", [RowResult(1, "created", "c", 1), RowResult(2, "refused")])
     yield "ReportStore.find", store.find(TENANT, "i-5")
@@ -315,6 +408,9 @@ async def history(watched: Watched) -> AsyncIterator[Call]:
         ("c", CoursePublished(TENANT, one)),
         ("gone", CourseWithdrawn(TENANT, "gone")),
     ]
+    made = divided(TENANT, msgspec.structs.replace(large_framework(), id="large"))
+    data += [(part.key.partition("/")[2], part) for part in made.parts]
+    data.append(("framework:large", made.header))
     batch = []
     for stamp, (name, news) in enumerate(data, 1):
         envelope = msgspec.structs.replace(new_event("/test", f"{TENANT}/{name}", 1, news), catalog_revision=stamp)
@@ -451,17 +547,25 @@ def _of_banks(n: int) -> Document:
     return {"_id": f"{bank['key']}@{bank['version']}", **bank, "framework": f"fw{n // 20 % 500}"}
 
 
+def _of_sessions(n: int) -> Document:
+    of_bank = f"{TENANT}/b@{1 if n < DOCUMENTS // 2 else n // 300}"
+    when = MOMENT + timedelta(seconds=n)
+    return {"_id": f"{TENANT}/o{n}/s", "officer_key": f"{TENANT}/o{n}", "bank_key": of_bank, "started_at": when}
+
+
 COPIES: Mapping[tuple[str, str], Callable[[int], Document]] = {
     ("assessment", "officers"): lambda n: {**_of_officers(n), "outbox": []},
     ("assessment", "archive"): lambda n: {"_id": f"e{n + 1000}", **_of_archive(n)},
+    ("assessment", "sessions"): _of_sessions,
     ("assessment", "item_bank_drafts"): lambda n: {"_id": f"{TENANT}/b{n}", "edition": f"{TENANT}/d{n}"},
     ("assessment", "item_bank_versions"): _of_banks,
     ("assessment", "item_bank_items"): lambda n: {"_id": f"i{n}", "edition": f"e{n // 200}", "position": n % 200},
     ("catalog", "imports"): lambda n: {"_id": f"i{n}", "tenant": TENANT},
     ("catalog", "import_rows"): lambda n: {"_id": f"i{n // 100}/{n}", "import_id": f"i{n // 100}", "last": n},
     ("catalog", "entries"): lambda n: {"_id": f"{TENANT}/c{n}", "id": f"c{n}", "outbox": []},
-    ("catalog", "history"): lambda n: {"_id": n + 10, "key": f"{TENANT}/c{n // 2}", "id": f"c{n // 2}"},
-    ("catalog", "framework_history"): lambda n: {"_id": n + 10, "key": f"{TENANT}/f{n // 20}", "id": f"f{n // 20}"},
+    ("catalog", "history"): lambda n: {"_id": n + 1000, "key": f"{TENANT}/c{n // 2}", "id": f"c{n // 2}"},
+    ("catalog", "framework_history"): lambda n: {"_id": n + 1000, "key": f"{TENANT}/f{n // 20}", "id": f"f{n // 20}"},
+    ("catalog", "framework_publications"): lambda n: {"_id": f"{TENANT}/framework:f{n}@1-d", "key": f"{TENANT}/f{n}"},
     ("catalog", "framework_drafts"): lambda n: {"_id": f"{TENANT}/framework:f{n}"},
     ("catalog", "framework_approvals"): lambda n: {"_id": f"{TENANT}/framework:f{n // 20}@{n % 20}"},
     ("access", "keys"): lambda n: {"_id": f"k{n}", "officer": f"o{n}", **_made(n)},
@@ -484,7 +588,11 @@ async def _fill(watched: Watched) -> None:
         for name in await database.list_collection_names():
             if (service, name) in SMALL:
                 continue
-            usual = {"erased": {"$ne": True}, "withdrawn": {"$ne": True}, "kind": {"$ne": "framework"}}
+            usual = {
+                "erased": {"$ne": True},
+                "withdrawn": {"$ne": True},
+                "kind": {"$nin": ["framework", "framework_part"]},
+            }
             document = await database[name].find_one(usual)
             assert document is not None, (service, name)
             different = COPIES[service, name]
@@ -572,7 +680,15 @@ async def test_every_query_of_the_stores_is_led_by_an_index(watched: Watched, ka
     labels: set[str] = set()
     asked: list[tuple[str, str, Document]] = []
     of_catalog = (courses(watched), reports(watched), history(watched))
-    for calls in (officers(watched), banks(watched), *of_catalog, keys(watched), plans(watched)):
+    for calls in (
+        officers(watched),
+        statements(watched),
+        banks(watched),
+        sessions(watched),
+        *of_catalog,
+        keys(watched),
+        plans(watched),
+    ):
         labels |= await _noted(watched, calls, asked)
     labels |= await _noted(watched, relay(watched, kafka_bootstrap), asked)
     forgotten = {name for store in _stores() for name in _methods(store)} - {label.split()[0] for label in labels}

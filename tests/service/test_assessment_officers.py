@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from services.assessment.api import DEFAULT_FRAMEWORK, INDEX, INTAKE, ROUTES, STORE
+from services.assessment.api import INDEX, INTAKE, REGISTRAR, ROUTES, STORE
 from services.assessment.framework_replica import FrameworkReplica
 from services.assessment.intake import Intake
+from services.assessment.registration import Registrar
 from services.assessment.store import OfficerStore
 from shared.app import build_app
 from shared.auth import Authenticator
@@ -175,7 +176,8 @@ async def test_until_the_catalog_is_read_an_unknown_framework_is_503(service: St
     app = build_app("Starting", ROUTES, Authenticator(keys, service.settings.api_key_pepper))
     app[STORE], app[INDEX] = OfficerStore(service.database("assessment")), FrameworkReplica()
     caught_up = asyncio.Event()
-    app[INTAKE], app[DEFAULT_FRAMEWORK] = Intake(app[STORE], app[INDEX], caught_up), FRAMEWORK
+    app[INTAKE] = Intake(app[STORE], app[INDEX], caught_up)
+    app[REGISTRAR] = Registrar(app[STORE], app[INTAKE], app[INDEX], FRAMEWORK)
     headers = {"Authorization": f"Bearer {await service.key('platform')}"}
     async with TestClient(TestServer(app)) as client:
         assert (await client.put("/v1/officers/early", json=PUT, headers=headers)).status == 503

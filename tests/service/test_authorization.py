@@ -105,7 +105,8 @@ async def test_another_tenants_key_answers_404_and_changes_nothing(services: Ser
     walked = 0
     for name, service, route in routes_of(services):
         assert route.policy is not None
-        if name == "portal" or "{" not in route.path or route.method == "PUT":
+        creates = route.method == "PUT" or route.path.endswith("}:import")
+        if name == "portal" or "{" not in route.path or creates:
             continue
         for role in route.policy.roles:
             officer = HERE if role == "officer" else None

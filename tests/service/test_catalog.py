@@ -248,3 +248,38 @@ async def test_an_entry_that_cannot_be_read_is_passed_over_by_lists_and_when_all
     assert {"a", "b"} & {one["id"] for one in listed["frameworks"]} == {"b"}
     keys = [f"{tenant}/{name}" for name in ("a", "b", "c", "framework:a", "framework:b")]
     assert await CatalogStore(service.database("catalog")).republish(keys) == 3
+
+
+@pytest.mark.parametrize("broken", [{"content.hours": "many"}, {"content": "x"}, {"sequence": "one"}, {"matches": 7}])
+async def test_an_entry_that_cannot_be_read_is_told_and_a_put_replaces_it(
+    service: Started, broken: dict[str, Any]
+) -> None:
+    body = course(unique("course"))
+    await put(service, body)
+    entries = service.database("catalog")["entries"]
+    await entries.update_one({"_id": f"agency/{body['id']}"}, {"$set": broken})
+    path = f"/v1/courses/{body['id']}"
+    for got in (await service.ask("GET", path), await service.ask("PATCH", path, "admin", json={"hours": 4})):
+        assert (got.status, "PUT" in (await got.json())["detail"]) == (409, True)
+    assert (await service.ask("GET", f"{path}/matches", "admin")).status in (409, 200)
+    status, answer = await put(service, body | {"hours": 5.0})
+    assert (status, answer["changed"]) == (200, True)
+    assert (await (await service.ask("GET", path)).json())["hours"] == 5.0
+    assert (await service.ask("GET", f"{path}/matches", "admin")).status == 200
+    await entries.update_one({"_id": f"agency/{body['id']}"}, {"$set": {"content.hours": "many"}})
+    assert (await service.ask("DELETE", path, "admin")).status == 204
+
+
+async def test_a_framework_that_cannot_be_read_is_told_and_a_put_replaces_it(service: Started) -> None:
+    name = unique("framework")
+    whole = msgspec.to_builtins(framework({"reading": 3})) | {"id": name}
+    path = f"/v1/frameworks/{name}"
+    assert (await service.ask("PUT", path, "admin", json=whole)).status == 201
+    await service.database("catalog")["entries"].update_one(
+        {"_id": f"agency/framework:{name}"}, {"$set": {"content.skills": 7}}
+    )
+    assert (await service.ask("GET", path)).status == 409
+    taught = course(unique("course"), teaches=[{"framework": name, "skill": "reading", "from": 0, "to": 1}])
+    assert (await put(service, taught))[0] == 201
+    assert (await service.ask("PUT", path, "admin", json=whole)).status == 200
+    assert (await service.ask("GET", path)).status == 200

@@ -11,6 +11,7 @@ import pytest
 
 from services.catalog import framework_files
 from services.catalog.api.framework_import import FILE_LIMIT, FILES
+from services.catalog.frameworks.tables import UNPACKED_LIMIT
 from tests.support.builders import FRAMEWORK
 from tests.support.catalog import catalog
 from tests.support.services import Started
@@ -96,8 +97,9 @@ async def test_what_cannot_be_read_names_the_field(  # noqa: PLR0917 - one case
 
 async def test_an_archive_that_unpacks_to_too_much_is_refused(service: Started) -> None:
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("skills.csv", b"0" * 100_000_000)
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("skills.csv", "w") as inside:
+        for _ in range(UNPACKED_LIMIT // 2**20 + 1):
+            inside.write(b"0" * 2**20)
     status, problem = await sent(service, "format=esco", out.getvalue(), "application/zip")
     assert (status, problem["title"]) == (413, "Body too large")
 

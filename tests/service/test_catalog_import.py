@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from services.catalog.api.importing import Answers
-from services.catalog.importers.rows import ROW_LIMIT
 from shared.errors import TooSlow
+from shared.imports.rows import ROW_LIMIT
+from shared.imports.streaming import Answers
 from tests.support.builders import unique
 from tests.support.catalog import catalog, course, ids, put
 from tests.support.services import Started
@@ -177,3 +177,34 @@ async def test_an_import_of_empty_lines_is_ended_and_says_so(service: Started) -
     results = [json.loads(line) for line in (await got.text()).splitlines()]
     assert (results[0]["line"], results[0]["status"], results[1]["state"]) == (1, "created", "stopped")
     assert (results[1]["problem"]["status"], "not read" in results[1]["problem"]["detail"]) == (413, True)
+
+
+@pytest.mark.parametrize("form", ["ndjson", "csv", "jsonld"])
+async def test_a_tenants_own_courses_are_exported_as_a_stream_and_read_again_as_they_are(
+    service: Started, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    monkeypatch.setattr("services.catalog.api.exporting._PAGE", 3)
+    tenant = f"exports-{form}"
+    content_type = {"ndjson": "application/x-ndjson", "csv": "text/csv", "jsonld": "application/ld+json"}[form]
+    for number in range(7):
+        title = {"th": f'=วิชา, "{number}"', "en": "Course"}
+        await put(service, course(f"c-{number}", title=title, url=f"https://example.org/{number}"), tenant=tenant)
+    await put(service, course("c-9"), tenant="exports-of-others")
+    await put(service, course("c-8"), tenant="shared")
+    path = f"/v1/courses:export?format={form}"
+    got = await service.ask("GET", path, tenant=tenant)
+    body = await got.read()
+    assert (got.status, got.content_type) == (200, content_type)
+    assert got.headers["Content-Disposition"] == f'attachment; filename="courses.{form}"'
+    again = await service.ask(
+        "POST", "/v1/courses:import", "admin", tenant=tenant, data=body, headers={"Content-Type": content_type}
+    )
+    *rows, report = [json.loads(line) for line in (await again.text()).splitlines()]
+    assert [row["id"] for row in rows] == [f"c-{number}" for number in range(7)]
+    assert form == "jsonld" or report["unchanged"] == 7, rows  # JSON-LD has no levels
+    assert report.get("refused", 0) == 0
+    nobody = await (await service.ask("GET", path, tenant="exports-of-nobody")).read()
+    assert nobody.count(b"\n") == {"ndjson": 0, "csv": 1, "jsonld": 3}[form]
+    assert (await service.ask("HEAD", path, tenant=tenant)).status == 200
+    assert (await service.ask("GET", "/v1/courses:export?format=xlsx", tenant=tenant)).status == 422
+    assert (await service.ask("GET", path, "officer", officer="o", tenant=tenant)).status == 403

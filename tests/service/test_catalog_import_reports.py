@@ -9,14 +9,14 @@ import pytest
 
 from services.catalog.api.entries import STORE
 from services.catalog.api.importing import REPORTS
-from services.catalog.importers.rows import Row
 from services.catalog.imports import CourseImport
-from services.catalog.model import ListCourses
-from services.catalog.reports import ReportStore
+from services.catalog.model import CourseImportReport, ListCourses
 from services.catalog.store import CatalogStore
 from shared.decoding import convert
 from shared.domain import Course
 from shared.errors import Unavailable
+from shared.imports.reports import ReportStore
+from shared.imports.rows import Row
 from tests.support.builders import unique
 from tests.support.catalog import catalog, course, ids, put
 from tests.support.services import Started
@@ -218,7 +218,7 @@ class Away(CatalogStore):
         return done
 
 
-def rows_of(count: int) -> list[Row]:
+def rows_of(count: int) -> list[Row[Course]]:
     return [Row(n, convert(course(f"c{n:04}"), Course)) for n in range(1, count + 1)]
 
 
@@ -231,7 +231,7 @@ async def test_a_database_that_comes_back_has_lost_nothing_and_stored_nothing_tw
     await taken.begin()
     results = await taken.take(rows_of(50))
     assert [(one.status, one.revision) for one in results] == [("created", 1)] * 50
-    report = await taken.finish(full=False, withdraw=False)
+    report = await taken.finish()
     assert (report.created, report.state) == (50, "finished")
     assert await ids(service, tenant=tenant) == [f"c{n:04}" for n in range(1, 51)]
 
@@ -243,7 +243,7 @@ async def test_a_database_that_stays_away_ends_the_import_with_its_reason(servic
     with pytest.raises(Unavailable) as away:
         await taken.take(rows_of(5))
     await taken.stop(away.value)
-    found = await ReportStore(service.database("catalog")).find(tenant, taken.report.import_id)
+    found = await ReportStore(service.database("catalog"), CourseImportReport).find(tenant, taken.report.import_id)
     assert found
     assert (found.state, found.problem and found.problem.status) == ("stopped", 503)
 

@@ -463,3 +463,58 @@ async def test_an_imported_catalog_is_matched_and_imported_again_keeps_what_was_
     assert await imported() == ["unchanged"] * 40
     for name in names:
         assert [row["skill"] for row in await teaches(service, name)] == ["dt-analytics"]
+
+
+async def test_a_course_with_skills_of_a_framework_that_nobody_sees_is_matched_and_keeps_them(
+    service: Started,
+) -> None:
+    foreign = {"framework": "esco", "skill": "S1.2.3", "from": 0, "to": 1}
+    one, two = bare(unique("course"), teaches=[foreign]), bare(unique("course"), teaches=[foreign])
+    await put(service, one)
+    got = await service.ask(
+        "POST",
+        "/v1/courses:import",
+        "admin",
+        data=json.dumps(two),
+        headers={"Content-Type": "application/x-ndjson"},
+    )
+    assert '"created"' in await got.text()
+    for body in (one, two):
+        found = await matched(service, body["id"])
+        assert "dt-analytics" in [match["skill"] for match in found["matches"]]
+        assert [row["framework"] for row in await teaches(service, body["id"])] == ["esco"]
+    assert (await decide(service, one["id"], "confirm", ANALYTICS))[0] == 200
+    assert [row["framework"] for row in await teaches(service, one["id"])] == ["esco", NATIONAL]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "status"), [("reject", "confirm", "rejected"), ("confirm", "reject", "confirmed")]
+)
+async def test_of_two_contrary_decisions_at_once_the_later_one_is_refused(
+    service: Started, monkeypatch: pytest.MonkeyPatch, first: str, second: str, status: str
+) -> None:
+    body = bare(unique("course"))
+    await put(service, body)
+    assert ANALYTICS["skill"] in [one["skill"] for one in (await matched(service, body["id"]))["matches"]]
+    reached, opened = asyncio.Event(), asyncio.Event()
+    unheld = MatchStore.decide
+
+    async def held(store: MatchStore, *given: Any) -> int | None:
+        reached.set()
+        await opened.wait()
+        return await unheld(store, *given)
+
+    with monkeypatch.context() as gate:
+        gate.setattr(MatchStore, "decide", held)
+        late = asyncio.create_task(decide(service, body["id"], second, ANALYTICS))
+        async with asyncio.timeout(30):
+            await reached.wait()
+    assert (await decide(service, body["id"], first, ANALYTICS))[0] == 200
+    opened.set()
+    refused, problem = await late
+    assert (refused, problem["field"]) == (409, "matches[0]")
+    assert status in problem["detail"]
+    (match,) = [one for one in (await matched(service, body["id"]))["matches"] if one["skill"] == ANALYTICS["skill"]]
+    assert (match["status"], [one["status"] for one in match["decisions"]]) == (status, [status])
+    assert len(await teaches(service, body["id"])) == (status == "confirmed")
+    assert (await decide(service, body["id"], second, ANALYTICS))[0] == 200  # who has seen it may overrule it

@@ -22,7 +22,7 @@ async def signed_in(portal: Portal, role: Role, officer: str | None = None) -> A
     key = await portal.key(role, officer)
     async with aiohttp.ClientSession(portal.url, cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
         async with session.post("/session", json={"key": key}) as answer:
-            assert await answer.json() == {"tenant": "agency", "role": role, "officer": officer}
+            assert await answer.json() == {"tenant": "agency", "role": role, "officer": officer, "agency": None}
             cookie = answer.cookies["learning-path"]
             assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "Strict", "/")
         yield session

@@ -9,13 +9,13 @@ import pytest
 from aiohttp import ClientResponse
 
 from services.recommender.api import WORK_QUEUE
-from services.recommender.work_queue import (
+from shared.events import PROFILES_TOPIC
+from shared.work_queue import (
     MAX_IN_HAND,
     OFFICERS_SHARE,
     Caller,
     WorkQueue,
 )
-from shared.events import PROFILES_TOPIC
 from tests.support.recommender import (
     ASKED as BODY,
 )

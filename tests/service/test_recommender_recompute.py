@@ -11,6 +11,7 @@ import pytest
 from services.catalog.__main__ import build as build_catalog
 from services.recommender.__main__ import build as build_recommender
 from services.recommender.recompute import command, first_difference, recompute
+from shared.domain import VersionMapping
 from shared.errors import NotFound, Unavailable
 from shared.events import CATALOG_TOPIC, PROFILES_TOPIC
 from shared.kafka import TopicSpec, create_topics
@@ -103,6 +104,20 @@ async def test_a_path_is_the_same_byte_for_byte_and_stays_so_when_everything_mov
     assert ": same, " in (alone := capsys.readouterr().out)
     assert await command(two.settings, [*asked, "--reference"]) == 0
     assert capsys.readouterr().out == alone.replace("same", "same, by the reference too")
+
+
+async def test_a_path_whose_levels_were_carried_over_is_computed_again(two: Two) -> None:
+    tenant, officer = "carried", somebody(tenant="carried", levels={"skimming": 2, "gone": 1})
+    moved = VersionMapping("skimming", "reading", "broader")
+    yardstick = msgspec.structs.replace(framework({"reading": 3}), mappings=[moved])
+    await two.put("frameworks", yardstick, tenant)
+    await settled(two)
+    await two.recommender.publish(PROFILES_TOPIC, assessed(officer))
+    path = await path_of(two.recommender, officer)
+    assert path["path"]["gaps"][0]["level"] == 2.0
+    assert [one["id"] for one in path["path"]["successions"]] == ["gone", "skimming"]
+    sentence, same = await two.again(officer.officer, tenant=tenant)
+    assert same, sentence
 
 
 @pytest.mark.parametrize("owner", ["framework_scales", "shared", None])

@@ -20,6 +20,7 @@ from shared.domain import (
     LocalizedText,
     Prerequisite,
     Profile,
+    Prose,
     Rating,
     Requirement,
     ScaleLevel,
@@ -66,6 +67,21 @@ def framework(
             Requirement(JOB_GROUP, skill, level, weight=(weights or {}).get(skill, 1.0))
             for skill, level in required.items()
         ],
+        version=version,
+    )
+
+
+def large_framework(skills: int = 4000, version: int = 1, groups: int = 100) -> Framework:
+    """Return a framework of some 3 MB as JSON: too large for one record. Group `g7` requires `s7` at level 3."""
+    long = Prose(th="ทักษะที่ต้องใช้ในงานประจำวัน " * 8, en="What officers need in their daily work. " * 8)
+    return Framework(
+        id=FRAMEWORK,
+        title=text("large framework"),
+        scale=[ScaleLevel(float(level), text(f"level {level}")) for level in range(5)],
+        areas=[Area(f"a{i}", text(f"area {i}")) for i in range(20)],
+        skills=[Skill(f"s{i}", f"a{i % 20}", text(f"skill {i}"), description=long) for i in range(skills)],
+        job_groups=[JobGroup(f"g{i}", text(f"group {i}")) for i in range(groups)],
+        requirements=[Requirement(f"g{i % groups}", f"s{i}", 3.0, weight=1.0 + i % 3) for i in range(skills)],
         version=version,
     )
 

@@ -14,11 +14,11 @@ from services.recommender.planning import FeedbackCommand, FeedbackHandler, Plan
 from services.recommender.replanning import Replanner
 from services.recommender.store import ALL_INDEXES, ANNOUNCED, COLLECTION, PlanStore
 from services.recommender.store.documents import event_of
-from services.recommender.work_queue import WorkQueue
 from shared.domain import SHARED_TENANT, Course, Profile, key_of
 from shared.events import CoursePublished, Data, FrameworkPublished, PathRecommended, from_kafka, new_event, to_kafka
 from shared.mongo import Database, connect, ensure_indexes
 from shared.settings import StoreSettings, read
+from shared.work_queue import WorkQueue
 from tests.support.builders import DAY, FRAMEWORK, TENANT, course, framework
 
 READ = course("read", ("reading", 0, 3), hours=4)

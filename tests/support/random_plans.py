@@ -13,7 +13,7 @@ from services.recommender.planner.index.catalog import View
 from services.recommender.planner.pipeline import recommend
 from services.recommender.recompute import first_difference
 from services.recommender.reference import rule as reference
-from shared.domain import Completions, Course, Prerequisite, Rating
+from shared.domain import Completions, Course, MatchedRow, Prerequisite, Rating
 from tests.support.builders import MOMENT, after, at, catalog, course, framework, inputs
 
 SKILL_FRAMEWORK = framework(
@@ -38,6 +38,8 @@ def entangled(count: int, skills: int, seed: int) -> list[Course]:
         return Prerequisite(any=parts) if kind == 2 else Prerequisite(all=parts)
 
     courses = []
+    doubt = random.Random(f"matched {seed}")  # noqa: S311 - test data
+    share = doubt.choice([0, 0, 0.3, 1])
     for one in catalog(count, skills, seed):
         change: dict[str, Any] = {"modality": draw.choice(["online", "classroom", "blended"])}
         if draw.random() < 0.3:
@@ -49,8 +51,28 @@ def entangled(count: int, skills: int, seed: int) -> list[Course]:
         if draw.random() < 0.3:
             change["completions"] = Completions(100, draw.choice([0, 30, 100]))
             change["rating"] = Rating(draw.choice([1.0, 4.6]), draw.choice([1, 50]))
-        courses.append(msgspec.structs.replace(one, **change))
+        whole = msgspec.structs.replace(one, **change)
+        courses.append(unconfirmed(whole, doubt) if doubt.random() < share else whole)
     return published(courses)
+
+
+def unconfirmed(one: Course, draw: random.Random) -> Course:
+    """Return a course of which some rows, and others beside them, are only matched to it."""
+    kept = [row for row in one.teaches if draw.random() < 0.3]
+    rows = [row for row in one.teaches if row not in kept or draw.random() < 0.1]
+    rows += course("x", (f"s{draw.randrange(8):02}", draw.choice([0, 0, 1]), draw.choice([2, 3, 4]))).teaches
+    matched = [
+        MatchedRow(
+            framework=row.framework,
+            skill=row.skill,
+            from_level=draw.choice([0, 0, row.from_level]),
+            to_level=row.to_level,
+            confidence=draw.choice([0.000001, 0.3, 0.5, 0.72, 0.9, 0.999999]),
+            threshold=draw.choice([0.4, 0.8, 1.0]),
+        )
+        for row in rows
+    ]
+    return msgspec.structs.replace(one, teaches=kept, matched=matched)
 
 
 def published(courses: Sequence[Course]) -> list[Course]:
@@ -108,6 +130,7 @@ def officers(draw: st.DrawFn) -> Inputs:
             previous=draw(often_none(some(6), [])),
             taught=dict.fromkeys(draw(often_none(some(2), [])), TAUGHT),
             finishing=draw(st.sampled_from([False, False, True])),
+            least_confidence=draw(st.sampled_from([None, None, 0.0, 0.5, 0.95, 1.0])),
             smallest_gap=draw(st.sampled_from([0, 0.25, 0.25, 0.6])),
             elsewhere=draw(often_none(st.just({"other": {"s00": Estimate(1.5, 0.3)}}), {})),
         ),

@@ -6,14 +6,14 @@ from threading import Event as Flag
 
 import pytest
 
-from services.recommender.work_queue import (
+from shared.errors import Overloaded, TooManyRequests
+from shared.work_queue import (
     MAX_IN_HAND,
     OFFICERS_SHARE,
     SYSTEMS_SHARE,
     Caller,
     WorkQueue,
 )
-from shared.errors import Overloaded, TooManyRequests
 
 LONG = 10.0
 

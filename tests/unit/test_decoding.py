@@ -1,5 +1,6 @@
 """What clients send: each refusal names its field, and no date and no text is beyond use."""
 
+import json
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
@@ -221,3 +222,25 @@ def test_a_patched_whole_is_checked_like_one_that_was_sent() -> None:
         deep = {"a": deep}
     with pytest.raises(Malformed):
         patched(whole, deep, 10**9)
+
+
+@pytest.mark.parametrize("char", ["\0", "\b", "\f", "\x1b", "\x1f", "\x7f", "\x80", "\x9f"])
+def test_no_text_holds_a_control_character_at_any_depth(char: str) -> None:
+    for body, field in [
+        ({"title": {"th": f"ก{char}"}}, "title.th"),
+        ({"titles": [{"en": "a"}, {"en": f"b{char}"}]}, "titles[1].en"),
+        ({"days": {f"a{char}": "2026-01-01"}}, "days"),
+    ]:
+        for raw in (msgspec.json.encode(body), json.dumps(body).encode()):
+            with pytest.raises(InvalidInput) as caught:
+                decode(raw, Whole)
+            assert caught.value.field == field
+        with pytest.raises(InvalidInput):
+            convert(body, Whole)
+
+
+def test_tabs_line_ends_and_escapes_that_are_none_stay() -> None:
+    for text in ("a\tb\r\nc", "back\\slash \\u0000 \\b", "\u200b visible", "ก\u0e48"):
+        found = decode(json.dumps({"title": {"en": text}}).encode(), Whole)
+        assert found.title is not None
+        assert found.title.en == text

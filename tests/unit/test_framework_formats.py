@@ -158,9 +158,52 @@ def test_columns_are_joined_as_they_are_mapped_and_unknown_ones_are_named() -> N
         table("a,b", "1,2")
 
 
+THAI = ("บทบาท,ทักษะ,ระดับ", "ธุรการ,การจัดเก็บเอกสารราชการ,1", "ผู้อำนวยการ,การบริหารข้อมูลภาครัฐ,3")
+ACCENTED = ("role,skill,level", "clerk,café management – début,1", "chef,crème brûlée,2")
+
+
+@pytest.mark.parametrize(
+    ("lines", "encoding", "taken"),
+    [
+        (THAI, "cp874", "cp874"),
+        (THAI, "tis-620", "cp874"),
+        (THAI, "utf-8-sig", None),
+        (THAI, "utf-16", "utf-16"),
+        (THAI, "utf-16-le", "utf-16-le"),
+        (THAI, "utf-16-be", "utf-16-be"),
+        (ACCENTED, "cp1252", "cp1252"),
+        (ACCENTED, "utf-16", "utf-16"),
+    ],
+)
+def test_a_file_is_read_in_the_encoding_that_it_is_in(lines: tuple[str, ...], encoding: str, taken: str | None) -> None:
+    for end in ("\n", "\r\n", "\r"):
+        reading = read("csv", [Source("matrix.csv", end.join(lines).encode(encoding))], NAMED)
+        assert reading.framework == table(*lines).framework
+        assert [one for one in reading.assumed if "is read as" in one] == (
+            [f"matrix.csv is read as {taken}"] if taken else []
+        )
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp874"])
+def test_json_is_read_in_the_encoding_that_it_is_in(encoding: str) -> None:
+    whole = read("csv", [Source("matrix.csv", "\n".join(THAI).encode())], NAMED).framework
+    assert whole
+    written = write("json", whole, datetime(2026, 1, 1, tzinfo=UTC)).data
+    assert read("json", [Source("f.json", written.decode().encode(encoding))], Options()).framework == whole
+
+
 def test_what_is_no_text_is_refused_with_its_line() -> None:
-    with pytest.raises(Malformed, match=r"matrix.csv: line 2 is not UTF-8"):
-        table("role,skill,level", "clerk,café,1", encoding="cp1252")
+    raw = "\n".join((*THAI, *THAI[1:])).encode()
+    broken = raw.replace("ผู้".encode(), "ผู้".encode()[:-1], 1)
+    with pytest.raises(Malformed, match=r"matrix.csv: line 3 is not UTF-8"):
+        read("csv", [Source("matrix.csv", broken)], NAMED)
+
+
+def test_a_line_longer_than_what_is_read_at_once_is_one_line() -> None:
+    name = "ทักษะ" * 20_000
+    reading = read("csv", [Source("matrix.csv", f"role,skill,level\nclerk,{name},1\n".encode())], NAMED)
+    assert reading.framework
+    assert len(reading.framework.skills) == 1
 
 
 def test_long_words_are_cut_and_kept_whole_in_the_description() -> None:
@@ -439,7 +482,7 @@ def test_every_fault_of_our_own_json_is_told() -> None:
 
 RUBBISH = [b"", b"[]", b"null", b"{}", b"{", b"\xff", b"[" * 100_000, b'{"CFDocument": {}}', b'{"@graph": 3}']
 RUBBISH += [b'{"@graph": [{"@type": 5, "@id": null}]}', b'{"CFDocument": {"title": 5}, "CFItems": [1, null]}']
-RUBBISH += [b"PK\x03\x04rubbish", b"a,b\n", b"\0\0\0"]
+RUBBISH += [b"PK\x03\x04rubbish", b"a,b\n", b"\0\0\0", b"x" * 200_000, b"a,b\n" + b"x" * 200_000, b"\xff\xfe\0"]
 
 
 @pytest.mark.parametrize("raw", RUBBISH)

@@ -4,7 +4,6 @@ from datetime import date
 
 import pytest
 
-from services.catalog.importers.rows import ROW_LIMIT
 from services.catalog.importers.words import (
     InvalidDate,
     date_of,
@@ -17,6 +16,7 @@ from services.catalog.importers.words import (
     plain,
     says_nothing,
 )
+from shared.imports.rows import ROW_LIMIT
 
 
 @pytest.mark.parametrize(

@@ -13,19 +13,21 @@ import pytest
 
 from services.catalog import exporters
 from services.catalog.importers import Format, ListReader, Options
-from services.catalog.importers.encodings import Recoder, eight_bit
 from services.catalog.importers.facts import id_by_code, id_by_url
-from services.catalog.importers.rows import ROW_LIMIT, Row
-from services.catalog.importers.tables import CsvReader
 from shared.decoding import decode
 from shared.domain import Course
 from shared.errors import InvalidInput, Malformed, Problem, TooLarge
+from shared.imports.encodings import Recoder, eight_bit
+from shared.imports.rows import ROW_LIMIT, Row
+from shared.imports.tables import CsvReader
 
 THAI = "การเขียนโปรแกรมภาษาไพทอนเบื้องต้น"
 GUESS = Options(columns="guess")
 
 
-def read(form: Format, body: bytes, options: Options = GUESS, size: int = 1 << 20) -> tuple[ListReader, list[Row]]:
+def read(
+    form: Format, body: bytes, options: Options = GUESS, size: int = 1 << 20
+) -> tuple[ListReader, list[Row[Course]]]:
     reader = ListReader(form, options)
     try:
         pieces: Iterable[bytes] = (body[at : at + size] for at in range(0, len(body), size))
@@ -37,11 +39,11 @@ def read(form: Format, body: bytes, options: Options = GUESS, size: int = 1 << 2
 
 def courses(form: Format, body: bytes | str, options: Options = GUESS, size: int = 1 << 20) -> list[Course]:
     _, rows = read(form, body.encode() if isinstance(body, str) else body, options, size)
-    return [row.course for row in rows if row.course]
+    return [row.content for row in rows if row.content]
 
 
-def told(rows: list[Row]) -> list[tuple[int, str]]:
-    return [(row.number, (row.course.title.en or "") if row.course else row.problems[0].detail) for row in rows]
+def told(rows: list[Row[Course]]) -> list[tuple[int, str]]:
+    return [(row.number, (row.content.title.en or "") if row.content else row.problems[0].detail) for row in rows]
 
 
 def workbook(*rows: Iterable[Any]) -> bytes:
@@ -74,14 +76,14 @@ def test_a_thai_file_is_read_in_every_encoding_however_it_is_cut(encoding: str, 
     body = f"code,title\nA1,{THAI}\nA2,Plain English\n".encode(encoding)
     reader, rows = read("csv", body, size=size)
     assert reader.encoding == found
-    assert [row.course.title.th or row.course.title.en for row in rows if row.course] == [THAI, "Plain English"]
+    assert [row.content.title.th or row.content.title.en for row in rows if row.content] == [THAI, "Plain English"]
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("size", [1, 3, 1000])
 def test_utf_16_of_thai_letters_alone_needs_no_mark(encoding: str, size: int) -> None:
     reader, rows = read("csv", f"ชื่อวิชา,ชั่วโมง\n{THAI},3\n".encode(encoding), size=size)
-    assert (reader.encoding, [row.course and row.course.title.th for row in rows]) == (encoding, [THAI])
+    assert (reader.encoding, [row.content and row.content.title.th for row in rows]) == (encoding, [THAI])
 
 
 @pytest.mark.parametrize("size", [1, 3, 1000])
@@ -99,9 +101,9 @@ def test_an_ascii_start_of_any_length_does_not_decide() -> None:
 
 def test_single_faults_in_utf_8_do_not_turn_the_file_into_another_encoding() -> None:
     _, rows = read("csv", f"title\n{THAI}\n".encode() + b"Caf\xe9\n" + f"{THAI} 2\n".encode())
-    assert [row.course.title.th for row in rows if row.course] == [THAI, None, f"{THAI} 2"]
-    assert rows[1].course
-    assert (rows[1].course.title.en, any("cp1252" in one.detail for one in rows[1].warnings)) == ("Café", True)
+    assert [row.content.title.th for row in rows if row.content] == [THAI, None, f"{THAI} 2"]
+    assert rows[1].content
+    assert (rows[1].content.title.en, any("cp1252" in one.detail for one in rows[1].warnings)) == ("Café", True)
 
 
 def test_an_encoding_may_be_named_and_an_unknown_one_is_refused() -> None:
@@ -133,8 +135,8 @@ def test_a_table_is_read_by_its_columns_and_the_guess_is_told_first() -> None:
     reader, [row] = read("csv", body.encode(), Options(columns="guess,title_en=Course Name"))
     assert reader.table
     assert reader.table.unused == ["Logo"]
-    assert row.course
-    assert msgspec.to_builtins(row.course) == {
+    assert row.content
+    assert msgspec.to_builtins(row.content) == {
         "id": id_by_url("http://www.x.example/learn/data/"),
         "title": {"th": "ข้อมูลกับคุณ", "en": "Data & You"},
         "provider": {"en": "Uni"},
@@ -189,22 +191,22 @@ def test_a_quote_left_open_costs_its_own_row(size: int) -> None:
 def test_a_quote_left_open_at_the_end_or_before_very_much_costs_its_own_row() -> None:
     lines = [f"row {n},{n}" for n in range(30_000)]
     _, rows = read("csv", "\n".join(["title,code", '"open,1', *lines, '"open at the end,2']).encode())
-    assert [row.number for row in rows if row.course is None] == [2, 30_003]
-    assert sum(row.course is not None for row in rows) == 30_000
+    assert [row.number for row in rows if row.content is None] == [2, 30_003]
+    assert sum(row.content is not None for row in rows) == 30_000
 
 
 def test_lines_within_an_open_quote_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
     cells = CsvReader._cells
 
-    def counted(reader: CsvReader, raw: bytes) -> Any:
+    def counted(reader: CsvReader[Course], raw: bytes) -> Any:
         asked.append(len(raw))
         return cells(reader, raw)
 
     monkeypatch.setattr(CsvReader, "_cells", counted)
     body = b"title,code\n" + b'"open\n' + b'""\n' * 900 + b'",1\nnext,2\n'
     _, rows = read("csv", body)
-    assert [(row.number, row.course is None) for row in rows] == [(2, True), (3, False)]
+    assert [(row.number, row.content is None) for row in rows] == [(2, True), (3, False)]
     assert sum(asked) < 2 * len(body)
 
 
@@ -217,7 +219,7 @@ def test_quotes_that_stand_for_themselves_over_several_lines_are_kept(size: int)
 
 def test_rows_of_another_width_are_refused_and_the_rest_is_read() -> None:
     _, rows = read("csv", b"title,code\na,1,more\nb\nc,3,,\nd,4\n\n")
-    assert [(row.number, row.course is None) for row in rows] == [(2, True), (3, True), (4, False), (5, False)]
+    assert [(row.number, row.content is None) for row in rows] == [(2, True), (3, True), (4, False), (5, False)]
     assert [row.problems[0].detail for row in rows[:2]] == [
         "has 3 columns; the first row has 2",
         "has 1 columns; the first row has 2",
@@ -231,8 +233,8 @@ def test_a_row_without_end_is_refused_and_never_held() -> None:
         found += reader.feed(b"x" * ROW_LIMIT)
     found += [*reader.feed(b"\nnext,2\n"), *reader.end()]
     rows = [row for row in found if row]
-    assert {row.problems[0].status for row in rows if row.course is None} == {413}
-    assert [row.course.title.en for row in rows if row.course] == ["next"]
+    assert {row.problems[0].status for row in rows if row.content is None} == {413}
+    assert [row.content.title.en for row in rows if row.content] == ["next"]
 
 
 def test_nul_bytes_and_controls_are_left_out() -> None:
@@ -249,7 +251,7 @@ def test_a_binary_file_is_no_csv() -> None:
 def test_an_address_that_is_none_costs_at_most_its_row(url: str) -> None:
     _, rows = read("csv", f"title,url\na,{url}\nb,https://example.org/b\n".encode())
     assert [row.number for row in rows] == [2, 3]
-    assert rows[1].course
+    assert rows[1].content
     assert id_by_url(url) == id_by_url(url.upper())
 
 
@@ -285,7 +287,9 @@ def test_one_column_may_be_title_and_description() -> None:
 
 def test_a_long_description_is_kept_and_a_longer_one_is_cut_with_a_word() -> None:
     _, rows = read("csv", f"title,description\na,{'x' * 5000}\nb,{'y' * 5001}\n".encode())
-    assert [len(row.course.description.en or "") for row in rows if row.course and row.course.description] == [5000] * 2
+    assert [len(row.content.description.en or "") for row in rows if row.content and row.content.description] == [
+        5000
+    ] * 2
     assert [[one.field for one in row.warnings if "cut" in one.detail] for row in rows] == [[], ["description.en"]]
 
 
@@ -359,8 +363,8 @@ def test_a_zip_archive_is_no_workbook() -> None:
 
 def test_a_row_of_a_workbook_has_the_limit_of_every_row() -> None:
     _, rows = read("xlsx", workbook(["title", *"abcdefghi"], ["x" * 32_000] * 10, ["a"]))
-    assert [row.problems[0].status for row in rows if row.course is None] == [413]
-    assert [row.course.title.en for row in rows if row.course] == ["a"]
+    assert [row.problems[0].status for row in rows if row.content is None] == [413]
+    assert [row.content.title.en for row in rows if row.content] == ["a"]
 
 
 def test_what_is_read_whole_of_a_workbook_is_bounded() -> None:
@@ -450,9 +454,9 @@ def test_many_nodes_are_read_one_by_one_and_a_bad_one_costs_itself() -> None:
         json.dumps({"@type": ["Course", "Product"], "name": "two"}),
     ]
     _, rows = read("jsonld", ('{"@graph": [' + ",".join(nodes) + "]}").encode(), size=1000)
-    assert [(row.number, row.course is not None) for row in rows] == [(1, True), (2, False), (3, False), (4, True)]
-    assert rows[0].course
-    assert rows[0].course.provider.en == "Uni"
+    assert [(row.number, row.content is not None) for row in rows] == [(1, True), (2, False), (3, False), (4, True)]
+    assert rows[0].content
+    assert rows[0].content.provider.en == "Uni"
     assert rows[2].problems[0].status == 413
 
 
@@ -462,7 +466,7 @@ def test_json_ld_that_breaks_off_or_is_none_says_so(body: str) -> None:
         _, rows = read("jsonld", body.encode())
     except Malformed:
         return
-    assert [row.course for row in rows] == [None]
+    assert [row.content for row in rows] == [None]
 
 
 def test_a_page_of_scripts_that_are_left_open_is_looked_through_once() -> None:
@@ -523,7 +527,7 @@ def test_what_is_exported_is_read_again_as_it_was(form: Format) -> None:
     file = io.BytesIO()
     exporters.write(form, [WHOLE, LITTLE], file)
     _, rows = read(form, file.getvalue(), Options())
-    assert [row.course for row in rows] == [WHOLE, LITTLE]
+    assert [row.content for row in rows] == [WHOLE, LITTLE]
     assert list(itertools.chain(*(row.warnings for row in rows))) == []
 
 

@@ -204,8 +204,14 @@ def end_of(path: LearningPath, plan: Inputs, courses: Mapping[str, Course]) -> O
 
 def judge(row: OpenGap, left: list[Course], now: Officer, hours_left: int | None) -> None:
     """Hold what is said of an open skill against an exhaustive search."""
+    if row.cause == "unconfirmed":
+        return
+    goal: Goal = TaughtLevel((FRAMEWORK, row.skill), micro(row.reached) + 1)
     try:
-        shortest = exhaustive(left, now, TaughtLevel((FRAMEWORK, row.skill), micro(row.reached) + 1))
+        shortest = exhaustive(left, now, goal)
+        if row.confidence is not None and row.nearest is not None:
+            assert shortest is None, "a confirmed course stands before one that is only matched"
+            shortest = exhaustive(left, now, CourseCondition(row.nearest.id))
     except OverflowError:
         return
     if row.cause in ("no_course", "prerequisite", "excluded"):

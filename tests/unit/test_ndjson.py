@@ -5,8 +5,9 @@ from collections.abc import Iterable
 
 import pytest
 
-from services.catalog.importers.ndjson import NdjsonReader
-from services.catalog.importers.rows import ROW_LIMIT, Row
+from shared.domain import Course
+from shared.imports.ndjson import NdjsonReader
+from shared.imports.rows import ROW_LIMIT, Row
 
 COURSE = {
     "id": "one",
@@ -19,14 +20,14 @@ COURSE = {
 LINE = json.dumps(COURSE, ensure_ascii=False).encode()
 
 
-def read(chunks: Iterable[bytes]) -> list[Row]:
-    reader = NdjsonReader()
+def read(chunks: Iterable[bytes]) -> list[Row[Course]]:
+    reader = NdjsonReader(Course)
     found = [row for chunk in chunks for row in reader.feed(chunk)] + list(reader.end())
     return [row for row in found if row]
 
 
-def told(found: Iterable[Row | None]) -> list[tuple[int, str | int]]:
-    return [(row.number, row.course.id if row.course else row.problems[0].status) for row in found if row]
+def told(found: Iterable[Row[Course] | None]) -> list[tuple[int, str | int]]:
+    return [(row.number, row.content.id if row.content else row.problems[0].status) for row in found if row]
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 64, 100_000])
@@ -54,7 +55,7 @@ def test_a_line_too_long_is_refused_and_the_rest_is_read(size: int) -> None:
 
 
 def test_a_row_is_there_as_soon_as_its_line_has_ended() -> None:
-    reader = NdjsonReader()
+    reader = NdjsonReader(Course)
     assert told(list(reader.feed(LINE + b"\n"))) == [(1, "one")]
     assert told(list(reader.feed(LINE))) == []
     assert told(list(reader.feed(b"\n"))) == [(2, "one")]

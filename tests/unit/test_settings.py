@@ -77,6 +77,7 @@ SECURED = {
     "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
     "KAFKA_SASL_USERNAME": "learning",
     "KAFKA_SASL_PASSWORD": "secret-of-kafka",
+    "OPENID_CLIENT_SECRET": "secret-of-the-portal",
 }
 
 

@@ -1,11 +1,27 @@
 """The routes of the assessment service."""
 
+from typing import Any
+
 from services.assessment.api.assessments import list_assessments, show_self_assessment, submit_assessment
-from services.assessment.api.common import DEFAULT_FRAMEWORK, INDEX, INTAKE, KEYS, STORE
+from services.assessment.api.common import INDEX, INTAKE, KEYS, REGISTRAR, STORE
+from services.assessment.api.importing import (
+    REPORT,
+    REPORTS,
+    import_officers,
+    import_results,
+    list_import_rows,
+    show_import,
+)
+from services.assessment.api.item_banks import BANK_FILES, BANK_ROUTES, BANKS
 from services.assessment.api.officers import erase_officer, get_officer, patch_officer, put_officer, show_profile
+from services.assessment.api.sessions import RUNNER, SESSION_ROUTES, SESSIONS
+from services.assessment.api.xapi import RECEIVER, STATEMENTS, XAPI_ROUTES
 from services.assessment.model import (
     AssessmentAccepted,
     EvidenceList,
+    ImportedOfficer,
+    ImportedResult,
+    ImportRows,
     ListEvidence,
     OfficerPut,
     PutOfficer,
@@ -16,9 +32,24 @@ from services.assessment.model import (
 )
 from shared.auth import ASSESSORS, PLATFORMS
 from shared.domain import Profile
-from shared.routes import IDEMPOTENCY_KEY, IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, MergePatch, Route
+from shared.imports.rows import ImportReport, ListRows, RowPage, RowResult
+from shared.routes import IDEMPOTENCY_KEY, IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, Handler, MergePatch, Route
 
-__all__ = ["DEFAULT_FRAMEWORK", "INDEX", "INTAKE", "KEYS", "ROUTES", "STORE"]
+__all__ = [
+    "BANKS",
+    "BANK_FILES",
+    "INDEX",
+    "INTAKE",
+    "KEYS",
+    "RECEIVER",
+    "REGISTRAR",
+    "REPORTS",
+    "ROUTES",
+    "RUNNER",
+    "SESSIONS",
+    "STATEMENTS",
+    "STORE",
+]
 
 _OFFICER = "/v1/officers/{officer_id}"
 _REGISTRATION = {
@@ -36,6 +67,34 @@ _ASSESSMENT = {
     "results": [{"skill": "dlit-safety", "level": 1}, {"skill": "ds-service-design", "level": 1.5, "sd": 0.4}],
     "taken_at": "2026-11-02T09:00:00+07:00",
 }
+_NDJSON = "application/x-ndjson"
+_RESULT = {
+    "officer": "officer-014",
+    "skill": "dlit-safety",
+    "level": 2,
+    "taken_at": "2026-11-02T09:00:00+07:00",
+    "key": "lms-2026-000123",
+}
+
+
+def _import(path: str, handler: Handler, body: type, example: dict[str, Any]) -> Route:
+    """Return the route of an import, by platforms."""
+    return Route(
+        "POST",
+        path,
+        handler,
+        PLATFORMS,
+        body=body,
+        example=example,
+        query=ImportRows,
+        answers={200: RowResult},
+        problems=[415],
+        streams=True,
+        accepts=_NDJSON,
+        produces=_NDJSON,
+    )
+
+
 ROUTES = [
     Route(
         "PUT",
@@ -86,4 +145,11 @@ ROUTES = [
     Route(
         "GET", f"{_OFFICER}/assessments", list_assessments, ASSESSORS, query=ListEvidence, answers={200: EvidenceList}
     ),
+    *BANK_ROUTES,
+    *SESSION_ROUTES,
+    *XAPI_ROUTES,
+    _import("/v1/assessments:import", import_results, ImportedResult, _RESULT),
+    _import("/v1/officers:import", import_officers, ImportedOfficer, {"officer": "officer-014", **_REGISTRATION}),
+    Route("GET", REPORT, show_import, PLATFORMS, answers={200: ImportReport}),
+    Route("GET", f"{REPORT}/rows", list_import_rows, PLATFORMS, query=ListRows, answers={200: RowPage}),
 ]

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from services.assessment.framework_replica import FrameworkReplica
 from services.assessment.intake import Intake
+from services.assessment.registration import Registrar
 from services.assessment.store import Officer, OfficerStore
 from shared.auth import check_agency
 from shared.domain import Profile
@@ -16,7 +17,7 @@ STORE: web.AppKey[OfficerStore] = web.AppKey("store", OfficerStore)
 INDEX: web.AppKey[FrameworkReplica] = web.AppKey("index", FrameworkReplica)
 INTAKE: web.AppKey[Intake] = web.AppKey("intake", Intake)
 KEYS: web.AppKey[KeyStore] = web.AppKey("keys", KeyStore)
-DEFAULT_FRAMEWORK: web.AppKey[str] = web.AppKey("default_framework", str)
+REGISTRAR: web.AppKey[Registrar] = web.AppKey("registrar", Registrar)
 
 
 def subject_of(request: web.Request) -> tuple[str, str]:

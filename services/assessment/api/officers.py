@@ -2,26 +2,28 @@
 
 import asyncio
 from datetime import UTC, datetime
+from functools import partial
 
 from aiohttp import web
 
 from services.assessment import profile as profiles
 from services.assessment.api.common import (
-    DEFAULT_FRAMEWORK,
-    INDEX,
-    INTAKE,
     KEYS,
+    REGISTRAR,
     STORE,
     known_officer,
     subject_of,
     tag_of,
 )
+from services.assessment.api.sessions import SESSIONS
+from services.assessment.api.xapi import STATEMENTS
 from services.assessment.model import OfficerPut, PutOfficer, ShowProfile
 from services.assessment.store import SOURCE, Officer
 from shared.auth import FORGOTTEN_SECONDS
 from shared.decoding import patched
+from shared.domain import key_of
 from shared.errors import Conflict, NotFound, PreconditionFailed
-from shared.events import OfficerChanged, OfficerErased, new_event
+from shared.events import OfficerErased, new_event
 from shared.preconditions import Preconditions, Tag
 from shared.retries import retry_on_conflict
 from shared.routes import (
@@ -73,31 +75,9 @@ async def patch_officer(request: web.Request) -> web.StreamResponse:
 
 async def _register(request: web.Request, body: PutOfficer, asked: Preconditions) -> tuple[OfficerPut, bool]:
     """Register the officer and return the answer, and whether the officer is new."""
-    tenant, officer_id = subject_of(request)
-    framework = await request.app[INTAKE].framework(tenant, body.framework or request.app[DEFAULT_FRAMEWORK])
-    owner = request.app[INDEX].owner(tenant, framework.id)
-    profiles.check(body, framework)
-    store, trace = request.app[STORE], trace_of(request)
-
-    async def decide() -> tuple[OfficerPut, bool] | None:
-        before = await store.find(tenant, officer_id)
-        known = before.profile if before else None
-        asked.check(tag_of(known) if known else None)
-        if before is not None and known is None:
-            await _allow_again(request, before)
-        profiles.check_admitted(framework, known)
-        sequence = before.sequence if before else 0
-        after = profiles.registered(
-            body, framework, before=known, tenant=tenant, officer=officer_id, sequence=sequence, owner=owner
-        )
-        if after is None:
-            return OfficerPut(officer_id, sequence, changed=False), False
-        envelope = new_event(SOURCE, after.key, after.sequence, OfficerChanged(after), trace)
-        if not await store.save(before, after, envelope):
-            return None
-        return OfficerPut(officer_id, after.sequence, changed=True), known is None
-
-    return await retry_on_conflict(decide, "this officer")
+    return await request.app[REGISTRAR].put(
+        *subject_of(request), body, asked, trace_of(request), allow_again=partial(_allow_again, request)
+    )
 
 
 async def get_officer(request: web.Request) -> web.StreamResponse:
@@ -142,10 +122,14 @@ async def erase_officer(request: web.Request) -> web.StreamResponse:
             await store.republish([before.key])  # who reads it takes back what was refused since
             return True
         await request.app[KEYS].revoke_of(tenant, officer_id, datetime.now(UTC))  # first: nobody erased has a key
+        await request.app[SESSIONS].erase(before.key)
+        await request.app[STATEMENTS].erase(before.key)
         data = OfficerErased(tenant, officer_id)
         return await store.erase(before, new_event(SOURCE, before.key, before.sequence + 1, data, trace)) or None
 
     await retry_on_conflict(decide, "this officer")
+    await request.app[SESSIONS].erase(key_of(tenant, officer_id))  # one that began meanwhile
+    await request.app[STATEMENTS].erase(key_of(tenant, officer_id))
     return no_content()
 
 

@@ -140,12 +140,15 @@ def parameters_of(item: Item) -> ItemParameters:
 # --- checks ----------------------------------------------------------------------------------------------------------
 
 
-def item_faults(item: Item, framework: Framework) -> list[InvalidInput]:
-    """Return everything that is wrong with an item that the types do not exclude, each naming its field."""
+def item_faults(item: Item, framework: Framework | None) -> list[InvalidInput]:
+    """Return everything that is wrong with an item that the types do not exclude, each naming its field.
+
+    Without a framework, skill and level are not looked up.
+    """
     found = [*_text_faults(item), *_key_faults(item)]
-    if item.skill not in {skill.id for skill in framework.skills}:
+    if framework is not None and all(skill.id != item.skill for skill in framework.skills):
         found.append(InvalidInput(f"framework {framework.id} has no skill {item.skill!r}", "skill"))
-    if item.level > framework.max_level:
+    if framework is not None and item.level > framework.max_level:
         found.append(InvalidInput(f"above the scale's top, {framework.max_level:g}", "level"))
     if item.parameters is not None:
         found += _parameter_faults(item, item.parameters)

@@ -90,18 +90,23 @@ class ItemBankStore:
 
     # --- published versions ------------------------------------------------------------------------------------------
 
-    async def of_framework(self, tenant: str, framework: str) -> ItemBank | None:
-        """Return the bank of a framework that was published last and is not retired, the tenant's own before a shared.
+    async def current(self, tenant: str, framework: str) -> StoredBank | None:
+        """Return the version of a framework's bank that was published last and is not retired, without its items.
 
-        None if there is none. Raises Unavailable.
+        The tenant's own before a shared one; None if there is none. Raises Unavailable.
         """
         for owner in dict.fromkeys((tenant, SHARED_TENANT)):
             query: Document = {"tenant": owner, "framework": framework, "newest": True}
             with unavailable():
                 async for document in self._versions.find(query).sort("published_at", DESCENDING).limit(100):
                     if not (found := _version(document)).facts.retired:
-                        return await self.whole(found)
+                        return found
         return None
+
+    async def of_framework(self, tenant: str, framework: str) -> ItemBank | None:
+        """Return the `current` bank of a framework with its items. Raises Unavailable."""
+        found = await self.current(tenant, framework)
+        return await self.whole(found) if found else None
 
     async def bank_at(self, tenant: str, bank: str, version: int) -> ItemBank | None:
         """Return a published version, the tenant's own before a shared one. Raises Unavailable."""

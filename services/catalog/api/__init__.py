@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.catalog.api.courses import get_course, list_courses, patch_course, put_course, withdraw_course
+from services.catalog.api.courses import SEARCH, get_course, list_courses, patch_course, put_course, withdraw_course
 from services.catalog.api.drafts import (
     DRAFTS,
     DraftPut,
@@ -19,6 +19,7 @@ from services.catalog.api.drafts import (
     show_impact,
 )
 from services.catalog.api.entries import HISTORY, STORE
+from services.catalog.api.exporting import ExportCourses, export_courses
 from services.catalog.api.framework_import import (
     FILE_LIMIT,
     FILES,
@@ -57,26 +58,24 @@ from services.catalog.matches import (
     MatchResults,
 )
 from services.catalog.model import (
+    CourseImportReport,
     CoursePage,
     CoursePut,
     FrameworkList,
     FrameworkPut,
     ImportCourses,
-    ImportReport,
     ListCourses,
     ListFrameworks,
-    ListRows,
-    RowPage,
-    RowResult,
     ShowFramework,
 )
-from shared.auth import ADMINS, EVERYONE
+from shared.auth import ADMINS, EVERYONE, PLATFORMS
 from shared.domain import Course, Framework
+from shared.imports.rows import ListRows, RowPage, RowResult
 from shared.routes import IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, Handler, MergePatch, Route
 
-__all__ = ["CALIBRATION", "DRAFTS", "FILES", "HISTORY", "MATCHES", "ONE", "REPORTS", "ROUTES", "STORE"]
+__all__ = ["CALIBRATION", "DRAFTS", "FILES", "HISTORY", "MATCHES", "ONE", "REPORTS", "ROUTES", "SEARCH", "STORE"]
 
-_FRAMEWORK_LIMIT = 4 * 1024 * 1024  # with its spaces; the store bounds what its event holds
+_FRAMEWORK_LIMIT = 32 * 1024 * 1024
 _COURSE = "/v1/courses/{course_id}"
 _FRAMEWORK = "/v1/frameworks/{framework_id}"
 _DRAFT = f"{_FRAMEWORK}/draft"
@@ -133,7 +132,7 @@ def _matches(path: str, handler: Handler, body: type, answers: type, example: di
         example={"matches": [example]},
         headers=[IF_MATCH] if one else [],
         answers={200: answers},
-        problems=[412] if one else [],
+        problems=[409, 412] if one else [],
     )
 
 
@@ -159,9 +158,11 @@ ROUTES = [
         accepts=MERGE_PATCH,
         headers=[IF_MATCH],
         answers={200: CoursePut},
-        problems=[412, 415],
+        problems=[409, 412, 415],
     ),
-    Route("GET", _COURSE, get_course, EVERYONE, headers=[IF_NONE_MATCH], answers={200: Course, 304: None}),
+    Route(
+        "GET", _COURSE, get_course, EVERYONE, headers=[IF_NONE_MATCH], answers={200: Course, 304: None}, problems=[409]
+    ),
     Route("DELETE", _COURSE, withdraw_course, ADMINS, headers=[IF_MATCH], answers={204: None}, problems=[412]),
     Route("GET", "/v1/courses", list_courses, EVERYONE, query=ListCourses, answers={200: CoursePage}),
     Route(
@@ -178,7 +179,17 @@ ROUTES = [
         accepts=_NDJSON,
         produces=_NDJSON,
     ),
-    Route("GET", "/v1/imports/{import_id}", show_import, ADMINS, answers={200: ImportReport}),
+    Route(
+        "GET",
+        "/v1/courses:export",
+        export_courses,
+        PLATFORMS,
+        query=ExportCourses,
+        answers={200: Course},
+        streams=True,
+        produces=_NDJSON,
+    ),
+    Route("GET", "/v1/imports/{import_id}", show_import, ADMINS, answers={200: CourseImportReport}),
     Route("GET", "/v1/imports/{import_id}/rows", list_import_rows, ADMINS, query=ListRows, answers={200: RowPage}),
     Route(
         "PUT",
@@ -276,6 +287,7 @@ ROUTES = [
         query=ShowFramework,
         headers=[IF_NONE_MATCH],
         answers={200: Framework, 304: None},
+        problems=[409],
     ),
     Route("GET", "/v1/frameworks", list_frameworks, EVERYONE, query=ListFrameworks, answers={200: FrameworkList}),
     Route(
@@ -285,6 +297,7 @@ ROUTES = [
         ADMINS,
         headers=[IF_NONE_MATCH],
         answers={200: CourseMatches, 304: None},
+        problems=[409],
     ),
     _matches(f"{_COURSE}/matches:confirm", confirm_matches, DecideMatches, CourseMatches, _NAMED),
     _matches(f"{_COURSE}/matches:reject", reject_matches, DecideMatches, CourseMatches, _NAMED),

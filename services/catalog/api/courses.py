@@ -5,9 +5,11 @@ from msgspec.structs import replace
 
 from services.catalog.api.entries import HISTORY, STORE, patch_entry, present_tag, reached, same_id, shown
 from services.catalog.model import CoursePage, CoursePut, ListCourses, check_course, frameworks_named
+from services.catalog.search.find import CURSOR_MARK
+from services.catalog.search_replica import SearchReplica
 from services.catalog.store import Entry
 from shared.domain import SHARED_TENANT, Course, courses_named, key_of
-from shared.errors import NotFound
+from shared.errors import InvalidInput, NotFound
 from shared.preconditions import Preconditions, Tag
 from shared.retries import retry_on_conflict
 from shared.routes import (
@@ -19,6 +21,11 @@ from shared.routes import (
     read_query,
     trace_of,
 )
+from shared.work_queue import Caller
+
+SEARCH: web.AppKey[SearchReplica] = web.AppKey("search", SearchReplica)
+ID_LIMIT = 64
+"""How long an id may be."""
 
 
 async def put_course(request: web.Request) -> web.StreamResponse:
@@ -60,7 +67,7 @@ async def withdraw_course(request: web.Request) -> web.StreamResponse:
 
     async def decide() -> Entry | None:
         before = await store.find(key)
-        if before is None or before.content is None:
+        if before is None or (before.content is None and not before.unreadable):
             raise NotFound("no such course")
         asked.check(present_tag(before, tenant))
         return await store.withdraw_course(before, trace)
@@ -73,9 +80,15 @@ async def list_courses(request: web.Request) -> web.StreamResponse:
     """Return a page of the courses that the caller sees, by id.
 
     A tenant's own course hides a shared one of the same id. `catalog_revision` shows the catalog as it was at that
-    revision.
+    revision. With any of `q`, `level`, `provider`, `max_hours` and `job_group` it is a search: the best courses first,
+    with their number, facets and where the words of `q` stand; it finds Thai and English with misspellings and without
+    tone marks, and `next` goes on where the page ended, whatever has changed meanwhile.
     """
     wanted = read_query(request, ListCourses)
+    if wanted.searches:
+        return await _search(request, wanted)
+    if len(wanted.after) > ID_LIMIT or wanted.after.startswith(CURSOR_MARK):
+        raise InvalidInput("is not the `next` of a page of this list", "after")
     tenant, store, history = principal(request).tenant, request.app[STORE], request.app[HISTORY]
     revision = wanted.catalog_revision
     if revision is not None:
@@ -91,6 +104,20 @@ async def list_courses(request: web.Request) -> web.StreamResponse:
         ids = [identifier for identifier, _ in shared]
         hidden = await (store.offered(tenant, ids) if revision is None else history.offered(tenant, ids, revision))
     return json_response(_merged(shared, own, hidden, wanted.limit))
+
+
+async def _search(request: web.Request, wanted: ListCourses) -> web.StreamResponse:
+    """Return a page of a search: the index says which courses, and they are shown as they are stored."""
+    if wanted.catalog_revision is not None:
+        raise InvalidInput("a search is in the catalog as it is now", "catalog_revision")
+    who, search = principal(request), request.app[SEARCH]
+    caller = Caller.of(who.key_id, who.role)
+    found = await search.find(caller, who.tenant, wanted)
+    keys = [key_of(*place) for place in found.courses]
+    stored = await request.app[STORE].courses(keys)
+    courses = [stored[key] for key in keys if key in stored]
+    marks = await search.highlights(caller, wanted.q, courses) if wanted.q else {}
+    return json_response(CoursePage(courses, found.next, found.total, found.facets, marks))
 
 
 def _merged(
@@ -123,7 +150,7 @@ async def store_course(request: web.Request, course: Course, asked: Precondition
         after = await store.put_course(before, tenant, kept, trace)
         if after is None:
             return None
-        new = before is None or before.content is None
+        new = before is None or (before.content is None and not before.unreadable)
         return CoursePut(course.id, after.sequence, changed=True, warnings=warnings), new
 
     return await retry_on_conflict(decide, "this course")

@@ -1,5 +1,6 @@
 """Drafts of frameworks, and the versions that were published."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -25,7 +26,7 @@ from services.catalog.model import FrameworkPut
 from services.catalog.store import framework_key
 from shared.decoding import stored
 from shared.domain import Framework
-from shared.errors import InvalidInput, NotFound
+from shared.errors import Conflict, InvalidInput, NotFound, PreconditionFailed
 from shared.preconditions import Preconditions, Tag
 from shared.retries import retry_on_conflict
 from shared.routes import json_response, no_content, not_modified, preconditions, principal, read_body, read_query
@@ -86,7 +87,7 @@ async def put_draft(request: web.Request) -> web.StreamResponse:
     asked, body = preconditions(request), await read_body(request, ProposeDraft)
     tenant, name = principal(request).tenant, request.match_info["framework_id"]
     same_id(body.framework.id, name)
-    body.framework.check()
+    await asyncio.to_thread(body.framework.check)
     store, kept = request.app[STORE], request.app[DRAFTS]
 
     async def decide() -> tuple[DraftPut, bool] | None:
@@ -152,8 +153,8 @@ async def comment_draft(request: web.Request) -> web.StreamResponse:
 async def publish_draft(request: web.Request) -> web.StreamResponse:
     """Publish an approved draft as the next version.
 
-    409 if it is not approved, or if another version was published since it was made. A request that broke off may be
-    sent again and completes the publication.
+    409 if it is not approved, or if another version was published since it was made, at the same moment too. A request
+    that broke off may be sent again and completes the publication.
     """
     asked, tenant, kept = preconditions(request), principal(request).tenant, request.app[DRAFTS]
     draft = await _draft(request)
@@ -167,7 +168,13 @@ async def publish_draft(request: web.Request) -> web.StreamResponse:
         drafts.check_publishable(draft, version)
         seen = present_tag(await request.app[STORE].visible_framework(tenant, draft.framework.id), tenant)
         only = Preconditions.of([str(seen)], []) if seen else Preconditions.of([], ["*"])
-        put, _ = await store_framework(request, draft.framework, only)
+        try:
+            put, _ = await store_framework(request, draft.framework, only)
+        except PreconditionFailed as lost:  # the caller's own preconditions have held
+            raise Conflict(
+                "another version of this framework was published at the same moment: put the draft again",
+                "base_version",
+            ) from lost
     await kept.keep_approval(tenant, draft, put.version)
     await kept.remove(tenant, draft)
     return json_response(put, tag=Tag(str(put.version)))
@@ -181,7 +188,7 @@ async def show_impact(request: web.Request) -> web.StreamResponse:
     draft = await _draft(request)
     entry = await request.app[STORE].find(framework_key(principal(request).tenant, draft.framework.id))
     present = entry.content if entry and isinstance(entry.content, Framework) else None
-    return json_response(drafts.impact(draft, present))
+    return json_response(await asyncio.to_thread(drafts.impact, draft, present))
 
 
 async def list_versions(request: web.Request) -> web.StreamResponse:
@@ -207,7 +214,7 @@ async def list_versions(request: web.Request) -> web.StreamResponse:
     for row in page:
         state: Literal["published", "superseded", "retired"] = "superseded"
         if row.version == entry.sequence:
-            state = "retired" if row.retired else "published"
+            state = "retired" if isinstance(entry.content, Framework) and entry.content.retired else "published"
         by = stored(approvals[row.version], _Approval) if row.version in approvals else None
         told = (by.proposed, by.reviewed, by.approved, by.comments) if by else (None, None, None, [])
         versions.append(FrameworkVersion(row.version, row.catalog_revision, state, *told))

@@ -1,5 +1,6 @@
 """What the routes of courses and frameworks share."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -7,7 +8,7 @@ from aiohttp import web
 
 from services.catalog.history import HistoryStore
 from services.catalog.model import CoursePut, FrameworkPut
-from services.catalog.store import CatalogStore, Entry
+from services.catalog.store import CatalogStore, Entry, cannot_be_read
 from shared.decoding import patched
 from shared.domain import Course, Framework
 from shared.errors import InvalidInput, NotFound, PreconditionFailed
@@ -26,6 +27,8 @@ def shown(request: web.Request, entry: Entry | None, what: str) -> web.StreamRes
     """Return an entry with its ETag, or 304 where the client holds it. Raises NotFound."""
     if entry is None:
         raise NotFound(f"no such {what}")
+    if entry.unreadable:
+        raise cannot_be_read()
     tag = tag_of(entry.sequence, entry.tenant, principal(request).tenant)
     return not_modified(request, tag) or json_response(entry.shown, tag=tag)
 
@@ -70,10 +73,12 @@ async def patch_entry(
 
     async def decide() -> P | None:
         before = await store.find(key)
+        if before is not None and before.unreadable:
+            raise cannot_be_read()
         if before is None or not isinstance(before.content, shape):
             raise NotFound(f"no such {shape.__name__.lower()} of your own")
         asked.check(present_tag(before, tenant))
-        content = patched(before.content, patch, request[ROUTE].limit)
+        content = await asyncio.to_thread(patched, before.content, patch, request[ROUTE].limit)
         same_id(content.id, before_id)
         try:
             result, _ = await put(request, content, Preconditions.of([f'"{before.sequence}"'], []))

@@ -2,7 +2,9 @@
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import IO, Annotated, Literal
 
 from aiohttp import web
 from msgspec import Meta, Struct
@@ -12,18 +14,21 @@ from services.catalog.api.entries import STORE
 from services.catalog.api.frameworks import store_framework
 from services.catalog.frameworks import FORMATS, Fault, NotKept, Options, Reading, Source
 from services.catalog.frameworks.tables import pairs
+from services.catalog.model import FrameworkPut
+from shared.bodies import pieces
 from shared.domain import Framework, Identifier, Level, LocalizedText, ShortText
-from shared.errors import InvalidInput, NotFound, Overloaded, Unsupported
+from shared.errors import InvalidInput, NotFound, Overloaded, TooLarge, Unsupported
 from shared.openapi import ProblemDetails
 from shared.preconditions import Tag
-from shared.routes import REQUEST_ID, json_response, preconditions, principal, read_query, read_raw
+from shared.routes import REQUEST_ID, json_response, preconditions, principal, read_query, still_there
 from shared.texts import shows_something
 
 FILES: web.AppKey[asyncio.Semaphore] = web.AppKey("files", asyncio.Semaphore)
 """Who holds it may read a file."""
 
-FILE_LIMIT = 8 * 1024 * 1024
-_UNPACKED_LIMIT = 32 * 1024 * 1024
+FILE_LIMIT = 64 * 1024 * 1024
+"""How many bytes a file may hold as it is sent. It waits on disk, not in memory."""
+
 FormatName = Literal["json", "csv", "case-1.0", "case-1.1", "digcomp", "esco", "onet"]
 FrameworkFile = Annotated[
     str,
@@ -72,6 +77,8 @@ class FrameworkImport(Struct, frozen=True):
     further_faults: int
     not_kept: list[NotKept]
     assumed: list[str]
+    unmapped_skills: list[str] = []
+    unmapped_job_groups: list[str] = []
 
 
 class RefusedImport(ProblemDetails, frozen=True, omit_defaults=True):
@@ -103,15 +110,28 @@ async def import_framework(request: web.Request) -> web.StreamResponse:
     if files.locked():
         raise Overloaded("another file is being read", retry_after=5)
     async with files:
-        source = Source("body", await read_raw(request))
-        reading = await asyncio.to_thread(frameworks.read, wanted.format, [source], options, _UNPACKED_LIMIT)
+        with NamedTemporaryFile(prefix="framework-") as file:
+            await _receive(request, file)
+            source = Source("body", Path(file.name))
+            reading = await asyncio.to_thread(frameworks.read, wanted.format, [source], options)
     if wanted.dry_run:
         return json_response(_report(reading, "checked" if reading.framework else "refused"))
     if reading.framework is None:
         return _refused(request, reading)
     put, new = await store_framework(request, reading.framework, asked)
     status: Literal["created", "changed", "unchanged"] = "created" if new else "changed" if put.changed else "unchanged"
-    return json_response(_report(reading, status, put.version), 201 if new else 200, tag=Tag(str(put.version)))
+    return json_response(_report(reading, status, put), 201 if new else 200, tag=Tag(str(put.version)))
+
+
+async def _receive(request: web.Request, file: IO[bytes]) -> None:
+    """Write the body to a file, in a thread. Raises TooLarge, and what reading a body raises."""
+    size = 0
+    async for piece in pieces(request, FILE_LIMIT):
+        if (size := size + len(piece)) > FILE_LIMIT:
+            raise TooLarge(f"the body may hold {FILE_LIMIT} bytes")
+        await asyncio.to_thread(file.write, piece)
+    await asyncio.to_thread(file.flush)
+    still_there(request)
 
 
 async def export_framework(request: web.Request) -> web.StreamResponse:
@@ -146,13 +166,13 @@ def _title(wanted: ImportFramework) -> LocalizedText | None:
 def _report(
     reading: Reading,
     status: Literal["created", "changed", "unchanged", "checked", "refused"],
-    version: int | None = None,
+    put: FrameworkPut | None = None,
 ) -> FrameworkImport:
     found = reading.framework
     return FrameworkImport(
         status=status,
         id=found.id if found else None,
-        version=version,
+        version=put.version if put else None,
         rows=reading.rows,
         areas=len(found.areas) if found else 0,
         skills=len(found.skills) if found else 0,
@@ -163,6 +183,8 @@ def _report(
         further_faults=reading.further_faults,
         not_kept=reading.not_kept,
         assumed=reading.assumed,
+        unmapped_skills=put.unmapped_skills if put else [],
+        unmapped_job_groups=put.unmapped_job_groups if put else [],
     )
 
 

@@ -1,10 +1,12 @@
 """Frameworks."""
 
+import asyncio
+
 import msgspec
 from aiohttp import web
 
 from services.catalog.api.entries import HISTORY, STORE, patch_entry, present_tag, reached, same_id, shown, tag_of
-from services.catalog.drafts import check_change
+from services.catalog.drafts import check_change, unmapped
 from services.catalog.model import FrameworkList, FrameworkPut, ListFrameworks, ShowFramework
 from services.catalog.store import framework_key
 from shared.domain import SHARED_TENANT, Framework
@@ -48,7 +50,7 @@ async def store_framework(
     request: web.Request, framework: Framework, asked: Preconditions
 ) -> tuple[FrameworkPut, bool]:
     """Return what became of a framework, and whether it is new."""
-    framework.check()
+    await asyncio.to_thread(framework.check)
     store, tenant, trace = request.app[STORE], principal(request).tenant, trace_of(request)
 
     async def decide() -> tuple[FrameworkPut, bool] | None:
@@ -56,11 +58,15 @@ async def store_framework(
         if asked.given:
             visible = await store.visible_framework(tenant, framework.id)
             asked.check(present_tag(before, tenant) or present_tag(visible, tenant))
-        check_change(before.content if before and isinstance(before.content, Framework) else None, framework)
+        present = before.content if before and isinstance(before.content, Framework) else None
+        check_change(present, framework)
         if before and msgspec.structs.replace(framework, version=before.sequence) == before.content:
             return FrameworkPut(framework.id, before.sequence, changed=False), False
         after = await store.put_framework(before, tenant, framework, trace)
-        return (FrameworkPut(framework.id, after.sequence, changed=True), before is None) if after else None
+        if after is None:
+            return None
+        gone = unmapped(present, framework, "skill"), unmapped(present, framework, "job_group")
+        return FrameworkPut(framework.id, after.sequence, True, *gone), before is None  # noqa: FBT003 - `changed`
 
     return await retry_on_conflict(decide, "this framework")
 

@@ -17,6 +17,7 @@ from services.catalog.matches import (
     DecideCourseMatches,
     DecideMatches,
     ListMatches,
+    Match,
     MatchCorrection,
     MatchDecision,
     MatchedTitle,
@@ -31,7 +32,7 @@ from services.catalog.matches import (
     with_decisions,
 )
 from services.catalog.matching.calibration import Calibration
-from shared.errors import NotFound, Problem
+from shared.errors import Conflict, NotFound, Problem
 from shared.preconditions import Preconditions, Tag
 from shared.retries import retry_on_conflict
 from shared.routes import json_response, not_modified, preconditions, principal, read_body, read_query, trace_of
@@ -132,12 +133,25 @@ async def _decide_many(request: web.Request, names: Sequence[CourseMatchName], s
     return json_response(MatchResults(results))
 
 
+def _check_undecided(
+    name: MatchName, status: Status, place: str, matches: Sequence[Match], seen: dict[MatchName, Match]
+) -> None:
+    """Refuse to overrule what somebody else has decided since this request saw the match first. Raises Conflict."""
+    for match in matches:
+        if match.key == (name.framework, name.skill):
+            first = seen.setdefault(name, match)
+            if match.status != status and (first.status, first.corrected) != (match.status, match.corrected):
+                raise Conflict(f"somebody else has {match.status} this match at the same moment; look again", place)
+
+
 async def _decided(
     request: web.Request, course_id: str, names: Sequence[MatchName], status: Status, asked: Preconditions
 ) -> tuple[MatchedCourse, bool]:
     """Return a course after decisions, all of them or none, and whether anything changed."""
     store, who = request.app[MATCHES], principal(request)
     framework_scales = await request.app[STORE].framework_scales(who.tenant, {name.framework for name in names})
+
+    seen: dict[MatchName, Match] = {}
 
     async def attempt() -> tuple[MatchedCourse, bool] | None:
         before = await store.find(who.tenant, course_id)
@@ -150,7 +164,8 @@ async def _decided(
                 check_right(name.right, f"matches[{place}].right", top, skills)
         asked.check(present_tag(before.entry, who.tenant))
         matches, decision = before.matches, MatchDecision(status, who.key_id, datetime.now(UTC))
-        for name in names:
+        for place, name in enumerate(names):
+            _check_undecided(name, status, f"matches[{place}]", matches, seen)
             right = name.right if isinstance(name, MatchCorrection | CourseMatchCorrection) else None
             matches = decide(matches, name, decision, right)
         if matches == before.matches:

@@ -15,7 +15,6 @@ import msgspec
 from services.catalog.frameworks.own import json_of
 from services.catalog.frameworks.reading import (
     EVERYBODY,
-    EXAMPLES,
     Builder,
     Given,
     NotKept,
@@ -24,9 +23,21 @@ from services.catalog.frameworks.reading import (
     clean,
     decimal,
     identifier,
+    not_held,
+    plain,
 )
 from services.catalog.frameworks.tables import Source
-from shared.domain import Framework, LocalizedText, Prose, Requirement, ScaleLevel, Stage, cycle_text, find_cycle
+from shared.domain import (
+    Framework,
+    LocalizedText,
+    Prose,
+    Requirement,
+    ScaleLevel,
+    Stage,
+    VersionMapping,
+    cycle_text,
+    find_cycle,
+)
 from shared.errors import InvalidInput
 from shared.texts import folded
 
@@ -41,17 +52,21 @@ _ASSOCIATION = (
     "lastChangeDateTime", "CFDocumentURI",
 )  # fmt: skip
 _PARTS = ("CFDocument", "CFItems", "CFAssociations", "CFRubrics", "extensions")
+_EXTENDED = (
+    "id", "title", "version", "description", "provenance", "retired", "scale", "stages", "requirements", "mappings",
+)  # fmt: skip
 _AREA, _SKILL, _JOB_GROUP = "Area", "Skill", "Job group"
 
 
 def read(sources: list[Source], options: Options) -> Reading:
     """Read a package and return the framework with its report. Raises Malformed, InvalidInput."""
-    given = json_of(sources)
+    builder = Builder(options)
+    given = json_of(sources, builder)
     if isinstance(given, dict) and isinstance(given.get("CFPackage"), dict):
         given = given["CFPackage"]
     if not isinstance(given, dict) or not isinstance(given.get("CFDocument"), dict):
         raise InvalidInput("is no CASE package: it has no document", "CFDocument")
-    return _Package(given, Builder(options)).read()
+    return _Package(given, builder).read()
 
 
 class _Package:
@@ -278,7 +293,7 @@ class _Package:
                 if field in extension
             },
         )
-        for part, shape in (("stages", Stage), ("requirements", Requirement)):
+        for part, shape in (("stages", Stage), ("requirements", Requirement), ("mappings", VersionMapping)):
             rows = extension.get(part) or []
             for i, row in enumerate(rows if isinstance(rows, list) else []):
                 builder.take(part, shape, row, f"CFDocument.extensions.{EXTENSION}.{part}[{i}]")
@@ -352,7 +367,7 @@ class _Written:
         self._at = at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         self._root = self._identifier("document", framework.id)
         self._links: list[dict[str, Any]] = []
-        self._titles: dict[str, str] = {self._root: _plain(framework.title)}
+        self._titles: dict[str, str] = {self._root: plain(framework.title)}
         self._numbers: dict[str, int] = {}
 
     def package(self) -> tuple[bytes, list[NotKept]]:
@@ -399,30 +414,29 @@ class _Written:
             "uri": f"urn:uuid:{self._root}",
             "lastChangeDateTime": self._at,
             "creator": framework.id,
-            "title": _plain(framework.title),
+            "title": plain(framework.title),
         }
         if framework.description:
-            document["description"] = _plain(framework.description)
+            document["description"] = plain(framework.description)
         if not self._extended:
             return document
-        names = ("id", "title", "version", "description", "provenance", "retired", "scale", "stages", "requirements")
-        kept = {name: value for name in names if (value := getattr(framework, name))}
+        kept = {name: value for name in _EXTENDED if (value := getattr(framework, name))}
         return {**document, "caseVersion": "1.1", "extensions": {EXTENSION: kept}}
 
     def _item(self, name: str, kind: str, part: Any) -> dict[str, Any]:
-        self._titles[name] = _plain(part.title)
+        self._titles[name] = plain(part.title)
         item: dict[str, Any] = {
             "identifier": name,
             "uri": f"urn:uuid:{name}",
             "CFDocumentURI": self._node(self._root),
             "lastChangeDateTime": self._at,
             "CFItemType": kind,
-            "fullStatement": _plain(part.title),
+            "fullStatement": plain(part.title),
         }
         if part.title.en and part.title.th and Given(part.title.th).th() and not Given(part.title.en).th():
             item["alternativeLabel"] = part.title.th
         if part.description:
-            item["notes"] = _plain(part.description)
+            item["notes"] = plain(part.description)
         if getattr(part, "code", None):
             item["humanCodingScheme"] = part.code
         if getattr(part, "synonyms", None):
@@ -464,7 +478,7 @@ class _Written:
             name = str(uuid5(NAMESPACE_URL, f"{rubric}/{i}"))
             levels.append({
                 "identifier": name, "uri": f"urn:uuid:{name}", "lastChangeDateTime": self._at,
-                "rubricCriterionId": criterion, "position": i, "score": step.level, "quality": _plain(step.title),
+                "rubricCriterionId": criterion, "position": i, "score": step.level, "quality": plain(step.title),
             })  # fmt: skip
         common = {"lastChangeDateTime": self._at}
         criteria = {
@@ -486,17 +500,14 @@ class _Written:
             ("id that is no UUID", [one.id for one in parts if self._identifier("", one.id) != one.id]),
             ("requirement", [f"{one.job_group} / {one.skill}" for one in framework.requirements]),
             ("stage", [one.id for one in framework.stages]),
+            ("mapping", [f"{one.origin} → {one.target}" for one in framework.mappings]),
             ("level of a skill in words", [skill.id for skill in framework.skills if skill.descriptors]),
             ("provenance", [one.id for one in every if one.provenance]),
             ("second language", [one.id for one in every if one.description and _both(one.description)]),
             ("second language of a level", [decimal(one.level) for one in framework.scale if _both(one.title)]),
             ("second language of the title", [framework.id] if _both(framework.title) else []),
         ]
-        return [NotKept(what, len(names), names[:EXAMPLES]) for what, names in found if names]
-
-
-def _plain(text: LocalizedText | Prose) -> str:
-    return text.en or text.th or ""
+        return not_held(found)
 
 
 def _both(text: LocalizedText | Prose) -> bool:

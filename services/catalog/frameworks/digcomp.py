@@ -13,7 +13,6 @@ import msgspec
 from services.catalog.frameworks.own import json_of
 from services.catalog.frameworks.reading import (
     EVERYBODY,
-    EXAMPLES,
     Builder,
     Given,
     NotKept,
@@ -21,6 +20,7 @@ from services.catalog.frameworks.reading import (
     Reading,
     decimal,
     identifier,
+    not_held,
 )
 from services.catalog.frameworks.tables import Source
 from shared.domain import Framework, LocalizedText, Prose, ScaleLevel
@@ -46,7 +46,7 @@ _READ["CompetenceStatement"] = _READ["LearningOutcome"]
 def read(sources: list[Source], options: Options) -> Reading:
     """Return what became of a JSON-LD document. Raises Malformed, InvalidInput."""
     builder = Builder(options)
-    found = _by_kind(json_of(sources), builder)
+    found = _by_kind(json_of(sources, builder), builder)
     if not found["Competence"]:
         raise InvalidInput("holds no node of type Competence: no DigComp 3.0 document", "@graph")
     for name, node in found["CompetenceArea"]:
@@ -241,12 +241,12 @@ def write(framework: Framework) -> tuple[bytes, list[NotKept]]:
         ("requirement", [f"{one.job_group} / {one.skill}" for one in framework.requirements]),
         ("stage", [one.id for one in framework.stages]),
         ("relation", [f"{one.origin} → {one.target}" for one in framework.relations]),
+        ("mapping", [f"{one.origin} → {one.target}" for one in framework.mappings]),
         ("code or synonym", [one.id for one in framework.skills if one.code or one.synonyms]),
         ("provenance", [one.id for one in (framework, *parts) if one.provenance]),
         ("descriptor beside the scale", [""] * lost),
     ]
-    not_held = [NotKept(what, len(names), names[:EXAMPLES]) for what, names in found if names]
-    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n", not_held
+    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n", not_held(found)
 
 
 def _node(kind: str, last: str, **texts: LocalizedText | Prose | None) -> dict[str, Any]:

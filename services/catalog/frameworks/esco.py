@@ -5,13 +5,12 @@ occupation is a job group. ESCO has no levels: a skill is there or not. An essen
 one, which is an assumption of ours and marked so.
 """
 
-from collections.abc import Mapping
-from itertools import chain
+from collections.abc import Iterator, Mapping
+from itertools import chain, islice
 from typing import Any
 
 from services.catalog.frameworks.reading import (
     EVERYBODY,
-    EXAMPLES,
     Builder,
     Given,
     NotKept,
@@ -19,8 +18,10 @@ from services.catalog.frameworks.reading import (
     Reading,
     clean,
     decimal,
+    not_held,
+    plain,
 )
-from services.catalog.frameworks.tables import Row, Source, archive, heading_of, rows_of, table, text_of
+from services.catalog.frameworks.tables import Row, Source, archive, lines_of, row_of, rows_of, table
 from shared.domain import Framework, LocalizedText, Provenance
 from shared.errors import InvalidInput
 from shared.texts import folded
@@ -43,30 +44,32 @@ _FIELDS = {
     _BROADER: ("concepttype", "concepturi", "broadertype", "broaderuri"),
     _BESIDE: (),
 }
+_LOOKED_AT = 50
+"""Lines of a list of groups in which one of skills is to be seen."""
+
 _NO_GROUP = {"knowledge": "knowledge", "skill/competence": "skill-competence"}
 
 
 def read(sources: list[Source], options: Options) -> Reading:
     """Return what became of the files. Raises Malformed; InvalidInput where there is no list of skills."""
     builder = Builder(options)
-    rows: dict[int, list[Row]] = {kind: [] for kind in _FIELDS}
+    files: dict[int, list[Source]] = {kind: [] for kind in _FIELDS}
     for source in sources:
-        text = text_of(source)
-        heading = [folded(name) for name in heading_of(text)[0]]
-        if (kind := _kind(heading, text)) is None:
+        heading = [folded(name) for name in row_of(source)[0]]
+        if (kind := _kind(heading, source)) is None:
             builder.not_kept(f"file {source.name}")
             continue
         for name in heading:
             if name not in _FIELDS[kind] and kind != _BESIDE:
                 builder.not_kept(f"column {name!r} of {source.name}")
-        rows[kind] += rows_of(source, text, builder)
-    if not rows[_SKILLS]:
+        files[kind].append(source)
+    if not files[_SKILLS]:
         raise InvalidInput("there is no list of skills: a file with the columns conceptUri, skillType, preferredLabel")
-    _Files(builder, rows).give()
+    _Files(builder, files).give()
     return builder.build()
 
 
-def _kind(heading: list[str], text: str) -> int | None:
+def _kind(heading: list[str], source: Source) -> int | None:
     has = set(heading).issuperset
     if has(("occupationuri", "relationtype", "skilluri")):
         return _LINKS
@@ -78,23 +81,34 @@ def _kind(heading: list[str], text: str) -> int | None:
         return _SKILLS
     if has(("concepturi", "iscogroup", "preferredlabel")):
         return _OCCUPATIONS
-    return _GROUPS if has(("concepturi", "preferredlabel")) and "SkillGroup," in text[:100_000] else None
+    is_list = has(("concepturi", "preferredlabel"))
+    is_groups = is_list and any("SkillGroup," in line for line in islice(lines_of(source), _LOOKED_AT))
+    return _GROUPS if is_groups else None
 
 
 class _Files:
-    def __init__(self, builder: Builder, rows: Mapping[int, list[Row]]) -> None:
+    """Reads the tables one after the other, the skills twice: what is within what has to be known before."""
+
+    def __init__(self, builder: Builder, files: Mapping[int, list[Source]]) -> None:
         self._builder = builder
-        self._rows = rows
-        self._skills = {row.get("concepturi") for row in rows[_SKILLS]}
-        self._groups = {row.get("concepturi"): row for row in rows[_GROUPS]}
+        self._files = files
+        self._skills: set[str] = set()
+        self._groups: dict[str, Row] = {}
         self._broader: dict[str, list[str]] = {}
+
+    def _rows(self, kind: int, builder: Builder | None = None) -> Iterator[Row]:
+        for source in self._files[kind]:
+            yield from rows_of(source, builder or self._builder)
 
     def give(self) -> None:
         """Give the builder everything."""
         builder = self._builder
-        for row in chain(self._rows[_BROADER], self._rows[_SKILLS]):
+        self._groups = {row.get("concepturi"): row for row in self._rows(_GROUPS)}
+        unheard = Builder(builder.options)  # the faults of the list of skills are told when it is given
+        for row in chain(self._rows(_BROADER), self._rows(_SKILLS, unheard)):
             above = (row.get("broaderuri") or row.get("broaderconcepturi").replace("|", "\n")).split()
-            self._broader.setdefault(row.get("concepturi"), []).extend(above)
+            if above:
+                self._broader.setdefault(row.get("concepturi"), []).extend(above)
         builder.head(
             id="esco",
             title=LocalizedText(en="ESCO: European Skills, Competences, Qualifications and Occupations"),
@@ -111,22 +125,23 @@ class _Files:
         )
         builder.level(0.0, Given("", {"th": "ไม่มี", "en": "Without"}))
         builder.level(1.0, Given("", {"th": "มี", "en": "With"}))
-        used = [self._give_skill(row) for row in self._rows[_SKILLS]]
-        for area in dict.fromkeys(used):
+        used = dict.fromkeys(self._give_skill(row) for row in self._rows(_SKILLS))
+        for area in used:
             if group := self._groups.get(area):
                 title = Given(group.get("preferredlabel"))
                 builder.area(_last(area), title, row=group.number, description=_said(group))
             elif area:
                 builder.area(area, Given(area.replace("-", " / ")))
-        for row in self._rows[_OCCUPATIONS]:
+        occupations: set[str] = set()
+        for row in self._rows(_OCCUPATIONS):
+            occupations.add(row.get("concepturi"))
             if self._named(row):
                 name, title = row.get("concepturi"), Given(row.get("preferredlabel"))
                 self._builder.job_group(_last(name), title, row=row.number, description=_said(row))
                 self._not_kept(row, "code", "altlabels")
-        occupations = {row.get("concepturi") for row in self._rows[_OCCUPATIONS]}
-        for row in self._rows[_LINKS]:
+        for row in self._rows(_LINKS):
             self._give_link(row, occupations)
-        for row in self._rows[_BESIDE]:
+        for row in self._rows(_BESIDE):
             kind, ends = row.get("relationtype"), (row.get("originalskilluri"), row.get("relatedskilluri"))
             builder.not_kept(f"{kind} skill of a skill", " → ".join(map(_last, ends)))
 
@@ -143,6 +158,7 @@ class _Files:
 
     def _give_skill(self, row: Row) -> str:
         """Give the builder a skill; return the address of its area, or its own id where it lies in no group."""
+        self._skills.add(row.get("concepturi"))
         if not self._named(row):
             return ""
         builder, address = self._builder, row.get("concepturi")
@@ -221,13 +237,13 @@ def write(framework: Framework) -> tuple[bytes, list[NotKept]]:
         "skills_en.csv": table(
             ("conceptType", "conceptUri", "skillType", "preferredLabel", "altLabels", "description"),
             [
-                (kind, skills[one.id], "", _words(one.title), _lines(one.synonyms), _words(one.description))
+                (kind, skills[one.id], "", plain(one.title), _lines(one.synonyms), plain(one.description))
                 for one in framework.skills
             ],
         ),
         "skillGroups_en.csv": table(
             ("conceptType", "conceptUri", "preferredLabel", "description"),
-            [("SkillGroup", areas[one.id], _words(one.title), _words(one.description)) for one in framework.areas],
+            [("SkillGroup", areas[one.id], plain(one.title), plain(one.description)) for one in framework.areas],
         ),
         "broaderRelationsSkillPillar.csv": table(
             ("conceptType", "conceptUri", "broaderType", "broaderUri"),
@@ -236,7 +252,7 @@ def write(framework: Framework) -> tuple[bytes, list[NotKept]]:
         "occupations_en.csv": table(
             ("conceptType", "conceptUri", "iscoGroup", "preferredLabel", "altLabels", "description"),
             [
-                ("Occupation", f"{_BASE}/occupation/{one.id}", "", _words(one.title), "", _words(one.description))
+                ("Occupation", f"{_BASE}/occupation/{one.id}", "", plain(one.title), "", plain(one.description))
                 for one in framework.job_groups
                 if one != EVERYBODY
             ],
@@ -266,12 +282,13 @@ def write(framework: Framework) -> tuple[bytes, list[NotKept]]:
         ("requirement of one stage", [one.skill for one in framework.requirements if one.stage]),
         ("stage", [one.id for one in framework.stages]),
         ("relation", [f"{one.origin} → {one.target}" for one in framework.relations]),
+        ("mapping", [f"{one.origin} → {one.target}" for one in framework.mappings]),
         ("descriptor", [one.id for one in framework.skills if one.descriptors]),
         ("code", [one.id for one in framework.skills if one.code and not _is_own(one.code, one.id)]),
         ("second language", [one.id for one in parts if one.title.th and one.title.en]),
         ("provenance", [one.id for one in parts if one.provenance]),
     ]
-    return archive(files), [NotKept(what, len(names), names[:EXAMPLES]) for what, names in lost if names]
+    return archive(files), not_held(lost)
 
 
 def _is_own(code: str | None, name: str) -> bool:
@@ -283,8 +300,4 @@ def _essential(weight: float) -> str:
 
 
 def _lines(texts: list[LocalizedText]) -> str:
-    return "\n".join(_words(text).replace("\n", " ") for text in texts)
-
-
-def _words(text: Any) -> str:
-    return (text.en or text.th) if text else ""
+    return "\n".join(plain(text).replace("\n", " ") for text in texts)

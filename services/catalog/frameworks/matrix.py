@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
-from services.catalog.frameworks.reading import Builder, Given, NotKept, Options, Reading, decimal, identifier
-from services.catalog.frameworks.tables import Row, Source, heading_of, rows_of, table, text_of
+from services.catalog.frameworks.reading import Builder, Given, NotKept, Options, Reading, decimal, identifier, not_held
+from services.catalog.frameworks.tables import Row, Source, row_of, rows_of, table
 from shared.domain import Framework, LocalizedText, Prose, ScaleLevel
 from shared.errors import InvalidInput
 from shared.texts import folded
@@ -84,10 +84,9 @@ def read(sources: list[Source], options: Options) -> Reading:
     """Read a table and return the framework with its report. Raises Malformed; InvalidInput for a missing column."""
     if len(sources) != 1:
         raise InvalidInput(f"is to be one file; there are {len(sources)}")
-    text = text_of(sources[0])
     builder = Builder(options)
-    matrix = _Matrix(builder, heading_of(text)[0])
-    for row in rows_of(sources[0], text, builder):
+    matrix = _Matrix(builder, row_of(sources[0])[0])
+    for row in rows_of(sources[0], builder):
         matrix.take(row)
     matrix.finish()
     return builder.build()
@@ -363,15 +362,14 @@ def _not_held(framework: Framework) -> list[NotKept]:
         ("descriptor", [skill.id for skill in framework.skills for _ in skill.descriptors]),
         ("synonym", [skill.id for skill in framework.skills for _ in skill.synonyms]),
         ("relation", [f"{one.origin} → {one.target}" for one in framework.relations]),
+        ("mapping", [f"{one.origin} → {one.target}" for one in framework.mappings]),
         ("provenance", [one.id for one in (framework, *_described(framework)) if one.provenance]),
         (
             "provenance of a requirement",
             [f"{one.job_group} / {one.skill}" for one in framework.requirements if one.provenance],
         ),
     ]
-    return [
-        NotKept(what, len(found), found[:5]) for what, found in ((what, [*names]) for what, names in parts) if found
-    ]
+    return not_held(parts)
 
 
 def _described(framework: Framework) -> list[Any]:

@@ -8,8 +8,18 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from services.catalog.frameworks.reading import EVERYBODY, EXAMPLES, Builder, Given, NotKept, Options, Reading, decimal
-from services.catalog.frameworks.tables import Row, Source, archive, heading_of, rows_of, table, text_of
+from services.catalog.frameworks.reading import (
+    EVERYBODY,
+    Builder,
+    Given,
+    NotKept,
+    Options,
+    Reading,
+    decimal,
+    not_held,
+    plain,
+)
+from services.catalog.frameworks.tables import Row, Source, archive, row_of, rows_of, table
 from shared.domain import Framework, LocalizedText, ScaleLevel
 from shared.errors import InvalidInput
 from shared.texts import folded
@@ -47,15 +57,14 @@ def read(sources: list[Source], options: Options) -> Reading:
     builder = Builder(options)
     rows: dict[int, list[Row]] = {kind: [] for kind in _FIELDS}
     for source in sources:
-        text = text_of(source)
-        heading = [folded(name) for name in heading_of(text)[0]]
+        heading = [folded(name) for name in row_of(source)[0]]
         if (kind := _kind(heading)) is None:
             builder.not_kept(f"file {source.name}")
             continue
         for name in heading:
             if name not in _FIELDS[kind] and name != "scale name":
                 builder.not_kept(f"column {name!r} of {source.name}")
-        rows[kind] += rows_of(source, text, builder)
+        rows[kind] += rows_of(source, builder)
     if not rows[_RATINGS]:
         raise InvalidInput("there are no ratings: a table with O*NET-SOC Code, Element ID, Scale ID and Data Value")
     _Tables(builder, rows).give()
@@ -197,22 +206,22 @@ def _above(element: str) -> str:
 def write(framework: Framework) -> tuple[bytes, list[NotKept]]:
     """Return a framework as an archive of O*NET's tables, and what they do not hold."""
     codes = {skill.id: skill.id for skill in framework.skills}
-    named = {group.id: _words(group.title) for group in framework.job_groups}
+    named = {group.id: plain(group.title) for group in framework.job_groups}
     ratings: list[tuple[Any, ...]] = []
     held = [row for row in framework.requirements if row.stage is None and row.level <= TOP]
     for row in held:
-        element = (row.job_group, named[row.job_group], codes[row.skill], _words(_skill(framework, row.skill)))
+        element = (row.job_group, named[row.job_group], codes[row.skill], plain(_skill(framework, row.skill)))
         ratings.append((*element, "LV", decimal(row.level)))
         if 1 <= row.weight <= 5:  # noqa: PLR2004 - the scale of importance
             ratings.append((*element, "IM", decimal(row.weight)))
     anchors = [
-        (skill.id, _words(skill.title), "LV", decimal(one.level), _words(one.title))
+        (skill.id, plain(skill.title), "LV", decimal(one.level), plain(one.title))
         for skill in framework.skills
         for one in skill.descriptors
     ]
     elements: list[Any] = [*framework.areas, *framework.skills]
-    content = [(one.id, _words(one.title), _words(one.description)) for one in elements]
-    groups = [(one.id, _words(one.title), _words(one.description)) for one in framework.job_groups if one != EVERYBODY]
+    content = [(one.id, plain(one.title), plain(one.description)) for one in elements]
+    groups = [(one.id, plain(one.title), plain(one.description)) for one in framework.job_groups if one != EVERYBODY]
     files = {
         "Skills.txt": table(
             ("O*NET-SOC Code", "Title", "Element ID", "Element Name", "Scale ID", "Data Value"), ratings, "\t"
@@ -243,20 +252,13 @@ def _not_held(framework: Framework) -> list[NotKept]:
         ("weight below 1 or above 5", [row.skill for row in framework.requirements if not 1 <= row.weight <= 5]),  # noqa: PLR2004
         ("stage", [one.id for one in framework.stages]),
         ("relation", [f"{one.origin} → {one.target}" for one in framework.relations]),
+        ("mapping", [f"{one.origin} → {one.target}" for one in framework.mappings]),
         ("code or synonym", [one.id for one in framework.skills if one.synonyms or one.code not in (None, one.id)]),
         ("second language", [one.id for one in parts if one.title.th and one.title.en]),
         ("provenance", [one.id for one in parts if one.provenance]),
     ]
-    return [
-        NotKept(what, len(names), names[:EXAMPLES])
-        for what, names in ((what, [*names]) for what, names in lost)
-        if names
-    ]
+    return not_held(lost)
 
 
 def _skill(framework: Framework, name: str) -> LocalizedText:
     return next(skill.title for skill in framework.skills if skill.id == name)
-
-
-def _words(text: Any) -> str:
-    return (text.en or text.th) if text else ""

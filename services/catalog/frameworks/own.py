@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 
 from services.catalog.frameworks.reading import Builder, NotKept, Options, Reading
-from services.catalog.frameworks.tables import Source, text_of
+from services.catalog.frameworks.tables import Source, raw_of
 from shared.decoding import decode_patch
-from shared.domain import Area, Framework, JobGroup, Relation, Requirement, ScaleLevel, Skill, Stage
+from shared.domain import Area, Framework, JobGroup, Relation, Requirement, ScaleLevel, Skill, Stage, VersionMapping
 from shared.errors import InvalidInput
 
 _PARTS: dict[str, Any] = {
@@ -18,14 +18,18 @@ _PARTS: dict[str, Any] = {
     "stages": Stage,
     "requirements": Requirement,
     "relations": Relation,
+    "mappings": VersionMapping,
 }
+JSON_LIMIT = 32 * 1024 * 1024
+"""How many bytes a JSON document may hold: it is read whole."""
+
 _HEAD = ("id", "title", "description", "version", "provenance", "retired")
 
 
 def read(sources: list[Source], options: Options) -> Reading:
     """Return what became of one JSON object. Raises Malformed, InvalidInput."""
     builder = Builder(options)
-    given = json_of(sources)
+    given = json_of(sources, builder)
     if not isinstance(given, dict):
         raise InvalidInput("is to be a JSON object: a framework")
     for name in given:
@@ -43,11 +47,11 @@ def read(sources: list[Source], options: Options) -> Reading:
     return builder.build()
 
 
-def json_of(sources: list[Source]) -> object:
-    """Return the JSON of the only file. Raises Malformed, InvalidInput."""
+def json_of(sources: list[Source], builder: Builder) -> object:
+    """Return the JSON of the only file. Raises Malformed, InvalidInput, TooLarge."""
     if len(sources) != 1:
         raise InvalidInput(f"is to be one file; there are {len(sources)}")
-    return decode_patch(text_of(sources[0]).encode())
+    return decode_patch(raw_of(sources[0], builder, JSON_LIMIT))
 
 
 def write(framework: Framework) -> tuple[bytes, list[NotKept]]:

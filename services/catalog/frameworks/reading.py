@@ -34,8 +34,10 @@ from shared.domain import (
     ScaleLevel,
     Skill,
     Stage,
+    VersionMapping,
     cycle_text,
     find_cycle,
+    mapping_faults,
 )
 from shared.errors import Problem
 from shared.texts import folded, shows_something
@@ -134,6 +136,17 @@ def clean(words: str) -> str:
     return words if shows_something(words) else ""
 
 
+def not_held(parts: Iterable[tuple[str, Iterable[str]]]) -> list[NotKept]:
+    """Return what a format cannot hold of a framework, by what it is and the names of its items."""
+    found = [(what, [*names]) for what, names in parts]
+    return [NotKept(what, len(names), names[:EXAMPLES]) for what, names in found if names]
+
+
+def plain(text: LocalizedText | Prose | None) -> str:
+    """Return a text where a format takes one language: the English one, else the Thai one."""
+    return (text.en or text.th or "") if text else ""
+
+
 def escaped(words: str) -> str:
     """Return a text with entities escaped, so that `clean` returns the original text."""
     return _ENTITY.sub(lambda found: f"&amp;{found[0][1:]}", words)
@@ -177,6 +190,8 @@ class Builder:
         }
         self._requirements: dict[tuple[str, str, str | None], tuple[Requirement, int | None]] = {}
         self._relations: dict[Relation, int | None] = {}
+        self._mappings: list[VersionMapping] = []
+        self._names: dict[str, str] = {}
         self._head: dict[str, Any] = {}
 
     # --- telling -----------------------------------------------------------------------------------------------------
@@ -252,9 +267,9 @@ class Builder:
     ) -> None:
         """Add the level that a job group needs. A repeated row is reported; one with another level is a fault."""
         fields = {
-            "job_group": identifier(job_group),
-            "skill": identifier(skill),
-            "stage": None if stage is None else identifier(stage),
+            "job_group": self._shared(identifier(job_group)),
+            "skill": self._shared(identifier(skill)),
+            "stage": None if stage is None else self._shared(identifier(stage)),
         }
         name = " / ".join(value for value in fields.values() if value)
         made = self._made(
@@ -272,6 +287,10 @@ class Builder:
             said, here = (f"{decimal(one.level)}, weight {decimal(one.weight)}" for one in (before, made))
             text = f"{said}, in {_at(first)}; here {here}"
             self.fault(f"the level is required twice: {text}", row=row, id=name, field="level", verdict="untrue")
+
+    def _shared(self, name: str) -> str:
+        """Return a name as the same object wherever it stands: there may be 100,000 requirements."""
+        return self._names.setdefault(name, name)
 
     def has(self, part: str, key: str) -> bool:
         """Return whether this part was added already."""
@@ -299,6 +318,8 @@ class Builder:
             self.require(**{key: getattr(made, key) for key in made.__struct_fields__}, row=row)
         elif part == "relations":
             self._relations.setdefault(made, row)
+        elif part == "mappings":
+            self._mappings.append(made)
         else:
             self._keep(part, decimal(made.level) if part == "scale" else made.id, made, row)
 
@@ -403,6 +424,7 @@ class Builder:
             "skills": skills,
             "requirements": requirements,
             "relations": self._sound_relations(known),
+            "mappings": self._sound_mappings(known),
         }
         framework = self._whole(whole)
         if self._is_untrue and not self.options.skip_refused:
@@ -445,6 +467,15 @@ class Builder:
         for kind in (_CHILD_OF, "precedes"):
             sound = self._without_cycles(kind, sound)
         return sound
+
+    def _sound_mappings(self, known: Mapping[str, set[str]]) -> list[VersionMapping]:
+        """Return the mappings that fit the framework; report the others: without them a level would not count."""
+        present = {"skill": known["skills"], "job_group": known["job_groups"]}
+        wrong = dict(mapping_faults(self._mappings, present))
+        for i, fault in wrong.items():
+            name = f"{self._mappings[i].origin} → {self._mappings[i].target}"
+            self.fault(fault.detail, id=name, field=f"mappings[{i}].{fault.field}", verdict="untrue")
+        return [row for i, row in enumerate(self._mappings) if i not in wrong]
 
     def _without_cycles(self, kind: str, relations: list[Relation]) -> list[Relation]:
         for _ in range(_CYCLES):

@@ -1,6 +1,7 @@
-"""Read the files of a framework, alone or in archives, as text and as table rows. Each file has its own encoding.
+"""Read the files of a framework, alone or in archives, as text and as table rows, without holding a whole table.
 
-Unpacking stops at a limit of bytes and of files; the sizes that an archive declares are not trusted.
+Each file has its own encoding, decided as for lists of courses (shared/imports/encodings.py). Unpacking stops at a
+limit of bytes and of files; the sizes that an archive declares are not trusted.
 """
 
 import codecs
@@ -10,18 +11,23 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO, cast
 
 from services.catalog.frameworks.reading import Builder, clean, escaped
 from shared.errors import InvalidInput, Malformed, TooLarge, Unsupported
+from shared.imports.encodings import Recoder
 from shared.texts import folded
 
 UNPACKED_LIMIT = 256 * 1024 * 1024
 """How many bytes the files of an archive may hold together. ESCO has 42 MB."""
 
 FILES_LIMIT = 100
-_PIECE = 1024 * 1024
-_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_PIECE = 64 * 1024
+_LINE_LIMIT = 4_000_000
+_ZIP = b"PK\x03\x04"
 _SEPARATORS = "\t;,|"
 _FORMULA, _GUARDED = re.compile(r"'*[=+\-@]"), re.compile(r"'+[=+\-@]")
 _TEXTS = (".csv", ".tsv", ".txt")
@@ -29,10 +35,21 @@ _TEXTS = (".csv", ".tsv", ".txt")
 
 @dataclass(frozen=True)
 class Source:
-    """A file: its name, for the report, and its bytes."""
+    """A file: its name, for the report, and its bytes or where it is; `member`: one file of that archive."""
 
     name: str
-    data: bytes
+    data: bytes | Path
+    member: str = ""
+
+    @contextmanager
+    def opened(self) -> Iterator[BinaryIO]:
+        """Open the file from its beginning. Raises Malformed for an archive that cannot be read."""
+        with io.BytesIO(self.data) if isinstance(self.data, bytes) else self.data.open("rb") as file:
+            if not self.member:
+                yield file
+                return
+            with _readable(self.name), zipfile.ZipFile(file) as archive, archive.open(self.member) as inside:
+                yield cast("BinaryIO", inside)
 
 
 @dataclass(frozen=True)
@@ -47,24 +64,29 @@ class Row:
         return next((self.cells[name] for name in names if name in self.cells), "")
 
 
+@contextmanager
+def _readable(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+        raise Malformed(f"{name}: the archive cannot be read: {error}") from error
+
+
 def unpacked(sources: Sequence[Source], limit: int = UNPACKED_LIMIT) -> list[Source]:
     """Return files with archives replaced by the tables in them. Raises TooLarge, Malformed, Unsupported."""
     found: list[Source] = []
     left = limit
     for source in sources:
-        if not source.data.startswith(b"PK\x03\x04"):
-            found.append(source)
-            continue
-        try:
-            with zipfile.ZipFile(io.BytesIO(source.data)) as archive:
+        with source.opened() as file:
+            if file.read(len(_ZIP)) != _ZIP:
+                found.append(source)
+                continue
+            with _readable(source.name), zipfile.ZipFile(file) as archive:
                 for member in _tables_in(archive):
-                    data = _read(archive, member, left)
-                    if data is None:
+                    if (left := left - _size(archive, member, left)) < 0:
                         raise TooLarge(f"the archives hold over {limit} bytes")
-                    left -= len(data)
-                    found.append(Source(f"{source.name}/{member.filename}", data))
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-            raise Malformed(f"{source.name}: the archive cannot be read: {error}") from error
+                    name = f"{source.name}/{member.filename}"
+                    found.append(replace(source, name=name, member=member.filename))
     return found
 
 
@@ -80,52 +102,81 @@ def _tables_in(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     return tables
 
 
-def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo, limit: int) -> bytes | None:
-    """Return the content of a file in an archive, or None if it is larger than the limit."""
-    parts: list[bytes] = []
+def _size(archive: zipfile.ZipFile, member: zipfile.ZipInfo, limit: int) -> int:
+    """Return how many bytes a file in an archive holds; of a larger one than the limit, more than the limit."""
+    size = 0
     with archive.open(member) as file:
-        while part := file.read(_PIECE):
-            parts.append(part)
-            limit -= len(part)
-            if limit < 0:
-                return None
-    return b"".join(parts)
+        while size <= limit and (part := file.read(_PIECE)):
+            size += len(part)
+    return size
 
 
-def text_of(source: Source) -> str:
-    """Return a file as text: UTF-8, or UTF-16 with a mark. Raises Malformed naming the line that is neither."""
-    for mark, encoding in _MARKS:
-        if source.data.startswith(mark):
-            return _decoded(source, source.data[len(mark) :], encoding)
-    return _decoded(source, source.data, "utf-8")
+def raw_of(source: Source, builder: Builder, limit: int) -> bytes:
+    """Return a file of at most `limit` bytes as UTF-8. Raises TooLarge."""
+    size, pieces = 0, []
+    for piece in _recoded(source, builder):
+        size += len(piece)
+        if size > limit:
+            raise TooLarge(f"{source.name} holds over {limit} bytes")
+        pieces.append(piece)
+    return b"".join(pieces).removeprefix(codecs.BOM_UTF8)
 
 
-def _decoded(source: Source, data: bytes, encoding: str) -> str:
+def lines_of(source: Source, builder: Builder | None = None) -> Iterator[str]:
+    """Yield the lines of a text, each with a line feed at its end. Raises Malformed naming a line that is not text."""
+    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8-sig")(), translate=True)
+    number, open_line = 1, io.StringIO()
+    for piece in _recoded(source, builder):
+        try:
+            text = str(decoder.decode(piece))
+        except UnicodeDecodeError as error:
+            at = number + piece[: error.start].count(b"\n")
+            raise Malformed(f"{source.name}: line {at} is not UTF-8; save the file as UTF-8") from error
+        *whole, rest = text.split("\n")
+        for line in whole:
+            open_line.write(line)
+            yield f"{open_line.getvalue()}\n"
+            open_line = io.StringIO()
+        open_line.write(rest)
+        number += len(whole)
+        if open_line.tell() > _LINE_LIMIT:
+            raise Malformed(f"{source.name}: line {number} has over {_LINE_LIMIT} characters")
+    if last := open_line.getvalue() + str(decoder.decode(b"", final=True)):
+        yield last
+
+
+def _recoded(source: Source, builder: Builder | None) -> Iterator[bytes]:
+    """Yield a file as UTF-8, and tell the report which other encoding it was taken for."""
+    recoder = Recoder()
+    with source.opened() as file:
+        while piece := file.read(_PIECE):
+            yield from recoder.feed(piece)
+        yield from recoder.end()
+    if builder and recoder.found not in (None, "utf-8"):
+        builder.assume(f"{source.name} is read as {recoder.found}")
+
+
+def row_of(source: Source) -> tuple[list[str], str]:
+    """Return the cells of a table's first row, and the separator of its columns. Raises Malformed."""
+    first = next((line for line in lines_of(source) if line.strip(" \t\n")), "")
     try:
-        return data.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].decode(encoding, "replace").count("\n") + 1
-        raise Malformed(f"{source.name}: line {line} is not {encoding.upper()}; save the file as UTF-8") from error
+        separator = max(_SEPARATORS, key=lambda one: len(next(csv.reader([first], delimiter=one), [])))
+        rows = csv.reader(lines_of(source), delimiter=separator)
+        return next((row for row in rows if any(cell.strip() for cell in row)), []), separator
+    except csv.Error as error:
+        raise Malformed(f"{source.name}: its heading cannot be read: {error}") from error
 
 
-def heading_of(text: str) -> tuple[list[str], str]:
-    """Return the cells of a table's first row, and the separator of its columns."""
-    first = text.lstrip("\n \t").partition("\n")[0]
-    separator = max(_SEPARATORS, key=lambda one: len(next(csv.reader([first], delimiter=one), [])))
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    return next((row for row in rows if any(cell.strip() for cell in row)), []), separator
-
-
-def rows_of(source: Source, text: str, builder: Builder) -> Iterator[Row]:
+def rows_of(source: Source, builder: Builder) -> Iterator[Row]:
     """Yield the rows of a table. Rows with more cells than the heading are reported and left out.
 
     A quote that is never closed is reported with the row where it opens; the rest of the file cannot be read.
     """
-    heading, separator = heading_of(text)
+    heading, separator = row_of(source)
     names = [folded(name) for name in heading]
     for name in sorted({name for name in names if name and names.count(name) > 1}):
         builder.fault(f"two columns are called {name!r}; the last one is read", row=1, verdict="changed")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    reader = csv.reader(lines_of(source, builder), delimiter=separator, strict=True)
     number, line, headed = 0, 1, False
     try:
         for cells in reader:

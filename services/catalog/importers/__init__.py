@@ -5,21 +5,21 @@
     for row in reader.end(): ...
     reader.close()
 
-rows        a row: its course, or all of its faults
-encodings   detection of the encoding of a text
-ndjson · tables (CSV) · workbook (Excel) · jsonld (schema.org)
+tables      which column holds what · workbook (Excel) · jsonld (schema.org); NDJSON and CSV are in `shared/imports`
 facts       conversion of named values to a course; words and prerequisites parse single cells
 """
 
 from collections.abc import Iterator
 from typing import Literal
 
-from services.catalog.importers.encodings import Recoder
 from services.catalog.importers.jsonld import JsonLdReader
-from services.catalog.importers.ndjson import NdjsonReader
-from services.catalog.importers.rows import Row
-from services.catalog.importers.tables import CsvReader, Options, Table
+from services.catalog.importers.tables import Options, Table
 from services.catalog.importers.workbook import WorkbookReader
+from shared.domain import Course
+from shared.imports.encodings import Recoder
+from shared.imports.ndjson import NdjsonReader
+from shared.imports.rows import Row
+from shared.imports.tables import CsvReader
 
 Format = Literal["ndjson", "csv", "xlsx", "jsonld"]
 
@@ -44,11 +44,11 @@ class ListReader:
     def __init__(self, form: Format, options: Options) -> None:
         """Raises InvalidInput for an encoding that is not known."""
         self.form = form
-        self._reader: NdjsonReader | CsvReader | JsonLdReader | WorkbookReader
+        self._reader: NdjsonReader[Course] | CsvReader[Course] | JsonLdReader | WorkbookReader
         if form == "ndjson":
-            self._reader = NdjsonReader()
+            self._reader = NdjsonReader(Course)
         elif form == "csv":
-            self._reader = CsvReader(options)
+            self._reader = CsvReader(Table(options))
         elif form == "jsonld":
             self._reader = JsonLdReader(options)
         else:
@@ -63,14 +63,20 @@ class ListReader:
     @property
     def table(self) -> Table | None:
         """The columns, for a table."""
-        return getattr(self._reader, "table", None)
+        table = getattr(self._reader, "table", None)
+        return table if isinstance(table, Table) else None
 
-    def feed(self, piece: bytes) -> Iterator[Row | None]:
+    @property
+    def columns(self) -> tuple[dict[str, list[str]], list[str]]:
+        """Of a table: {fact: names of its columns}, and the columns that hold no fact."""
+        return (self.table.mapping, self.table.unused) if self.table else ({}, [])
+
+    def feed(self, piece: bytes) -> Iterator[Row[Course] | None]:
         """Yield the rows that a chunk completes; None for a row without a course. Raises Problem for the whole file."""
         for text in self._recoder.feed(piece) if self._recoder else (piece,):
             yield from self._reader.feed(text)
 
-    def end(self) -> Iterator[Row | None]:
+    def end(self) -> Iterator[Row[Course] | None]:
         """Yield the rows that remain at the end. Raises Problem for the whole file."""
         for text in self._recoder.end() if self._recoder else ():
             yield from self._reader.feed(text)

@@ -14,7 +14,6 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import msgspec
 
 from services.catalog.importers.prerequisites import code_key, conditions_of
-from services.catalog.importers.rows import Row, row_of
 from services.catalog.importers.words import (
     InvalidDate,
     date_of,
@@ -29,8 +28,9 @@ from services.catalog.importers.words import (
     says_nothing,
 )
 from shared.decoding import convert
-from shared.domain import Completions, Rating
+from shared.domain import Completions, Course, Rating
 from shared.errors import InvalidInput, Warned
+from shared.imports.rows import Row, row_of
 from shared.texts import folded
 
 Fact = str | list[str]
@@ -55,7 +55,7 @@ _VALID_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _TRACKING = re.compile(r"utm_\w+|fbclid|gclid|ref")
 
 
-def course_row(number: int, stated: Mapping[str, Fact], defaults: Mapping[str, str]) -> Row:
+def course_row(number: int, stated: Mapping[str, Fact], defaults: Mapping[str, str]) -> Row[Course]:
     """Return the row of a course from the values of a file."""
     return _Draft(number, stated, defaults).row()
 
@@ -99,7 +99,7 @@ class _Draft:
         self._words: dict[str, str] = {}
         self._assumed: list[str] = []
 
-    def row(self) -> Row:
+    def row(self) -> Row[Course]:
         given = self._given
         self._names()
         provider = self._provider()
@@ -120,7 +120,7 @@ class _Draft:
         if self._assumed or "assumed" in given:
             given["assumed"] = list(dict.fromkeys([*given.get("assumed", []), *self._assumed]))
         shown = self._text("id") or self._text("code") or next(iter(given.get("title", {}).values()), "")
-        return row_of(self._number, given, self._warnings, shown[:60] or None)
+        return row_of(self._number, given, Course, self._warnings, shown[:60] or None)
 
     # --- reading a fact ----------------------------------------------------------------------------------------------
 

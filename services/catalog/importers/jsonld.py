@@ -12,10 +12,11 @@ from typing import Any
 import msgspec
 
 from services.catalog.importers.facts import Fact, course_row
-from services.catalog.importers.rows import ROW_LIMIT, Row, refused
 from services.catalog.importers.tables import Options
 from services.catalog.importers.words import duration_of
+from shared.domain import Course
 from shared.errors import Malformed, TooLarge, Warned
+from shared.imports.rows import ROW_LIMIT, Row, refused
 
 _HTML_LIMIT = 16 * 1024 * 1024
 _NODES = 10_000
@@ -39,7 +40,7 @@ class JsonLdReader:
         self._html: bytearray | None = None
         self._begun = False
 
-    def feed(self, piece: bytes) -> Iterator[Row | None]:
+    def feed(self, piece: bytes) -> Iterator[Row[Course] | None]:
         """Yield the rows that a piece completes. Raises TooLarge for a page of HTML over its limit."""
         if not self._begun:
             piece = piece.removeprefix(b"\xef\xbb\xbf").lstrip()
@@ -55,7 +56,7 @@ class JsonLdReader:
         if len(self._html) > _HTML_LIMIT:
             raise TooLarge(f"a page that holds JSON-LD may hold {_HTML_LIMIT} bytes")
 
-    def end(self) -> Iterator[Row | None]:
+    def end(self) -> Iterator[Row[Course] | None]:
         """Yield the last rows. Raises Malformed for a page without JSON-LD."""
         if self._html is None:
             yield from self._rows(self._splitter.end())
@@ -69,7 +70,7 @@ class JsonLdReader:
         if not found:
             raise Malformed("this is neither JSON-LD nor a page that holds some")
 
-    def _rows(self, parts: Iterator[bytes | Malformed | TooLarge]) -> Iterator[Row | None]:
+    def _rows(self, parts: Iterator[bytes | Malformed | TooLarge]) -> Iterator[Row[Course] | None]:
         for part in parts:
             if isinstance(part, Malformed | TooLarge):
                 self._number += 1
@@ -84,7 +85,7 @@ class JsonLdReader:
             for node in found if isinstance(found, list) else [found]:
                 yield self._row(node)
 
-    def _row(self, node: object) -> Row | None:
+    def _row(self, node: object) -> Row[Course] | None:
         if not isinstance(node, dict):
             return None
         node = _short(node)

@@ -1,4 +1,4 @@
-"""Courses as a table: which column holds what, and CSV. Pure.
+"""Courses as a table: which column holds what. Pure.
 
 A header's columns are mapped to facts (`services/catalog/importers/facts.py:FACTS`) by `map`: `title=Course name,
 tags=Skills,tags=Category`, a column by its name or as `#3`, names with commas in quotes. Without `map` the columns must
@@ -6,22 +6,18 @@ be named by facts, as our own export names them; otherwise the import is refused
 `map=guess` accepts.
 """
 
-import codecs
 import csv
 import re
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from services.catalog.importers.encodings import eight_bit
 from services.catalog.importers.facts import FACTS, MANY, Fact, course_row
-from services.catalog.importers.rows import ROW_LIMIT, Row, refused
-from shared.errors import InvalidInput, Malformed, TooLarge, Warned
+from shared.domain import Course
+from shared.errors import InvalidInput, Malformed, TooLarge
+from shared.imports.rows import ROW_LIMIT, Row, refused
 from shared.texts import folded
 
 GUESS = "guess"
-_LINES = 1000
-_DELIMITERS = ",;\t|"
 _NAMES: dict[str, str] = {
     "id": "id,course id,courseid,course_id",
     "code": "code,course code,coursecode,course number,รหัส,รหัสวิชา,รหัสหลักสูตร,รหัสรายวิชา",
@@ -166,7 +162,7 @@ class Table:
         """How many columns there are, None before the first row."""
         return None if self._header is None else len(self._header)
 
-    def row(self, number: int, cells: Sequence[str]) -> Row | None:
+    def row(self, number: int, cells: Sequence[str]) -> Row[Course] | None:
         """Return the course of a row, None for the header and an empty row. Raises InvalidInput naming `map`."""
         if not any(cell.strip() for cell in cells):
             return None
@@ -197,158 +193,3 @@ class Table:
 def _unguarded(cell: str) -> str:
     """Return a cell without the apostrophe that our export puts before a formula."""
     return cell[1:] if re.match(r"'+[=+\-@\t\r]", cell) else cell
-
-
-class _Open(Exception):
-    """Raised while a quote is not closed yet."""
-
-
-class CsvReader:
-    """Reads rows from CSV in UTF-8 that arrives in chunks. Rows are numbered from 1, the header included.
-
-    A line with a quote that is never closed is refused; the lines after it are read as rows.
-    """
-
-    def __init__(self, options: Options) -> None:
-        self.table = Table(options)
-        self._number = 0
-        self._rest = b""
-        self._held: list[bytes] = []
-        self._held_size = 0
-        self._is_open = False
-        """Whether what is held ends within quotes."""
-        self._delimiter: str | None = None
-        self._newline = b"\n"
-
-    def feed(self, piece: bytes) -> Iterator[Row | None]:
-        """Yield the rows that a chunk completes; None for a row without a course."""
-        if not self._number and not self._rest and piece.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
-            raise Malformed("this is a workbook or another binary file, not CSV")
-        self._rest += piece
-        if self._delimiter is None and b"\n" not in self._rest and b"\r" in self._rest[:-1]:
-            self._newline = b"\r"
-        *lines, self._rest = self._rest.split(self._newline)
-        yield from self._read(lines)
-        if len(self._rest) > ROW_LIMIT:
-            yield from self._read([self._rest[:ROW_LIMIT]])
-            self._rest = b""
-
-    def end(self) -> Iterator[Row | None]:
-        """Yield the rows that remain at the end of the file."""
-        if self._rest:
-            yield from self._read([self._rest])
-        while self._held:
-            lines, self._held = self._held, []
-            yield self._never_closed(lines[0])
-            yield from self._read(lines[1:])
-
-    def _read(self, lines: Sequence[bytes]) -> Iterator[Row | None]:
-        left = deque(lines)
-        while left:
-            line = left.popleft()
-            if self._is_within_quotes(line):
-                continue
-            try:
-                cells, warnings = self._cells(b"\n".join(self._held))
-            except _Open:
-                self._is_open = True
-                if self._too_long():
-                    first, *others = self._held
-                    self._held = []
-                    left.extendleft(reversed(others))
-                    yield self._never_closed(first)
-                continue
-            except csv.Error as error:
-                first, *others = self._held
-                self._held = []
-                left.extendleft(reversed(others))
-                self._number += 1
-                text = "a quote is opened here and not closed" if others else f"is not CSV: {error}"
-                yield refused(self._number, Malformed(text), first.decode(errors="replace"))
-                continue
-            width = self.table.width
-            if len(self._held) > 1 and width is not None and len(cells) != width:
-                first, *others = self._held
-                self._held = []
-                left.extendleft(reversed(others))
-                yield self._never_closed(first)
-                continue
-            long, self._held = self._held_size >= ROW_LIMIT, []
-            self._number += 1
-            if long:
-                yield refused(self._number, TooLarge(f"a row may hold {ROW_LIMIT} bytes"), cells[0])
-                continue
-            if cells and self._number == 1 and re.fullmatch(r"sep=.", cells[0].strip()):
-                yield None
-                continue
-            if (width := self.table.width) is not None and cells and len(cells) < width and any(cells):
-                problem = Malformed(f"has {len(cells)} columns; the first row has {width}")
-                yield refused(self._number, problem, " ".join(cells))
-                continue
-            row = self.table.row(self._number, cells)
-            if row is not None:
-                row.warnings += warnings
-            yield row
-
-    def _is_within_quotes(self, line: bytes) -> bool:
-        """Hold a line; return whether it stands within quotes that are open, and does not end them."""
-        before = self._is_open and bool(self._held)
-        self._held_size = len(line) + (self._held_size if self._held else 0)
-        self._held.append(line)
-        self._is_open = before and not self._too_long() and self._stays_open(line)
-        return self._is_open
-
-    def _too_long(self) -> bool:
-        return len(self._held) > _LINES or self._held_size > ROW_LIMIT
-
-    def _stays_open(self, line: bytes) -> bool:
-        """Return whether a line within quotes does not end them. Only it is looked at, so that many cost no more."""
-        if b'"' not in line:
-            return True
-        text = '"' + line.removesuffix(b"\r").decode(errors="replace") + "\n"
-        try:
-            next(csv.reader([text], delimiter=self._delimiter or ",", strict=True), [])
-        except csv.Error as error:
-            return "unexpected end" in str(error)
-        return False
-
-    def _never_closed(self, line: bytes) -> Row:
-        self._number += 1
-        return refused(
-            self._number, Malformed("a quote is opened here and not closed"), line.decode(errors="replace").strip()
-        )
-
-    def _cells(self, raw: bytes) -> tuple[list[str], list[Warned]]:
-        warnings: list[Warned] = []
-        raw = raw.removesuffix(b"\r")
-        if not self._number:
-            raw = raw.removeprefix(codecs.BOM_UTF8)
-        try:
-            text = raw.decode()
-        except UnicodeDecodeError:
-            encoding = eight_bit(raw)
-            text = raw.decode(encoding, errors="replace")
-            warnings = [Warned("", f"the row is not UTF-8; it is read as {encoding}")]
-        if self._delimiter is None:
-            self._delimiter = _delimiter_of(text)
-        lines = iter(f"{line}\n" for line in text.split("\n"))
-        strict = csv.reader(lines, delimiter=self._delimiter, strict=True)
-        try:
-            cells = next(strict, [])
-        except csv.Error as error:
-            if "unexpected end" in str(error):
-                raise _Open from error
-            if "\n" in text:
-                raise
-            cells = next(csv.reader([text], delimiter=self._delimiter), [])
-        return [cell.removesuffix("\r") for cell in cells], warnings
-
-
-def _delimiter_of(line: str) -> str:
-    if found := re.fullmatch(r"sep=(.)\s*", line):
-        return found[1]
-    bare = re.sub(r'"[^"]*"', "", line)
-    return max(_DELIMITERS, key=bare.count)
-
-
-csv.field_size_limit(4 * ROW_LIMIT)

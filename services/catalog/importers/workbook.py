@@ -13,9 +13,10 @@ from typing import IO, Any
 
 from openpyxl import load_workbook
 
-from services.catalog.importers.rows import Row
 from services.catalog.importers.tables import Options, Table
+from shared.domain import Course
 from shared.errors import Malformed, TooLarge
+from shared.imports.rows import Row
 
 PACKED_LIMIT = 64 * 1024 * 1024
 UNPACKED_LIMIT = 512 * 1024 * 1024
@@ -37,7 +38,7 @@ class WorkbookReader:
         self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         self._size = 0
 
-    def feed(self, piece: bytes) -> Iterator[Row | None]:
+    def feed(self, piece: bytes) -> Iterator[Row[Course] | None]:
         """Keep a piece. Raises TooLarge, Malformed."""
         if not self._size and piece.startswith(b"\xd0\xcf\x11\xe0"):
             raise Malformed("this workbook is in the old format or under a password; save it as .xlsx, without one")
@@ -47,7 +48,7 @@ class WorkbookReader:
         self._file.write(piece)
         yield from ()
 
-    def end(self) -> Iterator[Row | None]:
+    def end(self) -> Iterator[Row[Course] | None]:
         """Yield the rows, None for what holds no course. Raises Malformed, TooLarge, InvalidInput naming `map`."""
         self._file.seek(0)
         _bound(self._file)

@@ -16,7 +16,6 @@ import msgspec
 import numpy as np
 from msgspec import Meta, Struct
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 
 from services.catalog.matching.comparison import SimilarityTable
 from shared.errors import InvalidInput
@@ -182,6 +181,8 @@ def _candidates(found: SimilarityTable) -> Flags:
 
 
 def _fitted(features: Array, right: Flags) -> Array:
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - 2 s that only fitting needs
+
     if right.all() or not right.any():
         raise InvalidInput("needs courses with right skills and courses with wrong ones", "labelled")
     spread = features.std(axis=0)

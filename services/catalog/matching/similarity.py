@@ -13,8 +13,6 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 Floats = NDArray[np.float32]
 NGRAMS = (2, 4)
@@ -59,7 +57,8 @@ class NgramSimilarity:
 
     def to_labels(self, rows: Any) -> Floats:
         """Return texts x labels, each from 0 to 1."""
-        held = sparse.csr_matrix((np.ones_like(rows.data), rows.indices, rows.indptr), rows.shape)
+        held = rows.copy()
+        held.data = np.ones_like(rows.data)
         cosine, cover = (rows @ self._labels).toarray(), (held @ self._shares).toarray()
         return np.asarray(np.clip(np.sqrt(cosine) * cover, 0.0, 1.0), dtype=np.float32)
 
@@ -68,7 +67,9 @@ class NgramSimilarity:
         return np.asarray((rows @ self._examples).toarray().clip(0.0, 1.0), dtype=np.float32)
 
 
-def _vectorizer(most: float) -> TfidfVectorizer:
+def _vectorizer(most: float) -> Any:
+    from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415 - 2 s that only matching needs
+
     return TfidfVectorizer(
         analyzer="char_wb", ngram_range=NGRAMS, lowercase=False, sublinear_tf=True, dtype=np.float32, max_df=most
     )

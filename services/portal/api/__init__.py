@@ -3,8 +3,16 @@
 from services.portal.api.forwarding import Forwarder
 from services.portal.api.live import Live
 from services.portal.api.page import Page
-from services.portal.api.session import Session, Sessions, SignIn
-from shared.auth import EVERYONE, PUBLIC
+from services.portal.api.session import (
+    CALLBACK,
+    AskOpenId,
+    AskSignOut,
+    Session,
+    Sessions,
+    SignIn,
+    SignInOptions,
+)
+from shared.auth import EVERYONE, PUBLIC, SIGNED_IN
 from shared.routes import ACCEPT_LANGUAGE, AskWords, Header, Route
 
 _KEY = {"key": "0123456789abcdef.secret"}
@@ -26,8 +34,27 @@ def routes(page: Page, sessions: Sessions, live: Live, forwarder: Forwarder) -> 
             answers={200: Session},
             problems=[401, 403, 503],
         ),
-        Route("GET", "/session", sessions.get_session, EVERYONE, answers={200: Session}),
-        Route("DELETE", "/session", sessions.sign_out, PUBLIC, answers={204: None}, problems=[403]),
+        Route("GET", "/session", sessions.get_session, SIGNED_IN, answers={200: Session}),
+        Route(
+            "DELETE",
+            "/session",
+            sessions.sign_out,
+            PUBLIC,
+            query=AskSignOut,
+            answers={204: None},
+            problems=[403, 503],
+        ),
+        Route("GET", "/session/options", sessions.get_options, PUBLIC, answers={200: SignInOptions}),
+        Route(
+            "GET",
+            "/session/openid",
+            sessions.go_to_provider,
+            PUBLIC,
+            query=AskOpenId,
+            answers={303: None},
+            problems=[400, 404, 503],
+        ),
+        Route("GET", CALLBACK, sessions.come_back, PUBLIC, answers={303: None}, problems=[404]),
         Route(
             "GET",
             "/v1/officers/{officer_id}/live",
@@ -40,5 +67,5 @@ def routes(page: Page, sessions: Sessions, live: Live, forwarder: Forwarder) -> 
             streams=True,
             produces="text/event-stream",
         ),
-        Route("*", "/api/{path:.*}", forwarder.forward, EVERYONE, streams=True, hidden=True),
+        Route("*", "/api/{path:.*}", forwarder.forward, SIGNED_IN, streams=True, hidden=True),
     ]

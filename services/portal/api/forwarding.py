@@ -32,6 +32,7 @@ _OWNERS: list[tuple[re.Pattern[str], str]] = [
         (rf"{_OFFICER}/(path(/why-not/[^/]+)?|feedback)", "recommender"),
         (r"/v1/(recommendations|rules|messages|courses/[^/]+/similar|agencies/[^/]+/gaps)", "recommender"),
         (rf"{_OFFICER}(/assessments|/profile|/self-assessment)?", "assessment"),
+        (r"/v1/(assessments|officers):import|/v1/assessments/imports/[^/]+(/rows)?", "assessment"),
         (r"/v1/(courses|frameworks)(/[^/]+)?", "catalog"),
         (r"/v1/courses:import|/v1/imports/[^/]+(/rows)?", "catalog"),
     ]

@@ -2,26 +2,42 @@
 
 Browsers send cookies automatically, so a request that changes something must come from the same origin: by
 SameSite=Strict in the browser, and checked here by `Sec-Fetch-Site` or `Origin`.
+
+Whoever signs in with OpenID Connect is given an API key of the session's own, so that every service checks one kind of
+credential. What the portal has to remember until the person comes back from the provider is in a signed cookie.
 """
 
+import base64
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from urllib.parse import urlsplit
 
+import msgspec
 from aiohttp import hdrs, web
 from msgspec import Meta, Struct
 
-from shared.auth import Authenticator, Principal, Role
-from shared.errors import Forbidden
+from services.portal.openid import ClaimNames, Identity, OpenIdProvider, identity_of
+from shared.auth import Authenticator, Principal, Role, issue
+from shared.errors import Forbidden, Malformed, NotFound, Problem, Unauthorized
 from shared.middleware import ADDRESS, bearer
-from shared.routes import json_response, no_content, principal, read_body
+from shared.mongo import KeyStore
+from shared.routes import json_response, no_content, principal, read_body, read_query
 
-LASTS_SECONDS = 12 * 3600
 PLAIN_COOKIE = "learning-path"
 SECURE_COOKIE = f"__Host-{PLAIN_COOKIE}"
 COOKIE: web.AppKey[str] = web.AppKey("cookie", str)
 """The name of the one cookie that this portal takes. With HTTPS no other page can have set one of the prefix."""
 
+CALLBACK = "/session/openid/callback"
+
 _SAFE = {"GET", "HEAD", "OPTIONS"}
+_PENDING_SECONDS = 600
 
 
 class SignIn(Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,12 +46,49 @@ class SignIn(Struct, frozen=True, forbid_unknown_fields=True):
     key: Annotated[str, Meta(min_length=1, max_length=300)]
 
 
+class SignInOptions(Struct, frozen=True):
+    """How people may sign in besides with a key: `openid` with the provider of their organisation."""
+
+    openid: bool
+
+
 class Session(Struct, frozen=True):
-    """Who is signed in; `officer` in the role `officer` only."""
+    """Who is signed in; `officer` in the role `officer` only, `agency` in the role `supervisor` only."""
 
     tenant: str
     role: Role
     officer: str | None
+    agency: str | None
+
+
+class AskOpenId(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where to go after the sign-in: a path of this portal."""
+
+    to: Annotated[str, Meta(max_length=500)] = "/"
+
+
+class AskSignOut(Struct, frozen=True, forbid_unknown_fields=True):
+    """`everywhere`: sign out on every device."""
+
+    everywhere: bool = False
+
+
+class PendingSignIn(Struct, frozen=True, array_like=True):
+    """What is remembered of a browser that is at the provider."""
+
+    state: str
+    nonce: str
+    verifier: str
+    to: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """How long a sign-in lasts, and how long without a request if it is one with OpenID Connect."""
+
+    lasts: timedelta
+    idle: timedelta
 
 
 def check_origin(request: web.Request) -> None:
@@ -69,11 +122,31 @@ def credential_of(request: web.Request) -> str | None:
 
 
 class Sessions:
-    """Signs in and out. `secure`: the cookie travels over HTTPS only, under the name that only HTTPS can set."""
+    """Signs in and out. `secure`: the cookie travels over HTTPS only, under the name that only HTTPS can set.
 
-    def __init__(self, authenticator: Authenticator, *, secure: bool) -> None:
+    `provider` is None where people sign in with keys only.
+    """
+
+    def __init__(  # noqa: PLR0913 - made once, by name, in __main__
+        self,
+        authenticator: Authenticator,
+        keys: KeyStore,
+        pepper: bytes,
+        *,
+        secure: bool,
+        limits: SessionLimits,
+        provider: OpenIdProvider | None,
+        claims: ClaimNames,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._authenticator = authenticator
+        self._keys = keys
+        self._pepper = pepper
         self._secure = secure
+        self._limits = limits
+        self._provider = provider
+        self._claims = claims
+        self._clock = clock
 
     async def sign_in(self, request: web.Request) -> web.Response:
         """Sign in with an API key.
@@ -83,28 +156,148 @@ class Sessions:
         check_origin(request)
         key = (await read_body(request, SignIn)).key.strip()
         response = json_response(_session(await self._authenticator.authenticate(key, request[ADDRESS])))
-        response.set_cookie(
-            request.app[COOKIE],
-            key,
-            max_age=LASTS_SECONDS,
-            path="/",
-            secure=self._secure,
-            httponly=True,
-            samesite="Strict",
-        )
+        self._set_key(request, response, key)
         return response
+
+    async def get_options(self, _: web.Request) -> web.Response:
+        """Return how people may sign in."""
+        return json_response(SignInOptions(openid=self._provider is not None))
 
     async def get_session(self, request: web.Request) -> web.Response:
         """Return who is signed in."""
         return json_response(_session(principal(request)))
 
     async def sign_out(self, request: web.Request) -> web.Response:
-        """Sign out: the cookie is forgotten."""
+        """Sign out: the cookie is forgotten, and the key of a sign-in with OpenID Connect works no more.
+
+        With `everywhere` those of every device of the same person, too.
+        """
         check_origin(request)
+        asked = read_query(request, AskSignOut)
+        credential = request.cookies.get(request.app[COOKIE]) or ""
+        try:
+            key_id = (await self._authenticator.authenticate(credential, request[ADDRESS])).key_id
+        except Unauthorized:
+            key_id = ""
+        stored = await self._keys.find(key_id) if key_id else None
+        if stored is not None and stored.subject is not None:
+            if asked.everywhere:
+                await self._keys.revoke_subject(stored.subject)
+            else:
+                await self._keys.revoke(key_id)
+            self._authenticator.forget({key_id})
         response = no_content()
         response.del_cookie(request.app[COOKIE], path="/", secure=self._secure, httponly=True, samesite="Strict")
         return response
 
+    # --- OpenID Connect ----------------------------------------------------------------------------------------------
+
+    async def go_to_provider(self, request: web.Request) -> web.Response:
+        """Send the browser to the provider to sign in; it goes on to the path `to` of this portal afterwards."""
+        provider = self._known_provider()
+        to = read_query(request, AskOpenId).to
+        if not _is_own_path(to):
+            raise Malformed("is to be a path of this portal", "to")
+        until = self._clock() + _PENDING_SECONDS
+        state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
+        asked = PendingSignIn(state, nonce, verifier, to, until)
+        response = _moved(await provider.authorization_address(state, nonce, verifier))
+        response.set_cookie(
+            self._waiting_cookie(request),
+            self._signed(asked),
+            max_age=_PENDING_SECONDS,
+            path="/",
+            secure=self._secure,
+            httponly=True,
+            samesite="Lax",  # the browser comes back from another site
+        )
+        return response
+
+    async def come_back(self, request: web.Request) -> web.Response:
+        """Take the browser back from the provider: sign the person in, and go on to where they wanted to.
+
+        If that fails, the page is told why: `/?sign-in=refused`, `expired`, `unknown` or `unavailable`.
+        """
+        provider = self._known_provider()
+        state, code = request.query.get("state", ""), request.query.get("code", "")
+        asked = self._unsigned(request.cookies.get(self._waiting_cookie(request), ""))
+        try:
+            if asked is None or not hmac.compare_digest(asked.state.encode(), state.encode()):
+                response = _moved("/?sign-in=expired")
+            elif not code:  # but an error: RFC 6749, section 4.1.2.1
+                response = _moved("/?sign-in=refused")
+            else:
+                claims = await provider.claims_of(code, asked.nonce, asked.verifier)
+                response = _moved(asked.to)
+                self._set_key(request, response, await self._new_key(identity_of(claims, self._claims)))
+        except Forbidden:
+            response = _moved("/?sign-in=unknown")
+        except Problem as problem:
+            response = _moved(f"/?sign-in={'refused' if isinstance(problem, Unauthorized) else 'unavailable'}")
+        response.del_cookie(self._waiting_cookie(request), path="/", secure=self._secure, httponly=True, samesite="Lax")
+        return response
+
+    def _known_provider(self) -> OpenIdProvider:
+        if self._provider is None:
+            raise NotFound("people sign in with keys here: no OpenID provider is set")
+        return self._provider
+
+    async def _new_key(self, who: Identity) -> str:
+        """Return a key of this session's own for a person. Raises Unavailable."""
+        ends = datetime.now(UTC) + self._limits.lasts
+        key, stored = issue(
+            self._pepper, who.tenant, who.role, who.officer, ends, label="OpenID Connect", agency=who.agency
+        )
+        idle = int(self._limits.idle.total_seconds())
+        await self._keys.create(replace(stored, subject=who.subject, idle_seconds=idle))
+        return key
+
+    # --- cookies -----------------------------------------------------------------------------------------------------
+
+    def _set_key(self, request: web.Request, response: web.Response, key: str) -> None:
+        response.set_cookie(
+            request.app[COOKIE],
+            key,
+            max_age=int(self._limits.lasts.total_seconds()),
+            path="/",
+            secure=self._secure,
+            httponly=True,
+            samesite="Strict",
+        )
+
+    def _waiting_cookie(self, request: web.Request) -> str:
+        return f"{request.app[COOKIE]}-openid"
+
+    def _signed(self, asked: PendingSignIn) -> str:
+        text = base64.urlsafe_b64encode(msgspec.json.encode(asked)).decode()
+        return f"{text}.{self._mark(text)}"
+
+    def _unsigned(self, cookie: str) -> PendingSignIn | None:
+        """Return what a cookie of ours says; None for another one, or if its time is over."""
+        text, _, mark = cookie.partition(".")
+        if not cookie.isascii() or not hmac.compare_digest(mark, self._mark(text)):
+            return None
+        asked = msgspec.json.decode(base64.urlsafe_b64decode(text), type=PendingSignIn)
+        return asked if asked.until > self._clock() else None
+
+    def _mark(self, text: str) -> str:
+        return hmac.new(self._pepper, f"openid {text}".encode(), hashlib.sha256).hexdigest()
+
+
+def _is_own_path(text: str) -> bool:
+    """Return whether a browser takes this for a path of the same origin."""
+    return (
+        text.startswith("/")
+        and not text.startswith("//")
+        and text.isascii()
+        and text.isprintable()
+        and "\\" not in text
+    )
+
+
+def _moved(place: str) -> web.Response:
+    return web.Response(status=303, headers={hdrs.LOCATION: place})
+
 
 def _session(who: Principal) -> Session:
-    return Session(who.tenant, who.role, who.officer)
+    return Session(who.tenant, who.role, who.officer, who.agency)

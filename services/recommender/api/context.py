@@ -10,16 +10,11 @@ from services.recommender.plan_pool import PlanPool
 from services.recommender.planner.index.catalog import View
 from services.recommender.planning import FeedbackHandler
 from services.recommender.store import PlanStore, PlanWithKeys
-from services.recommender.work_queue import (
-    OFFICERS_SHARE,
-    SYSTEMS_SHARE,
-    Caller,
-    WorkQueue,
-)
 from shared.auth import authorize
 from shared.domain import Framework
 from shared.errors import InvalidInput, NotFound, Unavailable
 from shared.routes import ROUTE, principal
+from shared.work_queue import Caller, WorkQueue
 
 STORE: web.AppKey[PlanStore] = web.AppKey("store", PlanStore)
 CATALOG: web.AppKey[CatalogReplica] = web.AppKey("catalog", CatalogReplica)
@@ -40,7 +35,7 @@ RENDERED: web.AppKey[dict[object, bytes]] = web.AppKey("rendered", dict)
 def caller_of(request: web.Request) -> Caller:
     """Return the caller of a request for the work queue, with the share of its role."""
     asker = principal(request)
-    return Caller(asker.key_id, OFFICERS_SHARE if asker.role == "officer" else SYSTEMS_SHARE)
+    return Caller.of(asker.key_id, asker.role)
 
 
 def view_of(request: web.Request) -> View:

@@ -152,6 +152,7 @@ def _inputs(asked: RecommendationRequest, framework: Framework, rules: TenantRul
         max_steps=asked.max_steps,
         rules=[*asked.rules, *rules_within(rules.rules, framework)],
         mandatory=_both(asked.mandatory, rules.mandatory),
+        least_confidence=rules.least_confidence,
     )
 
 

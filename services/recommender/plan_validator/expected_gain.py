@@ -5,7 +5,7 @@ with its own rate times those of all it leans on.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Sequence
 from heapq import heappop, heappush
 from math import prod
 from typing import Protocol, Self
@@ -32,24 +32,17 @@ class Officer(Protocol):
         """Do a course."""
 
 
-def expected_gain(
-    courses: Sequence[Course],
-    leans: Sequence[set[int]],
-    framework: str,
-    worths: Mapping[str, Callable[[float], float]],
-) -> float:
-    """Return the micro-levels that a path is expected to gain. `worths`: required skill -> level -> micro-levels."""
+def expected_gain(courses: Sequence[Course], leans: Sequence[set[int]], parts: Sequence[Sequence[float]]) -> float:
+    """Return the micro-levels that a path is expected to gain. `parts`: of a skill, what each course adds to it."""
     rates = [_rate(course) for course in courses]
     chances = [rates[place] * prod(rates[other] for other in leans[place]) for place in range(len(courses))]
-    taught = [_taught(course, framework) for course in courses]
     gain = 0.0
-    for skill, worth in worths.items():
-        reached = [levels.get(skill, 0.0) for levels in taught]
+    for added in parts:
         higher = 0.0
-        for level in sorted({*reached} - {0.0}, reverse=True):
-            chosen = {place for place, to in enumerate(reached) if to >= level}
+        for worth in sorted({*added} - {0.0}, reverse=True):
+            chosen = {place for place, own in enumerate(added) if own >= worth}
             least = 1 - prod(1 - chances[place] for place in chosen if leans[place].isdisjoint(chosen))
-            gain += worth(level) * (least - higher)  # the chance that this level is the highest
+            gain += worth * (least - higher)  # the chance that nothing adds more
             higher = least
     return gain
 
@@ -139,8 +132,3 @@ def _rate(course: Course) -> float:
         return LEARNERS_COMPLETING / LEARNERS_ASSUMED
     counted = course.completions
     return (counted.completed + LEARNERS_COMPLETING) / (counted.started + LEARNERS_ASSUMED)
-
-
-def _taught(course: Course, framework: str) -> dict[str, float]:
-    rows = sorted((row.to_level, row.skill) for row in course.teaches if row.framework == framework)
-    return {skill: level for level, skill in rows}

@@ -9,8 +9,8 @@ from typing import Protocol, Self
 
 from msgspec import UNSET
 
-from shared.domain import Course, Framework, LocalizedText, Prerequisite
-from shared.messages import open_messages, path_messages, step_messages
+from shared.domain import Course, Framework, LocalizedText, MatchedRow, Prerequisite
+from shared.messages import NAMED_SUCCESSIONS, open_messages, path_messages, step_messages
 from shared.paths import LearningPath, Message, OpenGap, Step
 
 SLACK = 5e-7
@@ -26,6 +26,7 @@ class Officer(Protocol):
     """Who stands at the end of the path."""
 
     done: set[str]
+    unconfirmed: dict[str, list[MatchedRow]]
 
     def copy(self) -> Self:
         """Return one who can go another way."""
@@ -39,6 +40,12 @@ class Officer(Protocol):
     def bars(self, course: Course) -> bool:
         """Return whether a course is not to be used."""
 
+    def matches(self, course: Course) -> Mapping[str, MatchedRow]:
+        """Return the unconfirmed rows of a course, by required skill."""
+
+    def may_gain(self, row: MatchedRow) -> float:
+        """Return the micro-levels that an unconfirmed row adds to what is held."""
+
 
 def false_statements(path: LearningPath, framework: Framework, end: Officer, find: Find) -> Iterator[str]:
     """Yield what is said and does not follow, one sentence each."""
@@ -48,7 +55,12 @@ def false_statements(path: LearningPath, framework: Framework, end: Officer, fin
         yield "speaks of skills that are not among the gaps"
         return
     for row in path.open:
-        faults = [*_way_on(path, framework.id, row, end, find), *_nearest(row, end, find), *_untrue_of_open(path, row)]
+        faults = [
+            *_way_on(path, framework.id, row, end, find),
+            *_nearest(row, end, find),
+            *_unconfirmed(path, row, end, find),
+            *_untrue_of_open(path, row),
+        ]
         for fault in faults:
             yield f"the open skill {row.skill}: {fault}"
     courses = {step.course.id: find(step.course.id) for step in path.steps}
@@ -59,7 +71,7 @@ def false_statements(path: LearningPath, framework: Framework, end: Officer, fin
         faults = [*_untrue(messages, _facts_of_step(step, courses), titles), *_conditions(step, courses)]
         for fault in faults:
             yield f"step {step.position} ({step.course.id}): {fault}"
-    for fault in _untrue(list(path_messages(path)), _facts_of_path(path), set()):
+    for fault in _untrue(list(path_messages(path)), _facts_of_path(path), _titles_of_path(path)):
         yield f"the reason of the path: {fault}"
     yield from _short(path)
 
@@ -85,7 +97,7 @@ def _way_on(path: LearningPath, framework: str, row: OpenGap, end: Officer, find
         reached = max(
             [reached, *(r.to_level for r in course.teaches if (r.framework, r.skill) == (framework, row.skill))]
         )
-    if reached <= row.reached:
+    if reached <= row.reached and row.confidence is None:
         yield f"leads to level {reached:g}, which is no higher"
     too_long = left is not None and hours > left + SLACK
     if too_long != (row.hours is not None) or (too_long and row.cause != "budget"):
@@ -104,7 +116,8 @@ def _no_way_on(row: OpenGap) -> Iterator[str]:
 
 def _short(path: LearningPath) -> Iterator[str]:
     """Check that all that is missing is no less than what is missing for one skill."""
-    least = max((row.missing_hours or 0.0 for row in path.open if not row.at_most), default=0.0)
+    sure = [row for row in path.open if row.confidence is None and not row.at_most]
+    least = max((row.missing_hours or 0.0 for row in sure), default=0.0)
     if path.short_hours is not None and least > path.short_hours + SLACK:
         yield f"short by {path.short_hours or 0:g} hours, but {least:g} are missing for one skill alone"
     if path.short_hours is not None and (path.budget_hours is None or path.short_hours <= 0 or not path.open):
@@ -123,7 +136,9 @@ def _nearest(row: OpenGap, end: Officer, find: Find) -> Iterator[str]:
     if course is None or course.title != row.nearest.title:
         yield f"{row.nearest.id} is not as the catalog has it"
         return
-    if not any(taught.skill == row.skill and taught.to_level > row.reached for taught in course.teaches):
+    if row.confidence is None and not any(
+        taught.skill == row.skill and taught.to_level > row.reached for taught in course.teaches
+    ):
         yield f"{row.nearest.id} does not raise it"
     if row.courses and row.nearest.id not in row.courses:
         yield f"{row.nearest.id} is not on the way that is said to lead on"
@@ -131,10 +146,31 @@ def _nearest(row: OpenGap, end: Officer, find: Find) -> Iterator[str]:
         yield f"whether {row.nearest.id} is kept out is not what is said"
 
 
+def _unconfirmed(path: LearningPath, row: OpenGap, end: Officer, find: Find) -> Iterator[str]:
+    """Check what is said of a course that may raise the skill by its description."""
+    may_raise = any(one.to_level > row.reached for one in end.unconfirmed.get(row.skill, ()))
+    if (row.cause == "unconfirmed") != may_raise and row.cause != "too_small":
+        yield "whether a course of the path may raise it is not what is said"
+    course = find(row.nearest.id) if row.nearest else None
+    if row.confidence is None or course is None:
+        if row.level is not None or (row.confidence is None) != (row.cause != "unconfirmed" or row.nearest is None):
+            yield "names a level or a confidence of nothing"
+        return
+    matched = end.matches(course).get(row.skill)
+    if matched is None or (matched.to_level, matched.confidence) != (row.level, row.confidence):
+        yield f"{course.id} is not matched to it so"
+    elif (course.id in {step.course.id for step in path.steps}) != (row.cause == "unconfirmed"):
+        yield f"whether {course.id} is in the path is not what is said"
+    elif row.cause != "unconfirmed" and end.may_gain(matched) <= 0:
+        yield f"{course.id} adds nothing to it"
+
+
 def _untrue_of_open(path: LearningPath, row: OpenGap) -> Iterator[str]:
     facts = [row.reached, row.required, row.required - row.reached]
     if row.hours is not None and row.missing_hours is not None:
         facts += [row.hours, row.hours - row.missing_hours, row.missing_hours]
+    if row.level is not None and row.confidence is not None:
+        facts += [row.level, _percent(row.confidence)]
     titles = {row.title, row.nearest.title} if row.nearest else {row.title}
     yield from _untrue(list(open_messages(path, row)), facts, titles)
 
@@ -169,10 +205,16 @@ def _facts_of_step(step: Step, courses: Mapping[str, Course | None]) -> list[flo
     facts = [step.course.hours, float(len(step.unlocks) - 2)]
     for row in step.closes:
         facts += [row.from_level, row.to_level, row.required]
+        facts += [] if row.confidence is None else [_percent(row.confidence)]
     for course in filter(None, (courses.get(name) for name in step.unlocks)):
         facts += [one.level for one in _single(course.requires) if one.level is not UNSET]
         facts += [row.from_level for row in course.teaches]
     return facts
+
+
+def _percent(confidence: float) -> float:
+    """Return the whole per cent of a confidence; a millionth off is none."""
+    return float((round(confidence * 1_000_000)) // 10_000)
 
 
 def _facts_of_path(path: LearningPath) -> list[float]:
@@ -180,7 +222,15 @@ def _facts_of_path(path: LearningPath) -> list[float]:
     shares = [100 * part // gap if gap else 100 for part in (coverage.gained, coverage.expected or 0)]
     small = sum(row.cause == "too_small" for row in path.open)
     hours = [path.hours, path.over_budget_hours or 0.0, path.short_hours or 0.0]
-    return [len(path.steps), *hours, *shares, len(path.open) - small, small]
+    matched = sum(any(row.confidence is not None for row in step.closes) for step in path.steps)
+    unnamed = sum(one.kind == "skill" for one in path.successions) - NAMED_SUCCESSIONS
+    return [len(path.steps), matched, *hours, *shares, len(path.open) - small, small, unnamed]
+
+
+def _titles_of_path(path: LearningPath) -> set[LocalizedText]:
+    """Return what the framework no longer has, and what counts instead."""
+    present = {successor.title for one in path.successions for successor in one.successors}
+    return present | {one.title for one in path.successions if one.title}
 
 
 def _untrue(messages: Iterable[Message], facts: Iterable[float], titles: Collection[LocalizedText]) -> Iterator[str]:

@@ -1,13 +1,14 @@
 """An independent judge of finished paths: it simulates every step by itself and shares no rule with the planner.
 
 Its own reading of the law: who is below `from` cannot enter unless the course was started already, everything required
-must hold before, nothing twice, nothing unknown, excluded or kept out by a rule, nothing over the budget but what is
-started or mandatory, started courses first and in their order, and no number that does not follow from the inputs.
+must hold before, no level counts that nobody has confirmed, nothing twice, nothing unknown, excluded or kept out by a
+rule, nothing over the budget but what is started or mandatory, started courses first and in their order, and no number
+that does not follow from the inputs.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
-from functools import partial
+from datetime import datetime
 from statistics import NormalDist
 
 from msgspec import UNSET
@@ -24,7 +25,7 @@ from services.recommender.inputs import (
 )
 from services.recommender.plan_validator.expected_gain import dependents, expected_gain
 from services.recommender.plan_validator.statements import false_statements
-from shared.domain import Course, Prerequisite
+from shared.domain import Course, MatchedRow, Prerequisite
 from shared.paths import Closes, LearningPath, Step
 from shared.texts import folded
 
@@ -33,6 +34,9 @@ HOURS_SLACK = 1e-5
 
 WORTH_SLACK = 2
 """Micro-levels; two roundings per contribution."""
+
+SHARE_SLACK = 60
+"""Micro-levels; a share of a worth is taken to a part of its last hundred."""
 
 Find = Callable[[str], Course | None]
 
@@ -59,8 +63,7 @@ def infeasibilities(path: LearningPath, inputs: Inputs, find: Find) -> list[str]
 
 def _walked(path: LearningPath, inputs: Inputs, find: Find) -> tuple[list[str], "_Walk"]:
     walk = _Walk(inputs, find)
-    wants = dict(walk.targets)
-    found = [*_head(path, inputs), *_wishes(path, inputs, find), *walk.steps(path), *_coverage(path, wants)]
+    found = [*_head(path, inputs), *_wishes(path, inputs, find), *walk.steps(path), *_coverage(path, walk)]
     return found, walk
 
 
@@ -70,6 +73,8 @@ def _head(path: LearningPath, inputs: Inputs) -> Iterator[str]:
         yield "made for another framework, job group or stage"
     if path.versions.framework != f"{inputs.framework.id}@{inputs.framework.version}":
         yield f"made from framework {path.versions.framework}"
+    if path.successions != inputs.successions:
+        yield "says otherwise what became of what the framework no longer has"
     if path.versions.profile != inputs.profile_sequence or path.as_of != inputs.as_of:
         yield "made from another profile or date"
     assessed = any(want.assessed for want in inputs.targets().values()) or not inputs.targets()
@@ -132,19 +137,70 @@ class _Walk:
         self._hours = 0.0
         self.targets = self._after_completions()
         self.held = {skill: want.level for skill, want in self.targets.items()}
+        self.sure = self._sure_before()
+        self.start = {skill: dict(rows) for skill, rows in self.sure.items()}
+        self.unconfirmed: dict[str, list[MatchedRow]] = {skill: [] for skill in self.targets}
+
+    def gains(self, skill: str, percent: int, level: float) -> float:
+        """Return the micro-levels that a level of which somebody is so sure adds to what is held."""
+        return _added(self.sure[skill], percent, _worth(self.targets[skill], level))
+
+    def may_gain(self, row: MatchedRow) -> float:
+        """Return the micro-levels that an unconfirmed row adds to what is held, if it counts."""
+        return self.gains(row.skill, _percent(row), row.to_level) if self.counts(row) else 0.0
+
+    def counts(self, row: MatchedRow) -> bool:
+        """Return whether an unconfirmed row counts for the officer."""
+        least = self._inputs.least_confidence
+        sure = row.confidence >= (row.threshold if least is None else least)
+        return sure and _percent(row) > 0 and row.from_level <= self.targets[row.skill].level
+
+    def matches(self, course: Course) -> dict[str, MatchedRow]:
+        """Return the unconfirmed rows of a course of required skills; the surest of each."""
+        confirmed = {(row.framework, row.skill) for row in course.teaches}
+        found: dict[str, MatchedRow] = {}
+        for row in course.matched:
+            mine = row.framework == self._inputs.framework.id and row.skill in self.targets
+            if mine and (row.framework, row.skill) not in confirmed:
+                other = found.get(row.skill, row)
+                found[row.skill] = min(other, row, key=lambda one: (-one.confidence, one.to_level, one.from_level))
+        return found
+
+    def _sure_before(self) -> dict[str, dict[int, float]]:
+        """Return skill -> per cent of sureness -> worth, by the unconfirmed rows of courses completed since."""
+        found: dict[str, dict[int, float]] = {skill: {} for skill in self.targets}
+        least = self._inputs.least_confidence
+        for name in self.done:
+            course, when = self._find(name), self._inputs.completed_at.get(name)
+            for skill, row in self.matches(course).items() if course else ():
+                if row.confidence < (row.threshold if least is None else least):
+                    continue
+                if not self._measured_since(self._inputs.framework.id, skill, when):
+                    worth = _worth(self.targets[skill], row.to_level)
+                    found[skill][_percent(row)] = max(worth, found[skill].get(_percent(row), 0.0))
+        return found
+
+    def _measured_since(self, framework: str, skill: str, when: datetime | None) -> bool:
+        """Return whether a skill was measured, as far as is known, after a course was completed."""
+        ours = framework == self._inputs.framework.id
+        held = self._inputs.levels if ours else self._inputs.elsewhere.get(framework, {})
+        if skill not in held:
+            return False
+        measured = held[skill].measured_at
+        return when is None or measured is None or when <= measured
 
     def _after_completions(self) -> dict[str, SkillTarget]:
         """Raise levels to what completed courses teach to, each where the skill was not measured after it."""
         wants, ours = self._inputs.targets(), self._inputs.framework.id
         for name in self.done:
             course, when = self._find(name), self._inputs.completed_at.get(name)
-            rows = self._inputs.taught.get(name) or (course.teaches if course else [])
-            for framework, skill, to in ((row.framework, row.skill, row.to_level) for row in rows):
-                held = self._inputs.levels if framework == ours else self._inputs.elsewhere.get(framework, {})
-                if skill in held:
-                    measured = held[skill].measured_at
-                    if when is None or measured is None or when <= measured:
-                        continue
+            rows = [(row.framework, row.skill, row.to_level) for row in self._inputs.taught.get(name, [])]
+            noted = {(framework, skill) for framework, skill, _ in rows}
+            since = [row for row in course.teaches if (row.framework, row.skill) not in noted] if course else []
+            rows += [(row.framework, row.skill, row.to_level) for row in since]
+            for framework, skill, to in rows:
+                if self._measured_since(framework, skill, when):
+                    continue
                 self.levels[framework, skill] = max(self.levels.get((framework, skill), 0.0), to)
                 if framework == ours and skill in wants:
                     level = min(to, self._inputs.framework.max_level)
@@ -199,6 +255,8 @@ class _Walk:
         """Return one that can go another way."""
         other = copy(self)
         other.levels, other.done, other.held = dict(self.levels), set(self.done), dict(self.held)
+        other.sure = {skill: dict(rows) for skill, rows in self.sure.items()}
+        other.unconfirmed = {skill: list(rows) for skill, rows in self.unconfirmed.items()}
         return other
 
     def enters(self, course: Course) -> bool:
@@ -212,6 +270,15 @@ class _Walk:
             self.levels[skill] = max(self.levels.get(skill, 0.0), reached)
             if skill[0] == self._inputs.framework.id and skill[1] in self.held:
                 self.held[skill[1]] = max(self.held[skill[1]], reached)
+                self._hold(skill[1], 100, reached)
+        for name, row in self.matches(course).items():
+            if self.counts(row):
+                self.unconfirmed[name].append(row)
+                self._hold(name, _percent(row), row.to_level)
+
+    def _hold(self, skill: str, percent: int, level: float) -> None:
+        held = self.sure[skill]
+        held[percent] = max(_worth(self.targets[skill], level), held.get(percent, 0.0))
 
     def bars(self, course: Course) -> bool:
         """Return whether a course is not to be used."""
@@ -258,28 +325,40 @@ class _Walk:
 
     def _closes(self, course: Course, rows: list[Closes]) -> Iterator[str]:
         taught = {skill: to for (name, skill), to in self._taught(course).items() if name == self._inputs.framework.id}
-        closed = {
-            skill: (self.held[skill], to)
-            for skill, to in taught.items()
-            if skill in self.targets and to > self.held[skill] and _is_short(self.targets[skill], self.held[skill])
-        }
-        if {row.skill: (row.from_level, row.to_level) for row in rows} != closed or len(rows) != len(closed):
+        open_ones = {skill for skill, want in self.targets.items() if _is_short(want, self.held[skill])}
+        closed = {skill: to for skill, to in taught.items() if skill in open_ones and to > self.held[skill]}
+        sure = [row for row in rows if row.confidence is None]
+        if {row.skill: row.to_level for row in sure} != closed or len(sure) != len(closed):
             yield "what it closes is not what it teaches"
             return
+        yield from self._unconfirmed_closes(course, [row for row in rows if row.confidence is not None], open_ones)
         for row in rows:
             want = self.targets[row.skill]
-            worth = _worth(want, row.to_level) - _worth(want, row.from_level)
-            if abs(row.contribution - worth) > WORTH_SLACK or (row.required, row.weight) != (
-                want.required,
-                want.weight,
-            ):
-                yield f"{row.skill} is worth {worth:.0f}, not {row.contribution}"
+            percent = 100 if row.confidence is None else round(row.confidence * MICRO) // 10_000
+            added = self.gains(row.skill, percent, row.to_level)
+            slack = _slack({**self.sure[row.skill], percent: added})
+            facts = (row.required, row.weight, row.from_level)
+            if abs(row.contribution - added) > slack or facts != (want.required, want.weight, self.held[row.skill]):
+                yield f"{row.skill} is worth {added:.0f}, not {row.contribution}"
+
+    def _unconfirmed_closes(self, course: Course, rows: list[Closes], open_ones: set[str]) -> Iterator[str]:
+        """Check the gaps that a course may close by its description: all that add something, and no other."""
+        matches = {skill: row for skill, row in self.matches(course).items() if skill in open_ones}
+        added = {skill: self.may_gain(row) for skill, row in matches.items()}
+        told = {row.skill: (row.to_level, row.confidence) for row in rows}
+        counting = {skill for skill, row in matches.items() if self.counts(row)}
+        if len(told) != len(rows) or not told.keys() <= counting:
+            yield "what it may close is not what is matched to it"
+        elif missing := {skill for skill, more in added.items() if more > SHARE_SLACK} - told.keys():
+            yield f"nothing is said of {', '.join(sorted(missing))}, which is matched to it"
+        elif any(told[skill] != (matches[skill].to_level, matches[skill].confidence) for skill in told):
+            yield "how surely it may close a gap, or up to which level, is not as it is matched"
 
 
-def _coverage(path: LearningPath, held: dict[str, SkillTarget]) -> Iterator[str]:
-    wants = held.values()
-    slack = WORTH_SLACK * (len(wants) + 1)
-    gap = sum(_worth(want, want.required) for want in wants)
+def _coverage(path: LearningPath, walk: _Walk) -> Iterator[str]:
+    wants = walk.targets.values()
+    slack = WORTH_SLACK + sum(map(_slack, walk.start.values()))
+    gap = sum(_added(walk.start[skill], 100, _worth(want, want.required)) for skill, want in walk.targets.items())
     required = sum(MICRO * want.weight * want.required for want in wants)
     gained = sum(row.contribution for step in path.steps for row in step.closes)
     if path.coverage.gained != gained:
@@ -308,11 +387,58 @@ def _leaning(path: LearningPath, start: _Walk, find: Find) -> Iterator[str]:
     for step in path.steps:
         if not taken.isdisjoint(other.course.id for other in step.alternatives):
             yield f"step {step.position} ({step.course.id}): an alternative stands in the path"
-    worths = {skill: partial(_worth, want) for skill, want in start.targets.items()}
-    gain = expected_gain(courses, leans, path.framework, worths)
-    told, slack = path.coverage.expected, WORTH_SLACK * (len(worths) + 1)
+    gain = expected_gain(courses, leans, list(_parts(courses, path.framework, start)))
+    held = [{**start.start[skill], **_sureness(courses, start, skill)} for skill in start.targets]
+    told, slack = path.coverage.expected, WORTH_SLACK + sum(map(_slack, held))
     if told is None or told > path.coverage.gained or abs(told - gain) > slack:
         yield f"expected to gain {gain:.0f}, not {told}"
+
+
+def _parts(courses: Sequence[Course], framework: str, start: _Walk) -> Iterator[list[float]]:
+    """Yield, for each part of the sureness of each required skill, the micro-levels that each course adds to it."""
+    for skill, want in start.targets.items():
+        sure: list[tuple[int, float]] = []
+        for course in courses:
+            rows = [(100, row.to_level) for row in course.teaches if (row.framework, row.skill) == (framework, skill)]
+            matched = start.matches(course).get(skill)
+            rows += [(_percent(matched), matched.to_level)] if matched and start.counts(matched) else []
+            sure.append(max(((percent, _worth(want, level)) for percent, level in rows), default=(0, 0.0)))
+        held, below = start.start[skill], 0
+        for edge in sorted({100, *held, *(percent for percent, _ in sure)} - {0}):
+            before = max((worth for percent, worth in held.items() if percent >= edge), default=0.0)
+            width = (edge - below) / 100
+            yield [width * max(worth - before, 0.0) if percent >= edge else 0.0 for percent, worth in sure]
+            below = edge
+
+
+def _sureness(courses: Sequence[Course], start: _Walk, skill: str) -> dict[int, float]:
+    """Return the per cents of sureness of the unconfirmed rows of a skill."""
+    rows = (start.matches(course).get(skill) for course in courses)
+    return {_percent(row): 0.0 for row in rows if row is not None}
+
+
+def _slack(held: Mapping[int, float]) -> int:
+    """Return by how many micro-levels what is held of a skill may differ: by more where shares of it are taken."""
+    return SHARE_SLACK if held.keys() - {100} else WORTH_SLACK
+
+
+def _percent(row: MatchedRow) -> int:
+    """Return a confidence in whole per cent, rounded down."""
+    return round(row.confidence * MICRO) // 10_000
+
+
+def _added(held: dict[int, float], percent: int, worth: float) -> float:
+    """Return what a worth of which somebody is so sure adds to what is held."""
+    return _expected({**held, percent: max(worth, held.get(percent, 0.0))}) - _expected(held)
+
+
+def _expected(held: dict[int, float]) -> float:
+    """Return the mean of the highest worth, by the worth that is held with each per cent of sureness at least."""
+    total, below = 0.0, 0
+    for edge in sorted(held):
+        total += (edge - below) / 100 * max(worth for percent, worth in held.items() if percent >= edge)
+        below = edge
+    return total
 
 
 def _worth(want: SkillTarget, level: float) -> float:

@@ -2,16 +2,18 @@
 
 To enter a course an officer must hold `from` of every skill of the target framework that it teaches, and everything
 that it `requires`. `from` levels on other frameworks are not tested: they are levels of another scale, on which
-the officer was as a rule never measured; what a course `requires` explicitly is always tested.
+the officer was as a rule never measured; what a course `requires` explicitly is always tested. What is matched to a
+course and not confirmed neither opens an entry nor bars one.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from msgspec import UNSET
 
-from services.recommender.inputs import LEARNERS_ASSUMED, LEARNERS_COMPLETING, MICRO
+from services.recommender.inputs import LEARNERS_ASSUMED, LEARNERS_COMPLETING, MICRO, MatchedSpan
 from services.recommender.planner.params import PARAMS
+from services.recommender.planner.units import micro
 from shared.domain import Course, Prerequisite
 
 SkillKey = tuple[str, str]
@@ -23,7 +25,8 @@ class CourseSpec:
     """A course as the planner reads it. `hours` in micro-hours; `teaches` (framework, skill) -> (from, to).
 
     Rows of one skill that stand apart in a course are read as one: from the lowest `from` to the highest `to`.
-    `entries`: framework -> every condition of entry, its `from` levels on that framework first.
+    `entries`: framework -> every condition of entry, its `from` levels on that framework first. `matched`: skills that
+    it teaches by its description, confirmed by nobody, and none of them in `teaches`.
     """
 
     id: str
@@ -32,6 +35,7 @@ class CourseSpec:
     languages: frozenset[str]
     teaches: dict[SkillKey, tuple[float, float]]
     entries: dict[str, list[Prerequisite]]
+    matched: dict[SkillKey, MatchedSpan] = field(default_factory=dict)
 
     def entry(self, framework: str) -> Sequence[Prerequisite]:
         """Return every condition of entry for an officer who is measured on this framework."""
@@ -51,8 +55,29 @@ def course_spec(course: Course) -> CourseSpec:
     for conditions in entries.values():
         conditions.extend(course.requires)
     return CourseSpec(
-        course.id, course, max(round(course.hours * MICRO), 1), frozenset(course.languages), teaches, entries
+        course.id,
+        course,
+        max(round(course.hours * MICRO), 1),
+        frozenset(course.languages),
+        teaches,
+        entries,
+        matched_spans(course),
     )
+
+
+def matched_spans(course: Course) -> dict[SkillKey, MatchedSpan]:
+    """Return the matched rows of a course by skill; of several of one skill the most confident, then the lowest.
+
+    What is confirmed stands before what is matched.
+    """
+    taught = {(row.framework, row.skill) for row in course.teaches}
+    found: dict[SkillKey, MatchedSpan] = {}
+    for row in sorted(course.matched, key=lambda row: (-row.confidence, row.to_level, row.from_level)):
+        if (key := (row.framework, row.skill)) not in taught:
+            confidence, threshold = round(row.confidence * MICRO), round(row.threshold * MICRO)
+            span = MatchedSpan(micro(row.from_level), micro(row.to_level), confidence, threshold)
+            found.setdefault(key, span)
+    return found
 
 
 def level_condition(condition: Prerequisite) -> tuple[SkillKey, float]:

@@ -12,21 +12,78 @@ Two more things follow from what an officer may rely on. Where completed courses
 reaching R is worth is gained: the next level is worth what the path said would be left. And a level that is short of
 what is required by less than an assessment could tell is worth as much as what is required.
 
+What a course teaches by its description, confirmed by nobody, counts with its confidence in whole per cent, rounded
+down, for officers who hold its `from` before the path; where it is less sure than the least confidence that may count,
+not at all. Of one skill a path is worth what is expected of the best of its rows, where the doubts about them hang
+together as closely as they can: the p per cent that are surest of a level are worth as much as the highest level that
+is p per cent sure. Those are the stairs of a skill, (per cent, worth of the level), the confirmed level at 100. A
+second match of the same level adds nothing unless it is surer, and no path promises more than may be expected. A
+completed course whose row is not confirmed moves no level; its stair is there from then on.
+
 A completed course counts as having led to the level that it teaches to, for the gaps that are left and for the next
 entry alike, where it is later than the skill's own measurement and its level is higher. The measurement stays as it
 is: the doubt about the level is shown (`assess_first`), and only a later assessment takes the level back. A level
 without a date was given by a request, as of that request: it is later than any completion.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from math import erf, exp, pi, sqrt
 
 from msgspec.structs import replace
 
-from services.recommender.inputs import MICRO, Inputs, SkillTarget
-from services.recommender.planner.course_spec import SkillKey
+from services.recommender.inputs import MICRO, Inputs, MatchedSpan, SkillTarget
+from services.recommender.planner.course_spec import SkillKey, matched_spans
+from services.recommender.planner.units import micro
 from shared.domain import Course, Teaches
+
+Stair = tuple[int, int]
+"""Whole per cent of sureness, 100 for what is confirmed, and the micro-levels that the level is worth."""
+
+Stairs = tuple[Stair, ...]
+"""Of one skill: the surest first, each later one of a higher worth."""
+
+SURE = 100
+
+
+def share(percent: int, worth: int) -> int:
+    """Return so many per cent of a worth, within a per cent of a ten-thousandth of a level.
+
+    Every unit of a worth lies in one of a hundred parts, so that shares add up, and the share between two percentages
+    never falls as the worth rises.
+    """
+    return percent * (worth // SURE) + min(worth % SURE, percent)
+
+
+def worth_of(stairs: Stairs) -> int:
+    """Return what the stairs of a skill are worth."""
+    less_sure = [percent for percent, _ in stairs[1:]]
+    return sum(
+        share(percent, worth) - share(below, worth)
+        for (percent, worth), below in zip(stairs, [*less_sure, 0], strict=False)
+    )
+
+
+def climb(stairs: Stairs, step: Stair) -> Stairs:
+    """Return stairs with one more; without those that are no surer and no higher."""
+    percent, worth = step
+    if any(one[0] >= percent and one[1] >= worth for one in stairs):
+        return stairs
+    rest = [one for one in stairs if one[0] > percent or one[1] > worth]
+    return tuple(sorted([*rest, step], reverse=True))
+
+
+def slots_of(steps: Mapping[int, Stair], gained: Stairs) -> Iterator[dict[int, int]]:
+    """Yield, for each part of the sureness of a skill, what each of some stairs adds in it to what is gained."""
+    below = 0
+    for percent in sorted({SURE, *(one for one, _ in (*steps.values(), *gained))}):
+        held = max((share(percent, worth) - share(below, worth) for one, worth in gained if one >= percent), default=0)
+        yield {
+            place: max(share(percent, worth) - share(below, worth) - held, 0)
+            for place, (one, worth) in steps.items()
+            if one >= percent
+        }
+        below = percent
 
 
 def expected_shortfall(level: float, mean: float, sd: float) -> float:
@@ -39,17 +96,57 @@ def expected_shortfall(level: float, mean: float, sd: float) -> float:
 
 
 class ValueFunction:
-    """What levels are worth to one officer, in micro-levels. `targets`: every required skill, gap or not."""
+    """What levels are worth to one officer, in micro-levels. `targets`: every required skill, gap or not.
 
-    def __init__(self, wants: dict[str, SkillTarget]) -> None:
+    `least_confidence` of matched rows that count; None: the threshold that each row has from its calibration. `stairs`:
+    skill -> what completed courses have gained by their description.
+    """
+
+    def __init__(self, wants: dict[str, SkillTarget], least_confidence: float | None = None) -> None:
         self.targets = wants
+        self.least_confidence = None if least_confidence is None else round(least_confidence * MICRO)
         self.required = sum(round(MICRO * want.weight * want.required) for want in wants.values())
         self._known: dict[tuple[str, float], int] = {}
+        self.stairs: dict[str, Stairs] = {}
+        for skill, want in wants.items():
+            for row in want.evidence:
+                if (worth := self.certain(skill, row.high / MICRO)) and self.counts(row) and row.percent:
+                    self.stairs[skill] = climb(self.stairs.get(skill, ()), (row.percent, worth))
         self.gaps = {skill: self.of(skill, want.required) for skill, want in wants.items() if want.is_gap}
         self.gap = sum(self.gaps.values())
 
     def of(self, skill: str, level: float) -> int:
         """Return what holding `level` is worth beyond holding the present one: 0 where nothing is gained."""
+        return self.alone(skill, (SURE, self.certain(skill, level)))
+
+    def matched(self, skill: str, row: MatchedSpan) -> Stair | None:
+        """Return the stair of an unconfirmed row; None where it does not count or adds nothing to the officer."""
+        if not self.may_use(skill, row):
+            return None
+        step = self.stair(skill, row)
+        return step if self.alone(skill, step) else None
+
+    def may_use(self, skill: str, row: MatchedSpan) -> bool:
+        """Return whether an unconfirmed row counts for the officer: sure enough, and not begun too high."""
+        want = self.targets.get(skill)
+        return want is not None and row.low <= micro(want.level) and row.percent > 0 and self.counts(row)
+
+    def stair(self, skill: str, row: MatchedSpan) -> Stair:
+        """Return the stair of an unconfirmed row."""
+        return row.percent, self.certain(skill, row.high / MICRO)
+
+    def counts(self, row: MatchedSpan) -> bool:
+        """Return whether a row is sure enough to count."""
+        return row.confidence >= (row.threshold if self.least_confidence is None else self.least_confidence)
+
+    def alone(self, skill: str, step: Stair) -> int:
+        """Return what a stair by itself adds to what completed courses have gained by their description."""
+        if (gained := self.stairs.get(skill)) is None:
+            return share(*step)
+        return worth_of(climb(gained, step)) - worth_of(gained)
+
+    def certain(self, skill: str, level: float) -> int:
+        """Return what holding `level` is worth beyond the present one, whatever is gained by descriptions."""
         want = self.targets.get(skill)
         if want is None or not want.is_gap or level <= want.level:
             return 0
@@ -77,25 +174,42 @@ def posterior_targets(inputs: Inputs, find: Find) -> tuple[dict[str, SkillTarget
     """Return what is believed per required skill, and the levels that entries are tested against."""
     wants, doors = inputs.targets(), inputs.entry_levels()
     for when, row in _reached(inputs, find):
-        if not _is_later(inputs, row, when):
+        if not _is_later(inputs, row.framework, row.skill, when):
             continue
         key = (row.framework, row.skill)
         doors[key] = max(doors.get(key, 0.0), row.to_level)
         if row.framework == inputs.framework.id and (want := wants.get(row.skill)):
             level = max(want.level, min(row.to_level, inputs.framework.max_level))
             wants[row.skill] = replace(want, level=level)
+    for skill, when, span in _unconfirmed(inputs, find):
+        if (want := wants.get(skill)) and _is_later(inputs, inputs.framework.id, skill, when):
+            wants[skill] = replace(want, evidence=(*want.evidence, span))
     return wants, doors
 
 
-def _reached(inputs: Inputs, find: Find) -> Iterator[tuple[datetime | None, Teaches]]:
-    """Yield what completed courses taught, as it was then where that is known, and when."""
+def _unconfirmed(inputs: Inputs, find: Find) -> Iterator[tuple[str, datetime | None, MatchedSpan]]:
+    """Yield what completed courses taught by their description, as they are matched now, and when."""
     for name in sorted(inputs.done):
         course = find(name)
-        for row in inputs.taught.get(name) or (course.teaches if course else ()):
+        for (framework, skill), row in matched_spans(course).items() if course else ():
+            if framework == inputs.framework.id:
+                yield skill, inputs.completed_at.get(name), row
+
+
+def _reached(inputs: Inputs, find: Find) -> Iterator[tuple[datetime | None, Teaches]]:
+    """Yield what completed courses taught, as it was then where that is known, and when.
+
+    A skill that was not known of a course then, because its match was confirmed since, counts as it is now.
+    """
+    for name in sorted(inputs.done):
+        course, noted = find(name), inputs.taught.get(name, [])
+        known = {(row.framework, row.skill) for row in noted}
+        since = [row for row in course.teaches if (row.framework, row.skill) not in known] if course else []
+        for row in (*noted, *since):
             yield inputs.completed_at.get(name), row
 
 
-def _is_later(inputs: Inputs, row: Teaches, when: datetime | None) -> bool:
+def _is_later(inputs: Inputs, framework: str, skill: str, when: datetime | None) -> bool:
     """Return whether a completion is news: the skill was never measured, or is known to have been measured before."""
-    held = inputs.known(row.framework, row.skill)
+    held = inputs.known(framework, skill)
     return held is None or (when is not None and held.measured_at is not None and when > held.measured_at)

@@ -161,7 +161,7 @@ def build_instance(  # noqa: PLR0913 - what an officer's problem is made of
         single = [condition for condition in branch.conditions if not isinstance(condition, AnyCondition)]
         return bool(wanted) and all(whole.meets(then, condition) for condition in single)
 
-    chosen.update(shortlist(inputs.framework.id, usable.values(), costs))
+    chosen.update(shortlist(inputs.framework.id, value, usable.values(), costs))
     near: dict[Condition, Sequence[Achiever]] = {}
 
     def follow() -> None:
@@ -218,24 +218,27 @@ def shared_prerequisites(
     return sorted(scores, key=lambda option: (-scores[option], option.id))[:MAX_SHARED]
 
 
-def shortlist(ours: str, usable: Iterable[CourseOption], costs: Costs) -> list[CourseOption]:
-    """Return the candidates: the cheapest per gap and level, and those of the highest value per cost."""
-    candidates = [option for option in usable if any(option.gap_effects.values()) and costs.of(option) < UNREACHABLE]
+def shortlist(ours: str, value: ValueFunction, usable: Iterable[CourseOption], costs: Costs) -> list[CourseOption]:
+    """Return the candidates: the cheapest per gap and level, and those of the highest value per cost.
+
+    Courses that lead to a level by their description alone are compared among themselves.
+    """
+    worth = {
+        option: {gap: value.alone(gap, step) for gap, step in option.gap_effects.items() if value.alone(gap, step)}
+        for option in usable
+    }
+    candidates = [option for option in worth if worth[option] and costs.of(option) < UNREACHABLE]
     found: list[CourseOption] = []
-    for gap, level in {
-        (gap, option.level_effects[ours, gap])
-        for option in candidates
-        for gap in option.gap_effects
-        if option.gap_effects[gap]
-    }:
-        alike = [
-            option for option in candidates if option.gap_effects.get(gap) and option.level_effects[ours, gap] == level
-        ]
+    alikes = defaultdict[tuple[str, int, bool], list[CourseOption]](list)
+    for option in candidates:
+        for gap in worth[option]:
+            matched = gap in option.unconfirmed
+            level = option.unconfirmed[gap] if matched else option.level_effects[ours, gap]
+            alikes[gap, level, matched].append(option)
+    for alike in alikes.values():
         found += sorted(alike, key=lambda option: (costs.of(option), option.id))[:TOP_BY_COST]
     for exponent in (1.0, 0.4):
-        scores = {
-            option: score_of(sum(option.gap_effects.values()), costs.of(option), exponent) for option in candidates
-        }
+        scores = {option: score_of(sum(worth[option].values()), costs.of(option), exponent) for option in candidates}
         found += sorted(candidates, key=lambda option: (-scores[option], option.id))[:TOP_BY_DENSITY]
     return found
 

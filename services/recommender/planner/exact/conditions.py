@@ -1,16 +1,16 @@
 """Conditions of entry, a course as one officer may use it, and where the officer stands: integers, in plain Python."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from math import sqrt
 from typing import NamedTuple
 
 from msgspec import UNSET
 
-from services.recommender.inputs import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, names_of
+from services.recommender.inputs import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, MatchedSpan, names_of
 from services.recommender.planner.course_spec import CourseSpec, SkillKey, cost_factor, level_condition
 from services.recommender.planner.units import micro
-from services.recommender.planner.value import ValueFunction
+from services.recommender.planner.value import SURE, Stair, Stairs, ValueFunction, climb, worth_of
 from shared.domain import Course, Prerequisite
 
 
@@ -40,7 +40,8 @@ Condition = LevelCondition | CourseCondition | AnyCondition
 class CourseOption:
     """A course as one officer may use it.
 
-    `level_effects`: skill -> micro-level; `gap_effects`: gap -> value; `cosine` in millionths.
+    `level_effects`: skill -> micro-level; `gap_effects`: gap -> stair; `cosine` in millionths. `unconfirmed`: those of
+    the gap effects that nobody has confirmed, gap -> micro-level; they are no level effects.
     """
 
     conditions: tuple[Condition, ...]
@@ -49,28 +50,28 @@ class CourseOption:
     hours: int
     spec: CourseSpec
     level_effects: Mapping[SkillKey, int]
-    gap_effects: Mapping[str, int]
+    gap_effects: Mapping[str, Stair]
     cosine: int
+    unconfirmed: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class PathState:
-    """The state along a path: hours and courses left, levels that count at entry, courses done, value held per gap."""
+    """The state along a path: hours and courses left, levels that count at entry, courses done, stairs held per gap.
+
+    `value`: all that the path has gained so far.
+    """
 
     hours: int
     steps: int
     levels: dict[SkillKey, int]
     done: set[str]
-    held: dict[str, int]
-
-    @property
-    def value(self) -> int:
-        """All that is held."""
-        return sum(self.held.values())
+    held: dict[str, Stairs]
+    value: int = 0
 
     def copy(self) -> "PathState":
         """Return a copy."""
-        return PathState(self.hours, self.steps, dict(self.levels), set(self.done), dict(self.held))
+        return PathState(self.hours, self.steps, dict(self.levels), set(self.done), dict(self.held), self.value)
 
     def study(self, option: CourseOption) -> None:
         """Do a course: what it teaches rises, nothing falls."""
@@ -79,12 +80,18 @@ class PathState:
         self.done.add(option.id)
         for skill, level in option.level_effects.items():
             self.levels[skill] = max(self.levels.get(skill, 0), level)
-        for gap, value in option.gap_effects.items():
-            self.held[gap] = max(self.held[gap], value)
+        for gap, step in option.gap_effects.items():
+            self.value += self.gain(gap, step)
+            self.held[gap] = climb(self.held.get(gap, ()), step)
+
+    def gain(self, gap: str, step: Stair) -> int:
+        """Return what one more stair of a gap is worth."""
+        held = self.held.get(gap, ())
+        return worth_of(climb(held, step)) - worth_of(held)
 
     def gains(self, option: CourseOption) -> bool:
         """Return whether a course by itself closes anything."""
-        return any(value > self.held[gap] for gap, value in option.gap_effects.items())
+        return any(self.gain(gap, step) for gap, step in option.gap_effects.items())
 
 
 def score_of(gain: int, cost: int, exponent: float = 1.0) -> int:
@@ -121,16 +128,30 @@ def course_option(inputs: Inputs, value: ValueFunction, spec: CourseSpec, factor
         level_effects={skill: micro(high) for skill, (_, high) in spec.teaches.items()},
         gap_effects=gap_effects(inputs, value, spec),
         cosine=similarity_of(ours, value, spec),
+        unconfirmed=unconfirmed_levels(inputs, value, spec),
     )
 
 
-def gap_effects(inputs: Inputs, value: ValueFunction, spec: CourseSpec) -> dict[str, int]:
-    """Return gap -> what the level that a course leads to is worth."""
-    return {
-        skill: value.of(skill, micro(high) / MICRO)
+def gap_effects(inputs: Inputs, value: ValueFunction, spec: CourseSpec) -> dict[str, Stair]:
+    """Return gap -> how surely a course leads to a level, and what that level is worth."""
+    effects = {
+        skill: (SURE, value.certain(skill, micro(high) / MICRO))
         for (framework, skill), (_, high) in spec.teaches.items()
         if framework == inputs.framework.id and skill in value.gaps
     }
+    return effects | {skill: step for skill, _, step in _unconfirmed(inputs.framework.id, value, spec)}
+
+
+def unconfirmed_levels(inputs: Inputs, value: ValueFunction, spec: CourseSpec) -> dict[str, int]:
+    """Return gap -> the micro-level that a course leads to by its description."""
+    return {skill: row.high for skill, row, _ in _unconfirmed(inputs.framework.id, value, spec)}
+
+
+def _unconfirmed(ours: str, value: ValueFunction, spec: CourseSpec) -> Iterator[tuple[str, MatchedSpan, Stair]]:
+    """Yield the unconfirmed rows of a course that are worth something, each with its gap and its stair."""
+    for (framework, skill), row in spec.matched.items():
+        if framework == ours and skill in value.gaps and (step := value.matched(skill, row)):
+            yield skill, row, step
 
 
 def similarity_of(ours: str, value: ValueFunction, spec: CourseSpec) -> int:
@@ -138,6 +159,8 @@ def similarity_of(ours: str, value: ValueFunction, spec: CourseSpec) -> int:
     gaps = {skill: size / MICRO for skill, size in value.gaps.items()}
     teaches = [(key[1], high, low) for key, (low, high) in spec.teaches.items() if key[0] == ours]
     taught = {skill: (micro(high) - micro(low)) / MICRO for skill, high, low in teaches}
+    for skill, row, _ in _unconfirmed(ours, value, spec):
+        taught[skill] = (row.high - row.low) * row.percent // 100 / MICRO
     dot = sum(gained * gaps[skill] for skill, gained in taught.items() if skill in gaps)
     one, other = (sqrt(sum(size * size for size in vector.values())) for vector in (taught, gaps))
     return int(dot / (one * other) * MICRO + 0.5) if dot > 0 else 0

@@ -78,7 +78,8 @@ class AvailableCourses:
     `teachers`: (level reached, id) of the courses that teach a skill, shortest first, then by id. `option`: the course
     of an id as the officer may use it, or None. `above` (skill, micro-level): all courses that teach a skill of the
     framework beyond a level, those that may be used first, then shortest first, then by id. `closure_costs`: costs from
-    a state; None: computed here. `incomplete`: whether a course was skipped because it is not known whether it can be
+    a state; None: computed here. `matched`: the ids of the courses with an unconfirmed row of a skill of the framework,
+    shortest first, then by id. `incomplete`: whether a course was skipped because it is not known whether it can be
     reached.
     """
 
@@ -88,8 +89,10 @@ class AvailableCourses:
         option: Callable[[str], CourseOption | None],
         above: Callable[[str, int], Iterable[Course]],
         closure_costs: Callable[[PathState], ClosureCosts] | None = None,
+        matched: Callable[[str], Iterable[str]] = lambda _: (),
     ) -> None:
         self._teachers, self._way, self._closure_costs, self.above = teachers, option, closure_costs, above
+        self.matched = matched
         self._ways: dict[str, CourseOption | None] = {}
         self._lists: dict[SkillKey, list[tuple[int, str]]] = {}
         self._known: tuple[object, _ClosureBounds] | None = None

@@ -11,6 +11,7 @@ from services.recommender.inputs import (
     MICRO,
     MOST_STEPS,
     Inputs,
+    MatchedSpan,
     names_of,
 )
 from services.recommender.planner.course_spec import CourseSpec, SkillKey
@@ -18,6 +19,7 @@ from services.recommender.planner.exact.conditions import CourseCondition, Cours
 from services.recommender.planner.exact.minimum_closure import (
     MAX_PRUNED,
     AvailableCourses,
+    Goal,
     MinimumClosure,
     TaughtLevel,
     drop_redundant,
@@ -69,8 +71,9 @@ class MissingHours(Struct, frozen=True):
 class GapBlocker(Struct, frozen=True):
     """Why a skill stays below what is required. `nearest`: the course that would come next.
 
-    `courses`: the ids of the shortest way found to it. `short` is set where the hours are what is missing, `exclusion`
-    where it must not be used. A `budget` without missing hours is one of steps.
+    `courses`: the ids of the shortest way found to it. `matched`: its row, where nobody has confirmed that it raises
+    the skill. `short` is set where the hours are what is missing, `exclusion` where it must not be used. A `budget`
+    without missing hours is one of steps.
     """
 
     cause: Literal["no_course", "budget", "little", "prerequisite", "excluded", "kept"]
@@ -78,6 +81,7 @@ class GapBlocker(Struct, frozen=True):
     short: MissingHours | None = None
     exclusion: Exclusion | None = None
     courses: list[str] = []
+    matched: MatchedSpan | None = None
 
 
 LeftOutCause = Literal["withdrawn", "unknown", "excluded", "unreachable", "does_not_fit"]
@@ -133,21 +137,44 @@ class ResidualProblem(NamedTuple):
         condition = TaughtLevel((self.inputs.framework.id, skill), micro(reached) + 1)
         found = minimum_closure(self.end, [condition], self.available)
         if found is None:
-            return self._out_of_reach(skill, micro(reached))
+            return self._unconfirmed(skill) or self._out_of_reach(skill, micro(reached))
         if not found.courses:  # more courses than any path may hold
             return GapBlocker("budget", _named(next(self.available.meeting(condition)).spec.course))
-        nearest = _named(next(option for option in found.courses if satisfies(option, condition)).spec.course)
-        courses, left = [option.id for option in found.courses], max(self.end.hours, 0)
+        nearest = next(option for option in found.courses if satisfies(option, condition))
+        return self._within_limits(condition, found, nearest, None)
+
+    def _within_limits(
+        self, goal: Goal, found: MinimumClosure, nearest: CourseOption, matched: MatchedSpan | None
+    ) -> GapBlocker:
+        """Return what keeps the shortest way to a goal out of the path, which can be studied behind it."""
+        course, courses, left = (
+            _named(nearest.spec.course),
+            [option.id for option in found.courses],
+            max(self.end.hours, 0),
+        )
         if found.hours > left:
-            short = MissingHours(found.hours / MICRO, left / MICRO, self._proved(found))
-            return GapBlocker("budget", nearest, short, courses=courses)
+            # Of unconfirmed rows only the way to one course is known.
+            proved = self._proved(found) and (matched is None or found.courses == [nearest])
+            short = MissingHours(found.hours / MICRO, left / MICRO, proved)
+            return GapBlocker("budget", course, short, courses=courses, matched=matched)
         steps = max(self.end.steps, 0)
-        within = found if len(courses) <= steps else minimum_closure(self.end, [condition], self.available, steps)
+        within = found if len(courses) <= steps else minimum_closure(self.end, [goal], self.available, steps)
         if within is None or within.hours > left:
-            return GapBlocker("budget", nearest, courses=courses)
-        if self.finishing:
-            return GapBlocker("kept", nearest, courses=courses)
-        return GapBlocker("little", nearest, courses=courses)
+            return GapBlocker("budget", course, courses=courses, matched=matched)
+        return GapBlocker("kept" if self.finishing else "little", course, courses=courses, matched=matched)
+
+    def _unconfirmed(self, skill: str) -> GapBlocker | None:
+        """Return what keeps out the shortest course that may raise a skill by its description; None: there is none."""
+        key = (self.inputs.framework.id, skill)
+        for name in self.available.matched(skill):
+            option = self.available.option(name)
+            step = option.gap_effects.get(skill) if option and skill in option.unconfirmed else None
+            if option and step and self.end.gain(skill, step) and name not in self.end.done:
+                goal = CourseCondition(option.id)
+                found = minimum_closure(self.end, [goal], self.available)
+                if found and found.courses:
+                    return self._within_limits(goal, found, option, option.spec.matched[key])
+        return None
 
     def _proved(self, found: MinimumClosure) -> bool:
         return found.proved and not self.available.incomplete
@@ -218,7 +245,7 @@ def end_state(
         steps=MOST_STEPS if inputs.max_steps is None else min(inputs.max_steps, MOST_STEPS),
         levels={skill: micro(level) for skill, level in entry_levels.items()},
         done=set(inputs.done),
-        held=dict.fromkeys(value.gaps, 0),
+        held=dict(value.stairs),
     )
     for pick in picks:
         end.study(course_option(inputs, value, pick.spec, 1.0))

@@ -1,8 +1,8 @@
 """What a path is expected to gain when not every course is completed.
 
 A course of the path is completed with its own rate times those of the earlier courses that it cannot be entered
-without (`dependencies`); a level is gained where at least one of the courses that teach it is completed. Completions
-are taken as independent of each other.
+without (`dependencies`); what a skill is worth is gained where at least one of the courses that are worth as much is
+completed. Completions are taken as independent of each other.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -10,7 +10,7 @@ from math import prod
 
 from services.recommender.planner.course_spec import CourseSpec, LearnerState, completion_rate
 from services.recommender.planner.explain.dependencies import Dependencies, dependencies
-from services.recommender.planner.value import ValueFunction
+from services.recommender.planner.value import SURE, Stair, ValueFunction, slots_of
 
 
 def expected_gain(
@@ -27,26 +27,24 @@ def expected_gain(
         rate * prod(rates[place] for place in sorted(condition))
         for rate, condition in zip(rates, conditions, strict=True)
     ]
-    teaching: dict[str, dict[int, float]] = {skill: {} for skill in value.gaps}
+    teaching: dict[str, dict[int, Stair]] = {skill: {} for skill in value.gaps}
     for place, spec in enumerate(offers):
         for (name, skill), (_, to) in spec.teaches.items():
             if name == framework and skill in teaching:
-                teaching[skill][place] = to
-    return int(sum(_expected(value, skill, rows, conditions, chances) for skill, rows in teaching.items()) + 0.5)
+                teaching[skill][place] = SURE, value.certain(skill, to)
+        for (name, skill), row in spec.matched.items():
+            if name == framework and skill in teaching and (step := value.matched(skill, row)):
+                teaching[skill][place] = step
+    slots = (rows for skill, steps in teaching.items() for rows in slots_of(steps, value.stairs.get(skill, ())))
+    return int(sum(_expected(rows, conditions, chances) for rows in slots) + 0.5)
 
 
-def _expected(
-    value: ValueFunction,
-    skill: str,
-    rows: Mapping[int, float],
-    conditions: Sequence[Dependencies],
-    chances: Sequence[float],
-) -> float:
-    """Return what one skill is expected to gain. `rows`: place in the path -> level."""
+def _expected(rows: Mapping[int, int], conditions: Sequence[Dependencies], chances: Sequence[float]) -> float:
+    """Return what one slot of a skill is expected to gain. `rows`: place in the path -> what the course adds to it."""
     gained, below = 0.0, 0
-    for level in sorted(set(rows.values())):
-        if (held := value.of(skill, level)) > below:
-            able = {place: chances[place] for place, to in rows.items() if to >= level}
+    for held in sorted(set(rows.values())):
+        if held > below:
+            able = {place: chances[place] for place, worth in rows.items() if worth >= held}
             missed = 1.0
             for place, chance in able.items():
                 if able.keys().isdisjoint(

@@ -1,5 +1,6 @@
 """The account of a path: what each pick closes and unlocks, what stays open and why, what it all comes to."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -10,6 +11,7 @@ from services.recommender.inputs import (
     ALGORITHM,
     MICRO,
     Inputs,
+    MatchedSpan,
     SkillTarget,
 )
 from services.recommender.planner.course_spec import (
@@ -21,7 +23,8 @@ from services.recommender.planner.course_spec import (
 from services.recommender.planner.exact.residual import GapBlocker, MissingHours, Pick
 from services.recommender.planner.explain.dependencies import Dependencies, dependencies
 from services.recommender.planner.explain.expected import expected_gain
-from services.recommender.planner.value import ValueFunction, expected_shortfall
+from services.recommender.planner.units import micro
+from services.recommender.planner.value import SURE, Stair, ValueFunction, climb, expected_shortfall, worth_of
 from shared.domain import Course, LocalizedText, Prerequisite, Profile
 from shared.paths import (
     UNSAID,
@@ -29,6 +32,7 @@ from shared.paths import (
     AssessFirst,
     Closes,
     CourseCard,
+    CourseName,
     Coverage,
     Gap,
     LearningPath,
@@ -71,8 +75,8 @@ def path_of(
     catalog_revision: int,
 ) -> LearningPath:
     """Return the finished path. `entry_levels`: the levels that entries are tested against, before the path."""
-    held = {skill: want.level for skill, want in value.targets.items()}
-    steps = _steps(inputs, value, LearnerState(dict(entry_levels), inputs.done), held, result.picks)
+    reached = _Reached(inputs.framework.id, value)
+    steps = _steps(inputs, reached, LearnerState(dict(entry_levels), inputs.done), result.picks)
     gaps = [
         Gap(
             skill=want.skill.id,
@@ -82,12 +86,12 @@ def path_of(
             sd=want.sd,
             assessed=want.assessed,
             required=want.required,
-            reached=held[want.skill.id],
+            reached=reached.levels[want.skill.id],
             weight=want.weight,
         )
         for want in value.targets.values()
     ]
-    left = [_open(value, gap, result) for gap in gaps if gap.reached < gap.required]
+    left = [_open(reached, gap, result) for gap in gaps if gap.reached < gap.required]
     gained = sum(row.contribution for step in steps for row in step.closes)
     begun = {pick.spec.id for pick in result.picks if pick.seed == "started"}
     offers, start = [pick.spec for pick in result.picks], LearnerState(dict(entry_levels), inputs.done)
@@ -114,11 +118,12 @@ def path_of(
         over_budget_hours=over,
         short_hours=result.short.missing if result.short else None,
         short_at_most=bool(result.short and not result.short.proved),
-        assess_first=assessments_first(value.targets),
+        assess_first=[*assessments_first(value.targets), *_to_confirm(value)],
         notes=result.notes,
         kept=result.kept,
         limited=result.limited,
         finishing=result.finishing,
+        successions=inputs.successions,
     )
 
 
@@ -138,16 +143,85 @@ def assessments_first(wants: Mapping[str, SkillTarget]) -> list[AssessFirst]:
     return doubtful
 
 
-def _steps(
-    inputs: Inputs, value: ValueFunction, state: LearnerState, held: dict[str, float], picks: Sequence[Pick]
-) -> list[Step]:
-    """Return the steps; `held` (believed levels of what is required) moves on to the end."""
+def _to_confirm(value: ValueFunction) -> Iterator[AssessFirst]:
+    """Yield the gaps of which completed courses have closed a part by their description, confirmed by nobody."""
+    for skill in value.stairs:
+        want = value.targets[skill]
+        if want.is_gap:
+            row = max((row for row in want.evidence if value.counts(row)), key=lambda row: (row.confidence, row.high))
+            level, confidence = row.high / MICRO, row.confidence / MICRO
+            yield AssessFirst(want.skill.id, want.skill.title, UNSAID, "matched", level=level, confidence=confidence)
+
+
+class _Reached:
+    """What a path has reached after some of its courses: believed levels, and the stairs of each skill."""
+
+    def __init__(self, framework: str, value: ValueFunction) -> None:
+        self.framework, self.value = framework, value
+        self.levels = {skill: want.level for skill, want in value.targets.items()}
+        self._stairs = dict(value.stairs)
+        self._matched = defaultdict[str, list[tuple[Course, MatchedSpan]]](list)
+
+    def closes(self, offer: CourseSpec) -> Iterator[Closes]:
+        """Yield what a course closes next."""
+        for want in self.value.targets.values():
+            skill, before = want.skill.id, self.levels[want.skill.id]
+            if not want.is_gap or not want.lacks(before):
+                continue
+            key, confidence = (self.framework, skill), None
+            if key in offer.teaches and before < (after := offer.teaches[key][1]):
+                gain = self._gain(skill, (SURE, self.value.certain(skill, after)))
+            elif key in offer.matched and (gain := self._matched_gain(skill, offer.matched[key])):
+                after, confidence = offer.matched[key].high / MICRO, offer.matched[key].confidence / MICRO
+            else:
+                continue
+            yield Closes(
+                skill=skill,
+                title=want.skill.title,
+                from_level=before,
+                to_level=after,
+                required=want.required,
+                weight=want.weight,
+                contribution=gain,
+                confidence=confidence,
+            )
+
+    def take(self, offer: CourseSpec) -> None:
+        """Do a course. Only what is confirmed raises a level."""
+        for (framework, skill), (_, reached) in offer.teaches.items():
+            if framework == self.framework and skill in self.levels:
+                self.levels[skill] = max(self.levels[skill], reached)
+                self._climb(skill, (SURE, self.value.certain(skill, reached)))
+        for (framework, skill), row in offer.matched.items():
+            if framework == self.framework and self.value.may_use(skill, row):
+                self._matched[skill].append((offer.course, row))
+                self._climb(skill, self.value.stair(skill, row))
+
+    def unconfirmed(self, skill: str) -> tuple[Course, MatchedSpan] | None:
+        """Return the surest course that may have led above the level of a skill by its description, with its row."""
+        above = [one for one in self._matched[skill] if one[1].high > micro(self.levels[skill])]
+        return max(above, key=lambda one: (one[1].confidence, one[1].high), default=None)
+
+    def _climb(self, skill: str, step: Stair) -> None:
+        self._stairs[skill] = climb(self._stairs.get(skill, ()), step)
+
+    def _gain(self, skill: str, step: Stair) -> int:
+        """Return what a stair adds to those of a skill."""
+        held = self._stairs.get(skill, ())
+        return worth_of(climb(held, step)) - worth_of(held)
+
+    def _matched_gain(self, skill: str, row: MatchedSpan) -> int:
+        return self._gain(skill, self.value.stair(skill, row)) if self.value.may_use(skill, row) else 0
+
+
+def _steps(inputs: Inputs, reached: _Reached, state: LearnerState, picks: Sequence[Pick]) -> list[Step]:
+    """Return the steps; `reached` moves on to the end."""
     unlocks, taken = _unlocks(inputs, state, picks), {pick.spec.id for pick in picks}
     steps: list[Step] = []
     spent = 0
     for position, pick in enumerate(picks, 1):
-        closes = list(_closes(inputs, value, held, pick.spec))
-        _lift(inputs, held, pick.spec)
+        closes = list(reached.closes(pick.spec))
+        reached.take(pick.spec)
         spent += pick.spec.hours
         course = pick.spec.course
         opens = unlocks[position - 1]
@@ -172,24 +246,6 @@ def _steps(
             )
         )
     return steps
-
-
-def _closes(inputs: Inputs, value: ValueFunction, held: Mapping[str, float], offer: CourseSpec) -> Iterator[Closes]:
-    for want in value.targets.values():
-        key = (inputs.framework.id, want.skill.id)
-        if key not in offer.teaches or not want.is_gap:
-            continue
-        before, after = held[want.skill.id], offer.teaches[key][1]
-        if want.lacks(before) and before < after:
-            yield Closes(
-                skill=want.skill.id,
-                title=want.skill.title,
-                from_level=before,
-                to_level=after,
-                required=want.required,
-                weight=want.weight,
-                contribution=value.of(want.skill.id, after) - value.of(want.skill.id, before),
-            )
 
 
 def _unlocks(inputs: Inputs, state: LearnerState, picks: Sequence[Pick]) -> list[dict[str, UnlockCondition | None]]:
@@ -226,27 +282,34 @@ def without_idle(
     while True:
         needs = dependencies_of(inputs, LearnerState(dict(entry_levels), inputs.done), kept)
         needing = {place for places in needs for place in places}
-        held = {skill: want.level for skill, want in value.targets.items()}
+        reached = _Reached(inputs.framework.id, value)
         idle = -1
         for place, pick in enumerate(kept):
-            if not pick.seed and place not in needing and not any(_closes(inputs, value, held, pick.spec)):
+            if not pick.seed and place not in needing and not any(reached.closes(pick.spec)):
                 idle = place
-            _lift(inputs, held, pick.spec)
+            reached.take(pick.spec)
         if idle < 0:
             return kept
         del kept[idle]
 
 
-def _lift(inputs: Inputs, held: dict[str, float], offer: CourseSpec) -> None:
-    for (framework, skill), (_, reached) in offer.teaches.items():
-        if framework == inputs.framework.id and skill in held:
-            held[skill] = max(held[skill], reached)
-
-
-def _open(value: ValueFunction, gap: Gap, result: PlanResult) -> OpenGap:
-    want = value.targets[gap.skill]
+def _open(reached: _Reached, gap: Gap, result: PlanResult) -> OpenGap:
+    want = reached.value.targets[gap.skill]
     if not want.lacks(gap.reached):
         return OpenGap(gap.skill, gap.title, gap.required, gap.reached, "too_small", UNSAID)
+    if matched := reached.unconfirmed(gap.skill):
+        course, row = matched
+        return OpenGap(
+            skill=gap.skill,
+            title=gap.title,
+            required=gap.required,
+            reached=gap.reached,
+            cause="unconfirmed",
+            reason=UNSAID,
+            nearest=CourseName(course.id, course.title),
+            level=row.high / MICRO,
+            confidence=row.confidence / MICRO,
+        )
     obstacle = result.obstacle(gap.skill, gap.reached)
     short = obstacle.short
     return OpenGap(
@@ -262,6 +325,8 @@ def _open(value: ValueFunction, gap: Gap, result: PlanResult) -> OpenGap:
         at_most=bool(short and not short.proved),
         nearest=obstacle.nearest,
         barred=obstacle.exclusion,
+        level=obstacle.matched.high / MICRO if obstacle.matched else None,
+        confidence=obstacle.matched.confidence / MICRO if obstacle.matched else None,
     )
 
 
@@ -298,5 +363,6 @@ def refused(inputs: Inputs, catalog_revision: int, why: str) -> LearningPath:
         refusal=why if len(why) <= _LONGEST_CAUSE else f"{why[:_LONGEST_CAUSE]}...",
         stage=inputs.stage,
         budget_hours=inputs.budget_hours,
+        successions=inputs.successions,
         **_NOTHING,
     )

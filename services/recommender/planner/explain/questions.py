@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 
 from services.recommender.inputs import MICRO, Inputs
 from services.recommender.planner.course_spec import course_spec
@@ -19,6 +20,7 @@ from services.recommender.planner.explain.path import card_of
 from services.recommender.planner.index.catalog import View
 from services.recommender.planner.index.vocabulary import VOCABULARY
 from services.recommender.planner.optimizer.solve import PlanSolution, solve
+from services.recommender.planner.value import ValueFunction
 from shared.domain import Course
 from shared.errors import NotFound
 from shared.paths import UNSAID, Changes, LearningPath, Similar, WhyNot
@@ -44,7 +46,21 @@ def why_not(inputs: Inputs, view: View, path: LearningPath, course_id: str) -> W
         return _answer(course, exclusion)
     if path.status in ("refused", "waiting_for_framework"):
         return _answer(course, "no_path")
-    return _replayed(solve(inputs, view, extra=(course_id,)), view, path, course)
+    found = solve(inputs, view, extra=(course_id,))
+    answer = _replayed(found, view, path, course)
+    return _of_matches(answer, found.value, inputs.framework.id, course)
+
+
+def _of_matches(answer: WhyNot, value: ValueFunction, framework: str, course: Course) -> WhyNot:
+    """Return an answer with how surely the course teaches what it may close, where nobody has confirmed any of it."""
+    spec = course_spec(course)
+    rows = [row for (name, skill), row in spec.matched.items() if name == framework and skill in value.gaps]
+    if not rows or any(name == framework and skill in value.gaps for name, skill in spec.teaches):
+        return answer
+    confidence = max(row.confidence for row in rows) / MICRO
+    if answer.cause == "nothing_left" and not any(map(value.counts, rows)):
+        return _answer(course, "unsure", confidence=confidence)
+    return replace(answer, confidence=confidence)
 
 
 def _replayed(found: PlanSolution, view: View, path: LearningPath, course: Course) -> WhyNot:
@@ -116,9 +132,9 @@ def without_path(course_id: str) -> WhyNot:
     return WhyNot(course_id, "no_path", UNSAID)
 
 
-def _answer(course: Course, cause: Cause, short: MissingHours | None = None) -> WhyNot:
+def _answer(course: Course, cause: Cause, short: MissingHours | None = None, confidence: float | None = None) -> WhyNot:
     hours, at_most = (short.missing, not short.proved) if short else (None, False)
-    return WhyNot(course.id, cause, UNSAID, hours=hours, at_most=at_most)
+    return WhyNot(course.id, cause, UNSAID, hours=hours, at_most=at_most, confidence=confidence)
 
 
 def similar_courses(course_id: str, view: View, limit: int = 10, without: Collection[str] = ()) -> list[Similar]:

@@ -270,6 +270,10 @@ class Snapshot:
         revision = max(self.catalog_revision, catalog_revision)
         return replace(self, catalog_revision=revision, frameworks={**self.frameworks, tenant: mine})
 
+    def at(self, catalog_revision: int) -> "Snapshot":
+        """Return the same catalog at a later revision: what came in between concerns neither courses nor frameworks."""
+        return replace(self, catalog_revision=max(self.catalog_revision, catalog_revision))
+
     def _with_courses(
         self, tenant: str, changes: Mapping[str, EncodedCourse | None], catalog_revision: int
     ) -> "Snapshot":

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.recommender.inputs import MICRO
-from services.recommender.planner.index.vocabulary import HEAD_DTYPE, ROW_DTYPE, EncodedCourse, Records
+from services.recommender.planner.index.vocabulary import HEAD_DTYPE, MATCHED_DTYPE, ROW_DTYPE, EncodedCourse, Records
 from services.recommender.planner.params import PARAMS
 
 Ints = NDArray[np.int32]
@@ -52,6 +52,10 @@ class Segment(NamedTuple):
     """Number by course name, -1 where there is none; where `sparse` is not empty, the numbers of its names."""
     sparse: Ints
     """Course names, sorted; empty where `places` is by name."""
+    matched: Records
+    """MATCHED_DTYPE: the matched rows of all courses, by skill, shortest course first."""
+    matched_starts: Ints
+    """Per skill, into `matched`."""
 
     @property
     def size(self) -> int:
@@ -81,6 +85,12 @@ class Segment(NamedTuple):
             return self.teachers[:0]
         return self.teachers[self.teacher_starts[skill] : self.teacher_starts[skill + 1]]
 
+    def matched_to(self, skill: int) -> Records:
+        """Return the matched rows of a skill, shortest course first."""
+        if not 0 <= skill < len(self.matched_starts) - 1:
+            return self.matched[:0]
+        return self.matched[self.matched_starts[skill] : self.matched_starts[skill + 1]]
+
 
 def offsets_of(counts: Any) -> Ints:
     """Return where lists of these lengths begin, end to end, and where the last one ends."""
@@ -101,11 +111,13 @@ def segment_of(entries: Sequence[EncodedCourse], skills: int, rank: Longs | None
     info["row"], info["condition"] = offsets_of(heads["rows"]), offsets_of(heads["conditions"])
     rows = np.frombuffer(b"".join([entry.rows for entry in entries]), ROW_DTYPE).copy()
     requires = np.frombuffer(b"".join([entry.requires for entry in entries]), np.int32).copy()
-    return _indexed(info, heads["hours"].copy(), rows, requires, skills, rank)
+    matched = np.frombuffer(b"".join([entry.matched for entry in entries]), MATCHED_DTYPE).copy()
+    matched["course"] = np.repeat(np.arange(len(heads), dtype=np.int32), heads["matched"])
+    return _indexed(info, heads["hours"].copy(), rows, requires, matched, skills, rank)
 
 
 def _indexed(  # noqa: PLR0913, PLR0917 - the columns of a segment
-    info: Records, hours: Longs, rows: Records, requires: Ints, skills: int, rank: Longs | None
+    info: Records, hours: Longs, rows: Records, requires: Ints, matched: Records, skills: int, rank: Longs | None
 ) -> Segment:
     """Return the segment of these columns with its inverted index."""
     name, count = info["name"][:-1], len(hours)
@@ -133,6 +145,8 @@ def _indexed(  # noqa: PLR0913, PLR0917 - the columns of a segment
         tops=(taught & 0xFFFFFFFF).astype(np.int32),
         places=places,
         sparse=sparse,
+        matched=matched[np.lexsort((matched["course"], hours[matched["course"]], matched["skill"]))],
+        matched_starts=offsets_of(np.bincount(matched["skill"], minlength=skills)),
     )
 
 
@@ -151,7 +165,11 @@ def part_of(segment: Segment, numbers: Ints) -> Segment:
     info = np.append(segment.info[numbers], segment.info[-1:])
     info["row"], info["condition"] = offsets_of(row_counts), offsets_of(condition_counts)
     hours, skills = segment.hours[numbers], len(segment.teacher_starts) - 1
-    return _indexed(info, hours, rows, requires, skills, segment.rank[numbers])
+    places = np.full(segment.size, -1, np.int32)
+    places[numbers] = np.arange(len(numbers), dtype=np.int32)
+    matched = segment.matched.copy()
+    matched["course"] = places[matched["course"]]
+    return _indexed(info, hours, rows, requires, matched[matched["course"] >= 0], skills, segment.rank[numbers])
 
 
 def ranges(starts: Any, lengths: Any) -> Longs:
@@ -172,11 +190,13 @@ def champions_of(segment: Segment, branch_conditions: Ints, branch_starts: Ints,
     narrow = cost / np.maximum(gains, 1)
     chosen = np.zeros(segment.size, bool)
     for measure in (cost, narrow):
-        order = np.lexsort((owner, measure[owner], language_set, high, skill))
-        keys = np.stack([skill[order], high[order], language_set[order]])
-        begins = np.flatnonzero(np.concatenate([[True], (keys[:, 1:] != keys[:, :-1]).any(axis=0)]))
-        place = np.arange(len(order)) - np.repeat(begins, np.diff(np.append(begins, len(order))))
-        chosen[owner[order[place < CHAMPIONS]]] = True
+        chosen[owner[_first_of(measure[owner], owner, (skill, high, language_set))]] = True
+    rows = segment.matched
+    keys = rows["skill"], rows["high"], segment.info[rows["course"]]["languages"]
+    for doubt in (MICRO, rows["confidence"]):
+        weighed = cost[rows["course"]] / ((rows["high"] - rows["low"]) * (doubt / MICRO))
+        chosen[rows["course"][_first_of(weighed, rows["course"], keys)]] = True
+    chosen[rows["course"][_first_of(-rows["confidence"], rows["course"], keys)]] = True
     waiting = np.flatnonzero(chosen).astype(np.int32)
     while waiting.size:
         counts = np.diff(segment.info["condition"])[waiting]
@@ -187,6 +207,15 @@ def champions_of(segment: Segment, branch_conditions: Ints, branch_starts: Ints,
         waiting = numbers[(numbers >= 0) & ~chosen[numbers]]
         chosen[waiting] = True
     return np.flatnonzero(chosen).astype(np.int32)
+
+
+def _first_of(measure: Any, owner: Ints, keys: tuple[Any, Any, Any]) -> Longs:
+    """Return the rows of the least measure among those of the same keys, as many as there are champions."""
+    order = np.lexsort((owner, measure, *reversed(keys)))
+    sorted_keys = np.stack([key[order] for key in keys])
+    begins = np.flatnonzero(np.concatenate([[True], (sorted_keys[:, 1:] != sorted_keys[:, :-1]).any(axis=0)]))
+    place = np.arange(len(order)) - np.repeat(begins, np.diff(np.append(begins, len(order))))
+    return np.asarray(order[place < CHAMPIONS], np.int64)
 
 
 def all_conditions(conditions: Ints, branch_conditions: Ints, branch_starts: Ints, table: Records) -> Ints:

@@ -17,22 +17,29 @@ from msgspec import UNSET
 from numpy.typing import DTypeLike, NDArray
 
 from services.recommender.inputs import MICRO
-from services.recommender.planner.course_spec import SkillKey, cost_factor, level_condition
+from services.recommender.planner.course_spec import SkillKey, cost_factor, level_condition, matched_spans
 from services.recommender.planner.units import micro
 from shared.domain import Course, Prerequisite
 from shared.texts import folded
 
 HEAD_DTYPE = np.dtype(
     [
-        *((field, np.int32) for field in ("name", "provider", "languages", "modality", "rows", "conditions")),
+        *(
+            (field, np.int32)
+            for field in ("name", "provider", "languages", "modality", "rows", "conditions", "matched")
+        ),
         ("cost_factor", np.int32),
         ("hours", np.int64),
     ]
 )
-"""A course: numbers of its names, how many rows and required conditions it has, millionths, micro-hours."""
+"""A course: numbers of its names, how many rows, required conditions and matched rows it has, millionths, micro-hours.
+"""
 
 ROW_DTYPE = np.dtype([(field, np.int32) for field in ("skill", "low", "high", "entry")])
 """A skill taught: from `low` to `high` (micro-levels); `entry`: the condition that `low` is held, or -1."""
+
+MATCHED_DTYPE = np.dtype([(field, np.int32) for field in ("course", "skill", "low", "high", "confidence", "threshold")])
+"""A matched row of a course: micro-levels, and millionths. `course` is its number in a segment."""
 
 CONDITION_DTYPE = np.dtype([(field, np.int32) for field in ("skill", "level", "course", "first_branch", "last_branch")])
 """A condition: a micro-level of a skill, or a completed course (else both -1), or any branch of a range."""
@@ -108,7 +115,8 @@ class ConditionTable:
 class EncodedCourse(msgspec.Struct, frozen=True, gc=False):
     """A course as the index keeps it: encoded for readers, and as the integers that the planner works on.
 
-    `head`: a HEAD_DTYPE. `rows`: a ROW_DTYPE per skill taught. `requires`: numbers of conditions.
+    `head`: a HEAD_DTYPE. `rows`: a ROW_DTYPE per skill taught. `requires`: numbers of conditions. `matched`: a
+    MATCHED_DTYPE per skill matched, `course` 0.
     """
 
     id: str
@@ -116,6 +124,7 @@ class EncodedCourse(msgspec.Struct, frozen=True, gc=False):
     head: bytes
     rows: bytes
     requires: bytes
+    matched: bytes = b""
 
 
 class Vocabulary:
@@ -145,6 +154,7 @@ class Vocabulary:
             skill, entered = self._number(self.skills, key), micro(low)
             condition = self.conditions.number((skill, entered), skill, entered) if entered > 0 else -1
             rows.append((skill, entered, micro(high), condition))
+        matched = [(0, self._number(self.skills, key), *span) for key, span in matched_spans(course).items()]
         requires = list(dict.fromkeys(self._needs(course.requires)))
         titles = (course.provider.th, course.provider.en)
         provider = self._number(self.providers, frozenset(folded(title) for title in titles if title))
@@ -158,6 +168,7 @@ class Vocabulary:
                 MODALITIES.index(course.modality),
                 len(taught),
                 len(requires),
+                len(matched),
                 cost_factor(course),
                 hours,
             ),
@@ -169,6 +180,7 @@ class Vocabulary:
             head.tobytes(),
             np.array(rows, ROW_DTYPE).tobytes(),
             np.array(requires, np.int32).tobytes(),
+            np.array(matched, MATCHED_DTYPE).tobytes(),
         )
 
     def courses_like(self, names: Iterable[str]) -> list[int]:

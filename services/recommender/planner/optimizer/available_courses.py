@@ -18,6 +18,7 @@ from services.recommender.planner.exact.conditions import (
     cost_multiplier,
     course_option,
     gap_effects,
+    unconfirmed_levels,
 )
 from services.recommender.planner.exact.minimum_closure import AvailableCourses, ClosureCosts
 from services.recommender.planner.index.catalog import View
@@ -31,7 +32,7 @@ from services.recommender.planner.optimizer.closure_cost import (
     empty_costs,
     specialise,
 )
-from services.recommender.planner.optimizer.query import SearchSpace, conditions_met, skills_of
+from services.recommender.planner.optimizer.query import SearchSpace, conditions_met, counted, skills_of
 from services.recommender.planner.units import UNREACHABLE, micro
 from services.recommender.planner.value import ValueFunction
 from shared.domain import Course
@@ -120,7 +121,15 @@ def stock_of(  # noqa: PLR0913, PLR0917 - what a plan knows before there is a pa
         if number >= 0:
             cost = int(costs.cost[number])
             return CourseOption(
-                conditions, spec.id, cost, spec.hours, spec, level_effects, gap_effects(inputs, value, spec), 0
+                conditions,
+                spec.id,
+                cost,
+                spec.hours,
+                spec,
+                level_effects,
+                gap_effects(inputs, value, spec),
+                0,
+                unconfirmed_levels(inputs, value, spec),
             )
         if not (factor := cost_multiplier(inputs, spec.course, ignore_preferences=ignore_preferences)):
             return None
@@ -131,9 +140,23 @@ def stock_of(  # noqa: PLR0913, PLR0917 - what a plan knows before there is a pa
 
     takers = _Takers(space, costs, ours, numbers.of)
     available = AvailableCourses(
-        teachers, option, partial(courses_above, inputs, view, space, costs), takers.closure_costs
+        teachers,
+        option,
+        partial(courses_above, inputs, view, space, costs),
+        takers.closure_costs,
+        partial(_matched, view, value, ours),
     )
     return available
+
+
+def _matched(view: View, value: ValueFunction, framework: str, skill: str) -> Iterator[str]:
+    """Yield the ids of the visible courses with an unconfirmed row of a skill that counts, shortest first."""
+    number = VOCABULARY.skills.get((framework, skill), -1)
+    whole, overlay = (
+        rows[counted(rows, value)][["course", "high"]]
+        for rows in (view.catalog.base.segment.matched_to(number), view.catalog.delta[0].matched_to(number))
+    )
+    return (name for _, name in _in_order(view, whole, overlay))
 
 
 class _Takers:

@@ -1,8 +1,9 @@
 """Match: out of the whole catalog, the courses that one officer's plan weighs, and what leads to them.
 
-The inverted index gives every course that teaches a gap skill beyond the level held. The candidates are the cheapest of
-them per gap and level, and those of the highest value per closure cost. The instance adds the alternatives that satisfy
-their conditions at about the lowest cost, recursively.
+The inverted index gives every course that teaches a gap skill beyond the level held, or may do so by its description.
+The candidates are the cheapest of them per gap and level, confirmed and unconfirmed ones apart, and those of the
+highest value per closure cost. With them come the courses that satisfy their conditions at about the lowest cost,
+recursively.
 """
 
 import numpy as np
@@ -237,6 +238,12 @@ def shortlist(graph: PrerequisiteGraph, query: Query, costs: Costs) -> Flags:
                 seen[course] = True
                 found[count] = course
                 count += 1
+    for row in range(len(query.unconfirmed)):
+        course = np.int32(query.unconfirmed[row]["course"])
+        if not seen[course] and costs.closure_cost[course] < UNREACHABLE:
+            seen[course] = True
+            found[count] = course
+            count += 1
     weighed = top_candidates(graph, query, costs, found[:count])
     seen[:] = False
     for course in weighed:
@@ -256,6 +263,12 @@ def top_candidates(graph: PrerequisiteGraph, query: Query, costs: Costs, candida
         np.full((len(level_values), TOP_BY_COST), UNREACHABLE, np.int64),
         np.full((len(level_values), TOP_BY_COST), -1, np.int32),
     )
+    unconfirmed = query.unconfirmed
+    groups = unconfirmed["group"].max() + 1 if len(unconfirmed) else 0
+    least_matched, cheapest_matched = (
+        np.full((groups, TOP_BY_COST), UNREACHABLE, np.int64),
+        np.full((groups, TOP_BY_COST), -1, np.int32),
+    )
     score, worthiest = np.zeros((2, TOP_BY_DENSITY), np.int64), np.full((2, TOP_BY_DENSITY), -1, np.int32)
     for course in candidates:
         value, cost = ZERO, costs.closure_cost[course]
@@ -268,11 +281,29 @@ def top_candidates(graph: PrerequisiteGraph, query: Query, costs: Costs, candida
                     value += level_values[top]["value"]
                     if cost <= least[top, TOP_BY_COST - 1]:
                         insert_topk(least[top], cheapest[top], graph.courses, cost, wide(course))
+        for place in range(first_of(unconfirmed, wide(course)), first_of(unconfirmed, wide(course + 1))):
+            group = unconfirmed[place]["group"]
+            value += unconfirmed[place]["value"]
+            if cost <= least_matched[group, TOP_BY_COST - 1]:
+                insert_topk(least_matched[group], cheapest_matched[group], graph.courses, cost, wide(course))
         for by in range(2 if value else 0):
             key = -score_of(value, cost, FLAT_EXPONENT if by else 1.0)
             if key <= score[by, TOP_BY_DENSITY - 1]:
                 insert_topk(score[by], worthiest[by], graph.courses, key, wide(course))
-    return np.concatenate((cheapest.ravel(), worthiest.ravel()))
+    return np.concatenate((cheapest.ravel(), cheapest_matched.ravel(), worthiest.ravel()))
+
+
+@jit()
+def first_of(rows: Records, course: int) -> int:
+    """Return the first place in rows by course where those of a course, or of a later one, begin."""
+    low, high = ZERO, wide(len(rows))
+    while low < high:
+        middle = (low + high) // 2
+        if rows[middle]["course"] < course:
+            low = middle + 1
+        else:
+            high = middle
+    return int(low)
 
 
 @jit()

@@ -17,8 +17,8 @@ def build_closure(problem: ProblemData, state: PlanState, workspace: Workspace, 
     closure, visited, held, counters = workspace.closure, workspace.visited, workspace.held, workspace.counters
     counters[0]["epoch"] += 1
     counters[0]["hours"] = counters[0]["cost"] = counters[0]["courses"] = counters[0]["gain"] = 0
-    for gap in range(len(held)):
-        held[gap] = state.held[gap]
+    for slot in range(len(held)):
+        held[slot] = state.held[slot]
     closure[0] = target
     visited[target] = counters[0]["epoch"]
     found, looked = 1, 0
@@ -34,10 +34,10 @@ def build_closure(problem: ProblemData, state: PlanState, workspace: Workspace, 
                 counters[0]["hours"] = 0
                 break
             for place in range(courses[member]["effect"], courses[member + 1]["effect"]):
-                gap, value = effects[place]["gap"], effects[place]["value"]
-                if value > held[gap]:
-                    counters[0]["gain"] += value - held[gap]
-                    held[gap] = value
+                slot, value = effects[place]["slot"], effects[place]["value"]
+                if value > held[slot]:
+                    counters[0]["gain"] += value - held[slot]
+                    held[slot] = value
             conditions = graph.requires[graph.courses[member]["condition"] : graph.courses[member + 1]["condition"]]
         else:
             conditions = graph.branch_conditions[graph.branches[branch]["start"] : graph.branches[branch + 1]["start"]]
@@ -111,7 +111,7 @@ def precedes(problem: ProblemData, course: int, cost: int, other: int, other_cos
 def has_marginal_gain(problem: ProblemData, state: PlanState, course: int) -> bool:
     """Return whether a course by itself closes a part of any gap."""
     for place in range(problem.courses[course]["effect"], problem.courses[course + 1]["effect"]):
-        if problem.effects[place]["value"] > state.held[problem.effects[place]["gap"]]:
+        if problem.effects[place]["value"] > state.held[problem.effects[place]["slot"]]:
             return True
     return False
 

@@ -1,7 +1,7 @@
 """One officer's problem instance: the part of the catalog's graph that a plan weighs, and the value of its courses."""
 
 from math import sqrt
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,13 +11,20 @@ from services.recommender.planner.index.segment import Longs, offsets_of, ranges
 from services.recommender.planner.index.vocabulary import Records
 from services.recommender.planner.optimizer.closure_cost import Costs, Flags, empty_costs
 from services.recommender.planner.optimizer.query import Query
+from services.recommender.planner.value import SURE
 
 WEIGHED_DTYPE = np.dtype([(field, np.int64) for field in ("number", "hours", "cost", "rank", "cosine", "effect")])
 """A course: its number in the catalog's graph, micro-hours, order among equals, cosine of what it teaches and of the
 gaps in millionths, and where its effects on gaps begin."""
 
-EFFECT_DTYPE = np.dtype([("gap", np.int64), ("value", np.int64)])
-"""A gap, and the value held in it once a course is completed."""
+SLOT_DTYPE = np.dtype([(field, np.int64) for field in ("gap", "below", "percent", "gained")])
+"""The part of the value of a gap between `below` and `percent` per cent of sureness, and what of it is gained already.
+
+A course counts in the slots up to its own sureness. A gap without unconfirmed rows has one slot, up to 100.
+"""
+
+EFFECT_DTYPE = np.dtype([("slot", np.int64), ("value", np.int64)])
+"""A slot, and the value held in it once a course is completed."""
 
 
 class ProblemData(NamedTuple):
@@ -28,13 +35,14 @@ class ProblemData(NamedTuple):
     courses: Records
     """(N + 1,) WEIGHED_DTYPE."""
     effects: Records
-    """EFFECT_DTYPE: what each course is worth, gap by gap."""
+    """EFFECT_DTYPE: what each course is worth, slot by slot."""
 
 
 class Instance(NamedTuple):
-    """An instance, the levels of its skills before the path, and its costs, which are still to be computed."""
+    """An instance, how many slots it has, levels of its skills before the path, its costs, still to be computed."""
 
     problem: ProblemData
+    slots: int
     levels: Longs
     costs: Costs
 
@@ -42,43 +50,94 @@ class Instance(NamedTuple):
 def build_instance(graph: PrerequisiteGraph, query: Query, costs: Costs, selected: Selection) -> Instance:
     """Return the instance of one officer: what is selected of the catalog."""
     part = subgraph(graph, selected, costs.ours)
-    courses = np.zeros(len(part.courses) + 1, WEIGHED_DTYPE)
+    count = len(part.courses)
+    courses = np.zeros(count + 1, WEIGHED_DTYPE)
     weighed = courses[:-1]
     weighed["number"], weighed["cost"] = part.courses, costs.cost[part.courses]
     for name in ("hours", "rank"):
         weighed[name] = graph.courses[name][part.courses]
-    counts = graph.courses["row"][part.courses + 1] - graph.courses["row"][part.courses]
-    rows = graph.rows[ranges(graph.courses["row"][part.courses], counts)]
-    owner = np.repeat(np.arange(len(weighed)), counts)
-    weighed["cosine"] = _cosines(query, costs.ours, rows, owner, len(weighed))
+    begins = graph.courses["row"]
+    owner = np.repeat(np.arange(count), begins[part.courses + 1] - begins[part.courses])
+    rows = graph.rows[ranges(begins[part.courses], begins[part.courses + 1] - begins[part.courses])]
+    # Unconfirmed rows of these courses, each with the place of its course.
+    places = np.minimum(np.searchsorted(part.courses, query.unconfirmed["course"]), max(count - 1, 0))
+    of_these = part.courses[places] == query.unconfirmed["course"] if count else np.zeros(len(places), np.bool_)
+    matched, holder = query.unconfirmed[of_these], places[of_these]
+    weighed["cosine"] = _cosines(query, costs.ours, rows, owner, matched, holder, count)
     gap, high = query.skills["gap"][rows["skill"]], rows["high"]
     closing = np.flatnonzero(gap >= 0)
     closing = closing[high[closing] > query.current_level[gap[closing]]]
-    effects = np.empty(len(closing), EFFECT_DTYPE)
-    effects["gap"], effects["value"] = gap[closing], _values(query, gap[closing], high[closing])
-    courses["effect"] = offsets_of(np.bincount(owner[closing], minlength=len(weighed)))
-    problem = ProblemData(part.arrays, courses, effects)
+    whole = _whole_values(query, gap[closing], high[closing])
+    slots = _slots(query, matched)
+    course, effects = _effects(
+        slots,
+        np.append(owner[closing], holder),
+        np.append(gap[closing], matched["gap"]),
+        np.append(np.full(len(closing), SURE), matched["percent"]),
+        np.append(whole, matched["whole"]),
+    )
+    courses["effect"] = offsets_of(np.bincount(course, minlength=count))
     levels = query.skills["entry_level"][part.skills]
     own = empty_costs(part.arrays, np.ascontiguousarray(weighed["cost"]), np.zeros(len(part.skills), np.bool_))
-    return Instance(problem, levels, own)
+    return Instance(ProblemData(part.arrays, courses, effects), len(slots), levels, own)
 
 
-def _values(query: Query, gaps: Longs, levels: Longs) -> Longs:
-    """Return the value of each of these levels of these gaps."""
+def _whole_values(query: Query, gaps: Longs, levels: Longs) -> Longs:
+    """Return the value of each of these levels of these gaps, whatever is gained by descriptions."""
     known = np.repeat(np.arange(len(query.current_level)), np.diff(query.begins)) << 32 | query.level_values["level"]
-    found: Longs = query.level_values["value"][np.searchsorted(known, gaps << 32 | levels)]
+    found: Longs = query.level_values["whole"][np.searchsorted(known, gaps << 32 | levels)]
     return found
 
 
-def _cosines(query: Query, ours: Flags, rows: Records, owner: Longs, courses: int) -> Longs:
+def _slots(query: Query, matched: Records) -> Records:
+    """Return the slots of all gaps: SLOT_DTYPE, by gap, the least sure first. `matched`: unconfirmed rows."""
+    edges = np.zeros((len(query.current_level), SURE + 1), np.bool_)
+    edges[:, SURE] = True
+    edges[matched["gap"], matched["percent"]] = True
+    edges[query.stairs["gap"], query.stairs["percent"]] = True
+    gaps, percents = np.nonzero(edges[:, 1:])
+    slots = np.zeros(len(gaps), SLOT_DTYPE)
+    slots["gap"], slots["percent"] = gaps, percents + 1
+    slots["below"][1:] = np.where(gaps[1:] == gaps[:-1], slots["percent"][:-1], 0)
+    for gap, percent, whole in query.stairs.tolist():
+        held = (slots["gap"] == gap) & (slots["percent"] <= percent)
+        slots["gained"] = np.where(held, np.maximum(slots["gained"], _share(slots, whole)), slots["gained"])
+    return slots
+
+
+def _share(slots: Records, whole: Any) -> Longs:
+    """Return the part of each of these values that lies in its slot; see `share` of `planner.value`."""
+    above, below, rest = slots["percent"], slots["below"], whole % SURE
+    found: Longs = (above - below) * (whole // SURE) + np.minimum(rest, above) - np.minimum(rest, below)
+    return found
+
+
+def _effects(slots: Records, course: Longs, gap: Longs, percent: Longs, whole: Longs) -> tuple[Longs, Records]:
+    """Return what levels of gaps add to each slot up to their sureness, with the course of each, in its order."""
+    first, last = np.searchsorted(slots["gap"], gap), np.searchsorted(slots["gap"], gap, "right")
+    level, slot = np.repeat(np.arange(len(gap)), last - first), ranges(first, last - first)
+    counts = slots["percent"][slot] <= percent[level]
+    level, slot = level[counts], slot[counts]
+    effects = np.empty(len(slot), EFFECT_DTYPE)
+    effects["slot"] = slot
+    effects["value"] = np.maximum(_share(slots[slot], whole[level]) - slots["gained"][slot], 0)
+    order = np.argsort(course[level], kind="stable")
+    return course[level][order], effects[order]
+
+
+def _cosines(
+    query: Query, ours: Flags, rows: Records, owner: Longs, matched: Records, holder: Longs, courses: int
+) -> Longs:
     """Return the cosine of the gap vector (values) and each teaching vector (levels gained), in millionths.
 
     To six places, so that no machine's last bit decides a tie.
     """
     gained = np.where(ours[rows["skill"]], (rows["high"] - rows["low"]) / MICRO, 0.0)
-    size = np.append(query.size, 0.0)[query.skills["gap"][rows["skill"]]]
-    dot = np.bincount(owner, gained * size, courses)
-    own = np.bincount(owner, gained * gained, courses)
+    gained = np.append(gained, matched["gain"] / MICRO)
+    gap = np.append(query.skills["gap"][rows["skill"]], matched["gap"])
+    course = np.append(owner, holder)
+    dot = np.bincount(course, gained * np.append(query.size, 0.0)[gap], courses)
+    own = np.bincount(course, gained * gained, courses)
     both = np.sqrt(own) * sqrt(sum(query.size * query.size))
     cosines = np.divide(dot, both, out=np.zeros(courses), where=dot > 0)
     return (cosines * MICRO + 0.5).astype(np.int64)

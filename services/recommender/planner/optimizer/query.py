@@ -32,7 +32,7 @@ from services.recommender.planner.optimizer.closure_cost import (
     specialise,
 )
 from services.recommender.planner.units import FORBIDDEN, UNREACHABLE, micro
-from services.recommender.planner.value import ValueFunction
+from services.recommender.planner.value import SURE, ValueFunction
 from shared.domain import Framework
 from shared.texts import folded
 
@@ -52,8 +52,20 @@ class CostProfile(NamedTuple):
 SKILL_DTYPE = np.dtype([("entry_level", np.int64), ("gap", np.int64), ("in_framework", np.int64)])
 """A skill: the micro-level that counts at entry, its number among the gaps or -1, whether it is of the framework."""
 
-LEVEL_VALUE_DTYPE = np.dtype([("level", np.int64), ("value", np.int64)])
-"""A micro-level and its value."""
+LEVEL_VALUE_DTYPE = np.dtype([("level", np.int64), ("value", np.int64), ("whole", np.int64)])
+"""A micro-level, its value, and its value whatever is gained by descriptions."""
+
+UNCONFIRMED_DTYPE = np.dtype(
+    [(field, np.int64) for field in ("course", "gap", "group", "value", "whole", "percent", "gain")]
+)
+"""An unconfirmed row that counts: course, gap, its value by itself, that of its level if it were sure, how sure it is,
+and micro-levels gained by its confidence.
+
+Rows of one gap that lead to the same level are of one `group`, counted from 0.
+"""
+
+STAIR_DTYPE = np.dtype([(field, np.int64) for field in ("gap", "percent", "whole")])
+"""What completed courses have gained of a gap by their description; see `planner.value`."""
 
 
 class Query(NamedTuple):
@@ -75,6 +87,10 @@ class Query(NamedTuple):
     """Courses that must be candidates whatever they close."""
     min_factor: float
     """No course costs less than its hours times this."""
+    unconfirmed: Records
+    """UNCONFIRMED_DTYPE, by course."""
+    stairs: Records
+    """STAIR_DTYPE: of each gap the surest first."""
 
 
 class SearchSpace(NamedTuple):
@@ -146,13 +162,15 @@ def build_query(
         if (skill := VOCABULARY.skills.get(key, count)) < count:
             skills[skill]["entry_level"] = micro(level)
     gaps = list(value.gaps)
-    level_values: list[tuple[int, int]] = []
+    level_values: list[tuple[int, int, int]] = []
     begins = [0]
     for gap, name in enumerate(gaps):
         if (skill := VOCABULARY.skills.get((inputs.framework.id, name), count)) < count:
             skills[skill]["gap"] = gap
             levels = {*space.base.levels(skill), *space.catalog.delta[0].levels(skill)}
-            level_values += [(level, value.of(name, level / MICRO)) for level in sorted(levels)]
+            level_values += [
+                (level, value.of(name, level / MICRO), value.certain(name, level / MICRO)) for level in sorted(levels)
+            ]
         begins.append(len(level_values))
     costs, changed, min_factor = _costs(inputs, space, ours, ignore_preferences)
     met = conditions_met(space, inputs.done)
@@ -171,8 +189,49 @@ def build_query(
         met=np.array(met, np.int32),
         forced=np.array(space.numbers(forced_courses(inputs, also)), np.int32),
         min_factor=float(min_factor),
+        unconfirmed=_unconfirmed(space, inputs.framework.id, value),
+        stairs=np.array(
+            [(gaps.index(name), *step) for name in gaps for step in value.stairs.get(name, ())], STAIR_DTYPE
+        ),
     )
     return PreparedQuery(query, costs)
+
+
+def counted(rows: Records, value: ValueFunction) -> NDArray[np.bool_]:
+    """Return which of these matched rows are sure enough to count."""
+    least = rows["threshold"] if value.least_confidence is None else value.least_confidence
+    return np.asarray(rows["confidence"] >= least, np.bool_)
+
+
+def _unconfirmed(space: SearchSpace, framework: str, value: ValueFunction) -> Records:
+    """Return the unconfirmed rows that are worth something to the officer; see `ValueFunction.matched`."""
+    parts: list[Records] = []
+    groups = 0
+    for gap, name in enumerate(value.gaps):
+        skill = VOCABULARY.skills.get((framework, name), -1)
+        base, overlay = space.base.matched_to(skill), space.catalog.delta[0].matched_to(skill)
+        if not len(base) + len(overlay):
+            continue
+        rows = np.concatenate([base, overlay])
+        course = np.concatenate([base["course"], overlay["course"] + np.int32(space.base.size)])
+        percent = rows["confidence"].astype(np.int64) * SURE // MICRO
+        levels, group = np.unique(rows["high"], return_inverse=True)
+        certain = np.array([value.certain(name, level / MICRO) for level in levels.tolist()], np.int64)
+        steps, place = np.unique(group * (SURE + 1) + percent, return_inverse=True)
+        alone = [value.alone(name, (int(step) % (SURE + 1), int(certain[step // (SURE + 1)]))) for step in steps]
+        worth = np.array(alone, np.int64)[place]
+        kept = counted(rows, value) & (rows["low"] <= micro(value.targets[name].level)) & (worth > 0)
+        found = np.zeros(int(kept.sum()), UNCONFIRMED_DTYPE)
+        found["course"], found["gap"], found["value"] = course[kept], gap, worth[kept]
+        found["whole"], found["percent"] = certain[group][kept], percent[kept]
+        found["group"] = groups + group[kept]
+        found["gain"] = (rows["high"] - rows["low"]).astype(np.int64)[kept] * percent[kept] // SURE
+        parts.append(found)
+        groups += len(levels)
+    if not parts:
+        return np.zeros(0, UNCONFIRMED_DTYPE)
+    together = np.concatenate(parts)
+    return together[np.argsort(together["course"], kind="stable")]
 
 
 def conditions_met(space: SearchSpace, course_ids: Iterable[str]) -> list[int]:

@@ -6,7 +6,8 @@ T0 is a greedy: again and again the closure worth most per cost that still fits.
     starts      the greedy after the closure of one course (partial enumeration), for those courses that close most, or
                 spare other closures most, for their cost: a course that serves several conditions counts once
     exchanges   local search: without each course of the path in turn; and with each start that closes more than the
-                path put first, what still fits of the path kept, and the greedy for the rest
+                path put first, what still fits of the path kept, or of a short path all but one course in turn, and
+                the greedy for the rest
 
 all without what loses nothing. A path is better when it closes more, and of equals when it costs less. Where the visits
 of the plan are spent, the best path so far stands.
@@ -49,6 +50,7 @@ from services.recommender.planner.units import UNREACHABLE
 EXPONENTS = np.array(PARAMS.exponents)
 MAX_PASSES = PARAMS.max_passes
 MAX_STARTS = PARAMS.max_starts
+MAX_EXCHANGED = PARAMS.max_exchanged
 BUDGET_SHARES = PARAMS.budget_shares
 UNBOUNDED = 1 << 62
 
@@ -233,15 +235,15 @@ def sole_contributors(problem: ProblemData, start_state: PlanState, path: Course
     for place in range(path.totals[0]["size"]):
         course = path.courses[place]
         for effect in range(problem.courses[course]["effect"], problem.courses[course + 1]["effect"]):
-            gap, value = problem.effects[effect]["gap"], problem.effects[effect]["value"]
-            if value > first[gap]:
-                first[gap], second[gap], holder[gap] = value, first[gap], place
-            elif value > second[gap]:
-                second[gap] = value
+            slot, value = problem.effects[effect]["slot"], problem.effects[effect]["value"]
+            if value > first[slot]:
+                first[slot], second[slot], holder[slot] = value, first[slot], place
+            elif value > second[slot]:
+                second[slot] = value
     alone = np.zeros(path.totals[0]["size"], np.bool_)
-    for gap in range(len(first)):
-        if holder[gap] >= 0 and first[gap] > second[gap]:
-            alone[holder[gap]] = True
+    for slot in range(len(first)):
+        if holder[slot] >= 0 and first[slot] > second[slot]:
+            alone[holder[slot]] = True
     return alone
 
 
@@ -331,7 +333,7 @@ def run_search(
     starts = starts_of(problem, start_state, workspace, found.targets, complete)
     for course in starts:
         if counters[0]["visits_left"] > remaining // 2:
-            start_with(problem, start_state, workspace, found, course, ZERO)
+            start_with(problem, start_state, workspace, found, course, ZERO, NONE)
     for _ in range(MAX_PASSES):
         improved = drop_and_refill(problem, start_state, workspace, found)
         for course in starts:
@@ -339,7 +341,11 @@ def run_search(
             adds = complete or has_marginal_gain(problem, state, course)
             if not state.done[course] and adds and counters[0]["visits_left"] > 0:
                 kept = best.totals[0]["size"]
-                better = start_with(problem, start_state, workspace, found, course, kept)
+                better = start_with(problem, start_state, workspace, found, course, kept, NONE)
+                out = kept - 1 if kept <= MAX_EXCHANGED and not complete else NONE
+                while out >= 0 and not better and counters[0]["visits_left"] > 0:
+                    better = start_with(problem, start_state, workspace, found, course, kept, out)
+                    out -= 1
                 improved = improved or better
         if not improved:
             break
@@ -363,8 +369,8 @@ def attainable_value(problem: ProblemData, start_state: PlanState, targets: Reco
     held = start_state.held.copy()
     for target in targets["course"]:
         for place in range(problem.courses[target]["effect"], problem.courses[target + 1]["effect"]):
-            gap = problem.effects[place]["gap"]
-            held[gap] = max(held[gap], problem.effects[place]["value"])
+            slot = problem.effects[place]["slot"]
+            held[slot] = max(held[slot], problem.effects[place]["value"])
     return int(held.sum())
 
 
@@ -431,11 +437,11 @@ def starts_of(
 
 @jit(allocates=True)
 def start_with(
-    problem: ProblemData, start_state: PlanState, workspace: Workspace, found: Found, course: int, kept: int
+    problem: ProblemData, start_state: PlanState, workspace: Workspace, found: Found, course: int, kept: int, out: int
 ) -> bool:
     """Try the closure of a course, then what fits of the first `kept` courses of the best path, then the greedy.
 
-    Returns whether that made the path better.
+    The course at place `out` is not kept. Returns whether that made the path better.
     """
     state, trial = found.state, found.trial
     copy_position(start_state, state)
@@ -444,7 +450,10 @@ def start_with(
     add_closure(problem, state, workspace, course, trial)
     if kept > 0:
         workspace.counters[0]["visits_left"] -= kept
-        for other in found.best.courses[:kept]:
+        for place in range(kept):
+            other = found.best.courses[place]
+            if place == out:
+                continue
             room = problem.courses[other]["hours"] <= state.left[0]["hours"] and state.left[0]["steps"] > 0
             if room and not state.done[other] and admits(problem, state, other):
                 study(problem, state, other)

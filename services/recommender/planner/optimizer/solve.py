@@ -101,7 +101,7 @@ PREFERENCE_FLOOR = PARAMS.preference_floor
 def solve(inputs: Inputs, view: View, extra: tuple[str, ...] = ()) -> PlanSolution:
     """Return the plan in numbers. `extra`: courses that are to be among those it knows."""
     targets, entry_levels = posterior_targets(inputs, view.course)
-    value, space = ValueFunction(targets), search_space(view.catalog, inputs, extra)
+    value, space = ValueFunction(targets, inputs.least_confidence), search_space(view.catalog, inputs, extra)
     prefers = bool(inputs.slowed) or any(rule.bias not in (INCLUDE_ONLY, EXCLUDE) for rule in inputs.rules)
     visits = MAX_VISITS // 2 if prefers else MAX_VISITS
     one = _searched(inputs, view, value, entry_levels, space, extra, visits, ignore_preferences=False)
@@ -162,10 +162,10 @@ def _searched(
     query, costs = build_query(inputs, value, entry_levels, space, extra, ignore_preferences)
     hours = UNLIMITED if inputs.budget_hours is None else round(inputs.budget_hours * MICRO)
     steps = MOST_STEPS if inputs.max_steps is None else min(inputs.max_steps, MOST_STEPS)
-    graph, gaps = space.graph.arrays, len(value.gaps)
+    graph = space.graph.arrays
     instance = build_instance(graph, query, costs, select(graph, query, costs))
-    problem, workspace = instance.problem, empty_workspace(instance.problem, gaps, visits, MOST_STEPS)
-    start_state = initial_state(instance, gaps, hours, steps, workspace)
+    problem, workspace = instance.problem, empty_workspace(instance, visits, MOST_STEPS)
+    start_state = initial_state(instance, hours, steps, workspace)
     before = copy_of(start_state)
     available = stock_of(inputs, view, value, entry_levels, space, costs, ignore_preferences)
     fixed_courses, missing = fix_courses(

@@ -50,7 +50,7 @@ class PlanState(NamedTuple):
     left: Records
     """(1,) LEFT_DTYPE."""
     held: Longs
-    """(G,): value held per gap."""
+    """(G,): value held per slot; see `SLOT_DTYPE`."""
     levels: Longs
     """(S,): micro-level per skill."""
     done: Flags
@@ -67,26 +67,26 @@ class Workspace(NamedTuple):
     visited: Longs
     """Per course and branch: the epoch in which it was last added to a closure."""
     held: Longs
-    """Per gap: the value held with the closure."""
+    """Per slot: the value held with the closure."""
     counters: Records
     """(1,) COUNTERS_DTYPE."""
     heap: Records
     """HEAP_DTYPE: conditions whose consumers are to be costed again."""
 
 
-def empty_workspace(problem: ProblemData, gaps: int, visits: int, max_courses: int) -> Workspace:
+def empty_workspace(instance: Instance, visits: int, max_courses: int) -> Workspace:
     """Return an empty workspace."""
-    courses, conditions, branches = problem.graph.sizes
+    courses, conditions, branches = instance.problem.graph.sizes
     counters, heap = np.zeros(1, COUNTERS_DTYPE), np.zeros(conditions + 1, HEAP_DTYPE)
     counters["visits_left"], counters["max_courses"], heap["place"][:-1] = visits, max_courses, -1
     closure, visited = np.zeros((2, courses + branches + 1), np.int64)
-    return Workspace(closure, visited, np.zeros(gaps, np.int64), counters, heap)
+    return Workspace(closure, visited, np.zeros(instance.slots, np.int64), counters, heap)
 
 
-def initial_state(instance: Instance, gaps: int, hours: int, steps: int, workspace: Workspace) -> PlanState:
+def initial_state(instance: Instance, hours: int, steps: int, workspace: Workspace) -> PlanState:
     """Return the state before the path. Computes the costs of the instance."""
     left = np.array([(hours, steps)], LEFT_DTYPE)
-    held, levels, costs = np.zeros(gaps, np.int64), instance.levels, instance.costs
+    held, levels, costs = np.zeros(instance.slots, np.int64), instance.levels, instance.costs
     visited = costs_from(instance.problem.graph, levels, np.zeros(0, np.int32), ADDING, costs)
     workspace.counters["visits_left"] -= visited
     return PlanState(left, held, levels.copy(), np.zeros(len(costs.cost), np.bool_), costs)
@@ -103,8 +103,8 @@ def copy_of(state: PlanState) -> PlanState:
 def copy_position(source: PlanState, target: PlanState) -> None:
     """Copy a state without its costs."""
     target.left[0] = source.left[0]
-    for gap in range(len(source.held)):
-        target.held[gap] = source.held[gap]
+    for slot in range(len(source.held)):
+        target.held[slot] = source.held[slot]
     for skill in range(len(source.levels)):
         target.levels[skill] = source.levels[skill]
     for course in range(len(source.done)):
@@ -162,7 +162,8 @@ def study(problem: ProblemData, state: PlanState, course: int) -> None:
     for place in range(graph.courses[course]["row"], graph.courses[course + 1]["row"]):
         levels[graph.rows[place]["skill"]] = max(levels[graph.rows[place]["skill"]], graph.rows[place]["high"])
     for place in range(problem.courses[course]["effect"], problem.courses[course + 1]["effect"]):
-        held[problem.effects[place]["gap"]] = max(held[problem.effects[place]["gap"]], problem.effects[place]["value"])
+        effect = problem.effects[place]
+        held[effect["slot"]] = max(held[effect["slot"]], effect["value"])
 
 
 @jit()

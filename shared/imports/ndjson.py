@@ -1,4 +1,4 @@
-"""Courses as NDJSON: one JSON object a line, parsed when its line is complete. Pure.
+"""Rows as NDJSON: one JSON object a line, parsed when its line is complete. Pure.
 
 A byte order mark before the first line is skipped.
 """
@@ -6,26 +6,29 @@ A byte order mark before the first line is skipped.
 import codecs
 import re
 from collections.abc import Iterator
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from services.catalog.importers.rows import ROW_LIMIT, Row, refused, row_of
 from shared.decoding import decode
-from shared.domain import Course
 from shared.errors import Malformed, Problem, TooLarge
+from shared.imports.rows import ROW_LIMIT, Row, refused, row_of
 
-_ID = re.compile(rb'"id"\s*:\s*"([^"\\]{1,64})"')
+T = TypeVar("T")
+
+_ID = re.compile(rb'"(?:id|officer)"\s*:\s*"([^"\\]{1,64})"')
 
 
-class NdjsonReader:
-    """Reads rows from a body that arrives in chunks. The number of a row is its line."""
+class NdjsonReader(Generic[T]):
+    """Reads rows of a shape from a body that arrives in chunks. The number of a row is its line."""
 
-    def __init__(self) -> None:
+    def __init__(self, shape: type[T]) -> None:
+        self._shape = shape
         self._line = 0
         self._held = bytearray()
         self._skipping = False
 
-    def feed(self, chunk: bytes) -> Iterator[Row | None]:
+    def feed(self, chunk: bytes) -> Iterator[Row[T] | None]:
         """Yield the rows that a chunk completes, None for an empty line.
 
         A line that is too long is refused at once and skipped to its end.
@@ -36,12 +39,12 @@ class NdjsonReader:
             yield from self._end_line()
         yield from self._take(rest)
 
-    def end(self) -> Iterator[Row | None]:
+    def end(self) -> Iterator[Row[T] | None]:
         """Yield the row of a last line that has no line end."""
         if self._held:
             yield from self._end_line()
 
-    def _take(self, part: bytes) -> Iterator[Row]:
+    def _take(self, part: bytes) -> Iterator[Row[T]]:
         if self._skipping:
             return
         self._held += part
@@ -51,43 +54,43 @@ class NdjsonReader:
             self._held.clear()
             yield refused(self._line + 1, TooLarge(f"a line may hold {ROW_LIMIT} bytes"), begins)
 
-    def _end_line(self) -> Iterator[Row | None]:
+    def _end_line(self) -> Iterator[Row[T] | None]:
         self._line += 1
         if self._skipping:
             self._skipping = False
             return
         text = bytes(self._held).removeprefix(codecs.BOM_UTF8 if self._line == 1 else b"").strip()
         self._held.clear()
-        yield _row(self._line, text) if text else None
+        yield _row(self._line, text, self._shape) if text else None
 
 
-def _row(number: int, raw: bytes) -> Row:
+def _row(number: int, raw: bytes, shape: type[T]) -> Row[T]:
     try:
-        return Row(number, course=decode(raw, Course))
+        return Row(number, decode(raw, shape))
     except Problem as problem:
         if isinstance(problem, Malformed):
             return refused(number, problem, _begins(raw))
     try:
         given = msgspec.json.decode(raw)
     except (msgspec.DecodeError, RecursionError):  # a number with too many digits, for one
-        return refused(number, problem_of(raw), _begins(raw))
+        return refused(number, problem_of(raw, shape), _begins(raw))
     return (
-        row_of(number, given, begins=_begins(raw))
+        row_of(number, given, shape, begins=_begins(raw))
         if isinstance(given, dict)
-        else refused(number, problem_of(raw), _begins(raw))
+        else refused(number, problem_of(raw, shape), _begins(raw))
     )
 
 
-def problem_of(raw: bytes) -> Problem:
-    """Return the first fault of a course."""
+def problem_of(raw: bytes, shape: Any) -> Problem:
+    """Return the first fault of a row."""
     try:
-        decode(raw, Course)
+        decode(raw, shape)
     except Problem as problem:
         return problem
     raise ValueError("nothing is wrong with it")
 
 
 def _begins(raw: bytes) -> str:
-    """Return the id in a line, or its first words."""
+    """Return the id or the officer in a line, or its first words."""
     found = _ID.search(raw)
     return (found[1] if found else raw[:60]).decode(errors="replace")

@@ -1,8 +1,8 @@
 """In which encoding a text file is: decided by evidence, as the bytes come. Pure.
 
 UTF-8, with or without its mark, passes through as it is, single faults too. UTF-16 is known by its mark or by the
-upper bytes of ASCII and Thai letters, UTF-32 by its mark. What is neither is read as TIS-620 (cp874), where bytes above 127 stand together as Thai letters do, or else as
-cp1252.
+upper bytes of ASCII and Thai letters, UTF-32 by its mark. What is neither is read as TIS-620 (cp874), where bytes above
+127 stand together as Thai letters do, or else as cp1252.
 """
 
 import codecs

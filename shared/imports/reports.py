@@ -5,22 +5,27 @@ They are kept for 90 days.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from pymongo import ASCENDING, IndexModel
 
-from services.catalog.model import ImportReport, ListRows, RowResult
 from shared.decoding import stored
+from shared.imports.rows import ImportReport, ListRows, RowResult
 from shared.mongo import Database, ensure_indexes, unavailable
+
+R = TypeVar("R", bound=ImportReport)
 
 _KEPT = timedelta(days=90)
 _SILENT = timedelta(minutes=5)
 _PARTS = 50
 
 
-class ReportStore:
-    def __init__(self, database: Database) -> None:
+class ReportStore(Generic[R]):
+    """The reports of a service's imports, each of one shape."""
+
+    def __init__(self, database: Database, shape: type[R]) -> None:
+        self._shape = shape
         self._database = database
         self._imports = database["imports"]
         self._rows = database["import_rows"]
@@ -32,7 +37,7 @@ class ReportStore:
         refused = IndexModel([("import_id", ASCENDING), ("statuses", ASCENDING), ("last", ASCENDING)], name="by_status")
         await ensure_indexes(self._database, {"imports": [expiry], "import_rows": [expiry, by_import, refused]})
 
-    async def save(self, tenant: str, report: ImportReport) -> None:
+    async def save(self, tenant: str, report: R) -> None:
         """Store a report as it is now. Raises Unavailable."""
         content = msgspec.to_builtins(report)
         whole = {"tenant": tenant, "content": content, "expires_at": datetime.now(UTC) + _KEPT}
@@ -52,7 +57,7 @@ class ReportStore:
         with unavailable():
             await self._rows.replace_one({"_id": f"{import_id}/{first}"}, part, upsert=True)
 
-    async def find(self, tenant: str, import_id: str) -> ImportReport | None:
+    async def find(self, tenant: str, import_id: str) -> R | None:
         """Return a report of this tenant. Raises Unavailable.
 
         One that should be running and has not been heard of for five minutes was interrupted.
@@ -61,7 +66,7 @@ class ReportStore:
             found = await self._imports.find_one({"_id": import_id, "tenant": tenant})
         if found is None:
             return None
-        report = stored(found["content"], ImportReport)
+        report = stored(found["content"], self._shape)
         if report.state == "running" and datetime.now(UTC) - report.updated_at > _SILENT:
             report = msgspec.structs.replace(report, state="interrupted")
         return report

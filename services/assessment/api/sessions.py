@@ -1,0 +1,106 @@
+"""Adaptive sessions: started, answered, resumed, stopped."""
+
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from services.assessment.api.common import known_officer, subject_of
+from services.assessment.sessions.model import (
+    ListSessions,
+    SessionDetail,
+    SessionList,
+    SessionStep,
+    StartSession,
+    SubmitAnswer,
+)
+from services.assessment.sessions.runner import SessionRunner
+from services.assessment.sessions.store import SessionStore
+from services.assessment.sessions.views import detail_of, row_of, step_of
+from shared.auth import EVERYONE
+from shared.errors import InvalidInput
+from shared.routes import Route, json_response, read_body, read_query, trace_of
+
+SESSIONS: web.AppKey[SessionStore] = web.AppKey("sessions", SessionStore)
+RUNNER: web.AppKey[SessionRunner] = web.AppKey("runner", SessionRunner)
+
+
+async def start_session(request: web.Request) -> web.StreamResponse:
+    """Start an adaptive session, or go on with the open one.
+
+    Answers 201 with the first item of a new session. An officer has one open session at most: the same request again
+    answers 200 with it as it stands, another one 409.
+    """
+    body = await read_body(request, StartSession)
+    runner = request.app[RUNNER]
+    sitting, new = await runner.start(*subject_of(request), body, trace_of(request))
+    return json_response(step_of(sitting, datetime.now(UTC)), 201 if new else 200)
+
+
+async def list_sessions(request: web.Request) -> web.StreamResponse:
+    """Return a page of an officer's sessions, the newest first."""
+    wanted = read_query(request, ListSessions)
+    await known_officer(request)
+    found = await request.app[SESSIONS].page(*subject_of(request), wanted)
+    if found is None:
+        raise InvalidInput("there is no such session of this officer", "after")
+    page = found[: wanted.limit]
+    after = page[-1].plan.id if len(found) > len(page) else None
+    return json_response(SessionList([row_of(one) for one in page], after))
+
+
+async def get_session(request: web.Request) -> web.StreamResponse:
+    """Return a session: the item to answer, what was asked, and how sure each level is by now.
+
+    Whoever lost the connection goes on from here.
+    """
+    sitting = await request.app[RUNNER].find(*subject_of(request), request.match_info["session_id"])
+    return json_response(detail_of(sitting, datetime.now(UTC)))
+
+
+async def answer_item(request: web.Request) -> web.StreamResponse:
+    """Answer the present item; returns the next one, or the result.
+
+    The same answer again changes nothing and returns the session as it stands. 409 names the field: another item or
+    sequence than the present one, another response to an answered item, a session that is finished, or a time limit
+    that has passed. The result is in the officer's profile as an assessment of kind `test`, and the path follows.
+    """
+    body = await read_body(request, SubmitAnswer)
+    session = request.match_info["session_id"]
+    sitting = await request.app[RUNNER].answer(*subject_of(request), session, body, trace_of(request))
+    return json_response(step_of(sitting, datetime.now(UTC)))
+
+
+async def stop_session(request: web.Request) -> web.StreamResponse:
+    """End a session; what it measured so far counts. A finished session stays as it is."""
+    session = request.match_info["session_id"]
+    sitting = await request.app[RUNNER].stop(*subject_of(request), session, trace_of(request))
+    return json_response(step_of(sitting, datetime.now(UTC)))
+
+
+_SESSIONS = "/v1/officers/{officer_id}/sessions"
+_SESSION = f"{_SESSIONS}/{{session_id}}"
+SESSION_ROUTES = [
+    Route(
+        "POST",
+        _SESSIONS,
+        start_session,
+        EVERYONE,
+        body=StartSession,
+        example={"skills": ["dlit-safety", "ds-service-design"], "max_items": 20},
+        answers={200: SessionStep, 201: SessionStep},
+        problems=[409],
+    ),
+    Route("GET", _SESSIONS, list_sessions, EVERYONE, query=ListSessions, answers={200: SessionList}),
+    Route("GET", _SESSION, get_session, EVERYONE, answers={200: SessionDetail}),
+    Route(
+        "POST",
+        f"{_SESSION}/answers",
+        answer_item,
+        EVERYONE,
+        body=SubmitAnswer,
+        example={"item": "dlit-safety-1", "response": 2, "sequence": 1},
+        answers={200: SessionStep},
+        problems=[409],
+    ),
+    Route("POST", f"{_SESSION}:stop", stop_session, EVERYONE, answers={200: SessionStep}),
+]

@@ -1,0 +1,191 @@
+"""xAPI (IEEE 9274.1.1) for statements, and the tenant's mapping of activities to skills."""
+
+from typing import Any
+
+import msgspec
+from aiohttp import web
+from msgspec import Struct
+
+from services.assessment.api.common import INDEX
+from services.assessment.xapi.mapping import PutXapiMapping, XapiMapping, check_mapping
+from services.assessment.xapi.receiver import StatementReceiver
+from services.assessment.xapi.statements import MOST_STATEMENTS, VERSIONS, Statement
+from services.assessment.xapi.store import StatementStore
+from shared.auth import ADMINS, PLATFORMS, PUBLIC
+from shared.decoding import decode
+from shared.errors import Malformed, NotFound, TooLarge
+from shared.routes import (
+    Header,
+    Route,
+    json_response,
+    no_content,
+    principal,
+    read_body,
+    read_query,
+    read_raw,
+    trace_of,
+)
+
+STATEMENTS: web.AppKey[StatementStore] = web.AppKey("statements", StatementStore)
+RECEIVER: web.AppKey[StatementReceiver] = web.AppKey("receiver", StatementReceiver)
+
+_VERSION = "X-Experience-API-Version"
+_LIMIT = 16 * 1024 * 1024
+
+
+class NamedStatement(Struct, frozen=True, forbid_unknown_fields=True):
+    """The id of a statement."""
+
+    statementId: str  # noqa: N815 - as xAPI spells it
+
+
+class XapiAbout(Struct, frozen=True):
+    """The versions of xAPI that are spoken."""
+
+    version: list[str]
+
+
+async def show_about(_: web.Request) -> web.StreamResponse:
+    """Return the versions of xAPI that are spoken."""
+    return _told(json_response(XapiAbout(list(VERSIONS))), VERSIONS[-1])
+
+
+async def post_statements(request: web.Request) -> web.StreamResponse:
+    """Store one statement or a list of up to 10,000; returns their ids.
+
+    All are stored or none. A statement of the verbs passed, failed, completed or scored is evidence where the
+    tenant's mapping names its activity; others are kept and counted. The actor is an account of the mapping's home
+    page, whose name is the officer's id. An equal statement again changes nothing; another one of the same id is 409.
+    """
+    version = _version(request)
+    given = decode(await read_raw(request), Any)
+    several = isinstance(given, list)
+    statements = given if isinstance(given, list) else [given]
+    if not statements:
+        raise Malformed("needs a statement")
+    if len(statements) > MOST_STATEMENTS:
+        raise TooLarge(f"a request may hold {MOST_STATEMENTS} statements")
+    tenant, trace = principal(request).tenant, trace_of(request)
+    ids = await request.app[RECEIVER].take(tenant, statements, trace, several=several)
+    return _told(json_response(ids), version)
+
+
+async def put_statement(request: web.Request) -> web.StreamResponse:
+    """Store one statement under an id; see the request for several."""
+    version, wanted = _version(request), read_query(request, NamedStatement)
+    given = decode(await read_raw(request), Any)
+    if not isinstance(given, dict):
+        raise Malformed("needs one statement")
+    if str(given.setdefault("id", wanted.statementId)).lower() != wanted.statementId.lower():
+        raise Malformed("is not the statementId of the request", "id")
+    await request.app[RECEIVER].take(principal(request).tenant, [given], trace_of(request), several=False)
+    return _told(no_content(), version)
+
+
+async def get_statement(request: web.Request) -> web.StreamResponse:
+    """Return one statement by its id. Statements cannot be searched."""
+    version, wanted = _version(request), read_query(request, NamedStatement)
+    tenant = principal(request).tenant
+    found = await request.app[STATEMENTS].find(tenant, wanted.statementId.lower())
+    if found is None:
+        raise NotFound("no such statement", "statementId")
+    stored = found["stored"].isoformat()
+    content = {"timestamp": stored, "version": version, **msgspec.json.decode(found["content"])}
+    authority = {"objectType": "Agent", "account": {"homePage": "urn:tenant", "name": tenant}}
+    return _told(json_response({**content, "stored": stored, "authority": authority}), version)
+
+
+async def put_mapping(request: web.Request) -> web.StreamResponse:
+    """Replace the tenant's mapping of activities to skills.
+
+    It counts for statements that come from now on. A statement that was only kept is read by it when it is sent again.
+    """
+    body = await read_body(request, PutXapiMapping)
+    tenant, index = principal(request).tenant, request.app[INDEX]
+    check_mapping(body, {rule.framework: index.find(tenant, rule.framework) for rule in body.rules if rule.framework})
+    await request.app[STATEMENTS].put_mapping(tenant, body)
+    return json_response(await request.app[STATEMENTS].shown_mapping(tenant))
+
+
+async def show_mapping(request: web.Request) -> web.StreamResponse:
+    """Return the tenant's mapping, how many statements are evidence or only kept, and the latest of the latter."""
+    return json_response(await request.app[STATEMENTS].shown_mapping(principal(request).tenant))
+
+
+def _version(request: web.Request) -> str:
+    """Return the version of xAPI to answer in. Raises Malformed naming the header."""
+    asked = request.headers.get(_VERSION, "").strip()
+    if asked in ("1.0", *(f"1.0.{patch}" for patch in range(4))):
+        return "1.0.3"
+    if asked in ("2.0", "2.0.0"):
+        return "2.0.0"
+    raise Malformed(f"must name a version that is spoken: {', '.join(VERSIONS)}", _VERSION)
+
+
+def _told(response: web.Response, version: str) -> web.Response:
+    response.headers[_VERSION] = version
+    return response
+
+
+_STATEMENT = {
+    "actor": {"account": {"homePage": "https://lms.example.org", "name": "officer-014"}},
+    "verb": {"id": "http://adlnet.gov/expapi/verbs/passed"},
+    "object": {"id": "https://lms.example.org/quiz/safety-1"},
+    "result": {"score": {"scaled": 0.8}},
+    "timestamp": "2026-11-02T09:00:00+07:00",
+}
+_MAPPING = {
+    "home_page": "https://lms.example.org",
+    "rules": [
+        {"activity": "https://lms.example.org/quiz/safety-1", "skill": "dlit-safety", "level": 3},
+        {"activity": "https://lms.example.org/course/safety/*", "skill": "dlit-safety", "level": 2},
+    ],
+}
+_HEADER = Header(_VERSION, "The version of xAPI: 1.0.3 or 2.0.0.", required=True)
+XAPI_ROUTES = [
+    Route("GET", "/xapi/about", show_about, PUBLIC, answers={200: XapiAbout}),
+    Route(
+        "POST",
+        "/xapi/statements",
+        post_statements,
+        PLATFORMS,
+        body=Statement | list[Statement],
+        example=[_STATEMENT],
+        headers=[_HEADER],
+        answers={200: list[str]},
+        problems=[409],
+        limit=_LIMIT,
+    ),
+    Route(
+        "PUT",
+        "/xapi/statements",
+        put_statement,
+        PLATFORMS,
+        body=Statement,
+        example=_STATEMENT,
+        query=NamedStatement,
+        headers=[_HEADER],
+        answers={204: None},
+        problems=[409],
+    ),
+    Route(
+        "GET",
+        "/xapi/statements",
+        get_statement,
+        PLATFORMS,
+        query=NamedStatement,
+        headers=[_HEADER],
+        answers={200: Statement},
+        problems=[404],
+    ),
+    Route(
+        "PUT",
+        "/v1/xapi-mapping",
+        put_mapping,
+        ADMINS,
+        body=PutXapiMapping,
+        example=_MAPPING,
+        answers={200: XapiMapping},
+    ),
+    Route("GET", "/v1/xapi-mapping", show_mapping, PLATFORMS, answers={200: XapiMapping}),
+]

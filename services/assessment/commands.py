@@ -1,0 +1,164 @@
+"""What an operator does with a file of items, from the command line: `import`, `export` and `check`.
+
+`import` and `export` speak to a running assessment service: its address is `--url` or ASSESSMENT_URL, the key of an
+admin of the tenant that owns the bank stands in ASSESSMENT_KEY. `check` needs no service. The exit code is 0 where
+every item was taken, 1 where some were refused, 2 where it could not be done, 130 where it was interrupted.
+"""
+
+import argparse
+import asyncio
+import os
+from collections.abc import Iterable
+from http import HTTPStatus
+from pathlib import Path
+from typing import get_args
+
+import aiohttp
+import msgspec
+
+from services.assessment.item_bank import formats
+from services.assessment.item_bank.formats import MEDIA_TYPES, FormatName
+from services.assessment.item_bank.formats.reading import ItemDefaults
+from services.assessment.item_bank.model import coverage
+from services.assessment.item_bank.reports import BankImport, ItemResult, results_of
+from shared.console import FAILED, INTERRUPTED, OK, REFUSED, key_of_environment, refused, say, where
+from shared.decoding import decode
+from shared.domain import Framework
+from shared.errors import InvalidInput, Problem
+
+NAMES = ("import", "export", "check")
+_ENDINGS: dict[str, FormatName] = {".json": "json", ".csv": "csv", ".tsv": "csv", ".zip": "qti", ".xml": "qti"}
+_SHOWN = 20
+_DEFAULT_URL = "http://127.0.0.1:8101"
+
+
+class _Refusal(msgspec.Struct):
+    report: BankImport | None = None
+
+
+def main(arguments: list[str]) -> int:
+    """Run a command and return its exit code."""
+    asked = _parser().parse_args(arguments)
+    try:
+        return asyncio.run(_command(asked))
+    except Problem as problem:
+        say(f"{asked.command}: {where(problem.field)}{problem.detail}")
+    except OSError as error:
+        say(f"{asked.command}: {error}")
+    except KeyboardInterrupt:
+        say("Interrupted. The same command does it again.")
+        return INTERRUPTED
+    return FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m services.assessment", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, about in (
+        ("import", "make the draft of a bank of a file"),
+        ("export", "write a bank to a file"),
+        ("check", "read a file and say what is wrong with it"),
+    ):
+        one = commands.add_parser(name, help=about)
+        one.add_argument("file", type=Path)
+        one.add_argument("--format", choices=get_args(FormatName), help="without: told by the file's name")
+        if name != "check":
+            one.add_argument("--bank", required=True, help="the id of the bank")
+            one.add_argument("--url", default=os.environ.get("ASSESSMENT_URL") or _DEFAULT_URL, help="of the service")
+        if name != "export":
+            one.add_argument("--skill", help="of items whose file does not say it")
+            one.add_argument("--level", type=float, help="of items whose file does not say it")
+        if name == "import":
+            one.add_argument("--framework", help="of a bank that is new")
+            one.add_argument("--title-th", help="its title in Thai")
+            one.add_argument("--title-en", help="its title in English")
+            one.add_argument("--dry-run", action="store_true", help="say what would happen, and write nothing")
+            one.add_argument("--skip-refused", action="store_true", help="take the sound ones all the same")
+            one.add_argument("--publish", action="store_true", help="publish the draft at once")
+        if name == "check":
+            one.add_argument("--framework-file", type=Path, help="JSON, to look up skills and levels")
+        if name == "export":
+            one.add_argument("--version", type=int, help="without: the draft where there is one, else the newest")
+    return parser
+
+
+async def _command(asked: argparse.Namespace) -> int:
+    form = asked.format or _ENDINGS.get(asked.file.suffix.lower())
+    if form is None:
+        raise InvalidInput(f"say in which format {asked.file.name} is: --format {', '.join(MEDIA_TYPES)}")
+    if asked.command == "check":
+        return _check(asked, form)
+    headers = {"Authorization": f"Bearer {key_of_environment('ASSESSMENT_KEY')}"}
+    try:
+        async with aiohttp.ClientSession(headers=headers) as session:
+            if asked.command == "import":
+                return await _import(asked, form, session)
+            return await _export(asked, form, session)
+    except aiohttp.ClientError as error:
+        say(f"The service at {asked.url} broke off or cannot be reached: {error}")
+        return FAILED
+
+
+async def _import(asked: argparse.Namespace, form: FormatName, session: aiohttp.ClientSession) -> int:
+    texts = ("framework", "title_th", "title_en", "skill", "level")
+    query = {name: str(value) for name in texts if (value := getattr(asked, name)) is not None}
+    query |= {name: "true" for name in ("dry_run", "skip_refused", "publish") if getattr(asked, name)}
+    url = f"{asked.url}/v1/item-banks/{asked.bank}:import"
+    headers = {"Content-Type": MEDIA_TYPES[form]}
+    raw = await asyncio.to_thread(asked.file.read_bytes)
+    async with session.post(url, params={"format": form, **query}, data=raw, headers=headers) as answer:
+        body = await answer.read()
+        if answer.status == HTTPStatus.OK:
+            report: BankImport | None = msgspec.json.decode(body, type=BankImport)
+        else:
+            report = (
+                msgspec.json.decode(body, type=_Refusal).report
+                if answer.status == HTTPStatus.UNPROCESSABLE_ENTITY
+                else None
+            )
+        if report is None:
+            raise refused(answer.status, body.decode(errors="replace"))
+    _say_faults(report.items)
+    for name in ("created", "changed", "unchanged", "refused", "removed"):
+        say(f"{name:<10} {getattr(report, name):>7,}")
+    say(f"{report.id}: {report.status}" + (f", version {report.version}" if report.version else ""))
+    return REFUSED if report.refused else OK
+
+
+async def _export(asked: argparse.Namespace, form: FormatName, session: aiohttp.ClientSession) -> int:
+    """Write to a file beside the one that is named, which takes its place at the end."""
+    query = {"format": form} | ({"version": str(asked.version)} if asked.version else {})
+    async with session.get(f"{asked.url}/v1/item-banks/{asked.bank}:export", params=query) as answer:
+        body = await answer.read()
+        if answer.status != HTTPStatus.OK:
+            raise refused(answer.status, body.decode(errors="replace"))
+    beside = asked.file.with_name(f"{asked.file.name}.part")
+    await asyncio.to_thread(beside.write_bytes, body)
+    beside.replace(asked.file)
+    say(f"{asked.bank}: {len(body):,} bytes in {asked.file}")
+    return OK
+
+
+def _check(asked: argparse.Namespace, form: FormatName) -> int:
+    framework = decode(asked.framework_file.read_bytes(), Framework) if asked.framework_file else None
+    reading = formats.read(form, asked.file.read_bytes(), ItemDefaults(asked.skill, asked.level))
+    results = results_of(reading, framework, {})
+    _say_faults(results)
+    sound = [
+        one.item for one, told in zip(reading.items, results, strict=True) if one.item and told.verdict != "refused"
+    ]
+    for skill, levels in sorted(coverage(sound).items()):
+        say(f"{skill:<32} " + "  ".join(f"level {level:g}: {count}" for level, count in sorted(levels.items())))
+    say(f"{'items':<10} {len(sound):>7,}")
+    say(f"{'refused':<10} {len(results) - len(sound):>7,}")
+    return REFUSED if len(sound) < len(results) or not results else OK
+
+
+def _say_faults(items: Iterable[ItemResult]) -> None:
+    bad = [one for one in items if one.verdict == "refused"]
+    for one in bad[:_SHOWN]:
+        say(f"item {one.number} ({one.id or '?'}):")
+        for fault in one.faults:
+            say(f"    {where(fault.field)}{fault.detail}")
+    if len(bad) > _SHOWN:
+        say(f"and {len(bad) - _SHOWN} more refused items")

@@ -1,0 +1,178 @@
+"""Imports of results and of officers: a verdict on every row, and a report on the whole.
+
+A row of results is known by its key, as a single submission is; without one by its content. So the same file again
+changes nothing, and an import that broke off is finished by sending the file again.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Generic, Literal, TypeVar
+
+import msgspec
+
+from services.assessment.intake import Intake, Outcome, Submission
+from services.assessment.model import ImportedOfficer, ImportedResult, OfficerPut, PutOfficer
+from services.assessment.registration import Registrar
+from shared.errors import Conflict, Problem
+from shared.imports.encodings import Recoder
+from shared.imports.job import ImportJob, refused_row
+from shared.imports.ndjson import NdjsonReader
+from shared.imports.reports import ReportStore
+from shared.imports.rows import ImportReport, Row, RowResult, refusal
+from shared.imports.tables import CsvReader, FieldTable
+
+T = TypeVar("T")
+
+Format = Literal["ndjson", "csv"]
+TYPES: dict[str, Format] = {
+    "application/x-ndjson": "ndjson",
+    "application/ndjson": "ndjson",
+    "application/jsonl": "ndjson",
+    "text/csv": "csv",
+    "text/tab-separated-values": "csv",
+}
+"""Content types, and the formats that they name."""
+
+
+class FileReader(Generic[T]):
+    """Reads rows of a shape from NDJSON or CSV; a text may be in any of the known encodings."""
+
+    def __init__(self, form: Format, shape: type[T], encoding: str | None = None) -> None:
+        """Raises InvalidInput for an encoding that is not known."""
+        self._recoder = Recoder(encoding)
+        self._table = FieldTable(shape)
+        self._reader: NdjsonReader[T] | CsvReader[T] = (
+            NdjsonReader(shape) if form == "ndjson" else CsvReader(self._table)
+        )
+
+    @property
+    def encoding(self) -> str | None:
+        """The encoding of the text."""
+        return self._recoder.found or "ascii"
+
+    @property
+    def columns(self) -> tuple[dict[str, list[str]], list[str]]:
+        """Of CSV: the columns that are read, by themselves."""
+        return {name: [name] for name in self._table.header if name}, []
+
+    def feed(self, piece: bytes) -> Iterator[Row[T] | None]:
+        """Yield the rows that a chunk completes. Raises Problem for the whole file."""
+        for text in self._recoder.feed(piece):
+            yield from self._reader.feed(text)
+
+    def end(self) -> Iterator[Row[T] | None]:
+        """Yield the rows that remain at the end. Raises Problem for the whole file."""
+        for text in self._recoder.end():
+            yield from self._reader.feed(text)
+        yield from self._reader.end()
+
+    def close(self) -> None:
+        """Release nothing: everything is in memory."""
+
+
+class ResultImport(ImportJob[ImportedResult, ImportReport]):
+    """Imports results of officers."""
+
+    def __init__(  # noqa: PLR0913 - an import is begun once, by name
+        self,
+        intake: Intake,
+        reports: ReportStore[ImportReport],
+        tenant: str,
+        trace: str,
+        form: str,
+        *,
+        dry_run: bool = False,
+    ) -> None:
+        super().__init__(reports, ImportReport, tenant, form, dry_run=dry_run)
+        self._intake = intake
+        self._trace = trace
+
+    async def verdicts(self, rows: Sequence[Row[ImportedResult]]) -> list[RowResult]:
+        """Return what became of rows, in order. Raises Unavailable."""
+        good = [(row.content, row) for row in rows if row.content is not None]
+        submissions = [_submission(content) for content, _ in good]
+        outcomes = await self.patiently(
+            lambda: self._intake.submit_many(self._tenant, submissions, self._trace, dry_run=self.report.dry_run)
+        )
+        told = {row.number: _told(row, content, one) for (content, row), one in zip(good, outcomes, strict=True)}
+        return [told.get(row.number) or refused_row(row, None) for row in rows]
+
+
+def _submission(row: ImportedResult) -> Submission:
+    key = row.key or f"row:{hashlib.sha256(msgspec.json.encode(row)).hexdigest()}"
+    return Submission(row.officer, key, row.kind, row.measured(), row.taken_at, row.framework)
+
+
+def _told(row: Row[ImportedResult], content: ImportedResult, outcome: Outcome) -> RowResult:
+    if outcome.problems:
+        row.problems = [refusal(_in_row(problem, content)) for problem in outcome.problems]
+        return refused_row(row, content.officer)
+    return RowResult(row.number, "created" if outcome.is_new else "unchanged", content.officer, outcome.sequence)
+
+
+def _in_row(problem: Problem, content: ImportedResult) -> Problem:
+    """Return a problem with the field as it is called in a row with one skill."""
+    if content.results is None and problem.field and problem.field.startswith("results[0]."):
+        return type(problem)(problem.detail, problem.field.removeprefix("results[0]."))
+    return problem
+
+
+class OfficerImport(ImportJob[ImportedOfficer, ImportReport]):
+    """Imports registrations. The first row of an officer stands; a later equal one is unchanged, another is refused."""
+
+    def __init__(  # noqa: PLR0913 - an import is begun once, by name
+        self,
+        registrar: Registrar,
+        reports: ReportStore[ImportReport],
+        tenant: str,
+        trace: str,
+        form: str,
+        *,
+        dry_run: bool = False,
+    ) -> None:
+        super().__init__(reports, ImportReport, tenant, form, dry_run=dry_run)
+        self._registrar = registrar
+        self._trace = trace
+        self._seen: dict[bytes, tuple[int, bytes]] = {}
+        """Digest of an id -> the row that stands, and the digest of its content."""
+
+    async def verdicts(self, rows: Sequence[Row[ImportedOfficer]]) -> list[RowResult]:
+        """Return what became of rows, in order. Raises Unavailable."""
+        told: dict[int, RowResult] = {}
+        first: list[tuple[Row[ImportedOfficer], ImportedOfficer]] = []
+        for row in rows:
+            if row.content is None:
+                told[row.number] = refused_row(row, None)
+                continue
+            digest = _digest(row.content)
+            stands, held = self._seen.setdefault(_digest(row.content.officer), (row.number, digest))
+            if stands == row.number:
+                first.append((row, row.content))
+            elif held == digest:
+                told[row.number] = RowResult(row.number, "unchanged", row.content.officer)
+            else:
+                problem = Conflict(f"row {stands} is the same officer and stands; this one differs", "officer")
+                row.problems = [refusal(problem)]
+                told[row.number] = refused_row(row, row.content.officer)
+        bodies = [(content.officer, _registration(content)) for _, content in first]
+        done = await self.patiently(
+            lambda: self._registrar.put_many(self._tenant, bodies, self._trace, dry_run=self.report.dry_run)
+        )
+        for (row, content), one in zip(first, done, strict=True):
+            if isinstance(one, OfficerPut):
+                status: Literal["created", "changed", "unchanged"] = (
+                    "unchanged" if not one.changed else "created" if one.profile_sequence == 1 else "changed"
+                )
+                told[row.number] = RowResult(row.number, status, content.officer, one.profile_sequence)
+            else:
+                row.problems = [refusal(one)]
+                told[row.number] = refused_row(row, content.officer)
+        return [told[row.number] for row in rows]
+
+
+def _digest(content: object) -> bytes:
+    return hashlib.blake2b(msgspec.json.encode(content), digest_size=8).digest()
+
+
+def _registration(row: ImportedOfficer) -> PutOfficer:
+    return PutOfficer(**{name: getattr(row, name) for name in PutOfficer.__struct_fields__})

@@ -1,0 +1,36 @@
+"""Item banks as files: our own JSON, CSV and packages of QTI 3. What is written can be read again.
+
+    reading = read("csv", raw, ItemDefaults(skill="dg-law"))  # all items with their faults; Malformed, TooLarge
+    raw = write("qti", bank)                                  # the whole file
+
+A file may leave out what `ItemDefaults` names; JSON alone carries the title and the framework of the bank. Runs of
+spaces and line ends in a text become one space in QTI.
+"""
+
+from typing import Literal, Protocol
+
+from services.assessment.item_bank.formats import own, qti, table
+from services.assessment.item_bank.formats.reading import BankReading, ItemDefaults
+from services.assessment.item_bank.model import ItemBank
+
+FormatName = Literal["json", "csv", "qti"]
+MEDIA_TYPES: dict[FormatName, str] = {"json": "application/json", "csv": "text/csv", "qti": "application/zip"}
+
+
+class _Format(Protocol):
+    def read(self, raw: bytes, defaults: ItemDefaults, /) -> BankReading: ...
+
+    def write(self, bank: ItemBank, /) -> bytes: ...
+
+
+_FORMATS: dict[FormatName, _Format] = {"json": own, "csv": table, "qti": qti}
+
+
+def read(form: FormatName, raw: bytes, defaults: ItemDefaults) -> BankReading:
+    """Return the items of a file. Raises Malformed, TooLarge where it cannot be read as a whole."""
+    return _FORMATS[form].read(raw, defaults)
+
+
+def write(form: FormatName, bank: ItemBank) -> bytes:
+    """Return a bank as a file."""
+    return _FORMATS[form].write(bank)

@@ -1,0 +1,339 @@
+"""An item bank as 1EdTech QTI 3.0: choice interactions, one XML file an item, in a package with its manifest.
+
+Thai and English stand side by side as `span` elements with `xml:lang`. Skill, level and parameters, which QTI has no
+place for, are outcome declarations with default values (`SKILL`, `LEVEL`, `DISCRIMINATION`, ...). A graded item has a
+mapping in place of a correct response. A package of others may hold each item twice, once in each language, under one
+identifier. A single item may come as XML without a package. Nothing outside the file is ever opened.
+"""
+
+import io
+import re
+import xml.etree.ElementTree as ET
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+from services.assessment.item_bank.formats.reading import BankReading, GivenRow, ItemDefaults, builtins_of, items_of
+from services.assessment.item_bank.formats.xml import local_name, parse
+from services.assessment.item_bank.model import ITEMS_LIMIT, Item, ItemBank
+from shared.errors import InvalidInput, Malformed, Problem, TooLarge
+
+UNPACKED_LIMIT = 64 * 1024 * 1024
+_MEMBERS_LIMIT = ITEMS_LIMIT * 2 + 100
+_MEMBER_LIMIT = 2 * 1024 * 1024
+_NAMESPACE = "http://www.imsglobal.org/xsd/imsqtiasi_v3p0"
+_PACKAGE = "http://www.imsglobal.org/xsd/qti/qtiv3p0/imscp_v1p1"
+_TEMPLATES = "https://purl.imsglobal.org/spec/qti/v3p0/rptemplates"
+_ITEM_TYPE = "imsqti_item_xmlv3p0"
+_LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
+_ZIP = b"PK\x03\x04"
+_NUMBERS = {"LEVEL": "level", "DISCRIMINATION": "discrimination", "DIFFICULTY": "difficulty", "ANSWERS": "answers"}
+_TEXTS = {"SKILL": "skill", "LABEL": "label", "SOURCE": "source"}
+_FIXED = (1980, 1, 1, 0, 0, 0)
+_CONTROL = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_SHOWN = {"img", "object", "audio", "video", "math", "table", "picture", "iframe"}
+
+
+@dataclass
+class _Row(GivenRow):
+    """`names`: the identifiers of the choices."""
+
+    names: list[str] = field(default_factory=list)
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+def read(raw: bytes, defaults: ItemDefaults) -> BankReading:
+    """Return the items of a package or of a single XML file. Raises Malformed, TooLarge."""
+    files = _unpacked(raw) if raw.startswith(_ZIP) else [("", raw)]
+    rows: list[_Row] = []
+    places: dict[str, int] = {}
+    for name, content in files:
+        row = _row(name, content)
+        place = places.setdefault(row.id, len(rows)) if row.id else -1
+        if 0 <= place < len(rows) and _other_language(rows[place], row):
+            rows[place] = _merged(rows[place], row)
+        else:
+            rows.append(row)
+    return BankReading(items_of(rows, defaults))
+
+
+def _unpacked(raw: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield the items of a package, as its manifest lists them."""
+    try:
+        package = zipfile.ZipFile(io.BytesIO(raw))
+        members = {info.filename: info for info in package.infolist() if not info.is_dir()}
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise Malformed(f"the package cannot be opened: {error}") from error
+    with package:
+        if len(members) > _MEMBERS_LIMIT:
+            raise TooLarge(f"a package may hold {_MEMBERS_LIMIT} files")
+        if sum(info.file_size for info in members.values()) > UNPACKED_LIMIT:
+            raise TooLarge(f"a package may hold {UNPACKED_LIMIT} bytes when it is unpacked")
+        if "imsmanifest.xml" not in members:
+            raise Malformed("a package needs imsmanifest.xml at its top")
+        for name in _listed(parse(_member(package, members["imsmanifest.xml"]))):
+            if name not in members:
+                raise Malformed(f"the manifest lists {name[:200]!r}, which is not in the package")
+            yield name, _member(package, members[name])
+
+
+def _member(package: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """Return a file of a package, whatever size its header says."""
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise Malformed(f"{info.filename[:200]!r} is packed in a way that is not taken")
+    try:
+        with package.open(info) as opened:
+            content = opened.read(_MEMBER_LIMIT + 1)
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, OSError, EOFError) as error:  # RuntimeError: a password
+        raise Malformed(f"{info.filename[:200]!r} cannot be unpacked: {error}") from error
+    if len(content) > _MEMBER_LIMIT:
+        raise TooLarge(f"{info.filename[:200]!r} holds more than {_MEMBER_LIMIT} bytes")
+    return content
+
+
+def _listed(manifest: ET.Element) -> list[str]:
+    """Return the files of the items that a manifest lists."""
+    names = []
+    for resource in manifest.iter():
+        if local_name(resource) == "resource" and resource.get("type", "").startswith("imsqti_item"):
+            name = resource.get("href") or next(
+                (one.get("href", "") for one in resource if local_name(one) == "file"), ""
+            )
+            names.append(str(PurePosixPath(name)))
+    return list(dict.fromkeys(names))
+
+
+def _row(name: str, content: bytes) -> _Row:
+    """Return an item, or why it cannot be one."""
+
+    def refused(why: str) -> _Row:
+        return _Row(faults=[InvalidInput(why, name[:200] or None)])
+
+    try:
+        root = parse(content)
+    except Problem as problem:
+        return refused(problem.detail)
+    if local_name(root) in ("assessmentItem", "assessmentTest", "questestinterop"):
+        return refused("this is an older version of QTI; convert it to 3.0")
+    if local_name(root) != "qti-assessment-item":
+        return refused(f"<{local_name(root)[:60]}> is no qti-assessment-item")
+    interactions = [one for one in root.iter() if local_name(one).endswith("-interaction")]
+    if len(interactions) != 1 or local_name(interactions[0]) != "qti-choice-interaction":
+        return refused("an item is to hold one choice interaction and no other")
+    return _given(root, interactions[0])
+
+
+def _given(root: ET.Element, interaction: ET.Element) -> _Row:
+    usual = _short(root.get(_LANGUAGE))
+    choices = [one for one in interaction if local_name(one) == "qti-simple-choice"]
+    names = [one.get("identifier", "") for one in choices]
+    row = _Row({"id": root.get("identifier")}, names=names)
+    row.item["stem"] = _stem(root, interaction, usual)
+    row.item["options"] = [_texts([one], usual) for one in choices]
+    row.item |= _outcomes(root)
+    body = next((one for one in root if local_name(one) == "qti-item-body"), root)
+    for one in sorted({local_name(part) for part in body.iter()} & _NOT_SHOWN):
+        row.faults.append(InvalidInput(f"<{one}> cannot be shown; an item holds text only", "qti-item-body"))
+    declaration = next((one for one in root if local_name(one) == "qti-response-declaration"), None)
+    right = _values(declaration, "qti-correct-response")
+    mapped = declaration is not None and any(local_name(one) == "qti-mapping" for one in declaration)
+    row.item["kind"] = "graded" if mapped and not right else "choice"
+    if len(right) > 1 or (declaration is not None and declaration.get("cardinality", "single") != "single"):
+        row.faults.append(InvalidInput("one right option is needed, not several", "key"))
+    elif right and right[0] in names:
+        row.item["key"] = names.index(right[0])
+    elif right:
+        row.faults.append(InvalidInput(f"the correct response {right[0][:60]!r} is no choice", "key"))
+    return row
+
+
+def _outcomes(root: ET.Element) -> dict[str, Any]:
+    """Return skill, level, label, source and parameters."""
+    given: dict[str, Any] = {}
+    parameters: dict[str, Any] = {}
+    for one in root:
+        if local_name(one) != "qti-outcome-declaration":
+            continue
+        identifier, values = one.get("identifier", ""), _values(one, "qti-default-value")
+        if not values:
+            continue
+        if identifier in _TEXTS:
+            given[_TEXTS[identifier]] = values[0]
+        elif identifier == "LEVEL":
+            given["level"] = _number(values[0])
+        elif identifier in _NUMBERS:
+            parameters[_NUMBERS[identifier]] = _number(values[0])
+        elif identifier == "THRESHOLDS":
+            parameters["thresholds"] = [_number(value) for value in values]
+    return given | ({"parameters": parameters} if parameters else {})
+
+
+def _stem(root: ET.Element, interaction: ET.Element, usual: str | None) -> dict[str, str]:
+    """Return the text before the choices: of the body, and the prompt."""
+    body = next((one for one in root if local_name(one) == "qti-item-body"), root)
+    parts = [one for one in _outside(body, interaction) if local_name(one) != "qti-rubric-block"]
+    prompts = [one for one in interaction if local_name(one) == "qti-prompt"]
+    return _texts([*parts, *prompts], usual)
+
+
+def _outside(body: ET.Element, interaction: ET.Element) -> Iterator[ET.Element]:
+    """Yield the outermost elements of the body that do not hold the interaction."""
+    for one in body:
+        if one is interaction:
+            continue
+        if interaction in list(one.iter()):
+            yield from _outside(one, interaction)
+        else:
+            yield one
+
+
+def _texts(elements: list[ET.Element], usual: str | None) -> dict[str, str]:
+    """Return the text of elements by language; what has no language counts as the usual one of the item."""
+    found: dict[str, list[str]] = {}
+    for element in elements:
+        for language, text in _spoken(element, usual):
+            found.setdefault(language, []).append(text)
+    texts = {language: re.sub(r"[ \t\r\n]+", " ", "".join(parts)).strip() for language, parts in found.items()}
+    return {language: text for language, text in texts.items() if text and language in ("th", "en")}
+
+
+def _spoken(element: ET.Element, usual: str | None) -> Iterator[tuple[str, str]]:
+    language = _short(element.get(_LANGUAGE)) or usual
+    if local_name(element).startswith("qti-feedback"):
+        return
+    if element.text and language:
+        yield language, element.text
+    for one in element:
+        yield from _spoken(one, language)
+        if one.tail and language:
+            yield language, one.tail
+    if language and local_name(element) in ("p", "div", "br", "li", "qti-prompt"):
+        yield language, " "
+
+
+def _short(language: str | None) -> str | None:
+    return language.split("-")[0].lower() if language else None
+
+
+def _values(parent: ET.Element | None, name: str) -> list[str]:
+    holder = next((one for one in (parent if parent is not None else ()) if local_name(one) == name), None)
+    values = holder.iter() if holder is not None else ()
+    return [(one.text or "").strip() for one in values if local_name(one) == "qti-value"]
+
+
+def _number(text: str) -> float | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _other_language(before: _Row, after: _Row) -> bool:
+    """Return whether two rows are the same item in two languages."""
+    texts = (before.item.get("stem"), after.item.get("stem"))
+    return bool(texts[0] and texts[1] and before.names == after.names and not texts[0].keys() & texts[1].keys())
+
+
+def _merged(before: _Row, after: _Row) -> _Row:
+    options = [one | other for one, other in zip(before.item["options"], after.item["options"], strict=True)]
+    item = {**after.item, **before.item, "stem": before.item["stem"] | after.item["stem"], "options": options}
+    return _Row(item, [*before.faults, *after.faults], before.names)
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+
+def write(bank: ItemBank) -> bytes:
+    """Return a package: the manifest, and one file an item. The same bank gives the same bytes."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as package:
+        _add(package, "imsmanifest.xml", _manifest(bank))
+        for item in bank.items:
+            _add(package, f"items/{item.id}.xml", _item(item))
+    return packed.getvalue()
+
+
+def _add(package: zipfile.ZipFile, name: str, root: ET.Element) -> None:
+    info = zipfile.ZipInfo(name, _FIXED)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    ET.indent(root)
+    package.writestr(info, b'<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="utf-8") + b"\n")
+
+
+def _manifest(bank: ItemBank) -> ET.Element:
+    root = ET.Element("manifest", {"xmlns": _PACKAGE, "identifier": f"bank-{bank.id}"})
+    about = ET.SubElement(root, "metadata")
+    ET.SubElement(about, "schema").text = "QTI Package"
+    ET.SubElement(about, "schemaversion").text = "3.0.0"
+    ET.SubElement(root, "organizations")
+    resources = ET.SubElement(root, "resources")
+    for item in bank.items:
+        href = f"items/{item.id}.xml"
+        attributes = {"identifier": f"item-{item.id}", "type": _ITEM_TYPE, "href": href}
+        ET.SubElement(ET.SubElement(resources, "resource", attributes), "file", {"href": href})
+    return root
+
+
+def _item(item: Item) -> ET.Element:
+    given = builtins_of(item)
+    names = [f"option-{number}" for number in range(1, len(item.options) + 1)]
+    attributes = {"identifier": item.id, "title": item.id, "adaptive": "false", "time-dependent": "false"}
+    root = ET.Element("qti-assessment-item", {"xmlns": _NAMESPACE, **attributes, "xml:lang": "th"})
+    declared = {"identifier": "RESPONSE", "cardinality": "single", "base-type": "identifier"}
+    response = ET.SubElement(root, "qti-response-declaration", declared)
+    if item.key is not None:
+        ET.SubElement(ET.SubElement(response, "qti-correct-response"), "qti-value").text = names[item.key]
+    else:
+        mapping = ET.SubElement(response, "qti-mapping", {"default-value": "0"})
+        for number, name in enumerate(names):
+            ET.SubElement(mapping, "qti-map-entry", {"map-key": name, "mapped-value": str(number)})
+    _outcome(root, "SCORE", "float", [])
+    for identifier, name in _TEXTS.items():
+        _outcome(root, identifier, "string", [given[name]] if name in given else None)
+    _outcome(root, "LEVEL", "float", [item.level])
+    parameters = given.get("parameters", {})
+    for identifier in ("DISCRIMINATION", "DIFFICULTY", "ANSWERS"):
+        value = parameters.get(_NUMBERS[identifier])
+        _outcome(
+            root, identifier, "integer" if identifier == "ANSWERS" else "float", None if value is None else [value]
+        )
+    _outcome(root, "THRESHOLDS", "float", parameters.get("thresholds"), "ordered")
+    body = ET.SubElement(root, "qti-item-body")
+    attributes = {"response-identifier": "RESPONSE", "shuffle": "false", "max-choices": "1"}
+    interaction = ET.SubElement(body, "qti-choice-interaction", attributes)
+    _say(ET.SubElement(interaction, "qti-prompt"), given["stem"])
+    for name, option in zip(names, given["options"], strict=True):
+        _say(ET.SubElement(interaction, "qti-simple-choice", {"identifier": name}), option)
+    template = "match_correct" if item.key is not None else "map_response"
+    ET.SubElement(root, "qti-response-processing", {"template": f"{_TEMPLATES}/{template}.xml"})
+    return root
+
+
+def _outcome(
+    root: ET.Element, identifier: str, kind: str, values: list[Any] | None, cardinality: str = "single"
+) -> None:
+    if values is None:
+        return
+    attributes = {"identifier": identifier, "cardinality": cardinality, "base-type": kind}
+    declaration = ET.SubElement(root, "qti-outcome-declaration", attributes)
+    if values:
+        default = ET.SubElement(declaration, "qti-default-value")
+        for value in values:
+            ET.SubElement(default, "qti-value").text = _shown(value if isinstance(value, str) else repr(value))
+
+
+def _say(element: ET.Element, texts: Mapping[str, str]) -> None:
+    for language, text in texts.items():
+        ET.SubElement(element, "span", {"xml:lang": language}).text = _shown(text)
+
+
+def _shown(text: str) -> str:
+    """Return a text without the characters that XML cannot hold."""
+    return _CONTROL.sub("\ufffd", text)

@@ -1,0 +1,76 @@
+"""What is read of a file: every item of it, taken or with all its faults."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from services.assessment.item_bank.model import ITEMS_LIMIT, Item
+from shared.decoding import convert, faults
+from shared.errors import InvalidInput, TooLarge
+
+
+@dataclass(frozen=True)
+class ItemDefaults:
+    """The skill and the level of items whose file does not say them."""
+
+    skill: str | None = None
+    level: float | None = None
+
+
+@dataclass(frozen=True)
+class GivenItem:
+    """One item of a file: taken, or None with its faults. `number` counts from 1; `id` as far as it can be read."""
+
+    number: int
+    id: str | None
+    item: Item | None
+    faults: list[InvalidInput] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class BankReading:
+    """The items of a file in its order, and what it says of the bank itself (builtins, JSON only)."""
+
+    items: list[GivenItem]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class GivenRow:
+    """One item of a file as builtins, and the faults that its format knows of."""
+
+    item: dict[str, Any] = field(default_factory=dict)
+    faults: list[InvalidInput] = field(default_factory=list)
+
+    @property
+    def id(self) -> str | None:
+        """The id of the item, as far as it can be read."""
+        told = self.item.get("id")
+        return told[:64] if isinstance(told, str) else None
+
+
+def items_of(rows: Iterable[GivenRow], defaults: ItemDefaults) -> list[GivenItem]:
+    """Return rows as items. Raises TooLarge."""
+    return list(_items_of(rows, defaults))
+
+
+def _items_of(rows: Iterable[GivenRow], defaults: ItemDefaults) -> Iterator[GivenItem]:
+    usual = {"skill": defaults.skill, "level": defaults.level}
+    for number, row in enumerate(rows, 1):
+        if number > ITEMS_LIMIT:
+            raise TooLarge(f"a bank may hold {ITEMS_LIMIT} items")
+        if not row.item:
+            yield GivenItem(number, None, None, row.faults)
+            continue
+        given = {name: value for name, value in usual.items() if value is not None} | row.item
+        told = {fault.field for fault in row.faults}
+        found = [*row.faults, *(fault for fault in faults(given, Item) if fault.field not in told)]
+        yield GivenItem(number, row.id, None if found else convert(given, Item), found)
+
+
+def builtins_of(item: Item) -> dict[str, Any]:
+    """Return an item as builtins, without what has its default."""
+    given: dict[str, Any] = msgspec.to_builtins(item)
+    return given

@@ -1,0 +1,66 @@
+"""What became of the items of a file. Pure."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from msgspec import Struct
+
+from services.assessment.item_bank.formats.reading import BankReading, GivenItem
+from services.assessment.item_bank.model import Item, item_faults
+from shared.domain import Framework
+from shared.errors import InvalidInput
+
+_FAULTS = 20
+"""How many faults of an item are told."""
+
+
+class ItemFault(Struct, frozen=True, omit_defaults=True):
+    """One fault of an item."""
+
+    detail: str
+    field: str | None = None
+
+
+class ItemResult(Struct, frozen=True, omit_defaults=True):
+    """What became of one item of a file, compared with the draft or the version before. Items count from 1."""
+
+    number: int
+    id: str | None
+    verdict: Literal["created", "changed", "unchanged", "refused"]
+    faults: list[ItemFault] = []
+
+
+class BankImport(Struct, frozen=True):
+    """The result of an import. Of a dry run `status` is what would be. `removed`: items that the file does not hold."""
+
+    id: str
+    status: Literal["checked", "drafted", "published", "unchanged", "refused"]
+    version: int | None
+    created: int
+    changed: int
+    unchanged: int
+    refused: int
+    removed: int
+    items: list[ItemResult]
+
+
+def results_of(reading: BankReading, framework: Framework | None, known: Mapping[str, Item]) -> list[ItemResult]:
+    """Return what becomes of each item of a file; without a framework, skills and levels are not looked up."""
+    told = []
+    first: dict[str, int] = {}
+    for one in reading.items:
+        faults = [*one.faults, *(item_faults(one.item, framework) if one.item else ())]
+        if one.id is not None and (before := first.setdefault(one.id, one.number)) != one.number:
+            faults.append(InvalidInput(f"stands twice, first as number {before}", "id"))
+        shown = [ItemFault(fault.detail, fault.field) for fault in faults[:_FAULTS]]
+        told.append(ItemResult(one.number, one.id, _verdict(one, known, refused=bool(faults)), shown))
+    return told
+
+
+def _verdict(
+    one: GivenItem, known: Mapping[str, Item], *, refused: bool
+) -> Literal["created", "changed", "unchanged", "refused"]:
+    if refused or one.item is None:
+        return "refused"
+    before = known.get(one.item.id)
+    return "created" if before is None else "unchanged" if before == one.item else "changed"

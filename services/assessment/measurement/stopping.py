@@ -1,0 +1,46 @@
+"""When a skill has been asked enough."""
+
+from typing import Literal
+
+import numpy as np
+
+from services.assessment.measurement.posterior import Grid, mean_and_sd, probability_of
+from services.assessment.measurement.response_models import Floats
+
+PRECISION = 0.4
+"""The standard deviation that is sure enough, in steps of the scale."""
+
+DECIDED = 0.9
+"""A requirement is decided where it is reached, or missed, with this probability."""
+
+LEAST_REDUCTION = 0.02
+"""An item that is expected to lower the standard deviation by less than this, in steps of the scale, is not asked."""
+
+LEAST_ITEMS, MOST_ITEMS = 2, 15
+"""How many items of one skill are answered before it counts as decided, and how many at most."""
+
+StopReason = Literal["precise", "decided", "little_to_gain", "item_limit", "no_items_left"]
+
+
+def stop_reason(grid: Grid, posterior: Floats, answered: int, required: float | None) -> StopReason | None:
+    """Return why a skill is asked no further by what was answered; None where it goes on."""
+    if answered and mean_and_sd(grid.points, posterior)[1] <= PRECISION * grid.step:
+        return "precise"
+    if required is not None and answered >= LEAST_ITEMS:
+        probability = probability_of(grid, posterior, required)
+        if probability >= DECIDED or probability <= 1 - DECIDED:
+            return "decided"
+    return "item_limit" if answered >= MOST_ITEMS else None
+
+
+def expected_reduction(grid: Grid, posterior: Floats, options: Floats) -> float:
+    """Return by how much one item is expected to lower the standard deviation, in steps of the scale.
+
+    `options`: the item's option probabilities on the grid, (options, 81).
+    """
+    joint = options * posterior
+    chance = joint.sum(axis=1)
+    safe = np.maximum(chance, 1e-12)
+    means = joint @ grid.points / safe
+    spreads = np.sqrt(np.maximum(joint @ grid.points**2 / safe - means**2, 0.0))
+    return float(mean_and_sd(grid.points, posterior)[1] - chance @ spreads) / grid.step

@@ -1,0 +1,144 @@
+"""Registers officers: the one way in for registrations, single and in bulk."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from services.assessment import profile as profiles
+from services.assessment.framework_replica import FrameworkReplica
+from services.assessment.intake import Intake
+from services.assessment.model import OfficerPut, PutOfficer
+from services.assessment.store import SOURCE, Change, Officer, OfficerStore
+from shared.domain import Framework, key_of
+from shared.errors import Conflict, InvalidInput, Problem, TooLarge, Unavailable
+from shared.events import OfficerChanged, new_event
+from shared.preconditions import Preconditions, Tag
+from shared.retries import retry_on_conflict
+
+_ATTEMPTS = 20
+
+
+class Registrar:
+    """Registers officers under frameworks. `default_framework`: of those who are registered without one."""
+
+    def __init__(
+        self, store: OfficerStore, intake: Intake, frameworks: FrameworkReplica, default_framework: str
+    ) -> None:
+        self._store = store
+        self._intake = intake
+        self._frameworks = frameworks
+        self._default = default_framework
+
+    async def put(  # noqa: PLR0913 - by name, from one place
+        self,
+        tenant: str,
+        officer: str,
+        body: PutOfficer,
+        asked: Preconditions,
+        trace: str,
+        *,
+        allow_again: Callable[[Officer], Awaitable[None]],
+    ) -> tuple[OfficerPut, bool]:
+        """Register an officer; return the answer, and whether the officer is new.
+
+        `allow_again` is asked before an erased id is registered again, and raises Conflict. Raises PreconditionFailed,
+        InvalidInput naming the field, TooLarge, Unavailable.
+        """
+        framework = await self._intake.framework(tenant, body.framework or self._default)
+        profiles.check(body, framework)
+
+        async def decide() -> tuple[OfficerPut, bool] | None:
+            before = await self._store.find(tenant, officer)
+            known = before.profile if before else None
+            asked.check(Tag(str(known.sequence)) if known else None)
+            if before is not None and known is None:
+                await allow_again(before)
+            change = self._change(before, (tenant, officer), body, framework, trace)
+            if change is None:
+                return OfficerPut(officer, before.sequence if before else 0, changed=False), False
+            if not await self._store.save(before, change.profile, change.envelope):
+                return None
+            return OfficerPut(officer, change.profile.sequence, changed=True), known is None
+
+        return await retry_on_conflict(decide, "this officer")
+
+    async def put_many(
+        self, tenant: str, rows: Sequence[tuple[str, PutOfficer]], trace: str, *, dry_run: bool = False
+    ) -> list[OfficerPut | Problem]:
+        """Register different officers as a bulk; return what became of each, in order. Raises Unavailable.
+
+        An erased id is refused: an admin registers it again by itself.
+        """
+        done: dict[int, OfficerPut | Problem] = {}
+        frameworks: dict[str, Framework | Problem] = {}
+        for attempt in range(_ATTEMPTS):
+            await asyncio.sleep(0.005 * attempt)
+            left = [i for i in range(len(rows)) if i not in done]
+            if not left:
+                break
+            officers = await self._store.find_many([key_of(tenant, rows[i][0]) for i in left])
+            changes: dict[int, Change] = {}
+            for i in left:
+                officer, body = rows[i]
+                before = officers.get(key_of(tenant, officer))
+                try:
+                    framework = await self._framework(tenant, body, frameworks)
+                    change = self._bulk_change(before, (tenant, officer), body, framework, trace)
+                except (Conflict, InvalidInput, TooLarge) as problem:
+                    done[i] = problem
+                    continue
+                if change is None:
+                    done[i] = OfficerPut(officer, before.sequence if before else 0, changed=False)
+                else:
+                    changes[i] = change
+            keys = {change.profile.key for change in changes.values()}
+            if changes and not dry_run:
+                keys = await self._store.save_many(list(changes.values()))
+            for i, saved in changes.items():
+                if saved.profile.key in keys:
+                    done[i] = OfficerPut(rows[i][0], saved.profile.sequence, changed=True)
+        if len(done) < len(rows):
+            raise Unavailable("too many changes at once to these officers; try again soon")
+        return [done[i] for i in range(len(rows))]
+
+    def _bulk_change(
+        self, before: Officer | None, place: tuple[str, str], body: PutOfficer, framework: Framework, trace: str
+    ) -> Change | None:
+        """Return a change that can be saved. Raises Conflict, InvalidInput, TooLarge."""
+        if before is not None and before.profile is None:
+            raise Conflict("this id was erased; an admin registers it again by PUT", "officer")
+        profiles.check(body, framework)
+        change = self._change(before, place, body, framework, trace)
+        if change is not None:
+            change.check()
+        return change
+
+    async def _framework(self, tenant: str, body: PutOfficer, known: dict[str, Framework | Problem]) -> Framework:
+        name = body.framework or self._default
+        if name not in known:
+            try:
+                known[name] = await self._intake.framework(tenant, name)
+            except InvalidInput as problem:
+                known[name] = problem
+        found = known[name]
+        if isinstance(found, Problem):
+            raise found
+        return found
+
+    def _change(
+        self, before: Officer | None, place: tuple[str, str], body: PutOfficer, framework: Framework, trace: str
+    ) -> Change | None:
+        """Return what a registration changes of an officer, by tenant and id; None for nothing. Raises InvalidInput."""
+        known = before.profile if before else None
+        profiles.check_admitted(framework, known)
+        after = profiles.registered(
+            body,
+            framework,
+            before=known,
+            tenant=place[0],
+            officer=place[1],
+            sequence=before.sequence if before else 0,
+            owner=self._frameworks.owner(place[0], framework.id),
+        )
+        if after is None:
+            return None
+        return Change(before, after, new_event(SOURCE, after.key, after.sequence, OfficerChanged(after), trace))

@@ -1,0 +1,259 @@
+"""The rules of a session: what an answer changes, which item comes next, when it ends. Pure; the clock is an argument.
+
+A `Sitting` is a session with what its answers say so far. It is made from the stored session alone, so every process
+makes the same one; `answered`, `stopped` and `begun` return a new one and change nothing.
+
+The order of answers is that of their list. Times are taken down as they were read, and a clock that goes backwards
+makes a limit later, never an answer late.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import msgspec
+
+from services.assessment.item_bank.model import Item
+from services.assessment.measurement.posterior import estimate, mean_and_sd, probability_of, updated
+from services.assessment.measurement.response_models import Floats, Mask
+from services.assessment.measurement.selection import drawn, most_informative
+from services.assessment.measurement.stopping import (
+    LEAST_REDUCTION,
+    PRECISION,
+    StopReason,
+    expected_reduction,
+    stop_reason,
+)
+from services.assessment.sessions.item_pool import Exposure, ItemPool
+from services.assessment.sessions.model import (
+    Session,
+    SessionAnswer,
+    SessionEnd,
+    SessionEnding,
+    SessionPlan,
+    SessionSkill,
+    ShownItem,
+    SkillResult,
+    SubmitAnswer,
+)
+from shared.domain import millionths
+from shared.errors import Conflict, InvalidInput, Problem
+
+
+@dataclass(frozen=True)
+class SkillState:
+    """What is known of one skill: the posterior on the grid, how many items were shown, and how many answered.
+
+    `open`: which items this session may still show, as a mask; None before the first one is chosen.
+    """
+
+    posterior: Floats
+    shown: int = 0
+    answered: int = 0
+    open: Mask | None = None
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """A session beside the arrays of its bank and the state of each skill."""
+
+    session: Session
+    pool: ItemPool
+    skills: Mapping[str, SkillState]
+
+    @classmethod
+    def of(cls, session: Session, pool: ItemPool) -> "Sitting":
+        """Return a stored session with what its answers say."""
+        states = {one.skill: SkillState(pool.grid.prior()) for one in session.plan.skills}
+        for answer in session.answers:
+            states[answer.skill] = _with_answer(pool, states[answer.skill], answer)
+        return cls(session, pool, states)
+
+    @property
+    def plan(self) -> SessionPlan:
+        """What the session began with."""
+        return self.session.plan
+
+
+def begun(plan: SessionPlan, pool: ItemPool, exposure: Exposure) -> Sitting:
+    """Return a new session with its first item. Raises InvalidInput where the bank has no item of any skill."""
+    first = Sitting.of(Session(plan, 1, [], None, {}), pool)
+    if not any(one.skill in pool.skills for one in plan.skills):
+        raise InvalidInput("the item bank has no item of any of the skills", "skills")
+    return _moved_on(first, exposure, plan.started_at)
+
+
+def answered(
+    sitting: Sitting, answer: SubmitAnswer, exposure: Exposure, now: datetime
+) -> tuple[Sitting, Problem | None]:
+    """Return the session after an answer, and a problem to report once that is stored: the answer came too late.
+
+    The same answer again changes nothing and returns the same sitting. Raises Conflict or InvalidInput, naming the
+    field, for any other answer than one of the present item.
+    """
+    session = sitting.session
+    if answer.sequence <= len(session.answers):
+        _check_repeated(session.answers[answer.sequence - 1], answer)
+        return sitting, None
+    if session.end is not None or session.current is None:
+        raise Conflict("this session is finished", "sequence")
+    if answer.sequence != len(session.answers) + 1:
+        raise Conflict(f"the item to answer is number {len(session.answers) + 1}", "sequence")
+    if answer.item != session.current.item:
+        raise Conflict(f"the item to answer is {session.current.item!r}", "item")
+    item = sitting.pool.items[session.current.item]
+    if answer.response >= len(item.options):
+        raise InvalidInput(f"this item has {len(item.options)} options, counted from 0", "response")
+    if is_over(sitting.plan, now):
+        return stopped(sitting, "time_limit", now), Conflict("the time of this session has passed", "sequence")
+    late = (left := seconds_left(session, now)) is not None and left <= 0
+    response = None if late else answer.response
+    kept = SessionAnswer(
+        item=item.id,
+        skill=item.skill,
+        shown_at=session.current.shown_at,
+        answered_at=now,
+        response=response,
+        score=None if response is None else _score(item, response),
+    )
+    states = {**sitting.skills, item.skill: _with_answer(sitting.pool, sitting.skills[item.skill], kept)}
+    after = msgspec.structs.replace(session, answers=[*session.answers, kept], current=None)
+    moved = _moved_on(replace(sitting, session=after, skills=states), exposure, now)
+    return moved, Conflict("the time of this item has passed: it counts as not answered", "item") if late else None
+
+
+def stopped(sitting: Sitting, ending: SessionEnding, now: datetime) -> Sitting:
+    """Return the session as ended, with what it has measured; an ended one stays as it is."""
+    session = sitting.session
+    if session.end is not None:
+        return sitting
+    end = SessionEnd(ending, now, measures(sitting))
+    after = msgspec.structs.replace(session, revision=session.revision + 1, current=None, end=end)
+    return replace(sitting, session=after)
+
+
+def measures(sitting: Sitting) -> list[SkillResult]:
+    """Return what is known of each skill by now."""
+    return [_result_of(sitting, one) for one in sitting.plan.skills]
+
+
+def seconds_left(session: Session, now: datetime) -> float | None:
+    """Return how long the present item may still be answered; below 0 it is too late, None without a limit."""
+    plan, left = session.plan, []
+    if plan.seconds_per_item is not None and session.current is not None:
+        left.append(plan.seconds_per_item - max((now - session.current.shown_at).total_seconds(), 0.0))
+    if plan.seconds is not None:
+        left.append(plan.seconds - max((now - plan.started_at).total_seconds(), 0.0))
+    return min(left, default=None)
+
+
+def is_over(plan: SessionPlan, now: datetime) -> bool:
+    """Return whether the time of the whole session has passed."""
+    return plan.seconds is not None and now >= plan.started_at + timedelta(seconds=plan.seconds)
+
+
+# --- within ----------------------------------------------------------------------------------------------------------
+
+
+def _check_repeated(before: SessionAnswer, answer: SubmitAnswer) -> None:
+    if before.item != answer.item:
+        raise Conflict(f"item {answer.sequence} was {before.item!r}", "item")
+    if before.response is None:
+        raise Conflict("the time of this item has passed: it counts as not answered", "item")
+    if before.response != answer.response:
+        raise Conflict("this item was answered with another response", "response")
+
+
+def _score(item: Item, response: int) -> int:
+    return response if item.kind == "graded" else int(response == item.key)
+
+
+def _with_answer(pool: ItemPool, state: SkillState, answer: SessionAnswer) -> SkillState:
+    """Return the state of a skill after an item was shown, and answered where it was in time."""
+    of = pool.skills[answer.skill]
+    place = of.places[answer.item]
+    remaining = state.open
+    if remaining is not None:
+        remaining = remaining.copy()
+        remaining[place] = False
+    if answer.score is None:
+        return replace(state, shown=state.shown + 1, open=remaining)
+    posterior = updated(state.posterior, of.options(place, pool.grid)[answer.score])
+    return SkillState(posterior, state.shown + 1, state.answered + 1, remaining)
+
+
+def _moved_on(sitting: Sitting, exposure: Exposure, now: datetime) -> Sitting:
+    """Return the session with its next item, or ended where nothing is left to ask."""
+    session, plan = sitting.session, sitting.plan
+    if len(session.answers) >= plan.max_items:
+        return stopped(sitting, "item_limit", now)
+    states, reasons = dict(sitting.skills), dict(session.stopped)
+    while waiting := [one for one in plan.skills if one.skill not in reasons]:
+        skill = min(waiting, key=lambda one: (one.required is None, states[one.skill].shown, -one.weight)).skill
+        place, states[skill], reason = _next_of_skill(sitting, skill, states[skill], exposure)
+        if reason is not None:
+            reasons[skill] = reason
+            continue
+        item = sitting.pool.skills[skill].items[place]
+        after = msgspec.structs.replace(
+            session,
+            revision=session.revision + 1,
+            current=ShownItem(item.id, skill, now),
+            stopped=reasons,
+        )
+        return replace(sitting, session=after, skills=states)
+    after = msgspec.structs.replace(session, stopped=reasons)
+    return stopped(replace(sitting, session=after, skills=states), "complete", now)
+
+
+def _next_of_skill(
+    sitting: Sitting, skill: str, state: SkillState, exposure: Exposure
+) -> tuple[int, SkillState, StopReason | None]:
+    """Return the place of a skill's next item, the state with the items it may show, and why there is none."""
+    pool = sitting.pool
+    of = pool.skills.get(skill)
+    required = next(one.required for one in sitting.plan.skills if one.skill == skill)
+    if of is None:
+        return 0, state, "no_items_left"
+    if reason := stop_reason(pool.grid, state.posterior, state.answered, required):
+        return 0, state, reason
+    allowed = _drawn(sitting, skill, exposure) if state.open is None else state.open
+    state = replace(state, open=allowed)
+    place = most_informative(of.informations, state.posterior, allowed)
+    if place is None:
+        return 0, state, "no_items_left"
+    reduction = expected_reduction(pool.grid, state.posterior, of.options(place, pool.grid))
+    return place, state, "little_to_gain" if state.answered and reduction < LEAST_REDUCTION else None
+
+
+def _drawn(sitting: Sitting, skill: str, exposure: Exposure) -> Mask:
+    """Return the items of a skill that the session may show, without those that it has shown."""
+    of = sitting.pool.skills[skill]
+    allowed = drawn(exposure.eligibility(skill), sitting.plan.seed, of.number)
+    for answer in sitting.session.answers:
+        if answer.skill == skill:
+            allowed[of.places[answer.item]] = False
+    return allowed
+
+
+def _result_of(sitting: Sitting, one: SessionSkill) -> SkillResult:
+    state, grid = sitting.skills[one.skill], sitting.pool.grid
+    reason = sitting.session.stopped.get(one.skill)
+    if not state.answered:
+        return SkillResult(one.skill, 0, one.required, reason=reason)
+    found = estimate(grid, state.posterior)
+    reached = None if one.required is None else probability_of(grid, state.posterior, one.required)
+    return SkillResult(
+        skill=one.skill,
+        answered=state.answered,
+        required=one.required,
+        level=millionths(found.level),
+        sd=millionths(found.sd),
+        low_68=millionths(found.low_68),
+        high_68=millionths(found.high_68),
+        low_95=millionths(found.low_95),
+        high_95=millionths(found.high_95),
+        reached=None if reached is None else millionths(reached),
+        precise=mean_and_sd(grid.points, state.posterior)[1] <= PRECISION * grid.step,
+        reason=reason,
+    )

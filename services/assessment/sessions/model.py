@@ -1,0 +1,275 @@
+"""Sessions as they are stored, asked for and shown."""
+
+import hashlib
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from services.assessment.item_bank.model import ItemKind, OptionText, StemText
+from services.assessment.measurement.stopping import StopReason
+from shared.domain import Identifier, LocalizedText, key_of
+
+SessionEnding = Literal["complete", "item_limit", "time_limit", "stopped", "left"]
+
+
+# --- as it is stored -------------------------------------------------------------------------------------------------
+
+
+class SessionSkill(Struct, frozen=True):
+    """A skill to be measured; `required` and `weight` of the officer's job group, where it requires the skill."""
+
+    skill: str
+    required: float | None = None
+    weight: float = 0.0
+
+
+class SessionPlan(Struct, frozen=True):
+    """What a session began with; none of it changes, whatever becomes of the bank and of the framework.
+
+    `request`: the digest of the request that it was made for.
+    """
+
+    id: str
+    tenant: str
+    officer: str
+    framework: str
+    bank_owner: str
+    bank: str
+    bank_version: int
+    scale: list[float]
+    skills: list[SessionSkill]
+    seed: int
+    max_items: int
+    seconds_per_item: int | None
+    seconds: int | None
+    started_at: datetime
+    request: str
+
+    @property
+    def officer_key(self) -> str:
+        """`tenant/officer`."""
+        return key_of(self.tenant, self.officer)
+
+    @property
+    def key(self) -> str:
+        """`tenant/officer/session`."""
+        return f"{self.officer_key}/{self.id}"
+
+    @property
+    def bank_key(self) -> str:
+        """`owner/bank@version`."""
+        return f"{key_of(self.bank_owner, self.bank)}@{self.bank_version}"
+
+
+class ShownItem(Struct, frozen=True):
+    """The item that waits for its answer."""
+
+    item: str
+    skill: str
+    shown_at: datetime
+
+
+class SessionAnswer(Struct, frozen=True):
+    """One item that was shown, in the order of the list; its place, counted from 1, is its `sequence`.
+
+    `response`: the index of the chosen option, null where no answer came in time. `score`: the same for a graded item;
+    1 for the right option of a choice item and 0 for another one.
+    """
+
+    item: str
+    skill: str
+    shown_at: datetime
+    answered_at: datetime
+    response: int | None
+    score: int | None
+
+
+class SkillResult(Struct, frozen=True):
+    """What a session tells of one skill. Levels are on the framework's scale; the rest is null without an answer.
+
+    `level` is the mean of what is likely, `sd` its standard deviation; `low_68` to `high_68` holds the level with a
+    probability of 68 %, `low_95` to `high_95` with 95 %. `reached`: the probability that the level is `required` or
+    above. `reason`: why no more is asked, null while it goes on or where the session ended before; `precise` says
+    whether the level is as sure as a session aims at, 0.4 of a level.
+    """
+
+    skill: str
+    answered: int
+    required: float | None = None
+    level: float | None = None
+    sd: float | None = None
+    low_68: float | None = None
+    high_68: float | None = None
+    low_95: float | None = None
+    high_95: float | None = None
+    reached: float | None = None
+    precise: bool = False
+    reason: StopReason | None = None
+
+
+class SessionEnd(Struct, frozen=True):
+    """How and when a session ended, and what it measured."""
+
+    ending: SessionEnding
+    ended_at: datetime
+    skills: list[SkillResult]
+
+
+class Session(Struct, frozen=True):
+    """A session as it stands. `revision` counts its changes; `stopped`: skills that are asked no further, and why.
+
+    `settled`: it has ended, and what it measured is in the profile of `profile_sequence` (null: nothing was measured).
+    """
+
+    plan: SessionPlan
+    revision: int
+    answers: list[SessionAnswer]
+    current: ShownItem | None
+    stopped: dict[str, StopReason]
+    end: SessionEnd | None = None
+    settled: bool = False
+    profile_sequence: int | None = None
+
+
+# --- what clients send and get ---------------------------------------------------------------------------------------
+
+
+class StartSession(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What to measure and for how long.
+
+    `framework` missing means the officer's own; `skills` missing means those that the officer's job group requires.
+    `max_items`: how many items at most. `seconds_per_item`, `seconds`: time limits, of each item and of the session.
+    """
+
+    framework: Identifier | None = None
+    skills: Annotated[list[Identifier], Meta(min_length=1, max_length=200)] | None = None
+    max_items: Annotated[int, Meta(ge=1, le=300)] = 60
+    seconds_per_item: Annotated[int, Meta(ge=5, le=3600)] | None = None
+    seconds: Annotated[int, Meta(ge=30, le=86_400)] | None = None
+
+
+class SubmitAnswer(Struct, frozen=True, forbid_unknown_fields=True):
+    """The answer to the item at `sequence`: the index of an option, counted from 0."""
+
+    item: Identifier
+    response: Annotated[int, Meta(ge=0, le=9)]
+    sequence: Annotated[int, Meta(ge=1, le=300)]
+
+
+class SessionItem(Struct, frozen=True):
+    """The item to answer now. It never says which option is right.
+
+    `seconds_left`: of its time, or of the session's if that ends before; null without a limit.
+    """
+
+    id: str
+    sequence: int
+    skill: str
+    kind: ItemKind
+    stem: StemText
+    options: list[OptionText]
+    seconds_left: float | None
+
+
+class SessionSummary(Struct, frozen=True):
+    """How far a session is: items shown and answered, the most there can be, skills that need no more and all."""
+
+    shown: int
+    answered: int
+    max_items: int
+    skills_measured: int
+    skills: int
+
+
+class SessionResult(Struct, frozen=True):
+    """What a finished session came to.
+
+    `not_precise`: the skills that could not be measured as surely as a session aims at. `accepted`: the measured levels
+    are in the officer's profile of `profile_sequence`, as the assessment `assessment_id`; both are null where nothing
+    was measured. Until it is true the levels are kept, and taken in a moment later.
+    """
+
+    ending: SessionEnding
+    explanation: LocalizedText
+    ended_at: datetime
+    skills: list[SkillResult]
+    not_precise: list[str]
+    assessment_id: str | None
+    profile_sequence: int | None
+    accepted: bool
+
+
+class SessionStep(Struct, frozen=True):
+    """A session after a start, an answer or a stop: its next item, or its result."""
+
+    session: str
+    officer: str
+    status: Literal["open", "finished"]
+    item: SessionItem | None
+    progress: SessionSummary
+    result: SessionResult | None
+
+
+class AskedItem(Struct, frozen=True):
+    """An item that was asked before; `response` null: no answer came in time."""
+
+    sequence: int
+    item: str
+    skill: str
+    response: int | None
+    answered_at: datetime
+
+
+class SessionDetail(Struct, frozen=True):
+    """All of a session: what was asked, how sure each level is by now, the item to answer or the result."""
+
+    session: str
+    officer: str
+    status: Literal["open", "finished"]
+    framework: str
+    bank: str
+    bank_version: int
+    started_at: datetime
+    item: SessionItem | None
+    progress: SessionSummary
+    asked: list[AskedItem]
+    skills: list[SkillResult]
+    result: SessionResult | None
+
+
+class SessionRow(Struct, frozen=True):
+    """A session in a list."""
+
+    session: str
+    status: Literal["open", "finished"]
+    framework: str
+    started_at: datetime
+    answered: int
+    ending: SessionEnding | None
+    profile_sequence: int | None
+
+
+class SessionList(Struct, frozen=True):
+    """An officer's sessions, the newest first. `next` is the `after` of the next page, null on the last one."""
+
+    sessions: list[SessionRow]
+    next: str | None
+
+
+class ListSessions(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many at most, and after which session."""
+
+    after: Annotated[str, Meta(max_length=64)] = ""
+    limit: Annotated[int, Meta(ge=1, le=100)] = 20
+
+
+def submission_key(plan: SessionPlan) -> str:
+    """Return the idempotency key of a session's result; no client can send one with a space in it."""
+    return f"session {plan.id}"
+
+
+def digest_of_request(body: StartSession) -> str:
+    """Return what tells one request for a session from another one."""
+    return hashlib.sha256(msgspec.json.encode(body)).hexdigest()

@@ -1,0 +1,390 @@
+"""What a request and the clock make of a session: read, decide, write if nothing changed, hand the result in.
+
+An answer is one write: sessions that this process wrote last are kept in memory, and the write itself tells whether
+another process came first. A session that has ended is stored as ended before its result is handed in, and what was
+not handed in, or was left without an answer for too long, is found by `run`. The result goes in under the session's
+id, so that however often it is handed in, it counts once.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from services.assessment.intake import Intake
+from services.assessment.item_bank.store import ItemBankStore, StoredBank
+from services.assessment.model import Result, SubmitAssessment
+from services.assessment.sessions.adaptive import Sitting, answered, begun, is_over, stopped
+from services.assessment.sessions.item_pool import Exposure, ItemPool
+from services.assessment.sessions.model import (
+    Session,
+    SessionEnding,
+    SessionPlan,
+    SessionSkill,
+    StartSession,
+    SubmitAnswer,
+    digest_of_request,
+    submission_key,
+)
+from services.assessment.sessions.store import SessionStore
+from services.assessment.store import Officer, OfficerStore
+from shared.domain import Framework, Profile, key_of
+from shared.errors import Conflict, InvalidInput, NotFound, Problem, Unavailable
+from shared.logs import frames_of
+from shared.retries import retry_on_conflict
+
+log = logging.getLogger(__name__)
+
+_POOLS = 8
+_SITTINGS = 2000
+_EXPOSURE_SECONDS = 120.0
+_SWEEP_SECONDS = 10.0
+_AT_ONCE = 100
+_HANDED_IN = timedelta(seconds=5)
+"""After this an ended session is taken for one that its process has not handed in."""
+
+_PUT_OFF = timedelta(minutes=5)
+
+
+@dataclass
+class _Bank:
+    """A bank version in memory, with the exposure of its items and when that was counted last."""
+
+    pool: ItemPool
+    exposure: Exposure
+    counted_at: float
+
+
+class SessionRunner:
+    """Runs the sessions of all tenants. `idle`: how long one may wait for an answer. `clock` tells the time of day."""
+
+    def __init__(  # noqa: PLR0913 - made once, by name, in a __main__
+        self,
+        sessions: SessionStore,
+        banks: ItemBankStore,
+        officers: OfficerStore,
+        intake: Intake,
+        *,
+        idle: timedelta,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.started = 0
+        self.answers = 0
+        self.endings: Counter[SessionEnding] = Counter()
+        self._sessions = sessions
+        self._banks = banks
+        self._officers = officers
+        self._intake = intake
+        self._idle = idle
+        self._clock = clock
+        self._pools: OrderedDict[tuple[str, tuple[float, ...]], _Bank] = OrderedDict()
+        self._reading = asyncio.Lock()
+        self._sittings: OrderedDict[str, Sitting] = OrderedDict()
+
+    # --- what requests ask for ---------------------------------------------------------------------------------------
+
+    async def start(self, tenant: str, officer: str, body: StartSession, trace: str) -> tuple[Sitting, bool]:
+        """Return a new session and True, or the officer's open one and False where the same was asked for.
+
+        Raises NotFound, Conflict where an open session was asked for otherwise, InvalidInput naming the field,
+        Unavailable.
+        """
+
+        async def decide() -> tuple[Sitting, bool] | None:
+            profile = await self._profile(tenant, officer)
+            before = await self._sessions.open_of(tenant, officer)
+            if before and is_over(before.plan, self._clock()):
+                await self._end(await self._sitting_of(before), "time_limit", trace)
+            elif before and before.plan.request != digest_of_request(body):
+                raise Conflict(f"session {before.plan.id} is open and measures something else: stop it first")
+            elif before:
+                return await self._sitting_of(before), False
+            plan, bank = await self._planned(profile, body)
+            sitting = begun(plan, bank.pool, bank.exposure)
+            if not await self._sessions.start(sitting.session, self._due_at(sitting.session)):
+                return None
+            bank.exposure.started()
+            self._shown(bank, sitting)
+            self.started += 1
+            now_known = await self._officers.find(tenant, officer)
+            if _is_gone(now_known, plan):  # erased meanwhile, maybe after its sessions were removed
+                await self._sessions.remove(sitting.session)
+                raise NotFound("no such officer")
+            self._remember(sitting)
+            return sitting, True
+
+        return await retry_on_conflict(decide, "this officer's sessions")
+
+    async def answer(self, tenant: str, officer: str, session: str, body: SubmitAnswer, trace: str) -> Sitting:
+        """Return the session after an answer; the same answer again changes nothing.
+
+        Raises NotFound, Conflict or InvalidInput naming the field, Unavailable.
+        """
+        key = f"{key_of(tenant, officer)}/{session}"
+
+        async def decide() -> tuple[Sitting, Problem | None] | None:
+            held = self._sittings.pop(key, None)
+            if held is not None:  # what another process has written since makes the write fail, or the answer wrong
+                try:
+                    done = await self._answered(held, body)
+                except Problem as problem:
+                    if isinstance(problem, Unavailable):
+                        raise
+                    done = None
+                if done is not None and done[0] is not held:
+                    return done
+            fresh = await self._fresh(tenant, officer, session)
+            return await self._answered(fresh, body)
+
+        sitting, problem = await retry_on_conflict(decide, "this session")
+        sitting = await self._handed_in(sitting, trace)
+        if problem is not None:
+            raise problem
+        return sitting
+
+    async def stop(self, tenant: str, officer: str, session: str, trace: str) -> Sitting:
+        """Return the session as ended, with its result. Raises NotFound, Unavailable."""
+        return await self._end(await self._fresh(tenant, officer, session), "stopped", trace)
+
+    async def find(self, tenant: str, officer: str, session: str) -> Sitting:
+        """Return a session as it stands. Raises NotFound, Unavailable."""
+        return await self._fresh(tenant, officer, session)
+
+    # --- what the clock asks for -------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """End the sessions that were left, and hand in the results that were not, for ever."""
+        while True:
+            try:
+                while await self.sweep():
+                    pass
+            except Unavailable as problem:
+                log.warning("sessions that were left wait: %s", problem.detail)
+            await asyncio.sleep(_SWEEP_SECONDS)
+
+    async def sweep(self) -> int:
+        """Deal with the sessions that are due, up to 100; return how many there were. Raises Unavailable."""
+        due = await self._sessions.due(self._clock(), _AT_ONCE)
+        for session in due:
+            try:
+                ending: SessionEnding = "time_limit" if is_over(session.plan, self._clock()) else "left"
+                await self._end(await self._sitting_of(session), ending, "")
+            except Unavailable:
+                raise
+            except Exception as error:  # noqa: BLE001 - one that cannot be ended keeps no other from it
+                fields = {"error": frames_of(error)}
+                log.error("session %s cannot be ended", session.plan.key, extra={"fields": fields})  # noqa: TRY400
+                await self._sessions.postpone(session, self._clock() + _PUT_OFF)
+        return len(due)
+
+    # --- beginning ---------------------------------------------------------------------------------------------------
+
+    async def _profile(self, tenant: str, officer: str) -> Profile:
+        found = await self._officers.find(tenant, officer)
+        if found is None or found.profile is None:
+            raise NotFound("no such officer")
+        return found.profile
+
+    async def _planned(self, profile: Profile, body: StartSession) -> tuple[SessionPlan, _Bank]:
+        """Return what a new session begins with. Raises InvalidInput naming the field."""
+        tenant = profile.tenant
+        framework = await self._intake.framework(tenant, body.framework or profile.framework)
+        stored = await self._banks.current(tenant, framework.id)
+        if stored is None:
+            raise InvalidInput(f"there is no published item bank of framework {framework.id}", "framework")
+        scale = [step.level for step in framework.scale]
+        plan = SessionPlan(
+            id=secrets.token_hex(12),
+            tenant=tenant,
+            officer=profile.officer,
+            framework=framework.id,
+            bank_owner=stored.tenant,
+            bank=stored.bank,
+            bank_version=stored.version,
+            scale=scale,
+            skills=_skills(framework, profile, body.skills),
+            seed=secrets.randbits(48),
+            max_items=body.max_items,
+            seconds_per_item=body.seconds_per_item,
+            seconds=body.seconds,
+            started_at=self._clock(),
+            request=digest_of_request(body),
+        )
+        return plan, await self._bank(plan, stored)
+
+    async def _bank(self, plan: SessionPlan, stored: StoredBank | None = None) -> _Bank:
+        """Return the bank version of a session, read once, with a count of its exposure that is not too old."""
+        key = (plan.bank_key, tuple(plan.scale))
+        bank = self._pools.get(key)
+        if bank is None or (stored and asyncio.get_running_loop().time() - bank.counted_at > _EXPOSURE_SECONDS):
+            async with self._reading:
+                bank = self._pools.get(key)
+                now = asyncio.get_running_loop().time()
+                if bank is None:
+                    pool = await self._pool(plan, stored)
+                    bank = self._pools[key] = _Bank(pool, Exposure(pool), -_EXPOSURE_SECONDS)
+                if stored and now - bank.counted_at > _EXPOSURE_SECONDS:
+                    bank.exposure = Exposure(bank.pool, *await self._sessions.exposure(plan.bank_key))
+                    bank.counted_at = now
+        self._pools.move_to_end(key)
+        while len(self._pools) > _POOLS:
+            self._pools.popitem(last=False)
+        return bank
+
+    async def _pool(self, plan: SessionPlan, stored: StoredBank | None) -> ItemPool:
+        stored = stored or await self._banks.version(plan.bank_owner, plan.bank, plan.bank_version)
+        if stored is None:
+            raise NotFound("the item bank of this session is gone")
+        whole = await self._banks.whole(stored)
+        return await asyncio.to_thread(ItemPool, whole, plan.scale)
+
+    # --- going on ----------------------------------------------------------------------------------------------------
+
+    async def _fresh(self, tenant: str, officer: str, session: str) -> Sitting:
+        self._sittings.pop(f"{key_of(tenant, officer)}/{session}", None)
+        found = await self._sessions.find(tenant, officer, session)
+        if found is None:
+            raise NotFound("no such session")
+        return await self._sitting_of(found)
+
+    async def _sitting_of(self, session: Session) -> Sitting:
+        return Sitting.of(session, (await self._bank(session.plan)).pool)
+
+    async def _answered(self, before: Sitting, body: SubmitAnswer) -> tuple[Sitting, Problem | None] | None:
+        """Return the session after an answer was stored, and what to tell the client; None after a lost race."""
+        bank = await self._bank(before.plan)
+        after, problem = answered(before, body, bank.exposure, self._clock())
+        if after is before:
+            return before, None
+        if not await self._sessions.advance(before.session, after.session, self._due_at(after.session)):
+            return None
+        self.answers += problem is None
+        self._shown(bank, after)
+        if after.session.end is not None:
+            self.endings[after.session.end.ending] += 1
+        self._remember(after)
+        return after, problem
+
+    async def _end(self, sitting: Sitting, ending: SessionEnding, trace: str) -> Sitting:
+        """Return a session as ended and handed in, whether or not it was already."""
+
+        async def decide() -> Sitting | None:
+            nonlocal sitting
+            after = stopped(sitting, ending, self._clock())
+            if after is sitting:
+                return sitting
+            if await self._sessions.advance(sitting.session, after.session, self._due_at(after.session)):
+                self.endings[ending] += 1
+                return after
+            plan = sitting.plan
+            sitting = await self._fresh(plan.tenant, plan.officer, plan.id)
+            return None
+
+        ended = await retry_on_conflict(decide, "this session")
+        self._sittings.pop(ended.plan.key, None)
+        return await self._handed_in(ended, trace)
+
+    async def _handed_in(self, sitting: Sitting, trace: str) -> Sitting:
+        """Return an ended session with its result in the profile; without it where that has to wait.
+
+        The officer is gone: the session too. Raises NotFound then.
+        """
+        session = sitting.session
+        if session.end is None or session.settled:
+            return sitting
+        try:
+            sequence = await self._hand_in(session, trace)
+            after = msgspec.structs.replace(
+                session, revision=session.revision + 1, settled=True, profile_sequence=sequence
+            )
+            if not await self._sessions.advance(session, after, None):
+                return await self._fresh(session.plan.tenant, session.plan.officer, session.plan.id)
+            return replace(sitting, session=after)
+        except NotFound:
+            await self._sessions.remove(session)
+            raise
+        except Unavailable:  # `run` comes back to it
+            return sitting
+        except Problem as problem:
+            log.warning("session %s waits: %s", session.plan.key, problem.detail)
+            await self._sessions.postpone(session, self._clock() + _PUT_OFF)
+            return sitting
+        finally:
+            self._sittings.pop(session.plan.key, None)
+
+    async def _hand_in(self, session: Session, trace: str) -> int | None:
+        """Submit what a session measured; return the sequence of the profile, None where there is nothing."""
+        plan, end = session.plan, session.end
+        if _is_gone(await self._officers.find(plan.tenant, plan.officer), plan):
+            raise NotFound("no such officer")
+        framework = await self._intake.framework(plan.tenant, plan.framework)
+        known = {skill.id for skill in framework.skills}
+        results = [
+            Result(one.skill, min(one.level, framework.max_level), one.sd)
+            for one in (end.skills if end else [])
+            if one.level is not None and one.skill in known
+        ]
+        if not results:
+            return None
+        taken_at = [one.answered_at for one in session.answers if one.response is not None][-1]
+        body = SubmitAssessment(plan.framework, "test", results, taken_at)
+        accepted = await self._intake.submit(plan.tenant, plan.officer, submission_key(plan), body, trace)
+        return accepted.profile_sequence
+
+    # --- in memory ---------------------------------------------------------------------------------------------------
+
+    def _due_at(self, session: Session) -> datetime:
+        now = self._clock()
+        if session.end is not None:
+            return now + _HANDED_IN
+        idle = now + self._idle
+        if session.plan.seconds is None:
+            return idle
+        return min(idle, session.plan.started_at + timedelta(seconds=session.plan.seconds))
+
+    @staticmethod
+    def _shown(bank: _Bank, sitting: Sitting) -> None:
+        if current := sitting.session.current:
+            bank.exposure.show(current.skill, current.item)
+
+    def _remember(self, sitting: Sitting) -> None:
+        self._sittings[sitting.plan.key] = sitting
+        while len(self._sittings) > _SITTINGS:
+            self._sittings.popitem(last=False)
+
+
+def _is_gone(officer: Officer | None, plan: SessionPlan) -> bool:
+    """Return whether the officer of a session was erased since it began, even if the id is registered again."""
+    if officer is None or officer.profile is None:
+        return True
+    return officer.erased_at is not None and officer.erased_at >= plan.started_at
+
+
+def _skills(framework: Framework, profile: Profile, asked: Sequence[str] | None) -> list[SessionSkill]:
+    """Return the skills of a session: those asked for, else those that the officer's job group requires.
+
+    Raises InvalidInput naming the field.
+    """
+    own = framework.id == profile.framework
+    required = framework.required(profile.job_group, profile.stage) if own else {}
+    known = [skill.id for skill in framework.skills]
+    if asked is None:
+        wanted = [skill for skill in known if skill in required and required[skill].level > 0]
+        if not wanted:
+            raise InvalidInput("nothing is required of this officer's job group: name the skills to measure", "skills")
+    else:
+        wanted = list(asked)
+        for i, skill in enumerate(wanted):
+            if skill not in known:
+                raise InvalidInput(f"framework {framework.id} has no skill {skill!r}", f"skills[{i}]")
+            if skill in wanted[:i]:
+                raise InvalidInput(f"{skill!r} stands twice", f"skills[{i}]")
+    return [
+        SessionSkill(skill, required[skill].level, required[skill].weight) if skill in required else SessionSkill(skill)
+        for skill in wanted
+    ]

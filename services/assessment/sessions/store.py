@@ -1,0 +1,183 @@
+"""Sessions in MongoDB: one document each, one compare-and-set for each answer.
+
+    _id         tenant/officer/session
+    officer_key, bank_key, started_at, open, due_at       what is searched by
+    plan        what the session began with (`SessionPlan`)
+    revision, current, stopped, end, settled,
+    profile_sequence                                      what changes
+    answers     [{item, skill, shown_at, answered_at, response, score}] in their order (`SessionAnswer`)
+
+`answered` yields the answers of a bank version, from which item parameters are calibrated. How often items were shown
+is counted from the newest sessions of the bank version, so there is no counter that every answer would have to write.
+An officer has one open session at most. `due_at`: when an open session is left, and at once for an ended one whose
+result is not in the profile yet; a session whose result is in has none.
+"""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import msgspec
+from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo.errors import DuplicateKeyError
+
+from services.assessment.sessions.item_pool import COUNTED_SESSIONS
+from services.assessment.sessions.model import ListSessions, Session, SessionAnswer
+from shared.domain import key_of
+from shared.mongo import Database, Document, ensure_indexes, readable, unavailable
+
+COLLECTION = "sessions"
+_CHANGING = ("revision", "current", "stopped", "end", "settled", "profile_sequence")
+
+
+class SessionStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sessions = database[COLLECTION]
+
+    async def prepare(self) -> None:
+        """Create the indexes. Raises Unavailable."""
+        indexes = [
+            IndexModel([("officer_key", ASCENDING), ("started_at", DESCENDING), ("_id", DESCENDING)], name="officer"),
+            IndexModel([("bank_key", ASCENDING), ("started_at", DESCENDING)], name="bank"),
+            IndexModel(
+                [("officer_key", ASCENDING)],
+                name="one_open",
+                unique=True,
+                partialFilterExpression={"open": True},
+            ),
+            IndexModel([("due_at", ASCENDING)], name="due", partialFilterExpression={"due_at": {"$exists": True}}),
+        ]
+        await ensure_indexes(self._database, {COLLECTION: indexes})
+
+    async def start(self, session: Session, due_at: datetime) -> bool:
+        """Store a new session; False where the officer has an open one. Raises Unavailable."""
+        plan = session.plan
+        document: Document = {
+            "_id": plan.key,
+            "officer_key": plan.officer_key,
+            "bank_key": plan.bank_key,
+            "started_at": plan.started_at,
+            "plan": msgspec.to_builtins(plan),
+            "answers": [],
+            **_changing(session, due_at)["$set"],
+        }
+        try:
+            with unavailable():
+                await self._sessions.insert_one(document)
+        except DuplicateKeyError:
+            return False
+        return True
+
+    async def advance(self, before: Session, after: Session, due_at: datetime | None) -> bool:
+        """Store what changed of a session; False where another change came first. Raises Unavailable."""
+        change = _changing(after, due_at)
+        if new := after.answers[len(before.answers) :]:
+            change["$push"] = {"answers": {"$each": msgspec.to_builtins(new)}}
+        with unavailable():
+            result = await self._sessions.update_one({"_id": before.plan.key, "revision": before.revision}, change)
+        return bool(result.matched_count)
+
+    async def find(self, tenant: str, officer: str, session: str) -> Session | None:
+        """Return a session of an officer. Raises Unavailable."""
+        with unavailable():
+            document = await self._sessions.find_one({"_id": f"{key_of(tenant, officer)}/{session}"})
+        return _session(document) if document else None
+
+    async def open_of(self, tenant: str, officer: str) -> Session | None:
+        """Return the officer's open session. Raises Unavailable."""
+        with unavailable():
+            document = await self._sessions.find_one({"officer_key": key_of(tenant, officer), "open": True})
+        return _session(document) if document else None
+
+    async def page(self, tenant: str, officer: str, wanted: ListSessions) -> list[Session] | None:
+        """Return up to `limit` + 1 sessions, the newest first; None if `after` is none of this officer's.
+
+        Raises Unavailable.
+        """
+        key = key_of(tenant, officer)
+        query: Document = {"officer_key": key}
+        with unavailable():
+            if wanted.after:
+                last = await self._sessions.find_one({"_id": f"{key}/{wanted.after}"}, {"started_at": 1})
+                if last is None:
+                    return None
+                earlier = {"started_at": {"$lt": last["started_at"]}}
+                same = {"started_at": last["started_at"], "_id": {"$lt": last["_id"]}}
+                query["$or"] = [earlier, same]
+            rows = self._sessions.find(query).sort([("started_at", -1), ("_id", -1)]).limit(wanted.limit + 1)
+            return [_session(document) async for document in rows]
+
+    async def due(self, now: datetime, limit: int) -> list[Session]:
+        """Return sessions that are left, or whose result is not in a profile. Raises Unavailable.
+
+        What cannot be read is put off for a day.
+        """
+        found: list[Session] = []
+        with unavailable():
+            async for document in self._sessions.find({"due_at": {"$lte": now}}).sort("due_at").limit(limit):
+                if session := readable(document, _session):
+                    found.append(session)
+                else:
+                    later = {"$set": {"due_at": datetime.fromtimestamp(now.timestamp() + 86_400, UTC)}}
+                    await self._sessions.update_one({"_id": document["_id"]}, later)
+        return found
+
+    async def postpone(self, session: Session, until: datetime) -> None:
+        """Look at a session later whose result could not be taken in. Raises Unavailable."""
+        with unavailable():
+            at_present = {"_id": session.plan.key, "revision": session.revision}
+            await self._sessions.update_one(at_present, {"$set": {"due_at": until}})
+
+    async def remove(self, session: Session) -> None:
+        """Remove a session whose officer is gone. Raises Unavailable."""
+        with unavailable():
+            await self._sessions.delete_one({"_id": session.plan.key})
+
+    async def erase(self, officer_key: str) -> None:
+        """Remove all sessions of an officer. Raises Unavailable."""
+        with unavailable():
+            await self._sessions.delete_many({"officer_key": officer_key})
+
+    async def exposure(self, bank_key: str) -> tuple[int, dict[str, int]]:
+        """Return how many of the newest sessions of a bank version are counted, and how many showed each item.
+
+        Raises Unavailable.
+        """
+        newest: list[Document] = [
+            {"$match": {"bank_key": bank_key}},
+            {"$sort": {"started_at": -1}},
+            {"$limit": COUNTED_SESSIONS},
+            {"$project": {"item": {"$concatArrays": ["$answers.item", ["$current.item"]]}}},
+        ]
+        counted: list[Document] = [
+            {"$unwind": "$item"},
+            {"$group": {"_id": "$item", "count": {"$sum": 1}}},
+        ]
+        pipeline = [*newest, {"$facet": {"items": counted, "sessions": [{"$count": "count"}]}}]
+        with unavailable():
+            async for document in self._sessions.aggregate(pipeline):
+                sessions = document["sessions"][0]["count"] if document["sessions"] else 0
+                return sessions, {one["_id"]: one["count"] for one in document["items"] if one["_id"]}
+        return 0, {}
+
+    async def answered(self, bank_key: str) -> AsyncIterator[list[SessionAnswer]]:
+        """Yield the answers of every session of a bank version, a session at a time. Raises Unavailable."""
+        with unavailable():
+            async for document in self._sessions.find({"bank_key": bank_key}, {"answers": 1}):
+                found = readable(document, lambda one: msgspec.convert(one["answers"], list[SessionAnswer]))
+                if found:
+                    yield found
+
+
+def _changing(session: Session, due_at: datetime | None) -> Document:
+    """Return the operators that set what changes of a session."""
+    content = msgspec.to_builtins(session)
+    fields = {name: content[name] for name in _CHANGING} | {"open": session.end is None}
+    if due_at is None:
+        return {"$set": fields, "$unset": {"due_at": ""}}
+    return {"$set": {**fields, "due_at": due_at}}
+
+
+def _session(document: Document) -> Session:
+    names = ("plan", "answers", *_CHANGING)
+    return msgspec.convert({name: document[name] for name in names}, Session)

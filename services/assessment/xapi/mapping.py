@@ -1,0 +1,138 @@
+"""A tenant's mapping of activities to skills, and what a statement says by it. Pure."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+from services.assessment.intake import Submission
+from services.assessment.model import EvidenceKind, Result
+from services.assessment.xapi.statements import VERBS, Iri, ReceivedStatement, Verb, scaled_score
+from shared.domain import Framework, Identifier, Level, millionths
+from shared.errors import InvalidInput
+
+
+class ActivityRule(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What an activity says about a skill. `activity`: its IRI; with `*` at the end, all that begin so.
+
+    `level`: what a full score or a pass stands for; a score of 0.5 is half of it. `failed_level`: what a fail without
+    a score stands for; left out, such a fail says nothing. `kind`: of passed, failed and scored; a completed course is
+    always weak evidence. `framework` left out: the officer's own.
+    """
+
+    activity: Annotated[str, Meta(min_length=1, max_length=2000)]
+    skill: Identifier
+    level: Level
+    failed_level: Level | None = None
+    kind: Literal["test", "external"] = "external"
+    framework: Identifier | None = None
+    verbs: Annotated[list[Verb], Meta(min_length=1, max_length=4)] = field(default_factory=lambda: list(VERBS.values()))
+    sd: Annotated[float, Meta(gt=0, le=100)] | None = None
+
+
+class PutXapiMapping(Struct, frozen=True, forbid_unknown_fields=True):
+    """The mapping of a tenant. `home_page`: of the accounts whose names are ids of officers."""
+
+    home_page: Iri
+    rules: Annotated[list[ActivityRule], Meta(max_length=2000)]
+
+
+class UnmappedStatement(Struct, frozen=True):
+    """A statement that is kept and says nothing about a level, and why."""
+
+    id: str
+    verb: str
+    activity: str | None
+    reason: str
+    stored: datetime
+
+
+class XapiMapping(Struct, frozen=True):
+    """The mapping, how many statements are evidence (`mapped`) and how many are only kept, and the latest of those."""
+
+    home_page: str | None
+    rules: list[ActivityRule]
+    mapped: int
+    unmapped: int
+    latest_unmapped: list[UnmappedStatement]
+
+
+def check_mapping(body: PutXapiMapping, frameworks: dict[str, Framework | None]) -> None:
+    """Refuse a skill or a level that a named framework lacks. Raises InvalidInput naming the field.
+
+    `frameworks`: those that rules name; None for one that is not there.
+    """
+    for i, rule in enumerate(body.rules):
+        if "*" in rule.activity[:-1]:
+            raise InvalidInput("`*` may stand at the end only", f"rules[{i}].activity")
+        if rule.framework is None:
+            continue
+        framework = frameworks[rule.framework]
+        if framework is None:
+            raise InvalidInput(f"unknown framework {rule.framework!r}", f"rules[{i}].framework")
+        if rule.skill not in {skill.id for skill in framework.skills}:
+            raise InvalidInput(f"framework {framework.id} has no skill {rule.skill!r}", f"rules[{i}].skill")
+        for name in ("level", "failed_level"):
+            if (getattr(rule, name) or 0) > framework.max_level:
+                raise InvalidInput(f"above the scale's top, {framework.max_level:g}", f"rules[{i}].{name}")
+
+
+class ActivityRules:
+    """The rules of a tenant, found by activity: those of the IRI itself, or else of the longest pattern."""
+
+    def __init__(self, rules: Iterable[ActivityRule]) -> None:
+        self._exact: dict[str, list[ActivityRule]] = {}
+        self._begins: dict[str, list[ActivityRule]] = {}
+        for rule in rules:
+            held = self._begins if rule.activity.endswith("*") else self._exact
+            held.setdefault(rule.activity.removesuffix("*"), []).append(rule)
+        self._lengths = sorted({len(pattern) for pattern in self._begins}, reverse=True)
+
+    def submissions(self, received: ReceivedStatement) -> list[Submission] | str:
+        """Return what a statement says, one submission for each kind and framework; or why it says nothing."""
+        statement = received.statement
+        verb = VERBS.get(statement.verb.id)
+        if verb is None:
+            return "the verb says nothing about a level"
+        if statement.object.objectType != "Activity" or statement.object.id is None:
+            return "the object is no activity"
+        rules = [rule for rule in self._of(statement.object.id) if verb in rule.verbs]
+        if not rules:
+            return "no rule maps the activity with this verb"
+        found: dict[tuple[EvidenceKind, str | None], dict[str, Result]] = {}
+        for rule in rules:
+            level = _level(rule, verb, scaled_score(statement.result))
+            if level is not None:
+                kind: EvidenceKind = "completion" if verb == "completed" else rule.kind
+                place = found.setdefault((kind, rule.framework), {})
+                place.setdefault(rule.skill, Result(rule.skill, level, rule.sd))
+        if not found:
+            return "there is no score, and the rule says nothing of a fail without one"
+        return [
+            Submission(
+                officer=received.officer,
+                key=f"xapi:{received.id}" + (f":{i}" if i else ""),
+                kind=kind,
+                results=list(results.values()),
+                taken_at=received.taken_at,
+                framework=framework,
+            )
+            for i, ((kind, framework), results) in enumerate(found.items())
+        ]
+
+    def _of(self, activity: str) -> Sequence[ActivityRule]:
+        if found := self._exact.get(activity):
+            return found
+        for length in self._lengths:
+            if found := self._begins.get(activity[:length]):
+                return found
+        return ()
+
+
+def _level(rule: ActivityRule, verb: Verb, score: float | None) -> float | None:
+    if verb == "completed":
+        return rule.level
+    if score is not None:
+        return millionths(rule.level * score)
+    return {"passed": rule.level, "failed": rule.failed_level}.get(verb)

@@ -1,0 +1,110 @@
+"""Takes statements: all of a request or none, each once, and what they say goes the way of all evidence."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from services.assessment.intake import Intake, Outcome, Submission
+from services.assessment.store import OfficerStore
+from services.assessment.xapi.mapping import ActivityRules
+from services.assessment.xapi.statements import ReceivedStatement, read_statement
+from services.assessment.xapi.store import KeptStatement, StatementStore
+from shared.domain import key_of
+from shared.errors import Conflict, Malformed, NotFound
+
+_AT_ONCE = 500
+_BULK = 20
+"""A request with more statements is a bulk, which gives way to single changes."""
+
+
+class StatementReceiver:
+    """Takes the statements of all tenants."""
+
+    def __init__(self, statements: StatementStore, officers: OfficerStore, intake: Intake) -> None:
+        self._statements = statements
+        self._officers = officers
+        self._intake = intake
+
+    async def take(self, tenant: str, given: Sequence[object], trace: str, *, several: bool) -> list[str]:
+        """Take statements and return their ids in order; an equal one that was there before changes nothing.
+
+        Raises Malformed for what is wrong with one, Conflict for another statement of the same id; then nothing new is
+        stored. Raises Unavailable; then the same may be sent again.
+        """
+        now = datetime.now(UTC)
+        received: list[ReceivedStatement] = []
+        for i, one in enumerate(given):
+            received.append(read_statement(one, f"[{i}]" if several else "", now))
+            if i % _AT_ONCE == _AT_ONCE - 1:
+                await asyncio.sleep(0)
+        places = {one.id: f"[{i}]." if several else "" for i, one in enumerate(received)}
+        if len(places) < len(received):
+            raise Malformed("two statements of the request have the same id")
+        mapping = await self._statements.mapping(tenant)
+        for one in received:
+            if mapping is None or one.home_page != mapping.home_page:
+                told = f"is not {mapping.home_page!r}, as mapped" if mapping else "no mapping names it yet"
+                raise Malformed(told, f"{places[one.id]}actor.account.homePage")
+        rules = ActivityRules(mapping.rules if mapping else [])
+        batches = [received[at : at + _AT_ONCE] for at in range(0, len(received), _AT_ONCE)]
+        stored: dict[str, tuple[str, str]] = {}
+        for batch in batches:
+            stored |= await self._checked(tenant, batch, places)
+        new = [one for one in received if stored.get(one.id, ("", ""))[1] != "mapped"]
+        for at in range(0, len(new), _AT_ONCE):
+            await self._keep(tenant, new[at : at + _AT_ONCE], rules, stored, trace, bulk=len(received) > _BULK)
+        return [one.id for one in received]
+
+    async def _checked(
+        self, tenant: str, batch: Sequence[ReceivedStatement], places: Mapping[str, str]
+    ) -> dict[str, tuple[str, str]]:
+        """Return digest and status of those that are stored. Raises Conflict, Malformed naming the field."""
+        stored = await self._statements.digests(tenant, [one.id for one in batch])
+        known = await self._officers.known({key_of(tenant, one.officer) for one in batch})
+        for one in batch:
+            if one.id in stored and stored[one.id][0] != one.digest:
+                raise Conflict(f"another statement has the id {one.id}", f"{places[one.id]}id")
+            if key_of(tenant, one.officer) not in known:
+                raise Malformed(f"no officer {one.officer!r}", f"{places[one.id]}actor.account.name")
+        return stored
+
+    async def _keep(  # noqa: PLR0913 - what a batch of statements needs
+        self,
+        tenant: str,
+        batch: Sequence[ReceivedStatement],
+        rules: ActivityRules,
+        stored: Mapping[str, tuple[str, str]],
+        trace: str,
+        *,
+        bulk: bool,
+    ) -> None:
+        told = {one.id: rules.submissions(one) for one in batch}
+        submissions = [one for found in told.values() if not isinstance(found, str) for one in found]
+        outcomes = await self._intake.submit_many(tenant, submissions, trace, bulk=bulk)
+        by_key = dict(zip([one.key for one in submissions], outcomes, strict=True))
+        kept = []
+        for one in batch:
+            reason = _reason(told[one.id], by_key)
+            status = "unmapped" if reason else "mapped"
+            officer_key = key_of(tenant, one.officer)
+            kept.append(KeptStatement(one, officer_key, status, datetime.now(UTC), reason))  # type: ignore[arg-type]
+        again = {one.id: None for one in batch if one.id in stored}
+        if await self._statements.keep(tenant, kept, again) < len(kept):
+            present = await self._statements.digests(tenant, [one.id for one in batch])
+            for one in batch:
+                if present.get(one.id, (one.digest, ""))[0] != one.digest:
+                    raise Conflict(f"another statement has the id {one.id}", "id")
+
+
+def _reason(told: list[Submission] | str, outcomes: Mapping[str, Outcome]) -> str:
+    """Return why a statement is no evidence; empty where it is. Raises Conflict for evidence of other content."""
+    if isinstance(told, str):
+        return told
+    for one in told:
+        for problem in outcomes[one.key].problems:
+            if isinstance(problem, Conflict):
+                raise Conflict("evidence of another content was taken under this id", "id")
+            if isinstance(problem, NotFound):
+                raise Malformed("the officer is not there any more", "actor.account.name")
+            return f"{problem.field}: {problem.detail}" if problem.field else problem.detail
+    return ""

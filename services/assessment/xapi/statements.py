@@ -1,0 +1,181 @@
+"""Statements of xAPI 1.0.3 and 2.0.0 (IEEE 9274.1.1): what is read of them, and what is refused. Pure."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal, get_args
+from uuid import UUID, uuid4, uuid5
+
+import msgspec
+from msgspec import Meta, Struct
+
+from services.assessment.scoring import CLOCK_SKEW
+from shared.decoding import convert
+from shared.domain import Identifier
+from shared.errors import InvalidInput, Malformed
+from shared.events import sendable
+
+VERSIONS = ("1.0.3", "2.0.0")
+"""The versions that are spoken, as `GET /xapi/about` tells them; every 1.0.x is taken."""
+
+MOST_STATEMENTS = 10_000
+"""How many statements one request may hold."""
+
+Verb = Literal["passed", "failed", "completed", "scored"]
+VERBS: dict[str, Verb] = {f"http://adlnet.gov/expapi/verbs/{verb}": verb for verb in get_args(Verb)}
+"""The verbs that can say something about a level; statements with others are kept and counted."""
+
+Iri = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:\S+$(?!\n)", max_length=2000)]
+
+_NAMESPACE = UUID("2f3de4b2-6a07-5c1c-9f6e-0a3a1f6c7d11")
+_NOT_COMPARED = ("id", "stored", "authority", "version")
+
+
+class Account(Struct):
+    """An account of the system at `homePage`; `name` is the officer's id."""
+
+    homePage: Iri  # noqa: N815 - as xAPI spells it
+    name: str
+
+
+class Actor(Struct):
+    """Who did it. Only agents with an account are officers."""
+
+    objectType: Literal["Agent", "Group"] = "Agent"  # noqa: N815
+    account: Account | None = None
+    mbox: str | None = None
+    mbox_sha1sum: str | None = None
+    openid: str | None = None
+
+
+class VerbId(Struct):
+    """What was done."""
+
+    id: Iri
+
+
+class ActivityObject(Struct):
+    """What it was done with; only activities can be mapped."""
+
+    id: str | None = None
+    objectType: Literal["Activity", "Agent", "Group", "SubStatement", "StatementRef"] = "Activity"  # noqa: N815
+
+
+class Score(Struct):
+    """A score: `scaled` from -1 to 1, or `raw` between `min` and `max`."""
+
+    scaled: Annotated[float, Meta(ge=-1, le=1)] | None = None
+    raw: float | None = None
+    min: float | None = None
+    max: float | None = None
+
+
+class ActivityResult(Struct):
+    """What came of it."""
+
+    score: Score | None = None
+    success: bool | None = None
+    completion: bool | None = None
+
+
+class Statement(Struct, forbid_unknown_fields=True):
+    """A statement of xAPI: an officer, a verb and an activity, with a result. Parts that say nothing here are kept."""
+
+    actor: Actor
+    verb: VerbId
+    object: ActivityObject
+    id: UUID | None = None
+    result: ActivityResult | None = None
+    context: dict[str, Any] | None = None
+    timestamp: Annotated[datetime, Meta(tz=True)] | None = None
+    stored: str | None = None
+    authority: dict[str, Any] | None = None
+    version: str | None = None
+    attachments: list[dict[str, Any]] | None = None
+
+
+@dataclass(frozen=True)
+class ReceivedStatement:
+    """A statement that is right in itself. `content` as it came, with its id; `digest` tells contents apart."""
+
+    id: str
+    officer: str
+    home_page: str
+    statement: Statement
+    content: Mapping[str, Any]
+    digest: str
+    taken_at: datetime
+
+
+def read_statement(given: object, place: str, now: datetime) -> ReceivedStatement:
+    """Return a statement of a request. Raises Malformed naming the field; `place` is put before it.
+
+    One without an id is given one that follows from its content, if it has a timestamp: sent again it is the same.
+    """
+    try:
+        statement = convert(given, Statement)
+    except InvalidInput as problem:
+        raise Malformed(problem.detail, _at(place, problem.field or "")) from problem
+    if not isinstance(given, dict):
+        raise Malformed("a statement is an object", place or None)
+    account = _account(statement.actor, place)
+    if statement.object.objectType == "Activity":
+        _check_activity(statement.object, place)
+    taken_at = statement.timestamp or now
+    if taken_at > now + CLOCK_SKEW:
+        raise Malformed("lies in the future", _at(place, "timestamp"))
+    if sendable(taken_at) != taken_at:
+        raise Malformed("lies before the year 1900", _at(place, "timestamp"))
+    compared = {name: value for name, value in given.items() if name not in _NOT_COMPARED}
+    canonical = msgspec.json.encode(compared, order="sorted")
+    named = statement.id or (uuid5(_NAMESPACE, canonical.decode()) if statement.timestamp else uuid4())
+    return ReceivedStatement(
+        id=str(named),
+        officer=account.name,
+        home_page=account.homePage,
+        statement=statement,
+        content={**given, "id": str(named)},
+        digest=hashlib.sha256(canonical).hexdigest(),
+        taken_at=taken_at,
+    )
+
+
+def scaled_score(result: ActivityResult | None) -> float | None:
+    """Return the score from 0 to 1: `scaled`, or else `raw` between `min` (0) and `max`; None without one."""
+    score = result.score if result else None
+    if score is None:
+        return None
+    if score.scaled is not None:
+        return max(score.scaled, 0.0)
+    least = score.min or 0.0
+    if score.raw is None or score.max is None or score.max <= least:
+        return None
+    return min(max((score.raw - least) / (score.max - least), 0.0), 1.0)
+
+
+def _account(actor: Actor, place: str) -> Account:
+    """Return the account of an actor who can be an officer. Raises Malformed naming the field."""
+    if actor.objectType != "Agent":
+        raise Malformed("must be an Agent: a group is no officer", _at(place, "actor.objectType"))
+    for other in ("mbox", "mbox_sha1sum", "openid"):
+        if getattr(actor, other) is not None:
+            raise Malformed("officers are told by `account` alone", _at(place, f"actor.{other}"))
+    if actor.account is None:
+        raise Malformed("needs an `account`, whose name is the officer's id", _at(place, "actor"))
+    try:
+        msgspec.convert(actor.account.name, Identifier)
+    except msgspec.ValidationError as error:
+        raise Malformed("is no id of an officer", _at(place, "actor.account.name")) from error
+    return actor.account
+
+
+def _check_activity(activity: ActivityObject, place: str) -> None:
+    try:
+        msgspec.convert(activity.id, Iri)
+    except msgspec.ValidationError as error:
+        raise Malformed("needs the IRI of an activity", _at(place, "object.id")) from error
+
+
+def _at(place: str, field: str) -> str | None:
+    return f"{place}.{field}" if place and field else place or field or None

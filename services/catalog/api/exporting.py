@@ -1,0 +1,57 @@
+"""The tenant's own courses as a file, written as it is read."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Literal
+
+from aiohttp import hdrs, web
+from msgspec import Struct
+
+from services.catalog.api.entries import STORE
+from services.catalog.exporters import FORMS, Form
+from services.catalog.model import ListCourses
+from shared.domain import Course
+from shared.routes import open_stream, principal, read_query
+
+_TYPES = {
+    "ndjson": "application/x-ndjson",
+    "csv": "text/csv; charset=utf-8",
+    "jsonld": "application/ld+json",
+}
+_PAGE = 500
+
+
+class ExportCourses(Struct, frozen=True, forbid_unknown_fields=True):
+    """The format of the file."""
+
+    format: Literal["ndjson", "csv", "jsonld"] = "ndjson"
+
+
+async def export_courses(request: web.Request) -> web.StreamResponse:
+    """Return all courses of the tenant itself as a file, by id, in a format that an import reads again.
+
+    It is sent as it is read: a course that changes meanwhile comes as it was or as it is, and where the database goes
+    away the answer breaks off.
+    """
+    wanted, store, tenant = read_query(request, ExportCourses), request.app[STORE], principal(request).tenant
+    form = FORMS[wanted.format]
+    page = await store.page(tenant, ListCourses(limit=_PAGE))
+    name = f'attachment; filename="courses.{wanted.format}"'
+    stream = await open_stream(request, _TYPES[wanted.format], {"Content-Disposition": name})
+    if request.method == hdrs.METH_HEAD:
+        return stream
+    await stream.write(form.before)
+    first = True
+    while page:
+        courses = [course for _, course in page[:_PAGE]]
+        await stream.write(await asyncio.to_thread(_rows, form, courses, first=first))
+        first = False
+        more = len(page) > _PAGE
+        page = await store.page(tenant, ListCourses(after=page[_PAGE - 1][0], limit=_PAGE)) if more else []
+    await stream.write(form.after)
+    await stream.write_eof()
+    return stream
+
+
+def _rows(form: Form, courses: Sequence[Course], *, first: bool) -> bytes:
+    return (b"" if first else form.between) + form.between.join(map(form.row, courses))

@@ -1,0 +1,11 @@
+"""Search: an inverted index of character n-grams of the courses of each tenant, and what is found with it. Pure.
+
+grams      texts as n-grams: folded, without tone marks, so that most of them survive a misspelling
+segment    the postings and filters of some thousand courses; never changed once it is built
+tenant     the courses of one tenant: segments, and which of their courses are still there
+find       scores, filters, facets and cursors over what a tenant sees
+index      what the events of the catalog make of it
+
+Score and order of a course follow from the query, the course and the weights of the query's n-grams alone, and a
+cursor holds these weights: whatever else changes in the catalog, the next page goes on where the last one ended.
+"""

@@ -1,0 +1,317 @@
+"""Finds courses: scores, filters, facets, and cursors that go on where a page ended. Pure.
+
+An n-gram of the query weighs the more, the fewer courses have it; one that none has, as a misspelling makes them,
+weighs little. A course matches where enough of the weight stands in its title, or nearly all of it in its title and
+the rest. All weights are integers and stand in the cursor, so a score never changes between two pages.
+"""
+
+import math
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from heapq import nsmallest
+from typing import Any, TypeVar
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from services.catalog.model import (
+    CourseFacets,
+    HoursCount,
+    LanguageCount,
+    ListCourses,
+    ProviderCount,
+    SkillCount,
+)
+from services.catalog.search.grams import FIRST_TRIGRAM, Codes, codes_of, single_range, words_of
+from services.catalog.search.index import SearchIndex
+from services.catalog.search.segment import LEVELS, Flags, Numbers, Segment
+from services.catalog.search.tenant import AlivePart, TenantCourses
+from shared.domain import LocalizedText
+from shared.errors import InvalidInput
+from shared.texts import folded, shows_something
+
+TITLE_SHARE = 0.45
+"""A course matches where so much of the query's weight stands in its title,"""
+WHOLE_SHARE = 0.8
+"""or so much in its title and the rest of it."""
+FACETS = 50
+HOURS = (2.0, 5.0, 10.0, 20.0, 40.0)
+T = TypeVar("T")
+CURSOR_MARK = "~"
+"""What a cursor begins with; no id does."""
+
+_TERMS = 100
+_STEPS = 8
+_UNKNOWN = 0.3
+_SCALE = 1_000_000
+_REST_SHARE = 0.5
+_LENGTH_SHARE = 0.15
+_NUMBERS = 1 << 16
+
+
+@dataclass(frozen=True)
+class Found:
+    """A page of courses, each as (tenant, id), the best first; how many match in all, and what they have in common."""
+
+    courses: list[tuple[str, str]]
+    total: int
+    next: str | None
+    facets: CourseFacets
+
+
+class _Cursor(msgspec.Struct, frozen=True, array_like=True):
+    """Of which search it is, the weights of its n-grams, and the score and id of the last course of a page."""
+
+    search: bytes
+    weights: bytes
+    score: int
+    id: str
+
+
+def find(index: SearchIndex, tenant: str, wanted: ListCourses) -> Found:
+    """Return a page of the courses that a tenant sees and that match. Raises InvalidInput naming the parameter."""
+    owners = index.sees(tenant)
+    cursor = _read_cursor(wanted, tenant)
+    skills = _required_skills(index, tenant, wanted)
+    query = _Query(wanted.q or "")
+    parts = [(name, owned, part, query.postings(part)) for name, owned in owners for part in owned.parts]
+    if cursor is None:
+        weights = query.weights([found for *_, found in parts], sum(len(part.segment.ids) for _, _, part, _ in parts))
+    elif len(cursor.weights) == len(query.lows):
+        weights = list(cursor.weights)
+    else:
+        raise _not_a_cursor()
+    hidden = index.hidden(tenant)
+    tally = _Tally()
+    best: list[tuple[int, str, str]] = []
+    filters = {name: _Filter(owned, wanted, skills) for name, owned in owners}
+    for name, owned, part, postings in parts:
+        matches, score = query.scored(part, postings, weights)
+        matches &= part.alive & filters[name].of(part.segment)
+        if hidden and name != tenant:
+            matches[[place for course in hidden if (place := part.place(course)) >= 0]] = False
+        tally.add(owned, part, matches)
+        best += [(-points, course, name) for points, course in _best(part, matches, score, cursor, wanted.limit + 1)]
+    page = nsmallest(wanted.limit + 1, best)
+    more = None
+    if len(page) > wanted.limit:
+        points, course, _ = page[wanted.limit - 1]
+        more = _written(_Cursor(_search_of(wanted, tenant), bytes(weights), -points, course))
+    courses = [(name, course) for _, course, name in page[: wanted.limit]]
+    return Found(courses, tally.total, more, tally.facets())
+
+
+def _best(
+    part: AlivePart, matches: Flags, score: NDArray[np.int64], cursor: _Cursor | None, most: int
+) -> list[tuple[int, str]]:
+    """Return the best courses of a part behind a cursor with their scores; of equal ones those of the lower ids."""
+    if cursor is not None:
+        numbers = np.arange(len(score))
+        behind = bisect_right(part.segment.ids, cursor.id)
+        matches = matches & ((score < cursor.score) | ((score == cursor.score) & (numbers >= behind)))
+    places = np.flatnonzero(matches)
+    if len(places) > most:
+        rank = score[places] * _NUMBERS - places
+        places = places[np.argpartition(-rank, most)[:most]]
+    return [(int(score[place]), part.segment.ids[place]) for place in places]
+
+
+# --- words -----------------------------------------------------------------------------------------------------------
+
+
+class _Query:
+    """The n-grams of a query, as ranges of codes: trigrams first, then bigrams and single characters."""
+
+    def __init__(self, text: str) -> None:
+        self.empty = not shows_something(text)
+        codes, _ = codes_of([text], bigrams=True)
+        every = [int(code) for code in dict.fromkeys(codes.tolist())]
+        trigrams = [code for code in every if code >= FIRST_TRIGRAM][:_TERMS]
+        bigrams = [code for code in every if code < FIRST_TRIGRAM][:_TERMS]
+        ranges = [(code, code + 1) for code in (*trigrams, *bigrams)]
+        if not every:
+            ranges += [single_range(word) for word in dict.fromkeys(words_of(text)) if len(word) == 1][:1]
+        self.trigrams = len(trigrams)
+        self.lows: Codes = np.array([low for low, _ in ranges], dtype=np.uint64)
+        self.highs: Codes = np.array([high for _, high in ranges], dtype=np.uint64)
+
+    def postings(self, part: AlivePart) -> tuple[list[Numbers], list[Numbers]]:
+        """Return the courses of a part with each n-gram in the title, and with each trigram in the rest."""
+        rest = slice(self.trigrams)
+        return part.segment.titles.of(self.lows, self.highs), part.segment.rest.of(self.lows[rest], self.highs[rest])
+
+    def weights(self, found: Sequence[tuple[list[Numbers], list[Numbers]]], courses: int) -> list[int]:
+        """Return the weight of each n-gram by how many of the courses have it."""
+        count = Counter[int]()
+        for titles, rest in found:
+            for places in (titles, rest):
+                for term, docs in enumerate(places):
+                    count[term] += len(docs)
+        most = math.log1p(max(1, courses)) * _UNKNOWN
+        rarity = [math.log1p(courses / count[term]) if count[term] else most for term in range(len(self.lows))]
+        return [min(255, max(1, round(_STEPS * one))) for one in rarity]
+
+    def scored(
+        self,
+        part: AlivePart,
+        postings: tuple[list[Numbers], list[Numbers]],
+        weights: Sequence[int],
+    ) -> tuple[Flags, NDArray[np.int64]]:
+        """Return which courses of a part match, and how well."""
+        size = len(part.segment.ids)
+        if self.empty:
+            return np.ones(size, dtype=np.bool_), np.zeros(size, dtype=np.int64)
+        long, short, rest = (np.zeros(size, dtype=np.int32) for _ in range(3))
+        for term, docs in enumerate(postings[0]):
+            (long if term < self.trigrams else short)[docs] += weights[term]
+        for docs, weight in zip(postings[1], weights, strict=False):
+            rest[docs] += weight
+        in_title = (long + short) / max(1, sum(weights))
+        whole = (long + rest) / max(1, sum(weights[: self.trigrams])) if self.trigrams else in_title
+        fits = np.minimum(1.0, len(self.lows) / np.maximum(1, part.segment.title_size))
+        score = in_title * (1 - _LENGTH_SHARE + _LENGTH_SHARE * fits) + whole * _REST_SHARE
+        return (in_title >= TITLE_SHARE) | (whole >= WHOLE_SHARE), np.rint(score * _SCALE).astype(np.int64)
+
+
+# --- filters ---------------------------------------------------------------------------------------------------------
+
+
+def _required_skills(index: SearchIndex, tenant: str, wanted: ListCourses) -> set[tuple[str, str]] | None:
+    """Return the skills that a job group requires, as (framework, skill); None where none is asked for."""
+    if wanted.job_group is None:
+        return None
+    frameworks = index.frameworks(tenant)
+    if wanted.framework is not None and wanted.framework not in frameworks:
+        raise InvalidInput("no such framework", "framework")
+    names = [wanted.framework] if wanted.framework is not None else list(frameworks)
+    if not any(wanted.job_group in frameworks[name] for name in names):
+        raise InvalidInput("no such job group in the frameworks that you see, or in the one named", "job_group")
+    return {(name, skill) for name in names for skill in frameworks[name].get(wanted.job_group, ())}
+
+
+class _Filter:
+    """What the parameters but `q` ask of the courses of one tenant."""
+
+    def __init__(self, owned: TenantCourses, wanted: ListCourses, required: set[tuple[str, str]] | None) -> None:
+        names = owned.vocabulary
+        self._wanted = wanted
+        self._language = None if wanted.language is None else names.languages.known(wanted.language)
+        self._providers: list[int] | None = None
+        if wanted.provider is not None:
+            name = folded(wanted.provider)
+            self._providers = [
+                at for at, both in enumerate(names.providers.values) if name in [folded(one) for one in both if one]
+            ]
+        self._level = wanted.level if isinstance(wanted.level, float) else None
+        self._skills: Flags | None = None
+        if (wanted.framework, wanted.skill, self._level, required) != (None, None, None, None):
+            self._skills = np.array(
+                [
+                    wanted.framework in (None, framework)
+                    and wanted.skill in (None, skill)
+                    and (required is None or (framework, skill) in required)
+                    for framework, skill in names.skills.values
+                ],
+                dtype=np.bool_,
+            )
+
+    def of(self, segment: Segment) -> Flags:
+        """Return which courses of a segment are as asked for."""
+        found = np.ones(len(segment.ids), dtype=np.bool_)
+        if self._language is not None:
+            found &= segment.languages.any(segment.languages.values[0] == self._language)
+        if self._providers is not None:
+            found &= np.isin(segment.provider, self._providers)
+        if self._wanted.max_hours is not None:
+            found &= segment.hours <= self._wanted.max_hours
+        if isinstance(self._wanted.level, str):
+            found &= segment.level == LEVELS.index(self._wanted.level)
+        if self._skills is not None:
+            skill, before, after = segment.taught.values
+            rows = np.append(self._skills, False)[skill.astype(np.int64)]
+            if self._level is not None:
+                rows &= (before < self._level) & (self._level <= after)
+            found &= segment.taught.any(rows)
+        return found
+
+
+# --- facets ----------------------------------------------------------------------------------------------------------
+
+
+class _Tally:
+    """Counts what the courses that were found have in common."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._providers = Counter[tuple[str | None, str | None]]()
+        self._languages = Counter[str]()
+        self._skills = Counter[tuple[str, str]]()
+        self._hours = np.zeros(len(HOURS) + 1, dtype=np.int64)
+
+    def add(self, owned: TenantCourses, part: AlivePart, matches: Flags) -> None:
+        """Count the courses of a part that match."""
+        self.total += int(np.count_nonzero(matches))
+        segment, names = part.segment, owned.vocabulary
+        self._providers.update(_counted(segment.provider[matches], names.providers.values))
+        self._languages.update(_counted(segment.languages.within(matches)[0], names.languages.values))
+        self._skills.update(_counted(segment.taught.within(matches)[0], names.skills.values))
+        bands = np.searchsorted(np.array(HOURS), segment.hours[matches])
+        self._hours += np.bincount(bands, minlength=len(HOURS) + 1)
+
+    def facets(self) -> CourseFacets:
+        """Return the counts, the most frequent first."""
+        bounds = [*zip((0.0, *HOURS), (*HOURS, None), strict=True)]
+        return CourseFacets(
+            provider=[ProviderCount(LocalizedText(*both), n) for both, n in _first(self._providers)],
+            language=[LanguageCount(language, n) for language, n in _first(self._languages)],
+            skill=[SkillCount(*skill, n) for skill, n in _first(self._skills)],
+            hours=[HoursCount(*both, int(n)) for both, n in zip(bounds, self._hours, strict=True) if n],
+        )
+
+
+def _first(count: Counter[T]) -> list[tuple[T, int]]:
+    """Return the most frequent values; of equally frequent ones the first by name."""
+    return nsmallest(FACETS, count.items(), key=lambda one: (-one[1], str(one[0])))
+
+
+def _counted(numbers: NDArray[Any], values: Sequence[T]) -> Mapping[T, int]:
+    count = np.bincount(numbers.astype(np.int64), minlength=len(values))
+    return {values[at]: int(count[at]) for at in np.flatnonzero(count).tolist()}
+
+
+# --- cursors ---------------------------------------------------------------------------------------------------------
+
+
+def _search_of(wanted: ListCourses, tenant: str) -> bytes:
+    """Return what a cursor is held to: who searches, and for what."""
+    asked = msgspec.structs.replace(wanted, after="", limit=1)
+    return blake2b(msgspec.json.encode([tenant, asked]), digest_size=8).digest()
+
+
+def _written(cursor: _Cursor) -> str:
+    return CURSOR_MARK + urlsafe_b64encode(msgspec.msgpack.encode(cursor)).decode().rstrip("=")
+
+
+def _read_cursor(wanted: ListCourses, tenant: str) -> _Cursor | None:
+    if not wanted.after:
+        return None
+    text = wanted.after.removeprefix(CURSOR_MARK)
+    try:
+        raw = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        cursor = msgspec.msgpack.decode(raw, type=_Cursor)
+    except (ValueError, msgspec.DecodeError) as error:
+        raise _not_a_cursor() from error
+    if cursor.search != _search_of(wanted, tenant):
+        raise InvalidInput("belongs to another search; begin with the first page", "after")
+    if abs(cursor.score) >= _NUMBERS * _SCALE:
+        raise _not_a_cursor()
+    return cursor
+
+
+def _not_a_cursor() -> InvalidInput:
+    return InvalidInput("is not the `next` of a page of this search", "after")

@@ -1,0 +1,101 @@
+"""What the events of the catalog make of the search index. Pure.
+
+As in every reader, an event is used only where its stamp is above the largest one that was taken.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from services.catalog.search.tenant import TenantCourses
+from shared.domain import SHARED_TENANT, Course, Framework
+from shared.events import CoursePublished, CourseWithdrawn, Event, FrameworkPublished
+
+Required = dict[str, frozenset[str]]
+"""The skills that each job group of a framework requires, by job group."""
+
+
+@dataclass(frozen=True)
+class SearchIndex:
+    """The courses of every tenant, and what the job groups of every framework require, up to a catalog revision.
+
+    `required` is {(tenant, framework id): {job group: skills}}.
+    """
+
+    owners: Mapping[str, TenantCourses]
+    required: Mapping[tuple[str, str], Required]
+    revision: int = 0
+
+    def sees(self, tenant: str) -> list[tuple[str, TenantCourses]]:
+        """Return the tenants whose courses a tenant sees, with these: itself first, then `shared`."""
+        names = dict.fromkeys((tenant, SHARED_TENANT))
+        return [(name, self.owners[name]) for name in names if name in self.owners]
+
+    def hidden(self, tenant: str) -> frozenset[str]:
+        """Return the shared courses that stand behind a tenant's own ones."""
+        return self.owners[tenant].hides if tenant != SHARED_TENANT and tenant in self.owners else frozenset()
+
+    def frameworks(self, tenant: str) -> dict[str, Required]:
+        """Return the frameworks that a tenant sees, by id; its own ones hide shared ones."""
+        found: dict[str, Required] = {}
+        for owner in (SHARED_TENANT, tenant):
+            found |= {name: rows for (whose, name), rows in self.required.items() if whose == owner}
+        return found
+
+    @property
+    def courses(self) -> int:
+        """How many courses it holds, of all tenants."""
+        return sum(map(len, self.owners.values()))
+
+
+EMPTY = SearchIndex({}, {})
+
+
+def fold_events(index: SearchIndex, events: Iterable[Event]) -> SearchIndex:
+    """Return what events, in the order of the log, make of an index, which stays as it is."""
+    changes: defaultdict[str, dict[str, Course | None]] = defaultdict(dict)
+    required = dict(index.required)
+    revision = index.revision
+    for event in events:
+        if event.catalog_revision <= revision:
+            continue
+        revision = event.catalog_revision
+        if isinstance(event.data, CoursePublished):
+            changes[event.data.tenant][event.data.course.id] = event.data.course
+        elif isinstance(event.data, CourseWithdrawn):
+            changes[event.data.tenant][event.data.course] = None
+        elif isinstance(event.data, FrameworkPublished):
+            required[event.data.tenant, event.data.framework.id] = _required(event.data.framework)
+    owners = dict(index.owners)
+    for tenant, courses in changes.items():
+        owners[tenant] = (owners.get(tenant) or TenantCourses.none()).changed(courses)
+    for tenant, courses in changes.items():
+        _hide(owners, tenant, courses)
+    return SearchIndex(owners, required, revision)
+
+
+def tidy(index: SearchIndex) -> SearchIndex:
+    """Return the same index in fewer segments; itself where nothing is to be done. It may take a second."""
+    owners = {tenant: owned.tidied() for tenant, owned in index.owners.items()}
+    return index if owners == index.owners else replace(index, owners=owners)
+
+
+def _hide(owners: dict[str, TenantCourses], changed: str, courses: Iterable[str]) -> None:
+    """Find out anew which shared courses stand behind own ones of the same id, where a tenant's courses changed."""
+    shared = owners.get(SHARED_TENANT)
+    if shared is None:
+        return
+    for tenant in [name for name in owners if name != SHARED_TENANT] if changed == SHARED_TENANT else [changed]:
+        own = owners[tenant]
+        both = {name for name in courses if name in own and name in shared}
+        hides = (own.hides - set(courses)) | both
+        if hides != own.hides:
+            owners[tenant] = replace(own, hides=hides)
+
+
+def _required(framework: Framework) -> Required:
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for row in framework.requirements:
+        if row.level > 0:
+            found[row.job_group].add(row.skill)
+    return {group.id: frozenset(found[group.id]) for group in framework.job_groups}

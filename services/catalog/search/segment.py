@@ -1,0 +1,241 @@
+"""Segments: the postings and the filters of up to some thousand courses of one tenant, never changed once built. Pure.
+
+The courses of a segment are numbered in the order of their ids, so that a number is a place in that order too.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from services.catalog.search.grams import Codes, codes_of
+from shared.domain import Course, LocalizedText
+
+MOST = 8192
+"""The most courses of a segment: what merging takes for a moment grows with it."""
+PROSE = 200
+"""So much of a description is searched, in each language, in characters: its beginning says what a course is about."""
+TAGS = 20
+"""So many tags are searched."""
+LEVELS = ("beginner", "intermediate", "advanced", "mixed")
+
+Integers = NDArray[np.int32]
+Flags = NDArray[np.bool_]
+Numbers = NDArray[np.intp]
+"""Courses of a segment by number."""
+
+
+class Names:
+    """Values that courses have in common, by number. It only grows; one thread writes."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+        self._numbers: dict[Any, int] = {}
+
+    def number(self, value: Any) -> int:
+        """Return the number of a value, a new one where it has none."""
+        number = self._numbers.get(value)
+        if number is None:
+            number = self._numbers[value] = len(self.values)
+            self.values.append(value)
+        return number
+
+    def known(self, value: Any) -> int:
+        """Return the number of a value, -1 where it has none."""
+        return self._numbers.get(value, -1)
+
+
+class Vocabulary(Struct, frozen=True):
+    """What the courses of one tenant have in common: providers (th, en), languages, and skills (framework, id)."""
+
+    providers: Names
+    languages: Names
+    skills: Names
+
+
+@dataclass(frozen=True)
+class Postings:
+    """For each n-gram, in the order of the codes, the numbers of the courses that have it, ascending."""
+
+    codes: Codes
+    starts: Integers
+    docs: NDArray[np.uint16]
+
+    def of(self, lows: Codes, highs: Codes) -> list[Numbers]:
+        """Return, for each pair of bounds, the courses with an n-gram from the one and below the other."""
+        first, last = np.searchsorted(self.codes, lows), np.searchsorted(self.codes, highs)
+        bounds = zip(self.starts[first].tolist(), self.starts[last].tolist(), strict=True)
+        found = [self.docs[begin:end].astype(np.intp) for begin, end in bounds]  # arrays are fast to index by these
+        return [one if end - begin <= 1 else np.unique(one) for one, begin, end in zip(found, first, last, strict=True)]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some values for each course: those of course `n` are `values[:, starts[n]:starts[n + 1]]`."""
+
+    starts: Integers
+    values: NDArray[Any]
+
+    def any(self, wanted: Flags) -> Flags:
+        """Return which courses have a row that is wanted."""
+        before = np.concatenate([[0], np.cumsum(wanted)])
+        return np.asarray(before[self.starts[1:]] > before[self.starts[:-1]])
+
+    def within(self, courses: Flags) -> NDArray[Any]:
+        """Return the values of some courses."""
+        return np.asarray(self.values[:, np.repeat(courses, np.diff(self.starts))])
+
+
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """Courses by number: ids in order, postings of titles and of the rest, and what is filtered by.
+
+    `title_size`: n-grams of the title in one language. `languages` and `taught` have a row for each language and each
+    skill; the values of `taught` are skill, level before and level after. `level` is a place in LEVELS, -1 for none.
+    """
+
+    ids: list[str]
+    titles: Postings
+    rest: Postings
+    title_size: Integers
+    provider: Integers
+    hours: NDArray[np.float64]
+    level: NDArray[np.int8]
+    languages: Rows
+    taught: Rows
+
+    @cached_property
+    def numbers(self) -> dict[str, int]:
+        """The number of each course by its id."""
+        return {name: number for number, name in enumerate(self.ids)}
+
+
+def build(courses: Sequence[Course], vocabulary: Vocabulary) -> Segment:
+    """Return a segment of courses in the order of their ids, no two with one id."""
+    title_codes, title_docs = codes_of([_title(course) for course in courses], bigrams=True)
+    rest_codes, rest_docs = codes_of([_rest(course) for course in courses], bigrams=False)
+    codes = _distinct(np.concatenate([title_codes, rest_codes]))
+    titles = _distinct(_keys(np.searchsorted(codes, title_codes), title_docs))
+    rest = _distinct(_keys(np.searchsorted(codes, rest_codes), rest_docs))
+    if len(titles):
+        rest = rest[titles[np.minimum(np.searchsorted(titles, rest), len(titles) - 1)] != rest]
+    languages = [sum(1 for text in (course.title.th, course.title.en) if text) for course in courses]
+    size = np.bincount((titles & _DOC).astype(np.int64), minlength=len(courses)) / languages
+    return Segment(
+        ids=[course.id for course in courses],
+        titles=_postings(codes, titles),
+        rest=_postings(codes, rest),
+        title_size=size.astype(np.int32),
+        provider=np.array([vocabulary.providers.number(_both(one.provider)) for one in courses], dtype=np.int32),
+        hours=np.array([course.hours for course in courses]),
+        level=np.array([_level(course) for course in courses], dtype=np.int8),
+        languages=_rows([[(vocabulary.languages.number(one),) for one in course.languages] for course in courses], 1),
+        taught=_rows([_taught(course, vocabulary) for course in courses], 3),
+    )
+
+
+def merge(parts: Sequence[tuple[Segment, Flags]]) -> Segment:
+    """Return one segment of those courses of some that are still there; each part is a segment and which they are."""
+    ids = [(name, at) for at, name in enumerate(name for part, _ in parts for name in part.ids)]
+    kept = np.concatenate([alive for _, alive in parts])
+    order = np.array([at for _, at in sorted(one for one in ids if kept[one[1]])], dtype=np.int64)
+    number = np.full(len(ids), -1, dtype=np.int64)
+    number[order] = np.arange(len(order))
+    offsets = np.cumsum([0, *(len(part.ids) for part, _ in parts)])
+    numbers = [number[begin:end] for begin, end in pairwise(offsets)]
+    segments = [part for part, _ in parts]
+    return Segment(
+        ids=[ids[at][0] for at in order],
+        titles=_merged([one.titles for one in segments], numbers),
+        rest=_merged([one.rest for one in segments], numbers),
+        title_size=np.concatenate([one.title_size for one in segments])[order],
+        provider=np.concatenate([one.provider for one in segments])[order],
+        hours=np.concatenate([one.hours for one in segments])[order],
+        level=np.concatenate([one.level for one in segments])[order],
+        languages=_gathered([one.languages for one in segments], order),
+        taught=_gathered([one.taught for one in segments], order),
+    )
+
+
+# --- postings --------------------------------------------------------------------------------------------------------
+
+_DOC = np.uint64(0xFFFF)
+_DOC_BITS = np.uint64(16)
+
+
+def _distinct(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return values in order, each once."""
+    ordered = np.sort(values)
+    return ordered[np.append(True, ordered[1:] != ordered[:-1])] if len(ordered) else ordered
+
+
+def _keys(places: NDArray[np.int64], docs: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Return a number for each pair of an n-gram's place and a course; they sort by both."""
+    return (places.astype(np.uint64) << _DOC_BITS) | docs.astype(np.uint64)
+
+
+def _postings(codes: Codes, keys: NDArray[np.uint64]) -> Postings:
+    """Return the postings of sorted keys; codes that none of them has are left out."""
+    count = np.bincount((keys >> _DOC_BITS).astype(np.int64), minlength=len(codes))
+    used = count > 0
+    starts = np.concatenate([[0], np.cumsum(count[used])]).astype(np.int32)
+    return Postings(codes[used], starts, (keys & _DOC).astype(np.uint16))
+
+
+def _merged(parts: Sequence[Postings], numbers: Sequence[NDArray[np.int64]]) -> Postings:
+    codes = _distinct(np.concatenate([part.codes for part in parts]))
+    keys = []
+    for part, number in zip(parts, numbers, strict=True):
+        docs = number[part.docs]
+        places = np.repeat(np.searchsorted(codes, part.codes), np.diff(part.starts))
+        keys.append(_keys(places[docs >= 0], docs[docs >= 0]))
+    return _postings(codes, np.sort(np.concatenate(keys)))
+
+
+# --- what is filtered by ---------------------------------------------------------------------------------------------
+
+
+def _rows(rows: Sequence[Sequence[tuple[float, ...]]], width: int) -> Rows:
+    starts = np.cumsum([0, *(len(one) for one in rows)]).astype(np.int32)
+    values = np.array([row for one in rows for row in one], dtype=np.float64).reshape(-1, width).T
+    return Rows(starts, values)
+
+
+def _gathered(parts: Sequence[Rows], order: NDArray[np.int64]) -> Rows:
+    """Return the rows of the courses of some parts in another order."""
+    values = np.concatenate([part.values for part in parts], axis=1)
+    offsets = np.cumsum([0, *(part.values.shape[1] for part in parts)])
+    begins = np.concatenate([part.starts[:-1] + begin for part, begin in zip(parts, offsets, strict=False)])[order]
+    counts = np.concatenate([np.diff(part.starts) for part in parts])[order]
+    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+    place = np.repeat(begins - starts[:-1], counts) + np.arange(starts[-1])
+    return Rows(starts, values[:, place])
+
+
+def _taught(course: Course, vocabulary: Vocabulary) -> list[tuple[float, ...]]:
+    return [
+        (vocabulary.skills.number((row.framework, row.skill)), row.from_level, row.to_level) for row in course.teaches
+    ]
+
+
+def _level(course: Course) -> int:
+    return LEVELS.index(course.educational_level) if course.educational_level else -1
+
+
+def _both(text: LocalizedText) -> tuple[str | None, str | None]:
+    return text.th, text.en
+
+
+def _title(course: Course) -> str:
+    return " \t ".join(filter(None, (course.title.th, course.title.en, course.code)))
+
+
+def _rest(course: Course) -> str:
+    told = (course.description.th, course.description.en) if course.description else ()
+    named = (course.id, course.provider.th, course.provider.en, *course.tags[:TAGS])
+    return " \t ".join([*filter(None, named), *(text[:PROSE] for text in told if text)])

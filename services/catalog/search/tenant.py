@@ -1,0 +1,114 @@
+"""The courses of one tenant in the index: segments, the newer after the older, and which courses are still there. Pure.
+
+A course that changed is no longer there in its older segment. Four segments of about the same size are merged into one
+up to `MOST` courses, so that there are few.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
+
+import numpy as np
+
+from services.catalog.search.segment import MOST, Flags, Names, Segment, Vocabulary, build, merge
+from shared.domain import Course
+
+_ALIKE = 4
+
+
+@dataclass(frozen=True, eq=False)
+class AlivePart:
+    """A segment, and which of its courses are still there."""
+
+    segment: Segment
+    alive: Flags
+
+    @property
+    def count(self) -> int:
+        """How many courses are still there."""
+        return int(np.count_nonzero(self.alive))
+
+    def place(self, course: str) -> int:
+        """Return the number of a course that is still there, -1 where it is not."""
+        at = self.segment.numbers.get(course, -1)
+        return at if at >= 0 and self.alive[at] else -1
+
+
+@dataclass(frozen=True, eq=False)
+class TenantCourses:
+    """The courses of one tenant. `hides`: those shared ones that stand behind its own of the same id."""
+
+    vocabulary: Vocabulary
+    parts: tuple[AlivePart, ...] = ()
+    hides: frozenset[str] = frozenset()
+
+    @classmethod
+    def none(cls) -> "TenantCourses":
+        """Return no courses."""
+        return cls(Vocabulary(Names(), Names(), Names()))
+
+    def __len__(self) -> int:
+        return sum(part.count for part in self.parts)
+
+    def __contains__(self, course: str) -> bool:
+        return any(part.place(course) >= 0 for part in self.parts)
+
+    def changed(self, courses: Mapping[str, Course | None]) -> "TenantCourses":
+        """Return the courses after some were put, or withdrawn (None); `tidied` comes after it."""
+        parts = [_without(part, courses) for part in self.parts]
+        if put := [courses[name] for name in sorted(courses) if courses[name] is not None]:
+            for begin in range(0, len(put), MOST):
+                segment = build([one for one in put[begin : begin + MOST] if one], self.vocabulary)
+                parts.append(AlivePart(segment, np.ones(len(segment.ids), dtype=np.bool_)))
+        return replace(self, parts=tuple(parts))
+
+    def tidied(self) -> "TenantCourses":
+        """Return the same courses in few parts; itself where nothing is to be done."""
+        parts = _tidied(self.parts)
+        return self if parts == self.parts else replace(self, parts=parts)
+
+
+def _without(part: AlivePart, courses: Mapping[str, Course | None]) -> AlivePart:
+    gone = [place for name in courses if (place := part.place(name)) >= 0]
+    if not gone:
+        return part
+    alive = part.alive.copy()
+    alive[gone] = False
+    return replace(part, alive=alive)
+
+
+def _tidied(parts: Sequence[AlivePart]) -> tuple[AlivePart, ...]:
+    """Return parts without empty ones, of those of which half is gone the rest, and several of one size as one."""
+    kept: list[AlivePart] = []
+    for part in parts:
+        if not (count := part.count):
+            continue
+        kept.append(_merge([part]) if count * 2 < len(part.segment.ids) else part)
+        while len(alike := _alike(kept)) >= _ALIKE and (fit := _fitting(alike)) > 1:
+            begin = len(kept) - len(alike)
+            kept[begin : begin + fit] = [_merge(alike[:fit])]
+    return tuple(kept)
+
+
+def _fitting(parts: list[AlivePart]) -> int:
+    """Return how many of the first parts fit into one."""
+    return sum(total <= MOST for total in accumulate(part.count for part in parts))
+
+
+def _alike(parts: list[AlivePart]) -> list[AlivePart]:
+    """Return the last parts that are of the size of the last one, or smaller."""
+    size = _size(parts[-1])
+    begin = len(parts)
+    while begin and _size(parts[begin - 1]) <= size:
+        begin -= 1
+    return parts[begin:]
+
+
+def _size(part: AlivePart) -> int:
+    """Return the size of a part: 0 up to 3 courses, 1 up to 15, and so on."""
+    return (part.count.bit_length() - 1) // 2
+
+
+def _merge(parts: list[AlivePart]) -> AlivePart:
+    segment = merge([(part.segment, part.alive) for part in parts])
+    return AlivePart(segment, np.ones(len(segment.ids), dtype=np.bool_))

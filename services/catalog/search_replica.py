@@ -1,0 +1,91 @@
+"""The search index of this replica: it follows the catalog's own topic, and is searched in a thread.
+
+Every replica reads `catalog.state` from its beginning, as the recommenders do, so what it finds is what was announced.
+Folding runs in a thread and makes another index; the event loop takes it in one step.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from services.catalog.model import ListCourses
+from services.catalog.search.find import Found, find
+from services.catalog.search.grams import Highlighter
+from services.catalog.search.index import EMPTY, SearchIndex, fold_events, tidy
+from shared.domain import Course, LocalizedText
+from shared.errors import Unavailable
+from shared.events import FrameworkPublished, check_stamps
+from shared.framework_parts import FrameworkAssembly
+from shared.kafka import Brokers, ConsumedEvent, Follower
+from shared.work_queue import Caller, WorkQueue
+
+Highlights = dict[str, dict[str, list[tuple[int, int]]]]
+
+
+class SearchReplica:
+    """The present index, and the follower that keeps it. Belongs to the event loop; searches are `work`.
+
+    `assembly`: the frameworks of which not every part has come.
+    """
+
+    def __init__(self, brokers: Brokers, topic: str, work: WorkQueue) -> None:
+        self.index: SearchIndex = EMPTY
+        self.follower = Follower(brokers, topic, self.on_catalog)
+        self.assembly = FrameworkAssembly(lambda tenant, framework: self._versions.get((tenant, framework), 0))
+        self._versions: dict[tuple[str, str], int] = {}
+        self._work = work
+        self._complete = False
+
+    async def on_catalog(self, batch: Sequence[ConsumedEvent]) -> None:
+        """Take events of `catalog.state`. Raises Rejected for a stamp too far ahead."""
+        events = [item.event for item in batch]
+        check_stamps(events, self.index.revision)
+        events = await self.assembly.whole(events, self.index.revision)
+        self.index = await asyncio.to_thread(fold_events, self.index, events)
+        published = [event.data for event in events if isinstance(event.data, FrameworkPublished)]
+        self._versions |= {(one.tenant, one.framework.id): one.framework.version for one in published}
+        self.index = await asyncio.to_thread(tidy, self.index)
+
+    async def is_ready(self) -> str | None:
+        """Return None once the topic was read to its end, before that what is missing."""
+        self._complete = self._complete or self.follower.caught_up.is_set()
+        return None if self._complete else "the search index is being built"
+
+    async def find(self, caller: Caller, tenant: str, wanted: ListCourses) -> Found:
+        """Return a page of courses. Raises InvalidInput, TooManyRequests, Overloaded; Unavailable while it is built."""
+        if missing := await self.is_ready():
+            raise Unavailable(f"{missing}; try again soon")
+        return await self._work.run(caller, find, self.index, tenant, wanted)
+
+    async def highlights(self, caller: Caller, query: str, courses: Sequence[Course]) -> Highlights:
+        """Return where the words of a query stand in courses. Raises TooManyRequests, Overloaded."""
+        return await self._work.run(caller, highlights, query, courses)
+
+
+def highlights(query: str, courses: Sequence[Course]) -> Highlights:
+    """Return by course id and field where the words of a query stand: begin and end of each place, in characters."""
+    of = Highlighter(query).spans
+    found: Highlights = {}
+    for course in courses:
+        spans = {field: places for field, text in _texts(course) if (places := of(text))}
+        if spans:
+            found[course.id] = spans
+    return found
+
+
+def _texts(course: Course) -> list[tuple[str, str]]:
+    texts = [(f"{name}.{language}", text) for name, both in _localized(course) for language, text in both]
+    texts += [(f"tags[{place}]", tag) for place, tag in enumerate(course.tags)]
+    return [*texts, ("code", course.code)] if course.code else texts
+
+
+def _localized(course: Course) -> list[tuple[str, list[tuple[str, str]]]]:
+    given: list[tuple[str, LocalizedText | None]] = [
+        ("title", course.title),
+        ("provider", course.provider),
+        ("description", course.description),
+    ]
+    return [
+        (name, [(language, words) for language, words in (("th", text.th), ("en", text.en)) if words])
+        for name, text in given
+        if text
+    ]

@@ -1,0 +1,304 @@
+"""Sign-in with OpenID Connect: the authorization code flow with PKCE, as a client of one provider.
+
+    provider = OpenIdProvider(session, client)
+    address = await provider.authorization_address(state, nonce, verifier)   # the browser is sent there
+    claims = await provider.claims_of(code, nonce, verifier)                 # of the person who comes back with a code
+    identity = identity_of(claims, names)                                    # tenant, role, and officer or agency
+
+Sources: OpenID Connect Core 1.0 (section 3.1), OpenID Connect Discovery 1.0, RFC 7636 (PKCE), RFC 8725 (tokens).
+"""
+
+import asyncio
+import base64
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import Annotated, Any, TypeVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+from aiohttp import ClientError, ClientSession, ClientTimeout, hdrs
+from joserfc import jwk, jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+from msgspec import Meta, Struct
+
+from shared.auth import Role
+from shared.domain import Identifier
+from shared.errors import Forbidden, Unauthorized, Unavailable
+
+ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+"""Signatures by a public key. One by a shared secret would let everybody who knows the secret sign."""
+
+_KEYS_SECONDS = 600.0
+_KEYS_STALE_SECONDS = 24 * 3600.0
+_KEYS_AGAIN_SECONDS = 30.0
+_LEEWAY_SECONDS = 60
+_ANSWER_BYTES = 1_000_000
+_TIMEOUT = ClientTimeout(total=10)
+_KEYS_IN_HEADER = {"jku", "jwk", "x5u", "x5c"}
+
+Claims = Mapping[str, Any]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIdClient:
+    """How this portal is registered with the provider. `secret` is empty for a public client."""
+
+    issuer: str
+    client_id: str
+    secret: str
+    redirect_address: str
+    scopes: str
+
+
+class ProviderMetadata(Struct, frozen=True):
+    """What is read of `/.well-known/openid-configuration`."""
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str
+    token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)
+
+
+class TokenAnswer(Struct, frozen=True):
+    """What is read of the answer of the token endpoint."""
+
+    id_token: Annotated[str, Meta(max_length=100_000)]
+
+
+class OpenIdProvider:
+    """One provider: its metadata and its keys are fetched on first use, and kept for ten minutes.
+
+    While the provider is away, keys that are known serve for a day. A token with an unknown key makes the keys be
+    fetched again, at most every 30 seconds, so that a provider may change its keys at any time.
+    """
+
+    def __init__(self, session: ClientSession, client: OpenIdClient, clock: Callable[[], float] = monotonic) -> None:
+        self._session = session
+        self._client = client
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._metadata: ProviderMetadata | None = None
+        self._keys: KeySet | None = None
+        self._fetched_at = float("-inf")
+
+    async def authorization_address(self, state: str, nonce: str, verifier: str) -> str:
+        """Return where the browser is sent to sign in. Raises Unavailable."""
+        metadata, _ = await self._known()
+        challenge = _base64url(hashlib.sha256(verifier.encode()).digest())
+        asked = {
+            "response_type": "code",
+            "client_id": self._client.client_id,
+            "redirect_uri": self._client.redirect_address,
+            "scope": self._client.scopes,
+            "state": state,
+            "nonce": nonce,
+            "code_challenge": challenge,
+            "code_challenge_method": "S256",
+        }
+        joint = "&" if "?" in metadata.authorization_endpoint else "?"
+        return metadata.authorization_endpoint + joint + urlencode(asked, quote_via=quote)
+
+    async def claims_of(self, code: str, nonce: str, verifier: str) -> Claims:
+        """Exchange a code for an ID token, and return its claims once they are verified.
+
+        Raises Unauthorized for a code or a token that is not right, Unavailable while the provider does not answer.
+        """
+        metadata, _ = await self._known()
+        client = self._client
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": client.redirect_address,
+            "code_verifier": verifier,
+        }
+        headers = {hdrs.ACCEPT: "application/json"}
+        if client.secret and "client_secret_basic" in metadata.token_endpoint_auth_methods_supported:
+            pair = f"{quote(client.client_id, safe='')}:{quote(client.secret, safe='')}"
+            headers[hdrs.AUTHORIZATION] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+        else:
+            form |= {"client_id": client.client_id} | ({"client_secret": client.secret} if client.secret else {})
+        status, answer = await self._ask(hdrs.METH_POST, metadata.token_endpoint, data=form, headers=headers)
+        if 400 <= status < 500:  # noqa: PLR2004 - the provider's refusal: RFC 6749, section 5.2
+            raise Unauthorized("the provider does not take the code")
+        return await self._verified(_read(answer, TokenAnswer, "token").id_token, nonce)
+
+    async def _verified(self, token: str, nonce: str) -> Claims:
+        found = await self._decoded(token)
+        registry = jwt.JWTClaimsRegistry(
+            leeway=_LEEWAY_SECONDS,
+            iss={"essential": True, "value": self._client.issuer},
+            aud={"essential": True, "value": self._client.client_id},
+            exp={"essential": True},
+            iat={"essential": True},
+            sub={"essential": True},
+            nonce={"essential": True, "value": nonce},
+        )
+        try:
+            registry.validate(found.claims)
+        except JoseError as error:
+            raise Unauthorized("the token was not made for this sign-in, or has expired") from error
+        if found.claims.get("azp", self._client.client_id) != self._client.client_id:
+            raise Unauthorized("the token was made for another client")
+        return found.claims
+
+    async def _decoded(self, token: str) -> jwt.Token:
+        for again in (False, True):
+            _, keys = await self._known(again=again)
+            try:
+                return jwt.decode(token, _with_id(keys), algorithms=ALGORITHMS)
+            except _UnknownKey:
+                continue
+            except (JoseError, ValueError) as error:
+                raise Unauthorized("the token cannot be verified") from error
+        raise Unauthorized("the token is signed with an unknown key")
+
+    # --- the provider ------------------------------------------------------------------------------------------------
+
+    async def _known(self, *, again: bool = False) -> tuple[ProviderMetadata, KeySet]:
+        """Return metadata and keys, fetched if they are old, or if `again` and not within the last 30 seconds."""
+        async with self._lock:
+            age = self._clock() - self._fetched_at
+            if self._metadata and self._keys and age < (_KEYS_AGAIN_SECONDS if again else _KEYS_SECONDS):
+                return self._metadata, self._keys
+            try:
+                self._metadata, self._keys = await self._fetched()
+                self._fetched_at = self._clock()
+            except Unavailable:
+                if not (self._metadata and self._keys) or age > _KEYS_STALE_SECONDS:
+                    raise
+            return self._metadata, self._keys
+
+    async def _fetched(self) -> tuple[ProviderMetadata, KeySet]:
+        place = f"{self._client.issuer.rstrip('/')}/.well-known/openid-configuration"
+        _, answer = await self._ask(hdrs.METH_GET, place)
+        metadata = _read(answer, ProviderMetadata, "configuration")
+        if metadata.issuer != self._client.issuer:
+            raise Unavailable("the provider names another issuer than OPENID_ISSUER")
+        _, answer = await self._ask(hdrs.METH_GET, metadata.jwks_uri)
+        return metadata, _keys_of(_read(answer, dict[str, Any], "list of keys"))
+
+    async def _ask(self, method: str, address: str, **request: Any) -> tuple[int, bytes]:
+        try:
+            async with self._session.request(
+                method, address, timeout=_TIMEOUT, allow_redirects=False, **request
+            ) as answer:
+                body = b""
+                async for piece in answer.content.iter_chunked(65_536):
+                    body += piece
+                    if len(body) > _ANSWER_BYTES:
+                        raise Unavailable("the provider answers too much")
+        except (ClientError, TimeoutError) as error:
+            raise Unavailable("the provider does not answer; try again soon") from error
+        if answer.status >= 500 or (method == hdrs.METH_GET and answer.status != 200):  # noqa: PLR2004 - HTTP
+            raise Unavailable(f"the provider answers {answer.status}; try again soon")
+        return answer.status, body
+
+
+class _UnknownKey(Exception):
+    """The provider is not known to have the key that a token names."""
+
+
+def _with_id(keys: KeySet) -> Callable[[jwk.GuestProtocol], Any]:
+    def find(guest: jwk.GuestProtocol) -> Any:
+        header = guest.headers()
+        if _KEYS_IN_HEADER & set(header):
+            raise ValueError("a token may not bring its own key")
+        for key in keys.keys:
+            if header.get("kid") and key.kid == header["kid"]:
+                return key
+        raise _UnknownKey
+
+    return find
+
+
+def _keys_of(listed: Mapping[str, Any]) -> KeySet:
+    """Return the keys for signatures; keys of other kinds are left out. Raises Unavailable if there is none."""
+    keys = []
+    for one in listed.get("keys", []):
+        try:
+            if one["kty"] != "oct" and one.get("use", "sig") == "sig" and one.get("kid"):
+                keys.append(jwk.import_key(one))
+        except (JoseError, ValueError, KeyError, TypeError, AttributeError):
+            continue
+    if not keys:
+        raise Unavailable("the provider has no key that can be used")
+    return KeySet(keys)
+
+
+def _read(answer: bytes, shape: type[T], what: str) -> T:
+    try:
+        return msgspec.json.decode(answer, type=shape)
+    except msgspec.DecodeError as error:
+        raise Unavailable(f"the {what} of the provider cannot be read") from error
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+# --- who it is -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimNames:
+    """Which claims say who a person is. A name may be a path: `realm_access.roles`.
+
+    `tenant`: the tenant of everybody, where it is no claim. `roles`: values of the role claim and what they mean, the
+    strongest first; without a value of theirs a person is an officer.
+    """
+
+    tenant: str
+    tenant_claim: str
+    role_claim: str
+    roles: Sequence[tuple[str, Role]]
+    officer_claim: str
+    agency_claim: str
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who signs in. `subject` is the provider's name of the person, the same at every sign-in."""
+
+    subject: str
+    tenant: str
+    role: Role
+    officer: str | None = None
+    agency: str | None = None
+
+
+def identity_of(claims: Claims, names: ClaimNames) -> Identity:
+    """Return who a person is by verified claims. Raises Forbidden, naming the claim that is missing."""
+    held = _texts(_claim(claims, names.role_claim))
+    role: Role = next((role for value, role in names.roles if value in held), "officer")
+    tenant = names.tenant or _identifier(claims, names.tenant_claim)
+    officer = _identifier(claims, names.officer_claim) if role == "officer" else None
+    agency = _identifier(claims, names.agency_claim) if role == "supervisor" else None
+    return Identity(f"{claims['iss']} {claims['sub']}", tenant, role, officer, agency)
+
+
+def _claim(claims: Claims, name: str) -> object:
+    """Return a claim by its name, or by the path that the name is; None without it."""
+    if name in claims:
+        return claims[name]
+    found: object = claims
+    for part in name.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found
+
+
+def _texts(value: object) -> set[str]:
+    if isinstance(value, str):
+        return set(value.split())
+    return {one for one in value if isinstance(one, str)} if isinstance(value, list) else set()
+
+
+def _identifier(claims: Claims, name: str) -> str:
+    try:
+        return msgspec.convert(_claim(claims, name), Identifier)
+    except msgspec.ValidationError:
+        raise Forbidden(f"the provider's claim {name!r} names nobody here", name) from None

@@ -1,0 +1,240 @@
+"""Frameworks that are too large for one record: divided into parts, and put together by those who follow the catalog.
+
+    parts, header = divided(tenant, framework)          # the parts, and the announcement that names them
+    events = await assembly.whole(events, position)     # FrameworkPublished where one is complete
+
+The parts of a version are announced before FrameworkAnnounced names them. A follower keeps them until every part has
+come with the hash that was announced; until then the version before stays. No I/O.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import UNSET
+from msgspec.structs import force_setattr
+
+from shared.decoding import stored
+from shared.domain import Framework
+from shared.errors import Rejected, TooLarge
+from shared.events import MAX_PARTS, TOMBSTONE, Event, FrameworkAnnounced, FrameworkPart, FrameworkPublished, part_key
+
+PART_BYTES = 500_000
+"""How many bytes of rows are in one part: with its attributes well below the megabyte that a broker takes."""
+
+ROW_BYTES = 400_000
+"""How large one row may be, so that a part with a row more than it should have still fits."""
+
+_ROWS = ("areas", "stages", "job_groups", "skills", "requirements", "relations")
+_Content = msgspec.defstruct(
+    "_Content", [(one.name, one.type | msgspec.UnsetType, UNSET) for one in msgspec.structs.fields(Framework)]
+)
+"""Some fields of a framework."""
+
+
+class AnnouncedParts(NamedTuple):
+    """A version of a framework as it is announced in parts: the parts, then the announcement."""
+
+    parts: list[FrameworkPart]
+    header: FrameworkAnnounced
+
+
+def digest_of(framework: Framework) -> str:
+    """Return the digest of a framework's content, whatever its version."""
+    return hashlib.sha256(msgspec.json.encode(msgspec.structs.replace(framework, version=0))).hexdigest()[:16]
+
+
+def divided(tenant: str, framework: Framework) -> AnnouncedParts:
+    """Return a framework in parts; the same content and version give the same parts. Raises TooLarge."""
+    digest = digest_of(framework)
+    contents = list(_contents(framework))
+    if len(contents) > MAX_PARTS:
+        raise TooLarge(f"it would take {len(contents)} parts of {PART_BYTES} bytes; there may be {MAX_PARTS}")
+    parts = [
+        FrameworkPart(tenant, framework.id, framework.version, digest, number, msgspec.Raw(content))
+        for number, content in enumerate(contents)
+    ]
+    hashes = [hash_of_content(content) for content in contents]
+    return AnnouncedParts(parts, FrameworkAnnounced(tenant, framework.id, framework.version, digest, hashes))
+
+
+def hash_of_content(content: bytes) -> str:
+    """Return the hash by which an announcement names a part."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _contents(framework: Framework) -> Iterable[bytes]:
+    rest = {name: value for name in framework.__struct_fields__ if (value := getattr(framework, name))}
+    part: dict[str, Any] = {name: value for name, value in rest.items() if name not in _ROWS}
+    size = len(msgspec.json.encode(part))
+    if size > PART_BYTES:
+        raise TooLarge(f"the framework without its rows holds {size} bytes; there may be {PART_BYTES}")
+    for name in _ROWS:
+        for i, row in enumerate(getattr(framework, name)):
+            length = len(msgspec.json.encode(row)) + 1
+            if length > ROW_BYTES:
+                raise TooLarge(f"{name}[{i}] holds {length} bytes; a row may hold {ROW_BYTES}")
+            if size + length > PART_BYTES:
+                yield msgspec.json.encode(part)
+                part, size = {}, 0
+            part.setdefault(name, []).append(row)
+            size += length
+    yield msgspec.json.encode(part)
+
+
+def assembled(contents: Iterable[bytes]) -> Framework:
+    """Return the framework of the contents of all its parts, in their order. Raises Rejected."""
+    found: dict[str, Any] = {}
+    try:
+        for content in contents:
+            for name, value in msgspec.structs.asdict(_decoded(content)).items():
+                if value is UNSET:
+                    continue
+                if name in _ROWS:
+                    found.setdefault(name, []).extend(value)
+                else:
+                    found[name] = value
+        framework: Framework = Framework(**found)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise Rejected(f"the parts are no framework: {error}"[:500]) from None
+    _share_names(framework)
+    return framework
+
+
+def _decoded(content: bytes) -> Any:
+    try:
+        return msgspec.json.decode(content, type=_Content)
+    except msgspec.ValidationError:  # fields that only a newer version knows
+        return stored(msgspec.json.decode(content), _Content)
+
+
+def _share_names(framework: Framework) -> None:
+    """Let rows of requirements name the same text by the same object: there may be 100,000 of them."""
+    groups = {one.id: one.id for one in framework.job_groups}
+    skills = {one.id: one.id for one in framework.skills}
+    for row in framework.requirements:
+        force_setattr(row, "job_group", groups.get(row.job_group, row.job_group))
+        force_setattr(row, "skill", skills.get(row.skill, row.skill))
+
+
+@dataclass
+class _Pending:
+    """What has come of one framework beyond the version that is held. `parts`: key -> version, hash, content.
+
+    `complete_at`: the stamp of the record with which all that `header` names was there, 0 before.
+    """
+
+    header: FrameworkAnnounced | None = None
+    complete_at: int = 0
+    parts: dict[str, tuple[int, str, bytes]] = field(default_factory=dict)
+
+    def prune(self, held: int) -> None:
+        """Forget what is held or superseded."""
+        self.parts = {key: part for key, part in self.parts.items() if part[0] > held}
+        if self.header and self.header.version <= held:
+            self.header, self.complete_at = None, 0
+
+    def right(self) -> list[bytes]:
+        """Return the contents that the header names, as far as they have come."""
+        if self.header is None:
+            return []
+        found = zip(map(self.parts.get, keys_of(self.header)), self.header.parts, strict=True)
+        return [part[2] for part, named in found if part and part[1] == named]
+
+
+def keys_of(header: FrameworkAnnounced) -> list[str]:
+    """Return the keys of the parts that an announcement names."""
+    named = header.tenant, header.framework, header.version, header.digest
+    return [part_key(*named, number) for number in range(len(header.parts))]
+
+
+class FrameworkAssembly:
+    """Puts frameworks in parts together for one follower of the catalog. Only the event loop uses it.
+
+    `held` returns the version that the follower holds of (tenant, framework), 0 for none.
+    """
+
+    def __init__(self, held: Callable[[str, str], int]) -> None:
+        self._held = held
+        self._pending: dict[tuple[str, str], _Pending] = {}
+
+    async def whole(self, events: Sequence[Event], position: int) -> list[Event]:
+        """Return the events with FrameworkPublished in place of the record that makes a framework complete.
+
+        Other records about parts keep their stamps and lose their data. `position`: the largest stamp taken before;
+        records up to it change nothing. The same events may be given again until they have been taken. Raises Rejected
+        where the parts are no framework. Contents are decoded in a thread.
+        """
+        for (tenant, framework), pending in list(self._pending.items()):
+            pending.prune(self._held(tenant, framework))
+            if not pending.parts and pending.header is None:
+                del self._pending[tenant, framework]
+        found = []
+        for event in events:
+            concerns = _concerned(event)
+            is_news, position = event.catalog_revision > position, max(event.catalog_revision, position)
+            if concerns is None:
+                found.append(event)
+                continue
+            made = await self._take(event, concerns, self._held(*concerns)) if is_news else None
+            data = FrameworkPublished(concerns[0], made) if made else None
+            found.append(msgspec.structs.replace(event, data=data))
+        return found
+
+    async def _take(self, event: Event, concerns: tuple[str, str], held: int) -> Framework | None:
+        pending = self._pending.setdefault(concerns, _Pending())
+        data = event.data
+        if isinstance(data, FrameworkPart) and data.version > held:
+            content = bytes(data.content)
+            pending.parts[event.subject] = data.version, hash_of_content(content), content
+        elif isinstance(data, FrameworkAnnounced) and data.version > max(held, _version(pending.header)):
+            pending.header, pending.complete_at = data, 0
+        elif data is None:
+            pending.parts.pop(event.subject, None)
+        header = pending.header
+        if header is None or len(contents := pending.right()) < len(header.parts):
+            return None
+        pending.complete_at = pending.complete_at or event.catalog_revision
+        if pending.complete_at != event.catalog_revision:
+            return None
+        framework: Framework = await asyncio.to_thread(assembled, contents)
+        if (framework.id, framework.version) != (header.framework, header.version):
+            raise Rejected(f"the parts are of {framework.id}@{framework.version}, not of {header.framework}")
+        return framework
+
+    def unfinished(self) -> dict[str, int]:
+        """Return {`tenant/framework@version`: missing or wrong parts} of what is announced and not held yet."""
+        return {
+            f"{tenant}/{framework}@{header.version}": len(header.parts) - len(pending.right())
+            for (tenant, framework), pending in self._pending.items()
+            if (header := pending.header) and header.version > self._held(tenant, framework)
+        }
+
+    def missing_parts(self) -> int:
+        """Return how many parts are missing or wrong of what is announced and not held yet."""
+        return sum(self.unfinished().values())
+
+    async def warning(self) -> str | None:
+        """Return what is announced and not held yet, as a readiness warning; None where that is nothing."""
+        found = self.unfinished()
+        if not found:
+            return None
+        told = [f"{name} ({missing} parts missing)" for name, missing in sorted(found.items())]
+        return f"the version before stays: {', '.join(told[:5])}"
+
+
+def _version(header: FrameworkAnnounced | None) -> int:
+    return header.version if header else 0
+
+
+def _concerned(event: Event) -> tuple[str, str] | None:
+    """Return tenant and framework of a record about parts; None for every other record."""
+    if isinstance(event.data, FrameworkPart | FrameworkAnnounced):
+        return event.data.tenant, event.data.framework
+    if event.type == TOMBSTONE and "@" in event.subject:
+        tenant, _, name = event.subject.partition("/framework:")
+        return tenant, name.partition("@")[0]
+    return None

@@ -1,0 +1,128 @@
+"""An import of one file for one tenant: its report, kept as it goes, and patience with a database that is away."""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from shared.errors import Problem, Unavailable
+from shared.imports.reports import ReportStore
+from shared.imports.rows import ImportReport, Row, RowProblem, RowResult
+
+T = TypeVar("T")
+C = TypeVar("C")
+R = TypeVar("R", bound=ImportReport)
+
+PATIENCE_SECONDS = 180.0
+"""How long an import waits for a database that is away."""
+
+_TOLD = 1000
+_TOLD_OF_A_ROW = 50
+_ROWS_OF_A_PART = 200
+_SAVED_EVERY = timedelta(seconds=1)
+
+
+class ImportJob(Generic[C, R]):
+    """Imports the rows of one file; a subclass says what becomes of rows (`verdicts`) and of the whole (`end`)."""
+
+    def __init__(  # noqa: PLR0913 - an import is begun once, by name
+        self,
+        reports: ReportStore[R],
+        shape: type[R],
+        tenant: str,
+        form: str,
+        *,
+        dry_run: bool = False,
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
+        self._reports = reports
+        self._tenant = tenant
+        self._patience = patience
+        now = datetime.now(UTC)
+        self.report = shape(secrets.token_hex(16), "running", form, now, now, dry_run=dry_run)
+        self.begun = False
+        self._saved_at = now
+
+    async def verdicts(self, rows: Sequence[Row[C]]) -> list[RowResult]:
+        """Return what became of rows, in order. Raises Problem where the rest is not to be read."""
+        raise NotImplementedError
+
+    async def end(self) -> None:
+        """Check the file as a whole."""
+
+    def describe(self, encoding: str | None, mapping: dict[str, list[str]], unused: list[str]) -> None:
+        """Record how the file was read."""
+        self.change(encoding=encoding, mapping=mapping, unused_columns=unused[:_TOLD])
+
+    async def begin(self) -> None:
+        """Store that the import has begun. Raises Unavailable."""
+        self.begun = True
+        await self._save()
+
+    async def take(self, rows: Sequence[Row[C]]) -> list[RowResult]:
+        """Return the verdicts on rows, in order, and keep them for the report. Raises Problem."""
+        results = await self.verdicts(rows)
+        counts = dict.fromkeys(("created", "changed", "unchanged", "refused"), 0)
+        for one in results:
+            counts[one.status] += 1
+        self.change(**{status: getattr(self.report, status) + count for status, count in counts.items()})
+        if self.report.dry_run:
+            return results
+        parts = [results[at : at + _ROWS_OF_A_PART] for at in range(0, len(results), _ROWS_OF_A_PART)]
+        await asyncio.gather(*map(self._keep, parts))
+        if self.report.updated_at - self._saved_at > _SAVED_EVERY:
+            await self._save()
+        return results
+
+    async def finish(self) -> R:
+        """Check the file as a whole and store the report. Raises Unavailable."""
+        await self.end()
+        self.change(state="finished")
+        await self._save()
+        return self.report
+
+    async def stop(self, problem: Problem) -> R:
+        """Store that the import ended before the end of its file."""
+        self.change(state="stopped", problem=RowProblem(problem.status, problem.detail, problem.field))
+        await self._save()
+        return self.report
+
+    # --- for subclasses ----------------------------------------------------------------------------------------------
+
+    def change(self, **fields: object) -> None:
+        """Change fields of the report."""
+        self.report = msgspec.structs.replace(self.report, updated_at=datetime.now(UTC), **fields)
+
+    async def patiently(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Return the result of work, retried while MongoDB is unavailable. Raises Unavailable after a time limit."""
+        loop = asyncio.get_running_loop()
+        deadline, pause = loop.time() + self._patience, 0.1
+        while True:
+            try:
+                return await work()
+            except Unavailable:
+                if loop.time() + pause > deadline:
+                    raise
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 5.0)
+
+    async def _keep(self, part: Sequence[RowResult]) -> None:
+        await self.patiently(lambda: self._reports.add(self.report.import_id, part))
+
+    async def _save(self) -> None:
+        if not self.report.dry_run:
+            await self.patiently(lambda: self._reports.save(self._tenant, self.report))
+            self._saved_at = self.report.updated_at
+
+
+def refused_row(row: Row[Any], identifier: str | None) -> RowResult:
+    """Return the verdict on a row that has problems."""
+    problems = row.problems[:_TOLD_OF_A_ROW]
+    if len(row.problems) > _TOLD_OF_A_ROW:
+        problems.append(RowProblem(422, f"and {len(row.problems) - _TOLD_OF_A_ROW} more"))
+    return RowResult(
+        row.number, "refused", identifier, begins=row.begins, warnings=row.warnings[:_TOLD_OF_A_ROW], problems=problems
+    )

@@ -1,0 +1,133 @@
+"""A row of a file: its content, or all of its faults; what became of it; and the report on all rows. Pure."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from msgspec import Meta, Struct
+
+from shared.decoding import convert, faults
+from shared.errors import Problem, Warned
+
+T = TypeVar("T")
+
+ROW_LIMIT = 256 * 1024
+"""How much a row may hold, in bytes: as much as the body of a single PUT."""
+
+WITHOUT_CONTENT_LIMIT = 100_000
+"""How many rows of an import may be empty or refused, before the rest is left unread."""
+
+_BEGINS = 60
+
+
+class RowProblem(Struct, frozen=True, omit_defaults=True):
+    """One fault of a row."""
+
+    status: int
+    detail: str
+    field: str | None = None
+
+
+RowStatus = Literal["created", "changed", "unchanged", "refused"]
+
+
+class RowResult(Struct, frozen=True, omit_defaults=True):
+    """The result of one row of an import. Rows are numbered from 1; in CSV and workbooks the header is row 1.
+
+    `begins`: for a refused row, its id in the file, or its first words. `problems`: all faults of the row.
+    """
+
+    line: int
+    status: RowStatus
+    id: str | None = None
+    revision: int | None = None
+    begins: str | None = None
+    warnings: list[Warned] = []
+    problems: list[RowProblem] = []
+
+
+class ImportReport(Struct, frozen=True, omit_defaults=True):
+    """The result of a whole import. `problem`: why it stopped before the end of the file.
+
+    `interrupted`: the service stopped during the import; what was stored remains.
+    """
+
+    import_id: str
+    state: Literal["running", "finished", "stopped", "interrupted"]
+    format: str
+    started_at: datetime
+    updated_at: datetime
+    dry_run: bool = False
+    created: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    refused: int = 0
+    encoding: str | None = None
+    mapping: dict[str, list[str]] = {}
+    unused_columns: list[str] = []
+    problem: RowProblem | None = None
+
+
+class ListRows(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which rows of an import: after a row, those with a verdict."""
+
+    after: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
+    verdict: RowStatus | None = None
+
+
+class RowPage(Struct, frozen=True):
+    """Rows of an import in order. `next` is the `after` of the following page, null on the last one."""
+
+    rows: list[RowResult]
+    next: int | None
+
+
+@dataclass
+class Row(Generic[T]):
+    """A row, numbered from 1. `begins`: its id in the file, or its first words, to identify a refused row."""
+
+    number: int
+    content: T | None = None
+    begins: str | None = None
+    problems: list[RowProblem] = field(default_factory=list)
+    warnings: list[Warned] = field(default_factory=list)
+
+
+def row_of(  # noqa: PLR0913 - what a row is made of
+    number: int,
+    given: dict[str, Any],
+    shape: type[T],
+    warnings: list[Warned] | None = None,
+    begins: str | None = None,
+    *,
+    strict: bool = True,
+) -> Row[T]:
+    """Return the row of what is given as builtin types. Not `strict`: numbers may be given as text."""
+    row = Row[T](number, begins=(begins or _begins(given)), warnings=warnings or [])
+    try:
+        wrong: list[Problem] = list(faults(given, shape, strict=strict))
+        if not wrong:
+            row.content = convert(given, shape, strict=strict)
+    except Problem as problem:
+        wrong = [problem]
+    row.problems = [refusal(problem) for problem in wrong]
+    return row
+
+
+def refused(number: int, problem: Problem, begins: str | None = None) -> Row[Any]:
+    """Return a row that cannot be read."""
+    return Row(number, begins=begins[:_BEGINS] if begins else None, problems=[refusal(problem)])
+
+
+def refusal(problem: Problem) -> RowProblem:
+    """Return a problem in the form used in the answer to a row."""
+    return RowProblem(problem.status, problem.detail, problem.field)
+
+
+def _begins(given: dict[str, Any]) -> str | None:
+    named = given.get("id", given.get("officer"))
+    if isinstance(named, str) and named:
+        return named[:_BEGINS]
+    title = given.get("title")
+    words = [one for one in title.values() if isinstance(one, str)] if isinstance(title, dict) else []
+    return words[0][:_BEGINS] if words else None

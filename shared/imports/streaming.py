@@ -1,0 +1,254 @@
+"""Reading the rows of a body while earlier ones are stored, and answering each as soon as it is decided."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator
+from typing import Any, Protocol, Self, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from shared.bodies import pieces
+from shared.errors import Problem, TooLarge, TooSlow
+from shared.imports.job import ImportJob
+from shared.imports.rows import WITHOUT_CONTENT_LIMIT, ImportReport, Row, RowResult
+from shared.routes import open_stream
+
+T = TypeVar("T")
+
+_ROWS_AT_ONCE = 500
+_BATCHES_AHEAD = 8
+_SLICE = 64 * 1024
+
+
+class Reader(Protocol[T]):
+    """Reads rows from a body that comes in chunks."""
+
+    @property
+    def encoding(self) -> str | None:
+        """The encoding of the text; None if there is none."""
+
+    @property
+    def columns(self) -> tuple[dict[str, list[str]], list[str]]:
+        """Of a table: {what is read: names of its columns}, and the columns that are not read."""
+
+    def feed(self, piece: bytes) -> Iterator[Row[T] | None]:
+        """Yield the rows that a chunk completes; None for an empty one. Raises Problem for the whole file."""
+
+    def end(self) -> Iterator[Row[T] | None]:
+        """Yield the rows that remain at the end. Raises Problem for the whole file."""
+
+    def close(self) -> None:
+        """Release what the reader holds."""
+
+
+async def answer_import(
+    request: web.Request, reader: Reader[T], job: ImportJob[T, Any], report: str = "/v1/imports/{import_id}"
+) -> web.StreamResponse:
+    """Answer each row of the body by one line, in order, and at the end the report of the whole.
+
+    `report`: the path at which the report can be read again, for `Location`.
+
+    Raises Problem if the body cannot be read before the first answer; later the report says so. Closes the reader.
+    """
+    try:
+        return await _answer(request, _answered(request, reader, job), job, report)
+    except (ConnectionError, TooSlow, asyncio.CancelledError):
+        if job.begun:
+            await asyncio.shield(job.stop(TooSlow("the client went away before the end of the file")))
+        raise
+    finally:
+        reader.close()
+
+
+def named_encoding(request: web.Request) -> str | None:
+    """Return the encoding in the content type; None if there is none, or it is UTF-8 or ASCII."""
+    named = (request.charset or "").lower()
+    return None if named in ("", "utf-8", "utf8", "us-ascii") else named
+
+
+async def _answer(
+    request: web.Request, answered: AsyncIterator[bytes], job: ImportJob[Any, Any], report: str
+) -> web.StreamResponse:
+    first = await anext(answered, b"")  # a body that cannot be read is refused before an answer begins
+    place = {} if job.report.dry_run else {"Location": report.format(import_id=job.report.import_id)}
+    stream = await open_stream(request, "application/x-ndjson", place)
+    async with Answers(stream) as answers:
+        await answers.put(first)
+        async for more in answered:
+            await answers.put(more)
+    await stream.write_eof()
+    return stream
+
+
+async def _answered(request: web.Request, reader: Reader[T], job: ImportJob[T, Any]) -> AsyncIterator[bytes]:
+    """Yield the answer to each row as it is ready, and the report at the end.
+
+    If the body breaks off or cannot be read further, the report says so. Raises Problem if that happens before the
+    first answer.
+    """
+    begun = False
+    counted = _Counted()
+    try:
+        async for batch in _together(_read(request, reader, counted)):
+            if not begun:
+                job.describe(reader.encoding, *reader.columns)
+                await job.begin()
+                begun = True
+            yield _lines(await job.take(batch))
+        if counted.over:
+            raise TooLarge(f"over {WITHOUT_CONTENT_LIMIT} rows are empty or refused; the rest is not read")
+        job.describe(reader.encoding, *reader.columns)
+        report = await job.finish()
+    except Problem as problem:
+        if not begun:
+            raise
+        job.describe(reader.encoding, *reader.columns)
+        report = await job.stop(problem)
+    yield _line(report)
+
+
+async def _read(request: web.Request, reader: Reader[T], counted: "_Counted") -> AsyncIterator[list[Row[T]]]:
+    """Yield the rows of the body in batches, as it comes. Raises Problem if it cannot be read further."""
+    async for chunk in pieces(request):
+        for batch in _batches(counted.rows(reader.feed(chunk))):
+            yield batch
+        if counted.over:
+            return
+    batches = _batches(counted.rows(reader.end()))
+    while batch := await asyncio.to_thread(_next, batches):
+        yield batch
+
+
+async def _together(batches: AsyncIterator[list[Row[T]]]) -> AsyncIterator[list[Row[T]]]:
+    """Yield the rows of batches; those that are read while earlier ones are stored come as one batch.
+
+    Raises what reading raises, after the rows before it.
+    """
+    ahead: asyncio.Queue[list[Row[T]] | None] = asyncio.Queue(_BATCHES_AHEAD)
+
+    async def read() -> None:
+        try:
+            async for batch in batches:
+                await ahead.put(batch)
+        except Exception:
+            await ahead.put(None)
+            raise
+        await ahead.put(None)
+
+    reading = asyncio.create_task(read())
+    try:
+        rows: list[Row[T]] = []
+        while (batch := await ahead.get()) is not None:
+            rows += batch
+            if len(rows) >= _ROWS_AT_ONCE or ahead.empty():
+                yield rows
+                rows = []
+        if rows:
+            yield rows
+        await reading
+    finally:
+        reading.cancel()
+        await asyncio.wait({reading})
+
+
+class _Counted:
+    """Forwards rows until too many of them have no content."""
+
+    def __init__(self) -> None:
+        self.over = False
+        self._without = 0
+
+    def rows(self, rows: Iterable[Row[T] | None]) -> Iterator[Row[T]]:
+        for row in rows:
+            if row is None or row.content is None:
+                self._without += 1
+            if self._without > WITHOUT_CONTENT_LIMIT:
+                self.over = True
+                return
+            if row is not None:
+                yield row
+
+
+def _batches(rows: Iterator[Row[T]]) -> Iterator[list[Row[T]]]:
+    """Yield rows in batches. If the rest cannot be read, the rows before it are yielded first. Raises Problem."""
+    batch: list[Row[T]] = []
+    try:
+        for row in rows:
+            batch.append(row)
+            if len(batch) == _ROWS_AT_ONCE:
+                yield batch
+                batch = []
+    except Problem:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
+
+
+def _next(batches: Iterator[list[Row[T]]]) -> list[Row[T]]:
+    return next(batches, [])
+
+
+def _lines(results: Iterable[RowResult]) -> bytes:
+    return b"".join(map(_line, results))
+
+
+def _line(result: RowResult | ImportReport) -> bytes:
+    return msgspec.json.encode(result) + b"\n"
+
+
+class Answers:
+    """Sends answers while more of the request is read: a client may send everything before it reads.
+
+    At most `limit` bytes are buffered. If the buffer is full or the request has ended, a client that reads nothing for
+    `patience` seconds ends the import with TooSlow. What was stored remains.
+    """
+
+    def __init__(self, stream: web.StreamResponse, limit: int = 16 * 1024 * 1024, patience: float = 60.0) -> None:
+        self._stream = stream
+        self._limit = limit
+        self._patience = patience
+        self._waiting = bytearray()
+        self._more, self._moved = asyncio.Event(), asyncio.Event()
+        self._sender: asyncio.Task[None]
+
+    async def __aenter__(self) -> Self:
+        self._sender = asyncio.create_task(self._send())
+        self._sender.add_done_callback(lambda _: self._moved.set())
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            while kind is None and self._waiting:
+                await self._progress()
+        finally:
+            self._sender.cancel()
+            await asyncio.wait({self._sender})
+
+    async def put(self, answers: bytes) -> None:
+        """Add answers to the buffer. Raises TooSlow, ConnectionError."""
+        while len(self._waiting) > self._limit:
+            await self._progress()
+        self._waiting += answers
+        self._more.set()
+
+    async def _progress(self) -> None:
+        self._moved.clear()
+        if self._sender.done():
+            self._sender.result()
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._moved.wait()
+        except TimeoutError as error:
+            raise TooSlow("the answers are not read") from error
+
+    async def _send(self) -> None:
+        while True:
+            await self._more.wait()
+            self._more.clear()
+            while self._waiting:
+                part = bytes(self._waiting[:_SLICE])
+                await self._stream.write(part)
+                del self._waiting[: len(part)]
+                self._moved.set()

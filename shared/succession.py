@@ -1,0 +1,89 @@
+"""What becomes of an officer's levels and job group when the framework has another version. Pure.
+
+Levels stay as they were measured; they are read through the mappings of the present version wherever they are used. So
+the same profile and framework always give the same, whenever the officer was registered or assessed.
+"""
+
+from collections.abc import Iterable, Mapping
+from math import hypot
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from shared.domain import Framework, SkillLevel, VersionMapping, millionths
+from shared.paths import Succession, Successor
+
+SHARE: Mapping[str, float] = {"exact": 1.0, "broader": 1.0, "partial": 0.5}
+"""How much of a level counts in the successor: of a skill that only overlaps, half."""
+
+DOUBT: Mapping[str, float] = {"exact": 0.0, "broader": 0.5, "partial": 1.0}
+"""The standard deviation that a mapping adds, in levels of a scale from 0 to 4: what is not known of the rest."""
+
+_USUAL_TOP = 4
+_LARGEST_SD = 100.0
+
+
+class CarriedLevels(NamedTuple):
+    """The levels of the framework's present skills, by skill, and what became of the others."""
+
+    levels: dict[str, SkillLevel]
+    successions: list[Succession]
+
+
+def carried(levels: Iterable[SkillLevel], framework: Framework) -> CarriedLevels:
+    """Return what is known in the skills of a framework, of levels that were measured under any of its versions.
+
+    Of several levels of one skill the surest kind of mapping counts, what was measured in the skill itself among the
+    exact ones; then the one measured last; then the skill itself before a former one.
+    """
+    found: dict[str, tuple[tuple[float, float, bool, str], SkillLevel]] = {}
+    successions = []
+    for held in sorted(levels, key=lambda one: one.skill):
+        if held.framework != framework.id:
+            continue
+        if held.skill in framework.skills_by_id:
+            _offer(found, held, (0.0, held.measured_at.timestamp(), True, ""))
+            continue
+        rows = framework.successors.get(("skill", held.skill), [])
+        successions.append(_succession(held.skill, rows, framework))
+        for row in rows:
+            rank = (-DOUBT[row.kind], held.measured_at.timestamp(), False, held.skill)
+            _offer(found, _through(held, row, framework), rank)
+    return CarriedLevels({skill: found[skill][1] for skill in sorted(found)}, successions)
+
+
+def job_group_of(job_group: str, framework: Framework) -> tuple[str, list[Succession]]:
+    """Return the job group that an officer is in now, and what became of the former one."""
+    groups = {group.id: group.title for group in framework.job_groups}
+    if job_group in groups:
+        return job_group, []
+    rows = framework.successors.get(("job_group", job_group), [])
+    targets = [Successor(row.target, groups[row.target], row.kind) for row in rows]
+    told = Succession("job_group", job_group, targets, rows[0].title if rows else None)
+    return (rows[0].target if rows else job_group), [told]
+
+
+def stage_of(stage: str | None, framework: Framework) -> list[Succession]:
+    """Return what became of the stage that an officer is in: nothing to tell, or that it is gone."""
+    known = stage is None or any(one.id == stage for one in framework.stages)
+    return [] if known or stage is None else [Succession("stage", stage)]
+
+
+def _offer(
+    found: dict[str, tuple[tuple[float, float, bool, str], SkillLevel]],
+    level: SkillLevel,
+    rank: tuple[float, float, bool, str],
+) -> None:
+    if level.skill not in found or found[level.skill][0] < rank:
+        found[level.skill] = rank, level
+
+
+def _through(held: SkillLevel, row: VersionMapping, framework: Framework) -> SkillLevel:
+    sd = hypot(held.sd, DOUBT[row.kind] * framework.max_level / _USUAL_TOP)
+    level = millionths(held.level * SHARE[row.kind])
+    return replace(held, skill=row.target, level=level, sd=min(millionths(sd), _LARGEST_SD))
+
+
+def _succession(skill: str, rows: list[VersionMapping], framework: Framework) -> Succession:
+    targets = [Successor(row.target, framework.skills_by_id[row.target].title, row.kind) for row in rows]
+    return Succession("skill", skill, targets, rows[0].title if rows else None)

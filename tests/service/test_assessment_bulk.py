@@ -1,0 +1,213 @@
+"""Results and officers in bulk: a verdict on every row, the whole idempotent, and single changes first."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from services.assessment.profile import fused
+from services.assessment.store import COLLECTION, KEPT_EVIDENCE, OfficerStore
+from tests.support.assessment import TAKEN_AT, assessment, assessment_service, profile_of, registered, submit
+from tests.support.builders import FRAMEWORK, unique
+from tests.support.services import Started, Topic
+
+pytestmark = pytest.mark.timeout(400)
+
+NDJSON = {"Content-Type": "application/x-ndjson"}
+CSV = {"Content-Type": "text/csv"}
+
+
+@pytest.fixture(scope="module")
+async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
+    async with assessment_service(mongodb_uri, kafka_bootstrap) as service:
+        yield service
+
+
+def row(officer: str, level: float = 2, **changed: Any) -> dict[str, Any]:
+    return {"officer": officer, "skill": "reading", "level": level, "taken_at": TAKEN_AT} | changed
+
+
+async def imported(
+    service: Started, body: Any, path: str = "assessments", query: str = "", **options: Any
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    headers = options.pop("headers", NDJSON)
+    data = body if isinstance(body, str) else "\n".join(json.dumps(one) for one in body)
+    got = await service.ask("POST", f"/v1/{path}:import{query}", data=data.encode(), headers=headers, **options)
+    assert got.status == 200, await got.text()
+    *verdicts, report = [json.loads(line) for line in (await got.text()).splitlines()]
+    return verdicts, report
+
+
+def statuses(verdicts: list[dict[str, Any]]) -> list[str]:
+    return [one["status"] for one in verdicts]
+
+
+async def test_every_row_has_its_verdict_and_a_refused_one_stops_no_other(service: Started) -> None:
+    one, two = await registered(service), await registered(service)
+    results = [{"skill": "reading", "level": 1}, {"skill": "writing", "level": 3}]
+    rows = [
+        row(one, key="a"),
+        row("nobody"),
+        row(two, 9, skill="flying"),
+        row(two, taken_at="2099-01-01T00:00:00Z"),
+        {"officer": two},
+        row(two, results=results),
+        {"officer": two, "taken_at": TAKEN_AT, "results": results},
+        row(one, 3, key="a"),
+        row(one, key="a"),
+        row(two, framework="nowhere"),
+        row(two, kind="test", sd=0.2, framework=FRAMEWORK),
+    ]
+    verdicts, report = await imported(service, rows)
+    assert [one["line"] for one in verdicts if one["status"] == "created"] == [1, 7, 11]
+    assert [one["line"] for one in verdicts if one["status"] == "unchanged"] == [9]
+    told = {one["line"]: one["problems"] for one in verdicts if "problems" in one}
+    fields = {line: [problem.get("field") for problem in problems] for line, problems in told.items()}
+    assert fields == {
+        2: ["officer"],
+        3: ["skill", "level"],
+        4: ["taken_at"],
+        5: ["taken_at"],
+        6: [None],
+        8: ["key"],
+        10: ["framework"],
+    }
+    assert verdicts[7]["problems"][0]["status"] == 409
+    assert (report["created"], report["unchanged"], report["refused"], report["state"]) == (3, 1, 7, "finished")
+    profile = await profile_of(service, two)
+    assert [level["skill"] for level in profile["levels"]] == ["reading", "writing"]
+    assert profile["sequence"] == verdicts[10]["revision"]
+    place = f"/v1/assessments/imports/{report['import_id']}"
+    assert (await (await service.ask("GET", place)).json()) == report
+    refused = await (await service.ask("GET", f"{place}/rows?verdict=refused")).json()
+    assert [one["line"] for one in refused["rows"]] == list(fields)
+    assert (await service.ask("GET", place, tenant="stranger")).status == 404
+
+
+async def test_the_same_file_again_changes_nothing_with_keys_or_without(service: Started) -> None:
+    officers = [await registered(service) for _ in range(5)]
+    rows = [row(one, n) | ({"key": f"k{n}"} if n % 2 else {}) for n, one in enumerate(officers)]
+    first, _ = await imported(service, rows)
+    before = [await profile_of(service, one) for one in officers]
+    again, report = await imported(service, rows)
+    assert (statuses(first), statuses(again)) == (["created"] * 5, ["unchanged"] * 5)
+    assert [one["revision"] for one in again] == [one["revision"] for one in first]
+    assert (report.get("created", 0), report["unchanged"]) == (0, 5)
+    assert [await profile_of(service, one) for one in officers] == before
+
+
+async def test_a_key_is_the_same_in_bulk_and_alone(service: Started) -> None:
+    officer = await registered(service)
+    assert (await submit(service, officer, assessment(1, kind="external"), "k"))[0] == 202
+    same = row(officer, 1, key="k", framework=FRAMEWORK)
+    assert statuses((await imported(service, [same, same | {"level": 2}]))[0]) == ["unchanged", "refused"]
+    assert statuses((await imported(service, [same | {"key": "m"}]))[0]) == ["created"]
+    assert (await submit(service, officer, assessment(2, kind="external"), "m"))[0] == 409
+
+
+async def test_csv_names_its_columns_and_every_fault_is_told(service: Started) -> None:
+    officer = await registered(service)
+    head = "officer,skill,level,sd,taken_at,kind\n"
+    good, bad = f"{officer},reading,2,,{TAKEN_AT},test\n", f"{officer},reading,two,-1,yesterday,guess\n"
+    verdicts, report = await imported(service, f"{head}{good}\n{bad}", headers=CSV)
+    assert statuses(verdicts) == ["created", "refused"]
+    assert {one["field"] for one in verdicts[1]["problems"]} == {"taken_at", "level", "sd", "kind"}
+    assert (verdicts[1]["line"], report["encoding"]) == (4, "ascii")
+    for wrong in ("officer,skill,levels\n", "skill,level\n", "officer,officer,taken_at\n"):
+        got = await service.ask("POST", "/v1/assessments:import", data=f"{wrong}a,b,1\n", headers=CSV)
+        assert (got.status, (await got.json())["field"]) == (422, "header")
+    got = await service.ask("POST", "/v1/assessments:import", data=b"{}", headers={"Content-Type": "text/html"})
+    assert got.status == 415
+
+
+async def test_a_dry_run_says_the_same_and_writes_nothing(service: Started) -> None:
+    officer = await registered(service)
+    rows = [row(officer), row(officer, 9), row("nobody")]
+    dry, report = await imported(service, rows, query="?dry_run=true")
+    assert (statuses(dry), report["dry_run"]) == (["created", "refused", "refused"], True)
+    assert (await profile_of(service, officer))["sequence"] == 1
+    assert (await service.ask("GET", f"/v1/assessments/imports/{report['import_id']}")).status == 404
+    wet, _ = await imported(service, rows)
+    assert wet == dry
+
+
+async def test_many_rows_of_one_officer_are_all_kept_and_the_profile_is_that_of_all(service: Started) -> None:
+    officer = await registered(service)
+    count = KEPT_EVIDENCE + 130
+    rows = [
+        row(officer, n % 5, key=f"k{n}", taken_at=f"2026-{n % 9 + 1:02}-{n % 28 + 1:02}T09:00:00Z")
+        for n in range(count)
+    ]
+    verdicts, _ = await imported(service, rows)
+    assert statuses(verdicts) == ["created"] * count
+    store = OfficerStore(service.database("assessment"))
+    found = await store.find("agency", officer)
+    assert found is not None
+    assert found.profile is not None
+    assert (found.archived, len(found.accepted)) == (True, KEPT_EVIDENCE)
+    recomputed = await store.recomputed(found)
+    assert (found.statistics, found.profile.levels) == (recomputed, fused([], recomputed))
+    assert sum(evidence.count for evidence in recomputed.values()) == count
+    assert statuses((await imported(service, rows))[0]) == ["unchanged"] * count
+
+
+async def test_rows_and_single_submissions_at_once_are_all_applied(service: Started) -> None:
+    officers = [await registered(service) for _ in range(10)]
+    rows = [row(one, 1, key=f"bulk-{n}") for n in range(3) for one in officers]
+    bulk = asyncio.create_task(imported(service, rows))
+    singles = await asyncio.gather(
+        *(submit(service, one, assessment(3), f"single-{n}") for n in range(3) for one in officers)
+    )
+    verdicts, _ = await bulk
+    assert {status for status, _ in singles} == {202}
+    assert statuses(verdicts) == ["created"] * len(rows)
+    store = OfficerStore(service.database("assessment"))
+    for one in officers:
+        found = await store.find("agency", one)
+        assert found is not None
+        assert len(found.accepted) == 6
+        assert found.statistics == await store.recomputed(found)
+
+
+async def test_every_officer_of_a_bulk_is_announced(service: Started, announced: Topic) -> None:
+    officers = [await registered(service) for _ in range(3)]
+    await imported(service, [row(one, n) for n, one in enumerate(officers)])
+    for n, one in enumerate(officers):
+        *_, last = await announced.of(f"agency/{one}", 2)
+        assert last.data is not None
+        assert [level.level for level in last.data.profile.levels] == [n]  # type: ignore[union-attr]
+
+
+async def test_a_single_change_is_sent_before_a_bulk_that_was_staged_before_it(service: Started) -> None:
+    """Documents are read by the relay in the order of `staged_at`; of the same officer the single change counts."""
+    first, second, third = [await registered(service) for _ in range(3)]
+    await imported(service, [row(first), row(second)])
+    await submit(service, third, assessment(1))
+    await submit(service, second, assessment(1))
+    found = service.database("assessment")[COLLECTION].find({"officer": {"$in": [first, second, third]}})
+    order = [document["officer"] async for document in found.sort("staged_at", 1)]
+    assert order == [third, second, first]
+
+
+async def test_officers_come_in_bulk_and_the_same_again_is_unchanged(service: Started) -> None:
+    ids = [unique("bulk") for _ in range(4)]
+    rows = [{"officer": one, "job_group": "service", "agency": "north", "languages": ["th", "en"]} for one in ids]
+    wrong = [rows[0] | {"agency": "south"}, {"officer": "x y"}, rows[1] | {"officer": unique("bulk"), "job_group": "x"}]
+    verdicts, report = await imported(service, [*rows, rows[0], *wrong], "officers")
+    assert statuses(verdicts) == ["created"] * 4 + ["unchanged"] + ["refused"] * 3
+    fields = [{problem["field"] for problem in one["problems"]} for one in verdicts[5:]]
+    assert fields == [{"officer"}, {"officer", "job_group", "agency"}, {"job_group"}]
+    assert (report["created"], report["refused"]) == (4, 3)
+    assert statuses((await imported(service, rows, "officers"))[0]) == ["unchanged"] * 4
+    head = "officer,job_group,agency,languages,weekly_hours\n"
+    csv = head + "".join(f"{one},service,south,th en,2.5\n" for one in ids)
+    assert statuses((await imported(service, csv, "officers", headers=CSV))[0]) == ["changed"] * 4
+    profile = await profile_of(service, ids[0])
+    assert (profile["agency"], profile["languages"], profile["weekly_hours"]) == ("south", ["th", "en"], 2.5)
+    assert (await service.ask("DELETE", f"/v1/officers/{ids[0]}")).status == 204
+    [verdict], _ = await imported(service, rows[:1], "officers")
+    assert (verdict["status"], verdict["problems"][0]["status"]) == ("refused", 409)
+    [verdict], _ = await imported(service, [row(ids[0])])
+    assert (verdict["status"], verdict["problems"][0]["field"]) == ("refused", "officer")

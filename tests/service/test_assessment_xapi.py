@@ -1,0 +1,266 @@
+"""xAPI statements: stored once, all of a request or none, and evidence where the tenant's mapping says so."""
+
+import asyncio
+import io
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.support.assessment import TAKEN_AT, assessment_service, profile_of, registered
+from tests.support.builders import FRAMEWORK
+from tests.support.services import Started
+
+pytestmark = pytest.mark.timeout(400)
+
+HOME = "https://lms.example.org"
+QUIZ = f"{HOME}/quiz/reading"
+VERSION = {"X-Experience-API-Version": "2.0.0"}
+RULES = [
+    {"activity": QUIZ, "skill": "reading", "level": 4, "failed_level": 1},
+    {"activity": f"{HOME}/*", "skill": "writing", "level": 2, "framework": FRAMEWORK, "kind": "test"},
+    {"activity": f"{HOME}/both", "skill": "reading", "level": 3},
+    {"activity": f"{HOME}/both", "skill": "writing", "level": 2},
+    {"activity": f"{HOME}/lost", "skill": "flying", "level": 2},
+    {"activity": f"{HOME}/passes", "skill": "reading", "level": 2, "verbs": ["passed"]},
+]
+
+
+@pytest.fixture(scope="module")
+async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
+    async with assessment_service(mongodb_uri, kafka_bootstrap) as service:
+        body = {"home_page": HOME, "rules": RULES}
+        assert (await service.ask("PUT", "/v1/xapi-mapping", "admin", json=body)).status == 200
+        yield service
+
+
+def statement(officer: str, verb: str = "passed", activity: str = QUIZ, **changed: Any) -> dict[str, Any]:
+    return {
+        "id": str(uuid4()),
+        "actor": {"account": {"homePage": HOME, "name": officer}},
+        "verb": {"id": f"http://adlnet.gov/expapi/verbs/{verb}", "display": {"en": verb}},
+        "object": {"id": activity, "definition": {"name": {"th": "แบบทดสอบ"}}},
+        "timestamp": TAKEN_AT,
+    } | changed
+
+
+async def send(service: Started, body: Any, **options: Any) -> tuple[int, Any]:
+    data, headers = io.BytesIO(json.dumps(body).encode()), VERSION | {"Content-Type": "application/json"}
+    got = await service.ask("POST", "/xapi/statements", data=data, headers=headers, **options)
+    assert got.status >= 400 or got.headers["X-Experience-API-Version"] == "2.0.0"
+    return got.status, await got.json()
+
+
+async def levels(service: Started, officer: str) -> dict[str, tuple[float, float]]:
+    return {one["skill"]: (one["level"], one["sd"]) for one in (await profile_of(service, officer)).get("levels", [])}
+
+
+@pytest.mark.parametrize(
+    ("verb", "activity", "result", "expected"),
+    [
+        ("passed", QUIZ, None, {"reading": (4, 0.4)}),
+        ("passed", QUIZ, {"score": {"scaled": 0.5}}, {"reading": (2, 0.4)}),
+        ("scored", QUIZ, {"score": {"raw": 30, "min": 10, "max": 50}}, {"reading": (2, 0.4)}),
+        ("scored", QUIZ, {"score": {"scaled": -0.5}}, {"reading": (0, 0.4)}),
+        ("failed", QUIZ, None, {"reading": (1, 0.4)}),
+        ("failed", QUIZ, {"score": {"scaled": 0.25}}, {"reading": (1, 0.4)}),
+        ("passed", f"{HOME}/other", None, {"writing": (2, 0.3)}),
+        ("passed", f"{HOME}/both", None, {"reading": (3, 0.4), "writing": (2, 0.4)}),
+        ("completed", f"{HOME}/both", None, {}),
+    ],
+)
+async def test_what_a_statement_says_of_levels(
+    service: Started, verb: str, activity: str, result: Any, expected: dict[str, Any]
+) -> None:
+    officer = await registered(service)
+    sent = statement(officer, verb, activity, **({"result": result} if result else {}))
+    assert await send(service, sent) == (200, [sent["id"]])
+    assert await levels(service, officer) == expected
+    kinds = [one["kind"] for one in (await evidence(service, officer))]
+    assert kinds == [("completion" if verb == "completed" else "test" if "other" in activity else "external")]
+
+
+async def evidence(service: Started, officer: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = (await (await service.ask("GET", f"/v1/officers/{officer}/assessments")).json())[
+        "assessments"
+    ]
+    return found
+
+
+async def counts(service: Started) -> tuple[int, int]:
+    mapping = await (await service.ask("GET", "/v1/xapi-mapping")).json()
+    return mapping["mapped"], mapping["unmapped"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"verb": {"id": "http://adlnet.gov/expapi/verbs/attempted"}}, "verb"),
+        ({"object": {"id": "https://elsewhere.example.org/x"}}, "no rule"),
+        ({"object": {"objectType": "StatementRef", "id": str(uuid4())}}, "no activity"),
+        ({"object": {"id": f"{HOME}/lost"}}, "flying"),
+        ({"verb": {"id": "http://adlnet.gov/expapi/verbs/scored"}}, "no score"),
+        ({"object": {"id": f"{HOME}/passes"}, "verb": {"id": "http://adlnet.gov/expapi/verbs/failed"}}, "no rule"),
+    ],
+)
+async def test_what_says_nothing_is_kept_and_counted(service: Started, changed: Any, reason: str) -> None:
+    officer, before = await registered(service), await counts(service)
+    sent = statement(officer) | changed
+    assert await send(service, sent) == (200, [sent["id"]])
+    assert await send(service, sent) == (200, [sent["id"]])
+    assert await evidence(service, officer) == []
+    mapping = await (await service.ask("GET", "/v1/xapi-mapping")).json()
+    assert (mapping["mapped"], mapping["unmapped"]) == (before[0], before[1] + 1)
+    assert (mapping["latest_unmapped"][0]["id"], reason in mapping["latest_unmapped"][0]["reason"]) == (
+        sent["id"],
+        True,
+    )
+    got = await service.ask("GET", f"/xapi/statements?statementId={sent['id']}", headers=VERSION)
+    assert sent.items() <= (await got.json()).items()
+
+
+async def test_a_statement_that_was_only_kept_is_evidence_once_a_rule_maps_it(service: Started) -> None:
+    tenant, officer = "later", "officer"
+    put = {"job_group": "service", "agency": "north"}
+    assert (await service.ask("PUT", f"/v1/officers/{officer}", tenant=tenant, json=put)).status == 201
+    sent = statement(officer)
+    status, problem = await send(service, sent, tenant=tenant)
+    assert (status, problem["field"]) == (400, "actor.account.homePage")
+    for rules, count in (([], 0), (RULES, 1)):
+        body = {"home_page": HOME, "rules": rules}
+        await service.ask("PUT", "/v1/xapi-mapping", "admin", tenant=tenant, json=body)
+        assert (await send(service, sent, tenant=tenant))[0] == 200
+        got = await service.ask("GET", f"/v1/officers/{officer}/assessments", tenant=tenant)
+        assert len((await got.json())["assessments"]) == count
+
+
+async def test_the_same_statement_again_changes_nothing_and_another_of_its_id_is_a_conflict(service: Started) -> None:
+    officer = await registered(service)
+    sent = statement(officer)
+    assert (await send(service, sent))[0] == 200
+    same = dict(reversed(list(sent.items()))) | {"stored": "2026-01-01T00:00:00Z", "version": "1.0.3"}
+    assert await send(service, same) == (200, [sent["id"]])
+    assert (await send(service, sent | {"id": sent["id"].upper()}))[0] == 200
+    status, problem = await send(service, [statement(officer), sent | {"result": {"success": False}}])
+    assert (status, problem["field"]) == (409, "[1].id")
+    assert len(await evidence(service, officer)) == 1
+    put = await service.ask("PUT", f"/xapi/statements?statementId={sent['id']}", json=sent, headers=VERSION)
+    assert (put.status, await put.read()) == (204, b"")
+    other = {name: value for name, value in sent.items() if name != "id"} | {"context": {"platform": "x"}}
+    put = await service.ask("PUT", f"/xapi/statements?statementId={sent['id']}", json=other, headers=VERSION)
+    assert put.status == 409
+
+
+async def test_without_an_id_the_content_names_the_statement(service: Started) -> None:
+    officer = await registered(service)
+    sent = statement(officer)
+    del sent["id"]
+    (_, first), (_, second) = await send(service, sent), await send(service, sent)
+    assert first == second
+    assert len(await evidence(service, officer)) == 1
+    _, third = await send(service, sent | {"timestamp": "2026-11-20T10:00:00+07:00"})
+    assert third != first
+
+
+async def test_of_equal_ids_at_once_one_content_is_taken(service: Started) -> None:
+    officer = await registered(service)
+    sent = statement(officer)
+    answers = await asyncio.gather(
+        *(send(service, sent | {"result": {"score": {"scaled": n / 10}}}) for n in range(1, 6)),
+        *(send(service, sent | {"result": {"score": {"scaled": 0.1}}}) for _ in range(3)),
+    )
+    assert {status for status, _ in answers} <= {200, 409}
+    assert 200 in {status for status, _ in answers}
+    assert len(await evidence(service, officer)) == 1
+
+
+LATE = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"actor": {"mbox": "mailto:a@example.org"}}, "actor.mbox"),
+        ({"actor": {"objectType": "Group", "member": []}}, "actor.objectType"),
+        ({"actor": {"account": {"homePage": "https://other.example.org", "name": "x"}}}, "actor.account.homePage"),
+        ({"actor": {"account": {"homePage": HOME, "name": "nobody"}}}, "actor.account.name"),
+        ({"actor": {"account": {"homePage": HOME, "name": "a b"}}}, "actor.account.name"),
+        ({"actor": {"account": {"homePage": HOME}}}, "actor.account.name"),
+        ({"actor": {}}, "actor"),
+        ({"verb": {"id": "passed"}}, "verb.id"),
+        ({"object": {"id": "quiz"}}, "object.id"),
+        ({"object": {}}, "object.id"),
+        ({"timestamp": LATE}, "timestamp"),
+        ({"timestamp": "1812-01-01T00:00:00Z"}, "timestamp"),
+        ({"timestamp": "2026-11-20T09:00:00"}, "timestamp"),
+        ({"id": "1"}, "id"),
+        ({"result": {"score": {"scaled": 2}}}, "result.score.scaled"),
+        ({"extra": 1}, "extra"),
+    ],
+)
+async def test_a_bad_statement_is_refused_by_field_and_the_others_of_its_request_with_it(
+    service: Started, changed: Any, field: str
+) -> None:
+    officer = await registered(service)
+    status, problem = await send(service, statement(officer) | changed)
+    assert (status, problem["field"]) == (400, field)
+    status, problem = await send(service, [statement(officer), statement(officer) | changed])
+    assert (status, problem["field"]) == (400, f"[1].{field}")
+    assert await evidence(service, officer) == []
+
+
+async def test_the_version_is_named_and_told(service: Started) -> None:
+    about = await service.client.get("/xapi/about")
+    assert (about.status, await about.json()) == (200, {"version": ["1.0.3", "2.0.0"]})
+    for version, status in (("1.0.3", 404), ("1.0", 404), ("2.0.0", 404), ("0.95", 400), ("3", 400), ("", 400)):
+        headers = {"X-Experience-API-Version": version}
+        got = await service.ask("GET", f"/xapi/statements?statementId={uuid4()}", headers=headers)
+        assert got.status == status, version
+    got = await service.ask("GET", "/xapi/statements", headers=VERSION)
+    assert (got.status, (await got.json())["field"]) == (422, "statementId")
+
+
+async def test_ten_thousand_at_once_are_taken_and_more_are_refused(service: Started) -> None:
+    officers = [await registered(service) for _ in range(20)]
+    many = [statement(officers[n % 20], id=str(uuid4())) for n in range(10_000)]
+    assert await send(service, many) == (200, [one["id"] for one in many])
+    [level] = (await profile_of(service, officers[0]))["levels"]
+    assert level["level"] == 4
+    shown = await (await service.ask("GET", f"/v1/officers/{officers[0]}/profile")).json()
+    assert shown["skills"][0]["pieces"] == 500
+    status, problem = await send(service, [*many, statement(officers[0])])
+    assert (status, "10000" in problem["detail"]) == (413, True)
+    status, problem = await send(service, [many[0], many[0]])
+    assert status == 400
+    assert (await send(service, []))[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("rule", "field"),
+    [
+        ({"skill": "flying", "framework": FRAMEWORK}, "rules[0].skill"),
+        ({"level": 9, "framework": FRAMEWORK}, "rules[0].level"),
+        ({"framework": "nowhere"}, "rules[0].framework"),
+        ({"activity": "https://a*b"}, "rules[0].activity"),
+        ({"verbs": ["attempted"]}, "rules[0].verbs[0]"),
+    ],
+)
+async def test_a_wrong_mapping_is_refused_by_field(service: Started, rule: Any, field: str) -> None:
+    body = {"home_page": HOME, "rules": [RULES[0] | rule]}
+    got = await service.ask("PUT", "/v1/xapi-mapping", "admin", json=body)
+    assert (got.status, (await got.json())["field"]) == (422, field)
+    assert (await service.ask("PUT", "/v1/xapi-mapping", json=body)).status == 403
+
+
+async def test_an_erased_officers_statements_are_gone(service: Started) -> None:
+    officer = await registered(service)
+    sent = statement(officer)
+    await send(service, sent)
+    assert (await service.ask("DELETE", f"/v1/officers/{officer}")).status == 204
+    got = await service.ask("GET", f"/xapi/statements?statementId={sent['id']}", headers=VERSION)
+    assert got.status == 404
+    status, problem = await send(service, sent)
+    assert (status, problem["field"]) == (400, "actor.account.name")

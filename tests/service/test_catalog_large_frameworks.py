@@ -1,0 +1,212 @@
+"""Frameworks too large for one record, on real servers: stored, announced, read back and followed in parts."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from services.catalog.__main__ import build, republish
+from services.catalog.store import EVENT_LIMIT, CatalogStore
+from shared.domain import Framework
+from shared.events import (
+    CATALOG_TOPIC,
+    TOMBSTONE,
+    Event,
+    FrameworkAnnounced,
+    FrameworkPublished,
+    encode,
+    new_event,
+)
+from shared.kafka import Publisher
+from shared.settings import CatalogSettings
+from tests.support.all_services import Services
+from tests.support.builders import framework, large_framework, unique
+from tests.support.catalog import catalog
+from tests.support.services import Started, Topic, followed, settings_of, started
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.timeout(400)
+MEGABYTE = 1_000_000
+
+
+@pytest.fixture(scope="module")
+async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
+    async with catalog(mongodb_uri, kafka_bootstrap) as service:
+        yield service
+
+
+def named(name: str, whole: Framework, version: int = 0) -> Framework:
+    return msgspec.structs.replace(whole, id=name, version=version)
+
+
+async def put(service: Started, whole: Framework, tenant: str = "agency") -> tuple[int, dict[str, Any]]:
+    got = await service.ask(
+        "PUT", f"/v1/frameworks/{whole.id}", "admin", tenant=tenant, data=io.BytesIO(msgspec.json.encode(whole))
+    )
+    return got.status, await got.json()
+
+
+async def shown(service: Started, name: str, query: str = "", tenant: str = "agency") -> Framework | None:
+    got = await service.ask("GET", f"/v1/frameworks/{name}{query}", tenant=tenant)
+    return msgspec.json.decode(await got.read(), type=Framework) if got.status == 200 else None
+
+
+def parts_in(topic: Topic, name: str) -> list[Event]:
+    return [event for event in topic.events if f"/framework:{name}@" in event.subject]
+
+
+async def test_a_large_framework_is_kept_whole_and_announced_in_parts(service: Started, announced: Topic) -> None:
+    whole = named(unique("big"), large_framework())
+    assert len(msgspec.json.encode(whole)) > 2 * EVENT_LIMIT
+    status, answer = await put(service, whole)
+    assert (status, answer["version"], answer["changed"]) == (201, 1, True)
+    stored = msgspec.structs.replace(whole, version=1)
+    assert await shown(service, whole.id) == stored
+    assert (await put(service, whole))[1] == {"id": whole.id, "version": 1, "changed": False}
+    [header] = await announced.of(f"agency/framework:{whole.id}", 1)
+    assert isinstance(header.data, FrameworkAnnounced)
+    parts = parts_in(announced, whole.id)
+    assert [event.sequence for event in parts] == [1] * len(header.data.parts)
+    assert max(event.catalog_revision for event in parts) < header.catalog_revision
+    assert all(len(encode(event.data)) < MEGABYTE for event in parts if event.data)
+    got = await service.ask("GET", f"/v1/frameworks?after={whole.id[:-1]}&limit=1")
+    [summary] = (await got.json())["frameworks"]
+    assert (summary["id"], summary["skills"], summary["job_groups"]) == (whole.id, 4000, 100)
+    query = f"?catalog_revision={header.catalog_revision}"
+    assert await until(lambda: shown(service, whole.id, query)) == stored
+    assert await shown(service, whole.id, f"?catalog_revision={header.catalog_revision - 1}") is None
+    kept = service.database("catalog")["entries"].find({"tenant": "agency"})
+    assert all([len(msgspec.json.encode(document, enc_hook=str)) < MEGABYTE async for document in kept])
+
+
+async def test_a_new_version_withdraws_the_parts_of_the_one_before(service: Started, announced: Topic) -> None:
+    name = unique("big")
+    one, two = named(name, large_framework()), named(name, large_framework(skills=4100))
+    small = named(name, framework({"reading": 3}))
+    for version, whole in enumerate((one, two, small, one), 1):
+        assert (await put(service, whole))[1]["version"] == version
+        assert await shown(service, name) == msgspec.structs.replace(whole, version=version)
+    headers = await announced.of(f"agency/framework:{name}", 4)
+
+    def withdrawn() -> bool:
+        newest = {event.subject: event.type for event in parts_in(announced, name)}
+        gone = {subject.partition("@")[2][0] for subject, kind in newest.items() if kind == TOMBSTONE}
+        left = {subject.partition("@")[2][0] for subject, kind in newest.items() if kind != TOMBSTONE}
+        return (gone, left) == ({"1", "2"}, {"4"})
+
+    await until(withdrawn)
+    assert isinstance(headers[2].data, FrameworkPublished)
+    for version, event in enumerate(headers, 1):
+        query = f"?catalog_revision={event.catalog_revision}"
+        assert (await until(lambda q=query: shown(service, name, q))).version == version
+    got = await service.ask("GET", f"/v1/frameworks/{name}/versions", "admin")
+    assert [row["version"] for row in (await got.json())["versions"]] == [4, 3, 2, 1]
+    changed = await service.ask("PATCH", f"/v1/frameworks/{name}", "admin", json={"retired": True})
+    assert (changed.status, (await changed.json())["version"]) == (200, 5)
+    last = await shown(service, name)
+    assert last is not None
+    assert (last.retired, last.skills) == (True, one.skills)
+
+
+async def test_republishing_announces_parts_then_their_header(service: Started, announced: Topic) -> None:
+    whole = named(unique("big"), large_framework())
+    await put(service, whole)
+    await announced.of(f"agency/framework:{whole.id}", 1)
+    before = len(parts_in(announced, whole.id))
+    assert isinstance(service.settings, CatalogSettings)
+    await republish(service.settings)
+    again = (await announced.of(f"agency/framework:{whole.id}", 2))[1]
+    parts = parts_in(announced, whole.id)[before:]
+    assert len(parts) == before
+    assert all(event.catalog_revision < again.catalog_revision and event.sequence == 1 for event in parts)
+
+
+async def test_an_old_part_that_lands_late_does_not_stay_last(service: Started, announced: Topic) -> None:
+    whole = named(unique("big"), large_framework())
+    await put(service, whole)
+    await announced.of(f"agency/framework:{whole.id}", 1)
+    part = parts_in(announced, whole.id)[1]
+    late = msgspec.structs.replace(new_event("/test", part.subject, 0, part.data), catalog_revision=1)
+    async with Publisher(service.settings) as publisher:
+        await publisher.send(service.settings.topic(CATALOG_TOPIC), [late])
+    records = await announced.of(part.subject, 3)
+    assert records[1].catalog_revision == 1
+    assert records[2].catalog_revision > part.catalog_revision
+    assert records[2].data == part.data
+
+
+async def test_a_catalog_killed_between_parts_and_header_shows_nothing_and_loses_nothing(
+    mongodb_uri: str, kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_of(CatalogSettings, mongodb_uri, kafka_bootstrap)
+    whole = large_framework()
+    reached, put_it = asyncio.Event(), CatalogStore._put
+
+    async def stuck(*arguments: Any) -> Any:
+        if any(isinstance(one, FrameworkAnnounced) for one in arguments):
+            reached.set()
+            await asyncio.Event().wait()
+        return await put_it(*arguments)
+
+    with monkeypatch.context() as gate:
+        gate.setattr(CatalogStore, "_put", stuck)
+        async with started(build, settings) as first, followed(settings, CATALOG_TOPIC) as topic:
+            asking = asyncio.create_task(put(first, whole))
+            await reached.wait()
+            await until(lambda: parts_in(topic, whole.id))
+            assert await shown(first, whole.id) is None
+            assert (await (await first.ask("GET", "/v1/frameworks")).json())["frameworks"] == []
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+    async with started(build, settings) as second, followed(settings, CATALOG_TOPIC) as topic:
+        assert await shown(second, whole.id) is None
+        assert (await put(second, whole))[0] == 201
+        [header] = await topic.of(f"agency/framework:{whole.id}", 1)
+        assert await shown(second, whole.id) == whole
+        assert isinstance(header.data, FrameworkAnnounced)
+        staged = [(event.subject, event.sequence) for event in parts_in(topic, whole.id)]
+        assert len({key for key, _ in staged}) == len(header.data.parts)
+        assert {sequence for _, sequence in staged} == {1}
+
+
+async def test_every_reader_works_with_a_large_framework(services: Services) -> None:
+    name, officer = unique("big"), unique("officer")
+    whole = named(name, large_framework())
+    assert (await put(services["catalog"], whole))[0] == 201
+    body = {"job_group": "g7", "agency": "north", "framework": name}
+
+    async def registered() -> bool:
+        got = await services["assessment"].ask("PUT", f"/v1/officers/{officer}", json=body)
+        return got.status < 300
+
+    await until(registered)
+    results = [{"skill": "s7", "level": 1}, {"skill": "s107", "level": 3}]
+    taken = {"framework": name, "kind": "test", "results": results, "taken_at": "2026-11-23T09:00:00+07:00"}
+    where = f"/v1/officers/{officer}/assessments"
+    got = await services["assessment"].ask("POST", where, json=taken, headers={"Idempotency-Key": "one-taking"})
+    assert got.status == 202, await got.text()
+    wrong = taken | {"results": [{"skill": "s4000", "level": 1}]}
+    got = await services["assessment"].ask("POST", where, json=wrong, headers={"Idempotency-Key": "another-one"})
+    assert (got.status, (await got.json())["field"]) == (422, "results[0].skill")
+
+    async def path_under(version: int) -> dict[str, Any] | None:
+        got = await services["recommender"].ask("GET", f"/v1/officers/{officer}/path")
+        path: dict[str, Any] = (await got.json()).get("path", {}) if got.status == 200 else {}
+        fits = path and path["versions"]["framework"] == f"{name}@{version}" and path["versions"]["profile"] == 2
+        return path if fits else None
+
+    path = await until(lambda: path_under(1))
+    gaps = {gap["skill"] for gap in path["open"]}
+    assert "s7" in gaps
+    assert "s107" not in gaps
+    assert gaps <= {f"s{i}" for i in range(7, 4000, 100)}
+    changed = [row if row.skill != "s107" else msgspec.structs.replace(row, level=4.0) for row in whole.requirements]
+    assert (await put(services["catalog"], msgspec.structs.replace(whole, requirements=changed)))[1]["version"] == 2
+    path = await until(lambda: path_under(2))
+    assert {"s7", "s107"} <= {gap["skill"] for gap in path["open"]}
+    for one in ("assessment", "recommender"):
+        text = await (await services[one].client.get("/metrics")).text()
+        assert "framework_parts_missing 0.0" in text

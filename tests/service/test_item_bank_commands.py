@@ -1,0 +1,93 @@
+"""`python -m services.assessment import`, `export` and `check` of item banks."""
+
+import asyncio
+import contextlib
+import io
+import json
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from unittest.mock import patch
+
+import msgspec
+import pytest
+
+from services.assessment.commands import main
+from tests.support.assessment import assessment_service
+from tests.support.builders import FRAMEWORK, framework, unique
+from tests.support.services import Started
+
+pytestmark = pytest.mark.timeout(400)
+
+
+@pytest.fixture(scope="module")
+async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
+    async with assessment_service(mongodb_uri, kafka_bootstrap) as service:
+        yield service
+
+
+async def told(service: Started, *arguments: str) -> tuple[int, str]:
+    """Carry out a command in a thread, and return its exit code and what it said."""
+    address = str(service.client.make_url("/")).rstrip("/")
+    environment = {"ASSESSMENT_URL": address, "ASSESSMENT_KEY": await service.key("admin", "agency")}
+    said = io.StringIO()
+    with patch.dict(os.environ, environment), contextlib.redirect_stdout(said):
+        code = await asyncio.to_thread(main, list(arguments))
+    return code, said.getvalue()
+
+
+def written(folder: Path, *skills: str) -> str:
+    options = [{"th": "ไม่", "en": "no"}, {"th": "ใช่", "en": "yes"}]
+    items = [
+        {
+            "id": f"i{n}",
+            "skill": skill,
+            "kind": "choice",
+            "level": 1,
+            "stem": {"th": f"ถาม {n}", "en": f"ask {n}"},
+            "options": options,
+            "key": n % 2,
+        }
+        for n, skill in enumerate(skills)
+    ]
+    path = folder / "items.json"
+    path.write_text(json.dumps({"items": items}), encoding="utf-8")
+    return str(path)
+
+
+async def test_a_bank_is_imported_published_and_exported_in_another_format(service: Started, tmp_path: Path) -> None:
+    name, given = unique("bank"), written(tmp_path, "reading", "writing")
+    code, said = await told(
+        service, "import", given, "--bank", name, "--framework", FRAMEWORK, "--title-en", "Mine", "--publish"
+    )
+    assert (code, said.splitlines()[-1]) == (0, f"{name}: published, version 1")
+    table = tmp_path / "items.csv"
+    assert (await told(service, "export", str(table), "--bank", name))[0] == 0
+    code, said = await told(service, "import", str(table), "--bank", name, "--publish")
+    assert (code, said.splitlines()[-1]) == (0, f"{name}: unchanged, version 1")
+    code, said = await told(service, "export", str(tmp_path / "x.json"), "--bank", name, "--version", "2")
+    assert (code, "no such version" in said) == (2, True)
+
+
+async def test_refused_items_are_told_and_the_exit_code_says_so(service: Started, tmp_path: Path) -> None:
+    given = written(tmp_path, "reading", "cooking")
+    code, said = await told(
+        service, "import", given, "--bank", unique("b"), "--framework", FRAMEWORK, "--title-en", "M"
+    )
+    assert code == 1
+    assert "skill: framework fw has no skill 'cooking'" in said
+    own = tmp_path / "framework.json"
+    own.write_bytes(msgspec.json.encode(framework({"reading": 1})))
+    code, said = await told(service, "check", given, "--framework-file", str(own))
+    assert (code, "no skill 'cooking'" in said) == (1, True)
+    code, said = await told(service, "check", given)
+    assert (code, "reading" in said) == (0, True)
+
+
+async def test_what_cannot_be_done_is_told(service: Started, tmp_path: Path) -> None:
+    (tmp_path / "items.txt").write_text("x", encoding="utf-8")
+    assert (await told(service, "check", str(tmp_path / "items.txt")))[0] == 2
+    assert (await told(service, "check", str(tmp_path / "absent.json")))[0] == 2
+    code, said = await told(service, "export", str(tmp_path / "o.json"), "--bank", "b", "--url", "http://127.0.0.1:9")
+    assert (code, "cannot be reached" in said) == (2, True)
+    assert not (tmp_path / "o.json").exists()

@@ -1,0 +1,305 @@
+"""Sign-in with OpenID Connect, against a provider with real signatures."""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from http.cookies import SimpleCookie
+from typing import Any, Self
+
+import aiohttp
+import pytest
+from joserfc import jwt
+from joserfc.jwk import ECKey, OctKey, RSAKey
+from yarl import URL
+
+from shared.mongo import KeyStore, connect
+from shared.settings import PortalSettings
+from tests.support.openid_provider import CLIENT_ID, CLIENT_SECRET, Provider, openid_provider
+from tests.support.portal import Owner, Portal, path, running_portal
+
+pytestmark = pytest.mark.timeout(400)
+
+HERE = "http://portal.test"
+
+
+@pytest.fixture
+async def provider() -> AsyncIterator[Provider]:
+    async with openid_provider() as provider:
+        yield provider
+
+
+@pytest.fixture
+async def portal(stage: tuple[PortalSettings, Owner], provider: Provider) -> AsyncIterator[Portal]:
+    settings, owner = stage
+    wanted = replace(
+        settings,
+        portal_url=HERE,
+        openid_issuer=provider.url,
+        openid_client_id=CLIENT_ID,
+        openid_client_secret=CLIENT_SECRET,
+        openid_tenant="agency",
+        openid_role_claim="realm_access.roles",
+        openid_roles=(("lp-admin", "admin"), ("lp-head", "supervisor")),
+    )
+    async with running_portal(wanted, owner) as portal:
+        yield portal
+
+
+class Browser:
+    """Follows redirects between portal and provider by hand, so that each can be looked at and changed."""
+
+    def __init__(self, portal: Portal) -> None:
+        self.portal = portal
+        self.session = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.session.close()
+
+    async def go(self, place: str) -> tuple[int, str, SimpleCookie]:
+        """Ask for an address; return the status, where it sends the browser, and the cookies that it sets."""
+        address = place.replace(HERE, self.portal.url) if place.startswith("http") else self.portal.url + place
+        async with self.session.get(URL(address, encoded=True), allow_redirects=False) as answer:
+            return answer.status, answer.headers.get("Location", ""), answer.cookies
+
+    async def to_provider(self, to: str = "/") -> str:
+        """Go to the provider and return the address that it sends the browser back to."""
+        status, place, cookies = await self.go(f"/session/openid?to={to}")
+        assert status == 303
+        waiting = cookies["learning-path-openid"]
+        assert (waiting["httponly"], waiting["samesite"], waiting["max-age"]) == (True, "Lax", "600")
+        status, place, _ = await self.go(place)
+        assert status == 302
+        return place
+
+    async def sign_in(self, to: str = "/") -> str:
+        """Sign in and return where the browser is sent at the end."""
+        status, place, _ = await self.go(await self.to_provider(to))
+        assert status == 303
+        return place
+
+    async def who(self) -> dict[str, str | None] | None:
+        async with self.session.get(f"{self.portal.url}/session") as answer:
+            return await answer.json() if answer.status == 200 else None
+
+
+async def test_an_officer_signs_in_with_the_provider_and_reads_the_own_path_only(
+    portal: Portal, provider: Provider
+) -> None:
+    portal.owner.stored["officer-1"] = path("officer-1", 1)
+    async with Browser(portal) as browser:
+        status, _, cookies = await browser.go(await browser.to_provider("/?lang=th"))
+        assert status == 303
+        cookie = cookies["learning-path"]
+        assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "Strict", "/")
+        assert await browser.who() == {"tenant": "agency", "role": "officer", "officer": "officer-1", "agency": None}
+        async with browser.session.get(f"{portal.url}/v1/officers/officer-1/live") as answer:
+            assert answer.content_type == "text/event-stream"
+        async with browser.session.get(f"{portal.url}/v1/officers/officer-2/live") as answer:
+            assert answer.status == 404
+
+
+async def test_the_page_is_told_whether_people_may_sign_in_with_the_provider(
+    portal: Portal, stage: tuple[PortalSettings, Owner]
+) -> None:
+    async with portal.session.get(f"{portal.url}/session/options") as answer:
+        assert await answer.json() == {"openid": True}
+    async with running_portal(*stage) as without:
+        async with without.session.get(f"{without.url}/session/options") as answer:
+            assert await answer.json() == {"openid": False}
+        async with without.session.get(f"{without.url}/session/openid") as answer:
+            assert answer.status == 404
+
+
+IDENTITIES: list[tuple[dict[str, Any], dict[str, str | None]]] = [
+    ({"realm_access": {"roles": ["lp-admin", "lp-head"]}}, {"role": "admin", "officer": None, "agency": None}),
+    (
+        {"realm_access": {"roles": ["lp-head"]}, "agency": "finance"},
+        {"role": "supervisor", "officer": None, "agency": "finance"},
+    ),
+    ({"realm_access": {"roles": ["other"]}}, {"role": "officer", "officer": "officer-1", "agency": None}),
+    ({"realm_access": "lp-admin"}, {"role": "officer", "officer": "officer-1", "agency": None}),
+    ({"realm_access.roles": "x lp-admin"}, {"role": "admin", "officer": None, "agency": None}),
+]
+
+
+async def test_the_claims_say_who_a_person_is(portal: Portal, provider: Provider) -> None:
+    for claims, who in IDENTITIES:
+        provider.changed_claims = claims
+        async with Browser(portal) as browser:
+            assert await browser.sign_in() == "/", claims
+            assert await browser.who() == {"tenant": "agency", **who}, claims
+
+
+WRONG_TOKENS: list[tuple[dict[str, Any], dict[str, str], str]] = [
+    ({"iss": "https://elsewhere.example"}, {}, "refused"),
+    ({"aud": "another client"}, {}, "refused"),
+    ({"aud": [CLIENT_ID, "another"], "azp": "another"}, {}, "refused"),
+    ({"exp": 1_000_000_000}, {}, "refused"),
+    ({"exp": None}, {}, "refused"),
+    ({"nbf": 4_000_000_000}, {}, "refused"),
+    ({"nonce": "another sign-in"}, {}, "refused"),
+    ({"nonce": None}, {}, "refused"),
+    ({"sub": None}, {}, "refused"),
+    ({}, {"kid": "unknown"}, "refused"),
+    ({}, {"jku": "https://elsewhere.example/keys"}, "refused"),
+    ({"preferred_username": None}, {}, "unknown"),
+    ({"preferred_username": "a/b"}, {}, "unknown"),
+    ({"preferred_username": {"$gt": ""}}, {}, "unknown"),
+    ({"realm_access": {"roles": ["lp-head"]}}, {}, "unknown"),
+]
+
+
+async def test_a_token_that_is_not_for_this_sign_in_signs_nobody_in(portal: Portal, provider: Provider) -> None:
+    for claims, header, told in WRONG_TOKENS:
+        provider.changed_claims, provider.changed_header = claims, header
+        async with Browser(portal) as browser:
+            assert await browser.sign_in() == f"/?sign-in={told}", (claims, header)
+            assert await browser.who() is None
+
+
+async def test_a_token_signed_with_what_is_no_key_of_the_provider_signs_nobody_in(
+    portal: Portal, provider: Provider
+) -> None:
+    known = provider.key
+    provider.listed = [known.as_dict(private=False)]
+    for key in (ECKey.generate_key("P-256", {"kid": "one"}), RSAKey.generate_key(2048, {"kid": "one"})):
+        provider.key = key
+        async with Browser(portal) as browser:
+            assert await browser.sign_in() == "/?sign-in=refused"
+
+
+async def test_a_signature_by_a_shared_secret_is_not_taken(
+    portal: Portal, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = OctKey.import_key(CLIENT_SECRET, {"kid": "one"})
+    provider.listed = [secret.as_dict(private=True), provider.key.as_dict(private=False)]
+
+    def signed(header: dict[str, object], claims: dict[str, object], *_: object, **__: object) -> str:
+        return jwt_encode({**header, "alg": "HS256"}, claims, secret, algorithms=["HS256"])
+
+    jwt_encode = jwt.encode
+    monkeypatch.setattr(jwt, "encode", signed)
+    async with Browser(portal) as browser:
+        assert await browser.sign_in() == "/?sign-in=refused"
+
+
+async def test_the_provider_may_change_its_keys(portal: Portal, provider: Provider) -> None:
+    async with Browser(portal) as browser:
+        assert await browser.sign_in() == "/"
+    provider.key = RSAKey.generate_key(2048, {"kid": "two", "use": "sig"})
+    async with Browser(portal) as browser:
+        assert await browser.sign_in() == "/?sign-in=refused"  # they were asked for within the last half minute
+    assert provider.asked["/keys"] == 1
+
+
+async def test_a_code_a_state_and_a_cookie_work_once_and_for_their_own_browser(
+    portal: Portal, provider: Provider
+) -> None:
+    async with Browser(portal) as browser, Browser(portal) as other:
+        back = await browser.to_provider()
+        await other.to_provider()
+        _, place, _ = await other.go(back)  # a sign-in that another browser began
+        assert place == "/?sign-in=expired"
+        assert await other.who() is None
+        _, place, _ = await browser.go(back)
+        assert place == "/"
+        _, place, _ = await browser.go(back)  # its cookie is gone
+        assert place == "/?sign-in=expired"
+    async with Browser(portal) as browser:
+        place = await browser.to_provider()
+        _, told, _ = await browser.go(str(URL(place).update_query(code="a guess")))
+        assert told == "/?sign-in=refused"
+    async with Browser(portal) as browser:
+        place = await browser.to_provider()
+        _, told, _ = await browser.go(
+            str(URL(place).with_query(error="access_denied", state=URL(place).query["state"]))
+        )
+        assert told == "/?sign-in=refused"
+
+
+async def test_a_forged_cookie_is_no_sign_in(portal: Portal) -> None:
+    for cookie in ("x", "x.y", "é.x", "W10=." + "0" * 64, "." * 50):
+        headers = {"Cookie": f"learning-path-openid={cookie}"}
+        async with portal.session.get(
+            f"{portal.url}/session/openid/callback?code=c&state=s", headers=headers, allow_redirects=False
+        ) as answer:
+            assert (answer.status, answer.headers.get("Location")) in ((303, "/?sign-in=expired"), (400, None))
+
+
+async def test_nobody_is_sent_elsewhere_after_the_sign_in(portal: Portal) -> None:
+    async with Browser(portal) as browser:
+        for to in ("https://elsewhere.example", "//elsewhere.example", "/%5Celsewhere.example", "else", "/a%0d%0ab"):
+            status, _, _ = await browser.go(f"/session/openid?to={to}")
+            assert status == 400, to
+
+
+async def test_a_provider_that_is_away_is_told_as_that(portal: Portal, provider: Provider) -> None:
+    provider.away = True
+    async with portal.session.get(f"{portal.url}/session/openid", allow_redirects=False) as answer:
+        assert (answer.status, (await answer.json())["detail"]) == (503, "the provider answers 502; try again soon")
+    provider.away = False
+    async with Browser(portal) as browser:
+        place = await browser.to_provider()
+        provider.away = True
+        _, told, _ = await browser.go(place)
+        assert told == "/?sign-in=unavailable"
+
+
+async def test_signing_out_ends_the_session_and_everywhere_those_of_all_devices(portal: Portal) -> None:
+    async with Browser(portal) as first, Browser(portal) as second, Browser(portal) as third:
+        for browser in (first, second, third):
+            assert await browser.sign_in() == "/"
+        cookies = [
+            browser.session.cookie_jar.filter_cookies(URL(portal.url))["learning-path"].value
+            for browser in (first, second)
+        ]
+        async with first.session.delete(f"{portal.url}/session") as answer:
+            assert answer.status == 204
+        assert await works(portal, cookies[0]) is False
+        assert await second.who() is not None
+        async with third.session.delete(f"{portal.url}/session?everywhere=true") as answer:
+            assert answer.status == 204
+        keys = KeyStore(client := connect(portal.settings), portal.settings)
+        assert await keys.find(cookies[1].partition(".")[0]) is None
+        client.close()
+
+
+async def works(portal: Portal, key: str) -> bool:
+    headers = {"Authorization": f"Bearer {key}"}
+    async with portal.session.get(f"{portal.url}/session", headers=headers) as answer:
+        return answer.status == 200
+
+
+async def test_a_session_ends_when_nothing_was_asked_for_a_while(portal: Portal) -> None:
+    async with Browser(portal) as browser:
+        assert await browser.sign_in() == "/"
+        key = browser.session.cookie_jar.filter_cookies(URL(portal.url))["learning-path"].value
+        client = connect(portal.settings)
+        stored = client[portal.settings.database("access")]["keys"]
+        found = await stored.find_one({"_id": key.partition(".")[0]})
+        assert found is not None
+        assert found["idle_seconds"] == 3600
+        assert timedelta(hours=11) < found["expires_at"] - datetime.now(UTC) <= timedelta(hours=12)
+        ago = datetime.now(UTC) - timedelta(hours=1)
+        await stored.update_one({"_id": found["_id"]}, {"$set": {"created_at": ago, "used_at": ago}})
+        assert await browser.who() is None
+        client.close()
+
+
+async def test_no_secret_of_a_sign_in_is_told_in_a_log(
+    portal: Portal, provider: Provider, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    provider.changed_claims = {"nonce": "wrong"}
+    async with Browser(portal) as browser:
+        place = await browser.to_provider()
+        await browser.go(place)
+    lines = [
+        json.dumps(vars(record), default=str) for record in caplog.records if record.name.split(".")[0] != "aiohttp"
+    ]
+    for secret in (CLIENT_SECRET, URL(place).query["code"] + "&", URL(place).query["state"]):
+        assert not [line for line in lines if secret in line]

@@ -1,0 +1,100 @@
+"""An OpenID provider on this machine: discovery, keys, authorization and tokens, with real signatures."""
+
+import base64
+import hashlib
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiohttp import web
+from joserfc import jwt
+from joserfc.jwk import ECKey, RSAKey
+from yarl import URL
+
+from tests.support.portal import serving
+
+CLIENT_ID, CLIENT_SECRET = "learning-path", "s3cret of the portal"
+
+
+class Provider:
+    """Signs in whoever `claims` describes, without asking. `changed` is merged into each token's claims and header."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.claims: dict[str, Any] = {"sub": "1234", "preferred_username": "officer-1"}
+        self.changed_claims: dict[str, Any] = {}
+        self.changed_header: dict[str, Any] = {}
+        self.key: ECKey | RSAKey = ECKey.generate_key("P-256", {"kid": "one", "use": "sig"})
+        self.listed: list[dict[str, Any]] | None = None
+        self.asked: dict[str, int] = {}
+        self.away = False
+        self._codes: dict[str, dict[str, str]] = {}
+
+    def app(self) -> web.Application:
+        app = web.Application(middlewares=[self._count])
+        app.router.add_get("/.well-known/openid-configuration", self.configuration)
+        app.router.add_get("/keys", self.keys)
+        app.router.add_get("/authorize", self.authorize)
+        app.router.add_post("/token", self.token)
+        return app
+
+    @web.middleware
+    async def _count(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        self.asked[request.path] = self.asked.get(request.path, 0) + 1
+        if self.away:
+            raise web.HTTPBadGateway
+        found: web.StreamResponse = await handler(request)
+        return found
+
+    async def configuration(self, _: web.Request) -> web.Response:
+        return web.json_response(
+            {
+                "issuer": self.url,
+                "authorization_endpoint": f"{self.url}/authorize",
+                "token_endpoint": f"{self.url}/token",
+                "jwks_uri": f"{self.url}/keys",
+            }
+        )
+
+    async def keys(self, _: web.Request) -> web.Response:
+        return web.json_response({"keys": self.listed or [self.key.as_dict(private=False)]})
+
+    async def authorize(self, request: web.Request) -> web.Response:
+        asked = dict(request.query)
+        assert (asked["response_type"], asked["client_id"], asked["code_challenge_method"]) == (
+            "code",
+            CLIENT_ID,
+            "S256",
+        )
+        code = f"code-{len(self._codes)}"
+        self._codes[code] = asked
+        place = URL(asked["redirect_uri"]).with_query(code=code, state=asked["state"])
+        raise web.HTTPFound(place)
+
+    async def token(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        asked = self._codes.pop(str(form.get("code")), None)  # a code works once
+        verifier = str(form.get("code_verifier"))
+        challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+        pair = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET.replace(' ', '%20')}".encode()).decode()
+        if request.headers.get("Authorization") != f"Basic {pair}":
+            return web.json_response({"error": "invalid_client"}, status=401)
+        if asked is None or challenge != asked["code_challenge"] or form["redirect_uri"] != asked["redirect_uri"]:
+            return web.json_response({"error": "invalid_grant"}, status=400)
+        now = int(time.time())
+        claims = {"iss": self.url, "aud": CLIENT_ID, "iat": now, "exp": now + 300, "nonce": asked["nonce"]}
+        claims |= self.claims | self.changed_claims
+        algorithm = "ES256" if isinstance(self.key, ECKey) else "RS256"
+        header = {"alg": algorithm, "kid": self.key.kid} | self.changed_header
+        claims = {name: value for name, value in claims.items() if value is not None}
+        token = jwt.encode(header, claims, self.key, algorithms=[algorithm])
+        return web.json_response({"id_token": token, "token_type": "Bearer", "access_token": "unused"})
+
+
+@asynccontextmanager
+async def openid_provider() -> AsyncIterator[Provider]:
+    provider = Provider()
+    async with serving(provider.app()) as url:
+        provider.url = url
+        yield provider

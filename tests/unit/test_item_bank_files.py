@@ -1,0 +1,206 @@
+"""Item banks as JSON, CSV and QTI 3: what is written is read again, and what is wrong is told item by item."""
+
+import io
+import zipfile
+from typing import Any
+
+import msgspec
+import pytest
+
+from services.assessment.item_bank import formats
+from services.assessment.item_bank.formats import MEDIA_TYPES, FormatName
+from services.assessment.item_bank.formats.reading import ItemDefaults
+from services.assessment.item_bank.model import Item, ItemBank
+from shared.domain import LocalizedText
+from shared.errors import InvalidInput, Malformed, Problem, TooLarge
+
+NONE = ItemDefaults()
+TEXT = {"th": 'ก <ข> & "ค"', "en": "a <b> & 'c'"}
+ITEMS = msgspec.convert(
+    [
+        {
+            "id": "c1",
+            "skill": "reading",
+            "kind": "choice",
+            "level": 1.5,
+            "stem": TEXT,
+            "options": [TEXT, {"th": "=1+1", "en": "'=SUM(A1)"}, {"th": "-ลบ", "en": "-minus"}],
+            "key": 2,
+            "parameters": {"discrimination": 1.25, "difficulty": -0.4, "answers": 321},
+            "label": "starter",
+            "source": "@agency",
+        },
+        {
+            "id": "g1",
+            "skill": "writing",
+            "kind": "graded",
+            "level": 2,
+            "stem": TEXT,
+            "options": [{"th": f"ระดับ {n}", "en": f"grade {n}"} for n in range(10)],
+            "parameters": {"discrimination": 2, "thresholds": [n / 4 - 1 for n in range(9)]},
+        },
+        {
+            "id": "g2",
+            "skill": "writing",
+            "kind": "graded",
+            "level": 0,
+            "stem": TEXT,
+            "options": [{"th": "ไม่", "en": "no"}, {"th": "ใช่", "en": "yes"}],
+        },
+    ],
+    list[Item],
+)
+BANK = ItemBank("b", "fw", LocalizedText(th="คลัง", en="bank"), "published", 3, 1, ITEMS, "starter")
+
+
+@pytest.mark.parametrize("form", list(MEDIA_TYPES))
+def test_what_is_written_is_read_again(form: FormatName) -> None:
+    raw = formats.write(form, BANK)
+    reading = formats.read(form, raw, NONE)
+    assert [(one.item, one.faults) for one in reading.items] == [(item, []) for item in ITEMS]
+    assert formats.write(form, BANK) == raw
+
+
+@pytest.mark.parametrize("form", list(MEDIA_TYPES))
+@pytest.mark.parametrize("raw", [b"", b"\x00\xff\xfe", b"{", b"PK\x03\x04nothing", b"[1, 2]", b"<a>"])
+def test_what_is_no_such_file_is_refused(form: FormatName, raw: bytes) -> None:
+    try:
+        reading = formats.read(form, raw, NONE)
+    except Problem:
+        return
+    assert all(one.faults for one in reading.items)
+
+
+# --- CSV -------------------------------------------------------------------------------------------------------------
+
+HEADER = "id;skill;kind;level;stem_th;stem_en;option1_th;option1_en;option2_th;option2_en;right"
+
+
+def test_a_table_is_read_with_any_delimiter_and_without_what_the_defaults_say() -> None:
+    header = "id kind stem_en stem_th option1_th option1_en option2_th option2_en right"
+    raw = f"{header}\nx choice S ค ก a ข b 2".replace(" ", "\t")
+    (one,) = formats.read("csv", raw.encode(), ItemDefaults("reading", 2)).items
+    assert one.item is not None
+    assert (one.item.skill, one.item.level, one.item.key) == ("reading", 2.0, 1)
+
+
+def test_a_row_is_told_all_its_faults_and_the_others_are_taken() -> None:
+    rows = [
+        "x;reading;choice;1;ค;S;ก;a;ข;b;2",
+        "y;reading;essay;high;;S;ก;a;ข;b;9x",
+        "z;reading;choice;1;ค;S;ก;a;ข;b;1;more",
+    ]
+    raw = "\n".join([HEADER, *rows])
+    good, bad, long = formats.read("csv", raw.encode(), NONE).items
+    assert good.item
+    assert {fault.field for fault in bad.faults} == {"kind", "level", "stem.th", "right"}
+    assert "12 cells" in long.faults[0].detail
+
+
+@pytest.mark.parametrize(("raw", "field"), [(b"id,colour\n", "colour"), (b"id,id\n", "id"), (b"skill,kind\n", "id")])
+def test_a_header_is_refused_by_its_column(raw: bytes, field: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        formats.read("csv", raw, NONE)
+    assert caught.value.field == field
+
+
+def test_a_table_in_another_encoding_is_refused() -> None:
+    with pytest.raises(Malformed, match="UTF-8"):
+        formats.read("csv", f"{HEADER}\nx;reading;choice;1;ค".encode("cp874"), NONE)
+
+
+# --- QTI -------------------------------------------------------------------------------------------------------------
+
+FOREIGN = """<?xml version="1.0"?>
+<qti-assessment-item xmlns="http://www.imsglobal.org/xsd/imsqtiasi_v3p0" identifier="q1" title="T" xml:lang="{language}"
+ adaptive="false" time-dependent="false">
+  <qti-response-declaration identifier="R" cardinality="single" base-type="identifier">
+    <qti-correct-response><qti-value>{right}</qti-value></qti-correct-response></qti-response-declaration>
+  <qti-item-body><div><p>{before}</p>
+    <qti-choice-interaction response-identifier="R" max-choices="1"><qti-prompt>{prompt} <em>!</em></qti-prompt>
+      <qti-simple-choice identifier="A">{a}
+        <qti-feedback-inline identifier="A" outcome-identifier="F">no</qti-feedback-inline>
+      </qti-simple-choice><qti-simple-choice identifier="B">{b}</qti-simple-choice>
+    </qti-choice-interaction></div></qti-item-body></qti-assessment-item>"""
+THAI = FOREIGN.format(language="th-TH", right="B", before="ก่อน", prompt="ข้อใด", a="ก", b="ข")
+ENGLISH = FOREIGN.format(language="en", right="B", before="Before", prompt="Which", a="a", b="b")
+
+
+def package(files: dict[str, str], *, listed: dict[str, str] | None = None) -> bytes:
+    resources = "".join(
+        f'<resource identifier="{name}" type="imsqti_item_xmlv3p0" href="{name}"/>' for name in listed or files
+    )
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as opened:
+        opened.writestr("imsmanifest.xml", f"<manifest><resources>{resources}</resources></manifest>")
+        for name, content in files.items():
+            opened.writestr(name, content)
+    return packed.getvalue()
+
+
+def test_an_item_of_a_package_in_two_languages_becomes_one() -> None:
+    (one,) = formats.read("qti", package({"th/q1.xml": THAI, "en/q1.xml": ENGLISH}), ItemDefaults("reading", 2)).items
+    assert one.item is not None
+    told: dict[str, Any] = msgspec.to_builtins(one.item)
+    assert told["stem"] == {"th": "ก่อน ข้อใด !", "en": "Before Which !"}
+    assert (told["options"], told["key"]) == ([{"th": "ก", "en": "a"}, {"th": "ข", "en": "b"}], 1)
+
+
+def test_an_item_in_one_language_lacks_the_other() -> None:
+    (one,) = formats.read("qti", ENGLISH.encode(), ItemDefaults("reading", 2)).items
+    assert {fault.field for fault in one.faults} == {"stem.th", "options[0].th", "options[1].th"}
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (THAI.replace("choice-interaction", "text-entry-interaction"), "one choice interaction"),
+        (THAI.replace("qti-assessment-item", "assessmentItem"), "older version"),
+        (THAI.replace("<p>", '<p><img src="http://example.org/x.png" alt="x"/>'), "<img>"),
+        (THAI.replace("<qti-value>B", "<qti-value>C"), "no choice"),
+        (THAI.replace('cardinality="single"', 'cardinality="multiple"'), "not several"),
+        ('<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><x>&e;</x>', "DOCTYPE"),
+        ("<x>" * 100, "deep"),
+        ("<x><y></x>", "cannot be read"),
+    ],
+)
+def test_what_an_item_cannot_be_made_of_is_told(content: str, told: str) -> None:
+    (one,) = formats.read("qti", package({"q.xml": content}), ItemDefaults("reading", 2)).items
+    assert one.item is None
+    assert any(told in fault.detail for fault in one.faults), one.faults
+
+
+def test_entities_are_never_expanded() -> None:
+    laughs = "<!DOCTYPE l [<!ENTITY a 'ha'><!ENTITY b '&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;'>]><l>&b;</l>"
+    (one,) = formats.read("qti", laughs.encode(), NONE).items
+    assert "DOCTYPE" in one.faults[0].detail
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind", "told"),
+    [
+        (package({}, listed={"../../etc/passwd": ""}), Malformed, "not in the package"),
+        (package({"big.xml": " " * 3_000_000}), TooLarge, "holds more"),
+        (package({f"f{n}.xml": " " * 1_900_000 for n in range(40)}), TooLarge, "when it is unpacked"),
+        (package({"q.xml": THAI})[:-30], Malformed, "cannot be opened"),
+    ],
+)
+def test_a_package_is_bounded_and_stays_within_itself(raw: bytes, kind: type[Problem], told: str) -> None:
+    with pytest.raises(kind, match=told):
+        formats.read("qti", raw, NONE)
+
+
+def test_a_package_without_a_manifest_is_refused() -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as opened:
+        opened.writestr("q.xml", THAI)
+    with pytest.raises(Malformed, match="imsmanifest"):
+        formats.read("qti", packed.getvalue(), NONE)
+
+
+def test_a_damaged_file_of_a_package_is_refused() -> None:
+    raw = bytearray(package({"q.xml": THAI * 20}))
+    place = raw.index(b"q.xml") + 200
+    raw[place : place + 40] = bytes(40)
+    with pytest.raises(Malformed, match="cannot be unpacked"):
+        formats.read("qti", bytes(raw), NONE)

@@ -1,0 +1,320 @@
+"""The search index without a server: what is found, in which order, on which page, and whose it is."""
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pytest
+
+from services.catalog.model import ListCourses
+from services.catalog.search.find import Found, find
+from services.catalog.search.grams import Highlighter
+from services.catalog.search.index import EMPTY, SearchIndex, fold_events, tidy
+from shared.domain import SHARED_TENANT, Course, Framework, LocalizedText, Prose, Teaches, key_of
+from shared.errors import InvalidInput
+from shared.events import (
+    CoursePublished,
+    CourseWithdrawn,
+    Data,
+    Event,
+    FrameworkPublished,
+    from_kafka,
+    new_event,
+    to_kafka,
+)
+from tests.support.builders import framework
+
+TENANT = "agency"
+TITLES = {
+    "data": ("การวิเคราะห์ข้อมูลขนาดใหญ่", "Big Data Analytics"),
+    "law": ("กฎหมายคุ้มครองข้อมูลส่วนบุคคล", "Personal Data Protection Law"),
+    "python": ("การเขียนโปรแกรมภาษาไพทอน", "Programming in Python"),
+    "water": ("การจัดการน้ำ", "Water Management"),
+    "leader": ("ภาวะผู้นำ", "Leadership in Government"),
+}
+
+
+class Log:
+    """A catalog's log: events with stamps that count up, and the index that was folded from them."""
+
+    def __init__(self) -> None:
+        self.index: SearchIndex = EMPTY
+        self.stamp = 0
+
+    def event(self, tenant: str, name: str, data: Data) -> Event:
+        self.stamp += 1
+        event = msgspec.structs.replace(new_event("/test", key_of(tenant, name), 1, data), catalog_revision=self.stamp)
+        return from_kafka(*to_kafka(event))
+
+    def put(self, *courses: Course, tenant: str = TENANT) -> None:
+        events = [self.event(tenant, one.id, CoursePublished(tenant, one)) for one in courses]
+        self.index = tidy(fold_events(self.index, events))
+
+    def withdraw(self, *names: str, tenant: str = TENANT) -> None:
+        events = [self.event(tenant, name, CourseWithdrawn(tenant, name)) for name in names]
+        self.index = tidy(fold_events(self.index, events))
+
+    def publish(self, one: Framework, tenant: str = SHARED_TENANT) -> None:
+        self.index = fold_events(
+            self.index, [self.event(tenant, f"framework:{one.id}", FrameworkPublished(tenant, one))]
+        )
+
+    def find(self, q: str | None = None, tenant: str = TENANT, **asked: Any) -> Found:
+        return find(self.index, tenant, ListCourses(q=q, **asked))
+
+    def ids(self, q: str | None = None, tenant: str = TENANT, **asked: Any) -> list[str]:
+        return [name for _, name in self.find(q, tenant, **asked).courses]
+
+
+def course(name: str, th: str | None = None, en: str | None = None, **more: Any) -> Course:
+    title = LocalizedText(th, en or (None if th else name))
+    given: dict[str, Any] = {"provider": LocalizedText(en="Provider"), "hours": 3.0, "languages": ["th"]} | more
+    return Course(id=name, title=title, **given)
+
+
+@pytest.fixture
+def log() -> Log:
+    log = Log()
+    log.put(*(course(name, *titles) for name, titles in TITLES.items()))
+    return log
+
+
+@pytest.mark.parametrize(
+    ("query", "first"),
+    [
+        ("ข้อมูลขนาดใหญ่", "data"),
+        ("ขอมูลขนาดใหญ", "data"),  # without tone marks
+        ("ข้อมูลขนาดใหย่", "data"),  # another letter
+        ("กดหมายคุ้มครอง", "law"),
+        ("กฎหมาย", "law"),
+        ("pyhton", "python"),
+        ("PROGRAMING", "python"),
+        ("ｐｙｔｈｏｎ", "python"),
+        ("การจัดการน้ํา", "water"),  # sara am as two characters
+        ("การจัดการนํ้า", "water"),
+        ("leadrship goverment", "leader"),
+        ("data analitics", "data"),
+    ],
+)
+def test_a_course_is_found_by_words_with_a_misspelling_or_without_tone_marks(log: Log, query: str, first: str) -> None:
+    assert log.ids(query)[:1] == [first]
+
+
+def test_what_no_course_is_about_is_not_found(log: Log) -> None:
+    for query in ("xylophone", "การทำอาหาร", "😀", ".*", "^$", "$where", "العربية", "ฮฮ" * 100, "\u202eabc"):
+        assert log.ids(query) == [], query
+
+
+@pytest.mark.parametrize("nothing", ["", " ", "\t\n", "\u0e48\u0e49", "\u200b", "\u0301\u0301", "\u0000"])
+def test_a_query_that_shows_nothing_is_every_course_by_id(log: Log, nothing: str) -> None:
+    found = log.find(nothing)
+    assert [name for _, name in found.courses] == sorted(TITLES)
+    assert found.total == len(TITLES)
+
+
+def test_a_single_character_finds_what_holds_it(log: Log) -> None:
+    assert set(log.ids("น")) == {"data", "law", "python", "water", "leader"}
+    assert set(log.ids("ฎ")) == {"law"}
+    log.put(course("vitamins", en="Vitamin C and D"))
+    assert log.ids("c")[:1] == ["vitamins"]
+
+
+def test_digits_of_any_script_are_the_same(log: Log) -> None:
+    log.put(course("plan", "แผนปี ๒๕๖๙"))
+    assert log.ids("2569") == log.ids("๒๕๖๙") == log.ids("2๕6๙") == ["plan"]
+
+
+def test_a_title_is_better_than_a_description_and_the_whole_title_than_a_part() -> None:
+    log = Log()
+    log.put(
+        course("told", en="Something else", description=Prose(en="All about statistics for everybody")),
+        course("long", en="Statistics for the evaluation of public programmes"),
+        course("exact", en="Statistics"),
+    )
+    assert log.ids("statistics") == ["exact", "long", "told"]
+
+
+def test_a_published_course_is_found_and_a_withdrawn_one_is_gone(log: Log) -> None:
+    log.put(course("new", "ปัญญาประดิษฐ์"))
+    assert log.ids("ปัญญาประดิษฐ์") == ["new"]
+    log.put(course("new", "บัญชีภาครัฐ"))
+    assert (log.ids("ปัญญาประดิษฐ์"), log.ids("บัญชี")) == ([], ["new"])
+    log.withdraw("new")
+    assert log.ids("บัญชี") == []
+    assert log.find("").total == len(TITLES)
+
+
+def test_an_old_record_changes_nothing(log: Log) -> None:
+    old = log.event(TENANT, "data", CourseWithdrawn(TENANT, "data"))
+    log.put(course("data", *TITLES["data"]))
+    log.index = fold_events(log.index, [old])
+    assert "data" in log.ids("")
+
+
+def test_a_tenant_sees_its_own_courses_and_shared_ones_only(log: Log) -> None:
+    log.put(course("data", en="Shared data"), course("common", en="Common data"), tenant=SHARED_TENANT)
+    log.put(course("secret", en="Secret data"), tenant="other")
+    assert set(log.ids("data")) == {"data", "common", "law"}
+    assert ("shared", "data") not in log.find("data").courses
+    assert set(log.ids("data", tenant="other")) == {"data", "common", "secret"}
+    assert set(log.ids("data", tenant=SHARED_TENANT)) == {"data", "common"}
+    log.withdraw("data")
+    assert ("shared", "data") in log.find("data").courses
+    log.put(course("data", en="Own data again"))
+    log.withdraw("data", tenant=SHARED_TENANT)
+    assert (TENANT, "data") in log.find("data").courses
+    assert "Secret" not in str(log.find("").facets)
+
+
+def test_what_a_tenant_has_changes_nothing_for_another(log: Log) -> None:
+    before = log.find("data", tenant="third")
+    log.put(*(course(f"c-{number}", en=f"Data {number}") for number in range(50)))
+    assert log.find("data", tenant="third") == before
+
+
+@pytest.mark.parametrize("query", ["", "data", "ข้อมูล", "zz"])
+def test_pages_hold_every_course_once_while_the_catalog_changes(query: str) -> None:
+    chance = random.Random(7)  # noqa: S311 - the same courses each time
+    log = Log()
+    names = [f"c-{number:03}" for number in range(300)]
+    log.put(
+        *(course(name, "ข้อมูล", f"data {chance.choice(['law', 'science', 'zz'])} {chance.random()}") for name in names)
+    )
+    stays = set(log.ids(query, limit=500)) - set(names[::7])
+    seen: list[str] = []
+    after, page = "", 0
+    while True:
+        found = log.find(query, after=after, limit=17)
+        seen += [name for _, name in found.courses]
+        if found.next is None:
+            break
+        after, page = found.next, page + 1
+        log.put(*(course(f"new-{page}-{number}", "ข้อมูล", f"data zz {number}") for number in range(40)))
+        log.withdraw(*names[::7][page::3])
+    assert len(seen) == len(set(seen))
+    assert stays <= set(seen)
+
+
+def test_pages_together_are_in_the_order_of_one_large_page() -> None:
+    log = Log()
+    for begin in range(0, 200, 25):
+        log.put(*(course(f"c-{number:03}", en=f"data {'law ' * (number % 3)}") for number in range(begin, begin + 25)))
+    whole = log.ids("data law", limit=500)
+    seen: list[str] = []
+    after = ""
+    while True:
+        found = log.find("data law", after=after, limit=9)
+        seen += [name for _, name in found.courses]
+        if found.next is None:
+            break
+        after = found.next
+    assert seen == whole
+
+
+def test_a_cursor_is_good_for_its_own_search_only(log: Log) -> None:
+    cursor = log.find("data", limit=1).next
+    assert cursor is not None
+    assert log.ids("data", after=cursor) == log.ids("data")[1:]
+    others: Sequence[tuple[str, dict[str, Any]]] = [
+        ("law", {}),
+        ("data", {"max_hours": 9.0}),
+        ("data", {"tenant": "other"}),
+        ("data", {"language": "th"}),
+    ]
+    for query, more in others:
+        with pytest.raises(InvalidInput) as refused:
+            log.find(query, after=cursor, **more)
+        assert refused.value.field == "after"
+    for bad in ("x", "~", "~~~~", "~" + "A" * 500, "data", "ก", cursor[:-3], cursor + "AAAA", cursor[1:3], "\u0000"):
+        with pytest.raises(InvalidInput) as refused:
+            log.find("data", after=bad)
+        assert refused.value.field == "after", bad
+
+
+def test_filters_hold_together_and_facets_count_what_is_left() -> None:
+    log = Log()
+    log.publish(framework({"reading": 3, "writing": 0}))
+    fw = framework({"reading": 3}).id
+    log.put(
+        course("a", en="Data one", teaches=[Teaches(fw, "reading", 0, 2)], hours=1.0, educational_level="beginner"),
+        course("b", en="Data two", teaches=[Teaches(fw, "reading", 2, 4)], hours=8.0, languages=["en", "th"]),
+        course(
+            "c", en="Data three", teaches=[Teaches(fw, "writing", 0, 2)], provider=LocalizedText("สถาบัน ก", "Institute")
+        ),
+        course("d", en="Data four", teaches=[Teaches("esco", "reading", 0, 2)], hours=99.0),
+        course("e", en="Data five"),
+    )
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"skill": "reading"}, "abd"),
+        ({"skill": "reading", "framework": fw}, "ab"),
+        ({"skill": "reading", "level": 2.0}, "ad"),
+        ({"skill": "reading", "level": 3.0}, "b"),
+        ({"level": 1.0}, "acd"),
+        ({"level": "beginner"}, "a"),
+        ({"language": "en"}, "b"),
+        ({"language": "fr"}, ""),
+        ({"provider": "INSTITUTE"}, "c"),
+        ({"provider": "สถาบัน  ก"}, "c"),
+        ({"provider": "nobody"}, ""),
+        ({"max_hours": 3.0}, "ace"),
+        ({"job_group": "clerks"}, "ab"),
+        ({"job_group": "clerks", "framework": fw, "max_hours": 2.0}, "a"),
+    ]
+    group = framework({"reading": 3}).job_groups[0].id
+    for asked, names in cases:
+        if "job_group" in asked:
+            asked["job_group"] = group
+        assert "".join(sorted(log.ids("data", **asked))) == names, asked
+    facets = log.find("data", max_hours=10.0).facets
+    assert [(one.provider.en, one.count) for one in facets.provider] == [("Provider", 3), ("Institute", 1)]
+    assert [(one.language, one.count) for one in facets.language] == [("th", 4), ("en", 1)]
+    assert [(one.skill, one.count) for one in facets.skill] == [("reading", 2), ("writing", 1)]
+    assert [(one.over, one.most, one.count) for one in facets.hours] == [(0.0, 2.0, 1), (2.0, 5.0, 2), (5.0, 10.0, 1)]
+    for asked in ({"job_group": "nobody"}, {"job_group": group, "framework": "none"}):
+        with pytest.raises(InvalidInput) as refused:
+            log.find("data", **asked)
+        assert refused.value.field == ("framework" if "framework" in asked else "job_group")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_index_of_many_changes_finds_what_one_of_the_last_state_finds(seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 - the same changes each time
+    log, present = Log(), dict[str, Course]()
+    for _ in range(60):
+        names = [f"c-{chance.randrange(80):02}" for _ in range(chance.choice([1, 1, 2, 30]))]
+        if chance.random() < 0.3:
+            log.withdraw(*names)
+            present = {name: one for name, one in present.items() if name not in names}
+            continue
+        words = ["ข้อมูล", "กฎหมาย", "น้ำ", "data", "law", "water"]
+        made = {
+            name: course(name, en=" ".join(chance.sample(words, 3)), hours=chance.choice([1.0, 9.0])) for name in names
+        }
+        log.put(*made.values())
+        present |= made
+    once = Log()
+    once.put(*present.values())
+    searches: list[tuple[str, dict[str, Any]]] = [("", {}), ("data", {}), ("ข้อมูล law", {}), ("น้ำ", {"max_hours": 2.0})]
+    for query, asked in searches:
+        many, one = log.find(query, limit=500, **asked), once.find(query, limit=500, **asked)
+        assert (many.total, many.facets) == (one.total, one.facets)
+        assert {name for _, name in many.courses} == {name for _, name in one.courses}
+    assert log.index.courses == len(present)
+
+
+@pytest.mark.parametrize(
+    ("query", "text", "shown"),
+    [
+        ("ขอมูล", "การวิเคราะห์ข้อมูลใหญ่", ["ข้อมูล"]),
+        ("analitics", "Big Data Analytics", ["Analytics"]),
+        ("นำ", "การจัดการน้ำ", ["น้ำ"]),
+        ("ai", "AI for all", ["AI"]),
+        ("é", "Cafe\u0301 e\u0301", ["e\u0301"]),
+        ("ไม่มี", "Nothing of it", []),
+        ("data", "", []),
+        ("แปล", "การเเปล", ["เเปล"]),
+    ],
+)
+def test_highlights_are_places_in_the_text_as_it_came(query: str, text: str, shown: list[str]) -> None:
+    assert [text[begin:end] for begin, end in Highlighter(query).spans(text)] == shown

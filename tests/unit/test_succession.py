@@ -1,0 +1,181 @@
+"""Levels and job groups of earlier versions of a framework, read through the mappings of the present one."""
+
+from datetime import timedelta
+from math import hypot
+
+import msgspec
+import pytest
+
+from services.recommender.inputs import inputs_of
+from services.recommender.plan_pool import plan_for
+from services.recommender.planner.index.catalog import Snapshot
+from shared.compact_paths import compact, expanded
+from shared.domain import SHARED_TENANT, Framework, JobGroup, Profile, SkillLevel, VersionMapping
+from shared.errors import InvalidInput
+from shared.messages import path_messages, told
+from shared.paths import LearningPath, Succession, Successor
+from shared.succession import carried, job_group_of
+from tests.support.builders import DAY, FRAMEWORK, JOB_GROUP, MOMENT, TENANT, course, framework, profile, text
+
+LATER = MOMENT + timedelta(days=1)
+
+
+def mapped(*rows: VersionMapping, **required: float) -> Framework:
+    return msgspec.structs.replace(framework(required), version=2, mappings=list(rows))
+
+
+def level(skill: str, value: float, sd: float = 0.3, *, later: bool = False, of: str = FRAMEWORK) -> SkillLevel:
+    return SkillLevel(of, skill, value, sd, LATER if later else MOMENT)
+
+
+@pytest.mark.parametrize(
+    ("kind", "counted", "doubt"), [("exact", 3.0, 0.0), ("broader", 3.0, 0.5), ("partial", 1.5, 1.0)]
+)
+def test_a_kind_of_mapping_says_how_much_counts_and_how_surely(kind: str, counted: float, doubt: float) -> None:
+    row = VersionMapping("DS300", "DG-020", kind, title=text("design"))  # type: ignore[arg-type]
+    found = carried([level("DS300", 3.0)], mapped(row, **{"DG-020": 4}))
+    [(skill, one)] = found.levels.items()
+    assert (skill, one.skill, one.level, one.measured_at) == ("DG-020", "DG-020", counted, MOMENT)
+    assert one.sd == pytest.approx(hypot(0.3, doubt * 5 / 4), abs=1e-6), "levels of a scale up to 5"
+    [told_of] = found.successions
+    assert (told_of.id, told_of.title, [to.id for to in told_of.successors]) == ("DS300", text("design"), ["DG-020"])
+
+
+def test_of_several_levels_of_one_skill_the_surest_mapping_counts_then_the_latest() -> None:
+    rows = [
+        VersionMapping("old", "new"),
+        VersionMapping("part", "new", "partial"),
+        VersionMapping("small", "new", "broader"),
+    ]
+    yardstick = mapped(*rows, new=4)
+
+    def counted(*levels: SkillLevel) -> float:
+        one = carried(levels, yardstick).levels["new"].level
+        assert carried(levels[::-1], yardstick).levels["new"].level == one, "whatever the order"
+        return one
+
+    assert counted(level("old", 1.0), level("part", 4.0, later=True), level("small", 3.0, later=True)) == 1.0
+    assert counted(level("part", 4.0, later=True), level("small", 3.0)) == 3.0
+    assert counted(level("new", 2.0), level("old", 1.0, later=True)) == 1.0
+    assert counted(level("new", 2.0, later=True), level("old", 1.0)) == 2.0
+    assert counted(level("new", 2.0), level("old", 1.0)) == 2.0, "at the same time the skill itself"
+    assert counted(level("new", 2.0), level("part", 4.0, later=True)) == 2.0
+
+
+def test_one_skill_may_be_divided_and_another_framework_is_left_alone() -> None:
+    yardstick = mapped(VersionMapping("old", "a"), VersionMapping("old", "b", "partial"), a=3, b=3)
+    found = carried([level("old", 2.0), level("old", 4.0, of="elsewhere")], yardstick)
+    assert {skill: one.level for skill, one in found.levels.items()} == {"a": 2.0, "b": 1.0}
+    assert [one.id for one in found.successions] == ["old"]
+
+
+def test_a_level_of_a_skill_without_a_successor_does_not_count_and_is_told() -> None:
+    found = carried([level("gone", 2.0), level("a", 1.0)], mapped(a=3))
+    assert list(found.levels) == ["a"]
+    assert found.successions == [Succession("skill", "gone")]
+
+
+def test_a_job_group_has_a_successor_or_is_told_to_be_gone() -> None:
+    yardstick = mapped(VersionMapping("clerks", JOB_GROUP, of="job_group"), a=3)
+    name, told_of = job_group_of("clerks", yardstick)
+    assert (name, told_of[0].successors) == (JOB_GROUP, [Successor(JOB_GROUP, text(JOB_GROUP), "exact")])
+    assert job_group_of(JOB_GROUP, yardstick) == (JOB_GROUP, [])
+    assert job_group_of("nobody", yardstick) == ("nobody", [Succession("job_group", "nobody")])
+
+
+def test_an_officer_registered_later_under_an_old_version_is_read_alike() -> None:
+    yardstick = mapped(
+        VersionMapping("DS300", "DG-020"), VersionMapping("clerks", JOB_GROUP, of="job_group"), **{"DG-020": 4}
+    )
+    under_old = msgspec.structs.replace(profile("o", {"DS300": 2.0}), job_group="clerks", framework_version=1)
+    inputs = inputs_of(under_old, yardstick, DAY)
+    assert inputs.job_group == JOB_GROUP
+    assert {skill: one.level for skill, one in inputs.levels.items()} == {"DG-020": 2.0}
+    assert [(one.kind, one.id) for one in inputs.successions] == [("job_group", "clerks"), ("skill", "DS300")]
+    inputs.check()
+
+
+@pytest.mark.parametrize(
+    ("row", "field", "reason"),
+    [
+        (VersionMapping("old", "absent"), "mappings[0].target", "unknown skill"),
+        (VersionMapping("a", "b"), "mappings[0].origin", "still in the framework"),
+        (VersionMapping("old", "absent", of="job_group"), "mappings[0].target", "unknown job group"),
+        (VersionMapping(JOB_GROUP, JOB_GROUP, of="job_group"), "mappings[0].origin", "still in the framework"),
+        (VersionMapping("old", JOB_GROUP, "partial", "job_group"), "mappings[0].kind", "exact"),
+    ],
+)
+def test_a_mapping_that_does_not_fit_is_refused_by_its_field(row: VersionMapping, field: str, reason: str) -> None:
+    with pytest.raises(InvalidInput, match=reason) as refused:
+        mapped(row, a=1, b=2).check()
+    assert refused.value.field == field
+
+
+def test_a_skill_may_not_be_mapped_twice_to_the_same_nor_a_job_group_to_two() -> None:
+    groups = [JobGroup(name, text(name)) for name in ("one", "two")]
+    for rows in (
+        [VersionMapping("old", "a"), VersionMapping("old", "a", "partial")],
+        [VersionMapping("old", "one", of="job_group"), VersionMapping("old", "two", of="job_group")],
+    ):
+        whole = msgspec.structs.replace(mapped(*rows, a=1), job_groups=groups, requirements=[])
+        with pytest.raises(InvalidInput, match="mapped twice"):
+            whole.check()
+    both = [VersionMapping("old", "a"), VersionMapping("old", "b", "partial")]
+    mapped(*both, a=1, b=1).check()
+
+
+def planned(yardstick: Framework, officer: Profile) -> LearningPath:
+    """Return the path as a reader sees it: stored, announced, and put into words."""
+    offered = course("c", ("DG-020", 0, 4))
+    view = Snapshot().put_framework(SHARED_TENANT, yardstick, 1).put_course(SHARED_TENANT, offered, 2).view(TENANT)
+    made = plan_for(officer, view, DAY)
+    assert made.violations == []
+    return told(expanded(compact(made.path)))
+
+
+def test_a_path_says_in_both_languages_what_counts_now_and_what_is_to_be_done() -> None:
+    rows = [
+        VersionMapping("DS300", "DG-020", title=text("design")),
+        VersionMapping("part", "DG-020", "partial"),
+        VersionMapping("clerks", JOB_GROUP, of="job_group"),
+    ]
+    held = msgspec.structs.replace(profile("o", {"DS300": 2, "part": 1, "gone": 1}), job_group="clerks")
+    path = planned(mapped(*rows, **{"DG-020": 4}), held)
+    assert (path.status, path.job_group, path.gaps[0].level) == ("ready", JOB_GROUP, 2.0)
+    assert [step.course.id for step in path.steps] == ["c"]
+    said = [(message.code, message.values.get("former")) for message in path.reason.messages]
+    for told_of in (
+        ("job_group_moved", "clerks"),
+        ("skill_moved", text("design")),
+        ("skill_moved", "part"),
+        ("skill_gone", "gone"),
+    ):
+        assert told_of in said
+    assert "“gone” is no longer in the framework" in str(path.reason.en)
+    assert "be assessed in it" in str(path.reason.en)
+    assert "กรอบทักษะรุ่นใหม่ไม่มี “gone” แล้ว" in str(path.reason.th)
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "english", "thai"),
+    [
+        ({"job_group": "clerks"}, "job_group_gone", "register you in one of its job groups", "ลงทะเบียนท่านในกลุ่มงาน"),
+        ({"stage": "early"}, "stage_gone", "register your stage anew", "ลงทะเบียนช่วงตำแหน่ง"),
+    ],
+)
+def test_without_a_successor_the_path_says_what_to_do(
+    change: dict[str, str], code: str, english: str, thai: str
+) -> None:
+    path = planned(mapped(**{"DG-020": 4}), msgspec.structs.replace(profile("o"), **change))
+    assert (path.status, path.steps) == ("refused", [])
+    assert [message.code for message in path.reason.messages] == [code]
+    assert english in str(path.reason.en)
+    assert thai in str(path.reason.th)
+
+
+def test_many_skills_that_are_gone_are_counted() -> None:
+    path = planned(mapped(**{"DG-020": 4}), profile("o", {f"s{i}": 1.0 for i in range(9)}))
+    codes = [message.code for message in path_messages(path)]
+    assert codes.count("skill_gone") == 5
+    assert path.reason.messages[-1].values == {"skills": 4}
+    assert len(path.successions) == 9
