@@ -361,6 +361,11 @@ class AssessmentSettings(Settings):
         _number(1, 100_000),
         "120",
     )
+    bulk_officers_per_second: int = _setting(
+        "How many officers a second a bulk announces; more than the recommenders plan makes single changes wait.",
+        _number(1, 100_000),
+        "100",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,8 @@
 """Starts the assessment service: `python -m services.assessment`.
 
 import, export, check   items of a file; see services/assessment/commands.py
+import-results,
+import-officers         rows of a file; see services/assessment/import_commands.py
 republish               stage every officer's present state once more; a running service sends it
 """
 
@@ -13,7 +15,7 @@ from functools import partial
 from aiohttp import web
 
 from services.assessment import __doc__ as card
-from services.assessment import commands
+from services.assessment import commands, import_commands
 from services.assessment.api import (
     BANK_FILES,
     BANKS,
@@ -82,6 +84,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
         brokers=settings,
         republish=store.republish,
         staged=staged,
+        bulk_rate=settings.bulk_officers_per_second,
     )
 
     intake = Intake(store, index, follower.caught_up)
@@ -163,4 +166,6 @@ async def republish(settings: AssessmentSettings) -> int:
 if __name__ == "__main__":
     if sys.argv[1:2] and sys.argv[1] in commands.NAMES:
         raise SystemExit(commands.main(sys.argv[1:]))
+    if sys.argv[1:2] and sys.argv[1] in import_commands.NAMES:
+        raise SystemExit(import_commands.main(sys.argv[1:]))
     main(build, load(AssessmentSettings), {"republish": republish})

@@ -5,6 +5,7 @@ An erased officer leaves a document with the sequence and the time of the erasur
 """
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -245,10 +246,11 @@ class OfficerStore:
             else UpdateOne({"_id": change.profile.key, "sequence": change.before.sequence}, change.operators(bulk=bulk))
             for change in changes
         ]
-        done = {change.profile.key for change in changes}
-        if await bulk_write(self._officers, writes) < len(changes):
-            done = await self._written(changes)
-        self._staged.set_bulk() if bulk else self._staged.set()
+        with self._staged.bulk() if bulk else nullcontext():
+            done = {change.profile.key for change in changes}
+            if await bulk_write(self._officers, writes) < len(changes):
+                done = await self._written(changes)
+        self._staged.set()
         for change in changes:
             if change.overfull and change.profile.key in done:
                 await self._move_to_archive(change.profile.key)

@@ -263,13 +263,13 @@ async def sessions(watched: Watched) -> AsyncIterator[Call]:
     store = SessionStore(watched.database("assessment"))
     skills = [SessionSkill("reading", 1, 1)]
     plan = SessionPlan("s", TENANT, "a", FRAMEWORK, TENANT, "b", 1, [0, 1], skills, 7, 60, None, None, MOMENT, "digest")
-    first = Session(plan, 2, [], ShownItem("i", "reading", MOMENT), {})
+    first = Session(plan, 2, [], ShownItem("i", "reading", MOMENT), {}, due_at=MOMENT)
     yield "SessionStore.prepare", store.prepare()
-    yield "SessionStore.start", store.start(first, MOMENT)
-    yield "SessionStore.start of a second one", store.start(first, MOMENT)
+    yield "SessionStore.start", store.start(first)
+    yield "SessionStore.start of a second one", store.start(first)
     answer = SessionAnswer("i", "reading", MOMENT, MOMENT, 1, 1)
     second = msgspec.structs.replace(first, revision=3, answers=[answer])
-    yield "SessionStore.advance", store.advance(first, second, MOMENT)
+    yield "SessionStore.advance", store.advance(first, second)
     yield "SessionStore.find", store.find(TENANT, "a", "s")
     yield "SessionStore.open_of", store.open_of(TENANT, "a")
     yield "SessionStore.page", store.page(TENANT, "a", ListSessions())
@@ -280,7 +280,7 @@ async def sessions(watched: Watched) -> AsyncIterator[Call]:
     yield "SessionStore.answered", store.answered(plan.bank_key)
     yield "SessionStore.remove", store.remove(first)
     yield "SessionStore.erase", store.erase(plan.officer_key)
-    await store.start(first, MOMENT)
+    await store.start(first)
 
 
 async def courses(watched: Watched) -> AsyncIterator[Call]:

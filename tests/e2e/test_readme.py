@@ -17,6 +17,7 @@ from deploy.local.stack import Stack
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TOUR = README.split("## One officer, with curl")[1].split("\n## ")[0]
+SESSION = README.split("## From the first question to a path, with curl")[1].split("\n## ")[0]
 CATALOG = README.split("## Your own catalog")[1].split("\n## ")[0]
 
 
@@ -74,8 +75,35 @@ async def test_the_tour_of_one_officer_does_what_it_says(stack: Stack) -> None:
             await asyncio.sleep(0.1)
 
 
+async def test_an_officer_is_asked_and_the_path_is_pushed_as_the_readme_says(stack: Stack, tmp_path: Path) -> None:
+    variables, register, begin, answer, result, path = re.findall(r"```sh\n(.*?)```", SESSION, re.DOTALL)
+    assert "make -s key ROLE=platform" in variables
+    env = {
+        "A": stack.urls["assessment"][0],
+        "R": stack.urls["recommender"][0],
+        "AUTH": f"Authorization: Bearer {stack.keys.platform}",
+        "JSON": "Content-Type: application/json",
+    }
+    assert json.loads(await shell(register, env, tmp_path))["changed"] is True
+    async with aiohttp.ClientSession() as session, asyncio.timeout(90):
+        stream = messages(session, stack.urls["portal"][0], "asked-001", stack.keys.platform)
+        assert (await next_path(stream))["status"] == "provisional"
+        first = json.loads(await shell(begin, env, tmp_path))
+        assert first["item"]["stem"]["th"]
+        await shell(answer, env, tmp_path)
+        told = (await shell(result, env, tmp_path)).splitlines()
+        assert len(told) == 5
+        sequence = int(told[-1].removeprefix("profile "))
+        while (pushed := await next_path(stream))["versions"]["profile"] < sequence:
+            pass
+        await stream.aclose()
+    stored = json.loads(await shell(path, env, tmp_path))["path"]
+    assert stored["versions"]["profile"] == pushed["versions"]["profile"] == sequence
+    assert pushed["steps"]
+
+
 async def test_a_list_of_thai_titles_becomes_a_path_as_the_readme_says(stack: Stack, tmp_path: Path) -> None:
-    variables, titles, load, choose, confirm, assess, read = re.findall(r"```sh\n(.*?)```", CATALOG, re.DOTALL)
+    variables, titles, load, assess, read, choose, confirm = re.findall(r"```sh\n(.*?)```", CATALOG, re.DOTALL)
     assert "make -s key ROLE=admin TENANT=my-agency" in variables
     key = await stack.issuer.issue("my-agency", "admin")
     env = {
@@ -91,19 +119,33 @@ async def test_a_list_of_thai_titles_becomes_a_path_as_the_readme_says(stack: St
     await shell(titles, env, tmp_path)
     imported = await shell(load.replace(".venv/bin/python", sys.executable), env, tmp_path)
     assert re.search(r"created +5$", imported, re.MULTILINE)
+    assessed = int(re.findall(r'"profile_sequence":(\d+)', await shell(assess, env, tmp_path))[-1])
+    citizen = "พลเมืองดิจิทัล"
+
+    async def arrives(unconfirmed: bool) -> None:
+        """Wait for a path with the course, matched by its description or confirmed."""
+        async with aiohttp.ClientSession() as session, asyncio.timeout(90):
+            async for message in messages(session, stack.urls["portal"][0], "mine-001", key):
+                if message.event == "path" and message.data["path"]["versions"]["profile"] == assessed:
+                    steps = {step["course"]["title"]["th"]: step["closes"] for step in message.data["path"]["steps"]}
+                    if citizen in steps and all(("confidence" in row) == unconfirmed for row in steps[citizen]):
+                        return
+
+    await arrives(unconfirmed=True)
+    before = await shell(read, env, tmp_path)
+    (line,) = [line for line in before.splitlines() if citizen in line and not line.startswith("open:")]
+    assert re.search(r"May narrow the gap in .* matched by its description, not confirmed \(\d\d %\)\.", line)
+    assert "Narrows the gap" not in before
+    assert "Closes the gap" not in before
+    assert "A rule keeps it out." in before
     chosen = await shell(choose, env, tmp_path)
-    assert "พลเมืองดิจิทัล" in chosen
+    assert citizen in chosen
     assert "ขนม" not in chosen
-    confirmed = json.loads((await shell(confirm, env, tmp_path)).split('{"version"')[0])["results"]
+    confirmed = json.loads(await shell(confirm, env, tmp_path))["results"]
     assert {one["result"] for one in confirmed} == {"changed"}
     assert len(confirmed) == len(chosen.splitlines())
-    assessed = int(re.findall(r'"profile_sequence":(\d+)', await shell(assess, env, tmp_path))[-1])
-    async with aiohttp.ClientSession() as session, asyncio.timeout(90):
-        async for message in messages(session, stack.urls["portal"][0], "mine-001", key):
-            if message.event == "path" and message.data["path"]["versions"]["profile"] == assessed:
-                titles_of_steps = [step["course"]["title"]["th"] for step in message.data["path"]["steps"]]
-                if "พลเมืองดิจิทัล" in titles_of_steps:
-                    break
+    await arrives(unconfirmed=False)
     shown = await shell(read, env, tmp_path)
-    assert "พลเมืองดิจิทัล - Narrows the gap in" in shown
+    assert f"{citizen} - Narrows the gap in" in shown
+    assert "not confirmed" not in "".join(line for line in shown.splitlines() if citizen in line)
     assert "A rule keeps it out." in shown

@@ -5,6 +5,9 @@
     thaimooc    400 Thai courses with the labels in `labels/thaimooc.json` against the shipped framework. Confidence and
                 threshold of a course come from the four fifths that it is not in; the shipped courses are examples.
 
+    paths       what paths from a catalog that was matched again close, beside those from the given one; see
+                `matched_paths`.
+
 `--labelled FILE` writes the labelled Thai courses, from which `python -m services.catalog calibrate` makes what ships.
 """
 
@@ -15,7 +18,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,8 +35,9 @@ from services.catalog.matching import calibration as curve
 from services.catalog.matching.calibration import Calibration, ReliabilityBin
 from services.catalog.matching.levels import span
 from shared.domain import Course, Framework, LocalizedText, Skill
-from tests.evaluation import real, report
+from tests.evaluation import matched_paths, real, report
 from tests.evaluation.gates import Gate
+from tests.evaluation.matched_paths import MatchedPaths
 from tests.evaluation.pictures import Axis, chart
 
 LABELS = Path(__file__).parent / "labels" / "thaimooc.json"
@@ -252,7 +256,7 @@ def speed() -> float:
 def gates(found: Platforms, titles: Thai, exact: float, away: float, rate: float) -> list[Gate]:
     """Return every row of the matching."""
     measured = titles.calibration.measured
-    rows = []
+    rows: list[Gate] = []
     for name, field in (("precision of the first", "precision"), ("recall of five", "recall"), ("nDCG of ten", "gain")):
         others = 100 * max(getattr(found.methods[method], field) for method in (BM25, WORDS))
         note = f"the better of BM25 and words {others:.1f} %"
@@ -271,6 +275,16 @@ def gates(found: Platforms, titles: Thai, exact: float, away: float, rate: float
         Gate("levels estimated exactly", 100 * exact, "%", note=f"starter catalog; {away:.2f} levels away in the mean"),
         Gate("courses matched in a second", rate, "/s", low=2000.0, note="one core, titles in two languages"),
     ]
+
+
+def path_gates(paths: Sequence[MatchedPaths]) -> Iterator[Gate]:
+    """Yield the rows of the paths from matched rows: what they close of what those from the given rows do."""
+    for one in paths:
+        low = None if one.name == "starter, skills" else 75.0
+        entered = f"{one.officers} officers; {one.skipped} of {one.steps} steps cannot truly be entered"
+        yield Gate(f"{one.name}: gap closed, of that by given rows", 100 * one.share, "%", low=low, note=entered)
+        claims = f"of {one.claims} times that a step may raise a skill"
+        yield Gate(f"{one.name}: claims that a person would reject", 100 * one.rejected, "%", note=claims)
 
 
 def _section(found: Platforms, titles: Thai, rows: Sequence[Gate], day: str) -> str:
@@ -344,6 +358,8 @@ def main() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     found, titles = platforms(), thai()
     rows = gates(found, titles, *levels(), speed())
+    tried = [matched_paths.starter(tagged=True), matched_paths.starter(tagged=False), matched_paths.platforms()]
+    rows += path_gates(tried)
     report.show(console, rows, "The matching's gates")
     for name, one in found.methods.items():
         console.print(f"{name:24} {one.precision:.3f} {one.recall:.3f} {one.gain:.3f}")

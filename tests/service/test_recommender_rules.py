@@ -5,9 +5,11 @@ from datetime import date
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from shared.domain import MatchedRow
 from shared.events import CATALOG_TOPIC
-from tests.support.builders import JOB_GROUP, course
+from tests.support.builders import FRAMEWORK, JOB_GROUP, course
 from tests.support.recommender import ASKED, courses_of, path_of, planned, published, recommender, somebody, tell
 from tests.support.services import Started
 
@@ -110,6 +112,55 @@ async def test_rules_that_cannot_be_are_refused_by_name(service: Started) -> Non
         assert (status, problem["field"]) == (422, field)
     status, problem = await recommended(service, **ASKED, **contradiction)
     assert (status, problem["field"]) == (422, "rules[0].values[0]")
+
+
+def guess(tenant: str, confidence: float, threshold: float = 0.4) -> Any:
+    """Return the event of a course that is matched to reading by its description."""
+    row = MatchedRow(
+        framework=FRAMEWORK, skill="reading", from_level=0, to_level=3, confidence=confidence, threshold=threshold
+    )
+    return published(tenant, replace(course("guess", hours=0.5), matched=[row]))
+
+
+async def test_what_is_matched_enters_paths_as_unconfirmed_and_the_least_confidence_keeps_it_out(
+    service: Started,
+) -> None:
+    officer = somebody("guessing")
+    rules = {"rules": [{"field": "course", "values": ["read", "read-long"], "bias": 0}]}
+    await put(service, "guessing", rules)
+    await service.publish(CATALOG_TOPIC, guess("guessing", 0.72))
+    await planned(service, officer)
+    path = (await path_of(service, officer))["path"]
+    (row,) = [row for step in path["steps"] if step["course"]["id"] == "guess" for row in step["closes"]]
+    assert row["confidence"] == 0.72
+    (reason,) = [step["reason"] for step in path["steps"] if step["course"]["id"] == "guess"]
+    assert "matched by its description, not confirmed (72 %)" in reason["en"]
+    assert "จับคู่จากคำอธิบายหลักสูตร ยังไม่ได้ยืนยัน (72 %)" in reason["th"]
+    surer = rules | {"least_confidence": 0.73}
+    assert await put(service, "guessing", surer) == (200, {"version": 2, "changed": True})
+    now = await path_of(service, officer, cause="rules")
+    assert "guess" not in courses_of(now)
+    held = await (await service.ask("GET", "/v1/rules", tenant="guessing")).json()
+    assert held == {"version": 2, **surer, "mandatory": []}
+    status, answered = await recommended(service, **ASKED, tenant="guessing")
+    assert (status, "guess" in courses_of(answered)) == (200, False)
+    why = await service.ask("GET", f"/v1/officers/{officer.officer}/path/why-not/guess", "admin", tenant="guessing")
+    told = await why.json()
+    assert (told["cause"], told["confidence"]) == ("unsure", 0.72)
+
+
+async def test_the_least_confidence_is_patched_alone_and_bounded(service: Started) -> None:
+    await put(service, "bounded", NOT_READ)
+    got = await service.ask("PATCH", "/v1/rules", "admin", tenant="bounded", json={"least_confidence": 0.9})
+    assert (got.status, await got.json()) == (200, {"version": 2, "changed": True})
+    held = await (await service.ask("GET", "/v1/rules", tenant="bounded")).json()
+    assert held == {"version": 2, **NOT_READ, "mandatory": [], "least_confidence": 0.9}
+    got = await service.ask("PATCH", "/v1/rules", "admin", tenant="bounded", json={"least_confidence": None})
+    assert got.status == 200
+    assert "least_confidence" not in await (await service.ask("GET", "/v1/rules", tenant="bounded")).json()
+    for wrong in (-0.1, 1.1, "high"):
+        status, problem = await put(service, "bounded", {"least_confidence": wrong})
+        assert (status, problem["field"]) == (422, "least_confidence")
 
 
 async def test_a_mandatory_course_stands_in_every_path_and_cannot_be_dismissed(service: Started) -> None:

@@ -46,13 +46,13 @@ class RulesPut(Struct, frozen=True, omit_defaults=True):
     warnings: list[Warned] = []
 
 
-class Rules(Struct, frozen=True):
+class Rules(Struct, frozen=True, omit_defaults=True):
     """The rules of a tenant; version 0 where there were never any."""
 
     version: int
     rules: list[Rule]
     mandatory: list[str]
-    least_confidence: float | None
+    least_confidence: float | None = None
 
 
 async def put_rules(request: web.Request) -> web.StreamResponse:
