@@ -4,7 +4,7 @@ VENV := .venv/bin
 export BROKER ASSESSMENT CATALOG RECOMMENDER PORTAL PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-local demo run key test compiled coverage check lint types deployables fmt bench evaluate clean lock lock-jars
+.PHONY: help setup setup-local demo run key test compiled coverage check lint types pages frontend deployables fmt bench evaluate clean lock lock-jars
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,8 +26,15 @@ run: setup-local ## start everything and stay; RECOMMENDER=2 PORTAL=2 runs repli
 key: setup-local ## make one more key for `make run`: make key ROLE=platform TENANT=example (or ROLE=officer OFFICER=id)
 	@$(VENV)/python -m deploy.local key --role "$(or $(ROLE),officer)" --tenant "$(or $(TENANT),example)" --officer "$(OFFICER)" --agency "$(AGENCY)"
 
-test: setup compiled ## unit, service, contract and end-to-end tests, on real servers
+test: setup compiled pages ## unit, service, contract and end-to-end tests, on real servers
 	@$(VENV)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/unit tests/test_docs.py tests/service tests/contract tests/e2e $(TESTS)
+
+pages: setup-local ## build the portal's pages, with Node from PATH or from the locked wheel
+	@$(VENV)/python -m deploy.local pages build
+
+frontend: setup ## the pages fit the services' OpenAPI documents, and eslint has nothing to say
+	@$(VENV)/python -m deploy.local pages check
+	@$(VENV)/python -m deploy.local pages test
 
 compiled:
 	@$(VENV)/python -m services.recommender warm
@@ -35,7 +42,7 @@ compiled:
 coverage: setup compiled ## how much of services/ and shared/ the tests run, process tests left out; below 90 % fails
 	@$(VENV)/pytest -q tests/unit tests/service tests/contract --cov --cov-report=term --cov-fail-under=90
 
-check: lint types deployables ## all that CI checks besides the tests
+check: lint types frontend deployables ## all that CI checks besides the tests
 
 lint: setup ## ruff and the import rules
 	@$(VENV)/ruff check .
@@ -61,10 +68,11 @@ evaluate: setup ## every gate of ranking and matching, in about half an hour; DA
 	@$(VENV)/python -m tests.evaluation $(if $(QUICK),--quick)
 	@$(VENV)/python -m tests.evaluation.matching $(if $(QUICK),--print)
 	@$(VENV)/python -m tests.evaluation.sessions $(if $(QUICK),--quick)
+	@$(VENV)/python -m tests.evaluation.profiles $(if $(QUICK),--quick)
 	@$(VENV)/python -m tests.evaluation.real_answers $(if $(QUICK),--print)
 
 clean: ## remove the virtual environment, downloads, data, logs and caches
-	rm -rf .venv .local .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	rm -rf .venv .local $(addprefix services/portal/pages/,node_modules dist generated) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 lock: setup ## lock the requirements again, with hashes and without addresses

@@ -25,8 +25,8 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import Any
@@ -76,6 +76,17 @@ class Staged(asyncio.Event):
     """Set when an event was staged, for the relay of this process; `bulk_at` is the time of the last bulk write."""
 
     bulk_at = float("-inf")
+    bulk_writes = 0
+
+    @contextmanager
+    def bulk(self) -> Iterator[None]:
+        """Hold events of bulks back during a write of one, however long it takes; wake the relay after it."""
+        self.bulk_writes += 1
+        try:
+            yield
+        finally:
+            self.bulk_writes -= 1
+            self.set_bulk()
 
     def set_bulk(self) -> None:
         """Wake the relay after a write of a bulk."""
@@ -138,7 +149,9 @@ class Relay:
     ever: it is reserved in the lease document before the send, and used for one attempt only. `reduced` returns a
     smaller event to send in place of one that is too large, or None; what cannot be sent at all is left where it is,
     counted in `unsendable`, and holds up the later events of its document only. `staged` is set by whoever stages
-    something in this process. `held_in`: the field that entries of `outbox_push_held` name.
+    something in this process. `held_in`: the field that entries of `outbox_push_held` name. `bulk_rate`: how many
+    documents of bulks are sent a second, so that a reader that takes longer for each of them is not behind when a
+    single one comes; None: as fast as they go.
     """
 
     def __init__(  # noqa: PLR0913 - a relay is made once, by name, in a __main__
@@ -155,6 +168,7 @@ class Relay:
         reduced: Callable[[Envelope], Envelope | None] = lambda _: None,
         staged: Staged | None = None,
         held_in: str | None = None,
+        bulk_rate: float | None = None,
     ) -> None:
         self.sent = 0
         self.pending = 0
@@ -174,6 +188,9 @@ class Relay:
         self._deadline = 0.0
         self._wake = staged or Staged()
         self._bulk_sent_at = float("-inf")
+        self._bulk_rate = bulk_rate
+        self._bulk_share = 0.0
+        self._more_of_bulk = False
         self._read = {"outbox": 1} | ({held_in: 1} if held_in else {})
         self._next_count = 0.0
         self._position: Document = {}
@@ -257,12 +274,15 @@ class Relay:
     async def _send_pending(self) -> None:
         while True:
             with suppress(TimeoutError):  # `wait_for` of Python 3.11 loses a cancellation that comes with a wake
-                async with asyncio.timeout(_BULK_PAUSE_SECONDS if self._in_bulk() else _SWEEP_SECONDS):
+                soon = self._in_bulk() or self._more_of_bulk
+                async with asyncio.timeout(_BULK_PAUSE_SECONDS if soon else _SWEEP_SECONDS):
                     await self._wake.wait()
             self._wake.clear()
             try:
-                while self.holds_lease and await self._send_batch() == _BATCH:
+                while self.holds_lease and await self._send_batch(self._singles_only()) == _BATCH:
                     self.pending = max(0, self.pending - _BATCH)
+                if self._bulk_rate and self.holds_lease:
+                    await self._send_paced(self._bulk_rate)
             except Unavailable:
                 await self._count()
                 raise
@@ -275,21 +295,33 @@ class Relay:
             self.pending = await self._documents.count_documents(_PENDING, hint=_PENDING_INDEX)
 
     def _in_bulk(self) -> bool:
-        return asyncio.get_running_loop().time() < self._wake.bulk_at + _BULK_PAUSE_SECONDS
+        return (
+            self._wake.bulk_writes > 0 or asyncio.get_running_loop().time() < self._wake.bulk_at + _BULK_PAUSE_SECONDS
+        )
 
     def _singles_only(self) -> Document:
         """Return the condition that leaves out a bulk's events while it goes on, except once in a while."""
         now = asyncio.get_running_loop().time()
-        if self._in_bulk() and now < self._bulk_sent_at + _BULK_EVERY_SECONDS:
+        if self._bulk_rate or (self._in_bulk() and now < self._bulk_sent_at + _BULK_EVERY_SECONDS):
             return {"staged_at": {"$lt": datetime.now(UTC) + BULK_DELAY / 2}}
         self._bulk_sent_at = now
         return {}
 
-    async def _send_batch(self) -> int:
-        wanted = _PENDING | ({"_id": {"$nin": list(self._unsendable)}} if self._unsendable else {})
-        wanted |= self._singles_only()
+    async def _send_paced(self, rate: float) -> None:
+        """Send as many documents of bulks as the rate allows by now, at most those of one pause."""
+        now = asyncio.get_running_loop().time()
+        earned = rate * min(now - self._bulk_sent_at, _BULK_PAUSE_SECONDS)
+        self._bulk_sent_at, self._bulk_share = now, min(self._bulk_share + earned, max(1.0, rate * _BULK_PAUSE_SECONDS))
+        if (most := int(self._bulk_share)) < 1:
+            return
+        sent = await self._send_batch({"staged_at": {"$gte": datetime.now(UTC) + BULK_DELAY / 2}}, most)
+        self._bulk_share -= sent
+        self._more_of_bulk = sent == most
+
+    async def _send_batch(self, which: Document, most: int = _BATCH) -> int:
+        wanted = _PENDING | ({"_id": {"$nin": list(self._unsendable)}} if self._unsendable else {}) | which
         pending = self._documents.find(wanted, self._read).sort("staged_at", 1).hint(_PENDING_INDEX)
-        found = await pending.limit(_BATCH).to_list(_BATCH)
+        found = await pending.limit(most).to_list(most)
         documents = {document["_id"]: document for document in found}  # one that changes is found twice
         entries = [(key, envelope) for key, one in documents.items() for envelope in self._staged_in(key, one)]
         if not entries:

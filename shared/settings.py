@@ -361,6 +361,11 @@ class AssessmentSettings(Settings):
         _number(1, 100_000),
         "120",
     )
+    bulk_officers_per_second: int = _setting(
+        "How many officers a second a bulk announces; more than the recommenders plan makes single changes wait.",
+        _number(1, 100_000),
+        "100",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -368,6 +373,11 @@ class CatalogSettings(Settings):
     http_port: int = _setting(_PORT_SENTENCE, _port, "8102")
     matching_calibration: str = _setting(
         "A file that `python -m services.catalog calibrate` has written; empty: the calibration that ships.", str, ""
+    )
+    assessment_url: tuple[str, ...] = _setting(
+        "Where the assessment service answers; it is asked how many officers a change of a framework concerns.",
+        _urls,
+        "http://127.0.0.1:8101",
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.broker import find_broker
+from deploy.local.pages import build as build_pages
 from deploy.local.processes import LOCAL, CannotStart
 from deploy.local.servers import Server, find_mongodb
 from deploy.local.stack import Stack
@@ -79,7 +80,17 @@ def embedded_bootstrap(embedded_server: Server) -> str:
 
 
 @pytest.fixture(scope="session")
-async def stack(mongodb_server: Server, kafka_server: Server) -> AsyncIterator[Stack]:
+def pages_missing() -> str | None:
+    """Build the portal's pages; return why they could not be built, None where they are there."""
+    try:
+        build_pages(print)
+    except CannotStart as error:
+        return str(error)
+    return None
+
+
+@pytest.fixture(scope="session")
+async def stack(mongodb_server: Server, kafka_server: Server, pages_missing: str | None) -> AsyncIterator[Stack]:
     """Return the whole system, one copy of each service, with the starter catalog, shared by the session's tests."""
     try:
         async with Stack("e2e", mongodb=mongodb_server, broker=kafka_server, namespace="e2e-") as whole:

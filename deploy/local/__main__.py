@@ -1,4 +1,4 @@
-"""The local stack's commands: `python -m deploy.local demo | run | key | lock`."""
+"""The local stack's commands: `python -m deploy.local demo | run | key | lock | pages`."""
 
 import argparse
 import asyncio
@@ -17,6 +17,7 @@ from rich.console import Console
 from deploy.local.demo import demo
 from deploy.local.environment import sentence_of
 from deploy.local.kafka_jars import lock_jars
+from deploy.local.pages import COMMANDS, pages
 from deploy.local.processes import LOCAL, CannotStart, kill_all, shown
 from deploy.local.run import make_key, run
 from shared.auth import Role
@@ -36,6 +37,8 @@ def main() -> int:
     key.add_argument("--role", required=True, choices=get_args(Role))
     key.add_argument("--officer", default="")
     key.add_argument("--agency", default="")
+    of_pages = commands.add_parser("pages", help="build, check or try out the portal's pages")
+    of_pages.add_argument("work", choices=COMMANDS)
     wanted = parser.parse_args()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it tells its retries; we tell the outcome
     console = Console(highlight=False, soft_wrap=True)
@@ -46,6 +49,8 @@ def main() -> int:
         return 0 if status == _INTERRUPTED else status  # Ctrl-C is how `run` ends
     if wanted.command == "lock":
         return _finish(asyncio.to_thread(lock_jars, print))
+    if wanted.command == "pages":
+        return _finish(asyncio.to_thread(pages, wanted.work, print))
     return _finish(make_key(console, wanted.tenant, wanted.role, wanted.officer or None, wanted.agency or None))
 
 

@@ -1,5 +1,6 @@
 """`make run`: everything on fixed ports, with its data kept in `.local/state`, until Ctrl-C."""
 
+import asyncio
 import json
 import os
 
@@ -8,6 +9,7 @@ from rich.console import Console
 
 from deploy.local.display import Terminal
 from deploy.local.keys import TENANT, Issuer
+from deploy.local.pages import build as build_pages
 from deploy.local.processes import LOCAL, CannotStart
 from deploy.local.replicas import SERVICES, fixed_ports, wanted_replicas
 from deploy.local.seed import await_paths, load_officers
@@ -25,6 +27,10 @@ async def run(console: Console) -> None:
     display = Terminal(console)
     ports, replicas = fixed_ports(), wanted_replicas()
     namespace = os.environ.get("NAMESPACE", "")
+    try:
+        await asyncio.to_thread(build_pages, display.say)
+    except CannotStart as error:  # the API is of use without them
+        display.say(f"the pages could not be built: {error}")
     async with Stack(
         "run", namespace=namespace, directory=STATE, ports=ports, replicas=replicas, display=display
     ) as stack:

@@ -2,6 +2,8 @@
 
 import, export, check   items of a file; see services/assessment/commands.py
 calibrate               fit item parameters to stored answers; see services/assessment/calibrating.py
+import-results,
+import-officers         rows of a file; see services/assessment/import_commands.py
 republish               stage every officer's present state once more; a running service sends it
 """
 
@@ -14,7 +16,7 @@ from functools import partial
 from aiohttp import web
 
 from services.assessment import __doc__ as card
-from services.assessment import calibrating, commands
+from services.assessment import calibrating, commands, import_commands
 from services.assessment.api import (
     BANK_FILES,
     BANKS,
@@ -83,6 +85,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
         brokers=settings,
         republish=store.republish,
         staged=staged,
+        bulk_rate=settings.bulk_officers_per_second,
     )
 
     intake = Intake(store, index, follower.caught_up)
@@ -166,4 +169,6 @@ if __name__ == "__main__":
         raise SystemExit(asyncio.run(calibrating.main(sys.argv[2:])))
     if sys.argv[1:2] and sys.argv[1] in commands.NAMES:
         raise SystemExit(commands.main(sys.argv[1:]))
+    if sys.argv[1:2] and sys.argv[1] in import_commands.NAMES:
+        raise SystemExit(import_commands.main(sys.argv[1:]))
     main(build, load(AssessmentSettings), {"republish": republish})

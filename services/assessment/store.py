@@ -5,6 +5,7 @@ An erased officer leaves a document with the sequence and the time of the erasur
 """
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -17,7 +18,7 @@ from pymongo.errors import DuplicateKeyError
 
 from services.assessment.model import Evidence, ListEvidence
 from services.assessment.profile import Statistics, with_evidence
-from shared.domain import Profile, key_of
+from shared.domain import SHARED_TENANT, Profile, key_of
 from shared.errors import TooLarge
 from shared.events import Data, Envelope, OfficerChanged, OfficerErased, new_event, sendable
 from shared.mongo import Database, Document, bulk_write, ensure_indexes, readable, unavailable
@@ -115,7 +116,22 @@ class OfficerStore:
     async def prepare(self) -> None:
         """Create the indexes. Raises Unavailable."""
         archive = [IndexModel([("officer_key", ASCENDING), *_NEWEST_FIRST], name="newest_of_officer")]
-        await ensure_indexes(self._database, {COLLECTION: OUTBOX_INDEXES, "archive": archive})
+        under = ("profile.framework", "tenant", "profile.framework_owner", "profile.job_group")
+        by_framework = IndexModel([(field, ASCENDING) for field in under], name="framework_job_group")
+        await ensure_indexes(self._database, {COLLECTION: [*OUTBOX_INDEXES, by_framework], "archive": archive})
+
+    async def job_groups_under(self, tenant: str, framework: str) -> dict[str, int]:
+        """Return {job group: officers under a framework} of a tenant; as `shared`, of all who are under the shared one.
+
+        Raises Unavailable.
+        """
+        whose = {"profile.framework_owner": SHARED_TENANT} if tenant == SHARED_TENANT else {"tenant": str(tenant)}
+        pipeline: list[Document] = [
+            {"$match": {"profile.framework": str(framework), **whose}},
+            {"$group": {"_id": "$profile.job_group", "officers": {"$sum": 1}}},
+        ]
+        with unavailable():
+            return {row["_id"]: row["officers"] async for row in self._officers.aggregate(pipeline)}
 
     async def find(self, tenant: str, officer: str) -> Officer | None:
         """Return an officer, erased ones too. Raises Unavailable."""
@@ -245,10 +261,11 @@ class OfficerStore:
             else UpdateOne({"_id": change.profile.key, "sequence": change.before.sequence}, change.operators(bulk=bulk))
             for change in changes
         ]
-        done = {change.profile.key for change in changes}
-        if await bulk_write(self._officers, writes) < len(changes):
-            done = await self._written(changes)
-        self._staged.set_bulk() if bulk else self._staged.set()
+        with self._staged.bulk() if bulk else nullcontext():
+            done = {change.profile.key for change in changes}
+            if await bulk_write(self._officers, writes) < len(changes):
+                done = await self._written(changes)
+        self._staged.set()
         for change in changes:
             if change.overfull and change.profile.key in done:
                 await self._move_to_archive(change.profile.key)

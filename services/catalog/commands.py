@@ -10,9 +10,8 @@ import asyncio
 import dataclasses
 import os
 import sys
-import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
 from typing import get_args
@@ -28,6 +27,7 @@ from shared.console import FAILED, INTERRUPTED, OK, REFUSED, key_of_environment,
 from shared.domain import Course
 from shared.errors import InvalidInput, Problem
 from shared.imports.rows import Row, RowResult, RowStatus
+from shared.imports.sending import Tally, send_rows
 
 NAMES = ("import", "export", "check")
 _TYPES: dict[Format, str] = {
@@ -42,7 +42,6 @@ _ENDINGS: dict[str, Format] = {
 }  # fmt: skip
 _PIECE = 64 * 1024
 _SHOWN = 20
-_BAR = 24
 _DEFAULT_URL = "http://127.0.0.1:8102"
 
 
@@ -118,35 +117,12 @@ async def _import(asked: argparse.Namespace, form: Format, options: Options) -> 
         **{name: "true" for name in ("dry_run", "full", "withdraw") if getattr(asked, name)},
     }
     headers = {"Content-Type": _TYPES[form], "Authorization": f"Bearer {key_of_environment('CATALOG_KEY')}"}
-    size = asked.file.stat().st_size
-    progress = Progress(size)
-    tally = Tally()
-    report: CourseImportReport | None = None
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None), read_bufsize=2**20) as session,
-            session.post(
-                f"{asked.url}/v1/courses:import",
-                params={name: value for name, value in query.items() if value is not None},
-                data=_pieces(asked.file, progress),
-                headers=headers,
-            ) as answer,
-        ):
-            if answer.status != HTTPStatus.OK:
-                raise refused(answer.status, await answer.text())
-            async for line in _lines(answer):
-                if b'"line":' not in line[:8]:
-                    report = msgspec.json.decode(line, type=CourseImportReport)
-                    break
-                tally.take(msgspec.json.decode(line, type=RowResult))
-                progress.rows(tally.counts.total())
-    except aiohttp.ClientError as error:
-        progress.end()
-        say(f"The catalog at {asked.url} broke off or cannot be reached: {error}")
-        say(f"{tally.counts.total()} rows were answered. What was stored stays; the same command does the rest.")
+    url = f"{asked.url}/v1/courses:import"
+    query = {name: value for name, value in query.items() if value is not None}
+    sent = await send_rows(asked.file, url, query, headers, CourseImportReport)
+    if sent is None:
         return FAILED
-    finally:
-        progress.end()
+    report, tally = sent
     tally.say()
     return _told(report, tally.counts)
 
@@ -188,53 +164,6 @@ def _header(file: Path, form: Format, options: Options) -> list[str]:
     return reader.table.header if reader.table else []
 
 
-async def _pieces(file: Path, progress: "Progress") -> AsyncIterator[bytes]:
-    with file.open("rb") as opened:
-        while piece := await asyncio.to_thread(opened.read, _PIECE):
-            yield piece
-            progress.sent(len(piece))
-
-
-async def _lines(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    """Yield the lines of a response, of any length."""
-    held = bytearray()
-    async for piece in answer.content.iter_any():
-        held += piece
-        *ended, rest = bytes(held).split(b"\n")
-        held = bytearray(rest)
-        for line in ended:
-            if line:
-                yield line
-
-
-class Tally:
-    """Counts rows by what became of them, and keeps the first that were refused and the warnings by kind."""
-
-    def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-        self._refused: list[RowResult] = []
-        self._warned: Counter[tuple[str, str]] = Counter()
-
-    def take(self, row: RowResult) -> None:
-        """Count a row."""
-        self.counts[row.status] += 1
-        for one in row.warnings:
-            self._warned[one.field, _kind_of(one.detail)] += 1
-        if row.status == "refused" and len(self._refused) < _SHOWN:
-            self._refused.append(row)
-
-    def say(self) -> None:
-        """Print what is wrong."""
-        for row in self._refused:
-            say(f"row {row.line} ({row.id or row.begins or '?'}):")
-            for one in row.problems:
-                say(f"    {where(one.field)}{one.detail}")
-        if (more := self.counts["refused"] - len(self._refused)) > 0:
-            say(f"and {more} more refused rows")
-        for (field, detail), count in self._warned.most_common(_SHOWN):
-            say(f"  {count:>7}  {where(field)}{detail}")
-
-
 def _told(report: CourseImportReport | None, counts: Counter[str]) -> int:
     """Print the report of the whole, and return the exit code."""
     numbers = {status: counts[status] for status in ("created", "changed", "unchanged", "refused")}
@@ -267,11 +196,6 @@ def _say_whole(report: CourseImportReport) -> None:
         say(f"no longer in the file: {name}")
     if report.unused_columns:
         say(f"columns not taken: {', '.join(report.unused_columns)}")
-
-
-def _kind_of(detail: str) -> str:
-    """Return a warning without what is the row's own."""
-    return detail.split("'", 1)[0].split('"', 1)[0].rstrip(" :") or detail
 
 
 # --- check -----------------------------------------------------------------------------------------------------------
@@ -339,50 +263,3 @@ async def _export(asked: argparse.Namespace, form: Format) -> int:
     beside.replace(asked.file)
     say(f"exported   {len(courses):>9,}")
     return OK
-
-
-# --- the terminal ----------------------------------------------------------------------------------------------------
-
-
-class Progress:
-    """A bar with rows, rate and remaining time, on a terminal only."""
-
-    def __init__(self, size: int) -> None:
-        self._size = max(size, 1)
-        self._begun = time.monotonic()
-        self._sent = self._rows = 0
-        self._shown = 0.0
-        self._visible = sys.stderr.isatty()
-
-    def sent(self, size: int) -> None:
-        """Count bytes that were sent."""
-        self._sent += size
-        self._show()
-
-    def rows(self, count: int) -> None:
-        """Note how many rows were answered."""
-        self._rows = count
-        self._show()
-
-    def end(self) -> None:
-        """Leave the line."""
-        if self._visible and self._shown:
-            print(f"\r{self.line()}", file=sys.stderr)  # noqa: T201 - a progress bar
-            self._shown = 0.0
-
-    def line(self) -> str:
-        """Return the bar as it is now."""
-        share = min(self._sent / self._size, 1.0)
-        seconds = max(time.monotonic() - self._begun, 1e-6)
-        left = seconds / share - seconds if share else 0.0
-        bar = "#" * round(share * _BAR)
-        return (
-            f"[{bar:<{_BAR}}] {share:>4.0%}  {self._rows:,} rows  {self._rows / seconds:,.0f}/s  "
-            f"{int(left) // 60}:{int(left) % 60:02} left "
-        )
-
-    def _show(self) -> None:
-        now = time.monotonic()
-        if self._visible and now - self._shown > 0.2:  # noqa: PLR2004 - five times a second
-            self._shown = now
-            print(f"\r{self.line()}", end="", file=sys.stderr, flush=True)  # noqa: T201 - a progress bar

@@ -6,5 +6,5 @@ emits    nothing
 serves   the page, `/session`, `/v1/officers/{officer_id}/live` (SSE), and `/api/*`, forwarded to the owning service
 asks     the recommender for the stored path when a stream opens
 
-connections · replicas · consumer · api/ (live, session, forwarding, page) · web/ (the page itself) · __main__
+connections · replicas · consumer · api/ (live, session, forwarding, page) · pages/ (what browsers show) · __main__
 """

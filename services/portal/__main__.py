@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 
 from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, web
 
@@ -10,7 +11,7 @@ from services.portal import __doc__ as card
 from services.portal.api import routes
 from services.portal.api.forwarding import Forwarder
 from services.portal.api.live import KEYS_SECONDS, LIFETIME_SECONDS, Live
-from services.portal.api.page import Page, read_assets
+from services.portal.api.page import BUILT, Page, read_assets
 from services.portal.api.session import (
     CALLBACK,
     COOKIE,
@@ -65,9 +66,15 @@ def claim_names_of(settings: PortalSettings) -> ClaimNames:
 
 
 async def build(
-    settings: PortalSettings, lifetime: float = LIFETIME_SECONDS, keys_every: float = KEYS_SECONDS
+    settings: PortalSettings,
+    lifetime: float = LIFETIME_SECONDS,
+    keys_every: float = KEYS_SECONDS,
+    pages: Path = BUILT,
 ) -> web.Application:
-    """Return the portal, wired; a stream lasts for `lifetime` seconds, its key is looked at every `keys_every`."""
+    """Return the portal, wired, with the built pages of a folder.
+
+    A stream lasts for `lifetime` seconds, its key is looked at every `keys_every`.
+    """
     mongodb = connect(settings, "portal")
     client = ClientSession(
         connector=TCPConnector(limit=0),
@@ -105,7 +112,7 @@ async def build(
     }
     live = Live(connections, client, owners["recommender"], follower.caught_up.is_set, lifetime)
     table = routes(
-        Page(read_assets()),
+        Page(read_assets(pages)),
         Sessions(
             authenticator,
             keys,

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
@@ -45,6 +46,7 @@ class ImportJob(Generic[C, R]):
         self.report = shape(secrets.token_hex(16), "running", form, now, now, dry_run=dry_run)
         self.begun = False
         self._saved_at = now
+        self._keeping: list[asyncio.Task[None]] = []
 
     async def verdicts(self, rows: Sequence[Row[C]]) -> list[RowResult]:
         """Return what became of rows, in order. Raises Problem where the rest is not to be read."""
@@ -63,7 +65,10 @@ class ImportJob(Generic[C, R]):
         await self._save()
 
     async def take(self, rows: Sequence[Row[C]]) -> list[RowResult]:
-        """Return the verdicts on rows, in order, and keep them for the report. Raises Problem."""
+        """Return the verdicts on rows, in order. Raises Problem.
+
+        They are kept for the report while the next rows are taken, and all of them before `finish` and `stop` return.
+        """
         results = await self.verdicts(rows)
         counts = dict.fromkeys(("created", "changed", "unchanged", "refused"), 0)
         for one in results:
@@ -71,8 +76,9 @@ class ImportJob(Generic[C, R]):
         self.change(**{status: getattr(self.report, status) + count for status, count in counts.items()})
         if self.report.dry_run:
             return results
+        await self._kept()
         parts = [results[at : at + _ROWS_OF_A_PART] for at in range(0, len(results), _ROWS_OF_A_PART)]
-        await asyncio.gather(*map(self._keep, parts))
+        self._keeping = [asyncio.create_task(self._keep(part)) for part in parts]
         if self.report.updated_at - self._saved_at > _SAVED_EVERY:
             await self._save()
         return results
@@ -80,12 +86,15 @@ class ImportJob(Generic[C, R]):
     async def finish(self) -> R:
         """Check the file as a whole and store the report. Raises Unavailable."""
         await self.end()
+        await self._kept()
         self.change(state="finished")
         await self._save()
         return self.report
 
     async def stop(self, problem: Problem) -> R:
         """Store that the import ended before the end of its file."""
+        with suppress(Unavailable):
+            await self._kept()
         self.change(state="stopped", problem=RowProblem(problem.status, problem.detail, problem.field))
         await self._save()
         return self.report
@@ -108,6 +117,11 @@ class ImportJob(Generic[C, R]):
                     raise
             await asyncio.sleep(pause)
             pause = min(pause * 2, 5.0)
+
+    async def _kept(self) -> None:
+        """Wait until the verdicts of earlier rows are stored. Raises Unavailable."""
+        keeping, self._keeping = self._keeping, []
+        await asyncio.gather(*keeping)
 
     async def _keep(self, part: Sequence[RowResult]) -> None:
         await self.patiently(lambda: self._reports.add(self.report.import_id, part))

@@ -29,6 +29,7 @@ from tests.bench import (
     reads,
     report,
     search,
+    sessions,
 )
 from tests.bench.figures import Figure
 
@@ -55,6 +56,7 @@ async def bench(console: Console, share: float) -> report.Results:
             totals = {
                 "pushes": push_latency.BLOCKS * rounds,
                 "reads": interleaved.BLOCKS,
+                "answers": sessions.BLOCKS,
                 "overload": overload.PHASES,
                 "recommendations": interleaved.BLOCKS,
                 "backlog": 2 * events,
@@ -71,6 +73,7 @@ async def bench(console: Console, share: float) -> report.Results:
             figures += [*cost.sizes(), *await cost.measure(site, share)]
             figures += await reads.measure(site, push_latency.OFFICERS[0], place, _SECONDS * share, begin("reads"))
             await asyncio.gather(stack.stop("portal"), stack.stop("recommender"))
+            figures += await sessions.measure(site, place, _SECONDS * share, share, begin("answers"))
             figures += await overload.measure(
                 site, stack.running["assessment"][0].child.pid, 4 * _SECONDS * share, begin("overload")
             )

@@ -232,6 +232,26 @@ async def test_while_a_bulk_goes_on_its_events_wait_and_single_ones_are_sent(
         await until_sent(owner)
 
 
+async def test_a_bulk_is_sent_at_its_rate_and_single_events_at_once(owner: Owner) -> None:
+    """At one a minute most of the bulk still waits when the single event, staged after it, has been sent."""
+    relay = owner.relay(bulk_rate=1 / 60)
+    for n in range(20):
+        await owner.change(f"t/bulk-{n:02}", 1, bulk=True)
+    async with running(relay):
+        await owner.change("t/single", 1)
+        await until(lambda: owner.sequences("t/single") == [1])
+        assert await owner.waiting() >= 15
+
+
+async def test_a_bulk_is_sent_to_its_end_at_a_rate(owner: Owner) -> None:
+    relay = owner.relay(bulk_rate=400)
+    for n in range(250):
+        await owner.change(f"t/bulk-{n:03}", 1, bulk=True)
+    async with running(relay):
+        await until_sent(owner)
+    assert relay.sent == 250
+
+
 class Counted(Staged):
     """Counts how often the relay was woken."""
 

@@ -1,6 +1,5 @@
 """What the end-to-end tests share: a browser, and a platform on the session's stack."""
 
-import os
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -10,15 +9,16 @@ from playwright.async_api import Browser
 from deploy.local.stack import Stack
 from tests.support.page import NO_CHROMIUM, chromium, launched
 from tests.support.platform import Platform
+from tests.support.servers import missing
 
 
 @pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Browser]:
+async def browser(pages_missing: str | None) -> AsyncIterator[Browser]:
+    if pages_missing is not None:
+        missing(pages_missing)
     executable = chromium()
     if executable is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail(NO_CHROMIUM, pytrace=False)
-        pytest.skip(NO_CHROMIUM)
+        missing(NO_CHROMIUM)
     async with launched(executable) as browser:
         yield browser
 

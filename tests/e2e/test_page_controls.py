@@ -1,7 +1,6 @@
 """What an officer says of the courses on the page, and takes back, in a real Chromium over the whole system."""
 
 import asyncio
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -100,6 +99,7 @@ async def test_what_the_agency_requires_is_marked_and_cannot_be_dismissed(platfo
         )
     await officer.register()
     await officer.assess(required(0.5))
+    await officer.is_planned()
     async with reading(browser, platform.stack.urls["portal"][0]) as reader:
         page = reader.page
         await reader.sign_in(await officer.api_key())
@@ -282,19 +282,3 @@ async def test_the_controls_are_used_with_the_keyboard_alone(platform: Platform,
         await page.keyboard.press("Enter")
         await page.wait_for_selector(".tried")
         assert await reader.focused() == "what-if-result"
-
-
-async def test_every_word_of_the_controls_is_there_in_both_languages(platform: Platform, browser: Browser) -> None:
-    keys = """async () => {
-      const all = (words, at = '') => Object.entries(words).flatMap(([key, value]) =>
-        typeof value === 'object' ? all(value, `${at}${key}.`) : [`${at}${key}`]);
-      const { MESSAGES } = await import('/static/messages.js');
-      const { CONTROL_MESSAGES } = await import('/static/control_messages.js');
-      const hidden = Object.keys(CONTROL_MESSAGES.th).filter((key) => MESSAGES.th[key] !== CONTROL_MESSAGES.th[key]);
-      return JSON.stringify([all(MESSAGES.th), all(MESSAGES.en), hidden]);
-    }"""
-    async with reading(browser, platform.stack.urls["portal"][0]) as reader:
-        await reader.page.goto(reader.url)
-        thai, english, hidden = json.loads(await reader.page.evaluate(keys))
-        assert thai == english
-        assert hidden == []

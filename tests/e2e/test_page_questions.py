@@ -66,6 +66,7 @@ async def test_the_alternatives_of_a_path_that_came_on_the_open_page_are_read_on
         page.on("request", lambda request: asked.append(request.url) if "/path?" in request.url else None)
         await officer.assess(required(0.7))
         await reader.news("เพราะมีผลประเมินใหม่")
+        await reader.shows_change()
         assert asked == []
         await page.evaluate("document.querySelectorAll('.step details').forEach(one => { one.open = true; })")
         await page.wait_for_selector(".step [data-keep^='why-']", state="attached")
@@ -119,6 +120,9 @@ async def test_a_trial_stays_while_the_real_path_changes_beneath_it(platform: Pl
         imagined = await courses(reader, ".route:last-child ol li")
         await officer.assess(required(0.7))
         await reader.news("เพราะมีผลประเมินใหม่")
+        present = await courses(reader)
+        assert await courses(reader, ".route:first-child ol li") == present
+        await reader.shows_change()
         assert await courses(reader, ".route:first-child ol li") == await courses(reader)
         assert await courses(reader, ".route:last-child ol li") == imagined
         assert await page.input_value("#what-if-jobGroup") == "technology"
@@ -195,6 +199,7 @@ async def test_a_platform_sets_hours_and_deadline_and_sees_what_does_not_fit(
     officer = Officer(platform)
     await officer.register()
     await officer.assess(required(0.5))
+    await officer.is_planned()
     async with reading(browser, platform.stack.urls["portal"][0]) as reader:
         page = reader.page
         await reader.sign_in(platform.stack.keys.platform, f"/#officer={officer.name}")
@@ -234,6 +239,7 @@ async def test_what_to_assess_first_is_said_with_its_reason(platform: Platform, 
     officer = Officer(platform)
     await officer.register()
     await officer.assess(required(0.98), sd=1)  # nearly there, and hardly known
+    await officer.is_planned()
     async with reading(browser, platform.stack.urls["portal"][0]) as reader:
         await reader.sign_in(await officer.api_key())
         await reader.shows("path")
@@ -255,6 +261,8 @@ async def test_a_kept_course_that_does_not_fit_is_said_with_its_reason(platform:
         await reader.news("เพราะข้อมูลงานของท่านเปลี่ยน")
         await officer.give_feedback(longest["id"], "pin")  # said elsewhere: the open page follows
         await page.wait_for_selector(f'.statements [data-statement="{longest["id"]}"]')
+        await reader.news("ตามที่ท่านบอก")
+        await reader.shows_change()
         await page.wait_for_selector(f'.notes [data-course="{longest["id"]}"]')
         [note] = (await officer.path())["path"]["notes"]
         assert note["reason"]["th"] in await reader.text(".notes")

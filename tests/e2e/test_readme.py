@@ -17,6 +17,7 @@ from deploy.local.stack import Stack
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TOUR = README.split("## One officer, with curl")[1].split("\n## ")[0]
+SESSION = README.split("## From the first question to a path, with curl")[1].split("\n## ")[0]
 CATALOG = README.split("## Your own catalog")[1].split("\n## ")[0]
 
 
@@ -72,6 +73,33 @@ async def test_the_tour_of_one_officer_does_what_it_says(stack: Stack) -> None:
     async with asyncio.timeout(90):
         while await shell(with_status, env) != "404":
             await asyncio.sleep(0.1)
+
+
+async def test_an_officer_is_asked_and_the_path_is_pushed_as_the_readme_says(stack: Stack, tmp_path: Path) -> None:
+    variables, register, begin, answer, result, path = re.findall(r"```sh\n(.*?)```", SESSION, re.DOTALL)
+    assert "make -s key ROLE=platform" in variables
+    env = {
+        "A": stack.urls["assessment"][0],
+        "R": stack.urls["recommender"][0],
+        "AUTH": f"Authorization: Bearer {stack.keys.platform}",
+        "JSON": "Content-Type: application/json",
+    }
+    assert json.loads(await shell(register, env, tmp_path))["changed"] is True
+    async with aiohttp.ClientSession() as session, asyncio.timeout(90):
+        stream = messages(session, stack.urls["portal"][0], "asked-001", stack.keys.platform)
+        assert (await next_path(stream))["status"] == "provisional"
+        first = json.loads(await shell(begin, env, tmp_path))
+        assert first["item"]["stem"]["th"]
+        await shell(answer, env, tmp_path)
+        told = (await shell(result, env, tmp_path)).splitlines()
+        assert len(told) == 5
+        sequence = int(told[-1].removeprefix("profile "))
+        while (pushed := await next_path(stream))["versions"]["profile"] < sequence:
+            pass
+        await stream.aclose()
+    stored = json.loads(await shell(path, env, tmp_path))["path"]
+    assert stored["versions"]["profile"] == pushed["versions"]["profile"] == sequence
+    assert pushed["steps"]
 
 
 async def test_a_list_of_thai_titles_becomes_a_path_as_the_readme_says(stack: Stack, tmp_path: Path) -> None:

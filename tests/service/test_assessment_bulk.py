@@ -1,14 +1,26 @@
 """Results and officers in bulk: a verdict on every row, the whole idempotent, and single changes first."""
 
 import asyncio
+import contextlib
+import io
 import json
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from services.assessment.api import INDEX, REPORTS
+from services.assessment.import_commands import main
+from services.assessment.imports import ResultImport
+from services.assessment.intake import Intake
+from services.assessment.model import ImportedResult
 from services.assessment.profile import fused
-from services.assessment.store import COLLECTION, KEPT_EVIDENCE, OfficerStore
+from services.assessment.store import COLLECTION, KEPT_EVIDENCE, Change, OfficerStore
+from shared.decoding import convert
+from shared.imports.rows import Row
 from tests.support.assessment import TAKEN_AT, assessment, assessment_service, profile_of, registered, submit
 from tests.support.builders import FRAMEWORK, unique
 from tests.support.services import Started, Topic
@@ -211,3 +223,59 @@ async def test_officers_come_in_bulk_and_the_same_again_is_unchanged(service: St
     assert (verdict["status"], verdict["problems"][0]["status"]) == ("refused", 409)
     [verdict], _ = await imported(service, [row(ids[0])])
     assert (verdict["status"], verdict["problems"][0]["field"]) == ("refused", "officer")
+
+
+class Dying(OfficerStore):
+    """A store whose process dies after its first write has been taken, before anybody is told."""
+
+    async def save_many(self, changes: Sequence[Change], *, bulk: bool = True) -> set[str]:
+        await super().save_many(changes, bulk=bulk)
+        raise RuntimeError("the process is gone")
+
+
+async def test_after_a_process_died_between_write_and_answer_the_same_file_does_the_rest(service: Started) -> None:
+    officers = [await registered(service) for _ in range(3)]
+    app, rows = service.client.app, [row(one, 2, key=f"k{n}") for n, one in enumerate(officers)]
+    caught_up = asyncio.Event()
+    caught_up.set()
+    intake = Intake(Dying(service.database("assessment")), app[INDEX], caught_up)
+    job = ResultImport(intake, app[REPORTS], "agency", "", "ndjson")
+    await job.begin()
+    with pytest.raises(RuntimeError):
+        await job.take([Row(n, convert(one, ImportedResult)) for n, one in enumerate(rows[:2], 1)])
+    verdicts, report = await imported(service, rows)
+    assert statuses(verdicts) == ["unchanged", "unchanged", "created"]
+    assert report["state"] == "finished"
+    for one in officers:
+        shown = await (await service.ask("GET", f"/v1/officers/{one}/profile")).json()
+        assert [skill["pieces"] for skill in shown["skills"]] == [1]
+
+
+async def command(service: Started, *arguments: str) -> tuple[int, str]:
+    """Carry out a command in a thread, and return its exit code and what it said."""
+    address = str(service.client.make_url("/")).rstrip("/")
+    environment = {"ASSESSMENT_URL": address, "ASSESSMENT_KEY": await service.key("platform")}
+    said = io.StringIO()
+    with patch.dict(os.environ, environment), contextlib.redirect_stdout(said):
+        code = await asyncio.to_thread(main, list(arguments))
+    return code, said.getvalue()
+
+
+async def test_files_are_sent_from_the_command_line(service: Started, tmp_path: Path) -> None:
+    ids = [unique("cli") for _ in range(3)]
+    officers, results = tmp_path / "officers.csv", tmp_path / "results.ndjson"
+    officers.write_text("officer,job_group,agency\n" + "".join(f"{one},service,north\n" for one in ids))
+    results.write_text("".join(json.dumps(row(one)) + "\n" for one in [*ids, "nobody"]))
+    code, said = await command(service, "import-officers", str(officers))
+    assert (code, "created            3" in said) == (0, True)
+    code, said = await command(service, "import-results", str(results), "--dry-run")
+    assert (code, "report:" in said) == (1, False)
+    code, said = await command(service, "import-results", str(results))
+    assert (code, "created            3" in said, "row 4 (nobody)" in said, "report: GET" in said) == (
+        1,
+        True,
+        True,
+        True,
+    )
+    assert (await command(service, "import-results", str(tmp_path / "x.pdf")))[0] == 2
+    assert (await command(service, "import-results", str(results), "--url", "http://127.0.0.1:1"))[0] == 2

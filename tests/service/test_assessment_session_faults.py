@@ -57,11 +57,11 @@ class DyingStore(SessionStore):
     before: int | None = None
     after: int | None = None
 
-    async def advance(self, before: Session, after: Session, due_at: datetime | None) -> bool:
+    async def advance(self, before: Session, after: Session) -> bool:
         self.before = None if self.before is None else self.before - 1
         if self.before == 0:
             raise Stopped
-        done = await super().advance(before, after, due_at)
+        done = await super().advance(before, after)
         self.after = None if self.after is None else self.after - 1
         if self.after == 0:
             raise Stopped
@@ -107,14 +107,14 @@ def clock_of(runner: SessionRunner) -> Clock:
 
 
 async def begin(runner: SessionRunner, officer: str, body: StartSession = ONE_SKILL) -> Sitting:
-    sitting, new = await runner.start(TENANT, officer, body, "")
+    sitting, new = await runner.start(TENANT, officer, body, str)
     assert new
     return sitting
 
 
 async def respond(runner: SessionRunner, sitting: Sitting, response: int = 0) -> Sitting:
     body = SubmitAnswer(current(sitting), response, len(sitting.session.answers) + 1)
-    return await runner.answer(TENANT, sitting.plan.officer, sitting.plan.id, body, "")
+    return await runner.answer(TENANT, sitting.plan.officer, sitting.plan.id, body, str)
 
 
 async def read(runner: SessionRunner, sitting: Sitting) -> Session:
@@ -234,7 +234,7 @@ async def test_a_session_that_was_left_counts_for_what_it_measured_as_of_its_las
     sitting = await respond(runner, await begin(runner, officer, StartSession()))
     await runner.sweep()
     assert (await read(runner, sitting)).end is None
-    clock_of(runner).ahead = timedelta(minutes=6)
+    clock_of(runner).ahead = timedelta(minutes=9)
     await runner.sweep()
     kept = await read(runner, sitting)
     assert kept.end is not None
@@ -270,7 +270,7 @@ async def test_the_time_of_a_session_ends_it_also_when_nobody_answers(service: S
     third = await registered(service)
     await begin(runner, third, body)
     clock_of(runner).ahead = timedelta(seconds=190)
-    assert (await runner.start(TENANT, third, body, ""))[1], "one whose time has passed makes room for the next"
+    assert (await runner.start(TENANT, third, body, str))[1], "one whose time has passed makes room for the next"
 
 
 async def test_a_late_answer_is_an_error_by_http_and_the_next_item_is_there(service: Started) -> None:
@@ -339,7 +339,7 @@ async def test_what_an_erased_officer_left_behind_goes_to_nobody(service: Starte
     assert got.status == 201
     clock_of(runner).ahead = timedelta(minutes=31)
     with pytest.raises(NotFound):
-        await runner.stop(TENANT, officer, sitting.plan.id, "")
+        await runner.stop(TENANT, officer, sitting.plan.id, str)
     assert await kept.find_one({"_id": sitting.plan.key}) is None
     profile = await profile_of(service, officer)
     assert not profile.get("levels")

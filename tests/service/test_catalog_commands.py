@@ -19,7 +19,8 @@ from unittest.mock import patch
 
 import pytest
 
-from services.catalog.commands import Progress, main
+from services.catalog.commands import main
+from shared.imports.sending import Progress
 from tests.support.builders import unique
 from tests.support.catalog import catalog, course, ids
 from tests.support.services import Started

@@ -1,7 +1,6 @@
 """Signing in, the page's files, and what is forwarded to whom."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -9,7 +8,6 @@ from dataclasses import replace
 import aiohttp
 import pytest
 
-from services.portal.api.page import FOLDER, INDEX
 from shared.auth import Role
 from shared.settings import PortalSettings
 from tests.support.portal import Owner, Portal, path, running_portal
@@ -160,8 +158,6 @@ async def test_head_asks_the_owner_and_opens_no_stream(portal: Portal) -> None:
         assert (answer.status, answer.content_type, await answer.read()) == (200, "text/event-stream", b"")
     async with portal.session.head(f"{portal.url}/v1/officers/head/live") as answer:
         assert answer.status == 401
-    async with portal.session.head(f"{portal.url}/static/page.js") as answer:
-        assert (answer.status, await answer.read()) == (200, b"")
 
 
 async def test_only_paths_that_a_service_owns_are_forwarded_and_only_for_who_is_signed_in(portal: Portal) -> None:
@@ -185,24 +181,3 @@ async def test_a_service_that_is_away_is_said_so(stage: tuple[PortalSettings, Ow
             assert (answer.status, answer.content_type) == (503, "application/problem+json")
         async with portal.stream("somebody", key) as stream:
             assert (await stream.next()).data == {"status": "unavailable"}
-
-
-async def test_the_page_and_its_files_are_served_under_a_strict_policy_and_not_sent_twice(portal: Portal) -> None:
-    for target, kind in [("/", "text/html"), ("/static/page.js", "text/javascript"), ("/static/style.css", "text/css")]:
-        async with portal.session.get(portal.url + target) as answer:
-            assert (answer.status, answer.content_type) == (200, kind)
-            policy = answer.headers["Content-Security-Policy"]
-            assert "default-src 'none'" in policy
-            assert "unsafe" not in policy
-            tag = answer.headers["ETag"]
-        async with portal.session.get(portal.url + target, headers={"If-None-Match": tag}) as answer:
-            assert (answer.status, await answer.read()) == (304, b"")
-    for target in ("/static/nothing.js", "/static/..%2F__main__.py", "/static/../__main__.py"):
-        async with portal.session.get(portal.url + target) as answer:
-            assert answer.status == 404
-
-
-def test_the_page_preloads_every_module_of_its_own() -> None:
-    index = (FOLDER / INDEX).read_text(encoding="utf-8")
-    modules = {path.name for path in FOLDER.glob("*.js")}
-    assert set(re.findall(r'rel="modulepreload" href="/static/([^"]+)"', index)) | {"page.js"} == modules

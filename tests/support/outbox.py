@@ -61,6 +61,7 @@ class Owner:
         stamp: bool = False,
         reduced: Callable[[Envelope], Envelope | None] = lambda _: None,
         staged: Staged | None = None,
+        bulk_rate: float | None = None,
     ) -> Relay:
         return Relay(
             self.database,
@@ -73,6 +74,7 @@ class Owner:
             reduced=reduced,
             staged=staged,
             held_in="state",
+            bulk_rate=bulk_rate,
         )
 
     async def on_things(self, batch: Sequence[ConsumedEvent]) -> None:

@@ -22,7 +22,7 @@ FLAGS = [
 ]
 _PATIENCE_MS = 90_000  # far more than anything takes on a busy machine
 TOAST = "#toast-text"
-NO_CHROMIUM = "the page's test needs Chromium and a Thai font: apt install chromium fonts-noto-core"
+NO_CHROMIUM = "the pages' tests need Chromium: apt install chromium"
 
 
 def chromium() -> str | None:
@@ -69,9 +69,15 @@ class Reader:
         )
         return await self.page.inner_text("#news")
 
+    async def shows_change(self) -> None:
+        """Ask for the path that the news announce."""
+        await self.page.click("#show-change")
+        await self.page.wait_for_selector("#show-change", state="detached")
+
     async def dismisses(self) -> None:
         """Take note of the news, so that what is told next is new."""
         await self.page.click("#dismiss")
+        await self.page.wait_for_selector("#dismiss", state="detached")
         assert await self.page.inner_text("#news") == ""
 
     async def text(self, selector: str) -> str:
@@ -143,12 +149,12 @@ async def at_the_path(platform: Platform, browser: Browser, **window: Any) -> As
     officer = Officer(platform)
     await officer.register()
     await officer.assess(required(0.5))
+    await officer.is_planned()
     async with reading(browser, platform.stack.urls["portal"][0], **window) as reader:
         await reader.sign_in(await officer.api_key())
         await reader.shows("path")
         await reader.page.wait_for_selector(".step")
         await reader.page.wait_for_selector("#what-if-jobGroup")
-        await reader.page.wait_for_function("() => !document.querySelector('.notice.provisional')")
         yield officer, reader
 
 

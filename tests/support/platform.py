@@ -217,6 +217,16 @@ class Officer:
         )
         return found
 
+    async def is_planned(self) -> None:
+        """Wait until the stored path is one after an assessment."""
+
+        async def is_so() -> bool:
+            key = await self._key_of_platform()
+            status, stored = await self.platform.ask("recommender", "GET", f"/v1/officers/{self.name}/path", key=key)
+            return status == 200 and stored["path"]["status"] == "ready"
+
+        await until(is_so, f"a path of {self.name}")
+
     async def path(self) -> dict[str, Any]:
         """Return the stored path with its revision."""
         found: dict[str, Any] = await self._insist("recommender", "GET", "/path")

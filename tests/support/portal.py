@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import aiohttp
 import msgspec
@@ -23,6 +24,9 @@ from shared.settings import PortalSettings
 from tests.support.builders import unique
 from tests.support.services import issue_key, settings_of
 from tests.support.waiting import WAIT_SECONDS, until
+
+NO_PAGES = Path("/nowhere")
+"""Where no pages were built: what a portal does besides needs none."""
 
 
 def path(officer: str, revision: int, tenant: str = "agency") -> PathRecommended:
@@ -161,12 +165,12 @@ class Stream:
 
 @asynccontextmanager
 async def running_portal(
-    settings: PortalSettings, owner: Owner, lifetime: float = 900, keys_every: float = 10
+    settings: PortalSettings, owner: Owner, lifetime: float = 900, keys_every: float = 10, pages: Path = NO_PAGES
 ) -> AsyncIterator[Portal]:
     async with (
         Publisher(settings.kafka_bootstrap_servers) as publisher,
         aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session,
-        serving(await build(settings, lifetime, keys_every)) as url,
+        serving(await build(settings, lifetime, keys_every, pages)) as url,
     ):
         portal = Portal(settings, publisher, owner)
         portal.session, portal.url = session, url

@@ -11,13 +11,14 @@ from msgspec.structs import replace
 from services.recommender.inputs import MICRO, Estimate, Inputs
 from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.explain.questions import similar_courses, why_not
+from services.recommender.planner.index.catalog import Snapshot
 from services.recommender.planner.pipeline import recommend
 from services.recommender.planner.value import share
 from shared.compact_paths import CompactPath, compact, encoded, expanded
-from shared.domain import Course, MatchedRow
+from shared.domain import SHARED_TENANT, Course, MatchedRow
 from shared.messages import told, told_why_not
 from shared.paths import LearningPath
-from tests.support.builders import FRAMEWORK, MOMENT, after, at, course, framework, inputs, view_of
+from tests.support.builders import FRAMEWORK, MOMENT, TENANT, after, at, course, framework, inputs, view_of
 from tests.support.random_plans import differences, published
 
 NEEDS = framework({"a": 3, "b": 2}, others=["x"])
@@ -247,6 +248,29 @@ def test_finishing_a_path_with_matched_rows_leaves_its_other_steps_as_they_were(
         assert taken(then) == left[count:]
         assert path.coverage.gap - then.coverage.gap + then.coverage.gained == promised
     assert promised == 2_000_000 + 1_000_000 + 750_000 * 2 + 50_000
+
+
+def test_matched_courses_are_found_among_champions_and_beside_the_base(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = [matched(f"m{n:02}", ("a", 0, 3, 0.4 + n / 100), hours=1 + n % 7) for n in range(40)]
+    many += [course(f"c{n:02}", ("a", 0, 1), hours=3 + n) for n in range(20)]
+    own = [matched("own", ("b", 0, 2, 0.9)), matched("m39", ("a", 0, 3, 0.1))]  # the second hides a shared one
+    plan = inputs(NEEDS, {"a": 0, "b": 0}, budget_hours=30)
+
+    def planned(*, champions: bool) -> LearningPath:
+        snapshot = Snapshot().put_courses(SHARED_TENANT, published(many), 1).put_courses(TENANT, published(own), 2)
+        view = snapshot.view(TENANT)
+        path = recommend(plan, view)
+        assert validate(path, plan, view.course) == []
+        assert (view.catalog.base.champions is not None) == champions
+        return path
+
+    monkeypatch.setattr("services.recommender.planner.index.catalog.MERGE_THRESHOLD", 2)
+    whole = planned(champions=False)
+    assert differences(plan, view_of(published(many)), published(many)) is None
+    monkeypatch.setattr("services.recommender.planner.index.catalog.CHAMPIONS_FROM", 5)
+    few = planned(champions=True)
+    assert {"own", "m38"} <= set(taken(whole))
+    assert few.coverage.gained == whole.coverage.gained
 
 
 def test_the_compact_path_carries_the_confidence_and_a_confirmed_one_none() -> None:

@@ -1,6 +1,7 @@
 """Adaptive sessions: started, answered, resumed, stopped."""
 
 from datetime import UTC, datetime
+from functools import partial
 
 from aiohttp import web
 
@@ -32,7 +33,7 @@ async def start_session(request: web.Request) -> web.StreamResponse:
     """
     body = await read_body(request, StartSession)
     runner = request.app[RUNNER]
-    sitting, new = await runner.start(*subject_of(request), body, trace_of(request))
+    sitting, new = await runner.start(*subject_of(request), body, partial(trace_of, request))
     return json_response(step_of(sitting, datetime.now(UTC)), 201 if new else 200)
 
 
@@ -66,14 +67,14 @@ async def answer_item(request: web.Request) -> web.StreamResponse:
     """
     body = await read_body(request, SubmitAnswer)
     session = request.match_info["session_id"]
-    sitting = await request.app[RUNNER].answer(*subject_of(request), session, body, trace_of(request))
+    sitting = await request.app[RUNNER].answer(*subject_of(request), session, body, partial(trace_of, request))
     return json_response(step_of(sitting, datetime.now(UTC)))
 
 
 async def stop_session(request: web.Request) -> web.StreamResponse:
     """End a session; what it measured so far counts. A finished session stays as it is."""
     session = request.match_info["session_id"]
-    sitting = await request.app[RUNNER].stop(*subject_of(request), session, trace_of(request))
+    sitting = await request.app[RUNNER].stop(*subject_of(request), session, partial(trace_of, request))
     return json_response(step_of(sitting, datetime.now(UTC)))
 
 

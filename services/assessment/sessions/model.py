@@ -121,6 +121,7 @@ class Session(Struct, frozen=True):
     """A session as it stands. `revision` counts its changes; `stopped`: skills that are asked no further, and why.
 
     `settled`: it has ended, and what it measured is in the profile of `profile_sequence` (null: nothing was measured).
+    `due_at`: when it ends by itself, or an ended one is handed in again; null once it is settled.
     """
 
     plan: SessionPlan
@@ -130,6 +131,7 @@ class Session(Struct, frozen=True):
     stopped: dict[str, StopReason]
     end: SessionEnd | None = None
     settled: bool = False
+    due_at: datetime | None = None
     profile_sequence: int | None = None
 
 

@@ -49,6 +49,8 @@ _HANDED_IN = timedelta(seconds=5)
 """After this an ended session is taken for one that its process has not handed in."""
 
 _PUT_OFF = timedelta(minutes=5)
+_LATER = 1.1
+"""An open session waits for this many times the idle time at most, and the idle time at least."""
 
 
 @dataclass
@@ -61,7 +63,10 @@ class _Bank:
 
 
 class SessionRunner:
-    """Runs the sessions of all tenants. `idle`: how long one may wait for an answer. `clock` tells the time of day."""
+    """Runs the sessions of all tenants. `idle`: how long one may wait for an answer. `clock` tells the time of day.
+
+    `trace` is asked for the traceparent of the event where one is made.
+    """
 
     def __init__(  # noqa: PLR0913 - made once, by name, in a __main__
         self,
@@ -88,7 +93,9 @@ class SessionRunner:
 
     # --- what requests ask for ---------------------------------------------------------------------------------------
 
-    async def start(self, tenant: str, officer: str, body: StartSession, trace: str) -> tuple[Sitting, bool]:
+    async def start(
+        self, tenant: str, officer: str, body: StartSession, trace: Callable[[], str]
+    ) -> tuple[Sitting, bool]:
         """Return a new session and True, or the officer's open one and False where the same was asked for.
 
         Raises NotFound, Conflict where an open session was asked for otherwise, InvalidInput naming the field,
@@ -105,8 +112,8 @@ class SessionRunner:
             elif before:
                 return await self._sitting_of(before), False
             plan, bank = await self._planned(profile, body)
-            sitting = begun(plan, bank.pool, bank.exposure)
-            if not await self._sessions.start(sitting.session, self._due_at(sitting.session)):
+            sitting = self._due(begun(plan, bank.pool, bank.exposure))
+            if not await self._sessions.start(sitting.session):
                 return None
             bank.exposure.started()
             self._shown(bank, sitting)
@@ -120,7 +127,9 @@ class SessionRunner:
 
         return await retry_on_conflict(decide, "this officer's sessions")
 
-    async def answer(self, tenant: str, officer: str, session: str, body: SubmitAnswer, trace: str) -> Sitting:
+    async def answer(
+        self, tenant: str, officer: str, session: str, body: SubmitAnswer, trace: Callable[[], str]
+    ) -> Sitting:
         """Return the session after an answer; the same answer again changes nothing.
 
         Raises NotFound, Conflict or InvalidInput naming the field, Unavailable.
@@ -147,7 +156,7 @@ class SessionRunner:
             raise problem
         return sitting
 
-    async def stop(self, tenant: str, officer: str, session: str, trace: str) -> Sitting:
+    async def stop(self, tenant: str, officer: str, session: str, trace: Callable[[], str]) -> Sitting:
         """Return the session as ended, with its result. Raises NotFound, Unavailable."""
         return await self._end(await self._fresh(tenant, officer, session), "stopped", trace)
 
@@ -173,7 +182,7 @@ class SessionRunner:
         for session in due:
             try:
                 ending: SessionEnding = "time_limit" if is_over(session.plan, self._clock()) else "left"
-                await self._end(await self._sitting_of(session), ending, "")
+                await self._end(await self._sitting_of(session), ending, str)
             except Unavailable:
                 raise
             except Exception as error:  # noqa: BLE001 - one that cannot be ended keeps no other from it
@@ -261,7 +270,8 @@ class SessionRunner:
         after, problem = answered(before, body, bank.exposure, self._clock())
         if after is before:
             return before, None
-        if not await self._sessions.advance(before.session, after.session, self._due_at(after.session)):
+        after = self._due(after)
+        if not await self._sessions.advance(before.session, after.session):
             return None
         self.answers += problem is None
         self._shown(bank, after)
@@ -270,7 +280,7 @@ class SessionRunner:
         self._remember(after)
         return after, problem
 
-    async def _end(self, sitting: Sitting, ending: SessionEnding, trace: str) -> Sitting:
+    async def _end(self, sitting: Sitting, ending: SessionEnding, trace: Callable[[], str]) -> Sitting:
         """Return a session as ended and handed in, whether or not it was already."""
 
         async def decide() -> Sitting | None:
@@ -278,7 +288,8 @@ class SessionRunner:
             after = stopped(sitting, ending, self._clock())
             if after is sitting:
                 return sitting
-            if await self._sessions.advance(sitting.session, after.session, self._due_at(after.session)):
+            after = self._due(after)
+            if await self._sessions.advance(sitting.session, after.session):
                 self.endings[ending] += 1
                 return after
             plan = sitting.plan
@@ -289,7 +300,7 @@ class SessionRunner:
         self._sittings.pop(ended.plan.key, None)
         return await self._handed_in(ended, trace)
 
-    async def _handed_in(self, sitting: Sitting, trace: str) -> Sitting:
+    async def _handed_in(self, sitting: Sitting, trace: Callable[[], str]) -> Sitting:
         """Return an ended session with its result in the profile; without it where that has to wait.
 
         The officer is gone: the session too. Raises NotFound then.
@@ -298,11 +309,10 @@ class SessionRunner:
         if session.end is None or session.settled:
             return sitting
         try:
-            sequence = await self._hand_in(session, trace)
-            after = msgspec.structs.replace(
-                session, revision=session.revision + 1, settled=True, profile_sequence=sequence
-            )
-            if not await self._sessions.advance(session, after, None):
+            sequence = await self._hand_in(session, trace())
+            settled = {"settled": True, "due_at": None, "profile_sequence": sequence}
+            after = msgspec.structs.replace(session, revision=session.revision + 1, **settled)
+            if not await self._sessions.advance(session, after):
                 return await self._fresh(session.plan.tenant, session.plan.officer, session.plan.id)
             return replace(sitting, session=after)
         except NotFound:
@@ -338,14 +348,18 @@ class SessionRunner:
 
     # --- in memory ---------------------------------------------------------------------------------------------------
 
-    def _due_at(self, session: Session) -> datetime:
-        now = self._clock()
+    def _due(self, sitting: Sitting) -> Sitting:
+        """Return a changed session with the time at which `run` looks at it, which few answers move."""
+        session, now = sitting.session, self._clock().replace(microsecond=0)  # MongoDB keeps no microseconds
         if session.end is not None:
-            return now + _HANDED_IN
-        idle = now + self._idle
-        if session.plan.seconds is None:
-            return idle
-        return min(idle, session.plan.started_at + timedelta(seconds=session.plan.seconds))
+            due_at = now + _HANDED_IN
+        else:
+            least, due_at = now + self._idle, now + self._idle * _LATER
+            if session.due_at is not None and least <= session.due_at <= due_at:
+                due_at = session.due_at
+            if session.plan.seconds is not None:
+                due_at = min(due_at, session.plan.started_at + timedelta(seconds=session.plan.seconds))
+        return replace(sitting, session=msgspec.structs.replace(session, due_at=due_at))
 
     @staticmethod
     def _shown(bank: _Bank, sitting: Sitting) -> None:

@@ -27,6 +27,7 @@ from shared.mongo import Database, Document, ensure_indexes, readable, unavailab
 
 COLLECTION = "sessions"
 _CHANGING = ("revision", "current", "stopped", "end", "settled", "profile_sequence")
+"""The fields of a session that change, beside `answers`, which grow, and `due_at`, which is searched by."""
 
 
 class SessionStore:
@@ -49,7 +50,7 @@ class SessionStore:
         ]
         await ensure_indexes(self._database, {COLLECTION: indexes})
 
-    async def start(self, session: Session, due_at: datetime) -> bool:
+    async def start(self, session: Session) -> bool:
         """Store a new session; False where the officer has an open one. Raises Unavailable."""
         plan = session.plan
         document: Document = {
@@ -59,7 +60,9 @@ class SessionStore:
             "started_at": plan.started_at,
             "plan": msgspec.to_builtins(plan),
             "answers": [],
-            **_changing(session, due_at)["$set"],
+            "due_at": session.due_at,
+            "open": session.end is None,
+            **{name: msgspec.to_builtins(getattr(session, name)) for name in _CHANGING},
         }
         try:
             with unavailable():
@@ -68,9 +71,9 @@ class SessionStore:
             return False
         return True
 
-    async def advance(self, before: Session, after: Session, due_at: datetime | None) -> bool:
+    async def advance(self, before: Session, after: Session) -> bool:
         """Store what changed of a session; False where another change came first. Raises Unavailable."""
-        change = _changing(after, due_at)
+        change = _changes(before, after)
         if new := after.answers[len(before.answers) :]:
             change["$push"] = {"answers": {"$each": msgspec.to_builtins(new)}}
         with unavailable():
@@ -169,15 +172,19 @@ class SessionStore:
                     yield found
 
 
-def _changing(session: Session, due_at: datetime | None) -> Document:
-    """Return the operators that set what changes of a session."""
-    content = msgspec.to_builtins(session)
-    fields = {name: content[name] for name in _CHANGING} | {"open": session.end is None}
-    if due_at is None:
-        return {"$set": fields, "$unset": {"due_at": ""}}
-    return {"$set": {**fields, "due_at": due_at}}
+def _changes(before: Session, after: Session) -> Document:
+    """Return the operators that set what differs; an index is touched only where its field does."""
+    differing = [name for name in _CHANGING if getattr(before, name) != getattr(after, name)]
+    change: Document = {"$set": {name: msgspec.to_builtins(getattr(after, name)) for name in differing}}
+    if (after.end is None) != (before.end is None):
+        change["$set"]["open"] = after.end is None
+    if after.due_at is None and before.due_at is not None:
+        change["$unset"] = {"due_at": ""}
+    elif after.due_at != before.due_at:
+        change["$set"]["due_at"] = after.due_at
+    return change
 
 
 def _session(document: Document) -> Session:
     names = ("plan", "answers", *_CHANGING)
-    return msgspec.convert({name: document[name] for name in names}, Session)
+    return msgspec.convert({**{name: document[name] for name in names}, "due_at": document.get("due_at")}, Session)

@@ -1,29 +1,38 @@
-"""Serves the officers' page and its files from memory; browsers revalidate them by ETag."""
+"""Serves the pages as they were built, from memory. Their names hold a hash, so browsers keep all files but the index.
 
+Without built pages everything else of the portal works, and the page's address says what is missing.
+"""
+
+import gzip
 import hashlib
 from pathlib import Path
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from msgspec import Struct
 
 from shared.errors import NotFound
 from shared.preconditions import Tag
 from shared.routes import not_modified
 
-FOLDER = Path(__file__).parents[1] / "web"
+BUILT = Path(__file__).parents[1] / "pages" / "dist"
+"""Where `make pages` builds to."""
+
 INDEX = "index.html"
+STATIC = "static"
 
 _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
 }
 _POLICY = (
     "default-src 'none'; "
     "script-src 'self'; "
     "style-src 'self'; "
     "img-src 'self'; "
+    "font-src 'self'; "
     "connect-src 'self'; "
     "form-action 'self'; "
     "base-uri 'none'; "
@@ -35,41 +44,58 @@ _GUARDS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-cache",
 }
+_NOT_BUILT = (
+    "ยังไม่ได้สร้างหน้าเว็บ: ให้ผู้ดูแลระบบเรียก `make pages` (ต้องมี Node 20.19 ขึ้นไป) แล้วเปิดพอร์ทัลใหม่\n"
+    "The pages are not built: run `make pages` (it takes Node 20.19 or newer), then start the portal again.\n"
+)
 
 
 class Asset(Struct, frozen=True):
-    """A file of the page, with what a browser needs to know of it."""
+    """A file of the pages, with what a browser needs to know of it; `packed` is None where gzip gains nothing."""
 
     body: bytes
+    packed: bytes | None
     content_type: str
     etag: str
+    caching: str
 
 
-def read_assets(folder: Path = FOLDER) -> dict[str, Asset]:
-    """Return the page's files by name; nothing outside this table is ever served."""
-    assets = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix in _TYPES:
-            body = path.read_bytes()
-            assets[path.name] = Asset(body, _TYPES[path.suffix], hashlib.sha256(body).hexdigest()[:32])
-    return assets
+def read_assets(folder: Path = BUILT) -> dict[str, Asset]:
+    """Return the files of built pages by name; nothing outside this table is ever served. Empty without built pages."""
+    if not (folder / INDEX).is_file():
+        return {}
+    named = {path.name: path for path in sorted((folder / STATIC).glob("*")) if path.suffix in _TYPES}
+    assets = {name: _asset(path, "public, max-age=31536000, immutable") for name, path in named.items()}
+    return assets | {INDEX: _asset(folder / INDEX, "no-cache")}
+
+
+def _asset(path: Path, caching: str) -> Asset:
+    body = path.read_bytes()
+    packed = gzip.compress(body, mtime=0)
+    smaller = packed if len(packed) < len(body) * 0.9 else None
+    return Asset(body, smaller, _TYPES[path.suffix], hashlib.sha256(body).hexdigest()[:32], caching)
 
 
 class Page:
-    """Serves the page."""
+    """Serves the pages."""
 
     def __init__(self, assets: dict[str, Asset]) -> None:
         self._assets = assets
 
     async def get_page(self, request: web.Request) -> web.Response:
-        """Return the officers' page."""
+        """Return the page. 503 where it was not built."""
+        if not self._assets:
+            headers = {**_GUARDS, hdrs.CACHE_CONTROL: "no-store"}
+            return web.Response(text=_NOT_BUILT, status=503, content_type="text/plain", headers=headers)
         return self._answer(request, INDEX)
 
     async def get_asset(self, request: web.Request) -> web.Response:
         """Return a file of the page. 304 where the browser has it already."""
-        return self._answer(request, request.match_info["name"])
+        name = request.match_info["name"]
+        if name == INDEX:
+            raise NotFound("no such file")
+        return self._answer(request, name)
 
     def _answer(self, request: web.Request, name: str) -> web.Response:
         asset = self._assets.get(name)
@@ -77,7 +103,16 @@ class Page:
             raise NotFound("no such file")
         found = not_modified(request, Tag(asset.etag))
         if found is None:
-            headers = {"Content-Type": asset.content_type, "ETag": f'"{asset.etag}"'}
-            found = web.Response(body=asset.body, headers=headers)
+            found = self._body(asset, packed="gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, ""))
         found.headers.update(_GUARDS)
+        found.headers[hdrs.CACHE_CONTROL] = asset.caching
+        if asset.packed is not None:
+            found.headers[hdrs.VARY] = hdrs.ACCEPT_ENCODING
         return found
+
+    @staticmethod
+    def _body(asset: Asset, *, packed: bool) -> web.Response:
+        headers = {hdrs.CONTENT_TYPE: asset.content_type, hdrs.ETAG: f'"{asset.etag}"'}
+        if packed and asset.packed is not None:
+            return web.Response(body=asset.packed, headers={**headers, hdrs.CONTENT_ENCODING: "gzip"})
+        return web.Response(body=asset.body, headers=headers)

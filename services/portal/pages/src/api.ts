@@ -1,0 +1,152 @@
+/** Requests to the portal, typed by the services' OpenAPI documents. The API key is kept in the cookie only. */
+
+import createClient from 'openapi-fetch';
+import type * as assessment from '../generated/assessment';
+import type * as catalog from '../generated/catalog';
+import type * as portal from '../generated/portal';
+import type * as recommender from '../generated/recommender';
+
+type R = recommender.components['schemas'];
+type C = catalog.components['schemas'];
+type A = assessment.components['schemas'];
+type P = portal.components['schemas'];
+
+export type Session = P['Session'];
+export type StoredPath = R['StoredPath'];
+/** A path as the live stream sends it. */
+export type Recommended = Pick<StoredPath, 'revision' | 'cause' | 'planned_at' | 'path'>;
+export type LearningPath = R['LearningPath'];
+export type Step = R['Step'];
+export type CourseCard = R['CourseCard'];
+export type Gap = R['Gap'];
+export type Prerequisite = R['Prerequisite'];
+export type Reason = R['Reason'];
+export type FeedbackHeld = R['FeedbackHeld'];
+export type FeedbackTaken = R['FeedbackTaken'];
+export type Statement = R['Standing'];
+export type Action = R['GiveFeedback']['action'];
+export type WhyNotAnswer = R['WhyNotAnswer'];
+export type WhatIf = R['RecommendationRequest'];
+export type Similar = R['Similar'];
+export type Framework = C['Framework'];
+export type Profile = A['Profile'];
+export type PutOfficer = A['PutOfficer'];
+/** What the page shows of a course that somebody chose. */
+export type Course = Pick<CourseCard, 'id' | 'title' | 'hours'>;
+
+const LONGEST_MS = 30_000; // nobody waits longer than this for an answer
+const WORDS = 'th,en'; // both, whatever the browser prefers: the page changes its language without asking again
+
+/** A response other than success. `status` 0: no response. `field` and `detail` are the service's own words. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly requestId?: string,
+    readonly detail?: string,
+    readonly field?: string,
+  ) {
+    super(`answer ${status}`);
+  }
+}
+
+const options = {
+  credentials: 'same-origin',
+  cache: 'no-store',
+  fetch: (request: Request) => fetch(request, { signal: AbortSignal.timeout(LONGEST_MS) }),
+} as const;
+const own = createClient<portal.paths>({ baseUrl: window.location.origin, ...options });
+const api = createClient<recommender.paths & catalog.paths & assessment.paths>({
+  baseUrl: `${window.location.origin}/api`,
+  ...options,
+});
+
+interface Answered<T> {
+  data?: T;
+  error?: unknown;
+  response: Response;
+}
+
+/** Return what was answered. Throws ApiError. */
+async function answer<T>(asked: Promise<Answered<T>>): Promise<T> {
+  let answered: Answered<T>;
+  try {
+    answered = await asked;
+  } catch {
+    throw new ApiError(0);
+  }
+  const { data, error, response } = answered;
+  if (response.ok) return data as T;
+  const problem = (typeof error === 'object' ? error : {}) as { detail?: string; field?: string };
+  throw new ApiError(response.status, response.headers.get('X-Request-Id') ?? undefined, problem.detail, problem.field);
+}
+
+const of = (officer_id: string) => ({ path: { officer_id } });
+
+/** Return who is signed in. Throws ApiError 401 where nobody is. */
+export const readSession = () => answer(own.GET('/session'));
+
+/** Sign in with an API key; return the session. */
+export const signIn = (key: string) => answer(own.POST('/session', { body: { key } }));
+
+/** Return how people may sign in besides with a key. */
+export const readSignInOptions = () => answer(own.GET('/session/options'));
+
+/** Forget the key. */
+export const signOut = () => answer(own.DELETE('/session'));
+
+/** Return a framework: its areas, skills, scale and job groups. */
+export const readFramework = (framework_id: string) =>
+  answer(api.GET('/v1/frameworks/{framework_id}', { params: { path: { framework_id } } }));
+
+/** Return an officer's profile. */
+export const readOfficer = (officer: string) => answer(api.GET('/v1/officers/{officer_id}', { params: of(officer) }));
+
+/** Change an officer's profile, if it still is at `sequence`; ApiError 412 where it is not. */
+export const putOfficer = (officer: string, body: PutOfficer, sequence: number) =>
+  answer(
+    api.PUT('/v1/officers/{officer_id}', { params: { ...of(officer), header: { 'If-Match': `"${sequence}"` } }, body }),
+  );
+
+/** Return an officer's current statements about courses. */
+export const readFeedback = (officer: string) =>
+  answer(api.GET('/v1/officers/{officer_id}/feedback', { params: of(officer) }));
+
+/** Send feedback about a course; sent again under the same `key`, it counts once. */
+export const giveFeedback = (officer: string, body: R['GiveFeedback'], key: string) =>
+  answer(
+    api.POST('/v1/officers/{officer_id}/feedback', { params: { ...of(officer), header: { 'Idempotency-Key': key } }, body }),
+  );
+
+/** Return an officer's path as it is stored, with the alternatives of its steps. */
+export const readPath = (officer: string) =>
+  answer(api.GET('/v1/officers/{officer_id}/path', { params: { ...of(officer), query: { lang: WORDS } } }));
+
+/** Return why a course is not in an officer's path. */
+export const whyNot = (officer_id: string, course_id: string) =>
+  answer(
+    api.GET('/v1/officers/{officer_id}/path/why-not/{course_id}', {
+      params: { path: { officer_id, course_id }, query: { lang: WORDS } },
+    }),
+  );
+
+/** Return the courses that teach most like this one, none of them in the officer's path. */
+export const similarCourses = (officer: string, course_id: string) =>
+  answer(api.GET('/v1/courses/{course_id}/similar', { params: { path: { course_id }, query: { officer, limit: 3 } } }));
+
+/** Return the path for a request; nothing is stored. */
+export const recommend = (body: WhatIf) =>
+  answer(api.POST('/v1/recommendations', { params: { query: { lang: WORDS } }, body }));
+
+/** Return the courses that teach a skill, at most `most`. */
+export async function coursesTeaching(framework: string, skill: string, most = 2000): Promise<Course[]> {
+  const found: Course[] = [];
+  let after: string | null = '';
+  while (after !== null && found.length < most) {
+    const page: { courses: Course[]; next: string | null } = await answer(
+      api.GET('/v1/courses', { params: { query: { framework, skill, limit: 500, after } } }),
+    );
+    found.push(...page.courses.map(({ id, title, hours }) => ({ id, title, hours })));
+    after = page.next;
+  }
+  return found;
+}

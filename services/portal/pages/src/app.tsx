@@ -1,0 +1,195 @@
+/** What stands around every page: the head, the foot, signing in, and the page of who is signed in. */
+
+import { useSignal } from '@preact/signals';
+import type { ComponentType, JSX } from 'preact';
+import { useEffect, useLayoutEffect } from 'preact/hooks';
+import { readSignInOptions, type Session, signIn } from './api';
+import { asApiError } from './errors';
+import { type Key, language, otherLanguage, setLanguage, t } from './i18n';
+import icon from './icon.svg';
+import { connection, focusOn, session, show, shown, signOut, start } from './shell';
+import { Button, EntryForm, Message } from './ui';
+import { VIEWS } from './views';
+
+const NAMES = { th: 'ไทย', en: 'English' } as const;
+
+async function enter(key: string): Promise<void> {
+  const complain = (complaint: Key) => {
+    show('signIn', { complaint });
+    focusOn('key');
+  };
+  if (!key) {
+    complain('keyNeeded');
+    return;
+  }
+  try {
+    session.value = await signIn(key);
+  } catch (thrown) {
+    const { status } = asApiError(thrown);
+    complain(status === 0 ? 'unreachable' : status >= 500 ? 'busy' : 'keyRefused');
+    return;
+  }
+  show('loading');
+  focusOn('main');
+}
+
+const OUTCOMES: Partial<Record<string, Key>> = {
+  expired: 'openid.expired',
+  refused: 'openid.refused',
+  unknown: 'openid.unknown',
+  unavailable: 'openid.unavailable',
+};
+
+/** Signing in with the account of one's organisation, where the portal knows a provider. */
+function OpenId(): JSX.Element | null {
+  const offered = useSignal(false);
+  useEffect(() => {
+    readSignInOptions().then(
+      (options) => {
+        offered.value = options.openid;
+      },
+      () => undefined, // the key still signs in
+    );
+  }, [offered]);
+  if (!offered.value) return null;
+  const outcome = OUTCOMES[new URLSearchParams(window.location.search).get('sign-in') ?? ''];
+  return (
+    <div class="message">
+      <p class="wrong" role="alert">
+        {outcome && t(outcome)}
+      </p>
+      <p>
+        <a class="button main" href={`/session/openid?${new URLSearchParams({ to: '/' })}`} data-keep="openid">
+          {t('openid.signIn')}
+        </a>
+      </p>
+      <p class="quiet">{t('openid.orKey')}</p>
+    </div>
+  );
+}
+
+function KeyForm(): JSX.Element {
+  return (
+    <EntryForm
+      name="key"
+      title="signIn"
+      why="signInWhy"
+      label="key"
+      hint="keyHint"
+      button="signIn"
+      complaint={shown.value.complaint}
+      input={{ type: 'password' }}
+      onEntry={enter}
+    />
+  );
+}
+
+const SignIn = (): JSX.Element => (
+  <>
+    <OpenId />
+    <KeyForm />
+  </>
+);
+
+/** A screen that something could not be had, with a button to try again. */
+export function Failed(): JSX.Element {
+  const { complaint, requestId } = shown.value;
+  return (
+    <Message title="failed" why={complaint ?? 'failedWhy'}>
+      <p>
+        <Button name="again" class="main" onClick={start}>
+          {t('again')}
+        </Button>
+      </p>
+      {requestId && <p class="quiet">{t('reference', { id: requestId })}</p>}
+    </Message>
+  );
+}
+
+/** The page of a role, once it is fetched. */
+function RolePage({ role }: { role: Session['role'] }): JSX.Element {
+  const page = useSignal<ComponentType | undefined>(undefined);
+  useEffect(() => {
+    VIEWS[role]().then(
+      (found) => {
+        page.value = found.default;
+      },
+      () => show('failed', { complaint: 'unreachable' }),
+    );
+  }, [role, page]);
+  const Page = page.value;
+  return Page ? <Page /> : <Message title="loading" />;
+}
+
+function View(): JSX.Element {
+  const { screen } = shown.value;
+  if (session.value) return screen === 'failed' ? <Failed /> : <RolePage role={session.value.role} />;
+  if (screen === 'signIn') return <SignIn />;
+  return screen === 'failed' ? <Failed /> : <Message title="loading" />;
+}
+
+function Masthead(): JSX.Element {
+  return (
+    <header class="masthead">
+      <div class="masthead-row">
+        <p class="brand">
+          <img src={icon} alt="" width="36" height="36" />
+          <span>
+            <strong>{t('brand')}</strong>
+            <span>{t('brandFor')}</span>
+          </span>
+        </p>
+        <div class="tools">
+          <button type="button" id="language" lang={otherLanguage()} onClick={() => setLanguage(otherLanguage()).catch(() => undefined)}>
+            {NAMES[otherLanguage()]}
+          </button>
+          {session.value && (
+            <button type="button" id="sign-out" onClick={signOut}>
+              {t('signOut')}
+            </button>
+          )}
+        </div>
+      </div>
+    </header>
+  );
+}
+
+function ConnectionLine(): JSX.Element {
+  const state = connection.value;
+  const words: Key | undefined = state && ({ open: 'connected', lost: 'disconnected', opening: 'connecting' } as const)[state];
+  return (
+    <p class={`connection ${state ?? ''}`} id="connection" role="status">
+      {words && t(words)}
+    </p>
+  );
+}
+
+/** The whole page. */
+export function App(): JSX.Element {
+  const { screen } = shown.value;
+  const spoken = language();
+  const title = t('title');
+  useLayoutEffect(() => {
+    document.documentElement.lang = spoken;
+    document.title = title;
+  }, [spoken, title]);
+  const skip = (event: Event) => {
+    event.preventDefault(); // the address may name the officer
+    focusOn('main');
+  };
+  return (
+    <>
+      <a class="skip" href="#main" id="skip" onClick={skip}>
+        {t('skip')}
+      </a>
+      <Masthead />
+      <ConnectionLine />
+      <main id="main" tabIndex={-1} aria-busy={screen === 'loading'} data-view={screen}>
+        <View />
+      </main>
+      <footer class="colophon">
+        <p>{t('privacy')}</p>
+      </footer>
+    </>
+  );
+}

@@ -1,0 +1,54 @@
+/** What a person is told of a refused request. */
+
+import type { JSX } from 'preact';
+import { ApiError } from './api';
+import { type Key, t } from './i18n';
+
+const BY_STATUS: Partial<Record<number, Key>> = {
+  403: 'problems.403',
+  404: 'problems.404',
+  412: 'problems.412',
+  422: 'problems.422',
+};
+const FIELDS: Partial<Record<string, Key>> = {
+  at: 'finishedOn',
+  budget_hours: 'totalHours',
+  completed: 'alreadyTook',
+  course: 'pickCourse',
+  deadline: 'deadline',
+  job_group: 'jobGroup',
+  key: 'key',
+  stage: 'stage',
+  weekly_hours: 'weekly',
+};
+
+/** Return the sentence for a refusal; `special` holds sentences of the place for some statuses. */
+export function sentenceOf(error: ApiError, special: Partial<Record<number, Key>> = {}): string {
+  const { status } = error;
+  return t(
+    special[status] ?? BY_STATUS[status] ?? (status === 0 ? 'unreachable' : status >= 500 ? 'busy' : 'problems.other'),
+  );
+}
+
+/** The sentence for a refusal, the field that is to blame, and the service's own words, which are English. */
+export function Refusal({ error, special }: { error: ApiError; special?: Partial<Record<number, Key>> }): JSX.Element {
+  const field = FIELDS[error.field ?? ''];
+  const own = error.status === 400 || error.status === 422 || (error.status === 409 && !special?.[409]);
+  return (
+    <>
+      {sentenceOf(error, special)}
+      {field && ` ${t('problemField', { field: t(field) })}`}
+      {own && error.detail && (
+        <small class="detail">
+          {t('problemDetail')} <span lang="en">{error.detail}</span>
+        </small>
+      )}
+    </>
+  );
+}
+
+/** Return an error if it is one of an answer; throw it on if it is a fault of the page. */
+export function asApiError(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  throw error;
+}

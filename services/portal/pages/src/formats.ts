@@ -1,0 +1,37 @@
+/** Numbers and dates as the page's language writes them. */
+
+import { locale } from './i18n';
+
+const number = (value: number, options: Intl.NumberFormatOptions): string =>
+  new Intl.NumberFormat(locale(), options).format(value);
+const date = (value: Date, options: Intl.DateTimeFormatOptions): string =>
+  new Intl.DateTimeFormat(locale(), options).format(value);
+
+/** Return a number with one decimal at most, for messages that choose a plural by it. */
+export const tenths = (value: number): number => Math.round(value * 10) / 10;
+/** Return a number with one decimal at most. */
+export const decimal = (value: number): string => number(value, { maximumFractionDigits: 1 });
+/** Return a share of 0 to 1 as whole percent. */
+export const percent = (share: number): string => `${number(Math.round(share * 100), {})}%`;
+/** Return a number with its sign, one decimal at most; `0` where it is none. */
+export const signed = (value: number): string =>
+  number(value, { maximumFractionDigits: 1, signDisplay: 'exceptZero' });
+/** Return a difference of shares in whole percent points, with its sign. */
+export const points = (from: number, to: number): string => signed(Math.round(to * 100) - Math.round(from * 100));
+
+/** Return the moment of an ISO 8601 date (its noon, where the reader is) or time. */
+export const momentOf = (iso: string): Date => new Date(iso.length === 10 ? `${iso}T12:00:00` : iso);
+/** Return a day in words; in Thai of the Buddhist era. */
+export const day = (iso: string): string => date(momentOf(iso), { day: 'numeric', month: 'long', year: 'numeric' });
+/** Return a day without its year. */
+export const shortDay = (moment: Date): string => date(moment, { day: 'numeric', month: 'short' });
+/** Return the time of day. */
+export const clock = (moment: Date): string => date(moment, { hour: '2-digit', minute: '2-digit' });
+/** Return the name of a language by its ISO code. */
+export const languageName = (code: string): string =>
+  new Intl.DisplayNames([locale()], { type: 'language' }).of(code) ?? code;
+
+/** Return a moment's day as date fields write it. */
+export function isoDay(moment: Date = new Date()): string {
+  return new Date(moment.getTime() - moment.getTimezoneOffset() * 60_000).toISOString().slice(0, 10);
+}

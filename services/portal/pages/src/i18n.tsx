@@ -1,0 +1,104 @@
+/** The words of the pages in Thai and English, and the texts of the services, which come in one or both languages. */
+
+import { signal } from '@preact/signals';
+import { IntlMessageFormat } from 'intl-messageformat';
+import { type AllHTMLAttributes, type ComponentChild, type ComponentChildren, createElement, type JSX } from 'preact';
+import thai from '../locales/th.json';
+
+export type Key = keyof typeof thai;
+export type Language = 'th' | 'en';
+/** A text of a service: one of the two languages may be missing. */
+export interface Text {
+  th?: string | null;
+  en?: string | null;
+}
+type Values = Record<string, string | number>;
+
+const REMEMBERED = 'language';
+const LOCALES = { th: 'th-TH-u-ca-buddhist-nu-latn', en: 'en-GB' } as const;
+
+/** The messages by language; Thai is always there, English is fetched when it is asked for. */
+const messages: { th: Record<Key, string>; en?: Record<Key, string> } = { th: thai };
+const formats = new Map<string, IntlMessageFormat>();
+const present = signal<Language>('th');
+
+/** Return the language of the page. */
+export const language = (): Language => present.value;
+/** Return the language that the page could be shown in instead. */
+export const otherLanguage = (): Language => (present.value === 'th' ? 'en' : 'th');
+/** Return the locale that numbers and dates are written by: in Thai of the Buddhist era, with Arabic digits. */
+export const locale = (): string => LOCALES[present.value];
+
+/** Fetch the words that are not here yet, so that the language changes at one touch, without a connection too. */
+export async function fetchWords(): Promise<void> {
+  messages.en ??= (await import('../locales/en.json')).default;
+}
+
+/** Show the page in `next` from now on, and remember it on this device. Rejects where its words cannot be fetched. */
+export async function setLanguage(next: Language): Promise<void> {
+  if (next === 'en' && !messages.en) await fetchWords();
+  present.value = next;
+  try {
+    localStorage.setItem(REMEMBERED, next);
+  } catch {
+    // storage may be forbidden; the page works without it
+  }
+}
+
+/** Show the page in the language that was chosen on this device before; Thai without a choice. */
+export async function restoreLanguage(): Promise<void> {
+  try {
+    if (localStorage.getItem(REMEMBERED) === 'en') await setLanguage('en');
+  } catch {
+    // as above, or English could not be fetched
+  }
+}
+
+/** Return a text in which no line ends between a number and the word it belongs to. */
+const bound = (text: string): string =>
+  text.replace(/ (?=\d)|(?<=\d) (?=ชั่วโมง|หลักสูตร|ทักษะ|ระดับ|hour|course|skill|more)/g, '\u00a0');
+
+function format(key: Key): IntlMessageFormat {
+  const name = `${present.value} ${key}`;
+  let found = formats.get(name);
+  if (!found) {
+    found = new IntlMessageFormat((messages[present.value] ?? messages.th)[key], locale());
+    formats.set(name, found);
+  }
+  return found;
+}
+
+/** Return the message of `key` in the page's language. Numbers in `values` decide about plurals. */
+export const t = (key: Key, values?: Values): string => bound(String(format(key).format(values)));
+
+/** Return the message of `key` with elements among its values. */
+export function rich(key: Key, values: Record<string, ComponentChild>): ComponentChild[] {
+  const parts = format(key).format<ComponentChild>(values);
+  return [parts].flat().map((part) => (typeof part === 'string' ? bound(part) : part));
+}
+
+/** Whether a text has a character to be seen: paths from before that was asked for may hold one that has none. */
+const shows = (text: string | null | undefined): text is string =>
+  /[\p{L}\p{N}\p{P}\p{S}]/u.test((text ?? '').replace(/[\u115f\u1160\u3164\uffa0\u2800\ufffc]/g, ''));
+
+/** Return the words of a service's text, and their language where it is not the page's. */
+export function localize(text: Text | null | undefined): { words: string; lang: Language | undefined } {
+  if (!text) return { words: '', lang: undefined };
+  for (const lang of [language(), otherLanguage()]) {
+    const words = text[lang];
+    if (shows(words)) return { words: bound(words), lang: lang === language() ? undefined : lang };
+  }
+  return { words: '–', lang: undefined };
+}
+
+interface LocalizedProps extends Pick<AllHTMLAttributes, 'class' | 'scope'> {
+  text: Text | null | undefined;
+  as?: keyof JSX.IntrinsicElements;
+  children?: ComponentChildren;
+}
+
+/** A service's text, marked with its language where that is not the page's; children stand after it. */
+export function Localized({ text, as = 'span', children, ...attributes }: LocalizedProps): JSX.Element {
+  const { words, lang } = localize(text);
+  return createElement(as, { ...attributes, lang }, words, children);
+}

@@ -1,0 +1,200 @@
+/** Feedback about courses: the buttons of each step, and the list of what was said. */
+
+import { useSignal } from '@preact/signals';
+import type { JSX } from 'preact';
+import { useEffect, useLayoutEffect } from 'preact/hooks';
+import type { Action, Course, FeedbackHeld, LearningPath, Statement, Step } from '../api';
+import { day } from '../formats';
+import { Localized, t } from '../i18n';
+import { About, Button, DateField, field, noonOf, Section, today, Wrong } from '../ui';
+import type { Visit } from './visit';
+
+const CHOICES = ['pin', 'not_now', 'not_relevant'] as const;
+const GROUPS = ['not_relevant', 'not_now', 'pin', 'started', 'completed'] as const;
+
+type Said = Exclude<Action, 'undo'>;
+type Titled = Pick<Course, 'id' | 'title'>;
+
+/** Return course id -> the newest current statement about it. */
+export const statements = (feedback: FeedbackHeld | undefined): Map<string, Statement> =>
+  new Map((feedback?.said ?? []).map((one) => [one.course, one]));
+
+interface SayProps {
+  visit: Visit;
+  course: Titled;
+  action: Said;
+}
+
+function Say({ visit, course, action }: SayProps): JSX.Element {
+  return (
+    <Button name={`${action}-${course.id}`} busy={visit.isBusy('feedback')} onClick={() => visit.giveFeedback(course, action)}>
+      {t(`actions.${action}`)}
+      <About title={course.title} />
+    </Button>
+  );
+}
+
+function Undo({ visit, course, place }: { visit: Visit; course: Titled; place: string }): JSX.Element {
+  return (
+    <Button
+      name={`undo-${place}-${course.id}`}
+      busy={visit.isBusy('feedback')}
+      onClick={() => visit.giveFeedback(course, 'undo')}
+    >
+      {t('undo')}
+      <About title={course.title} />
+    </Button>
+  );
+}
+
+/** Asks when a course was finished: today, or a day before. */
+function Finished({ visit, course }: { visit: Visit; course: Titled }): JSX.Element {
+  const wrong = useSignal(false);
+  const id = `finished-${course.id}`;
+  useLayoutEffect(() => field(id).focus(), [id]);
+  const send = async (event: Event) => {
+    event.preventDefault();
+    const { validity, value } = field(id);
+    if (validity.valid && value) await visit.giveFeedback(course, 'completed', value === today() ? undefined : noonOf(value));
+    else {
+      wrong.value = true;
+      field(id).focus();
+    }
+  };
+  return (
+    <form class="finished" noValidate onSubmit={send}>
+      <DateField
+        id={id}
+        label={t('finishedOn')}
+        value={today()}
+        max={today()}
+        required
+        wrong={wrong.value ? `${id}-wrong` : undefined}
+      />
+      <Wrong id={`${id}-wrong`}>{wrong.value && t('finishedWrong')}</Wrong>
+      <Button name={`completed-${course.id}`} class="main" submit busy={visit.isBusy('feedback')}>
+        {t('finishedSave')}
+        <About title={course.title} />
+      </Button>
+    </form>
+  );
+}
+
+interface StepProps {
+  step: Step;
+  visit: Visit;
+}
+
+/**
+ * Says of a step that was fixed in the path before optimization why it was. A required course brings its prerequisites
+ * with it; a step that unlocks another required one may be either.
+ */
+export function SeedMark({ step, path, visit }: StepProps & { path: LearningPath }): JSX.Element | null {
+  const { course, seed, unlocks = [] } = step;
+  const { value: feedback } = visit.feedback;
+  const stated = !feedback || statements(feedback).has(course.id);
+  if (!seed || (stated && seed !== 'mandatory')) return null;
+  const opens = seed === 'mandatory' && path.steps.some((one) => one.seed === seed && unlocks.includes(one.course.id));
+  return (
+    <p class="seed">
+      <span class="mark">{t(`seeds.${opens ? 'opens' : seed}`)}</span>
+    </p>
+  );
+}
+
+/** The feedback buttons of a step. */
+export function StepFeedback({ step, visit }: StepProps): JSX.Element {
+  const { course, seed } = step;
+  const asked = useSignal(false);
+  const held = statements(visit.feedback.value).get(course.id)?.action;
+  const last = visit.lastFeedback.value;
+  const stored = last?.taken && last.course.id === course.id ? last : undefined;
+  useEffect(() => {
+    if (stored) asked.value = false;
+  }, [stored, asked]);
+  const choices = CHOICES.filter((action) => action !== held && !(seed === 'mandatory' && action === 'not_relevant'));
+  return (
+    <div class="feedback" role="group" aria-label={t('feedbackLabel')}>
+      {held && (
+        <p class="said">
+          <span class="mark">{t(`statementMarks.${held}`)}</span> <Undo visit={visit} course={course} place="step" />
+        </p>
+      )}
+      <p class="actions">
+        {held !== 'started' && <Say visit={visit} course={course} action="started" />}
+        <Button
+          name={`finish-${course.id}`}
+          aria-expanded={asked.value}
+          onClick={() => {
+            asked.value = !asked.value;
+          }}
+        >
+          {t('actions.completed')}
+          <About title={course.title} />
+        </Button>
+      </p>
+      {asked.value && <Finished visit={visit} course={course} />}
+      <details data-keep={`choices-${course.id}`}>
+        <summary>
+          {t('moreChoices')}
+          <About title={course.title} />
+        </summary>
+        <ul class="choices">
+          {choices.map((action) => (
+            <li key={action}>
+              <Say visit={visit} course={course} action={action} />
+              <span class="quiet">{t(`actionWhy.${action}`)}</span>
+            </li>
+          ))}
+        </ul>
+      </details>
+    </div>
+  );
+}
+
+function Entry({ one, visit }: { one: Statement; visit: Visit }): JSX.Element {
+  const course = { id: one.course, title: one.title ?? { en: one.course } };
+  return (
+    <li data-statement={course.id}>
+      <p>
+        <Localized as="strong" text={course.title} />{' '}
+        <time class="quiet" dateTime={one.at}>
+          {t('statedOn', { day: day(one.at) })}
+        </time>
+      </p>
+      <Undo visit={visit} course={course} place="list" />
+    </li>
+  );
+}
+
+/** The section that lists all current statements, each with its undo button. */
+export function Statements({ visit }: { visit: Visit }): JSX.Element {
+  const { value: feedback } = visit.feedback;
+  const held = [...statements(feedback).values()];
+  const groups = GROUPS.filter((action) => held.some((one) => one.action === action));
+  return (
+    <Section name="statements" title="statementsTitle" why="statementsWhy" target>
+      {visit.feedbackFailed.value && (
+        <p class="wrong" role="alert">
+          {t('statementsFailed')}{' '}
+          <Button name="statements-again" onClick={() => visit.reload()}>
+            {t('again')}
+          </Button>
+        </p>
+      )}
+      {feedback && groups.length === 0 && <p>{t('statementsNone')}</p>}
+      {groups.map((action) => (
+        <div key={action}>
+          <h3>{t(`statementGroups.${action}`)}</h3>
+          <ul class="plain">
+            {held
+              .filter((one) => one.action === action)
+              .map((one) => (
+                <Entry key={one.course} one={one} visit={visit} />
+              ))}
+          </ul>
+        </div>
+      ))}
+    </Section>
+  );
+}

@@ -1,0 +1,66 @@
+/** Today's next step: the one course to go on with, why, and the way to it. */
+
+import type { JSX } from 'preact';
+import type { LearningPath, Step } from '../api';
+import { tenths } from '../formats';
+import { Localized, t } from '../i18n';
+import { goTo } from '../shell';
+import { About, Button } from '../ui';
+import { statements } from './feedback';
+import type { Visit } from './visit';
+
+/** Return the step to go on with: what was started, else the first. */
+export function nextStep(path: LearningPath, started: (course: string) => boolean): Step | undefined {
+  return path.steps.find((step) => started(step.course.id)) ?? path.steps[0];
+}
+
+/** Return an address that a browser may be sent to, nothing where there is none. */
+export const webAddress = (url: string | null | undefined): string | undefined =>
+  url && /^https?:\/\//.test(url) ? url : undefined;
+
+/** The next step, above everything else of the path. */
+export function NextStep({ path, visit }: { path: LearningPath; visit: Visit }): JSX.Element | null {
+  const held = statements(visit.feedback.value);
+  const isStarted = (id: string) => held.get(id)?.action === 'started';
+  const step = nextStep(path, isStarted);
+  if (!step) return null;
+  const { course } = step;
+  const begun = isStarted(course.id);
+  const url = webAddress(course.url);
+  return (
+    <section class="next" aria-labelledby="next-title">
+      <p class="next-kicker">{t(begun ? 'nextBegun' : 'nextNow')}</p>
+      <h2 id="next-title">
+        <Localized text={course.title} />
+      </h2>
+      <p class="next-facts">
+        <strong>{t('hours', { n: tenths(course.hours) })}</strong> · <Localized text={course.provider} />
+      </p>
+      <Localized as="p" text={step.reason} class="next-why" />
+      <p class="actions">
+        {url ? (
+          <a class="button main" href={url} rel="noopener noreferrer" data-keep="next-go">
+            {t('nextGo')}
+            <About title={course.title} />
+          </a>
+        ) : (
+          <Button name="next-see" class="main" onClick={() => goTo(`step-${course.id}`)}>
+            {t('nextSee')}
+            <About title={course.title} />
+          </Button>
+        )}
+        {begun ? (
+          <Button name="next-finish" onClick={() => goTo(`step-${course.id}`)}>
+            {t('actions.completed')}
+            <About title={course.title} />
+          </Button>
+        ) : (
+          <Button name="next-start" busy={visit.isBusy('feedback')} onClick={() => visit.giveFeedback(course, 'started')}>
+            {t('actions.started')}
+            <About title={course.title} />
+          </Button>
+        )}
+      </p>
+    </section>
+  );
+}

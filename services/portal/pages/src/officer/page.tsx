@@ -1,0 +1,114 @@
+/** The page of one officer's path: an officer sees their own, others choose whose. */
+
+import '../styles/controls.css';
+import '../styles/skills.css';
+import type { JSX } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import { t } from '../i18n';
+import { focusOn, session, show, shown } from '../shell';
+import { EntryForm, Message } from '../ui';
+import { News } from './news';
+import { PathView } from './path_view';
+import { current, Visit } from './visit';
+
+const OFFICER = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+
+/** Return the officer that the address names, if it does. */
+const named = () => new URLSearchParams(window.location.hash.slice(1)).get('officer');
+
+/** Whose page this is, for a reader who is not the officer. */
+export function Whose(): JSX.Element | null {
+  const visit = current.value;
+  if (!visit || visit.role === 'officer') return null;
+  return (
+    <p class="whose">
+      {t('officer', { id: visit.officer })}{' '}
+      <a href="#choose" data-keep="another">
+        {t('anotherOfficer')}
+      </a>
+    </p>
+  );
+}
+
+function choose(officer: string): void {
+  if (OFFICER.test(officer)) window.location.hash = `officer=${officer}`;
+  else {
+    show('choose', { complaint: 'officerNeeded' });
+    focusOn('officer');
+  }
+}
+
+const Choose = (): JSX.Element => (
+  <EntryForm
+    name="officer"
+    title="choose"
+    why="chooseWhy"
+    label="officerId"
+    hint="officerHint"
+    button="show"
+    complaint={shown.value.complaint}
+    input={{ type: 'text', lang: 'en' }}
+    onEntry={choose}
+  />
+);
+
+/** Open the visit of the officer that is meant, as long as the page is open. */
+function useVisit(): void {
+  const who = session.value;
+  const [address, setAddress] = useState(named);
+  useEffect(() => {
+    const changed = () => setAddress(named());
+    window.addEventListener('hashchange', changed);
+    return () => window.removeEventListener('hashchange', changed);
+  }, []);
+  const role = who?.role;
+  const officer = role === 'officer' ? who?.officer : address;
+  useEffect(() => {
+    if (!role) return undefined;
+    if (!officer) {
+      show('choose');
+      return undefined;
+    }
+    const visit = new Visit(officer, role);
+    current.value = visit;
+    visit.open();
+    return () => {
+      visit.close();
+      current.value = undefined;
+    };
+  }, [role, officer]);
+}
+
+function Screen(): JSX.Element {
+  const visit = current.value;
+  const { screen } = shown.value;
+  if (screen === 'choose') return <Choose />;
+  if (screen === 'path' && visit?.recommended.value) return <PathView visit={visit} recommended={visit.recommended.value} />;
+  if (screen === 'waiting') {
+    return (
+      <Message title="waiting" why="waitingWhy">
+        <div class="pulse" aria-hidden="true" />
+        <Whose />
+      </Message>
+    );
+  }
+  if (screen === 'unknown' || screen === 'erased') {
+    return (
+      <Message title={screen} why={screen === 'unknown' ? 'unknownWhy' : 'erasedWhy'}>
+        <Whose />
+      </Message>
+    );
+  }
+  return <Message title="loading" />;
+}
+
+/** What is shown of the officer who is meant, below the news of their path. */
+export default function OfficerPage(): JSX.Element {
+  useVisit();
+  return (
+    <>
+      <News visit={current.value} />
+      <Screen />
+    </>
+  );
+}

@@ -1,0 +1,77 @@
+/** A path and all that one can see, say, ask and try of it. */
+
+import type { JSX } from 'preact';
+import type { Recommended } from '../api';
+import { type Key, t } from '../i18n';
+import { goTo } from '../shell';
+import { Statements } from './feedback';
+import { NextStep } from './next_step';
+import { Notes, OpenGaps, ToAssess } from './notices';
+import { Whose } from './page';
+import { Skills } from './skills';
+import { Steps } from './steps';
+import { Missing, StudyTime } from './study_time';
+import { Summary } from './summary';
+import { Toast } from './toast';
+import type { Visit } from './visit';
+import { WhatIf } from './what_if';
+import { WhyNot } from './why_not';
+
+function Link({ to, words }: { to: string; words: Key }): JSX.Element {
+  const go = (event: Event) => {
+    event.preventDefault();
+    goTo(to);
+  };
+  return (
+    <li>
+      <a href={`#${to}`} data-keep={`nav-${to}`} onClick={go}>
+        {t(words)}
+      </a>
+    </li>
+  );
+}
+
+/** The links to the sections. What-if and why-not need the framework, skills need a requirement. */
+function PageNav({ asking, measured }: { asking: boolean; measured: boolean }): JSX.Element {
+  return (
+    <nav class="page-nav" aria-label={t('pageNav')}>
+      <ul>
+        {asking && <Link to="what-if-title" words="navWhatIf" />}
+        {asking && <Link to="why-not-title" words="navWhyNot" />}
+        <Link to="time-title" words="navTime" />
+        {measured && <Link to="gaps-title" words="navGaps" />}
+        <Link to="statements-title" words="navStatements" />
+      </ul>
+    </nav>
+  );
+}
+
+/** Everything about the path that is shown. */
+export function PathView({ visit, recommended }: { visit: Visit; recommended: Recommended }): JSX.Element {
+  const { path } = recommended;
+  const framework = visit.framework.value;
+  return (
+    <>
+      <Summary recommended={recommended} framework={framework} whose={<Whose />} next={<NextStep path={path} visit={visit} />}>
+        <Missing path={path} />
+        <PageNav asking={framework !== undefined} measured={path.gaps.length > 0} />
+      </Summary>
+      <div class="columns">
+        {path.steps.length > 0 && <Steps recommended={recommended} visit={visit} />}
+        <div class="beside">
+          <StudyTime path={path} visit={visit} />
+          <ToAssess path={path} />
+          <Skills path={path} framework={framework} />
+          <OpenGaps path={path} />
+          <Notes path={path} />
+        </div>
+      </div>
+      <div class="controls">
+        {framework && <WhatIf visit={visit} path={path} framework={framework} />}
+        {framework && <WhyNot visit={visit} path={path} framework={framework} />}
+        <Statements visit={visit} />
+      </div>
+      <Toast visit={visit} />
+    </>
+  );
+}

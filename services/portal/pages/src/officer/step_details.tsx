@@ -1,0 +1,197 @@
+/** What a step is made of, for those who want to know: what it teaches, needs and opens, and what else there was. */
+
+import { useSignal } from '@preact/signals';
+import type { ComponentChild, ComponentChildren, JSX, TargetedToggleEvent } from 'preact';
+import type { CourseCard, LearningPath, Prerequisite, Similar, Step } from '../api';
+import * as api from '../api';
+import { asApiError, Refusal } from '../errors';
+import { decimal, percent, tenths } from '../formats';
+import { type Key, Localized, rich, t, type Text } from '../i18n';
+import { goTo } from '../shell';
+import { About, Button } from '../ui';
+import type { Visit } from './visit';
+
+/** Names of courses and skills where they are known, ids where they are not. */
+class Names {
+  private readonly courses: Map<string, Text>;
+  private readonly skills: Map<string, Text>;
+
+  constructor(path: LearningPath, visit: Visit) {
+    const seen = [...path.steps.flatMap((step) => step.alternatives ?? []), ...path.steps];
+    this.courses = new Map(seen.map(({ course }) => [course.id, course.title]));
+    const skills = [...(visit.framework.value?.skills ?? []), ...path.gaps.map((gap) => ({ id: gap.skill, title: gap.title }))];
+    this.skills = new Map(skills.map((skill) => [skill.id, skill.title]));
+  }
+
+  course(id: string): JSX.Element {
+    return this.name(this.courses.get(id), id);
+  }
+
+  skill(id: string): JSX.Element {
+    return this.name(this.skills.get(id), id);
+  }
+
+  private name(title: Text | undefined, id: string): JSX.Element {
+    return title ? <Localized text={title} /> : <span lang="en">{id}</span>;
+  }
+}
+
+function Condition({ rule, names }: { rule: Prerequisite; names: Names }): JSX.Element {
+  if (rule.course !== undefined) return <span>{rich('courseDone', { title: names.course(rule.course) })}</span>;
+  if (rule.skill !== undefined) {
+    return <span>{rich('levelReached', { skill: names.skill(rule.skill), level: decimal(rule.level ?? 0) })}</span>;
+  }
+  const branches = rule.any ?? rule.all ?? [];
+  const [only] = branches;
+  if (branches.length === 1 && only) return <Condition rule={only} names={names} />;
+  return (
+    <span>
+      {t(rule.any ? 'anyOf' : 'allOf')}
+      <ul>
+        {branches.map((branch, i) => (
+          <li key={i}>
+            <Condition rule={branch} names={names} />
+          </li>
+        ))}
+      </ul>
+    </span>
+  );
+}
+
+function Part({ title, children }: { title: Key; children: ComponentChildren }): JSX.Element {
+  return (
+    <>
+      <h4>{t(title)}</h4>
+      {children}
+    </>
+  );
+}
+
+const List = ({ items }: { items: ComponentChild[] }): JSX.Element => (
+  <ul>
+    {items.map((item, i) => (
+      <li key={i}>{item}</li>
+    ))}
+  </ul>
+);
+
+interface AlternativeProps {
+  course: CourseCard;
+  step: Step;
+  path: LearningPath;
+  visit: Visit;
+}
+
+function Alternative({ course, step, path, visit }: AlternativeProps): JSX.Element {
+  const ask = () => {
+    void visit.askWhyNot(course);
+    goTo('why-not-title');
+  };
+  return (
+    <>
+      <Localized text={course.title} /> <span class="quiet">({t('hours', { n: tenths(course.hours) })})</span>{' '}
+      {!path.steps.some((one) => one.course.id === course.id) && (
+        <Button name={`why-${step.course.id}-${course.id}`} class="small" busy={visit.isBusy('why-not')} onClick={ask}>
+          {t('whyNotThis')}
+          <About title={course.title} />
+        </Button>
+      )}
+    </>
+  );
+}
+
+function SimilarTo({ step, path, visit }: Omit<AlternativeProps, 'course'>): JSX.Element {
+  const found = useSignal<Similar[] | api.ApiError | 'asking' | undefined>(undefined);
+  const ask = async () => {
+    found.value = 'asking';
+    try {
+      found.value = (await api.similarCourses(visit.officer, step.course.id)).similar;
+    } catch (thrown) {
+      found.value = asApiError(thrown);
+    }
+  };
+  const { value } = found;
+  if (value === undefined) {
+    return (
+      <Button name={`similar-${step.course.id}`} class="small" onClick={ask}>
+        {t('askSimilar')}
+        <About title={step.course.title} />
+      </Button>
+    );
+  }
+  if (value === 'asking') return <p class="quiet">{t('findingSimilar')}</p>;
+  if (value instanceof api.ApiError) {
+    return (
+      <p class="wrong">
+        <Refusal error={value} special={{ 404: 'courseGone' }} />
+      </p>
+    );
+  }
+  return (
+    <Part title="similar">
+      {value.length === 0 ? (
+        <p class="quiet">{t('noneSimilar')}</p>
+      ) : (
+        <List items={value.map((one) => <Alternative key={one.course.id} course={one.course} step={step} path={path} visit={visit} />)} />
+      )}
+    </Part>
+  );
+}
+
+/** The details of a step; the alternatives of a path that came while the page is open are read when somebody looks. */
+export function StepDetails({ step, path, visit }: Omit<AlternativeProps, 'course'>): JSX.Element {
+  const names = new Names(path, visit);
+  const { course, requires, closes } = step;
+  const unlocks = step.unlocks ?? [];
+  const unread = path.steps.every((one) => !one.alternatives);
+  const alternatives = step.alternatives?.map((one) => one.course) ?? visit.alternatives.value.get(course.id) ?? [];
+  const look = (event: TargetedToggleEvent<HTMLDetailsElement>) => {
+    if (event.currentTarget.open && unread) void visit.askAlternatives();
+  };
+  return (
+    <details data-keep={`more-${course.id}`} onToggle={look}>
+      <summary>
+        {t('more')}
+        <About title={course.title} />
+      </summary>
+      {closes.length > 0 && (
+        <Part title="closes">
+          <ul class="closes">
+            {closes.map((close) => (
+              <li key={close.skill}>
+                <Localized as="strong" text={close.title} />{' '}
+                <span>
+                  {t('fromTo', { from: decimal(close.from), to: decimal(close.to), required: decimal(close.required) })}
+                </span>
+                {close.confidence != null && (
+                  <span class="quiet"> {t('unconfirmed', { share: percent(Math.floor(close.confidence * 100 + 1e-4) / 100) })}</span>
+                )}
+              </li>
+            ))}
+          </ul>
+        </Part>
+      )}
+      {requires.length > 0 && (
+        <Part title="requires">
+          <List items={requires.map((rule, i) => <Condition key={i} rule={rule} names={names} />)} />
+        </Part>
+      )}
+      {unlocks.length > 0 && (
+        <Part title="unlocks">
+          <List items={unlocks.map((id) => names.course(id))} />
+        </Part>
+      )}
+      {alternatives.length > 0 && (
+        <Part title="alternatives">
+          <List items={alternatives.map((one) => <Alternative key={one.id} course={one} step={step} path={path} visit={visit} />)} />
+        </Part>
+      )}
+      <SimilarTo key={path.versions.profile} step={step} path={path} visit={visit} />
+      {closes.length > 0 && (
+        <p class="quiet">
+          {t('match')} {percent(Math.min(1, Math.max(0, step.similarity)))}
+        </p>
+      )}
+    </details>
+  );
+}

@@ -1,0 +1,169 @@
+/** The path as an ordered list, by week where the officer's hours are known. */
+
+import type { JSX } from 'preact';
+import type { CourseCard, LearningPath, Recommended, Step } from '../api';
+import { decimal, languageName, percent, shortDay, tenths } from '../formats';
+import { Localized, localize, rich, t } from '../i18n';
+import { About, Button } from '../ui';
+import { calendarOf } from './calendar';
+import { SeedMark, StepFeedback } from './feedback';
+import { webAddress } from './next_step';
+import { StepDetails } from './step_details';
+import type { Visit } from './visit';
+import { type Span, spans, sundayOf, type Week, weeksOf } from './weeks';
+
+type Mark = 'new' | 'moved' | undefined;
+
+/** Return the share of the requirement held after each step, 0 to 1; the contributions add up to the whole. */
+export function sharesAfter(path: LearningPath): number[] {
+  const { before, after, gained } = path.coverage;
+  let sum = 0;
+  return path.steps.map((step) => {
+    sum += step.closes.reduce((total, close) => total + close.contribution, 0);
+    return gained > 0 ? before + ((after - before) * Math.min(sum, gained)) / gained : before;
+  });
+}
+
+function AboutCourse({ course, weeks }: { course: CourseCard; weeks: number }): JSX.Element {
+  const languages = course.languages.map(languageName).join(', ');
+  return (
+    <p class="about">
+      <strong>{t('hours', { n: tenths(course.hours) })}</strong> · <Localized text={course.provider} />
+      {languages && ` · ${languages}`}
+      {weeks > 1 && ` · ${t('takesWeeks', { n: weeks })}`}
+    </p>
+  );
+}
+
+interface CardProps {
+  step: Step;
+  share: number;
+  /** How many weeks the course takes. */
+  weeks: number;
+  /** The week that begins with this step. */
+  week: Week | undefined;
+  mark: Mark;
+  path: LearningPath;
+  visit: Visit;
+}
+
+function Card({ step, share, weeks, week, mark, path, visit }: CardProps): JSX.Element {
+  const { course } = step;
+  const url = webAddress(course.url);
+  return (
+    <li class={mark ? `step ${mark}` : 'step'} data-course={course.id} value={step.position}>
+      {week && <WeekTitle week={week} />}
+      <article class="card">
+        <span class="number" aria-hidden="true">
+          {step.position}
+        </span>
+        <h3 id={`step-${course.id}`} tabIndex={-1}>
+          <span class="unseen">{t('step', { n: step.position })}: </span>
+          <Localized text={course.title} />
+          {mark && (
+            <>
+              {' '}
+              <span class="mark">{t(mark === 'new' ? 'stepNew' : 'stepMoved')}</span>
+            </>
+          )}
+        </h3>
+        <AboutCourse course={course} weeks={weeks} />
+        <SeedMark step={step} path={path} visit={visit} />
+        <Localized as="p" text={step.reason} class="reason" />
+        {url && (
+          <p class="go">
+            <a href={url} rel="noopener noreferrer" data-keep={`go-${course.id}`}>
+              {t('openCourse')}
+              <About title={course.title} />
+            </a>
+          </p>
+        )}
+        <StepDetails step={step} path={path} visit={visit} />
+        <StepFeedback step={step} visit={visit} />
+        <p class="so-far">
+          <progress max={1} value={path.hours > 0 ? step.cumulative_hours / path.hours : 0} aria-hidden="true" />
+          <span>{t('soFar', { hours: decimal(step.cumulative_hours), all: decimal(path.hours) })}</span>
+          <span>{t('soFarShare', { share: percent(share) })}</span>
+        </p>
+      </article>
+    </li>
+  );
+}
+
+function WeekTitle({ week }: { week: Week }): JSX.Element {
+  const name = week.index === 0 ? t('weekThis') : week.index === 1 ? t('weekNext') : t('weekNumber', { n: week.index + 1 });
+  return (
+    <p class="week">
+      <strong>{name}</strong>{' '}
+      <span class="quiet">{t('weekDays', { from: shortDay(week.monday), to: shortDay(sundayOf(week.monday)) })}</span>
+    </p>
+  );
+}
+
+/** The plan to take along: as a calendar file, where the hours a week are known, and on paper. */
+function TakeAlong({ recommended, weekly }: { recommended: Recommended; weekly: number | undefined }): JSX.Element {
+  const { path, revision, planned_at } = recommended;
+  const save = (hours: number) => {
+    const write = ({ course, reason }: Step) => ({
+      title: `${localize(course.title).words} (${t('hours', { n: tenths(course.hours) })})`,
+      words: localize(reason).words,
+      url: webAddress(course.url),
+    });
+    const text = calendarOf(path.steps, hours, new Date(), { revision, planned: planned_at, write });
+    const link = document.createElement('a');
+    link.href = URL.createObjectURL(new Blob([text], { type: 'text/calendar;charset=utf-8' }));
+    link.download = 'learning-path.ics';
+    link.click();
+    URL.revokeObjectURL(link.href);
+  };
+  return (
+    <p class="actions take-along">
+      {weekly && (
+        <Button name="calendar" class="small" onClick={() => save(weekly)}>
+          {t('calendarFile')}
+        </Button>
+      )}
+      <Button name="print" class="small" onClick={() => window.print()}>
+        {t('printPlan')}
+      </Button>
+    </p>
+  );
+}
+
+const weeksTaken = (span: Span | undefined): number => (span ? span.last - span.first + 1 : 1);
+
+/** The section of the path; what the last change brought or moved is marked. */
+export function Steps({ recommended, visit }: { recommended: Recommended; visit: Visit }): JSX.Element {
+  const { path } = recommended;
+  const shares = sharesAfter(path);
+  const weekly = visit.profile.value?.weekly_hours ?? undefined;
+  const weeks = weekly ? weeksOf(path.steps, weekly, new Date()) : [];
+  const studied = weekly ? spans(path.steps, weekly) : [];
+  const difference = visit.waiting.value ? undefined : visit.change.value?.difference;
+  const isIn = (courses: CourseCard[] | undefined, id: string) => courses?.some((course) => course.id === id);
+  const markOf = (id: string): Mark =>
+    isIn(difference?.added, id) ? 'new' : isIn(difference?.moved, id) ? 'moved' : undefined;
+  return (
+    <section class="path" aria-labelledby="path-title">
+      <h2 id="path-title">{t('path')}</h2>
+      <TakeAlong recommended={recommended} weekly={weekly} />
+      <p class="quiet">{weekly ? t('pathWeeks', { hours: tenths(weekly) }) : t('pathWhy')}</p>
+      <p class="station start">{rich('start', { share: <strong>{percent(path.coverage.before)}</strong> })}</p>
+      <ol class="steps">
+        {path.steps.map((step, i) => (
+          <Card
+            key={step.course.id}
+            step={step}
+            share={shares[i] ?? 0}
+            weeks={weeksTaken(studied[i])}
+            week={weeks.find((one) => one.steps[0] === step)}
+            mark={markOf(step.course.id)}
+            path={path}
+            visit={visit}
+          />
+        ))}
+      </ol>
+      <p class="station finish">{rich('finish', { share: <strong>{percent(path.coverage.after)}</strong> })}</p>
+    </section>
+  );
+}

@@ -1,0 +1,150 @@
+/** The head of the page: what is special about the path, what it comes to, and the share of the requirement. */
+
+import type { ComponentChildren, JSX } from 'preact';
+import type { Framework, Gap, LearningPath, Recommended } from '../api';
+import { day, percent, tenths } from '../formats';
+import { type Key, Localized, rich, t, type Text } from '../i18n';
+import { meets } from './skills';
+
+type Coverage = LearningPath['coverage'];
+
+/** Return the share that is reached as courses are usually completed; `after` if the path has no such figure. */
+export function usually({ before, after, gained, expected }: Coverage): number {
+  return gained > 0 ? before + ((after - before) * (expected ?? gained)) / gained : after;
+}
+
+/** The share of the requirement before and after, as a bar and in words. */
+export function CoverageBar({ coverage }: { coverage: Coverage }): JSX.Element {
+  const { before, after } = coverage;
+  const likely = percent(usually(coverage));
+  const wide = (share: number) => `${(100 * share).toFixed(1)}%`;
+  return (
+    <figure class="coverage">
+      <figcaption>{t('coverage')}</figcaption>
+      <svg class="coverage-bar" height={20} aria-hidden="true">
+        <rect class="track" width="100%" height={20} rx={10} />
+        <rect class="reached" width={wide(after)} height={20} rx={10} />
+        <rect class="now" width={wide(before)} height={20} rx={10} />
+      </svg>
+      <ul class="coverage-words">
+        <li class="now">
+          {t('today')} <strong>{percent(before)}</strong>
+        </li>
+        <li class="reached">
+          {t('afterAll')} <strong>{percent(after)}</strong>
+        </li>
+        {likely !== percent(after) && (
+          <li class="likely">
+            {t('afterUsual')} <strong>{likely}</strong>
+          </li>
+        )}
+        <li>{t('target')}</li>
+      </ul>
+    </figure>
+  );
+}
+
+/** Return the title of an entry of a framework, its id where it is not known. */
+export const titleOf = (entries: { id: string; title: Text }[] | undefined, id: string): Text =>
+  entries?.find((entry) => entry.id === id)?.title ?? { en: id };
+
+function Fact({ name, children }: { name: Key; children: JSX.Element }): JSX.Element {
+  return (
+    <div>
+      <dt>{t(name)}</dt>
+      {children}
+    </div>
+  );
+}
+
+function Facts({ recommended, framework }: { recommended: Recommended; framework: Framework | undefined }): JSX.Element {
+  const { path, planned_at } = recommended;
+  return (
+    <dl class="facts">
+      <Fact name="jobGroup">
+        <Localized as="dd" text={titleOf(framework?.job_groups, path.job_group)} />
+      </Fact>
+      {path.stage && (
+        <Fact name="stage">
+          <Localized as="dd" text={titleOf(framework?.stages, path.stage)} />
+        </Fact>
+      )}
+      <Fact name="framework">
+        <Localized as="dd" text={framework?.title ?? { en: path.framework }} />
+      </Fact>
+      {path.budget_hours && (
+        <Fact name="budget">
+          <dd>{t('hours', { n: tenths(path.budget_hours) })}</dd>
+        </Fact>
+      )}
+      <Fact name="plannedAt">
+        <dd>
+          <time dateTime={planned_at}>{day(planned_at)}</time>
+        </dd>
+      </Fact>
+    </dl>
+  );
+}
+
+/** What is special about a path, if anything is. */
+function Notice({ path }: { path: LearningPath }): JSX.Element | null {
+  const own = <Localized as="p" text={path.reason} />;
+  const notice = (title: Key, why: JSX.Element) => (
+    <div class={`notice ${path.status}`}>
+      <h2>{t(title)}</h2>
+      {why}
+    </div>
+  );
+  if (path.status === 'waiting_for_framework') return notice('waitingFramework', own);
+  if (path.status === 'refused') return notice('refused', own);
+  if (path.status === 'provisional') return notice('provisional', <p>{t('provisionalWhy')}</p>);
+  if (path.steps.length > 0) return null;
+  const met = path.open.every((gap) => gap.cause === 'too_small');
+  if (path.open.length > 0) return notice(met ? 'complete' : 'nothing', own);
+  return notice('complete', <p>{t('completeWhy')}</p>);
+}
+
+interface SummaryProps {
+  recommended: Recommended;
+  framework: Framework | undefined;
+  whose: JSX.Element;
+  /** What to do next: it stands above all else. */
+  next: JSX.Element;
+  children: ComponentChildren;
+}
+
+/** What the path comes to: courses, hours, and how many of the required skills are met. */
+function Sentence({ path }: { path: LearningPath }): JSX.Element | null {
+  const { steps, gaps, hours } = path;
+  if (steps.length === 0) return null;
+  const met = (level: (gap: Gap) => number) => gaps.filter((gap) => meets(level(gap), gap.required)).length;
+  const whole = {
+    courses: <strong>{t('courses', { n: steps.length })}</strong>,
+    hours: <strong>{t('hours', { n: tenths(hours) })}</strong>,
+  };
+  const now = met((gap) => gap.level);
+  const reached = met((gap) => gap.reached);
+  return (
+    <p class="sentence">
+      {rich('summary', whole)}{' '}
+      {gaps.length > 0 && rich('summarySkills', { now, reached: <strong>{reached}</strong>, all: gaps.length })}
+    </p>
+  );
+}
+
+/** The head of the page; children stand at its end. */
+export function Summary({ recommended, framework, whose, next, children }: SummaryProps): JSX.Element {
+  const { path } = recommended;
+  return (
+    <section class="summary" aria-labelledby="page-title">
+      {whose}
+      <h1 id="page-title">{t('title')}</h1>
+      <Notice path={path} />
+      {next}
+      <Sentence path={path} />
+      {path.gaps.length > 0 && <CoverageBar coverage={path.coverage} />}
+      <Facts recommended={recommended} framework={framework} />
+      {children}
+    </section>
+  );
+}

@@ -1,0 +1,328 @@
+/** One officer's page while it is open: what is known of the officer, and the requests that change it. */
+
+import { batch, type Signal, signal } from '@preact/signals';
+import * as api from '../api';
+import { asApiError } from '../errors';
+import { connection, refused, show, shown } from '../shell';
+import { follow } from '../live';
+import { type Change, compare } from './changes';
+
+/** The last statement that was sent, and how far it got. */
+export interface LastFeedback {
+  course: Pick<api.Course, 'id' | 'title'>;
+  action: api.Action;
+  saving?: boolean;
+  error?: api.ApiError;
+  /** What was stored before it was sent. */
+  before: { sequence: number; last: number | undefined };
+  taken?: Pick<api.FeedbackTaken, 'stale' | 'revision'>;
+}
+
+/** What was asked of one course, and the answer. */
+export interface Asked {
+  course: Pick<api.Course, 'id' | 'title'>;
+  answer?: api.WhyNotAnswer;
+  error?: api.ApiError;
+}
+
+/** Return a new Idempotency-Key. (`randomUUID` needs HTTPS, this does not.) */
+function newKey(): string {
+  const bytes = [...crypto.getRandomValues(new Uint8Array(16))];
+  return `page-${bytes.map((byte) => byte.toString(16).padStart(2, '0')).join('')}`;
+}
+
+/** The visit whose page is shown; a late answer to an earlier one changes nothing that is shown. */
+export const current = signal<Visit | undefined>(undefined);
+
+const maybe = <T>(): Signal<T | undefined> => signal<T | undefined>(undefined);
+
+export class Visit {
+  /** The path that is shown, and a newer one that is announced. */
+  readonly recommended = maybe<api.Recommended>();
+  readonly waiting = maybe<api.Recommended>();
+  readonly change = maybe<Change>();
+  readonly framework = maybe<api.Framework>();
+  readonly profile = maybe<api.Profile>();
+  readonly profileFailed = maybe<api.ApiError>();
+  readonly feedback = maybe<api.FeedbackHeld>();
+  readonly feedbackFailed = maybe<api.ApiError>();
+  readonly lastFeedback = maybe<LastFeedback>();
+  readonly whyNot = maybe<Asked>();
+  readonly alternatives = signal<ReadonlyMap<string, api.CourseCard[]>>(new Map());
+  /** Whether the time of "what if" was asked for from elsewhere on the page. */
+  readonly tryTime = signal(false);
+  private readonly busy = signal<ReadonlySet<string>>(new Set());
+  private readonly keys = new Map<string, string>();
+  private readonly awaited = new Set<api.Recommended['cause']>();
+  private frameworkKnown = '';
+  private alternativesOf = 0;
+  private again = false;
+  private stop: (() => void) | undefined;
+
+  constructor(
+    readonly officer: string,
+    readonly role: api.Session['role'],
+  ) {}
+
+  /** Whether a request of this name is under way. */
+  isBusy(name: string): boolean {
+    return this.busy.value.has(name);
+  }
+
+  /** Open the stream. */
+  open(): void {
+    connection.value = 'opening';
+    show('loading');
+    this.stop = follow(this.officer, {
+      path: (recommended) => this.arrived(recommended),
+      status: (status) => void this.told(status),
+      erased: () => {
+        this.recommended.value = undefined;
+        this.change.value = undefined;
+        show('erased');
+      },
+      refused: () => this.mayReconnect(),
+      connection: (state) => {
+        connection.value = state;
+      },
+    });
+  }
+
+  /** Close the stream. */
+  close(): void {
+    this.stop?.();
+    connection.value = undefined;
+  }
+
+  private get isShown(): boolean {
+    return current.value === this;
+  }
+
+  // --- the path
+
+  /** Take a path: it is shown at once if nobody reads another, or somebody here asked for it; else it is announced. */
+  private arrived(recommended: api.Recommended): void {
+    const before = this.recommended.value;
+    const newest = this.waiting.value ?? before;
+    if (newest && recommended.revision <= newest.revision) return;
+    const { screen } = shown.value;
+    const waited = ['waiting', 'unknown', 'erased'].includes(screen);
+    const difference = before && compare(before.path, recommended.path);
+    const { cause, path } = recommended;
+    batch(() => {
+      this.change.value = difference || waited ? { at: new Date(), cause, difference, path } : undefined;
+      if (before && screen === 'path' && !this.awaited.delete(cause)) this.waiting.value = recommended;
+      else this.present(recommended);
+    });
+    const { versions } = path;
+    const known = (versions.feedback ?? 0) === this.feedback.value?.feedback_sequence;
+    if (!known || versions.profile !== this.profile.value?.sequence) void this.reload();
+    void this.readFramework(recommended);
+  }
+
+  private present(recommended: api.Recommended): void {
+    this.recommended.value = recommended;
+    this.waiting.value = undefined;
+    show('path');
+  }
+
+  /** Show the path that is announced. */
+  showWaiting(): void {
+    const { value } = this.waiting;
+    if (value) batch(() => this.present(value));
+  }
+
+  /** Fetch the framework of a path; without it the page shows ids for names. */
+  private async readFramework({ path }: api.Recommended): Promise<void> {
+    if (this.frameworkKnown === path.versions.framework) return;
+    try {
+      const found = await api.readFramework(path.framework);
+      this.framework.value = found;
+      this.frameworkKnown = path.versions.framework;
+    } catch (thrown) {
+      const error = asApiError(thrown);
+      if (error.status === 401 && this.isShown) refused(error);
+    }
+  }
+
+  /** Show that there is no path yet, that the officer is unknown, or that the service is away. */
+  private async told(status: 'waiting' | 'unavailable'): Promise<void> {
+    if (shown.value.screen === 'path') return;
+    if (status === 'unavailable') {
+      show('failed');
+      return;
+    }
+    if (shown.value.screen !== 'unknown') show('waiting');
+    if (this.role === 'officer') return;
+    try {
+      await api.readOfficer(this.officer);
+      if (this.isShown && shown.value.screen === 'unknown') show('waiting');
+    } catch (thrown) {
+      const error = asApiError(thrown);
+      if (error.status === 404 && this.isShown && shown.value.screen === 'waiting') show('unknown');
+    }
+  }
+
+  /** Find out why the stream was refused; return whether it is of use to try again. */
+  private async mayReconnect(): Promise<boolean> {
+    try {
+      await api.readSession();
+    } catch (thrown) {
+      const error = asApiError(thrown);
+      if (error.status === 401 || shown.value.screen === 'loading') refused(error);
+      return error.status !== 401;
+    }
+    if (this.isShown && shown.value.screen === 'loading') show('failed');
+    return true;
+  }
+
+  // --- requests
+
+  /** Do one task of this name at a time; `failed` takes a refusal. */
+  private async alone(name: string, work: () => Promise<void>, failed: (error: api.ApiError) => unknown): Promise<void> {
+    if (this.busy.value.has(name)) return;
+    this.busy.value = new Set([...this.busy.value, name]);
+    try {
+      await work();
+    } catch (thrown) {
+      const error = asApiError(thrown);
+      if (error.status === 401 && this.isShown) refused(error);
+      else await failed(error);
+    } finally {
+      this.busy.value = new Set([...this.busy.value].filter((one) => one !== name));
+    }
+  }
+
+  /** Read statements and profile; when called during a read, read once more. */
+  async reload(): Promise<void> {
+    this.again = true;
+    await this.alone(
+      'reload',
+      async () => {
+        while (this.again) {
+          this.again = false;
+          await Promise.all([this.readFeedback(), this.readProfile()]);
+        }
+      },
+      (error) => {
+        if (!this.profile.value) this.profileFailed.value = error;
+      },
+    );
+  }
+
+  private async readProfile(): Promise<void> {
+    this.profile.value = await api.readOfficer(this.officer);
+    this.profileFailed.value = undefined;
+  }
+
+  private async readFeedback(): Promise<void> {
+    let found: api.FeedbackHeld;
+    try {
+      found = await api.readFeedback(this.officer);
+    } catch (thrown) {
+      const error = asApiError(thrown);
+      if (error.status !== 404) this.feedbackFailed.value = error;
+      return;
+    }
+    this.feedbackFailed.value = undefined;
+    if (found.feedback_sequence < (this.feedback.value?.feedback_sequence ?? 0)) return; // overtaken by a newer answer
+    this.feedback.value = found;
+    this.recover(found);
+  }
+
+  private newest(course: string): api.Statement | undefined {
+    return (this.feedback.value?.said ?? []).filter((one) => one.course === course).at(-1);
+  }
+
+  /** Where the answer to the last feedback was lost, find out from the stored statements whether it was stored. */
+  private recover(found: api.FeedbackHeld): void {
+    const sent = this.lastFeedback.value;
+    if (!sent?.error || found.feedback_sequence <= sent.before.sequence) return;
+    const last = this.newest(sent.course.id);
+    const stored =
+      sent.action === 'undo'
+        ? last?.sequence !== sent.before.last
+        : last?.action === sent.action && last.sequence > sent.before.sequence;
+    const { course, action, before } = sent;
+    if (stored) this.lastFeedback.value = { course, action, before, taken: { stale: false, revision: 0 } };
+  }
+
+  /**
+   * Send feedback about a course; `undo` takes the last one back. `at` is when it became true, if that is not now. A
+   * repeated submission after a failure counts once.
+   */
+  async giveFeedback(course: LastFeedback['course'], action: api.Action, at?: string): Promise<void> {
+    const before = { sequence: this.feedback.value?.feedback_sequence ?? 0, last: this.newest(course.id)?.sequence };
+    await this.alone(
+      'feedback',
+      async () => {
+        const intent = `${course.id} ${action} ${at ?? ''} ${before.sequence}`;
+        const key = this.keys.get(intent) ?? newKey();
+        this.keys.set(intent, key);
+        this.lastFeedback.value = { course, action, before, saving: true };
+        this.awaited.add('feedback');
+        const body = { course: course.id, action, ...(at === undefined ? {} : { at }) };
+        const taken = await api.giveFeedback(this.officer, body, key);
+        this.keys.delete(intent);
+        this.lastFeedback.value = { course, action, before, taken };
+        await this.readFeedback();
+      },
+      async (error) => {
+        this.lastFeedback.value = { course, action, before, error };
+        await this.readFeedback();
+      },
+    );
+  }
+
+  /** Fetch the reason why a course is not in the path. */
+  async askWhyNot(course: Asked['course']): Promise<void> {
+    await this.alone(
+      'why-not',
+      async () => {
+        this.whyNot.value = { course };
+        this.whyNot.value = { course, answer: await api.whyNot(this.officer, course.id) };
+      },
+      (error) => {
+        this.whyNot.value = { course, error };
+      },
+    );
+  }
+
+  /** Fetch the alternatives of the path's steps, once: a path that comes while the page is open is without them. */
+  async askAlternatives(): Promise<void> {
+    const { revision } = this.recommended.value ?? { revision: 0 };
+    if (this.alternativesOf === revision) return;
+    this.alternativesOf = revision;
+    await this.alone(
+      'alternatives',
+      async () => {
+        const { path } = await api.readPath(this.officer);
+        this.alternatives.value = new Map(
+          path.steps.map((step) => [step.course.id, (step.alternatives ?? []).map((one) => one.course)]),
+        );
+      },
+      () => undefined,
+    );
+  }
+
+  /**
+   * Store weekly hours and deadline (either may be null) with the rest of the profile unchanged; return whether that
+   * changed anything. Throws ApiError; after a 412 the profile is the newest.
+   */
+  async saveTime(weekly_hours: number | null, deadline: string | null): Promise<boolean> {
+    const { value: profile } = this.profile;
+    if (!profile) return false;
+    const { job_group, agency, framework, stage, languages, sequence } = profile;
+    const body = { job_group, agency, framework, stage: stage ?? null, languages: languages ?? [], weekly_hours, deadline };
+    this.awaited.add('officer');
+    try {
+      const { changed } = await api.putOfficer(this.officer, body, sequence);
+      await this.readProfile();
+      return changed;
+    } catch (thrown) {
+      const error = asApiError(thrown);
+      if (error.status === 412) await this.readProfile().catch(() => undefined);
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,68 @@
+/** Who is signed in and which screen is shown: what every page of the portal shares. */
+
+import { signal } from '@preact/signals';
+import { ApiError, readSession, type Session, signOut as forgetKey } from './api';
+import type { Key } from './i18n';
+import type { Connection } from './live';
+
+export type Screen = 'loading' | 'signIn' | 'choose' | 'waiting' | 'unknown' | 'erased' | 'failed' | 'path';
+
+interface Shown {
+  screen: Screen;
+  /** What was wrong with what was entered, or why nobody is signed in any more. */
+  complaint?: Key | undefined;
+  requestId?: string | undefined;
+}
+
+export const session = signal<Session | undefined>(undefined);
+export const shown = signal<Shown>({ screen: 'loading' });
+/** The state of the live stream; undefined on pages without one. */
+export const connection = signal<Connection | undefined>(undefined);
+
+/** Show a screen. */
+export function show(screen: Screen, more: Omit<Shown, 'screen'> = {}): void {
+  shown.value = { screen, ...more };
+}
+
+/** Show why a request was refused: signed out, or not to be had just now. */
+export function refused(error: ApiError): void {
+  if (error.status === 401) {
+    const before = session.value;
+    session.value = undefined;
+    show('signIn', { complaint: before && 'sessionOver' });
+  } else show('failed', { complaint: error.status === 0 ? 'unreachable' : undefined, requestId: error.requestId });
+}
+
+/** Find out who is signed in, and show their page. */
+export async function start(): Promise<void> {
+  show('loading');
+  try {
+    session.value = await readSession();
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    refused(error);
+  }
+}
+
+/** Sign out on this device. */
+export async function signOut(): Promise<void> {
+  try {
+    await forgetKey();
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    refused(error);
+    return;
+  }
+  session.value = undefined;
+  show('signIn');
+  focusOn('main');
+}
+
+/** Move the focus to an element without scrolling. */
+export const focusOn = (id: string): void => document.getElementById(id)?.focus({ preventScroll: true });
+
+/** Focus an element and scroll to it. The address stays, because it may name the officer. */
+export function goTo(id: string): void {
+  focusOn(id);
+  document.getElementById(id)?.scrollIntoView();
+}

@@ -1,0 +1,175 @@
+/** The small parts that pages are made of. */
+
+import { useState } from 'preact/hooks';
+import type { ButtonHTMLAttributes, ComponentChildren, InputHTMLAttributes, JSX } from 'preact';
+import { day, isoDay } from './formats';
+import { type Key, Localized, t, type Text } from './i18n';
+
+type ButtonProps = Omit<ButtonHTMLAttributes, 'onClick' | 'name'> & {
+  /** Names the button among its kind, for tests: it stays the same when the page's words change. */
+  name: string;
+  busy?: boolean | undefined;
+  submit?: boolean;
+  onClick?: () => unknown;
+};
+
+/** A button; while `busy` it keeps the focus and does nothing, so that nothing is sent twice. */
+export function Button({ name, busy = false, submit = false, onClick, children, ...attributes }: ButtonProps): JSX.Element {
+  return (
+    <button
+      {...attributes}
+      type={submit ? 'submit' : 'button'}
+      data-keep={name}
+      aria-disabled={busy ? 'true' : undefined}
+      onClick={(event) => {
+        if (busy) event.preventDefault();
+        else onClick?.();
+      }}
+    >
+      {children}
+    </button>
+  );
+}
+
+/** A text for screen readers: which course a button is about. */
+export const About = ({ title }: { title: Text }): JSX.Element => (
+  <span class="unseen">
+    : <Localized text={title} />
+  </span>
+);
+
+interface SectionProps {
+  name: string;
+  title: Key;
+  why?: Key;
+  /** Whether links of the page lead here. */
+  target?: boolean;
+  children: ComponentChildren;
+}
+
+/** A section with its heading, whose id is `NAME-title`. */
+export function Section({ name, title, why, target = false, children }: SectionProps): JSX.Element {
+  return (
+    <section class={name} aria-labelledby={`${name}-title`}>
+      <h2 id={`${name}-title`} {...(target ? { tabIndex: -1 } : {})}>
+        {t(title)}
+      </h2>
+      {why && <p class="quiet">{t(why)}</p>}
+      {children}
+    </section>
+  );
+}
+
+/** What is wrong with an entry; empty while nothing is. */
+export const Wrong = ({ id, children }: { id: string; children: ComponentChildren }): JSX.Element => (
+  <p class="wrong" id={id} role="alert">
+    {children}
+  </p>
+);
+
+interface DateFieldProps {
+  id: string;
+  label: string;
+  value?: string | null | undefined;
+  min?: string;
+  max?: string;
+  required?: boolean;
+  /** The id of what is said to be wrong with it. */
+  wrong?: string | undefined;
+}
+
+/** A date field, with its day in words beside it because Thai years differ. */
+export function DateField({ id, label, value, wrong, ...limits }: DateFieldProps): JSX.Element {
+  const [chosen, choose] = useState(value ?? '');
+  return (
+    <div>
+      <label for={id}>{label}</label>
+      <input
+        {...limits}
+        id={id}
+        type="date"
+        autocomplete="off"
+        data-keep={id}
+        value={chosen}
+        aria-describedby={wrong ? `${wrong} ${id}-words` : `${id}-words`}
+        aria-invalid={wrong ? 'true' : undefined}
+        onInput={(event) => choose(event.currentTarget.value)}
+      />
+      <p class="quiet in-words" id={`${id}-words`}>
+        {chosen && day(chosen)}
+      </p>
+    </div>
+  );
+}
+
+/** Return a field of the page by its id. Throws where there is none. */
+export function field(id: string): HTMLInputElement {
+  const found = document.getElementById(id);
+  if (!found) throw new Error(`no field ${id}`);
+  return found as HTMLInputElement;
+}
+
+/** Return today as date fields write it. */
+export const today = (): string => isoDay();
+/** Return noon of a day where the reader is, as ISO 8601 in UTC. */
+export const noonOf = (date: string): string => new Date(`${date}T12:00:00`).toISOString();
+
+interface EntryFormProps {
+  name: string;
+  title: Key;
+  why: Key;
+  label: Key;
+  hint: Key;
+  button: Key;
+  complaint: Key | undefined;
+  input: InputHTMLAttributes;
+  onEntry: (value: string) => unknown;
+}
+
+/** A screen with one field and one button. */
+export function EntryForm({ name, title, why, label, hint, button, complaint, input, onEntry }: EntryFormProps): JSX.Element {
+  const [busy, setBusy] = useState(false);
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    if (busy) return;
+    setBusy(true);
+    await onEntry(field(name).value.trim());
+    setBusy(false);
+  };
+  return (
+    <Message title={title} why={why}>
+      <form noValidate onSubmit={submit}>
+        <label for={name}>{t(label)}</label>
+        <p class="quiet" id={`${name}-hint`}>
+          {t(hint)}
+        </p>
+        <input
+          id={name}
+          name={name}
+          required
+          autocomplete="off"
+          spellcheck={false}
+          autocapitalize="none"
+          aria-describedby={complaint ? `${name}-wrong ${name}-hint` : `${name}-hint`}
+          aria-invalid={complaint ? 'true' : undefined}
+          {...input}
+        />
+        <Wrong id={`${name}-wrong`}>{complaint && t(complaint)}</Wrong>
+        <Button name={`${name}-send`} class="main" submit busy={busy}>
+          {t(button)}
+        </Button>
+      </form>
+    </Message>
+  );
+}
+
+/** A screen that says one thing, and what to do. */
+export function Message({ title, why, children }: { title: Key; why?: Key; children?: ComponentChildren }): JSX.Element {
+  return (
+    <section class="message" aria-labelledby="page-title">
+      <h1 id="page-title">{t(title)}</h1>
+      {why && <p>{t(why)}</p>}
+      {children}
+    </section>
+  );
+}

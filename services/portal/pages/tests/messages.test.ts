@@ -1,0 +1,51 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { IntlMessageFormat } from 'intl-messageformat';
+import { describe, expect, it } from 'vitest';
+import en from '../locales/en.json';
+import th from '../locales/th.json';
+
+const keys = Object.keys(th) as (keyof typeof th)[];
+const source = readdirSync('src', { recursive: true, encoding: 'utf8' })
+  .filter((name) => /\.tsx?$/.test(name))
+  .map((name) => readFileSync(`src/${name}`, 'utf8'))
+  .join('\n');
+
+/** The names of the values that a message takes. */
+function values(message: string): string[] {
+  const found = new Set<string>();
+  JSON.stringify(new IntlMessageFormat(message, 'en').getAst(), (_, part: unknown) => {
+    const { type, value } = (part ?? {}) as { type?: number; value?: unknown };
+    if (type && typeof value === 'string' && type !== 0) found.add(value);
+    return part;
+  });
+  return [...found].sort();
+}
+
+/** Whether the source names a key, as a whole or by a template such as `actions.${action}`. */
+function isUsed(key: string): boolean {
+  if (['\'', '"', '`'].some((quote) => source.includes(`${quote}${key}${quote}`))) return true;
+  const [group] = key.split('.');
+  if (key.includes('.')) return source.includes(`\`${group ?? ''}.\${`);
+  return key.startsWith('mark') && source.includes('`mark${');
+}
+
+describe('messages', () => {
+  it('are there in both languages, in the same order', () => {
+    expect(Object.keys(en)).toEqual(keys);
+  });
+
+  it('take the same values in both languages, and say something', () => {
+    const differing = keys.filter((key) => values(en[key]).join() !== values(th[key]).join());
+    expect(differing).toEqual([]);
+    expect(keys.filter((key) => !en[key].trim() || !th[key].trim())).toEqual([]);
+  });
+
+  it('are all used', () => {
+    expect(keys.filter((key) => !isUsed(key))).toEqual([]);
+  });
+
+  it('are Thai in Thai', () => {
+    const foreign = keys.filter((key) => !/[\u0e00-\u0e7f]/.test(th[key]));
+    expect(foreign).toEqual(['weekDays']);
+  });
+});

@@ -1,0 +1,40 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { localize, setLanguage, t } from '../src/i18n';
+import { day, decimal, percent, points, signed } from '../src/formats';
+
+afterEach(async () => {
+  await setLanguage('th');
+  vi.unstubAllGlobals();
+});
+
+describe('a text of a service', () => {
+  it.each([
+    [{ th: 'ก', en: 'A' }, 'ก', undefined],
+    [{ th: ' ', en: 'A' }, 'A', 'en'],
+    [{ th: '\u200b\u0e34', en: 'A' }, 'A', 'en'],
+    [{ en: 'A' }, 'A', 'en'],
+    [{ th: null, en: 'A' }, 'A', 'en'],
+    [{ th: '\u3164', en: '\u2800' }, '–', undefined],
+    [undefined, '', undefined],
+  ])('%j gives way to the other language where it shows nothing', (text, words, lang) => {
+    expect(localize(text)).toEqual({ words, lang });
+  });
+});
+
+describe('numbers and dates', () => {
+  it('are of the Buddhist era in Thai and of the common one in English', async () => {
+    expect(day('2026-11-26')).toBe('26 พฤศจิกายน 2569');
+    await setLanguage('en');
+    expect(day('2026-11-26')).toBe('26 November 2026');
+  });
+
+  it('have one decimal at most, and a sign where they are differences', () => {
+    expect([decimal(2), decimal(2.25), percent(0.456), signed(-1.25), signed(0)]).toEqual(['2', '2.3', '46%', '-1.3', '0']);
+    expect(points(0.456, 0.5)).toBe('+4');
+  });
+
+  it('choose the plural in English', async () => {
+    await setLanguage('en');
+    expect([t('hours', { n: 1 }), t('hours', { n: 1.5 }), t('hours', { n: 0 })]).toEqual(['1\u00a0hour', '1.5\u00a0hours', '0\u00a0hours']);
+  });
+});

@@ -1,0 +1,148 @@
+"""Sending a file to an import from the command line: a bar with the rate, and what became of the rows."""
+
+import asyncio
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from http import HTTPStatus
+from pathlib import Path
+from typing import TypeVar
+
+import aiohttp
+import msgspec
+
+from shared.console import refused, say, where
+from shared.imports.rows import ImportReport, RowResult
+
+R = TypeVar("R", bound=ImportReport)
+
+_PIECE = 64 * 1024
+_SHOWN = 20
+_BAR = 24
+
+
+async def send_rows(
+    file: Path, url: str, query: Mapping[str, str], headers: Mapping[str, str], shape: type[R]
+) -> tuple[R | None, "Tally"] | None:
+    """Send a file and return the report and what became of the rows; None where the service broke off, which is said.
+
+    The report is None where the answer ended before it. Raises Problem if the service refuses the whole.
+    """
+    progress, tally = Progress((await asyncio.to_thread(file.stat)).st_size), Tally()
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None), read_bufsize=2**20) as session,
+            session.post(url, params=dict(query), data=_pieces(file, progress), headers=headers) as answer,
+        ):
+            if answer.status != HTTPStatus.OK:
+                raise refused(answer.status, await answer.text())
+            async for line in _lines(answer):
+                if b'"line":' not in line[:8]:
+                    return msgspec.json.decode(line, type=shape), tally
+                tally.take(msgspec.json.decode(line, type=RowResult))
+                progress.rows(tally.counts.total())
+    except aiohttp.ClientError as error:
+        progress.end()
+        say(f"The service at {url} broke off or cannot be reached: {error}")
+        say(f"{tally.counts.total()} rows were answered. What was stored stays; the same command does the rest.")
+        return None
+    finally:
+        progress.end()
+    return None, tally
+
+
+async def _pieces(file: Path, progress: "Progress") -> AsyncIterator[bytes]:
+    with file.open("rb") as opened:
+        while piece := await asyncio.to_thread(opened.read, _PIECE):
+            yield piece
+            progress.sent(len(piece))
+
+
+async def _lines(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """Yield the lines of a response, of any length."""
+    held = bytearray()
+    async for piece in answer.content.iter_any():
+        held += piece
+        *ended, rest = bytes(held).split(b"\n")
+        held = bytearray(rest)
+        for line in ended:
+            if line:
+                yield line
+
+
+class Tally:
+    """Counts rows by what became of them, and keeps the first that were refused and the warnings by kind."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self._refused: list[RowResult] = []
+        self._warned: Counter[tuple[str, str]] = Counter()
+
+    def take(self, row: RowResult) -> None:
+        """Count a row."""
+        self.counts[row.status] += 1
+        for one in row.warnings:
+            self._warned[one.field, _kind_of(one.detail)] += 1
+        if row.status == "refused" and len(self._refused) < _SHOWN:
+            self._refused.append(row)
+
+    def say(self) -> None:
+        """Print what is wrong."""
+        for row in self._refused:
+            say(f"row {row.line} ({row.id or row.begins or '?'}):")
+            for one in row.problems:
+                say(f"    {where(one.field)}{one.detail}")
+        if (more := self.counts["refused"] - len(self._refused)) > 0:
+            say(f"and {more} more refused rows")
+        for (field, detail), count in self._warned.most_common(_SHOWN):
+            say(f"  {count:>7}  {where(field)}{detail}")
+
+
+def _kind_of(detail: str) -> str:
+    """Return a warning without what is the row's own."""
+    return detail.split("'", 1)[0].split('"', 1)[0].rstrip(" :") or detail
+
+
+class Progress:
+    """A bar with rows, rate and remaining time, on a terminal only."""
+
+    def __init__(self, size: int) -> None:
+        self._size = max(size, 1)
+        self._begun = time.monotonic()
+        self._sent = self._rows = 0
+        self._shown = 0.0
+        self._visible = sys.stderr.isatty()
+
+    def sent(self, size: int) -> None:
+        """Count bytes that were sent."""
+        self._sent += size
+        self._show()
+
+    def rows(self, count: int) -> None:
+        """Note how many rows were answered."""
+        self._rows = count
+        self._show()
+
+    def end(self) -> None:
+        """Leave the line."""
+        if self._visible and self._shown:
+            print(f"\r{self.line()}", file=sys.stderr)  # noqa: T201 - a progress bar
+            self._shown = 0.0
+
+    def line(self) -> str:
+        """Return the bar as it is now."""
+        share = min(self._sent / self._size, 1.0)
+        seconds = max(time.monotonic() - self._begun, 1e-6)
+        left = seconds / share - seconds if share else 0.0
+        bar = "#" * round(share * _BAR)
+        return (
+            f"[{bar:<{_BAR}}] {share:>4.0%}  {self._rows:,} rows  {self._rows / seconds:,.0f}/s  "
+            f"{int(left) // 60}:{int(left) % 60:02} left "
+        )
+
+    def _show(self) -> None:
+        now = time.monotonic()
+        if self._visible and now - self._shown > 0.2:  # noqa: PLR2004 - five times a second
+            self._shown = now
+            print(f"\r{self.line()}", end="", file=sys.stderr, flush=True)  # noqa: T201 - a progress bar
