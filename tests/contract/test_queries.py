@@ -447,6 +447,7 @@ async def keys(watched: Watched) -> AsyncIterator[Call]:
     yield "KeyStore.list", store.list(TENANT)
     yield "KeyStore.list of all", store.list()
     yield "KeyStore.revoke_of", store.revoke_of(TENANT, "a", LATER)
+    yield "KeyStore.revoke_subject", store.revoke_subject("https://provider.example 1")
     yield "KeyStore.revoke", store.revoke("k")
 
 
@@ -567,6 +568,8 @@ COPIES: Mapping[tuple[str, str], Callable[[int], Document]] = {
     ("assessment", "officers"): lambda n: {**_of_officers(n), "outbox": []},
     ("assessment", "archive"): lambda n: {"_id": f"e{n + 1000}", **_of_archive(n)},
     ("assessment", "sessions"): _of_sessions,
+    ("assessment", "statements"): lambda n: {"_id": f"{TENANT}/s{n}", "id": f"s{n}", "officer_key": f"{TENANT}/o{n}"},
+    ("assessment", "xapi_mappings"): lambda n: {"_id": f"t{n}"},
     ("assessment", "item_bank_drafts"): lambda n: {"_id": f"{TENANT}/b{n}", "edition": f"{TENANT}/d{n}"},
     ("assessment", "item_bank_versions"): _of_banks,
     ("assessment", "item_bank_items"): lambda n: {"_id": f"i{n}", "edition": f"e{n // 200}", "position": n % 200},
