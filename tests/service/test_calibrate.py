@@ -4,7 +4,6 @@ import argparse
 import contextlib
 import io
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -24,7 +23,6 @@ from tests.support.builders import FRAMEWORK, MOMENT, unique
 from tests.support.services import settings_of
 
 pytestmark = pytest.mark.timeout(400)
-LATER = MOMENT + timedelta(days=1)
 OPTIONS = [OptionText("ไม่", "no"), OptionText("ใช่", "yes")]
 
 
@@ -67,8 +65,8 @@ async def answered(database: Database, bank: ItemBank, scores: dict[str, int | N
     )  # fmt: skip
     begun = Session(plan, 1, [], None, {})
     answers = [SessionAnswer(name, "reading", MOMENT, MOMENT, score, score) for name, score in scores.items()]
-    assert await store.start(begun, LATER)
-    assert await store.advance(begun, msgspec.structs.replace(begun, revision=2, answers=answers), None)
+    assert await store.start(begun)
+    assert await store.advance(begun, msgspec.structs.replace(begun, revision=2, answers=answers))
 
 
 def asked(bank: str, **changes: object) -> argparse.Namespace:
