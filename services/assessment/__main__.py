@@ -45,10 +45,10 @@ from services.assessment.xapi.store import StatementStore
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
 from shared.auth import Authenticator, WrongKeyLimiter
-from shared.events import CATALOG_TOPIC, PROFILES_TOPIC, planned_topics
+from shared.events import CATALOG_TOPIC, PROFILES_GROUP, PROFILES_TOPIC, planned_topics
 from shared.imports.reports import ReportStore
 from shared.imports.rows import ImportReport
-from shared.kafka import Follower, Publisher, TopicWarning, overdue
+from shared.kafka import Follower, GroupLag, Publisher, TopicWarning, overdue
 from shared.kafka import reachable as kafka_reachable
 from shared.mongo import KeyStore, connect
 from shared.mongo import reachable as mongo_reachable
@@ -77,6 +77,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
     index = FrameworkReplica()
     catalog = CatalogConsumer(index)
     follower = Follower(settings, settings.topic(CATALOG_TOPIC), catalog.on_catalog)
+    lag = GroupLag(settings, settings.group(PROFILES_GROUP), settings.topic(PROFILES_TOPIC))
     relay = Relay(
         database,
         COLLECTION,
@@ -86,6 +87,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
         republish=store.republish,
         staged=staged,
         bulk_rate=settings.bulk_officers_per_second,
+        backlog=lag.read,
     )
 
     intake = Intake(store, index, follower.caught_up)
@@ -100,6 +102,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
     async def clients(_: web.Application) -> AsyncIterator[None]:
         yield
         await publisher.stop()
+        await lag.stop()
         client.close()
 
     app = build_app(
