@@ -240,7 +240,9 @@ async def test_every_reader_works_with_a_large_framework(services: Services) -> 
     assert (await put(services["catalog"], msgspec.structs.replace(whole, requirements=changed)))[1]["version"] == 2
     path = await until(lambda: path_under(2))
     assert {"s7", "s107"} <= {gap["skill"] for gap in path["open"]}
-    for one in ("assessment", "recommender"):
+    got = await services["catalog"].ask("GET", f"/v1/courses?framework={name}&job_group=g7")
+    assert got.status == 200, await got.text()
+    for one in ("assessment", "catalog", "recommender"):
         text = await (await services[one].client.get("/metrics")).text()
         assert "framework_parts_missing 0.0" in text
 
