@@ -79,6 +79,7 @@ clean: ## remove the virtual environment, downloads, data, logs and caches
 lock: setup ## lock the requirements again, with hashes and without addresses
 	@$(VENV)/uv pip compile --quiet --no-build --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o deploy/requirements/production.txt
 	@$(VENV)/uv pip compile --quiet --no-build --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra local -c deploy/requirements/production.txt pyproject.toml -o deploy/requirements/local.txt
+	@$(VENV)/uv pip compile --quiet --no-build --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra calibration -c deploy/requirements/production.txt pyproject.toml -o deploy/requirements/calibration.txt
 	@$(VENV)/uv pip compile --quiet --no-build --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra local --extra dev -c deploy/requirements/production.txt pyproject.toml -o deploy/requirements/dev.txt
 
 lock-jars: setup-local ## lock Apache Kafka's jars again, after a change of deploy/local/kafka/pom.xml

@@ -1,6 +1,7 @@
 """Starts the assessment service: `python -m services.assessment`.
 
 import, export, check   items of a file; see services/assessment/commands.py
+calibrate               fit item parameters to stored answers; see services/assessment/calibrating.py
 import-results,
 import-officers         rows of a file; see services/assessment/import_commands.py
 republish               stage every officer's present state once more; a running service sends it
@@ -15,7 +16,7 @@ from functools import partial
 from aiohttp import web
 
 from services.assessment import __doc__ as card
-from services.assessment import commands, import_commands
+from services.assessment import calibrating, commands, import_commands
 from services.assessment.api import (
     BANK_FILES,
     BANKS,
@@ -167,6 +168,8 @@ async def republish(settings: AssessmentSettings) -> int:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["calibrate"]:
+        raise SystemExit(asyncio.run(calibrating.main(sys.argv[2:])))
     if sys.argv[1:2] and sys.argv[1] in commands.NAMES:
         raise SystemExit(commands.main(sys.argv[1:]))
     if sys.argv[1:2] and sys.argv[1] in import_commands.NAMES:
