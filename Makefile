@@ -27,6 +27,7 @@ key: setup-local ## make one more key for `make run`: make key ROLE=platform TEN
 	@$(VENV)/python -m deploy.local key --role "$(or $(ROLE),officer)" --tenant "$(or $(TENANT),example)" --officer "$(OFFICER)" --agency "$(AGENCY)"
 
 test: setup compiled pages ## unit, service, contract and end-to-end tests, on real servers
+	@$(VENV)/python -m deploy.local pages test
 	@$(VENV)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/unit tests/test_docs.py tests/service tests/contract tests/e2e $(TESTS)
 
 pages: setup-local ## build the portal's pages, with Node from PATH or from the locked wheel
