@@ -68,6 +68,7 @@ evaluate: setup ## every gate of ranking and matching, in about half an hour; DA
 	@$(VENV)/python -m tests.evaluation $(if $(QUICK),--quick)
 	@$(VENV)/python -m tests.evaluation.matching $(if $(QUICK),--print)
 	@$(VENV)/python -m tests.evaluation.sessions $(if $(QUICK),--quick)
+	@$(VENV)/python -m tests.evaluation.profiles $(if $(QUICK),--quick)
 	@$(VENV)/python -m tests.evaluation.real_answers $(if $(QUICK),--print)
 
 clean: ## remove the virtual environment, downloads, data, logs and caches

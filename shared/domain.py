@@ -240,6 +240,15 @@ class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
         return {skill.id: skill for skill in self.skills}
 
     @cached_property
+    def _places(self) -> Mapping[str, int]:
+        return {skill: place for place, skill in enumerate(self.skills_by_id)}
+
+    def in_order(self, skills: Iterable[str]) -> list[Skill]:
+        """Return those of these skills that the framework has, in its order."""
+        known = self.skills_by_id
+        return [known[name] for name in sorted({*skills} & known.keys(), key=self._places.__getitem__)]
+
+    @cached_property
     def successors(self) -> Mapping[tuple[str, str], list[VersionMapping]]:
         """The mappings by what they are of (`skill`, `job_group`) and the former id."""
         found: dict[tuple[str, str], list[VersionMapping]] = {}

@@ -38,6 +38,7 @@ _PARAMETERS = {
     "course_id": ("The id of a course.", "ocsc-digital-101"),
     "framework_id": ("The id of a framework.", "th-digital-2018"),
     "bank_id": ("The id of an item bank.", "th-digital-2018"),
+    "session_id": ("The id of an adaptive session, from its start.", "0863a71a4aabcd6892d85b93"),
     "agency_id": ("The id of an agency of the tenant.", "dept-a"),
     "framework": ("The id of a framework.", "th-digital-2018"),
     "skill": ("The id of a skill of the framework.", "dlit-safety"),

@@ -374,6 +374,11 @@ class CatalogSettings(Settings):
     matching_calibration: str = _setting(
         "A file that `python -m services.catalog calibrate` has written; empty: the calibration that ships.", str, ""
     )
+    assessment_url: tuple[str, ...] = _setting(
+        "Where the assessment service answers; it is asked how many officers a change of a framework concerns.",
+        _urls,
+        "http://127.0.0.1:8101",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

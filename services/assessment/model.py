@@ -225,3 +225,11 @@ def assessment_id_of(tenant: str, officer: str, idempotency_key: str) -> str:
 def digest_of(body: SubmitAssessment) -> str:
     """Return what tells one body from another under the same key; the order of JSON members does not matter."""
     return hashlib.sha256(msgspec.json.encode(body)).hexdigest()
+
+
+class FrameworkOfficers(Struct, frozen=True):
+    """How many officers are under a framework, and in which of its job groups."""
+
+    framework: str
+    officers: int
+    job_groups: dict[str, int]

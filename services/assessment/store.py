@@ -18,7 +18,7 @@ from pymongo.errors import DuplicateKeyError
 
 from services.assessment.model import Evidence, ListEvidence
 from services.assessment.profile import Statistics, with_evidence
-from shared.domain import Profile, key_of
+from shared.domain import SHARED_TENANT, Profile, key_of
 from shared.errors import TooLarge
 from shared.events import Data, Envelope, OfficerChanged, OfficerErased, new_event, sendable
 from shared.mongo import Database, Document, bulk_write, ensure_indexes, readable, unavailable
@@ -116,7 +116,22 @@ class OfficerStore:
     async def prepare(self) -> None:
         """Create the indexes. Raises Unavailable."""
         archive = [IndexModel([("officer_key", ASCENDING), *_NEWEST_FIRST], name="newest_of_officer")]
-        await ensure_indexes(self._database, {COLLECTION: OUTBOX_INDEXES, "archive": archive})
+        under = ("profile.framework", "tenant", "profile.framework_owner", "profile.job_group")
+        by_framework = IndexModel([(field, ASCENDING) for field in under], name="framework_job_group")
+        await ensure_indexes(self._database, {COLLECTION: [*OUTBOX_INDEXES, by_framework], "archive": archive})
+
+    async def job_groups_under(self, tenant: str, framework: str) -> dict[str, int]:
+        """Return {job group: officers under a framework} of a tenant; as `shared`, of all who are under the shared one.
+
+        Raises Unavailable.
+        """
+        whose = {"profile.framework_owner": SHARED_TENANT} if tenant == SHARED_TENANT else {"tenant": str(tenant)}
+        pipeline: list[Document] = [
+            {"$match": {"profile.framework": str(framework), **whose}},
+            {"$group": {"_id": "$profile.job_group", "officers": {"$sum": 1}}},
+        ]
+        with unavailable():
+            return {row["_id"]: row["officers"] async for row in self._officers.aggregate(pipeline)}
 
     async def find(self, tenant: str, officer: str) -> Officer | None:
         """Return an officer, erased ones too. Raises Unavailable."""

@@ -20,6 +20,7 @@ from prometheus_client import CollectorRegistry
 from services.catalog import __doc__ as card
 from services.catalog import calibrating, commands, framework_files
 from services.catalog.api import CALIBRATION, DRAFTS, FILES, HISTORY, MATCHES, ONE, REPORTS, ROUTES, SEARCH, STORE
+from services.catalog.api.officers import OFFICERS, OfficerCounter
 from services.catalog.draft_store import DraftStore
 from services.catalog.history import HistoryStore
 from services.catalog.match_store import MatchStore
@@ -55,6 +56,8 @@ async def build(settings: CatalogSettings) -> web.Application:
     await history.prepare()
     await matches.prepare()
     await reports.prepare()
+    drafts = DraftStore(database)
+    await drafts.prepare()
     publisher = Publisher(settings)
     await publisher.start()
     relay = Relay(
@@ -75,10 +78,13 @@ async def build(settings: CatalogSettings) -> web.Application:
     async def has_index() -> str | None:
         return await search.is_ready() or overdue(search.follower, settings.held_seconds)
 
+    officers = OfficerCounter(settings.assessment_url)
+
     async def clients(_: web.Application) -> AsyncIterator[None]:
         yield
         await publisher.stop()
         work.close()
+        await officers.stop()
         client.close()
 
     app = build_app(
@@ -107,8 +113,8 @@ async def build(settings: CatalogSettings) -> web.Application:
     )
     app[STORE], app[HISTORY], app[REPORTS] = store, history, reports
     app[MATCHES], app[CALIBRATION], app[ONE] = matches, calibration, asyncio.Lock()
-    app[FILES], app[DRAFTS] = asyncio.Semaphore(1), DraftStore(database)
-    app[SEARCH] = search
+    app[FILES], app[DRAFTS] = asyncio.Semaphore(1), drafts
+    app[SEARCH], app[OFFICERS] = search, officers
     metrics.watch_relay(app[REGISTRY], relay)
     metrics.watch_follower(app[REGISTRY], search.follower)
     _measure(app[REGISTRY], search, work)

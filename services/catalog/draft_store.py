@@ -1,54 +1,103 @@
-"""Drafts of frameworks in MongoDB, one document each, and who approved the versions that were made of them."""
+"""Drafts of frameworks in MongoDB, one document each, and who approved the versions that were made of them.
 
+A framework that is too large for the document of its draft stands in pieces beside it. They are written before the
+draft that names them, under a name of their own, and removed after the draft that no longer does.
+"""
+
+import asyncio
 from typing import Any
+from uuid import uuid4
 
 import msgspec
+from pymongo import ASCENDING, IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from services.catalog.drafts import FrameworkDraft
-from services.catalog.store import framework_key
+from services.catalog.store import EVENT_LIMIT, framework_key
 from shared.decoding import stored
-from shared.mongo import Database, unavailable
+from shared.domain import Framework
+from shared.mongo import Database, Document, ensure_indexes, unavailable
+
+_PIECE = 4 * 1024 * 1024
 
 
 class DraftStore:
     def __init__(self, database: Database) -> None:
+        self._database = database
         self._drafts = database["framework_drafts"]
+        self._pieces = database["framework_draft_pieces"]
         self._approvals = database["framework_approvals"]
+
+    async def prepare(self) -> None:
+        """Create the index. Raises Unavailable."""
+        of_draft = IndexModel([("of", ASCENDING), ("number", ASCENDING)], name="of_number")
+        await ensure_indexes(self._database, {self._pieces.name: [of_draft]})
 
     async def find(self, tenant: str, framework: str) -> FrameworkDraft | None:
         """Return the tenant's draft of a framework. Raises Unavailable."""
         with unavailable():
             found = await self._drafts.find_one({"_id": framework_key(tenant, framework)})
-        return stored(found["content"], FrameworkDraft) if found else None
+            if found is None or "pieces" not in found:
+                return stored(found["content"], FrameworkDraft) if found else None
+            rows = await self._pieces.find({"of": found["pieces"]}).sort("number", ASCENDING).to_list(None)
+        whole = await asyncio.to_thread(_decoded, [row["data"] for row in rows])
+        return stored({**found["content"], "framework": whole}, FrameworkDraft)
 
     async def save(self, tenant: str, before: FrameworkDraft | None, after: FrameworkDraft) -> bool:
         """Store a draft; return whether no other change came first. Raises Unavailable."""
         key = framework_key(tenant, after.framework.id)
-        fields = {"revision": after.revision, "content": msgspec.to_builtins(after)}
+        raw = await asyncio.to_thread(msgspec.json.encode, after.framework)
+        fields: Document = {"revision": after.revision, "content": _without_framework(after)}
+        change: Document = {"$set": fields}
+        if len(raw) > EVENT_LIMIT:
+            fields["pieces"] = await self._write(raw)
+        else:
+            fields["content"]["framework"] = msgspec.to_builtins(after.framework)
+            change["$unset"] = {"pieces": ""}
+        saved, replaced = await self._save(key, before, fields, change)
+        gone = replaced if saved else fields.get("pieces")
+        if gone:
+            with unavailable():
+                await self._pieces.delete_many({"of": gone})
+        return saved
+
+    async def _save(
+        self, key: str, before: FrameworkDraft | None, fields: Document, change: Document
+    ) -> tuple[bool, str | None]:
+        """Write the document; return whether no other change came first, and the pieces that it named before."""
         with unavailable():
             if before is None:
                 try:
                     await self._drafts.insert_one({"_id": key, **fields})
                 except DuplicateKeyError:
-                    return False
-                return True
+                    return False, None
+                return True, None
             wanted = {"_id": key, "revision": before.revision}
-            return bool((await self._drafts.update_one(wanted, {"$set": fields})).matched_count)
+            found = await self._drafts.find_one_and_update(wanted, change, {"pieces": 1})
+        return found is not None, (found or {}).get("pieces")
+
+    async def _write(self, raw: bytes) -> str:
+        name = str(uuid4())
+        for number, start in enumerate(range(0, len(raw), _PIECE)):
+            with unavailable():
+                await self._pieces.insert_one({"of": name, "number": number, "data": raw[start : start + _PIECE]})
+        return name
 
     async def remove(self, tenant: str, draft: FrameworkDraft) -> bool:
         """Take a draft away; return whether no other change came first. Raises Unavailable."""
         wanted = {"_id": framework_key(tenant, draft.framework.id), "revision": draft.revision}
         with unavailable():
-            return bool((await self._drafts.delete_one(wanted)).deleted_count)
+            found = await self._drafts.find_one_and_delete(wanted, {"pieces": 1})
+            if found and "pieces" in found:
+                await self._pieces.delete_many({"of": found["pieces"]})
+        return found is not None
 
     async def keep_approval(self, tenant: str, draft: FrameworkDraft, version: int) -> None:
         """Keep who proposed, reviewed and approved a version. Doing it again changes nothing. Raises Unavailable."""
         key = f"{framework_key(tenant, draft.framework.id)}@{version}"
-        whole: dict[str, Any] = msgspec.to_builtins(draft)
-        del whole["framework"]
+        content = _without_framework(draft)
         with unavailable():
-            await self._approvals.update_one({"_id": key}, {"$setOnInsert": {"content": whole}}, upsert=True)
+            await self._approvals.update_one({"_id": key}, {"$setOnInsert": {"content": content}}, upsert=True)
 
     async def approvals(self, tenant: str, framework: str, versions: list[int]) -> dict[int, dict[str, Any]]:
         """Return by version what is kept of its draft. Raises Unavailable."""
@@ -56,3 +105,12 @@ class DraftStore:
         with unavailable():
             found = await self._approvals.find({"_id": {"$in": list(keys)}}).to_list(None)
         return {keys[one["_id"]]: one["content"] for one in found}
+
+
+def _without_framework(draft: FrameworkDraft) -> dict[str, Any]:
+    fields = {name: getattr(draft, name) for name in draft.__struct_fields__ if name != "framework"}
+    return {name: msgspec.to_builtins(value) for name, value in fields.items()}
+
+
+def _decoded(pieces: list[bytes]) -> Framework:
+    return stored(msgspec.json.decode(b"".join(pieces)), Framework)

@@ -93,8 +93,8 @@ class FrameworkImpact(Struct, frozen=True):
 
     `unmapped_skills`, `unmapped_job_groups`: see FrameworkPut.
 
-    `job_groups`: those with changed required levels. `officers` is null: the catalog knows no
-    officers, the agency's report counts them by job group.
+    `job_groups`: those with changed required levels. `officers`: how many are in these and in the removed ones, of the
+    caller's tenant; of all tenants to an admin of `shared`. Null where the assessment service did not answer.
     """
 
     framework: str
@@ -209,6 +209,14 @@ def impact(draft: FrameworkDraft, present: Framework | None) -> FrameworkImpact:
         unmapped_skills=unmapped(present, after, "skill"),
         unmapped_job_groups=unmapped(present, after, "job_group"),
     )
+
+
+def concerned(before: Framework | None, after: Framework) -> set[str]:
+    """Return the job groups of which another level is required, or that are gone."""
+    if before is None:
+        return set()
+    gone = {one.id for one in before.job_groups} - {one.id for one in after.job_groups}
+    return gone | {change.job_group for change in _changes(_required(before), _required(after))}
 
 
 def unmapped(before: Framework | None, after: Framework, of: Literal["skill", "job_group"]) -> list[str]:

@@ -38,6 +38,7 @@ class FrameworkPut(Struct, frozen=True, omit_defaults=True):
 
     `unmapped_skills`, `unmapped_job_groups`: what the version before had, or mapped, and this one neither has nor maps.
     Levels of these skills do not count any more, and officers of these job groups get no path; both are told so.
+    `officers`: see FrameworkImpact; missing for a new framework and where it could not be learnt.
     """
 
     id: str
@@ -45,6 +46,7 @@ class FrameworkPut(Struct, frozen=True, omit_defaults=True):
     changed: bool
     unmapped_skills: list[str] = []
     unmapped_job_groups: list[str] = []
+    officers: int | None = None
 
 
 class ProviderCount(Struct, frozen=True):

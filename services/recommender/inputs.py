@@ -267,8 +267,7 @@ class Inputs(Struct, frozen=True, kw_only=True):
             required = {skill: (row.level, row.weight) for skill, row in rows.items()}
         else:
             required = {skill: (level, 1.0) for skill, level in self.target.items()}
-        skills = [skill for skill in self.framework.skills if skill.id in required]
-        return {skill.id: self._want(skill, *required[skill.id]) for skill in skills}
+        return {skill.id: self._want(skill, *required[skill.id]) for skill in self.framework.in_order(required)}
 
     def _want(self, skill: Skill, required: float, weight: float) -> SkillTarget:
         believed = self.levels.get(skill.id) or Estimate(PRIOR_SHARE * required, PRIOR_SD)

@@ -70,28 +70,28 @@ async def _cost(site: Site, stored: int, rounds: int) -> float:
             await _fill(site.servers, stored)
             for _ in range(_WARM_UP):
                 await submit.one()
-            idle = await _idle()
+            idle = await idle_share()
             blocks = []
             for _ in range(_BLOCKS):
-                begun, before = time.perf_counter(), _cpu_seconds()
+                begun, before = time.perf_counter(), cpu_seconds()
                 for _ in range(rounds):
                     await submit.one()
-                spent = _cpu_seconds() - before - idle * (time.perf_counter() - begun)
+                spent = cpu_seconds() - before - idle * (time.perf_counter() - begun)
                 blocks.append(1000 * spent / rounds)
         finally:
             await submit.end()
     return median(blocks)
 
 
-async def _idle() -> float:
+async def idle_share() -> float:
     """Return the CPU seconds a second of processes that have nothing to do."""
     await asyncio.sleep(1)
-    before = _cpu_seconds()
+    before = cpu_seconds()
     await asyncio.sleep(_IDLE_SECONDS)
-    return (_cpu_seconds() - before) / _IDLE_SECONDS
+    return (cpu_seconds() - before) / _IDLE_SECONDS
 
 
-def _cpu_seconds() -> float:
+def cpu_seconds() -> float:
     times = [process.cpu_times() for process in psutil.Process().children(recursive=True)]
     return float(sum(one.user + one.system for one in times))
 

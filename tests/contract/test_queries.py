@@ -101,6 +101,7 @@ READ_WHOLE = {
     "MatchStore.examples": "courses are compared with up to 5,000 examples, kept for a minute",
     "MatchStore.whole": "the health of a catalog is that of every course; one request at a time",
     "MatchStore.decided": "an operator calibrates on all that people have decided",
+    "OfficerStore.job_groups_under": "an admin is told how many officers a change of a framework concerns",
     "KeyStore.list": "an operator lists every key of a tenant",
     "KeyStore.list of all": "the same, of all tenants",
 }
@@ -174,6 +175,8 @@ async def officers(watched: Watched) -> AsyncIterator[Call]:
             await call
         else:
             yield "OfficerStore.save with evidence over the number kept", call
+    yield "OfficerStore.job_groups_under", store.job_groups_under(TENANT, FRAMEWORK)
+    yield "OfficerStore.job_groups_under of all tenants", store.job_groups_under("shared", FRAMEWORK)
     yield "OfficerStore.find", store.find(TENANT, "a")
     found = await store.find(TENANT, "a")
     assert found is not None
@@ -340,6 +343,7 @@ async def drafts(store: DraftStore) -> AsyncIterator[Call]:
     by = Signature("somebody", "key", LATER)
     first = FrameworkDraft(yardstick, 1, "draft", 0, by)
     second = msgspec.structs.replace(first, revision=2)
+    yield "DraftStore.prepare", store.prepare()
     yield "DraftStore.save", store.save(TENANT, None, first)
     yield "DraftStore.save again", store.save(TENANT, first, second)
     yield "DraftStore.find", store.find(TENANT, yardstick.id)
@@ -347,6 +351,12 @@ async def drafts(store: DraftStore) -> AsyncIterator[Call]:
     yield "DraftStore.approvals", store.approvals(TENANT, yardstick.id, [1, 2])
     yield "DraftStore.remove", store.remove(TENANT, second)
     yield "DraftStore.save of another one", store.save(TENANT, None, first)
+    large = FrameworkDraft(msgspec.structs.replace(large_framework(), id="large"), 1, "draft", 0, by)
+    yield "DraftStore.save in pieces", store.save(TENANT, None, large)
+    yield "DraftStore.save in pieces again", store.save(TENANT, large, msgspec.structs.replace(large, revision=2))
+    yield "DraftStore.find in pieces", store.find(TENANT, "large")
+    yield "DraftStore.remove in pieces", store.remove(TENANT, msgspec.structs.replace(large, revision=2))
+    yield "DraftStore.save in pieces once more", store.save(TENANT, None, large)
 
 
 async def matches(store: MatchStore, catalog: CatalogStore) -> AsyncIterator[Call]:
@@ -437,6 +447,7 @@ async def keys(watched: Watched) -> AsyncIterator[Call]:
     yield "KeyStore.list", store.list(TENANT)
     yield "KeyStore.list of all", store.list()
     yield "KeyStore.revoke_of", store.revoke_of(TENANT, "a", LATER)
+    yield "KeyStore.revoke_subject", store.revoke_subject("https://provider.example 1")
     yield "KeyStore.revoke", store.revoke("k")
 
 
@@ -557,6 +568,8 @@ COPIES: Mapping[tuple[str, str], Callable[[int], Document]] = {
     ("assessment", "officers"): lambda n: {**_of_officers(n), "outbox": []},
     ("assessment", "archive"): lambda n: {"_id": f"e{n + 1000}", **_of_archive(n)},
     ("assessment", "sessions"): _of_sessions,
+    ("assessment", "statements"): lambda n: {"_id": f"{TENANT}/s{n}", "id": f"s{n}", "officer_key": f"{TENANT}/o{n}"},
+    ("assessment", "xapi_mappings"): lambda n: {"_id": f"t{n}"},
     ("assessment", "item_bank_drafts"): lambda n: {"_id": f"{TENANT}/b{n}", "edition": f"{TENANT}/d{n}"},
     ("assessment", "item_bank_versions"): _of_banks,
     ("assessment", "item_bank_items"): lambda n: {"_id": f"i{n}", "edition": f"e{n // 200}", "position": n % 200},
@@ -567,6 +580,7 @@ COPIES: Mapping[tuple[str, str], Callable[[int], Document]] = {
     ("catalog", "framework_history"): lambda n: {"_id": n + 1000, "key": f"{TENANT}/f{n // 20}", "id": f"f{n // 20}"},
     ("catalog", "framework_publications"): lambda n: {"_id": f"{TENANT}/framework:f{n}@1-d", "key": f"{TENANT}/f{n}"},
     ("catalog", "framework_drafts"): lambda n: {"_id": f"{TENANT}/framework:f{n}"},
+    ("catalog", "framework_draft_pieces"): lambda n: {"_id": n, "of": f"d{n // 10}", "number": n % 10, "data": b""},
     ("catalog", "framework_approvals"): lambda n: {"_id": f"{TENANT}/framework:f{n // 20}@{n % 20}"},
     ("access", "keys"): lambda n: {"_id": f"k{n}", "officer": f"o{n}", **_made(n)},
     ("recommender", "plans"): _of_plans,

@@ -100,6 +100,8 @@ async def test_what_an_erasure_leaves_is_what_the_page_lists(
     said = {"course": stored["path"]["steps"][0]["course"]["id"], "action": "not_now"}
     told = await platform.ask("recommender", "POST", f"{address}/feedback", json=said, headers={"Idempotency-Key": "f"})
     assert told[0] == 200, told
+    assert (await platform.ask("assessment", "POST", f"{address}/sessions", json={}))[0] == 201
+    assert "assessment/sessions" in holding(stack, documents, officer.key)
     await dead_letter(stack, officer, (await platform.ask("assessment", "GET", address))[1])
     letters = f"{PROFILES_TOPIC}.dead"
     while (await newest(stack, letters, officer.key.encode()))[1] == 0:

@@ -2,12 +2,17 @@
 
 import asyncio
 import io
+import json
+import os
+import zipfile
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from services.catalog import framework_files
 from services.catalog.__main__ import build, republish
 from services.catalog.store import EVENT_LIMIT, CatalogStore
 from shared.domain import Framework
@@ -28,7 +33,7 @@ from tests.support.catalog import catalog
 from tests.support.services import Started, Topic, followed, settings_of, started
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(600)
 MEGABYTE = 1_000_000
 
 
@@ -109,6 +114,34 @@ async def test_a_new_version_withdraws_the_parts_of_the_one_before(service: Star
     last = await shown(service, name)
     assert last is not None
     assert (last.retired, last.skills) == (True, one.skills)
+
+
+async def test_a_large_draft_goes_through_people_to_a_version(service: Started) -> None:
+    name = unique("big")
+    where, pieces = f"/v1/frameworks/{name}/draft", service.database("catalog")["framework_draft_pieces"]
+
+    async def asked(method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        data = io.BytesIO(msgspec.json.encode(body)) if body else None
+        got = await service.ask(method, path, "admin", data=data)
+        return got.status, json.loads(await got.read() or b"null")
+
+    async def kept() -> int:
+        return len(await pieces.distinct("of"))
+
+    before = await kept()
+    assert (await asked("PUT", where, {"framework": named(name, large_framework()), "by": "S."}))[0] == 201
+    other = named(name, large_framework(skills=4100))
+    assert (await asked("PUT", where, {"framework": other, "by": "S."}))[0] == 200
+    assert await kept() == before + 1
+    status, draft = await asked("GET", where)
+    assert (status, draft["revision"], len(draft["framework"]["skills"])) == (200, 2, 4100)
+    assert (await asked("POST", f"{where}:review", {"by": "P."}))[0] == 200
+    assert (await asked("POST", f"{where}:approve", {"by": "K."}))[0] == 200
+    assert len((await asked("GET", f"/v1/frameworks/{name}:impact"))[1]["skills_added"]) == 4100
+    assert (await asked("POST", f"{where}:publish"))[1]["version"] == 1
+    assert await shown(service, name) == msgspec.structs.replace(other, version=1)
+    assert (await asked("GET", where))[0] == 404
+    assert await kept() == before
 
 
 async def test_republishing_announces_parts_then_their_header(service: Started, announced: Topic) -> None:
@@ -210,3 +243,50 @@ async def test_every_reader_works_with_a_large_framework(services: Services) -> 
     for one in ("assessment", "recommender"):
         text = await (await services[one].client.get("/metrics")).text()
         assert "framework_parts_missing 0.0" in text
+
+
+ESCO = Path(os.environ.get("DATASETS_DIR", "/nowhere"), "esco_v1.1.1")
+ARCHIVES = [ESCO / "esco_classification_en_csv.zip", ESCO / "esco_relations_csv.zip"]
+
+
+@pytest.mark.skipif(not ESCO.exists(), reason="DATASETS_DIR is not set")
+async def test_esco_comes_in_whole_by_the_command_and_over_http_and_gives_paths(
+    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(framework_files, "load", lambda _: services["catalog"].settings)
+    command = ["import-framework", *map(str, ARCHIVES), "--format", "esco", "--tenant", "agency", "--skip-refused"]
+    assert await asyncio.to_thread(lambda: asyncio.run(framework_files.run(command))) == 0
+    whole = await shown(services["catalog"], "esco")
+    assert whole is not None
+    assert (len(whole.skills), len(whole.job_groups), len(whole.requirements)) == (13896, 3007, 123788)
+    every = tmp_path / "esco.zip"
+    with zipfile.ZipFile(every, "w", zipfile.ZIP_DEFLATED) as packed:
+        for archive in map(zipfile.ZipFile, ARCHIVES):
+            for name in archive.namelist():
+                packed.writestr(name, archive.read(name))
+    with every.open("rb") as body:
+        got = await services["catalog"].ask(
+            "POST",
+            "/v1/frameworks:import?format=esco&skip_refused=true",
+            "admin",
+            data=body,
+            headers={"Content-Type": "application/zip"},
+        )
+    report = await got.json()
+    assert (got.status, report["status"], report["version"]) == (200, "unchanged", 1), report["faults"][:3]
+    group = whole.job_groups[7].id
+    required = whole.required(group, None)
+    officer = {"job_group": group, "agency": "north", "framework": "esco"}
+
+    async def registered() -> bool:
+        return (await services["assessment"].ask("PUT", "/v1/officers/librarian", json=officer)).status < 300
+
+    async def path() -> dict[str, Any] | None:
+        got = await services["recommender"].ask("GET", "/v1/officers/librarian/path")
+        found: dict[str, Any] = (await got.json())["path"] if got.status == 200 else {"gaps": []}
+        return found if found["gaps"] else None
+
+    await until(registered, seconds=120)
+    assert {gap["skill"] for gap in (await until(path, seconds=120))["gaps"]} == set(required)
+    stored = await services["recommender"].database("recommender")["plans"].find_one({"officer": "librarian"}) or {}
+    assert len(stored["announced"]) < 100_000, "an event names what one occupation requires, and no more"

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from services.catalog.api import OFFICERS
 from tests.support.all_services import Services
 from tests.support.builders import unique
 from tests.support.waiting import until
@@ -113,6 +114,33 @@ async def test_a_job_group_moves_with_its_mapping_and_is_told_to_be_gone_without
     await registered(services, officer, name, "others")
     path = await path_of(services, officer, f"{name}@3", sequence + 1)
     assert path["status"] == "ready"
+
+
+async def test_how_many_officers_a_change_concerns_is_told_before_and_after(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = unique("fw")
+    groups = ("clerks", "service")
+    await put(services, version(name, "DS300", groups=groups))
+    for number in range(3):
+        await registered(services, unique("officer"), name, groups[number % 2])
+    where = f"/v1/frameworks/{name}/officers"
+    got = await services["assessment"].ask("GET", where, "admin")
+    assert await got.json() == {"framework": name, "officers": 3, "job_groups": {"clerks": 2, "service": 1}}
+    assert (await services["assessment"].ask("GET", where)).status == 403
+    assert (await services["assessment"].ask("GET", where, "admin", tenant="others")).status == 404
+    counter = services["catalog"].client.app[OFFICERS]
+    address = str(services["assessment"].client.make_url("")).rstrip("/")
+    monkeypatch.setattr(counter, "_addresses", ["http://127.0.0.1:9", address])
+    after = version(name, "DS300", "DG-020", groups=groups)
+    draft = {"framework": after, "by": "S. Wongsuwan"}
+    assert (await services["catalog"].ask("PUT", f"/v1/frameworks/{name}/draft", "admin", json=draft)).status == 201
+    impact = await (await services["catalog"].ask("GET", f"/v1/frameworks/{name}:impact", "admin")).json()
+    assert (impact["job_groups"], impact["officers"]) == (["clerks"], 2)
+    assert (await put(services, after))["officers"] == 2
+    assert (await put(services, version(name, "DS300", "DG-020")))["officers"] == 1
+    monkeypatch.setattr(counter, "_addresses", ["http://127.0.0.1:9"])
+    assert "officers" not in await put(services, version(name, "DS300")), "nobody answers: published all the same"
 
 
 async def test_a_mapping_that_does_not_fit_is_refused_by_its_field(services: Services) -> None:

@@ -22,6 +22,7 @@ SAFE = [
     ("GET", "/v1/officers/o/path", {}),
     ("POST", "/v1/recommendations", {}),
     ("POST", "/v1/officers/o/assessments", NAMED),
+    ("POST", "/v1/officers/o/sessions/s/answers", {}),
     ("POST", "/v1/officers/o/feedback", NAMED),
     ("PUT", "/v1/officers/o", {}),
     ("DELETE", "/v1/officers/o", {}),

@@ -10,6 +10,11 @@ from services.portal.api.forwarding import owner_of
     [
         ("/v1/officers/o1", "assessment"),
         ("/v1/officers/o1/assessments", "assessment"),
+        ("/v1/officers/o1/sessions", "assessment"),
+        ("/v1/officers/o1/sessions/s1", "assessment"),
+        ("/v1/officers/o1/sessions/s1/answers", "assessment"),
+        ("/v1/officers/o1/sessions/s1:stop", "assessment"),
+        ("/v1/officers/o1/sessions/s1/answers/2", None),
         ("/v1/officers/o1/path", "recommender"),
         ("/v1/officers/o1/path/why-not/c1", "recommender"),
         ("/v1/officers/o1/feedback", "recommender"),

@@ -15,7 +15,7 @@ from services.catalog.frameworks import FORMATS, Options, Reading, Source, read,
 from services.catalog.frameworks.reading import FAULTS_LIMIT, PROSE_LIMIT, TITLE_LIMIT, Given
 from services.catalog.frameworks.tables import Source as File
 from services.catalog.frameworks.tables import unpacked
-from shared.domain import LocalizedText
+from shared.domain import LocalizedText, Prose
 from shared.errors import InvalidInput, Malformed, Problem, TooLarge, Unsupported
 from tests.support.builders import framework
 
@@ -526,6 +526,14 @@ def test_a_text_in_several_languages_is_kept_in_ours() -> None:
     assert (Given("ขับเคลื่อน (Digital)").th(), Given("ขับเคลื่อน (Digital)").en()) == ("ขับเคลื่อน (Digital)", "")
     assert Given("", {"fr": "Données", "th": "ข้อมูล"}).en() == "Données"
     assert Given("R&amp;D\u0000").en() == "R&D"
+
+
+def test_control_characters_of_a_badly_converted_file_are_left_out() -> None:
+    found = table(
+        "role,skill,level,skill description", "clerk,filing,1,the clerk\u00e2\u0080\u0099s files\u009d"
+    ).framework
+    assert found
+    assert found.skills[0].description == Prose(en="the clerk\u00e2s files")
 
 
 # --- real files ------------------------------------------------------------------------------------------------------

@@ -13,12 +13,20 @@ from services.assessment.api.importing import (
     show_import,
 )
 from services.assessment.api.item_banks import BANK_FILES, BANK_ROUTES, BANKS
-from services.assessment.api.officers import erase_officer, get_officer, patch_officer, put_officer, show_profile
+from services.assessment.api.officers import (
+    count_officers,
+    erase_officer,
+    get_officer,
+    patch_officer,
+    put_officer,
+    show_profile,
+)
 from services.assessment.api.sessions import RUNNER, SESSION_ROUTES, SESSIONS
 from services.assessment.api.xapi import RECEIVER, STATEMENTS, XAPI_ROUTES
 from services.assessment.model import (
     AssessmentAccepted,
     EvidenceList,
+    FrameworkOfficers,
     ImportedOfficer,
     ImportedResult,
     ImportRows,
@@ -30,7 +38,7 @@ from services.assessment.model import (
     SkillProfile,
     SubmitAssessment,
 )
-from shared.auth import ASSESSORS, PLATFORMS
+from shared.auth import ADMINS, ASSESSORS, PLATFORMS
 from shared.domain import Profile
 from shared.imports.rows import ImportReport, ListRows, RowPage, RowResult
 from shared.routes import IDEMPOTENCY_KEY, IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, Handler, MergePatch, Route
@@ -120,6 +128,7 @@ ROUTES = [
         problems=[412, 415],
     ),
     Route("GET", _OFFICER, get_officer, ASSESSORS, headers=[IF_NONE_MATCH], answers={200: Profile, 304: None}),
+    Route("GET", "/v1/frameworks/{framework_id}/officers", count_officers, ADMINS, answers={200: FrameworkOfficers}),
     Route("GET", f"{_OFFICER}/profile", show_profile, ASSESSORS, query=ShowProfile, answers={200: SkillProfile}),
     Route(
         "DELETE",

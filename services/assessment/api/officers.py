@@ -8,6 +8,7 @@ from aiohttp import web
 
 from services.assessment import profile as profiles
 from services.assessment.api.common import (
+    INDEX,
     KEYS,
     REGISTRAR,
     STORE,
@@ -17,7 +18,7 @@ from services.assessment.api.common import (
 )
 from services.assessment.api.sessions import SESSIONS
 from services.assessment.api.xapi import STATEMENTS
-from services.assessment.model import OfficerPut, PutOfficer, ShowProfile
+from services.assessment.model import FrameworkOfficers, OfficerPut, PutOfficer, ShowProfile
 from services.assessment.store import SOURCE, Officer
 from shared.auth import FORGOTTEN_SECONDS
 from shared.decoding import patched
@@ -146,3 +147,15 @@ async def _allow_again(request: web.Request, erased: Officer) -> None:
     revoked = await request.app[KEYS].revoke_of(erased.tenant, erased.officer, erased_at)
     left = FORGOTTEN_SECONDS - (0 if revoked else (now - erased_at).total_seconds())
     await asyncio.sleep(min(max(0.0, left), FORGOTTEN_SECONDS))
+
+
+async def count_officers(request: web.Request) -> web.StreamResponse:
+    """Return how many officers are under a framework, by job group.
+
+    To an admin of the tenant `shared`: the officers of all tenants who are under the shared framework of this id.
+    """
+    tenant, name = principal(request).tenant, request.match_info["framework_id"]
+    if request.app[INDEX].find(tenant, name) is None:
+        raise NotFound("no such framework")
+    groups = await request.app[STORE].job_groups_under(tenant, name)
+    return json_response(FrameworkOfficers(name, sum(groups.values()), dict(sorted(groups.items()))))

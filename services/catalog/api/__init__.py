@@ -45,6 +45,7 @@ from services.catalog.api.matches import (
     reject_matches,
     show_matches,
 )
+from services.catalog.api.officers import OFFICERS
 from services.catalog.drafts import CommentDraft, FrameworkDraft, FrameworkImpact, ProposeDraft, SignDraft
 from services.catalog.health import CatalogHealth
 from services.catalog.matches import (
@@ -73,7 +74,19 @@ from shared.domain import Course, Framework
 from shared.imports.rows import ListRows, RowPage, RowResult
 from shared.routes import IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, Handler, MergePatch, Route
 
-__all__ = ["CALIBRATION", "DRAFTS", "FILES", "HISTORY", "MATCHES", "ONE", "REPORTS", "ROUTES", "SEARCH", "STORE"]
+__all__ = [
+    "CALIBRATION",
+    "DRAFTS",
+    "FILES",
+    "HISTORY",
+    "MATCHES",
+    "OFFICERS",
+    "ONE",
+    "REPORTS",
+    "ROUTES",
+    "SEARCH",
+    "STORE",
+]
 
 _FRAMEWORK_LIMIT = 32 * 1024 * 1024
 _COURSE = "/v1/courses/{course_id}"

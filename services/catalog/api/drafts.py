@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 from services.catalog import drafts
 from services.catalog.api.entries import HISTORY, STORE, present_tag, same_id
 from services.catalog.api.frameworks import store_framework
+from services.catalog.api.officers import OFFICERS
 from services.catalog.draft_store import DraftStore
 from services.catalog.drafts import (
     CommentDraft,
@@ -181,14 +182,15 @@ async def publish_draft(request: web.Request) -> web.StreamResponse:
 
 
 async def show_impact(request: web.Request) -> web.StreamResponse:
-    """Return what publishing the draft would change: skills, job groups and every required level.
-
-    Officers are not counted: the catalog has no data about them.
-    """
+    """Return what publishing the draft would change: skills, job groups, every required level, and for how many."""
     draft = await _draft(request)
-    entry = await request.app[STORE].find(framework_key(principal(request).tenant, draft.framework.id))
+    name = draft.framework.id
+    entry = await request.app[STORE].find(framework_key(principal(request).tenant, name))
     present = entry.content if entry and isinstance(entry.content, Framework) else None
-    return json_response(await asyncio.to_thread(drafts.impact, draft, present))
+    found = await asyncio.to_thread(drafts.impact, draft, present)
+    groups = {*found.job_groups, *found.job_groups_removed}
+    officers = await request.app[OFFICERS].count(request, name, groups)
+    return json_response(msgspec.structs.replace(found, officers=officers))
 
 
 async def list_versions(request: web.Request) -> web.StreamResponse:
@@ -205,7 +207,10 @@ async def list_versions(request: web.Request) -> web.StreamResponse:
     entry = await request.app[STORE].visible_framework(tenant, name)
     if entry is None:
         raise NotFound("no such framework")
-    rows = await request.app[HISTORY].framework_versions(entry.tenant, name, wanted.after, wanted.limit + 1)
+    history = request.app[HISTORY]
+    below = await history.position() + 1  # what is not to be read as it was yet is not listed
+    below = below if wanted.after is None else min(below, wanted.after)
+    rows = await history.framework_versions(entry.tenant, name, below, wanted.limit + 1)
     page = rows[: wanted.limit]
     told_who = entry.tenant == tenant and principal(request).role == "admin"
     numbers = [row.version for row in page] if told_who else []

@@ -6,7 +6,8 @@ import msgspec
 from aiohttp import web
 
 from services.catalog.api.entries import HISTORY, STORE, patch_entry, present_tag, reached, same_id, shown, tag_of
-from services.catalog.drafts import check_change, unmapped
+from services.catalog.api.officers import OFFICERS
+from services.catalog.drafts import check_change, concerned, unmapped
 from services.catalog.model import FrameworkList, FrameworkPut, ListFrameworks, ShowFramework
 from services.catalog.store import framework_key
 from shared.domain import SHARED_TENANT, Framework
@@ -66,7 +67,11 @@ async def store_framework(
         if after is None:
             return None
         gone = unmapped(present, framework, "skill"), unmapped(present, framework, "job_group")
-        return FrameworkPut(framework.id, after.sequence, True, *gone), before is None  # noqa: FBT003 - `changed`
+        officers = None
+        if present is not None:
+            groups = await asyncio.to_thread(concerned, present, framework)
+            officers = await request.app[OFFICERS].count(request, framework.id, groups)
+        return FrameworkPut(framework.id, after.sequence, True, *gone, officers), before is None  # noqa: FBT003
 
     return await retry_on_conflict(decide, "this framework")
 

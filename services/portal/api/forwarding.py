@@ -26,12 +26,14 @@ from shared.routes import BODY_LIMIT, REQUEST_ID, STREAM
 PREFIX = "/api"
 
 _OFFICER = r"/v1/officers/[^/]+"
+_SESSIONS = rf"{_OFFICER}/sessions(/[^/]+(/answers)?)?"
 _OWNERS: list[tuple[re.Pattern[str], str]] = [
     (re.compile(pattern), owner)
     for pattern, owner in [
         (rf"{_OFFICER}/(path(/why-not/[^/]+)?|feedback)", "recommender"),
         (r"/v1/(recommendations|rules|messages|courses/[^/]+/similar|agencies/[^/]+/gaps)", "recommender"),
         (rf"{_OFFICER}(/assessments|/profile|/self-assessment)?", "assessment"),
+        (_SESSIONS, "assessment"),
         (r"/v1/(assessments|officers):import|/v1/assessments/imports/[^/]+(/rows)?", "assessment"),
         (r"/v1/(courses|frameworks)(/[^/]+)?", "catalog"),
         (r"/v1/frameworks/[^/]+/(versions|draft(:(review|approve|comment|publish))?)", "catalog"),
@@ -78,8 +80,9 @@ def is_repeatable(method: str, path: str, headers: Mapping[str, str]) -> bool:
     """Return whether a request may be sent a second time although the first may have been carried out."""
     if method in ("GET", "HEAD", "OPTIONS"):
         return True
-    if method == "POST":  # a recommendation is computed and not stored; of a named submission one counts
-        return path == "/v1/recommendations" or "Idempotency-Key" in headers
+    if method == "POST":  # a recommendation is not stored; of a named submission, or an answer to an item, one counts
+        named = "Idempotency-Key" in headers or re.fullmatch(_SESSIONS, path) is not None
+        return named or path == "/v1/recommendations"
     return method in ("PUT", "DELETE") and not {"If-Match", "If-None-Match"} & set(headers)
 
 

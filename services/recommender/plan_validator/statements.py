@@ -65,8 +65,8 @@ def false_statements(path: LearningPath, framework: Framework, end: Officer, fin
             yield f"the open skill {row.skill}: {fault}"
     courses = {step.course.id: find(step.course.id) for step in path.steps}
     titles = {gap.title for gap in path.gaps} | {step.course.title for step in path.steps}
-    if asked := {one.skill for step in path.steps for one in step.unlock_conditions.values() if one.title}:
-        titles |= {skill.title for skill in framework.skills if skill.id in asked}
+    asked = [one.skill for step in path.steps for one in step.unlock_conditions.values() if one.title and one.skill]
+    titles |= {skill.title for skill in framework.in_order(asked)}
     for step, messages in step_messages(path):
         faults = [*_untrue(messages, _facts_of_step(step, courses), titles), *_conditions(step, courses)]
         for fault in faults:

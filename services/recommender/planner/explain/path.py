@@ -25,7 +25,7 @@ from services.recommender.planner.explain.dependencies import Dependencies, depe
 from services.recommender.planner.explain.expected import expected_gain
 from services.recommender.planner.units import micro
 from services.recommender.planner.value import SURE, Stair, ValueFunction, climb, expected_shortfall, worth_of
-from shared.domain import Course, LocalizedText, Prerequisite, Profile
+from shared.domain import Course, Framework, Prerequisite, Profile
 from shared.paths import (
     UNSAID,
     Alternative,
@@ -253,19 +253,19 @@ def _unlocks(inputs: Inputs, state: LearnerState, picks: Sequence[Pick]) -> list
 
     With each the condition that the pick makes true itself; None where it is needed by way of others.
     """
-    titles = {(inputs.framework.id, skill.id): skill.title for skill in inputs.framework.skills}
     found: list[dict[str, UnlockCondition | None]] = [{} for _ in picks]
     for pick, needs in zip(picks, dependencies_of(inputs, state, picks), strict=True):
         for place, condition in needs.items():
-            found[place][pick.spec.id] = _unlock_condition(condition, titles) if condition else None
+            found[place][pick.spec.id] = _unlock_condition(condition, inputs.framework) if condition else None
     return found
 
 
-def _unlock_condition(condition: Prerequisite, titles: Mapping[SkillKey, LocalizedText]) -> UnlockCondition:
+def _unlock_condition(condition: Prerequisite, framework: Framework) -> UnlockCondition:
     if condition.course is not UNSET:
         return UnlockCondition()
-    key, level = level_condition(condition)
-    return UnlockCondition(key[1], titles.get(key), level)
+    (of, name), level = level_condition(condition)
+    skill = framework.skills_by_id.get(name) if of == framework.id else None
+    return UnlockCondition(name, skill.title if skill else None, level)
 
 
 def dependencies_of(inputs: Inputs, state: LearnerState, picks: Sequence[Pick]) -> list[Dependencies]:

@@ -1,0 +1,187 @@
+"""How fast results come in through `POST /v1/assessments:import`, what an officer costs to the path, and who waits.
+
+    python -m tests.bench.bulk [--quick]     these figures alone
+
+The results are those of made-up officers, ten of each, as a learning platform exports them. The floor is a bare
+`insert_many` of the same rows, 500 at a time, to a majority with the journal; half of it is done before the import and
+half after it. CPU is that of all processes that the bench has started, from the first row to the last officer's path,
+without what they take while nothing happens. Meanwhile single assessments are submitted and their paths awaited.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+import aiohttp
+import msgspec
+from rich.console import Console
+
+from deploy.local.display import Terminal
+from deploy.local.processes import CannotStart
+from deploy.local.replicas import SERVICES
+from deploy.local.seed import bearer
+from deploy.local.stack import Stack
+from services.recommender.store import COLLECTION as PLANS
+from shared.imports.rows import ImportReport
+from shared.mongo import Database, connect
+from shared.settings import StoreSettings, read
+from tests.bench import report
+from tests.bench.cost import cpu_seconds, idle_share
+from tests.bench.figures import Figure
+from tests.bench.push_latency import Site, Submitter
+
+RESULTS = 100_000
+_EACH = 10
+_BULK = 500
+_PIECE = 200
+_TARGET = 0.2
+_SINGLES = 20
+_LATER_MS = 1_000.0
+_PATIENCE_SECONDS = 3_600
+_SKILLS = ("dlit-safety", "ds-service-design")
+
+Tick = Callable[[int], None]
+
+
+def officer_rows(count: int) -> list[dict[str, Any]]:
+    """Return registrations of made-up officers."""
+    return [{"officer": f"bulk-{n:06}", "job_group": "service", "agency": f"dept-{n % 20}"} for n in range(count)]
+
+
+def result_rows(officers: int) -> list[dict[str, Any]]:
+    """Return ten results of each officer, in the order of officers."""
+    return [
+        {
+            "officer": f"bulk-{n:06}",
+            "skill": _SKILLS[k % len(_SKILLS)],
+            "level": (n + k) % 4,
+            "taken_at": f"2026-{k + 1:02}-{n % 28 + 1:02}T09:00:00+07:00",
+            "key": f"{n}-{k}",
+        }
+        for n in range(officers)
+        for k in range(_EACH)
+    ]
+
+
+async def measure(site: Site, results: int, tick: Tick = lambda _: None) -> list[Figure]:
+    """Return the figures; `tick` is told of every result, the floor's too: twice `results` in all."""
+    officers = max(1, results // _EACH)
+    client = connect(read(StoreSettings, site.servers), "bench")
+    database = client[read(StoreSettings, site.servers).database("recommender")]
+    bare = client[read(StoreSettings, site.servers).database("assessment")]["bench_bare"]
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None), read_bufsize=2**20) as session:
+        singles = Submitter(site, [f"single-{n:02}" for n in range(_SINGLES)])
+        try:
+            await singles.begin(session)
+            for _ in range(2 * _SINGLES):
+                await singles.one()
+            alone = [(await singles.one()).pushed for _ in range(_SINGLES)]
+            began = time.perf_counter()
+            await _send(session, site, "officers", officer_rows(officers), lambda _: None)
+            registered = officers / (time.perf_counter() - began)
+            await _until_planned(database, officers, 1)
+            rows = result_rows(officers)
+            half = len(rows) // 2
+            seconds = await _bare(bare, rows[:half], tick)
+            idle = await idle_share()
+            began, before = time.perf_counter(), cpu_seconds()
+            took = await _send(session, site, "assessments", rows, tick)
+            planned = asyncio.create_task(_until_planned(database, officers, 2))
+            beside = []
+            while not planned.done():
+                beside.append((await singles.one()).pushed)
+                await asyncio.wait({planned}, timeout=0.5)
+            await planned
+            whole = time.perf_counter() - began
+            spent = cpu_seconds() - before - idle * whole
+            seconds += await _bare(bare, rows[half:], tick)
+        finally:
+            await singles.end()
+            await bare.drop()
+            client.close()
+    name = f"{len(rows):,} results of {officers:,} officers"
+    return [
+        Figure(f"{name} through :import", len(rows) / took, "results/s", len(rows) / seconds, _TARGET),
+        Figure("officers registered through :import", registered, "officers/s"),
+        Figure(f"{name}: from the first row to the last path", whole, "s"),
+        Figure("CPU of all processes per officer of a bulk, from its rows to its path", 1000 * spent / officers, "ms"),
+        Figure(
+            "slowest single push during that, floor: alone, and a second",
+            max(beside),
+            "ms",
+            max(alone) + _LATER_MS,
+            1.0,
+        ),
+    ]
+
+
+async def _bare(collection: Any, rows: list[dict[str, Any]], tick: Tick) -> float:
+    documents = [{"_id": row["key"], **row} for row in rows]
+    begun = time.perf_counter()
+    for at in range(0, len(documents), _BULK):
+        await collection.insert_many(documents[at : at + _BULK], ordered=False)
+        tick(len(documents[at : at + _BULK]))
+    return time.perf_counter() - begun
+
+
+async def _send(session: aiohttp.ClientSession, site: Site, what: str, rows: list[dict[str, Any]], tick: Tick) -> float:
+    """Return the seconds that an import took, from the first row to the report."""
+    lines = [msgspec.json.encode(row) + b"\n" for row in rows]
+
+    async def body() -> AsyncIterator[bytes]:
+        for at in range(0, len(lines), _PIECE):
+            yield b"".join(lines[at : at + _PIECE])
+            tick(len(lines[at : at + _PIECE]))
+
+    headers = {**bearer(site.key), "Content-Type": "application/x-ndjson"}
+    begun = time.perf_counter()
+    last = b""
+    async with session.post(f"{site.assessment}/v1/{what}:import", data=body(), headers=headers) as answer:
+        answer.raise_for_status()
+        async for line in answer.content:
+            last = line
+    took = time.perf_counter() - begun
+    told = msgspec.json.decode(last, type=ImportReport)
+    if told.created != len(rows):
+        raise AssertionError(f"{told.created} of {len(rows)} rows were created: {told.problem}")
+    return took
+
+
+async def _until_planned(plans: Database, officers: int, sequence: int) -> None:
+    """Return once every officer of the bulk has a path of at least this profile. Raises TimeoutError."""
+    wanted = {"officer": {"$gte": "bulk-", "$lt": "bulk."}, "profile_sequence": {"$gte": sequence}}
+    async with asyncio.timeout(_PATIENCE_SECONDS):
+        while await plans[PLANS].count_documents(wanted) < officers:
+            await asyncio.sleep(0.5)
+
+
+async def alone(console: Console, results: int) -> list[Figure]:
+    """Start everything, and return these figures alone. Raises CannotStart."""
+    broker = os.environ.get("BROKER") or "apache"
+    unlimited: Mapping[str, str] = {"RATE_PER_KEY": "1000000"}
+    async with Stack("bench", force_broker=broker, display=Terminal(console), environment=unlimited) as stack:
+        urls = {service: stack.urls[service][0] for service in SERVICES}
+        site = Site(urls["assessment"], urls["portal"], urls["recommender"], stack.keys.platform, stack.servers)
+        return await measure(site, results)
+
+
+def main() -> int:
+    """Print the figures; the status is 0 when everything was measured."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.bulk", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a fiftieth of everything")
+    console = Console(highlight=False, soft_wrap=True)
+    try:
+        figures = asyncio.run(alone(console, RESULTS // 50 if parser.parse_args().quick else RESULTS))
+    except CannotStart as error:
+        console.print(str(error), markup=False)
+        return 1
+    console.print(report.table(figures))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
