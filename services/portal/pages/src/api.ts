@@ -58,7 +58,8 @@ const options = {
   fetch: (request: Request) => fetch(request, { signal: AbortSignal.timeout(LONGEST_MS) }),
 } as const;
 const own = createClient<portal.paths>({ baseUrl: window.location.origin, ...options });
-const api = createClient<recommender.paths & catalog.paths & assessment.paths>({
+/** The services behind the portal. */
+export const api = createClient<recommender.paths & catalog.paths & assessment.paths>({
   baseUrl: `${window.location.origin}/api`,
   ...options,
 });
@@ -70,7 +71,7 @@ interface Answered<T> {
 }
 
 /** Return what was answered. Throws ApiError. */
-async function answer<T>(asked: Promise<Answered<T>>): Promise<T> {
+export async function answer<T>(asked: Promise<Answered<T>>): Promise<T> {
   let answered: Answered<T>;
   try {
     answered = await asked;

@@ -7,7 +7,7 @@ import { readSignInOptions, type Session, signIn } from './api';
 import { asApiError } from './errors';
 import { type Key, language, otherLanguage, setLanguage, t } from './i18n';
 import icon from './icon.svg';
-import { connection, focusOn, session, show, shown, signOut, start } from './shell';
+import { connection, focusOn, session, show, shown, signOut, start, title as pageTitle } from './shell';
 import { Button, EntryForm, Message } from './ui';
 import { VIEWS } from './views';
 
@@ -168,7 +168,7 @@ function ConnectionLine(): JSX.Element {
 export function App(): JSX.Element {
   const { screen } = shown.value;
   const spoken = language();
-  const title = t('title');
+  const title = t(pageTitle.value);
   useLayoutEffect(() => {
     document.documentElement.lang = spoken;
     document.title = title;

@@ -5,7 +5,7 @@ import { ApiError, readSession, type Session, signOut as forgetKey } from './api
 import type { Key } from './i18n';
 import type { Connection } from './live';
 
-export type Screen = 'loading' | 'signIn' | 'choose' | 'waiting' | 'unknown' | 'erased' | 'failed' | 'path';
+export type Screen = 'loading' | 'signIn' | 'choose' | 'waiting' | 'unknown' | 'erased' | 'failed' | 'path' | 'page';
 
 interface Shown {
   screen: Screen;
@@ -18,6 +18,9 @@ export const session = signal<Session | undefined>(undefined);
 export const shown = signal<Shown>({ screen: 'loading' });
 /** The state of the live stream; undefined on pages without one. */
 export const connection = signal<Connection | undefined>(undefined);
+
+/** What the window is called. */
+export const title = signal<Key>('title');
 
 /** Show a screen. */
 export function show(screen: Screen, more: Omit<Shown, 'screen'> = {}): void {
