@@ -62,7 +62,8 @@ function format(key: Key): IntlMessageFormat {
   const name = `${present.value} ${key}`;
   let found = formats.get(name);
   if (!found) {
-    found = new IntlMessageFormat((messages[present.value] ?? messages.th)[key], locale());
+    const known: Partial<Record<Key, string>> = messages[present.value] ?? messages.th;
+    found = new IntlMessageFormat(known[key] ?? '', locale()); // a newer service may name a cause that has no words yet
     formats.set(name, found);
   }
   return found;
