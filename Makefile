@@ -23,10 +23,11 @@ demo: setup-local ## start everything, assess a sample officer, show the learnin
 run: setup-local ## start everything and stay; RECOMMENDER=2 PORTAL=2 runs replicas, PORT=9100 moves the ports
 	@$(VENV)/python -m deploy.local run
 
-key: setup-local ## make one more key for `make run`: make key ROLE=platform TENANT=example (or ROLE=officer OFFICER=id)
+key: setup-local ## make one more key for `make run`: make key ROLE=platform TENANT=example (or ROLE=officer OFFICER=id, ROLE=supervisor AGENCY=id)
 	@$(VENV)/python -m deploy.local key --role "$(or $(ROLE),officer)" --tenant "$(or $(TENANT),example)" --officer "$(OFFICER)" --agency "$(AGENCY)"
 
 test: setup compiled pages ## unit, service, contract and end-to-end tests, on real servers
+	@$(VENV)/python -m deploy.local pages test
 	@$(VENV)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/unit tests/test_docs.py tests/service tests/contract tests/e2e $(TESTS)
 
 pages: setup-local ## build the portal's pages, with Node from PATH or from the locked wheel
@@ -78,6 +79,7 @@ clean: ## remove the virtual environment, downloads, data, logs and caches
 lock: setup ## lock the requirements again, with hashes and without addresses
 	@$(VENV)/uv pip compile --quiet --no-build --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o deploy/requirements/production.txt
 	@$(VENV)/uv pip compile --quiet --no-build --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra local -c deploy/requirements/production.txt pyproject.toml -o deploy/requirements/local.txt
+	@$(VENV)/uv pip compile --quiet --no-build --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra calibration -c deploy/requirements/production.txt pyproject.toml -o deploy/requirements/calibration.txt
 	@$(VENV)/uv pip compile --quiet --no-build --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra local --extra dev -c deploy/requirements/production.txt pyproject.toml -o deploy/requirements/dev.txt
 
 lock-jars: setup-local ## lock Apache Kafka's jars again, after a change of deploy/local/kafka/pom.xml

@@ -26,6 +26,9 @@ from shared.errors import Rejected
 from shared.paths import LearningPath
 
 PROFILES_TOPIC = "assessment.profiles"
+PROFILES_GROUP = "recommender"
+"""The group that plans a path for each profile; a bulk of profiles is sent as fast as it reads them."""
+
 CATALOG_TOPIC = "catalog.state"
 PATHS_TOPIC = "recommender.paths"
 

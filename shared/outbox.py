@@ -151,7 +151,8 @@ class Relay:
     counted in `unsendable`, and holds up the later events of its document only. `staged` is set by whoever stages
     something in this process. `held_in`: the field that entries of `outbox_push_held` name. `bulk_rate`: how many
     documents of bulks are sent a second, so that a reader that takes longer for each of them is not behind when a
-    single one comes; None: as fast as they go.
+    single one comes; None: as fast as they go. `backlog`: how many records that reader has before it, if it is known;
+    at most what the rate allows in one pause is kept waiting there.
     """
 
     def __init__(  # noqa: PLR0913 - a relay is made once, by name, in a __main__
@@ -169,6 +170,7 @@ class Relay:
         staged: Staged | None = None,
         held_in: str | None = None,
         bulk_rate: float | None = None,
+        backlog: Callable[[], Awaitable[int | None]] | None = None,
     ) -> None:
         self.sent = 0
         self.pending = 0
@@ -189,6 +191,7 @@ class Relay:
         self._wake = staged or Staged()
         self._bulk_sent_at = float("-inf")
         self._bulk_rate = bulk_rate
+        self._backlog = backlog
         self._bulk_share = 0.0
         self._more_of_bulk = False
         self._read = {"outbox": 1} | ({held_in: 1} if held_in else {})
@@ -312,7 +315,10 @@ class Relay:
         now = asyncio.get_running_loop().time()
         earned = rate * min(now - self._bulk_sent_at, _BULK_PAUSE_SECONDS)
         self._bulk_sent_at, self._bulk_share = now, min(self._bulk_share + earned, max(1.0, rate * _BULK_PAUSE_SECONDS))
-        if (most := int(self._bulk_share)) < 1:
+        most = int(self._bulk_share)
+        if most >= 1 and self._more_of_bulk and self._backlog and (behind := await self._backlog()) is not None:
+            most = min(most, max(1, int(rate * _BULK_PAUSE_SECONDS)) - behind)
+        if most < 1:
             return
         sent = await self._send_batch({"staged_at": {"$gte": datetime.now(UTC) + BULK_DELAY / 2}}, most)
         self._bulk_share -= sent

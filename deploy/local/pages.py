@@ -44,10 +44,10 @@ class Node:
         """Run npm in the folder of the pages. Raises CannotStart with the words that it ended with."""
         self._run(f"npm {arguments[0]}", self._npm, arguments, PAGES, quiet=True)
 
-    def run(self, package_file: str, *arguments: str, cwd: Path = PAGES, quiet: bool = True) -> None:
+    def run(self, package_file: str, *arguments: str, cwd: Path | None = None, quiet: bool = True) -> None:
         """Run a program of the installed packages. Raises CannotStart with the words that it ended with."""
         program = PAGES / "node_modules" / package_file
-        self._run(package_file.partition("/")[0], program, arguments, cwd, quiet=quiet)
+        self._run(package_file.partition("/")[0], program, arguments, cwd or PAGES, quiet=quiet)
 
     def _run(self, name: str, program: Path, arguments: Sequence[str], cwd: Path, *, quiet: bool) -> None:
         path = f"{self._node.parent}{os.pathsep}{os.environ.get('PATH', '')}"

@@ -6,7 +6,7 @@ emits   `assessment.completed.v1`, `officer.changed.v1`, `officer.erased.v1` on 
 serves  PUT, PATCH, GET, DELETE /v1/officers/{officer_id} · GET …/profile, …/self-assessment
         POST, GET …/assessments, …/sessions · POST /v1/assessments:import · POST /v1/officers:import · /xapi
 
-model → item_bank · measurement → fusion → scoring → profile · framework_replica → store → intake
+model → item_bank · measurement → fusion → scoring → profile · calibration · framework_replica → store → intake
       → sessions · registration · xapi → imports → api/ · consumer → __main__
 `python -m services.assessment` serves; `python -m services.assessment republish` announces every officer once more.
 """

@@ -1,6 +1,7 @@
 """Starts the assessment service: `python -m services.assessment`.
 
 import, export, check   items of a file; see services/assessment/commands.py
+calibrate               fit item parameters to stored answers; see services/assessment/calibrating.py
 import-results,
 import-officers         rows of a file; see services/assessment/import_commands.py
 republish               stage every officer's present state once more; a running service sends it
@@ -15,7 +16,7 @@ from functools import partial
 from aiohttp import web
 
 from services.assessment import __doc__ as card
-from services.assessment import commands, import_commands
+from services.assessment import calibrating, commands, import_commands
 from services.assessment.api import (
     BANK_FILES,
     BANKS,
@@ -44,10 +45,10 @@ from services.assessment.xapi.store import StatementStore
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
 from shared.auth import Authenticator, WrongKeyLimiter
-from shared.events import CATALOG_TOPIC, PROFILES_TOPIC, planned_topics
+from shared.events import CATALOG_TOPIC, PROFILES_GROUP, PROFILES_TOPIC, planned_topics
 from shared.imports.reports import ReportStore
 from shared.imports.rows import ImportReport
-from shared.kafka import Follower, Publisher, TopicWarning, overdue
+from shared.kafka import Follower, GroupLag, Publisher, TopicWarning, overdue
 from shared.kafka import reachable as kafka_reachable
 from shared.mongo import KeyStore, connect
 from shared.mongo import reachable as mongo_reachable
@@ -76,6 +77,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
     index = FrameworkReplica()
     catalog = CatalogConsumer(index)
     follower = Follower(settings, settings.topic(CATALOG_TOPIC), catalog.on_catalog)
+    lag = GroupLag(settings, settings.group(PROFILES_GROUP), settings.topic(PROFILES_TOPIC))
     relay = Relay(
         database,
         COLLECTION,
@@ -85,6 +87,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
         republish=store.republish,
         staged=staged,
         bulk_rate=settings.bulk_officers_per_second,
+        backlog=lag.read,
     )
 
     intake = Intake(store, index, follower.caught_up)
@@ -99,6 +102,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
     async def clients(_: web.Application) -> AsyncIterator[None]:
         yield
         await publisher.stop()
+        await lag.stop()
         client.close()
 
     app = build_app(
@@ -164,6 +168,8 @@ async def republish(settings: AssessmentSettings) -> int:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["calibrate"]:
+        raise SystemExit(asyncio.run(calibrating.main(sys.argv[2:])))
     if sys.argv[1:2] and sys.argv[1] in commands.NAMES:
         raise SystemExit(commands.main(sys.argv[1:]))
     if sys.argv[1:2] and sys.argv[1] in import_commands.NAMES:

@@ -17,7 +17,7 @@ from services.assessment.model import (
     SkillEstimate,
     SkillProfile,
 )
-from services.assessment.scoring import pieces
+from services.assessment.scoring import now_called, pieces
 from shared.domain import Framework, Profile, SkillLevel, key_of
 from shared.errors import InvalidInput
 
@@ -25,7 +25,8 @@ from shared.errors import InvalidInput
 def check(body: PutOfficer, framework: Framework) -> None:
     """Refuse a job group or a stage that the framework lacks. Raises InvalidInput naming the field."""
     if body.job_group not in {group.id for group in framework.job_groups}:
-        raise InvalidInput(f"framework {framework.id} has no job group {body.job_group!r}", "job_group")
+        told = f"framework {framework.id} has no job group {body.job_group!r}"
+        raise InvalidInput(f"{told}{now_called(framework, 'job_group', body.job_group)}", "job_group")
     if body.stage is not None and body.stage not in {stage.id for stage in framework.stages}:
         raise InvalidInput(f"framework {framework.id} has no stage {body.stage!r}", "stage")
 

@@ -27,16 +27,23 @@ def faults(assessment: SubmitAssessment, framework: Framework, now: datetime) ->
         yield InvalidInput("lies in the future", "taken_at")
     if sendable(assessment.taken_at) != assessment.taken_at:
         yield InvalidInput("lies before the year 1900", "taken_at")
-    known, top = {skill.id for skill in framework.skills}, framework.max_level
+    known, top = framework.skills_by_id, framework.max_level
     seen: set[str] = set()
     for i, result in enumerate(assessment.results):
         if result.skill not in known:
-            yield InvalidInput(f"framework {framework.id} has no skill {result.skill!r}", f"results[{i}].skill")
+            told = f"framework {framework.id} has no skill {result.skill!r}"
+            yield InvalidInput(f"{told}{now_called(framework, 'skill', result.skill)}", f"results[{i}].skill")
         elif result.skill in seen:
             yield InvalidInput(f"{result.skill!r} stands twice", f"results[{i}].skill")
         if result.level > top:
             yield InvalidInput(f"above the scale's top, {top:g}", f"results[{i}].level")
         seen.add(result.skill)
+
+
+def now_called(framework: Framework, of: str, former: str) -> str:
+    """Return what has taken the place of a skill, or a job group, of an earlier version, as the end of a sentence."""
+    present = [row.target for row in framework.successors.get((of, former), ())]
+    return f"; it is {', '.join(map(repr, present))} now" if present else ""
 
 
 def pieces(evidence: Evidence) -> Iterator[tuple[str, Piece]]:

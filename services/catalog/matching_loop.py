@@ -26,8 +26,12 @@ log = logging.getLogger(__name__)
 BATCH = 200
 _LOOK_SECONDS = 2.0
 _KEEP_SECONDS = 60.0
+_KEEP_TIMES = 10
+"""Matchers are kept for a minute, or for so many times as long as it took to make them."""
 _KEPT = 8
 """Tenants whose matchers are kept in memory."""
+_KEPT_SKILLS = 20_000
+"""How many skills the matchers of all kept tenants may have together: those of ESCO take 320 MB."""
 
 
 class MatchingLoop:
@@ -95,10 +99,11 @@ class MatchingLoop:
         return matched
 
     async def _of(self, tenant: str) -> "_Matchers":
-        """Return what a tenant's courses are matched by: kept while the frameworks stay as they are, for a minute."""
+        """Return what a tenant's courses are matched by: kept for a while, if the frameworks stay as they are."""
         versions = await self._store.versions(tenant)
         kept = self._kept.pop(tenant, None)
-        if kept is None or kept.versions != versions or time.monotonic() - kept.made > _KEEP_SECONDS:
+        if kept is None or kept.versions != versions or time.monotonic() > kept.until:
+            begun = time.monotonic()
             frameworks = await self._store.frameworks(tenant)
             matchers: dict[str, Matcher] = {}
             for framework in frameworks.values():
@@ -107,19 +112,23 @@ class MatchingLoop:
                     matchers[framework.id] = await asyncio.to_thread(_matcher, framework, known, self._calibration)
                 except Exception:
                     log.exception("no course can be matched to framework %s of %s", framework.id, tenant)
-            kept = _Matchers(versions, time.monotonic(), matchers, _names(frameworks.values()))
+            made = time.monotonic()
+            until = made + max(_KEEP_SECONDS, _KEEP_TIMES * (made - begun))
+            kept = _Matchers(versions, until, matchers, _names(frameworks.values()))
         self._kept[tenant] = kept
-        while len(self._kept) > _KEPT:
+        while len(self._kept) > 1 and (
+            len(self._kept) > _KEPT or sum(len(one.names) for one in self._kept.values()) > _KEPT_SKILLS
+        ):
             self._kept.pop(next(iter(self._kept)))
         return kept
 
 
 @dataclass(frozen=True)
 class _Matchers:
-    """A matcher for each framework that a tenant sees, by id, and what their skills are called."""
+    """A matcher for each framework that a tenant sees, by id, what skills are called, and until when it is kept."""
 
     versions: dict[str, int]
-    made: float
+    until: float
     matchers: dict[str, Matcher]
     names: dict[tuple[str, str], str]
 

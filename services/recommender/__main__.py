@@ -42,7 +42,7 @@ from services.recommender.warmup import warm_up
 from shared import metrics
 from shared.app import REGISTRY, background, build_app, main
 from shared.auth import Authenticator, WrongKeyLimiter
-from shared.events import CATALOG_TOPIC, PATHS_TOPIC, PROFILES_TOPIC, planned_topics
+from shared.events import CATALOG_TOPIC, PATHS_TOPIC, PROFILES_GROUP, PROFILES_TOPIC, planned_topics
 from shared.kafka import Follower, GroupConsumer, Publisher, TopicWarning, overdue, replay
 from shared.kafka import reachable as kafka_reachable
 from shared.mongo import KeyStore, connect, ensure_indexes
@@ -51,7 +51,7 @@ from shared.outbox import Relay, Staged
 from shared.settings import RecommenderSettings, load
 from shared.work_queue import WorkQueue
 
-GROUP = "recommender"
+GROUP = PROFILES_GROUP
 
 
 async def build(settings: RecommenderSettings) -> web.Application:

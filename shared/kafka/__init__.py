@@ -20,6 +20,7 @@ from shared.kafka.client import Brokers
 from shared.kafka.consumer import GroupConsumer
 from shared.kafka.delivery import overdue
 from shared.kafka.follower import Follower
+from shared.kafka.lag import GroupLag
 from shared.kafka.operations import create_topics, reachable, replay
 from shared.kafka.publisher import Publisher, is_permanent
 from shared.kafka.records import ConsumedEvent, OnEvents, Record, RecordMetadata, TopicSpec
@@ -30,6 +31,7 @@ __all__ = [
     "ConsumedEvent",
     "Follower",
     "GroupConsumer",
+    "GroupLag",
     "OnEvents",
     "Publisher",
     "Record",

@@ -19,6 +19,7 @@ from deploy.local.replicas import SERVICES
 from deploy.local.stack import Stack
 from tests.bench import (
     backlog,
+    bulk,
     cost,
     imports,
     interleaved,
@@ -55,6 +56,7 @@ async def bench(console: Console, share: float) -> report.Results:
         with Progress(*columns, console=console) as bar:
             totals = {
                 "pushes": push_latency.BLOCKS * rounds,
+                "bulk": 2 * int(bulk.RESULTS * share),
                 "reads": interleaved.BLOCKS,
                 "answers": sessions.BLOCKS,
                 "overload": overload.PHASES,
@@ -72,6 +74,7 @@ async def bench(console: Console, share: float) -> report.Results:
             figures += found
             figures += [*cost.sizes(), *await cost.measure(site, share)]
             figures += await reads.measure(site, push_latency.OFFICERS[0], place, _SECONDS * share, begin("reads"))
+            figures += await bulk.measure(site, int(bulk.RESULTS * share), begin("bulk"))
             await asyncio.gather(stack.stop("portal"), stack.stop("recommender"))
             figures += await sessions.measure(site, place, _SECONDS * share, share, begin("answers"))
             figures += await overload.measure(

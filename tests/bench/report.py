@@ -169,6 +169,11 @@ Measured on {date} in {seconds} s on {machine}.
   event was acknowledged. *Floor:* in one process, one after another, bare aiokafka reads of the same records, the
   same `plan_for` calls, and bare bulk writes of the same documents to a collection without indexes. It took:
   {parts}. Both sides must come to the same plans. (`backlog.py`)
+- **Results in bulk.** 100,000 results of 10,000 officers, ten of each, through `POST /v1/assessments:import`. *Floor:*
+  a bare `insert_many` of the same rows, half of it before and half after. CPU is that of all processes until the last
+  of these officers has a path, without what they use while nothing happens. Meanwhile single assessments are pushed;
+  the slowest of them stands beside the slowest one without a bulk, and a second. (`bulk.py`, which also runs alone:
+  `python -m tests.bench.bulk`)
 - **Memory.** Resident memory of each service process after the demo's work: starter catalog loaded, one officer
   registered, assessed and pushed. (`memory.py`)
 

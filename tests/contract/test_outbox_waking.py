@@ -9,6 +9,7 @@ import pytest
 
 from shared import outbox
 from shared.events import CourseWithdrawn, Envelope, new_event
+from shared.kafka import GroupConsumer, GroupLag
 from shared.outbox import Relay, Staged, outbox_insert_held, outbox_push, outbox_push_held
 from tests.support.outbox import COLLECTION, LEASE, Owner, Paused, owning, thing, until_sent
 from tests.support.waiting import WAIT_SECONDS, running, until
@@ -241,6 +242,49 @@ async def test_a_bulk_is_sent_at_its_rate_and_single_events_at_once(owner: Owner
         await owner.change("t/single", 1)
         await until(lambda: owner.sequences("t/single") == [1])
         assert await owner.waiting() >= 15
+
+
+async def test_a_bulk_waits_for_a_reader_that_is_behind_and_single_events_do_not(owner: Owner) -> None:
+    behind = 1000
+
+    async def backlog() -> int:
+        return behind
+
+    relay = owner.relay(bulk_rate=100, backlog=backlog)
+    for n in range(60):
+        await owner.change(f"t/bulk-{n:02}", 1, bulk=True)
+    async with running(relay):
+        await until(lambda: relay.sent > 0, "the first of a bulk is sent before anybody is asked")
+        await owner.change("t/single", 1)
+        await until(lambda: owner.sequences("t/single") == [1])
+        assert await owner.waiting() >= 30
+        behind = 0
+        await until_sent(owner)
+
+
+async def test_the_lag_of_a_group_is_what_it_has_not_committed(owner: Owner) -> None:
+    group, taken = f"{owner.topic}.readers", asyncio.Event()
+    lag = GroupLag(owner.bootstrap, group, owner.topic)
+    assert await lag.read() is None
+
+    async def take(_: object) -> None:
+        taken.set()
+
+    try:
+        async with running(owner.relay()):
+            await owner.change("t/a", 1)
+            async with running(GroupConsumer(owner.bootstrap, owner.topic, group, take, publisher=owner.publisher)):
+                await until(taken.is_set)
+
+                async def is_read() -> bool:
+                    return await lag.read() == 0
+
+                await until(is_read)
+            await owner.change("t/a", 2)
+            await until_sent(owner)
+        assert await lag.read() == 1
+    finally:
+        await lag.stop()
 
 
 async def test_a_bulk_is_sent_to_its_end_at_a_rate(owner: Owner) -> None:

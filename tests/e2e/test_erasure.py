@@ -83,6 +83,16 @@ async def dead_letter(stack: Stack, officer: Officer, known: dict[str, Any]) -> 
         await publisher.resend(f"{stack.namespace}{PROFILES_TOPIC}", key, value, unknown)
 
 
+async def import_result(platform: Platform, officer: Officer) -> None:
+    """Send one result of the officer in bulk, of which a verdict is kept."""
+    taken_at = "2026-11-02T09:00:00+07:00"
+    row = {"officer": officer.name, "skill": SKILLS[0], "level": 1, "taken_at": taken_at}
+    headers = bearer(platform.stack.keys.platform) | {"Content-Type": "application/x-ndjson"}
+    url = f"{platform.stack.urls['assessment'][0]}/v1/assessments:import"
+    async with platform.session.post(url, data=msgspec.json.encode(row), headers=headers) as answer:
+        assert '"created"' in await answer.text()
+
+
 async def test_what_an_erasure_leaves_is_what_the_page_lists(
     stack: Stack, platform: Platform, documents: Documents
 ) -> None:
@@ -102,6 +112,7 @@ async def test_what_an_erasure_leaves_is_what_the_page_lists(
     assert told[0] == 200, told
     assert (await platform.ask("assessment", "POST", f"{address}/sessions", json={}))[0] == 201
     assert "assessment/sessions" in holding(stack, documents, officer.key)
+    await import_result(platform, officer)
     await dead_letter(stack, officer, (await platform.ask("assessment", "GET", address))[1])
     letters = f"{PROFILES_TOPIC}.dead"
     while (await newest(stack, letters, officer.key.encode()))[1] == 0:

@@ -34,11 +34,11 @@ from services.catalog.matching import CourseText, Example, Matcher, SimilarityIn
 from services.catalog.matching import calibration as curve
 from services.catalog.matching.calibration import Calibration, ReliabilityBin
 from services.catalog.matching.levels import span
+from shared.charts import Axis, chart
 from shared.domain import Course, Framework, LocalizedText, Skill
 from tests.evaluation import matched_paths, real, report
 from tests.evaluation.gates import Gate
 from tests.evaluation.matched_paths import MatchedPaths
-from tests.evaluation.pictures import Axis, chart
 
 LABELS = Path(__file__).parent / "labels" / "thaimooc.json"
 SEED = report.ROOT / "deploy" / "seed"

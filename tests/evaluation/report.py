@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.table import Table
 
 from services.recommender.inputs import ALGORITHM
+from shared.charts import Axis, chart
 from tests.evaluation import baselines
 from tests.evaluation.gates import Gate, Results, closed
-from tests.evaluation.pictures import Axis, chart
 from tests.evaluation.quality import OPTIMUM, PLANNER, SYNTHETIC, Case
 from tests.evaluation.worlds import HOURS
 

@@ -212,6 +212,18 @@ async def test_the_last_answer_again_hands_the_result_in_where_that_had_to_wait(
     assert len(await evidence_of(service, officer)) == 1
 
 
+async def test_a_result_that_has_to_wait_is_not_asked_about_again_at_once(service: Started) -> None:
+    officer = await registered(service)
+    intake = GatedIntake(service.client.app[INTAKE])
+    intake.away = True
+    runner = replica(service, intake=intake)
+    ended = await respond(runner, await begin(runner, officer, StartSession(skills=["reading"], max_items=1)))
+    clock_of(runner).ahead = timedelta(minutes=2)
+    await runner.sweep()
+    kept = await read(runner, ended)
+    assert kept.settled or (kept.due_at is not None and kept.due_at > clock_of(runner)())
+
+
 async def test_two_replicas_answer_one_session_in_turn_and_at_once(service: Started) -> None:
     officer = await registered(service)
     one, other = replica(service), replica(service)

@@ -222,3 +222,57 @@ async def test_erasing_an_officer_erases_the_sessions(service: Started) -> None:
     assert await kept.count_documents({"officer_key": f"agency/{officer}"}) == 0
     await answer(service, step, 0, 404)
     assert (await service.ask("POST", f"/v1/officers/{officer}/sessions", json={})).status == 404
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"response": True}, "response"),
+        ({"response": "1"}, "response"),
+        ({"response": 1.5}, "response"),
+        ({"response": None}, "response"),
+        ({"item": {"$gt": ""}}, "item"),
+        ({"sequence": 10**30}, "sequence"),
+        ({"sequence": 0}, "sequence"),
+        ({"level": 4}, "level"),
+    ],
+)
+async def test_an_answer_that_cannot_be_one_is_refused_by_field(service: Started, changed: Any, field: str) -> None:
+    officer = await registered(service)
+    step = await start(service, officer)
+    body = {"item": step["item"]["id"], "sequence": 1, "response": 0} | changed
+    path = f"/v1/officers/{officer}/sessions/{step['session']}/answers"
+    got = await service.ask("POST", path, json=body)
+    assert (got.status, (await got.json())["field"]) == (422, field)
+    assert (await detail(service, step))["asked"] == []
+
+
+@pytest.mark.parametrize("name", ["nope", "..", "a%2Fb", "$where", "x" * 300, "%00", "ก"])
+async def test_a_session_that_cannot_be_is_not_found(service: Started, name: str) -> None:
+    officer = await registered(service)
+    path = f"/v1/officers/{officer}/sessions/{name}"
+    body = {"item": "x", "response": 1, "sequence": 1}
+    asked = [
+        service.ask("GET", path),
+        service.ask("POST", f"{path}:stop"),
+        service.ask("POST", f"{path}/answers", json=body),
+    ]
+    assert {got.status for got in await asyncio.gather(*asked)} == {404}
+
+
+async def test_an_officers_sessions_are_listed_in_pages_the_newest_first(service: Started) -> None:
+    officer, made = await registered(service), []
+    for _ in range(5):
+        step = await start(service, officer)
+        await service.ask("POST", f"/v1/officers/{officer}/sessions/{step['session']}:stop")
+        made.append(step["session"])
+    seen: list[str] = []
+    after = ""
+    while after is not None:
+        got = await service.ask("GET", f"/v1/officers/{officer}/sessions?limit=2&after={after}")
+        page = await got.json()
+        seen += [one["session"] for one in page["sessions"]]
+        after = page["next"]
+    assert seen == made[::-1]
+    got = await service.ask("GET", f"/v1/officers/{officer}/sessions?after=absent")
+    assert (got.status, (await got.json())["field"]) == (422, "after")

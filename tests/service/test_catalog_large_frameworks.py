@@ -12,6 +12,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from services.assessment.consumer import CatalogConsumer
+from services.assessment.framework_replica import FrameworkReplica
 from services.catalog import framework_files
 from services.catalog.__main__ import build, republish
 from services.catalog.store import EVENT_LIMIT, CatalogStore
@@ -25,13 +27,14 @@ from shared.events import (
     encode,
     new_event,
 )
-from shared.kafka import Publisher
+from shared.kafka import Follower, Publisher
 from shared.settings import CatalogSettings
 from tests.support.all_services import Services
-from tests.support.builders import framework, large_framework, unique
+from tests.support.builders import FRAMEWORK, framework, large_framework, unique
 from tests.support.catalog import catalog
+from tests.support.servers import recreate_topic
 from tests.support.services import Started, Topic, followed, settings_of, started
-from tests.support.waiting import until
+from tests.support.waiting import running, until
 
 pytestmark = pytest.mark.timeout(600)
 MEGABYTE = 1_000_000
@@ -171,6 +174,42 @@ async def test_an_old_part_that_lands_late_does_not_stay_last(service: Started, 
     assert records[2].data == part.data
 
 
+async def test_two_contents_put_at_once_are_two_whole_versions(service: Started, announced: Topic) -> None:
+    name = unique("big")
+    contents = [named(name, large_framework(skills=count)) for count in (4000, 4050, 4100)]
+    answers = await asyncio.gather(*(put(service, whole) for whole in contents))
+    versions = {answer["version"]: whole for (_, answer), whole in zip(answers, contents, strict=True)}
+    assert sorted(versions) == [1, 2, 3]
+    assert await shown(service, name) == msgspec.structs.replace(versions[3], version=3)
+
+    def others_are_gone() -> bool:
+        newest = {event.subject: event.type for event in parts_in(announced, name)}
+        left = {subject.partition("@")[2][:18] for subject, kind in newest.items() if kind != TOMBSTONE}
+        return len(left) == 1 and left.pop().startswith("3-")
+
+    await until(others_are_gone)
+
+
+async def test_a_topic_that_was_lost_is_filled_again_with_parts_and_header(
+    mongodb_uri: str, kafka_bootstrap: str
+) -> None:
+    settings = settings_of(CatalogSettings, mongodb_uri, kafka_bootstrap)
+    async with started(build, settings) as service:
+        for skills in (4000, 4100):
+            await put(service, large_framework(skills=skills))
+        async with followed(settings, CATALOG_TOPIC) as topic:
+            await topic.newest(f"agency/framework:{FRAMEWORK}", 2)
+        await recreate_topic(kafka_bootstrap, settings.topic(CATALOG_TOPIC), 1)
+        replica = FrameworkReplica()
+        consumer = CatalogConsumer(replica)
+        follower = Follower(settings, settings.topic(CATALOG_TOPIC), consumer.on_catalog)
+        async with running(follower):
+            await until(lambda: replica.version("agency", FRAMEWORK) == 2)
+        held = replica.find("agency", FRAMEWORK)
+        assert held == msgspec.structs.replace(large_framework(skills=4100), version=2)
+        assert consumer.assembly.missing_parts() == 0
+
+
 async def test_a_catalog_killed_between_parts_and_header_shows_nothing_and_loses_nothing(
     mongodb_uri: str, kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,7 +279,9 @@ async def test_every_reader_works_with_a_large_framework(services: Services) -> 
     assert (await put(services["catalog"], msgspec.structs.replace(whole, requirements=changed)))[1]["version"] == 2
     path = await until(lambda: path_under(2))
     assert {"s7", "s107"} <= {gap["skill"] for gap in path["open"]}
-    for one in ("assessment", "recommender"):
+    got = await services["catalog"].ask("GET", f"/v1/courses?framework={name}&job_group=g7")
+    assert got.status == 200, await got.text()
+    for one in ("assessment", "catalog", "recommender"):
         text = await (await services[one].client.get("/metrics")).text()
         assert "framework_parts_missing 0.0" in text
 

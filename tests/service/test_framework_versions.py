@@ -91,6 +91,15 @@ async def test_publishing_carries_levels_over_plans_again_and_lists_what_is_unma
     assert "กรอบทักษะรุ่นใหม่ไม่มี “DS999” แล้ว" in path["reason"]["th"]
     got = await services["assessment"].ask("GET", f"/v1/officers/{officer}")
     assert {row["skill"] for row in (await got.json())["levels"]} == {"DS300", "DS310", "DS999"}, "as measured"
+    late = {"framework": name, "kind": "test", "results": [{"skill": "DS300", "level": 1}]}
+    got = await services["assessment"].ask(
+        "POST",
+        f"/v1/officers/{officer}/assessments",
+        json={**late, "taken_at": "2026-11-21T09:00:00+07:00"},
+        headers={"Idempotency-Key": unique("assessment")},
+    )
+    assert got.status == 422
+    assert "no skill 'DS300'; it is 'DG-020' now" in (await got.json())["detail"]
 
 
 async def test_a_job_group_moves_with_its_mapping_and_is_told_to_be_gone_without(services: Services) -> None:

@@ -1,7 +1,7 @@
 """A small service whose collection announces changes through the outbox, for the tests of the relay."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -62,6 +62,7 @@ class Owner:
         reduced: Callable[[Envelope], Envelope | None] = lambda _: None,
         staged: Staged | None = None,
         bulk_rate: float | None = None,
+        backlog: Callable[[], Awaitable[int | None]] | None = None,
     ) -> Relay:
         return Relay(
             self.database,
@@ -75,6 +76,7 @@ class Owner:
             staged=staged,
             held_in="state",
             bulk_rate=bulk_rate,
+            backlog=backlog,
         )
 
     async def on_things(self, batch: Sequence[ConsumedEvent]) -> None:

@@ -157,6 +157,12 @@ def test_what_training_cannot_close_calls_for_hiring_or_for_time() -> None:
     ]
 
 
+def test_a_gap_that_a_match_may_close_is_neither_closed_nor_a_reason_to_hire() -> None:
+    guessed = [officer("service", row("reading", 0, reached=0, cause="unconfirmed")) for _ in range(9)]
+    assert unclosable_gaps(guessed, SKILL_FRAMEWORK, K) == []
+    assert all(one.skills[0].reached == 0 for one in guessed)
+
+
 def test_a_gap_of_few_is_not_told_and_neither_is_a_part_of_few() -> None:
     few = [officer("service", row("reading", 0, reached=1, cause="no_course")) for _ in range(2)]
     many = [officer("service", row("reading", 0, reached=1, cause="budget")) for _ in range(6)]

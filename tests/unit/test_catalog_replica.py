@@ -6,9 +6,9 @@ import msgspec
 
 from services.recommender.catalog_replica import fold_events
 from services.recommender.planner.index.catalog import Snapshot
-from shared.domain import Course, Prose
+from shared.domain import Course, MatchedRow, Prose
 from shared.events import CoursePublished, Event, from_kafka, new_event, to_kafka
-from tests.support.builders import TENANT, course
+from tests.support.builders import FRAMEWORK, TENANT, course
 
 
 def event(one: Course, stamp: int) -> Event:
@@ -42,3 +42,18 @@ def test_what_no_path_is_made_of_is_not_kept_and_its_change_is_no_news() -> None
     assert (second.courses, second.snapshot.catalog_revision) == ({}, 2)
     third = fold_events(second.snapshot, [event(msgspec.structs.replace(one, hours=9.0), 3)])
     assert third.courses == {(TENANT, "c1"): 3}
+
+
+def test_what_is_matched_to_a_course_is_news_for_the_skill_and_taught_by_nobody() -> None:
+    row = MatchedRow(framework=FRAMEWORK, skill="b", from_level=0, to_level=2, confidence=0.7, threshold=0.4)
+    one = course("c1", ("a", 0, 2))
+    first = fold_events(Snapshot(), [event(one, 1)])
+    second = fold_events(first.snapshot, [event(msgspec.structs.replace(one, matched=[row]), 2)])
+    assert (second.courses, second.skills[TENANT, f"{FRAMEWORK}/b"]) == ({(TENANT, "c1"): 2}, 2)
+    kept = second.snapshot.own_course(TENANT, "c1")
+    assert kept is not None
+    assert (kept.teaches, kept.matched) == (one.teaches, [row])
+    surer = msgspec.structs.replace(row, confidence=0.8)
+    third = fold_events(second.snapshot, [event(msgspec.structs.replace(one, matched=[surer]), 3)])
+    assert third.skills[TENANT, f"{FRAMEWORK}/b"] == 3
+    assert fold_events(third.snapshot, [event(msgspec.structs.replace(one, matched=[surer]), 4)]).skills == {}

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from shared.charts import Axis, chart
 from tests.evaluation import baselines
 from tests.evaluation.baselines import Outcome, Point
 from tests.evaluation.determinism import digest
 from tests.evaluation.gates import Gate, Results, gates
 from tests.evaluation.index import array_bytes, held
-from tests.evaluation.pictures import Axis, chart
 from tests.evaluation.problem import Problem
 from tests.evaluation.quality import OPTIMUM, PLANNER, SYNTHETIC, case
 from tests.evaluation.realised_gain import ratio, removed, told

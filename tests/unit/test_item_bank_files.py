@@ -104,6 +104,25 @@ def test_a_header_is_refused_by_its_column(raw: bytes, field: str) -> None:
     assert caught.value.field == field
 
 
+@pytest.mark.parametrize(
+    ("level", "right", "fields"),
+    [
+        ("2.0", "2.0", set()),
+        ("nan", "2", {"level"}),
+        ("inf", "2", {"level"}),
+        ("1_0", "1_0", {"level", "right"}),
+        ("-1", "0", {"level", "right"}),
+        ("1e2", "1.5", {"right"}),
+        ("1", "11", {"right"}),
+    ],
+)
+def test_a_number_of_a_cell_is_taken_or_told(level: str, right: str, fields: set[str]) -> None:
+    raw = f"{HEADER}\nx;reading;choice;{level};ค;S;ก;a;ข;b;{right}"
+    (one,) = formats.read("csv", raw.encode(), NONE).items
+    assert {fault.field for fault in one.faults} == fields
+    assert (one.item is None) == bool(fields)
+
+
 def test_a_table_in_another_encoding_is_refused() -> None:
     with pytest.raises(Malformed, match="UTF-8"):
         formats.read("csv", f"{HEADER}\nx;reading;choice;1;ค".encode("cp874"), NONE)

@@ -10,9 +10,9 @@ import pytest
 
 from services.recommender import warmup as warming
 from services.recommender.planner.index.catalog import Snapshot
-from services.recommender.planner.index.graph import BEGIN_DTYPE
+from services.recommender.planner.index.graph import BRANCH_DTYPE, CONDITION_DTYPE, COURSE_DTYPE, SKILL_DTYPE
 from services.recommender.planner.index.segment import TEACHER_DTYPE
-from services.recommender.planner.index.vocabulary import CONDITION_DTYPE, ROW_DTYPE
+from services.recommender.planner.index.vocabulary import ROW_DTYPE
 from services.recommender.planner.jit import COMPILED, as_array, signatures
 from services.recommender.warmup import warm_up
 from shared.domain import SHARED_TENANT
@@ -31,9 +31,11 @@ def test_a_fresh_process_compiles_and_loads_nothing_after_its_warm_up() -> None:
 
 
 RECORDS: dict[str, Any] = {
-    "begins": BEGIN_DTYPE,
+    "courses": COURSE_DTYPE,
     "rows": ROW_DTYPE,
-    "condition_table": CONDITION_DTYPE,
+    "conditions": CONDITION_DTYPE,
+    "branches": BRANCH_DTYPE,
+    "skills": SKILL_DTYPE,
     "teachers": TEACHER_DTYPE,
 }
 
@@ -46,8 +48,7 @@ def test_every_array_of_a_graph_lies_in_memory_as_compiled_code_takes_it() -> No
         for name, array in net._asdict().items():
             assert array.flags.c_contiguous, name
             assert array.flags.writeable, name
-            expected = RECORDS.get(name, np.int64 if name in ("hours", "rank") else np.int32)
-            assert array.dtype == expected, name
+            assert array.dtype == RECORDS.get(name, np.int32), name
 
 
 def test_an_array_is_laid_out_anew_only_where_it_lies_otherwise() -> None:

@@ -11,6 +11,7 @@ import logging
 import secrets
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -318,11 +319,11 @@ class SessionRunner:
         except NotFound:
             await self._sessions.remove(session)
             raise
-        except Unavailable:  # `run` comes back to it
-            return sitting
-        except Problem as problem:
+        except Problem as problem:  # `run` comes back to it
             log.warning("session %s waits: %s", session.plan.key, problem.detail)
-            await self._sessions.postpone(session, self._clock() + _PUT_OFF)
+            wait = _HANDED_IN if isinstance(problem, Unavailable) else _PUT_OFF
+            with suppress(Unavailable):
+                await self._sessions.postpone(session, self._clock() + wait)
             return sitting
         finally:
             self._sittings.pop(session.plan.key, None)

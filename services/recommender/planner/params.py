@@ -44,6 +44,8 @@ class PlannerParams:
     """Passes of the local search over the courses of a path."""
     max_starts: int = 24
     """Courses whose closure is tried as the start of a path."""
+    max_exchanged: int = 16
+    """Courses of a path up to which each of them is left out in turn for the closure of a start."""
     budget_shares: int = 8
     """Each greedy pass may spend one part in so many of the visits; all starts half of what is left then, the exchanges
     the rest."""

@@ -75,12 +75,12 @@ def _picks(found: PlanSolution, view: View) -> list[Pick]:
     account, problem = found.trace, found.problem
     for place in range(int(account.size[0])):
         rivals = zip(account.runners[place].tolist(), account.runner_score[place].tolist(), strict=True)
-        option = int(account.alternatives[place])
+        option = int(account.courses[place])
         picks.append(
             Pick(
                 offer_at(found, view, option),
                 int(account.score[place]),
-                int(problem.alternatives[option]["cosine"]) / MICRO,
+                int(problem.courses[option]["cosine"]) / MICRO,
                 [RunnerUp(course_at(found, view, rival), score) for rival, score in rivals if rival >= 0],
             )
         )

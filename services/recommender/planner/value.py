@@ -52,11 +52,13 @@ def share(percent: int, worth: int) -> int:
     Every unit of a worth lies in one of a hundred parts, so that shares add up, and the share between two percentages
     never falls as the worth rises.
     """
-    return percent * (worth // SURE) + min(worth % SURE, percent)
+    return worth if percent == SURE else percent * (worth // SURE) + min(worth % SURE, percent)
 
 
 def worth_of(stairs: Stairs) -> int:
     """Return what the stairs of a skill are worth."""
+    if len(stairs) == 1:
+        return share(*stairs[0])
     less_sure = [percent for percent, _ in stairs[1:]]
     return sum(
         share(percent, worth) - share(below, worth)
@@ -65,12 +67,19 @@ def worth_of(stairs: Stairs) -> int:
 
 
 def climb(stairs: Stairs, step: Stair) -> Stairs:
-    """Return stairs with one more; without those that are no surer and no higher."""
+    """Return stairs with one more, without those that are no surer and no higher; the same object if it adds none."""
     percent, worth = step
-    if any(one[0] >= percent and one[1] >= worth for one in stairs):
-        return stairs
+    for sure, held in stairs:
+        if sure >= percent and held >= worth:
+            return stairs
     rest = [one for one in stairs if one[0] > percent or one[1] > worth]
-    return tuple(sorted([*rest, step], reverse=True))
+    return tuple(sorted([*rest, step], reverse=True)) if rest else (step,)
+
+
+def added(stairs: Stairs, step: Stair) -> int:
+    """Return what one more stair adds to stairs."""
+    after = climb(stairs, step)
+    return 0 if after is stairs else worth_of(after) - worth_of(stairs)
 
 
 def slots_of(steps: Mapping[int, Stair], gained: Stairs) -> Iterator[dict[int, int]]:
@@ -143,7 +152,7 @@ class ValueFunction:
         """Return what a stair by itself adds to what completed courses have gained by their description."""
         if (gained := self.stairs.get(skill)) is None:
             return share(*step)
-        return worth_of(climb(gained, step)) - worth_of(gained)
+        return added(gained, step)
 
     def certain(self, skill: str, level: float) -> int:
         """Return what holding `level` is worth beyond the present one, whatever is gained by descriptions."""

@@ -59,6 +59,9 @@ MAX_PASSES = 2
 MAX_STARTS = 24
 """Courses whose closure is tried as the start of a path."""
 
+MAX_EXCHANGED = 16
+"""Courses of a path up to which each of them is left out in turn for the closure of a start."""
+
 PREFERENCE_FLOOR = 90
 """Per cent of what could be closed that preferences (boosts, courses put off) must leave."""
 
@@ -252,7 +255,7 @@ def best_path(problem: ProblemData, start_state: PathState, targets: Collection[
     complete = best.value == everything.value
     starts = starts_of(problem, start_state, targets, complete=complete)
     for course in starts:
-        best = best.better(started_with(problem, start_state, targets, course, []))
+        best = best.better(started_with(problem, start_state, targets, course, None))
     for _ in range(MAX_PASSES):
         before = best
         for place in reversed(range(len(before.courses))):
@@ -266,10 +269,32 @@ def best_path(problem: ProblemData, start_state: PathState, targets: Collection[
         for course in starts:
             end = walk(problem, start_state, best.courses)[1]
             if course.id not in end.done and (complete or end.gains(course)):
-                best = best.better(started_with(problem, start_state, targets, course, best.courses))
+                best = exchanged(problem, start_state, targets, course, best, complete=complete)
         if best is before:
             break
     return best
+
+
+def exchanged(  # noqa: PLR0913 - what a start is tried on
+    problem: ProblemData,
+    start_state: PathState,
+    targets: Collection[CourseOption],
+    course: CourseOption,
+    path: CoursePath,
+    *,
+    complete: bool,
+) -> CoursePath:
+    """Return the path, or a better one that starts with the closure of a course; a short path without any one course.
+
+    `complete`: there is nothing more to gain.
+    """
+    outs = path.courses if len(path.courses) <= MAX_EXCHANGED and not complete else []
+    for out in (None, *reversed(outs)):
+        kept = [one for one in path.courses if one is not out]
+        best = path.better(started_with(problem, start_state, targets, course, kept if path.courses else None))
+        if best is not path:
+            return best
+    return path
 
 
 def starts_of(
@@ -316,12 +341,12 @@ def started_with(
     start_state: PathState,
     targets: Collection[CourseOption],
     course: CourseOption,
-    kept: Iterable[CourseOption],
+    kept: Iterable[CourseOption] | None,
 ) -> CoursePath:
-    """Return the path of the closure of a course, then what fits of those `kept`, then the greedy."""
+    """Return the path of the closure of a course, then what fits of those `kept`, if any are, then the greedy."""
     closure = problem.closure(course, problem.costs(start_state))
     path, state = drop_redundant(problem, start_state, closure, closure[:-1])
-    if kept:
+    if kept is not None:
         for other in kept:
             fits = other.hours <= state.hours and state.steps > 0 and other.id not in state.done
             if fits and problem.admits(state, other):

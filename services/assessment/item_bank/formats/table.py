@@ -81,8 +81,8 @@ def _item(cells: Mapping[str, str]) -> GivenRow:
     given["options"] = options
     if "right" in cells:
         right = _number(cells["right"])
-        if isinstance(right, int) and 0 < right <= _OPTIONS:
-            given["key"] = right - 1
+        if not isinstance(right, str) and right in range(1, _OPTIONS + 1):  # 2.0 too, as some spreadsheets write it
+            given["key"] = int(right) - 1
         else:
             faults.append(InvalidInput("is to be the number of an option, 1 for option1", "right"))
     parameters: dict[str, Any] = {name: _number(cells[name]) for name in _NUMBERS if name in cells}
@@ -98,7 +98,7 @@ def _languages(cells: Mapping[str, str], name: str) -> dict[str, str]:
 
 
 def _number(cell: str) -> float | str:
-    for kind in (int, float):
+    for kind in (int, float) if "_" not in cell else ():
         try:
             return kind(cell.strip())
         except ValueError:

@@ -31,6 +31,9 @@ export type Similar = R['Similar'];
 export type Framework = C['Framework'];
 export type Profile = A['Profile'];
 export type PutOfficer = A['PutOfficer'];
+export type SessionStep = A['SessionStep'];
+export type SessionItem = A['SessionItem'];
+export type SessionResult = A['SessionResult'];
 /** What the page shows of a course that somebody chose. */
 export type Course = Pick<CourseCard, 'id' | 'title' | 'hours'>;
 
@@ -106,6 +109,39 @@ export const readOfficer = (officer: string) => answer(api.GET('/v1/officers/{of
 export const putOfficer = (officer: string, body: PutOfficer, sequence: number) =>
   answer(
     api.PUT('/v1/officers/{officer_id}', { params: { ...of(officer), header: { 'If-Match': `"${sequence}"` } }, body }),
+  );
+
+/** Start an adaptive session, or go on with the open one, on this device or another. */
+export async function startSession(officer: string): Promise<SessionStep> {
+  try {
+    return await answer(api.POST('/v1/officers/{officer_id}/sessions', { params: of(officer), body: {} }));
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.status !== 409) throw error;
+  }
+  // one is open that was started otherwise
+  const { sessions } = await answer(api.GET('/v1/officers/{officer_id}/sessions', { params: of(officer) }));
+  const open = sessions.find((session) => session.status === 'open');
+  if (!open) throw new ApiError(409);
+  return answer(
+    api.GET('/v1/officers/{officer_id}/sessions/{session_id}', {
+      params: { path: { officer_id: officer, session_id: open.session } },
+    }),
+  );
+}
+
+/** Answer the present item of a session; the same answer again changes nothing. */
+export const answerItem = (officer_id: string, session_id: string, body: A['SubmitAnswer']) =>
+  answer(
+    api.POST('/v1/officers/{officer_id}/sessions/{session_id}/answers', {
+      params: { path: { officer_id, session_id } },
+      body,
+    }),
+  );
+
+/** End a session; what it measured so far counts. */
+export const stopSession = (officer_id: string, session_id: string) =>
+  answer(
+    api.POST('/v1/officers/{officer_id}/sessions/{session_id}:stop', { params: { path: { officer_id, session_id } } }),
   );
 
 /** Return an officer's current statements about courses. */

@@ -27,9 +27,14 @@ export const day = (iso: string): string => date(momentOf(iso), { day: 'numeric'
 export const shortDay = (moment: Date): string => date(moment, { day: 'numeric', month: 'short' });
 /** Return the time of day. */
 export const clock = (moment: Date): string => date(moment, { hour: '2-digit', minute: '2-digit' });
-/** Return the name of a language by its ISO code. */
-export const languageName = (code: string): string =>
-  new Intl.DisplayNames([locale()], { type: 'language' }).of(code) ?? code;
+/** Return the name of a language by its ISO code; the code itself where it is none. */
+export function languageName(code: string): string {
+  try {
+    return new Intl.DisplayNames([locale()], { type: 'language' }).of(code) ?? code;
+  } catch {
+    return code;
+  }
+}
 
 /** Return a moment's day as date fields write it. */
 export function isoDay(moment: Date = new Date()): string {

@@ -77,7 +77,8 @@ function format(key: Key): IntlMessageFormat {
   const name = `${present.value} ${key}`;
   let found = formats.get(name);
   if (!found) {
-    found = new IntlMessageFormat(messages[present.value][key] ?? messages.th[key] ?? key, locale());
+    const words = messages[present.value][key] ?? messages.th[key] ?? ''; // a newer service may name a cause without words yet
+    found = new IntlMessageFormat(words, locale());
     formats.set(name, found);
   }
   return found;

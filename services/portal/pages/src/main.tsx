@@ -10,7 +10,6 @@ const host = document.getElementById('page');
 if (host) {
   void restoreLanguage().then(() => {
     render(<App />, host);
-    window.setTimeout(() => void fetchWords().catch(() => undefined), 1000);
-    return start();
+    return start().then(() => fetchWords().catch(() => undefined));
   });
 }

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { localize, setLanguage, t } from '../src/i18n';
-import { day, decimal, percent, points, signed } from '../src/formats';
+import { type Key, localize, setLanguage, t } from '../src/i18n';
+import { day, decimal, languageName, percent, points, signed } from '../src/formats';
 
 afterEach(async () => {
   await setLanguage('th');
@@ -31,6 +31,11 @@ describe('numbers and dates', () => {
   it('have one decimal at most, and a sign where they are differences', () => {
     expect([decimal(2), decimal(2.25), percent(0.456), signed(-1.25), signed(0)]).toEqual(['2', '2.3', '46%', '-1.3', '0']);
     expect(points(0.456, 0.5)).toBe('+4');
+  });
+
+  it('stay as they are where a code is of no language, and empty where a message is not known', () => {
+    expect(['th', 'not a tag', ''].map(languageName)).toEqual(['ไทย', 'not a tag', '']);
+    expect(t('because.something new' as Key)).toBe('');
   });
 
   it('choose the plural in English', async () => {

@@ -10,7 +10,7 @@ from msgspec import UNSET
 from services.recommender.inputs import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, MatchedSpan, names_of
 from services.recommender.planner.course_spec import CourseSpec, SkillKey, cost_factor, level_condition
 from services.recommender.planner.units import micro
-from services.recommender.planner.value import SURE, Stair, Stairs, ValueFunction, climb, worth_of
+from services.recommender.planner.value import SURE, Stair, Stairs, ValueFunction, added, climb, worth_of
 from shared.domain import Course, Prerequisite
 
 
@@ -81,13 +81,14 @@ class PathState:
         for skill, level in option.level_effects.items():
             self.levels[skill] = max(self.levels.get(skill, 0), level)
         for gap, step in option.gap_effects.items():
-            self.value += self.gain(gap, step)
-            self.held[gap] = climb(self.held.get(gap, ()), step)
+            held = self.held.get(gap, ())
+            if (after := climb(held, step)) is not held:
+                self.held[gap] = after
+                self.value += worth_of(after) - worth_of(held)
 
     def gain(self, gap: str, step: Stair) -> int:
         """Return what one more stair of a gap is worth."""
-        held = self.held.get(gap, ())
-        return worth_of(climb(held, step)) - worth_of(held)
+        return added(self.held.get(gap, ()), step)
 
     def gains(self, option: CourseOption) -> bool:
         """Return whether a course by itself closes anything."""

@@ -24,7 +24,7 @@ from services.recommender.planner.exact.residual import GapBlocker, MissingHours
 from services.recommender.planner.explain.dependencies import Dependencies, dependencies
 from services.recommender.planner.explain.expected import expected_gain
 from services.recommender.planner.units import micro
-from services.recommender.planner.value import SURE, Stair, ValueFunction, climb, expected_shortfall, worth_of
+from services.recommender.planner.value import SURE, Stair, ValueFunction, added, climb, expected_shortfall
 from shared.domain import Course, Framework, Prerequisite, Profile
 from shared.paths import (
     UNSAID,
@@ -207,8 +207,7 @@ class _Reached:
 
     def _gain(self, skill: str, step: Stair) -> int:
         """Return what a stair adds to those of a skill."""
-        held = self._stairs.get(skill, ())
-        return worth_of(climb(held, step)) - worth_of(held)
+        return added(self._stairs.get(skill, ()), step)
 
     def _matched_gain(self, skill: str, row: MatchedSpan) -> int:
         return self._gain(skill, self.value.stair(skill, row)) if self.value.may_use(skill, row) else 0

@@ -19,63 +19,76 @@ from services.recommender.planner.index.segment import (
     offsets_of,
     ranges,
 )
-from services.recommender.planner.index.vocabulary import CONDITION_DTYPE, ROW_DTYPE, ConditionTable, Records
+from services.recommender.planner.index.vocabulary import CONDITION_DTYPE as TABLE_DTYPE
+from services.recommender.planner.index.vocabulary import ROW_DTYPE, ConditionTable, Records
 from services.recommender.planner.jit import as_array
 
-BEGIN_DTYPE = np.dtype([("row", np.int32), ("condition", np.int32)])
-"""Where the rows and the required conditions of a course begin."""
+COURSE_DTYPE = np.dtype(
+    [("row", np.int32), ("condition", np.int32), ("own_condition", np.int32), ("hours", np.int64), ("rank", np.int64)]
+)
+"""A course: where its rows and its required conditions begin; the condition that it satisfies by having been completed,
+or -1; micro-hours; the order of the course ids, across segments."""
+
+CONDITION_DTYPE = np.dtype(
+    [(field, np.int32) for field in ("skill", "level", "course", "first_branch", "last_branch", "consumer")]
+)
+"""A condition as the vocabulary has it, and where its consumers begin."""
+
+BRANCH_DTYPE = np.dtype([("start", np.int32), ("condition", np.int32)])
+"""A branch: where its conditions begin, and the condition that it satisfies."""
+
+SKILL_DTYPE = np.dtype([("teacher", np.int32), ("level", np.int32)])
+"""A skill: where its teachers, and the conditions on its levels, begin."""
+
+_TABLE = TABLE_DTYPE.names or ()
+
+BRANCH = 1 << 29
+"""Consumers from here on are branches: BRANCH + the number of the branch."""
 
 
 class PrerequisiteGraph(NamedTuple):
     """An AND-OR graph of N courses, M conditions and B branches of `any`; all are numbers.
 
-    A list per item is a pair of arrays: item i has `values[starts[i]:starts[i + 1]]`.
+    A course, or a branch, requires all of its conditions; a condition is satisfied by any one course or branch. The
+    list of item i lies in its array from where item i begins to where item i + 1 does, so tables have one row more.
+
+    One type for the courses that a tenant sees and for the few that a plan weighs (`subgraph`). Few arrays, because
+    every array of an argument is compiled into every function that takes it.
     """
 
-    begins: Records
-    """(N + 1,) BEGIN_DTYPE."""
-    hours: Longs
-    """(N,): micro-hours."""
-    rank: Longs
-    """(N,): order of the course ids, across segments."""
+    courses: Records
+    """(N + 1,) COURSE_DTYPE."""
     rows: Records
     """ROW_DTYPE: the skills taught by all courses; `entry` is a condition of this graph."""
     requires: Ints
     """Required conditions of all courses."""
-    condition_table: Records
-    """(M,) CONDITION_DTYPE; `course` and the branches are of this graph."""
-    branch_starts: Ints
-    """(B + 1,): into `branch_conditions`."""
+    conditions: Records
+    """(M + 1,) CONDITION_DTYPE; `course` and the branches are of this graph."""
+    branches: Records
+    """(B + 1,) BRANCH_DTYPE."""
     branch_conditions: Ints
     """The conditions of each branch."""
-    branch_condition: Ints
-    """(B,): the condition that a branch satisfies."""
-    course_condition: Ints
-    """(N,): the condition that a course satisfies by having been completed, or -1."""
-    teacher_starts: Ints
-    """Per skill, into `teachers`."""
+    skills: Records
+    """(S + 1,) SKILL_DTYPE."""
     teachers: Records
-    """TEACHER_DTYPE: the courses that teach each skill, shortest first."""
-    level_index_starts: Ints
-    """Per skill, into `level_index`."""
+    """TEACHER_DTYPE: the courses that teach each skill; of a catalog shortest first."""
     level_index: Ints
     """The conditions on each skill, lowest level first."""
-    consumer_starts: Ints
-    """(M + 1,): into `consumers`."""
     consumers: Ints
-    """The courses that have each condition; ~course where it is a `from` level."""
-    branch_holder_starts: Ints
-    """(M + 1,): into `branch_holders`."""
-    branch_holders: Ints
-    """The branches that hold each condition."""
+    """What has each condition: a course; ~course where it is a `from` level; BRANCH + branch."""
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """How many courses, conditions and branches there are."""
+        return len(self.courses) - 1, len(self.conditions) - 1, len(self.branches) - 1
 
 
 _DTYPES: dict[str, DTypeLike] = {
-    "begins": BEGIN_DTYPE,
-    "hours": np.int64,
-    "rank": np.int64,
+    "courses": COURSE_DTYPE,
     "rows": ROW_DTYPE,
-    "condition_table": CONDITION_DTYPE,
+    "conditions": CONDITION_DTYPE,
+    "branches": BRANCH_DTYPE,
+    "skills": SKILL_DTYPE,
     "teachers": TEACHER_DTYPE,
 }
 
@@ -99,27 +112,34 @@ class IndexedGraph(NamedTuple):
         return self.overlay.get(name, -1)
 
 
+class _Lists(NamedTuple):
+    """Lists end to end. `starts`: where each begins, and where the last one ends."""
+
+    starts: Ints
+    values: NDArray[Any]
+
+
 class _Conditions(NamedTuple):
-    condition_table: Records
-    branch_starts: Ints
-    branch_conditions: Ints
+    """Conditions and their branches. `table`: of the vocabulary's type. `branches`: the conditions of each branch."""
+
+    table: Records
+    branches: _Lists
     branch_condition: Ints
 
 
 def build_graph(segment: Segment, conditions: ConditionTable, skills: int) -> IndexedGraph:
     """Return the graph of one segment."""
     names = all_conditions(_conditions_in(segment), *conditions.read())
-    found = _conditions(
-        names, conditions, lambda condition_table: np.searchsorted(names, condition_table), segment, (0, 0)
-    )
-    rows, requires = _localised(segment, lambda condition_table: np.searchsorted(names, condition_table))
-    course_condition = np.full(segment.size, -1, np.int32)
-    only = np.flatnonzero(found.condition_table["course"] >= 0)
-    course_condition[found.condition_table[only]["course"]] = only
+
+    def local(numbers: Ints) -> Any:
+        return np.searchsorted(names, numbers)
+
+    found = _conditions(names, conditions, local, segment, (0, 0))
+    rows, requires = _localised(segment, local)
     arrays = _laid_out(
-        _begins(segment, 0, 0), segment.hours, segment.rank, rows, requires, *found, course_condition,
-        segment.teacher_starts, segment.teachers, *_level_index(found.condition_table, skills),
-        *_lists(*_consumers(segment, rows, requires, 0), len(names)), *_lists(*_branch_holders(found, 0), len(names)),
+        _courses(segment, 0, 0, found.table), rows, requires, found,
+        _Lists(segment.teacher_starts, segment.teachers), _level_index(found.table, skills),
+        _lists(*_consumers(segment, rows, requires, found, (0, 0)), len(names)),
     )  # fmt: skip
     return IndexedGraph(arrays, names, {})
 
@@ -129,83 +149,170 @@ def extend_graph(
 ) -> IndexedGraph:
     """Return the graph of a base extended by an overlay (courses and their ids), which replaces courses of the base."""
     arrays, (delta, ids) = graph.arrays, overlay
+    count, known_count, branch_count = arrays.sizes
     wanted = all_conditions(_conditions_in(delta), *conditions.read())
     fresh = np.array([name for name in wanted.tolist() if graph.condition(name) < 0], np.int32)
-    known = IndexedGraph(arrays, graph.names, {int(name): len(graph.names) + place for place, name in enumerate(fresh)})
+    known = IndexedGraph(arrays, graph.names, {int(name): known_count + place for place, name in enumerate(fresh)})
 
-    def local(condition_table: Ints) -> Ints:
-        return np.array([known.condition(name) for name in condition_table.tolist()], np.int32)
+    def local(numbers: Ints) -> Ints:
+        return np.array([known.condition(name) for name in numbers.tolist()], np.int32)
 
-    found = _conditions(fresh, conditions, local, base, (len(arrays.branch_condition), len(arrays.branch_conditions)))
+    found = _conditions(fresh, conditions, local, base, (branch_count, len(arrays.branch_conditions)))
     rows, requires = _localised(delta, local)
-    condition_table = np.concatenate([arrays.condition_table, found.condition_table])
-    course_condition = np.concatenate([arrays.course_condition, np.full(delta.size, -1, np.int32)])
-    for place in range(len(arrays.condition_table), len(condition_table)):
-        if condition_table[place]["course"] >= 0:
-            course_condition[condition_table[place]["course"]] = place
-    for number, course_id in enumerate(ids, base.size):
+    courses = np.concatenate([arrays.courses[:-1], _courses(delta, len(arrays.rows), len(arrays.requires))])
+    table = np.concatenate([arrays.conditions[list(_TABLE)][:-1].astype(TABLE_DTYPE), found.table])
+    for place in range(known_count, len(table)):
+        if table[place]["course"] >= 0:
+            courses[table[place]["course"]]["own_condition"] = place
+    for number, course_id in enumerate(ids, count):
         if (condition := known.condition(conditions.known(course_id))) >= 0:
-            condition_table[condition]["course"], course_condition[number] = number, condition
-    begins = _begins(delta, len(arrays.rows), len(arrays.requires))
-    hours = np.concatenate([arrays.hours, delta.hours])
+            table[condition]["course"], courses[number]["own_condition"] = number, condition
+    branches = _Conditions(
+        table,
+        _Lists(
+            np.concatenate([arrays.branches["start"][:-1], found.branches.starts]),
+            np.concatenate([arrays.branch_conditions, found.branches.values]),
+        ),
+        np.concatenate([arrays.branches["condition"][:-1], found.branch_condition]),
+    )
     # Either may have been made when fewer skills had a number.
-    skills = max(len(arrays.teacher_starts), len(arrays.level_index_starts), len(delta.teacher_starts)) - 1
-    teacher_starts, teachers = _taught(arrays, delta, hours, skills)
-    level_index_starts, level_index = (
-        _level_index(condition_table, skills)
-        if len(fresh) or skills >= len(arrays.level_index_starts)
-        else (arrays.level_index_starts, arrays.level_index)
-    )
-    consumers, branch_holders = (
-        _consumers(delta, rows, requires, base.size),
-        _branch_holders(found, len(arrays.branch_condition)),
-    )
+    skills = max(len(arrays.skills), len(delta.teacher_starts)) - 1
+    consumers = _consumers(delta, rows, requires, found, (count, branch_count))
     longer = _laid_out(
-        np.concatenate([arrays.begins[:-1], begins]),
-        hours,
-        np.concatenate([arrays.rank, delta.rank]),
+        courses,
         np.concatenate([arrays.rows, rows]),
         np.concatenate([arrays.requires, requires]),
-        condition_table,
-        np.concatenate([arrays.branch_starts[:-1], found.branch_starts]),
-        np.concatenate([arrays.branch_conditions, found.branch_conditions]),
-        np.concatenate([arrays.branch_condition, found.branch_condition]),
-        course_condition,
-        teacher_starts,
-        teachers,
-        level_index_starts,
-        level_index,
-        *_longer(arrays.consumer_starts, arrays.consumers, *consumers, len(condition_table)),
-        *_longer(arrays.branch_holder_starts, arrays.branch_holders, *branch_holders, len(condition_table)),
+        branches,
+        _taught(arrays, delta, courses, skills),
+        _level_index(table, skills)
+        if len(fresh) or skills >= len(arrays.skills)
+        else _Lists(arrays.skills["level"], arrays.level_index),
+        _longer(_Lists(arrays.conditions["consumer"], arrays.consumers), *consumers, len(table)),
     )
     return known._replace(arrays=longer)
 
 
-def _begins(segment: Segment, rows: int, conditions: int) -> Records:
-    """Return where the lists of each course begin, behind so many rows and conditions of other courses."""
-    begins = np.empty(len(segment.info), BEGIN_DTYPE)
-    begins["row"], begins["condition"] = segment.info["row"] + rows, segment.info["condition"] + conditions
-    return begins
+class Selection(NamedTuple):
+    """The part of a graph that a plan weighs: whether each course, condition and branch is of it."""
+
+    courses: NDArray[np.bool_]
+    conditions: NDArray[np.bool_]
+    branches: NDArray[np.bool_]
 
 
-def _laid_out(*parts: Any) -> PrerequisiteGraph:
-    """Return the graph of these arrays, each laid out in memory as compiled code takes it."""
-    return PrerequisiteGraph(
-        *(
-            as_array(part, _DTYPES.get(name, np.int32))
-            for name, part in zip(PrerequisiteGraph._fields, parts, strict=True)
-        )
+class Subgraph(NamedTuple):
+    """A part of a graph with numbers of its own, and which courses and skills of the whole these stand for."""
+
+    arrays: PrerequisiteGraph
+    courses: Longs
+    skills: Ints
+
+
+def subgraph(graph: PrerequisiteGraph, selected: Selection, ours: NDArray[np.bool_]) -> Subgraph:
+    """Return the selected part of a graph; what of its conditions is not selected holds already.
+
+    `ours`: the skills whose `from` levels are conditions of entry; in the part these are among the required ones.
+    """
+    courses, conditions, branches = (np.flatnonzero(part) for part in selected)
+    course_at, condition_at = _numbers(courses, graph.sizes[0]), _numbers(conditions, graph.sizes[1])
+    table = graph.conditions[list(_TABLE)][conditions].astype(TABLE_DTYPE)
+    skills = np.unique(table["skill"][table["skill"] >= 0])
+    skill_at = _numbers(skills, len(graph.skills))
+    table["skill"], table["course"] = skill_at[table["skill"]], course_at[table["course"]]
+    owner, rows = _of(graph.courses["row"], courses, graph.rows)
+    entered = (rows["entry"] >= 0) & ours[rows["skill"]]
+    requiring, required = _of(graph.courses["condition"], courses, graph.requires)
+    required = condition_at[np.append(rows["entry"][entered], required)]
+    pairs = np.unique((np.append(owner[entered], requiring) << 32 | required)[required >= 0])
+    requiring, required = pairs >> 32, pairs & 0xFFFFFFFF
+    holder, held = _of(graph.branches["start"], branches, graph.branch_conditions)
+    holder, held = holder[condition_at[held] >= 0], condition_at[held[condition_at[held] >= 0]]
+    branch_condition = condition_at[graph.branches["condition"][branches]]
+    numbers = np.arange(len(conditions))
+    table["first_branch"], table["last_branch"] = (
+        np.searchsorted(branch_condition, numbers, side) for side in ("left", "right")
     )
+    owner, rows = owner[skill_at[rows["skill"]] >= 0], rows[skill_at[rows["skill"]] >= 0]
+    rows["skill"], rows["entry"] = skill_at[rows["skill"]], -1
+    teachers = np.empty(len(rows), TEACHER_DTYPE)
+    teachers["course"], teachers["level"] = owner, rows["high"]
+    part = np.append(graph.courses[courses], graph.courses[-1:])
+    part["row"], part["condition"] = _starts(owner, len(courses)), _starts(requiring, len(courses))
+    part["own_condition"] = -1
+    only = np.flatnonzero(table["course"] >= 0)
+    part["own_condition"][table["course"][only]] = only
+    consumers = _lists(np.append(required, held), np.append(requiring, holder + BRANCH), len(conditions))
+    arrays = _laid_out(
+        part, rows, required, _Conditions(table, _Lists(_starts(holder, len(branches)), held), branch_condition),
+        _lists(rows["skill"], teachers, len(skills)), _level_index(table, len(skills)), consumers,
+    )  # fmt: skip
+    return Subgraph(arrays, courses, skills)
 
 
-def _taught(arrays: PrerequisiteGraph, delta: Segment, hours: Longs, skills: int) -> tuple[Ints, Records]:
+def _numbers(chosen: Any, count: int) -> Ints:
+    """Return for each of so many items its place among the chosen ones; -1 for the others, and for item -1."""
+    places = np.full(count + 1, -1, np.int32)
+    places[chosen] = np.arange(len(chosen))
+    return places
+
+
+def _of(starts: Ints, chosen: Any, values: NDArray[Any]) -> tuple[Longs, NDArray[Any]]:
+    """Return the values of the lists of the chosen items, each with the place of its item among the chosen."""
+    counts = starts[chosen + 1] - starts[chosen]
+    return np.repeat(np.arange(len(chosen)), counts), values[ranges(starts[chosen], counts)]
+
+
+def _starts(owner: Any, count: int) -> Ints:
+    """Return where the lists of so many items begin. `owner`: the item of each value."""
+    return offsets_of(np.bincount(owner, minlength=count))
+
+
+def _courses(segment: Segment, rows: int, conditions: int, table: Records | None = None) -> Records:
+    """Return the table of a segment's courses, behind so many rows and conditions of other courses."""
+    courses = np.zeros(segment.size + 1, COURSE_DTYPE)
+    courses["row"], courses["condition"] = segment.info["row"] + rows, segment.info["condition"] + conditions
+    courses["hours"][:-1], courses["rank"][:-1], courses["own_condition"] = segment.hours, segment.rank, -1
+    if table is not None:
+        only = np.flatnonzero(table["course"] >= 0)
+        courses["own_condition"][table["course"][only]] = only
+    return courses
+
+
+def _laid_out(  # noqa: PLR0913, PLR0917 - the parts of a graph
+    courses: Records,
+    rows: Records,
+    requires: Ints,
+    found: _Conditions,
+    teachers: _Lists,
+    level_index: _Lists,
+    consumers: _Lists,
+) -> PrerequisiteGraph:
+    """Return the graph of these parts, each laid out in memory as compiled code takes it."""
+    conditions = np.zeros(len(found.table) + 1, CONDITION_DTYPE)
+    for name in _TABLE:
+        conditions[name][:-1] = found.table[name]
+    conditions["consumer"] = consumers.starts
+    branches = np.zeros(len(found.branches.starts), BRANCH_DTYPE)
+    branches["start"], branches["condition"][:-1] = found.branches.starts, found.branch_condition
+    skills = np.zeros(max(len(teachers.starts), len(level_index.starts)), SKILL_DTYPE)
+    for name, lists in (("teacher", teachers), ("level", level_index)):
+        skills[name][: len(lists.starts)] = lists.starts
+        skills[name][len(lists.starts) :] = lists.starts[-1]
+    graph = PrerequisiteGraph(
+        courses, rows, requires, conditions, branches, found.branches.values,
+        skills, teachers.values, level_index.values, consumers.values,
+    )  # fmt: skip
+    return PrerequisiteGraph(*(as_array(part, _DTYPES.get(name, np.int32)) for name, part in graph._asdict().items()))
+
+
+def _taught(arrays: PrerequisiteGraph, delta: Segment, courses: Records, skills: int) -> _Lists:
     """Return the teachers of each skill, with the courses of the overlay in the order of hours."""
     teacher_starts, more = (
         np.concatenate([part, np.full(skills + 1 - len(part), part[-1], np.int32)])
-        for part in (arrays.teacher_starts, delta.teacher_starts)
+        for part in (arrays.skills["teacher"], delta.teacher_starts)
     )
-    taught = delta.teachers.copy()
-    taught["course"] += len(arrays.hours)
+    taught, hours = delta.teachers.copy(), courses["hours"]
+    taught["course"] += arrays.sizes[0]
     skill_of = np.repeat(np.arange(skills), np.diff(more))
     places = [
         teacher_starts[skill]
@@ -214,12 +321,14 @@ def _taught(arrays: PrerequisiteGraph, delta: Segment, hours: Longs, skills: int
         )
         for skill, course in zip(skill_of.tolist(), taught["course"].tolist(), strict=True)
     ]
-    return teacher_starts + more, _inserted(arrays.teachers, np.array(places, np.int64), taught)
+    return _Lists(teacher_starts + more, _inserted(arrays.teachers, np.array(places, np.int64), taught))
 
 
-def _consumers(segment: Segment, rows: Records, requires: Ints, before: int) -> tuple[Ints, Ints]:
-    """Return conditions and their consumers: courses, or ~course where the condition is a `from` level."""
-    numbers = np.arange(before, before + segment.size, dtype=np.int32)
+def _consumers(
+    segment: Segment, rows: Records, requires: Ints, found: _Conditions, before: tuple[int, int]
+) -> tuple[Ints, Ints]:
+    """Return conditions and their consumers. `before`: how many courses and branches have numbers already."""
+    numbers = np.arange(before[0], before[0] + segment.size, dtype=np.int32)
     owner = np.repeat(numbers, np.diff(segment.info["row"]))
     entered = rows["entry"] >= 0
     requiring = np.repeat(numbers, np.diff(segment.info["condition"]))
@@ -227,14 +336,10 @@ def _consumers(segment: Segment, rows: Records, requires: Ints, before: int) -> 
     alone = ~np.isin(
         pairs, (requires.astype(np.int64) << 32) | requiring
     )  # a `from` level that is also required must not count twice
-    conditions = np.concatenate([rows["entry"][entered][alone], requires])
-    return conditions, np.concatenate([~owner[entered][alone], requiring])
-
-
-def _branch_holders(found: _Conditions, before: int) -> tuple[Ints, Ints]:
-    """Return conditions, and the branches that hold them."""
-    branches = np.arange(before, before + len(found.branch_condition), dtype=np.int32)
-    return found.branch_conditions, np.repeat(branches, np.diff(found.branch_starts))
+    branches = np.arange(before[1], before[1] + len(found.branch_condition), dtype=np.int32) + np.int32(BRANCH)
+    held = np.repeat(branches, np.diff(found.branches.starts))
+    conditions = np.concatenate([rows["entry"][entered][alone], requires, found.branches.values])
+    return conditions, np.concatenate([~owner[entered][alone], requiring, held])
 
 
 def _conditions_in(segment: Segment) -> Ints:
@@ -254,51 +359,42 @@ def _conditions(
     names: Ints, conditions: ConditionTable, local: Callable[[Ints], Any], segment: Segment, before: tuple[int, int]
 ) -> _Conditions:
     """Return these conditions. `before`: how many branches, and conditions of branches, have numbers already."""
-    branch_conditions, branch_starts, table = conditions.read()
-    rows = table[names]
+    branch_conditions, branch_starts, known = conditions.read()
+    rows = known[names]
     counts = rows["last_branch"] - rows["first_branch"]
     branches = ranges(rows["first_branch"], counts)
     lengths = np.diff(branch_starts)[branches]
-    condition_table = np.zeros(len(names), CONDITION_DTYPE)
-    condition_table["skill"], condition_table["level"] = rows["skill"], rows["level"]
-    condition_table["last_branch"] = np.cumsum(counts) + before[0]
-    condition_table["first_branch"] = condition_table["last_branch"] - counts
-    condition_table["course"] = segment.find(rows["course"])
+    table = np.zeros(len(names), TABLE_DTYPE)
+    table["skill"], table["level"] = rows["skill"], rows["level"]
+    table["last_branch"] = np.cumsum(counts) + before[0]
+    table["first_branch"] = table["last_branch"] - counts
+    table["course"] = segment.find(rows["course"])
     held = branch_conditions[ranges(branch_starts[branches], lengths)]
-    places = np.asarray(local(names), np.int32)
-    return _Conditions(
-        condition_table,
-        offsets_of(lengths) + np.int32(before[1]),
-        np.asarray(local(held), np.int32),
-        np.repeat(places, counts),
-    )
+    lists = _Lists(offsets_of(lengths) + np.int32(before[1]), np.asarray(local(held), np.int32))
+    return _Conditions(table, lists, np.repeat(np.asarray(local(names), np.int32), counts))
 
 
-def _level_index(condition_table: Records, skills: int) -> tuple[Ints, Ints]:
+def _level_index(table: Records, skills: int) -> _Lists:
     """Return the inverted index of the conditions on levels."""
-    order = np.lexsort((condition_table["level"], condition_table["skill"])).astype(np.int32)
-    order = order[condition_table[order]["skill"] >= 0]
-    return offsets_of(np.bincount(condition_table[order]["skill"], minlength=skills)), order
+    order = np.lexsort((table["level"], table["skill"])).astype(np.int32)
+    order = order[table["skill"][order] >= 0]
+    return _Lists(offsets_of(np.bincount(table["skill"][order], minlength=skills)), order)
 
 
-def _lists(keys: Ints, values: Ints, count: int) -> tuple[Ints, Ints]:
+def _lists(keys: Ints, values: NDArray[Any], count: int) -> _Lists:
     """Return the values of each key, end to end, and where they begin."""
     order = np.argsort(keys, kind="stable")
-    return offsets_of(np.bincount(keys, minlength=count)), np.asarray(values[order], np.int32)
+    return _Lists(offsets_of(np.bincount(keys, minlength=count)), values[order])
 
 
-def _longer(starts: Ints, values: Ints, keys: Ints, more: Ints, count: int) -> tuple[Ints, Ints]:
+def _longer(lists: _Lists, keys: Ints, more: Ints, count: int) -> _Lists:
     """Return lists of `_lists` for so many keys with more values, each at the end of its key's."""
-    starts = np.concatenate([starts, np.full(count + 1 - len(starts), starts[-1], np.int32)])
+    starts = np.concatenate([lists.starts, np.full(count + 1 - len(lists.starts), lists.starts[-1], np.int32)])
     order = np.argsort(keys, kind="stable")
-    values = _inserted(values, starts[keys[order] + 1], more[order])
-    return starts + offsets_of(np.bincount(keys, minlength=count)), values
+    values = _inserted(lists.values, starts[keys[order] + 1], more[order])
+    return _Lists(starts + offsets_of(np.bincount(keys, minlength=count)), values)
 
 
 def _inserted(values: NDArray[Any], places: Any, more: NDArray[Any]) -> NDArray[Any]:
     """Return values with more of them, each before its place; those of one place in their order."""
-    pieces, before = [], 0
-    for number in np.argsort(places, kind="stable").tolist():
-        pieces += [values[before : places[number]], more[number : number + 1]]
-        before = int(places[number])
-    return np.concatenate([*pieces, values[before:]])
+    return np.insert(values, places, more)

@@ -24,14 +24,19 @@ from services.recommender.planner.exact.minimum_closure import AvailableCourses,
 from services.recommender.planner.index.catalog import View
 from services.recommender.planner.index.segment import Ints, Longs
 from services.recommender.planner.index.vocabulary import VOCABULARY, Records
-from services.recommender.planner.jit import ZERO, wide
-from services.recommender.planner.optimizer.closure_cost import Costs, costs_from, specialise
+from services.recommender.planner.optimizer.closure_cost import (
+    ADDING,
+    DEAREST,
+    Costs,
+    costs_from,
+    empty_costs,
+    specialise,
+)
 from services.recommender.planner.optimizer.query import SearchSpace, conditions_met, counted, skills_of
 from services.recommender.planner.units import UNREACHABLE, micro
 from services.recommender.planner.value import ValueFunction
 from shared.domain import Course
 
-ONE = wide(1)
 _NONE_CHANGED = np.empty(0, np.int32)
 
 
@@ -159,7 +164,7 @@ class _Takers:
 
     def __init__(self, space: SearchSpace, costs: Costs, framework: str, number_of: Callable[[str], int]) -> None:
         self._field, self._number_of, self._count = space, number_of, len(VOCABULARY.skills)
-        self._usable = np.where(costs.closure_cost < UNREACHABLE, space.graph.arrays.hours, 0)
+        self._usable = np.where(costs.closure_cost < UNREACHABLE, space.graph.arrays.courses["hours"][:-1], 0)
         self._ours = skills_of(framework, self._count)
         self._last: tuple[PathState, Costs] | None = None
 
@@ -182,7 +187,7 @@ class _Takers:
                 return 0
             if not lower_bounds:
                 lower_bounds.append(self._empty())
-                costs_from(self._field.graph.arrays, self._ours, entry_levels, held, ZERO, lower_bounds[0])
+                costs_from(self._field.graph.arrays, entry_levels, held, DEAREST, lower_bounds[0])
             return int(lower_bounds[0].closure_cost[number_of(option.id)])
 
         return ClosureCosts(lower_bound_of, added_of)
@@ -190,21 +195,17 @@ class _Takers:
     def _added(self, start: PathState, entry_levels: Longs, held: Ints) -> Costs:
         arrays = self._field.graph.arrays
         if self._last and _is_later(start, self._last[0]):
-            cost, closure_cost, condition_cost = self._last[1]
-            costs = Costs(cost, closure_cost.copy(), condition_cost.copy())
+            cost, closure_cost, condition_cost, ours = self._last[1]
+            costs = Costs(cost, closure_cost.copy(), condition_cost.copy(), ours)
+            specialise(arrays, entry_levels, held, _NONE_CHANGED, arrays.sizes[1], costs)
         else:
             costs = self._empty()
-            costs_from(arrays, self._ours, entry_levels, held, ONE, costs)
-        specialise(arrays, self._ours, entry_levels, held, _NONE_CHANGED, len(arrays.condition_table), costs)
+            costs_from(arrays, entry_levels, held, ADDING, costs)
         self._last = start.copy(), costs
         return costs
 
     def _empty(self) -> Costs:
-        return Costs(
-            self._usable,
-            np.empty(len(self._usable), np.int64),
-            np.empty(len(self._field.graph.arrays.condition_table), np.int64),
-        )
+        return empty_costs(self._field.graph.arrays, self._usable, self._ours)
 
     def _doors(self, start: PathState) -> Longs:
         entry_levels = np.zeros(self._count, np.int64)

@@ -2,25 +2,17 @@
 
 The inverted index gives every course that teaches a gap skill beyond the level held, or may do so by its description.
 The candidates are the cheapest of them per gap and level, confirmed and unconfirmed ones apart, and those of the
-highest value per closure cost. The instance adds the alternatives that satisfy their conditions at about the lowest
-cost, recursively.
+highest value per closure cost. With them come the courses that satisfy their conditions at about the lowest cost,
+recursively.
 """
 
 import numpy as np
 
-from services.recommender.planner.index.graph import (
-    PrerequisiteGraph,
-)
-from services.recommender.planner.index.segment import (
-    Ints,
-    Longs,
-)
+from services.recommender.planner.index.graph import PrerequisiteGraph, Selection
+from services.recommender.planner.index.segment import Ints, Longs
 from services.recommender.planner.index.vocabulary import Records
 from services.recommender.planner.jit import ZERO, jit, wide
-from services.recommender.planner.optimizer.closure_cost import (
-    Costs,
-    score_of,
-)
+from services.recommender.planner.optimizer.closure_cost import ADDING, Costs, Flags, branch_cost, score_of
 from services.recommender.planner.optimizer.query import Query
 from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import UNREACHABLE
@@ -28,25 +20,218 @@ from services.recommender.planner.units import UNREACHABLE
 TOP_BY_COST = PARAMS.top_by_cost
 TOP_BY_DENSITY = PARAMS.top_by_density
 FLAT_EXPONENT = PARAMS.flat_exponent
+COST_TOLERANCE = PARAMS.cost_tolerance
+MAX_SHARED = PARAMS.max_shared
 
 
-@jit
-def shortlist(graph: PrerequisiteGraph, query: Query, costs: Costs) -> Ints:
-    """Return the candidates, by number."""
-    teacher_starts, teachers, current_level, skills = (
-        graph.teacher_starts,
-        graph.teachers,
-        query.current_level,
-        query.skills,
+@jit(entry=True, allocates=True)
+def select(graph: PrerequisiteGraph, query: Query, costs: Costs) -> Selection:
+    """Return what the plan of one officer weighs: candidates, forced courses, and what satisfies their conditions."""
+    courses, branches = len(costs.cost), len(graph.branches) - 1
+    selected = Selection(
+        shortlist(graph, query, costs), np.zeros(len(costs.condition_cost), np.bool_), np.zeros(branches, np.bool_)
     )
-    seen = np.zeros(len(graph.hours), np.bool_)
-    found, count = np.empty(len(graph.hours), np.int32), 0
-    for skill in range(min(len(skills), len(teacher_starts) - 1)):
+    levels = query.skills["entry_level"].copy()
+    for course in query.forced:
+        if costs.cost[course] > 0:
+            selected.courses[course] = True
+            for row in range(graph.courses[course]["row"], graph.courses[course + 1]["row"]):
+                levels[graph.rows[row]["skill"]] = max(levels[graph.rows[row]["skill"]], graph.rows[row]["high"])
+    waiting = np.empty(courses + branches, np.int64)
+    chosen = np.flatnonzero(selected.courses)
+    waiting[: len(chosen)] = chosen
+    follow(graph, query, costs, levels, selected, waiting, len(chosen))
+    shared = shared_prerequisites(graph, query, costs, selected)
+    for place in range(len(shared)):
+        waiting[place] = shared[place]
+        selected.courses[shared[place]] = True
+    follow(graph, query, costs, levels, selected, waiting, len(shared))
+    return selected
+
+
+@jit(allocates=True)
+def follow(
+    graph: PrerequisiteGraph,
+    query: Query,
+    costs: Costs,
+    levels: Longs,
+    selected: Selection,
+    waiting: Longs,
+    count: int,
+) -> None:
+    """Select what leads to the first `count` courses of `waiting`; a number past the courses is a branch."""
+    courses, asked = len(costs.cost), np.empty(len(costs.condition_cost), np.int64)
+    found = np.empty(len(waiting), np.int64)
+    while count > 0:
+        count -= 1
+        for condition in asked[: conditions_of(graph, query, costs, waiting[count], asked)]:
+            if selected.conditions[condition]:
+                continue
+            selected.conditions[condition] = True
+            for achiever in found[: achievers_of(graph, query, costs, levels, condition, found)]:
+                fresh = (
+                    not selected.courses[achiever] if achiever < courses else not selected.branches[achiever - courses]
+                )
+                if fresh:
+                    if achiever < courses:
+                        selected.courses[achiever] = True
+                    else:
+                        selected.branches[achiever - courses] = True
+                    waiting[count] = achiever
+                    count += 1
+
+
+@jit()
+def conditions_of(graph: PrerequisiteGraph, query: Query, costs: Costs, achiever: int, found: Longs) -> int:
+    """Fill in the unmet conditions of a course, or of a branch (numbered past the courses); return how many."""
+    courses, count = len(costs.cost), ZERO
+    if achiever >= courses:
+        branch = achiever - courses
+        for place in range(graph.branches[branch]["start"], graph.branches[branch + 1]["start"]):
+            count = add_condition(graph, query, costs, found, count, wide(graph.branch_conditions[place]))
+        return int(count)
+    for row in range(graph.courses[achiever]["row"], graph.courses[achiever + 1]["row"]):
+        if graph.rows[row]["entry"] >= 0 and costs.ours[graph.rows[row]["skill"]]:
+            count = add_condition(graph, query, costs, found, count, wide(graph.rows[row]["entry"]))
+    for place in range(graph.courses[achiever]["condition"], graph.courses[achiever + 1]["condition"]):
+        count = add_condition(graph, query, costs, found, count, wide(graph.requires[place]))
+    return int(count)
+
+
+@jit()
+def add_condition(
+    graph: PrerequisiteGraph, query: Query, costs: Costs, found: Longs, count: int, condition: int
+) -> int:
+    """Add a condition that does not hold before the path, once; return how many there are."""
+    row = graph.conditions[condition]
+    if row["skill"] >= 0:
+        if query.skills[row["skill"]]["entry_level"] >= row["level"]:
+            return count
+    elif row["last_branch"] > row["first_branch"]:
+        if costs.condition_cost[condition] == 0:
+            return count
+    else:
+        for done in query.met:
+            if done == condition:
+                return count
+    for place in range(count):
+        if found[place] == condition:
+            return count
+    found[count] = condition
+    return count + 1
+
+
+@jit()
+def achievers_of(
+    graph: PrerequisiteGraph, query: Query, costs: Costs, levels: Longs, condition: int, found: Longs
+) -> int:
+    """Fill in the courses, and branches past them, that satisfy a condition at about the lowest cost; return how many.
+
+    Includes the shortest course, and branches that forced courses may satisfy. `levels`: per skill what is held, or
+    what forced courses lead to.
+    """
+    row, condition_cost, count = graph.conditions[condition], costs.condition_cost, 0
+    if condition_cost[condition] >= UNREACHABLE:
+        return 0
+    limit = condition_cost[condition] + condition_cost[condition] // COST_TOLERANCE
+    if row["skill"] >= 0:
+        for place in range(graph.skills[row["skill"]]["teacher"], graph.skills[row["skill"] + 1]["teacher"]):
+            course = graph.teachers[place]["course"]
+            if graph.courses[course]["hours"] * query.min_factor > limit and count > 0:
+                break
+            cost = costs.closure_cost[course]
+            within = cost <= limit or (count == 0 < limit and cost < UNREACHABLE)
+            if graph.teachers[place]["level"] >= row["level"] and within:
+                found[count] = course
+                count += 1
+    if row["course"] >= 0 and costs.closure_cost[row["course"]] <= limit:
+        found[count] = row["course"]
+        count += 1
+    for branch in range(row["first_branch"], row["last_branch"]):
+        cost = branch_cost(graph, condition_cost, wide(branch), ADDING)
+        if cost <= limit or (cost < UNREACHABLE and met_by_forced(graph, query, costs, levels, branch)):
+            found[count] = len(costs.cost) + branch
+            count += 1
+    return count
+
+
+@jit()
+def is_forced(query: Query, course: int) -> bool:
+    """Return whether a course must be a candidate whatever it closes."""
+    for forced in query.forced:  # noqa: SIM110 - compiled
+        if forced == course:
+            return True
+    return False
+
+
+@jit()
+def met_by_forced(graph: PrerequisiteGraph, query: Query, costs: Costs, levels: Longs, branch: int) -> bool:
+    """Return whether forced courses may satisfy a branch: a path that uses an expensive one is still feasible."""
+    if len(query.forced) == 0:
+        return False
+    for place in range(graph.branches[branch]["start"], graph.branches[branch + 1]["start"]):
+        condition = graph.branch_conditions[place]
+        row = graph.conditions[condition]
+        if row["skill"] >= 0 and levels[row["skill"]] < row["level"]:
+            return False
+        if (
+            row["course"] >= 0
+            and costs.condition_cost[condition] > 0
+            and not (costs.cost[row["course"]] > 0 and is_forced(query, row["course"]))
+        ):
+            return False
+    return True
+
+
+@jit(allocates=True)
+def shared_prerequisites(graph: PrerequisiteGraph, query: Query, costs: Costs, selected: Selection) -> Ints:
+    """Return courses not selected that cost less than the cheapest achievers of all conditions that they meet.
+
+    At most `MAX_SHARED`, those that save most for their cost. A course of them costs itself and those of its conditions
+    that are not selected: what is selected is met for others anyway.
+    """
+    condition_cost, total = costs.condition_cost, ZERO
+    saved, asked = np.zeros(len(costs.cost), np.int64), np.empty(len(condition_cost), np.int64)
+    levels = np.flatnonzero(selected.conditions)
+    for condition in levels:
+        if graph.conditions[condition]["skill"] >= 0 and condition_cost[condition] < UNREACHABLE:
+            total += condition_cost[condition]
+    for condition in levels:
+        row = graph.conditions[condition]
+        if row["skill"] < 0 or not 0 < condition_cost[condition] < UNREACHABLE:
+            continue
+        for place in range(graph.skills[row["skill"]]["teacher"], graph.skills[row["skill"] + 1]["teacher"]):
+            course = graph.teachers[place]["course"]
+            if graph.courses[course]["hours"] * query.min_factor > total:
+                break
+            if graph.teachers[place]["level"] >= row["level"] and costs.closure_cost[course] < UNREACHABLE:
+                saved[course] += condition_cost[condition]
+    values, best = np.zeros(MAX_SHARED, np.int64), np.full(MAX_SHARED, -1, np.int32)
+    for found in np.flatnonzero(saved):
+        course = wide(found)
+        if not selected.courses[course]:
+            spent = costs.cost[course]
+            for condition in asked[: conditions_of(graph, query, costs, course, asked)]:
+                if not selected.conditions[condition]:
+                    spent += condition_cost[condition]
+            if spent < saved[course]:
+                insert_topk(values, best, graph.courses, -score_of(saved[course], spent, 1.0), course)
+    return best[best >= 0]
+
+
+@jit(allocates=True)
+def shortlist(graph: PrerequisiteGraph, query: Query, costs: Costs) -> Flags:
+    """Return per course whether it is a candidate."""
+    seen, skills = np.zeros(len(costs.cost), np.bool_), query.skills
+    found, count = np.empty(len(costs.cost), np.int32), 0
+    for skill in range(min(len(skills), len(graph.skills) - 1)):
         gap = skills[skill]["gap"]
-        for place in range(teacher_starts[skill], teacher_starts[skill + 1] if gap >= 0 else 0):
-            course = teachers[place]["course"]
+        if gap < 0:
+            continue
+        for place in range(graph.skills[skill]["teacher"], graph.skills[skill + 1]["teacher"]):
+            course = graph.teachers[place]["course"]
             if (
-                teachers[place]["level"] > current_level[gap]
+                graph.teachers[place]["level"] > query.current_level[gap]
                 and not seen[course]
                 and costs.closure_cost[course] < UNREACHABLE
             ):
@@ -64,17 +249,16 @@ def shortlist(graph: PrerequisiteGraph, query: Query, costs: Costs) -> Ints:
     for course in weighed:
         if course >= 0:
             seen[course] = True
-    return np.flatnonzero(seen).astype(np.int32)
+    return seen
 
 
-@jit
+@jit(allocates=True)
 def top_candidates(graph: PrerequisiteGraph, query: Query, costs: Costs, candidates: Ints) -> Ints:
     """Return the cheapest courses per gap and level, and those of the highest value per cost; -1 where there are none.
 
     A course may be in several of these lists.
     """
-    begins, rows, rank, closure_cost = graph.begins, graph.rows, graph.rank, costs.closure_cost
-    skills, level_values, starts, current_level = query.skills, query.level_values, query.begins, query.current_level
+    skills, level_values, starts = query.skills, query.level_values, query.begins
     least, cheapest = (
         np.full((len(level_values), TOP_BY_COST), UNREACHABLE, np.int64),
         np.full((len(level_values), TOP_BY_COST), -1, np.int32),
@@ -87,29 +271,29 @@ def top_candidates(graph: PrerequisiteGraph, query: Query, costs: Costs, candida
     )
     score, worthiest = np.zeros((2, TOP_BY_DENSITY), np.int64), np.full((2, TOP_BY_DENSITY), -1, np.int32)
     for course in candidates:
-        value = ZERO
-        for row in range(begins[course]["row"], begins[course + 1]["row"]):
-            gap, high = skills[rows[row]["skill"]]["gap"], rows[row]["high"]
-            if gap < 0 or high <= current_level[gap]:
+        value, cost = ZERO, costs.closure_cost[course]
+        for row in range(graph.courses[course]["row"], graph.courses[course + 1]["row"]):
+            gap, high = skills[graph.rows[row]["skill"]]["gap"], graph.rows[row]["high"]
+            if gap < 0 or high <= query.current_level[gap]:
                 continue
             for top in range(starts[gap], starts[gap + 1]):
                 if level_values[top]["level"] == high and level_values[top]["value"] > 0:
                     value += level_values[top]["value"]
-                    if closure_cost[course] <= least[top, TOP_BY_COST - 1]:
-                        insert_topk(least[top], cheapest[top], rank, closure_cost[course], wide(course))
-        for place in range(first_of(unconfirmed, course), first_of(unconfirmed, course + 1)):
+                    if cost <= least[top, TOP_BY_COST - 1]:
+                        insert_topk(least[top], cheapest[top], graph.courses, cost, wide(course))
+        for place in range(first_of(unconfirmed, wide(course)), first_of(unconfirmed, wide(course + 1))):
             group = unconfirmed[place]["group"]
             value += unconfirmed[place]["value"]
-            if closure_cost[course] <= least_matched[group, TOP_BY_COST - 1]:
-                insert_topk(least_matched[group], cheapest_matched[group], rank, closure_cost[course], wide(course))
+            if cost <= least_matched[group, TOP_BY_COST - 1]:
+                insert_topk(least_matched[group], cheapest_matched[group], graph.courses, cost, wide(course))
         for by in range(2 if value else 0):
-            key = -score_of(value, closure_cost[course], FLAT_EXPONENT if by else 1.0)
+            key = -score_of(value, cost, FLAT_EXPONENT if by else 1.0)
             if key <= score[by, TOP_BY_DENSITY - 1]:
-                insert_topk(score[by], worthiest[by], rank, key, wide(course))
+                insert_topk(score[by], worthiest[by], graph.courses, key, wide(course))
     return np.concatenate((cheapest.ravel(), cheapest_matched.ravel(), worthiest.ravel()))
 
 
-@jit
+@jit()
 def first_of(rows: Records, course: int) -> int:
     """Return the first place in rows by course where those of a course, or of a later one, begin."""
     low, high = ZERO, wide(len(rows))
@@ -122,16 +306,16 @@ def first_of(rows: Records, course: int) -> int:
     return int(low)
 
 
-@jit
-def insert_topk(keys: Longs, courses: Ints, rank: Longs, key: int, course: int) -> None:
+@jit()
+def insert_topk(keys: Longs, best: Ints, courses: Records, key: int, course: int) -> None:
     """Enter a course in a list of the least keys, equals by rank, if it is among them."""
-    place = len(keys)
+    place, rank = len(keys), courses[course]["rank"]
     while place > 0 and (
         key < keys[place - 1]
-        or (key == keys[place - 1] and (courses[place - 1] < 0 or rank[course] < rank[courses[place - 1]]))
+        or (key == keys[place - 1] and (best[place - 1] < 0 or rank < courses[best[place - 1]]["rank"]))
     ):
         place -= 1
         if place + 1 < len(keys):
-            keys[place + 1], courses[place + 1] = keys[place], courses[place]
+            keys[place + 1], best[place + 1] = keys[place], best[place]
     if place < len(keys):
-        keys[place], courses[place] = key, course
+        keys[place], best[place] = key, course

@@ -20,18 +20,11 @@ from services.recommender.planner.exact.residual import (
     unknown_completed,
 )
 from services.recommender.planner.index.catalog import View
-from services.recommender.planner.index.segment import Longs
 from services.recommender.planner.optimizer.closure import build_closure
-from services.recommender.planner.optimizer.instance import (
-    ProblemData,
-)
+from services.recommender.planner.optimizer.instance import ProblemData
 from services.recommender.planner.optimizer.query import SearchSpace
 from services.recommender.planner.optimizer.search import add_closure, empty_path
-from services.recommender.planner.optimizer.state import (
-    DONE,
-    Workspace,
-    study_and_update,
-)
+from services.recommender.planner.optimizer.state import PlanState, Workspace, study_and_update
 from services.recommender.planner.units import UNREACHABLE
 from services.recommender.planner.value import ValueFunction
 from shared.domain import Course
@@ -45,19 +38,19 @@ class FixedCourses(NamedTuple):
     notes: list[Note]
 
 
-def course_of(space: SearchSpace, problem: ProblemData, view: View, alternative: int) -> Course:
-    """Return the course of an alternative."""
-    course = view.course(space.course_id(int(problem.alternatives[alternative]["number"])))
+def course_of(space: SearchSpace, problem: ProblemData, view: View, row: int) -> Course:
+    """Return the course of a row of the instance."""
+    course = view.course(space.course_id(int(problem.courses[row]["number"])))
     if course is None:
-        raise LookupError(f"row {alternative} is no course of this view")
+        raise LookupError(f"row {row} is no course of this view")
     return course
 
 
-def alternative_of(space: SearchSpace, problem: ProblemData, course_id: str) -> int:
-    """Return the row of a course in `alternatives`, or -1."""
+def row_of(space: SearchSpace, problem: ProblemData, course_id: str) -> int:
+    """Return the row of a course in the instance, or -1."""
     for number in space.numbers([course_id]):
-        for alternative in np.flatnonzero(problem.alternatives["number"] == number).tolist():
-            return int(alternative)
+        for row in np.flatnonzero(problem.courses["number"][:-1] == number).tolist():
+            return int(row)
     return -1
 
 
@@ -75,7 +68,7 @@ class PlanContext(NamedTuple):
 class _FixedCourseBuilder:
     """Adds one course after the other to a state. `missing`: courses that are required and are no candidates."""
 
-    def __init__(self, context: PlanContext, problem: ProblemData, state: Longs, workspace: Workspace) -> None:
+    def __init__(self, context: PlanContext, problem: ProblemData, state: PlanState, workspace: Workspace) -> None:
         self._inputs, self._view, self._space = context.inputs, context.view, context.space
         self._context, self._problem, self._state, self._workspace = context, problem, state, workspace
         self.fixed_courses = FixedCourses([], [])
@@ -89,33 +82,30 @@ class _FixedCourseBuilder:
         if course is None:
             self._note(course_id, missing_course_cause(self._inputs, course_id))
             return
-        alternative = alternative_of(self._space, self._problem, course_id)
-        if alternative < 0:
+        row = row_of(self._space, self._problem, course_id)
+        if row < 0:
             self._note(course_id, "excluded")
-        elif self._state[self._problem.offsets[0]["status"] + alternative] == DONE:
+        elif self._state.done[row]:
             return
         elif seed == "started":
-            study_and_update(self._problem, self._state, self._workspace, np.array([alternative]))
-            self._pick(alternative, seed)
-        elif self._state[self._problem.offsets[0]["closure_costs"] + alternative] >= UNREACHABLE:
+            study_and_update(self._problem, self._state, self._workspace, np.array([row]))
+            self._pick(row, seed)
+        elif self._state.costs.closure_cost[row] >= UNREACHABLE:
             self._note(course_id, "unreachable")
-        elif seed == "pinned" and not self._fits(alternative):
+        elif seed == "pinned" and not self._fits(row):
             self._pin(course_id)
-        elif seed == "mandatory" and self._crowded(alternative):
+        elif seed == "mandatory" and self._crowded(row):
             self._note(course_id, "does_not_fit")
         else:
             path = empty_path(self._problem)
-            add_closure(self._problem, self._state, self._workspace, alternative, path)
-            for taken in path.alternatives[: int(path.totals[0]["size"])].tolist():
+            add_closure(self._problem, self._state, self._workspace, row, path)
+            for taken in path.courses[: int(path.totals["size"][0])].tolist():
                 self._pick(taken, seed)
 
-    def _fits(self, alternative: int) -> bool:
-        build_closure(self._problem, self._state, self._workspace, alternative)
-        counters, state = self._workspace.counters, self._state
-        return bool(
-            counters[0]["hours"] <= state[self._problem.offsets[0]["hours_left"]]
-            and counters[0]["courses"] <= state[self._problem.offsets[0]["steps_left"]]
-        )
+    def _fits(self, row: int) -> bool:
+        build_closure(self._problem, self._state, self._workspace, row)
+        counters, left = self._workspace.counters[0], self._state.left[0]
+        return bool(counters["hours"] <= left["hours"] and counters["courses"] <= left["steps"])
 
     def _pin(self, course_id: str) -> None:
         """Add a course with its minimum closure where the cheapest one does not fit; or note the missing hours."""
@@ -124,25 +114,24 @@ class _FixedCourseBuilder:
         courses, short = pinned_closure(end, course_id, context.available)
         if not courses:
             return self._note(course_id, "does_not_fit", short)
-        alternatives = [alternative_of(self._space, self._problem, name) for name in courses]
-        if min(alternatives) < 0:
+        rows = [row_of(self._space, self._problem, name) for name in courses]
+        if min(rows) < 0:
             self.missing += courses
             return None
-        study_and_update(self._problem, self._state, self._workspace, np.array(alternatives))
-        for alternative in alternatives:
-            self._pick(alternative, "pinned")
+        study_and_update(self._problem, self._state, self._workspace, np.array(rows))
+        for row in rows:
+            self._pick(row, "pinned")
         return None
 
-    def _crowded(self, alternative: int) -> bool:
+    def _crowded(self, row: int) -> bool:
         """Return whether the closure of a course is more than a path may hold."""
-        build_closure(self._problem, self._state, self._workspace, alternative)
+        build_closure(self._problem, self._state, self._workspace, row)
         return bool(self._workspace.counters[0]["courses"] + len(self.fixed_courses.picks) > MOST_STEPS)
 
-    def _pick(self, alternative: int, seed: Origin) -> None:
-        course = course_of(self._space, self._problem, self._view, alternative)
-        self.fixed_courses.picks.append(
-            Pick(course_spec(course), 0, int(self._problem.alternatives[alternative]["cosine"]) / MICRO, [], seed)
-        )
+    def _pick(self, row: int, seed: Origin) -> None:
+        course = course_of(self._space, self._problem, self._view, row)
+        similarity = int(self._problem.courses[row]["cosine"]) / MICRO
+        self.fixed_courses.picks.append(Pick(course_spec(course), 0, similarity, [], seed))
 
     def _note(self, course_id: str, kind: LeftOutCause, short: MissingHours | None = None) -> None:
         self.fixed_courses.notes.append(left_out(course_id, kind, self._view.course(course_id), short))
@@ -157,7 +146,7 @@ class _FixedCourseBuilder:
 
 
 def fix_courses(
-    context: PlanContext, problem: ProblemData, state: Longs, workspace: Workspace
+    context: PlanContext, problem: ProblemData, state: PlanState, workspace: Workspace
 ) -> tuple[FixedCourses, list[str]]:
     """Add the fixed courses in order: started, mandatory, pinned. Updates the state.
 

@@ -24,7 +24,13 @@ from services.recommender.planner.index.segment import (
     Segment,
 )
 from services.recommender.planner.index.vocabulary import MODALITIES, VOCABULARY, Records
-from services.recommender.planner.optimizer.closure_cost import Costs, Flags, base_costs
+from services.recommender.planner.optimizer.closure_cost import (
+    ADDING,
+    Costs,
+    costs_from,
+    empty_costs,
+    specialise,
+)
 from services.recommender.planner.units import FORBIDDEN, UNREACHABLE, micro
 from services.recommender.planner.value import SURE, ValueFunction
 from shared.domain import Framework
@@ -81,16 +87,6 @@ class Query(NamedTuple):
     """Courses that must be candidates whatever they close."""
     min_factor: float
     """No course costs less than its hours times this."""
-    ours: Flags
-    """(S,): skills of the officer's framework."""
-    levels_after_started: Longs
-    """(S,): entry levels once the started courses are completed."""
-    held: Ints
-    """Conditions that hold once the started courses are completed."""
-    changed: Ints
-    """Courses whose cost differs from their cost profile's."""
-    known: int
-    """Conditions that the cost profile has costs of."""
     unconfirmed: Records
     """UNCONFIRMED_DTYPE, by course."""
     stairs: Records
@@ -143,7 +139,7 @@ def forced_courses(inputs: Inputs, also: Sequence[str]) -> list[str]:
 
 
 class PreparedQuery(NamedTuple):
-    """A query, and costs that are still to be specialised for its officer."""
+    """A query, and the costs of its officer once what was started is completed: it comes first in any case."""
 
     query: Query
     costs: Costs
@@ -180,8 +176,10 @@ def build_query(
     met = conditions_met(space, inputs.done)
     arrays = space.graph.arrays
     started = [course for course in space.numbers(inputs.started) if costs.cost[course] > 0]
-    opened = [int(arrays.course_condition[course]) for course in started if arrays.course_condition[course] >= 0]
-    held = np.array([*met, *opened], np.int32)
+    opened = [int(arrays.courses[course]["own_condition"]) for course in started]
+    held = np.array([*met, *(condition for condition in opened if condition >= 0)], np.int32)
+    begun = _levels_after_started(space, skills["entry_level"], started)
+    specialise(arrays, begun, held, changed, len(space.graph.names), costs)
     query = Query(
         skills=skills,
         current_level=np.array([micro(value.targets[name].level) for name in gaps], np.int64),
@@ -191,11 +189,6 @@ def build_query(
         met=np.array(met, np.int32),
         forced=np.array(space.numbers(forced_courses(inputs, also)), np.int32),
         min_factor=float(min_factor),
-        ours=ours,
-        levels_after_started=_levels_after_started(space, skills["entry_level"], started),
-        held=held,
-        changed=changed,
-        known=len(space.graph.names),
         unconfirmed=_unconfirmed(space, inputs.framework.id, value),
         stairs=np.array(
             [(gaps.index(name), *step) for name in gaps for step in value.stairs.get(name, ())], STAIR_DTYPE
@@ -248,10 +241,10 @@ def conditions_met(space: SearchSpace, course_ids: Iterable[str]) -> list[int]:
 
 
 def _levels_after_started(space: SearchSpace, entry_levels: Longs, started: Sequence[int]) -> Longs:
-    """Return the levels that entries are tested against once what was started is done: it comes first in any case."""
+    """Return the levels that entries are tested against once what was started is done."""
     levels_after_started, arrays = entry_levels.copy(), space.graph.arrays
     for course in started:
-        for row in arrays.rows[arrays.begins[course]["row"] : arrays.begins[course + 1]["row"]]:
+        for row in arrays.rows[arrays.courses[course]["row"] : arrays.courses[course + 1]["row"]]:
             levels_after_started[row["skill"]] = max(levels_after_started[row["skill"]], row["high"])
     return levels_after_started
 
@@ -260,11 +253,8 @@ def _costs(
     inputs: Inputs, space: SearchSpace, ours: NDArray[np.bool_], ignore_preferences: bool
 ) -> tuple[Costs, Ints, float]:
     """Return costs to specialise, the courses whose cost differs from their profile's, and the lowest factor."""
-    cost_profile, size, arrays = (
-        _cost_profile(inputs, space, ours, ignore_preferences),
-        space.base.size,
-        space.graph.arrays,
-    )
+    cost_profile, size = _cost_profile(inputs, space, ours, ignore_preferences), space.base.size
+    hours, conditions = space.graph.arrays.courses["hours"][:-1], space.graph.arrays.sizes[1]
     factors, delta = dict[int, float](), _factors(inputs, space.catalog.delta[0], ignore_preferences)
 
     def factor_of(course: int) -> float:
@@ -280,15 +270,15 @@ def _costs(
     for course in [course for course in factors if course >= size]:
         delta[course - size] = factors.pop(course)
     deleted = space.catalog.deleted(space.base)
-    cost = np.concatenate([cost_profile.costs.cost, _cost(arrays.hours[size:], delta)])
+    cost = np.concatenate([cost_profile.costs.cost, _cost(hours[size:], delta)])
     cost[deleted] = 0
     for course, factor in factors.items():
-        cost[course] = _cost(arrays.hours[course : course + 1], np.array([factor]))[0]
+        cost[course] = _cost(hours[course : course + 1], np.array([factor]))[0]
     min_factor = min(
         [cost_profile.min_factor, *(factor for factor in [*factors.values(), *delta.tolist()] if factor > 0)]
     )
     changed = np.array([*deleted.tolist(), *factors, *range(size, size + len(delta))], np.int32)
-    return Costs(cost, *_longer(cost_profile.costs, len(delta), len(arrays.condition_table))), changed, min_factor
+    return Costs(cost, *_longer(cost_profile.costs, len(delta), conditions), ours), changed, min_factor
 
 
 def _longer(costs: Costs, courses: int, conditions: int) -> tuple[Longs, Longs]:
@@ -318,8 +308,9 @@ def _cost_profile(inputs: Inputs, space: SearchSpace, ours: NDArray[np.bool_], i
     def made() -> CostProfile:
         factor = _factors(inputs, space.base, ignore_preferences)
         arrays = space.catalog.base.graph(champions=space.base_numbers is not None).arrays
-        min_factor = float(factor[factor > 0].min(initial=1.0))
-        return CostProfile(factor, min_factor, base_costs(arrays, ours, _cost(arrays.hours, factor)))
+        costs = empty_costs(arrays, _cost(arrays.courses["hours"][:-1], factor), ours)
+        costs_from(arrays, np.zeros(0, np.int64), np.zeros(0, np.int32), ADDING, costs)
+        return CostProfile(factor, float(factor[factor > 0].min(initial=1.0)), costs)
 
     return space.catalog.base.cost_profile(key, made)
 

@@ -6,7 +6,8 @@ T0 is a greedy: again and again the closure worth most per cost that still fits.
     starts      the greedy after the closure of one course (partial enumeration), for those courses that close most, or
                 spare other closures most, for their cost: a course that serves several conditions counts once
     exchanges   local search: without each course of the path in turn; and with each start that closes more than the
-                path put first, what still fits of the path kept, and the greedy for the rest
+                path put first, what still fits of the path kept, or of a short path all but one course in turn, and
+                the greedy for the rest
 
 all without what loses nothing. A path is better when it closes more, and of equals when it costs less. Where the visits
 of the plan are spent, the best path so far stands.
@@ -19,28 +20,29 @@ from numpy.typing import NDArray
 
 from services.recommender.planner.index.segment import Longs
 from services.recommender.planner.index.vocabulary import Records
-from services.recommender.planner.jit import NONE, ZERO, jit
+from services.recommender.planner.jit import NONE, ZERO, jit, wide
 from services.recommender.planner.optimizer.candidates import insert_topk
 from services.recommender.planner.optimizer.closure import (
     build_closure,
     drop_redundant,
+    fits,
     has_marginal_gain,
     precedes,
     score_closure,
     topological_order,
 )
 from services.recommender.planner.optimizer.closure_cost import Flags, score_of
-from services.recommender.planner.optimizer.instance import (
-    ProblemData,
-)
+from services.recommender.planner.optimizer.instance import ProblemData
 from services.recommender.planner.optimizer.state import (
-    AVAILABLE,
+    PlanState,
     Workspace,
     admits,
+    copy_costs,
+    copy_of,
+    copy_position,
     costs_from_start,
     study,
     study_and_update,
-    value_held,
 )
 from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import UNREACHABLE
@@ -48,6 +50,7 @@ from services.recommender.planner.units import UNREACHABLE
 EXPONENTS = np.array(PARAMS.exponents)
 MAX_PASSES = PARAMS.max_passes
 MAX_STARTS = PARAMS.max_starts
+MAX_EXCHANGED = PARAMS.max_exchanged
 BUDGET_SHARES = PARAMS.budget_shares
 UNBOUNDED = 1 << 62
 
@@ -55,14 +58,11 @@ UNBOUNDED = 1 << 62
 TARGET_DTYPE = np.dtype(
     [
         (field, np.int64)
-        for field in (
-            *("alternative", "upper_bound", "bound_cost"),
-            *("initial_gain", "initial_cost", "initial_closure_cost"),
-        )
+        for field in ("course", "upper_bound", "bound_cost", "initial_gain", "initial_cost", "initial_closure_cost")
     ]
 )
-"""A target: the closure of `alternative` scores at most `upper_bound` while its closure cost is `bound_cost`; its gain,
-cost and closure cost at the start."""
+"""A target: the closure of `course` scores at most `upper_bound` while its closure cost is `bound_cost`; its gain, cost
+and closure cost at the start."""
 
 
 TOTALS_DTYPE = np.dtype([("size", np.int64), ("value", np.int64), ("cost", np.int64)])
@@ -72,98 +72,93 @@ TOTALS_DTYPE = np.dtype([("size", np.int64), ("value", np.int64), ("cost", np.in
 class CoursePath(NamedTuple):
     """Courses in order of study."""
 
-    alternatives: Longs
-    """Their rows; the first `size` count."""
+    courses: Longs
+    """The first `size` count."""
     totals: Records
     """(1,) TOTALS_DTYPE."""
 
 
-@jit
 def empty_path(problem: ProblemData) -> CoursePath:
     """Return an empty path."""
-    return CoursePath(np.zeros(len(problem.alternatives) + 1, np.int64), np.zeros(1, TOTALS_DTYPE))
+    return CoursePath(np.zeros(len(problem.courses), np.int64), np.zeros(1, TOTALS_DTYPE))
 
 
-@jit
-def targets_of(problem: ProblemData, state: Longs, workspace: Workspace) -> Records:
+@jit(entry=True, allocates=True)
+def targets_of(problem: ProblemData, state: PlanState, workspace: Workspace) -> Records:
     """Return the reachable targets, by score at the start."""
-    alternatives = np.flatnonzero(problem.alternatives["gap_effects_end"] > problem.alternatives["gap_effects"])
-    targets = np.zeros(len(alternatives), TARGET_DTYPE)
+    targets = np.zeros(len(state.done), TARGET_DTYPE)
     count = 0
-    for place in range(len(alternatives)):
-        alternative = int(alternatives[place])
-        closure_cost = state[problem.offsets[0]["closure_costs"] + alternative]
+    for course in range(len(state.done)):
+        closure_cost = state.costs.closure_cost[course]
         if (
             closure_cost < UNREACHABLE
             and workspace.counters[0]["visits_left"] > 0
-            and has_marginal_gain(
-                problem.alternatives, problem.adjacency, problem.offsets[0]["value_held"], state, alternative
-            )
+            and has_marginal_gain(problem, state, course)
         ):
-            build_closure(problem, state, workspace, alternative)
-            targets[count]["alternative"], targets[count]["initial_closure_cost"] = alternative, closure_cost
-            targets[count]["initial_gain"], targets[count]["initial_cost"] = (
-                workspace.counters[0]["gain"],
-                workspace.counters[0]["cost"],
+            build_closure(problem, state, workspace, course)
+            gain, cost = workspace.counters[0]["gain"], workspace.counters[0]["cost"]
+            score, at = score_of(gain, cost, 1.0), count
+            while at > 0 and targets[at - 1]["upper_bound"] < score:
+                targets[at] = targets[at - 1]
+                at -= 1
+            targets[at]["course"], targets[at]["upper_bound"], targets[at]["initial_closure_cost"] = (
+                course,
+                score,
+                closure_cost,
             )
-            targets[count]["upper_bound"] = score_of(workspace.counters[0]["gain"], workspace.counters[0]["cost"], 1.0)
+            targets[at]["initial_gain"], targets[at]["initial_cost"] = gain, cost
             count += 1
-    return targets[:count][np.argsort(-targets[:count]["upper_bound"], kind="mergesort")]
+    return targets[:count].copy()
 
 
-@jit
-def reset_bounds(problem: ProblemData, state: Longs, targets: Records, exponent: float, excluded: int) -> None:
+@jit()
+def reset_bounds(state: PlanState, targets: Records, exponent: float, excluded: int) -> None:
     """Reset the upper bounds. Gains only shrink, so a closure of unchanged cost cannot score above its first score."""
     for place in range(len(targets)):
-        closure_cost = state[problem.offsets[0]["closure_costs"] + targets[place]["alternative"]]
-        targets[place]["bound_cost"] = closure_cost
-        if closure_cost >= UNREACHABLE or targets[place]["alternative"] == excluded:
-            targets[place]["upper_bound"] = 0
-        elif closure_cost == targets[place]["initial_closure_cost"]:
-            targets[place]["upper_bound"] = score_of(
-                targets[place]["initial_gain"], targets[place]["initial_cost"], exponent
-            )
+        target = targets[place]
+        closure_cost = state.costs.closure_cost[target["course"]]
+        target["bound_cost"] = closure_cost
+        if closure_cost >= UNREACHABLE or target["course"] == excluded:
+            target["upper_bound"] = 0
+        elif closure_cost == target["initial_closure_cost"]:
+            target["upper_bound"] = score_of(target["initial_gain"], target["initial_cost"], exponent)
         else:
-            targets[place]["upper_bound"] = UNBOUNDED
+            target["upper_bound"] = UNBOUNDED
 
 
-@jit
-def invalidate_bounds(problem: ProblemData, state: Longs, targets: Records, excluded: int) -> None:
+@jit()
+def invalidate_bounds(state: PlanState, targets: Records, excluded: int) -> None:
     """Forget the upper bound of every target whose closure cost has changed (lazy greedy, Minoux 1978)."""
     for place in range(len(targets)):
-        closure_cost = state[problem.offsets[0]["closure_costs"] + targets[place]["alternative"]]
-        if closure_cost != targets[place]["bound_cost"]:
-            targets[place]["bound_cost"] = closure_cost
-            targets[place]["upper_bound"] = (
-                0 if closure_cost >= UNREACHABLE or targets[place]["alternative"] == excluded else UNBOUNDED
-            )
+        target = targets[place]
+        closure_cost = state.costs.closure_cost[target["course"]]
+        if closure_cost != target["bound_cost"]:
+            target["bound_cost"] = closure_cost
+            target["upper_bound"] = 0 if closure_cost >= UNREACHABLE or target["course"] == excluded else UNBOUNDED
 
 
-@jit
-def best_target(problem: ProblemData, state: Longs, workspace: Workspace, targets: Records, exponent: float) -> int:
+@jit()
+def best_target(problem: ProblemData, state: PlanState, workspace: Workspace, targets: Records, exponent: float) -> int:
     """Return the target of the highest score; of equals the higher cosine, the lower cost, the lower id; or -1."""
-    alternatives, adjacency, held = problem.alternatives, problem.adjacency, problem.offsets[0]["value_held"]
     best, top, top_cost = NONE, -NONE, ZERO
     for place in range(len(targets)):
-        if targets[place]["upper_bound"] < top:
+        target = targets[place]
+        if target["upper_bound"] < top:
             continue
-        alternative = targets[place]["alternative"]
-        score = (
-            score_closure(problem, state, workspace, alternative, exponent)
-            if has_marginal_gain(alternatives, adjacency, held, state, alternative)
-            else 0
-        )
-        targets[place]["upper_bound"] = score
+        course, score = target["course"], ZERO
+        if has_marginal_gain(problem, state, course):
+            score = score_closure(problem, state, workspace, course, exponent)
+        target["upper_bound"] = score
         cost = workspace.counters[0]["cost"]
-        if score > top or (score == top and (best < 0 or precedes(problem, alternative, cost, best, top_cost))):
-            best, top, top_cost = alternative, score, cost
+        if score > top or (score == top and (best < 0 or precedes(problem, course, cost, best, top_cost))):
+            best, top, top_cost = course, score, cost
     return int(best)
 
 
-@jit
+@jit(allocates=True)
 def greedy(
     problem: ProblemData,
-    state: Longs,
+    state: PlanState,
     workspace: Workspace,
     targets: Records,
     exponent: float,
@@ -171,35 +166,36 @@ def greedy(
     path: CoursePath,
 ) -> None:
     """Add the best closures until none fits or closes anything, or the visits are spent; never that of `excluded`."""
-    reset_bounds(problem, state, targets, exponent, excluded)
+    reset_bounds(state, targets, exponent, excluded)
     while workspace.counters[0]["visits_left"] > 0:
         target = best_target(problem, state, workspace, targets, exponent)
         if target < 0:
             break
         add_closure(problem, state, workspace, target, path)
-        invalidate_bounds(problem, state, targets, excluded)
+        invalidate_bounds(state, targets, excluded)
     if workspace.counters[0]["visits_left"] <= 0:
         workspace.counters[0]["limited"] = 1
 
 
-@jit
-def add_closure(problem: ProblemData, state: Longs, workspace: Workspace, target: int, path: CoursePath) -> None:
+@jit(entry=True, allocates=True)
+def add_closure(problem: ProblemData, state: PlanState, workspace: Workspace, target: int, path: CoursePath) -> None:
     """Add the closure of a reachable target to the path."""
     build_closure(problem, state, workspace, target)
     count = topological_order(problem, state, workspace)
     if count > 1:
         count = drop_redundant(problem, state, workspace, count)
     size = path.totals[0]["size"]
-    path.alternatives[size : size + count] = workspace.closure[:count]
+    for place in range(count):
+        path.courses[size + place] = workspace.closure[place]
     path.totals[0]["size"] += count
     study_and_update(problem, state, workspace, workspace.closure[:count])
 
 
-@jit
+@jit(entry=True)
 def replay(
     problem: ProblemData,
-    start_state: Longs,
-    state: Longs,
+    start_state: PlanState,
+    state: PlanState,
     workspace: Workspace,
     path: CoursePath,
     skip: int,
@@ -209,62 +205,56 @@ def replay(
 
     The costs are not updated.
     """
-    state[: problem.offsets[0]["closure_costs"]] = start_state[: problem.offsets[0]["closure_costs"]]
-    alternatives, conditions, adjacency, offsets, steps, kept = (
-        problem.alternatives,
-        problem.conditions,
-        problem.adjacency,
-        problem.offsets,
-        path.alternatives,
-        remaining.alternatives,
-    )
+    copy_position(start_state, state)
     size = paid = 0
     workspace.counters[0]["visits_left"] -= path.totals[0]["size"]
     for place in range(path.totals[0]["size"]):
-        alternative = steps[place]
-        if place != skip and admits(alternatives, conditions, adjacency, offsets, state, alternative):
-            study(alternatives, adjacency, offsets, state, alternative)
-            kept[size] = alternative
+        course = path.courses[place]
+        if place != skip and admits(problem, state, course):
+            study(problem, state, course)
+            remaining.courses[size] = course
             size += 1
-            paid += alternatives[alternative]["cost"]
-    remaining.totals[0]["size"], remaining.totals[0]["value"], remaining.totals[0]["cost"] = (
-        size,
-        value_held(problem, state),
-        paid,
-    )
+            paid += problem.courses[course]["cost"]
+    totals = remaining.totals[0]
+    totals["size"], totals["value"], totals["cost"] = size, state.held.sum(), paid
 
 
-@jit
+@jit()
 def copy_path(source: CoursePath, target: CoursePath) -> None:
     """Copy a path."""
-    target.alternatives[: source.totals[0]["size"]] = source.alternatives[: source.totals[0]["size"]]
-    target.totals[:] = source.totals
+    target.totals[0] = source.totals[0]
+    for place in range(source.totals[0]["size"]):
+        target.courses[place] = source.courses[place]
 
 
-@jit
-def sole_contributors(problem: ProblemData, start_state: Longs, path: CoursePath) -> Flags:
+@jit(allocates=True)
+def sole_contributors(problem: ProblemData, start_state: PlanState, path: CoursePath) -> Flags:
     """Return which courses of a path close what no other of its courses closes."""
-    alternatives, adjacency, held = problem.alternatives, problem.adjacency, problem.offsets[0]["value_held"]
-    first = start_state[held : problem.offsets[0]["levels"]].copy()
+    first = start_state.held.copy()
     second, holder = first.copy(), np.full(len(first), -1, np.int64)
     for place in range(path.totals[0]["size"]):
-        alternative = path.alternatives[place]
-        for gain in range(alternatives[alternative]["gap_effects"], alternatives[alternative]["gap_effects_end"], 2):
-            gap, value = adjacency[gain], adjacency[gain + 1]
-            if value > first[gap]:
-                first[gap], second[gap], holder[gap] = value, first[gap], place
-            elif value > second[gap]:
-                second[gap] = value
+        course = path.courses[place]
+        for effect in range(problem.courses[course]["effect"], problem.courses[course + 1]["effect"]):
+            slot, value = problem.effects[effect]["slot"], problem.effects[effect]["value"]
+            if value > first[slot]:
+                first[slot], second[slot], holder[slot] = value, first[slot], place
+            elif value > second[slot]:
+                second[slot] = value
     alone = np.zeros(path.totals[0]["size"], np.bool_)
-    for gap in range(len(first)):
-        if holder[gap] >= 0 and first[gap] > second[gap]:
-            alone[holder[gap]] = True
+    for slot in range(len(first)):
+        if holder[slot] >= 0 and first[slot] > second[slot]:
+            alone[holder[slot]] = True
     return alone
 
 
-@jit
+@jit(entry=True, allocates=True)
 def prune(
-    problem: ProblemData, start_state: Longs, state: Longs, workspace: Workspace, path: CoursePath, scratch: CoursePath
+    problem: ProblemData,
+    start_state: PlanState,
+    state: PlanState,
+    workspace: Workspace,
+    path: CoursePath,
+    scratch: CoursePath,
 ) -> None:
     """Drop, from the end, every course without which the rest is feasible and closes as much; `state`: at the end."""
     replay(problem, start_state, state, workspace, path, NONE, scratch)
@@ -287,7 +277,7 @@ def prune(
         replay(problem, start_state, state, workspace, path, NONE, scratch)
 
 
-@jit
+@jit()
 def is_better(one: CoursePath, other: CoursePath) -> bool:
     """Return whether a path closes more than another, or as much at less cost."""
     if one.totals[0]["value"] != other.totals[0]["value"]:
@@ -302,71 +292,60 @@ class Found(NamedTuple):
     best: CoursePath
     trial: CoursePath
     scratch: CoursePath
-    state: Longs
+    state: PlanState
 
 
-@jit
-def search(problem: ProblemData, start_state: Longs, workspace: Workspace, exponents: NDArray[np.float64]) -> Found:
+def search(problem: ProblemData, start_state: PlanState, workspace: Workspace, exponents: NDArray[np.float64]) -> Found:
     """Return the best path after the fixed courses."""
-    found = Found(
-        targets_of(problem, start_state, workspace),
-        empty_path(problem),
-        empty_path(problem),
-        empty_path(problem),
-        np.empty_like(start_state),
-    )
-    run_search(
-        problem, start_state, workspace, found.targets, exponents, found.best, found.state, found.trial, found.scratch
-    )
+    targets = targets_of(problem, start_state, workspace)
+    best, trial, scratch = empty_path(problem), empty_path(problem), empty_path(problem)
+    found = Found(targets, best, trial, scratch, copy_of(start_state))
+    run_search(problem, start_state, workspace, exponents, found)
     return found
 
 
-@jit
+@jit(entry=True, allocates=True)
 def run_search(
     problem: ProblemData,
-    start_state: Longs,
+    start_state: PlanState,
     workspace: Workspace,
-    targets: Records,
     exponents: NDArray[np.float64],
-    best: CoursePath,
-    state: Longs,
-    trial: CoursePath,
-    scratch: CoursePath,
+    found: Found,
 ) -> None:
-    """Fill `best` with the path after the fixed courses: greedy per exponent, then local search while it improves.
+    """Fill `found.best`, after the fixed courses: greedy per exponent, starts, then local search while it improves.
 
     Each exponent has an equal share of the visits, so that one that spends its share leaves the others theirs.
     """
-    counters = workspace.counters
+    counters, best, trial, state = workspace.counters, found.best, found.trial, found.state
     best.totals[0]["value"] = -1
     remaining = counters[0]["visits_left"]
     share = remaining // BUDGET_SHARES
     for exponent in exponents:
-        state[:] = start_state
+        copy_position(start_state, state)
+        copy_costs(start_state, state)
         trial.totals[0]["size"] = 0
         counters[0]["visits_left"] = share
-        greedy(problem, state, workspace, targets, exponent, NONE, trial)
-        prune(problem, start_state, state, workspace, trial, scratch)
-        if is_better(trial, best):
-            copy_path(trial, best)
+        greedy(problem, state, workspace, found.targets, exponent, NONE, trial)
+        improve(problem, start_state, workspace, found)
         remaining -= share - counters[0]["visits_left"]
     counters[0]["visits_left"] = remaining
-    complete = best.totals[0]["value"] == attainable_value(problem, start_state, targets)
-    starts = starts_of(problem, start_state, workspace, targets, complete)
+    complete = best.totals[0]["value"] == attainable_value(problem, start_state, found.targets)
+    starts = starts_of(problem, start_state, workspace, found.targets, complete)
     for course in starts:
         if counters[0]["visits_left"] > remaining // 2:
-            start_with(problem, start_state, workspace, targets, course, best, state, trial, scratch, ZERO)
+            start_with(problem, start_state, workspace, found, course, ZERO, NONE)
     for _ in range(MAX_PASSES):
-        improved = drop_and_refill(problem, start_state, workspace, targets, best, state, trial, scratch)
+        improved = drop_and_refill(problem, start_state, workspace, found)
         for course in starts:
-            replay(problem, start_state, state, workspace, best, NONE, scratch)
-            absent = state[problem.offsets[0]["status"] + course] == AVAILABLE
-            adds = complete or has_marginal_gain(
-                problem.alternatives, problem.adjacency, problem.offsets[0]["value_held"], state, course
-            )
-            if absent and adds and counters[0]["visits_left"] > 0:
+            replay(problem, start_state, state, workspace, best, NONE, found.scratch)
+            adds = complete or has_marginal_gain(problem, state, course)
+            if not state.done[course] and adds and counters[0]["visits_left"] > 0:
                 kept = best.totals[0]["size"]
-                better = start_with(problem, start_state, workspace, targets, course, best, state, trial, scratch, kept)
+                better = start_with(problem, start_state, workspace, found, course, kept, NONE)
+                out = kept - 1 if kept <= MAX_EXCHANGED and not complete else NONE
+                while out >= 0 and not better and counters[0]["visits_left"] > 0:
+                    better = start_with(problem, start_state, workspace, found, course, kept, out)
+                    out -= 1
                 improved = improved or better
         if not improved:
             break
@@ -374,143 +353,133 @@ def run_search(
         counters[0]["limited"] = 1
 
 
-@jit
-def attainable_value(problem: ProblemData, start_state: Longs, targets: Records) -> int:
+@jit(allocates=True)
+def improve(problem: ProblemData, start_state: PlanState, workspace: Workspace, found: Found) -> bool:
+    """Prune the trial; keep it if it is better than the best path so far, and return whether it is."""
+    prune(problem, start_state, found.state, workspace, found.trial, found.scratch)
+    if is_better(found.trial, found.best):
+        copy_path(found.trial, found.best)
+        return True
+    return False
+
+
+@jit(allocates=True)
+def attainable_value(problem: ProblemData, start_state: PlanState, targets: Records) -> int:
     """Return what is held once all targets are studied."""
-    alternatives, adjacency = problem.alternatives, problem.adjacency
-    held = start_state[problem.offsets[0]["value_held"] : problem.offsets[0]["levels"]].copy()
-    for target in targets["alternative"]:
-        for gain in range(alternatives[target]["gap_effects"], alternatives[target]["gap_effects_end"], 2):
-            held[adjacency[gain]] = max(held[adjacency[gain]], adjacency[gain + 1])
+    held = start_state.held.copy()
+    for target in targets["course"]:
+        for place in range(problem.courses[target]["effect"], problem.courses[target + 1]["effect"]):
+            slot = problem.effects[place]["slot"]
+            held[slot] = max(held[slot], problem.effects[place]["value"])
     return int(held.sum())
 
 
-@jit
-def spared_by_conditions(problem: ProblemData, start_state: Longs, workspace: Workspace, targets: Records) -> Longs:
+@jit(allocates=True)
+def spared_by_conditions(problem: ProblemData, start_state: PlanState, workspace: Workspace, targets: Records) -> Longs:
     """Return per condition the gain that its share in the cost of closures stands for, over all targets.
 
     A target whose closure gains 8 for 10 hours, 5 of which are for a condition, adds 4 to that condition.
     """
-    alternatives, adjacency, reach = problem.alternatives, problem.adjacency, problem.offsets[0]["condition_costs"]
-    spared, seen = np.zeros(len(problem.conditions), np.int64), np.full(len(problem.conditions), -1, np.int64)
+    graph, condition_cost, counters = problem.graph, start_state.costs.condition_cost, workspace.counters
+    spared, seen = np.zeros(len(condition_cost), np.int64), np.full(len(condition_cost), -1, np.int64)
     for place in range(len(targets)):
-        if workspace.counters[0]["visits_left"] <= 0:
+        if counters[0]["visits_left"] <= 0:
             break
-        build_closure(problem, start_state, workspace, targets[place]["alternative"])
-        gain, cost = workspace.counters[0]["gain"], workspace.counters[0]["cost"]
-        for member in workspace.closure[: workspace.counters[0]["size"]]:
-            for edge in range(alternatives[member]["conditions"], alternatives[member]["conditions_end"]):
-                condition = adjacency[edge]
-                alone = start_state[reach + condition]
+        build_closure(problem, start_state, workspace, targets[place]["course"])
+        gain, cost = counters[0]["gain"], counters[0]["cost"]
+        for member in workspace.closure[: counters[0]["size"]]:
+            branch = member - len(start_state.done)
+            if branch < 0:
+                conditions = graph.requires[graph.courses[member]["condition"] : graph.courses[member + 1]["condition"]]
+            else:
+                first, last = graph.branches[branch]["start"], graph.branches[branch + 1]["start"]
+                conditions = graph.branch_conditions[first:last]
+            for condition in conditions:
+                alone = condition_cost[condition]
                 if alone > 0 and seen[condition] != place:
                     seen[condition] = place
                     spared[condition] += gain * (min(alone, cost) // max(cost // 1000, 1)) // 1000
     return spared
 
 
-@jit
+@jit(allocates=True)
 def starts_of(
-    problem: ProblemData, start_state: Longs, workspace: Workspace, targets: Records, complete: bool
+    problem: ProblemData, start_state: PlanState, workspace: Workspace, targets: Records, complete: bool
 ) -> Longs:
     """Return the courses whose closures are tried as the start of a path, best first.
 
     They are scored by what their closure gains and what they spare others, per cost. `complete`: there is nothing more
     to gain, so only those that spare others something may lower the cost.
     """
-    alternatives, offsets, counters = problem.alternatives, problem.offsets, workspace.counters
+    graph, counters = problem.graph, workspace.counters
     shares = spared_by_conditions(problem, start_state, workspace, targets)
     keys, found = np.zeros(MAX_STARTS, np.int64), np.full(MAX_STARTS, -1, np.int32)
-    ranks = np.empty(len(alternatives), np.int64)
-    ranks[:] = alternatives["rank"]
-    for course in range(len(alternatives)):
-        reachable = start_state[offsets[0]["closure_costs"] + course] < UNREACHABLE and counters[0]["visits_left"] > 0
-        if not reachable or alternatives[course]["is_branch"]:
+    for course in range(len(start_state.done)):
+        if start_state.costs.closure_cost[course] >= UNREACHABLE or counters[0]["visits_left"] <= 0:
             continue
-        spared = ZERO
-        for place in range(alternatives[course]["satisfies"], alternatives[course]["satisfies_end"]):
-            spared += shares[problem.adjacency[place]]
+        spared, own = ZERO, graph.courses[course]["own_condition"]
+        if own >= 0:
+            spared += shares[own]
+        for row in range(graph.courses[course]["row"], graph.courses[course + 1]["row"]):
+            skill = graph.rows[row]["skill"]
+            for place in range(graph.skills[skill]["level"], graph.skills[skill + 1]["level"]):
+                if graph.conditions[graph.level_index[place]]["level"] <= graph.rows[row]["high"]:
+                    spared += shares[graph.level_index[place]]
         if complete and spared == 0:
             continue
         build_closure(problem, start_state, workspace, course)
-        if (
-            counters[0]["hours"] <= start_state[offsets[0]["hours_left"]]
-            and counters[0]["courses"] <= start_state[offsets[0]["steps_left"]]
-        ):
+        if fits(start_state, workspace):
             score = score_of(counters[0]["gain"] + spared, counters[0]["cost"], 1.0)
             if score > 0:
-                insert_topk(keys, found, ranks, -score, course)
+                insert_topk(keys, found, graph.courses, -score, wide(course))
     return found[found >= 0].astype(np.int64)
 
 
-@jit
+@jit(allocates=True)
 def start_with(
-    problem: ProblemData,
-    start_state: Longs,
-    workspace: Workspace,
-    targets: Records,
-    course: int,
-    best: CoursePath,
-    state: Longs,
-    trial: CoursePath,
-    scratch: CoursePath,
-    kept: int,
+    problem: ProblemData, start_state: PlanState, workspace: Workspace, found: Found, course: int, kept: int, out: int
 ) -> bool:
     """Try the closure of a course, then what fits of the first `kept` courses of the best path, then the greedy.
 
-    Returns whether that made the path better.
+    The course at place `out` is not kept. Returns whether that made the path better.
     """
-    alternatives, conditions, adjacency, offsets = (
-        problem.alternatives, problem.conditions, problem.adjacency, problem.offsets,
-    )  # fmt: skip
-    state[:] = start_state
+    state, trial = found.state, found.trial
+    copy_position(start_state, state)
+    copy_costs(start_state, state)
     trial.totals[0]["size"] = 0
     add_closure(problem, state, workspace, course, trial)
     if kept > 0:
         workspace.counters[0]["visits_left"] -= kept
-        for other in best.alternatives[:kept]:
-            fits = (
-                alternatives[other]["hours"] <= state[offsets[0]["hours_left"]] and state[offsets[0]["steps_left"]] > 0
-            )
-            open_to = fits and state[offsets[0]["status"] + other] == AVAILABLE
-            if open_to and admits(alternatives, conditions, adjacency, offsets, state, other):
-                study(alternatives, adjacency, offsets, state, other)
-                trial.alternatives[trial.totals[0]["size"]] = other
+        for place in range(kept):
+            other = found.best.courses[place]
+            if place == out:
+                continue
+            room = problem.courses[other]["hours"] <= state.left[0]["hours"] and state.left[0]["steps"] > 0
+            if room and not state.done[other] and admits(problem, state, other):
+                study(problem, state, other)
+                trial.courses[trial.totals[0]["size"]] = other
                 trial.totals[0]["size"] += 1
-        prune(problem, start_state, state, workspace, trial, scratch)
+        prune(problem, start_state, state, workspace, trial, found.scratch)
         costs_from_start(problem, start_state, state, workspace)
-    greedy(problem, state, workspace, targets, 1.0, NONE, trial)
-    prune(problem, start_state, state, workspace, trial, scratch)
-    if is_better(trial, best):
-        copy_path(trial, best)
-        return True
-    return False
+    greedy(problem, state, workspace, found.targets, 1.0, NONE, trial)
+    return improve(problem, start_state, workspace, found)
 
 
-@jit
-def drop_and_refill(
-    problem: ProblemData,
-    start_state: Longs,
-    workspace: Workspace,
-    targets: Records,
-    best: CoursePath,
-    state: Longs,
-    trial: CoursePath,
-    scratch: CoursePath,
-) -> bool:
+@jit(allocates=True)
+def drop_and_refill(problem: ProblemData, start_state: PlanState, workspace: Workspace, found: Found) -> bool:
     """Drop each course in turn and refill greedily without it as a target; return whether the path improved."""
+    best, trial, state = found.best, found.trial, found.state
     improved, place = False, best.totals[0]["size"] - 1
     while place >= 0 and workspace.counters[0]["visits_left"] > 0:
         if place < best.totals[0]["size"]:
-            out = best.alternatives[place]
+            out = best.courses[place]
             replay(problem, start_state, state, workspace, best, place, trial)
-            prune(problem, start_state, state, workspace, trial, scratch)
+            prune(problem, start_state, state, workspace, trial, found.scratch)
             remaining = trial.totals[0]["size"]
             costs_from_start(problem, start_state, state, workspace)
-            greedy(problem, state, workspace, targets, 1.0, out, trial)
+            greedy(problem, state, workspace, found.targets, 1.0, out, trial)
             if trial.totals[0]["size"] > remaining:
-                prune(problem, start_state, state, workspace, trial, scratch)
-                if is_better(trial, best):
-                    copy_path(trial, best)
-                    improved = True
+                better = improve(problem, start_state, workspace, found)
+                improved = improved or better
         place -= 1
     return improved

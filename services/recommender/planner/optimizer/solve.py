@@ -25,38 +25,26 @@ from services.recommender.planner.course_spec import CourseSpec, SkillKey
 from services.recommender.planner.exact.minimum_closure import AvailableCourses
 from services.recommender.planner.exact.refinement import CHANGE_THRESHOLD
 from services.recommender.planner.index.catalog import View
-from services.recommender.planner.index.graph import PrerequisiteGraph
-from services.recommender.planner.index.segment import Longs
 from services.recommender.planner.index.vocabulary import Records
-from services.recommender.planner.jit import jit
 from services.recommender.planner.optimizer.available_courses import stock_of
+from services.recommender.planner.optimizer.candidates import select
 from services.recommender.planner.optimizer.closure import build_closure
-from services.recommender.planner.optimizer.closure_cost import Costs, specialise
 from services.recommender.planner.optimizer.fixed_courses import (
     FixedCourses,
     PlanContext,
-    alternative_of,
     course_of,
     fix_courses,
+    row_of,
 )
-from services.recommender.planner.optimizer.instance import (
-    ProblemData,
-    build_instance,
-)
-from services.recommender.planner.optimizer.query import Query, SearchSpace, build_query, search_space
-from services.recommender.planner.optimizer.search import (
-    EXPONENTS,
-    Found,
-    prune,
-    replay,
-    search,
-)
+from services.recommender.planner.optimizer.instance import ProblemData, build_instance
+from services.recommender.planner.optimizer.query import SearchSpace, build_query, search_space
+from services.recommender.planner.optimizer.search import EXPONENTS, Found, prune, replay, search
 from services.recommender.planner.optimizer.state import (
-    DONE,
+    PlanState,
     Workspace,
+    copy_of,
     empty_workspace,
     initial_state,
-    value_held,
 )
 from services.recommender.planner.optimizer.trace import PlanTrace, trace_path
 from services.recommender.planner.params import PARAMS
@@ -82,9 +70,9 @@ class PlanSolution(NamedTuple):
     space: SearchSpace
     problem: ProblemData
     fixed_courses: FixedCourses
-    initial_state: Longs
-    start_state: Longs
-    final_state: Longs
+    initial_state: PlanState
+    start_state: PlanState
+    final_state: PlanState
     targets: Records
     workspace: Workspace
     trace: PlanTrace
@@ -95,27 +83,16 @@ class PlanSolution(NamedTuple):
     limited: bool = False
 
 
-def course_at(found: PlanSolution, view: View, alternative: int) -> Course:
-    """Return the course of an alternative."""
-    return course_of(found.space, found.problem, view, alternative)
+def course_at(found: PlanSolution, view: View, row: int) -> Course:
+    """Return the course of a row of the instance."""
+    return course_of(found.space, found.problem, view, row)
 
 
-def offer_at(found: PlanSolution, view: View, alternative: int) -> CourseSpec:
-    """Return the course of an alternative as the planner reads it."""
-    if (spec := view.spec(found.space.course_id(int(found.problem.alternatives[alternative]["number"])))) is None:
-        raise LookupError(f"row {alternative} is no course of this view")
+def offer_at(found: PlanSolution, view: View, row: int) -> CourseSpec:
+    """Return the course of a row of the instance as the planner reads it."""
+    if (spec := view.spec(found.space.course_id(int(found.problem.courses[row]["number"])))) is None:
+        raise LookupError(f"row {row} is no course of this view")
     return spec
-
-
-@jit
-def open_instance(
-    graph: PrerequisiteGraph, query: Query, costs: Costs, visits: int, max_courses: int, hours: int, steps: int
-) -> tuple[ProblemData, Workspace, Longs]:  # fmt: skip
-    """Return the instance of one officer, an empty workspace, and the initial state. Specialises `costs`."""
-    specialise(graph, query.ours, query.levels_after_started, query.held, query.changed, query.known, costs)
-    problem = build_instance(graph, query, costs)
-    workspace = empty_workspace(problem, visits, max_courses)
-    return problem, workspace, initial_state(problem, workspace, hours, steps)
 
 
 PREFERENCE_FLOOR = PARAMS.preference_floor
@@ -159,18 +136,16 @@ def solve_as_kept(found: PlanSolution, view: View, names: Sequence[str]) -> Plan
 
 def fits_hours(found: PlanSolution, name: str) -> bool:
     """Return whether the assembled closure of a course fits into the hours that the fixed courses leave."""
-    alternative, workspace = alternative_of(found.space, found.problem, name), found.workspace
-    if alternative < 0 or found.start_state[found.problem.offsets[0]["closure_costs"] + alternative] >= UNREACHABLE:
+    row, workspace, start_state = row_of(found.space, found.problem, name), found.workspace, found.start_state
+    if row < 0 or start_state.costs.closure_cost[row] >= UNREACHABLE:
         return False
-    build_closure(found.problem, found.start_state, workspace, alternative)
-    return bool(
-        workspace.counters[0]["courses"] <= MOST_STEPS
-        and workspace.counters[0]["hours"] <= found.start_state[found.problem.offsets[0]["hours_left"]]
-    )
+    build_closure(found.problem, start_state, workspace, row)
+    counters = workspace.counters[0]
+    return bool(counters["courses"] <= MOST_STEPS and counters["hours"] <= start_state.left[0]["hours"])
 
 
 def _gained(found: PlanSolution) -> int:
-    return int(value_held(found.problem, found.final_state))
+    return int(found.final_state.held.sum())
 
 
 def _searched(
@@ -187,11 +162,12 @@ def _searched(
     query, costs = build_query(inputs, value, entry_levels, space, extra, ignore_preferences)
     hours = UNLIMITED if inputs.budget_hours is None else round(inputs.budget_hours * MICRO)
     steps = MOST_STEPS if inputs.max_steps is None else min(inputs.max_steps, MOST_STEPS)
-    problem, workspace, start_state = open_instance(space.graph.arrays, query, costs, visits, MOST_STEPS, hours, steps)
-    initial_state, available = (
-        start_state.copy(),
-        stock_of(inputs, view, value, entry_levels, space, costs, ignore_preferences),
-    )
+    graph = space.graph.arrays
+    instance = build_instance(graph, query, costs, select(graph, query, costs))
+    problem, workspace = instance.problem, empty_workspace(instance, visits, MOST_STEPS)
+    start_state = initial_state(instance, hours, steps, workspace)
+    before = copy_of(start_state)
+    available = stock_of(inputs, view, value, entry_levels, space, costs, ignore_preferences)
     fixed_courses, missing = fix_courses(
         PlanContext(inputs, view, value, entry_levels, space, available), problem, start_state, workspace
     )
@@ -206,7 +182,7 @@ def _searched(
     if inputs.finishing and not finishing:
         found = search(problem, start_state, workspace, EXPONENTS)
     if left and not inputs.finishing and _walks(problem, start_state, workspace, found, left):
-        kept = bool(found.best.totals[0]["value"] * 100 < found.trial.totals[0]["value"] * CHANGE_THRESHOLD)
+        kept = bool(found.best.totals["value"][0] * 100 < found.trial.totals["value"][0] * CHANGE_THRESHOLD)
     stays = finishing or kept
     workspace.counters[0]["visits_left"] = TRACE_VISITS
     trace, final_state = trace_path(
@@ -219,7 +195,7 @@ def _searched(
         space,
         problem,
         fixed_courses,
-        initial_state,
+        before,
         start_state,
         final_state,
         found.targets,
@@ -233,30 +209,24 @@ def _searched(
     )
 
 
-def _left(inputs: Inputs, space: SearchSpace, problem: ProblemData, start_state: Longs) -> list[int]:
+def _left(inputs: Inputs, space: SearchSpace, problem: ProblemData, start_state: PlanState) -> list[int]:
     """Return the rows of the previous path's remaining courses after the fixed ones; -1 for one without a row."""
-    alternatives = [alternative_of(space, problem, name) for name in inputs.previous if name not in inputs.done]
-    return [
-        alternative
-        for alternative in alternatives
-        if alternative < 0 or start_state[problem.offsets[0]["status"] + alternative] != DONE
-    ]
+    rows = [row_of(space, problem, name) for name in inputs.previous if name not in inputs.done]
+    return [row for row in rows if row < 0 or not start_state.done[row]]
 
 
-def _walks(problem: ProblemData, start_state: Longs, workspace: Workspace, found: Found, left: list[int]) -> bool:
+def _walks(problem: ProblemData, start_state: PlanState, workspace: Workspace, found: Found, left: list[int]) -> bool:
     """Walk what is left of the path before, without what no longer closes anything; return whether it can be."""
     walked, spare = found.trial, found.scratch
     if min(left, default=0) < 0:
         return False
-    walked.alternatives[: len(left)] = left
-    walked.totals[0]["size"] = len(left)
+    walked.courses[: len(left)] = left
+    walked.totals["size"] = len(left)
     replay(problem, start_state, found.state, workspace, walked, -1, spare)
     if not left:
         return True
-    if (
-        spare.totals[0]["size"] < len(left)
-        or min(found.state[problem.offsets[0]["hours_left"]], found.state[problem.offsets[0]["steps_left"]]) < 0
-    ):
+    end = found.state.left[0]
+    if spare.totals["size"][0] < len(left) or min(end["hours"], end["steps"]) < 0:
         return False
     prune(problem, start_state, found.state, workspace, walked, spare)
     return True

@@ -4,6 +4,7 @@ import type { JSX } from 'preact';
 import type { Recommended } from '../api';
 import { type Key, t } from '../i18n';
 import { goTo } from '../shell';
+import { Assessment } from './assessment';
 import { Statements } from './feedback';
 import { NextStep } from './next_step';
 import { Notes, OpenGaps, ToAssess } from './notices';
@@ -55,6 +56,7 @@ export function PathView({ visit, recommended }: { visit: Visit; recommended: Re
       <Summary recommended={recommended} framework={framework} whose={<Whose />} next={<NextStep path={path} visit={visit} />}>
         <Missing path={path} />
         <PageNav asking={framework !== undefined} measured={path.gaps.length > 0} />
+        {visit.role === 'officer' && <Assessment visit={visit} />}
       </Summary>
       <div class="columns">
         {path.steps.length > 0 && <Steps recommended={recommended} visit={visit} />}

@@ -94,6 +94,11 @@ export class Visit {
     connection.value = undefined;
   }
 
+  /** A path of this cause was asked for here: it is shown as soon as it comes. */
+  expect(cause: api.Recommended['cause']): void {
+    this.awaited.add(cause);
+  }
+
   private get isShown(): boolean {
     return current.value === this;
   }

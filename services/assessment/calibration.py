@@ -1,0 +1,235 @@
+"""Item parameters from stored answers: what can be fitted, the fit, the level scale, and how well the model describes.
+
+The parameters of a skill's items are fitted together by marginal maximum likelihood of the graded response model; a
+choice item is one of two grades (`girth`, an optional extra, imported only when something is fitted). The fit knows no
+levels: its unit is the standard deviation of the officers who answered. Mean-sigma linking (Kolen & Brennan, Test
+equating, scaling, and linking, 2014) brings it back: mean and spread of the thresholds of the fitted items stay where
+they are. So a calibration moves items against each other and never the scale.
+
+Fit is judged by what is expected of every answer from the officer's other answers: `misfit` is the mean squared
+standardised residual, 1 where the model is right, and the correlation tells whether an item goes with the others.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import sqrt
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from services.assessment.item_bank.model import Item, ItemParameters, parameters_of
+from services.assessment.measurement.posterior import Grid
+from services.assessment.measurement.response_models import Floats, option_probabilities, padded
+
+LEAST_ANSWERS = 200
+"""How many answers an item needs to be fitted, unless asked otherwise."""
+
+LEAST_OF_OPTION = 5
+"""How often each option of a graded item, or right and wrong of a choice item, has to be there."""
+
+LEAST_ITEMS = 3
+"""How many items of a skill are fitted together at least."""
+
+MISFIT = (0.7, 1.3)
+"""Outside of this an item does not follow the model."""
+
+LEAST_DISCRIMINATION = 0.4
+"""Per level; what tells less apart is told as a misfit too."""
+
+_GROUPS = 5
+_SPREAD = (0.2, 5.0)
+_DISCRIMINATIONS = (0.05, 10.0)
+_LOCATIONS = (-20.0, 120.0)
+_MISSING = -1
+Scores = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class ItemFit:
+    """What became of one item. `parameters`: fitted, None where it keeps what it has, and `reason` says why.
+
+    `misfit`, `correlation`: None without enough answers. `curve`: (level, expected share, observed share) of groups of
+    officers; a share is the score divided by the highest one.
+    """
+
+    item: Item
+    answers: int
+    parameters: ItemParameters | None = None
+    reason: str = ""
+    misfit: float | None = None
+    correlation: float | None = None
+    curve: tuple[tuple[float, float, float], ...] = ()
+
+    @property
+    def fits(self) -> bool:
+        """Whether the item follows the model and tells levels apart; True where that is not known."""
+        told = parameters_of(self.item) if self.parameters is None else self.parameters
+        sound = self.misfit is None or MISFIT[0] <= self.misfit <= MISFIT[1]
+        return sound and (self.parameters is None or told.discrimination >= LEAST_DISCRIMINATION)
+
+
+@dataclass(frozen=True)
+class SkillFit:
+    """The items of one skill after the fit, and how many officers' answers it rests on."""
+
+    skill: str
+    sessions: int
+    items: tuple[ItemFit, ...] = field(default_factory=tuple)
+
+
+def calibrated(
+    items: Sequence[Item], sessions: Sequence[Mapping[str, int]], scale: Sequence[float], least: int = LEAST_ANSWERS
+) -> list[SkillFit]:
+    """Fit the items of every skill to the scores of sessions, {item id: score}; return the skills in their order.
+
+    Raises ImportError without girth.
+    """
+    by_skill: dict[str, list[Item]] = {}
+    for item in items:
+        by_skill.setdefault(item.skill, []).append(item)
+    return [_of_skill(skill, of_skill, sessions, Grid.over(scale), least) for skill, of_skill in by_skill.items()]
+
+
+def with_parameters(items: Sequence[Item], found: Sequence[SkillFit]) -> list[Item]:
+    """Return the items with their fitted parameters."""
+    fitted = {one.item.id: one.parameters for of in found for one in of.items if one.parameters is not None}
+    return [msgspec.structs.replace(item, parameters=fitted.get(item.id, item.parameters)) for item in items]
+
+
+def _of_skill(
+    skill: str, items: Sequence[Item], sessions: Sequence[Mapping[str, int]], grid: Grid, least: int
+) -> SkillFit:
+    scores = _scores(items, sessions)
+    reasons = [_not_fitted(item, row, least) for item, row in zip(items, scores, strict=True)]
+    chosen = [place for place, reason in enumerate(reasons) if not reason]
+    parameters: dict[int, ItemParameters] = {}
+    if len(chosen) >= LEAST_ITEMS:
+        for place, found in zip(chosen, _fitted([items[i] for i in chosen], scores[chosen]), strict=True):
+            if isinstance(found, str):
+                reasons[place] = found
+            else:
+                parameters[place] = found
+    else:
+        reasons = [reason or f"fewer than {LEAST_ITEMS} items of the skill can be fitted" for reason in reasons]
+    used = [parameters.get(place) or parameters_of(item) for place, item in enumerate(items)]
+    return SkillFit(skill, scores.shape[1], tuple(_judged(items, scores, used, grid, parameters, reasons)))
+
+
+def _scores(items: Sequence[Item], sessions: Sequence[Mapping[str, int]]) -> Scores:
+    """Return scores as (items, sessions), -1 where there is no answer; sessions without any are left out."""
+    rows = [[one.get(item.id, _MISSING) for item in items] for one in sessions]
+    table = np.array(rows, dtype=np.int64).reshape(-1, len(items)).T
+    return table[:, (table != _MISSING).any(axis=0)]
+
+
+def _grades(item: Item) -> int:
+    return 2 if item.kind == "choice" else len(item.options)
+
+
+def _not_fitted(item: Item, row: Scores, least: int) -> str:
+    """Return why an item cannot be fitted; nothing where it can."""
+    answers = int((row != _MISSING).sum())
+    if answers < least:
+        return f"{answers} answers, {least} are needed"
+    counts = [int((row == score).sum()) for score in range(_grades(item))]
+    if min(counts) < LEAST_OF_OPTION:
+        place = counts.index(min(counts))
+        what = ("wrong", "right")[place] if item.kind == "choice" else f"option {place + 1}"
+        return f"{what}: {counts[place]} answers, {LEAST_OF_OPTION} are needed"
+    return ""
+
+
+def _fitted(items: Sequence[Item], scores: Scores) -> list[ItemParameters | str]:
+    """Return the fitted parameters of each item on the level scale, or why they cannot be used."""
+    from girth import grm_mml  # noqa: PLC0415 - an optional extra, never imported by the service
+    from girth.utilities import INVALID_RESPONSE  # noqa: PLC0415
+
+    with np.errstate(all="ignore"):
+        found = grm_mml(np.where(scores == _MISSING, INVALID_RESPONSE, scores + 1))
+    slopes = np.asarray(found["Discrimination"], dtype=np.float64)
+    places = [
+        np.asarray(row, dtype=np.float64)[: _grades(item) - 1]
+        for item, row in zip(items, np.atleast_2d(found["Difficulty"]), strict=True)
+    ]
+    sound = [
+        np.isfinite(slope) and slope > 0 and np.isfinite(row).all() and np.all(np.diff(row) > 0)
+        for slope, row in zip(slopes, places, strict=True)
+    ]
+    spread, middle = _link(
+        [row for row, good in zip(places, sound, strict=True) if good],
+        [parameters_of(item).boundaries for item, good in zip(items, sound, strict=True) if good],
+    )
+    parameters: list[ItemParameters | str] = []
+    for item, slope, row, good, answered in zip(items, slopes, places, sound, scores, strict=True):
+        levels = [round(float(level), 6) for level in spread * row + middle]
+        told = round(float(slope) / spread, 6)
+        bounded = _DISCRIMINATIONS[0] <= told <= _DISCRIMINATIONS[1] and all(
+            _LOCATIONS[0] <= level <= _LOCATIONS[1] for level in levels
+        )
+        if not good or not bounded:
+            parameters.append("the fit does not tell levels apart by it")
+            continue
+        where = {"difficulty": levels[0]} if item.kind == "choice" else {"thresholds": levels}
+        parameters.append(ItemParameters(told, answers=int((answered != _MISSING).sum()), **where))
+    return parameters
+
+
+def _link(fitted: Sequence[Floats], present: Sequence[Sequence[float]]) -> tuple[float, float]:
+    """Return levels per unit of the fit, and the level of its zero."""
+    if not fitted:
+        return 1.0, 0.0
+    after, before = np.concatenate(list(fitted)), np.concatenate([np.asarray(row) for row in present])
+    spread = float(np.clip(before.std() / max(float(after.std()), 1e-6), *_SPREAD))
+    return spread, float(before.mean() - spread * after.mean())
+
+
+def _judged(  # noqa: PLR0913, PLR0917 - the parts of one skill
+    items: Sequence[Item],
+    scores: Scores,
+    used: Sequence[ItemParameters],
+    grid: Grid,
+    parameters: Mapping[int, ItemParameters],
+    reasons: Sequence[str],
+) -> list[ItemFit]:
+    """Return every item with its fit, from what the officers' answers to the other items say of their levels."""
+    slopes = np.array([one.discrimination for one in used])
+    options = option_probabilities(slopes, padded([one.boundaries for one in used]), grid.points)
+    likelihoods = [
+        np.log(np.maximum(options[place][np.maximum(row, 0)], 1e-12)) * (row != _MISSING)[:, None]
+        for place, row in enumerate(scores)
+    ]
+    total = np.log(grid.prior()) + sum(likelihoods, np.zeros((scores.shape[1], len(grid.points))))
+    found = []
+    for place, (item, row) in enumerate(zip(items, scores, strict=True)):
+        there = row != _MISSING
+        answers = int(there.sum())
+        one = ItemFit(item, answers, parameters.get(place), "" if place in parameters else reasons[place])
+        if answers >= _GROUPS * LEAST_OF_OPTION:
+            weights = np.exp(total[there] - likelihoods[place][there])
+            weights /= weights.sum(axis=1, keepdims=True)
+            one = _with_fit(one, row[there], weights, options[place], grid)
+        found.append(one)
+    return found
+
+
+def _with_fit(one: ItemFit, scores: Scores, posterior: Floats, options: Floats, grid: Grid) -> ItemFit:
+    grades = np.arange(len(options))
+    expected = posterior @ (grades @ options)
+    variance = np.maximum(posterior @ (grades**2 @ options) - expected**2, 1e-6)
+    misfit = float(np.mean((scores - expected) ** 2 / variance))
+    level = posterior @ grid.points
+    spread = float(np.std(scores) * np.std(level))
+    correlation = float(np.mean((scores - scores.mean()) * (level - level.mean())) / spread) if spread > 0 else 0.0
+    top = _grades(one.item) - 1
+    curve = tuple(
+        (float(level[group].mean()), float(expected[group].mean()) / top, float(scores[group].mean()) / top)
+        for group in np.array_split(np.argsort(level, kind="stable"), _GROUPS)
+    )
+    return ItemFit(one.item, one.answers, one.parameters, one.reason, misfit, correlation, curve)
+
+
+def root_mean_square(found: Sequence[SkillFit]) -> float | None:
+    """Return how far observed shares are from expected ones over all groups of officers; None without any."""
+    gaps = [(told - share) ** 2 for of in found for one in of.items for _, share, told in one.curve]
+    return sqrt(sum(gaps) / len(gaps)) if gaps else None

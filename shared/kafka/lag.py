@@ -1,0 +1,64 @@
+"""How far a consumer group is behind a topic, as a sender asks it that would not flood the group."""
+
+import asyncio
+import logging
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from shared.kafka.client import Brokers, connection, within
+
+log = logging.getLogger(__name__)
+
+_ANSWER_SECONDS = 2.0
+_AGAIN_SECONDS = 60.0
+
+
+class GroupLag:
+    """Reads the lag of a group. The clients are made at the first question and kept."""
+
+    def __init__(self, brokers: Brokers, group: str, topic: str) -> None:
+        self._brokers = brokers
+        self._group = group
+        self._topic = topic
+        self._clients: tuple[AIOKafkaAdminClient, AIOKafkaConsumer] | None = None
+        self._not_before = float("-inf")
+
+    async def read(self) -> int | None:
+        """Return how many records the group has not committed, in the partitions where it has committed any.
+
+        None if that is not known: the broker does not tell it, or the group has never read the topic.
+        """
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._not_before:
+            return None
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                admin, consumer = self._clients or await self._started()
+                committed = await admin.list_consumer_group_offsets(self._group)
+                places = {place: one.offset for place, one in committed.items() if place.topic == self._topic}
+                if not places:
+                    return None
+                ends = await consumer.end_offsets(list(places))
+                return sum(max(0, int(ends[place]) - int(offset)) for place, offset in places.items())
+        except (KafkaError, TimeoutError, OSError, AttributeError, ValueError) as error:
+            log.info("the lag of group %s is not known: %r", self._group, error)
+            self._not_before = loop.time() + _AGAIN_SECONDS
+            await self.stop()
+            return None
+
+    async def stop(self) -> None:
+        """Close the clients."""
+        clients, self._clients = self._clients, None
+        if clients:
+            admin, consumer = clients
+            await within(admin.close())
+            await within(consumer.stop())
+
+    async def _started(self) -> tuple[AIOKafkaAdminClient, AIOKafkaConsumer]:
+        arguments = connection(self._brokers)
+        self._clients = AIOKafkaAdminClient(**arguments), AIOKafkaConsumer(**arguments)
+        for client in self._clients:
+            await client.start()
+        return self._clients

