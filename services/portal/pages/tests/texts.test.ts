@@ -34,7 +34,7 @@ describe('numbers and dates', () => {
   });
 
   it('stay as they are where a code is of no language, and empty where a message is not known', () => {
-    expect(['th', 'not a tag', ''].map(languageName)).toEqual(['ไทย', 'not a tag', '']);
+    expect(['th', 'not a tag', 'x'].map(languageName)).toEqual(['ไทย', 'not a tag', 'x']);
     expect(t('because.something new' as Key)).toBe('');
   });
 
