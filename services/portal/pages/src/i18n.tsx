@@ -77,8 +77,8 @@ function format(key: Key): IntlMessageFormat {
   const name = `${present.value} ${key}`;
   let found = formats.get(name);
   if (!found) {
-    const known = messages[present.value][key] ?? messages.th[key];
-    found = new IntlMessageFormat(known ?? '', locale()); // a newer service may name a cause that has no words yet
+    const words = messages[present.value][key] ?? messages.th[key] ?? ''; // a newer service may name a cause without words yet
+    found = new IntlMessageFormat(words, locale());
     formats.set(name, found);
   }
   return found;

@@ -2,6 +2,7 @@
 
 import type * as catalog from '../../generated/catalog';
 import { answer, api, ApiError } from '../api';
+import { Lines } from './importing';
 
 type C = catalog.components['schemas'];
 
@@ -134,3 +135,47 @@ export const publishDraft = (framework: string, revision: number) =>
 /** Drop this revision of a draft. */
 export const dropDraft = (framework: string, revision: number) =>
   answer(api.DELETE('/v1/frameworks/{framework_id}/draft', { params: { ...of(framework), header: only(revision) } }));
+
+// --- imports
+
+export interface ImportOptions {
+  dry_run: boolean;
+  map?: string;
+  default?: string;
+}
+
+/** Send a file of courses; yield the answers to its rows as they come, and the report last. Throws ApiError. */
+export async function* importCourses(
+  file: Blob,
+  type: string,
+  options: ImportOptions,
+  signal: AbortSignal,
+): AsyncGenerator<(RowResult | ImportReport)[]> {
+  const asked = Object.entries(options).flatMap(([name, value]) => (value === '' ? [] : [[name, String(value)]]));
+  const unreachable = () => new ApiError(0);
+  const response = await fetch(`/api/v1/courses:import?${new URLSearchParams(asked).toString()}`, {
+    method: 'POST',
+    body: file,
+    headers: { 'Content-Type': type },
+    credentials: 'same-origin',
+    cache: 'no-store',
+    signal,
+  }).catch(() => {
+    throw unreachable();
+  });
+  if (!response.ok || !response.body) {
+    const problem = (await response.json().catch(() => ({}))) as { detail?: string; field?: string };
+    throw new ApiError(response.status, response.headers.get('X-Request-Id') ?? undefined, problem.detail, problem.field);
+  }
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  const lines = new Lines();
+  const parsed = (some: string[]) => some.map((line) => JSON.parse(line) as RowResult | ImportReport);
+  for (;;) {
+    const { done, value } = await reader.read().catch(() => {
+      throw unreachable();
+    });
+    const found = parsed(done ? lines.end() : lines.feed(value));
+    if (found.length) yield found;
+    if (done) return;
+  }
+}
