@@ -219,8 +219,8 @@ async def test_a_framework_version_is_proposed_reviewed_and_approved_by_differen
         await page.click("[data-keep=new-draft]")
         group, skill = before["job_groups"][0]["id"], before["skills"][0]["id"]
         required = {row["skill"]: row["level"] for row in before["requirements"] if row["job_group"] == group}
-        level = next(step["level"] for step in before["scale"] if step["level"] != required.get(skill))
-        await page.select_option(f"#level-{skill}", str(level))
+        level = next(step["level"] for step in before["scale"] if step["level"] not in (0, required.get(skill)))
+        await page.select_option(f"#level-{skill}", f"{level:g}")
         await page.click("[data-keep=propose]")
         await page.wait_for_selector("#proposer-wrong:not(:empty)")
         assert await reader.overflow() == 0
