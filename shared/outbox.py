@@ -70,6 +70,7 @@ _MARGIN_SECONDS = 1.0
 _SWEEP_SECONDS = 2.0
 _BULK_PAUSE_SECONDS = 0.25
 _BULK_EVERY_SECONDS = 2.0
+_ASK_SECONDS = 0.05
 
 
 class Staged(asyncio.Event):
@@ -192,6 +193,7 @@ class Relay:
         self._bulk_sent_at = float("-inf")
         self._bulk_rate = bulk_rate
         self._backlog = backlog
+        self._asked: asyncio.Future[int | None] | None = None
         self._bulk_share = 0.0
         self._more_of_bulk = False
         self._read = {"outbox": 1} | ({held_in: 1} if held_in else {})
@@ -316,8 +318,15 @@ class Relay:
         earned = rate * min(now - self._bulk_sent_at, _BULK_PAUSE_SECONDS)
         self._bulk_sent_at, self._bulk_share = now, min(self._bulk_share + earned, max(1.0, rate * _BULK_PAUSE_SECONDS))
         most = int(self._bulk_share)
-        if most >= 1 and self._more_of_bulk and self._backlog and (behind := await self._backlog()) is not None:
-            most = min(most, max(1, int(rate * _BULK_PAUSE_SECONDS)) - behind)
+        if most >= 1 and self._more_of_bulk and self._backlog:
+            if self._asked is None:
+                self._asked = asyncio.ensure_future(self._backlog())
+                await asyncio.wait({self._asked}, timeout=_ASK_SECONDS)
+            if not self._asked.done():  # single events do not wait for the answer
+                return
+            behind, self._asked = self._asked.result(), None
+            if behind is not None:
+                most = min(most, max(1, int(rate * _BULK_PAUSE_SECONDS)) - behind)
         if most < 1:
             return
         sent = await self._send_batch({"staged_at": {"$gte": datetime.now(UTC) + BULK_DELAY / 2}}, most)

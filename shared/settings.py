@@ -426,8 +426,8 @@ class PortalSettings(Settings):
     cookie_secure: bool = _setting(
         "Whether the sign-in cookie travels over HTTPS only; false is for one machine.", _flag, "true"
     )
-    session_hours: int = _setting("How long a sign-in lasts at most.", _number(1, 168), "12")
-    session_idle_minutes: int = _setting(
+    sign_in_hours: int = _setting("How long a sign-in lasts at most.", _number(1, 168), "12")
+    sign_in_idle_minutes: int = _setting(
         "After how long without a request a sign-in with OpenID Connect ends.", _number(10, 10_080), "60"
     )
     portal_url: str = _setting(

@@ -119,7 +119,7 @@ async def build(
             settings.api_key_pepper,
             secure=settings.cookie_secure,
             limits=SessionLimits(
-                timedelta(hours=settings.session_hours), timedelta(minutes=settings.session_idle_minutes)
+                timedelta(hours=settings.sign_in_hours), timedelta(minutes=settings.sign_in_idle_minutes)
             ),
             provider=provider_of(settings, client),
             claims=claim_names_of(settings),

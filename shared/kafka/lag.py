@@ -13,6 +13,7 @@ log = logging.getLogger(__name__)
 
 _ANSWER_SECONDS = 2.0
 _AGAIN_SECONDS = 60.0
+_UNKNOWN = 1_000_000_000
 
 
 class GroupLag:
@@ -24,11 +25,13 @@ class GroupLag:
         self._topic = topic
         self._clients: tuple[AIOKafkaAdminClient, AIOKafkaConsumer] | None = None
         self._not_before = float("-inf")
+        self._told = False
 
     async def read(self) -> int | None:
         """Return how many records the group has not committed, in the partitions where it has committed any.
 
-        None if that is not known: the broker does not tell it, or the group has never read the topic.
+        None if that is not known: the broker does not tell it, or the group has never read the topic. A broker that
+        told it before and does not now is busy or away: a very large number.
         """
         loop = asyncio.get_running_loop()
         if loop.time() < self._not_before:
@@ -41,11 +44,14 @@ class GroupLag:
                 if not places:
                     return None
                 ends = await consumer.end_offsets(list(places))
+                self._told = True
                 return sum(max(0, int(ends[place]) - int(offset)) for place, offset in places.items())
         except (KafkaError, TimeoutError, OSError, AttributeError, ValueError) as error:
             log.info("the lag of group %s is not known: %r", self._group, error)
-            self._not_before = loop.time() + _AGAIN_SECONDS
             await self.stop()
+            if self._told:
+                return _UNKNOWN
+            self._not_before = loop.time() + _AGAIN_SECONDS
             return None
 
     async def stop(self) -> None:

@@ -74,6 +74,7 @@ async def measure(site: Site, results: int, tick: Tick = lambda _: None) -> list
     database = client[read(StoreSettings, site.servers).database("recommender")]
     bare = client[read(StoreSettings, site.servers).database("assessment")]["bench_bare"]
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None), read_bufsize=2**20) as session:
+        planned: asyncio.Task[None] | None = None
         singles = Submitter(site, [f"single-{n:02}" for n in range(_SINGLES)])
         try:
             await singles.begin(session)
@@ -100,6 +101,8 @@ async def measure(site: Site, results: int, tick: Tick = lambda _: None) -> list
             spent = cpu_seconds() - before - idle * whole
             seconds += await _bare(bare, rows[half:], tick)
         finally:
+            if planned:
+                planned.cancel()
             await singles.end()
             await bare.drop()
             client.close()

@@ -227,3 +227,12 @@ def test_a_service_with_wrong_settings_says_so_and_exits_with_2() -> None:
     assert "Traceback" not in done.stderr
     assert "HTTP_PORT must be a port number" in done.stderr
     assert "API_KEY_PEPPER (or API_KEY_PEPPER_FILE) is not set" in done.stderr
+
+
+def test_a_setting_of_two_services_has_one_default() -> None:
+    """All services are often given one environment, so a name has one meaning."""
+    defaults: dict[str, set[str | None]] = {}
+    for shape in BY_SERVICE.values():
+        for one in described(shape):
+            defaults.setdefault(one.name, set()).add(one.default)
+    assert {name for name, found in defaults.items() if len(found) > 1} == {"HTTP_PORT"}

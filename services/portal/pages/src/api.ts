@@ -95,8 +95,8 @@ export const signIn = (key: string) => answer(own.POST('/session', { body: { key
 /** Return how people may sign in besides with a key. */
 export const readSignInOptions = () => answer(own.GET('/session/options'));
 
-/** Forget the key. */
-export const signOut = () => answer(own.DELETE('/session'));
+/** Forget the key; `everywhere`: end the sign-ins of the same person on other devices too. */
+export const signOut = (everywhere = false) => answer(own.DELETE('/session', { params: { query: { everywhere } } }));
 
 /** Return a framework: its areas, skills, scale and job groups. */
 export const readFramework = (framework_id: string) =>

@@ -1,7 +1,7 @@
 /** Who is signed in and which screen is shown: what every page of the portal shares. */
 
 import { signal } from '@preact/signals';
-import { ApiError, readSession, type Session, signOut as forgetKey } from './api';
+import { ApiError, readSession, readSignInOptions, type Session, signOut as forgetKey } from './api';
 import type { Key } from './i18n';
 import type { Connection } from './live';
 
@@ -16,6 +16,8 @@ interface Shown {
 
 export const session = signal<Session | undefined>(undefined);
 export const shown = signal<Shown>({ screen: 'loading' });
+/** Whether people may sign in with the account of their organisation here. */
+export const openid = signal(false);
 /** The state of the live stream; undefined on pages without one. */
 export const connection = signal<Connection | undefined>(undefined);
 
@@ -39,6 +41,12 @@ export function refused(error: ApiError): void {
 /** Find out who is signed in, and show their page. */
 export async function start(): Promise<void> {
   show('loading');
+  readSignInOptions().then(
+    (options) => {
+      openid.value = options.openid;
+    },
+    () => undefined, // a key still signs in
+  );
   try {
     session.value = await readSession();
   } catch (error) {
@@ -47,10 +55,10 @@ export async function start(): Promise<void> {
   }
 }
 
-/** Sign out on this device. */
-export async function signOut(): Promise<void> {
+/** Sign out on this device, or on every one where the person signed in with the account of their organisation. */
+export async function signOut(everywhere = false): Promise<void> {
   try {
-    await forgetKey();
+    await forgetKey(everywhere);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     refused(error);
