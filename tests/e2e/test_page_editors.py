@@ -214,6 +214,7 @@ async def test_a_framework_version_is_proposed_reviewed_and_approved_by_differen
     async with editing(platform, browser, width=390, height=844) as (tenant, reader):
         page = reader.page
         before = await tenant.ask("GET", f"/v1/frameworks/{FRAMEWORK}")
+        await tenant.ask("PUT", f"/v1/frameworks/{FRAMEWORK}", json=before)  # a version of the tenant's own
         await reader.sign_in(tenant.key, "/#view=frameworks")
         await page.click(f".results a[href*='{FRAMEWORK}']")
         await page.click("[data-keep=new-draft]")

@@ -78,7 +78,7 @@ export function Impact({ impact, draft, published }: ImpactProps): JSX.Element {
         </div>
       )}
       {impact.requirements.length > SHOWN && <p class="quiet">{t('moreOf', { n: impact.requirements.length - SHOWN })}</p>}
-      <p class="quiet">{t('impactOfficers')}</p>
+      <p>{impact.officers === null ? t('impactUncounted') : t('impactOfficers', { n: impact.officers })}</p>
     </section>
   );
 }
