@@ -27,7 +27,7 @@ export function Impact({ impact, draft, published }: ImpactProps): JSX.Element {
   const level = (value: number | null | undefined) => (value === null || value === undefined ? t('notRequired') : decimal(value));
   const nothing = impact.requirements.length === 0 && !impact.scale_changed && lists.every(([, , ids]) => ids.length === 0);
   return (
-    <section aria-labelledby="impact-title" class="impact">
+    <div class="impact">
       <h3 id="impact-title">{t('impactTitle')}</h3>
       {impact.outdated && <p class="short">{t('impactOutdated', { n: impact.version })}</p>}
       {impact.scale_changed && <p class="short">{t('impactScale')}</p>}
@@ -79,6 +79,6 @@ export function Impact({ impact, draft, published }: ImpactProps): JSX.Element {
       )}
       {impact.requirements.length > SHOWN && <p class="quiet">{t('moreOf', { n: impact.requirements.length - SHOWN })}</p>}
       <p>{impact.officers === null ? t('impactUncounted') : t('impactOfficers', { n: impact.officers })}</p>
-    </section>
+    </div>
   );
 }
