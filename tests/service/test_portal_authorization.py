@@ -160,10 +160,43 @@ async def test_head_asks_the_owner_and_opens_no_stream(portal: Portal) -> None:
         assert answer.status == 401
 
 
+@pytest.mark.parametrize(
+    ("method", "target"),
+    [
+        ("GET", "/v1/matches?status=proposed&limit=500"),
+        ("POST", "/v1/matches:confirm"),
+        ("POST", "/v1/matches:reject"),
+        ("POST", "/v1/matches:correct"),
+        ("GET", "/v1/courses/a.b-c/matches"),
+        ("POST", "/v1/courses/a.b-c/matches:correct"),
+        ("GET", "/v1/catalog/health"),
+        ("GET", "/v1/frameworks/f/versions"),
+        ("GET", "/v1/frameworks/f:impact"),
+        ("PUT", "/v1/frameworks/f/draft"),
+        ("POST", "/v1/frameworks/f/draft:review"),
+        ("POST", "/v1/frameworks/f/draft:publish"),
+    ],
+)
+async def test_what_editors_need_of_the_catalog_is_forwarded(portal: Portal, method: str, target: str) -> None:
+    headers = {"Authorization": f"Bearer {await portal.key('admin')}"}
+    async with portal.session.request(method, f"{portal.url}/api{target}", json={}, headers=headers) as answer:
+        assert answer.status == 207
+    assert portal.owner.asked[-1][:2] == (method, target)
+
+
 async def test_only_paths_that_a_service_owns_are_forwarded_and_only_for_who_is_signed_in(portal: Portal) -> None:
     asked = len(portal.owner.asked)
     key = {"Authorization": f"Bearer {await portal.key('platform')}"}
-    for target in ("/api/metrics", "/api/v1/officers/a/live", "/api/v1/officers/a/b/c", "/api//elsewhere.example/"):
+    for target in (
+        "/api/metrics",
+        "/api/v1/officers/a/live",
+        "/api/v1/officers/a/b/c",
+        "/api//elsewhere.example/",
+        "/api/v1/matches:erase",
+        "/api/v1/courses/a/b/matches",
+        "/api/v1/frameworks/f/draft:sign",
+        "/api/v1/catalog",
+    ):
         async with portal.session.get(portal.url + target, headers=key) as answer:
             assert answer.status == 404
     async with portal.session.get(f"{portal.url}/api/v1/courses") as answer:

@@ -58,7 +58,8 @@ const options = {
   fetch: (request: Request) => fetch(request, { signal: AbortSignal.timeout(LONGEST_MS) }),
 } as const;
 const own = createClient<portal.paths>({ baseUrl: window.location.origin, ...options });
-const api = createClient<recommender.paths & catalog.paths & assessment.paths>({
+/** The services behind the portal. */
+export const api = createClient<recommender.paths & catalog.paths & assessment.paths>({
   baseUrl: `${window.location.origin}/api`,
   ...options,
 });
@@ -70,7 +71,7 @@ interface Answered<T> {
 }
 
 /** Return what was answered. Throws ApiError. */
-async function answer<T>(asked: Promise<Answered<T>>): Promise<T> {
+export async function answer<T>(asked: Promise<Answered<T>>): Promise<T> {
   let answered: Answered<T>;
   try {
     answered = await asked;
@@ -94,8 +95,8 @@ export const signIn = (key: string) => answer(own.POST('/session', { body: { key
 /** Return how people may sign in besides with a key. */
 export const readSignInOptions = () => answer(own.GET('/session/options'));
 
-/** Forget the key. */
-export const signOut = () => answer(own.DELETE('/session'));
+/** Forget the key; `everywhere`: end the sign-ins of the same person on other devices too. */
+export const signOut = (everywhere = false) => answer(own.DELETE('/session', { params: { query: { everywhere } } }));
 
 /** Return a framework: its areas, skills, scale and job groups. */
 export const readFramework = (framework_id: string) =>

@@ -1,17 +1,19 @@
 /** What stands around every page: the head, the foot, signing in, and the page of who is signed in. */
 
-import { useSignal } from '@preact/signals';
+import { signal, useSignal } from '@preact/signals';
 import type { ComponentType, JSX } from 'preact';
 import { useEffect, useLayoutEffect } from 'preact/hooks';
-import { readSignInOptions, type Session, signIn } from './api';
+import { type Session, signIn } from './api';
 import { asApiError } from './errors';
 import { type Key, language, otherLanguage, setLanguage, t } from './i18n';
 import icon from './icon.svg';
-import { connection, focusOn, session, show, shown, signOut, start } from './shell';
+import { isOwnMachine } from './key_link';
+import { connection, focusOn, offerSignIn, openid, session, show, shown, signOut, start, title as pageTitle } from './shell';
 import { Button, EntryForm, Message } from './ui';
 import { VIEWS } from './views';
 
 const NAMES = { th: 'ไทย', en: 'English' } as const;
+const LONGEST_GOAL = 500; // characters
 
 async function enter(key: string): Promise<void> {
   const complain = (complaint: Key) => {
@@ -29,8 +31,22 @@ async function enter(key: string): Promise<void> {
     complain(status === 0 ? 'unreachable' : status >= 500 ? 'busy' : 'keyRefused');
     return;
   }
+  outcome.value = undefined;
   show('loading');
   focusOn('main');
+}
+
+/** Sign in with the key of a link, in place of whoever was signed in. */
+export async function enterByLink(key: string): Promise<void> {
+  if (!isOwnMachine(window.location.hostname)) {
+    await start();
+    if (shown.value.screen === 'signIn') show('signIn', { complaint: 'keyLinkElsewhere' });
+    return;
+  }
+  session.value = undefined;
+  show('loading');
+  offerSignIn();
+  await enter(key);
 }
 
 const OUTCOMES: Partial<Record<string, Key>> = {
@@ -40,26 +56,26 @@ const OUTCOMES: Partial<Record<string, Key>> = {
   unavailable: 'openid.unavailable',
 };
 
+/** How the last sign-in with an organisation's account ended, where the portal says it in the address. */
+const outcome = signal(OUTCOMES[new URLSearchParams(window.location.search).get('sign-in') ?? '']);
+if (outcome.value) window.history.replaceState(null, '', `/${window.location.hash}`); // it is told once
+
+/** Return where to go after signing in: to what the address means now. */
+function goal(): string {
+  const { hash } = window.location;
+  return hash.length < LONGEST_GOAL && /^[!-~]*$/.test(hash) ? `/${hash}` : '/';
+}
+
 /** Signing in with the account of one's organisation, where the portal knows a provider. */
 function OpenId(): JSX.Element | null {
-  const offered = useSignal(false);
-  useEffect(() => {
-    readSignInOptions().then(
-      (options) => {
-        offered.value = options.openid;
-      },
-      () => undefined, // the key still signs in
-    );
-  }, [offered]);
-  if (!offered.value) return null;
-  const outcome = OUTCOMES[new URLSearchParams(window.location.search).get('sign-in') ?? ''];
+  if (!openid.value) return null;
   return (
     <div class="message">
       <p class="wrong" role="alert">
-        {outcome && t(outcome)}
+        {outcome.value && t(outcome.value)}
       </p>
       <p>
-        <a class="button main" href={`/session/openid?${new URLSearchParams({ to: '/' })}`} data-keep="openid">
+        <a class="button main" href={`/session/openid?${new URLSearchParams({ to: goal() })}`} data-keep="openid">
           {t('openid.signIn')}
         </a>
       </p>
@@ -144,8 +160,13 @@ function Masthead(): JSX.Element {
             {NAMES[otherLanguage()]}
           </button>
           {session.value && (
-            <button type="button" id="sign-out" onClick={signOut}>
+            <button type="button" id="sign-out" onClick={() => signOut()}>
               {t('signOut')}
+            </button>
+          )}
+          {session.value && openid.value && (
+            <button type="button" id="sign-out-everywhere" onClick={() => signOut(true)}>
+              {t('openid.signOutEverywhere')}
             </button>
           )}
         </div>
@@ -168,7 +189,7 @@ function ConnectionLine(): JSX.Element {
 export function App(): JSX.Element {
   const { screen } = shown.value;
   const spoken = language();
-  const title = t('title');
+  const title = t(pageTitle.value);
   useLayoutEffect(() => {
     document.documentElement.lang = spoken;
     document.title = title;

@@ -3,9 +3,10 @@
 import { signal } from '@preact/signals';
 import { IntlMessageFormat } from 'intl-messageformat';
 import { type AllHTMLAttributes, type ComponentChild, type ComponentChildren, createElement, type JSX } from 'preact';
+import type editors from '../locales/editor.th.json';
 import thai from '../locales/th.json';
 
-export type Key = keyof typeof thai;
+export type Key = keyof typeof thai | keyof typeof editors;
 export type Language = 'th' | 'en';
 /** A text of a service: one of the two languages may be missing. */
 export interface Text {
@@ -13,12 +14,16 @@ export interface Text {
   en?: string | null;
 }
 type Values = Record<string, string | number>;
+type Words = Partial<Record<Key, string>>;
+type Fetch = () => Promise<{ default: Words }>;
 
 const REMEMBERED = 'language';
 const LOCALES = { th: 'th-TH-u-ca-buddhist-nu-latn', en: 'en-GB' } as const;
 
-/** The messages by language; Thai is always there, English is fetched when it is asked for. */
-const messages: { th: Record<Key, string>; en?: Record<Key, string> } = { th: thai };
+/** The messages by language. Thai comes with the page that uses them, English is fetched when it is asked for. */
+const messages: Record<Language, Words> = { th: { ...thai }, en: {} };
+/** What is not fetched yet of English. */
+const missing = new Set<Fetch>([() => import('../locales/en.json')]);
 const formats = new Map<string, IntlMessageFormat>();
 const present = signal<Language>('th');
 
@@ -31,12 +36,22 @@ export const locale = (): string => LOCALES[present.value];
 
 /** Fetch the words that are not here yet, so that the language changes at one touch, without a connection too. */
 export async function fetchWords(): Promise<void> {
-  messages.en ??= (await import('../locales/en.json')).default;
+  for (const fetch of missing) {
+    Object.assign(messages.en, (await fetch()).default);
+    missing.delete(fetch);
+  }
+}
+
+/** Add the words that the pages of one role use, in English only once English is asked for. Rejects as `fetchWords`. */
+export async function addWords(inThai: Words, inEnglish: Fetch): Promise<void> {
+  Object.assign(messages.th, inThai);
+  missing.add(inEnglish);
+  if (present.value === 'en') await fetchWords();
 }
 
 /** Show the page in `next` from now on, and remember it on this device. Rejects where its words cannot be fetched. */
 export async function setLanguage(next: Language): Promise<void> {
-  if (next === 'en' && !messages.en) await fetchWords();
+  if (next === 'en') await fetchWords();
   present.value = next;
   try {
     localStorage.setItem(REMEMBERED, next);
@@ -62,8 +77,8 @@ function format(key: Key): IntlMessageFormat {
   const name = `${present.value} ${key}`;
   let found = formats.get(name);
   if (!found) {
-    const known: Partial<Record<Key, string>> = messages[present.value] ?? messages.th;
-    found = new IntlMessageFormat(known[key] ?? '', locale()); // a newer service may name a cause that has no words yet
+    const words = messages[present.value][key] ?? messages.th[key] ?? ''; // a newer service may name a cause without words yet
+    found = new IntlMessageFormat(words, locale());
     formats.set(name, found);
   }
   return found;

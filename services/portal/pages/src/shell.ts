@@ -1,11 +1,11 @@
 /** Who is signed in and which screen is shown: what every page of the portal shares. */
 
 import { signal } from '@preact/signals';
-import { ApiError, readSession, type Session, signOut as forgetKey } from './api';
+import { ApiError, readSession, readSignInOptions, type Session, signOut as forgetKey } from './api';
 import type { Key } from './i18n';
 import type { Connection } from './live';
 
-export type Screen = 'loading' | 'signIn' | 'choose' | 'waiting' | 'unknown' | 'erased' | 'failed' | 'path';
+export type Screen = 'loading' | 'signIn' | 'choose' | 'waiting' | 'unknown' | 'erased' | 'failed' | 'path' | 'page';
 
 interface Shown {
   screen: Screen;
@@ -16,8 +16,13 @@ interface Shown {
 
 export const session = signal<Session | undefined>(undefined);
 export const shown = signal<Shown>({ screen: 'loading' });
+/** Whether people may sign in with the account of their organisation here. */
+export const openid = signal(false);
 /** The state of the live stream; undefined on pages without one. */
 export const connection = signal<Connection | undefined>(undefined);
+
+/** What the window is called. */
+export const title = signal<Key>('title');
 
 /** Show a screen. */
 export function show(screen: Screen, more: Omit<Shown, 'screen'> = {}): void {
@@ -33,9 +38,20 @@ export function refused(error: ApiError): void {
   } else show('failed', { complaint: error.status === 0 ? 'unreachable' : undefined, requestId: error.requestId });
 }
 
+/** Find out how people may sign in besides with a key. */
+export function offerSignIn(): void {
+  readSignInOptions().then(
+    (options) => {
+      openid.value = options.openid;
+    },
+    () => undefined, // a key still signs in
+  );
+}
+
 /** Find out who is signed in, and show their page. */
 export async function start(): Promise<void> {
   show('loading');
+  offerSignIn();
   try {
     session.value = await readSession();
   } catch (error) {
@@ -44,10 +60,10 @@ export async function start(): Promise<void> {
   }
 }
 
-/** Sign out on this device. */
-export async function signOut(): Promise<void> {
+/** Sign out on this device, or on every one where the person signed in with the account of their organisation. */
+export async function signOut(everywhere = false): Promise<void> {
   try {
-    await forgetKey();
+    await forgetKey(everywhere);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     refused(error);

@@ -2,15 +2,21 @@
 
 import type { ComponentType } from 'preact';
 import type { Session } from './api';
+import { addWords } from './i18n';
 
 type Load = () => Promise<{ default: ComponentType }>;
 
 const officer: Load = () => import('./officer/page');
+const editor: Load = async () => {
+  const [page, words] = await Promise.all([import('./editor/page'), import('../locales/editor.th.json')]);
+  await addWords(words.default, () => import('../locales/editor.en.json'));
+  return page;
+};
 
 /** What somebody of a role sees after signing in. */
 export const VIEWS: Record<Session['role'], Load> = {
   officer,
   platform: officer,
   supervisor: officer,
-  admin: officer,
+  admin: editor,
 };

@@ -1,0 +1,171 @@
+/** The state of the catalog as a whole, with links to what can be mended. */
+
+import { useSignal } from '@preact/signals';
+import type { ComponentChildren, JSX } from 'preact';
+import { useEffect } from 'preact/hooks';
+import type { ApiError } from '../api';
+import { asApiError } from '../errors';
+import { decimal, languageName } from '../formats';
+import { type Key, localize, Localized, rich, t } from '../i18n';
+import { link } from './address';
+import { frameworkOf, skillTitle } from './names';
+import { Level, NamedCourse, PageHeading, Sureness, Trouble } from './parts';
+import { type CatalogHealth, readHealth } from './requests';
+
+const SHOWN = 20;
+
+interface FaultsProps {
+  name: 'cycles' | 'dangling' | 'unreachable' | 'twins' | 'weak_matches';
+  count: number;
+  rows: ComponentChildren[];
+}
+
+/** One kind of fault: how many there are, what to do, and the first of them. */
+function Faults({ name, count, rows }: FaultsProps): JSX.Element {
+  return (
+    <section class="faults" aria-labelledby={`${name}-title`} data-fault={name}>
+      <h2 id={`${name}-title`}>
+        {t(`fault.${name}`)} <span class={count ? 'mark' : 'quiet'}>{count}</span>
+      </h2>
+      {count > 0 && <p class="quiet">{t(`mend.${name}`)}</p>}
+      <List rows={rows.slice(0, SHOWN)} />
+      {rows.length > SHOWN && (
+        <details>
+          <summary>{t('moreOf', { n: rows.length - SHOWN })}</summary>
+          <List rows={rows.slice(SHOWN)} />
+        </details>
+      )}
+    </section>
+  );
+}
+
+const List = ({ rows }: { rows: ComponentChildren[] }): JSX.Element | null =>
+  rows.length ? (
+    <ul>
+      {rows.map((row, i) => (
+        <li key={i}>{row}</li>
+      ))}
+    </ul>
+  ) : null;
+
+const Chain = ({ ids, mark }: { ids: string[]; mark: string }): JSX.Element => (
+  <>
+    {ids.map((id, i) => (
+      <span key={`${i} ${id}`}>
+        {i > 0 && ` ${mark} `}
+        <NamedCourse id={id} />
+      </span>
+    ))}
+  </>
+);
+
+function Unreachable({ row }: { row: CatalogHealth['unreachable'][number] }): JSX.Element {
+  const group = frameworkOf(row.framework)?.job_groups.find(({ id }) => id === row.job_group);
+  return (
+    <>
+      <Localized text={group?.title ?? { en: row.job_group }} />:{' '}
+      <a href={link('courses', { framework: row.framework, skill: row.skill })}>
+        <Localized text={skillTitle(row.framework, row.skill)} />
+      </a>{' '}
+      {rich(row.cause === 'no_course' ? 'noCourse' : 'noWay', {
+        required: <Level framework={row.framework} level={row.required} />,
+        taught: decimal(row.taught),
+        reached: decimal(row.reached),
+      })}
+    </>
+  );
+}
+
+function Counts({ names, title, kind }: { names: [string, number][]; title: Key; kind: string }): JSX.Element {
+  return (
+    <section aria-labelledby={`${kind}-title`}>
+      <h2 id={`${kind}-title`}>{t(title)}</h2>
+      <ul class="plain counts">
+        {names.slice(0, SHOWN).map(([name, n]) => (
+          <li key={name}>
+            {name} <span class="quiet">{n}</span>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function Shown({ found }: { found: CatalogHealth }): JSX.Element {
+  const { counts } = found;
+  const count = (name: string) => counts[name] ?? 0;
+  const figures: [Key, number, string | undefined][] = [
+    ['health.courses', found.courses, link('courses')],
+    ['health.without', found.without_skills, link('matches')],
+    ['health.waiting', found.waiting, undefined],
+    ['health.proposed', count('matches_proposed'), link('matches')],
+    ['health.confirmed', count('matches_confirmed') + count('matches_corrected'), undefined],
+    ['health.rejected', count('matches_rejected'), undefined],
+  ];
+  return (
+    <>
+      <dl class="figures">
+        {figures.map(([key, n, to]) => (
+          <div key={key}>
+            <dt>{t(key)}</dt>
+            <dd>{to ? <a href={to}>{n}</a> : n}</dd>
+          </div>
+        ))}
+      </dl>
+      <Faults name="unreachable" count={count('unreachable')} rows={found.unreachable.map((row, i) => <Unreachable key={i} row={row} />)} />
+      <Faults name="cycles" count={count('cycles')} rows={found.cycles.map((ids, i) => <Chain key={i} ids={ids} mark="→" />)} />
+      <Faults
+        name="dangling"
+        count={count('dangling')}
+        rows={found.dangling.map(({ course, missing }) => (
+          <span key={course}>
+            <NamedCourse id={course} /> {t('isMissing', { ids: missing.join(', ') })}
+          </span>
+        ))}
+      />
+      <Faults name="twins" count={count('twins')} rows={found.twins.map((ids, i) => <Chain key={i} ids={ids} mark="=" />)} />
+      <Faults
+        name="weak_matches"
+        count={count('weak_matches')}
+        rows={found.weak_matches.map((one) => (
+          <span key={`${one.course} ${one.framework} ${one.skill}`}>
+            <NamedCourse id={one.course} />: {localize(skillTitle(one.framework, one.skill)).words}{' '}
+            <Sureness confidence={one.confidence} threshold={found.threshold} />
+          </span>
+        ))}
+      />
+      {count('weak_matches') > 0 && (
+        <p>
+          <a href={link('matches', { order: 'doubtful' })}>{t('toDoubtful')}</a>
+        </p>
+      )}
+      <Counts kind="languages" title="health.languages" names={Object.entries(found.languages).map(([code, n]) => [languageName(code), n])} />
+      <Counts kind="hosts" title="health.hosts" names={Object.entries(found.hosts)} />
+    </>
+  );
+}
+
+export default function Health(): JSX.Element {
+  const found = useSignal<CatalogHealth | undefined>(undefined);
+  const error = useSignal<ApiError | undefined>(undefined);
+  const load = async () => {
+    error.value = undefined;
+    try {
+      found.value = await readHealth();
+    } catch (thrown) {
+      error.value = asApiError(thrown);
+    }
+  };
+  useEffect(() => {
+    void load();
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- read when the page is opened
+  }, []);
+  return (
+    <div class="health">
+      <PageHeading title="healthTitle" why="healthWhy" />
+      {error.value && <Trouble error={error.value} again={load} />}
+      {!found.value && !error.value && <p role="status">{t('loading')}</p>}
+      {found.value && <Shown found={found.value} />}
+    </div>
+  );
+}

@@ -1,0 +1,109 @@
+/** What a file of courses is, which column of it holds what, and the lines of the answer. Pure, no DOM. */
+
+import type { ImportReport, RowResult } from './requests';
+
+/** What an import reads of a row; docs/importing.md says what each holds. */
+export const FACTS = [
+  'id', 'code', 'title', 'title_th', 'title_en', 'provider', 'provider_th', 'provider_en', 'hours', 'duration',
+  'languages', 'level', 'tags', 'prerequisites', 'description', 'description_th', 'description_en', 'url', 'modality',
+  'starts', 'ends', 'rating', 'rating_count', 'started', 'completed', 'accredited_against', 'teaches', 'requires',
+  'stated', 'assumed', 'corequisites', 'antirequisites', 'educational_level', 'example',
+] as const; // prettier-ignore
+export type Fact = (typeof FACTS)[number];
+
+/** The largest file that is sent from the page: a browser takes answers only once the whole file has left. */
+export const MOST_BYTES = 20_000_000;
+
+const TYPES: Record<string, string> = {
+  csv: 'text/csv',
+  txt: 'text/csv',
+  tsv: 'text/tab-separated-values',
+  xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet',
+  ndjson: 'application/x-ndjson',
+  jsonl: 'application/x-ndjson',
+  jsonld: 'application/ld+json',
+  json: 'application/ld+json',
+  html: 'text/html',
+  htm: 'text/html',
+};
+
+/** The names of files that are taken, as a file field wants them. */
+export const ACCEPTED = Object.keys(TYPES).map((ending) => `.${ending}`).join(',');
+
+/** Return the content type of a file by its name, undefined for one that is not read. */
+export const typeOf = (name: string): string | undefined => TYPES[name.split('.').at(-1)?.toLowerCase() ?? ''];
+
+/** A column of a table, and what is read from it; undefined: nothing. */
+export interface Column {
+  name: string;
+  fact: Fact | undefined;
+}
+
+/** Return the columns of a file as its report tells them, those that are read first. */
+export function columnsOf({ mapping = {}, unused_columns = [] }: Pick<ImportReport, 'mapping' | 'unused_columns'>): Column[] {
+  const read = Object.entries(mapping).flatMap(([fact, names]) => names.map((name) => ({ name, fact: fact as Fact })));
+  return [...read, ...unused_columns.map((name) => ({ name, fact: undefined }))];
+}
+
+const quoted = (item: string): string => (/[,"\n]/.test(item) ? `"${item.replaceAll('"', '""')}"` : item);
+
+/** Return columns in the syntax of the parameter `map`. */
+export const mapOf = (columns: readonly Column[]): string =>
+  columns.flatMap(({ name, fact }) => (fact ? [quoted(`${fact}=${name}`)] : [])).join(',');
+
+/** Return what the file does not state in the syntax of the parameter `default`. */
+export const defaultsOf = (values: Partial<Record<Fact, string>>): string =>
+  Object.entries(values).flatMap(([fact, value]) => (value.trim() ? [quoted(`${fact}=${value.trim()}`)] : [])).join(',');
+
+/** Cuts a stream of text into lines. */
+export class Lines {
+  private rest = '';
+
+  /** Return the lines that are complete with this piece. */
+  feed(piece: string): string[] {
+    const lines = (this.rest + piece).split('\n');
+    this.rest = lines.pop() ?? '';
+    return lines.filter((line) => line.trim());
+  }
+
+  /** Return what is left at the end. */
+  end(): string[] {
+    const left = this.rest.trim();
+    this.rest = '';
+    return left ? [left] : [];
+  }
+}
+
+/** Whether a line of the answer is the report on the whole file, which is the last one. */
+export const isReport = (line: RowResult | ImportReport): line is ImportReport => 'import_id' in line;
+
+export type Counts = Record<RowResult['status'], number>;
+export const NONE: Counts = { created: 0, changed: 0, unchanged: 0, refused: 0 };
+
+/** Return counts with those of more rows. */
+export function counted(before: Counts, rows: readonly RowResult[]): Counts {
+  const after = { ...before };
+  for (const { status } of rows) after[status] += 1;
+  return after;
+}
+
+/** Whether a person should look at a row. */
+export const isNotable = ({ status, warnings = [] }: RowResult): boolean => status === 'refused' || warnings.length > 0;
+
+/** Return what a row's faults and warnings say, a line each. */
+export const remarksOf = ({ problems = [], warnings = [] }: RowResult): string[] =>
+  [...problems, ...warnings].map(({ field, detail }) => (field ? `${field}: ${detail}` : detail));
+
+const HEADER = ['line', 'status', 'id', 'begins', 'remarks'];
+
+/** Return a field of a CSV file; what a spreadsheet would compute is guarded by an apostrophe. */
+const csvField = (value: string): string => {
+  const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+  return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+};
+
+/** Return the verdicts on rows as a CSV file that spreadsheets open as UTF-8. */
+export function reportFile(rows: readonly RowResult[]): string {
+  const lines = rows.map((row) => [String(row.line), row.status, row.id ?? '', row.begins ?? '', remarksOf(row).join('\n')]);
+  return `\ufeff${[HEADER, ...lines].map((line) => line.map(csvField).join(',')).join('\r\n')}\r\n`;
+}

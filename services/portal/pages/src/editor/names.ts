@@ -1,0 +1,58 @@
+/** What skills and levels are called: frameworks and courses are fetched once, when something of them is shown. */
+
+import { signal } from '@preact/signals';
+import { readFramework } from '../api';
+import { asApiError } from '../errors';
+import type { Text } from '../i18n';
+import { session } from '../shell';
+import { type CatalogCourse, type Framework, readCourse } from './requests';
+
+const frameworks = signal<ReadonlyMap<string, Framework>>(new Map());
+const courses = signal<ReadonlyMap<string, CatalogCourse>>(new Map());
+const asked = new Set<string>();
+session.subscribe(() => {
+  frameworks.value = new Map(); // whoever signs in next may be of another tenant
+  courses.value = new Map();
+  asked.clear();
+});
+
+/** Return a framework once it is there; until then, and without it, names are ids. */
+export function frameworkOf(id: string): Framework | undefined {
+  fetchOnce(`framework ${id}`, async () => {
+    const found = await readFramework(id);
+    frameworks.value = new Map(frameworks.value).set(id, found);
+  });
+  return frameworks.value.get(id);
+}
+
+/** Return a course once it is there. */
+export function courseOf(id: string): CatalogCourse | undefined {
+  fetchOnce(`course ${id}`, async () => {
+    const found = await readCourse(id);
+    courses.value = new Map(courses.value).set(id, found);
+  });
+  return courses.value.get(id);
+}
+
+/** Forget a course, because it has changed: it is fetched again when it is shown. */
+export function forgetCourse(id: string): void {
+  asked.delete(`course ${id}`);
+}
+
+function fetchOnce(name: string, work: () => Promise<void>): void {
+  if (asked.has(name)) return;
+  asked.add(name);
+  work().catch((thrown: unknown) => {
+    asApiError(thrown); // what is missing shows its id
+    window.setTimeout(() => asked.delete(name), 5000);
+  });
+}
+
+/** Return what a skill is called. */
+export function skillTitle(framework: string, skill: string): Text {
+  return frameworkOf(framework)?.skills.find(({ id }) => id === skill)?.title ?? { en: skill };
+}
+
+/** Return what a level is called: a level between two steps of the scale has a number only. */
+export const levelTitle = (framework: string, level: number): Text | undefined =>
+  frameworkOf(framework)?.scale.find((step) => step.level === level)?.title;

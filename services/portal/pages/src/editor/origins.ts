@@ -1,0 +1,18 @@
+/** Where a row of what a course teaches comes from. Pure. */
+
+import type { Match, SkillSpan } from './requests';
+
+export type Origin = 'given' | 'confirmed' | 'corrected';
+
+type Decided = Pick<Match, 'framework' | 'skill' | 'from' | 'to' | 'status' | 'corrected'>;
+
+/** Return who says that a course teaches this: its provider, or a person who confirmed or corrected a match. */
+export function originOf(row: SkillSpan & { framework: string }, matches: readonly Decided[]): Origin {
+  const same = (span: SkillSpan) => span.skill === row.skill && span.from === row.from && span.to === row.to;
+  for (const match of matches) {
+    if (match.framework !== row.framework) continue;
+    if (match.status === 'confirmed' && same(match)) return 'confirmed';
+    if (match.status === 'corrected' && match.corrected && same(match.corrected)) return 'corrected';
+  }
+  return 'given';
+}

@@ -1,0 +1,181 @@
+/** The requests of the editors' pages, in the manner of `src/api.ts`. */
+
+import type * as catalog from '../../generated/catalog';
+import { answer, api, ApiError } from '../api';
+import { Lines } from './importing';
+
+type C = catalog.components['schemas'];
+
+export type Match = C['Match'];
+export type MatchPage = C['MatchPage'];
+export type MatchResult = C['MatchResult'];
+export type CourseMatches = C['CourseMatches'];
+export type SkillSpan = C['SkillSpan'];
+export type CatalogCourse = C['Course'];
+export type Prerequisite = C['Prerequisite'];
+export type CatalogHealth = C['CatalogHealth'];
+export type Framework = C['Framework'];
+export type FrameworkSummary = C['FrameworkSummary'];
+export type FrameworkDraft = C['FrameworkDraft'];
+export type FrameworkImpact = C['FrameworkImpact'];
+export type FrameworkVersions = C['FrameworkVersions'];
+export type RowResult = C['RowResult'];
+export type ImportReport = C['CourseImportReport'];
+
+export interface MatchFilter {
+  framework?: string;
+  skill?: string;
+}
+
+/** What a person says of one match; `right` is what the course teaches instead. */
+export interface Decision {
+  course: string;
+  framework: string;
+  skill: string;
+  status: 'confirmed' | 'rejected' | 'corrected';
+  right?: SkillSpan;
+}
+
+/** Return a page of courses with proposed matches whose confidence is from `least` to `most`. */
+export const proposedMatches = (filter: MatchFilter, least: number, most: number, after: string): Promise<MatchPage> =>
+  answer(api.GET('/v1/matches', { params: { query: { status: 'proposed', ...filter, least, most, after, limit: 500 } } }));
+
+/** Send one decision. Throws ApiError, for one that was refused too. */
+export async function decideMatch({ status, right, ...name }: Decision): Promise<void> {
+  const { results } = await answer(
+    status === 'corrected' && right
+      ? api.POST('/v1/matches:correct', { body: { matches: [{ ...name, right }] } })
+      : api.POST(status === 'confirmed' ? '/v1/matches:confirm' : '/v1/matches:reject', { body: { matches: [name] } }),
+  );
+  const problem = results[0]?.problem;
+  if (problem) throw new ApiError(problem.status, undefined, problem.detail, problem.field ?? undefined);
+}
+
+/** Return a course as the tenant sees it. */
+export const readCourse = (course_id: string) =>
+  answer(api.GET('/v1/courses/{course_id}', { params: { path: { course_id } } }));
+
+/** Return the matches of one of the tenant's own courses; ApiError 404 for a shared one. */
+export const readMatches = (course_id: string) =>
+  answer(api.GET('/v1/courses/{course_id}/matches', { params: { path: { course_id } } }));
+
+/** Return a page of a search. `query` is as the address holds it. */
+export const searchCourses = (query: Record<string, string>) =>
+  answer(api.GET('/v1/courses', { params: { query: { q: '', limit: 50, ...query } } }));
+
+/** Return the faults of the catalog as a whole. */
+export const readHealth = () => answer(api.GET('/v1/catalog/health'));
+
+export type CoursePage = Awaited<ReturnType<typeof searchCourses>>;
+
+// --- frameworks
+
+/** Return all frameworks that the tenant sees. */
+export async function listFrameworks(): Promise<FrameworkSummary[]> {
+  const found: FrameworkSummary[] = [];
+  let after: string | null = '';
+  while (after !== null) {
+    const page: C['FrameworkList'] = await answer(api.GET('/v1/frameworks', { params: { query: { after, limit: 500 } } }));
+    found.push(...page.frameworks);
+    after = page.next;
+  }
+  return found;
+}
+
+const of = (framework_id: string) => ({ path: { framework_id } });
+const only = (revision: number) => ({ 'If-Match': `"${revision}"` });
+
+/** Return the draft of a framework, undefined where there is none. */
+export async function readDraft(framework: string): Promise<FrameworkDraft | undefined> {
+  try {
+    return await answer(api.GET('/v1/frameworks/{framework_id}/draft', { params: of(framework) }));
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
+/** Return what publishing the draft would change. */
+export const readImpact = (framework: string) =>
+  answer(api.GET('/v1/frameworks/{framework_id}:impact', { params: of(framework) }));
+
+/** Return the newest versions of a framework. */
+export const readVersions = (framework: string) =>
+  answer(api.GET('/v1/frameworks/{framework_id}/versions', { params: { ...of(framework), query: { limit: 20 } } }));
+
+/** Propose a framework; `revision` is that of the draft that is changed, undefined for a new draft. */
+export const proposeDraft = (framework: Framework, by: string, comment: string | null, revision: number | undefined) =>
+  answer(
+    api.PUT('/v1/frameworks/{framework_id}/draft', {
+      params: { ...of(framework.id), header: revision === undefined ? { 'If-None-Match': '*' } : only(revision) },
+      body: { framework, by, comment },
+    }),
+  );
+
+export type DraftStep = 'review' | 'approve' | 'comment';
+
+/** Review or approve this revision of a draft, or comment on it. */
+export function signDraft(framework: string, step: DraftStep, revision: number, by: string, comment: string | null) {
+  const params = { ...of(framework), header: only(revision) };
+  if (step === 'comment') {
+    return answer(api.POST('/v1/frameworks/{framework_id}/draft:comment', { params, body: { by, comment: comment ?? '' } }));
+  }
+  const body = { by, comment };
+  return step === 'review'
+    ? answer(api.POST('/v1/frameworks/{framework_id}/draft:review', { params, body }))
+    : answer(api.POST('/v1/frameworks/{framework_id}/draft:approve', { params, body }));
+}
+
+/** Publish this revision of a draft. */
+export const publishDraft = (framework: string, revision: number) =>
+  answer(
+    api.POST('/v1/frameworks/{framework_id}/draft:publish', { params: { ...of(framework), header: only(revision) } }),
+  );
+
+/** Drop this revision of a draft. */
+export const dropDraft = (framework: string, revision: number) =>
+  answer(api.DELETE('/v1/frameworks/{framework_id}/draft', { params: { ...of(framework), header: only(revision) } }));
+
+// --- imports
+
+export interface ImportOptions {
+  dry_run: boolean;
+  map?: string;
+  default?: string;
+}
+
+/** Send a file of courses; yield the answers to its rows as they come, and the report last. Throws ApiError. */
+export async function* importCourses(
+  file: Blob,
+  type: string,
+  options: ImportOptions,
+  signal: AbortSignal,
+): AsyncGenerator<(RowResult | ImportReport)[]> {
+  const asked = Object.entries(options).flatMap(([name, value]) => (value === '' ? [] : [[name, String(value)]]));
+  const unreachable = () => new ApiError(0);
+  const response = await fetch(`/api/v1/courses:import?${new URLSearchParams(asked).toString()}`, {
+    method: 'POST',
+    body: file,
+    headers: { 'Content-Type': type },
+    credentials: 'same-origin',
+    cache: 'no-store',
+    signal,
+  }).catch(() => {
+    throw unreachable();
+  });
+  if (!response.ok || !response.body) {
+    const problem = (await response.json().catch(() => ({}))) as { detail?: string; field?: string };
+    throw new ApiError(response.status, response.headers.get('X-Request-Id') ?? undefined, problem.detail, problem.field);
+  }
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  const lines = new Lines();
+  const parsed = (some: string[]) => some.map((line) => JSON.parse(line) as RowResult | ImportReport);
+  for (;;) {
+    const { done, value } = await reader.read().catch(() => {
+      throw unreachable();
+    });
+    const found = parsed(done ? lines.end() : lines.feed(value));
+    if (found.length) yield found;
+    if (done) return;
+  }
+}

@@ -1,0 +1,135 @@
+import { beforeAll, describe, expect, it, vi } from 'vitest';
+import type { ApiError as ApiErrorType } from '../src/api';
+import type { Queue as QueueType, Source } from '../src/editor/queue';
+import type { Match, MatchPage } from '../src/editor/requests';
+
+// The requests know the page's origin.
+vi.stubGlobal('window', { location: { origin: 'http://127.0.0.1', hash: '' }, addEventListener: () => undefined });
+
+let Queue: typeof QueueType;
+let ApiError: typeof ApiErrorType;
+let marked: (typeof import('../src/editor/queue'))['marked'];
+let surenessOf: (typeof import('../src/editor/queue'))['surenessOf'];
+
+beforeAll(async () => {
+  ({ Queue, marked, surenessOf } = await import('../src/editor/queue'));
+  ({ ApiError } = await import('../src/api'));
+});
+
+const match = (skill: string, confidence: number): Match =>
+  ({ framework: 'f', skill, from: 0, to: 1, confidence, status: 'proposed', words: [], threshold: 0.7 }) as unknown as Match;
+
+/** A catalog that holds one match a course, and pages of two. */
+class Catalog implements Source {
+  readonly asked: string[] = [];
+  readonly decided: string[] = [];
+  refuse: (() => Error) | undefined;
+
+  constructor(readonly confidences: Record<string, number>) {}
+
+  page = (_: object, least: number, most: number, after: string): Promise<MatchPage> => {
+    this.asked.push(`${least}-${most} ${after}`.trim());
+    const within = Object.entries(this.confidences).filter(([id, n]) => n >= least && n <= most && id > after).sort();
+    const courses = within.slice(0, 2).map(([course, n]) => ({ course, title: { en: course }, matches: [match('s', n)] }));
+    const next = within.length > 2 ? (courses[1]?.course ?? null) : null;
+    return Promise.resolve({ courses, next, threshold: 0.7 });
+  };
+
+  decide = (decision: Parameters<Source['decide']>[0]): Promise<void> => {
+    if (this.refuse) return Promise.reject(this.refuse());
+    this.decided.push(`${decision.course} ${decision.status} ${decision.right?.skill ?? ''}`.trim());
+    return Promise.resolve();
+  };
+}
+
+const names = (queue: QueueType) => queue.items.value.map(({ course }) => course);
+const states = (queue: QueueType) => queue.items.value.map(({ state }) => state);
+
+describe('the queue of matches', () => {
+  it('holds every match once, the most certain first, over pages and bands of confidence', async () => {
+    const catalog = new Catalog({ a: 0.35, b: 0.95, c: 0.9, d: 0.99, e: 0.8, f: 0.05, g: 1 });
+    const queue = new Queue({}, 'certain', catalog);
+    await queue.more();
+    expect(names(queue)).toEqual(['g', 'd', 'b', 'c', 'e', 'a', 'f']);
+    expect(queue.whole.value).toBe(true);
+    expect(catalog.asked.filter((one) => one.startsWith('0.9-1'))).toHaveLength(2);
+  });
+
+  it('begins with the doubtful ones where that is asked for', async () => {
+    const queue = new Queue({}, 'doubtful', new Catalog({ a: 0.35, b: 0.95, c: 0.05 }));
+    await queue.more();
+    expect(names(queue)).toEqual(['c', 'a', 'b']);
+  });
+
+  it('sends each decision and goes on to the next open match meanwhile', async () => {
+    const catalog = new Catalog({ a: 0.9, b: 0.8, c: 0.7 });
+    const queue = new Queue({}, 'certain', catalog);
+    await queue.more();
+    queue.decide('confirmed');
+    expect(queue.current?.course).toBe('b');
+    queue.decide('corrected', { skill: 'other', from: 1, to: 2 });
+    queue.goTo(0);
+    await queue.settled();
+    queue.decide('rejected');
+    expect(queue.current?.course).toBe('c');
+    await queue.settled();
+    expect(catalog.decided).toEqual(['a confirmed', 'b corrected other', 'a rejected']);
+    expect(states(queue)).toEqual(['saved', 'saved', 'open']);
+    queue.goTo(99);
+    expect(queue.current).toBeUndefined();
+    queue.decide('confirmed');
+    expect(catalog.decided).toHaveLength(3);
+  });
+
+  it('keeps what did not reach the catalog, and sends it again when asked', async () => {
+    const catalog = new Catalog({ a: 0.9, b: 0.8 });
+    const queue = new Queue({}, 'certain', catalog);
+    await queue.more();
+    catalog.refuse = () => new ApiError(0);
+    queue.decide('confirmed');
+    await queue.settled();
+    expect(states(queue)).toEqual(['failed', 'open']);
+    expect(queue.unsent).toBe(1);
+    catalog.refuse = undefined;
+    queue.sendAgain();
+    await queue.settled();
+    expect(catalog.decided).toEqual(['a confirmed']);
+    expect(queue.unsent).toBe(0);
+  });
+
+  it('goes on where it broke off when a page could not be had', async () => {
+    const catalog = new Catalog({ a: 0.99, b: 0.98, c: 0.97, d: 0.2 });
+    const { page } = catalog;
+    const source: Source = {
+      decide: catalog.decide,
+      page: (filter, least, most, after) => (catalog.asked.length === 1 && !catalog.refuse ? failOnce() : page(filter, least, most, after)),
+    };
+    const failOnce = () => {
+      catalog.refuse = () => new ApiError(503);
+      return Promise.reject(new ApiError(503));
+    };
+    const queue = new Queue({}, 'certain', source);
+    await queue.more();
+    expect([names(queue), queue.error.value?.status, queue.whole.value]).toEqual([['a', 'b'], 503, false]);
+    await queue.more();
+    expect(names(queue)).toEqual(['a', 'b', 'c', 'd']);
+    expect(queue.error.value).toBeUndefined();
+  });
+});
+
+describe('the words that matched', () => {
+  it.each([
+    ['Data Analysis', ['data'], [['Data', true], [' Analysis', false]]],
+    ['การวิเคราะห์ข้อมูล', ['ข้อมูล'], [['การวิเคราะห์', false], ['ข้อมูล', true]]],
+    ['aaa', ['aa', 'a', ''], [['aaa', true]]],
+    ['İ data', ['data'], [['İ data', false]]],
+    ['', ['x'], []],
+    ['a.b', ['.'], [['a', false], ['.', true], ['b', false]]],
+  ])('stand out in %j', (text, words, pieces) => {
+    expect(marked(text, words).map(({ text: piece, hit }) => [piece, hit])).toEqual(pieces);
+  });
+
+  it('are called by how sure they are', () => {
+    expect([0.8, 0.7, 0.69, 0.5, 0.1].map((one) => surenessOf(one, 0.7))).toEqual(['likely', 'likely', 'maybe', 'maybe', 'doubtful']);
+  });
+});

@@ -1,0 +1,251 @@
+"""The pages of those who keep the catalog, in a real Chromium over the whole system."""
+
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser
+
+from tests.support.editors import FRAMEWORK, editing
+from tests.support.platform import Platform
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.timeout(400)
+SIZES = [(390, 844), (1280, 900)]
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_matches_are_decided_with_one_key_each(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    async with editing(platform, browser, width=width, height=height) as (tenant, reader):
+        page, focused = reader.page, "document.activeElement.id"
+        await tenant.offer("right", {"th": "การวิเคราะห์ข้อมูล", "en": "Data Analytics"})
+        await tenant.offer("wrong", {"en": "Data Analytics and Data Visualization"}, description={"en": "With data."})
+        await tenant.offer("other", {"th": "ความมั่นคงปลอดภัยไซเบอร์", "en": "Cybersecurity"})
+
+        async def proposed() -> list[tuple[str, str]]:
+            found = await tenant.ask("GET", "/v1/matches?status=proposed")
+            rows = [
+                (row["confidence"], one["course"], row["skill"]) for one in found["courses"] for row in one["matches"]
+            ]
+            return [(course, skill) for _, course, skill in sorted(rows, key=lambda row: (-row[0], row[1]))]
+
+        async def all_three() -> bool:
+            return len({course for course, _ in await proposed()}) == 3
+
+        await until(all_three, "matches of all courses")
+        order = await proposed()
+        here = ".match[data-course='{}'][data-skill='{}']"
+
+        await reader.sign_in(tenant.key)
+        await page.wait_for_selector(here.format(*order[0]))
+        for _ in ("th", "en"):
+            await page.wait_for_selector(".match .about")
+            assert await reader.overflow() == 0
+            assert await reader.violations() == []
+            assert "%" in await page.inner_text(".sureness")
+            await page.click("#language")
+
+        await page.focus("#match-title")
+        await page.keyboard.press("c")
+        await page.wait_for_selector(here.format(*order[1]))
+        assert await page.evaluate(focused) == "match-title"
+        await page.keyboard.press("r")
+        await page.wait_for_selector(here.format(*order[2]))
+        await page.keyboard.press("e")
+        await page.wait_for_selector("#correct-skill")
+        assert await page.evaluate(focused) == "correct-skill"
+        assert await reader.violations() == []
+        await page.select_option("#correct-from", "2")
+        await page.select_option("#correct-to", "1")
+        await page.click("[data-keep=correct-send]")
+        await page.wait_for_selector("#correct-wrong:not(:empty)")
+        await page.select_option("#correct-to", "3")
+        await page.click("[data-keep=correct-send]")
+        await page.wait_for_function("() => document.getElementById('queue-status').innerText.includes('3')")
+        assert [row for row in await proposed() if row in order[:3]] == []
+        course, skill = order[0]
+        assert skill in [row[0] for row in await tenant.teaches(course)]
+        assert order[1][1] not in [row[0] for row in await tenant.teaches(order[1][0])]
+        assert (order[2][1], 2, 3) in await tenant.teaches(order[2][0])
+
+        await page.locator(".done button").last.click()  # the first decision is taken back by another one
+        await page.wait_for_selector(here.format(*order[0]))
+        await page.keyboard.press("r")
+        await page.wait_for_function("() => document.querySelector('.done li:last-child').innerText.includes('ไม่ใช่')")
+        await page.wait_for_function("() => !document.querySelector('.done').innerText.includes('กำลังบันทึก')")
+        assert skill not in [row[0] for row in await tenant.teaches(course)]
+        assert await reader.violations() == []
+
+
+async def test_a_decision_that_does_not_arrive_is_told_and_sent_again(platform: Platform, browser: Browser) -> None:
+    async with editing(platform, browser) as (tenant, reader):
+        page = reader.page
+        await tenant.offer("only", {"th": "การวิเคราะห์ข้อมูล", "en": "Data Analytics"})
+
+        async def proposed() -> bool:
+            return bool((await tenant.ask("GET", "/v1/matches?status=proposed"))["courses"])
+
+        await until(proposed, "a match")
+        await reader.sign_in(tenant.key)
+        await page.wait_for_selector(".match")
+        skill = await page.get_attribute(".match", "data-skill")
+        await page.route("**/matches:confirm", lambda route: route.abort())
+        await page.click("[data-keep=confirm]")
+        await page.wait_for_selector("[data-keep=send-again]")
+        assert await tenant.teaches("only") == []
+        assert await reader.violations() == []
+        await page.unroute("**/matches:confirm")
+        await page.click("[data-keep=send-again]")
+        await page.wait_for_selector("[data-keep=send-again]", state="detached")
+        assert skill in [row[0] for row in await tenant.teaches("only")]
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_a_file_is_looked_at_its_columns_confirmed_and_stored(
+    platform: Platform, browser: Browser, tmp_path: Path, width: int, height: int
+) -> None:
+    async with editing(platform, browser, width=width, height=height) as (tenant, reader):
+        page = reader.page
+        courses = tmp_path / "รายวิชา.csv"
+        lines = ["ชื่อหลักสูตร,จำนวนชั่วโมง,กลุ่ม", *(f"หลักสูตรที่ {n},{n},ข้อมูล" for n in range(1, 41)), ",2,ข้อมูล"]
+        courses.write_text("\n".join(lines), encoding="utf-8")
+        before = (await tenant.ask("GET", "/v1/courses?q="))["total"]
+        await reader.sign_in(tenant.key, "/#view=load")
+        await page.wait_for_selector("#file")
+        await page.click("[data-keep=check]")
+        assert "กรุณาเลือกไฟล์" in await page.inner_text("#file-wrong")
+        await page.set_input_files("#file", courses)
+        await page.click("[data-keep=check]")
+        await page.wait_for_selector("[data-column='กลุ่ม']")
+        assert await page.input_value("[data-column='ชื่อหลักสูตร']") == "title"
+        assert await page.input_value("[data-column='กลุ่ม']") == ""
+        assert await page.inner_text("[data-verdict=created] dd") == "40"
+        assert await page.inner_text("[data-verdict=refused] dd") == "1"
+        assert (await tenant.ask("GET", "/v1/courses?q="))["total"] == before  # nothing is stored yet
+        for _ in ("th", "en"):
+            assert await reader.overflow() == 0
+            assert await reader.violations() == []
+            await page.click("#language")
+
+        await page.select_option("[data-column='กลุ่ม']", "tags")
+        await page.fill("#default-provider", "สำนักงานตัวอย่าง, กรุงเทพฯ")
+        await page.click("[data-keep=check-again]")
+        await page.wait_for_selector("[data-keep=store]")
+        assert await page.input_value("[data-column='กลุ่ม']") == "tags"
+        assert await page.input_value("#default-provider") == "สำนักงานตัวอย่าง, กรุงเทพฯ"
+        await page.click("[data-keep=store]")
+        await page.wait_for_selector("#load-status >> text=บันทึกเสร็จแล้ว")
+        assert await page.inner_text("[data-verdict=created] dd") == "40"
+        assert await page.locator(".rows > li.refused").count() == 1
+        assert await reader.violations() == []
+        async with page.expect_download() as download:
+            await page.click("[data-keep=report]")
+        report = (await (await download.value).path()).read_text(encoding="utf-8-sig")
+        assert len(report.splitlines()) == 42
+        assert sum(",created," in line for line in report.splitlines()) == 40
+        stored = await tenant.ask("GET", "/v1/courses?limit=500")
+        mine = [one for one in stored["courses"] if one["provider"] == {"th": "สำนักงานตัวอย่าง, กรุงเทพฯ"}]
+        assert len(mine) == 40
+        assert all(one["tags"] == ["ข้อมูล"] for one in mine)
+
+        await page.set_input_files("#file", {"name": "x.csv", "mimeType": "text/csv", "buffer": b"\x00\x01"})
+        await page.click("[data-keep=check]")
+        await page.wait_for_selector(".notice.refused")
+        assert await reader.violations() == []
+
+
+async def test_courses_are_found_narrowed_and_shown_with_where_their_skills_come_from(
+    platform: Platform, browser: Browser
+) -> None:
+    async with editing(platform, browser, width=390, height=844) as (tenant, reader):
+        page = reader.page
+        given = {"framework": FRAMEWORK, "skill": "dlit-access", "from": 1, "to": 2}
+        await tenant.offer("given", {"th": "วงแหวนกาแล็กซีขั้นต้น"}, teaches=[given], assumed=["hours"])
+        needs = [{"course": "given"}, {"any": [{"course": "absent"}, {**given, "level": 1}]}]
+        for name in ("from", "to"):
+            needs[1]["any"][1].pop(name)  # type: ignore[index]
+        await tenant.offer("later", {"th": "วงแหวนกาแล็กซีขั้นสูง"}, requires=needs, stated={"duration": "3 ชม."})
+
+        async def found() -> bool:
+            return (await tenant.ask("GET", "/v1/courses?q=กาแล็กซี"))["total"] == 2  # type: ignore[no-any-return]
+
+        await until(found, "the search index has both")
+        await reader.sign_in(tenant.key, "/#view=courses")
+        await page.fill("#q", "กาแล็กซี")
+        await page.press("#q", "Enter")
+        await page.wait_for_function("() => document.querySelectorAll('.results li').length === 2")
+        assert await page.locator(".results mark").count() >= 2
+        for _ in ("th", "en"):
+            assert await reader.overflow() == 0
+            assert await reader.violations() == []
+            await page.click("#language")
+        await page.click(".facets a >> nth=0")
+        await page.wait_for_function("() => document.querySelectorAll('.results li').length === 1")
+        await page.click(".chosen a")
+        await page.wait_for_function("() => document.querySelectorAll('.results li').length === 2")
+        await page.click(".results a[href*='later']")
+        await page.wait_for_selector(".course[data-course=later] h1")
+        assert "3 ชม." in await page.inner_text(".stated")
+        await page.wait_for_selector("#before-title ~ ul a:has-text('ขั้นต้น')")
+        assert await reader.overflow() == 0
+        assert await reader.violations() == []
+        await page.click("#before-title ~ ul a:has-text('ขั้นต้น')")
+        await page.wait_for_selector(".course[data-course=given] h1")
+        assert "ผู้จัดระบุ" in await page.inner_text(".course .statements")
+        assert "ระบบประมาณเอง" in await page.inner_text(".course .facts")
+
+        await page.click("[data-keep=to-health]")
+        await page.wait_for_selector("[data-fault=dangling] li:has-text('absent')")
+        for _ in ("th", "en"):
+            assert await reader.overflow() == 0
+            assert await reader.violations() == []
+            await page.click("#language")
+        await page.click("[data-fault=dangling] li a:has-text('ขั้นสูง')")
+        await page.wait_for_selector(".course[data-course=later] h1")
+        await page.click("[data-keep=to-officers]")
+        await reader.shows("choose")
+        assert await reader.violations() == []
+
+
+async def test_a_framework_version_is_proposed_reviewed_and_approved_by_different_people(
+    platform: Platform, browser: Browser
+) -> None:
+    async with editing(platform, browser, width=390, height=844) as (tenant, reader):
+        page = reader.page
+        before = await tenant.ask("GET", f"/v1/frameworks/{FRAMEWORK}")
+        await tenant.ask("PUT", f"/v1/frameworks/{FRAMEWORK}", json=before)  # a version of the tenant's own
+        await reader.sign_in(tenant.key, "/#view=frameworks")
+        await page.click(f".results a[href*='{FRAMEWORK}']")
+        await page.click("[data-keep=new-draft]")
+        group, skill = before["job_groups"][0]["id"], before["skills"][0]["id"]
+        required = {row["skill"]: row["level"] for row in before["requirements"] if row["job_group"] == group}
+        level = next(step["level"] for step in before["scale"] if step["level"] not in (0, required.get(skill)))
+        await page.select_option(f"#level-{skill}", f"{level:g}")
+        await page.click("[data-keep=propose]")
+        await page.wait_for_selector("#proposer-wrong:not(:empty)")
+        assert await reader.overflow() == 0
+        assert await reader.violations() == []
+        await page.fill("#proposer", "ก. วงศ์สุวรรณ")
+        await page.click("[data-keep=propose]")
+        await page.wait_for_selector("[data-state=draft] .impact tbody tr")
+        assert await page.locator(".impact tbody tr").count() == 1
+        assert (await tenant.ask("GET", f"/v1/frameworks/{FRAMEWORK}"))["requirements"] == before["requirements"]
+        for _ in ("th", "en"):
+            assert await reader.overflow() == 0
+            assert await reader.violations() == []
+            await page.click("#language")
+
+        for step, refused, taken in (("review", "ก. วงศ์สุวรรณ", "ข. ใจดี"), ("approve", "ข. ใจดี", "ค. มีสุข")):
+            await page.fill("#signer", refused)
+            await page.click(f"[data-keep={step}]")
+            await page.wait_for_selector("#signer-wrong:not(:empty)")
+            await page.fill("#signer", taken)
+            await page.click(f"[data-keep={step}]")
+            await page.wait_for_selector(f"[data-keep={step}]", state="detached")
+        await page.click("[data-keep=publish]")
+        await page.wait_for_selector("#versions-title ~ ul >> text=อนุมัติโดย ค. มีสุข")
+        after = await tenant.ask("GET", f"/v1/frameworks/{FRAMEWORK}")
+        rows = [row for row in after["requirements"] if (row["job_group"], row["skill"]) == (group, skill)]
+        assert [row["level"] for row in rows] == [level]
+        assert await reader.violations() == []

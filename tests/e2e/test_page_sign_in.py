@@ -1,0 +1,87 @@
+"""Signing in and out on the page where the portal knows the provider of an organisation's accounts."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+from playwright.async_api import Browser
+
+from services.portal.api.page import BUILT
+from tests.support.openid_provider import CLIENT_ID, CLIENT_SECRET, openid_provider
+from tests.support.page import Reader, reading
+from tests.support.portal import Portal, running_portal, staged
+
+pytestmark = pytest.mark.timeout(400)
+SENTENCES = {
+    "expired": ("การเข้าสู่ระบบใช้เวลานานเกินไป", "Signing in took too long"),
+    "refused": ("บัญชีหน่วยงานไม่ยืนยันการเข้าใช้", "did not confirm it"),
+    "unknown": ("บัญชีของท่านยังไม่มีสิทธิ์ใช้ระบบนี้", "may not use this system yet"),
+    "unavailable": ("ระบบบัญชีหน่วยงานยังไม่ตอบสนอง", "does not answer"),
+}
+
+
+@pytest.fixture(scope="module")
+async def portal(kafka_bootstrap: str, mongodb_uri: str) -> AsyncIterator[Portal]:
+    async with staged(kafka_bootstrap, mongodb_uri) as (settings, owner), openid_provider() as provider:
+        wanted = replace(
+            settings,
+            portal_url="http://portal.test",
+            openid_issuer=provider.url,
+            openid_client_id=CLIENT_ID,
+            openid_client_secret=CLIENT_SECRET,
+            openid_tenant="agency",
+        )
+        async with running_portal(wanted, owner, pages=BUILT) as portal:
+            yield portal
+
+
+async def shows_outcome(reader: Reader, words: str) -> None:
+    await reader.page.wait_for_function(
+        "words => document.querySelector('[data-keep=openid]')"
+        "?.closest('.message').querySelector('[role=alert]').innerText.includes(words)",
+        arg=words,
+    )
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+async def test_the_account_of_the_organisation_is_offered_and_how_it_ended_is_told_once(
+    portal: Portal, browser: Browser, width: int
+) -> None:
+    async with reading(browser, portal.url, width=width) as reader:
+        page = reader.page
+        for outcome, (thai, english) in SENTENCES.items():
+            await page.goto(f"{portal.url}/?sign-in={outcome}#officer=officer-1")
+            await shows_outcome(reader, thai)
+            await page.click("#language")
+            await shows_outcome(reader, english)
+            assert await reader.violations() == []
+            assert await reader.overflow() == 0
+            await page.click("#language")
+        assert page.url == f"{portal.url}/#officer=officer-1"
+        address = await page.get_attribute("[data-keep=openid]", "href")
+        assert address == "/session/openid?to=%2F%23officer%3Dofficer-1"
+        async with portal.session.get(portal.url + address, allow_redirects=False) as answer:
+            assert answer.status == 303
+        await page.reload()
+        await shows_outcome(reader, "")
+        assert await page.locator(".wrong", has_text="บัญชี").count() == 0
+
+
+async def test_signing_out_everywhere_is_offered_beside_signing_out(portal: Portal, browser: Browser) -> None:
+    _, key = await portal.officer()
+    async with reading(browser, portal.url, width=320) as reader:
+        page = reader.page
+        await reader.sign_in(key, "/?sign-in=refused")
+        await page.wait_for_selector("#sign-out")
+        await page.click("#language")
+        assert await page.inner_text("#sign-out-everywhere") == "Sign out on all devices"
+        assert await reader.violations() == []
+        assert await reader.overflow() == 0
+        async with page.expect_request(lambda request: request.method == "DELETE") as asked:
+            await page.click("#sign-out-everywhere")
+        assert (await asked.value).url == f"{portal.url}/session?everywhere=true"
+        await reader.shows("signIn")
+        assert "did not confirm" not in await page.inner_text("main")
+        async with page.expect_response(f"{portal.url}/session") as found:
+            await page.reload()
+        assert (await found.value).status == 401

@@ -1,0 +1,45 @@
+"""A tenant with a catalog of its own, and its editor at the page."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from playwright.async_api import Browser
+
+from tests.support.builders import unique
+from tests.support.page import Reader, reading
+from tests.support.platform import Platform
+
+FRAMEWORK = "th-digital-2018"
+
+
+class Tenant:
+    """A tenant and its admin's key."""
+
+    def __init__(self, platform: Platform, name: str, key: str) -> None:
+        self.platform = platform
+        self.name = name
+        self.key = key
+
+    async def ask(self, method: str, path: str, **options: Any) -> Any:
+        """Return the catalog's answer to the admin; it is a success."""
+        return await self.platform.insist("catalog", method, path, key=self.key, **options)
+
+    async def offer(self, course: str, title: dict[str, str], **more: Any) -> None:
+        """Put a course without skills."""
+        body = {"id": course, "title": title, "provider": {"en": "Institute"}, "hours": 3, "languages": ["th"], **more}
+        await self.ask("PUT", f"/v1/courses/{course}", json=body)
+
+    async def teaches(self, course: str) -> list[tuple[str, float, float]]:
+        """Return the skills that a course teaches, from which level to which."""
+        found = await self.ask("GET", f"/v1/courses/{course}")
+        return [(row["skill"], row["from"], row["to"]) for row in found.get("teaches", [])]
+
+
+@asynccontextmanager
+async def editing(platform: Platform, browser: Browser, **window: Any) -> AsyncIterator[tuple[Tenant, Reader]]:
+    """Yield a new tenant, and its admin at the page, not signed in yet."""
+    name = unique("editors")
+    tenant = Tenant(platform, name, await platform.stack.issuer.issue(name, "admin"))
+    async with reading(browser, platform.stack.urls["portal"][0], **window) as reader:
+        yield tenant, reader
