@@ -41,7 +41,6 @@ def read(raw: bytes, defaults: ItemDefaults) -> BankReading:
         raise Malformed("the file is not UTF-8; save it as CSV UTF-8") from error
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
-    csv.field_size_limit(_CELL_LIMIT)
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         header = [name.strip().lower() for name in next(rows, [])]
@@ -70,6 +69,9 @@ def _rows(rows: Iterator[list[str]], header: list[str]) -> Iterator[GivenRow]:
             if len(row) > len(header):
                 many = f"{len(row)} cells, but the first row names {len(header)} columns"
                 yield GivenRow(faults=[InvalidInput(many)])
+                continue
+            if any(len(cell) > _CELL_LIMIT for cell in row):
+                yield GivenRow(faults=[InvalidInput(f"a cell may hold {_CELL_LIMIT} characters")])
                 continue
             cells = {name: _plain(cell) for name, cell in zip(header, row, strict=False) if name}
             yield _item({name: cell for name, cell in cells.items() if cell})
