@@ -618,7 +618,10 @@ async def _fill(watched: Watched) -> None:
 # --- what the server says of each command ----------------------------------------------------------------------------
 
 _READS = ("find", "aggregate", "count", "distinct", "findAndModify")
-_QUERY = {"query", "pipeline", "filter", "sort", "limit", "skip", "projection", "hint", "cursor", "update", "fields"}
+_QUERY = {
+    *("query", "pipeline", "filter", "sort", "limit", "skip", "projection", "hint", "cursor"),
+    *("update", "remove", "fields"),
+}
 _WRITES = {"update": "updates", "delete": "deletes"}
 
 

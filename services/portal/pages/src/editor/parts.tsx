@@ -23,7 +23,7 @@ export const PageHeading = ({ title, why }: { title: Key; why?: Key }): JSX.Elem
 );
 
 /** What could not be had, with a button to try again; who is signed out is asked to sign in. */
-export function Trouble({ error, again }: { error: ApiError; again?: () => unknown }): JSX.Element {
+export function Trouble({ error, again }: { error: ApiError; again?: (() => unknown) | undefined }): JSX.Element {
   useEffect(() => {
     if (error.status === 401) refused(error);
   }, [error]);
