@@ -19,7 +19,6 @@ async def test_an_officer_looks_back_at_courses_levels_and_paths(
         first = await page.get_attribute(".step >> nth=0", "data-course")
         assert first
         await say(reader, first, "completed")
-        await page.click('[data-keep^="finished-save"], form.finished button[type=submit]')
         await reader.news("ตามที่ท่านบอก")
         await officer.assess(required(0.7))
         await reader.news("เพราะมีผลประเมินใหม่")

@@ -56,7 +56,7 @@ const Figures = ({ name, heads, children }: TableProps): JSX.Element => (
   <details data-keep={`${name}-table`}>
     <summary>{t('asTable')}</summary>
     {/* eslint-disable-next-line jsx-a11y-x/no-noninteractive-tabindex -- a part that scrolls is to be reached by keyboard */}
-    <div class="scroll" tabIndex={0} role="region" aria-label={t('asTable')}>
+    <div class="scroll" tabIndex={0} role="region" aria-label={heads.join(' · ')}>
       <table>
         <thead>
           <tr>
