@@ -18,6 +18,9 @@ import {
   signDraft,
 } from './requests';
 
+const isMissing = (versions: FrameworkVersions['versions'], published: Framework | undefined): boolean =>
+  published?.version !== undefined && !versions.some((one) => one.version === published.version);
+
 const maybe = <T>(): Signal<T | undefined> => signal<T | undefined>(undefined);
 
 export class Drafts {
@@ -39,8 +42,14 @@ export class Drafts {
     await this.alone(() => this.refresh());
   }
 
-  private async refresh(): Promise<void> {
-    const [published, draft, { versions }] = await Promise.all([readFramework(this.id), readDraft(this.id), readVersions(this.id)]);
+  private async refresh({ listed = false } = {}): Promise<void> {
+    const [published, draft] = await Promise.all([readFramework(this.id), readDraft(this.id)]);
+    let { versions } = await readVersions(this.id);
+    // A version is listed once the catalog has read it back from its topic, a moment after it was published.
+    for (let tries = 0; listed && tries < 20 && isMissing(versions, published); tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      ({ versions } = await readVersions(this.id));
+    }
     const impact = draft && (await readImpact(this.id));
     batch(() => {
       this.published.value = published;
@@ -74,7 +83,7 @@ export class Drafts {
 
   /** Publish the draft. */
   async publish(): Promise<boolean> {
-    return this.change((revision) => publishDraft(this.id, revision));
+    return this.change((revision) => publishDraft(this.id, revision), { listed: true });
   }
 
   /** Drop the draft. */
@@ -82,12 +91,12 @@ export class Drafts {
     return this.change((revision) => dropDraft(this.id, revision));
   }
 
-  private change(work: (revision: number) => Promise<unknown>): Promise<boolean> {
+  private change(work: (revision: number) => Promise<unknown>, after = { listed: false }): Promise<boolean> {
     return this.alone(async () => {
       const { value: draft } = this.draft;
       if (!draft) return;
       await work(draft.revision);
-      await this.refresh();
+      await this.refresh(after);
     });
   }
 
