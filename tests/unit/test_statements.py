@@ -114,3 +114,16 @@ def test_every_statement_of_a_small_world_is_true(plan: Inputs, courses: list[Co
     random.Random(len(courses)).shuffle(names)  # noqa: S311 - test data
     again = msgspec.structs.replace(plan, previous=names)
     assert validate(recommend(again, view), again, view.course) == []
+
+
+@pytest.mark.parametrize("sd", [0.05, 0.3])
+def test_a_gap_too_small_for_a_course_is_told_and_passes_the_checker_whatever_its_decimals(sd: float) -> None:
+    """Levels that are fused from many results have six decimals, of which the last is often a 5."""
+    view = view_of([course("goal", ("a", 0, 2))])
+    causes = set()
+    for millionths in range(1_900_015, 2_000_000, 490):
+        plan = inputs(SKILLS, {"a": millionths / 1_000_000, "b": 1}, sd=sd)
+        path = recommend(plan, view)
+        assert validate(path, plan, view.course) == []
+        causes |= {row.cause for row in path.open}
+    assert "too_small" in causes
