@@ -69,7 +69,7 @@ class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
     warnings: dict[str, str] = {}
 
 
-READINESS: web.AppKey[Callable[[], Awaitable[Readiness]]] = web.AppKey("readiness", Callable)
+READINESS: web.AppKey[Callable[[], Awaitable[Readiness]]] = web.AppKey("readiness")
 """Checks what the service needs, as `/readyz` does."""
 
 
@@ -101,8 +101,9 @@ def build_app(  # noqa: PLR0913 - an app is built once, by name, in a __main__
     )
     app[LIFECYCLE] = lifecycle
     app[REGISTRY] = registry
-    app[READINESS] = partial(_readiness, lifecycle, checks or {}, warnings or {})
-    every = [*routes, *_probes(app[READINESS], registry)]
+    readiness: Callable[[], Awaitable[Readiness]] = partial(_readiness, lifecycle, checks or {}, warnings or {})
+    app[READINESS] = readiness
+    every = [*routes, *_probes(readiness, registry)]
     described = openapi.document(title, description or title, every)
     app[TABLE] = [*every, *openapi.pages(title, described)]
     for route in app[TABLE]:
@@ -138,9 +139,7 @@ def _registry() -> CollectorRegistry:
     return registry
 
 
-async def _readiness(
-    lifecycle: Lifecycle, checks: Mapping[str, Check], warnings: Mapping[str, Check]
-) -> Readiness:
+async def _readiness(lifecycle: Lifecycle, checks: Mapping[str, Check], warnings: Mapping[str, Check]) -> Readiness:
     results, told = await asyncio.gather(_all_checked(checks), _all_checked(warnings))
     if lifecycle.failure:
         results["background"] = lifecycle.failure

@@ -7,5 +7,6 @@ serves   the page, `/session`, `/v1/officers/{officer_id}/live` (SSE), `/v1/syst
          owning service
 asks     the recommender for the stored path when a stream opens; every replica how it is, where an admin asks
 
-connections · replicas · consumer · api/ (live, session, forwarding, page, system) · pages/ (what browsers show) · __main__
+connections · replicas · consumer · api/ (live, session, forwarding, page, system) ·
+pages/ (what browsers show) · __main__
 """

@@ -36,9 +36,7 @@ class ReportStore(Generic[R]):
         by_import = IndexModel([("import_id", ASCENDING), ("last", ASCENDING)], name="by_import")
         refused = IndexModel([("import_id", ASCENDING), ("statuses", ASCENDING), ("last", ASCENDING)], name="by_status")
         newest = IndexModel([("tenant", ASCENDING), ("expires_at", DESCENDING)], name="tenant_newest")
-        await ensure_indexes(
-            self._database, {"imports": [expiry, newest], "import_rows": [expiry, by_import, refused]}
-        )
+        await ensure_indexes(self._database, {"imports": [expiry, newest], "import_rows": [expiry, by_import, refused]})
 
     async def save(self, tenant: str, report: R) -> None:
         """Store a report as it is now. Raises Unavailable."""

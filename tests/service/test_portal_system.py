@@ -1,4 +1,4 @@
-"""What operators are told of the services: each replica's readiness and figures, one that is away, and to admins only."""
+"""What operators are told of the services: readiness and figures of each replica, and to admins only."""
 
 import asyncio
 import json
@@ -97,13 +97,20 @@ async def test_each_replica_says_how_it_is_and_one_that_is_away_holds_nothing_up
     ):
         found = await state(portal)
     told = {"version": "9.1", "started_at": "2026-09-21T14:13:20Z", "figures": FIGURES}
-    away = {"status": "away", "checks": {}, "warnings": {}, "figures": {}, "version": None, "started_at": None}
+    away: dict[str, Any] = {
+        "status": "away",
+        "checks": {},
+        "warnings": {},
+        "figures": {},
+        "version": None,
+        "started_at": None,
+    }
     assert found["assessment"] == [
         {"number": 1, **READY, "warnings": {}, **told},
         {"number": 2, **failing, **told},
     ]
     assert found["catalog"] == [{"number": number, **away} for number in (1, 2, 3)]
-    without = {"version": None, "started_at": None, "figures": {}}
+    without: dict[str, Any] = {"version": None, "started_at": None, "figures": {}}
     assert found["recommender"] == [
         {"number": 1, **away},
         {"number": 2, "status": "ready", "checks": {}, "warnings": {}, **without},

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from services.recommender.inputs import Inputs
 from services.recommender.planner.pipeline import recommend, waiting_for_framework
 from shared import messages
+from shared.cloudevents import from_kafka, to_kafka
 from shared.compact_paths import CompactPath, alternatives, compact, encoded, expanded
 from shared.domain import Course, LocalizedText
 from shared.errors import InvalidInput
-from shared.events import PathAnnounced, PathRecommended, from_kafka, new_event, to_kafka
+from shared.events import PathAnnounced, PathRecommended, new_event
 from shared.messages import told
 from shared.paths import LearningPath, Message, Reason
 from shared.templates import LANGUAGES, TEMPLATES, Language, compiled, render
