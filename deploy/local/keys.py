@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 from deploy.local.processes import CannotStart
 from deploy.local.seed import sample_officers
@@ -22,11 +23,29 @@ TENANT = "example"
 
 @dataclass(frozen=True)
 class Keys:
-    """API keys of one stack: an admin of the tenant `shared`, and of the tenant `example` a platform and officers."""
+    """API keys of one stack: an admin of the tenant `shared`; of `example` a platform, a supervisor and officers.
+
+    The supervisor is one of the agency of the first sample officer.
+    """
 
     admin: str
     platform: str
+    supervisor: str
     officers: Mapping[str, str] = field(default_factory=dict)
+
+
+def links(portal: str, keys: Keys, officer: str) -> dict[Role, str]:
+    """Return for each role the address of the portal's page that signs in with its key; `officer` is one of the keys'.
+
+    The key stands in the fragment, which browsers send to no server; the page takes it out of the address at once.
+    """
+    by_role: dict[Role, str] = {
+        "officer": keys.officers[officer],
+        "supervisor": keys.supervisor,
+        "admin": keys.admin,
+        "platform": keys.platform,
+    }
+    return {role: f"{portal}/#key={quote(key, safe='')}" for role, key in by_role.items()}
 
 
 class Issuer:
@@ -41,12 +60,17 @@ class Issuer:
         return (await self._issue([(tenant, role, officer, agency)]))[0]
 
     async def sample_keys(self) -> Keys:
-        """Return keys for the starter data's loader, a platform and each sample officer. Raises CannotStart."""
-        officers = [officer["officer"] for officer in sample_officers()]
-        wanted: list[_Wanted] = [(SHARED_TENANT, "admin", None, None), (TENANT, "platform", None, None)]
+        """Return keys for the starter data's loader, and for people of every role. Raises CannotStart."""
+        samples = sample_officers()
+        officers = [officer["officer"] for officer in samples]
+        wanted: list[_Wanted] = [
+            (SHARED_TENANT, "admin", None, None),
+            (TENANT, "platform", None, None),
+            (TENANT, "supervisor", None, samples[0]["profile"]["agency"]),
+        ]
         wanted += [(TENANT, "officer", officer, None) for officer in officers]
-        admin, platform, *rest = await self._issue(wanted)
-        return Keys(admin, platform, dict(zip(officers, rest, strict=True)))
+        admin, platform, supervisor, *rest = await self._issue(wanted)
+        return Keys(admin, platform, supervisor, dict(zip(officers, rest, strict=True)))
 
     async def _issue(self, wanted: Iterable[_Wanted]) -> list[str]:
         client = connect(self._settings, "keys")

@@ -8,7 +8,7 @@ import aiohttp
 from rich.console import Console
 
 from deploy.local.display import Terminal
-from deploy.local.keys import TENANT, Issuer
+from deploy.local.keys import TENANT, Issuer, links
 from deploy.local.pages import build as build_pages
 from deploy.local.processes import LOCAL, CannotStart
 from deploy.local.replicas import SERVICES, fixed_ports, wanted_replicas
@@ -58,13 +58,16 @@ async def make_key(console: Console, tenant: str, role: Role, officer: str | Non
 
 def _print_addresses(console: Console, stack: Stack, officer: str) -> None:
     urls = stack.urls
-    lines = ["", "The officers' page"]
-    lines += [f"  {url}/" for url in urls["portal"]]
-    lines += [f"  sign in with the key of officer {officer}:", f"  {stack.keys.officers[officer]}", ""]
+    notes = {"officer": f"officer {officer}", "admin": "of the tenant `shared`"}
+    lines = ["", "The page, signed in by a link (each holds a key that works for a day)"]
+    for role, link in links(urls["portal"][0], stack.keys, officer).items():
+        lines += [f"  {role:<12} {link}" + (f"  ·  {notes[role]}" if role in notes else "")]
+    lines += [f"  another portal: {url}/" for url in urls["portal"][1:]]
+    lines += [""]
     lines += ["The API and its documentation"]
     for service in SERVICES:
         lines += [f"  {service:<12} {url}  ·  {url}/docs" for url in urls[service]]
-    lines += ["", f"Keys that work for a day (tenant `{TENANT}`; the admin's is `shared`)"]
+    lines += ["", f"The same keys for the API (tenant `{TENANT}`; the admin's is `shared`)"]
     lines += [f"  platform     {stack.keys.platform}", f"  admin        {stack.keys.admin}"]
     lines += ["  more keys: make key ROLE=officer OFFICER=ID (ROLE=platform TENANT=...)", ""]
     mongodb = without_secrets(stack.mongodb.address)

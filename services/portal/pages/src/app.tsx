@@ -7,7 +7,8 @@ import { type Session, signIn } from './api';
 import { asApiError } from './errors';
 import { type Key, language, otherLanguage, setLanguage, t } from './i18n';
 import icon from './icon.svg';
-import { connection, focusOn, openid, session, show, shown, signOut, start, title as pageTitle } from './shell';
+import { isOwnMachine } from './key_link';
+import { connection, focusOn, offerSignIn, openid, session, show, shown, signOut, start, title as pageTitle } from './shell';
 import { Button, EntryForm, Message } from './ui';
 import { VIEWS } from './views';
 
@@ -33,6 +34,19 @@ async function enter(key: string): Promise<void> {
   outcome.value = undefined;
   show('loading');
   focusOn('main');
+}
+
+/** Sign in with the key of a link, in place of whoever was signed in. */
+export async function enterByLink(key: string): Promise<void> {
+  if (!isOwnMachine(window.location.hostname)) {
+    await start();
+    if (shown.value.screen === 'signIn') show('signIn', { complaint: 'keyLinkElsewhere' });
+    return;
+  }
+  session.value = undefined;
+  show('loading');
+  offerSignIn();
+  await enter(key);
 }
 
 const OUTCOMES: Partial<Record<string, Key>> = {

@@ -2,14 +2,21 @@
 
 import '@fontsource-variable/noto-sans-thai/index.css';
 import { render } from 'preact';
-import { App } from './app';
+import { App, enterByLink } from './app';
 import { fetchWords, restoreLanguage } from './i18n';
+import { takeKey } from './key_link';
 import { start } from './shell';
 
 const host = document.getElementById('page');
 if (host) {
+  const key = takeKey();
   void restoreLanguage().then(() => {
     render(<App />, host);
-    return start().then(() => fetchWords().catch(() => undefined));
+    const opened = key === undefined ? start() : enterByLink(key);
+    return opened.then(() => fetchWords().catch(() => undefined));
+  });
+  window.addEventListener('hashchange', () => {
+    const another = takeKey(); // a link that was opened in this tab
+    if (another !== undefined) void enterByLink(another);
   });
 }

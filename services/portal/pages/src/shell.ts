@@ -38,15 +38,20 @@ export function refused(error: ApiError): void {
   } else show('failed', { complaint: error.status === 0 ? 'unreachable' : undefined, requestId: error.requestId });
 }
 
-/** Find out who is signed in, and show their page. */
-export async function start(): Promise<void> {
-  show('loading');
+/** Find out how people may sign in besides with a key. */
+export function offerSignIn(): void {
   readSignInOptions().then(
     (options) => {
       openid.value = options.openid;
     },
     () => undefined, // a key still signs in
   );
+}
+
+/** Find out who is signed in, and show their page. */
+export async function start(): Promise<void> {
+  show('loading');
+  offerSignIn();
   try {
     session.value = await readSession();
   } catch (error) {
