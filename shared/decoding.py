@@ -13,7 +13,7 @@ patched(course, patch, 262_144)  a stored value with a merge patch applied
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -31,6 +31,7 @@ FIRST_YEAR, LAST_YEAR = 1900, 2199
 
 _BUDDHIST = 543
 _LONGEST = 300
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _PLACE = re.compile(r"^(?P<text>.*?)(?: - at (?P<key>`key` in )?`\$(?P<place>[^`]*)`)?$", re.DOTALL)
 _FIELD = re.compile(r"(unknown|required) field `(.*?)`?$", re.DOTALL)
 _LOOSE = msgspec.json.Decoder(float_hook=float)
@@ -73,6 +74,8 @@ def _malformed() -> Iterator[None]:
 
 def convert(given: object, shape: type[T], *, strict: bool = True) -> T:
     """Return builtins in a shape; not `strict` reads numbers and dates from texts. Raises InvalidInput."""
+    if not strict:
+        _check_times(given, shape, "")
     try:
         found = msgspec.convert(given, shape, strict=strict)
     except msgspec.ValidationError as error:
@@ -267,6 +270,21 @@ def _look_at_year(year: int, place: str) -> None:
     if FIRST_YEAR <= meant <= LAST_YEAR:
         raise InvalidInput(f"{year} looks like a Buddhist year; {meant} is meant?", _at(place))
     raise InvalidInput(f"the year is to lie between {FIRST_YEAR} and {LAST_YEAR}", _at(place))
+
+
+def _check_times(given: object, shape: Any, place: str) -> None:
+    """Refuse a text that begins with no date where a time is wanted: a bare number would count seconds since 1970.
+
+    Raises InvalidInput naming the field.
+    """
+    for one in _members(shape):
+        if one is datetime and isinstance(given, str) and not _DATE.match(given):
+            told = "is to be a date with a time and a zone, such as 2026-11-02T09:00:00+07:00"
+            raise InvalidInput(told, _at(place))
+        if isinstance(given, dict) and isinstance(one, type) and issubclass(one, msgspec.Struct):
+            for name, inner in _fields(one):
+                if name in given:
+                    _check_times(given[name], inner, f"{place}.{name}")
 
 
 def _at(place: str) -> str | None:

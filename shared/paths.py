@@ -291,6 +291,9 @@ class Succession(Struct, frozen=True, omit_defaults=True):
     title: LocalizedText | None = None
 
 
+Status = Literal["ready", "provisional", "waiting_for_framework", "refused"]
+
+
 class LearningPath(Struct, frozen=True, omit_defaults=True):
     """The answer to a recommendation, whoever asked. `reason` speaks where there are no steps, or about the whole.
 
@@ -300,7 +303,7 @@ class LearningPath(Struct, frozen=True, omit_defaults=True):
     path before stands as it was promised. `refusal`: why no path may be given, for whoever looks after the system.
     """
 
-    status: Literal["ready", "provisional", "waiting_for_framework", "refused"]
+    status: Status
     job_group: str
     framework: str
     steps: list[Step]

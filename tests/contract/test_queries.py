@@ -494,6 +494,8 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     yield "PlanStore.save_feedback", store.save_feedback(new, said, 0)
     yield "PlanStore.keep_feedback", store.keep_feedback(summary, "a", Feedback(1), said, 0)
     yield "History.find", store.history.find(key, 1)
+    yield "History.page", store.history.page(key, None, 20)
+    yield "History.page after a revision", store.history.page(key, 2, 20)
     releases, about = store.releases, (TENANT, "office", FRAMEWORK)
     report = DeadlineReport(DAY, 1.0, 2.0, 3, [])
     yield "ReleaseStore.replace first", releases.replace(*about, 0, Release())
@@ -616,7 +618,10 @@ async def _fill(watched: Watched) -> None:
 # --- what the server says of each command ----------------------------------------------------------------------------
 
 _READS = ("find", "aggregate", "count", "distinct", "findAndModify")
-_QUERY = {"query", "pipeline", "filter", "sort", "limit", "skip", "projection", "hint", "cursor", "update", "fields"}
+_QUERY = {
+    *("query", "pipeline", "filter", "sort", "limit", "skip", "projection", "hint", "cursor"),
+    *("update", "remove", "fields"),
+}
 _WRITES = {"update": "updates", "delete": "deletes"}
 
 

@@ -206,3 +206,46 @@ async def test_courses_are_found_narrowed_and_shown_with_where_their_skills_come
         await page.click("[data-keep=to-officers]")
         await reader.shows("choose")
         assert await reader.violations() == []
+
+
+async def test_a_framework_version_is_proposed_reviewed_and_approved_by_different_people(
+    platform: Platform, browser: Browser
+) -> None:
+    async with editing(platform, browser, width=390, height=844) as (tenant, reader):
+        page = reader.page
+        before = await tenant.ask("GET", f"/v1/frameworks/{FRAMEWORK}")
+        await tenant.ask("PUT", f"/v1/frameworks/{FRAMEWORK}", json=before)  # a version of the tenant's own
+        await reader.sign_in(tenant.key, "/#view=frameworks")
+        await page.click(f".results a[href*='{FRAMEWORK}']")
+        await page.click("[data-keep=new-draft]")
+        group, skill = before["job_groups"][0]["id"], before["skills"][0]["id"]
+        required = {row["skill"]: row["level"] for row in before["requirements"] if row["job_group"] == group}
+        level = next(step["level"] for step in before["scale"] if step["level"] not in (0, required.get(skill)))
+        await page.select_option(f"#level-{skill}", f"{level:g}")
+        await page.click("[data-keep=propose]")
+        await page.wait_for_selector("#proposer-wrong:not(:empty)")
+        assert await reader.overflow() == 0
+        assert await reader.violations() == []
+        await page.fill("#proposer", "ก. วงศ์สุวรรณ")
+        await page.click("[data-keep=propose]")
+        await page.wait_for_selector("[data-state=draft] .impact tbody tr")
+        assert await page.locator(".impact tbody tr").count() == 1
+        assert (await tenant.ask("GET", f"/v1/frameworks/{FRAMEWORK}"))["requirements"] == before["requirements"]
+        for _ in ("th", "en"):
+            assert await reader.overflow() == 0
+            assert await reader.violations() == []
+            await page.click("#language")
+
+        for step, refused, taken in (("review", "ก. วงศ์สุวรรณ", "ข. ใจดี"), ("approve", "ข. ใจดี", "ค. มีสุข")):
+            await page.fill("#signer", refused)
+            await page.click(f"[data-keep={step}]")
+            await page.wait_for_selector("#signer-wrong:not(:empty)")
+            await page.fill("#signer", taken)
+            await page.click(f"[data-keep={step}]")
+            await page.wait_for_selector(f"[data-keep={step}]", state="detached")
+        await page.click("[data-keep=publish]")
+        await page.wait_for_selector("#versions-title ~ ul >> text=อนุมัติโดย ค. มีสุข")
+        after = await tenant.ask("GET", f"/v1/frameworks/{FRAMEWORK}")
+        rows = [row for row in after["requirements"] if (row["job_group"], row["skill"]) == (group, skill)]
+        assert [row["level"] for row in rows] == [level]
+        assert await reader.violations() == []

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 
+from services.assessment.xapi.statements import STATEMENT_LIMIT
 from tests.support.assessment import TAKEN_AT, assessment_service, profile_of, registered
 from tests.support.builders import FRAMEWORK
 from tests.support.services import Started
@@ -56,6 +57,40 @@ async def send(service: Started, body: Any, **options: Any) -> tuple[int, Any]:
 
 async def levels(service: Started, officer: str) -> dict[str, tuple[float, float]]:
     return {one["skill"]: (one["level"], one["sd"]) for one in (await profile_of(service, officer)).get("levels", [])}
+
+
+@pytest.mark.parametrize(
+    "score",
+    [
+        {"raw": 1e308, "min": -1e308, "max": 1.7e308},
+        {"raw": -1e308, "min": -1.7e308, "max": 1e308},
+        {"raw": 1, "min": 5, "max": 5},
+        {"raw": 1, "min": 5, "max": 2},
+    ],
+)
+async def test_a_range_that_is_none_says_no_score(service: Started, score: dict[str, float]) -> None:
+    officer = await registered(service)
+    assert (await send(service, statement(officer, "scored", result={"score": score})))[0] == 200
+    assert await levels(service, officer) == {}
+    assert (await send(service, statement(officer, "passed", result={"score": score})))[0] == 200
+    assert await levels(service, officer) == {"reading": (4, 0.4)}
+
+
+@pytest.mark.parametrize(
+    ("changed", "status", "field"),
+    [
+        ({"context": {"extensions": {f"{HOME}/x": "a" * STATEMENT_LIMIT}}}, 413, "[1]"),
+        ({"object": {"objectType": "StatementRef", "id": "a" * 9_000_000}}, 400, "[1].object.id"),
+        ({"object": {"id": f"{HOME}/{'a' * 2000}"}}, 400, "[1].object.id"),
+    ],
+)
+async def test_a_statement_too_large_to_keep_is_refused(
+    service: Started, changed: dict[str, Any], status: int, field: str
+) -> None:
+    officer = await registered(service)
+    got, problem = await send(service, [statement(officer), statement(officer) | changed])
+    assert (got, problem["field"]) == (status, field)
+    assert await levels(service, officer) == {}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from msgspec import Meta, Struct
 
-from shared.decoding import _merged, convert, decode, decode_patch, patched
+from shared.decoding import _merged, convert, decode, decode_patch, faults, patched
 from shared.domain import NO_TEXT, Course, Identifier, Level, LocalizedText
 from shared.errors import InvalidInput, Malformed, TooLarge
 from tests.support.builders import course
@@ -134,6 +134,16 @@ def test_what_is_wrong_twice_is_refused_all_the_same() -> None:
 def test_dates_of_use_are_taken(year: int) -> None:
     body = {"on": f"{year}-12-31", "at": f"{year}-12-31T23:59:59+07:00"}
     assert decode(msgspec.json.encode(body), Whole).on == date(year, 12, 31)
+
+
+@pytest.mark.parametrize("text", ["2026", "46352", "1764115200.5", "1e9", "+2026", "-1", "", "now", "2569", "nan"])
+def test_a_number_is_no_time_where_texts_are_read(text: str) -> None:
+    """A year, or the day number of a spreadsheet, would be read as seconds since 1970."""
+    for given, shape, field in (({"at": text}, Whole, "at"), (text, datetime, None)):
+        with pytest.raises(InvalidInput) as caught:
+            convert(given, shape, strict=False)
+        assert caught.value.field == field
+    assert [fault.field for fault in faults({"at": text}, Whole, strict=False)] == ["at"]
 
 
 @pytest.mark.parametrize(

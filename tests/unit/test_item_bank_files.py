@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from services.assessment.item_bank import formats
-from services.assessment.item_bank.formats import MEDIA_TYPES, FormatName
+from services.assessment.item_bank.formats import MEDIA_TYPES, FormatName, qti
 from services.assessment.item_bank.formats.reading import ItemDefaults
-from services.assessment.item_bank.model import Item, ItemBank
+from services.assessment.item_bank.model import ITEMS_LIMIT, Item, ItemBank
 from shared.domain import LocalizedText
 from shared.errors import InvalidInput, Malformed, Problem, TooLarge
 
@@ -187,6 +187,30 @@ def test_what_an_item_cannot_be_made_of_is_told(content: str, told: str) -> None
     (one,) = formats.read("qti", package({"q.xml": content}), ItemDefaults("reading", 2)).items
     assert one.item is None
     assert any(told in fault.detail for fault in one.faults), one.faults
+
+
+@pytest.mark.parametrize("number", ["1_0", "nan", "1" * 5000, "0x2", "two"])
+def test_a_number_of_an_item_is_told_where_it_is_none(number: str) -> None:
+    names = {"LEVEL": "level", "DISCRIMINATION": "parameters.discrimination", "ANSWERS": "parameters.answers"}
+    declared = "".join(
+        f'<qti-outcome-declaration identifier="{name}" base-type="float"><qti-default-value>'
+        f"<qti-value>{number}</qti-value></qti-default-value></qti-outcome-declaration>"
+        for name in names
+    )
+    content = THAI.replace("<qti-item-body>", f"{declared}<qti-item-body>")
+    (one,) = formats.read("qti", package({"q.xml": content}), ItemDefaults("reading", 2)).items
+    assert set(names.values()) <= {fault.field for fault in one.faults}
+
+
+def test_a_bank_as_large_as_may_be_comes_back_from_a_package() -> None:
+    """Its manifest is larger than an item may be."""
+    item = THAI.replace("q1", "{name}")
+    ids = [f"{'x' * 58}{n:05}" for n in range(ITEMS_LIMIT)]
+    raw = package({f"items/{name}.xml": item.replace("{name}", name) for name in ids})
+    with zipfile.ZipFile(io.BytesIO(raw)) as opened:
+        assert opened.getinfo("imsmanifest.xml").file_size > 2 * 1024 * 1024
+    listed = qti._unpacked(raw)
+    assert [name for name, _ in listed] == [f"items/{name}.xml" for name in ids]
 
 
 def test_entities_are_never_expanded() -> None:

@@ -26,6 +26,7 @@ requires-python = ">=3.11"
 dependencies = ["plain"]
 [project.optional-dependencies]
 local = ["tool", "twice<1.5; python_version < '3.13'", "twice>=1.5; python_version >= '3.13'"]
+calibration = ["tool"]
 dev = ["cov", "elsewhere; sys_platform == 'win32'"]
 """
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local import pages
-from deploy.local.processes import CannotStart
+from deploy.local.processes import ROOT, CannotStart
 
 NODE = """#!{python}
 import pathlib, sys
@@ -136,3 +136,9 @@ def test_the_sizes_of_a_part_are_those_of_all_that_it_imports_and_stand_in_the_d
     assert text.endswith("\n\nafter\n")
     assert "| an officer's first view | 1.8 |" in text
     assert "old" not in text
+
+
+def test_the_lock_of_the_pages_names_versions_and_sums_and_no_addresses() -> None:
+    lock = (ROOT / "services" / "portal" / "pages" / "package-lock.json").read_text(encoding="utf-8")
+    assert '"integrity"' in lock
+    assert "://" not in lock

@@ -57,7 +57,7 @@ class ItemParameters(Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     discrimination: Annotated[float, Meta(gt=0, le=20, description="per level")]
     difficulty: Location | None = None
     thresholds: list[Location] | None = None
-    answers: Annotated[int, Meta(ge=0)] = 0
+    answers: Annotated[int, Meta(ge=0, le=1_000_000_000)] = 0
 
     def __post_init__(self) -> None:
         keep_millionths(self, "discrimination", least=0.000_001)

@@ -1,6 +1,7 @@
 """Statements of xAPI 1.0.3 and 2.0.0 (IEEE 9274.1.1): what is read of them, and what is refused. Pure."""
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,7 @@ from msgspec import Meta, Struct
 from services.assessment.scoring import CLOCK_SKEW
 from shared.decoding import convert
 from shared.domain import Identifier
-from shared.errors import InvalidInput, Malformed
+from shared.errors import InvalidInput, Malformed, TooLarge
 from shared.events import sendable
 
 VERSIONS = ("1.0.3", "2.0.0")
@@ -21,6 +22,9 @@ VERSIONS = ("1.0.3", "2.0.0")
 
 MOST_STATEMENTS = 10_000
 """How many statements one request may hold."""
+
+STATEMENT_LIMIT = 262_144
+"""How many bytes of JSON one statement may hold: MongoDB keeps no document over 16 MB."""
 
 Verb = Literal["passed", "failed", "completed", "scored"]
 VERBS: dict[str, Verb] = {f"http://adlnet.gov/expapi/verbs/{verb}": verb for verb in get_args(Verb)}
@@ -58,7 +62,7 @@ class VerbId(Struct):
 class ActivityObject(Struct):
     """What it was done with; only activities can be mapped."""
 
-    id: str | None = None
+    id: Annotated[str, Meta(max_length=2000)] | None = None
     objectType: Literal["Activity", "Agent", "Group", "SubStatement", "StatementRef"] = "Activity"  # noqa: N815
 
 
@@ -109,7 +113,7 @@ class ReceivedStatement:
 
 
 def read_statement(given: object, place: str, now: datetime) -> ReceivedStatement:
-    """Return a statement of a request. Raises Malformed naming the field; `place` is put before it.
+    """Return a statement of a request. Raises Malformed naming the field, TooLarge; `place` is put before it.
 
     One without an id is given one that follows from its content, if it has a timestamp: sent again it is the same.
     """
@@ -129,6 +133,8 @@ def read_statement(given: object, place: str, now: datetime) -> ReceivedStatemen
         raise Malformed("lies before the year 1900", _at(place, "timestamp"))
     compared = {name: value for name, value in given.items() if name not in _NOT_COMPARED}
     canonical = msgspec.json.encode(compared, order="sorted")
+    if len(canonical) > STATEMENT_LIMIT:
+        raise TooLarge(f"a statement may hold {STATEMENT_LIMIT} bytes", place or None)
     named = statement.id or (uuid5(_NAMESPACE, canonical.decode()) if statement.timestamp else uuid4())
     return ReceivedStatement(
         id=str(named),
@@ -142,14 +148,17 @@ def read_statement(given: object, place: str, now: datetime) -> ReceivedStatemen
 
 
 def scaled_score(result: ActivityResult | None) -> float | None:
-    """Return the score from 0 to 1: `scaled`, or else `raw` between `min` (0) and `max`; None without one."""
+    """Return the score from 0 to 1: `scaled`, or else `raw` between `min` (0) and `max`; None without one.
+
+    A range too wide for a number tells nothing either.
+    """
     score = result.score if result else None
     if score is None:
         return None
     if score.scaled is not None:
         return max(score.scaled, 0.0)
     least = score.min or 0.0
-    if score.raw is None or score.max is None or score.max <= least:
+    if score.raw is None or score.max is None or not 0 < score.max - least < math.inf:
         return None
     return min(max((score.raw - least) / (score.max - least), 0.0), 1.0)
 

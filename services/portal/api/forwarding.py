@@ -30,7 +30,7 @@ _SESSIONS = rf"{_OFFICER}/sessions(/[^/]+(/answers)?)?"
 _OWNERS: list[tuple[re.Pattern[str], str]] = [
     (re.compile(pattern), owner)
     for pattern, owner in [
-        (rf"{_OFFICER}/(path(/why-not/[^/]+)?|feedback)", "recommender"),
+        (rf"{_OFFICER}/(paths?|path/why-not/[^/]+|feedback)", "recommender"),
         (r"/v1/(recommendations|rules|messages|courses/[^/]+/similar|agencies/[^/]+/gaps)", "recommender"),
         (rf"{_OFFICER}(/assessments|/profile|/self-assessment)?", "assessment"),
         (_SESSIONS, "assessment"),

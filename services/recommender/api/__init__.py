@@ -30,7 +30,15 @@ from services.recommender.api.feedback import (
     get_feedback,
     give_feedback,
 )
-from services.recommender.api.paths import Messages, StoredPath, get_messages, get_path
+from services.recommender.api.paths import (
+    ListPaths,
+    Messages,
+    PathRevisions,
+    StoredPath,
+    get_messages,
+    get_path,
+    list_paths,
+)
 from services.recommender.api.recommendations import Recommendation, RecommendationRequest, recommend
 from services.recommender.api.rules import PutRules, Rules, RulesPut, get_rules, patch_rules, put_rules
 from shared.auth import ADMINS, EVERYONE, PLATFORMS
@@ -87,6 +95,9 @@ ROUTES = [
         headers=[*_HELD, ACCEPT_LANGUAGE],
         answers={200: StoredPath, 304: None},
         problems=[503],
+    ),
+    Route(
+        "GET", "/v1/officers/{officer_id}/paths", list_paths, EVERYONE, query=ListPaths, answers={200: PathRevisions}
     ),
     Route("GET", "/v1/messages", get_messages, EVERYONE, query=AskWords, answers={200: Messages}),
     Route(

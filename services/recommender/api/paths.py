@@ -1,21 +1,24 @@
-"""The stored path of an officer."""
+"""The stored path of an officer, and those before it."""
+
+from datetime import datetime
+from typing import Annotated
 
 import msgspec
 from aiohttp import web
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from services.recommender.api.context import CATALOG, RENDERED, STORE
 from services.recommender.planner.explain.path import card_of
 from services.recommender.planner.index.catalog import View
 from services.recommender.store import RunnersUp, StoredBytes, event_of, runners_up_of
-from shared.domain import key_of
+from shared.domain import LocalizedText, key_of
 from shared.errors import NotFound
-from shared.events import PathRecommended
+from shared.events import Cause, PathRecommended
 from shared.messages import told
-from shared.paths import Alternative
+from shared.paths import Alternative, Coverage, Status
 from shared.preconditions import Tag
-from shared.routes import REQUEST_ID, json_response, languages_of, not_modified, principal
+from shared.routes import REQUEST_ID, json_response, languages_of, not_modified, principal, read_query
 from shared.templates import LANGUAGES, TEMPLATES, Language
 
 _RENDERED = 128
@@ -46,6 +49,62 @@ class StoredPath(PathRecommended, frozen=True):
 
     stale: bool
     request_id: str
+
+
+class ListPaths(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many at most, and after which `revision`."""
+
+    limit: Annotated[int, Meta(ge=1, le=100)] = 20
+    after: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
+
+
+class PastStep(Struct, frozen=True):
+    """One course of a path that was given: its title and hours as they stood then."""
+
+    course: str
+    title: LocalizedText
+    hours: float
+
+
+class PathRevision(Struct, frozen=True):
+    """One path that an officer was given, in short: why and when it was made, and what it promised."""
+
+    revision: int
+    cause: Cause
+    planned_at: datetime
+    status: Status
+    coverage: Coverage
+    hours: float
+    steps: list[PastStep]
+
+
+class PathRevisions(Struct, frozen=True):
+    """Revisions of an officer's path, the newest first. `next` is the `after` of the next page, null on the last."""
+
+    officer: str
+    paths: list[PathRevision]
+    next: int | None
+
+
+async def list_paths(request: web.Request) -> web.StreamResponse:
+    """Return the paths that an officer was given, the newest first: the present one, and up to 50 before it.
+
+    404 while there is none yet.
+    """
+    wanted = read_query(request, ListPaths)
+    tenant, officer = principal(request).tenant, request.match_info["officer_id"]
+    found = await request.app[STORE].history.page(key_of(tenant, officer), wanted.after, wanted.limit + 1)
+    if found is None:
+        raise NotFound("there is no path for this officer yet")
+    page = found[: wanted.limit]
+    following = page[-1].revision if len(found) > len(page) else None
+    return json_response(PathRevisions(officer, [_in_short(event) for event in page], following))
+
+
+def _in_short(event: PathRecommended) -> PathRevision:
+    path = event.path
+    steps = [PastStep(step.course.id, step.course.title, step.course.hours) for step in path.steps]
+    return PathRevision(event.revision, event.cause, event.planned_at, path.status, path.coverage, path.hours, steps)
 
 
 async def get_path(request: web.Request) -> web.StreamResponse:

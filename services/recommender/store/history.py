@@ -74,6 +74,22 @@ class History:
             return ArchivedPlan(event, found[ANNOUNCED], found.get("alternatives"), record)
         return ArchivedPlan(event, found["path"], None, record)
 
+    async def page(self, key: str, below: int | None, most: int) -> list[PathRecommended] | None:
+        """Return at most so many revisions of an officer's path under `below`, newest first, the present one included.
+
+        None where there is no path. Raises Unavailable.
+        """
+        with unavailable():
+            found = await self._plans.find_one({"_id": key}, {**PATH, "erased": 1})
+            if found is None or found.get("erased"):
+                return None
+            newest = found["revision"]
+            first = [found] if most and (below is None or newest < below) else []
+            under = newest if below is None else min(below, newest)
+            rest = self._history.find({"key": key, "revision": {"$lt": under}}, PATH).sort("revision", -1)
+            past = await rest.limit(most - len(first)).to_list() if most > len(first) else []
+        return [event_of(document) for document in [*first, *past]]
+
     async def erase(self, key: str) -> None:
         """Forget all of an officer's revisions. Raises Unavailable."""
         with unavailable():

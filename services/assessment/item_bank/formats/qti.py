@@ -16,7 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from services.assessment.item_bank.formats.reading import BankReading, GivenRow, ItemDefaults, builtins_of, items_of
+from services.assessment.item_bank.formats.reading import (
+    BankReading,
+    GivenRow,
+    ItemDefaults,
+    builtins_of,
+    items_of,
+    number_of,
+)
 from services.assessment.item_bank.formats.xml import local_name, parse
 from services.assessment.item_bank.model import ITEMS_LIMIT, Item, ItemBank
 from shared.errors import InvalidInput, Malformed, Problem, TooLarge
@@ -24,6 +31,8 @@ from shared.errors import InvalidInput, Malformed, Problem, TooLarge
 UNPACKED_LIMIT = 64 * 1024 * 1024
 _MEMBERS_LIMIT = ITEMS_LIMIT * 2 + 100
 _MEMBER_LIMIT = 2 * 1024 * 1024
+_MANIFEST_LIMIT = 16 * 1024 * 1024
+"""It names every item twice, by an id of up to 64 characters."""
 _NAMESPACE = "http://www.imsglobal.org/xsd/imsqtiasi_v3p0"
 _PACKAGE = "http://www.imsglobal.org/xsd/qti/qtiv3p0/imscp_v1p1"
 _TEMPLATES = "https://purl.imsglobal.org/spec/qti/v3p0/rptemplates"
@@ -76,23 +85,23 @@ def _unpacked(raw: bytes) -> Iterator[tuple[str, bytes]]:
             raise TooLarge(f"a package may hold {UNPACKED_LIMIT} bytes when it is unpacked")
         if "imsmanifest.xml" not in members:
             raise Malformed("a package needs imsmanifest.xml at its top")
-        for name in _listed(parse(_member(package, members["imsmanifest.xml"]))):
+        for name in _listed(parse(_member(package, members["imsmanifest.xml"], _MANIFEST_LIMIT))):
             if name not in members:
                 raise Malformed(f"the manifest lists {name[:200]!r}, which is not in the package")
             yield name, _member(package, members[name])
 
 
-def _member(package: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+def _member(package: zipfile.ZipFile, info: zipfile.ZipInfo, most: int = _MEMBER_LIMIT) -> bytes:
     """Return a file of a package, whatever size its header says."""
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise Malformed(f"{info.filename[:200]!r} is packed in a way that is not taken")
     try:
         with package.open(info) as opened:
-            content = opened.read(_MEMBER_LIMIT + 1)
+            content = opened.read(most + 1)
     except (zipfile.BadZipFile, zlib.error, RuntimeError, OSError, EOFError) as error:  # RuntimeError: a password
         raise Malformed(f"{info.filename[:200]!r} cannot be unpacked: {error}") from error
-    if len(content) > _MEMBER_LIMIT:
-        raise TooLarge(f"{info.filename[:200]!r} holds more than {_MEMBER_LIMIT} bytes")
+    if len(content) > most:
+        raise TooLarge(f"{info.filename[:200]!r} holds more than {most} bytes")
     return content
 
 
@@ -165,11 +174,11 @@ def _outcomes(root: ET.Element) -> dict[str, Any]:
         if identifier in _TEXTS:
             given[_TEXTS[identifier]] = values[0]
         elif identifier == "LEVEL":
-            given["level"] = _number(values[0])
+            given["level"] = number_of(values[0])
         elif identifier in _NUMBERS:
-            parameters[_NUMBERS[identifier]] = _number(values[0])
+            parameters[_NUMBERS[identifier]] = number_of(values[0])
         elif identifier == "THRESHOLDS":
-            parameters["thresholds"] = [_number(value) for value in values]
+            parameters["thresholds"] = [number_of(value) for value in values]
     return given | ({"parameters": parameters} if parameters else {})
 
 
@@ -224,15 +233,6 @@ def _values(parent: ET.Element | None, name: str) -> list[str]:
     holder = next((one for one in (parent if parent is not None else ()) if local_name(one) == name), None)
     values = holder.iter() if holder is not None else ()
     return [(one.text or "").strip() for one in values if local_name(one) == "qti-value"]
-
-
-def _number(text: str) -> float | str:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
 
 
 def _other_language(before: _Row, after: _Row) -> bool:

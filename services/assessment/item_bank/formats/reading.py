@@ -70,6 +70,16 @@ def _items_of(rows: Iterable[GivenRow], defaults: ItemDefaults) -> Iterator[Give
         yield GivenItem(number, row.id, None if found else convert(given, Item), found)
 
 
+def number_of(text: str) -> float | str:
+    """Return the number that a text is, or the text, which the shape of an item refuses by its field."""
+    for kind in (int, float) if "_" not in text else ():  # Python would read 1_0 as 10
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
 def builtins_of(item: Item) -> dict[str, Any]:
     """Return an item as builtins, without what has its default."""
     given: dict[str, Any] = msgspec.to_builtins(item)

@@ -10,7 +10,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from services.assessment.item_bank.formats.reading import BankReading, GivenRow, ItemDefaults, builtins_of, items_of
+from services.assessment.item_bank.formats.reading import (
+    BankReading,
+    GivenRow,
+    ItemDefaults,
+    builtins_of,
+    items_of,
+    number_of,
+)
 from services.assessment.item_bank.model import ItemBank
 from shared.errors import InvalidInput, Malformed
 
@@ -34,7 +41,6 @@ def read(raw: bytes, defaults: ItemDefaults) -> BankReading:
         raise Malformed("the file is not UTF-8; save it as CSV UTF-8") from error
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
-    csv.field_size_limit(_CELL_LIMIT)
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         header = [name.strip().lower() for name in next(rows, [])]
@@ -64,6 +70,9 @@ def _rows(rows: Iterator[list[str]], header: list[str]) -> Iterator[GivenRow]:
                 many = f"{len(row)} cells, but the first row names {len(header)} columns"
                 yield GivenRow(faults=[InvalidInput(many)])
                 continue
+            if any(len(cell) > _CELL_LIMIT for cell in row):
+                yield GivenRow(faults=[InvalidInput(f"a cell may hold {_CELL_LIMIT} characters")])
+                continue
             cells = {name: _plain(cell) for name, cell in zip(header, row, strict=False) if name}
             yield _item({name: cell for name, cell in cells.items() if cell})
 
@@ -73,21 +82,21 @@ def _item(cells: Mapping[str, str]) -> GivenRow:
     given: dict[str, Any] = {name: cells[name].strip() for name in _TEXTS if name in cells}
     faults: list[InvalidInput] = []
     if "level" in cells:
-        given["level"] = _number(cells["level"])
+        given["level"] = number_of(cells["level"])
     given["stem"] = _languages(cells, "stem")
     options = [_languages(cells, f"option{n}") for n in range(1, _OPTIONS + 1)]
     while options and not options[-1]:
         options.pop()
     given["options"] = options
     if "right" in cells:
-        right = _number(cells["right"])
+        right = number_of(cells["right"])
         if not isinstance(right, str) and right in range(1, _OPTIONS + 1):  # 2.0 too, as some spreadsheets write it
             given["key"] = int(right) - 1
         else:
             faults.append(InvalidInput("is to be the number of an option, 1 for option1", "right"))
-    parameters: dict[str, Any] = {name: _number(cells[name]) for name in _NUMBERS if name in cells}
+    parameters: dict[str, Any] = {name: number_of(cells[name]) for name in _NUMBERS if name in cells}
     if "thresholds" in cells:
-        parameters["thresholds"] = [_number(part) for part in cells["thresholds"].split()]
+        parameters["thresholds"] = [number_of(part) for part in cells["thresholds"].split()]
     if parameters:
         given["parameters"] = parameters
     return GivenRow(given, faults)
@@ -95,15 +104,6 @@ def _item(cells: Mapping[str, str]) -> GivenRow:
 
 def _languages(cells: Mapping[str, str], name: str) -> dict[str, str]:
     return {language: cells[f"{name}_{language}"] for language in ("th", "en") if f"{name}_{language}" in cells}
-
-
-def _number(cell: str) -> float | str:
-    for kind in (int, float) if "_" not in cell else ():
-        try:
-            return kind(cell.strip())
-        except ValueError:
-            continue
-    return cell
 
 
 def write(bank: ItemBank) -> bytes:

@@ -31,6 +31,8 @@ export type Similar = R['Similar'];
 export type Framework = C['Framework'];
 export type Profile = A['Profile'];
 export type PutOfficer = A['PutOfficer'];
+export type SkillProfile = A['SkillProfile'];
+export type PathRevision = R['PathRevision'];
 export type SessionStep = A['SessionStep'];
 export type SessionItem = A['SessionItem'];
 export type SessionResult = A['SessionResult'];
@@ -187,3 +189,15 @@ export async function coursesTeaching(framework: string, skill: string, most = 2
   }
   return found;
 }
+
+/** Return an officer's latest 500 assessments. */
+export const readAssessments = (officer: string) =>
+  answer(api.GET('/v1/officers/{officer_id}/assessments', { params: { ...of(officer), query: { limit: 500 } } }));
+
+/** Return an officer's levels as the assessments taken by a time say. */
+export const readProfileAt = (officer: string, at: string) =>
+  answer(api.GET('/v1/officers/{officer_id}/profile', { params: { ...of(officer), query: { at } } }));
+
+/** Return the paths that an officer was given, the newest first, in short. */
+export const readPaths = (officer: string, limit: number) =>
+  answer(api.GET('/v1/officers/{officer_id}/paths', { params: { ...of(officer), query: { limit } } }));

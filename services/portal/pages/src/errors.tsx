@@ -53,7 +53,7 @@ export function Refusal({ error, special }: { error: ApiError; special?: Partial
 interface TroubleProps {
   error: ApiError;
   special?: Partial<Record<number, Key>>;
-  again?: () => unknown;
+  again?: (() => unknown) | undefined;
 }
 
 /** What could not be had, with a button to try again; who is signed out is asked to sign in. */

@@ -23,6 +23,8 @@ export const points = (from: number, to: number): string => signed(Math.round(to
 export const momentOf = (iso: string): Date => new Date(iso.length === 10 ? `${iso}T12:00:00` : iso);
 /** Return a day in words; in Thai of the Buddhist era. */
 export const day = (iso: string): string => date(momentOf(iso), { day: 'numeric', month: 'long', year: 'numeric' });
+/** Return a month with its year. */
+export const month = (moment: Date): string => date(moment, { month: 'long', year: 'numeric' });
 /** Return a day without its year. */
 export const shortDay = (moment: Date): string => date(moment, { day: 'numeric', month: 'short' });
 /** Return the time of day. */

@@ -4,8 +4,11 @@ import { describe, expect, it } from 'vitest';
 
 /** The messages of a language, those of the pages of one role among them. */
 const messagesOf = (language: string): Record<string, string> => {
-  const files = readdirSync('locales').filter((name) => name.endsWith(`${language}.json`));
-  const pairs = files.sort().flatMap((name) => Object.entries(JSON.parse(readFileSync(`locales/${name}`, 'utf8')) as object));
+  const end = `${language}.json`;
+  const parts = readdirSync('locales').flatMap((name) => (name.endsWith(end) ? [name.slice(0, -end.length)] : []));
+  const pairs = parts
+    .sort()
+    .flatMap((part) => Object.entries(JSON.parse(readFileSync(`locales/${part}${end}`, 'utf8')) as object));
   if (new Set(pairs.map(([key]) => key)).size < pairs.length) throw new Error(`a key of ${language} stands twice`);
   return Object.fromEntries(pairs);
 };

@@ -80,7 +80,7 @@ export const FigureTable = ({ name, caption, heads, rows }: TableProps): JSX.Ele
   <details data-keep={`${name}-table`}>
     <summary>{t('asTable')}</summary>
     {/* eslint-disable-next-line jsx-a11y-x/no-noninteractive-tabindex -- what scrolls must be reached by the keyboard */}
-    <div class="scroll" tabIndex={0} role="region" aria-label={t(caption)}>
+    <div class="scroll" tabIndex={0} role="region" aria-label={`${t(caption)}: ${t('asTable')}`}>
       <table>
         <thead>
           <tr>

@@ -108,7 +108,7 @@ function Facets({ facets, asked }: { facets: NonNullable<CoursePage['facets']>; 
         return (
           rows.length > 0 && (
             <div key={kind}>
-              <h3>{t(`facet.${kind}`)}</h3>
+              <h2>{t(`facet.${kind}`)}</h2>
               {list(rows.slice(0, SHOWN))}
               {rows.length > SHOWN && (
                 <details>

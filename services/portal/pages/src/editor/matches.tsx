@@ -6,6 +6,7 @@ import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { Refusal, Trouble, asApiError } from '../errors';
 import { tenths } from '../formats';
 import { type Key, localize, Localized, t } from '../i18n';
+import { session } from '../shell';
 import { Button } from '../ui';
 import { address, goToView } from './address';
 import { courseOf, frameworkOf } from './names';
@@ -240,16 +241,25 @@ function Shown({ queue }: { queue: Queue }): JSX.Element {
   );
 }
 
+let kept: { of: unknown; name: string; queue: Queue } | undefined;
+
+/** Return the queue for a filter: the one that somebody left to look at a course, until it is done. */
+function queueOf(framework: string | null, skill: string | null, order: string | null): Queue {
+  const name = JSON.stringify([framework, skill, order]);
+  if (!kept?.queue.current || kept.of !== session.value || kept.name !== name) {
+    const filter = { ...(framework && { framework }), ...(skill && { skill }) };
+    kept = { of: session.value, name, queue: new Queue(filter, order === 'doubtful' ? 'doubtful' : 'certain') };
+  }
+  return kept.queue;
+}
+
 export default function Matches(): JSX.Element {
   const { params } = address.value;
   const [framework, skill, order] = [params.get('inFramework'), params.get('skill'), params.get('order')];
   const frameworks = useSignal<FrameworkSummary[]>([]);
-  const queue = useMemo(
-    () => new Queue({ ...(framework && { framework }), ...(skill && { skill }) }, order === 'doubtful' ? 'doubtful' : 'certain'),
-    [framework, skill, order],
-  );
+  const queue = useMemo(() => queueOf(framework, skill, order), [framework, skill, order]);
   useEffect(() => {
-    void queue.more();
+    if (!queue.items.value.length) void queue.more();
     const warn = (event: BeforeUnloadEvent) => {
       if (queue.unsent) event.preventDefault();
     };

@@ -4,11 +4,17 @@ import { signal } from '@preact/signals';
 import { readFramework } from '../api';
 import { asApiError } from '../errors';
 import type { Text } from '../i18n';
+import { session } from '../shell';
 import { type CatalogCourse, type Framework, readCourse } from './requests';
 
 const frameworks = signal<ReadonlyMap<string, Framework>>(new Map());
 const courses = signal<ReadonlyMap<string, CatalogCourse>>(new Map());
 const asked = new Set<string>();
+session.subscribe(() => {
+  frameworks.value = new Map(); // whoever signs in next may be of another tenant
+  courses.value = new Map();
+  asked.clear();
+});
 
 /** Return a framework once it is there; until then, and without it, names are ids. */
 export function frameworkOf(id: string): Framework | undefined {

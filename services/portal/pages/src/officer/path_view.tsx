@@ -6,6 +6,7 @@ import { type Key, t } from '../i18n';
 import { goTo } from '../shell';
 import { Assessment } from './assessment';
 import { Statements } from './feedback';
+import { HistorySection } from './history_section';
 import { NextStep } from './next_step';
 import { Notes, OpenGaps, ToAssess } from './notices';
 import { Whose } from './page';
@@ -42,6 +43,7 @@ function PageNav({ asking, measured }: { asking: boolean; measured: boolean }): 
         <Link to="time-title" words="navTime" />
         {measured && <Link to="gaps-title" words="navGaps" />}
         <Link to="statements-title" words="navStatements" />
+        <Link to="history-title" words="historyTitle" />
       </ul>
     </nav>
   );
@@ -72,6 +74,7 @@ export function PathView({ visit, recommended }: { visit: Visit; recommended: Re
         {framework && <WhatIf visit={visit} path={path} framework={framework} />}
         {framework && <WhyNot visit={visit} path={path} framework={framework} />}
         <Statements visit={visit} />
+        <HistorySection visit={visit} />
       </div>
       <Toast visit={visit} />
     </>

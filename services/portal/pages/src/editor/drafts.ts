@@ -1,0 +1,119 @@
+/** A framework, its draft and its versions while their page is open. */
+
+import { batch, type Signal, signal } from '@preact/signals';
+import { type ApiError, readFramework } from '../api';
+import { asApiError } from '../errors';
+import {
+  dropDraft,
+  type DraftStep,
+  type Framework,
+  type FrameworkDraft,
+  type FrameworkImpact,
+  type FrameworkVersions,
+  proposeDraft,
+  publishDraft,
+  readDraft,
+  readImpact,
+  readVersions,
+  signDraft,
+} from './requests';
+
+const isMissing = (versions: FrameworkVersions['versions'], published: Framework | undefined): boolean =>
+  published?.version !== undefined && !versions.some((one) => one.version === published.version);
+
+const maybe = <T>(): Signal<T | undefined> => signal<T | undefined>(undefined);
+
+export class Drafts {
+  /** The version that is published. */
+  readonly published = maybe<Framework>();
+  readonly draft = maybe<FrameworkDraft>();
+  readonly impact = maybe<FrameworkImpact>();
+  readonly versions = maybe<FrameworkVersions['versions']>();
+  /** What somebody here is changing, not proposed yet. */
+  readonly working = maybe<Framework>();
+  readonly error = maybe<ApiError>();
+  readonly busy = signal(false);
+  readonly read = signal(false);
+
+  constructor(readonly id: string) {}
+
+  /** Read everything again. */
+  async load(): Promise<void> {
+    await this.alone(() => this.refresh());
+  }
+
+  private async refresh({ listed = false } = {}): Promise<void> {
+    const [published, draft] = await Promise.all([readFramework(this.id), readDraft(this.id)]);
+    let { versions } = await readVersions(this.id);
+    // A version is listed once the catalog has read it back from its topic, a moment after it was published.
+    for (let tries = 0; listed && tries < 20 && isMissing(versions, published); tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      ({ versions } = await readVersions(this.id));
+    }
+    const impact = draft && (await readImpact(this.id));
+    batch(() => {
+      this.published.value = published;
+      this.draft.value = draft;
+      this.versions.value = versions;
+      this.impact.value = impact;
+      this.read.value = true;
+    });
+  }
+
+  /** Begin to change the draft, or the published version where there is none. */
+  begin(from: Framework | undefined = this.draft.value?.framework ?? this.published.value): void {
+    this.working.value = from;
+  }
+
+  /** Propose what was changed here; return whether that was taken. */
+  async propose(by: string, comment: string | null): Promise<boolean> {
+    const { value: working } = this.working;
+    if (!working) return false;
+    return this.alone(async () => {
+      await proposeDraft(working, by, comment, this.draft.value?.revision);
+      await this.refresh();
+      this.working.value = undefined;
+    });
+  }
+
+  /** Review or approve the draft, or comment on it; return whether that was taken. */
+  async sign(step: DraftStep, by: string, comment: string | null): Promise<boolean> {
+    return this.change((revision) => signDraft(this.id, step, revision, by, comment));
+  }
+
+  /** Publish the draft. */
+  async publish(): Promise<boolean> {
+    return this.change((revision) => publishDraft(this.id, revision), { listed: true });
+  }
+
+  /** Drop the draft. */
+  async drop(): Promise<boolean> {
+    return this.change((revision) => dropDraft(this.id, revision));
+  }
+
+  private change(work: (revision: number) => Promise<unknown>, after = { listed: false }): Promise<boolean> {
+    return this.alone(async () => {
+      const { value: draft } = this.draft;
+      if (!draft) return;
+      await work(draft.revision);
+      await this.refresh(after);
+    });
+  }
+
+  /** Do one thing at a time; after a refusal because of somebody else's change, read what there is now. */
+  private async alone(work: () => Promise<void>): Promise<boolean> {
+    if (this.busy.value) return false;
+    this.busy.value = true;
+    this.error.value = undefined;
+    try {
+      await work();
+      return true;
+    } catch (thrown) {
+      this.error.value = asApiError(thrown);
+      if (this.error.value.status === 412) await this.refresh().catch(() => undefined);
+      return false;
+    } finally {
+      this.busy.value = false;
+    }
+  }
+}

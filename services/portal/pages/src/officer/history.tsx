@@ -1,0 +1,308 @@
+/** What was: courses finished, levels at the assessments, and the paths until now. Fetched when it is asked for. */
+
+import { useSignal } from '@preact/signals';
+import type { ComponentChildren, JSX } from 'preact';
+import { useEffect } from 'preact/hooks';
+import * as api from '../api';
+import { asApiError, Refusal } from '../errors';
+import { day, decimal, month, percent, shortDay, signed, momentOf } from '../formats';
+import { type Key, Localized, t, type Text } from '../i18n';
+import { refused } from '../shell';
+import { Button, Wrong } from '../ui';
+import { byMonth, ends, finished, type Moved, movements, spread } from './past';
+import type { Visit } from './visit';
+
+const MOST_MOMENTS = 6; // each is a request
+const PAGE = 10; // paths
+const UNSEEN = 0.05; // levels: less than what the page shows
+
+interface Loaded<T> {
+  value?: T;
+  error?: api.ApiError;
+}
+
+/** Ask once, and again when one of `whenever` changes; the answer before stays until the new one is there. */
+function useAsked<T>(ask: () => Promise<T>, whenever: unknown[]): Loaded<T> {
+  const loaded = useSignal<Loaded<T>>({});
+  useEffect(() => {
+    let late = false;
+    ask().then(
+      (value) => {
+        if (!late) loaded.value = { value };
+      },
+      (thrown: unknown) => {
+        if (late) return;
+        const error = asApiError(thrown);
+        if (error.status === 401) refused(error);
+        else loaded.value = { ...loaded.value, error };
+      },
+    );
+    return () => {
+      late = true;
+    };
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- asked anew for these only
+  }, whenever);
+  return loaded.value;
+}
+
+interface TableProps {
+  name: string;
+  heads: string[];
+  children: ComponentChildren;
+}
+
+/** The figures of a picture. */
+const Figures = ({ name, heads, children }: TableProps): JSX.Element => (
+  <details data-keep={`${name}-table`}>
+    <summary>{t('asTable')}</summary>
+    {/* eslint-disable-next-line jsx-a11y-x/no-noninteractive-tabindex -- a part that scrolls is to be reached by keyboard */}
+    <div class="scroll" tabIndex={0} role="region" aria-label={heads.join(' · ')}>
+      <table>
+        <thead>
+          <tr>
+            {heads.map((head) => (
+              <th key={head} scope="col">
+                {head}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>{children}</tbody>
+      </table>
+    </div>
+  </details>
+);
+
+interface PartProps<T> {
+  name: string;
+  title: Key;
+  why?: Key;
+  loaded: Loaded<T>;
+  children: (value: T) => JSX.Element;
+}
+
+function Part<T>({ name, title, why, loaded, children }: PartProps<T>): JSX.Element {
+  return (
+    <section class="past" aria-labelledby={`${name}-title`} aria-busy={!loaded.value && !loaded.error}>
+      <h3 id={`${name}-title`}>{t(title)}</h3>
+      {why && <p class="quiet">{t(why)}</p>}
+      {loaded.value !== undefined && children(loaded.value)}
+      {loaded.value === undefined && !loaded.error && <p class="quiet">{t('loading')}</p>}
+      <Wrong id={`${name}-wrong`}>{loaded.error && <Refusal error={loaded.error} special={{ 404: 'historyFailed' }} />}</Wrong>
+    </section>
+  );
+}
+
+function Track({ children }: { children?: ComponentChildren }): JSX.Element {
+  return (
+    <svg class="bar" height={14} aria-hidden="true">
+      <rect class="track" x={0} y={2} width="100%" height={10} rx={5} />
+      {children}
+    </svg>
+  );
+}
+
+const wide = (part: number, whole: number): string => `${((100 * Math.min(part, whole)) / (whole || 1)).toFixed(2)}%`;
+
+// --- courses that were finished
+
+function Finished({ said }: { said: api.FeedbackHeld['said'] }): JSX.Element {
+  const all = finished(said);
+  const months = byMonth(all);
+  const most = Math.max(0, ...months.map(({ n }) => n));
+  if (all.length === 0) return <p>{t('historyFinishedNone')}</p>;
+  return (
+    <>
+      <ul class="plain">
+        {months.map(({ month: moment, n }) => (
+          <li key={moment.getTime()}>
+            {t('historyFinishedCount', { month: month(moment), n })}
+            <Track>
+              <rect class="now" x={0} y={2} width={wide(n, most)} height={10} rx={5} />
+            </Track>
+          </li>
+        ))}
+      </ul>
+      <Figures name="finished" heads={[t('historyCourse'), t('historyDay')]}>
+        {all.map((one) => (
+          <tr key={one.sequence}>
+            <Localized as="th" scope="row" text={one.title ?? { en: one.course }} />
+            <td>{day(one.at)}</td>
+          </tr>
+        ))}
+      </Figures>
+    </>
+  );
+}
+
+// --- levels
+
+interface Levels {
+  moments: string[];
+  moved: Moved[];
+}
+
+async function readLevels(officer: string, framework: string): Promise<Levels> {
+  const { assessments } = await api.readAssessments(officer);
+  const taken = assessments.filter((one) => one.framework === framework).map((one) => one.taken_at);
+  const moments = spread(taken, MOST_MOMENTS);
+  const profiles = await Promise.all(moments.map((at) => api.readProfileAt(officer, at)));
+  return { moments, moved: movements(profiles, framework) };
+}
+
+function levelWords(levels: Moved['levels']): string {
+  const { from, to, once } = ends(levels);
+  if (once) return t('historyLevelNew', { level: decimal(to) });
+  if (Math.abs(to - from) < UNSEEN) return t('historyLevelSame', { level: decimal(to) });
+  return t('historyLevel', { from: decimal(from), to: decimal(to), by: signed(to - from) });
+}
+
+function LevelsMoved({ levels, framework }: { levels: Levels; framework: api.Framework | undefined }): JSX.Element {
+  const { moments, moved } = levels;
+  if (moved.length === 0) return <p>{t('historyLevelsNone')}</p>;
+  const titles = new Map<string, Text>((framework?.skills ?? []).map((one) => [one.id, one.title]));
+  const titleOf = (skill: string): Text => titles.get(skill) ?? { en: skill };
+  const scale = (framework?.scale ?? []).map((step) => step.level);
+  const top = Math.max(1, ...scale, ...moved.flatMap((one) => one.levels.filter((level) => level !== undefined)));
+  return (
+    <>
+      <ul class="plain">
+        {moved.map(({ skill, levels: known }) => {
+          const { from, to } = ends(known);
+          return (
+            <li key={skill}>
+              <span class="gap-title">
+                <Localized as="strong" text={titleOf(skill)} />
+                <span>{levelWords(known)}</span>
+              </span>
+              <span class="past-dots">
+                <Track>
+                  <line class="now-line" x1={wide(from, top)} x2={wide(to, top)} y1={7} y2={7} />
+                  <circle class="now assumed" cx={wide(from, top)} cy={7} r={6} />
+                  <circle class="now" cx={wide(to, top)} cy={7} r={5} />
+                </Track>
+              </span>
+            </li>
+          );
+        })}
+      </ul>
+      <Figures name="levels" heads={[t('skill'), ...moments.map((at) => day(at))]}>
+        {moved.map(({ skill, levels: known }) => (
+          <tr key={skill}>
+            <Localized as="th" scope="row" text={titleOf(skill)} />
+            {known.map((level, i) => (
+              <td key={moments[i]}>{level === undefined ? t('historyNoLevel') : decimal(level)}</td>
+            ))}
+          </tr>
+        ))}
+      </Figures>
+    </>
+  );
+}
+
+// --- paths
+
+function PastPath({ one }: { one: api.PathRevision }): JSX.Element {
+  const { before, after } = one.coverage;
+  const words = t('historyPath', {
+    courses: t('courses', { n: one.steps.length }),
+    hours: t('hours', { n: one.hours }),
+    now: percent(before),
+    reached: percent(after),
+  });
+  return (
+    <li>
+      <strong>{day(one.planned_at)}</strong> {t(`because.${one.cause}`)}
+      <Track>
+        <rect class="reached" x={0} y={2} width={wide(after, 1)} height={10} rx={5} />
+        <rect class="now" x={0} y={2} width={wide(before, 1)} height={10} rx={5} />
+      </Track>
+      <span class="gap-words">{words}</span>
+      {one.steps.length > 0 && (
+        <details data-keep={`past-${one.revision}`}>
+          <summary>
+            {t('historyCourses')}
+            <span class="unseen"> {shortDay(momentOf(one.planned_at))}</span>
+          </summary>
+          <ol>
+            {one.steps.map((step) => (
+              <li key={step.course}>
+                <Localized text={step.title} /> · {t('hours', { n: step.hours })}
+              </li>
+            ))}
+          </ol>
+        </details>
+      )}
+    </li>
+  );
+}
+
+const HEADS: Key[] = ['historyMade', 'historyReason', 'historyCourses', 'historyHours', 'today', 'afterAll'];
+
+function PastPaths({ paths }: { paths: api.PathRevision[] }): JSX.Element {
+  return (
+    <>
+      <ol class="plain">
+        {paths.map((one) => (
+          <PastPath key={one.revision} one={one} />
+        ))}
+      </ol>
+      <Figures name="paths" heads={HEADS.map((head) => t(head))}>
+        {paths.map((one) => (
+          <tr key={one.revision}>
+            <th scope="row">{day(one.planned_at)}</th>
+            <td>{t(`because.${one.cause}`)}</td>
+            <td>{decimal(one.steps.length)}</td>
+            <td>{decimal(one.hours)}</td>
+            <td>{percent(one.coverage.before)}</td>
+            <td>{percent(one.coverage.after)}</td>
+          </tr>
+        ))}
+      </Figures>
+    </>
+  );
+}
+
+/** The history of the officer whose page is open. */
+export default function History({ visit }: { visit: Visit }): JSX.Element {
+  const { officer } = visit;
+  const path = visit.recommended.value;
+  const revision = path?.revision ?? 0;
+  const known = path?.path.framework ?? '';
+  const most = useSignal(PAGE);
+  const said: Loaded<api.FeedbackHeld> = {
+    ...(visit.feedback.value ? { value: visit.feedback.value } : {}),
+    ...(visit.feedbackFailed.value ? { error: visit.feedbackFailed.value } : {}),
+  };
+  const levels = useAsked(() => readLevels(officer, known), [officer, known, visit.profile.value?.sequence]);
+  const paths = useAsked(() => api.readPaths(officer, most.value), [officer, revision, most.value]);
+  return (
+    <>
+      <Part name="past-finished" title="historyFinished" loaded={said}>
+        {(held) => <Finished said={held.said} />}
+      </Part>
+      <Part name="past-levels" title="historyLevels" why="historyLevelsWhy" loaded={levels}>
+        {(held) => <LevelsMoved levels={held} framework={visit.framework.value} />}
+      </Part>
+      <Part name="past-paths" title="historyPaths" why="historyPathsWhy" loaded={paths}>
+        {(held) => (
+          <>
+            <PastPaths paths={held.paths} />
+            {held.next !== null && (
+              <p>
+                <Button
+                  name="history-older"
+                  onClick={() => {
+                    most.value = 100; // all that are kept
+                  }}
+                >
+                  {t('historyOlder')}
+                </Button>
+              </p>
+            )}
+          </>
+        )}
+      </Part>
+    </>
+  );
+}

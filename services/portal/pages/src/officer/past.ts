@@ -1,0 +1,50 @@
+/** What the history shows, from what the services answer. No requests. */
+
+import type { SkillProfile, Statement } from '../api';
+
+/** Completions, the newest first. */
+export const finished = (said: readonly Statement[]): Statement[] =>
+  said.filter((one) => one.action === 'completed').sort((a, b) => Date.parse(b.at) - Date.parse(a.at) || b.sequence - a.sequence);
+
+/** Return the months, as the reader's clock has them, in which courses were finished, the oldest first. */
+export function byMonth(said: readonly Statement[]): { month: Date; n: number }[] {
+  const counts = new Map<number, number>();
+  for (const { at } of said) {
+    const day = new Date(at);
+    const month = new Date(day.getFullYear(), day.getMonth(), 1).getTime();
+    counts.set(month, (counts.get(month) ?? 0) + 1);
+  }
+  return [...counts].sort(([a], [b]) => a - b).map(([month, n]) => ({ month: new Date(month), n }));
+}
+
+/** Return at most `most` of these moments in time: one of each, spread evenly, the first and the last among them. */
+export function spread(moments: readonly string[], most: number): string[] {
+  const all = [...new Map(moments.map((at) => [Date.parse(at), at])).entries()].sort(([a], [b]) => a - b).map(([, at]) => at);
+  if (all.length <= most) return all;
+  if (most < 2) return all.slice(-most);
+  const chosen = Array.from({ length: most }, (_, i) => all[Math.round((i * (all.length - 1)) / (most - 1))]);
+  return chosen.filter((at) => at !== undefined);
+}
+
+/** The levels of one skill at each moment, undefined where it was not assessed by then. */
+export interface Moved {
+  skill: string;
+  levels: (number | undefined)[];
+}
+
+/** Return how the skills of a framework moved over these profiles, oldest first; skills without any level are left out. */
+export function movements(profiles: readonly Pick<SkillProfile, 'framework' | 'skills'>[], framework: string): Moved[] {
+  const held = profiles.map(
+    ({ skills }) => new Map(skills.filter((one) => one.framework === framework).map((one) => [one.skill, one.level ?? undefined])),
+  );
+  const names = [...new Set(held.flatMap((one) => [...one.keys()]))];
+  return names
+    .map((skill) => ({ skill, levels: held.map((one) => one.get(skill)) }))
+    .filter(({ levels }) => levels.some((level) => level !== undefined));
+}
+
+/** Return the first and the last level, and whether there was a level at only one of the moments. */
+export function ends(levels: readonly (number | undefined)[]): { from: number; to: number; once: boolean } {
+  const known = levels.filter((level) => level !== undefined);
+  return { from: known[0] ?? 0, to: known.at(-1) ?? 0, once: known.length < 2 };
+}

@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+import { byMonth, ends, finished, movements, spread } from '../src/officer/past';
+
+const said = (sequence: number, at: string, action: 'completed' | 'pin' = 'completed') => ({
+  sequence,
+  at,
+  action,
+  course: `c${sequence}`,
+  title: null,
+});
+const skill = (name: string, level: number | null, framework = 'fw') => ({
+  framework,
+  skill: name,
+  level,
+  sd: level === null ? null : 0.5,
+  measured_at: null,
+  pieces: 1,
+  latest: [],
+});
+
+describe('what was finished', () => {
+  it('stands newest first by when it was finished, not by when it was said', () => {
+    const all = [said(1, '2026-03-01T05:00:00Z'), said(2, '2026-01-01T05:00:00Z'), said(3, '2026-04-01T05:00:00Z', 'pin'), said(4, '2026-03-01T05:00:00Z')];
+    expect(finished(all).map((one) => one.sequence)).toEqual([4, 1, 2]);
+  });
+
+  it('is counted by month, oldest first, months of other years apart', () => {
+    const all = [said(1, '2026-03-10T05:00:00Z'), said(2, '2025-03-10T05:00:00Z'), said(3, '2026-03-20T05:00:00Z')];
+    expect(byMonth(all).map(({ month, n }) => [month.getFullYear(), month.getMonth(), n])).toEqual([
+      [2025, 2, 1],
+      [2026, 2, 2],
+    ]);
+    expect(byMonth([])).toEqual([]);
+  });
+});
+
+describe('how levels moved', () => {
+  it('is asked for at a few moments, the first and the last among them, each once', () => {
+    const days = Array.from({ length: 20 }, (_, i) => `2026-01-${String(i + 1).padStart(2, '0')}T00:00:00Z`);
+    const chosen = spread([...days].reverse(), 5);
+    expect(chosen).toHaveLength(5);
+    expect([chosen[0], chosen.at(-1)]).toEqual([days[0], days.at(-1)]);
+    expect([...chosen].sort()).toEqual(chosen);
+    expect(spread(['2026-01-01T00:00:00Z', '2026-01-01T07:00:00+07:00'], 5)).toHaveLength(1);
+    expect(spread(days, 1)).toEqual([days.at(-1)]);
+    expect(spread([], 5)).toEqual([]);
+  });
+
+  it('holds the skills of one framework that have a level, with a gap where there was none yet', () => {
+    const before = { framework: 'fw', skills: [skill('a', 1), skill('c', null)] };
+    const after = { framework: 'fw', skills: [skill('a', 2), skill('b', 3), skill('a', 4, 'old'), skill('c', null)] };
+    expect(movements([before, after], 'fw')).toEqual([
+      { skill: 'a', levels: [1, 2] },
+      { skill: 'b', levels: [undefined, 3] },
+    ]);
+  });
+
+  it('has a level at one moment only, or moves from the first to the last', () => {
+    expect(ends([undefined, 3])).toEqual({ from: 3, to: 3, once: true });
+    expect(ends([1, undefined, 0])).toEqual({ from: 1, to: 0, once: false });
+  });
+});

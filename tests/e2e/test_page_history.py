@@ -1,0 +1,54 @@
+"""The history on an officer's page: courses finished, levels that moved and past paths; over the whole system."""
+
+import pytest
+from playwright.async_api import Browser
+
+from tests.support.page import at_the_path, say
+from tests.support.platform import Platform, required
+
+pytestmark = pytest.mark.timeout(400)
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+async def test_an_officer_looks_back_at_courses_levels_and_paths(
+    platform: Platform, browser: Browser, width: int
+) -> None:
+    async with at_the_path(platform, browser, width=width, height=844) as (officer, reader):
+        page = reader.page
+        assert not [one for one in reader.asked if "history" in one or "/paths" in one]  # nothing of it is fetched
+        first = await page.get_attribute(".step >> nth=0", "data-course")
+        assert first
+        await say(reader, first, "completed")
+        await reader.news("ตามที่ท่านบอก")
+        await officer.assess(required(0.7))
+        await reader.news("เพราะมีผลประเมินใหม่")
+        await reader.shows_change()
+
+        await reader.tab_to("history-show")
+        await page.keyboard.press("Enter")
+        await page.wait_for_selector("#past-paths-title")
+        assert await reader.focused() == "history-title"
+        for part in ("finished", "levels", "paths"):
+            await page.wait_for_selector(f'section[aria-labelledby="past-{part}-title"][aria-busy="false"]')
+            await page.click(f'[data-keep="{part}-table"] summary')
+        assert await page.locator('[data-keep="finished-table"] tbody tr').count() == 1
+        stored = await officer.path()
+        paths = page.locator('[data-keep="paths-table"] tbody tr')
+        await page.wait_for_function(
+            "n => document.querySelectorAll('[data-keep=paths-table] tbody tr').length === n", arg=stored["revision"]
+        )
+        assert "เพราะมีผลประเมินใหม่" in await paths.first.inner_text()
+        levels = page.locator('[data-keep="levels-table"] tbody tr')
+        assert await levels.count() == len(required(1))
+        assert await page.locator('[data-keep="levels-table"] thead th').count() == 3  # the skill and two assessments
+        assert "จาก" in await page.inner_text('section[aria-labelledby="past-levels-title"] li >> nth=0')
+        await page.click('[data-keep^="past-"] summary >> nth=0')
+        assert await reader.violations() == []
+        assert await reader.overflow() == 0
+
+        await page.click("#language")
+        await page.wait_for_selector("html[lang=en]")
+        assert await page.inner_text("#past-levels-title") == "How your levels moved"
+        assert "because of a new assessment" in await paths.first.inner_text()
+        assert await reader.violations() == []
+        assert await reader.overflow() == 0

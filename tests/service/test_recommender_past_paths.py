@@ -1,0 +1,117 @@
+"""The paths that an officer was given: the present one and those before it, and who may read them."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from services.recommender.api import STORE
+from services.recommender.store.history import KEPT
+from shared.domain import Profile
+from shared.events import PROFILES_TOPIC, OfficerErased
+from tests.support.recommender import READ, assessed, path_of, planned, recommender, somebody, tell
+from tests.support.services import Started
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.timeout(400)
+
+
+@pytest.fixture(scope="module")
+async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
+    async with recommender(mongodb_uri, kafka_bootstrap) as service:
+        yield service
+
+
+async def paths(service: Started, one: Profile, query: str = "", **options: Any) -> tuple[int, dict[str, Any]]:
+    options = {"role": "officer", "officer": one.officer, "tenant": one.tenant} | options
+    role = options.pop("role")
+    answer = await service.ask("GET", f"/v1/officers/{one.officer}/paths{query}", role, **options)
+    return answer.status, await answer.json()
+
+
+async def test_every_path_that_was_given_is_listed_newest_first_with_what_it_promised(service: Started) -> None:
+    one = somebody()
+    assert (await paths(service, one))[0] == 404
+    await planned(service, one)
+    first = await path_of(service, one)
+    assert (await tell(service, one, READ.id, "completed"))[0] == 200
+    last = await path_of(service, one)
+    assert last["revision"] > first["revision"]
+    status, found = await paths(service, one)
+    assert (status, found["officer"], found["next"]) == (200, one.officer, None)
+    expected = [
+        {
+            "revision": stored["revision"],
+            "cause": cause,
+            "planned_at": stored["planned_at"],
+            "status": stored["path"]["status"],
+            "coverage": stored["path"]["coverage"],
+            "hours": stored["path"]["hours"],
+            "steps": [
+                {name: step["course"][key] for name, key in (("course", "id"), ("title", "title"), ("hours", "hours"))}
+                for step in stored["path"]["steps"]
+            ],
+        }
+        for stored, cause in ((last, "feedback"), (first, "assessment"))
+    ]
+    assert found["paths"] == expected
+    assert READ.id not in [step["course"] for step in found["paths"][0]["steps"]]
+    assert READ.id in [step["course"] for step in found["paths"][1]["steps"]]
+
+
+async def test_pages_hold_every_revision_once_and_end_with_the_oldest_that_is_kept(service: Started) -> None:
+    one = somebody()
+    await planned(service, one)
+    for _ in range(2):
+        for action in ("not_now", "undo"):
+            assert (await tell(service, one, READ.id, action))[0] == 200
+    newest = (await path_of(service, one))["revision"]
+    whole = [path["revision"] for path in (await paths(service, one))[1]["paths"]]
+    assert whole == sorted(whole, reverse=True)
+    assert whole[0] == newest
+    assert len(whole) == len(set(whole)) == 5
+    found: list[int] = []
+    after: int | None = None
+    while not found or after is not None:
+        _, page = await paths(service, one, f"?limit=2{'' if after is None else f'&after={after}'}")
+        found += [path["revision"] for path in page["paths"]]
+        after = page["next"]
+    assert found == whole
+    assert (await paths(service, one, f"?after={whole[-1]}"))[1]["paths"] == []
+    assert [path["revision"] for path in (await paths(service, one, f"?after={newest + 9}"))[1]["paths"]] == whole
+    for wrong in ("limit=0", "limit=101", "limit=x", "after=-1", "before=3", "after=9223372036854775808"):
+        status, problem = await paths(service, one, f"?{wrong}")
+        assert status in (400, 422), wrong
+        assert problem["field"] == wrong.partition("=")[0]
+
+
+async def test_a_present_path_that_is_copied_already_is_listed_once(service: Started) -> None:
+    one = somebody()
+    await planned(service, one)
+    store = service.client.app[STORE]
+    await store.history.keep(list((await store.summaries([one.key])).items()))  # as by a writer that lost a race
+    assert len((await paths(service, one))[1]["paths"]) == 1
+    page = await store.history.page(one.key, None, KEPT)
+    assert page is not None
+    assert len(page) == 1
+
+
+async def test_only_the_officer_and_the_tenant_see_them_and_an_erasure_takes_them_away(service: Started) -> None:
+    one, other = somebody(), somebody()
+    await planned(service, one, other)
+    assert (await tell(service, one, READ.id, "not_now"))[0] == 200
+    assert (await paths(service, one, role="platform", officer=None))[0] == 200
+    assert (await paths(service, one, officer=other.officer))[0] in (403, 404)
+    assert (await paths(service, one, role="platform", officer=None, tenant="elsewhere"))[0] == 404
+    gone = (one.key, one.sequence + 1, OfficerErased(one.tenant, one.officer))
+    await service.publish(PROFILES_TOPIC, gone)
+
+    async def erased() -> bool:
+        return (await paths(service, one, role="platform", officer=None))[0] == 404
+
+    await until(erased)
+    again = msgspec.structs.replace(one, sequence=one.sequence + 2)
+    await service.publish(PROFILES_TOPIC, assessed(again))
+    await path_of(service, again)
+    assert len((await paths(service, again, role="platform", officer=None))[1]["paths"]) == 1
