@@ -14,6 +14,10 @@ from tests.support.platform import Platform
 
 pytestmark = pytest.mark.timeout(400)
 SIZES = [(390, 844), (1280, 900)]
+WORDS = [
+    ("ทักษะของหน่วยงาน", "ควรจ้างคนหรือทำสัญญา", "ต้องการเวลาเพิ่ม"),
+    ("Skills of agency", "Hire or contract", "Give more time"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +33,10 @@ async def made(platform: Platform, agencies: dict[str, str], kind: str) -> str:
     return agencies[kind]
 
 
+def rows_of(file: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8-sig"))))
+
+
 @pytest.mark.parametrize(("width", "height"), SIZES)
 async def test_an_agency_is_read_asked_and_taken_along(
     platform: Platform, browser: Browser, agencies: dict[str, str], width: int, height: int
@@ -42,17 +50,12 @@ async def test_an_agency_is_read_asked_and_taken_along(
         await page.fill("#agency", "no such")
         await page.press("#agency", "Enter")
         await page.wait_for_selector("#agency[aria-invalid]")
-        await page.fill("#agency", agency)
-        await page.press("#agency", "Enter")
+        await page.click(f'[data-keep="agency-{agency}"]')
         await page.wait_for_selector(".agency .gap")
         groups = await page.locator(".groups .gap").evaluate_all("all => all.map(one => one.dataset.row)")
         assert groups == ["technology", "service"]
         assert await page.locator('.groups .gap[data-row="technology"] .verdict').count() == 1
         assert await page.locator(".groups .verdict").count() == 1
-        figures = {
-            "th": ("ทักษะของหน่วยงาน", "ควรจ้างคนหรือทำสัญญา"),
-            "en": ("Skills of agency", "Hire or contract"),
-        }
         await page.fill("#agency-weekly", "0")
         await page.click("[data-keep=ask-in-time]")
         await page.wait_for_selector("#in-time-wrong:not(:empty)")
@@ -61,24 +64,28 @@ async def test_an_agency_is_read_asked_and_taken_along(
         await page.fill("#agency-weekly", "0.5")
         await page.click("[data-keep=ask-in-time]")
         await page.wait_for_selector(".in-time .answer")
-        for summary in await page.locator(".agency summary").all():
-            await summary.click()
-        for language in ("th", "en"):
-            heading, advice = figures[language]
+        query = {"deadline": deadline.isoformat(), "weekly_hours": "0.5"}
+        _, found = await platform.ask("recommender", "GET", f"/v1/agencies/{agency}/gaps", params=query)
+        advised = {skill["recommendation"] for skill in found["in_time"]["skills"]}
+        assert advised
+        await page.click("[data-keep=groups-table] > summary")
+        assert await page.locator(".groups tbody tr").count() == 2
+        await page.evaluate("for (const one of document.querySelectorAll('.agency details')) one.open = true")
+        for heading, hire, more_time in WORDS:
             assert heading in await page.inner_text("h1")
-            assert advice in await page.inner_text(".in-time .answer")
+            answer = await page.inner_text(".in-time .answer")
+            assert (hire in answer, more_time in answer) == ("hire" in advised, "more_time" in advised)
             assert await reader.overflow() == 0
             assert await reader.violations() == []
             await page.click("#language")
-        for table in ("groups", "agency-skills", "agency-courses"):
+        for table in ("groups", "agency-skills", "group-skills", "agency-courses"):
             shown = await page.locator(f".{table} .gap").count()
             assert shown > 0
             assert await page.locator(f".{table} tbody tr").count() == shown  # each picture has its table
         async with page.expect_download() as downloading:
             await page.click("[data-keep=agency-csv]")
         file = await downloading.value
-        text = Path(await file.path()).read_text(encoding="utf-8-sig")
-        rows = list(csv.DictReader(io.StringIO(text)))
+        rows = rows_of(Path(await file.path()))
         assert [row["id"] for row in rows if row["part"] == "job_group"] == groups
         assert {row["recommendation"] for row in rows if row["part"] == "not_in_time"} <= {"hire", "more_time"}
         assert file.suggested_filename == f"{agency}-th-digital-2018.csv"
@@ -107,4 +114,6 @@ async def test_an_agency_of_few_and_one_that_is_not_known_are_said_calmly(
         assert "We know no officers of this agency" in await page.inner_text(".notice.refused")
         assert await reader.violations() == []
         await page.click("[data-keep=another-agency]")
-        await page.wait_for_selector("#agency")
+        await page.fill("#agency", few)
+        await page.press("#agency", "Enter")
+        await page.wait_for_selector(".agency .notice:not(.refused)")

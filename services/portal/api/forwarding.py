@@ -31,7 +31,7 @@ _OWNERS: list[tuple[re.Pattern[str], str]] = [
     (re.compile(pattern), owner)
     for pattern, owner in [
         (rf"{_OFFICER}/(paths?|path/why-not/[^/]+|feedback)", "recommender"),
-        (r"/v1/(recommendations|rules|messages|courses/[^/]+/similar|agencies/[^/]+/gaps)", "recommender"),
+        (r"/v1/(recommendations|rules|messages|courses/[^/]+/similar|agencies(/[^/]+/gaps)?)", "recommender"),
         (rf"{_OFFICER}(/assessments|/profile|/self-assessment)?", "assessment"),
         (_SESSIONS, "assessment"),
         (r"/v1/(assessments|officers):import|/v1/assessments/imports/[^/]+(/rows)?", "assessment"),

@@ -1,6 +1,6 @@
 """The routes of the recommender."""
 
-from services.recommender.api.agencies import AgencyView, AskGaps, get_gaps
+from services.recommender.api.agencies import Agencies, AgencyView, AskGaps, ListAgencies, get_gaps, list_agencies
 from services.recommender.api.context import (
     CATALOG,
     FEEDBACK_HANDLER,
@@ -171,6 +171,7 @@ ROUTES = [
         problems=[412, 415],
     ),
     Route("GET", "/v1/rules", get_rules, PLATFORMS, headers=_HELD, answers={200: Rules, 304: None}),
+    Route("GET", "/v1/agencies", list_agencies, PLATFORMS, query=ListAgencies, answers={200: Agencies}),
     Route(
         "GET",
         "/v1/agencies/{agency_id}/gaps",

@@ -185,6 +185,17 @@ class PlanStore:
                 else:
                     self.unreadable += 1
 
+    async def agencies(self, tenant: str, after: str, most: int) -> list[str]:
+        """Return the agencies that officers with a plan are of, after a name, in order. Raises Unavailable."""
+        pipeline: list[dict[str, Any]] = [
+            {"$match": {"tenant": tenant, "agency": {"$gt": after}}},
+            {"$group": {"_id": "$agency"}},
+            {"$sort": {"_id": 1}},
+            {"$limit": most},
+        ]
+        with unavailable():
+            return [row["_id"] async for row in self._plans.aggregate(pipeline)]
+
     async def frameworks_of(self, tenant: str, agency: str) -> dict[str, int]:
         """Return {framework: number of an agency's officers with a plan}. Raises Unavailable."""
         pipeline: list[dict[str, Any]] = [

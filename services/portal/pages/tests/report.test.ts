@@ -5,6 +5,7 @@ import type { AgencyView, GroupGaps } from '../src/agency/requests';
 const group = (job_group: string, gap: number): GroupGaps => ({
   ...{ job_group, title: { th: 'กลุ่ม', en: `group, ${job_group}` }, officers: 7, before: 0.5, after: 0.9, gap },
   ...{ hours: 12, as_of: '2026-11-23' },
+  skills: [{ skill: 'reading', title: { en: 'Reading' }, officers: 7, level: 1, required: 2, gap: 1, after: 2 }],
 });
 
 const VIEW: AgencyView = {
@@ -64,9 +65,11 @@ describe('an agency\'s report', () => {
     const width = head.split(',').length;
     for (const row of rows) expect(row.replaceAll(/"[^"]*"/g, '').split(',')).toHaveLength(width);
     expect(rows.map((row) => row.split(',')[0])).toEqual([
-      ...['agency', 'job_group', 'job_group', 'skill', 'skill_open', 'skill_open', 'course', 'without_course', 'not_in_time'],
+      ...['agency', 'job_group', 'job_group', 'job_group_skill', 'job_group_skill', 'skill', 'skill_open', 'skill_open'],
+      ...['course', 'without_course', 'not_in_time'],
     ]);
-    expect(rows[4]).toContain('<5');
+    expect(rows[3]).toMatch(/^job_group_skill,it,reading,/);
+    expect(rows[6]).toContain('<5');
     expect(csvOf({ ...VIEW, officers: null })).toContain('<5');
   });
 });

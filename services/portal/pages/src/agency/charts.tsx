@@ -70,17 +70,18 @@ export const Bars = ({ rows, top }: { rows: BarRow[]; top: number }): JSX.Elemen
 
 interface TableProps {
   name: string;
-  caption: Key;
+  /** What the figures are of; the name of the part that scrolls. */
+  label: string;
   heads: string[];
   rows: { id: string; title: Text; cells: ComponentChildren[] }[];
 }
 
 /** The table of a picture, which may be wider than a phone and scrolls by itself then. */
-export const FigureTable = ({ name, caption, heads, rows }: TableProps): JSX.Element => (
+export const FigureTable = ({ name, label, heads, rows }: TableProps): JSX.Element => (
   <details data-keep={`${name}-table`}>
     <summary>{t('asTable')}</summary>
     {/* eslint-disable-next-line jsx-a11y-x/no-noninteractive-tabindex -- what scrolls must be reached by the keyboard */}
-    <div class="scroll" tabIndex={0} role="region" aria-label={`${t(caption)}: ${t('asTable')}`}>
+    <div class="scroll" tabIndex={0} role="region" aria-label={`${label}: ${t('asTable')}`}>
       <table>
         <thead>
           <tr>

@@ -12,8 +12,8 @@ import { type Key, t } from '../i18n';
 import { focusOn, show } from '../shell';
 import { Button, EntryForm, Message } from '../ui';
 import { csvOf } from './report';
-import { type AgencyView, type AskGaps, readGaps } from './requests';
-import { Courses, fileNameOf, frameworkName, Groups, InTime, Skills } from './sections';
+import { type AgencyView, type AskGaps, listAgencies, readGaps } from './requests';
+import { Courses, fileNameOf, frameworkName, Groups, GroupSkills, InTime, Skills } from './sections';
 
 const AGENCY = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
@@ -43,6 +43,20 @@ function download(view: AgencyView): void {
 
 function Choose(): JSX.Element {
   const complaint = useSignal<Key | undefined>(undefined);
+  const known = useSignal<string[]>([]);
+  const trouble = useSignal<ApiError | undefined>(undefined);
+  const list = async () => {
+    trouble.value = undefined;
+    try {
+      known.value = await listAgencies();
+    } catch (error) {
+      trouble.value = asApiError(error);
+    }
+  };
+  useEffect(() => {
+    void list();
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- read when the page is opened
+  }, []);
   const choose = (agency: string) => {
     if (AGENCY.test(agency)) goTo(agency);
     else {
@@ -51,17 +65,34 @@ function Choose(): JSX.Element {
     }
   };
   return (
-    <EntryForm
-      name="agency"
-      title="agency.choose"
-      why="agency.chooseWhy"
-      label="agency.code"
-      hint="officerHint"
-      button="agency.show"
-      complaint={complaint.value}
-      input={{ type: 'text', lang: 'en' }}
-      onEntry={choose}
-    />
+    <>
+      <EntryForm
+        name="agency"
+        title="agency.choose"
+        why="agency.chooseWhy"
+        label="agency.code"
+        hint="officerHint"
+        button="agency.show"
+        complaint={complaint.value}
+        input={{ type: 'text', lang: 'en' }}
+        onEntry={choose}
+      />
+      {trouble.value && <Trouble error={trouble.value} again={list} />}
+      {known.value.length > 0 && (
+        <nav class="agencies" aria-labelledby="agencies-title">
+          <h2 id="agencies-title">{t('agency.list')}</h2>
+          <ul>
+            {known.value.map((id) => (
+              <li key={id}>
+                <a href={`#${new URLSearchParams({ view: 'agency', agency: id })}`} data-keep={`agency-${id}`} lang="en">
+                  {id}
+                </a>
+              </li>
+            ))}
+          </ul>
+        </nav>
+      )}
+    </>
   );
 }
 
@@ -147,6 +178,7 @@ function Report({ agency, framework }: { agency: string; framework: string | nul
           </p>
           <Groups view={found} />
           <Skills view={found} />
+          <GroupSkills view={found} />
           <Courses view={found} />
           {failed}
           <InTime view={found} busy={busy.value} answered={answered.value} onAsk={(deadline, weekly_hours) => read({ deadline, weekly_hours })} />

@@ -15,7 +15,7 @@ export const topOf = (levels: number[]): number => Math.max(1, Math.ceil(Math.ma
 
 type Cell = string | number | null | undefined;
 const COLUMNS = [
-  ...['part', 'id', 'title_th', 'title_en', 'officers', 'level', 'required', 'gap', 'level_after'],
+  ...['part', 'job_group', 'id', 'title_th', 'title_en', 'officers', 'level', 'required', 'gap', 'level_after'],
   ...['share', 'share_after', 'hours', 'cause', 'short', 'unreachable', 'insufficient_time', 'recommendation', 'as_of'],
 ] as const;
 type Row = Partial<Record<(typeof COLUMNS)[number], Cell>>;
@@ -42,6 +42,12 @@ export function csvOf(view: AgencyView): string {
       ...{ part: 'job_group', id: one.job_group, ...titles(one.title), officers: one.officers, gap: one.gap },
       ...{ share: one.before, share_after: one.after, hours: one.hours, as_of: one.as_of },
     })),
+    ...view.groups.flatMap(({ job_group, skills }) =>
+      skills.map((one) => ({
+        ...{ part: 'job_group_skill', job_group, id: one.skill, ...titles(one.title), officers: one.officers },
+        ...{ level: one.level, required: one.required, gap: one.gap, level_after: one.after },
+      })),
+    ),
     ...view.skills.flatMap((one) => [
       {
         ...{ part: 'skill', id: one.skill, ...titles(one.title), officers: one.officers },

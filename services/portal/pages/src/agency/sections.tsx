@@ -7,7 +7,7 @@ import { type Key, localize, Localized, t } from '../i18n';
 import { Button, DateField, field, Section, today, Wrong } from '../ui';
 import { Bars, FigureTable, Legend } from './charts';
 import { furthestBehind, topOf } from './report';
-import type { AgencyView, SkillGaps } from './requests';
+import type { AgencyView, GroupSkill, SkillGaps } from './requests';
 
 /** Return a count of some officers, which is rounded down; null says: some, but fewer than the smallest group. */
 const counted = (count: number | null, view: AgencyView): string =>
@@ -30,7 +30,7 @@ export function Groups({ view }: { view: AgencyView }): JSX.Element {
       <Bars rows={rows} top={1} />
       <FigureTable
         name="groups"
-        caption="agency.groups"
+        label={t('agency.groups')}
         heads={(['jobGroup', 'agency.officers', 'agency.nowShare', 'agency.afterShare', 'agency.gapEach', 'agency.hoursEach', 'agency.asOf'] as const).map((key) => t(key))}
         rows={view.groups.map((group) => ({
           id: group.job_group,
@@ -50,28 +50,38 @@ function sizeHead({ above, up_to }: SkillGaps['sizes'][number]): string {
   return up_to === null ? t('agency.lackMore', { above }) : t('agency.lackUpTo', { above, upTo: up_to });
 }
 
+const SKILL_HEADS = ['skill', 'agency.officers', 'legendNow', 'legendReached', 'legendRequired', 'agency.gapMean'] as const;
+
+const levels = (one: GroupSkill): string[] => [one.officers, one.level, one.after, one.required, one.gap].map(decimal);
+
+const SkillBars = ({ skills, top }: { skills: GroupSkill[]; top: number }): JSX.Element => (
+  <Bars
+    top={top}
+    rows={skills.map((one) => ({
+      id: one.skill,
+      title: one.title,
+      now: one.level,
+      after: one.after,
+      required: one.required,
+      words: t('agency.skillWords', {
+        ...{ n: one.officers, now: decimal(one.level), after: decimal(one.after), required: decimal(one.required) },
+      }),
+    }))}
+  />
+);
+
 /** The skills that the work requires: where the officers stand, and where their courses lead. */
 export function Skills({ view }: { view: AgencyView }): JSX.Element {
-  const rows = view.skills.map((skill) => ({
-    id: skill.skill,
-    title: skill.title,
-    now: skill.level,
-    after: skill.after,
-    required: skill.required,
-    words: t('agency.skillWords', {
-      ...{ n: skill.officers, now: decimal(skill.level), after: decimal(skill.after), required: decimal(skill.required) },
-    }),
-  }));
   const sizes = view.skills[0]?.sizes ?? [];
   return (
     <Section name="agency-skills" title="agency.skills" why="agency.skillsWhy">
       <Legend entries={[['now', 'legendNow'], ['after', 'legendReached'], ['required', 'legendRequired']]} />
-      <Bars rows={rows} top={topOf(view.skills.flatMap((one) => [one.level, one.after, one.required]))} />
+      <SkillBars skills={view.skills} top={topOf(view.skills.flatMap((one) => [one.level, one.after, one.required]))} />
       <FigureTable
         name="agency-skills"
-        caption="agency.skills"
+        label={t('agency.skills')}
         heads={[
-          ...(['skill', 'agency.officers', 'legendNow', 'legendReached', 'legendRequired', 'agency.gapMean'] as const).map((key) => t(key)),
+          ...SKILL_HEADS.map((key) => t(key)),
           ...sizes.map(sizeHead),
           t('agency.stayOpen'),
         ]}
@@ -79,12 +89,37 @@ export function Skills({ view }: { view: AgencyView }): JSX.Element {
           id: skill.skill,
           title: skill.title,
           cells: [
-            ...[decimal(skill.officers), decimal(skill.level), decimal(skill.after), decimal(skill.required), decimal(skill.gap)],
+            ...levels(skill),
             ...skill.sizes.map((size) => counted(size.officers, view)),
             <Causes key="open" counts={skill.open} view={view} />,
           ],
         }))}
       />
+    </Section>
+  );
+}
+
+/** The skills of each job group beside what its own work requires; that of the first group is open. */
+export function GroupSkills({ view }: { view: AgencyView }): JSX.Element {
+  const top = topOf(view.groups.flatMap((group) => group.skills.flatMap((one) => [one.level, one.after, one.required])));
+  return (
+    <Section name="group-skills" title="agency.groupSkills" why="agency.groupSkillsWhy">
+      <Legend entries={[['now', 'legendNow'], ['after', 'legendReached'], ['required', 'legendRequired']]} />
+      {view.groups.map((group, i) => (
+        <details key={group.job_group} open={i === 0} data-keep={`group-${group.job_group}`}>
+          <summary>
+            <Localized text={group.title} /> ({t('agency.people', { n: group.officers })})
+          </summary>
+          {group.skills.length === 0 && <p>{t('agency.noGroupSkills')}</p>}
+          <SkillBars skills={group.skills} top={top} />
+          <FigureTable
+            name={`group-${group.job_group}`}
+            label={`${t('agency.groupSkills')} ${localize(group.title).words}`}
+            heads={SKILL_HEADS.map((key) => t(key))}
+            rows={group.skills.map((one) => ({ id: one.skill, title: one.title, cells: levels(one) }))}
+          />
+        </details>
+      ))}
     </Section>
   );
 }
@@ -124,7 +159,7 @@ export function Courses({ view }: { view: AgencyView }): JSX.Element {
           />
           <FigureTable
             name="agency-courses"
-            caption="agency.courses"
+            label={t('agency.courses')}
             heads={(['pickCourse', 'agency.provider', 'agency.hours', 'agency.atLeast'] as const).map((key) => t(key))}
             rows={view.courses.map(({ course, officers }) => ({
               id: course.id,
@@ -235,7 +270,7 @@ function Answer({ view, report }: { view: AgencyView; report: NonNullable<Agency
       })}
       <FigureTable
         name="in-time"
-        caption="agency.inTime"
+        label={t('agency.inTime')}
         heads={(['skill', 'agency.required', 'agency.short', 'agency.unreachable', 'agency.late', 'agency.advice'] as const).map((key) => t(key))}
         rows={report.skills.map((one) => ({
           id: one.skill,
