@@ -18,10 +18,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, get_args
+from typing import Any, Protocol, TypeVar
 from zoneinfo import available_timezones
 
-from shared.auth import Role
+from shared.auth import GIVEN_ROLES, Role
 from shared.limits import Limits, networks
 
 SERVICES = ("assessment", "catalog", "recommender", "portal")
@@ -113,11 +113,11 @@ def _own_url(text: str) -> str:
 
 def _roles(text: str) -> tuple[tuple[str, Role], ...]:
     pairs: list[tuple[str, Role]] = []
-    known: dict[str, Role] = {role: role for role in get_args(Role)}
+    known: dict[str, Role] = {role: role for role in GIVEN_ROLES}
     for part in filter(None, (one.strip() for one in text.split(","))):
         value, _, role = (one.strip() for one in part.rpartition("="))
         if not value or role not in known:
-            raise ValueError(f"must be value=role, separated by commas; a role is one of {', '.join(get_args(Role))}")
+            raise ValueError(f"must be value=role, separated by commas; a role is one of {', '.join(GIVEN_ROLES)}")
         pairs.append((value, known[role]))
     return tuple(pairs)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser
 
+from deploy.local.keys import TENANT
 from tests.support.agencies import agency_of
 from tests.support.page import reading
 from tests.support.platform import Platform
@@ -15,8 +16,8 @@ from tests.support.platform import Platform
 pytestmark = pytest.mark.timeout(400)
 SIZES = [(390, 844), (1280, 900)]
 WORDS = [
-    ("ทักษะของหน่วยงาน", "ควรจ้างคนหรือทำสัญญา", "ต้องการเวลาเพิ่ม"),
-    ("Skills of agency", "Hire or contract", "Give more time"),
+    ("th", "ทักษะของหน่วยงาน", "ควรจ้างคนหรือทำสัญญา", "ต้องการเวลาเพิ่ม"),
+    ("en", "Skills of agency", "Hire or contract", "Give more time"),
 ]
 
 
@@ -71,7 +72,8 @@ async def test_an_agency_is_read_asked_and_taken_along(
         await page.click("[data-keep=groups-table] > summary")
         assert await page.locator(".groups tbody tr").count() == 2
         await page.evaluate("for (const one of document.querySelectorAll('.agency details')) one.open = true")
-        for heading, hire, more_time in WORDS:
+        for language, heading, hire, more_time in WORDS:
+            await page.wait_for_selector(f"html[lang={language}]")
             assert heading in await page.inner_text("h1")
             answer = await page.inner_text(".in-time .answer")
             assert (hire in answer, more_time in answer) == ("hire" in advised, "more_time" in advised)
@@ -101,11 +103,12 @@ async def test_an_agency_of_few_and_one_that_is_not_known_are_said_calmly(
     few = await made(platform, agencies, "few")
     async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
         page = reader.page
-        await reader.sign_in(platform.stack.keys.admin, f"/#view=agency&agency={few}")
+        await reader.sign_in(await platform.stack.issuer.issue(TENANT, "admin"), f"/#view=agency&agency={few}")
         await page.wait_for_selector(".agency .notice")
         assert "ไม่ให้รู้ว่าเป็นใคร" in await page.inner_text(".agency .notice")
         assert await page.locator(".agency .gap").count() == 0
         await page.click("#language")
+        await page.wait_for_selector("html[lang=en]")
         assert "nobody can be recognised" in await page.inner_text(".agency .notice")
         assert await reader.violations() == []
         assert await reader.overflow() == 0

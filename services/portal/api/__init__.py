@@ -12,7 +12,7 @@ from services.portal.api.session import (
     SignIn,
     SignInOptions,
 )
-from shared.auth import EVERYONE, PUBLIC, SIGNED_IN
+from shared.auth import EVERYONE, HOLDERS, PUBLIC, SIGNED_IN
 from shared.routes import ACCEPT_LANGUAGE, AskWords, Header, Route
 
 _KEY = {"key": "0123456789abcdef.secret"}
@@ -67,5 +67,5 @@ def routes(page: Page, sessions: Sessions, live: Live, forwarder: Forwarder) -> 
             streams=True,
             produces="text/event-stream",
         ),
-        Route("*", "/api/{path:.*}", forwarder.forward, SIGNED_IN, streams=True, hidden=True),
+        Route("*", "/api/{path:.*}", forwarder.forward, HOLDERS, streams=True, hidden=True),
     ]

@@ -151,11 +151,15 @@ class Sessions:
     async def sign_in(self, request: web.Request) -> web.Response:
         """Sign in with an API key.
 
-        The key is set as a cookie (HttpOnly, SameSite=Strict) and never told again. 401 for a key that does not work.
+        The key is set as a cookie (HttpOnly, SameSite=Strict) and never told again. 401 for a key that does not work,
+        403 for that of a share link.
         """
         check_origin(request)
         key = (await read_body(request, SignIn)).key.strip()
-        response = json_response(_session(await self._authenticator.authenticate(key, request[ADDRESS])))
+        who = await self._authenticator.authenticate(key, request[ADDRESS])
+        if who.role == "viewer":
+            raise Forbidden("the key of a share link shows one path and signs nobody in")
+        response = json_response(_session(who))
         self._set_key(request, response, key)
         return response
 
