@@ -43,10 +43,12 @@ from shared.domain import Identifier
 from shared.errors import Forbidden, NotFound, Unauthorized, Unavailable
 from shared.limits import Buckets, check, counted_as
 
-Role = Literal["admin", "platform", "officer", "supervisor", "viewer"]
-
-GIVEN_ROLES: tuple[Role, ...] = ("admin", "platform", "officer", "supervisor")
+GivenRole = Literal["admin", "platform", "officer", "supervisor"]
 """The roles of keys that operators give out and that people sign in with; a viewer's key is made by an officer."""
+
+Role = GivenRole | Literal["viewer"]
+ROLES: tuple[Role, ...] = (*get_args(GivenRole), "viewer")
+GIVEN_ROLES: tuple[GivenRole, ...] = get_args(GivenRole)
 
 FORGOTTEN_SECONDS = 4.0
 """How long after its revocation an officer's key may still be in use somewhere, with a margin for a request in hand."""
@@ -97,7 +99,7 @@ ADMINS = Policy(frozenset({"admin"}))
 PLATFORMS = Policy(frozenset({"admin", "platform"}))
 EVERYONE = Policy(frozenset({"admin", "platform", "officer"}))
 SIGNED_IN = Policy(frozenset(GIVEN_ROLES))
-HOLDERS = Policy(frozenset(get_args(Role)))
+HOLDERS = Policy(frozenset(ROLES))
 ASSESSORS = Policy(frozenset({"admin", "platform", "officer", "supervisor"}))
 READERS = Policy(frozenset({"admin", "platform", "officer", "supervisor", "viewer"}))
 OFFICERS = Policy(frozenset({"officer"}))
@@ -176,8 +178,8 @@ def issue(  # noqa: PLR0913 - each is a part of the key
     agency: str | None = None,
 ) -> tuple[str, StoredKey]:
     """Return a new credential `id.secret`, to be shown once, and what to store of it. Raises ValueError."""
-    if role not in get_args(Role):
-        raise ValueError(f"role {role!r} is none of {', '.join(get_args(Role))}")
+    if role not in ROLES:
+        raise ValueError(f"role {role!r} is none of {', '.join(ROLES)}")
     if (role in _OF_OFFICERS) != (officer is not None):
         raise ValueError("a key of role officer or viewer names its officer, and no other key does")
     if role == "viewer" and expires_at is None:

@@ -1,13 +1,13 @@
 """Every route of every service, walked with no key, a wrong one, a wrong role, a wrong officer and a wrong tenant."""
 
 import re
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from openapi_spec_validator import validate
 
 from shared.app import TABLE
-from shared.auth import Role
+from shared.auth import ROLES, Role
 from shared.mongo import KeyStore
 from shared.routes import Route
 from tests.support.all_services import COURSE, HERE, Services
@@ -16,7 +16,6 @@ from tests.support.services import Started
 
 pytestmark = pytest.mark.timeout(400)
 
-ROLES: tuple[Role, ...] = get_args(Role)
 OF_OFFICERS: tuple[Role, ...] = ("officer", "viewer")
 ASSESSMENT = {
     "framework": FRAMEWORK,

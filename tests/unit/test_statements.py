@@ -44,6 +44,16 @@ def test_a_course_that_another_step_opens_as_well_is_not_unlocked() -> None:
     assert [told(path, name)[0] for name in ("x", "y")] == [[], []]
 
 
+def test_a_level_of_another_framework_is_not_taken_for_the_skill_of_the_same_id() -> None:
+    both = msgspec.structs.replace(
+        X, teaches=[*course("x", ("a", 0, 1)).teaches, *course("x", ("a", 0, 3), of="o").teaches]
+    )
+    path = planned([both, course("goal", ("a", 0, 2), requires=[at("a", 3, of="o")])])
+    assert [step.course.id for step in path.steps] == ["x", "goal"]
+    reason = told(path, "x")[1]
+    assert "(needs “a” at level 3 or above)" in reason  # the id alone: nothing is known here of its title
+
+
 def test_what_lies_behind_another_door_is_unlocked_too() -> None:
     courses = [
         X,
@@ -114,3 +124,16 @@ def test_every_statement_of_a_small_world_is_true(plan: Inputs, courses: list[Co
     random.Random(len(courses)).shuffle(names)  # noqa: S311 - test data
     again = msgspec.structs.replace(plan, previous=names)
     assert validate(recommend(again, view), again, view.course) == []
+
+
+@pytest.mark.parametrize("sd", [0.05, 0.3])
+def test_a_gap_too_small_for_a_course_is_told_and_passes_the_checker_whatever_its_decimals(sd: float) -> None:
+    """Levels that are fused from many results have six decimals, of which the last is often a 5."""
+    view = view_of([course("goal", ("a", 0, 2))])
+    causes = set()
+    for millionths in range(1_900_015, 2_000_000, 490):
+        plan = inputs(SKILLS, {"a": millionths / 1_000_000, "b": 1}, sd=sd)
+        path = recommend(plan, view)
+        assert validate(path, plan, view.course) == []
+        causes |= {row.cause for row in path.open}
+    assert "too_small" in causes

@@ -35,11 +35,11 @@ _OWNERS: list[tuple[re.Pattern[str], str]] = [
         (r"/v1/agencies(/[^/]+/(gaps|paths))?", "recommender"),
         (rf"{_OFFICER}(/assessments|/profile|/self-assessment|/shares(/[^/]+)?)?", "assessment"),
         (_SESSIONS, "assessment"),
-        (r"/v1/(assessments|officers):import|/v1/assessments/imports/[^/]+(/rows)?", "assessment"),
+        (r"/v1/(assessments|officers):import|/v1/assessments/imports(/[^/]+(/rows)?)?", "assessment"),
         (r"/v1/(courses|frameworks)(/[^/]+)?", "catalog"),
         (r"/v1/frameworks/[^/]+/(versions|draft(:(review|approve|comment|publish))?)", "catalog"),
         (r"/v1/(courses/[^/]+/)?matches(:(confirm|reject|correct))?|/v1/catalog/health", "catalog"),
-        (r"/v1/courses:import|/v1/imports/[^/]+(/rows)?", "catalog"),
+        (r"/v1/courses:import|/v1/imports(/[^/]+(/rows)?)?", "catalog"),
     ]
 ]
 

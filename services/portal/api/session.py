@@ -23,7 +23,7 @@ from aiohttp import hdrs, web
 from msgspec import Meta, Struct
 
 from services.portal.openid import ClaimNames, Identity, OpenIdProvider, identity_of
-from shared.auth import Authenticator, Principal, Role, issue
+from shared.auth import Authenticator, GivenRole, Principal, issue
 from shared.errors import Forbidden, Malformed, NotFound, Problem, Unauthorized
 from shared.middleware import ADDRESS, bearer
 from shared.mongo import KeyStore
@@ -56,7 +56,7 @@ class Session(Struct, frozen=True):
     """Who is signed in; `officer` in the role `officer` only, `agency` in the role `supervisor` only."""
 
     tenant: str
-    role: Role
+    role: GivenRole
     officer: str | None
     agency: str | None
 
@@ -156,10 +156,7 @@ class Sessions:
         """
         check_origin(request)
         key = (await read_body(request, SignIn)).key.strip()
-        who = await self._authenticator.authenticate(key, request[ADDRESS])
-        if who.role == "viewer":
-            raise Forbidden("the key of a share link shows one path and signs nobody in")
-        response = json_response(_session(who))
+        response = json_response(_session(await self._authenticator.authenticate(key, request[ADDRESS])))
         self._set_key(request, response, key)
         return response
 
@@ -304,4 +301,7 @@ def _moved(place: str) -> web.Response:
 
 
 def _session(who: Principal) -> Session:
+    """Return who is signed in. Raises Forbidden for a viewer."""
+    if who.role == "viewer":
+        raise Forbidden("the key of a share link shows one path and signs nobody in")
     return Session(who.tenant, who.role, who.officer, who.agency)

@@ -9,15 +9,13 @@ from typing import Protocol, Self
 
 from msgspec import UNSET
 
+from services.recommender.inputs import MICRO
 from shared.domain import Course, Framework, LocalizedText, MatchedRow, Prerequisite
 from shared.messages import NAMED_SUCCESSIONS, open_messages, path_messages, step_messages
 from shared.paths import LearningPath, Message, OpenGap, Step
 
 SLACK = 5e-7
 """Hours: half a millionth, for hours are kept in millionths and a course may take one."""
-
-PLACES = 5
-"""Decimals to which a number that is said is compared with the fact; two are shown."""
 
 Find = Callable[[str], Course | None]
 
@@ -214,7 +212,7 @@ def _facts_of_step(step: Step, courses: Mapping[str, Course | None]) -> list[flo
 
 def _percent(confidence: float) -> float:
     """Return the whole per cent of a confidence; a millionth off is none."""
-    return float((round(confidence * 1_000_000)) // 10_000)
+    return float((round(confidence * MICRO)) // 10_000)
 
 
 def _facts_of_path(path: LearningPath) -> list[float]:
@@ -233,13 +231,22 @@ def _titles_of_path(path: LearningPath) -> set[LocalizedText]:
     return present | {one.title for one in path.successions if one.title}
 
 
+def _about(value: float) -> tuple[int, int, int]:
+    millionths = round(value * MICRO)
+    return millionths - 1, millionths, millionths + 1
+
+
 def _untrue(messages: Iterable[Message], facts: Iterable[float], titles: Collection[LocalizedText]) -> Iterator[str]:
-    """Yield what messages say that is no fact: a number, or a title of nothing that is named here."""
-    known = {round(fact, PLACES) for fact in facts}
+    """Yield what messages say that is no fact: a number, or a title of nothing that is named here.
+
+    Numbers are compared in whole millionths, and the next millionth is the same number: a difference of two of them
+    is rounded once where it is shown and once here.
+    """
+    known = {round(fact * MICRO) for fact in facts}
     for message in messages:
         for name, value in message.values.items():
             if isinstance(value, LocalizedText):
                 if value not in titles:
                     yield f"{message.code} names {value} as {name}, which is not here"
-            elif not isinstance(value, bool | str) and round(value, PLACES) not in known:
+            elif not isinstance(value, bool | str) and known.isdisjoint(_about(value)):
                 yield f"{message.code} says {value:g} as {name}, which does not follow"
