@@ -341,7 +341,7 @@ def kept(plan: Inputs, view: View, path: LearningPath, **changes: Any) -> Learni
 @pytest.mark.parametrize(
     ("wanted", "said"), [({}, []), ({"mandatory": ["gone"]}, ["unknown"]), ({"pinned": ["gone"]}, ["withdrawn"])]
 )
-def test_a_withdrawn_course_is_news_once(wanted: dict[str, list[str]], said: list[str]) -> None:
+def test_a_withdrawn_course_is_news_once(wanted: dict[str, Any], said: list[str]) -> None:
     view = view_of([course("a", ("a", 0, 3)), course("b", ("b", 0, 3))])
     plan = inputs(framework({"a": 3, "b": 3}), {"a": 0, "b": 0}, previous=["a", "gone", "b"], **wanted)
     before, path = recommend(inputs(framework({"a": 3, "b": 3}), {"a": 0, "b": 0}), view), recommend(plan, view)
