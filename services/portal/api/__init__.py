@@ -14,7 +14,7 @@ from services.portal.api.session import (
     SignInOptions,
 )
 from services.portal.api.system import System, SystemState
-from shared.auth import ADMINS, EVERYONE, PUBLIC, SIGNED_IN
+from shared.auth import ADMINS, EVERYONE, HOLDERS, PUBLIC, SIGNED_IN
 from shared.routes import ACCEPT_LANGUAGE, AskWords, Header, Route
 
 _KEY = {"key": "0123456789abcdef.secret"}
@@ -76,5 +76,5 @@ def routes(  # noqa: PLR0913, PLR0917 - each is one part of the portal
         Route("GET", f"{PLACE}/{{service}}", site.get_page, ADMINS, produces="text/html", hidden=True),
         Route("GET", f"{PLACE}/{{service}}/openapi.json", site.get_document, ADMINS, hidden=True),
         Route("GET", f"{PLACE}/assets/{{name}}", site.get_asset, ADMINS, produces="*/*", hidden=True),
-        Route("*", "/api/{path:.*}", forwarder.forward, SIGNED_IN, streams=True, hidden=True),
+        Route("*", "/api/{path:.*}", forwarder.forward, HOLDERS, streams=True, hidden=True),
     ]
