@@ -47,7 +47,8 @@ from shared.kafka import Follower, GroupConsumer, Publisher, TopicWarning, overd
 from shared.kafka import reachable as kafka_reachable
 from shared.mongo import KeyStore, connect, ensure_indexes
 from shared.mongo import reachable as mongo_reachable
-from shared.outbox import Relay, Staged
+from shared.outbox import Staged
+from shared.relay import Relay
 from shared.settings import RecommenderSettings, load
 from shared.work_queue import WorkQueue
 
