@@ -76,7 +76,7 @@ from services.catalog.model import (
     ListFrameworks,
     ShowFramework,
 )
-from shared.auth import ADMINS, EVERYONE, PLATFORMS
+from shared.auth import ADMINS, ASSESSORS, EVERYONE, PLATFORMS
 from shared.domain import Course, Framework
 from shared.imports.rows import ListImports, ListRows, RowPage, RowResult
 from shared.routes import IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, Handler, MergePatch, Route
@@ -304,7 +304,7 @@ ROUTES = [
         "GET",
         _FRAMEWORK,
         get_framework,
-        EVERYONE,
+        ASSESSORS,
         query=ShowFramework,
         headers=[IF_NONE_MATCH],
         answers={200: Framework, 304: None},

@@ -13,7 +13,7 @@ from services.portal.api.session import (
     SignInOptions,
 )
 from services.portal.api.system import System, SystemState
-from shared.auth import ADMINS, EVERYONE, PUBLIC, SIGNED_IN
+from shared.auth import ADMINS, EVERYONE, HOLDERS, PUBLIC, SIGNED_IN
 from shared.routes import ACCEPT_LANGUAGE, AskWords, Header, Route
 
 _KEY = {"key": "0123456789abcdef.secret"}
@@ -69,5 +69,5 @@ def routes(page: Page, sessions: Sessions, live: Live, system: System, forwarder
             produces="text/event-stream",
         ),
         Route("GET", "/v1/system", system.show_system, ADMINS, answers={200: SystemState}),
-        Route("*", "/api/{path:.*}", forwarder.forward, SIGNED_IN, streams=True, hidden=True),
+        Route("*", "/api/{path:.*}", forwarder.forward, HOLDERS, streams=True, hidden=True),
     ]
