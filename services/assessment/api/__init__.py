@@ -42,7 +42,7 @@ from services.assessment.model import (
     SkillProfile,
     SubmitAssessment,
 )
-from shared.auth import ADMINS, ASSESSORS, PLATFORMS
+from shared.auth import ASSESSORS, EDITORS, PLATFORMS
 from shared.domain import Profile
 from shared.imports.rows import ImportReport, ListImports, ListRows, RowPage, RowResult
 from shared.routes import IDEMPOTENCY_KEY, IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, Handler, MergePatch, Route
@@ -133,7 +133,7 @@ ROUTES = [
         problems=[412, 415],
     ),
     Route("GET", _OFFICER, get_officer, ASSESSORS, headers=[IF_NONE_MATCH], answers={200: Profile, 304: None}),
-    Route("GET", "/v1/frameworks/{framework_id}/officers", count_officers, ADMINS, answers={200: FrameworkOfficers}),
+    Route("GET", "/v1/frameworks/{framework_id}/officers", count_officers, EDITORS, answers={200: FrameworkOfficers}),
     Route("GET", f"{_OFFICER}/profile", show_profile, ASSESSORS, query=ShowProfile, answers={200: SkillProfile}),
     Route(
         "DELETE",
