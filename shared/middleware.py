@@ -6,6 +6,7 @@ Nothing of a body is read before. Probes pass by all of that. `shared.app` puts 
 """
 
 import asyncio
+import base64
 import logging
 import random
 import re
@@ -44,8 +45,13 @@ _SERVER_ERROR = 500
 
 
 def bearer(request: web.Request) -> str | None:
-    """Return the credential of `Authorization: Bearer`."""
+    """Return the credential of `Authorization: Bearer`; of `Basic` the password, on a route that takes it."""
     scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "basic" and request[ROUTE].basic:
+        try:
+            return base64.b64decode(credential.strip(), validate=True).decode().partition(":")[2]
+        except ValueError:
+            return None
     return credential.strip() if scheme.lower() == "bearer" else None
 
 
