@@ -27,7 +27,7 @@ from shared.compact_paths import alternatives
 from shared.domain import SHARED_TENANT, Course, Framework, key_of
 from shared.errors import NotFound, Problem, Unavailable
 from shared.events import PathAnnounced, encode
-from shared.mongo import KeyStore, connect
+from shared.mongo import KeyStore, connected
 from shared.paths import LearningPath
 from shared.settings import RecommenderSettings
 
@@ -152,8 +152,7 @@ async def recompute(
     `readable`: also by the reference. Raises NotFound where that path, its rules or its catalog are not kept,
     Unavailable.
     """
-    mongodb = connect(settings, "recompute")
-    try:
+    with connected(settings, "recompute") as mongodb:
         store = PlanStore(mongodb[settings.database("recommender")])
         past = await store.history.find(key_of(tenant, officer), revision)
         if past is None:
@@ -172,8 +171,6 @@ async def recompute(
         ):
             catalog = Catalog(client, settings.catalog_url[0], key)
             courses, framework = await catalog.read(record.profile.framework, record.catalog_revision)
-    finally:
-        mongodb.close()
     differences = compared(past, record, courses, framework, rules)
     if readable := readable and event.path.status != "refused":  # what was refused was not ranked
         differences += by_reference(past, record, courses, framework, rules)

@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 import pytest
 
-from services.assessment.api import INDEX, REPORTS
+from services.assessment.api import INDEX
 from services.assessment.import_commands import main
 from services.assessment.imports import ResultImport
 from services.assessment.intake import Intake
@@ -21,6 +21,7 @@ from services.assessment.profile import fused
 from services.assessment.store import COLLECTION, KEPT_EVIDENCE, Change, OfficerStore
 from shared.decoding import convert
 from shared.imports.rows import Row
+from shared.imports.streaming import REPORTS
 from tests.support.assessment import TAKEN_AT, assessment, assessment_service, profile_of, registered, submit
 from tests.support.builders import FRAMEWORK, unique
 from tests.support.services import Started, Topic

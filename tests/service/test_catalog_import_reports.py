@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from services.catalog.api.entries import STORE
-from services.catalog.api.importing import REPORTS
 from services.catalog.imports import CourseImport
 from services.catalog.model import CourseImportReport, ListCourses
 from services.catalog.store import CatalogStore
@@ -17,6 +16,7 @@ from shared.domain import Course
 from shared.errors import Unavailable
 from shared.imports.reports import ReportStore
 from shared.imports.rows import Row
+from shared.imports.streaming import REPORTS
 from tests.support.builders import unique
 from tests.support.catalog import catalog, course, ids, put
 from tests.support.services import Started
