@@ -9,10 +9,10 @@ from aiohttp import web
 
 from shared.bodies import pieces
 from shared.errors import NotFound, Problem, TooLarge, TooSlow, Unsupported
-from shared.imports.job import ImportJob
+from shared.imports.job import ImportJob, ImportRequest
 from shared.imports.reports import ReportStore
 from shared.imports.rows import WITHOUT_CONTENT_LIMIT, ImportReport, ListRows, Row, RowPage, RowResult
-from shared.routes import json_response, open_stream, principal, read_query
+from shared.routes import json_response, open_stream, principal, read_query, trace_of
 
 T = TypeVar("T")
 F = TypeVar("F", bound=str)
@@ -70,6 +70,12 @@ def named_format(request: web.Request, formats: Mapping[str, F]) -> F:
     if form is None:
         raise Unsupported(f"the content type is to be one of: {', '.join(formats)}", "Content-Type")
     return form
+
+
+def import_request(request: web.Request, form: str, *, dry_run: bool) -> ImportRequest[Any]:
+    """Return what a request asks an import for."""
+    reports, tenant = request.app[REPORTS], principal(request).tenant
+    return ImportRequest(reports=reports, tenant=tenant, trace=trace_of(request), form=form, dry_run=dry_run)
 
 
 def named_encoding(request: web.Request) -> str | None:

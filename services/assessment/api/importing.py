@@ -7,8 +7,8 @@ from aiohttp import web
 from services.assessment.api.common import INTAKE, REGISTRAR
 from services.assessment.imports import TYPES, FileReader, OfficerImport, ResultImport
 from services.assessment.model import ImportedOfficer, ImportedResult, ImportRows
-from shared.imports.streaming import REPORTS, answer_import, named_encoding, named_format
-from shared.routes import principal, read_query, trace_of
+from shared.imports.streaming import answer_import, import_request, named_encoding, named_format
+from shared.routes import read_query
 
 T = TypeVar("T")
 
@@ -26,8 +26,7 @@ async def import_results(request: web.Request) -> web.StreamResponse:
     """
     form, asked = named_format(request, TYPES), read_query(request, ImportRows)
     reader = FileReader(form, ImportedResult, asked.encoding or named_encoding(request))
-    tenant, trace = principal(request).tenant, trace_of(request)
-    job = ResultImport(request.app[INTAKE], request.app[REPORTS], tenant, trace, form, dry_run=asked.dry_run)
+    job = ResultImport(request.app[INTAKE], import_request(request, form, dry_run=asked.dry_run))
     return await answer_import(request, reader, job, REPORT)
 
 
@@ -40,6 +39,5 @@ async def import_officers(request: web.Request) -> web.StreamResponse:
     """
     form, asked = named_format(request, TYPES), read_query(request, ImportRows)
     reader = FileReader(form, ImportedOfficer, asked.encoding or named_encoding(request))
-    tenant, trace = principal(request).tenant, trace_of(request)
-    job = OfficerImport(request.app[REGISTRAR], request.app[REPORTS], tenant, trace, form, dry_run=asked.dry_run)
+    job = OfficerImport(request.app[REGISTRAR], import_request(request, form, dry_run=asked.dry_run))
     return await answer_import(request, reader, job, REPORT)

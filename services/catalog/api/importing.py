@@ -7,8 +7,8 @@ from services.catalog.importers import TYPES, ListReader, Options
 from services.catalog.importers.tables import pairs
 from services.catalog.imports import CourseImport
 from services.catalog.model import ImportCourses
-from shared.imports.streaming import REPORTS, answer_import, named_encoding, named_format
-from shared.routes import principal, read_query, trace_of
+from shared.imports.streaming import answer_import, import_request, named_encoding, named_format
+from shared.routes import read_query
 
 
 async def import_courses(request: web.Request) -> web.StreamResponse:
@@ -33,11 +33,7 @@ async def import_courses(request: web.Request) -> web.StreamResponse:
     reader = ListReader(form, options)
     taken = CourseImport(
         request.app[STORE],
-        request.app[REPORTS],
-        principal(request).tenant,
-        trace_of(request),
-        form,
-        dry_run=asked.dry_run,
+        import_request(request, form, dry_run=asked.dry_run),
         full=asked.full,
         withdraw=asked.withdraw,
     )
