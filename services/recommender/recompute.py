@@ -16,10 +16,10 @@ from typing import Any
 import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from services.recommender.inputs import ALGORITHM, TenantRules
-from services.recommender.plan_pool import PlanRequest, solve
+from services.recommender.inputs import ALGORITHM, TenantRules, inputs_for
+from services.recommender.plan_pool import solve
 from services.recommender.planner.index.catalog import Snapshot
-from services.recommender.provenance import Record, hash_of, inputs_of_record
+from services.recommender.provenance import Record, hash_of, request_of
 from services.recommender.reference import rule as reference
 from services.recommender.store import ArchivedPlan, PlanStore
 from shared.auth import issue
@@ -92,10 +92,7 @@ def compared(
     # Under the tenant it is never late, as a shared one would be for a profile that was written by the tenant's own.
     snapshot = Snapshot().put_framework(record.profile.tenant, framework, revision)
     view = snapshot.put_courses(SHARED_TENANT, courses, revision).view(record.profile.tenant)
-    case = PlanRequest(
-        record.profile, record.as_of, record.feedback, rules, record.previous, record.stable, record.finishing
-    )
-    if said := _difference(past, solve(case, view, smallest_gap=record.smallest_gap).path):
+    if said := _difference(past, solve(request_of(record, rules), view).path):
         differences.append(said)
     return differences
 
@@ -104,7 +101,7 @@ def by_reference(
     past: ArchivedPlan, record: Record, courses: list[Course], framework: Framework, rules: TenantRules
 ) -> list[str]:
     """Return how the path of the rule in plain Python differs from the stored bytes; nothing where it does not."""
-    path = reference.recommend(inputs_of_record(record, rules, framework), courses, record.catalog_revision)
+    path = reference.recommend(inputs_for(request_of(record, rules), framework), courses, record.catalog_revision)
     said = _difference(past, msgspec.structs.replace(path, versions=past.event.path.versions))
     return [f"by the reference, {said}"] if said else []
 
