@@ -11,7 +11,16 @@ from shared.bodies import pieces
 from shared.errors import NotFound, Problem, TooLarge, TooSlow, Unsupported
 from shared.imports.job import ImportJob, ImportRequest
 from shared.imports.reports import ReportStore
-from shared.imports.rows import WITHOUT_CONTENT_LIMIT, ImportReport, ListRows, Row, RowPage, RowResult
+from shared.imports.rows import (
+    WITHOUT_CONTENT_LIMIT,
+    ImportList,
+    ImportReport,
+    ListImports,
+    ListRows,
+    Row,
+    RowPage,
+    RowResult,
+)
 from shared.routes import json_response, open_stream, principal, read_query, trace_of
 
 T = TypeVar("T")
@@ -90,6 +99,12 @@ async def show_import(request: web.Request) -> web.StreamResponse:
     It is kept for 90 days.
     """
     return json_response(await _report(request))
+
+
+async def list_imports(request: web.Request) -> web.StreamResponse:
+    """Return the reports of the tenant's latest imports, that which was changed last first."""
+    wanted = read_query(request, ListImports)
+    return json_response(ImportList(await request.app[REPORTS].newest(principal(request).tenant, wanted.limit)))
 
 
 async def list_import_rows(request: web.Request) -> web.StreamResponse:

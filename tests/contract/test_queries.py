@@ -404,6 +404,7 @@ async def reports(watched: Watched) -> AsyncIterator[Call]:
     yield "ReportStore.save", store.save(TENANT, report)
     yield "ReportStore.add", store.add("i-5", [RowResult(1, "created", "c", 1), RowResult(2, "refused")])
     yield "ReportStore.find", store.find(TENANT, "i-5")
+    yield "ReportStore.newest", store.newest(TENANT, 10)
     yield "ReportStore.page", store.page("i-5", ListRows())
     yield "ReportStore.page of a verdict", store.page("i-5", ListRows(after=1, verdict="refused"))
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from services.assessment.api.assessments import list_assessments, show_self_assessment, submit_assessment
 from services.assessment.api.common import INDEX, INTAKE, KEYS, REGISTRAR, STORE
-from services.assessment.api.importing import REPORT, import_officers, import_results
+from services.assessment.api.importing import IMPORTS, REPORT, import_officers, import_results
 from services.assessment.api.item_banks import BANK_FILES, BANK_ROUTES, BANKS
 from services.assessment.api.officers import (
     count_officers,
@@ -33,8 +33,8 @@ from services.assessment.model import (
 )
 from shared.auth import ADMINS, ASSESSORS, PLATFORMS
 from shared.domain import Profile
-from shared.imports.rows import ImportReport, ListRows, RowPage, RowResult
-from shared.imports.streaming import list_import_rows, show_import
+from shared.imports.rows import ImportList, ImportReport, ListImports, ListRows, RowPage, RowResult
+from shared.imports.streaming import list_import_rows, list_imports, show_import
 from shared.routes import IDEMPOTENCY_KEY, IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, Handler, MergePatch, Route
 
 __all__ = [
@@ -152,6 +152,7 @@ ROUTES = [
     *XAPI_ROUTES,
     _import("/v1/assessments:import", import_results, ImportedResult, _RESULT),
     _import("/v1/officers:import", import_officers, ImportedOfficer, {"officer": "officer-014", **_REGISTRATION}),
+    Route("GET", IMPORTS, list_imports, PLATFORMS, query=ListImports, answers={200: ImportList}),
     Route("GET", REPORT, show_import, PLATFORMS, answers={200: ImportReport}),
     Route("GET", f"{REPORT}/rows", list_import_rows, PLATFORMS, query=ListRows, answers={200: RowPage}),
 ]

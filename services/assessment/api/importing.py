@@ -12,7 +12,8 @@ from shared.routes import read_query
 
 T = TypeVar("T")
 
-REPORT = "/v1/assessments/imports/{import_id}"
+IMPORTS = "/v1/assessments/imports"
+REPORT = f"{IMPORTS}/{{import_id}}"
 
 
 async def import_results(request: web.Request) -> web.StreamResponse:

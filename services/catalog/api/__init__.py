@@ -32,7 +32,7 @@ from services.catalog.api.framework_import import (
 )
 from services.catalog.api.frameworks import get_framework, list_frameworks, patch_framework, put_framework
 from services.catalog.api.health import ONE, show_health
-from services.catalog.api.importing import import_courses
+from services.catalog.api.importing import CourseImportList, import_courses
 from services.catalog.api.matches import (
     CALIBRATION,
     MATCHES,
@@ -71,8 +71,8 @@ from services.catalog.model import (
 )
 from shared.auth import ADMINS, EVERYONE, PLATFORMS
 from shared.domain import Course, Framework
-from shared.imports.rows import ListRows, RowPage, RowResult
-from shared.imports.streaming import list_import_rows, show_import
+from shared.imports.rows import ListImports, ListRows, RowPage, RowResult
+from shared.imports.streaming import list_import_rows, list_imports, show_import
 from shared.routes import IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, Handler, MergePatch, Route
 
 __all__ = [
@@ -202,6 +202,7 @@ ROUTES = [
         streams=True,
         produces=_NDJSON,
     ),
+    Route("GET", "/v1/imports", list_imports, ADMINS, query=ListImports, answers={200: CourseImportList}),
     Route("GET", "/v1/imports/{import_id}", show_import, ADMINS, answers={200: CourseImportReport}),
     Route("GET", "/v1/imports/{import_id}/rows", list_import_rows, ADMINS, query=ListRows, answers={200: RowPage}),
     Route(

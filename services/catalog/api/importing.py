@@ -1,14 +1,21 @@
 """Imports of many courses."""
 
 from aiohttp import web
+from msgspec import Struct
 
 from services.catalog.api.entries import STORE
 from services.catalog.importers import TYPES, ListReader, Options
 from services.catalog.importers.tables import pairs
 from services.catalog.imports import CourseImport
-from services.catalog.model import ImportCourses
+from services.catalog.model import CourseImportReport, ImportCourses
 from shared.imports.streaming import answer_import, import_request, named_encoding, named_format
 from shared.routes import read_query
+
+
+class CourseImportList(Struct, frozen=True):
+    """Reports of imports of courses."""
+
+    imports: list[CourseImportReport]
 
 
 async def import_courses(request: web.Request) -> web.StreamResponse:

@@ -34,11 +34,11 @@ _OWNERS: list[tuple[re.Pattern[str], str]] = [
         (r"/v1/(recommendations|rules|messages|courses/[^/]+/similar|agencies/[^/]+/gaps)", "recommender"),
         (rf"{_OFFICER}(/assessments|/profile|/self-assessment)?", "assessment"),
         (_SESSIONS, "assessment"),
-        (r"/v1/(assessments|officers):import|/v1/assessments/imports/[^/]+(/rows)?", "assessment"),
+        (r"/v1/(assessments|officers):import|/v1/assessments/imports(/[^/]+(/rows)?)?", "assessment"),
         (r"/v1/(courses|frameworks)(/[^/]+)?", "catalog"),
         (r"/v1/frameworks/[^/]+/(versions|draft(:(review|approve|comment|publish))?)", "catalog"),
         (r"/v1/(courses/[^/]+/)?matches(:(confirm|reject|correct))?|/v1/catalog/health", "catalog"),
-        (r"/v1/courses:import|/v1/imports/[^/]+(/rows)?", "catalog"),
+        (r"/v1/courses:import|/v1/imports(/[^/]+(/rows)?)?", "catalog"),
     ]
 ]
 

@@ -37,7 +37,8 @@ async def get_messages(request: web.Request) -> web.StreamResponse:
 
     An ICU message each, in Thai and English. A `reason` holds `messages`, codes with values: whoever shows paths in
     another language translates the templates once and fills them with any library for ICU messages. Messages of one
-    reason are put one after the other, with a space between them; levels and hours are shown with two decimals at most.
+    reason are put one after the other, with a space between them. Numbers are shown with two decimals at most, or with
+    as many more, up to six, as tell the different numbers of a message apart and from 0.
     """
     languages = languages_of(request)
     templates = {code: {language: texts[language] for language in languages} for code, texts in TEMPLATES.items()}
