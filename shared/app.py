@@ -50,6 +50,7 @@ S = TypeVar("S", bound=Settings)
 
 LIFECYCLE: web.AppKey[Lifecycle] = web.AppKey("lifecycle", Lifecycle)
 REGISTRY: web.AppKey[CollectorRegistry] = web.AppKey("registry", CollectorRegistry)
+DOCUMENT: web.AppKey[dict[str, Any]] = web.AppKey("document", dict)
 TABLE: web.AppKey[Sequence[Route]] = web.AppKey("table", Sequence)  # every route, for the tests that walk them all
 
 _CHECK_SECONDS = 2.0
@@ -85,8 +86,12 @@ def build_app(  # noqa: PLR0913 - an app is built once, by name, in a __main__
     contexts: Iterable[Context] = (),
     credential: Credential = bearer,
     limits: Limits | None = None,
+    docs: bool = True,
 ) -> web.Application:
-    """Return the application of a service. Raises ValueError where a route declares no policy."""
+    """Return the application of a service; `docs`: with the page `/docs` that shows its OpenAPI document.
+
+    Raises ValueError where a route declares no policy.
+    """
     open_to_all = [f"{route.method} {route.path}" for route in routes if route.policy is None]
     if open_to_all:
         raise ValueError(f"routes without a policy: {', '.join(open_to_all)}")
@@ -106,7 +111,8 @@ def build_app(  # noqa: PLR0913 - an app is built once, by name, in a __main__
     app[READINESS] = readiness
     every = [*routes, *_probes(readiness, registry)]
     described = openapi.document(title, description or title, every)
-    app[TABLE] = [*every, *openapi.pages(title, described)]
+    app[TABLE] = [*every, openapi.document_route(described), *(openapi.page_routes(title) if docs else [])]
+    app[DOCUMENT] = described
     for route in app[TABLE]:
         for method in [route.method, "HEAD"] if route.method == "GET" else [route.method]:
             resolved = app.router.add_route(method, _pattern(route.path), route.handler, expect_handler=_expected)

@@ -22,6 +22,7 @@ from services.assessment.api import (
     INDEX,
     INTAKE,
     KEYS,
+    PEPPER,
     RECEIVER,
     REGISTRAR,
     ROUTES,
@@ -129,7 +130,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
     app[REGISTRAR] = Registrar(store, intake, index, settings.default_framework)
     app[REPORTS] = reports
     app[STATEMENTS], app[RECEIVER] = statements, StatementReceiver(statements, store, intake)
-    app[KEYS] = keys
+    app[KEYS], app[PEPPER] = keys, settings.api_key_pepper
     app[BANKS], app[BANK_FILES] = banks, asyncio.Semaphore(1)
     metrics.watch_relay(app[REGISTRY], relay)
     metrics.watch_follower(app[REGISTRY], follower)

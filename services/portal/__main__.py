@@ -9,6 +9,7 @@ from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, 
 
 from services.portal import __doc__ as card
 from services.portal.api import routes
+from services.portal.api.documents import ApiSite
 from services.portal.api.forwarding import Forwarder
 from services.portal.api.live import KEYS_SECONDS, LIFETIME_SECONDS, Live
 from services.portal.api.page import BUILT, Page, read_assets
@@ -131,6 +132,7 @@ async def build(
                 "recommender": settings.recommender_url,
             },
         ),
+        ApiSite(client, owners),
         Forwarder(client, owners),
     )
     app = build_app(
@@ -150,6 +152,7 @@ async def build(
             background("keys", partial(live.end_revoked, keys, authenticator, keys_every)),
         ],
         credential=credential_of,
+        docs=False,
     )
     app[COOKIE] = SECURE_COOKIE if settings.cookie_secure else PLAIN_COOKIE
     app[REGISTRY].register(connections)

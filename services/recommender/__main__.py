@@ -29,6 +29,7 @@ from services.recommender.api import (
     STORE,
     TODAY,
     TOKEN_KEY,
+    VIEWERS,
     WORK_QUEUE,
     today_in,
 )
@@ -42,7 +43,7 @@ from shared import metrics
 from shared.app import REGISTRY, authenticator_of, background, build_app, main, server_checks
 from shared.events import CATALOG_TOPIC, PATHS_TOPIC, PROFILES_GROUP, PROFILES_TOPIC, planned_topics
 from shared.kafka import Follower, GroupConsumer, Publisher, TopicWarning, overdue, replay
-from shared.mongo import connect, connected, ensure_indexes
+from shared.mongo import KeyStore, connect, connected, ensure_indexes
 from shared.outbox import Staged
 from shared.relay import Relay
 from shared.settings import RecommenderSettings, load
@@ -160,7 +161,11 @@ async def build(settings: RecommenderSettings) -> web.Application:
         planner.pool,
         replanner.look_now,
     )
-    app[MIN_GROUP], app[FIRST_GROUPS] = settings.min_group_size, settings.first_job_groups
+    app[MIN_GROUP], app[FIRST_GROUPS], app[VIEWERS] = (
+        settings.min_group_size,
+        settings.first_job_groups,
+        KeyStore(client, settings),
+    )
     app[TOKEN_KEY], registry = settings.api_key_pepper, app[REGISTRY]
     _measure(registry, planner, feedback_handler, asked, followed)
     metrics.watch_relay(registry, relay)

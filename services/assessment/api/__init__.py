@@ -3,7 +3,7 @@
 from typing import Any
 
 from services.assessment.api.assessments import list_assessments, show_self_assessment, submit_assessment
-from services.assessment.api.common import INDEX, INTAKE, KEYS, REGISTRAR, STORE
+from services.assessment.api.common import INDEX, INTAKE, KEYS, PEPPER, REGISTRAR, STORE
 from services.assessment.api.importing import IMPORTS, REPORT, import_officers, import_results
 from services.assessment.api.item_banks import BANK_FILES, BANK_ROUTES, BANKS
 from services.assessment.api.officers import (
@@ -15,6 +15,7 @@ from services.assessment.api.officers import (
     show_profile,
 )
 from services.assessment.api.sessions import RUNNER, SESSION_ROUTES, SESSIONS
+from services.assessment.api.shares import SHARE_ROUTES
 from services.assessment.api.xapi import RECEIVER, STATEMENTS, XAPI_ROUTES
 from services.assessment.model import (
     AssessmentAccepted,
@@ -43,6 +44,7 @@ __all__ = [
     "INDEX",
     "INTAKE",
     "KEYS",
+    "PEPPER",
     "RECEIVER",
     "REGISTRAR",
     "ROUTES",
@@ -149,6 +151,7 @@ ROUTES = [
     ),
     *BANK_ROUTES,
     *SESSION_ROUTES,
+    *SHARE_ROUTES,
     *XAPI_ROUTES,
     _import("/v1/assessments:import", import_results, ImportedResult, _RESULT),
     _import("/v1/officers:import", import_officers, ImportedOfficer, {"officer": "officer-014", **_REGISTRATION}),

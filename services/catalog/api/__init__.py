@@ -69,7 +69,7 @@ from services.catalog.model import (
     ListFrameworks,
     ShowFramework,
 )
-from shared.auth import ADMINS, EVERYONE, PLATFORMS
+from shared.auth import ADMINS, ASSESSORS, EVERYONE, PLATFORMS
 from shared.domain import Course, Framework
 from shared.imports.rows import ListImports, ListRows, RowPage, RowResult
 from shared.imports.streaming import list_import_rows, list_imports, show_import
@@ -297,7 +297,7 @@ ROUTES = [
         "GET",
         _FRAMEWORK,
         get_framework,
-        EVERYONE,
+        ASSESSORS,
         query=ShowFramework,
         headers=[IF_NONE_MATCH],
         answers={200: Framework, 304: None},
