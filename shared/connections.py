@@ -26,12 +26,14 @@ from aiohttp.web_protocol import _ErrInfo
 
 from shared.limits import Limits, is_trusted, plain_address
 from shared.logs import frames_of
-from shared.routes import STREAM
 
 log = logging.getLogger(__name__)
 
 UNREADABLE: web.RequestKey[int] = web.RequestKey("unreadable", int)
 """The status for a request that could not be parsed."""
+
+STREAM: web.RequestKey[web.StreamResponse] = web.RequestKey("stream", web.StreamResponse)
+"""The response of a request once it has begun, where it is sent in pieces."""
 
 _HEAD_SECONDS = 15.0
 _ANSWER_SECONDS = 60.0

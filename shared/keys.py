@@ -13,11 +13,10 @@ import os
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import get_args
 
-from shared.auth import Role, StoredKey, issue
+from shared.auth import GIVEN_ROLES, StoredKey, issue
 from shared.errors import NotFound, Problem
-from shared.mongo import KeyStore, connect
+from shared.mongo import KeyStore, connected
 from shared.settings import StoreSettings, load
 
 _HEADS = ("KEY", "TENANT", "ROLE", "OFFICER", "MADE", "EXPIRES", "LAST USED", "LABEL")
@@ -25,8 +24,7 @@ _MOST_DAYS = 36_500
 
 
 async def _command(wanted: argparse.Namespace, settings: StoreSettings) -> str:
-    client = connect(settings, "keys")
-    try:
+    with connected(settings, "keys") as client:
         store = KeyStore(client, settings)
         await store.prepare()
         if wanted.command in ("create", "issue"):
@@ -48,8 +46,6 @@ async def _command(wanted: argparse.Namespace, settings: StoreSettings) -> str:
                 raise NotFound("there is no such key that works: `list` shows their ids")
             return f"revoked {key_id}; it stops working within 30 seconds"
         return _table([key async for key in store.list(wanted.tenant)])
-    finally:
-        client.close()
 
 
 def _table(keys: Iterable[StoredKey]) -> str:
@@ -82,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     create = commands.add_parser("create", aliases=["issue"], help="print a new key, once")
     create.add_argument("--tenant", required=True)
-    create.add_argument("--role", required=True, choices=get_args(Role))
+    create.add_argument("--role", required=True, choices=GIVEN_ROLES)
     create.add_argument("--officer", help="the only officer that a key of role officer is for")
     create.add_argument("--agency", help="the agency whose officers a key of role supervisor is for")
     create.add_argument("--days", type=_days, help="how long it works; without: until it is revoked")

@@ -23,6 +23,7 @@ from services.portal.api.forwarding import owner_of
         ("/v1/officers/o1/feedback", "recommender"),
         ("/v1/recommendations", "recommender"),
         ("/v1/rules", "recommender"),
+        ("/v1/agencies", "recommender"),
         ("/v1/agencies/north/gaps", "recommender"),
         ("/v1/courses/c1/similar", "recommender"),
         ("/v1/courses/c1", "catalog"),

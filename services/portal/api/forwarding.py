@@ -19,9 +19,10 @@ from yarl import URL
 from services.portal.api.session import credential_of
 from services.portal.replicas import Replicas
 from shared.bodies import READING, received
+from shared.connections import STREAM
 from shared.errors import NotFound, Problem, Unavailable
 from shared.middleware import ADDRESS
-from shared.routes import BODY_LIMIT, REQUEST_ID, STREAM
+from shared.routes import BODY_LIMIT, REQUEST_ID
 
 PREFIX = "/api"
 
@@ -31,8 +32,9 @@ _OWNERS: list[tuple[re.Pattern[str], str]] = [
     (re.compile(pattern), owner)
     for pattern, owner in [
         (rf"{_OFFICER}/(paths?|path/why-not/[^/]+|feedback)", "recommender"),
-        (r"/v1/(recommendations|rules|messages|courses/[^/]+/similar|agencies/[^/]+/gaps)", "recommender"),
-        (rf"{_OFFICER}(/assessments|/profile|/self-assessment)?", "assessment"),
+        (r"/v1/(recommendations|rules|messages|supervision|courses/[^/]+/similar)", "recommender"),
+        (r"/v1/agencies(/[^/]+/(gaps|paths))?", "recommender"),
+        (rf"{_OFFICER}(/assessments|/profile|/self-assessment|/shares(/[^/]+)?)?", "assessment"),
         (_SESSIONS, "assessment"),
         (r"/v1/(assessments|officers):import|/v1/assessments/imports(/[^/]+(/rows)?)?", "assessment"),
         (r"/v1/(courses|frameworks)(/[^/]+)?", "catalog"),

@@ -5,8 +5,7 @@ import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useEffect } from 'preact/hooks';
 import type { ApiError } from '../api';
-import { asApiError } from '../errors';
-import { Trouble } from '../editor/parts';
+import { asApiError, Trouble } from '../errors';
 import { clock, day, decimal, momentOf } from '../formats';
 import { type Key, t } from '../i18n';
 import { Button } from '../ui';
@@ -171,6 +170,11 @@ export default function SystemPage(): JSX.Element {
         </p>
       )}
       {services?.map((state) => <Service key={state.service} state={state} />)}
+      <p>
+        <a href="/docs" data-keep="docs">
+          {t('apiDocuments')}
+        </a>
+      </p>
       <Imports name="courses" read={readCourseImports} />
       <Imports name="officers" read={readOfficerImports} />
     </div>
