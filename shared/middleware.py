@@ -20,12 +20,12 @@ from prometheus_client import CollectorRegistry, Gauge, Histogram
 
 from shared.auth import ADMINS, Authenticator, authorize
 from shared.bodies import ACCEPTED, READING, Reading, coding_of
-from shared.connections import UNREADABLE, Connection
+from shared.connections import STREAM, UNREADABLE, Connection
 from shared.errors import TITLES, Malformed, Problem, TooManyRequests, TooSlow, Unauthorized
 from shared.limits import Admission, Buckets, Limits, Slot, client_address, counted_as, spend
 from shared.logs import frames_of
 from shared.openapi import ProblemDetails
-from shared.routes import MERGE_PATCH, PRINCIPAL, REQUEST_ID, ROUTE, STREAM, Handler, Route, still_there
+from shared.routes import MERGE_PATCH, PRINCIPAL, REQUEST_ID, ROUTE, Handler, Route, still_there
 
 log = logging.getLogger(__name__)
 access = logging.getLogger("access")

@@ -38,6 +38,7 @@ from msgspec import Meta
 
 from shared.auth import Policy, Principal
 from shared.bodies import READING, pieces
+from shared.connections import STREAM
 from shared.decoding import convert, decode, decode_patch
 from shared.errors import InvalidInput, Malformed, TooLarge, Unsupported
 from shared.preconditions import Preconditions, Tag
@@ -66,7 +67,6 @@ MergePatch = Annotated[
 ]
 REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
 PRINCIPAL: web.RequestKey[Principal] = web.RequestKey("principal", Principal)
-STREAM: web.RequestKey[web.StreamResponse] = web.RequestKey("stream", web.StreamResponse)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from services.catalog.frameworks.reading import Builder, clean, escaped
+from services.catalog.frameworks.reading import Builder
+from services.catalog.frameworks.texts import clean, escaped
 from shared.errors import InvalidInput, Malformed, TooLarge, Unsupported
 from shared.imports.archives import UNREADABLE, why_unreadable
 from shared.imports.encodings import Recoder
