@@ -13,8 +13,8 @@ from typing import Literal, get_args
 import msgspec
 
 from services.recommender.feedback import Action, Feedback, apply_feedback
-from services.recommender.inputs import SMALLEST_GAP, Rule, TenantRules
-from services.recommender.plan_pool import PlannedPath, PlanRequest, solve
+from services.recommender.inputs import SMALLEST_GAP, PlanRequest, Rule, TenantRules
+from services.recommender.plan_pool import PlannedPath, solve
 from services.recommender.planner.index.catalog import View
 from shared.domain import Course, Framework, MatchedRow, Profile, SkillLevel
 from shared.errors import Problem

@@ -13,12 +13,12 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from services.recommender.inputs import TenantRules
-from services.recommender.plan_pool import PlannedPath, PlanRequest, solve
+from services.recommender.inputs import PlanRequest, TenantRules, inputs_for
+from services.recommender.plan_pool import PlannedPath, solve
 from services.recommender.planner import pipeline
 from services.recommender.planner.index.catalog import Snapshot, View
 from services.recommender.planning import same_path
-from services.recommender.provenance import Record, inputs_of_record
+from services.recommender.provenance import Record, request_of
 from shared.compact_paths import alternatives
 from shared.domain import SHARED_TENANT, Course, Framework
 from shared.events import PathAnnounced, PathRecommended, encode
@@ -87,7 +87,7 @@ def computed_again(request: PlanRequest, planned: PlannedPath, view: View) -> Le
     record = msgspec.json.decode(msgspec.json.encode(planned.record), type=Record)
     rules = msgspec.json.decode(msgspec.json.encode(request.rules), type=TenantRules)
     held = msgspec.json.decode(msgspec.json.encode(framework), type=Framework)
-    path = pipeline.recommend(inputs_of_record(record, rules, held), view)
+    path = pipeline.recommend(inputs_for(request_of(record, rules), held), view)
     return replace(path, versions=planned.path.versions)
 
 
@@ -119,8 +119,7 @@ def test_why_a_course_is_not_there_is_told_of_every_course(seed: int) -> None:
     request, planned = officer.first()
     framework = officer.view.framework(request.profile.framework)
     assert framework is not None
-    assert planned.record is not None
-    inputs = inputs_of_record(planned.record, request.rules, framework)
+    inputs = inputs_for(request, framework)
     for course in officer.chance.sample(officer.courses, 12):
         answer = pipeline.why_not(inputs, officer.view, announced(planned.path), course.id)
         assert told_why_not(answer).reason.th
