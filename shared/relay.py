@@ -27,19 +27,16 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
-from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo import ReturnDocument, UpdateOne
 from pymongo.errors import PyMongoError
 
 from shared.errors import Unavailable
 from shared.events import MAX_VALUE_BYTES, Envelope
 from shared.kafka import Brokers, ConsumedEvent, Follower, Publisher, RecordMetadata, describe_topics, is_permanent
-from shared.mongo import bulk_write
-from shared.outbox import BULK_DELAY, PENDING, PENDING_INDEX, Document, Staged, staged_events
+from shared.mongo import Database, Document, bulk_write
+from shared.outbox import BULK_DELAY, PENDING, PENDING_INDEX, Staged, staged_events
 
 log = logging.getLogger(__name__)
-
-Database = AsyncIOMotorDatabase[Document]
 
 _BATCH = 500
 _LEASE_SECONDS = 5.0

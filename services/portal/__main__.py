@@ -28,12 +28,10 @@ from services.portal.consumer import PathConsumer
 from services.portal.openid import ClaimNames, OpenIdClient, OpenIdProvider
 from services.portal.replicas import Replicas
 from shared import metrics
-from shared.app import REGISTRY, background, build_app, run
-from shared.auth import Authenticator, WrongKeyLimiter
+from shared.app import REGISTRY, authenticator_of, background, build_app, run, server_checks
 from shared.events import PATH_HEADS, PATHS_TOPIC, planned_topics
 from shared.kafka import Follower, TopicWarning, overdue
-from shared.kafka import reachable as kafka_reachable
-from shared.mongo import KeyStore, connect, reachable
+from shared.mongo import KeyStore, connect
 from shared.settings import PortalSettings, load
 
 _UPSTREAM = ClientTimeout(total=None, sock_connect=5, sock_read=120)
@@ -87,8 +85,7 @@ async def build(
     )
     client._retry_connection = False  # noqa: SLF001 - whether to repeat is for the forwarder to say
     keys = KeyStore(mongodb, settings)
-    guesses = WrongKeyLimiter(settings.wrong_keys_per_minute)
-    authenticator = Authenticator(keys, settings.api_key_pepper, guesses=guesses)
+    authenticator = authenticator_of(settings, mongodb)
     connections = Connections()
     consumer = PathConsumer(connections)
     topics = planned_topics(settings.topic, PATHS_TOPIC)
@@ -145,8 +142,7 @@ async def build(
         limits=settings.limits,
         description=card or "",
         checks={
-            "mongodb": partial(reachable, mongodb),
-            "kafka": partial(kafka_reachable, settings),
+            **server_checks(settings, mongodb),
             "paths": follows,
         },
         warnings={"topics": TopicWarning(settings, topics)},

@@ -17,8 +17,8 @@ import msgspec
 
 from services.recommender.catalog_replica import CatalogReplica, PlanSummary
 from services.recommender.feedback import Action, Feedback, apply_feedback
-from services.recommender.inputs import SMALLEST_GAP, TenantRules
-from services.recommender.plan_pool import PlannedPath, PlanPool, PlanRequest, plan_for, plan_stateless
+from services.recommender.inputs import SMALLEST_GAP, PlanRequest, TenantRules
+from services.recommender.plan_pool import PlannedPath, PlanPool, plan_for, plan_stateless
 from services.recommender.store import (
     MOST_KEYS,
     IdempotencyRecord,
