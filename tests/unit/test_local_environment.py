@@ -222,7 +222,7 @@ def test_a_registry_out_of_reach_is_named(tree: Path, ready: Path) -> None:
     nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_RETRIES": "0", "PIP_FIND_LINKS": "", "PIP_NO_INDEX": ""}
     status, said = _run(tree, **nowhere)
     assert status == 1
-    assert "registry is out of reach" in said
+    assert "registry cannot be reached" in said
     assert "Traceback" not in said
 
 
