@@ -23,6 +23,7 @@ from shared.domain import Identifier
 from shared.errors import TITLES
 from shared.routes import Route
 
+_BASIC = {"type": "http", "scheme": "basic", "description": "The API key as the password; any user name."}
 _SCHEMAS = "#/components/schemas/{name}"
 _REQUEST_ID = {
     "name": "X-Request-Id",
@@ -118,6 +119,7 @@ def document(title: str, description: str, routes: Sequence[Route], version: str
             "schemas": schemas.components,
             "securitySchemes": {
                 "key": {"type": "http", "scheme": "bearer", "description": "An API key, `id.secret`."},
+                **({"basic": _BASIC} if any(route.basic for route in routes) else {}),
             },
         },
     }
@@ -191,6 +193,8 @@ def _operation(route: Route, schemas: _Schemas) -> dict[str, Any]:
         operation["security"] = []
     elif route.policy:
         operation["x-roles"] = sorted(route.policy.roles)
+        if route.basic:
+            operation["security"] = [{"key": []}, {"basic": []}]
     if route.body is not None:
         content = {"schema": schemas[route.body]}
         if route.example is not None:
