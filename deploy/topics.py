@@ -1,6 +1,6 @@
 """Creates the topics of deploy/topics.yaml that are not there yet: `python -m deploy.topics`.
 
-The environment holds TopicsSettings: where Kafka is and how it is spoken to, NAMESPACE and TOPIC_REPLICATION.
+The environment holds TopicsSettings: the address and protocol of Kafka, NAMESPACE and TOPIC_REPLICATION.
 """
 
 import asyncio

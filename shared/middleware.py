@@ -56,7 +56,7 @@ def bearer(request: web.Request) -> str | None:
 
 
 class Lifecycle:
-    """Whether this process is to go on; signals and background tasks that died end it."""
+    """Whether this process continues; signals and background tasks that died end it."""
 
     def __init__(self) -> None:
         self.draining = False

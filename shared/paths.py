@@ -1,6 +1,6 @@
 """A learning path as it is answered, stored and pushed: ordered steps, each with its reasons; what stays open and why.
 
-Coverage speaks of the requirement: the share of the weighted required levels that the officer is expected to hold.
+Coverage is about the requirement: the share of the weighted required levels that the officer is expected to hold.
 Worth is counted in integer micro-levels (a millionth of weight x level), so that contributions add up exactly.
 """
 

@@ -1,4 +1,4 @@
-"""Finds courses: scores, filters, facets, and cursors that go on where a page ended. Pure.
+"""Finds courses: scores, filters, facets, and cursors that continue where a page ended. Pure.
 
 An n-gram of the query weighs the more, the fewer courses have it; one that none has, as a misspelling makes them,
 weighs little. A course matches if enough of the weight is in its title, or nearly all of it in its title and
