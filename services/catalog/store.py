@@ -289,8 +289,8 @@ class CatalogStore:
     async def put_courses(self, tenant: str, marked: Mapping[str, Course], trace: str) -> dict[str, Stored]:
         """Write many courses, each with its next revision and its event; return what became of them, by mark.
 
-        A mark names one row of one import, and is stored with its course: if the answer was lost, a repeated call finds it
-        stored. Courses missing from the answer met another change at the same time; call again with them. No two may
+        A mark names one row of one import, and is stored with its course: if the answer was lost, a repeated call finds
+        it stored. Courses missing from the answer met another change at the same time; call again with them. No two may
         have one id. Raises Unavailable; then any of them may be stored.
         """
         keys = {key_of(tenant, course.id): mark for mark, course in marked.items()}

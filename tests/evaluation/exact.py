@@ -7,8 +7,8 @@
     reaching    y[skill, level] <= sum of x over the courses that can be the first to reach it: those that end at or
                 above the level and begin below it
     order       what is chosen must also be enterable one after the other. Courses that only satisfy each other's
-                prerequisites are cut off when they turn up: one of them can be taken only together with a course from outside that meets
-                a need of theirs; then the program is solved again.
+                prerequisites are cut off when they turn up: one of them can be taken only together
+                with a course from outside that meets a need of theirs; then the program is solved again.
 
 Without the cuts the program is a relaxation, so its dual bound is an upper bound on every path at any moment, and when
 nothing needs to be cut the solution is a path and the optimum.
