@@ -132,7 +132,7 @@ class SkillTarget(Struct, frozen=True):
 
     def lacks(self, level: float) -> bool:
         """Return whether a level is below what is required by so much that an assessment could tell."""
-        short = millionths(self.required - level)
+        short = round(self.required - level, 6)
         return short > 0 and short >= self.smallest
 
     @property

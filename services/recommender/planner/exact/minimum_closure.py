@@ -356,8 +356,11 @@ def minimum_closure(
 
     What the limit on the search (`most_sets` visited) leaves open shows in `lower_bound`.
     """
-    if all(map(_PartialClosure(start).meets, targets)):
+    root = _PartialClosure(start)
+    if all(map(root.meets, targets)):
         return MinimumClosure(0, 0, [])
+    if steps > 0 and (alone := _shortest_alone(root, targets, available)):
+        return MinimumClosure(alone.hours, alone.hours, [alone])
     bounds = available.bounds(start, targets)
     lower_bound = max(map(bounds.lower_bound, targets))
     if lower_bound >= UNREACHABLE:
@@ -378,10 +381,28 @@ def greedy_closure(start: PathState, targets: Sequence[Goal], available: Availab
 
     All targets are reachable.
     """
+    if alone := _shortest_alone(_PartialClosure(start), targets, available):
+        return [alone]
     found = available.bounds(start, targets).option(targets)
     if 1 < len(found) <= MAX_PRUNED:
         return drop_redundant(start, found, targets)
     return found if len(found) <= MOST_STEPS else None
+
+
+def _shortest_alone(
+    root: "_PartialClosure", targets: Sequence[Goal], available: AvailableCourses
+) -> CourseOption | None:
+    """Return the shortest course that satisfies the only target, if it can be entered at once: no set is shorter."""
+    if len(targets) != 1 or isinstance(targets[0], AnyCondition) or root.meets(targets[0]):
+        return None
+    least = UNREACHABLE
+    for option in available.meeting(targets[0]):
+        if option.hours > least:
+            break
+        if all(map(root.meets, option.conditions)):
+            return option
+        least = option.hours
+    return None
 
 
 class _Search:

@@ -146,7 +146,10 @@ def _unseen(
         for target in (option.id for option in taught[-1:]):
             if (target,) in seen or again.fits(target):
                 continue
-            closure = minimum_closure(start, [CourseCondition(target)], available, max(start.steps, 0))
+            goal = CourseCondition(target)
+            if available.bounds(start, [goal]).lower_bound(goal) > start.hours:
+                continue
+            closure = minimum_closure(start, [goal], available, max(start.steps, 0))
             if closure and closure.courses and closure.hours <= start.hours:
                 found.append((-_score(start, closure.courses), target))
     return min(found)[1] if found else None
