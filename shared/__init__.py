@@ -5,3 +5,6 @@ shells  settings · logs · app, shell, routes, openapi (HTTP) · auth, keys · 
 
 `shared` never imports a service.
 """
+
+VERSION = "0.2.0"
+"""The release that these sources are; a test holds it to pyproject.toml."""

@@ -29,10 +29,10 @@ from typing import Any, NoReturn, TypeVar
 
 import msgspec
 from aiohttp import web
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client import CollectorRegistry, Gauge, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.aiohttp import make_aiohttp_handler
 
-from shared import logs, openapi
+from shared import VERSION, logs, openapi
 from shared.auth import PUBLIC, Authenticator
 from shared.connections import Application
 from shared.errors import Problem, Unavailable
@@ -69,6 +69,10 @@ class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
     warnings: dict[str, str] = {}
 
 
+READINESS: web.AppKey[Callable[[], Awaitable[Readiness]]] = web.AppKey("readiness")
+"""Checks what the service needs, as `/readyz` does."""
+
+
 def build_app(  # noqa: PLR0913 - an app is built once, by name, in a __main__
     title: str,
     routes: Sequence[Route],
@@ -97,7 +101,9 @@ def build_app(  # noqa: PLR0913 - an app is built once, by name, in a __main__
     )
     app[LIFECYCLE] = lifecycle
     app[REGISTRY] = registry
-    every = [*routes, *_probes(lifecycle, checks or {}, warnings or {}, registry)]
+    readiness: Callable[[], Awaitable[Readiness]] = partial(_readiness, lifecycle, checks or {}, warnings or {})
+    app[READINESS] = readiness
+    every = [*routes, *_probes(readiness, registry)]
     described = openapi.document(title, description or title, every)
     app[TABLE] = [*every, *openapi.pages(title, described)]
     for route in app[TABLE]:
@@ -128,26 +134,30 @@ def _registry() -> CollectorRegistry:
     registry = CollectorRegistry()
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
         collector(registry=registry)
+    build = Gauge("learning_path_build_info", "1; the label says which release runs.", ["version"], registry=registry)
+    build.labels(VERSION).set(1)
     return registry
 
 
-def _probes(
-    lifecycle: Lifecycle, checks: Mapping[str, Check], warnings: Mapping[str, Check], registry: CollectorRegistry
-) -> list[Route]:
+async def _readiness(lifecycle: Lifecycle, checks: Mapping[str, Check], warnings: Mapping[str, Check]) -> Readiness:
+    results, told = await asyncio.gather(_all_checked(checks), _all_checked(warnings))
+    if lifecycle.failure:
+        results["background"] = lifecycle.failure
+    ready = not lifecycle.draining and all(result == "ok" for result in results.values())
+    status = "ready" if ready else "draining" if lifecycle.draining else "not ready"
+    return Readiness(status, results, {name: result for name, result in told.items() if result != "ok"})
+
+
+def _probes(readiness: Callable[[], Awaitable[Readiness]], registry: CollectorRegistry) -> list[Route]:
     async def livez(_: web.Request) -> web.StreamResponse:
         """Say that the process lives; asks neither MongoDB nor Kafka."""
         return web.Response(text="ok\n")
 
     async def readyz(_: web.Request) -> web.StreamResponse:
         """Say whether the service may be sent work, and what is wrong if not."""
-        results, told = await asyncio.gather(_all_checked(checks), _all_checked(warnings))
-        if lifecycle.failure:
-            results["background"] = lifecycle.failure
-        ready = not lifecycle.draining and all(result == "ok" for result in results.values())
-        status = "ready" if ready else "draining" if lifecycle.draining else "not ready"
-        told = {name: result for name, result in told.items() if result != "ok"}
-        body = msgspec.json.encode(Readiness(status, results, told))
-        return web.Response(body=body, status=200 if ready else 503, content_type="application/json")
+        found = await readiness()
+        status = 200 if found.status == "ready" else 503
+        return web.Response(body=msgspec.json.encode(found), status=status, content_type="application/json")
 
     async def metrics(request: web.Request) -> web.StreamResponse:
         """Return measurements for Prometheus."""

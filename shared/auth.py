@@ -7,14 +7,19 @@
     PUBLIC     anybody, without a key
     ADMINS     role admin
     PLATFORMS  roles admin and platform
-    SIGNED_IN  every role
+    SIGNED_IN  every role but viewer
+    HOLDERS    every role
     EVERYONE   roles admin, platform and officer; an officer's key opens only paths of its own officer
     ASSESSORS  those and supervisors; a supervisor's key is for the officers of its own agency (`check_agency`)
+    READERS    those and viewers; a viewer's key opens the learning path of its own officer, and nothing else
+    OFFICERS   role officer
+    OVERSEERS  roles admin, platform and supervisor
 
     python -m shared.keys create | revoke | list                 the operator's command
 
 A key's secret is 32 random bytes, kept only as HMAC-SHA256 under the pepper and compared in constant time. Known keys
-are remembered for 30 s, those of officers for 2 s, unknown ones for 5 s, so a revoked key works for half a minute more.
+are remembered for 30 s, those of officers and viewers for 2 s, unknown ones for 5 s, so a revoked key works for half a
+minute more.
 An erasure revokes the officer's keys, and `FORGOTTEN_SECONDS` after that no process remembers one: only then may the
 id be registered again.
 """
@@ -38,11 +43,17 @@ from shared.domain import Identifier
 from shared.errors import Forbidden, NotFound, Unauthorized, Unavailable
 from shared.limits import Buckets, check, counted_as
 
-Role = Literal["admin", "platform", "officer", "supervisor"]
+GivenRole = Literal["admin", "platform", "officer", "supervisor"]
+"""The roles of keys that operators give out and that people sign in with; a viewer's key is made by an officer."""
+
+Role = GivenRole | Literal["viewer"]
+ROLES: tuple[Role, ...] = (*get_args(GivenRole), "viewer")
+GIVEN_ROLES: tuple[GivenRole, ...] = get_args(GivenRole)
 
 FORGOTTEN_SECONDS = 4.0
 """How long after its revocation an officer's key may still be in use somewhere, with a margin for a request in hand."""
 
+_OF_OFFICERS = ("officer", "viewer")
 _CACHED_SECONDS = 30.0
 _OFFICER_SECONDS = 2.0
 _USED_SECONDS = 300.0
@@ -54,7 +65,10 @@ _FEWER_FOR_ONE_KEY = 6
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Whoever asks: a key of a tenant in a role. An officer's names the `officer`, a supervisor's the `agency`."""
+    """Whoever asks: a key of a tenant in a role.
+
+    An officer's and a viewer's name the `officer`, a supervisor's the `agency`.
+    """
 
     key_id: str
     tenant: str
@@ -65,7 +79,7 @@ class Principal:
     @property
     def is_person(self) -> bool:
         """Whether one person holds the key, and no system."""
-        return self.role in ("officer", "supervisor")
+        return self.role in ("officer", "supervisor", "viewer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +98,12 @@ PUBLIC = Policy(frozenset())
 ADMINS = Policy(frozenset({"admin"}))
 PLATFORMS = Policy(frozenset({"admin", "platform"}))
 EVERYONE = Policy(frozenset({"admin", "platform", "officer"}))
-SIGNED_IN = Policy(frozenset(get_args(Role)))
+SIGNED_IN = Policy(frozenset(GIVEN_ROLES))
+HOLDERS = Policy(frozenset(ROLES))
 ASSESSORS = Policy(frozenset({"admin", "platform", "officer", "supervisor"}))
+READERS = Policy(frozenset({"admin", "platform", "officer", "supervisor", "viewer"}))
+OFFICERS = Policy(frozenset({"officer"}))
+OVERSEERS = Policy(frozenset({"admin", "platform", "supervisor"}))
 
 
 def authorize(principal: Principal, policy: Policy, officer: str | None = None) -> None:
@@ -95,14 +113,15 @@ def authorize(principal: Principal, policy: Policy, officer: str | None = None) 
     """
     if principal.role not in policy.roles:
         raise Forbidden(f"a key of role {principal.role} may not do this")
-    if principal.role == "officer" and officer is not None and officer != principal.officer:
+    if principal.role in _OF_OFFICERS and officer is not None and officer != principal.officer:
         raise NotFound("no such officer")
 
 
 def check_agency(principal: Principal, agency: str) -> None:
     """Return unless a supervisor asks for an officer of another agency. Raises NotFound: it looks the same as none.
 
-    For handlers of routes under `ASSESSORS`, which know the officer's agency once they have read the officer.
+    For handlers of routes under `ASSESSORS` and `READERS`, which know the officer's agency once they have read the
+    officer.
     """
     if principal.role == "supervisor" and principal.agency != agency:
         raise NotFound("no such officer")
@@ -159,10 +178,12 @@ def issue(  # noqa: PLR0913 - each is a part of the key
     agency: str | None = None,
 ) -> tuple[str, StoredKey]:
     """Return a new credential `id.secret`, to be shown once, and what to store of it. Raises ValueError."""
-    if role not in get_args(Role):
-        raise ValueError(f"role {role!r} is none of {', '.join(get_args(Role))}")
-    if (role == "officer") != (officer is not None):
-        raise ValueError("a key of role officer names its officer, and no other key does")
+    if role not in ROLES:
+        raise ValueError(f"role {role!r} is none of {', '.join(ROLES)}")
+    if (role in _OF_OFFICERS) != (officer is not None):
+        raise ValueError("a key of role officer or viewer names its officer, and no other key does")
+    if role == "viewer" and expires_at is None:
+        raise ValueError("a key of role viewer expires")
     if (role == "supervisor") != (agency is not None):
         raise ValueError("a key of role supervisor names its agency, and no other key does")
     for name, what in (("tenant", tenant), ("officer", officer), ("agency", agency)):
@@ -234,7 +255,7 @@ class Authenticator:
         if not hmac.compare_digest(digest, key.digest if key else "0" * len(digest)) or key is None:
             return refused
         now = datetime.now(UTC)
-        longest = _OFFICER_SECONDS if key.role == "officer" else _CACHED_SECONDS
+        longest = _OFFICER_SECONDS if key.role in _OF_OFFICERS else _CACHED_SECONDS
         left = (key.expires_at - now).total_seconds() if key.expires_at else longest
         if key.idle_seconds is not None:
             left = min(left, key.idle_seconds - (now - (key.used_at or key.created_at or now)).total_seconds())

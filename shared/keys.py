@@ -13,9 +13,8 @@ import os
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import get_args
 
-from shared.auth import Role, StoredKey, issue
+from shared.auth import GIVEN_ROLES, StoredKey, issue
 from shared.errors import NotFound, Problem
 from shared.mongo import KeyStore, connect
 from shared.settings import StoreSettings, load
@@ -82,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     create = commands.add_parser("create", aliases=["issue"], help="print a new key, once")
     create.add_argument("--tenant", required=True)
-    create.add_argument("--role", required=True, choices=get_args(Role))
+    create.add_argument("--role", required=True, choices=GIVEN_ROLES)
     create.add_argument("--officer", help="the only officer that a key of role officer is for")
     create.add_argument("--agency", help="the agency whose officers a key of role supervisor is for")
     create.add_argument("--days", type=_days, help="how long it works; without: until it is revoked")

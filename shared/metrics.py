@@ -10,7 +10,7 @@ from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
 from shared.kafka import Follower, GroupConsumer
-from shared.outbox import Relay
+from shared.relay import Relay
 from shared.work_queue import WorkQueue
 
 NAMESPACE = "learning_path"

@@ -168,7 +168,9 @@ class KeyStore:
         of_all = IndexModel([("created_at", 1)], name="created_at")
         of_person = IndexModel([("subject", 1)], name="subject", sparse=True)
         over = IndexModel([("remove_at", 1)], name="remove_at", expireAfterSeconds=0)
-        await ensure_indexes(self._database, {"keys": [officer, of_tenant, of_all, of_person, over]})
+        viewer = {"role": "viewer"}
+        of_viewers = IndexModel([("tenant", 1), ("expires_at", 1)], name="viewers", partialFilterExpression=viewer)
+        await ensure_indexes(self._database, {"keys": [officer, of_tenant, of_all, of_person, over, of_viewers]})
 
     async def find(self, key_id: str) -> StoredKey | None:
         """Return a stored key unless it was revoked. Raises Unavailable."""
@@ -177,11 +179,15 @@ class KeyStore:
         return _key(document) if document else None
 
     async def create(self, key: StoredKey) -> None:
-        """Store a new key; one of a person who signed in is removed a day after its end. Raises Unavailable."""
+        """Store a new key. Raises Unavailable.
+
+        One of a person who signed in, or of a viewer, is removed a day after its end.
+        """
         session: Document = {}
-        if key.subject is not None and key.expires_at is not None:
-            session = {"subject": key.subject, "idle_seconds": key.idle_seconds}
-            session["remove_at"] = key.expires_at + timedelta(days=1)
+        if key.expires_at is not None and (key.subject is not None or key.role == "viewer"):
+            session = {"remove_at": key.expires_at + timedelta(days=1)}
+        if key.subject is not None:
+            session |= {"subject": key.subject, "idle_seconds": key.idle_seconds}
         with unavailable():
             await self._keys.insert_one(
                 session
@@ -241,12 +247,50 @@ class KeyStore:
             )
         return int(result.modified_count)
 
+    # --- keys of viewers: links by which an officer shows a path ----------------------------------------------------
+
+    async def viewers_of(self, tenant: str, officer: str) -> Sequence[StoredKey]:
+        """Return the keys of an officer's viewers that still work, the newest first. Raises Unavailable."""
+        wanted = {**_viewers(tenant), "officer": str(officer)}
+        with unavailable():
+            found = await self._keys.find(wanted).sort([("created_at", -1), ("_id", 1)]).to_list(None)
+        return [_key(document) for document in found]
+
+    async def viewed(self, tenant: str) -> dict[str, datetime]:
+        """Return the officers of a tenant who have viewers, and until when the last one's key works.
+
+        Raises Unavailable.
+        """
+        pipeline: Sequence[Document] = [
+            {"$match": _viewers(tenant)},
+            {"$group": {"_id": "$officer", "until": {"$max": "$expires_at"}}},
+        ]
+        with unavailable():
+            return {row["_id"]: row["until"] async for row in self._keys.aggregate(pipeline)}
+
+    async def remove_viewer(self, tenant: str, officer: str, key_id: str) -> bool:
+        """Remove the key of one of an officer's viewers; return whether it was there. Raises Unavailable."""
+        theirs = {"_id": str(key_id), "tenant": str(tenant), "officer": str(officer), "role": "viewer"}
+        with unavailable():
+            result = await self._keys.delete_one(theirs)
+        return bool(result.deleted_count)
+
+    async def remove_viewers(self, tenant: str, officer: str) -> None:
+        """Remove the keys of all of an officer's viewers. Raises Unavailable."""
+        with unavailable():
+            await self._keys.delete_many({"tenant": str(tenant), "officer": str(officer), "role": "viewer"})
+
     async def list(self, tenant: str | None = None) -> AsyncIterator[StoredKey]:
         """Yield the keys that were not revoked, oldest first. Raises Unavailable."""
         wanted: Document = {"revoked_at": None} | ({"tenant": str(tenant)} if tenant else {})
         with unavailable():
             async for document in self._keys.find(wanted).sort("created_at", 1):
                 yield _key(document)
+
+
+def _viewers(tenant: str) -> Document:
+    """Return the query for a tenant's keys of viewers that still work."""
+    return {"tenant": str(tenant), "role": "viewer", "revoked_at": None, "expires_at": {"$gt": datetime.now(UTC)}}
 
 
 def _key(document: Document) -> StoredKey:

@@ -25,6 +25,10 @@ TEMPLATES: dict[str, dict[Language, str]] = msgspec.json.decode(
 )
 """Code -> language -> template, as `templates.json` has them."""
 
+FEWEST_DECIMALS, MOST_DECIMALS = 2, 6
+"""A number is shown with at most two decimals, unless two different ones of a message, or one and 0, would look alike;
+levels and hours are kept to the millionth."""
+
 _PLAIN = re.compile(r"[^{}#]+|#")
 _ARGUMENT = re.compile(r"{\s*(\w+)\s*(?:,\s*(plural|select)\s*,)?")
 _OPTION = re.compile(r"\s*(\w+)\s*{")
@@ -85,7 +89,7 @@ def _argument(name: str, language: Language) -> Fill:
         value = values[name]
         if isinstance(value, LocalizedText):
             return (value.th or value.en or "") if language == "th" else (value.en or value.th or "")
-        return value if isinstance(value, str) else number(value)
+        return value if isinstance(value, str) else number(value, decimals(values))
 
     return fill
 
@@ -96,12 +100,21 @@ def _choice(name: str, kind: str, options: Mapping[str, Fill]) -> Fill:
         if kind == "select" or isinstance(value, str | LocalizedText):
             chosen = str(value).lower() if isinstance(value, bool) else str(value)
         else:
-            chosen = "one" if number(value) == "1" else "other"
+            chosen = "one" if number(value, decimals(values)) == "1" else "other"
         return options.get(chosen, options["other"])(values)
 
     return fill
 
 
-def number(value: float) -> str:
-    """Return a number as people write it: at most two decimals, none that say nothing."""
-    return f"{value:.2f}".rstrip("0").rstrip(".")
+def number(value: float, places: int = FEWEST_DECIMALS) -> str:
+    """Return a number as people write it: at most so many decimals, none that say nothing."""
+    return f"{value:.{places}f}".rstrip("0").rstrip(".")
+
+
+def decimals(values: Values) -> int:
+    """Return how many decimals tell the different numbers of a message apart, and each from 0: two to six."""
+    numbers = {value for value in values.values() if not isinstance(value, bool | str | LocalizedText)} | {0}
+    for places in range(FEWEST_DECIMALS, MOST_DECIMALS):
+        if len({round(value, places) for value in numbers}) == len(numbers):
+            return places
+    return MOST_DECIMALS

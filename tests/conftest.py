@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from deploy.local.broker import find_broker
 from deploy.local.pages import build as build_pages
@@ -17,6 +18,9 @@ from deploy.local.processes import LOCAL, CannotStart
 from deploy.local.servers import Server, find_mongodb
 from deploy.local.stack import Stack
 from tests.support.servers import started_server
+
+settings.register_profile("tests", deadline=None)  # how long one example takes is no property of the code
+settings.load_profile("tests")
 
 SLOW_FIRST = ("unit/test_warming", "service/test_restore", "e2e/", "contract/", "service/")
 """Parts of the suite that take long, in the order in which they start."""

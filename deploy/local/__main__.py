@@ -9,7 +9,6 @@ import signal
 import sys
 import traceback
 from collections.abc import Coroutine
-from typing import get_args
 
 import aiohttp
 from rich.console import Console
@@ -20,7 +19,7 @@ from deploy.local.kafka_jars import lock_jars
 from deploy.local.pages import COMMANDS, pages
 from deploy.local.processes import LOCAL, CannotStart, kill_all, shown
 from deploy.local.run import make_key, run
-from shared.auth import Role
+from shared.auth import GIVEN_ROLES
 
 _CRASH = LOCAL / "crash.log"
 
@@ -34,7 +33,7 @@ def main() -> int:
     commands.add_parser("lock", help="lock the jars that deploy/local/kafka/pom.xml names")
     key = commands.add_parser("key", help="print one more key for what `run` runs")
     key.add_argument("--tenant", required=True)
-    key.add_argument("--role", required=True, choices=get_args(Role))
+    key.add_argument("--role", required=True, choices=GIVEN_ROLES)
     key.add_argument("--officer", default="")
     key.add_argument("--agency", default="")
     of_pages = commands.add_parser("pages", help="build, check or try out the portal's pages")

@@ -13,6 +13,7 @@ from services.portal.api.forwarding import Forwarder
 from services.portal.api.live import Live
 from services.portal.api.page import Page
 from services.portal.api.session import Sessions
+from services.portal.api.system import System
 from services.recommender.api import ROUTES as RECOMMENDER
 from shared.openapi import document
 from shared.routes import Route
@@ -20,12 +21,17 @@ from shared.routes import Route
 
 def tables() -> dict[str, list[Route]]:
     """Return service -> its table of routes; of the portal's handlers only the descriptions are there."""
-    classes = (cast("Page", Page), cast("Sessions", Sessions), cast("Live", Live), cast("Forwarder", Forwarder))
     return {
         "assessment": ASSESSMENT,
         "catalog": CATALOG,
         "recommender": RECOMMENDER,
-        "portal": portal_routes(*classes),
+        "portal": portal_routes(
+            cast("Page", Page),
+            cast("Sessions", Sessions),
+            cast("Live", Live),
+            cast("System", System),
+            cast("Forwarder", Forwarder),
+        ),
     }
 
 

@@ -23,6 +23,7 @@ from services.assessment.api import (
     INDEX,
     INTAKE,
     KEYS,
+    PEPPER,
     RECEIVER,
     REGISTRAR,
     REPORTS,
@@ -52,7 +53,8 @@ from shared.kafka import Follower, GroupLag, Publisher, TopicWarning, overdue
 from shared.kafka import reachable as kafka_reachable
 from shared.mongo import KeyStore, connect
 from shared.mongo import reachable as mongo_reachable
-from shared.outbox import Relay, Staged
+from shared.outbox import Staged
+from shared.relay import Relay
 from shared.settings import AssessmentSettings, load
 
 
@@ -135,7 +137,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
     app[REGISTRAR] = Registrar(store, intake, index, settings.default_framework)
     app[REPORTS] = reports
     app[STATEMENTS], app[RECEIVER] = statements, StatementReceiver(statements, store, intake)
-    app[KEYS] = keys
+    app[KEYS], app[PEPPER] = keys, settings.api_key_pepper
     app[BANKS], app[BANK_FILES] = banks, asyncio.Semaphore(1)
     metrics.watch_relay(app[REGISTRY], relay)
     metrics.watch_follower(app[REGISTRY], follower)

@@ -277,9 +277,13 @@ class OfficerStore:
         done = set()
         for change in changes:
             officer = found.get(change.profile.key)
-            ids = [one.assessment_id for one, _ in change.evidence]
             if officer and (
-                all(name in officer.accepted for name in ids) if ids else officer.profile == change.profile
+                all(
+                    officer.accepted.get(one.assessment_id) == (digest, one.profile_sequence)
+                    for one, digest in change.evidence
+                )
+                if change.evidence
+                else officer.profile == change.profile
             ):
                 done.add(change.profile.key)
         return done

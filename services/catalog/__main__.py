@@ -39,7 +39,8 @@ from shared.kafka import Publisher, TopicWarning, overdue
 from shared.kafka import reachable as kafka_reachable
 from shared.mongo import KeyStore, connect
 from shared.mongo import reachable as mongo_reachable
-from shared.outbox import Relay, Staged
+from shared.outbox import Staged
+from shared.relay import Relay
 from shared.settings import CatalogSettings, load
 from shared.work_queue import WorkQueue
 

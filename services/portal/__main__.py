@@ -21,6 +21,7 @@ from services.portal.api.session import (
     Sessions,
     credential_of,
 )
+from services.portal.api.system import System
 from services.portal.connections import Connections
 from services.portal.consumer import PathConsumer
 from services.portal.openid import ClaimNames, OpenIdClient, OpenIdProvider
@@ -125,6 +126,14 @@ async def build(
             claims=claim_names_of(settings),
         ),
         live,
+        System(
+            client,
+            {
+                "assessment": settings.assessment_url,
+                "catalog": settings.catalog_url,
+                "recommender": settings.recommender_url,
+            },
+        ),
         Forwarder(client, owners),
     )
     app = build_app(

@@ -6,8 +6,9 @@ from functools import cache, partial
 import msgspec
 
 from services.portal.connections import Connections, InWords, Languages, StreamMessage
+from shared.cloudevents import data_of, from_kafka
 from shared.errors import Rejected
-from shared.events import TOMBSTONE, PathAnnounced, PathHead, PathRecommended, check_jump, data_of, from_kafka
+from shared.events import TOMBSTONE, PathAnnounced, PathHead, PathRecommended, check_jump
 from shared.kafka import ConsumedEvent, Follower
 from shared.messages import told
 from shared.templates import LANGUAGES

@@ -30,6 +30,7 @@ from services.recommender.api import (
     STORE,
     TODAY,
     TOKEN_KEY,
+    VIEWERS,
     WORK_QUEUE,
     today_in,
 )
@@ -47,7 +48,8 @@ from shared.kafka import Follower, GroupConsumer, Publisher, TopicWarning, overd
 from shared.kafka import reachable as kafka_reachable
 from shared.mongo import KeyStore, connect, ensure_indexes
 from shared.mongo import reachable as mongo_reachable
-from shared.outbox import Relay, Staged
+from shared.outbox import Staged
+from shared.relay import Relay
 from shared.settings import RecommenderSettings, load
 from shared.work_queue import WorkQueue
 
@@ -136,7 +138,9 @@ async def build(settings: RecommenderSettings) -> web.Application:
         "Recommender",
         ROUTES,
         Authenticator(
-            KeyStore(client, settings), settings.api_key_pepper, guesses=WrongKeyLimiter(settings.wrong_keys_per_minute)
+            keys := KeyStore(client, settings),
+            settings.api_key_pepper,
+            guesses=WrongKeyLimiter(settings.wrong_keys_per_minute),
         ),
         limits=settings.limits,
         description=card or "",
@@ -166,7 +170,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
         planner.pool,
         replanner.look_now,
     )
-    app[MIN_GROUP], app[FIRST_GROUPS] = settings.min_group_size, settings.first_job_groups
+    app[MIN_GROUP], app[FIRST_GROUPS], app[VIEWERS] = settings.min_group_size, settings.first_job_groups, keys
     app[TOKEN_KEY], registry = settings.api_key_pepper, app[REGISTRY]
     _measure(registry, planner, feedback_handler, asked, followed)
     metrics.watch_relay(registry, relay)

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
 from services.recommender.disclosure import BOUNDS, POOL, Cohort, SkillSums, rounded_down
@@ -14,6 +15,7 @@ from shared.domain import Framework, LocalizedText
 from shared.paths import CourseCard
 
 _COURSES = 20
+_LEVELS = ("level", "required", "gap", "after")
 
 
 class Size(Struct, frozen=True):
@@ -49,10 +51,23 @@ class CourseDemand(Struct, frozen=True):
     officers: int
 
 
+class GroupSkill(Struct, frozen=True):
+    """One skill of a job group: of how many of its officers it is required, and their mean levels."""
+
+    skill: str
+    title: LocalizedText
+    officers: int
+    level: float
+    required: float
+    gap: float
+    after: float
+
+
 class GroupGaps(Struct, frozen=True):
     """A job group: its officers' shares of the requirement held (0 to 1) before and after their paths.
 
     `gap` is in weighted levels per officer, `hours` those of the mean path. `as_of`: the day whose figures these are.
+    `skills`: the one that is missing most in all comes first.
     """
 
     job_group: str
@@ -63,6 +78,7 @@ class GroupGaps(Struct, frozen=True):
     gap: float
     hours: float
     as_of: date
+    skills: list[GroupSkill]
 
 
 class AgencyGaps(Struct, frozen=True):
@@ -136,30 +152,30 @@ def agency_report(  # noqa: PLR0913 - one report, by name
 
 
 def _skills(cohorts: Sequence[Cohort], framework: Framework, smallest: int) -> list[SkillGaps]:
+    edges = [None, *BOUNDS, None]
+    found = []
+    for row, sums in _means(cohorts, framework):
+        sizes = [sum(column) for column in zip(*(one.sizes for one in sums), strict=True)]
+        found.append(
+            SkillGaps(
+                **msgspec.structs.asdict(row),
+                sizes=[Size(edges[i], edges[i + 1], rounded_down(size, smallest)) for i, size in enumerate(sizes)],
+                open=_rounded(_summed(one.open for one in sums), smallest),
+            )
+        )
+    return found
+
+
+def _means(cohorts: Sequence[Cohort], framework: Framework) -> list[tuple[GroupSkill, list[SkillSums]]]:
+    """Return each skill that is told of any of these cohorts, with the sums behind it; largest gap in all first."""
     found = []
     for skill in framework.skills:
-        told = [cohort for cohort in cohorts if skill.id in cohort.figures.skills]
+        told = [cohort.figures for cohort in cohorts if skill.id in cohort.figures.skills]
         if told:
-            number = sum(cohort.figures.officers for cohort in told)
-            sums = [cohort.figures.skills[skill.id] for cohort in told]
-            found.append(_skill(skill.id, skill.title, number, sums, smallest))
-    return sorted(found, key=lambda row: (-row.gap * row.officers, row.skill))
-
-
-def _skill(name: str, title: LocalizedText, number: int, sums: Sequence[SkillSums], smallest: int) -> SkillGaps:
-    edges = [None, *BOUNDS, None]
-    sizes = [sum(column) for column in zip(*(one.sizes for one in sums), strict=True)]
-    return SkillGaps(
-        skill=name,
-        title=title,
-        officers=number,
-        level=round(sum(one.level for one in sums) / number, 1),
-        required=round(sum(one.required for one in sums) / number, 1),
-        gap=round(sum(one.gap for one in sums) / number, 1),
-        after=round(sum(one.after for one in sums) / number, 1),
-        sizes=[Size(edges[i], edges[i + 1], rounded_down(size, smallest)) for i, size in enumerate(sizes)],
-        open=_rounded(_summed(one.open for one in sums), smallest),
-    )
+            number, sums = sum(one.officers for one in told), [one.skills[skill.id] for one in told]
+            levels = (round(sum(getattr(one, name) for one in sums) / number, 1) for name in _LEVELS)
+            found.append((GroupSkill(skill.id, skill.title, number, *levels), sums))
+    return sorted(found, key=lambda pair: (-pair[0].gap * pair[0].officers, pair[0].skill))
 
 
 def _courses(cohorts: Sequence[Cohort], cards: Mapping[str, CourseCard], smallest: int) -> list[CourseDemand]:
@@ -178,11 +194,13 @@ def _groups(cohorts: Sequence[Cohort], framework: Framework, first: Collection[s
     groups: dict[str, list[Cohort]] = defaultdict(list)
     for cohort in cohorts:
         groups[cohort.job_group].append(cohort)
-    rows = [_group(name, titles, members) for name, members in groups.items()]
+    rows = [_group(name, titles, members, framework) for name, members in groups.items()]
     return sorted(rows, key=lambda row: (place.get(row.job_group, len(place)), -row.gap, row.job_group))
 
 
-def _group(name: str, titles: Mapping[str, LocalizedText], cohorts: Sequence[Cohort]) -> GroupGaps:
+def _group(
+    name: str, titles: Mapping[str, LocalizedText], cohorts: Sequence[Cohort], framework: Framework
+) -> GroupGaps:
     figures = [cohort.figures for cohort in cohorts]
     number = sum(one.officers for one in figures)
     others = LocalizedText(th="กลุ่มงานอื่น", en="Other job groups")
@@ -195,6 +213,7 @@ def _group(name: str, titles: Mapping[str, LocalizedText], cohorts: Sequence[Coh
         round(sum(one.gap for one in figures) / number / MICRO, 1),
         round(sum(one.hours for one in figures) / number, 1),
         min(cohort.as_of for cohort in cohorts),
+        [row for row, _ in _means(cohorts, framework)],
     )
 
 

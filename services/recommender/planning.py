@@ -262,10 +262,13 @@ def same_path(stored: LearningPath, runners_up: Sequence[RunnersUp], path: Learn
     """Return whether a path differs from a stored one in nothing but the versions and the date it was made from.
 
     `runners_up`: the stored alternatives of each step. Nor does it count that the path stayed for being as good as the
-    one before, or how the search ended.
+    one before, how the search ended, or that nothing is told any more of a course that was withdrawn from the one
+    before.
     """
     apart = {name: getattr(path, name) for name in ("versions", "as_of", "kept", "limited", "finishing")}
-    before = compact(msgspec.structs.replace(stored, **apart))
+    noted = {note.course for note in path.notes}
+    notes = [note for note in stored.notes if note.kind != "withdrawn" or note.course in noted]
+    before = compact(msgspec.structs.replace(stored, notes=notes, **apart))
     return before == compact(path) and list(runners_up) == alternatives(path)
 
 

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from pymongo import ASCENDING, IndexModel
+from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from shared.decoding import stored
 from shared.imports.rows import ImportReport, ListRows, RowResult
-from shared.mongo import Database, ensure_indexes, unavailable
+from shared.mongo import Database, Document, ensure_indexes, unavailable
 
 R = TypeVar("R", bound=ImportReport)
 
@@ -35,7 +35,8 @@ class ReportStore(Generic[R]):
         expiry = IndexModel([("expires_at", ASCENDING)], name="expiry", expireAfterSeconds=0)
         by_import = IndexModel([("import_id", ASCENDING), ("last", ASCENDING)], name="by_import")
         refused = IndexModel([("import_id", ASCENDING), ("statuses", ASCENDING), ("last", ASCENDING)], name="by_status")
-        await ensure_indexes(self._database, {"imports": [expiry], "import_rows": [expiry, by_import, refused]})
+        newest = IndexModel([("tenant", ASCENDING), ("expires_at", DESCENDING)], name="tenant_newest")
+        await ensure_indexes(self._database, {"imports": [expiry, newest], "import_rows": [expiry, by_import, refused]})
 
     async def save(self, tenant: str, report: R) -> None:
         """Store a report as it is now. Raises Unavailable."""
@@ -64,8 +65,15 @@ class ReportStore(Generic[R]):
         """
         with unavailable():
             found = await self._imports.find_one({"_id": import_id, "tenant": tenant})
-        if found is None:
-            return None
+        return None if found is None else self._report(found)
+
+    async def newest(self, tenant: str, limit: int) -> list[R]:
+        """Return the latest reports of a tenant, that which was changed last first. Raises Unavailable."""
+        with unavailable():
+            found = await self._imports.find({"tenant": tenant}).sort("expires_at", DESCENDING).to_list(limit)
+        return [self._report(one) for one in found]
+
+    def _report(self, found: Document) -> R:
         report = stored(found["content"], self._shape)
         if report.state == "running" and datetime.now(UTC) - report.updated_at > _SILENT:
             report = msgspec.structs.replace(report, state="interrupted")

@@ -68,6 +68,12 @@ class ImportReport(Struct, frozen=True, omit_defaults=True):
     problem: RowProblem | None = None
 
 
+class ListImports(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many of the latest imports."""
+
+    limit: Annotated[int, Meta(ge=1, le=50)] = 10
+
+
 class ListRows(Struct, frozen=True, forbid_unknown_fields=True):
     """Which rows of an import: after a row, those with a verdict."""
 

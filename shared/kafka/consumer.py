@@ -8,8 +8,9 @@ from functools import partial
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError
 
+from shared.cloudevents import from_kafka
 from shared.errors import Rejected, Unavailable
-from shared.events import Event, from_kafka
+from shared.events import Event
 from shared.kafka.client import BATCH, FETCH_WAIT_MS, Brokers, Lag, backoff, connection, poll, start, within
 from shared.kafka.delivery import Delivery
 from shared.kafka.publisher import Publisher

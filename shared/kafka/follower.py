@@ -10,8 +10,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 from msgspec import Struct
 
+from shared.cloudevents import from_kafka
 from shared.errors import Unavailable
-from shared.events import TYPES, Event, from_kafka
+from shared.events import TYPES, Event
 from shared.kafka.client import (
     BATCH,
     FETCH_WAIT_MS,

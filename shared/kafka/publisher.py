@@ -7,8 +7,9 @@ from typing import Any, Self
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
+from shared.cloudevents import to_kafka
 from shared.errors import Rejected, Unavailable
-from shared.events import MAX_VALUE_BYTES, Envelope, to_kafka
+from shared.events import MAX_VALUE_BYTES, Envelope
 from shared.kafka.client import Brokers, connection, within
 from shared.kafka.records import Headers, RecordMetadata
 

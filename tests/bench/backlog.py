@@ -24,8 +24,9 @@ from deploy.topics import ensure_topics
 from services.recommender.plan_pool import PlanRequest
 from services.recommender.planning import PlannedPath, new_plan, plan_for
 from services.recommender.store import COLLECTION, write_of
+from shared.cloudevents import from_kafka
 from shared.domain import Profile
-from shared.events import CATALOG_TOPIC, PROFILES_TOPIC, AssessmentCompleted, Envelope, from_kafka
+from shared.events import CATALOG_TOPIC, PROFILES_TOPIC, AssessmentCompleted, Envelope
 from shared.kafka import Publisher
 from shared.mongo import connect
 from shared.settings import RecommenderSettings, read

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from cloudevents.core.bindings.kafka import KafkaMessage, from_kafka_event, to_structured_event
 
+from shared.cloudevents import from_kafka, to_kafka
 from shared.errors import Rejected
-from shared.events import NAMES, TYPES, CourseWithdrawn, from_kafka, new_event, to_kafka
+from shared.events import NAMES, TYPES, CourseWithdrawn, new_event
 
 GOLDEN = Path(__file__).parent / "golden"
 

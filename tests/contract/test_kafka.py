@@ -13,8 +13,9 @@ from aiokafka.record.util import calc_crc32c
 from deploy.local.broker import ApacheKafka
 from deploy.local.servers import Server
 from deploy.topics import read_topics
+from shared.cloudevents import to_kafka
 from shared.errors import Rejected, Unavailable
-from shared.events import CourseWithdrawn, Envelope, TopicPlan, new_event, to_kafka
+from shared.events import CourseWithdrawn, Envelope, TopicPlan, new_event
 from shared.kafka import (
     ConsumedEvent,
     Follower,

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from deploy.local.servers import External, find_mongodb
-from shared import outbox
+from shared import relay as relay_module
 from shared.events import MAX_VALUE_BYTES, CourseWithdrawn, Envelope, new_event
 from shared.kafka import ConsumedEvent, Follower, Publisher, RecordMetadata, TopicSpec, create_topics
 from shared.outbox import KEPT, KEPT_BYTES, outbox_insert, outbox_push
@@ -315,7 +315,7 @@ async def test_an_event_that_cannot_be_read_holds_up_its_own_document_only(
 
 
 async def test_a_change_wakes_the_relay(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "_SWEEP_SECONDS", 3600.0)  # so that nothing but a wake makes it send
+    monkeypatch.setattr(relay_module, "_SWEEP_SECONDS", 3600.0)  # so that nothing but a wake makes it send
     relay = owner.relay()
     async with running(relay):
         await owner.change("t/a", 1)

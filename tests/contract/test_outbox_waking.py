@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from shared import outbox
+from shared import relay as relay_module
 from shared.events import CourseWithdrawn, Envelope, new_event
 from shared.kafka import GroupConsumer, GroupLag
-from shared.outbox import Relay, Staged, outbox_insert_held, outbox_push, outbox_push_held
+from shared.outbox import Staged, outbox_insert_held, outbox_push, outbox_push_held
+from shared.relay import Relay
 from tests.support.outbox import COLLECTION, LEASE, Owner, Paused, owning, thing, until_sent
 from tests.support.waiting import WAIT_SECONDS, running, until
 
@@ -24,7 +25,7 @@ async def owner(mongodb_uri: str, kafka_bootstrap: str, namespace: str) -> Async
 @pytest.fixture
 def untimed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the timer out, so that nothing but a wake makes a relay send."""
-    monkeypatch.setattr(outbox, "_SWEEP_SECONDS", 3600.0)
+    monkeypatch.setattr(relay_module, "_SWEEP_SECONDS", 3600.0)
 
 
 @pytest.fixture
@@ -213,8 +214,8 @@ async def test_what_a_bulk_stages_is_sent_after_everything_else(owner: Owner) ->
 async def test_while_a_bulk_goes_on_its_events_wait_and_single_ones_are_sent(
     owner: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "_BULK_PAUSE_SECONDS", 3600.0)
-    monkeypatch.setattr(outbox, "_BULK_EVERY_SECONDS", 3600.0)
+    monkeypatch.setattr(relay_module, "_BULK_PAUSE_SECONDS", 3600.0)
+    monkeypatch.setattr(relay_module, "_BULK_EVERY_SECONDS", 3600.0)
     staged = Staged()
     relay = owner.relay(staged=staged)
     async with running(relay):

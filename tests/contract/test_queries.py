@@ -53,6 +53,7 @@ from services.recommender.inputs import TenantRules
 from services.recommender.store import ALL_INDEXES, IdempotencyRecord, NewPlan
 from services.recommender.store.history import KEPT
 from shared.auth import StoredKey
+from shared.cloudevents import from_kafka, to_kafka
 from shared.domain import Framework, LocalizedText, Profile
 from shared.events import (
     CATALOG_TOPIC,
@@ -65,9 +66,7 @@ from shared.events import (
     OfficerChanged,
     OfficerErased,
     PathRecommended,
-    from_kafka,
     new_event,
-    to_kafka,
 )
 from shared.framework_parts import divided
 from shared.imports.reports import ReportStore
@@ -405,6 +404,7 @@ async def reports(watched: Watched) -> AsyncIterator[Call]:
     yield "ReportStore.save", store.save(TENANT, report)
     yield "ReportStore.add", store.add("i-5", [RowResult(1, "created", "c", 1), RowResult(2, "refused")])
     yield "ReportStore.find", store.find(TENANT, "i-5")
+    yield "ReportStore.newest", store.newest(TENANT, 10)
     yield "ReportStore.page", store.page("i-5", ListRows())
     yield "ReportStore.page of a verdict", store.page("i-5", ListRows(after=1, verdict="refused"))
 

@@ -16,8 +16,9 @@ from deploy.local.live import messages
 from deploy.local.processes import ROOT
 from deploy.local.seed import bearer
 from deploy.local.stack import Stack
+from shared.cloudevents import to_kafka
 from shared.domain import Profile
-from shared.events import PATHS_TOPIC, PROFILES_TOPIC, OfficerChanged, new_event, to_kafka
+from shared.events import PATHS_TOPIC, PROFILES_TOPIC, OfficerChanged, new_event
 from shared.events import TOPICS as PLANNED
 from shared.kafka import Publisher
 from tests.support.platform import PROFILE, SKILLS, Officer, Platform

@@ -17,8 +17,9 @@ from rich.table import Table
 from services.catalog.model import ListCourses
 from services.catalog.search.find import find
 from services.catalog.search.index import EMPTY, SearchIndex, fold_events, tidy
+from shared.cloudevents import from_kafka, to_kafka
 from shared.domain import Course, LocalizedText
-from shared.events import CoursePublished, Event, from_kafka, new_event, to_kafka
+from shared.events import CoursePublished, Event, new_event
 from shared.texts import folded
 from tests.evaluation import real
 

@@ -5,7 +5,7 @@ import contextlib
 import io
 import json
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -181,6 +181,40 @@ async def test_rows_and_single_submissions_at_once_are_all_applied(service: Star
         assert found is not None
         assert len(found.accepted) == 6
         assert found.statistics == await store.recomputed(found)
+
+
+class Overtaken(OfficerStore):
+    """A store whose first write is overtaken by another process, which takes other evidence under the same key."""
+
+    first: Callable[[], Awaitable[Any]] | None = None
+
+    async def save_many(self, changes: Sequence[Change], *, bulk: bool = True) -> set[str]:
+        if first := self.first:
+            self.first = None
+            await first()
+        return await super().save_many(changes, bulk=bulk)
+
+
+async def test_of_two_files_at_once_the_later_one_is_told_that_its_key_was_used(service: Started) -> None:
+    officer, app = await registered(service), service.client.app
+    caught_up = asyncio.Event()
+    caught_up.set()
+    store = Overtaken(service.database("assessment"))
+    store.first = lambda: imported(service, [row(officer, 1, key="k")])
+    job = ResultImport(Intake(store, app[INDEX], caught_up), app[REPORTS], "agency", "", "ndjson")
+    await job.begin()
+    [verdict] = await job.take([Row(1, convert(row(officer, 4, key="k"), ImportedResult))])
+    assert (verdict.status, [problem.field for problem in verdict.problems or []]) == ("refused", ["key"])
+    assert [level["level"] for level in (await profile_of(service, officer))["levels"]] == [1]
+
+
+@pytest.mark.parametrize("taken_at", ["2026", "46352", "46352.375"])
+async def test_a_number_of_a_table_is_no_time(service: Started, taken_at: str) -> None:
+    officer = await registered(service)
+    table = f"officer,skill,level,taken_at\n{officer},reading,2,{taken_at}\n"
+    [verdict], _ = await imported(service, table, headers=CSV)
+    assert (verdict["status"], verdict["problems"][0]["field"]) == ("refused", "taken_at")
+    assert (await service.ask("GET", f"/v1/officers/{officer}/profile?at={taken_at}")).status == 422
 
 
 async def test_every_officer_of_a_bulk_is_announced(service: Started, announced: Topic) -> None:

@@ -1,13 +1,13 @@
 """Every route of every service, walked with no key, a wrong one, a wrong role, a wrong officer and a wrong tenant."""
 
 import re
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from openapi_spec_validator import validate
 
 from shared.app import TABLE
-from shared.auth import Role
+from shared.auth import ROLES, Role
 from shared.mongo import KeyStore
 from shared.routes import Route
 from tests.support.all_services import COURSE, HERE, Services
@@ -16,7 +16,7 @@ from tests.support.services import Started
 
 pytestmark = pytest.mark.timeout(400)
 
-ROLES: tuple[Role, ...] = get_args(Role)
+OF_OFFICERS: tuple[Role, ...] = ("officer", "viewer")
 ASSESSMENT = {
     "framework": FRAMEWORK,
     "kind": "self",
@@ -83,7 +83,7 @@ async def test_a_wrong_role_answers_403(services: Services) -> None:
     for name, service, route in routes_of(services):
         assert route.policy is not None
         for role in set(ROLES) - route.policy.roles:
-            officer = HERE if role == "officer" else None
+            officer = HERE if role in OF_OFFICERS else None
             got = await service.ask(method_of(route), address(route), role, officer=officer, **request_of(route))
             assert got.status == 403, (name, route.method, route.path, role)
             refused += 1
@@ -94,11 +94,21 @@ async def test_another_officers_key_answers_404(services: Services) -> None:
     walked = 0
     for name, service, route in routes_of(services):
         assert route.policy is not None
-        if "{officer_id}" in route.path and "officer" in route.policy.roles:
-            got = await service.ask(method_of(route), address(route), "officer", officer="else", **request_of(route))
-            assert got.status == 404, (name, route.method, route.path)
+        for role in set(OF_OFFICERS) & route.policy.roles if "{officer_id}" in route.path else ():
+            got = await service.ask(method_of(route), address(route), role, officer="else", **request_of(route))
+            assert got.status == 404, (name, route.method, route.path, role)
             walked += 1
-    assert walked >= 4
+    assert walked >= 5
+
+
+async def test_the_key_of_a_share_link_opens_one_path_and_nothing_else(services: Services) -> None:
+    opened = []
+    for name, service, route in routes_of(services):
+        for officer in (HERE, "else"):
+            got = await service.ask(method_of(route), address(route), "viewer", officer=officer, **request_of(route))
+            if got.status < 400:
+                opened.append((name, route.method, route.path, officer))
+    assert opened == [("recommender", "GET", "/v1/officers/{officer_id}/path", HERE)]
 
 
 async def test_another_tenants_key_answers_404_and_changes_nothing(services: Services) -> None:
@@ -109,7 +119,7 @@ async def test_another_tenants_key_answers_404_and_changes_nothing(services: Ser
         if name == "portal" or "{" not in route.path or creates:
             continue
         for role in route.policy.roles:
-            officer = HERE if role == "officer" else None
+            officer = HERE if role in OF_OFFICERS else None
             got = await service.ask(
                 method_of(route), address(route), role, tenant="stranger", officer=officer, **request_of(route)
             )

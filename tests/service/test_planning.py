@@ -10,9 +10,10 @@ from services.recommender.consumer import ProfileConsumer
 from services.recommender.inputs import Inputs
 from services.recommender.plan_pool import PlanPool, PlanRequest
 from services.recommender.planning import Planner
+from shared.cloudevents import from_kafka, to_kafka
 from shared.domain import SHARED_TENANT, Profile, key_of
 from shared.errors import Rejected
-from shared.events import AssessmentCompleted, CoursePublished, CourseWithdrawn, from_kafka, new_event, to_kafka
+from shared.events import AssessmentCompleted, CoursePublished, CourseWithdrawn, new_event
 from shared.kafka import ConsumedEvent, Record
 from shared.paths import LearningPath
 from tests.support.builders import DAY, MOMENT, TENANT, course, profile

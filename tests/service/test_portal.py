@@ -11,8 +11,9 @@ import pytest
 from deploy.local.live import messages
 from services.portal.connections import Connections
 from services.portal.consumer import PathConsumer
+from shared.cloudevents import to_kafka
 from shared.errors import Unavailable
-from shared.events import PATHS_TOPIC, PathStored, new_event, to_kafka
+from shared.events import PATHS_TOPIC, PathStored, new_event
 from shared.kafka import Follower
 from shared.mongo import KeyStore, connect
 from shared.settings import PortalSettings

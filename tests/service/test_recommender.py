@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer
 from openapi_spec_validator import validate
 from prometheus_client.parser import text_string_to_metric_families
 
+from shared.cloudevents import to_kafka
 from shared.domain import Profile
 from shared.events import (
     CATALOG_TOPIC,
@@ -21,7 +22,6 @@ from shared.events import (
     PathAnnounced,
     PathRecommended,
     new_event,
-    to_kafka,
 )
 from shared.kafka import Publisher
 from shared.kafka.records import Headers

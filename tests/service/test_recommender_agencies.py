@@ -44,6 +44,19 @@ async def gaps(service: Started, agency: str = "north", **options: Any) -> tuple
     return got.status, await got.json()
 
 
+async def test_the_agencies_of_a_tenant_are_listed_page_by_page(service: Started) -> None:
+    async def page(**query: Any) -> tuple[list[str], str | None]:
+        found = await (await service.ask("GET", "/v1/agencies", params=query)).json()
+        return found["agencies"], found["next"]
+
+    assert await page() == (["north", "small"], None)
+    assert await page(limit=1) == (["north"], "north")
+    assert await page(limit=1, after="north") == (["small"], None)
+    answer = await service.ask("GET", "/v1/agencies", tenant="other")
+    assert (await answer.json())["agencies"] == ["north"]
+    assert (await service.ask("GET", "/v1/agencies", params={"limit": 0})).status == 422
+
+
 async def test_the_gaps_of_an_agency(service: Started) -> None:
     status, found = await gaps(service)
     assert (status, found["officers"], found["frameworks"]) == (200, 13, {"fw": 10})
@@ -56,6 +69,10 @@ async def test_the_gaps_of_an_agency(service: Started) -> None:
     )
     assert (reading["skill"], reading["officers"], reading["after"], reading["open"]) == ("reading", 13, 0, {})
     assert [size["officers"] for size in reading["sizes"]] == [5, 0, 0, 5, 0]
+    groups = {
+        group["job_group"]: [(one["skill"], one["officers"]) for one in group["skills"]] for group in found["groups"]
+    }
+    assert groups == {"service": [("dancing", 7), ("reading", 7)], "it-ops": [("reading", 6)]}
     [read] = found["courses"]
     assert (read["course"]["id"], read["officers"]) == ("read", 5)
     assert [(row["job_group"], row["officers"]) for row in found["groups"]] == [("it-ops", 6), ("service", 7)]

@@ -8,7 +8,8 @@ from typing import Any
 from shared.events import CourseWithdrawn, Envelope, new_event
 from shared.kafka import ConsumedEvent, Follower, Publisher, RecordMetadata, TopicSpec, create_topics
 from shared.mongo import Database, connect, ensure_indexes
-from shared.outbox import OUTBOX_INDEXES, Relay, Staged, outbox_insert, outbox_push
+from shared.outbox import OUTBOX_INDEXES, Staged, outbox_insert, outbox_push
+from shared.relay import Relay
 from shared.settings import StoreSettings, read
 from tests.support.waiting import running, until
 

@@ -14,8 +14,9 @@ from services.recommender.planning import FeedbackCommand, FeedbackHandler, Plan
 from services.recommender.replanning import Replanner
 from services.recommender.store import ALL_INDEXES, ANNOUNCED, COLLECTION, PlanStore
 from services.recommender.store.documents import event_of
+from shared.cloudevents import from_kafka, to_kafka
 from shared.domain import SHARED_TENANT, Course, Profile, key_of
-from shared.events import CoursePublished, Data, FrameworkPublished, PathRecommended, from_kafka, new_event, to_kafka
+from shared.events import CoursePublished, Data, FrameworkPublished, PathRecommended, new_event
 from shared.mongo import Database, connect, ensure_indexes
 from shared.settings import StoreSettings, read
 from shared.work_queue import WorkQueue

@@ -4,7 +4,7 @@ import re
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from aiohttp import ClientResponse, web
@@ -31,9 +31,14 @@ async def issue_key(
     agency: str | None = None,
     expires_at: datetime | None = None,
 ) -> str:
-    """Return the credential of a new key; that of a supervisor is for the agency `north` where none is named."""
+    """Return the credential of a new key.
+
+    Where none is named, that of a supervisor is for the agency `north`, and that of a viewer works for an hour.
+    """
     if role == "supervisor" and agency is None:
         agency = "north"
+    if role == "viewer" and expires_at is None:
+        expires_at = datetime.now(UTC) + timedelta(hours=1)
     credential, stored = issue(settings.api_key_pepper, tenant, role, officer, expires_at, agency=agency)
     await KeyStore(mongodb, settings).create(stored)
     return credential

@@ -133,6 +133,20 @@ def test_those_of_one_job_group_with_other_requirements_are_another_cohort() -> 
     assert {one.skill: one.officers for one in found.skills} == {"reading": 13, "writing": 7}
 
 
+def test_each_job_group_has_its_skills_beside_its_own_requirement() -> None:
+    service = [officer("service", row("reading", 1), row("writing", 2, required=2)) for _ in range(6)]
+    it = [officer("it-ops", row("reading", 1, required=2, reached=2)) for _ in range(5)]
+    few = [officer("legal", row("reading", 0)) for _ in range(4)]
+    groups = {one.job_group: one.skills for one in report([*service, *it, *few]).groups}
+    assert {
+        name: [(one.skill, one.officers, one.level, one.required) for one in found] for name, found in groups.items()
+    } == {
+        "service": [("reading", 6, 1, 3), ("writing", 6, 2, 2)],
+        "it-ops": [("reading", 5, 1, 2)],
+    }
+    assert [(one.gap, one.after) for one in groups["it-ops"]] == [(1, 0)]
+
+
 def test_it_stands_first_where_it_is_asked_for() -> None:
     assert first_groups(SKILL_FRAMEWORK, ["it-*", "service"]) == ["it-ops", "it-dev", "service"]
     officers = [officer(name, gap=gap) for name, gap in (("service", 9), ("it-dev", 1)) for _ in range(6)]
@@ -294,6 +308,36 @@ def test_no_count_of_some_officers_and_no_difference_of_two_is_about_few(seed: i
     found = shown(cohorts_of(Agency(seed, size).officers.values(), K, DAY), fw=size)
     counts = [number for number in numbers_of(found) if number is not None]
     assert all(abs(one - other) % K == 0 for one, other in itertools.combinations([0, *counts], 2))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 60))
+def test_no_sum_told_in_one_answer_less_others_is_about_few(seed: int, size: int) -> None:
+    """Whoever subtracts the sums of job groups, of all skills and of one, from those of the agency learns of no few."""
+    people = list(Agency(seed, size).officers.values())
+    cohorts = cohorts_of(people, K, DAY)
+    found = shown(cohorts)
+    members = [(cohort, {token for token, _ in members_of(cohort, people)}) for cohort in cohorts]
+
+    def who(group: str | None = None, skill: str | None = None) -> set[int]:
+        told = [
+            officers
+            for cohort, officers in members
+            if group in (None, cohort.job_group) and (skill is None or skill in cohort.figures.skills)
+        ]
+        return set().union(*told)
+
+    sums = [(found.officers or 0, who())]
+    sums += [(skill.officers, who(skill=skill.skill)) for skill in found.skills]
+    sums += [(group.officers, who(group.job_group)) for group in found.groups]
+    sums += [(one.officers, who(group.job_group, one.skill)) for group in found.groups for one in group.skills]
+    assert all(number == len(officers) for number, officers in sums)
+    assert all(number == 0 or number >= K for number, _ in sums)
+    for (_, one), (_, other) in itertools.permutations(sums, 2):
+        assert not 0 < len(one - other) < K
+        for _, third in sums:
+            assert not 0 < len(one - other - third) < K
+            assert not 0 < len(one & other - third) < K
 
 
 def test_a_course_and_a_skill_told_of_one_officer_less_give_nobody_away() -> None:

@@ -64,6 +64,25 @@ def test_every_course_that_is_not_there_has_its_reason(name: str, cause: str) ->
         assert found.hours == 18
 
 
+@pytest.mark.parametrize("pinned", [["no-gap"], []])
+def test_no_course_is_said_to_be_worth_less_than_what_is_worth_nothing(pinned: list[str]) -> None:
+    """What is pinned stands first whatever it closes, and a step may be worth less than can be counted."""
+    yardstick = framework({"a": 2, "b": 3, "tiny": 2}, weights={"tiny": 0.000001}, others=["c"])
+    levels = {skill: replace(PLAN.levels["a"]) for skill in ("a", "b", "tiny")}
+    plan = replace(PLAN, framework=yardstick, levels=levels, pinned=pinned, budget_hours=None)
+    opening = [course("tiny", ("tiny", 0, 2), hours=3), course("goal", ("b", 0, 3), hours=1, requires=[after("tiny")])]
+    view = view_of([*COURSES, *opening, course("no-gap", ("c", 0, 2), hours=1)])
+    path = recommend(plan, view)
+    assert path.steps[0].score == 0
+    compared = 0
+    for one in COURSES:
+        answer = why_not(plan, view, path, one.id)
+        if answer.score is not None and answer.taken_score is not None:
+            assert answer.cause == ("lower_value" if answer.score <= answer.taken_score else "worse_overall")
+            compared += 1
+    assert compared
+
+
 def test_a_course_that_is_not_there_is_not_found() -> None:
     view = view_of(COURSES)
     path = recommend(PLAN, view)

@@ -6,8 +6,9 @@ import msgspec
 
 from services.recommender.catalog_replica import fold_events
 from services.recommender.planner.index.catalog import Snapshot
+from shared.cloudevents import from_kafka, to_kafka
 from shared.domain import Course, MatchedRow, Prose
-from shared.events import CoursePublished, Event, from_kafka, new_event, to_kafka
+from shared.events import CoursePublished, Event, new_event
 from tests.support.builders import FRAMEWORK, TENANT, course
 
 

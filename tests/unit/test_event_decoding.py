@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from shared.cloudevents import data_of, from_kafka
 from shared.errors import Rejected
 from shared.events import (
     MAX_JUMP,
@@ -27,8 +28,6 @@ from shared.events import (
     PathRecommended,
     check_jump,
     check_stamps,
-    data_of,
-    from_kafka,
 )
 
 GOLDEN = Path(__file__).parents[1] / "contract" / "golden"

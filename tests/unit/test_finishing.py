@@ -338,6 +338,17 @@ def kept(plan: Inputs, view: View, path: LearningPath, **changes: Any) -> Learni
     return recommend(msgspec.structs.replace(plan, previous=[step.course.id for step in path.steps], **changes), view)
 
 
+def test_that_nothing_more_is_told_of_a_withdrawn_course_is_no_news() -> None:
+    view = view_of([course("a", ("a", 0, 3)), course("b", ("b", 0, 3))])
+    plan = inputs(framework({"a": 3, "b": 3}), {"a": 0, "b": 0}, previous=["a", "withdrawn", "b"])
+    path = recommend(plan, view)
+    assert [note.kind for note in path.notes] == ["withdrawn"]
+    after = kept(plan, view, path)
+    assert after.notes == []
+    assert same_path(path, alternatives(path), after)
+    assert not same_path(after, alternatives(after), path)  # the first word of it is news
+
+
 @pytest.mark.parametrize("number", range(8))
 def test_a_path_that_is_kept_is_told_as_it_was(number: int) -> None:
     chance = np.random.default_rng([number, 7])

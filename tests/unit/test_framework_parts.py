@@ -5,19 +5,10 @@ import hashlib
 import msgspec
 import pytest
 
+from shared.cloudevents import from_kafka, to_kafka
 from shared.domain import Framework, key_of
 from shared.errors import Rejected, TooLarge
-from shared.events import (
-    CoursePublished,
-    Data,
-    Event,
-    FrameworkAnnounced,
-    FrameworkPart,
-    FrameworkPublished,
-    from_kafka,
-    new_event,
-    to_kafka,
-)
+from shared.events import CoursePublished, Data, Event, FrameworkAnnounced, FrameworkPart, FrameworkPublished, new_event
 from shared.framework_parts import PART_BYTES, AnnouncedParts, FrameworkAssembly, assembled, divided
 from tests.support.builders import FRAMEWORK, TENANT, course, large_framework
 

@@ -4,8 +4,9 @@ import msgspec
 import pytest
 
 from services.assessment.framework_replica import FrameworkReplica
+from shared.cloudevents import from_kafka, to_kafka
 from shared.errors import Rejected
-from shared.events import MAX_JUMP, MAX_STAMP_JUMP, Event, FrameworkPublished, from_kafka, new_event, to_kafka
+from shared.events import MAX_JUMP, MAX_STAMP_JUMP, Event, FrameworkPublished, new_event
 from tests.support.builders import FRAMEWORK, framework
 
 

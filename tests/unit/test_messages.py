@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from services.recommender.inputs import Inputs
 from services.recommender.planner.pipeline import recommend, waiting_for_framework
 from shared import messages
+from shared.cloudevents import from_kafka, to_kafka
 from shared.compact_paths import CompactPath, alternatives, compact, encoded, expanded
 from shared.domain import Course, LocalizedText
 from shared.errors import InvalidInput
-from shared.events import PathAnnounced, PathRecommended, from_kafka, new_event, to_kafka
+from shared.events import PathAnnounced, PathRecommended, new_event
 from shared.messages import told
 from shared.paths import LearningPath, Message, Reason
 from shared.templates import LANGUAGES, TEMPLATES, Language, compiled, render
@@ -93,6 +94,30 @@ def test_a_template_is_filled_as_icu_does(
     template: str, values: dict[str, float | str | LocalizedText], words: str
 ) -> None:
     assert compiled(template, "en")[0](values) == words
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"a": 0.333333, "b": 2}, "0.33 and 2"),
+        ({"a": 0.004271, "b": 2}, "0.004 and 2"),  # not 0
+        ({"a": 0.000001, "b": 100}, "0.000001 and 100"),
+        ({"a": 1.875, "b": 1.880494}, "1.875 and 1.88"),  # not from 1.88 to 1.88
+        ({"a": 2.0, "b": 1.999999}, "2 and 1.999999"),
+        ({"a": 2.004, "b": 2.004}, "2 and 2"),
+        ({"a": 0, "b": 0.0, "c": True, "d": "0.001"}, "0 and 0"),
+    ],
+)
+def test_numbers_that_differ_are_shown_so_and_only_nothing_is_shown_as_0(
+    values: dict[str, float | str], words: str
+) -> None:
+    assert compiled("{a} and {b}", "en")[0](values) == words
+
+
+def test_a_gap_too_small_for_a_course_is_not_said_to_be_none() -> None:
+    path = recommend(inputs(framework({"a": 3}), {"a": 2.995729}, sd=0.2), view_of([course("c", ("a", 0, 3))]))
+    assert "is short by 0.004 of a level" in said(path, path.open[0]).en
+    assert "ต่ำกว่าที่ต้องการ 0.004 ระดับ" in said(path, path.open[0]).th
 
 
 @pytest.mark.parametrize("template", ["{", "{a", "{a, select, x {y}}", "{a, plural, one {#} other {#}", "{}"])

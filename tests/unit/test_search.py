@@ -11,18 +11,10 @@ from services.catalog.model import ListCourses
 from services.catalog.search.find import Found, find
 from services.catalog.search.grams import Highlighter
 from services.catalog.search.index import EMPTY, SearchIndex, fold_events, tidy
+from shared.cloudevents import from_kafka, to_kafka
 from shared.domain import SHARED_TENANT, Course, Framework, LocalizedText, Prose, Teaches, key_of
 from shared.errors import InvalidInput
-from shared.events import (
-    CoursePublished,
-    CourseWithdrawn,
-    Data,
-    Event,
-    FrameworkPublished,
-    from_kafka,
-    new_event,
-    to_kafka,
-)
+from shared.events import CoursePublished, CourseWithdrawn, Data, Event, FrameworkPublished, new_event
 from tests.support.builders import framework
 
 TENANT = "agency"

@@ -44,6 +44,16 @@ def test_a_course_that_another_step_opens_as_well_is_not_unlocked() -> None:
     assert [told(path, name)[0] for name in ("x", "y")] == [[], []]
 
 
+def test_a_level_of_another_framework_is_not_taken_for_the_skill_of_the_same_id() -> None:
+    both = msgspec.structs.replace(
+        X, teaches=[*course("x", ("a", 0, 1)).teaches, *course("x", ("a", 0, 3), of="o").teaches]
+    )
+    path = planned([both, course("goal", ("a", 0, 2), requires=[at("a", 3, of="o")])])
+    assert [step.course.id for step in path.steps] == ["x", "goal"]
+    reason = told(path, "x")[1]
+    assert "(needs “a” at level 3 or above)" in reason  # the id alone: nothing is known here of its title
+
+
 def test_what_lies_behind_another_door_is_unlocked_too() -> None:
     courses = [
         X,

@@ -12,8 +12,9 @@ from services.recommender.catalog_replica import CatalogReplica, PlanSummary, fo
 from services.recommender.consumer import CatalogConsumer
 from services.recommender.planner.index.catalog import Snapshot
 from services.recommender.planner.index.vocabulary import Vocabulary
+from shared.cloudevents import from_kafka, to_kafka
 from shared.domain import SHARED_TENANT, Course, LocalizedText, key_of
-from shared.events import CoursePublished, Data, Event, FrameworkPublished, from_kafka, new_event, to_kafka
+from shared.events import CoursePublished, Data, Event, FrameworkPublished, new_event
 from shared.kafka import ConsumedEvent, Record
 from tests.support.builders import course, framework
 

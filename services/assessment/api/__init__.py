@@ -3,13 +3,16 @@
 from typing import Any
 
 from services.assessment.api.assessments import list_assessments, show_self_assessment, submit_assessment
-from services.assessment.api.common import INDEX, INTAKE, KEYS, REGISTRAR, STORE
+from services.assessment.api.common import INDEX, INTAKE, KEYS, PEPPER, REGISTRAR, STORE
 from services.assessment.api.importing import (
+    IMPORTS,
     REPORT,
     REPORTS,
+    ImportList,
     import_officers,
     import_results,
     list_import_rows,
+    list_imports,
     show_import,
 )
 from services.assessment.api.item_banks import BANK_FILES, BANK_ROUTES, BANKS
@@ -22,6 +25,7 @@ from services.assessment.api.officers import (
     show_profile,
 )
 from services.assessment.api.sessions import RUNNER, SESSION_ROUTES, SESSIONS
+from services.assessment.api.shares import SHARE_ROUTES
 from services.assessment.api.xapi import RECEIVER, STATEMENTS, XAPI_ROUTES
 from services.assessment.model import (
     AssessmentAccepted,
@@ -40,7 +44,7 @@ from services.assessment.model import (
 )
 from shared.auth import ADMINS, ASSESSORS, PLATFORMS
 from shared.domain import Profile
-from shared.imports.rows import ImportReport, ListRows, RowPage, RowResult
+from shared.imports.rows import ImportReport, ListImports, ListRows, RowPage, RowResult
 from shared.routes import IDEMPOTENCY_KEY, IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, Handler, MergePatch, Route
 
 __all__ = [
@@ -49,6 +53,7 @@ __all__ = [
     "INDEX",
     "INTAKE",
     "KEYS",
+    "PEPPER",
     "RECEIVER",
     "REGISTRAR",
     "REPORTS",
@@ -156,9 +161,11 @@ ROUTES = [
     ),
     *BANK_ROUTES,
     *SESSION_ROUTES,
+    *SHARE_ROUTES,
     *XAPI_ROUTES,
     _import("/v1/assessments:import", import_results, ImportedResult, _RESULT),
     _import("/v1/officers:import", import_officers, ImportedOfficer, {"officer": "officer-014", **_REGISTRATION}),
+    Route("GET", IMPORTS, list_imports, PLATFORMS, query=ListImports, answers={200: ImportList}),
     Route("GET", REPORT, show_import, PLATFORMS, answers={200: ImportReport}),
     Route("GET", f"{REPORT}/rows", list_import_rows, PLATFORMS, query=ListRows, answers={200: RowPage}),
 ]

@@ -17,6 +17,7 @@ STORE: web.AppKey[OfficerStore] = web.AppKey("store", OfficerStore)
 INDEX: web.AppKey[FrameworkReplica] = web.AppKey("index", FrameworkReplica)
 INTAKE: web.AppKey[Intake] = web.AppKey("intake", Intake)
 KEYS: web.AppKey[KeyStore] = web.AppKey("keys", KeyStore)
+PEPPER: web.AppKey[bytes] = web.AppKey("pepper", bytes)
 REGISTRAR: web.AppKey[Registrar] = web.AppKey("registrar", Registrar)
 
 

@@ -3,20 +3,28 @@
 from typing import TypeVar
 
 from aiohttp import web
+from msgspec import Struct
 
 from services.assessment.api.common import INTAKE, REGISTRAR
 from services.assessment.imports import TYPES, FileReader, Format, OfficerImport, ResultImport
 from services.assessment.model import ImportedOfficer, ImportedResult, ImportRows
 from shared.errors import NotFound, Unsupported
 from shared.imports.reports import ReportStore
-from shared.imports.rows import ImportReport, ListRows, RowPage
+from shared.imports.rows import ImportReport, ListImports, ListRows, RowPage
 from shared.imports.streaming import answer_import, named_encoding
 from shared.routes import json_response, principal, read_query, trace_of
 
 T = TypeVar("T")
 
 REPORTS: web.AppKey[ReportStore[ImportReport]] = web.AppKey("reports", ReportStore)
-REPORT = "/v1/assessments/imports/{import_id}"
+IMPORTS = "/v1/assessments/imports"
+REPORT = f"{IMPORTS}/{{import_id}}"
+
+
+class ImportList(Struct, frozen=True):
+    """Reports of imports of results and officers."""
+
+    imports: list[ImportReport]
 
 
 async def import_results(request: web.Request) -> web.StreamResponse:
@@ -59,6 +67,12 @@ def _form(request: web.Request) -> Format:
 async def show_import(request: web.Request) -> web.StreamResponse:
     """Return the report of an import of results or officers. It is kept for 90 days."""
     return json_response(await _report(request))
+
+
+async def list_imports(request: web.Request) -> web.StreamResponse:
+    """Return the reports of the tenant's latest imports, that which was changed last first."""
+    wanted = read_query(request, ListImports)
+    return json_response(ImportList(await request.app[REPORTS].newest(principal(request).tenant, wanted.limit)))
 
 
 async def list_import_rows(request: web.Request) -> web.StreamResponse:

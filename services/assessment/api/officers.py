@@ -105,9 +105,9 @@ async def show_profile(request: web.Request) -> web.StreamResponse:
 async def erase_officer(request: web.Request) -> web.StreamResponse:
     """Forget an officer.
 
-    The officer's keys are revoked, profile and evidence are removed, and every service erases its data. The sequence
-    is kept, so that a later registration continues from it. A repeated request completes an unfinished erasure and
-    announces it again.
+    The officer's keys are revoked, share links, profile and evidence are removed, and every service erases its data.
+    The sequence is kept, so that a later registration continues from it. A repeated request completes an unfinished
+    erasure and announces it again.
     """
     asked = preconditions(request)
     tenant, officer_id = subject_of(request)
@@ -131,6 +131,7 @@ async def erase_officer(request: web.Request) -> web.StreamResponse:
     await retry_on_conflict(decide, "this officer")
     await request.app[SESSIONS].erase(key_of(tenant, officer_id))  # one that began meanwhile
     await request.app[STATEMENTS].erase(key_of(tenant, officer_id))
+    await request.app[KEYS].remove_viewers(tenant, officer_id)
     return no_content()
 
 
@@ -145,6 +146,7 @@ async def _allow_again(request: web.Request, erased: Officer) -> None:
     now = datetime.now(UTC)
     erased_at = erased.erased_at or now
     revoked = await request.app[KEYS].revoke_of(erased.tenant, erased.officer, erased_at)
+    await request.app[KEYS].remove_viewers(erased.tenant, erased.officer)
     left = FORGOTTEN_SECONDS - (0 if revoked else (now - erased_at).total_seconds())
     await asyncio.sleep(min(max(0.0, left), FORGOTTEN_SECONDS))
 

@@ -32,7 +32,14 @@ from services.catalog.api.framework_import import (
 )
 from services.catalog.api.frameworks import get_framework, list_frameworks, patch_framework, put_framework
 from services.catalog.api.health import ONE, show_health
-from services.catalog.api.importing import REPORTS, import_courses, list_import_rows, show_import
+from services.catalog.api.importing import (
+    REPORTS,
+    CourseImportList,
+    import_courses,
+    list_import_rows,
+    list_imports,
+    show_import,
+)
 from services.catalog.api.matches import (
     CALIBRATION,
     MATCHES,
@@ -69,9 +76,9 @@ from services.catalog.model import (
     ListFrameworks,
     ShowFramework,
 )
-from shared.auth import ADMINS, EVERYONE, PLATFORMS
+from shared.auth import ADMINS, ASSESSORS, EVERYONE, PLATFORMS
 from shared.domain import Course, Framework
-from shared.imports.rows import ListRows, RowPage, RowResult
+from shared.imports.rows import ListImports, ListRows, RowPage, RowResult
 from shared.routes import IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, Handler, MergePatch, Route
 
 __all__ = [
@@ -202,6 +209,7 @@ ROUTES = [
         streams=True,
         produces=_NDJSON,
     ),
+    Route("GET", "/v1/imports", list_imports, ADMINS, query=ListImports, answers={200: CourseImportList}),
     Route("GET", "/v1/imports/{import_id}", show_import, ADMINS, answers={200: CourseImportReport}),
     Route("GET", "/v1/imports/{import_id}/rows", list_import_rows, ADMINS, query=ListRows, answers={200: RowPage}),
     Route(
@@ -296,7 +304,7 @@ ROUTES = [
         "GET",
         _FRAMEWORK,
         get_framework,
-        EVERYONE,
+        ASSESSORS,
         query=ShowFramework,
         headers=[IF_NONE_MATCH],
         answers={200: Framework, 304: None},

@@ -1,6 +1,7 @@
 """Imports of many courses, and their reports."""
 
 from aiohttp import web
+from msgspec import Struct
 
 from services.catalog.api.entries import STORE
 from services.catalog.importers import TYPES, ListReader, Options
@@ -9,11 +10,17 @@ from services.catalog.imports import CourseImport
 from services.catalog.model import CourseImportReport, ImportCourses
 from shared.errors import NotFound, Unsupported
 from shared.imports.reports import ReportStore
-from shared.imports.rows import ListRows, RowPage
+from shared.imports.rows import ListImports, ListRows, RowPage
 from shared.imports.streaming import answer_import, named_encoding
 from shared.routes import json_response, principal, read_query, trace_of
 
 REPORTS: web.AppKey[ReportStore[CourseImportReport]] = web.AppKey("reports", ReportStore)
+
+
+class CourseImportList(Struct, frozen=True):
+    """Reports of imports of courses."""
+
+    imports: list[CourseImportReport]
 
 
 async def import_courses(request: web.Request) -> web.StreamResponse:
@@ -57,6 +64,12 @@ async def show_import(request: web.Request) -> web.StreamResponse:
     It is kept for 90 days.
     """
     return json_response(await _report(request))
+
+
+async def list_imports(request: web.Request) -> web.StreamResponse:
+    """Return the reports of the tenant's latest imports, that which was changed last first."""
+    wanted = read_query(request, ListImports)
+    return json_response(CourseImportList(await request.app[REPORTS].newest(principal(request).tenant, wanted.limit)))
 
 
 async def list_import_rows(request: web.Request) -> web.StreamResponse:

@@ -12,14 +12,15 @@ from services.portal.api.session import (
     SignIn,
     SignInOptions,
 )
-from shared.auth import EVERYONE, PUBLIC, SIGNED_IN
+from services.portal.api.system import System, SystemState
+from shared.auth import ADMINS, EVERYONE, HOLDERS, PUBLIC, SIGNED_IN
 from shared.routes import ACCEPT_LANGUAGE, AskWords, Header, Route
 
 _KEY = {"key": "0123456789abcdef.secret"}
 _LAST_EVENT_ID = Header("Last-Event-ID", "The revision that is held already; only newer paths are sent then.")
 
 
-def routes(page: Page, sessions: Sessions, live: Live, forwarder: Forwarder) -> list[Route]:
+def routes(page: Page, sessions: Sessions, live: Live, system: System, forwarder: Forwarder) -> list[Route]:
     """Return the table of all routes."""
     return [
         Route("GET", "/", page.get_page, PUBLIC, answers={200: str}, produces="text/html", hidden=True),
@@ -67,5 +68,6 @@ def routes(page: Page, sessions: Sessions, live: Live, forwarder: Forwarder) -> 
             streams=True,
             produces="text/event-stream",
         ),
-        Route("*", "/api/{path:.*}", forwarder.forward, SIGNED_IN, streams=True, hidden=True),
+        Route("GET", "/v1/system", system.show_system, ADMINS, answers={200: SystemState}),
+        Route("*", "/api/{path:.*}", forwarder.forward, HOLDERS, streams=True, hidden=True),
     ]

@@ -31,14 +31,15 @@ _OWNERS: list[tuple[re.Pattern[str], str]] = [
     (re.compile(pattern), owner)
     for pattern, owner in [
         (rf"{_OFFICER}/(paths?|path/why-not/[^/]+|feedback)", "recommender"),
-        (r"/v1/(recommendations|rules|messages|courses/[^/]+/similar|agencies/[^/]+/gaps)", "recommender"),
-        (rf"{_OFFICER}(/assessments|/profile|/self-assessment)?", "assessment"),
+        (r"/v1/(recommendations|rules|messages|supervision|courses/[^/]+/similar)", "recommender"),
+        (r"/v1/agencies(/[^/]+/(gaps|paths))?", "recommender"),
+        (rf"{_OFFICER}(/assessments|/profile|/self-assessment|/shares(/[^/]+)?)?", "assessment"),
         (_SESSIONS, "assessment"),
-        (r"/v1/(assessments|officers):import|/v1/assessments/imports/[^/]+(/rows)?", "assessment"),
+        (r"/v1/(assessments|officers):import|/v1/assessments/imports(/[^/]+(/rows)?)?", "assessment"),
         (r"/v1/(courses|frameworks)(/[^/]+)?", "catalog"),
         (r"/v1/frameworks/[^/]+/(versions|draft(:(review|approve|comment|publish))?)", "catalog"),
         (r"/v1/(courses/[^/]+/)?matches(:(confirm|reject|correct))?|/v1/catalog/health", "catalog"),
-        (r"/v1/courses:import|/v1/imports/[^/]+(/rows)?", "catalog"),
+        (r"/v1/courses:import|/v1/imports(/[^/]+(/rows)?)?", "catalog"),
     ]
 ]
 

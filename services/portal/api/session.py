@@ -23,7 +23,7 @@ from aiohttp import hdrs, web
 from msgspec import Meta, Struct
 
 from services.portal.openid import ClaimNames, Identity, OpenIdProvider, identity_of
-from shared.auth import Authenticator, Principal, Role, issue
+from shared.auth import Authenticator, GivenRole, Principal, issue
 from shared.errors import Forbidden, Malformed, NotFound, Problem, Unauthorized
 from shared.middleware import ADDRESS, bearer
 from shared.mongo import KeyStore
@@ -56,7 +56,7 @@ class Session(Struct, frozen=True):
     """Who is signed in; `officer` in the role `officer` only, `agency` in the role `supervisor` only."""
 
     tenant: str
-    role: Role
+    role: GivenRole
     officer: str | None
     agency: str | None
 
@@ -151,7 +151,8 @@ class Sessions:
     async def sign_in(self, request: web.Request) -> web.Response:
         """Sign in with an API key.
 
-        The key is set as a cookie (HttpOnly, SameSite=Strict) and never told again. 401 for a key that does not work.
+        The key is set as a cookie (HttpOnly, SameSite=Strict) and never told again. 401 for a key that does not work,
+        403 for that of a share link.
         """
         check_origin(request)
         key = (await read_body(request, SignIn)).key.strip()
@@ -300,4 +301,7 @@ def _moved(place: str) -> web.Response:
 
 
 def _session(who: Principal) -> Session:
+    """Return who is signed in. Raises Forbidden for a viewer."""
+    if who.role == "viewer":
+        raise Forbidden("the key of a share link shows one path and signs nobody in")
     return Session(who.tenant, who.role, who.officer, who.agency)

@@ -1,6 +1,6 @@
 """The routes of the recommender."""
 
-from services.recommender.api.agencies import AgencyView, AskGaps, get_gaps
+from services.recommender.api.agencies import Agencies, AgencyView, AskGaps, ListAgencies, get_gaps, list_agencies
 from services.recommender.api.context import (
     CATALOG,
     FEEDBACK_HANDLER,
@@ -12,6 +12,7 @@ from services.recommender.api.context import (
     STORE,
     TODAY,
     TOKEN_KEY,
+    VIEWERS,
     WORK_QUEUE,
     today_in,
 )
@@ -41,7 +42,15 @@ from services.recommender.api.paths import (
 )
 from services.recommender.api.recommendations import Recommendation, RecommendationRequest, recommend
 from services.recommender.api.rules import PutRules, Rules, RulesPut, get_rules, patch_rules, put_rules
-from shared.auth import ADMINS, EVERYONE, PLATFORMS
+from services.recommender.api.supervision import (
+    ListOfficerPaths,
+    OfficerPaths,
+    SupervisionPolicy,
+    get_supervision,
+    list_officer_paths,
+    put_supervision,
+)
+from shared.auth import ADMINS, ASSESSORS, EVERYONE, OVERSEERS, PLATFORMS, READERS
 from shared.routes import (
     ACCEPT_LANGUAGE,
     IDEMPOTENCY_KEY,
@@ -65,6 +74,7 @@ __all__ = [
     "STORE",
     "TODAY",
     "TOKEN_KEY",
+    "VIEWERS",
     "WORK_QUEUE",
     "today_in",
 ]
@@ -90,7 +100,7 @@ ROUTES = [
         "GET",
         _PATH,
         get_path,
-        EVERYONE,
+        READERS,
         query=AskWords,
         headers=[*_HELD, ACCEPT_LANGUAGE],
         answers={200: StoredPath, 304: None},
@@ -171,6 +181,25 @@ ROUTES = [
         problems=[412, 415],
     ),
     Route("GET", "/v1/rules", get_rules, PLATFORMS, headers=_HELD, answers={200: Rules, 304: None}),
+    Route(
+        "PUT",
+        "/v1/supervision",
+        put_supervision,
+        ADMINS,
+        body=SupervisionPolicy,
+        example={"paths": "shared"},
+        answers={200: SupervisionPolicy},
+    ),
+    Route("GET", "/v1/supervision", get_supervision, ASSESSORS, answers={200: SupervisionPolicy}),
+    Route(
+        "GET",
+        "/v1/agencies/{agency_id}/paths",
+        list_officer_paths,
+        OVERSEERS,
+        query=ListOfficerPaths,
+        answers={200: OfficerPaths},
+    ),
+    Route("GET", "/v1/agencies", list_agencies, PLATFORMS, query=ListAgencies, answers={200: Agencies}),
     Route(
         "GET",
         "/v1/agencies/{agency_id}/gaps",

@@ -55,11 +55,33 @@ class AskGaps(Struct, frozen=True, forbid_unknown_fields=True):
     weekly_hours: Hours | None = None
 
 
+class ListAgencies(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many at most, and after which agency."""
+
+    limit: Annotated[int, Meta(ge=1, le=500)] = 100
+    after: Identifier | None = None
+
+
+class Agencies(Struct, frozen=True):
+    """Agencies by id. `next` is the `after` of the next page, null on the last."""
+
+    agencies: list[str]
+    next: str | None
+
+
 class AgencyView(AgencyGaps, frozen=True):
     """An agency's gaps; `in_time` where a deadline was asked about."""
 
     in_time: DeadlineReport | None
     request_id: str
+
+
+async def list_agencies(request: web.Request) -> web.StreamResponse:
+    """Return the agencies of the caller's tenant of which an officer has a path."""
+    asked = read_query(request, ListAgencies)
+    found = await request.app[STORE].agencies(principal(request).tenant, asked.after or "", asked.limit + 1)
+    page = found[: asked.limit]
+    return json_response(Agencies(page, page[-1] if len(found) > len(page) else None))
 
 
 async def get_gaps(request: web.Request) -> web.StreamResponse:

@@ -13,6 +13,7 @@ from services.recommender.store import PlanStore, PlanWithKeys
 from shared.auth import authorize
 from shared.domain import Framework
 from shared.errors import InvalidInput, NotFound, Unavailable
+from shared.mongo import KeyStore
 from shared.routes import ROUTE, principal
 from shared.work_queue import Caller, WorkQueue
 
@@ -26,6 +27,8 @@ RULES_CHANGED: web.AppKey[Callable[[], None]] = web.AppKey("rules_changed")
 MIN_GROUP: web.AppKey[int] = web.AppKey("min_group", int)
 TOKEN_KEY: web.AppKey[bytes] = web.AppKey("token_key", bytes)
 """The key of the hashes that stand for officers in what is published of agencies."""
+VIEWERS: web.AppKey[KeyStore] = web.AppKey("viewers", KeyStore)
+"""The keys of viewers, by which officers share their paths."""
 FIRST_GROUPS: web.AppKey[str] = web.AppKey("first_groups", str)
 
 RENDERED: web.AppKey[dict[object, bytes]] = web.AppKey("rendered", dict)

@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from services.recommender.api.context import CATALOG, RENDERED, STORE
+from services.recommender.api.supervision import check_readable
 from services.recommender.planner.explain.path import card_of
 from services.recommender.planner.index.catalog import View
 from services.recommender.store import RunnersUp, StoredBytes, event_of, runners_up_of
@@ -37,7 +38,8 @@ async def get_messages(request: web.Request) -> web.StreamResponse:
 
     An ICU message each, in Thai and English. A `reason` holds `messages`, codes with values: whoever shows paths in
     another language translates the templates once and fills them with any library for ICU messages. Messages of one
-    reason are put one after the other, with a space between them; levels and hours are shown with two decimals at most.
+    reason are put one after the other, with a space between them. Numbers are shown with two decimals at most, or with
+    as many more, up to six, as tell the different numbers of a message apart and from 0.
     """
     languages = languages_of(request)
     templates = {code: {language: texts[language] for language in languages} for code, texts in TEMPLATES.items()}
@@ -110,10 +112,13 @@ def _in_short(event: PathRecommended) -> PathRevision:
 async def get_path(request: web.Request) -> web.StreamResponse:
     """The learning path of an officer, as it is stored and was last pushed.
 
-    Never plans. 404 while there is none yet: follow the portal's live stream to be told.
+    Never plans. 404 while there is none yet: follow the portal's live stream to be told. A supervisor reads the paths
+    of the own agency that officers share, or all of them by the tenant's policy; the key of a share link opens the path
+    of its officer.
     """
     store, catalog, languages = request.app[STORE], request.app[CATALOG], languages_of(request)
     tenant, officer = principal(request).tenant, request.match_info["officer_id"]
+    await check_readable(request, officer)
     found = await store.find_path(tenant, officer)
     if found is None:
         raise NotFound("there is no path for this officer yet")

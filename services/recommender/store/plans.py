@@ -7,7 +7,7 @@ beside it stand the alternatives of its steps, what it was computed from, and it
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from pymongo import IndexModel, UpdateOne
@@ -42,6 +42,7 @@ from services.recommender.store.documents import (
 from services.recommender.store.history import History
 from services.recommender.store.releases import ReleaseStore
 from services.recommender.store.rules import RuleStore
+from services.recommender.store.supervision import SupervisionStore
 from shared.domain import SHARED_TENANT, key_of
 from shared.events import PathAnnounced, new_event
 from shared.mongo import Database, bulk_write, readable, unavailable
@@ -55,6 +56,7 @@ INDEXES = [
     IndexModel([("open_skills", 1)], name="open_skills"),
     IndexModel([("framework_id", 1)], name="framework_id"),
     IndexModel([("tenant", 1), ("agency", 1), ("framework_id", 1), ("_id", 1)], name="agency_framework_officer"),
+    IndexModel([("tenant", 1), ("agency", 1), ("officer", 1)], name="agency_officer"),
     IndexModel([("partition", 1), ("considered", 1)], name="partition_considered"),
     IndexModel([("tenant", 1), ("rules", 1)], name="rules"),
     IndexModel([("replan_at", 1)], name="replan_at", partialFilterExpression={"replan_at": {"$type": "date"}}),
@@ -84,10 +86,19 @@ _FORGOTTEN = dict.fromkeys(
 _GLANCE = {name: 1 for name in [*SUMMARY, *PATH] if name not in ("courses", "open_skills", "profile_sequence")}
 
 
-class PlanStore:
-    """The plans of all tenants; every query names the tenant. Holds the stores `rules`, `history` and `releases`.
+class OfficerFigures(NamedTuple):
+    """An officer, when the path was planned, and its figures."""
 
-    `staged` is set when events were staged, for the relay of this process.
+    officer: str
+    planned_at: datetime | None
+    measures: PathSummary
+
+
+class PlanStore:
+    """The plans of all tenants; every query names the tenant.
+
+    Holds the stores `rules`, `history`, `releases` and `supervision`. `staged` is set when events were staged, for the
+    relay of this process.
     """
 
     def __init__(self, database: Database, staged: Staged | None = None) -> None:
@@ -97,6 +108,7 @@ class PlanStore:
         self.rules = RuleStore(database)
         self.history = History(database, COLLECTION)
         self.releases = ReleaseStore(database)
+        self.supervision = SupervisionStore(database)
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -184,6 +196,39 @@ class PlanStore:
                     yield plan
                 else:
                     self.unreadable += 1
+
+    async def agencies(self, tenant: str, after: str, most: int) -> list[str]:
+        """Return the agencies that officers with a plan are of, after a name, in order. Raises Unavailable."""
+        pipeline: list[dict[str, Any]] = [
+            {"$match": {"tenant": tenant, "agency": {"$gt": after}}},
+            {"$group": {"_id": "$agency"}},
+            {"$sort": {"_id": 1}},
+            {"$limit": most},
+        ]
+        with unavailable():
+            return [row["_id"] async for row in self._plans.aggregate(pipeline)]
+
+    async def agency_of(self, tenant: str, officer: str) -> str | None:
+        """Return the agency of an officer who has a plan, else None. Raises Unavailable."""
+        with unavailable():
+            found = await self._plans.find_one({"_id": key_of(tenant, officer)}, {"agency": 1})
+        return found.get("agency") if found else None
+
+    async def figures(
+        self, tenant: str, agency: str, officers: Collection[str] | None, after: str, most: int
+    ) -> tuple[list[OfficerFigures], str | None]:
+        """Return an agency's officers after an id, in order, each with what the path comes to. Raises Unavailable.
+
+        `officers`: these alone. Plans that cannot be read are passed over. Also returns the last id where there may be
+        more after it, else None.
+        """
+        bounds: dict[str, Any] = {"$gt": after} if officers is None else {"$gt": after, "$in": list(officers)}
+        query = {"tenant": tenant, "agency": agency, "officer": bounds}
+        fields = {"officer": 1, "planned_at": 1, "measures": 1}
+        with unavailable():
+            found = await self._plans.find(query, fields).sort("officer", 1).limit(most).to_list(None)
+        rows = [row for document in found if (row := readable(document, _figures))]
+        return rows, found[-1]["officer"] if len(found) == most else None
 
     async def frameworks_of(self, tenant: str, agency: str) -> dict[str, int]:
         """Return {framework: number of an agency's officers with a plan}. Raises Unavailable."""
@@ -334,6 +379,10 @@ class PlanStore:
                     count += 1
         self._staged.set()
         return count
+
+
+def _figures(document: Document) -> OfficerFigures:
+    return OfficerFigures(document["officer"], document.get("planned_at"), _measures(document))
 
 
 def _measures(document: Document) -> PathSummary:

@@ -59,7 +59,8 @@ const options = {
   cache: 'no-store',
   fetch: (request: Request) => fetch(request, { signal: AbortSignal.timeout(LONGEST_MS) }),
 } as const;
-const own = createClient<portal.paths>({ baseUrl: window.location.origin, ...options });
+/** The portal itself. */
+export const own = createClient<portal.paths>({ baseUrl: window.location.origin, ...options });
 /** The services behind the portal. */
 export const api = createClient<recommender.paths & catalog.paths & assessment.paths>({
   baseUrl: `${window.location.origin}/api`,

@@ -1,8 +1,11 @@
 /** What a person is told of a refused request. */
 
 import type { JSX } from 'preact';
+import { useEffect } from 'preact/hooks';
 import { ApiError } from './api';
 import { type Key, t } from './i18n';
+import { refused } from './shell';
+import { Button } from './ui';
 
 const BY_STATUS: Partial<Record<number, Key>> = {
   403: 'problems.403',
@@ -44,6 +47,31 @@ export function Refusal({ error, special }: { error: ApiError; special?: Partial
         </small>
       )}
     </>
+  );
+}
+
+interface TroubleProps {
+  error: ApiError;
+  special?: Partial<Record<number, Key>>;
+  again?: (() => unknown) | undefined;
+}
+
+/** What could not be had, with a button to try again; who is signed out is asked to sign in. */
+export function Trouble({ error, special, again }: TroubleProps): JSX.Element {
+  useEffect(() => {
+    if (error.status === 401) refused(error);
+  }, [error]);
+  return (
+    <div class="notice refused" role="alert">
+      <p>
+        <Refusal error={error} {...(special ? { special } : {})} />
+      </p>
+      {again && (
+        <Button name="again" onClick={again}>
+          {t('again')}
+        </Button>
+      )}
+    </div>
   );
 }
 

@@ -3,11 +3,18 @@
 import { signal } from '@preact/signals';
 import { IntlMessageFormat } from 'intl-messageformat';
 import { type AllHTMLAttributes, type ComponentChild, type ComponentChildren, createElement, type JSX } from 'preact';
+import type agencies from '../locales/agency.th.json';
 import type editors from '../locales/editor.th.json';
 import type histories from '../locales/history.th.json';
+import type systems from '../locales/system.th.json';
 import thai from '../locales/th.json';
 
-export type Key = keyof typeof thai | keyof typeof editors | keyof typeof histories;
+export type Key =
+  | keyof typeof thai
+  | keyof typeof agencies
+  | keyof typeof editors
+  | keyof typeof histories
+  | keyof typeof systems;
 export type Language = 'th' | 'en';
 /** A text of a service: one of the two languages may be missing. */
 export interface Text {

@@ -4,9 +4,19 @@ import type { ComponentType } from 'preact';
 import type { Session } from './api';
 import { addWords } from './i18n';
 
-type Load = () => Promise<{ default: ComponentType }>;
+export type Load = () => Promise<{ default: ComponentType }>;
 
 const officer: Load = () => import('./officer/page');
+/** The report of an agency, which roles have among other pages. */
+export const agency: Load = async () => {
+  const [page, words] = await Promise.all([import('./agency/page'), import('../locales/agency.th.json')]);
+  await addWords(words.default, () => import('../locales/agency.en.json'));
+  return page;
+};
+const platform: Load = async () => {
+  await agency(); // for its words
+  return import('./agency/platform');
+};
 const editor: Load = async () => {
   const [page, words] = await Promise.all([import('./editor/page'), import('../locales/editor.th.json')]);
   await addWords(words.default, () => import('../locales/editor.en.json'));
@@ -16,7 +26,7 @@ const editor: Load = async () => {
 /** What somebody of a role sees after signing in. */
 export const VIEWS: Record<Session['role'], Load> = {
   officer,
-  platform: officer,
+  platform,
   supervisor: officer,
   admin: editor,
 };

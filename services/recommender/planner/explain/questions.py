@@ -26,7 +26,7 @@ from shared.errors import NotFound
 from shared.paths import UNSAID, Changes, LearningPath, Similar, WhyNot
 from shared.paths import WhyNotCause as Cause
 
-FIRM = ("started", "mandatory")
+FIRM = ("started", "mandatory", "pinned")
 """Seeds that stand in a path before anything else."""
 
 
@@ -66,7 +66,7 @@ def _of_matches(answer: WhyNot, value: ValueFunction, framework: str, course: Co
 def _replayed(found: PlanSolution, view: View, path: LearningPath, course: Course) -> WhyNot:
     """Return the answer of the best of all places where the shortest way to the course could have stood.
 
-    What is started or mandatory stands before it in any case.
+    What is started, mandatory or pinned stands before it in any case.
     """
     state = end_state(found.inputs, found.value, found.entry_levels, [])
     bids: list[tuple[int, _Bid]] = []
@@ -90,7 +90,7 @@ def _replayed(found: PlanSolution, view: View, path: LearningPath, course: Cours
         return _answer(course, "kept")
     place, bid = max(within, key=lambda item: (item[1].score, -item[0]))
     taken = path.steps[place].score if place < len(path.steps) else 0.0
-    cause: Cause = "worse_overall" if bid.score > taken > 0 else "lower_value"
+    cause: Cause = "worse_overall" if place < len(path.steps) and bid.score > taken else "lower_value"
     hours = bid.hours / MICRO
     score, at_most = float(bid.score), not bid.proved
     return WhyNot(course.id, cause, UNSAID, place + 1, bid.gain, hours, score, taken, at_most=at_most)

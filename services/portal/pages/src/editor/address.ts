@@ -2,7 +2,7 @@
 
 import { signal } from '@preact/signals';
 
-export const VIEW_NAMES = ['matches', 'courses', 'load', 'health', 'frameworks', 'officers'] as const;
+export const VIEW_NAMES = ['matches', 'courses', 'load', 'health', 'frameworks', 'officers', 'agency', 'system'] as const;
 export type View = (typeof VIEW_NAMES)[number];
 
 interface Address {

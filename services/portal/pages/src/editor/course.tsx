@@ -4,13 +4,13 @@ import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useEffect } from 'preact/hooks';
 import type { ApiError } from '../api';
-import { asApiError } from '../errors';
+import { Trouble, asApiError } from '../errors';
 import { decimal, languageName, tenths } from '../formats';
 import { Localized, rich, t } from '../i18n';
 import { Button } from '../ui';
 import { link } from './address';
 import { forgetCourse, skillTitle } from './names';
-import { CorrectForm, Level, NamedCourse, Span, Sureness, Trouble } from './parts';
+import { CorrectForm, Level, NamedCourse, Span, Sureness } from './parts';
 import {
   type CatalogCourse,
   type CourseMatches,

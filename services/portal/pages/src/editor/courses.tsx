@@ -4,14 +4,14 @@ import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useEffect } from 'preact/hooks';
 import type { ApiError } from '../api';
-import { asApiError } from '../errors';
+import { Trouble, asApiError } from '../errors';
 import { decimal, languageName, tenths } from '../formats';
 import { type Language, localize, Localized, t, type Text } from '../i18n';
 import { Button, field } from '../ui';
 import { address, goToView, link } from './address';
 import { Course } from './course';
 import { skillTitle } from './names';
-import { CourseLink, PageHeading, Trouble } from './parts';
+import { CourseLink, PageHeading } from './parts';
 import { type CatalogCourse, type CoursePage, searchCourses } from './requests';
 
 const ASKED = ['q', 'framework', 'skill', 'language', 'provider', 'max_hours', 'level', 'job_group'] as const;

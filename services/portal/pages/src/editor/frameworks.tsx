@@ -4,7 +4,7 @@ import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useEffect, useMemo } from 'preact/hooks';
 import type { ApiError } from '../api';
-import { asApiError } from '../errors';
+import { asApiError, Trouble } from '../errors';
 import { day } from '../formats';
 import { Localized, t } from '../i18n';
 import { Button, field, Wrong } from '../ui';
@@ -13,7 +13,7 @@ import { DraftForm } from './draft_form';
 import { conflictOf, nextStep } from './drafting';
 import { Drafts } from './drafts';
 import { Impact } from './impact';
-import { PageHeading, Trouble } from './parts';
+import { PageHeading } from './parts';
 import { type FrameworkDraft, type FrameworkSummary, type FrameworkVersions, listFrameworks } from './requests';
 
 type Signature = FrameworkDraft['proposed'];

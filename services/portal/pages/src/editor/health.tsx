@@ -4,12 +4,12 @@ import { useSignal } from '@preact/signals';
 import type { ComponentChildren, JSX } from 'preact';
 import { useEffect } from 'preact/hooks';
 import type { ApiError } from '../api';
-import { asApiError } from '../errors';
+import { Trouble, asApiError } from '../errors';
 import { decimal, languageName } from '../formats';
 import { type Key, localize, Localized, rich, t } from '../i18n';
 import { link } from './address';
 import { frameworkOf, skillTitle } from './names';
-import { Level, NamedCourse, PageHeading, Sureness, Trouble } from './parts';
+import { Level, NamedCourse, PageHeading, Sureness } from './parts';
 import { type CatalogHealth, readHealth } from './requests';
 
 const SHOWN = 20;

@@ -4,7 +4,7 @@ import { batch, type Signal, signal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useEffect, useMemo } from 'preact/hooks';
 import { ApiError } from '../api';
-import { asApiError } from '../errors';
+import { Trouble, asApiError } from '../errors';
 import { t } from '../i18n';
 import { Button, field, Wrong } from '../ui';
 import { link } from './address';
@@ -26,7 +26,7 @@ import {
   reportFile,
   typeOf,
 } from './importing';
-import { CourseLink, PageHeading, Trouble } from './parts';
+import { CourseLink, PageHeading } from './parts';
 import { importCourses, type ImportReport, type RowResult } from './requests';
 
 const TOLD = 200; // rows that are shown; the report as a file has them all

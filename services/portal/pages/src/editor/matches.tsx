@@ -3,14 +3,14 @@
 import { useSignal } from '@preact/signals';
 import type { JSX, TargetedKeyboardEvent } from 'preact';
 import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
-import { asApiError, Refusal } from '../errors';
+import { Refusal, Trouble, asApiError } from '../errors';
 import { tenths } from '../formats';
 import { type Key, localize, Localized, t } from '../i18n';
 import { session } from '../shell';
 import { Button } from '../ui';
 import { address, goToView } from './address';
 import { courseOf, frameworkOf } from './names';
-import { Choice, CorrectForm, CourseLink, NamedCourse, PageHeading, SkillOptions, Span, Sureness, Trouble } from './parts';
+import { Choice, CorrectForm, CourseLink, NamedCourse, PageHeading, SkillOptions, Span, Sureness } from './parts';
 import { type Item, marked, Queue } from './queue';
 import { type FrameworkSummary, listFrameworks } from './requests';
 

@@ -5,9 +5,10 @@ import './editor.css';
 import { useSignal } from '@preact/signals';
 import type { ComponentType, JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import { t } from '../i18n';
+import { addWords, t } from '../i18n';
 import { focusOn, show, title } from '../shell';
 import { Message } from '../ui';
+import { agency } from '../views';
 import { address, link, type View, VIEW_NAMES } from './address';
 
 const PAGES: Record<View, () => Promise<{ default: ComponentType }>> = {
@@ -17,6 +18,12 @@ const PAGES: Record<View, () => Promise<{ default: ComponentType }>> = {
   health: () => import('./health'),
   frameworks: () => import('./frameworks'),
   officers: () => import('../officer/page'),
+  agency,
+  system: async () => {
+    const [page, words] = await Promise.all([import('../system/page'), import('../../locales/system.th.json')]);
+    await addWords(words.default, () => import('../../locales/system.en.json'));
+    return page;
+  },
 };
 
 const Navigation = ({ view }: { view: View }): JSX.Element => (

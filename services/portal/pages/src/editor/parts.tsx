@@ -2,12 +2,8 @@
 
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren, JSX, TargetedSubmitEvent } from 'preact';
-import { useEffect } from 'preact/hooks';
-import type { ApiError } from '../api';
-import { Refusal } from '../errors';
 import { decimal, percent } from '../formats';
 import { type Key, localize, Localized, rich, t } from '../i18n';
-import { refused } from '../shell';
 import { Button, field, Wrong } from '../ui';
 import { link } from './address';
 import { courseOf, frameworkOf, levelTitle, skillTitle } from './names';
@@ -21,25 +17,6 @@ export const PageHeading = ({ title, why }: { title: Key; why?: Key }): JSX.Elem
     {why && <p class="quiet lead">{t(why)}</p>}
   </>
 );
-
-/** What could not be had, with a button to try again; who is signed out is asked to sign in. */
-export function Trouble({ error, again }: { error: ApiError; again?: (() => unknown) | undefined }): JSX.Element {
-  useEffect(() => {
-    if (error.status === 401) refused(error);
-  }, [error]);
-  return (
-    <div class="notice refused" role="alert">
-      <p>
-        <Refusal error={error} />
-      </p>
-      {again && (
-        <Button name="again" onClick={again}>
-          {t('again')}
-        </Button>
-      )}
-    </div>
-  );
-}
 
 /** A level with its name. */
 export function Level({ framework, level }: { framework: string; level: number }): JSX.Element {

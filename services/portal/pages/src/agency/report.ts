@@ -1,0 +1,72 @@
+/** What is worked out of an agency's figures: who is furthest behind, and the figures as a CSV file. Pure, no DOM. */
+
+import type { Text } from '../i18n';
+import type { AgencyView, GroupGaps } from './requests';
+
+/** Return the job group with the largest gap per officer; undefined where nobody lacks anything or there is one group. */
+export function furthestBehind(groups: GroupGaps[]): string | undefined {
+  if (groups.length < 2) return undefined;
+  const first = groups.reduce((most, group) => (group.gap > most.gap ? group : most));
+  return first.gap > 0 ? first.job_group : undefined;
+}
+
+/** Return the top of a scale that holds these levels: a whole number, 1 at least. */
+export const topOf = (levels: number[]): number => Math.max(1, Math.ceil(Math.max(0, ...levels)));
+
+type Cell = string | number | null | undefined;
+const COLUMNS = [
+  ...['part', 'job_group', 'id', 'title_th', 'title_en', 'officers', 'level', 'required', 'gap', 'level_after'],
+  ...['share', 'share_after', 'hours', 'cause', 'short', 'unreachable', 'insufficient_time', 'recommendation', 'as_of'],
+] as const;
+type Row = Partial<Record<(typeof COLUMNS)[number], Cell>>;
+
+/** Return one value of a CSV file (RFC 4180). Words that a spreadsheet would take for a formula get a `'` in front. */
+export function csvCell(value: Cell): string {
+  if (value === null || value === undefined) return '';
+  const text = typeof value === 'string' && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+const titles = (text: Text): Row => ({ title_th: text.th, title_en: text.en });
+
+/**
+ * Return a report as a CSV file, one figure of a group, skill or course in each line; `part` says of what. Where a count
+ * is told as "fewer than the smallest group", `<` and that number stand.
+ */
+export function csvOf(view: AgencyView): string {
+  const told = (count: number | null): Cell => count ?? `<${view.min_group}`;
+  const about: Row = { part: 'agency', id: view.agency, officers: told(view.officers) };
+  const rows: Row[] = [
+    about,
+    ...view.groups.map((one) => ({
+      ...{ part: 'job_group', id: one.job_group, ...titles(one.title), officers: one.officers, gap: one.gap },
+      ...{ share: one.before, share_after: one.after, hours: one.hours, as_of: one.as_of },
+    })),
+    ...view.groups.flatMap(({ job_group, skills }) =>
+      skills.map((one) => ({
+        ...{ part: 'job_group_skill', job_group, id: one.skill, ...titles(one.title), officers: one.officers },
+        ...{ level: one.level, required: one.required, gap: one.gap, level_after: one.after },
+      })),
+    ),
+    ...view.skills.flatMap((one) => [
+      {
+        ...{ part: 'skill', id: one.skill, ...titles(one.title), officers: one.officers },
+        ...{ level: one.level, required: one.required, gap: one.gap, level_after: one.after },
+      },
+      ...Object.entries(one.open).map(([cause, count]) => ({
+        ...{ part: 'skill_open', id: one.skill, ...titles(one.title), cause, officers: told(count) },
+      })),
+    ]),
+    ...view.courses.map(({ course, officers }) => ({
+      ...{ part: 'course', id: course.id, ...titles(course.title), officers, hours: course.hours },
+    })),
+    ...Object.entries(view.without_path).map(([cause, count]) => ({ part: 'without_course', cause, officers: told(count) })),
+    ...(view.in_time?.skills ?? []).map((one) => ({
+      ...{ part: 'not_in_time', id: one.skill, ...titles(one.title), officers: one.officers, short: one.short },
+      ...{ unreachable: told(one.unreachable), insufficient_time: told(one.insufficient_time) },
+      ...{ recommendation: one.recommendation, as_of: view.in_time?.deadline },
+    })),
+  ];
+  const lines = [[...COLUMNS], ...rows.map((row) => COLUMNS.map((column) => row[column]))];
+  return lines.map((cells) => `${cells.map(csvCell).join(',')}\r\n`).join('');
+}

@@ -1,0 +1,292 @@
+/** The sections of an agency's report: job groups, skills, courses, and what training cannot close in time. */
+
+import { useSignal } from '@preact/signals';
+import type { JSX, TargetedSubmitEvent } from 'preact';
+import { day, decimal, percent } from '../formats';
+import { type Key, localize, Localized, t } from '../i18n';
+import { Button, DateField, field, Section, today, Wrong } from '../ui';
+import { Bars, FigureTable, Legend } from './charts';
+import { furthestBehind, topOf } from './report';
+import type { AgencyView, GroupSkill, SkillGaps } from './requests';
+
+/** Return a count of some officers, which is rounded down; null says: some, but fewer than the smallest group. */
+const counted = (count: number | null, view: AgencyView): string =>
+  count === null ? t('agency.fewer', { n: view.min_group }) : decimal(count);
+
+/** Job groups by how much of their requirement they hold. The service puts those of IT in front. */
+export function Groups({ view }: { view: AgencyView }): JSX.Element {
+  const behind = furthestBehind(view.groups);
+  const rows = view.groups.map((group) => ({
+    id: group.job_group,
+    title: group.title,
+    now: group.before,
+    after: group.after,
+    mark: group.job_group === behind ? t('agency.furthest') : undefined,
+    words: t('agency.groupWords', { n: group.officers, now: percent(group.before), after: percent(group.after) }),
+  }));
+  return (
+    <Section name="groups" title="agency.groups" why="agency.groupsWhy">
+      <Legend entries={[['now', 'agency.nowShare'], ['after', 'agency.afterShare']]} />
+      <Bars rows={rows} top={1} />
+      <FigureTable
+        name="groups"
+        label={t('agency.groups')}
+        heads={(['jobGroup', 'agency.officers', 'agency.nowShare', 'agency.afterShare', 'agency.gapEach', 'agency.hoursEach', 'agency.asOf'] as const).map((key) => t(key))}
+        rows={view.groups.map((group) => ({
+          id: group.job_group,
+          title: group.title,
+          cells: [
+            ...[decimal(group.officers), percent(group.before), percent(group.after)],
+            ...[decimal(group.gap), decimal(group.hours), day(group.as_of)],
+          ],
+        }))}
+      />
+    </Section>
+  );
+}
+
+function sizeHead({ above, up_to }: SkillGaps['sizes'][number]): string {
+  if (above === null) return t('agency.lackNothing');
+  return up_to === null ? t('agency.lackMore', { above }) : t('agency.lackUpTo', { above, upTo: up_to });
+}
+
+const SKILL_HEADS = ['skill', 'agency.officers', 'legendNow', 'legendReached', 'legendRequired', 'agency.gapMean'] as const;
+
+const levels = (one: GroupSkill): string[] => [one.officers, one.level, one.after, one.required, one.gap].map(decimal);
+
+const SkillBars = ({ skills, top }: { skills: GroupSkill[]; top: number }): JSX.Element => (
+  <Bars
+    top={top}
+    rows={skills.map((one) => ({
+      id: one.skill,
+      title: one.title,
+      now: one.level,
+      after: one.after,
+      required: one.required,
+      words: t('agency.skillWords', {
+        ...{ n: one.officers, now: decimal(one.level), after: decimal(one.after), required: decimal(one.required) },
+      }),
+    }))}
+  />
+);
+
+/** The skills that the work requires: where the officers stand, and where their courses lead. */
+export function Skills({ view }: { view: AgencyView }): JSX.Element {
+  const sizes = view.skills[0]?.sizes ?? [];
+  return (
+    <Section name="agency-skills" title="agency.skills" why="agency.skillsWhy">
+      <Legend entries={[['now', 'legendNow'], ['after', 'legendReached'], ['required', 'legendRequired']]} />
+      <SkillBars skills={view.skills} top={topOf(view.skills.flatMap((one) => [one.level, one.after, one.required]))} />
+      <FigureTable
+        name="agency-skills"
+        label={t('agency.skills')}
+        heads={[
+          ...SKILL_HEADS.map((key) => t(key)),
+          ...sizes.map(sizeHead),
+          t('agency.stayOpen'),
+        ]}
+        rows={view.skills.map((skill) => ({
+          id: skill.skill,
+          title: skill.title,
+          cells: [
+            ...levels(skill),
+            ...skill.sizes.map((size) => counted(size.officers, view)),
+            <Causes key="open" counts={skill.open} view={view} />,
+          ],
+        }))}
+      />
+    </Section>
+  );
+}
+
+/** The skills of each job group beside what its own work requires; that of the first group is open. */
+export function GroupSkills({ view }: { view: AgencyView }): JSX.Element {
+  const top = topOf(view.groups.flatMap((group) => group.skills.flatMap((one) => [one.level, one.after, one.required])));
+  return (
+    <Section name="group-skills" title="agency.groupSkills" why="agency.groupSkillsWhy">
+      <Legend entries={[['now', 'legendNow'], ['after', 'legendReached'], ['required', 'legendRequired']]} />
+      {view.groups.map((group, i) => (
+        <details key={group.job_group} open={i === 0} data-keep={`group-${group.job_group}`}>
+          <summary>
+            <Localized text={group.title} /> ({t('agency.people', { n: group.officers })})
+          </summary>
+          {group.skills.length === 0 && <p>{t('agency.noGroupSkills')}</p>}
+          <SkillBars skills={group.skills} top={top} />
+          <FigureTable
+            name={`group-${group.job_group}`}
+            label={`${t('agency.groupSkills')} ${localize(group.title).words}`}
+            heads={SKILL_HEADS.map((key) => t(key))}
+            rows={group.skills.map((one) => ({ id: one.skill, title: one.title, cells: levels(one) }))}
+          />
+        </details>
+      ))}
+    </Section>
+  );
+}
+
+/** Counts of officers by cause, each in a line. */
+function Causes({ counts, view }: { counts: Record<string, number | null>; view: AgencyView }): JSX.Element {
+  const entries = Object.entries(counts).filter(([, count]) => count !== 0);
+  if (entries.length === 0) return <>–</>;
+  return (
+    <ul class="plain causes">
+      {entries.map(([cause, count]) => (
+        <li key={cause}>
+          {t(`agencyCause.${cause}` as Key) || cause}: {counted(count, view)}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** The courses that stand in most officers' paths, which close most. */
+export function Courses({ view }: { view: AgencyView }): JSX.Element {
+  const most = topOf(view.courses.map((one) => one.officers));
+  return (
+    <Section name="agency-courses" title="agency.courses" why="agency.coursesWhy">
+      {view.courses.length === 0 ? (
+        <p>{t('agency.noCourses')}</p>
+      ) : (
+        <>
+          <Bars
+            top={most}
+            rows={view.courses.map(({ course, officers }) => ({
+              id: course.id,
+              title: course.title,
+              now: officers,
+              words: t('agency.courseWords', { n: officers, hours: decimal(course.hours) }),
+            }))}
+          />
+          <FigureTable
+            name="agency-courses"
+            label={t('agency.courses')}
+            heads={(['pickCourse', 'agency.provider', 'agency.hours', 'agency.atLeast'] as const).map((key) => t(key))}
+            rows={view.courses.map(({ course, officers }) => ({
+              id: course.id,
+              title: course.title,
+              cells: [<Localized key="provider" text={course.provider} />, decimal(course.hours), decimal(officers)],
+            }))}
+          />
+        </>
+      )}
+      <h3>{t('agency.without')}</h3>
+      <Causes counts={view.without_path} view={view} />
+    </Section>
+  );
+}
+
+interface InTimeProps {
+  view: AgencyView;
+  busy: boolean;
+  /** Whether a day was asked about; without an answer then the sample was too small. */
+  answered: boolean;
+  onAsk: (deadline: string, weekly: number) => unknown;
+}
+
+/** What training cannot close until a day, and what to do about it. */
+export function InTime({ view, busy, answered, onAsk }: InTimeProps): JSX.Element {
+  const wrong = useSignal<{ at: string; key: Key } | undefined>(undefined);
+  const submit = (event: TargetedSubmitEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const [deadline, weekly] = [field('agency-deadline').value, field('agency-weekly').valueAsNumber];
+    if (!deadline || deadline <= today()) wrong.value = { at: 'agency-deadline', key: 'deadlineWrong' };
+    else if (!(weekly > 0 && weekly <= 168)) wrong.value = { at: 'agency-weekly', key: 'weeklyWrong' };
+    else {
+      wrong.value = undefined;
+      if (!busy) onAsk(deadline, weekly);
+      return;
+    }
+    field(wrong.value.at).focus();
+  };
+  const at = wrong.value?.at;
+  return (
+    <Section name="in-time" title="agency.inTime" why="agency.inTimeWhy" target>
+      <form noValidate onSubmit={submit}>
+        <div class="fields">
+          <DateField
+            id="agency-deadline"
+            label={t('deadline')}
+            value={view.in_time?.deadline}
+            wrong={at === 'agency-deadline' ? 'in-time-wrong' : undefined}
+          />
+          <div>
+            <label for="agency-weekly">{t('weekly')}</label>
+            <input
+              id="agency-weekly"
+              type="number"
+              inputMode="decimal"
+              min={0.1}
+              max={168}
+              step={0.5}
+              defaultValue={view.in_time?.weekly_hours ?? 2}
+              aria-invalid={at === 'agency-weekly' ? 'true' : undefined}
+              aria-describedby={at === 'agency-weekly' ? 'in-time-wrong' : undefined}
+            />
+          </div>
+        </div>
+        <Wrong id="in-time-wrong">{wrong.value && t(wrong.value.key)}</Wrong>
+        <Button name="ask-in-time" class="main" submit busy={busy}>
+          {t('agency.ask')}
+        </Button>
+      </form>
+      <div role="status">{view.in_time ? <Answer view={view} report={view.in_time} /> : answered && <p class="answer">{t('agency.sampleFew', { n: view.min_group })}</p>}</div>
+    </Section>
+  );
+}
+
+function Answer({ view, report }: { view: AgencyView; report: NonNullable<AgencyView['in_time']> }): JSX.Element {
+  const asked = t('agency.sampled', {
+    ...{ n: report.sampled, day: day(report.deadline), weekly: decimal(report.weekly_hours), hours: decimal(report.budget_hours) },
+  });
+  if (report.skills.length === 0) {
+    return (
+      <div class="answer">
+        <p>{asked}</p>
+        <p>{t('agency.allInTime', { n: view.min_group })}</p>
+      </div>
+    );
+  }
+  return (
+    <div class="answer">
+      <p>{asked}</p>
+      {(['hire', 'more_time'] as const).map((what) => {
+        const skills = report.skills.filter((one) => one.recommendation === what);
+        return (
+          skills.length > 0 && (
+            <div key={what}>
+              <h3>{t(`recommend.${what}`)}</h3>
+              <Bars
+                top={topOf(skills.map((one) => one.officers))}
+                rows={skills.map((one) => ({
+                  id: one.skill,
+                  title: one.title,
+                  now: one.short,
+                  words: t('agency.shortWords', { n: one.short, of: one.officers }),
+                }))}
+              />
+            </div>
+          )
+        );
+      })}
+      <FigureTable
+        name="in-time"
+        label={t('agency.inTime')}
+        heads={(['skill', 'agency.required', 'agency.short', 'agency.unreachable', 'agency.late', 'agency.advice'] as const).map((key) => t(key))}
+        rows={report.skills.map((one) => ({
+          id: one.skill,
+          title: one.title,
+          cells: [
+            ...[decimal(one.officers), decimal(one.short), counted(one.unreachable, view), counted(one.insufficient_time, view)],
+            t(`advice.${one.recommendation}`),
+          ],
+        }))}
+      />
+    </div>
+  );
+}
+
+/** Return the name of the file of a report. */
+export const fileNameOf = (view: AgencyView): string => `${view.agency}-${view.framework}.csv`;
+
+/** Return the name of a framework, by its id until its title is known. */
+export const frameworkName = (id: string, title: Parameters<typeof localize>[0]): string => (title ? localize(title).words : id);

@@ -1,0 +1,177 @@
+/** The state of the system for its operators: every replica of every service, and what was imported last. */
+
+import './system.css';
+import { useSignal } from '@preact/signals';
+import type { JSX } from 'preact';
+import { useEffect } from 'preact/hooks';
+import type { ApiError } from '../api';
+import { asApiError, Trouble } from '../errors';
+import { clock, day, decimal, momentOf } from '../formats';
+import { type Key, t } from '../i18n';
+import { Button } from '../ui';
+import { type ImportReport, type ReplicaState, readCourseImports, readOfficerImports, readSystem, type ServiceState, type SystemState } from './requests';
+import { type Figures, figuresOf, troublesOf, type Verdict, verdictOf, worst } from './state';
+
+const EVERY_MS = 15_000;
+const STATUS: Record<ReplicaState['status'], Key> = {
+  ready: 'replica.ready',
+  'not ready': 'replica.notReady',
+  draining: 'replica.draining',
+  away: 'replica.away',
+};
+const FIGURES = ['lag', 'outbox', 'dead', 'skipped'] as const satisfies readonly (keyof Figures)[];
+
+const when = (iso: string): string => `${day(iso)} ${clock(momentOf(iso))}`;
+const Moment = ({ iso }: { iso: string }): JSX.Element => <time dateTime={iso}>{when(iso)}</time>;
+
+function Replica({ replica }: { replica: ReplicaState }): JSX.Element {
+  const { number, status, version, started_at: since } = replica;
+  const troubles = troublesOf(replica);
+  return (
+    <tr data-replica={number} data-status={status}>
+      <th scope="row">{number}</th>
+      <td>
+        <span class={status === 'ready' ? '' : 'mark'}>{t(STATUS[status])}</span>
+        {troubles.length > 0 && (
+          <ul>
+            {troubles.map(([name, said]) => (
+              <li key={name}>
+                <code>{name}</code>: <span lang="en">{said}</span>
+              </li>
+            ))}
+          </ul>
+        )}
+      </td>
+      <td>{version ?? t('notKnown')}</td>
+      <td>{since ? <Moment iso={since} /> : t('notKnown')}</td>
+    </tr>
+  );
+}
+
+function Service({ state }: { state: ServiceState }): JSX.Element {
+  const { service, replicas } = state;
+  const figures = figuresOf(state);
+  const verdict = verdictOf(state);
+  const ready = replicas.filter(({ status }) => status === 'ready').length;
+  return (
+    <section class={`service ${verdict}`} aria-labelledby={`${service}-title`} data-service={service} data-verdict={verdict}>
+      <h2 id={`${service}-title`}>{t(`service.${service}`)}</h2>
+      <p>
+        <strong>{t(`verdict.${verdict}`)}</strong> {t('readyOf', { n: ready, total: replicas.length })}
+      </p>
+      <dl class="figures">
+        {FIGURES.map((name) => {
+          const value = figures[name];
+          return (
+            value !== undefined && (
+              <div key={name} data-figure={name}>
+                <dt>{t(`figure.${name}`)}</dt>
+                <dd>{decimal(value)}</dd>
+              </div>
+            )
+          );
+        })}
+      </dl>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">{t('replicaNumber')}</th>
+            <th scope="col">{t('replicaState')}</th>
+            <th scope="col">{t('replicaVersion')}</th>
+            <th scope="col">{t('replicaSince')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {replicas.map((replica) => (
+            <Replica key={replica.number} replica={replica} />
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+/** The latest imports of one kind. What cannot be had says so, and nothing else waits for it. */
+function Imports({ name, read }: { name: 'courses' | 'officers'; read: () => Promise<ImportReport[]> }): JSX.Element {
+  const found = useSignal<ImportReport[] | undefined>(undefined);
+  const error = useSignal<ApiError | undefined>(undefined);
+  const load = async () => {
+    error.value = undefined;
+    try {
+      found.value = await read();
+    } catch (thrown) {
+      error.value = asApiError(thrown);
+    }
+  };
+  useEffect(() => {
+    void load();
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- read when the page is opened
+  }, []);
+  const reports = found.value;
+  return (
+    <section class="imports" aria-labelledby={`imports-${name}-title`} data-imports={name}>
+      <h2 id={`imports-${name}-title`}>{t(`imports.${name}`)}</h2>
+      {error.value && <Trouble error={error.value} again={load} />}
+      {!reports && !error.value && <p class="quiet">{t('loading')}</p>}
+      {reports?.length === 0 && <p class="quiet">{t('noImports')}</p>}
+      <ul class="plain">
+        {reports?.map((report) => (
+          <li key={report.import_id} data-import={report.import_id}>
+            <Moment iso={report.updated_at} />: <strong>{t(`importState.${report.state}`)}</strong>
+            <span class="quiet">
+              {t('importCounts', {
+                created: report.created ?? 0,
+                changed: report.changed ?? 0,
+                unchanged: report.unchanged ?? 0,
+                refused: report.refused ?? 0,
+              })}
+            </span>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+export default function SystemPage(): JSX.Element {
+  const found = useSignal<{ state: SystemState; at: string } | undefined>(undefined);
+  const error = useSignal<ApiError | undefined>(undefined);
+  const load = async () => {
+    try {
+      found.value = { state: await readSystem(), at: new Date().toISOString() };
+      error.value = undefined;
+    } catch (thrown) {
+      error.value = asApiError(thrown);
+    }
+  };
+  useEffect(() => {
+    void load();
+    const asking = window.setInterval(() => {
+      if (!document.hidden) void load();
+    }, EVERY_MS);
+    return () => window.clearInterval(asking);
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- begun when the page is opened
+  }, []);
+  const services = found.value?.state.services;
+  const verdict: Verdict | undefined = services && worst(services.map(verdictOf));
+  return (
+    <div class="system">
+      <h1 id="page-title">{t('systemTitle')}</h1>
+      <p class="sentence" role="status" data-verdict={verdict}>
+        {verdict ? t(`system.${verdict}`) : !error.value && t('loading')}
+      </p>
+      {error.value && <Trouble error={error.value} again={load} />}
+      {found.value && (
+        <p class="quiet">
+          {t('asOf', { at: clock(new Date(found.value.at)) })}{' '}
+          <Button name="ask-again" class="small" onClick={load}>
+            {t('askAgain')}
+          </Button>
+        </p>
+      )}
+      {services?.map((state) => <Service key={state.service} state={state} />)}
+      <Imports name="courses" read={readCourseImports} />
+      <Imports name="officers" read={readOfficerImports} />
+    </div>
+  );
+}

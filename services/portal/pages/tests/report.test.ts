@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest';
+import { csvCell, csvOf, furthestBehind, topOf } from '../src/agency/report';
+import type { AgencyView, GroupGaps } from '../src/agency/requests';
+
+const group = (job_group: string, gap: number): GroupGaps => ({
+  ...{ job_group, title: { th: 'กลุ่ม', en: `group, ${job_group}` }, officers: 7, before: 0.5, after: 0.9, gap },
+  ...{ hours: 12, as_of: '2026-11-23' },
+  skills: [{ skill: 'reading', title: { en: 'Reading' }, officers: 7, level: 1, required: 2, gap: 1, after: 2 }],
+});
+
+const VIEW: AgencyView = {
+  ...{ agency: 'north', framework: 'fw', frameworks: { fw: 10 }, min_group: 5, officers: 13, request_id: 'r' },
+  skills: [
+    {
+      ...{ skill: 'reading', title: { th: 'การอ่าน' }, officers: 13, level: 1, required: 2.5, gap: 1.5, after: 2 },
+      ...{ sizes: [], open: { no_course: null, budget: 5 } },
+    },
+  ],
+  courses: [
+    { course: { id: 'c', title: { en: '=1+1' }, provider: { en: 'P' }, hours: 4, languages: ['th'] }, officers: 10 },
+  ],
+  groups: [group('it', 1), group('service', 2)],
+  without_path: { none_needed: null },
+  in_time: {
+    ...{ deadline: '2027-01-01', weekly_hours: 1, budget_hours: 5, sampled: 10 },
+    skills: [
+      {
+        ...{ skill: 'reading', title: { en: 'Reading' }, officers: 10, short: 5, unreachable: 5, insufficient_time: null },
+        recommendation: 'hire',
+      },
+    ],
+  },
+};
+
+describe('an agency\'s report', () => {
+  it('says which group is furthest behind, where there is another and one that lacks anything', () => {
+    expect(furthestBehind(VIEW.groups)).toBe('service');
+    expect(furthestBehind([group('it', 3)])).toBeUndefined();
+    expect(furthestBehind([group('it', 0), group('service', 0)])).toBeUndefined();
+    expect(furthestBehind([])).toBeUndefined();
+  });
+
+  it('is drawn on a scale of whole levels that holds them all', () => {
+    expect([topOf([]), topOf([0.2]), topOf([3, 3.1]), topOf([-1])]).toEqual([1, 1, 4, 1]);
+  });
+
+  it.each([
+    ['=1+1', "'=1+1"],
+    ['+1', "'+1"],
+    ['@x', "'@x"],
+    ['-2', "'-2"],
+    [-2, '-2'],
+    ['a "b", c', '"a ""b"", c"'],
+    ['two\nlines', '"two\nlines"'],
+    [null, ''],
+    [0, '0'],
+    ['=a,b', '"\'=a,b"'],
+  ])('writes %j into a file that a spreadsheet reads as words and numbers', (value, written) => {
+    expect(csvCell(value)).toBe(written);
+  });
+
+  it('becomes a file with a line for each figure, each as long as the first', () => {
+    const lines = csvOf(VIEW).trimEnd().split('\r\n');
+    const [head = '', ...rows] = lines;
+    const width = head.split(',').length;
+    for (const row of rows) expect(row.replaceAll(/"[^"]*"/g, '').split(',')).toHaveLength(width);
+    expect(rows.map((row) => row.split(',')[0])).toEqual([
+      ...['agency', 'job_group', 'job_group', 'job_group_skill', 'job_group_skill', 'skill', 'skill_open', 'skill_open'],
+      ...['course', 'without_course', 'not_in_time'],
+    ]);
+    expect(rows[3]).toMatch(/^job_group_skill,it,reading,/);
+    expect(rows[6]).toContain('<5');
+    expect(csvOf({ ...VIEW, officers: null })).toContain('<5');
+  });
+});

@@ -1,0 +1,114 @@
+"""Which learning paths supervisors may read: the tenant's policy, the rule, and a supervisor's list of officers."""
+
+from datetime import datetime
+from typing import Annotated
+
+from aiohttp import web
+from msgspec import Meta, Struct
+
+from services.recommender.api.context import STORE, VIEWERS
+from services.recommender.store.supervision import Visible
+from shared.auth import check_agency
+from shared.domain import Identifier
+from shared.errors import NotFound
+from shared.routes import json_response, principal, read_body, read_query
+
+
+class SupervisionPolicy(Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose paths a supervisor reads: `shared`, those that officers have shared; `all`, everybody's of the agency."""
+
+    paths: Visible
+
+
+class ListOfficerPaths(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many at most, and after which officer."""
+
+    limit: Annotated[int, Meta(ge=1, le=200)] = 50
+    after: Identifier | None = None
+
+
+class OfficerPath(Struct, frozen=True):
+    """An officer and what the path comes to: shares of the requirement held before and after it, and its hours.
+
+    `shared_until`: until when the officer shares it, null where it is seen by the tenant's policy alone.
+    """
+
+    officer: str
+    job_group: str
+    status: str
+    planned_at: datetime | None
+    before: float
+    after: float
+    hours: float
+    shared_until: datetime | None
+
+
+class OfficerPaths(Struct, frozen=True):
+    """The officers of an agency whose paths the caller may read. `next` is the `after` of the next page.
+
+    `paths`: the policy by which a supervisor sees them.
+    """
+
+    agency: str
+    paths: Visible
+    officers: list[OfficerPath]
+    next: str | None
+
+
+async def get_supervision(request: web.Request) -> web.StreamResponse:
+    """Return whose learning paths supervisors may read in the caller's tenant; `shared` where nothing was set."""
+    return json_response(SupervisionPolicy(await request.app[STORE].supervision.of(principal(request).tenant)))
+
+
+async def put_supervision(request: web.Request) -> web.StreamResponse:
+    """Set whose learning paths supervisors may read in the caller's tenant."""
+    body, asker = await read_body(request, SupervisionPolicy), principal(request)
+    await request.app[STORE].supervision.put(asker.tenant, body.paths, asker.key_id)
+    return json_response(body)
+
+
+async def check_readable(request: web.Request, officer: str) -> None:
+    """Return where the caller may read this officer's path. Raises NotFound, Unavailable.
+
+    A supervisor reads those of the own agency that the officer shares, or all of them by the tenant's policy.
+    """
+    asker, store = principal(request), request.app[STORE]
+    if asker.role != "supervisor":
+        return
+    agency = await store.agency_of(asker.tenant, officer)
+    check_agency(asker, agency or "")
+    by_policy = await store.supervision.of(asker.tenant) == "all"
+    if not by_policy and not await request.app[VIEWERS].viewers_of(asker.tenant, officer):
+        raise NotFound("no such officer")
+
+
+async def list_officer_paths(request: web.Request) -> web.StreamResponse:
+    """Return the officers of an agency whose paths the caller may read, by id; to platforms those of all of them.
+
+    A supervisor sees the own agency, and there the paths that officers share or, by the tenant's policy, all. 404
+    where no officer of the agency has a path.
+    """
+    asked, asker, agency = read_query(request, ListOfficerPaths), principal(request), request.match_info["agency_id"]
+    store = request.app[STORE]
+    if asker.role == "supervisor" and asker.agency != agency:
+        raise NotFound("no officers of such an agency")
+    if not await store.frameworks_of(asker.tenant, agency):
+        raise NotFound("no officers of such an agency")
+    shared = await request.app[VIEWERS].viewed(asker.tenant)
+    policy = await store.supervision.of(asker.tenant)
+    only = shared if asker.role == "supervisor" and policy == "shared" else None
+    found, following = await store.figures(asker.tenant, agency, only, asked.after or "", asked.limit)
+    rows = [
+        OfficerPath(
+            one.officer,
+            one.measures.job_group,
+            one.measures.status,
+            one.planned_at,
+            round(one.measures.before, 2),
+            round(one.measures.after, 2),
+            one.measures.hours,
+            shared.get(one.officer),
+        )
+        for one in found
+    ]
+    return json_response(OfficerPaths(agency, policy, rows, following))

@@ -1,0 +1,95 @@
+"""The shared shapes: frameworks, courses and skill profiles, as they travel between the services.
+
+Every shape refuses bad values when it is built or decoded (`msgspec.ValidationError` or `InvalidInput`, both naming
+the field). Texts are in Thai and in English. Nothing here fixes a number of areas, job groups or levels.
+
+Levels, weights and hours are kept to the millionth from here on (`keep_millionths`), so 0.7 * 3 is 2.1 for every
+reader, stored or sent, and two of them are compared as they are.
+"""
+
+from shared.domain.courses import (
+    Completions,
+    Confidence,
+    Course,
+    MatchedRow,
+    Prerequisite,
+    Rating,
+    StatedFact,
+    Teaches,
+    courses_named,
+)
+from shared.domain.frameworks import (
+    Area,
+    Framework,
+    JobGroup,
+    Provenance,
+    Relation,
+    Requirement,
+    ScaleLevel,
+    Skill,
+    Stage,
+    VersionMapping,
+    cycle_text,
+    find_cycle,
+    mapping_faults,
+)
+from shared.domain.profiles import Profile, SkillLevel
+from shared.domain.values import (
+    LEAST,
+    NO_TEXT,
+    SHARED_TENANT,
+    FactName,
+    Hours,
+    Identifier,
+    Language,
+    Level,
+    LocalizedText,
+    LongText,
+    Prose,
+    ShortText,
+    keep_millionths,
+    key_of,
+    millionths,
+)
+
+__all__ = [
+    "LEAST",
+    "NO_TEXT",
+    "SHARED_TENANT",
+    "Area",
+    "Completions",
+    "Confidence",
+    "Course",
+    "FactName",
+    "Framework",
+    "Hours",
+    "Identifier",
+    "JobGroup",
+    "Language",
+    "Level",
+    "LocalizedText",
+    "LongText",
+    "MatchedRow",
+    "Prerequisite",
+    "Profile",
+    "Prose",
+    "Provenance",
+    "Rating",
+    "Relation",
+    "Requirement",
+    "ScaleLevel",
+    "ShortText",
+    "Skill",
+    "SkillLevel",
+    "Stage",
+    "StatedFact",
+    "Teaches",
+    "VersionMapping",
+    "courses_named",
+    "cycle_text",
+    "find_cycle",
+    "keep_millionths",
+    "key_of",
+    "mapping_faults",
+    "millionths",
+]

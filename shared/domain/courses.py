@@ -1,0 +1,155 @@
+"""Courses: what they teach, what they require, and what else their platform says of them."""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType, field
+from msgspec.structs import force_setattr
+
+from shared.domain.values import (
+    LEAST,
+    Hours,
+    Identifier,
+    Language,
+    Level,
+    LocalizedText,
+    Prose,
+    ShortText,
+    keep_millionths,
+    millionths,
+)
+
+
+class Teaches(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a course teaches, from a level to a level, a millionth at least. Whoever is below `from` cannot enter."""
+
+    framework: Identifier
+    skill: Identifier
+    from_level: Level = field(name="from")
+    to_level: Level = field(name="to")
+
+    def __post_init__(self) -> None:
+        if self.to_level <= self.from_level:
+            raise ValueError("`to` must be above `from`")
+        keep_millionths(self, "from_level", "to_level")
+        if self.to_level <= self.from_level:  # less than a millionth apart
+            force_setattr(self, "to_level", max(self.to_level, LEAST))
+            force_setattr(self, "from_level", millionths(self.to_level - LEAST))
+
+
+Confidence = Annotated[float, Meta(gt=0, lt=1, description="the probability that it is right")]
+
+
+class MatchedRow(Struct, frozen=True, forbid_unknown_fields=True):
+    """A skill that a course probably teaches, from a level to a level, by its description; nobody has confirmed it.
+
+    Matches as confident as `threshold` were right four times in five.
+    """
+
+    framework: Identifier
+    skill: Identifier
+    from_level: Level = field(name="from")
+    to_level: Level = field(name="to")
+    confidence: Confidence
+    threshold: Annotated[float, Meta(ge=0, le=1)]
+    source: Literal["matched"] = "matched"
+
+    def __post_init__(self) -> None:
+        if self.to_level <= self.from_level:
+            raise ValueError("`to` must be above `from`")
+        keep_millionths(self, "from_level", "to_level", "confidence", "threshold")
+
+
+class Prerequisite(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One condition of entry: a course done, a level reached, any of several, or all of several.
+
+    Exactly one of these forms: {course}, {framework, skill, level}, {any: [...]}, {all: [...]}.
+    """
+
+    course: Identifier | UnsetType = UNSET
+    framework: Identifier | UnsetType = UNSET
+    skill: Identifier | UnsetType = UNSET
+    level: Level | UnsetType = UNSET
+    any: Annotated[list["Prerequisite"], Meta(min_length=1)] | UnsetType = UNSET
+    all: Annotated[list["Prerequisite"], Meta(min_length=1)] | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        given = {name for name in self.__struct_fields__ if getattr(self, name) is not UNSET}
+        if given not in ({"course"}, {"framework", "skill", "level"}, {"any"}, {"all"}):
+            raise ValueError("needs exactly one of `course`, `framework` + `skill` + `level`, `any`, `all`")
+        keep_millionths(self, "level")
+
+
+StatedFact = Literal["duration", "level", "prerequisites"]
+
+
+class Completions(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many learners have started a course on its platform, and how many of them have completed it."""
+
+    started: Annotated[int, Meta(ge=0, le=1_000_000_000)]
+    completed: Annotated[int, Meta(ge=0)]
+
+    def __post_init__(self) -> None:
+        if self.completed > self.started:
+            raise ValueError("`completed` must not be above `started`")
+
+
+class Rating(Struct, frozen=True, forbid_unknown_fields=True):
+    """What learners think of a course: the mean of so many ratings from 1 to 5."""
+
+    mean: Annotated[float, Meta(ge=1, le=5)]
+    count: Annotated[int, Meta(ge=0, le=1_000_000_000)]
+
+
+class Course(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A course of the catalog. All of `requires` must hold before it begins.
+
+    Of one that `teaches` nothing the skills are not known yet: it can be in a path only as a prerequisite of another,
+    or by what is `matched`.
+    `completions` and `rating` are the platform's own facts, where it has them. `code` is the provider's own, `tags` are
+    its words for what the course is about. `matched` is what it teaches by its description, unconfirmed; the catalog
+    alone sets it, and none of it is in `teaches`.
+
+    `corequisites` are to be taken before or at the same time, and whoever has taken one of `antirequisites` is not
+    admitted; both are shown and not enforced, as are `starts` and `ends`. `stated` keeps the provider's own words for
+    what was read from them, or could not be; `assumed` names the facts that the provider did not state.
+    """
+
+    id: Identifier
+    title: LocalizedText
+    provider: LocalizedText
+    hours: Hours
+    languages: Annotated[list[Language], Meta(min_length=1)]
+    teaches: list[Teaches] = []
+    requires: list[Prerequisite] = []
+    description: Prose | None = None
+    url: Annotated[str, Meta(pattern=r"^https?://", max_length=2000)] | None = None
+    modality: Literal["online", "classroom", "blended"] = "online"
+    accredited_against: list[str] = []
+    example: bool = False
+    completions: Completions | None = None
+    rating: Rating | None = None
+    code: ShortText | None = None
+    tags: Annotated[list[ShortText], Meta(max_length=200)] = []
+    educational_level: Literal["beginner", "intermediate", "advanced", "mixed"] | None = None
+    corequisites: Annotated[list[Identifier], Meta(max_length=50)] = []
+    antirequisites: Annotated[list[Identifier], Meta(max_length=50)] = []
+    starts: date | None = None
+    ends: date | None = None
+    stated: dict[StatedFact, Annotated[str, Meta(min_length=1, max_length=2000)]] = {}
+    assumed: list[Literal["hours", "languages", "provider"]] = []
+    matched: list[MatchedRow] = []
+
+    def __post_init__(self) -> None:
+        keep_millionths(self, "hours", least=LEAST)
+
+
+def courses_named(conditions: list[Prerequisite]) -> Iterator[str]:
+    """Yield the id of every course that a list of prerequisites names, at any depth."""
+    for condition in conditions:
+        if condition.course is not UNSET:
+            yield condition.course
+        for branch in (condition.any, condition.all):
+            if branch is not UNSET:
+                yield from courses_named(branch)

@@ -1,0 +1,51 @@
+"""What the recommender needs to know about an officer."""
+
+from datetime import date, datetime
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from shared.domain.values import LEAST, Hours, Identifier, Language, Level, keep_millionths, key_of
+
+
+class SkillLevel(Struct, frozen=True, omit_defaults=True):
+    """The present estimate of one level: mean, standard deviation (levels), and when it was measured."""
+
+    framework: Identifier
+    skill: Identifier
+    level: Level
+    sd: Annotated[float, Meta(ge=0, le=100)]
+    measured_at: datetime
+
+    def __post_init__(self) -> None:
+        keep_millionths(self, "level", "sd")
+
+
+class Profile(Struct, frozen=True, omit_defaults=True):
+    """What the recommender needs to know about an officer. `sequence` grows by one with every accepted change.
+
+    `framework_version` counts the changes of the framework as `framework_owner` publishes it: the tenant, or `shared`.
+    Two owners count apart. None: written before owners were noted.
+    """
+
+    tenant: Identifier
+    officer: Identifier
+    sequence: int
+    framework: Identifier
+    framework_version: int
+    job_group: Identifier
+    agency: Identifier
+    stage: Identifier | None = None
+    languages: list[Language] = []
+    weekly_hours: Hours | None = None
+    deadline: date | None = None
+    levels: list[SkillLevel] = []
+    framework_owner: Identifier | None = None
+
+    def __post_init__(self) -> None:
+        keep_millionths(self, "weekly_hours", least=LEAST)
+
+    @property
+    def key(self) -> str:
+        """`tenant/officer`: the officer's document key and Kafka key."""
+        return key_of(self.tenant, self.officer)

@@ -1,0 +1,85 @@
+"""Identifiers, texts in two languages, and numbers that are kept to the millionth."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+from msgspec.structs import force_setattr
+
+from shared.texts import shows_something
+
+SHARED_TENANT = "shared"
+"""The tenant whose frameworks and courses every tenant sees; a tenant's own entry of the same id stands before it."""
+
+Identifier = Annotated[
+    # `$` alone would let a line end through
+    str,
+    Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)", description="ASCII, up to 64 characters"),
+]
+ShortText = Annotated[str, Meta(min_length=1, max_length=300)]
+LongText = Annotated[str, Meta(min_length=1, max_length=5000)]
+Level = Annotated[float, Meta(ge=0, le=100, description="on the framework's own scale; 0 = none")]
+Hours = Annotated[float, Meta(gt=0, le=10_000)]
+FactName = Annotated[str, Meta(pattern=r"^[^\x00]*$(?!\n)", description="the name of a field")]
+"""A key that MongoDB keeps: no NUL."""
+Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}$(?!\n)", description="ISO 639 code")]
+
+
+NO_TEXT = ("(ไม่มีข้อความ)", "(no text)")
+"""What stands in place of a Thai and an English text of which neither shows anything."""
+
+
+def key_of(tenant: str, identifier: str) -> str:
+    """Return the key under which a document is stored and its events are ordered: `tenant/id`."""
+    return f"{tenant}/{identifier}"
+
+
+def millionths(value: float, least: float = 0.0) -> float:
+    """Return a number to the nearest millionth, of two equally near the even one; never below `least`, never -0.0."""
+    return max(round(value, 6), least) + 0.0
+
+
+def keep_millionths(record: Struct, *fields: str, least: float = 0.0) -> None:
+    """Keep these numbers of a record that is being built to the millionth. For `__post_init__`."""
+    for name in fields:
+        value = getattr(record, name)
+        if isinstance(value, float) and ((kept := millionths(value, least)) != value or not value):
+            force_setattr(record, name, kept)  # -0.0 equals 0.0 and is written otherwise
+
+
+LEAST = 0.000_001
+"""What is smaller but not zero counts as this: an hour, a weight or what a course teaches is never nothing."""
+
+
+class LocalizedText(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The same words in Thai and in English; one of the two may be missing, not both.
+
+    A text without a visible character counts as missing. Where both are so, as they could once be stored, words to
+    that effect stand in their place, so that no page shows an empty one; a request with such a text is refused.
+    """
+
+    th: ShortText | None = None
+    en: ShortText | None = None
+
+    def __post_init__(self) -> None:
+        th = self.th if self.th and shows_something(self.th) else None
+        en = self.en if self.en and shows_something(self.en) else None
+        if th is self.th and en is self.en and (th or en):
+            return
+        if not (th or en or (self.th and self.th.strip()) or (self.en and self.en.strip())):
+            raise ValueError("needs a Thai (`th`) or an English (`en`) text")
+        if not (th or en):
+            th, en = NO_TEXT
+        force_setattr(self, "th", th)
+        force_setattr(self, "en", en)
+
+    @property
+    def shows_nothing(self) -> bool:
+        """Whether this is what stands in place of a text without a visible character."""
+        return (self.th, self.en) == NO_TEXT
+
+
+class Prose(LocalizedText, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A longer text in Thai and in English, such as a description; one of the two may be missing, not both."""
+
+    th: LongText | None = None
+    en: LongText | None = None

@@ -1,0 +1,426 @@
+"""The relay: sends the events that wait in the documents of one collection to one topic.
+
+One relay per service is active at a time: it holds a lease document (server time, majority), and checks a local
+monotonic deadline right before each send. Whoever stages something in the relay's own process wakes it at once; what
+other processes stage is noticed by a change stream, and a timer is the safety net of both. What is sent is read from
+the documents in any case, so however the relay is woken, it sends the events of one document in sequence order. It
+waits for the acknowledgements and pulls what was acknowledged. A send without an answer has an unknown outcome and is
+sent again. A state topic's reader drops duplicates by `sequence`.
+
+While an import goes on, its events are sent slowly, because the import and the relay share a process and a database.
+
+The lease holder also reads its own topic back, from an offset kept in the lease document. A record that landed behind
+a newer one of the same document (a paused relay that woke, a send that arrived late), or with a stamp below one that
+landed before it, makes it stage the present state again: every reader drops such a record, and in the compacted topic
+it would stay the last one of its key. If the topic was deleted and created again, or is shorter than what was read
+back (a broker restored from an older copy), everything is staged again.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+from motor.motor_asyncio import AsyncIOMotorDatabase
+from pymongo import ReturnDocument, UpdateOne
+from pymongo.errors import PyMongoError
+
+from shared.errors import Unavailable
+from shared.events import MAX_VALUE_BYTES, Envelope
+from shared.kafka import Brokers, ConsumedEvent, Follower, Publisher, RecordMetadata, describe_topics, is_permanent
+from shared.mongo import bulk_write
+from shared.outbox import BULK_DELAY, PENDING, PENDING_INDEX, Document, Staged, staged_events
+
+log = logging.getLogger(__name__)
+
+Database = AsyncIOMotorDatabase[Document]
+
+_BATCH = 500
+_LEASE_SECONDS = 5.0
+_RENEW_SECONDS = 1.5
+_MARGIN_SECONDS = 1.0
+_SWEEP_SECONDS = 2.0
+_BULK_PAUSE_SECONDS = 0.25
+_BULK_EVERY_SECONDS = 2.0
+_ASK_SECONDS = 0.05
+
+
+class Relay:
+    """Sends the staged events of one collection to one topic; see the module's first lines.
+
+    `republish` is asked, by document id or for all (None), to stage the present state once more. `landed` is given the
+    records of the topic as they are read back. With `stamp`, records carry a `catalog_revision` that counts up for
+    ever: it is reserved in the lease document before the send, and used for one attempt only. `reduced` returns a
+    smaller event to send in place of one that is too large, or None; what cannot be sent at all is left where it is,
+    counted in `unsendable`, and holds up the later events of its document only. `staged` is set by whoever stages
+    something in this process. `held_in`: the field that entries of `outbox_push_held` name. `bulk_rate`: how many
+    documents of bulks are sent a second, so that a reader that takes longer for each of them is not behind when a
+    single one comes; None: as fast as they go. `backlog`: how many records that reader has before it, if it is known;
+    at most what the rate allows in one pause is kept waiting there.
+    """
+
+    def __init__(  # noqa: PLR0913 - a relay is made once, by name, in a __main__
+        self,
+        database: Database,
+        collection: str,
+        topic: str,
+        publisher: Publisher,
+        *,
+        brokers: Brokers,
+        republish: Callable[[Sequence[str] | None], Awaitable[object]],
+        landed: Callable[[Sequence[ConsumedEvent]], Awaitable[None]] | None = None,
+        stamp: bool = False,
+        reduced: Callable[[Envelope], Envelope | None] = lambda _: None,
+        staged: Staged | None = None,
+        held_in: str | None = None,
+        bulk_rate: float | None = None,
+        backlog: Callable[[], Awaitable[int | None]] | None = None,
+    ) -> None:
+        self.sent = 0
+        self.pending = 0
+        self._documents = database[collection]
+        self._leases = database["leases"]
+        self._lease = f"relay:{collection}"
+        self._topic = topic
+        self._publisher = publisher
+        self._brokers = brokers
+        self._republish = republish
+        self._landed = landed
+        self._stamp = stamp
+        self._reduced = reduced
+        self._too_large: set[str] = set()
+        self._unsendable: set[str] = set()
+        self._holder = f"{socket.gethostname()}/{os.getpid()}/{uuid4().hex[:8]}"
+        self._deadline = 0.0
+        self._wake = staged or Staged()
+        self._bulk_sent_at = float("-inf")
+        self._bulk_rate = bulk_rate
+        self._backlog = backlog
+        self._asked: asyncio.Future[int | None] | None = None
+        self._bulk_share = 0.0
+        self._more_of_bulk = False
+        self._read = {"outbox": 1} | ({held_in: 1} if held_in else {})
+        self._next_count = 0.0
+        self._position: Document = {}
+        self._highest_stamp = 0
+        self._generation = 0
+
+    @property
+    def unsendable(self) -> int:
+        """The number of documents with an event that is too large to send or cannot be read."""
+        return len(self._unsendable)
+
+    @property
+    def holds_lease(self) -> bool:
+        """Whether this relay holds the lease now, by its own clock."""
+        return asyncio.get_running_loop().time() < self._deadline
+
+    async def run(self) -> None:
+        """Relay until cancelled. Waits while MongoDB or Kafka is unavailable; raises permanent KafkaErrors."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._patiently(self._keep_lease))
+                tasks.create_task(self._patiently(self._watch))
+                tasks.create_task(self._patiently(self._send_pending))
+                tasks.create_task(self._patiently(self._read_back))
+        finally:
+            with suppress(PyMongoError, asyncio.CancelledError):
+                await asyncio.wait_for(self._release(), 2)
+
+    async def _patiently(self, step: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await step()
+            except (PyMongoError, Unavailable) as error:
+                log.warning("relay of %s waits: %s", self._topic, error)
+                await asyncio.sleep(0.5)
+
+    # --- the lease ---------------------------------------------------------------------------------------------------
+
+    async def _keep_lease(self) -> None:
+        await self._leases.update_one({"_id": self._lease}, {"$setOnInsert": {"holder": None}}, upsert=True)
+        while True:
+            asked_at = asyncio.get_running_loop().time()
+            free = {"$lt": [{"$ifNull": ["$until", datetime.fromtimestamp(0, UTC)]}, "$$NOW"]}
+            lease = await self._leases.find_one_and_update(
+                {"_id": self._lease, "$expr": {"$or": [{"$eq": ["$holder", self._holder]}, free]}},
+                [{"$set": {"holder": self._holder, "until": {"$add": ["$$NOW", int(_LEASE_SECONDS * 1000)]}}}],
+            )
+            if lease is not None:
+                gained = not self.holds_lease
+                self._deadline = asked_at + _LEASE_SECONDS - _MARGIN_SECONDS
+                if gained:
+                    self._wake.set()
+            await asyncio.sleep(_RENEW_SECONDS)
+
+    async def _release(self) -> None:
+        self._deadline = 0.0
+        await self._leases.update_one({"_id": self._lease, "holder": self._holder}, {"$unset": {"until": ""}})
+
+    # --- sending -----------------------------------------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        """Wake the sender when an event is staged; removing sent events does not change `staged_at`.
+
+        What a bulk stages is left out: the process that writes it wakes its own relay, and a timer the others.
+        """
+        staged_at = {"$ifNull": ["$fullDocument.staged_at", "$updateDescription.updatedFields.staged_at"]}
+        soon = {"$add": [{"$toDate": "$clusterTime"}, int(BULK_DELAY.total_seconds() * 1000) // 2]}
+        noticed = {
+            "$or": [
+                {"operationType": {"$in": ["insert", "replace"]}},
+                {"updateDescription.updatedFields.staged_at": {"$exists": True}},
+            ],
+            "$expr": {"$lt": [staged_at, soon]},
+        }
+        pipeline: list[Mapping[str, Any]] = [{"$match": noticed}, {"$project": {"_id": 1}}]
+        async with self._documents.watch(pipeline, max_await_time_ms=1000) as stream:
+            self._wake.set()
+            async for _ in stream:
+                self._wake.set()
+
+    async def _send_pending(self) -> None:
+        while True:
+            with suppress(TimeoutError):  # `wait_for` of Python 3.11 loses a cancellation that comes with a wake
+                soon = self._in_bulk() or self._more_of_bulk
+                async with asyncio.timeout(_BULK_PAUSE_SECONDS if soon else _SWEEP_SECONDS):
+                    await self._wake.wait()
+            self._wake.clear()
+            try:
+                while self.holds_lease and await self._send_batch(self._singles_only()) == _BATCH:
+                    self.pending = max(0, self.pending - _BATCH)
+                if self._bulk_rate and self.holds_lease:
+                    await self._send_paced(self._bulk_rate)
+            except Unavailable:
+                await self._count()
+                raise
+            await self._count()
+
+    async def _count(self) -> None:
+        """Count waiting events, at most once a second and after sending, so that counting delays no event."""
+        if (now := asyncio.get_running_loop().time()) >= self._next_count:
+            self._next_count = now + _SWEEP_SECONDS / 2
+            self.pending = await self._documents.count_documents(PENDING, hint=PENDING_INDEX)
+
+    def _in_bulk(self) -> bool:
+        return (
+            self._wake.bulk_writes > 0 or asyncio.get_running_loop().time() < self._wake.bulk_at + _BULK_PAUSE_SECONDS
+        )
+
+    def _singles_only(self) -> Document:
+        """Return the condition that leaves out a bulk's events while it goes on, except once in a while."""
+        now = asyncio.get_running_loop().time()
+        if self._bulk_rate or (self._in_bulk() and now < self._bulk_sent_at + _BULK_EVERY_SECONDS):
+            return {"staged_at": {"$lt": datetime.now(UTC) + BULK_DELAY / 2}}
+        self._bulk_sent_at = now
+        return {}
+
+    async def _send_paced(self, rate: float) -> None:
+        """Send as many documents of bulks as the rate allows by now, at most those of one pause."""
+        now = asyncio.get_running_loop().time()
+        earned = rate * min(now - self._bulk_sent_at, _BULK_PAUSE_SECONDS)
+        self._bulk_sent_at, self._bulk_share = now, min(self._bulk_share + earned, max(1.0, rate * _BULK_PAUSE_SECONDS))
+        most = int(self._bulk_share)
+        if most >= 1 and self._more_of_bulk and self._backlog:
+            if self._asked is None:
+                self._asked = asyncio.ensure_future(self._backlog())
+                await asyncio.wait({self._asked}, timeout=_ASK_SECONDS)
+            if not self._asked.done():  # single events do not wait for the answer
+                return
+            behind, self._asked = self._asked.result(), None
+            if behind is not None:
+                most = min(most, max(1, int(rate * _BULK_PAUSE_SECONDS)) - behind)
+        if most < 1:
+            return
+        sent = await self._send_batch({"staged_at": {"$gte": datetime.now(UTC) + BULK_DELAY / 2}}, most)
+        self._bulk_share -= sent
+        self._more_of_bulk = sent == most
+
+    async def _send_batch(self, which: Document, most: int = _BATCH) -> int:
+        wanted = PENDING | ({"_id": {"$nin": list(self._unsendable)}} if self._unsendable else {}) | which
+        pending = self._documents.find(wanted, self._read).sort("staged_at", 1).hint(PENDING_INDEX)
+        found = await pending.limit(most).to_list(most)
+        documents = {document["_id"]: document for document in found}  # one that changes is found twice
+        entries = [(key, envelope) for key, one in documents.items() for envelope in self._staged_in(key, one)]
+        if not entries:
+            return len(found)
+        first = await self._reserve(len(entries)) if self._stamp else 0
+        envelopes = [
+            self._fitting(msgspec.structs.replace(envelope, catalog_revision=first + i if self._stamp else 0))
+            for i, (_, envelope) in enumerate(entries)
+        ]
+        if not self.holds_lease:  # reading took too long: another relay may have begun
+            return 0
+        results = await self._publisher.send(self._topic, envelopes)
+        stamps = [envelope.catalog_revision for envelope in envelopes]
+        await self._acknowledge(zip(entries, stamps, results, strict=True))
+        for (key, envelope), result in zip(entries, results, strict=True):
+            if isinstance(result, Exception) and is_permanent(result):
+                self._note_refused(key, envelope.id, result)
+        if failed := [result for result in results if isinstance(result, Exception)]:
+            raise Unavailable(f"{len(failed)} of {len(results)} events without an answer: {failed[0]!r}")
+        return len(found)
+
+    def _staged_in(self, key: str, document: Document) -> list[Envelope]:
+        """Return the events of a document in order; none, and the document is left unchanged, if one cannot be read."""
+        try:
+            return staged_events(document)
+        except (msgspec.ValidationError, KeyError) as error:
+            log.error("an event of %s cannot be read: %s", key, error)  # noqa: TRY400
+            self._unsendable.add(key)
+            return []
+
+    def _fitting(self, envelope: Envelope) -> Envelope:
+        """Return the event to send: the event itself, or a smaller one in its place if it is too large."""
+        if len(envelope.data or b"") > MAX_VALUE_BYTES or envelope.id in self._too_large:
+            return self._reduced(envelope) or envelope
+        return envelope
+
+    def _note_refused(self, key: str, event_id: str, error: Exception) -> None:
+        """Record an event as too large; if its smaller form is too large as well, record its document as unsendable."""
+        if event_id in self._too_large:
+            log.error("event %s of %s cannot be sent to %s: %r", event_id, key, self._topic, error)
+            self._unsendable.add(key)
+        self._too_large.add(event_id)
+
+    async def _reserve(self, count: int) -> int:
+        lease = await self._leases.find_one_and_update(
+            {"_id": self._lease}, {"$inc": {"catalog_revision": count}}, return_document=ReturnDocument.AFTER
+        )
+        return int(lease["catalog_revision"]) - count + 1
+
+    async def _acknowledge(self, sent: Any) -> None:
+        taken: dict[str, tuple[list[str], Document]] = {}
+        blocked = set()
+        for (key, envelope), stamp, result in sent:
+            if not isinstance(result, RecordMetadata):
+                blocked.add(key)
+            if key not in blocked:
+                ids, _ = taken.setdefault(key, ([], {}))
+                ids.append(envelope.id)
+                taken[key] = (
+                    ids,
+                    {
+                        "sequence": envelope.sequence,
+                        "topic_generation": self._generation,
+                        "stamp": stamp,
+                        "partition": result.partition,
+                        "offset": result.offset,
+                    },
+                )
+        if taken:
+            await bulk_write(
+                self._documents,
+                [
+                    # `$max` (by sequence, topic, stamp): a paused relay that acknowledges late must not lower the mark.
+                    UpdateOne({"_id": key}, {"$pull": {"outbox": {"id": {"$in": ids}}}, "$max": {"acknowledged": mark}})
+                    for key, (ids, mark) in taken.items()
+                ],
+            )
+            self.sent += sum(len(ids) for ids, _ in taken.values())
+
+    # --- reading back ------------------------------------------------------------------------------------------------
+
+    async def _read_back(self) -> None:
+        """While the lease is held, read the topic from the stored position."""
+        if not self.holds_lease:
+            await asyncio.sleep(_RENEW_SECONDS / 3)
+            return
+        lease = await self._leases.find_one({"_id": self._lease}) or {}
+        offsets = {int(partition): offset for partition, offset in lease.get("read_back", {}).items()}
+        self._highest_stamp = int(lease.get("read_back_stamp", 0)) if offsets else 0
+        self._generation = int(lease.get("generation", 0))
+        follower = Follower(
+            self._brokers,
+            self._topic,
+            self._on_read_back,
+            start=offsets,
+            low_priority=self._landed is None,  # only looked at here: records may come late and together
+            topic_id=await self._known_topic(lease.get("topic_id")),
+            on_replaced=self._on_replaced,
+        )
+        reading = asyncio.create_task(follower.run())
+        try:
+            while self.holds_lease and not reading.done():
+                await asyncio.wait({reading}, timeout=_RENEW_SECONDS / 3)
+                await self._note_position()
+        finally:
+            reading.cancel()
+            with suppress(asyncio.CancelledError):
+                await reading
+            self._position.clear()
+
+    async def _known_topic(self, noted: str | None) -> UUID | None:
+        """Return the id of the topic that the stored offsets belong to; store it at the first start."""
+        if noted is None:
+            found = (await describe_topics(self._brokers, [self._topic])).get(self._topic)
+            if found is not None:
+                noted = str(found.id)
+                await self._leases.update_one({"_id": self._lease}, {"$set": {"topic_id": noted}})
+        return UUID(noted) if noted else None
+
+    async def _on_replaced(self) -> None:
+        """Stage everything again, then continue with the new topic; an interrupted run is repeated."""
+        log.warning("%s is another topic, or shorter than it was: everything is staged again", self._topic)
+        self._position.clear()
+        self._highest_stamp = 0
+        self._generation += 1
+        found = (await describe_topics(self._brokers, [self._topic])).get(self._topic)
+        try:
+            # The generation first: what is sent from now on lands in the new topic.
+            await self._leases.update_one({"_id": self._lease}, {"$set": {"generation": self._generation}})
+            await self._republish(None)
+            done: Document = {"$unset": {"read_back": "", "read_back_stamp": ""}}
+            if found is not None:
+                done["$set"] = {"topic_id": str(found.id)}
+            await self._leases.update_one({"_id": self._lease, "holder": self._holder}, done)
+        except PyMongoError as error:
+            raise Unavailable(str(error)) from error
+
+    async def _note_position(self) -> None:
+        """Store the position of reading back. After a crash some records are read twice."""
+        if self._position:
+            position, self._position = self._position, {}
+            await self._leases.update_one({"_id": self._lease, "holder": self._holder}, {"$set": position})
+
+    async def _on_read_back(self, batch: Sequence[ConsumedEvent]) -> None:
+        if self._landed:
+            await self._landed(batch)
+        try:
+            if outdated := await self._outdated(batch):
+                log.warning("%d old records landed late on %s: staged again", len(outdated), self._topic)
+                await self._republish(outdated)
+        except PyMongoError as error:
+            raise Unavailable(str(error)) from error
+        if self._stamp:
+            self._highest_stamp = max([self._highest_stamp, *(item.event.catalog_revision for item in batch)])
+            self._position["read_back_stamp"] = self._highest_stamp
+        self._position |= {f"read_back.{item.record.partition}": item.record.offset + 1 for item in batch}
+
+    async def _outdated(self, batch: Sequence[ConsumedEvent]) -> list[str]:
+        """Return the ids of documents whose newest record on the topic is one that readers drop as outdated."""
+        keys = list({item.event.subject for item in batch})
+        marks: dict[str, Mapping[str, int]] = {
+            document["_id"]: document["acknowledged"]
+            async for document in self._documents.find(
+                {"_id": {"$in": keys}, "acknowledged": {"$exists": True}}, {"acknowledged": 1}
+            )
+        }
+        outdated: set[str] = set()
+        highest = self._highest_stamp
+        for item in batch:
+            stamp = item.event.catalog_revision if self._stamp else 0
+            if mark := marks.get(item.event.subject):
+                # An acknowledgement of an older topic says nothing of this one's offsets.
+                acknowledged = mark["offset"] if mark.get("topic_generation", 0) == self._generation else -1
+                older = item.event.sequence < mark["sequence"] and item.record.offset > acknowledged
+                if older or (stamp < highest and item.record.offset >= acknowledged):
+                    outdated.add(item.event.subject)
+            highest = max(highest, stamp)
+        return sorted(outdated)

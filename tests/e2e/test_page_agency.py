@@ -1,0 +1,122 @@
+"""The agency's page in a real Chromium over the whole system: what heads of agencies read, ask and take along."""
+
+import csv
+import io
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser
+
+from deploy.local.keys import TENANT
+from tests.support.agencies import agency_of
+from tests.support.page import reading
+from tests.support.platform import Platform
+
+pytestmark = pytest.mark.timeout(400)
+SIZES = [(390, 844), (1280, 900)]
+WORDS = [
+    ("th", "ทักษะของหน่วยงาน", "ควรจ้างคนหรือทำสัญญา", "ต้องการเวลาเพิ่ม"),
+    ("en", "Skills of agency", "Hire or contract", "Give more time"),
+]
+
+
+@pytest.fixture(scope="module")
+def agencies() -> dict[str, str]:
+    """Return the agencies that were made already: of many officers, and of few."""
+    return {}
+
+
+async def made(platform: Platform, agencies: dict[str, str], kind: str) -> str:
+    if kind not in agencies:
+        groups = {"technology": 5, "service": 6} if kind == "many" else {"service": 2}
+        agencies[kind], _ = await agency_of(platform, **groups)
+    return agencies[kind]
+
+
+def rows_of(file: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8-sig"))))
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_an_agency_is_read_asked_and_taken_along(
+    platform: Platform, browser: Browser, agencies: dict[str, str], width: int, height: int
+) -> None:
+    agency = await made(platform, agencies, "many")
+    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+        page = reader.page
+        await reader.sign_in(platform.stack.keys.platform, "/#view=agency")
+        await page.wait_for_selector("#agency")
+        assert await reader.violations() == []
+        await page.fill("#agency", "no such")
+        await page.press("#agency", "Enter")
+        await page.wait_for_selector("#agency[aria-invalid]")
+        await page.click(f'[data-keep="agency-{agency}"]')
+        await page.wait_for_selector(".agency .gap")
+        groups = await page.locator(".groups .gap").evaluate_all("all => all.map(one => one.dataset.row)")
+        assert groups == ["technology", "service"]
+        assert await page.locator('.groups .gap[data-row="technology"] .verdict').count() == 1
+        assert await page.locator(".groups .verdict").count() == 1
+        await page.fill("#agency-weekly", "0")
+        await page.click("[data-keep=ask-in-time]")
+        await page.wait_for_selector("#in-time-wrong:not(:empty)")
+        deadline = (datetime.now(UTC) + timedelta(days=365)).date()
+        await page.fill("#agency-deadline", deadline.isoformat())
+        await page.fill("#agency-weekly", "0.5")
+        await page.click("[data-keep=ask-in-time]")
+        await page.wait_for_selector(".in-time .answer")
+        query = {"deadline": deadline.isoformat(), "weekly_hours": "0.5"}
+        _, found = await platform.ask("recommender", "GET", f"/v1/agencies/{agency}/gaps", params=query)
+        advised = {skill["recommendation"] for skill in found["in_time"]["skills"]}
+        assert advised
+        await page.click("[data-keep=groups-table] > summary")
+        assert await page.locator(".groups tbody tr").count() == 2
+        await page.evaluate("for (const one of document.querySelectorAll('.agency details')) one.open = true")
+        for language, heading, hire, more_time in WORDS:
+            await page.wait_for_selector(f"html[lang={language}]")
+            assert heading in await page.inner_text("h1")
+            answer = await page.inner_text(".in-time .answer")
+            assert (hire in answer, more_time in answer) == ("hire" in advised, "more_time" in advised)
+            assert await reader.overflow() == 0
+            assert await reader.violations() == []
+            await page.click("#language")
+        for table in ("groups", "agency-skills", "group-skills", "agency-courses"):
+            shown = await page.locator(f".{table} .gap").count()
+            assert shown > 0
+            assert await page.locator(f".{table} tbody tr").count() == shown  # each picture has its table
+        async with page.expect_download() as downloading:
+            await page.click("[data-keep=agency-csv]")
+        file = await downloading.value
+        rows = rows_of(Path(await file.path()))
+        assert [row["id"] for row in rows if row["part"] == "job_group"] == groups
+        assert {row["recommendation"] for row in rows if row["part"] == "not_in_time"} <= {"hire", "more_time"}
+        assert file.suggested_filename == f"{agency}-th-digital-2018.csv"
+        await page.emulate_media(media="print")
+        assert not await page.locator(".agency form").is_visible()
+        assert await page.locator(".agency-skills table").is_visible()
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 640), *SIZES])
+async def test_an_agency_of_few_and_one_that_is_not_known_are_said_calmly(
+    platform: Platform, browser: Browser, agencies: dict[str, str], width: int, height: int
+) -> None:
+    few = await made(platform, agencies, "few")
+    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+        page = reader.page
+        await reader.sign_in(await platform.stack.issuer.issue(TENANT, "admin"), f"/#view=agency&agency={few}")
+        await page.wait_for_selector(".agency .notice")
+        assert "ไม่ให้รู้ว่าเป็นใคร" in await page.inner_text(".agency .notice")
+        assert await page.locator(".agency .gap").count() == 0
+        await page.click("#language")
+        await page.wait_for_selector("html[lang=en]")
+        assert "nobody can be recognised" in await page.inner_text(".agency .notice")
+        assert await reader.violations() == []
+        assert await reader.overflow() == 0
+        await page.evaluate("location.hash = '#view=agency&agency=nobody-knows-it'")
+        await page.wait_for_selector(".notice.refused")
+        assert "We know no officers of this agency" in await page.inner_text(".notice.refused")
+        assert await reader.violations() == []
+        await page.click("[data-keep=another-agency]")
+        await page.fill("#agency", few)
+        await page.press("#agency", "Enter")
+        await page.wait_for_selector(".agency .notice:not(.refused)")

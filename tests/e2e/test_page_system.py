@@ -1,0 +1,64 @@
+"""The page of the system's state, in a real Chromium over the whole system: for operators, without any other tool."""
+
+import pytest
+from playwright.async_api import Browser
+
+from shared import VERSION
+from tests.support.editors import editing
+from tests.support.page import Reader
+from tests.support.platform import Platform
+
+pytestmark = pytest.mark.timeout(400)
+SIZES = [(390, 844), (1280, 900)]
+WORDS = {
+    "th": ("สถานะของระบบ", "บริการคลังหลักสูตร", "การนำเข้าหลักสูตร"),
+    "en": ("State of the system", "Catalog", "Latest imports of courses"),
+}
+
+
+async def verdict(reader: Reader, service: str, wanted: str) -> None:
+    await reader.page.wait_for_selector(f'[data-service="{service}"][data-verdict="{wanted}"]')
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_operators_see_every_service_and_one_that_stopped_without_losing_the_page(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    async with editing(platform, browser, width=width, height=height) as (tenant, reader):
+        page = reader.page
+        rows = '{"id": "one", "title": {"en": "One"}, "provider": {"en": "P"}, "hours": 1, "languages": ["th"]}\n{}\n'
+        headers = {"Content-Type": "application/x-ndjson", "Authorization": f"Bearer {tenant.key}"}
+        url = f"{platform.stack.urls['catalog'][0]}/v1/courses:import"
+        async with platform.session.post(url, data=rows, headers=headers) as answer:
+            assert answer.status == 200
+            await answer.read()
+        await reader.sign_in(tenant.key, "/#view=system")
+        for service in ("assessment", "catalog", "recommender", "portal"):
+            await page.wait_for_selector(f'[data-service="{service}"] [data-status="ready"]')
+            assert VERSION in await page.inner_text(f'[data-service="{service}"] [data-replica="1"]')
+        for figure in ("lag", "outbox", "skipped"):
+            assert (await page.inner_text(f'[data-service="catalog"] [data-figure="{figure}"] dd')).isdecimal()
+        await page.wait_for_selector('[data-imports="courses"] [data-import]')
+        await page.wait_for_selector('[data-imports="officers"] .quiet')
+        for language in ("th", "en"):
+            if language == "en":
+                await page.click("#language")
+                await page.wait_for_selector('html[lang="en"]')
+            text = await reader.text("main")
+            assert [words for words in WORDS[language] if words not in text] == []
+            assert await reader.overflow() == 0
+            assert await reader.violations() == []
+        assert "1 new, 0 changed, 0 unchanged, 1 refused" in await reader.text('[data-imports="courses"]')
+        assert tenant.key not in await page.content()
+
+        async with platform.stack.restored():
+            await platform.stack.stop("recommender")
+            await page.click("[data-keep=ask-again]")
+            await verdict(reader, "recommender", "bad")
+            assert "Does not answer" in await page.inner_text('[data-service="recommender"] [data-status="away"]')
+            assert "At least one service does not work" in await page.inner_text('.sentence[data-verdict="bad"]')
+            assert await page.locator('[data-service="catalog"] [data-status="ready"]').count() == 1
+            assert await reader.overflow() == 0
+            assert await reader.violations() == []
+            await platform.stack.start("recommender")
+            await page.wait_for_selector('[data-service="recommender"] [data-status="ready"]')  # asked again by itself
