@@ -141,6 +141,8 @@ def _unseen(
     )
     found: list[tuple[int, str]] = []
     for skill, blocker in _open(draft, value, ("budget",)):
+        if blocker.short and blocker.short.proved and micro(blocker.short.needed) > start.hours:
+            continue  # before the path fewer conditions hold, so it takes no less there
         rise = TaughtLevel((draft.residual.inputs.framework.id, skill), 0)
         taught = [option for name in blocker.courses if (option := available.option(name)) and satisfies(option, rise)]
         for target in (option.id for option in taught[-1:]):

@@ -207,12 +207,14 @@ def value_bound(problem: ProblemData, state: PlanState, targets: Records) -> int
                 density[slot] = max(density[slot], gain / courses[course]["hours"])
     bound, left = state.held.sum(), float(hours)
     while left > 0:
-        best = np.argmax(density)
-        if density[best] <= 0:
+        best, top = NONE, 0.0
+        for slot in range(len(density)):
+            if density[slot] > top:
+                best, top = wide(slot), density[slot]
+        if best < 0:
             break
-        fits_whole = most[best] <= left * density[best]
-        bound += most[best] if fits_whole else wide(left * density[best] * ROUNDING) + 1
-        left -= most[best] / density[best]
+        bound += most[best] if most[best] <= left * top else wide(left * top * ROUNDING) + 1
+        left -= most[best] / top
         density[best] = 0.0
     return int(bound)
 
