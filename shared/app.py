@@ -2,8 +2,8 @@
 
     async def build(settings: CatalogSettings) -> web.Application:      # in a service's __main__
         client = connect(settings, "catalog")
-        app = build_app("Catalog", ROUTES, Authenticator(KeyStore(client, settings), settings.api_key_pepper),
-                        checks={"mongodb": partial(reachable, client)},       # None, or what is wrong
+        app = build_app("Catalog", ROUTES, authenticator_of(settings, client),
+                        checks=server_checks(settings, client),               # None, or what is wrong
                         contexts=[background("relay", relay.run),
                                   background("consumer", consumer.run, stop=consumer.stop)])
         app[STORE] = store                                  # typed web.AppKeys; Gauge(..., registry=app[REGISTRY])
@@ -32,12 +32,13 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Gauge, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.aiohttp import make_aiohttp_handler
 
-from shared import VERSION, logs, openapi
-from shared.auth import PUBLIC, Authenticator
+from shared import VERSION, kafka, logs, mongo, openapi
+from shared.auth import PUBLIC, Authenticator, WrongKeyLimiter
 from shared.connections import Application
 from shared.errors import Problem, Unavailable
 from shared.limits import Limits
 from shared.middleware import Credential, Lifecycle, Middleware, bearer
+from shared.mongo import Client, KeyStore
 from shared.routes import BODY_LIMIT, Handler, Route
 from shared.settings import Settings
 
@@ -49,6 +50,7 @@ S = TypeVar("S", bound=Settings)
 
 LIFECYCLE: web.AppKey[Lifecycle] = web.AppKey("lifecycle", Lifecycle)
 REGISTRY: web.AppKey[CollectorRegistry] = web.AppKey("registry", CollectorRegistry)
+DOCUMENT: web.AppKey[dict[str, Any]] = web.AppKey("document", dict)
 TABLE: web.AppKey[Sequence[Route]] = web.AppKey("table", Sequence)  # every route, for the tests that walk them all
 
 _CHECK_SECONDS = 2.0
@@ -84,8 +86,12 @@ def build_app(  # noqa: PLR0913 - an app is built once, by name, in a __main__
     contexts: Iterable[Context] = (),
     credential: Credential = bearer,
     limits: Limits | None = None,
+    docs: bool = True,
 ) -> web.Application:
-    """Return the application of a service. Raises ValueError where a route declares no policy."""
+    """Return the application of a service; `docs`: with the page `/docs` that shows its OpenAPI document.
+
+    Raises ValueError where a route declares no policy.
+    """
     open_to_all = [f"{route.method} {route.path}" for route in routes if route.policy is None]
     if open_to_all:
         raise ValueError(f"routes without a policy: {', '.join(open_to_all)}")
@@ -105,7 +111,8 @@ def build_app(  # noqa: PLR0913 - an app is built once, by name, in a __main__
     app[READINESS] = readiness
     every = [*routes, *_probes(readiness, registry)]
     described = openapi.document(title, description or title, every)
-    app[TABLE] = [*every, *openapi.pages(title, described)]
+    app[TABLE] = [*every, openapi.document_route(described), *(openapi.page_routes(title) if docs else [])]
+    app[DOCUMENT] = described
     for route in app[TABLE]:
         for method in [route.method, "HEAD"] if route.method == "GET" else [route.method]:
             resolved = app.router.add_route(method, _pattern(route.path), route.handler, expect_handler=_expected)
@@ -114,6 +121,17 @@ def build_app(  # noqa: PLR0913 - an app is built once, by name, in a __main__
     app.cleanup_ctx.extend(contexts)
     app.on_shutdown.append(middleware.finish)
     return app
+
+
+def authenticator_of(settings: Settings, client: Client) -> Authenticator:
+    """Return the check of API keys, with the keys of MongoDB and the limit on wrong ones."""
+    guesses = WrongKeyLimiter(settings.wrong_keys_per_minute)
+    return Authenticator(KeyStore(client, settings), settings.api_key_pepper, guesses=guesses)
+
+
+def server_checks(settings: Settings, client: Client) -> dict[str, Check]:
+    """Return the readiness checks that every service has: MongoDB and Kafka answer."""
+    return {"mongodb": partial(mongo.reachable, client), "kafka": partial(kafka.reachable, settings)}
 
 
 async def _expected(request: web.Request) -> None:

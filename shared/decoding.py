@@ -31,6 +31,7 @@ FIRST_YEAR, LAST_YEAR = 1900, 2199
 
 _BUDDHIST = 543
 _LONGEST = 300
+_LOST_PLUS = re.compile(r":\d\d(\.\d+)? \d\d(:?\d\d)?$", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _PLACE = re.compile(r"^(?P<text>.*?)(?: - at (?P<key>`key` in )?`\$(?P<place>[^`]*)`)?$", re.DOTALL)
 _FIELD = re.compile(r"(unknown|required) field `(.*?)`?$", re.DOTALL)
@@ -281,6 +282,8 @@ def _check_times(given: object, shape: Any, place: str) -> None:
         if one is datetime and isinstance(given, str) and not _DATE.match(given):
             told = "is to be a date with a time and a zone, such as 2026-11-02T09:00:00+07:00"
             raise InvalidInput(told, _at(place))
+        if one is datetime and isinstance(given, str) and _LOST_PLUS.search(given):
+            raise InvalidInput("has a space for the `+` of its zone; in an address, write `+` as `%2B`", _at(place))
         if isinstance(given, dict) and isinstance(one, type) and issubclass(one, msgspec.Struct):
             for name, inner in _fields(one):
                 if name in given:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 
 from shared.auth import GIVEN_ROLES, StoredKey, issue
 from shared.errors import NotFound, Problem
-from shared.mongo import KeyStore, connect
+from shared.mongo import KeyStore, connected
 from shared.settings import StoreSettings, load
 
 _HEADS = ("KEY", "TENANT", "ROLE", "OFFICER", "MADE", "EXPIRES", "LAST USED", "LABEL")
@@ -24,8 +24,7 @@ _MOST_DAYS = 36_500
 
 
 async def _command(wanted: argparse.Namespace, settings: StoreSettings) -> str:
-    client = connect(settings, "keys")
-    try:
+    with connected(settings, "keys") as client:
         store = KeyStore(client, settings)
         await store.prepare()
         if wanted.command in ("create", "issue"):
@@ -47,8 +46,6 @@ async def _command(wanted: argparse.Namespace, settings: StoreSettings) -> str:
                 raise NotFound("there is no such key that works: `list` shows their ids")
             return f"revoked {key_id}; it stops working within 30 seconds"
         return _table([key async for key in store.list(wanted.tenant)])
-    finally:
-        client.close()
 
 
 def _table(keys: Iterable[StoredKey]) -> str:

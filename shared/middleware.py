@@ -6,6 +6,7 @@ Nothing of a body is read before. Probes pass by all of that. `shared.app` puts 
 """
 
 import asyncio
+import base64
 import logging
 import random
 import re
@@ -19,12 +20,12 @@ from prometheus_client import CollectorRegistry, Gauge, Histogram
 
 from shared.auth import ADMINS, Authenticator, authorize
 from shared.bodies import ACCEPTED, READING, Reading, coding_of
-from shared.connections import UNREADABLE, Connection
+from shared.connections import STREAM, UNREADABLE, Connection
 from shared.errors import TITLES, Malformed, Problem, TooManyRequests, TooSlow, Unauthorized
 from shared.limits import Admission, Buckets, Limits, Slot, client_address, counted_as, spend
 from shared.logs import frames_of
 from shared.openapi import ProblemDetails
-from shared.routes import MERGE_PATCH, PRINCIPAL, REQUEST_ID, ROUTE, STREAM, Handler, Route, still_there
+from shared.routes import MERGE_PATCH, PRINCIPAL, REQUEST_ID, ROUTE, Handler, Route, still_there
 
 log = logging.getLogger(__name__)
 access = logging.getLogger("access")
@@ -44,8 +45,13 @@ _SERVER_ERROR = 500
 
 
 def bearer(request: web.Request) -> str | None:
-    """Return the credential of `Authorization: Bearer`."""
+    """Return the credential of `Authorization: Bearer`; of `Basic` the password, on a route that takes it."""
     scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "basic" and request[ROUTE].basic:
+        try:
+            return base64.b64decode(credential.strip(), validate=True).decode().partition(":")[2]
+        except ValueError:
+            return None
     return credential.strip() if scheme.lower() == "bearer" else None
 
 

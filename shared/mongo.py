@@ -4,6 +4,7 @@ client = connect(settings)                      # await nothing; it connects wit
 database = client[settings.database("catalog")]
 await ensure_indexes(database, {"courses": [IndexModel(...), *OUTBOX_INDEXES]})
 with unavailable(): await database["courses"].find_one(...)     # raises errors.Unavailable where MongoDB is away
+with connected(settings, "keys") as client: ...  # a client for one command
 await bulk_write(database["courses"], changes)  # the only way to write many: it knows what a majority has not confirmed
 readable(document, decode)                      # one of many documents, or None: what cannot be read stops no other
 await reachable(client)                         # a readiness check: None, or what is wrong
@@ -74,6 +75,16 @@ def connect(settings: StoreSettings, name: str = "learning-path") -> Client:
             f"MONGODB_URI cannot be used ({type(error).__name__}): percent-encode user and password, "
             "and see that its options and files are right"
         ) from None
+
+
+@contextmanager
+def connected(settings: StoreSettings, name: str) -> Iterator[Client]:
+    """Give a client for the duration of a command, and close it. Raises Unavailable where the URI cannot be used."""
+    client = connect(settings, name)
+    try:
+        yield client
+    finally:
+        client.close()
 
 
 @contextmanager

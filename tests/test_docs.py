@@ -170,7 +170,7 @@ TABLES = {
     "assessment": ASSESSMENT,
     "catalog": CATALOG,
     "recommender": RECOMMENDER,
-    "portal": portal_routes(Mock(), Mock(), Mock(), Mock(), Mock()),
+    "portal": portal_routes(*(Mock() for _ in range(6))),
 }
 
 

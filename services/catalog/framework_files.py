@@ -21,7 +21,7 @@ from services.catalog.store import CatalogStore, framework_key
 from shared.decoding import convert
 from shared.domain import SHARED_TENANT, Framework, Identifier, LocalizedText
 from shared.errors import NotFound, Problem
-from shared.mongo import connect
+from shared.mongo import connected
 from shared.retries import retry_on_conflict
 from shared.settings import CatalogSettings, load
 
@@ -59,12 +59,9 @@ async def export_framework(arguments: Sequence[str]) -> int:
     """Carry out `export-framework`; return 0. Raises Problem, OSError."""
     asked = _export_parser().parse_args(arguments)
     settings = load(CatalogSettings)
-    client = connect(settings, "catalog")
-    try:
+    with connected(settings, "catalog") as client:
         store = CatalogStore(client[settings.database("catalog")])
         entry = await store.visible_framework(asked.tenant, asked.id)
-    finally:
-        client.close()
     if entry is None or not isinstance(entry.content, Framework):
         raise NotFound(f"tenant {asked.tenant!r} sees no framework {asked.id!r}")
     written = frameworks.write(asked.format, entry.content, datetime.now(UTC))
@@ -92,8 +89,7 @@ COMMANDS = {"import-framework": import_framework, "export-framework": export_fra
 
 async def _stored(settings: CatalogSettings, tenant: str, framework: Framework) -> tuple[bool, int]:
     """Store a framework as the tenant's next version; return whether it changed, and its version."""
-    client = connect(settings, "catalog")
-    try:
+    with connected(settings, "catalog") as client:
         store = CatalogStore(client[settings.database("catalog")])
 
         async def decide() -> tuple[bool, int] | None:
@@ -104,8 +100,6 @@ async def _stored(settings: CatalogSettings, tenant: str, framework: Framework) 
             return (True, after.sequence) if after else None
 
         return await retry_on_conflict(decide, "this framework")
-    finally:
-        client.close()
 
 
 def _summary(reading: Reading) -> Iterable[str]:

@@ -25,8 +25,7 @@ from services.catalog.model import (
 from services.catalog.store import CatalogStore, Stored
 from shared.domain import SHARED_TENANT, Course, Prerequisite, courses_named, key_of
 from shared.errors import TooLarge, Unavailable, Warned
-from shared.imports.job import PATIENCE_SECONDS, ImportJob, refused_row
-from shared.imports.reports import ReportStore
+from shared.imports.job import ImportJob, ImportRequest, refused_row
 from shared.imports.rows import Row, RowProblem, RowResult
 from shared.texts import folded
 
@@ -43,21 +42,16 @@ _ATTEMPTS = 20
 class CourseImport(ImportJob[Course, CourseImportReport]):
     """Imports the rows of one file for one tenant."""
 
-    def __init__(  # noqa: PLR0913 - an import is begun once, by name
+    def __init__(
         self,
         store: CatalogStore,
-        reports: ReportStore[CourseImportReport],
-        tenant: str,
-        trace: str,
-        form: str,
+        asked: ImportRequest[CourseImportReport],
         *,
-        dry_run: bool = False,
         full: bool = False,
         withdraw: bool = False,
-        patience: float = PATIENCE_SECONDS,
     ) -> None:
-        super().__init__(reports, CourseImportReport, tenant, form, dry_run=dry_run, patience=patience)
-        self._store, self._trace = store, trace
+        super().__init__(asked, CourseImportReport)
+        self._store = store
         self._full, self._withdraws = full, withdraw
         self._seen: dict[int, int] = {}
         """The hash of an id -> the row that stands, and the hash of its content."""

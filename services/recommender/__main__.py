@@ -10,7 +10,6 @@ import asyncio
 import gc
 import sys
 from collections.abc import AsyncIterator
-from functools import partial
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
@@ -41,13 +40,10 @@ from services.recommender.replanning import Replanner
 from services.recommender.store import ALL_INDEXES, ANNOUNCED, COLLECTION, PlanStore, reduced
 from services.recommender.warmup import warm_up
 from shared import metrics
-from shared.app import REGISTRY, background, build_app, main
-from shared.auth import Authenticator, WrongKeyLimiter
+from shared.app import REGISTRY, authenticator_of, background, build_app, main, server_checks
 from shared.events import CATALOG_TOPIC, PATHS_TOPIC, PROFILES_GROUP, PROFILES_TOPIC, planned_topics
 from shared.kafka import Follower, GroupConsumer, Publisher, TopicWarning, overdue, replay
-from shared.kafka import reachable as kafka_reachable
-from shared.mongo import KeyStore, connect, ensure_indexes
-from shared.mongo import reachable as mongo_reachable
+from shared.mongo import KeyStore, connect, connected, ensure_indexes
 from shared.outbox import Staged
 from shared.relay import Relay
 from shared.settings import RecommenderSettings, load
@@ -137,16 +133,11 @@ async def build(settings: RecommenderSettings) -> web.Application:
     app = build_app(
         "Recommender",
         ROUTES,
-        Authenticator(
-            keys := KeyStore(client, settings),
-            settings.api_key_pepper,
-            guesses=WrongKeyLimiter(settings.wrong_keys_per_minute),
-        ),
+        authenticator_of(settings, client),
         limits=settings.limits,
         description=card or "",
         checks={
-            "mongodb": partial(mongo_reachable, client),
-            "kafka": partial(kafka_reachable, settings),
+            **server_checks(settings, client),
             "catalog": has_catalog,
             "profiles": takes_profiles,
             "planner": is_warm,
@@ -170,7 +161,11 @@ async def build(settings: RecommenderSettings) -> web.Application:
         planner.pool,
         replanner.look_now,
     )
-    app[MIN_GROUP], app[FIRST_GROUPS], app[VIEWERS] = settings.min_group_size, settings.first_job_groups, keys
+    app[MIN_GROUP], app[FIRST_GROUPS], app[VIEWERS] = (
+        settings.min_group_size,
+        settings.first_job_groups,
+        KeyStore(client, settings),
+    )
     app[TOKEN_KEY], registry = settings.api_key_pepper, app[REGISTRY]
     _measure(registry, planner, feedback_handler, asked, followed)
     metrics.watch_relay(registry, relay)
@@ -209,11 +204,8 @@ def _measure(
 
 async def republish(settings: RecommenderSettings) -> int:
     """Stage the present path of every officer once more; the service's relay sends them."""
-    client = connect(settings, "recommender")
-    try:
+    with connected(settings, "recommender") as client:
         return await PlanStore(client[settings.database("recommender")]).republish()
-    finally:
-        client.close()
 
 
 async def replay_dead_letters(settings: RecommenderSettings) -> int:

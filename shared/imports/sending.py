@@ -1,5 +1,6 @@
-"""Sending a file to an import from the command line: a bar with the rate, and what became of the rows."""
+"""Sends a file to an import from the command line: progress, the results of the rows, the report."""
 
+import argparse
 import asyncio
 import sys
 import time
@@ -12,7 +13,7 @@ from typing import TypeVar
 import aiohttp
 import msgspec
 
-from shared.console import refused, say, where
+from shared.console import FAILED, OK, REFUSED, add_file, refused, say, where
 from shared.imports.rows import ImportReport, RowResult
 
 R = TypeVar("R", bound=ImportReport)
@@ -97,6 +98,26 @@ class Tally:
             say(f"and {more} more refused rows")
         for (field, detail), count in self._warned.most_common(_SHOWN):
             say(f"  {count:>7}  {where(field)}{detail}")
+
+
+def add_import(parser: argparse.ArgumentParser, endings: Mapping[str, str]) -> None:
+    """Add the arguments for a file of rows. `endings`: the formats by the ending of a file's name."""
+    add_file(parser, endings)
+    parser.add_argument("--encoding", help="default: recognised from the bytes")
+
+
+def conclude(report: ImportReport | None, refused_rows: int, path: str) -> int:
+    """Print how an import ended, and return the exit code. `path`: under which the service serves the report."""
+    if report is None:
+        say("The answer broke off before its report. The same command does the rest.")
+        return FAILED
+    if report.problem:
+        say(f"{report.state}: {where(report.problem.field)}{report.problem.detail}")
+    if not report.dry_run:
+        say(f"report: GET {path}/{report.import_id}")
+    if report.state != "finished":
+        return FAILED
+    return REFUSED if refused_rows else OK
 
 
 def _kind_of(detail: str) -> str:

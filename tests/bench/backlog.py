@@ -21,7 +21,7 @@ from pymongo import InsertOne
 
 from deploy.local.replicas import Replica
 from deploy.topics import ensure_topics
-from services.recommender.plan_pool import PlanRequest
+from services.recommender.inputs import PlanRequest
 from services.recommender.planning import PlannedPath, new_plan, plan_for
 from services.recommender.store import COLLECTION, write_of
 from shared.cloudevents import from_kafka

@@ -17,7 +17,7 @@ import msgspec
 from pymongo import InsertOne
 
 from deploy.local.seed import SEED
-from services.recommender.plan_pool import PlanRequest
+from services.recommender.inputs import PlanRequest
 from services.recommender.planner.index.catalog import Snapshot, View
 from services.recommender.planning import new_plan, plan_for
 from services.recommender.store import ANNOUNCED, write_of

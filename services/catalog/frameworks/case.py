@@ -13,20 +13,9 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import msgspec
 
 from services.catalog.frameworks.own import json_of
-from services.catalog.frameworks.reading import (
-    EVERYBODY,
-    Builder,
-    Given,
-    NotKept,
-    Options,
-    Reading,
-    clean,
-    decimal,
-    identifier,
-    not_held,
-    plain,
-)
+from services.catalog.frameworks.reading import EVERYBODY, Builder, NotKept, Options, Reading, not_held
 from services.catalog.frameworks.tables import Source
+from services.catalog.frameworks.texts import Given, clean, decimal, identifier, plain
 from shared.domain import (
     Framework,
     LocalizedText,

@@ -11,18 +11,9 @@ from typing import Any
 import msgspec
 
 from services.catalog.frameworks.own import json_of
-from services.catalog.frameworks.reading import (
-    EVERYBODY,
-    Builder,
-    Given,
-    NotKept,
-    Options,
-    Reading,
-    decimal,
-    identifier,
-    not_held,
-)
+from services.catalog.frameworks.reading import EVERYBODY, Builder, NotKept, Options, Reading, not_held
 from services.catalog.frameworks.tables import Source
+from services.catalog.frameworks.texts import Given, decimal, identifier
 from shared.domain import Framework, LocalizedText, Prose, ScaleLevel
 from shared.errors import InvalidInput
 

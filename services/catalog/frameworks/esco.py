@@ -9,19 +9,9 @@ from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from typing import Any
 
-from services.catalog.frameworks.reading import (
-    EVERYBODY,
-    Builder,
-    Given,
-    NotKept,
-    Options,
-    Reading,
-    clean,
-    decimal,
-    not_held,
-    plain,
-)
+from services.catalog.frameworks.reading import EVERYBODY, Builder, NotKept, Options, Reading, not_held
 from services.catalog.frameworks.tables import Row, Source, archive, lines_of, row_of, rows_of, table
+from services.catalog.frameworks.texts import Given, clean, decimal, plain
 from shared.domain import Framework, LocalizedText, Provenance
 from shared.errors import InvalidInput
 from shared.texts import folded

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
-from services.catalog.frameworks.reading import Builder, Given, NotKept, Options, Reading, decimal, identifier, not_held
+from services.catalog.frameworks.reading import Builder, NotKept, Options, Reading, not_held
 from services.catalog.frameworks.tables import Row, Source, row_of, rows_of, table
+from services.catalog.frameworks.texts import Given, decimal, identifier
 from shared.domain import Framework, LocalizedText, Prose, ScaleLevel
 from shared.errors import InvalidInput
 from shared.texts import folded

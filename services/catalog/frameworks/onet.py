@@ -8,18 +8,9 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from services.catalog.frameworks.reading import (
-    EVERYBODY,
-    Builder,
-    Given,
-    NotKept,
-    Options,
-    Reading,
-    decimal,
-    not_held,
-    plain,
-)
+from services.catalog.frameworks.reading import EVERYBODY, Builder, NotKept, Options, Reading, not_held
 from services.catalog.frameworks.tables import Row, Source, archive, row_of, rows_of, table
+from services.catalog.frameworks.texts import Given, decimal, plain
 from shared.domain import Framework, LocalizedText, ScaleLevel
 from shared.errors import InvalidInput
 from shared.texts import folded

@@ -9,15 +9,16 @@ import csv
 import io
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from services.catalog.frameworks.reading import Builder, clean, escaped
+from services.catalog.frameworks.reading import Builder
+from services.catalog.frameworks.texts import clean, escaped
 from shared.errors import InvalidInput, Malformed, TooLarge, Unsupported
+from shared.imports.archives import UNREADABLE, why_unreadable
 from shared.imports.encodings import Recoder
 from shared.texts import folded
 
@@ -68,8 +69,8 @@ class Row:
 def _readable(name: str) -> Iterator[None]:
     try:
         yield
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise Malformed(f"{name}: the archive cannot be read: {error}") from error
+    except UNREADABLE as error:
+        raise Malformed(f"{name}: the archive cannot be read: {why_unreadable(error)}") from error
 
 
 def unpacked(sources: Sequence[Source], limit: int = UNPACKED_LIMIT) -> list[Source]:

@@ -14,10 +14,11 @@ from services.portal.api.session import credential_of
 from services.portal.connections import Connection, Connections, Languages, StreamMessage
 from services.portal.replicas import Replicas
 from shared.auth import Authenticator
+from shared.connections import STREAM
 from shared.domain import key_of
 from shared.errors import Unauthorized, Unavailable
 from shared.events import PathHead
-from shared.routes import REQUEST_ID, STREAM, languages_of, principal
+from shared.routes import REQUEST_ID, languages_of, principal
 
 PING_SECONDS = 15.0
 SLOW_SECONDS = 30.0

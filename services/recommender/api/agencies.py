@@ -28,9 +28,8 @@ from services.recommender.api.context import (
     view_of,
 )
 from services.recommender.disclosure import Officer, Release, cohorts_of, released, rounded_down, token_of
-from services.recommender.inputs import hours_until
+from services.recommender.inputs import PlanRequest, hours_until
 from services.recommender.path_summary import path_summary
-from services.recommender.plan_pool import PlanRequest
 from services.recommender.planner.explain.path import card_of
 from services.recommender.planner.index.catalog import View
 from shared.domain import Framework, Hours, Identifier

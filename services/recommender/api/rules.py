@@ -15,7 +15,7 @@ from services.recommender.api.context import (
     caller_of,
 )
 from services.recommender.api.unmatched_rules import unmatched
-from services.recommender.inputs import Rule, TenantRules, check_rules
+from services.recommender.inputs import Rule, TenantRules, check_tenant_rules
 from shared.decoding import patched
 from shared.domain import Identifier
 from shared.errors import Warned
@@ -92,7 +92,7 @@ async def _store(
         asked.check(Tag(str(present.version)))
         body = wish(present)
         wanted = TenantRules(0, body.rules, body.mandatory, body.least_confidence)
-        check_rules(wanted)
+        check_tenant_rules(wanted)
         warnings = await request.app[WORK_QUEUE].run(caller_of(request), unmatched, body.rules, body.mandatory, view)
         if replace(present, version=0) == wanted:
             put = RulesPut(present.version, changed=False, warnings=warnings)
