@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
+from functools import reduce
 from typing import Any
 
 from msgspec import UNSET, Struct
@@ -20,6 +21,7 @@ from services.recommender.planner.course_spec import (
     SkillKey,
     level_condition,
 )
+from services.recommender.planner.exact.conditions import gap_effects
 from services.recommender.planner.exact.residual import GapBlocker, MissingHours, Pick
 from services.recommender.planner.explain.dependencies import Dependencies, dependencies
 from services.recommender.planner.explain.expected import expected_gain
@@ -278,20 +280,35 @@ def dependencies_of(inputs: Inputs, state: LearnerState, picks: Sequence[Pick]) 
 def without_idle(
     inputs: Inputs, value: ValueFunction, entry_levels: Mapping[SkillKey, float], picks: Sequence[Pick]
 ) -> list[Pick]:
-    """Return the picks without those that close nothing and that no later one needs; what was wanted stays."""
+    """Return the picks without those that none needs and that close nothing alone; what was wanted stays.
+
+    The search knows the cheapest branches of a condition alone, and may hold a course that the path does without.
+    """
     kept = list(picks)
     while True:
         needs = dependencies_of(inputs, LearnerState(dict(entry_levels), inputs.done), kept)
-        needing = {place for places in needs for place in places}
-        reached = _Reached(inputs.framework.id, value)
-        idle = -1
-        for place, pick in enumerate(kept):
-            if not pick.seed and place not in needing and not any(reached.closes(pick.spec)):
-                idle = place
-            reached.take(pick.spec)
-        if idle < 0:
+        needed = {place for places in needs for place in places}
+        spare = _spare([gap_effects(inputs, value, pick.spec) for pick in kept], value)
+        idle = [place for place, pick in enumerate(kept) if not pick.seed and place not in needed and place in spare]
+        if not idle:
             return kept
-        del kept[idle]
+        del kept[idle[-1]]
+
+
+def _spare(effects: Sequence[Mapping[str, Stair]], value: ValueFunction) -> set[int]:
+    """Return the places of courses without which the others are worth as much. `effects`: gap -> stair, per course."""
+    steps = defaultdict[str, dict[int, Stair]](dict)
+    for place, gained in enumerate(effects):
+        for skill, step in gained.items():
+            steps[skill][place] = step
+    alone = set[int]()
+    for skill, own in steps.items():
+        start = value.stairs.get(skill, ())
+        for place, step in own.items():
+            others = reduce(climb, (other for at, other in own.items() if at != place), start)
+            if added(others, step):
+                alone.add(place)
+    return set(range(len(effects))) - alone
 
 
 def _open(reached: _Reached, gap: Gap, result: PlanResult) -> OpenGap:
