@@ -55,7 +55,7 @@ class _Middleware(Protocol):
 
 
 class ConnectionLimiter:
-    """Counts the connections of each address; trusted proxies, which stand for many, are not counted."""
+    """Counts the connections of each address; trusted proxies, which forward for many, are not counted."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -124,7 +124,7 @@ class Connection(web.RequestHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came; where that cannot be done, tell whoever reads a body that no more will come."""
+        """Parse what came; if that fails, inform the reader of the body that no more will come."""
         super().data_received(data)
         if self._messages:
             self._head_came()
@@ -228,7 +228,7 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002 - it may hold what the client sent
     ) -> web.StreamResponse:
-        """Answer what no middleware has caught. Nothing of the request is told or logged.
+        """Answer what no middleware has caught. Nothing of the request is answered or logged.
 
         Raises ConnectionError where the client has gone.
         """
@@ -245,7 +245,7 @@ class Connection(web.RequestHandler):
         return response
 
     def log_exception(self, *args: Any, **options: Any) -> None:
-        """Log where it happened, without the words of the exception: they may hold what the client sent."""
+        """Log where it happened, without the message of the exception: they may hold what the client sent."""
         error = options.get("exc_info")
         if isinstance(error, web.RequestPayloadError | ConnectionError):  # what is left of a body that was refused
             return
@@ -259,8 +259,8 @@ class _Server(web.Server):
             like.request_handler,
             request_factory=like.request_factory,
             handler_cancellation=like.handler_cancellation,
-            loop=like._loop,  # noqa: SLF001
-            **like._kwargs,  # noqa: SLF001
+            loop=like._loop,  # noqa: SLF001 - aiohttp offers no other way
+            **like._kwargs,  # noqa: SLF001 - aiohttp offers no other way
         )
         self._limiter = limiter
 

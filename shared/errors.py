@@ -26,7 +26,7 @@ from msgspec import Struct
 class Problem(Exception):
     """An answer other than success. `field` names the part of the request that is to blame.
 
-    `retry_after`: whole seconds after which the same request may succeed, sent as `Retry-After`; None: not said.
+    `retry_after`: whole seconds after which the same request may succeed, sent as `Retry-After`; None: unknown.
     """
 
     status: ClassVar[int] = 500

@@ -94,18 +94,18 @@ def main() -> None:
     settings = load(StoreSettings)
     try:
         print(asyncio.run(_command(wanted, settings)), flush=True)  # noqa: T201 - what the command is for
-    except BrokenPipeError:  # whoever reads has read enough
+    except BrokenPipeError:  # the reader has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     except (Problem, ValueError) as error:
         _fail(str(error))
-    except Exception as error:  # noqa: BLE001 - an operator is told a sentence, and no secret that a library may tell
+    except Exception as error:  # noqa: BLE001 - the message of a library may hold a secret
         _fail(f"the command failed ({type(error).__name__}); `list` shows what is stored")
 
 
 def _fail(sentence: str) -> None:
-    print(sentence, file=sys.stderr)  # noqa: T201
+    print(sentence, file=sys.stderr)  # noqa: T201 - the output of a command
     raise SystemExit(1) from None
 
 

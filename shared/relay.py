@@ -55,7 +55,7 @@ class Relay:
     records of the topic as they are read back. With `stamp`, records carry a `catalog_revision` that counts up for
     ever: it is reserved in the lease document before the send, and used for one attempt only. `reduced` returns a
     smaller event to send in place of one that is too large, or None; what cannot be sent at all is left where it is,
-    counted in `unsendable`, and holds up the later events of its document only. `staged` is set by whoever stages
+    counted in `unsendable`, and holds up the later events of its document only. the store sets `staged` when it stages
     something in this process. `held_in`: the field that entries of `outbox_push_held` name. `bulk_rate`: how many
     documents of bulks are sent a second, so that a reader that takes longer for each of them is not behind when a
     single one comes; None: as fast as they go. `backlog`: how many records that reader has before it, if it is known;
@@ -289,7 +289,7 @@ class Relay:
         try:
             return staged_events(document)
         except (msgspec.ValidationError, KeyError) as error:
-            log.error("an event of %s cannot be read: %s", key, error)  # noqa: TRY400
+            log.error("an event of %s cannot be read: %s", key, error)  # noqa: TRY400 - no traceback: it may hold data
             self._unsendable.add(key)
             return []
 
@@ -434,7 +434,7 @@ class Relay:
         for item in batch:
             stamp = item.event.catalog_revision if self._stamp else 0
             if mark := marks.get(item.event.subject):
-                # An acknowledgement of an older topic says nothing of this one's offsets.
+                # An acknowledgement of an older topic does not apply to this one's offsets.
                 acknowledged = mark["offset"] if mark.get("topic_generation", 0) == self._generation else -1
                 older = item.event.sequence < mark["sequence"] and item.record.offset > acknowledged
                 if older or (stamp < highest and item.record.offset >= acknowledged):

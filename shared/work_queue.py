@@ -103,7 +103,7 @@ class WorkQueue:
             raise
 
     def _pass_on(self) -> None:
-        """Give a free thread to the caller whose turn it is, who then stands behind the others."""
+        """Give a free thread to the caller whose turn it is, who then goes to the end of the queue."""
         while self._turns:
             caller = next(iter(self._turns))
             waiting = self._turns.pop(caller)

@@ -35,7 +35,7 @@ _STATEFUL: tuple[Service, ...] = ("catalog", "assessment", "recommender")
 class Stack:
     """MongoDB, a broker and the services as separate processes, from entering to leaving.
 
-    Servers that are handed over are used and not stopped; give a `namespace` then. With `directory` the data stay
+    Given servers are used and not stopped; give a `namespace` then. With `directory` the data stay
     there and are found again; without it they lie under `.local/run/` and are gone after a clean end.
     """
 
@@ -147,7 +147,7 @@ class Stack:
     async def restored(self) -> AsyncIterator[None]:
         """Leave the stack as it is now, however the block ends: what it froze goes on, what it killed runs again.
 
-        A copy of a service that was started in the block is started anew, with the settings of all.
+        A copy of a service that was started in the block is restarted, with the settings of all.
         """
         before = {copy.name: copy.child for copies in self.running.values() for copy in copies}
         try:

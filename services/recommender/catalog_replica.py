@@ -146,7 +146,7 @@ class CatalogReplica:
     def is_stale(self, plan: PlanSummary) -> bool:
         """Return whether a plan holds a changed course, leaves open what a changed course teaches, or is out of date.
 
-        Out of date: under an older version of its framework, or of what the officer has said. Costs one comparison
+        Out of date: under an older version of its framework, or of the officer's statements. Costs one comparison
         where nothing has changed.
         """
         if plan.stale:

@@ -210,5 +210,5 @@ async def command(settings: RecommenderSettings, arguments: list[str]) -> int:
     except Problem as problem:
         print(f"recompute: {problem.detail}")  # noqa: T201 - the answer of a command
         return 2
-    print(sentence)  # noqa: T201
+    print(sentence)  # noqa: T201 - the output of a command
     return 0 if same else 1
