@@ -134,7 +134,7 @@ class SkillTarget(Struct, frozen=True):
 
     def lacks(self, level: float) -> bool:
         """Return whether a level is so far below the requirement that an assessment could measure it."""
-        short = millionths(self.required - level)
+        short = round(self.required - level, 6)
         return short > 0 and short >= self.smallest
 
     @property
