@@ -65,7 +65,7 @@ _IDENTIFIER = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether the service may be sent work; `checks` says by name what it needs: `ok`, or what is wrong.
 
-    `warnings` says by name what an operator should mend, while the service still works.
+    `warnings` says by name what an operator should repair, while the service still works.
     """
 
     status: str
@@ -211,7 +211,7 @@ async def _checked(check: Check) -> str:
 
 
 def background(name: str, work: Callable[[], Awaitable[None]], *, stop: Callable[[], None] | None = None) -> Context:
-    """Return the context of a task that runs as long as the service; `stop` asks it to finish what it has in hand.
+    """Return the context of a task that runs as long as the service; `stop` asks it to finish its present work.
 
     If it ends before the service does, whatever the reason, the process ends too.
     """

@@ -98,12 +98,12 @@ def main() -> None:
         raise SystemExit(130) from None
     except (Problem, ValueError) as error:
         _fail(str(error))
-    except Exception as error:  # noqa: BLE001 - an operator is told a sentence, and no secret that a library may tell
+    except Exception as error:  # noqa: BLE001 - the message of a library may hold a secret
         _fail(f"the command failed ({type(error).__name__}); `list` shows what is stored")
 
 
 def _fail(sentence: str) -> None:
-    print(sentence, file=sys.stderr)  # noqa: T201
+    print(sentence, file=sys.stderr)  # noqa: T201 - the output of a command
     raise SystemExit(1) from None
 
 

@@ -55,7 +55,7 @@ from shared.settings import AssessmentSettings
 
 
 async def build(settings: AssessmentSettings) -> web.Application:
-    """Return the service: its routes, and the tasks that run beside them."""
+    """Return the service: its routes and its background tasks."""
     client = connect(settings, "assessment")
     database = client[settings.database("assessment")]
     staged = Staged()

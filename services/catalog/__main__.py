@@ -44,7 +44,7 @@ from shared.work_queue import WorkQueue
 
 
 async def build(settings: CatalogSettings) -> web.Application:
-    """Return the service: its routes, and the relay that runs beside them."""
+    """Return the service: its routes and its background tasks."""
     client = connect(settings, "catalog")
     database = client[settings.database("catalog")]
     staged = Staged()

@@ -74,7 +74,7 @@ async def export_framework(arguments: Sequence[str]) -> int:
 
 
 async def run(arguments: Sequence[str]) -> int:
-    """Carry out one of COMMANDS; return its exit code. What is wrong is told in one line."""
+    """Carry out one of COMMANDS; return its exit code. A failure is printed in one line."""
     try:
         return await COMMANDS[arguments[0]](arguments[1:])
     except Problem as problem:
@@ -150,9 +150,9 @@ def _import_parser() -> argparse.ArgumentParser:
     parser.add_argument("--title-en", help="its title in English")
     parser.add_argument("--map", help="which column of a table holds what: 'job_group=Role + Role Level,skill=Skill'")
     parser.add_argument("--scale", help="the names of the levels from 0 on, separated by commas")
-    parser.add_argument("--mark", type=float, help="the level that a mark such as x stands for")
+    parser.add_argument("--mark", type=float, help="the level that a mark such as x means")
     parser.add_argument("--skip-refused", action="store_true", help="take the rest where rows are refused")
-    parser.add_argument("--dry-run", action="store_true", help="tell what would be stored, and store nothing")
+    parser.add_argument("--dry-run", action="store_true", help="print what would be stored, and store nothing")
     parser.add_argument("--report", type=Path, help="write the whole report to this file, as JSON")
     return parser
 

@@ -27,7 +27,7 @@ _BAR = 24
 async def send_rows(
     file: Path, url: str, query: Mapping[str, str], headers: Mapping[str, str], shape: type[R]
 ) -> tuple[R | None, "Tally"] | None:
-    """Send a file and return the report and what became of the rows; None where the service broke off, which is said.
+    """Send a file and return the report and what became of the rows; None if the service broke off, which is printed.
 
     The report is None where the answer ended before it. Raises Problem if the service refuses the whole, OSError if
     the file cannot be opened.

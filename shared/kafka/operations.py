@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 _ANSWER_SECONDS = 1.5
-"""How long a broker is waited for in readiness, which has to be told within 2 s."""
+"""How long readiness waits for a broker; its answer is due within 2 s."""
 
 
 async def create_topics(brokers: Brokers, topics: Sequence[TopicSpec]) -> list[str]:
