@@ -78,7 +78,8 @@ def path_of(
 ) -> LearningPath:
     """Return the finished path. `entry_levels`: the levels that entries are tested against, before the path."""
     reached = _Reached(inputs.framework.id, value)
-    steps = _steps(inputs, reached, LearnerState(dict(entry_levels), inputs.done), result.picks)
+    needs = dependencies_of(inputs, LearnerState(dict(entry_levels), inputs.done), result.picks)
+    steps = _steps(inputs, reached, needs, result.picks)
     gaps = [
         Gap(
             skill=want.skill.id,
@@ -95,9 +96,7 @@ def path_of(
     ]
     left = [_open(reached, gap, result) for gap in gaps if gap.reached < gap.required]
     gained = sum(row.contribution for step in steps for row in step.closes)
-    begun = {pick.spec.id for pick in result.picks if pick.seed == "started"}
-    offers, start = [pick.spec for pick in result.picks], LearnerState(dict(entry_levels), inputs.done)
-    expected = expected_gain(value, inputs.framework.id, offers, start, begun)
+    expected = expected_gain(value, inputs.framework.id, [pick.spec for pick in result.picks], needs)
     hours = steps[-1].cumulative_hours if steps else 0.0
     over = None
     if inputs.budget_hours is not None and hours > inputs.budget_hours:
@@ -216,9 +215,9 @@ class _Reached:
         return self._gain(skill, self.value.stair(skill, row)) if self.value.may_use(skill, row) else 0
 
 
-def _steps(inputs: Inputs, reached: _Reached, state: LearnerState, picks: Sequence[Pick]) -> list[Step]:
-    """Return the steps; `reached` moves on to the end."""
-    unlocks, taken = _unlocks(inputs, state, picks), {pick.spec.id for pick in picks}
+def _steps(inputs: Inputs, reached: _Reached, needs: Sequence[Dependencies], picks: Sequence[Pick]) -> list[Step]:
+    """Return the steps; `reached` moves on to the end. `needs`: what each pick depends on."""
+    unlocks, taken = _unlocks(inputs.framework, needs, picks), {pick.spec.id for pick in picks}
     steps: list[Step] = []
     spent = 0
     for position, pick in enumerate(picks, 1):
@@ -250,15 +249,17 @@ def _steps(inputs: Inputs, reached: _Reached, state: LearnerState, picks: Sequen
     return steps
 
 
-def _unlocks(inputs: Inputs, state: LearnerState, picks: Sequence[Pick]) -> list[dict[str, UnlockCondition | None]]:
+def _unlocks(
+    framework: Framework, dependent: Sequence[Dependencies], picks: Sequence[Pick]
+) -> list[dict[str, UnlockCondition | None]]:
     """Return for each pick the later courses that cannot be entered without it, in their order.
 
     With each the condition that the pick makes true itself; None where it is needed by way of others.
     """
     found: list[dict[str, UnlockCondition | None]] = [{} for _ in picks]
-    for pick, needs in zip(picks, dependencies_of(inputs, state, picks), strict=True):
+    for pick, needs in zip(picks, dependent, strict=True):
         for place, condition in needs.items():
-            found[place][pick.spec.id] = _unlock_condition(condition, inputs.framework) if condition else None
+            found[place][pick.spec.id] = _unlock_condition(condition, framework) if condition else None
     return found
 
 
