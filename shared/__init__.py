@@ -1,6 +1,6 @@
 """What the services share: shapes, events and errors without I/O; and HTTP, MongoDB, Kafka and settings.
 
-without I/O   domain · paths · compact_paths · events · cloudevents · messages · errors · texts · preconditions · decoding
+without I/O   domain · paths · compact_paths · events · cloudevents · messages · errors · texts · decoding
 with I/O      settings · logs · app, middleware, routes, openapi (HTTP) · auth, keys · mongo, outbox, relay · kafka ·
               imports · metrics · console
 
