@@ -1,10 +1,10 @@
-"""aiohttp's connections with some things mended: what it cannot parse, bodies that break off, and how many there are.
+"""aiohttp's connections, corrected for input that it cannot parse, bodies that break off, and their number.
 
     app = Application(limits, middleware)             # its connections are `Connection`s under any runner
 
 - A request that cannot be parsed goes through the application like any other, marked `UNREADABLE`, so that it is
   answered, measured and logged there. aiohttp's own answer and log line hold what was sent, a key too.
-- A body that breaks off or is wrongly framed wakes whoever reads it. aiohttp lets its reader wait for ever.
+- A body that breaks off or is wrongly framed wakes its reader. aiohttp lets its reader wait for ever.
 - An answer that nobody takes for a minute ends its connection; aiohttp keeps it for as long as the client likes.
 - A request line and headers that come too slowly, and more connections of one address than the limit, are refused.
 - A client that only ends its own side while it waits is answered. aiohttp takes it for gone and cancels its request.
@@ -55,7 +55,7 @@ class _Middleware(Protocol):
 
 
 class ConnectionLimiter:
-    """Counts the connections of each address; trusted proxies, which stand for many, are not counted."""
+    """Counts the connections of each address; trusted proxies, which forward for many, are not counted."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -124,7 +124,7 @@ class Connection(web.RequestHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came; where that cannot be done, tell whoever reads a body that no more will come."""
+        """Parse what came; if that fails, inform the reader of the body that no more will come."""
         super().data_received(data)
         if self._messages:
             self._head_came()
@@ -187,7 +187,7 @@ class Connection(web.RequestHandler):
             self._head_deadline = None
 
     def _head_ended(self, status: HTTPStatus) -> bool:
-        """Have a head that is not complete answered with this status; return whether there was one."""
+        """Answer an incomplete request head with this status; return whether there was one."""
         self._head_came()
         if self._waiter is None or self._waiter.done():
             return False
@@ -228,7 +228,7 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002 - it may hold what the client sent
     ) -> web.StreamResponse:
-        """Answer what no middleware has caught. Nothing of the request is told or logged.
+        """Answer what no middleware has caught. Nothing of the request is answered or logged.
 
         Raises ConnectionError where the client has gone.
         """
@@ -245,7 +245,7 @@ class Connection(web.RequestHandler):
         return response
 
     def log_exception(self, *args: Any, **options: Any) -> None:
-        """Log where it happened, without the words of the exception: they may hold what the client sent."""
+        """Log where it happened, without the message of the exception: they may hold what the client sent."""
         error = options.get("exc_info")
         if isinstance(error, web.RequestPayloadError | ConnectionError):  # what is left of a body that was refused
             return
@@ -259,8 +259,8 @@ class _Server(web.Server):
             like.request_handler,
             request_factory=like.request_factory,
             handler_cancellation=like.handler_cancellation,
-            loop=like._loop,  # noqa: SLF001
-            **like._kwargs,  # noqa: SLF001
+            loop=like._loop,  # noqa: SLF001 - aiohttp offers no other way
+            **like._kwargs,  # noqa: SLF001 - aiohttp offers no other way
         )
         self._limiter = limiter
 

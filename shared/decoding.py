@@ -183,14 +183,14 @@ def check(found: object, shape: Any) -> None:
 
 
 def _too_deep() -> Malformed:
-    return Malformed("lists and objects stand too deep inside each other")
+    return Malformed("lists and objects are nested too deep")
 
 
 # --- control characters ----------------------------------------------------------------------------------------------
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _MAY_HOLD_CONTROLS = re.compile(rb"\\u00[0189]|\\u007[fF]|\\[bf]|\x7f|\xc2[\x80-\x9f]")
-"""JSON that may hold one: escaped, or DEL and what follows it, which may stand as they are."""
+"""JSON that may hold one: escaped, or DEL and what follows it, which may be left as they are."""
 
 
 def _check_controls(given: object) -> None:
@@ -359,7 +359,9 @@ def _invalid(error: msgspec.ValidationError, shape: Any, given: object) -> Inval
         if named[1] == "unknown" and fields:
             text = f"{text}; there are: {', '.join(fields)}"
     elif allowed := [str(value) for one in _members(found) if get_origin(one) is Literal for value in get_args(one)]:
-        what = text if "enum value" not in text else "Invalid value"  # what was sent is not told: it may be a secret
+        what = (
+            text if "enum value" not in text else "Invalid value"
+        )  # what was sent is not repeated: it may be a secret
         text = f"{what}; allowed: {', '.join(allowed)}"
     return InvalidInput(text, _at(place))
 

@@ -9,12 +9,12 @@ python -m shared.keys list [--tenant TENANT]
 
 import argparse
 import asyncio
-import os
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from shared.auth import GIVEN_ROLES, StoredKey, issue
+from shared.console import say
 from shared.errors import NotFound, Problem
 from shared.mongo import KeyStore, connected
 from shared.settings import StoreSettings, load
@@ -93,19 +93,17 @@ def main() -> None:
     wanted = _parser().parse_args()
     settings = load(StoreSettings)
     try:
-        print(asyncio.run(_command(wanted, settings)), flush=True)  # noqa: T201 - what the command is for
-    except BrokenPipeError:  # whoever reads has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        say(asyncio.run(_command(wanted, settings)))
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     except (Problem, ValueError) as error:
         _fail(str(error))
-    except Exception as error:  # noqa: BLE001 - an operator is told a sentence, and no secret that a library may tell
+    except Exception as error:  # noqa: BLE001 - the message of a library may hold a secret
         _fail(f"the command failed ({type(error).__name__}); `list` shows what is stored")
 
 
 def _fail(sentence: str) -> None:
-    print(sentence, file=sys.stderr)  # noqa: T201
+    print(sentence, file=sys.stderr)  # noqa: T201 - the output of a command
     raise SystemExit(1) from None
 
 

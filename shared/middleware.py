@@ -56,7 +56,7 @@ def bearer(request: web.Request) -> str | None:
 
 
 class Lifecycle:
-    """Whether this process is to go on: told by signals and by background tasks that died."""
+    """Whether this process continues; signals and background tasks that died end it."""
 
     def __init__(self) -> None:
         self.draining = False
@@ -74,7 +74,7 @@ class Lifecycle:
 
 
 class Middleware:
-    """What stands between aiohttp and the handlers of one application."""
+    """The layer between aiohttp and the handlers of one application."""
 
     def __init__(
         self, authenticator: Authenticator, credential: Credential, registry: CollectorRegistry, limits: Limits
@@ -172,9 +172,9 @@ class Middleware:
             return self._answered_otherwise(request, error)
         except ConnectionError:  # the client went away in the middle of its body or of our stream
             raise
-        except Exception as error:  # noqa: BLE001 - logged without its words: they may hold what the client sent
+        except Exception as error:  # noqa: BLE001 - logged without its message, which may hold what the client sent
             fields = {"request_id": request[REQUEST_ID], "error": frames_of(error)}
-            log.error("request failed", extra={"fields": fields})  # noqa: TRY400
+            log.error("request failed", extra={"fields": fields})  # noqa: TRY400 - no traceback: it may hold data
             return self._failed(
                 request, _SERVER_ERROR, TITLES[_SERVER_ERROR], "something went wrong here; it is logged"
             )

@@ -70,7 +70,7 @@ def connect(settings: StoreSettings, name: str = "learning-path") -> Client:
                 maxPoolSize=50,
                 tz_aware=True,
             )
-    except (PyMongoError, ValueError, OSError, UserWarning) as error:  # its own words may hold a part of the password
+    except (PyMongoError, ValueError, OSError, UserWarning) as error:  # its message may hold a part of the password
         raise Unavailable(
             f"MONGODB_URI cannot be used ({type(error).__name__}): percent-encode user and password, "
             "and see that its options and files are right"
@@ -113,7 +113,7 @@ async def bulk_write(collection: Collection, writes: Sequence[Write], *, ordered
     """Carry out writes together; return how many found their document or made it. A duplicate key is one that did not.
 
     Raises Unavailable where a majority has not confirmed them: a primary that is about to lose its place may have
-    taken them alone, and whether they stay is not known. The server reports that beside an answer that is otherwise a
+    taken them alone, and whether they stay is not known. The server reports that in an answer that is otherwise a
     success, and the driver raises it as a BulkWriteError without any write error.
     """
     with unavailable():
@@ -138,7 +138,7 @@ def readable(document: Document, decode: Callable[[Document], T]) -> T | None:
         return decode(document)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the others are to be read
         fields = {"error": frames_of(error)}
-        log.error("document %s cannot be read", document.get("_id"), extra={"fields": fields})  # noqa: TRY400
+        log.error("document %s cannot be read", document.get("_id"), extra={"fields": fields})  # noqa: TRY400 - no traceback: it may hold data
         return None
 
 

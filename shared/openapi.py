@@ -29,7 +29,7 @@ _REQUEST_ID = {
     "name": "X-Request-Id",
     "in": "header",
     "required": False,
-    "description": "Comes back in the answer and stands in the log; made up where it is missing.",
+    "description": "Returned in the answer and written to the log; generated if it is missing.",
     "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
 }
 _ETAG = {"description": "Names this representation, for `If-None-Match` and `If-Match`.", "schema": {"type": "string"}}
@@ -60,7 +60,7 @@ _PARAMETERS = {
         "th",
     ),
     "status": ("What people have made of a match.", "proposed"),
-    "q": ("Words to search for, Thai or English; an empty one stands for every course.", "วิเคราะห์ข้อมูล"),
+    "q": ("Words to search for, Thai or English; an empty one means every course.", "วิเคราะห์ข้อมูล"),
     "level": (
         "A level that courses lead to, or whom they are for: `beginner`, `intermediate`, `advanced` or `mixed`.",
         2,
@@ -75,7 +75,7 @@ _PARAMETERS = {
         "title=Name,tags=Skills",
     ),
     "default": ("What the file does not state: `fact=value` items.", "provider=Thai MOOC,hours=6"),
-    "encoding": ("The encoding of a text; without it, told by the bytes.", "tis-620"),
+    "encoding": ("The encoding of a text; without it, recognised from the bytes.", "tis-620"),
     "header": ("Whether the first row of a table names the columns.", True),
     "dry_run": ("Say what would happen, and write nothing.", False),
     "full": ("List the courses of the file's providers that it no longer holds.", False),
@@ -165,7 +165,7 @@ def _structs(shapes: Iterable[Any]) -> set[type[msgspec.Struct]]:
 
 
 def _without_defaults(schema: dict[str, Any], *, always: bool) -> None:
-    """Say defaults in words, and require what is `always` sent.
+    """Describe defaults in the text, and require what is `always` sent.
 
     Generators of clients take a property with a `default` for one that is always there, in requests too.
     """

@@ -71,7 +71,7 @@ PRINCIPAL: web.RequestKey[Principal] = web.RequestKey("principal", Principal)
 
 @dataclass(frozen=True)
 class Header:
-    """A request header that a route reads, beside the credential and the request id."""
+    """A request header that a route reads, besides the credential and the request id."""
 
     name: str
     description: str
@@ -183,7 +183,7 @@ def read_query(request: web.Request, shape: type[T]) -> T:
     given: dict[str, str] = {}
     for name, value in request.query.items():
         if name in given:
-            raise InvalidInput("stands twice", name)
+            raise InvalidInput("is given twice", name)
         given[name] = value
     found = convert(given, shape, strict=False)
     for name in given:

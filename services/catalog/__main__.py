@@ -31,6 +31,7 @@ from services.catalog.search_replica import SearchReplica
 from services.catalog.store import COLLECTION, CatalogStore
 from shared import metrics
 from shared.app import REGISTRY, authenticator_of, background, build_app, main, server_checks
+from shared.console import say
 from shared.events import CATALOG_TOPIC, planned_topics
 from shared.imports.reports import ReportStore
 from shared.imports.streaming import REPORTS
@@ -38,12 +39,12 @@ from shared.kafka import Publisher, TopicWarning, overdue
 from shared.mongo import connect, connected
 from shared.outbox import Staged
 from shared.relay import Relay
-from shared.settings import CatalogSettings, load
+from shared.settings import CatalogSettings
 from shared.work_queue import WorkQueue
 
 
 async def build(settings: CatalogSettings) -> web.Application:
-    """Return the service: its routes, and the relay that runs beside them."""
+    """Return the service: its routes and its background tasks."""
     client = connect(settings, "catalog")
     database = client[settings.database("catalog")]
     staged = Staged()
@@ -147,10 +148,10 @@ async def republish(settings: CatalogSettings) -> int:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["calibrate"]:
-        print(calibrating.main(sys.argv[2:]))  # noqa: T201 - the answer of a command
+        say(calibrating.main(sys.argv[2:]))
         raise SystemExit(0)
     if sys.argv[1:2] and sys.argv[1] in commands.NAMES:
         raise SystemExit(commands.main(sys.argv[1:]))
     if sys.argv[1:2] and sys.argv[1] in framework_files.COMMANDS:
         raise SystemExit(asyncio.run(framework_files.run(sys.argv[1:])))
-    main(build, load(CatalogSettings), {"republish": republish, "match": match})
+    main(__doc__, build, CatalogSettings, {"republish": republish, "match": match})

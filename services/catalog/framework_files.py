@@ -18,9 +18,10 @@ from services.catalog import frameworks
 from services.catalog.frameworks import FORMATS, Options, Reading, Source
 from services.catalog.frameworks.tables import pairs
 from services.catalog.store import CatalogStore, framework_key
+from shared.console import say, sentence_of
 from shared.decoding import convert
 from shared.domain import SHARED_TENANT, Framework, Identifier, LocalizedText
-from shared.errors import NotFound, Problem
+from shared.errors import InvalidInput, NotFound, Problem
 from shared.mongo import connected
 from shared.retries import retry_on_conflict
 from shared.settings import CatalogSettings, load
@@ -33,7 +34,7 @@ async def import_framework(arguments: Sequence[str]) -> int:
     asked = _import_parser().parse_args(arguments)
     title = LocalizedText(th=asked.title_th, en=asked.title_en) if asked.title_th or asked.title_en else None
     options = Options(
-        id=convert(asked.id, Identifier) if asked.id else "",
+        id=_identifier(asked.id) if asked.id else "",
         title=title,
         columns=pairs(asked.map) if asked.map else {},
         scale=tuple(asked.scale.split(",")) if asked.scale else (),
@@ -73,13 +74,13 @@ async def export_framework(arguments: Sequence[str]) -> int:
 
 
 async def run(arguments: Sequence[str]) -> int:
-    """Carry out one of COMMANDS; return its exit code. What is wrong is told in one line."""
+    """Carry out one of COMMANDS; return its exit code. A failure is printed in one line."""
     try:
         return await COMMANDS[arguments[0]](arguments[1:])
     except Problem as problem:
         what = problem.detail if problem.field is None else f"{problem.field}: {problem.detail}"
     except OSError as error:
-        what = f"{error.filename}: {error.strerror}"
+        what = sentence_of(error)
     sys.stderr.write(f"{arguments[0]}: {what}\n")
     return 2
 
@@ -100,6 +101,13 @@ async def _stored(settings: CatalogSettings, tenant: str, framework: Framework) 
             return (True, after.sequence) if after else None
 
         return await retry_on_conflict(decide, "this framework")
+
+
+def _identifier(text: str) -> str:
+    try:
+        return convert(text, Identifier)
+    except InvalidInput as error:
+        raise InvalidInput(error.detail, "--id") from error
 
 
 def _summary(reading: Reading) -> Iterable[str]:
@@ -129,7 +137,7 @@ def _summary(reading: Reading) -> Iterable[str]:
 
 def _print(lines: Iterable[str]) -> None:
     for line in lines:
-        sys.stdout.write(f"{line}\n")
+        say(line)
 
 
 def _import_parser() -> argparse.ArgumentParser:
@@ -142,9 +150,9 @@ def _import_parser() -> argparse.ArgumentParser:
     parser.add_argument("--title-en", help="its title in English")
     parser.add_argument("--map", help="which column of a table holds what: 'job_group=Role + Role Level,skill=Skill'")
     parser.add_argument("--scale", help="the names of the levels from 0 on, separated by commas")
-    parser.add_argument("--mark", type=float, help="the level that a mark such as x stands for")
+    parser.add_argument("--mark", type=float, help="the level that a mark such as x means")
     parser.add_argument("--skip-refused", action="store_true", help="take the rest where rows are refused")
-    parser.add_argument("--dry-run", action="store_true", help="tell what would be stored, and store nothing")
+    parser.add_argument("--dry-run", action="store_true", help="print what would be stored, and store nothing")
     parser.add_argument("--report", type=Path, help="write the whole report to this file, as JSON")
     return parser
 

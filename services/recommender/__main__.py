@@ -3,7 +3,7 @@
 republish   stage every officer's present path once more; a running service sends them
 replay      send the dead letters of `assessment.profiles` to the topic again
 recompute   compute a stored path again from what was stored, and say whether it is the same: see `recompute`
-warm        compile what is hot, so that the first start finds it done; needs no settings
+warm        compile the planner before the first start; needs no settings
 """
 
 import asyncio
@@ -53,7 +53,7 @@ GROUP = PROFILES_GROUP
 
 
 async def build(settings: RecommenderSettings) -> web.Application:
-    """Return the service: its routes, and the tasks that run beside them."""
+    """Return the service: its routes and its background tasks."""
     client = connect(settings, "recommender")
     database = client[settings.database("recommender")]
     await ensure_indexes(database, ALL_INDEXES)
@@ -100,10 +100,10 @@ async def build(settings: RecommenderSettings) -> web.Application:
     warm = asyncio.Event()
 
     async def consume() -> None:
-        """Join the group only once there is something to plan with, and what is compiled is there."""
+        """Join the group once the planner is compiled and a framework has been received."""
         await planner.pool.run(warm_up)
         gc.collect()
-        gc.freeze()  # what the compiler has left is there for good: no need to walk over it again and again
+        gc.freeze()  # what the compiler has left stays for ever: the collector need not visit it again
         warm.set()
         await follower.caught_up.wait()
         while not catalog.has_framework:
@@ -219,5 +219,6 @@ if __name__ == "__main__":
         warm_up()
         raise SystemExit(0)
     if sys.argv[1:2] == ["recompute"]:
+        recompute.parsed(sys.argv[2:])  # says what is wrong with them, and helps, without any settings
         raise SystemExit(asyncio.run(recompute.command(load(RecommenderSettings), sys.argv[2:])))
-    main(build, load(RecommenderSettings), {"republish": republish, "replay": replay_dead_letters})
+    main(__doc__, build, RecommenderSettings, {"republish": republish, "replay": replay_dead_letters})

@@ -29,13 +29,13 @@ PRIOR_SD = 1.0
 assumption about the typical officer of a job group, until measured levels can take its place."""
 
 MOST_STEPS = 400
-"""Courses in one path, at most; only what was started stands above it. Nobody studies more in a career, and everything
-that a path takes to plan, check and tell stays bounded."""
+"""The largest number of courses in one path; only started courses may exceed it. Nobody studies more in a career, and
+the work to plan, check and explain a path stays bounded."""
 
 SMALLEST_GAP = 0.25
 """Levels of a scale from 0 to 4, and the same share of any other. The surest assessment, a test, is off by 0.3 of a
 level; one more test of an officer who is a quarter of a level short would find the requirement reached one time in
-five. What is smaller cannot be told from nothing, so no course is recommended for it."""
+five. A smaller gap cannot be distinguished from none, so no course is recommended for it."""
 
 _USUAL_TOP = 4
 
@@ -56,7 +56,7 @@ class Rule(Struct, frozen=True, forbid_unknown_fields=True):
 
     `bias` -1: only these, 0: none of these, above 1: their cost is divided by it. A provider is named by its Thai or
     its English title. Values are compared as names are: whatever their case, spaces and spelling (`folded`). Mandatory
-    and started courses stand above rules.
+    and started courses override rules.
     """
 
     field: RuleField
@@ -87,7 +87,7 @@ def names_of(rule: Rule, course: Course, framework: str) -> set[str]:
 
 
 class Estimate(Struct, frozen=True):
-    """What is believed of one level: mean and standard deviation, in levels of the framework's scale.
+    """An estimate of one level: mean and standard deviation, in levels of the framework's scale.
 
     `measured_at` None: it is not known when.
     """
@@ -115,7 +115,7 @@ class MatchedSpan(NamedTuple):
 
 
 class SkillTarget(Struct, frozen=True):
-    """One required skill beside what is believed of the officer. Levels are on the framework's scale.
+    """One required skill and the officer's estimated level. Levels are on the framework's scale.
 
     `measured` and `sd`: as assessed, or assumed. `level` is what counts: the one measured, or what completed courses
     lead to where that is higher. `smallest`: a gap below it is none. `evidence`: unconfirmed rows of completed courses,
@@ -133,8 +133,8 @@ class SkillTarget(Struct, frozen=True):
     evidence: tuple[MatchedSpan, ...] = ()
 
     def lacks(self, level: float) -> bool:
-        """Return whether a level is below what is required by so much that an assessment could tell."""
-        short = millionths(self.required - level)
+        """Return whether a level is so far below the requirement that an assessment could measure it."""
+        short = round(self.required - level, 6)
         return short > 0 and short >= self.smallest
 
     @property
@@ -151,20 +151,19 @@ class SkillTarget(Struct, frozen=True):
 class Inputs(Struct, frozen=True, kw_only=True):
     """Everything a plan depends on but the catalog, so the same inputs and the same view give the same path.
 
-    `target` {skill: level} stands in place of the job group's requirements, every weight 1. `levels` holds what was
-    assessed in `framework`, where a level above the scale counts as its top; `elsewhere` {framework: {skill: level}}
-    what is known on other framework_scales. A course in
-    `completed` is never suggested and satisfies whoever requires it. `budget_hours` and `max_steps` None: no limit.
-    `languages` empty: any language will do.
+    `target` {skill: level} replaces the job group's requirements, every weight 1. `levels` holds what was assessed in
+    `framework`, where a level above the scale counts as its top; `elsewhere` {framework: {skill: level}} what is known
+    in other frameworks. A course in `completed` is never suggested and satisfies every course that requires it.
+    `budget_hours` and `max_steps` None: no limit. `languages` empty: any language will do.
 
-    `mandatory` courses are planned with what opens their doors, past the budget if need be; `pinned` ones where they
+    `mandatory` courses are planned with their prerequisites, beyond the budget if needed; `pinned` ones where they
     fit. `excluded` courses never appear; `slowed` {course: factor} multiplies a cost. `started` courses stay in front,
     in this order, unless they were withdrawn. `completed_at` {course: when}; `taught`: what those of them taught that
-    the catalog may have changed since. `previous`: the courses of the path before, which stays unless a new one is
-    worth notably more. With `finishing` nothing but the officer's own progress has changed: the path before stays as
+    the catalog may have changed since. `previous`: the courses of the previous path, which stays unless a new one is
+    worth notably more. With `finishing` nothing but the officer's own progress has changed: the previous path stays as
     far as it can still be studied. `smallest_gap`: see SMALLEST_GAP. `least_confidence` of the unconfirmed rows that
     count; None: those that their calibration lets enter. `successions`: what the framework no longer has of the
-    officer, to be told.
+    officer, to be shown.
     """
 
     tenant: str
@@ -383,7 +382,7 @@ def check_tenant_rules(rules: TenantRules) -> None:
     _check_rules(rules.rules, rules.mandatory)
     for i, course in enumerate(rules.mandatory):
         if course in rules.mandatory[:i]:
-            raise InvalidInput(f"{course!r} stands twice", f"mandatory[{i}]")
+            raise InvalidInput(f"{course!r} is given twice", f"mandatory[{i}]")
 
 
 def _check_rules(rules: Sequence[Rule], mandatory: Sequence[str], framework: Framework | None = None) -> None:

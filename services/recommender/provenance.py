@@ -23,7 +23,7 @@ class Hashes(Struct, frozen=True):
 class Record(Struct, frozen=True, omit_defaults=True):
     """Everything a path was computed from. Courses, framework and rules are kept elsewhere and named by version.
 
-    `previous`: the courses of the path before; with `stable` that path stayed unless another was worth notably more,
+    `previous`: the courses of the previous path; with `stable` that path stayed unless another was worth notably more,
     and with `finishing` as far as it could still be studied.
     """
 

@@ -300,7 +300,7 @@ async def test_officers_come_in_bulk_and_the_same_again_is_unchanged(service: St
 
 
 class Dying(OfficerStore):
-    """A store whose process dies after its first write has been taken, before anybody is told."""
+    """A store whose process dies after its first write has been taken, before anybody gets an answer."""
 
     async def save_many(self, changes: Sequence[Change], *, bulk: bool = True) -> set[str]:
         await super().save_many(changes, bulk=bulk)
@@ -326,7 +326,7 @@ async def test_after_a_process_died_between_write_and_answer_the_same_file_does_
 
 
 async def command(service: Started, *arguments: str) -> tuple[int, str]:
-    """Carry out a command in a thread, and return its exit code and what it said."""
+    """Carry out a command in a thread, and return its exit code and its output."""
     address = str(service.client.make_url("/")).rstrip("/")
     environment = {"ASSESSMENT_URL": address, "ASSESSMENT_KEY": await service.key("platform")}
     said = io.StringIO()

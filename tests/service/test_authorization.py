@@ -70,7 +70,7 @@ async def test_without_a_key_or_with_a_wrong_one_every_route_answers_401(service
 
 
 async def test_basic_opens_the_routes_of_xapi_alone_and_to_the_same_roles(services: Services) -> None:
-    """A key of a wrong role tells a route that reads the password (403) from one that does not (401)."""
+    """A key of a wrong role distinguishes a route that reads the password (403) from one that does not (401)."""
     taken = set()
     for name, service, route in routes_of(services):
         assert route.policy is not None

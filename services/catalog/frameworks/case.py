@@ -110,7 +110,7 @@ class _Package:
             self._builder.fault("has no identifier", id=place, field=f"{place}.identifier", verdict="untrue")
         elif key in self._items:
             same = item == self._items[key]
-            reason = "stands twice" if same else "the same identifier as an earlier item, which says otherwise"
+            reason = "is given twice" if same else "the same identifier as an earlier item, which says otherwise"
             verdict: Any = "changed" if same else "untrue"
             self._builder.fault(reason, id=key, field=f"{place}.identifier", verdict=verdict)
         else:
@@ -268,9 +268,7 @@ class _Package:
             title = Given("", {language: str(words) for language, words in both.items()})
         said, language = _string(self._document, "description"), _string(self._document, "language").lower()
         if language.partition("-")[0] not in ("", "en", "th"):
-            builder.assume(
-                f"the words of the package are in {language[:20]!r}; they stand in the place of English ones"
-            )
+            builder.assume(f"the words of the package are in {language[:20]!r}; they are kept as English ones")
         if "description" not in extension and said:
             extension = {**extension, "description": builder.text(Given(said), row=None, id=name, field="description")}
         builder.head(

@@ -91,8 +91,8 @@ class Options(Struct, frozen=True):
     """What the caller states because a file does not contain it.
 
     `id` and `title` of the framework; `columns`: our name of a column -> its heading (several joined by ` + `);
-    `scale`: the names of the levels from 0 on, where a table gives levels by unknown words; `mark`: the level that a
-    mark such as `x` stands for; `skip_refused`: import the valid rows, although refused rows are missing.
+    `scale`: the names of the levels from 0 on, if a table names levels by unknown words; `mark`: the level that a
+    mark such as `x` means; `skip_refused`: import the valid rows, although refused rows are missing.
     """
 
     id: str = ""
@@ -136,7 +136,7 @@ class Builder:
         reason: str,
         *,
         row: int | None = None,
-        id: str | None = None,  # noqa: A002 - the name that the report has
+        id: str | None = None,
         field: str | None = None,
         verdict: Literal["refused", "changed", "untrue"] = "refused",
     ) -> None:
@@ -173,19 +173,19 @@ class Builder:
         if text := self.text(title, row=row, id=decimal(level), field="scale.title"):
             self._add("scale", decimal(level), ScaleLevel, row, level=level, title=text)
 
-    def area(self, id: str, title: Given, *, row: int | None = None, **more: Any) -> None:  # noqa: A002
+    def area(self, id: str, title: Given, *, row: int | None = None, **more: Any) -> None:
         """Add a group of skills."""
         self._titled("areas", id, title, row, more)
 
-    def skill(self, id: str, title: Given, *, area: str, row: int | None = None, **more: Any) -> None:  # noqa: A002
+    def skill(self, id: str, title: Given, *, area: str, row: int | None = None, **more: Any) -> None:
         """Add a skill; `area` by its identifier, given before or after."""
         self._titled("skills", id, title, row, {**more, "area": identifier(area)})
 
-    def job_group(self, id: str, title: Given, *, row: int | None = None, **more: Any) -> None:  # noqa: A002
+    def job_group(self, id: str, title: Given, *, row: int | None = None, **more: Any) -> None:
         """Add a job group."""
         self._titled("job_groups", id, title, row, more)
 
-    def stage(self, id: str, title: Given, *, row: int | None = None) -> None:  # noqa: A002
+    def stage(self, id: str, title: Given, *, row: int | None = None) -> None:
         """Add a stage."""
         self._titled("stages", id, title, row, {})
 
@@ -224,7 +224,7 @@ class Builder:
             self.fault(f"the level is required twice: {text}", row=row, id=name, field="level", verdict="untrue")
 
     def _shared(self, name: str) -> str:
-        """Return a name as the same object wherever it stands: there may be 100,000 requirements."""
+        """Return one object for all equal names: there may be 100,000 requirements."""
         return self._names.setdefault(name, name)
 
     def has(self, part: str, key: str) -> bool:
@@ -236,7 +236,7 @@ class Builder:
         fields = {"kind": kind, "origin": identifier(origin), "target": target}
         if made := self._made(Relation, fields, Fault("refused", "", row, f"{origin} → {target}")):
             if made in self._relations:
-                self.fault("stands twice", row=row, id=f"{origin} → {target}", verdict="changed")
+                self.fault("is given twice", row=row, id=f"{origin} → {target}", verdict="changed")
             self._relations.setdefault(made, row)
 
     def take(self, part: str, shape: Any, given: Any, place: str, row: int | None = None) -> None:
@@ -260,11 +260,11 @@ class Builder:
 
     # --- texts -------------------------------------------------------------------------------------------------------
 
-    def text(self, given: Given, *, row: int | None, id: str | None, field: str) -> LocalizedText | None:  # noqa: A002
+    def text(self, given: Given, *, row: int | None, id: str | None, field: str) -> LocalizedText | None:
         """Return a title; None, with a fault, if it is blank. A title over 300 characters is cut and reported."""
         th, en = given.th(), given.en()
         if not th and not en:
-            self.fault("has no words that show anything", row=row, id=id, field=field)
+            self.fault("has no visible text", row=row, id=id, field=field)
             return None
         for language, words in (("th", th), ("en", en)):
             if len(words) > TITLE_LIMIT:
@@ -272,7 +272,7 @@ class Builder:
                 self.fault(reason, row=row, id=id, field=f"{field}.{language}", verdict="changed")
         return LocalizedText(th=_cut(th, TITLE_LIMIT) or None, en=_cut(en, TITLE_LIMIT) or None)
 
-    def prose(self, given: Given, *, row: int | None, id: str | None, title: Given | None = None) -> Prose | None:  # noqa: A002
+    def prose(self, given: Given, *, row: int | None, id: str | None, title: Given | None = None) -> Prose | None:
         """Return a description or None. `title`: a title that was cut is kept whole in the description."""
         parts = {"th": given.th(), "en": given.en()}
         if title is not None:

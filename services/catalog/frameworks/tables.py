@@ -147,7 +147,7 @@ def lines_of(source: Source, builder: Builder | None = None) -> Iterator[str]:
 
 
 def _recoded(source: Source, builder: Builder | None) -> Iterator[bytes]:
-    """Yield a file as UTF-8, and tell the report which other encoding it was taken for."""
+    """Yield a file as UTF-8, and report its other encoding if it has one."""
     recoder = Recoder()
     with source.opened() as file:
         while piece := file.read(_PIECE):
@@ -215,7 +215,7 @@ def pairs(text: str) -> dict[str, str]:
         if not mark or not value.strip():
             raise InvalidInput(f"{item[:100]!r} is not of the form column=heading", "map")
         if name.strip() in found:
-            raise InvalidInput(f"{name.strip()[:100]!r} stands twice", "map")
+            raise InvalidInput(f"{name.strip()[:100]!r} is given twice", "map")
         found[name.strip()] = value.strip()
     return found
 

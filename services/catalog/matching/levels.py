@@ -84,7 +84,7 @@ def _edges(count: int) -> tuple[int, int, int]:
 
 
 def _named(texts: Sequence[str], steps: Sequence[float], scale: Sequence[ScaleLevel]) -> int | None:
-    """Return the place of the highest level whose own name stands in the texts as a whole."""
+    """Return the place of the highest level whose own name is in the texts as a whole."""
     found = [
         steps.index(step.level)
         for step in scale
@@ -98,7 +98,7 @@ def _named(texts: Sequence[str], steps: Sequence[float], scale: Sequence[ScaleLe
 
 
 def _holds(text: str, name: str) -> bool:
-    """Return whether a name stands in a text: as whole words, or anywhere in Thai, which has no spaces."""
+    """Return whether a text contains a name: as whole words, or anywhere in Thai, which has no spaces."""
     return bool(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)) if name.isascii() else name in text
 
 

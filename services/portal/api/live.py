@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Collection, Mapping
+from http import HTTPStatus
 from itertools import count
 from typing import Protocol
 
@@ -186,9 +187,9 @@ class Live:
             async with self._client.get(url, headers=headers, timeout=_FETCH) as answer:
                 if answer.status in (401, 403):
                     raise Unauthorized("the key is no longer good")
-                if answer.status == 404:  # noqa: PLR2004
+                if answer.status == HTTPStatus.NOT_FOUND:
                     return None
-                if answer.status != 200:  # noqa: PLR2004
+                if answer.status != HTTPStatus.OK:
                     raise Unavailable(f"the recommender answers {answer.status}")
                 return msgspec.json.decode(await answer.read(), type=StoredPath)
         except (ClientError, TimeoutError) as error:

@@ -1,4 +1,4 @@
-"""Stateless recommendations: for platforms, and what-if beside an officer's present path."""
+"""Stateless recommendations: for platforms, and what-if questions about an officer's present path."""
 
 from datetime import UTC, date, datetime, time
 from typing import Annotated
