@@ -274,9 +274,10 @@ def test_what_is_no_time_is_answered_by_an_example_of_one(given: str) -> None:
         at: Annotated[datetime, Meta(tz=True)]
         on: date = date(2026, 1, 1)
 
-    for read in (lambda: decode(json.dumps({"at": given}).encode(), Asked), lambda: convert({"at": given}, Asked)):
-        with pytest.raises(InvalidInput, match="such as 2026-11-02T09:00:00") as found:
-            read()
-        assert found.value.field == "at"
+    with pytest.raises(InvalidInput, match="such as 2026-11-02T09:00:00") as found:
+        decode(json.dumps({"at": given}).encode(), Asked)
+    assert found.value.field == "at"
+    with pytest.raises(InvalidInput, match="such as 2026-11-02T09:00:00"):
+        convert({"at": given}, Asked)
     with pytest.raises(InvalidInput, match=r"is to be a date, such as 2026-11-02$"):
         decode(b'{"at": "2026-11-02T09:00:00Z", "on": "2026-02-30"}', Asked)
