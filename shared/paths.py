@@ -300,7 +300,8 @@ class LearningPath(Struct, frozen=True, omit_defaults=True):
     `over_budget_hours`: by how much what is started or mandatory exceeds the budget. `short_hours`: how many hours more
     it would take to close all that courses can close; with `short_at_most` fewer were not ruled out. `kept`: the
     previous path stayed, because no other was worth notably more. `limited`: the search ended at its limit.
-    `finishing`: the previous path stays as it was promised. `refusal`: why no path may be given, for operators of the system.
+    `finishing`: the previous path stays as it was promised. `refusal`: why no path may be given, for
+    operators of the system.
     """
 
     status: Status
