@@ -6,5 +6,19 @@ shells  settings · logs · app, shell, routes, openapi (HTTP) · auth, keys · 
 `shared` never imports a service.
 """
 
+import sys
+from types import TracebackType
+
 VERSION = "0.2.0"
 """The release that these sources are; a test holds it to pyproject.toml."""
+
+
+def _without_interrupts(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Tell an uncaught error, but Ctrl-C in one word: it may come while a program still loads its modules."""
+    if not issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+    elif sys.stderr is not None:
+        sys.stderr.write("interrupted\n")
+
+
+sys.excepthook = _without_interrupts

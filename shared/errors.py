@@ -11,9 +11,9 @@ Problem
 ├── TooSlow               408  the body did not come within its time
 ├── TooLarge              413  the body is over the route's limit
 ├── Unsupported           415  a content coding or media type that the route does not read
-├── TooManyRequests       429  one caller asks more than its share; Retry-After says when to come back
+├── TooManyRequests       429  one caller asks more than its share; Retry-After says when to try again
 ├── Unavailable           503  MongoDB, Kafka or another service is away; trying again may help
-└── Overloaded            503  the service has as much in hand as it can bear; Retry-After says when to come back
+└── Overloaded            503  the service has as much in hand as it can take; Retry-After says when to try again
 
 Rejected                       an event that no retry will make good: to the dead-letter topic
 """
@@ -26,7 +26,7 @@ from msgspec import Struct
 class Problem(Exception):
     """An answer other than success. `field` names the part of the request that is to blame.
 
-    `retry_after`: whole seconds after which the same request may succeed, sent as `Retry-After`; None: not said.
+    `retry_after`: whole seconds after which the same request may succeed, sent as `Retry-After`; None: unknown.
     """
 
     status: ClassVar[int] = 500
@@ -90,7 +90,7 @@ class Unsupported(Problem):
 
 
 class _Later(Problem):
-    """Refused now, not for ever: the answer always says when to come back."""
+    """Refused now, not for ever: the answer always says when to try again."""
 
     def __init__(self, detail: str, field: str | None = None, *, retry_after: int = 2) -> None:
         super().__init__(detail, field, retry_after=retry_after)
@@ -107,7 +107,7 @@ class Unavailable(_Later):
 
 
 class Overloaded(Unavailable):
-    """The service has as much in hand as it can bear."""
+    """The service has as much in hand as it can take."""
 
 
 TITLES: dict[int, str] = {

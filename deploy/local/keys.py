@@ -37,7 +37,7 @@ class Keys:
 def links(portal: str, keys: Keys, officer: str) -> dict[Role, str]:
     """Return for each role the address of the portal's page that signs in with its key; `officer` is one of the keys'.
 
-    The key stands in the fragment, which browsers send to no server; the page takes it out of the address at once.
+    The key is in the fragment, which browsers do not send to a server; the page removes it from the address at once.
     """
     by_role: dict[Role, str] = {
         "officer": keys.officers[officer],

@@ -1,4 +1,4 @@
-"""Matches in MongoDB: in the document of their course, beside its content, so that a decision is one write.
+"""Matches in MongoDB: in the document of their course, so that a decision is one write.
 
 to_match       the course came without skills of a framework that its tenant sees: it is matched again when one changes
 match_due      the course, or the courses of a framework, wait to be matched
@@ -177,7 +177,7 @@ class MatchStore:
     async def whole(self, tenant: str) -> tuple[list[Course], dict[str, list[Match]], int]:
         """Return every course that a tenant sees, the matches of its own by course id, and how many wait.
 
-        Without descriptions and tags, which are the most of them. Its own courses stand before shared ones. One that
+        Without descriptions and tags, which are the most of them. Its own courses come before shared ones. One that
         cannot be read is passed over. Raises Unavailable.
         """
         courses: dict[str, Course] = {}

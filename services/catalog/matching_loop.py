@@ -1,4 +1,4 @@
-"""Matches the courses that wait for it, beside the event loop, and stores what is proposed.
+"""Matches the courses that wait for it, in a thread, and stores the proposals.
 
 A course waits when it came without skills of a framework that its tenant sees, when it changed, and when a framework
 that its tenant sees changed. What is waiting is marked in its document, so nothing is lost when a process ends; of two

@@ -1,4 +1,4 @@
-"""What the assessment service does under four times what it can bear, beside what it does under as much as it can bear.
+"""What the assessment service does under four times the load that it can sustain, compared with the sustainable load.
 
 Sustainable is what comes of clients that wait for their answers. Then four times that is sent by clients that wait for
 nobody and go away after some seconds. Accepted are answers 202; each of them must be found in the officers' profiles

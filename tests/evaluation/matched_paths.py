@@ -1,4 +1,4 @@
-"""Paths from a catalog whose skills or levels were removed and matched again, beside the paths from the given ones.
+"""Paths from a catalog whose skills or levels were removed and matched again, compared with the given ones.
 
     starter, levels     the courses of the starter catalog with what their skills are called as free tags; the levels
                         are removed. The calibration is the one that ships; the levels of a course are estimated by

@@ -1,11 +1,11 @@
-"""`python -m tests.evaluation.matching`: how well courses are matched to skills, beside BM25 and words.
+"""`python -m tests.evaluation.matching`: how well courses are matched to skills, compared with BM25 and words.
 
     platforms   the Coursera and edX courses: the union of their skills is the framework. The skills of one course in
                 five are held out; three in five are examples, and on one in five the confidence is calibrated.
     thaimooc    400 Thai courses with the labels in `labels/thaimooc.json` against the shipped framework. Confidence and
                 threshold of a course come from the four fifths that it is not in; the shipped courses are examples.
 
-    paths       what paths from a catalog that was matched again close, beside those from the given one; see
+    paths       what paths from a catalog that was matched again close, compared with those from the given one; see
                 `matched_paths`.
 
 `--fit-levels` writes the weights of the level model.
@@ -102,7 +102,7 @@ def _platform_courses() -> tuple[list[CourseText], list[set[str]], list[Skill]]:
 
 
 def _platform_rows() -> Sequence[tuple[str, str, list[str]]]:
-    """Return title, subject and skills as the three sets tell them."""
+    """Return title, subject and skills as the three sets have them."""
     rows = []
     for row in real.read("coursera_5164_forstmaple/coursera_courses.csv"):
         skills = ast.literal_eval(row["course_skills"]) if row["course_skills"].startswith("[") else []
@@ -161,7 +161,7 @@ def _words(labels: Sequence[str], queries: Sequence[str]) -> np.ndarray:
 
 
 def ranked(scores: np.ndarray, right: np.ndarray) -> Ranked:
-    """Return what a ranking by scores comes to; of equal scores the first column stands first."""
+    """Return the quality of a ranking by scores; of equal scores the first column comes first."""
     top = np.argsort(-scores, axis=1, kind="stable")[:, :10]
     hits = np.take_along_axis(right, top, axis=1) & (np.take_along_axis(scores, top, axis=1) > 0)
     count = right.sum(axis=1)
@@ -331,7 +331,7 @@ def _section(found: Platforms, titles: Thai, rows: Sequence[Gate], day: str) -> 
 
 
 def write_docs(page: Path, found: Platforms, titles: Thai, rows: Sequence[Gate]) -> None:
-    """Put the figures between the marks of a page, and the picture into `img/` beside it."""
+    """Put the figures between the marks of a page, and the picture into its `img/`."""
     text = page.read_text(encoding="utf-8")
     section = f"{BEGIN}\n{_section(found, titles, rows, f'{datetime.now(UTC):%d %B %Y}')}\n{END}"
     page.write_text(re.sub(f"{BEGIN}.*{END}", lambda _: section, text, flags=re.DOTALL), encoding="utf-8")

@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 import pytest
 
-from services.assessment.api import INDEX, REPORTS
+from services.assessment.api import INDEX
 from services.assessment.import_commands import main
 from services.assessment.imports import ResultImport
 from services.assessment.intake import Intake
@@ -20,7 +20,9 @@ from services.assessment.model import ImportedResult
 from services.assessment.profile import fused
 from services.assessment.store import COLLECTION, KEPT_EVIDENCE, Change, OfficerStore
 from shared.decoding import convert
+from shared.imports.job import ImportRequest
 from shared.imports.rows import Row
+from shared.imports.streaming import REPORTS
 from tests.support.assessment import TAKEN_AT, assessment, assessment_service, profile_of, registered, submit
 from tests.support.builders import FRAMEWORK, unique
 from tests.support.services import Started, Topic
@@ -201,7 +203,8 @@ async def test_of_two_files_at_once_the_later_one_is_told_that_its_key_was_used(
     caught_up.set()
     store = Overtaken(service.database("assessment"))
     store.first = lambda: imported(service, [row(officer, 1, key="k")])
-    job = ResultImport(Intake(store, app[INDEX], caught_up), app[REPORTS], "agency", "", "ndjson")
+    asked = ImportRequest(reports=app[REPORTS], tenant="agency", trace="", form="ndjson")
+    job = ResultImport(Intake(store, app[INDEX], caught_up), asked)
     await job.begin()
     [verdict] = await job.take([Row(1, convert(row(officer, 4, key="k"), ImportedResult))])
     assert (verdict.status, [problem.field for problem in verdict.problems or []]) == ("refused", ["key"])
@@ -260,7 +263,7 @@ async def test_officers_come_in_bulk_and_the_same_again_is_unchanged(service: St
 
 
 class Dying(OfficerStore):
-    """A store whose process dies after its first write has been taken, before anybody is told."""
+    """A store whose process dies after its first write has been taken, before anybody gets an answer."""
 
     async def save_many(self, changes: Sequence[Change], *, bulk: bool = True) -> set[str]:
         await super().save_many(changes, bulk=bulk)
@@ -273,7 +276,7 @@ async def test_after_a_process_died_between_write_and_answer_the_same_file_does_
     caught_up = asyncio.Event()
     caught_up.set()
     intake = Intake(Dying(service.database("assessment")), app[INDEX], caught_up)
-    job = ResultImport(intake, app[REPORTS], "agency", "", "ndjson")
+    job = ResultImport(intake, ImportRequest(reports=app[REPORTS], tenant="agency", trace="", form="ndjson"))
     await job.begin()
     with pytest.raises(RuntimeError):
         await job.take([Row(n, convert(one, ImportedResult)) for n, one in enumerate(rows[:2], 1)])
@@ -286,7 +289,7 @@ async def test_after_a_process_died_between_write_and_answer_the_same_file_does_
 
 
 async def command(service: Started, *arguments: str) -> tuple[int, str]:
-    """Carry out a command in a thread, and return its exit code and what it said."""
+    """Carry out a command in a thread, and return its exit code and its output."""
     address = str(service.client.make_url("/")).rstrip("/")
     environment = {"ASSESSMENT_URL": address, "ASSESSMENT_KEY": await service.key("platform")}
     said = io.StringIO()

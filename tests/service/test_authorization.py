@@ -1,5 +1,6 @@
 """Every route of every service, walked with no key, a wrong one, a wrong role, a wrong officer and a wrong tenant."""
 
+import base64
 import re
 from typing import Any
 
@@ -66,6 +67,21 @@ async def test_without_a_key_or_with_a_wrong_one_every_route_answers_401(service
             got = await service.client.request(method_of(route), address(route), headers=headers)
             assert got.status == 401, (name, route.method, route.path, header)
             assert got.content_type == "application/problem+json"
+
+
+async def test_basic_opens_the_routes_of_xapi_alone_and_to_the_same_roles(services: Services) -> None:
+    """A key of a wrong role distinguishes a route that reads the password (403) from one that does not (401)."""
+    taken = set()
+    for name, service, route in routes_of(services):
+        assert route.policy is not None
+        role = next(iter(sorted(set(ROLES) - route.policy.roles)), None)
+        key = await service.key(role or "admin", officer=HERE if role in OF_OFFICERS else None)
+        headers = {"Authorization": f"Basic {base64.b64encode(f'lms:{key}'.encode()).decode()}"}
+        got = await service.client.request(method_of(route), address(route), headers=headers)
+        assert got.status == (403 if route.basic else 401), (name, route.method, route.path)
+        if route.basic:
+            taken.add((route.method, route.path))
+    assert taken == {(method, "/xapi/statements") for method in ("GET", "POST", "PUT")}
 
 
 async def test_a_right_id_with_a_wrong_secret_is_no_key(services: Services) -> None:

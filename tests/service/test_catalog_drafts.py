@@ -1,4 +1,4 @@
-"""Drafts of frameworks through the front door: people first, then a version that never changes."""
+"""Drafts of frameworks over HTTP: people first, then a version that never changes."""
 
 import asyncio
 from collections.abc import AsyncIterator

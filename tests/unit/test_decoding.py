@@ -254,3 +254,15 @@ def test_tabs_line_ends_and_escapes_that_are_none_stay() -> None:
         found = decode(json.dumps({"title": {"en": text}}).encode(), Whole)
         assert found.title is not None
         assert found.title.en == text
+
+
+@pytest.mark.parametrize("given", ["2026-03-01T00:00:00 07:00", "2026-03-01 00:00:00.5 0700", "2026-03-01T00:00:00 07"])
+def test_a_plus_that_an_address_has_made_a_space_is_named(given: str) -> None:
+    class Asked(Struct):
+        at: datetime
+
+    with pytest.raises(InvalidInput, match="%2B") as found:
+        convert({"at": given}, Asked, strict=False)
+    assert found.value.field == "at"
+    for right in ("2026-03-01T00:00:00+07:00", "2026-03-01 00:00:00+07:00", "2026-03-01T00:00:00Z"):
+        assert convert({"at": right}, Asked, strict=False).at.tzinfo

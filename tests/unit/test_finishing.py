@@ -12,18 +12,13 @@ import pytest
 
 from services.recommender.catalog_replica import fold_events
 from services.recommender.feedback import MOST_ROWS, Feedback, apply_feedback
-from services.recommender.inputs import Estimate, Inputs
-from services.recommender.plan_pool import (
-    NO_RULES,
-    PlannedPath,
-    PlanRequest,
-    solve,
-)
+from services.recommender.inputs import NO_RULES, Estimate, Inputs, PlanRequest, inputs_for
+from services.recommender.plan_pool import PlannedPath, solve
 from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.index.catalog import Snapshot, View
 from services.recommender.planner.pipeline import recommend, why_not
 from services.recommender.planning import same_path
-from services.recommender.provenance import inputs_of_record
+from services.recommender.provenance import request_of
 from services.recommender.reference import rule as reference
 from shared.compact_paths import alternatives
 from shared.domain import SHARED_TENANT, Course, Framework, Prerequisite, Profile, SkillLevel
@@ -181,7 +176,7 @@ def test_hours_that_get_free_do_not_lengthen_the_path_and_the_officer_is_told_wh
     assert one.left == []
     case = one.last.record
     assert case is not None
-    finishing = inputs_of_record(case, NO_RULES, TWO)
+    finishing = inputs_for(request_of(case, NO_RULES), TWO)
     left_out = [row.id for row in SMALL if row.id not in first]
     assert "kept" in {why_not(finishing, one.view, one.paths[-1], name).cause for name in left_out}
     kept = [row for row in one.paths[-1].open if row.cause == "kept"]
@@ -338,15 +333,18 @@ def kept(plan: Inputs, view: View, path: LearningPath, **changes: Any) -> Learni
     return recommend(msgspec.structs.replace(plan, previous=[step.course.id for step in path.steps], **changes), view)
 
 
-def test_that_nothing_more_is_told_of_a_withdrawn_course_is_no_news() -> None:
+@pytest.mark.parametrize(
+    ("wanted", "said"), [({}, []), ({"mandatory": ["gone"]}, ["unknown"]), ({"pinned": ["gone"]}, ["withdrawn"])]
+)
+def test_a_withdrawn_course_is_news_once(wanted: dict[str, Any], said: list[str]) -> None:
     view = view_of([course("a", ("a", 0, 3)), course("b", ("b", 0, 3))])
-    plan = inputs(framework({"a": 3, "b": 3}), {"a": 0, "b": 0}, previous=["a", "withdrawn", "b"])
-    path = recommend(plan, view)
+    plan = inputs(framework({"a": 3, "b": 3}), {"a": 0, "b": 0}, previous=["a", "gone", "b"], **wanted)
+    before, path = recommend(inputs(framework({"a": 3, "b": 3}), {"a": 0, "b": 0}), view), recommend(plan, view)
     assert [note.kind for note in path.notes] == ["withdrawn"]
+    assert not same_path(before, alternatives(before), path)
     after = kept(plan, view, path)
-    assert after.notes == []
+    assert [note.kind for note in after.notes] == said
     assert same_path(path, alternatives(path), after)
-    assert not same_path(after, alternatives(after), path)  # the first word of it is news
 
 
 @pytest.mark.parametrize("number", range(8))

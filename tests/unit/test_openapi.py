@@ -26,7 +26,7 @@ TABLES = {
     "assessment": ASSESSMENT,
     "catalog": CATALOG,
     "recommender": RECOMMENDER,
-    "portal": portal_routes(Mock(), Mock(), Mock(), Mock(), Mock()),
+    "portal": portal_routes(*(Mock() for _ in range(6))),
 }
 SERVICES = pytest.mark.parametrize("service", TABLES)
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")

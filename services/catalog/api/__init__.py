@@ -32,14 +32,7 @@ from services.catalog.api.framework_import import (
 )
 from services.catalog.api.frameworks import get_framework, list_frameworks, patch_framework, put_framework
 from services.catalog.api.health import ONE, show_health
-from services.catalog.api.importing import (
-    REPORTS,
-    CourseImportList,
-    import_courses,
-    list_import_rows,
-    list_imports,
-    show_import,
-)
+from services.catalog.api.importing import CourseImportList, import_courses
 from services.catalog.api.matches import (
     CALIBRATION,
     MATCHES,
@@ -79,6 +72,7 @@ from services.catalog.model import (
 from shared.auth import ADMINS, ASSESSORS, EVERYONE, PLATFORMS
 from shared.domain import Course, Framework
 from shared.imports.rows import ListImports, ListRows, RowPage, RowResult
+from shared.imports.streaming import list_import_rows, list_imports, show_import
 from shared.routes import IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, Handler, MergePatch, Route
 
 __all__ = [
@@ -89,7 +83,6 @@ __all__ = [
     "MATCHES",
     "OFFICERS",
     "ONE",
-    "REPORTS",
     "ROUTES",
     "SEARCH",
     "STORE",

@@ -73,7 +73,7 @@ async def store_framework(
         if had is not None:
             groups = await asyncio.to_thread(concerned, had, framework)
             officers = await request.app[OFFICERS].count(request, framework.id, groups)
-        return FrameworkPut(framework.id, after.sequence, True, *gone, officers), before is None  # noqa: FBT003
+        return FrameworkPut(framework.id, after.sequence, True, *gone, officers), before is None  # noqa: FBT003 - a field of a record
 
     return await retry_on_conflict(decide, "this framework")
 

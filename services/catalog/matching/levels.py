@@ -85,7 +85,7 @@ def _edges(count: int) -> tuple[int, int, int]:
 
 
 def _named(texts: Sequence[str], steps: Sequence[float], scale: Sequence[ScaleLevel]) -> int | None:
-    """Return the place of the highest level whose own name stands in the texts as a whole."""
+    """Return the place of the highest level whose own name is in the texts as a whole."""
     found = [
         steps.index(step.level)
         for step in scale

@@ -23,7 +23,7 @@ _BREAK = re.compile(r"(?<=[.!?;:\n])\s+|\n+")
 
 
 class CourseText(Struct, frozen=True):
-    """What is known of a course by words: its title, what describes it, its tags, and what bears on its levels.
+    """The texts of a course: its title, description, tags, and what concerns its levels.
 
     `requires` has the levels of skills that its entry asks for, by skill id of the framework that is matched; `after`
     the courses that its entry names, alternatives among them.

@@ -36,7 +36,7 @@ class AlivePart:
 
 @dataclass(frozen=True, eq=False)
 class TenantCourses:
-    """The courses of one tenant. `hides`: those shared ones that stand behind its own of the same id."""
+    """The courses of one tenant. `hides`: the shared ones that its own of the same id hide."""
 
     vocabulary: Vocabulary
     parts: tuple[AlivePart, ...] = ()
