@@ -86,7 +86,7 @@ class MatchingLoop:
     async def _level(self, tenant: str) -> None:
         """Estimate the levels of what was proposed for a tenant's courses together. Raises Unavailable."""
         by = await self._of(tenant)
-        levels = ProposedLevels(tenant, by.matchers, by.names)
+        levels = ProposalLevels(tenant, by.matchers, by.names)
         async for courses in self._store.with_skills(tenant, BATCH):
             await asyncio.to_thread(levels.add, courses)
         await asyncio.to_thread(levels.estimate)
@@ -148,7 +148,7 @@ class MatchingLoop:
         return kept
 
 
-class ProposedLevels:
+class ProposalLevels:
     """The levels of what was proposed for a tenant's courses, estimated beside all that its courses teach."""
 
     def __init__(self, tenant: str, matchers: Mapping[str, Matcher], names: Mapping[tuple[str, str], str]) -> None:
