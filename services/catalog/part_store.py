@@ -28,7 +28,7 @@ _HELD = 2
 
 
 class PartedFramework(NamedTuple):
-    """What a document says of a framework that is stored in parts."""
+    """The entry of a framework that is stored in parts."""
 
     version: int
     digest: str
