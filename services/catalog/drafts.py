@@ -224,8 +224,11 @@ def check_change(before: Framework | None, after: Framework) -> None:
         raise Conflict("the framework is retired; set `retired` to false to change it", "retired")
 
 
-def impact(draft: FrameworkDraft, present: Framework | None) -> FrameworkImpact:
-    """Return the changes that publishing a draft would make to the current version."""
+def impact(draft: FrameworkDraft, present: Framework | None, version: int) -> FrameworkImpact:
+    """Return the changes that publishing a draft would make to what the tenant's officers have now.
+
+    `present` is that: the tenant's own version, else the shared one. `version`: of its own one, 0 without one.
+    """
     after = draft.framework
     skills = _difference([one.id for one in present.skills] if present else [], [one.id for one in after.skills])
     groups = _difference(
@@ -235,7 +238,6 @@ def impact(draft: FrameworkDraft, present: Framework | None) -> FrameworkImpact:
     matches = [(one.target, one.origin) for one in after.relations if one.kind == "exact_match"]
     matches += [(one.origin, one.target) for one in after.mappings if (one.of, one.kind) == ("skill", "exact")]
     before_scale = [step.level for step in present.scale] if present else []
-    version = present.version if present else 0
     return FrameworkImpact(
         framework=after.id,
         base_version=draft.base_version,

@@ -120,6 +120,22 @@ async def test_a_tenant_drafts_its_own_one_in_place_of_the_shared_one(service: S
     assert (await asked(service, "GET", FRAMEWORK, tenant="other"))[1]["requirements"] != []
 
 
+async def test_a_first_version_of_a_shared_framework_is_compared_with_the_shared_one(service: Started) -> None:
+    shared = (await asked(service, "GET", FRAMEWORK, tenant="newcomer"))[1]
+    (row, *others) = shared["requirements"]
+    wanted = {name: value for name, value in shared.items() if name not in ("version", "tenant")}
+    wanted["requirements"] = [row | {"level": row["level"] - 1}, *others]
+    status, put = await asked(
+        service, "PUT", f"{FRAMEWORK}/draft", json={"framework": wanted, "by": "ann"}, tenant="newcomer"
+    )
+    assert status == 201, put
+    _, impact = await asked(service, "GET", f"{FRAMEWORK}:impact", tenant="newcomer")
+    (change,) = impact["requirements"]
+    assert (change["before"], change["after"]) == (row["level"], row["level"] - 1)
+    assert impact["skills_added"] == impact["job_groups_added"] == []
+    assert (impact["version"], impact["outdated"], impact["scale_changed"]) == (0, False, False)
+
+
 async def test_a_draft_of_another_id_or_with_a_fault_is_refused_and_one_may_be_dropped(service: Started) -> None:
     status, problem = await asked(service, "PUT", "one/draft", json=body("other", cooking=2))
     assert (status, problem["field"]) == (422, "id")
