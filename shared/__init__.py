@@ -1,7 +1,8 @@
-"""What the services have in common: words, events and errors (pure), and the shells around HTTP, MongoDB and Kafka.
+"""What the services share: shapes, events and errors without I/O; and HTTP, MongoDB, Kafka and settings.
 
-pure    skills · paths · events · errors · texts · preconditions · decoding
-shells  settings · logs · app, shell, routes, openapi (HTTP) · auth, keys · mongo, outbox (the relay) · kafka · metrics
+without I/O   domain · paths · compact_paths · events · cloudevents · messages · errors · texts · decoding
+with I/O      settings · logs · app, middleware, routes, openapi (HTTP) · auth, keys · mongo, outbox, relay · kafka ·
+              imports · metrics · console
 
 `shared` never imports a service.
 """

@@ -18,6 +18,7 @@ Problem
 Rejected                       an event that no retry will make good: to the dead-letter topic
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from msgspec import Struct
@@ -26,16 +27,25 @@ from msgspec import Struct
 class Problem(Exception):
     """An answer other than success. `field` names the part of the request that is to blame.
 
+    `texts`: the same in Thai and English, {language: sentence}, where a person is to read it.
     `retry_after`: whole seconds after which the same request may succeed, sent as `Retry-After`; None: unknown.
     """
 
     status: ClassVar[int] = 500
     title: ClassVar[str] = "Internal error"
 
-    def __init__(self, detail: str, field: str | None = None, *, retry_after: int | None = None) -> None:
+    def __init__(
+        self,
+        detail: str,
+        field: str | None = None,
+        *,
+        texts: Mapping[str, str] | None = None,
+        retry_after: int | None = None,
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.field = None if field is None else str(field)  # a name of a header is a kind of str that JSON refuses
+        self.texts = None if texts is None else dict(texts)
         self.retry_after = retry_after
 
 

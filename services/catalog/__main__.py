@@ -18,7 +18,18 @@ from prometheus_client import CollectorRegistry
 
 from services.catalog import __doc__ as card
 from services.catalog import calibrating, commands, framework_files
-from services.catalog.api import CALIBRATION, DRAFTS, FILES, HISTORY, MATCHES, ONE, ROUTES, SEARCH, STORE
+from services.catalog.api import (
+    CALIBRATION,
+    DRAFTS,
+    FILES,
+    HISTORY,
+    MATCHES,
+    ONE,
+    ROUTES,
+    SEARCH,
+    SOLE_EDITORS,
+    STORE,
+)
 from services.catalog.api.officers import OFFICERS, OfficerCounter
 from services.catalog.draft_store import DraftStore
 from services.catalog.history import HistoryStore
@@ -110,6 +121,7 @@ async def build(settings: CatalogSettings) -> web.Application:
     app[STORE], app[HISTORY], app[REPORTS] = store, history, reports
     app[MATCHES], app[CALIBRATION], app[ONE] = matches, calibration, asyncio.Lock()
     app[FILES], app[DRAFTS] = asyncio.Semaphore(1), drafts
+    app[SOLE_EDITORS] = frozenset(settings.sole_editor_tenants)
     app[SEARCH], app[OFFICERS] = search, officers
     metrics.watch_relay(app[REGISTRY], relay)
     metrics.watch_follower(app[REGISTRY], search.follower)

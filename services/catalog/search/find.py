@@ -288,7 +288,7 @@ def _counted(numbers: NDArray[Any], values: Sequence[T]) -> Mapping[T, int]:
 
 
 def _search_of(wanted: ListCourses, tenant: str) -> bytes:
-    """Return what a cursor is held to: who searches, and for what."""
+    """Return what a cursor must match: the tenant and the search."""
     asked = msgspec.structs.replace(wanted, after="", limit=1)
     return blake2b(msgspec.json.encode([tenant, asked]), digest_size=8).digest()
 
