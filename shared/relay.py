@@ -62,7 +62,7 @@ class Relay:
     something in this process. `held_in`: the field that entries of `outbox_push_held` name. `bulk_rate`: how many
     documents of bulks are sent a second, so that a reader that takes longer for each of them is not behind when a
     single one comes; None: as fast as they go. `backlog`: how many records that reader has before it, if it is known;
-    at most what the rate allows in one pause is kept waiting there.
+    at most what the rate allows in one pause is kept waiting there, and fewer if the reader does not get through it.
     """
 
     def __init__(  # noqa: PLR0913 - a relay is made once, by name, in a __main__
@@ -104,6 +104,8 @@ class Relay:
         self._backlog = backlog
         self._asked: asyncio.Future[int | None] | None = None
         self._bulk_share = 0.0
+        self._bulk_window = self._pause_share
+        self._window_at = float("-inf")
         self._more_of_bulk = False
         self._read = {"outbox": 1} | ({held_in: 1} if held_in else {})
         self._next_count = 0.0
@@ -235,12 +237,30 @@ class Relay:
                 return
             behind, self._asked = self._asked.result(), None
             if behind is not None:
-                most = min(most, max(1, int(rate * _BULK_PAUSE_SECONDS)) - behind)
+                most = min(most, self._window(behind) - behind)
         if most < 1:
             return
         sent = await self._send_batch({"staged_at": {"$gte": datetime.now(UTC) + BULK_DELAY / 2}}, most)
         self._bulk_share -= sent
         self._more_of_bulk = sent == most
+
+    def _window(self, behind: int) -> int:
+        """Return how many records may lie before the reader, by how many lie there now.
+
+        It is changed once a pause, when what was sent in the last one should be done. Where half of it or more is left,
+        the machine is busy, and a single event would wait for it: the number is halved. Otherwise it grows by half.
+        """
+        now = asyncio.get_running_loop().time()
+        if now >= self._window_at + _BULK_PAUSE_SECONDS:
+            window = self._bulk_window
+            window = window // 2 if 2 * behind >= window else window + (window + 1) // 2
+            self._bulk_window, self._window_at = min(max(window, 1), self._pause_share), now
+        return self._bulk_window
+
+    @property
+    def _pause_share(self) -> int:
+        """What the rate allows in one pause, one at least."""
+        return max(1, int((self._bulk_rate or 0) * _BULK_PAUSE_SECONDS))
 
     async def _send_batch(self, which: Document, most: int = _BATCH) -> int:
         wanted = PENDING | ({"_id": {"$nin": list(self._unsendable)}} if self._unsendable else {}) | which

@@ -6,7 +6,7 @@ reference date stand for all evidence that went into them. They are whole number
 matter, not even in the last digit.
 
     SkillEvidence   what is kept of a skill: two sums, and the latest pieces of each kind; its size is bounded
-    added           with one more piece
+    added           with more pieces
     estimate        the level, its standard deviation and when it was measured; None where nothing measures it
     widened         the standard deviation at a later time
     contradictions  pairs of pieces that are further apart than their uncertainty allows
@@ -100,22 +100,18 @@ class Contradiction(Struct, frozen=True):
     allowed: float
 
 
-def added(held: SkillEvidence, piece: Piece) -> SkillEvidence:
-    """Return the evidence of a skill with one more piece."""
-    same = [one for one in held.latest if one.kind == piece.kind]
-    most = 2 if piece.kind in MEASUREMENTS else 1
-    kept = sorted([*same, piece], key=lambda one: one.rank)[-most:]
-    others = [one for one in held.latest if one.kind != piece.kind]
-    latest = sorted([*others, *kept], key=lambda one: (one.kind, one.rank))
-    if piece.kind not in MEASUREMENTS:
-        return SkillEvidence(held.count + 1, held.precision, held.moment, latest)
-    weight = _weight(piece)
-    return SkillEvidence(
-        held.count + 1,
-        f"{int(held.precision, 16) + weight:x}",
-        f"{int(held.moment, 16) + weight * _whole(piece.level):x}",
-        latest,
-    )
+def added(held: SkillEvidence, *pieces: Piece) -> SkillEvidence:
+    """Return the evidence of a skill with more pieces, in whatever order they come."""
+    precision, moment = int(held.precision, 16), int(held.moment, 16)
+    for piece in pieces:
+        if piece.kind in MEASUREMENTS:
+            weight = _weight(piece)
+            precision, moment = precision + weight, moment + weight * _whole(piece.level)
+    kept: dict[EvidenceKind, list[Piece]] = {}
+    for piece in sorted([*held.latest, *pieces], key=lambda one: (one.kind, one.taken_at, one.assessment_id)):
+        kept.setdefault(piece.kind, []).append(piece)
+    latest = [one for kind, of_kind in kept.items() for one in of_kind[-2 if kind in MEASUREMENTS else -1 :]]
+    return SkillEvidence(held.count + len(pieces), f"{precision:x}", f"{moment:x}", latest)
 
 
 def estimate(held: SkillEvidence) -> Estimate | None:
@@ -174,10 +170,7 @@ def contradictions(held: SkillEvidence) -> list[Contradiction]:
 
 def fold(pieces: Iterable[Piece]) -> SkillEvidence:
     """Return what is kept of these pieces of one skill, in whatever order they come."""
-    held = SkillEvidence()
-    for piece in pieces:
-        held = added(held, piece)
-    return held
+    return added(SkillEvidence(), *pieces)
 
 
 def _weight(piece: Piece) -> int:

@@ -1,7 +1,7 @@
 """The one way in for evidence: checked, fused into the profile, and written with its event in one compare-and-set."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -28,6 +28,10 @@ _ATTEMPTS = 20
 _STEP_SECONDS = 0.005
 _PER_WRITE = 100
 """How many assessments of one officer are written together: MongoDB keeps documents of up to 16 MB."""
+
+_PER_PART = 250
+_PARTS_AT_ONCE = 2
+"""A bulk is decided in parts of so many submissions; while one part is written, the next one is decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +125,32 @@ class Intake:
         taken in their order. With `dry_run` nothing is written. Raises Unavailable; then the same may be sent again.
         """
         outcomes = [Outcome() for _ in submissions]
-        waiting: dict[str, list[int]] = {}
+        places: dict[str, list[int]] = {}
         for i, one in enumerate(submissions):
-            waiting.setdefault(key_of(tenant, one.officer), []).append(i)
+            places.setdefault(key_of(tenant, one.officer), []).append(i)
+        turns = asyncio.Semaphore(_PARTS_AT_ONCE)
+
+        async def take(part: dict[str, list[int]]) -> None:
+            async with turns:
+                await self._take(tenant, submissions, outcomes, part, trace, dry_run=dry_run, bulk=bulk)
+
+        done = await asyncio.gather(*map(take, _parts(places)), return_exceptions=True)
+        for problem in filter(None, done):
+            raise problem
+        return outcomes
+
+    async def _take(  # noqa: PLR0913 - one part of `submit_many`
+        self,
+        tenant: str,
+        submissions: Sequence[Submission],
+        outcomes: list[Outcome],
+        waiting: dict[str, list[int]],
+        trace: str,
+        *,
+        dry_run: bool,
+        bulk: bool,
+    ) -> None:
+        """Take the submissions of some officers, by key; the outcomes are filled in. Raises Unavailable."""
         frameworks: dict[str, Framework | Problem] = {}
         lost = 0
         while waiting:
@@ -152,7 +179,6 @@ class Intake:
             lost = 0 if done else lost + 1
             if lost == _ATTEMPTS:
                 raise Unavailable("too many changes at once to these officers; try again soon")
-        return outcomes
 
     async def _framework_or_problem(self, tenant: str, framework: str) -> Framework | Problem:
         try:
@@ -174,6 +200,20 @@ class Intake:
             for i in waiting[key]
         ]
         return await self._store.archived(ids)
+
+
+def _parts(places: dict[str, list[int]]) -> Iterator[dict[str, list[int]]]:
+    """Yield officers with the places of their submissions in parts; all of an officer are in one."""
+    part: dict[str, list[int]] = {}
+    count = 0
+    for key, of_officer in places.items():
+        part[key] = of_officer
+        count += len(of_officer)
+        if count >= _PER_PART:
+            yield part
+            part, count = {}, 0
+    if part:
+        yield part
 
 
 @dataclass

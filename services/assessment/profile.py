@@ -92,11 +92,11 @@ Statistics = dict[str, SkillEvidence]
 
 def with_evidence(statistics: Statistics, evidence: Iterable[Evidence]) -> Statistics:
     """Return the statistics of the skills of which there is more evidence; the order of evidence does not matter."""
-    changed: Statistics = {}
+    found: dict[str, list[Piece]] = {}
     for one in evidence:
         for key, piece in pieces(one):
-            changed[key] = added(changed.get(key) or statistics.get(key) or SkillEvidence(), piece)
-    return changed
+            found.setdefault(key, []).append(piece)
+    return {key: added(statistics.get(key) or SkillEvidence(), *more) for key, more in found.items()}
 
 
 def assessed(

@@ -262,12 +262,17 @@ def same_path(stored: LearningPath, runners_up: Sequence[RunnersUp], path: Learn
     """Return whether a path differs from a stored one in nothing but the versions and the date it was made from.
 
     `runners_up`: the stored alternatives of each step. Nor does it count that the path stayed for being as good as the
-    one before, how the search ended, or that nothing is told any more of a course that was withdrawn from the one
-    before.
+    one before, how the search ended, or that a course that was withdrawn from the one before is told of no more, or as
+    unknown.
     """
     apart = {name: getattr(path, name) for name in ("versions", "as_of", "kept", "limited", "finishing")}
+    gone = {note.course: note for note in path.notes if note.kind == "unknown"}
     noted = {note.course for note in path.notes}
-    notes = [note for note in stored.notes if note.kind != "withdrawn" or note.course in noted]
+    notes = [
+        gone.get(note.course, note) if note.kind == "withdrawn" else note
+        for note in stored.notes
+        if note.kind != "withdrawn" or note.course in noted
+    ]
     before = compact(msgspec.structs.replace(stored, notes=notes, **apart))
     return before == compact(path) and list(runners_up) == alternatives(path)
 

@@ -42,7 +42,9 @@ def keep_millionths(record: Struct, *fields: str, least: float = 0.0) -> None:
     """Keep these numbers of a record that is being built to the millionth. For `__post_init__`."""
     for name in fields:
         value = getattr(record, name)
-        if isinstance(value, float) and ((kept := millionths(value, least)) != value or not value):
+        if not isinstance(value, float) or (value >= 1 and value.is_integer()):
+            continue
+        if (kept := millionths(value, least)) != value or not value:
             force_setattr(record, name, kept)  # -0.0 equals 0.0 and is written otherwise
 
 

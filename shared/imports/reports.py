@@ -1,4 +1,4 @@
-"""Reports of imports in MongoDB: one document for each import, and its rows in parts of some hundred.
+"""Reports of imports in MongoDB: one document for each import, and its rows in parts of some hundred, as JSON.
 
 They are kept for 90 days.
 """
@@ -52,7 +52,7 @@ class ReportStore(Generic[R]):
             "import_id": import_id,
             "last": last,
             "statuses": sorted({one.status for one in results}),
-            "rows": [msgspec.to_builtins(one) for one in results],
+            "rows": msgspec.json.encode(results),
             "expires_at": datetime.now(UTC) + _KEPT,
         }
         with unavailable():
@@ -86,6 +86,11 @@ class ReportStore(Generic[R]):
             query["statuses"] = wanted.verdict
         with unavailable():
             parts = await self._rows.find(query).sort("last", ASCENDING).limit(_PARTS).to_list(None)
-        rows = [stored(row, RowResult) for part in parts for row in part["rows"]]
+        rows = [row for part in parts for row in _rows(part["rows"])]
         kept = [row for row in rows if row.line > wanted.after and wanted.verdict in (None, row.status)]
         return kept, parts[-1]["last"] if len(parts) == _PARTS else None
+
+
+def _rows(kept: bytes | list[Any]) -> list[RowResult]:
+    """Return the rows of a part; older versions kept them as documents."""
+    return stored(msgspec.json.decode(kept) if isinstance(kept, bytes) else kept, list[RowResult])

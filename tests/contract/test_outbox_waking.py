@@ -263,6 +263,28 @@ async def test_a_bulk_waits_for_a_reader_that_is_behind_and_single_events_do_not
         await until_sent(owner)
 
 
+async def test_of_a_bulk_less_lies_before_a_reader_that_does_not_get_through_it(owner: Owner) -> None:
+    """The reader is 20 behind whenever it is asked, of 25 that the rate allows: after some pauses nothing is added."""
+    asked = 0
+    behind = 20
+
+    async def backlog() -> int:
+        nonlocal asked
+        asked += 1
+        return behind
+
+    relay = owner.relay(bulk_rate=100, backlog=backlog)
+    for n in range(120):
+        await owner.change(f"t/bulk-{n:03}", 1, bulk=True)
+    async with running(relay):
+        await until(lambda: asked > 0, "the reader is asked")
+        sent = relay.sent
+        await until(lambda: asked > 8, "some pauses have passed")
+        assert relay.sent <= sent + 2 * (25 - behind)
+        behind = 0
+        await until_sent(owner)
+
+
 async def test_the_lag_of_a_group_is_what_it_has_not_committed(owner: Owner) -> None:
     group, taken = f"{owner.topic}.readers", asyncio.Event()
     lag = GroupLag(owner.bootstrap, group, owner.topic)

@@ -1,13 +1,15 @@
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from services.recommender.inputs import Estimate
 from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.pipeline import recommend, waiting_for_framework
-from shared.paths import CourseName, LearningPath, UnlockCondition
-from tests.support.builders import DAY, after, at, course, framework, inputs, profile, text, view_of
+from shared.domain import MatchedRow
+from shared.paths import UNSAID, AssessFirst, CourseName, LearningPath, Note, UnlockCondition
+from tests.support.builders import DAY, MOMENT, after, at, course, framework, inputs, profile, text, view_of
 
 COURSES = [
     course("basic", ("x", 0, 1), hours=1),
@@ -101,6 +103,63 @@ CORRUPTIONS = {
 @pytest.mark.parametrize("name", CORRUPTIONS)
 def test_every_kind_of_corruption_is_refused(name: str) -> None:
     assert validate(CORRUPTIONS[name], PLAN, VIEW.course)
+
+
+MATCHED = replace(course("guess"), matched=[MatchedRow("fw", "b", 0, 2.8, 0.7, 0.4)])
+TOLD_VIEW = view_of([*COURSES, MATCHED, course("did", ("a", 0, 1))])
+TOLD_PLAN = replace(
+    PLAN, levels={"a": Estimate(0, 0.4, MOMENT), "b": Estimate(2.5, 2, MOMENT)}, pinned=["gone", "foreign"]
+)
+TOLD_PLAN = replace(TOLD_PLAN, completed_at=dict.fromkeys(("did", "guess"), MOMENT + timedelta(1)))
+TOLD = recommend(TOLD_PLAN, TOLD_VIEW)
+
+
+def assessed(number: int, **changes: Any) -> LearningPath:
+    told = list(TOLD.assess_first)
+    told[number] = replace(told[number], **changes)
+    return replace(TOLD, assess_first=told)
+
+
+def noted(number: int, **changes: Any) -> LearningPath:
+    told = list(TOLD.notes)
+    told[number] = replace(told[number], **changes)
+    return replace(TOLD, notes=told)
+
+
+def test_what_is_told_beside_the_path_that_is_corrupted_below_is_sound() -> None:
+    assert [(one.skill, one.kind, one.level) for one in TOLD.assess_first] == [
+        ("a", "confirm", None),
+        ("b", "first", None),
+        ("b", "matched", 2.8),
+    ]
+    assert [(note.course, note.kind) for note in TOLD.notes] == [("gone", "withdrawn"), ("foreign", "excluded")]
+    assert validate(TOLD, TOLD_PLAN, TOLD_VIEW.course) == []
+
+
+TOLD_CORRUPTIONS = {
+    "the level before a completion": assessed(0, measured=0.5),
+    "a completion that nobody assessed": assessed(0, measured=None),
+    "a completion of nothing": assessed(1, kind="confirm"),
+    "a skill that is none": assessed(1, title=text("another")),
+    "a level that no match has": assessed(2, level=3.0),
+    "a confidence that no match has": assessed(2, confidence=0.9),
+    "a match of another skill": assessed(2, skill="a", title=text("a")),
+    "nothing missing": replace(TOLD, assess_first=[AssessFirst("a", text("a"), UNSAID, "matched", level=1.0)]),
+    "a course that is here said to be gone": noted(1, kind="withdrawn"),
+    "a course that is gone said to be kept out": noted(0, kind="excluded"),
+    "a course that is kept out said to be unreachable": noted(1, kind="unreachable"),
+    "the title of a course that was wanted": noted(1, title=text("another")),
+    "a title of what nobody knows": noted(0, title=text("gone")),
+    "hours that are not missing": noted(1, kind="does_not_fit", missing_hours=-1.0),
+    "a course said to be unreachable that can be entered": replace(
+        TOLD, notes=[*TOLD.notes, Note("low", "unreachable", UNSAID, title=text("low"))]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TOLD_CORRUPTIONS)
+def test_every_false_word_beside_a_path_is_refused(name: str) -> None:
+    assert validate(TOLD_CORRUPTIONS[name], TOLD_PLAN, TOLD_VIEW.course)
 
 
 @pytest.mark.parametrize(

@@ -338,15 +338,18 @@ def kept(plan: Inputs, view: View, path: LearningPath, **changes: Any) -> Learni
     return recommend(msgspec.structs.replace(plan, previous=[step.course.id for step in path.steps], **changes), view)
 
 
-def test_that_nothing_more_is_told_of_a_withdrawn_course_is_no_news() -> None:
+@pytest.mark.parametrize(
+    ("wanted", "said"), [({}, []), ({"mandatory": ["gone"]}, ["unknown"]), ({"pinned": ["gone"]}, ["withdrawn"])]
+)
+def test_a_withdrawn_course_is_news_once(wanted: dict[str, Any], said: list[str]) -> None:
     view = view_of([course("a", ("a", 0, 3)), course("b", ("b", 0, 3))])
-    plan = inputs(framework({"a": 3, "b": 3}), {"a": 0, "b": 0}, previous=["a", "withdrawn", "b"])
-    path = recommend(plan, view)
+    plan = inputs(framework({"a": 3, "b": 3}), {"a": 0, "b": 0}, previous=["a", "gone", "b"], **wanted)
+    before, path = recommend(inputs(framework({"a": 3, "b": 3}), {"a": 0, "b": 0}), view), recommend(plan, view)
     assert [note.kind for note in path.notes] == ["withdrawn"]
+    assert not same_path(before, alternatives(before), path)
     after = kept(plan, view, path)
-    assert after.notes == []
+    assert [note.kind for note in after.notes] == said
     assert same_path(path, alternatives(path), after)
-    assert not same_path(after, alternatives(after), path)  # the first word of it is news
 
 
 @pytest.mark.parametrize("number", range(8))

@@ -215,6 +215,15 @@ def test_a_completed_matched_course_moves_no_level_and_what_it_was_worth_is_gain
     assert "matched by its description, not confirmed (70 %)" in (asked.reason.en or "")
 
 
+def test_the_match_to_be_confirmed_leads_higher_than_what_counts_already() -> None:
+    """Of two completed courses the surer one leads no higher than a third, whose row is confirmed."""
+    surer, higher = matched("surer", ("a", 0, 1, 0.9)), matched("higher", ("a", 0, 2.5, 0.7))
+    done = dict.fromkeys(("surer", "higher", "sure"), 1)
+    path = path_of(measured({"a": 0.0, "b": 2.0}, done), surer, higher, course("sure", ("a", 0, 1.5)))
+    asked = [(one.kind, one.level) for one in path.assess_first]
+    assert asked == [("confirm", None), ("matched", 2.5)]
+
+
 def test_a_later_assessment_takes_the_place_of_what_a_completion_gained() -> None:
     guess = matched("guess", ("a", 0, 2, 0.7))
     known = {"a": 0.0, "b": 2.0}

@@ -1,7 +1,8 @@
 """The checker's reading of what a path says: what stays open and why, and every number in every sentence.
 
-A way that is said to lead on is walked from the end of the path, and its hours are added up. That nothing shorter leads
-there is proved by tests against exhaustive searches, not here.
+Also read is why a skill is to be assessed, and why a course that was wanted is not there. A way that is said to
+lead on is walked from the end of the path, and its hours are added up. That nothing shorter leads there is proved by
+tests against exhaustive searches, not here.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -9,10 +10,17 @@ from typing import Protocol, Self
 
 from msgspec import UNSET
 
-from services.recommender.inputs import MICRO
+from services.recommender.inputs import MICRO, SkillTarget
 from shared.domain import Course, Framework, LocalizedText, MatchedRow, Prerequisite
-from shared.messages import NAMED_SUCCESSIONS, open_messages, path_messages, step_messages
-from shared.paths import LearningPath, Message, OpenGap, Step
+from shared.messages import (
+    NAMED_SUCCESSIONS,
+    assess_messages,
+    note_messages,
+    open_messages,
+    path_messages,
+    step_messages,
+)
+from shared.paths import AssessFirst, Gap, LearningPath, Message, Note, OpenGap, Step
 
 SLACK = 5e-7
 """Hours: half a millionth, for hours are kept in millionths and a course may take one."""
@@ -24,7 +32,9 @@ class Officer(Protocol):
     """Who stands at the end of the path."""
 
     done: set[str]
+    targets: dict[str, SkillTarget]
     unconfirmed: dict[str, list[MatchedRow]]
+    completed: dict[str, list[MatchedRow]]
 
     def copy(self) -> Self:
         """Return one who can go another way."""
@@ -72,6 +82,18 @@ def false_statements(path: LearningPath, framework: Framework, end: Officer, fin
     for fault in _untrue(list(path_messages(path)), _facts_of_path(path), _titles_of_path(path)):
         yield f"the reason of the path: {fault}"
     yield from _short(path)
+    yield from _beside(path, end, find)
+
+
+def _beside(path: LearningPath, end: Officer, find: Find) -> Iterator[str]:
+    """Yield what is said beside the path and does not follow: of assessments, and of courses that were wanted."""
+    gaps = {gap.skill: gap for gap in path.gaps}
+    for one in path.assess_first:
+        for fault in _to_assess(one, gaps[one.skill], end):
+            yield f"{one.skill} is to be assessed: {fault}"
+    for note in path.notes:
+        for fault in _noted(note, path.budget_hours, end, find):
+            yield f"the note on {note.course}: {fault}"
 
 
 def _left(path: LearningPath) -> float | None:
@@ -171,6 +193,42 @@ def _untrue_of_open(path: LearningPath, row: OpenGap) -> Iterator[str]:
         facts += [row.level, _percent(row.confidence)]
     titles = {row.title, row.nearest.title} if row.nearest else {row.title}
     yield from _untrue(list(open_messages(path, row)), facts, titles)
+
+
+def _to_assess(one: AssessFirst, gap: Gap, end: Officer) -> Iterator[str]:
+    """Check why a skill is to be assessed, by what is believed of it before the path."""
+    want = end.targets[one.skill]
+    facts = [gap.level, gap.sd, gap.required]
+    if one.kind == "first":
+        if want.level >= want.required:
+            yield "nothing is missing"
+    elif one.kind == "confirm":
+        facts += [] if one.measured is None else [one.measured]
+        if want.level <= want.measured or one.measured != (want.measured if want.assessed else None):
+            yield "no completed course raised it, or not from there"
+    else:
+        level, confidence = one.level or 0.0, one.confidence or 0.0
+        facts += [level, _percent(confidence)]
+        rows = [(row.to_level, row.confidence) for row in end.completed[one.skill]]
+        if (level, confidence) not in rows or level <= want.level:
+            yield "no completed course is matched to it so, or it leads no higher"
+    yield from _untrue(list(assess_messages(one, gap)), facts, {gap.title})
+
+
+def _noted(note: Note, budget: float | None, end: Officer, find: Find) -> Iterator[str]:
+    """Check why a course that was wanted is not there."""
+    course = find(note.course)
+    gone, title = note.kind in ("withdrawn", "unknown"), course.title if course else None
+    if (course is None) != gone or note.title != title:
+        yield "is not as the catalog has it"
+    elif course and (note.kind == "excluded") != end.bars(course):
+        yield "whether it is kept out is not what is said"
+    elif course and note.kind == "unreachable" and end.enters(course):
+        yield "it can be entered behind the path"
+    elif note.missing_hours is not None and (note.missing_hours <= 0 or budget is None):
+        yield "hours are said to be missing, and none are"
+    facts = [] if note.missing_hours is None else [note.missing_hours]
+    yield from _untrue(list(note_messages(note)), facts, set())
 
 
 def _conditions(step: Step, courses: Mapping[str, Course | None]) -> Iterator[str]:

@@ -137,6 +137,7 @@ class _Walk:
         self._hours = 0.0
         self.targets = self._after_completions()
         self.held = {skill: want.level for skill, want in self.targets.items()}
+        self.completed: dict[str, list[MatchedRow]] = {skill: [] for skill in self.targets}
         self.sure = self._sure_before()
         self.start = {skill: dict(rows) for skill, rows in self.sure.items()}
         self.unconfirmed: dict[str, list[MatchedRow]] = {skill: [] for skill in self.targets}
@@ -176,6 +177,7 @@ class _Walk:
                 if row.confidence < (row.threshold if least is None else least):
                     continue
                 if not self._measured_since(self._inputs.framework.id, skill, when):
+                    self.completed[skill].append(row)
                     worth = _worth(self.targets[skill], row.to_level)
                     found[skill][_percent(row)] = max(worth, found[skill].get(_percent(row), 0.0))
         return found

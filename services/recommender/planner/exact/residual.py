@@ -88,8 +88,12 @@ LeftOutCause = Literal["withdrawn", "unknown", "excluded", "unreachable", "does_
 
 
 def missing_course_cause(inputs: Inputs, course_id: str) -> Literal["withdrawn", "unknown"]:
-    """Return what is known of a course that is not to be seen: it was offered once, or only its name was ever given."""
-    return "withdrawn" if course_id in inputs.previous or course_id in inputs.started else "unknown"
+    """Return what is known of a course that is not to be seen: it was offered once, or only its name was ever given.
+
+    Nobody can pin or start a course that was never offered.
+    """
+    offered = (inputs.previous, inputs.started, inputs.pinned)
+    return "withdrawn" if any(course_id in names for names in offered) else "unknown"
 
 
 def left_out(course_id: str, cause: LeftOutCause, course: Course | None, short: MissingHours | None = None) -> Note:

@@ -148,7 +148,8 @@ def _to_confirm(value: ValueFunction) -> Iterator[AssessFirst]:
     for skill in value.stairs:
         want = value.targets[skill]
         if want.is_gap:
-            row = max((row for row in want.evidence if value.counts(row)), key=lambda row: (row.confidence, row.high))
+            higher = [row for row in want.evidence if row.high > micro(want.level) and value.counts(row)]
+            row = max(higher, key=lambda row: (row.confidence, row.high))
             level, confidence = row.high / MICRO, row.confidence / MICRO
             yield AssessFirst(want.skill.id, want.skill.title, UNSAID, "matched", level=level, confidence=confidence)
 
