@@ -105,7 +105,7 @@ function List({ agency }: { agency: string }): JSX.Element {
       const page = await listOfficerPaths(agency, more ? (found.value?.next ?? undefined) : undefined);
       const before = more ? (found.value?.officers ?? []) : [];
       found.value = { ...page, officers: [...before, ...page.officers] };
-      none.value = found.value.officers.length === 0;
+      none.value = found.value.officers.length === 0 && page.next === null;
     } catch (error) {
       const refusal = asApiError(error);
       if (refusal.status === 404) none.value = true;
