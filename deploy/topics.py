@@ -1,8 +1,9 @@
 """Creates the topics of deploy/topics.yaml that are not there yet: `python -m deploy.topics`.
 
-The environment holds TopicsSettings: where Kafka is and how it is spoken to, NAMESPACE and TOPIC_REPLICATION.
+The environment holds TopicsSettings: the address and protocol of Kafka, NAMESPACE and TOPIC_REPLICATION.
 """
 
+import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import yaml
 
+from shared.console import say
 from shared.errors import Unavailable
 from shared.events import TopicPlan
 from shared.kafka import Brokers, TopicSpec, create_topics, describe_topics, deviations
@@ -50,23 +52,24 @@ async def ensure_topics(brokers: Brokers, namespace: str = "", replication: int 
 
 
 async def check_topics(brokers: Brokers, topics: Sequence[TopicSpec]) -> list[str]:
-    """Return in words in what the topics on the broker are not as planned. Raises Unavailable."""
+    """Return sentences about topics of the broker that are not as planned. Raises Unavailable."""
     planned = {topic.name: TopicPlan(topic.partitions, topic.config["cleanup.policy"]) for topic in topics}
     return deviations(planned, await describe_topics(brokers, planned, configs=True))
 
 
 def main() -> int:
     """Run the command; the status is 0 when every topic is as planned, 2 where the settings cannot be used."""
+    argparse.ArgumentParser(prog="python -m deploy.topics", description=__doc__).parse_args()
     settings = load(TopicsSettings)
     try:
         created = asyncio.run(ensure_topics(settings, settings.namespace, settings.topic_replication))
         wrong = asyncio.run(check_topics(settings, read_topics(settings.namespace)))
     except Unavailable as error:
-        print(f"The topics were not created: {error}", file=sys.stderr)  # noqa: T201
+        print(f"The topics were not created: {error}", file=sys.stderr)  # noqa: T201 - the output of a command
         return 1
-    print(f"topics created: {', '.join(created)}" if created else "every topic is there")  # noqa: T201
+    say(f"topics created: {', '.join(created)}" if created else "every topic is there")
     for text in wrong:
-        print(f"not as planned: {text}", file=sys.stderr)  # noqa: T201
+        print(f"not as planned: {text}", file=sys.stderr)  # noqa: T201 - the output of a command
     return 1 if wrong else 0
 
 

@@ -2,8 +2,8 @@
 
     async def build(settings: CatalogSettings) -> web.Application:      # in a service's __main__
         client = connect(settings, "catalog")
-        app = build_app("Catalog", ROUTES, Authenticator(KeyStore(client, settings), settings.api_key_pepper),
-                        checks={"mongodb": partial(reachable, client)},       # None, or what is wrong
+        app = build_app("Catalog", ROUTES, authenticator_of(settings, client),
+                        checks=server_checks(settings, client),               # None, or what is wrong
                         contexts=[background("relay", relay.run),
                                   background("consumer", consumer.run, stop=consumer.stop)])
         app[STORE] = store                                  # typed web.AppKeys; Gauge(..., registry=app[REGISTRY])
@@ -25,6 +25,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any, NoReturn, TypeVar
 
 import msgspec
@@ -32,14 +33,16 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Gauge, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.aiohttp import make_aiohttp_handler
 
-from shared import VERSION, logs, openapi
-from shared.auth import PUBLIC, Authenticator
+from shared import VERSION, kafka, logs, mongo, openapi
+from shared.auth import PUBLIC, Authenticator, WrongKeyLimiter
 from shared.connections import Application
+from shared.console import say
 from shared.errors import Problem, Unavailable
 from shared.limits import Limits
 from shared.middleware import Credential, Lifecycle, Middleware, bearer
+from shared.mongo import Client, KeyStore
 from shared.routes import BODY_LIMIT, Handler, Route
-from shared.settings import Settings
+from shared.settings import Settings, load
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +52,7 @@ S = TypeVar("S", bound=Settings)
 
 LIFECYCLE: web.AppKey[Lifecycle] = web.AppKey("lifecycle", Lifecycle)
 REGISTRY: web.AppKey[CollectorRegistry] = web.AppKey("registry", CollectorRegistry)
+DOCUMENT: web.AppKey[dict[str, Any]] = web.AppKey("document", dict)
 TABLE: web.AppKey[Sequence[Route]] = web.AppKey("table", Sequence)  # every route, for the tests that walk them all
 
 _CHECK_SECONDS = 2.0
@@ -61,7 +65,7 @@ _IDENTIFIER = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether the service may be sent work; `checks` says by name what it needs: `ok`, or what is wrong.
 
-    `warnings` says by name what an operator should mend, while the service still works.
+    `warnings` says by name what an operator should repair, while the service still works.
     """
 
     status: str
@@ -84,8 +88,12 @@ def build_app(  # noqa: PLR0913 - an app is built once, by name, in a __main__
     contexts: Iterable[Context] = (),
     credential: Credential = bearer,
     limits: Limits | None = None,
+    docs: bool = True,
 ) -> web.Application:
-    """Return the application of a service. Raises ValueError where a route declares no policy."""
+    """Return the application of a service; `docs`: with the page `/docs` that shows its OpenAPI document.
+
+    Raises ValueError where a route declares no policy.
+    """
     open_to_all = [f"{route.method} {route.path}" for route in routes if route.policy is None]
     if open_to_all:
         raise ValueError(f"routes without a policy: {', '.join(open_to_all)}")
@@ -105,7 +113,8 @@ def build_app(  # noqa: PLR0913 - an app is built once, by name, in a __main__
     app[READINESS] = readiness
     every = [*routes, *_probes(readiness, registry)]
     described = openapi.document(title, description or title, every)
-    app[TABLE] = [*every, *openapi.pages(title, described)]
+    app[TABLE] = [*every, openapi.document_route(described), *(openapi.page_routes(title) if docs else [])]
+    app[DOCUMENT] = described
     for route in app[TABLE]:
         for method in [route.method, "HEAD"] if route.method == "GET" else [route.method]:
             resolved = app.router.add_route(method, _pattern(route.path), route.handler, expect_handler=_expected)
@@ -114,6 +123,17 @@ def build_app(  # noqa: PLR0913 - an app is built once, by name, in a __main__
     app.cleanup_ctx.extend(contexts)
     app.on_shutdown.append(middleware.finish)
     return app
+
+
+def authenticator_of(settings: Settings, client: Client) -> Authenticator:
+    """Return the check of API keys, with the keys of MongoDB and the limit on wrong ones."""
+    guesses = WrongKeyLimiter(settings.wrong_keys_per_minute)
+    return Authenticator(KeyStore(client, settings), settings.api_key_pepper, guesses=guesses)
+
+
+def server_checks(settings: Settings, client: Client) -> dict[str, Check]:
+    """Return the readiness checks that every service has: MongoDB and Kafka answer."""
+    return {"mongodb": partial(mongo.reachable, client), "kafka": partial(kafka.reachable, settings)}
 
 
 async def _expected(request: web.Request) -> None:
@@ -191,7 +211,7 @@ async def _checked(check: Check) -> str:
 
 
 def background(name: str, work: Callable[[], Awaitable[None]], *, stop: Callable[[], None] | None = None) -> Context:
-    """Return the context of a task that runs as long as the service; `stop` asks it to finish what it has in hand.
+    """Return the context of a task that runs as long as the service; `stop` asks it to finish its present work.
 
     If it ends before the service does, whatever the reason, the process ends too.
     """
@@ -294,19 +314,33 @@ def _url(address: Any) -> str:
 Command = Callable[[S], Awaitable[int]]
 
 
-def main(build: Callable[[S], Awaitable[web.Application]], settings: S, commands: Mapping[str, Command[S]]) -> NoReturn:
-    """Serve; or, named on the command line, carry out one operator's command and print how many records it sent."""
+def main(
+    about: str | None,
+    build: Callable[[S], Awaitable[web.Application]],
+    shape: type[S],
+    commands: Mapping[str, Command[S]] = MappingProxyType({}),
+) -> NoReturn:
+    """Serve; or, named on the command line, carry out one operator's command and print how many records it sent.
+
+    `about` is printed for `--help`, and where a command is asked for that is not there. The settings are read after
+    that.
+    """
     named = sys.argv[1:]
+    if named in (["-h"], ["--help"]):
+        say(about or "")
+        raise SystemExit(0)
+    if len(named) > 1 or not {*named} <= {*commands}:
+        print(f"there is no command {' '.join(named)!r}\n\n{about}", file=sys.stderr)  # noqa: T201 - as argparse does
+        raise SystemExit(2)
+    settings = load(shape)
     if not named:
         run(build, settings)
-    if len(named) != 1 or named[0] not in commands:
-        raise SystemExit(f"usage: python -m services.NAME [{' | '.join(commands)}]")
     logs.configure(settings.log_level)
     try:
         count = asyncio.run(_awaited(commands[named[0]](settings)))
     except Problem as error:
         raise SystemExit(f"{named[0]}: {error.detail}") from error
-    print(f"{named[0]}: {count} records")  # noqa: T201 - the answer of a command
+    say(f"{named[0]}: {count} records")
     raise SystemExit(0)
 
 

@@ -16,14 +16,14 @@ _APART = 16
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis: its title, the marks with their words, and whether it counts in powers of ten."""
+    """One axis: its title, the marks with their labels, and whether it counts in powers of ten."""
 
     title: str
     marks: Sequence[tuple[float, str]]
     log: bool = False
 
     def share(self, value: float) -> float:
-        """Return where a value lies between the first mark and the last, 0 to 1."""
+        """Return the position of a value between the first mark and the last, 0 to 1."""
         low, high = self._scaled(self.marks[0][0]), self._scaled(self.marks[-1][0])
         return min(max((self._scaled(value) - low) / (high - low), 0.0), 1.0)
 

@@ -107,7 +107,7 @@ def from_kafka(
     """Return the event of a Kafka record, in either CloudEvents mode, with its data in one of the `shapes` by type.
 
     Without `with_data` the value is not looked at and `data` is None. Raises Rejected, and nothing else, with the
-    reason, where the record is no event, its type is unknown, its data is amiss, or key, subject and data do not name
+    reason, where the record is no event, its type is unknown, its data is invalid, or key, subject and data do not name
     the same thing.
     """
     try:

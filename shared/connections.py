@@ -1,16 +1,18 @@
-"""aiohttp's connections with some things mended: what it cannot parse, bodies that break off, and how many there are.
+"""aiohttp's connections, corrected for input that it cannot parse, bodies that break off, and their number.
 
     app = Application(limits, middleware)             # its connections are `Connection`s under any runner
 
 - A request that cannot be parsed goes through the application like any other, marked `UNREADABLE`, so that it is
   answered, measured and logged there. aiohttp's own answer and log line hold what was sent, a key too.
-- A body that breaks off or is wrongly framed wakes whoever reads it. aiohttp lets its reader wait for ever.
+- A body that breaks off or is wrongly framed wakes its reader. aiohttp lets its reader wait for ever.
 - An answer that nobody takes for a minute ends its connection; aiohttp keeps it for as long as the client likes.
 - A request line and headers that come too slowly, and more connections of one address than the limit, are refused.
+- A client that only ends its own side while it waits is answered. aiohttp takes it for gone and cancels its request.
 """
 
 import asyncio
 import logging
+import socket
 import warnings
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -18,7 +20,7 @@ from http import HTTPStatus
 from typing import Any, Protocol
 
 from aiohttp import EMPTY_PAYLOAD, web
-from aiohttp.http import HttpProcessingError
+from aiohttp.http import HttpProcessingError, HttpVersion11
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import _ErrInfo
 
@@ -30,8 +32,16 @@ log = logging.getLogger(__name__)
 UNREADABLE: web.RequestKey[int] = web.RequestKey("unreadable", int)
 """The status for a request that could not be parsed."""
 
+STREAM: web.RequestKey[web.StreamResponse] = web.RequestKey("stream", web.StreamResponse)
+"""The response of a request once it has begun, where it is sent in pieces."""
+
 _HEAD_SECONDS = 15.0
 _ANSWER_SECONDS = 60.0
+_LOOK_SECONDS = 0.25
+"""How often it is looked whether a client that has ended its side is still there."""
+
+_EVENTS = "text/event-stream"
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 Middleware = Callable[
     [web.Request, Callable[[web.Request], Awaitable[web.StreamResponse]]], Awaitable[web.StreamResponse]
@@ -45,7 +55,7 @@ class _Middleware(Protocol):
 
 
 class ConnectionLimiter:
-    """Counts the connections of each address; trusted proxies, which stand for many, are not counted."""
+    """Counts the connections of each address; trusted proxies, which forward for many, are not counted."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -71,7 +81,7 @@ class ConnectionLimiter:
 class Connection(web.RequestHandler):
     """One connection of a client."""
 
-    __slots__ = ("_body", "_came", "_head_deadline", "_limiter", "address", "broken")
+    __slots__ = ("_body", "_came", "_head_deadline", "_limiter", "_sends_no_more", "address", "broken")
 
     def __init__(self, server: web.Server, limiter: ConnectionLimiter, **options: Any) -> None:
         super().__init__(server, **options)
@@ -79,6 +89,7 @@ class Connection(web.RequestHandler):
         self._head_deadline: asyncio.TimerHandle | None = None
         self._body: StreamReader = EMPTY_PAYLOAD
         self._came = 0.0
+        self._sends_no_more = False
         self.address = ""
         self.broken = False
         """Whether a body broke off: then nothing more is read, and the connection is closed after the answer."""
@@ -113,7 +124,7 @@ class Connection(web.RequestHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came; where that cannot be done, tell whoever reads a body that no more will come."""
+        """Parse what came; if that fails, inform the reader of the body that no more will come."""
         super().data_received(data)
         if self._messages:
             self._head_came()
@@ -127,10 +138,38 @@ class Connection(web.RequestHandler):
             self._head_deadline = self._loop.call_later(_HEAD_SECONDS, self._head_ended, HTTPStatus.REQUEST_TIMEOUT)
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # aiohttp says None: close; True keeps it open
-        """Keep the connection for an answer where a head or a body ended too early; else let it be closed."""
+        """Keep the connection while an answer is due; else, and where a stream of events is open, let it be closed."""
         if self._head_deadline is not None:
             return self._head_ended(HTTPStatus.BAD_REQUEST) or None
-        return self.broken or self._break_off() or None
+        return self.broken or self._break_off() or self._await_answers() or None
+
+    def _await_answers(self) -> bool:
+        """Answer what has been asked although no more will come; return whether there is anything.
+
+        A client that has closed its connection and one that only ends its side look the same until something is sent
+        to it: the system of the first one refuses it. So an interim response is sent, which every client of HTTP/1.1
+        takes, and then it is looked whether it was refused.
+        """
+        request = self._current_request
+        if request is None and not self._messages:
+            return False
+        if request is not None and (stream := request.get(STREAM)) and stream.content_type == _EVENTS:
+            return False
+        self._sends_no_more = True
+        begun = request is None or request.version < HttpVersion11 or request.writer.output_size > 0
+        if self.transport is not None and not begun:
+            self.transport.write(_CONTINUE)
+        self._loop.call_later(_LOOK_SECONDS, self._look)
+        return True
+
+    def _look(self) -> None:
+        """Give up a client that has ended its side and refuses what it is sent."""
+        if self.transport is None or self.transport.is_closing():
+            return
+        if self.transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            self._abort()
+        else:
+            self._loop.call_later(_LOOK_SECONDS, self._look)
 
     def _break_off(self) -> bool:
         """Tell the reader of a body that is not complete; return whether there was one."""
@@ -148,7 +187,7 @@ class Connection(web.RequestHandler):
             self._head_deadline = None
 
     def _head_ended(self, status: HTTPStatus) -> bool:
-        """Have a head that is not complete answered with this status; return whether there was one."""
+        """Answer an incomplete request head with this status; return whether there was one."""
         self._head_came()
         if self._waiter is None or self._waiter.done():
             return False
@@ -162,10 +201,13 @@ class Connection(web.RequestHandler):
         """Send a response; close the connection of a client that does not read it within a minute."""
         try:
             async with asyncio.timeout(self._limiter.answer_seconds):
-                return await super().finish_response(request, resp, start_time)
+                sent = await super().finish_response(request, resp, start_time)
         except TimeoutError:
             self._abort()
             raise ConnectionResetError("the client does not read its answer") from None
+        if self._sends_no_more and not self._messages:
+            self.close()
+        return sent
 
     def _make_error_handler(self, err_info: _ErrInfo) -> _Handler:
         """Let the application answer a request that could not be parsed."""
@@ -186,7 +228,7 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002 - it may hold what the client sent
     ) -> web.StreamResponse:
-        """Answer what no middleware has caught. Nothing of the request is told or logged.
+        """Answer what no middleware has caught. Nothing of the request is answered or logged.
 
         Raises ConnectionError where the client has gone.
         """
@@ -203,7 +245,7 @@ class Connection(web.RequestHandler):
         return response
 
     def log_exception(self, *args: Any, **options: Any) -> None:
-        """Log where it happened, without the words of the exception: they may hold what the client sent."""
+        """Log where it happened, without the message of the exception: they may hold what the client sent."""
         error = options.get("exc_info")
         if isinstance(error, web.RequestPayloadError | ConnectionError):  # what is left of a body that was refused
             return
@@ -217,8 +259,8 @@ class _Server(web.Server):
             like.request_handler,
             request_factory=like.request_factory,
             handler_cancellation=like.handler_cancellation,
-            loop=like._loop,  # noqa: SLF001
-            **like._kwargs,  # noqa: SLF001
+            loop=like._loop,  # noqa: SLF001 - aiohttp offers no other way
+            **like._kwargs,  # noqa: SLF001 - aiohttp offers no other way
         )
         self._limiter = limiter
 

@@ -31,6 +31,14 @@ FIRST_YEAR, LAST_YEAR = 1900, 2199
 
 _BUDDHIST = 543
 _LONGEST = 300
+_TIME = "is to be a date with a time and a zone, such as 2026-11-02T09:00:00+07:00"
+_PLAINLY = {
+    "Invalid RFC3339 encoded datetime": _TIME,
+    "Expected `datetime` with a timezone component": _TIME,
+    "Invalid RFC3339 encoded date": "is to be a date, such as 2026-11-02",
+}
+"""What the library says, and what clients are told."""
+_LOST_PLUS = re.compile(r":\d\d(\.\d+)? \d\d(:?\d\d)?$", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _PLACE = re.compile(r"^(?P<text>.*?)(?: - at (?P<key>`key` in )?`\$(?P<place>[^`]*)`)?$", re.DOTALL)
 _FIELD = re.compile(r"(unknown|required) field `(.*?)`?$", re.DOTALL)
@@ -175,14 +183,14 @@ def check(found: object, shape: Any) -> None:
 
 
 def _too_deep() -> Malformed:
-    return Malformed("lists and objects stand too deep inside each other")
+    return Malformed("lists and objects are nested too deep")
 
 
 # --- control characters ----------------------------------------------------------------------------------------------
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _MAY_HOLD_CONTROLS = re.compile(rb"\\u00[0189]|\\u007[fF]|\\[bf]|\x7f|\xc2[\x80-\x9f]")
-"""JSON that may hold one: escaped, or DEL and what follows it, which may stand as they are."""
+"""JSON that may hold one: escaped, or DEL and what follows it, which may be left as they are."""
 
 
 def _check_controls(given: object) -> None:
@@ -279,8 +287,9 @@ def _check_times(given: object, shape: Any, place: str) -> None:
     """
     for one in _members(shape):
         if one is datetime and isinstance(given, str) and not _DATE.match(given):
-            told = "is to be a date with a time and a zone, such as 2026-11-02T09:00:00+07:00"
-            raise InvalidInput(told, _at(place))
+            raise InvalidInput(_TIME, _at(place))
+        if one is datetime and isinstance(given, str) and _LOST_PLUS.search(given):
+            raise InvalidInput("has a space for the `+` of its zone; in an address, write `+` as `%2B`", _at(place))
         if isinstance(given, dict) and isinstance(one, type) and issubclass(one, msgspec.Struct):
             for name, inner in _fields(one):
                 if name in given:
@@ -335,7 +344,7 @@ def _invalid(error: msgspec.ValidationError, shape: Any, given: object) -> Inval
     match = _PLACE.match(str(error))
     if match is None:
         return InvalidInput(str(error)[:_LONGEST])
-    text, place, found = match["text"][:_LONGEST], "", shape
+    text, place, found = _PLAINLY.get(match["text"], match["text"][:_LONGEST]), "", shape
     for name, index in _TOKEN.findall(match["place"] or ""):
         step = name or index
         if index == "...":
@@ -350,7 +359,9 @@ def _invalid(error: msgspec.ValidationError, shape: Any, given: object) -> Inval
         if named[1] == "unknown" and fields:
             text = f"{text}; there are: {', '.join(fields)}"
     elif allowed := [str(value) for one in _members(found) if get_origin(one) is Literal for value in get_args(one)]:
-        what = text if "enum value" not in text else "Invalid value"  # what was sent is not told: it may be a secret
+        what = (
+            text if "enum value" not in text else "Invalid value"
+        )  # what was sent is not repeated: it may be a secret
         text = f"{what}; allowed: {', '.join(allowed)}"
     return InvalidInput(text, _at(place))
 

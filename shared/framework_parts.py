@@ -223,7 +223,7 @@ class FrameworkAssembly:
         if not found:
             return None
         told = [f"{name} ({missing} parts missing)" for name, missing in sorted(found.items())]
-        return f"the version before stays: {', '.join(told[:5])}"
+        return f"the previous version stays: {', '.join(told[:5])}"
 
 
 def _version(header: FrameworkAnnounced | None) -> int:

@@ -9,14 +9,14 @@ python -m shared.keys list [--tenant TENANT]
 
 import argparse
 import asyncio
-import os
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from shared.auth import GIVEN_ROLES, StoredKey, issue
+from shared.console import say
 from shared.errors import NotFound, Problem
-from shared.mongo import KeyStore, connect
+from shared.mongo import KeyStore, connected
 from shared.settings import StoreSettings, load
 
 _HEADS = ("KEY", "TENANT", "ROLE", "OFFICER", "MADE", "EXPIRES", "LAST USED", "LABEL")
@@ -24,8 +24,7 @@ _MOST_DAYS = 36_500
 
 
 async def _command(wanted: argparse.Namespace, settings: StoreSettings) -> str:
-    client = connect(settings, "keys")
-    try:
+    with connected(settings, "keys") as client:
         store = KeyStore(client, settings)
         await store.prepare()
         if wanted.command in ("create", "issue"):
@@ -47,8 +46,6 @@ async def _command(wanted: argparse.Namespace, settings: StoreSettings) -> str:
                 raise NotFound("there is no such key that works: `list` shows their ids")
             return f"revoked {key_id}; it stops working within 30 seconds"
         return _table([key async for key in store.list(wanted.tenant)])
-    finally:
-        client.close()
 
 
 def _table(keys: Iterable[StoredKey]) -> str:
@@ -96,19 +93,17 @@ def main() -> None:
     wanted = _parser().parse_args()
     settings = load(StoreSettings)
     try:
-        print(asyncio.run(_command(wanted, settings)), flush=True)  # noqa: T201 - what the command is for
-    except BrokenPipeError:  # whoever reads has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        say(asyncio.run(_command(wanted, settings)))
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     except (Problem, ValueError) as error:
         _fail(str(error))
-    except Exception as error:  # noqa: BLE001 - an operator is told a sentence, and no secret that a library may tell
+    except Exception as error:  # noqa: BLE001 - the message of a library may hold a secret
         _fail(f"the command failed ({type(error).__name__}); `list` shows what is stored")
 
 
 def _fail(sentence: str) -> None:
-    print(sentence, file=sys.stderr)  # noqa: T201
+    print(sentence, file=sys.stderr)  # noqa: T201 - the output of a command
     raise SystemExit(1) from None
 
 

@@ -1,15 +1,15 @@
-"""How much a service takes on: pure rules of admission, of rates, and of who stands behind a proxy. No I/O, no clock.
+"""How much a service takes on: pure rules of admission, of rates, and of the client behind a proxy. No I/O, no clock.
 
     admission = Admission(limits)
-    slot = admission.enter()                     # raises Overloaded at once where as much is in hand as can be borne
+    slot = admission.enter()                     # raises Overloaded at once where as much is in hand as can be taken
     slot.claim("key-id", limits.share_of("officer"))          # raises Overloaded over one key's share
     slot.hold(len(piece))                        # bytes of a body; raises Overloaded over what all bodies may hold
     slot.leave()                                 # always, and once is enough
 
     rates = Buckets(rate=20, burst=100)
-    spend(rates, "key-id", now, "requests of this key")       # raises TooManyRequests, saying when to come back
+    spend(rates, "key-id", now, "requests of this key")       # raises TooManyRequests, saying when to try again
 
-Everything is bounded: buckets forget whoever asked longest ago.
+Everything is bounded: the least recently used buckets are dropped.
 """
 
 import ipaddress
@@ -112,7 +112,7 @@ class Slot:
 
         Raises Overloaded over the share; a key may have four times as many apart.
         """
-        self._admission._claimed(key, share * _TIMES_APART if apart else share, apart=apart)  # noqa: SLF001
+        self._admission._claimed(key, share * _TIMES_APART if apart else share, apart=apart)  # noqa: SLF001 - parts of one concept
         self._key = key
         if apart:
             self._apart = True
@@ -121,7 +121,7 @@ class Slot:
 
     def hold(self, size: int) -> None:
         """Count bytes of the body that are kept in memory. Raises Overloaded over what all bodies may hold."""
-        self._admission._held(size)  # noqa: SLF001
+        self._admission._held(size)  # noqa: SLF001 - parts of one concept
         self._bytes += size
 
     def leave(self) -> None:
@@ -135,7 +135,7 @@ class Slot:
         else:
             self._admission.in_hand -= 1
         if self._key is not None:
-            self._admission._left(self._key, apart=self._apart)  # noqa: SLF001
+            self._admission._left(self._key, apart=self._apart)  # noqa: SLF001 - parts of one concept
 
 
 # --- rates -----------------------------------------------------------------------------------------------------------
@@ -183,7 +183,7 @@ def spend(buckets: Buckets, name: str, now: float, what: str) -> None:
 
 
 def networks(text: str) -> tuple[Network, ...]:
-    """Return the networks that stand in a text, separated by commas. Raises ValueError."""
+    """Return the networks of a text, separated by commas. Raises ValueError."""
     return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
 
 

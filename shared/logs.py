@@ -19,7 +19,7 @@ _SECRETS = (
 
 
 class JsonLines(logging.Handler):
-    """Writes a record as one JSON line; what stands in `extra={"fields": {...}}` stands beside the message."""
+    """Writes a record as one JSON line; `extra={"fields": {...}}` adds fields to the line."""
 
     def __init__(self, stream: BinaryIO) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class JsonLines(logging.Handler):
 
 
 def frames_of(error: BaseException) -> str:
-    """Return where an exception came from: its kinds and lines of code, not its words, which may hold anything."""
+    """Return where an exception came from: its kinds and lines of code, not its message, which may hold anything."""
     told: list[str] = []
     one: BaseException | None = error
     while one is not None and len(told) < _LONGEST_CHAIN:
@@ -73,7 +73,7 @@ def _message(record: logging.LogRecord) -> str:
 def _plain(value: object) -> str:
     try:
         text = value if isinstance(value, str) else repr(value)
-    except Exception:  # noqa: BLE001
+    except Exception:  # noqa: BLE001 - a broken record must not end logging
         text = type(value).__name__
     return text.encode("utf-8", "backslashreplace").decode()
 
@@ -87,7 +87,7 @@ def _second(seconds: int) -> str:
 
 
 def configure(level: str) -> None:
-    """Log at this level and above, to standard error, and quieten what speaks too much."""
+    """Log at this level and above, to standard error, and quieten loggers that write too much."""
     logging.basicConfig(level=level, handlers=[JsonLines(sys.stderr.buffer)], force=True)
     # Not written, so not asked for with every record.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

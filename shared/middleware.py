@@ -6,6 +6,7 @@ Nothing of a body is read before. Probes pass by all of that. `shared.app` puts 
 """
 
 import asyncio
+import base64
 import logging
 import random
 import re
@@ -19,12 +20,12 @@ from prometheus_client import CollectorRegistry, Gauge, Histogram
 
 from shared.auth import ADMINS, Authenticator, authorize
 from shared.bodies import ACCEPTED, READING, Reading, coding_of
-from shared.connections import UNREADABLE, Connection
+from shared.connections import STREAM, UNREADABLE, Connection
 from shared.errors import TITLES, Malformed, Problem, TooManyRequests, TooSlow, Unauthorized
 from shared.limits import Admission, Buckets, Limits, Slot, client_address, counted_as, spend
 from shared.logs import frames_of
 from shared.openapi import ProblemDetails
-from shared.routes import MERGE_PATCH, PRINCIPAL, REQUEST_ID, ROUTE, STREAM, Handler, Route, still_there
+from shared.routes import MERGE_PATCH, PRINCIPAL, REQUEST_ID, ROUTE, Handler, Route, still_there
 
 log = logging.getLogger(__name__)
 access = logging.getLogger("access")
@@ -44,13 +45,18 @@ _SERVER_ERROR = 500
 
 
 def bearer(request: web.Request) -> str | None:
-    """Return the credential of `Authorization: Bearer`."""
+    """Return the credential of `Authorization: Bearer`; of `Basic` the password, on a route that takes it."""
     scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "basic" and request[ROUTE].basic:
+        try:
+            return base64.b64decode(credential.strip(), validate=True).decode().partition(":")[2]
+        except ValueError:
+            return None
     return credential.strip() if scheme.lower() == "bearer" else None
 
 
 class Lifecycle:
-    """Whether this process is to go on: told by signals and by background tasks that died."""
+    """Whether this process continues; signals and background tasks that died end it."""
 
     def __init__(self) -> None:
         self.draining = False
@@ -68,7 +74,7 @@ class Lifecycle:
 
 
 class Middleware:
-    """What stands between aiohttp and the handlers of one application."""
+    """The layer between aiohttp and the handlers of one application."""
 
     def __init__(
         self, authenticator: Authenticator, credential: Credential, registry: CollectorRegistry, limits: Limits
@@ -166,9 +172,9 @@ class Middleware:
             return self._answered_otherwise(request, error)
         except ConnectionError:  # the client went away in the middle of its body or of our stream
             raise
-        except Exception as error:  # noqa: BLE001 - logged without its words: they may hold what the client sent
+        except Exception as error:  # noqa: BLE001 - logged without its message, which may hold what the client sent
             fields = {"request_id": request[REQUEST_ID], "error": frames_of(error)}
-            log.error("request failed", extra={"fields": fields})  # noqa: TRY400
+            log.error("request failed", extra={"fields": fields})  # noqa: TRY400 - no traceback: it may hold data
             return self._failed(
                 request, _SERVER_ERROR, TITLES[_SERVER_ERROR], "something went wrong here; it is logged"
             )
@@ -253,13 +259,19 @@ class Middleware:
             raise
 
     def _refused(self, request: web.Request, error: Problem) -> web.StreamResponse:
-        response = self._failed(request, error.status, error.title, error.detail, error.field)
+        response = self._failed(request, error.status, error.title, error.detail, error.field, error.texts)
         if error.retry_after is not None and not response.prepared:
             response.headers["Retry-After"] = str(error.retry_after)
         return response
 
-    def _failed(
-        self, request: web.Request, status: int, title: str, detail: str, field: str | None = None
+    def _failed(  # noqa: PLR0913, PLR0917 - each is a part of the problem
+        self,
+        request: web.Request,
+        status: int,
+        title: str,
+        detail: str,
+        field: str | None = None,
+        texts: dict[str, str] | None = None,
     ) -> web.StreamResponse:
         stream: web.StreamResponse | None = request.get(STREAM)
         if stream is not None and stream.prepared:  # too late for a status: end the connection, so that it shows
@@ -268,7 +280,7 @@ class Middleware:
                 request.transport.abort()
             return stream
         detail, field = _whole(detail), None if field is None else _whole(field)
-        problem = ProblemDetails("about:blank", title, status, detail, request[REQUEST_ID], field)
+        problem = ProblemDetails("about:blank", title, status, detail, request[REQUEST_ID], field, texts)
         response = web.Response(
             body=msgspec.json.encode(problem), status=status, content_type="application/problem+json"
         )

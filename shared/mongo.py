@@ -4,6 +4,7 @@ client = connect(settings)                      # await nothing; it connects wit
 database = client[settings.database("catalog")]
 await ensure_indexes(database, {"courses": [IndexModel(...), *OUTBOX_INDEXES]})
 with unavailable(): await database["courses"].find_one(...)     # raises errors.Unavailable where MongoDB is away
+with connected(settings, "keys") as client: ...  # a client for one command
 await bulk_write(database["courses"], changes)  # the only way to write many: it knows what a majority has not confirmed
 readable(document, decode)                      # one of many documents, or None: what cannot be read stops no other
 await reachable(client)                         # a readiness check: None, or what is wrong
@@ -69,11 +70,21 @@ def connect(settings: StoreSettings, name: str = "learning-path") -> Client:
                 maxPoolSize=50,
                 tz_aware=True,
             )
-    except (PyMongoError, ValueError, OSError, UserWarning) as error:  # its own words may hold a part of the password
+    except (PyMongoError, ValueError, OSError, UserWarning) as error:  # its message may hold a part of the password
         raise Unavailable(
             f"MONGODB_URI cannot be used ({type(error).__name__}): percent-encode user and password, "
             "and see that its options and files are right"
         ) from None
+
+
+@contextmanager
+def connected(settings: StoreSettings, name: str) -> Iterator[Client]:
+    """Give a client for the duration of a command, and close it. Raises Unavailable where the URI cannot be used."""
+    client = connect(settings, name)
+    try:
+        yield client
+    finally:
+        client.close()
 
 
 @contextmanager
@@ -102,7 +113,7 @@ async def bulk_write(collection: Collection, writes: Sequence[Write], *, ordered
     """Carry out writes together; return how many found their document or made it. A duplicate key is one that did not.
 
     Raises Unavailable where a majority has not confirmed them: a primary that is about to lose its place may have
-    taken them alone, and whether they stay is not known. The server reports that beside an answer that is otherwise a
+    taken them alone, and whether they stay is not known. The server reports that in an answer that is otherwise a
     success, and the driver raises it as a BulkWriteError without any write error.
     """
     with unavailable():
@@ -127,7 +138,7 @@ def readable(document: Document, decode: Callable[[Document], T]) -> T | None:
         return decode(document)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the others are to be read
         fields = {"error": frames_of(error)}
-        log.error("document %s cannot be read", document.get("_id"), extra={"fields": fields})  # noqa: TRY400
+        log.error("document %s cannot be read", document.get("_id"), extra={"fields": fields})  # noqa: TRY400 - no traceback: it may hold data
         return None
 
 

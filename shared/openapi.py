@@ -1,7 +1,8 @@
 """The OpenAPI 3.1 document of a service, made from its routes, and the page that shows it without the internet.
 
 document("Catalog", "What it does.", ROUTES)     -> the document, ready for JSON
-pages("Catalog", document)                       -> the routes /openapi.json and /docs, served by shared.app
+document_route(document)                         -> the route /openapi.json, served by shared.app
+page_routes("Catalog")                           -> the routes of /docs
 """
 
 import functools
@@ -10,7 +11,7 @@ import importlib.util
 import inspect
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -22,12 +23,13 @@ from shared.domain import Identifier
 from shared.errors import TITLES
 from shared.routes import Route
 
+_BASIC = {"type": "http", "scheme": "basic", "description": "The API key as the password; any user name."}
 _SCHEMAS = "#/components/schemas/{name}"
 _REQUEST_ID = {
     "name": "X-Request-Id",
     "in": "header",
     "required": False,
-    "description": "Comes back in the answer and stands in the log; made up where it is missing.",
+    "description": "Returned in the answer and written to the log; generated if it is missing.",
     "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
 }
 _ETAG = {"description": "Names this representation, for `If-None-Match` and `If-Match`.", "schema": {"type": "string"}}
@@ -58,7 +60,7 @@ _PARAMETERS = {
         "th",
     ),
     "status": ("What people have made of a match.", "proposed"),
-    "q": ("Words to search for, Thai or English; an empty one stands for every course.", "วิเคราะห์ข้อมูล"),
+    "q": ("Words to search for, Thai or English; an empty one means every course.", "วิเคราะห์ข้อมูล"),
     "level": (
         "A level that courses lead to, or whom they are for: `beginner`, `intermediate`, `advanced` or `mixed`.",
         2,
@@ -73,7 +75,7 @@ _PARAMETERS = {
         "title=Name,tags=Skills",
     ),
     "default": ("What the file does not state: `fact=value` items.", "provider=Thai MOOC,hours=6"),
-    "encoding": ("The encoding of a text; without it, told by the bytes.", "tis-620"),
+    "encoding": ("The encoding of a text; without it, recognised from the bytes.", "tis-620"),
     "header": ("Whether the first row of a table names the columns.", True),
     "dry_run": ("Say what would happen, and write nothing.", False),
     "full": ("List the courses of the file's providers that it no longer holds.", False),
@@ -85,7 +87,10 @@ _PARAMETERS = {
 
 
 class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What went wrong, after RFC 9457. `field` names the part of the request that is to blame."""
+    """What went wrong, after RFC 9457. `field` names the part of the request that is to blame.
+
+    `texts`: the same in Thai and English, {language: sentence}, where a person is to read it.
+    """
 
     type: str
     title: str
@@ -93,6 +98,7 @@ class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
     detail: str
     request_id: str
     field: str | None = None
+    texts: dict[str, str] | None = None
 
 
 def document(title: str, description: str, routes: Sequence[Route], version: str = "1") -> dict[str, Any]:
@@ -117,6 +123,7 @@ def document(title: str, description: str, routes: Sequence[Route], version: str
             "schemas": schemas.components,
             "securitySchemes": {
                 "key": {"type": "http", "scheme": "bearer", "description": "An API key, `id.secret`."},
+                **({"basic": _BASIC} if any(route.basic for route in routes) else {}),
             },
         },
     }
@@ -162,7 +169,7 @@ def _structs(shapes: Iterable[Any]) -> set[type[msgspec.Struct]]:
 
 
 def _without_defaults(schema: dict[str, Any], *, always: bool) -> None:
-    """Say defaults in words, and require what is `always` sent.
+    """Describe defaults in the text, and require what is `always` sent.
 
     Generators of clients take a property with a `default` for one that is always there, in requests too.
     """
@@ -190,6 +197,8 @@ def _operation(route: Route, schemas: _Schemas) -> dict[str, Any]:
         operation["security"] = []
     elif route.policy:
         operation["x-roles"] = sorted(route.policy.roles)
+        if route.basic:
+            operation["security"] = [{"key": []}, {"basic": []}]
     if route.body is not None:
         content = {"schema": schemas[route.body]}
         if route.example is not None:
@@ -269,44 +278,85 @@ def problems_of(route: Route) -> set[int]:
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title><link rel="icon" href="data:,"><link rel="stylesheet" href="/docs/swagger-ui.css"></head>
-<body><main id="page"></main><script src="/docs/swagger-ui-bundle.js"></script><script src="/docs/start.js"></script>
-</body></html>
+<title>{title}</title><link rel="stylesheet" href="{assets}/swagger-ui.css">
+<link rel="stylesheet" href="{assets}/site.css"></head>
+<body>{nav}<main id="page" data-document="{address}"></main>
+<script src="{assets}/swagger-ui-bundle.js"></script><script src="{assets}/start.js"></script></body></html>
 """
-_START = 'SwaggerUIBundle({url: "/openapi.json", dom_id: "#page", deepLinking: true, validatorUrl: null});\n'
-_ONLY_FROM_HERE = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+_START = """const allowTryItOutFor = () => (state, path, method) =>
+  !state.getIn(["json", "paths", path, method, "x-not-forwarded"]);
+SwaggerUIBundle({
+  url: document.getElementById("page").dataset.document,
+  dom_id: "#page",
+  deepLinking: true,
+  validatorUrl: null,
+  plugins: [{ statePlugins: { spec: { wrapSelectors: { allowTryItOutFor } } } }],
+});
+"""
+_SITE = """body { margin: 0; }
+body > nav { font-family: sans-serif; padding: 1rem 1.25rem 0; }
+body > nav a { display: inline-block; margin-inline-end: 1rem; padding: .25rem 0; }
+body > nav a[aria-current] { font-weight: 700; }
+.swagger-ui select { appearance: auto; }
+"""
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
+_EMBEDDED = re.compile(rb"""url\((["']?)data:.*?\1\)""")
 
 
 @functools.cache
-def _asset(name: str) -> bytes:
+def asset(name: str) -> tuple[bytes, str] | None:
+    """Return a file of the page and its content type, None for another name.
+
+    Raises FileNotFoundError where Swagger UI is not installed.
+    """
+    if name == "start.js":
+        return _START.encode(), "text/javascript"
+    if name == "site.css":
+        return _SITE.encode(), "text/css"
+    if name == "swagger-ui-bundle.js":
+        return _installed(name), "text/javascript"
+    if name == "swagger-ui.css":  # the policy allows no pictures inside a style
+        return _EMBEDDED.sub(b"none", _installed(name)), "text/css"
+    return None
+
+
+def _installed(name: str) -> bytes:
     found = importlib.util.find_spec("aiohttp_swagger3")  # its files only: the package itself is never imported
     if found is None or not found.submodule_search_locations:
         raise FileNotFoundError("the wheel with Swagger UI, aiohttp-swagger3, is not installed")
     return (Path(found.submodule_search_locations[0]) / "swagger_ui" / name).read_bytes()
 
 
-def pages(title: str, described: dict[str, Any]) -> list[Route]:
-    """Return the routes of the document and of the page that shows it."""
-    page = _PAGE.format(title=html.escape(title))
+def page(title: str, address: str, assets: str, nav: str = "") -> str:
+    """Return the page that shows the document at an address, with its files in the folder `assets`; `nav` is HTML."""
+    return _PAGE.format(title=html.escape(title), address=html.escape(address), assets=html.escape(assets), nav=nav)
+
+
+def document_route(described: dict[str, Any]) -> Route:
+    """Return the route of the document."""
+    return _static("/openapi.json", lambda: (msgspec.json.encode(described), "application/json"))
+
+
+def page_routes(title: str) -> list[Route]:
+    """Return the routes of the page, whose addresses are relative: a proxy may serve it under another path."""
+    names = ("start.js", "site.css", "swagger-ui-bundle.js", "swagger-ui.css")
     return [
-        _static("/openapi.json", lambda: msgspec.json.encode(described), "application/json"),
-        _static("/docs", page.encode, "text/html"),
-        _static("/docs/start.js", _START.encode, "text/javascript"),
-        _static("/docs/swagger-ui-bundle.js", lambda: _asset("swagger-ui-bundle.js"), "text/javascript"),
-        _static("/docs/swagger-ui.css", lambda: _asset("swagger-ui.css"), "text/css"),
+        _static("/docs", lambda: (page(title, "openapi.json", "docs").encode(), "text/html")),
+        *(_static(f"/docs/{name}", functools.partial(asset, name)) for name in names),
     ]
 
 
-def _static(path: str, content: Any, content_type: str) -> Route:
+def _static(path: str, content: Callable[[], tuple[bytes, str] | None]) -> Route:
     async def static(_: web.Request) -> web.StreamResponse:
+        body, content_type = content() or (b"", "text/plain")
         return web.Response(
-            body=content(),
+            body=body,
             content_type=content_type,
             charset="utf-8",
-            headers={"Content-Security-Policy": _ONLY_FROM_HERE, "Cache-Control": "max-age=300"},
+            headers={"Content-Security-Policy": _POLICY, "Cache-Control": "max-age=300"},
         )
 
     return Route("GET", path, static, PUBLIC, hidden=True)

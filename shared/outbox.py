@@ -4,7 +4,7 @@ Documents are sent in the order of `staged_at`. An import stages its events as a
 `BULK_DELAY` ahead, so that they are sent after all others.
 
 An event whose data the document holds anyway, in a field of its own, is staged without data: its entry names the field.
-Such an entry is always the only one, for the field holds the newest state.
+Such an entry is always the only one, because the field holds the newest state.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from shared.events import Envelope
 Document = dict[str, Any]
 
 KEPT = 20
-"""How many events wait in one document at most: each carries the whole state, so a newer one stands for the older."""
+"""How many events wait in one document at most: each carries the whole state, so a newer one replaces the older."""
 
 KEPT_BYTES = 2_000_000
 """With large events fewer wait: as many as fit, the newest always. MongoDB takes documents of up to 16 MB."""

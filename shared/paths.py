@@ -1,6 +1,6 @@
 """A learning path as it is answered, stored and pushed: ordered steps, each with its reasons; what stays open and why.
 
-Coverage speaks of the requirement: the share of the weighted required levels that the officer is expected to hold.
+Coverage is about the requirement: the share of the weighted required levels that the officer is expected to hold.
 Worth is counted in integer micro-levels (a millionth of weight x level), so that contributions add up exactly.
 """
 
@@ -90,7 +90,7 @@ class Step(Struct, frozen=True, omit_defaults=True):
 
     `unlocks` names later courses of the path that cannot be entered if this one, and what then cannot be entered
     either, is left out; `unlock_conditions` says why, where the step itself makes a condition of theirs true. None of
-    the `alternatives` is in the path; they stand at the course that was picked, not at the prerequisites that were
+    the `alternatives` is in the path; they belong to the course that was picked, not at the prerequisites that were
     picked with it. `seed`: what brought it in where that was not its worth; a prerequisite
     has the seed of what it was taken for.
     """
@@ -136,7 +136,7 @@ class OpenGap(Struct, frozen=True, omit_defaults=True):
     `courses`: the shortest way found, from the end of the path, to a course that raises the skill. Where the hours do
     not suffice for it, `hours` are those it takes, `missing_hours` those that are missing; with `at_most` a shorter way
     was not ruled out. `little`: there is room for it, and it adds next to nothing. `too_small`: what is missing is
-    less than an assessment could tell. `kept`: a course would close it, and the path that is being studied stays as it
+    less than an assessment measures. `kept`: a course would close it, and the path that is being studied stays as it
     was promised. `unconfirmed`: `nearest` is in the path, and nobody has confirmed that it raises the skill. `nearest`:
     the course that would raise it next, if it could be used; `barred`: why it is not used. With a `confidence` it is
     only matched to the skill, up to `level`.
@@ -200,9 +200,9 @@ class AssessFirst(Struct, frozen=True, omit_defaults=True):
 
 
 class Note(Struct, frozen=True, omit_defaults=True):
-    """A course that was wanted (mandatory, pinned, started) or stood in the path before, and is not in this one.
+    """A course that was wanted (mandatory, pinned, started) or was in the previous path, and is not in this one.
 
-    `unknown`: no course of this id is in the catalog; that is also said of a `completed` one. `does_not_fit`: by so
+    `unknown`: no course of this id is in the catalog; also used for a `completed` one. `does_not_fit`: by so
     many hours, with `at_most` no more than these; without hours, because the path may hold no more courses.
     """
 
@@ -295,12 +295,12 @@ Status = Literal["ready", "provisional", "waiting_for_framework", "refused"]
 
 
 class LearningPath(Struct, frozen=True, omit_defaults=True):
-    """The answer to a recommendation, whoever asked. `reason` speaks where there are no steps, or about the whole.
+    """The answer to a recommendation. `reason` explains a path without steps, or the whole path.
 
     `over_budget_hours`: by how much what is started or mandatory exceeds the budget. `short_hours`: how many hours more
     it would take to close all that courses can close; with `short_at_most` fewer were not ruled out. `kept`: the path
     before stayed, as nothing new was worth notably more. `limited`: the search ended at its limit. `finishing`: the
-    path before stands as it was promised. `refusal`: why no path may be given, for whoever looks after the system.
+    previous path stays as it was promised. `refusal`: why no path may be given, for operators of the system.
     """
 
     status: Status

@@ -67,7 +67,7 @@ class Preconditions(Struct, frozen=True):
 
 
 def _is_one_of(tags: tuple[Tag, ...], present: Tag | None) -> bool:
-    """Compare weakly: W/ makes no difference. No tags stand for `*`, which is whatever is there."""
+    """Compare weakly: W/ makes no difference. No tags mean `*`: whatever is stored."""
     return present is not None and (not tags or any(tag.opaque == present.opaque for tag in tags))
 
 

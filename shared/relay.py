@@ -2,12 +2,12 @@
 
 One relay per service is active at a time: it holds a lease document (server time, majority), and checks a local
 monotonic deadline right before each send. Whoever stages something in the relay's own process wakes it at once; what
-other processes stage is noticed by a change stream, and a timer is the safety net of both. What is sent is read from
+other processes stage is noticed by a change stream, and a timer catches what both miss. What is sent is read from
 the documents in any case, so however the relay is woken, it sends the events of one document in sequence order. It
 waits for the acknowledgements and pulls what was acknowledged. A send without an answer has an unknown outcome and is
 sent again. A state topic's reader drops duplicates by `sequence`.
 
-While an import goes on, its events are sent slowly, because the import and the relay share a process and a database.
+During an import, its events are sent slowly, because the import and the relay share a process and a database.
 
 The lease holder also reads its own topic back, from an offset kept in the lease document. A record that landed behind
 a newer one of the same document (a paused relay that woke, a send that arrived late), or with a stamp below one that
@@ -27,19 +27,16 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
-from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo import ReturnDocument, UpdateOne
 from pymongo.errors import PyMongoError
 
 from shared.errors import Unavailable
 from shared.events import MAX_VALUE_BYTES, Envelope
 from shared.kafka import Brokers, ConsumedEvent, Follower, Publisher, RecordMetadata, describe_topics, is_permanent
-from shared.mongo import bulk_write
-from shared.outbox import BULK_DELAY, PENDING, PENDING_INDEX, Document, Staged, staged_events
+from shared.mongo import Database, Document, bulk_write
+from shared.outbox import BULK_DELAY, PENDING, PENDING_INDEX, Staged, staged_events
 
 log = logging.getLogger(__name__)
-
-Database = AsyncIOMotorDatabase[Document]
 
 _BATCH = 500
 _LEASE_SECONDS = 5.0
@@ -58,7 +55,7 @@ class Relay:
     records of the topic as they are read back. With `stamp`, records carry a `catalog_revision` that counts up for
     ever: it is reserved in the lease document before the send, and used for one attempt only. `reduced` returns a
     smaller event to send in place of one that is too large, or None; what cannot be sent at all is left where it is,
-    counted in `unsendable`, and holds up the later events of its document only. `staged` is set by whoever stages
+    counted in `unsendable`, and holds up the later events of its document only. the store sets `staged` when it stages
     something in this process. `held_in`: the field that entries of `outbox_push_held` name. `bulk_rate`: how many
     documents of bulks are sent a second, so that a reader that takes longer for each of them is not behind when a
     single one comes; None: as fast as they go. `backlog`: how many records that reader has before it, if it is known;
@@ -216,7 +213,7 @@ class Relay:
         )
 
     def _singles_only(self) -> Document:
-        """Return the condition that leaves out a bulk's events while it goes on, except once in a while."""
+        """Return the condition that leaves out a bulk's events while it lasts, except every two seconds."""
         now = asyncio.get_running_loop().time()
         if self._bulk_rate or (self._in_bulk() and now < self._bulk_sent_at + _BULK_EVERY_SECONDS):
             return {"staged_at": {"$lt": datetime.now(UTC) + BULK_DELAY / 2}}
@@ -245,7 +242,7 @@ class Relay:
         self._more_of_bulk = sent == most
 
     def _window(self, behind: int) -> int:
-        """Return how many records may lie before the reader, by how many lie there now.
+        """Return how many records may wait for the reader, by how many wait now.
 
         It is changed once a pause, when what was sent in the last one should be done. Where half of it or more is left,
         the machine is busy, and a single event would wait for it: the number is halved. Otherwise it grows by half.
@@ -292,7 +289,7 @@ class Relay:
         try:
             return staged_events(document)
         except (msgspec.ValidationError, KeyError) as error:
-            log.error("an event of %s cannot be read: %s", key, error)  # noqa: TRY400
+            log.error("an event of %s cannot be read: %s", key, error)  # noqa: TRY400 - no traceback: it may hold data
             self._unsendable.add(key)
             return []
 
@@ -437,7 +434,7 @@ class Relay:
         for item in batch:
             stamp = item.event.catalog_revision if self._stamp else 0
             if mark := marks.get(item.event.subject):
-                # An acknowledgement of an older topic says nothing of this one's offsets.
+                # An acknowledgement of an older topic does not apply to this one's offsets.
                 acknowledged = mark["offset"] if mark.get("topic_generation", 0) == self._generation else -1
                 older = item.event.sequence < mark["sequence"] and item.record.offset > acknowledged
                 if older or (stamp < highest and item.record.offset >= acknowledged):

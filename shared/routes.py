@@ -38,6 +38,7 @@ from msgspec import Meta
 
 from shared.auth import Policy, Principal
 from shared.bodies import READING, pieces
+from shared.connections import STREAM
 from shared.decoding import convert, decode, decode_patch
 from shared.errors import InvalidInput, Malformed, TooLarge, Unsupported
 from shared.preconditions import Preconditions, Tag
@@ -66,12 +67,11 @@ MergePatch = Annotated[
 ]
 REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
 PRINCIPAL: web.RequestKey[Principal] = web.RequestKey("principal", Principal)
-STREAM: web.RequestKey[web.StreamResponse] = web.RequestKey("stream", web.StreamResponse)
 
 
 @dataclass(frozen=True)
 class Header:
-    """A request header that a route reads, beside the credential and the request id."""
+    """A request header that a route reads, besides the credential and the request id."""
 
     name: str
     description: str
@@ -96,6 +96,7 @@ class Route:
     `answers` says by status what a success holds (None: no body; a struct; a list or union of structs). `problems`
     adds statuses to those that follow from the rest. `accepts` and `produces` name media types other than JSON.
     `reads`: changes nothing, whatever its method, so it is given up where the client goes away.
+    `basic`: HTTP Basic is taken too, with the API key as the password, for clients that can send nothing else.
     `apart`: it waits in a queue with limits of its own, so it is not counted among the requests in hand.
     `example` is a body as a client may send it, for the OpenAPI document.
     """
@@ -114,6 +115,7 @@ class Route:
     streams: bool = False
     reads: bool = False
     apart: bool = False
+    basic: bool = False
     accepts: str = "application/json"
     produces: str = "application/json"
     hidden: bool = False
@@ -156,7 +158,7 @@ async def read_raw(request: web.Request, limit: int | None = None) -> bytes:
 
 
 def still_there(request: web.Request) -> None:
-    """Return where the client waits for its answer. Raises ConnectionResetError: work that nobody waits for is left."""
+    """Return if the client is still connected. Raises ConnectionResetError otherwise, so that its work is dropped."""
     if request.transport is None or request.transport.is_closing():
         raise ConnectionResetError("the client has gone")
 
@@ -181,7 +183,7 @@ def read_query(request: web.Request, shape: type[T]) -> T:
     given: dict[str, str] = {}
     for name, value in request.query.items():
         if name in given:
-            raise InvalidInput("stands twice", name)
+            raise InvalidInput("is given twice", name)
         given[name] = value
     found = convert(given, shape, strict=False)
     for name in given:

@@ -53,7 +53,7 @@ def _filled(code: str, language: Language) -> Fill:
 def compiled(template: str, language: Language, start: int = 0, counted: str | None = None) -> tuple[Fill, int]:
     """Return what fills a template, or a part of one from `start` to its closing bracket, and where that ended.
 
-    `counted`: the value that `#` stands for. Raises ValueError for what is no template.
+    `counted`: the value of `#`. Raises ValueError for what is no template.
     """
     parts: list[str | Fill] = []
     place = start

@@ -39,7 +39,7 @@ def main() -> int:
     of_pages = commands.add_parser("pages", help="build, check or try out the portal's pages")
     of_pages.add_argument("work", choices=COMMANDS)
     wanted = parser.parse_args()
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it tells its retries; we tell the outcome
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it logs its retries; only the outcome matters here
     console = Console(highlight=False, soft_wrap=True)
     if wanted.command == "demo":
         return _finish(demo(console))
@@ -57,7 +57,7 @@ _INTERRUPTED = 130
 
 
 def _finish(work: Coroutine[None, None, None]) -> int:
-    """Do the work to its end; tell people in plain words why it failed, never with a traceback."""
+    """Do the work; if it fails, print the reason in plain words, never a traceback."""
     try:
         asyncio.run(_interruptible(work))
     except CannotStart as error:
@@ -68,7 +68,7 @@ def _finish(work: Coroutine[None, None, None]) -> int:
         print(f"\nA service did not answer: {error or 'time-out'}. The logs are in .local/", file=sys.stderr)
     except OSError as error:
         print(f"\n{sentence_of(error)}", file=sys.stderr)
-    except Exception as error:  # noqa: BLE001 - the last place where it can be told kindly
+    except Exception as error:  # noqa: BLE001 - the last place where a reason can be printed
         print(f"\nThis should not happen: {error}. What happened exactly: {_crash()}", file=sys.stderr)
     else:
         return 0

@@ -128,7 +128,7 @@ class EmbeddedBroker:
 def find_broker(directory: Path, report: Callable[[str], None] = print, forced: str | None = None) -> Server:
     """Return the broker to use, not yet started; `forced` (else BROKER) may name one. Raises CannotStart.
 
-    Fetches Apache Kafka the first time, which takes a while: `report` is told.
+    Fetches Apache Kafka the first time, which takes a while and is reported by `report`.
     """
     wanted = forced or os.environ.get("BROKER", "")
     if wanted not in ("", "apache", "embedded"):

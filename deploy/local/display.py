@@ -1,4 +1,4 @@
-"""What the local stack tells its user: steps, progress, and nothing at all in tests."""
+"""What the local stack prints: steps and progress; nothing in tests."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 class Display(Protocol):
-    """Where steps and progress are told."""
+    """Shows steps and progress."""
 
     def say(self, text: str) -> None:
         """Tell one step."""
@@ -19,13 +19,13 @@ class Display(Protocol):
 
 
 class Quiet:
-    """Tells nothing."""
+    """Prints nothing."""
 
     def say(self, text: str) -> None:
         """Tell nothing."""
 
     @contextmanager
-    def progress(self, what: str, total: int) -> Iterator[Callable[[], None]]:  # noqa: ARG002
+    def progress(self, what: str, total: int) -> Iterator[Callable[[], None]]:  # noqa: ARG002 - the signature of its base
         """Show nothing."""
         yield lambda: None
 

@@ -28,14 +28,14 @@ Install it (`apt install python3-venv`, or `python{version}-venv`; `apk add pyth
 or name another Python: make PYTHON=/path/to/python3.13 ..."""
 DISK_FULL = "The disk is full: free some 2 GB (also where temporary files go), then try again."
 NO_TEMPORARY = "No directory for temporary files can be written: check TMPDIR and /tmp, then try again."
-IN_THE_WAY = "A file stands where a directory is needed: `{path}`. Move it away, then try again."
+IN_THE_WAY = "`{path}` is a file, and a directory is needed there. Move it away, then try again."
 CHANGED = """A download is not the file that was locked: try again. If it stays so, the package registry serves
-another file than the one in deploy/requirements/: do not go on, and tell the maintainers."""
-OUT_OF_REACH = "The package registry is out of reach: check the network and the proxy (HTTPS_PROXY), then try again."
+another file than the one in deploy/requirements/: stop here, and inform the maintainers."""
+OUT_OF_REACH = "The package registry cannot be reached: check the network and the proxy (HTTPS_PROXY), then try again."
 NOT_TO_BE_HAD = "A locked package is not to be had for this kind of machine, or from this package registry."
 NOT_OURS = "`{path}` may not be written: check who owns it and whether its disk is read-only."
 NOT_AS_LOCKED = "Not installed as locked"
-SETTINGS = """pip did not install what it was told to. A setting of yours stands in its way: see `pip config list`
+SETTINGS = """pip did not install what was asked. A setting of yours prevents it: see `pip config list`
 (`target`, `prefix` and `root` are such settings), remove it, then try again."""
 NO_NETWORK = (
     "NewConnectionError|ConnectTimeout|name resolution|Name or service not known|nodename nor servname|Read timed out|"
@@ -59,7 +59,7 @@ SOURCES = re.compile(
 INSTALLED = "import importlib.metadata as m; print(*(d.metadata['Name'] + '==' + d.version for d in m.distributions()))"
 HARDLY_ANY = 32 * 2**20  # bytes
 output: "list[str]" = []
-"""What the commands said."""
+"""The output of the commands."""
 
 
 def main(kind: str) -> int:
@@ -88,7 +88,7 @@ def main(kind: str) -> int:
 
 
 def today() -> "list[str]":
-    """Return the hash of each file of requirements; an environment made from any other is made anew."""
+    """Return the hash of each file of requirements; an environment made from others is built again."""
     return [hashlib.sha256(read(requirements(kind)).encode()).hexdigest() for kind in KINDS]
 
 
@@ -171,7 +171,7 @@ def progress(line: str, total: int) -> None:
 
 
 def command(argv: "list[str]", total: int = 0) -> int:
-    """Run a command, log what it says and tell how far it is of `total`; return its status, 127 if it cannot run."""
+    """Run a command, log its output and report its progress of `total`; return its status, 127 if it cannot run."""
     kept = {name: text for name, text in os.environ.items() if name[:4] != "PIP_" or SOURCES.match(name)}
     none, pipe, same = subprocess.DEVNULL, subprocess.PIPE, subprocess.STDOUT
     try:
@@ -188,7 +188,7 @@ def command(argv: "list[str]", total: int = 0) -> int:
 
 
 def note(text: str, mode: str = "a") -> None:
-    """Keep what was said, and log it where the log can be written."""
+    """Keep the output, and log it if the log can be written."""
     output.append(text)
     try:
         LOG.parent.mkdir(parents=True, exist_ok=True)
@@ -209,10 +209,10 @@ def no_venv(python: str) -> int:
 
 
 def known_cause() -> "str | None":
-    """Return the sentence that says why the last command failed, None where nothing known was said."""
+    """Return the sentence that explains why the last command failed, None if the output is unknown."""
     text = "".join(output)
     found = [sentence for pattern, sentence in CAUSES.items() if re.search(pattern, text)]
-    if not found and shutil.disk_usage(str(ROOT)).free < HARDLY_ANY:  # `venv` swallows what its pip said
+    if not found and shutil.disk_usage(str(ROOT)).free < HARDLY_ANY:  # `venv` hides the output of its pip
         found = [DISK_FULL]
     return found[0] if found else None
 
@@ -225,7 +225,7 @@ def failed(known: "str | None" = None) -> int:
 
 
 def sentence_of(error: OSError) -> str:
-    """Return what to tell people of an error of the file system."""
+    """Return the message for an error of the file system."""
     path = str(error.filename or "")
     path = os.path.relpath(path, str(ROOT)) if path.startswith(str(ROOT) + os.sep) else path
     if error.errno in (errno.ENOSPC, errno.EDQUOT):

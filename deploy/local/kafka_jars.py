@@ -78,10 +78,10 @@ def _fetch(place: Path, locked: str, report: Callable[[str], None]) -> None:
         if not differing:
             return
         names = ", ".join(sorted({line.split()[1] for line in differing}))
-        report(f"not as locked: {names}; fetching everything anew")
+        report(f"not as locked: {names}; fetching everything again")
     raise CannotStart(
         f"Maven brought other files than the locked ones twice ({names}): try again, or set KAFKA_HOME. If it stays\n"
-        f"so, its registry serves another file than {shown(LOCK)} names: tell the maintainers"
+        f"so, its registry serves another file than {shown(LOCK)} names: inform the maintainers"
     )
 
 

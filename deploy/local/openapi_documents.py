@@ -9,6 +9,7 @@ import msgspec
 from services.assessment.api import ROUTES as ASSESSMENT
 from services.catalog.api import ROUTES as CATALOG
 from services.portal.api import routes as portal_routes
+from services.portal.api.documents import ApiSite
 from services.portal.api.forwarding import Forwarder
 from services.portal.api.live import Live
 from services.portal.api.page import Page
@@ -30,6 +31,7 @@ def tables() -> dict[str, list[Route]]:
             cast("Sessions", Sessions),
             cast("Live", Live),
             cast("System", System),
+            cast("ApiSite", ApiSite),
             cast("Forwarder", Forwarder),
         ),
     }

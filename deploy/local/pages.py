@@ -41,11 +41,11 @@ class Node:
         self._npm = npm
 
     def npm(self, *arguments: str) -> None:
-        """Run npm in the folder of the pages. Raises CannotStart with the words that it ended with."""
+        """Run npm in the folder of the pages. Raises CannotStart with its last lines."""
         self._run(f"npm {arguments[0]}", self._npm, arguments, PAGES, quiet=True)
 
     def run(self, package_file: str, *arguments: str, cwd: Path | None = None, quiet: bool = True) -> None:
-        """Run a program of the installed packages. Raises CannotStart with the words that it ended with."""
+        """Run a program of the installed packages. Raises CannotStart with its last lines."""
         program = PAGES / "node_modules" / package_file
         self._run(package_file.partition("/")[0], program, arguments, cwd or PAGES, quiet=quiet)
 
@@ -78,10 +78,10 @@ def _cause(name: str, said: str) -> str:
     if name.startswith("npm ci") and _OUT_OF_REACH.search(said):
         return "npm cannot reach its package registry: check the network and the proxy (HTTPS_PROXY), then try again"
     if "EINTEGRITY" in said:
-        return "a package is not the one that was locked: do not go on, and tell the maintainers"
+        return "a package is not the one that was locked: stop here, and inform the maintainers"
     if not said:
-        return f"{name} failed; its words are above"
-    return "\n".join([f"{name} failed:", *said.splitlines()[-40:], f"The whole story: {shown(_LOG)}"])
+        return f"{name} failed; its output is above"
+    return "\n".join([f"{name} failed:", *said.splitlines()[-40:], f"The whole output: {shown(_LOG)}"])
 
 
 def find_node(report: Callable[[str], None]) -> Node:
@@ -200,7 +200,7 @@ def _measured(files: set[str]) -> tuple[int, int]:
 
 
 def write_sizes(document: Path = _DOCUMENT) -> None:
-    """Write the table of sizes into the document about the pages, in place of the one that stands there."""
+    """Write the table of sizes into the document about the pages, in place of the present one."""
     rows = [f"| {name} | {whole / 1000:.1f} | {packed / 1000:.1f} |" for name, whole, packed in sizes()]
     table = "\n".join(["| part | kB | kB compressed |", "|---|--:|--:|", *rows])
     text = document.read_text(encoding="utf-8")

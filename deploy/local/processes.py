@@ -61,7 +61,7 @@ class Child:
 
     @property
     def outcome(self) -> str:
-        """How the last run ended, in words: "status 1" or "signal SIGKILL"."""
+        """How the last run ended: "status 1" or "signal SIGKILL"."""
         status = self.returncode
         if status is None:
             return "no status"
@@ -113,7 +113,7 @@ class Child:
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let a frozen process go on (SIGCONT)."""
+        """Let a frozen process continue (SIGCONT)."""
         self._signal(signal.SIGCONT)
 
     async def ended(self, timeout: float) -> bool:  # noqa: ASYNC109 - the answer is a bool, not an exception
@@ -174,7 +174,7 @@ async def until(
 def free_port() -> int:
     """Return a port that is free now.
 
-    It lies below the range from which systems take the ports of outgoing connections, so that a server which is
+    It is below the range from which systems take the ports of outgoing connections, so that a server which is
     restarted in place finds its port still free.
     """
     for _ in range(200):
@@ -208,5 +208,5 @@ def kept_port(directory: Path) -> int:
 
 
 def shown(path: Path) -> str:
-    """Return a path as people read it: relative to the repository where it lies inside."""
+    """Return a path as people read it: relative to the repository if it is inside."""
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -13,7 +14,7 @@ from deploy.local.processes import CannotStart, Child, free_port, port_is_free, 
 Service = Literal["assessment", "catalog", "recommender", "portal"]
 SERVICES: tuple[Service, ...] = get_args(Service)
 PORTS: dict[Service, int] = {"portal": 8100, "assessment": 8101, "catalog": 8102, "recommender": 8103}
-"""Where `make run` listens unless told otherwise."""
+"""Where `make run` listens by default."""
 
 _START_SECONDS = 180
 
@@ -47,7 +48,7 @@ class Replica:
         async def ready() -> bool:
             try:
                 async with session.get(f"{self.url}/{probe}", timeout=timeout) as answer:
-                    return answer.status == 200  # noqa: PLR2004
+                    return answer.status == HTTPStatus.OK
             except (aiohttp.ClientError, TimeoutError):
                 return False
 

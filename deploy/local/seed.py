@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -40,7 +41,10 @@ async def load_item_banks(session: aiohttp.ClientSession, assessment_url: str, k
             for attempt in range(_ATTEMPTS):
                 async with session.post(url, data=file.read_bytes(), headers=bearer(key)) as answer:
                     # Right after the start, the service may not have read the newest framework yet.
-                    early = answer.status == 422 and (await answer.json()).get("field") == "framework"  # noqa: PLR2004
+                    early = (
+                        answer.status == HTTPStatus.UNPROCESSABLE_ENTITY
+                        and (await answer.json()).get("field") == "framework"
+                    )
                     if attempt == _ATTEMPTS - 1 or not (early or answer.status in _TOO_BUSY):
                         await _accepted(answer)
                         break
@@ -147,12 +151,12 @@ def bearer(key: str) -> dict[str, str]:
 
 async def _known(session: aiohttp.ClientSession, url: str, key: str) -> bool:
     async with session.get(url, headers=bearer(key)) as answer:
-        return answer.status == 200  # noqa: PLR2004
+        return answer.status == HTTPStatus.OK
 
 
 async def _accepted(answer: aiohttp.ClientResponse) -> dict[str, Any]:
     """Return the body of a success (empty while it streams). Raises CannotStart with the problem otherwise."""
-    if answer.status >= 400:  # noqa: PLR2004
+    if answer.status >= HTTPStatus.BAD_REQUEST:
         text = await answer.text()
         raise CannotStart(f"{answer.method} {answer.url.path} was answered {answer.status}: {text[:500]}")
     if answer.content_type == "application/json":

@@ -58,7 +58,7 @@ async def keep(
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     steady: float = STEADY_SECONDS,
 ) -> None:
-    """Start a part again whenever it has ended, until cancelled; `say` is told of each end and each start."""
+    """Start a part again whenever it has ended, until cancelled; `say` is called at each end and each start."""
     delay = 0.0
     while True:
         begun = time.monotonic()

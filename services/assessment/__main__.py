@@ -11,7 +11,6 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from functools import partial
 
 from aiohttp import web
 
@@ -26,7 +25,6 @@ from services.assessment.api import (
     PEPPER,
     RECEIVER,
     REGISTRAR,
-    REPORTS,
     ROUTES,
     RUNNER,
     SESSIONS,
@@ -44,22 +42,20 @@ from services.assessment.store import COLLECTION, OfficerStore
 from services.assessment.xapi.receiver import StatementReceiver
 from services.assessment.xapi.store import StatementStore
 from shared import metrics
-from shared.app import REGISTRY, background, build_app, main
-from shared.auth import Authenticator, WrongKeyLimiter
+from shared.app import REGISTRY, authenticator_of, background, build_app, main, server_checks
 from shared.events import CATALOG_TOPIC, PROFILES_GROUP, PROFILES_TOPIC, planned_topics
 from shared.imports.reports import ReportStore
 from shared.imports.rows import ImportReport
+from shared.imports.streaming import REPORTS
 from shared.kafka import Follower, GroupLag, Publisher, TopicWarning, overdue
-from shared.kafka import reachable as kafka_reachable
-from shared.mongo import KeyStore, connect
-from shared.mongo import reachable as mongo_reachable
+from shared.mongo import KeyStore, connect, connected
 from shared.outbox import Staged
 from shared.relay import Relay
-from shared.settings import AssessmentSettings, load
+from shared.settings import AssessmentSettings
 
 
 async def build(settings: AssessmentSettings) -> web.Application:
-    """Return the service: its routes, and the tasks that run beside them."""
+    """Return the service: its routes and its background tasks."""
     client = connect(settings, "assessment")
     database = client[settings.database("assessment")]
     staged = Staged()
@@ -110,14 +106,11 @@ async def build(settings: AssessmentSettings) -> web.Application:
     app = build_app(
         "Assessment",
         ROUTES,
-        Authenticator(
-            KeyStore(client, settings), settings.api_key_pepper, guesses=WrongKeyLimiter(settings.wrong_keys_per_minute)
-        ),
+        authenticator_of(settings, client),
         limits=settings.limits,
         description=card or "",
         checks={
-            "mongodb": partial(mongo_reachable, client),
-            "kafka": partial(kafka_reachable, settings),
+            **server_checks(settings, client),
             "frameworks": has_frameworks,
         },
         warnings={
@@ -162,11 +155,8 @@ def _watch_sessions(app: web.Application, runner: SessionRunner) -> None:
 
 async def republish(settings: AssessmentSettings) -> int:
     """Stage the current state of every officer again; the service's relay sends it."""
-    client = connect(settings, "assessment")
-    try:
+    with connected(settings, "assessment") as client:
         return await OfficerStore(client[settings.database("assessment")]).republish()
-    finally:
-        client.close()
 
 
 if __name__ == "__main__":
@@ -176,4 +166,4 @@ if __name__ == "__main__":
         raise SystemExit(commands.main(sys.argv[1:]))
     if sys.argv[1:2] and sys.argv[1] in import_commands.NAMES:
         raise SystemExit(import_commands.main(sys.argv[1:]))
-    main(build, load(AssessmentSettings), {"republish": republish})
+    main(__doc__, build, AssessmentSettings, {"republish": republish})

@@ -28,7 +28,7 @@ from shared.charts import Axis, chart
 from shared.console import FAILED, OK, say, where
 from shared.domain import SHARED_TENANT, key_of
 from shared.errors import Conflict, NotFound, Problem
-from shared.mongo import Database, connect
+from shared.mongo import Database, connected
 from shared.settings import AssessmentSettings, load
 
 _DRAWN = 8
@@ -38,17 +38,15 @@ async def main(arguments: Sequence[str]) -> int:
     """Run the command and return its exit code."""
     asked = _parser().parse_args(arguments)
     settings = load(AssessmentSettings)
-    client = connect(settings, "assessment")
     try:
-        return await calibrate(client[settings.database("assessment")], asked)
+        with connected(settings, "assessment") as client:
+            return await calibrate(client[settings.database("assessment")], asked)
     except Problem as problem:
         say(f"calibrate: {where(problem.field)}{problem.detail}")
     except ImportError as error:
         say(f"calibrate: {error}; install the extra: pip install -r deploy/requirements/calibration.txt")
     except OSError as error:
         say(f"calibrate: {error}")
-    finally:
-        client.close()
     return FAILED
 
 

@@ -143,7 +143,7 @@ def _not_fitted(item: Item, row: Scores, least: int) -> str:
 def _fitted(items: Sequence[Item], scores: Scores) -> list[ItemParameters | str]:
     """Return the fitted parameters of each item on the level scale, or why they cannot be used."""
     from girth import grm_mml  # noqa: PLC0415 - an optional extra, never imported by the service
-    from girth.utilities import INVALID_RESPONSE  # noqa: PLC0415
+    from girth.utilities import INVALID_RESPONSE  # noqa: PLC0415 - an optional library
 
     with np.errstate(all="ignore"):
         found = grm_mml(np.where(scores == _MISSING, INVALID_RESPONSE, scores + 1))

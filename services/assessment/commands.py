@@ -1,17 +1,15 @@
 """What an operator does with a file of items, from the command line: `import`, `export` and `check`.
 
-`import` and `export` speak to a running assessment service: its address is `--url` or ASSESSMENT_URL, the key of an
+`import` and `export` connect to a running assessment service: its address is `--url` or ASSESSMENT_URL, the key of an
 admin of the tenant that owns the bank stands in ASSESSMENT_KEY. `check` needs no service. The exit code is 0 where
 every item was taken, 1 where some were refused, 2 where it could not be done, 130 where it was interrupted.
 """
 
 import argparse
 import asyncio
-import os
 from collections.abc import Iterable
 from http import HTTPStatus
 from pathlib import Path
-from typing import get_args
 
 import aiohttp
 import msgspec
@@ -21,10 +19,22 @@ from services.assessment.item_bank.formats import MEDIA_TYPES, FormatName
 from services.assessment.item_bank.formats.reading import ItemDefaults
 from services.assessment.item_bank.model import coverage
 from services.assessment.item_bank.reports import BankImport, ItemResult, results_of
-from shared.console import FAILED, INTERRUPTED, OK, REFUSED, key_of_environment, refused, say, where
+from shared.console import (
+    OK,
+    REFUSED,
+    add_file,
+    add_url,
+    authorization,
+    carry_out,
+    format_of,
+    refused,
+    replacing,
+    say,
+    say_counts,
+    where,
+)
 from shared.decoding import decode
 from shared.domain import Framework
-from shared.errors import InvalidInput, Problem
 
 NAMES = ("import", "export", "check")
 _ENDINGS: dict[str, FormatName] = {".json": "json", ".csv": "csv", ".tsv": "csv", ".zip": "qti", ".xml": "qti"}
@@ -39,16 +49,7 @@ class _Refusal(msgspec.Struct):
 def main(arguments: list[str]) -> int:
     """Run a command and return its exit code."""
     asked = _parser().parse_args(arguments)
-    try:
-        return asyncio.run(_command(asked))
-    except Problem as problem:
-        say(f"{asked.command}: {where(problem.field)}{problem.detail}")
-    except OSError as error:
-        say(f"{asked.command}: {error}")
-    except KeyboardInterrupt:
-        say("Interrupted. The same command does it again.")
-        return INTERRUPTED
-    return FAILED
+    return carry_out(asked.command, lambda: _command(asked), "The same command does it again.")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -60,11 +61,10 @@ def _parser() -> argparse.ArgumentParser:
         ("check", "read a file and say what is wrong with it"),
     ):
         one = commands.add_parser(name, help=about)
-        one.add_argument("file", type=Path)
-        one.add_argument("--format", choices=get_args(FormatName), help="without: told by the file's name")
+        add_file(one, _ENDINGS)
         if name != "check":
             one.add_argument("--bank", required=True, help="the id of the bank")
-            one.add_argument("--url", default=os.environ.get("ASSESSMENT_URL") or _DEFAULT_URL, help="of the service")
+            add_url(one, "ASSESSMENT_URL", _DEFAULT_URL)
         if name != "export":
             one.add_argument("--skill", help="of items whose file does not say it")
             one.add_argument("--level", type=float, help="of items whose file does not say it")
@@ -83,20 +83,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 async def _command(asked: argparse.Namespace) -> int:
-    form = asked.format or _ENDINGS.get(asked.file.suffix.lower())
-    if form is None:
-        raise InvalidInput(f"say in which format {asked.file.name} is: --format {', '.join(MEDIA_TYPES)}")
+    form = format_of(asked.file, asked.format, _ENDINGS)
     if asked.command == "check":
         return _check(asked, form)
-    headers = {"Authorization": f"Bearer {key_of_environment('ASSESSMENT_KEY')}"}
-    try:
-        async with aiohttp.ClientSession(headers=headers) as session:
-            if asked.command == "import":
-                return await _import(asked, form, session)
-            return await _export(asked, form, session)
-    except aiohttp.ClientError as error:
-        say(f"The service at {asked.url} broke off or cannot be reached: {error}")
-        return FAILED
+    async with aiohttp.ClientSession(headers=authorization("ASSESSMENT_KEY")) as session:
+        if asked.command == "import":
+            return await _import(asked, form, session)
+        return await _export(asked, form, session)
 
 
 async def _import(asked: argparse.Namespace, form: FormatName, session: aiohttp.ClientSession) -> int:
@@ -119,22 +112,19 @@ async def _import(asked: argparse.Namespace, form: FormatName, session: aiohttp.
         if report is None:
             raise refused(answer.status, body.decode(errors="replace"))
     _say_faults(report.items)
-    for name in ("created", "changed", "unchanged", "refused", "removed"):
-        say(f"{name:<10} {getattr(report, name):>7,}")
+    say_counts({name: getattr(report, name) for name in ("created", "changed", "unchanged", "refused", "removed")})
     say(f"{report.id}: {report.status}" + (f", version {report.version}" if report.version else ""))
     return REFUSED if report.refused else OK
 
 
 async def _export(asked: argparse.Namespace, form: FormatName, session: aiohttp.ClientSession) -> int:
-    """Write to a file beside the one that is named, which takes its place at the end."""
     query = {"format": form} | ({"version": str(asked.version)} if asked.version else {})
     async with session.get(f"{asked.url}/v1/item-banks/{asked.bank}:export", params=query) as answer:
         body = await answer.read()
         if answer.status != HTTPStatus.OK:
             raise refused(answer.status, body.decode(errors="replace"))
-    beside = asked.file.with_name(f"{asked.file.name}.part")
-    await asyncio.to_thread(beside.write_bytes, body)
-    beside.replace(asked.file)
+    with replacing(asked.file) as part:
+        await asyncio.to_thread(part.write_bytes, body)
     say(f"{asked.bank}: {len(body):,} bytes in {asked.file}")
     return OK
 
@@ -149,8 +139,7 @@ def _check(asked: argparse.Namespace, form: FormatName) -> int:
     ]
     for skill, levels in sorted(coverage(sound).items()):
         say(f"{skill:<32} " + "  ".join(f"level {level:g}: {count}" for level, count in sorted(levels.items())))
-    say(f"{'items':<10} {len(sound):>7,}")
-    say(f"{'refused':<10} {len(results) - len(sound):>7,}")
+    say_counts({"items": len(sound), "refused": len(results) - len(sound)})
     return REFUSED if len(sound) < len(results) or not results else OK
 
 

@@ -15,9 +15,8 @@ from services.assessment.model import ImportedOfficer, ImportedResult, OfficerPu
 from services.assessment.registration import Registrar
 from shared.errors import Conflict, Problem
 from shared.imports.encodings import Recoder
-from shared.imports.job import ImportJob, refused_row
+from shared.imports.job import ImportJob, ImportRequest, refused_row
 from shared.imports.ndjson import NdjsonReader
-from shared.imports.reports import ReportStore
 from shared.imports.rows import ImportReport, Row, RowResult, refusal
 from shared.imports.tables import CsvReader, FieldTable
 
@@ -52,7 +51,7 @@ class FileReader(Generic[T]):
 
     @property
     def columns(self) -> tuple[dict[str, list[str]], list[str]]:
-        """Of CSV: the columns that are read, by themselves."""
+        """Of CSV: the names of the columns that are read; none are left unread."""
         return {name: [name] for name in self._table.header if name}, []
 
     def feed(self, piece: bytes) -> Iterator[Row[T] | None]:
@@ -73,19 +72,9 @@ class FileReader(Generic[T]):
 class ResultImport(ImportJob[ImportedResult, ImportReport]):
     """Imports results of officers."""
 
-    def __init__(  # noqa: PLR0913 - an import is begun once, by name
-        self,
-        intake: Intake,
-        reports: ReportStore[ImportReport],
-        tenant: str,
-        trace: str,
-        form: str,
-        *,
-        dry_run: bool = False,
-    ) -> None:
-        super().__init__(reports, ImportReport, tenant, form, dry_run=dry_run)
+    def __init__(self, intake: Intake, asked: ImportRequest[ImportReport]) -> None:
+        super().__init__(asked, ImportReport)
         self._intake = intake
-        self._trace = trace
 
     async def verdicts(self, rows: Sequence[Row[ImportedResult]]) -> list[RowResult]:
         """Return what became of rows, in order. Raises Unavailable."""
@@ -120,19 +109,9 @@ def _in_row(problem: Problem, content: ImportedResult) -> Problem:
 class OfficerImport(ImportJob[ImportedOfficer, ImportReport]):
     """Imports registrations. The first row of an officer stands; a later equal one is unchanged, another is refused."""
 
-    def __init__(  # noqa: PLR0913 - an import is begun once, by name
-        self,
-        registrar: Registrar,
-        reports: ReportStore[ImportReport],
-        tenant: str,
-        trace: str,
-        form: str,
-        *,
-        dry_run: bool = False,
-    ) -> None:
-        super().__init__(reports, ImportReport, tenant, form, dry_run=dry_run)
+    def __init__(self, registrar: Registrar, asked: ImportRequest[ImportReport]) -> None:
+        super().__init__(asked, ImportReport)
         self._registrar = registrar
-        self._trace = trace
         self._seen: dict[bytes, tuple[int, bytes]] = {}
         """Digest of an id -> the row that stands, and the digest of its content."""
 

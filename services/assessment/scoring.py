@@ -21,10 +21,10 @@ def check(assessment: SubmitAssessment, framework: Framework, now: datetime) -> 
 def faults(assessment: SubmitAssessment, framework: Framework, now: datetime) -> Iterator[InvalidInput]:
     """Yield what is wrong with an assessment, by field.
 
-    A skill that the framework lacks or that stands twice, a level off its scale, and a time that cannot be.
+    A skill that the framework lacks or that is given twice, a level off its scale, and a time that cannot be.
     """
     if assessment.taken_at > now + CLOCK_SKEW:
-        yield InvalidInput("lies in the future", "taken_at")
+        yield InvalidInput("is in the future", "taken_at")
     if sendable(assessment.taken_at) != assessment.taken_at:
         yield InvalidInput("lies before the year 1900", "taken_at")
     known, top = framework.skills_by_id, framework.max_level
@@ -34,7 +34,7 @@ def faults(assessment: SubmitAssessment, framework: Framework, now: datetime) ->
             told = f"framework {framework.id} has no skill {result.skill!r}"
             yield InvalidInput(f"{told}{now_called(framework, 'skill', result.skill)}", f"results[{i}].skill")
         elif result.skill in seen:
-            yield InvalidInput(f"{result.skill!r} stands twice", f"results[{i}].skill")
+            yield InvalidInput(f"{result.skill!r} is given twice", f"results[{i}].skill")
         if result.level > top:
             yield InvalidInput(f"above the scale's top, {top:g}", f"results[{i}].level")
         seen.add(result.skill)

@@ -11,7 +11,6 @@ export-framework   write a framework to a file
 import asyncio
 import sys
 from collections.abc import AsyncIterator
-from functools import partial
 from pathlib import Path
 
 from aiohttp import web
@@ -19,7 +18,18 @@ from prometheus_client import CollectorRegistry
 
 from services.catalog import __doc__ as card
 from services.catalog import calibrating, commands, framework_files
-from services.catalog.api import CALIBRATION, DRAFTS, FILES, HISTORY, MATCHES, ONE, REPORTS, ROUTES, SEARCH, STORE
+from services.catalog.api import (
+    CALIBRATION,
+    DRAFTS,
+    FILES,
+    HISTORY,
+    MATCHES,
+    ONE,
+    ROUTES,
+    SEARCH,
+    SOLE_EDITORS,
+    STORE,
+)
 from services.catalog.api.officers import OFFICERS, OfficerCounter
 from services.catalog.draft_store import DraftStore
 from services.catalog.history import HistoryStore
@@ -31,22 +41,21 @@ from services.catalog.part_store import DATA
 from services.catalog.search_replica import SearchReplica
 from services.catalog.store import COLLECTION, CatalogStore
 from shared import metrics
-from shared.app import REGISTRY, background, build_app, main
-from shared.auth import Authenticator, WrongKeyLimiter
+from shared.app import REGISTRY, authenticator_of, background, build_app, main, server_checks
+from shared.console import say
 from shared.events import CATALOG_TOPIC, planned_topics
 from shared.imports.reports import ReportStore
+from shared.imports.streaming import REPORTS
 from shared.kafka import Publisher, TopicWarning, overdue
-from shared.kafka import reachable as kafka_reachable
-from shared.mongo import KeyStore, connect
-from shared.mongo import reachable as mongo_reachable
+from shared.mongo import connect, connected
 from shared.outbox import Staged
 from shared.relay import Relay
-from shared.settings import CatalogSettings, load
+from shared.settings import CatalogSettings
 from shared.work_queue import WorkQueue
 
 
 async def build(settings: CatalogSettings) -> web.Application:
-    """Return the service: its routes, and the relay that runs beside them."""
+    """Return the service: its routes and its background tasks."""
     client = connect(settings, "catalog")
     database = client[settings.database("catalog")]
     staged = Staged()
@@ -91,14 +100,11 @@ async def build(settings: CatalogSettings) -> web.Application:
     app = build_app(
         "Catalog",
         ROUTES,
-        Authenticator(
-            KeyStore(client, settings), settings.api_key_pepper, guesses=WrongKeyLimiter(settings.wrong_keys_per_minute)
-        ),
+        authenticator_of(settings, client),
         limits=settings.limits,
         description=card or "",
         checks={
-            "mongodb": partial(mongo_reachable, client),
-            "kafka": partial(kafka_reachable, settings),
+            **server_checks(settings, client),
             "search": has_index,
         },
         warnings={
@@ -115,6 +121,7 @@ async def build(settings: CatalogSettings) -> web.Application:
     app[STORE], app[HISTORY], app[REPORTS] = store, history, reports
     app[MATCHES], app[CALIBRATION], app[ONE] = matches, calibration, asyncio.Lock()
     app[FILES], app[DRAFTS] = asyncio.Semaphore(1), drafts
+    app[SOLE_EDITORS] = frozenset(settings.sole_editor_tenants)
     app[SEARCH], app[OFFICERS] = search, officers
     metrics.watch_relay(app[REGISTRY], relay)
     metrics.watch_follower(app[REGISTRY], search.follower)
@@ -137,32 +144,26 @@ def calibration_of(settings: CatalogSettings) -> Calibration:
 
 async def match(settings: CatalogSettings) -> int:
     """Match every course without given skills, for all tenants; return when all are matched."""
-    client = connect(settings, "catalog")
-    try:
+    with connected(settings, "catalog") as client:
         database = client[settings.database("catalog")]
         matches = MatchStore(database, CatalogStore(database))
         await matches.prepare()
         await matches.mark(None)
         return await MatchingLoop(matches, calibration_of(settings)).once()
-    finally:
-        client.close()
 
 
 async def republish(settings: CatalogSettings) -> int:
     """Stage the present state of every course and framework once more; the service's relay sends them."""
-    client = connect(settings, "catalog")
-    try:
+    with connected(settings, "catalog") as client:
         return await CatalogStore(client[settings.database("catalog")]).republish()
-    finally:
-        client.close()
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["calibrate"]:
-        print(calibrating.main(sys.argv[2:]))  # noqa: T201 - the answer of a command
+        say(calibrating.main(sys.argv[2:]))
         raise SystemExit(0)
     if sys.argv[1:2] and sys.argv[1] in commands.NAMES:
         raise SystemExit(commands.main(sys.argv[1:]))
     if sys.argv[1:2] and sys.argv[1] in framework_files.COMMANDS:
         raise SystemExit(asyncio.run(framework_files.run(sys.argv[1:])))
-    main(build, load(CatalogSettings), {"republish": republish, "match": match})
+    main(__doc__, build, CatalogSettings, {"republish": republish, "match": match})

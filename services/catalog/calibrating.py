@@ -25,7 +25,7 @@ from services.catalog.store import CatalogStore
 from shared.decoding import decode
 from shared.domain import Course, Framework, LocalizedText
 from shared.errors import InvalidInput, Problem
-from shared.mongo import connect
+from shared.mongo import connected
 from shared.settings import CatalogSettings, load
 
 T = TypeVar("T")
@@ -59,13 +59,10 @@ def of_files(labelled: Path, framework: Path, examples: Path | None, data: str) 
 
 async def of_decisions(settings: CatalogSettings, tenant: str, data: str) -> Calibration:
     """Return the calibration of what people of a tenant have decided. Raises InvalidInput, Unavailable."""
-    client = connect(settings, "catalog")
-    try:
+    with connected(settings, "catalog") as client:
         database = client[settings.database("catalog")]
         store = MatchStore(database, CatalogStore(database))
         decided = [match async for match in store.decided(tenant)]
-    finally:
-        client.close()
     if not decided:
         raise InvalidInput("nobody has confirmed or rejected a match yet", "tenant")
     right = [one.row is not None and one.row.skill == one.skill for one in decided]

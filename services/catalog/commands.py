@@ -1,20 +1,17 @@
 """What an operator does with a file of courses, from the command line: `import`, `export` and `check`.
 
-`import` and `export` speak to a running catalog: its address is `--url` or CATALOG_URL, the key of an admin of the
-tenant that owns the courses stands in CATALOG_KEY. `check` needs no service. The exit code is 0 where every row was
+`import` and `export` connect to a running catalog: its address is `--url` or CATALOG_URL, the key of an admin of the
+tenant that owns the courses is in CATALOG_KEY. `check` needs no service. The exit code is 0 where every row was
 taken, 1 where some were refused, 2 where it could not be done, 130 where it was interrupted.
 """
 
 import argparse
-import asyncio
 import dataclasses
-import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
-from typing import get_args
 
 import aiohttp
 import msgspec
@@ -23,11 +20,24 @@ from services.catalog import exporters
 from services.catalog.importers import Format, ListReader, Options
 from services.catalog.importers.tables import GUESS, as_map, guessed, pairs
 from services.catalog.model import CourseImportReport, CoursePage
-from shared.console import FAILED, INTERRUPTED, OK, REFUSED, key_of_environment, refused, say, where
+from shared.console import (
+    FAILED,
+    OK,
+    REFUSED,
+    add_file,
+    add_url,
+    authorization,
+    carry_out,
+    format_of,
+    refused,
+    replacing,
+    say,
+    say_counts,
+)
 from shared.domain import Course
-from shared.errors import InvalidInput, Problem
+from shared.errors import InvalidInput
 from shared.imports.rows import Row, RowResult, RowStatus
-from shared.imports.sending import Tally, send_rows
+from shared.imports.sending import Tally, add_import, conclude, send_rows
 
 NAMES = ("import", "export", "check")
 _TYPES: dict[Format, str] = {
@@ -42,29 +52,19 @@ _ENDINGS: dict[str, Format] = {
 }  # fmt: skip
 _PIECE = 64 * 1024
 _SHOWN = 20
+_ALWAYS_SHOWN = ("created", "changed", "unchanged", "refused")
 _DEFAULT_URL = "http://127.0.0.1:8102"
 
 
 def main(arguments: list[str]) -> int:
     """Run a command and return its exit code."""
     asked = _parser().parse_args(arguments)
-    try:
-        return asyncio.run(_command(asked))
-    except Problem as problem:
-        say(f"{asked.command}: {where(problem.field)}{problem.detail}")
-    except OSError as error:
-        say(f"{asked.command}: {error}")
-    except KeyboardInterrupt:
-        say("")
-        say("Interrupted. What was stored stays, each course whole; the same command does the rest.")
-        return INTERRUPTED
-    return FAILED
+    interrupted = "What was stored stays, each course whole; the same command does the rest."
+    return carry_out(asked.command, lambda: _command(asked), interrupted)
 
 
 async def _command(asked: argparse.Namespace) -> int:
-    form = asked.format or _ENDINGS.get(asked.file.suffix.lower())
-    if form is None:
-        raise InvalidInput(f"say in which format {asked.file.name} is: --format {', '.join(_TYPES)}")
+    form = format_of(asked.file, asked.format, _ENDINGS)
     if asked.command == "export":
         return await _export(asked, form)
     options = Options(
@@ -88,14 +88,14 @@ def _parser() -> argparse.ArgumentParser:
         ("export", "write the courses of the catalog to a file"),
     ):
         one = commands.add_parser(name, help=about)
-        one.add_argument("file", type=Path)
-        one.add_argument("--format", choices=get_args(Format), help="without: told by the file's name")
         if name != "check":
-            one.add_argument("--url", default=os.environ.get("CATALOG_URL") or _DEFAULT_URL, help="of the catalog")
-        if name != "export":
+            add_url(one, "CATALOG_URL", _DEFAULT_URL)
+        if name == "export":
+            add_file(one, _ENDINGS)
+        else:
+            add_import(one, _ENDINGS)
             one.add_argument("--map", action="append", help="fact=column, or guess; may be given several times")
             one.add_argument("--default", action="append", default=[], help="fact=value, for what the file leaves out")
-            one.add_argument("--encoding", help="without: told by the bytes")
             one.add_argument("--no-header", action="store_true", help="the first row is a course")
         if name == "import":
             one.add_argument("--dry-run", action="store_true", help="say what would happen, and write nothing")
@@ -116,7 +116,7 @@ async def _import(asked: argparse.Namespace, form: Format, options: Options) -> 
         "header": "false" if asked.no_header else None,
         **{name: "true" for name in ("dry_run", "full", "withdraw") if getattr(asked, name)},
     }
-    headers = {"Content-Type": _TYPES[form], "Authorization": f"Bearer {key_of_environment('CATALOG_KEY')}"}
+    headers = {"Content-Type": _TYPES[form], **authorization("CATALOG_KEY")}
     url = f"{asked.url}/v1/courses:import"
     query = {name: value for name, value in query.items() if value is not None}
     sent = await send_rows(asked.file, url, query, headers, CourseImportReport)
@@ -166,25 +166,14 @@ def _header(file: Path, form: Format, options: Options) -> list[str]:
 
 def _told(report: CourseImportReport | None, counts: Counter[str]) -> int:
     """Print the report of the whole, and return the exit code."""
-    numbers = {status: counts[status] for status in ("created", "changed", "unchanged", "refused")}
+    numbers = {status: counts[status] for status in _ALWAYS_SHOWN}
     if report:
         _say_whole(report)
         numbers |= {"unknown": report.unknown, "cycles": len(report.cycles)}
         numbers |= {"missing": report.absent, "withdrawn": report.withdrawn}
     say("")
-    for name, number in numbers.items():
-        if number or name in ("created", "changed", "unchanged", "refused"):
-            say(f"{name:<10} {number:>9,}")
-    if report is None:
-        say("The answer broke off before its report. The same command does the rest.")
-        return FAILED
-    if report.problem:
-        say(f"{report.state}: {where(report.problem.field)}{report.problem.detail}")
-    if not report.dry_run:
-        say(f"report: GET /v1/imports/{report.import_id}")
-    if report.state != "finished":
-        return FAILED
-    return REFUSED if counts["refused"] else OK
+    say_counts({name: number for name, number in numbers.items() if number or name in _ALWAYS_SHOWN})
+    return conclude(report, counts["refused"], "/v1/imports")
 
 
 def _say_whole(report: CourseImportReport) -> None:
@@ -222,8 +211,8 @@ def _check(file: Path, form: Format, options: Options) -> int:
             say(f"  {fact:<16} {', '.join(names)}")
         say(f"  not taken        {', '.join(reader.table.unused) or '-'}")
     say(f"encoding   {reader.encoding or '-'}")
-    for name, status in (("courses", "created"), ("repeated", "unchanged"), ("refused", "refused")):
-        say(f"{name:<10} {tally.counts[status]:>9,}")
+    counts = tally.counts
+    say_counts({"courses": counts["created"], "repeated": counts["unchanged"], "refused": counts["refused"]})
     return REFUSED if tally.counts["refused"] else OK
 
 
@@ -238,28 +227,18 @@ def _rows(file: Path, reader: ListReader) -> Iterator[Row[Course] | None]:
 
 
 async def _export(asked: argparse.Namespace, form: Format) -> int:
-    """Write to a file beside the one that is named, which takes its place at the end."""
-    headers = {"Authorization": f"Bearer {key_of_environment('CATALOG_KEY')}"}
     courses: list[Course] = []
-    try:
-        async with aiohttp.ClientSession(headers=headers) as session:
-            after = ""
-            while True:
-                query = {"after": after, "limit": "500"}
-                async with session.get(f"{asked.url}/v1/courses", params=query) as answer:
-                    if answer.status != HTTPStatus.OK:
-                        raise refused(answer.status, await answer.text())
-                    page = msgspec.json.decode(await answer.read(), type=CoursePage)
-                courses += page.courses
-                if page.next is None:
-                    break
-                after = page.next
-    except aiohttp.ClientError as error:
-        say(f"The catalog at {asked.url} cannot be reached: {error}")
-        return FAILED
-    beside = asked.file.with_name(f"{asked.file.name}.part")
-    with beside.open("wb") as opened:
+    async with aiohttp.ClientSession(headers=authorization("CATALOG_KEY")) as session:
+        after: str | None = ""
+        while after is not None:
+            query = {"after": after, "limit": "500"}
+            async with session.get(f"{asked.url}/v1/courses", params=query) as answer:
+                if answer.status != HTTPStatus.OK:
+                    raise refused(answer.status, await answer.text())
+                page = msgspec.json.decode(await answer.read(), type=CoursePage)
+            courses += page.courses
+            after = page.next
+    with replacing(asked.file) as part, part.open("wb") as opened:
         exporters.write(form, courses, opened)
-    beside.replace(asked.file)
-    say(f"exported   {len(courses):>9,}")
+    say_counts({"exported": len(courses)})
     return OK

@@ -1,6 +1,6 @@
 """Drafts of frameworks in MongoDB, one document each, and who approved the versions that were made of them.
 
-A framework that is too large for the document of its draft stands in pieces beside it. They are written before the
+A framework that is too large for the document of its draft is stored in pieces. They are written before the
 draft that names them, under a name of their own, and removed after the draft that no longer does.
 """
 

@@ -28,7 +28,7 @@ _NOT_IN_A_WORKBOOK = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 class Form(Struct, frozen=True):
-    """A format that is written course by course: what stands before all, between two, and after all of them."""
+    """A format that is written course by course: its text before the first, between two, and after the last."""
 
     row: Callable[[Course], bytes]
     before: bytes = b""

@@ -18,10 +18,11 @@ from services.catalog import frameworks
 from services.catalog.frameworks import FORMATS, Options, Reading, Source
 from services.catalog.frameworks.tables import pairs
 from services.catalog.store import CatalogStore, framework_key
+from shared.console import say, sentence_of
 from shared.decoding import convert
 from shared.domain import SHARED_TENANT, Framework, Identifier, LocalizedText
-from shared.errors import NotFound, Problem
-from shared.mongo import connect
+from shared.errors import InvalidInput, NotFound, Problem
+from shared.mongo import connected
 from shared.retries import retry_on_conflict
 from shared.settings import CatalogSettings, load
 
@@ -33,7 +34,7 @@ async def import_framework(arguments: Sequence[str]) -> int:
     asked = _import_parser().parse_args(arguments)
     title = LocalizedText(th=asked.title_th, en=asked.title_en) if asked.title_th or asked.title_en else None
     options = Options(
-        id=convert(asked.id, Identifier) if asked.id else "",
+        id=_identifier(asked.id) if asked.id else "",
         title=title,
         columns=pairs(asked.map) if asked.map else {},
         scale=tuple(asked.scale.split(",")) if asked.scale else (),
@@ -59,12 +60,9 @@ async def export_framework(arguments: Sequence[str]) -> int:
     """Carry out `export-framework`; return 0. Raises Problem, OSError."""
     asked = _export_parser().parse_args(arguments)
     settings = load(CatalogSettings)
-    client = connect(settings, "catalog")
-    try:
+    with connected(settings, "catalog") as client:
         store = CatalogStore(client[settings.database("catalog")])
         entry = await store.visible_framework(asked.tenant, asked.id)
-    finally:
-        client.close()
     if entry is None or not isinstance(entry.content, Framework):
         raise NotFound(f"tenant {asked.tenant!r} sees no framework {asked.id!r}")
     written = frameworks.write(asked.format, entry.content, datetime.now(UTC))
@@ -76,13 +74,13 @@ async def export_framework(arguments: Sequence[str]) -> int:
 
 
 async def run(arguments: Sequence[str]) -> int:
-    """Carry out one of COMMANDS; return its exit code. What is wrong is told in one line."""
+    """Carry out one of COMMANDS; return its exit code. A failure is printed in one line."""
     try:
         return await COMMANDS[arguments[0]](arguments[1:])
     except Problem as problem:
         what = problem.detail if problem.field is None else f"{problem.field}: {problem.detail}"
     except OSError as error:
-        what = f"{error.filename}: {error.strerror}"
+        what = sentence_of(error)
     sys.stderr.write(f"{arguments[0]}: {what}\n")
     return 2
 
@@ -92,8 +90,7 @@ COMMANDS = {"import-framework": import_framework, "export-framework": export_fra
 
 async def _stored(settings: CatalogSettings, tenant: str, framework: Framework) -> tuple[bool, int]:
     """Store a framework as the tenant's next version; return whether it changed, and its version."""
-    client = connect(settings, "catalog")
-    try:
+    with connected(settings, "catalog") as client:
         store = CatalogStore(client[settings.database("catalog")])
 
         async def decide() -> tuple[bool, int] | None:
@@ -104,8 +101,13 @@ async def _stored(settings: CatalogSettings, tenant: str, framework: Framework) 
             return (True, after.sequence) if after else None
 
         return await retry_on_conflict(decide, "this framework")
-    finally:
-        client.close()
+
+
+def _identifier(text: str) -> str:
+    try:
+        return convert(text, Identifier)
+    except InvalidInput as error:
+        raise InvalidInput(error.detail, "--id") from error
 
 
 def _summary(reading: Reading) -> Iterable[str]:
@@ -135,7 +137,7 @@ def _summary(reading: Reading) -> Iterable[str]:
 
 def _print(lines: Iterable[str]) -> None:
     for line in lines:
-        sys.stdout.write(f"{line}\n")
+        say(line)
 
 
 def _import_parser() -> argparse.ArgumentParser:
@@ -148,9 +150,9 @@ def _import_parser() -> argparse.ArgumentParser:
     parser.add_argument("--title-en", help="its title in English")
     parser.add_argument("--map", help="which column of a table holds what: 'job_group=Role + Role Level,skill=Skill'")
     parser.add_argument("--scale", help="the names of the levels from 0 on, separated by commas")
-    parser.add_argument("--mark", type=float, help="the level that a mark such as x stands for")
+    parser.add_argument("--mark", type=float, help="the level that a mark such as x means")
     parser.add_argument("--skip-refused", action="store_true", help="take the rest where rows are refused")
-    parser.add_argument("--dry-run", action="store_true", help="tell what would be stored, and store nothing")
+    parser.add_argument("--dry-run", action="store_true", help="print what would be stored, and store nothing")
     parser.add_argument("--report", type=Path, help="write the whole report to this file, as JSON")
     return parser
 

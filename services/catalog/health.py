@@ -1,7 +1,7 @@
 """Faults of a catalog as a whole, which no single course shows. Pure.
 
 Whether a course can be entered at all is found by letting a learner who knows nothing take every course that is open,
-until no other opens. What stays closed stands in a cycle of prerequisites, names a course that is not there, or asks
+until no other opens. What stays closed is in a cycle of prerequisites, names a course that is not there, or asks
 for a level to which no course leads.
 """
 

@@ -105,7 +105,7 @@ class HistoryStore:
         if frameworks:
             await bulk_write(self._frameworks, frameworks, ordered=True)
         with unavailable():
-            # A stamp that was never reserved, from whoever wrote it, must not make every later one look old.
+            # A stamp that was never reserved must not make every later one look old.
             await self._leases.update_one({"_id": _LEASE}, {"$max": {"catalog_revision": accepted}})
             await self._positions.update_one({"_id": _ACCEPTED}, {"$max": {"accepted": accepted}}, upsert=True)
 

@@ -25,8 +25,7 @@ from services.catalog.model import (
 from services.catalog.store import CatalogStore, Stored
 from shared.domain import SHARED_TENANT, Course, Prerequisite, courses_named, key_of
 from shared.errors import TooLarge, Unavailable, Warned
-from shared.imports.job import PATIENCE_SECONDS, ImportJob, refused_row
-from shared.imports.reports import ReportStore
+from shared.imports.job import ImportJob, ImportRequest, refused_row
 from shared.imports.rows import Row, RowProblem, RowResult
 from shared.texts import folded
 
@@ -43,24 +42,19 @@ _ATTEMPTS = 20
 class CourseImport(ImportJob[Course, CourseImportReport]):
     """Imports the rows of one file for one tenant."""
 
-    def __init__(  # noqa: PLR0913 - an import is begun once, by name
+    def __init__(
         self,
         store: CatalogStore,
-        reports: ReportStore[CourseImportReport],
-        tenant: str,
-        trace: str,
-        form: str,
+        asked: ImportRequest[CourseImportReport],
         *,
-        dry_run: bool = False,
         full: bool = False,
         withdraw: bool = False,
-        patience: float = PATIENCE_SECONDS,
     ) -> None:
-        super().__init__(reports, CourseImportReport, tenant, form, dry_run=dry_run, patience=patience)
-        self._store, self._trace = store, trace
+        super().__init__(asked, CourseImportReport)
+        self._store = store
         self._full, self._withdraws = full, withdraw
         self._seen: dict[int, int] = {}
-        """The hash of an id -> the row that stands, and the hash of its content."""
+        """The hash of an id -> the row that is taken, and the hash of its content."""
         self._named: dict[str, list[str]] = {}
         self._count_named: dict[str, int] = {}
         self._conditions: dict[str, list[Prerequisite]] = {}
@@ -135,7 +129,7 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
             if not left:
                 return done
             await asyncio.sleep(0.005 * attempt)
-            done |= await self.patiently(lambda: self._store.put_courses(self._tenant, left, self._trace))  # noqa: B023
+            done |= await self.patiently(lambda: self._store.put_courses(self._tenant, left, self._trace))  # noqa: B023 - awaited in the same turn
         raise Unavailable("too many changes at once to these courses; try again soon")
 
     async def _compared(self, courses: Mapping[str, Course]) -> dict[str, Stored]:
@@ -164,7 +158,9 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
             here = entry.keeping(course)
             names = [name for name in course.__struct_fields__ if getattr(here, name) != getattr(entry.content, name)]
             differing = f" in {', '.join(names)}" if names else ""
-        told_problem = RowProblem(409, f"row {first} is the same course and stands; this one differs{differing}", "id")
+        told_problem = RowProblem(
+            409, f"row {first} is the same course and was taken; this one differs{differing}", "id"
+        )
         return RowResult(row.number, "refused", course.id, problems=[told_problem])
 
     # --- the end -----------------------------------------------------------------------------------------------------
@@ -175,8 +171,8 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
         unknown: list[str] = []
         for at in range(0, len(names), 1000):
             part = names[at : at + 1000]
-            offered = await self.patiently(lambda: self._store.offered(SHARED_TENANT, part))  # noqa: B023
-            offered |= await self.patiently(lambda: self._store.offered(self._tenant, part))  # noqa: B023
+            offered = await self.patiently(lambda: self._store.offered(SHARED_TENANT, part))  # noqa: B023 - awaited in the same turn
+            offered |= await self.patiently(lambda: self._store.offered(self._tenant, part))  # noqa: B023 - awaited in the same turn
             unknown += [name for name in part if name not in offered]
         told = [UnknownCourse(name, self._count_named[name], self._named[name]) for name in sorted(unknown)[:_TOLD]]
         self.change(unknown=len(unknown), unknown_courses=told, cycles=list(cycles_of(self._conditions))[:_TOLD])
@@ -191,7 +187,7 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
         after, absent, withdrawn = "", 0, 0
         first: list[str] = []
         while page := await self.patiently(
-            lambda: self._store.page(self._tenant, ListCourses(after=after, limit=500))  # noqa: B023
+            lambda: self._store.page(self._tenant, ListCourses(after=after, limit=500))  # noqa: B023 - awaited in the same turn
         ):
             for identifier, course in page[:500]:
                 after = identifier
@@ -201,7 +197,7 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
                 if len(first) < _TOLD:
                     first.append(identifier)
                 if withdraw and not self._unknown_rows and not self.report.dry_run:
-                    withdrawn += await self.patiently(lambda: self._withdraw(identifier))  # noqa: B023
+                    withdrawn += await self.patiently(lambda: self._withdraw(identifier))  # noqa: B023 - awaited in the same turn
             if len(page) <= 500:  # noqa: PLR2004 - the page asked for
                 break
         problem = None

@@ -314,7 +314,7 @@ class MatchProblem(Struct, frozen=True, omit_defaults=True):
 
     @classmethod
     def of(cls, problem: Problem) -> "MatchProblem":
-        """Return a problem as a row tells it."""
+        """Return a problem as a row of the answer shows it."""
         return cls(problem.status, problem.detail, problem.field)
 
 

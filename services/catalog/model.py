@@ -21,7 +21,7 @@ from shared.errors import InvalidInput, Warned
 from shared.imports.rows import ImportReport
 
 DEPTH_LIMIT = 10
-"""How deep prerequisites may stand inside each other."""
+"""How deep prerequisites may be nested."""
 
 
 class CoursePut(Struct, frozen=True):
@@ -37,7 +37,7 @@ class FrameworkPut(Struct, frozen=True, omit_defaults=True):
     """`changed` is false if nothing changed; then there is no new version.
 
     `unmapped_skills`, `unmapped_job_groups`: what the version before had, or mapped, and this one neither has nor maps.
-    Levels of these skills do not count any more, and officers of these job groups get no path; both are told so.
+    Levels of these skills do not count any more, and officers of these job groups get no path; both are informed.
     `officers`: see FrameworkImpact; missing for a new framework and where it could not be learnt.
     """
 
@@ -92,7 +92,7 @@ class CoursePage(Struct, frozen=True, omit_defaults=True):
     """Courses by id, or by how well they match. `next` is the `after` of the following page, null on the last one.
 
     Of a search `total` counts the courses that match, and `highlights` says by course id and field (`title.th`) where
-    the words of `q` stand: begin and end of each place, in characters.
+    the words of `q` are: begin and end of each place, in characters.
     """
 
     courses: list[Course]
@@ -108,8 +108,8 @@ EducationalLevel = Literal["beginner", "intermediate", "advanced", "mixed"]
 class ListCourses(Struct, frozen=True, forbid_unknown_fields=True):
     """Which courses: those teaching a skill of a framework, in a language, as of a revision of the catalog.
 
-    Any of the others makes it a search: `q` are words, an empty one stands for every course. `level` is one that a
-    course leads to, on the scale of its framework, or whom a course is for. `job_group`: courses that teach a skill
+    Any of the others makes it a search: `q` are words, an empty one means every course. `level` is one that a
+    course leads to, on the scale of its framework, or its intended audience. `job_group`: courses that teach a skill
     which it requires.
     """
 
@@ -233,7 +233,7 @@ def check_course(course: Course, frameworks: Mapping[str, FrameworkScale], cours
 def course_faults(course: Course, frameworks: Mapping[str, FrameworkScale]) -> list[InvalidInput]:
     """Return all faults of a course that the types do not exclude."""
     too_deep = [
-        InvalidInput(f"conditions may stand inside each other {DEPTH_LIMIT} deep", f"requires[{i}]")
+        InvalidInput(f"conditions may be nested {DEPTH_LIMIT} deep", f"requires[{i}]")
         for i, condition in enumerate(course.requires)
         if _depth(condition) > DEPTH_LIMIT
     ]

@@ -57,12 +57,12 @@ class SearchReplica:
         return await self._work.run(caller, find, self.index, tenant, wanted)
 
     async def highlights(self, caller: Caller, query: str, courses: Sequence[Course]) -> Highlights:
-        """Return where the words of a query stand in courses. Raises TooManyRequests, Overloaded."""
+        """Return the places of a query's words in courses. Raises TooManyRequests, Overloaded."""
         return await self._work.run(caller, highlights, query, courses)
 
 
 def highlights(query: str, courses: Sequence[Course]) -> Highlights:
-    """Return by course id and field where the words of a query stand: begin and end of each place, in characters."""
+    """Return by course id and field the places of a query's words: begin and end of each place, in characters."""
     of = Highlighter(query).spans
     found: Highlights = {}
     for course in courses:

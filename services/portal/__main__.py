@@ -1,4 +1,4 @@
-"""Starts the portal: `python -m services.portal`."""
+"""Starts the portal: `python -m services.portal`. It has no other commands."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -9,6 +9,7 @@ from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, 
 
 from services.portal import __doc__ as card
 from services.portal.api import routes
+from services.portal.api.documents import ApiSite
 from services.portal.api.forwarding import Forwarder
 from services.portal.api.live import KEYS_SECONDS, LIFETIME_SECONDS, Live
 from services.portal.api.page import BUILT, Page, read_assets
@@ -27,13 +28,11 @@ from services.portal.consumer import PathConsumer
 from services.portal.openid import ClaimNames, OpenIdClient, OpenIdProvider
 from services.portal.replicas import Replicas
 from shared import metrics
-from shared.app import REGISTRY, background, build_app, run
-from shared.auth import Authenticator, WrongKeyLimiter
+from shared.app import REGISTRY, authenticator_of, background, build_app, main, server_checks
 from shared.events import PATH_HEADS, PATHS_TOPIC, planned_topics
 from shared.kafka import Follower, TopicWarning, overdue
-from shared.kafka import reachable as kafka_reachable
-from shared.mongo import KeyStore, connect, reachable
-from shared.settings import PortalSettings, load
+from shared.mongo import KeyStore, connect
+from shared.settings import PortalSettings
 
 _UPSTREAM = ClientTimeout(total=None, sock_connect=5, sock_read=120)
 
@@ -86,8 +85,7 @@ async def build(
     )
     client._retry_connection = False  # noqa: SLF001 - whether to repeat is for the forwarder to say
     keys = KeyStore(mongodb, settings)
-    guesses = WrongKeyLimiter(settings.wrong_keys_per_minute)
-    authenticator = Authenticator(keys, settings.api_key_pepper, guesses=guesses)
+    authenticator = authenticator_of(settings, mongodb)
     connections = Connections()
     consumer = PathConsumer(connections)
     topics = planned_topics(settings.topic, PATHS_TOPIC)
@@ -134,6 +132,7 @@ async def build(
                 "recommender": settings.recommender_url,
             },
         ),
+        ApiSite(client, owners),
         Forwarder(client, owners),
     )
     app = build_app(
@@ -143,8 +142,7 @@ async def build(
         limits=settings.limits,
         description=card or "",
         checks={
-            "mongodb": partial(reachable, mongodb),
-            "kafka": partial(kafka_reachable, settings),
+            **server_checks(settings, mongodb),
             "paths": follows,
         },
         warnings={"topics": TopicWarning(settings, topics)},
@@ -154,6 +152,7 @@ async def build(
             background("keys", partial(live.end_revoked, keys, authenticator, keys_every)),
         ],
         credential=credential_of,
+        docs=False,
     )
     app[COOKIE] = SECURE_COOKIE if settings.cookie_secure else PLAIN_COOKIE
     app[REGISTRY].register(connections)
@@ -163,4 +162,4 @@ async def build(
 
 
 if __name__ == "__main__":
-    run(build, load(PortalSettings))
+    main(__doc__, build, PortalSettings)

@@ -3,14 +3,13 @@
 republish   stage every officer's present path once more; a running service sends them
 replay      send the dead letters of `assessment.profiles` to the topic again
 recompute   compute a stored path again from what was stored, and say whether it is the same: see `recompute`
-warm        compile what is hot, so that the first start finds it done; needs no settings
+warm        compile the planner before the first start; needs no settings
 """
 
 import asyncio
 import gc
 import sys
 from collections.abc import AsyncIterator
-from functools import partial
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
@@ -41,13 +40,10 @@ from services.recommender.replanning import Replanner
 from services.recommender.store import ALL_INDEXES, ANNOUNCED, COLLECTION, PlanStore, reduced
 from services.recommender.warmup import warm_up
 from shared import metrics
-from shared.app import REGISTRY, background, build_app, main
-from shared.auth import Authenticator, WrongKeyLimiter
+from shared.app import REGISTRY, authenticator_of, background, build_app, main, server_checks
 from shared.events import CATALOG_TOPIC, PATHS_TOPIC, PROFILES_GROUP, PROFILES_TOPIC, planned_topics
 from shared.kafka import Follower, GroupConsumer, Publisher, TopicWarning, overdue, replay
-from shared.kafka import reachable as kafka_reachable
-from shared.mongo import KeyStore, connect, ensure_indexes
-from shared.mongo import reachable as mongo_reachable
+from shared.mongo import KeyStore, connect, connected, ensure_indexes
 from shared.outbox import Staged
 from shared.relay import Relay
 from shared.settings import RecommenderSettings, load
@@ -57,7 +53,7 @@ GROUP = PROFILES_GROUP
 
 
 async def build(settings: RecommenderSettings) -> web.Application:
-    """Return the service: its routes, and the tasks that run beside them."""
+    """Return the service: its routes and its background tasks."""
     client = connect(settings, "recommender")
     database = client[settings.database("recommender")]
     await ensure_indexes(database, ALL_INDEXES)
@@ -104,10 +100,10 @@ async def build(settings: RecommenderSettings) -> web.Application:
     warm = asyncio.Event()
 
     async def consume() -> None:
-        """Join the group only once there is something to plan with, and what is compiled is there."""
+        """Join the group once the planner is compiled and a framework has been received."""
         await planner.pool.run(warm_up)
         gc.collect()
-        gc.freeze()  # what the compiler has left is there for good: no need to walk over it again and again
+        gc.freeze()  # what the compiler has left stays for ever: the collector need not visit it again
         warm.set()
         await follower.caught_up.wait()
         while not catalog.has_framework:
@@ -137,16 +133,11 @@ async def build(settings: RecommenderSettings) -> web.Application:
     app = build_app(
         "Recommender",
         ROUTES,
-        Authenticator(
-            keys := KeyStore(client, settings),
-            settings.api_key_pepper,
-            guesses=WrongKeyLimiter(settings.wrong_keys_per_minute),
-        ),
+        authenticator_of(settings, client),
         limits=settings.limits,
         description=card or "",
         checks={
-            "mongodb": partial(mongo_reachable, client),
-            "kafka": partial(kafka_reachable, settings),
+            **server_checks(settings, client),
             "catalog": has_catalog,
             "profiles": takes_profiles,
             "planner": is_warm,
@@ -170,7 +161,11 @@ async def build(settings: RecommenderSettings) -> web.Application:
         planner.pool,
         replanner.look_now,
     )
-    app[MIN_GROUP], app[FIRST_GROUPS], app[VIEWERS] = settings.min_group_size, settings.first_job_groups, keys
+    app[MIN_GROUP], app[FIRST_GROUPS], app[VIEWERS] = (
+        settings.min_group_size,
+        settings.first_job_groups,
+        KeyStore(client, settings),
+    )
     app[TOKEN_KEY], registry = settings.api_key_pepper, app[REGISTRY]
     _measure(registry, planner, feedback_handler, asked, followed)
     metrics.watch_relay(registry, relay)
@@ -209,11 +204,8 @@ def _measure(
 
 async def republish(settings: RecommenderSettings) -> int:
     """Stage the present path of every officer once more; the service's relay sends them."""
-    client = connect(settings, "recommender")
-    try:
+    with connected(settings, "recommender") as client:
         return await PlanStore(client[settings.database("recommender")]).republish()
-    finally:
-        client.close()
 
 
 async def replay_dead_letters(settings: RecommenderSettings) -> int:
@@ -227,5 +219,6 @@ if __name__ == "__main__":
         warm_up()
         raise SystemExit(0)
     if sys.argv[1:2] == ["recompute"]:
+        recompute.parsed(sys.argv[2:])  # says what is wrong with them, and helps, without any settings
         raise SystemExit(asyncio.run(recompute.command(load(RecommenderSettings), sys.argv[2:])))
-    main(build, load(RecommenderSettings), {"republish": republish, "replay": replay_dead_letters})
+    main(__doc__, build, RecommenderSettings, {"republish": republish, "replay": replay_dead_letters})

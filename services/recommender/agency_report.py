@@ -35,7 +35,7 @@ class Size(Struct, frozen=True):
 
 
 class SkillGaps(Struct, frozen=True):
-    """One required skill: of how many officers it is required, how they stand, what their paths leave open and why.
+    """One required skill: of how many officers it is required, their levels, what their paths leave open and why.
 
     Levels are means over these officers. `open`: cause -> officers whose path does not reach the requirement, rounded
     down.
@@ -74,7 +74,7 @@ class GroupSkill(Struct, frozen=True):
 class GroupGaps(Struct, frozen=True):
     """A job group: its officers' shares of the requirement held (0 to 1) before and after their paths.
 
-    `gap` is in weighted levels per officer, `hours` those of the mean path. `as_of`: the day whose figures these are.
+    `gap` is in weighted levels per officer, `hours` those of the mean path. `as_of`: the day of the figures.
     `skills`: the one that is missing most in all comes first.
     """
 
@@ -111,9 +111,9 @@ class PastFigures(Struct, frozen=True):
 
 
 class AgencyGaps(Struct, frozen=True):
-    """An agency's officers under one framework, as they are published. Of fewer than `min_group` nothing is told.
+    """An agency's officers under one framework, as they are published. Nothing is published of fewer than `min_group`.
 
-    `officers`: of all cohorts that are told. `frameworks`: framework -> officers, and `without_path`: cause -> officers
+    `officers`: of all published cohorts. `frameworks`: framework -> officers, and `without_path`: cause -> officers
     without a course to take (`none_needed`, `waiting_for_framework`, `refused`, or what keeps their open gaps open);
     both rounded down. Every count that is rounded down is a multiple of `min_group`; null says: some, but fewer.
     `history`: what was published until now, oldest first, the newest of each day.
@@ -212,7 +212,7 @@ def _skills(cohorts: Sequence[Cohort], framework: Framework, smallest: int) -> l
 
 
 def _means(cohorts: Sequence[Cohort], framework: Framework) -> list[tuple[GroupSkill, list[SkillSums]]]:
-    """Return each skill that is told of any of these cohorts, with the sums behind it; largest gap in all first."""
+    """Return each skill that is published of any of these cohorts, with its sums; the largest total gap first."""
     found = []
     for skill in framework.skills:
         told = [cohort.figures for cohort in cohorts if skill.id in cohort.figures.skills]
@@ -290,7 +290,7 @@ def _rounded(counts: Mapping[str, int], smallest: int) -> dict[str, int | None]:
 
 
 def first_groups(framework: Framework, wanted: Sequence[str]) -> list[str]:
-    """Return the job groups that are to stand in front: by id, or all that begin as `name*` says."""
+    """Return the job groups to show first: by id, or all that begin as `name*` says."""
     ids = [group.id for group in framework.job_groups]
     found: list[str] = []
     for name in map(str.strip, wanted):

@@ -59,7 +59,7 @@ def fold_events(snapshot: Snapshot, events: Iterable[Event]) -> FoldedCatalog:
     """Return what events, in the order of the log, make of a snapshot.
 
     Courses of one tenant that follow each other are taken together, without what no path is made of: a catalog is
-    mostly descriptions. Where only such a thing is new, no stamp says so.
+    mostly descriptions. A change of only these has no stamp.
     """
     found = FoldedCatalog(snapshot, {}, {}, {})
     waiting: dict[str, Course] = {}
@@ -146,7 +146,7 @@ class CatalogReplica:
     def is_stale(self, plan: PlanSummary) -> bool:
         """Return whether a plan holds a changed course, leaves open what a changed course teaches, or is out of date.
 
-        Out of date: under an older version of its framework, or of what the officer has said. Costs one comparison
+        Out of date: under an older version of its framework, or of the officer's statements. Costs one comparison
         where nothing has changed.
         """
         if plan.stale:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from services.recommender.catalog_replica import CatalogReplica, fold_events
-from services.recommender.plan_pool import PlanRequest
+from services.recommender.inputs import PlanRequest
 from services.recommender.planning import Planner
 from shared.events import TOMBSTONE, AssessmentCompleted, Cause, Event, OfficerChanged, OfficerErased, check_stamps
 from shared.framework_parts import FrameworkAssembly

@@ -1,8 +1,8 @@
 """Statistical disclosure control: which figures about an agency's officers may be published. No I/O.
 
-Statistical disclosure control by release. The officers of an agency under one framework are divided into cohorts:
+The officers of an agency under one framework are divided into cohorts:
 those of one job group of whom the same is required, and one pool of the cohorts that are too small. A cohort of fewer
-than k officers is not told. Published figures are computed from released cohorts only, in two ways:
+than k officers is not published. Published figures are computed from released cohorts only, in two ways:
 
 - sums over all officers of a cohort, exactly;
 - counts of some officers of cohorts (who lacks how much, whose path holds a course), rounded down to multiples of k.
@@ -75,7 +75,7 @@ class Figures(Struct):
     without: dict[str, int] = {}
 
     def add(self, one: PathSummary, skills: Iterable[str]) -> None:
-        """Add an officer; of his skills those that are told of the cohort."""
+        """Add an officer, with the skills that are published of the cohort."""
         self.officers += 1
         self.before += one.before
         self.after += one.after
@@ -142,7 +142,7 @@ class Release(Struct):
 
 
 class Officer(Struct, frozen=True):
-    """One officer's figures; `token` stands for the officer and cannot be traced back without the key."""
+    """One officer's figures; `token` replaces the officer's id and cannot be traced back without the key."""
 
     token: int
     revision: int
@@ -150,7 +150,7 @@ class Officer(Struct, frozen=True):
 
 
 def token_of(key: bytes, officer: str) -> int:
-    """Return 64 bits that stand for an officer: a keyed hash of the id (BLAKE2b)."""
+    """Return 64 bits that replace an officer's id: its keyed hash (BLAKE2b)."""
     return int.from_bytes(hashlib.blake2b(officer.encode(), key=key[:64], digest_size=8).digest(), "little")
 
 

@@ -1,13 +1,13 @@
-"""What an officer has said about courses, and what it means for the next path. No I/O.
+"""Statements of an officer about courses, and their effect on the next path. No I/O.
 
-Of all that was said about a course the newest statement that was not taken back holds; `undo` takes back the newest.
-A completion is a fact: it holds, whatever is said after it, until it is taken back itself.
+Of all statements about a course the newest that was not taken back is valid; `undo` takes back the newest.
+A completion is a fact: it is valid, whatever statements follow, until it is taken back itself.
 
     completed      done at a time: the level that it taught then counts as reached; never suggested again
     started        stays at the head of the path, in the path's order, unless the course is withdrawn
     not_relevant   never suggested to this officer; a mandatory course cannot be dismissed so
     not_now        costs half as much again
-    pin            kept in the path, with what opens its door, where it fits
+    pin            kept in the path, with its prerequisites, if it fits
 """
 
 from collections.abc import Collection, Sequence
@@ -49,17 +49,17 @@ class Statement(Struct, frozen=True, omit_defaults=True):
 
 
 class Feedback(Struct, frozen=True):
-    """All that stands of what an officer has said, in order. `sequence` is one more with every accepted change."""
+    """The valid statements of an officer, in order. `sequence` is one more with every accepted change."""
 
     sequence: int = 0
     said: list[Statement] = []
 
     def about(self, course: str) -> list[Statement]:
-        """Return what stands about a course, oldest first."""
+        """Return the valid statements about a course, oldest first."""
         return [said for said in self.said if said.course == course]
 
     def holding(self) -> dict[str, Statement]:
-        """Return course -> the newest statement about it, in the order in which they were said."""
+        """Return course -> the newest statement about it, in the order in which they were made."""
         newest = {said.course: said for said in self.said}
         return dict(sorted(newest.items(), key=lambda item: item[1].sequence))
 
@@ -78,7 +78,7 @@ class Feedback(Struct, frozen=True):
         return [name for name, said in self.holding().items() if said.action == action and name not in done]
 
     def started(self, path: Sequence[str]) -> list[str]:
-        """Return the started courses: those of the path before in its order, then the others as they were said."""
+        """Return the started courses: those of the previous path first, in its order; then by statement."""
         held = self.those("started")
         return [course for course in path if course in held] + [course for course in held if course not in path]
 
@@ -101,17 +101,17 @@ def apply_feedback(  # noqa: PLR0913 - one statement, given by name
 
     `teaches`: what the course teaches now; kept with a completion while there is room for it.
 
-    Raises InvalidInput for what lies ahead of the clock, Conflict for what cannot be said: dismissing a mandatory
+    Raises InvalidInput for a time in the future, Conflict for a statement that is not allowed: dismissing a mandatory
     course, taking back nothing, starting what is completed.
     """
     sequence = feedback.sequence + 1
     about = feedback.about(course)
     if action == "undo":
         if not about:
-            raise Conflict("nothing stands about this course that could be taken back", "course")
+            raise Conflict("there is no statement about this course to take back", "course")
         return Feedback(sequence, [said for said in feedback.said if said != about[-1]])
     if at > now + _CLOCK_SKEW:
-        raise InvalidInput("lies in the future", "at")
+        raise InvalidInput("is in the future", "at")
     if action == "not_relevant" and course in mandatory:
         raise Conflict("a mandatory course cannot be dismissed", "action")
     if action == "started" and course in feedback.completed_at():

@@ -1,6 +1,7 @@
 """What a plan is computed from, and what those inputs mean before any rule looks at them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Annotated, Literal, NamedTuple, get_args
@@ -11,6 +12,7 @@ from msgspec.structs import force_setattr, replace
 from services.recommender.feedback import Feedback
 from shared.domain import Course, Framework, Profile, Skill, SkillLevel, Teaches, keep_millionths, millionths
 from shared.errors import InvalidInput
+from shared.events import Cause
 from shared.paths import Succession
 from shared.succession import carried, job_group_of, stage_of
 from shared.texts import folded
@@ -27,13 +29,13 @@ PRIOR_SD = 1.0
 assumption about the typical officer of a job group, until measured levels can take its place."""
 
 MOST_STEPS = 400
-"""Courses in one path, at most; only what was started stands above it. Nobody studies more in a career, and everything
-that a path takes to plan, check and tell stays bounded."""
+"""The largest number of courses in one path; only started courses may exceed it. Nobody studies more in a career, and
+the work to plan, check and explain a path stays bounded."""
 
 SMALLEST_GAP = 0.25
 """Levels of a scale from 0 to 4, and the same share of any other. The surest assessment, a test, is off by 0.3 of a
 level; one more test of an officer who is a quarter of a level short would find the requirement reached one time in
-five. What is smaller cannot be told from nothing, so no course is recommended for it."""
+five. A smaller gap cannot be distinguished from none, so no course is recommended for it."""
 
 _USUAL_TOP = 4
 
@@ -54,7 +56,7 @@ class Rule(Struct, frozen=True, forbid_unknown_fields=True):
 
     `bias` -1: only these, 0: none of these, above 1: their cost is divided by it. A provider is named by its Thai or
     its English title. Values are compared as names are: whatever their case, spaces and spelling (`folded`). Mandatory
-    and started courses stand above rules.
+    and started courses override rules.
     """
 
     field: RuleField
@@ -85,7 +87,7 @@ def names_of(rule: Rule, course: Course, framework: str) -> set[str]:
 
 
 class Estimate(Struct, frozen=True):
-    """What is believed of one level: mean and standard deviation, in levels of the framework's scale.
+    """An estimate of one level: mean and standard deviation, in levels of the framework's scale.
 
     `measured_at` None: it is not known when.
     """
@@ -113,7 +115,7 @@ class MatchedSpan(NamedTuple):
 
 
 class SkillTarget(Struct, frozen=True):
-    """One required skill beside what is believed of the officer. Levels are on the framework's scale.
+    """One required skill and the officer's estimated level. Levels are on the framework's scale.
 
     `measured` and `sd`: as assessed, or assumed. `level` is what counts: the one measured, or what completed courses
     lead to where that is higher. `smallest`: a gap below it is none. `evidence`: unconfirmed rows of completed courses,
@@ -131,8 +133,8 @@ class SkillTarget(Struct, frozen=True):
     evidence: tuple[MatchedSpan, ...] = ()
 
     def lacks(self, level: float) -> bool:
-        """Return whether a level is below what is required by so much that an assessment could tell."""
-        short = millionths(self.required - level)
+        """Return whether a level is so far below the requirement that an assessment could measure it."""
+        short = round(self.required - level, 6)
         return short > 0 and short >= self.smallest
 
     @property
@@ -149,20 +151,19 @@ class SkillTarget(Struct, frozen=True):
 class Inputs(Struct, frozen=True, kw_only=True):
     """Everything a plan depends on but the catalog, so the same inputs and the same view give the same path.
 
-    `target` {skill: level} stands in place of the job group's requirements, every weight 1. `levels` holds what was
-    assessed in `framework`, where a level above the scale counts as its top; `elsewhere` {framework: {skill: level}}
-    what is known on other framework_scales. A course in
-    `completed` is never suggested and satisfies whoever requires it. `budget_hours` and `max_steps` None: no limit.
-    `languages` empty: any language will do.
+    `target` {skill: level} replaces the job group's requirements, every weight 1. `levels` holds what was assessed in
+    `framework`, where a level above the scale counts as its top; `elsewhere` {framework: {skill: level}} what is known
+    in other frameworks. A course in `completed` is never suggested and satisfies every course that requires it.
+    `budget_hours` and `max_steps` None: no limit. `languages` empty: any language will do.
 
-    `mandatory` courses are planned with what opens their doors, past the budget if need be; `pinned` ones where they
+    `mandatory` courses are planned with their prerequisites, beyond the budget if needed; `pinned` ones where they
     fit. `excluded` courses never appear; `slowed` {course: factor} multiplies a cost. `started` courses stay in front,
     in this order, unless they were withdrawn. `completed_at` {course: when}; `taught`: what those of them taught that
-    the catalog may have changed since. `previous`: the courses of the path before, which stays unless a new one is
-    worth notably more. With `finishing` nothing but the officer's own progress has changed: the path before stays as
+    the catalog may have changed since. `previous`: the courses of the previous path, which stays unless a new one is
+    worth notably more. With `finishing` nothing but the officer's own progress has changed: the previous path stays as
     far as it can still be studied. `smallest_gap`: see SMALLEST_GAP. `least_confidence` of the unconfirmed rows that
     count; None: those that their calibration lets enter. `successions`: what the framework no longer has of the
-    officer, to be told.
+    officer, to be shown.
     """
 
     tenant: str
@@ -217,29 +218,8 @@ class Inputs(Struct, frozen=True, kw_only=True):
                 if level < 0 or (field == "target" and level > self.framework.max_level):
                     top = f"{self.framework.max_level:g}"
                     raise InvalidInput(f"outside the scale, 0 to {top}", f"{field}.{skill}")
-        self._check_rules(skills)
+        _check_rules(self.rules, self.mandatory, self.framework)
         self._check_wishes()
-
-    def _check_rules(self, skills: Iterable[str]) -> None:
-        seen: dict[tuple[str, str], float] = {}
-        skills = {folded(skill) for skill in skills} if self.rules else set()
-        mandatory = {folded(course) for course in self.mandatory}
-        for i, rule in enumerate(self.rules):
-            if rule.field not in get_args(RuleField):
-                raise InvalidInput(f"unknown field {rule.field!r}", f"rules[{i}].field")
-            if rule.bias not in (INCLUDE_ONLY, EXCLUDE) and not 1 < rule.bias <= STRONGEST_BOOST:
-                text = f"-1 (only these), 0 (none of these), or above 1 up to {STRONGEST_BOOST:g} (prefer these)"
-                raise InvalidInput(text, f"rules[{i}].bias")
-            if not rule.values:
-                raise InvalidInput("names nothing", f"rules[{i}].values")
-            for j, value in enumerate(rule.values):
-                place, name = f"rules[{i}].values[{j}]", folded(value)
-                if rule.field == "skill" and name not in skills:
-                    raise InvalidInput(f"unknown skill {value!r} in {self.framework.id}", place)
-                if rule.field == "course" and rule.bias == EXCLUDE and name in mandatory:
-                    raise InvalidInput(f"{value!r} is mandatory and excluded", place)
-                if (rule.bias == EXCLUDE) != (seen.setdefault((rule.field, name), rule.bias) == EXCLUDE):
-                    raise InvalidInput(f"{value!r} is excluded by one rule and wanted by another", place)
 
     def _check_wishes(self) -> None:
         for name in ("mandatory", "pinned"):
@@ -340,33 +320,48 @@ class TenantRules(Struct, frozen=True, omit_defaults=True):
     least_confidence: float | None = None
 
 
-def inputs_for(  # noqa: PLR0913 - each is a part of the record, given by name
-    profile: Profile,
-    feedback: Feedback,
-    rules: TenantRules,
-    previous: Sequence[str],
-    *,
-    framework: Framework,
-    as_of: date,
-    stable: bool = True,
-    finishing: bool = False,
-    smallest_gap: float = SMALLEST_GAP,
-) -> Inputs:
-    """Return the inputs of an officer's plan. A mandatory course stands above a dismissal from before it was so."""
-    banned = [course for course in feedback.those("not_relevant") if course not in rules.mandatory]
+NO_FEEDBACK = Feedback()
+NO_RULES = TenantRules()
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRequest:
+    """An officer to plan for, and everything that the path depends on but the catalog.
+
+    `previous`: the courses of the previous path, in its order; with `stable` it stays unless another is notably better.
+    `finishing`: nothing has changed but the officer's progress in it, or the date; it stays as far as it can still be
+    studied. `cause`, `partition` and `traceparent`: of the event that asks for it.
+    """
+
+    profile: Profile
+    as_of: date
+    feedback: Feedback = NO_FEEDBACK
+    rules: TenantRules = NO_RULES
+    previous: Sequence[str] = ()
+    stable: bool = True
+    finishing: bool = False
+    smallest_gap: float = SMALLEST_GAP
+    cause: Cause = "assessment"
+    partition: int = -1
+    traceparent: str | None = None
+
+
+def inputs_for(request: PlanRequest, framework: Framework) -> Inputs:
+    """Return the inputs of an officer's plan. A mandatory course overrides a dismissal from before it was mandatory."""
+    feedback, rules = request.feedback, request.rules
     return replace(
-        inputs_of(profile, framework, as_of),
+        inputs_of(request.profile, framework, request.as_of),
         rules=rules_within(rules.rules, framework),
         mandatory=rules.mandatory,
-        excluded=sorted(banned),
+        excluded=sorted(course for course in feedback.those("not_relevant") if course not in rules.mandatory),
         slowed=feedback.slowed(),
         pinned=feedback.those("pin"),
-        started=feedback.started(previous),
+        started=feedback.started(request.previous),
         completed_at=feedback.completed_at(),
         taught=feedback.taught(),
-        previous=list(previous) if stable else [],
-        finishing=finishing,
-        smallest_gap=smallest_gap,
+        previous=list(request.previous) if request.stable else [],
+        finishing=request.finishing,
+        smallest_gap=request.smallest_gap,
         least_confidence=rules.least_confidence,
     )
 
@@ -382,20 +377,32 @@ def rules_within(rules: Sequence[Rule], framework: Framework) -> list[Rule]:
     return found
 
 
-def check_rules(rules: TenantRules) -> None:
+def check_tenant_rules(rules: TenantRules) -> None:
     """Refuse rules that contradict each other whatever the framework. Raises InvalidInput naming the field."""
+    _check_rules(rules.rules, rules.mandatory)
+    for i, course in enumerate(rules.mandatory):
+        if course in rules.mandatory[:i]:
+            raise InvalidInput(f"{course!r} is given twice", f"mandatory[{i}]")
+
+
+def _check_rules(rules: Sequence[Rule], mandatory: Sequence[str], framework: Framework | None = None) -> None:
+    """Refuse rules that contradict each other or, with a framework, name skills that it does not have."""
     seen: dict[tuple[str, str], float] = {}
-    mandatory = {folded(course) for course in rules.mandatory}
-    for i, rule in enumerate(rules.rules):
-        if rule.bias not in (-1, EXCLUDE) and not 1 < rule.bias <= 1000:  # noqa: PLR2004 - as the sentence says
-            text = "-1 (only these), 0 (none of these), or above 1 up to 1000 (prefer these)"
+    skills = {folded(skill.id) for skill in framework.skills} if framework and rules else None
+    required = {folded(course) for course in mandatory}
+    for i, rule in enumerate(rules):
+        if rule.field not in get_args(RuleField):
+            raise InvalidInput(f"unknown field {rule.field!r}", f"rules[{i}].field")
+        if rule.bias not in (INCLUDE_ONLY, EXCLUDE) and not 1 < rule.bias <= STRONGEST_BOOST:
+            text = f"-1 (only these), 0 (none of these), or above 1 up to {STRONGEST_BOOST:g} (prefer these)"
             raise InvalidInput(text, f"rules[{i}].bias")
+        if not rule.values:
+            raise InvalidInput("names nothing", f"rules[{i}].values")
         for j, value in enumerate(rule.values):
             place, name = f"rules[{i}].values[{j}]", folded(value)
-            if rule.field == "course" and rule.bias == EXCLUDE and name in mandatory:
+            if rule.field == "skill" and skills is not None and name not in skills:
+                raise InvalidInput(f"unknown skill {value!r}" + (f" in {framework.id}" if framework else ""), place)
+            if rule.field == "course" and rule.bias == EXCLUDE and name in required:
                 raise InvalidInput(f"{value!r} is mandatory and excluded", place)
             if (rule.bias == EXCLUDE) != (seen.setdefault((rule.field, name), rule.bias) == EXCLUDE):
                 raise InvalidInput(f"{value!r} is excluded by one rule and wanted by another", place)
-    for i, course in enumerate(rules.mandatory):
-        if course in rules.mandatory[:i]:
-            raise InvalidInput(f"{course!r} stands twice", f"mandatory[{i}]")

@@ -1,4 +1,4 @@
-"""The figures of a path that an agency's report sums, stored beside it so that the report reads no paths. No I/O.
+"""The figures of a path that an agency's report sums, stored with it so that the report reads no paths. No I/O.
 
 Worth is in micro-levels, as in the path.
 """

@@ -1,59 +1,33 @@
 """Plans a batch of officers on several threads and validates each path. No I/O.
 
-The hot part of planning lets go of the interpreter, so officers of a batch are planned side by side.
+The compiled part of planning releases the interpreter lock, so officers of a batch are planned side by side.
 """
 
 import asyncio
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from typing import ParamSpec, TypeVar
 
 import msgspec
 
-from services.recommender.feedback import Feedback
-from services.recommender.inputs import SMALLEST_GAP, Inputs, TenantRules
+from services.recommender.inputs import SMALLEST_GAP, Inputs, PlanRequest, inputs_for
 from services.recommender.plan_validator.validate import Find, validate
 from services.recommender.planner import pipeline
 from services.recommender.planner.index.catalog import Snapshot, View
-from services.recommender.provenance import Record, inputs_of_record, record_of
+from services.recommender.provenance import Record, record_of
 from shared.domain import Profile
 from shared.errors import InvalidInput
-from shared.events import Cause
 from shared.paths import LearningPath
 
 _PIECES_PER_THREAD = 4
 
-NO_FEEDBACK = Feedback()
-NO_RULES = TenantRules()
-
 Check = Callable[[LearningPath, Inputs, Find], list[str]]
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class PlanRequest:
-    """An officer to plan for, and all that the path depends on but the catalog.
-
-    `previous`: the courses of the previous path, in its order; with `stable` it stays unless another is notably better.
-    `finishing`: nothing has changed but the officer's progress in it, or the date; it stays as far as it can still be
-    studied. `cause`, `partition` and `traceparent`: of the event that asks for it.
-    """
-
-    profile: Profile
-    as_of: date
-    feedback: Feedback = NO_FEEDBACK
-    rules: TenantRules = NO_RULES
-    previous: Sequence[str] = ()
-    stable: bool = True
-    finishing: bool = False
-    cause: Cause = "assessment"
-    partition: int = -1
-    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,26 +52,15 @@ def plan_for(profile: Profile, view: View, as_of: date) -> PlannedPath:
     return solve(PlanRequest(profile, as_of), view)
 
 
-def solve(request: PlanRequest, view: View, check: Check = validate, smallest_gap: float = SMALLEST_GAP) -> PlannedPath:
+def solve(request: PlanRequest, view: View, check: Check = validate) -> PlannedPath:
     """Return an officer's path: with steps, or without steps and with the reason, or waiting for a framework."""
     profile = request.profile
     framework = view.arrived(profile)
     if framework is None:
         waiting = pipeline.waiting_for_framework(profile, view.catalog_revision, request.as_of)
         return PlannedPath(_stamped(waiting, request), [])
-    record = record_of(
-        profile,
-        request.feedback,
-        request.rules,
-        request.previous,
-        framework=framework,
-        as_of=request.as_of,
-        catalog_revision=view.catalog_revision,
-        stable=request.stable,
-        finishing=request.finishing,
-        smallest_gap=smallest_gap,
-    )
-    inputs = inputs_of_record(record, request.rules, framework)
+    record = record_of(request, framework, view.catalog_revision)
+    inputs = inputs_for(request, framework)
     try:
         path = pipeline.recommend(inputs, view)
     except InvalidInput as problem:  # the framework has moved on and no longer knows the officer's job group or stage
@@ -118,7 +81,7 @@ def _stamped(path: LearningPath, request: PlanRequest) -> LearningPath:
 class PlanPool:
     """Plans off the event loop. `threads` 0: as many as there are processors. `check` judges every path.
 
-    `smallest_gap`: see model.SMALLEST_GAP.
+    `smallest_gap`: see `inputs.SMALLEST_GAP`; it takes the place of that of every request.
     """
 
     def __init__(self, threads: int = 0, check: Check = validate, smallest_gap: float = SMALLEST_GAP) -> None:
@@ -144,7 +107,7 @@ class PlanPool:
 
     def one(self, request: PlanRequest, view: View) -> PlannedPath:
         """Return one officer's path, in the caller's thread."""
-        return solve(request, view, self._check, self.smallest_gap)
+        return solve(replace(request, smallest_gap=self.smallest_gap), view, self._check)
 
     async def run(self, work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
         """Run a function in a thread and return its result."""

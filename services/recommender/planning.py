@@ -1,10 +1,11 @@
 """Reading, planning and saving: for events, for stored plans after a change, and for feedback.
 
-A plan is a deterministic function of profile, feedback, rules, catalog, framework, date and the path before. The
-checker simulates it before it is saved by compare-and-set: who lost a race reads again and decides again.
+A plan is a deterministic function of profile, feedback, rules, catalog, framework, date and the previous path.
+The validator simulates it before it is saved by compare-and-set; a writer that lost a race reads and decides again.
 
-Feedback by HTTP and an assessment by event meet in the same document, so feedback is stored with the path that follows
-from it in one write. Where the checker refuses the new path, the feedback is kept and the old path stays, stale.
+Feedback by HTTP and an assessment by event change the same document, so feedback is stored with the path that follows
+from it in one write. If the validator refuses the new path, the feedback is stored and the old path stays, marked
+stale.
 """
 
 import asyncio
@@ -17,8 +18,8 @@ import msgspec
 
 from services.recommender.catalog_replica import CatalogReplica, PlanSummary
 from services.recommender.feedback import Action, Feedback, apply_feedback
-from services.recommender.inputs import SMALLEST_GAP, TenantRules
-from services.recommender.plan_pool import PlannedPath, PlanPool, PlanRequest, plan_for, plan_stateless
+from services.recommender.inputs import SMALLEST_GAP, PlanRequest, TenantRules
+from services.recommender.plan_pool import PlannedPath, PlanPool, plan_for, plan_stateless
 from services.recommender.store import (
     MOST_KEYS,
     IdempotencyRecord,
@@ -130,8 +131,8 @@ class Planner:
 
         Of an officer who is not known nothing is kept.
 
-        `sequence` 0: the tombstone has none, and stands behind whatever is known. `superseded`: the sequence of the
-        newest profile that stood before it in the same batch, 0 without one. Raises Rejected: too far a sequence.
+        `sequence` 0: the tombstone has none, and follows everything that is known. `superseded`: the sequence of the
+        newest profile before it in the same batch, 0 without one. Raises Rejected: too far a sequence.
         """
         key = key_of(tenant, officer)
         known = (await self.store.sequences([key])).get(key, 0)
@@ -187,7 +188,7 @@ class Planner:
             if len(stored) == 1:
                 self.failed += 1
                 fields = {"error": frames_of(error)}
-                log.error("%s cannot be planned again", stored[0].profile.key, extra={"fields": fields})  # noqa: TRY400
+                log.error("%s cannot be planned again", stored[0].profile.key, extra={"fields": fields})  # noqa: TRY400 - no traceback: it may hold data
                 return 0, [], list(stored)
         middle = len(stored) // 2
         one, other = await self.replan(stored[:middle], cause), await self.replan(stored[middle:], cause)
@@ -237,7 +238,7 @@ def _with_basis(
 
 
 def is_studied(plan: StoredPlan) -> bool:
-    """Return whether a plan holds a path that an officer may be studying, and that obeys all that was said."""
+    """Return whether a plan holds a path that an officer may be studying and that follows every statement."""
     return plan.path.status in ("ready", "provisional") and not plan.summary.stale
 
 
@@ -336,8 +337,8 @@ class FeedbackHandler:
         await self.planner.catch_up([plan.summary], [])
         snapshot = self.planner.catalog.snapshot
         if command.action != "undo":
-            stood = {*plan.summary.courses, *(said.course for said in plan.feedback.said)}
-            if command.course not in stood and snapshot.view(command.tenant).course(command.course) is None:
+            known = {*plan.summary.courses, *(said.course for said in plan.feedback.said)}
+            if command.course not in known and snapshot.view(command.tenant).course(command.course) is None:
                 raise InvalidInput(f"unknown course {command.course!r}", "course")
         rules = await self._store.rules.of(command.tenant)
         course = snapshot.view(command.tenant).course(command.course)

@@ -16,18 +16,19 @@ from typing import Any
 import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from services.recommender.inputs import ALGORITHM, TenantRules
-from services.recommender.plan_pool import PlanRequest, solve
+from services.recommender.inputs import ALGORITHM, TenantRules, inputs_for
+from services.recommender.plan_pool import solve
 from services.recommender.planner.index.catalog import Snapshot
-from services.recommender.provenance import Record, hash_of, inputs_of_record
+from services.recommender.provenance import Record, hash_of, request_of
 from services.recommender.reference import rule as reference
 from services.recommender.store import ArchivedPlan, PlanStore
 from shared.auth import issue
 from shared.compact_paths import alternatives
+from shared.console import say
 from shared.domain import SHARED_TENANT, Course, Framework, key_of
 from shared.errors import NotFound, Problem, Unavailable
 from shared.events import PathAnnounced, encode
-from shared.mongo import KeyStore, connect
+from shared.mongo import KeyStore, connected
 from shared.paths import LearningPath
 from shared.settings import RecommenderSettings
 
@@ -92,10 +93,7 @@ def compared(
     # Under the tenant it is never late, as a shared one would be for a profile that was written by the tenant's own.
     snapshot = Snapshot().put_framework(record.profile.tenant, framework, revision)
     view = snapshot.put_courses(SHARED_TENANT, courses, revision).view(record.profile.tenant)
-    case = PlanRequest(
-        record.profile, record.as_of, record.feedback, rules, record.previous, record.stable, record.finishing
-    )
-    if said := _difference(past, solve(case, view, smallest_gap=record.smallest_gap).path):
+    if said := _difference(past, solve(request_of(record, rules), view).path):
         differences.append(said)
     return differences
 
@@ -104,7 +102,7 @@ def by_reference(
     past: ArchivedPlan, record: Record, courses: list[Course], framework: Framework, rules: TenantRules
 ) -> list[str]:
     """Return how the path of the rule in plain Python differs from the stored bytes; nothing where it does not."""
-    path = reference.recommend(inputs_of_record(record, rules, framework), courses, record.catalog_revision)
+    path = reference.recommend(inputs_for(request_of(record, rules), framework), courses, record.catalog_revision)
     said = _difference(past, msgspec.structs.replace(path, versions=past.event.path.versions))
     return [f"by the reference, {said}"] if said else []
 
@@ -152,8 +150,7 @@ async def recompute(
     `readable`: also by the reference. Raises NotFound where that path, its rules or its catalog are not kept,
     Unavailable.
     """
-    mongodb = connect(settings, "recompute")
-    try:
+    with connected(settings, "recompute") as mongodb:
         store = PlanStore(mongodb[settings.database("recommender")])
         past = await store.history.find(key_of(tenant, officer), revision)
         if past is None:
@@ -172,8 +169,6 @@ async def recompute(
         ):
             catalog = Catalog(client, settings.catalog_url[0], key)
             courses, framework = await catalog.read(record.profile.framework, record.catalog_revision)
-    finally:
-        mongodb.close()
     differences = compared(past, record, courses, framework, rules)
     if readable := readable and event.path.status != "refused":  # what was refused was not ranked
         differences += by_reference(past, record, courses, framework, rules)
@@ -214,7 +209,7 @@ async def command(settings: RecommenderSettings, arguments: list[str]) -> int:
             settings, asked.tenant, asked.officer, asked.revision, readable=asked.reference
         )
     except Problem as problem:
-        print(f"recompute: {problem.detail}")  # noqa: T201 - the answer of a command
+        say(f"recompute: {problem.detail}")
         return 2
-    print(sentence)  # noqa: T201
+    say(sentence)
     return 0 if same else 1

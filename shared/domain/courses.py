@@ -111,9 +111,9 @@ class Course(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     its words for what the course is about. `matched` is what it teaches by its description, unconfirmed; the catalog
     alone sets it, and none of it is in `teaches`.
 
-    `corequisites` are to be taken before or at the same time, and whoever has taken one of `antirequisites` is not
-    admitted; both are shown and not enforced, as are `starts` and `ends`. `stated` keeps the provider's own words for
-    what was read from them, or could not be; `assumed` names the facts that the provider did not state.
+    `corequisites` are to be taken before or at the same time, and learners who have taken one of `antirequisites` are
+    not admitted; both are shown and not enforced, as are `starts` and `ends`. `stated` keeps the provider's own words
+    for what was read from them, or could not be; `assumed` names the facts that the provider did not state.
     """
 
     id: Identifier

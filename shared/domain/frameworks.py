@@ -90,7 +90,7 @@ class Requirement(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields
 class Relation(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A relation between areas or skills as published; the planner does not use it.
 
-    `child_of`: an area lies within another area. `precedes`: a skill is learnt before another one. `exact_match`: a
+    `child_of`: an area is part of another area. `precedes`: a skill is learnt before another one. `exact_match`: a
     skill is the same as one of another framework, whose address or id `target` is.
     """
 
@@ -117,7 +117,7 @@ class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
     """A versioned yardstick: areas, skills, a level scale, job groups and the levels that they require.
 
     `version` counts up by one with every change; the catalog sets it, so a body need not carry it. Nobody is
-    registered anew under one that is `retired`; whoever is under it stays and goes on.
+    newly registered under one that is `retired`; officers under it stay under it.
     """
 
     id: Identifier
@@ -176,7 +176,7 @@ class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
         return found
 
     def required(self, job_group: str, stage: str | None) -> dict[str, Requirement]:
-        """Return skill id -> requirement of a job group; a row of the stage stands before the row of every stage."""
+        """Return skill id -> requirement of a job group; a row of the stage overrides the row of every stage."""
         rows = [row for row in self._requirements_of.get(job_group, ()) if row.stage in (None, stage)]
         return {row.skill: row for row in sorted(rows, key=lambda row: row.stage is not None)}
 
@@ -199,7 +199,7 @@ class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
             if row.level > self.max_level:
                 raise InvalidInput(f"above the scale's top, {self.max_level:g}", f"requirements[{i}].level")
             if (place := (row.job_group, row.skill, row.stage)) in seen:
-                raise InvalidInput("the same job group, skill and stage stand twice", f"requirements[{i}]")
+                raise InvalidInput("the same job group, skill and stage are given twice", f"requirements[{i}]")
             seen.add(place)
         self._check_relations(known["areas"], known["skills"])
         self._check_mappings({"skill": known["skills"], "job_group": known["job_groups"]})
@@ -251,7 +251,7 @@ def find_cycle(links: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def cycle_text(cycle: Sequence[str]) -> str:
-    """Return a cycle as words; of one over 50 nodes the first ones, and how many there are."""
+    """Return a cycle as text; of one over 50 nodes the first ones, and how many there are."""
     most = 50
     if len(cycle) <= most:
         return " → ".join(cycle)
@@ -262,6 +262,6 @@ def _distinct(name: str, ids: list[str]) -> set[str | None]:
     seen: set[str | None] = set()
     for i, identifier in enumerate(ids):
         if identifier in seen:
-            raise InvalidInput(f"{identifier!r} stands twice", f"{name}[{i}].id")
+            raise InvalidInput(f"{identifier!r} is given twice", f"{name}[{i}].id")
         seen.add(identifier)
     return seen

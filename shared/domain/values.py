@@ -8,7 +8,7 @@ from msgspec.structs import force_setattr
 from shared.texts import shows_something
 
 SHARED_TENANT = "shared"
-"""The tenant whose frameworks and courses every tenant sees; a tenant's own entry of the same id stands before it."""
+"""The tenant whose frameworks and courses every tenant sees; a tenant's own entry of the same id overrides it."""
 
 Identifier = Annotated[
     # `$` alone would let a line end through
@@ -25,7 +25,7 @@ Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}$(?!\n)", description="ISO 6
 
 
 NO_TEXT = ("(ไม่มีข้อความ)", "(no text)")
-"""What stands in place of a Thai and an English text of which neither shows anything."""
+"""The Thai and the English text that replace a pair of which neither shows anything."""
 
 
 def key_of(tenant: str, identifier: str) -> str:
@@ -55,8 +55,8 @@ LEAST = 0.000_001
 class LocalizedText(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """The same words in Thai and in English; one of the two may be missing, not both.
 
-    A text without a visible character counts as missing. Where both are so, as they could once be stored, words to
-    that effect stand in their place, so that no page shows an empty one; a request with such a text is refused.
+    A text without a visible character counts as missing. If both are so, as could once be stored, a note to
+    that effect replaces them, so that no page shows an empty one; a request with such a text is refused.
     """
 
     th: ShortText | None = None
@@ -76,7 +76,7 @@ class LocalizedText(Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
 
     @property
     def shows_nothing(self) -> bool:
-        """Whether this is what stands in place of a text without a visible character."""
+        """Whether this replaces a text without a visible character."""
         return (self.th, self.en) == NO_TEXT
 
 

@@ -2,7 +2,7 @@
 
 UTF-8, with or without its mark, passes through as it is, single faults too. UTF-16 is known by its mark or by the
 upper bytes of ASCII and Thai letters, UTF-32 by its mark. What is neither is read as TIS-620 (cp874), where bytes above
-127 stand together as Thai letters do, or else as cp1252.
+127 come together as Thai letters do, or else as cp1252.
 """
 
 import codecs
@@ -30,7 +30,7 @@ _RUN = 3
 
 
 def eight_bit(raw: bytes) -> str:
-    """Return `cp874` or `cp1252` for bytes that are not UTF-8: Thai letters stand together, accents stand alone."""
+    """Return `cp874` or `cp1252` for bytes that are not UTF-8: Thai letters come together, accents come alone."""
     runs = _HIGH.findall(raw)
     thai = sum(len(run) for run in runs if len(run) >= _RUN and not _NOT_THAI.search(run))
     return "cp874" if thai * 2 > sum(map(len, runs)) else "cp1252"
@@ -80,7 +80,7 @@ class Recoder:
                 yield from self._settle()
                 return
             else:
-                return  # too little to tell by
+                return  # too little to decide
         held, self._held = self._held, b""
         yield from self._through(held)
 
@@ -113,7 +113,7 @@ class Recoder:
 
     def _decide(self, name: str) -> None:
         self.found = name
-        # cp1252 leaves five bytes undefined: as in browsers, they stand for control characters.
+        # cp1252 leaves five bytes undefined: as in browsers, they are control characters.
         self._decoder = codecs.getincrementaldecoder(name)(errors="replace")
 
 

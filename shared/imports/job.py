@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
@@ -26,24 +27,26 @@ _ROWS_OF_A_PART = 200
 _SAVED_EVERY = timedelta(seconds=1)
 
 
+@dataclass(frozen=True, kw_only=True)
+class ImportRequest(Generic[R]):
+    """What an import was asked for. `form`: the format; `patience`: seconds to wait for a database that is away."""
+
+    reports: ReportStore[R]
+    tenant: str
+    trace: str
+    form: str
+    dry_run: bool = False
+    patience: float = PATIENCE_SECONDS
+
+
 class ImportJob(Generic[C, R]):
     """Imports the rows of one file; a subclass says what becomes of rows (`verdicts`) and of the whole (`end`)."""
 
-    def __init__(  # noqa: PLR0913 - an import is begun once, by name
-        self,
-        reports: ReportStore[R],
-        shape: type[R],
-        tenant: str,
-        form: str,
-        *,
-        dry_run: bool = False,
-        patience: float = PATIENCE_SECONDS,
-    ) -> None:
-        self._reports = reports
-        self._tenant = tenant
-        self._patience = patience
+    def __init__(self, asked: ImportRequest[R], shape: type[R]) -> None:
+        self._reports, self._tenant, self._trace = asked.reports, asked.tenant, asked.trace
+        self._patience = asked.patience
         now = datetime.now(UTC)
-        self.report = shape(secrets.token_hex(16), "running", form, now, now, dry_run=dry_run)
+        self.report = shape(secrets.token_hex(16), "running", asked.form, now, now, dry_run=asked.dry_run)
         self.begun = False
         self._saved_at = now
         self._keeping: list[asyncio.Task[None]] = []

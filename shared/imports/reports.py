@@ -70,7 +70,9 @@ class ReportStore(Generic[R]):
     async def newest(self, tenant: str, limit: int) -> list[R]:
         """Return the latest reports of a tenant, that which was changed last first. Raises Unavailable."""
         with unavailable():
-            found = await self._imports.find({"tenant": tenant}).sort("expires_at", DESCENDING).to_list(limit)
+            found = (
+                await self._imports.find({"tenant": tenant}).sort("expires_at", DESCENDING).limit(limit).to_list(None)
+            )
         return [self._report(one) for one in found]
 
     def _report(self, found: Document) -> R:

@@ -74,6 +74,12 @@ class ListImports(Struct, frozen=True, forbid_unknown_fields=True):
     limit: Annotated[int, Meta(ge=1, le=50)] = 10
 
 
+class ImportList(Struct, frozen=True):
+    """Reports of imports."""
+
+    imports: list[ImportReport]
+
+
 class ListRows(Struct, frozen=True, forbid_unknown_fields=True):
     """Which rows of an import: after a row, those with a verdict."""
 

@@ -1,18 +1,20 @@
-"""Sending a file to an import from the command line: a bar with the rate, and what became of the rows."""
+"""Sends a file to an import from the command line: progress, the results of the rows, the report."""
 
+import argparse
 import asyncio
 import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
 from http import HTTPStatus
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import aiohttp
 import msgspec
 
-from shared.console import refused, say, where
+from shared.console import FAILED, OK, REFUSED, add_file, refused, say, where
 from shared.imports.rows import ImportReport, RowResult
 
 R = TypeVar("R", bound=ImportReport)
@@ -25,16 +27,20 @@ _BAR = 24
 async def send_rows(
     file: Path, url: str, query: Mapping[str, str], headers: Mapping[str, str], shape: type[R]
 ) -> tuple[R | None, "Tally"] | None:
-    """Send a file and return the report and what became of the rows; None where the service broke off, which is said.
+    """Send a file and return the report and what became of the rows; None if the service broke off, which is printed.
 
-    The report is None where the answer ended before it. Raises Problem if the service refuses the whole.
+    The report is None where the answer ended before it. Raises Problem if the service refuses the whole, OSError if
+    the file cannot be opened.
     """
     progress, tally = Progress((await asyncio.to_thread(file.stat)).st_size), Tally()
     try:
-        async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None), read_bufsize=2**20) as session,
-            session.post(url, params=dict(query), data=_pieces(file, progress), headers=headers) as answer,
-        ):
+        async with AsyncExitStack() as held:
+            opened = held.enter_context(await asyncio.to_thread(file.open, "rb"))
+            session = await held.enter_async_context(
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None), read_bufsize=2**20)
+            )
+            pieces = _pieces(opened, progress)
+            answer = await held.enter_async_context(session.post(url, params=dict(query), data=pieces, headers=headers))
             if answer.status != HTTPStatus.OK:
                 raise refused(answer.status, await answer.text())
             async for line in _lines(answer):
@@ -52,11 +58,10 @@ async def send_rows(
     return None, tally
 
 
-async def _pieces(file: Path, progress: "Progress") -> AsyncIterator[bytes]:
-    with file.open("rb") as opened:
-        while piece := await asyncio.to_thread(opened.read, _PIECE):
-            yield piece
-            progress.sent(len(piece))
+async def _pieces(opened: BinaryIO, progress: "Progress") -> AsyncIterator[bytes]:
+    while piece := await asyncio.to_thread(opened.read, _PIECE):
+        yield piece
+        progress.sent(len(piece))
 
 
 async def _lines(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
@@ -97,6 +102,26 @@ class Tally:
             say(f"and {more} more refused rows")
         for (field, detail), count in self._warned.most_common(_SHOWN):
             say(f"  {count:>7}  {where(field)}{detail}")
+
+
+def add_import(parser: argparse.ArgumentParser, endings: Mapping[str, str]) -> None:
+    """Add the arguments for a file of rows. `endings`: the formats by the ending of a file's name."""
+    add_file(parser, endings)
+    parser.add_argument("--encoding", help="default: recognised from the bytes")
+
+
+def conclude(report: ImportReport | None, refused_rows: int, path: str) -> int:
+    """Print how an import ended, and return the exit code. `path`: under which the service serves the report."""
+    if report is None:
+        say("The answer broke off before its report. The same command does the rest.")
+        return FAILED
+    if report.problem:
+        say(f"{report.state}: {where(report.problem.field)}{report.problem.detail}")
+    if not report.dry_run:
+        say(f"report: GET {path}/{report.import_id}")
+    if report.state != "finished":
+        return FAILED
+    return REFUSED if refused_rows else OK
 
 
 def _kind_of(detail: str) -> str:

@@ -1,19 +1,32 @@
 """Reading the rows of a body while earlier ones are stored, and answering each as soon as it is decided."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any, Protocol, Self, TypeVar
 
 import msgspec
 from aiohttp import web
 
 from shared.bodies import pieces
-from shared.errors import Problem, TooLarge, TooSlow
-from shared.imports.job import ImportJob
-from shared.imports.rows import WITHOUT_CONTENT_LIMIT, ImportReport, Row, RowResult
-from shared.routes import open_stream
+from shared.errors import NotFound, Problem, TooLarge, TooSlow, Unsupported
+from shared.imports.job import ImportJob, ImportRequest
+from shared.imports.reports import ReportStore
+from shared.imports.rows import (
+    WITHOUT_CONTENT_LIMIT,
+    ImportList,
+    ImportReport,
+    ListImports,
+    ListRows,
+    Row,
+    RowPage,
+    RowResult,
+)
+from shared.routes import json_response, open_stream, principal, read_query, trace_of
 
 T = TypeVar("T")
+F = TypeVar("F", bound=str)
+
+REPORTS: web.AppKey[ReportStore[Any]] = web.AppKey("reports", ReportStore)
 
 _ROWS_AT_ONCE = 500
 _BATCHES_AHEAD = 8
@@ -60,10 +73,55 @@ async def answer_import(
         reader.close()
 
 
+def named_format(request: web.Request, formats: Mapping[str, F]) -> F:
+    """Return the format that the content type names. `formats`: by content type. Raises Unsupported."""
+    form = formats.get(request.content_type)
+    if form is None:
+        raise Unsupported(f"the content type is to be one of: {', '.join(formats)}", "Content-Type")
+    return form
+
+
+def import_request(request: web.Request, form: str, *, dry_run: bool) -> ImportRequest[Any]:
+    """Return what a request asks an import for."""
+    reports, tenant = request.app[REPORTS], principal(request).tenant
+    return ImportRequest(reports=reports, tenant=tenant, trace=trace_of(request), form=form, dry_run=dry_run)
+
+
 def named_encoding(request: web.Request) -> str | None:
     """Return the encoding in the content type; None if there is none, or it is UTF-8 or ASCII."""
     named = (request.charset or "").lower()
     return None if named in ("", "utf-8", "utf8", "us-ascii") else named
+
+
+async def show_import(request: web.Request) -> web.StreamResponse:
+    """Return the report of an import: its counts, and the findings about the whole file.
+
+    It is kept for 90 days.
+    """
+    return json_response(await _report(request))
+
+
+async def list_imports(request: web.Request) -> web.StreamResponse:
+    """Return the reports of the tenant's latest imports, that which was changed last first."""
+    wanted = read_query(request, ListImports)
+    return json_response(ImportList(await request.app[REPORTS].newest(principal(request).tenant, wanted.limit)))
+
+
+async def list_import_rows(request: web.Request) -> web.StreamResponse:
+    """Return a page of the rows of an import, in order, with the verdict on each."""
+    wanted = read_query(request, ListRows)
+    report = await _report(request)
+    rows, following = await request.app[REPORTS].page(report.import_id, wanted)
+    return json_response(RowPage(rows, following))
+
+
+async def _report(request: web.Request) -> ImportReport:
+    report: ImportReport | None = await request.app[REPORTS].find(
+        principal(request).tenant, request.match_info["import_id"]
+    )
+    if report is None:
+        raise NotFound("no such import")
+    return report
 
 
 async def _answer(

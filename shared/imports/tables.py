@@ -34,7 +34,7 @@ class Table(Protocol[T]):
 class FieldTable(Generic[T]):
     """A table whose columns are named by the fields of a shape, in any order; an empty cell is a field left out.
 
-    Several values of one field stand in one cell, with spaces, commas, semicolons or bars between them.
+    Several values of one field are in one cell, with spaces, commas, semicolons or bars between them.
     """
 
     def __init__(self, shape: type[T]) -> None:
@@ -130,7 +130,7 @@ class CsvReader(Generic[T]):
             yield self._never_closed(lines[0])
             yield from self._read(lines[1:])
 
-    def _read(self, lines: Sequence[bytes]) -> Iterator[Row[T] | None]:  # noqa: C901
+    def _read(self, lines: Sequence[bytes]) -> Iterator[Row[T] | None]:  # noqa: C901 - one case for each kind of line
         left = deque(lines)
         while left:
             line = left.popleft()
@@ -179,7 +179,7 @@ class CsvReader(Generic[T]):
             yield row
 
     def _is_within_quotes(self, line: bytes) -> bool:
-        """Hold a line; return whether it stands within quotes that are open, and does not end them."""
+        """Hold a line; return whether it is within quotes that are open, and does not end them."""
         before = self._is_open and bool(self._held)
         self._held_size = len(line) + (self._held_size if self._held else 0)
         self._held.append(line)

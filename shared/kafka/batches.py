@@ -1,7 +1,7 @@
 """Batches of records that would end a reader inside aiokafka; any client can write them.
 
 A header name that is not UTF-8: the batch is read once more, with its names decoded loosely. Few bytes that unpack to
-more than `MAX_UNPACKED_BYTES` (a broker bounds the packed ones only): one record marked UNREADABLE stands for the
+more than `MAX_UNPACKED_BYTES` (a broker bounds the packed ones only): one record marked UNREADABLE replaces the
 batch. Every other batch goes through aiokafka's own parser. `install` puts this in place.
 """
 
@@ -38,7 +38,7 @@ class _Text(bytearray):
         return super().decode(encoding, "replace")
 
 
-class _LooseBatch(default_records._DefaultRecordBatchPy):  # type: ignore[misc]  # noqa: SLF001
+class _LooseBatch(default_records._DefaultRecordBatchPy):  # type: ignore[misc]  # noqa: SLF001 - aiokafka's own decoder, pinned by the lock
     def _maybe_uncompress(self) -> None:
         super()._maybe_uncompress()
         self._buffer: bytearray = _Text(self._buffer)
@@ -138,7 +138,7 @@ def _zstd_size(packed: memoryview) -> int:
     return size
 
 
-class _Records(memory_records._MemoryRecordsPy):  # type: ignore[misc]  # noqa: SLF001
+class _Records(memory_records._MemoryRecordsPy):  # type: ignore[misc]  # noqa: SLF001 - aiokafka's own decoder, pinned by the lock
     def next_batch(self) -> Any:
         raw = self._next_slice
         batch = super().next_batch()

@@ -30,7 +30,7 @@ less for a topic that takes less."""
 class GroupConsumer:
     """Reads a topic as one of a group; see the module's first lines for what it promises.
 
-    `on_assigned` is told the partitions after every change of the group. `lag`: records of them not read yet.
+    `on_assigned` receives the partitions after every change of the group. `lag`: records of them not read yet.
     A topic that was deleted and created again, or that ends before the position, is read from its beginning; `replaced`
     counts it.
     """
@@ -85,7 +85,7 @@ class GroupConsumer:
             auto_offset_reset="earliest",
             fetch_max_wait_ms=FETCH_WAIT_MS,
             max_poll_interval_ms=_NEVER_MS,
-            session_timeout_ms=6_000,  # how long the partitions of a killed replica stand still; brokers allow no less
+            session_timeout_ms=6_000,  # how long nobody reads the partitions of a killed replica; brokers allow no less
             heartbeat_interval_ms=2_000,
             rebalance_timeout_ms=60_000,
         )
@@ -141,7 +141,7 @@ class GroupConsumer:
                 if room + 1 < len(_ROOMS):
                     room += 1
                     continue
-                log.error("%s: the dead-letter topic takes nothing: %s", self._group, error)  # noqa: TRY400
+                log.error("%s: the dead-letter topic takes nothing: %s", self._group, error)  # noqa: TRY400 - no traceback: it may hold data
             except Unavailable as error:
                 log.warning("%s cannot reach the dead-letter topic: %s", self._group, error.detail)
             await asyncio.sleep(backoff(attempt))

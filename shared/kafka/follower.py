@@ -43,7 +43,7 @@ class Follower:
     `low_priority`: larger and later fetches (records gather at the broker for half a second), and payloads are not
     decoded, `data` stays None. `shapes`: what data are decoded to, by type.
 
-    `caught_up` is set once everything that was there at the start has been handed over. Batches come in offset order
+    `caught_up` is set once everything that was there at the start has been delivered. Batches come in offset order
     per partition; `on_events` is retried in place while it raises Unavailable. A record that cannot be read, or that
     `on_events` cannot take, is skipped: `skipped` counts them. `lag`: records not read yet.
 

@@ -30,8 +30,8 @@ class GroupLag:
     async def read(self) -> int | None:
         """Return how many records the group has not committed, in the partitions where it has committed any.
 
-        None if that is not known: the broker does not tell it, or the group has never read the topic. A broker that
-        told it before and does not now is busy or away: a very large number.
+        None if that is not known: the broker does not report it, or the group has never read the topic. A broker that
+        reported it before and does not now is busy or away: a very large number.
         """
         loop = asyncio.get_running_loop()
         if loop.time() < self._not_before:

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 _ANSWER_SECONDS = 1.5
-"""How long a broker is waited for in readiness, which has to be told within 2 s."""
+"""How long readiness waits for a broker; its answer is due within 2 s."""
 
 
 async def create_topics(brokers: Brokers, topics: Sequence[TopicSpec]) -> list[str]:
@@ -83,15 +83,15 @@ async def replay(brokers: Brokers, topic: str, group: str) -> int:
     Retracted letters are skipped. Truncated letters, and those that the topic refuses, are logged and stay in the
     dead-letter topic.
     """
-    consumer = AIOKafkaConsumer(
-        f"{topic}.dead",
-        **connection(brokers),
-        group_id=f"{group}.replay",
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-    )
     count = 0
     async with Publisher(brokers) as publisher:
+        consumer = AIOKafkaConsumer(
+            f"{topic}.dead",
+            **connection(brokers),
+            group_id=f"{group}.replay",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+        )
         try:
             await start(consumer)
             while not consumer.assignment():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from shared.events import Event
 
 UNREADABLE = "unreadable-batch"
-"""The header that tells why the batch in which a record lay cannot be unpacked; the record stands for all of it."""
+"""The header with the reason why a batch cannot be unpacked; the record replaces the whole batch."""
 
 Headers = Sequence[tuple[str, bytes | None]]
 
@@ -61,9 +61,9 @@ _HEADERS_ROOM = 64 * 1024
 def dead_letter(
     record: Record, group: str, reason: str, room: int | None = None
 ) -> tuple[bytes, bytes | None, Headers]:
-    """Return key, value and headers of a dead letter: as it was, and where it lay, who refused it, and why.
+    """Return key, value and headers of a dead letter: the record unchanged, its place, who refused it, and why.
 
-    Its key is the record's own, so that an erasure can take it back; without one it is the place where it lay.
+    Its key is the record's own, so that an erasure can take it back; without one it is the record's place.
     Headers beyond 100 or 64 KiB are left out, those of CloudEvents last; a key is cut to 4 KiB. With `room`, at most so
     many bytes are kept of the value, and an eighth of it of the headers. `dead_cut` names what was cut.
     """

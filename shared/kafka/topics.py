@@ -165,7 +165,7 @@ async def _cleanup_policies(client: AIOKafkaClient, node: int, names: Iterable[s
 
 
 def deviations(planned: Mapping[str, TopicPlan], found: Mapping[str, TopicState]) -> list[str]:
-    """Return in words what is not as planned: missing topics, partition counts, cleanup policies."""
+    """Return sentences about what is not as planned: missing topics, partition counts, cleanup policies."""
     texts = []
     for name, plan in planned.items():
         state = found.get(name)
@@ -189,7 +189,7 @@ class TopicWarning:
         self._warning: str | None = None
 
     async def __call__(self) -> str | None:
-        """Return the deviations in words, or None."""
+        """Return the deviations as text, or None."""
         now = asyncio.get_running_loop().time()
         if now >= self._next:
             self._next = now + _ASK_SECONDS

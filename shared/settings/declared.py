@@ -47,7 +47,7 @@ class StoreSettings(NamedSettings):
     """Settings for MongoDB and for checking API keys; `python -m shared.keys` reads these alone."""
 
     mongodb_uri: str = setting(
-        "MongoDB's connection string; it must be a replica set. User, password and TLS stand in it.",
+        "MongoDB's connection string; it must be a replica set. It holds user, password and TLS.",
         parsers.mongodb,
         "mongodb://127.0.0.1:27017/?replicaSet=rs0",
         secret=True,
@@ -138,7 +138,7 @@ class Settings(StoreSettings, KafkaSettings):
         "20",
     )
     connections_per_address: int = setting(
-        "How many connections one address may have; many officers may stand behind one.",
+        "How many connections one address may have; many officers may share one.",
         parsers.whole_number(1, 1_000_000),
         "2000",
     )
@@ -163,7 +163,7 @@ class Settings(StoreSettings, KafkaSettings):
         "60",
     )
     trusted_proxies: str = setting(
-        "The addresses or networks, separated by commas, whose X-Forwarded-For tells who asks: balancers, the portal.",
+        "Addresses or networks, separated by commas, whose X-Forwarded-For names the client: balancers, the portal.",
         parsers.networks,
         "",
     )
@@ -214,6 +214,12 @@ class CatalogSettings(Settings):
         "Where the assessment service answers; it is asked how many officers a change of a framework concerns.",
         parsers.urls,
         "http://127.0.0.1:8101",
+    )
+    sole_editor_tenants: tuple[str, ...] = setting(
+        "Tenants, separated by commas, in which one person may propose, review and approve a draft of a framework. "
+        "Elsewhere three different people do.",
+        parsers.identifiers,
+        "",
     )
 
 

@@ -102,7 +102,7 @@ def _look_up(name: str, environment: Mapping[str, str], *, secret: bool) -> str 
         text = Path(path).read_text(encoding="utf-8-sig").rstrip("\r\n")
     except OSError as error:
         raise ValueError(f"cannot be read from the file of {name}_FILE: {error}") from error
-    except UnicodeDecodeError as error:  # its own words would show bytes of the secret
+    except UnicodeDecodeError as error:  # its message would show bytes of the secret
         raise ValueError(f"cannot be read from the file of {name}_FILE: it is not UTF-8") from error
     if not text.strip():
         raise ValueError(f"cannot be read from the file of {name}_FILE: it is empty")

@@ -17,7 +17,7 @@ import msgspec
 from pymongo import InsertOne
 
 from deploy.local.seed import SEED
-from services.recommender.plan_pool import PlanRequest
+from services.recommender.inputs import PlanRequest
 from services.recommender.planner.index.catalog import Snapshot, View
 from services.recommender.planning import new_plan, plan_for
 from services.recommender.store import ANNOUNCED, write_of
@@ -119,7 +119,7 @@ def assessment(chance: random.Random, taken_at: datetime) -> bytes:
 
 @dataclass(frozen=True)
 class Sizes:
-    """Bytes of paths with so many steps: of the event, and of the whole plan as it stands in MongoDB, nothing waiting.
+    """Bytes of paths with so many steps: of the event, and of the stored plan without waiting events.
 
     `longest`: the largest event of all, and its steps.
     """

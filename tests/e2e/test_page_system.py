@@ -62,3 +62,25 @@ async def test_operators_see_every_service_and_one_that_stopped_without_losing_t
             assert await reader.violations() == []
             await platform.stack.start("recommender")
             await page.wait_for_selector('[data-service="recommender"] [data-status="ready"]')  # asked again by itself
+
+
+async def test_admins_read_and_try_every_services_document_under_the_portals_own_policy(
+    platform: Platform, browser: Browser
+) -> None:
+    async with editing(platform, browser) as (tenant, reader):
+        page = reader.page
+        await reader.sign_in(tenant.key, "/#view=system")
+        await page.click("[data-keep=docs]")
+        for service in ("assessment", "catalog", "recommender", "portal"):
+            await page.click(f'nav a[href="/docs/{service}"]')
+            await page.wait_for_selector(f'nav a[aria-current][href="/docs/{service}"]')
+            await page.wait_for_selector(".opblock")
+        await page.click('nav a[href="/docs/catalog"]')
+        listed = '[id$="list_frameworks"]'
+        await page.click(f"{listed} .opblock-summary-control")
+        await page.click(f"{listed} .try-out__btn")
+        await page.click(f"{listed} .execute")
+        await page.wait_for_selector(f"{listed} .live-responses-table tbody .response-col_status")
+        assert "200" in await page.inner_text(f"{listed} .live-responses-table tbody .response-col_status")
+        await page.click('[id$="-livez"] .opblock-summary-control')
+        assert await page.locator('[id$="-livez"] .try-out__btn').count() == 0

@@ -1,9 +1,10 @@
-"""A list of courses told as a path, so that the independent checker can judge what others than the planner chose."""
+"""A list of courses as a path, so that the independent validator can check choices of other programs."""
 
 from collections.abc import Sequence
 
 from services.recommender.inputs import ALGORITHM
 from services.recommender.planner.course_spec import LearnerState, course_spec
+from services.recommender.planner.explain.dependencies import dependencies
 from services.recommender.planner.explain.expected import expected_gain
 from shared.paths import Closes, CourseCard, Coverage, Gap, LearningPath, OpenGap, Reason, Step, Versions
 from tests.evaluation.problem import Candidate, Problem, State
@@ -24,7 +25,8 @@ def told(problem: Problem, chosen: Sequence[Candidate]) -> LearningPath:
     gained = sum(row.contribution for step in steps for row in step.closes)
     offers = [course_spec(candidate.course) for candidate in chosen]
     start = LearnerState(dict(problem.doors), inputs.done)
-    expected = expected_gain(problem.worth, inputs.framework.id, offers, start)
+    needs = dependencies(inputs.framework.id, offers, start)
+    expected = expected_gain(problem.worth, inputs.framework.id, offers, needs)
     gaps = _gaps(problem, before, state)
     return LearningPath(
         status="ready" if any(gap.assessed for gap in gaps) or not gaps else "provisional",

@@ -1,4 +1,4 @@
-"""Adaptive sessions through the front door, on real servers."""
+"""Adaptive sessions over HTTP, on real servers."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,8 +7,12 @@ from typing import Any
 import pytest
 
 from services.assessment.api import RUNNER
+from services.assessment.item_bank.model import BankFacts
+from services.assessment.item_bank.store import ItemBankStore, NewDraft
+from shared.domain import SHARED_TENANT, LocalizedText
 from shared.events import AssessmentCompleted
 from tests.support.assessment import assessment_service, profile_of, registered
+from tests.support.builders import FRAMEWORK
 from tests.support.services import Started, Topic
 from tests.support.sessions import BANK, answer, detail, finish, items_of, publish, start
 
@@ -175,6 +179,28 @@ async def test_a_session_goes_on_with_the_version_of_the_bank_that_it_began_with
         assert (await detail(service, await start(service, other)))["bank_version"] == version
     finally:
         await publish(service, *items_of("reading", 20), *items_of("writing", 20))
+
+
+async def test_a_session_goes_on_when_its_bank_is_retired_and_no_other_begins(service: Started) -> None:
+    officer, other = await registered(service), await registered(service)
+    step = await start(service, officer)
+    store = ItemBankStore(service.database("assessment"))
+    facts = BankFacts(FRAMEWORK, LocalizedText(en="A bank"), retired=True)
+    items = [*items_of("reading", 20), *items_of("writing", 20)]
+    before = await store.version(SHARED_TENANT, BANK)
+    assert before is not None
+    try:
+        draft = await store.save_draft(None, NewDraft(SHARED_TENANT, BANK, facts, before.version, 1), items)
+        assert draft is not None
+        assert await store.publish(draft, 1)
+        runner = service.client.app[RUNNER]
+        runner._sittings.clear()
+        runner._pools.clear()  # as another process, which has never read the bank
+        assert (await start(service, other, 422))["field"] == "framework"
+        last = await finish(service, await answer(service, step, 0), able)
+        assert last["result"]["accepted"]
+    finally:
+        await publish(service, *items)
 
 
 @pytest.mark.parametrize(

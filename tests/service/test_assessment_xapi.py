@@ -1,6 +1,7 @@
 """xAPI statements: stored once, all of a request or none, and evidence where the tenant's mapping says so."""
 
 import asyncio
+import base64
 import io
 import json
 from collections.abc import AsyncIterator
@@ -210,6 +211,37 @@ async def test_of_equal_ids_at_once_one_content_is_taken(service: Started) -> No
     assert {status for status, _ in answers} <= {200, 409}
     assert 200 in {status for status, _ in answers}
     assert len(await evidence(service, officer)) == 1
+
+
+async def test_an_id_is_the_same_in_every_form_of_a_uuid(service: Started) -> None:
+    officer, named = await registered(service), uuid4()
+    forms = [str(named), named.hex, str(named).upper(), named.hex.upper()]
+    for form, other in zip(forms, forms[1:] + forms[:1], strict=True):
+        sent = statement(officer) | {"id": other}
+        put = await service.ask("PUT", f"/xapi/statements?statementId={form}", json=sent, headers=VERSION)
+        assert put.status == 204
+        assert await send(service, sent) == (200, [str(named)])
+        got = await service.ask("GET", f"/xapi/statements?statementId={form}", headers=VERSION)
+        assert (got.status, (await got.json())["id"]) == (200, str(named))
+    assert len(await evidence(service, officer)) == 1
+    status, problem = await send(service, [statement(officer) | {"id": form} for form in forms[:2]])
+    assert (status, "same id" in problem["detail"]) == (400, True)
+    for wrong in ("1", f"urn:uuid:{named}", f"{named}x"):
+        got = await service.ask("GET", f"/xapi/statements?statementId={wrong}", headers=VERSION)
+        assert (got.status, (await got.json())["field"]) == (400, "statementId")
+
+
+async def test_a_client_that_can_send_basic_alone_sends_its_key_as_the_password(service: Started) -> None:
+    officer, key = await registered(service), await service.key("platform")
+    sent = statement(officer)
+    for told, status in ((f"any:{key}", 200), (f":{key}", 200), (key, 401), ("any:x.y", 401), ("any:", 401)):
+        headers = VERSION | {"Authorization": f"Basic {base64.b64encode(told.encode()).decode()}"}
+        assert (await service.client.post("/xapi/statements", json=sent, headers=headers)).status == status
+        got = await service.client.get(f"/xapi/statements?statementId={sent['id']}", headers=headers)
+        assert got.status == status
+    for wrong in ("Basic", "Basic %%%", "Basic 4LiB", f"Basic {key}"):
+        got = await service.client.post("/xapi/statements", json=sent, headers=VERSION | {"Authorization": wrong})
+        assert got.status == 401
 
 
 LATE = (datetime.now(UTC) + timedelta(hours=1)).isoformat()

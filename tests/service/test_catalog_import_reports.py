@@ -8,15 +8,16 @@ from typing import Any
 import pytest
 
 from services.catalog.api.entries import STORE
-from services.catalog.api.importing import REPORTS
 from services.catalog.imports import CourseImport
 from services.catalog.model import CourseImportReport, ListCourses
 from services.catalog.store import CatalogStore
 from shared.decoding import convert
 from shared.domain import Course
 from shared.errors import Unavailable
+from shared.imports.job import ImportRequest
 from shared.imports.reports import ReportStore
 from shared.imports.rows import Row
+from shared.imports.streaming import REPORTS
 from tests.support.builders import unique
 from tests.support.catalog import catalog, course, ids, put
 from tests.support.services import Started
@@ -227,7 +228,8 @@ async def test_a_database_that_comes_back_has_lost_nothing_and_stored_nothing_tw
     service: Started, lost: dict[str, int]
 ) -> None:
     tenant, app = unique("tenant"), service.client.app
-    taken = CourseImport(Away(app[STORE], **lost), app[REPORTS], tenant, "", "ndjson", patience=30)
+    asked = ImportRequest(reports=app[REPORTS], tenant=tenant, trace="", form="ndjson", patience=30)
+    taken = CourseImport(Away(app[STORE], **lost), asked)
     await taken.begin()
     results = await taken.take(rows_of(50))
     assert [(one.status, one.revision) for one in results] == [("created", 1)] * 50
@@ -238,7 +240,8 @@ async def test_a_database_that_comes_back_has_lost_nothing_and_stored_nothing_tw
 
 async def test_a_database_that_stays_away_ends_the_import_with_its_reason(service: Started) -> None:
     tenant, app = unique("tenant"), service.client.app
-    taken = CourseImport(Away(app[STORE], calls_lost=10**6), app[REPORTS], tenant, "", "ndjson", patience=0.3)
+    asked = ImportRequest(reports=app[REPORTS], tenant=tenant, trace="", form="ndjson", patience=0.3)
+    taken = CourseImport(Away(app[STORE], calls_lost=10**6), asked)
     await taken.begin()
     with pytest.raises(Unavailable) as away:
         await taken.take(rows_of(5))

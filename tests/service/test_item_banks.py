@@ -1,4 +1,4 @@
-"""Item banks through the front door: drafts, versions that never change, files with a verdict on every item."""
+"""Item banks over HTTP: drafts, versions that never change, files with a verdict on every item."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -179,7 +179,7 @@ async def test_a_file_with_a_fault_stores_nothing_and_tells_every_fault(service:
     assert [one["verdict"] for one in verdicts] == ["created", "refused", "refused", "refused"]
     assert {fault["field"] for fault in verdicts[1]["faults"]} == {"skill", "key"}
     assert "skill" in {fault["field"] for fault in verdicts[2]["faults"]}
-    assert verdicts[3]["faults"][0]["detail"] == "stands twice, first as number 1"
+    assert verdicts[3]["faults"][0]["detail"] == "is given twice, first as number 1"
     assert (await asked(service, "GET", f"/{name}"))[0] == 404
     status, report = await asked(service, "POST", f"/{name}:import?format=json&skip_refused=true", json=raw)
     assert (status, report["status"], report["refused"]) == (200, "drafted", 3)

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from services.recommender.consumer import ProfileConsumer
-from services.recommender.inputs import Inputs
-from services.recommender.plan_pool import PlanPool, PlanRequest
+from services.recommender.inputs import Inputs, PlanRequest
+from services.recommender.plan_pool import PlanPool
 from services.recommender.planning import Planner
 from shared.cloudevents import from_kafka, to_kafka
 from shared.domain import SHARED_TENANT, Profile, key_of

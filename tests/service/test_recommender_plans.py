@@ -12,8 +12,8 @@ from deploy.local.processes import CannotStart
 from deploy.local.servers import Mongod, find_mongodb
 from services.recommender.catalog_replica import CatalogReplica, PlanSummary
 from services.recommender.feedback import apply_feedback as said
-from services.recommender.inputs import Rule, TenantRules
-from services.recommender.plan_pool import PlanPool, PlanRequest, solve
+from services.recommender.inputs import PlanRequest, Rule, TenantRules
+from services.recommender.plan_pool import PlanPool, solve
 from services.recommender.provenance import Record
 from services.recommender.store import IdempotencyRecord
 from services.recommender.store.history import KEPT, History

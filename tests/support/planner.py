@@ -9,7 +9,7 @@ import msgspec
 
 from services.recommender.catalog_replica import CatalogReplica, fold_events
 from services.recommender.feedback import Action
-from services.recommender.plan_pool import PlanRequest
+from services.recommender.inputs import PlanRequest
 from services.recommender.planning import FeedbackCommand, FeedbackHandler, Planner
 from services.recommender.replanning import Replanner
 from services.recommender.store import ALL_INDEXES, ANNOUNCED, COLLECTION, PlanStore

@@ -121,7 +121,7 @@ class Platform:
         stored = {officer.key: await officer.newest_path() for officer in officers}
         for officer in officers:
             if watcher := watchers.get(officer.name):
-                await until(lambda: watcher.sequence == officer.sequence, f"{officer.name} on the stream")  # noqa: B023
+                await until(lambda: watcher.sequence == officer.sequence, f"{officer.name} on the stream")  # noqa: B023 - awaited in the same turn
                 _in_order(watcher.paths)
         ends = {officer.key: officer.sequence for officer in officers}
         profiles = await self._announced(PROFILES_TOPIC, ends)

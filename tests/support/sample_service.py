@@ -61,6 +61,7 @@ class Shelf:
         self.entered = asyncio.Event()
         self.go_on = asyncio.Event()
         self.stored = False
+        self.left = asyncio.Event()
 
     async def put_thing(self, request: web.Request) -> web.StreamResponse:
         """Store a thing.
@@ -83,6 +84,16 @@ class Shelf:
         self.stored = True
         return no_content()
 
+    async def slow_answer(self, _: web.Request) -> web.StreamResponse:
+        """Answer slowly."""
+        self.entered.set()
+        try:
+            await self.go_on.wait()
+        except asyncio.CancelledError:
+            self.left.set()
+            raise
+        return web.Response(text="slow")
+
     async def wrong(self, _: web.Request) -> web.StreamResponse:
         """Fail."""
         raise RuntimeError("the secret of the house")
@@ -101,6 +112,17 @@ class Shelf:
         await stream.write(b"{}\n")
         raise RuntimeError("in the middle")
 
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """Stream an event, and no second one."""
+        stream = await open_stream(request, "text/event-stream")
+        await stream.write(b"data: 1\n\n")
+        self.entered.set()
+        try:
+            await self.go_on.wait()
+        finally:
+            self.left.set()
+        return stream
+
     async def trace(self, request: web.Request) -> web.StreamResponse:
         """Return the trace."""
         return web.Response(text=trace_of(request))
@@ -115,6 +137,8 @@ class Shelf:
             Route("GET", "/v1/away", self.away, PUBLIC),
             Route("POST", "/v1/clash", self.clash, PUBLIC, problems=[409]),
             Route("GET", "/v1/stream", self.stream, PUBLIC, streams=True),
+            Route("GET", "/v1/events", self.events, PUBLIC, streams=True, produces="text/event-stream"),
+            Route("GET", "/v1/slow-answer", self.slow_answer, PUBLIC),
             Route("GET", "/v1/trace", self.trace, PUBLIC),
         ]
 

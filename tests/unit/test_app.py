@@ -1,4 +1,4 @@
-"""The HTTP shell to whoever asks: policies, limits, problem+json for everything, the document of its routes."""
+"""The HTTP layer of every service: policies, limits, problem+json for everything, the document of its routes."""
 
 import re
 from collections.abc import AsyncIterator
@@ -174,5 +174,12 @@ async def test_the_document_is_valid_and_its_page_needs_no_internet(shelf: Shelf
         text = await page.text()
         assert "default-src 'none'" in page.headers["Content-Security-Policy"]
         assert "http" not in text
-        for asset in re.findall(r'(?:src|href)="(/[^"]+)"', text):
-            assert (await client.get(asset)).status == 200, asset
+        assert "unsafe" not in page.headers["Content-Security-Policy"]
+        assert "data:" not in page.headers["Content-Security-Policy"]
+        assets = re.findall(r'(?:src|href)="([^"]+)"', text)
+        assert len(assets) == 4
+        for asset in assets:
+            assert not asset.startswith("/"), "behind a proxy the page stands under another path"
+            answer = await client.get(f"/{asset}")
+            assert answer.status == 200, asset
+            assert "url(data:" not in await answer.text()

@@ -15,6 +15,7 @@ from services.recommender.planner.course_spec import (
     cost_factor,
     course_spec,
 )
+from services.recommender.planner.explain.dependencies import dependencies
 from services.recommender.planner.explain.expected import expected_gain
 from services.recommender.planner.pipeline import recommend
 from services.recommender.planner.value import ValueFunction
@@ -82,7 +83,8 @@ def test_what_a_path_is_expected_to_gain(courses: list[Course], expected: int) -
     plan = inputs(framework({"a": 2}, others=["x", "y", "z"]), {"a": 0})
     offers = [course_spec(one) for one in courses]
     start = LearnerState(plan.entry_levels(), set())
-    assert expected_gain(ValueFunction(plan.targets()), FRAMEWORK, offers, start) == expected
+    needs = dependencies(FRAMEWORK, offers, start)
+    assert expected_gain(ValueFunction(plan.targets()), FRAMEWORK, offers, needs) == expected
 
 
 def test_what_was_started_was_entered() -> None:

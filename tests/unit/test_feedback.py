@@ -1,4 +1,4 @@
-"""What stands of what an officer has said, and what it means for the next path."""
+"""The valid statements of an officer, and their effect on the next path."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.recommender.feedback import KEPT_PER_COURSE, SLOWED, Action, Feedback, apply_feedback
-from services.recommender.inputs import Rule, TenantRules, inputs_for, rules_within
+from services.recommender.inputs import PlanRequest, Rule, TenantRules, inputs_for, rules_within
 from services.recommender.provenance import hash_of
 from shared.errors import Conflict, InvalidInput
 from tests.support.builders import DAY, framework, profile
@@ -55,7 +55,7 @@ def test_a_mandatory_course_cannot_be_dismissed_and_stands_above_an_older_dismis
         apply_feedback(Feedback(), "a", "not_relevant", at=NOW, now=NOW, mandatory=["a"])
     assert caught.value.field == "action"
     dismissed = after(("a", "not_relevant"), ("b", "not_relevant"))
-    inputs = inputs_for(profile(), dismissed, TenantRules(1, mandatory=["a"]), [], framework=SKILL_FRAMEWORK, as_of=DAY)
+    inputs = inputs_for(PlanRequest(profile(), DAY, dismissed, TenantRules(1, mandatory=["a"]), []), SKILL_FRAMEWORK)
     assert (inputs.mandatory, inputs.excluded) == (["a"], ["b"])
     inputs.check()
 
@@ -69,7 +69,7 @@ def test_what_lies_ahead_of_the_clock_is_refused() -> None:
 def test_started_courses_stay_in_the_order_of_the_path_before() -> None:
     said = after(("c", "started"), ("x", "started"), ("a", "started"))
     assert said.started(["a", "b", "c"]) == ["a", "c", "x"]
-    inputs = inputs_for(profile(), said, TenantRules(), ["a", "b", "c"], framework=SKILL_FRAMEWORK, as_of=DAY)
+    inputs = inputs_for(PlanRequest(profile(), DAY, said, TenantRules(), ["a", "b", "c"]), SKILL_FRAMEWORK)
     assert (inputs.started, inputs.previous) == (["a", "c", "x"], ["a", "b", "c"])
 
 
@@ -96,7 +96,7 @@ def test_whatever_is_said_a_course_is_at_most_one_thing_and_the_inputs_are_sound
     sorts.append(set(feedback.completed_at()))
     assert sum(map(len, sorts)) == len(set.union(*sorts))
     assert [one.sequence for one in feedback.said] == sorted({one.sequence for one in feedback.said})
-    inputs_for(profile(), feedback, TenantRules(), [], framework=SKILL_FRAMEWORK, as_of=DAY).check()
+    inputs_for(PlanRequest(profile(), DAY, feedback, TenantRules(), []), SKILL_FRAMEWORK).check()
 
 
 def test_rules_about_skills_of_another_framework_say_nothing_here() -> None:

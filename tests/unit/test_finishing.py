@@ -12,18 +12,13 @@ import pytest
 
 from services.recommender.catalog_replica import fold_events
 from services.recommender.feedback import MOST_ROWS, Feedback, apply_feedback
-from services.recommender.inputs import Estimate, Inputs
-from services.recommender.plan_pool import (
-    NO_RULES,
-    PlannedPath,
-    PlanRequest,
-    solve,
-)
+from services.recommender.inputs import NO_RULES, Estimate, Inputs, PlanRequest, inputs_for
+from services.recommender.plan_pool import PlannedPath, solve
 from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.index.catalog import Snapshot, View
 from services.recommender.planner.pipeline import recommend, why_not
 from services.recommender.planning import same_path
-from services.recommender.provenance import inputs_of_record
+from services.recommender.provenance import request_of
 from services.recommender.reference import rule as reference
 from shared.compact_paths import alternatives
 from shared.domain import SHARED_TENANT, Course, Framework, Prerequisite, Profile, SkillLevel
@@ -181,7 +176,7 @@ def test_hours_that_get_free_do_not_lengthen_the_path_and_the_officer_is_told_wh
     assert one.left == []
     case = one.last.record
     assert case is not None
-    finishing = inputs_of_record(case, NO_RULES, TWO)
+    finishing = inputs_for(request_of(case, NO_RULES), TWO)
     left_out = [row.id for row in SMALL if row.id not in first]
     assert "kept" in {why_not(finishing, one.view, one.paths[-1], name).cause for name in left_out}
     kept = [row for row in one.paths[-1].open if row.cause == "kept"]

@@ -1,4 +1,4 @@
-"""What real files do wrong, format by format: every fault is told with its row or identifier, its field and why."""
+"""What real files do wrong, format by format: every fault is reported with its row or identifier, its field and why."""
 
 import json
 import os
@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from services.catalog.frameworks import FORMATS, Options, Reading, Source, read, write
-from services.catalog.frameworks.reading import FAULTS_LIMIT, PROSE_LIMIT, TITLE_LIMIT, Given
+from services.catalog.frameworks.reading import FAULTS_LIMIT, PROSE_LIMIT, TITLE_LIMIT
 from services.catalog.frameworks.tables import Source as File
 from services.catalog.frameworks.tables import unpacked
+from services.catalog.frameworks.texts import Given
 from shared.domain import LocalizedText, Prose
 from shared.errors import InvalidInput, Malformed, Problem, TooLarge, Unsupported
 from tests.support.builders import framework

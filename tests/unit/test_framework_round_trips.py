@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.catalog.frameworks import FORMATS, Options, Source, read, write
-from services.catalog.frameworks.reading import clean, identifier
+from services.catalog.frameworks.texts import clean, identifier
 from shared.domain import (
     Area,
     Framework,

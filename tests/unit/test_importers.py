@@ -161,7 +161,7 @@ def test_a_table_is_read_by_its_columns_and_the_guess_is_told_first() -> None:
         ("code=A", "no column holds the title"),
         ('"title=A', "separated by commas"),
         ("title", "is not one of"),
-        ("title=A,title=B", "title stands twice"),
+        ("title=A,title=B", "title is given twice"),
         ("title=C", "two columns are called 'C'"),
     ],
 )

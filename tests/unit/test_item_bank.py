@@ -87,7 +87,7 @@ def test_what_the_shape_excludes_names_its_field_too(changes: dict[str, Any], fi
 
 def test_a_doubled_id_names_both_places() -> None:
     (fault,) = bank_faults([item(CHOICE), item(GRADED)], FRAMEWORK)
-    assert (fault.field, fault.detail) == ("items[1].id", "'r1' stands twice, first in items[0]")
+    assert (fault.field, fault.detail) == ("items[1].id", "'r1' is given twice, first in items[0]")
 
 
 def test_an_item_without_parameters_has_the_starting_values_of_its_level() -> None:

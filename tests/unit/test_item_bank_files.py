@@ -1,4 +1,4 @@
-"""Item banks as JSON, CSV and QTI 3: what is written is read again, and what is wrong is told item by item."""
+"""Item banks as JSON, CSV and QTI 3: what is written is read again, and faults are reported item by item."""
 
 import io
 import zipfile
@@ -239,6 +239,24 @@ def test_a_package_without_a_manifest_is_refused() -> None:
         opened.writestr("q.xml", THAI)
     with pytest.raises(Malformed, match="imsmanifest"):
         formats.read("qti", packed.getvalue(), NONE)
+
+
+def test_an_encrypted_file_of_a_package_is_refused_in_words() -> None:
+    raw = bytearray(package({"q.xml": THAI}))
+    for header, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        place = raw.find(header)
+        while place >= 0:
+            raw[place + flags] |= 1
+            place = raw.find(header, place + 1)
+    with pytest.raises(Malformed, match=r"is encrypted$") as found:
+        formats.read("qti", bytes(raw), NONE)
+    assert "ZipInfo" not in found.value.detail
+
+
+@pytest.mark.parametrize("cut", [30, 60, -1, -30])
+def test_a_package_that_is_cut_is_refused_in_words(cut: int) -> None:
+    with pytest.raises(Malformed, match=r"it is damaged$"):
+        formats.read("qti", package({"q.xml": THAI})[:cut], NONE)
 
 
 def test_a_damaged_file_of_a_package_is_refused() -> None:

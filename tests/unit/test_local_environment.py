@@ -78,7 +78,7 @@ def new_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def ready(tree: Path, new_environment: Path) -> Path:
-    """Return the tree with an environment that holds nothing and is not made anew: `dev` is noted as installed."""
+    """Return the tree with an environment that holds nothing and is not made again: `dev` is noted as installed."""
     shutil.copytree(new_environment, tree / ".venv", symlinks=True)
     (tree / ".venv" / ".requirements").write_text(hashlib.sha256(_lock(tree, "dev").read_bytes()).hexdigest())
     return tree
@@ -128,7 +128,7 @@ def _run(tree: Path, kind: str = "local", python: str = sys.executable, **enviro
 
 
 def _held(tree: Path) -> set[str]:
-    """Return what the environment holds, beside what every new environment does."""
+    """Return what the environment holds besides what every new one holds."""
     code = "import importlib.metadata as m; print(*(d.metadata['Name'] + '==' + d.version for d in m.distributions()))"
     said = subprocess.check_output([tree / ".venv" / "bin" / "python", "-I", "-c", code], text=True)
     return {pin for pin in said.split() if pin.partition("==")[0] not in ("pip", "setuptools")}
@@ -222,7 +222,7 @@ def test_a_registry_out_of_reach_is_named(tree: Path, ready: Path) -> None:
     nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_RETRIES": "0", "PIP_FIND_LINKS": "", "PIP_NO_INDEX": ""}
     status, said = _run(tree, **nowhere)
     assert status == 1
-    assert "registry is out of reach" in said
+    assert "registry cannot be reached" in said
     assert "Traceback" not in said
 
 
@@ -337,7 +337,7 @@ def test_a_file_in_the_place_of_the_environment_is_named(tree: Path) -> None:
     (tree / ".venv").write_text("mine")
     status, said = _run(tree)
     assert status == 1
-    _only_sentence(said, "A file stands where a directory is needed: `.venv`")
+    _only_sentence(said, "`.venv` is a file, and a directory is needed there")
     assert (tree / ".venv").read_text() == "mine"
 
 
@@ -345,7 +345,7 @@ def test_a_link_that_leads_nowhere_is_named(tree: Path) -> None:
     (tree / ".venv").symlink_to(tree / "gone")
     status, said = _run(tree)
     assert status == 1
-    _only_sentence(said, "A file stands where a directory is needed: `.venv`")
+    _only_sentence(said, "`.venv` is a file, and a directory is needed there")
 
 
 def test_the_environment_is_made_where_the_log_cannot_be_written(tree: Path, ready: Path) -> None:

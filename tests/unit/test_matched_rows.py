@@ -1,4 +1,4 @@
-"""What is only matched to a course: worth by its confidence, no entry, no level, and never told as confirmed."""
+"""What is only matched to a course: worth by its confidence, no entry, no level, and never shown as confirmed."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,7 +15,7 @@ from services.recommender.planner.index.catalog import Snapshot
 from services.recommender.planner.pipeline import recommend
 from services.recommender.planner.value import share
 from shared.compact_paths import CompactPath, compact, encoded, expanded
-from shared.domain import SHARED_TENANT, Course, MatchedRow
+from shared.domain import SHARED_TENANT, Course, MatchedRow, Prerequisite
 from shared.messages import told, told_why_not
 from shared.paths import LearningPath
 from tests.support.builders import FRAMEWORK, MOMENT, TENANT, after, at, course, framework, inputs, view_of
@@ -213,6 +213,15 @@ def test_a_completed_matched_course_moves_no_level_and_what_it_was_worth_is_gain
     (asked,) = [one for one in told(done).assess_first if one.kind == "matched"]
     assert (asked.skill, asked.level, asked.confidence) == ("a", 2, 0.7)
     assert "matched by its description, not confirmed (70 %)" in (asked.reason.en or "")
+
+
+def test_no_course_stays_that_another_one_of_the_path_stands_in_for() -> None:
+    """The search knows the cheapest branch of a choice; the path opens the other one too."""
+    guess, low = matched("guess", ("a", 0, 2, 0.7), hours=1), course("low", ("a", 0, 2), hours=2)
+    either = Prerequisite(any=[after("guess"), after("low")])
+    high = course("high", ("a", 2, 3), hours=2, requires=[either])
+    path = path_of(inputs(NEEDS, {"a": 0, "b": 2}), guess, low, high)
+    assert taken(path) == ["low", "high"]
 
 
 def test_the_match_to_be_confirmed_leads_higher_than_what_counts_already() -> None:

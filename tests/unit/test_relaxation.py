@@ -1,4 +1,6 @@
-"""Closure costs are the same however they are computed; the search exchanges two courses at once."""
+"""Closure costs are the same however they are computed; the search exchanges two courses at once, within its bound."""
+
+from collections.abc import Callable
 
 import msgspec
 import numpy as np
@@ -9,10 +11,14 @@ from services.recommender.planner.optimizer.candidates import select
 from services.recommender.planner.optimizer.closure_cost import ADDING, DEAREST, costs_from, empty_costs
 from services.recommender.planner.optimizer.instance import build_instance
 from services.recommender.planner.optimizer.query import build_query, search_space
+from services.recommender.planner.optimizer.search import value_bound
+from services.recommender.planner.optimizer.solve import solve
 from services.recommender.planner.units import UNREACHABLE
 from services.recommender.planner.value import ValueFunction, posterior_targets
+from tests.evaluation.exact import optimum
+from tests.evaluation.problem import Problem
 from tests.evaluation.quality import BUDGETS, world_of
-from tests.evaluation.worlds import generated
+from tests.evaluation.worlds import generated, shared
 
 
 @pytest.mark.parametrize("number", range(4))
@@ -58,3 +64,16 @@ def test_two_courses_are_exchanged_at_once(world: str, number: int, optimum: int
     drawn, view = world_of(world, number)
     plan = drawn.officer(np.random.default_rng([number, 40]), BUDGETS[number % len(BUDGETS)])
     assert pipeline.recommend(plan, view).coverage.gained == optimum
+
+
+@pytest.mark.parametrize("number", range(14))
+def test_no_path_closes_more_than_the_bound_of_the_search(number: int) -> None:
+    world = shared(number)
+    plan = world.officer(np.random.default_rng(number), BUDGETS[number % len(BUDGETS)])
+    found = solve(plan, world.view())
+    bound: Callable[..., int] = vars(value_bound)["py_func"]
+    most = bound(found.problem, found.start_state, found.targets) - int(found.start_state.held.sum())
+    assert found.final_state.held.sum() - found.start_state.held.sum() <= most
+    weighed = {found.space.course_id(number) for number in found.problem.courses["number"][:-1].tolist()}
+    best = optimum(Problem(plan, [course for course in world.courses if course.id in weighed]))
+    assert best.gained <= most

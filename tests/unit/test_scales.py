@@ -12,7 +12,7 @@ from services.assessment.model import Result, SubmitAssessment
 from services.assessment.scoring import check as check_assessment
 from services.catalog.model import FrameworkScale, check_course
 from services.recommender.feedback import Feedback
-from services.recommender.inputs import Estimate, TenantRules, inputs_for
+from services.recommender.inputs import Estimate, PlanRequest, TenantRules, inputs_for
 from services.recommender.plan_pool import plan_for, plan_stateless
 from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.index.catalog import Snapshot, View
@@ -216,4 +216,4 @@ def test_an_older_profile_event_reads_as_it_did() -> None:
     written = msgspec.json.encode(profile())
     assert b"framework_owner" not in written
     assert msgspec.json.decode(written, type=type(profile())).framework_owner is None
-    inputs_for(profile(), Feedback(), TenantRules(), [], framework=framework({"a": 3}), as_of=DAY).check()
+    inputs_for(PlanRequest(profile(), DAY, Feedback(), TenantRules(), []), framework({"a": 3})).check()

@@ -65,7 +65,7 @@ def framework(name: str) -> Framework:
 def courses() -> dict[str, Course]:
     lines = (SEED / "courses.ndjson").read_bytes().splitlines()
     read = [msgspec.json.decode(line, type=Course) for line in lines]
-    assert len({course.id for course in read}) == len(read), "an id stands twice"
+    assert len({course.id for course in read}) == len(read), "an id is given twice"
     return {course.id: course for course in read}
 
 
@@ -91,7 +91,7 @@ def has_both_languages(text: LocalizedText) -> bool:
 
 
 def conditions_in(condition: Prerequisite) -> Iterator[Prerequisite]:
-    """Yield a condition and all that stand inside it."""
+    """Yield a condition and all that it contains."""
     yield condition
     for branch in (condition.any, condition.all):
         for inner in branch or ():

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.recommender.api.unmatched_rules import unmatched
-from services.recommender.inputs import Estimate, Inputs, Rule, TenantRules, check_rules
+from services.recommender.inputs import Estimate, Inputs, Rule, TenantRules, check_tenant_rules
 from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.index.catalog import Snapshot
 from services.recommender.planner.pipeline import recommend
@@ -241,8 +241,8 @@ def test_two_spellings_of_one_name_contradict_each_other() -> None:
             inputs(TWO, NOTHING, rules=rules).check()
         assert caught.value.field == "rules[1].values[0]"
         with pytest.raises(InvalidInput) as caught:
-            check_rules(TenantRules(rules=rules))
+            check_tenant_rules(TenantRules(rules=rules))
         assert caught.value.field == "rules[1].values[0]"
     with pytest.raises(InvalidInput) as caught:
-        check_rules(TenantRules(rules=[Rule("course", ["A-Short"], 0)], mandatory=["a-short"]))
+        check_tenant_rules(TenantRules(rules=[Rule("course", ["A-Short"], 0)], mandatory=["a-short"]))
     assert caught.value.field == "rules[0].values[0]"

@@ -4,17 +4,7 @@ from typing import Any
 
 from services.assessment.api.assessments import list_assessments, show_self_assessment, submit_assessment
 from services.assessment.api.common import INDEX, INTAKE, KEYS, PEPPER, REGISTRAR, STORE
-from services.assessment.api.importing import (
-    IMPORTS,
-    REPORT,
-    REPORTS,
-    ImportList,
-    import_officers,
-    import_results,
-    list_import_rows,
-    list_imports,
-    show_import,
-)
+from services.assessment.api.importing import IMPORTS, REPORT, import_officers, import_results
 from services.assessment.api.item_banks import BANK_FILES, BANK_ROUTES, BANKS
 from services.assessment.api.officers import (
     count_officers,
@@ -42,9 +32,10 @@ from services.assessment.model import (
     SkillProfile,
     SubmitAssessment,
 )
-from shared.auth import ADMINS, ASSESSORS, PLATFORMS
+from shared.auth import ASSESSORS, EDITORS, PLATFORMS
 from shared.domain import Profile
-from shared.imports.rows import ImportReport, ListImports, ListRows, RowPage, RowResult
+from shared.imports.rows import ImportList, ImportReport, ListImports, ListRows, RowPage, RowResult
+from shared.imports.streaming import list_import_rows, list_imports, show_import
 from shared.routes import IDEMPOTENCY_KEY, IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, Handler, MergePatch, Route
 
 __all__ = [
@@ -56,7 +47,6 @@ __all__ = [
     "PEPPER",
     "RECEIVER",
     "REGISTRAR",
-    "REPORTS",
     "ROUTES",
     "RUNNER",
     "SESSIONS",
@@ -133,7 +123,7 @@ ROUTES = [
         problems=[412, 415],
     ),
     Route("GET", _OFFICER, get_officer, ASSESSORS, headers=[IF_NONE_MATCH], answers={200: Profile, 304: None}),
-    Route("GET", "/v1/frameworks/{framework_id}/officers", count_officers, ADMINS, answers={200: FrameworkOfficers}),
+    Route("GET", "/v1/frameworks/{framework_id}/officers", count_officers, EDITORS, answers={200: FrameworkOfficers}),
     Route("GET", f"{_OFFICER}/profile", show_profile, ASSESSORS, query=ShowProfile, answers={200: SkillProfile}),
     Route(
         "DELETE",

@@ -1,6 +1,7 @@
 """xAPI (IEEE 9274.1.1) for statements, and the tenant's mapping of activities to skills."""
 
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from aiohttp import web
@@ -76,7 +77,8 @@ async def put_statement(request: web.Request) -> web.StreamResponse:
     given = decode(await read_raw(request), Any)
     if not isinstance(given, dict):
         raise Malformed("needs one statement")
-    if str(given.setdefault("id", wanted.statementId)).lower() != wanted.statementId.lower():
+    named = _uuid(wanted.statementId, "statementId")
+    if _uuid(given.setdefault("id", named), "id") != named:
         raise Malformed("is not the statementId of the request", "id")
     await request.app[RECEIVER].take(principal(request).tenant, [given], trace_of(request), several=False)
     return _told(no_content(), version)
@@ -86,7 +88,7 @@ async def get_statement(request: web.Request) -> web.StreamResponse:
     """Return one statement by its id. Statements cannot be searched."""
     version, wanted = _version(request), read_query(request, NamedStatement)
     tenant = principal(request).tenant
-    found = await request.app[STATEMENTS].find(tenant, wanted.statementId.lower())
+    found = await request.app[STATEMENTS].find(tenant, _uuid(wanted.statementId, "statementId"))
     if found is None:
         raise NotFound("no such statement", "statementId")
     stored = found["stored"].isoformat()
@@ -98,7 +100,7 @@ async def get_statement(request: web.Request) -> web.StreamResponse:
 async def put_mapping(request: web.Request) -> web.StreamResponse:
     """Replace the tenant's mapping of activities to skills.
 
-    It counts for statements that come from now on. A statement that was only kept is read by it when it is sent again.
+    It applies to new statements. A statement that was stored and not used is read by it when it is sent again.
     """
     body = await read_body(request, PutXapiMapping)
     tenant, index = principal(request).tenant, request.app[INDEX]
@@ -110,6 +112,14 @@ async def put_mapping(request: web.Request) -> web.StreamResponse:
 async def show_mapping(request: web.Request) -> web.StreamResponse:
     """Return the tenant's mapping, how many statements are evidence or only kept, and the latest of the latter."""
     return json_response(await request.app[STATEMENTS].shown_mapping(principal(request).tenant))
+
+
+def _uuid(given: object, field: str) -> str:
+    """Return an id as it is stored, in whatever form of a UUID it came. Raises Malformed naming the field."""
+    try:
+        return str(msgspec.convert(given, UUID))
+    except msgspec.ValidationError as error:
+        raise Malformed("is no UUID", field) from error
 
 
 def _version(request: web.Request) -> str:
@@ -152,6 +162,7 @@ XAPI_ROUTES = [
         body=Statement | list[Statement],
         example=[_STATEMENT],
         headers=[_HEADER],
+        basic=True,
         answers={200: list[str]},
         problems=[409],
         limit=_LIMIT,
@@ -165,6 +176,7 @@ XAPI_ROUTES = [
         example=_STATEMENT,
         query=NamedStatement,
         headers=[_HEADER],
+        basic=True,
         answers={204: None},
         problems=[409],
     ),
@@ -175,6 +187,7 @@ XAPI_ROUTES = [
         PLATFORMS,
         query=NamedStatement,
         headers=[_HEADER],
+        basic=True,
         answers={200: Statement},
         problems=[404],
     ),

@@ -156,13 +156,13 @@ def item_faults(item: Item, framework: Framework | None) -> list[InvalidInput]:
 
 
 def bank_faults(items: Iterable[Item], framework: Framework) -> list[InvalidInput]:
-    """Return the faults of all items, each at `items[i].field`, and ids that stand twice."""
+    """Return the faults of all items, each at `items[i].field`, and ids that are given twice."""
     found: list[InvalidInput] = []
     first: dict[str, int] = {}
     for i, item in enumerate(items):
         found += [InvalidInput(fault.detail, f"items[{i}].{fault.field}") for fault in item_faults(item, framework)]
         if (before := first.setdefault(item.id, i)) != i:
-            found.append(InvalidInput(f"{item.id!r} stands twice, first in items[{before}]", f"items[{i}].id"))
+            found.append(InvalidInput(f"{item.id!r} is given twice, first in items[{before}]", f"items[{i}].id"))
     if len(first) > ITEMS_LIMIT:
         found.append(InvalidInput(f"a bank may hold {ITEMS_LIMIT} items", "items"))
     return found

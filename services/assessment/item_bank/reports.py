@@ -51,7 +51,7 @@ def results_of(reading: BankReading, framework: Framework | None, known: Mapping
     for one in reading.items:
         faults = [*one.faults, *(item_faults(one.item, framework) if one.item else ())]
         if one.id is not None and (before := first.setdefault(one.id, one.number)) != one.number:
-            faults.append(InvalidInput(f"stands twice, first as number {before}", "id"))
+            faults.append(InvalidInput(f"is given twice, first as number {before}", "id"))
         shown = [ItemFault(fault.detail, fault.field) for fault in faults[:_FAULTS]]
         told.append(ItemResult(one.number, one.id, _verdict(one, known, refused=bool(faults)), shown))
     return told

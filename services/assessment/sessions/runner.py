@@ -188,7 +188,7 @@ class SessionRunner:
                 raise
             except Exception as error:  # noqa: BLE001 - one that cannot be ended keeps no other from it
                 fields = {"error": frames_of(error)}
-                log.error("session %s cannot be ended", session.plan.key, extra={"fields": fields})  # noqa: TRY400
+                log.error("session %s cannot be ended", session.plan.key, extra={"fields": fields})  # noqa: TRY400 - no traceback: it may hold data
                 await self._sessions.postpone(session, self._clock() + _PUT_OFF)
         return len(due)
 
@@ -398,7 +398,7 @@ def _skills(framework: Framework, profile: Profile, asked: Sequence[str] | None)
             if skill not in known:
                 raise InvalidInput(f"framework {framework.id} has no skill {skill!r}", f"skills[{i}]")
             if skill in wanted[:i]:
-                raise InvalidInput(f"{skill!r} stands twice", f"skills[{i}]")
+                raise InvalidInput(f"{skill!r} is given twice", f"skills[{i}]")
     return [
         SessionSkill(skill, required[skill].level, required[skill].weight) if skill in required else SessionSkill(skill)
         for skill in wanted

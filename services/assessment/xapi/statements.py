@@ -46,7 +46,7 @@ class Account(Struct):
 class Actor(Struct):
     """Who did it. Only agents with an account are officers."""
 
-    objectType: Literal["Agent", "Group"] = "Agent"  # noqa: N815
+    objectType: Literal["Agent", "Group"] = "Agent"  # noqa: N815 - the standard's own name
     account: Account | None = None
     mbox: str | None = None
     mbox_sha1sum: str | None = None
@@ -63,7 +63,7 @@ class ActivityObject(Struct):
     """What it was done with; only activities can be mapped."""
 
     id: Annotated[str, Meta(max_length=2000)] | None = None
-    objectType: Literal["Activity", "Agent", "Group", "SubStatement", "StatementRef"] = "Activity"  # noqa: N815
+    objectType: Literal["Activity", "Agent", "Group", "SubStatement", "StatementRef"] = "Activity"  # noqa: N815 - the standard's own name
 
 
 class Score(Struct):
@@ -128,7 +128,7 @@ def read_statement(given: object, place: str, now: datetime) -> ReceivedStatemen
         _check_activity(statement.object, place)
     taken_at = statement.timestamp or now
     if taken_at > now + CLOCK_SKEW:
-        raise Malformed("lies in the future", _at(place, "timestamp"))
+        raise Malformed("is in the future", _at(place, "timestamp"))
     if sendable(taken_at) != taken_at:
         raise Malformed("lies before the year 1900", _at(place, "timestamp"))
     compared = {name: value for name, value in given.items() if name not in _NOT_COMPARED}

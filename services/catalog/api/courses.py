@@ -81,8 +81,8 @@ async def list_courses(request: web.Request) -> web.StreamResponse:
 
     A tenant's own course hides a shared one of the same id. `catalog_revision` shows the catalog as it was at that
     revision. With any of `q`, `level`, `provider`, `max_hours` and `job_group` it is a search: the best courses first,
-    with their number, facets and where the words of `q` stand; it finds Thai and English with misspellings and without
-    tone marks, and `next` goes on where the page ended, whatever has changed meanwhile.
+    with their number, facets and the places of the words of `q`. It finds Thai and English with misspellings and
+    without tone marks. `next` continues after the page, whatever has changed meanwhile.
     """
     wanted = read_query(request, ListCourses)
     if wanted.searches:

@@ -51,7 +51,7 @@ class ImportFramework(Struct, frozen=True, forbid_unknown_fields=True):
         Annotated[str, Meta(max_length=2000)] | None,
         Meta(description="The names of the levels from 0 on, with commas between them."),
     ] = None
-    mark: Annotated[Level | None, Meta(description="The level that a mark such as x stands for.")] = None
+    mark: Annotated[Level | None, Meta(description="The level that a mark such as x means.")] = None
     skip_refused: Annotated[bool, Meta(description="Take the rest of a framework that is untrue without it.")] = False
 
 
@@ -201,7 +201,7 @@ def _refused(request: web.Request, reading: Reading) -> web.Response:
         detail,
         request[REQUEST_ID],
         first.field if first else None,
-        _report(reading, "refused"),
+        report=_report(reading, "refused"),
     )
     response = json_response(problem, InvalidInput.status)
     response.content_type = "application/problem+json"

@@ -1,4 +1,4 @@
-"""Imports of many courses, and their reports."""
+"""Imports of many courses."""
 
 from aiohttp import web
 from msgspec import Struct
@@ -8,13 +8,8 @@ from services.catalog.importers import TYPES, ListReader, Options
 from services.catalog.importers.tables import pairs
 from services.catalog.imports import CourseImport
 from services.catalog.model import CourseImportReport, ImportCourses
-from shared.errors import NotFound, Unsupported
-from shared.imports.reports import ReportStore
-from shared.imports.rows import ListImports, ListRows, RowPage
-from shared.imports.streaming import answer_import, named_encoding
-from shared.routes import json_response, principal, read_query, trace_of
-
-REPORTS: web.AppKey[ReportStore[CourseImportReport]] = web.AppKey("reports", ReportStore)
+from shared.imports.streaming import answer_import, import_request, named_encoding, named_format
+from shared.routes import read_query
 
 
 class CourseImportList(Struct, frozen=True):
@@ -33,9 +28,7 @@ async def import_courses(request: web.Request) -> web.StreamResponse:
     report says so; stored courses remain, and the file may be sent again. Up to 16 MiB of answers wait for a client
     that sends everything before it reads; more are read only as the answers are taken.
     """
-    form = TYPES.get(request.content_type)
-    if form is None:
-        raise Unsupported(f"the content type is to be one of: {', '.join(TYPES)}", "Content-Type")
+    form = named_format(request, TYPES)
     asked = read_query(request, ImportCourses)
     options = Options(
         columns=asked.map,
@@ -47,41 +40,8 @@ async def import_courses(request: web.Request) -> web.StreamResponse:
     reader = ListReader(form, options)
     taken = CourseImport(
         request.app[STORE],
-        request.app[REPORTS],
-        principal(request).tenant,
-        trace_of(request),
-        form,
-        dry_run=asked.dry_run,
+        import_request(request, form, dry_run=asked.dry_run),
         full=asked.full,
         withdraw=asked.withdraw,
     )
     return await answer_import(request, reader, taken)
-
-
-async def show_import(request: web.Request) -> web.StreamResponse:
-    """Return the report of an import: its counts, and the findings about the whole file.
-
-    It is kept for 90 days.
-    """
-    return json_response(await _report(request))
-
-
-async def list_imports(request: web.Request) -> web.StreamResponse:
-    """Return the reports of the tenant's latest imports, that which was changed last first."""
-    wanted = read_query(request, ListImports)
-    return json_response(CourseImportList(await request.app[REPORTS].newest(principal(request).tenant, wanted.limit)))
-
-
-async def list_import_rows(request: web.Request) -> web.StreamResponse:
-    """Return a page of the rows of an import, in order, with the verdict on each."""
-    wanted = read_query(request, ListRows)
-    report = await _report(request)
-    rows, following = await request.app[REPORTS].page(report.import_id, wanted)
-    return json_response(RowPage(rows, following))
-
-
-async def _report(request: web.Request) -> CourseImportReport:
-    report = await request.app[REPORTS].find(principal(request).tenant, request.match_info["import_id"])
-    if report is None:
-        raise NotFound("no such import")
-    return report

@@ -13,20 +13,9 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import msgspec
 
 from services.catalog.frameworks.own import json_of
-from services.catalog.frameworks.reading import (
-    EVERYBODY,
-    Builder,
-    Given,
-    NotKept,
-    Options,
-    Reading,
-    clean,
-    decimal,
-    identifier,
-    not_held,
-    plain,
-)
+from services.catalog.frameworks.reading import EVERYBODY, Builder, NotKept, Options, Reading, not_held
 from services.catalog.frameworks.tables import Source
+from services.catalog.frameworks.texts import Given, clean, decimal, identifier, plain
 from shared.domain import (
     Framework,
     LocalizedText,
@@ -121,7 +110,7 @@ class _Package:
             self._builder.fault("has no identifier", id=place, field=f"{place}.identifier", verdict="untrue")
         elif key in self._items:
             same = item == self._items[key]
-            reason = "stands twice" if same else "the same identifier as an earlier item, which says otherwise"
+            reason = "is given twice" if same else "the same identifier as an earlier item, which says otherwise"
             verdict: Any = "changed" if same else "untrue"
             self._builder.fault(reason, id=key, field=f"{place}.identifier", verdict=verdict)
         else:
@@ -279,9 +268,7 @@ class _Package:
             title = Given("", {language: str(words) for language, words in both.items()})
         said, language = _string(self._document, "description"), _string(self._document, "language").lower()
         if language.partition("-")[0] not in ("", "en", "th"):
-            builder.assume(
-                f"the words of the package are in {language[:20]!r}; they stand in the place of English ones"
-            )
+            builder.assume(f"the words of the package are in {language[:20]!r}; they are kept as English ones")
         if "description" not in extension and said:
             extension = {**extension, "description": builder.text(Given(said), row=None, id=name, field="description")}
         builder.head(

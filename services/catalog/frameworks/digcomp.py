@@ -11,18 +11,9 @@ from typing import Any
 import msgspec
 
 from services.catalog.frameworks.own import json_of
-from services.catalog.frameworks.reading import (
-    EVERYBODY,
-    Builder,
-    Given,
-    NotKept,
-    Options,
-    Reading,
-    decimal,
-    identifier,
-    not_held,
-)
+from services.catalog.frameworks.reading import EVERYBODY, Builder, NotKept, Options, Reading, not_held
 from services.catalog.frameworks.tables import Source
+from services.catalog.frameworks.texts import Given, decimal, identifier
 from shared.domain import Framework, LocalizedText, Prose, ScaleLevel
 from shared.errors import InvalidInput
 
@@ -148,7 +139,7 @@ def _take_statement(
     elif level_name not in levels:
         builder.fault(f"unknown level {level_name!r}", id=name, field="four_levels_proficiency_name")
     elif not (words.th() or words.en()):
-        builder.fault("has no words that show anything", id=name, field="description")
+        builder.fault("has no visible text", id=name, field="description")
     else:
         new = [
             one for one in _distinct(builder.descriptors(levels[level_name], words)) if one not in descriptors[skill]
@@ -182,7 +173,7 @@ def _reference(given: Any) -> str:
 
 
 def _given(value: Any) -> Given:
-    """Return words that stand as a text, as a value with a language, as a map of languages, or as a list of these."""
+    """Return a text from words, from a value with a language, from a map of languages, or from a list of these."""
     if isinstance(value, str):
         return Given(value)
     if isinstance(value, list):
@@ -244,7 +235,7 @@ def write(framework: Framework) -> tuple[bytes, list[NotKept]]:
         ("mapping", [f"{one.origin} → {one.target}" for one in framework.mappings]),
         ("code or synonym", [one.id for one in framework.skills if one.code or one.synonyms]),
         ("provenance", [one.id for one in (framework, *parts) if one.provenance]),
-        ("descriptor beside the scale", [""] * lost),
+        ("descriptor outside the scale", [""] * lost),
     ]
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n", not_held(found)
 

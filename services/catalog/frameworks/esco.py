@@ -1,6 +1,6 @@
-"""ESCO as its CSV files: skills, occupations, which skills an occupation needs, and what lies within what.
+"""ESCO as its CSV files: skills, occupations, which skills an occupation needs, and the groups that contain them.
 
-The files are told apart by their headings, so their names and their number do not matter; an archive may hold them. An
+The files are recognised by their headings, so their names and their number do not matter; an archive may hold them. An
 occupation is a job group. ESCO has no levels: a skill is there or not. An essential one weighs more than an optional
 one, which is an assumption of ours and marked so.
 """
@@ -9,19 +9,9 @@ from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from typing import Any
 
-from services.catalog.frameworks.reading import (
-    EVERYBODY,
-    Builder,
-    Given,
-    NotKept,
-    Options,
-    Reading,
-    clean,
-    decimal,
-    not_held,
-    plain,
-)
+from services.catalog.frameworks.reading import EVERYBODY, Builder, NotKept, Options, Reading, not_held
 from services.catalog.frameworks.tables import Row, Source, archive, lines_of, row_of, rows_of, table
+from services.catalog.frameworks.texts import Given, clean, decimal, plain
 from shared.domain import Framework, LocalizedText, Provenance
 from shared.errors import InvalidInput
 from shared.texts import folded
@@ -104,7 +94,7 @@ class _Files:
         """Give the builder everything."""
         builder = self._builder
         self._groups = {row.get("concepturi"): row for row in self._rows(_GROUPS)}
-        unheard = Builder(builder.options)  # the faults of the list of skills are told when it is given
+        unheard = Builder(builder.options)  # faults are reported when the list itself is read
         for row in chain(self._rows(_BROADER), self._rows(_SKILLS, unheard)):
             above = (row.get("broaderuri") or row.get("broaderconcepturi").replace("|", "\n")).split()
             if above:
@@ -157,7 +147,7 @@ class _Files:
                 self._builder.not_kept(f"{name} of an occupation", f"{row.get('preferredlabel')}: {words}")
 
     def _give_skill(self, row: Row) -> str:
-        """Give the builder a skill; return the address of its area, or its own id where it lies in no group."""
+        """Give the builder a skill; return the address of its area, or its own id if it is in no group."""
         self._skills.add(row.get("concepturi"))
         if not self._named(row):
             return ""

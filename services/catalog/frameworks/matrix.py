@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
-from services.catalog.frameworks.reading import Builder, Given, NotKept, Options, Reading, decimal, identifier, not_held
+from services.catalog.frameworks.reading import Builder, NotKept, Options, Reading, not_held
 from services.catalog.frameworks.tables import Row, Source, row_of, rows_of, table
+from services.catalog.frameworks.texts import Given, decimal, identifier
 from shared.domain import Framework, LocalizedText, Prose, ScaleLevel
 from shared.errors import InvalidInput
 from shared.texts import folded
@@ -195,7 +196,7 @@ class _Matrix:
             and other not in self._told
         ):
             self._told.add(other)
-            reason = f"lies in {seen.more['area']!r} in row {seen.row}, which is kept; here in {given['area']!r}"
+            reason = f"is in {seen.more['area']!r} in row {seen.row}, which is kept; here in {given['area']!r}"
             self._builder.fault(reason, row=row, id=key, field="area", verdict="changed")
         seen.more = given | seen.more
         return key
@@ -237,7 +238,7 @@ class _Matrix:
             return
         reason = f"{cell.words[:100]!r} is no level of the scale; name the levels from 0 on with `scale`"
         if folded(cell.words) in _MARKS:
-            reason = f"{cell.words!r} marks a skill without its level; say with `mark` which level a mark stands for"
+            reason = f"{cell.words!r} marks a skill without its level; say with `mark` which level a mark means"
         self._builder.fault(reason, row=cell.row, id=name, field="level", verdict="untrue")
 
     def _levels(self) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """O*NET as its tables: ratings of elements by occupation, with the names of both.
 
-The files are told apart by their headings. An element is a skill; the group above it is an area; an occupation is a job
+The files are recognised by their headings. An element is a skill; the group above it is an area; an occupation is a job
 group. A rating on the scale LV (0 to 7) is the required level, and the one on the scale IM (1 to 5) its weight.
 """
 
@@ -8,18 +8,9 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from services.catalog.frameworks.reading import (
-    EVERYBODY,
-    Builder,
-    Given,
-    NotKept,
-    Options,
-    Reading,
-    decimal,
-    not_held,
-    plain,
-)
+from services.catalog.frameworks.reading import EVERYBODY, Builder, NotKept, Options, Reading, not_held
 from services.catalog.frameworks.tables import Row, Source, archive, row_of, rows_of, table
+from services.catalog.frameworks.texts import Given, decimal, plain
 from shared.domain import Framework, LocalizedText, ScaleLevel
 from shared.errors import InvalidInput
 from shared.texts import folded
@@ -137,7 +128,7 @@ class _Tables:
                 weights[place] = value
             elif place in levels:
                 verdict: Any = "changed" if levels[place][0] == value else "untrue"
-                reason = f"stands twice, also in row {levels[place][1]}"
+                reason = f"is given twice, also in row {levels[place][1]}"
                 builder.fault(reason, row=row.number, id=" / ".join(place), field="Data Value", verdict=verdict)
             else:
                 levels[place] = value, row.number
@@ -152,7 +143,7 @@ class _Tables:
             builder.assume("the ratings hold no importance (scale IM): every requirement weighs 1")
 
     def _value(self, row: Row, place: tuple[str, str]) -> float | None:
-        """Return a rating on the scales LV and IM; None, told, for what is none or is not to be used."""
+        """Return a rating on the scales LV and IM; None, and a fault, for one that is invalid or is not to be used."""
         scale, words, name = row.get("scale id").upper(), row.get("data value"), " / ".join(place)
         for field, words_of in (("O*NET-SOC Code", place[0]), ("Element ID", place[1])):
             if not words_of:
@@ -196,7 +187,7 @@ class _Tables:
 
 
 def _above(element: str) -> str:
-    """Return the group of an element: 2.A.1.a lies in 2.A.1."""
+    """Return the group of an element: 2.A.1.a is in 2.A.1."""
     return element.rpartition(".")[0] or element
 
 
@@ -249,7 +240,7 @@ def _not_held(framework: Framework) -> list[NotKept]:
             "requirement of one stage, or above 7",
             [row.skill for row in framework.requirements if row.stage or row.level > TOP],
         ),
-        ("weight below 1 or above 5", [row.skill for row in framework.requirements if not 1 <= row.weight <= 5]),  # noqa: PLR2004
+        ("weight below 1 or above 5", [row.skill for row in framework.requirements if not 1 <= row.weight <= 5]),  # noqa: PLR2004 - the ends of its scale
         ("stage", [one.id for one in framework.stages]),
         ("relation", [f"{one.origin} → {one.target}" for one in framework.relations]),
         ("mapping", [f"{one.origin} → {one.target}" for one in framework.mappings]),

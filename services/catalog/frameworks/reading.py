@@ -10,18 +10,14 @@ continues. If the framework would be wrong without it (a level of the scale, a r
 requirements, a requirement), the whole file is refused with the list of faults, unless `skip_refused` is set.
 """
 
-import hashlib
-import html
-import re
-import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 
+from services.catalog.frameworks.texts import Given, clean, decimal, identifier
 from shared.decoding import convert
 from shared.domain import (
     Area,
@@ -40,17 +36,13 @@ from shared.domain import (
     mapping_faults,
 )
 from shared.errors import Problem
-from shared.texts import folded, shows_something
+from shared.texts import shows_something
 
 TITLE_LIMIT, PROSE_LIMIT = 300, 5000
 EXAMPLES = 5
 FAULTS_LIMIT = 20_000
 """How many faults are listed; the others are counted."""
 
-_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_THAI = re.compile("[\u0e01-\u0e3a\u0e40-\u0e4e]")
-_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-_UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _CHILD_OF: Literal["child_of"] = "child_of"
 _SHAPES: dict[str, Any] = {"areas": Area, "skills": Skill, "job_groups": JobGroup, "stages": Stage}
 _CYCLES = 100
@@ -99,8 +91,8 @@ class Options(Struct, frozen=True):
     """What the caller states because a file does not contain it.
 
     `id` and `title` of the framework; `columns`: our name of a column -> its heading (several joined by ` + `);
-    `scale`: the names of the levels from 0 on, where a table gives levels by unknown words; `mark`: the level that a
-    mark such as `x` stands for; `skip_refused`: import the valid rows, although refused rows are missing.
+    `scale`: the names of the levels from 0 on, if a table names levels by unknown words; `mark`: the level that a
+    mark such as `x` means; `skip_refused`: import the valid rows, although refused rows are missing.
     """
 
     id: str = ""
@@ -111,67 +103,10 @@ class Options(Struct, frozen=True):
     skip_refused: bool = False
 
 
-@dataclass
-class Given:
-    """A text as a file has it, in one language or several: language -> words."""
-
-    text: str = ""
-    by_language: Mapping[str, str] = field(default_factory=dict)
-
-    def th(self) -> str:
-        return clean(self.by_language.get("th", self.text if _is_thai(self.text) else ""))
-
-    def en(self) -> str:
-        plain = "" if _is_thai(self.text) else self.text
-        others = (words for language, words in self.by_language.items() if language != "th")
-        return clean(self.by_language.get("en") or plain or next(others, ""))
-
-
-def clean(words: str) -> str:
-    """Return a text in NFC, with entities resolved, without control characters and outer spaces."""
-    if words.isascii() and words.isprintable() and "&" not in words:
-        return words.strip()
-    words = _ENTITY.sub(lambda found: html.unescape(found[0]), words) if "&" in words else words
-    words = unicodedata.normalize("NFC", _UNSEEN.sub("", words)).replace("\r\n", "\n").strip()
-    return words if shows_something(words) else ""
-
-
 def not_held(parts: Iterable[tuple[str, Iterable[str]]]) -> list[NotKept]:
     """Return what a format cannot hold of a framework, by what it is and the names of its items."""
     found = [(what, [*names]) for what, names in parts]
     return [NotKept(what, len(names), names[:EXAMPLES]) for what, names in found if names]
-
-
-def plain(text: LocalizedText | Prose | None) -> str:
-    """Return a text where a format takes one language: the English one, else the Thai one."""
-    return (text.en or text.th or "") if text else ""
-
-
-def escaped(words: str) -> str:
-    """Return a text with entities escaped, so that `clean` returns the original text."""
-    return _ENTITY.sub(lambda found: f"&amp;{found[0][1:]}", words)
-
-
-def decimal(number: float) -> str:
-    """Return a level or a weight as its shortest decimal number; both are kept to the millionth."""
-    return f"{number:.6f}".rstrip("0").rstrip(".")
-
-
-def identifier(raw: str) -> str:
-    """Return a text as an identifier: unchanged if it is valid, else in ASCII, with a hash if letters were lost."""
-    if _IDENTIFIER.fullmatch(raw):
-        return raw
-    words = clean(raw)
-    if _IDENTIFIER.fullmatch(words):
-        return words
-    slug = re.sub(r"[^a-z0-9._]+", "-", unicodedata.normalize("NFKD", words).casefold()).strip("-._")
-    if slug and _IDENTIFIER.fullmatch(slug) and slug == folded(words).replace(" ", "-"):
-        return slug
-    return f"{slug[:55].strip('-._') or 'id'}-{hashlib.sha256(folded(words).encode()).hexdigest()[:8]}"
-
-
-def _is_thai(words: str) -> bool:
-    return bool(_THAI.search(words))
 
 
 class Builder:
@@ -201,7 +136,7 @@ class Builder:
         reason: str,
         *,
         row: int | None = None,
-        id: str | None = None,  # noqa: A002 - the name that the report has
+        id: str | None = None,
         field: str | None = None,
         verdict: Literal["refused", "changed", "untrue"] = "refused",
     ) -> None:
@@ -238,19 +173,19 @@ class Builder:
         if text := self.text(title, row=row, id=decimal(level), field="scale.title"):
             self._add("scale", decimal(level), ScaleLevel, row, level=level, title=text)
 
-    def area(self, id: str, title: Given, *, row: int | None = None, **more: Any) -> None:  # noqa: A002
+    def area(self, id: str, title: Given, *, row: int | None = None, **more: Any) -> None:
         """Add a group of skills."""
         self._titled("areas", id, title, row, more)
 
-    def skill(self, id: str, title: Given, *, area: str, row: int | None = None, **more: Any) -> None:  # noqa: A002
+    def skill(self, id: str, title: Given, *, area: str, row: int | None = None, **more: Any) -> None:
         """Add a skill; `area` by its identifier, given before or after."""
         self._titled("skills", id, title, row, {**more, "area": identifier(area)})
 
-    def job_group(self, id: str, title: Given, *, row: int | None = None, **more: Any) -> None:  # noqa: A002
+    def job_group(self, id: str, title: Given, *, row: int | None = None, **more: Any) -> None:
         """Add a job group."""
         self._titled("job_groups", id, title, row, more)
 
-    def stage(self, id: str, title: Given, *, row: int | None = None) -> None:  # noqa: A002
+    def stage(self, id: str, title: Given, *, row: int | None = None) -> None:
         """Add a stage."""
         self._titled("stages", id, title, row, {})
 
@@ -289,7 +224,7 @@ class Builder:
             self.fault(f"the level is required twice: {text}", row=row, id=name, field="level", verdict="untrue")
 
     def _shared(self, name: str) -> str:
-        """Return a name as the same object wherever it stands: there may be 100,000 requirements."""
+        """Return one object for all equal names: there may be 100,000 requirements."""
         return self._names.setdefault(name, name)
 
     def has(self, part: str, key: str) -> bool:
@@ -301,7 +236,7 @@ class Builder:
         fields = {"kind": kind, "origin": identifier(origin), "target": target}
         if made := self._made(Relation, fields, Fault("refused", "", row, f"{origin} → {target}")):
             if made in self._relations:
-                self.fault("stands twice", row=row, id=f"{origin} → {target}", verdict="changed")
+                self.fault("is given twice", row=row, id=f"{origin} → {target}", verdict="changed")
             self._relations.setdefault(made, row)
 
     def take(self, part: str, shape: Any, given: Any, place: str, row: int | None = None) -> None:
@@ -325,11 +260,11 @@ class Builder:
 
     # --- texts -------------------------------------------------------------------------------------------------------
 
-    def text(self, given: Given, *, row: int | None, id: str | None, field: str) -> LocalizedText | None:  # noqa: A002
+    def text(self, given: Given, *, row: int | None, id: str | None, field: str) -> LocalizedText | None:
         """Return a title; None, with a fault, if it is blank. A title over 300 characters is cut and reported."""
         th, en = given.th(), given.en()
         if not th and not en:
-            self.fault("has no words that show anything", row=row, id=id, field=field)
+            self.fault("has no visible text", row=row, id=id, field=field)
             return None
         for language, words in (("th", th), ("en", en)):
             if len(words) > TITLE_LIMIT:
@@ -337,7 +272,7 @@ class Builder:
                 self.fault(reason, row=row, id=id, field=f"{field}.{language}", verdict="changed")
         return LocalizedText(th=_cut(th, TITLE_LIMIT) or None, en=_cut(en, TITLE_LIMIT) or None)
 
-    def prose(self, given: Given, *, row: int | None, id: str | None, title: Given | None = None) -> Prose | None:  # noqa: A002
+    def prose(self, given: Given, *, row: int | None, id: str | None, title: Given | None = None) -> Prose | None:
         """Return a description or None. `title`: a title that was cut is kept whole in the description."""
         parts = {"th": given.th(), "en": given.en()}
         if title is not None:

@@ -9,15 +9,16 @@ import csv
 import io
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from services.catalog.frameworks.reading import Builder, clean, escaped
+from services.catalog.frameworks.reading import Builder
+from services.catalog.frameworks.texts import clean, escaped
 from shared.errors import InvalidInput, Malformed, TooLarge, Unsupported
+from shared.imports.archives import UNREADABLE, why_unreadable
 from shared.imports.encodings import Recoder
 from shared.texts import folded
 
@@ -68,8 +69,8 @@ class Row:
 def _readable(name: str) -> Iterator[None]:
     try:
         yield
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise Malformed(f"{name}: the archive cannot be read: {error}") from error
+    except UNREADABLE as error:
+        raise Malformed(f"{name}: the archive cannot be read: {why_unreadable(error)}") from error
 
 
 def unpacked(sources: Sequence[Source], limit: int = UNPACKED_LIMIT) -> list[Source]:
@@ -146,7 +147,7 @@ def lines_of(source: Source, builder: Builder | None = None) -> Iterator[str]:
 
 
 def _recoded(source: Source, builder: Builder | None) -> Iterator[bytes]:
-    """Yield a file as UTF-8, and tell the report which other encoding it was taken for."""
+    """Yield a file as UTF-8, and report its other encoding if it has one."""
     recoder = Recoder()
     with source.opened() as file:
         while piece := file.read(_PIECE):
@@ -214,7 +215,7 @@ def pairs(text: str) -> dict[str, str]:
         if not mark or not value.strip():
             raise InvalidInput(f"{item[:100]!r} is not of the form column=heading", "map")
         if name.strip() in found:
-            raise InvalidInput(f"{name.strip()[:100]!r} stands twice", "map")
+            raise InvalidInput(f"{name.strip()[:100]!r} is given twice", "map")
         found[name.strip()] = value.strip()
     return found
 

@@ -1,4 +1,4 @@
-"""From what a file states of a course, in its own words, to a course. Pure.
+"""Makes a course of the facts that a file states in its own words. Pure.
 
 A fact is a text or a list of texts by name (`FACTS`). What a file does not state is taken from `defaults`, and hours,
 language and provider that nobody states are assumed; the course says so in `assumed`.
@@ -143,7 +143,7 @@ class _Draft:
         self._warnings.append(Warned(field, detail))
 
     def _in_both(self, name: str) -> dict[str, str]:
-        """Return a text by its language: told by the column, or by the letters."""
+        """Return a text by its language, which the column or the letters show."""
         found = {language: self._text(f"{name}_{language}") for language in ("th", "en")}
         if plain_text := self._text(name):
             language = language_of_writing(plain_text)
@@ -301,7 +301,7 @@ class _Draft:
                 self._given[name] = whole
 
     def _own(self) -> None:
-        """Take what our own export writes, as it stands."""
+        """Take what our own export writes, unchanged."""
         for name in ("teaches", "requires", "stated", "assumed", "corequisites", "antirequisites"):
             fact = self._stated.get(name, "")
             if not isinstance(fact, str) or says_nothing(fact):

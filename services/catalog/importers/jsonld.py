@@ -99,7 +99,7 @@ class JsonLdReader:
         try:
             stated, warnings = _Facts(node, self._nodes).stated()
         except RecursionError:
-            return refused(self._number, Malformed("objects stand too deep inside each other"))
+            return refused(self._number, Malformed("objects are nested too deep"))
         row = course_row(self._number, stated, self._options.defaults)
         row.warnings = [*warnings, *row.warnings]
         return row
@@ -120,13 +120,13 @@ def _scripts(page: bytes) -> Iterator[bytes]:
 
 
 class _Splitter:
-    """Cuts JSON that comes in pieces into the objects that are items of its lists, or stand for themselves."""
+    """Cuts JSON that comes in pieces into the objects that are items of its lists, or are on their own."""
 
     def __init__(self) -> None:
         self._left = b""
         self._stack: list[bytes] = []
         self._base = 0
-        """How deep the list stands whose items are cut out."""
+        """The depth of the list whose items are cut out."""
         self._item = bytearray()
         self._in_string = False
         self._over = False
@@ -139,7 +139,7 @@ class _Splitter:
             place = mark.end()
             sign = mark[0]
             if sign == b"\\":
-                if place == len(data):  # what it stands before has not come yet
+                if place == len(data):  # the next piece has not come yet
                     self._keep(data[start : place - 1])
                     self._left = b"\\"
                     return

@@ -73,7 +73,7 @@ class Conditions:
     antirequisites: list[str] = field(default_factory=list)
     understood: bool = True
     whole: bool = True
-    """Whether the text says nothing beyond this: no consent of anybody, for one."""
+    """Whether the text holds nothing else, such as the consent of somebody."""
 
 
 class _NotUnderstood(Exception):
@@ -139,7 +139,7 @@ class _Reader:
         return self._tokens[place][0] if place < len(self._tokens) else None
 
     def _others(self) -> None:
-        """Read the courses after `concurrent with` or `not for those who took`; alternatives are not told apart."""
+        """Read the courses after `concurrent with` or `not for those who took`; alternatives are not distinguished."""
         kind = self._kind()
         self._at += 1
         into = self._found.corequisites if kind == "with" else self._found.antirequisites

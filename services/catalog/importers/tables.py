@@ -117,7 +117,7 @@ def columns_of(header: Sequence[str], options: Options) -> dict[str, list[int]]:
                 found |= guessed(header)
                 continue
             if fact in named and fact not in MANY:
-                raise InvalidInput(f"{fact} stands twice; only {' and '.join(sorted(MANY))} may", "map")
+                raise InvalidInput(f"{fact} is given twice; only {' and '.join(sorted(MANY))} may", "map")
             named.add(fact)
             number = int(name[1:]) - 1 if re.fullmatch(r"#\d{1,4}", name) else None
             if number is None and names.count(folded(name)) > 1:

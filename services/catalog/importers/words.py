@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 from shared.texts import folded
 
 HOURS_A_DAY, HOURS_A_WEEK, HOURS_A_MONTH, HOURS_A_CREDIT = 6.0, 4.0, 16.0, 15.0
-"""What is assumed where only days, weeks, months or credits are stated: a training day, and study beside work."""
+"""What is assumed where only days, weeks, months or credits are stated: a training day, and part-time study."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _TAG = re.compile(
@@ -74,7 +74,7 @@ def list_of(text: str) -> list[str]:
 
 
 def _between_commas(text: str) -> Iterator[str]:
-    """Yield what stands between commas that are in no bracket."""
+    """Yield the parts between commas that are in no bracket."""
     begin = depth = 0
     for mark in re.finditer(r"[,、()\[\]]", text):
         if mark[0] in "([":
@@ -184,7 +184,7 @@ def _duration(text: str) -> Duration | None:
         middle = (low + _number(found["high"])) / 2 if found["high"] else low
         if rate := _RATE.match(text, found.end()):
             rates.append((middle * _UNITS[unit][1], next(name for name in ("day", "week", "month") if rate[name])))
-        elif not amounts or amounts[-1][1] != unit:  # "3 hours (3 hours of video)" tells one thing twice
+        elif not amounts or amounts[-1][1] != unit:  # "3 hours (3 hours of video)" repeats itself
             amounts.append((middle, unit))
     lasting = [(value, unit) for value, unit in amounts if unit in _PERIODS]
     if rates and lasting:
@@ -200,7 +200,7 @@ def _duration(text: str) -> Duration | None:
 
 
 def _number(text: str) -> float:
-    """Return a number in which a comma stands before thousands, or where it cannot, before tenths."""
+    """Return a number in which a comma separates thousands or, if it cannot, tenths."""
     if re.fullmatch(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?", text):
         return float(text.replace(",", ""))
     whole, _, rest = text.replace(",", ".").partition(".")
@@ -238,7 +238,7 @@ _ABOUT_LEVELS = re.compile(r"\b(level|course|stage|and|to|or|of|the|for|learners
 
 
 def level_of(text: str) -> EducationalLevel | None:
-    """Return the level that words name in Thai or English; None for words that are about something else."""
+    """Return the level that words name in Thai or English; None for other words."""
     return _level(text) if len(text) <= _LONGEST_WORDS else None
 
 
@@ -313,13 +313,13 @@ _MONTH_NUMBERS = {folded(name): n for names in _MONTHS for n, name in enumerate(
 
 
 class InvalidDate(ValueError):
-    """The words are no date."""
+    """The text is no date."""
 
 
 def date_of(text: str) -> date | None:
     """Return a date in the Gregorian calendar; None for one that means never: 2599, 9999.
 
-    Years from 2400 on are Buddhist. Days stand before months, as in Thai writing. Raises InvalidDate.
+    Years from 2400 on are Buddhist. Days come before months, as in Thai writing. Raises InvalidDate.
     """
     if len(text) > _LONGEST_WORDS:
         raise InvalidDate("not read as a date")

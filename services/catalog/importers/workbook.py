@@ -1,6 +1,6 @@
 """Courses as an Excel workbook: the first sheet with a row in it, read row by row.
 
-A workbook is a zip archive whose index stands at its end, so it is kept in a temporary file first. What it would
+A workbook is a zip archive whose index is at its end, so it is kept in a temporary file first. What it would
 unpack to is bounded before anything is unpacked.
 """
 

@@ -2,8 +2,8 @@
 
 They need no words, so Thai, which has no spaces, and typing errors are no obstacle.
 
-Of a label (what a skill is called) two things count: how much of it stands in the text, by the weight of its n-grams
-(`cover`), and how little else stands there (the cosine). Their product, the cosine under a root, is the similarity:
+Of a label (what a skill is called) two things count: how much of it is in the text, by the weight of its n-grams
+(`cover`), and how little else is there (the cosine). Their product, the cosine under a root, is the similarity:
 a long title that holds a whole label is closer to it than a short one that shares half of its letters. With a text of
 the same kind, another course's title, the plain cosine is taken.
 """
@@ -18,13 +18,13 @@ Floats = NDArray[np.float32]
 NGRAMS = (2, 4)
 """How many characters an n-gram has: at least, at most."""
 COMMON = 0.3
-"""An n-gram that stands in more than this share of the texts tells nothing, and is left out."""
+"""An n-gram that is in more than this share of the texts does not distinguish them, and is left out."""
 RARE_TEXTS = 50
-"""With fewer texts than this no n-gram is left out: shares of a few texts tell nothing."""
+"""With fewer texts than this no n-gram is left out: shares of a few texts mean nothing."""
 
 
 class Similarity(Protocol):
-    """Compares texts with labels and with examples, all known when it was made. An embedder may stand here too."""
+    """Compares texts with labels and with examples, all known when it was made. An embedder may be used instead."""
 
     def read(self, texts: Sequence[str]) -> Any:
         """Return a row for each text; rows are chosen by numpy's indexing."""

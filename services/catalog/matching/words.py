@@ -1,4 +1,4 @@
-"""The words of a text that another text shares: what a person is shown as the reason of a match."""
+"""The words of a text that another text shares: shown to a person as the reason of a match."""
 
 import re
 import unicodedata
@@ -9,7 +9,7 @@ _LATIN = re.compile(r"[a-z0-9][a-z0-9+#.-]*")
 
 
 def shared_words(text: str, other: str) -> list[str]:
-    """Return the longest parts of a folded text that stand in the other one too, longest first, five at most.
+    """Return the longest parts of a folded text that are in the other one too, longest first, five at most.
 
     Words in Latin letters count whole, if three quarters of their letters are shared; Thai, which has no spaces, counts
     by what is the same, without marks that lost their letter.

@@ -1,4 +1,4 @@
-"""Texts as character n-grams, and where the n-grams of a query stand in a text. Pure.
+"""Texts as character n-grams, and the places of a query's n-grams in a text. Pure.
 
 Compared are letters, digits, `+` and `#` in compatibility form and lower case, without Thai tone marks, accents and
 characters of no width; everything else separates words. A word in a script with spaces has a space at both ends, so
@@ -34,7 +34,7 @@ FIRST_TRIGRAM = 1 << (2 * _BITS)
 
 
 def codes_of(texts: Sequence[str], *, bigrams: bool) -> tuple[Codes, NDArray[np.int64]]:
-    """Return the code and the text's number of every n-gram, as they stand: trigrams, and bigrams where asked for."""
+    """Return the code and the text's number of every n-gram, in their order: trigrams, and bigrams where asked for."""
     joined = "\n".join(["", *(text.replace("\n", " ") for text in texts), ""])
     plain = unicodedata.normalize("NFKD", joined).casefold().replace("\u0e40\u0e40", "\u0e41")
     raw = np.frombuffer(plain.encode("utf-32-le", "replace"), dtype=np.uint32)
@@ -92,7 +92,7 @@ def _compared(char: str) -> int:
 
 @cache
 def _spaced() -> NDArray[np.bool_]:
-    """Return, for each code point, whether words of its script stand between spaces."""
+    """Return, for each code point, whether spaces separate the words of its script."""
     spaced = np.ones(_MAPPED, dtype=np.bool_)
     for begin, end in _RUNNING_ON:
         spaced[begin:end] = False
@@ -103,7 +103,7 @@ def _spaced() -> NDArray[np.bool_]:
 
 
 class Highlighter:
-    """Where the words of a query stand in texts, misspelt ones too."""
+    """The places of a query's words in texts, misspelt ones too."""
 
     def __init__(self, query: str) -> None:
         self._words = words_of(query)

@@ -32,7 +32,7 @@ class SearchIndex:
         return [(name, self.owners[name]) for name in names if name in self.owners]
 
     def hidden(self, tenant: str) -> frozenset[str]:
-        """Return the shared courses that stand behind a tenant's own ones."""
+        """Return the shared courses that a tenant's own ones of the same id hide."""
         return self.owners[tenant].hides if tenant != SHARED_TENANT and tenant in self.owners else frozenset()
 
     def frameworks(self, tenant: str) -> dict[str, Required]:
@@ -81,7 +81,7 @@ def tidy(index: SearchIndex) -> SearchIndex:
 
 
 def _hide(owners: dict[str, TenantCourses], changed: str, courses: Iterable[str]) -> None:
-    """Find out anew which shared courses stand behind own ones of the same id, where a tenant's courses changed."""
+    """Find again which shared courses a tenant's own ones of the same id hide, if the tenant's courses changed."""
     shared = owners.get(SHARED_TENANT)
     if shared is None:
         return

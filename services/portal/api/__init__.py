@@ -1,5 +1,6 @@
 """The portal's routes."""
 
+from services.portal.api.documents import PLACE, ApiSite
 from services.portal.api.forwarding import Forwarder
 from services.portal.api.live import Live
 from services.portal.api.page import Page
@@ -20,7 +21,9 @@ _KEY = {"key": "0123456789abcdef.secret"}
 _LAST_EVENT_ID = Header("Last-Event-ID", "The revision that is held already; only newer paths are sent then.")
 
 
-def routes(page: Page, sessions: Sessions, live: Live, system: System, forwarder: Forwarder) -> list[Route]:
+def routes(  # noqa: PLR0913, PLR0917 - each is one part of the portal
+    page: Page, sessions: Sessions, live: Live, system: System, site: ApiSite, forwarder: Forwarder
+) -> list[Route]:
     """Return the table of all routes."""
     return [
         Route("GET", "/", page.get_page, PUBLIC, answers={200: str}, produces="text/html", hidden=True),
@@ -69,5 +72,9 @@ def routes(page: Page, sessions: Sessions, live: Live, system: System, forwarder
             produces="text/event-stream",
         ),
         Route("GET", "/v1/system", system.show_system, ADMINS, answers={200: SystemState}),
+        Route("GET", PLACE, site.go_to_first, ADMINS, answers={303: None}, hidden=True),
+        Route("GET", f"{PLACE}/{{service}}", site.get_page, ADMINS, produces="text/html", hidden=True),
+        Route("GET", f"{PLACE}/{{service}}/openapi.json", site.get_document, ADMINS, hidden=True),
+        Route("GET", f"{PLACE}/assets/{{name}}", site.get_asset, ADMINS, produces="*/*", hidden=True),
         Route("*", "/api/{path:.*}", forwarder.forward, HOLDERS, streams=True, hidden=True),
     ]

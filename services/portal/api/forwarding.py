@@ -19,9 +19,10 @@ from yarl import URL
 from services.portal.api.session import credential_of
 from services.portal.replicas import Replicas
 from shared.bodies import READING, received
+from shared.connections import STREAM
 from shared.errors import NotFound, Problem, Unavailable
 from shared.middleware import ADDRESS
-from shared.routes import BODY_LIMIT, REQUEST_ID, STREAM
+from shared.routes import BODY_LIMIT, REQUEST_ID
 
 PREFIX = "/api"
 

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Collection, Mapping
+from http import HTTPStatus
 from itertools import count
 from typing import Protocol
 
@@ -14,10 +15,11 @@ from services.portal.api.session import credential_of
 from services.portal.connections import Connection, Connections, Languages, StreamMessage
 from services.portal.replicas import Replicas
 from shared.auth import Authenticator
+from shared.connections import STREAM
 from shared.domain import key_of
 from shared.errors import Unauthorized, Unavailable
 from shared.events import PathHead
-from shared.routes import REQUEST_ID, STREAM, languages_of, principal
+from shared.routes import REQUEST_ID, languages_of, principal
 
 PING_SECONDS = 15.0
 SLOW_SECONDS = 30.0
@@ -185,9 +187,9 @@ class Live:
             async with self._client.get(url, headers=headers, timeout=_FETCH) as answer:
                 if answer.status in (401, 403):
                     raise Unauthorized("the key is no longer good")
-                if answer.status == 404:  # noqa: PLR2004
+                if answer.status == HTTPStatus.NOT_FOUND:
                     return None
-                if answer.status != 200:  # noqa: PLR2004
+                if answer.status != HTTPStatus.OK:
                     raise Unavailable(f"the recommender answers {answer.status}")
                 return msgspec.json.decode(await answer.read(), type=StoredPath)
         except (ClientError, TimeoutError) as error:

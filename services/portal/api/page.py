@@ -27,7 +27,7 @@ _TYPES = {
     ".svg": "image/svg+xml",
     ".woff2": "font/woff2",
 }
-_POLICY = (
+POLICY = (
     "default-src 'none'; "
     "script-src 'self'; "
     "style-src 'self'; "
@@ -38,8 +38,8 @@ _POLICY = (
     "base-uri 'none'; "
     "frame-ancestors 'none'"
 )
-_GUARDS = {
-    "Content-Security-Policy": _POLICY,
+GUARDS = {
+    "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -86,7 +86,7 @@ class Page:
     async def get_page(self, request: web.Request) -> web.Response:
         """Return the page. 503 where it was not built."""
         if not self._assets:
-            headers = {**_GUARDS, hdrs.CACHE_CONTROL: "no-store"}
+            headers = {**GUARDS, hdrs.CACHE_CONTROL: "no-store"}
             return web.Response(text=_NOT_BUILT, status=503, content_type="text/plain", headers=headers)
         return self._answer(request, INDEX)
 
@@ -104,7 +104,7 @@ class Page:
         found = not_modified(request, Tag(asset.etag))
         if found is None:
             found = self._body(asset, packed="gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, ""))
-        found.headers.update(_GUARDS)
+        found.headers.update(GUARDS)
         found.headers[hdrs.CACHE_CONTROL] = asset.caching
         if asset.packed is not None:
             found.headers[hdrs.VARY] = hdrs.ACCEPT_ENCODING

@@ -74,7 +74,7 @@ class AskSignOut(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PendingSignIn(Struct, frozen=True, array_like=True):
-    """What is remembered of a browser that is at the provider."""
+    """The data of a sign-in that waits at the provider."""
 
     state: str
     nonce: str

@@ -12,5 +12,5 @@ export default defineConfig({
     manifest: 'manifest.json',
     modulePreload: { polyfill: false },
   },
-  server: { proxy: Object.fromEntries(['/api', '/session', '/v1'].map((path) => [path, portal])) },
+  server: { proxy: Object.fromEntries(['/api', '/docs', '/session', '/v1'].map((path) => [path, portal])) },
 });

@@ -28,9 +28,8 @@ from services.recommender.api.context import (
     view_of,
 )
 from services.recommender.disclosure import Officer, Release, cohorts_of, released, rounded_down, token_of
-from services.recommender.inputs import hours_until
+from services.recommender.inputs import PlanRequest, hours_until
 from services.recommender.path_summary import path_summary
-from services.recommender.plan_pool import PlanRequest
 from services.recommender.planner.explain.path import card_of
 from services.recommender.planner.index.catalog import View
 from shared.domain import Framework, Hours, Identifier
@@ -87,8 +86,8 @@ async def list_agencies(request: web.Request) -> web.StreamResponse:
 async def get_gaps(request: web.Request) -> web.StreamResponse:
     """The gaps of an agency's officers, added up from their stored paths, and published by cohort.
 
-    Sums are told of whole cohorts of at least `min_group` officers; a cohort's figures are renewed once at least that
-    many of its officers have changed. Counts of some officers are rounded down to multiples of `min_group`. With
+    Sums are published of whole cohorts of at least `min_group` officers; a cohort's figures are renewed once at least
+    that many of its officers have changed. Counts of some officers are rounded down to multiples of `min_group`. With
     `deadline` and `weekly_hours` a sample of at most 64 officers is planned for that question: which gaps stay open
     then, and whether for want of courses or of hours; the answer stays the same while the figures do.
     """
@@ -155,7 +154,7 @@ async def _in_time(
 ) -> DeadlineReport | None:
     store, today, tenant = request.app[STORE], request.app[TODAY](), principal(request).tenant
     if deadline < today:
-        raise InvalidInput("lies in the past", "deadline")
+        raise InvalidInput("is in the past", "deadline")
     plans = await store.sample(tenant, agency, framework.id, SAMPLE)
     rules = await store.rules.recent(tenant)
     cases = [

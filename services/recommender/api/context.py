@@ -26,7 +26,7 @@ TODAY: web.AppKey[Callable[[], date]] = web.AppKey("today")
 RULES_CHANGED: web.AppKey[Callable[[], None]] = web.AppKey("rules_changed")
 MIN_GROUP: web.AppKey[int] = web.AppKey("min_group", int)
 TOKEN_KEY: web.AppKey[bytes] = web.AppKey("token_key", bytes)
-"""The key of the hashes that stand for officers in what is published of agencies."""
+"""The key of the hashes that replace officers' ids in the published figures of agencies."""
 VIEWERS: web.AppKey[KeyStore] = web.AppKey("viewers", KeyStore)
 """The keys of viewers, by which officers share their paths."""
 FIRST_GROUPS: web.AppKey[str] = web.AppKey("first_groups", str)

@@ -12,8 +12,9 @@ from services.recommender.api.context import (
     held_of,
     view_of,
 )
+from services.recommender.inputs import inputs_for
 from services.recommender.planner import pipeline
-from services.recommender.provenance import inputs_of_record
+from services.recommender.provenance import request_of
 from shared.domain import Identifier
 from shared.errors import NotFound, Unavailable
 from shared.messages import told_why_not
@@ -60,7 +61,7 @@ async def why_not(request: web.Request) -> web.StreamResponse:
     rules = await store.rules.find(plan.profile.tenant, past.record.rules_version)
     if rules is None:
         raise Unavailable("the rules of this path are not here; try again soon")
-    inputs = inputs_of_record(past.record, rules, framework)
+    inputs = inputs_for(request_of(past.record, rules), framework)
     found = await request.app[WORK_QUEUE].run(
         caller_of(request), pipeline.why_not, inputs, view, past.event.path, course
     )

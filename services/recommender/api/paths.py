@@ -36,8 +36,8 @@ class Messages(Struct, frozen=True):
 async def get_messages(request: web.Request) -> web.StreamResponse:
     """The templates that every sentence of a path is rendered from.
 
-    An ICU message each, in Thai and English. A `reason` holds `messages`, codes with values: whoever shows paths in
-    another language translates the templates once and fills them with any library for ICU messages. Messages of one
+    An ICU message each, in Thai and English. A `reason` holds `messages`, codes with values: to show paths in
+    another language, translate the templates once and fills them with any library for ICU messages. Messages of one
     reason are put one after the other, with a space between them. Numbers are shown with two decimals at most, or with
     as many more, up to six, as tell the different numbers of a message apart and from 0.
     """
@@ -61,7 +61,7 @@ class ListPaths(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PastStep(Struct, frozen=True):
-    """One course of a path that was given: its title and hours as they stood then."""
+    """One course of a path that was given: its title and hours at that time."""
 
     course: str
     title: LocalizedText
@@ -112,9 +112,9 @@ def _in_short(event: PathRecommended) -> PathRevision:
 async def get_path(request: web.Request) -> web.StreamResponse:
     """The learning path of an officer, as it is stored and was last pushed.
 
-    Never plans. 404 while there is none yet: follow the portal's live stream to be told. A supervisor reads the paths
-    of the own agency that officers share, or all of them by the tenant's policy; the key of a share link opens the path
-    of its officer.
+    Never plans. 404 while there is none yet: follow the portal's live stream to receive it. A supervisor reads the
+    paths of the own agency that officers share, or all of them by the tenant's policy; the key of a share link opens
+    the path of its officer.
     """
     store, catalog, languages = request.app[STORE], request.app[CATALOG], languages_of(request)
     tenant, officer = principal(request).tenant, request.match_info["officer_id"]

@@ -1,4 +1,4 @@
-"""Stateless recommendations: for platforms, and what-if beside an officer's present path."""
+"""Stateless recommendations: for platforms, and what-if questions about an officer's present path."""
 
 from datetime import UTC, date, datetime, time
 from typing import Annotated
@@ -21,6 +21,7 @@ from services.recommender.api.unmatched_rules import unmatched
 from services.recommender.inputs import (
     Estimate,
     Inputs,
+    PlanRequest,
     Rule,
     TenantRules,
     hours_until,
@@ -106,32 +107,24 @@ async def recommend(request: web.Request) -> web.StreamResponse:
         raise InvalidInput("needs a framework, or an officer to compare with", "framework")
     framework = framework_of(view, name)
     caller, asking = caller_of(request), request.app[WORK_QUEUE]
-    rules, smallest_gap = (
-        await request.app[STORE].rules.recent(principal(request).tenant),
-        request.app[PLAN_POOL].smallest_gap,
-    )
+    rules = await request.app[STORE].rules.recent(principal(request).tenant)
     as_of = asked.as_of or request.app[TODAY]()
     warnings = await asking.run(caller, unmatched, asked.rules, [], view) if asked.rules else []
     if present is None:
         inputs = _inputs(asked, framework, rules, as_of, principal(request).tenant)
-        path = await asking.run(caller, plan_stateless, replace(inputs, smallest_gap=smallest_gap), view)
-        found = Recommendation(told(path, languages), stale=False, request_id=request[REQUEST_ID], warnings=warnings)
-        return json_response(found, languages=languages)
-    inputs = replace(_if(asked, present, framework, rules, as_of), smallest_gap=smallest_gap)
+    else:
+        inputs = _if(asked, present, framework, rules, as_of)
+    inputs = replace(inputs, smallest_gap=request.app[PLAN_POOL].smallest_gap)
     path = await asking.run(caller, plan_stateless, inputs, view)
-    changes = pipeline.path_diff(present.path, path)
-    revision = present.summary.revision
-    return json_response(
-        Recommendation(
-            told(path, languages),
-            stale=False,
-            request_id=request[REQUEST_ID],
-            changes=changes,
-            revision=revision,
-            warnings=warnings,
-        ),
-        languages=languages,
+    found = Recommendation(
+        told(path, languages),
+        stale=False,
+        request_id=request[REQUEST_ID],
+        changes=pipeline.path_diff(present.path, path) if present else None,
+        revision=present.summary.revision if present else None,
+        warnings=warnings,
     )
+    return json_response(found, languages=languages)
 
 
 def _inputs(asked: RecommendationRequest, framework: Framework, rules: TenantRules, as_of: date, tenant: str) -> Inputs:
@@ -165,15 +158,15 @@ def _if(
     profile = present.profile
     stage = asked.stage or (profile.stage if profile.stage in {one.id for one in framework.stages} else None)
     progress = RecommendationRequest(compare_with=asked.compare_with, completed=asked.completed, as_of=asked.as_of)
-    inputs = inputs_for(
+    request = PlanRequest(
         replace(profile, job_group=asked.job_group or profile.job_group, stage=stage),
+        as_of,
         present.feedback,
         rules,
         present.summary.courses,
-        framework=framework,
-        as_of=as_of,
         finishing=bool(asked.completed) and asked == progress and is_studied(present),
     )
+    inputs = inputs_for(request, framework)
     return replace(
         inputs,
         job_group="" if asked.target is not None else inputs.job_group,

@@ -15,7 +15,7 @@ from services.recommender.api.context import (
     caller_of,
 )
 from services.recommender.api.unmatched_rules import unmatched
-from services.recommender.inputs import Rule, TenantRules, check_rules
+from services.recommender.inputs import Rule, TenantRules, check_tenant_rules
 from shared.decoding import patched
 from shared.domain import Identifier
 from shared.errors import Warned
@@ -28,7 +28,7 @@ class PutRules(Struct, frozen=True, forbid_unknown_fields=True):
     """All the rules of a tenant, in place of those before.
 
     A rule's `bias`: -1 only these, 0 none of these, above 1 preferred (their cost is divided by it). `mandatory`
-    courses stand in every path, past the budget if need be. `least_confidence` of what is matched to a course by its
+    courses are in every path, beyond the budget if needed. `least_confidence` of what is matched to a course by its
     description and not confirmed: what is less sure stays out of every path, and with 1 all of it. Null: the confidence
     from which matches were right four times in five.
     """
@@ -39,7 +39,7 @@ class PutRules(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RulesPut(Struct, frozen=True, omit_defaults=True):
-    """The version that stands now; paths follow within a minute. `warnings` name what matches no course in sight."""
+    """The present version; paths follow within a minute. `warnings` name what matches no visible course."""
 
     version: int
     changed: bool
@@ -58,7 +58,7 @@ class Rules(Struct, frozen=True, omit_defaults=True):
 async def put_rules(request: web.Request) -> web.StreamResponse:
     """Set the rules of the caller's tenant, in place of those before; every path of its officers follows.
 
-    What names a course, a provider or another value that no course in sight holds is stored and answered as a warning.
+    A value that no visible course has (an unknown provider, for example) is stored and answered as a warning.
     Every version is kept, so a path of any version can be recomputed.
     """
     asked = preconditions(request)
@@ -92,7 +92,7 @@ async def _store(
         asked.check(Tag(str(present.version)))
         body = wish(present)
         wanted = TenantRules(0, body.rules, body.mandatory, body.least_confidence)
-        check_rules(wanted)
+        check_tenant_rules(wanted)
         warnings = await request.app[WORK_QUEUE].run(caller_of(request), unmatched, body.rules, body.mandatory, view)
         if replace(present, version=0) == wanted:
             put = RulesPut(present.version, changed=False, warnings=warnings)

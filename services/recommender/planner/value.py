@@ -116,6 +116,7 @@ class ValueFunction:
         self.least_confidence = None if least_confidence is None else round(least_confidence * MICRO)
         self.required = sum(round(MICRO * want.weight * want.required) for want in wants.values())
         self._known: dict[tuple[str, float], int] = {}
+        self._certain: dict[tuple[str, float], int] = {}
         self.stairs: dict[str, Stairs] = {}
         for skill, want in wants.items():
             for row in want.evidence:
@@ -156,6 +157,11 @@ class ValueFunction:
 
     def certain(self, skill: str, level: float) -> int:
         """Return what holding `level` is worth beyond the present one, whatever is gained by descriptions."""
+        if (known := self._certain.get((skill, level))) is None:
+            known = self._certain[skill, level] = self._beyond_present(skill, level)
+        return known
+
+    def _beyond_present(self, skill: str, level: float) -> int:
         want = self.targets.get(skill)
         if want is None or not want.is_gap or level <= want.level:
             return 0

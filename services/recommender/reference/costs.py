@@ -26,6 +26,7 @@ from services.recommender.planner.exact.conditions import (
     cost_multiplier,
     course_option,
     score_of,
+    similarity_of,
 )
 from services.recommender.planner.units import UNREACHABLE
 from services.recommender.planner.value import ValueFunction
@@ -142,8 +143,10 @@ def build_instance(  # noqa: PLR0913 - what an officer's problem is made of
     `also`: courses that matter in any case. `ignore_preferences`: what is preferred or put off changes no cost.
     """
     factors = [(course, cost_multiplier(inputs, course, ignore_preferences=ignore_preferences)) for course in courses]
+    specs = [(course_spec(course), factor) for course, factor in factors if factor > 0]
     usable = {
-        course.id: course_option(inputs, value, course_spec(course), factor) for course, factor in factors if factor > 0
+        spec.id: course_option(inputs, value, spec, factor, similarity_of(inputs.framework.id, value, spec))
+        for spec, factor in specs
     }
     whole = ProblemData(usable, achievers_of(usable))
     begun = start.copy()

@@ -27,7 +27,7 @@ FEWEST_KEYS, MOST_KEYS = 200, 2000
 """How many keys of an officer are remembered however old they are, and how many may come within that time."""
 
 AGAIN = timedelta(days=7)
-"""How long a path with a deadline stands before it is planned again."""
+"""After how long a path with a deadline is planned again."""
 
 SUMMARY: Document = dict.fromkeys(PlanSummary.__struct_fields__, 1)
 ANNOUNCED = "announced"
@@ -100,7 +100,7 @@ class PlanWithKeys:
     keys: list[IdempotencyRecord]
 
     def kept_keys(self, now: datetime) -> int:
-        """Return how many of the newest keys to keep beside a key that is added now."""
+        """Return how many of the newest keys to keep when a key is added now."""
         since = now - KEYS_KEPT_FOR
         old = next((i for i, key in enumerate(self.keys) if key.at and key.at > since), len(self.keys))
         return min(max(len(self.keys) - old, FEWEST_KEYS - 1), len(self.keys))
@@ -122,7 +122,7 @@ def write_of(plan: NewPlan, key: Document | None = None) -> InsertOne[Document] 
 
 
 def reduced(envelope: Envelope) -> Envelope | None:
-    """Return the event that stands for a path too large to send, or None for a tombstone, which has no data."""
+    """Return the event that replaces a path too large to send, or None for a tombstone, which has no data."""
     if envelope.data is None:
         return None
     stored = msgspec.json.decode(envelope.data, type=PathStored)

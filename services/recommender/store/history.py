@@ -1,6 +1,6 @@
 """Past revisions of paths and what they were computed from: the last 50 of every officer.
 
-A plan is copied here right before a newer one takes its place, by the server itself. The copy of a revision is always
+The server copies a plan here right before a newer one replaces it. The copy of a revision is always
 the same, so copying twice changes nothing, and a lost race leaves nothing wrong behind.
 """
 
@@ -42,7 +42,7 @@ class History:
         self._history = database[COLLECTION]
 
     async def keep(self, plans: Sequence[tuple[str, PlanSummary]]) -> None:
-        """Copy these plans, by key, as they stand, before newer ones take their place. Raises Unavailable."""
+        """Copy these plans, by key, before newer ones replace them. Raises Unavailable."""
         keys = [key for key, summary in plans if not summary.erased]
         if not keys:
             return

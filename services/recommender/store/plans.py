@@ -2,7 +2,7 @@
 
 Every write is a compare-and-set on the counters of profile, feedback and path that the writer has read; after losing a
 race it reads and decides again. The path is stored as the bytes that are announced, so the outbox only refers to them;
-beside it stand the alternatives of its steps, what it was computed from, and its figures.
+the same document holds the alternatives of its steps, what it was computed from, and its figures.
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
@@ -244,7 +244,7 @@ class PlanStore:
         with unavailable():
             async for document in self._plans.find(query, {"officer": 1, "revision": 1, "measures": 1}):
                 whole: Document | None = document
-                if "measures" not in document:  # saved before figures were kept beside the path
+                if "measures" not in document:  # saved before figures were stored with the path
                     whole = await self._plans.find_one({"_id": document["_id"], "erased": False}, PATH)
                 if whole and (measures := readable(whole, _measures)):
                     yield document["officer"], document["revision"], measures
@@ -288,7 +288,7 @@ class PlanStore:
         `beside`: how many earlier keys are kept.
         """
         if plan.based_on is None:
-            raise ValueError("feedback is kept beside a plan")
+            raise ValueError("feedback is stored with a plan")
         await self.history.keep([(plan.profile.key, plan.based_on)])
         saved = bool(await bulk_write(self._plans, [write_of(plan, pushed(key, beside))]))
         self._staged.set()

@@ -10,7 +10,6 @@ import io
 import re
 import xml.etree.ElementTree as ET
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -27,6 +26,7 @@ from services.assessment.item_bank.formats.reading import (
 from services.assessment.item_bank.formats.xml import local_name, parse
 from services.assessment.item_bank.model import ITEMS_LIMIT, Item, ItemBank
 from shared.errors import InvalidInput, Malformed, Problem, TooLarge
+from shared.imports.archives import UNREADABLE, why_unreadable
 
 UNPACKED_LIMIT = 64 * 1024 * 1024
 _MEMBERS_LIMIT = ITEMS_LIMIT * 2 + 100
@@ -76,8 +76,8 @@ def _unpacked(raw: bytes) -> Iterator[tuple[str, bytes]]:
     try:
         package = zipfile.ZipFile(io.BytesIO(raw))
         members = {info.filename: info for info in package.infolist() if not info.is_dir()}
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise Malformed(f"the package cannot be opened: {error}") from error
+    except UNREADABLE as error:
+        raise Malformed(f"the package cannot be opened: {why_unreadable(error)}") from error
     with package:
         if len(members) > _MEMBERS_LIMIT:
             raise TooLarge(f"a package may hold {_MEMBERS_LIMIT} files")
@@ -98,8 +98,8 @@ def _member(package: zipfile.ZipFile, info: zipfile.ZipInfo, most: int = _MEMBER
     try:
         with package.open(info) as opened:
             content = opened.read(most + 1)
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, OSError, EOFError) as error:  # RuntimeError: a password
-        raise Malformed(f"{info.filename[:200]!r} cannot be unpacked: {error}") from error
+    except UNREADABLE as error:
+        raise Malformed(f"{info.filename[:200]!r} cannot be unpacked: {why_unreadable(error)}") from error
     if len(content) > most:
         raise TooLarge(f"{info.filename[:200]!r} holds more than {most} bytes")
     return content

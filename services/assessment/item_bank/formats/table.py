@@ -50,7 +50,7 @@ def read(raw: bytes, defaults: ItemDefaults) -> BankReading:
         if name and name not in COLUMNS:
             raise InvalidInput(f"unknown column; there are: {', '.join(COLUMNS)}", name[:64])
         if name and header.count(name) > 1:
-            raise InvalidInput("this column stands twice", name)
+            raise InvalidInput("this column is given twice", name)
     if "id" not in header:
         raise InvalidInput("the first row is to name the columns, `id` among them", "id")
     return BankReading(items_of(_rows(rows, header), defaults))

@@ -35,6 +35,7 @@ export const VIEWS: Record<Session['role'], Load> = {
   platform,
   supervisor,
   admin: editor,
+  editor,
 };
 
 /** What a share link opens. */

@@ -117,8 +117,10 @@ def cost_multiplier(inputs: Inputs, course: Course, *, ignore_preferences: bool)
     return 1.0 if factor == 0 and course.id in {*inputs.mandatory, *inputs.started} else factor
 
 
-def course_option(inputs: Inputs, value: ValueFunction, spec: CourseSpec, factor: float) -> CourseOption:
-    """Return a course as one officer may use it."""
+def course_option(
+    inputs: Inputs, value: ValueFunction, spec: CourseSpec, factor: float, cosine: int = 0
+) -> CourseOption:
+    """Return a course as one officer may use it, with this `cosine` (see `similarity_of`)."""
     ours = inputs.framework.id
     return CourseOption(
         conditions=tuple(dict.fromkeys(conditions_of(spec.entry(ours)))),
@@ -128,7 +130,7 @@ def course_option(inputs: Inputs, value: ValueFunction, spec: CourseSpec, factor
         spec=spec,
         level_effects={skill: micro(high) for skill, (_, high) in spec.teaches.items()},
         gap_effects=gap_effects(inputs, value, spec),
-        cosine=similarity_of(ours, value, spec),
+        cosine=cosine,
         unconfirmed=unconfirmed_levels(inputs, value, spec),
     )
 
@@ -140,12 +142,14 @@ def gap_effects(inputs: Inputs, value: ValueFunction, spec: CourseSpec) -> dict[
         for (framework, skill), (_, high) in spec.teaches.items()
         if framework == inputs.framework.id and skill in value.gaps
     }
-    return effects | {skill: step for skill, _, step in _unconfirmed(inputs.framework.id, value, spec)}
+    if spec.matched:
+        effects |= {skill: step for skill, _, step in _unconfirmed(inputs.framework.id, value, spec)}
+    return effects
 
 
 def unconfirmed_levels(inputs: Inputs, value: ValueFunction, spec: CourseSpec) -> dict[str, int]:
     """Return gap -> the micro-level that a course leads to by its description."""
-    return {skill: row.high for skill, row, _ in _unconfirmed(inputs.framework.id, value, spec)}
+    return {skill: row.high for skill, row, _ in _unconfirmed(inputs.framework.id, value, spec)} if spec.matched else {}
 
 
 def _unconfirmed(ours: str, value: ValueFunction, spec: CourseSpec) -> Iterator[tuple[str, MatchedSpan, Stair]]:

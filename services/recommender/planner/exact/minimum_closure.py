@@ -15,6 +15,7 @@ sets begun a lower one.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from heapq import heappop, heappush, merge
+from itertools import count
 from typing import NamedTuple
 
 from services.recommender.inputs import MOST_STEPS
@@ -95,6 +96,7 @@ class AvailableCourses:
         self.matched = matched
         self._ways: dict[str, CourseOption | None] = {}
         self._lists: dict[SkillKey, list[tuple[int, str]]] = {}
+        self._meeting: dict[Goal, tuple[list[CourseOption], Iterator[CourseOption]]] = {}
         self._known: tuple[object, _ClosureBounds] | None = None
         self.incomplete = False
 
@@ -124,7 +126,18 @@ class AvailableCourses:
         return next((level for level in levels if next(self.meeting(LevelCondition(skill, level)), None)), None)
 
     def meeting(self, condition: Goal) -> Iterator[CourseOption]:
-        """Yield the courses that meet a need or a part of it, shortest first."""
+        """Yield the courses that meet a need or a part of it, shortest first; each is looked up once."""
+        if (known := self._meeting.get(condition)) is None:
+            known = self._meeting[condition] = [], self._look_up(condition)
+        found, rest = known
+        for place in count():
+            if place == len(found):
+                if (option := next(rest, None)) is None:
+                    return
+                found.append(option)
+            yield found[place]
+
+    def _look_up(self, condition: Goal) -> Iterator[CourseOption]:
         if isinstance(condition, LevelCondition | TaughtLevel):
             yield from (
                 option
@@ -254,7 +267,7 @@ class _PartialClosure:
     taken for, and so on.
     """
 
-    __slots__ = ("after", "done", "hours", "ids", "levels", "met", "order", "start", "stuck")
+    __slots__ = ("after", "done", "hours", "ids", "lacked", "levels", "met", "order", "start", "stuck")
 
     def __init__(self, start: PathState) -> None:
         self.start = start
@@ -266,6 +279,7 @@ class _PartialClosure:
         self.hours = 0
         self.met = False
         self.after: dict[str, int] = {}
+        self.lacked: list[tuple[Goal, bool]] | None = None
 
     def copy(self) -> "_PartialClosure":
         other = _PartialClosure(self.start)
@@ -279,6 +293,7 @@ class _PartialClosure:
         self.ids |= {option.id}
         self.after[option.id] = option.hours + after
         self.hours += option.hours
+        self.lacked = None
         self.stuck.append((option, option.conditions))
         if not all(map(self.meets, option.conditions)):
             return
@@ -313,6 +328,11 @@ class _PartialClosure:
 
         Each with whether it must be met from outside: courses of the set that wait for each other leave a choice.
         """
+        if self.lacked is None:
+            self.lacked = self._find_lacked()
+        return self.lacked
+
+    def _find_lacked(self) -> list[tuple[Goal, bool]]:
         unmet = [
             (one, condition)
             for one, conditions in reversed(self.stuck)
@@ -356,8 +376,11 @@ def minimum_closure(
 
     What the limit on the search (`most_sets` visited) leaves open shows in `lower_bound`.
     """
-    if all(map(_PartialClosure(start).meets, targets)):
+    root = _PartialClosure(start)
+    if all(map(root.meets, targets)):
         return MinimumClosure(0, 0, [])
+    if steps > 0 and (alone := _shortest_alone(root, targets, available)):
+        return MinimumClosure(alone.hours, alone.hours, [alone])
     bounds = available.bounds(start, targets)
     lower_bound = max(map(bounds.lower_bound, targets))
     if lower_bound >= UNREACHABLE:
@@ -378,10 +401,28 @@ def greedy_closure(start: PathState, targets: Sequence[Goal], available: Availab
 
     All targets are reachable.
     """
+    if alone := _shortest_alone(_PartialClosure(start), targets, available):
+        return [alone]
     found = available.bounds(start, targets).option(targets)
     if 1 < len(found) <= MAX_PRUNED:
         return drop_redundant(start, found, targets)
     return found if len(found) <= MOST_STEPS else None
+
+
+def _shortest_alone(
+    root: "_PartialClosure", targets: Sequence[Goal], available: AvailableCourses
+) -> CourseOption | None:
+    """Return the shortest course that satisfies the only target, if it can be entered at once: no set is shorter."""
+    if len(targets) != 1 or isinstance(targets[0], AnyCondition) or root.meets(targets[0]):
+        return None
+    least = UNREACHABLE
+    for option in available.meeting(targets[0]):
+        if option.hours > least:
+            break
+        if all(map(root.meets, option.conditions)):
+            return option
+        least = option.hours
+    return None
 
 
 class _Search:
@@ -401,6 +442,7 @@ class _Search:
         self._most_sets, self._bounds, self._known = most_sets, bounds, known
         self._below = known.hours if known else UNREACHABLE
         self._root.stuck.append((None, targets))
+        self._shares: dict[tuple[Goal, ...], int] = {}
         self._heap: list[tuple[int, int, _PartialClosure, Iterator[tuple[_PartialClosure, int]] | None]] = []
         self._seen: dict[frozenset[str], int] = {}
         self._visited = 0
@@ -478,7 +520,19 @@ class _Search:
         longest = max(option.hours if option else UNBOUNDED for option in firsts)
         if longest == UNBOUNDED or not 1 < len(conditions) <= MAX_SHARED_CONDITIONS:
             return longest
-        return max(longest, sum(self._share(condition, conditions, one) for condition in conditions))
+        return max(longest, self._shares_of(conditions, one))
+
+    def _shares_of(self, conditions: Sequence[Goal], one: _PartialClosure) -> int:
+        """Return the least shares of these conditions; known where no course of the set meets any of them in part."""
+        apart = not any(isinstance(condition, AnyCondition) for condition in conditions) and not any(
+            satisfies(asking, condition) for asking, _ in one.stuck if asking for condition in conditions
+        )
+        known = self._shares.get(key := tuple(conditions)) if apart else None
+        if known is None:
+            known = sum(self._share(condition, conditions, one) for condition in conditions)
+            if apart:
+                self._shares[key] = known
+        return known
 
     def _share(self, condition: Goal, conditions: Sequence[Goal], one: _PartialClosure) -> int:
         best = UNBOUNDED

@@ -141,12 +141,17 @@ def _unseen(
     )
     found: list[tuple[int, str]] = []
     for skill, blocker in _open(draft, value, ("budget",)):
+        if blocker.short and blocker.short.proved and micro(blocker.short.needed) > start.hours:
+            continue  # before the path fewer conditions hold, so it takes no less there
         rise = TaughtLevel((draft.residual.inputs.framework.id, skill), 0)
         taught = [option for name in blocker.courses if (option := available.option(name)) and satisfies(option, rise)]
         for target in (option.id for option in taught[-1:]):
             if (target,) in seen or again.fits(target):
                 continue
-            closure = minimum_closure(start, [CourseCondition(target)], available, max(start.steps, 0))
+            goal = CourseCondition(target)
+            if available.bounds(start, [goal]).lower_bound(goal) > start.hours:
+                continue
+            closure = minimum_closure(start, [goal], available, max(start.steps, 0))
             if closure and closure.courses and closure.hours <= start.hours:
                 found.append((-_score(start, closure.courses), target))
     return min(found)[1] if found else None

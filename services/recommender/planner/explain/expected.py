@@ -5,23 +5,21 @@ without (`dependencies`); what a skill is worth is gained where at least one of 
 completed. Completions are taken as independent of each other.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 
-from services.recommender.planner.course_spec import CourseSpec, LearnerState, completion_rate
-from services.recommender.planner.explain.dependencies import Dependencies, dependencies
+from services.recommender.planner.course_spec import CourseSpec, completion_rate
+from services.recommender.planner.explain.dependencies import Dependencies
 from services.recommender.planner.value import SURE, Stair, ValueFunction, slots_of
 
 
 def expected_gain(
-    value: ValueFunction,
-    framework: str,
-    offers: Sequence[CourseSpec],
-    state: LearnerState,
-    begun: Collection[str] = (),
+    value: ValueFunction, framework: str, offers: Sequence[CourseSpec], conditions: Sequence[Dependencies]
 ) -> int:
-    """Return what a path is expected to gain, in micro-levels, when each course is completed with its own rate."""
-    conditions = dependencies(framework, offers, state, begun)
+    """Return what a path is expected to gain, in micro-levels, when each course is completed with its own rate.
+
+    `conditions`: what each course depends on.
+    """
     rates = [completion_rate(spec.course) for spec in offers]
     chances = [
         rate * prod(rates[place] for place in sorted(condition))

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
+from functools import reduce
 from typing import Any
 
 from msgspec import UNSET, Struct
@@ -20,6 +21,7 @@ from services.recommender.planner.course_spec import (
     SkillKey,
     level_condition,
 )
+from services.recommender.planner.exact.conditions import gap_effects
 from services.recommender.planner.exact.residual import GapBlocker, MissingHours, Pick
 from services.recommender.planner.explain.dependencies import Dependencies, dependencies
 from services.recommender.planner.explain.expected import expected_gain
@@ -76,7 +78,8 @@ def path_of(
 ) -> LearningPath:
     """Return the finished path. `entry_levels`: the levels that entries are tested against, before the path."""
     reached = _Reached(inputs.framework.id, value)
-    steps = _steps(inputs, reached, LearnerState(dict(entry_levels), inputs.done), result.picks)
+    needs = dependencies_of(inputs, LearnerState(dict(entry_levels), inputs.done), result.picks)
+    steps = _steps(inputs, reached, needs, result.picks)
     gaps = [
         Gap(
             skill=want.skill.id,
@@ -93,9 +96,7 @@ def path_of(
     ]
     left = [_open(reached, gap, result) for gap in gaps if gap.reached < gap.required]
     gained = sum(row.contribution for step in steps for row in step.closes)
-    begun = {pick.spec.id for pick in result.picks if pick.seed == "started"}
-    offers, start = [pick.spec for pick in result.picks], LearnerState(dict(entry_levels), inputs.done)
-    expected = expected_gain(value, inputs.framework.id, offers, start, begun)
+    expected = expected_gain(value, inputs.framework.id, [pick.spec for pick in result.picks], needs)
     hours = steps[-1].cumulative_hours if steps else 0.0
     over = None
     if inputs.budget_hours is not None and hours > inputs.budget_hours:
@@ -214,9 +215,9 @@ class _Reached:
         return self._gain(skill, self.value.stair(skill, row)) if self.value.may_use(skill, row) else 0
 
 
-def _steps(inputs: Inputs, reached: _Reached, state: LearnerState, picks: Sequence[Pick]) -> list[Step]:
-    """Return the steps; `reached` moves on to the end."""
-    unlocks, taken = _unlocks(inputs, state, picks), {pick.spec.id for pick in picks}
+def _steps(inputs: Inputs, reached: _Reached, needs: Sequence[Dependencies], picks: Sequence[Pick]) -> list[Step]:
+    """Return the steps; `reached` moves on to the end. `needs`: what each pick depends on."""
+    unlocks, taken = _unlocks(inputs.framework, needs, picks), {pick.spec.id for pick in picks}
     steps: list[Step] = []
     spent = 0
     for position, pick in enumerate(picks, 1):
@@ -248,15 +249,17 @@ def _steps(inputs: Inputs, reached: _Reached, state: LearnerState, picks: Sequen
     return steps
 
 
-def _unlocks(inputs: Inputs, state: LearnerState, picks: Sequence[Pick]) -> list[dict[str, UnlockCondition | None]]:
+def _unlocks(
+    framework: Framework, dependent: Sequence[Dependencies], picks: Sequence[Pick]
+) -> list[dict[str, UnlockCondition | None]]:
     """Return for each pick the later courses that cannot be entered without it, in their order.
 
     With each the condition that the pick makes true itself; None where it is needed by way of others.
     """
     found: list[dict[str, UnlockCondition | None]] = [{} for _ in picks]
-    for pick, needs in zip(picks, dependencies_of(inputs, state, picks), strict=True):
+    for pick, needs in zip(picks, dependent, strict=True):
         for place, condition in needs.items():
-            found[place][pick.spec.id] = _unlock_condition(condition, inputs.framework) if condition else None
+            found[place][pick.spec.id] = _unlock_condition(condition, framework) if condition else None
     return found
 
 
@@ -277,20 +280,35 @@ def dependencies_of(inputs: Inputs, state: LearnerState, picks: Sequence[Pick]) 
 def without_idle(
     inputs: Inputs, value: ValueFunction, entry_levels: Mapping[SkillKey, float], picks: Sequence[Pick]
 ) -> list[Pick]:
-    """Return the picks without those that close nothing and that no later one needs; what was wanted stays."""
+    """Return the picks without those that none needs and that close nothing alone; what was wanted stays.
+
+    The search knows the cheapest branches of a condition alone, and may hold a course that the path does without.
+    """
     kept = list(picks)
     while True:
         needs = dependencies_of(inputs, LearnerState(dict(entry_levels), inputs.done), kept)
-        needing = {place for places in needs for place in places}
-        reached = _Reached(inputs.framework.id, value)
-        idle = -1
-        for place, pick in enumerate(kept):
-            if not pick.seed and place not in needing and not any(reached.closes(pick.spec)):
-                idle = place
-            reached.take(pick.spec)
-        if idle < 0:
+        needed = {place for places in needs for place in places}
+        spare = _spare([gap_effects(inputs, value, pick.spec) for pick in kept], value)
+        idle = [place for place, pick in enumerate(kept) if not pick.seed and place not in needed and place in spare]
+        if not idle:
             return kept
-        del kept[idle]
+        del kept[idle[-1]]
+
+
+def _spare(effects: Sequence[Mapping[str, Stair]], value: ValueFunction) -> set[int]:
+    """Return the places of courses without which the others are worth as much. `effects`: gap -> stair, per course."""
+    steps = defaultdict[str, dict[int, Stair]](dict)
+    for place, gained in enumerate(effects):
+        for skill, step in gained.items():
+            steps[skill][place] = step
+    alone = set[int]()
+    for skill, own in steps.items():
+        start = value.stairs.get(skill, ())
+        for place, step in own.items():
+            others = reduce(climb, (other for at, other in own.items() if at != place), start)
+            if added(others, step):
+                alone.add(place)
+    return set(range(len(effects))) - alone
 
 
 def _open(reached: _Reached, gap: Gap, result: PlanResult) -> OpenGap:

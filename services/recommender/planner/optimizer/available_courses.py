@@ -1,7 +1,7 @@
 """The courses of a view as `exact` looks them up: by skill, shortest first, and by id."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from heapq import merge
 from itertools import chain
 
@@ -99,19 +99,23 @@ def stock_of(  # noqa: PLR0913, PLR0917 - what a plan knows before there is a pa
     ignore_preferences: bool,
 ) -> AvailableCourses:
     """Return the courses that an officer may use and can reach. `costs`: specialised for this officer."""
-    ours, size = inputs.framework.id, space.base.size
-    numbers = _Numbers(space)
+    ours, numbers = inputs.framework.id, _Numbers(space)
 
-    def teachers(skill: SkillKey) -> Iterator[tuple[int, str]]:
-        whole, overlay = _rows(view, skill, 0)
-        if space.base_numbers is None:
-            whole = whole[costs.closure_cost[whole["course"]] < UNREACHABLE]
-            overlay = overlay[costs.closure_cost[size + overlay["course"]] < UNREACHABLE]
-            numbers.known.update((view.catalog.base.ids[course], course) for course in whole["course"].tolist())
-            numbers.known.update(
-                (view.catalog.delta[1][course], size + course) for course in overlay["course"].tolist()
-            )
-        return _in_order(view, whole, overlay)
+    def teachers(skill: SkillKey) -> Iterable[tuple[int, str]]:
+        if space.base_numbers is not None:
+            return _in_order(view, *_rows(view, skill, 0))
+        arrays, number = space.graph.arrays, VOCABULARY.skills.get(skill, -1)
+        if not 0 <= number < len(arrays.skills) - 1:
+            return ()
+        rows = arrays.teachers[arrays.skills[number]["teacher"] : arrays.skills[number + 1]["teacher"]]
+        rows = rows[costs.closure_cost[rows["course"]] < UNREACHABLE]
+        if view.catalog.delta[0].size:
+            courses = arrays.courses[rows["course"]]
+            rows = rows[np.lexsort((courses["rank"], courses["hours"]))]
+        found = rows["course"].tolist()
+        names = [space.course_id(course) for course in found]
+        numbers.known.update(zip(names, found, strict=True))
+        return zip(rows["level"].tolist(), names, strict=True)
 
     def option(course_id: str) -> CourseOption | None:
         number, spec = numbers.of(course_id), view.spec(course_id)
@@ -169,26 +173,29 @@ class _Takers:
         self._last: tuple[PathState, Costs] | None = None
 
     def closure_costs(self, start: PathState) -> ClosureCosts:
-        """Return closure costs from a state.
+        """Return closure costs from a state, each kind computed when it is first asked for.
 
         What is no champion, and so has no number, can be entered at once; as it may lead to others, `lower_bound` is 0.
         """
         entry_levels, held = self._doors(start), np.array(conditions_met(self._field, start.done), np.int32)
-        additive_cost, number_of = self._added(start, entry_levels, held).closure_cost, self._number_of
-        lower_bounds: list[Costs] = []
+        number_of = self._number_of
+
+        @cache
+        def additive() -> Longs:
+            return self._added(start, entry_levels, held).closure_cost
+
+        @cache
+        def dearest() -> Longs:
+            costs = self._empty()
+            costs_from(self._field.graph.arrays, entry_levels, held, DEAREST, costs)
+            return costs.closure_cost
 
         def added_of(option: CourseOption) -> int:
-            return (
-                min(int(additive_cost[number]), UNREACHABLE) if (number := number_of(option.id)) >= 0 else option.hours
-            )
+            number = number_of(option.id)
+            return min(int(additive()[number]), UNREACHABLE) if number >= 0 else option.hours
 
         def lower_bound_of(option: CourseOption) -> int:
-            if self._field.base_numbers is not None:
-                return 0
-            if not lower_bounds:
-                lower_bounds.append(self._empty())
-                costs_from(self._field.graph.arrays, entry_levels, held, DEAREST, lower_bounds[0])
-            return int(lower_bounds[0].closure_cost[number_of(option.id)])
+            return 0 if self._field.base_numbers is not None else int(dearest()[number_of(option.id)])
 
         return ClosureCosts(lower_bound_of, added_of)
 

@@ -24,13 +24,18 @@ COST_TOLERANCE = PARAMS.cost_tolerance
 MAX_SHARED = PARAMS.max_shared
 
 
-@jit(entry=True, allocates=True)
 def select(graph: PrerequisiteGraph, query: Query, costs: Costs) -> Selection:
     """Return what the plan of one officer weighs: candidates, forced courses, and what satisfies their conditions."""
+    selected = Selection(*(np.zeros(size, np.bool_) for size in graph.sizes))
+    run_select(graph, query, costs, selected)
+    return selected
+
+
+@jit(entry=True, allocates=True)
+def run_select(graph: PrerequisiteGraph, query: Query, costs: Costs, selected: Selection) -> None:
+    """Fill in the selection; a NamedTuple that compiled code returns is unpickled at every call."""
     courses, branches = len(costs.cost), len(graph.branches) - 1
-    selected = Selection(
-        shortlist(graph, query, costs), np.zeros(len(costs.condition_cost), np.bool_), np.zeros(branches, np.bool_)
-    )
+    selected.courses[:] = shortlist(graph, query, costs)
     levels = query.skills["entry_level"].copy()
     for course in query.forced:
         if costs.cost[course] > 0:
@@ -46,7 +51,6 @@ def select(graph: PrerequisiteGraph, query: Query, costs: Costs) -> Selection:
         waiting[place] = shared[place]
         selected.courses[shared[place]] = True
     follow(graph, query, costs, levels, selected, waiting, len(shared))
-    return selected
 
 
 @jit(allocates=True)

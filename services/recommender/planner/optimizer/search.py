@@ -53,6 +53,8 @@ MAX_STARTS = PARAMS.max_starts
 MAX_EXCHANGED = PARAMS.max_exchanged
 BUDGET_SHARES = PARAMS.budget_shares
 UNBOUNDED = 1 << 62
+ROUNDING = 1.000_001
+"""An upper bound in floating point is raised by this, so that it is one for certain."""
 
 
 TARGET_DTYPE = np.dtype(
@@ -164,10 +166,14 @@ def greedy(
     exponent: float,
     excluded: int,
     path: CoursePath,
+    floor: int,
 ) -> None:
-    """Add the best closures until none fits or closes anything, or the visits are spent; never that of `excluded`."""
+    """Add the best closures until none fits or closes anything, or the visits are spent; never that of `excluded`.
+
+    Ends early where the path cannot close as much as `floor` any more.
+    """
     reset_bounds(state, targets, exponent, excluded)
-    while workspace.counters[0]["visits_left"] > 0:
+    while workspace.counters[0]["visits_left"] > 0 and value_bound(problem, state, targets) >= floor:
         target = best_target(problem, state, workspace, targets, exponent)
         if target < 0:
             break
@@ -175,6 +181,42 @@ def greedy(
         invalidate_bounds(state, targets, excluded)
     if workspace.counters[0]["visits_left"] <= 0:
         workspace.counters[0]["limited"] = 1
+
+
+@jit(allocates=True)
+def value_bound(problem: ProblemData, state: PlanState, targets: Records) -> int:
+    """Return an upper bound of the value of any path that continues from a state, by a fractional knapsack of slots.
+
+    A course spreads its hours over the slots in the proportion of what it adds to them. So a slot takes no fewer hours
+    per value than the best of its courses does, and gains no more than the most that one course adds.
+    """
+    courses, effects, hours = problem.courses, problem.effects, state.left[0]["hours"]
+    most, density = np.zeros(len(state.held), np.int64), np.zeros(len(state.held))
+    for place in range(len(targets)):
+        course = targets[place]["course"]
+        if courses[course]["hours"] > hours:
+            continue
+        gain = ZERO
+        for effect in range(courses[course]["effect"], courses[course + 1]["effect"]):
+            gain += max(effects[effect]["value"] - state.held[effects[effect]["slot"]], ZERO)
+        for effect in range(courses[course]["effect"] if gain else 0, courses[course + 1]["effect"] if gain else 0):
+            slot = effects[effect]["slot"]
+            added = effects[effect]["value"] - state.held[slot]
+            if added > 0:
+                most[slot] = max(most[slot], added)
+                density[slot] = max(density[slot], gain / courses[course]["hours"])
+    bound, left = state.held.sum(), float(hours)
+    while left > 0:
+        best, top = NONE, 0.0
+        for slot in range(len(density)):
+            if density[slot] > top:
+                best, top = wide(slot), density[slot]
+        if best < 0:
+            break
+        bound += most[best] if most[best] <= left * top else wide(left * top * ROUNDING) + 1
+        left -= most[best] / top
+        density[best] = 0.0
+    return int(bound)
 
 
 @jit(entry=True, allocates=True)
@@ -217,6 +259,21 @@ def replay(
             paid += problem.courses[course]["cost"]
     totals = remaining.totals[0]
     totals["size"], totals["value"], totals["cost"] = size, state.held.sum(), paid
+
+
+@jit()
+def value_without(
+    problem: ProblemData, start_state: PlanState, state: PlanState, workspace: Workspace, path: CoursePath, skip: int
+) -> int:
+    """Return the value of a path without the course at `skip`; -1 if the rest cannot be studied. Moves `state`."""
+    copy_position(start_state, state)
+    workspace.counters[0]["visits_left"] -= path.totals[0]["size"]
+    for place in range(path.totals[0]["size"]):
+        if place != skip:
+            if place > skip and not admits(problem, state, path.courses[place]):
+                return -1
+            study(problem, state, path.courses[place])
+    return int(state.held.sum())
 
 
 @jit()
@@ -264,13 +321,12 @@ def prune(
     moved = False
     while place >= 0:
         if not alone[place]:
-            replay(problem, start_state, state, workspace, path, place, scratch)
             moved = True
-            if (
-                scratch.totals[0]["value"] == path.totals[0]["value"]
-                and scratch.totals[0]["size"] == path.totals[0]["size"] - 1
-            ):
-                copy_path(scratch, path)
+            if value_without(problem, start_state, state, workspace, path, place) == path.totals[0]["value"]:
+                path.totals[0]["cost"] -= problem.courses[path.courses[place]]["cost"]
+                path.totals[0]["size"] -= 1
+                for later in range(place, path.totals[0]["size"]):
+                    path.courses[later] = path.courses[later + 1]
                 alone = sole_contributors(problem, start_state, path)
         place -= 1
     if moved:
@@ -325,7 +381,7 @@ def run_search(
         copy_costs(start_state, state)
         trial.totals[0]["size"] = 0
         counters[0]["visits_left"] = share
-        greedy(problem, state, workspace, found.targets, exponent, NONE, trial)
+        greedy(problem, state, workspace, found.targets, exponent, NONE, trial, best.totals[0]["value"])
         improve(problem, start_state, workspace, found)
         remaining -= share - counters[0]["visits_left"]
     counters[0]["visits_left"] = remaining
@@ -355,7 +411,9 @@ def run_search(
 
 @jit(allocates=True)
 def improve(problem: ProblemData, start_state: PlanState, workspace: Workspace, found: Found) -> bool:
-    """Prune the trial; keep it if it is better than the best path so far, and return whether it is."""
+    """Prune the trial, at whose end the state is; keep it if it is better than the best path, and return whether."""
+    if found.state.held.sum() < found.best.totals[0]["value"]:
+        return False
     prune(problem, start_state, found.state, workspace, found.trial, found.scratch)
     if is_better(found.trial, found.best):
         copy_path(found.trial, found.best)
@@ -460,8 +518,10 @@ def start_with(
                 trial.courses[trial.totals[0]["size"]] = other
                 trial.totals[0]["size"] += 1
         prune(problem, start_state, state, workspace, trial, found.scratch)
+        if value_bound(problem, state, found.targets) < found.best.totals[0]["value"]:
+            return False
         costs_from_start(problem, start_state, state, workspace)
-    greedy(problem, state, workspace, found.targets, 1.0, NONE, trial)
+    greedy(problem, state, workspace, found.targets, 1.0, NONE, trial, found.best.totals[0]["value"])
     return improve(problem, start_state, workspace, found)
 
 
@@ -476,8 +536,9 @@ def drop_and_refill(problem: ProblemData, start_state: PlanState, workspace: Wor
             replay(problem, start_state, state, workspace, best, place, trial)
             prune(problem, start_state, state, workspace, trial, found.scratch)
             remaining = trial.totals[0]["size"]
-            costs_from_start(problem, start_state, state, workspace)
-            greedy(problem, state, workspace, found.targets, 1.0, out, trial)
+            if value_bound(problem, state, found.targets) >= best.totals[0]["value"]:
+                costs_from_start(problem, start_state, state, workspace)
+                greedy(problem, state, workspace, found.targets, 1.0, out, trial, best.totals[0]["value"])
             if trial.totals[0]["size"] > remaining:
                 better = improve(problem, start_state, workspace, found)
                 improved = improved or better

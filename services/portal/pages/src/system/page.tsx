@@ -170,6 +170,11 @@ export default function SystemPage(): JSX.Element {
         </p>
       )}
       {services?.map((state) => <Service key={state.service} state={state} />)}
+      <p>
+        <a href="/docs" data-keep="docs">
+          {t('apiDocuments')}
+        </a>
+      </p>
       <Imports name="courses" read={readCourseImports} />
       <Imports name="officers" read={readOfficerImports} />
     </div>

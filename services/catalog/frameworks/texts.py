@@ -1,0 +1,73 @@
+"""Texts, numbers and identifiers as framework files hold them."""
+
+import hashlib
+import html
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from shared.domain import LocalizedText, Prose
+from shared.texts import folded, shows_something
+
+_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_THAI = re.compile("[\u0e01-\u0e3a\u0e40-\u0e4e]")
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
+
+@dataclass
+class Given:
+    """A text as a file has it, in one language or several: language -> words."""
+
+    text: str = ""
+    by_language: Mapping[str, str] = field(default_factory=dict)
+
+    def th(self) -> str:
+        return clean(self.by_language.get("th", self.text if _is_thai(self.text) else ""))
+
+    def en(self) -> str:
+        plain = "" if _is_thai(self.text) else self.text
+        others = (words for language, words in self.by_language.items() if language != "th")
+        return clean(self.by_language.get("en") or plain or next(others, ""))
+
+
+def clean(words: str) -> str:
+    """Return a text in NFC, with entities resolved, without control characters and outer spaces."""
+    if words.isascii() and words.isprintable() and "&" not in words:
+        return words.strip()
+    words = _ENTITY.sub(lambda found: html.unescape(found[0]), words) if "&" in words else words
+    words = unicodedata.normalize("NFC", _UNSEEN.sub("", words)).replace("\r\n", "\n").strip()
+    return words if shows_something(words) else ""
+
+
+def plain(text: LocalizedText | Prose | None) -> str:
+    """Return a text where a format takes one language: the English one, else the Thai one."""
+    return (text.en or text.th or "") if text else ""
+
+
+def escaped(words: str) -> str:
+    """Return a text with entities escaped, so that `clean` returns the original text."""
+    return _ENTITY.sub(lambda found: f"&amp;{found[0][1:]}", words)
+
+
+def decimal(number: float) -> str:
+    """Return a level or a weight as its shortest decimal number; both are kept to the millionth."""
+    return f"{number:.6f}".rstrip("0").rstrip(".")
+
+
+def identifier(raw: str) -> str:
+    """Return a text as an identifier: unchanged if it is valid, else in ASCII, with a hash if letters were lost."""
+    if _IDENTIFIER.fullmatch(raw):
+        return raw
+    words = clean(raw)
+    if _IDENTIFIER.fullmatch(words):
+        return words
+    slug = re.sub(r"[^a-z0-9._]+", "-", unicodedata.normalize("NFKD", words).casefold()).strip("-._")
+    if slug and _IDENTIFIER.fullmatch(slug) and slug == folded(words).replace(" ", "-"):
+        return slug
+    return f"{slug[:55].strip('-._') or 'id'}-{hashlib.sha256(folded(words).encode()).hexdigest()[:8]}"
+
+
+def _is_thai(words: str) -> bool:
+    return bool(_THAI.search(words))

@@ -1,0 +1,95 @@
+"""A client that ends its side of the connection while it waits is answered; one that has gone is given up."""
+
+import asyncio
+import socket
+import struct
+
+import pytest
+
+from tests.support.raw_http import PATIENCE, Wire, answer_on, wired
+from tests.support.sample_service import Shelf
+
+SLOW = b"GET /v1/slow-answer HTTP/1.1\r\nHost: x\r\n\r\n"
+TRACE = b"GET /v1/trace HTTP/1.1\r\nHost: x\r\ntraceparent: 00-%s-00f067aa0ba902b7-01\r\n\r\n"
+
+
+async def asked(wire: Wire, shelf: Shelf, *requests: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Return a connection whose first request is being worked on."""
+    reader, writer = await wire.open()
+    writer.write(b"".join(requests))
+    async with asyncio.timeout(PATIENCE):
+        await shelf.entered.wait()
+    return reader, writer
+
+
+async def test_it_is_told_to_wait_and_is_answered_and_the_connection_ends() -> None:
+    async with wired(shelf := Shelf()) as wire:
+        reader, writer = await asked(wire, shelf, SLOW)
+        writer.write_eof()
+        assert (await answer_on(reader)).status == 100  # the service has seen that no more will come
+        shelf.go_on.set()
+        got = await answer_on(reader)
+        assert (got.status, got.body) == (200, b"slow")
+        assert await reader.read() == b""
+        assert not shelf.left.is_set()
+
+
+async def test_one_of_http_1_0_is_answered_and_sent_nothing_before() -> None:
+    async with wired(shelf := Shelf()) as wire:
+        reader, writer = await asked(wire, shelf, b"GET /v1/slow-answer HTTP/1.0\r\n\r\n")
+        writer.write_eof()
+        await server_saw_the_end(wire)
+        shelf.go_on.set()
+        assert (await answer_on(reader)).status == 200
+        assert await reader.read() == b""
+
+
+async def test_every_request_that_was_sent_before_is_answered() -> None:
+    traces = [b"%032x" % number for number in range(1, 4)]
+    async with wired(shelf := Shelf()) as wire:
+        reader, writer = await asked(wire, shelf, SLOW, *(TRACE % one for one in traces))
+        writer.write_eof()
+        assert (await answer_on(reader)).status == 100
+        shelf.go_on.set()
+        assert (await answer_on(reader)).body == b"slow"
+        assert [(await answer_on(reader)).body.split(b"-")[1] for _ in traces] == traces
+        assert await reader.read() == b""
+
+
+@pytest.mark.parametrize("abruptly", [False, True])
+async def test_one_that_has_gone_is_given_up(abruptly: bool) -> None:
+    async with wired(shelf := Shelf()) as wire:
+        _, writer = await asked(wire, shelf, SLOW)
+        if abruptly:  # a reset, not an end
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.close()
+        async with asyncio.timeout(PATIENCE):
+            await shelf.left.wait()
+
+
+async def test_a_stream_of_events_ends_with_its_client() -> None:
+    async with wired(shelf := Shelf()) as wire:
+        reader, writer = await asked(wire, shelf, b"GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n")
+        await reader.readuntil(b"data: 1\n\n")
+        writer.write_eof()
+        async with asyncio.timeout(PATIENCE):
+            await shelf.left.wait()
+
+
+async def test_one_that_asks_nothing_is_let_go() -> None:
+    async with wired() as wire:
+        reader, writer = await wire.open()
+        writer.write_eof()
+        assert await reader.read() == b""
+        reader, writer = await wire.open()
+        writer.write(TRACE % (b"1" * 32))
+        assert (await answer_on(reader)).status == 200
+        writer.write_eof()
+        assert await reader.read() == b""
+
+
+async def server_saw_the_end(wire: Wire) -> None:
+    """Wait until the end of the client's side has come to the server."""
+    async with asyncio.timeout(PATIENCE):
+        while not all(one._sends_no_more for one in wire.server.runner.server.connections):  # type: ignore[union-attr]
+            await asyncio.sleep(0.01)
