@@ -13,7 +13,7 @@ PEOPLE = 5
 
 
 class SlowProvider(Provider):
-    """Its configuration is answered when the gate opens."""
+    """A provider that answers for its configuration once the gate opens."""
 
     def __init__(self) -> None:
         super().__init__()
