@@ -30,7 +30,7 @@ async def test_a_provider_that_packs_its_answers_is_asked_for_plain_ones() -> No
 
 
 class SlowProvider(Provider):
-    """Its configuration is answered when the gate opens."""
+    """A provider that answers for its configuration once the gate opens."""
 
     def __init__(self) -> None:
         super().__init__()
