@@ -245,13 +245,15 @@ class Relay:
         """Return how many records may wait for the reader, by how many wait now.
 
         It is changed once a pause, when what was sent in the last one should be done. Where half of it or more is left,
-        the machine is busy, and a single event would wait for it: the number is halved. Otherwise it grows by half.
+        the machine is busy, and a single event would wait for it: the number is halved, down to a fifth of what the
+        rate allows, so that a slow commit does not hold the bulk up. Otherwise it grows by half.
         """
         now = asyncio.get_running_loop().time()
         if now >= self._window_at + _BULK_PAUSE_SECONDS:
             window = self._bulk_window
             window = window // 2 if 2 * behind >= window else window + (window + 1) // 2
-            self._bulk_window, self._window_at = min(max(window, 1), self._pause_share), now
+            least = max(self._pause_share // 5, 1)
+            self._bulk_window, self._window_at = min(max(window, least), self._pause_share), now
         return self._bulk_window
 
     @property

@@ -40,7 +40,7 @@ class PartedFramework(NamedTuple):
 
 
 def parted(document: Document) -> PartedFramework | None:
-    """Return what a document says of a framework in parts; None where it holds the framework itself."""
+    """Return the entry of a framework in parts; None if the document holds the framework itself."""
     found = document.get("publication")
     return PartedFramework(found["version"], found["digest"], found["parts"]) if found else None
 

@@ -11,7 +11,7 @@ import pytest
 from services.catalog.store import CatalogStore
 from shared.auth import issue
 from shared.mongo import KeyStore
-from tests.support.builders import FRAMEWORK, framework
+from tests.support.builders import FRAMEWORK, framework, unique
 from tests.support.catalog import catalog
 from tests.support.services import Started, Topic, issue_key
 from tests.support.waiting import until
@@ -118,6 +118,39 @@ async def test_a_tenant_drafts_its_own_one_in_place_of_the_shared_one(service: S
     await approve(service, FRAMEWORK, cooking=2)
     assert (await asked(service, "POST", f"{FRAMEWORK}/draft:publish"))[1]["version"] == 1
     assert (await asked(service, "GET", FRAMEWORK, tenant="other"))[1]["requirements"] != []
+
+
+async def test_a_first_version_of_a_shared_framework_is_compared_with_the_shared_one(service: Started) -> None:
+    shared = (await asked(service, "GET", FRAMEWORK, tenant="newcomer"))[1]
+    (row, *others) = shared["requirements"]
+    wanted = {name: value for name, value in shared.items() if name not in ("version", "tenant")}
+    wanted["requirements"] = [row | {"level": row["level"] - 1}, *others]
+    status, put = await asked(
+        service, "PUT", f"{FRAMEWORK}/draft", json={"framework": wanted, "by": "ann"}, tenant="newcomer"
+    )
+    assert status == 201, put
+    _, impact = await asked(service, "GET", f"{FRAMEWORK}:impact", tenant="newcomer")
+    (change,) = impact["requirements"]
+    assert (change["before"], change["after"]) == (row["level"], row["level"] - 1)
+    assert impact["skills_added"] == impact["job_groups_added"] == []
+    assert (impact["version"], impact["outdated"], impact["scale_changed"]) == (0, False, False)
+
+
+@pytest.mark.parametrize("tenant", ["agency", "scaler"])  # its own version, and the first one beside the shared one
+async def test_a_version_on_another_scale_is_refused_and_steps_between_are_not(service: Started, tenant: str) -> None:
+    name = unique("scaled")
+    wanted = body(name, cooking=2)["framework"]
+    owner = "agency" if tenant == "agency" else "shared"
+    assert (await asked(service, "PUT", name, json=wanted, tenant=owner))[0] == 201
+    scale = wanted["scale"]
+    top = scale[-1]["level"]
+    higher = [*scale, {"level": top + 1, "title": {"en": "More"}}]
+    status, problem = await asked(service, "PUT", name, json=wanted | {"scale": higher}, tenant=tenant)
+    assert (status, problem["field"]) == (409, "scale")
+    status, _ = await asked(service, "PUT", name, json=wanted | {"scale": scale[:-1]}, tenant=tenant)
+    assert status in (409, 422)
+    between = [*scale[:-1], {"level": top - 0.5, "title": {"en": "Between"}}, scale[-1]]
+    assert (await asked(service, "PUT", name, json=wanted | {"scale": between}, tenant=tenant))[0] in (200, 201)
 
 
 async def test_a_draft_of_another_id_or_with_a_fault_is_refused_and_one_may_be_dropped(service: Started) -> None:

@@ -93,8 +93,8 @@ class Provider:
 
 
 @asynccontextmanager
-async def openid_provider() -> AsyncIterator[Provider]:
-    provider = Provider()
+async def openid_provider(provider: Provider | None = None) -> AsyncIterator[Provider]:
+    provider = provider or Provider()
     async with serving(provider.app()) as url:
         provider.url = url
         yield provider

@@ -115,7 +115,7 @@ def test_the_impact_tells_every_requirement_that_changes_and_no_other() -> None:
         requirements=[*wanted.requirements, Requirement("new", "a", 1, weight=2)],
         relations=[Relation("exact_match", "d", "b")],
     )
-    found = impact(draft(wanted, base=3), present)
+    found = impact(draft(wanted, base=3), present, present.version)
     assert (found.version, found.base_version, found.outdated, found.scale_changed) == (4, 3, True, False)
     assert (found.skills_added, found.skills_removed, found.exact_matches) == (["d"], ["b"], {"b": ["d"]})
     assert (found.job_groups_added, found.job_groups_removed, found.job_groups) == (["new"], [], [JOB_GROUP, "new"])
@@ -126,8 +126,8 @@ def test_the_impact_tells_every_requirement_that_changes_and_no_other() -> None:
         (JOB_GROUP, "d", None, 1, 1),
         ("new", "a", None, 1, 2),
     ]
-    assert impact(draft(present, base=4), present).requirements == []
-    first = impact(draft(present, base=0), None)
+    assert impact(draft(present, base=4), present, present.version).requirements == []
+    first = impact(draft(present, base=0), None, 0)
     assert (first.version, first.skills_added, len(first.requirements)) == (0, ["a", "b", "c"], 3)
 
 

@@ -195,9 +195,12 @@ async def show_impact(request: web.Request) -> web.StreamResponse:
     """Return what publishing the draft would change: skills, job groups, every required level, and for how many."""
     draft = await _draft(request)
     name = draft.framework.id
-    entry = await request.app[STORE].find(framework_key(principal(request).tenant, name))
+    # A tenant's first version takes the place of the shared one, which its officers have until then.
+    tenant = principal(request).tenant
+    entry = await request.app[STORE].visible_framework(tenant, name)
     present = entry.content if entry and isinstance(entry.content, Framework) else None
-    found = await asyncio.to_thread(drafts.impact, draft, present)
+    own = entry.sequence if entry and entry.tenant == tenant else 0
+    found = await asyncio.to_thread(drafts.impact, draft, present, own)
     groups = {*found.job_groups, *found.job_groups_removed}
     officers = await request.app[OFFICERS].count(request, name, groups)
     return json_response(msgspec.structs.replace(found, officers=officers))
