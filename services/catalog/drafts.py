@@ -232,8 +232,8 @@ def check_scale(before: Framework | None, after: Framework) -> None:
     """
     if before and (ends := _ends(before)) != _ends(after):
         raise Conflict(
-            f"the levels of officers and courses are numbers on the scale from {ends[0]:g} to {ends[1]:g} and would "
-            "say another thing on this one: publish a framework of another scale under another id",
+            f"the levels of officers and courses are numbers on the scale from {ends[0]:g} to {ends[1]:g} and would say "
+            "another thing on this one: publish a framework of another scale under another id",
             "scale",
         )
 
