@@ -6,7 +6,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from deploy.local.origin import put
+from deploy.local.seed import put
 from playwright.async_api import Browser, Route
 
 from tests.support.page import at_the_path, courses, reading, say, says
