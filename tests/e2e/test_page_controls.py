@@ -6,9 +6,9 @@ from typing import Any
 
 import aiohttp
 import pytest
-from deploy.local.seed import put
 from playwright.async_api import Browser, Route
 
+from deploy.local.seed import put
 from tests.support.page import at_the_path, courses, reading, say, says
 from tests.support.platform import Officer, Platform, required
 
